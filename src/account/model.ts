@@ -1,0 +1,76 @@
+/** The registry's records, as they are stored: plain data, immutable, JSON all the way down. */
+
+export type AccountKind = 'service' | 'user';
+export type AccountStatus = 'active' | 'inactive';
+
+/** What is kept of a token: enough to recognise it, nothing to rebuild it from. */
+export interface StoredToken {
+  /** SHA-256 of all 66 bytes of the token, 64 lower-case hex digits. */
+  readonly digest: string;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+}
+
+export interface TeamMembership {
+  readonly team: string;
+  readonly role: string;
+}
+
+export interface Grant {
+  readonly application: string;
+  readonly role: string;
+}
+
+export interface Account {
+  /** 12 characters `[0-9A-Za-z]`, never reused. */
+  readonly id: string;
+  /** Sequence number of the registry change that wrote this record; 0 before it is stored. Fences stale reads. */
+  readonly version: number;
+  readonly kind: AccountKind;
+  /** Unique among all accounts. See `isName`. */
+  readonly name: string;
+  readonly description: string;
+  readonly status: AccountStatus;
+  /** The default role: decides wherever neither a grant nor a team says otherwise. */
+  readonly role: string;
+  readonly teams: readonly TeamMembership[];
+  readonly grants: readonly Grant[];
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  /** ISO 8601, UTC; null = never. */
+  readonly expiresAt: string | null;
+  /** The live token of a service account; null for users, and for a service account that has none. */
+  readonly token: StoredToken | null;
+  /** Digests of the last 8 retired tokens, newest first: they tell `token-revoked` from `token-unknown`. */
+  readonly retired: readonly string[];
+  /** Password verifier of a user (scrypt, PHC string format); null for service accounts. */
+  readonly password: string | null;
+}
+
+export interface Role {
+  readonly name: string;
+  readonly version: number;
+  readonly description: string;
+  /** `deployments:read`, `deployments:*`, `*`. */
+  readonly permissions: readonly string[];
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+export interface Team {
+  readonly name: string;
+  readonly version: number;
+  readonly description: string;
+  /** Applications that the team owns. An application belongs to at most one team. */
+  readonly applications: readonly string[];
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+/** Names of accounts, roles, teams, applications, routes and upstreams. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+export function isName(text: string): boolean {
+  return NAME.test(text);
+}

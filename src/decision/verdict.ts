@@ -1,0 +1,36 @@
+import type { Principal } from '../account/principal.ts';
+import type { RefusalReason } from '../refusal.ts';
+import type { Route } from './route.ts';
+
+/** What the decision learned about a request on its way, whatever the verdict: the audit event is written from it. */
+export interface Findings {
+  /** The route that matched, also when the caller was refused; null when none did or none was looked for. */
+  readonly route: Route | null;
+  /** The authenticated account: its token's digest matched. Null for public routes and failed authentication. */
+  readonly account: Principal | null;
+  /** The account id that a token named without proving it. */
+  readonly claimedAccountId: string | null;
+  /** The first 16 hex digits of the presented token's digest, once it has matched (live or retired). */
+  readonly tokenId: string | null;
+  readonly application: string | null;
+  /** The effective role that decided, by name. */
+  readonly role: string | null;
+}
+
+/** Leave to forward one request. Only `decide()` makes one; whoever forwards must hold one. */
+export interface Permit extends Findings {
+  readonly permitted: true;
+  readonly route: Route;
+  /** Whether the decision record must be accepted before anything goes upstream (unsafe methods). */
+  readonly unsafe: boolean;
+}
+
+/** A "no" with its stable reason. The doors turn it into bytes, from the table in refusal.ts. */
+export interface Refusal extends Findings {
+  readonly permitted: false;
+  readonly reason: RefusalReason;
+  /** RFC 9110 §15.5.6: the methods that the path does allow; only for `method-refused`. */
+  readonly allow: readonly string[];
+}
+
+export type Verdict = Permit | Refusal;

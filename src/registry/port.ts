@@ -1,0 +1,148 @@
+import type { Account, Role, Team } from '../account/model.ts';
+
+/**
+ * The registry's two ports. `RegistrySource` is all that an instance needs to answer calls (an instance without an admin
+ * listener holds no more rights than these); `RegistryStore` adds what administration needs.
+ *
+ * Rules that every implementation keeps (the contract suite in test/contract/registry.ts runs them on each):
+ * - The sequence number `seq` grows by exactly one per committed change. The change, its feed entry and its audit record are written in one
+ *   atomic step: all or nothing.
+ * - A read that cannot be made throws `RegistryUnavailable`. It never answers "absent" for "don't know".
+ * - `epoch` names one history of the registry: another epoch means that nothing learned before counts.
+ */
+
+/** Where a reader stands in the registry's history. */
+export interface Position {
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+export type RecordKind = 'account' | 'role' | 'team';
+
+/** One record after a change; `record: null` = deleted. Records carry `version` = the change's seq. */
+export type RecordChange =
+  | { readonly kind: 'account'; readonly key: string; readonly record: Account | null }
+  | { readonly kind: 'role'; readonly key: string; readonly record: Role | null }
+  | { readonly kind: 'team'; readonly key: string; readonly record: Team | null };
+
+/** One entry of the change feed. */
+export interface FeedEvent {
+  readonly seq: number;
+  readonly changes: readonly RecordChange[];
+}
+
+/** Roles and teams: few, and all of them are held by every instance. Read in one atomic step with the position. */
+export interface PolicySnapshot extends Position {
+  readonly roles: readonly Role[];
+  readonly teams: readonly Team[];
+}
+
+export interface FeedListener {
+  /** In order, without gaps, beginning with `from.seq + 1`. */
+  onEvents(events: readonly FeedEvent[]): void;
+  /** The feed cannot go on from where the reader stands (gap, trimmed, lower seq, other epoch, unreadable event): drop everything and reload. */
+  onLost(why: string): void;
+}
+
+export interface Subscription {
+  close(): Promise<void>;
+}
+
+export interface LeaseRequest {
+  /** The instance's id: name + random incarnation. */
+  readonly instance: string;
+  readonly leaseMs: number;
+}
+
+export interface RegistrySource {
+  /** Throws `RegistryUnavailable` also when there is no registry yet (`cause: 'empty'`). */
+  snapshot(): Promise<PolicySnapshot>;
+  /** The account by id, with the position at which it was read; `account: null` = there is none. */
+  account(id: string): Promise<Position & { readonly account: Account | null }>;
+  /**
+   * The fenced write that proves that the store which answers is the one that accepts changes (a replica or an isolated primary with
+   * `min-replicas-to-write` refuses it), together with the position read in the same atomic step.
+   */
+  renew(request: LeaseRequest): Promise<Position>;
+  /** Forgets the instance's lease: a clean goodbye. */
+  release(instance: string): Promise<void>;
+  /** Follows the change feed from a position on. Reconnects by itself; what it missed it catches up or reports as lost. */
+  follow(from: Position, listener: FeedListener): Subscription;
+  /** Events after a position, read once over the ordinary connection: for a reader whose feed lags behind its lease. Throws `FeedLost` when they are no longer there. */
+  eventsAfter(from: Position): Promise<readonly FeedEvent[]>;
+  close(): Promise<void>;
+}
+
+/** One atomic administrative change: applied as a whole when every expectation holds. */
+export interface Commit {
+  /** Records that the change was computed from, with the version that was read; 0 = must not exist. */
+  readonly expects: readonly { readonly kind: RecordKind; readonly key: string; readonly version: number }[];
+  /** What is written (`record.version` is set to the new seq by the store) or deleted. */
+  readonly changes: readonly RecordChange[];
+  /** Unique names: `name:billing` -> owner key, `application:CRM` -> team. Taking a claim that another owner holds is a conflict. */
+  readonly claims: {
+    readonly take: readonly { readonly claim: string; readonly owner: string }[];
+    readonly drop: readonly string[];
+  };
+  /** Who uses what: `role:deployer` used by `account:ID`. */
+  readonly references: {
+    readonly add: readonly { readonly target: string; readonly user: string }[];
+    readonly remove: readonly { readonly target: string; readonly user: string }[];
+  };
+  /** Targets that nobody may be using after the change (deletion). */
+  readonly unreferenced: readonly string[];
+  /** The `change` audit event, serialised (audit/event.ts), and the accounts in whose activity log it appears. */
+  readonly audit: { readonly event: string; readonly accounts: readonly string[] };
+}
+
+export type CommitResult =
+  | { readonly committed: true; readonly seq: number }
+  /** A record changed since it was read: read again and retry. */
+  | { readonly committed: false; readonly conflict: 'version'; readonly key: string }
+  /** The claim is held by another owner. */
+  | { readonly committed: false; readonly conflict: 'claim'; readonly key: string }
+  /** The target is still in use; `count` users. */
+  | { readonly committed: false; readonly conflict: 'referenced'; readonly key: string; readonly count: number };
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Opaque; null = that was all. */
+  readonly next: string | null;
+}
+
+export interface RegistryStore extends RegistrySource {
+  /** Writes epoch and first records into an empty store; does nothing if there is a registry. Answers whether it wrote. */
+  initialise(roles: readonly Role[]): Promise<boolean>;
+  commit(commit: Commit): Promise<CommitResult>;
+  accountByName(name: string): Promise<Account | null>;
+  /** In a stable order; each account that exists throughout is listed exactly once. `limit` 1 to 500. */
+  accounts(query: { readonly cursor: string | null; readonly limit: number }): Promise<Page<Account>>;
+  /** The users of a target (`role:deployer`), at most `limit`. */
+  referencesTo(target: string, limit: number): Promise<readonly string[]>;
+  /** `change` audit events, newest first (`account: null` = of the whole registry). `before` is the cursor of an earlier page. */
+  changes(query: {
+    readonly account: string | null;
+    readonly before: string | null;
+    readonly limit: number;
+  }): Promise<Page<string>>;
+}
+
+/** The registry cannot be read or written now. Never to be taken for "there is no such account". */
+export class RegistryUnavailable extends Error {
+  override readonly name = 'RegistryUnavailable';
+  /**
+   * `unreachable` (connection, timeout) · `refused` (the server answered that it can't now: LOADING, READONLY, OOM, …) · `forbidden`
+   * (credentials or rights) · `empty` (no registry there) · `damaged` (a record that can't be read)
+   */
+  readonly why: 'unreachable' | 'refused' | 'forbidden' | 'empty' | 'damaged';
+
+  constructor(why: RegistryUnavailable['why'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.why = why;
+  }
+}
+
+/** The feed no longer holds what the reader would need to go on from its position. */
+export class FeedLost extends Error {
+  override readonly name = 'FeedLost';
+}
