@@ -1,0 +1,200 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A real Redis on a free loopback port, with its own temporary directory, and the powers to make it fail. */
+export interface RedisServer {
+  readonly port: number;
+  /** Without credentials. */
+  readonly url: string;
+  /** Of the process that runs now; another one after `restart`. */
+  readonly pid: number;
+  /** Where its append-only file and its log are. */
+  readonly directory: string;
+  /** Freezes it (SIGSTOP): connections stay open, nothing is answered. */
+  pause(): void;
+  resume(): void;
+  /** SIGKILL, as a crash would. Resolves when the process is gone. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and data; kills it first if it still runs. */
+  restart(): Promise<void>;
+  /** Ends it for good and removes its directory. */
+  stop(): Promise<void>;
+}
+
+export interface RedisOptions {
+  readonly aclFile?: string;
+  /** Further configuration as command-line words: `['--maxmemory', '10mb']`. */
+  readonly config?: readonly string[];
+  /** Append-only file with fsync on every write; without it nothing survives a restart. */
+  readonly appendOnly?: boolean;
+}
+
+const START_TRIES = 3;
+const READY_MS = 10_000;
+const living = new Set<ChildProcess>();
+
+process.once('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
+
+/** The server's binary (`$REDIS_SERVER_BIN`, else on PATH), or null: then a test says why it cannot run. */
+export function findRedisServer(): string | null {
+  const named = process.env['REDIS_SERVER_BIN'];
+  const candidates = named ? [named] : (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'redis-server'));
+  return candidates.find(isExecutable) ?? null;
+}
+
+/** Throws when no binary is found or the server does not come up within 10 s. */
+export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+  const binary = findRedisServer();
+  if (binary === null) throw new Error('redis-server not found: install it, or set REDIS_SERVER_BIN to its path');
+  const directory = await mkdtemp(join(tmpdir(), 'sallyport-redis-'));
+  for (let attempt = 1; ; attempt += 1) {
+    const server = new LocalRedis(binary, await freePort(), directory, options);
+    try {
+      await server.start();
+      return server;
+    } catch (fault) {
+      // Between finding a free port and listening on it, somebody else may have taken it.
+      if (attempt < START_TRIES) continue;
+      await server.stop();
+      throw fault;
+    }
+  }
+}
+
+class LocalRedis implements RedisServer {
+  readonly port: number;
+  readonly directory: string;
+  readonly #binary: string;
+  readonly #options: RedisOptions;
+  #child: ChildProcess | null = null;
+  #output = '';
+
+  constructor(binary: string, port: number, directory: string, options: RedisOptions) {
+    this.#binary = binary;
+    this.port = port;
+    this.directory = directory;
+    this.#options = options;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error('redis-server is not running');
+    return pid;
+  }
+
+  async start(): Promise<void> {
+    const child = spawn(this.#binary, this.#words(), { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    living.add(child);
+    child.once('exit', () => living.delete(child));
+    child.on('error', (fault) => this.#keep(fault.message));
+    child.stdout?.on('data', (chunk) => this.#keep(String(chunk)));
+    child.stderr?.on('data', (chunk) => this.#keep(String(chunk)));
+    const end = performance.now() + READY_MS;
+    while (!(await answersPing(this.port))) {
+      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined || performance.now() > end) {
+        await this.kill();
+        throw new Error(`redis-server did not come up on port ${this.port}:\n${this.#output}`);
+      }
+      await sleep(5);
+    }
+  }
+
+  pause(): void {
+    process.kill(this.pid, 'SIGSTOP');
+  }
+
+  resume(): void {
+    process.kill(this.pid, 'SIGCONT');
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (child === null || child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  async restart(): Promise<void> {
+    await this.kill();
+    await this.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  #words(): string[] {
+    const persistence =
+      this.#options.appendOnly === true ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no'];
+    const acl = this.#options.aclFile === undefined ? [] : ['--aclfile', this.#options.aclFile];
+    const place = [
+      '--bind',
+      '127.0.0.1',
+      '--port',
+      String(this.port),
+      '--dir',
+      this.directory,
+      '--save',
+      '',
+      '--daemonize',
+      'no',
+    ];
+    return [...place, ...persistence, ...acl, ...(this.#options.config ?? [])];
+  }
+
+  /** The last lines, for the message when it does not start. */
+  #keep(text: string): void {
+    this.#output = (this.#output + text).slice(-4_000);
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  if (address === null || typeof address === 'string') throw new Error('no port was given');
+  return address.port;
+}
+
+/** A server that loads its data answers LOADING and one with users NOAUTH: the second is ready, the first is not. */
+async function answersPing(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    const finish = (ready: boolean) => {
+      socket.destroy();
+      resolve(ready);
+    };
+    socket.setTimeout(500, () => finish(false));
+    socket.once('error', () => finish(false));
+    socket.once('connect', () => socket.write('PING\r\n'));
+    socket.once('data', (chunk) => finish(/^(\+PONG|-NOAUTH)/.test(String(chunk))));
+  });
+}
