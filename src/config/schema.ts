@@ -1,0 +1,66 @@
+import * as z from 'zod';
+import type { Secret } from './secret.ts';
+import { auditSection } from './sections/audit.ts';
+import { instanceSection } from './sections/instance.ts';
+import { limitsSection } from './sections/limits.ts';
+import { listenSection } from './sections/listen.ts';
+import { registrySection } from './sections/registry.ts';
+import { errorsKey, routesSection } from './sections/routes.ts';
+import { storeSection } from './sections/store.ts';
+import { upstreamsSection } from './sections/upstreams.ts';
+
+/** Names that are kept for later; unavailable.ts says so to whoever uses them. */
+const reserved = (doc: string) => z.unknown().optional().describe(doc);
+
+/**
+ * The whole configuration file: every key with its default, its bounds and a doc line. Strict at every level: a key that
+ * is not here is a fault. Rules between keys are in rules.ts.
+ */
+export const configSchema = z
+  .strictObject({
+    instance: instanceSection,
+    listen: listenSection,
+    store: storeSection,
+    registry: registrySection,
+    audit: auditSection,
+    upstreams: upstreamsSection,
+    routes: routesSection,
+    limits: limitsSection,
+    realm: z
+      .string()
+      .regex(/^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'expected 1 to 128 printable ASCII characters without " and \\')
+      .default('sallyport')
+      .describe('Realm that a 401 names in WWW-Authenticate.'),
+    errors: errorsKey,
+    accounts: reserved('Accounts declared in the file.'),
+    tls: reserved('TLS settings shared by all listeners.'),
+    telemetry: reserved('Traces and log export.'),
+    console: reserved('The console.'),
+    identity: reserved('Sign-in of people by an identity provider.'),
+  })
+  .transform(({ accounts: _a, tls: _t, telemetry: _e, console: _c, identity: _i, ...config }) => ({
+    ...config,
+    routes: config.routes.map((route) => ({ ...route, errors: route.errors ?? config.errors })),
+  }));
+
+type DeepReadonly<T> = T extends Secret
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly DeepReadonly<Item>[]
+    : T extends object
+      ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+      : T;
+
+/** The checked configuration, defaults filled in, file paths absolute, secrets wrapped. What is left out is null. */
+export type Config = DeepReadonly<z.output<typeof configSchema>>;
+
+export type InstanceConfig = Config['instance'];
+export type ListenConfig = Config['listen'];
+export type ProxyListenerConfig = NonNullable<ListenConfig['proxy']>;
+export type StoreConfig = Config['store'];
+export type RedisStoreConfig = Extract<StoreConfig, { kind: 'redis' }>;
+export type RegistryConfig = Config['registry'];
+export type AuditConfig = Config['audit'];
+export type UpstreamConfig = Config['upstreams'][number];
+export type RouteConfig = Config['routes'][number];
+export type LimitsConfig = Config['limits'];

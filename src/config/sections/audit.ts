@@ -1,0 +1,29 @@
+import * as z from 'zod';
+import { whole } from '../values.ts';
+
+export const auditSection = z
+  .strictObject({
+    guarantee: z
+      .enum(['acknowledged', 'buffered'])
+      .default('acknowledged')
+      .describe('`acknowledged`: no answer without an accepted record. `buffered`: a crash can lose the last moments.'),
+    spool: z
+      .strictObject({
+        maxBytes: whole(
+          { min: 1_048_576, max: 2 ** 40, default: 2 ** 30 },
+          'Size on disk at which the gate refuses instead of recording, in bytes.',
+        ),
+      })
+      .prefault({})
+      .describe('Local file that takes the records while the store is away.'),
+    retention: z
+      .strictObject({
+        days: whole({ min: 1, max: 36_500, default: 90 }, 'How long events are kept, in days.'),
+        maxBytes: whole({ min: 0, max: 2 ** 50, default: 0 }, 'Size at which the oldest events go, in bytes; 0 = no limit.'),
+      })
+      .prefault({})
+      .describe('How long events are kept.'),
+    activityPerAccount: whole({ min: 10, max: 10_000_000, default: 10_000 }, "Events kept in one account's activity log."),
+  })
+  .prefault({})
+  .describe('The record of every call and every change.');

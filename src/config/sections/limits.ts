@@ -1,0 +1,22 @@
+import * as z from 'zod';
+import { whole } from '../values.ts';
+
+export const limitsSection = z
+  .strictObject({
+    connections: whole({ min: 1, max: 1_000_000, default: 20_000 }, 'Client connections at the same time.'),
+    headBytes: whole(
+      { min: 1024, max: 1_048_576, default: 16_384 },
+      'Size of a request head (request line and headers), in bytes.',
+    ),
+    headTimeoutMs: whole({ min: 100, max: 600_000, default: 10_000 }, 'Time for a request head to arrive, in milliseconds.'),
+    idleTimeoutMs: whole(
+      { min: 100, max: 86_400_000, default: 60_000 },
+      'Time without a byte in either direction before a connection is closed, in milliseconds.',
+    ),
+    bodyBytes: whole(
+      { min: 0, max: 2 ** 50, default: 0 },
+      'Size of a request body, in bytes; 0 = no limit (bodies are streamed, never held).',
+    ),
+  })
+  .prefault({})
+  .describe('What one client may take up.');

@@ -1,0 +1,62 @@
+import * as z from 'zod';
+import { file, flag, listenAddress, network, orNull } from '../values.ts';
+
+const certificate = z.strictObject({
+  certificateFile: file.describe('PEM file: the certificate, then its chain.'),
+  keyFile: file.describe('PEM file: the private key of that certificate.'),
+});
+
+const serverTls = z.strictObject({
+  certificates: z
+    .array(certificate)
+    .min(1, 'at least one certificate is needed')
+    .max(64, 'at most 64 certificates')
+    .describe('One or more certificates; the name that the client asks for (SNI) chooses, the first is the default.'),
+  clientCaFile: orNull(file, 'PEM file of CAs: every client must present a certificate of one of them.'),
+});
+
+const networks = z.array(network).max(256, 'at most 256 entries').default([]);
+
+const proxy = z
+  .strictObject({
+    address: listenAddress('0.0.0.0:8443', 'Where the gate listens, `host:port`; port 0 takes any free port.'),
+    trustedProxies: networks.describe(
+      'Addresses or ranges of proxies in front of the gate whose Forwarded and X-Forwarded-For are believed. Default: none.',
+    ),
+    tls: orNull(serverTls, 'HTTPS, the only way to listen unless `plaintext: true` is said.'),
+    plaintext: flag(
+      false,
+      'Plain HTTP: tokens are readable on the way. Only behind something on the same host that ends TLS; warned about at every start.',
+    ),
+  })
+  .describe('The gate itself.');
+
+const ops = z
+  .strictObject({
+    address: listenAddress('127.0.0.1:9464', 'Where /livez, /readyz and /metrics are served, plain HTTP.'),
+  })
+  .describe('Health and metrics.');
+
+const admin = z
+  .strictObject({
+    address: listenAddress('127.0.0.1:9443', 'Where the admin API and the console are served, HTTPS.'),
+    tls: orNull(serverTls, 'Certificates of the admin listener.'),
+  })
+  .describe('Admin API and console.');
+
+const decision = z
+  .strictObject({
+    address: listenAddress('127.0.0.1:9444', 'Where other proxies ask for a decision.'),
+    peers: networks.describe('Addresses or ranges that may ask.'),
+  })
+  .describe('Decision endpoint for other proxies.');
+
+export const listenSection = z
+  .strictObject({
+    proxy: orNull(proxy, 'The gate itself.'),
+    admin: orNull(admin, 'Admin API and console.'),
+    ops: orNull(ops, 'Health and metrics.'),
+    decision: orNull(decision, 'Decision endpoint for other proxies.'),
+  })
+  .prefault({})
+  .describe('What is opened. A listener that is not named here is not opened.');

@@ -1,0 +1,76 @@
+import * as z from 'zod';
+import { flag, name, orNull } from '../values.ts';
+
+/** What a route may let through. CONNECT and TRACE are refused always. */
+export const ROUTE_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+/** What a public route lets through. */
+export const PUBLIC_METHODS = ['GET', 'HEAD'] as const;
+
+export type RouteApplication =
+  | { readonly from: 'path'; readonly variable: string }
+  | { readonly from: 'fixed'; readonly name: string }
+  | { readonly from: 'any' };
+
+const APPLICATION = /^(?:\{([A-Za-z][A-Za-z0-9_-]{0,31})\}|([A-Za-z0-9][A-Za-z0-9._-]{0,63}))$/;
+
+/** `{variable}`, `any`, or the name of an application. */
+function compileApplication(text: string): RouteApplication {
+  const [, variable, fixed] = APPLICATION.exec(text) ?? [];
+  if (variable !== undefined) return { from: 'path', variable };
+  return fixed === undefined || fixed === 'any' ? { from: 'any' } : { from: 'fixed', name: fixed };
+}
+
+const errors = z.enum(['problem', 'lifetime']);
+
+/** The file-level default. */
+export const errorsKey = errors
+  .default('problem')
+  .describe('Shape of refusals: RFC 9457 `problem`, or `lifetime` for clients of the LifeTime API. A route may say otherwise.');
+
+// Rules between keys (a permission unless public, variables that exist, …) are in ../route-rules.ts: they run on what is
+// written, so that a slip in one key does not hide the faults of the others.
+const route = z
+  .strictObject({
+    name: name.describe('Unique; appears in audit and metrics.'),
+    host: z.string().max(255).default('*').describe('Host to match, without port; `*` = any.'),
+    path: z
+      .string()
+      .max(2048)
+      .describe(
+        'Path to match: literal segments, `{name}` for one segment, `/**` at the end for whatever follows (also nothing).',
+      ),
+    methods: z.array(z.enum(ROUTE_METHODS)).min(1, 'at least one method is needed').optional().describe('Methods to match.'),
+    access: z
+      .enum(['account', 'public'])
+      .default('account')
+      .describe('`public`: no token is read or forwarded, GET and HEAD only.'),
+    application: z
+      .string()
+      .regex(APPLICATION, 'expected {variable}, the name of an application, or any')
+      .optional()
+      .describe('Which application a request is about: `{variable}` of the path, a fixed name, or `any`.'),
+    permission: orNull(z.string().max(128), 'Permission that the effective role must hold, such as `deployments:write`.'),
+    upstream: z.string().describe('Name of the upstream.'),
+    stripPrefix: z.string().default('').describe('Leading literal segments that are removed before forwarding, such as `/api`.'),
+    caseInsensitive: flag(false, 'Whether literal segments match in any letter case.'),
+    acceptBareToken: flag(false, 'Whether `Authorization: <token>` without `Bearer` is understood.'),
+    forwardAuthorization: flag(false, "Whether the upstream gets the client's Authorization header. It holds the token."),
+    audit: z
+      .enum(['required', 'best-effort'])
+      .default('required')
+      .describe('`best-effort`: calls go on when they cannot be recorded.'),
+    errors: errors.optional().describe('Shape of refusals on this route, where it differs from the file.'),
+    rateLimit: z.unknown().optional().describe('Rate limit of the route.'),
+  })
+  .transform(({ application, methods, host, rateLimit: _, ...rest }) => ({
+    ...rest,
+    host: host.toLowerCase(),
+    methods: methods ?? [...PUBLIC_METHODS],
+    application: compileApplication(application ?? 'any'),
+  }));
+
+export const routesSection = z
+  .array(route)
+  .max(10_000, 'at most 10000 routes')
+  .default([])
+  .describe('What is let in, and where it goes. What no route matches does not get in.');

@@ -1,0 +1,78 @@
+import * as z from 'zod';
+import { file, flag, isHost, NAME_PATTERN, orNull, parseHostPort, whole } from '../values.ts';
+
+export interface UpstreamAddress {
+  readonly secure: boolean;
+  /** IP address without brackets, or host name; lower case. */
+  readonly host: string;
+  readonly port: number;
+}
+
+const ADDRESS = /^(https?):\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?$/;
+
+/** `http://host`, `https://host:port`: scheme, host and port, nothing else. */
+function parseAddress(text: string): UpstreamAddress | null {
+  const match = ADDRESS.exec(text);
+  if (match === null) return null;
+  const secure = match[1] === 'https';
+  const parsed = parseHostPort(`${match[2]}:${match[3] ?? (secure ? 443 : 80)}`);
+  return parsed === null || parsed.port === 0 ? null : { secure, ...parsed };
+}
+
+const address = z.string().transform((text, context): UpstreamAddress => {
+  const parsed = parseAddress(text);
+  if (parsed !== null) return parsed;
+  context.issues.push({
+    code: 'custom',
+    input: text,
+    message: 'expected scheme, host and port only, such as http://10.0.0.7:8080 (no path, no trailing slash, no user)',
+  });
+  return z.NEVER;
+});
+
+/** `preserve`, `upstream` or a fixed `host` or `host:port`. */
+const host = z
+  .string()
+  .refine((text) => isHost(text) || (parseHostPort(text)?.port ?? 0) > 0, 'expected preserve, upstream, or a host name');
+
+const upstreamTls = z.strictObject({
+  caFile: orNull(file, 'PEM file of CAs that may have signed the upstream certificate, instead of the system ones.'),
+  serverName: orNull(
+    z.string().refine(isHost, 'expected a host name'),
+    'Name to ask for (SNI) and to find in the certificate, where it is not the host of the address.',
+  ),
+  certificateFile: orNull(file, 'PEM file: our client certificate.'),
+  keyFile: orNull(file, 'PEM file: its private key.'),
+  verify: flag(true, 'Whether the upstream certificate is verified. `false` is warned about at every start.'),
+});
+
+const upstream = z.strictObject({
+  addresses: z
+    .array(address)
+    .min(1, 'at least one address is needed')
+    .max(64, 'at most 64 addresses')
+    .describe('Where the service runs: `http://host:port` or `https://host:port`, all of one scheme.'),
+  host: host
+    .default('preserve')
+    .describe("Host header towards the upstream: the client's (`preserve`), the address's (`upstream`), or a fixed name."),
+  tls: orNull(
+    upstreamTls,
+    'TLS towards the upstream; only with https addresses. The certificate is verified unless said otherwise.',
+  ),
+  connectTimeoutMs: whole(
+    { min: 1, max: 120_000, default: 2000 },
+    'Time for a connection to be made, TLS included, in milliseconds.',
+  ),
+  responseTimeoutMs: whole(
+    { min: 1, max: 86_400_000, default: 300_000 },
+    'Time for the response head to arrive once the request is sent, in milliseconds.',
+  ),
+  assertion: z.boolean().default(false).describe('Whether a signed X-Account-Assertion is added.'),
+});
+
+export const upstreamsSection = z
+  .record(z.string().regex(NAME_PATTERN, 'not a valid name'), upstream)
+  .default({})
+  // A list, so that nobody looks names up in an object whose prototype also answers to `constructor`.
+  .transform((upstreams) => Object.entries(upstreams).map(([name, rest]) => ({ name, ...rest })))
+  .describe('The services behind the gate, by name.');
