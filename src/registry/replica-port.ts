@@ -1,3 +1,4 @@
+import type { PolicyView } from '../account/policy.ts';
 import type { Principal } from '../account/principal.ts';
 
 /** The answer to "who is this?", from the cache or from the store. */
@@ -7,14 +8,13 @@ export type Lookup =
   /** Nobody knows now: 503, never 401. */
   | { readonly found: 'unavailable' };
 
-/** What the decision sees of the registry. */
-export interface RegistryView {
+/**
+ * What the decision sees of the registry: accounts one by one, and the questions about roles and teams (`PolicyView`, which
+ * account/policy.ts answers from their records).
+ */
+export interface RegistryView extends PolicyView {
   /** Whether the lease allows an answer at this moment (monotonic clock). When false, everything is 503. */
   readonly current: boolean;
   /** Synchronous when the account (or its absence) is cached. Never rejects. */
   lookup(accountId: string): Lookup | Promise<Lookup>;
-  /** Permissions of a role as one compiled question; false for a role that does not exist. */
-  roleAllows(role: string, permission: string): boolean;
-  /** The team that owns an application, or null. */
-  ownerOf(application: string): string | null;
 }
