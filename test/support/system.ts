@@ -1,0 +1,105 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** The parts of the system that tests run for real, with the Debian package that brings each, and the rings that use it. */
+const PARTS = {
+  'redis-server': { package: 'redis-server', rings: ['contract', 'integration', 'fault', 'security', 'browser', 'bench'] },
+  'redis-cli': { package: 'redis-tools', rings: ['integration', 'fault'] },
+  nginx: { package: 'nginx', rings: ['integration', 'fault', 'bench'] },
+  curl: { package: 'curl', rings: ['integration', 'security'] },
+  wget: { package: 'wget', rings: ['integration'] },
+  openssl: { package: 'openssl', rings: ['integration', 'security'] },
+  'python3-requests': { package: 'python3-requests', rings: ['integration'] },
+  'docker-compose': { package: 'docker-compose', rings: ['integration'] },
+  wrk: { package: 'wrk', rings: ['bench'] },
+} as const;
+
+export type Part = keyof typeof PARTS;
+
+/** What `ctx` of vitest offers; named here so that this file also serves scripts that run without vitest. */
+interface Skippable {
+  skip(reason: string): never;
+}
+
+/** Whether the part is here and can be run. */
+export function have(part: Part): boolean {
+  return part === 'python3-requests' ? pythonWithRequests() !== null : findProgram(part) !== null;
+}
+
+/** Skips the test, with the reason, when a part is missing. */
+export function requireOrSkip(ctx: Skippable, ...parts: readonly Part[]): void {
+  const missing = parts.filter((part) => !have(part));
+  if (missing.length > 0) ctx.skip(`not installed: ${missing.join(', ')}`);
+}
+
+/** The program's path by PATH, or null. Also looks where Debian puts daemons: /usr/sbin is not on everybody's PATH. */
+export function findProgram(name: string): string | null {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
+  return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
+}
+
+/** A Python that can import requests. The first `python3` of PATH may be one that does not see Debian's packages. */
+export function pythonWithRequests(): string | null {
+  const candidates = ['python3', '/usr/bin/python3'];
+  return candidates.find((python) => spawnSync(python, ['-c', 'import requests'], { stdio: 'ignore' }).status === 0) ?? null;
+}
+
+/**
+ * Brings what the rings need. As root on a Debian it installs what is missing, and says so; elsewhere it names it in one line,
+ * and the tests that need it skip. Never throws: a test that lacks a part says so itself.
+ */
+export function prepare(rings: readonly string[]): void {
+  const packages = missingPackages(rings);
+  if (packages.length === 0) return;
+  if (!canInstall()) {
+    console.log(`Not installed, so what needs it is skipped: ${packages.join(' ')} (names of Debian packages)`);
+    return;
+  }
+  console.log(`Installing with apt-get, because the tests run them: ${packages.join(' ')}`);
+  withoutStartingDaemons(() => {
+    const failed = ['update', 'install'].find((verb) => aptGet(verb, verb === 'install' ? packages : []) !== 0);
+    if (failed !== undefined)
+      console.log(`apt-get ${failed} failed; what needs these packages is skipped: ${packages.join(' ')}`);
+  });
+}
+
+function missingPackages(rings: readonly string[]): string[] {
+  const parts = Object.entries(PARTS) as [Part, { package: string; rings: readonly string[] }][];
+  return parts
+    .filter(([part, { rings: users }]) => users.some((ring) => rings.includes(ring)) && !have(part))
+    .map(([, p]) => p.package);
+}
+
+function canInstall(): boolean {
+  return process.getuid?.() === 0 && existsSync('/etc/debian_version') && findProgram('apt-get') !== null;
+}
+
+/** Answers the exit status. Only apt-get's errors are shown: its progress would bury the tests' own lines. */
+function aptGet(verb: string, packages: readonly string[]): number {
+  const options = ['-q', '-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120'];
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const result = spawnSync('apt-get', [verb, ...options, ...packages], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  return result.status ?? 1;
+}
+
+/** Debian starts redis-server and nginx when it installs them; the tests start their own, on ports of their own. */
+function withoutStartingDaemons(install: () => void): void {
+  const policy = '/usr/sbin/policy-rc.d';
+  const ours = !existsSync(policy);
+  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    install();
+  } finally {
+    if (ours) rmSync(policy, { force: true });
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
