@@ -1,3 +1,5 @@
+import { withoutTokens } from '../telemetry/redact.ts';
+
 /**
  * Text on its way into an audit event: quoted so that any input gives one line of valid JSON, bounded, and free of tokens.
  *
@@ -11,12 +13,6 @@ const PLAIN = /^[ !#-[\]-~]*$/;
 
 /** DEL, C1 controls (NEL among them), line and paragraph separator, directional marks and overrides, zero-width characters. */
 const INVISIBLE = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-
-/**
- * A token (contract: `slp_` + 12 + `_` + 49), also cut short or with its underscores percent-encoded, as people paste it into paths and user agents.
- * A token written in any other encoding is not recognised.
- */
-const TOKEN = /slp(?:_|%5f)([0-9A-Za-z]{12})(?:_|%5f)[0-9A-Za-z]{8,}/gi;
 
 /** Room for a token that begins before the cut, so that cutting first cannot leave half a token that is no longer recognised. */
 const TOKEN_ROOM = 128;
@@ -34,13 +30,6 @@ export function withVisibleEscapes(json: string): string {
 
 function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-}
-
-/** The text with the secret of every token in it replaced; the account id stays, it is no secret. */
-export function withoutTokens(text: string): string {
-  // The search is all that almost every text pays for.
-  if (!text.includes('slp') && !text.includes('SLP')) return text;
-  return text.replace(TOKEN, 'slp_$1_(removed)');
 }
 
 /** At most `limit` UTF-16 units, without tokens and never ending in half a surrogate pair. */

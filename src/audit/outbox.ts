@@ -1,0 +1,291 @@
+import type { Clock } from '../clock.ts';
+import type { AcceptanceWaiter, AuditLog, LogEntry, Outbox } from './port.ts';
+import { createWaits, type Waits } from './waits.ts';
+
+/** What happened to events; for metrics. Must not throw. */
+export interface OutboxObserver {
+  /** Events that the log accepted. */
+  accepted(count: number): void;
+  /** Events that no log will ever hold: no room, or left over at the end. */
+  lost(count: number): void;
+  /** Events that were sent again after a failed append. */
+  resent(count: number): void;
+  /** The log went away (with the reason) or came back (null). Called on the change only. */
+  health(problem: Error | null): void;
+  /** A waiter threw: a fault of the program, kept from those who wait behind it. */
+  fault(error: unknown): void;
+}
+
+export interface OutboxOptions {
+  readonly log: AuditLog;
+  /** Name + random incarnation: sequence numbers are consecutive within it. */
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly observer: OutboxObserver;
+  readonly limits?: Partial<OutboxLimits>;
+}
+
+export interface OutboxLimits {
+  /** Events held, in flight included; the next one is lost. */
+  readonly maxEvents: number;
+  /** Characters held (events are ASCII but for what clients sent, so nearly bytes). */
+  readonly maxChars: number;
+  readonly batchEvents: number;
+  readonly batchChars: number;
+  /** How long a waiter waits. Also: how long an outage may last before new waiters are told at once. */
+  readonly deadlineMs: number;
+  /** How long an event that nobody waits for may lie before it is sent. */
+  readonly lingerMs: number;
+  /** Pause before the first resend; doubles up to `maxBackoffMs`. */
+  readonly minBackoffMs: number;
+  readonly maxBackoffMs: number;
+}
+
+export const OUTBOX_LIMITS: OutboxLimits = {
+  maxEvents: 20_000,
+  maxChars: 32 * 1024 * 1024,
+  batchEvents: 1000,
+  batchChars: 1024 * 1024,
+  deadlineMs: 1000,
+  lingerMs: 20,
+  minBackoffMs: 25,
+  maxBackoffMs: 250,
+};
+
+/** One event on its way; `waiter` becomes null once it has been told. */
+export interface Pending extends LogEntry {
+  waiter: AcceptanceWaiter | null;
+  readonly deadlineMs: number;
+}
+
+interface Batch {
+  readonly firstSeq: number;
+  readonly openedMs: number;
+  readonly entries: Pending[];
+  chars: number;
+}
+
+export interface BatchingOutbox extends Outbox {
+  /** Events taken and not yet accepted. */
+  readonly pending: number;
+}
+
+/**
+ * The bounded queue in front of the audit log, with group commit.
+ *
+ * One append is in flight at a time; what arrives meanwhile forms the next batch. An event with a waiter starts an append at the end of the
+ * loop turn, so that requests which arrived together travel together; one without (buffered guarantee, outcomes) lingers up to 20 ms.
+ *
+ * When an append fails, the batch is kept and sent again under the same sequence numbers until it is accepted. In the first second of an outage
+ * (from the moment the failed append was sent) waiters keep their whole deadline: clients of this gate rarely retry, so a short outage should cost
+ * them time and not an answer. Later, new waiters are told at once: holding requests that will fail anyway only piles them up. Resends go on at
+ * least every 250 ms, so that is also the longest time for which calls are still refused after the log is back.
+ */
+export function createOutbox(options: OutboxOptions): BatchingOutbox {
+  return new GroupCommitOutbox(options);
+}
+
+function tell(waiter: AcceptanceWaiter, what: 'accepted' | 'notAccepted', observer: OutboxObserver): void {
+  try {
+    waiter[what]();
+  } catch (error) {
+    observer.fault(error);
+  }
+}
+
+class GroupCommitOutbox implements BatchingOutbox {
+  readonly #log: AuditLog;
+  readonly #instance: string;
+  readonly #clock: Clock;
+  readonly #observer: OutboxObserver;
+  readonly #limits: OutboxLimits;
+  readonly #waits: Waits;
+  /** Oldest first; the head may be in flight. The tail is being filled. */
+  readonly #batches: Batch[] = [];
+  #nextSeq = 1;
+  #pending = 0;
+  #chars = 0;
+  #inFlight = false;
+  #immediate: NodeJS.Immediate | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  /** Send time of the first failed append of the present outage; null while all is well. */
+  #outageSinceMs: number | null = null;
+  #backoffMs: number;
+  #open = true;
+  #drained: (() => void) | null = null;
+
+  constructor(options: OutboxOptions) {
+    this.#log = options.log;
+    this.#instance = options.instance;
+    this.#clock = options.clock;
+    this.#observer = options.observer;
+    this.#limits = { ...OUTBOX_LIMITS, ...options.limits };
+    this.#waits = createWaits(options.clock, (waiter) => tell(waiter, 'notAccepted', options.observer));
+    this.#backoffMs = this.#limits.minBackoffMs;
+  }
+
+  get healthy(): boolean {
+    return this.#outageSinceMs === null;
+  }
+
+  get pending(): number {
+    return this.#pending;
+  }
+
+  record(make: (seq: number) => string, account: string | null, waiter: AcceptanceWaiter | null): void {
+    if (!this.#open || this.#pending >= this.#limits.maxEvents || this.#chars >= this.#limits.maxChars) {
+      this.#observer.lost(1);
+      if (waiter !== null) this.#refuse(waiter);
+      return;
+    }
+    const nowMs = this.#clock.monotonicMs();
+    // The number is taken only once the event exists: a fault in `make` leaves no hole.
+    const event = make(this.#nextSeq);
+    const told = waiter !== null && this.#knownAway(nowMs) ? null : waiter;
+    const entry: Pending = { event, account, waiter: told, deadlineMs: nowMs + this.#limits.deadlineMs };
+    this.#append(entry, nowMs);
+    if (told !== null) this.#waits.add(entry);
+    else if (waiter !== null) this.#refuse(waiter);
+    this.#schedule(told !== null);
+  }
+
+  /** Never before `record` returns, so that the caller sees one order of events. */
+  #refuse(waiter: AcceptanceWaiter): void {
+    queueMicrotask(() => tell(waiter, 'notAccepted', this.#observer));
+  }
+
+  async close(deadlineMs: number): Promise<number> {
+    this.#open = false;
+    if (this.#pending > 0) await this.#drain(deadlineMs);
+    this.#cancelTimers();
+    this.#waits.close();
+    const left = this.#pending;
+    if (left > 0) this.#observer.lost(left);
+    // What is left is no longer ours: an answer that still comes finds nothing to tell.
+    this.#batches.length = 0;
+    this.#pending = 0;
+    this.#chars = 0;
+    return left;
+  }
+
+  #drain(deadlineMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, deadlineMs);
+      this.#drained = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (!this.#inFlight) {
+        this.#cancelTimers();
+        this.#send();
+      }
+    });
+  }
+
+  #knownAway(nowMs: number): boolean {
+    return this.#outageSinceMs !== null && nowMs - this.#outageSinceMs >= this.#limits.deadlineMs;
+  }
+
+  #append(entry: Pending, nowMs: number): void {
+    const seq = this.#nextSeq++;
+    let tail = this.#batches.at(-1);
+    // A batch that has been sent is never added to: its resend must carry the same events under the same numbers.
+    const sealed = tail === undefined || (this.#batches.length === 1 && (this.#inFlight || this.#outageSinceMs !== null));
+    if (
+      tail === undefined ||
+      sealed ||
+      tail.entries.length >= this.#limits.batchEvents ||
+      tail.chars >= this.#limits.batchChars
+    ) {
+      tail = { firstSeq: seq, openedMs: nowMs, entries: [], chars: 0 };
+      this.#batches.push(tail);
+    }
+    tail.entries.push(entry);
+    tail.chars += entry.event.length;
+    this.#chars += entry.event.length;
+    this.#pending++;
+  }
+
+  #schedule(awaited: boolean): void {
+    // In flight: its end sends the next batch. In an outage: the resend timer is running.
+    if (this.#inFlight || this.#outageSinceMs !== null || this.#immediate !== null) return;
+    if (awaited || this.#batches.length > 1) {
+      this.#cancelTimers();
+      this.#immediate = setImmediate(() => {
+        this.#immediate = null;
+        this.#send();
+      });
+    } else if (this.#timer === null) this.#sendLater(this.#limits.lingerMs);
+  }
+
+  #sendLater(ms: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#send();
+    }, ms);
+  }
+
+  #cancelTimers(): void {
+    if (this.#immediate !== null) clearImmediate(this.#immediate);
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#immediate = null;
+    this.#timer = null;
+  }
+
+  #send(): void {
+    const batch = this.#batches[0];
+    if (batch === undefined || this.#inFlight) return;
+    this.#inFlight = true;
+    const sentMs = this.#clock.monotonicMs();
+    this.#log.append({ instance: this.#instance, firstSeq: batch.firstSeq, entries: batch.entries }).then(
+      () => this.#onAccepted(batch),
+      (error: unknown) => this.#onFailed(batch, sentMs, error),
+    );
+  }
+
+  #onAccepted(batch: Batch): void {
+    this.#inFlight = false;
+    if (this.#batches[0] !== batch) return; // closed meanwhile
+    this.#batches.shift();
+    this.#pending -= batch.entries.length;
+    this.#chars -= batch.chars;
+    if (this.#outageSinceMs !== null) {
+      this.#outageSinceMs = null;
+      this.#backoffMs = this.#limits.minBackoffMs;
+      this.#observer.health(null);
+    }
+    this.#observer.accepted(batch.entries.length);
+    for (const entry of batch.entries) {
+      const { waiter } = entry;
+      entry.waiter = null;
+      if (waiter !== null) tell(waiter, 'accepted', this.#observer);
+    }
+    this.#sendNext();
+  }
+
+  #sendNext(): void {
+    if (this.#inFlight || this.#immediate !== null) return;
+    const next = this.#batches[0];
+    if (next === undefined) {
+      this.#drained?.();
+      return;
+    }
+    const dueMs = next.openedMs + this.#limits.lingerMs - this.#clock.monotonicMs();
+    if (dueMs <= 0 || !this.#open || this.#batches.length > 1 || next.entries.some((entry) => entry.waiter !== null))
+      this.#send();
+    else if (this.#timer === null) this.#sendLater(dueMs);
+  }
+
+  #onFailed(batch: Batch, sentMs: number, error: unknown): void {
+    this.#inFlight = false;
+    if (this.#batches[0] !== batch) return; // closed meanwhile
+    this.#cancelTimers();
+    if (this.#outageSinceMs === null) {
+      this.#outageSinceMs = sentMs;
+      this.#observer.health(error instanceof Error ? error : new Error(String(error)));
+    }
+    this.#observer.resent(batch.entries.length);
+    this.#sendLater(this.#backoffMs);
+    this.#backoffMs = Math.min(this.#backoffMs * 2, this.#limits.maxBackoffMs);
+  }
+}

@@ -1,0 +1,57 @@
+import { type Clock, systemClock } from '../clock.ts';
+import { formatForPeople, formatJson, type LogFields, type LogLevel } from './log-line.ts';
+import { createRepeats } from './repeats.ts';
+
+export type { LogFields, LogLevel } from './log-line.ts';
+
+const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+/** The process's own diary: one line per event, without secrets. What happened to a request stands in the audit log, not here. */
+export interface Log {
+  debug(msg: string, fields?: LogFields): void;
+  info(msg: string, fields?: LogFields): void;
+  warn(msg: string, fields?: LogFields): void;
+  error(msg: string, fields?: LogFields): void;
+  /** The same log with fields that stand on every line. */
+  with(fields: LogFields): Log;
+}
+
+export interface RootLog extends Log {
+  /** Says how many repeats were held back, and stops the timer. */
+  close(): void;
+}
+
+export interface LogOptions {
+  readonly level?: LogLevel;
+  /** `json`: one object per line. `human`: for a terminal. Default: human when the output is a terminal. */
+  readonly format?: 'json' | 'human';
+  readonly clock?: Clock;
+  /** Where lines go, each with its line break. Default: standard error. */
+  readonly write?: (line: string) => void;
+}
+
+export function createLog(options: LogOptions = {}): RootLog {
+  const clock = options.clock ?? systemClock;
+  const least = RANK[options.level ?? 'info'];
+  const human = (options.format ?? (process.stderr.isTTY ? 'human' : 'json')) === 'human';
+  const write = options.write ?? ((line: string) => void process.stderr.write(line));
+  const format = human ? formatForPeople : formatJson;
+  const emit = (level: LogLevel, msg: string, fields: LogFields) => write(`${format(clock.wallMs(), level, msg, fields)}\n`);
+  const repeats = createRepeats(clock, emit);
+
+  function at(level: LogLevel, base: LogFields) {
+    return (msg: string, fields: LogFields = {}) => {
+      if (RANK[level] >= least) repeats.pass(level, msg, { ...base, ...fields });
+    };
+  }
+  function bound(base: LogFields): Log {
+    return {
+      debug: at('debug', base),
+      info: at('info', base),
+      warn: at('warn', base),
+      error: at('error', base),
+      with: (fields) => bound({ ...base, ...fields }),
+    };
+  }
+  return { ...bound({}), close: () => repeats.close() };
+}
