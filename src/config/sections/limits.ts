@@ -8,6 +8,7 @@ export const limitsSection = z
       { min: 1024, max: 1_048_576, default: 16_384 },
       'Size of a request head (request line and headers), in bytes.',
     ),
+    targetBytes: whole({ min: 128, max: 65_536, default: 8192 }, 'Length of a request target (path and query), in bytes.'),
     headTimeoutMs: whole({ min: 100, max: 600_000, default: 10_000 }, 'Time for a request head to arrive, in milliseconds.'),
     idleTimeoutMs: whole(
       { min: 100, max: 86_400_000, default: 60_000 },

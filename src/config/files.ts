@@ -1,0 +1,61 @@
+import { dirname, resolve } from 'node:path';
+import { readBounded, whyUnreadable } from './bounded-file.ts';
+import type { ConfigPath, Report } from './faults.ts';
+import { Secret } from './secret.ts';
+
+const OTHERS_READ = 0o004;
+
+/**
+ * Finds every key that names a file (they all end in `File`), makes the paths absolute, says which files cannot be read, and puts the text of secret files in place (`passwordFile: f` also gives `password`). Works on a copy.
+ *
+ * Relative paths are relative to the folder of the configuration file, wherever the process was started.
+ */
+export function resolveFiles(
+  value: unknown,
+  configFile: string,
+  report: Report,
+): { readonly value: unknown; readonly files: readonly string[] } {
+  const files = new Set<string>();
+  const folder = dirname(configFile);
+  const visit = (node: unknown, path: ConfigPath): unknown => {
+    if (Array.isArray(node)) return node.map((item, index) => visit(item, [...path, index]));
+    if (typeof node !== 'object' || node === null) return node;
+    const copy: Record<string, unknown> = {};
+    for (const [key, child] of Object.entries(node)) {
+      const here = [...path, key];
+      if (typeof child !== 'string' || child === '') copy[key] = visit(child, here);
+      else if (key.endsWith('File')) {
+        const file = resolve(folder, child);
+        files.add(file);
+        copy[key] = file;
+        const secret = key === 'passwordFile' ? readSecret(file, here, report) : (checkReadable(file, key, here, report), null);
+        if (secret !== null && !Object.hasOwn(node, 'password')) copy.password = secret;
+      } else copy[key] = child;
+    }
+    return copy;
+  };
+  return { value: visit(value, []), files: [...files] };
+}
+
+function checkReadable(file: string, key: string, path: ConfigPath, report: Report): void {
+  try {
+    const { mode } = readBounded(file);
+    if (key === 'keyFile' && (mode & OTHERS_READ) !== 0)
+      report.warning(path, 'every user of this machine can read the private key (chmod 600)');
+  } catch (error) {
+    report.fault(path, whyUnreadable(error));
+  }
+}
+
+function readSecret(file: string, path: ConfigPath, report: Report): Secret | null {
+  try {
+    const { text, mode } = readBounded(file);
+    if ((mode & OTHERS_READ) !== 0) report.warning(path, 'every user of this machine can read the secret (chmod 600)');
+    const secret = text.replace(/\r?\n$/, '');
+    if (secret !== '') return new Secret(secret);
+    report.fault(path, 'the file is empty');
+  } catch (error) {
+    report.fault(path, whyUnreadable(error));
+  }
+  return null;
+}

@@ -1,0 +1,61 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
+import { configSchema } from './schema.ts';
+import { UNAVAILABLE } from './unavailable.ts';
+
+/** As much of JSON Schema (draft 2020-12) as the configuration's schema uses. */
+export interface JsonSchema {
+  [keyword: string]: unknown;
+  description?: string;
+  properties?: Record<string, JsonSchema>;
+  additionalProperties?: JsonSchema | boolean;
+  items?: JsonSchema;
+  oneOf?: JsonSchema[];
+}
+
+const NOT_YET = 'Not available in this version. ';
+
+/** The schema of the file as people write it, for editors. Rules between keys are beyond it: `sallyport check` knows those. */
+export function jsonSchema(): JsonSchema {
+  const schema = z.toJSONSchema(configSchema, {
+    io: 'input',
+    unrepresentable: 'any',
+    override: ({ zodSchema, jsonSchema: out }) => {
+      if (zodSchema._zod.def.type === 'custom') out.type = 'string';
+    },
+  }) as JsonSchema;
+  for (const { path, when } of UNAVAILABLE) {
+    if (when !== undefined) continue;
+    for (const node of nodesAt(schema, path.split('.'))) node.description = NOT_YET + (node.description ?? '');
+  }
+  return { ...schema, title: 'Sallyport configuration' };
+}
+
+/** The schemas of what stands at a path; more than one where a key has variants. `*` and numbers stand for any item. */
+export function nodesAt(schema: JsonSchema, path: readonly (string | number)[]): readonly JsonSchema[] {
+  const [key, ...rest] = path;
+  if (key === undefined) return [schema];
+  const variants = (schema.oneOf ?? []).flatMap((variant) => nodesAt(variant, path));
+  const named = typeof key === 'string' && schema.properties !== undefined && Object.hasOwn(schema.properties, key);
+  const child = named ? schema.properties?.[key] : (schema.items ?? schema.additionalProperties);
+  return typeof child === 'object' ? [...nodesAt(child, rest), ...variants] : variants;
+}
+
+export const JSON_SCHEMA_FILE = fileURLToPath(new URL('../../config/sallyport.schema.json', import.meta.url));
+
+export function jsonSchemaText(): string {
+  return `${JSON.stringify(jsonSchema(), null, 2)}\n`;
+}
+
+/** Run as a script it writes the file; with `--check` it only says whether the file is up to date (exit code 1 when not). */
+function main(check: boolean): void {
+  if (!check) {
+    writeFileSync(JSON_SCHEMA_FILE, jsonSchemaText());
+  } else if (readFileSync(JSON_SCHEMA_FILE, 'utf8') !== jsonSchemaText()) {
+    console.error('config/sallyport.schema.json is out of date: run node src/config/json-schema.ts');
+    process.exitCode = 1;
+  }
+}
+
+if (import.meta.main) main(process.argv.includes('--check'));

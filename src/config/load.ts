@@ -1,0 +1,73 @@
+import { dirname, resolve } from 'node:path';
+import { readBounded, whyUnreadable } from './bounded-file.ts';
+import type { Environment } from './environment.ts';
+import { ConfigFaults, type Fault, type Report } from './faults.ts';
+import { resolveFiles } from './files.ts';
+import { Reporter } from './report.ts';
+import { checkRules } from './rules.ts';
+import { type Config, configSchema } from './schema.ts';
+import { reportIssues } from './schema-faults.ts';
+import { checkAvailability } from './unavailable.ts';
+import { YamlSource } from './yaml-source.ts';
+
+/**
+ * A check that belongs to another room (ties between routes, certificates that fit their keys). It runs once everything here is in order, and
+ * speaks through the report, so that its findings come with line and path like all others. `path` names keys as they are in the file:
+ * `['routes', 3]`, `['upstreams', 'api', 'tls']`.
+ */
+export type ConfigCheck = (config: Config, report: Report) => void;
+
+export interface LoadOptions {
+  /** Where `${VARIABLE}` is looked up. Default: the environment of the process. */
+  readonly environment?: Environment;
+  readonly checks?: readonly ConfigCheck[];
+}
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** To be shown at every start: allowed, but worth knowing. */
+  readonly warnings: readonly Fault[];
+  /** Absolute path of the configuration file. */
+  readonly file: string;
+  /** Absolute paths of the other files that it names: certificates, keys, passwords. */
+  readonly files: readonly string[];
+}
+
+/**
+ * Reads, checks and completes a configuration file (at most 1 MiB). Throws `ConfigFaults` with all that is wrong, in the order of the
+ * file; opens no port, makes no folder, connects to nothing.
+ */
+export function loadConfig(path: string, options: LoadOptions = {}): LoadedConfig {
+  const file = resolve(path);
+  return parseConfig(readConfigFile(file, path), path, options);
+}
+
+function readConfigFile(file: string, shown: string): string {
+  try {
+    return readBounded(file).text;
+  } catch (error) {
+    throw new ConfigFaults(shown, [{ line: null, column: null, path: '', message: whyUnreadable(error) }]);
+  }
+}
+
+/** The same for a text already at hand. `path` is where it counts as standing: for messages, and for relative paths in it. */
+export function parseConfig(text: string, path: string, options: LoadOptions = {}): LoadedConfig {
+  const file = resolve(path);
+  const source = new YamlSource(text, options.environment ?? process.env);
+  if (source.syntaxFaults.length > 0) throw new ConfigFaults(path, source.syntaxFaults);
+  const report = new Reporter(source);
+  for (const fault of source.faults) report.fault(fault.path, fault.message);
+  checkAvailability(source.value, report);
+  const { value, files } = resolveFiles(source.value, file, report);
+  const parsed = configSchema.safeParse(value, { reportInput: true });
+  if (!parsed.success) reportIssues(parsed.error.issues, report);
+  checkRules(source.value, source, report);
+  if (!parsed.success || report.faults.length > 0) throw new ConfigFaults(path, report.faults);
+  const config: Config = {
+    ...parsed.data,
+    instance: { ...parsed.data.instance, dataDir: resolve(dirname(file), parsed.data.instance.dataDir) },
+  };
+  for (const check of options.checks ?? []) check(config, report);
+  if (report.faults.length > 0) throw new ConfigFaults(path, report.faults);
+  return { config, warnings: report.warnings, file, files };
+}

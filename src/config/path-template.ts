@@ -1,0 +1,65 @@
+import { isUnambiguousPath } from '../wire/target.ts';
+
+/** A route's path, taken apart. */
+export interface PathTemplate {
+  /** Without the leading `/`; a trailing slash makes a last, empty literal. */
+  readonly segments: readonly ({ readonly literal: string } | { readonly variable: string })[];
+  /** Ends in `/**`: whatever follows matches, also nothing. */
+  readonly open: boolean;
+}
+
+const MAX_SEGMENTS = 32;
+const VARIABLE = /^\{([A-Za-z][A-Za-z0-9_-]{0,31})\}$/;
+const OPEN_END = '/**';
+
+/**
+ * Reads a path template; the answer is a string, in words for whoever wrote it, when it is none. Literal segments must be able to pass the
+ * wire's target gate: a route that no request can reach is a mistake, not a precaution.
+ */
+export function parsePathTemplate(path: string): PathTemplate | string {
+  if (!path.startsWith('/')) return 'a path begins with /';
+  const open = path.endsWith(OPEN_END);
+  const front = open ? path.slice(0, -OPEN_END.length) : path;
+  const words = front === '' ? [] : front.slice(1).split('/');
+  if (words.length > MAX_SEGMENTS) return `a path has at most ${MAX_SEGMENTS} segments`;
+  const segments = words.map((word) => {
+    const variable = VARIABLE.exec(word)?.[1];
+    return variable === undefined ? { literal: word } : { variable };
+  });
+  return segmentsFault(segments, open) ?? { segments, open };
+}
+
+function segmentsFault(segments: PathTemplate['segments'], open: boolean): string | null {
+  const variables = segments.flatMap((segment) => ('variable' in segment ? [segment.variable] : []));
+  const twice = variables.find((variable, index) => variables.indexOf(variable) !== index);
+  if (twice !== undefined) return `{${twice}} stands twice in the path`;
+  const literals = segments.flatMap((segment) => ('literal' in segment ? [segment.literal] : []));
+  if (literals.some((literal) => /[{}]/.test(literal)))
+    return '{name} takes the place of a whole segment, and its name is letters, digits, _ and -';
+  if (literals.some((literal) => literal.includes('*'))) return '* stands only in /** at the end of the path';
+  if (open && segments.length > 0 && literals.at(-1) === '' && segments.at(-1) !== undefined && 'literal' in segments.at(-1)!)
+    return '/** follows a whole segment, without an empty one before it';
+  const example = `/${segments.map((segment) => ('literal' in segment ? segment.literal : 'x')).join('/')}`;
+  if (!isUnambiguousPath(example)) {
+    return 'no request can have this path: empty segments, dot segments, and escapes of plain characters, / or \\ are refused at the door';
+  }
+  return null;
+}
+
+/** The variables of a template, in order. */
+export function variablesOf(template: PathTemplate): readonly string[] {
+  return template.segments.flatMap((segment) => ('variable' in segment ? [segment.variable] : []));
+}
+
+/** What is wrong with a prefix that is to be removed from paths of this template; null when nothing is. */
+export function stripPrefixFault(prefix: string, template: PathTemplate): string | null {
+  if (!prefix.startsWith('/') || prefix.endsWith('/'))
+    return 'expected leading segments of the path such as /api, without a slash at the end';
+  const words = prefix.slice(1).split('/');
+  const fits = words.every((word, index) => {
+    const segment = template.segments[index];
+    return segment !== undefined && 'literal' in segment && segment.literal === word;
+  });
+  if (!fits) return 'must be whole literal segments at the beginning of the path';
+  return words.length === template.segments.length && !template.open ? 'would leave nothing of the path' : null;
+}

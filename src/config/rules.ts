@@ -1,0 +1,16 @@
+import type { Report } from './faults.ts';
+import { checkListen } from './rules/listen-rules.ts';
+import { group } from './rules/raw.ts';
+import { checkRoutes } from './rules/route-rules.ts';
+import { checkStore } from './rules/store-rules.ts';
+import { checkUpstreams } from './rules/upstream-rules.ts';
+import type { YamlSource } from './yaml-source.ts';
+
+/** All rules between keys. `value` is the file as plain values, well-formed or not. */
+export function checkRules(value: unknown, source: YamlSource, report: Report): void {
+  const file = group(value);
+  checkListen(file, report);
+  checkStore(file, source, report);
+  checkUpstreams(file, report);
+  checkRoutes(file, source, report);
+}

@@ -1,0 +1,41 @@
+import type { Report } from '../faults.ts';
+import { parseHostPort } from '../values.ts';
+import { group, has, type Raw, text } from './raw.ts';
+
+const DEFAULT_ADDRESS: Readonly<Record<string, string>> = { proxy: '0.0.0.0:8443', ops: '127.0.0.1:9464' };
+
+export function checkListen(file: Raw, report: Report): void {
+  const listen = group(file.listen);
+  if (has(listen, 'proxy')) checkProxy(group(listen.proxy), report);
+  checkAddresses(listen, report);
+}
+
+function checkProxy(proxy: Raw, report: Report): void {
+  const path = ['listen', 'proxy'];
+  const plaintext = proxy.plaintext === true;
+  if (has(proxy, 'tls') && plaintext) report.fault([...path, 'plaintext'], 'either tls or plaintext: true, not both');
+  if (!has(proxy, 'tls') && !plaintext)
+    report.fault([...path, 'tls'], 'is missing: tokens need HTTPS (or say plaintext: true, where something else ends TLS)');
+  if (plaintext) {
+    report.warning([...path, 'plaintext'], 'the gate listens without TLS: tokens are readable on the way to it');
+  }
+}
+
+/** Two listeners on one port would fail at start with a message that names neither. */
+function checkAddresses(listen: Raw, report: Report): void {
+  const taken = new Map<number, { readonly name: string; readonly host: string }>();
+  for (const name of Object.keys(DEFAULT_ADDRESS)) {
+    if (!has(listen, name)) continue;
+    const address = parseHostPort(text(group(listen[name]).address) ?? DEFAULT_ADDRESS[name]!);
+    if (address === null || address.port === 0) continue;
+    const other = taken.get(address.port);
+    if (other !== undefined && (other.host === address.host || isAny(other.host) || isAny(address.host))) {
+      report.fault(['listen', name, 'address'], `the port is already taken by listen.${other.name}`);
+    }
+    taken.set(address.port, { name, host: address.host });
+  }
+}
+
+function isAny(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}

@@ -1,0 +1,111 @@
+import { isOwn, isPermission } from '../../account/permission.ts';
+import type { ConfigPath, Report } from '../faults.ts';
+import { type PathTemplate, parsePathTemplate, stripPrefixFault, variablesOf } from '../path-template.ts';
+import { PUBLIC_METHODS } from '../sections/routes.ts';
+import { nearest } from '../suggestion.ts';
+import { isHost } from '../values.ts';
+import type { YamlSource } from '../yaml-source.ts';
+import { group, has, list, type Raw, text } from './raw.ts';
+
+/** Rules between the keys of a route. They look at what is written, so that a slip in one key does not hide the faults of another. */
+export function checkRoutes(file: Raw, source: YamlSource, report: Report): void {
+  const upstreams = Object.keys(group(file.upstreams));
+  const names = new Map<string, number>();
+  for (const [index, value] of list(file.routes).entries()) {
+    const path = ['routes', index];
+    const route = group(value);
+    checkName(route, names, index, report);
+    checkUpstream(route, upstreams, path, source, report);
+    checkHost(route, path, report);
+    const template = checkPath(route, path, report);
+    checkMethods(route, path, report);
+    if (route.access === 'public') checkPublic(route, path, report);
+    else checkPermission(route, path, report);
+    checkApplication(route, template, path, report);
+  }
+}
+
+function checkName(route: Raw, names: Map<string, number>, index: number, report: Report): void {
+  const name = text(route.name);
+  if (name === null) return;
+  const other = names.get(name);
+  if (other !== undefined) report.fault(['routes', index, 'name'], `routes[${other}] has the same name`);
+  else names.set(name, index);
+}
+
+function checkUpstream(route: Raw, known: readonly string[], path: ConfigPath, source: YamlSource, report: Report): void {
+  const upstream = text(route.upstream);
+  if (upstream === null || known.includes(upstream)) return;
+  const here = [...path, 'upstream'];
+  const suggestion = nearest(source.written(here), known);
+  report.fault(
+    here,
+    `there is no upstream ${source.written(here)}${suggestion === null ? '' : ` (did you mean ${suggestion}?)`}`,
+  );
+}
+
+function checkHost(route: Raw, path: ConfigPath, report: Report): void {
+  const host = text(route.host);
+  if (host === null || host === '*' || isHost(host) || isIPv6Literal(host)) return;
+  report.fault([...path, 'host'], 'expected a host name without port, or *');
+}
+
+function checkPath(route: Raw, path: ConfigPath, report: Report): PathTemplate | null {
+  const written = text(route.path);
+  if (written === null) return null;
+  const template = parsePathTemplate(written);
+  if (typeof template === 'string') {
+    report.fault([...path, 'path'], template);
+    return null;
+  }
+  const prefix = text(route.stripPrefix) ?? '';
+  const fault = prefix === '' ? null : stripPrefixFault(prefix, template);
+  if (fault !== null) report.fault([...path, 'stripPrefix'], fault);
+  return template;
+}
+
+function checkMethods(route: Raw, path: ConfigPath, report: Report): void {
+  const methods = list(route.methods);
+  for (const [index, method] of methods.entries()) {
+    const here = [...path, 'methods', index];
+    if (methods.indexOf(method) !== index) report.fault(here, 'the method is given twice');
+    if (method === 'CONNECT' || method === 'TRACE') report.fault(here, 'CONNECT and TRACE are never let in');
+  }
+}
+
+function checkPublic(route: Raw, path: ConfigPath, report: Report): void {
+  for (const [index, method] of list(route.methods).entries()) {
+    const isAllowed = (PUBLIC_METHODS as readonly unknown[]).includes(method);
+    if (!isAllowed) report.fault([...path, 'methods', index], 'a public route lets only GET and HEAD in');
+  }
+  for (const key of ['permission', 'application', 'acceptBareToken', 'forwardAuthorization']) {
+    if (has(route, key) && route[key] !== false)
+      report.fault([...path, key], 'means nothing on a public route: no token is read or forwarded');
+  }
+}
+
+function checkPermission(route: Raw, path: ConfigPath, report: Report): void {
+  const here = [...path, 'permission'];
+  const permission = text(route.permission);
+  if (!has(route, 'permission')) report.fault(here, 'is missing (only a route with access: public needs none)');
+  else if (permission !== null && isOwn(permission))
+    report.fault(here, "no route may require one of Sallyport's own permissions");
+  else if (permission !== null && !isPermission(permission))
+    report.fault(here, 'expected a permission such as deployments:write, without *');
+  if (!has(route, 'methods')) report.fault([...path, 'methods'], 'is missing');
+}
+
+function checkApplication(route: Raw, template: PathTemplate | null, path: ConfigPath, report: Report): void {
+  const here = [...path, 'application'];
+  if (route.access !== 'public' && !has(route, 'application')) {
+    report.fault(here, 'is missing: {variable} of the path, the name of an application, or any');
+  }
+  const variable = /^\{(.*)\}$/.exec(text(route.application) ?? '')?.[1];
+  if (variable !== undefined && template !== null && !variablesOf(template).includes(variable)) {
+    report.fault(here, 'the path has no such variable');
+  }
+}
+
+function isIPv6Literal(host: string): boolean {
+  return host.startsWith('[') && host.endsWith(']') && /^\[[0-9A-Fa-f:.]+\]$/.test(host);
+}

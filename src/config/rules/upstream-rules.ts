@@ -1,0 +1,23 @@
+import type { Report } from '../faults.ts';
+import { group, has, list, type Raw, text } from './raw.ts';
+import { checkClientCertificate, checkVerification } from './tls-rules.ts';
+
+export function checkUpstreams(file: Raw, report: Report): void {
+  const used = new Set(list(file.routes).map((route) => text(group(route).upstream)));
+  for (const [name, value] of Object.entries(group(file.upstreams))) {
+    const path = ['upstreams', name];
+    checkSchemes(group(value), path, report);
+    const tls = group(group(value).tls);
+    checkClientCertificate(tls, [...path, 'tls'], report);
+    checkVerification(tls, [...path, 'tls'], report);
+    if (!used.has(name)) report.warning(path, 'no route leads here');
+  }
+}
+
+function checkSchemes(upstream: Raw, path: readonly string[], report: Report): void {
+  const addresses = list(upstream.addresses).map((address) => text(address) ?? '');
+  const secure = addresses.filter((address) => address.startsWith('https:')).length;
+  // A mixed list would send some calls in the clear, by chance.
+  if (secure > 0 && secure < addresses.length) report.fault([...path, 'addresses'], 'either all http or all https');
+  if (has(upstream, 'tls') && secure === 0 && addresses.length > 0) report.fault([...path, 'tls'], 'only with https addresses');
+}
