@@ -1,0 +1,209 @@
+import type { Account, AccountKind } from '../account/model.ts';
+import type { ChangeType } from '../audit/change-event.ts';
+import type { Page } from '../registry/port.ts';
+import { type AdminActor, mustHave } from './actor.ts';
+import { type AdminContext, change, type Plan, reading } from './change.ts';
+import { AdminError, notFound } from './error.ts';
+import { FIELD_LIMITS, Fields } from './fields.ts';
+import { kindWord, Policy } from './policy.ts';
+import { type AccountView, viewAccount } from './views.ts';
+
+/** Which account: by `name`, or by `id`. `kind`, when given, must be right: whoever means a machine must not hit a person. */
+export type AccountRef = { readonly kind?: AccountKind } & (
+  | { readonly name: string; readonly id?: never }
+  | { readonly id: string; readonly name?: never }
+);
+
+/** `changed: false` = it was so already; nothing was written. */
+export interface AccountAnswer {
+  readonly account: AccountView;
+  readonly changed: boolean;
+}
+
+export interface AccountQuery {
+  readonly kind?: AccountKind;
+  readonly cursor?: string | null;
+  /** 1 to 500; default 100. A page may hold fewer although more follow: only `next: null` is the end. */
+  readonly limit?: number;
+}
+
+const REF = ['name', 'id', 'kind'] as const;
+const KINDS = ['service', 'user'] as const;
+
+export async function listAccounts(context: AdminContext, actor: AdminActor, query: AccountQuery): Promise<Page<AccountView>> {
+  mustHave(actor, 'sallyport:registry:read');
+  const fields = new Fields(query, ['kind', 'cursor', 'limit']);
+  const limit = fields.integer('limit', 100, 1, 500);
+  const kind = query.kind === undefined ? null : fields.oneOf('kind', KINDS, 'service');
+  const cursor = (query.cursor ?? null) === null ? null : fields.text('cursor', 512);
+  fields.check();
+  const page = await reading(() => context.store.accounts({ cursor, limit }));
+  const nowMs = context.clock.wallMs();
+  const wanted = page.items.filter((account) => kind === null || account.kind === kind);
+  return { items: wanted.map((account) => viewAccount(account, nowMs)), next: page.next };
+}
+
+export async function showAccount(context: AdminContext, actor: AdminActor, ref: AccountRef): Promise<AccountView> {
+  mustHave(actor, 'sallyport:registry:read');
+  const account = await reading(() => findAccount(context, ref, new Fields(ref, REF)));
+  return viewAccount(account, context.clock.wallMs());
+}
+
+export interface AccountEdit {
+  readonly description?: string;
+  readonly role?: string;
+  /** ISO 8601 with zone, in the future; null = never expires. */
+  readonly expiresAt?: string | null;
+}
+
+/** Changes what is named and leaves the rest. */
+export function editAccount(context: AdminContext, actor: AdminActor, input: AccountRef & AccountEdit): Promise<AccountAnswer> {
+  const fields = new Fields(input, [...REF, 'description', 'role', 'expiresAt']);
+  return changeAccount(context, actor, input, fields, 'account-changed', (account, policy) => {
+    const role = fields.has('role') ? fields.name('role') : account.role;
+    if (fields.has('role')) policy.expectRole(fields, 'role', role);
+    return {
+      ...account,
+      role,
+      description: fields.has('description') ? fields.description() : account.description,
+      expiresAt: fields.has('expiresAt') ? fields.expiry('expiresAt', context.clock.wallMs()) : account.expiresAt,
+    };
+  });
+}
+
+export function activateAccount(context: AdminContext, actor: AdminActor, ref: AccountRef): Promise<AccountAnswer> {
+  return changeAccount(context, actor, ref, new Fields(ref, REF), 'account-activated', (account) => ({
+    ...account,
+    status: 'active',
+  }));
+}
+
+/** From now on the account is let in nowhere; its token stays, and works again after activation. */
+export function deactivateAccount(context: AdminContext, actor: AdminActor, ref: AccountRef): Promise<AccountAnswer> {
+  return changeAccount(context, actor, ref, new Fields(ref, REF), 'account-deactivated', (account) => ({
+    ...account,
+    status: 'inactive',
+  }));
+}
+
+/** The name is free afterwards; the id is never used again. */
+export function deleteAccount(context: AdminContext, actor: AdminActor, ref: AccountRef): Promise<AccountAnswer> {
+  return changeAccount(context, actor, ref, new Fields(ref, REF), 'account-deleted', () => null);
+}
+
+/** Joins a team, or changes the role in a team that the account is already in. */
+export function joinTeam(
+  context: AdminContext,
+  actor: AdminActor,
+  input: AccountRef & { readonly team: string; readonly role: string },
+): Promise<AccountAnswer> {
+  const fields = new Fields(input, [...REF, 'team', 'role']);
+  const membership = { team: fields.name('team'), role: fields.name('role') };
+  return changeAccount(context, actor, input, fields, 'account-changed', (account, policy) => {
+    policy.expectTeam(fields, 'team', membership.team);
+    policy.expectRole(fields, 'role', membership.role);
+    const teams = [...account.teams.filter(({ team }) => team !== membership.team), membership];
+    if (teams.length > FIELD_LIMITS.teamsPerAccount)
+      fields.fault('team', `an account may be in ${FIELD_LIMITS.teamsPerAccount} teams`);
+    return { ...account, teams: sorted(teams, ({ team }) => team) };
+  });
+}
+
+export function leaveTeam(
+  context: AdminContext,
+  actor: AdminActor,
+  input: AccountRef & { readonly team: string },
+): Promise<AccountAnswer> {
+  const fields = new Fields(input, [...REF, 'team']);
+  const team = fields.name('team');
+  return changeAccount(context, actor, input, fields, 'account-changed', (account) => {
+    const teams = account.teams.filter((membership) => membership.team !== team);
+    if (teams.length === account.teams.length) throw new AdminError('not-found', `${account.name} is not in the team ${team}`);
+    return { ...account, teams };
+  });
+}
+
+/** Gives the account a role of its own on one application, replacing whatever its team or default role says there. */
+export function grantRole(
+  context: AdminContext,
+  actor: AdminActor,
+  input: AccountRef & { readonly application: string; readonly role: string },
+): Promise<AccountAnswer> {
+  const fields = new Fields(input, [...REF, 'application', 'role']);
+  const grant = { application: fields.name('application'), role: fields.name('role') };
+  return changeAccount(context, actor, input, fields, 'account-changed', (account, policy) => {
+    policy.expectRole(fields, 'role', grant.role);
+    const grants = [...account.grants.filter(({ application }) => application !== grant.application), grant];
+    if (grants.length > FIELD_LIMITS.grantsPerAccount) {
+      fields.fault('application', `an account may have ${FIELD_LIMITS.grantsPerAccount} grants`);
+    }
+    return { ...account, grants: sorted(grants, ({ application }) => application) };
+  });
+}
+
+export function revokeGrant(
+  context: AdminContext,
+  actor: AdminActor,
+  input: AccountRef & { readonly application: string },
+): Promise<AccountAnswer> {
+  const fields = new Fields(input, [...REF, 'application']);
+  const application = fields.name('application');
+  return changeAccount(context, actor, input, fields, 'account-changed', (account) => {
+    const grants = account.grants.filter((grant) => grant.application !== application);
+    if (grants.length === account.grants.length) {
+      throw new AdminError('not-found', `${account.name} has no grant on the application ${application}`);
+    }
+    return { ...account, grants };
+  });
+}
+
+/** One change to one account. `update` notes faults in `fields`; null deletes. */
+export function changeAccount(
+  context: AdminContext,
+  actor: AdminActor,
+  ref: AccountRef,
+  fields: Fields,
+  type: ChangeType,
+  update: (account: Account, policy: Policy) => Account | null,
+): Promise<AccountAnswer> {
+  mustHaveWrite(actor);
+  return change(context, actor, async (): Promise<Plan<AccountAnswer>> => {
+    const before = await findAccount(context, ref, fields);
+    const policy = await Policy.read(context.store);
+    const updated = update(before, policy);
+    fields.check();
+    policy.guard(actor, before, updated);
+    const nowMs = context.clock.wallMs();
+    const same = updated !== null && JSON.stringify(updated) === JSON.stringify(before);
+    const after = updated === null ? null : { ...updated, updatedAt: new Date(nowMs).toISOString() };
+    return {
+      edit: same ? null : { kind: 'account', key: before.id, before, after },
+      type,
+      reliesOn: [...policy.relianceOf(before), ...(after === null ? [] : policy.relianceOf(after))],
+      answer: (version) => ({ account: viewAccount(same ? before : { ...(after ?? before), version }, nowMs), changed: !same }),
+    };
+  });
+}
+
+export function mustHaveWrite(actor: AdminActor): void {
+  mustHave(actor, 'sallyport:registry:write');
+}
+
+async function findAccount(context: AdminContext, ref: AccountRef, fields: Fields): Promise<Account> {
+  const byId = fields.has('id');
+  const key = byId ? fields.name('id') : fields.name('name');
+  if (byId && fields.has('name')) fields.fault('id', 'name the account by name or by id, not by both');
+  const kind = ref.kind === undefined ? null : fields.oneOf('kind', KINDS, 'service');
+  fields.check();
+  const account = byId ? (await context.store.account(key)).account : await context.store.accountByName(key);
+  const word = kind === null ? 'account' : kindWord({ kind });
+  if (account === null) throw notFound(word, key);
+  if (kind !== null && account.kind !== kind) {
+    throw new AdminError('not-found', `there is no ${word} named ${JSON.stringify(key)}: that is a ${kindWord(account)}`);
+  }
+  return account;
+}
+
+function sorted<T>(items: readonly T[], by: (item: T) => string): readonly T[] {
+  return [...items].sort((a, b) => (by(a) < by(b) ? -1 : 1));
+}

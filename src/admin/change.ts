@@ -1,0 +1,200 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Account, Role, Team } from '../account/model.ts';
+import { isBuiltInRole } from '../account/role.ts';
+import { type Actor, type ChangeType, changeEvent } from '../audit/change-event.ts';
+import type { Clock } from '../clock.ts';
+import {
+  type Commit,
+  type CommitResult,
+  type RecordChange,
+  type RecordKind,
+  type RegistryStore,
+  RegistryUnavailable,
+} from '../registry/port.ts';
+import { AdminError } from './error.ts';
+
+/** What every administrative function works with. */
+export interface AdminContext {
+  readonly store: RegistryStore;
+  readonly clock: Clock;
+  /** Id of the instance that makes the changes; null for the command line without one. */
+  readonly instance: string | null;
+}
+
+/** One record before and after. `after: null` deletes, `before: null` creates. */
+export type Edit =
+  | { readonly kind: 'account'; readonly key: string; readonly before: Account | null; readonly after: Account | null }
+  | { readonly kind: 'role'; readonly key: string; readonly before: Role | null; readonly after: Role | null }
+  | { readonly kind: 'team'; readonly key: string; readonly before: Team | null; readonly after: Team | null };
+
+/** A record that the plan relied on without changing it: if it changed meanwhile, the plan is made anew. */
+export interface Reliance {
+  readonly kind: RecordKind;
+  readonly key: string;
+  readonly version: number;
+}
+
+export interface Plan<T> {
+  /** Null: everything already is as asked; nothing is written and nothing recorded. */
+  readonly edit: Edit | null;
+  readonly type: ChangeType;
+  readonly reliesOn: readonly Reliance[];
+  /** What the caller is told; `version` is the record's after the change. */
+  readonly answer: (version: number) => T;
+}
+
+const CHANGE_LIMITS = { attempts: 10, firstPauseMs: 5, longestPauseMs: 250 } as const;
+
+/**
+ * Makes one change: plans it from what is read now, commits it, and plans again when somebody else was faster, a bounded number of times with
+ * random pauses so that two writers part. The record, the feed entry and the audit event are one atomic step of the store.
+ */
+export async function change<T>(context: AdminContext, actor: Actor, plan: () => Promise<Plan<T>>): Promise<T> {
+  for (let attempt = 0; attempt < CHANGE_LIMITS.attempts; attempt++) {
+    if (attempt > 0) await sleep(pauseMs(attempt));
+    const planned = await reading(plan);
+    if (planned.edit === null) return planned.answer(0);
+    const result = await writing(context.store, commitFor(context, actor, planned, planned.edit));
+    if (result.committed) return planned.answer(result.seq);
+    if (result.conflict !== 'version') throw await refusalOf(context.store, result);
+  }
+  throw new AdminError('conflict', 'others keep changing the same records; nothing was changed, try again');
+}
+
+/** Runs a read; a store that cannot answer becomes the `unavailable` of this room. */
+export async function reading<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof RegistryUnavailable)) throw error;
+    throw new AdminError('unavailable', `the registry cannot be read: ${error.message}`, { cause: error });
+  }
+}
+
+/** A commit whose answer did not arrive may have happened: that must be said, because a token may have been lost with the answer. */
+async function writing(store: RegistryStore, commit: Commit): Promise<CommitResult> {
+  try {
+    return await store.commit(commit);
+  } catch (error) {
+    if (!(error instanceof RegistryUnavailable)) throw error;
+    const outcome =
+      error.why === 'unreachable'
+        ? 'it is not known whether the change was made: look before you repeat it'
+        : 'nothing was changed';
+    throw new AdminError('unavailable', `the registry cannot be written (${error.message}); ${outcome}`, { cause: error });
+  }
+}
+
+function pauseMs(attempt: number): number {
+  return randomInt(1 + Math.min(CHANGE_LIMITS.longestPauseMs, CHANGE_LIMITS.firstPauseMs * 2 ** attempt));
+}
+
+function commitFor(context: AdminContext, actor: Actor, plan: Plan<unknown>, edit: Edit): Commit {
+  const claims = difference(claimsOf(edit, edit.before), claimsOf(edit, edit.after));
+  const uses = difference(targetsOf(edit, edit.before), targetsOf(edit, edit.after));
+  const owner = `${edit.kind}:${edit.key}`;
+  return {
+    expects: [
+      { kind: edit.kind, key: edit.key, version: edit.before?.version ?? 0 },
+      ...plan.reliesOn.filter(({ kind, key }) => kind !== edit.kind || key !== edit.key),
+    ],
+    changes: [{ kind: edit.kind, key: edit.key, record: edit.after } as RecordChange],
+    claims: { take: claims.added.map((claim) => ({ claim, owner })), drop: claims.removed },
+    references: {
+      add: uses.added.map((target) => ({ target, user: owner })),
+      remove: uses.removed.map((target) => ({ target, user: owner })),
+    },
+    unreferenced: edit.after === null && edit.kind !== 'account' ? [owner] : [],
+    audit: {
+      event: changeEvent({
+        id: randomUUID(),
+        timeMs: context.clock.wallMs(),
+        type: plan.type,
+        instance: context.instance,
+        actor: { id: actor.id, name: actor.name, kind: actor.kind, via: actor.via },
+        target: { kind: edit.kind, id: edit.key, name: (edit.after ?? edit.before)?.name ?? edit.key },
+        before: edit.before,
+        after: edit.after,
+        requestId: null,
+        clientAddress: null,
+      }),
+      accounts: edit.kind === 'account' ? [edit.key] : [],
+    },
+  };
+}
+
+/** Unique names that a record holds. */
+function claimsOf(edit: Edit, record: Edit['before']): readonly string[] {
+  if (record === null) return [];
+  if (edit.kind === 'account') return [`name:${record.name}`];
+  if (edit.kind === 'team') return (record as Team).applications.map(applicationClaim);
+  return [];
+}
+
+/** Letter case is folded: two teams owning `CRM` and `crm` would be a trap for whoever reads a path without regard to case. */
+function applicationClaim(application: string): string {
+  return `application:${application.toLowerCase()}`;
+}
+
+/** Roles and teams that a record uses, so that none of them can be deleted under it. */
+function targetsOf(edit: Edit, record: Edit['before']): readonly string[] {
+  if (record === null || edit.kind !== 'account') return [];
+  const account = record as Account;
+  return [
+    ...rolesOf(account)
+      .filter((role) => !isBuiltInRole(role))
+      .map((role) => `role:${role}`),
+    ...account.teams.map(({ team }) => `team:${team}`),
+  ];
+}
+
+/** Every role an account has somewhere, each once: the default, then those of teams and grants. */
+export function rolesOf(account: Pick<Account, 'role' | 'teams' | 'grants'>): readonly string[] {
+  return [...new Set([account.role, ...account.teams.map(({ role }) => role), ...account.grants.map(({ role }) => role)])];
+}
+
+function difference(before: readonly string[], after: readonly string[]): { added: string[]; removed: string[] } {
+  return {
+    added: [...new Set(after)].filter((item) => !before.includes(item)),
+    removed: [...new Set(before)].filter((item) => !after.includes(item)),
+  };
+}
+
+async function refusalOf(
+  store: RegistryStore,
+  result: Exclude<CommitResult, { committed: true } | { conflict: 'version' }>,
+): Promise<AdminError> {
+  const [kind = '', ...rest] = result.key.split(':');
+  const name = rest.join(':');
+  if (result.conflict === 'claim') {
+    const message =
+      kind === 'application'
+        ? `the application ${JSON.stringify(name)} already belongs to another team`
+        : `the name ${JSON.stringify(name)} is already taken`;
+    return new AdminError('name-taken', message);
+  }
+  return inUse(store, kind, name, result.count);
+}
+
+/** Users named in an `in-use` error. */
+const NAMED_USERS = 5;
+
+async function inUse(store: RegistryStore, kind: string, name: string, count: number): Promise<AdminError> {
+  const users = await reading(() => usersOf(store, `${kind}:${name}`, NAMED_USERS));
+  const more = count > users.length ? ` and ${count - users.length} more` : '';
+  const message = `the ${kind} ${JSON.stringify(name)} is used by ${users.join(', ') || `${count} accounts`}${users.length > 0 ? more : ''}`;
+  return new AdminError('in-use', message, { users });
+}
+
+/** Names of the accounts that use a role or team (`role:deployer`), at most `limit`. */
+export async function usersOf(store: RegistryStore, target: string, limit: number): Promise<readonly string[]> {
+  const users = await store.referencesTo(target, limit);
+  const names = await Promise.all(
+    users.map(async (user) => {
+      const id = user.slice(user.indexOf(':') + 1);
+      return (await store.account(id)).account?.name;
+    }),
+  );
+  return names.filter((name) => name !== undefined).sort();
+}

@@ -1,0 +1,80 @@
+import type { Account, Role, Team } from '../account/model.ts';
+import { NO_ROLE } from '../account/role.ts';
+import type { RegistryStore } from '../registry/port.ts';
+import { type AdminActor, mustCover } from './actor.ts';
+import { type Reliance, rolesOf } from './change.ts';
+import { AdminError, notFound } from './error.ts';
+import type { Fields } from './fields.ts';
+
+/** Roles and teams at one moment: what a plan is made from. */
+export class Policy {
+  readonly roles: ReadonlyMap<string, Role>;
+  readonly teams: ReadonlyMap<string, Team>;
+
+  constructor(roles: readonly Role[], teams: readonly Team[]) {
+    this.roles = new Map(roles.map((role) => [role.name, role]));
+    this.teams = new Map(teams.map((team) => [team.name, team]));
+  }
+
+  static async read(store: RegistryStore): Promise<Policy> {
+    const { roles, teams } = await store.snapshot();
+    return new Policy(roles, teams);
+  }
+
+  role(name: string): Role {
+    const role = this.roles.get(name);
+    if (role === undefined) throw notFound('role', name);
+    return role;
+  }
+
+  team(name: string): Team {
+    const team = this.teams.get(name);
+    if (team === undefined) throw notFound('team', name);
+    return team;
+  }
+
+  /** Notes a fault for a role that cannot be assigned. An empty name has its fault already. */
+  expectRole(fields: Fields, field: string, name: string): void {
+    if (name === '' || name === NO_ROLE || this.roles.has(name)) return;
+    const known = [NO_ROLE, ...this.roles.keys()];
+    const shown = known.slice(0, 10).join(', ') + (known.length > 10 ? ', …' : '');
+    fields.fault(field, `there is no role named ${JSON.stringify(name)}; there are ${shown}`);
+  }
+
+  expectTeam(fields: Fields, field: string, name: string): void {
+    if (name === '' || this.teams.has(name)) return;
+    fields.fault(field, `there is no team named ${JSON.stringify(name)}`);
+  }
+
+  /** The roles and teams that an account uses, as records that must not change between reading and writing. */
+  relianceOf(account: Account): readonly Reliance[] {
+    const roles = rolesOf(account).flatMap((name) => reliance('role', this.roles.get(name)));
+    const teams = account.teams.flatMap(({ team }) => reliance('team', this.teams.get(team)));
+    return [...roles, ...teams];
+  }
+
+  /** What an account may do anywhere: the permissions of all its roles. */
+  permissionsOf(roles: readonly string[]): readonly string[] {
+    return roles.flatMap((name) => this.roles.get(name)?.permissions ?? []);
+  }
+
+  /** Nobody beyond their own, for an account as it was and as it is to be. */
+  guard(actor: AdminActor, before: Account | null, after: Account | null): void {
+    for (const account of [before, after]) {
+      if (account !== null) mustCover(actor, this.permissionsOf(rolesOf(account)), `the ${kindWord(account)} ${account.name}`);
+    }
+  }
+}
+
+function reliance(kind: 'role' | 'team', record: Role | Team | undefined): readonly Reliance[] {
+  return record === undefined ? [] : [{ kind, key: record.name, version: record.version }];
+}
+
+export function kindWord(account: Pick<Account, 'kind'>): string {
+  return account.kind === 'service' ? 'service account' : 'user';
+}
+
+/** A limit on how many there may be; roles and teams are held in memory by every instance. */
+export function mustHaveRoom(count: number, limit: number, what: string): void {
+  if (count >= limit) throw new AdminError('invalid', `there are ${count} ${what} already, and no more are allowed`);
+}

@@ -1,0 +1,134 @@
+import type { Role } from '../account/model.ts';
+import { ADMINISTRATOR_ROLE, isBuiltInRole, NO_ROLE } from '../account/role.ts';
+import { mustHaveWrite } from './accounts.ts';
+import { type AdminActor, mustCover, mustHave } from './actor.ts';
+import { type AdminContext, change, type Plan, reading, usersOf } from './change.ts';
+import { AdminError } from './error.ts';
+import { FIELD_LIMITS, Fields } from './fields.ts';
+import { mustHaveRoom, Policy } from './policy.ts';
+import { NONE_VIEW, type RoleView, viewRole } from './views.ts';
+
+export interface NewRole {
+  readonly name: string;
+  readonly permissions: readonly string[];
+  readonly description?: string;
+}
+
+export interface RoleAnswer {
+  readonly role: RoleView;
+  readonly changed: boolean;
+}
+
+/** How many users of a role are named when it is shown. */
+const USERS_SHOWN = 100;
+
+export async function listRoles(context: AdminContext, actor: AdminActor): Promise<readonly RoleView[]> {
+  mustHave(actor, 'sallyport:registry:read');
+  const { roles } = await reading(() => Policy.read(context.store));
+  return [NONE_VIEW, ...[...roles.values()].sort((a, b) => (a.name < b.name ? -1 : 1)).map(viewRole)];
+}
+
+/** The role, and the names of the accounts that use it (by default, in a team or by a grant), at most 100. */
+export async function showRole(
+  context: AdminContext,
+  actor: AdminActor,
+  input: { readonly name: string },
+): Promise<{ readonly role: RoleView; readonly usedBy: readonly string[] }> {
+  mustHave(actor, 'sallyport:registry:read');
+  const name = nameOf(input);
+  if (name === NO_ROLE) return { role: NONE_VIEW, usedBy: [] };
+  return reading(async () => {
+    const role = (await Policy.read(context.store)).role(name);
+    return { role: viewRole(role), usedBy: await usersOf(context.store, `role:${name}`, USERS_SHOWN) };
+  });
+}
+
+export function createRole(context: AdminContext, actor: AdminActor, input: NewRole): Promise<RoleAnswer> {
+  const fields = new Fields(input, ['name', 'permissions', 'description']);
+  const name = fields.name('name');
+  const permissions = fields.permissions();
+  const description = fields.description();
+  if (isBuiltInRole(name)) fields.fault('name', `${name} is built in; choose another name`);
+  return changeRole(context, actor, name, fields, 'role-created', (before, policy, at) => {
+    if (before !== null) throw new AdminError('name-taken', `there is a role named ${JSON.stringify(name)} already`);
+    mustHaveRoom(policy.roles.size, FIELD_LIMITS.roles, 'roles');
+    const twin = [...policy.roles.keys()].find((other) => other.toLowerCase() === name.toLowerCase());
+    if (twin !== undefined) throw new AdminError('name-taken', `the role ${twin} differs from ${name} in letter case only`);
+    return { name, version: 0, description, permissions, createdAt: at, updatedAt: at };
+  });
+}
+
+/** Replaces what is named and leaves the rest. Takes effect for everybody who has the role. */
+export function editRole(
+  context: AdminContext,
+  actor: AdminActor,
+  input: { readonly name: string; readonly description?: string; readonly permissions?: readonly string[] },
+): Promise<RoleAnswer> {
+  const fields = new Fields(input, ['name', 'permissions', 'description']);
+  const name = fields.name('name');
+  mustNotBeBuiltIn(name);
+  const permissions = fields.has('permissions') ? fields.permissions() : null;
+  const description = fields.has('description') ? fields.description() : null;
+  return changeRole(context, actor, name, fields, 'role-changed', (_before, policy) => {
+    const role = policy.role(name);
+    if (name === ADMINISTRATOR_ROLE && permissions !== null) throw administratorStays();
+    return { ...role, description: description ?? role.description, permissions: permissions ?? role.permissions };
+  });
+}
+
+/** Refused with `in-use` while any account has the role. */
+export function deleteRole(context: AdminContext, actor: AdminActor, input: { readonly name: string }): Promise<RoleAnswer> {
+  const fields = new Fields(input, ['name']);
+  const name = fields.name('name');
+  mustNotBeBuiltIn(name);
+  return changeRole(context, actor, name, fields, 'role-deleted', (_before, policy) => {
+    policy.role(name);
+    if (name === ADMINISTRATOR_ROLE) throw administratorStays();
+    return null;
+  });
+}
+
+function changeRole(
+  context: AdminContext,
+  actor: AdminActor,
+  name: string,
+  fields: Fields,
+  type: 'role-created' | 'role-changed' | 'role-deleted',
+  update: (before: Role | null, policy: Policy, at: string) => Role | null,
+): Promise<RoleAnswer> {
+  mustHaveWrite(actor);
+  return change(context, actor, async (): Promise<Plan<RoleAnswer>> => {
+    fields.check();
+    const policy = await Policy.read(context.store);
+    const before = policy.roles.get(name) ?? null;
+    const at = new Date(context.clock.wallMs()).toISOString();
+    const updated = update(before, policy, at);
+    fields.check();
+    for (const role of [before, updated]) if (role !== null) mustCover(actor, role.permissions, `the role ${name}`);
+    const same = updated !== null && JSON.stringify(updated) === JSON.stringify(before);
+    const after = updated === null ? null : { ...updated, updatedAt: at };
+    const shown = (after ?? before) as Role;
+    return {
+      edit: same ? null : { kind: 'role', key: name, before, after },
+      type,
+      reliesOn: [],
+      answer: (version) => ({ role: viewRole(same ? updated : { ...shown, version }), changed: !same }),
+    };
+  });
+}
+
+function nameOf(input: { readonly name: string }): string {
+  const fields = new Fields(input, ['name']);
+  const name = fields.name('name');
+  fields.check();
+  return name;
+}
+
+function mustNotBeBuiltIn(name: string): void {
+  if (isBuiltInRole(name)) throw new AdminError('forbidden', `the role ${name} is built in and cannot be changed`);
+}
+
+/** Somebody must always be able to be made administrator, or a locked registry could only be mended by hand. */
+function administratorStays(): AdminError {
+  return new AdminError('forbidden', 'the role administrator cannot be deleted, nor its permissions changed');
+}

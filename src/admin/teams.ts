@@ -1,0 +1,168 @@
+import type { Account, Team } from '../account/model.ts';
+import { mustHaveWrite } from './accounts.ts';
+import { type AdminActor, mustCover, mustHave } from './actor.ts';
+import { type AdminContext, change, type Plan, reading } from './change.ts';
+import { AdminError } from './error.ts';
+import { FIELD_LIMITS, Fields } from './fields.ts';
+import { mustHaveRoom, Policy } from './policy.ts';
+import type { TeamMember, TeamView } from './views.ts';
+
+export interface NewTeam {
+  readonly name: string;
+  readonly description?: string;
+  readonly applications?: readonly string[];
+}
+
+export interface TeamEdit {
+  readonly name: string;
+  readonly description?: string;
+  /** Replaces the whole list. */
+  readonly applications?: readonly string[];
+  readonly addApplications?: readonly string[];
+  readonly removeApplications?: readonly string[];
+}
+
+export interface TeamAnswer {
+  readonly team: Team;
+  readonly changed: boolean;
+}
+
+/** Members shown of a team, and members examined before a team may be changed by somebody who is not the store's owner. */
+const MEMBERS_MAX = 1000;
+
+export async function listTeams(context: AdminContext, actor: AdminActor): Promise<readonly Team[]> {
+  mustHave(actor, 'sallyport:registry:read');
+  const { teams } = await reading(() => Policy.read(context.store));
+  return [...teams.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The team with its members, at most 1000. */
+export async function showTeam(context: AdminContext, actor: AdminActor, input: { readonly name: string }): Promise<TeamView> {
+  mustHave(actor, 'sallyport:registry:read');
+  const fields = new Fields(input, ['name']);
+  const name = fields.name('name');
+  fields.check();
+  return reading(async () => {
+    const team = (await Policy.read(context.store)).team(name);
+    return { ...team, members: (await membersOf(context, name)).map((account) => asMember(account, name)) };
+  });
+}
+
+export function createTeam(context: AdminContext, actor: AdminActor, input: NewTeam): Promise<TeamAnswer> {
+  const fields = new Fields(input, ['name', 'description', 'applications']);
+  const name = fields.name('name');
+  const applications = fields.names('applications', FIELD_LIMITS.applicationsPerTeam);
+  const description = fields.description();
+  return changeTeam(context, actor, name, fields, 'team-created', (before, policy, at) => {
+    if (before !== null) throw new AdminError('name-taken', `there is a team named ${JSON.stringify(name)} already`);
+    mustHaveRoom(policy.teams.size, FIELD_LIMITS.teams, 'teams');
+    const twin = [...policy.teams.keys()].find((other) => other.toLowerCase() === name.toLowerCase());
+    if (twin !== undefined) throw new AdminError('name-taken', `the team ${twin} differs from ${name} in letter case only`);
+    return { name, version: 0, description, applications, createdAt: at, updatedAt: at };
+  });
+}
+
+/** Replaces what is named and leaves the rest. */
+export function editTeam(context: AdminContext, actor: AdminActor, input: TeamEdit): Promise<TeamAnswer> {
+  const fields = new Fields(input, ['name', 'description', 'applications', 'addApplications', 'removeApplications']);
+  const name = fields.name('name');
+  const list = fields.has('applications') ? fields.names('applications', FIELD_LIMITS.applicationsPerTeam) : null;
+  const added = fields.names('addApplications', FIELD_LIMITS.applicationsPerTeam);
+  const removed = fields.names('removeApplications', FIELD_LIMITS.applicationsPerTeam);
+  const description = fields.has('description') ? fields.description() : null;
+  return changeTeam(context, actor, name, fields, 'team-changed', (_before, policy) => {
+    const team = policy.team(name);
+    const base = list ?? team.applications;
+    const missing = removed.filter((application) => !base.includes(application));
+    if (missing.length > 0) throw new AdminError('not-found', `the team ${name} does not own ${missing.join(', ')}`);
+    const applications = [...new Set([...base, ...added])].filter((application) => !removed.includes(application));
+    return { ...team, description: description ?? team.description, applications };
+  });
+}
+
+/** Refused with `in-use` while the team has members. Its applications belong to nobody afterwards. */
+export function deleteTeam(context: AdminContext, actor: AdminActor, input: { readonly name: string }): Promise<TeamAnswer> {
+  const fields = new Fields(input, ['name']);
+  const name = fields.name('name');
+  return changeTeam(context, actor, name, fields, 'team-deleted', (_before, policy) => {
+    policy.team(name);
+    return null;
+  });
+}
+
+function changeTeam(
+  context: AdminContext,
+  actor: AdminActor,
+  name: string,
+  fields: Fields,
+  type: 'team-created' | 'team-changed' | 'team-deleted',
+  update: (before: Team | null, policy: Policy, at: string) => Team | null,
+): Promise<TeamAnswer> {
+  mustHaveWrite(actor);
+  return change(context, actor, async (): Promise<Plan<TeamAnswer>> => {
+    fields.check();
+    const policy = await Policy.read(context.store);
+    const before = policy.teams.get(name) ?? null;
+    const at = new Date(context.clock.wallMs()).toISOString();
+    const updated = update(before, policy, at);
+    if (updated !== null) checkApplications(fields, updated, policy);
+    fields.check();
+    if (before !== null) await guardMembers(context, actor, policy, name);
+    const same = updated !== null && JSON.stringify(updated) === JSON.stringify(before);
+    const after = updated === null ? null : { ...updated, updatedAt: at };
+    const shown = (after ?? before) as Team;
+    return {
+      edit: same ? null : { kind: 'team', key: name, before, after },
+      type,
+      reliesOn: [],
+      answer: (version) => ({ team: same ? updated : { ...shown, version }, changed: !same }),
+    };
+  });
+}
+
+/** An application belongs to at most one team, and letter case does not make another application of it. */
+function checkApplications(fields: Fields, team: Team, policy: Policy): void {
+  if (team.applications.length > FIELD_LIMITS.applicationsPerTeam) {
+    fields.fault('applications', `a team may own ${FIELD_LIMITS.applicationsPerTeam} applications`);
+  }
+  const owners = new Map<string, string>();
+  for (const other of policy.teams.values()) {
+    if (other.name !== team.name) for (const application of other.applications) owners.set(application.toLowerCase(), other.name);
+  }
+  const own = new Set<string>();
+  const taken: string[] = [];
+  for (const application of team.applications) {
+    const folded = application.toLowerCase();
+    if (own.has(folded)) fields.fault('applications', `${application} is named twice, with different letter case`);
+    own.add(folded);
+    const owner = owners.get(folded);
+    if (owner !== undefined) taken.push(`${application} (${owner})`);
+  }
+  if (taken.length > 0)
+    throw new AdminError('name-taken', `these applications already belong to another team: ${taken.join(', ')}`);
+}
+
+/** What a team gives its members changes with its applications, so the strongest role in it decides who may touch it. */
+async function guardMembers(context: AdminContext, actor: AdminActor, policy: Policy, name: string): Promise<void> {
+  if (actor.permissions === 'store-owner') return;
+  const members = await membersOf(context, name);
+  if (members.length >= MEMBERS_MAX)
+    throw new AdminError('forbidden', `the team ${name} has too many members to be changed from here`);
+  const roles = [...new Set(members.map((account) => asMember(account, name).role))];
+  mustCover(actor, policy.permissionsOf(roles), `the team ${name}`);
+}
+
+async function membersOf(context: AdminContext, team: string): Promise<readonly Account[]> {
+  const users = await context.store.referencesTo(`team:${team}`, MEMBERS_MAX);
+  const members: Account[] = [];
+  for (const user of users) {
+    const { account } = await context.store.account(user.slice(user.indexOf(':') + 1));
+    if (account?.teams.some((membership) => membership.team === team)) members.push(account);
+  }
+  return members.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function asMember(account: Account, team: string): TeamMember {
+  const role = account.teams.find((membership) => membership.team === team)?.role ?? 'none';
+  return { account: account.name, kind: account.kind, role };
+}

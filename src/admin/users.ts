@@ -1,0 +1,111 @@
+import { newAccountId } from '../account/id.ts';
+import type { Account } from '../account/model.ts';
+import { type AccountAnswer, type AccountRef, changeAccount, mustHaveWrite } from './accounts.ts';
+import type { AdminActor } from './actor.ts';
+import { type AdminContext, change, reading } from './change.ts';
+import { AdminError, invalid } from './error.ts';
+import { Fields } from './fields.ts';
+import { hashPassword, PASSWORD_LIMITS, passwordMatches } from './password.ts';
+import { Policy } from './policy.ts';
+import { type AccountView, viewAccount } from './views.ts';
+
+export interface NewUser {
+  readonly name: string;
+  readonly role: string;
+  readonly password: string;
+  readonly description?: string;
+  readonly expiresAt?: string | null;
+}
+
+export async function createUser(
+  context: AdminContext,
+  actor: AdminActor,
+  input: NewUser,
+): Promise<{ readonly account: AccountView }> {
+  mustHaveWrite(actor);
+  const nowMs = context.clock.wallMs();
+  const unfinished = readNew(input, await reading(() => Policy.read(context.store)), nowMs);
+  const account: Account = { ...unfinished, password: await hashPassword(input.password) };
+  return change(context, actor, async () => {
+    const policy = await Policy.read(context.store);
+    readNew(input, policy, nowMs);
+    policy.guard(actor, null, account);
+    return {
+      edit: { kind: 'account', key: account.id, before: null, after: account },
+      type: 'account-created',
+      reliesOn: policy.relianceOf(account),
+      answer: (version) => ({ account: viewAccount({ ...account, version }, nowMs) }),
+    };
+  });
+}
+
+function readNew(input: NewUser, policy: Policy, nowMs: number): Account {
+  const fields = new Fields(input, ['name', 'role', 'password', 'description', 'expiresAt']);
+  const name = fields.name('name');
+  const role = fields.name('role');
+  policy.expectRole(fields, 'role', role);
+  const description = fields.description();
+  const expiresAt = fields.expiry('expiresAt', nowMs);
+  readPassword(fields, name);
+  fields.check();
+  const at = new Date(nowMs).toISOString();
+  return {
+    id: newAccountId(),
+    version: 0,
+    kind: 'user',
+    name,
+    description,
+    status: 'active',
+    role,
+    teams: [],
+    grants: [],
+    createdAt: at,
+    updatedAt: at,
+    expiresAt,
+    token: null,
+    retired: [],
+    password: null,
+  };
+}
+
+/** Replaces a user's password. The new one must differ: a password is set anew because the old one is to count no more. */
+export async function setPassword(
+  context: AdminContext,
+  actor: AdminActor,
+  input: AccountRef & { readonly password: string },
+): Promise<AccountAnswer> {
+  mustHaveWrite(actor);
+  const fields = new Fields(input, ['name', 'id', 'kind', 'password']);
+  const password = readPassword(fields, input.name ?? '');
+  fields.check();
+  const verifier = await hashPassword(password);
+  const current = await reading(() => currentVerifier(context, input));
+  if (current !== null && (await passwordMatches(password, current))) {
+    throw invalid([{ field: 'password', message: 'is the current one; choose another' }]);
+  }
+  return changeAccount(context, actor, input, fields, 'password-set', (account) => {
+    if (account.kind !== 'user')
+      throw new AdminError('invalid', `${account.name} is a service account, and those have no password`);
+    return { ...account, password: verifier };
+  });
+}
+
+async function currentVerifier(context: AdminContext, ref: AccountRef): Promise<string | null> {
+  const account =
+    ref.id === undefined ? await context.store.accountByName(ref.name) : (await context.store.account(ref.id)).account;
+  return account?.password ?? null;
+}
+
+function readPassword(fields: Fields, name: string): string {
+  const password = fields.text('password', PASSWORD_LIMITS.mostCharacters);
+  if (password === '') return password;
+  const characters = [...password].length;
+  if (characters < PASSWORD_LIMITS.leastCharacters) {
+    fields.fault('password', `must have at least ${PASSWORD_LIMITS.leastCharacters} characters`);
+  }
+  if (/\p{Cc}/u.test(password)) fields.fault('password', 'holds a control character');
+  if (name !== '' && password.toLowerCase().includes(name.toLowerCase()) && characters < name.length + 8) {
+    fields.fault('password', 'is little more than the name');
+  }
+  return password;
+}

@@ -1,0 +1,73 @@
+import type { Account, AccountKind, AccountStatus, Grant, Role, Team, TeamMembership } from '../account/model.ts';
+import { tokenId } from '../account/token.ts';
+
+/** An account as it may be shown: everything but what could help to forge a token or guess a password. */
+export interface AccountView {
+  readonly id: string;
+  readonly version: number;
+  readonly kind: AccountKind;
+  readonly name: string;
+  readonly description: string;
+  readonly status: AccountStatus;
+  /** The expiry has passed: the account is let in nowhere, whatever its status. */
+  readonly expired: boolean;
+  readonly role: string;
+  readonly teams: readonly TeamMembership[];
+  readonly grants: readonly Grant[];
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly expiresAt: string | null;
+  /** The live token: its public handle, as in audit events, and when it was issued. */
+  readonly token: { readonly id: string; readonly createdAt: string } | null;
+  /** Handles of retired tokens, newest first. */
+  readonly retiredTokens: readonly string[];
+}
+
+export type RoleView = Role & {
+  /** Built in, not a record: can be assigned and not changed. */
+  readonly builtIn: boolean;
+};
+
+export type TeamView = Team & { readonly members: readonly TeamMember[] };
+
+export interface TeamMember {
+  readonly account: string;
+  readonly kind: AccountKind;
+  readonly role: string;
+}
+
+export function viewAccount(account: Account, nowMs: number): AccountView {
+  // Named one by one: a field added to the record stays hidden until somebody decides otherwise.
+  return {
+    id: account.id,
+    version: account.version,
+    kind: account.kind,
+    name: account.name,
+    description: account.description,
+    status: account.status,
+    expired: account.expiresAt !== null && !(Date.parse(account.expiresAt) > nowMs),
+    role: account.role,
+    teams: account.teams,
+    grants: account.grants,
+    createdAt: account.createdAt,
+    updatedAt: account.updatedAt,
+    expiresAt: account.expiresAt,
+    token: account.token === null ? null : { id: tokenId(account.token.digest), createdAt: account.token.createdAt },
+    retiredTokens: account.retired.map(tokenId),
+  };
+}
+
+export function viewRole(role: Role): RoleView {
+  return { ...role, builtIn: false };
+}
+
+/** `none` has no record; people look for it in the list all the same. */
+export const NONE_VIEW: RoleView = {
+  name: 'none',
+  version: 0,
+  description: 'No permission: for accounts that live by teams and grants',
+  permissions: [],
+  createdAt: new Date(0).toISOString(),
+  updatedAt: new Date(0).toISOString(),
+  builtIn: true,
+};
