@@ -69,7 +69,7 @@ const right = Buffer.alloc(DIGEST_LENGTH);
 export function digestsEqual(one: string, other: string): boolean {
   // Length is no secret: every digest has this one, and anything else is a damaged record.
   if (one.length !== DIGEST_LENGTH || other.length !== DIGEST_LENGTH) return false;
-  left.latin1Write(one, 0);
-  right.latin1Write(other, 0);
+  left.write(one, 0, 'latin1');
+  right.write(other, 0, 'latin1');
   return timingSafeEqual(left, right);
 }

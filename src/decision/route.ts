@@ -1,9 +1,9 @@
 /** One route, compiled from the configuration. */
 export interface Route {
   readonly name: string;
-  /** Lower-cased host without port, or `*`. */
+  /** Lower-cased host without port (IPv6 in brackets), or `*`. */
   readonly host: string;
-  /** The path template as configured. */
+  /** The path template as configured; its grammar is in path-template.ts. */
   readonly path: string;
   /** Upper-case methods. Public routes: GET and HEAD. */
   readonly methods: readonly string[];
@@ -18,6 +18,10 @@ export interface Route {
   readonly upstream: string;
   /** Whole literal segments removed from the front before forwarding (`/api`), or empty. */
   readonly stripPrefix: string;
+  /**
+   * The upstream does not tell letters by their case: literal segments match in any case, and an application in the path is the
+   * one that the registry knows in another spelling.
+   */
   readonly caseInsensitive: boolean;
   readonly acceptBareToken: boolean;
   readonly forwardAuthorization: boolean;

@@ -1,0 +1,151 @@
+import { tokenDigest, tokenId } from '../account/token.ts';
+import type { Clock } from '../clock.ts';
+import type { RefusalReason } from '../refusal.ts';
+import type { Lookup, RegistryView } from '../registry/replica-port.ts';
+import type { Peer, RequestHead } from '../wire/request-head.ts';
+import { prove } from './authenticate.ts';
+import { authorise } from './authorise.ts';
+import { type Credential, readCredential } from './credential.ts';
+import { isNeverAllowed, isUnsafe, methodBit } from './method.ts';
+import type { Route } from './route.ts';
+import { createRouteTable, type RouteMatch, type RouteTable } from './route-table.ts';
+import type { Findings, Permit, Refusal, Verdict } from './verdict.ts';
+
+export interface DecisionLimits {
+  /** Largest body that a client may declare, in bytes; 0 = no limit. */
+  readonly bodyBytes: number;
+}
+
+export interface DeciderOptions {
+  readonly view: RegistryView;
+  readonly routes: readonly Route[];
+  readonly clock: Clock;
+  readonly limits: DecisionLimits;
+}
+
+export interface Decider {
+  /**
+   * Decides about one request. Synchronous when the account is cached. A "no" is a value, never an exception; an exception is a fault
+   * of ours and must be answered like one. Never writes a response and never reads a body.
+   */
+  decide(head: RequestHead, peer: Peer): Verdict | Promise<Verdict>;
+  /** Replaces all routes at once; requests that have been matched keep theirs. Throws a `TypeError`, and keeps the old ones, for routes that must not exist. */
+  setRoutes(routes: readonly Route[]): void;
+  setLimits(limits: DecisionLimits): void;
+  /** The routes in force, for `explain`. */
+  readonly table: RouteTable;
+}
+
+export function createDecider(options: DeciderOptions): Decider {
+  const { view, clock } = options;
+  let table = createRouteTable(options.routes);
+  let limits = options.limits;
+
+  /** The whole way of a request, in the order in which it happens. */
+  function decide(head: RequestHead): Verdict | Promise<Verdict> {
+    // 1. Admit: what no route and no account could make acceptable is refused before anything else is looked at.
+    const inadmissible = admit(head, limits);
+    if (inadmissible !== null) return refuse(inadmissible, NOTHING_FOUND);
+
+    // 2. Lease: an instance that may be out of date knows nothing, not even which routes are public (contract: 503 to all).
+    if (!view.current) return refuse('registry-unavailable', NOTHING_FOUND);
+
+    // 3. Match, silently: only an authenticated caller learns what does not exist.
+    const match = table.match(head.host, head.path, head.method);
+    const route = match.kind === 'route' ? match.route : null;
+    const found: Findings = route === null ? NOTHING_FOUND : { ...NOTHING_FOUND, route };
+
+    // 4. Public routes end here: no token is read, so none can leak into a record or be judged by accident.
+    if (route?.access === 'public') return permit(route, found, head.method);
+
+    // 5. Authenticate: form and checksum first, without asking anyone.
+    const credential = readCredential(head.authorization, route?.acceptBareToken ?? false);
+    if (credential.presented === 'nothing') return refuse('token-missing', found);
+    if (credential.presented === 'malformed') return refuse('token-malformed', found);
+
+    // 6. One look-up by the id that the token names. Cached, it is answered at once.
+    const lookup = view.lookup(credential.accountId);
+    if (!(lookup instanceof Promise)) return conclude(head, match, found, credential, lookup);
+    return lookup.then((late) => {
+      // Time has passed: the lease may have run out while we waited.
+      const counts: Lookup = view.current ? late : { found: 'unavailable' };
+      return conclude(head, match, found, credential, counts);
+    });
+  }
+
+  /** From the look-up's answer to the verdict. Nothing waits from here on, so what is judged is one state of the registry. */
+  function conclude(head: RequestHead, match: RouteMatch, found: Findings, credential: Token, lookup: Lookup): Verdict {
+    const claimed: Findings = { ...found, claimedAccountId: credential.accountId };
+    if (lookup.found === 'unavailable') return refuse('registry-unavailable', claimed);
+
+    // 7. The digest decides, then status and expiry. Absent, unknown, retired, expired, inactive: one path for all.
+    const account = lookup.found === 'account' ? lookup.account : null;
+    const digest = tokenDigest(credential.token);
+    const proof = prove(account, digest, clock.wallMs());
+    if (account === null || proof === 'token-unknown') return refuse('token-unknown', claimed);
+    if (proof === 'token-revoked') return refuse(proof, { ...claimed, tokenId: tokenId(digest) });
+    const known: Findings = { ...found, account, tokenId: tokenId(digest) };
+    if (proof !== 'proven') return refuse(proof, known);
+
+    // 8. The caller is known, and may now learn what there is not: 404, then 405.
+    if (match.kind === 'none') return refuse('route-unknown', known);
+    if (match.kind === 'method-refused') return refuse('method-refused', known, match.allow);
+
+    // 9. Authorise: 403, or leave to pass.
+    const { allowed, application, role } = authorise(view, account, match.route, match.variables, head.method);
+    const judged: Findings = { ...known, application, role };
+    return allowed ? permit(match.route, judged, head.method) : refuse('permission-denied', judged);
+  }
+
+  return {
+    // The peer takes no part yet: rates and throttles, which look at it, come between 8 and the permit.
+    decide: (head, _peer) => decide(head),
+    setRoutes: (routes) => {
+      table = createRouteTable(routes);
+    },
+    setLimits: (changed) => {
+      limits = changed;
+    },
+    get table() {
+      return table;
+    },
+  };
+}
+
+type Token = Extract<Credential, { presented: 'token' }>;
+
+const NOTHING_FOUND: Findings = {
+  route: null,
+  account: null,
+  claimedAccountId: null,
+  tokenId: null,
+  application: null,
+  role: null,
+};
+
+/** What can be said about a request without routes and accounts: null when nothing speaks against it. */
+export function admit(head: Pick<RequestHead, 'method' | 'framing'>, limits: DecisionLimits): RefusalReason | null {
+  if (methodBit(head.method) === 0) return isNeverAllowed(head.method) ? 'method-refused' : 'method-unknown';
+  const { framing } = head;
+  // A chunked body has no declared size: whoever reads it counts.
+  const tooLarge = limits.bodyBytes > 0 && framing.kind === 'length' && framing.bytes > limits.bodyBytes;
+  return tooLarge ? 'body-too-large' : null;
+}
+
+const NO_METHODS: readonly string[] = [];
+
+function refuse(reason: RefusalReason, found: Findings, allow: readonly string[] = NO_METHODS): Refusal {
+  const { route, account, claimedAccountId, tokenId, application, role } = found;
+  return { permitted: false, reason, allow, route, account, claimedAccountId, tokenId, application, role };
+}
+
+/** A permit without its brand: every named field, and none of the nameless one. */
+type Unbranded = { readonly [Field in keyof Permit as Field extends string ? Field : never]: Permit[Field] };
+
+/** The only place where a permit is made; the cast is what the brand in verdict.ts demands of anyone who tries. */
+function permit(route: Route, found: Findings, method: string): Permit {
+  const { account, claimedAccountId, tokenId, application, role } = found;
+  const unsafe = isUnsafe(method);
+  const made: Unbranded = { permitted: true, unsafe, route, account, claimedAccountId, tokenId, application, role };
+  return made as Permit;
+}

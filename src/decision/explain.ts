@@ -1,0 +1,121 @@
+import type { PolicyView } from '../account/policy.ts';
+import type { Principal } from '../account/principal.ts';
+import type { Clock } from '../clock.ts';
+import type { RefusalReason } from '../refusal.ts';
+import { standingOf } from './authenticate.ts';
+import { type Authorisation, authorise } from './authorise.ts';
+import { admit } from './decide.ts';
+import type { Route } from './route.ts';
+import type { RouteTable, Variable } from './route-table.ts';
+
+/** Why a call would be let in or refused, in words, taken from the very functions that decide. */
+export interface Explanation {
+  readonly allowed: boolean;
+  readonly reason: RefusalReason | 'permitted';
+  /** Name of the route that matches. */
+  readonly route: string | null;
+  readonly permission: string | null;
+  readonly application: string | null;
+  readonly role: string | null;
+  /** Which of the three rules named the role; null when none was asked. */
+  readonly rule: 'grant' | 'team' | 'default' | null;
+  /** One sentence per step, in the order of the decision. */
+  readonly because: readonly string[];
+}
+
+export interface Question {
+  readonly account: Principal;
+  readonly method: string;
+  /** With or without port; lower case. */
+  readonly host: string;
+  /** Without query, as it would pass the target gate. */
+  readonly path: string;
+}
+
+/** Explains a call from first to last step, assuming that the account shows its live token. */
+export function explain(context: { table: RouteTable; policy: PolicyView; clock: Clock }, question: Question): Explanation {
+  const { account, method, host, path } = question;
+  const inadmissible = admit({ method, framing: { kind: 'none', declared: false } }, { bodyBytes: 0 });
+  if (inadmissible !== null) return refused(inadmissible, `The method ${method} is never let in.`);
+  const match = context.table.match(host, path, method);
+  if (match.kind === 'route' && match.route.access === 'public') return publicRoute(match.route);
+  const standing = standingOf(account, context.clock.wallMs());
+  if (standing !== 'proven') return refused(standing, standingWords(account, standing));
+  if (match.kind === 'none') return refused('route-unknown', `No route matches ${path} on ${host}.`);
+  if (match.kind === 'method-refused') {
+    return refused('method-refused', `The routes for ${path} take ${match.allow.join(', ')}, not ${method}.`);
+  }
+  return explainAuthorisation(context.policy, account, match.route, match.variables, method);
+}
+
+/** Explains the last step alone: whether the account may use a route that has matched. */
+export function explainAuthorisation(
+  policy: PolicyView,
+  account: Principal,
+  route: Route,
+  variables: readonly Variable[],
+  method: string,
+): Explanation {
+  const authorisation = authorise(policy, account, route, variables, method);
+  const { allowed, application, role, because } = authorisation;
+  return {
+    allowed,
+    reason: allowed ? 'permitted' : 'permission-denied',
+    route: route.name,
+    permission: route.permission,
+    application,
+    role,
+    rule: because.kind === 'role' ? because.rule : null,
+    because: [
+      `Route ${route.name} requires ${route.permission}.`,
+      ...authorisationWords(authorisation, account, route.permission),
+    ],
+  };
+}
+
+function authorisationWords(found: Authorisation, account: Principal, permission: string | null): readonly string[] {
+  const { because } = found;
+  const { name } = account.account;
+  switch (because.kind) {
+    case 'not-a-name':
+      return ['The application in the path is not a possible name.'];
+    case 'ambiguous':
+      return [`The application could be any of ${because.spellings.join(', ')}, which differ only by letter case.`];
+    case 'withheld':
+      return [
+        `The route is about any application, and the method may change something.`,
+        `Role ${because.by}, which ${name} has on some application, lacks ${permission}.`,
+      ];
+    case 'role':
+      return [ruleWords(found, because.rule, because.team, name), roleWords(found, permission)];
+  }
+}
+
+function ruleWords(found: Authorisation, rule: 'grant' | 'team' | 'default', team: string | null, name: string): string {
+  if (rule === 'grant') return `A grant gives ${name} the role ${found.role} on ${found.application}.`;
+  if (rule === 'team') return `${found.application} belongs to team ${team}, in which ${name} has the role ${found.role}.`;
+  const where =
+    found.application === null ? 'The route is about any application' : `No grant and no team speaks for ${found.application}`;
+  return `${where}: the default role of ${name}, ${found.role}, decides.`;
+}
+
+function roleWords(found: Authorisation, permission: string | null): string {
+  return `Role ${found.role} ${found.allowed ? 'has' : 'lacks'} ${permission}.`;
+}
+
+function standingWords(account: Principal, standing: Exclude<ReturnType<typeof standingOf>, 'proven'>): string {
+  const { name, kind, expiresAt } = account.account;
+  if (kind === 'user') return `${name} is a person: people hold no token and are refused by the proxied APIs.`;
+  if (standing === 'account-inactive') return `${name} is inactive.`;
+  return standing === 'token-expired' ? `${name} expired at ${expiresAt}.` : `${name} holds no token that counts.`;
+}
+
+function publicRoute(route: Route): Explanation {
+  const because = [`Route ${route.name} is public: no token is read.`];
+  const nobody = { permission: null, application: null, role: null, rule: null };
+  return { allowed: true, reason: 'permitted', route: route.name, ...nobody, because };
+}
+
+function refused(reason: RefusalReason, why: string): Explanation {
+  return { allowed: false, reason, route: null, permission: null, application: null, role: null, rule: null, because: [why] };
+}
