@@ -1,0 +1,69 @@
+import { existsSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { projectFiles, ROOT, read } from './tree.ts';
+
+const documents = projectFiles().filter((path) => path.endsWith('.md'));
+const scripts = (JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts;
+
+describe('the documents', () => {
+  it('link to files and headings that exist', () => {
+    expect(documents.flatMap(brokenLinksOf)).toEqual([]);
+  });
+
+  it('name only npm scripts that exist', () => {
+    const unknown = documents.flatMap((path) =>
+      scriptsNamedIn(read(path))
+        .filter((name) => scripts[name] === undefined)
+        .map((name) => `${path}: npm run ${name}`),
+    );
+    expect(unknown).toEqual([]);
+  });
+});
+
+describe('the scripts', () => {
+  it('start on the locked Node, never on whichever Node started npm', () => {
+    for (const [name, command] of Object.entries(scripts)) expect(command, name).toMatch(/^bin\/(with-node|sallyport)( |$)/);
+  });
+
+  it('name files that exist', () => {
+    for (const [name, command] of Object.entries(scripts)) {
+      for (const path of command.split(' ').filter((word) => /^(test|src|bin)\/./.test(word))) {
+        expect(existsSync(join(ROOT, path)), `${name}: ${path}`).toBe(true);
+      }
+    }
+  });
+});
+
+function brokenLinksOf(path: string): string[] {
+  const links = [...withoutCode(read(path)).matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1]!);
+  return links.filter((link) => !/^[a-z]+:/i.test(link) && !reaches(path, link)).map((link) => `${path}: ${link}`);
+}
+
+function reaches(path: string, link: string): boolean {
+  const [file = '', heading] = link.split('#');
+  const target = file === '' ? path : normalize(join(dirname(path), decodeURIComponent(file)));
+  if (!existsSync(join(ROOT, target))) return false;
+  return heading === undefined || !target.endsWith('.md') || headingsOf(read(target)).includes(heading);
+}
+
+/** Headings as the anchors that GitHub makes of them. */
+function headingsOf(text: string): string[] {
+  const headings = [...withoutCode(text).matchAll(/^#{1,6} +(.+?) *$/gm)].map((match) => match[1]!);
+  return headings.map((heading) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+function scriptsNamedIn(text: string): string[] {
+  const run = [...text.matchAll(/npm run(?: -s| --silent)? ([a-z][a-z:-]*)/g)].map((match) => match[1]!);
+  const short = [...text.matchAll(/npm (test|start)\b/g)].map((match) => match[1]!);
+  return [...run, ...short];
+}
+
+function withoutCode(text: string): string {
+  return text.replace(/^(```|~~~)[\s\S]*?^\1/gm, '').replace(/`[^`\n]*`/g, 'code');
+}

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { read } from './tree.ts';
+
+interface Locked {
+  readonly version?: string;
+  readonly integrity?: string;
+  readonly resolved?: string;
+  readonly link?: boolean;
+  readonly hasInstallScript?: boolean;
+}
+
+interface Manifest {
+  readonly dependencies: Record<string, string>;
+  readonly devDependencies: Record<string, string>;
+  readonly optionalDependencies: Record<string, string>;
+}
+
+/** Packages whose install script may stand in the lock file: never installed on the platforms that we ship for. */
+const MAY_HAVE_SCRIPTS = ['node_modules/fsevents'];
+
+const lock = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> };
+const manifest = JSON.parse(read('package.json')) as Manifest;
+const packages = Object.entries(lock.packages).filter(([path]) => path !== '');
+
+describe('the lock file', () => {
+  it('names no registry: whichever one is configured must deliver the same bytes', () => {
+    expect(packages.filter(([, locked]) => locked.resolved !== undefined).map(([path]) => path)).toEqual([]);
+  });
+
+  it('holds the hash of every package', () => {
+    expect(packages.filter(([, locked]) => !locked.integrity?.startsWith('sha512-')).map(([path]) => path)).toEqual([]);
+  });
+
+  it('runs no code of a package at installation', () => {
+    const withScript = packages.filter(([path, locked]) => locked.hasInstallScript && !MAY_HAVE_SCRIPTS.includes(path));
+    expect(withScript.map(([path]) => path)).toEqual([]);
+  });
+
+  it('agrees with package.json, which pins exact versions', () => {
+    const wanted = { ...manifest.dependencies, ...manifest.devDependencies, ...manifest.optionalDependencies };
+    for (const [name, version] of Object.entries(wanted)) {
+      expect(version, name).toMatch(/^\d+\.\d+\.\d+$/);
+      expect(lock.packages[`node_modules/${name}`]?.version, name).toBe(version);
+    }
+  });
+});
