@@ -1,5 +1,7 @@
 import { withoutTokens } from '../telemetry/redact.ts';
 
+export { withoutTokens };
+
 /**
  * Text on its way into an audit event: quoted so that any input gives one line of valid JSON, bounded, and free of tokens.
  *

@@ -66,13 +66,13 @@ function safeObject(object: object, depth: number): Record<string, unknown> {
 function safeError(error: Error, depth: number): Record<string, unknown> {
   const safe: Record<string, unknown> = { name: safeText(error.name), message: safeText(error.message) };
   const code = (error as NodeJS.ErrnoException).code;
-  if (typeof code === 'string') safe['code'] = safeText(code);
+  if (typeof code === 'string') safe.code = safeText(code);
   const frames = error.stack
     ?.split('\n')
     .filter((line) => /^\s+at /.test(line))
     .slice(0, 8);
-  if (frames !== undefined && frames.length > 0) safe['stack'] = frames.map((line) => safeText(line.trim()));
-  if (error.cause !== undefined && depth < MAX_DEPTH) safe['cause'] = safeValue(error.cause, depth + 1);
+  if (frames !== undefined && frames.length > 0) safe.stack = frames.map((line) => safeText(line.trim()));
+  if (error.cause !== undefined && depth < MAX_DEPTH) safe.cause = safeValue(error.cause, depth + 1);
   return safe;
 }
 

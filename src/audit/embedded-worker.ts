@@ -1,0 +1,56 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { AuditFile } from './embedded-file.ts';
+import type { WorkerAnswer, WorkerRequest, WorkerSettings } from './embedded-protocol.ts';
+
+/** Entry of the audit worker thread: one request after the other, in the order in which they came. */
+const port = parentPort;
+if (port === null) throw new Error('the audit worker is started by the audit log, not by hand');
+
+const file = new AuditFile(workerData as WorkerSettings);
+let pruning = false;
+
+function perform(id: number, request: WorkerRequest): WorkerAnswer {
+  switch (request.op) {
+    case 'append':
+      file.append(request.instance, request.firstSeq, request.events.split('\n'), request.accounts.split('\n'), Date.now());
+      return { id, ok: true };
+    case 'read':
+      return { id, ok: true, read: file.read(request.account, request.before, request.limit) };
+    case 'close':
+      file.close();
+      return { id, ok: true };
+  }
+}
+
+function answer(id: number, request: WorkerRequest): WorkerAnswer {
+  try {
+    return perform(id, request);
+  } catch (fault) {
+    return { id, ok: false, message: fault instanceof Error ? fault.message : String(fault) };
+  }
+}
+
+/** One lump at a time, with room for requests in between. Failing to delete old events is no reason to refuse new ones. */
+function prune(): void {
+  pruning = false;
+  let more = false;
+  try {
+    more = file.prune(Date.now());
+  } catch {
+    // The disk is full or failing: the next append says so to those who must know, and pruning comes again after it.
+  }
+  if (more) pruneSoon();
+}
+
+function pruneSoon(): void {
+  if (pruning) return;
+  pruning = true;
+  setImmediate(prune);
+}
+
+port.on('message', ({ id, request }: { id: number; request: WorkerRequest }) => {
+  port.postMessage(answer(id, request));
+  if (request.op === 'append') pruneSoon();
+  if (request.op === 'close') port.close();
+});
+port.postMessage({ id: 0, ok: true } satisfies WorkerAnswer);

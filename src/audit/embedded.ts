@@ -1,0 +1,90 @@
+import { open } from 'node:fs/promises';
+import { AuditWorker } from './embedded-thread.ts';
+import { type AuditLog, type AuditReader, AuditUnavailable } from './port.ts';
+import type { AuditRetention } from './redis.ts';
+
+export interface EmbeddedAuditOptions {
+  /** The file, `audit.db` in the data folder. Created with mode 0600 when it is not there. */
+  readonly path: string;
+  readonly retention: AuditRetention;
+  readonly activityPerAccount: number;
+  /** How long one request to the worker may take, in milliseconds. Below the outbox's deadline. */
+  readonly timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 900;
+/** The last moments: a whole queue may stand before the end. */
+const CLOSE_MS = 5000;
+const MAX_PAGE = 500;
+/** Integers of SQLite that JavaScript holds exactly. */
+const CURSOR = /^\d{1,15}$/;
+
+/**
+ * The audit log in a file of one's own. Both ports at once: readers and the log share the worker, so closing it ends both.
+ * Throws `AuditUnavailable` when the file cannot be opened.
+ */
+export async function openEmbeddedAudit(options: EmbeddedAuditOptions): Promise<AuditLog & AuditReader> {
+  await createPrivately(options.path);
+  const worker = new AuditWorker(
+    {
+      path: options.path,
+      retentionDays: options.retention.days,
+      maxBytes: options.retention.maxBytes,
+      activityPerAccount: options.activityPerAccount,
+    },
+    options.timeoutMs ?? TIMEOUT_MS,
+  );
+  await worker.ready();
+  return new EmbeddedAudit(worker);
+}
+
+/** SQLite gives its companion files (`-wal`, `-shm`) the mode of the file itself, so this one must be right from the first moment. */
+async function createPrivately(path: string): Promise<void> {
+  try {
+    await (await open(path, 'a', 0o600)).close();
+  } catch (fault) {
+    throw new AuditUnavailable(`the audit file cannot be opened: ${(fault as Error).message}`, { cause: fault });
+  }
+}
+
+class EmbeddedAudit implements AuditLog, AuditReader {
+  readonly #worker: AuditWorker;
+
+  constructor(worker: AuditWorker) {
+    this.#worker = worker;
+  }
+
+  async append(batch: Parameters<AuditLog['append']>[0]): Promise<void> {
+    const { instance, firstSeq, entries } = batch;
+    if (entries.length === 0) return;
+    const events = entries.map((entry) => entry.event).join('\n');
+    const accounts = entries.map((entry) => entry.account ?? '').join('\n');
+    await this.#worker.ask({ op: 'append', instance, firstSeq, events, accounts });
+  }
+
+  async activity(query: { account: string; before: string | null; limit: number }) {
+    return this.#read(query.account, query.before, query.limit);
+  }
+
+  async tail(query: { before: string | null; limit: number }) {
+    return this.#read(null, query.before, query.limit);
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.close(CLOSE_MS);
+  }
+
+  /** Throws `RangeError` for what is no cursor of ours. */
+  async #read(account: string | null, before: string | null, limit: number) {
+    if (before !== null && !CURSOR.test(before)) throw new RangeError('the cursor is not one that this log gave out');
+    const wanted = Math.min(MAX_PAGE, Math.max(1, Math.trunc(limit)));
+    const answer = await this.#worker.ask({
+      op: 'read',
+      account,
+      before: before === null ? null : Number(before),
+      limit: wanted,
+    });
+    if (answer === undefined) throw new AuditUnavailable('the audit worker gave no page');
+    return { events: answer.events, next: answer.next === null ? null : String(answer.next) };
+  }
+}
