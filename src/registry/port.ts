@@ -35,6 +35,8 @@ export interface FeedEvent {
 export interface PolicySnapshot extends Position {
   readonly roles: readonly Role[];
   readonly teams: readonly Team[];
+  /** Roles that are there and cannot be read. They are not in `roles`, so they allow nothing; whoever operates must know. */
+  readonly damagedRoles: readonly string[];
 }
 
 export interface FeedListener {
@@ -110,13 +112,18 @@ export interface Page<T> {
   readonly next: string | null;
 }
 
+export interface AccountPage extends Page<Account> {
+  /** Ids of accounts on this page whose record cannot be read. */
+  readonly damaged: readonly string[];
+}
+
 export interface RegistryStore extends RegistrySource {
   /** Writes epoch and first records into an empty store; does nothing if there is a registry. Answers whether it wrote. */
   initialise(roles: readonly Role[]): Promise<boolean>;
   commit(commit: Commit): Promise<CommitResult>;
   accountByName(name: string): Promise<Account | null>;
-  /** In a stable order; each account that exists throughout is listed exactly once. `limit` 1 to 500. */
-  accounts(query: { readonly cursor: string | null; readonly limit: number }): Promise<Page<Account>>;
+  /** In a stable order; each account that exists throughout is listed exactly once, as item or as damaged. `limit` 1 to 500. */
+  accounts(query: { readonly cursor: string | null; readonly limit: number }): Promise<AccountPage>;
   /** The users of a target (`role:deployer`), at most `limit`. */
   referencesTo(target: string, limit: number): Promise<readonly string[]>;
   /** `change` audit events, newest first (`account: null` = of the whole registry). `before` is the cursor of an earlier page. */

@@ -44,8 +44,8 @@ process.once('exit', () => {
 
 /** The server's binary (`$REDIS_SERVER_BIN`, else on PATH), or null: then a test says why it cannot run. */
 export function findRedisServer(): string | null {
-  const named = process.env['REDIS_SERVER_BIN'];
-  const candidates = named ? [named] : (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'redis-server'));
+  const named = process.env.REDIS_SERVER_BIN;
+  const candidates = named ? [named] : (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'redis-server'));
   return candidates.find(isExecutable) ?? null;
 }
 

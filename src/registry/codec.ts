@@ -1,0 +1,154 @@
+import * as z from 'zod';
+import { type Account, isName, type Role, type Team } from '../account/model.ts';
+import {
+  type FeedEvent,
+  type PolicySnapshot,
+  type Position,
+  type RecordChange,
+  type RecordKind,
+  RegistryUnavailable,
+} from './port.ts';
+
+/**
+ * Records as text. The store splices the version into the text (it alone knows the sequence number), so `"version":0` is what every written
+ * text begins with. `schema` follows: a reader that does not know it refuses the record, because a field that it would overlook may be one that
+ * restricts.
+ */
+export const RECORD_SCHEMA = 1;
+
+/** What every written record begins with. */
+const UNVERSIONED = '{"version":0';
+
+const name = z.string().refine(isName);
+const moment = z
+  .string()
+  .max(40)
+  .refine((text) => !Number.isNaN(Date.parse(text)));
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const version = z.int().min(1);
+const common = { version, schema: z.literal(RECORD_SCHEMA), description: z.string(), createdAt: moment, updatedAt: moment };
+
+const accountShape = z.object({
+  ...common,
+  id: z.string().regex(/^[0-9A-Za-z]{12}$/),
+  kind: z.enum(['service', 'user']),
+  name,
+  status: z.enum(['active', 'inactive']),
+  role: name,
+  teams: z.array(z.object({ team: name, role: name })),
+  grants: z.array(z.object({ application: name, role: name })),
+  expiresAt: moment.nullable(),
+  token: z.object({ digest, createdAt: moment }).nullable(),
+  retired: z.array(digest),
+  password: z.string().nullable(),
+});
+
+const roleShape = z.object({ ...common, name, permissions: z.array(z.string()) });
+const teamShape = z.object({ ...common, name, applications: z.array(name) });
+
+/** The text to be stored. The record's own version is not in it. */
+export function encodeRecord(record: Account | Role | Team): string {
+  const { version: _, ...rest } = record;
+  return `${UNVERSIONED},"schema":${RECORD_SCHEMA},${JSON.stringify(rest).slice(1)}`;
+}
+
+/** The same text with its version, as the Redis script makes it. */
+export function withVersion(text: string, seq: number): string {
+  return `{"version":${seq}${text.slice(UNVERSIONED.length)}`;
+}
+
+/** Each throws `RegistryUnavailable('damaged')` when the text is not the record that its key promises. */
+export function decodeAccount(id: string, text: string): Account {
+  return decode(accountShape, 'account', id, text, (record) => record.id);
+}
+
+export function decodeRole(key: string, text: string): Role {
+  return decode(roleShape, 'role', key, text, (record) => record.name);
+}
+
+export function decodeTeam(key: string, text: string): Team {
+  return decode(teamShape, 'team', key, text, (record) => record.name);
+}
+
+function decode<T extends { schema: number }>(
+  shape: z.ZodType<T>,
+  kind: RecordKind,
+  key: string,
+  text: string,
+  keyOf: (record: T) => string,
+) {
+  const parsed = shape.safeParse(parseJson(text));
+  if (!parsed.success || keyOf(parsed.data) !== key) throw damaged(`${kind} ${key}`);
+  const { schema: _, ...record } = parsed.data;
+  return record;
+}
+
+/**
+ * A role that cannot be read is left out: it grants nothing, which is the safe side. A team that cannot be read fails the whole snapshot: without
+ * it the default role would decide over its applications, and that may allow more.
+ */
+export function policyFrom(
+  position: Position,
+  roles: Iterable<readonly [string, string]>,
+  teams: Iterable<readonly [string, string]>,
+): PolicySnapshot {
+  const readable: Role[] = [];
+  const damagedRoles: string[] = [];
+  for (const [name, text] of roles) {
+    try {
+      readable.push(decodeRole(name, text));
+    } catch (fault) {
+      if (!(fault instanceof RegistryUnavailable)) throw fault;
+      damagedRoles.push(name);
+    }
+  }
+  return { ...position, roles: readable, teams: [...teams].map(([name, text]) => decodeTeam(name, text)), damagedRoles };
+}
+
+/** A page of accounts: the unreadable ones by id, those without a text (gone meanwhile) left out. */
+export function decodePage(rows: Iterable<readonly [id: string, text: string | null]>): { items: Account[]; damaged: string[] } {
+  const page = { items: [] as Account[], damaged: [] as string[] };
+  for (const [id, text] of rows) {
+    if (text === null) continue;
+    try {
+      page.items.push(decodeAccount(id, text));
+    } catch (fault) {
+      if (!(fault instanceof RegistryUnavailable)) throw fault;
+      page.damaged.push(id);
+    }
+  }
+  return page;
+}
+
+/** Changes as a feed carries them: label (`account:ID`) and text, the empty text for what was deleted. */
+export function decodeEvent(seq: number, changes: readonly (readonly [label: string, text: string])[]): FeedEvent {
+  return { seq, changes: changes.map(([label, text]) => decodeChange(label, text === '' ? null : text)) };
+}
+
+function decodeChange(label: string, text: string | null): RecordChange {
+  const colon = label.indexOf(':');
+  const key = label.slice(colon + 1);
+  switch (label.slice(0, colon)) {
+    case 'account':
+      return { kind: 'account', key, record: text === null ? null : decodeAccount(key, text) };
+    case 'role':
+      return { kind: 'role', key, record: text === null ? null : decodeRole(key, text) };
+    case 'team':
+      return { kind: 'team', key, record: text === null ? null : decodeTeam(key, text) };
+    default:
+      throw damaged('an entry of the feed');
+  }
+}
+
+/** `what` names the record, never its content. */
+export function damaged(what: string): RegistryUnavailable {
+  return new RegistryUnavailable('damaged', `${what} cannot be read`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,14 @@
+import type { Migration } from '../store/sqlite.ts';
+
+/** The tables of registry.db. `position` has one row or none: none means that there is no registry yet. */
+export const REGISTRY_MIGRATIONS: readonly Migration[] = [
+  `
+  CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), epoch TEXT NOT NULL, seq INTEGER NOT NULL) STRICT;
+  CREATE TABLE record (kind TEXT NOT NULL, key TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID;
+  CREATE TABLE claim (claim TEXT PRIMARY KEY, owner TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE reference (target TEXT NOT NULL, user TEXT NOT NULL, PRIMARY KEY (target, user)) STRICT, WITHOUT ROWID;
+  CREATE TABLE feed (seq INTEGER PRIMARY KEY, changes TEXT NOT NULL) STRICT;
+  CREATE TABLE change (id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL) STRICT;
+  CREATE TABLE account_change (account TEXT NOT NULL, change INTEGER NOT NULL, PRIMARY KEY (account, change)) STRICT, WITHOUT ROWID;
+  `,
+];

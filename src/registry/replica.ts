@@ -1,0 +1,330 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PolicyView } from '../account/policy.ts';
+import { compilePrincipal } from '../account/principal.ts';
+import type { Clock } from '../clock.ts';
+import { ABSENT, Generation, UNAVAILABLE } from './generation.ts';
+import { Lease } from './lease.ts';
+import { type FeedEvent, FeedLost, type RegistrySource, RegistryUnavailable, type Subscription } from './port.ts';
+import type { Lookup, RegistryView } from './replica-port.ts';
+
+/** Told about what happens, for logs and later for receipts. Must not throw. */
+export interface ReplicaObserver {
+  /** The event is applied: from now on every answer reflects it. */
+  onApplied?(event: FeedEvent): void;
+  /** Everything learned was dropped; it is being loaded again. */
+  onLost?(why: string): void;
+  /** A step failed and will be repeated. */
+  onFault?(step: 'load' | 'renew' | 'lookup', fault: Error): void;
+}
+
+export interface ReplicaOptions {
+  readonly source: RegistrySource;
+  readonly clock: Clock;
+  /** Name + random incarnation: the lease is registered under it. */
+  readonly instance: string;
+  readonly leaseMs: number;
+  /** Accounts kept in memory at most. */
+  readonly maxAccounts: number;
+  /** Ids without an account that are remembered at most. Default 10,000. */
+  readonly maxNegatives?: number;
+  /** Look-ups that may be under way at once; beyond, the answer is `unavailable`. Default 1,000. */
+  readonly maxLookups?: number;
+  readonly observer?: ReplicaObserver;
+}
+
+export interface ReplicaStatus {
+  readonly ready: boolean;
+  /** Why not; null when ready. */
+  readonly why: string | null;
+  /** Changes that the store has made, as far as we know, and that are not applied here. */
+  readonly lagSeq: number;
+  readonly leaseRemainingMs: number;
+  readonly cachedAccounts: number;
+  /** Roles in the store that cannot be read; they allow nothing. */
+  readonly damagedRoles: readonly string[];
+}
+
+/** Answers given so far. Plain numbers, read by whoever exposes metrics. */
+export interface LookupCounts {
+  hit: number;
+  negative: number;
+  miss: number;
+  unavailable: number;
+}
+
+const DEFAULTS = { maxNegatives: 10_000, maxLookups: 1_000 } as const;
+
+/** Three attempts fit into one lease; a change that the feed fails to bring is found after 5 s at the latest. */
+const RENEWAL = { attemptsPerLease: 3, longestMs: 5_000, shortestMs: 20, retryLongestMs: 1_000 } as const;
+/** How long the feed may take to bring what a renewal has announced, before it is fetched past the feed. */
+const FEED_GRACE_MS = 50;
+const RELOAD = { firstMs: 100, longestMs: 2_000 } as const;
+
+/**
+ * What this instance knows of the registry, and whether that still counts.
+ *
+ * `current` and a cached `lookup` are asked once per request: they allocate nothing and never wait.
+ */
+export class Replica implements RegistryView, PolicyView {
+  readonly counts: LookupCounts = { hit: 0, negative: 0, miss: 0, unavailable: 0 };
+  readonly #options: ReplicaOptions;
+  readonly #source: RegistrySource;
+  readonly #clock: Clock;
+  readonly #observer: ReplicaObserver;
+  readonly #lease: Lease;
+  readonly #maxLookups: number;
+  readonly #closed = new AbortController();
+  readonly #firstAttempt = Promise.withResolvers<boolean>();
+  #generation: Generation | null = null;
+  #running: Promise<void> | null = null;
+  #why = 'not started';
+  /** The highest position that the store has shown us. */
+  #storeSeq = 0;
+
+  constructor(options: ReplicaOptions) {
+    this.#options = options;
+    this.#source = options.source;
+    this.#clock = options.clock;
+    this.#observer = options.observer ?? {};
+    this.#lease = new Lease(options.leaseMs);
+    this.#maxLookups = options.maxLookups ?? DEFAULTS.maxLookups;
+  }
+
+  /** Asked at every request, so that no stopped process or blocked loop can outlive its lease. */
+  get current(): boolean {
+    return this.#generation !== null && this.#lease.valid(this.#clock.monotonicMs());
+  }
+
+  lookup(accountId: string): Lookup | Promise<Lookup> {
+    const generation = this.#generation;
+    if (generation === null) return this.#unavailable();
+    const account = generation.accounts.get(accountId);
+    if (account !== undefined) {
+      this.counts.hit += 1;
+      return account;
+    }
+    const absent = generation.negatives.get(accountId);
+    if (absent !== undefined) {
+      this.counts.negative += 1;
+      return absent;
+    }
+    this.counts.miss += 1;
+    return generation.pending.get(accountId)?.answer ?? this.#ask(generation, accountId);
+  }
+
+  roleAllows(role: string, permission: string): boolean {
+    return this.#generation?.policy.roleAllows(role, permission) ?? false;
+  }
+
+  ownerOf(application: string): string | null {
+    return this.#generation?.policy.ownerOf(application) ?? null;
+  }
+
+  ownedLike(folded: string): readonly string[] {
+    return this.#generation?.policy.ownedLike(folded) ?? [];
+  }
+
+  status(): ReplicaStatus {
+    const ready = this.current;
+    const generation = this.#generation;
+    return {
+      ready,
+      why: ready ? null : this.#why,
+      lagSeq: generation === null ? 0 : Math.max(0, this.#storeSeq - generation.appliedSeq),
+      leaseRemainingMs: this.#lease.remainingMs(this.#clock.monotonicMs()),
+      cachedAccounts: generation?.accounts.size ?? 0,
+      damagedRoles: generation?.damagedRoles ?? [],
+    };
+  }
+
+  /** Begins, and goes on until `close`, however long the store is away. Resolves after the first attempt: whether it succeeded. */
+  start(): Promise<boolean> {
+    this.#running ??= this.#run();
+    return this.#firstAttempt.promise;
+  }
+
+  /** Answers nothing any more and gives the lease back. The source stays open: whoever made it closes it. */
+  async close(): Promise<void> {
+    this.#closed.abort();
+    this.#drop(this.#generation, 'closed');
+    await this.#running;
+    try {
+      await this.#source.release(this.#options.instance);
+    } catch {
+      // It runs out by itself.
+    }
+  }
+
+  async #run(): Promise<void> {
+    for (let failures = 0; !this.#closed.signal.aborted; failures += 1) {
+      if (failures > 0) await this.#pause(backoffMs(failures, RELOAD), this.#closed.signal);
+      if (this.#closed.signal.aborted) break;
+      try {
+        if (await this.#live()) failures = 0;
+      } catch (fault) {
+        this.#failed('load', fault);
+      }
+      this.#firstAttempt.resolve(false);
+    }
+    this.#firstAttempt.resolve(false);
+  }
+
+  /** One generation from its snapshot to its end. Answers whether it was ever good for an answer. */
+  async #live(): Promise<boolean> {
+    const generation = new Generation(await this.#source.snapshot(), {
+      maxAccounts: this.#options.maxAccounts,
+      maxNegatives: this.#options.maxNegatives ?? DEFAULTS.maxNegatives,
+    });
+    if (this.#closed.signal.aborted) return false;
+    this.#why = 'no lease yet';
+    this.#storeSeq = generation.appliedSeq;
+    this.#generation = generation;
+    const subscription = this.#follow(generation);
+    try {
+      return await this.#keepLease(generation);
+    } finally {
+      this.#drop(generation, this.#why);
+      await subscription.close();
+    }
+  }
+
+  #follow(generation: Generation): Subscription {
+    return this.#source.follow(generation.position, {
+      onEvents: (events) => this.#apply(generation, events),
+      onLost: (why) => this.#drop(generation, why),
+    });
+  }
+
+  #apply(generation: Generation, events: readonly FeedEvent[]): void {
+    for (const event of events) {
+      if (this.#generation !== generation) return;
+      const before = generation.appliedSeq;
+      if (!generation.apply(event)) {
+        this.#drop(generation, 'the feed has a gap');
+        return;
+      }
+      if (generation.appliedSeq === before) continue;
+      this.#lease.applied(generation.appliedSeq);
+      this.#observer.onApplied?.(event);
+    }
+  }
+
+  /** Renews until the generation ends. */
+  async #keepLease(generation: Generation): Promise<boolean> {
+    let held = false;
+    let failures = 0;
+    const intervalMs = Math.max(
+      RENEWAL.shortestMs,
+      Math.min(RENEWAL.longestMs, this.#options.leaseMs / RENEWAL.attemptsPerLease),
+    );
+    while (!generation.ended.signal.aborted) {
+      try {
+        await this.#renew(generation);
+        failures = 0;
+        held ||= this.current;
+        if (held) this.#firstAttempt.resolve(true);
+      } catch (fault) {
+        failures += 1;
+        this.#failed('renew', fault);
+        this.#firstAttempt.resolve(false);
+        if (isLoss(fault)) this.#drop(generation, (fault as Error).message);
+      }
+      const waitMs =
+        failures === 0
+          ? intervalMs
+          : Math.min(intervalMs, backoffMs(failures, { firstMs: 50, longestMs: RENEWAL.retryLongestMs }));
+      await this.#pause(waitMs, generation.ended.signal);
+    }
+    return held;
+  }
+
+  async #renew(generation: Generation): Promise<void> {
+    const sentMs = this.#clock.monotonicMs();
+    const appliedWhenSent = generation.appliedSeq;
+    const position = await this.#source.renew({ instance: this.#options.instance, leaseMs: this.#options.leaseMs });
+    if (this.#generation !== generation) return;
+    assertSameHistory(generation, position, appliedWhenSent);
+    this.#storeSeq = Math.max(this.#storeSeq, position.seq);
+    this.#lease.renewed(sentMs, position.seq, generation.appliedSeq);
+    if (position.seq > generation.appliedSeq) await this.#catchUp(generation, position.seq);
+  }
+
+  /** The store is ahead of us. Usually the feed brings it within a millisecond; if it is dead without knowing it, we fetch past it. */
+  async #catchUp(generation: Generation, seq: number): Promise<void> {
+    await this.#pause(FEED_GRACE_MS, generation.ended.signal);
+    while (this.#generation === generation && generation.appliedSeq < seq) {
+      const events = await this.#source.eventsAfter(generation.position);
+      if (events.length === 0) throw new FeedLost('the feed does not hold what the store has announced');
+      this.#apply(generation, events);
+    }
+  }
+
+  #ask(generation: Generation, id: string): Lookup | Promise<Lookup> {
+    if (generation.pending.size >= this.#maxLookups) return this.#unavailable();
+    const answer = this.#read(generation, id).finally(() => generation.pending.delete(id));
+    generation.pending.set(id, { answer, newer: null });
+    return answer;
+  }
+
+  async #read(generation: Generation, id: string): Promise<Lookup> {
+    const appliedWhenSent = generation.appliedSeq;
+    try {
+      const read = await this.#source.account(id);
+      if (!this.current || this.#generation !== generation) return this.#unavailable();
+      assertSameHistory(generation, read, appliedWhenSent);
+      const found: Lookup = read.account === null ? ABSENT : { found: 'account', account: compilePrincipal(read.account) };
+      return generation.learn(id, found, read.seq);
+    } catch (fault) {
+      this.#observer.onFault?.('lookup', asError(fault));
+      if (isLoss(fault)) this.#drop(generation, (fault as Error).message);
+      return this.#unavailable();
+    }
+  }
+
+  #unavailable(): Lookup {
+    this.counts.unavailable += 1;
+    return UNAVAILABLE;
+  }
+
+  #drop(generation: Generation | null, why: string): void {
+    if (generation === null || this.#generation !== generation) return;
+    this.#generation = null;
+    this.#lease.clear();
+    this.#why = why;
+    generation.ended.abort();
+    if (!this.#closed.signal.aborted) this.#observer.onLost?.(why);
+  }
+
+  #failed(step: 'load' | 'renew', fault: unknown): void {
+    const error = asError(fault);
+    this.#why = error.message;
+    this.#observer.onFault?.(step, error);
+  }
+
+  async #pause(delayMs: number, until: AbortSignal): Promise<void> {
+    await sleep(delayMs, undefined, { signal: until }).catch(() => undefined);
+  }
+}
+
+/** A store that answers from before what we have applied has lost changes, or is another one. */
+function assertSameHistory(
+  generation: Generation,
+  answer: { readonly epoch: string; readonly seq: number },
+  appliedWhenSent: number,
+): void {
+  if (answer.epoch !== generation.epoch) throw new FeedLost('the registry has another history (epoch)');
+  if (answer.seq < appliedWhenSent) throw new FeedLost('the registry has gone back to an earlier state');
+}
+
+/** Faults after which nothing that was learned counts, unlike those that only keep us from learning more. */
+function isLoss(fault: unknown): boolean {
+  return fault instanceof FeedLost || (fault instanceof RegistryUnavailable && fault.why === 'empty');
+}
+
+function backoffMs(failures: number, { firstMs, longestMs }: { readonly firstMs: number; readonly longestMs: number }): number {
+  return Math.min(longestMs, firstMs * 2 ** Math.min(failures - 1, 16)) * (1 - Math.random() / 2);
+}
+
+function asError(fault: unknown): Error {
+  return fault instanceof Error ? fault : new Error(String(fault));
+}

@@ -1,0 +1,64 @@
+/**
+ * Every key name in Redis. `config/redis/users.acl` grants rights by these patterns: whoever changes a name here changes it there.
+ *
+ * Braces are literal: what stands between them is the hash tag that keeps the keys of one script in one slot of a Cluster.
+ */
+
+export interface RegistryKeys {
+  /** Hash: `schema`, `epoch`, `seq`. */
+  readonly meta: string;
+  /** Sorted set of account ids, all with score 0: the order in which accounts are paged. */
+  readonly accounts: string;
+  /** Hashes: name -> record. */
+  readonly roles: string;
+  readonly teams: string;
+  /** Hash: claim -> owner. */
+  readonly claims: string;
+  /** Stream, ids `SEQ-0`: one entry per change. */
+  readonly feed: string;
+  /** Stream of `change` audit events, field `e`. */
+  readonly changes: string;
+  /** String: one record. */
+  account(id: string): string;
+  /** Set of users of a target. */
+  references(target: string): string;
+  /** Stream like `changes`, of one account, capped. */
+  changesOf(accountId: string): string;
+  /** String with a time to live. */
+  lease(instance: string): string;
+}
+
+/** `prefix` is `store.keyPrefix`. */
+export function registryKeys(prefix: string): RegistryKeys {
+  const base = `${prefix}:{registry}`;
+  return {
+    meta: `${base}:meta`,
+    accounts: `${base}:accounts`,
+    roles: `${base}:roles`,
+    teams: `${base}:teams`,
+    claims: `${base}:claims`,
+    feed: `${base}:feed`,
+    changes: `${base}:changes`,
+    account: (id) => `${base}:account:${id}`,
+    references: (target) => `${base}:refs:${target}`,
+    changesOf: (accountId) => `${base}:changes:${accountId}`,
+    lease: (instance) => `${base}:lease:${instance}`,
+  };
+}
+
+export interface AuditKeys {
+  /** Stream: the record of calls, partition `n`. */
+  stream(partition: number): string;
+  /** String with a time to live: the last sequence number that an instance's partition holds. In the stream's slot. */
+  last(partition: number, instance: string): string;
+  /** Stream: one account's calls, capped. */
+  activity(accountId: string): string;
+}
+
+export function auditKeys(prefix: string): AuditKeys {
+  return {
+    stream: (partition) => `${prefix}:audit:{${partition}}`,
+    last: (partition, instance) => `${prefix}:audit:{${partition}}:last:${instance}`,
+    activity: (accountId) => `${prefix}:activity:${accountId}`,
+  };
+}

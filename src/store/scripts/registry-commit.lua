@@ -1,0 +1,112 @@
+-- One administrative change, all or nothing: records, claims, references, feed entry and audit event.
+--
+-- Redis does not undo what a failing script has written. So everything that can fail is looked at first (types, versions, claims, uses, the
+-- feed's last id), and only then is anything written. Being out of memory is refused before the first write and not after it.
+--
+-- KEYS  meta, accounts, roles, teams, claims, feed, changes, and from 8 on those that the plan names by number
+-- ARGV  the plan as JSON (commit-plan.ts), the feed's length, the length of an account's list of changes
+-- Answer  {'committed', seq} | {'version', label} | {'claim', claim} | {'referenced', label, count} | {'empty'} | {'damaged', what}
+
+local META, ACCOUNTS, ROLES, TEAMS, CLAIMS, FEED, CHANGES = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local plan = cjson.decode(ARGV[1])
+local feedLength, accountChangesLength = ARGV[2], ARGV[3]
+
+local TYPE_OF = { 'hash', 'zset', 'hash', 'hash', 'hash', 'stream', 'stream' }
+
+for index, key in ipairs(KEYS) do
+  local expected = TYPE_OF[index] or plan.types[index - #TYPE_OF]
+  local found = redis.call('TYPE', key).ok
+  if found ~= 'none' and found ~= expected then return { 'damaged', key } end
+end
+
+local meta = redis.call('HMGET', META, 'epoch', 'seq')
+local epoch, before = meta[1], tonumber(meta[2])
+if not epoch then return { 'empty' } end
+if not before then return { 'damaged', META } end
+
+-- A record is a string of its own (accounts) or a field of a hash (roles, teams).
+local function read(at)
+  if at.field == '' then return redis.call('GET', KEYS[at.key]) end
+  return redis.call('HGET', KEYS[at.key], at.field)
+end
+
+for _, expected in ipairs(plan.expects) do
+  local text = read(expected)
+  local version = 0
+  if text then version = tonumber(string.match(text, '^{"version":(%d+),')) end
+  if not version then return { 'damaged', expected.label } end
+  if version ~= expected.version then return { 'version', expected.label } end
+end
+
+local dropped = {}
+for _, claim in ipairs(plan.drop) do dropped[claim] = true end
+for _, taken in ipairs(plan.take) do
+  local owner = redis.call('HGET', CLAIMS, taken.claim)
+  if owner and owner ~= taken.owner and not dropped[taken.claim] then return { 'claim', taken.claim } end
+end
+
+-- What the uses of a target will be once this change has removed and added its own.
+for _, target in ipairs(plan.unreferenced) do
+  local key = KEYS[target.key]
+  local count, gone, come = redis.call('SCARD', key), {}, {}
+  for _, reference in ipairs(plan.remove) do
+    if reference.key == target.key and not gone[reference.user] and redis.call('SISMEMBER', key, reference.user) == 1 then
+      gone[reference.user] = true
+      count = count - 1
+    end
+  end
+  for _, reference in ipairs(plan.add) do
+    local there = redis.call('SISMEMBER', key, reference.user) == 1 and not gone[reference.user]
+    if reference.key == target.key and not there and not come[reference.user] then
+      come[reference.user] = true
+      count = count + 1
+    end
+  end
+  if count > 0 then return { 'referenced', target.label, count } end
+end
+
+local seq = string.format('%.0f', before + 1)
+local newest = redis.call('XREVRANGE', FEED, '+', '-', 'COUNT', 1)[1]
+if newest and tonumber(string.match(newest[1], '^%d+')) > before then return { 'damaged', FEED } end
+
+-- From here on everything is written.
+
+-- The text keeps its bytes: decoding and encoding it again would turn empty lists into empty objects.
+local function versioned(text)
+  return '{"version":' .. seq .. string.sub(text, #'{"version":0' + 1)
+end
+
+local entry = { 'epoch', epoch }
+for _, change in ipairs(plan.changes) do
+  local text = change.text
+  if text ~= '' then text = versioned(text) end
+  entry[#entry + 1] = change.label
+  entry[#entry + 1] = text
+  if change.field == '' then
+    if text == '' then
+      redis.call('DEL', KEYS[change.key])
+      redis.call('ZREM', ACCOUNTS, change.id)
+    else
+      redis.call('SET', KEYS[change.key], text)
+      redis.call('ZADD', ACCOUNTS, 0, change.id)
+    end
+  elseif text == '' then
+    redis.call('HDEL', KEYS[change.key], change.field)
+  else
+    redis.call('HSET', KEYS[change.key], change.field, text)
+  end
+end
+
+for _, claim in ipairs(plan.drop) do redis.call('HDEL', CLAIMS, claim) end
+for _, taken in ipairs(plan.take) do redis.call('HSET', CLAIMS, taken.claim, taken.owner) end
+for _, reference in ipairs(plan.remove) do redis.call('SREM', KEYS[reference.key], reference.user) end
+for _, reference in ipairs(plan.add) do redis.call('SADD', KEYS[reference.key], reference.user) end
+
+redis.call('HSET', META, 'seq', seq)
+redis.call('XADD', CHANGES, '*', 'e', plan.event)
+for _, key in ipairs(plan.accountChanges) do
+  redis.call('XADD', KEYS[key], 'MAXLEN', '~', accountChangesLength, '*', 'e', plan.event)
+end
+redis.call('XADD', FEED, 'MAXLEN', '~', feedLength, seq .. '-0', unpack(entry))
+
+return { 'committed', tonumber(seq) }

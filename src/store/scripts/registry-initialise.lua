@@ -1,0 +1,25 @@
+-- Writes epoch and first roles into an empty store.
+--
+-- KEYS  meta, accounts, roles, teams, claims, feed
+-- ARGV  schema, epoch, then name and record of each role
+-- Answer  {'written'} | {'present'} | {'damaged', what}
+
+local META, ACCOUNTS, ROLES, TEAMS, CLAIMS, FEED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+
+if redis.call('EXISTS', META) == 1 then return { 'present' } end
+
+-- Records without the position that they belong to: what is left of a registry that somebody tore apart. Beginning a new history over it would
+-- bring back whatever it still holds.
+if redis.call('EXISTS', ACCOUNTS, ROLES, TEAMS, CLAIMS) > 0 then return { 'damaged', META } end
+
+redis.call('DEL', FEED)
+local entry = { 'epoch', ARGV[2] }
+for index = 3, #ARGV, 2 do
+  local text = '{"version":1' .. string.sub(ARGV[index + 1], #'{"version":0' + 1)
+  redis.call('HSET', ROLES, ARGV[index], text)
+  entry[#entry + 1] = 'role:' .. ARGV[index]
+  entry[#entry + 1] = text
+end
+redis.call('XADD', FEED, '1-0', unpack(entry))
+redis.call('HSET', META, 'schema', ARGV[1], 'epoch', ARGV[2], 'seq', 1)
+return { 'written' }
