@@ -1,5 +1,5 @@
+import { hostName } from './host-name.ts';
 import { methodBit, methodsOf } from './method.ts';
-import { segmentAt } from './path-template.ts';
 import type { Route } from './route.ts';
 import { findTies } from './route-ties.ts';
 import { compileRoute, type Entry, emptyNode, insert, type Node } from './route-trie.ts';
@@ -30,6 +30,16 @@ const NO_ROUTE: RouteMatch = { kind: 'none' };
 const NO_VARIABLES: readonly Variable[] = [];
 const ANY_HOST = '*';
 
+/**
+ * A path parameter (RFC 3986 §3.3): some servers take `/admin;x/users` for `/admin/users`. Where the two readings come to different routes
+ * there is none, or a `;` would be a way around the more specific one.
+ */
+const PARAMETER = ';';
+
+function withoutParameters(path: string): string {
+  return path.replace(/;[^/]*/g, '');
+}
+
 /** Throws a `TypeError` for a route that must not exist, and for two of which neither is the more specific (`findTies`). */
 export function createRouteTable(routes: readonly Route[]): RouteTable {
   const tie = findTies(routes)[0];
@@ -48,10 +58,16 @@ class TrieTable implements RouteTable {
   match(host: string, path: string, method: string): RouteMatch {
     const ofHost = this.#hosts.size === 0 ? undefined : this.#hosts.get(hostName(host));
     const bit = methodBit(method);
-    const entry = (ofHost && best(ofHost, path, 1, bit, null)) ?? best(this.#anyHost, path, 1, bit, null);
+    const entry = this.#best(ofHost, path, bit);
+    if (path.includes(PARAMETER) && entry !== this.#best(ofHost, withoutParameters(path), bit)) return NO_ROUTE;
     if (entry !== null) return { kind: 'route', route: entry.route, variables: variablesOf(entry, path) };
     const allowed = (ofHost ? allowedMethods(ofHost, path, 1) : 0) | allowedMethods(this.#anyHost, path, 1);
     return allowed === 0 ? NO_ROUTE : { kind: 'method-refused', allow: methodsOf(allowed) };
+  }
+
+  #best(ofHost: Node | undefined, path: string, bit: number): Entry | null {
+    const exact = ofHost === undefined ? null : best(ofHost, path, 1, bit, null);
+    return exact ?? best(this.#anyHost, path, 1, bit, null);
   }
 
   #rootFor(host: string): Node {
@@ -60,16 +76,6 @@ class TrieTable implements RouteTable {
     this.#hosts.set(host, root);
     return root;
   }
-}
-
-/**
- * The host without port and without the dot that ends a fully qualified name: `api.example.` reaches the same server as `api.example`, and must
- * not fall through to the routes for `*`. IPv6 keeps its brackets (RFC 3986 §3.2.2).
- */
-export function hostName(host: string): string {
-  const colon = host.lastIndexOf(':');
-  const end = colon > host.lastIndexOf(']') ? colon : host.length;
-  return host.slice(0, host[end - 1] === '.' ? end - 1 : end);
 }
 
 /**
@@ -92,7 +98,7 @@ function best(node: Node, path: string, offset: number, bit: number, found: Entr
 function betterOf(entries: readonly Entry[], bit: number, found: Entry | null): Entry | null {
   let winner = found;
   for (const entry of entries) {
-    if ((entry.methods & bit) !== 0 && (winner === null || entry.template.literals > winner.template.literals)) winner = entry;
+    if ((entry.methods & bit) !== 0 && (winner === null || entry.literals > winner.literals)) winner = entry;
   }
   return winner;
 }
@@ -122,11 +128,13 @@ function segmentEnd(path: string, offset: number): number {
 }
 
 function variablesOf(entry: Entry, path: string): readonly Variable[] {
-  let variables: Variable[] | null = null;
-  for (const [index, segment] of entry.template.segments.entries()) {
-    if (!('variable' in segment)) continue;
-    variables ??= [];
-    variables.push({ name: segment.variable, value: segmentAt(path, index) });
-  }
-  return variables ?? NO_VARIABLES;
+  if (entry.variables.length === 0) return NO_VARIABLES;
+  return entry.variables.map(({ name, index }) => ({ name, value: segmentAt(path, index) }));
+}
+
+/** The `index`th segment of a path that is known to have one. */
+function segmentAt(path: string, index: number): string {
+  let start = 1;
+  for (let passed = 0; passed < index; passed++) start = segmentEnd(path, start) + 1;
+  return path.slice(start, segmentEnd(path, start));
 }

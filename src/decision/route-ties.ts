@@ -1,5 +1,5 @@
+import type { PathTemplate } from '../config/path-template.ts';
 import { methodsOf } from './method.ts';
-import type { Segment } from './path-template.ts';
 import type { Route } from './route.ts';
 import { compileRoute, type Entry, emptyNode, insert, type Node } from './route-trie.ts';
 
@@ -10,6 +10,8 @@ export interface Tie {
   /** A request that both match: `GET /a/b`. */
   readonly example: string;
 }
+
+type Segment = PathTemplate['segments'][number];
 
 /** Above this many, further ties are not looked for: one slip in a template can make thousands. */
 const TIES_MAX = 100;
@@ -40,11 +42,11 @@ export function findTies(routes: readonly Route[]): readonly Tie[] {
  */
 function overlapping(root: Node, entry: Entry): readonly Entry[] {
   const found: Entry[] = [];
-  const { segments, rest } = entry.template;
+  const { segments, open } = entry.template;
   const visit = (node: Node, depth: number): void => {
     found.push(...node.rests);
     if (depth >= segments.length) found.push(...node.ends);
-    if (depth >= segments.length && !rest) return;
+    if (depth >= segments.length && !open) return;
     for (const next of nextNodes(node, segments[depth])) visit(next, depth + 1);
   };
   visit(root, 0);
@@ -61,7 +63,7 @@ function nextNodes(node: Node, segment: Segment | undefined): readonly Node[] {
 
 function tieOf(first: Entry, second: Entry): Tie | null {
   const methods = first.methods & second.methods;
-  if (methods === 0 || first.template.literals !== second.template.literals) return null;
+  if (methods === 0 || first.literals !== second.literals) return null;
   const path = commonPath(first, second);
   return path === null ? null : { first: first.route, second: second.route, example: `${methodsOf(methods)[0]} ${path}` };
 }
@@ -70,7 +72,7 @@ function tieOf(first: Entry, second: Entry): Tie | null {
 function commonPath(first: Entry, second: Entry): string | null {
   const [longer, shorter] = first.template.segments.length >= second.template.segments.length ? [first, second] : [second, first];
   const segments = longer.template.segments;
-  if (segments.length > shorter.template.segments.length && !shorter.template.rest) return null;
+  if (segments.length > shorter.template.segments.length && !shorter.template.open) return null;
   const words: string[] = [];
   for (const [index, segment] of segments.entries()) {
     const word = commonSegment(segment, longer, shorter.template.segments[index], shorter);

@@ -3,7 +3,7 @@ export interface Route {
   readonly name: string;
   /** Lower-cased host without port (IPv6 in brackets), or `*`. */
   readonly host: string;
-  /** The path template as configured; its grammar is in path-template.ts. */
+  /** The path template as configured; its grammar is in config/path-template.ts. */
   readonly path: string;
   /** Upper-case methods. Public routes: GET and HEAD. */
   readonly methods: readonly string[];
