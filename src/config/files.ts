@@ -28,8 +28,11 @@ export function resolveFiles(
         const file = resolve(folder, child);
         files.add(file);
         copy[key] = file;
-        const secret = key === 'passwordFile' ? readSecret(file, here, report) : (checkReadable(file, key, here, report), null);
-        if (secret !== null && !Object.hasOwn(node, 'password')) copy.password = secret;
+        if (key !== 'passwordFile') {
+          checkReadable(file, key, here, report);
+        } else if (!Object.hasOwn(node, 'password')) {
+          copy.password = readSecret(file, here, report) ?? undefined;
+        }
       } else copy[key] = child;
     }
     return copy;
