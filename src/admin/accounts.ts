@@ -1,11 +1,11 @@
 import type { Account, AccountKind } from '../account/model.ts';
 import type { ChangeType } from '../audit/change-event.ts';
-import type { Page } from '../registry/port.ts';
+import type { Page, RegistryStore } from '../registry/port.ts';
 import { type AdminActor, mustHave } from './actor.ts';
 import { type AdminContext, change, type Plan, reading } from './change.ts';
 import { AdminError, notFound } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
-import { kindWord, Policy } from './policy.ts';
+import { kindWord, Records } from './records.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
 /** Which account: by `name`, or by `id`. `kind`, when given, must be right: whoever means a machine must not hit a person. */
@@ -27,10 +27,15 @@ export interface AccountQuery {
   readonly limit?: number;
 }
 
+export interface AccountViewPage extends Page<AccountView> {
+  /** Ids of accounts whose record is there and cannot be read. */
+  readonly damaged: readonly string[];
+}
+
 const REF = ['name', 'id', 'kind'] as const;
 const KINDS = ['service', 'user'] as const;
 
-export async function listAccounts(context: AdminContext, actor: AdminActor, query: AccountQuery): Promise<Page<AccountView>> {
+export async function listAccounts(context: AdminContext, actor: AdminActor, query: AccountQuery): Promise<AccountViewPage> {
   mustHave(actor, 'sallyport:registry:read');
   const fields = new Fields(query, ['kind', 'cursor', 'limit']);
   const limit = fields.integer('limit', 100, 1, 500);
@@ -40,7 +45,7 @@ export async function listAccounts(context: AdminContext, actor: AdminActor, que
   const page = await reading(() => context.store.accounts({ cursor, limit }));
   const nowMs = context.clock.wallMs();
   const wanted = page.items.filter((account) => kind === null || account.kind === kind);
-  return { items: wanted.map((account) => viewAccount(account, nowMs)), next: page.next };
+  return { items: wanted.map((account) => viewAccount(account, nowMs)), next: page.next, damaged: page.damaged };
 }
 
 export async function showAccount(context: AdminContext, actor: AdminActor, ref: AccountRef): Promise<AccountView> {
@@ -59,9 +64,9 @@ export interface AccountEdit {
 /** Changes what is named and leaves the rest. */
 export function editAccount(context: AdminContext, actor: AdminActor, input: AccountRef & AccountEdit): Promise<AccountAnswer> {
   const fields = new Fields(input, [...REF, 'description', 'role', 'expiresAt']);
-  return changeAccount(context, actor, input, fields, 'account-changed', (account, policy) => {
+  return changeAccount(context, actor, input, fields, 'account-changed', (account, records) => {
     const role = fields.has('role') ? fields.name('role') : account.role;
-    if (fields.has('role')) policy.expectRole(fields, 'role', role);
+    if (fields.has('role')) records.expectRole(fields, 'role', role);
     return {
       ...account,
       role,
@@ -99,9 +104,9 @@ export function joinTeam(
 ): Promise<AccountAnswer> {
   const fields = new Fields(input, [...REF, 'team', 'role']);
   const membership = { team: fields.name('team'), role: fields.name('role') };
-  return changeAccount(context, actor, input, fields, 'account-changed', (account, policy) => {
-    policy.expectTeam(fields, 'team', membership.team);
-    policy.expectRole(fields, 'role', membership.role);
+  return changeAccount(context, actor, input, fields, 'account-changed', (account, records) => {
+    records.expectTeam(fields, 'team', membership.team);
+    records.expectRole(fields, 'role', membership.role);
     const teams = [...account.teams.filter(({ team }) => team !== membership.team), membership];
     if (teams.length > FIELD_LIMITS.teamsPerAccount)
       fields.fault('team', `an account may be in ${FIELD_LIMITS.teamsPerAccount} teams`);
@@ -131,8 +136,8 @@ export function grantRole(
 ): Promise<AccountAnswer> {
   const fields = new Fields(input, [...REF, 'application', 'role']);
   const grant = { application: fields.name('application'), role: fields.name('role') };
-  return changeAccount(context, actor, input, fields, 'account-changed', (account, policy) => {
-    policy.expectRole(fields, 'role', grant.role);
+  return changeAccount(context, actor, input, fields, 'account-changed', (account, records) => {
+    records.expectRole(fields, 'role', grant.role);
     const grants = [...account.grants.filter(({ application }) => application !== grant.application), grant];
     if (grants.length > FIELD_LIMITS.grantsPerAccount) {
       fields.fault('application', `an account may have ${FIELD_LIMITS.grantsPerAccount} grants`);
@@ -164,22 +169,22 @@ export function changeAccount(
   ref: AccountRef,
   fields: Fields,
   type: ChangeType,
-  update: (account: Account, policy: Policy) => Account | null,
+  update: (account: Account, records: Records) => Account | null,
 ): Promise<AccountAnswer> {
   mustHaveWrite(actor);
   return change(context, actor, async (): Promise<Plan<AccountAnswer>> => {
     const before = await findAccount(context, ref, fields);
-    const policy = await Policy.read(context.store);
-    const updated = update(before, policy);
+    const records = await Records.read(context.store);
+    const updated = update(before, records);
     fields.check();
-    policy.guard(actor, before, updated);
+    records.guard(actor, before, updated);
     const nowMs = context.clock.wallMs();
     const same = updated !== null && JSON.stringify(updated) === JSON.stringify(before);
     const after = updated === null ? null : { ...updated, updatedAt: new Date(nowMs).toISOString() };
     return {
       edit: same ? null : { kind: 'account', key: before.id, before, after },
       type,
-      reliesOn: [...policy.relianceOf(before), ...(after === null ? [] : policy.relianceOf(after))],
+      reliesOn: [...records.relianceOf(before), ...(after === null ? [] : records.relianceOf(after))],
       answer: (version) => ({ account: viewAccount(same ? before : { ...(after ?? before), version }, nowMs), changed: !same }),
     };
   });
@@ -187,6 +192,17 @@ export function changeAccount(
 
 export function mustHaveWrite(actor: AdminActor): void {
   mustHave(actor, 'sallyport:registry:write');
+}
+
+/** The id behind a reference. An id is taken as it is: a deleted account still has a past. */
+export async function resolveAccountId(store: RegistryStore, ref: AccountRef): Promise<string> {
+  const fields = new Fields(ref, REF);
+  const key = fields.name(fields.has('id') ? 'id' : 'name');
+  fields.check();
+  if (ref.id !== undefined) return key;
+  const account = await store.accountByName(key);
+  if (account === null) throw notFound('account', key);
+  return account.id;
 }
 
 async function findAccount(context: AdminContext, ref: AccountRef, fields: Fields): Promise<Account> {

@@ -5,7 +5,7 @@ import { type AdminActor, mustCover, mustHave } from './actor.ts';
 import { type AdminContext, change, type Plan, reading, usersOf } from './change.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
-import { mustHaveRoom, Policy } from './policy.ts';
+import { mustHaveRoom, Records } from './records.ts';
 import { NONE_VIEW, type RoleView, viewRole } from './views.ts';
 
 export interface NewRole {
@@ -24,7 +24,7 @@ const USERS_SHOWN = 100;
 
 export async function listRoles(context: AdminContext, actor: AdminActor): Promise<readonly RoleView[]> {
   mustHave(actor, 'sallyport:registry:read');
-  const { roles } = await reading(() => Policy.read(context.store));
+  const { roles } = await reading(() => Records.read(context.store));
   return [NONE_VIEW, ...[...roles.values()].sort((a, b) => (a.name < b.name ? -1 : 1)).map(viewRole)];
 }
 
@@ -38,7 +38,7 @@ export async function showRole(
   const name = nameOf(input);
   if (name === NO_ROLE) return { role: NONE_VIEW, usedBy: [] };
   return reading(async () => {
-    const role = (await Policy.read(context.store)).role(name);
+    const role = (await Records.read(context.store)).role(name);
     return { role: viewRole(role), usedBy: await usersOf(context.store, `role:${name}`, USERS_SHOWN) };
   });
 }
@@ -49,10 +49,10 @@ export function createRole(context: AdminContext, actor: AdminActor, input: NewR
   const permissions = fields.permissions();
   const description = fields.description();
   if (isBuiltInRole(name)) fields.fault('name', `${name} is built in; choose another name`);
-  return changeRole(context, actor, name, fields, 'role-created', (before, policy, at) => {
+  return changeRole(context, actor, name, fields, 'role-created', (before, records, at) => {
     if (before !== null) throw new AdminError('name-taken', `there is a role named ${JSON.stringify(name)} already`);
-    mustHaveRoom(policy.roles.size, FIELD_LIMITS.roles, 'roles');
-    const twin = [...policy.roles.keys()].find((other) => other.toLowerCase() === name.toLowerCase());
+    mustHaveRoom(records.roles.size, FIELD_LIMITS.roles, 'roles');
+    const twin = [...records.roles.keys()].find((other) => other.toLowerCase() === name.toLowerCase());
     if (twin !== undefined) throw new AdminError('name-taken', `the role ${twin} differs from ${name} in letter case only`);
     return { name, version: 0, description, permissions, createdAt: at, updatedAt: at };
   });
@@ -69,8 +69,8 @@ export function editRole(
   mustNotBeBuiltIn(name);
   const permissions = fields.has('permissions') ? fields.permissions() : null;
   const description = fields.has('description') ? fields.description() : null;
-  return changeRole(context, actor, name, fields, 'role-changed', (_before, policy) => {
-    const role = policy.role(name);
+  return changeRole(context, actor, name, fields, 'role-changed', (_before, records) => {
+    const role = records.role(name);
     if (name === ADMINISTRATOR_ROLE && permissions !== null) throw administratorStays();
     return { ...role, description: description ?? role.description, permissions: permissions ?? role.permissions };
   });
@@ -81,8 +81,8 @@ export function deleteRole(context: AdminContext, actor: AdminActor, input: { re
   const fields = new Fields(input, ['name']);
   const name = fields.name('name');
   mustNotBeBuiltIn(name);
-  return changeRole(context, actor, name, fields, 'role-deleted', (_before, policy) => {
-    policy.role(name);
+  return changeRole(context, actor, name, fields, 'role-deleted', (_before, records) => {
+    records.role(name);
     if (name === ADMINISTRATOR_ROLE) throw administratorStays();
     return null;
   });
@@ -94,15 +94,15 @@ function changeRole(
   name: string,
   fields: Fields,
   type: 'role-created' | 'role-changed' | 'role-deleted',
-  update: (before: Role | null, policy: Policy, at: string) => Role | null,
+  update: (before: Role | null, records: Records, at: string) => Role | null,
 ): Promise<RoleAnswer> {
   mustHaveWrite(actor);
   return change(context, actor, async (): Promise<Plan<RoleAnswer>> => {
     fields.check();
-    const policy = await Policy.read(context.store);
-    const before = policy.roles.get(name) ?? null;
+    const records = await Records.read(context.store);
+    const before = records.roles.get(name) ?? null;
     const at = new Date(context.clock.wallMs()).toISOString();
-    const updated = update(before, policy, at);
+    const updated = update(before, records, at);
     fields.check();
     for (const role of [before, updated]) if (role !== null) mustCover(actor, role.permissions, `the role ${name}`);
     const same = updated !== null && JSON.stringify(updated) === JSON.stringify(before);

@@ -6,7 +6,7 @@ import type { AdminActor } from './actor.ts';
 import { type AdminContext, change } from './change.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
-import { Policy } from './policy.ts';
+import { Records } from './records.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
 export interface NewServiceAccount {
@@ -31,35 +31,35 @@ export function createServiceAccount(context: AdminContext, actor: AdminActor, i
   mustHaveWrite(actor);
   return change(context, actor, async () => {
     const nowMs = context.clock.wallMs();
-    const policy = await Policy.read(context.store);
+    const records = await Records.read(context.store);
     const id = newAccountId();
     const token = newToken(id);
     const account: Account = {
-      ...readNew(input, policy, nowMs),
+      ...readNew(input, records, nowMs),
       id,
       token: { digest: tokenDigest(token), createdAt: isoOf(nowMs) },
     };
-    policy.guard(actor, null, account);
+    records.guard(actor, null, account);
     return {
       edit: { kind: 'account', key: id, before: null, after: account },
       type: 'account-created',
-      reliesOn: policy.relianceOf(account),
+      reliesOn: records.relianceOf(account),
       answer: (version) => ({ account: viewAccount({ ...account, version }, nowMs), token }),
     };
   });
 }
 
-function readNew(input: NewServiceAccount, policy: Policy, nowMs: number): Omit<Account, 'id' | 'token'> {
+function readNew(input: NewServiceAccount, records: Records, nowMs: number): Omit<Account, 'id' | 'token'> {
   const fields = new Fields(input, ['name', 'role', 'description', 'expiresAt', 'teams']);
   const name = fields.name('name');
   const role = fields.name('role');
-  policy.expectRole(fields, 'role', role);
+  records.expectRole(fields, 'role', role);
   const description = fields.description();
   const expiresAt = fields.expiry('expiresAt', nowMs);
   const teams = fields.memberships('teams', FIELD_LIMITS.teamsPerAccount);
   teams.forEach((membership, index) => {
-    policy.expectTeam(fields, `teams[${index}].team`, membership.team);
-    policy.expectRole(fields, `teams[${index}].role`, membership.role);
+    records.expectTeam(fields, `teams[${index}].team`, membership.team);
+    records.expectRole(fields, `teams[${index}].role`, membership.role);
   });
   fields.check();
   const at = isoOf(nowMs);

@@ -4,7 +4,7 @@ import { type AdminActor, mustCover, mustHave } from './actor.ts';
 import { type AdminContext, change, type Plan, reading } from './change.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
-import { mustHaveRoom, Policy } from './policy.ts';
+import { mustHaveRoom, Records } from './records.ts';
 import type { TeamMember, TeamView } from './views.ts';
 
 export interface NewTeam {
@@ -32,7 +32,7 @@ const MEMBERS_MAX = 1000;
 
 export async function listTeams(context: AdminContext, actor: AdminActor): Promise<readonly Team[]> {
   mustHave(actor, 'sallyport:registry:read');
-  const { teams } = await reading(() => Policy.read(context.store));
+  const { teams } = await reading(() => Records.read(context.store));
   return [...teams.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -43,7 +43,7 @@ export async function showTeam(context: AdminContext, actor: AdminActor, input: 
   const name = fields.name('name');
   fields.check();
   return reading(async () => {
-    const team = (await Policy.read(context.store)).team(name);
+    const team = (await Records.read(context.store)).team(name);
     return { ...team, members: (await membersOf(context, name)).map((account) => asMember(account, name)) };
   });
 }
@@ -53,10 +53,10 @@ export function createTeam(context: AdminContext, actor: AdminActor, input: NewT
   const name = fields.name('name');
   const applications = fields.names('applications', FIELD_LIMITS.applicationsPerTeam);
   const description = fields.description();
-  return changeTeam(context, actor, name, fields, 'team-created', (before, policy, at) => {
+  return changeTeam(context, actor, name, fields, 'team-created', (before, records, at) => {
     if (before !== null) throw new AdminError('name-taken', `there is a team named ${JSON.stringify(name)} already`);
-    mustHaveRoom(policy.teams.size, FIELD_LIMITS.teams, 'teams');
-    const twin = [...policy.teams.keys()].find((other) => other.toLowerCase() === name.toLowerCase());
+    mustHaveRoom(records.teams.size, FIELD_LIMITS.teams, 'teams');
+    const twin = [...records.teams.keys()].find((other) => other.toLowerCase() === name.toLowerCase());
     if (twin !== undefined) throw new AdminError('name-taken', `the team ${twin} differs from ${name} in letter case only`);
     return { name, version: 0, description, applications, createdAt: at, updatedAt: at };
   });
@@ -70,8 +70,8 @@ export function editTeam(context: AdminContext, actor: AdminActor, input: TeamEd
   const added = fields.names('addApplications', FIELD_LIMITS.applicationsPerTeam);
   const removed = fields.names('removeApplications', FIELD_LIMITS.applicationsPerTeam);
   const description = fields.has('description') ? fields.description() : null;
-  return changeTeam(context, actor, name, fields, 'team-changed', (_before, policy) => {
-    const team = policy.team(name);
+  return changeTeam(context, actor, name, fields, 'team-changed', (_before, records) => {
+    const team = records.team(name);
     const base = list ?? team.applications;
     const missing = removed.filter((application) => !base.includes(application));
     if (missing.length > 0) throw new AdminError('not-found', `the team ${name} does not own ${missing.join(', ')}`);
@@ -84,8 +84,8 @@ export function editTeam(context: AdminContext, actor: AdminActor, input: TeamEd
 export function deleteTeam(context: AdminContext, actor: AdminActor, input: { readonly name: string }): Promise<TeamAnswer> {
   const fields = new Fields(input, ['name']);
   const name = fields.name('name');
-  return changeTeam(context, actor, name, fields, 'team-deleted', (_before, policy) => {
-    policy.team(name);
+  return changeTeam(context, actor, name, fields, 'team-deleted', (_before, records) => {
+    records.team(name);
     return null;
   });
 }
@@ -96,18 +96,18 @@ function changeTeam(
   name: string,
   fields: Fields,
   type: 'team-created' | 'team-changed' | 'team-deleted',
-  update: (before: Team | null, policy: Policy, at: string) => Team | null,
+  update: (before: Team | null, records: Records, at: string) => Team | null,
 ): Promise<TeamAnswer> {
   mustHaveWrite(actor);
   return change(context, actor, async (): Promise<Plan<TeamAnswer>> => {
     fields.check();
-    const policy = await Policy.read(context.store);
-    const before = policy.teams.get(name) ?? null;
+    const records = await Records.read(context.store);
+    const before = records.teams.get(name) ?? null;
     const at = new Date(context.clock.wallMs()).toISOString();
-    const updated = update(before, policy, at);
-    if (updated !== null) checkApplications(fields, updated, policy);
+    const updated = update(before, records, at);
+    if (updated !== null) checkApplications(fields, updated, records);
     fields.check();
-    if (before !== null) await guardMembers(context, actor, policy, name);
+    if (before !== null) await guardMembers(context, actor, records, name);
     const same = updated !== null && JSON.stringify(updated) === JSON.stringify(before);
     const after = updated === null ? null : { ...updated, updatedAt: at };
     const shown = (after ?? before) as Team;
@@ -121,12 +121,12 @@ function changeTeam(
 }
 
 /** An application belongs to at most one team, and letter case does not make another application of it. */
-function checkApplications(fields: Fields, team: Team, policy: Policy): void {
+function checkApplications(fields: Fields, team: Team, records: Records): void {
   if (team.applications.length > FIELD_LIMITS.applicationsPerTeam) {
     fields.fault('applications', `a team may own ${FIELD_LIMITS.applicationsPerTeam} applications`);
   }
   const owners = new Map<string, string>();
-  for (const other of policy.teams.values()) {
+  for (const other of records.teams.values()) {
     if (other.name !== team.name) for (const application of other.applications) owners.set(application.toLowerCase(), other.name);
   }
   const own = new Set<string>();
@@ -143,13 +143,13 @@ function checkApplications(fields: Fields, team: Team, policy: Policy): void {
 }
 
 /** What a team gives its members changes with its applications, so the strongest role in it decides who may touch it. */
-async function guardMembers(context: AdminContext, actor: AdminActor, policy: Policy, name: string): Promise<void> {
+async function guardMembers(context: AdminContext, actor: AdminActor, records: Records, name: string): Promise<void> {
   if (actor.permissions === 'store-owner') return;
   const members = await membersOf(context, name);
   if (members.length >= MEMBERS_MAX)
     throw new AdminError('forbidden', `the team ${name} has too many members to be changed from here`);
   const roles = [...new Set(members.map((account) => asMember(account, name).role))];
-  mustCover(actor, policy.permissionsOf(roles), `the team ${name}`);
+  mustCover(actor, records.permissionsOf(roles), `the team ${name}`);
 }
 
 async function membersOf(context: AdminContext, team: string): Promise<readonly Account[]> {

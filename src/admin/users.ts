@@ -6,7 +6,7 @@ import { type AdminContext, change, reading } from './change.ts';
 import { AdminError, invalid } from './error.ts';
 import { Fields } from './fields.ts';
 import { hashPassword, PASSWORD_LIMITS, passwordMatches } from './password.ts';
-import { Policy } from './policy.ts';
+import { Records } from './records.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
 export interface NewUser {
@@ -24,26 +24,26 @@ export async function createUser(
 ): Promise<{ readonly account: AccountView }> {
   mustHaveWrite(actor);
   const nowMs = context.clock.wallMs();
-  const unfinished = readNew(input, await reading(() => Policy.read(context.store)), nowMs);
+  const unfinished = readNew(input, await reading(() => Records.read(context.store)), nowMs);
   const account: Account = { ...unfinished, password: await hashPassword(input.password) };
   return change(context, actor, async () => {
-    const policy = await Policy.read(context.store);
-    readNew(input, policy, nowMs);
-    policy.guard(actor, null, account);
+    const records = await Records.read(context.store);
+    readNew(input, records, nowMs);
+    records.guard(actor, null, account);
     return {
       edit: { kind: 'account', key: account.id, before: null, after: account },
       type: 'account-created',
-      reliesOn: policy.relianceOf(account),
+      reliesOn: records.relianceOf(account),
       answer: (version) => ({ account: viewAccount({ ...account, version }, nowMs) }),
     };
   });
 }
 
-function readNew(input: NewUser, policy: Policy, nowMs: number): Account {
+function readNew(input: NewUser, records: Records, nowMs: number): Account {
   const fields = new Fields(input, ['name', 'role', 'password', 'description', 'expiresAt']);
   const name = fields.name('name');
   const role = fields.name('role');
-  policy.expectRole(fields, 'role', role);
+  records.expectRole(fields, 'role', role);
   const description = fields.description();
   const expiresAt = fields.expiry('expiresAt', nowMs);
   readPassword(fields, name);

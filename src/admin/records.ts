@@ -7,7 +7,7 @@ import { AdminError, notFound } from './error.ts';
 import type { Fields } from './fields.ts';
 
 /** Roles and teams at one moment: what a plan is made from. */
-export class Policy {
+export class Records {
   readonly roles: ReadonlyMap<string, Role>;
   readonly teams: ReadonlyMap<string, Team>;
 
@@ -16,9 +16,9 @@ export class Policy {
     this.teams = new Map(teams.map((team) => [team.name, team]));
   }
 
-  static async read(store: RegistryStore): Promise<Policy> {
+  static async read(store: RegistryStore): Promise<Records> {
     const { roles, teams } = await store.snapshot();
-    return new Policy(roles, teams);
+    return new Records(roles, teams);
   }
 
   role(name: string): Role {

@@ -1,0 +1,67 @@
+import { Policy } from '../account/policy.ts';
+import { compilePrincipal } from '../account/principal.ts';
+import type { AuditReader } from '../audit/port.ts';
+import { type Explanation, explain } from '../decision/explain.ts';
+import type { RouteTable } from '../decision/route-table.ts';
+import { resolveAccountId } from './accounts.ts';
+import { type ActivityQuery, type Followed, followActivity, readActivity } from './activity.ts';
+import { type AdminActor, mustHave } from './actor.ts';
+import { type Administration, createAdministration } from './administration.ts';
+import { type AdminContext, reading } from './change.ts';
+import { AdminError, notFound } from './error.ts';
+import { Fields } from './fields.ts';
+
+export interface CallQuestion {
+  /** Name of the account. */
+  readonly account: string;
+  readonly method: string;
+  /** Without query. */
+  readonly path: string;
+  /** With or without port; default `localhost`, which only matters where routes name hosts. */
+  readonly host?: string;
+}
+
+/** All that can be asked and done from outside the gate's own work: by the command line, and by whoever serves it to others. */
+export interface Control {
+  readonly administration: Administration;
+  activity(actor: AdminActor, query: ActivityQuery): Promise<readonly string[]>;
+  follow(actor: AdminActor, query: ActivityQuery, signal: AbortSignal): AsyncGenerator<Followed>;
+  explain(actor: AdminActor, question: CallQuestion): Promise<Explanation>;
+}
+
+export interface ControlOptions extends AdminContext {
+  readonly audit: AuditReader;
+  /** The routes in force, asked at each question because they change with a reload; null = no configuration is known. */
+  readonly routes: () => RouteTable | null;
+}
+
+/** Owns nothing: who opened store and reader closes them. */
+export function createControl(options: ControlOptions): Control {
+  return {
+    administration: createAdministration(options),
+    activity: (actor, query) => readActivity(options, actor, query),
+    follow: (actor, query, signal) => followActivity(options, actor, query, signal),
+    explain: (actor, question) => explainCall(options, actor, question),
+  };
+}
+
+/** Would this account be let in? Answered by the functions that decide, on the registry as the store has it now. */
+async function explainCall(options: ControlOptions, actor: AdminActor, question: CallQuestion): Promise<Explanation> {
+  mustHave(actor, 'sallyport:registry:read');
+  const fields = new Fields(question, ['account', 'method', 'path', 'host']);
+  const name = fields.name('account');
+  const method = fields.text('method', 64);
+  const path = fields.text('path', 8192);
+  const host = fields.has('host') ? fields.text('host', 255).toLowerCase() : 'localhost';
+  if (path !== '' && !/^\/[!-"$->@-~]*$/.test(path)) fields.fault('path', 'must begin with / and be without query, spaces and letters outside ASCII');
+  fields.check();
+  const table = options.routes();
+  if (table === null) throw new AdminError('not-found', 'no routes are known here: name the configuration file with --config');
+  const { account, roles, teams } = await reading(async () => {
+    const id = await resolveAccountId(options.store, { name });
+    return { ...(await options.store.account(id)), ...(await options.store.snapshot()) };
+  });
+  if (account === null) throw notFound('account', name);
+  const context = { table, policy: Policy.of(roles, teams), clock: options.clock };
+  return explain(context, { account: compilePrincipal(account), method, host, path });
+}

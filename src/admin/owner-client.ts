@@ -1,0 +1,126 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import type { Followed } from './activity.ts';
+import { administrationOf } from './administration.ts';
+import type { AdminActor } from './actor.ts';
+import type { Control } from './control.ts';
+import { AdminError } from './error.ts';
+import { fromWire, LineReader, OWNER_LIMITS, type OwnerAnswer, ownerSocketPath, PROTOCOL_VERSION } from './owner-protocol.ts';
+
+/** A running owner's `Control`, reached through its socket. */
+export interface RemoteControl {
+  readonly control: Control;
+  close(): void;
+}
+
+/** Null when no owner listens in `dataDir`. Throws `unavailable` when one does and does not answer in time. */
+export async function connectOwner(dataDir: string): Promise<RemoteControl | null> {
+  const socket = await tryConnect(ownerSocketPath(dataDir));
+  if (socket === null) return null;
+  const conversation = new Conversation(socket);
+  const ask = (op: string, actor: AdminActor, input: unknown) => conversation.ask(op, actor, input);
+  const control: Control = {
+    administration: administrationOf((name) => (actor, input) => ask(name, actor, input)),
+    activity: (actor, query) => ask('activity', actor, query) as Promise<readonly string[]>,
+    follow: (actor, query, signal) => conversation.follow(actor, query, signal),
+    explain: (actor, question) => ask('explain', actor, question) as ReturnType<Control['explain']>,
+  };
+  return { control, close: () => socket.destroy() };
+}
+
+/** No file, or a file that nobody listens on: there is no owner. Everything else is a fault. */
+async function tryConnect(path: string): Promise<Socket | null> {
+  const socket = connect(path);
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(OWNER_LIMITS.connectMs) });
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTSOCK') return null;
+    const why = code === 'EACCES' ? 'it belongs to another user' : 'it does not answer';
+    throw new AdminError('unavailable', `the running gate cannot be asked at ${path}: ${why}`, { cause: error });
+  }
+}
+
+/** One question at a time: the command line never has two. */
+class Conversation {
+  readonly #socket: Socket;
+  readonly #lines = new LineReader(OWNER_LIMITS.answerBytes);
+  readonly #answers: OwnerAnswer[] = [];
+  #fault: Error | null = null;
+  #wake: () => void = () => {};
+  #lastId = 0;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    socket.once('error', (error) => this.#fail(error));
+    socket.once('close', () => this.#fail(null));
+  }
+
+  async ask(op: string, actor: AdminActor, input: unknown): Promise<unknown> {
+    const id = this.#send(op, actor, input);
+    const answer = await this.#next(id, OWNER_LIMITS.answerMs);
+    if ('error' in answer) throw fromWire(answer.error);
+    return 'result' in answer ? answer.result : null;
+  }
+
+  async *follow(actor: AdminActor, input: unknown, signal: AbortSignal): AsyncGenerator<Followed> {
+    const stop = () => this.#socket.destroy();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      const id = this.#send('follow', actor, input);
+      while (!signal.aborted) {
+        const answer = await this.#next(id, null);
+        if ('error' in answer) throw fromWire(answer.error);
+        if ('item' in answer) yield answer.item as Followed;
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  #send(op: string, actor: AdminActor, input: unknown): number {
+    const id = ++this.#lastId;
+    this.#socket.write(`${JSON.stringify({ v: PROTOCOL_VERSION, id, op, as: actor.name, input })}\n`);
+    return id;
+  }
+
+  /** The next answer to a question. Answers to an earlier one, given up on, are passed over; id 0 concerns the whole connection. */
+  async #next(id: number, withinMs: number | null): Promise<OwnerAnswer> {
+    const deadline = withinMs === null ? null : setTimeout(() => this.#fail(new Error('no answer in time')), withinMs);
+    try {
+      for (;;) {
+        const answer = this.#answers.shift();
+        if (answer !== undefined && (answer.id === id || answer.id === 0)) return answer;
+        if (answer !== undefined) continue;
+        if (this.#fault !== null) throw this.#fault;
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    } finally {
+      if (deadline !== null) clearTimeout(deadline);
+    }
+  }
+
+  #take(chunk: Buffer): void {
+    try {
+      for (const line of this.#lines.push(chunk)) this.#answers.push(JSON.parse(line) as OwnerAnswer);
+    } catch (error) {
+      this.#fail(error as Error);
+      this.#socket.destroy();
+    }
+    this.#wake();
+  }
+
+  #fail(cause: Error | null): void {
+    const why = cause === null ? 'it closed the connection' : cause.message;
+    const unsure = 'if a change was under way, look before you repeat it';
+    this.#fault ??= new AdminError('unavailable', `the running gate does not answer (${why}); ${unsure}`, { cause });
+    this.#wake();
+  }
+}
