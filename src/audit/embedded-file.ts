@@ -1,18 +1,18 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { type Migration, openDatabase, transact } from '../store/sqlite.ts';
 import type { ReadAnswer, WorkerSettings } from './embedded-protocol.ts';
 
 /**
- * The audit file (SQLite). Lives in a worker thread: a commit with fsync takes 13 ms per thousand events, and the event loop has better things to do.
- *
  * `n` numbers the events of the file in the order of their acceptance; it is the cursor of readers and the age by which pruning goes.
+ * `instances` holds the last number of each instance: a batch that is sent again is recognised by it.
  */
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS events (n INTEGER PRIMARY KEY AUTOINCREMENT, accepted_ms INTEGER NOT NULL, account TEXT, event TEXT NOT NULL) STRICT;
-  CREATE INDEX IF NOT EXISTS events_by_account ON events (account, n) WHERE account IS NOT NULL;
-  CREATE TABLE IF NOT EXISTS instances (instance TEXT PRIMARY KEY, last_seq INTEGER NOT NULL, seen_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  PRAGMA user_version = 1;
-`;
-const SCHEMA_VERSION = 1;
+const MIGRATIONS: readonly Migration[] = [
+  `
+  CREATE TABLE events (n INTEGER PRIMARY KEY AUTOINCREMENT, accepted_ms INTEGER NOT NULL, account TEXT, event TEXT NOT NULL) STRICT;
+  CREATE INDEX events_by_account ON events (account, n) WHERE account IS NOT NULL;
+  CREATE TABLE instances (instance TEXT PRIMARY KEY, last_seq INTEGER NOT NULL, seen_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+];
 
 /** Events deleted at a time, so that pruning never holds up a batch for long. */
 const PRUNE_LUMP = 2000;
@@ -21,6 +21,9 @@ const DAY_MS = 24 * 3600 * 1000;
 /** An instance's last number is of use only while its batch may still be sent again. */
 const INSTANCE_LIFE_MS = 7 * DAY_MS;
 
+/**
+ * The audit file (SQLite). Lives in a worker thread: a commit with fsync takes 13 ms per thousand events, and the event loop has better things to do.
+ */
 export class AuditFile {
   readonly #db: DatabaseSync;
   readonly #settings: WorkerSettings;
@@ -34,7 +37,7 @@ export class AuditFile {
 
   constructor(settings: WorkerSettings) {
     this.#settings = settings;
-    this.#db = open(settings.path);
+    this.#db = openDatabase(settings.path, MIGRATIONS);
     this.#insert = this.#db.prepare('INSERT INTO events (accepted_ms, account, event) VALUES (?, ?, ?)');
     this.#lastSeq = this.#db.prepare('SELECT last_seq AS seq FROM instances WHERE instance = ?');
     this.#setLastSeq = this.#db.prepare('INSERT OR REPLACE INTO instances (instance, last_seq, seen_ms) VALUES (?, ?, ?)');
@@ -50,7 +53,7 @@ export class AuditFile {
     const last = Number(this.#lastSeq.get(instance)?.seq ?? 0);
     const skip = Math.max(0, last + 1 - firstSeq);
     if (skip >= events.length) return;
-    this.#transaction(() => {
+    transact(this.#db, this.#settings.path, () => {
       for (let i = skip; i < events.length; i++) this.#insert.run(nowMs, accounts[i] || null, events[i] as string);
       this.#setLastSeq.run(instance, firstSeq + events.length - 1, nowMs);
     });
@@ -76,10 +79,8 @@ export class AuditFile {
     const oldestMs = nowMs - this.#settings.retentionDays * DAY_MS;
     const tooOld = this.#deleteOldest('AND accepted_ms < ?', [oldestMs]);
     const tooMuch = this.#tooLarge() && this.#deleteOldest('', []);
-    if (tooOld || tooMuch) {
-      this.#db.exec('PRAGMA incremental_vacuum');
-      return true;
-    }
+    // Freed pages are used again by new events: the file stops growing, it does not shrink.
+    if (tooOld || tooMuch) return true;
     this.#db.prepare('DELETE FROM instances WHERE seen_ms < ?').run(nowMs - INSTANCE_LIFE_MS);
     this.#nextPruneMs = nowMs + PRUNE_EVERY_MS;
     return false;
@@ -94,7 +95,7 @@ export class AuditFile {
     return this.#db.prepare(`DELETE FROM events WHERE ${lump} ${condition}`).run(PRUNE_LUMP, ...values).changes !== 0;
   }
 
-  /** Without the write-ahead log, which SQLite keeps near 4 MiB. */
+  /** Pages in use, without the write-ahead log, which SQLite keeps near 4 MiB. */
   #tooLarge(): boolean {
     const { maxBytes } = this.#settings;
     return maxBytes > 0 && (this.#pragma('page_count') - this.#pragma('freelist_count')) * this.#pragma('page_size') > maxBytes;
@@ -103,28 +104,4 @@ export class AuditFile {
   #pragma(name: string): number {
     return Number(this.#db.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
   }
-
-  #transaction(work: () => void): void {
-    this.#db.exec('BEGIN IMMEDIATE');
-    try {
-      work();
-      this.#db.exec('COMMIT');
-    } catch (fault) {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      throw fault;
-    }
-  }
-}
-
-function open(path: string): DatabaseSync {
-  const db = new DatabaseSync(path, { timeout: 500 });
-  // Before the first table, or it has no effect: freed pages can be given back to the file system.
-  db.exec('PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
-  const version = Number(db.prepare('PRAGMA user_version').get()?.user_version ?? 0);
-  if (version > SCHEMA_VERSION) {
-    db.close();
-    throw new Error(`${path} was written by a newer version of Sallyport (layout ${version}, this one knows ${SCHEMA_VERSION})`);
-  }
-  db.exec(SCHEMA);
-  return db;
 }

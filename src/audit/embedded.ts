@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises';
 import { AuditWorker } from './embedded-thread.ts';
 import { type AuditLog, type AuditReader, AuditUnavailable } from './port.ts';
 import type { AuditRetention } from './redis.ts';
@@ -24,7 +23,6 @@ const CURSOR = /^\d{1,15}$/;
  * Throws `AuditUnavailable` when the file cannot be opened.
  */
 export async function openEmbeddedAudit(options: EmbeddedAuditOptions): Promise<AuditLog & AuditReader> {
-  await createPrivately(options.path);
   const worker = new AuditWorker(
     {
       path: options.path,
@@ -36,15 +34,6 @@ export async function openEmbeddedAudit(options: EmbeddedAuditOptions): Promise<
   );
   await worker.ready();
   return new EmbeddedAudit(worker);
-}
-
-/** SQLite gives its companion files (`-wal`, `-shm`) the mode of the file itself, so this one must be right from the first moment. */
-async function createPrivately(path: string): Promise<void> {
-  try {
-    await (await open(path, 'a', 0o600)).close();
-  } catch (fault) {
-    throw new AuditUnavailable(`the audit file cannot be opened: ${(fault as Error).message}`, { cause: fault });
-  }
 }
 
 class EmbeddedAudit implements AuditLog, AuditReader {
