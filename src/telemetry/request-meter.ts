@@ -1,0 +1,97 @@
+import type { Registry } from 'prom-client';
+import { REFUSALS, type Reason } from '../refusal.ts';
+import { declareCounter, declareHistogram, Histogram, NameTable } from './series.ts';
+
+/** Counts requests on the hot path: small integers in, array cells up by one. */
+export interface RequestMeter {
+  /** Number of a route, by name; null = no route matched. Ask once per route, not once per request. */
+  route(name: string | null): number;
+  /** Number of a method as received; whatever is none of the nine is `OTHER`. */
+  method(name: string): number;
+  /**
+   * One finished request. `status`: what the client was told, 0 = nothing. `durationMs`: from the first byte to the last. `overheadMs`: our share of it;
+   * negative = not known.
+   */
+  count(route: number, method: number, status: number, reason: Reason, durationMs: number, overheadMs: number): void;
+}
+
+/** The nine methods of RFC 9110 §9 and RFC 5789, and one name for all others. */
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'OTHER'] as const;
+const OTHER = METHODS.length - 1;
+const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
+const REASONS: readonly Reason[] = [
+  'permitted',
+  'client-aborted',
+  'outcome-unknown',
+  ...(Object.keys(REFUSALS) as (keyof typeof REFUSALS)[]),
+];
+
+const METHOD_INDEX: ReadonlyMap<string, number> = new Map(METHODS.map((name, index) => [name, index]));
+const REASON_INDEX: ReadonlyMap<string, number> = new Map(REASONS.map((name, index) => [name, index]));
+const UNKNOWN_REASON = REASON_INDEX.get('internal-fault') as number;
+
+/** Seconds. Calls last from a millisecond to the minutes of an upload. */
+const DURATION_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] as const;
+/** Seconds. Our own work lies between tens of microseconds and, with a store asked, some milliseconds; a second is the audit's deadline. */
+const OVERHEAD_BOUNDS = [0.000_05, 0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1] as const;
+
+/** Cells of one route: every method, status class and reason. 18 KiB, made when the route sees its first request. */
+const CELLS = METHODS.length * STATUS_CLASSES.length * REASONS.length;
+
+export function createRequestMeter(registry: Registry): RequestMeter {
+  const routes = new NameTable('none');
+  const counts: (Float64Array | undefined)[] = [];
+  const durations = new Histogram(DURATION_BOUNDS, (series) => ({ route: routes.name(series) }));
+  const overhead = new Histogram(OVERHEAD_BOUNDS, null);
+
+  declareCounter(
+    registry,
+    'sallyport_requests_total',
+    'Requests by route (none: no route matched), method, class of the answer (none: no answer) and reason (permitted, or why not).',
+    (emit) => {
+      counts.forEach((cells, route) => {
+        cells?.forEach((count, cell) => {
+          if (count > 0) emit(count, { route: routes.name(route), ...labelsOf(cell) });
+        });
+      });
+    },
+  );
+  declareHistogram(
+    registry,
+    'sallyport_request_duration_seconds',
+    'From the first byte of a request to the last of its answer.',
+    durations,
+  );
+  declareHistogram(
+    registry,
+    'sallyport_overhead_seconds',
+    'The share of a request that Sallyport itself took: without the upstream and the network.',
+    overhead,
+  );
+
+  return {
+    route: (name) => (name === null ? 0 : routes.index(name)),
+    method: (name) => METHOD_INDEX.get(name) ?? OTHER,
+    count(route, method, status, reason, durationMs, overheadMs) {
+      let cells = counts[route];
+      if (cells === undefined) {
+        cells = new Float64Array(CELLS);
+        counts[route] = cells;
+      }
+      const statusClass = status >= 100 && status < 600 ? (status / 100) | 0 : 0;
+      const cell = (method * STATUS_CLASSES.length + statusClass) * REASONS.length + (REASON_INDEX.get(reason) ?? UNKNOWN_REASON);
+      cells[cell] = (cells[cell] as number) + 1;
+      durations.observe(route, durationMs / 1000);
+      overhead.observe(0, overheadMs / 1000);
+    },
+  };
+}
+
+function labelsOf(cell: number) {
+  const row = Math.floor(cell / REASONS.length);
+  return {
+    method: METHODS[Math.floor(row / STATUS_CLASSES.length)] ?? 'OTHER',
+    status_class: STATUS_CLASSES[row % STATUS_CLASSES.length] ?? 'none',
+    reason: REASONS[cell % REASONS.length] ?? 'internal-fault',
+  };
+}
