@@ -7,6 +7,7 @@ interface Locked {
   readonly resolved?: string;
   readonly link?: boolean;
   readonly hasInstallScript?: boolean;
+  readonly optionalDependencies?: Record<string, string>;
 }
 
 interface Manifest {
@@ -34,6 +35,12 @@ describe('the lock file', () => {
   it('runs no code of a package at installation', () => {
     const withScript = packages.filter(([path, locked]) => locked.hasInstallScript && !MAY_HAVE_SCRIPTS.includes(path));
     expect(withScript.map(([path]) => path)).toEqual([]);
+  });
+
+  it('holds every platform: without one of them `npm ci` refuses the whole file', () => {
+    const locked = new Set(packages.map(([path]) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)));
+    const wanted = packages.flatMap(([, { optionalDependencies = {} }]) => Object.keys(optionalDependencies));
+    expect(wanted.filter((name) => !locked.has(name))).toEqual([]);
   });
 
   it('agrees with package.json, which pins exact versions', () => {
