@@ -25,7 +25,11 @@ const PAGE = 200;
 const FOLLOW = { everyMs: 500, events: 5_000, remembered: 20_000 } as const;
 
 /** The newest events of an account (its calls and what was done to it), or of all; oldest first, as lines of JSON. */
-export async function readActivity(context: ActivityContext, actor: AdminActor, query: ActivityQuery): Promise<readonly string[]> {
+export async function readActivity(
+  context: ActivityContext,
+  actor: AdminActor,
+  query: ActivityQuery,
+): Promise<readonly string[]> {
   const { account, limit } = await readQuery(context, actor, query);
   return newest(context, account, limit, () => false);
 }
@@ -70,7 +74,8 @@ async function readQuery(context: ActivityContext, actor: AdminActor, query: Act
   const fields = new Fields(query, ['account', 'limit']);
   const limit = fields.integer('limit', 50, 1, 1000);
   fields.check();
-  const account = query.account === null ? null : await reading(() => resolveAccountId(context.store, query.account as AccountRef));
+  const account =
+    query.account === null ? null : await reading(() => resolveAccountId(context.store, query.account as AccountRef));
   return { account, limit };
 }
 

@@ -53,7 +53,8 @@ async function explainCall(options: ControlOptions, actor: AdminActor, question:
   const method = fields.text('method', 64);
   const path = fields.text('path', 8192);
   const host = fields.has('host') ? fields.text('host', 255).toLowerCase() : 'localhost';
-  if (path !== '' && !/^\/[!-"$->@-~]*$/.test(path)) fields.fault('path', 'must begin with / and be without query, spaces and letters outside ASCII');
+  if (path !== '' && !/^\/[!-"$->@-~]*$/.test(path))
+    fields.fault('path', 'must begin with / and be without query, spaces and letters outside ASCII');
   fields.check();
   const table = options.routes();
   if (table === null) throw new AdminError('not-found', 'no routes are known here: name the configuration file with --config');

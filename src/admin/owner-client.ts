@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Followed } from './activity.ts';
-import { administrationOf } from './administration.ts';
 import type { AdminActor } from './actor.ts';
+import { administrationOf } from './administration.ts';
 import type { Control } from './control.ts';
 import { AdminError } from './error.ts';
 import { fromWire, LineReader, OWNER_LIMITS, type OwnerAnswer, ownerSocketPath, PROTOCOL_VERSION } from './owner-protocol.ts';
@@ -42,6 +42,8 @@ async function tryConnect(path: string): Promise<Socket | null> {
     throw new AdminError('unavailable', `the running gate cannot be asked at ${path}: ${why}`, { cause: error });
   }
 }
+
+const ANSWERS_WAITING = 1024;
 
 /** One question at a time: the command line never has two. */
 class Conversation {
@@ -95,6 +97,7 @@ class Conversation {
     try {
       for (;;) {
         const answer = this.#answers.shift();
+        if (this.#answers.length === 0) this.#socket.resume();
         if (answer !== undefined && (answer.id === id || answer.id === 0)) return answer;
         if (answer !== undefined) continue;
         if (this.#fault !== null) throw this.#fault;
@@ -114,6 +117,8 @@ class Conversation {
       this.#fail(error as Error);
       this.#socket.destroy();
     }
+    // A follower whose output is slow must not gather the log in memory.
+    if (this.#answers.length >= ANSWERS_WAITING) this.#socket.pause();
     this.#wake();
   }
 

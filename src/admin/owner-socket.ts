@@ -117,7 +117,10 @@ class Session {
   }
 
   #enqueue(line: string): void {
-    if (this.#waiting >= OWNER_LIMITS.waiting) return this.#refuse(0, 'too many requests are waiting on this connection');
+    if (this.#waiting >= OWNER_LIMITS.waiting) {
+      this.#refuse(0, 'too many requests are waiting on this connection');
+      return;
+    }
     this.#waiting += 1;
     this.#last = this.#last
       .then(() => this.#answer(line))

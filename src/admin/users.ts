@@ -1,11 +1,11 @@
 import { newAccountId } from '../account/id.ts';
 import type { Account } from '../account/model.ts';
+import { hashPassword, PasswordsBusy, passwordFault, verifyPassword } from '../account/password.ts';
 import { type AccountAnswer, type AccountRef, changeAccount, mustHaveWrite } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import { type AdminContext, change, reading } from './change.ts';
 import { AdminError, invalid } from './error.ts';
 import { Fields } from './fields.ts';
-import { hashPassword, PASSWORD_LIMITS, passwordMatches } from './password.ts';
 import { Records } from './records.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
@@ -25,7 +25,7 @@ export async function createUser(
   mustHaveWrite(actor);
   const nowMs = context.clock.wallMs();
   const unfinished = readNew(input, await reading(() => Records.read(context.store)), nowMs);
-  const account: Account = { ...unfinished, password: await hashPassword(input.password) };
+  const account: Account = { ...unfinished, password: await inTurn(() => hashPassword(input.password)) };
   return change(context, actor, async () => {
     const records = await Records.read(context.store);
     readNew(input, records, nowMs);
@@ -78,9 +78,9 @@ export async function setPassword(
   const fields = new Fields(input, ['name', 'id', 'kind', 'password']);
   const password = readPassword(fields, input.name ?? '');
   fields.check();
-  const verifier = await hashPassword(password);
+  const verifier = await inTurn(() => hashPassword(password));
   const current = await reading(() => currentVerifier(context, input));
-  if (current !== null && (await passwordMatches(password, current))) {
+  if (current !== null && (await inTurn(() => verifyPassword(password, current)))) {
     throw invalid([{ field: 'password', message: 'is the current one; choose another' }]);
   }
   return changeAccount(context, actor, input, fields, 'password-set', (account) => {
@@ -97,15 +97,20 @@ async function currentVerifier(context: AdminContext, ref: AccountRef): Promise<
 }
 
 function readPassword(fields: Fields, name: string): string {
-  const password = fields.text('password', PASSWORD_LIMITS.mostCharacters);
+  const password = fields.text('password', 1024);
   if (password === '') return password;
-  const characters = [...password].length;
-  if (characters < PASSWORD_LIMITS.leastCharacters) {
-    fields.fault('password', `must have at least ${PASSWORD_LIMITS.leastCharacters} characters`);
-  }
+  const fault = passwordFault(password);
+  if (fault !== null) fields.fault('password', fault);
   if (/\p{Cc}/u.test(password)) fields.fault('password', 'holds a control character');
-  if (name !== '' && password.toLowerCase().includes(name.toLowerCase()) && characters < name.length + 8) {
-    fields.fault('password', 'is little more than the name');
-  }
+  if (name !== '' && password.toLowerCase() === name.toLowerCase()) fields.fault('password', 'is the name');
   return password;
+}
+
+async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof PasswordsBusy)) throw error;
+    throw new AdminError('unavailable', 'too many passwords are being checked at this moment; try again', { cause: error });
+  }
 }
