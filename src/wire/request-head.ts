@@ -1,9 +1,9 @@
 import type { FieldName } from './field-names.ts';
 
-/** How the end of a body is known (RFC 9112 §6.3). */
+/** How the end of a request body is known (RFC 9112 §6.3). */
 export type BodyFraming =
-  | { readonly kind: 'none' }
-  /** `bytes` > 0: an explicit `Content-Length: 0` is `none` with `declared`. */
+  /** No body. `declared`: the client said `Content-Length: 0`, as it does on an empty POST. */
+  | { readonly kind: 'none'; readonly declared: boolean }
   | { readonly kind: 'length'; readonly bytes: number }
   | { readonly kind: 'chunked' };
 
@@ -18,10 +18,8 @@ export interface RequestHead {
   readonly target: string;
   /** The target up to, and without, the `?`. Begins with `/`; has passed the target gate. */
   readonly path: string;
-  /** From the `?` on, or empty. Never read by a decision, never recorded. */
-  readonly query: string;
   readonly version: '1.0' | '1.1' | '2';
-  /** Host as received (or `:authority`), lower-cased, port included. */
+  /** Host as received (or `:authority`), lower-cased, port included. Empty only in HTTP/1.0 without Host. */
   readonly host: string;
   /** Names and values of all fields in order of arrival; `names[i]` belongs to `values[i]`. */
   readonly names: readonly FieldName[];
@@ -30,6 +28,8 @@ export interface RequestHead {
   readonly authorization: string | null;
   readonly userAgent: string | null;
   readonly framing: BodyFraming;
+  /** Lower-cased names that `Connection` declares to be for this connection only (RFC 9110 §7.6.1). */
+  readonly nominated: readonly string[];
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
   /** The client allows another request on this connection. */
@@ -42,4 +42,21 @@ export interface Peer {
   readonly address: string;
   readonly port: number;
   readonly secure: boolean;
+}
+
+/** Why a head was not accepted. The names are those of the refusals that the doors answer with. */
+export type WireFault =
+  | 'request-malformed'
+  | 'request-ambiguous'
+  | 'target-ambiguous'
+  | 'target-too-long'
+  | 'headers-too-large'
+  | 'expectation-failed'
+  | 'coding-unknown'
+  | 'version-unsupported';
+
+export interface HeadFault {
+  readonly fault: WireFault;
+  /** One fixed phrase for the log: what was wrong, never the bytes that were. */
+  readonly detail: string;
 }

@@ -1,0 +1,69 @@
+import type { RefusalReason } from '../refusal.ts';
+import { refusalKind } from '../refusal.ts';
+
+/** A refusal as an HTTP message, before any protocol's framing. The one place where reasons become words for the client. */
+export interface RefusalAnswer {
+  readonly status: number;
+  /** Field lines, each with its CRLF, without framing. All of it is ours: no byte comes from the request. */
+  readonly fields: string;
+  readonly body: string;
+  /** Nothing more can be read from this connection. */
+  readonly closes: boolean;
+}
+
+export interface AnswerFormat {
+  /** RFC 9457 problem details, or the error shape of the LifeTime API. */
+  readonly errors: 'problem' | 'lifetime';
+  /** Realm of the challenge (RFC 9110 §11.5). */
+  readonly realm: string;
+  /** Name of this gate in `Proxy-Status`. */
+  readonly gate: string;
+}
+
+/**
+ * @param allow methods for 405 (RFC 9110 §15.5.6: the field is required, an empty list is a valid value)
+ */
+export function refusalAnswer(
+  reason: RefusalReason,
+  requestId: string,
+  format: AnswerFormat,
+  allow: readonly string[],
+): RefusalAnswer {
+  const kind = refusalKind(reason);
+  const shown = kind.publicReason ?? reason;
+  const lifetime = format.errors === 'lifetime';
+  let fields = `Content-Type: ${lifetime ? 'application/json' : 'application/problem+json'}\r\nCache-Control: no-store\r\nX-Request-Id: ${requestId}\r\nDate: ${httpDate()}\r\n`;
+  if (kind.bearerError !== undefined) fields += challenge(format.realm, kind.bearerError);
+  if (kind.status === 405) fields += `Allow: ${allow.join(', ')}\r\n`;
+  if (kind.retryAfterSeconds !== undefined) fields += `Retry-After: ${kind.retryAfterSeconds}\r\n`;
+  if (kind.proxyError !== undefined) fields += `Proxy-Status: ${format.gate}; error=${kind.proxyError}\r\n`;
+  const body = lifetime
+    ? JSON.stringify({ Errors: [`${kind.title} (${shown}, request ${requestId})`], StatusCode: kind.status })
+    : JSON.stringify({
+        type: `urn:sallyport:refusal:${shown}`,
+        title: kind.title,
+        status: kind.status,
+        reason: shown,
+        requestId,
+      });
+  return { status: kind.status, fields, body: `${body}\n`, closes: kind.closes === true };
+}
+
+/** RFC 6750 §3: no error code when no credentials were presented. */
+function challenge(realm: string, error: string): string {
+  const code = error === '' ? '' : `, error="${error}"`;
+  return `WWW-Authenticate: Bearer realm="${realm}"${code}\r\n`;
+}
+
+let dateText = '';
+let dateSecond = 0;
+
+/** IMF-fixdate (RFC 9110 §5.6.7), formatted once a second. */
+function httpDate(): string {
+  const second = Math.floor(Date.now() / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateText = new Date(second * 1000).toUTCString();
+  }
+  return dateText;
+}

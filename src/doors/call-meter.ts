@@ -1,0 +1,20 @@
+import type { Route } from '../decision/route.ts';
+import type { Reason } from '../refusal.ts';
+
+/** What is measured of every call, once, when it ends. */
+export interface CallMeasure {
+  readonly route: Route | null;
+  readonly method: string | null;
+  /** 0 when nothing was answered. */
+  readonly status: number;
+  readonly reason: Reason;
+  readonly durationMs: number;
+  /** Our part of it: from the head to the moment the request went upstream. */
+  readonly overheadMs: number;
+  /** From there to the upstream's head; null when it gave none. */
+  readonly upstreamMs: number | null;
+}
+
+export interface CallMeter {
+  callEnded(measure: CallMeasure): void;
+}

@@ -1,0 +1,391 @@
+import type { EventWriter } from '../audit/event.ts';
+import type { AcceptanceWaiter, Outbox } from '../audit/port.ts';
+import type { Clock } from '../clock.ts';
+import type { Decider } from '../decision/decide.ts';
+import type { Findings, Permit, Verdict } from '../decision/verdict.ts';
+import type { ClientAddress, TrustedProxies } from '../forwarding/client-address.ts';
+import { type AnswerSink, Forward } from '../forwarding/forward.ts';
+import { upstreamHead } from '../forwarding/request-fields.ts';
+import { clientFields } from '../forwarding/response-fields.ts';
+import { type Trace, traceOf } from '../forwarding/trace.ts';
+import type { Upstream } from '../forwarding/upstream.ts';
+import { type Reason, type RefusalReason, refusalKind } from '../refusal.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Peer, RequestHead } from '../wire/request-head.ts';
+import type { ResponseHead } from '../wire/response-parser.ts';
+import type { UpstreamFailure } from '../wire/upstream-connection.ts';
+import { type AnswerFormat, type RefusalAnswer, refusalAnswer } from './answer.ts';
+import type { CallMeter } from './call-meter.ts';
+
+/** What every call needs; one object for all of them. Replaced as a whole when the configuration changes. */
+export interface CallServices {
+  readonly decider: Decider;
+  readonly outbox: Outbox;
+  readonly events: EventWriter;
+  readonly meter: CallMeter;
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly guarantee: 'acknowledged' | 'buffered';
+  readonly bodyBytes: number;
+  readonly trustedProxies: TrustedProxies;
+  readonly format: AnswerFormat;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly nextRequestId: () => string;
+}
+
+/** The client's end of one call: what a door offers, whatever its protocol. Nothing is called after the call has ended. */
+export interface CallClient {
+  readonly peer: Peer;
+  /** Writes a whole answer of ours and ends the call's part of the connection. */
+  refuse(answer: RefusalAnswer): void;
+  informational(head: ResponseHead): void;
+  /** @param fields field lines for the client, without framing */
+  head(head: ResponseHead, fields: string): void;
+  body(content: Buffer): void;
+  end(): void;
+  /** @returns false when the client is slow: wait for `onClientDrain` */
+  flush(): boolean;
+  /** Breaks the answer off so that the client cannot take it for a whole one. */
+  cut(): void;
+  /** Says `100 Continue`. */
+  continue(): void;
+  pauseBody(): void;
+  resumeBody(): void;
+}
+
+/**
+ * One call, from its head to its last byte, in the order in which it happens:
+ *
+ * ```
+ *   decide ─▶ record the decision ─▶ [wait until the record is accepted] ─▶ forward ─▶ answer ─▶ record the outcome
+ *     │                                                │
+ *     └─ refusal ─▶ record ─▶ [wait] ─▶ refuse         └─ not accepted: 503, and nothing is given out
+ * ```
+ *
+ * Under the `acknowledged` guarantee refusals and unsafe methods wait before anything goes anywhere; safe methods go upstream at once and only their
+ * answer waits. Whatever happens, exactly one decision is recorded, and exactly one outcome for every permit.
+ */
+export class Call implements AcceptanceWaiter, AnswerSink {
+  readonly #services: CallServices;
+  readonly #client: CallClient;
+  readonly #head: RequestHead | null;
+  readonly #id: string;
+  readonly #address: ClientAddress;
+  readonly #trace: Trace | null;
+  readonly #startedMs: number;
+
+  #verdict: Verdict | null = null;
+  #acceptance: 'none' | 'pending' | 'accepted' = 'none';
+  #forward: Forward | null = null;
+  /** A refusal that replaces the upstream's answer, and waits for the record like it. */
+  #replacement: RefusalReason | null = null;
+  #ended = false;
+  #clientGone = false;
+
+  #forwardedMs = 0;
+  #answeredMs = 0;
+  #status = 0;
+  #upstreamStatus: number | null = null;
+  #requestBytes = 0;
+  #responseBytes = 0;
+
+  /** @param head null when what came could not be read as a request: then only `refuse` may follow */
+  constructor(services: CallServices, client: CallClient, head: RequestHead | null) {
+    this.#services = services;
+    this.#client = client;
+    this.#head = head;
+    this.#startedMs = services.clock.monotonicMs();
+    this.#id = services.nextRequestId();
+    this.#trace = head === null ? null : traceOf(head);
+    this.#address =
+      head === null
+        ? { address: client.peer.address, forwardedFor: '', forwarded: '' }
+        : services.trustedProxies.clientOf(head, client.peer);
+  }
+
+  /** Decides and goes on from there. */
+  begin(): void {
+    const verdict = this.#services.decider.decide(this.#head!, this.#client.peer);
+    if (verdict instanceof Promise) {
+      verdict.then(
+        (late) => this.#guarded(() => this.#judged(late)),
+        (error: unknown) => this.fault(error),
+      );
+    } else {
+      this.#judged(verdict);
+    }
+  }
+
+  /** Refuses without asking the decision: what a door found out by itself. Recorded like every refusal. */
+  refuse(reason: RefusalReason, claimedAccountId: string | null = null): void {
+    this.#judged({ ...NOTHING_FOUND, claimedAccountId, permitted: false, reason, allow: [] });
+  }
+
+  /** A fault of ours. The client gets 500 if nothing was sent yet, a broken answer otherwise. */
+  fault(error: unknown): void {
+    this.#services.log.error('a call failed inside the gate', { requestId: this.#id, error });
+    if (this.#ended) return;
+    this.#forward?.abort();
+    if (this.#verdict === null) this.refuse('internal-fault');
+    else this.#replaceAnswer('internal-fault');
+  }
+
+  #guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.fault(error);
+    }
+  }
+
+  #judged(verdict: Verdict): void {
+    this.#verdict = verdict;
+    const waits = this.#services.guarantee === 'acknowledged' && verdict.route?.audit !== 'best-effort';
+    if (waits) this.#acceptance = 'pending';
+    this.#recordDecision(verdict, waits);
+    // The outbox may have answered at once, and then everything has happened already.
+    if (this.#ended || (waits && this.#acceptance !== 'pending')) return;
+    if (verdict.permitted && !(waits && verdict.unsafe)) this.#startForward(verdict);
+    else if (!waits) this.#proceed();
+  }
+
+  #recordDecision(verdict: Verdict, waits: boolean): void {
+    const head = this.#head;
+    const permitted = verdict.permitted;
+    this.#services.outbox.record(
+      (seq) =>
+        this.#services.events.decision(seq, {
+          id: this.#id,
+          timeMs: this.#services.clock.wallMs(),
+          reason: permitted ? 'permitted' : verdict.reason,
+          account: verdict.account?.account ?? null,
+          claimedAccountId: verdict.claimedAccountId,
+          tokenId: verdict.tokenId,
+          route: verdict.route,
+          application: verdict.application,
+          role: verdict.role,
+          method: head?.method ?? null,
+          path: head?.path ?? null,
+          status: permitted ? null : refusalKind(verdict.reason).status,
+          clientAddress: this.#address.address,
+          userAgent: head?.userAgent ?? null,
+          traceId: this.#trace?.traceId ?? null,
+        }),
+      verdict.account?.account.id ?? null,
+      waits ? this : null,
+    );
+  }
+
+  /** The log has the decision. */
+  accepted(): void {
+    if (this.#ended) return;
+    this.#acceptance = 'accepted';
+    this.#guarded(() => this.#proceed());
+  }
+
+  /** The log could not take the decision in time: nothing is given out that was not recorded. */
+  notAccepted(): void {
+    if (this.#ended) return;
+    this.#acceptance = 'accepted'; // as far as it will ever be: the refusal below must not wait for it
+    this.#forward?.abort();
+    this.#guarded(() => this.#answerRefusal('audit-unavailable'));
+  }
+
+  /** What waited for the record goes on. */
+  #proceed(): void {
+    const verdict = this.#verdict!;
+    if (!verdict.permitted) this.#answerRefusal(verdict.reason);
+    else if (this.#clientGone) this.#end('client-aborted');
+    else if (this.#replacement !== null) this.#answerRefusal(this.#replacement);
+    else if (this.#forward === null) this.#startForward(verdict);
+    else this.#forward.release();
+  }
+
+  #startForward(permit: Permit): void {
+    if (this.#clientGone) {
+      this.#end('client-aborted');
+      return;
+    }
+    const head = this.#head!;
+    const upstream = this.#services.upstreams.get(permit.route.upstream);
+    if (upstream === undefined) throw new Error(`route ${permit.route.name} names an upstream that is not there`);
+    const text = upstreamHead({
+      head,
+      permit,
+      peer: this.#client.peer,
+      client: this.#address,
+      trace: this.#trace!,
+      requestId: this.#id,
+      host: upstream.host,
+      authority: upstream.authority,
+      gate: this.#services.format.gate,
+    });
+    this.#forwardedMs = this.#services.clock.monotonicMs();
+    const forward = new Forward(upstream, head, text, this);
+    this.#forward = forward;
+    if (!forward.start(this.#acceptance === 'pending')) this.#replaceAnswer('overloaded');
+  }
+
+  // ── the request body, from the door ──
+
+  onRequestBody(content: Buffer): void {
+    this.#requestBytes += content.length;
+    if (this.#services.bodyBytes > 0 && this.#requestBytes > this.#services.bodyBytes) {
+      this.#forward?.abort();
+      this.#replaceAnswer('body-too-large');
+      return;
+    }
+    this.#forward?.sendBody(content);
+  }
+
+  /** The end of what one read brought. */
+  onRequestFlush(): void {
+    if (this.#forward?.flushBody() === false) this.#client.pauseBody();
+  }
+
+  onRequestEnd(): void {
+    this.#forward?.endBody();
+  }
+
+  /** The body is no valid body, or came too slowly: the upstream must not take what it got for the whole. */
+  onRequestFailed(reason: 'request-malformed' | 'request-timeout'): void {
+    if (this.#ended) return;
+    this.#forward?.abort();
+    this.#replaceAnswer(reason);
+  }
+
+  /** The client has gone: the upstream learns it, and the call is over once it is recorded. */
+  onClientGone(): void {
+    if (this.#ended) return;
+    this.#clientGone = true;
+    this.#forward?.abort();
+    // Still being decided, or not yet on record: what is waited for ends the call.
+    if (this.#verdict === null || this.#acceptance === 'pending') return;
+    this.#end('client-aborted');
+  }
+
+  onClientDrain(): void {
+    this.#forward?.resume();
+  }
+
+  // ── the answer, from the upstream ──
+
+  onUpstreamReady(): void {
+    if (this.#head!.expectsContinue) this.#client.continue();
+    this.#client.resumeBody();
+    if (!this.#ended) this.onRequestFlush();
+  }
+
+  onUpstreamDrain(): void {
+    this.#client.resumeBody();
+  }
+
+  onInformational(head: ResponseHead): void {
+    // 100 was said by us, when the upstream's connection stood (RFC 9110 §10.1.1).
+    if (head.status !== 100) this.#client.informational(head);
+  }
+
+  onHead(head: ResponseHead): void {
+    this.#answeredMs = this.#services.clock.monotonicMs();
+    this.#status = head.status;
+    this.#upstreamStatus = head.status;
+    this.#client.head(head, clientFields(head, this.#id, this.#services.format.gate));
+  }
+
+  onBody(content: Buffer): void {
+    this.#responseBytes += content.length;
+    this.#client.body(content);
+  }
+
+  flush(): boolean {
+    return this.#client.flush();
+  }
+
+  onEnd(): void {
+    this.#end('permitted');
+    this.#client.end();
+  }
+
+  onFailure(failure: UpstreamFailure): void {
+    this.#services.log.warn('upstream failed', { requestId: this.#id, upstream: this.#verdict?.route?.upstream, ...failure });
+    this.#replaceAnswer(UPSTREAM_REASONS[failure.kind]);
+  }
+
+  /** Our refusal in place of the upstream's answer: as a whole answer if nothing was sent yet, as a broken one otherwise. */
+  #replaceAnswer(reason: RefusalReason): void {
+    if (this.#acceptance === 'pending') this.#replacement = reason;
+    else this.#answerRefusal(reason);
+  }
+
+  #answerRefusal(reason: RefusalReason): void {
+    const begun = this.#status !== 0;
+    if (begun) {
+      this.#end(reason);
+      this.#client.cut();
+      return;
+    }
+    const verdict = this.#verdict!;
+    const allow = verdict.permitted ? [] : verdict.allow;
+    const errors = verdict.route?.errors ?? this.#services.format.errors;
+    const answer = refusalAnswer(reason, this.#id, { ...this.#services.format, errors }, allow);
+    this.#status = answer.status;
+    this.#end(reason);
+    if (!this.#clientGone) this.#client.refuse(answer);
+  }
+
+  /** The one end of every call. */
+  #end(reason: Reason): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const verdict = this.#verdict!;
+    const endedMs = this.#services.clock.monotonicMs();
+    const durationMs = endedMs - this.#startedMs;
+    if (verdict.permitted) this.#recordOutcome(verdict, reason, durationMs);
+    this.#services.meter.callEnded({
+      route: verdict.route,
+      method: this.#head?.method ?? null,
+      status: this.#status,
+      reason,
+      durationMs,
+      overheadMs: this.#forwardedMs === 0 ? durationMs : this.#forwardedMs - this.#startedMs,
+      upstreamMs: this.#answeredMs === 0 ? null : this.#answeredMs - this.#forwardedMs,
+    });
+  }
+
+  #recordOutcome(permit: Permit, reason: Reason, durationMs: number): void {
+    this.#services.outbox.record(
+      (seq) =>
+        this.#services.events.outcome(seq, {
+          id: this.#id,
+          timeMs: this.#services.clock.wallMs(),
+          reason,
+          account: permit.account?.account ?? null,
+          route: permit.route,
+          application: permit.application,
+          status: this.#status === 0 ? null : this.#status,
+          upstreamStatus: this.#upstreamStatus,
+          durationMs,
+          requestBytes: this.#requestBytes,
+          responseBytes: this.#responseBytes,
+          traceId: this.#trace?.traceId ?? null,
+        }),
+      permit.account?.account.id ?? null,
+      null,
+    );
+  }
+}
+
+const UPSTREAM_REASONS = {
+  unreachable: 'upstream-unreachable',
+  broken: 'upstream-broken',
+  timeout: 'upstream-timeout',
+} as const satisfies Record<UpstreamFailure['kind'], RefusalReason>;
+
+const NOTHING_FOUND: Findings = {
+  route: null,
+  account: null,
+  claimedAccountId: null,
+  tokenId: null,
+  application: null,
+  role: null,
+};

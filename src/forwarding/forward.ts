@@ -1,0 +1,157 @@
+import type { RequestHead } from '../wire/request-head.ts';
+import type { ResponseHead } from '../wire/response-parser.ts';
+import type { ResponseReceiver, UpstreamConnection, UpstreamFailure } from '../wire/upstream-connection.ts';
+import type { Upstream } from './upstream.ts';
+
+/** Who gets the upstream's answer: a call. The order is informational* head body* end, with `onFailure` possible at any point but the last. */
+export interface AnswerSink {
+  /** The upstream takes the request body now. */
+  onUpstreamReady(): void;
+  onInformational(head: ResponseHead): void;
+  onHead(head: ResponseHead): void;
+  onBody(content: Buffer): void;
+  onEnd(): void;
+  onFailure(failure: UpstreamFailure): void;
+  /** Writes out what was given. @returns false to pause the upstream until `resume()` */
+  flush(): boolean;
+  /** The upstream takes request bytes again, after `flushBody()` said no. */
+  onUpstreamDrain(): void;
+}
+
+/** RFC 9110 §9.2.2: sending these twice does what sending them once does. */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+
+/**
+ * One permitted request on its way to an upstream and its answer on the way back.
+ *
+ * A second try is made in two cases only, once, on a new connection: the first connection was never made (nothing was sent), or an idempotent request
+ * without a body met a kept connection that the upstream had closed (no byte of answer came). Everything else is the client's to repeat.
+ */
+export class Forward implements ResponseReceiver {
+  readonly #upstream: Upstream;
+  readonly #head: RequestHead;
+  readonly #text: string;
+  readonly #sink: AnswerSink;
+  #connection: UpstreamConnection | null = null;
+  #holding = false;
+  #secondTry = false;
+
+  /** @param text the complete head (request-fields.ts) */
+  constructor(upstream: Upstream, head: RequestHead, text: string, sink: AnswerSink) {
+    this.#upstream = upstream;
+    this.#head = head;
+    this.#text = text;
+    this.#sink = sink;
+  }
+
+  get #hasBody(): boolean {
+    return this.#head.framing.kind !== 'none';
+  }
+
+  /**
+   * Sends the head; the body may follow from `onUpstreamReady` on.
+   *
+   * @param hold keep the answer back until `release()`
+   * @returns false when the upstream has as many connections as it may: nothing was sent and nothing will be heard
+   */
+  start(hold: boolean): boolean {
+    this.#holding = hold;
+    const connection = this.#upstream.pool.take(IDEMPOTENT.has(this.#head.method) && !this.#hasBody);
+    if (connection === null) return false;
+    this.#use(connection);
+    return true;
+  }
+
+  #use(connection: UpstreamConnection): void {
+    this.#connection = connection;
+    if (this.#holding) connection.hold();
+    connection.begin(this, this.#head.method === 'HEAD');
+    connection.sendText(this.#text);
+    if (!this.#hasBody) {
+      connection.flush();
+      connection.requestEnd();
+    } else if (connection.connected) {
+      this.#sink.onUpstreamReady();
+    }
+  }
+
+  release(): void {
+    this.#holding = false;
+    this.#connection?.release();
+  }
+
+  /** Body content; goes out, framed anew, at the next `flushBody()`. */
+  sendBody(content: Buffer): void {
+    const connection = this.#connection;
+    if (connection === null) return;
+    if (this.#head.framing.kind === 'chunked') {
+      connection.sendText(`${content.length.toString(16)}\r\n`);
+      connection.sendBytes(content);
+      connection.sendText('\r\n');
+    } else {
+      connection.sendBytes(content);
+    }
+  }
+
+  endBody(): void {
+    if (this.#head.framing.kind === 'chunked') this.#connection?.sendText('0\r\n\r\n');
+    this.#connection?.flush();
+    this.#connection?.requestEnd();
+  }
+
+  /** @returns false when the upstream wants a pause until `onUpstreamDrain` */
+  flushBody(): boolean {
+    return this.#connection?.flush() ?? true;
+  }
+
+  /** The client takes bytes again. */
+  resume(): void {
+    this.#connection?.resume();
+  }
+
+  /** Gives up: the connection is closed, the upstream sees it, the sink hears nothing more. */
+  abort(): void {
+    this.#connection?.destroy();
+    this.#connection = null;
+  }
+
+  onConnected(): void {
+    if (this.#hasBody) this.#sink.onUpstreamReady();
+  }
+
+  onInformational(head: ResponseHead): void {
+    this.#sink.onInformational(head);
+  }
+
+  onHead(head: ResponseHead): void {
+    this.#sink.onHead(head);
+  }
+
+  onBody(content: Buffer): void {
+    this.#sink.onBody(content);
+  }
+
+  onEnd(): void {
+    this.#connection = null;
+    this.#sink.onEnd();
+  }
+
+  onFailure(failure: UpstreamFailure): void {
+    this.#connection = null;
+    const mayRepeat = failure.neverSent || (failure.staleConnection && !this.#hasBody && IDEMPOTENT.has(this.#head.method));
+    if (mayRepeat && !this.#secondTry && failure.kind !== 'timeout') {
+      this.#secondTry = true;
+      this.#use(this.#upstream.pool.takeNew());
+    } else {
+      this.#sink.onFailure(failure);
+    }
+  }
+
+  flush(): boolean {
+    return this.#sink.flush();
+  }
+
+  onDrain(): void {
+    this.#sink.onUpstreamDrain();
+  }
+}

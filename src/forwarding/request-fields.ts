@@ -1,0 +1,140 @@
+import type { Permit } from '../decision/verdict.ts';
+import type { FieldName } from '../wire/field-names.ts';
+import type { Peer, RequestHead } from '../wire/request-head.ts';
+import type { ClientAddress } from './client-address.ts';
+import type { Trace } from './trace.ts';
+
+/**
+ * The head that goes upstream: first everything that the client may not say is removed, then ours is set. There is no path on which a client's
+ * field of a reserved name survives, also not when we have nothing to put in its place.
+ */
+
+/** This connection's business only (RFC 9110 §7.6.1), or framing that we write anew. */
+const NOT_PASSED_ON = [
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+] as const;
+/** Who is calling and by which way is for us to say. */
+const RESERVED = [
+  'client-cert',
+  'client-cert-chain',
+  'forwarded',
+  'traceparent',
+  'tracestate',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-real-ip',
+  'x-request-id',
+] as const;
+const RESERVED_PREFIXES = ['x-account-', 'x-forwarded-', 'x-original-', 'x-rewrite-', 'client-cert'] as const;
+
+const REMOVED = new Set<string>([...NOT_PASSED_ON, ...RESERVED]);
+const FATE = { unknown: 0, passed: 1, removed: 2, authorization: 3, via: 4 } as const;
+type Fate = (typeof FATE)[keyof typeof FATE];
+
+/** What happens to the interned names, by their id: decided once per spelling. */
+const fates = new Uint8Array(4096);
+
+function fateOf(name: FieldName): Fate {
+  if (name.id >= 0 && name.id < fates.length) {
+    const known = fates[name.id] as Fate;
+    if (known !== FATE.unknown) return known;
+    const fate = judge(name.lower);
+    fates[name.id] = fate;
+    return fate;
+  }
+  return judge(name.lower);
+}
+
+function judge(lower: string): Fate {
+  if (lower === 'authorization') return FATE.authorization;
+  if (lower === 'via') return FATE.via;
+  if (REMOVED.has(lower) || RESERVED_PREFIXES.some((prefix) => lower.startsWith(prefix))) return FATE.removed;
+  return FATE.passed;
+}
+
+export interface OutgoingRequest {
+  readonly head: RequestHead;
+  readonly permit: Permit;
+  readonly peer: Peer;
+  readonly client: ClientAddress;
+  readonly trace: Trace;
+  readonly requestId: string;
+  /** Host towards the upstream; null = as the client sent it. */
+  readonly host: string | null;
+  /** The authority of the chosen upstream, for HTTP/1.0 requests without Host. */
+  readonly authority: string;
+  /** Name of this gate in `Via`. */
+  readonly gate: string;
+}
+
+/** The complete head as latin-1 text, empty line included. */
+export function upstreamHead(request: OutgoingRequest): string {
+  const { head, permit } = request;
+  let text = `${head.method} ${outgoingTarget(head, permit)} HTTP/1.1\r\nHost: ${request.host ?? (head.host || request.authority)}\r\n`;
+  let via = '';
+  for (let index = 0; index < head.names.length; index += 1) {
+    const name = head.names[index]!;
+    const fate = fateOf(name);
+    if (fate === FATE.removed) continue;
+    if (head.nominated.length > 0 && head.nominated.includes(name.lower)) continue;
+    if (fate === FATE.via) via += `${head.values[index]!}, `;
+    else if (fate === FATE.passed || permit.route.forwardAuthorization) text += `${name.text}: ${head.values[index]!}\r\n`;
+  }
+  return `${text}${framingField(head)}${identityFields(permit)}${wayFields(request)}Via: ${via}${head.version} ${request.gate}\r\n\r\n`;
+}
+
+/** The target as it was decided on; only whole literal segments, named by the route, are taken off its front. */
+function outgoingTarget(head: RequestHead, permit: Permit): string {
+  const { stripPrefix } = permit.route;
+  if (stripPrefix === '') return head.target;
+  const stripped = head.target.slice(stripPrefix.length);
+  return stripped.startsWith('/') ? stripped : `/${stripped}`;
+}
+
+function framingField(head: RequestHead): string {
+  switch (head.framing.kind) {
+    case 'length':
+      return `Content-Length: ${head.framing.bytes}\r\n`;
+    case 'chunked':
+      return 'Transfer-Encoding: chunked\r\n';
+    case 'none':
+      return head.framing.declared ? 'Content-Length: 0\r\n' : '';
+  }
+}
+
+/** Public routes carry no identity: nobody was authenticated. All values are names from the registry, whose grammar has no separators. */
+function identityFields(permit: Permit): string {
+  if (permit.account === null) return '';
+  const { id, name, teams } = permit.account.account;
+  const teamNames = teams.length === 0 ? '' : teams.map((membership) => membership.team).join(',');
+  return `X-Account-Id: ${id}\r\nX-Account-Name: ${name}\r\nX-Account-Role: ${permit.role}\r\nX-Account-Teams: ${teamNames}\r\n`;
+}
+
+/** How the call came here (RFC 7239 §4, and its older relatives). */
+function wayFields(request: OutgoingRequest): string {
+  const { peer, client, head, trace } = request;
+  const scheme = peer.secure ? 'https' : 'http';
+  const node = peer.address.includes(':') ? `"[${peer.address}]"` : peer.address;
+  const host = head.host === '' ? '' : `;host="${head.host}"`;
+  const chain = client.forwardedFor === '' ? '' : `${client.forwardedFor}, `;
+  const forwarded = client.forwarded === '' ? '' : `${client.forwarded}, `;
+  const tracestate = trace.tracestate === null ? '' : `tracestate: ${trace.tracestate}\r\n`;
+  const forwardedHost = head.host === '' ? '' : `X-Forwarded-Host: ${head.host}\r\n`;
+  return (
+    `X-Request-Id: ${request.requestId}\r\nX-Forwarded-For: ${chain}${peer.address}\r\nX-Forwarded-Proto: ${scheme}\r\n${forwardedHost}` +
+    `Forwarded: ${forwarded}for=${node};proto=${scheme}${host}\r\ntraceparent: ${trace.traceparent}\r\n${tracestate}`
+  );
+}

@@ -1,0 +1,51 @@
+import type { FieldName } from '../wire/field-names.ts';
+import type { ResponseHead } from '../wire/response-parser.ts';
+
+/** What of an upstream's head goes to the client. Framing is not here: each door frames in its own protocol's way. */
+
+/** RFC 9110 §7.6.1, and what we say ourselves. `content-length` is the framing's. */
+const REMOVED = new Set([
+  'connection',
+  'content-length',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'x-request-id',
+]);
+const FATE = { unknown: 0, passed: 1, removed: 2, via: 3 } as const;
+const fates = new Uint8Array(4096);
+
+function fateOf(name: FieldName): number {
+  const known = name.id >= 0 && name.id < fates.length ? fates[name.id]! : FATE.unknown;
+  if (known !== FATE.unknown) return known;
+  const fate = name.lower === 'via' ? FATE.via : REMOVED.has(name.lower) ? FATE.removed : FATE.passed;
+  if (name.id >= 0 && name.id < fates.length) fates[name.id] = fate;
+  return fate;
+}
+
+/** Field lines in HTTP/1.1 text, each with its CRLF. */
+export function clientFields(head: ResponseHead, requestId: string, gate: string): string {
+  let text = '';
+  let via = '';
+  for (let index = 0; index < head.names.length; index += 1) {
+    const name = head.names[index]!;
+    const fate = fateOf(name);
+    if (fate === FATE.removed) continue;
+    if (head.nominated.length > 0 && head.nominated.includes(name.lower)) continue;
+    if (fate === FATE.via) via += `${head.values[index]!}, `;
+    else text += `${name.text}: ${head.values[index]!}\r\n`;
+  }
+  return `${text}X-Request-Id: ${requestId}\r\nVia: ${via}1.1 ${gate}\r\n`;
+}
+
+/** The length that the upstream declared for a body that is not sent along (HEAD, 304); null when it declared none. */
+export function declaredLength(head: ResponseHead): string | null {
+  for (let index = 0; index < head.names.length; index += 1) {
+    if (head.names[index]!.lower === 'content-length') return head.values[index]!;
+  }
+  return null;
+}

@@ -1,0 +1,256 @@
+/**
+ * Finds the end of a message body in a stream of pieces (RFC 9112 §6, §7) and gives out its content, without the framing it came in: chunk sizes,
+ * extensions and trailers of a sender never travel further than here.
+ *
+ * ```
+ *   length:   ──bytes──▶ done          close:  ──bytes──▶ (until the sender closes; `finish` says so)
+ *   chunked:  size [; extension …] CR ─▶ size-lf ─▶ data ─▶ data-cr ─▶ data-lf ─▶ size …
+ *             size 0 … size-lf ─▶ trailer lines ─▶ empty line ─▶ done
+ *   extension: name [= value | = "quoted"], again after each `;`       trailer: name `:` value CR LF
+ * ```
+ */
+export type BodyState = 'more' | 'done' | 'broken';
+
+export interface BodySink {
+  /** Content bytes, in order; valid only during the call unless copied or written. */
+  onBody(content: Buffer): void;
+}
+
+const CR = 13;
+const LF = 10;
+const TAB = 9;
+const SEMICOLON = 59;
+const EQUALS = 61;
+const QUOTE = 34;
+const BACKSLASH = 92;
+const COLON = 58;
+
+const STEP = {
+  size: 0,
+  sizeLf: 1,
+  data: 2,
+  dataCr: 3,
+  dataLf: 4,
+  extensionName: 5,
+  extensionValue: 6,
+  extensionQuoted: 7,
+  extensionEnd: 8,
+  trailerStart: 9,
+  trailerName: 10,
+  trailerValue: 11,
+  trailerLf: 12,
+  endLf: 13,
+} as const;
+
+/** Hex digits of one chunk size: up to 2^48 bytes, an exact integer. */
+const MAX_SIZE_DIGITS = 12;
+/** All chunk extensions of one body together, and all its trailers together. Nobody needs either. */
+const MAX_EXTENSION_BYTES = 4096;
+const MAX_TRAILER_BYTES = 8192;
+
+export class BodyReader {
+  readonly #kind: 'length' | 'chunked' | 'close';
+  /** Content bytes still to come in this body (`length`) or in this chunk (`chunked`). */
+  #remaining: number;
+  #step: number = STEP.size;
+  #sizeDigits = 0;
+  /** Characters of the extension name or value being read: neither may be empty. */
+  #wordLength = 0;
+  #extensionBytes = 0;
+  #trailerBytes = 0;
+  #state: BodyState = 'more';
+  /** Content bytes given out so far. */
+  contentBytes = 0;
+
+  private constructor(kind: 'length' | 'chunked' | 'close', remaining: number) {
+    this.#kind = kind;
+    this.#remaining = remaining;
+  }
+
+  static ofLength(bytes: number): BodyReader {
+    const reader = new BodyReader('length', bytes);
+    if (bytes === 0) reader.#state = 'done';
+    return reader;
+  }
+
+  static chunked(): BodyReader {
+    return new BodyReader('chunked', 0);
+  }
+
+  /** A response that ends when its connection does (RFC 9112 §6.3, rule 8). */
+  static untilClose(): BodyReader {
+    return new BodyReader('close', 0);
+  }
+
+  get state(): BodyState {
+    return this.#state;
+  }
+
+  /** Whether the end of the connection is a proper end of this body. */
+  get endsWithConnection(): boolean {
+    return this.#kind === 'close';
+  }
+
+  /**
+   * Reads a piece and hands its content to the sink.
+   *
+   * @returns how many bytes of the piece belonged to this body; less than all of them only when the body is done or broken
+   */
+  read(piece: Buffer, sink: BodySink): number {
+    if (this.#state !== 'more') return 0;
+    if (this.#kind === 'chunked') return this.#readChunked(piece, sink);
+    const take = this.#kind === 'close' ? piece.length : Math.min(piece.length, this.#remaining);
+    this.#give(take === piece.length ? piece : piece.subarray(0, take), sink);
+    if (this.#kind === 'length') {
+      this.#remaining -= take;
+      if (this.#remaining === 0) this.#state = 'done';
+    }
+    return take;
+  }
+
+  #give(content: Buffer, sink: BodySink): void {
+    if (content.length === 0) return;
+    this.contentBytes += content.length;
+    sink.onBody(content);
+  }
+
+  #readChunked(piece: Buffer, sink: BodySink): number {
+    let at = 0;
+    while (at < piece.length && this.#state === 'more') {
+      if (this.#step === STEP.data) {
+        const take = Math.min(piece.length - at, this.#remaining);
+        this.#give(piece.subarray(at, at + take), sink);
+        this.#remaining -= take;
+        at += take;
+        if (this.#remaining === 0) this.#step = STEP.dataCr;
+      } else {
+        this.#framingByte(piece[at]!);
+        at += 1;
+      }
+    }
+    return at;
+  }
+
+  /** One byte that is framing, not content. */
+  #framingByte(byte: number): void {
+    switch (this.#step) {
+      case STEP.size:
+        this.#sizeByte(byte);
+        break;
+      case STEP.sizeLf:
+        this.#expect(byte, LF, this.#remaining === 0 ? STEP.trailerStart : STEP.data);
+        break;
+      case STEP.dataCr:
+        this.#expect(byte, CR, STEP.dataLf);
+        break;
+      case STEP.dataLf:
+        this.#sizeDigits = 0;
+        this.#expect(byte, LF, STEP.size);
+        break;
+      case STEP.endLf:
+        this.#state = byte === LF ? 'done' : 'broken';
+        break;
+      case STEP.extensionName:
+      case STEP.extensionValue:
+      case STEP.extensionQuoted:
+      case STEP.extensionEnd:
+        this.#extensionByte(byte);
+        break;
+      default:
+        this.#trailerByte(byte);
+        break;
+    }
+  }
+
+  #expect(byte: number, wanted: number, next: number): void {
+    if (byte === wanted) this.#step = next;
+    else this.#state = 'broken';
+  }
+
+  /** `chunk-size = 1*HEXDIG`: digits only, no sign, no white space, no `0x`. */
+  #sizeByte(byte: number): void {
+    const digit = hexValue(byte);
+    if (digit !== -1) {
+      this.#remaining = this.#remaining * 16 + digit;
+      this.#sizeDigits += 1;
+      if (this.#sizeDigits > MAX_SIZE_DIGITS) this.#state = 'broken';
+    } else if (this.#sizeDigits === 0) {
+      this.#state = 'broken';
+    } else {
+      this.#afterWord(byte);
+    }
+  }
+
+  /** What may follow a chunk size or a complete extension: the end of the line, or another extension. */
+  #afterWord(byte: number): void {
+    this.#wordLength = 0;
+    if (byte === CR) this.#step = STEP.sizeLf;
+    else if (byte === SEMICOLON) this.#step = STEP.extensionName;
+    else this.#state = 'broken';
+  }
+
+  /** RFC 9112 §7.1.1: extensions are checked, ignored, and bounded in their total. */
+  #extensionByte(byte: number): void {
+    this.#extensionBytes += 1;
+    if (this.#extensionBytes > MAX_EXTENSION_BYTES) {
+      this.#state = 'broken';
+    } else if (this.#step === STEP.extensionQuoted) {
+      if (byte === QUOTE) this.#step = STEP.extensionEnd;
+      else if (isControl(byte) || byte === BACKSLASH || byte > 126) this.#state = 'broken';
+    } else if (this.#step === STEP.extensionEnd) {
+      this.#afterWord(byte);
+    } else if (isTokenByte(byte)) {
+      this.#wordLength += 1;
+    } else if (this.#step === STEP.extensionValue && this.#wordLength === 0 && byte === QUOTE) {
+      this.#step = STEP.extensionQuoted;
+    } else if (this.#wordLength === 0) {
+      this.#state = 'broken';
+    } else if (this.#step === STEP.extensionName && byte === EQUALS) {
+      this.#wordLength = 0;
+      this.#step = STEP.extensionValue;
+    } else {
+      this.#afterWord(byte);
+    }
+  }
+
+  /** RFC 9112 §7.1.2: trailers are checked as field lines to find the end, and dropped. */
+  #trailerByte(byte: number): void {
+    this.#trailerBytes += 1;
+    if (this.#trailerBytes > MAX_TRAILER_BYTES) {
+      this.#state = 'broken';
+    } else if (this.#step === STEP.trailerLf) {
+      this.#expect(byte, LF, STEP.trailerStart);
+    } else if (this.#step === STEP.trailerValue) {
+      if (byte === CR) this.#step = STEP.trailerLf;
+      else if (isControl(byte)) this.#state = 'broken';
+    } else if (this.#step === STEP.trailerStart && byte === CR) {
+      this.#step = STEP.endLf;
+    } else if (isTokenByte(byte)) {
+      this.#step = STEP.trailerName;
+    } else if (this.#step === STEP.trailerName && byte === COLON) {
+      this.#step = STEP.trailerValue;
+    } else {
+      this.#state = 'broken';
+    }
+  }
+}
+
+const TOKEN_BYTES = new Uint8Array(256);
+for (const character of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~") {
+  TOKEN_BYTES[character.charCodeAt(0)] = 1;
+}
+
+/** RFC 9110 §5.6.2 `tchar`. */
+function isTokenByte(byte: number): boolean {
+  return TOKEN_BYTES[byte] === 1;
+}
+
+function isControl(byte: number): boolean {
+  return (byte < 32 && byte !== TAB) || byte === 127;
+}
+
+function hexValue(byte: number): number {
+  if (byte >= 48 && byte <= 57) return byte - 48;
+  const lower = byte | 32;
+  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
+}

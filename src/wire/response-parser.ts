@@ -1,0 +1,125 @@
+import { type FieldName, FRAMING_FIELD, responseFieldNames } from './field-names.ts';
+
+/**
+ * The HTTP/1.x response-head parser, for what upstreams send.
+ *
+ * A little more lenient than the request parser where upstreams are known to be (a missing reason phrase, any `token` as a field name), and as strict in everything that
+ * says where the message ends: a response with two readings is a broken one.
+ */
+export interface ResponseHead {
+  readonly status: number;
+  readonly reason: string;
+  readonly names: readonly FieldName[];
+  readonly values: readonly string[];
+  readonly framing: ResponseFraming;
+  /** Lower-cased names that `Connection` declares to be for this connection only. */
+  readonly nominated: readonly string[];
+  /** The upstream allows another request on this connection. */
+  readonly keepAlive: boolean;
+}
+
+export type ResponseFraming =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly bytes: number }
+  | { readonly kind: 'chunked' }
+  | { readonly kind: 'close' };
+
+const MAX_FIELDS = 200;
+const LENGTH_DIGITS = /^[0-9]{1,15}$/;
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
+const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+const NO_NAMES: readonly string[] = [];
+const NO_BODY: ResponseFraming = { kind: 'none' };
+const CHUNKED: ResponseFraming = { kind: 'chunked' };
+const UNTIL_CLOSE: ResponseFraming = { kind: 'close' };
+const LF = 10;
+
+/**
+ * @param text the head in latin-1, each line with its CRLF, without the empty line that ends it
+ * @param toHead the request was HEAD: the answer has no body, whatever its fields say
+ * @returns the head, or a fixed phrase that says why it is broken
+ */
+export function parseResponseHead(text: string, toHead: boolean): ResponseHead | string {
+  if (CONTROL.test(text)) return 'control character in the head';
+  const lineEnd = text.indexOf('\r');
+  if (text.charCodeAt(lineEnd + 1) !== LF) return 'line not ended by CRLF';
+  const line = STATUS_LINE.exec(text.slice(0, lineEnd));
+  if (line === null) return 'no status line';
+  const minor = line[1]!;
+  const status = Number(line[2]);
+
+  const names: FieldName[] = [];
+  const values: string[] = [];
+  let length: string | null = null;
+  let coding: string | null = null;
+  let connection: string | null = null;
+  let position = lineEnd + 2;
+  while (position < text.length) {
+    const end = text.indexOf('\r', position);
+    if (end === -1 || text.charCodeAt(end + 1) !== LF || text.indexOf('\n', position) !== end + 1)
+      return 'line not ended by CRLF';
+    const colon = text.indexOf(':', position);
+    if (colon === -1 || colon > end) return 'field line without a colon';
+    const name = responseFieldNames.get(text.slice(position, colon));
+    if (name === null) return 'invalid field name';
+    const value = text.slice(colon + 1, end).trim();
+    switch (name.framing) {
+      case FRAMING_FIELD.contentLength:
+        if (length !== null) return 'more than one Content-Length';
+        length = value;
+        break;
+      case FRAMING_FIELD.transferEncoding:
+        if (coding !== null) return 'more than one Transfer-Encoding';
+        coding = value.toLowerCase();
+        break;
+      case FRAMING_FIELD.connection:
+        connection = connection === null ? value : `${connection},${value}`;
+        break;
+    }
+    if (names.push(name) > MAX_FIELDS) return 'too many fields';
+    values.push(value);
+    position = end + 2;
+  }
+
+  const framing = framingOf(status, toHead, minor, length, coding);
+  if (typeof framing === 'string') return framing;
+  const options = connectionOptions(connection);
+  const persistent = minor === '1' ? !options.includes('close') : options.includes('keep-alive');
+  return {
+    status,
+    reason: line[3] ?? '',
+    names,
+    values,
+    framing,
+    nominated: options,
+    keepAlive: persistent && framing.kind !== 'close',
+  };
+}
+
+/** RFC 9112 §6.3, rules 1 to 8, with every "may" decided for "broken". */
+function framingOf(
+  status: number,
+  toHead: boolean,
+  minor: string,
+  length: string | null,
+  coding: string | null,
+): ResponseFraming | string {
+  if (coding !== null) {
+    if (length !== null) return 'both Content-Length and Transfer-Encoding';
+    if (minor === '0') return 'Transfer-Encoding in HTTP/1.0';
+    if (coding !== 'chunked') return 'transfer coding other than chunked';
+  }
+  if (length !== null && !LENGTH_DIGITS.test(length)) return 'Content-Length is not a number';
+  if (toHead || status < 200 || status === 204 || status === 304) return NO_BODY;
+  if (coding !== null) return CHUNKED;
+  if (length === null) return UNTIL_CLOSE;
+  const bytes = Number(length);
+  return bytes === 0 ? NO_BODY : { kind: 'length', bytes };
+}
+
+function connectionOptions(value: string | null): readonly string[] {
+  if (value === null) return NO_NAMES;
+  const options = value.toLowerCase();
+  return options.includes(',') ? options.split(',').map((option) => option.trim()) : [options];
+}
