@@ -33,11 +33,14 @@ export class ConfigFaults extends Error {
   override readonly name = 'ConfigFaults';
   readonly file: string;
   readonly faults: readonly Fault[];
+  /** Absolute paths of the files that it names, readable or not: a change to one of them may mend it. */
+  readonly files: readonly string[];
 
-  constructor(file: string, faults: readonly Fault[]) {
+  constructor(file: string, faults: readonly Fault[], files: readonly string[] = []) {
     super(faults.map((fault) => showFault(file, fault)).join('\n'));
     this.file = file;
     this.faults = faults;
+    this.files = files;
   }
 }
 

@@ -62,12 +62,12 @@ export function parseConfig(text: string, path: string, options: LoadOptions = {
   const parsed = configSchema.safeParse(value, { reportInput: true });
   if (!parsed.success) reportIssues(parsed.error.issues, report);
   checkRules(source.value, source, report);
-  if (!parsed.success || report.faults.length > 0) throw new ConfigFaults(path, report.faults);
+  if (!parsed.success || report.faults.length > 0) throw new ConfigFaults(path, report.faults, files);
   const config: Config = {
     ...parsed.data,
     instance: { ...parsed.data.instance, dataDir: resolve(dirname(file), parsed.data.instance.dataDir) },
   };
   for (const check of options.checks ?? []) check(config, report);
-  if (report.faults.length > 0) throw new ConfigFaults(path, report.faults);
+  if (report.faults.length > 0) throw new ConfigFaults(path, report.faults, files);
   return { config, warnings: report.warnings, file, files };
 }

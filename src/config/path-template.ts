@@ -29,19 +29,26 @@ export function parsePathTemplate(path: string): PathTemplate | string {
   return segmentsFault(segments, open) ?? { segments, open };
 }
 
+/**
+ * Literals are of unreserved characters alone (RFC 3986 §2.3). The target gate lets nobody escape those, so that a literal has exactly one
+ * spelling; beside a literal `a:b` there would be `a%3Ab`, which some upstreams take for the same.
+ */
+const LITERAL = /^[A-Za-z0-9._~-]*$/;
+
 function segmentsFault(segments: PathTemplate['segments'], open: boolean): string | null {
   const variables = segments.flatMap((segment) => ('variable' in segment ? [segment.variable] : []));
   const twice = variables.find((variable, index) => variables.indexOf(variable) !== index);
   if (twice !== undefined) return `{${twice}} stands twice in the path`;
   const literals = segments.flatMap((segment) => ('literal' in segment ? [segment.literal] : []));
   if (literals.some((literal) => /[{}]/.test(literal)))
-    return '{name} takes the place of a whole segment, and its name is letters, digits, _ and -';
+    return '{name} takes the place of a whole segment; names have letters, digits, _ and -';
   if (literals.some((literal) => literal.includes('*'))) return '* stands only in /** at the end of the path';
-  if (open && segments.length > 0 && literals.at(-1) === '' && segments.at(-1) !== undefined && 'literal' in segments.at(-1)!)
-    return '/** follows a whole segment, without an empty one before it';
+  if (!literals.every((literal) => LITERAL.test(literal)))
+    return 'literal segments are made of letters, digits and . _ ~ - alone';
   const example = `/${segments.map((segment) => ('literal' in segment ? segment.literal : 'x')).join('/')}`;
-  if (!isUnambiguousPath(example)) {
-    return 'no request can have this path: empty segments, dot segments, and escapes of plain characters, / or \\ are refused at the door';
+  // With what `/**` stands for, too: an empty segment before it would make every longer path ambiguous.
+  if (!isUnambiguousPath(example) || (open && segments.length > 0 && !isUnambiguousPath(`${example}/x`))) {
+    return 'no request can have this path: empty segments, dot segments and final dots are refused at the door';
   }
   return null;
 }

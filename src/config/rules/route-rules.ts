@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { isOwn, isPermission } from '../../account/permission.ts';
 import type { ConfigPath, Report } from '../faults.ts';
 import { type PathTemplate, parsePathTemplate, stripPrefixFault, variablesOf } from '../path-template.ts';
@@ -107,5 +108,5 @@ function checkApplication(route: Raw, template: PathTemplate | null, path: Confi
 }
 
 function isIPv6Literal(host: string): boolean {
-  return host.startsWith('[') && host.endsWith(']') && /^\[[0-9A-Fa-f:.]+\]$/.test(host);
+  return host.startsWith('[') && host.endsWith(']') && isIP(host.slice(1, -1)) === 6;
 }

@@ -67,6 +67,7 @@ const upstream = z.strictObject({
     { min: 1, max: 86_400_000, default: 300_000 },
     'Time for the response head to arrive once the request is sent, in milliseconds.',
   ),
+  maxConnections: whole({ min: 1, max: 65_535, default: 512 }, 'Connections to each of its addresses, idle and busy together.'),
   assertion: z.boolean().default(false).describe('Whether a signed X-Account-Assertion is added.'),
 });
 

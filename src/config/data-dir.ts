@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The data folder cannot be used. The message names the folder and says what to do. */
+export class DataDirFault extends Error {
+  override readonly name = 'DataDirFault';
+}
+
+const OTHERS = 0o077;
+/** More than the gate ever keeps there; past it somebody has pointed it at a folder of their own. */
+const MAX_ENTRIES = 10_000;
+
+/**
+ * Makes the data folder (mode 0700) or checks the one that is there: a folder, ours, writable, closed to others; files in it
+ * closed to others as well. What is open it closes, and says so in the answer (one line each). Throws `DataDirFault`.
+ *
+ * Done at start, never by loading a configuration: `check` must leave no trace.
+ */
+export function prepareDataDir(folder: string): readonly string[] {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new DataDirFault(`${folder}: the data folder cannot be made (${codeOf(error)})`, { cause: error });
+  }
+  const notes = [...checkFolder(folder), ...closeFiles(folder)];
+  checkWritable(folder);
+  return notes;
+}
+
+function checkFolder(folder: string): readonly string[] {
+  const stat = statSync(folder);
+  if (!stat.isDirectory()) throw new DataDirFault(`${folder}: the data folder must be a folder`);
+  const user = process.getuid?.();
+  if (user !== undefined && user !== 0 && stat.uid !== user) {
+    throw new DataDirFault(
+      `${folder}: the data folder belongs to user ${stat.uid}, this process runs as user ${user}; name a folder inside it, which is made then`,
+    );
+  }
+  return (stat.mode & OTHERS) === 0 ? [] : [close(folder, 0o700)];
+}
+
+function closeFiles(folder: string): readonly string[] {
+  const entries = readdirSync(folder, { withFileTypes: true });
+  if (entries.length > MAX_ENTRIES)
+    throw new DataDirFault(`${folder}: holds more than ${MAX_ENTRIES} entries; is it a folder of its own?`);
+  const open = entries.filter((entry) => entry.isFile() && (lstatSync(join(folder, entry.name)).mode & OTHERS) !== 0);
+  return open.map((entry) => close(join(folder, entry.name), 0o600));
+}
+
+function close(path: string, mode: number): string {
+  try {
+    chmodSync(path, mode);
+  } catch (error) {
+    throw new DataDirFault(`${path}: is open to other users and cannot be closed (${codeOf(error)})`, { cause: error });
+  }
+  return `${path} was open to other users; its mode is now 0${mode.toString(8)}`;
+}
+
+/** By writing: a mode says nothing on a read-only file system, or on a full one. */
+function checkWritable(folder: string): void {
+  const probe = join(folder, `.probe-${randomBytes(6).toString('hex')}`);
+  try {
+    writeFileSync(probe, 'x', { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    throw new DataDirFault(`${folder}: the data folder is not writable (${codeOf(error)})`, { cause: error });
+  } finally {
+    rmSync(probe, { force: true });
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unknown error';
+}
