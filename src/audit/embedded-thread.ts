@@ -18,6 +18,7 @@ const ENTRY = new URL(`./embedded-worker${import.meta.url.endsWith('.ts') ? '.ts
  * is started anew by the next request. A worker that hangs (a disk that does not answer) is given no second batch on top of the first.
  */
 export class AuditWorker {
+  readonly #entry: URL;
   readonly #settings: WorkerSettings;
   readonly #timeoutMs: number;
   readonly #waiting = new Map<number, Waiting>();
@@ -27,7 +28,9 @@ export class AuditWorker {
   #appending = false;
   #open = true;
 
-  constructor(settings: WorkerSettings, timeoutMs: number) {
+  /** `entry`: the worker's program; another one only to see what happens when it fails. */
+  constructor(settings: WorkerSettings, timeoutMs: number, entry: URL = ENTRY) {
+    this.#entry = entry;
     this.#settings = settings;
     this.#timeoutMs = timeoutMs;
   }
@@ -80,7 +83,7 @@ export class AuditWorker {
 
   #start(): PromiseWithResolvers<void> {
     const up = Promise.withResolvers<void>();
-    const worker = new Worker(ENTRY, { workerData: this.#settings, name: 'audit' });
+    const worker = new Worker(this.#entry, { workerData: this.#settings, name: 'audit' });
     this.#worker = worker;
     let why = 'the audit worker ended';
     worker.on('message', (answer: WorkerAnswer) => (answer.id === 0 ? up.resolve() : this.#onAnswer(answer)));

@@ -30,11 +30,19 @@ export interface LogOptions {
   readonly write?: (line: string) => void;
 }
 
+/** A log collector that goes away must not take the gate with it: lines that nobody takes are dropped. */
+function standardError(): (line: string) => void {
+  if (!process.stderr.listeners('error').includes(dropped)) process.stderr.on('error', dropped);
+  return (line) => void process.stderr.write(line);
+}
+
+function dropped(): void {}
+
 export function createLog(options: LogOptions = {}): RootLog {
   const clock = options.clock ?? systemClock;
   const least = RANK[options.level ?? 'info'];
   const human = (options.format ?? (process.stderr.isTTY ? 'human' : 'json')) === 'human';
-  const write = options.write ?? ((line: string) => void process.stderr.write(line));
+  const write = options.write ?? standardError();
   const format = human ? formatForPeople : formatJson;
   const emit = (level: LogLevel, msg: string, fields: LogFields) => write(`${format(clock.wallMs(), level, msg, fields)}\n`);
   const repeats = createRepeats(clock, emit);

@@ -1,0 +1,207 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AuditLog, type AuditReader, AuditUnavailable, type LogEntry } from '../../src/audit/port.ts';
+
+/** One implementation of the audit ports, with the powers that the suite needs over it. */
+export interface AuditBackend {
+  /** Over the same data each time. */
+  open(): Promise<{ readonly log: AuditLog; readonly reader: AuditReader; close(): Promise<void> }>;
+  /** Ends whatever keeps the data as a crash would, and brings it back. Null with the reason why that makes no sense here. */
+  readonly crash: (() => Promise<void>) | { readonly not: string };
+  /** Stops it from answering without ending it. */
+  readonly freeze: { stop(): void; goOn(): void } | { readonly not: string };
+  /** What `activityPerAccount` is set to, and how many more may be kept because trimming goes in lumps. */
+  readonly activity: { readonly cap: number; readonly slack: number };
+  dispose(): Promise<void>;
+}
+
+/** Everything that the audit ports promise, over any implementation. */
+export function auditContract(name: string, create: () => Promise<AuditBackend>): void {
+  describe(`audit log: ${name}`, () => {
+    let backend: AuditBackend;
+    let opened: Awaited<ReturnType<AuditBackend['open']>>;
+    beforeAll(async () => {
+      backend = await create();
+      opened = await backend.open();
+    });
+    afterAll(async () => {
+      await opened?.close();
+      await backend?.dispose();
+    });
+
+    it('shows events newest first and pages through all of them, though new ones arrive meanwhile', async () => {
+      const instance = 'paging';
+      await opened.log.append({ instance, firstSeq: 1, entries: entries(instance, 1, 25) });
+      const shown: string[] = [];
+      let before: string | null = null;
+      do {
+        const page = await opened.reader.tail({ before, limit: 7 });
+        expect(page.events.length).toBeLessThanOrEqual(7);
+        shown.push(...page.events.filter((event) => event.includes('"paging"')));
+        before = page.next;
+        await opened.log.append({
+          instance: 'later',
+          firstSeq: shown.length + 1,
+          entries: entries('later', shown.length + 1, 1),
+        });
+      } while (before !== null);
+      expect(shown.map(seqOf)).toEqual(numbers(1, 25).reverse());
+    });
+
+    it('shows an account its own calls only, newest first, page by page', async () => {
+      const mine = entries('mine', 1, 9).map((entry, i) => ({
+        ...entry,
+        account: i % 2 === 0 ? 'accountMine1' : 'accountElse1',
+      }));
+      await opened.log.append({ instance: 'mine', firstSeq: 1, entries: mine });
+      await eventually(async () => expect(await wholeActivity(opened.reader, 'accountMine1', 2)).toEqual([9, 7, 5, 3, 1]));
+      expect(await opened.reader.activity({ account: 'nobody000000', before: null, limit: 5 })).toEqual({
+        events: [],
+        next: null,
+      });
+    });
+
+    it('shows events of no account in no activity log', async () => {
+      await opened.log.append({ instance: 'nobody', firstSeq: 1, entries: entries('nobody', 1, 2, null) });
+      await opened.log.append({ instance: 'nobody', firstSeq: 3, entries: entries('nobody', 3, 1, 'accountAfter') });
+      await eventually(async () => expect(await wholeActivity(opened.reader, 'accountAfter', 5)).toEqual([3]));
+      expect((await opened.reader.activity({ account: '', before: null, limit: 5 })).events).toEqual([]);
+    });
+
+    it('keeps a batch once, however often and however overlapping it is sent', async () => {
+      const instance = 'again';
+      await opened.log.append({ instance, firstSeq: 1, entries: entries(instance, 1, 3, 'accountAgain') });
+      await opened.log.append({ instance, firstSeq: 1, entries: entries(instance, 1, 3, null) });
+      await opened.log.append({ instance, firstSeq: 2, entries: entries(instance, 2, 4, null) });
+      expect(await everySeq(opened.reader, instance)).toEqual(numbers(1, 5));
+    });
+
+    it('numbers each instance on its own', async () => {
+      await opened.log.append({ instance: 'one', firstSeq: 7, entries: entries('one', 7, 2) });
+      await opened.log.append({ instance: 'two', firstSeq: 1, entries: entries('two', 1, 2) });
+      expect(await everySeq(opened.reader, 'two')).toEqual([1, 2]);
+    });
+
+    it('gives back any text byte for byte', async () => {
+      const text = 'größe 漢字 🚪 "quotes" \\ \u0007 \u0000 %n {{x}}';
+      const event = JSON.stringify({ instance: 'text', seq: 1, text });
+      await opened.log.append({ instance: 'text', firstSeq: 1, entries: [{ event, account: 'accountText1' }] });
+      expect((await opened.reader.tail({ before: null, limit: 1 })).events).toEqual([event]);
+      await eventually(async () =>
+        expect((await opened.reader.activity({ account: 'accountText1', before: null, limit: 5 })).events).toEqual([event]),
+      );
+    });
+
+    it('takes a full batch of a thousand events and a megabyte', async () => {
+      const big = entries('large', 1, 1000, 'accountLarge', 'x'.repeat(1000));
+      await opened.log.append({ instance: 'large', firstSeq: 1, entries: big });
+      expect(await everySeq(opened.reader, 'large')).toEqual(numbers(1, 1000));
+    });
+
+    it("caps an account's activity, and only that", async () => {
+      const { cap, slack } = backend.activity;
+      const total = cap + slack + 400;
+      for (let seq = 1; seq <= total; seq += 200) {
+        await opened.log.append({ instance: 'capped', firstSeq: seq, entries: entries('capped', seq, 200, 'accountCapped') });
+      }
+      const newest = total + (total % 200 === 0 ? 0 : 200 - (total % 200));
+      await eventually(async () => {
+        const shown = await wholeActivity(opened.reader, 'accountCapped', 100);
+        expect(shown[0]).toBe(newest);
+        expect(shown.length).toBeGreaterThanOrEqual(cap);
+        expect(shown.length).toBeLessThanOrEqual(cap + slack);
+      });
+      expect((await everySeq(opened.reader, 'capped')).length).toBe(newest);
+    });
+
+    it('refuses a cursor that it did not give out', async () => {
+      for (const before of ['', 'x', '-1', '1-2-3', "1' OR 1", '9'.repeat(40)]) {
+        await expect(opened.reader.tail({ before, limit: 1 })).rejects.toThrow(RangeError);
+        await expect(opened.reader.activity({ account: 'accountMine1', before, limit: 1 })).rejects.toThrow(RangeError);
+      }
+    });
+
+    it('says unavailable in good time while it is frozen, and keeps what was sent meanwhile once', async (ctx) => {
+      const { freeze } = backend;
+      if ('not' in freeze) return ctx.skip(freeze.not);
+      const batch = { instance: 'frozen', firstSeq: 1, entries: entries('frozen', 1, 3) };
+      freeze.stop();
+      try {
+        const startedMs = performance.now();
+        await expect(opened.log.append(batch)).rejects.toThrow(AuditUnavailable);
+        expect(performance.now() - startedMs).toBeLessThan(5000);
+        await expect(opened.reader.tail({ before: null, limit: 1 })).rejects.toThrow(AuditUnavailable);
+      } finally {
+        freeze.goOn();
+      }
+      await eventually(() => opened.log.append(batch));
+      expect(await everySeq(opened.reader, 'frozen')).toEqual([1, 2, 3]);
+    });
+
+    it('keeps what it accepted through a crash', async (ctx) => {
+      const { crash } = backend;
+      if ('not' in crash) return ctx.skip(crash.not);
+      await opened.log.append({ instance: 'crash', firstSeq: 1, entries: entries('crash', 1, 10) });
+      await crash();
+      await eventually(async () => expect(await everySeq(opened.reader, 'crash')).toEqual(numbers(1, 10)));
+      await opened.log.append({ instance: 'crash', firstSeq: 9, entries: entries('crash', 9, 4) });
+      expect(await everySeq(opened.reader, 'crash')).toEqual(numbers(1, 12));
+    });
+
+    it('goes on after it was closed and opened again', async () => {
+      await opened.log.append({ instance: 'reopen', firstSeq: 1, entries: entries('reopen', 1, 2) });
+      await opened.close();
+      opened = await backend.open();
+      await opened.log.append({ instance: 'reopen', firstSeq: 1, entries: entries('reopen', 1, 3) });
+      expect(await everySeq(opened.reader, 'reopen')).toEqual([1, 2, 3]);
+    });
+  });
+}
+
+export function entries(instance: string, firstSeq: number, count: number, account: string | null = null, pad = ''): LogEntry[] {
+  return numbers(firstSeq, firstSeq + count - 1).map((seq) => ({ event: JSON.stringify({ instance, seq, pad }), account }));
+}
+
+function numbers(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+}
+
+function seqOf(event: string): number {
+  return (JSON.parse(event) as { seq: number }).seq;
+}
+
+async function wholeActivity(reader: AuditReader, account: string, limit: number): Promise<number[]> {
+  const shown: number[] = [];
+  let before: string | null = null;
+  do {
+    const page = await reader.activity({ account, before, limit });
+    shown.push(...page.events.map(seqOf));
+    before = page.next;
+  } while (before !== null);
+  return shown;
+}
+
+/** The numbers of an instance's events in the whole log, oldest first. */
+export async function everySeq(reader: AuditReader, instance: string): Promise<number[]> {
+  const seqs: number[] = [];
+  let before: string | null = null;
+  do {
+    const page = await reader.tail({ before, limit: 500 });
+    for (const event of page.events) if (event.includes(`"instance":"${instance}"`)) seqs.push(seqOf(event));
+    before = page.next;
+  } while (before !== null);
+  return seqs.reverse();
+}
+
+/** Tries again for at most 10 s; then the last failure stands. */
+export async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
+  const endMs = performance.now() + 10_000;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (fault) {
+      if (performance.now() > endMs) throw fault;
+      await sleep(20);
+    }
+  }
+}
