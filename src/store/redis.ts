@@ -117,13 +117,17 @@ class StandaloneConnection implements RedisConnection {
     const up = Promise.withResolvers<void>();
     const onReady = () => up.resolve();
     const onEnd = () => up.reject(this.#notConnected());
+    // Waiting makes an unreachable server reachable, but no password right.
+    const onError = () => {
+      if (this.#connectFault?.why === 'forbidden') onEnd();
+    };
     const timer = setTimeout(onEnd, deadlineMs);
-    this.#driver.once('ready', onReady).once('end', onEnd);
+    this.#driver.once('ready', onReady).once('end', onEnd).on('error', onError);
     try {
       await up.promise;
     } finally {
       clearTimeout(timer);
-      this.#driver.off('ready', onReady).off('end', onEnd);
+      this.#driver.off('ready', onReady).off('end', onEnd).off('error', onError);
     }
   }
 

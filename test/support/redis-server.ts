@@ -28,6 +28,8 @@ export interface RedisServer {
 
 export interface RedisOptions {
   readonly aclFile?: string;
+  /** A redis.conf; everything else here overrides it. */
+  readonly configFile?: string;
   /** Further configuration as command-line words: `['--maxmemory', '10mb']`. */
   readonly config?: readonly string[];
   /** Append-only file with fsync on every write; without it nothing survives a restart. */
@@ -154,7 +156,8 @@ class LocalRedis implements RedisServer {
       '--daemonize',
       'no',
     ];
-    return [...place, ...persistence, ...acl, ...(this.#options.config ?? [])];
+    const file = this.#options.configFile === undefined ? [] : [this.#options.configFile];
+    return [...file, ...place, ...persistence, ...acl, ...(this.#options.config ?? [])];
   }
 
   /** The last lines, for the message when it does not start. */
