@@ -15,8 +15,10 @@ const MIGRATIONS: readonly Migration[] = [
 ];
 
 /** Events deleted at a time, so that pruning never holds up a batch for long. */
-const PRUNE_LUMP = 2000;
+const PRUNE_LUMP = 500;
+/** What is too old or too much is looked for after so long, or so many new events, whichever comes first. */
 const PRUNE_EVERY_MS = 10_000;
+const PRUNE_EVERY_EVENTS = 1000;
 const DAY_MS = 24 * 3600 * 1000;
 /** An instance's last number is of use only while its batch may still be sent again. */
 const INSTANCE_LIFE_MS = 7 * DAY_MS;
@@ -34,6 +36,7 @@ export class AuditFile {
   readonly #ofAccount: StatementSync;
   readonly #oldestShown: StatementSync;
   #nextPruneMs = 0;
+  #newEvents = 0;
 
   constructor(settings: WorkerSettings) {
     this.#settings = settings;
@@ -57,6 +60,7 @@ export class AuditFile {
       for (let i = skip; i < events.length; i++) this.#insert.run(nowMs, accounts[i] || null, events[i] as string);
       this.#setLastSeq.run(instance, firstSeq + events.length - 1, nowMs);
     });
+    this.#newEvents += events.length - skip;
   }
 
   read(account: string | null, before: number | null, limit: number): ReadAnswer {
@@ -75,7 +79,7 @@ export class AuditFile {
 
   /** Deletes one lump of what is too old or too much. Answers whether there may be more to do. */
   prune(nowMs: number): boolean {
-    if (nowMs < this.#nextPruneMs) return false;
+    if (nowMs < this.#nextPruneMs && this.#newEvents < PRUNE_EVERY_EVENTS) return false;
     const oldestMs = nowMs - this.#settings.retentionDays * DAY_MS;
     const tooOld = this.#deleteOldest('AND accepted_ms < ?', [oldestMs]);
     const tooMuch = this.#tooLarge() && this.#deleteOldest('', []);
@@ -83,6 +87,7 @@ export class AuditFile {
     if (tooOld || tooMuch) return true;
     this.#db.prepare('DELETE FROM instances WHERE seen_ms < ?').run(nowMs - INSTANCE_LIFE_MS);
     this.#nextPruneMs = nowMs + PRUNE_EVERY_MS;
+    this.#newEvents = 0;
     return false;
   }
 

@@ -1,0 +1,135 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type BatchingOutbox, createOutbox } from '../../../src/audit/outbox.ts';
+import { createRedisAuditLog, partitionOf } from '../../../src/audit/redis.ts';
+import { createRedisAuditReader } from '../../../src/audit/redis-reader.ts';
+import { type Clock, systemClock } from '../../../src/clock.ts';
+import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
+import { everySeq } from '../../contract/audit.ts';
+import { findRedisServer, type RedisServer, startRedis } from '../../support/redis-server.ts';
+
+describe.runIf(findRedisServer() !== null)('outbox in front of a real Redis', () => {
+  let server: RedisServer;
+  let connection: RedisConnection;
+  let outbox: BatchingOutbox;
+  const lost = { count: 0 };
+  beforeAll(async () => {
+    server = await startRedis({ appendOnly: true });
+    connection = connectRedis({
+      url: server.url,
+      username: null,
+      password: null,
+      tls: null,
+      name: 'audit',
+      commandTimeoutMs: 900,
+    });
+  });
+  afterEach(() => outbox.close(2000));
+  afterAll(async () => {
+    connection.close();
+    await server.stop();
+  });
+
+  function start(instance: string, clock: Clock = systemClock, retention = { days: 90, maxBytes: 0 }): void {
+    lost.count = 0;
+    const log = createRedisAuditLog({
+      connection,
+      prefix: 'box',
+      clock,
+      retention,
+      activityPerAccount: 100,
+      projection: { activityLost: () => {} },
+    });
+    const observer = {
+      accepted() {},
+      lost(count: number) {
+        lost.count += count;
+      },
+      resent() {},
+      health() {},
+      fault() {},
+    };
+    outbox = createOutbox({ log, instance, clock: systemClock, observer });
+  }
+
+  function record(instance: string): Promise<'accepted' | 'not accepted'> {
+    return new Promise((resolve) => {
+      outbox.record((seq) => JSON.stringify({ instance, seq }), 'accountBox01', {
+        accepted: () => resolve('accepted'),
+        notAccepted: () => resolve('not accepted'),
+      });
+    });
+  }
+
+  const kept = (instance: string) => everySeq(createRedisAuditReader(connection, 'box'), instance);
+
+  it('accepts what arrives together, in order and once', async () => {
+    start('plain');
+    const answers = await Promise.all(Array.from({ length: 2500 }, () => record('plain')));
+    expect(new Set(answers)).toEqual(new Set(['accepted']));
+    expect(await kept('plain')).toEqual(Array.from({ length: 2500 }, (_, i) => i + 1));
+  });
+
+  it('tells those who wait on a frozen Redis in time, and keeps all events once when it goes on', async () => {
+    start('frozen');
+    await record('frozen');
+    server.pause();
+    try {
+      const startedMs = performance.now();
+      const answers = await Promise.all([record('frozen'), sleep(300).then(() => record('frozen'))]);
+      expect(answers).toEqual(['not accepted', 'not accepted']);
+      expect(performance.now() - startedMs).toBeLessThan(5000);
+      await expect.poll(() => outbox.healthy, { timeout: 5000 }).toBe(false);
+    } finally {
+      server.resume();
+    }
+    await expect.poll(() => outbox.healthy, { timeout: 10_000 }).toBe(true);
+    expect(await record('frozen')).toBe('accepted');
+    expect(await kept('frozen')).toEqual([1, 2, 3, 4]);
+    expect(lost.count).toBe(0);
+  });
+
+  it('accepts again, without a hole, after Redis was killed and came back', async () => {
+    start('killed');
+    await record('killed');
+    await server.kill();
+    const answers = Array.from({ length: 5 }, () => record('killed'));
+    await sleep(100);
+    await server.restart();
+    await Promise.all(answers);
+    await expect.poll(() => record('killed'), { timeout: 10_000 }).toBe('accepted');
+    const seqs = await kept('killed');
+    expect(seqs).toEqual(Array.from({ length: seqs.length }, (_, i) => i + 1));
+    expect(seqs.length).toBeGreaterThanOrEqual(7);
+  });
+
+  it('lets events go that are older than the retention', async () => {
+    start('old');
+    await Promise.all(Array.from({ length: 1000 }, () => record('old')));
+    await outbox.close(2000);
+    // The same log a hundred days later: its first batch trims what is too old.
+    const later: Clock = { ...systemClock, wallMs: () => Date.now() + 100 * 24 * 3600 * 1000 };
+    start('old', later);
+    await record('old');
+    expect(await connection.call('XLEN', `box:audit:{${partitionOf('old')}}`)).toBeLessThan(200);
+  });
+
+  it('lets the oldest go when the streams are larger than they may be', async () => {
+    start('size', systemClock, { days: 90, maxBytes: 400_000 });
+    for (let i = 0; i < 3; i++) await Promise.all(Array.from({ length: 2000 }, () => record('size')));
+    await outbox.close(2000);
+    const instance = neighbourOf('size');
+    start(instance, systemClock, { days: 90, maxBytes: 400_000 });
+    await record(instance);
+    expect(await connection.call('XLEN', `box:audit:{${partitionOf('size')}}`)).toBeLessThan(2500);
+  });
+});
+
+/** Another instance whose events go to the same partition. */
+function neighbourOf(instance: string): string {
+  for (let i = 0; ; i++) if (partitionOf(`other${i}`) === partitionOf(instance)) return `other${i}`;
+}
+
+it('runs against Redis where there is one', (ctx) => {
+  if (findRedisServer() === null) ctx.skip('redis-server is not installed');
+});
