@@ -45,12 +45,16 @@ class AddressPool implements ConnectionKeeper {
     this.#deadlines = deadlines;
   }
 
-  get idleCount(): number {
-    return this.#idle.length;
-  }
-
   get busyCount(): number {
     return this.#all.size - this.#idle.length;
+  }
+
+  addCounts(sum: { idle: number; active: number; connecting: number }): void {
+    let connecting = 0;
+    for (const connection of this.#all) if (!connection.connected) connecting += 1;
+    sum.connecting += connecting;
+    sum.idle += this.#idle.length;
+    sum.active += this.busyCount - connecting;
   }
 
   /** An idle connection, or a new one. `mustBeFresh`: the request cannot be repeated, so no connection that may have been closed meanwhile. */
@@ -112,12 +116,11 @@ export class UpstreamPool {
     );
   }
 
-  get idleConnections(): number {
-    return this.#addresses.reduce((sum, address) => sum + address.idleCount, 0);
-  }
-
-  get busyConnections(): number {
-    return this.#addresses.reduce((sum, address) => sum + address.busyCount, 0);
+  /** How many connections there are, by what they do. */
+  counts(): { idle: number; active: number; connecting: number } {
+    const sum = { idle: 0, active: 0, connecting: 0 };
+    for (const address of this.#addresses) address.addCounts(sum);
+    return sum;
   }
 
   /**

@@ -1,0 +1,308 @@
+import { randomBytes } from 'node:crypto';
+import { type Control, createControl } from '../admin/control.ts';
+import { type OwnerSocket, openOwnerSocket } from '../admin/owner-socket.ts';
+import { createEventWriter } from '../audit/event.ts';
+import { type BatchingOutbox, createOutbox } from '../audit/outbox.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { prepareDataDir } from '../config/data-dir.ts';
+import type { Config } from '../config/schema.ts';
+import { createDecider, type Decider } from '../decision/decide.ts';
+import type { CallServices } from '../doors/call.ts';
+import { Http1Listener } from '../doors/http1/listener.ts';
+import { TrustedProxies } from '../forwarding/client-address.ts';
+import { createRequestIds } from '../forwarding/request-id.ts';
+import type { Upstream } from '../forwarding/upstream.ts';
+import { type Check, checkOf } from '../ops/readiness.ts';
+import { type OpsServer, startOps } from '../ops/server.ts';
+import { Replica } from '../registry/replica.ts';
+import type { Log } from '../telemetry/log.ts';
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { ServerCertificates } from '../tls/server-certificates.ts';
+import { Deadlines } from '../wire/deadlines.ts';
+import { createCallMeter } from './call-meter.ts';
+import { type GatewayStores, openGatewayStores } from './stores.ts';
+import { connectionCounts, openUpstreams } from './upstreams.ts';
+
+export interface GatewayAddresses {
+  readonly proxy: { readonly host: string; readonly port: number; readonly secure: boolean } | null;
+  readonly ops: { readonly host: string; readonly port: number } | null;
+}
+
+/** A running gate. */
+export interface Gateway {
+  readonly instance: string;
+  readonly addresses: GatewayAddresses;
+  /** Administration of the embedded store; null with Redis, where this process holds no right to change the registry. */
+  readonly control: Control | null;
+  readonly metrics: Metrics;
+  readonly ready: boolean;
+  /** Takes over what a running gate can take over: routes, upstreams, limits, certificates. Throws, and changes nothing, when something does not fit. */
+  reload(config: Config): void;
+  /** Shown in readiness until the next reload succeeds. */
+  reloadRefused(why: string): void;
+  /** Drains: not ready first, then no new connections, requests in flight finish, records are written out. */
+  close(): Promise<void>;
+}
+
+export interface GatewayOptions {
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+/** The name that `Via` and `Proxy-Status` give this gate. Not the instance's: that would tell outsiders about the inside. */
+const GATE = 'sallyport';
+/** How long the last records may take to be written out. */
+const FLUSH_MS = 5000;
+
+/**
+ * The one composition root: knows every concrete class, and owns and closes every resource.
+ *
+ * Resolves as soon as the ports are open, whether or not the store is there: until the first lease every call gets 503 and `/readyz` says why.
+ */
+export async function startGateway(config: Config, options: GatewayOptions): Promise<Gateway> {
+  const parts = new GatewayParts(config, options);
+  try {
+    await parts.start();
+  } catch (error) {
+    await parts.close();
+    throw error;
+  }
+  return parts;
+}
+
+class GatewayParts implements Gateway {
+  readonly instance: string;
+  readonly metrics: Metrics = createMetrics();
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #deadlines = new Deadlines();
+  readonly #nextRequestId = createRequestIds();
+  #config: Config;
+  #stores: GatewayStores | null = null;
+  #outbox: BatchingOutbox | null = null;
+  #replica: Replica | null = null;
+  #decider: Decider | null = null;
+  #upstreams: ReadonlyMap<string, Upstream> = new Map();
+  #certificates: ServerCertificates | null = null;
+  #listener: Http1Listener | null = null;
+  #ops: OpsServer | null = null;
+  #socket: OwnerSocket | null = null;
+  #control: Control | null = null;
+  #proxyPort = 0;
+  #draining = false;
+  #reloadFault: string | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(config: Config, { log, clock = systemClock }: GatewayOptions) {
+    this.#config = config;
+    this.#clock = clock;
+    this.instance = `${config.instance.name}-${randomBytes(4).toString('hex')}`;
+    this.#log = log.with({ instance: this.instance });
+  }
+
+  get control(): Control | null {
+    return this.#control;
+  }
+
+  get ready(): boolean {
+    return !this.#draining && this.#replica?.current === true && this.#outbox?.healthy === true;
+  }
+
+  get addresses(): GatewayAddresses {
+    const proxy = this.#config.listen.proxy;
+    return {
+      proxy:
+        proxy === null || this.#listener === null
+          ? null
+          : { host: proxy.address.host, port: this.#proxyPort, secure: proxy.tls !== null },
+      ops: this.#ops?.address ?? null,
+    };
+  }
+
+  async start(): Promise<void> {
+    const config = this.#config;
+    for (const note of prepareDataDir(config.instance.dataDir)) this.#log.warn(note);
+    this.#stores = await openGatewayStores(config, this.#clock, (count) => this.metrics.audit.count('activity_lost', count));
+    this.#outbox = this.#createOutbox(this.#stores);
+    const replica = this.#createReplica(this.#stores);
+    this.#replica = replica;
+    this.#upstreams = openUpstreams(config, this.#deadlines, this.#clock.wallMs());
+    this.#decider = createDecider({ view: replica, routes: config.routes, clock: this.#clock, limits: config.limits });
+    this.#connectMetrics(replica);
+    if (config.listen.ops !== null) await this.#startOps(config.listen.ops.address);
+    await replica.start();
+    if (config.listen.proxy !== null) await this.#startListener(config.listen.proxy);
+    if (this.#stores.owned !== null) await this.#serveOwner(this.#stores.owned);
+    this.#log.info('the gate is open', { ready: this.ready, ...this.addresses });
+  }
+
+  #createOutbox(stores: GatewayStores): BatchingOutbox {
+    return createOutbox({
+      log: stores.log,
+      instance: this.instance,
+      clock: this.#clock,
+      observer: {
+        accepted: (count) => this.metrics.audit.count('accepted', count),
+        lost: (count) => this.metrics.audit.count('lost', count),
+        resent: (count) => this.metrics.audit.count('resent', count),
+        health: (problem) => {
+          if (problem === null) this.#log.info('the audit log takes records again');
+          else this.#log.error('the audit log takes no records', { error: problem });
+        },
+        fault: (error) => this.#log.error('a call failed when its record was accepted', { error }),
+      },
+    });
+  }
+
+  #createReplica(stores: GatewayStores): Replica {
+    const { leaseMs, cacheAccounts } = this.#config.registry;
+    return new Replica({
+      source: stores.source,
+      clock: this.#clock,
+      instance: this.instance,
+      leaseMs,
+      maxAccounts: cacheAccounts,
+      observer: {
+        onLost: (why) => this.#log.warn('the registry is loaded anew', { why }),
+        onFault: (step, fault) => this.#log.warn('the registry does not answer', { step, error: fault }),
+      },
+    });
+  }
+
+  #connectMetrics(replica: Replica): void {
+    this.metrics.connect({
+      leaseRemainingSeconds: () => replica.status().leaseRemainingMs / 1000,
+      auditPending: () => this.#outbox?.pending ?? 0,
+      auditSpoolBytes: () => 0,
+      certificateExpirySeconds: () => this.#certificateExpirySeconds(),
+      upstreamConnections: () => connectionCounts(this.#upstreams),
+    });
+  }
+
+  #certificateExpirySeconds(): number | null {
+    const expiries = this.#certificates?.certificates.map((certificate) => certificate.expiresAtMs / 1000) ?? [];
+    return expiries.length === 0 ? null : Math.min(...expiries);
+  }
+
+  async #startOps(address: { readonly host: string; readonly port: number }): Promise<void> {
+    this.#ops = await startOps({ address, checks: this.#checks(), metrics: this.metrics, log: this.#log });
+  }
+
+  #checks(): readonly Check[] {
+    return [
+      checkOf('draining', () => (this.#draining ? 'the gate is shutting down' : null)),
+      checkOf('registry', () => this.#replica?.status().why ?? null),
+      checkOf('audit', () => (this.#outbox?.healthy === true ? null : 'the audit log takes no records')),
+      {
+        name: 'config',
+        result: () => (this.#reloadFault === null ? { state: 'ok' } : { state: 'warning', why: this.#reloadFault }),
+      },
+    ];
+  }
+
+  async #startListener(proxy: NonNullable<Config['listen']['proxy']>): Promise<void> {
+    const { address, tls } = proxy;
+    if (tls === null) this.#log.warn('the gate listens on plain HTTP: tokens can be read on their way here', { address });
+    else this.#certificates = new ServerCertificates(tls.certificates, () => this.#clock.wallMs());
+    const listener = new Http1Listener(
+      {
+        host: address.host,
+        port: address.port,
+        tls: this.#certificates?.serverOptions() ?? null,
+        maxConnections: this.#config.limits.connections,
+      },
+      this.#services(),
+      this.#config.limits,
+      this.#deadlines,
+    );
+    this.#certificates?.attach(listener);
+    this.#listener = listener;
+    this.#proxyPort = await listener.listen();
+  }
+
+  #services(): CallServices {
+    const config = this.#config;
+    return {
+      decider: this.#decider!,
+      outbox: this.#outbox!,
+      events: createEventWriter(this.instance),
+      meter: createCallMeter(this.metrics),
+      upstreams: this.#upstreams,
+      guarantee: config.audit.guarantee,
+      bodyBytes: config.limits.bodyBytes,
+      trustedProxies: new TrustedProxies(config.listen.proxy?.trustedProxies ?? []),
+      format: { errors: config.errors, realm: config.realm, gate: GATE },
+      clock: this.#clock,
+      log: this.#log,
+      nextRequestId: this.#nextRequestId,
+    };
+  }
+
+  async #serveOwner(owned: NonNullable<GatewayStores['owned']>): Promise<void> {
+    const control = createControl({
+      store: owned.store,
+      audit: owned.audit,
+      clock: this.#clock,
+      instance: this.instance,
+      routes: () => this.#decider!.table,
+    });
+    this.#control = control;
+    this.#socket = await openOwnerSocket({
+      dataDir: this.#config.instance.dataDir,
+      control,
+      onFault: (error) => this.#log.error('a request of the command line failed', { error }),
+    });
+  }
+
+  reload(next: Config): void {
+    const upstreams = openUpstreams(next, this.#deadlines, this.#clock.wallMs());
+    // Certificates are read before anything is replaced: a pair that does not fit stops the reload as a whole.
+    const tls = next.listen.proxy?.tls ?? null;
+    if (tls !== null) this.#certificates?.reload(tls.certificates);
+    this.#decider!.setRoutes(next.routes);
+    this.#decider!.setLimits(next.limits);
+    const retired = this.#upstreams;
+    this.#upstreams = upstreams;
+    this.#config = {
+      ...next,
+      instance: this.#config.instance,
+      store: this.#config.store,
+      registry: this.#config.registry,
+      audit: this.#config.audit,
+    };
+    if (this.#listener !== null) {
+      this.#listener.services = this.#services();
+      this.#listener.limits = next.limits;
+    }
+    for (const upstream of retired.values()) upstream.pool.retire();
+    this.#reloadFault = null;
+    this.metrics.reloads.count('applied');
+    this.#log.info('the configuration was reloaded');
+  }
+
+  reloadRefused(why: string): void {
+    this.#reloadFault = why;
+    this.metrics.reloads.count('refused');
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#draining = true;
+    const cut = (await this.#listener?.drain(this.#config.instance.drainMs)) ?? 0;
+    if (cut > 0)
+      this.#log.warn('connections were cut off: their requests took longer than instance.drainMs', { connections: cut });
+    await this.#socket?.close();
+    const lost = (await this.#outbox?.close(FLUSH_MS)) ?? 0;
+    if (lost > 0) this.#log.error('audit events could not be written out', { events: lost });
+    for (const upstream of this.#upstreams.values()) upstream.pool.close();
+    await this.#replica?.close();
+    await this.#stores?.close();
+    await this.#ops?.close(1000);
+    this.#deadlines.close();
+    this.#log.info('the gate is closed');
+  }
+}

@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { seededRoles } from '../account/role.ts';
+import { auditLimits, EMBEDDED_FILES, redisSettings } from '../admin/stores.ts';
+import { openEmbeddedAudit } from '../audit/embedded.ts';
+import type { AuditLog, AuditReader } from '../audit/port.ts';
+import { createRedisAuditLog } from '../audit/redis.ts';
+import type { Clock } from '../clock.ts';
+import type { Config, RedisStoreConfig } from '../config/schema.ts';
+import { openEmbeddedRegistry } from '../registry/embedded.ts';
+import type { RegistrySource, RegistryStore } from '../registry/port.ts';
+import { RedisRegistrySource } from '../registry/redis.ts';
+import { connectRedis } from '../store/redis.ts';
+
+/** What a running gate works with. */
+export interface GatewayStores {
+  readonly source: RegistrySource;
+  readonly log: AuditLog;
+  /** Only with the embedded store, whose owner this process is: it serves the command line too. */
+  readonly owned: { readonly store: RegistryStore; readonly audit: AuditReader } | null;
+  close(): Promise<void>;
+}
+
+/** Below the second within which a call must know whether it is on record. */
+const AUDIT_COMMAND_TIMEOUT_MS = 900;
+
+/**
+ * Opens the stores of a configuration. Redis need not be there: connections are made in the background, and until then nothing is served.
+ * Throws `StoreInUse` when another process owns the embedded store.
+ */
+export async function openGatewayStores(
+  config: Config,
+  clock: Clock,
+  activityLost: (count: number) => void,
+): Promise<GatewayStores> {
+  return config.store.kind === 'redis' ? openRedis(config, config.store, clock, activityLost) : openEmbedded(config, clock);
+}
+
+async function openEmbedded(config: Config, clock: Clock): Promise<GatewayStores> {
+  const { dataDir } = config.instance;
+  const store = openEmbeddedRegistry(join(dataDir, EMBEDDED_FILES.registry));
+  try {
+    await store.initialise(seededRoles(new Date(clock.wallMs()).toISOString()));
+    const audit = await openEmbeddedAudit({ ...auditLimits(config), path: join(dataDir, EMBEDDED_FILES.audit) });
+    const close = async () => {
+      await audit.close();
+      await store.close();
+    };
+    return { source: store, log: audit, owned: { store, audit }, close };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** Two connections, so that a batch of records never waits behind a look-up, nor a look-up behind a batch. */
+function openRedis(config: Config, store: RedisStoreConfig, clock: Clock, activityLost: (count: number) => void): GatewayStores {
+  const name = `sallyport-${config.instance.name}`;
+  const registry = connectRedis(redisSettings(store, name, clock));
+  const audit = connectRedis({ ...redisSettings(store, `${name}-audit`, clock), commandTimeoutMs: AUDIT_COMMAND_TIMEOUT_MS });
+  const source = new RedisRegistrySource(registry, { keyPrefix: store.keyPrefix, name });
+  const log = createRedisAuditLog({
+    connection: audit,
+    prefix: store.keyPrefix,
+    clock,
+    ...auditLimits(config),
+    projection: { activityLost },
+  });
+  const close = async () => {
+    await log.close();
+    audit.close();
+    await source.close();
+  };
+  return { source, log, owned: null, close };
+}
