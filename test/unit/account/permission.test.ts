@@ -94,7 +94,7 @@ describe('a set of permissions', () => {
   });
 
   it('answers as the plain reading of its patterns', () => {
-    fc.assert(
+    void fc.assert(
       fc.property(patternLists, permissions, (list, permission) => {
         expect(allows(list, permission)).toBe(list.some((pattern) => plainlyCovers(pattern, permission)));
       }),
@@ -123,7 +123,7 @@ describe('exceeding', () => {
   });
 
   it('agrees with what is allowed: no sample gets through a set that is not exceeded', () => {
-    fc.assert(
+    void fc.assert(
       fc.property(patternLists, patternLists, permissions, (a, b, permission) => {
         const [one, other] = [compilePermissions(a), compilePermissions(b)];
         if (!exceeds(one, other) && one.allows(permission)) expect(other.allows(permission)).toBe(true);
@@ -138,7 +138,7 @@ describe('exceeding', () => {
       patterns.filter((pattern) => !isOwn(pattern)),
       { maxLength: 4 },
     );
-    fc.assert(
+    void fc.assert(
       fc.property(proxied, proxied, (a, b) => {
         const [one, other] = [compilePermissions(a), compilePermissions(b)];
         const witnesses = a.map((pattern) => pattern.replace(/\*$/, 'nobody:names:this'));
@@ -149,7 +149,7 @@ describe('exceeding', () => {
   });
 
   it('is reflexively false, transitive, and never true of a subset', () => {
-    fc.assert(
+    void fc.assert(
       fc.property(patternLists, patternLists, patternLists, (a, b, c) => {
         const [one, two, three] = [compilePermissions(a), compilePermissions(b), compilePermissions(c)];
         expect(exceeds(one, one)).toBe(false);

@@ -73,7 +73,7 @@ describe('teams', () => {
   it('end up the same whether changed step by step or read at once', () => {
     const applications = fc.uniqueArray(fc.constantFrom('x', 'X', 'y', 'z'), { maxLength: 4 });
     const steps = fc.array(fc.tuple(fc.constantFrom('a', 'b'), applications, fc.boolean()), { maxLength: 12 });
-    fc.assert(
+    void fc.assert(
       fc.property(steps, (changes) => {
         const policy = new Policy();
         const teams = new Map<string, readonly string[]>();

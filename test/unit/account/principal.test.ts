@@ -17,7 +17,7 @@ const accounts = fc.record({ role: roles, grants, teams }).map((parts) => accoun
 
 describe('the effective role', () => {
   it('is the grant, else the role in the owning team, else the default role', () => {
-    fc.assert(
+    void fc.assert(
       fc.property(accounts, names, fc.option(names), (record, application, owner) => {
         const { rule, role } = compilePrincipal(record).roleRule(application, owner);
         const granted = record.grants.find((grant) => grant.application === application);
@@ -31,7 +31,7 @@ describe('the effective role', () => {
   });
 
   it('is replaced by a grant, whatever it was before, and only on that application', () => {
-    fc.assert(
+    void fc.assert(
       fc.property(accounts, names, roles, names, fc.option(names), (record, application, role, elsewhere, owner) => {
         const others = record.grants.filter((grant) => grant.application !== application);
         const changed = compilePrincipal({ ...record, grants: [...others, { application, role }] });
@@ -68,7 +68,7 @@ describe('the effective role', () => {
 
 describe('a compiled account', () => {
   it('lists each role that may replace the default one, once', () => {
-    fc.assert(
+    void fc.assert(
       fc.property(accounts, (record) => {
         const expected = [...record.grants, ...record.teams].map((entry) => entry.role);
         const listed = compilePrincipal(record).perApplicationRoles;

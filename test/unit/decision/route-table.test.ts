@@ -1,0 +1,323 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { hostName } from '../../../src/decision/host-name.ts';
+import type { Route } from '../../../src/decision/route.ts';
+import { createRouteTable } from '../../../src/decision/route-table.ts';
+import { findTies } from '../../../src/decision/route-ties.ts';
+import { route } from './samples.ts';
+
+const at = (path: string, changes: Partial<Route> = {}) => route({ path, name: path, application: { from: 'any' }, ...changes });
+
+/** The name of the route that is found; the methods that are allowed; or null. */
+function find(routes: readonly Route[], path: string, { host = 'a.example', method = 'GET' } = {}) {
+  const match = createRouteTable(routes).match(host, path, method);
+  if (match.kind === 'route') return match.route.name;
+  return match.kind === 'none' ? null : match.allow;
+}
+
+describe('a path', () => {
+  it.each([
+    ['/a', ['/a'], ['/', '/a/', '/a/b', '/A', '/ab']],
+    ['/', ['/'], ['/a']],
+    ['/a/', ['/a/'], ['/a', '/a/b']],
+    ['/a/{x}', ['/a/b', '/a/%C3%A9'], ['/a', '/a/', '/a/b/', '/a/b/c']],
+    ['/{x}/b', ['/a/b'], ['/b', '/a/c']],
+    ['/a/**', ['/a', '/a/', '/a/b', '/a/b/c/'], ['/', '/ab', '/b/a']],
+    ['/a/{x}/**', ['/a/b', '/a/b/', '/a/b/c'], ['/a', '/a/']],
+    ['/**', ['/', '/a', '/a/b'], []],
+  ])('%s matches what it says and nothing else', (template, matching, others) => {
+    for (const path of matching) expect(find([at(template)], path), path).toBe(template);
+    for (const path of others) expect(find([at(template)], path), path).toBe(null);
+  });
+
+  it('tells its variables', () => {
+    const table = createRouteTable([at('/a/{one}/b/{two}/**')]);
+    const match = table.match('h', '/a/1/b/__proto__/c', 'GET');
+    expect(match.kind === 'route' && match.variables).toEqual([
+      { name: 'one', value: '1' },
+      { name: 'two', value: '__proto__' },
+    ]);
+  });
+
+  it('with more literal segments wins, wherever they stand and in whatever order they are written', () => {
+    const routes = [at('/**'), at('/a/**'), at('/a/{x}/c'), at('/a/b/**'), at('/a/b/c')];
+    for (const all of [routes, routes.toReversed()].filter((list) => findTies(list).length === 0)) {
+      expect(find(all, '/a/b/c')).toBe('/a/b/c');
+    }
+    const untied = [at('/**'), at('/a/**'), at('/a/b/{x}'), at('/a/b/c')];
+    for (const all of [untied, untied.toReversed()]) {
+      expect(['/x', '/a/x', '/a/b/x', '/a/b/c', '/a/b/x/y'].map((path) => find(all, path))).toEqual([
+        '/**',
+        '/a/**',
+        '/a/b/{x}',
+        '/a/b/c',
+        '/a/**',
+      ]);
+    }
+  });
+
+  it('is not an object key: names of the language match nothing', () => {
+    for (const path of ['/__proto__', '/constructor', '/hasOwnProperty/toString']) expect(find([at('/a/{x}')], path)).toBe(null);
+  });
+
+  it('with path parameters is refused where leaving them out would lead to another route', () => {
+    const routes = [at('/**'), at('/admin/**'), at('/apps/{x}')];
+    expect(find(routes, '/admin;x/users')).toBe(null);
+    expect(find(routes, '/admin;x=1;y')).toBe(null);
+    expect(find(routes, '/apps/one;v=1')).toBe('/apps/{x}');
+    expect(find(routes, '/apps;a/one')).toBe(null);
+    expect(find(routes, '/other;x/y')).toBe('/**');
+    expect(find([at('/healthz', { access: 'public', methods: ['GET'] })], '/healthz;x')).toBe(null);
+  });
+});
+
+describe('a case-insensitive route', () => {
+  const routes = [
+    at('/LifeTime/Apps/{x}', { name: 'any-case', caseInsensitive: true }),
+    at('/exact/Apps/{x}', { name: 'exact' }),
+  ];
+
+  it('takes its literals in any case, and variables as they are', () => {
+    for (const path of ['/lifetime/apps/CRM', '/LIFETIME/aPPS/CRM']) {
+      const match = createRouteTable(routes).match('h', path, 'GET');
+      expect(match.kind === 'route' && [match.route.name, match.variables[0]?.value]).toEqual(['any-case', 'CRM']);
+    }
+  });
+
+  it('leaves other routes alone', () => {
+    expect(find(routes, '/exact/Apps/x')).toBe('exact');
+    expect(find(routes, '/exact/apps/x')).toBe(null);
+  });
+});
+
+describe('a host', () => {
+  it('beats * and falls back to it', () => {
+    const routes = [
+      at('/a/b', { name: 'any' }),
+      at('/**', { name: 'exact', host: 'a.example' }),
+      at('/c', { name: 'other', host: 'b.example' }),
+    ];
+    expect(find(routes, '/a/b')).toBe('exact');
+    expect(find(routes, '/a/b', { host: 'b.example' })).toBe('any');
+    expect(find(routes, '/c', { host: 'b.example' })).toBe('other');
+    expect(find(routes, '/c', { host: 'c.example' })).toBe(null);
+  });
+
+  it('is compared without port and without the final dot', () => {
+    const routes = [at('/a', { host: 'a.example' }), at('/b', { host: '[::1]' })];
+    for (const host of ['a.example', 'a.example:8443', 'a.example.', 'a.example.:80'])
+      expect(find(routes, '/a', { host })).toBe('/a');
+    for (const host of ['[::1]', '[::1]:8443']) expect(find(routes, '/b', { host })).toBe('/b');
+    for (const host of ['', 'a.example.evil', 'xa.example', 'a.example..', '*']) expect(find(routes, '/a', { host })).toBe(null);
+    expect(hostName('[2001:db8::7]')).toBe('[2001:db8::7]');
+  });
+});
+
+describe('a method', () => {
+  const routes = [
+    at('/a/b', { methods: ['PUT'] }),
+    at('/a/**', { methods: ['GET', 'HEAD'] }),
+    at('/**', { methods: ['DELETE'], host: 'a.example' }),
+  ];
+
+  it('takes part in the match: what a narrower route does not take, a wider one may', () => {
+    expect(find(routes, '/a/b')).toBe('/a/**');
+    expect(find(routes, '/a/b', { method: 'PUT' })).toBe('/a/b');
+  });
+
+  it('that no route takes on the path is told together with those that are taken', () => {
+    expect(find(routes, '/a/b', { method: 'POST' })).toEqual(['GET', 'HEAD', 'PUT', 'DELETE']);
+    expect(find(routes, '/a/c', { method: 'POST', host: 'b.example' })).toEqual(['GET', 'HEAD']);
+    expect(find(routes, '/x', { method: 'POST', host: 'b.example' })).toBe(null);
+  });
+
+  it('is compared as exact bytes', () => {
+    for (const method of ['get', 'GET ', 'CONNECT', 'TRACE', '__proto__'])
+      expect(find(routes, '/a/b', { method })).not.toEqual(expect.any(String));
+  });
+});
+
+describe('ties', () => {
+  it.each([
+    ['/a', '/a'],
+    ['/a/{x}/c', '/a/b/{y}'],
+    ['/a/{x}', '/a/**'],
+    ['/a', '/a/**'],
+    ['/{x}', '/**'].map((path) => `/a${path}`) as [string, string],
+    ['/{x}/b/**', '/a/{y}/**'],
+    ['/**', '/{x}'],
+    ['/{x}/{y}', '/{z}/**'],
+  ])('are found between %s and %s', (one, other) => {
+    for (const routes of [[at(one, { name: 'one' }), at(other, { name: 'other' })]]) {
+      const ties = findTies(routes);
+      expect(ties.map((tie) => [tie.first.name, tie.second.name])).toEqual([['one', 'other']]);
+      expect(() => createRouteTable(routes)).toThrow(/both match GET/);
+    }
+  });
+
+  it.each([
+    ['/a', '/a/'],
+    ['/a/', '/a/**'],
+    ['/a/{x}', '/a/'],
+    ['/a/b', '/a/{x}'],
+    ['/a', '/A'],
+    ['/a/{x}/**', '/a'],
+    ['/a/{x}/c', '/a/{x}/d'],
+    ['/', '/**'],
+  ])('are not found between %s and %s', (one, other) => expect(findTies([at(one), at(other)])).toEqual([]));
+
+  it('need the same host and a method in common', () => {
+    expect(findTies([at('/a'), at('/a', { host: 'a.example' })])).toEqual([]);
+    expect(findTies([at('/a', { methods: ['GET'] }), at('/a', { methods: ['POST'] })])).toEqual([]);
+    expect(findTies([at('/a', { methods: ['GET', 'PUT'] }), at('/{x}/a'), at('/a', { methods: ['PUT'] })])[0]?.example).toBe(
+      'PUT /a',
+    );
+  });
+
+  it('look past letter case where a route does', () => {
+    expect(findTies([at('/A', { caseInsensitive: true }), at('/a')])[0]?.example).toBe('GET /a');
+    expect(findTies([at('/a'), at('/A', { caseInsensitive: true })])[0]?.example).toBe('GET /a');
+    expect(findTies([at('/A', { caseInsensitive: true }), at('/a', { caseInsensitive: true })]).length).toBe(1);
+  });
+
+  it('are reported up to a hundred', () => {
+    const same = Array.from({ length: 60 }, (_, index) => at('/a', { name: `r${index}` }));
+    expect(findTies(same).length).toBe(100);
+  });
+});
+
+describe('a route that must not exist', () => {
+  it.each<[string, Partial<Route>]>([
+    ['requires a permission of Sallyport itself', { permission: 'sallyport:registry:read' }],
+    ['requires a look-alike of one', { permission: 'SallyPort:registry:read' }],
+    ['requires nothing', { permission: null }],
+    ['requires a pattern', { permission: 'a:*' }],
+    ['takes its application from a variable that is not there', { application: { from: 'path', variable: 'other' } }],
+    ['is public for an unsafe method', { access: 'public', permission: null, methods: ['GET', 'POST'] }],
+    ['is public for OPTIONS', { access: 'public', permission: null, methods: ['OPTIONS'] }],
+    ['takes CONNECT', { methods: ['CONNECT'] }],
+    ['takes an unknown method', { methods: ['get'] }],
+    ['takes no method', { methods: [] }],
+    ['has a literal with a second spelling', { path: '/a:b' }],
+    ['has an escaped literal', { path: '/a%20b' }],
+    ['has a dot segment', { path: '/a/../b' }],
+    ['has an empty segment', { path: '//a' }],
+    ['has a star in the middle', { path: '/a/*/b' }],
+    ['has one variable twice', { path: '/{x}/{x}' }],
+    ['has a host with port', { host: 'a.example:80' }],
+    ['has a host in capitals', { host: 'A.example' }],
+  ])('%s', (_, changes) => {
+    expect(() => createRouteTable([route({ path: '/a/{application}', ...changes })])).toThrow(TypeError);
+    expect(() => findTies([route({ path: '/a/{application}', ...changes })])).toThrow(TypeError);
+  });
+});
+
+describe('the table', () => {
+  const word = fc.constantFrom('a', 'b', 'A');
+  const segment = fc.oneof({ weight: 3, arbitrary: word }, { weight: 1, arbitrary: fc.constant('{}') });
+  const template = fc.tuple(fc.array(segment, { maxLength: 4 }), fc.constantFrom('', '/', '/**')).map(([words, end]) => {
+    const front = words.map((each, index) => `/${each === '{}' ? `{v${index}}` : each}`).join('');
+    return front + end === '' ? '/' : front + end;
+  });
+  const routes = fc.array(
+    fc.record({
+      path: template,
+      host: fc.constantFrom('*', 'a.example'),
+      methods: fc.constantFrom(['GET'], ['POST'], ['GET', 'POST']),
+      caseInsensitive: fc.boolean(),
+    }),
+    { maxLength: 8 },
+  );
+  const paths = fc
+    .tuple(fc.array(word, { maxLength: 5 }), fc.boolean())
+    .map(([words, slash]) => `/${words.join('/')}${slash && words.length > 0 ? '/' : ''}`);
+  const requests = fc.record({
+    path: paths,
+    host: fc.constantFrom('a.example:1', 'b.example'),
+    method: fc.constantFrom('GET', 'POST', 'PUT'),
+  });
+
+  it('answers like a reader who tries every route', () => {
+    void fc.assert(
+      fc.property(routes, fc.array(requests, { minLength: 1, maxLength: 20 }), (list, asked) => {
+        const untied = withoutTies(list.map((changes, index) => route({ ...changes, name: `r${index}` })));
+        const table = createRouteTable(untied);
+        for (const { host, path, method } of asked) {
+          const match = table.match(host, path, method);
+          const expected = naiveMatch(untied, host, path, method);
+          expect(match.kind === 'route' ? match.route.name : match.kind === 'none' ? null : [...match.allow].sort()).toEqual(
+            expected,
+          );
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('has a tie exactly where two equally literal routes can match one request', () => {
+    void fc.assert(
+      fc.property(routes, (list) => {
+        const made = list.slice(0, 2).map((changes, index) => route({ ...changes, name: `r${index}` }));
+        const [one, other] = made;
+        if (one === undefined || other === undefined) return;
+        const clash = allPaths.some((path) => ['GET', 'POST'].some((method) => bothMatch(one, other, path, method)));
+        expect(findTies(made).length).toBe(clash ? 1 : 0);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('finds ties among thousands of routes without comparing each with each', () => {
+    const many = Array.from({ length: 5000 }, (_, index) => at(`/svc${index}/{x}/**`, { name: `r${index}` }));
+    expect(findTies([...many, at('/svc4999/{y}', { name: 'last' })]).map((tie) => tie.first.name)).toEqual(['r4999']);
+  });
+});
+
+/** Every path of up to six segments over the words of the samples, with and without trailing slash. */
+const allPaths: readonly string[] = (() => {
+  const found = ['/'];
+  let front = [''];
+  for (let depth = 0; depth < 5; depth++) {
+    front = front.flatMap((path) => ['a', 'b', 'A'].map((each) => `${path}/${each}`));
+    found.push(...front, ...front.map((path) => `${path}/`));
+  }
+  return found;
+})();
+
+function withoutTies(routes: readonly Route[]): readonly Route[] {
+  const kept: Route[] = [];
+  for (const each of routes) if (findTies([...kept, each]).length === 0) kept.push(each);
+  return kept;
+}
+
+/** The template as a regular expression: another way to say the same. */
+function pattern(each: Route): RegExp {
+  const open = each.path.endsWith('/**');
+  const front = (open ? each.path.slice(0, -3) : each.path).replace(/\{[^}]*\}/g, '[^/]+');
+  return new RegExp(`^${front}${open ? '(?:/.*)?' : ''}$`, each.caseInsensitive ? 'i' : '');
+}
+
+function literalsOf(each: Route): number {
+  const front = each.path.endsWith('/**') ? each.path.slice(0, -3) : each.path;
+  return front === ''
+    ? 0
+    : front
+        .slice(1)
+        .split('/')
+        .filter((segment) => !segment.startsWith('{')).length;
+}
+
+const hostFits = (each: Route, host: string) => each.host === '*' || each.host === host.replace(/:\d+$/, '');
+
+function naiveMatch(routes: readonly Route[], host: string, path: string, method: string): string | string[] | null {
+  const here = routes.filter((each) => hostFits(each, host) && pattern(each).test(path));
+  if (here.length === 0) return null;
+  const rank = (each: Route) => (each.host === '*' ? 0 : 1000) + literalsOf(each);
+  const taking = here.filter((each) => each.methods.includes(method)).sort((one, other) => rank(other) - rank(one));
+  return taking[0]?.name ?? [...new Set(here.flatMap((each) => each.methods))].sort();
+}
+
+function bothMatch(one: Route, other: Route, path: string, method: string): boolean {
+  const sameRank = one.host === other.host && literalsOf(one) === literalsOf(other);
+  return sameRank && [one, other].every((each) => each.methods.includes(method) && pattern(each).test(path));
+}

@@ -1,0 +1,121 @@
+import type { Account } from '../../../src/account/model.ts';
+import { Policy } from '../../../src/account/policy.ts';
+import { compilePrincipal } from '../../../src/account/principal.ts';
+import { newToken, tokenDigest } from '../../../src/account/token.ts';
+import type { Clock } from '../../../src/clock.ts';
+import { createDecider } from '../../../src/decision/decide.ts';
+import type { Route } from '../../../src/decision/route.ts';
+import type { Verdict } from '../../../src/decision/verdict.ts';
+import type { Lookup, RegistryView } from '../../../src/registry/replica-port.ts';
+import type { Peer, RequestHead } from '../../../src/wire/request-head.ts';
+import { account } from '../account/samples.ts';
+
+export function route(changes: Partial<Route> = {}): Route {
+  return {
+    name: 'sample',
+    host: '*',
+    path: '/apps/{application}/**',
+    methods: ['GET', 'POST'],
+    access: 'account',
+    application: { from: 'any' },
+    permission: 'deployments:read',
+    upstream: 'deployments',
+    stripPrefix: '',
+    caseInsensitive: false,
+    acceptBareToken: false,
+    forwardAuthorization: false,
+    audit: 'required',
+    errors: 'problem',
+    ...changes,
+  };
+}
+
+export function head(changes: Partial<RequestHead> = {}): RequestHead {
+  const path = changes.path ?? '/apps/crm/status';
+  return {
+    method: 'GET',
+    target: path,
+    path,
+    version: '1.1',
+    host: 'gate.example:8443',
+    names: [],
+    values: [],
+    authorization: null,
+    userAgent: null,
+    framing: { kind: 'none', declared: false },
+    nominated: [],
+    expectsContinue: false,
+    keepAlive: true,
+    ...changes,
+  };
+}
+
+export const PEER: Peer = { address: '127.0.0.1', port: 40000, secure: true };
+export const NOW_MS = Date.UTC(2026, 10, 1);
+
+/** A registry in memory, with the powers that a test needs: lose the lease, be unavailable, answer late. */
+export class SampleRegistry implements RegistryView {
+  current = true;
+  unavailable = false;
+  late = false;
+  lookups: string[] = [];
+  policy = new Policy();
+  readonly #accounts = new Map<string, Account>();
+
+  put(record: Account): void {
+    this.#accounts.set(record.id, record);
+  }
+
+  /** Stores an account and hands it a live token. */
+  withToken(changes: Partial<Account> = {}): string {
+    const record = account(changes);
+    const token = newToken(record.id);
+    this.put({ ...record, token: { digest: tokenDigest(token), createdAt: record.createdAt } });
+    return token;
+  }
+
+  lookup(id: string): Lookup | Promise<Lookup> {
+    this.lookups.push(id);
+    const answer = this.#answer(id);
+    return this.late ? Promise.resolve(answer) : answer;
+  }
+
+  roleAllows(role: string, permission: string): boolean {
+    return this.policy.roleAllows(role, permission);
+  }
+
+  ownerOf(application: string): string | null {
+    return this.policy.ownerOf(application);
+  }
+
+  ownedLike(folded: string): readonly string[] {
+    return this.policy.ownedLike(folded);
+  }
+
+  #answer(id: string): Lookup {
+    if (this.unavailable) return { found: 'unavailable' };
+    const record = this.#accounts.get(id);
+    return record === undefined ? { found: 'absent' } : { found: 'account', account: compilePrincipal(record) };
+  }
+}
+
+export const clock: Clock = { wallMs: () => NOW_MS, monotonicMs: () => 0 };
+
+export function decider(view: RegistryView, routes: readonly Route[], bodyBytes = 0) {
+  const made = createDecider({ view, routes, clock, limits: { bodyBytes } });
+  return {
+    ...made,
+    /** Decides, and insists that nothing had to be waited for. */
+    now: (changes: Partial<RequestHead>): Verdict => {
+      const verdict = made.decide(head(changes), PEER);
+      if (verdict instanceof Promise) throw new Error('the decision waited');
+      return verdict;
+    },
+    later: async (changes: Partial<RequestHead>): Promise<Verdict> => made.decide(head(changes), PEER),
+  };
+}
+
+/** The verdict in one word. */
+export function word(verdict: Verdict): string {
+  return verdict.permitted ? 'permitted' : verdict.reason;
+}
