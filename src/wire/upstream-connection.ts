@@ -270,7 +270,8 @@ export class UpstreamConnection implements Watched {
     this.#served += 1;
     if (reusable) {
       this.#body = null;
-      this.deadlineMs = Number.POSITIVE_INFINITY;
+      // It may have been paused for this exchange; idle, it must hear that the upstream closes it.
+      this.#socket.resume();
       this.#keeper.free(this);
     } else {
       this.#close();
