@@ -132,7 +132,7 @@ function writeOutcome(head: string, seq: number, facts: OutcomeFacts): string {
     field(',"application":', facts.application) +
     number(',"status":', facts.status) +
     number(',"upstreamStatus":', facts.upstreamStatus) +
-    number(',"durationMs":', Math.round(facts.durationMs * 1000) / 1000) +
+    number(',"durationMs":', toMicroseconds(facts.durationMs)) +
     number(',"requestBytes":', facts.requestBytes) +
     number(',"responseBytes":', facts.responseBytes) +
     `,"requestId":${id}` +
@@ -152,6 +152,10 @@ function field(name: string, value: string | null): string {
 
 function number(name: string, value: number | null): string {
   return Number.isFinite(value) ? name + value : '';
+}
+
+function toMicroseconds(ms: number): number | null {
+  return typeof ms === 'number' ? Math.round(ms * 1000) / 1000 : null;
 }
 
 function integer(value: number): string {

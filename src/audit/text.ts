@@ -53,7 +53,7 @@ const MAX_MS = 253_402_300_799_999;
 
 /** ISO 8601, UTC, milliseconds. The last second and millisecond are kept: thousands of events share them. A time that is none reads as 1970. */
 export function isoTime(wallMs: number): string {
-  const ms = Math.floor(wallMs);
+  const ms = typeof wallMs === 'number' ? Math.floor(wallMs) : 0;
   if (ms === lastMs) return msText;
   const valid = ms >= MIN_MS && ms <= MAX_MS ? ms : 0;
   const second = Math.floor(valid / 1000);

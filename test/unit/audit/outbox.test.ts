@@ -1,0 +1,288 @@
+import { setImmediate as loopTurn, setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type BatchingOutbox, createOutbox, type OutboxLimits } from '../../../src/audit/outbox.ts';
+import { type AuditLog, AuditUnavailable, type LogEntry } from '../../../src/audit/port.ts';
+import { systemClock } from '../../../src/clock.ts';
+
+type Batch = Parameters<AuditLog['append']>[0];
+
+/** A log whose answers the test gives, one by one. */
+class HandLog implements AuditLog {
+  readonly sent: { batch: Batch; accept(): void; fail(): void }[] = [];
+  append(batch: Batch): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    // What was sent is compared later: the outbox must not change it meanwhile.
+    const copy = { ...batch, entries: batch.entries.map(({ event, account }): LogEntry => ({ event, account })) };
+    this.sent.push({ batch: copy, accept: resolve, fail: () => reject(new AuditUnavailable('gone')) });
+    return promise;
+  }
+  async close(): Promise<void> {}
+  events(n: number): readonly string[] {
+    return this.sent[n]?.batch.entries.map((entry) => entry.event) ?? [];
+  }
+}
+
+let log: HandLog;
+let outbox: BatchingOutbox;
+let told: string[];
+let seen: { accepted: number; lost: number; resent: number; health: (string | null)[]; faults: number };
+
+function start(limits: Partial<OutboxLimits> = {}): void {
+  log = new HandLog();
+  told = [];
+  seen = { accepted: 0, lost: 0, resent: 0, health: [], faults: 0 };
+  outbox = createOutbox({
+    log,
+    instance: 'unit',
+    clock: systemClock,
+    limits,
+    observer: {
+      accepted(count) {
+        seen.accepted += count;
+      },
+      lost(count) {
+        seen.lost += count;
+      },
+      resent(count) {
+        seen.resent += count;
+      },
+      health(problem) {
+        seen.health.push(problem?.message ?? null);
+      },
+      fault() {
+        seen.faults++;
+      },
+    },
+  });
+}
+
+function record(name: string, waits = true): void {
+  outbox.record(
+    (seq) => `${seq}:${name}`,
+    null,
+    waits
+      ? { accepted: () => void told.push(`${name} accepted`), notAccepted: () => void told.push(`${name} not accepted`) }
+      : null,
+  );
+}
+
+/** The n-th batch, once it was sent. */
+async function sent(n: number) {
+  await expect.poll(() => log.sent.length, { timeout: 5000, interval: 5 }).toBeGreaterThan(n);
+  return log.sent[n] as HandLog['sent'][number];
+}
+
+afterEach(() => outbox.close(1));
+
+describe('group commit', () => {
+  it('sends what one loop turn brought as one batch, and tells everyone when the log has it', async () => {
+    start();
+    for (const name of ['a', 'b', 'c']) record(name);
+    expect(log.sent).toHaveLength(0);
+    const batch = await sent(0);
+    expect(batch.batch).toMatchObject({ instance: 'unit', firstSeq: 1 });
+    expect(log.events(0)).toEqual(['1:a', '2:b', '3:c']);
+    expect(told).toEqual([]);
+    batch.accept();
+    await loopTurn();
+    expect(told).toEqual(['a accepted', 'b accepted', 'c accepted']);
+    expect(seen.accepted).toBe(3);
+    expect(outbox.pending).toBe(0);
+  });
+
+  it('has one append in flight, and what comes meanwhile in the next', async () => {
+    start();
+    record('a');
+    const first = await sent(0);
+    record('b');
+    record('c', false);
+    await sleep(60);
+    expect(log.sent).toHaveLength(1);
+    first.accept();
+    await sent(1);
+    expect(log.sent[1]?.batch.firstSeq).toBe(2);
+    expect(log.events(1)).toEqual(['2:b', '3:c']);
+  });
+
+  it('lets events that nobody waits for linger, but not for long', async () => {
+    start();
+    record('a', false);
+    await loopTurn();
+    await loopTurn();
+    expect(log.sent).toHaveLength(0);
+    await sent(0);
+  });
+
+  it('sends lingering events along as soon as somebody waits', async () => {
+    start({ lingerMs: 60_000 });
+    record('a', false);
+    record('b');
+    await sent(0);
+    expect(log.events(0)).toEqual(['1:a', '2:b']);
+  });
+
+  it('cuts batches at their limits of events and of characters', async () => {
+    start({ batchEvents: 2, batchChars: 100 });
+    for (const name of ['a', 'b', 'c'.repeat(200), 'd']) record(name);
+    for (let n = 0; n < 3; n++) (await sent(n)).accept();
+    expect(log.sent.map(({ batch }) => batch.entries.length)).toEqual([2, 1, 1]);
+    expect(log.sent.map(({ batch }) => batch.firstSeq)).toEqual([1, 3, 4]);
+  });
+});
+
+describe('when the log is away', () => {
+  it('sends the same batch under the same numbers until it is accepted, and only then the next', async () => {
+    start({ minBackoffMs: 1, maxBackoffMs: 2 });
+    record('a');
+    (await sent(0)).fail();
+    await expect.poll(() => outbox.healthy).toBe(false);
+    record('b');
+    (await sent(1)).fail();
+    const third = await sent(2);
+    expect(log.sent.slice(0, 3).map(({ batch }) => batch)).toEqual(Array(3).fill(log.sent[0]?.batch));
+    third.accept();
+    await sent(3);
+    expect(log.events(3)).toEqual(['2:b']);
+    expect(outbox.healthy).toBe(true);
+    expect(seen).toMatchObject({ resent: 2, health: ['gone', null], lost: 0 });
+    expect(told).toEqual(['a accepted']);
+  });
+
+  it('tells waiters at their deadline, once, and still keeps the event', async () => {
+    start({ deadlineMs: 30 });
+    record('a');
+    const first = await sent(0);
+    await expect.poll(() => told).toEqual(['a not accepted']);
+    first.accept();
+    await expect.poll(() => seen.accepted).toBe(1);
+    expect(told).toEqual(['a not accepted']);
+  });
+
+  it('gives each waiter its own whole deadline', async () => {
+    start({ deadlineMs: 150 });
+    record('a');
+    await sent(0);
+    await sleep(100);
+    record('b');
+    await expect.poll(() => told, { interval: 1 }).toEqual(['a not accepted']);
+    await expect.poll(() => told, { interval: 1 }).toEqual(['a not accepted', 'b not accepted']);
+  });
+
+  it('lets callers wait through a short outage', async () => {
+    start({ deadlineMs: 5000, minBackoffMs: 1, maxBackoffMs: 1 });
+    record('a');
+    (await sent(0)).fail();
+    await expect.poll(() => outbox.healthy).toBe(false);
+    record('b');
+    (await sent(1)).accept();
+    (await sent(2)).accept();
+    await expect.poll(() => told).toEqual(['a accepted', 'b accepted']);
+  });
+
+  it('tells new callers at once when the outage lasts, until the log is back', async () => {
+    start({ deadlineMs: 20, minBackoffMs: 1, maxBackoffMs: 1 });
+    record('a');
+    const first = await sent(0);
+    await sleep(40);
+    first.fail();
+    const retry = await sent(1);
+    record('b');
+    // Never before `record` returns.
+    expect(told).toEqual(['a not accepted']);
+    await loopTurn();
+    expect(told).toEqual(['a not accepted', 'b not accepted']);
+    retry.accept();
+    (await sent(2)).accept();
+    await expect.poll(() => outbox.pending).toBe(0);
+    record('c');
+    (await sent(3)).accept();
+    await expect.poll(() => told.at(-1)).toBe('c accepted');
+    expect(seen.accepted).toBe(3);
+  });
+});
+
+describe('at its limits', () => {
+  it('counts what it has no room for as lost and tells the waiter, without using up a number', async () => {
+    start({ maxEvents: 2 });
+    for (const name of ['a', 'b', 'c']) record(name);
+    record('d', false);
+    await loopTurn();
+    expect(told).toEqual(['c not accepted']);
+    expect(seen.lost).toBe(2);
+    (await sent(0)).accept();
+    await expect.poll(() => outbox.pending).toBe(0);
+    record('e');
+    await sent(1);
+    expect(log.events(1)).toEqual(['3:e']);
+  });
+
+  it('has room again in characters once batches are accepted', async () => {
+    start({ maxChars: 10 });
+    record('x'.repeat(20));
+    record('b');
+    await loopTurn();
+    expect(told).toEqual(['b not accepted']);
+    (await sent(0)).accept();
+    await expect.poll(() => outbox.pending).toBe(0);
+    record('c');
+    await sent(1);
+  });
+
+  it('leaves no hole in the numbers when an event cannot be made', async () => {
+    start();
+    expect(() =>
+      outbox.record(
+        () => {
+          throw new Error('no event');
+        },
+        null,
+        null,
+      ),
+    ).toThrow('no event');
+    record('a');
+    await sent(0);
+    expect(log.events(0)).toEqual(['1:a']);
+  });
+
+  it('keeps a waiter that throws from those behind it', async () => {
+    start();
+    outbox.record(String, null, {
+      accepted() {
+        throw new Error('door fell off');
+      },
+      notAccepted() {},
+    });
+    record('b');
+    (await sent(0)).accept();
+    await expect.poll(() => told).toEqual(['b accepted']);
+    expect(seen.faults).toBe(1);
+  });
+});
+
+describe('closing', () => {
+  it('writes out what is queued and takes nothing more', async () => {
+    start({ lingerMs: 60_000 });
+    record('a', false);
+    const closing = outbox.close(5000);
+    record('late');
+    (await sent(0)).accept();
+    expect(await closing).toBe(0);
+    expect(seen).toMatchObject({ accepted: 1, lost: 1 });
+    expect(told).toEqual(['late not accepted']);
+  });
+
+  it('gives up after its deadline, says how many are left, and tells whoever waits', async () => {
+    start();
+    record('a');
+    const first = await sent(0);
+    record('b');
+    expect(await outbox.close(20)).toBe(2);
+    expect(told).toEqual(['a not accepted', 'b not accepted']);
+    expect(seen.lost).toBe(2);
+    // The answer that still comes is told to nobody.
+    first.accept();
+    await loopTurn();
+    expect(told).toHaveLength(2);
+    expect(outbox.pending).toBe(0);
+  });
+});
