@@ -66,12 +66,14 @@ export class RedisRegistrySource implements RegistrySource {
     return { ...position, account: typeof text === 'string' ? decodeAccount(id, text) : null };
   }
 
+  /** PEXPIRE is a write that a full Redis (OOM) still takes, unlike SET: a store without room must not stop those who only read it. */
   async renew({ instance, leaseMs }: LeaseRequest): Promise<Position> {
-    const [, meta] = await this.transaction(
-      ['SET', this.keys.lease(instance), JSON.stringify({ leaseMs }), 'PX', leaseMs],
-      ['HMGET', this.keys.meta, ...META_FIELDS],
-    );
-    return positionFrom(meta);
+    const lease = this.keys.lease(instance);
+    const position = ['HMGET', this.keys.meta, ...META_FIELDS] as const;
+    const [prolonged, meta] = await this.transaction(['PEXPIRE', lease, leaseMs], position);
+    if (prolonged === 1) return positionFrom(meta);
+    const [, metaAfter] = await this.transaction(['SET', lease, JSON.stringify({ leaseMs }), 'PX', leaseMs], position);
+    return positionFrom(metaAfter);
   }
 
   async release(instance: string): Promise<void> {
