@@ -15,7 +15,9 @@ export function substitute(
   const faults: string[] = [];
   const text = written.replace(REFERENCE, (whole, name: string | undefined, end: string | undefined) => {
     if (name === undefined) return '${';
-    const value = VARIABLE_NAME.test(name) && end === '}' ? environment[name] : undefined;
+    // Own names only: `toString` is in every object.
+    const isSet = VARIABLE_NAME.test(name) && end === '}' && Object.hasOwn(environment, name);
+    const value = isSet ? environment[name] : undefined;
     if (value !== undefined) return value;
     faults.push(
       end === '}' && VARIABLE_NAME.test(name)

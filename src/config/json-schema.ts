@@ -35,7 +35,7 @@ export function jsonSchema(): JsonSchema {
 /** The schemas of what stands at a path; more than one where a key has variants. `*` and numbers stand for any item. */
 export function nodesAt(schema: JsonSchema, path: readonly (string | number)[]): readonly JsonSchema[] {
   const [key, ...rest] = path;
-  if (key === undefined) return [schema];
+  if (key === undefined) return [schema, ...(schema.oneOf ?? [])];
   const variants = (schema.oneOf ?? []).flatMap((variant) => nodesAt(variant, path));
   const named = typeof key === 'string' && schema.properties !== undefined && Object.hasOwn(schema.properties, key);
   const child = named ? schema.properties?.[key] : (schema.items ?? schema.additionalProperties);

@@ -55,8 +55,9 @@ export function parseConfig(text: string, path: string, options: LoadOptions = {
   const file = resolve(path);
   const source = new YamlSource(text, options.environment ?? process.env);
   if (source.syntaxFaults.length > 0) throw new ConfigFaults(path, source.syntaxFaults);
+  if (source.value === null) throw new ConfigFaults(path, [{ line: null, column: null, path: '', message: 'the file is empty' }]);
   const report = new Reporter(source);
-  for (const fault of source.faults) report.fault(fault.path, fault.message);
+  for (const fault of source.faults) report.fault(fault.path, fault.message, fault);
   checkAvailability(source.value, report);
   const { value, files } = resolveFiles(source.value, file, report);
   const parsed = configSchema.safeParse(value, { reportInput: true });

@@ -1,5 +1,5 @@
 import { type ConfigPath, type Fault, type Report, showPath } from './faults.ts';
-import type { YamlSource } from './yaml-source.ts';
+import type { Place, YamlSource } from './yaml-source.ts';
 
 const MAX_FAULTS = 200;
 
@@ -13,13 +13,14 @@ export class Reporter implements Report {
     this.#source = source;
   }
 
-  fault(path: ConfigPath, message: string): void {
-    if (this.#faults.size < MAX_FAULTS && !this.#isKnown(path))
-      this.#faults.set(JSON.stringify(path), this.#place(path, message));
+  /** `place` where it is not the key's own. */
+  fault(path: ConfigPath, message: string, place: Place = this.#source.place(path)): void {
+    if (this.#faults.size >= MAX_FAULTS || this.#isKnown(path)) return;
+    this.#faults.set(JSON.stringify(path), { line: place.line, column: place.column, path: showPath(path), message });
   }
 
   warning(path: ConfigPath, message: string): void {
-    this.#warnings.set(JSON.stringify(path) + message, this.#place(path, message));
+    this.#warnings.set(JSON.stringify(path) + message, { ...this.#source.place(path), path: showPath(path), message });
   }
 
   get faults(): readonly Fault[] {
@@ -35,10 +36,6 @@ export class Reporter implements Report {
       path.some((_, index) => this.#faults.has(JSON.stringify(path.slice(0, index + 1)))) ||
       this.#faults.has(JSON.stringify(path))
     );
-  }
-
-  #place(path: ConfigPath, message: string): Fault {
-    return { ...this.#source.place(path), path: showPath(path), message };
   }
 }
 

@@ -1,10 +1,13 @@
 import type { ConfigPath } from './faults.ts';
-import { jsonSchema, nodesAt } from './json-schema.ts';
+import { type JsonSchema, jsonSchema, nodesAt } from './json-schema.ts';
+
+let schema: JsonSchema | null = null;
 
 /** The key that was probably meant, or null. `path` is that of the unknown key. */
 export function suggestKey(path: ConfigPath): string | null {
   const written = String(path.at(-1));
-  const known = nodesAt(jsonSchema(), path.slice(0, -1)).flatMap((node) => Object.keys(node.properties ?? {}));
+  schema ??= jsonSchema();
+  const known = nodesAt(schema, path.slice(0, -1)).flatMap((node) => Object.keys(node.properties ?? {}));
   return nearest(written, known);
 }
 

@@ -1,4 +1,5 @@
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -16,13 +17,21 @@ import type { ConfigPath, Fault } from './faults.ts';
 const MAX_DEPTH = 32;
 /** Nodes after aliases are expanded: nested aliases cannot make a small file grow beyond this. */
 const MAX_NODES = 200_000;
+/** Finding an anchor takes a walk through the document each time. */
+const MAX_ALIASES = 1000;
+
+/** Both from 1 on. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
 
 /** A YAML text as plain values, with the place of every key, and every scalar as it was written. */
 export class YamlSource {
   /** Not readable as YAML: nothing else can be said about the file then. */
   readonly syntaxFaults: readonly Fault[];
   /** Duplicate keys, variables that are not set, and the like: the rest of the file can still be checked. */
-  readonly faults: { readonly path: ConfigPath; readonly message: string }[] = [];
+  readonly faults: (Place & { readonly path: ConfigPath; readonly message: string })[] = [];
   /** Maps, lists and scalars; `${VARIABLE}` replaced. */
   readonly value: unknown;
   readonly #document: Document;
@@ -32,6 +41,7 @@ export class YamlSource {
   readonly #offsets = new Map<string, number>();
   readonly #written = new Map<string, string>();
   #nodesLeft = MAX_NODES;
+  #aliasesLeft = MAX_ALIASES;
 
   constructor(text: string, environment: Environment) {
     this.#environment = environment;
@@ -53,7 +63,7 @@ export class YamlSource {
   }
 
   /** The place of a key or list item; of what would hold it, when it is not there. */
-  place(path: ConfigPath): { readonly line: number; readonly column: number } {
+  place(path: ConfigPath): Place {
     for (let length = path.length; length > 0; length--) {
       const offset = this.#offsets.get(JSON.stringify(path.slice(0, length)));
       if (offset !== undefined) return this.#at(offset);
@@ -66,31 +76,39 @@ export class YamlSource {
     return this.#written.get(JSON.stringify(path)) ?? '';
   }
 
-  #at(offset: number): { readonly line: number; readonly column: number } {
+  #at(offset: number): Place {
     const { line, col } = this.#lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   }
 
   #note(path: ConfigPath, node: unknown): void {
-    const range = (node as { range?: readonly [number, number, number] | null } | null)?.range;
+    const offset = offsetOf(node);
     const key = JSON.stringify(path);
-    if (range !== null && range !== undefined && !this.#offsets.has(key)) this.#offsets.set(key, range[0]);
+    if (offset !== null && !this.#offsets.has(key)) this.#offsets.set(key, offset);
+  }
+
+  #fault(path: ConfigPath, node: unknown, message: string): null {
+    this.faults.push({ ...this.#at(offsetOf(node) ?? 0), path, message });
+    return null;
   }
 
   /** The depth is bounded as well: an alias may stand inside its own anchor. */
   #read(node: unknown, path: ConfigPath): unknown {
     this.#note(path, node);
-    if (this.#nodesLeft-- <= 0 || path.length > MAX_DEPTH) return this.#tooBig(path);
-    if (isAlias(node)) return this.#read(node.resolve(this.#document), path);
+    if (path.length > MAX_DEPTH) return this.#fault(path, node, 'nested too deeply');
+    // Said once, where it happened: everything after it would only repeat it.
+    if (this.#nodesLeft-- <= 0) return this.#nodesLeft === -1 ? this.#fault(path, node, 'larger than any configuration') : null;
+    if (isAlias(node)) return this.#readAlias(node, path);
     if (isMap(node)) return this.#readMap(node, path);
     if (isSeq(node)) return node.items.map((item, index) => this.#read(item, [...path, index]));
     return isScalar(node) ? this.#readScalar(node, path) : null;
   }
 
-  #tooBig(path: ConfigPath): null {
-    if (this.#nodesLeft >= 0 || this.#nodesLeft === -1)
-      this.faults.push({ path, message: 'nested too deeply, or aliases that grow without end' });
-    return null;
+  #readAlias(alias: Alias, path: ConfigPath): unknown {
+    if (this.#aliasesLeft-- <= 0)
+      return this.#aliasesLeft === -1 ? this.#fault(path, alias, `more than ${MAX_ALIASES} aliases`) : null;
+    const node = alias.resolve(this.#document);
+    return node === undefined ? this.#fault(path, alias, 'there is no such anchor before it') : this.#read(node, path);
   }
 
   #readMap(map: YAMLMap, path: ConfigPath): Record<string, unknown> {
@@ -99,8 +117,8 @@ export class YamlSource {
       const name = String(key.value);
       const here = [...path, name];
       this.#note(here, key);
-      if (name === '__proto__') this.faults.push({ path: here, message: 'unknown key' });
-      else if (Object.hasOwn(result, name)) this.faults.push({ path: here, message: 'the key is given twice' });
+      if (name === '__proto__') this.#fault(here, key, 'unknown key');
+      else if (Object.hasOwn(result, name)) this.#fault(here, key, 'the key is given twice');
       else result[name] = this.#read(value, here);
     }
     return result;
@@ -110,7 +128,11 @@ export class YamlSource {
     if (typeof node.value !== 'string') return node.value;
     this.#written.set(JSON.stringify(path), node.value);
     const { text, faults } = substitute(node.value, this.#environment);
-    this.faults.push(...faults.map((message) => ({ path, message })));
+    for (const message of faults) this.#fault(path, node, message);
     return text;
   }
+}
+
+function offsetOf(node: unknown): number | null {
+  return (node as { range?: readonly [number, number, number] | null } | null)?.range?.[0] ?? null;
 }

@@ -1,0 +1,224 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is the syntax under test
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { expect, it } from 'vitest';
+import { loadConfig, parseConfig } from '../../../src/config/load.ts';
+import { folder, GATE, parse, saidOf } from './samples.ts';
+
+it('fills in every default', () => {
+  const { config, warnings } = parse('{}');
+  expect(config).toMatchObject({
+    instance: { name: expect.stringMatching(/./), dataDir: '/nowhere/data', workers: 1, drainMs: 30000 },
+    listen: { proxy: null, admin: null, ops: null, decision: null },
+    store: { kind: 'embedded' },
+    registry: { leaseMs: 30000, minReplicaAcks: 0, cacheAccounts: 50000 },
+    audit: { guarantee: 'acknowledged', retention: { days: 90, maxBytes: 0 }, activityPerAccount: 10000 },
+    upstreams: [],
+    routes: [],
+    limits: { connections: 20000, headBytes: 16384, targetBytes: 8192, headTimeoutMs: 10000, idleTimeoutMs: 60000, bodyBytes: 0 },
+    realm: 'sallyport',
+    errors: 'problem',
+  });
+  expect(warnings).toEqual([]);
+});
+
+it('opens nothing that is not named, and binds to loopback what is named without an address', () => {
+  expect(parse('listen: { ops: {} }').config.listen).toEqual({
+    proxy: null,
+    admin: null,
+    ops: { address: { host: '127.0.0.1', port: 9464 } },
+    decision: null,
+  });
+});
+
+it.each([
+  ['127.0.0.1:8443', { host: '127.0.0.1', port: 8443 }],
+  ['[::1]:8443', { host: '::1', port: 8443 }],
+  ['[::]:0', { host: '::', port: 0 }],
+  ['localhost:65535', { host: 'localhost', port: 65535 }],
+])('listens on %s', (text, address) => {
+  expect(parse(`listen: { ops: { address: "${text}" } }`).config.listen.ops?.address).toEqual(address);
+});
+
+it.each([
+  '8443',
+  ':8443',
+  '::1:8443',
+  '[::1]',
+  '1.2.3:80',
+  '256.1.1.1:80',
+  'a:65536',
+  'a:-1',
+  'a:',
+  'http://a:80',
+  'a b:80',
+  'a.:80',
+  '[1.2.3.4]:80',
+])('refuses %s as an address', (text) => {
+  expect(saidOf(`listen: { ops: { address: "${text}" } }`)).toEqual([
+    'listen.ops.address: expected host:port, such as 127.0.0.1:8443 or [::1]:8443',
+  ]);
+});
+
+it('refuses two listeners on one port', () => {
+  const listen = (ops: string) => `listen: { proxy: { address: "127.0.0.1:8443", plaintext: true }, ops: { address: "${ops}" } }`;
+  expect(saidOf(listen('127.0.0.1:8443'))).toEqual(['listen.ops.address: the port is already taken by listen.proxy']);
+  expect(saidOf(listen('0.0.0.0:8443'))).toEqual(['listen.ops.address: the port is already taken by listen.proxy']);
+  expect(saidOf(listen('127.0.0.2:8443'))).toEqual([]);
+});
+
+it('listens with TLS, or without it only when that is said, and then warns', () => {
+  const dir = folder({ c: 'x', k: 'x' });
+  const tls = `tls: { certificates: [{ certificateFile: ${dir}/c, keyFile: ${dir}/k }] }`;
+  expect(saidOf('listen: { proxy: {} }')).toEqual([expect.stringContaining('listen.proxy.tls: is missing')]);
+  expect(saidOf(`listen: { proxy: { ${tls}, plaintext: true } }`)).toEqual([
+    'listen.proxy.plaintext: either tls or plaintext: true, not both',
+  ]);
+  expect(parse(`listen: { proxy: { ${tls} } }`).warnings).toEqual([]);
+  expect(parse('listen: { proxy: { plaintext: true } }').warnings).toEqual([
+    expect.objectContaining({ path: 'listen.proxy.plaintext', line: 1, message: expect.stringContaining('without TLS') }),
+  ]);
+});
+
+it('takes addresses and ranges as trusted proxies, and nothing else', () => {
+  const text = (list: string) => `listen: { proxy: { plaintext: true, trustedProxies: [${list}] } }`;
+  expect(parse(text('10.0.0.1, 10.0.0.0/8, "::1", "fd00::/8"')).config.listen.proxy?.trustedProxies).toHaveLength(4);
+  for (const wrong of ['10.0.0.0/33', '"fd00::/129"', 'localhost', '10.0.0.0/8/8', '10.0.0/8', '"*"']) {
+    expect(saidOf(text(wrong))).toHaveLength(1);
+  }
+});
+
+it('finds files beside the configuration, wherever the process was started', () => {
+  const dir = folder({ 'tls.crt': 'x', 'tls.key': 'x' });
+  const text =
+    'listen: { proxy: { tls: { certificates: [{ certificateFile: tls.crt, keyFile: tls.key }] } } }\ninstance: { dataDir: state }';
+  const dirWithConfig = folder({ 'sallyport.yaml': text });
+  expect(() => loadConfig(join(dirWithConfig, 'sallyport.yaml'))).toThrow(
+    'listen.proxy.tls.certificates[0].certificateFile: there is no such file',
+  );
+  const { config, files } = parseIn(dir, text);
+  expect(config.listen.proxy?.tls?.certificates[0]?.keyFile).toBe(join(dir, 'tls.key'));
+  expect(config.instance.dataDir).toBe(join(dir, 'state'));
+  expect(files).toEqual([join(dir, 'tls.crt'), join(dir, 'tls.key')]);
+});
+
+it('names each file that cannot be used, and why', () => {
+  const dir = folder();
+  mkdirSync(join(dir, 'sub'));
+  const text = `upstreams: { a: { addresses: ["https://a"], tls: { caFile: none.pem, certificateFile: sub, keyFile: none.key } } }
+routes: [{ name: p, path: /p, access: public, upstream: a }]`;
+  expect(() => parseIn(dir, text)).toThrow(
+    /tls\.caFile: there is no such file\n.*tls\.certificateFile: is a folder\n.*tls\.keyFile: there is no such file$/,
+  );
+});
+
+it('warns of a private key that everyone can read', () => {
+  const dir = folder({ c: 'x', k: 'x' });
+  chmodSync(join(dir, 'k'), 0o644);
+  const { warnings } = parseIn(dir, 'listen: { proxy: { tls: { certificates: [{ certificateFile: c, keyFile: k }] } } }');
+  expect(warnings.map(({ path }) => path)).toEqual(['listen.proxy.tls.certificates[0].keyFile']);
+});
+
+it('replaces variables in texts, whole or in part, once', () => {
+  const environment = { NAME: 'edge', NEXT: '${NAME}', EMPTY: '' };
+  const { config } = parse('realm: "a ${NAME} b ${NEXT} $${NAME} $NAME${EMPTY}"\ninstance: { name: "${NAME}" }', { environment });
+  expect(config.realm).toBe('a edge b ${NAME} ${NAME} $NAME');
+  expect(config.instance.name).toBe('edge');
+});
+
+it('names variables that are not set or not written well', () => {
+  expect(saidOf('realm: "${NOPE}"')).toEqual(['realm: the environment variable NOPE is not set']);
+  expect(saidOf('realm: "${NOPE} and ${NEITHER}"')).toEqual(['realm: the environment variable NOPE is not set']);
+  for (const wrong of ['${', '${A', '${}', '${A-B}', '${A:-x}', '${toString}', '${constructor}'])
+    expect(saidOf(`realm: "${wrong}"`)).toHaveLength(1);
+});
+
+it('keeps the type of what is no text: a variable does not become a number', () => {
+  expect(saidOf('limits: { headBytes: "${N}" }', { environment: { N: '20000' } })).toEqual([
+    'limits.headBytes: expected a whole number',
+  ]);
+});
+
+const REDIS = 'kind: redis, url: "rediss://redis.internal:6379/0"';
+
+it('reads a password from a file, without its line break, and shows it to nobody', () => {
+  const dir = folder({ pw: 'correct horse\n' });
+  const { config, warnings, files } = parseIn(dir, `store: { ${REDIS}, username: gate, passwordFile: pw }`);
+  const { store } = config;
+  if (store.kind !== 'redis') return expect.unreachable();
+  expect(store.password?.reveal()).toBe('correct horse');
+  expect(`${JSON.stringify(config)} ${inspect(config, { depth: 9, showHidden: true })} ${store.password}`).not.toContain(
+    'correct',
+  );
+  expect(warnings).toEqual([]);
+  expect(files).toEqual([join(dir, 'pw')]);
+});
+
+it('warns of a password that everyone can read, and refuses an empty one', () => {
+  const dir = folder({ pw: 'x', empty: '\n' });
+  chmodSync(join(dir, 'pw'), 0o644);
+  expect(parseIn(dir, `store: { ${REDIS}, passwordFile: pw }`).warnings.map(({ path }) => path)).toEqual(['store.passwordFile']);
+  expect(() => parseIn(dir, `store: { ${REDIS}, passwordFile: empty }`)).toThrow('store.passwordFile: the file is empty');
+});
+
+it('takes a password from the environment, and none that is written out', () => {
+  const environment = { P: 's3cret' };
+  const { store } = parse(`store: { ${REDIS}, password: "\${P}" }`, { environment }).config;
+  expect(store.kind === 'redis' && store.password?.reveal()).toBe('s3cret');
+  const written = saidOf(`store: { ${REDIS}, password: hunter2 }`);
+  expect(written).toEqual([expect.stringContaining('store.password: a password is not written into this file')]);
+  expect(written.join()).not.toContain('hunter2');
+  expect(saidOf(`store: { ${REDIS}, password: "hunter2\${P}" }`, { environment })).toHaveLength(1);
+});
+
+it.each([
+  ['store: { kind: redis }', 'store.url: is missing'],
+  ['store: { kind: redis, url: "redis://u:p@localhost" }', 'store.url: expected redis://'],
+  ['store: { kind: redis, url: "http://localhost" }', 'store.url: expected redis://'],
+  ['store: { kind: redis, url: "redis://localhost", tls: {} }', 'store.tls: only with a rediss: URL'],
+  ['store: { kind: embedded, url: "redis://localhost" }', 'store.url: unknown key'],
+  [
+    `store: { ${REDIS}, password: "\${P}", passwordFile: /dev/null }`,
+    'store.password: either password or passwordFile, not both',
+  ],
+  [`store: { ${REDIS}, keyPrefix: "a{b}" }`, 'store.keyPrefix: expected'],
+])('refuses %s', (text, message) => {
+  expect(saidOf(text, { environment: { P: 'x' } }).join('\n')).toContain(message);
+});
+
+it('warns of a Redis that is reached in the clear, except on this machine', () => {
+  const warned = (url: string) => parse(`store: { kind: redis, url: "${url}" }`).warnings.map(({ path }) => path);
+  expect(warned('redis://10.0.0.5:6379')).toEqual(['store.url']);
+  expect(warned('redis://localhost.example.com')).toEqual(['store.url']);
+  for (const local of ['redis://127.0.0.1:6379/2', 'redis://localhost', 'redis://[::1]:6379', 'rediss://10.0.0.5'])
+    expect(warned(local)).toEqual([]);
+});
+
+it.each([
+  'instance: { workers: 2 }',
+  'listen: { admin: {} }',
+  'listen: { decision: { peers: [10.0.0.1] } }',
+  'listen: { proxy: { tls: { certificates: [], clientCaFile: ca.pem } } }',
+  `store: { ${REDIS}, sentinels: {} }`,
+  `store: { ${REDIS}, cluster: ["a:1"] }`,
+  'registry: { minReplicaAcks: 1 }',
+  'audit: { spool: { maxBytes: 1 } }',
+  'upstreams: { a: { addresses: ["http://a"], assertion: true } }',
+  `${GATE}routes: [{ name: r, rateLimit: { perSecond: 3 } }]`,
+  'accounts: {}',
+  'tls: {}',
+  'telemetry: { tracing: { endpoint: x } }',
+  'console: {}',
+  'identity: null',
+])('says of what this version does not run that it is not available: %s', (text) => {
+  expect(saidOf(text).join('\n')).toContain(': not available in this version');
+});
+
+it('lets pass what asks for nothing that is missing', () => {
+  expect(saidOf('instance: { workers: 1 }\nregistry: { minReplicaAcks: 0 }')).toEqual([]);
+});
+
+function parseIn(dir: string, text: string) {
+  return parseConfig(text, join(dir, 'sallyport.yaml'), { environment: {} });
+}
