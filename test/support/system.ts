@@ -39,11 +39,16 @@ export function findProgram(name: string): string | null {
   return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
 }
 
-/** A Python that can import requests. The first `python3` of PATH may be one that does not see Debian's packages. */
+/** A Python that can import requests, or null. Debian's first: the first `python3` of PATH may not see Debian's packages. */
 export function pythonWithRequests(): string | null {
-  const candidates = ['python3', '/usr/bin/python3'];
-  return candidates.find((python) => spawnSync(python, ['-c', 'import requests'], { stdio: 'ignore' }).status === 0) ?? null;
+  knownPython ??= ['/usr/bin/python3', 'python3'].find(
+    (python) => spawnSync(python, ['-c', 'import requests'], { stdio: 'ignore' }).status === 0,
+  );
+  return knownPython ?? null;
 }
+
+/** Only a find is kept: what is missing now may be installed a moment later. */
+let knownPython: string | undefined;
 
 /**
  * Brings what the rings need. As root on a Debian it installs what is missing, and says so; elsewhere it names it in one line,
