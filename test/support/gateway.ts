@@ -1,0 +1,160 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { storeOwner } from '../../src/admin/actor.ts';
+import type { Administration } from '../../src/admin/administration.ts';
+import { type Control, createControl } from '../../src/admin/control.ts';
+import { openStores } from '../../src/admin/stores.ts';
+import { systemClock } from '../../src/clock.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import type { Config } from '../../src/config/schema.ts';
+import { type Gateway, startGateway as start } from '../../src/gateway/gateway.ts';
+import { createLog } from '../../src/telemetry/log.ts';
+import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
+
+/** As a route stands in the configuration file. */
+export type RouteText = Readonly<Record<string, unknown>>;
+
+export interface GatewayOptions {
+  /** By name; the first is where the default routes lead. */
+  readonly upstreams: Readonly<Record<string, { readonly addresses: readonly string[] } & Readonly<Record<string, unknown>>>>;
+  /** Default: everything below `/` for accounts that hold `test:all`, and `/public/**` for everyone. */
+  readonly routes?: readonly RouteText[];
+  readonly guarantee?: 'acknowledged' | 'buffered';
+  readonly store?: 'embedded' | { readonly url: string; readonly keyPrefix?: string };
+  readonly limits?: Readonly<Record<string, number>>;
+  readonly leaseMs?: number;
+  /** Plain HTTP instead of TLS. */
+  readonly plaintext?: boolean;
+  /** Further top-level keys, or whole ones in place of the default ones. */
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+export interface TestGateway {
+  readonly gateway: Gateway;
+  readonly config: Config;
+  readonly url: string;
+  readonly port: number;
+  readonly opsUrl: string;
+  readonly caFile: string;
+  readonly dataDir: string;
+  /** A service account that may do everything behind the default routes, and its token. */
+  readonly account: { readonly id: string; readonly name: string };
+  readonly token: string;
+  readonly administration: Administration;
+  readonly control: Control;
+  /** Lines of the gate's own log, as JSON. */
+  readonly log: readonly string[];
+  /** Another service account and its token. */
+  createAccount(fields: {
+    readonly name: string;
+    readonly role: string;
+  }): Promise<{ readonly id: string; readonly token: string }>;
+  /** All events recorded so far, oldest first. What is still queued is waited for. */
+  events(): Promise<readonly AuditEvent[]>;
+  stop(): Promise<void>;
+}
+
+export type AuditEvent = Readonly<Record<string, unknown>> & {
+  readonly id: string;
+  readonly phase: string;
+  readonly reason?: string;
+  readonly seq: number;
+};
+
+export const owner = storeOwner('test', 'command-line');
+
+const ALL = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+function configText(options: GatewayOptions, dataDir: string): string {
+  const upstream = Object.keys(options.upstreams)[0]!;
+  const certificates = [{ certificateFile: join(dataDir, 'tls.crt'), keyFile: join(dataDir, 'tls.key') }];
+  const store = options.store ?? 'embedded';
+  // JSON is YAML.
+  return JSON.stringify({
+    instance: { name: 'test', dataDir, drainMs: 2000 },
+    listen: {
+      proxy: { address: '127.0.0.1:0', ...(options.plaintext ? { plaintext: true } : { tls: { certificates } }) },
+      ops: { address: '127.0.0.1:0' },
+    },
+    store: store === 'embedded' ? { kind: 'embedded' } : { kind: 'redis', ...store },
+    registry: { leaseMs: options.leaseMs ?? 30_000 },
+    audit: { guarantee: options.guarantee ?? 'acknowledged' },
+    upstreams: options.upstreams,
+    routes: options.routes ?? [
+      { name: 'all', path: '/**', methods: ALL, application: 'any', permission: 'test:all', upstream },
+      { name: 'public', path: '/public/**', access: 'public', upstream },
+    ],
+    limits: options.limits ?? {},
+    ...options.config,
+  });
+}
+
+/** A real gate in this process, on free ports of the loopback, with an account that may do everything. */
+export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-gateway-'));
+  mkdirSync(dataDir, { recursive: true });
+  ensureLocalCertificate(dataDir, Date.now());
+  const { config } = parseConfig(configText(options, dataDir), join(dataDir, 'test.yaml'));
+  const log: string[] = [];
+  const gateway = await start(config, {
+    log: createLog({ format: 'json', level: 'debug', write: (line) => void log.push(line) }),
+  });
+  const stores =
+    config.store.kind === 'redis' ? await openStores(config, { clock: systemClock, create: true, note: () => {} }) : null;
+  const control =
+    stores === null ? gateway.control! : createControl({ ...stores, clock: systemClock, instance: null, routes: () => null });
+  const { administration } = control;
+  const createAccount = async (fields: { name: string; role: string }) => {
+    const made = await administration.createServiceAccount(owner, { description: '', ...fields });
+    return { id: made.account.id, token: made.token };
+  };
+  await ensureRole(administration);
+  const account = { name: `caller-${gateway.instance.slice(-8)}` };
+  const { id, token } = await createAccount({ name: account.name, role: 'tester' });
+  const proxy = gateway.addresses.proxy!;
+  return {
+    gateway,
+    config,
+    url: `${proxy.secure ? 'https' : 'http'}://localhost:${proxy.port}`,
+    port: proxy.port,
+    opsUrl: `http://127.0.0.1:${gateway.addresses.ops!.port}`,
+    caFile: join(dataDir, 'ca.pem'),
+    dataDir,
+    account: { id, name: account.name },
+    token,
+    administration,
+    control,
+    log,
+    createAccount,
+    events: () => allEvents(gateway, control),
+    stop: async () => {
+      await gateway.close();
+      await stores?.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function ensureRole(administration: Administration): Promise<void> {
+  const roles = await administration.listRoles(owner, {});
+  if (roles.some((role) => role.name === 'tester')) return;
+  await administration.createRole(owner, { name: 'tester', description: '', permissions: ['test:*'] });
+}
+
+/** The whole log through the port that the command line reads. */
+async function allEvents(gateway: Gateway, control: Control): Promise<readonly AuditEvent[]> {
+  await recorded(gateway);
+  const lines = await control.activity(owner, { account: null, limit: 1000 });
+  return lines.map((line) => JSON.parse(line) as AuditEvent);
+}
+
+/** Until nothing waits to be recorded. */
+async function recorded(gateway: Gateway): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    if (/^sallyport_audit_pending 0$/m.test(await gateway.metrics.text())) return;
+    await sleep(20);
+  }
+  throw new Error('events were still pending after two seconds');
+}
