@@ -45,9 +45,7 @@ export class Policy implements PolicyView {
   }
 
   putTeam(team: Team): void {
-    const kept = new Set(team.applications);
-    for (const application of this.#teams.get(team.name) ?? NONE)
-      if (!kept.has(application)) this.#disown(application, team.name);
+    for (const application of this.#teams.get(team.name) ?? NONE) this.#disown(application, team.name);
     for (const application of team.applications) this.#own(application, team.name);
     this.#teams.set(team.name, team.applications);
   }

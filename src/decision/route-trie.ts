@@ -49,17 +49,8 @@ function variablesIn(template: PathTemplate): Entry['variables'] {
   return template.segments.flatMap((segment, index) => ('variable' in segment ? [{ name: segment.variable, index }] : []));
 }
 
-/**
- * Literals are of unreserved characters alone (RFC 3986 §2.3). The target gate lets nobody encode those, so a literal has exactly one
- * spelling and comparing bytes is comparing segments. Beside a literal `a:b` there would be `a%3Ab`, which some upstreams take for the same and
- * others do not: a way around the route either way.
- */
-const LITERAL = /^[A-Za-z0-9._~-]*$/;
-
 /** What a route must not be, whoever wrote it. */
 function ruleFault(route: Route, template: PathTemplate): string | null {
-  const slippery = template.segments.find((segment) => 'literal' in segment && !LITERAL.test(segment.literal));
-  if (slippery !== undefined) return 'literal segments are made of letters, digits and . _ ~ - alone';
   if (route.host !== hostName(route.host.toLowerCase())) return 'the host is written in lower case, without port and final dot';
   if (route.methods.length === 0) return 'has no methods';
   const unroutable = route.methods.find((method) => methodBit(method) === 0);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ALPHABET, base62, randomCharacters, readBase62 } from '../../../src/account/alphabet.ts';
@@ -77,6 +78,23 @@ describe('a token', () => {
     }
   });
 
+  it('is refused in another shape, even with a checksum that fits it', () => {
+    const withChecksum = (body: string) => body + base62(crc32(body));
+    const secret = 'A'.repeat(43);
+    expect(parseToken(withChecksum(`slp_abcdefghijkl_${secret}`))).toBe('abcdefghijkl');
+    for (const front of [
+      'SLP_abcdefghijkl_',
+      'slp-abcdefghijkl_',
+      'slp_abcdefghijkl-',
+      'slp_abcdefghijklA',
+      'slp_abcdefghijk__',
+      'slp_abcdefghijké_',
+    ]) {
+      expect(parseToken(withChecksum(front + secret)), front).toBe(null);
+    }
+    expect(parseToken(withChecksum(`slp_abcdefghijkl_${'A'.repeat(42)}_`))).toBe(null);
+  });
+
   it('is refused with two neighbours exchanged', () => {
     const token = newToken('abcdefghijkl');
     for (let index = 0; index + 1 < token.length; index++) {
@@ -129,7 +147,10 @@ describe('a digest', () => {
   it('does not equal a damaged record, nor the blank that stands for none', () => {
     const digest = tokenDigest(newToken('abcdefghijkl'));
     for (const damaged of ['', digest.slice(1), `${digest}0`, digest.toUpperCase(), NO_DIGEST]) {
+      // Once before, so that a comparison which left something behind would show.
+      expect(digestsEqual(digest, digest)).toBe(true);
       expect(digestsEqual(digest, damaged)).toBe(false);
+      expect(digestsEqual(damaged, digest)).toBe(false);
     }
     expect(digestsEqual('', '')).toBe(false);
   });

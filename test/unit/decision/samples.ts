@@ -8,7 +8,7 @@ import type { Route } from '../../../src/decision/route.ts';
 import type { Verdict } from '../../../src/decision/verdict.ts';
 import type { Lookup, RegistryView } from '../../../src/registry/replica-port.ts';
 import type { Peer, RequestHead } from '../../../src/wire/request-head.ts';
-import { account } from '../account/samples.ts';
+import { account, role } from '../account/samples.ts';
 
 export function route(changes: Partial<Route> = {}): Route {
   return {
@@ -49,6 +49,20 @@ export function head(changes: Partial<RequestHead> = {}): RequestHead {
     ...changes,
   };
 }
+
+const byPath = { from: 'path', variable: 'application' } as const;
+const EVERY_METHOD = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+export const ROUTES: readonly Route[] = [
+  route({ name: 'read', methods: ['GET'], application: byPath }),
+  route({ name: 'write', methods: ['POST'], application: byPath, permission: 'deployments:write' }),
+  route({ name: 'any', path: '/all/**', methods: EVERY_METHOD, permission: 'deployments:write' }),
+  route({ name: 'fixed', path: '/fixed', methods: ['GET'], application: { from: 'fixed', name: 'crm' } }),
+  route({ name: 'probe', path: '/healthz', methods: ['GET', 'HEAD'], access: 'public', permission: null }),
+  route({ name: 'bare', path: '/download/{application}', methods: ['GET'], application: byPath, acceptBareToken: true }),
+  route({ name: 'folded', path: '/Any/{application}', methods: ['GET'], application: byPath, caseInsensitive: true }),
+];
+
+export const ROLES = [role('viewer', 'deployments:read'), role('deployer', 'deployments:*'), role('all', '*')];
 
 export const PEER: Peer = { address: '127.0.0.1', port: 40000, secure: true };
 export const NOW_MS = Date.UTC(2026, 10, 1);
