@@ -1,0 +1,250 @@
+import type { Command } from 'commander';
+import type { AccountKind, TeamMembership } from '../account/model.ts';
+import type { AccountAnswer } from '../admin/accounts.ts';
+import type { AccountView } from '../admin/views.ts';
+import { examples, expiry, group, leaf, membership } from './options.ts';
+import { type Reached, type StoreOptions, withReach } from './reach.ts';
+import { confirm, details, note, say, sayJson, table } from './terminal.ts';
+import { issueToken, type TokenOptions } from './token-output.ts';
+
+export interface CommonOptions extends StoreOptions {
+  readonly json?: boolean;
+  readonly yes?: boolean;
+}
+
+interface CreateOptions extends CommonOptions, TokenOptions {
+  readonly role: string;
+  readonly description?: string;
+  readonly expires?: string | null;
+  readonly team?: readonly TeamMembership[];
+}
+
+interface EditOptions extends CommonOptions {
+  readonly description?: string;
+  readonly role?: string;
+  readonly expires?: string | null;
+}
+
+export function addAccountCommands(program: Command): void {
+  const account = group(program, 'account', 'service accounts: the machines that are let in');
+  addCreate(account);
+  addRotate(account);
+  addListAndShow(account, 'service');
+  addStanding(account, 'service');
+  addEdit(account, 'service');
+  addTeamsAndGrants(account);
+}
+
+function addCreate(account: Command): void {
+  const create = leaf(account, 'create <name>', 'create a service account and show its token once')
+    .requiredOption('--role <role>', 'default role; "none" for accounts that live by teams and grants')
+    .option('--description <text>', 'what it is for, at most 500 characters')
+    .option('--team <team:role>', 'join a team in a role (may be repeated)', membership)
+    .option('--expires <when>', 'when it stops working: 90d, 2030-01-31, never', expiry)
+    .option('--token-file <file>', 'write the token into a file (mode 0600) instead of showing it')
+    .option('--yes', 'replace an existing token file without asking')
+    .action(async (name: string, options: CreateOptions) => {
+      await withReach(options, true, ({ control, actor }) =>
+        issueToken(options, `Created the service account ${name}.`, () =>
+          control.administration.createServiceAccount(actor, {
+            name,
+            role: options.role,
+            ...given('description', options.description),
+            ...given('expiresAt', options.expires),
+            ...given('teams', options.team),
+          }),
+        ),
+      );
+    });
+  examples(
+    create,
+    'sallyport account create ci-pipeline --role deployer --description "Builds of the main branch"',
+    'sallyport account create nightly --role none --team payments:deployer --expires 90d --token-file nightly.token',
+  );
+}
+
+function addRotate(account: Command): void {
+  const rotate = leaf(account, 'rotate <name>', 'issue a new token; the old one is refused from then on')
+    .option('--token-file <file>', 'write the token into a file (mode 0600) instead of showing it')
+    .option('--yes', 'do not ask')
+    .action(async (name: string, options: CommonOptions & TokenOptions) => {
+      await confirm(`Issue a new token for ${name}? The present one stops working at once.`, options.yes);
+      await withReach(options, true, ({ control, actor }) =>
+        issueToken(options, `Rotated the token of ${name}.`, async () => {
+          const issued = await control.administration.rotateToken(actor, { name, kind: 'service' });
+          if (issued.account.status === 'inactive') note(`${name} is inactive: the token works once it is activated`);
+          if (issued.account.expired) note(`${name} has expired: the token works once the expiry is moved`);
+          return issued;
+        }),
+      );
+    });
+  examples(rotate, 'sallyport account rotate ci-pipeline', 'sallyport account rotate ci-pipeline --yes --token-file ci.token');
+}
+
+export function addListAndShow(parent: Command, kind: AccountKind): void {
+  const noun = kind === 'service' ? 'service accounts' : 'users';
+  leaf(parent, 'list', `list the ${noun}`).action(async (options: CommonOptions) => {
+    await withReach(options, false, async (reached) => {
+      const { accounts, damaged } = await allAccounts(reached, kind);
+      if (damaged.length > 0) note(`${damaged.length} records cannot be read: ${damaged.slice(0, 5).join(', ')}`);
+      if (options.json === true) sayJson({ accounts });
+      else if (accounts.length === 0) note(`there are no ${noun} yet`);
+      else table(['NAME', 'STATUS', 'ROLE', 'TEAMS', 'GRANTS', 'EXPIRES', 'DESCRIPTION'], accounts.map(row));
+    });
+  });
+  leaf(parent, 'show <name>', `show one of the ${noun}`).action(async (name: string, options: CommonOptions) => {
+    await withReach(options, false, async ({ control, actor }) => {
+      const account = await control.administration.showAccount(actor, { name, kind });
+      if (options.json === true) sayJson({ account });
+      else describe(account);
+    });
+  });
+}
+
+/** Shown sorted by name; at most 100,000, so that a huge registry does not fill the memory. */
+const LISTED_MAX = 100_000;
+
+async function allAccounts({ control, actor }: Reached, kind: AccountKind) {
+  const accounts: AccountView[] = [];
+  const damaged: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const page = await control.administration.listAccounts(actor, { kind, cursor, limit: 500 });
+    accounts.push(...page.items);
+    damaged.push(...page.damaged);
+    cursor = page.next;
+  } while (cursor !== null && accounts.length < LISTED_MAX);
+  if (cursor !== null) note(`only the first ${accounts.length} are shown`);
+  return { accounts: accounts.sort((a, b) => (a.name < b.name ? -1 : 1)), damaged };
+}
+
+function row(account: AccountView): readonly string[] {
+  const teams = account.teams.map(({ team, role }) => `${team}:${role}`).join(' ');
+  const grants = account.grants.map(({ application, role }) => `${application}:${role}`).join(' ');
+  return [
+    account.name,
+    standing(account),
+    account.role,
+    teams || '-',
+    grants || '-',
+    day(account.expiresAt),
+    account.description,
+  ];
+}
+
+function standing(account: AccountView): string {
+  if (account.status === 'inactive') return 'inactive';
+  return account.expired ? 'expired' : 'active';
+}
+
+function day(moment: string | null): string {
+  return moment === null ? 'never' : moment.slice(0, 10);
+}
+
+function describe(account: AccountView): void {
+  details([
+    ['Name', account.name],
+    ['Id', account.id],
+    ['Kind', account.kind === 'service' ? 'service account' : 'user'],
+    ['Status', standing(account)],
+    ['Description', account.description || '-'],
+    ['Default role', account.role],
+    ['Teams', account.teams.map(({ team, role }) => `${team} as ${role}`).join(', ') || '-'],
+    ['Grants', account.grants.map(({ application, role }) => `${application} as ${role}`).join(', ') || '-'],
+    ['Created', account.createdAt],
+    ['Changed', account.updatedAt],
+    ['Expires', account.expiresAt ?? 'never'],
+    ...(account.kind === 'service' ? ([['Token issued', account.token?.createdAt ?? 'it has none']] as const) : []),
+  ]);
+}
+
+export function addStanding(parent: Command, kind: AccountKind): void {
+  leaf(parent, 'activate <name>', 'let it in again').action(async (name: string, options: CommonOptions) => {
+    await act(options, `${name} is active.`, ({ control, actor }) =>
+      control.administration.activateAccount(actor, { name, kind }),
+    );
+  });
+  leaf(parent, 'deactivate <name>', 'keep it out until it is activated again')
+    .option('--yes', 'do not ask')
+    .action(async (name: string, options: CommonOptions) => {
+      await confirm(`Deactivate ${name}? Its calls are refused at once.`, options.yes);
+      await act(options, `${name} is inactive.`, ({ control, actor }) =>
+        control.administration.deactivateAccount(actor, { name, kind }),
+      );
+    });
+  leaf(parent, 'delete <name>', 'delete it for good')
+    .option('--yes', 'do not ask')
+    .action(async (name: string, options: CommonOptions) => {
+      await confirm(`Delete ${name}? This cannot be undone.`, options.yes);
+      await act(options, `Deleted ${name}.`, ({ control, actor }) => control.administration.deleteAccount(actor, { name, kind }));
+    });
+}
+
+export function addEdit(parent: Command, kind: AccountKind): void {
+  leaf(parent, 'edit <name>', 'change description, default role or expiry')
+    .option('--description <text>', 'what it is for, at most 500 characters')
+    .option('--role <role>', 'default role')
+    .option('--expires <when>', 'when it stops working: 90d, 2030-01-31, never', expiry)
+    .action(async (name: string, options: EditOptions, command: Command) => {
+      const change = {
+        ...given('description', options.description),
+        ...given('role', options.role),
+        ...given('expiresAt', options.expires),
+      };
+      if (Object.keys(change).length === 0) command.error('error: nothing to change: say --description, --role or --expires');
+      await act(options, `Changed ${name}.`, ({ control, actor }) =>
+        control.administration.editAccount(actor, { name, kind, ...change }),
+      );
+    });
+}
+
+function addTeamsAndGrants(account: Command): void {
+  const kind = 'service';
+  leaf(account, 'join <name>', 'put it into a team, or change its role there')
+    .requiredOption('--team <team>', 'the team')
+    .requiredOption('--role <role>', 'its role on the applications of the team')
+    .action(async (name: string, options: CommonOptions & { team: string; role: string }) => {
+      const { team, role } = options;
+      await act(options, `${name} is in ${team} as ${role}.`, ({ control, actor }) =>
+        control.administration.joinTeam(actor, { name, kind, team, role }),
+      );
+    });
+  leaf(account, 'leave <name>', 'take it out of a team')
+    .requiredOption('--team <team>', 'the team')
+    .action(async (name: string, options: CommonOptions & { team: string }) => {
+      const { team } = options;
+      await act(options, `${name} has left ${team}.`, ({ control, actor }) =>
+        control.administration.leaveTeam(actor, { name, kind, team }),
+      );
+    });
+  const grant = leaf(account, 'grant <name>', 'give it a role of its own on one application, in place of all others')
+    .requiredOption('--application <application>', 'the application')
+    .requiredOption('--role <role>', 'its role there; may be less than elsewhere')
+    .action(async (name: string, options: CommonOptions & { application: string; role: string }) => {
+      const { application, role } = options;
+      await act(options, `${name} is ${role} on ${application}.`, ({ control, actor }) =>
+        control.administration.grantRole(actor, { name, kind, application, role }),
+      );
+    });
+  examples(grant, 'sallyport account grant ci-pipeline --application Billing --role viewer');
+  leaf(account, 'revoke <name>', 'take a grant back')
+    .requiredOption('--application <application>', 'the application')
+    .action(async (name: string, options: CommonOptions & { application: string }) => {
+      const { application } = options;
+      await act(options, `${name} has no role of its own on ${application} any more.`, ({ control, actor }) =>
+        control.administration.revokeGrant(actor, { name, kind, application }),
+      );
+    });
+}
+
+/** A change to an account, and one line about it. */
+async function act(options: CommonOptions, done: string, work: (reached: Reached) => Promise<AccountAnswer>): Promise<void> {
+  const answer = await withReach(options, true, work);
+  if (options.json === true) sayJson(answer);
+  else say(answer.changed ? done : `${done} It was so already.`);
+}
+
+/** `{ [name]: value }`, or nothing when the option was not said. */
+export function given<Name extends string, Value>(name: Name, value: Value | undefined): { readonly [N in Name]?: Value } {
+  return value === undefined ? {} : ({ [name]: value } as { readonly [N in Name]?: Value });
+}

@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import { type CommonOptions, given } from './account.ts';
+import { examples, leaf } from './options.ts';
+import { withReach } from './reach.ts';
+import { details, say, sayJson, styled, visible } from './terminal.ts';
+
+interface ExplainOptions extends CommonOptions {
+  readonly account: string;
+  readonly host?: string;
+}
+
+export function addExplainCommand(program: Command): void {
+  const explain = leaf(program, 'explain <method> <path>', 'would this call be let in, and by which rule?')
+    .requiredOption('--account <name>', 'the account that calls')
+    .option('--host <host>', 'the host that is called, where routes tell hosts apart')
+    .action(async (method: string, path: string, options: ExplainOptions) => {
+      await withReach(options, false, async ({ control, actor }) => {
+        const question = {
+          account: options.account,
+          method: method.toUpperCase(),
+          path: withoutQuery(path),
+          ...given('host', options.host),
+        };
+        const answer = await control.explain(actor, question);
+        if (options.json === true) return sayJson(answer);
+        say(answer.allowed ? styled('green', 'let in') : `${styled('red', 'refused')}: ${answer.reason}`);
+        for (const line of answer.because) say(`  ${visible(line)}`);
+        details([
+          ['Route', answer.route ?? '-'],
+          ['Permission', answer.permission ?? '-'],
+          ['Application', answer.application ?? '-'],
+          ['Role', answer.role === null ? '-' : `${answer.role}${answer.rule === null ? '' : ` (by ${answer.rule})`}`],
+        ]);
+      });
+    });
+  examples(explain, 'sallyport explain --account ci-pipeline POST /lifetimeapi/rest/v2/applications/CRM/deployments');
+}
+
+/** The query plays no part in any decision; people paste it all the same. */
+function withoutQuery(path: string): string {
+  return path.split('?', 1)[0] ?? path;
+}

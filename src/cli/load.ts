@@ -1,0 +1,40 @@
+import { systemClock } from '../clock.ts';
+import { type ConfigCheck, type LoadedConfig, loadConfig } from '../config/load.ts';
+import { findTies } from '../decision/route-ties.ts';
+import { CertificateFault, loadCertificate } from '../tls/certificate.ts';
+import { loadClientMaterial } from '../tls/client-material.ts';
+
+/** A configuration with the checks of all rooms: what `serve` would stumble over, `check` finds. */
+export function loadChecked(file: string): LoadedConfig {
+  return loadConfig(file, { checks: [checkTies, checkCertificates] });
+}
+
+const checkTies: ConfigCheck = (config, report) => {
+  for (const { first, second, example } of findTies(config.routes)) {
+    const index = config.routes.findIndex((route) => route.name === second.name);
+    report.fault(
+      ['routes', index],
+      `${example} matches this route and ${first.name} equally well; make one of them more specific`,
+    );
+  }
+};
+
+const checkCertificates: ConfigCheck = (config, report) => {
+  const nowMs = systemClock.wallMs();
+  const check = (path: (string | number)[], load: () => unknown) => {
+    try {
+      load();
+    } catch (error) {
+      if (!(error instanceof CertificateFault)) throw error;
+      report.fault(path, error.message);
+    }
+  };
+  config.listen.proxy?.tls?.certificates.forEach((files, index) => {
+    check(['listen', 'proxy', 'tls', 'certificates', index], () => loadCertificate(files, nowMs));
+  });
+  for (const { name, tls } of config.upstreams) {
+    if (tls !== null) check(['upstreams', name, 'tls'], () => loadClientMaterial(tls, nowMs));
+  }
+  const { store } = config;
+  if (store.kind === 'redis' && store.tls !== null) check(['store', 'tls'], () => loadClientMaterial(store.tls, nowMs));
+};

@@ -1,0 +1,56 @@
+import { type Command, InvalidArgumentError } from 'commander';
+
+/** A subcommand with the options that every command takes. */
+export function leaf(parent: Command, usage: string, summary: string): Command {
+  return parent
+    .command(usage)
+    .summary(summary)
+    .description(summary)
+    .option('--config <file>', 'configuration file that names the store (default: ./data, if there is one)')
+    .option('--server <url>', 'ask a running admin API (not available in this version)')
+    .option('--json', 'answer in JSON');
+}
+
+export function group(program: Command, name: string, summary: string): Command {
+  return program.command(name).summary(summary).description(summary);
+}
+
+/** Lines that can be pasted, below the help of a command. */
+export function examples(command: Command, ...lines: readonly string[]): Command {
+  return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`);
+}
+
+/** An option that may be said several times, and hold several values with commas between them. */
+export function several(value: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), ...value.split(',').map((one) => one.trim())].filter((one) => one !== '');
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000, y: 31_536_000_000 };
+
+/** `90d`, `12h`, `2030-01-31` (the end of that day, UTC), `2030-01-31T12:00:00Z`, or `never`. */
+export function expiry(value: string): string | null {
+  if (value === 'never') return null;
+  const [, count, unit] = /^(\d{1,5})([mhdwy])$/.exec(value) ?? [];
+  if (count !== undefined && unit !== undefined) return new Date(Date.now() + Number(count) * (UNIT_MS[unit] ?? 0)).toISOString();
+  const text = /^\d{4}-\d{2}-\d{2}$/.test(value) ? `${value}T23:59:59Z` : value;
+  if (!/^\d{4}-\d{2}-\d{2}T[\d:.]+(Z|[+-]\d{2}:\d{2})$/.test(text) || Number.isNaN(Date.parse(text))) {
+    throw new InvalidArgumentError('Say 90d, 12h, 2030-01-31, 2030-01-31T12:00:00Z or never.');
+  }
+  return new Date(text).toISOString();
+}
+
+/** `payments:deployer`: a team and the role in it. */
+export function membership(value: string, earlier: readonly { team: string; role: string }[] | undefined) {
+  const [, team, role] = /^([^:]+):([^:]+)$/.exec(value) ?? [];
+  if (team === undefined || role === undefined) throw new InvalidArgumentError('Say team:role, such as payments:deployer.');
+  return [...(earlier ?? []), { team, role }];
+}
+
+export function count(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (!/^\d+$/.test(value) || number < least || number > most)
+      throw new InvalidArgumentError(`Say a number from ${least} to ${most}.`);
+    return number;
+  };
+}

@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { type AdminActor, storeOwner } from '../admin/actor.ts';
+import { type Control, createControl } from '../admin/control.ts';
+import { connectOwner } from '../admin/owner-client.ts';
+import { EMBEDDED_FILES, openStores } from '../admin/stores.ts';
+import { systemClock } from '../clock.ts';
+import { parseConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { createRouteTable } from '../decision/route-table.ts';
+import { UsageError } from './exit.ts';
+import { loadChecked } from './load.ts';
+import { note } from './terminal.ts';
+
+/** The options that say where the accounts are. */
+export interface StoreOptions {
+  readonly config?: string;
+  readonly server?: string;
+}
+
+/** Something to ask, and who asks. */
+export interface Reached {
+  readonly control: Control;
+  readonly actor: AdminActor;
+  /** Null when there is a store and no configuration. */
+  readonly config: Config | null;
+  close(): Promise<void>;
+}
+
+/** What `sallyport dev` keeps, and leaves for the commands beside it. */
+export const DEV_DATA_DIR = 'data';
+export const DEV_CONFIG = join(DEV_DATA_DIR, 'dev.yaml');
+
+/**
+ * From the command line's words to something that can be asked: the running owner of an embedded store if there is one, else the store itself.
+ * `create`: a change is about to be made, so an empty store may be begun.
+ */
+export async function reach(options: StoreOptions, create: boolean): Promise<Reached> {
+  const { config, hasRoutes } = configurationOf(options);
+  const actor = storeOwner(userName(), 'command-line');
+  if (config.store.kind === 'embedded') {
+    const owner = await connectOwner(config.instance.dataDir);
+    if (owner !== null) return { control: owner.control, actor, config, close: async () => owner.close() };
+  }
+  const stores = await openStores(config, { clock: systemClock, create, note });
+  const table = hasRoutes ? createRouteTable(config.routes) : null;
+  const control = createControl({ ...stores, clock: systemClock, instance: null, routes: () => table });
+  return { control, actor, config, close: () => stores.close() };
+}
+
+/** Opens what the options name, does the work, and closes it again whatever happens. */
+export async function withReach<T>(options: StoreOptions, create: boolean, work: (reached: Reached) => Promise<T>): Promise<T> {
+  const reached = await reach(options, create);
+  try {
+    return await work(reached);
+  } finally {
+    await reached.close();
+  }
+}
+
+function configurationOf(options: StoreOptions): { readonly config: Config; readonly hasRoutes: boolean } {
+  if (options.server !== undefined) {
+    throw new UsageError('--server is not available in this version: name the store with --config');
+  }
+  if (options.config !== undefined) return { config: loadChecked(options.config).config, hasRoutes: true };
+  if (existsSync(DEV_CONFIG)) return { config: loadChecked(DEV_CONFIG).config, hasRoutes: true };
+  if (existsSync(join(DEV_DATA_DIR, EMBEDDED_FILES.registry))) {
+    return { config: parseConfig('store: { kind: embedded }\n', 'sallyport.yaml').config, hasRoutes: false };
+  }
+  throw new UsageError(`which store? There is no ./${DEV_DATA_DIR} here: name a configuration file with --config`);
+}
+
+/** For the audit: who used the rights of the store. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run under a number that has no name.
+    return `uid-${process.getuid?.() ?? 'unknown'}`;
+  }
+}

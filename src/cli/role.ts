@@ -1,0 +1,80 @@
+import type { Command } from 'commander';
+import { type CommonOptions, given } from './account.ts';
+import { examples, group, leaf, several } from './options.ts';
+import { withReach } from './reach.ts';
+import { confirm, details, say, sayJson, table } from './terminal.ts';
+
+interface RoleOptions extends CommonOptions {
+  readonly permission?: readonly string[];
+  readonly description?: string;
+}
+
+export function addRoleCommands(program: Command): void {
+  const role = group(program, 'role', 'roles: named sets of permissions');
+  addChanges(role);
+  leaf(role, 'list', 'list the roles').action(async (options: CommonOptions) => {
+    await withReach(options, false, async ({ control, actor }) => {
+      const roles = await control.administration.listRoles(actor, {});
+      if (options.json === true) sayJson({ roles });
+      else
+        table(
+          ['NAME', 'PERMISSIONS', 'DESCRIPTION'],
+          roles.map((r) => [r.name, r.permissions.join(' ') || '-', r.description]),
+        );
+    });
+  });
+  leaf(role, 'show <name>', 'show a role and who has it').action(async (name: string, options: CommonOptions) => {
+    await withReach(options, false, async ({ control, actor }) => {
+      const answer = await control.administration.showRole(actor, { name });
+      if (options.json === true) return sayJson(answer);
+      details([
+        ['Name', answer.role.name],
+        ['Description', answer.role.description || '-'],
+        ['Permissions', answer.role.permissions.join(', ') || 'none at all'],
+        ['Used by', answer.role.builtIn ? 'not counted: it is built in' : answer.usedBy.join(', ') || 'nobody'],
+      ]);
+    });
+  });
+}
+
+function addChanges(role: Command): void {
+  const create = leaf(role, 'create <name>', 'create a role')
+    .requiredOption(
+      '--permission <permission>',
+      'what it allows: deployments:read, deployments:*, * (repeat, or use commas)',
+      several,
+    )
+    .option('--description <text>', 'in plain words, at most 500 characters')
+    .action(async (name: string, options: RoleOptions) => {
+      const { permission = [], description } = options;
+      await withReach(options, true, async ({ control, actor }) => {
+        const input = { name, permissions: permission, ...given('description', description) };
+        report(options, await control.administration.createRole(actor, input), `Created the role ${name}.`);
+      });
+    });
+  examples(create, 'sallyport role create deployer --permission applications:read,deployments:* --description "May deploy"');
+  leaf(role, 'edit <name>', 'change what a role allows, for everybody who has it')
+    .option('--permission <permission>', 'the whole new list (repeat, or use commas)', several)
+    .option('--description <text>', 'in plain words, at most 500 characters')
+    .action(async (name: string, options: RoleOptions, command: Command) => {
+      const change = { ...given('permissions', options.permission), ...given('description', options.description) };
+      if (Object.keys(change).length === 0) command.error('error: nothing to change: say --permission or --description');
+      await withReach(options, true, async ({ control, actor }) => {
+        report(options, await control.administration.editRole(actor, { name, ...change }), `Changed the role ${name}.`);
+      });
+    });
+  leaf(role, 'delete <name>', 'delete a role that nobody has')
+    .option('--yes', 'do not ask')
+    .action(async (name: string, options: CommonOptions) => {
+      await confirm(`Delete the role ${name}? This cannot be undone.`, options.yes);
+      await withReach(options, true, async ({ control, actor }) => {
+        report(options, await control.administration.deleteRole(actor, { name }), `Deleted the role ${name}.`);
+      });
+    });
+}
+
+/** One line about a change, or the whole answer in JSON. */
+export function report(options: CommonOptions, answer: { readonly changed: boolean }, done: string): void {
+  if (options.json === true) sayJson(answer);
+  else say(answer.changed ? done : 'It was so already.');
+}

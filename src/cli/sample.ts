@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import { startSample } from '../sample/start.ts';
+import { count } from './options.ts';
+import { signalled } from './signals.ts';
+import { note } from './terminal.ts';
+
+export function addSampleCommand(program: Command): void {
+  const summary = 'run the sample deployment service alone, without a gate (for trying things out)';
+  program
+    .command('sample')
+    .summary(summary)
+    .description(`${summary}.\nIt lets in everybody who reaches it: keep it behind the gate.`)
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--port <port>', 'port to listen on', count(0, 65_535), 8080)
+    .action(async (options: { readonly host: string; readonly port: number }) => {
+      const sample = await startSample(options);
+      note(`the sample service listens on ${sample.url}`);
+      await signalled();
+      await sample.close();
+    });
+}

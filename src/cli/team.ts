@@ -1,0 +1,84 @@
+import type { Command } from 'commander';
+import { type CommonOptions, given } from './account.ts';
+import { examples, group, leaf, several } from './options.ts';
+import { withReach } from './reach.ts';
+import { report } from './role.ts';
+import { confirm, details, note, sayJson, table } from './terminal.ts';
+
+interface TeamOptions extends CommonOptions {
+  readonly application?: readonly string[];
+  readonly addApplication?: readonly string[];
+  readonly removeApplication?: readonly string[];
+  readonly description?: string;
+}
+
+export function addTeamCommands(program: Command): void {
+  const team = group(program, 'team', 'teams: applications, and who has which role on them');
+  addChanges(team);
+  leaf(team, 'list', 'list the teams').action(async (options: CommonOptions) => {
+    await withReach(options, false, async ({ control, actor }) => {
+      const teams = await control.administration.listTeams(actor, {});
+      if (options.json === true) sayJson({ teams });
+      else if (teams.length === 0) note('there are no teams yet');
+      else
+        table(
+          ['NAME', 'APPLICATIONS', 'DESCRIPTION'],
+          teams.map((t) => [t.name, t.applications.join(' ') || '-', t.description]),
+        );
+    });
+  });
+  leaf(team, 'show <name>', 'show a team and its members').action(async (name: string, options: CommonOptions) => {
+    await withReach(options, false, async ({ control, actor }) => {
+      const shown = await control.administration.showTeam(actor, { name });
+      if (options.json === true) return sayJson({ team: shown });
+      details([
+        ['Name', shown.name],
+        ['Description', shown.description || '-'],
+        ['Applications', shown.applications.join(', ') || '-'],
+        ['Members', shown.members.map(({ account, role }) => `${account} as ${role}`).join(', ') || 'nobody'],
+      ]);
+    });
+  });
+}
+
+function addChanges(team: Command): void {
+  const create = leaf(team, 'create <name>', 'create a team')
+    .option('--application <application>', 'an application that it owns (repeat, or use commas)', several)
+    .option('--description <text>', 'in plain words, at most 500 characters')
+    .action(async (name: string, options: TeamOptions) => {
+      const input = { name, ...given('applications', options.application), ...given('description', options.description) };
+      await withReach(options, true, async ({ control, actor }) => {
+        report(options, await control.administration.createTeam(actor, input), `Created the team ${name}.`);
+      });
+    });
+  examples(
+    create,
+    'sallyport team create payments --application Billing,Ledger',
+    'sallyport account join ci-pipeline --team payments --role deployer',
+  );
+  leaf(team, 'edit <name>', 'change the applications or the description of a team')
+    .option('--application <application>', 'the whole new list (repeat, or use commas)', several)
+    .option('--add-application <application>', 'one more (repeat, or use commas)', several)
+    .option('--remove-application <application>', 'one less (repeat, or use commas)', several)
+    .option('--description <text>', 'in plain words, at most 500 characters')
+    .action(async (name: string, options: TeamOptions, command: Command) => {
+      const change = {
+        ...given('applications', options.application),
+        ...given('addApplications', options.addApplication),
+        ...given('removeApplications', options.removeApplication),
+        ...given('description', options.description),
+      };
+      if (Object.keys(change).length === 0) command.error('error: nothing to change: say what, for example --add-application');
+      await withReach(options, true, async ({ control, actor }) => {
+        report(options, await control.administration.editTeam(actor, { name, ...change }), `Changed the team ${name}.`);
+      });
+    });
+  leaf(team, 'delete <name>', 'delete a team that has no members')
+    .option('--yes', 'do not ask')
+    .action(async (name: string, options: CommonOptions) => {
+      await confirm(`Delete the team ${name}? This cannot be undone.`, options.yes);
+      await withReach(options, true, async ({ control, actor }) => {
+        report(options, await control.administration.deleteTeam(actor, { name }), `Deleted the team ${name}.`);
+      });
+    });
+}
