@@ -1,0 +1,68 @@
+import { hash } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createRedisAuditLog } from '../../../src/audit/redis.ts';
+import { createRedisAuditReader } from '../../../src/audit/redis-reader.ts';
+import { systemClock } from '../../../src/clock.ts';
+import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
+import { entries, everySeq } from '../../contract/audit.ts';
+import { findRedisServer, type RedisServer, startRedis } from '../../support/redis-server.ts';
+
+const ACL_FILE = new URL('../../../config/redis/users.acl', import.meta.url);
+
+describe.runIf(findRedisServer() !== null)('with the Redis users that ship', () => {
+  let directory: string;
+  let server: RedisServer;
+  const connections: RedisConnection[] = [];
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'sallyport-acl-'));
+    const acl = (await readFile(ACL_FILE, 'utf8'))
+      .replaceAll('GATE_PASSWORD_SHA256', hash('sha256', 'gate-password', 'hex'))
+      .replaceAll('MANAGER_PASSWORD_SHA256', hash('sha256', 'manager-password', 'hex'));
+    await writeFile(join(directory, 'users.acl'), acl);
+    server = await startRedis({ aclFile: join(directory, 'users.acl') });
+  });
+  afterAll(async () => {
+    for (const connection of connections) connection.close();
+    await server?.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  function as(username: string): RedisConnection {
+    const settings = { url: server.url, username, password: `${username}-password`, tls: null, name: 'audit' };
+    const connection = connectRedis(settings);
+    connections.push(connection);
+    return connection;
+  }
+
+  it('the gate may append to the record, trim it and copy it into activity logs, and the manager may read both', async () => {
+    const lost: number[] = [];
+    const log = createRedisAuditLog({
+      connection: as('gate'),
+      prefix: 'sallyport',
+      clock: systemClock,
+      retention: { days: 1, maxBytes: 1_000_000 },
+      activityPerAccount: 10,
+      projection: { activityLost: (count) => void lost.push(count) },
+    });
+    await log.append({ instance: 'acl', firstSeq: 1, entries: entries('acl', 1, 3, 'accountAcl01') });
+    await log.close();
+    expect(lost).toEqual([]);
+    const reader = createRedisAuditReader(as('manager'), 'sallyport');
+    expect(await everySeq(reader, 'acl')).toEqual([1, 2, 3]);
+    expect((await reader.activity({ account: 'accountAcl01', before: null, limit: 9 })).events).toHaveLength(3);
+  });
+
+  it('the gate may neither delete the record nor read it', async () => {
+    const gate = as('gate');
+    for (const command of ['DEL', 'XDEL', 'XRANGE', 'UNLINK']) {
+      await expect(gate.call(command, 'sallyport:audit:{0}', '-', '+'), command).rejects.toThrow(/NOPERM/);
+    }
+  });
+});
+
+it('runs with the Redis users where there is a Redis', (ctx) => {
+  if (findRedisServer() === null) ctx.skip('redis-server is not installed');
+});

@@ -1,0 +1,170 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { promisify } from 'node:util';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ListenFault } from '../../../src/ops/listen.ts';
+import type { Check } from '../../../src/ops/readiness.ts';
+import { type OpsServer, startOps } from '../../../src/ops/server.ts';
+import { createLog } from '../../../src/telemetry/log.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
+
+let ops: OpsServer | null = null;
+let lines: string[] = [];
+afterEach(async () => {
+  await ops?.close(100);
+  ops = null;
+  lines = [];
+});
+
+const log = createLog({ format: 'json', write: (line) => void lines.push(line) });
+
+async function start(checks: readonly Check[] = [], metrics = createMetrics({ processMetrics: false })): Promise<string> {
+  ops = await startOps({ address: { host: '127.0.0.1', port: 0 }, checks, metrics, log });
+  return `http://127.0.0.1:${ops.address.port}`;
+}
+
+describe('the operations listener', () => {
+  it('says that it lives whatever else is wrong', async () => {
+    const base = await start([{ name: 'audit', result: () => ({ state: 'failed', why: 'store away' }) }]);
+    const answer = await fetch(`${base}/livez`);
+    expect([answer.status, await answer.json()]).toEqual([200, { alive: true }]);
+  });
+
+  it('is ready when no check fails, and shows every check', async () => {
+    const base = await start([
+      { name: 'registry', result: () => ({ state: 'ok' }) },
+      { name: 'config', result: () => ({ state: 'warning', why: 'line 3: unknown key' }) },
+    ]);
+    const answer = await fetch(`${base}/readyz`);
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual({
+      ready: true,
+      checks: [
+        { name: 'registry', state: 'ok' },
+        { name: 'config', state: 'warning', why: 'line 3: unknown key' },
+      ],
+    });
+  });
+
+  it('is not ready when one check fails or cannot be made, and becomes ready again', async () => {
+    let why: string | null = 'no lease yet';
+    const base = await start([
+      { name: 'registry', result: () => (why === null ? { state: 'ok' } : { state: 'failed', why }) },
+      {
+        name: 'audit',
+        result() {
+          if (why !== null) throw new Error('s3CrEt');
+          return { state: 'ok' };
+        },
+      },
+    ]);
+    const unready = await fetch(`${base}/readyz`);
+    const body = await unready.text();
+    expect(unready.status).toBe(503);
+    expect(body).toContain('no lease yet');
+    expect(body).not.toContain('s3CrEt');
+    why = null;
+    expect((await fetch(`${base}/readyz`)).status).toBe(200);
+  });
+
+  it('answers HEAD without a body, other methods with 405 and other paths with 404', async () => {
+    const base = await start();
+    for (const path of ['/livez', '/readyz', '/metrics']) {
+      const head = await fetch(base + path, { method: 'HEAD' });
+      expect([head.status, await head.text()]).toEqual([200, '']);
+      const post = await fetch(base + path, { method: 'POST', body: 'x' });
+      expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+    }
+    for (const path of ['/', '/livez/', '/metrics/x', '/LIVEZ']) expect((await fetch(base + path)).status, path).toBe(404);
+  });
+
+  it('sets security headers on every answer, also on errors', async () => {
+    const base = await start();
+    for (const path of ['/livez', '/readyz', '/metrics', '/none']) {
+      const { headers } = await fetch(base + path);
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('cache-control')).toBe('no-store');
+      expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+    }
+  });
+
+  it('serves the metrics, and a crowd of scrapers makes them once', async () => {
+    let made = 0;
+    const text = async () => {
+      made++;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return 'x 1\n';
+    };
+    const base = await start([], { ...createMetrics({ processMetrics: false }), text });
+    const answers = await Promise.all(Array.from({ length: 10 }, () => fetch(`${base}/metrics`)));
+    expect(await Promise.all(answers.map((answer) => answer.text()))).toEqual(Array(10).fill('x 1\n'));
+    expect(answers[0]?.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(made).toBeLessThan(10);
+  });
+
+  it('tells a fault to the log and not to the caller', async () => {
+    const text = () => Promise.reject(new Error('inner detail'));
+    const base = await start([], { ...createMetrics({ processMetrics: false }), text });
+    const answer = await fetch(`${base}/metrics`);
+    expect(answer.status).toBe(500);
+    expect(await answer.text()).not.toContain('inner detail');
+    expect(lines.join('')).toContain('inner detail');
+    expect((await fetch(`${base}/livez`)).status).toBe(200);
+  });
+
+  it('refuses a huge head', async () => {
+    const base = await start();
+    const answer = await fetch(`${base}/livez`, { headers: { x: 'a'.repeat(20_000) } });
+    expect(answer.status).toBe(431);
+  });
+
+  it('closes though a client holds its connection open', async () => {
+    const base = await start();
+    const socket = connect(Number(new URL(base).port), '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n');
+    const gone = new Promise((resolve) => socket.once('close', resolve));
+    // Being cut off is what is expected.
+    socket.on('error', () => {});
+    await ops?.close(50);
+    ops = null;
+    await gone;
+  });
+});
+
+describe('a listener that cannot be opened', () => {
+  it.each([
+    [
+      'a port in use',
+      async () => (ops as OpsServer).address,
+      /listen\.ops: cannot listen on 127\.0\.0\.1:\d+: another process listens there already/,
+    ],
+    [
+      'an address of another machine',
+      async () => ({ host: '192.0.2.1', port: 9464 }),
+      /\[?192\.0\.2\.1\]?:9464: this machine has no such address/,
+    ],
+  ])('says so clearly: %s', async (_what, address, message) => {
+    await start();
+    const attempt = startOps({ address: await address(), checks: [], metrics: createMetrics({ processMetrics: false }), log });
+    await expect(attempt).rejects.toThrow(ListenFault);
+    await expect(attempt).rejects.toThrow(message);
+  });
+});
+
+it('writes metrics that promtool finds nothing wrong with', async (ctx) => {
+  const found = await promisify(execFile)('promtool', ['--version']).catch(() => null);
+  if (found === null) return ctx.skip('promtool is not installed (Debian: prometheus)');
+  const metrics = createMetrics();
+  metrics.requests.count(metrics.requests.route('deploy'), 0, 200, 'permitted', 3, 0.1);
+  const base = await start([], metrics);
+  const promtool = spawn('promtool', ['check', 'metrics'], { stdio: ['pipe', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [promtool.stdout, promtool.stderr]) stream.on('data', (chunk) => (said += String(chunk)));
+  promtool.stdin.end(await (await fetch(`${base}/metrics`)).text());
+  const [code] = await once(promtool, 'close');
+  // The process and Node defaults are prom-client's; its names are not ours to mend.
+  expect(said.split('\n').filter((line) => line.includes('sallyport'))).toEqual([]);
+  expect(code).not.toBe(1);
+});

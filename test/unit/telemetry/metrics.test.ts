@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts';
+
+const create = (): Metrics => createMetrics({ processMetrics: false });
+
+/** Samples by their name and labels as written, `name{a="b"}`. */
+async function samples(metrics: Metrics): Promise<Map<string, number>> {
+  const lines = (await metrics.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]));
+}
+
+/** Names and label sets that dashboards and alerts are written against. */
+const CONTRACT: Readonly<Record<string, { type: string; labels: readonly string[] }>> = {
+  sallyport_requests_total: { type: 'counter', labels: ['route', 'method', 'status_class', 'reason'] },
+  sallyport_request_duration_seconds: { type: 'histogram', labels: ['route'] },
+  sallyport_overhead_seconds: { type: 'histogram', labels: [] },
+  sallyport_upstream_duration_seconds: { type: 'histogram', labels: ['upstream'] },
+  sallyport_upstream_connections: { type: 'gauge', labels: ['upstream', 'state'] },
+  sallyport_registry_cache_total: { type: 'counter', labels: ['result'] },
+  sallyport_registry_lag_seconds: { type: 'gauge', labels: [] },
+  sallyport_lease_remaining_seconds: { type: 'gauge', labels: [] },
+  sallyport_revocation_seconds: { type: 'histogram', labels: [] },
+  sallyport_audit_events_total: { type: 'counter', labels: ['outcome'] },
+  sallyport_audit_pending: { type: 'gauge', labels: [] },
+  sallyport_audit_spool_bytes: { type: 'gauge', labels: [] },
+  sallyport_tls_certificate_expiry_timestamp_seconds: { type: 'gauge', labels: [] },
+  sallyport_config_reloads_total: { type: 'counter', labels: ['result'] },
+  sallyport_build_info: { type: 'gauge', labels: ['version', 'node'] },
+};
+
+function exercise(metrics: Metrics): void {
+  const { requests, upstreams } = metrics;
+  requests.count(requests.route('deploy'), requests.method('POST'), 201, 'permitted', 12, 0.07);
+  upstreams.observe(upstreams.upstream('deployments'), 11);
+  metrics.revocation(4);
+  metrics.connect({
+    registryLagSeconds: () => 0,
+    leaseRemainingSeconds: () => 29.5,
+    auditPending: () => 3,
+    auditSpoolBytes: () => 0,
+    certificateExpirySeconds: () => 1_800_000_000,
+    upstreamConnections: () => [{ upstream: 'deployments', state: 'idle', count: 2 }],
+  });
+}
+
+describe('the exposition', () => {
+  it('has exactly the metrics and labels of the contract', async () => {
+    const metrics = create();
+    exercise(metrics);
+    const text = await metrics.text();
+    const types = Object.fromEntries([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name, type]));
+    expect(types).toEqual(Object.fromEntries(Object.entries(CONTRACT).map(([name, { type }]) => [name, type])));
+    for (const key of (await samples(metrics)).keys()) {
+      const [, name = '', labels = ''] = /^([^{]+)(?:\{(.*)\})?$/.exec(key) ?? [];
+      const base = CONTRACT[name] === undefined ? name.replace(/_(bucket|sum|count)$/, '') : name;
+      const names = [...labels.matchAll(/(\w+)="/g)].map((match) => match[1]).filter((label) => label !== 'le');
+      expect(names, key).toEqual(CONTRACT[base]?.labels);
+    }
+  });
+
+  it('has the process and Node defaults beside them', async () => {
+    const text = await createMetrics().text();
+    for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes', 'nodejs_eventloop_lag_seconds'])
+      expect(text).toContain(`# TYPE ${name} `);
+  });
+
+  it('shows nothing for a figure that nobody can give', async () => {
+    const metrics = create();
+    metrics.connect({ leaseRemainingSeconds: () => null });
+    const names = [...(await samples(metrics)).keys()];
+    expect(names.filter((name) => /lease|lag|pending|expiry/.test(name))).toEqual([]);
+  });
+});
+
+describe('requests', () => {
+  it('are counted by route, method, class and reason', async () => {
+    const metrics = create();
+    const { requests } = metrics;
+    const deploy = requests.route('deploy');
+    for (let i = 0; i < 3; i++) requests.count(deploy, requests.method('GET'), 200, 'permitted', 5, 0.1);
+    requests.count(deploy, requests.method('GET'), 403, 'permission-denied', 1, 0.1);
+    requests.count(requests.route(null), requests.method('BREW'), 401, 'token-missing', 1, 0.1);
+    requests.count(deploy, requests.method('get'), 0, 'client-aborted', 1, -1);
+    const counted = [...(await samples(metrics))].filter(([key]) => key.startsWith('sallyport_requests_total'));
+    expect(Object.fromEntries(counted)).toEqual({
+      'sallyport_requests_total{route="deploy",method="GET",status_class="2xx",reason="permitted"}': 3,
+      'sallyport_requests_total{route="deploy",method="GET",status_class="4xx",reason="permission-denied"}': 1,
+      'sallyport_requests_total{route="none",method="OTHER",status_class="4xx",reason="token-missing"}': 1,
+      'sallyport_requests_total{route="deploy",method="OTHER",status_class="none",reason="client-aborted"}': 1,
+    });
+  });
+
+  it('have durations in cumulative buckets, with sum and count', async () => {
+    const metrics = create();
+    const { requests } = metrics;
+    const [a, b] = [requests.route('a'), requests.route('b')];
+    for (const durationMs of [1, 4, 30, 1_000_000]) requests.count(b, 0, 200, 'permitted', durationMs, 0.06);
+    requests.count(a, 0, 200, 'permitted', 7, Number.NaN);
+    const all = await samples(metrics);
+    const bucket = (le: string) => all.get(`sallyport_request_duration_seconds_bucket{route="b",le="${le}"}`);
+    expect([bucket('0.001'), bucket('0.0025'), bucket('0.005'), bucket('0.05'), bucket('300'), bucket('+Inf')]).toEqual([
+      1, 1, 2, 3, 3, 4,
+    ]);
+    expect(all.get('sallyport_request_duration_seconds_count{route="a"}')).toBe(1);
+    expect(all.get('sallyport_request_duration_seconds_sum{route="b"}')).toBeCloseTo(1000.035, 6);
+    expect(all.get('sallyport_overhead_seconds_count')).toBe(4);
+  });
+
+  it('of a route keep their number through a reload, and endless new names end in one series', () => {
+    const { requests } = create();
+    const first = requests.route('deploy');
+    for (let i = 0; i < 20_000; i++) requests.route(`r${i}`);
+    expect(requests.route('deploy')).toBe(first);
+    expect(requests.route('r19999')).toBe(requests.route(null));
+  });
+});
+
+it('counts words from zero', async () => {
+  const metrics = create();
+  metrics.audit.count('accepted', 5);
+  metrics.audit.count('lost');
+  const all = await samples(metrics);
+  expect(all.get('sallyport_audit_events_total{outcome="accepted"}')).toBe(5);
+  expect(all.get('sallyport_audit_events_total{outcome="lost"}')).toBe(1);
+  expect(all.get('sallyport_audit_events_total{outcome="resent"}')).toBe(0);
+});
