@@ -31,7 +31,7 @@ export function startPage({ addresses, sampleUrl, seeded }: PageFacts): string {
     ...step('Let in', `${DEPLOYER_ACCOUNT} is deployer in the team customer-apps, which owns CRM`, [
       `${curl} ${token} -X POST ${gate}${deploy('CRM')}`,
     ]),
-    ...step('Refused', '403 permission-denied: Billing is finance’s, and there it is only a viewer', [
+    ...step('Refused', '403 permission-denied: Billing belongs to another team, so its default role decides: viewer', [
       `${curl} ${token} -X POST ${gate}${deploy('Billing')}`,
       `${sallyport} explain --account ${DEPLOYER_ACCOUNT} POST ${deploy('Billing')}`,
     ]),

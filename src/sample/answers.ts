@@ -48,10 +48,21 @@ export const jsonLimit = bodyLimit({
   onError: (c) => c.json({ Errors: [`The body may have ${LIMITS.jsonBytes} bytes`], StatusCode: 413 }, 413),
 });
 
-export async function jsonObject(c: Context): Promise<Record<string, unknown>> {
-  const body: unknown = await c.req.json().catch(() => null);
+/** The body as an object; `whenEmpty` stands for a body that is not there. */
+export async function jsonObject(c: Context, whenEmpty?: Record<string, unknown>): Promise<Record<string, unknown>> {
+  const written = await c.req.text();
+  if (written === '' && whenEmpty !== undefined) return whenEmpty;
+  const body: unknown = parsed(written);
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new Problem(400, 'The body must be a JSON object');
   return body as Record<string, unknown>;
+}
+
+function parsed(written: string): unknown {
+  try {
+    return JSON.parse(written);
+  } catch {
+    return null;
+  }
 }
 
 /** Reads a body of any size without keeping it. */
