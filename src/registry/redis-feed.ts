@@ -88,10 +88,13 @@ async function next(own: RedisConnection, keys: RegistryKeys, position: Position
 }
 
 async function missed(own: RedisConnection, keys: RegistryKeys, position: Position): Promise<FeedRead> {
-  const [meta, entries] = await own.transaction([
-    ['HMGET', keys.meta, ...META_FIELDS],
-    ['XRANGE', keys.feed, `${position.seq + 1}-0`, '+', 'COUNT', FEED_BATCH],
-  ]);
+  const [meta, entries] = await own.readTogether(
+    [keys.meta, keys.feed],
+    [
+      ['HMGET', keys.meta, ...META_FIELDS],
+      ['XRANGE', keys.feed, `${position.seq + 1}-0`, '+', 'COUNT', FEED_BATCH],
+    ],
+  );
   return feedAfter(position, positionFrom(meta), entries);
 }
 

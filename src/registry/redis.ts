@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Account, Role } from '../account/model.ts';
 import { StoreUnavailable } from '../store/fault.ts';
 import { type RegistryKeys, registryKeys } from '../store/keys.ts';
-import type { RedisConnection } from '../store/redis.ts';
+import type { RedisCommand, RedisConnection } from '../store/redis.ts';
 import { loadScript } from '../store/script.ts';
 import { damaged, decodeAccount, decodePage, encodeRecord, RECORD_SCHEMA } from './codec.ts';
 import {
@@ -35,8 +35,8 @@ const INITIALISE = loadScript('registry-initialise');
 const NAME_TRIES = 3;
 
 /**
- * What the ACL user `gate` can do: reads, and its own lease. The lease is a plain transaction and not a script, because EVAL asks for read and
- * write rights on all its keys, and the gate has none to write the registry.
+ * What the ACL user `gate` can do: reads, and its own lease. The lease is written by plain commands and not by a script, because EVAL asks for
+ * read and write rights on all its keys, and the gate has none to write the registry.
  */
 export class RedisRegistrySource implements RegistrySource {
   protected readonly connection: RedisConnection;
@@ -52,27 +52,29 @@ export class RedisRegistrySource implements RegistrySource {
   }
 
   async snapshot(): Promise<PolicySnapshot> {
-    const [meta, roles, teams] = await this.transaction(
-      ['HMGET', this.keys.meta, ...META_FIELDS],
-      ['HGETALL', this.keys.roles],
-      ['HGETALL', this.keys.teams],
-    );
+    const { roles: rolesKey, teams: teamsKey } = this.keys;
+    const [meta, roles, teams] = await this.readWithPosition([rolesKey, teamsKey], ['HGETALL', rolesKey], ['HGETALL', teamsKey]);
     return snapshotFrom(meta, roles, teams);
   }
 
   async account(id: string): Promise<Position & { readonly account: Account | null }> {
-    const [meta, text] = await this.transaction(['HMGET', this.keys.meta, ...META_FIELDS], ['GET', this.keys.account(id)]);
+    const key = this.keys.account(id);
+    const [meta, text] = await this.readWithPosition([key], ['GET', key]);
     const position = positionFrom(meta);
     return { ...position, account: typeof text === 'string' ? decodeAccount(id, text) : null };
   }
 
-  /** PEXPIRE is a write that a full Redis (OOM) still takes, unlike SET: a store without room must not stop those who only read it. */
+  /**
+   * The write comes first and the position after it, over one connection: whoever accepted the write stood at that position or before. PEXPIRE is a
+   * write that a full Redis (OOM) still takes, unlike SET: a store without room must not stop those who only read it.
+   */
   async renew({ instance, leaseMs }: LeaseRequest): Promise<Position> {
     const lease = this.keys.lease(instance);
     const position = ['HMGET', this.keys.meta, ...META_FIELDS] as const;
-    const [prolonged, meta] = await this.transaction(['PEXPIRE', lease, leaseMs], position);
+    const [prolonged, meta] = await this.answered(this.connection.pipeline([['PEXPIRE', lease, leaseMs], position]));
     if (prolonged === 1) return positionFrom(meta);
-    const [, metaAfter] = await this.transaction(['SET', lease, JSON.stringify({ leaseMs }), 'PX', leaseMs], position);
+    const first = ['SET', lease, JSON.stringify({ leaseMs }), 'PX', leaseMs] as const;
+    const [, metaAfter] = await this.answered(this.connection.pipeline([first, position]));
     return positionFrom(metaAfter);
   }
 
@@ -93,10 +95,8 @@ export class RedisRegistrySource implements RegistrySource {
   }
 
   async eventsAfter(from: Position): Promise<readonly FeedEvent[]> {
-    const [meta, entries] = await this.transaction(
-      ['HMGET', this.keys.meta, ...META_FIELDS],
-      ['XRANGE', this.keys.feed, `${from.seq + 1}-0`, '+', 'COUNT', FEED_BATCH],
-    );
+    const { feed } = this.keys;
+    const [meta, entries] = await this.readWithPosition([feed], ['XRANGE', feed, `${from.seq + 1}-0`, '+', 'COUNT', FEED_BATCH]);
     const result = feedAfter(from, positionFrom(meta), entries);
     if (result.lost !== null) throw new FeedLost(result.lost);
     return result.events;
@@ -111,8 +111,10 @@ export class RedisRegistrySource implements RegistrySource {
     return this.answered(this.connection.call(command, ...words));
   }
 
-  protected async transaction(...commands: (readonly [string, ...(string | number)[]])[]): Promise<unknown[]> {
-    return this.answered(this.connection.transaction(commands));
+  /** The reply of HMGET on `meta` first, then those of the commands, all of one moment. */
+  protected async readWithPosition(keys: readonly string[], ...commands: readonly RedisCommand[]): Promise<unknown[]> {
+    const position = ['HMGET', this.keys.meta, ...META_FIELDS] as const;
+    return this.answered(this.connection.readTogether([this.keys.meta, ...keys], [position, ...commands]));
   }
 
   protected async answered<T>(reply: Promise<T>): Promise<T> {
@@ -159,10 +161,8 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
 
   async accounts(query: { readonly cursor: string | null; readonly limit: number }): Promise<AccountPage> {
     const start = query.cursor === null ? '-' : `(${query.cursor}`;
-    const [meta, found] = await this.transaction(
-      ['HMGET', this.keys.meta, ...META_FIELDS],
-      ['ZRANGEBYLEX', this.keys.accounts, start, '+', 'LIMIT', 0, query.limit],
-    );
+    const { accounts } = this.keys;
+    const [meta, found] = await this.readWithPosition([accounts], ['ZRANGEBYLEX', accounts, start, '+', 'LIMIT', 0, query.limit]);
     positionFrom(meta);
     const ids = found as string[];
     if (ids.length === 0) return { items: [], damaged: [], next: null };

@@ -36,7 +36,7 @@ export function replyCode(fault: unknown): string | null {
 export function classify(fault: unknown, lastConnectFault: StoreUnavailable | null = null): StoreUnavailable {
   if (fault instanceof StoreUnavailable) return fault;
   const code = replyCode(fault);
-  if (code !== null) return ofReply(fault, code);
+  if (code !== null) return new StoreUnavailable(WHY_OF_CODE[code] ?? 'refused', code, `Redis answered ${code}`);
   if (lastConnectFault !== null) return lastConnectFault;
   const system = systemCode(fault);
   return new StoreUnavailable(
@@ -44,13 +44,6 @@ export function classify(fault: unknown, lastConnectFault: StoreUnavailable | nu
     system,
     `Redis cannot be reached (${system ?? 'no answer in time or connection lost'})`,
   );
-}
-
-function ofReply(fault: unknown, code: string): StoreUnavailable {
-  const first = (fault as { previousErrors?: unknown[] }).previousErrors?.[0];
-  // A transaction that was discarded says so and nothing more; the command that spoilt it says why.
-  if (code === 'EXECABORT' && replyCode(first) !== null) return classify(first);
-  return new StoreUnavailable(WHY_OF_CODE[code] ?? 'refused', code, `Redis answered ${code}`);
 }
 
 /** `ECONNREFUSED`, `CERT_HAS_EXPIRED`: what Node puts on errors of sockets and TLS. */

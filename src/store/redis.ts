@@ -1,17 +1,19 @@
 import { type RedisOptions as DriverOptions, Redis } from 'ioredis';
 import { StoreUnavailable } from './fault.ts';
 import { classify, replyCode } from './redis-fault.ts';
-import type { Script } from './script.ts';
+import { loadScript, type Script } from './script.ts';
 
 /**
- * The one way to Redis. Everything above speaks through `RedisConnection`, five functions wide, so that Sentinel and Cluster need another factory
+ * The one way to Redis. Everything above speaks through `RedisConnection`, a few functions wide, so that Sentinel and Cluster need another factory
  * and no other caller.
  */
 export interface RedisConnection {
   /** One command. Throws `StoreUnavailable`, at the latest after the command timeout. */
   call(command: string, ...words: readonly RedisWord[]): Promise<unknown>;
-  /** MULTI … EXEC: all replies, or the first error as `StoreUnavailable`. */
-  transaction(commands: readonly (readonly [string, ...RedisWord[]])[]): Promise<unknown[]>;
+  /** Commands sent together and carried out in this order, but not as one step: all replies, or the first error. */
+  pipeline(commands: readonly RedisCommand[]): Promise<unknown[]>;
+  /** Reads of one moment: no write can come between them. `keys` are all keys that the commands name. */
+  readTogether(keys: readonly string[], commands: readonly RedisCommand[]): Promise<unknown[]>;
   /** Runs a script by its digest, sending its text only to a server that does not know it yet. */
   run(script: Script, keys: readonly string[], words: readonly RedisWord[]): Promise<unknown>;
   /** Another connection to the same server for reads that wait up to `blockMs` on the server's side. */
@@ -23,6 +25,7 @@ export interface RedisConnection {
 }
 
 export type RedisWord = string | number | Buffer;
+export type RedisCommand = readonly [command: string, ...words: (string | number)[]];
 
 export interface RedisTls {
   /** PEM texts. `ca` null: the system's. */
@@ -51,6 +54,8 @@ const DEFAULTS = { commandTimeoutMs: 1_000, port: 6379 } as const;
 
 /** Between two attempts to connect: doubling from the first, with up to half of it shaved off at random so that a fleet does not come back in step. */
 const RECONNECT = { firstMs: 50, longestMs: 2_000 } as const;
+
+const READ_TOGETHER = loadScript('read-together', { readOnly: true });
 
 /** Connects in the background; use `ready` to wait. Throws only when the URL makes no sense. */
 export function connectRedis(settings: RedisSettings): RedisConnection {
@@ -85,25 +90,23 @@ class StandaloneConnection implements RedisConnection {
     return this.#guarded(() => this.#driver.call(command, [...words]));
   }
 
-  async transaction(commands: readonly (readonly [string, ...RedisWord[]])[]): Promise<unknown[]> {
-    return this.#guarded(async () => {
-      const replies = await this.#driver.multi(commands.map((words) => ['call', ...words])).exec();
-      // EXEC answers null only for a broken WATCH, and nobody watches.
-      if (replies === null) throw new StoreUnavailable('refused', null, 'Redis discarded the transaction');
-      return replies.map(([fault, reply]) => {
-        if (fault !== null) throw fault;
-        return reply;
-      });
-    });
+  async pipeline(commands: readonly RedisCommand[]): Promise<unknown[]> {
+    return this.#guarded(() => Promise.all(commands.map(([command, ...words]) => this.#driver.call(command, words))));
+  }
+
+  async readTogether(keys: readonly string[], commands: readonly RedisCommand[]): Promise<unknown[]> {
+    const words = commands.map((command) => command.map(String));
+    return (await this.run(READ_TOGETHER, keys, [JSON.stringify(words)])) as unknown[];
   }
 
   async run(script: Script, keys: readonly string[], words: readonly RedisWord[]): Promise<unknown> {
+    const suffix = script.readOnly ? '_RO' : '';
     return this.#guarded(async () => {
       try {
-        return await this.#driver.call('EVALSHA', script.sha1, keys.length, ...keys, ...words);
+        return await this.#driver.call(`EVALSHA${suffix}`, script.sha1, keys.length, ...keys, ...words);
       } catch (fault) {
         if (replyCode(fault) !== 'NOSCRIPT') throw fault;
-        return await this.#driver.call('EVAL', script.text, keys.length, ...keys, ...words);
+        return await this.#driver.call(`EVAL${suffix}`, script.text, keys.length, ...keys, ...words);
       }
     });
   }

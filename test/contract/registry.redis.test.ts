@@ -3,15 +3,17 @@ import type { RegistryStore } from '../../src/registry/port.ts';
 import { RedisRegistryStore } from '../../src/registry/redis.ts';
 import { registryKeys } from '../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
-import { findRedisServer, type RedisServer, startRedis } from '../support/redis-server.ts';
+import { type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
 import { type RegistryUnderTest, registryContract, until } from './registry.ts';
 
 const COMMAND_TIMEOUT_MS = 300;
 const PREFIX = 'contract';
 
-if (findRedisServer() === null) {
+const missing = redisMissing();
+
+if (missing !== null) {
   describe('registry on Redis', () => {
-    it('keeps the contract', (context) => context.skip('redis-server is not installed (or set REDIS_SERVER_BIN)'));
+    it('keeps the contract', (context) => context.skip(missing));
   });
 } else {
   let server: RedisServer;

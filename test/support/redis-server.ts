@@ -51,6 +51,11 @@ export function findRedisServer(): string | null {
   return candidates.find(isExecutable) ?? null;
 }
 
+/** Why tests on Redis cannot run here, for `context.skip`; null when they can. */
+export function redisMissing(): string | null {
+  return findRedisServer() === null ? 'redis-server is not installed (or set REDIS_SERVER_BIN)' : null;
+}
+
 /** Throws when no binary is found or the server does not come up within 10 s. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const binary = findRedisServer();

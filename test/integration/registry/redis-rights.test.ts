@@ -9,11 +9,11 @@ import { auditKeys, registryKeys } from '../../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { loadScript } from '../../../src/store/script.ts';
 import { account, creation, idOf, role } from '../../contract/registry-records.ts';
-import { findRedisServer, type RedisServer, startRedis } from '../../support/redis-server.ts';
+import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
 
 const CONFIG = new URL('../../../config/redis/', import.meta.url).pathname;
 const PREFIX = 'sallyport';
-const missing = findRedisServer() === null ? 'redis-server is not installed (or set REDIS_SERVER_BIN)' : null;
+const missing = redisMissing();
 
 describe('rights of the Redis users', () => {
   let directory: string;
@@ -127,7 +127,8 @@ describe('rights of the Redis users', () => {
       script('FLUSHALL'),
       gate.call('EVAL', `return redis.pcall('DEL', KEYS[1])`, 1, meta),
       gate.call('EVAL', commit.text, 7, meta, accounts, roles, teams, claims, feed, changes, '{}', 1, 1),
-      gate.transaction([['SET', accountKey(idOf(1)), '{}']]),
+      gate.pipeline([['MULTI'], ['SET', accountKey(idOf(1)), '{}'], ['EXEC']]),
+      gate.call('EVAL_RO', `return redis.call('DEL', KEYS[1])`, 1, meta),
       gate.call('FLUSHALL'),
       gate.call('FLUSHDB'),
       gate.call('SWAPDB', 0, 1),
