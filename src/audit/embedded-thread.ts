@@ -11,7 +11,9 @@ interface Waiting {
 const MAX_WAITING = 64;
 
 /** Beside this file, with its own ending: `.ts` in the repository, `.js` when compiled. */
-const ENTRY = new URL(`./embedded-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+const ENTRY = import.meta.url.endsWith('.ts')
+  ? new URL('./embedded-worker.ts', import.meta.url)
+  : new URL('./embedded-worker.js', import.meta.url);
 
 /**
  * The main thread's end of the audit worker. A worker that dies takes its requests with it (`AuditUnavailable`, so the outbox sends them again) and

@@ -4,9 +4,12 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openEmbeddedAudit } from '../../../src/audit/embedded.ts';
 import { everySeq } from '../../contract/audit.ts';
+
+const WRITER = new URL('./writer.ts', import.meta.url);
 
 let directory: string;
 beforeEach(async () => {
@@ -23,7 +26,7 @@ function open(options: { maxBytes?: number } = {}) {
 }
 
 it('has every event that was accepted, and no hole, after the process was killed', async () => {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'writer.ts'), join(directory, 'audit.db')], {
+  const child = spawn(process.execPath, [fileURLToPath(WRITER), join(directory, 'audit.db')], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const gone = once(child, 'exit');

@@ -9,6 +9,8 @@ import { type OpsServer, startOps } from '../../../src/ops/server.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 
+const PROMTOOL = process.env.PROMTOOL_BIN ?? 'promtool';
+
 let ops: OpsServer | null = null;
 let lines: string[] = [];
 afterEach(async () => {
@@ -154,12 +156,12 @@ describe('a listener that cannot be opened', () => {
 });
 
 it('writes metrics that promtool finds nothing wrong with', async (ctx) => {
-  const found = await promisify(execFile)('promtool', ['--version']).catch(() => null);
+  const found = await promisify(execFile)(PROMTOOL, ['--version']).catch(() => null);
   if (found === null) return ctx.skip('promtool is not installed (Debian: prometheus)');
   const metrics = createMetrics();
   metrics.requests.count(metrics.requests.route('deploy'), 0, 200, 'permitted', 3, 0.1);
   const base = await start([], metrics);
-  const promtool = spawn('promtool', ['check', 'metrics'], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const promtool = spawn(PROMTOOL, ['check', 'metrics'], { stdio: ['pipe', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [promtool.stdout, promtool.stderr]) stream.on('data', (chunk) => (said += String(chunk)));
   promtool.stdin.end(await (await fetch(`${base}/metrics`)).text());
