@@ -40,6 +40,14 @@ function withoutParameters(path: string): string {
   return path.replace(/;[^/]*/g, '');
 }
 
+/**
+ * Many servers take `/admin/` for `/admin`. A `/**` that takes the first does not take it from a more specific route for the second; whoever means
+ * the two to differ writes a template that ends in a slash.
+ */
+function endsInSlash(path: string): boolean {
+  return path.length > 1 && path.endsWith('/');
+}
+
 /** Throws a `TypeError` for a route that must not exist, and for two of which neither is the more specific (`findTies`). */
 export function createRouteTable(routes: readonly Route[]): RouteTable {
   const tie = findTies(routes)[0];
@@ -60,6 +68,7 @@ class TrieTable implements RouteTable {
     const bit = methodBit(method);
     const entry = this.#best(ofHost, path, bit);
     if (path.includes(PARAMETER) && entry !== this.#best(ofHost, withoutParameters(path), bit)) return NO_ROUTE;
+    if (entry?.template.open && endsInSlash(path) && entry !== this.#best(ofHost, path.slice(0, -1), bit)) return NO_ROUTE;
     if (entry !== null) return { kind: 'route', route: entry.route, variables: variablesOf(entry, path) };
     const allowed = (ofHost ? allowedMethods(ofHost, path, 1) : 0) | allowedMethods(this.#anyHost, path, 1);
     return allowed === 0 ? NO_ROUTE : { kind: 'method-refused', allow: methodsOf(allowed) };

@@ -69,6 +69,14 @@ describe('a path', () => {
     expect(find(routes, '/other;x/y')).toBe('/**');
     expect(find([at('/healthz', { access: 'public', methods: ['GET'] })], '/healthz;x')).toBe(null);
   });
+
+  it('with a trailing slash is not taken by a /** from a more specific route that is written without it', () => {
+    const routes = [at('/**'), at('/admin'), at('/admin/{x}')];
+    expect(find(routes, '/admin/')).toBe(null);
+    expect(find(routes, '/admin/one/')).toBe(null);
+    expect(find(routes, '/other/')).toBe('/**');
+    expect(find([...routes, at('/admin/')], '/admin/')).toBe('/admin/');
+  });
 });
 
 describe('a case-insensitive route', () => {
@@ -314,7 +322,11 @@ function naiveMatch(routes: readonly Route[], host: string, path: string, method
   if (here.length === 0) return null;
   const rank = (each: Route) => (each.host === '*' ? 0 : 1000) + literalsOf(each);
   const taking = here.filter((each) => each.methods.includes(method)).sort((one, other) => rank(other) - rank(one));
-  return taking[0]?.name ?? [...new Set(here.flatMap((each) => each.methods))].sort();
+  const winner = taking[0];
+  if (winner?.path.endsWith('/**') && path.length > 1 && path.endsWith('/')) {
+    return naiveMatch(routes, host, path.slice(0, -1), method) === winner.name ? winner.name : null;
+  }
+  return winner?.name ?? [...new Set(here.flatMap((each) => each.methods))].sort();
 }
 
 function bothMatch(one: Route, other: Route, path: string, method: string): boolean {
