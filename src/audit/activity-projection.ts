@@ -32,8 +32,9 @@ interface Gathered {
 }
 
 /**
- * Copies accepted events into the activity logs of their accounts. Best effort: the audit streams hold the truth, so a copy that fails is counted and not
- * repeated (a repeat could double events). Each command touches one key, which is what a Cluster asks for.
+ * Copies accepted events into the activity logs of their accounts. Best effort: the audit streams hold the truth, so a copy that
+ * fails is counted and not repeated (a repeat could double events). Each command touches one key, which is what a Cluster asks
+ * for.
  */
 export function createActivityProjection(options: ProjectionOptions) {
   const { connection, keys, observer } = options;

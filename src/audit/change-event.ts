@@ -2,7 +2,7 @@ import type { Account, AccountKind, Role, Team } from '../account/model.ts';
 import { bounded, isoTime, withVisibleEscapes } from './text.ts';
 
 /**
- * Events about administration: `change` (one per administrative act) and console sign-ins. What a record looked like before and after goes
+ * Events about administration: one `change` per administrative act. What a record looked like before and after goes
  * through an allow-list per kind, so a field added to a record stays out of the log until somebody decides otherwise.
  */
 
@@ -55,7 +55,10 @@ export interface ChangeFacts {
   readonly clientAddress: string | null;
 }
 
-/** One line of JSON. Fields without a value are left out, except `before` and `after`, whose null says "did not exist" and "exists no more". */
+/**
+ * One line of JSON. Fields without a value are left out, except `before` and `after`, whose null says "did not exist" and
+ * "exists no more".
+ */
 export function changeEvent(facts: ChangeFacts): string {
   const { actor, target } = facts;
   return oneLine({
@@ -87,7 +90,10 @@ function oneLine(event: Record<string, unknown>): string {
   );
 }
 
-/** Fields that a record shows. Never: `token`, `retired`, `password`. `version` is the store's to give, so the event cannot know it. */
+/**
+ * Fields that a record shows. Never: `token`, `retired`, `password`. `version` is the store's to give, so the event cannot know
+ * it.
+ */
 const SHOWN = {
   account: ['id', 'kind', 'name', 'description', 'status', 'role', 'teams', 'grants', 'createdAt', 'updatedAt', 'expiresAt'],
   role: ['name', 'description', 'permissions', 'createdAt', 'updatedAt'],

@@ -3,12 +3,15 @@ import { type Migration, openDatabase, transact } from '../store/sqlite.ts';
 import type { ReadAnswer, WorkerSettings } from './embedded-protocol.ts';
 
 /**
- * `n` numbers the events of the file in the order of their acceptance; it is the cursor of readers and the age by which pruning goes.
+ * `n` numbers the events of the file in the order of their acceptance; it is the cursor of readers and the age by which pruning
+ * goes.
  * `instances` holds the last number of each instance: a batch that is sent again is recognised by it.
  */
 const MIGRATIONS: readonly Migration[] = [
   `
-  CREATE TABLE events (n INTEGER PRIMARY KEY AUTOINCREMENT, accepted_ms INTEGER NOT NULL, account TEXT, event TEXT NOT NULL) STRICT;
+  CREATE TABLE events (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, accepted_ms INTEGER NOT NULL, account TEXT, event TEXT NOT NULL
+  ) STRICT;
   CREATE INDEX events_by_account ON events (account, n) WHERE account IS NOT NULL;
   CREATE TABLE instances (instance TEXT PRIMARY KEY, last_seq INTEGER NOT NULL, seen_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
@@ -24,7 +27,8 @@ const DAY_MS = 24 * 3600 * 1000;
 const INSTANCE_LIFE_MS = 7 * DAY_MS;
 
 /**
- * The audit file (SQLite). Lives in a worker thread: a commit with fsync takes 13 ms per thousand events, and the event loop has better things to do.
+ * The audit file (SQLite). Lives in a worker thread: a commit with fsync takes 13 ms per thousand events, and the event loop has
+ * better things to do.
  */
 export class AuditFile {
   readonly #db: DatabaseSync;

@@ -1,4 +1,7 @@
-/** What the main thread and the audit worker say to each other. Batches travel packed: one string costs far less to copy than many objects. */
+/**
+ * What the main thread and the audit worker say to each other. Batches travel packed: one string costs far less to copy than
+ * many objects.
+ */
 
 export interface WorkerSettings {
   readonly path: string;

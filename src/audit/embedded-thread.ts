@@ -16,8 +16,9 @@ const ENTRY = import.meta.url.endsWith('.ts')
   : new URL('./embedded-worker.js', import.meta.url);
 
 /**
- * The main thread's end of the audit worker. A worker that dies takes its requests with it (`AuditUnavailable`, so the outbox sends them again) and
- * is started anew by the next request. A worker that hangs (a disk that does not answer) is given no second batch on top of the first.
+ * The main thread's end of the audit worker. A worker that dies takes its requests with it (`AuditUnavailable`, so the outbox
+ * sends them again) and is started anew by the next request. A worker that hangs (a disk that does not answer) is given no
+ * second batch on top of the first.
  */
 export class AuditWorker {
   readonly #entry: URL;

@@ -3,11 +3,11 @@ import type { Reason } from '../refusal.ts';
 import { bounded, isoTime, quoted } from './text.ts';
 
 /**
- * The one constructor of events about calls. It takes facts, never a request: there is no field for a header, a query or a body, so
- * none can be written. Whatever a field holds, the answer is one line of JSON.
+ * The one constructor of events about calls. It takes facts, never a request: there is no field for a header, a query or a body,
+ * so none can be written. Whatever a field holds, the answer is one line of JSON.
  *
- * Field order is fixed. A field without a value is left out, except `account`, which is null for a caller who is not known. Values that had to be cut
- * are named in `truncated`.
+ * Field order is fixed. A field without a value is left out, except `account`, which is null for a caller who is not known.
+ * Values that had to be cut are named in `truncated`.
  */
 
 /** Limits in UTF-16 units; longer values are cut and named in `truncated`. */
@@ -58,7 +58,10 @@ export interface OutcomeFacts {
   /** The request id, as in the decision. */
   readonly id: string;
   readonly timeMs: number;
-  /** `permitted` = ended well; `client-aborted`, `outcome-unknown`, or the refusal that replaced the answer (`upstream-timeout`, …). */
+  /**
+   * `permitted` = ended well; `client-aborted`, `outcome-unknown`, or the refusal that replaced the answer (`upstream-timeout`,
+   * …).
+   */
   readonly reason: Reason;
   readonly account: AccountFacts | null;
   readonly route: RouteFacts | null;

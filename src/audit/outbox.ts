@@ -23,6 +23,11 @@ export interface OutboxOptions {
   readonly clock: Clock;
   readonly observer: OutboxObserver;
   readonly limits?: Partial<OutboxLimits>;
+  /**
+   * Whether the log is asked at once, with an empty batch, if it takes records: `healthy` then means something before the first
+   * call. Default true.
+   */
+  readonly probe?: boolean;
 }
 
 export interface OutboxLimits {
@@ -73,13 +78,15 @@ export interface BatchingOutbox extends Outbox {
 /**
  * The bounded queue in front of the audit log, with group commit.
  *
- * One append is in flight at a time; what arrives meanwhile forms the next batch. An event with a waiter starts an append at the end of the
- * loop turn, so that requests which arrived together travel together; one without (buffered guarantee, outcomes) lingers up to 20 ms.
+ * One append is in flight at a time; what arrives meanwhile forms the next batch. An event with a waiter starts an append at the
+ * end of the loop turn, so that requests which arrived together travel together; one without (buffered guarantee, outcomes)
+ * lingers up to 20 ms.
  *
- * When an append fails, the batch is kept and sent again under the same sequence numbers until it is accepted. In the first second of an outage
- * (from the moment the failed append was sent) waiters keep their whole deadline: clients of this gate rarely retry, so a short outage should cost
- * them time and not an answer. Later, new waiters are told at once: holding requests that will fail anyway only piles them up. Resends go on at
- * least every 250 ms, so that is also the longest time for which calls are still refused after the log is back.
+ * When an append fails, the batch is kept and sent again under the same sequence numbers until it is accepted. In the first
+ * second of an outage (from the moment the failed append was sent) waiters keep their whole deadline: clients of this gate
+ * rarely retry, so a short outage should cost them time and not an answer. Later, new waiters are told at once: holding requests
+ * that will fail anyway only piles them up. Resends go on at least every 250 ms, so that is also the longest time for which
+ * calls are still refused after the log is back.
  */
 export function createOutbox(options: OutboxOptions): BatchingOutbox {
   return new GroupCommitOutbox(options);
@@ -122,6 +129,7 @@ class GroupCommitOutbox implements BatchingOutbox {
     this.#limits = { ...OUTBOX_LIMITS, ...options.limits };
     this.#waits = createWaits(options.clock, (waiter) => tell(waiter, 'notAccepted', options.observer));
     this.#backoffMs = this.#limits.minBackoffMs;
+    if (options.probe ?? true) this.#probe();
   }
 
   get healthy(): boolean {
@@ -166,6 +174,12 @@ class GroupCommitOutbox implements BatchingOutbox {
     this.#pending = 0;
     this.#chars = 0;
     return left;
+  }
+
+  /** An empty batch is resent like any other until it is accepted, and says that the log is there, writable and ours. */
+  #probe(): void {
+    this.#batches.push({ firstSeq: this.#nextSeq, openedMs: this.#clock.monotonicMs(), entries: [], chars: 0 });
+    this.#send();
   }
 
   #drain(deadlineMs: number): Promise<void> {

@@ -14,7 +14,10 @@ export interface AuditRetention {
 }
 
 export interface RedisAuditOptions {
-  /** Shared with nobody whose commands block. Its command timeout (900 ms or less) is what keeps the outbox's deadline when Redis hangs. */
+  /**
+   * Shared with nobody whose commands block. Its command timeout (900 ms or less) is what keeps the outbox's deadline when Redis
+   * hangs.
+   */
   readonly connection: RedisConnection;
   /** `store.keyPrefix`. */
   readonly prefix: string;
@@ -25,10 +28,16 @@ export interface RedisAuditOptions {
   readonly projection: ProjectionObserver;
 }
 
-/** Streams that the record is spread over, so that a Cluster can spread the load. All readers and writers must agree, so it is no setting. */
+/**
+ * Streams that the record is spread over, so that a Cluster can spread the load. All readers and writers must agree, so it is no
+ * setting.
+ */
 export const AUDIT_PARTITIONS = 4;
 
-/** An instance's last number is remembered for this long after its last event: longer than any outage that a batch could wait through. */
+/**
+ * An instance's last number is remembered for this long after its last event: longer than any outage that a batch could wait
+ * through.
+ */
 const LAST_SEQ_LIFE_MS = 7 * 24 * 3600 * 1000;
 /** Old events are looked for this often. */
 const TRIM_EVERY_MS = 10_000;
@@ -44,8 +53,8 @@ export function partitionOf(instance: string): number {
 }
 
 /**
- * The audit log on Redis Streams. A batch is one command: all its events in one string, which the script takes apart, because that costs this process
- * next to nothing. The activity logs are written afterwards and gate nothing.
+ * The audit log on Redis Streams. A batch is one command: all its events in one string, which the script takes apart, because
+ * that costs this process next to nothing. The activity logs are written afterwards and gate nothing.
  */
 export function createRedisAuditLog(options: RedisAuditOptions): AuditLog {
   return new RedisAuditLog(options);
@@ -74,7 +83,7 @@ class RedisAuditLog implements AuditLog {
   async append(batch: { instance: string; firstSeq: number; entries: readonly LogEntry[] }): Promise<void> {
     const { instance, firstSeq, entries } = batch;
     const packed = Buffer.from(entries.map((entry) => entry.event).join('\n'));
-    this.#bytesPerEvent += (packed.length / Math.max(1, entries.length) - this.#bytesPerEvent) / 16;
+    if (entries.length > 0) this.#bytesPerEvent += (packed.length / entries.length - this.#bytesPerEvent) / 16;
     const partition = partitionOf(instance);
     try {
       await this.#options.connection.run(
@@ -98,7 +107,10 @@ class RedisAuditLog implements AuditLog {
     return [Math.max(1, Math.floor(this.#options.clock.wallMs() - days * DAY_MS)), this.#longestStream()];
   }
 
-  /** Redis cannot trim by size, so `maxBytes` becomes a length by way of the average event of late: good to within some tens of per cent. */
+  /**
+   * Redis cannot trim by size, so `maxBytes` becomes a length by way of the average event of late: good to within some tens of
+   * per cent.
+   */
   #longestStream(): number {
     const { maxBytes } = this.#options.retention;
     if (maxBytes === 0) return 0;

@@ -5,9 +5,9 @@ export { withoutTokens };
 /**
  * Text on its way into an audit event: quoted so that any input gives one line of valid JSON, bounded, and free of tokens.
  *
- * Most values are short and plain ASCII; they take a path without `JSON.stringify`. Everything else is made well-formed Unicode first (a lone
- * surrogate would be an escape that many parsers refuse) and has its invisible characters escaped, so that a line read in a terminal can
- * neither break nor rearrange what stands beside it (CWE-117).
+ * Most values are short and plain ASCII; they take a path without `JSON.stringify`. Everything else is made well-formed Unicode
+ * first (a lone surrogate would be an escape that many parsers refuse) and has its invisible characters escaped, so that a line
+ * read in a terminal can neither break nor rearrange what stands beside it (CWE-117).
  */
 
 /** Printable ASCII without `"` and `\`: stands in JSON as it is. */
@@ -51,7 +51,10 @@ let msText = '';
 const MIN_MS = -62_167_219_200_000;
 const MAX_MS = 253_402_300_799_999;
 
-/** ISO 8601, UTC, milliseconds. The last second and millisecond are kept: thousands of events share them. A time that is none reads as 1970. */
+/**
+ * ISO 8601, UTC, milliseconds. The last second and millisecond are kept: thousands of events share them. A time that is none
+ * reads as 1970.
+ */
 export function isoTime(wallMs: number): string {
   const ms = typeof wallMs === 'number' ? Math.floor(wallMs) : 0;
   if (ms === lastMs) return msText;

@@ -2,7 +2,10 @@ import type { Clock } from '../clock.ts';
 import type { Pending } from './outbox.ts';
 import type { AcceptanceWaiter } from './port.ts';
 
-/** The deadlines of all waiters. All have the same patience, so they expire in the order in which they came: one timer serves them all. */
+/**
+ * The deadlines of all waiters. All have the same patience, so they expire in the order in which they came: one timer serves
+ * them all.
+ */
 export interface Waits {
   add(entry: Pending): void;
   /** Tells everyone who still waits that it was in vain. */

@@ -19,7 +19,10 @@ const SECURITY_HEADERS = {
 
 const PATHS = ['/livez', '/readyz', '/metrics'] as const;
 
-/** The three questions that a platform asks: alive, ready, and how is it going. Served without authentication, so nothing in them is secret. */
+/**
+ * The three questions that a platform asks: alive, ready, and how is it going. Served without authentication, so nothing in them
+ * is secret.
+ */
 export function createOpsApp({ checks, metrics, log }: OpsParts): Hono {
   const app = new Hono();
   const scrape = singleFlight(() => metrics.text());

@@ -62,7 +62,10 @@ function safeObject(object: object, depth: number): Record<string, unknown> {
   return safe;
 }
 
-/** Name, code, message, the top of the stack and the cause; not the other properties, which may hold a command with its arguments. */
+/**
+ * Name, code, message, the top of the stack and the cause; not the other properties, which may hold a command with its
+ * arguments.
+ */
 function safeError(error: Error, depth: number): Record<string, unknown> {
   const safe: Record<string, unknown> = { name: safeText(error.name), message: safeText(error.message) };
   const code = (error as NodeJS.ErrnoException).code;
@@ -82,7 +85,10 @@ function safeText(text: string): string {
   return kept.length > MAX_TEXT ? `${kept.slice(0, MAX_TEXT)}…` : kept;
 }
 
-/** Control characters, directional marks and line separators as escapes: a terminal must show the line as it is (CWE-117, CWE-150). */
+/**
+ * Control characters, directional marks and line separators as escapes: a terminal must show the line as it is (CWE-117,
+ * CWE-150).
+ */
 function visible(text: string): string {
   return text.replace(
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for

@@ -59,7 +59,10 @@ export interface Metrics {
 const UPSTREAM_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] as const;
 const REVOCATION_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as const;
 
-/** `processMetrics` false leaves out the process and Node defaults, which watch the whole process and belong to one registry only. */
+/**
+ * `processMetrics` false leaves out the process and Node defaults, which watch the whole process and belong to one registry
+ * only.
+ */
 export function createMetrics({ processMetrics = true }: { readonly processMetrics?: boolean } = {}): Metrics {
   const registry = new Registry();
   const sources: Partial<MetricSources> = {};

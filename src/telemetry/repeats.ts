@@ -4,7 +4,10 @@ import type { LogFields, LogLevel } from './log-line.ts';
 /** A message may appear this often per window; what comes more often is counted and told at the window's end. */
 const PER_WINDOW = 10;
 const WINDOW_MS = 10_000;
-/** Different messages watched at a time. Messages are constants of the program, so there are few; past this the oldest is forgotten. */
+/**
+ * Different messages watched at a time. Messages are constants of the program, so there are few; past this the oldest is
+ * forgotten.
+ */
 const MAX_MESSAGES = 500;
 
 interface Window {

@@ -9,8 +9,8 @@ export interface RequestMeter {
   /** Number of a method as received; whatever is none of the nine is `OTHER`. */
   method(name: string): number;
   /**
-   * One finished request. `status`: what the client was told, 0 = nothing. `durationMs`: from the first byte to the last. `overheadMs`: our share of it;
-   * negative = not known.
+   * One finished request. `status`: what the client was told, 0 = nothing. `durationMs`: from the first byte to the last.
+   * `overheadMs`: our share of it; negative = not known.
    */
   count(route: number, method: number, status: number, reason: Reason, durationMs: number, overheadMs: number): void;
 }
@@ -32,7 +32,10 @@ const UNKNOWN_REASON = REASON_INDEX.get('internal-fault') as number;
 
 /** Seconds. Calls last from a millisecond to the minutes of an upload. */
 const DURATION_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] as const;
-/** Seconds. Our own work lies between tens of microseconds and, with a store asked, some milliseconds; a second is the audit's deadline. */
+/**
+ * Seconds. Our own work lies between tens of microseconds and, with a store asked, some milliseconds; a second is the audit's
+ * deadline.
+ */
 const OVERHEAD_BOUNDS = [0.000_05, 0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1] as const;
 
 /** Cells of one route: every method, status class and reason. 18 KiB, made when the route sees its first request. */
@@ -47,7 +50,7 @@ export function createRequestMeter(registry: Registry): RequestMeter {
   declareCounter(
     registry,
     'sallyport_requests_total',
-    'Requests by route (none: no route matched), method, class of the answer (none: no answer) and reason (permitted, or why not).',
+    'Requests by route (none: no route matched), method, class of the answer (none: no answer) and reason.',
     (emit) => {
       counts.forEach((cells, route) => {
         cells?.forEach((count, cell) => {

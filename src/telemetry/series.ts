@@ -10,8 +10,8 @@ interface Sample {
 export type Emit = (value: number, labels?: Readonly<Record<string, string | number>>) => void;
 
 /**
- * Metrics that are read when somebody asks, and cost nothing before: prom-client's own counters build and hash a label object for every
- * increment, about 10 us per request. The registry asks a metric for no more than these fields.
+ * Metrics that are read when somebody asks, and cost nothing before: prom-client's own counters build and hash a label object
+ * for every increment, about 10 us per request. The registry asks a metric for no more than these fields.
  */
 interface PulledMetric {
   readonly name: string;

@@ -1,10 +1,11 @@
 -- Appends one instance's batch of audit events to its partition, each event once however often the batch is sent.
 --
--- Redis does not undo what a failing script has written, so whatever can fail is looked at before the first write. The last number is written at the end:
--- a batch that broke off half-way would be sent again and doubled rather than lost.
+-- Redis does not undo what a failing script has written, so whatever can fail is looked at before the first write. The last
+-- number is written at the end: a batch that broke off half-way would be sent again and doubled rather than lost.
 --
 -- KEYS  stream, last number held (string), both in one slot
--- ARGV  number of the first event, events (one a line), life of the number in ms, oldest id to keep (0 = no trimming now), longest stream (0 = no limit)
+-- ARGV  number of the first event, events (one a line), life of the number in ms, oldest id to keep (0 = no
+--       trimming now), longest stream (0 = no limit)
 -- Answer  number of events that were new
 
 local STREAM, LAST = KEYS[1], KEYS[2]

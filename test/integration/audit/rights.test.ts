@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createOutbox } from '../../../src/audit/outbox.ts';
 import { createRedisAuditLog } from '../../../src/audit/redis.ts';
 import { createRedisAuditReader } from '../../../src/audit/redis-reader.ts';
 import { systemClock } from '../../../src/clock.ts';
@@ -53,6 +54,31 @@ describe.runIf(findRedisServer() !== null)('with the Redis users that ship', () 
     const reader = createRedisAuditReader(as('manager'), 'sallyport');
     expect(await everySeq(reader, 'acl')).toEqual([1, 2, 3]);
     expect((await reader.activity({ account: 'accountAcl01', before: null, limit: 9 })).events).toHaveLength(3);
+  });
+
+  it('an outbox finds out at once that it may not write, without a record', async () => {
+    const connection = as('nobody');
+    const log = createRedisAuditLog({
+      connection,
+      prefix: 'sallyport',
+      clock: systemClock,
+      retention: { days: 1, maxBytes: 0 },
+      activityPerAccount: 10,
+      projection: { activityLost: () => {} },
+    });
+    const problems: (string | undefined)[] = [];
+    const health = (problem: Error | null) => void problems.push(problem?.message);
+    const observer = { accepted() {}, lost() {}, resent() {}, fault() {}, health };
+    const outbox = createOutbox({ log, instance: 'acl2', clock: systemClock, observer });
+    try {
+      await expect.poll(() => outbox.healthy, { timeout: 5000 }).toBe(false);
+      expect(problems).toHaveLength(1);
+      expect(problems[0]).not.toContain('nobody-password');
+    } finally {
+      await outbox.close(10);
+    }
+    const reader = createRedisAuditReader(as('manager'), 'sallyport');
+    expect(await everySeq(reader, 'acl2')).toEqual([]);
   });
 
   it('the gate may neither delete the record nor read it', async () => {

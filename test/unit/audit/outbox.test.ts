@@ -27,7 +27,7 @@ let outbox: BatchingOutbox;
 let told: string[];
 let seen: { accepted: number; lost: number; resent: number; health: (string | null)[]; faults: number };
 
-function start(limits: Partial<OutboxLimits> = {}): void {
+function start(limits: Partial<OutboxLimits> = {}, probe = false): void {
   log = new HandLog();
   told = [];
   seen = { accepted: 0, lost: 0, resent: 0, health: [], faults: 0 };
@@ -36,6 +36,7 @@ function start(limits: Partial<OutboxLimits> = {}): void {
     instance: 'unit',
     clock: systemClock,
     limits,
+    probe,
     observer: {
       accepted(count) {
         seen.accepted += count;
@@ -198,6 +199,27 @@ describe('when the log is away', () => {
     (await sent(3)).accept();
     await expect.poll(() => told.at(-1)).toBe('c accepted');
     expect(seen.accepted).toBe(3);
+  });
+});
+
+describe('the first question', () => {
+  it('finds out that the log is away before anybody calls, and goes on asking', async () => {
+    start({ minBackoffMs: 1, maxBackoffMs: 1 }, true);
+    expect(log.events(0)).toEqual([]);
+    (await sent(0)).fail();
+    await expect.poll(() => outbox.healthy).toBe(false);
+    (await sent(1)).accept();
+    await expect.poll(() => outbox.healthy).toBe(true);
+  });
+
+  it('is asked on its own: the first event follows with the first number', async () => {
+    start({}, true);
+    record('a');
+    (await sent(0)).accept();
+    (await sent(1)).accept();
+    expect(log.sent[1]?.batch.firstSeq).toBe(1);
+    expect(log.events(1)).toEqual(['1:a']);
+    await expect.poll(() => told).toEqual(['a accepted']);
   });
 });
 
