@@ -83,16 +83,6 @@ describe.each(KINDS)('$name behind the gate', (kind) => {
     if (upstream === null) return;
     gateway = await startGateway({
       upstreams: { files: { addresses: [upstream.url] } },
-      routes: [
-        {
-          name: 'files',
-          path: '/**',
-          methods: ['GET', 'HEAD', 'POST', 'PUT'],
-          application: 'any',
-          permission: 'files:use',
-          upstream: 'files',
-        },
-      ],
     });
   });
 
