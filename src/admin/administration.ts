@@ -56,7 +56,8 @@ export type Administration = {
 export const OPERATION_NAMES = Object.keys(OPERATIONS) as readonly OperationName[];
 
 export function createAdministration(context: AdminContext): Administration {
-  return administrationOf((name) => (actor, input) => OPERATIONS[name](context, actor, input as never));
+  // async: whatever is wrong is a rejection, never a throw. Object(): an input that is none, from a socket, lacks every field and says so.
+  return administrationOf((name) => async (actor, input) => OPERATIONS[name](context, actor, Object(input ?? {}) as never));
 }
 
 /** Builds the interface from one function per operation: here the real ones, in the owner's client those that ask over the socket. */

@@ -35,7 +35,7 @@ export class Fields {
   }
 
   has(field: string): boolean {
-    return Object.hasOwn(this.#input, field) && this.#input[field] !== undefined;
+    return this.#value(field) !== undefined;
   }
 
   fault(field: string, message: string): void {
@@ -49,7 +49,7 @@ export class Fields {
 
   /** A name as accounts, roles, teams and applications have it. */
   name(field: string): string {
-    return this.#nameFrom(field, this.#input[field]);
+    return this.#nameFrom(field, this.#value(field));
   }
 
   /** Distinct names in the order given. */
@@ -75,7 +75,7 @@ export class Fields {
   }
 
   description(field = 'description'): string {
-    const value = this.#input[field] ?? '';
+    const value = this.#value(field) ?? '';
     if (typeof value !== 'string') {
       this.fault(field, 'must be text');
       return '';
@@ -102,7 +102,7 @@ export class Fields {
 
   /** An expiry: null (never), or a moment after `nowMs` as ISO 8601 with a time zone; answered in UTC. */
   expiry(field: string, nowMs: number): string | null {
-    const value = this.#input[field] ?? null;
+    const value = this.#value(field) ?? null;
     if (value === null) return null;
     const ms = typeof value === 'string' && ISO_MOMENT.test(value) ? Date.parse(value) : Number.NaN;
     if (Number.isNaN(ms)) {
@@ -115,7 +115,7 @@ export class Fields {
 
   /** One of a closed set, or the fallback when absent. */
   oneOf<T extends string>(field: string, choices: readonly T[], fallback: T): T {
-    const value = this.#input[field] ?? fallback;
+    const value = this.#value(field) ?? fallback;
     const found = choices.find((choice) => choice === value);
     if (found === undefined) this.fault(field, `must be one of ${choices.join(', ')}`);
     return found ?? fallback;
@@ -123,7 +123,7 @@ export class Fields {
 
   /** Text that only has to be text: cursors, passwords. Never shown back. */
   text(field: string, atMost: number): string {
-    const value = this.#input[field];
+    const value = this.#value(field);
     if (typeof value === 'string' && value.length > 0 && value.length <= atMost) return value;
     this.fault(field, `must be text of 1 to ${atMost} characters`);
     return '';
@@ -131,10 +131,15 @@ export class Fields {
 
   /** A whole number, or the fallback when absent. */
   integer(field: string, fallback: number, least: number, most: number): number {
-    const value = this.#input[field] ?? fallback;
+    const value = this.#value(field) ?? fallback;
     if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
     this.fault(field, `must be a whole number from ${least} to ${most}`);
     return fallback;
+  }
+
+  /** Own fields only: no input names itself by way of `constructor`. */
+  #value(field: string): unknown {
+    return Object.hasOwn(this.#input, field) ? this.#input[field] : undefined;
   }
 
   #nameFrom(field: string, value: unknown): string {
@@ -150,7 +155,7 @@ export class Fields {
   }
 
   #list(field: string, atMost: number): readonly unknown[] {
-    const value = this.#input[field] ?? [];
+    const value = this.#value(field) ?? [];
     if (!Array.isArray(value)) {
       this.fault(field, 'must be a list');
       return [];

@@ -1,7 +1,7 @@
 import { newAccountId } from '../account/id.ts';
 import type { Account } from '../account/model.ts';
 import { hashPassword, PasswordsBusy, passwordFault, verifyPassword } from '../account/password.ts';
-import { type AccountAnswer, type AccountRef, changeAccount, mustHaveWrite } from './accounts.ts';
+import { type AccountAnswer, type AccountRef, changeAccount, mustHaveWrite, resolveAccountId } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import { type AdminContext, change, reading } from './change.ts';
 import { AdminError, invalid } from './error.ts';
@@ -76,7 +76,7 @@ export async function setPassword(
 ): Promise<AccountAnswer> {
   mustHaveWrite(actor);
   const fields = new Fields(input, ['name', 'id', 'kind', 'password']);
-  const password = readPassword(fields, input.name ?? '');
+  const password = readPassword(fields, typeof input.name === 'string' ? input.name : '');
   fields.check();
   const verifier = await inTurn(() => hashPassword(password));
   const current = await reading(() => currentVerifier(context, input));
@@ -91,9 +91,8 @@ export async function setPassword(
 }
 
 async function currentVerifier(context: AdminContext, ref: AccountRef): Promise<string | null> {
-  const account =
-    ref.id === undefined ? await context.store.accountByName(ref.name) : (await context.store.account(ref.id)).account;
-  return account?.password ?? null;
+  const id = await resolveAccountId(context.store, ref.id === undefined ? { name: ref.name } : { id: ref.id });
+  return (await context.store.account(id)).account?.password ?? null;
 }
 
 function readPassword(fields: Fields, name: string): string {

@@ -16,7 +16,7 @@ export function startPage({ addresses, sampleUrl, seeded }: PageFacts): string {
   const { proxy, ops } = addresses;
   const gate = `https://localhost:${proxy?.port}`;
   const token = `-H "Authorization: Bearer $(cat ${DEV_DATA_DIR}/${DEV_TOKEN_FILE})"`;
-  const curl = `curl --cacert ${DEV_DATA_DIR}/ca.pem`;
+  const curl = `curl -w '\\n' --cacert ${DEV_DATA_DIR}/ca.pem`;
   const sallyport = 'npx --no-install sallyport';
   const deploy = (application: string) => `${API}/applications/${application}/deployments`;
   return [

@@ -1,5 +1,7 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { storeOwner } from '../admin/actor.ts';
+import { connectOwner } from '../admin/owner-client.ts';
 import { systemClock } from '../clock.ts';
 import { prepareDataDir } from '../config/data-dir.ts';
 import { startGateway } from '../gateway/gateway.ts';
@@ -9,7 +11,7 @@ import { ensureLocalCertificate } from '../tls/local-ca.ts';
 import { writeDevConfig } from './dev-config.ts';
 import { startPage } from './dev-page.ts';
 import { ensureSampleAccounts } from './dev-seed.ts';
-import { UsageError } from './exit.ts';
+import { Refused, UsageError } from './exit.ts';
 import { loadChecked } from './load.ts';
 import { count, examples } from './options.ts';
 import { DEV_CONFIG, DEV_DATA_DIR } from './reach.ts';
@@ -37,6 +39,8 @@ export function addDevCommand(program: Command): void {
 
 async function runDev(options: DevOptions): Promise<void> {
   for (const line of prepareDataDir(DEV_DATA_DIR)) note(line);
+  await mustBeAlone();
+  const stop = signalled();
   ensureLocalCertificate(DEV_DATA_DIR, systemClock.wallMs());
   const sample = await startSample();
   // The page is what people look at here; the log only speaks up when something is wrong.
@@ -51,7 +55,7 @@ async function runDev(options: DevOptions): Promise<void> {
       if (gateway.control === null) throw new Error('the embedded store has no owner');
       const seeded = await ensureSampleAccounts(gateway.control.administration, storeOwner('dev', 'dev'), DEV_DATA_DIR);
       say(startPage({ addresses: gateway.addresses, sampleUrl: sample.url, seeded }));
-      await signalled();
+      await stop;
       note('closing: calls under way may finish (Ctrl-C again ends at once)');
     } finally {
       await gateway.close();
@@ -60,6 +64,14 @@ async function runDev(options: DevOptions): Promise<void> {
     await sample.close();
     log.close();
   }
+}
+
+/** Before anything is written: the files of a gate that runs here are not to be touched. */
+async function mustBeAlone(): Promise<void> {
+  const owner = await connectOwner(resolve(DEV_DATA_DIR));
+  if (owner === null) return;
+  owner.close();
+  throw new Refused(`a gate is running on ./${DEV_DATA_DIR} already: stop it first, or start this one in another folder`);
 }
 
 /** A taken port is the commonest way for a first start to fail; it must not be the last. */

@@ -22,11 +22,12 @@ export function addServeCommand(program: Command): void {
       const { proxy, ops } = loaded.config.listen;
       if (proxy === null && ops === null) throw new UsageError(`${options.config} opens no listener: name listen.proxy`);
       const log = createLog();
+      const stop = signalled();
       for (const warning of loaded.warnings) log.warn(showFault(options.config, warning));
       const gateway = await startGateway(loaded.config, { log });
       const reloading = reloadOnHangup(gateway, options.config, log);
       try {
-        log.info('asked to stop', { signal: await signalled() });
+        log.info('asked to stop', { signal: await stop });
       } finally {
         reloading.close();
         await gateway.close();
