@@ -85,8 +85,8 @@ export interface BatchingOutbox extends Outbox {
  * When an append fails, the batch is kept and sent again under the same sequence numbers until it is accepted. In the first
  * second of an outage (from the moment the failed append was sent) waiters keep their whole deadline: clients of this gate
  * rarely retry, so a short outage should cost them time and not an answer. Later, new waiters are told at once: holding requests
- * that will fail anyway only piles them up. Resends go on at least every 250 ms, so that is also the longest time for which
- * calls are still refused after the log is back.
+ * that will fail anyway only piles them up. Resends go on at least every 250 ms, so calls are refused for no longer than that
+ * after the log can be reached again (a lost connection to Redis may need up to two seconds more until it is tried again).
  */
 export function createOutbox(options: OutboxOptions): BatchingOutbox {
   return new GroupCommitOutbox(options);

@@ -52,9 +52,8 @@ export interface AcceptanceWaiter {
 export interface Outbox {
   /**
    * Takes one event. `make` builds the serialised event from the sequence number that it is given (unique and consecutive per
-   * instance).
-   * `waiter` null: nobody waits (buffered, outcomes). When the bounded queue is full the event is counted as lost and the waiter
-   * told at once.
+   * instance). `waiter` null: nobody waits (buffered, outcomes). When the bounded queue is full the event is counted as lost and
+   * the waiter told at once.
    */
   record(make: (seq: number) => string, account: string | null, waiter: AcceptanceWaiter | null): void;
   /** Whether events are being accepted: false after a failed append until one succeeds. For readiness. */
