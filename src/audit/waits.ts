@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { Pending } from './outbox.ts';
+import type { Pending } from './outbox-options.ts';
 import type { AcceptanceWaiter } from './port.ts';
 
 /**

@@ -1,6 +1,7 @@
 import { setImmediate as loopTurn, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type BatchingOutbox, createOutbox, type OutboxLimits } from '../../../src/audit/outbox.ts';
+import { type BatchingOutbox, createOutbox } from '../../../src/audit/outbox.ts';
+import type { OutboxLimits } from '../../../src/audit/outbox-options.ts';
 import { type AuditLog, AuditUnavailable, type LogEntry } from '../../../src/audit/port.ts';
 import { systemClock } from '../../../src/clock.ts';
 

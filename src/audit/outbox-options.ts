@@ -1,0 +1,63 @@
+import type { Clock } from '../clock.ts';
+import type { AcceptanceWaiter, AuditLog, LogEntry } from './port.ts';
+
+/** What happened to events; for metrics. Must not throw. */
+export interface OutboxObserver {
+  /** Events that the log accepted. */
+  accepted(count: number): void;
+  /** Events that no log will ever hold: no room, or left over at the end. */
+  lost(count: number): void;
+  /** Events that were sent again after a failed append. */
+  resent(count: number): void;
+  /** The log went away (with the reason) or came back (null). Called on the change only. */
+  health(problem: Error | null): void;
+  /** A waiter threw: a fault of the program, kept from those who wait behind it. */
+  fault(error: unknown): void;
+}
+
+export interface OutboxOptions {
+  readonly log: AuditLog;
+  /** Name + random incarnation: sequence numbers are consecutive within it. */
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly observer: OutboxObserver;
+  readonly limits?: Partial<OutboxLimits>;
+  /**
+   * Whether the log is asked at once, with an empty batch, if it takes records: `healthy` then means something before the first
+   * call. Default true.
+   */
+  readonly probe?: boolean;
+}
+
+export interface OutboxLimits {
+  /** Events held, in flight included; the next one is lost. */
+  readonly maxEvents: number;
+  /** Characters held (events are ASCII but for what clients sent, so nearly bytes). */
+  readonly maxChars: number;
+  readonly batchEvents: number;
+  readonly batchChars: number;
+  /** How long a waiter waits. Also: how long an outage may last before new waiters are told at once. */
+  readonly deadlineMs: number;
+  /** How long an event that nobody waits for may lie before it is sent. */
+  readonly lingerMs: number;
+  /** Pause before the first resend; doubles up to `maxBackoffMs`. */
+  readonly minBackoffMs: number;
+  readonly maxBackoffMs: number;
+}
+
+export const OUTBOX_LIMITS: OutboxLimits = {
+  maxEvents: 20_000,
+  maxChars: 32 * 1024 * 1024,
+  batchEvents: 1000,
+  batchChars: 1024 * 1024,
+  deadlineMs: 1000,
+  lingerMs: 20,
+  minBackoffMs: 25,
+  maxBackoffMs: 250,
+};
+
+/** One event on its way; `waiter` becomes null once it has been told. */
+export interface Pending extends LogEntry {
+  waiter: AcceptanceWaiter | null;
+  readonly deadlineMs: number;
+}
