@@ -188,7 +188,8 @@ function parse(line: string): OwnerRequest | null {
     if (typeof request !== 'object' || request === null) return null;
     const { v, id, op, as, input } = request;
     if (typeof v !== 'number' || typeof id !== 'number' || typeof op !== 'string' || typeof as !== 'string') return null;
-    return { v, id, op, as, input };
+    // Whoever reads the input may take it for an object; what is none lacks every field.
+    return { v, id, op, as, input: Object(input ?? {}) };
   } catch {
     return null;
   }
