@@ -170,7 +170,13 @@ class GatewayParts implements Gateway {
   }
 
   #connectMetrics(replica: Replica): void {
+    const { leaseMs } = this.#config.registry;
     this.metrics.connect({
+      lookups: () => {
+        const { hit, miss, negative, unavailable } = replica.counts;
+        return { hit, miss, absent: negative, unavailable };
+      },
+      registryLagSeconds: () => Math.max(0, leaseMs - replica.status().leaseRemainingMs) / 1000,
       leaseRemainingSeconds: () => replica.status().leaseRemainingMs / 1000,
       auditPending: () => this.#outbox?.pending ?? 0,
       auditSpoolBytes: () => 0,

@@ -15,7 +15,7 @@ export interface UpstreamMeter {
   observe(upstream: number, durationMs: number): void;
 }
 
-export const CACHE_RESULTS = ['hit', 'miss', 'absent', 'unavailable'] as const;
+const CACHE_RESULTS = ['hit', 'miss', 'absent', 'unavailable'] as const;
 export const AUDIT_OUTCOMES = ['accepted', 'lost', 'resent', 'activity_lost'] as const;
 export const RELOAD_RESULTS = ['applied', 'refused'] as const;
 export const CONNECTION_STATES = ['connecting', 'active', 'idle'] as const;
@@ -28,7 +28,9 @@ export interface ConnectionCount {
 
 /** Figures that are read when somebody asks for the metrics. Null = there is none now, so none is shown. Must not throw. */
 export interface MetricSources {
-  /** How far the cache is behind the registry, in seconds. */
+  /** Account look-ups so far, by where the answer came from. */
+  lookups(): Readonly<Record<(typeof CACHE_RESULTS)[number], number>>;
+  /** How long ago the cache was last proved to be up to date, in seconds. */
   registryLagSeconds(): number | null;
   /** Until the instance would answer 503 to all; 0 when it does. */
   leaseRemainingSeconds(): number | null;
@@ -43,7 +45,6 @@ export interface MetricSources {
 export interface Metrics {
   readonly requests: RequestMeter;
   readonly upstreams: UpstreamMeter;
-  readonly cache: WordCounter<(typeof CACHE_RESULTS)[number]>;
   readonly audit: WordCounter<(typeof AUDIT_OUTCOMES)[number]>;
   readonly reloads: WordCounter<(typeof RELOAD_RESULTS)[number]>;
   /** From a revocation's commit to the last instance's acknowledgement. */
@@ -70,13 +71,6 @@ export function createMetrics({ processMetrics = true }: { readonly processMetri
   const metrics: Metrics = {
     requests: createRequestMeter(registry),
     upstreams: upstreamMeter(registry),
-    cache: wordCounter(
-      registry,
-      'sallyport_registry_cache_total',
-      'Account look-ups by where the answer came from.',
-      'result',
-      CACHE_RESULTS,
-    ),
     audit: wordCounter(
       registry,
       'sallyport_audit_events_total',
@@ -132,7 +126,11 @@ function declareSources(registry: Registry, sources: Partial<MetricSources>): vo
       const value = read();
       if (typeof value === 'number') emit(value);
     });
-  gauge('sallyport_registry_lag_seconds', 'How far the cache is behind the registry.', 'max', () =>
+  declareCounter(registry, 'sallyport_registry_cache_total', 'Account look-ups by where the answer came from.', (emit) => {
+    const lookups = sources.lookups?.();
+    for (const result of CACHE_RESULTS) emit(lookups?.[result] ?? 0, { result });
+  });
+  gauge('sallyport_registry_lag_seconds', 'How long ago the cache was last proved to be up to date.', 'max', () =>
     sources.registryLagSeconds?.(),
   );
   gauge('sallyport_lease_remaining_seconds', 'Until the lease ends and every call is refused.', 'min', () =>
