@@ -12,6 +12,8 @@ export interface AnswerSink {
   onBody(content: Buffer): void;
   onEnd(): void;
   onFailure(failure: UpstreamFailure): void;
+  /** A step of ours threw: the exchange is over. Must not throw. */
+  onFault(error: unknown): void;
   /** Writes out what was given. @returns false to pause the upstream until `resume()` */
   flush(): boolean;
   /** The upstream takes request bytes again, after `flushBody()` said no. */
@@ -73,6 +75,11 @@ export class Forward implements ResponseReceiver {
     } else if (connection.connected) {
       this.#sink.onUpstreamReady();
     }
+  }
+
+  /** Monotonic milliseconds (`performance.now()`) since which a held answer has been waiting; 0 = it is not. */
+  get heldSinceMs(): number {
+    return this.#connection?.heldSinceMs ?? 0;
   }
 
   release(): void {
@@ -145,6 +152,11 @@ export class Forward implements ResponseReceiver {
     } else {
       this.#sink.onFailure(failure);
     }
+  }
+
+  onFault(error: unknown): void {
+    this.#connection = null;
+    this.#sink.onFault(error);
   }
 
   flush(): boolean {

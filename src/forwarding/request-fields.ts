@@ -61,8 +61,17 @@ function fateOf(name: FieldName): Fate {
 function judge(lower: string): Fate {
   if (lower === 'authorization') return FATE.authorization;
   if (lower === 'via') return FATE.via;
-  if (REMOVED.has(lower) || RESERVED_PREFIXES.some((prefix) => lower.startsWith(prefix))) return FATE.removed;
+  if (isReserved(lower) || isReserved(withoutSpareHyphens(lower))) return FATE.removed;
   return FATE.passed;
+}
+
+function isReserved(name: string): boolean {
+  return REMOVED.has(name) || RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix));
+}
+
+/** `X--Account--Id` and `-X-Account-Id` look like ours to whoever folds runs of hyphens, or to whoever reads a list of fields in a hurry. */
+function withoutSpareHyphens(lower: string): string {
+  return lower.replace(/-{2,}/g, '-').replace(/^-|-$/g, '');
 }
 
 export interface OutgoingRequest {

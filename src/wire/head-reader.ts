@@ -16,6 +16,8 @@ export type HeadResult =
 const INCOMPLETE: HeadResult = { state: 'incomplete' };
 const HOPELESS: HeadResult = { state: 'hopeless' };
 const END = '\r\n\r\n';
+const CR = 13;
+const LF = 10;
 
 /** Bytes that can stand in no head, and line ends that are not CRLF. A CR at the very end may still get its LF. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
@@ -23,10 +25,16 @@ const IMPOSSIBLE = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r[^\n]|(?:^|[^\r])\n/;
 
 export class HeadReader {
   readonly #limitBytes: number;
+  readonly #forgivesEmptyLine: boolean;
   #pending: Buffer | null = null;
+  /** How much of what is pending has been searched: a head that comes byte by byte costs no more than one that comes at once. */
+  #searched = 0;
+  #emptyLineSeen = false;
 
-  constructor(limitBytes: number) {
+  /** @param forgivesEmptyLine one empty line before the first line is passed over (RFC 9112 §2.2: old clients end a POST with one) */
+  constructor(limitBytes: number, forgivesEmptyLine = true) {
     this.#limitBytes = limitBytes;
+    this.#forgivesEmptyLine = forgivesEmptyLine;
   }
 
   /** Whether a head has begun: bytes are waiting for the rest of it. */
@@ -36,18 +44,38 @@ export class HeadReader {
 
   push(chunk: Buffer): HeadResult {
     let bytes = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk]);
-    // RFC 9112 §2.2: one empty line before a request line is forgiven (old clients end a POST with one).
-    if (bytes[0] === 13 && bytes[1] === 10) bytes = bytes.subarray(2);
-    const text = bytes.toString('latin1', 0, Math.min(bytes.length, this.#limitBytes));
+    // One, however the bytes are cut: a second one is the first line of the head, and no valid one.
+    if (bytes[0] === CR && bytes[1] === LF && this.#forgivesEmptyLine && !this.#emptyLineSeen) {
+      bytes = bytes.subarray(2);
+      this.#emptyLineSeen = true;
+      this.#searched = 0;
+    }
+    const limit = Math.min(bytes.length, this.#limitBytes);
+    const from = this.#searchFrom(bytes);
+    const text = bytes.toString('latin1', from, limit);
     const end = text.indexOf(END);
     if (end !== -1) {
-      this.#pending = null;
-      const next = end + END.length;
-      return { state: 'complete', text: text.slice(0, end + 2), rest: next < bytes.length ? bytes.subarray(next) : null };
+      const next = from + end + END.length;
+      this.#forget();
+      const head = from === 0 ? text.slice(0, end + 2) : bytes.toString('latin1', 0, next - 2);
+      return { state: 'complete', text: head, rest: next < bytes.length ? bytes.subarray(next) : null };
     }
     if (IMPOSSIBLE.test(text)) return HOPELESS;
-    if (bytes.length >= this.#limitBytes) return { state: 'too-large', inFirstLine: !text.includes('\n') };
+    if (bytes.length >= this.#limitBytes) return { state: 'too-large', inFirstLine: !bytes.subarray(0, limit).includes(LF) };
     this.#pending = bytes.length === 0 ? null : bytes;
+    this.#searched = limit;
     return INCOMPLETE;
+  }
+
+  /** Where the search goes on: before the last three bytes, which may begin the end, and never between CR and LF. */
+  #searchFrom(bytes: Buffer): number {
+    const from = Math.max(0, this.#searched - 3);
+    return from > 0 && bytes[from] === LF ? from - 1 : from;
+  }
+
+  #forget(): void {
+    this.#pending = null;
+    this.#searched = 0;
+    this.#emptyLineSeen = false;
   }
 }

@@ -1,3 +1,4 @@
+import { trimmed } from './blank.ts';
 import { type FieldName, FRAMING_FIELD, requestFieldNames } from './field-names.ts';
 import { parseHost } from './host.ts';
 import type { BodyFraming, HeadFault, RequestHead, WireFault } from './request-head.ts';
@@ -28,9 +29,7 @@ const NO_BODY: BodyFraming = { kind: 'none', declared: false };
 const EMPTY_BODY: BodyFraming = { kind: 'none', declared: true };
 const CHUNKED: BodyFraming = { kind: 'chunked' };
 
-const TAB = 9;
 const LF = 10;
-const SPACE = 32;
 
 const fault = (kind: WireFault, detail: string): HeadFault => ({ fault: kind, detail });
 
@@ -153,19 +152,6 @@ function readFields(text: string, start: number, names: FieldName[], values: str
     position = end + 2;
   }
   return null;
-}
-
-/** The text without optional white space at both ends (RFC 9110 §5.6.3). */
-function trimmed(text: string, from: number, to: number): string {
-  let start = from;
-  let end = to;
-  while (start < end && isBlank(text.charCodeAt(start))) start += 1;
-  while (end > start && isBlank(text.charCodeAt(end - 1))) end -= 1;
-  return text.slice(start, end);
-}
-
-function isBlank(code: number): boolean {
-  return code === SPACE || code === TAB;
 }
 
 /** Fields that may stand only once: a second one is refused, never joined, never ignored. */

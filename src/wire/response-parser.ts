@@ -1,3 +1,4 @@
+import { trimmed } from './blank.ts';
 import { type FieldName, FRAMING_FIELD, responseFieldNames } from './field-names.ts';
 
 /**
@@ -63,7 +64,7 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
     if (colon === -1 || colon > end) return 'field line without a colon';
     const name = responseFieldNames.get(text.slice(position, colon));
     if (name === null) return 'invalid field name';
-    const value = text.slice(colon + 1, end).trim();
+    const value = trimmed(text, colon + 1, end);
     switch (name.framing) {
       case FRAMING_FIELD.contentLength:
         if (length !== null) return 'more than one Content-Length';

@@ -3,6 +3,7 @@ import { BodyReader, type BodySink } from './body-reader.ts';
 import type { Deadlines, Watched } from './deadlines.ts';
 import { Gather } from './gather.ts';
 import { HeadReader } from './head-reader.ts';
+import { HeldAnswer } from './held-answer.ts';
 import { parseResponseHead, type ResponseHead } from './response-parser.ts';
 
 /** What went wrong with an exchange, and what may be concluded from it. */
@@ -24,6 +25,8 @@ export interface ResponseReceiver extends BodySink {
   onHead(head: ResponseHead): void;
   onEnd(): void;
   onFailure(failure: UpstreamFailure): void;
+  /** A step of this exchange threw: it is over, and the connection closed. Must not throw. */
+  onFault(error: unknown): void;
   /** The end of what one read brought: write it out. @returns false to pause the upstream until `resume()` */
   flush(): boolean;
   /** The upstream takes request bytes again. */
@@ -32,7 +35,7 @@ export interface ResponseReceiver extends BodySink {
 
 export interface UpstreamTimeouts {
   readonly connectTimeoutMs: number;
-  /** Longest silence of an upstream that owes us bytes. */
+  /** Longest silence of an upstream that owes us bytes, or that takes none of those it was sent. */
   readonly responseTimeoutMs: number;
 }
 
@@ -60,25 +63,28 @@ export class UpstreamConnection implements Watched {
   readonly #deadlines: Deadlines;
   readonly #timeouts: UpstreamTimeouts;
   readonly #out: Gather;
-  readonly #heads = new HeadReader(HEAD_LIMIT_BYTES);
+  readonly #heads = new HeadReader(HEAD_LIMIT_BYTES, false);
   deadlineMs: number;
   /** Monotonic milliseconds (of `Deadlines.nowMs`) since which it has been idle. */
   idleSinceMs = 0;
 
   #connected = false;
+  #refused = false;
   #closed = false;
   #served = 0;
   #receiver: ResponseReceiver | null = null;
   #toHead = false;
+  /** The request is complete: the upstream owes an answer. */
   #requestSent = false;
+  /** The upstream does not take what it is sent. */
+  #blocked = false;
+  /** The client does not take what the upstream sends. */
+  #paused = false;
   #head: ResponseHead | null = null;
   #body: BodyReader | null = null;
   #informational = 0;
   #anyByte = false;
-  /** Answers are kept back until `release()`: bytes that came meanwhile, and whether the upstream has ended. */
-  #holding = false;
-  #held: Buffer[] = [];
-  #heldEnd = false;
+  readonly #held = new HeldAnswer();
 
   constructor(
     socket: Socket,
@@ -94,18 +100,42 @@ export class UpstreamConnection implements Watched {
     this.#out = new Gather(socket);
     this.deadlineMs = deadlines.nowMs + timeouts.connectTimeoutMs;
     deadlines.watch(this);
-    socket.once(connectEvent, () => this.#onConnect());
+    socket.once(connectEvent, () => this.#guarded(() => this.#onConnect()));
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    socket.on('drain', () => this.#receiver?.onDrain());
-    socket.on('end', () => this.#onEnd());
-    socket.on('error', (error: NodeJS.ErrnoException) =>
-      this.#fail(this.#connected ? 'broken' : 'unreachable', error.code ?? 'connection failed'),
-    );
-    socket.on('close', () => this.#fail(this.#connected ? 'broken' : 'unreachable', 'connection closed'));
+    socket.on('drain', () => this.#guarded(() => this.#onDrain()));
+    socket.on('end', () => this.#guarded(() => this.#onEnd()));
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#guarded(() => this.#onError(error.code ?? 'connection failed')));
+    socket.on('close', () => this.#guarded(() => this.#onError('connection closed')));
+  }
+
+  /** Whoever receives may be at fault; that must end one exchange and not the process. */
+  #guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#onFault(error);
+    }
+  }
+
+  #onFault(error: unknown): void {
+    const receiver = this.#receiver;
+    this.#receiver = null;
+    this.#close();
+    receiver?.onFault(error);
   }
 
   get connected(): boolean {
     return this.#connected;
+  }
+
+  /** The address would not have it: refused, unreachable, no answer in time, or a TLS handshake that failed. */
+  get refused(): boolean {
+    return this.#refused;
+  }
+
+  /** Monotonic milliseconds (`performance.now()`) since which a held answer has been waiting; 0 = it is not. */
+  get heldSinceMs(): number {
+    return this.#held.sinceMs;
   }
 
   /** Takes the connection for one exchange. Only when it is idle or still connecting. */
@@ -113,11 +143,13 @@ export class UpstreamConnection implements Watched {
     this.#receiver = receiver;
     this.#toHead = toHead;
     this.#requestSent = false;
+    this.#blocked = false;
+    this.#paused = false;
     this.#head = null;
     this.#body = null;
     this.#informational = 0;
     this.#anyByte = false;
-    if (this.#connected) this.#expectAnswer();
+    this.#watchSilence();
   }
 
   /** Request bytes; they go out at the next `flush()`. */
@@ -131,39 +163,43 @@ export class UpstreamConnection implements Watched {
 
   /** @returns false when the upstream is slower than the client: wait for `onDrain` */
   flush(): boolean {
-    return this.#out.flush();
+    this.#blocked = !this.#out.flush();
+    this.#watchSilence();
+    return !this.#blocked;
   }
 
   /** The request is complete: after the answer the connection may serve another. */
   requestEnd(): void {
     this.#requestSent = true;
-    if (this.#connected) this.#expectAnswer();
+    this.#watchSilence();
   }
 
   /** Keeps the answer back: what arrives from now on waits, bounded by one read, until `release()`. */
   hold(): void {
-    this.#holding = true;
+    this.#held.hold();
   }
 
   release(): void {
-    if (!this.#holding) return;
-    this.#holding = false;
-    const held = this.#held;
-    this.#held = [];
-    for (const chunk of held) this.#read(chunk);
-    if (this.#heldEnd) this.#onEnd();
-    else this.resume();
+    if (!this.#held.holding) return;
+    const bytes = this.#held.release();
+    if (bytes !== null) this.#read(bytes);
+    const { ended } = this.#held;
+    if (ended === 'open') this.resume();
+    else if (ended === 'end') this.#onEnd();
+    else this.#fail('broken', ended.detail);
   }
 
   /** The client is slower than the upstream. The upstream's time does not run meanwhile. */
   pause(): void {
     this.#socket.pause();
-    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#paused = true;
+    this.#watchSilence();
   }
 
   resume(): void {
-    if (this.#closed || this.#receiver === null) return;
-    this.#expectAnswer();
+    if (this.#closed || this.#receiver === null || this.#held.holding) return;
+    this.#paused = false;
+    this.#watchSilence();
     this.#socket.resume();
   }
 
@@ -174,32 +210,47 @@ export class UpstreamConnection implements Watched {
   }
 
   expired(): void {
-    if (this.#receiver === null) this.destroy();
-    else
-      this.#fail(
-        this.#connected ? 'timeout' : 'unreachable',
-        this.#connected ? 'silent for too long' : 'connecting took too long',
-      );
+    this.#guarded(() => {
+      if (this.#receiver === null) this.destroy();
+      else if (this.#connected) this.#fail('timeout', 'silent for too long');
+      else this.#fail('unreachable', 'connecting took too long');
+    });
   }
 
-  #expectAnswer(): void {
-    this.deadlineMs = this.#deadlines.nowMs + this.#timeouts.responseTimeoutMs;
+  /**
+   * The upstream's time runs from now, as long as it is the upstream that everything waits for. A client that sends its body slowly has its own time, and an
+   * upload may take as long as it takes.
+   */
+  #watchSilence(): void {
+    if (!this.#connected) return;
+    const owes = (this.#requestSent || this.#blocked) && !this.#paused;
+    this.deadlineMs = owes ? this.#deadlines.nowMs + this.#timeouts.responseTimeoutMs : Number.POSITIVE_INFINITY;
   }
 
   #onConnect(): void {
     this.#connected = true;
-    this.#expectAnswer();
+    this.#watchSilence();
     this.#receiver?.onConnected();
+  }
+
+  #onDrain(): void {
+    this.#blocked = false;
+    this.#watchSilence();
+    this.#receiver?.onDrain();
   }
 
   #onData(chunk: Buffer): void {
     this.#anyByte = true;
-    if (this.#holding) {
-      this.#held.push(chunk);
+    if (this.#held.holding) {
+      this.#held.keep(chunk);
       this.pause();
       return;
     }
-    this.#read(chunk);
+    try {
+      this.#read(chunk);
+    } catch (error) {
+      this.#onFault(error);
+    }
   }
 
   #read(chunk: Buffer): void {
@@ -208,7 +259,7 @@ export class UpstreamConnection implements Watched {
       this.destroy();
       return;
     }
-    this.#expectAnswer();
+    this.#watchSilence();
     let rest: Buffer | null = chunk;
     while (rest !== null && this.#receiver !== null) {
       rest = this.#body === null ? this.#readHead(rest) : this.#readBody(rest);
@@ -265,7 +316,7 @@ export class UpstreamConnection implements Watched {
   /** The answer is whole. The connection is kept only if it is certain where the next answer begins. */
   #complete(leftover: Buffer | null): void {
     const receiver = this.#receiver!;
-    const reusable = this.#head!.keepAlive && this.#requestSent && leftover === null && !this.#heldEnd;
+    const reusable = this.#head!.keepAlive && this.#requestSent && leftover === null && this.#held.ended === 'open';
     this.#receiver = null;
     this.#served += 1;
     if (reusable) {
@@ -281,8 +332,8 @@ export class UpstreamConnection implements Watched {
 
   /** The upstream sends nothing more. A proper end only of a body that ends so. */
   #onEnd(): void {
-    if (this.#holding) {
-      this.#heldEnd = true;
+    if (this.#held.holding) {
+      this.#held.ended = 'end';
       return;
     }
     if (this.#receiver !== null && this.#body?.endsWithConnection) {
@@ -295,24 +346,25 @@ export class UpstreamConnection implements Watched {
     this.#fail('broken', this.#anyByte ? 'answer cut short' : 'closed without an answer');
   }
 
+  #onError(detail: string): void {
+    this.#fail(this.#connected ? 'broken' : 'unreachable', detail);
+  }
+
   #fail(kind: UpstreamFailure['kind'], detail: string): void {
-    // A whole answer may be waiting to be released; its end was seen before the connection failed.
-    if (this.#holding && this.#held.length > 0 && !this.#closed) {
-      this.#heldEnd = true;
-      return;
-    }
+    // What is held may be a whole answer; it came before the connection failed.
+    if (!this.#closed && this.#held.keepFailure(detail)) return;
     const receiver = this.#receiver;
     this.#receiver = null;
+    this.#refused = !this.#connected;
     const staleConnection = this.#connected && this.#served > 0 && !this.#anyByte;
-    const neverSent = !this.#connected;
     this.#close();
-    receiver?.onFailure({ kind, detail, neverSent, staleConnection });
+    receiver?.onFailure({ kind, detail, neverSent: !this.#connected, staleConnection });
   }
 
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#held = [];
+    this.#held.bytes = null;
     this.#deadlines.forget(this);
     this.#socket.destroy();
     this.#keeper.gone(this);

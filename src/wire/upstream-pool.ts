@@ -37,6 +37,7 @@ class AddressPool implements ConnectionKeeper {
   readonly #deadlines: Deadlines;
   readonly #idle: UpstreamConnection[] = [];
   readonly #all = new Set<UpstreamConnection>();
+  #retired = false;
   shunnedUntilMs = 0;
 
   constructor(address: UpstreamAddress, open: (keeper: ConnectionKeeper) => UpstreamConnection, deadlines: Deadlines) {
@@ -80,6 +81,10 @@ class AddressPool implements ConnectionKeeper {
   }
 
   free(connection: UpstreamConnection): void {
+    if (this.#retired) {
+      connection.destroy();
+      return;
+    }
     connection.idleSinceMs = this.#deadlines.nowMs;
     connection.deadlineMs = this.#deadlines.nowMs + IDLE_TIMEOUT_MS;
     this.#idle.push(connection);
@@ -89,10 +94,12 @@ class AddressPool implements ConnectionKeeper {
     this.#all.delete(connection);
     const index = this.#idle.indexOf(connection);
     if (index !== -1) this.#idle.splice(index, 1);
-    if (!connection.connected) this.shunnedUntilMs = this.#deadlines.nowMs + SHUNNED_MS;
+    if (connection.refused) this.shunnedUntilMs = this.#deadlines.nowMs + SHUNNED_MS;
   }
 
-  closeIdle(): void {
+  /** Keeps nothing any more: what is idle closes now, what is busy after its exchange. */
+  retire(): void {
+    this.#retired = true;
     for (const connection of [...this.#idle]) connection.destroy();
   }
 
@@ -154,9 +161,9 @@ export class UpstreamPool {
     return best!;
   }
 
-  /** Closes idle connections; busy ones go on. For a configuration that no longer names this upstream. */
+  /** Closes idle connections; busy ones go on, and close after their exchange. For a configuration that no longer names this upstream. */
   retire(): void {
-    for (const address of this.#addresses) address.closeIdle();
+    for (const address of this.#addresses) address.retire();
   }
 
   close(): void {
