@@ -7,6 +7,8 @@ export interface RawClientOptions {
   readonly port: number;
   /** Default 127.0.0.1. */
   readonly host?: string;
+  /** The address to come from; the loopback has sixteen million of them on Linux. */
+  readonly localAddress?: string;
   /** TLS with these; without it plain TCP. */
   readonly tls?: ConnectionOptions;
 }
@@ -34,7 +36,8 @@ const WAIT_LIMIT_MS = 10_000;
 
 /** Throws when the connection or its handshake fails. */
 export async function connectRaw(options: RawClientOptions): Promise<RawClient> {
-  const address = { host: options.host ?? '127.0.0.1', port: options.port };
+  const { host = '127.0.0.1', port, localAddress } = options;
+  const address = { host, port, ...(localAddress === undefined ? {} : { localAddress }) };
   // Half-open: the test, not the socket, says when our direction ends. (TLS has no half-close.)
   const socket = options.tls
     ? connectTls({ ...address, ...options.tls })
