@@ -1,16 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { seededRoles } from '../account/role.ts';
-import { openEmbeddedAudit } from '../audit/embedded.ts';
+import { type EmbeddedAuditOptions, openEmbeddedAudit } from '../audit/embedded.ts';
 import type { AuditLog, AuditReader } from '../audit/port.ts';
-import { createRedisAuditReader } from '../audit/redis-reader.ts';
 import type { Clock } from '../clock.ts';
 import { prepareDataDir } from '../config/data-dir.ts';
 import type { Config, RedisStoreConfig } from '../config/schema.ts';
 import { openEmbeddedRegistry } from '../registry/embedded.ts';
 import { type RegistryStore, RegistryUnavailable } from '../registry/port.ts';
-import { RedisRegistryStore } from '../registry/redis.ts';
-import { connectRedis, type RedisSettings } from '../store/redis.ts';
+import type { RedisSettings } from '../store/redis.ts';
 import { loadClientMaterial } from '../tls/client-material.ts';
 
 /** What administration needs of a store, opened apart from a running gate. */
@@ -76,7 +74,7 @@ function openEmbedded(config: Config, create: boolean, note: OpenOptions['note']
   };
 }
 
-export function auditLimits(config: Config): Pick<Parameters<typeof openEmbeddedAudit>[0], 'retention' | 'activityPerAccount'> {
+export function auditLimits(config: Config): Pick<EmbeddedAuditOptions, 'retention' | 'activityPerAccount'> {
   const { retention, activityPerAccount } = config.audit;
   return { retention, activityPerAccount };
 }
@@ -98,6 +96,10 @@ function lazily(open: () => Promise<AuditLog & AuditReader>): AuditReader {
 }
 
 async function openRedis(config: RedisStoreConfig, clock: Clock): Promise<OpenStores> {
+  // Loaded only where Redis is the store: the driver is half of what starting a command costs.
+  const { connectRedis } = await import('../store/redis.ts');
+  const { RedisRegistryStore } = await import('../registry/redis.ts');
+  const { createRedisAuditReader } = await import('../audit/redis-reader.ts');
   const connection = connectRedis(redisSettings(config, 'sallyport-cli', clock));
   try {
     await connection.ready(REDIS_READY_MS);

@@ -1,27 +1,6 @@
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { storeOwner } from '../admin/actor.ts';
-import { connectOwner } from '../admin/owner-client.ts';
-import { systemClock } from '../clock.ts';
-import { prepareDataDir } from '../config/data-dir.ts';
-import { startGateway } from '../gateway/gateway.ts';
-import { startSample } from '../sample/start.ts';
-import { createLog } from '../telemetry/log.ts';
-import { ensureLocalCertificate } from '../tls/local-ca.ts';
-import { writeDevConfig } from './dev-config.ts';
-import { startPage } from './dev-page.ts';
-import { ensureSampleAccounts } from './dev-seed.ts';
-import { Refused, UsageError } from './exit.ts';
-import { loadChecked } from './load.ts';
 import { count, examples } from './options.ts';
-import { DEV_CONFIG, DEV_DATA_DIR } from './reach.ts';
-import { signalled } from './signals.ts';
-import { note, say } from './terminal.ts';
-
-interface DevOptions {
-  readonly port: number;
-  readonly opsPort: number;
-}
+import type { DevOptions } from './run-dev.ts';
 
 export function addDevCommand(program: Command): void {
   const summary = 'try it: a gate on this machine, with a sample service behind it and sample accounts';
@@ -33,50 +12,9 @@ export function addDevCommand(program: Command): void {
     )
     .option('--port <port>', 'port of the gate', count(0, 65_535), 8443)
     .option('--ops-port <port>', 'port of health and metrics', count(0, 65_535), 9464)
-    .action(runDev);
-  examples(dev, 'sallyport dev', 'sallyport dev --port 9000');
-}
-
-async function runDev(options: DevOptions): Promise<void> {
-  for (const line of prepareDataDir(DEV_DATA_DIR)) note(line);
-  await mustBeAlone();
-  const stop = signalled();
-  ensureLocalCertificate(DEV_DATA_DIR, systemClock.wallMs());
-  const sample = await startSample();
-  // The page is what people look at here; the log only speaks up when something is wrong.
-  const log = createLog({ level: 'warn' });
-  try {
-    writeDevConfig(DEV_CONFIG, { ...options, sampleUrl: sample.url });
-    const { config } = loadChecked(DEV_CONFIG);
-    const gateway = await startGateway(config, { log }).catch((error: unknown) => {
-      throw explained(error);
+    .action(async (options: DevOptions) => {
+      const { runDev } = await import('./run-dev.ts');
+      await runDev(options);
     });
-    try {
-      if (gateway.control === null) throw new Error('the embedded store has no owner');
-      const seeded = await ensureSampleAccounts(gateway.control.administration, storeOwner('dev', 'dev'), DEV_DATA_DIR);
-      say(startPage({ addresses: gateway.addresses, sampleUrl: sample.url, seeded }));
-      await stop;
-      note('closing: calls under way may finish (Ctrl-C again ends at once)');
-    } finally {
-      await gateway.close();
-    }
-  } finally {
-    await sample.close();
-    log.close();
-  }
-}
-
-/** Before anything is written: the files of a gate that runs here are not to be touched. */
-async function mustBeAlone(): Promise<void> {
-  const owner = await connectOwner(resolve(DEV_DATA_DIR));
-  if (owner === null) return;
-  owner.close();
-  throw new Refused(`a gate is running on ./${DEV_DATA_DIR} already: stop it first, or start this one in another folder`);
-}
-
-/** A taken port is the commonest way for a first start to fail; it must not be the last. */
-function explained(error: unknown): unknown {
-  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
-  if (code !== 'EADDRINUSE') return error;
-  return new UsageError(`port ${port} is already in use: stop what listens there, or choose others with --port and --ops-port`);
+  examples(dev, 'sallyport dev', 'sallyport dev --port 9000');
 }

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { startSample } from '../sample/start.ts';
 import { count } from './options.ts';
 import { signalled } from './signals.ts';
 import { note } from './terminal.ts';
@@ -13,6 +12,7 @@ export function addSampleCommand(program: Command): void {
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on', count(0, 65_535), 8080)
     .action(async (options: { readonly host: string; readonly port: number }) => {
+      const { startSample } = await import('../sample/start.ts');
       const sample = await startSample(options);
       note(`the sample service listens on ${sample.url}`);
       await signalled();
