@@ -1,0 +1,37 @@
+# Sallyport as an image: Node, production dependencies, sources (Node strips the types), nothing else.
+#   docker build -t sallyport .
+#   docker run --read-only --tmpfs /tmp -v ./sallyport.yaml:/etc/sallyport/sallyport.yaml:ro -v sallyport-data:/var/lib/sallyport -p 8443:8443 sallyport
+
+FROM node:26-bookworm-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# The optional packages bring a Node for machines that have none; the image has its own.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force
+
+FROM node:26-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY package.json LICENSE ./
+COPY bin ./bin
+COPY config ./config
+COPY src ./src
+# All of it belongs to root and is only read. What an instance keeps, and what config/docker makes, has folders of its own: a named volume
+# that is mounted there takes over their owner and mode. The owner is a number, so that orchestrators can see that it is not root.
+RUN ln -s /app/bin/sallyport /usr/local/bin/sallyport \
+  && mkdir -p /etc/sallyport /var/lib/sallyport /run/sallyport/gate /run/sallyport/manage /run/sallyport/redis \
+  && chown 10001:10001 /var/lib/sallyport /run/sallyport/gate /run/sallyport/manage /run/sallyport/redis \
+  && chmod 0700 /var/lib/sallyport /run/sallyport/gate /run/sallyport/manage
+USER 10001:10001
+WORKDIR /var/lib/sallyport
+EXPOSE 8443
+
+# Alive, not ready: a gate that waits for its Redis must not be restarted for it. For another address or for readiness, set the variable.
+ENV SALLYPORT_HEALTH_URL=http://127.0.0.1:9464/livez
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+  CMD ["node", "-e", "fetch(process.env.SALLYPORT_HEALTH_URL).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+
+# SIGTERM drains: not ready first, then requests in flight finish. Node is process 1 and gets it itself.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["node", "/app/src/main.ts"]
+CMD ["serve", "--config", "/etc/sallyport/sallyport.yaml"]

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Begins the registry with two roles. Run at every `docker-compose up`: what is there stays as it is.
+set -eu
+
+manage() {
+  sallyport "$@" --config "${SALLYPORT_CONFIG:-/etc/sallyport/gate.yaml}"
+}
+
+# role NAME PERMISSIONS DESCRIPTION
+role() {
+  manage role show "$1" >/dev/null 2>&1 || manage role create "$1" --permission "$2" --description "$3"
+}
+
+role viewer deployments:read,echo:use 'May look at everything and change nothing'
+role deployer 'deployments:*,echo:use' 'May look at everything and deploy'
