@@ -26,7 +26,6 @@ const FENCES: Readonly<Record<string, RegExp>> = {
   'prom-client': /^src\/telemetry\//,
   'http-proxy-3': /^src\/doors\/tunnel[a-z-]*(\/|\.ts$)/,
   'node:sqlite': /^src\/store\/|^src\/[a-z-]+\/embedded[a-z-]*(\/[a-z-]+)?\.ts$/,
-  '@peculiar/x509': /^src\/tls\//,
   commander: /^src\/cli\//,
   yaml: /^src\/(config|cli)\//,
   // Tests belong to test/, and source that is only there for them does too.
