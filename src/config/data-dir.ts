@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 
 /** The data folder cannot be used. The message names the folder and says what to do. */
 export class DataDirFault extends Error {
@@ -19,13 +19,20 @@ const MAX_ENTRIES = 10_000;
  */
 export function prepareDataDir(folder: string): readonly string[] {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolders(folder);
   } catch (error) {
     throw new DataDirFault(`${folder}: the data folder cannot be made (${codeOf(error)})`, { cause: error });
   }
   const notes = [...checkFolder(folder), ...closeFiles(folder)];
   checkWritable(folder);
   return notes;
+}
+
+/** Step by step: the system's own recursion goes round for ever where a folder cannot hold another (/proc). Folders above keep the usual mode. */
+function makeFolders(folder: string): void {
+  const missing: string[] = [];
+  for (let path = resolve(folder); !existsSync(path) && path !== dirname(path); path = dirname(path)) missing.unshift(path);
+  for (const path of missing) mkdirSync(path, { mode: path === resolve(folder) ? 0o700 : 0o755 });
 }
 
 function checkFolder(folder: string): readonly string[] {

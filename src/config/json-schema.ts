@@ -14,8 +14,6 @@ export interface JsonSchema {
   oneOf?: JsonSchema[];
 }
 
-const NOT_YET = 'Not available in this version. ';
-
 /** The schema of the file as people write it, for editors. Rules between keys are beyond it: `sallyport check` knows those. */
 export function jsonSchema(): JsonSchema {
   const schema = z.toJSONSchema(configSchema, {
@@ -23,11 +21,13 @@ export function jsonSchema(): JsonSchema {
     unrepresentable: 'any',
     override: ({ zodSchema, jsonSchema: out }) => {
       if (zodSchema._zod.def.type === 'custom') out.type = 'string';
+      // What a variable will hold, only the loader can check.
+      if (out.pattern !== undefined) out.pattern += '|\\$\\{';
     },
   }) as JsonSchema;
-  for (const { path, when } of UNAVAILABLE) {
-    if (when !== undefined) continue;
-    for (const node of nodesAt(schema, path.split('.'))) node.description = NOT_YET + (node.description ?? '');
+  for (const { path, only } of UNAVAILABLE) {
+    const note = only === undefined ? 'Not available in this version.' : `Only ${only} is available in this version.`;
+    for (const node of nodesAt(schema, path.split('.'))) node.description = `${note} ${node.description ?? ''}`;
   }
   return { ...schema, title: 'Sallyport configuration' };
 }

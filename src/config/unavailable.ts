@@ -2,18 +2,18 @@ import type { Report } from './faults.ts';
 
 /**
  * What the schema knows and this version does not run yet. Whoever says it is told so: a key that is silently ignored reads like a promise.
- * When a part arrives, its row goes. `*` stands for any list index or name; `when` narrows a row to some values.
+ * When a part arrives, its row goes. `*` stands for any list index or name; `only` is the one value that asks for nothing.
  */
-export const UNAVAILABLE: readonly { readonly path: string; readonly when?: (value: unknown) => boolean }[] = [
-  { path: 'instance.workers', when: (value) => typeof value === 'number' && value > 1 },
+export const UNAVAILABLE: readonly { readonly path: string; readonly only?: number | boolean }[] = [
+  { path: 'instance.workers', only: 1 },
   { path: 'listen.admin' },
   { path: 'listen.decision' },
   { path: 'listen.proxy.tls.clientCaFile' },
   { path: 'store.sentinels' },
   { path: 'store.cluster' },
-  { path: 'registry.minReplicaAcks', when: (value) => typeof value === 'number' && value > 0 },
+  { path: 'registry.minReplicaAcks', only: 0 },
   { path: 'audit.spool' },
-  { path: 'upstreams.*.assertion', when: (value) => value !== false },
+  { path: 'upstreams.*.assertion', only: false },
   { path: 'routes.*.rateLimit' },
   { path: 'accounts' },
   { path: 'tls' },
@@ -23,9 +23,10 @@ export const UNAVAILABLE: readonly { readonly path: string; readonly when?: (val
 ];
 
 export function checkAvailability(value: unknown, report: Report): void {
-  for (const { path, when } of UNAVAILABLE) {
+  for (const { path, only } of UNAVAILABLE) {
     for (const found of find(value, path.split('.'), [])) {
-      if (when === undefined || when(found.value)) report.fault(found.path, 'not available in this version');
+      if (only === undefined) report.fault(found.path, 'not available in this version');
+      else if (found.value !== only) report.fault(found.path, `not available in this version: only ${only} is`);
     }
   }
 }

@@ -17,7 +17,7 @@ const hostPort = z.string().refine((text) => (parseHostPort(text)?.port ?? 0) > 
 const REDIS_URL = /^rediss?:\/\/(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:\/[0-9]{0,5})?$/;
 
 const redis = z.strictObject({
-  kind: z.literal('redis'),
+  kind: z.literal('redis').describe('Redis: for several instances.'),
   url: z
     .string()
     .regex(
@@ -26,7 +26,10 @@ const redis = z.strictObject({
     )
     .describe('`rediss://host:port/database` (TLS) or `redis://…`.'),
   sentinels: orNull(
-    z.strictObject({ name: z.string().min(1).max(128), addresses: z.array(hostPort).min(1).max(16) }),
+    z.strictObject({
+      name: z.string().min(1).max(128).describe('Name of the primary.'),
+      addresses: z.array(hostPort).min(1).max(16).describe('Addresses of sentinels, `host:port`.'),
+    }),
     'Redis Sentinel: name of the primary and addresses of the sentinels.',
   ),
   cluster: orNull(z.array(hostPort).min(1).max(64), 'Redis Cluster: addresses of some of its nodes.'),
@@ -41,7 +44,7 @@ const redis = z.strictObject({
   tls: orNull(redisTls, 'TLS towards Redis; only with a `rediss:` URL.'),
 });
 
-const embedded = z.strictObject({ kind: z.literal('embedded') });
+const embedded = z.strictObject({ kind: z.literal('embedded').describe('Files under instance.dataDir: for one instance.') });
 
 export const storeSection = z
   .discriminatedUnion('kind', [redis, embedded])

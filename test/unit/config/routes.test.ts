@@ -1,0 +1,182 @@
+import { expect, it } from 'vitest';
+import { parsePathTemplate, stripPrefixFault } from '../../../src/config/path-template.ts';
+import type { Route } from '../../../src/decision/route.ts';
+import { parse, ROUTE, routeWith, saidOf } from './samples.ts';
+
+it('compiles a route to what the decision reads', () => {
+  const routes: readonly Route[] = parse(
+    routeWith({
+      host: 'API.Example.com',
+      path: '"/apps/{app}/**"',
+      application: '"{app}"',
+      methods: '[GET, POST]',
+      stripPrefix: '/apps',
+    }),
+  ).config.routes;
+  expect(routes).toEqual([
+    {
+      name: 'r',
+      host: 'api.example.com',
+      path: '/apps/{app}/**',
+      methods: ['GET', 'POST'],
+      access: 'account',
+      application: { from: 'path', variable: 'app' },
+      permission: 'a:read',
+      upstream: 'api',
+      stripPrefix: '/apps',
+      caseInsensitive: false,
+      acceptBareToken: false,
+      forwardAuthorization: false,
+      audit: 'required',
+      errors: 'problem',
+    },
+  ]);
+});
+
+it('reads a public route: GET and HEAD, no permission, no application', () => {
+  const text = routeWith({ access: 'public', permission: null, application: null, methods: null });
+  expect(parse(text).config.routes[0]).toMatchObject({
+    access: 'public',
+    methods: ['GET', 'HEAD'],
+    permission: null,
+    application: { from: 'any' },
+    host: '*',
+  });
+});
+
+it('takes the shape of refusals from the file where a route says none', () => {
+  const errorsOf = (changes: Record<string, string>, file: string) => parse(routeWith(changes) + file).config.routes[0]?.errors;
+  expect(errorsOf({}, '')).toBe('problem');
+  expect(errorsOf({}, 'errors: lifetime')).toBe('lifetime');
+  expect(errorsOf({ errors: 'problem' }, 'errors: lifetime')).toBe('problem');
+});
+
+it.each([
+  ['any', { from: 'any' }],
+  ['crm', { from: 'fixed', name: 'crm' }],
+  ['"{x}"', { from: 'path', variable: 'x' }],
+])('understands application: %s', (application, expected) => {
+  expect(parse(routeWith({ path: '"/a/{x}"', application })).config.routes[0]?.application).toEqual(expected);
+});
+
+it.each([
+  ['permission', null, 'is missing (only a route with access: public needs none)'],
+  ['permission', '"sallyport:registry:read"', "no route may require one of Sallyport's own permissions"],
+  ['permission', '"SallyPort:x"', "no route may require one of Sallyport's own permissions"],
+  ['permission', '"deployments:*"', 'expected a permission such as deployments:write, without *'],
+  ['permission', '"*"', 'expected a permission such as deployments:write, without *'],
+  ['permission', 'deployments', 'expected a permission such as deployments:write, without *'],
+  ['application', null, 'is missing: {variable} of the path, the name of an application, or any'],
+  ['application', '"{y}"', 'the path has no such variable'],
+  ['application', '"a b"', 'expected {variable}, the name of an application, or any'],
+  ['methods', null, 'is missing'],
+  ['methods', '[]', 'at least one method is needed'],
+  ['upstream', 'apl', 'there is no upstream apl (did you mean api?)'],
+  ['upstream', 'constructor', 'there is no upstream constructor'],
+  ['upstream', null, 'is missing'],
+  ['host', '"api.example.com:443"', 'expected a host name without port, or *'],
+  ['host', '"*.example.com"', 'expected a host name without port, or *'],
+  ['host', '"api.example.com."', 'expected a host name without port, or *'],
+  ['host', '"[::g]"', 'expected a host name without port, or *'],
+  ['host', '""', 'expected a host name without port, or *'],
+  ['stripPrefix', '/b', 'must be whole literal segments at the beginning of the path'],
+  ['stripPrefix', '/a', 'would leave nothing of the path'],
+  ['stripPrefix', 'a', 'expected leading segments of the path such as /api, without a slash at the end'],
+  ['audit', 'never', 'expected required or best-effort'],
+  ['name', '"a b"', 'a name has 1 to 64 characters of A-Z a-z 0-9 . _ - and begins with a letter or digit'],
+])('refuses a route with %s: %s', (key, value, message) => {
+  expect(saidOf(routeWith({ [key]: value }))).toEqual([`routes[0].${key}: ${message}`]);
+});
+
+it('refuses methods that are unknown, never let in, or given twice', () => {
+  expect(saidOf(routeWith({ methods: '[GET, get, CONNECT, TRACE, GET]' }))).toEqual([
+    'routes[0].methods[1]: expected GET or HEAD or POST or PUT or PATCH or DELETE or OPTIONS',
+    'routes[0].methods[2]: expected GET or HEAD or POST or PUT or PATCH or DELETE or OPTIONS',
+    'routes[0].methods[3]: expected GET or HEAD or POST or PUT or PATCH or DELETE or OPTIONS',
+    'routes[0].methods[4]: the method is given twice',
+  ]);
+});
+
+it('gives a public route nothing to do with tokens', () => {
+  const text = routeWith({ access: 'public', methods: '[GET, POST]', acceptBareToken: 'true', forwardAuthorization: 'true' });
+  expect(saidOf(text)).toEqual([
+    'routes[0].methods[1]: a public route lets only GET and HEAD in',
+    'routes[0].application: means nothing on a public route: no token is read or forwarded',
+    'routes[0].permission: means nothing on a public route: no token is read or forwarded',
+    'routes[0].acceptBareToken: means nothing on a public route: no token is read or forwarded',
+    'routes[0].forwardAuthorization: means nothing on a public route: no token is read or forwarded',
+  ]);
+});
+
+it('does not let a misspelt access make a route public', () => {
+  expect(saidOf(routeWith({ access: 'Public', permission: null }))).toEqual([
+    'routes[0].permission: is missing (only a route with access: public needs none)',
+    'routes[0].access: expected account or public',
+  ]);
+});
+
+it('refuses two routes of one name', () => {
+  const keys = Object.entries(ROUTE)
+    .map(([key, value]) => `${key}: ${value}`)
+    .join(', ');
+  expect(saidOf(`${routeWith({}).trimEnd().slice(0, -1)}, { ${keys} }]`)).toEqual([
+    'routes[1].name: routes[0] has the same name',
+  ]);
+});
+
+it.each([
+  ['/', [{ literal: '' }], false],
+  ['/**', [], true],
+  ['/a/b', [{ literal: 'a' }, { literal: 'b' }], false],
+  ['/a/', [{ literal: 'a' }, { literal: '' }], false],
+  ['/a/{b}/**', [{ literal: 'a' }, { variable: 'b' }], true],
+  ['/{a}/{b}', [{ variable: 'a' }, { variable: 'b' }], false],
+  ['/.well-known/x_y~z-1.0', [{ literal: '.well-known' }, { literal: 'x_y~z-1.0' }], false],
+])('reads the path %s', (path, segments, open) => {
+  expect(parsePathTemplate(path)).toEqual({ segments, open });
+});
+
+it.each([
+  '',
+  'a',
+  '**',
+  '//',
+  '//**',
+  '/a//b',
+  '/a//**',
+  '/./a',
+  '/a/..',
+  '/a/.',
+  '/a.',
+  '/a/*',
+  '/*',
+  '/**/a',
+  '/a**',
+  '/a/{b',
+  '/{a}b',
+  '/{}',
+  '/{1a}',
+  '/{a}/{a}',
+  '/a%2fb',
+  '/%61',
+  '/a%20b',
+  '/a b',
+  '/a?b',
+  '/a#b',
+  '/a;b',
+  '/a:b',
+  '/a\\b',
+  '/ä',
+  '/a\u0000',
+  `/${'a/'.repeat(40)}`,
+])('refuses the path %j', (path) => {
+  expect(parsePathTemplate(path)).toEqual(expect.any(String));
+});
+
+it('strips whole literal segments only', () => {
+  const template = parsePathTemplate('/api/v1/{x}/**');
+  if (typeof template === 'string') return expect.unreachable();
+  for (const good of ['/api', '/api/v1']) expect(stripPrefixFault(good, template)).toBeNull();
+  for (const bad of ['/ap', '/api/', '/', '/api/v1/x', '/api/v1/{x}', 'api', '/v1', '/API'])
+    expect(stripPrefixFault(bad, template)).not.toBeNull();
+});
