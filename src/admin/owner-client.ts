@@ -37,7 +37,7 @@ async function tryConnect(path: string): Promise<Socket | null> {
   } catch (error) {
     socket.destroy();
     const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTSOCK') return null;
+    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTSOCK' || code === 'ENOTDIR') return null;
     const why = code === 'EACCES' ? 'it belongs to another user' : 'it does not answer';
     throw new AdminError('unavailable', `the running gate cannot be asked at ${path}: ${why}`, { cause: error });
   }

@@ -21,7 +21,7 @@ export interface OpenStores {
 export const EMBEDDED_FILES = { registry: 'registry.db', audit: 'audit.db' } as const;
 
 /** How long the first connection to Redis may take. */
-const REDIS_READY_MS = 5_000;
+const REDIS_READY_MS = 3_000;
 
 export interface OpenOptions {
   readonly clock: Clock;

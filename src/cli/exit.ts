@@ -3,6 +3,7 @@ import { SocketPathTooLong } from '../admin/owner-protocol.ts';
 import { AuditUnavailable } from '../audit/port.ts';
 import { DataDirFault } from '../config/data-dir.ts';
 import { ConfigFaults } from '../config/faults.ts';
+import { ListenFault } from '../ops/listen.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
 import { StoreInUse, StoreUnavailable } from '../store/fault.ts';
 import { CertificateFault } from '../tls/certificate.ts';
@@ -39,7 +40,7 @@ export function failureOf(error: unknown): Failure {
       lines: [`${error.message}: an embedded store has one owner at a time (if a gate is just starting, try again in a moment)`],
     };
   }
-  if (isOf(error, [UsageError, DataDirFault, SocketPathTooLong, CertificateFault]))
+  if (isOf(error, [UsageError, DataDirFault, ListenFault, SocketPathTooLong, CertificateFault]))
     return { code: EXIT.usage, lines: [error.message] };
   if (error instanceof RegistryUnavailable && error.why === 'empty') {
     return {

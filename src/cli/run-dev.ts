@@ -10,7 +10,7 @@ import { ensureLocalCertificate } from '../tls/local-ca.ts';
 import { writeDevConfig } from './dev-config.ts';
 import { startPage } from './dev-page.ts';
 import { ensureSampleAccounts } from './dev-seed.ts';
-import { Refused, UsageError } from './exit.ts';
+import { failureOf, Refused, UsageError } from './exit.ts';
 import { loadChecked } from './load.ts';
 import { DEV_CONFIG, DEV_DATA_DIR } from './reach.ts';
 import { signalled } from './signals.ts';
@@ -61,7 +61,7 @@ async function mustBeAlone(): Promise<void> {
 
 /** A taken port is the commonest way for a first start to fail; it must not be the last. */
 function explained(error: unknown): unknown {
-  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
-  if (code !== 'EADDRINUSE') return error;
-  return new UsageError(`port ${port} is already in use: stop what listens there, or choose others with --port and --ops-port`);
+  if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') return error;
+  const { lines } = failureOf(error);
+  return new UsageError(`${lines.join(' ')}; choose other ports with --port and --ops-port`);
 }

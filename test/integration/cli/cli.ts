@@ -1,0 +1,97 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { storeOwner } from '../../../src/admin/actor.ts';
+import { type Administration, createAdministration } from '../../../src/admin/administration.ts';
+import { openStores } from '../../../src/admin/stores.ts';
+import { systemClock } from '../../../src/clock.ts';
+import { parseConfig } from '../../../src/config/load.ts';
+
+const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+const LIMIT_MS = 20_000;
+
+export interface Result {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A folder of its own in which the real command line is run, as a child process with its output in pipes. */
+export class Shell {
+  readonly main = MAIN;
+  readonly folder = mkdtempSync(join(tmpdir(), 'sallyport-cli-'));
+  readonly env = { PATH: process.env.PATH, HOME: this.folder };
+  readonly #children = new Set<ChildProcess>();
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  write(name: string, text: string): string {
+    writeFileSync(this.path(name), text);
+    return name;
+  }
+
+  /** Ends by itself within 20 s, or is killed and answers with code null. */
+  async run(...words: string[]): Promise<Result> {
+    const child = this.start(...words);
+    const timer = setTimeout(() => child.process.kill('SIGKILL'), LIMIT_MS);
+    const code = await child.ended;
+    clearTimeout(timer);
+    return { code, out: child.out(), err: child.err() };
+  }
+
+  /** Runs and reads stdout as JSON; throws with what was said when the exit code is not 0. */
+  async json(...words: string[]): Promise<never> {
+    const result = await this.run(...words, '--json');
+    if (result.code !== 0) throw new Error(`${words.join(' ')}: ${result.code} ${result.err}`);
+    return JSON.parse(result.out) as never;
+  }
+
+  /** Prepares the store without starting a process for each step; closed again before any command runs. */
+  async prepare(work: (admin: Administration) => Promise<unknown>): Promise<void> {
+    const { config } = parseConfig(EMBEDDED, this.path('sallyport.yaml'));
+    const stores = await openStores(config, { clock: systemClock, create: true, note: () => {} });
+    try {
+      await work(createAdministration({ ...stores, clock: systemClock, instance: null }));
+    } finally {
+      await stores.close();
+    }
+  }
+
+  start(...words: string[]) {
+    const process_ = spawn(process.execPath, [MAIN, ...words], {
+      cwd: this.folder,
+      env: this.env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#children.add(process_);
+    let out = '';
+    let err = '';
+    process_.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+    });
+    process_.stderr.setEncoding('utf8').on('data', (text: string) => {
+      err += text;
+    });
+    const ended = new Promise<number | null>((resolve) => process_.once('close', (code) => resolve(code)));
+    return { process: process_, out: () => out, err: () => err, ended };
+  }
+
+  close(): void {
+    for (const child of this.#children) if (child.exitCode === null) child.kill('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export const owner = storeOwner('preparing', 'command-line');
+
+export const EMBEDDED = `
+instance: { name: test, dataDir: ./store }
+store: { kind: embedded }
+upstreams: { api: { addresses: ["http://127.0.0.1:9"] } }
+routes:
+  - { name: read, path: "/apps/{app}/**", methods: [GET], application: "{app}", permission: apps:read, upstream: api }
+`;
