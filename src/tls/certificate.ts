@@ -88,7 +88,7 @@ function readKey(file: string, pem: string): KeyObject {
     const hint = pem.includes('BEGIN CERTIFICATE-----') ? ' (it holds a certificate: are the two files swapped?)' : '';
     throw new CertificateFault(file, `there is no PEM private key in it${hint}`);
   }
-  if (/ENCRYPTED/.test(pem)) throw new CertificateFault(file, 'the key is encrypted; keys without a passphrase are read only');
+  if (/ENCRYPTED/.test(pem)) throw new CertificateFault(file, 'the key is encrypted; only keys without a passphrase are read');
   try {
     return createPrivateKey(pem);
   } catch {
