@@ -38,6 +38,8 @@ export interface DecisionFacts {
   /** The authenticated account, or null. Never an account that was merely claimed. */
   readonly account: AccountFacts | null;
   readonly claimedAccountId: string | null;
+  /** A token came over plain HTTP: whoever listened has it. Left out when not. */
+  readonly exposed?: boolean;
   readonly tokenId: string | null;
   readonly route: RouteFacts | null;
   readonly application: string | null;
@@ -105,6 +107,7 @@ function writeDecision(head: string, seq: number, facts: DecisionFacts): string 
     integer(seq) +
     accountPart(facts.account) +
     field(',"claimedAccountId":', facts.claimedAccountId) +
+    (facts.exposed === true ? ',"exposed":true' : '') +
     field(',"tokenId":', facts.tokenId) +
     (permitted ? ',"decision":"permit","reason":"permitted"' : `,"decision":"refusal"${field(',"reason":', facts.reason)}`) +
     routePart(facts.route) +

@@ -3,19 +3,19 @@ import type { AcceptanceWaiter, Outbox } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
 import type { Decider } from '../decision/decide.ts';
 import type { Findings, Permit, Verdict } from '../decision/verdict.ts';
-import type { ClientAddress, TrustedProxies } from '../forwarding/client-address.ts';
+import type { TrustedProxies } from '../forwarding/client-address.ts';
 import { type AnswerSink, Forward } from '../forwarding/forward.ts';
 import { upstreamHead } from '../forwarding/request-fields.ts';
 import { clientFields } from '../forwarding/response-fields.ts';
-import { type Trace, traceOf } from '../forwarding/trace.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
-import { type Reason, type RefusalReason, refusalKind } from '../refusal.ts';
+import type { Reason, RefusalReason } from '../refusal.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Peer, RequestHead } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-parser.ts';
 import type { UpstreamFailure } from '../wire/upstream-connection.ts';
 import { type AnswerFormat, type RefusalAnswer, refusalAnswer } from './answer.ts';
 import type { CallMeter } from './call-meter.ts';
+import { CallRecord } from './call-record.ts';
 
 /** What every call needs; one object for all of them. Replaced as a whole when the configuration changes. */
 export interface CallServices {
@@ -69,38 +69,24 @@ export class Call implements AcceptanceWaiter, AnswerSink {
   readonly #services: CallServices;
   readonly #client: CallClient;
   readonly #head: RequestHead | null;
-  readonly #id: string;
-  readonly #address: ClientAddress;
-  readonly #trace: Trace | null;
-  readonly #startedMs: number;
+  readonly #record: CallRecord;
 
   #verdict: Verdict | null = null;
   #acceptance: 'none' | 'pending' | 'accepted' = 'none';
   #forward: Forward | null = null;
   /** A refusal that replaces the upstream's answer, and waits for the record like it. */
   #replacement: RefusalReason | null = null;
+  /** The client has been told a status. */
+  #begun = false;
   #ended = false;
   #clientGone = false;
-
-  #forwardedMs = 0;
-  #answeredMs = 0;
-  #status = 0;
-  #upstreamStatus: number | null = null;
-  #requestBytes = 0;
-  #responseBytes = 0;
 
   /** @param head null when what came could not be read as a request: then only `refuse` may follow */
   constructor(services: CallServices, client: CallClient, head: RequestHead | null) {
     this.#services = services;
     this.#client = client;
     this.#head = head;
-    this.#startedMs = services.clock.monotonicMs();
-    this.#id = services.nextRequestId();
-    this.#trace = head === null ? null : traceOf(head);
-    this.#address =
-      head === null
-        ? { address: client.peer.address, forwardedFor: '', forwarded: '' }
-        : services.trustedProxies.clientOf(head, client.peer);
+    this.#record = new CallRecord(services, head, client.peer);
   }
 
   /** Decides and goes on from there. */
@@ -109,7 +95,7 @@ export class Call implements AcceptanceWaiter, AnswerSink {
     if (verdict instanceof Promise) {
       verdict.then(
         (late) => this.#guarded(() => this.#judged(late)),
-        (error: unknown) => this.fault(error),
+        (error: unknown) => this.onFault(error),
       );
     } else {
       this.#judged(verdict);
@@ -117,24 +103,37 @@ export class Call implements AcceptanceWaiter, AnswerSink {
   }
 
   /** Refuses without asking the decision: what a door found out by itself. Recorded like every refusal. */
-  refuse(reason: RefusalReason, claimedAccountId: string | null = null): void {
-    this.#judged({ ...NOTHING_FOUND, claimedAccountId, permitted: false, reason, allow: [] });
+  refuse(reason: RefusalReason): void {
+    this.#judged({ ...NOTHING_FOUND, permitted: false, reason, allow: [] });
   }
 
-  /** A fault of ours. The client gets 500 if nothing was sent yet, a broken answer otherwise. */
-  fault(error: unknown): void {
-    this.#services.log.error('a call failed inside the gate', { requestId: this.#id, error });
+  /** @param exposedAccountId whose token was seen in the clear; null = none was */
+  refusePlaintext(exposedAccountId: string | null): void {
+    this.#record.exposed = exposedAccountId !== null;
+    const found = { ...NOTHING_FOUND, claimedAccountId: exposedAccountId };
+    this.#judged({ ...found, permitted: false, reason: 'plaintext-refused', allow: [] });
+  }
+
+  /** A fault of ours. The client gets 500 if nothing was sent yet, a broken answer otherwise. Never throws. */
+  onFault(error: unknown): void {
+    this.#services.log.error('a call failed inside the gate', { requestId: this.#record.id, error });
     if (this.#ended) return;
-    this.#forward?.abort();
-    if (this.#verdict === null) this.refuse('internal-fault');
-    else this.#replaceAnswer('internal-fault');
+    try {
+      this.#forward?.abort();
+      if (this.#verdict === null) this.refuse('internal-fault');
+      else this.#replaceAnswer('internal-fault');
+    } catch (second) {
+      this.#services.log.error('a call failed inside the gate', { requestId: this.#record.id, error: second });
+      this.#ended = true;
+      this.#client.cut();
+    }
   }
 
   #guarded(step: () => void): void {
     try {
       step();
     } catch (error) {
-      this.fault(error);
+      this.onFault(error);
     }
   }
 
@@ -142,38 +141,16 @@ export class Call implements AcceptanceWaiter, AnswerSink {
     this.#verdict = verdict;
     const waits = this.#services.guarantee === 'acknowledged' && verdict.route?.audit !== 'best-effort';
     if (waits) this.#acceptance = 'pending';
-    this.#recordDecision(verdict, waits);
-    // The outbox may have answered at once, and then everything has happened already.
+    try {
+      this.#record.decision(verdict, waits ? this : null);
+    } catch (error) {
+      this.#acceptance = 'none'; // nobody will tell us about what could not be written down
+      throw error;
+    }
+    // Already answered: then everything has happened.
     if (this.#ended || (waits && this.#acceptance !== 'pending')) return;
     if (verdict.permitted && !(waits && verdict.unsafe)) this.#startForward(verdict);
     else if (!waits) this.#proceed();
-  }
-
-  #recordDecision(verdict: Verdict, waits: boolean): void {
-    const head = this.#head;
-    const permitted = verdict.permitted;
-    this.#services.outbox.record(
-      (seq) =>
-        this.#services.events.decision(seq, {
-          id: this.#id,
-          timeMs: this.#services.clock.wallMs(),
-          reason: permitted ? 'permitted' : verdict.reason,
-          account: verdict.account?.account ?? null,
-          claimedAccountId: verdict.claimedAccountId,
-          tokenId: verdict.tokenId,
-          route: verdict.route,
-          application: verdict.application,
-          role: verdict.role,
-          method: head?.method ?? null,
-          path: head?.path ?? null,
-          status: permitted ? null : refusalKind(verdict.reason).status,
-          clientAddress: this.#address.address,
-          userAgent: head?.userAgent ?? null,
-          traceId: this.#trace?.traceId ?? null,
-        }),
-      verdict.account?.account.id ?? null,
-      waits ? this : null,
-    );
   }
 
   /** The log has the decision. */
@@ -187,8 +164,10 @@ export class Call implements AcceptanceWaiter, AnswerSink {
   notAccepted(): void {
     if (this.#ended) return;
     this.#acceptance = 'accepted'; // as far as it will ever be: the refusal below must not wait for it
-    this.#forward?.abort();
-    this.#guarded(() => this.#answerRefusal('audit-unavailable'));
+    this.#guarded(() => {
+      this.#forward?.abort();
+      this.#answerRefusal('audit-unavailable');
+    });
   }
 
   /** What waited for the record goes on. */
@@ -198,7 +177,12 @@ export class Call implements AcceptanceWaiter, AnswerSink {
     else if (this.#clientGone) this.#end('client-aborted');
     else if (this.#replacement !== null) this.#answerRefusal(this.#replacement);
     else if (this.#forward === null) this.#startForward(verdict);
-    else this.#forward.release();
+    else this.#release(this.#forward);
+  }
+
+  #release(forward: Forward): void {
+    this.#record.heldSinceMs = forward.heldSinceMs;
+    forward.release();
   }
 
   #startForward(permit: Permit): void {
@@ -213,14 +197,14 @@ export class Call implements AcceptanceWaiter, AnswerSink {
       head,
       permit,
       peer: this.#client.peer,
-      client: this.#address,
-      trace: this.#trace!,
-      requestId: this.#id,
+      client: this.#record.address,
+      trace: this.#record.trace!,
+      requestId: this.#record.id,
       host: upstream.host,
       authority: upstream.authority,
       gate: this.#services.format.gate,
     });
-    this.#forwardedMs = this.#services.clock.monotonicMs();
+    this.#record.forwardedMs = this.#services.clock.monotonicMs();
     const forward = new Forward(upstream, head, text, this);
     this.#forward = forward;
     if (!forward.start(this.#acceptance === 'pending')) this.#replaceAnswer('overloaded');
@@ -229,8 +213,9 @@ export class Call implements AcceptanceWaiter, AnswerSink {
   // ── the request body, from the door ──
 
   onRequestBody(content: Buffer): void {
-    this.#requestBytes += content.length;
-    if (this.#services.bodyBytes > 0 && this.#requestBytes > this.#services.bodyBytes) {
+    this.#record.requestBytes += content.length;
+    const { bodyBytes } = this.#services;
+    if (bodyBytes > 0 && this.#record.requestBytes > bodyBytes) {
       this.#forward?.abort();
       this.#replaceAnswer('body-too-large');
       return;
@@ -286,14 +271,13 @@ export class Call implements AcceptanceWaiter, AnswerSink {
   }
 
   onHead(head: ResponseHead): void {
-    this.#answeredMs = this.#services.clock.monotonicMs();
-    this.#status = head.status;
-    this.#upstreamStatus = head.status;
-    this.#client.head(head, clientFields(head, this.#id, this.#services.format.gate));
+    this.#begun = true;
+    this.#record.answered(head.status);
+    this.#client.head(head, clientFields(head, this.#record.id, this.#services.format.gate));
   }
 
   onBody(content: Buffer): void {
-    this.#responseBytes += content.length;
+    this.#record.responseBytes += content.length;
     this.#client.body(content);
   }
 
@@ -307,7 +291,8 @@ export class Call implements AcceptanceWaiter, AnswerSink {
   }
 
   onFailure(failure: UpstreamFailure): void {
-    this.#services.log.warn('upstream failed', { requestId: this.#id, upstream: this.#verdict?.route?.upstream, ...failure });
+    const { id } = this.#record;
+    this.#services.log.warn('upstream failed', { requestId: id, upstream: this.#verdict?.route?.upstream, ...failure });
     this.#replaceAnswer(UPSTREAM_REASONS[failure.kind]);
   }
 
@@ -318,60 +303,27 @@ export class Call implements AcceptanceWaiter, AnswerSink {
   }
 
   #answerRefusal(reason: RefusalReason): void {
-    const begun = this.#status !== 0;
-    if (begun) {
+    const verdict = this.#verdict!;
+    if (this.#begun) {
       this.#end(reason);
       this.#client.cut();
-      return;
+    } else if (this.#clientGone) {
+      this.#end(verdict.permitted ? 'client-aborted' : reason);
+    } else {
+      const allow = verdict.permitted ? [] : verdict.allow;
+      const errors = verdict.route?.errors ?? this.#services.format.errors;
+      const answer = refusalAnswer(reason, this.#record.id, { ...this.#services.format, errors }, allow);
+      this.#record.status = answer.status;
+      this.#end(reason);
+      this.#client.refuse(answer);
     }
-    const verdict = this.#verdict!;
-    const allow = verdict.permitted ? [] : verdict.allow;
-    const errors = verdict.route?.errors ?? this.#services.format.errors;
-    const answer = refusalAnswer(reason, this.#id, { ...this.#services.format, errors }, allow);
-    this.#status = answer.status;
-    this.#end(reason);
-    if (!this.#clientGone) this.#client.refuse(answer);
   }
 
   /** The one end of every call. */
   #end(reason: Reason): void {
     if (this.#ended) return;
     this.#ended = true;
-    const verdict = this.#verdict!;
-    const endedMs = this.#services.clock.monotonicMs();
-    const durationMs = endedMs - this.#startedMs;
-    if (verdict.permitted) this.#recordOutcome(verdict, reason, durationMs);
-    this.#services.meter.callEnded({
-      route: verdict.route,
-      method: this.#head?.method ?? null,
-      status: this.#status,
-      reason,
-      durationMs,
-      overheadMs: this.#forwardedMs === 0 ? durationMs : this.#forwardedMs - this.#startedMs,
-      upstreamMs: this.#answeredMs === 0 ? null : this.#answeredMs - this.#forwardedMs,
-    });
-  }
-
-  #recordOutcome(permit: Permit, reason: Reason, durationMs: number): void {
-    this.#services.outbox.record(
-      (seq) =>
-        this.#services.events.outcome(seq, {
-          id: this.#id,
-          timeMs: this.#services.clock.wallMs(),
-          reason,
-          account: permit.account?.account ?? null,
-          route: permit.route,
-          application: permit.application,
-          status: this.#status === 0 ? null : this.#status,
-          upstreamStatus: this.#upstreamStatus,
-          durationMs,
-          requestBytes: this.#requestBytes,
-          responseBytes: this.#responseBytes,
-          traceId: this.#trace?.traceId ?? null,
-        }),
-      permit.account?.account.id ?? null,
-      null,
-    );
+    this.#record.ended(this.#verdict!, reason);
   }
 }
 

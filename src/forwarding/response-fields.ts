@@ -42,6 +42,16 @@ export function clientFields(head: ResponseHead, requestId: string, gate: string
   return `${text}X-Request-Id: ${requestId}\r\nVia: ${via}1.1 ${gate}\r\n`;
 }
 
+/** Field lines of an interim answer (RFC 9110 §15.2): passed on as they are, without what concerns only the upstream's connection. */
+export function interimFields(head: ResponseHead): string {
+  let text = '';
+  for (let index = 0; index < head.names.length; index += 1) {
+    const name = head.names[index]!;
+    if (fateOf(name) !== FATE.removed && !head.nominated.includes(name.lower)) text += `${name.text}: ${head.values[index]!}\r\n`;
+  }
+  return text;
+}
+
 /** The length that the upstream declared for a body that is not sent along (HEAD, 304); null when it declared none. */
 export function declaredLength(head: ResponseHead): string | null {
   for (let index = 0; index < head.names.length; index += 1) {

@@ -1,16 +1,15 @@
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
 import { readCredential } from '../../decision/credential.ts';
-import { declaredLength } from '../../forwarding/response-fields.ts';
 import { BodyReader, type BodySink } from '../../wire/body-reader.ts';
 import type { Deadlines, Watched } from '../../wire/deadlines.ts';
-import { Gather } from '../../wire/gather.ts';
 import { HeadReader } from '../../wire/head-reader.ts';
 import type { Peer, RequestHead, WireFault } from '../../wire/request-head.ts';
 import { isHeadFault, parseRequestHead } from '../../wire/request-parser.ts';
 import type { ResponseHead } from '../../wire/response-parser.ts';
 import type { RefusalAnswer } from '../answer.ts';
 import { Call, type CallClient, type CallServices } from '../call.ts';
+import { Lingering } from './lingering.ts';
+import { ResponseWriter } from './response-writer.ts';
 
 /** What a connection needs besides the calls' services. */
 export interface ConnectionLimits {
@@ -29,12 +28,25 @@ export interface ConnectionHost {
   closed(connection: Http1Connection): void;
 }
 
-/** How long, and how much, a client may go on sending after we have said our last word: closing earlier could make it lose that word. */
-const LINGER_MS = 2000;
-const LINGER_BYTES = 1024 * 1024;
+/** A client's end. */
+export interface Arrival {
+  /** Where bytes are read and written: the TLS socket, or the TCP socket itself. */
+  readonly socket: Socket;
+  /** The TCP socket beneath. */
+  readonly transport: Socket;
+  readonly peer: Peer;
+  /** The client speaks plain HTTP to a TLS port: every request is refused. */
+  readonly refusesPlaintext: boolean;
+}
 
 /**
- * One client connection of HTTP/1.1 (RFC 9112), one call at a time; pipelined requests wait in the socket.
+ * Bytes that are read before their time at most (past it the socket is paused, give or take one read). Reading ahead is how we notice that a client has gone while its
+ * call is under way: on a paused socket nothing is noticed.
+ */
+const READ_AHEAD_BYTES = 64 * 1024;
+
+/**
+ * One client connection of HTTP/1.1 (RFC 9112), one call at a time; pipelined requests wait.
  *
  * ```
  *   ┌──────────▶ head ──▶ call ──▶ [body] ──▶ answer ──┐          any fault, or `Connection: close`
@@ -44,75 +56,79 @@ const LINGER_BYTES = 1024 * 1024;
 export class Http1Connection implements CallClient, BodySink, Watched {
   readonly peer: Peer;
   readonly #socket: Socket;
+  readonly #transport: Socket;
   readonly #host: ConnectionHost;
-  /** Bytes of a client that speaks plain HTTP to a TLS port: every request is refused. */
   readonly #refusesPlaintext: boolean;
-  readonly #out: Gather;
+  readonly #out: ResponseWriter;
   readonly #heads: HeadReader;
   deadlineMs: number;
 
   #call: Call | null = null;
-  #head: RequestHead | null = null;
+  /** What of the request body is still to be read; null when nothing is. */
   #body: BodyReader | null = null;
   /** The call takes body bytes now. */
   #bodyFlows = false;
-  /** Bytes that came before their time: the body of a call that is not ready for it, or the next request. The socket is paused meanwhile. */
+  /** Bytes that came before their time: the body of a call that is not ready for it, or the next request. */
   #rest: Buffer | null = null;
   #consuming = false;
-
-  #keepAlive = true;
-  #chunkedOut = false;
+  /** The client does not take what it is sent. */
   #waitsForDrain = false;
-  #lingering = false;
-  #lingeredBytes = 0;
+  #lingering: Lingering | null = null;
   #closed = false;
 
-  constructor(socket: Socket, peer: Peer, host: ConnectionHost, refusesPlaintext: boolean) {
+  constructor({ socket, transport, peer, refusesPlaintext }: Arrival, host: ConnectionHost) {
     this.#socket = socket;
+    this.#transport = transport;
     this.peer = peer;
     this.#host = host;
     this.#refusesPlaintext = refusesPlaintext;
-    this.#out = new Gather(socket);
+    this.#out = new ResponseWriter(socket);
     this.#heads = new HeadReader(host.limits.headBytes);
     this.deadlineMs = host.deadlines.nowMs + host.limits.headTimeoutMs;
     host.deadlines.watch(this);
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    socket.on('drain', () => this.#onDrain());
-    // A client that ends its side while a call is under way is taken to have gone: over TLS the two cannot be told apart in time.
-    socket.on('end', () => this.#onGone());
-    socket.on('error', () => this.#onGone());
-    socket.on('close', () => this.#onGone());
+    socket.on('drain', () => this.#guarded(() => this.#onDrain()));
+    socket.on('end', () => this.#guarded(() => this.#onEnd()));
+    socket.on('error', () => this.#guarded(() => this.#onGone()));
+    socket.on('close', () => this.#guarded(() => this.#onGone()));
   }
 
   /** Nothing is under way: may be closed without anybody losing anything. */
-  get idle(): boolean {
-    return this.#call === null && !this.#lingering && !this.#heads.begun;
+  get #idle(): boolean {
+    return this.#call === null && this.#lingering === null && !this.#heads.begun;
   }
 
   /** The listener stops: an idle connection closes at once, a busy one after its answer. */
   drain(): void {
-    if (this.idle) this.#closeGracefully();
+    this.#guarded(() => {
+      if (this.#idle) this.#closeGracefully();
+    });
   }
 
   destroy(): void {
-    this.#onGone();
+    this.#guarded(() => this.#onGone());
+  }
+
+  /** A fault of ours ends one connection, never the process. */
+  #guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#onFault(error);
+    }
   }
 
   // ── bytes from the client ──
 
   #onData(chunk: Buffer): void {
-    if (this.#lingering) {
-      this.#lingeredBytes += chunk.length;
-      if (this.#lingeredBytes > LINGER_BYTES) this.#close();
-      return;
-    }
-    if (this.#rest !== null || this.#waitsForDrain) this.#keep(this.#rest === null ? chunk : Buffer.concat([this.#rest, chunk]));
-    else this.#consume(chunk);
+    if (this.#lingering !== null) this.#lingering.drop(chunk);
+    else if (this.#rest === null) this.#consume(chunk);
+    else this.#keep(Buffer.concat([this.#rest, chunk]));
   }
 
   #keep(bytes: Buffer): void {
     this.#rest = bytes;
-    this.#socket.pause();
+    if (bytes.length >= READ_AHEAD_BYTES) this.#socket.pause();
   }
 
   /** Heads and bodies in turn, until the bytes are used up or nobody takes them for now. */
@@ -120,19 +136,23 @@ export class Http1Connection implements CallClient, BodySink, Watched {
     let rest: Buffer | null = bytes;
     this.#consuming = true;
     try {
-      while (rest !== null && !this.#lingering && !this.#closed) {
-        if (this.#waitsForDrain) break;
-        if (this.#call === null) rest = this.#readHead(rest);
-        else if (this.#bodyFlows && this.#body !== null) rest = this.#readBody(rest);
-        else break;
+      while (rest !== null && this.#lingering === null && !this.#closed) {
+        if (this.#call === null) {
+          // Answers that nobody reads must not pile up: the next request waits until this one's is taken.
+          if (this.#waitsForDrain) break;
+          rest = this.#readHead(rest);
+        } else {
+          if (!this.#bodyFlows || this.#body === null) break;
+          rest = this.#readBody(rest);
+        }
       }
     } catch (error) {
+      rest = null;
       this.#onFault(error);
-      return;
     } finally {
       this.#consuming = false;
     }
-    if (rest !== null && !this.#lingering && !this.#closed) this.#keep(rest);
+    if (rest !== null && this.#lingering === null && !this.#closed) this.#keep(rest);
   }
 
   #readHead(bytes: Buffer): Buffer | null {
@@ -155,23 +175,22 @@ export class Http1Connection implements CallClient, BodySink, Watched {
     this.deadlineMs = Math.min(this.deadlineMs, limit);
   }
 
-  #refuseHead(fault: WireFault): void {
-    this.#head = null;
+  #refuseHead(fault: WireFault | 'request-timeout'): void {
     this.#body = null;
-    this.#keepAlive = false;
-    this.deadlineMs = Number.POSITIVE_INFINITY;
-    this.#call = new Call(this.#host.services, this, null);
-    this.#call.refuse(this.#refusesPlaintext ? 'plaintext-refused' : fault);
+    this.#out.begin(null, false);
+    const call = new Call(this.#host.services, this, null);
+    this.#call = call;
+    this.#watchClient();
+    if (this.#refusesPlaintext) call.refusePlaintext(null);
+    else call.refuse(fault);
   }
 
   #startCall(head: RequestHead): void {
-    this.#head = head;
     this.#body = readerFor(head);
-    this.#bodyFlows = false;
-    this.#keepAlive = head.keepAlive && !this.#host.draining;
-    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#out.begin(head, head.keepAlive);
     const call = new Call(this.#host.services, this, head);
     this.#call = call;
+    this.#watchClient();
     if (this.#refusesPlaintext) this.#refusePlaintext(call, head);
     else call.begin();
   }
@@ -186,28 +205,30 @@ export class Http1Connection implements CallClient, BodySink, Watched {
         clientAddress: this.peer.address,
       });
     }
-    call.refuse('plaintext-refused', exposed);
+    call.refusePlaintext(exposed);
   }
 
   /** @returns what follows the body in this piece */
   #readBody(bytes: Buffer): Buffer | null {
     const body = this.#body!;
     const call = this.#call!;
-    this.deadlineMs = this.#host.deadlines.nowMs + this.#host.limits.idleTimeoutMs;
     const taken = body.read(bytes, this);
-    if (this.#call !== call) return this.#lingering ? null : bytes.subarray(taken);
+    // Refused in the middle of its body: such a connection closes, and nothing more is read from it.
+    if (this.#call !== call) return null;
     if (body.state === 'broken') {
+      this.#bodyFlows = false;
+      this.#watchClient();
       call.onRequestFailed('request-malformed');
       return null;
     }
     if (body.state === 'done') {
       this.#body = null;
       this.#bodyFlows = false;
-      this.deadlineMs = Number.POSITIVE_INFINITY;
       call.onRequestEnd();
     } else {
       call.onRequestFlush();
     }
+    this.#watchClient();
     return taken < bytes.length ? bytes.subarray(taken) : null;
   }
 
@@ -215,31 +236,35 @@ export class Http1Connection implements CallClient, BodySink, Watched {
     this.#call?.onRequestBody(content);
   }
 
+  /** The client's time runs from now, as long as it is the client that everything waits for: for a request, for more of a body, or to take what it is sent. */
+  #watchClient(): void {
+    if (this.#lingering !== null) return;
+    const waits = this.#call === null || this.#bodyFlows || this.#waitsForDrain;
+    this.deadlineMs = waits ? this.#host.deadlines.nowMs + this.#host.limits.idleTimeoutMs : Number.POSITIVE_INFINITY;
+  }
+
   // ── the call's view ──
 
   continue(): void {
     // Only if the client is still waiting: bytes of the body say that it is not (RFC 9110 §10.1.1).
-    if (this.#rest === null && this.#body?.contentBytes === 0) {
-      this.#out.text('HTTP/1.1 100 Continue\r\n\r\n');
-      this.#out.flush();
-    }
+    if (this.#rest === null && this.#body?.contentBytes === 0) this.#out.continue();
   }
 
   pauseBody(): void {
     this.#bodyFlows = false;
-    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#watchClient();
   }
 
   resumeBody(): void {
-    if (this.#body === null || this.#lingering || this.#closed) return;
+    if (this.#body === null || this.#lingering !== null || this.#closed) return;
     this.#bodyFlows = true;
-    this.deadlineMs = this.#host.deadlines.nowMs + this.#host.limits.idleTimeoutMs;
+    this.#watchClient();
     this.#goOn();
   }
 
   /** Takes up what was kept, unless the loop that is running will. */
   #goOn(): void {
-    if (this.#consuming || this.#waitsForDrain || this.#closed || this.#lingering) return;
+    if (this.#consuming || this.#closed || this.#lingering !== null) return;
     const rest = this.#rest;
     this.#rest = null;
     if (rest !== null) this.#consume(rest);
@@ -247,99 +272,45 @@ export class Http1Connection implements CallClient, BodySink, Watched {
   }
 
   refuse(answer: RefusalAnswer): void {
-    if (this.#body !== null || answer.closes) this.#keepAlive = false;
-    const length = Buffer.byteLength(answer.body);
-    const withBody = this.#head?.method !== 'HEAD';
-    this.#out.text(
-      `HTTP/1.1 ${answer.status} ${REASONS.get(answer.status) ?? 'Refused'}\r\n${answer.fields}Content-Length: ${length}\r\n${this.#connectionField()}\r\n${withBody ? answer.body : ''}`,
-    );
+    if (this.#body !== null || answer.closes || this.#host.draining) this.#out.persistent = false;
+    this.#out.refuse(answer);
     this.#answered();
   }
 
   informational(head: ResponseHead): void {
-    if (this.#head?.version !== '1.1') return;
-    let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n`;
-    for (let index = 0; index < head.names.length; index += 1) {
-      const name = head.names[index]!;
-      if (
-        !head.nominated.includes(name.lower) &&
-        name.lower !== 'connection' &&
-        name.lower !== 'transfer-encoding' &&
-        name.lower !== 'content-length'
-      ) {
-        text += `${name.text}: ${head.values[index]!}\r\n`;
-      }
-    }
-    this.#out.text(`${text}\r\n`);
+    this.#out.informational(head);
   }
 
   head(head: ResponseHead, fields: string): void {
     // An answer before the end of the request: what is left of the body will not be read as a request.
-    if (this.#body !== null) this.#keepAlive = false;
-    const framing = this.#framingField(head);
-    this.#out.text(`HTTP/1.1 ${head.status} ${head.reason}\r\n${fields}${framing}${this.#connectionField()}\r\n`);
-  }
-
-  #framingField(head: ResponseHead): string {
-    this.#chunkedOut = false;
-    switch (head.framing.kind) {
-      case 'length':
-        return `Content-Length: ${head.framing.bytes}\r\n`;
-      case 'none':
-        return this.#lengthWithoutBody(head);
-      default:
-        if (this.#head!.version === '1.0') {
-          this.#keepAlive = false;
-          return '';
-        }
-        this.#chunkedOut = true;
-        return 'Transfer-Encoding: chunked\r\n';
-    }
-  }
-
-  /** RFC 9110 §8.6: HEAD and 304 may tell the length that a GET would have had; 204 tells none. */
-  #lengthWithoutBody(head: ResponseHead): string {
-    if (head.status === 204) return '';
-    if (this.#head!.method !== 'HEAD' && head.status !== 304) return 'Content-Length: 0\r\n';
-    const declared = declaredLength(head);
-    return declared === null ? '' : `Content-Length: ${declared}\r\n`;
-  }
-
-  #connectionField(): string {
-    if (this.#host.draining) this.#keepAlive = false;
-    return this.#keepAlive ? '' : 'Connection: close\r\n';
+    if (this.#body !== null || this.#host.draining) this.#out.persistent = false;
+    this.#out.head(head, fields);
   }
 
   body(content: Buffer): void {
-    if (this.#chunkedOut) this.#out.text(`${content.length.toString(16)}\r\n`);
-    this.#out.bytes(content);
-    if (this.#chunkedOut) this.#out.text('\r\n');
+    this.#out.body(content);
   }
 
   end(): void {
-    if (this.#chunkedOut) this.#out.text('0\r\n\r\n');
+    this.#out.end();
     this.#answered();
   }
 
   flush(): boolean {
     if (this.#closed) return true;
     const more = this.#out.flush();
-    if (!more) this.#waitForDrain();
+    if (!more && !this.#waitsForDrain) {
+      this.#waitsForDrain = true;
+      this.#watchClient();
+    }
     return more;
-  }
-
-  /** A client that reads nothing for too long is given up. */
-  #waitForDrain(): void {
-    this.#waitsForDrain = true;
-    this.deadlineMs = this.#host.deadlines.nowMs + this.#host.limits.idleTimeoutMs;
   }
 
   #onDrain(): void {
     if (!this.#waitsForDrain || this.#closed) return;
     this.#waitsForDrain = false;
-    if (this.#lingering) return;
-    this.deadlineMs =
-      this.#call === null ? this.#host.deadlines.nowMs + this.#host.limits.idleTimeoutMs : Number.POSITIVE_INFINITY;
+    if (this.#lingering !== null) return;
+    this.#watchClient();
     this.#call?.onClientDrain();
     this.#goOn();
   }
@@ -352,29 +323,35 @@ export class Http1Connection implements CallClient, BodySink, Watched {
     this.#body = null;
     this.#bodyFlows = false;
     this.flush();
-    if (!this.#keepAlive || bodyLeft) {
+    if (!this.#out.persistent || bodyLeft) {
       this.#closeGracefully();
       return;
     }
-    if (!this.#waitsForDrain) this.deadlineMs = this.#host.deadlines.nowMs + this.#host.limits.idleTimeoutMs;
+    this.#watchClient();
     this.#goOn();
   }
 
   cut(): void {
     this.#call = null;
-    // A reset: the end of a connection must not look like the end of an answer.
-    if (!(this.#socket instanceof TLSSocket)) this.#socket.resetAndDestroy();
+    // A reset, with TLS too: the end of a connection must not look like the end of an answer.
+    this.#transport.resetAndDestroy();
     this.#close();
   }
 
   // ── ends ──
 
   expired(): void {
-    if (this.#lingering) this.#close();
-    else if (this.#waitsForDrain) this.#giveUp();
-    else if (this.#call !== null) this.#call.onRequestFailed('request-timeout');
-    else if (this.#heads.begun) this.#refuseTimeout();
-    else this.#close(); // idle, or never said anything
+    this.#guarded(() => {
+      if (this.#waitsForDrain) this.#giveUp();
+      else if (this.#call !== null) this.#refuseSlowBody(this.#call);
+      else if (this.#heads.begun) this.#refuseHead('request-timeout');
+      else this.#close(); // idle, or never said anything
+    });
+  }
+
+  #refuseSlowBody(call: Call): void {
+    this.#bodyFlows = false;
+    call.onRequestFailed('request-timeout');
   }
 
   /** A client that stopped reading: an answer under way is broken off. */
@@ -383,39 +360,33 @@ export class Http1Connection implements CallClient, BodySink, Watched {
     this.cut();
   }
 
-  #refuseTimeout(): void {
-    this.#head = null;
-    this.#keepAlive = false;
-    this.#call = new Call(this.#host.services, this, null);
-    this.#call.refuse('request-timeout');
-  }
-
   #onFault(error: unknown): void {
     const call = this.#call;
-    if (call === null) {
-      this.#host.services.log.error('a connection failed inside the gate', { error });
-      this.#close();
+    if (call !== null) {
+      this.#out.persistent = false;
+      call.onFault(error);
       return;
     }
-    this.#keepAlive = false;
-    try {
-      call.fault(error);
-    } catch (second) {
-      this.#host.services.log.error('a connection failed inside the gate', { error: second });
-      this.#close();
-    }
+    this.#host.services.log.error('a connection failed inside the gate', { error });
+    this.#close();
   }
 
+  /** From here on only `close` is heard; the deadline is the lingering's. */
   #closeGracefully(): void {
-    if (this.#lingering || this.#closed) return;
-    this.#lingering = true;
+    if (this.#lingering !== null || this.#closed) return;
     this.#rest = null;
-    // A slow reader gets the idle time for what is still to be written; lingering begins when all of it has gone out.
-    this.deadlineMs = this.#host.deadlines.nowMs + this.#host.limits.idleTimeoutMs;
-    this.#socket.end(() => {
-      this.deadlineMs = this.#host.deadlines.nowMs + LINGER_MS;
-    });
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#lingering = new Lingering(this.#socket, this.#host.deadlines, this.#host.limits.idleTimeoutMs);
     this.#socket.resume();
+  }
+
+  /**
+   * The client has ended its direction. While a call is under way it is taken to have gone: over TLS that and a half-close cannot be told apart. Answers that are
+   * already on their way out it still gets.
+   */
+  #onEnd(): void {
+    if (this.#call === null) this.#closeGracefully();
+    else this.#onGone();
   }
 
   #onGone(): void {
@@ -446,25 +417,3 @@ function readerFor(head: RequestHead): BodyReader | null {
       return BodyReader.chunked();
   }
 }
-
-/** Reason phrases of our own answers (RFC 9110 §15). */
-const REASONS: ReadonlyMap<number, string> = new Map([
-  [400, 'Bad Request'],
-  [401, 'Unauthorized'],
-  [403, 'Forbidden'],
-  [404, 'Not Found'],
-  [405, 'Method Not Allowed'],
-  [408, 'Request Timeout'],
-  [413, 'Content Too Large'],
-  [414, 'URI Too Long'],
-  [417, 'Expectation Failed'],
-  [421, 'Misdirected Request'],
-  [429, 'Too Many Requests'],
-  [431, 'Request Header Fields Too Large'],
-  [500, 'Internal Server Error'],
-  [501, 'Not Implemented'],
-  [502, 'Bad Gateway'],
-  [503, 'Service Unavailable'],
-  [504, 'Gateway Timeout'],
-  [505, 'HTTP Version Not Supported'],
-]);

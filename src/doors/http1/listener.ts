@@ -3,7 +3,7 @@ import { createServer as createTlsServer, type TLSSocket, type TlsOptions, type 
 import type { Deadlines, Watched } from '../../wire/deadlines.ts';
 import type { Peer } from '../../wire/request-head.ts';
 import type { CallServices } from '../call.ts';
-import { type ConnectionHost, type ConnectionLimits, Http1Connection } from './connection.ts';
+import { type Arrival, type ConnectionHost, type ConnectionLimits, Http1Connection } from './connection.ts';
 
 export interface ListenerOptions {
   readonly host: string;
@@ -29,8 +29,8 @@ export class Http1Listener implements ConnectionHost {
   readonly #tcp: Server;
   readonly #tls: TlsServer | null;
   readonly #connections = new Set<Http1Connection>();
-  /** Sockets that have not become a connection yet: waiting for a first byte or a handshake. */
-  readonly #arriving = new Set<Socket>();
+  /** TCP sockets that have not become a connection yet, waiting for a first byte or a handshake, by what tells them apart. */
+  readonly #arriving = new Map<string, Socket>();
   readonly deadlines: Deadlines;
   services: CallServices;
   limits: ConnectionLimits;
@@ -42,13 +42,13 @@ export class Http1Listener implements ConnectionHost {
     this.services = services;
     this.limits = limits;
     this.deadlines = deadlines;
-    this.#tcp = createTcpServer({ noDelay: true }, (socket) => this.#onSocket(socket));
+    this.#tcp = createTcpServer({ noDelay: true }, (socket) => this.#guarded(socket, () => this.#onSocket(socket)));
     this.#tls = options.tls === null ? null : this.#createTls(options.tls);
   }
 
   #createTls(tls: TlsOptions): TlsServer {
     const server = createTlsServer({ ...tls, handshakeTimeout: this.limits.headTimeoutMs });
-    server.on('secureConnection', (socket: TLSSocket) => this.#adopt(socket, true, false));
+    server.on('secureConnection', (socket: TLSSocket) => this.#guarded(socket, () => this.#onHandshake(socket)));
     server.on('tlsClientError', (_error, socket) => socket.destroy());
     return server;
   }
@@ -81,7 +81,7 @@ export class Http1Listener implements ConnectionHost {
       socket.destroy();
       return;
     }
-    if (this.#tls === null) this.#adopt(socket, false, false);
+    if (this.#tls === null) this.#adopt(socket, socket, false);
     else this.#awaitFirstByte(socket, this.#tls);
   }
 
@@ -91,39 +91,62 @@ export class Http1Listener implements ConnectionHost {
       expired: () => socket.destroy(),
     };
     this.deadlines.watch(waiting);
-    this.#arriving.add(socket);
-    const onClose = () => {
-      this.deadlines.forget(waiting);
-      this.#arriving.delete(socket);
-      this.#checkEmpty();
-    };
+    const key = pairOf(socket);
+    // A pair that comes again is a new connection: the old one has gone without our having heard of it yet.
+    this.#arriving.get(key)?.destroy();
+    this.#arriving.set(key, socket);
     socket.on('error', () => socket.destroy());
-    socket.once('close', onClose);
+    socket.once('close', () => {
+      this.deadlines.forget(waiting);
+      if (this.#arriving.get(key) === socket) this.#arriving.delete(key);
+    });
     socket.once('readable', () => {
       this.deadlines.forget(waiting);
-      const first = socket.read() as Buffer | null;
-      if (first === null) {
-        socket.destroy();
-        return;
-      }
-      socket.unshift(first);
-      if (first[0] === TLS_HANDSHAKE) {
-        tls.emit('connection', socket);
-      } else {
-        socket.off('close', onClose);
-        this.#arriving.delete(socket);
-        this.#adopt(socket, false, true);
-      }
+      this.#guarded(socket, () => this.#onFirstByte(socket, key, tls));
     });
   }
 
-  #adopt(socket: Socket, secure: boolean, refusesPlaintext: boolean): void {
+  #onFirstByte(socket: Socket, key: string, tls: TlsServer): void {
+    const first = socket.read() as Buffer | null;
+    if (first === null) {
+      socket.destroy();
+      return;
+    }
+    socket.unshift(first);
+    if (first[0] === TLS_HANDSHAKE) {
+      // `handshakeTimeout` is the next deadline.
+      tls.emit('connection', socket);
+    } else {
+      this.#arriving.delete(key);
+      this.#adopt(socket, socket, true);
+    }
+  }
+
+  #onHandshake(socket: TLSSocket): void {
+    const key = pairOf(socket);
+    const transport = this.#arriving.get(key);
+    this.#arriving.delete(key);
+    if (transport === undefined) socket.destroy();
+    else this.#adopt(socket, transport, false);
+  }
+
+  /** A fault of ours ends one connection, never the process. */
+  #guarded(socket: Socket, step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.services.log.error('a connection failed inside the gate', { error });
+      socket.destroy();
+    }
+  }
+
+  #adopt(socket: Socket, transport: Socket, refusesPlaintext: boolean): void {
     if (this.draining) {
       socket.destroy();
       return;
     }
-    const connection = new Http1Connection(socket, peerOf(socket, secure), this, refusesPlaintext);
-    this.#connections.add(connection);
+    const arrival: Arrival = { socket, transport, peer: peerOf(socket, socket !== transport), refusesPlaintext };
+    this.#connections.add(new Http1Connection(arrival, this));
   }
 
   closed(connection: Http1Connection): void {
@@ -140,7 +163,7 @@ export class Http1Listener implements ConnectionHost {
   async drain(deadlineMs: number): Promise<number> {
     this.draining = true;
     this.#tcp.close();
-    for (const socket of this.#arriving) socket.destroy();
+    for (const socket of this.#arriving.values()) socket.destroy();
     for (const connection of [...this.#connections]) connection.drain();
     if (this.#connections.size > 0) await this.#emptied(deadlineMs);
     const left = [...this.#connections];
@@ -166,4 +189,9 @@ export class Http1Listener implements ConnectionHost {
 function peerOf(socket: Socket, secure: boolean): Peer {
   const address = socket.remoteAddress ?? '';
   return { address: address.startsWith('::ffff:') ? address.slice(7) : address, port: socket.remotePort ?? 0, secure };
+}
+
+/** A TCP connection is known by both its ends; a TLS socket answers for the one beneath it. */
+function pairOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }

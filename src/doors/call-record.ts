@@ -1,0 +1,121 @@
+import type { AcceptanceWaiter } from '../audit/port.ts';
+import type { Permit, Verdict } from '../decision/verdict.ts';
+import type { ClientAddress } from '../forwarding/client-address.ts';
+import { type Trace, traceOf } from '../forwarding/trace.ts';
+import { type Reason, refusalKind } from '../refusal.ts';
+import type { Peer, RequestHead } from '../wire/request-head.ts';
+import type { CallServices } from './call.ts';
+
+/**
+ * What is known of one call, filled in as it happens, and how it is written down: one decision, one outcome if it was permitted, one measurement.
+ * Times are monotonic milliseconds; 0 = it has not happened.
+ */
+export class CallRecord {
+  readonly #services: CallServices;
+  readonly #head: RequestHead | null;
+  readonly id: string;
+  readonly address: ClientAddress;
+  /** Null when what came could not be read as a request. */
+  readonly trace: Trace | null;
+  readonly #startedMs: number;
+  /** A token came in the clear. */
+  exposed = false;
+  /** When the request was given to the upstream's connection. */
+  forwardedMs = 0;
+  /** When the first byte of an answer came that had to wait for the decision's acceptance. */
+  heldSinceMs = 0;
+  #answeredMs = 0;
+  /** What the client was told; 0 = nothing. */
+  status = 0;
+  #upstreamStatus: number | null = null;
+  requestBytes = 0;
+  responseBytes = 0;
+
+  constructor(services: CallServices, head: RequestHead | null, peer: Peer) {
+    this.#services = services;
+    this.#head = head;
+    this.#startedMs = services.clock.monotonicMs();
+    this.id = services.nextRequestId();
+    this.trace = head === null ? null : traceOf(head);
+    this.address =
+      head === null ? { address: peer.address, forwardedFor: '', forwarded: '' } : services.trustedProxies.clientOf(head, peer);
+  }
+
+  /** The upstream's head is given to the client. */
+  answered(status: number): void {
+    this.#answeredMs = this.#services.clock.monotonicMs();
+    this.status = status;
+    this.#upstreamStatus = status;
+  }
+
+  /** @param waiter told whether the event was accepted; null = nobody waits */
+  decision(verdict: Verdict, waiter: AcceptanceWaiter | null): void {
+    const head = this.#head;
+    const permitted = verdict.permitted;
+    this.#services.outbox.record(
+      (seq) =>
+        this.#services.events.decision(seq, {
+          id: this.id,
+          timeMs: this.#services.clock.wallMs(),
+          reason: permitted ? 'permitted' : verdict.reason,
+          account: verdict.account?.account ?? null,
+          claimedAccountId: verdict.claimedAccountId,
+          exposed: this.exposed,
+          tokenId: verdict.tokenId,
+          route: verdict.route,
+          application: verdict.application,
+          role: verdict.role,
+          method: head?.method ?? null,
+          path: head?.path ?? null,
+          status: permitted ? null : refusalKind(verdict.reason).status,
+          clientAddress: this.address.address,
+          userAgent: head?.userAgent ?? null,
+          traceId: this.trace?.traceId ?? null,
+        }),
+      verdict.account?.account.id ?? null,
+      waiter,
+    );
+  }
+
+  /** The call is over: its outcome, if it was permitted, and its measurement. */
+  ended(verdict: Verdict, reason: Reason): void {
+    const durationMs = this.#services.clock.monotonicMs() - this.#startedMs;
+    if (verdict.permitted) this.#outcome(verdict, reason, durationMs);
+    this.#services.meter.callEnded({
+      route: verdict.route,
+      method: this.#head?.method ?? null,
+      status: this.status,
+      reason,
+      durationMs,
+      overheadMs: this.forwardedMs === 0 ? durationMs : this.forwardedMs - this.#startedMs + this.#heldMs(),
+      upstreamMs: this.#answeredMs === 0 ? null : this.#answeredMs - this.#heldMs() - this.forwardedMs,
+    });
+  }
+
+  /** How long the upstream's answer waited for our record: our time, not the upstream's. */
+  #heldMs(): number {
+    return this.heldSinceMs === 0 || this.#answeredMs === 0 ? 0 : this.#answeredMs - this.heldSinceMs;
+  }
+
+  #outcome(permit: Permit, reason: Reason, durationMs: number): void {
+    this.#services.outbox.record(
+      (seq) =>
+        this.#services.events.outcome(seq, {
+          id: this.id,
+          timeMs: this.#services.clock.wallMs(),
+          reason,
+          account: permit.account?.account ?? null,
+          route: permit.route,
+          application: permit.application,
+          status: this.status === 0 ? null : this.status,
+          upstreamStatus: this.#upstreamStatus,
+          durationMs,
+          requestBytes: this.requestBytes,
+          responseBytes: this.responseBytes,
+          traceId: this.trace?.traceId ?? null,
+        }),
+      permit.account?.account.id ?? null,
+      null,
+    );
+  }
+}
