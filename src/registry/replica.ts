@@ -137,7 +137,7 @@ export class Replica implements RegistryView, PolicyView {
     };
   }
 
-  /** Begins, and goes on until `close`, however long the store is away. Resolves after the first attempt: whether it succeeded. */
+  /** Begins, and goes on until `close`, however long the store is away. Resolves after the first attempt: whether it led to a lease. */
   start(): Promise<boolean> {
     this.#running ??= this.#run();
     return this.#firstAttempt.promise;
@@ -222,7 +222,7 @@ export class Replica implements RegistryView, PolicyView {
         await this.#renew(generation);
         failures = 0;
         held ||= this.current;
-        if (held) this.#firstAttempt.resolve(true);
+        this.#firstAttempt.resolve(held);
       } catch (fault) {
         failures += 1;
         this.#failed('renew', fault);

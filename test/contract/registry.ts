@@ -391,6 +391,7 @@ export function registryContract(backend: RegistryBackend): void {
         await store().initialise([role('viewer')]);
         for (let n = 0; n < 5; n += 1) await committed(store().commit(creation(account(n))));
         await expect(store().eventsAfter({ ...position, seq: 4 })).rejects.toBeInstanceOf(FeedLost);
+        await expect(store().eventsAfter({ ...position, seq: 6 })).rejects.toBeInstanceOf(FeedLost);
         const again = following({ ...position, seq: 4 });
         await until(() => again.lost.length > 0);
         expect(again.events).toEqual([]);

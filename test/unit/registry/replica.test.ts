@@ -308,6 +308,17 @@ describe('a registry that is not what it was', () => {
     expect(await seen(1)).toBe('');
   });
 
+  it('ends the lease too: what is loaded next needs one of its own', async () => {
+    source.renewAnswer = (real) => ({ ...real, epoch: 'another' });
+    await until(() => lost.length > 0);
+    source.renewAnswer = null;
+    source.faults.renew = AWAY;
+    await until(() => replica.status().why === 'away');
+    expect(replica.current).toBe(false);
+    source.faults = {};
+    await until(() => replica.current);
+  });
+
   it('that is empty is not one in which all accounts are absent', async () => {
     source.faults = { renew: new RegistryUnavailable('empty', 'gone'), snapshot: new RegistryUnavailable('empty', 'gone') };
     await until(() => lost.length > 0);
@@ -334,4 +345,13 @@ it('gives its lease back when it is closed, and answers nothing any more', async
   await replica.close();
   expect(source.count('release')).toBe(1);
   expect([replica.current, cached(1)]).toEqual([false, { found: 'unavailable' }]);
+});
+
+it('does not keep its starter waiting for a lease that is over before it arrives', async () => {
+  source.renewAnswer = (real) => {
+    clock.nowMs += LEASE_MS;
+    return real;
+  };
+  expect(await replica.start()).toBe(false);
+  expect(replica.current).toBe(false);
 });
