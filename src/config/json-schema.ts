@@ -45,7 +45,14 @@ export function nodesAt(schema: JsonSchema, path: readonly (string | number)[]):
 export const JSON_SCHEMA_FILE = fileURLToPath(new URL('../../config/sallyport.schema.json', import.meta.url));
 
 export function jsonSchemaText(): string {
-  return `${JSON.stringify(jsonSchema(), null, 2)}\n`;
+  return `${JSON.stringify(jsonSchema(), null, 2).replace(LIST_OF_TEXTS, joinLines)}\n`;
+}
+
+/** As the formatter of this repository writes them: short lists on one line. */
+const LIST_OF_TEXTS = /\[\n\s+"[^"\n]*"(?:,\n\s+"[^"\n]*")*\n\s+\]/g;
+
+function joinLines(list: string): string {
+  return list.replace(/\n\s+/g, ' ').replace('[ ', '[').replace(' ]', ']');
 }
 
 /** Run as a script it writes the file; with `--check` it only says whether the file is up to date (exit code 1 when not). */

@@ -54,13 +54,6 @@ type DeepReadonly<T> = T extends Secret
 /** The checked configuration, defaults filled in, file paths absolute, secrets wrapped. What is left out is null. */
 export type Config = DeepReadonly<z.output<typeof configSchema>>;
 
-export type InstanceConfig = Config['instance'];
-export type ListenConfig = Config['listen'];
-export type ProxyListenerConfig = NonNullable<ListenConfig['proxy']>;
 export type StoreConfig = Config['store'];
 export type RedisStoreConfig = Extract<StoreConfig, { kind: 'redis' }>;
-export type RegistryConfig = Config['registry'];
-export type AuditConfig = Config['audit'];
 export type UpstreamConfig = Config['upstreams'][number];
-export type RouteConfig = Config['routes'][number];
-export type LimitsConfig = Config['limits'];

@@ -10,14 +10,14 @@ import { expect, it, onTestFinished } from 'vitest';
 import { issueCertificate } from '../../../src/tls/issue-certificate.ts';
 import { ensureLocalCertificate } from '../../../src/tls/local-ca.ts';
 import { ServerCertificates } from '../../../src/tls/server-certificates.ts';
-import { requireOrSkip } from '../../support/system.ts';
+import { findProgram, requireOrSkip } from '../../support/system.ts';
 import { DAY_MS, folder, newAuthority, writeCertificate } from './samples.ts';
 
 const run = promisify(execFile);
 const LOOPBACK = Buffer.from([127, 0, 0, 1]);
 
 function opensslVerify(caFile: string, certificateFile: string, ...options: readonly string[]): string {
-  const result = spawnSync('openssl', [
+  const result = spawnSync(findProgram('openssl') ?? '', [
     'verify',
     '-x509_strict',
     '-purpose',
