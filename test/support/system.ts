@@ -9,9 +9,10 @@ const PARTS = {
   nginx: { package: 'nginx', rings: ['integration', 'fault', 'bench'] },
   curl: { package: 'curl', rings: ['integration', 'security'] },
   wget: { package: 'wget', rings: ['integration'] },
-  openssl: { package: 'openssl', rings: ['integration', 'security'] },
+  openssl: { package: 'openssl', rings: ['unit', 'integration', 'security'] },
   'python3-requests': { package: 'python3-requests', rings: ['integration'] },
   'docker-compose': { package: 'docker-compose', rings: ['integration'] },
+  promtool: { package: 'prometheus', rings: ['integration'] },
   wrk: { package: 'wrk', rings: ['bench'] },
 } as const;
 
