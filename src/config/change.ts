@@ -20,6 +20,7 @@ const RESTART: readonly { readonly key: string; readonly withBelow: boolean }[] 
   { key: 'store', withBelow: true },
   { key: 'registry', withBelow: true },
   { key: 'audit', withBelow: true },
+  { key: 'limits.connections', withBelow: false },
 ];
 
 export function compareConfigs(before: Config, after: Config): ConfigChange {
