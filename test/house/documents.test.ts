@@ -22,8 +22,9 @@ describe('the documents', () => {
 });
 
 describe('the scripts', () => {
-  it('start on the locked Node, never on whichever Node started npm', () => {
-    for (const [name, command] of Object.entries(scripts)) expect(command, name).toMatch(/^bin\/(with-node|sallyport)( |$)/);
+  it('start on the locked Node, never on whichever Node started npm, and leave no shell between npm and it', () => {
+    // Without exec a SIGTERM to npm ends the shell, and what the shell has started lives on.
+    for (const [name, command] of Object.entries(scripts)) expect(command, name).toMatch(/^exec bin\/(with-node|sallyport)( |$)/);
   });
 
   it('name files that exist', () => {
