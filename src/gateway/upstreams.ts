@@ -5,16 +5,13 @@ import { clientContext, loadClientMaterial } from '../tls/client-material.ts';
 import type { Deadlines } from '../wire/deadlines.ts';
 import { UpstreamPool, type UpstreamTls } from '../wire/upstream-pool.ts';
 
-/** Connections to one upstream address at most, busy and idle together. Past it: 503 `overloaded`. */
-const MAX_CONNECTIONS = 1024;
-
 /** The upstreams of a configuration, each with its pool. Throws `CertificateFault` for PEM files that do not serve. */
 export function openUpstreams(config: Config, deadlines: Deadlines, nowMs: number): ReadonlyMap<string, Upstream> {
   return new Map(config.upstreams.map((upstream) => [upstream.name, openUpstream(upstream, deadlines, nowMs)]));
 }
 
 function openUpstream(config: UpstreamConfig, deadlines: Deadlines, nowMs: number): Upstream {
-  const { name, connectTimeoutMs, responseTimeoutMs, addresses } = config;
+  const { name, connectTimeoutMs, responseTimeoutMs, maxConnections, addresses } = config;
   const { host, port, secure } = addresses[0]!;
   const authority = authorityOf(host, port, secure);
   return {
@@ -25,7 +22,7 @@ function openUpstream(config: UpstreamConfig, deadlines: Deadlines, nowMs: numbe
       {
         addresses,
         tls: secure ? tlsOf(config, nowMs) : null,
-        maxConnections: MAX_CONNECTIONS,
+        maxConnections,
         connectTimeoutMs,
         responseTimeoutMs,
       },

@@ -53,7 +53,7 @@ export interface RedisSettings {
 const DEFAULTS = { commandTimeoutMs: 1_000, port: 6379 } as const;
 
 /** Between two attempts to connect: doubling from the first, with up to half of it shaved off at random so that a fleet does not come back in step. */
-const RECONNECT = { firstMs: 50, longestMs: 2_000 } as const;
+const RECONNECT = { firstMs: 50, longestMs: 500 } as const;
 
 const READ_TOGETHER = loadScript('read-together', { readOnly: true });
 
