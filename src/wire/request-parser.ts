@@ -144,6 +144,10 @@ function readFields(text: string, start: number, names: FieldName[], values: str
     if (name === null) return fault('request-malformed', 'field name outside [A-Za-z0-9-]');
     const value = trimmed(text, colon + 1, end);
     if (name.framing !== FRAMING_FIELD.none) {
+      if (name.framing === FRAMING_FIELD.transferEncoding && text.slice(colon, end).includes('\t')) {
+        // Legal around the value, and all the same read by some as another coding than `chunked`, llhttp among them.
+        return fault('request-malformed', 'tab in Transfer-Encoding');
+      }
       const misuse = note(name, value, seen);
       if (misuse !== null) return misuse;
     }

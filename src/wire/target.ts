@@ -19,9 +19,10 @@ const QUERY = /^\?[\x21\x22\x24-\x7e]*$/;
 const AMBIGUOUS_ESCAPE = /%(?:[01][0-9a-f]|7f|2f|5c|2d|2e|3[0-9]|4[1-9a-f]|5[0-9a]|5f|6[1-9a-f]|7[0-9a]|7e|25[0-9a-f]{2})/i;
 /**
  * What a path may not hold even unescaped: an empty segment; a segment that is empty before its path parameter (`/;x/`: some servers strip `;x`
- * first); a segment that ends in a dot, which covers `.`, `..` and `..;x`, and `name.`, whose last dot Windows drops.
+ * first, some also when it is written `%3b`); a segment that ends in a dot, which covers `.`, `..` and `..;x`, and `name.`, whose last dot Windows
+ * drops, like a last space.
  */
-const AMBIGUOUS_SEGMENT = /\/[/;]|\.(?:[;/]|$)/;
+const AMBIGUOUS_SEGMENT = /\/(?:[/;]|%3b)|(?:\.|%20)(?:[;/]|%3b|$)/i;
 
 /** Where the path of an origin-form target ends (the index of `?`, or the length); -1 when the target is ambiguous. */
 export function pathEnd(target: string): number {
