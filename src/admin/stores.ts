@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { seededRoles } from '../account/role.ts';
 import { type EmbeddedAuditOptions, openEmbeddedAudit } from '../audit/embedded.ts';
 import type { AuditLog, AuditReader } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
-import { prepareDataDir } from '../config/data-dir.ts';
+import { DataDirFault, prepareDataDir } from '../config/data-dir.ts';
 import type { Config, RedisStoreConfig } from '../config/schema.ts';
 import { openEmbeddedRegistry } from '../registry/embedded.ts';
 import { type RegistryStore, RegistryUnavailable } from '../registry/port.ts';
@@ -40,6 +40,7 @@ export async function openStores(config: Config, { clock, create, note }: OpenOp
   const stores = store.kind === 'redis' ? await openRedis(store, clock) : openEmbedded(config, create, note);
   try {
     if (create) await ensureRegistry(stores.store, clock);
+    else await stores.store.snapshot();
     return stores;
   } catch (error) {
     await stores.close();
@@ -62,6 +63,7 @@ function openEmbedded(config: Config, create: boolean, note: OpenOptions['note']
   if (!create && !existsSync(join(dataDir, EMBEDDED_FILES.registry)))
     throw new RegistryUnavailable('empty', `there is no registry in ${dataDir}`);
   for (const line of prepareDataDir(dataDir)) note(line);
+  mustNotLeaveRootsFiles(dataDir);
   const store = openEmbeddedRegistry(join(dataDir, EMBEDDED_FILES.registry));
   const audit = lazily(() => openEmbeddedAudit({ ...auditLimits(config), path: join(dataDir, EMBEDDED_FILES.audit) }));
   return {
@@ -72,6 +74,13 @@ function openEmbedded(config: Config, create: boolean, note: OpenOptions['note']
       await store.close();
     },
   };
+}
+
+/** What root creates in another user's folder, the gate that runs as that user could not open any more. */
+function mustNotLeaveRootsFiles(dataDir: string): void {
+  const owner = statSync(dataDir).uid;
+  if (process.getuid?.() !== 0 || owner === 0) return;
+  throw new DataDirFault(`${dataDir} belongs to user ${owner}: run this command as that user, not as root`);
 }
 
 export function auditLimits(config: Config): Pick<EmbeddedAuditOptions, 'retention' | 'activityPerAccount'> {

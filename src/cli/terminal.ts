@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import { Refused, UsageError } from './exit.ts';
@@ -38,13 +38,8 @@ export function canAsk(): boolean {
 export async function confirm(question: string, yes: boolean | undefined): Promise<void> {
   if (yes === true) return;
   if (!canAsk()) throw new UsageError(`this asks first ("${question}") and there is nobody to ask: add --yes`);
-  const ask = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await ask.question(`${question} [y/N] `);
-    if (!/^y(es)?$/i.test(answer.trim())) throw new Refused('nothing was changed');
-  } finally {
-    ask.close();
-  }
+  const answer = await ask(process.stderr, `${question} [y/N] `);
+  if (!/^y(es)?$/i.test(answer.trim())) throw new Refused('nothing was changed');
 }
 
 /** Reads a line from the terminal without showing it. */
@@ -52,12 +47,30 @@ export async function askSecret(question: string): Promise<string> {
   if (!canAsk()) throw new UsageError('there is no terminal to ask for a password: use --password-file or --generate-password');
   process.stderr.write(question);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const ask = createInterface({ input: process.stdin, output: silent, terminal: true });
   try {
-    return await ask.question('');
+    return await ask(silent, '');
   } finally {
-    ask.close();
     process.stderr.write('\n');
+  }
+}
+
+/** One line from the terminal. Ctrl-C and Ctrl-D are a no. */
+async function ask(output: NodeJS.WritableStream, question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output, terminal: true });
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      const refuse = () => {
+        if (output === process.stderr) output.write('\n');
+        reject(new Refused('nothing was changed'));
+      };
+      lines.once('close', refuse).once('SIGINT', () => lines.close());
+      lines.question(question, (answer) => {
+        lines.off('close', refuse);
+        resolve(answer);
+      });
+    });
+  } finally {
+    lines.close();
   }
 }
 

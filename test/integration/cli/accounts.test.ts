@@ -196,7 +196,9 @@ describe('accounts on the command line, with Redis', () => {
   it('works the same, and says clearly when Redis is away', async (ctx) => {
     if (redis === null) return ctx.skip('redis-server is not installed');
     const store = ['--config', 'redis.yaml'];
-    expect((await shell.run('account', 'list', ...store)).err).toContain('there is no registry');
+    const empty = await shell.run('account', 'list', ...store);
+    expect(empty.code).toBe(1);
+    expect(empty.err).toContain('there is no registry');
     await shell.json('account', 'create', 'ci', '--role', 'administrator', ...store);
     expect(await shell.json('account', 'rotate', 'ci', '--yes', ...store)).toMatchObject({
       token: expect.stringMatching(/^slp_/),

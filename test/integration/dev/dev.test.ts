@@ -133,7 +133,7 @@ describe('sallyport dev', () => {
     const failed = await shell.run('dev', '--port', String(port), '--ops-port', '0');
     taken.close();
     expect(failed.code).toBe(2);
-    expect(failed.err).toContain(`port ${port} is already in use`);
+    expect(failed.err).toContain(`port ${port} on 127.0.0.1 is already in use`);
     expect(failed.err).toContain('--port');
   });
 });

@@ -197,7 +197,7 @@ describe('the socket of an owner', () => {
     });
     const line = (id: number) => `${JSON.stringify({ v: 1, id, op: 'hello', as: 'x' })}\n`;
     raw.write(line(1) + line(2) + line(3));
-    await expect.poll(() => text.split('\n').length).toBe(4);
+    await expect.poll(() => text.split('\n').length, { timeout: 10_000 }).toBe(4);
     expect([...text.matchAll(/"id":(\d)/g)].map((match) => match[1])).toEqual(['1', '2', '3']);
     raw.write(Array.from({ length: 50 }, (_, id) => line(id)).join(''));
     await once(raw, 'close');
@@ -224,6 +224,6 @@ async function firstLine(socket: Socket): Promise<{ error: { code: string; messa
   socket.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;
   });
-  await expect.poll(() => text).toContain('\n');
+  await expect.poll(() => text, { timeout: 10_000 }).toContain('\n');
   return JSON.parse(text.slice(0, text.indexOf('\n')));
 }
