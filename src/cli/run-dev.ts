@@ -26,7 +26,7 @@ export async function runDev(options: DevOptions): Promise<void> {
   for (const line of prepareDataDir(DEV_DATA_DIR)) note(line);
   await mustBeAlone();
   const stop = signalled();
-  ensureLocalCertificate(DEV_DATA_DIR, systemClock.wallMs());
+  await ensureLocalCertificate(DEV_DATA_DIR, systemClock.wallMs());
   const sample = await startSample();
   // The page is what people look at here; the log only speaks up when something is wrong.
   const log = createLog({ level: 'warn' });
