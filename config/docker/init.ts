@@ -15,7 +15,7 @@ import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
 const root = process.argv[2] ?? '/run/sallyport';
 const makeUsers = join(import.meta.dirname, '..', 'redis', 'make-users.sh');
 
-const { issued } = ensureLocalCertificate(join(root, 'gate'), systemClock.wallMs());
+const { issued } = await ensureLocalCertificate(join(root, 'gate'), systemClock.wallMs());
 console.log(issued ? 'issued a certificate for localhost' : 'the certificate for localhost is still good');
 
 const gate = ensurePassword(join(root, 'gate', 'redis.password'));

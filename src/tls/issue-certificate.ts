@@ -1,92 +1,100 @@
-import { createHash, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { bitString, encode, octetString, oid, sequence, TAG, TRUE, tagged, time, unsigned, utf8String } from './der.ts';
+import type { webcrypto } from 'node:crypto';
+import type { Extension, JsonGeneralName } from '@peculiar/x509';
 
-/** A host that a certificate speaks for. IP addresses as bytes: 4 or 16. */
-export type HostName = { readonly dns: string } | { readonly ip: Uint8Array };
+/** A host that a certificate speaks for. */
+export type HostName = { readonly dns: string } | { readonly ip: string };
 
 export interface CertificateOrder {
   /** Common name. */
   readonly subject: string;
   /** EC P-256. */
-  readonly publicKey: KeyObject;
-  readonly issuer: { readonly subject: string; readonly publicKey: KeyObject; readonly privateKey: KeyObject };
+  readonly publicKey: webcrypto.CryptoKey;
+  readonly issuer: {
+    readonly subject: string;
+    readonly publicKey: webcrypto.CryptoKey;
+    readonly privateKey: webcrypto.CryptoKey;
+  };
   readonly notBefore: Date;
   readonly notAfter: Date;
-  /** A CA may issue server certificates for these hosts and for nothing else (RFC 5280 §4.2.1.10); a server may be reached by them. */
+  /** A CA may issue certificates for these hosts and for nothing else (RFC 5280 §4.2.1.10); any other may be reached by them. */
   readonly hosts: readonly HostName[];
   readonly ca: boolean;
+  /** What the certificate is good for; a CA, what it may issue for. */
+  readonly purpose: 'server' | 'client';
 }
 
-const ECDSA_WITH_SHA256 = sequence(oid('1.2.840.10045.4.3.2'));
-const DIGITAL_SIGNATURE = bitString(Buffer.from([0x80]), 7);
-const KEY_CERT_SIGN = bitString(Buffer.from([0x04]), 2);
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const NAME_CONSTRAINTS = '2.5.29.30';
+
+/**
+ * What writing certificates takes, loaded when one is issued and never before: a gate with certificates of its own has no use for it.
+ * Its decorators need `reflect-metadata` first.
+ */
+async function library() {
+  await import('reflect-metadata');
+  const [x509, asn1X509, { AsnConvert }] = await Promise.all([
+    import('@peculiar/x509'),
+    import('@peculiar/asn1-x509'),
+    import('@peculiar/asn1-schema'),
+  ]);
+  return { x509, asn1X509, AsnConvert };
+}
+
+type Library = Awaited<ReturnType<typeof library>>;
+
+export interface KeyPair {
+  readonly publicKey: webcrypto.CryptoKey;
+  readonly privateKey: webcrypto.CryptoKey;
+}
+
+/** EC P-256. `extractable` false: the private key can sign, and nobody can ever write it down. */
+export function newKeyPair(extractable: boolean): Promise<KeyPair> {
+  return crypto.subtle.generateKey(ALGORITHM, extractable, ['sign', 'verify']) as Promise<KeyPair>;
+}
 
 /** Writes and signs a certificate (RFC 5280, ECDSA with SHA-256). Answers PEM. */
-export function issueCertificate(order: CertificateOrder): string {
-  const body = sequence(
-    tagged(0, encode(TAG.integer, Buffer.from([2]))), // version 3
-    unsigned(Buffer.concat([Buffer.from([0x01]), randomBytes(15)])),
-    ECDSA_WITH_SHA256,
-    commonName(order.issuer.subject),
-    sequence(time(order.notBefore), time(order.notAfter)),
-    commonName(order.subject),
-    order.publicKey.export({ type: 'spki', format: 'der' }),
-    tagged(3, sequence(...(order.ca ? caExtensions(order) : serverExtensions(order)))),
-  );
-  const signature = sign('sha256', body, order.issuer.privateKey);
-  return toPem(sequence(body, ECDSA_WITH_SHA256, bitString(signature)));
+export async function issueCertificate(order: CertificateOrder): Promise<string> {
+  const lib = await library();
+  const certificate = await lib.x509.X509CertificateGenerator.create({
+    subject: [{ CN: [order.subject] }],
+    issuer: [{ CN: [order.issuer.subject] }],
+    notBefore: order.notBefore,
+    notAfter: order.notAfter,
+    publicKey: order.publicKey,
+    signingKey: order.issuer.privateKey,
+    signingAlgorithm: ALGORITHM,
+    extensions: await extensionsOf(order, lib),
+  });
+  return `${certificate.toString('pem')}\n`;
 }
 
-function caExtensions(order: CertificateOrder): readonly Buffer[] {
-  const noFurtherCa = encode(TAG.integer, Buffer.from([0]));
-  const subtrees = order.hosts.map((host) => sequence(generalName(host, true)));
-  return [
-    extension('2.5.29.19', sequence(TRUE, noFurtherCa), true), // basicConstraints
-    extension('2.5.29.15', KEY_CERT_SIGN, true), // keyUsage
-    extension('2.5.29.30', sequence(tagged(0, Buffer.concat(subtrees))), true), // nameConstraints, permittedSubtrees
-    serverAuthOnly(),
-    extension('2.5.29.14', octetString(keyIdentifier(order.publicKey))), // subjectKeyIdentifier
+async function extensionsOf(order: CertificateOrder, lib: Library): Promise<Extension[]> {
+  const { x509 } = lib;
+  const usage = order.purpose === 'server' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
+  const extensions: Extension[] = [
+    new x509.BasicConstraintsExtension(order.ca, order.ca ? 0 : undefined, true), // a CA: of no further CA
+    new x509.KeyUsagesExtension(order.ca ? x509.KeyUsageFlags.keyCertSign : x509.KeyUsageFlags.digitalSignature, true),
+    // On the CA too, so that what it issues is good for nothing else.
+    new x509.ExtendedKeyUsageExtension([usage]),
+    await x509.SubjectKeyIdentifierExtension.create(order.publicKey),
   ];
-}
-
-function serverExtensions(order: CertificateOrder): readonly Buffer[] {
+  if (order.ca) return [...extensions, nameConstraints(order.hosts, lib)];
+  const names = order.hosts.map((host): JsonGeneralName => {
+    return 'dns' in host ? { type: 'dns', value: host.dns } : { type: 'ip', value: host.ip };
+  });
   return [
-    extension('2.5.29.19', sequence(), true),
-    extension('2.5.29.15', DIGITAL_SIGNATURE, true),
-    serverAuthOnly(),
-    extension('2.5.29.17', sequence(...order.hosts.map((host) => generalName(host, false)))), // subjectAltName
-    extension('2.5.29.14', octetString(keyIdentifier(order.publicKey))),
-    extension('2.5.29.35', sequence(tagged(0, keyIdentifier(order.issuer.publicKey), true))), // authorityKeyIdentifier
+    ...extensions,
+    new x509.SubjectAlternativeNameExtension(names),
+    await x509.AuthorityKeyIdentifierExtension.create(order.issuer.publicKey),
   ];
-}
-
-/** extendedKeyUsage serverAuth: on the CA too, so that what it issues is good for nothing else. */
-function serverAuthOnly(): Buffer {
-  return extension('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.1')));
-}
-
-function extension(id: string, value: Buffer, critical = false): Buffer {
-  return sequence(oid(id), ...(critical ? [TRUE] : []), octetString(value));
-}
-
-function commonName(text: string): Buffer {
-  return sequence(encode(TAG.set, sequence(oid('2.5.4.3'), utf8String(text))));
 }
 
 /** As a constraint, an address carries its mask: all ones, this one address. */
-function generalName(host: HostName, isConstraint: boolean): Buffer {
-  if ('dns' in host) return tagged(2, Buffer.from(host.dns, 'ascii'), true);
-  const mask = Buffer.alloc(isConstraint ? host.ip.length : 0, 0xff);
-  return tagged(7, Buffer.concat([host.ip, mask]), true);
-}
-
-/** RFC 7093 §2, method 1: the first 160 bits of the SHA-256 of the public key (the 65 bytes of a P-256 point). */
-function keyIdentifier(key: KeyObject): Buffer {
-  const point = key.export({ type: 'spki', format: 'der' }).subarray(-65);
-  return createHash('sha256').update(point).digest().subarray(0, 20);
-}
-
-function toPem(der: Buffer): string {
-  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+function nameConstraints(hosts: readonly HostName[], { x509, asn1X509, AsnConvert }: Library): Extension {
+  const subtrees = hosts.map((host) => {
+    const name = 'dns' in host ? { dNSName: host.dns } : { iPAddress: `${host.ip}/${host.ip.includes(':') ? 128 : 32}` };
+    return new asn1X509.GeneralSubtree({ base: new asn1X509.GeneralName(name) });
+  });
+  const constraints = new asn1X509.NameConstraints({ permittedSubtrees: new asn1X509.GeneralSubtrees(subtrees) });
+  return new x509.Extension(NAME_CONSTRAINTS, true, AsnConvert.serialize(constraints));
 }

@@ -1,8 +1,8 @@
-import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { KeyObject, X509Certificate } from 'node:crypto';
 import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CertificateFiles, loadCertificate, readCertificates } from './certificate.ts';
-import { type HostName, issueCertificate } from './issue-certificate.ts';
+import { type HostName, issueCertificate, newKeyPair } from './issue-certificate.ts';
 
 export interface LocalCertificate extends CertificateFiles {
   /** What clients are given to trust (`curl --cacert`). */
@@ -20,11 +20,7 @@ const RENEW_BEFORE_MS = 7 * DAY_MS;
 const BACKDATE_MS = 3_600_000;
 const PRIVATE = 0o600;
 
-const LOCAL_HOSTS: readonly HostName[] = [
-  { dns: 'localhost' },
-  { ip: Buffer.from([127, 0, 0, 1]) },
-  { ip: Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]) },
-];
+const LOCAL_HOSTS: readonly HostName[] = [{ dns: 'localhost' }, { ip: '127.0.0.1' }, { ip: '::1' }];
 
 /**
  * The certificate of `sallyport dev` for localhost, 127.0.0.1 and ::1, in `ca.pem`, `tls.crt` and `tls.key` of the folder, which must exist.
@@ -33,14 +29,14 @@ const LOCAL_HOSTS: readonly HostName[] = [
  * Its CA is safe to trust: it may speak for these three names only, and its key is gone: it signs one certificate and is never
  * written down. So the two are always issued together.
  */
-export function ensureLocalCertificate(folder: string, nowMs: number): LocalCertificate {
+export async function ensureLocalCertificate(folder: string, nowMs: number): Promise<LocalCertificate> {
   const files = { caFile: join(folder, 'ca.pem'), certificateFile: join(folder, 'tls.crt'), keyFile: join(folder, 'tls.key') };
   const expiresAtMs = whenKept(files, nowMs);
   if (expiresAtMs !== null) {
     chmodSync(files.keyFile, PRIVATE);
     return { ...files, issued: false, expiresAtMs };
   }
-  const pem = issueLocalPair(nowMs);
+  const pem = await issueLocalPair(nowMs);
   // The CA last: whoever finds it finds what it has signed. A crash in between leaves files that do not fit, and the next start issues anew.
   writePrivately(files.keyFile, pem.key);
   writePrivately(files.certificateFile, pem.certificate);
@@ -63,32 +59,22 @@ function whenKept(files: Omit<LocalCertificate, 'issued' | 'expiresAtMs'>, nowMs
 }
 
 /** A CA and the one certificate it ever signs, as PEM. The CA's key lives as long as this call. */
-function issueLocalPair(nowMs: number): { readonly ca: string; readonly certificate: string; readonly key: string } {
-  const authority = newKeyPair();
-  const server = newKeyPair();
-  const validity = { notBefore: new Date(nowMs - BACKDATE_MS), notAfter: new Date(nowMs + LIFETIME_MS) };
+async function issueLocalPair(
+  nowMs: number,
+): Promise<{ readonly ca: string; readonly certificate: string; readonly key: string }> {
+  const authority = await newKeyPair(false);
+  const server = await newKeyPair(true);
   const issuer = { subject: `Sallyport local CA ${new Date(nowMs).toISOString().slice(0, 19)}Z`, ...authority };
-  const ca = issueCertificate({
-    ...validity,
-    subject: issuer.subject,
-    publicKey: authority.publicKey,
+  const order = {
+    notBefore: new Date(nowMs - BACKDATE_MS),
+    notAfter: new Date(nowMs + LIFETIME_MS),
     issuer,
     hosts: LOCAL_HOSTS,
-    ca: true,
-  });
-  const certificate = issueCertificate({
-    ...validity,
-    subject: 'localhost',
-    publicKey: server.publicKey,
-    issuer,
-    hosts: LOCAL_HOSTS,
-    ca: false,
-  });
-  return { ca, certificate, key: server.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() };
-}
-
-function newKeyPair(): { readonly publicKey: KeyObject; readonly privateKey: KeyObject } {
-  return generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    purpose: 'server',
+  } as const;
+  const ca = await issueCertificate({ ...order, subject: issuer.subject, publicKey: authority.publicKey, ca: true });
+  const certificate = await issueCertificate({ ...order, subject: 'localhost', publicKey: server.publicKey, ca: false });
+  return { ca, certificate, key: KeyObject.from(server.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString() };
 }
 
 /** By a rename: nobody ever reads half a file. */

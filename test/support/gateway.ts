@@ -95,7 +95,7 @@ function configText(options: GatewayOptions, dataDir: string): string {
 export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
   const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-gateway-'));
   mkdirSync(dataDir, { recursive: true });
-  ensureLocalCertificate(dataDir, Date.now());
+  await ensureLocalCertificate(dataDir, Date.now());
   const { config } = parseConfig(configText(options, dataDir), join(dataDir, 'test.yaml'));
   const log: string[] = [];
   const gateway = await start(config, {

@@ -16,10 +16,10 @@ const faultOf = (files: { certificateFile: string; keyFile: string }): string =>
   }
 };
 
-it('reads a certificate with its chain, its names and its expiry', () => {
-  const authority = newAuthority();
-  const hosts = [{ dns: 'A.test' }, { dns: '*.b.test' }, { ip: Buffer.from([127, 0, 0, 1]) }];
-  const files = writeCertificate(folder(), 'a', authority, { hosts, chain: authority.pem });
+it('reads a certificate with its chain, its names and its expiry', async () => {
+  const authority = await newAuthority();
+  const hosts = [{ dns: 'A.test' }, { dns: '*.b.test' }, { ip: '127.0.0.1' }];
+  const files = await writeCertificate(folder(), 'a', authority, { hosts, chain: authority.pem });
   const certificate = loadCertificate(files, Date.now());
   expect(certificate.names).toEqual(['a.test', '*.b.test', '127.0.0.1']);
   expect(certificate.chainPem.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
@@ -28,11 +28,11 @@ it('reads a certificate with its chain, its names and its expiry', () => {
   expect(daysToExpiry(certificate, Date.now() + 40 * DAY_MS)).toBe(-11);
 });
 
-it('says what is wrong with a pair, naming the file', () => {
+it('says what is wrong with a pair, naming the file', async () => {
   const dir = folder();
-  const authority = newAuthority();
-  const a = writeCertificate(dir, 'a', authority);
-  const b = writeCertificate(dir, 'b', authority);
+  const authority = await newAuthority();
+  const a = await writeCertificate(dir, 'a', authority);
+  const b = await writeCertificate(dir, 'b', authority);
   const empty = join(dir, 'empty');
   writeFileSync(empty, '');
   const broken = join(dir, 'broken');
@@ -53,32 +53,32 @@ it('says what is wrong with a pair, naming the file', () => {
   expect(faultOf({ certificateFile: dir, keyFile })).toBe(`${dir}: is not a regular file`);
 });
 
-it('refuses what has expired, is not valid yet, or is too weak', () => {
+it('refuses what has expired, is not valid yet, or is too weak', async () => {
   const dir = folder();
-  const authority = newAuthority();
-  expect(faultOf(writeCertificate(dir, 'old', authority, { fromDays: -9, toDays: -1 }))).toMatch(
+  const authority = await newAuthority();
+  expect(faultOf(await writeCertificate(dir, 'old', authority, { fromDays: -9, toDays: -1 }))).toMatch(
     /old\.crt: the certificate expired on \d{4}-/,
   );
-  expect(faultOf(writeCertificate(dir, 'new', authority, { fromDays: 1 }))).toMatch(
+  expect(faultOf(await writeCertificate(dir, 'new', authority, { fromDays: 1 }))).toMatch(
     /new\.crt: the certificate is valid only from \d{4}-/,
   );
 });
 
-it('refuses a chain that does not follow its certificate', () => {
+it('refuses a chain that does not follow its certificate', async () => {
   const dir = folder();
-  const authority = newAuthority();
-  const namesake = newAuthority();
-  const stranger = newAuthority(undefined, 'Other CA');
-  expect(faultOf(writeCertificate(dir, 'a', authority, { chain: authority.pem }))).toBe('none');
+  const authority = await newAuthority();
+  const namesake = await newAuthority();
+  const stranger = await newAuthority(undefined, 'Other CA');
+  expect(faultOf(await writeCertificate(dir, 'a', authority, { chain: authority.pem }))).toBe('none');
   const message = /certificate 2 did not issue certificate 1/;
-  expect(faultOf(writeCertificate(dir, 'b', authority, { chain: stranger.pem }))).toMatch(message);
-  expect(faultOf(writeCertificate(dir, 'c', authority, { chain: namesake.pem }))).toMatch(message);
-  expect(faultOf(writeCertificate(dir, 'd', authority, { chain: stranger.pem + authority.pem }))).toMatch(message);
+  expect(faultOf(await writeCertificate(dir, 'b', authority, { chain: stranger.pem }))).toMatch(message);
+  expect(faultOf(await writeCertificate(dir, 'c', authority, { chain: namesake.pem }))).toMatch(message);
+  expect(faultOf(await writeCertificate(dir, 'd', authority, { chain: stranger.pem + authority.pem }))).toMatch(message);
 });
 
-it('never shows what a key file holds', () => {
+it('never shows what a key file holds', async () => {
   const dir = folder();
-  const { certificateFile } = writeCertificate(dir, 'a', newAuthority());
+  const { certificateFile } = await writeCertificate(dir, 'a', await newAuthority());
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const encrypted = privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }).toString();
   const damaged = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString().replace(/A/g, 'B');
@@ -92,12 +92,12 @@ it('never shows what a key file holds', () => {
   }
 });
 
-it('verifies servers unless told otherwise, with the CAs that are named', () => {
+it('verifies servers unless told otherwise, with the CAs that are named', async () => {
   const dir = folder();
-  const authority = newAuthority();
+  const authority = await newAuthority();
   const caFile = join(dir, 'ca.pem');
   writeFileSync(caFile, authority.pem);
-  const files = writeCertificate(dir, 'client', authority);
+  const files = await writeCertificate(dir, 'client', authority);
   expect(loadClientMaterial(null, Date.now())).toEqual({
     ca: null,
     serverName: null,

@@ -1,10 +1,10 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { CertificateFiles } from '../../../src/tls/certificate.ts';
-import { type HostName, issueCertificate } from '../../../src/tls/issue-certificate.ts';
+import { type HostName, issueCertificate, type KeyPair, newKeyPair } from '../../../src/tls/issue-certificate.ts';
 
 export const DAY_MS = 86_400_000;
 
@@ -14,18 +14,22 @@ export function folder(): string {
   return path;
 }
 
-export interface Authority {
+export interface Authority extends KeyPair {
   readonly subject: string;
-  readonly publicKey: KeyObject;
-  readonly privateKey: KeyObject;
   readonly pem: string;
 }
 
+type Purpose = 'server' | 'client';
+
 /** A CA that may speak for the given hosts only. */
-export function newAuthority(hosts: readonly HostName[] = [{ dns: 'test' }], subject = 'Test CA'): Authority {
-  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const issuer = { subject, ...keys };
-  const pem = issueCertificate({ ...validity(), subject, publicKey: keys.publicKey, issuer, hosts, ca: true });
+export async function newAuthority(
+  hosts: readonly HostName[] = [{ dns: 'test' }],
+  subject = 'Test CA',
+  purpose: Purpose = 'server',
+): Promise<Authority> {
+  const issuer = { subject, ...(await newKeyPair(false)) };
+  const { publicKey } = issuer;
+  const pem = await issueCertificate({ ...validity(), subject, publicKey, issuer, hosts, ca: true, purpose });
   return { ...issuer, pem };
 }
 
@@ -34,23 +38,23 @@ interface Order {
   readonly fromDays?: number;
   readonly toDays?: number;
   readonly chain?: string;
+  readonly purpose?: Purpose;
 }
 
 /** Writes `NAME.crt` and `NAME.key`. Validity counts in days from now. */
-export function writeCertificate(dir: string, name: string, authority: Authority, order: Order = {}): CertificateFiles {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const hosts = order.hosts ?? [{ dns: `${name}.test` }];
-  const pem = issueCertificate({
-    ...validity(order.fromDays, order.toDays),
-    subject: name,
-    publicKey,
-    issuer: authority,
-    hosts,
-    ca: false,
-  });
+export async function writeCertificate(
+  dir: string,
+  name: string,
+  authority: Authority,
+  order: Order = {},
+): Promise<CertificateFiles> {
+  const { publicKey, privateKey } = await newKeyPair(true);
+  const { hosts = [{ dns: `${name}.test` }], purpose = 'server' } = order;
+  const dates = validity(order.fromDays, order.toDays);
+  const pem = await issueCertificate({ ...dates, subject: name, publicKey, issuer: authority, hosts, ca: false, purpose });
   const files = { certificateFile: join(dir, `${name}.crt`), keyFile: join(dir, `${name}.key`) };
   writeFileSync(files.certificateFile, pem + (order.chain ?? ''));
-  writeFileSync(files.keyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  writeFileSync(files.keyFile, KeyObject.from(privateKey).export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
   return files;
 }
 

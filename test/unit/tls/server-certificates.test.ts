@@ -7,7 +7,7 @@ import { CertificateFault } from '../../../src/tls/certificate.ts';
 import { ServerCertificates } from '../../../src/tls/server-certificates.ts';
 import { folder, newAuthority, writeCertificate } from './samples.ts';
 
-const authority = newAuthority();
+const authority = await newAuthority();
 
 const greet = (socket: TLSSocket): void => {
   socket.end('hello');
@@ -43,9 +43,9 @@ it('chooses among certificates by the name that the client asks for', async () =
   const dir = folder();
   const { port } = await serve(
     new ServerCertificates([
-      writeCertificate(dir, 'first', authority),
-      writeCertificate(dir, 'second', authority, { hosts: [{ dns: 'second.test' }, { dns: 'both.test' }] }),
-      writeCertificate(dir, 'wild', authority, { hosts: [{ dns: '*.wild.test' }, { dns: 'both.test' }] }),
+      await writeCertificate(dir, 'first', authority),
+      await writeCertificate(dir, 'second', authority, { hosts: [{ dns: 'second.test' }, { dns: 'both.test' }] }),
+      await writeCertificate(dir, 'wild', authority, { hosts: [{ dns: '*.wild.test' }, { dns: 'both.test' }] }),
     ]),
   );
   const shown = async (name: string) => shownFor(port, name);
@@ -60,7 +60,7 @@ it('chooses among certificates by the name that the client asks for', async () =
 });
 
 it('stays up whatever name it is asked for', async () => {
-  const { port } = await serve(new ServerCertificates([writeCertificate(folder(), 'first', authority)]));
+  const { port } = await serve(new ServerCertificates([await writeCertificate(folder(), 'first', authority)]));
   for (const name of [
     '__proto__',
     'constructor',
@@ -81,7 +81,7 @@ it('stays up whatever name it is asked for', async () => {
 });
 
 it('speaks TLS 1.2 and 1.3 with modern ciphers, and nothing older', async () => {
-  const { port } = await serve(new ServerCertificates([writeCertificate(folder(), 'first', authority)]));
+  const { port } = await serve(new ServerCertificates([await writeCertificate(folder(), 'first', authority)]));
   const servername = 'first.test';
   const protocolOf = async (options: ConnectionOptions) => (await open(port, { servername, ...options })).getProtocol();
   expect(await protocolOf({})).toBe('TLSv1.3');
@@ -92,14 +92,14 @@ it('speaks TLS 1.2 and 1.3 with modern ciphers, and nothing older', async () => 
 });
 
 it('prefers its own order of ciphers', async () => {
-  const { port } = await serve(new ServerCertificates([writeCertificate(folder(), 'first', authority)]));
+  const { port } = await serve(new ServerCertificates([await writeCertificate(folder(), 'first', authority)]));
   const ciphers = 'ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256';
   const socket = await open(port, { servername: 'first.test', maxVersion: 'TLSv1.2', ciphers });
   expect(socket.getCipher().name).toBe('ECDHE-ECDSA-AES128-GCM-SHA256');
 });
 
 it('offers HTTP/1.1 alone', async () => {
-  const { port } = await serve(new ServerCertificates([writeCertificate(folder(), 'first', authority)]));
+  const { port } = await serve(new ServerCertificates([await writeCertificate(folder(), 'first', authority)]));
   const servername = 'first.test';
   expect((await open(port, { servername, ALPNProtocols: ['h2', 'http/1.1'] })).alpnProtocol).toBe('http/1.1');
   expect((await open(port, { servername })).alpnProtocol).toBe(false);
@@ -107,7 +107,7 @@ it('offers HTTP/1.1 alone', async () => {
 });
 
 it('does not renegotiate', async () => {
-  const { port } = await serve(new ServerCertificates([writeCertificate(folder(), 'first', authority)]), () => {});
+  const { port } = await serve(new ServerCertificates([await writeCertificate(folder(), 'first', authority)]), () => {});
   const socket = await open(port, { servername: 'first.test', maxVersion: 'TLSv1.2' });
   socket.resume();
   const answer = await new Promise<string>((resolve) => {
@@ -120,15 +120,15 @@ it('does not renegotiate', async () => {
 
 it('shows the new certificate after a reload, the default one as well as those chosen by name', async () => {
   const dir = folder();
-  const files = [writeCertificate(dir, 'first', authority), writeCertificate(dir, 'second', authority)];
+  const files = [await writeCertificate(dir, 'first', authority), await writeCertificate(dir, 'second', authority)];
   const certificates = new ServerCertificates(files);
   const { port } = await serve(certificates);
   const serialOf = async (servername: string) =>
     (await open(port, { servername, checkServerIdentity: () => undefined })).getPeerCertificate().serialNumber;
   const standing = await open(port, { servername: 'first.test' });
   const before = [await serialOf('first.test'), await serialOf('second.test'), await serialOf('unknown.test')];
-  writeCertificate(dir, 'first', authority);
-  writeCertificate(dir, 'second', authority, { toDays: 60 });
+  await writeCertificate(dir, 'first', authority);
+  await writeCertificate(dir, 'second', authority, { toDays: 60 });
   certificates.reload();
   const after = [await serialOf('first.test'), await serialOf('second.test'), await serialOf('unknown.test')];
   for (const [index, serial] of after.entries()) expect(serial).not.toBe(before[index]);
@@ -139,25 +139,25 @@ it('shows the new certificate after a reload, the default one as well as those c
 
 it('keeps what it has when one of the new files is unfit', async () => {
   const dir = folder();
-  const files = [writeCertificate(dir, 'first', authority), writeCertificate(dir, 'second', authority)];
+  const files = [await writeCertificate(dir, 'first', authority), await writeCertificate(dir, 'second', authority)];
   const certificates = new ServerCertificates(files);
   const { port } = await serve(certificates);
   const before = certificates.certificates;
-  writeCertificate(dir, 'first', authority);
+  await writeCertificate(dir, 'first', authority);
   writeFileSync(files[1]!.certificateFile, '-----BEGIN CERTIFICATE-----\nMIIB');
   expect(() => certificates.reload()).toThrow(CertificateFault);
   expect(certificates.certificates).toEqual(before);
   expect(await shownFor(port, 'first.test')).toBe('first');
   expect(await shownFor(port, 'second.test')).toBe('second');
-  writeCertificate(dir, 'second', authority);
+  await writeCertificate(dir, 'second', authority);
   certificates.reload();
   expect(await shownFor(port, 'second.test')).toBe('second');
 });
 
 it('can be given other files at a reload', async () => {
   const dir = folder();
-  const certificates = new ServerCertificates([writeCertificate(dir, 'first', authority)]);
+  const certificates = new ServerCertificates([await writeCertificate(dir, 'first', authority)]);
   const { port } = await serve(certificates);
-  certificates.reload([writeCertificate(dir, 'other', authority)]);
+  certificates.reload([await writeCertificate(dir, 'other', authority)]);
   expect(await shownFor(port, 'first.test')).toBe('other');
 });
