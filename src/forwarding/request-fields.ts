@@ -61,17 +61,18 @@ function fateOf(name: FieldName): Fate {
 function judge(lower: string): Fate {
   if (lower === 'authorization') return FATE.authorization;
   if (lower === 'via') return FATE.via;
-  if (isReserved(lower) || isReserved(withoutSpareHyphens(lower))) return FATE.removed;
-  return FATE.passed;
+  return isReserved(lower) || isReserved(plainly(lower)) ? FATE.removed : FATE.passed;
 }
 
-function isReserved(name: string): boolean {
-  return REMOVED.has(name) || RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix));
+function isReserved(lower: string): boolean {
+  return REMOVED.has(lower) || RESERVED_PREFIXES.some((prefix) => lower.startsWith(prefix));
 }
 
-/** `X--Account--Id` and `-X-Account-Id` look like ours to whoever folds runs of hyphens, or to whoever reads a list of fields in a hurry. */
-function withoutSpareHyphens(lower: string): string {
-  return lower.replace(/-{2,}/g, '-').replace(/^-|-$/g, '');
+/** `X--Account--Id` and `-Forwarded-` look like ours to whoever folds runs of hyphens, or reads a list of fields in a hurry. */
+function plainly(lower: string): string {
+  const single = lower.replace(/-{2,}/g, '-').replace(/^-/, '');
+  const trimmed = single.replace(/-$/, '');
+  return REMOVED.has(trimmed) ? trimmed : single;
 }
 
 export interface OutgoingRequest {

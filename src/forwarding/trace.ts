@@ -11,8 +11,11 @@ export interface Trace {
 }
 
 const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
-/** §3.3.1: longer ones may be dropped. */
+/** §3.3.1: longer ones may be dropped; more members are not allowed. */
 const MAX_TRACESTATE_LENGTH = 512;
+const MAX_TRACESTATE_MEMBERS = 32;
+/** §3.3.1.3, its two kinds of key taken together. Members may be empty. */
+const TRACESTATE_MEMBER = /^[\t ]*(?:[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256})?[\t ]*$/;
 
 export function traceOf(head: RequestHead): Trace {
   let traceparent: string | null = null;
@@ -29,8 +32,14 @@ export function traceOf(head: RequestHead): Trace {
   }
   const match = traceparent === null || duplicate ? null : TRACEPARENT.exec(traceparent);
   if (match === null) return newTrace();
-  const kept = tracestate !== null && tracestate.length <= MAX_TRACESTATE_LENGTH ? tracestate : null;
+  const kept = tracestate !== null && isTracestate(tracestate) ? tracestate : null;
   return { traceparent: traceparent!, tracestate: kept, traceId: match[1]! };
+}
+
+function isTracestate(value: string): boolean {
+  if (value.length > MAX_TRACESTATE_LENGTH) return false;
+  const members = value.split(',');
+  return members.length <= MAX_TRACESTATE_MEMBERS && members.every((member) => TRACESTATE_MEMBER.test(member));
 }
 
 function newTrace(): Trace {
