@@ -26,6 +26,10 @@ const FENCES: Readonly<Record<string, RegExp>> = {
   'prom-client': /^src\/telemetry\//,
   'http-proxy-3': /^src\/doors\/tunnel[a-z-]*(\/|\.ts$)/,
   'node:sqlite': /^src\/store\/|^src\/[a-z-]+\/embedded[a-z-]*(\/[a-z-]+)?\.ts$/,
+  '@peculiar/x509': /^src\/tls\//,
+  '@peculiar/asn1-x509': /^src\/tls\//,
+  '@peculiar/asn1-schema': /^src\/tls\//,
+  'reflect-metadata': /^src\/tls\//,
   commander: /^src\/cli\//,
   yaml: /^src\/(config|cli)\//,
   // Tests belong to test/, and source that is only there for them does too.
