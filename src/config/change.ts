@@ -21,6 +21,7 @@ const RESTART: readonly { readonly key: string; readonly withBelow: boolean }[] 
   { key: 'registry', withBelow: true },
   { key: 'audit', withBelow: true },
   { key: 'limits.connections', withBelow: false },
+  { key: 'limits.localSharePercent', withBelow: false },
 ];
 
 export function compareConfigs(before: Config, after: Config): ConfigChange {

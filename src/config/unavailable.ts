@@ -14,7 +14,6 @@ export const UNAVAILABLE: readonly { readonly path: string; readonly only?: numb
   { path: 'registry.minReplicaAcks', only: 0 },
   { path: 'audit.spool' },
   { path: 'upstreams.*.assertion', only: false },
-  { path: 'routes.*.rateLimit' },
   { path: 'accounts' },
   { path: 'tls' },
   { path: 'telemetry' },

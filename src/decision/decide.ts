@@ -1,5 +1,7 @@
 import { tokenDigest, tokenId } from '../account/token.ts';
 import type { Clock } from '../clock.ts';
+import type { GuessThrottle } from '../limits/guess-throttle.ts';
+import type { RateLimiter } from '../limits/rate-limiter.ts';
 import type { RefusalReason } from '../refusal.ts';
 import type { Lookup, RegistryView } from '../registry/replica-port.ts';
 import type { Peer, RequestHead } from '../wire/request-head.ts';
@@ -21,14 +23,20 @@ export interface DeciderOptions {
   readonly routes: readonly Route[];
   readonly clock: Clock;
   readonly limits: DecisionLimits;
+  /** What stands between the decision and the registry's look-ups. Default: nothing. */
+  readonly lookups?: Pick<GuessThrottle, 'lookup' | 'guessing'>;
+  /** Default: no limits. */
+  readonly rates?: Pick<RateLimiter, 'ask'>;
 }
 
 export interface Decider {
   /**
    * Decides about one request. Synchronous when the account is cached. A "no" is a value, never an exception; an exception is a fault
    * of ours and must be answered like one. Never writes a response and never reads a body.
+   *
+   * @param clientAddress whose guesses are counted, where the peer is a trusted proxy. Default: the peer's
    */
-  decide(head: RequestHead, peer: Peer): Verdict | Promise<Verdict>;
+  decide(head: RequestHead, peer: Peer, clientAddress?: string): Verdict | Promise<Verdict>;
   /** Replaces all routes at once; requests that have been matched keep theirs. Throws a `TypeError`, and keeps the old ones, for routes that must not exist. */
   setRoutes(routes: readonly Route[]): void;
   setLimits(limits: DecisionLimits): void;
@@ -37,12 +45,13 @@ export interface Decider {
 }
 
 export function createDecider(options: DeciderOptions): Decider {
-  const { view, clock } = options;
+  const { view, clock, rates = NO_LIMITS } = options;
+  const lookups = options.lookups ?? { lookup: (id: string) => view.lookup(id), guessing: () => null };
   let table = createRouteTable(options.routes);
   let limits = options.limits;
 
   /** The whole way of a request, in the order in which it happens. */
-  function decide(head: RequestHead): Verdict | Promise<Verdict> {
+  function decide(head: RequestHead, clientAddress: string): Verdict | Promise<Verdict> {
     // 1. Admit: what no route and no account could make acceptable is refused before anything else is looked at.
     const inadmissible = admit(head, limits);
     if (inadmissible !== null) return refuse(inadmissible, NOTHING_FOUND);
@@ -56,25 +65,32 @@ export function createDecider(options: DeciderOptions): Decider {
     const found: Findings = route === null ? NOTHING_FOUND : { ...NOTHING_FOUND, route };
 
     // 4. Public routes end here: no token is read, so none can leak into a record or be judged by accident.
-    if (route?.access === 'public') return permit(route, found, head.method);
+    if (route?.access === 'public') return withinLimits(route, found, head.method);
 
     // 5. Authenticate: form and checksum first, without asking anyone.
     const credential = readCredential(head.authorization, route?.acceptBareToken ?? false);
     if (credential.presented === 'nothing') return refuse('token-missing', found);
     if (credential.presented === 'malformed') return refuse('token-malformed', found);
 
-    // 6. One look-up by the id that the token names. Cached, it is answered at once.
-    const lookup = view.lookup(credential.accountId);
-    if (!(lookup instanceof Promise)) return conclude(head, match, found, credential, lookup);
+    // 6. One look-up by the id that the token names. Cached, it is answered at once; else it may have to wait behind those of other clients.
+    const lookup = lookups.lookup(credential.accountId, clientAddress);
+    if (!(lookup instanceof Promise)) return conclude(head, match, found, credential, lookup, clientAddress);
     return lookup.then((late) => {
       // Time has passed: the lease may have run out while we waited.
       const counts: Lookup = view.current ? late : { found: 'unavailable' };
-      return conclude(head, match, found, credential, counts);
+      return conclude(head, match, found, credential, counts, clientAddress);
     });
   }
 
   /** From the look-up's answer to the verdict. Nothing waits from here on, so what is judged is one state of the registry. */
-  function conclude(head: RequestHead, match: RouteMatch, found: Findings, credential: Token, lookup: Lookup): Verdict {
+  function conclude(
+    head: RequestHead,
+    match: RouteMatch,
+    found: Findings,
+    credential: Token,
+    lookup: Lookup,
+    clientAddress: string,
+  ): Verdict {
     const claimed: Findings = { ...found, claimedAccountId: credential.accountId };
     if (lookup.found === 'unavailable') return refuse('registry-unavailable', claimed);
 
@@ -82,24 +98,37 @@ export function createDecider(options: DeciderOptions): Decider {
     const account = lookup.found === 'account' ? lookup.account : null;
     const digest = tokenDigest(credential.token);
     const proof = prove(account, digest, clock.wallMs());
-    if (account === null || proof === 'token-unknown') return refuse('token-unknown', claimed);
-    if (proof === 'token-revoked') return refuse(proof, { ...claimed, tokenId: tokenId(digest) });
+    if (account === null || proof === 'token-unknown') return refuseToken('token-unknown', claimed, clientAddress);
+    if (proof === 'token-revoked') return refuseToken(proof, { ...claimed, tokenId: tokenId(digest) }, clientAddress);
     const known: Findings = { ...found, account, tokenId: tokenId(digest) };
-    if (proof !== 'proven') return refuse(proof, known);
+    if (proof !== 'proven') return refuseToken(proof, known, clientAddress);
 
     // 8. The caller is known, and may now learn what there is not: 404, then 405.
     if (match.kind === 'none') return refuse('route-unknown', known);
     if (match.kind === 'method-refused') return refuse('method-refused', known, match.allow);
 
-    // 9. Authorise: 403, or leave to pass.
+    // 9. Authorise: 403.
     const { allowed, application, role } = authorise(view, account, match.route, match.variables, head.method);
     const judged: Findings = { ...known, application, role };
-    return allowed ? permit(match.route, judged, head.method) : refuse('permission-denied', judged);
+    return allowed ? withinLimits(match.route, judged, head.method) : refuse('permission-denied', judged);
+  }
+
+  /** A client that guesses is told so, and nothing else, whatever is wrong with its token: only after it was found to be wrong. */
+  function refuseToken(reason: RefusalReason, found: Findings, clientAddress: string): Refusal {
+    const rate = lookups.guessing(clientAddress);
+    return rate === null ? refuse(reason, found) : refuse('guessing-throttled', { ...found, rate });
+  }
+
+  /** 10. Rates: 429, or leave to pass. Last, so that nothing is taken for a call that would have been refused anyway. */
+  function withinLimits(route: Route, found: Findings, method: string): Verdict {
+    const rate = rates.ask(route, found.account?.account.id ?? null);
+    if (rate === null) return permit(route, found, method);
+    const counted: Findings = { ...found, rate };
+    return rate.retryAfterSeconds === 0 ? permit(route, counted, method) : refuse('rate-limited', counted);
   }
 
   return {
-    // The peer takes no part yet: rates and throttles, which look at it, come between 8 and the permit.
-    decide: (head, _peer) => decide(head),
+    decide: (head, peer, clientAddress = peer.address) => decide(head, clientAddress),
     setRoutes: (routes) => {
       table = createRouteTable(routes);
     },
@@ -121,7 +150,10 @@ const NOTHING_FOUND: Findings = {
   tokenId: null,
   application: null,
   role: null,
+  rate: null,
 };
+
+const NO_LIMITS: Pick<RateLimiter, 'ask'> = { ask: () => null };
 
 /** What can be said about a request without routes and accounts: null when nothing speaks against it. */
 export function admit(head: Pick<RequestHead, 'method' | 'framing'>, limits: DecisionLimits): RefusalReason | null {
@@ -135,8 +167,8 @@ export function admit(head: Pick<RequestHead, 'method' | 'framing'>, limits: Dec
 const NO_METHODS: readonly string[] = [];
 
 function refuse(reason: RefusalReason, found: Findings, allow: readonly string[] = NO_METHODS): Refusal {
-  const { route, account, claimedAccountId, tokenId, application, role } = found;
-  return { permitted: false, reason, allow, route, account, claimedAccountId, tokenId, application, role };
+  const { route, account, claimedAccountId, tokenId, application, role, rate } = found;
+  return { permitted: false, reason, allow, route, account, claimedAccountId, tokenId, application, role, rate };
 }
 
 /** A permit without its brand: every named field, and none of the nameless one. */
@@ -144,8 +176,8 @@ type Unbranded = { readonly [Field in keyof Permit as Field extends string ? Fie
 
 /** The only place where a permit is made; the cast is what the brand in verdict.ts demands of anyone who tries. */
 function permit(route: Route, found: Findings, method: string): Permit {
-  const { account, claimedAccountId, tokenId, application, role } = found;
+  const { account, claimedAccountId, tokenId, application, role, rate } = found;
   const unsafe = isUnsafe(method);
-  const made: Unbranded = { permitted: true, unsafe, route, account, claimedAccountId, tokenId, application, role };
+  const made: Unbranded = { permitted: true, unsafe, route, account, claimedAccountId, tokenId, application, role, rate };
   return made as Permit;
 }

@@ -1,3 +1,5 @@
+import type { RateLimit } from '../limits/rate-limit.ts';
+
 /** One route, compiled from the configuration. */
 export interface Route {
   readonly name: string;
@@ -27,4 +29,5 @@ export interface Route {
   readonly forwardAuthorization: boolean;
   readonly audit: 'required' | 'best-effort';
   readonly errors: 'problem' | 'lifetime';
+  readonly rateLimit: RateLimit | null;
 }

@@ -1,4 +1,5 @@
 import type { Principal } from '../account/principal.ts';
+import type { RateStanding } from '../limits/rate-limit.ts';
 import type { RefusalReason } from '../refusal.ts';
 import type { Route } from './route.ts';
 
@@ -19,6 +20,8 @@ export interface Findings {
   readonly application: string | null;
   /** The effective role that decided, by name. */
   readonly role: string | null;
+  /** How the caller stands with the limits that cover the call: told in every answer. Null: none does, or the call did not come so far. */
+  readonly rate: RateStanding | null;
 }
 
 /** Not exported: a value of type `Permit` cannot be written down outside of this room, only asked for. */

@@ -1,3 +1,4 @@
+import type { RateStanding } from '../limits/rate-limit.ts';
 import type { RefusalReason } from '../refusal.ts';
 import { refusalKind } from '../refusal.ts';
 
@@ -20,14 +21,21 @@ export interface AnswerFormat {
   readonly gate: string;
 }
 
+/** Field lines that tell a caller how it stands with its limits; beside an upstream's own they are further members of the same lists. */
+export function rateFields(rate: RateStanding | null): string {
+  return rate === null ? '' : `RateLimit-Policy: ${rate.policy}\r\nRateLimit: ${rate.limit}\r\n`;
+}
+
 /**
  * @param allow methods for 405 (RFC 9110 §15.5.6: the field is required, an empty list is a valid value)
+ * @param rate for whoever is covered by a limit, whatever is refused; says when to try again if the limit is why
  */
 export function refusalAnswer(
   reason: RefusalReason,
   requestId: string,
   format: AnswerFormat,
   allow: readonly string[],
+  rate: RateStanding | null = null,
 ): RefusalAnswer {
   const kind = refusalKind(reason);
   const shown = kind.publicReason ?? reason;
@@ -35,7 +43,10 @@ export function refusalAnswer(
   let fields = `Content-Type: ${lifetime ? 'application/json' : 'application/problem+json'}\r\nCache-Control: no-store\r\nX-Request-Id: ${requestId}\r\nDate: ${httpDate()}\r\n`;
   if (kind.bearerError !== undefined) fields += challenge(format.realm, kind.bearerError);
   if (kind.status === 405) fields += `Allow: ${allow.join(', ')}\r\n`;
-  if (kind.retryAfterSeconds !== undefined) fields += `Retry-After: ${kind.retryAfterSeconds}\r\n`;
+  if (kind.retryAfterSeconds !== undefined) {
+    fields += `Retry-After: ${kind.status === 429 && rate !== null ? rate.retryAfterSeconds : kind.retryAfterSeconds}\r\n`;
+  }
+  fields += rateFields(rate);
   if (kind.proxyError !== undefined) fields += `Proxy-Status: ${format.gate}; error=${kind.proxyError}\r\n`;
   const body = lifetime
     ? JSON.stringify({ Errors: [`${kind.title} (${shown}, request ${requestId})`], StatusCode: kind.status })

@@ -13,7 +13,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Peer, RequestHead } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-parser.ts';
 import type { UpstreamFailure } from '../wire/upstream-connection.ts';
-import { type AnswerFormat, type RefusalAnswer, refusalAnswer } from './answer.ts';
+import { type AnswerFormat, type RefusalAnswer, rateFields, refusalAnswer } from './answer.ts';
 import type { CallMeter } from './call-meter.ts';
 import { CallRecord } from './call-record.ts';
 
@@ -91,7 +91,7 @@ export class Call implements AcceptanceWaiter, AnswerSink {
 
   /** Decides and goes on from there. */
   begin(): void {
-    const verdict = this.#services.decider.decide(this.#head!, this.#client.peer);
+    const verdict = this.#services.decider.decide(this.#head!, this.#client.peer, this.#record.address.address);
     if (verdict instanceof Promise) {
       verdict.then(
         (late) => this.#guarded(() => this.#judged(late)),
@@ -273,7 +273,8 @@ export class Call implements AcceptanceWaiter, AnswerSink {
   onHead(head: ResponseHead): void {
     this.#begun = true;
     this.#record.answered(head.status);
-    this.#client.head(head, clientFields(head, this.#record.id, this.#services.format.gate));
+    const fields = clientFields(head, this.#record.id, this.#services.format.gate) + rateFields(this.#verdict!.rate);
+    this.#client.head(head, fields);
   }
 
   onBody(content: Buffer): void {
@@ -312,7 +313,7 @@ export class Call implements AcceptanceWaiter, AnswerSink {
     } else {
       const allow = verdict.permitted ? [] : verdict.allow;
       const errors = verdict.route?.errors ?? this.#services.format.errors;
-      const answer = refusalAnswer(reason, this.#record.id, { ...this.#services.format, errors }, allow);
+      const answer = refusalAnswer(reason, this.#record.id, { ...this.#services.format, errors }, allow, verdict.rate);
       this.#record.status = answer.status;
       this.#end(reason);
       this.#client.refuse(answer);
@@ -340,4 +341,5 @@ const NOTHING_FOUND: Findings = {
   tokenId: null,
   application: null,
   role: null,
+  rate: null,
 };

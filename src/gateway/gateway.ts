@@ -20,6 +20,7 @@ import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { ServerCertificates } from '../tls/server-certificates.ts';
 import { Deadlines } from '../wire/deadlines.ts';
 import { createCallMeter } from './call-meter.ts';
+import { type GatewayLimits, openLimits } from './limits.ts';
 import { type GatewayStores, openGatewayStores } from './stores.ts';
 import { connectionCounts, openUpstreams } from './upstreams.ts';
 
@@ -82,6 +83,7 @@ class GatewayParts implements Gateway {
   #outbox: BatchingOutbox | null = null;
   #replica: Replica | null = null;
   #decider: Decider | null = null;
+  #limits: GatewayLimits | null = null;
   #upstreams: ReadonlyMap<string, Upstream> = new Map();
   #certificates: ServerCertificates | null = null;
   #listener: Http1Listener | null = null;
@@ -127,7 +129,10 @@ class GatewayParts implements Gateway {
     const replica = this.#createReplica(this.#stores);
     this.#replica = replica;
     this.#upstreams = openUpstreams(config, this.#deadlines, this.#clock.wallMs());
-    this.#decider = createDecider({ view: replica, routes: config.routes, clock: this.#clock, limits: config.limits });
+    this.#limits = openLimits({ config, clock: this.#clock, view: replica, quotas: this.#stores.quotas, log: this.#log });
+    const { rates, lookups } = this.#limits;
+    const { routes, limits } = config;
+    this.#decider = createDecider({ view: replica, routes, clock: this.#clock, limits, lookups, rates });
     this.#connectMetrics(replica);
     if (config.listen.ops !== null) await this.#startOps(config.listen.ops.address);
     await replica.start();
@@ -267,6 +272,7 @@ class GatewayParts implements Gateway {
     if (tls !== null) this.#certificates?.reload(tls.certificates);
     this.#decider!.setRoutes(next.routes);
     this.#decider!.setLimits(next.limits);
+    this.#limits?.configure(next);
     const retired = this.#upstreams;
     this.#upstreams = upstreams;
     this.#config = {
@@ -305,6 +311,7 @@ class GatewayParts implements Gateway {
     const lost = (await this.#outbox?.close(FLUSH_MS)) ?? 0;
     if (lost > 0) this.#log.error('audit events could not be written out', { events: lost });
     for (const upstream of this.#upstreams.values()) upstream.pool.close();
+    this.#limits?.close();
     await this.#replica?.close();
     await this.#stores?.close();
     await this.#ops?.close(1000);

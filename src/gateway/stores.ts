@@ -6,6 +6,8 @@ import type { AuditLog, AuditReader } from '../audit/port.ts';
 import { createRedisAuditLog } from '../audit/redis.ts';
 import type { Clock } from '../clock.ts';
 import type { Config, RedisStoreConfig } from '../config/schema.ts';
+import type { QuotaStore } from '../limits/quota-port.ts';
+import { RedisQuotaStore } from '../limits/redis.ts';
 import { openEmbeddedRegistry } from '../registry/embedded.ts';
 import type { RegistrySource, RegistryStore } from '../registry/port.ts';
 import { RedisRegistrySource } from '../registry/redis.ts';
@@ -15,6 +17,8 @@ import { connectRedis } from '../store/redis.ts';
 export interface GatewayStores {
   readonly source: RegistrySource;
   readonly log: AuditLog;
+  /** Where rate limits are shared with other instances; null when there are none. */
+  readonly quotas: QuotaStore | null;
   /** Only with the embedded store, whose owner this process is: it serves the command line too. */
   readonly owned: { readonly store: RegistryStore; readonly audit: AuditReader } | null;
   close(): Promise<void>;
@@ -45,7 +49,7 @@ async function openEmbedded(config: Config, clock: Clock): Promise<GatewayStores
       await audit.close();
       await store.close();
     };
-    return { source: store, log: audit, owned: { store, audit }, close };
+    return { source: store, log: audit, quotas: null, owned: { store, audit }, close };
   } catch (error) {
     await store.close();
     throw error;
@@ -70,5 +74,5 @@ function openRedis(config: Config, store: RedisStoreConfig, clock: Clock, activi
     audit.close();
     await source.close();
   };
-  return { source, log, owned: null, close };
+  return { source, log, quotas: new RedisQuotaStore(registry, store.keyPrefix), owned: null, close };
 }

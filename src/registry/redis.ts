@@ -4,7 +4,7 @@ import { StoreUnavailable } from '../store/fault.ts';
 import { type RegistryKeys, registryKeys } from '../store/keys.ts';
 import type { RedisCommand, RedisConnection } from '../store/redis.ts';
 import { loadScript } from '../store/script.ts';
-import { damaged, decodeAccount, decodePage, encodeRecord, RECORD_SCHEMA } from './codec.ts';
+import { damaged, decodePage, encodeRecord, RECORD_SCHEMA } from './codec.ts';
 import {
   type AccountPage,
   type Commit,
@@ -22,6 +22,7 @@ import {
   type Subscription,
 } from './port.ts';
 import { FEED_BATCH, feedAfter, followFeed } from './redis-feed.ts';
+import { AccountLookups } from './redis-lookups.ts';
 import { planCommit } from './redis-plan.ts';
 import { META_FIELDS, positionFrom, snapshotFrom } from './redis-reply.ts';
 
@@ -43,12 +44,14 @@ export class RedisRegistrySource implements RegistrySource {
   protected readonly keys: RegistryKeys;
   readonly #name: string;
   readonly #subscriptions = new Set<Subscription>();
+  readonly #lookups: AccountLookups;
 
   /** Owns the connection: `close` closes it. `name` appears in `CLIENT LIST` for the feed's own connections. */
   constructor(connection: RedisConnection, options: { readonly keyPrefix: string; readonly name: string }) {
     this.connection = connection;
     this.keys = registryKeys(options.keyPrefix);
     this.#name = options.name;
+    this.#lookups = new AccountLookups(this.keys.account, (keys, commands) => this.readWithPosition(keys, ...commands));
   }
 
   async snapshot(): Promise<PolicySnapshot> {
@@ -58,10 +61,7 @@ export class RedisRegistrySource implements RegistrySource {
   }
 
   async account(id: string): Promise<Position & { readonly account: Account | null }> {
-    const key = this.keys.account(id);
-    const [meta, text] = await this.readWithPosition([key], ['GET', key]);
-    const position = positionFrom(meta);
-    return { ...position, account: typeof text === 'string' ? decodeAccount(id, text) : null };
+    return this.#lookups.ask(id);
   }
 
   /**

@@ -15,6 +15,8 @@ export type Lookup =
 export interface RegistryView extends PolicyView {
   /** Whether the lease allows an answer at this moment (monotonic clock). When false, everything is 503. */
   readonly current: boolean;
-  /** Synchronous when the account (or its absence) is cached. Never rejects. */
+  /** The answer that is at hand: the account or its absence is cached, or nothing can be known. Null: the store would have to be asked. */
+  cached(accountId: string): Lookup | null;
+  /** Synchronous when `cached` has an answer. Never rejects. */
   lookup(accountId: string): Lookup | Promise<Lookup>;
 }

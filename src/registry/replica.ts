@@ -95,7 +95,7 @@ export class Replica implements RegistryView, PolicyView {
     return this.#generation !== null && this.#lease.valid(this.#clock.monotonicMs());
   }
 
-  lookup(accountId: string): Lookup | Promise<Lookup> {
+  cached(accountId: string): Lookup | null {
     const generation = this.#generation;
     if (generation === null) return this.#unavailable();
     const account = generation.accounts.get(accountId);
@@ -108,6 +108,13 @@ export class Replica implements RegistryView, PolicyView {
       this.counts.negative += 1;
       return absent;
     }
+    return null;
+  }
+
+  lookup(accountId: string): Lookup | Promise<Lookup> {
+    const known = this.cached(accountId);
+    const generation = this.#generation;
+    if (known !== null || generation === null) return known ?? this.#unavailable();
     this.counts.miss += 1;
     return generation.pending.get(accountId)?.answer ?? this.#ask(generation, accountId);
   }

@@ -62,3 +62,12 @@ export function auditKeys(prefix: string): AuditKeys {
     activity: (accountId) => `${prefix}:activity:${accountId}`,
   };
 }
+
+export interface LimitKeys {
+  /** String with a time to live: one shared token bucket, see scripts/limits-lease.lua. */
+  bucket(partition: number, name: string): string;
+}
+
+export function limitKeys(prefix: string): LimitKeys {
+  return { bucket: (partition, name) => `${prefix}:limits:{${partition}}:${name}` };
+}

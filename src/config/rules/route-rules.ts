@@ -79,6 +79,9 @@ function checkPublic(route: Raw, path: ConfigPath, report: Report): void {
     const isAllowed = (PUBLIC_METHODS as readonly unknown[]).includes(method);
     if (!isAllowed) report.fault([...path, 'methods', index], 'a public route lets only GET and HEAD in');
   }
+  if (group(route.rateLimit).per === 'account') {
+    report.fault([...path, 'rateLimit', 'per'], 'a public route knows no accounts: only `per: route` is possible');
+  }
   for (const key of ['permission', 'application', 'acceptBareToken', 'forwardAuthorization']) {
     if (has(route, key) && route[key] !== false)
       report.fault([...path, key], 'means nothing on a public route: no token is read or forwarded');

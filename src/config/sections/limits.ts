@@ -1,5 +1,11 @@
 import * as z from 'zod';
-import { whole } from '../values.ts';
+import { orNull, whole } from '../values.ts';
+
+/** A bucket of calls that fills up again evenly. */
+export const rate = {
+  requests: z.int().min(1).max(1_000_000).describe('Calls that may be made at once by whoever was quiet before.'),
+  windowSeconds: z.int().min(1).max(86_400).describe('Time in which as many calls come back, evenly, in seconds.'),
+};
 
 export const limitsSection = z
   .strictObject({
@@ -17,6 +23,11 @@ export const limitsSection = z
     bodyBytes: whole(
       { min: 0, max: 2 ** 50, default: 0 },
       'Size of a request body, in bytes; 0 = no limit (bodies are streamed, never held).',
+    ),
+    accountRate: orNull(z.strictObject(rate), 'What one account may call in all, over all routes together. Beyond: 429.'),
+    localSharePercent: whole(
+      { min: 1, max: 100, default: 25 },
+      'Part of a rate limit that one instance gives out by itself while the store is away, and before it has asked; about 100 / instances.',
     ),
   })
   .prefault({})

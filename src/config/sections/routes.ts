@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { flag, name, orNull } from '../values.ts';
+import { rate } from './limits.ts';
 
 /** What a route may let through. CONNECT and TRACE are refused always. */
 export const ROUTE_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
@@ -26,6 +27,13 @@ const errors = z.enum(['problem', 'lifetime']);
 export const errorsKey = errors
   .default('problem')
   .describe('Shape of refusals: RFC 9457 `problem`, or `lifetime` for clients of the LifeTime API. A route may say otherwise.');
+
+const rateLimit = z.strictObject({
+  ...rate,
+  per: z
+    .enum(['account', 'route'])
+    .describe('Whose calls are counted together: those of each account, or all calls of the route.'),
+});
 
 // Rules between keys (a permission unless public, variables that exist, …) are in ../route-rules.ts: they run on what is
 // written, so that a slip in one key does not hide the faults of the others.
@@ -60,9 +68,9 @@ const route = z
       .default('required')
       .describe('`best-effort`: calls go on when they cannot be recorded.'),
     errors: errors.optional().describe('Shape of refusals on this route, where it differs from the file.'),
-    rateLimit: z.unknown().optional().describe('Rate limit of the route.'),
+    rateLimit: orNull(rateLimit, 'How often the route may be called. Beyond: 429.'),
   })
-  .transform(({ application, methods, host, rateLimit: _, ...rest }) => ({
+  .transform(({ application, methods, host, ...rest }) => ({
     ...rest,
     host: host.toLowerCase(),
     methods: methods ?? [...PUBLIC_METHODS],

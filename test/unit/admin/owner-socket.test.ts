@@ -60,6 +60,7 @@ describe('the socket of an owner', () => {
         forwardAuthorization: false,
         audit: 'required',
         errors: 'problem',
+        rateLimit: null,
       },
     ]);
     const control = createControl({ store, audit, clock, instance: 'i-1', routes: () => table });

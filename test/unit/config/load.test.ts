@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { expect, it } from 'vitest';
 import { loadConfig, parseConfig } from '../../../src/config/load.ts';
-import { folder, GATE, parse, saidOf } from './samples.ts';
+import { folder, parse, saidOf } from './samples.ts';
 
 it('fills in every default', () => {
   const { config, warnings } = parse('{}');
@@ -205,7 +205,6 @@ it.each([
   'registry: { minReplicaAcks: 1 }',
   'audit: { spool: { maxBytes: 1 } }',
   'upstreams: { a: { addresses: ["http://a"], assertion: true } }',
-  `${GATE}routes: [{ name: r, rateLimit: { perSecond: 3 } }]`,
   'accounts: {}',
   'tls: {}',
   'telemetry: { tracing: { endpoint: x } }',

@@ -29,7 +29,33 @@ it('compiles a route to what the decision reads', () => {
       forwardAuthorization: false,
       audit: 'required',
       errors: 'problem',
+      rateLimit: null,
     },
+  ]);
+});
+
+it('reads the rate limit of a route, and finds what would make it none', () => {
+  const limited = (rateLimit: string) => routeWith({ rateLimit });
+  const { config } = parse(limited('{ requests: 600, windowSeconds: 60, per: account }'));
+  expect(config.routes[0]?.rateLimit).toEqual({ requests: 600, windowSeconds: 60, per: 'account' });
+  expect(saidOf(limited('{ requests: 0, windowSeconds: 60, per: account }'))).toHaveLength(1);
+  expect(saidOf(limited('{ requests: 600, windowSeconds: 60 }'))).toHaveLength(1);
+  expect(saidOf(limited('{ requests: 600, windowSeconds: 60, per: address }'))).toHaveLength(1);
+  expect(saidOf(limited('{ perSecond: 3 }')).length).toBeGreaterThan(0);
+});
+
+it('lets a public route be limited as a whole only: it knows no accounts', () => {
+  const limited = (per: string) =>
+    routeWith({
+      access: 'public',
+      permission: null,
+      application: null,
+      methods: null,
+      rateLimit: `{ requests: 5, windowSeconds: 1, per: ${per} }`,
+    });
+  expect(parse(limited('route')).config.routes[0]?.rateLimit?.per).toBe('route');
+  expect(saidOf(limited('account'))).toEqual([
+    'routes[0].rateLimit.per: a public route knows no accounts: only `per: route` is possible',
   ]);
 });
 

@@ -26,6 +26,7 @@ export function route(changes: Partial<Route> = {}): Route {
     forwardAuthorization: false,
     audit: 'required',
     errors: 'problem',
+    rateLimit: null,
     ...changes,
   };
 }
@@ -86,6 +87,10 @@ export class SampleRegistry implements RegistryView {
     const token = newToken(record.id);
     this.put({ ...record, token: { digest: tokenDigest(token), createdAt: record.createdAt } });
     return token;
+  }
+
+  cached(id: string): Lookup | null {
+    return this.late ? null : this.#answer(id);
   }
 
   lookup(id: string): Lookup | Promise<Lookup> {
