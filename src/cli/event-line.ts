@@ -18,6 +18,9 @@ interface Shown {
   readonly durationMs?: number;
   readonly clientAddress?: string;
   readonly requestId?: string;
+  readonly count?: number;
+  readonly firstTime?: string;
+  readonly lastTime?: string;
   readonly actor?: { readonly name?: string; readonly via?: string };
   readonly target?: { readonly kind?: string; readonly name?: string };
 }
@@ -46,6 +49,11 @@ function decision(shown: Shown): string {
   const who =
     shown.account?.name ?? (shown.claimedAccountId === undefined ? 'nobody known' : `somebody as ${shown.claimedAccountId}`);
   const why = permitted ? [] : [shown.reason ?? 'for an unknown reason'];
+  if (shown.count !== undefined) {
+    const from = shown.clientAddress === undefined ? 'many addresses' : shown.clientAddress;
+    const words = `${shown.count} times between ${shown.firstTime ?? '-'} and ${shown.lastTime ?? '-'}`;
+    return `${verdict}  ${visible(words)}  ${styled('dim', visible(`(mostly ${shown.reason ?? '-'}, from ${from})`))}`;
+  }
   const how = [
     ...why,
     ...(shown.role === undefined ? [] : [`role ${shown.role}`]),

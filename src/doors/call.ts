@@ -1,4 +1,5 @@
 import type { EventWriter } from '../audit/event.ts';
+import type { FloodFold } from '../audit/flood.ts';
 import type { AcceptanceWaiter, Outbox } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
 import type { Decider } from '../decision/decide.ts';
@@ -22,6 +23,8 @@ export interface CallServices {
   readonly decider: Decider;
   readonly outbox: Outbox;
   readonly events: EventWriter;
+  /** Counts refusals of unknown callers that come too thick to be recorded one by one. */
+  readonly floods: Pick<FloodFold, 'folds'>;
   readonly meter: CallMeter;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly guarantee: 'acknowledged' | 'buffered';
@@ -63,7 +66,8 @@ export interface CallClient {
  * ```
  *
  * Under the `acknowledged` guarantee refusals and unsafe methods wait before anything goes anywhere; safe methods go upstream at once and only their
- * answer waits. Whatever happens, exactly one decision is recorded, and exactly one outcome for every permit.
+ * answer waits. Whatever happens, exactly one decision is recorded (or counted once, when it is one of a flood of refusals of unknown callers), and exactly one
+ * outcome for every permit.
  */
 export class Call implements AcceptanceWaiter, AnswerSink {
   readonly #services: CallServices;
@@ -139,6 +143,11 @@ export class Call implements AcceptanceWaiter, AnswerSink {
 
   #judged(verdict: Verdict): void {
     this.#verdict = verdict;
+    // One of a flood: counted, and nothing to wait for.
+    if (this.#isFolded(verdict)) {
+      this.#proceed();
+      return;
+    }
     const waits = this.#services.guarantee === 'acknowledged' && verdict.route?.audit !== 'best-effort';
     if (waits) this.#acceptance = 'pending';
     try {
@@ -151,6 +160,11 @@ export class Call implements AcceptanceWaiter, AnswerSink {
     if (this.#ended || (waits && this.#acceptance !== 'pending')) return;
     if (verdict.permitted && !(waits && verdict.unsafe)) this.#startForward(verdict);
     else if (!waits) this.#proceed();
+  }
+
+  #isFolded(verdict: Verdict): boolean {
+    if (verdict.permitted || verdict.account !== null) return false;
+    return this.#services.floods.folds(this.#record.address.address, verdict.reason);
   }
 
   /** The log has the decision. */

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { type Control, createControl } from '../admin/control.ts';
 import { type OwnerSocket, openOwnerSocket } from '../admin/owner-socket.ts';
 import { createEventWriter } from '../audit/event.ts';
+import { FloodFold } from '../audit/flood.ts';
+import { type FoldedFacts, foldedEvent } from '../audit/folded-event.ts';
 import { type BatchingOutbox, createOutbox } from '../audit/outbox.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { prepareDataDir } from '../config/data-dir.ts';
@@ -81,6 +83,7 @@ class GatewayParts implements Gateway {
   #config: Config;
   #stores: GatewayStores | null = null;
   #outbox: BatchingOutbox | null = null;
+  #floods: FloodFold | null = null;
   #replica: Replica | null = null;
   #decider: Decider | null = null;
   #limits: GatewayLimits | null = null;
@@ -126,6 +129,7 @@ class GatewayParts implements Gateway {
     for (const note of prepareDataDir(config.instance.dataDir)) this.#log.warn(note);
     this.#stores = await openGatewayStores(config, this.#clock, (count) => this.metrics.audit.count('activity_lost', count));
     this.#outbox = this.#createOutbox(this.#stores);
+    this.#floods = this.#createFloods(this.#outbox);
     const replica = this.#createReplica(this.#stores);
     this.#replica = replica;
     this.#upstreams = openUpstreams(config, this.#deadlines, this.#clock.wallMs());
@@ -157,6 +161,12 @@ class GatewayParts implements Gateway {
         fault: (error) => this.#log.error('a call failed when its record was accepted', { error }),
       },
     });
+  }
+
+  #createFloods(outbox: BatchingOutbox): FloodFold {
+    const write = (facts: FoldedFacts) =>
+      outbox.record((seq) => foldedEvent(this.instance, this.#nextRequestId(), seq, this.#clock.wallMs(), facts), null, null);
+    return new FloodFold({ clock: this.#clock, write, singles: this.#config.audit.foldRefusalsAfter });
   }
 
   #createReplica(stores: GatewayStores): Replica {
@@ -237,6 +247,7 @@ class GatewayParts implements Gateway {
       decider: this.#decider!,
       outbox: this.#outbox!,
       events: createEventWriter(this.instance),
+      floods: this.#floods!,
       meter: createCallMeter(this.metrics),
       upstreams: this.#upstreams,
       guarantee: config.audit.guarantee,
@@ -308,6 +319,7 @@ class GatewayParts implements Gateway {
     if (cut > 0)
       this.#log.warn('connections were cut off: their requests took longer than instance.drainMs', { connections: cut });
     await this.#socket?.close();
+    this.#floods?.close();
     const lost = (await this.#outbox?.close(FLUSH_MS)) ?? 0;
     if (lost > 0) this.#log.error('audit events could not be written out', { events: lost });
     for (const upstream of this.#upstreams.values()) upstream.pool.close();
