@@ -2,9 +2,9 @@
 
 /**
  * A token (`slp_` + 12 + `_` + 49), also cut short or with its underscores percent-encoded, as people paste it into paths and
- * user agents. A token written in any other encoding is not recognised.
+ * user agents, also right behind one another. A token written in any other encoding is not recognised.
  */
-const TOKEN = /slp(?:_|%5f)([0-9A-Za-z]{12})(?:_|%5f)[0-9A-Za-z]{8,}/gi;
+const TOKEN = /slp(?:_|%5f)([0-9A-Za-z]{12})(?:_|%5f)(?:(?!slp(?:_|%5f))[0-9A-Za-z]){8,}/gi;
 /** Credentials of an Authorization value (RFC 9110 §11.4) and of a URL's userinfo (RFC 3986 §3.2.1). */
 const CREDENTIALS = /\b(bearer|basic|digest|negotiate)\s+[\w.~+/=-]{8,}/gi;
 const USERINFO = /(\b[a-z][a-z0-9+.-]{0,20}:\/\/)[^/@\s]*@/gi;
