@@ -1,6 +1,6 @@
 import { afterAll, expect, it } from 'vitest';
+import { type Answered, converse, inLanes } from '../support/conversation.ts';
 import { type Message, valuesOf } from '../support/http-bytes.ts';
-import { type Answered, converse, inLanes } from './conversation.ts';
 import { type CorpusGate, startCorpusGate, TRANSPORTS } from './gates.ts';
 import { type AuthorizationRow, rowsOf } from './rows.ts';
 import { Table } from './table.ts';

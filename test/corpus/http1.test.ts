@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { type Answered, converse, inLanes } from '../support/conversation.ts';
 import { type Message, valuesOf } from '../support/http-bytes.ts';
-import { type Answered, converse, inLanes } from './conversation.ts';
 import { type CorpusGate, startCorpusGate, TRANSPORTS } from './gates.ts';
 import { REFUSED_VALID_ROWS, RULES, type Rule } from './refused-valid-rows.ts';
 import { type Http1Row, rowsOf } from './rows.ts';

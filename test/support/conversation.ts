@@ -1,4 +1,4 @@
-import { connectRaw, type RawClient, type RawClientOptions } from '../support/raw-client.ts';
+import { connectRaw, type RawClient, type RawClientOptions } from './raw-client.ts';
 
 /** What one connection brought back. */
 export interface Answered {
@@ -31,7 +31,7 @@ function answered(client: RawClient): Answered {
   const text = client.bytes.toString('latin1');
   return {
     text,
-    statuses: [...text.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map((match) => Number(match[1])),
+    statuses: [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1])),
     reason: /"reason":"([a-z-]+)"/.exec(text)?.[1] ?? null,
     closed: client.closed !== 'open',
   };
