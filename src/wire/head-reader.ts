@@ -26,15 +26,20 @@ const IMPOSSIBLE = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r[^\n]|(?:^|[^\r])\n/;
 export class HeadReader {
   readonly #limitBytes: number;
   readonly #forgivesEmptyLine: boolean;
+  readonly #start: string;
   #pending: Buffer | null = null;
   /** How much of what is pending has been searched: a head that comes byte by byte costs no more than one that comes at once. */
   #searched = 0;
   #emptyLineSeen = false;
 
-  /** @param forgivesEmptyLine one empty line before the first line is passed over (RFC 9112 §2.2: old clients end a POST with one) */
-  constructor(limitBytes: number, forgivesEmptyLine = true) {
+  /**
+   * @param forgivesEmptyLine one empty line before the first line is passed over (RFC 9112 §2.2: old clients end a POST with one)
+   * @param start what every head begins with; empty when that can be anything
+   */
+  constructor(limitBytes: number, forgivesEmptyLine = true, start = '') {
     this.#limitBytes = limitBytes;
     this.#forgivesEmptyLine = forgivesEmptyLine;
+    this.#start = start;
   }
 
   /** Whether a head has begun: bytes are waiting for the rest of it. */
@@ -60,11 +65,16 @@ export class HeadReader {
       const head = from === 0 ? text.slice(0, end + 2) : bytes.toString('latin1', 0, next - 2);
       return { state: 'complete', text: head, rest: next < bytes.length ? bytes.subarray(next) : null };
     }
-    if (IMPOSSIBLE.test(text)) return HOPELESS;
+    if (IMPOSSIBLE.test(text) || (from === 0 && !this.#mayBegin(text))) return HOPELESS;
     if (bytes.length >= this.#limitBytes) return { state: 'too-large', inFirstLine: !bytes.subarray(0, limit).includes(LF) };
     this.#pending = bytes.length === 0 ? null : bytes;
     this.#searched = limit;
     return INCOMPLETE;
+  }
+
+  #mayBegin(text: string): boolean {
+    const { length } = this.#start;
+    return text.length < length ? this.#start.startsWith(text) : text.startsWith(this.#start);
   }
 
   /** Where the search goes on: before the last three bytes, which may begin the end, and never between CR and LF. */

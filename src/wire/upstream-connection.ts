@@ -63,7 +63,7 @@ export class UpstreamConnection implements Watched {
   readonly #deadlines: Deadlines;
   readonly #timeouts: UpstreamTimeouts;
   readonly #out: Gather;
-  readonly #heads = new HeadReader(HEAD_LIMIT_BYTES, false);
+  readonly #heads = new HeadReader(HEAD_LIMIT_BYTES, false, 'HTTP/1.');
   deadlineMs: number;
   /** Monotonic milliseconds (of `Deadlines.nowMs`) since which it has been idle. */
   idleSinceMs = 0;

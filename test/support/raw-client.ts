@@ -39,11 +39,12 @@ export async function connectRaw(options: RawClientOptions): Promise<RawClient> 
   const { host = '127.0.0.1', port, localAddress } = options;
   const address = { host, port, ...(localAddress === undefined ? {} : { localAddress }) };
   // Half-open: the test, not the socket, says when our direction ends. (TLS has no half-close.)
-  const socket = options.tls
-    ? connectTls({ ...address, ...options.tls })
-    : connectTcp({ allowHalfOpen: true, noDelay: true, ...address });
-  await once(socket, options.tls ? 'secureConnect' : 'connect');
-  return new Client(socket);
+  const transport = connectTcp({ allowHalfOpen: true, noDelay: true, ...address });
+  await once(transport, 'connect');
+  if (options.tls === undefined) return new Client(transport, transport);
+  const socket = connectTls({ socket: transport, ...options.tls });
+  await once(socket, 'secureConnect');
+  return new Client(socket, transport);
 }
 
 /** Sends `pieces` on a connection of its own and answers with what came back until the peer closed, or until `until` holds. */
@@ -70,12 +71,15 @@ export async function exchange(
 
 class Client implements RawClient {
   readonly socket: Socket;
+  /** The TCP socket: only that can be reset. */
+  readonly #transport: Socket;
   closed: 'open' | 'end' | 'reset' = 'open';
   readonly #chunks: Buffer[] = [];
   readonly #watchers = new Set<() => void>();
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, transport: Socket) {
     this.socket = socket;
+    this.#transport = transport;
     socket.on('data', (chunk: Buffer) => {
       this.#chunks.push(chunk);
       this.#changed();
@@ -118,7 +122,7 @@ class Client implements RawClient {
   }
 
   reset(): void {
-    this.socket.resetAndDestroy();
+    this.#transport.resetAndDestroy();
   }
 
   close(): void {

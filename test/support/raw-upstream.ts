@@ -73,6 +73,8 @@ class Recorder implements RawUpstream {
   readonly #options: RawUpstreamOptions;
   readonly #server;
   readonly #sockets = new Set<Socket>();
+  /** With TLS: the TCP sockets beneath, by the peer's port. Only they can be reset. */
+  readonly #transports = new Map<number, Socket>();
   readonly #watchers = new Set<() => void>();
   #connections: Connection[] = [];
   #answered = 0;
@@ -81,6 +83,7 @@ class Recorder implements RawUpstream {
     this.#options = options;
     const accept = (socket: Socket) => this.#accept(socket);
     this.#server = options.tls ? createTlsServer(options.tls, accept) : createTcpServer({ allowHalfOpen: true }, accept);
+    if (options.tls) this.#server.on('connection', (socket: Socket) => this.#transports.set(portOfPeer(socket), socket));
   }
 
   async listen(): Promise<void> {
@@ -177,15 +180,24 @@ class Recorder implements RawUpstream {
       else if ('waitMs' in step) await sleep(step.waitMs);
       else if ('until' in step) await step.until.catch(() => {});
       else if ('end' in step) socket.end();
-      else if ('reset' in step) await flushed(socket).then(() => socket.resetAndDestroy());
+      else if ('reset' in step) await flushed(socket).then(() => this.#reset(socket));
       else if (step.reading) socket.resume();
       else socket.pause();
     }
   }
 
+  #reset(socket: Socket): void {
+    if (socket.destroyed) return;
+    (this.#transports.get(portOfPeer(socket)) ?? socket).resetAndDestroy();
+  }
+
   #changed(): void {
     for (const watcher of [...this.#watchers]) watcher();
   }
+}
+
+function portOfPeer(socket: Socket): number {
+  return socket.remotePort ?? 0;
 }
 
 /** Hands what was written to the kernel: a reset right after `write` would take the bytes along. */
