@@ -3,25 +3,50 @@ import { StoreUnavailable } from './fault.ts';
 
 /**
  * Redis begins every error reply with its code: one upper-case word (Redis protocol, "Simple errors"). Only that word decides; what follows is
- * prose and differs between versions. A code that is not listed is an answer too, so it counts as `refused`.
+ * prose and differs between versions. A code that is not listed is an answer too, so it counts as `refused`. The words are for whoever reads a log
+ * or `/readyz`: what it means and, where it is not evident, where to look.
  */
-const WHY_OF_CODE: Readonly<Record<string, StoreUnavailable['why']>> = {
-  NOAUTH: 'forbidden',
-  WRONGPASS: 'forbidden',
-  NOPERM: 'forbidden',
-  DENIED: 'forbidden',
-  WRONGTYPE: 'damaged',
-  READONLY: 'refused',
-  NOREPLICAS: 'refused',
-  OOM: 'refused',
-  LOADING: 'refused',
-  MASTERDOWN: 'refused',
-  BUSY: 'refused',
-  MISCONF: 'refused',
-  CLUSTERDOWN: 'refused',
+const CODES: Readonly<Record<string, readonly [why: StoreUnavailable['why'], words: string]>> = {
+  NOAUTH: ['forbidden', 'it asks for a user and a password, and none is configured'],
+  WRONGPASS: ['forbidden', 'user or password is wrong, or the user is switched off'],
+  NOPERM: ['forbidden', 'the configured user lacks a right (config/redis/users.acl lists them)'],
+  DENIED: ['forbidden', 'protected mode lets nobody in from outside'],
+  WRONGTYPE: ['damaged', 'a key holds something else than it should'],
+  READONLY: ['refused', 'this server is a replica and takes no writes'],
+  NOREPLICAS: ['refused', 'too few replicas follow this server, so it takes no writes (min-replicas-to-write)'],
+  OOM: ['refused', 'its memory is full (maxmemory), so it takes no writes that need more'],
+  LOADING: ['refused', 'it is still loading its data'],
+  MASTERDOWN: ['refused', 'it is a replica that has lost its primary'],
+  BUSY: ['refused', 'a script has been running for too long on it'],
+  MISCONF: ['refused', 'it cannot write to its disk, so it takes no writes'],
+  CLUSTERDOWN: ['refused', 'the cluster does not serve this part of the keys'],
+  MOVED: ['refused', 'the keys are on another server of the cluster'],
+  ASK: ['refused', 'the keys are being moved to another server of the cluster'],
+  TRYAGAIN: ['refused', 'the keys are being moved between servers of the cluster'],
+  CROSSSLOT: ['refused', 'the keys of one step are on different servers of the cluster'],
+  UNBLOCKED: ['refused', 'this server has just become a replica'],
 };
 
 const CODE = /^[A-Z][A-Z0-9_]*(?= |$)/;
+const REDIRECT = /^(MOVED|ASK) ([0-9]{1,5}) (.*):([0-9]{1,5})$/;
+
+/** A server of a Cluster says which other one has the keys: what was asked has not been done. */
+export class Redirected extends StoreUnavailable {
+  readonly slot: number;
+  /** Empty: the host of the server that says it. */
+  readonly host: string;
+  readonly port: number;
+  /** Only this once (ASK), for the slot is on its way; else for good (MOVED). */
+  readonly once: boolean;
+
+  constructor(code: 'MOVED' | 'ASK', slot: number, host: string, port: number) {
+    super('refused', code, messageOf(code));
+    this.slot = slot;
+    this.host = host;
+    this.port = port;
+    this.once = code === 'ASK';
+  }
+}
 
 /** The code of an error reply; null for what is not one (timeouts, closed connections). */
 export function replyCode(fault: unknown): string | null {
@@ -36,7 +61,7 @@ export function replyCode(fault: unknown): string | null {
 export function classify(fault: unknown, lastConnectFault: StoreUnavailable | null = null): StoreUnavailable {
   if (fault instanceof StoreUnavailable) return fault;
   const code = replyCode(fault);
-  if (code !== null) return new StoreUnavailable(WHY_OF_CODE[code] ?? 'refused', code, `Redis answered ${code}`);
+  if (code !== null) return redirection(fault) ?? new StoreUnavailable(CODES[code]?.[0] ?? 'refused', code, messageOf(code));
   if (lastConnectFault !== null) return lastConnectFault;
   const system = systemCode(fault);
   return new StoreUnavailable(
@@ -44,6 +69,17 @@ export function classify(fault: unknown, lastConnectFault: StoreUnavailable | nu
     system,
     `Redis cannot be reached (${system ?? 'no answer in time or connection lost'})`,
   );
+}
+
+function messageOf(code: string): string {
+  const words = CODES[code]?.[1];
+  return words === undefined ? `Redis answered ${code}` : `Redis answered ${code}: ${words}`;
+}
+
+function redirection(fault: unknown): Redirected | null {
+  const [, code, slot, host = '', port] = REDIRECT.exec((fault as Error).message) ?? [];
+  if (code !== 'MOVED' && code !== 'ASK') return null;
+  return new Redirected(code, Number(slot), host.replace(/^\[|\]$/g, ''), Number(port));
 }
 
 /** `ECONNREFUSED`, `CERT_HAS_EXPIRED`: what Node puts on errors of sockets and TLS. */

@@ -88,7 +88,10 @@ describe('faults of Redis', () => {
   it('a server that is busy with a script is told as refusing, and works again afterwards', async () => {
     const busy = root.call('EVAL', 'while true do end', 0).catch((error: { code: unknown }) => error.code);
     await sleep(150);
-    await expect(store.account(idOf(1))).rejects.toMatchObject({ why: 'refused', message: 'Redis answered BUSY' });
+    await expect(store.account(idOf(1))).rejects.toMatchObject({
+      why: 'refused',
+      message: expect.stringContaining('Redis answered BUSY'),
+    });
     const killer = connect('killer');
     await killer.call('SCRIPT', 'KILL');
     killer.close();

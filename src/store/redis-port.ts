@@ -1,0 +1,75 @@
+import type { Script } from './script.ts';
+
+/** What can be asked of one Redis or of several that work as one. Everything throws `StoreUnavailable`. */
+export interface RedisCommands {
+  /** One command that names a key, sent once: at the latest after the command timeout it is answered or has failed (where servers are looked for, after twice that). */
+  call(command: string, ...words: readonly RedisWord[]): Promise<unknown>;
+  /**
+   * Commands sent together: all replies, or the first error. Those on keys of one hash tag are carried out in this order by one server, though not as one
+   * step; a command without a key goes with the one before it. On a Cluster whose slots are moving they may be carried out twice, so send only what can bear
+   * it.
+   */
+  pipeline(commands: readonly RedisCommand[]): Promise<unknown[]>;
+  /**
+   * Reads of one moment: no write can come between them. `keys` are all keys that the commands name. The first command reads something that every write
+   * of the others changes (the registry's position): it proves the moment where the server cannot read all in one step.
+   */
+  readTogether(keys: readonly string[], commands: readonly RedisCommand[]): Promise<unknown[]>;
+  /** Runs a script by its digest, sending its text only to a server that does not know it yet. `keys` are in one slot. */
+  run(script: Script, keys: readonly string[], words: readonly RedisWord[]): Promise<unknown>;
+}
+
+/**
+ * The one way to Redis. Everything above speaks through this, a few functions wide, so that no caller knows whether it talks to one server, to the
+ * primary that sentinels name, or to a Cluster.
+ */
+export interface RedisConnection extends RedisCommands {
+  /** A command that names no key, about the server that holds this one and over the connection that writes it: WAIT, INFO, TIME. */
+  callAt(key: string, command: string, ...words: readonly RedisWord[]): Promise<unknown>;
+  /** Another connection to the same servers for reads that wait up to `blockMs` on the server's side. */
+  forBlocking(name: string, blockMs: number): RedisConnection;
+  /** Resolves once commands can be sent; throws `StoreUnavailable` after `deadlineMs`. */
+  ready(deadlineMs: number): Promise<void>;
+  /** Drops the connection. Commands under way fail. */
+  close(): void;
+}
+
+export type RedisWord = string | number | Buffer;
+export type RedisCommand = readonly [command: string, ...words: (string | number)[]];
+
+export interface RedisTls {
+  /** PEM texts. `ca` null: the system's. */
+  readonly ca: string | null;
+  readonly serverName: string | null;
+  readonly certificate: string | null;
+  readonly key: string | null;
+  /** False only when the operator said so: then anyone on the way can read and change the registry. */
+  readonly verify: boolean;
+}
+
+export interface RedisAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface RedisUser {
+  readonly username: string | null;
+  readonly password: string | null;
+}
+
+/** How one server is reached, whichever it is. */
+export interface RedisManner extends RedisUser {
+  /** Null = plain TCP. */
+  readonly tls: RedisTls | null;
+  readonly database: number;
+  /** What `CLIENT LIST` shows: letters, digits, `-`, `.`, `_`, `:`. */
+  readonly name: string;
+  /** How long one command may take, in milliseconds. */
+  readonly commandTimeoutMs: number;
+  /** How long a command may wait on the server's side beyond that. */
+  readonly blockMs: number;
+}
+
+export function addressText({ host, port }: RedisAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

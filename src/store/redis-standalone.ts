@@ -1,0 +1,211 @@
+import { isIP } from 'node:net';
+import { type RedisOptions as DriverOptions, Redis } from 'ioredis';
+import { StoreUnavailable } from './fault.ts';
+import { classify, replyCode } from './redis-fault.ts';
+import type {
+  RedisAddress,
+  RedisCommand,
+  RedisCommands,
+  RedisConnection,
+  RedisManner,
+  RedisTls,
+  RedisWord,
+} from './redis-port.ts';
+import { loadScript, type Script } from './script.ts';
+
+/** Between two attempts to connect: doubling from the first, with up to half of it shaved off at random so that a fleet does not come back in step. */
+const RECONNECT = { firstMs: 50, longestMs: 500 } as const;
+
+const READ_TOGETHER = loadScript('read-together', { readOnly: true });
+
+/** A connection to one server, which comes back by itself when it is lost. */
+export class StandaloneConnection implements RedisConnection {
+  /** The same, each command with the permission to use a slot that is only on its way to this server (ASK). */
+  readonly asking: RedisCommands;
+  readonly #plain: RedisCommands;
+  readonly #driver: Redis;
+  readonly #address: RedisAddress;
+  readonly #manner: RedisManner;
+  /** Why the connection is down; null while it is up or when nothing is known yet. */
+  #connectFault: StoreUnavailable | null = null;
+  /** The first command may wait for the first connection; later ones fail at once while there is none. */
+  #connectedBefore = false;
+
+  constructor(address: RedisAddress, manner: RedisManner) {
+    this.#address = address;
+    this.#manner = manner;
+    this.#driver = new Redis({ ...driverOptions(address, manner), replyMapping: 'legacy' });
+    this.#driver.on('ready', () => {
+      this.#connectFault = null;
+      this.#connectedBefore = true;
+    });
+    // Without this listener an unreachable server would print to the console, or end the process.
+    this.#driver.on('error', (fault: unknown) => {
+      this.#connectFault = classify(fault);
+    });
+    const guarded = <T>(work: () => Promise<T>) => this.#guarded(work);
+    this.#plain = new Commands(this.#driver, guarded, false);
+    this.asking = new Commands(this.#driver, guarded, true);
+  }
+
+  /** Whether a command could be sent now. */
+  get connected(): boolean {
+    return this.#driver.status === 'ready';
+  }
+
+  call(command: string, ...words: readonly RedisWord[]): Promise<unknown> {
+    return this.#plain.call(command, ...words);
+  }
+
+  callAt(_key: string, command: string, ...words: readonly RedisWord[]): Promise<unknown> {
+    return this.#plain.call(command, ...words);
+  }
+
+  pipeline(commands: readonly RedisCommand[]): Promise<unknown[]> {
+    return this.#plain.pipeline(commands);
+  }
+
+  readTogether(keys: readonly string[], commands: readonly RedisCommand[]): Promise<unknown[]> {
+    return this.#plain.readTogether(keys, commands);
+  }
+
+  run(script: Script, keys: readonly string[], words: readonly RedisWord[]): Promise<unknown> {
+    return this.#plain.run(script, keys, words);
+  }
+
+  forBlocking(name: string, blockMs: number): RedisConnection {
+    return new StandaloneConnection(this.#address, { ...this.#manner, name, blockMs });
+  }
+
+  async ready(deadlineMs: number): Promise<void> {
+    if (this.connected) return;
+    const up = Promise.withResolvers<void>();
+    const onReady = () => up.resolve();
+    const onEnd = () => up.reject(this.#notConnected());
+    // Waiting makes an unreachable server reachable, but no password right.
+    const onError = () => {
+      if (this.#connectFault?.why === 'forbidden') onEnd();
+    };
+    const timer = setTimeout(onEnd, deadlineMs);
+    this.#driver.once('ready', onReady).once('end', onEnd).on('error', onError);
+    try {
+      await up.promise;
+    } finally {
+      clearTimeout(timer);
+      this.#driver.off('ready', onReady).off('end', onEnd).off('error', onError);
+    }
+  }
+
+  close(): void {
+    this.#driver.disconnect();
+  }
+
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.#connectedBefore && this.#driver.status !== 'end') await this.ready(this.#manner.commandTimeoutMs);
+    try {
+      return await work();
+    } catch (fault) {
+      throw classify(fault, this.connected ? null : this.#connectFault);
+    }
+  }
+
+  #notConnected(): StoreUnavailable {
+    return this.#connectFault ?? new StoreUnavailable('unreachable', null, 'Redis cannot be reached (no connection in time)');
+  }
+}
+
+class Commands implements RedisCommands {
+  readonly #driver: Redis;
+  readonly #guarded: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly #asking: boolean;
+
+  constructor(driver: Redis, guarded: <T>(work: () => Promise<T>) => Promise<T>, asking: boolean) {
+    this.#driver = driver;
+    this.#guarded = guarded;
+    this.#asking = asking;
+  }
+
+  async call(command: string, ...words: readonly RedisWord[]): Promise<unknown> {
+    return this.#guarded(() => this.#send(command, words));
+  }
+
+  /** All are answered before the first error is told: whoever sends them again elsewhere must not overtake them. */
+  async pipeline(commands: readonly RedisCommand[]): Promise<unknown[]> {
+    return this.#guarded(async () => {
+      const replies = await Promise.allSettled(commands.map(([command, ...words]) => this.#send(command, words)));
+      return replies.map((reply) => {
+        if (reply.status === 'rejected') throw reply.reason;
+        return reply.value;
+      });
+    });
+  }
+
+  async readTogether(keys: readonly string[], commands: readonly RedisCommand[]): Promise<unknown[]> {
+    const words = commands.map((command) => command.map(String));
+    return (await this.run(READ_TOGETHER, keys, [JSON.stringify(words)])) as unknown[];
+  }
+
+  async run(script: Script, keys: readonly string[], words: readonly RedisWord[]): Promise<unknown> {
+    const suffix = script.readOnly ? '_RO' : '';
+    return this.#guarded(async () => {
+      try {
+        return await this.#send(`EVALSHA${suffix}`, [script.sha1, keys.length, ...keys, ...words]);
+      } catch (fault) {
+        if (replyCode(fault) !== 'NOSCRIPT') throw fault;
+        return await this.#send(`EVAL${suffix}`, [script.text, keys.length, ...keys, ...words]);
+      }
+    });
+  }
+
+  #send(command: string, words: readonly RedisWord[]): Promise<unknown> {
+    // What goes wrong with ASKING shows in the command that it stands before.
+    if (this.#asking) this.#driver.call('ASKING').catch(() => undefined);
+    return this.#driver.call(command, [...words]);
+  }
+}
+
+/**
+ * Nothing is queued, repeated or sent again behind the caller's back: a command is sent once, on a living connection, and answered within its
+ * time, or it fails. A connection on which nothing arrives for twice that long is dropped, because it may be half-open.
+ */
+function driverOptions({ host, port }: RedisAddress, manner: RedisManner): DriverOptions {
+  const { commandTimeoutMs, blockMs, username, password, tls } = manner;
+  return {
+    host,
+    port,
+    db: manner.database,
+    connectionName: manner.name,
+    ...(username === null ? {} : { username }),
+    ...(password === null ? {} : { password }),
+    ...(tls === null ? {} : { tls: tlsOptions(tls, host) }),
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    // INFO before every use would ask for a right that the gate does not need; LOADING is told by each command.
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    protocol: 2,
+    connectTimeout: commandTimeoutMs * 2,
+    commandTimeout: commandTimeoutMs + blockMs,
+    socketTimeout: commandTimeoutMs * 2 + blockMs,
+    retryStrategy: reconnectDelayMs,
+  };
+}
+
+function reconnectDelayMs(attempt: number): number {
+  const delayMs = Math.min(RECONNECT.longestMs, RECONNECT.firstMs * 2 ** Math.min(attempt - 1, 10));
+  return Math.ceil(delayMs * (1 - Math.random() / 2));
+}
+
+function tlsOptions(tls: RedisTls, host: string): NonNullable<DriverOptions['tls']> {
+  const serverName = tls.serverName ?? host;
+  return {
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: tls.verify,
+    // RFC 6066 §3: SNI holds names only. Without it Node holds the certificate against the address.
+    ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
+    ...(tls.ca === null ? {} : { ca: tls.ca }),
+    ...(tls.certificate === null ? {} : { cert: tls.certificate }),
+    ...(tls.key === null ? {} : { key: tls.key }),
+  };
+}
