@@ -122,7 +122,17 @@ async function openRedis(config: RedisStoreConfig, clock: Clock): Promise<OpenSt
 
 /** The connection that a configuration asks for. `name` is what `CLIENT LIST` shows. Throws `CertificateFault` for PEM files that do not serve. */
 export function redisSettings(config: RedisStoreConfig, name: string, clock: Clock): RedisSettings {
-  const { url, username, password, tls } = config;
-  const material = tls === null ? null : loadClientMaterial(tls, clock.wallMs());
-  return { url, username, password: password?.reveal() ?? null, name, tls: material };
+  const { url, sentinels, cluster, username, password, tls } = config;
+  const common = {
+    username,
+    password: password?.reveal() ?? null,
+    name,
+    tls: tls === null ? null : loadClientMaterial(tls, clock.wallMs()),
+  };
+  if (url !== null) return { ...common, url };
+  if (cluster !== null) return { ...common, cluster };
+  if (sentinels === null) throw new TypeError('a Redis is named by url, sentinels or cluster');
+  const { name: primary, addresses, username: user, password: secret } = sentinels;
+  const place = { primary, addresses, username: user, password: secret?.reveal() ?? null, tls: sentinels.tls };
+  return { ...common, sentinels: place };
 }

@@ -9,8 +9,6 @@ export const UNAVAILABLE: readonly { readonly path: string; readonly only?: numb
   { path: 'listen.admin' },
   { path: 'listen.decision' },
   { path: 'listen.proxy.tls.clientCaFile' },
-  { path: 'store.sentinels' },
-  { path: 'store.cluster' },
   { path: 'registry.minReplicaAcks', only: 0 },
   { path: 'audit.spool' },
   { path: 'upstreams.*.assertion', only: false },

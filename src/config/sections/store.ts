@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { file, flag, NAME_PATTERN, orNull, parseHostPort, secret } from '../values.ts';
+import { file, flag, type HostPort, NAME_PATTERN, orNull, parseHostPort, secret } from '../values.ts';
 
 const redisTls = z.strictObject({
   caFile: orNull(file, 'PEM file of CAs that may have signed the server certificate, instead of the system ones.'),
@@ -12,36 +12,55 @@ const redisTls = z.strictObject({
   verify: flag(true, 'Whether the server certificate is verified. `false` is warned about at every start.'),
 });
 
-const hostPort = z.string().refine((text) => (parseHostPort(text)?.port ?? 0) > 0, 'expected host:port');
+const serverAddress = z.string().transform((text, context): HostPort => {
+  const address = parseHostPort(text);
+  if (address !== null && address.port > 0) return address;
+  context.issues.push({ code: 'custom', input: text, message: 'expected host:port, such as redis-1.internal:6379' });
+  return z.NEVER;
+});
 
 const REDIS_URL = /^rediss?:\/\/(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:\/[0-9]{0,5})?$/;
 
-const redis = z.strictObject({
-  kind: z.literal('redis').describe('Redis: for several instances.'),
-  url: z
-    .string()
-    .regex(
-      REDIS_URL,
-      'expected redis://host:port or rediss://host:port (TLS), with an optional /database and no user or password',
-    )
-    .describe('`rediss://host:port/database` (TLS) or `redis://…`.'),
-  sentinels: orNull(
-    z.strictObject({
-      name: z.string().min(1).max(128).describe('Name of the primary.'),
-      addresses: z.array(hostPort).min(1).max(16).describe('Addresses of sentinels, `host:port`.'),
-    }),
-    'Redis Sentinel: name of the primary and addresses of the sentinels.',
-  ),
-  cluster: orNull(z.array(hostPort).min(1).max(64), 'Redis Cluster: addresses of some of its nodes.'),
-  username: orNull(z.string().min(1).max(128), 'ACL user; `gate` is enough for an instance without an admin listener.'),
+const passwordFrom = {
   password: orNull(secret, 'Its password, taken from the environment; a password that is written out here is refused.'),
   passwordFile: orNull(file, 'File that holds the password.'),
+};
+
+const sentinels = z.strictObject({
+  name: z.string().min(1).max(128).describe('Name under which the sentinels watch the primary.'),
+  addresses: z.array(serverAddress).min(1).max(16).describe('Addresses of all sentinels, `host:port`.'),
+  username: orNull(z.string().min(1).max(128), 'ACL user at the sentinels, where they ask for one.'),
+  ...passwordFrom,
+  tls: flag(true, 'Whether the sentinels are spoken to as `store.tls` says, where it is given.'),
+});
+
+const redis = z.strictObject({
+  kind: z.literal('redis').describe('Redis: for several instances.'),
+  url: orNull(
+    z
+      .string()
+      .regex(
+        REDIS_URL,
+        'expected redis://host:port or rediss://host:port (TLS), with an optional /database and no user or password',
+      ),
+    'One server: `rediss://host:port/database` (TLS) or `redis://…`. Instead of it: `sentinels` or `cluster`.',
+  ),
+  sentinels: orNull(sentinels, 'The primary that Redis Sentinel names, database 0; followed when it changes.'),
+  cluster: orNull(
+    z.array(serverAddress).min(1).max(64),
+    'Redis Cluster: addresses of some of its nodes, `host:port`; the others are learned from them.',
+  ),
+  username: orNull(z.string().min(1).max(128), 'ACL user; `gate` is enough for an instance without an admin listener.'),
+  ...passwordFrom,
   keyPrefix: z
     .string()
     .regex(NAME_PATTERN, 'expected 1 to 64 characters of A-Z a-z 0-9 . _ -')
     .default('sallyport')
     .describe('First part of every key, so that several gates can share one Redis.'),
-  tls: orNull(redisTls, 'TLS towards Redis; only with a `rediss:` URL.'),
+  tls: orNull(
+    redisTls,
+    'TLS towards Redis: with a `rediss:` URL, with `sentinels` or with `cluster`, where `tls: {}` is enough to ask for it.',
+  ),
 });
 
 const embedded = z.strictObject({ kind: z.literal('embedded').describe('Files under instance.dataDir: for one instance.') });

@@ -195,13 +195,45 @@ it('warns of a Redis that is reached in the clear, except on this machine', () =
     expect(warned(local)).toEqual([]);
 });
 
+it('takes a Redis by sentinels or as a cluster, each instead of a URL', () => {
+  const redis = (keys: string) => `store: { kind: redis, ${keys} }`;
+  const { store } = parse(redis('sentinels: { name: main, addresses: ["127.0.0.1:26379", "[::1]:26379"] }')).config;
+  expect(store).toMatchObject({ url: null, cluster: null, sentinels: { name: 'main', tls: true, username: null } });
+  expect(store).toMatchObject({
+    sentinels: {
+      addresses: [
+        { host: '127.0.0.1', port: 26379 },
+        { host: '::1', port: 26379 },
+      ],
+    },
+  });
+  expect(parse(redis('cluster: ["127.0.0.1:7000"], tls: {}')).config.store).toMatchObject({
+    cluster: [{ host: '127.0.0.1', port: 7000 }],
+    tls: { verify: true, caFile: null },
+  });
+  expect(saidOf(redis('')).join()).toContain('name one Redis by url, or several by sentinels or cluster');
+  expect(saidOf(redis('url: "redis://127.0.0.1", cluster: ["127.0.0.1:1"]')).join()).toContain('either url or cluster');
+  expect(saidOf(redis('cluster: []')).join()).toContain('expected at least 1 entries');
+  expect(saidOf(redis('cluster: ["127.0.0.1"]')).join()).toContain('expected host:port');
+  expect(saidOf(redis('sentinels: { name: main, addresses: ["127.0.0.1:1"], password: written-out }')).join('\n')).toMatch(
+    /store\.sentinels\.password.*not written into this file/,
+  );
+});
+
+it('warns of sentinels and cluster nodes that are reached in the clear, except on this machine', () => {
+  const warned = (keys: string) => parse(`store: { kind: redis, ${keys} }`).warnings.map(({ path }) => path);
+  expect(warned('cluster: ["127.0.0.1:1", "10.0.0.5:1"]')).toEqual(['store.cluster']);
+  expect(warned('cluster: ["10.0.0.5:1"], tls: {}')).toEqual([]);
+  expect(warned('sentinels: { name: main, addresses: ["10.0.0.5:1"] }')).toEqual(['store.sentinels']);
+  expect(warned('sentinels: { name: main, addresses: ["10.0.0.5:1"], tls: false }, tls: {}')).toEqual(['store.sentinels']);
+  expect(warned('sentinels: { name: main, addresses: ["localhost:1"] }')).toEqual([]);
+});
+
 it.each([
   'instance: { workers: 2 }',
   'listen: { admin: {} }',
   'listen: { decision: { peers: [10.0.0.1] } }',
   'listen: { proxy: { tls: { certificates: [], clientCaFile: ca.pem } } }',
-  `store: { ${REDIS}, sentinels: {} }`,
-  `store: { ${REDIS}, cluster: ["a:1"] }`,
   'registry: { minReplicaAcks: 1 }',
   'audit: { spool: { maxBytes: 1 } }',
   'upstreams: { a: { addresses: ["http://a"], assertion: true } }',
