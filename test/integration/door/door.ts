@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import { afterEach, expect } from 'vitest';
+import { faultsOf } from '../../support/call-ledger.ts';
+import { type AuditEvent, type GatewayOptions, startGateway, type TestGateway } from '../../support/gateway.ts';
+import { type MessageHead, valuesOf } from '../../support/http-bytes.ts';
+import { connectRaw, type RawClient } from '../../support/raw-client.ts';
+import { type RawUpstream, type RawUpstreamOptions, type Step, startRawUpstream } from '../../support/raw-upstream.ts';
+
+export interface DoorOptions {
+  readonly upstream?: RawUpstreamOptions;
+  /** Of the upstream, in the configuration. */
+  readonly upstreamConfig?: Readonly<Record<string, unknown>>;
+  readonly gateway?: Partial<GatewayOptions>;
+  /** The gate speaks TLS; plain HTTP otherwise, where every byte can be looked at. */
+  readonly tls?: boolean;
+}
+
+/** A gate between raw ends. */
+export interface Door {
+  readonly gate: TestGateway;
+  readonly upstream: RawUpstream;
+  /** A client connection; its answers are held against the records after the test. `methods` of its requests where they are not all GET. */
+  connect(methods?: readonly string[]): Promise<RawClient>;
+  /** A request head with the token, Host and what is given, and its empty line. */
+  head(line: string, ...fields: readonly string[]): string;
+  /** Sends and waits for the close. */
+  talk(pieces: readonly (string | Buffer | number)[], methods?: readonly string[]): Promise<{ text: string; closed: string }>;
+  /** The events about the request with this path (decision first), once there are `count`. */
+  eventsOf(path: string, count?: number): Promise<readonly AuditEvent[]>;
+}
+
+/** An answer that says whose it is, so that a mix-up is seen. */
+export function answerFor(request: MessageHead): Step[] {
+  const body = `for ${valuesOf(request, 'x-request-id')[0]}`;
+  return [{ send: `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}` }];
+}
+
+let open: { readonly door: Door; readonly clients: { connection: RawClient; methods: readonly string[] }[] }[] = [];
+
+/** Starts a gate and its upstream; both are stopped, and their records examined, after the test. */
+export async function startDoor(options: DoorOptions = {}): Promise<Door> {
+  const upstream = await startRawUpstream({ answer: answerFor, ...options.upstream });
+  const gate = await startGateway({
+    upstreams: { raw: { addresses: [upstream.url], ...options.upstreamConfig } },
+    plaintext: options.tls !== true,
+    ...options.gateway,
+  });
+  const clients: { connection: RawClient; methods: readonly string[] }[] = [];
+  const tls = options.tls ? { tls: { ca: readFileSync(gate.caFile), servername: 'localhost' } } : {};
+  const door: Door = {
+    gate,
+    upstream,
+    connect: async (methods = []) => {
+      const connection = await connectRaw({ port: gate.port, ...tls });
+      clients.push({ connection, methods });
+      return connection;
+    },
+    head: (line, ...fields) =>
+      `${[`${line} HTTP/1.1`, 'Host: api.test', `Authorization: Bearer ${gate.token}`, ...fields].join('\r\n')}\r\n\r\n`,
+    talk: async (pieces, methods) => {
+      const client = await door.connect(methods);
+      await client.send(...pieces);
+      const text = (await client.waitForClose()).toString('latin1');
+      return { text, closed: client.closed };
+    },
+    eventsOf: async (path, count = 2) => {
+      for (let attempt = 0; ; attempt += 1) {
+        const events = await gate.events();
+        const decision = events.find((event) => event.phase === 'decision' && event.path === path);
+        const own = events.filter((event) => event.id === decision?.id);
+        if (own.length >= count || attempt === 100) return own.sort((a, b) => a.seq - b.seq);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+  };
+  open.push({ door, clients });
+  return door;
+}
+
+afterEach(async () => {
+  const doors = open;
+  open = [];
+  for (const { door, clients } of doors) {
+    try {
+      expect(await ledgerFaults(door, clients)).toEqual([]);
+      expect(door.gate.log.filter((line) => line.includes('inside the gate'))).toEqual([]);
+    } finally {
+      for (const { connection } of clients) connection.close();
+      await door.gate.stop();
+      await door.upstream.stop();
+    }
+  }
+});
+
+/** A call that has just ended on the wire may not be on record yet; what does not agree in the end is a fault. */
+async function ledgerFaults(door: Door, clients: { connection: RawClient; methods: readonly string[] }[]): Promise<string[]> {
+  for (let attempt = 0; ; attempt += 1) {
+    const faults = faultsOf({ clients, upstreams: [door.upstream], events: await door.gate.events() });
+    if (faults.length === 0 || attempt === 50) return faults;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
