@@ -11,6 +11,12 @@ export interface StoredToken {
   readonly createdAt: string;
 }
 
+/** The token before the live one, while a rotation with overlap lets both in. */
+export interface PreviousToken extends StoredToken {
+  /** ISO 8601, UTC: from then on it counts for nothing, whether or not anybody does anything about it. */
+  readonly validUntil: string;
+}
+
 export interface TeamMembership {
   readonly team: string;
   readonly role: string;
@@ -42,6 +48,8 @@ export interface Account {
   readonly expiresAt: string | null;
   /** The live token of a service account; null for users, and for a service account that has none. */
   readonly token: StoredToken | null;
+  /** The token before the live one, during a rotation with overlap and until the next change of tokens; null or absent: there is none. */
+  readonly previous?: PreviousToken | null;
   /** Digests of the last 8 retired tokens, newest first: they tell `token-revoked` from `token-unknown`. */
   readonly retired: readonly string[];
   /** Password verifier of a user (scrypt, PHC string format); null for service accounts. */

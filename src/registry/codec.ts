@@ -39,6 +39,8 @@ const accountShape = z.object({
   grants: z.array(z.object({ application: name, role: name })),
   expiresAt: moment.nullable(),
   token: z.object({ digest, createdAt: moment }).nullable(),
+  // Absent from records written before there was an overlap. A reader that does not know it lets in less, so it needs no schema of its own.
+  previous: z.object({ digest, createdAt: moment, validUntil: moment }).nullable().exactOptional(),
   retired: z.array(digest),
   password: z.string().nullable(),
 });
@@ -105,13 +107,16 @@ export function policyFrom(
   return { ...position, roles: readable, teams: [...teams].map(([name, text]) => decodeTeam(name, text)), damagedRoles };
 }
 
-/** A page of accounts: the unreadable ones by id, those without a text (gone meanwhile) left out. */
-export function decodePage(rows: Iterable<readonly [id: string, text: string | null]>): { items: Account[]; damaged: string[] } {
+/** A page of accounts: the unreadable ones by id, those that `read` finds gone left out. */
+export function decodePage<Row>(
+  rows: Iterable<readonly [id: string, row: Row]>,
+  read: (id: string, row: Row) => Account | null,
+): { items: Account[]; damaged: string[] } {
   const page = { items: [] as Account[], damaged: [] as string[] };
-  for (const [id, text] of rows) {
-    if (text === null) continue;
+  for (const [id, row] of rows) {
     try {
-      page.items.push(decodeAccount(id, text));
+      const account = read(id, row);
+      if (account !== null) page.items.push(account);
     } catch (fault) {
       if (!(fault instanceof RegistryUnavailable)) throw fault;
       page.damaged.push(id);

@@ -11,4 +11,5 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
   CREATE TABLE change (id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL) STRICT;
   CREATE TABLE account_change (account TEXT NOT NULL, change INTEGER NOT NULL, PRIMARY KEY (account, change)) STRICT, WITHOUT ROWID;
   `,
+  'CREATE TABLE last_use (account TEXT NOT NULL, token TEXT NOT NULL, time_ms INTEGER NOT NULL, address TEXT NOT NULL, PRIMARY KEY (account, token)) STRICT, WITHOUT ROWID;',
 ];

@@ -7,11 +7,14 @@ import { decodeAccount, decodeEvent, decodePage, encodeRecord, policyFrom, withV
 import { REGISTRY_MIGRATIONS } from './embedded-schema.ts';
 import {
   type AccountPage,
+  type Assurance,
   type Commit,
   type CommitResult,
   type FeedEvent,
   type FeedListener,
   FeedLost,
+  type InstanceProgress,
+  type InstanceStatus,
   type LeaseRequest,
   type Page,
   type PolicySnapshot,
@@ -19,6 +22,8 @@ import {
   type RegistryStore,
   RegistryUnavailable,
   type Subscription,
+  type TokenUse,
+  type Tombstone,
 } from './port.ts';
 
 /** How much history the feed keeps, in entries. The reader sits in the same process, so this is far more than it can miss. */
@@ -61,6 +66,8 @@ class EmbeddedRegistry implements RegistryStore {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   readonly #followers = new Set<Follower>();
+  readonly #members = new Map<string, LeaseRequest>();
+  readonly #applied = new Map<string, Position>();
 
   constructor(path: string, database: DatabaseSync) {
     this.#path = path;
@@ -78,12 +85,61 @@ class EmbeddedRegistry implements RegistryStore {
     });
   }
 
-  /** The process that asks is the one that owns the store: holding the lock is the proof. */
-  async renew(_request: LeaseRequest): Promise<Position> {
-    return this.#read(() => this.#position());
+  /** The process that asks is the one that owns the store: holding the lock is the proof, and being here is the membership. */
+  async renew(request: LeaseRequest): Promise<Position> {
+    const position = this.#read(() => this.#position());
+    this.#members.set(request.instance, request);
+    return position;
   }
 
-  async release(_instance: string): Promise<void> {}
+  async release(instance: string): Promise<void> {
+    this.#members.delete(instance);
+    this.#applied.delete(instance);
+  }
+
+  async acknowledge(instance: string, applied: Position): Promise<void> {
+    this.#applied.set(instance, applied);
+  }
+
+  /** One file has one history: what was committed is in it. */
+  async assert(_tombstones: readonly Tombstone[]): Promise<void> {}
+
+  async recordUses(uses: readonly TokenUse[]): Promise<void> {
+    this.#write(() => {
+      for (const { account, token, timeMs, address } of uses)
+        this.#run('INSERT OR REPLACE INTO last_use VALUES (?, ?, ?, ?)', account, token, Math.trunc(timeMs), address);
+    });
+  }
+
+  async uses(account: string): Promise<readonly TokenUse[]> {
+    const rows = this.#read(() => this.#all('SELECT token, time_ms, address FROM last_use WHERE account = ?', account));
+    return rows.map((row) => ({ account, token: String(row.token), timeMs: Number(row.time_ms), address: String(row.address) }));
+  }
+
+  async progress(instances: readonly string[]): Promise<readonly InstanceProgress[]> {
+    return instances.map((instance) => ({
+      instance,
+      registered: this.#members.has(instance),
+      applied: this.#applied.get(instance) ?? null,
+    }));
+  }
+
+  async instances(): Promise<{ readonly position: Position; readonly items: readonly InstanceStatus[] }> {
+    const position = this.#read(() => this.#position());
+    const items = [...this.#members.values()].map(({ instance, leaseMs, version = '' }) => ({
+      instance,
+      leaseMs,
+      version,
+      leaseRemainingMs: leaseMs,
+      registered: true,
+      applied: this.#applied.get(instance) ?? null,
+    }));
+    return { position, items };
+  }
+
+  async assurance(): Promise<Assurance> {
+    return { assurance: 'proven', marginMs: 0 };
+  }
 
   follow(from: Position, listener: FeedListener): Subscription {
     const follower: Follower = { position: from, listener };
@@ -111,9 +167,10 @@ class EmbeddedRegistry implements RegistryStore {
 
   async commit(commit: Commit): Promise<CommitResult> {
     try {
-      const seq = this.#write(() => this.#apply(commit));
+      const { epoch, seq } = this.#write(() => this.#apply(commit));
+      const members = [...this.#members.values()].map(({ instance, leaseMs }) => ({ instance, leaseMs }));
       for (const follower of [...this.#followers]) this.#tell(follower);
-      return { committed: true, seq };
+      return { committed: true, epoch, seq, members, replicated: true };
     } catch (fault) {
       if (fault instanceof Conflict) return fault.result;
       throw fault;
@@ -141,7 +198,10 @@ class EmbeddedRegistry implements RegistryStore {
         cursor ?? '',
         limit,
       );
-      const page = decodePage(rows.map((row) => [String(row.key), String(row.text)]));
+      const page = decodePage(
+        rows.map((row) => [String(row.key), String(row.text)] as const),
+        decodeAccount,
+      );
       return { ...page, next: rows.length < limit ? null : String(rows.at(-1)?.key) };
     });
   }
@@ -178,7 +238,7 @@ class EmbeddedRegistry implements RegistryStore {
   }
 
   /** Inside a transaction: everything or, by a thrown `Conflict`, nothing. */
-  #apply(commit: Commit): number {
+  #apply(commit: Commit): Position {
     const { epoch, seq: before } = this.#position();
     const seq = before + 1;
     for (const { kind, key, version } of commit.expects) {
@@ -198,7 +258,9 @@ class EmbeddedRegistry implements RegistryStore {
     this.#run('DELETE FROM feed WHERE seq <= ?', seq - FEED_ENTRIES);
     this.#run('UPDATE position SET seq = ? WHERE epoch = ?', seq, epoch);
     this.#applyAudit(commit.audit);
-    return seq;
+    for (const { kind, key, record } of commit.changes)
+      if (kind === 'account' && record === null) this.#run('DELETE FROM last_use WHERE account = ?', key);
+    return { epoch, seq };
   }
 
   #applyClaims({ claims }: Commit): void {

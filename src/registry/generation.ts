@@ -29,7 +29,9 @@ export class Generation {
   readonly pending = new Map<string, Pending>();
   /** Aborted when the generation is dropped. */
   readonly ended = new AbortController();
-  #appliedSeq: number;
+  /** The number of the state of the tombstones that everything here was read under; undefined where there are none. */
+  readonly tombstones: number | undefined;
+  #position: Position;
 
   constructor(snapshot: PolicySnapshot, limits: { readonly maxAccounts: number; readonly maxNegatives: number }) {
     this.epoch = snapshot.epoch;
@@ -37,23 +39,25 @@ export class Generation {
     this.damagedRoles = snapshot.damagedRoles;
     this.accounts = new AccountCache(limits.maxAccounts);
     this.negatives = new AccountCache(limits.maxNegatives);
-    this.#appliedSeq = snapshot.seq;
+    this.tombstones = snapshot.tombstones;
+    this.#position = positionOf(snapshot.epoch, snapshot);
   }
 
   get position(): Position {
-    return { epoch: this.epoch, seq: this.#appliedSeq };
+    return this.#position;
   }
 
   get appliedSeq(): number {
-    return this.#appliedSeq;
+    return this.#position.seq;
   }
 
   /** Applies what is new of it. False: something is missing before it. The feed and a read past it may both bring the same event. */
   apply(event: FeedEvent): boolean {
-    if (event.seq <= this.#appliedSeq) return true;
-    if (event.seq !== this.#appliedSeq + 1) return false;
+    const { seq, tip } = this.#position;
+    if (event.seq <= seq) return true;
+    if (event.seq !== seq + 1 || (tip !== undefined && event.prev !== tip)) return false;
     for (const change of event.changes) this.#applyChange(change, event.seq);
-    this.#appliedSeq = event.seq;
+    this.#position = positionOf(this.epoch, event);
     return true;
   }
 
@@ -96,4 +100,8 @@ export class Generation {
     home.put(id, answer, asOfSeq);
     return answer;
   }
+}
+
+function positionOf(epoch: string, { seq, tip }: { readonly seq: number; readonly tip?: string }): Position {
+  return tip === undefined ? { epoch, seq } : { epoch, seq, tip };
 }

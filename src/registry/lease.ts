@@ -1,50 +1,89 @@
+import type { Clock } from '../clock.ts';
+
+/** A moment on both clocks. */
+export interface Moment {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+}
+
+export function momentOf(clock: Clock): Moment {
+  return { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() };
+}
+
+/** What became of a renewal's answer. `elsewhere`: the store that gave it does not know what we know. */
+export type Renewal = 'counts' | 'waits' | 'elsewhere';
+
+/** Positions whose tips are remembered: a renewal's answer may have been passed by that many changes while it was on its way. */
+const TIPS_KEPT = 1_024;
+
 /**
  * How long an instance may answer from its cache without proof that it is up to date.
  *
  * A renewal says: "at some moment after you sent this, the store that accepts changes stood at `seq`". It is worth something only once the reader has
  * applied everything up to that `seq`, and it is worth it from the moment of sending, the only one that surely came before the store's answer.
- * All times are monotonic milliseconds.
+ *
+ * Time is the monotonic clock's, which no administrator can set. It stands still while a machine is suspended, though, and then the wall clock knows better: the
+ * larger of the two spans counts. So a wall clock that jumps forward ends a lease early, and one that jumps back changes nothing.
  */
 export class Lease {
   readonly leaseMs: number;
-  #endMs = Number.NEGATIVE_INFINITY;
+  #since: Moment | null = null;
   /** A renewal whose changes are not all applied yet. */
-  #waiting: { readonly sentMs: number; readonly seq: number } | null = null;
+  #waiting: { readonly sent: Moment; readonly seq: number; readonly tip: string | undefined } | null = null;
+  /** Tips of what was applied, by position. */
+  readonly #tips = new Map<number, string | undefined>();
+  #appliedSeq = 0;
 
   constructor(leaseMs: number) {
     this.leaseMs = leaseMs;
   }
 
-  valid(nowMs: number): boolean {
-    return nowMs < this.#endMs;
+  /** Asked at every request. */
+  valid(clock: Clock): boolean {
+    return this.remainingMs(clock) > 0;
   }
 
   /** 0 when it has run out. */
-  remainingMs(nowMs: number): number {
-    return Math.max(0, this.#endMs - nowMs);
+  remainingMs(clock: Clock): number {
+    if (this.#since === null) return 0;
+    const monotonicMs = this.#since.monotonicMs + this.leaseMs - clock.monotonicMs();
+    if (monotonicMs <= 0) return 0;
+    return Math.max(0, Math.min(monotonicMs, this.#since.wallMs + this.leaseMs - clock.wallMs()));
   }
 
   /** A renewal was answered. Answers may arrive out of order: none shortens what another has given. */
-  renewed(sentMs: number, seq: number, appliedSeq: number): void {
-    if (seq <= appliedSeq) this.#extend(sentMs);
-    // The earlier one is kept: it needs less to be applied, and a stream of changes must not put the lease off for ever.
-    else this.#waiting ??= { sentMs, seq };
+  renewed(sent: Moment, seq: number, tip: string | undefined): Renewal {
+    if (seq > this.#appliedSeq) {
+      // The earlier one is kept: it needs less to be applied, and a stream of changes must not put the lease off for ever.
+      this.#waiting ??= { sent, seq, tip };
+      return 'waits';
+    }
+    if (!this.#tips.has(seq) || this.#tips.get(seq) !== tip) return 'elsewhere';
+    this.#extend(sent);
+    return 'counts';
   }
 
-  /** The reader has applied everything up to `seq`. */
-  applied(seq: number): void {
-    if (this.#waiting === null || seq < this.#waiting.seq) return;
-    this.#extend(this.#waiting.sentMs);
+  /** The reader has applied everything up to `seq`. False: a renewal was waiting for another change than this one. */
+  applied(seq: number, tip: string | undefined): boolean {
+    this.#appliedSeq = seq;
+    this.#tips.set(seq, tip);
+    this.#tips.delete(seq - TIPS_KEPT);
+    if (this.#waiting === null || seq < this.#waiting.seq) return true;
+    if (this.#waiting.tip !== tip) return false;
+    this.#extend(this.#waiting.sent);
     this.#waiting = null;
+    return true;
   }
 
   /** Nothing learned before counts any more. */
   clear(): void {
-    this.#endMs = Number.NEGATIVE_INFINITY;
+    this.#since = null;
     this.#waiting = null;
+    this.#tips.clear();
+    this.#appliedSeq = 0;
   }
 
-  #extend(sentMs: number): void {
-    this.#endMs = Math.max(this.#endMs, sentMs + this.leaseMs);
+  #extend(sent: Moment): void {
+    if (this.#since === null || sent.monotonicMs > this.#since.monotonicMs) this.#since = sent;
   }
 }

@@ -15,6 +15,16 @@ import type { Account, Role, Team } from '../account/model.ts';
 export interface Position {
   readonly epoch: string;
   readonly seq: number;
+  /**
+   * Names the change at `seq` itself: a random word, chained through the feed. Two stores that went on separately after a failover agree on epoch and
+   * number and differ here. Absent where there is nothing to tell apart (a store that lives in one file).
+   */
+  readonly tip?: string;
+}
+
+/** What else a store says about itself where changes can be lost: the number of the present state of its tombstones. */
+export interface Standing extends Position {
+  readonly tombstones?: number;
 }
 
 export type RecordKind = 'account' | 'role' | 'team';
@@ -29,10 +39,13 @@ export type RecordChange =
 export interface FeedEvent {
   readonly seq: number;
   readonly changes: readonly RecordChange[];
+  /** Tip of the position that this change was made on, and its own. */
+  readonly prev?: string;
+  readonly tip?: string;
 }
 
 /** Roles and teams: few, and all of them are held by every instance. Read in one atomic step with the position. */
-export interface PolicySnapshot extends Position {
+export interface PolicySnapshot extends Standing {
   readonly roles: readonly Role[];
   readonly teams: readonly Team[];
   /** Roles that are there and cannot be read. They are not in `roles`, so they allow nothing; whoever operates must know. */
@@ -54,6 +67,30 @@ export interface LeaseRequest {
   /** The instance's id: name + random incarnation. */
   readonly instance: string;
   readonly leaseMs: number;
+  /** Version of the program, for `sallyport instances`. */
+  readonly version?: string;
+}
+
+/**
+ * What an instance knows to be revoked. A store that has lost the change (failover) is told, and everyone who reads the account from it is told with it:
+ * `deleted` and `digests` for good, `inactive` until somebody who saw it activates the account.
+ */
+export interface Tombstone {
+  readonly account: string;
+  /** Digest -> the moment (ms since the epoch, wall clock) from which it counts for nothing; 0 = since ever. */
+  readonly digests: Readonly<Record<string, number>>;
+  readonly deleted: boolean;
+  readonly inactive: boolean;
+}
+
+/** When and from where a token was last let in. */
+export interface TokenUse {
+  readonly account: string;
+  /** Public handle of the token (`tokenId`). */
+  readonly token: string;
+  /** Wall clock. */
+  readonly timeMs: number;
+  readonly address: string;
 }
 
 export interface RegistrySource {
@@ -63,11 +100,18 @@ export interface RegistrySource {
   account(id: string): Promise<Position & { readonly account: Account | null }>;
   /**
    * The fenced write that proves that the store which answers is the one that accepts changes (a replica or an isolated primary with
-   * `min-replicas-to-write` refuses it), together with the position read in the same atomic step.
+   * `min-replicas-to-write` refuses it), together with the position read after it. The instance is in the list of members from before that reading
+   * until its lease has ended on the store's clock: a change that is not in the answer knows whom to wait for.
    */
-  renew(request: LeaseRequest): Promise<Position>;
-  /** Forgets the instance's lease: a clean goodbye. */
+  renew(request: LeaseRequest): Promise<Standing>;
+  /** Forgets the instance's lease and membership: a clean goodbye. */
   release(instance: string): Promise<void>;
+  /** Tells that the instance has applied everything up to a position, and cut off whom that shut out. Kept for `keepMs`. */
+  acknowledge(instance: string, applied: Position, keepMs: number): Promise<void>;
+  /** Tells a store that has lost changes what was revoked by them. Merged with what it has been told by others. */
+  assert(tombstones: readonly Tombstone[]): Promise<void>;
+  /** Notes last uses, in the background and best effort. */
+  recordUses(uses: readonly TokenUse[]): Promise<void>;
   /** Follows the change feed from a position on. Reconnects by itself; what it missed it catches up or reports as lost. */
   follow(from: Position, listener: FeedListener): Subscription;
   /** Events after a position, read once over the ordinary connection: for a reader whose feed lags behind its lease. Throws `FeedLost` when they are no longer there. */
@@ -93,18 +137,57 @@ export interface Commit {
   };
   /** Targets that nobody may be using after the change (deletion). */
   readonly unreferenced: readonly string[];
+  /** Accounts that are activated by somebody who saw that they were not active: takes back a tombstone's `inactive`. */
+  readonly activates?: readonly string[];
   /** The `change` audit event, serialised (audit/event.ts), and the accounts in whose activity log it appears. */
   readonly audit: { readonly event: string; readonly accounts: readonly string[] };
 }
 
 export type CommitResult =
-  | { readonly committed: true; readonly seq: number }
+  | Committed
   /** A record changed since it was read: read again and retry. */
   | { readonly committed: false; readonly conflict: 'version'; readonly key: string }
   /** The claim is held by another owner. */
   | { readonly committed: false; readonly conflict: 'claim'; readonly key: string }
   /** The target is still in use; `count` users. */
   | { readonly committed: false; readonly conflict: 'referenced'; readonly key: string; readonly count: number };
+
+/** A change that was made, and who was there to take notice when it was: both read in the same step. */
+export interface Committed {
+  readonly committed: true;
+  readonly seq: number;
+  readonly epoch: string;
+  readonly members: readonly Member[];
+  /** As many replicas have the change as `registry.minReplicaAcks` asks for. */
+  readonly replicated: boolean;
+}
+
+/** An instance that may answer from its cache. */
+export interface Member {
+  readonly instance: string;
+  readonly leaseMs: number;
+}
+
+export interface InstanceProgress {
+  readonly instance: string;
+  /** False: it has said goodbye, or its lease is over, so it answers nothing until it has caught up. */
+  readonly registered: boolean;
+  /** What it has applied and acted on; null when it has not said. */
+  readonly applied: Position | null;
+}
+
+export interface InstanceStatus extends InstanceProgress {
+  readonly leaseMs: number;
+  /** Until its lease ends on the store's clock, if it is not renewed. */
+  readonly leaseRemainingMs: number;
+  readonly version: string;
+}
+
+/** Whether two stores could take changes and renew leases at once, and what that adds to the time until a revocation is certain. */
+export interface Assurance {
+  readonly assurance: 'proven' | 'topology-dependent';
+  readonly marginMs: number;
+}
 
 export interface Page<T> {
   readonly items: readonly T[];
@@ -121,6 +204,13 @@ export interface RegistryStore extends RegistrySource {
   /** Writes epoch and first records into an empty store; does nothing if there is a registry. Answers whether it wrote. */
   initialise(roles: readonly Role[]): Promise<boolean>;
   commit(commit: Commit): Promise<CommitResult>;
+  /** How far each of these instances has come, all at one moment. */
+  progress(instances: readonly string[]): Promise<readonly InstanceProgress[]>;
+  /** Every instance that holds a lease, with the position that it is compared with. */
+  instances(): Promise<{ readonly position: Position; readonly items: readonly InstanceStatus[] }>;
+  assurance(): Promise<Assurance>;
+  /** The last use of each token of an account that is known. */
+  uses(account: string): Promise<readonly TokenUse[]>;
   accountByName(name: string): Promise<Account | null>;
   /** In a stable order; each account that exists throughout is listed exactly once, as item or as damaged. `limit` 1 to 500. */
   accounts(query: { readonly cursor: string | null; readonly limit: number }): Promise<AccountPage>;
@@ -152,4 +242,11 @@ export class RegistryUnavailable extends Error {
 /** The feed no longer holds what the reader would need to go on from its position. */
 export class FeedLost extends Error {
   override readonly name = 'FeedLost';
+  /** The store's history is not the one that the reader knows: changes that the reader has applied are lost. */
+  readonly forked: boolean;
+
+  constructor(message: string, { forked = false } = {}) {
+    super(message);
+    this.forked = forked;
+  }
 }

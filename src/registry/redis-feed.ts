@@ -51,7 +51,7 @@ async function run(own: RedisConnection, keys: RegistryKeys, from: Position, lis
       failures = 0;
       // An empty answer to a waiting read may mean silence or an entry that can no longer come: look at the position before waiting again.
       waiting = !(waiting && events.length === 0);
-      position = { epoch: position.epoch, seq: events.at(-1)?.seq ?? position.seq };
+      position = after(position, events);
       if (events.length > 0) listener.onEvents(events);
     } catch (fault) {
       if (stopped.aborted) return;
@@ -98,6 +98,9 @@ async function missed(own: RedisConnection, keys: RegistryKeys, position: Positi
   return feedAfter(position, positionFrom(meta), entries);
 }
 
+/** Two stores went on from one state: the number is right, the change behind it is another. */
+export const FORKED = 'the registry has gone another way (changes were lost in a failover)';
+
 export interface FeedRead {
   readonly events: readonly FeedEvent[];
   /** Why the feed cannot go on from here; null when it can. */
@@ -108,24 +111,44 @@ export interface FeedRead {
 export function feedAfter(from: Position, now: Position, entries: unknown): FeedRead {
   if (now.epoch !== from.epoch) return lost('the registry has another history (epoch)');
   if (now.seq < from.seq) return lost('the registry has gone back to an earlier state');
+  if (now.seq === from.seq && now.tip !== undefined && from.tip !== undefined && now.tip !== from.tip) return lost(FORKED);
   const read = readEntries(from, entries);
   if (read.lost === null && read.events.length === 0 && now.seq > from.seq)
     return lost('the feed no longer reaches back far enough');
   return read;
 }
 
-/** The entries must be of the reader's epoch and follow on its position without a gap. */
+/** The entries must be of the reader's epoch and follow on its position without a gap, each made on the one before it. */
 function readEntries(from: Position, reply: unknown): FeedRead {
   const events: FeedEvent[] = [];
-  let expected = from.seq + 1;
+  let { seq, tip } = from;
   for (const [id, words] of (reply ?? []) as [string, string[]][]) {
-    const [[, epoch] = ['', ''], ...changes] = pairs(words);
+    const [[, epoch] = ['', ''], [, link] = ['', ''], ...changes] = pairs(words);
+    const [prev = '', next = ''] = link.split(' ');
     if (epoch !== from.epoch) return lost('the registry has another history (epoch)');
-    if (id !== `${expected}-0`) return lost('the feed has a gap');
-    events.push(decodeEvent(expected, changes));
-    expected += 1;
+    if (id !== `${seq + 1}-0`) return lost('the feed has a gap');
+    if (tip !== undefined && prev !== tip) return lost(FORKED);
+    seq += 1;
+    tip = next;
+    events.push({ ...decodeEvent(seq, changes), prev, tip: next });
   }
   return { events, lost: null };
+}
+
+/** The position that an XRANGE of one entry shows: none when it is not there. */
+export function entryPosition(reply: unknown): readonly Position[] {
+  return (reply as [string, string[]][]).map(([id, words]) => {
+    const [[, epoch] = ['', ''], [, link] = ['', '']] = pairs(words);
+    return { epoch, seq: Number(id.split('-')[0]), tip: link.split(' ')[1] ?? '' };
+  });
+}
+
+function after(position: Position, events: readonly FeedEvent[]): Position {
+  const last = events.at(-1);
+  if (last === undefined) return position;
+  return last.tip === undefined
+    ? { epoch: position.epoch, seq: last.seq }
+    : { epoch: position.epoch, seq: last.seq, tip: last.tip };
 }
 
 function lost(why: string): FeedRead {

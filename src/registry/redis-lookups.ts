@@ -1,8 +1,10 @@
 import type { Account } from '../account/model.ts';
+import type { RegistryKeys } from '../store/keys.ts';
 import type { RedisCommand } from '../store/redis.ts';
 import { decodeAccount } from './codec.ts';
 import type { Position } from './port.ts';
 import { positionFrom } from './redis-reply.ts';
+import { readTombstone, underTombstone } from './tombstone.ts';
 
 type Found = Position & { readonly account: Account | null };
 
@@ -14,16 +16,13 @@ const MOST = 256;
  * once, costs a round trip and one command instead of hundreds.
  */
 export class AccountLookups {
-  readonly #keyOf: (id: string) => string;
+  readonly #keys: RegistryKeys;
   readonly #read: (keys: readonly string[], commands: readonly RedisCommand[]) => Promise<unknown[]>;
   #open = new Map<string, PromiseWithResolvers<Found>>();
 
   /** @param read answers with `meta` first and then with the replies, all of one moment */
-  constructor(
-    keyOf: (id: string) => string,
-    read: (keys: readonly string[], commands: readonly RedisCommand[]) => Promise<unknown[]>,
-  ) {
-    this.#keyOf = keyOf;
+  constructor(keys: RegistryKeys, read: (keys: readonly string[], commands: readonly RedisCommand[]) => Promise<unknown[]>) {
+    this.#keys = keys;
     this.#read = read;
   }
 
@@ -42,12 +41,11 @@ export class AccountLookups {
     const asked = this.#open;
     if (asked.size === 0) return;
     this.#open = new Map();
-    const keys = [...asked.keys()].map(this.#keyOf);
-    this.#read(
-      keys,
-      keys.map((key) => ['GET', key]),
-    ).then(
-      ([meta, ...texts]) => settle(asked, meta, texts),
+    const ids = [...asked.keys()];
+    const { account, tombstones } = this.#keys;
+    const reads = ids.map((id) => ['GET', account(id)] as const);
+    this.#read([tombstones, ...ids.map(account)], [['HMGET', tombstones, ...ids], ...reads]).then(
+      ([meta, graves, ...texts]) => settle(asked, meta, graves as unknown[], texts),
       (fault: unknown) => {
         for (const answer of asked.values()) answer.reject(fault);
       },
@@ -56,13 +54,24 @@ export class AccountLookups {
 }
 
 /** Each on its own: a record that cannot be read is the fault of its own look-up only. */
-function settle(asked: ReadonlyMap<string, PromiseWithResolvers<Found>>, meta: unknown, texts: readonly unknown[]): void {
+function settle(
+  asked: ReadonlyMap<string, PromiseWithResolvers<Found>>,
+  meta: unknown,
+  graves: readonly unknown[],
+  texts: readonly unknown[],
+): void {
   for (const [index, [id, answer]] of [...asked].entries()) {
     try {
-      const text = texts[index];
-      answer.resolve({ ...positionFrom(meta), account: typeof text === 'string' ? decodeAccount(id, text) : null });
+      answer.resolve({ ...positionFrom(meta), account: readAccount(id, texts[index], graves[index]) });
     } catch (fault) {
       answer.reject(fault);
     }
   }
+}
+
+/** An account as it counts: its record, and what an instance had to tell about it after a failover. */
+export function readAccount(id: string, text: unknown, grave: unknown): Account | null {
+  if (typeof text !== 'string') return null;
+  const account = decodeAccount(id, text);
+  return typeof grave === 'string' ? underTombstone(account, readTombstone(id, grave)) : account;
 }

@@ -41,8 +41,10 @@ class KeyTable {
   }
 }
 
-export function planCommit(keys: RegistryKeys, commit: Commit): CommitPlan {
-  const table = new KeyTable([keys.meta, keys.accounts, keys.roles, keys.teams, keys.claims, keys.feed, keys.changes]);
+/** @param instances the members that are known of: the script needs the key of each one's lease */
+export function planCommit(keys: RegistryKeys, commit: Commit, instances: readonly string[]): CommitPlan {
+  const { meta, accounts, roles, teams, claims, feed, changes, members, tombstones } = keys;
+  const table = new KeyTable([meta, accounts, roles, teams, claims, feed, changes, members, tombstones]);
   const place = (kind: RecordKind, key: string): Place => {
     const label = `${kind}:${key}`;
     if (kind === 'account') return { key: table.number(keys.account(key), 'string'), field: '', label };
@@ -62,6 +64,8 @@ export function planCommit(keys: RegistryKeys, commit: Commit): CommitPlan {
     remove: commit.references.remove.map(({ target, user }) => reference(target, user)),
     unreferenced: commit.unreferenced.map((target) => ({ key: table.number(keys.references(target), 'set'), label: target })),
     accountChanges: commit.audit.accounts.map((id) => table.number(keys.changesOf(id), 'stream')),
+    leases: instances.map((instance) => ({ instance, key: table.number(keys.lease(instance), 'string') })),
+    activates: commit.activates ?? [],
     event: commit.audit.event,
     types: table.types,
   };

@@ -2,25 +2,31 @@ import { damaged, policyFrom, RECORD_SCHEMA } from './codec.ts';
 import { type PolicySnapshot, type Position, RegistryUnavailable } from './port.ts';
 
 /** What is asked of the hash `meta`, in this order. */
-export const META_FIELDS = ['schema', 'epoch', 'seq'] as const;
+export const META_FIELDS = ['schema', 'epoch', 'seq', 'tip'] as const;
 
 /** Throws `RegistryUnavailable`: `empty` when there is no registry, `damaged` when it is not one that we understand. */
 export function positionFrom(reply: unknown): Position {
-  const [schema, epoch, seq] = reply as (string | null)[];
+  const [schema, epoch, seq, tip] = reply as (string | null)[];
   if (schema === null && epoch === null && seq === null) {
     throw new RegistryUnavailable('empty', 'there is no registry in this store');
   }
   if (schema !== String(RECORD_SCHEMA)) {
     throw new RegistryUnavailable('damaged', `the registry is written in schema ${schema}, which this version does not know`);
   }
-  const position = { epoch: epoch ?? '', seq: Number(seq ?? Number.NaN) };
+  const position = { epoch: epoch ?? '', seq: Number(seq ?? Number.NaN), tip: tip ?? '' };
   if (position.epoch === '' || !Number.isSafeInteger(position.seq)) throw damaged('the position of the registry');
   return position;
 }
 
 /** `roles` and `teams` are HGETALL replies: names and records in turn. */
-export function snapshotFrom(meta: unknown, roles: unknown, teams: unknown): PolicySnapshot {
-  return policyFrom(positionFrom(meta), pairs(roles), pairs(teams));
+export function snapshotFrom(meta: unknown, roles: unknown, teams: unknown, graves: unknown): PolicySnapshot {
+  return { ...policyFrom(positionFrom(meta), pairs(roles), pairs(teams)), tombstones: revisionFrom(graves) };
+}
+
+/** The number of the tombstones' present state, as HMGET answers it. */
+export function revisionFrom(reply: unknown): number {
+  const [revision] = reply as (string | null)[];
+  return Number(revision ?? 0);
 }
 
 /** `[a, 1, b, 2]` as pairs. */

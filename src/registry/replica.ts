@@ -1,20 +1,38 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { PolicyView } from '../account/policy.ts';
 import { compilePrincipal } from '../account/principal.ts';
 import type { Clock } from '../clock.ts';
+import { Acknowledger } from './acknowledger.ts';
 import { ABSENT, Generation, UNAVAILABLE } from './generation.ts';
-import { Lease } from './lease.ts';
-import { type FeedEvent, FeedLost, type RegistrySource, RegistryUnavailable, type Subscription } from './port.ts';
+import { readHistory } from './history.ts';
+import { Lease, momentOf } from './lease.ts';
+import {
+  type FeedEvent,
+  FeedLost,
+  type PolicySnapshot,
+  type Position,
+  type RegistrySource,
+  RegistryUnavailable,
+  type Standing,
+  type Subscription,
+} from './port.ts';
 import type { Lookup, RegistryView } from './replica-port.ts';
+import { Revoked } from './revoked.ts';
+import { systemTiming, type Timing } from './timing.ts';
 
-/** Told about what happens, for logs and later for receipts. Must not throw. */
+/** Told about what happens, for logs and to act on it. Must not throw. */
 export interface ReplicaObserver {
   /** The event is applied: from now on every answer reflects it. */
   onApplied?(event: FeedEvent): void;
+  /** Everything was loaded anew: any account may be another than before. */
+  onLoaded?(): void;
+  /** Whether nothing is going on any more that what is applied forbids. Asked before that is acknowledged; asked again when the answer is no. */
+  settled?(): boolean | Promise<boolean>;
   /** Everything learned was dropped; it is being loaded again. */
   onLost?(why: string): void;
+  /** The store has lost changes: so many accounts are now known to be revoked although it did not say so. */
+  onRevived?(accounts: number): void;
   /** A step failed and will be repeated. */
-  onFault?(step: 'load' | 'renew' | 'lookup', fault: Error): void;
+  onFault?(step: 'load' | 'renew' | 'lookup' | 'acknowledge' | 'assert', fault: Error): void;
 }
 
 export interface ReplicaOptions {
@@ -29,7 +47,10 @@ export interface ReplicaOptions {
   readonly maxNegatives?: number;
   /** Look-ups that may be under way at once; beyond, the answer is `unavailable`. Default 1,000. */
   readonly maxLookups?: number;
+  /** Of the program, for who looks at the list of instances. */
+  readonly version?: string;
   readonly observer?: ReplicaObserver;
+  readonly timing?: Timing;
 }
 
 export interface ReplicaStatus {
@@ -75,6 +96,14 @@ export class Replica implements RegistryView, PolicyView {
   readonly #maxLookups: number;
   readonly #closed = new AbortController();
   readonly #firstAttempt = Promise.withResolvers<boolean>();
+  readonly #timing: Timing;
+  readonly #acks: Acknowledger;
+  readonly #revoked = new Revoked();
+  /** How far we had come in the last generation. */
+  #reached: Position | null = null;
+  #reachedTombstones = 0;
+  /** Ends the pause between two renewals. */
+  #wake: () => void = () => undefined;
   #generation: Generation | null = null;
   #running: Promise<void> | null = null;
   #why = 'not started';
@@ -87,12 +116,25 @@ export class Replica implements RegistryView, PolicyView {
     this.#clock = options.clock;
     this.#observer = options.observer ?? {};
     this.#lease = new Lease(options.leaseMs);
+    this.#timing = options.timing ?? systemTiming;
+    this.#acks = new Acknowledger({
+      source: options.source,
+      instance: options.instance,
+      leaseMs: options.leaseMs,
+      timing: this.#timing,
+      settled: () => this.#observer.settled?.() ?? true,
+      onFault: (fault) => this.#observer.onFault?.('acknowledge', asError(fault)),
+    });
     this.#maxLookups = options.maxLookups ?? DEFAULTS.maxLookups;
   }
 
   /** Asked at every request, so that no stopped process or blocked loop can outlive its lease. */
   get current(): boolean {
-    return this.#generation !== null && this.#lease.valid(this.#clock.monotonicMs());
+    if (this.#generation === null) return false;
+    if (this.#lease.valid(this.#clock)) return true;
+    // A machine that was asleep need not wait for the next turn of the loop.
+    this.#wake();
+    return false;
   }
 
   cached(accountId: string): Lookup | null {
@@ -138,7 +180,7 @@ export class Replica implements RegistryView, PolicyView {
       ready,
       why: ready ? null : this.#why,
       lagSeq: generation === null ? 0 : Math.max(0, this.#storeSeq - generation.appliedSeq),
-      leaseRemainingMs: this.#lease.remainingMs(this.#clock.monotonicMs()),
+      leaseRemainingMs: this.#lease.remainingMs(this.#clock),
       cachedAccounts: generation?.accounts.size ?? 0,
       damagedRoles: generation?.damagedRoles ?? [],
     };
@@ -155,6 +197,7 @@ export class Replica implements RegistryView, PolicyView {
     this.#closed.abort();
     this.#drop(this.#generation, 'closed');
     await this.#running;
+    await this.#acks.close();
     try {
       await this.#source.release(this.#options.instance);
     } catch {
@@ -164,7 +207,7 @@ export class Replica implements RegistryView, PolicyView {
 
   async #run(): Promise<void> {
     for (let failures = 0; !this.#closed.signal.aborted; failures += 1) {
-      if (failures > 0) await this.#pause(backoffMs(failures, RELOAD), this.#closed.signal);
+      if (failures > 0) await this.#timing.sleep(this.#backoffMs(failures, RELOAD), this.#closed.signal);
       if (this.#closed.signal.aborted) break;
       try {
         if (await this.#live()) failures = 0;
@@ -178,7 +221,7 @@ export class Replica implements RegistryView, PolicyView {
 
   /** One generation from its snapshot to its end. Answers whether it was ever good for an answer. */
   async #live(): Promise<boolean> {
-    const generation = new Generation(await this.#source.snapshot(), {
+    const generation = new Generation(await this.#load(), {
       maxAccounts: this.#options.maxAccounts,
       maxNegatives: this.#options.maxNegatives ?? DEFAULTS.maxNegatives,
     });
@@ -186,12 +229,46 @@ export class Replica implements RegistryView, PolicyView {
     this.#why = 'no lease yet';
     this.#storeSeq = generation.appliedSeq;
     this.#generation = generation;
+    this.#lease.applied(generation.appliedSeq, generation.position.tip);
+    this.#observer.onLoaded?.();
+    this.#acks.applied(generation.position);
     const subscription = this.#follow(generation);
     try {
       return await this.#keepLease(generation);
     } finally {
       this.#drop(generation, this.#why);
       await subscription.close();
+    }
+  }
+
+  /**
+   * Roles and teams, and what was revoked lately. When the store has lost changes that we have seen, it is told what they revoked, and only then is read what
+   * counts: every later change is then made by somebody who could know.
+   */
+  async #load(): Promise<PolicySnapshot> {
+    const snapshot = await this.#source.snapshot();
+    this.#revoked.begin(snapshot.epoch);
+    const history = await readHistory(this.#source, this.#reached, snapshot);
+    // Fewer tombstones than before: the same number of changes, and what it was told besides is lost.
+    const untold = (snapshot.tombstones ?? 0) < this.#reachedTombstones;
+    if (history.lost || untold) this.#revoked.lose(snapshot, history.forked);
+    for (const event of history.events) this.#revoked.note(event);
+    const lost = this.#revoked.lost().length;
+    if (lost > 0) this.#observer.onRevived?.(lost);
+    return (await this.#assert()) ? await this.#source.snapshot() : snapshot;
+  }
+
+  /** Answers whether there was something to tell and it was told. If it cannot be told now, we go on refusing by ourselves and try again. */
+  async #assert(): Promise<boolean> {
+    const lost = this.#revoked.lost();
+    if (lost.length === 0) return false;
+    try {
+      await this.#source.assert(lost);
+      this.#revoked.told(lost);
+      return true;
+    } catch (fault) {
+      this.#observer.onFault?.('assert', asError(fault));
+      return false;
     }
   }
 
@@ -205,15 +282,19 @@ export class Replica implements RegistryView, PolicyView {
   #apply(generation: Generation, events: readonly FeedEvent[]): void {
     for (const event of events) {
       if (this.#generation !== generation) return;
-      const before = generation.appliedSeq;
-      if (!generation.apply(event)) {
+      if (event.seq <= generation.appliedSeq) continue;
+      const noted = this.#revoked.note(event);
+      if (!generation.apply(noted)) {
         this.#drop(generation, 'the feed has a gap');
         return;
       }
-      if (generation.appliedSeq === before) continue;
-      this.#lease.applied(generation.appliedSeq);
-      this.#observer.onApplied?.(event);
+      this.#observer.onApplied?.(noted);
+      if (!this.#lease.applied(generation.appliedSeq, generation.position.tip)) {
+        this.#drop(generation, 'the registry that renewed the lease has gone another way');
+        return;
+      }
     }
+    if (this.#generation === generation) this.#acks.applied(generation.position);
   }
 
   /** Renews until the generation ends. */
@@ -239,26 +320,45 @@ export class Replica implements RegistryView, PolicyView {
       const waitMs =
         failures === 0
           ? intervalMs
-          : Math.min(intervalMs, backoffMs(failures, { firstMs: 50, longestMs: RENEWAL.retryLongestMs }));
-      await this.#pause(waitMs, generation.ended.signal);
+          : Math.min(intervalMs, this.#backoffMs(failures, { firstMs: 50, longestMs: RENEWAL.retryLongestMs }));
+      await this.#pauseRenewals(generation, waitMs, failures === 0);
     }
     return held;
   }
 
+  /** `wakeable`: whoever finds the lease over may have it renewed at once. Not while renewals fail: that would only make them fail faster. */
+  async #pauseRenewals(generation: Generation, waitMs: number, wakeable: boolean): Promise<void> {
+    const shortestMs = Math.min(waitMs, RENEWAL.shortestMs);
+    await this.#timing.sleep(shortestMs, generation.ended.signal);
+    if (generation.ended.signal.aborted || waitMs <= shortestMs) return;
+    const woken = new AbortController();
+    const wake = () => woken.abort();
+    generation.ended.signal.addEventListener('abort', wake, { once: true });
+    if (wakeable) this.#wake = wake;
+    await this.#timing.sleep(waitMs - shortestMs, woken.signal);
+    this.#wake = () => undefined;
+    generation.ended.signal.removeEventListener('abort', wake);
+  }
+
   async #renew(generation: Generation): Promise<void> {
-    const sentMs = this.#clock.monotonicMs();
+    const sent = momentOf(this.#clock);
     const appliedWhenSent = generation.appliedSeq;
-    const position = await this.#source.renew({ instance: this.#options.instance, leaseMs: this.#options.leaseMs });
+    const { instance, leaseMs, version = '' } = this.#options;
+    const standing = await this.#source.renew({ instance, leaseMs, version });
     if (this.#generation !== generation) return;
-    assertSameHistory(generation, position, appliedWhenSent);
-    this.#storeSeq = Math.max(this.#storeSeq, position.seq);
-    this.#lease.renewed(sentMs, position.seq, generation.appliedSeq);
-    if (position.seq > generation.appliedSeq) await this.#catchUp(generation, position.seq);
+    assertSameHistory(generation, standing, appliedWhenSent);
+    assertSameTombstones(generation, standing);
+    this.#storeSeq = Math.max(this.#storeSeq, standing.seq);
+    if (this.#lease.renewed(sent, standing.seq, standing.tip) === 'elsewhere')
+      throw new FeedLost(GONE_ANOTHER_WAY, { forked: true });
+    this.#acks.refresh();
+    if (standing.seq > generation.appliedSeq) await this.#catchUp(generation, standing.seq);
+    await this.#assert();
   }
 
   /** The store is ahead of us. Usually the feed brings it within a millisecond; if it is dead without knowing it, we fetch past it. */
   async #catchUp(generation: Generation, seq: number): Promise<void> {
-    await this.#pause(FEED_GRACE_MS, generation.ended.signal);
+    await this.#timing.sleep(FEED_GRACE_MS, generation.ended.signal);
     while (this.#generation === generation && generation.appliedSeq < seq) {
       const events = await this.#source.eventsAfter(generation.position);
       if (events.length === 0) throw new FeedLost('the feed does not hold what the store has announced');
@@ -279,7 +379,8 @@ export class Replica implements RegistryView, PolicyView {
       const read = await this.#source.account(id);
       if (!this.current || this.#generation !== generation) return this.#unavailable();
       assertSameHistory(generation, read, appliedWhenSent);
-      const found: Lookup = read.account === null ? ABSENT : { found: 'account', account: compilePrincipal(read.account) };
+      const account = read.account === null ? null : this.#revoked.against(read.account);
+      const found: Lookup = account === null ? ABSENT : { found: 'account', account: compilePrincipal(account) };
       return generation.learn(id, found, read.seq);
     } catch (fault) {
       this.#observer.onFault?.('lookup', asError(fault));
@@ -296,7 +397,10 @@ export class Replica implements RegistryView, PolicyView {
   #drop(generation: Generation | null, why: string): void {
     if (generation === null || this.#generation !== generation) return;
     this.#generation = null;
+    this.#reached = generation.position;
+    this.#reachedTombstones = generation.tombstones ?? 0;
     this.#lease.clear();
+    this.#acks.forget();
     this.#why = why;
     generation.ended.abort();
     if (!this.#closed.signal.aborted) this.#observer.onLost?.(why);
@@ -308,9 +412,17 @@ export class Replica implements RegistryView, PolicyView {
     this.#observer.onFault?.(step, error);
   }
 
-  async #pause(delayMs: number, until: AbortSignal): Promise<void> {
-    await sleep(delayMs, undefined, { signal: until }).catch(() => undefined);
+  /** Doubling, with up to half of it shaved off at random so that a fleet does not come back in step. */
+  #backoffMs(failures: number, { firstMs, longestMs }: { readonly firstMs: number; readonly longestMs: number }): number {
+    return Math.min(longestMs, firstMs * 2 ** Math.min(failures - 1, 16)) * (1 - this.#timing.random() / 2);
   }
+}
+
+const GONE_ANOTHER_WAY = 'the registry has gone another way: changes were lost in a failover';
+
+/** Others have told of revocations that the store had lost: what was read from it without them may be wrong. */
+function assertSameTombstones(generation: Generation, standing: Standing): void {
+  if (standing.tombstones !== generation.tombstones) throw new FeedLost('others know of revocations that the registry had lost');
 }
 
 /** A store that answers from before what we have applied has lost changes, or is another one. */
@@ -326,10 +438,6 @@ function assertSameHistory(
 /** Faults after which nothing that was learned counts, unlike those that only keep us from learning more. */
 function isLoss(fault: unknown): boolean {
   return fault instanceof FeedLost || (fault instanceof RegistryUnavailable && fault.why === 'empty');
-}
-
-function backoffMs(failures: number, { firstMs, longestMs }: { readonly firstMs: number; readonly longestMs: number }): number {
-  return Math.min(longestMs, firstMs * 2 ** Math.min(failures - 1, 16)) * (1 - Math.random() / 2);
 }
 
 function asError(fault: unknown): Error {

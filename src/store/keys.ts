@@ -26,6 +26,12 @@ export interface RegistryKeys {
   changesOf(accountId: string): string;
   /** String with a time to live. */
   lease(instance: string): string;
+  /** Hash: instance -> what it says of itself. Whose lease is gone counts no more, and is removed by the next change. */
+  readonly members: string;
+  /** String with a time to live: the position up to which an instance has applied everything. */
+  ack(instance: string): string;
+  /** Hash: account id -> what instances have seen revoked and a failover had lost; field `#` counts its changes. */
+  readonly tombstones: string;
 }
 
 /** `prefix` is `store.keyPrefix`. */
@@ -43,6 +49,9 @@ export function registryKeys(prefix: string): RegistryKeys {
     references: (target) => `${base}:refs:${target}`,
     changesOf: (accountId) => `${base}:changes:${accountId}`,
     lease: (instance) => `${base}:lease:${instance}`,
+    members: `${base}:members`,
+    ack: (instance) => `${base}:ack:${instance}`,
+    tombstones: `${base}:tombstones`,
   };
 }
 
@@ -70,4 +79,9 @@ export interface LimitKeys {
 
 export function limitKeys(prefix: string): LimitKeys {
   return { bucket: (partition, name) => `${prefix}:limits:{${partition}}:${name}` };
+}
+
+/** Hash of one account: token id -> `MS ADDRESS`, the last use. With a time to live, and in no slot in particular. */
+export function lastUsedKey(prefix: string, accountId: string): string {
+  return `${prefix}:last-used:${accountId}`;
 }

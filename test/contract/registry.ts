@@ -142,9 +142,8 @@ export function registryContract(backend: RegistryBackend): void {
         const grants = Array.from({ length: 2_500 }, (_, n) => ({ application: `application-${n}`, role: 'viewer' }));
         await committed(store().commit(creation(account(1, { grants }))));
         expect((await store().account(idOf(1))).account?.grants).toEqual(grants);
-        expect((await store().eventsAfter({ ...(await store().snapshot()), seq: 1 }))[0]?.changes[0]?.record).toMatchObject({
-          grants,
-        });
+        const { epoch } = await store().snapshot();
+        expect((await store().eventsAfter({ epoch, seq: 1 }))[0]?.changes[0]?.record).toMatchObject({ grants });
       });
 
       it('delete a record, and the account is absent afterwards', async () => {
@@ -322,7 +321,10 @@ export function registryContract(backend: RegistryBackend): void {
         for (let n = 0; n < 20; n += 1) await committed(store().commit(creation(account(n))));
         await until(() => events.length === 20);
         expect(events.map(({ seq }) => seq)).toEqual(Array.from({ length: 20 }, (_, n) => 2 + n));
-        expect(events[4]).toEqual({ seq: 6, changes: [{ kind: 'account', key: idOf(4), record: account(4, { version: 6 }) }] });
+        expect(events[4]).toMatchObject({
+          seq: 6,
+          changes: [{ kind: 'account', key: idOf(4), record: account(4, { version: 6 }) }],
+        });
         expect(lost).toEqual([]);
         await subscription.close();
       });
@@ -419,15 +421,72 @@ export function registryContract(backend: RegistryBackend): void {
 
       it('tells the position of the moment', async () => {
         const { epoch } = await store().snapshot();
-        expect(await store().renew({ instance: 'edge-1', leaseMs: 1_000 })).toEqual({ epoch, seq: 1 });
+        expect(await store().renew({ instance: 'edge-1', leaseMs: 1_000 })).toMatchObject({ epoch, seq: 1 });
         await committed(store().commit(creation(account(1))));
-        expect(await store().renew({ instance: 'edge-1', leaseMs: 1_000 })).toEqual({ epoch, seq: 2 });
+        expect(await store().renew({ instance: 'edge-1', leaseMs: 1_000 })).toMatchObject({ epoch, seq: 2 });
+      });
+
+      it('makes whoever holds it a member, whom every change from then on names', async () => {
+        const renew = (instance: string, leaseMs: number) => store().renew({ instance, leaseMs, version: '1.2.3' });
+        const change = async () => {
+          const answer = await store().commit(commitOf([{ kind: 'role', key: 'viewer', record: role('viewer') }]));
+          return answer.committed ? answer.members.toSorted((a, b) => (a.instance < b.instance ? -1 : 1)) : answer;
+        };
+        expect(await change()).toEqual([]);
+        await renew('edge-1', 60_000);
+        expect(await change()).toEqual([{ instance: 'edge-1', leaseMs: 60_000 }]);
+        await renew('edge-2', 90_000);
+        await renew('edge-1', 60_000);
+        expect(await change()).toEqual([
+          { instance: 'edge-1', leaseMs: 60_000 },
+          { instance: 'edge-2', leaseMs: 90_000 },
+        ]);
+        await store().release('edge-1');
+        expect(await change()).toEqual([{ instance: 'edge-2', leaseMs: 90_000 }]);
+        const { items, position } = await store().instances();
+        expect(items).toMatchObject([{ instance: 'edge-2', leaseMs: 90_000, version: '1.2.3', registered: true, applied: null }]);
+        expect(position.seq).toBe(5);
+      });
+
+      it('is what progress is told of: who has applied what, and who is there no more', async () => {
+        const position = await store().renew({ instance: 'edge-1', leaseMs: 60_000 });
+        await store().renew({ instance: 'edge-2', leaseMs: 60_000 });
+        await store().acknowledge('edge-1', position, 60_000);
+        const seen = async () =>
+          (await store().progress(['edge-1', 'edge-2', 'edge-3'])).map((one) => [one.registered, one.applied?.seq ?? null]);
+        expect(await seen()).toEqual([
+          [true, 1],
+          [true, null],
+          [false, null],
+        ]);
+        await committed(store().commit(creation(account(1))));
+        await store().acknowledge('edge-1', await store().renew({ instance: 'edge-1', leaseMs: 60_000 }), 60_000);
+        await store().release('edge-2');
+        expect((await seen()).slice(0, 2)).toEqual([
+          [true, 2],
+          [false, null],
+        ]);
+        expect(await store().progress([])).toEqual([]);
       });
 
       it('is given back without complaint, held or not', async () => {
         await store().renew({ instance: 'edge-1', leaseMs: 1_000 });
         await store().release('edge-1');
         await store().release('edge-1');
+      });
+    });
+
+    describe('last uses', () => {
+      beforeEach(initialised);
+
+      it('are kept by token, the latest of each', async () => {
+        const use = (token: string, timeMs: number, address: string) => ({ account: idOf(1), token, timeMs, address });
+        await store().recordUses([]);
+        await store().recordUses([use('aa', 1_000, '10.0.0.1'), use('bb', 2_000, '2001:db8::7')]);
+        await store().recordUses([use('aa', 3_000, '10.0.0.2'), { ...use('cc', 4_000, '10.0.0.3'), account: idOf(2) }]);
+        const uses = (await store().uses(idOf(1))).toSorted((a, b) => a.timeMs - b.timeMs);
+        expect(uses).toEqual([use('bb', 2_000, '2001:db8::7'), use('aa', 3_000, '10.0.0.2')]);
+        expect(await store().uses(idOf(9))).toEqual([]);
       });
     });
 

@@ -3,15 +3,21 @@
 -- Redis does not undo what a failing script has written. So everything that can fail is looked at first (types, versions, claims, uses, the
 -- feed's last id), and only then is anything written. Being out of memory is refused before the first write and not after it.
 --
--- KEYS  meta, accounts, roles, teams, claims, feed, changes, and from 8 on those that the plan names by number
--- ARGV  the plan as JSON (commit-plan.ts), the feed's length, the length of an account's list of changes
--- Answer  {'committed', seq} | {'version', label} | {'claim', claim} | {'referenced', label, count} | {'empty'} | {'damaged', what}
+-- The members (instances that hold a lease) are read in the same step: who is not among them has to read the position after this change before it
+-- serves anything. Their leases are keys of their own, which the caller must name; members that it does not know of yet are answered with, and it
+-- comes again.
+--
+-- KEYS  meta, accounts, roles, teams, claims, feed, changes, members, tombstones, and from 10 on those that the plan names by number
+-- ARGV  the plan as JSON (redis-plan.ts), the feed's length, the length of an account's list of changes, the tip (a random word) of this change
+-- Answer  {'committed', seq, epoch, instance, what it says of itself, …} | {'members', instance, …} | {'version', label} | {'claim', claim}
+--         | {'referenced', label, count} | {'empty'} | {'damaged', what}
 
 local META, ACCOUNTS, ROLES, TEAMS, CLAIMS, FEED, CHANGES = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local MEMBERS, TOMBSTONES = KEYS[8], KEYS[9]
 local plan = cjson.decode(ARGV[1])
-local feedLength, accountChangesLength = ARGV[2], ARGV[3]
+local feedLength, accountChangesLength, tip = ARGV[2], ARGV[3], ARGV[4]
 
-local TYPE_OF = { 'hash', 'zset', 'hash', 'hash', 'hash', 'stream', 'stream' }
+local TYPE_OF = { 'hash', 'zset', 'hash', 'hash', 'hash', 'stream', 'stream', 'hash', 'hash' }
 
 for index, key in ipairs(KEYS) do
   local expected = TYPE_OF[index] or plan.types[index - #TYPE_OF]
@@ -19,8 +25,8 @@ for index, key in ipairs(KEYS) do
   if found ~= 'none' and found ~= expected then return { 'damaged', key } end
 end
 
-local meta = redis.call('HMGET', META, 'epoch', 'seq')
-local epoch, before = meta[1], tonumber(meta[2])
+local meta = redis.call('HMGET', META, 'epoch', 'seq', 'tip')
+local epoch, before, tipBefore = meta[1], tonumber(meta[2]), meta[3] or ''
 if not epoch then return { 'empty' } end
 if not before then return { 'damaged', META } end
 
@@ -36,6 +42,27 @@ for _, expected in ipairs(plan.expects) do
   if text then version = tonumber(string.match(text, '^{"version":(%d+),')) end
   if not version then return { 'damaged', expected.label } end
   if version ~= expected.version then return { 'version', expected.label } end
+end
+
+-- What was revoked in a history that this store has lost stays revoked: a change that was computed without knowing of it is computed again.
+local activates = {}
+for _, id in ipairs(plan.activates) do activates[id] = true end
+local raised = {}
+for _, change in ipairs(plan.changes) do
+  local grave = change.field == '' and change.text ~= '' and redis.call('HGET', TOMBSTONES, change.id)
+  if grave then
+    local tombstone = cjson.decode(grave)
+    local record = cjson.decode(change.text)
+    -- A null is truthy here and has no fields.
+    local live = type(record.token) == 'table' and record.token.digest
+    if tombstone.deleted or (live and tombstone.digests[live]) then return { 'version', change.label } end
+    if tombstone.inactive and record.status == 'active' then
+      if not activates[change.id] then return { 'version', change.label } end
+      tombstone.inactive = false
+      -- An empty table would be written as a list.
+      if next(tombstone.digests) == nil then raised[change.id] = '' else raised[change.id] = cjson.encode(tombstone) end
+    end
+  end
 end
 
 local dropped = {}
@@ -69,14 +96,37 @@ local seq = string.format('%.0f', before + 1)
 local newest = redis.call('XREVRANGE', FEED, '+', '-', 'COUNT', 1)[1]
 if newest and tonumber(string.match(newest[1], '^%d+')) > before then return { 'damaged', FEED } end
 
+local lease = {}
+for _, member in ipairs(plan.leases) do lease[member.instance] = KEYS[member.key] end
+local members = redis.call('HGETALL', MEMBERS)
+local answer, gone, unknown = { 'committed', before + 1, epoch }, {}, { 'members' }
+for index = 1, #members, 2 do
+  local instance = members[index]
+  if not lease[instance] then
+    unknown[#unknown + 1] = instance
+  elseif redis.call('EXISTS', lease[instance]) == 1 then
+    answer[#answer + 1] = instance
+    answer[#answer + 1] = members[index + 1]
+  else
+    gone[#gone + 1] = instance
+  end
+end
+if #unknown > 1 then return unknown end
+
 -- From here on everything is written.
+
+for _, instance in ipairs(gone) do redis.call('HDEL', MEMBERS, instance) end
+for id, tombstone in pairs(raised) do
+  if tombstone == '' then redis.call('HDEL', TOMBSTONES, id) else redis.call('HSET', TOMBSTONES, id, tombstone) end
+  redis.call('HINCRBY', TOMBSTONES, '#', 1)
+end
 
 -- The text keeps its bytes: decoding and encoding it again would turn empty lists into empty objects.
 local function versioned(text)
   return '{"version":' .. seq .. string.sub(text, #'{"version":0' + 1)
 end
 
-local entry = { 'epoch', epoch }
+local entry = { 'epoch', epoch, 'link', tipBefore .. ' ' .. tip }
 for _, change in ipairs(plan.changes) do
   local text = change.text
   if text ~= '' then text = versioned(text) end
@@ -102,11 +152,11 @@ for _, taken in ipairs(plan.take) do redis.call('HSET', CLAIMS, taken.claim, tak
 for _, reference in ipairs(plan.remove) do redis.call('SREM', KEYS[reference.key], reference.user) end
 for _, reference in ipairs(plan.add) do redis.call('SADD', KEYS[reference.key], reference.user) end
 
-redis.call('HSET', META, 'seq', seq)
+redis.call('HSET', META, 'seq', seq, 'tip', tip)
 redis.call('XADD', CHANGES, '*', 'e', plan.event)
 for _, key in ipairs(plan.accountChanges) do
   redis.call('XADD', KEYS[key], 'MAXLEN', '~', accountChangesLength, '*', 'e', plan.event)
 end
 redis.call('XADD', FEED, 'MAXLEN', '~', feedLength, seq .. '-0', unpack(entry))
 
-return { 'committed', tonumber(seq) }
+return answer

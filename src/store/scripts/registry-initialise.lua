@@ -1,10 +1,10 @@
 -- Writes epoch and first roles into an empty store.
 --
--- KEYS  meta, accounts, roles, teams, claims, feed
--- ARGV  schema, epoch, then name and record of each role
+-- KEYS  meta, accounts, roles, teams, claims, feed, tombstones
+-- ARGV  schema, epoch, tip, then name and record of each role
 -- Answer  {'written'} | {'present'} | {'damaged', what}
 
-local META, ACCOUNTS, ROLES, TEAMS, CLAIMS, FEED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local META, ACCOUNTS, ROLES, TEAMS, CLAIMS, FEED, TOMBSTONES = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 
 if redis.call('EXISTS', META) == 1 then return { 'present' } end
 
@@ -12,14 +12,14 @@ if redis.call('EXISTS', META) == 1 then return { 'present' } end
 -- bring back whatever it still holds.
 if redis.call('EXISTS', ACCOUNTS, ROLES, TEAMS, CLAIMS) > 0 then return { 'damaged', META } end
 
-redis.call('DEL', FEED)
-local entry = { 'epoch', ARGV[2] }
-for index = 3, #ARGV, 2 do
+redis.call('DEL', FEED, TOMBSTONES)
+local entry = { 'epoch', ARGV[2], 'link', ' ' .. ARGV[3] }
+for index = 4, #ARGV, 2 do
   local text = '{"version":1' .. string.sub(ARGV[index + 1], #'{"version":0' + 1)
   redis.call('HSET', ROLES, ARGV[index], text)
   entry[#entry + 1] = 'role:' .. ARGV[index]
   entry[#entry + 1] = text
 end
 redis.call('XADD', FEED, '1-0', unpack(entry))
-redis.call('HSET', META, 'schema', ARGV[1], 'epoch', ARGV[2], 'seq', 1)
+redis.call('HSET', META, 'schema', ARGV[1], 'epoch', ARGV[2], 'seq', 1, 'tip', ARGV[3])
 return { 'written' }

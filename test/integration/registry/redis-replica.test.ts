@@ -208,6 +208,6 @@ describe('replicas on one Redis', () => {
     await sleep(LEASE_MS * 1.5);
     expect(edge.current).toBe(true);
     await root.call('CONFIG', 'SET', 'maxmemory', 0);
-    expect(await store.commit(creation(account(2)))).toEqual({ committed: true, seq: 3 });
+    expect(await store.commit(creation(account(2)))).toMatchObject({ committed: true, seq: 3 });
   });
 });

@@ -6,13 +6,18 @@ import type {
   PolicySnapshot,
   Position,
   RegistrySource,
+  Standing,
   Subscription,
+  TokenUse,
+  Tombstone,
 } from '../../../src/registry/port.ts';
 
 export class ManualClock implements Clock {
   nowMs = 1_000;
+  /** What the wall clock is ahead of the monotonic one. */
+  wallAheadMs = 0;
   wallMs(): number {
-    return this.nowMs;
+    return this.nowMs + this.wallAheadMs;
   }
   monotonicMs(): number {
     return this.nowMs;
@@ -27,9 +32,11 @@ export class HeldSource implements RegistrySource {
   accountGate: Promise<void> | null = null;
   renewGate: Promise<void> | null = null;
   /** When set, thrown instead of an answer, by step. */
-  faults: Partial<Record<'snapshot' | 'account' | 'renew' | 'eventsAfter', Error>> = {};
+  faults: Partial<Record<'snapshot' | 'account' | 'renew' | 'eventsAfter' | 'acknowledge' | 'assert', Error>> = {};
+  readonly acknowledged: number[] = [];
+  readonly asserted: Tombstone[] = [];
   /** Replaces the answer of `renew`. */
-  renewAnswer: ((real: Position) => Position) | null = null;
+  renewAnswer: ((real: Standing) => Standing) | null = null;
   #listener: FeedListener | null = null;
   #held: FeedEvent[] | null = null;
 
@@ -47,7 +54,7 @@ export class HeldSource implements RegistrySource {
     return answer;
   }
 
-  async renew(request: LeaseRequest): Promise<Position> {
+  async renew(request: LeaseRequest): Promise<Standing> {
     const answer = await this.#answer('renew', () => this.#source.renew(request));
     await this.renewGate;
     return this.renewAnswer?.(answer) ?? answer;
@@ -56,6 +63,20 @@ export class HeldSource implements RegistrySource {
   async release(instance: string): Promise<void> {
     this.asked.push('release');
     await this.#source.release(instance);
+  }
+
+  async acknowledge(instance: string, applied: Position, keepMs: number): Promise<void> {
+    await this.#answer('acknowledge', () => this.#source.acknowledge(instance, applied, keepMs));
+    this.acknowledged.push(applied.seq);
+  }
+
+  async assert(tombstones: readonly Tombstone[]): Promise<void> {
+    await this.#answer('assert', () => this.#source.assert(tombstones));
+    this.asserted.push(...tombstones);
+  }
+
+  async recordUses(uses: readonly TokenUse[]): Promise<void> {
+    await this.#source.recordUses(uses);
   }
 
   follow(from: Position, listener: FeedListener): Subscription {

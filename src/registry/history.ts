@@ -1,0 +1,64 @@
+import { type FeedEvent, FeedLost, type Position, type RegistrySource, RegistryUnavailable } from './port.ts';
+
+/** How far back a reader that comes for the first time looks, and how much it reads at most. The feed itself keeps about 10,000. */
+const HISTORY = { firstLook: 1_024, most: 16_384 } as const;
+
+export interface History {
+  /** Oldest first. What the feed no longer holds is missing. */
+  readonly events: readonly FeedEvent[];
+  /** The store does not have all that we have seen. */
+  readonly lost: boolean;
+  /** Its history parted from ours before where it stands now. */
+  readonly forked: boolean;
+}
+
+/**
+ * What happened before `now`, as far as the feed tells: since `reached` for a reader that was there before, and the latest for a new one. It is read for what
+ * it revoked: whoever has only seen the outcome could not tell a later primary that something is missing.
+ *
+ * Throws `RegistryUnavailable` when the store does not answer.
+ */
+export async function readHistory(
+  source: Pick<RegistrySource, 'eventsAfter'>,
+  reached: Position | null,
+  now: Position,
+): Promise<History> {
+  if (reached !== null && reached.epoch === now.epoch) {
+    if (reached.seq > now.seq) return { events: await latest(source, now), lost: true, forked: false };
+    try {
+      return { events: await between(source, reached, now), lost: false, forked: false };
+    } catch (fault) {
+      if (!(fault instanceof FeedLost)) throw fault;
+      if (fault.forked) return { events: await latest(source, now), lost: true, forked: true };
+    }
+  }
+  return { events: await latest(source, now), lost: false, forked: false };
+}
+
+/** Best effort: a feed that was trimmed or cannot be read tells nothing, and nothing is lost by that which was known. */
+async function latest(source: Pick<RegistrySource, 'eventsAfter'>, now: Position): Promise<readonly FeedEvent[]> {
+  try {
+    return await between(source, { epoch: now.epoch, seq: Math.max(0, now.seq - HISTORY.firstLook) }, now);
+  } catch (fault) {
+    if (fault instanceof FeedLost || (fault instanceof RegistryUnavailable && fault.why === 'damaged')) return [];
+    throw fault;
+  }
+}
+
+async function between(
+  source: Pick<RegistrySource, 'eventsAfter'>,
+  from: Position,
+  now: Position,
+): Promise<readonly FeedEvent[]> {
+  const events: FeedEvent[] = [];
+  let position = from;
+  // Asked even when nothing can have happened since: the store may stand at our number and at another change.
+  do {
+    const read = await source.eventsAfter(position);
+    const last = read.at(-1);
+    if (last === undefined) break;
+    events.push(...read);
+    position = { epoch: from.epoch, seq: last.seq, ...(last.tip === undefined ? {} : { tip: last.tip }) };
+  } while (position.seq < now.seq && events.length < HISTORY.most);
+  return events;
+}

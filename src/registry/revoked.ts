@@ -1,0 +1,124 @@
+import type { Account } from '../account/model.ts';
+import type { FeedEvent, Position, RecordChange, Tombstone } from './port.ts';
+import { underTombstone } from './tombstone.ts';
+
+/** What one account has lost, as far as this instance has seen it happen. */
+interface Fact {
+  readonly seq: number;
+  /** Digest -> the moment from which it counts for nothing; 0 = since ever. */
+  readonly digests: ReadonlyMap<string, number>;
+  readonly deleted: boolean;
+  readonly inactive: boolean;
+  /** Whether the store that we read from now lacks the change that this was learned from, and whether it has been told. */
+  readonly lost: 'no' | 'untold' | 'told';
+}
+
+export const REVOKED_LIMITS = {
+  /** Accounts remembered; those whose last change is longest ago go first. */
+  accounts: 10_000,
+  /** Digests per account, the newest. A record keeps 8. */
+  digests: 16,
+} as const;
+
+/**
+ * What this instance has seen revoked. It outlives every reload, because a primary that took over without the last changes would otherwise bring back what
+ * they had shut out, and nobody but those who saw the changes can know.
+ *
+ * A revoked digest and a deleted account stay so whatever a store says later: tokens are random and ids are never used again. "Inactive" can be taken back
+ * by an administrator, so it is held against the store only while the store does not know of it.
+ */
+export class Revoked {
+  readonly #facts = new Map<string, Fact>();
+  #epoch = '';
+
+  get size(): number {
+    return this.#facts.size;
+  }
+
+  /** Begins with a registry. Another epoch is another registry, made by an administrator: what was learned of the one before says nothing about it. */
+  begin(epoch: string): void {
+    if (this.#epoch !== epoch) this.#facts.clear();
+    this.#epoch = epoch;
+  }
+
+  /** Takes note of an event, and answers it as it is to be applied: what is known to be revoked is not brought back by it. */
+  note(event: FeedEvent): FeedEvent {
+    if (!event.changes.some(({ kind }) => kind === 'account')) return event;
+    return {
+      ...event,
+      changes: event.changes.map((change) => (change.kind === 'account' ? this.#noteChange(change, event.seq) : change)),
+    };
+  }
+
+  /** An account as read from a store, without what is known to be revoked. */
+  against(account: Account): Account | null {
+    const fact = this.#facts.get(account.id);
+    return fact === undefined ? account : underTombstone(account, heldAgainst(fact));
+  }
+
+  /**
+   * The store stands at `position`, which is not where we were: what we learned after it is to be told, and what an earlier store was told. `forked`: also what
+   * came before may be lost.
+   */
+  lose(position: Position, forked: boolean): void {
+    for (const [id, fact] of this.#facts) {
+      if (forked || fact.lost !== 'no' || fact.seq > position.seq) this.#facts.set(id, { ...fact, lost: 'untold' });
+    }
+  }
+
+  /** What the store is to be told. */
+  lost(): readonly Tombstone[] {
+    return [...this.#facts]
+      .filter(([, fact]) => fact.lost === 'untold')
+      .map(([account, fact]) => ({ account, ...heldAgainst(fact) }));
+  }
+
+  /** The store has been told: from now on whoever changes these accounts knows. */
+  told(tombstones: readonly Tombstone[]): void {
+    for (const { account } of tombstones) {
+      const fact = this.#facts.get(account);
+      if (fact !== undefined) this.#facts.set(account, { ...fact, lost: 'told' });
+    }
+  }
+
+  #noteChange(change: Extract<RecordChange, { kind: 'account' }>, seq: number): RecordChange {
+    const { key, record } = change;
+    const known = this.#facts.get(key);
+    const fact = factOf(record, seq, known);
+    if (fact !== null) {
+      this.#facts.delete(key);
+      this.#facts.set(key, fact);
+      if (this.#facts.size > REVOKED_LIMITS.accounts) this.#forgetOldest();
+    }
+    return record === null || fact === null ? change : { ...change, record: underTombstone(record, heldAgainst(fact)) };
+  }
+
+  /** What the store has yet to be told goes last. */
+  #forgetOldest(): void {
+    for (const [id, { lost }] of this.#facts) {
+      if (lost === 'untold') continue;
+      this.#facts.delete(id);
+      return;
+    }
+    const [oldest] = this.#facts.keys();
+    if (oldest !== undefined) this.#facts.delete(oldest);
+  }
+}
+
+function factOf(record: Account | null, seq: number, known: Fact | undefined): Fact | null {
+  const digests = new Map(known?.digests);
+  for (const digest of record?.retired.toReversed() ?? []) digests.set(digest, 0);
+  const previous = record?.previous ?? null;
+  if (previous !== null && digests.get(previous.digest) !== 0) digests.set(previous.digest, Date.parse(previous.validUntil));
+  const deleted = record === null || known?.deleted === true;
+  // While the store has not been told, its changes are made without knowing; afterwards they are made by people who know.
+  const untold = known?.lost === 'untold';
+  const inactive = record?.status === 'inactive' || (untold && known.inactive);
+  if (digests.size === 0 && !deleted && !inactive && known === undefined) return null;
+  const newest = new Map([...digests].slice(-REVOKED_LIMITS.digests));
+  return { seq: Math.max(seq, known?.seq ?? 0), digests: newest, deleted, inactive, lost: untold ? 'untold' : 'no' };
+}
+
+function heldAgainst({ digests, deleted, inactive, lost }: Fact): Omit<Tombstone, 'account'> {
+  return { digests: Object.fromEntries(digests), deleted, inactive: inactive && lost === 'untold' };
+}
