@@ -47,6 +47,8 @@ const MAX_SIZE_DIGITS = 12;
 /** All chunk extensions of one body together, and all its trailers together. Nobody needs either. */
 const MAX_EXTENSION_BYTES = 4096;
 const MAX_TRAILER_BYTES = 8192;
+/** RFC 9110 §6.5.1: framing has no place in a trailer, and whoever sends it there hopes that somebody believes it. */
+const NEVER_IN_TRAILER: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding']);
 
 export class BodyReader {
   readonly #kind: 'length' | 'chunked' | 'close';
@@ -58,6 +60,7 @@ export class BodyReader {
   #wordLength = 0;
   #extensionBytes = 0;
   #trailerBytes = 0;
+  #trailerName = '';
   #state: BodyState = 'more';
   /** Content bytes given out so far. */
   contentBytes = 0;
@@ -226,8 +229,9 @@ export class BodyReader {
     } else if (this.#step === STEP.trailerStart && byte === CR) {
       this.#step = STEP.endLf;
     } else if (isTokenByte(byte)) {
+      this.#trailerName = (this.#step === STEP.trailerStart ? '' : this.#trailerName) + String.fromCharCode(byte);
       this.#step = STEP.trailerName;
-    } else if (this.#step === STEP.trailerName && byte === COLON) {
+    } else if (this.#step === STEP.trailerName && byte === COLON && !NEVER_IN_TRAILER.has(this.#trailerName.toLowerCase())) {
       this.#step = STEP.trailerValue;
     } else {
       this.#state = 'broken';

@@ -72,6 +72,8 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
         break;
       case FRAMING_FIELD.transferEncoding:
         if (coding !== null) return 'more than one Transfer-Encoding';
+        // As in requests: some read a coding beside a tab as another one than `chunked`.
+        if (text.slice(colon, end).includes('\t')) return 'tab in Transfer-Encoding';
         coding = value.toLowerCase();
         break;
       case FRAMING_FIELD.connection:

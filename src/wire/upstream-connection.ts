@@ -299,8 +299,9 @@ export class UpstreamConnection implements Watched {
 
   #onInterim(head: ResponseHead): void {
     this.#informational += 1;
-    // 101 cannot be an answer to us: no Upgrade is ever sent on this way (RFC 9110 §15.2.2).
-    if (head.status === 101 || this.#informational > MAX_INFORMATIONAL) this.#fail('broken', 'unexpected interim answer');
+    // 101 cannot be an answer to us: no Upgrade is ever sent on this way (RFC 9110 §15.2.2). One after which the connection would close can have no final answer.
+    const expected = head.status !== 101 && head.keepAlive && this.#informational <= MAX_INFORMATIONAL;
+    if (!expected) this.#fail('broken', 'unexpected interim answer');
     else this.#receiver!.onInformational(head);
   }
 

@@ -74,7 +74,11 @@ describe('a chunked body', () => {
     ['line breaks and framing in the data', '7\r\n0\r\n\r\n\r\n\r\n0\r\n\r\n', '0\r\n\r\n\r\n'],
     ['extensions', '2;a\r\nhi\r\n2;a=b;c="d e";f\r\nho\r\n0;last="1"\r\n\r\n', 'hiho'],
     ['an empty quoted extension', '2;a=""\r\nhi\r\n0\r\n\r\n', 'hi'],
-    ['trailers', '2\r\nhi\r\n0\r\nX-Account-Id: root\r\nB:\r\nC: \u00e9\t\r\n\r\n', 'hi'],
+    [
+      'trailers',
+      '2\r\nhi\r\n0\r\nX-Account-Id: root\r\nContent-Lengt: 1\r\nX-Content-Length: 1\r\nB:\r\nC: \u00e9\t\r\n\r\n',
+      'hi',
+    ],
   ])('with %s gives its content and leaves what follows', (_, text, content) => {
     expect(chunked(`${text}GET /next`)).toEqual({ state: 'done', content, left: 'GET /next', contentBytes: content.length });
   });
@@ -124,6 +128,10 @@ describe('a chunked body', () => {
         '0\r\n\u00e9: b\r\n',
         '0\r\n\n',
       ],
+    ],
+    [
+      'trailers that speak of framing',
+      ['0\r\nContent-Length: 5\r\n', '0\r\nA: b\r\ntransfer-ENCODING: chunked\r\n', '2\r\nhi\r\n0\r\ncontent-length:\r\n'],
     ],
     ['anything but the end after the last chunk', ['0\r\n\rX', '0\r\nGET / HTTP/1.1\r\n']],
   ])('is broken by %s', (_, texts) => {

@@ -77,6 +77,8 @@ describe('the end of a response', () => {
     [['Transfer-Encoding: chunked', 'Transfer-Encoding: chunked']],
     [['Transfer-Encoding: gzip, chunked']],
     [['Transfer-Encoding: chunked\u00a0']],
+    [['Transfer-Encoding: chunked\t']],
+    [['Transfer-Encoding:\tchunked']],
     [['Transfer-Encoding: identity']],
     [['Transfer-Encoding:']],
   ])('is not known from %j: the response is broken', (fields) => {
