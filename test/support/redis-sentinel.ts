@@ -1,0 +1,204 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
+import {
+  allowReplication,
+  asAdmin,
+  blockReplication,
+  infoOf,
+  REPLICA_USER,
+  type RedisAdmin,
+  until,
+} from './redis-replication.ts';
+import { findRedisServer, freePort, type RedisOptions, type RedisServer, startRedis } from './redis-server.ts';
+
+/** What a test's sentinels call the primary. */
+export const PRIMARY_NAME = 'main';
+
+export interface SentinelOptions extends RedisOptions {
+  /** A user of the ACL file who may do everything. */
+  readonly admin?: RedisAdmin;
+  /** Asked of whoever speaks to a sentinel. */
+  readonly sentinelPassword?: string;
+  /** After how long of silence a sentinel takes a server for down. Default 1,000. */
+  readonly downAfterMs?: number;
+}
+
+/** A primary, its replica, and three sentinels that watch them, on free ports of the loopback. */
+export interface RedisSentinels {
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** Both servers. Which of them is the primary changes. */
+  readonly servers: readonly [RedisServer, RedisServer];
+  /** Of the two, the one that the sentinels name now. */
+  primary(): Promise<RedisServer>;
+  other(server: RedisServer): RedisServer;
+  /** Asks a sentinel to swap primary and replica, without losing anything. Resolves once the other one is named. */
+  failover(): Promise<void>;
+  /** What the primary accepts from now on reaches no replica: whatever is written before `kill` is lost by the failover. */
+  loseTail(): Promise<{ readonly primary: RedisServer; readonly replica: RedisServer }>;
+  /** Resolves once the sentinels name this server and it takes writes. */
+  promoted(server: RedisServer): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Bounded: throws when they are not there within 15 s. */
+export async function startSentinels(options: SentinelOptions = {}): Promise<RedisSentinels> {
+  const topology = new LocalSentinels(options);
+  try {
+    await topology.start();
+    return topology;
+  } catch (fault) {
+    await topology.stop();
+    throw fault;
+  }
+}
+
+const SENTINELS = 3;
+
+class LocalSentinels implements RedisSentinels {
+  readonly #options: SentinelOptions;
+  readonly #admin: RedisAdmin;
+  readonly #children: ChildProcess[] = [];
+  readonly #servers: RedisServer[] = [];
+  #directory = '';
+  #ports: readonly number[] = [];
+
+  constructor(options: SentinelOptions) {
+    this.#options = options;
+    this.#admin = options.admin ?? null;
+  }
+
+  get addresses() {
+    return this.#ports.map((port) => ({ host: '127.0.0.1', port }));
+  }
+
+  get servers(): readonly [RedisServer, RedisServer] {
+    return [this.#servers[0]!, this.#servers[1]!];
+  }
+
+  async start(): Promise<void> {
+    this.#directory = await mkdtemp(join(tmpdir(), 'sallyport-sentinel-'));
+    this.#servers.push(await startRedis(this.#options), await startRedis(this.#options));
+    const [primary, replica] = this.servers;
+    for (const server of this.servers) await allowReplication(server, this.#admin);
+    await asAdmin(replica, this.#admin, async (root) => {
+      await root.call('REPLICAOF', '127.0.0.1', primary.port);
+      await until('the replica follows', async () => /master_link_status:up/.test(await infoOf(root)));
+    });
+    this.#ports = await Promise.all(Array.from({ length: SENTINELS }, freePort));
+    const ids = this.#ports.map(() => randomBytes(20).toString('hex'));
+    for (const [index] of this.#ports.entries()) await this.#startSentinel(index, ids);
+    await until('all sentinels agree', async () => {
+      const views = await Promise.all(this.#ports.map((port) => this.#asSentinel(port, viewOf)));
+      return views.every((view) => view.primaryUp && view.sentinels === SENTINELS && view.replicas === 1);
+    });
+  }
+
+  /** Sentinels that know each other from their files need not wait for the messages by which they would find each other. */
+  async #startSentinel(index: number, ids: readonly string[]): Promise<void> {
+    const [primary, replica] = this.servers;
+    const { downAfterMs = 1_000, sentinelPassword } = this.#options;
+    const lines = [
+      `port ${this.#ports[index]}`,
+      'bind 127.0.0.1',
+      `dir ${this.#directory}`,
+      `sentinel myid ${ids[index]}`,
+      `sentinel monitor ${PRIMARY_NAME} 127.0.0.1 ${primary.port} 2`,
+      `sentinel down-after-milliseconds ${PRIMARY_NAME} ${downAfterMs}`,
+      `sentinel failover-timeout ${PRIMARY_NAME} 6000`,
+      `sentinel known-replica ${PRIMARY_NAME} 127.0.0.1 ${replica.port}`,
+      ...this.#ports.flatMap((port, other) =>
+        other === index ? [] : [`sentinel known-sentinel ${PRIMARY_NAME} 127.0.0.1 ${port} ${ids[other]}`],
+      ),
+    ];
+    if (this.#admin !== null) {
+      lines.push(`sentinel auth-user ${PRIMARY_NAME} ${this.#admin.username}`);
+      lines.push(`sentinel auth-pass ${PRIMARY_NAME} ${this.#admin.password}`);
+    }
+    if (sentinelPassword !== undefined)
+      lines.push(`requirepass ${sentinelPassword}`, `sentinel sentinel-pass ${sentinelPassword}`);
+    const file = join(this.#directory, `sentinel-${index}.conf`);
+    await writeFile(file, `${lines.join('\n')}\n`);
+    const child = spawn(findRedisServer() ?? 'redis-server', [file, '--sentinel'], { stdio: 'ignore' });
+    child.on('error', () => {});
+    this.#children.push(child);
+    process.once('exit', () => child.kill('SIGKILL'));
+  }
+
+  async primary(): Promise<RedisServer> {
+    const port = await this.#asSentinel(this.#ports[0]!, async (sentinel) => {
+      const [, text] = (await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', PRIMARY_NAME)) as [string, string];
+      return Number(text);
+    });
+    const found = this.#servers.find((server) => server.port === port);
+    if (found === undefined) throw new Error(`the sentinels name port ${port}, which is none of ours`);
+    return found;
+  }
+
+  other(server: RedisServer): RedisServer {
+    const [first, second] = this.servers;
+    return server === first ? second : first;
+  }
+
+  async failover(): Promise<void> {
+    const next = this.other(await this.primary());
+    await until('a failover is allowed', () =>
+      this.#asSentinel(this.#ports[0]!, async (sentinel) => {
+        await sentinel.call('SENTINEL', 'FAILOVER', PRIMARY_NAME);
+        return true;
+      }),
+    );
+    await this.promoted(next);
+  }
+
+  async loseTail() {
+    const primary = await this.primary();
+    await blockReplication(primary, this.#admin);
+    return { primary, replica: this.other(primary) };
+  }
+
+  async promoted(server: RedisServer): Promise<void> {
+    await until('the other server is primary', async () => {
+      if ((await this.primary()) !== server) return false;
+      return asAdmin(server, this.#admin, async (root) => /role:master/.test(await infoOf(root)));
+    });
+    // It may have been shut out while it was the primary that must lose its tail.
+    await asAdmin(server, this.#admin, (root) => root.call('ACL', 'SETUSER', REPLICA_USER.username, 'on'));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#children.map(ended));
+    await Promise.all(this.#servers.map((server) => server.stop()));
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  async #asSentinel<T>(port: number, work: (sentinel: RedisConnection) => Promise<T>): Promise<T> {
+    const password = this.#options.sentinelPassword ?? null;
+    const sentinel = connectRedis({ url: `redis://127.0.0.1:${port}`, username: null, password, tls: null, name: 'test' });
+    try {
+      return await work(sentinel);
+    } finally {
+      sentinel.close();
+    }
+  }
+}
+
+async function viewOf(sentinel: RedisConnection) {
+  const fields = (await sentinel.call('SENTINEL', 'MASTER', PRIMARY_NAME)) as string[];
+  const field = (name: string) => fields[fields.indexOf(name) + 1] ?? '';
+  return {
+    primaryUp: field('flags') === 'master',
+    replicas: Number(field('num-slaves')),
+    sentinels: Number(field('num-other-sentinels')) + 1,
+  };
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGKILL');
+  await gone;
+}
