@@ -120,7 +120,9 @@ class LocalCluster implements RedisCluster {
   async failover(primary: RedisServer): Promise<RedisServer> {
     const replica = await this.replicaOf(primary);
     await this.#as(replica, (root) => root.call('CLUSTER', 'FAILOVER'));
-    await until('the replica has taken over', () => this.#as(replica, async (root) => /role:master/.test(await infoOf(root))));
+    await this.#everywhere('everybody knows that the replica has taken over', (lines) =>
+      lines.some((line) => line.port === replica.port && !isReplica(line) && line.slots.length > 0),
+    );
     return replica;
   }
 
