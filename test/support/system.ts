@@ -14,9 +14,15 @@ const PARTS = {
   'docker-compose': { package: 'docker-compose', rings: ['integration'] },
   promtool: { package: 'prometheus', rings: ['integration'] },
   wrk: { package: 'wrk', rings: ['bench'] },
+  'nginx-lua': { package: 'libnginx-mod-http-lua', rings: ['bench'] },
+  haproxy: { package: 'haproxy', rings: ['bench'] },
+  caddy: { package: 'caddy', rings: ['bench'] },
 } as const;
 
 export type Part = keyof typeof PARTS;
+
+/** A module is no program: it lies where Debian's nginx looks for it. */
+const NGINX_LUA = '/usr/lib/nginx/modules/ngx_http_lua_module.so';
 
 /** What `ctx` of vitest offers; named here so that this file also serves scripts that run without vitest. */
 interface Skippable {
@@ -25,6 +31,7 @@ interface Skippable {
 
 /** Whether the part is here and can be run. */
 export function have(part: Part): boolean {
+  if (part === 'nginx-lua') return existsSync(NGINX_LUA);
   return part === 'python3-requests' ? pythonWithRequests() !== null : findProgram(part) !== null;
 }
 

@@ -1,0 +1,82 @@
+import { parseArgs } from 'node:util';
+import {
+  EXTRA_LOADS,
+  EXTRA_TARGETS,
+  type ExtraLoadName,
+  LOADS,
+  type LoadName,
+  QUICK_LOADS,
+  QUICK_TARGETS,
+  TARGETS,
+  type TargetName,
+} from './names.ts';
+
+/** What is to be done. */
+export interface Plan {
+  readonly loads: readonly LoadName[];
+  readonly extraLoads: readonly ExtraLoadName[];
+  readonly targets: readonly TargetName[];
+  /** Targets of the extra loads. */
+  readonly extraTargets: readonly TargetName[];
+  readonly rounds: number;
+  /** How long one round is measured. */
+  readonly windowMs: number;
+  /** How long latency is measured. */
+  readonly latencyMs: number;
+  readonly json: boolean;
+  /** Whether docs/PERFORMANCE.md gets the table. */
+  readonly write: boolean;
+}
+
+export const USAGE = `usage: npm run bench -- [--quick] [--only NAME[,NAME…]] [--rounds N] [--json] [--write]
+
+  --quick   four loads, the two Sallyport targets and the four nginx ones, 3 short rounds: under 4 minutes
+  --only    loads and targets by name; those not named are left out (repeatable)
+  --rounds  rounds of each load on each target; the median counts (default 5, quick 3)
+  --json    prints an array of { load, target, cpuUsPerRequest, requestsPerSecond, p50Ms, p99Ms, errors } and nothing else
+  --write   puts the table into docs/PERFORMANCE.md
+
+loads:            ${LOADS.join(' ')}
+only when named:  ${EXTRA_LOADS.join(' ')}
+targets:          ${TARGETS.join(' ')}`;
+
+/** Null when help was asked for. Throws an `Error` with a line for the user when the words make no sense. */
+export function planOf(words: readonly string[]): Plan | null {
+  const { values } = parseArgs({
+    args: [...words],
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string', multiple: true, default: [] },
+      rounds: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return null;
+  const { quick } = values;
+  const only = values.only.flatMap((word) => word.split(',')).filter((word) => word !== '');
+  const known: readonly string[] = [...LOADS, ...EXTRA_LOADS, ...TARGETS];
+  const unknown = only.find((word) => !known.includes(word));
+  if (unknown !== undefined) throw new Error(`--only ${unknown}: there is no such load or target`);
+  const rounds = Number(values.rounds ?? (quick ? 3 : 5));
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) throw new Error('--rounds: expected a number from 1 to 100');
+  const namedExtras = chosen(EXTRA_LOADS, only);
+  const namedLoads = chosen(LOADS, only);
+  const namedTargets = chosen(TARGETS, only);
+  return {
+    loads: namedLoads.length > 0 || namedExtras.length > 0 ? namedLoads : quick ? QUICK_LOADS : LOADS,
+    extraLoads: namedExtras,
+    targets: namedTargets.length > 0 ? namedTargets : quick ? QUICK_TARGETS : TARGETS,
+    extraTargets: namedTargets.length > 0 ? namedTargets : EXTRA_TARGETS,
+    rounds,
+    windowMs: quick ? 1200 : 4000,
+    latencyMs: quick ? 2000 : 8000,
+    json: values.json,
+    write: values.write,
+  };
+}
+
+function chosen<Name extends string>(names: readonly Name[], only: readonly string[]): readonly Name[] {
+  return names.filter((name) => only.includes(name));
+}

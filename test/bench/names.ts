@@ -1,0 +1,36 @@
+/** What is measured: the names that `--only` takes and `--json` prints. */
+export const TARGETS = [
+  'sallyport-buffered',
+  'sallyport-acknowledged',
+  'nginx-plain',
+  'nginx-lua-cached',
+  'nginx-lua',
+  'nginx-auth-request',
+  'haproxy',
+  'caddy',
+  'express-gateway',
+  'hono-http-proxy-3',
+] as const;
+export type TargetName = (typeof TARGETS)[number];
+
+export const LOADS = [
+  'get-128-plain',
+  'get-128-tls',
+  'get-64k-tls',
+  'get-1m-tls',
+  'post-4k-tls',
+  'handshake-full',
+  'handshake-resumed',
+  'tokens-1000',
+  'refusals-30',
+] as const;
+export type LoadName = (typeof LOADS)[number];
+
+/** Questions of their own, about fewer targets: they run only when they are named. */
+export const EXTRA_LOADS = ['latency-1600', 'idle-memory', 'idle-beside-load'] as const;
+export type ExtraLoadName = (typeof EXTRA_LOADS)[number];
+
+export const QUICK_LOADS: readonly LoadName[] = ['get-128-plain', 'get-128-tls', 'get-64k-tls', 'post-4k-tls'];
+export const QUICK_TARGETS: readonly TargetName[] = TARGETS.slice(0, 6);
+/** Those whose idle connections and latency are worth the time. */
+export const EXTRA_TARGETS: readonly TargetName[] = ['nginx-plain', 'sallyport-buffered', 'sallyport-acknowledged'];

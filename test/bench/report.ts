@@ -1,0 +1,74 @@
+import type { Machine } from './machine.ts';
+import { EXTRA_LOADS, LOADS, TARGETS, type TargetName } from './names.ts';
+import type { Result } from './result.ts';
+import { peerOf } from './targets.ts';
+
+/** The ratio that counts: how many times the processor time of a request through this project. */
+const YARDSTICK: TargetName = 'sallyport-buffered';
+
+/** Everything that was measured, as Markdown. */
+export function tableText(results: readonly Result[], about: Machine): string {
+  const parts = [`Measured on ${about.date}: ${about.text}.`];
+  const targets = TARGETS.filter((target) => results.some((result) => result.target === target));
+  for (const load of LOADS) {
+    const rows = results.filter((result) => result.load === load);
+    if (rows.length > 0) parts.push(loadTable(load, rows));
+  }
+  for (const load of EXTRA_LOADS) {
+    const rows = results.filter((result) => result.load === load);
+    if (rows.length > 0) parts.push(extraTable(load, rows));
+  }
+  parts.push(jobTable(targets));
+  return parts.join('\n\n');
+}
+
+function loadTable(load: string, rows: readonly Result[]): string {
+  const ours = rows.find((row) => row.target === YARDSTICK)?.cpuUsPerRequest ?? null;
+  const head = ['target', 'CPU us / request', `ratio to ${YARDSTICK}`, 'requests / s', 'p50 ms', 'p99 ms', 'errors'];
+  const lines = rows.map((row) => {
+    const ratio = ours === null || row.cpuUsPerRequest === null ? null : row.cpuUsPerRequest / ours;
+    return [
+      row.target,
+      row.cpuUsPerRequest?.toFixed(1),
+      ratio?.toFixed(2),
+      row.requestsPerSecond,
+      row.p50Ms,
+      row.p99Ms,
+      row.errors,
+    ];
+  });
+  return `**${load}**\n\n${markdown(head, lines)}`;
+}
+
+function extraTable(load: string, rows: readonly Result[]): string {
+  const head = [
+    'target',
+    'p50 ms',
+    'p99 ms',
+    'p99 added ms',
+    'p99 without idle connections ms',
+    'KiB / idle connection',
+    'errors',
+  ];
+  const lines = rows.map((row) => {
+    const kib = row.bytesPerConnection === undefined ? undefined : (row.bytesPerConnection / 1024).toFixed(1);
+    return [row.target, row.p50Ms, row.p99Ms, row.addedP99Ms, row.p99AloneMs, kib, row.errors];
+  });
+  return `**${load}**\n\n${markdown(head, lines)}`;
+}
+
+/** What each of them does for its figures. */
+function jobTable(targets: readonly TargetName[]): string {
+  const lines = targets.map((target) => {
+    const { about, does } = peerOf(target);
+    return [target, about, does.verify ?? 'no', does.inject ?? 'no', does.record ?? 'no'];
+  });
+  return `**What each target does**\n\n${markdown(['target', 'what it is', 'verifies the token', 'injects headers', 'records the call'], lines)}`;
+}
+
+type Cell = string | number | null | undefined;
+
+function markdown(head: readonly string[], lines: readonly (readonly Cell[])[]): string {
+  const row = (cells: readonly Cell[]) => `| ${cells.map((cell) => cell ?? '').join(' | ')} |`;
+  return [row(head), row(head.map(() => '---')), ...lines.map(row)].join('\n');
+}
