@@ -2,30 +2,24 @@ import { describe, it } from 'vitest';
 import { createRedisAuditLog } from '../../src/audit/redis.ts';
 import { createRedisAuditReader } from '../../src/audit/redis-reader.ts';
 import { systemClock } from '../../src/clock.ts';
-import { connectRedis } from '../../src/store/redis.ts';
-import { findRedisServer, startRedis } from '../support/redis-server.ts';
+import { REDIS_PLACES, type RedisPlace } from '../support/redis-places.ts';
+import { findRedisServer } from '../support/redis-server.ts';
 import { type AuditBackend, auditContract } from './audit.ts';
 
 const CAP = 300;
 
-if (findRedisServer() === null) {
-  describe('audit log: Redis', () => {
-    it('keeps the contract', (ctx) => ctx.skip('redis-server is not installed'));
-  });
-} else auditContract('Redis', createBackend);
+for (const [name, start] of Object.entries(REDIS_PLACES)) {
+  if (findRedisServer() === null) {
+    describe(`audit log: Redis, ${name}`, () => {
+      it('keeps the contract', (ctx) => ctx.skip('redis-server is not installed'));
+    });
+  } else auditContract(`Redis, ${name}`, async () => backendOn(await start()));
+}
 
-async function createBackend(): Promise<AuditBackend> {
-  const server = await startRedis({ appendOnly: true });
+function backendOn(place: RedisPlace): AuditBackend {
   return {
     async open() {
-      const connection = connectRedis({
-        url: server.url,
-        username: null,
-        password: null,
-        tls: null,
-        name: 'audit',
-        commandTimeoutMs: 900,
-      });
+      const connection = place.connect('audit', 900);
       const log = createRedisAuditLog({
         connection,
         prefix: 'test',
@@ -44,10 +38,19 @@ async function createBackend(): Promise<AuditBackend> {
         },
       };
     },
-    crash: () => server.restart(),
-    freeze: { stop: () => server.pause(), goOn: () => server.resume() },
+    crash: async () => {
+      for (const server of place.primaries) await server.restart();
+    },
+    freeze: {
+      stop: () => {
+        for (const server of place.primaries) server.pause();
+      },
+      goOn: () => {
+        for (const server of place.primaries) server.resume();
+      },
+    },
     // Streams are trimmed in whole nodes of 100 entries.
     activity: { cap: CAP, slack: 100 },
-    dispose: () => server.stop(),
+    dispose: () => place.stop(),
   };
 }

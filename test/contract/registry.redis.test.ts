@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import type { RegistryStore } from '../../src/registry/port.ts';
 import { RedisRegistryStore } from '../../src/registry/redis.ts';
 import { registryKeys } from '../../src/store/keys.ts';
-import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
-import { type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
+import type { RedisConnection } from '../../src/store/redis.ts';
+import { REDIS_PLACES, type RedisPlace } from '../support/redis-places.ts';
+import { redisMissing } from '../support/redis-server.ts';
 import { type RegistryUnderTest, registryContract, until } from './registry.ts';
 
 const COMMAND_TIMEOUT_MS = 300;
@@ -11,65 +12,65 @@ const PREFIX = 'contract';
 
 const missing = redisMissing();
 
-if (missing !== null) {
-  describe('registry on Redis', () => {
+describe.each(Object.entries(REDIS_PLACES))('%s', (name, start) => {
+  if (missing !== null) {
     it('keeps the contract', (context) => context.skip(missing));
-  });
-} else {
-  let server: RedisServer;
+    return;
+  }
+  let place: RedisPlace;
   beforeAll(async () => {
-    server = await startRedis({ appendOnly: true });
-  });
+    place = await start();
+  }, 30_000);
   afterAll(async () => {
-    await server.stop();
+    await place?.stop();
   });
   registryContract({
-    name: 'Redis',
+    name: `Redis, ${name}`,
     open: async () => {
-      const under = new OnRedis(server);
+      const under = new OnRedis(place);
       await under.wipe();
       return under;
     },
     lacks: {},
   });
-}
+});
 
 class OnRedis implements RegistryUnderTest {
-  // A first answer may wait for its connection and then for itself.
-  readonly deadlineMs = COMMAND_TIMEOUT_MS * 4;
+  // A first answer may wait for the one who knows the servers, then for its connection, and then for itself.
+  readonly deadlineMs = COMMAND_TIMEOUT_MS * 6;
   readonly store: RegistryStore;
-  readonly #server: RedisServer;
+  readonly #place: RedisPlace;
   readonly #behind: RedisConnection;
   readonly #others: RegistryStore[] = [];
   readonly #keys = registryKeys(PREFIX);
 
-  constructor(server: RedisServer) {
-    this.#server = server;
-    this.store = open(server);
-    this.#behind = connect(server, 'behind');
+  constructor(place: RedisPlace) {
+    this.#place = place;
+    this.store = this.#open();
+    this.#behind = place.connect('behind', COMMAND_TIMEOUT_MS);
   }
 
   async second(): Promise<RegistryStore> {
-    const other = open(this.#server);
+    const other = this.#open();
     this.#others.push(other);
     return other;
   }
 
   freeze(): void {
-    this.#server.pause();
+    this.#place.holderOf(this.#keys.meta).pause();
   }
 
   thaw(): void {
-    this.#server.resume();
+    this.#place.holderOf(this.#keys.meta).resume();
   }
 
   async reopen(): Promise<void> {
-    await this.#server.restart();
+    await this.#place.holderOf(this.#keys.meta).restart();
     await until(() => this.store.snapshot().then(Boolean, () => false));
   }
 
-  async wipe(): Promise<void> {
-    await this.#behind.call('FLUSHALL');
+  wipe(): Promise<void> {
+    return this.#place.wipe();
   }
 
   async trimFeed(keep: number): Promise<void> {
@@ -85,12 +86,8 @@ class OnRedis implements RegistryUnderTest {
     await Promise.all([this.store, ...this.#others].map((store) => store.close()));
     this.#behind.close();
   }
-}
 
-function connect(server: RedisServer, name: string): RedisConnection {
-  return connectRedis({ url: server.url, username: null, password: null, tls: null, name, commandTimeoutMs: COMMAND_TIMEOUT_MS });
-}
-
-function open(server: RedisServer): RegistryStore {
-  return new RedisRegistryStore(connect(server, 'store'), { keyPrefix: PREFIX, name: 'store' });
+  #open(): RegistryStore {
+    return new RedisRegistryStore(this.#place.connect('store', COMMAND_TIMEOUT_MS), { keyPrefix: PREFIX, name: 'store' });
+  }
 }
