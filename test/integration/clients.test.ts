@@ -1,0 +1,3 @@
+import { testClientsAndUpstreams } from '../support/clients/clients-and-upstreams.ts';
+
+testClientsAndUpstreams({ megabytes: 8 });
