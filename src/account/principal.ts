@@ -16,6 +16,10 @@ export interface Principal {
   readonly account: Account;
   /** Digest of the live token, ready for `digestsEqual`; `NO_DIGEST` when there is none, and always for people. */
   readonly liveDigest: string;
+  /** Digest of the token before it, while a rotation's overlap lets both in; `NO_DIGEST` when there is none. */
+  readonly previousDigest: string;
+  /** Milliseconds since the Unix epoch (wall clock) from which on the previous token counts for nothing. */
+  readonly previousUntilMs: number;
   /** Milliseconds since the Unix epoch (wall clock) from which on the account counts for nothing; null = never. */
   readonly expiresAtMs: number | null;
   /**
@@ -42,6 +46,8 @@ const NOTHING: readonly string[] = [];
 class CompiledAccount implements Principal {
   readonly account: Account;
   readonly liveDigest: string;
+  readonly previousDigest: string;
+  readonly previousUntilMs: number;
   readonly expiresAtMs: number | null;
   readonly perApplicationRoles: readonly string[];
   readonly #grants: ReadonlyMap<string, string> | null;
@@ -50,6 +56,10 @@ class CompiledAccount implements Principal {
   constructor(account: Account) {
     this.account = account;
     this.liveDigest = account.kind === 'service' && account.token !== null ? account.token.digest : NO_DIGEST;
+    const previous = account.kind === 'service' ? (account.previous ?? null) : null;
+    this.previousDigest = previous?.digest ?? NO_DIGEST;
+    // No moment that can be read: then it is over.
+    this.previousUntilMs = previous === null ? 0 : Date.parse(previous.validUntil) || 0;
     this.expiresAtMs = expiryMs(account.expiresAt);
     this.perApplicationRoles = distinctRoles(account);
     this.#grants = indexed(account.grants, (grant) => grant.application);

@@ -2,20 +2,21 @@ import type { Account, AccountKind } from '../account/model.ts';
 import type { ChangeType } from '../audit/change-event.ts';
 import type { Page, RegistryStore } from '../registry/port.ts';
 import { type AdminActor, mustHave } from './actor.ts';
-import { type AdminContext, change, type Plan, reading } from './change.ts';
+import { type AdminContext, change, type Plan, RECEIPT_WAIT, type Receipted, reading } from './change.ts';
 import { AdminError, notFound } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { kindWord, Records } from './records.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
 /** Which account: by `name`, or by `id`. `kind`, when given, must be right: whoever means a machine must not hit a person. */
-export type AccountRef = { readonly kind?: AccountKind } & (
-  | { readonly name: string; readonly id?: never }
-  | { readonly id: string; readonly name?: never }
-);
+export type AccountRef = {
+  readonly kind?: AccountKind;
+  /** How long a change that takes something away may wait for its receipt, in milliseconds; default 5,000, at most 600,000. */
+  readonly waitMs?: number;
+} & ({ readonly name: string; readonly id?: never } | { readonly id: string; readonly name?: never });
 
 /** `changed: false` = it was so already; nothing was written. */
-export interface AccountAnswer {
+export interface AccountAnswer extends Receipted {
   readonly account: AccountView;
   readonly changed: boolean;
 }
@@ -32,7 +33,7 @@ export interface AccountViewPage extends Page<AccountView> {
   readonly damaged: readonly string[];
 }
 
-const REF = ['name', 'id', 'kind'] as const;
+export const REF = ['name', 'id', 'kind', 'waitMs'] as const;
 const KINDS = ['service', 'user'] as const;
 
 export async function listAccounts(context: AdminContext, actor: AdminActor, query: AccountQuery): Promise<AccountViewPage> {
@@ -172,7 +173,8 @@ export function changeAccount(
   update: (account: Account, records: Records) => Account | null,
 ): Promise<AccountAnswer> {
   mustHaveWrite(actor);
-  return change(context, actor, async (): Promise<Plan<AccountAnswer>> => {
+  const waitMs = fields.integer('waitMs', RECEIPT_WAIT.defaultMs, 0, RECEIPT_WAIT.mostMs);
+  const plan = async (): Promise<Plan<AccountAnswer>> => {
     const before = await findAccount(context, ref, fields);
     const records = await Records.read(context.store);
     const updated = update(before, records);
@@ -187,7 +189,8 @@ export function changeAccount(
       reliesOn: [...records.relianceOf(before), ...(after === null ? [] : records.relianceOf(after))],
       answer: (version) => ({ account: viewAccount(same ? before : { ...(after ?? before), version }, nowMs), changed: !same }),
     };
-  });
+  };
+  return change(context, actor, plan, waitMs);
 }
 
 export function mustHaveWrite(actor: AdminActor): void {

@@ -13,6 +13,7 @@ import * as users from './users.ts';
 const OPERATIONS = {
   createServiceAccount: serviceAccounts.createServiceAccount,
   rotateToken: serviceAccounts.rotateToken,
+  closeOverlap: serviceAccounts.closeOverlap,
 
   createUser: users.createUser,
   setPassword: users.setPassword,

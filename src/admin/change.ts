@@ -7,11 +7,14 @@ import type { Clock } from '../clock.ts';
 import {
   type Commit,
   type CommitResult,
+  type Committed,
   type RecordChange,
   type RecordKind,
   type RegistryStore,
   RegistryUnavailable,
 } from '../registry/port.ts';
+import { awaitReceipt, type Revocation } from '../registry/receipt.ts';
+import { systemTiming } from '../registry/timing.ts';
 import { AdminError } from './error.ts';
 
 /** What every administrative function works with. */
@@ -20,7 +23,17 @@ export interface AdminContext {
   readonly clock: Clock;
   /** Id of the instance that makes the changes; null for the command line without one. */
   readonly instance: string | null;
+  /** Told how long each revocation took to be in force everywhere, in milliseconds. */
+  onRevoked?(durationMs: number): void;
 }
+
+/** What a change that took something away answers besides: where it is in force. Absent from changes that took nothing away. */
+export interface Receipted {
+  readonly revocation?: Revocation;
+}
+
+/** How long a change waits for its receipt at most, unless the caller says otherwise; and the most that a caller may say. */
+export const RECEIPT_WAIT = { defaultMs: 5_000, mostMs: 600_000 } as const;
 
 /** One record before and after. `after: null` deletes, `before: null` creates. */
 export type Edit =
@@ -50,16 +63,54 @@ const CHANGE_LIMITS = { attempts: 10, firstPauseMs: 5, longestPauseMs: 250 } as 
  * Makes one change: plans it from what is read now, commits it, and plans again when somebody else was faster, a bounded number of times with
  * random pauses so that two writers part. The record, the feed entry and the audit event are one atomic step of the store.
  */
-export async function change<T>(context: AdminContext, actor: Actor, plan: () => Promise<Plan<T>>): Promise<T> {
+export async function change<T extends object>(
+  context: AdminContext,
+  actor: Actor,
+  plan: () => Promise<Plan<T>>,
+  waitMs: number = RECEIPT_WAIT.defaultMs,
+): Promise<T & Receipted> {
   for (let attempt = 0; attempt < CHANGE_LIMITS.attempts; attempt++) {
     if (attempt > 0) await sleep(pauseMs(attempt));
     const planned = await reading(plan);
     if (planned.edit === null) return planned.answer(0);
+    const sentMs = context.clock.monotonicMs();
     const result = await writing(context.store, commitFor(context, actor, planned, planned.edit));
-    if (result.committed) return planned.answer(result.seq);
+    if (result.committed) {
+      const answer = planned.answer(result.seq);
+      return takesAway(planned.edit) ? { ...answer, revocation: await receipt(context, result, waitMs, sentMs) } : answer;
+    }
     if (result.conflict !== 'version') throw await refusalOf(context.store, result);
   }
   throw new AdminError('conflict', 'others keep changing the same records; nothing was changed, try again');
+}
+
+async function receipt(context: AdminContext, committed: Committed, waitMs: number, sentMs: number): Promise<Revocation> {
+  const { store, clock } = context;
+  const revocation = await awaitReceipt(committed, { store, clock, timing: systemTiming, waitMs, sentMs });
+  if (revocation.effective) context.onRevoked?.(clock.monotonicMs() - sentMs);
+  return revocation;
+}
+
+/**
+ * Whether anybody may do less after the change than before, or whether that cannot be told at a glance: a role on one application replaces the others and can
+ * lower as well as raise.
+ */
+function takesAway({ kind, before, after }: Edit): boolean {
+  if (before === null) return false;
+  if (kind === 'role')
+    return after !== null && (before as Role).permissions.some((one) => !(after as Role).permissions.includes(one));
+  if (after === null) return true;
+  if (kind === 'team') return differs((before as Team).applications, (after as Team).applications);
+  const [old, now] = [before as Account, after as Account];
+  if (old.kind === 'user') return old.status !== now.status || old.role !== now.role;
+  return (
+    (old.status === 'active' && now.status !== 'active') ||
+    (['role', 'teams', 'grants', 'expiresAt', 'token', 'previous'] as const).some((field) => differs(old[field], now[field]))
+  );
+}
+
+function differs(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one ?? null) !== JSON.stringify(other ?? null);
 }
 
 /** Runs a read; a store that cannot answer becomes the `unavailable` of this room. */
@@ -105,6 +156,7 @@ function commitFor(context: AdminContext, actor: Actor, plan: Plan<unknown>, edi
       add: uses.added.map((target) => ({ target, user: owner })),
       remove: uses.removed.map((target) => ({ target, user: owner })),
     },
+    activates: edit.kind === 'account' && edit.before?.status === 'inactive' && edit.after?.status === 'active' ? [edit.key] : [],
     unreferenced: edit.after === null && edit.kind !== 'account' ? [owner] : [],
     audit: {
       event: changeEvent({

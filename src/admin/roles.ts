@@ -2,7 +2,7 @@ import type { Role } from '../account/model.ts';
 import { ADMINISTRATOR_ROLE, isBuiltInRole, NO_ROLE } from '../account/role.ts';
 import { mustHaveWrite } from './accounts.ts';
 import { type AdminActor, mustCover, mustHave } from './actor.ts';
-import { type AdminContext, change, type Plan, reading, usersOf } from './change.ts';
+import { type AdminContext, change, type Plan, type Receipted, reading, usersOf } from './change.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { mustHaveRoom, Records } from './records.ts';
@@ -14,7 +14,7 @@ export interface NewRole {
   readonly description?: string;
 }
 
-export interface RoleAnswer {
+export interface RoleAnswer extends Receipted {
   readonly role: RoleView;
   readonly changed: boolean;
 }

@@ -1,9 +1,9 @@
 import { newAccountId } from '../account/id.ts';
-import type { Account, TeamMembership } from '../account/model.ts';
+import type { Account, StoredToken, TeamMembership } from '../account/model.ts';
 import { newToken, tokenDigest } from '../account/token.ts';
-import { type AccountAnswer, type AccountRef, changeAccount, mustHaveWrite } from './accounts.ts';
+import { type AccountAnswer, type AccountRef, changeAccount, mustHaveWrite, REF } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
-import { type AdminContext, change } from './change.ts';
+import { type AdminContext, change, type Receipted } from './change.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { Records } from './records.ts';
@@ -19,7 +19,7 @@ export interface NewServiceAccount {
 }
 
 /** An account together with its token: the only two answers that ever hold one are creation and rotation. */
-export interface IssuedToken {
+export interface IssuedToken extends Receipted {
   readonly account: AccountView;
   readonly token: string;
 }
@@ -80,24 +80,51 @@ function readNew(input: NewServiceAccount, records: Records, nowMs: number): Omi
   };
 }
 
+/** An overlap is for handing a token over, not for having two: a week at most. */
+export const OVERLAP_MOST_MS = 7 * 86_400_000;
+
+export type Rotation = AccountRef & {
+  /** How long the present token is let in beside the new one, in milliseconds; default 0: not at all. */
+  readonly overlapMs?: number;
+};
+
 /**
- * Issues a new token; the previous one is refused from the moment the change is stored. A status or an expiry that keeps the account out
- * stays as it is.
+ * Issues a new token. The previous one is refused from the moment the change is stored, unless an overlap is asked for; whatever was left of an earlier
+ * overlap ends now. A status or an expiry that keeps the account out stays as it is.
  */
-export async function rotateToken(context: AdminContext, actor: AdminActor, ref: AccountRef): Promise<IssuedToken> {
-  const fields = new Fields(ref, ['name', 'id', 'kind']);
+export async function rotateToken(context: AdminContext, actor: AdminActor, input: Rotation): Promise<IssuedToken> {
+  const fields = new Fields(input, [...REF, 'overlapMs']);
+  const overlapMs = fields.integer('overlapMs', 0, 0, OVERLAP_MOST_MS);
   let issued = '';
-  const answer: AccountAnswer = await changeAccount(context, actor, ref, fields, 'token-rotated', (account) => {
-    if (account.kind !== 'service') throw new AdminError('invalid', `${account.name} is a user, and users hold no token`);
-    issued = newToken(account.id);
-    const retired = account.token === null ? account.retired : [account.token.digest, ...account.retired];
-    return {
-      ...account,
-      token: { digest: tokenDigest(issued), createdAt: isoOf(context.clock.wallMs()) },
-      retired: retired.slice(0, RETIRED_DIGESTS),
-    };
+  const { account, revocation } = await changeAccount(context, actor, input, fields, 'token-rotated', (before) => {
+    mustBeService(before);
+    issued = newToken(before.id);
+    const nowMs = context.clock.wallMs();
+    const token = { digest: tokenDigest(issued), createdAt: isoOf(nowMs) };
+    if (overlapMs === 0 || before.token === null)
+      return { ...before, token, ...retiring(before, [before.token, before.previous]) };
+    const previous = { ...before.token, validUntil: isoOf(nowMs + overlapMs) };
+    return { ...before, token, ...retiring(before, [before.previous]), previous };
   });
-  return { account: answer.account, token: issued };
+  return { account, token: issued, ...(revocation === undefined ? {} : { revocation }) };
+}
+
+/** Ends an overlap early: only the live token is let in from then on. */
+export function closeOverlap(context: AdminContext, actor: AdminActor, ref: AccountRef): Promise<AccountAnswer> {
+  return changeAccount(context, actor, ref, new Fields(ref, REF), 'overlap-closed', (account) => {
+    mustBeService(account);
+    return (account.previous ?? null) === null ? account : { ...account, ...retiring(account, [account.previous]) };
+  });
+}
+
+function mustBeService(account: Account): void {
+  if (account.kind !== 'service') throw new AdminError('invalid', `${account.name} is a user, and users hold no token`);
+}
+
+/** The account's fields after these tokens have joined the retired ones. */
+function retiring(account: Account, tokens: readonly (StoredToken | null | undefined)[]): Pick<Account, 'previous' | 'retired'> {
+  const digests = tokens.flatMap((token) => token?.digest ?? []);
+  return { previous: null, retired: [...digests, ...account.retired].slice(0, RETIRED_DIGESTS) };
 }
 
 function isoOf(ms: number): string {

@@ -37,7 +37,8 @@ export interface OpenOptions {
  */
 export async function openStores(config: Config, { clock, create, note }: OpenOptions): Promise<OpenStores> {
   const { store } = config;
-  const stores = store.kind === 'redis' ? await openRedis(store, clock) : openEmbedded(config, create, note);
+  const stores =
+    store.kind === 'redis' ? await openRedis(store, config.registry.minReplicaAcks, clock) : openEmbedded(config, create, note);
   try {
     if (create) await ensureRegistry(stores.store, clock);
     else await stores.store.snapshot();
@@ -104,7 +105,7 @@ function lazily(open: () => Promise<AuditLog & AuditReader>): AuditReader {
   };
 }
 
-async function openRedis(config: RedisStoreConfig, clock: Clock): Promise<OpenStores> {
+async function openRedis(config: RedisStoreConfig, minReplicaAcks: number, clock: Clock): Promise<OpenStores> {
   // Loaded only where Redis is the store: the driver is half of what starting a command costs.
   const { connectRedis } = await import('../store/redis.ts');
   const { RedisRegistryStore } = await import('../registry/redis.ts');
@@ -116,7 +117,7 @@ async function openRedis(config: RedisStoreConfig, clock: Clock): Promise<OpenSt
     connection.close();
     throw error;
   }
-  const store = new RedisRegistryStore(connection, { keyPrefix: config.keyPrefix, name: 'sallyport-cli' });
+  const store = new RedisRegistryStore(connection, { keyPrefix: config.keyPrefix, name: 'sallyport-cli', minReplicaAcks });
   return { store, audit: createRedisAuditReader(connection, config.keyPrefix), close: () => store.close() };
 }
 

@@ -1,7 +1,7 @@
 import type { Account, Team } from '../account/model.ts';
 import { mustHaveWrite } from './accounts.ts';
 import { type AdminActor, mustCover, mustHave } from './actor.ts';
-import { type AdminContext, change, type Plan, reading } from './change.ts';
+import { type AdminContext, change, type Plan, type Receipted, reading } from './change.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { mustHaveRoom, Records } from './records.ts';
@@ -22,7 +22,7 @@ export interface TeamEdit {
   readonly removeApplications?: readonly string[];
 }
 
-export interface TeamAnswer {
+export interface TeamAnswer extends Receipted {
   readonly team: Team;
   readonly changed: boolean;
 }

@@ -1,7 +1,7 @@
 import { newAccountId } from '../account/id.ts';
 import type { Account } from '../account/model.ts';
 import { hashPassword, PasswordsBusy, passwordFault, verifyPassword } from '../account/password.ts';
-import { type AccountAnswer, type AccountRef, changeAccount, mustHaveWrite, resolveAccountId } from './accounts.ts';
+import { type AccountAnswer, type AccountRef, changeAccount, mustHaveWrite, REF, resolveAccountId } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import { type AdminContext, change, reading } from './change.ts';
 import { AdminError, invalid } from './error.ts';
@@ -75,7 +75,7 @@ export async function setPassword(
   input: AccountRef & { readonly password: string },
 ): Promise<AccountAnswer> {
   mustHaveWrite(actor);
-  const fields = new Fields(input, ['name', 'id', 'kind', 'password']);
+  const fields = new Fields(input, [...REF, 'password']);
   const password = readPassword(fields, typeof input.name === 'string' ? input.name : '');
   fields.check();
   const verifier = await inTurn(() => hashPassword(password));

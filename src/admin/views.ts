@@ -1,4 +1,4 @@
-import type { Account, AccountKind, AccountStatus, Grant, Role, Team, TeamMembership } from '../account/model.ts';
+import type { Account, AccountKind, AccountStatus, Grant, PreviousToken, Role, Team, TeamMembership } from '../account/model.ts';
 import { tokenId } from '../account/token.ts';
 
 /** An account as it may be shown: everything but what could help to forge a token or guess a password. */
@@ -19,6 +19,8 @@ export interface AccountView {
   readonly expiresAt: string | null;
   /** The live token: its public handle, as in audit events, and when it was issued. */
   readonly token: { readonly id: string; readonly createdAt: string } | null;
+  /** The token before it, while a rotation's overlap lets it in too. */
+  readonly previousToken: { readonly id: string; readonly createdAt: string; readonly validUntil: string } | null;
   /** Handles of retired tokens, newest first. */
   readonly retiredTokens: readonly string[];
 }
@@ -53,8 +55,15 @@ export function viewAccount(account: Account, nowMs: number): AccountView {
     updatedAt: account.updatedAt,
     expiresAt: account.expiresAt,
     token: account.token === null ? null : { id: tokenId(account.token.digest), createdAt: account.token.createdAt },
+    previousToken: viewPrevious(account.previous ?? null, nowMs),
     retiredTokens: account.retired.map(tokenId),
   };
+}
+
+/** An overlap that is over is none, although the record still tells of it. */
+function viewPrevious(previous: PreviousToken | null, nowMs: number): AccountView['previousToken'] {
+  if (previous === null || !(Date.parse(previous.validUntil) > nowMs)) return null;
+  return { id: tokenId(previous.digest), createdAt: previous.createdAt, validUntil: previous.validUntil };
 }
 
 export function viewRole(role: Role): RoleView {

@@ -16,6 +16,7 @@ export type ChangeType =
   | 'token-issued'
   | 'token-rotated'
   | 'token-renewed'
+  | 'overlap-closed'
   | 'password-set'
   | 'role-created'
   | 'role-changed'
@@ -107,7 +108,11 @@ function visible(record: ChangedRecord | null): Record<string, unknown> | null {
   const shown: Record<string, unknown> = {};
   for (const name of SHOWN[kind]) if (from[name] !== undefined) shown[name] = shownValue(name, from[name]);
   // That there is a token, and since when, is what a rotation changes; the digest stays in the registry.
-  if (kind === 'account') shown.tokenCreatedAt = (record as Account).token?.createdAt ?? null;
+  if (kind === 'account') {
+    const { token, previous = null } = record as Account;
+    shown.tokenCreatedAt = token?.createdAt ?? null;
+    if (previous !== null) shown.previousValidUntil = previous.validUntil;
+  }
   return shown;
 }
 

@@ -9,7 +9,6 @@ export const UNAVAILABLE: readonly { readonly path: string; readonly only?: numb
   { path: 'listen.admin' },
   { path: 'listen.decision' },
   { path: 'listen.proxy.tls.clientCaFile' },
-  { path: 'registry.minReplicaAcks', only: 0 },
   { path: 'audit.spool' },
   { path: 'upstreams.*.assertion', only: false },
   { path: 'accounts' },

@@ -11,15 +11,18 @@ export type Proof = 'proven' | 'token-unknown' | 'token-revoked' | 'token-expire
  * Judges a presented token by its digest. `account` null = there is no account of that id. `nowMs`: wall clock.
  *
  * The digest comes first: whoever cannot show the live token learns nothing about status or expiry. The four failures run the same
- * steps (one comparison with the live digest, eight with retired ones), so that time does not tell them apart either.
+ * steps (one comparison each with the live and the previous digest, eight with retired ones), so that time does not tell them apart either.
  */
 export function prove(account: Principal | null, digest: string, nowMs: number): Proof {
-  const live = digestsEqual(digest, account?.liveDigest ?? NO_DIGEST);
+  const isLive = digestsEqual(digest, account?.liveDigest ?? NO_DIGEST);
+  // Compared whether or not there is one, as everything here.
+  const isPrevious = digestsEqual(digest, account?.previousDigest ?? NO_DIGEST);
+  const live = isLive || (isPrevious && account !== null && nowMs < account.previousUntilMs);
   const standing = account === null ? 'token-unknown' : standingOf(account, nowMs);
   if (live && standing === 'proven') return standing;
   const retired = isRetired(account, digest);
   if (live) return standing;
-  return retired ? 'token-revoked' : 'token-unknown';
+  return retired || isPrevious ? 'token-revoked' : 'token-unknown';
 }
 
 /** Whether the account counts at this moment, its token aside. */

@@ -17,6 +17,8 @@ import type { UpstreamFailure } from '../wire/upstream-connection.ts';
 import { type AnswerFormat, type RefusalAnswer, rateFields, refusalAnswer } from './answer.ts';
 import type { CallMeter } from './call-meter.ts';
 import { CallRecord } from './call-record.ts';
+import type { LastUses } from './last-uses.ts';
+import type { OpenCall, OpenCalls } from './open-calls.ts';
 
 /** What every call needs; one object for all of them. Replaced as a whole when the configuration changes. */
 export interface CallServices {
@@ -26,6 +28,8 @@ export interface CallServices {
   /** Counts refusals of unknown callers that come too thick to be recorded one by one. */
   readonly floods: Pick<FloodFold, 'folds'>;
   readonly meter: CallMeter;
+  readonly openCalls: Pick<OpenCalls, 'add' | 'remove' | 'stands'>;
+  readonly uses: Pick<LastUses, 'note'>;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly guarantee: 'acknowledged' | 'buffered';
   readonly bodyBytes: number;
@@ -69,7 +73,7 @@ export interface CallClient {
  * answer waits. Whatever happens, exactly one decision is recorded (or counted once, when it is one of a flood of refusals of unknown callers), and exactly one
  * outcome for every permit.
  */
-export class Call implements AcceptanceWaiter, AnswerSink {
+export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   readonly #services: CallServices;
   readonly #client: CallClient;
   readonly #head: RequestHead | null;
@@ -94,16 +98,23 @@ export class Call implements AcceptanceWaiter, AnswerSink {
   }
 
   /** Decides and goes on from there. */
-  begin(): void {
+  begin(triesLeft = DECISION_TRIES): void {
     const verdict = this.#services.decider.decide(this.#head!, this.#client.peer, this.#record.address.address);
     if (verdict instanceof Promise) {
       verdict.then(
-        (late) => this.#guarded(() => this.#judged(late)),
+        (late) => this.#guarded(() => this.#decidedLate(late, triesLeft)),
         (error: unknown) => this.onFault(error),
       );
     } else {
       this.#judged(verdict);
     }
+  }
+
+  /** The registry may have changed between the verdict and this turn of the loop: then the verdict is about what was, and is reached again. */
+  #decidedLate(verdict: Verdict, triesLeft: number): void {
+    if (!verdict.permitted || this.#services.openCalls.stands(verdict)) this.#judged(verdict);
+    else if (triesLeft > 0) this.begin(triesLeft - 1);
+    else this.refuse('registry-unavailable');
   }
 
   /** Refuses without asking the decision: what a door found out by itself. Recorded like every refusal. */
@@ -129,6 +140,7 @@ export class Call implements AcceptanceWaiter, AnswerSink {
     } catch (second) {
       this.#services.log.error('a call failed inside the gate', { requestId: this.#record.id, error: second });
       this.#ended = true;
+      this.#services.openCalls.remove(this);
       this.#client.cut();
     }
   }
@@ -141,8 +153,23 @@ export class Call implements AcceptanceWaiter, AnswerSink {
     }
   }
 
+  get permit(): Permit {
+    return this.#verdict as Permit;
+  }
+
+  /** The registry has changed while the call was under way: what was permitted is so no longer. */
+  shutOut(reason: RefusalReason): void {
+    if (this.#ended) return;
+    this.#guarded(() => {
+      this.#forward?.abort();
+      this.#replaceAnswer(reason);
+    });
+  }
+
   #judged(verdict: Verdict): void {
     this.#verdict = verdict;
+    // In the same turn in which it was reached: no change can come between the verdict and the list of those whom changes concern.
+    if (verdict.permitted && verdict.account !== null) this.#opened(verdict, verdict.account);
     // One of a flood: counted, and nothing to wait for.
     if (this.#isFolded(verdict)) {
       this.#proceed();
@@ -165,6 +192,12 @@ export class Call implements AcceptanceWaiter, AnswerSink {
   #isFolded(verdict: Verdict): boolean {
     if (verdict.permitted || verdict.account !== null) return false;
     return this.#services.floods.folds(this.#record.address.address, verdict.reason);
+  }
+
+  #opened(permit: Permit, account: NonNullable<Permit['account']>): void {
+    const { openCalls, uses, clock } = this.#services;
+    openCalls.add(this);
+    uses.note(account.account.id, permit.tokenId ?? '', clock.wallMs(), this.#record.address.address);
   }
 
   /** The log has the decision. */
@@ -338,9 +371,13 @@ export class Call implements AcceptanceWaiter, AnswerSink {
   #end(reason: Reason): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#services.openCalls.remove(this);
     this.#record.ended(this.#verdict!, reason);
   }
 }
+
+/** How often a decision is reached anew because the registry changed under it. */
+const DECISION_TRIES = 3;
 
 const UPSTREAM_REASONS = {
   unreachable: 'upstream-unreachable',

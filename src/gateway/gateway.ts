@@ -11,6 +11,8 @@ import type { Config } from '../config/schema.ts';
 import { createDecider, type Decider } from '../decision/decide.ts';
 import type { CallServices } from '../doors/call.ts';
 import { Http1Listener } from '../doors/http1/listener.ts';
+import { LastUses } from '../doors/last-uses.ts';
+import { OpenCalls } from '../doors/open-calls.ts';
 import { TrustedProxies } from '../forwarding/client-address.ts';
 import { createRequestIds } from '../forwarding/request-id.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
@@ -18,13 +20,14 @@ import { type Check, checkOf } from '../ops/readiness.ts';
 import { type OpsServer, startOps } from '../ops/server.ts';
 import { Replica } from '../registry/replica.ts';
 import type { Log } from '../telemetry/log.ts';
-import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { createMetrics, type Metrics, packageVersion } from '../telemetry/metrics.ts';
 import { ServerCertificates } from '../tls/server-certificates.ts';
+import { type TicketKeys, TicketRotation } from '../tls/ticket-keys.ts';
 import { Deadlines } from '../wire/deadlines.ts';
 import { createCallMeter } from './call-meter.ts';
 import { type GatewayLimits, openLimits } from './limits.ts';
 import { type GatewayStores, openGatewayStores } from './stores.ts';
-import { connectionCounts, openUpstreams } from './upstreams.ts';
+import { addressUses, connectionCounts, openUpstreams, upstreamsResult } from './upstreams.ts';
 
 export interface GatewayAddresses {
   readonly proxy: { readonly host: string; readonly port: number; readonly secure: boolean } | null;
@@ -43,6 +46,8 @@ export interface Gateway {
   reload(config: Config): void;
   /** Shown in readiness until the next reload succeeds. */
   reloadRefused(why: string): void;
+  /** Seals TLS session tickets with other keys from now on. */
+  setTicketKeys(keys: TicketKeys): void;
   /** Drains: not ready first, then no new connections, requests in flight finish, records are written out. */
   close(): Promise<void>;
 }
@@ -50,10 +55,14 @@ export interface Gateway {
 export interface GatewayOptions {
   readonly log: Log;
   readonly clock?: Clock;
+  /** Of a worker: keys that it shares with the others. Default: keys of its own. */
+  readonly ticketKeys?: TicketKeys | null;
 }
 
 /** The name that `Via` and `Proxy-Status` give this gate. Not the instance's: that would tell outsiders about the inside. */
 const GATE = 'sallyport';
+/** How often calls under way are looked at for what time alone has ended. */
+const SWEEP_INTERVAL_MS = 1000;
 /** How long the last records may take to be written out. */
 const FLUSH_MS = 5000;
 
@@ -85,10 +94,15 @@ class GatewayParts implements Gateway {
   #outbox: BatchingOutbox | null = null;
   #floods: FloodFold | null = null;
   #replica: Replica | null = null;
+  #openCalls: OpenCalls | null = null;
+  #uses: LastUses | null = null;
+  #sweeper: NodeJS.Timeout | null = null;
   #decider: Decider | null = null;
   #limits: GatewayLimits | null = null;
   #upstreams: ReadonlyMap<string, Upstream> = new Map();
   #certificates: ServerCertificates | null = null;
+  #givenTicketKeys: TicketKeys | null;
+  #ticketRotation: TicketRotation | null = null;
   #listener: Http1Listener | null = null;
   #ops: OpsServer | null = null;
   #socket: OwnerSocket | null = null;
@@ -98,7 +112,8 @@ class GatewayParts implements Gateway {
   #reloadFault: string | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor(config: Config, { log, clock = systemClock }: GatewayOptions) {
+  constructor(config: Config, { log, clock = systemClock, ticketKeys = null }: GatewayOptions) {
+    this.#givenTicketKeys = ticketKeys;
     this.#config = config;
     this.#clock = clock;
     this.instance = `${config.instance.name}-${randomBytes(4).toString('hex')}`;
@@ -132,7 +147,14 @@ class GatewayParts implements Gateway {
     this.#floods = this.#createFloods(this.#outbox);
     const replica = this.#createReplica(this.#stores);
     this.#replica = replica;
-    this.#upstreams = openUpstreams(config, this.#deadlines, this.#clock.wallMs());
+    const openCalls = new OpenCalls(replica, this.#clock);
+    this.#openCalls = openCalls;
+    this.#sweeper = setInterval(() => openCalls.sweep(), SWEEP_INTERVAL_MS);
+    this.#sweeper.unref();
+    this.#uses = new LastUses(this.#stores.source, (fault) =>
+      this.#log.warn('the last uses of tokens could not be written', { error: fault }),
+    );
+    this.#upstreams = openUpstreams(config, this.#deadlines, this.#clock.wallMs(), this.#log);
     this.#limits = openLimits({ config, clock: this.#clock, view: replica, quotas: this.#stores.quotas, log: this.#log });
     const { rates, lookups } = this.#limits;
     const { routes, limits } = config;
@@ -177,7 +199,12 @@ class GatewayParts implements Gateway {
       instance: this.instance,
       leaseMs,
       maxAccounts: cacheAccounts,
+      version: packageVersion(),
       observer: {
+        onApplied: (event) => this.#openCalls?.changed(event),
+        onLoaded: () => this.#openCalls?.reloaded(),
+        settled: () => this.#openCalls?.settled() ?? true,
+        onRevived: (accounts) => this.#log.error('the registry has lost changes: what they revoked stays revoked', { accounts }),
         onLost: (why) => this.#log.warn('the registry is loaded anew', { why }),
         onFault: (step, fault) => this.#log.warn('the registry does not answer', { step, error: fault }),
       },
@@ -197,6 +224,7 @@ class GatewayParts implements Gateway {
       auditSpoolBytes: () => 0,
       certificateExpirySeconds: () => this.#certificateExpirySeconds(),
       upstreamConnections: () => connectionCounts(this.#upstreams),
+      upstreamAddresses: () => addressUses(this.#upstreams),
     });
   }
 
@@ -214,6 +242,7 @@ class GatewayParts implements Gateway {
       checkOf('draining', () => (this.#draining ? 'the gate is shutting down' : null)),
       checkOf('registry', () => this.#replica?.status().why ?? null),
       checkOf('audit', () => (this.#outbox?.healthy === true ? null : 'the audit log takes no records')),
+      { name: 'upstreams', result: () => upstreamsResult(this.#upstreams) },
       {
         name: 'config',
         result: () => (this.#reloadFault === null ? { state: 'ok' } : { state: 'warning', why: this.#reloadFault }),
@@ -224,21 +253,32 @@ class GatewayParts implements Gateway {
   async #startListener(proxy: NonNullable<Config['listen']['proxy']>): Promise<void> {
     const { address, tls } = proxy;
     if (tls === null) this.#log.warn('the gate listens on plain HTTP: tokens can be read on their way here', { address });
-    else this.#certificates = new ServerCertificates(tls.certificates, () => this.#clock.wallMs());
+    else this.#certificates = new ServerCertificates(tls.certificates, () => this.#clock.wallMs(), tls.clientCaFile);
     const listener = new Http1Listener(
       {
         host: address.host,
         port: address.port,
-        tls: this.#certificates?.serverOptions() ?? null,
+        tls: this.#certificates === null ? null : { certificates: this.#certificates, ticketKeys: this.#ticketKeys() },
         maxConnections: this.#config.limits.connections,
       },
       this.#services(),
       this.#config.limits,
       this.#deadlines,
     );
-    this.#certificates?.attach(listener);
     this.#listener = listener;
     this.#proxyPort = await listener.listen();
+  }
+
+  /** A worker's are its supervisor's; else they are our own. */
+  #ticketKeys(): TicketKeys {
+    if (this.#givenTicketKeys !== null) return this.#givenTicketKeys;
+    this.#ticketRotation = new TicketRotation((keys) => this.#listener?.setTicketKeys(keys));
+    return this.#ticketRotation.keys;
+  }
+
+  setTicketKeys(keys: TicketKeys): void {
+    this.#givenTicketKeys = keys;
+    this.#listener?.setTicketKeys(keys);
   }
 
   #services(): CallServices {
@@ -249,6 +289,8 @@ class GatewayParts implements Gateway {
       events: createEventWriter(this.instance),
       floods: this.#floods!,
       meter: createCallMeter(this.metrics),
+      openCalls: this.#openCalls!,
+      uses: this.#uses!,
       upstreams: this.#upstreams,
       guarantee: config.audit.guarantee,
       bodyBytes: config.limits.bodyBytes,
@@ -266,6 +308,7 @@ class GatewayParts implements Gateway {
       audit: owned.audit,
       clock: this.#clock,
       instance: this.instance,
+      onRevoked: (durationMs) => this.metrics.revocation(durationMs),
       routes: () => this.#decider!.table,
     });
     this.#control = control;
@@ -277,10 +320,10 @@ class GatewayParts implements Gateway {
   }
 
   reload(next: Config): void {
-    const upstreams = openUpstreams(next, this.#deadlines, this.#clock.wallMs());
+    const upstreams = openUpstreams(next, this.#deadlines, this.#clock.wallMs(), this.#log);
     // Certificates are read before anything is replaced: a pair that does not fit stops the reload as a whole.
     const tls = next.listen.proxy?.tls ?? null;
-    if (tls !== null) this.#certificates?.reload(tls.certificates);
+    if (tls !== null) this.#certificates?.reload(tls.certificates, tls.clientCaFile);
     this.#decider!.setRoutes(next.routes);
     this.#decider!.setLimits(next.limits);
     this.#limits?.configure(next);
@@ -315,6 +358,7 @@ class GatewayParts implements Gateway {
 
   async #close(): Promise<void> {
     this.#draining = true;
+    this.#ticketRotation?.close();
     const cut = (await this.#listener?.drain(this.#config.instance.drainMs)) ?? 0;
     if (cut > 0)
       this.#log.warn('connections were cut off: their requests took longer than instance.drainMs', { connections: cut });
@@ -324,6 +368,8 @@ class GatewayParts implements Gateway {
     if (lost > 0) this.#log.error('audit events could not be written out', { events: lost });
     for (const upstream of this.#upstreams.values()) upstream.pool.close();
     this.#limits?.close();
+    if (this.#sweeper !== null) clearInterval(this.#sweeper);
+    await this.#uses?.close();
     await this.#replica?.close();
     await this.#stores?.close();
     await this.#ops?.close(1000);

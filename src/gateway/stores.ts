@@ -61,7 +61,8 @@ function openRedis(config: Config, store: RedisStoreConfig, clock: Clock, activi
   const name = `sallyport-${config.instance.name}`;
   const registry = connectRedis(redisSettings(store, name, clock));
   const audit = connectRedis({ ...redisSettings(store, `${name}-audit`, clock), commandTimeoutMs: AUDIT_COMMAND_TIMEOUT_MS });
-  const source = new RedisRegistrySource(registry, { keyPrefix: store.keyPrefix, name });
+  const { minReplicaAcks } = config.registry;
+  const source = new RedisRegistrySource(registry, { keyPrefix: store.keyPrefix, name, minReplicaAcks });
   const log = createRedisAuditLog({
     connection: audit,
     prefix: store.keyPrefix,

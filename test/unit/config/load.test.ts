@@ -234,7 +234,6 @@ it.each([
   'listen: { admin: {} }',
   'listen: { decision: { peers: [10.0.0.1] } }',
   'listen: { proxy: { tls: { certificates: [], clientCaFile: ca.pem } } }',
-  'registry: { minReplicaAcks: 1 }',
   'audit: { spool: { maxBytes: 1 } }',
   'upstreams: { a: { addresses: ["http://a"], assertion: true } }',
   'accounts: {}',

@@ -1,0 +1,63 @@
+import type { TokenUse } from '../registry/port.ts';
+
+/** Where last uses are written to, in the background. */
+export interface UseStore {
+  recordUses(uses: readonly TokenUse[]): Promise<void>;
+}
+
+export const USE_LIMITS = {
+  /** Tokens whose last use may wait to be written. Past it new ones are not noted until the next write. */
+  waiting: 20_000,
+  intervalMs: 10_000,
+  /** Written at once, so that no single command grows past what a store takes well. */
+  batch: 500,
+} as const;
+
+/**
+ * When and from where each token was last let in. A call costs one entry in a map; every ten seconds the map is written out, one entry per token however
+ * many calls there were. Best effort: what a crash or an outage loses is at most the last interval's.
+ */
+export class LastUses {
+  readonly #store: UseStore;
+  readonly #onFault: (fault: unknown) => void;
+  readonly #timer: NodeJS.Timeout;
+  #waiting = new Map<string, TokenUse>();
+  #writing: Promise<void> | null = null;
+
+  constructor(store: UseStore, onFault: (fault: unknown) => void) {
+    this.#store = store;
+    this.#onFault = onFault;
+    this.#timer = setInterval(() => void this.flush(), USE_LIMITS.intervalMs);
+    this.#timer.unref();
+  }
+
+  note(account: string, token: string, timeMs: number, address: string): void {
+    if (this.#waiting.size >= USE_LIMITS.waiting && !this.#waiting.has(token)) return;
+    this.#waiting.set(token, { account, token, timeMs, address });
+  }
+
+  /** Writes out what has gathered; one write at a time. Never rejects. */
+  flush(): Promise<void> {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = null;
+    });
+    return this.#writing;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#writing;
+    await this.flush();
+  }
+
+  async #write(): Promise<void> {
+    const uses = [...this.#waiting.values()];
+    this.#waiting = new Map();
+    try {
+      for (let from = 0; from < uses.length; from += USE_LIMITS.batch)
+        await this.#store.recordUses(uses.slice(from, from + USE_LIMITS.batch));
+    } catch (fault) {
+      this.#onFault(fault);
+    }
+  }
+}

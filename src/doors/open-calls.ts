@@ -1,0 +1,115 @@
+import type { Clock } from '../clock.ts';
+import { whyNoLonger } from '../decision/still-permitted.ts';
+import type { Permit } from '../decision/verdict.ts';
+import type { RefusalReason } from '../refusal.ts';
+import type { FeedEvent } from '../registry/port.ts';
+import type { Lookup, RegistryView } from '../registry/replica-port.ts';
+
+/** A call that was permitted and is not over. */
+export interface OpenCall {
+  readonly permit: Permit;
+  /** The registry says no now: nothing more is given to the upstream or to the client. Must not throw. */
+  shutOut(reason: RefusalReason): void;
+}
+
+/**
+ * The calls of accounts that are under way: a stream of events or a long transfer would otherwise outlive the token that opened it.
+ *
+ * One set for all of them. A request pays for one entry and one removal; a change to the registry, which is rare, walks the set (there are as many as connections
+ * at most).
+ */
+export class OpenCalls {
+  readonly #view: RegistryView;
+  readonly #clock: Clock;
+  readonly #open = new Set<OpenCall>();
+  /** Accounts whose calls could not be judged yet, because the account is no longer cached. */
+  readonly #doubtful = new Set<string>();
+
+  constructor(view: RegistryView, clock: Clock) {
+    this.#view = view;
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  add(call: OpenCall): void {
+    this.#open.add(call);
+  }
+
+  remove(call: OpenCall): void {
+    this.#open.delete(call);
+  }
+
+  /** Whether a permit would be issued at this moment, as far as that can be told without waiting. */
+  stands(permit: Permit): boolean {
+    const id = permit.account?.account.id;
+    if (id === undefined) return true;
+    const lookup = this.#view.cached(id);
+    return lookup !== null && lookup.found !== 'unavailable' && this.#why(permit, lookup) === null;
+  }
+
+  /** An event is applied: who it shuts out is cut off before this returns. */
+  changed(event: FeedEvent): void {
+    const accounts = new Set(event.changes.flatMap(({ kind, key }) => (kind === 'account' ? [key] : [])));
+    const everyone = event.changes.some(({ kind }) => kind !== 'account');
+    this.#judge(everyone ? null : accounts);
+  }
+
+  /** Everything was loaded anew, and nothing is cached. */
+  reloaded(): void {
+    this.#judge(null);
+  }
+
+  /** Whether every call under way was judged by what is applied now. What had to be looked up is asked for. */
+  settled(): boolean | Promise<boolean> {
+    return this.#doubtful.size === 0 ? true : this.#settle();
+  }
+
+  /** Time alone ends the overlap of a rotation, and an account that has an expiry. Called now and then. */
+  sweep(): void {
+    const nowMs = this.#clock.wallMs();
+    const over = new Set<string>();
+    for (const { permit } of this.#open) {
+      const account = permit.account;
+      if (account === null) continue;
+      const { expiresAtMs, previousUntilMs } = account;
+      if ((expiresAtMs !== null && nowMs >= expiresAtMs) || previousUntilMs > 0) over.add(account.account.id);
+    }
+    if (over.size > 0) this.#judge(over);
+  }
+
+  /** @param accounts null = all */
+  #judge(accounts: ReadonlySet<string> | null): void {
+    for (const call of this.#open) {
+      const id = call.permit.account?.account.id;
+      if (id === undefined || (accounts !== null && !accounts.has(id))) continue;
+      const lookup = this.#view.cached(id);
+      if (lookup === null || lookup.found === 'unavailable') this.#doubtful.add(id);
+      else this.#conclude(call, lookup);
+    }
+  }
+
+  async #settle(): Promise<boolean> {
+    for (const id of [...this.#doubtful]) {
+      const concerned = () => [...this.#open].filter(({ permit }) => permit.account?.account.id === id);
+      const lookup = concerned().length === 0 ? null : await this.#view.lookup(id);
+      if (lookup?.found === 'unavailable') return false;
+      for (const call of concerned()) if (lookup !== null) this.#conclude(call, lookup);
+      this.#doubtful.delete(id);
+    }
+    return this.#doubtful.size === 0;
+  }
+
+  #conclude(call: OpenCall, lookup: Exclude<Lookup, { found: 'unavailable' }>): void {
+    const why = this.#why(call.permit, lookup);
+    if (why === null) return;
+    this.#open.delete(call);
+    call.shutOut(why);
+  }
+
+  #why(permit: Permit, lookup: Exclude<Lookup, { found: 'unavailable' }>): RefusalReason | null {
+    return whyNoLonger(this.#view, permit, lookup, this.#clock.wallMs());
+  }
+}
