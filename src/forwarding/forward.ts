@@ -146,11 +146,12 @@ export class Forward implements ResponseReceiver {
   onFailure(failure: UpstreamFailure): void {
     this.#connection = null;
     const mayRepeat = failure.neverSent || (failure.staleConnection && !this.#hasBody && IDEMPOTENT.has(this.#head.method));
-    if (mayRepeat && !this.#secondTry && failure.kind !== 'timeout') {
-      this.#secondTry = true;
-      this.#use(this.#upstream.pool.takeNew());
-    } else {
+    const second = mayRepeat && !this.#secondTry && failure.kind !== 'timeout' ? this.#upstream.pool.takeNew() : null;
+    if (second === null) {
       this.#sink.onFailure(failure);
+    } else {
+      this.#secondTry = true;
+      this.#use(second);
     }
   }
 

@@ -155,6 +155,7 @@ class GatewayParts implements Gateway {
       this.#log.warn('the last uses of tokens could not be written', { error: fault }),
     );
     this.#upstreams = openUpstreams(config, this.#deadlines, this.#clock.wallMs(), this.#log);
+    for (const { pool } of this.#upstreams.values()) pool.startChecks();
     this.#limits = openLimits({ config, clock: this.#clock, view: replica, quotas: this.#stores.quotas, log: this.#log });
     const { rates, lookups } = this.#limits;
     const { routes, limits } = config;
@@ -329,6 +330,7 @@ class GatewayParts implements Gateway {
     this.#limits?.configure(next);
     const retired = this.#upstreams;
     this.#upstreams = upstreams;
+    for (const { pool } of upstreams.values()) pool.startChecks();
     this.#config = {
       ...next,
       instance: this.#config.instance,

@@ -1,17 +1,20 @@
 import type { Config, UpstreamConfig } from '../config/schema.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
-import type { ConnectionCount } from '../telemetry/metrics.ts';
+import type { CheckResult } from '../ops/readiness.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { AddressUse, ConnectionCount } from '../telemetry/metrics.ts';
 import { clientContext, loadClientMaterial } from '../tls/client-material.ts';
 import type { Deadlines } from '../wire/deadlines.ts';
-import { UpstreamPool, type UpstreamTls } from '../wire/upstream-pool.ts';
+import type { UpstreamAddress, UpstreamTls } from '../wire/dialer.ts';
+import { UpstreamPool } from '../wire/upstream-pool.ts';
 
 /** The upstreams of a configuration, each with its pool. Throws `CertificateFault` for PEM files that do not serve. */
-export function openUpstreams(config: Config, deadlines: Deadlines, nowMs: number): ReadonlyMap<string, Upstream> {
-  return new Map(config.upstreams.map((upstream) => [upstream.name, openUpstream(upstream, deadlines, nowMs)]));
+export function openUpstreams(config: Config, deadlines: Deadlines, nowMs: number, log: Log): ReadonlyMap<string, Upstream> {
+  return new Map(config.upstreams.map((upstream) => [upstream.name, openUpstream(upstream, deadlines, nowMs, log)]));
 }
 
-function openUpstream(config: UpstreamConfig, deadlines: Deadlines, nowMs: number): Upstream {
-  const { name, connectTimeoutMs, responseTimeoutMs, maxConnections, addresses } = config;
+function openUpstream(config: UpstreamConfig, deadlines: Deadlines, nowMs: number, log: Log): Upstream {
+  const { name, connectTimeoutMs, responseTimeoutMs, maxConnections, addresses, ejection, healthCheck } = config;
   const { host, port, secure } = addresses[0]!;
   const authority = authorityOf(host, port, secure);
   return {
@@ -25,6 +28,16 @@ function openUpstream(config: UpstreamConfig, deadlines: Deadlines, nowMs: numbe
         maxConnections,
         connectTimeoutMs,
         responseTimeoutMs,
+        ejection,
+        healthCheck,
+        checkHost: (address) =>
+          config.host === 'preserve' || config.host === 'upstream'
+            ? authorityOf(address.host, address.port, secure)
+            : config.host,
+        healthChanged: (address, change, why) => {
+          const level = change === 'back' || change === 'healthy' ? 'info' : 'warn';
+          log[level](HEALTH_WORDS[change], { upstream: name, address: nameOf(address), why });
+        },
       },
       deadlines,
     ),
@@ -36,6 +49,18 @@ function authorityOf(host: string, port: number, secure: boolean): string {
   const name = host.includes(':') ? `[${host}]` : host;
   return port === (secure ? 443 : 80) ? name : `${name}:${port}`;
 }
+
+/** As it stands in the log and in the metrics. */
+function nameOf({ host, port }: UpstreamAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+const HEALTH_WORDS = {
+  ejected: 'an upstream address fails and is left out for a while',
+  back: 'an upstream address that was left out answers',
+  unhealthy: 'an upstream address fails its health checks and is left out',
+  healthy: 'an upstream address passes its health checks again',
+} as const;
 
 function tlsOf(config: UpstreamConfig, nowMs: number): UpstreamTls {
   const material = loadClientMaterial(config.tls, nowMs);
@@ -50,4 +75,25 @@ export function* connectionCounts(upstreams: ReadonlyMap<string, Upstream>): Ite
     yield { upstream: name, state: 'active', count: active };
     yield { upstream: name, state: 'connecting', count: connecting };
   }
+}
+
+/** For the gauge `sallyport_upstream_healthy`. */
+export function* addressUses(upstreams: ReadonlyMap<string, Upstream>): Iterable<AddressUse> {
+  for (const { name, pool } of upstreams.values()) {
+    for (const { address, usable } of pool.states()) yield { upstream: name, address: nameOf(address), usable };
+  }
+}
+
+/**
+ * For readiness: a warning, not more. An instance that called itself unready because a service behind it is away would be taken out together with all others,
+ * and with the services that are well. Names and numbers only: the probe is answered to whoever asks.
+ */
+export function upstreamsResult(upstreams: ReadonlyMap<string, Upstream>): CheckResult {
+  const problems: string[] = [];
+  for (const { name, pool } of upstreams.values()) {
+    const states = pool.states();
+    const left = states.filter(({ usable }) => !usable).length;
+    if (left > 0) problems.push(`${name}: ${left} of ${states.length} addresses fail`);
+  }
+  return problems.length === 0 ? { state: 'ok' } : { state: 'warning', why: problems.join('; ') };
 }

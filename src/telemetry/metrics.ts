@@ -26,6 +26,13 @@ export interface ConnectionCount {
   readonly count: number;
 }
 
+export interface AddressUse {
+  readonly upstream: string;
+  /** `host:port`, from the configuration. */
+  readonly address: string;
+  readonly usable: boolean;
+}
+
 /** Figures that are read when somebody asks for the metrics. Null = there is none now, so none is shown. Must not throw. */
 export interface MetricSources {
   /** Account look-ups so far, by where the answer came from. */
@@ -39,6 +46,7 @@ export interface MetricSources {
   /** Of the certificate that expires first: seconds since the Unix epoch. */
   certificateExpirySeconds(): number | null;
   upstreamConnections(): Iterable<ConnectionCount>;
+  upstreamAddresses(): Iterable<AddressUse>;
 }
 
 /** Every metric that Sallyport has. One per process. */
@@ -143,6 +151,9 @@ function declareSources(registry: Registry, sources: Partial<MetricSources>): vo
   );
   declareGauge(registry, 'sallyport_upstream_connections', 'Connections to upstreams by what they do.', 'sum', (emit) => {
     for (const { upstream, state, count } of sources.upstreamConnections?.() ?? []) emit(count, { upstream, state });
+  });
+  declareGauge(registry, 'sallyport_upstream_healthy', '1: the address is used; 0: it fails and is left out.', 'min', (emit) => {
+    for (const { upstream, address, usable } of sources.upstreamAddresses?.() ?? []) emit(usable ? 1 : 0, { upstream, address });
   });
 }
 

@@ -43,6 +43,10 @@ export interface UpstreamTimeouts {
 export interface ConnectionKeeper {
   free(connection: UpstreamConnection): void;
   gone(connection: UpstreamConnection): void;
+  /** The final head of an answer came. */
+  answered(status: number): void;
+  /** An exchange failed, and not because we gave it up. Before `gone`. */
+  failed(failure: UpstreamFailure): void;
 }
 
 const HEAD_LIMIT_BYTES = 64 * 1024;
@@ -69,7 +73,6 @@ export class UpstreamConnection implements Watched {
   idleSinceMs = 0;
 
   #connected = false;
-  #refused = false;
   #closed = false;
   #served = 0;
   #receiver: ResponseReceiver | null = null;
@@ -126,11 +129,6 @@ export class UpstreamConnection implements Watched {
 
   get connected(): boolean {
     return this.#connected;
-  }
-
-  /** The address would not have it: refused, unreachable, no answer in time, or a TLS handshake that failed. */
-  get refused(): boolean {
-    return this.#refused;
   }
 
   /** Monotonic milliseconds (`performance.now()`) since which a held answer has been waiting; 0 = it is not. */
@@ -287,6 +285,7 @@ export class UpstreamConnection implements Watched {
     }
     this.#head = head;
     this.#body = readerFor(head);
+    this.#keeper.answered(head.status);
     this.#receiver!.onHead(head);
     // The receiver may have given up on hearing the head.
     if (this.#receiver === null) return null;
@@ -356,10 +355,11 @@ export class UpstreamConnection implements Watched {
     if (!this.#closed && this.#held.keepFailure(detail)) return;
     const receiver = this.#receiver;
     this.#receiver = null;
-    this.#refused = !this.#connected;
     const staleConnection = this.#connected && this.#served > 0 && !this.#anyByte;
+    const failure: UpstreamFailure = { kind, detail, neverSent: !this.#connected, staleConnection };
+    if (receiver !== null) this.#keeper.failed(failure);
     this.#close();
-    receiver?.onFailure({ kind, detail, neverSent: !this.#connected, staleConnection });
+    receiver?.onFailure(failure);
   }
 
   #close(): void {

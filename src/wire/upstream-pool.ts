@@ -1,18 +1,18 @@
-import { connect as connectTcp } from 'node:net';
-import { connect as connectTls, type SecureContext } from 'node:tls';
+import type { EjectionOptions, HealthChange } from './address-health.ts';
+import { AddressPool } from './address-pool.ts';
 import type { Deadlines } from './deadlines.ts';
-import { type ConnectionKeeper, UpstreamConnection, type UpstreamTimeouts } from './upstream-connection.ts';
+import { Dialer, type UpstreamAddress, type UpstreamTls } from './dialer.ts';
+import { HealthProber } from './health-prober.ts';
+import type { UpstreamConnection, UpstreamTimeouts } from './upstream-connection.ts';
 
-export interface UpstreamAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-export interface UpstreamTls {
-  readonly context: SecureContext;
-  /** Name that the certificate must bear, and that is sent as SNI; null = the address's host. */
-  readonly serverName: string | null;
-  readonly rejectUnauthorized: boolean;
+export interface HealthCheckOptions {
+  /** Origin-form target. */
+  readonly path: string;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Checks in a row that must fail, or pass, for the verdict to change. */
+  readonly unhealthyAfter: number;
+  readonly healthyAfter: number;
 }
 
 export interface PoolOptions extends UpstreamTimeouts {
@@ -21,176 +21,129 @@ export interface PoolOptions extends UpstreamTimeouts {
   readonly tls: UpstreamTls | null;
   /** Connections to one address at most, idle and busy together. */
   readonly maxConnections: number;
+  readonly ejection: EjectionOptions;
+  /** Null = none. */
+  readonly healthCheck: HealthCheckOptions | null;
+  /** The Host that a health check of this address asks for. */
+  readonly checkHost: (address: UpstreamAddress) => string;
+  /** Told when an address is left out and when it is back. Must not throw. */
+  readonly healthChanged: (address: UpstreamAddress, change: HealthChange, why: string) => void;
 }
 
-/** Below the 5 s after which Node's own servers close an idle connection, the shortest default among common servers. */
-const IDLE_TIMEOUT_MS = 4000;
-/** How recently a connection must have served to be trusted with a request that cannot be sent twice. */
-const FRESH_MS = 1000;
-/** How long an address that refused a connection is passed over while others will do. */
-const SHUNNED_MS = 2000;
-
-/** The connections to one address: the idle ones as a stack, so that the surplus grows old and is closed. */
-class AddressPool implements ConnectionKeeper {
+export interface AddressState {
   readonly address: UpstreamAddress;
-  readonly #open: (keeper: ConnectionKeeper) => UpstreamConnection;
-  readonly #deadlines: Deadlines;
-  readonly #idle: UpstreamConnection[] = [];
-  readonly #all = new Set<UpstreamConnection>();
-  #retired = false;
-  shunnedUntilMs = 0;
+  /** Requests go there. False: only if there is no better address. */
+  readonly usable: boolean;
+}
 
-  constructor(address: UpstreamAddress, open: (keeper: ConnectionKeeper) => UpstreamConnection, deadlines: Deadlines) {
-    this.address = address;
-    this.#open = open;
-    this.#deadlines = deadlines;
-  }
+/** More than any number of exchanges under way. */
+const UNUSABLE_COST = 1e9;
+const PROBATION_COST = 1e6;
 
-  get busyCount(): number {
-    return this.#all.size - this.#idle.length;
-  }
-
-  addCounts(sum: { idle: number; active: number; connecting: number }): void {
-    let connecting = 0;
-    for (const connection of this.#all) if (!connection.connected) connecting += 1;
-    sum.connecting += connecting;
-    sum.idle += this.#idle.length;
-    sum.active += this.busyCount - connecting;
-  }
-
-  /** An idle connection, or a new one. `mustBeFresh`: the request cannot be repeated, so no connection that may have been closed meanwhile. */
-  take(mustBeFresh: boolean, maxConnections: number): UpstreamConnection | null {
-    const last = this.#idle.at(-1);
-    if (last !== undefined && (!mustBeFresh || this.#deadlines.nowMs - last.idleSinceMs <= FRESH_MS)) {
-      this.#idle.pop();
-      return last;
-    }
-    if (this.#all.size >= maxConnections) {
-      // The oldest idle one makes room for one that can be trusted.
-      const oldest = this.#idle[0];
-      if (oldest === undefined) return null;
-      oldest.destroy();
-    }
-    return this.openNew();
-  }
-
-  openNew(): UpstreamConnection {
-    const connection = this.#open(this);
-    this.#all.add(connection);
-    return connection;
-  }
-
-  free(connection: UpstreamConnection): void {
-    if (this.#retired) {
-      connection.destroy();
-      return;
-    }
-    connection.idleSinceMs = this.#deadlines.nowMs;
-    connection.deadlineMs = this.#deadlines.nowMs + IDLE_TIMEOUT_MS;
-    this.#idle.push(connection);
-  }
-
-  gone(connection: UpstreamConnection): void {
-    this.#all.delete(connection);
-    const index = this.#idle.indexOf(connection);
-    if (index !== -1) this.#idle.splice(index, 1);
-    if (connection.refused) this.shunnedUntilMs = this.#deadlines.nowMs + SHUNNED_MS;
-  }
-
-  /** Keeps nothing any more: what is idle closes now, what is busy after its exchange. */
-  retire(): void {
-    this.#retired = true;
-    for (const connection of [...this.#idle]) connection.destroy();
-  }
-
-  closeAll(): void {
-    for (const connection of [...this.#all]) connection.destroy();
-  }
+interface Member {
+  readonly address: UpstreamAddress;
+  readonly dialer: Dialer;
+  readonly pool: AddressPool;
 }
 
 /** All connections to one upstream. */
 export class UpstreamPool {
   readonly #options: PoolOptions;
-  readonly #addresses: readonly AddressPool[];
-  readonly #deadlines: Deadlines;
+  readonly #members: readonly Member[];
+  #probers: readonly HealthProber[] = [];
   #next = 0;
 
   constructor(options: PoolOptions, deadlines: Deadlines) {
     this.#options = options;
-    this.#deadlines = deadlines;
-    this.#addresses = options.addresses.map(
-      (address) => new AddressPool(address, (keeper) => openConnection(address, options, keeper, deadlines), deadlines),
-    );
+    this.#members = options.addresses.map((address) => newMember(address, options, deadlines));
+  }
+
+  /** Begins with the health checks, where there are any; they go on until `retire` or `close`. Once. */
+  startChecks(): void {
+    const { healthCheck } = this.#options;
+    if (healthCheck !== null) this.#probers = this.#members.map((member) => newProber(member, this.#options, healthCheck));
   }
 
   /** How many connections there are, by what they do. */
   counts(): { idle: number; active: number; connecting: number } {
     const sum = { idle: 0, active: 0, connecting: 0 };
-    for (const address of this.#addresses) address.addCounts(sum);
+    for (const { pool } of this.#members) pool.addCounts(sum);
     return sum;
   }
 
+  states(): readonly AddressState[] {
+    return this.#members.map(({ address, pool }) => ({ address, usable: pool.health.usable }));
+  }
+
   /**
-   * A connection for one exchange, perhaps still connecting; null when every address has as many as it may.
+   * A connection for one exchange, perhaps still connecting; null when there are as many as there may be.
    *
    * @param repeatable the request may be sent again if the connection turns out to be dead
    */
   take(repeatable: boolean): UpstreamConnection | null {
-    return this.#choose().take(!repeatable, this.#options.maxConnections);
+    return this.#choose().take(!repeatable);
   }
 
-  /** A new connection, for the second try of a request: an idle one may be as dead as the first. */
-  takeNew(): UpstreamConnection {
-    return this.#choose().openNew();
+  /** A new connection, for the second try of a request: an idle one may be as dead as the first. Null as for `take`. */
+  takeNew(): UpstreamConnection | null {
+    return this.#choose().takeNew();
   }
 
-  /** The address with the fewest exchanges under way; ties go round; one that just refused a connection only if all did. */
+  /** The address with the fewest exchanges under way; ties go round; one that fails only if all do, one on probation with one exchange at a time. */
   #choose(): AddressPool {
-    if (this.#addresses.length === 1) return this.#addresses[0]!;
-    this.#next += 1;
-    let best: AddressPool | null = null;
-    let bestCost = Number.POSITIVE_INFINITY;
-    for (let step = 0; step < this.#addresses.length; step += 1) {
-      const address = this.#addresses[(this.#next + step) % this.#addresses.length]!;
-      const cost = address.busyCount + (address.shunnedUntilMs > this.#deadlines.nowMs ? 1e9 : 0);
+    const members = this.#members;
+    if (members.length === 1) return members[0]!.pool;
+    this.#next = (this.#next + 1) % members.length;
+    let best = members[this.#next]!.pool;
+    let bestCost = costOf(best);
+    for (let step = 1; step < members.length; step += 1) {
+      const { pool } = members[(this.#next + step) % members.length]!;
+      const cost = costOf(pool);
       if (cost < bestCost) {
-        best = address;
+        best = pool;
         bestCost = cost;
       }
     }
-    return best!;
+    return best;
   }
 
   /** Closes idle connections; busy ones go on, and close after their exchange. For a configuration that no longer names this upstream. */
   retire(): void {
-    for (const address of this.#addresses) address.retire();
+    for (const prober of this.#probers) prober.stop();
+    for (const { pool } of this.#members) pool.retire();
   }
 
   close(): void {
-    for (const address of this.#addresses) address.closeAll();
+    for (const prober of this.#probers) prober.stop();
+    for (const { pool } of this.#members) pool.closeAll();
   }
 }
 
-function openConnection(
-  address: UpstreamAddress,
-  options: PoolOptions,
-  keeper: ConnectionKeeper,
-  deadlines: Deadlines,
-): UpstreamConnection {
-  if (options.tls === null) {
-    const socket = connectTcp({ host: address.host, port: address.port, noDelay: true });
-    return new UpstreamConnection(socket, 'connect', keeper, deadlines, options);
-  }
-  const name = options.tls.serverName ?? address.host;
-  const socket = connectTls({
-    host: address.host,
-    port: address.port,
-    secureContext: options.tls.context,
-    rejectUnauthorized: options.tls.rejectUnauthorized,
-    ALPNProtocols: ['http/1.1'],
-    // RFC 6066 §3: no IP addresses in SNI. The name is still what the certificate is checked against.
-    ...(/^[\d.]+$|:/.test(name) ? {} : { servername: name }),
-  });
-  socket.setNoDelay(true);
-  return new UpstreamConnection(socket, 'secureConnect', keeper, deadlines, options);
+function costOf({ health, pending }: AddressPool): number {
+  if (!health.usable) return pending + UNUSABLE_COST;
+  return health.onProbation && pending > 0 ? pending + PROBATION_COST : pending;
+}
+
+function newMember(address: UpstreamAddress, options: PoolOptions, deadlines: Deadlines): Member {
+  const { healthCheck, maxConnections, ejection } = options;
+  const dialer = new Dialer(address, options.tls, deadlines);
+  const pool = new AddressPool(
+    dialer,
+    {
+      timeouts: options,
+      maxConnections,
+      ejection,
+      checks: healthCheck,
+      observer: (change, why) => options.healthChanged(address, change, why),
+    },
+    deadlines,
+  );
+  return { address, dialer, pool };
+}
+
+function newProber({ address, dialer, pool }: Member, options: PoolOptions, check: HealthCheckOptions): HealthProber {
+  const host = options.checkHost(address);
+  const head = `GET ${check.path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: sallyport-health-check\r\nConnection: close\r\n\r\n`;
+  const result = (passed: boolean, why: string) => pool.health.checked(passed, why);
+  return new HealthProber(dialer, { head, intervalMs: check.intervalMs, timeoutMs: check.timeoutMs, result });
 }

@@ -76,6 +76,8 @@ function readOurs(wire: Wire, conversation: Conversation, pieces: readonly Buffe
     gone: () => {
       free = false;
     },
+    answered: () => {},
+    failed: () => {},
   };
   const connection: UpstreamConnection = new wire.UpstreamConnection(socket.asSocket, 'connect', keeper, NO_DEADLINES, TIMEOUTS);
   const begin = () => {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { pathEnd } from '../../wire/target.ts';
 import { file, flag, isHost, NAME_PATTERN, orNull, parseHostPort, whole } from '../values.ts';
 
 export interface UpstreamAddress {
@@ -46,6 +47,31 @@ const upstreamTls = z.strictObject({
   verify: flag(true, 'Whether the upstream certificate is verified. `false` is warned about at every start.'),
 });
 
+const ejection = z.strictObject({
+  afterFailures: whole(
+    { min: 1, max: 1000, default: 5 },
+    'Exchanges in a row that fail (reset, broken, silent) before an address is left out. A connection that cannot be made is enough by itself.',
+  ),
+  baseMs: whole(
+    { min: 100, max: 3_600_000, default: 2000 },
+    'How long it is left out, in milliseconds; twice as long each time that it still fails.',
+  ),
+  maxMs: whole({ min: 100, max: 3_600_000, default: 60_000 }, 'How long at most, in milliseconds.'),
+  countServerErrors: flag(false, 'Whether answers 502, 503 and 504 count as failures.'),
+});
+
+const healthCheck = z.strictObject({
+  path: z
+    .string()
+    .max(2048)
+    .refine((text) => pathEnd(text) !== -1, 'expected a path that begins with / and is written in one way only')
+    .describe('What is asked for, by GET. Any status below 400 is healthy.'),
+  intervalMs: whole({ min: 100, max: 3_600_000, default: 10_000 }, 'Time between two checks of an address, in milliseconds.'),
+  timeoutMs: whole({ min: 10, max: 120_000, default: 2000 }, 'Time for one check, connection included, in milliseconds.'),
+  unhealthyAfter: whole({ min: 1, max: 100, default: 3 }, 'Failed checks in a row before an address is left out.'),
+  healthyAfter: whole({ min: 1, max: 100, default: 2 }, 'Passed checks in a row before it is used again.'),
+});
+
 const upstream = z.strictObject({
   addresses: z
     .array(address)
@@ -68,6 +94,8 @@ const upstream = z.strictObject({
     'Time for the response head to arrive once the request is sent, in milliseconds.',
   ),
   maxConnections: whole({ min: 1, max: 65_535, default: 512 }, 'Connections to each of its addresses, idle and busy together.'),
+  ejection: ejection.prefault({}).describe('When an address that fails is left out for a while. If all fail, all are used.'),
+  healthCheck: orNull(healthCheck, 'Asks every address again and again whether it is well. Off unless it is given.'),
   assertion: z.boolean().default(false).describe('Whether a signed X-Account-Assertion is added.'),
 });
 

@@ -1,0 +1,113 @@
+/**
+ * Whether one address of an upstream is to be used, from what became of the requests that were sent there, and of the health checks where there are any.
+ *
+ * ```
+ *   in use ──▶ failures in a row, or no connection ──▶ ejected (base, doubled each time up to a bound) ──▶ on probation
+ *     ▲                                                                                                       │
+ *     └──────────────── an answer ─────────────────────┴──────────── the next failure: ejected again ◀────────┘
+ * ```
+ *
+ * Ejected is a preference and not a wall: who has no better address uses this one (upstream-pool.ts).
+ */
+export interface EjectionOptions {
+  /** Failures in a row: resets, broken or missing answers. A connection that could not be made is enough by itself. */
+  readonly afterFailures: number;
+  /** The first ejection, in milliseconds; each further one without an answer in between takes twice as long, up to `maxMs`. */
+  readonly baseMs: number;
+  readonly maxMs: number;
+  /** 502, 503 and 504 count as failures. */
+  readonly countServerErrors: boolean;
+}
+
+export interface CheckOptions {
+  readonly unhealthyAfter: number;
+  readonly healthyAfter: number;
+}
+
+export type HealthChange = 'ejected' | 'back' | 'unhealthy' | 'healthy';
+
+/** Told of changes only. Must not throw. */
+export type HealthObserver = (change: HealthChange, why: string) => void;
+
+const SERVER_ERRORS: ReadonlySet<number> = new Set([502, 503, 504]);
+
+export class AddressHealth {
+  readonly #options: EjectionOptions;
+  readonly #checks: CheckOptions | null;
+  readonly #clock: { readonly nowMs: number };
+  readonly #observer: HealthObserver;
+  #failures = 0;
+  /** Ejections since the last answer that came while in use. */
+  #ejections = 0;
+  #ejectedUntilMs = 0;
+  #passesChecks = true;
+  /** Results of health checks in a row that speak against the present verdict. */
+  #contrary = 0;
+
+  /** @param clock milliseconds that never go back, `Deadlines.nowMs` */
+  constructor(
+    options: EjectionOptions,
+    checks: CheckOptions | null,
+    clock: { readonly nowMs: number },
+    observer: HealthObserver,
+  ) {
+    this.#options = options;
+    this.#checks = checks;
+    this.#clock = clock;
+    this.#observer = observer;
+  }
+
+  get usable(): boolean {
+    return this.#passesChecks && !this.ejected;
+  }
+
+  get ejected(): boolean {
+    return this.#ejectedUntilMs > this.#clock.nowMs;
+  }
+
+  /** Was ejected, and has not answered since: one exchange at a time is risked. */
+  get onProbation(): boolean {
+    return this.#ejections > 0;
+  }
+
+  /** The final head of an answer came. */
+  answered(status: number): void {
+    if (this.#options.countServerErrors && SERVER_ERRORS.has(status)) {
+      this.failed(false, `status ${status}`);
+      return;
+    }
+    this.#failures = 0;
+    if (this.#ejections === 0) return;
+    // While ejected it may be an answer from before: used again, but at the next failure the time goes on doubling.
+    if (this.ejected) this.#ejectedUntilMs = 0;
+    else this.#ejections = 0;
+    if (this.#ejections === 0) this.#observer('back', 'it answers');
+  }
+
+  /** @param unreachable no connection could be made */
+  failed(unreachable: boolean, why: string): void {
+    // The exchanges that were under way together fail together: that is one failure.
+    if (this.ejected) return;
+    this.#failures += 1;
+    if (!unreachable && this.#ejections === 0 && this.#failures < this.#options.afterFailures) return;
+    const { baseMs, maxMs } = this.#options;
+    this.#ejectedUntilMs = this.#clock.nowMs + Math.min(maxMs, baseMs * 2 ** Math.min(this.#ejections, 20));
+    this.#ejections += 1;
+    this.#failures = 0;
+    if (this.#ejections === 1) this.#observer('ejected', why);
+  }
+
+  /** The result of a health check. */
+  checked(passed: boolean, why: string): void {
+    if (this.#checks === null) return;
+    if (passed === this.#passesChecks) {
+      this.#contrary = 0;
+      return;
+    }
+    this.#contrary += 1;
+    if (this.#contrary < (passed ? this.#checks.healthyAfter : this.#checks.unhealthyAfter)) return;
+    this.#contrary = 0;
+    this.#passesChecks = passed;
+    this.#observer(passed ? 'healthy' : 'unhealthy', why);
+  }
+}

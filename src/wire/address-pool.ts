@@ -1,0 +1,109 @@
+import { AddressHealth, type CheckOptions, type EjectionOptions, type HealthObserver } from './address-health.ts';
+import type { Deadlines } from './deadlines.ts';
+import type { Dialer } from './dialer.ts';
+import type { ConnectionKeeper, UpstreamConnection, UpstreamFailure, UpstreamTimeouts } from './upstream-connection.ts';
+
+/** Below the 5 s after which Node's own servers close an idle connection, the shortest default among common servers. */
+const IDLE_TIMEOUT_MS = 4000;
+/** How recently a connection must have served to be trusted with a request that cannot be sent twice. */
+const FRESH_MS = 1000;
+
+export interface AddressPoolOptions {
+  readonly timeouts: UpstreamTimeouts;
+  /** Connections at most, idle and busy together. */
+  readonly maxConnections: number;
+  readonly ejection: EjectionOptions;
+  /** Null = no health checks. */
+  readonly checks: CheckOptions | null;
+  readonly observer: HealthObserver;
+}
+
+/** The connections to one address: the idle ones as a stack, so that the surplus grows old and is closed. */
+export class AddressPool implements ConnectionKeeper {
+  readonly health: AddressHealth;
+  readonly #dialer: Dialer;
+  readonly #options: AddressPoolOptions;
+  readonly #deadlines: Deadlines;
+  readonly #idle: UpstreamConnection[] = [];
+  readonly #all = new Set<UpstreamConnection>();
+  #retired = false;
+
+  constructor(dialer: Dialer, options: AddressPoolOptions, deadlines: Deadlines) {
+    this.#dialer = dialer;
+    this.#options = options;
+    this.#deadlines = deadlines;
+    this.health = new AddressHealth(options.ejection, options.checks, deadlines, options.observer);
+  }
+
+  /** Exchanges under way. */
+  get pending(): number {
+    return this.#all.size - this.#idle.length;
+  }
+
+  addCounts(sum: { idle: number; active: number; connecting: number }): void {
+    let connecting = 0;
+    for (const connection of this.#all) if (!connection.connected) connecting += 1;
+    sum.connecting += connecting;
+    sum.idle += this.#idle.length;
+    sum.active += this.pending - connecting;
+  }
+
+  /**
+   * An idle connection, or a new one; null when there are as many as there may be, and all busy. `mustBeFresh`: the request cannot be repeated, so no
+   * connection that may have been closed meanwhile.
+   */
+  take(mustBeFresh: boolean): UpstreamConnection | null {
+    const last = this.#idle.at(-1);
+    if (last === undefined || (mustBeFresh && this.#deadlines.nowMs - last.idleSinceMs > FRESH_MS)) return this.takeNew();
+    this.#idle.pop();
+    return last;
+  }
+
+  /** A new connection; null when there are as many as there may be, and all busy. */
+  takeNew(): UpstreamConnection | null {
+    if (this.#all.size >= this.#options.maxConnections) {
+      // The oldest idle one makes room for one that can be trusted.
+      const oldest = this.#idle[0];
+      if (oldest === undefined) return null;
+      oldest.destroy();
+    }
+    const connection = this.#dialer.open(this, this.#options.timeouts);
+    this.#all.add(connection);
+    return connection;
+  }
+
+  free(connection: UpstreamConnection): void {
+    if (this.#retired) {
+      connection.destroy();
+      return;
+    }
+    connection.idleSinceMs = this.#deadlines.nowMs;
+    connection.deadlineMs = this.#deadlines.nowMs + IDLE_TIMEOUT_MS;
+    this.#idle.push(connection);
+  }
+
+  gone(connection: UpstreamConnection): void {
+    this.#all.delete(connection);
+    const index = this.#idle.indexOf(connection);
+    if (index !== -1) this.#idle.splice(index, 1);
+  }
+
+  answered(status: number): void {
+    this.health.answered(status);
+  }
+
+  failed({ neverSent, staleConnection, detail }: UpstreamFailure): void {
+    // An idle connection may be closed at any time: that says nothing about the address.
+    if (!staleConnection) this.health.failed(neverSent, detail);
+  }
+
+  /** Keeps nothing any more: what is idle closes now, what is busy after its exchange. */
+  retire(): void {
+    this.#retired = true;
+    for (const connection of [...this.#idle]) connection.destroy();
+  }
+
+  closeAll(): void {
+    for (const connection of [...this.#all]) connection.destroy();
+  }
+}
