@@ -1,0 +1,79 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { beforeEach, expect, it } from 'vitest';
+import { encodeRecord, RECORD_SCHEMA, withVersion } from '../../../src/registry/codec.ts';
+import { AccountLookups } from '../../../src/registry/redis-lookups.ts';
+import { registryKeys } from '../../../src/store/keys.ts';
+import { account } from '../account/samples.ts';
+
+const KEYS = registryKeys('test');
+const META = [String(RECORD_SCHEMA), 'epoch-1', '7'];
+
+/** Commands that were sent: the keys that each named. */
+let sent: string[][];
+let records: Map<string, string>;
+let fault: Error | null;
+let lookups: AccountLookups;
+
+beforeEach(() => {
+  sent = [];
+  records = new Map();
+  fault = null;
+  lookups = new AccountLookups(KEYS, async ([tombstones, ...keys]) => {
+    expect(tombstones).toBe(KEYS.tombstones);
+    sent.push(keys);
+    if (fault !== null) throw fault;
+    return [META, keys.map(() => null), ...keys.map((key) => records.get(key) ?? null)];
+  });
+});
+
+function put(id: string): void {
+  records.set(KEYS.account(id), withVersion(encodeRecord(account({ id })), 3));
+}
+
+function idOf(n: number): string {
+  return String(n).padStart(12, '0');
+}
+
+it('sends what is asked in one turn of the loop together, and gives each its own answer', async () => {
+  put(idOf(1));
+  put(idOf(3));
+  const answers = await Promise.all([1, 2, 3].map((n) => lookups.ask(idOf(n))));
+  expect(sent).toEqual([[1, 2, 3].map((n) => KEYS.account(idOf(n)))]);
+  expect(answers.map((answer) => answer.account?.id ?? null)).toEqual([idOf(1), null, idOf(3)]);
+  expect(answers.map(({ epoch, seq }) => [epoch, seq])).toEqual(Array(3).fill(['epoch-1', 7]));
+});
+
+it('asks once for an id that is asked for twice', async () => {
+  await Promise.all([lookups.ask(idOf(1)), lookups.ask(idOf(1))]);
+  expect(sent).toEqual([[KEYS.account(idOf(1))]]);
+});
+
+it('asks anew for what is asked later', async () => {
+  await lookups.ask(idOf(1));
+  put(idOf(1));
+  expect((await lookups.ask(idOf(1))).account?.id).toBe(idOf(1));
+  expect(sent).toHaveLength(2);
+});
+
+it('keeps commands to a bounded size', async () => {
+  await Promise.all(Array.from({ length: 600 }, (_, n) => lookups.ask(idOf(n))));
+  expect(sent.map((keys) => keys.length)).toEqual([256, 256, 88]);
+  await turn();
+  expect(sent).toHaveLength(3);
+});
+
+it('fails for a record that cannot be read, and for no other', async () => {
+  put(idOf(1));
+  records.set(KEYS.account(idOf(2)), '{"version":3,"schema":1}');
+  const [good, bad] = await Promise.allSettled([lookups.ask(idOf(1)), lookups.ask(idOf(2))]);
+  expect(good).toMatchObject({ status: 'fulfilled', value: { account: { id: idOf(1) } } });
+  expect(bad).toMatchObject({ status: 'rejected', reason: { name: 'RegistryUnavailable', why: 'damaged' } });
+});
+
+it('fails for all when the store does', async () => {
+  fault = new Error('away');
+  const answers = await Promise.allSettled([lookups.ask(idOf(1)), lookups.ask(idOf(2))]);
+  expect(answers.map((answer) => answer.status)).toEqual(['rejected', 'rejected']);
+  fault = null;
+  expect((await lookups.ask(idOf(1))).account).toBeNull();
+});
