@@ -1,5 +1,6 @@
+import { hash } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls';
-import { type Certificate, type CertificateFiles, loadCertificate } from './certificate.ts';
+import { type Certificate, type CertificateFiles, loadCertificate, readCertificates } from './certificate.ts';
 
 /** AEAD with forward secrecy only, AES-128 first: the fastest where the processor helps, and strong enough. */
 const CIPHERS = [
@@ -22,9 +23,13 @@ const NO_RENEGOTIATION = 0x4000_0000;
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const SESSION_LIFETIME_SECONDS = 300;
+const SESSION_CONTEXT_BYTES = 32;
 
-/** What both sides of the house's TLS have in common (RFC 9325): TLS 1.2 or newer, our order of ciphers. */
-export function secureContextOptions(certificate: Pick<Certificate, 'chainPem' | 'keyPem'>): SecureContextOptions {
+/** What all servers of the house have in common (RFC 9325): TLS 1.2 or newer, our order of ciphers. */
+function secureContextOptions(
+  certificate: Pick<Certificate, 'chainPem' | 'keyPem'>,
+  clientCa: string | null,
+): SecureContextOptions {
   return {
     cert: certificate.chainPem,
     key: certificate.keyPem,
@@ -33,6 +38,9 @@ export function secureContextOptions(certificate: Pick<Certificate, 'chainPem' |
     honorCipherOrder: true,
     secureOptions: NO_RENEGOTIATION,
     sessionTimeout: SESSION_LIFETIME_SECONDS,
+    // A session counts only where the same was asked of the client: with other CAs for clients, tickets of before are worth nothing.
+    sessionIdContext: hash('sha256', clientCa ?? '', 'hex').slice(0, SESSION_CONTEXT_BYTES),
+    ...(clientCa === null ? {} : { ca: clientCa }),
   };
 }
 
@@ -54,21 +62,33 @@ export function daysToExpiry({ expiresAtMs }: { readonly expiresAtMs: number }, 
   return Math.floor((expiresAtMs - nowMs) / 86_400_000);
 }
 
+/** Whether a host is out of place on a connection: `host` in lower case, without port. */
+export type HostCheck = (host: string) => boolean;
+
+/** What one generation of certificates asks of a server. */
+export interface TlsSnapshot {
+  readonly options: TlsOptions;
+  /** `name`: what the client asked for (SNI). Null: no host is out of place. */
+  hostCheck(name: string | false | null): HostCheck | null;
+}
+
 /**
  * The certificates of one listener. The name that the client asks for (SNI) chooses among several; the first is the default. A reload checks
  * everything before it replaces anything.
  */
 export class ServerCertificates {
   readonly #now: () => number;
-  readonly #servers = new Set<ReloadableServer>();
+  readonly #changed = new Set<() => void>();
   #files: readonly CertificateFiles[];
+  #clientCaFile: string | null;
   #held: Held;
 
-  /** Throws `CertificateFault`. `now` is the wall clock, in milliseconds. */
-  constructor(files: readonly CertificateFiles[], now: () => number = Date.now) {
+  /** Throws `CertificateFault`. `now` is the wall clock, in milliseconds. `clientCaFile`: every client must present a certificate of one of its CAs. */
+  constructor(files: readonly CertificateFiles[], now: () => number = Date.now, clientCaFile: string | null = null) {
     this.#now = now;
     this.#files = files;
-    this.#held = hold(files, now());
+    this.#clientCaFile = clientCaFile;
+    this.#held = hold(files, clientCaFile, now());
   }
 
   get certificates(): readonly CertificateInfo[] {
@@ -79,69 +99,113 @@ export class ServerCertificates {
     }));
   }
 
-  /** For `tls.createServer`; then `attach` the server, so that it follows reloads. HTTP/1.1 is the only protocol offered (RFC 7301). */
+  /** For a server that lives through reloads; then `attach` it, so that it follows them. HTTP/1.1 is the only protocol offered (RFC 7301). */
   serverOptions(): TlsOptions {
+    return { ...this.#held.options(), SNICallback: (name, done) => answer(this.#held, name, done) };
+  }
+
+  /** For servers that are made anew at each change. With one certificate there is nothing to choose, and no handshake waits for our answer. */
+  snapshot(): TlsSnapshot {
+    const held = this.#held;
+    const several = held.certificates.length > 1;
     return {
-      ...secureContextOptions(this.#held.certificates[0]!),
-      ALPNProtocols: ['http/1.1'],
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-      SNICallback: (name, done) => this.#choose(name, done),
+      options: several ? { ...held.options(), SNICallback: (name, done) => answer(held, name, done) } : held.options(),
+      hostCheck: (name) => (several && typeof name === 'string' && name !== '' ? held.hostCheck(name) : null),
     };
   }
 
   /** The server's default certificate is replaced at each reload. Answers the way back. */
   attach(server: ReloadableServer): () => void {
-    this.#servers.add(server);
-    return () => this.#servers.delete(server);
+    return this.onChange(() => server.setSecureContext(this.#held.options()));
+  }
+
+  /** Called after each reload that changed something. Answers the way back. */
+  onChange(changed: () => void): () => void {
+    this.#changed.add(changed);
+    return () => this.#changed.delete(changed);
   }
 
   /**
    * Reads the files again, or other ones. Throws `CertificateFault` and keeps what it had when one of them is unfit. Connections that stand
    * keep their certificate.
    */
-  reload(files: readonly CertificateFiles[] = this.#files): void {
-    const next = hold(files, this.#now());
+  reload(files: readonly CertificateFiles[] = this.#files, clientCaFile: string | null = this.#clientCaFile): void {
+    const next = hold(files, clientCaFile, this.#now());
     this.#files = files;
+    this.#clientCaFile = clientCaFile;
     this.#held = next;
-    for (const server of this.#servers) server.setSecureContext(secureContextOptions(next.certificates[0]!));
+    for (const changed of this.#changed) changed();
   }
+}
 
-  /** Called by the TLS library with a name that a stranger chose: whatever happens here, it must not throw into the process. */
-  #choose(name: string, done: (error: Error | null, context?: SecureContext) => void): void {
-    let context: SecureContext | undefined;
-    let fault: Error | null = null;
-    try {
-      context = this.#held.choose(name);
-    } catch (error) {
-      fault = error instanceof Error ? error : new Error('no certificate could be chosen');
-    }
-    // Outside of the guard: what the library's own continuation throws is not ours to answer a second time.
-    done(fault, context);
-  }
+interface Chosen {
+  readonly certificate: Certificate;
+  readonly context: SecureContext;
 }
 
 interface Held {
   readonly certificates: readonly Certificate[];
+  /** Of the default certificate. */
+  options(): TlsOptions;
   /** Undefined: the server's default. */
   choose(name: string): SecureContext | undefined;
+  hostCheck(name: string): HostCheck;
 }
 
-function hold(files: readonly CertificateFiles[], nowMs: number): Held {
+function hold(files: readonly CertificateFiles[], clientCaFile: string | null, nowMs: number): Held {
   if (files.length === 0) throw new Error('a listener with TLS needs at least one certificate');
   const certificates = files.map((each) => loadCertificate(each, nowMs));
-  const contexts = new Map<string, SecureContext>();
+  const clientCa = clientCaFile === null ? null : readCertificates(clientCaFile).join('');
+  const byName = new Map<string, Chosen>();
   for (const certificate of certificates) {
-    const context = createSecureContext(secureContextOptions(certificate));
-    for (const name of certificate.names) if (!contexts.has(name)) contexts.set(name, context);
+    const context = createSecureContext(secureContextOptions(certificate, clientCa));
+    for (const name of certificate.names) if (!byName.has(name)) byName.set(name, { certificate, context });
   }
-  return { certificates, choose: (name) => find(contexts, name) };
+  const standard = certificates[0]!;
+  return {
+    certificates,
+    options: () => ({
+      ...secureContextOptions(standard, clientCa),
+      ALPNProtocols: ['http/1.1'],
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      ...(clientCa === null ? {} : { requestCert: true, rejectUnauthorized: true }),
+    }),
+    choose: (name) => find(byName, name.toLowerCase())?.context,
+    hostCheck: (name) => {
+      const shown = find(byName, name.toLowerCase())?.certificate ?? standard;
+      // RFC 9110 §15.5.20. A host that no certificate of ours speaks for is the routes' business: a second certificate changes nothing for it.
+      return (host) => {
+        const meant = find(byName, host);
+        return meant !== undefined && meant.certificate !== shown && !covers(shown, host);
+      };
+    },
+  };
 }
 
-/** The exact name before the wildcard, which stands for exactly one label (RFC 9525 §6.3). */
-function find(contexts: ReadonlyMap<string, SecureContext>, name: string): SecureContext | undefined {
-  const lower = name.toLowerCase();
-  const exact = contexts.get(lower);
-  if (exact !== undefined) return exact;
-  const dot = lower.indexOf('.');
-  return dot > 0 ? contexts.get(`*${lower.slice(dot)}`) : undefined;
+function covers({ names }: Certificate, host: string): boolean {
+  return names.includes(host) || names.includes(wildcardFor(host));
+}
+
+/** The exact name before the wildcard. */
+function find(byName: ReadonlyMap<string, Chosen>, name: string): Chosen | undefined {
+  return byName.get(name) ?? byName.get(wildcardFor(name));
+}
+
+/** A wildcard stands for exactly one label (RFC 9525 §6.3). Empty: there is none for this name. */
+function wildcardFor(name: string): string {
+  const dot = name.indexOf('.');
+  return dot > 0 ? `*${name.slice(dot)}` : '';
+}
+
+/** Called by the TLS library with a name that a stranger chose: whatever happens here, it must not throw into the process. */
+function answer(held: Held, name: string, done: (error: Error | null, context?: SecureContext) => void): void {
+  let context: SecureContext | undefined;
+  let fault: Error | null = null;
+  try {
+    context = held.choose(name);
+  } catch (error) {
+    fault = error instanceof Error ? error : new Error('no certificate could be chosen');
+  }
+  // Outside of the guard: what the library's own continuation throws is not ours to answer a second time.
+  done(fault, context);
 }

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
 import { readCredential } from '../../decision/credential.ts';
+import { hostName } from '../../decision/host-name.ts';
+import type { HostCheck } from '../../tls/server-certificates.ts';
 import { BodyReader, type BodySink } from '../../wire/body-reader.ts';
 import type { Deadlines, Watched } from '../../wire/deadlines.ts';
 import { HeadReader } from '../../wire/head-reader.ts';
@@ -37,6 +39,8 @@ export interface Arrival {
   readonly peer: Peer;
   /** The client speaks plain HTTP to a TLS port: every request is refused. */
   readonly refusesPlaintext: boolean;
+  /** Whether a host does not belong on this connection; null: any may be asked for. */
+  readonly misdirects: HostCheck | null;
 }
 
 /**
@@ -59,6 +63,7 @@ export class Http1Connection implements CallClient, BodySink, Watched {
   readonly #transport: Socket;
   readonly #host: ConnectionHost;
   readonly #refusesPlaintext: boolean;
+  readonly #misdirects: HostCheck | null;
   readonly #out: ResponseWriter;
   readonly #heads: HeadReader;
   deadlineMs: number;
@@ -76,12 +81,13 @@ export class Http1Connection implements CallClient, BodySink, Watched {
   #lingering: Lingering | null = null;
   #closed = false;
 
-  constructor({ socket, transport, peer, refusesPlaintext }: Arrival, host: ConnectionHost) {
+  constructor({ socket, transport, peer, refusesPlaintext, misdirects }: Arrival, host: ConnectionHost) {
     this.#socket = socket;
     this.#transport = transport;
     this.peer = peer;
     this.#host = host;
     this.#refusesPlaintext = refusesPlaintext;
+    this.#misdirects = misdirects;
     this.#out = new ResponseWriter(socket);
     this.#heads = new HeadReader(host.limits.headBytes);
     this.deadlineMs = host.deadlines.nowMs + host.limits.headTimeoutMs;
@@ -192,6 +198,7 @@ export class Http1Connection implements CallClient, BodySink, Watched {
     this.#call = call;
     this.#watchClient();
     if (this.#refusesPlaintext) this.#refusePlaintext(call, head);
+    else if (this.#misdirects?.(hostName(head.host)) === true) call.refuse('host-misdirected');
     else call.begin();
   }
 

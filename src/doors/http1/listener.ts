@@ -1,8 +1,12 @@
-import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from 'node:tls';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { TlsAcceptor } from '../../tls/acceptor.ts';
+import type { HostCheck, ServerCertificates } from '../../tls/server-certificates.ts';
+import type { TicketKeys } from '../../tls/ticket-keys.ts';
 import type { Deadlines, Watched } from '../../wire/deadlines.ts';
 import type { Peer } from '../../wire/request-head.ts';
 import type { CallServices } from '../call.ts';
+import { Arrivals } from './arrivals.ts';
 import { type Arrival, type ConnectionHost, type ConnectionLimits, Http1Connection } from './connection.ts';
 
 export interface ListenerOptions {
@@ -10,13 +14,20 @@ export interface ListenerOptions {
   /** 0 = any free port. */
   readonly port: number;
   /** Null = plain HTTP, which the configuration only allows when it is said. */
-  readonly tls: TlsOptions | null;
+  readonly tls: { readonly certificates: ServerCertificates; readonly ticketKeys: TicketKeys } | null;
   /** Connections at most; further ones are closed at once. */
   readonly maxConnections: number;
 }
 
 /** First byte of a TLS record that holds a handshake (RFC 8446 §5.1). */
 const TLS_HANDSHAKE = 22;
+
+/**
+ * Of all connections, one in so many may be half-open: strangers who never finish a handshake must not take the places of those who have.
+ */
+const HALF_OPEN_SHARE = 4;
+/** So many may be, however few connections are allowed: all of a burst of honest clients are half-open for a moment. */
+const MIN_HALF_OPEN = 64;
 
 /**
  * The gate's own listener: accepts TCP connections, ends TLS, and gives each connection to the HTTP/1.1 engine.
@@ -27,10 +38,9 @@ const TLS_HANDSHAKE = 22;
 export class Http1Listener implements ConnectionHost {
   readonly #options: ListenerOptions;
   readonly #tcp: Server;
-  readonly #tls: TlsServer | null;
+  readonly #tls: TlsAcceptor | null;
   readonly #connections = new Set<Http1Connection>();
-  /** TCP sockets that have not become a connection yet, waiting for a first byte or a handshake, by what tells them apart. */
-  readonly #arriving = new Map<string, Socket>();
+  readonly #arriving: Arrivals;
   readonly deadlines: Deadlines;
   services: CallServices;
   limits: ConnectionLimits;
@@ -42,15 +52,17 @@ export class Http1Listener implements ConnectionHost {
     this.services = services;
     this.limits = limits;
     this.deadlines = deadlines;
-    this.#tcp = createTcpServer({ noDelay: true }, (socket) => this.#guarded(socket, () => this.#onSocket(socket)));
+    this.#arriving = new Arrivals(Math.max(MIN_HALF_OPEN, Math.floor(options.maxConnections / HALF_OPEN_SHARE)));
+    this.#tcp = createServer({ noDelay: true }, (socket) => this.#guarded(socket, () => this.#onSocket(socket)));
     this.#tls = options.tls === null ? null : this.#createTls(options.tls);
   }
 
-  #createTls(tls: TlsOptions): TlsServer {
-    const server = createTlsServer({ ...tls, handshakeTimeout: this.limits.headTimeoutMs });
-    server.on('secureConnection', (socket: TLSSocket) => this.#guarded(socket, () => this.#onHandshake(socket)));
-    server.on('tlsClientError', (_error, socket) => socket.destroy());
-    return server;
+  #createTls(tls: NonNullable<ListenerOptions['tls']>): TlsAcceptor {
+    return new TlsAcceptor({
+      ...tls,
+      handshakeTimeoutMs: this.limits.headTimeoutMs,
+      secured: (socket, misdirects) => this.#guarded(socket, () => this.#onHandshake(socket, misdirects)),
+    });
   }
 
   get connections(): number {
@@ -71,9 +83,9 @@ export class Http1Listener implements ConnectionHost {
     });
   }
 
-  /** New connections get the new certificates; existing ones keep theirs. */
-  setSecureContext(tls: TlsOptions): void {
-    this.#tls?.setSecureContext(tls);
+  /** From now on tickets are sealed with other keys. */
+  setTicketKeys(keys: TicketKeys): void {
+    this.#tls?.setTicketKeys(keys);
   }
 
   #onSocket(socket: Socket): void {
@@ -81,24 +93,21 @@ export class Http1Listener implements ConnectionHost {
       socket.destroy();
       return;
     }
-    if (this.#tls === null) this.#adopt(socket, socket, false);
+    if (this.#tls === null) this.#adopt({ socket, transport: socket, refusesPlaintext: false, misdirects: null });
     else this.#awaitFirstByte(socket, this.#tls);
   }
 
-  #awaitFirstByte(socket: Socket, tls: TlsServer): void {
+  #awaitFirstByte(socket: Socket, tls: TlsAcceptor): void {
     const waiting: Watched = {
       deadlineMs: this.deadlines.nowMs + this.limits.headTimeoutMs,
       expired: () => socket.destroy(),
     };
     this.deadlines.watch(waiting);
-    const key = pairOf(socket);
-    // A pair that comes again is a new connection: the old one has gone without our having heard of it yet.
-    this.#arriving.get(key)?.destroy();
-    this.#arriving.set(key, socket);
+    const key = this.#arriving.add(socket);
     socket.on('error', () => socket.destroy());
     socket.once('close', () => {
       this.deadlines.forget(waiting);
-      if (this.#arriving.get(key) === socket) this.#arriving.delete(key);
+      this.#arriving.gone(key, socket);
     });
     socket.once('readable', () => {
       this.deadlines.forget(waiting);
@@ -106,7 +115,7 @@ export class Http1Listener implements ConnectionHost {
     });
   }
 
-  #onFirstByte(socket: Socket, key: string, tls: TlsServer): void {
+  #onFirstByte(socket: Socket, key: string, tls: TlsAcceptor): void {
     const first = socket.read() as Buffer | null;
     if (first === null) {
       socket.destroy();
@@ -115,19 +124,17 @@ export class Http1Listener implements ConnectionHost {
     socket.unshift(first);
     if (first[0] === TLS_HANDSHAKE) {
       // `handshakeTimeout` is the next deadline.
-      tls.emit('connection', socket);
+      tls.accept(socket, first);
     } else {
-      this.#arriving.delete(key);
-      this.#adopt(socket, socket, true);
+      this.#arriving.gone(key, socket);
+      this.#adopt({ socket, transport: socket, refusesPlaintext: true, misdirects: null });
     }
   }
 
-  #onHandshake(socket: TLSSocket): void {
-    const key = pairOf(socket);
-    const transport = this.#arriving.get(key);
-    this.#arriving.delete(key);
-    if (transport === undefined) socket.destroy();
-    else this.#adopt(socket, transport, false);
+  #onHandshake(socket: TLSSocket, misdirects: HostCheck | null): void {
+    const transport = this.#arriving.takeBeneath(socket);
+    if (transport === null) socket.destroy();
+    else this.#adopt({ socket, transport, refusesPlaintext: false, misdirects });
   }
 
   /** A fault of ours ends one connection, never the process. */
@@ -140,13 +147,10 @@ export class Http1Listener implements ConnectionHost {
     }
   }
 
-  #adopt(socket: Socket, transport: Socket, refusesPlaintext: boolean): void {
-    if (this.draining) {
-      socket.destroy();
-      return;
-    }
-    const arrival: Arrival = { socket, transport, peer: peerOf(socket, socket !== transport), refusesPlaintext };
-    this.#connections.add(new Http1Connection(arrival, this));
+  #adopt(arrival: Omit<Arrival, 'peer'>): void {
+    const { socket, transport } = arrival;
+    if (this.draining) socket.destroy();
+    else this.#connections.add(new Http1Connection({ ...arrival, peer: peerOf(socket, socket !== transport) }, this));
   }
 
   closed(connection: Http1Connection): void {
@@ -163,7 +167,8 @@ export class Http1Listener implements ConnectionHost {
   async drain(deadlineMs: number): Promise<number> {
     this.draining = true;
     this.#tcp.close();
-    for (const socket of this.#arriving.values()) socket.destroy();
+    this.#tls?.close();
+    this.#arriving.destroy();
     for (const connection of [...this.#connections]) connection.drain();
     if (this.#connections.size > 0) await this.#emptied(deadlineMs);
     const left = [...this.#connections];
@@ -189,9 +194,4 @@ export class Http1Listener implements ConnectionHost {
 function peerOf(socket: Socket, secure: boolean): Peer {
   const address = socket.remoteAddress ?? '';
   return { address: address.startsWith('::ffff:') ? address.slice(7) : address, port: socket.remotePort ?? 0, secure };
-}
-
-/** A TCP connection is known by both its ends; a TLS socket answers for the one beneath it. */
-function pairOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
-  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }
