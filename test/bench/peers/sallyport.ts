@@ -55,7 +55,8 @@ function configOf(stage: Stage, { guarantee, secure, folder, port, opsPort }: Pl
       ops: { address: `127.0.0.1:${opsPort}` },
     },
     store: { kind: 'redis', url: `redis://127.0.0.1:${stage.redisPort}`, keyPrefix: KEY_PREFIX },
-    audit: { guarantee },
+    // Every refusal as an event of its own, as the other peers write it: floods are not folded here.
+    audit: { guarantee, foldRefusalsAfter: 1_000_000 },
     upstreams: { deployments: { addresses: [`http://127.0.0.1:${stage.upstream.port}`] } },
     // As long as the other peers keep them.
     limits: { idleTimeoutMs: 3_600_000 },
