@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, expect } from 'vitest';
+import { createControl } from '../../../src/admin/control.ts';
+import { openStores } from '../../../src/admin/stores.ts';
+import { systemClock } from '../../../src/clock.ts';
 import { faultsOf } from '../../support/call-ledger.ts';
-import { type AuditEvent, type GatewayOptions, startGateway, type TestGateway } from '../../support/gateway.ts';
+import { type AuditEvent, type GatewayOptions, owner, startGateway, type TestGateway } from '../../support/gateway.ts';
 import { type MessageHead, valuesOf } from '../../support/http-bytes.ts';
 import { connectRaw, type RawClient } from '../../support/raw-client.ts';
 import { type RawUpstream, type RawUpstreamOptions, type Step, startRawUpstream } from '../../support/raw-upstream.ts';
@@ -13,6 +16,8 @@ export interface DoorOptions {
   readonly gateway?: Partial<GatewayOptions>;
   /** The gate speaks TLS; plain HTTP otherwise, where every byte can be looked at. */
   readonly tls?: boolean;
+  /** Stopped after the records were examined: a store, further upstreams. */
+  readonly servers?: readonly { stop(): Promise<void> }[];
 }
 
 /** A gate between raw ends. */
@@ -25,6 +30,9 @@ export interface Door {
   head(line: string, ...fields: readonly string[]): string;
   /** Sends and waits for the close. */
   talk(pieces: readonly (string | Buffer | number)[], methods?: readonly string[]): Promise<{ text: string; closed: string }>;
+  /** Drains and closes the gate; the events can still be read. */
+  close(): Promise<void>;
+  events(): Promise<readonly AuditEvent[]>;
   /** The events about the request with this path (decision first), once there are `count`. */
   eventsOf(path: string, count?: number): Promise<readonly AuditEvent[]>;
 }
@@ -35,7 +43,13 @@ export function answerFor(request: MessageHead): Step[] {
   return [{ send: `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}` }];
 }
 
-let open: { readonly door: Door; readonly clients: { connection: RawClient; methods: readonly string[] }[] }[] = [];
+interface OpenDoor {
+  readonly door: Door;
+  readonly clients: { connection: RawClient; methods: readonly string[] }[];
+  readonly servers: readonly { stop(): Promise<void> }[];
+}
+
+let open: OpenDoor[] = [];
 
 /** Starts a gate and its upstream; both are stopped, and their records examined, after the test. */
 export async function startDoor(options: DoorOptions = {}): Promise<Door> {
@@ -45,8 +59,11 @@ export async function startDoor(options: DoorOptions = {}): Promise<Door> {
     plaintext: options.tls !== true,
     ...options.gateway,
   });
-  const clients: { connection: RawClient; methods: readonly string[] }[] = [];
+  // With Redis, whoever came first found no registry there and looks again a moment later.
+  await expect.poll(() => gate.gateway.ready, { timeout: 10_000, interval: 10 }).toBe(true);
+  const clients: OpenDoor['clients'] = [];
   const tls = options.tls ? { tls: { ca: readFileSync(gate.caFile), servername: 'localhost' } } : {};
+  let closed = false;
   const door: Door = {
     gate,
     upstream,
@@ -63,9 +80,14 @@ export async function startDoor(options: DoorOptions = {}): Promise<Door> {
       const text = (await client.waitForClose()).toString('latin1');
       return { text, closed: client.closed };
     },
+    close: async () => {
+      await gate.gateway.close();
+      closed = true;
+    },
+    events: () => (closed ? eventsOfClosed(gate) : gate.events()),
     eventsOf: async (path, count = 2) => {
       for (let attempt = 0; ; attempt += 1) {
-        const events = await gate.events();
+        const events = await door.events();
         const decision = events.find((event) => event.phase === 'decision' && event.path === path);
         const own = events.filter((event) => event.id === decision?.id);
         if (own.length >= count || attempt === 100) return own.sort((a, b) => a.seq - b.seq);
@@ -73,14 +95,14 @@ export async function startDoor(options: DoorOptions = {}): Promise<Door> {
       }
     },
   };
-  open.push({ door, clients });
+  open.push({ door, clients, servers: options.servers ?? [] });
   return door;
 }
 
 afterEach(async () => {
   const doors = open;
   open = [];
-  for (const { door, clients } of doors) {
+  for (const { door, clients, servers } of doors) {
     try {
       expect(await ledgerFaults(door, clients)).toEqual([]);
       expect(door.gate.log.filter((line) => line.includes('inside the gate'))).toEqual([]);
@@ -88,14 +110,26 @@ afterEach(async () => {
       for (const { connection } of clients) connection.close();
       await door.gate.stop();
       await door.upstream.stop();
+      for (const server of servers) await server.stop();
     }
   }
 });
 
+async function eventsOfClosed({ config }: TestGateway): Promise<readonly AuditEvent[]> {
+  const stores = await openStores(config, { clock: systemClock, create: false, note: () => {} });
+  try {
+    const control = createControl({ ...stores, clock: systemClock, instance: null, routes: () => null });
+    const lines = await control.activity(owner, { account: null, limit: 1000 });
+    return lines.map((line) => JSON.parse(line) as AuditEvent);
+  } finally {
+    await stores.close();
+  }
+}
+
 /** A call that has just ended on the wire may not be on record yet; what does not agree in the end is a fault. */
-async function ledgerFaults(door: Door, clients: { connection: RawClient; methods: readonly string[] }[]): Promise<string[]> {
+async function ledgerFaults(door: Door, clients: OpenDoor['clients']): Promise<string[]> {
   for (let attempt = 0; ; attempt += 1) {
-    const faults = faultsOf({ clients, upstreams: [door.upstream], events: await door.gate.events() });
+    const faults = faultsOf({ clients, upstreams: [door.upstream], events: await door.events() });
     if (faults.length === 0 || attempt === 50) return faults;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -29,15 +29,15 @@ const WAYS = HOW.flatMap(([how, last]) => [true, false].map((tls) => ({ how, las
 
 describe('an upstream that dies', () => {
   it.each(WAYS)('by $how (TLS: $tls), wherever in its answer, never looks like a whole answer', async ({ last, tls }) => {
-    const material = tls ? issueTls() : null;
+    const material = tls ? await issueTls() : null;
     const steps = (number: number) => [...DEATHS[number]![2], { waitMs: 20 }, last];
     const door = await startDoor({
       tls,
       upstream: {
         answer: (request) => steps(Number(request.line.split(' ')[1]!.split('/')[2])),
-        ...(material ? { tls: material.server } : {}),
+        ...(material === null ? {} : { tls: material.server }),
       },
-      ...(material ? { upstreamConfig: { tls: material.client } } : {}),
+      ...(material === null ? {} : { upstreamConfig: { tls: material.client } }),
     });
     for (const [number, [when, seen]] of DEATHS.entries()) {
       // An HTTP/1.0 client knows the end of some answers by the end of the connection alone.
