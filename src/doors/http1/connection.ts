@@ -99,15 +99,15 @@ export class Http1Connection implements CallClient, BodySink, Watched {
     socket.on('close', () => this.#guarded(() => this.#onGone()));
   }
 
-  /** Nothing is under way: may be closed without anybody losing anything. */
-  get #idle(): boolean {
-    return this.#call === null && this.#lingering === null && !this.#heads.begun;
+  /** A request has begun and is not answered: closing now would take something from the client. */
+  get busy(): boolean {
+    return this.#call !== null || (this.#heads.begun && this.#lingering === null);
   }
 
   /** The listener stops: an idle connection closes at once, a busy one after its answer. */
   drain(): void {
     this.#guarded(() => {
-      if (this.#idle) this.#closeGracefully();
+      if (!this.busy) this.#closeGracefully();
     });
   }
 
