@@ -49,10 +49,14 @@ export async function listAccounts(context: AdminContext, actor: AdminActor, que
   return { items: wanted.map((account) => viewAccount(account, nowMs)), next: page.next, damaged: page.damaged };
 }
 
+/** The account, and when its tokens were last let in, as of some seconds ago. */
 export async function showAccount(context: AdminContext, actor: AdminActor, ref: AccountRef): Promise<AccountView> {
   mustHave(actor, 'sallyport:registry:read');
-  const account = await reading(() => findAccount(context, ref, new Fields(ref, REF)));
-  return viewAccount(account, context.clock.wallMs());
+  return reading(async () => {
+    const account = await findAccount(context, ref, new Fields(ref, REF));
+    const uses = account.kind === 'service' ? await context.store.uses(account.id) : [];
+    return viewAccount(account, context.clock.wallMs(), uses);
+  });
 }
 
 export interface AccountEdit {

@@ -6,10 +6,11 @@ import type { RouteTable } from '../decision/route-table.ts';
 import { resolveAccountId } from './accounts.ts';
 import { type ActivityQuery, type Followed, followActivity, readActivity } from './activity.ts';
 import { type AdminActor, mustHave } from './actor.ts';
-import { type Administration, createAdministration } from './administration.ts';
+import { type Administration, createAdministration, type Nothing } from './administration.ts';
 import { type AdminContext, reading } from './change.ts';
 import { AdminError, notFound } from './error.ts';
 import { Fields } from './fields.ts';
+import { type InstancesView, listInstances } from './instances.ts';
 
 export interface CallQuestion {
   /** Name of the account. */
@@ -27,6 +28,7 @@ export interface Control {
   activity(actor: AdminActor, query: ActivityQuery): Promise<readonly string[]>;
   follow(actor: AdminActor, query: ActivityQuery, signal: AbortSignal): AsyncGenerator<Followed>;
   explain(actor: AdminActor, question: CallQuestion): Promise<Explanation>;
+  instances(actor: AdminActor, input: Nothing): Promise<InstancesView>;
 }
 
 export interface ControlOptions extends AdminContext {
@@ -42,6 +44,7 @@ export function createControl(options: ControlOptions): Control {
     activity: (actor, query) => readActivity(options, actor, query),
     follow: (actor, query, signal) => followActivity(options, actor, query, signal),
     explain: (actor, question) => explainCall(options, actor, question),
+    instances: (actor) => listInstances(options, actor),
   };
 }
 

@@ -24,6 +24,7 @@ export async function connectOwner(dataDir: string): Promise<RemoteControl | nul
     activity: (actor, query) => ask('activity', actor, query) as Promise<readonly string[]>,
     follow: (actor, query, signal) => conversation.follow(actor, query, signal),
     explain: (actor, question) => ask('explain', actor, question) as ReturnType<Control['explain']>,
+    instances: (actor, input) => ask('instances', actor, input) as ReturnType<Control['instances']>,
   };
   return { control, close: () => socket.destroy() };
 }

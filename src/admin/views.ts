@@ -1,5 +1,16 @@
-import type { Account, AccountKind, AccountStatus, Grant, PreviousToken, Role, Team, TeamMembership } from '../account/model.ts';
+import type {
+  Account,
+  AccountKind,
+  AccountStatus,
+  Grant,
+  PreviousToken,
+  Role,
+  StoredToken,
+  Team,
+  TeamMembership,
+} from '../account/model.ts';
 import { tokenId } from '../account/token.ts';
+import type { TokenUse } from '../registry/port.ts';
 
 /** An account as it may be shown: everything but what could help to forge a token or guess a password. */
 export interface AccountView {
@@ -18,11 +29,18 @@ export interface AccountView {
   readonly updatedAt: string;
   readonly expiresAt: string | null;
   /** The live token: its public handle, as in audit events, and when it was issued. */
-  readonly token: { readonly id: string; readonly createdAt: string } | null;
+  readonly token: TokenView | null;
   /** The token before it, while a rotation's overlap lets it in too. */
-  readonly previousToken: { readonly id: string; readonly createdAt: string; readonly validUntil: string } | null;
+  readonly previousToken: (TokenView & { readonly validUntil: string }) | null;
   /** Handles of retired tokens, newest first. */
   readonly retiredTokens: readonly string[];
+}
+
+export interface TokenView {
+  readonly id: string;
+  readonly createdAt: string;
+  /** When it was last let in and from where; null: never, or not known here (lists do not look for it). */
+  readonly lastUsed: { readonly at: string; readonly address: string } | null;
 }
 
 export type RoleView = Role & {
@@ -38,7 +56,7 @@ export interface TeamMember {
   readonly role: string;
 }
 
-export function viewAccount(account: Account, nowMs: number): AccountView {
+export function viewAccount(account: Account, nowMs: number, uses: readonly TokenUse[] = []): AccountView {
   // Named one by one: a field added to the record stays hidden until somebody decides otherwise.
   return {
     id: account.id,
@@ -54,16 +72,23 @@ export function viewAccount(account: Account, nowMs: number): AccountView {
     createdAt: account.createdAt,
     updatedAt: account.updatedAt,
     expiresAt: account.expiresAt,
-    token: account.token === null ? null : { id: tokenId(account.token.digest), createdAt: account.token.createdAt },
-    previousToken: viewPrevious(account.previous ?? null, nowMs),
+    token: account.token === null ? null : viewToken(account.token, uses),
+    previousToken: viewPrevious(account.previous ?? null, nowMs, uses),
     retiredTokens: account.retired.map(tokenId),
   };
 }
 
 /** An overlap that is over is none, although the record still tells of it. */
-function viewPrevious(previous: PreviousToken | null, nowMs: number): AccountView['previousToken'] {
+function viewPrevious(previous: PreviousToken | null, nowMs: number, uses: readonly TokenUse[]): AccountView['previousToken'] {
   if (previous === null || !(Date.parse(previous.validUntil) > nowMs)) return null;
-  return { id: tokenId(previous.digest), createdAt: previous.createdAt, validUntil: previous.validUntil };
+  return { ...viewToken(previous, uses), validUntil: previous.validUntil };
+}
+
+function viewToken({ digest, createdAt }: StoredToken, uses: readonly TokenUse[]): TokenView {
+  const id = tokenId(digest);
+  const use = uses.find(({ token }) => token === id);
+  const lastUsed = use === undefined ? null : { at: new Date(use.timeMs).toISOString(), address: use.address };
+  return { id, createdAt, lastUsed };
 }
 
 export function viewRole(role: Role): RoleView {

@@ -1,13 +1,17 @@
 import type { Command } from 'commander';
 import type { AccountKind, TeamMembership } from '../account/model.ts';
 import type { AccountAnswer } from '../admin/accounts.ts';
-import type { AccountView } from '../admin/views.ts';
-import { examples, expiry, group, leaf, membership } from './options.ts';
+import { RECEIPT_WAIT } from '../admin/change.ts';
+import { OVERLAP_MOST_MS } from '../admin/service-accounts.ts';
+import type { AccountView, TokenView } from '../admin/views.ts';
+import { duration, examples, expiry, group, leaf, membership } from './options.ts';
 import { type Reached, type StoreOptions, withReach } from './reach.ts';
+import { noteReceipt } from './receipt.ts';
 import { confirm, details, note, say, sayJson, table } from './terminal.ts';
 import { issueToken, type TokenOptions } from './token-output.ts';
 
 export interface CommonOptions extends StoreOptions {
+  readonly wait?: number;
   readonly json?: boolean;
   readonly yes?: boolean;
 }
@@ -63,22 +67,53 @@ function addCreate(account: Command): void {
   );
 }
 
+interface RotateOptions extends CommonOptions, TokenOptions {
+  readonly overlap?: number;
+  readonly close?: boolean;
+}
+
 function addRotate(account: Command): void {
-  const rotate = leaf(account, 'rotate <name>', 'issue a new token; the old one is refused from then on')
+  const rotate = waiting(leaf(account, 'rotate <name>', 'issue a new token; the old one is refused from then on'))
+    .option('--overlap <time>', 'let the old token in for so long beside the new one: 10m, 12h', duration(OVERLAP_MOST_MS))
+    .option('--close', 'issue nothing: end the overlap of the last rotation now')
     .option('--token-file <file>', 'write the token into a file (mode 0600) instead of showing it')
     .option('--yes', 'do not ask')
-    .action(async (name: string, options: CommonOptions & TokenOptions) => {
-      await confirm(`Issue a new token for ${name}? The present one stops working at once.`, options.yes);
+    .action(async (name: string, options: RotateOptions, command: Command) => {
+      const { overlap = 0, close = false } = options;
+      if (close && overlap > 0) command.error('error: --close ends an overlap and --overlap begins one: say one of them');
+      if (close) return closeOverlap(name, options);
+      const fate = overlap > 0 ? `works until the overlap of ${overlap / 1000} s is over` : 'stops working at once';
+      await confirm(`Issue a new token for ${name}? The present one ${fate}.`, options.yes);
       await withReach(options, true, ({ control, actor }) =>
         issueToken(options, `Rotated the token of ${name}.`, async () => {
-          const issued = await control.administration.rotateToken(actor, { name, kind: 'service' });
+          const input = { name, kind: 'service', overlapMs: overlap, ...given('waitMs', options.wait) } as const;
+          const issued = await control.administration.rotateToken(actor, input);
           if (issued.account.status === 'inactive') note(`${name} is inactive: the token works once it is activated`);
           if (issued.account.expired) note(`${name} has expired: the token works once the expiry is moved`);
           return issued;
         }),
       );
     });
-  examples(rotate, 'sallyport account rotate ci-pipeline', 'sallyport account rotate ci-pipeline --yes --token-file ci.token');
+  examples(
+    rotate,
+    'sallyport account rotate ci-pipeline',
+    'sallyport account rotate ci-pipeline --yes --token-file ci.token',
+    'sallyport account rotate ci-pipeline --overlap 10m',
+    'sallyport account rotate ci-pipeline --close',
+  );
+}
+
+async function closeOverlap(name: string, options: RotateOptions): Promise<void> {
+  await confirm(`End the overlap for ${name}? The old token stops working at once.`, options.yes);
+  await act(options, `Only the new token of ${name} is let in.`, ({ control, actor }) =>
+    control.administration.closeOverlap(actor, { name, kind: 'service', ...given('waitMs', options.wait) }),
+  );
+}
+
+/** For commands that can take something away: they answer when that is in force on every gate. */
+function waiting(command: Command): Command {
+  const summary = 'how long to wait until every running gate has applied it (default 5s)';
+  return command.option('--wait <time>', summary, duration(RECEIPT_WAIT.mostMs));
 }
 
 export function addListAndShow(parent: Command, kind: AccountKind): void {
@@ -154,8 +189,27 @@ function describe(account: AccountView): void {
     ['Created', account.createdAt],
     ['Changed', account.updatedAt],
     ['Expires', account.expiresAt ?? 'never'],
-    ...(account.kind === 'service' ? ([['Token issued', account.token?.createdAt ?? 'it has none']] as const) : []),
+    ...(account.kind === 'service' ? tokenLines(account) : []),
   ]);
+}
+
+function tokenLines({ token, previousToken }: AccountView): readonly (readonly [string, string])[] {
+  return [
+    ['Token issued', token?.createdAt ?? 'it has none'],
+    ['Token last used', lastUse(token)],
+    ...(previousToken === null
+      ? []
+      : ([
+          ['Old token', `let in until ${previousToken.validUntil}`],
+          ['Old token last used', lastUse(previousToken)],
+        ] as const)),
+  ];
+}
+
+/** Written in the background every ten seconds, so the last moments are missing. */
+function lastUse(token: TokenView | null): string {
+  const used = token?.lastUsed ?? null;
+  return used === null ? 'never' : `${used.at} from ${used.address}`;
 }
 
 export function addStanding(parent: Command, kind: AccountKind): void {
@@ -164,19 +218,21 @@ export function addStanding(parent: Command, kind: AccountKind): void {
       control.administration.activateAccount(actor, { name, kind }),
     );
   });
-  leaf(parent, 'deactivate <name>', 'keep it out until it is activated again')
+  waiting(leaf(parent, 'deactivate <name>', 'keep it out until it is activated again'))
     .option('--yes', 'do not ask')
     .action(async (name: string, options: CommonOptions) => {
       await confirm(`Deactivate ${name}? Its calls are refused at once.`, options.yes);
       await act(options, `${name} is inactive.`, ({ control, actor }) =>
-        control.administration.deactivateAccount(actor, { name, kind }),
+        control.administration.deactivateAccount(actor, { name, kind, ...given('waitMs', options.wait) }),
       );
     });
-  leaf(parent, 'delete <name>', 'delete it for good')
+  waiting(leaf(parent, 'delete <name>', 'delete it for good'))
     .option('--yes', 'do not ask')
     .action(async (name: string, options: CommonOptions) => {
       await confirm(`Delete ${name}? This cannot be undone.`, options.yes);
-      await act(options, `Deleted ${name}.`, ({ control, actor }) => control.administration.deleteAccount(actor, { name, kind }));
+      await act(options, `Deleted ${name}.`, ({ control, actor }) =>
+        control.administration.deleteAccount(actor, { name, kind, ...given('waitMs', options.wait) }),
+      );
     });
 }
 
@@ -242,6 +298,7 @@ async function act(options: CommonOptions, done: string, work: (reached: Reached
   const answer = await withReach(options, true, work);
   if (options.json === true) sayJson(answer);
   else say(answer.changed ? done : `${done} It was so already.`);
+  noteReceipt(answer.revocation);
 }
 
 /** `{ [name]: value }`, or nothing when the option was not said. */

@@ -39,6 +39,18 @@ export function expiry(value: string): string | null {
   return new Date(text).toISOString();
 }
 
+const SHORT_UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `5s`, `10m`, `12h`: in milliseconds. `0` is no time at all. */
+export function duration(mostMs: number): (value: string) => number {
+  return (value) => {
+    const [, count, unit = 'ms'] = /^(\d{1,7})(ms|s|m|h|d)$/.exec(value) ?? (value === '0' ? [value, '0'] : []);
+    const ms = count === undefined ? Number.NaN : Number(count) * (SHORT_UNIT_MS[unit] ?? 0);
+    if (!(ms <= mostMs)) throw new InvalidArgumentError(`Say 5s, 10m or 12h, at most ${mostMs / 1_000} s.`);
+    return ms;
+  };
+}
+
 /** `payments:deployer`: a team and the role in it. */
 export function membership(value: string, earlier: readonly { team: string; role: string }[] | undefined) {
   const [, team, role] = /^([^:]+):([^:]+)$/.exec(value) ?? [];

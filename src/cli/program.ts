@@ -7,6 +7,7 @@ import { addDevCommand } from './dev.ts';
 import { EXIT, failureOf } from './exit.ts';
 import { addExplainCommand } from './explain.ts';
 import { addHealthcheckCommand } from './healthcheck.ts';
+import { addInstancesCommand } from './instances.ts';
 import { addRoleCommands } from './role.ts';
 import { addSampleCommand } from './sample.ts';
 import { addServeCommand } from './serve.ts';
@@ -56,6 +57,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addUserCommands,
   addActivityCommands,
   addExplainCommand,
+  addInstancesCommand,
   addSampleCommand,
   addHealthcheckCommand,
 ];

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
+import type { Receipted } from '../admin/change.ts';
 import { type CommonOptions, given } from './account.ts';
 import { examples, group, leaf, several } from './options.ts';
 import { withReach } from './reach.ts';
+import { noteReceipt } from './receipt.ts';
 import { confirm, details, say, sayJson, table } from './terminal.ts';
 
 interface RoleOptions extends CommonOptions {
@@ -74,7 +76,8 @@ function addChanges(role: Command): void {
 }
 
 /** One line about a change, or the whole answer in JSON. */
-export function report(options: CommonOptions, answer: { readonly changed: boolean }, done: string): void {
+export function report(options: CommonOptions, answer: Receipted & { readonly changed: boolean }, done: string): void {
   if (options.json === true) sayJson(answer);
   else say(answer.changed ? done : 'It was so already.');
+  noteReceipt(answer.revocation);
 }

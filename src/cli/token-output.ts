@@ -1,4 +1,5 @@
 import type { IssuedToken } from '../admin/service-accounts.ts';
+import { noteReceipt } from './receipt.ts';
 import { SecretFile } from './secret-file.ts';
 import { note, say, sayJson } from './terminal.ts';
 
@@ -27,15 +28,22 @@ export async function issueToken(options: TokenOptions, done: string, issue: () 
       showToken(issued, done, options.json === true);
       return;
     }
-    if (options.json === true) sayJson({ account: issued.account, tokenFile: file.path });
+    if (options.json === true) sayJson({ account: issued.account, tokenFile: file.path, ...receiptOf(issued) });
     else say(`${done} Its token is in ${file.path}.`);
+    noteReceipt(issued.revocation);
   } finally {
     file.close();
   }
 }
 
-function showToken({ account, token }: IssuedToken, done: string, json: boolean): void {
+function showToken(issued: IssuedToken, done: string, json: boolean): void {
+  const { account, token, revocation } = issued;
   note(`${done} Its token is shown once, and cannot be read again:`);
-  if (json) sayJson({ account, token });
+  if (json) sayJson({ account, token, ...receiptOf(issued) });
   else say(token);
+  noteReceipt(revocation);
+}
+
+function receiptOf({ revocation }: IssuedToken): Pick<IssuedToken, 'revocation'> {
+  return revocation === undefined ? {} : { revocation };
 }

@@ -11,18 +11,21 @@ const META = [String(RECORD_SCHEMA), 'epoch-1', '7'];
 /** Commands that were sent: the keys that each named. */
 let sent: string[][];
 let records: Map<string, string>;
+let graves: Map<string, string>;
 let fault: Error | null;
 let lookups: AccountLookups;
 
 beforeEach(() => {
   sent = [];
   records = new Map();
+  graves = new Map();
   fault = null;
-  lookups = new AccountLookups(KEYS, async ([tombstones, ...keys]) => {
+  lookups = new AccountLookups(KEYS, async ([tombstones, ...keys], [graveRead]) => {
     expect(tombstones).toBe(KEYS.tombstones);
     sent.push(keys);
     if (fault !== null) throw fault;
-    return [META, keys.map(() => null), ...keys.map((key) => records.get(key) ?? null)];
+    const ids = graveRead?.slice(2) ?? [];
+    return [META, ids.map((id) => graves.get(String(id)) ?? null), ...keys.map((key) => records.get(key) ?? null)];
   });
 });
 
@@ -76,4 +79,14 @@ it('fails for all when the store does', async () => {
   expect(answers.map((answer) => answer.status)).toEqual(['rejected', 'rejected']);
   fault = null;
   expect((await lookups.ask(idOf(1))).account).toBeNull();
+});
+
+it('reads each account under its tombstone, and takes one that cannot be read for a fault', async () => {
+  for (const n of [1, 2, 3]) put(idOf(n));
+  graves.set(idOf(1), '{"deleted":false,"inactive":true,"digests":{}}');
+  graves.set(idOf(2), '{"deleted":');
+  const answers = await Promise.allSettled([1, 2, 3].map((n) => lookups.ask(idOf(n))));
+  expect(answers[0]).toMatchObject({ value: { account: { status: 'inactive' } } });
+  expect(answers[1]).toMatchObject({ reason: { why: 'damaged' } });
+  expect(answers[2]).toMatchObject({ value: { account: { status: 'active' } } });
 });
