@@ -10,7 +10,7 @@ export class Table {
     this.#keys = keys.length;
   }
 
-  /** Adds one row to the line of these keys. A count is `[part, whole]` or one number. */
+  /** Adds one row to the line of these keys. Per count: true or false where it applies, null where it does not. */
   add(keys: readonly string[], counts: readonly (boolean | null)[]): void {
     const key = keys.join('\t');
     const line = this.#lines.get(key) ?? Array.from({ length: counts.length * 2 }, () => 0);
