@@ -15,6 +15,8 @@ it('fills in what an upstream leaves out', () => {
       connectTimeoutMs: 2000,
       responseTimeoutMs: 300000,
       maxConnections: 512,
+      ejection: { afterFailures: 5, baseMs: 2000, maxMs: 60_000, countServerErrors: false },
+      healthCheck: null,
       assertion: false,
     },
   ]);
@@ -96,3 +98,24 @@ it('names upstreams by any valid name, those of Object.prototype included', () =
     'upstreams: { constructor: { addresses: ["http://a"] } }\nroutes: [{ name: p, path: /p, access: public, upstream: constructor }]';
   expect(parse(text).config.upstreams.map(({ name }) => name)).toEqual(['constructor']);
 });
+
+it('checks no health unless a path is given, and then has a bound for everything', () => {
+  const [api] = parse(upstream('addresses: ["http://a"], healthCheck: { path: "/healthz?deep=no" }')).config.upstreams;
+  expect(api?.healthCheck).toEqual({
+    path: '/healthz?deep=no',
+    intervalMs: 10_000,
+    timeoutMs: 2000,
+    unhealthyAfter: 3,
+    healthyAfter: 2,
+  });
+  expect(saidOf(upstream('addresses: ["http://a"], healthCheck: {}'))).toHaveLength(1);
+});
+
+it.each(['""', 'healthz', '"/a b"', '"/a/../b"', '"/a#b"', '"http://a/"', '"/a\\r\\nX: y"'])(
+  'refuses the health check path %s',
+  (path) => {
+    expect(saidOf(upstream(`addresses: ["http://a"], healthCheck: { path: ${path} }`))).toEqual([
+      expect.stringMatching(/^upstreams\.api\.healthCheck\.path: expected a path/),
+    ]);
+  },
+);

@@ -16,6 +16,7 @@ const CONTRACT: Readonly<Record<string, { type: string; labels: readonly string[
   sallyport_overhead_seconds: { type: 'histogram', labels: [] },
   sallyport_upstream_duration_seconds: { type: 'histogram', labels: ['upstream'] },
   sallyport_upstream_connections: { type: 'gauge', labels: ['upstream', 'state'] },
+  sallyport_upstream_healthy: { type: 'gauge', labels: ['upstream', 'address'] },
   sallyport_registry_cache_total: { type: 'counter', labels: ['result'] },
   sallyport_registry_lag_seconds: { type: 'gauge', labels: [] },
   sallyport_lease_remaining_seconds: { type: 'gauge', labels: [] },
@@ -40,6 +41,7 @@ function exercise(metrics: Metrics): void {
     auditSpoolBytes: () => 0,
     certificateExpirySeconds: () => 1_800_000_000,
     upstreamConnections: () => [{ upstream: 'deployments', state: 'idle', count: 2 }],
+    upstreamAddresses: () => [{ upstream: 'deployments', address: '10.0.0.7:8080', usable: true }],
   });
 }
 

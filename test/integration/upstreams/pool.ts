@@ -1,0 +1,66 @@
+import { onTestFinished } from 'vitest';
+import { Deadlines } from '../../../src/wire/deadlines.ts';
+import type { ResponseReceiver, UpstreamFailure } from '../../../src/wire/upstream-connection.ts';
+import { type PoolOptions, UpstreamPool } from '../../../src/wire/upstream-pool.ts';
+
+export interface TestPool {
+  readonly pool: UpstreamPool;
+  /** `ejected 127.0.0.1:1 why`, in order. */
+  readonly changes: readonly string[];
+  /** One exchange: the status, or how it failed. */
+  call(): Promise<number | UpstreamFailure['kind'] | 'full'>;
+  /** For each address, whether it is used. */
+  usable(): readonly boolean[];
+}
+
+/** A pool over real sockets, closed after the test. */
+export function openPool(ports: readonly number[], options: Partial<PoolOptions> = {}): TestPool {
+  const deadlines = new Deadlines();
+  const changes: string[] = [];
+  const pool = new UpstreamPool(
+    {
+      addresses: ports.map((port) => ({ host: '127.0.0.1', port })),
+      tls: null,
+      maxConnections: 100,
+      connectTimeoutMs: 2000,
+      responseTimeoutMs: 5000,
+      ejection: { afterFailures: 5, baseMs: 60_000, maxMs: 60_000, countServerErrors: false },
+      healthCheck: null,
+      checkHost: ({ port }) => `check.test:${port}`,
+      healthChanged: ({ port }, change, why) => void changes.push(`${change} ${ports.indexOf(port)} ${why}`),
+      ...options,
+    },
+    deadlines,
+  );
+  onTestFinished(() => {
+    pool.close();
+    deadlines.close();
+  });
+  pool.startChecks();
+  return { pool, changes, usable: () => pool.states().map((state) => state.usable), call: () => call(pool) };
+}
+
+function call(pool: UpstreamPool): Promise<number | UpstreamFailure['kind'] | 'full'> {
+  const connection = pool.take(true);
+  if (connection === null) return Promise.resolve('full');
+  return new Promise((resolve, reject) => {
+    let status = 0;
+    const receiver: ResponseReceiver = {
+      onConnected: () => {},
+      onInformational: () => {},
+      onHead: (head) => {
+        status = head.status;
+      },
+      onBody: () => {},
+      onEnd: () => resolve(status),
+      onFailure: ({ kind }) => resolve(kind),
+      onFault: reject,
+      flush: () => true,
+      onDrain: () => {},
+    };
+    connection.begin(receiver, false);
+    connection.sendText('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    connection.flush();
+    connection.requestEnd();
+  });
+}
