@@ -41,8 +41,13 @@ export class TrustedProxies {
     if (!this.includes(peer.address)) return { address: peer.address, forwardedFor: '', forwarded: '' };
     const forwardedFor = joined(head, 'x-forwarded-for');
     const forwarded = joined(head, 'forwarded');
-    const chain = forwardedFor !== '' ? forwardedFor.split(',') : forwarded.split(',').map(forParameter);
-    return { address: this.#rightmostStranger(chain, peer.address), forwardedFor, forwarded };
+    const byFor = this.#rightmostStranger(forwardedFor.split(','), peer.address);
+    const byForwarded = this.#rightmostStranger(forwarded.split(',').map(forParameter), peer.address);
+    if (forwardedFor !== '' && forwarded !== '' && byFor !== byForwarded) {
+      // Proxies keep one of the two fields; where they disagree, the other came from the client, and we cannot know which.
+      return { address: peer.address, forwardedFor: '', forwarded: '' };
+    }
+    return { address: forwardedFor === '' ? byForwarded : byFor, forwardedFor, forwarded };
   }
 
   #rightmostStranger(chain: readonly string[], peer: string): string {

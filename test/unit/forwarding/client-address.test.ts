@@ -36,6 +36,8 @@ describe('whose call it is', () => {
     ['from Forwarded, quoted IPv6', ['Forwarded: For="[2001:db8:2::1]:4711"'], '2001:db8:2::1'],
     ['from Forwarded, the nearest', ['Forwarded: for=1.1.1.1, proto=https;for=198.51.100.1, for=10.9.9.9'], '198.51.100.1'],
     ['from Forwarded with an obfuscated name', ['Forwarded: for=198.51.100.1, for=_hidden'], '10.0.0.1'],
+    ['the peer, where the two fields disagree', ['X-Forwarded-For: 1.1.1.1', 'Forwarded: for=198.51.100.1'], '10.0.0.1'],
+    ['what both fields say', ['X-Forwarded-For: 198.51.100.1', 'Forwarded: for=198.51.100.1'], '198.51.100.1'],
     ['from Forwarded without an address', ['Forwarded: proto=https'], '10.0.0.1'],
   ])('is %s', (_, fields, address) => {
     expect(clientOf('10.0.0.1', ...fields)).toBe(address);
