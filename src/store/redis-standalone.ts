@@ -1,5 +1,6 @@
-import { isIP } from 'node:net';
-import { type RedisOptions as DriverOptions, Redis } from 'ioredis';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { AbstractConnector, type RedisOptions as DriverOptions, Redis } from 'ioredis';
 import { StoreUnavailable } from './fault.ts';
 import { classify, replyCode } from './redis-fault.ts';
 import type {
@@ -17,6 +18,31 @@ import { loadScript, type Script } from './script.ts';
 const RECONNECT = { firstMs: 50, longestMs: 500 } as const;
 
 const READ_TOGETHER = loadScript('read-together', { readOnly: true });
+
+/**
+ * Makes the sockets for the driver. It listens for one error of each and not for the next (an alert that comes while a failed connection is being put away),
+ * and an error that nobody listens for ends the process.
+ */
+class Connector extends AbstractConnector {
+  readonly #options: DriverOptions;
+
+  constructor(options: unknown) {
+    super((options as DriverOptions).disconnectTimeout ?? 0);
+    this.#options = options as DriverOptions;
+  }
+
+  async connect(): Promise<Socket> {
+    const { host = 'localhost', port = 0, tls } = this.#options;
+    const socket = tls === undefined ? connectTcp({ host, port }) : connectTls({ host, port, ...tls });
+    socket.once('error', (fault) => {
+      this.firstError = fault;
+    });
+    socket.on('error', () => {});
+    this.connecting = true;
+    this.stream = socket;
+    return socket;
+  }
+}
 
 /** A connection to one server, which comes back by itself when it is lost. */
 export class StandaloneConnection implements RedisConnection {
@@ -173,6 +199,7 @@ function driverOptions({ host, port }: RedisAddress, manner: RedisManner): Drive
   return {
     host,
     port,
+    Connector,
     db: manner.database,
     connectionName: manner.name,
     ...(username === null ? {} : { username }),

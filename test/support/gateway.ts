@@ -22,7 +22,10 @@ export interface GatewayOptions {
   /** Default: everything below `/` for accounts that hold `test:all`, and `/public/**` for everyone. */
   readonly routes?: readonly RouteText[];
   readonly guarantee?: 'acknowledged' | 'buffered';
-  readonly store?: 'embedded' | { readonly url: string; readonly keyPrefix?: string };
+  /** Keys of `store` beside `kind: redis`. */
+  readonly store?: 'embedded' | Readonly<Record<string, unknown>>;
+  /** The same for whoever administers, where that is another user than the gate's. */
+  readonly administratorStore?: Readonly<Record<string, unknown>>;
   readonly limits?: Readonly<Record<string, number>>;
   readonly leaseMs?: number;
   /** Plain HTTP instead of TLS. */
@@ -97,12 +100,20 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   mkdirSync(dataDir, { recursive: true });
   await ensureLocalCertificate(dataDir, Date.now());
   const { config } = parseConfig(configText(options, dataDir), join(dataDir, 'test.yaml'));
+  const administrator = options.administratorStore ?? options.store;
+  const forAdministrator = configText(administrator === undefined ? options : { ...options, store: administrator }, dataDir);
   const log: string[] = [];
   const gateway = await start(config, {
     log: createLog({ format: 'json', level: 'debug', write: (line) => void log.push(line) }),
   });
   const stores =
-    config.store.kind === 'redis' ? await openStores(config, { clock: systemClock, create: true, note: () => {} }) : null;
+    config.store.kind === 'redis'
+      ? await openStores(parseConfig(forAdministrator, join(dataDir, 'test.yaml')).config, {
+          clock: systemClock,
+          create: true,
+          note: () => {},
+        })
+      : null;
   const control =
     stores === null ? gateway.control! : createControl({ ...stores, clock: systemClock, instance: null, routes: () => null });
   const { administration } = control;

@@ -80,7 +80,9 @@ class LocalCluster implements RedisCluster {
       await this.#as(this.nodes[index]!, (root) => root.call('CLUSTER', 'ADDSLOTSRANGE', first, last));
     }
     for (const [index, node] of this.nodes.entries()) {
-      await this.#as(this.nodes[0]!, (root) => root.call('CLUSTER', 'MEET', '127.0.0.1', node.port, busPorts[index]!));
+      await this.#as(this.nodes[0]!, (root) =>
+        root.call('CLUSTER', 'MEET', '127.0.0.1', node.tlsPort ?? node.port, busPorts[index]!),
+      );
     }
     await this.#everywhere('all nodes know each other', (lines) => lines.length === NODES && lines.every(isSettled));
     for (let index = PRIMARIES; index < NODES; index += 1) {
@@ -97,7 +99,8 @@ class LocalCluster implements RedisCluster {
   #configOf(busPort: number): readonly string[] {
     const timeoutMs = String(this.#options.nodeTimeoutMs ?? 1_000);
     const cluster = ['--cluster-enabled', 'yes', '--cluster-port', String(busPort), '--cluster-node-timeout', timeoutMs];
-    return [...(this.#options.config ?? []), ...cluster];
+    const tls = this.#options.certificates === undefined ? [] : ['--tls-cluster', 'yes', '--tls-replication', 'yes'];
+    return [...(this.#options.config ?? []), ...cluster, ...tls];
   }
 
   async ownerOf(slot: number): Promise<RedisServer> {
@@ -121,7 +124,7 @@ class LocalCluster implements RedisCluster {
     const replica = await this.replicaOf(primary);
     await this.#as(replica, (root) => root.call('CLUSTER', 'FAILOVER'));
     await this.#everywhere('everybody knows that the replica has taken over', (lines) =>
-      lines.some((line) => line.port === replica.port && !isReplica(line) && line.slots.length > 0),
+      lines.some((line) => isOf(line, replica) && !isReplica(line) && line.slots.length > 0),
     );
     return replica;
   }
@@ -136,7 +139,7 @@ class LocalCluster implements RedisCluster {
   async migrate(slot: number, pace: (moved: number, left: number) => Promise<void> = async () => {}): Promise<RedisServer> {
     const from = await this.ownerOf(slot);
     const lines = await this.#linesOf(from);
-    const target = lines.find((line) => line.port !== from.port && line.slots.length > 0 && !line.flags.includes('fail'))!;
+    const target = lines.find((line) => !isOf(line, from) && line.slots.length > 0 && !line.flags.includes('fail'))!;
     const source = lines.find(isMyself)!;
     const to = this.#byPort(target.port);
     await this.#as(to, (root) => root.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', source.id));
@@ -148,7 +151,7 @@ class LocalCluster implements RedisCluster {
         const left = Number(await root.call('CLUSTER', 'COUNTKEYSINSLOT', slot));
         if (key === undefined) break;
         await pace(moved, left);
-        await root.call('MIGRATE', '127.0.0.1', target.port, key, 0, 5_000, ...auth);
+        await root.call('MIGRATE', '127.0.0.1', to.port, key, 0, 5_000, ...auth);
       }
     });
     // The new owner first: between the two, the old one would send everybody to a node that knows nothing yet.
@@ -187,7 +190,7 @@ class LocalCluster implements RedisCluster {
   }
 
   #byPort(port: number): RedisServer {
-    const found = this.nodes.find((node) => node.port === port);
+    const found = this.nodes.find((node) => node.port === port || node.tlsPort === port);
     if (found === undefined) throw new Error(`port ${port} is none of ours`);
     return found;
   }
@@ -207,6 +210,11 @@ function lineFrom(text: string): NodeLine {
 function holds(range: string, slot: number): boolean {
   const [first, last = first] = range.split('-').map(Number);
   return slot >= first! && slot <= last!;
+}
+
+/** Nodes that speak TLS are listed by that port. */
+function isOf({ port }: NodeLine, server: RedisServer): boolean {
+  return port === server.port || port === server.tlsPort;
 }
 
 function isMyself({ flags }: NodeLine): boolean {

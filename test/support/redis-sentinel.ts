@@ -14,6 +14,7 @@ import {
   until,
 } from './redis-replication.ts';
 import { findRedisServer, freePort, type RedisOptions, type RedisServer, startRedis } from './redis-server.ts';
+import { tlsWords } from './redis-tls.ts';
 
 /** What a test's sentinels call the primary. */
 export const PRIMARY_NAME = 'main';
@@ -30,6 +31,8 @@ export interface SentinelOptions extends RedisOptions {
 /** A primary, its replica, and three sentinels that watch them, on free ports of the loopback. */
 export interface RedisSentinels {
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** The same where they speak TLS; empty without certificates. */
+  readonly tlsAddresses: readonly { readonly host: string; readonly port: number }[];
   /** Both servers. Which of them is the primary changes. */
   readonly servers: readonly [RedisServer, RedisServer];
   /** Of the two, the one that the sentinels name now. */
@@ -65,6 +68,7 @@ class LocalSentinels implements RedisSentinels {
   readonly #servers: RedisServer[] = [];
   #directory = '';
   #ports: readonly number[] = [];
+  #tlsPorts: readonly number[] = [];
 
   constructor(options: SentinelOptions) {
     this.#options = options;
@@ -75,20 +79,28 @@ class LocalSentinels implements RedisSentinels {
     return this.#ports.map((port) => ({ host: '127.0.0.1', port }));
   }
 
+  get tlsAddresses() {
+    return this.#tlsPorts.map((port) => ({ host: '127.0.0.1', port }));
+  }
+
   get servers(): readonly [RedisServer, RedisServer] {
     return [this.#servers[0]!, this.#servers[1]!];
   }
 
   async start(): Promise<void> {
     this.#directory = await mkdtemp(join(tmpdir(), 'sallyport-sentinel-'));
-    this.#servers.push(await startRedis(this.#options), await startRedis(this.#options));
+    const { certificates } = this.#options;
+    const words = certificates === undefined ? [] : ['--tls-replication', 'yes'];
+    const options = { ...this.#options, config: [...(this.#options.config ?? []), ...words] };
+    this.#servers.push(await startRedis(options), await startRedis(options));
     const [primary, replica] = this.servers;
     for (const server of this.servers) await allowReplication(server, this.#admin);
     await asAdmin(replica, this.#admin, async (root) => {
-      await root.call('REPLICAOF', '127.0.0.1', primary.port);
+      await root.call('REPLICAOF', '127.0.0.1', portOf(primary));
       await until('the replica follows', async () => /master_link_status:up/.test(await infoOf(root)));
     });
     this.#ports = await Promise.all(Array.from({ length: SENTINELS }, freePort));
+    if (certificates !== undefined) this.#tlsPorts = await Promise.all(Array.from({ length: SENTINELS }, freePort));
     const ids = this.#ports.map(() => randomBytes(20).toString('hex'));
     for (const [index] of this.#ports.entries()) await this.#startSentinel(index, ids);
     await until('all sentinels agree', async () => {
@@ -105,12 +117,13 @@ class LocalSentinels implements RedisSentinels {
       `port ${this.#ports[index]}`,
       'bind 127.0.0.1',
       `dir ${this.#directory}`,
+      ...this.#tlsLines(index),
       `sentinel myid ${ids[index]}`,
-      `sentinel monitor ${PRIMARY_NAME} 127.0.0.1 ${primary.port} 2`,
+      `sentinel monitor ${PRIMARY_NAME} 127.0.0.1 ${portOf(primary)} 2`,
       `sentinel down-after-milliseconds ${PRIMARY_NAME} ${downAfterMs}`,
       `sentinel failover-timeout ${PRIMARY_NAME} 6000`,
-      `sentinel known-replica ${PRIMARY_NAME} 127.0.0.1 ${replica.port}`,
-      ...this.#ports.flatMap((port, other) =>
+      `sentinel known-replica ${PRIMARY_NAME} 127.0.0.1 ${portOf(replica)}`,
+      ...(this.#tlsPorts.length > 0 ? this.#tlsPorts : this.#ports).flatMap((port, other) =>
         other === index ? [] : [`sentinel known-sentinel ${PRIMARY_NAME} 127.0.0.1 ${port} ${ids[other]}`],
       ),
     ];
@@ -128,12 +141,21 @@ class LocalSentinels implements RedisSentinels {
     process.once('exit', () => child.kill('SIGKILL'));
   }
 
+  #tlsLines(index: number): readonly string[] {
+    const { certificates } = this.#options;
+    const port = this.#tlsPorts[index];
+    if (certificates === undefined || port === undefined) return [];
+    const words = tlsWords(certificates, port);
+    const lines = words.flatMap((word, at) => (at % 2 === 0 ? [`${word.slice(2)} ${words[at + 1]}`] : []));
+    return [...lines, 'tls-replication yes'];
+  }
+
   async primary(): Promise<RedisServer> {
     const port = await this.#asSentinel(this.#ports[0]!, async (sentinel) => {
       const [, text] = (await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', PRIMARY_NAME)) as [string, string];
       return Number(text);
     });
-    const found = this.#servers.find((server) => server.port === port);
+    const found = this.#servers.find((server) => portOf(server) === port);
     if (found === undefined) throw new Error(`the sentinels name port ${port}, which is none of ours`);
     return found;
   }
@@ -184,6 +206,11 @@ class LocalSentinels implements RedisSentinels {
       sentinel.close();
     }
   }
+}
+
+/** Where the others reach it. */
+function portOf(server: RedisServer): number {
+  return server.tlsPort ?? server.port;
 }
 
 async function viewOf(sentinel: RedisConnection) {

@@ -5,11 +5,14 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type RedisCertificates, tlsWords } from './redis-tls.ts';
 
 /** A real Redis on a free loopback port, with its own temporary directory, and the powers to make it fail. */
 export interface RedisServer {
   readonly port: number;
-  /** Without credentials. */
+  /** Where it speaks TLS; null when it was started without certificates. */
+  readonly tlsPort: number | null;
+  /** Without credentials, in the clear. */
   readonly url: string;
   /** Of the process that runs now; another one after `restart`. */
   readonly pid: number;
@@ -32,6 +35,8 @@ export interface RedisOptions {
   readonly configFile?: string;
   /** Further configuration as command-line words: `['--maxmemory', '10mb']`. */
   readonly config?: readonly string[];
+  /** Also speak TLS, with these; clients must show a certificate. */
+  readonly certificates?: RedisCertificates;
   /** Append-only file with fsync on every write; without it nothing survives a restart. */
   readonly appendOnly?: boolean;
 }
@@ -62,7 +67,8 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   if (binary === null) throw new Error('redis-server not found: install it, or set REDIS_SERVER_BIN to its path');
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-redis-'));
   for (let attempt = 1; ; attempt += 1) {
-    const server = new LocalRedis(binary, await freePort(), directory, options);
+    const tlsPort = options.certificates === undefined ? null : await freePort();
+    const server = new LocalRedis(binary, { port: await freePort(), tlsPort }, directory, options);
     try {
       await server.start();
       return server;
@@ -77,15 +83,22 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
 
 class LocalRedis implements RedisServer {
   readonly port: number;
+  readonly tlsPort: number | null;
   readonly directory: string;
   readonly #binary: string;
   readonly #options: RedisOptions;
   #child: ChildProcess | null = null;
   #output = '';
 
-  constructor(binary: string, port: number, directory: string, options: RedisOptions) {
+  constructor(
+    binary: string,
+    ports: { readonly port: number; readonly tlsPort: number | null },
+    directory: string,
+    options: RedisOptions,
+  ) {
     this.#binary = binary;
-    this.port = port;
+    this.port = ports.port;
+    this.tlsPort = ports.tlsPort;
     this.directory = directory;
     this.#options = options;
   }
@@ -162,7 +175,9 @@ class LocalRedis implements RedisServer {
       'no',
     ];
     const file = this.#options.configFile === undefined ? [] : [this.#options.configFile];
-    return [...file, ...place, ...persistence, ...acl, ...(this.#options.config ?? [])];
+    const { certificates } = this.#options;
+    const tls = certificates === undefined || this.tlsPort === null ? [] : tlsWords(certificates, this.tlsPort);
+    return [...file, ...place, ...persistence, ...acl, ...tls, ...(this.#options.config ?? [])];
   }
 
   /** The last lines, for the message when it does not start. */
