@@ -172,8 +172,9 @@ export class Http1Listener implements ConnectionHost {
     for (const connection of [...this.#connections]) connection.drain();
     if (this.#connections.size > 0) await this.#emptied(deadlineMs);
     const left = [...this.#connections];
+    const cut = left.filter((connection) => connection.busy).length;
     for (const connection of left) connection.destroy();
-    return left.length;
+    return cut;
   }
 
   #emptied(deadlineMs: number): Promise<void> {
