@@ -1,0 +1,175 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { requireOrSkip } from '../support/system.ts';
+import { Callers, isReady, kinds, readyz, startAnother, startGate, startStore } from './gates.ts';
+
+beforeEach((ctx) => requireOrSkip(ctx, 'redis-server'));
+
+/** What callers may be told while the store is away. Never that their token is wrong. */
+const AWAY = /^(200|503 (audit-unavailable|registry-unavailable))$/;
+/** No caller waits longer; the deadline is a second, the rest is for a busy machine. */
+const ANSWERED_MS = 3000;
+
+describe('a Redis that is killed and comes back', () => {
+  it.each(['acknowledged', 'buffered'] as const)(
+    'under `%s` costs no restart and no record, and nobody is told a lie',
+    async (guarantee) => {
+      const store = await startStore();
+      const gate = await startGate(store, { guarantee, leaseMs: 2000 });
+      const callers = new Callers();
+      expect((await callers.call(gate.port, gate.token)).status).toBe(200);
+
+      await store.redis.kill();
+      const away = [];
+      for (const end = performance.now() + 3500; performance.now() < end; ) {
+        for (const line of ['GET /read', 'POST /change']) {
+          const answer = await callers.call(gate.port, gate.token, line);
+          expect(answer.tookMs).toBeLessThan(ANSWERED_MS);
+          away.push(answer);
+        }
+        await sleep(50);
+      }
+      for (const kind of kinds(away)) expect(kind).toMatch(AWAY);
+      // The lease has run out meanwhile, whatever the guarantee.
+      expect(away.at(-1)).toMatchObject({
+        status: 503,
+        reason: guarantee === 'buffered' ? 'registry-unavailable' : expect.anything(),
+      });
+      expect((await readyz(gate.gateway)).status).toBe(503);
+      if (guarantee === 'acknowledged') expect(store.upstream.requests.filter(({ line }) => line.startsWith('POST'))).toEqual([]);
+
+      await store.redis.restart();
+      const begin = performance.now();
+      await isReady(gate.gateway);
+      console.log(`Redis killed, ${guarantee}: ready ${Math.round(performance.now() - begin)} ms after it was back`);
+      expect((await callers.call(gate.port, gate.token, 'POST /after')).status).toBe(200);
+      expect((await callers.call(gate.port, `${gate.token.slice(0, -1)}x`)).status).toBe(401);
+      await callers.examine(gate, store.upstream);
+    },
+  );
+});
+
+describe('a Redis that is frozen', () => {
+  it('for less than the lease is not noticed by those whose account is cached', async () => {
+    const store = await startStore();
+    const gate = await startGate(store, { guarantee: 'buffered', leaseMs: 5000 });
+    const callers = new Callers();
+    await callers.call(gate.port, gate.token);
+    store.redis.pause();
+    const over = sleep(1000).finally(() => store.redis.resume());
+    const answers = await callers.callWhile(
+      over.then(() => sleep(500)),
+      gate.port,
+      gate.token,
+      { line: 'POST /change' },
+    );
+    expect(kinds(answers)).toEqual(['200']);
+    await isReady(gate.gateway);
+    await callers.examine(gate, store.upstream);
+  });
+
+  it('for longer stops them at the lease, with 503 and never 401, and they come back without a restart', async () => {
+    const store = await startStore();
+    const leaseMs = 1500;
+    const gate = await startGate(store, { guarantee: 'buffered', leaseMs });
+    const callers = new Callers();
+    await callers.call(gate.port, gate.token);
+    store.redis.pause();
+    const frozenMs = performance.now();
+    let lastGoodMs = 0;
+    const seen = [];
+    while (performance.now() - frozenMs < 5000) {
+      const begin = performance.now();
+      const answer = await callers.call(gate.port, gate.token);
+      if (answer.status === 200) lastGoodMs = begin - frozenMs;
+      seen.push(answer);
+      await sleep(20);
+    }
+    expect(kinds(seen)).toEqual(['200', '503 registry-unavailable']);
+    console.log(
+      `Redis frozen, lease ${leaseMs} ms: the last call that was let in came ${Math.round(lastGoodMs)} ms after the freeze`,
+    );
+    // Measured at the caller: a call that began within the lease.
+    expect(lastGoodMs).toBeLessThanOrEqual(leaseMs);
+    expect(seen.at(-1)).toMatchObject({ status: 503, reason: 'registry-unavailable' });
+    store.redis.resume();
+    const begin = performance.now();
+    await isReady(gate.gateway);
+    console.log(`Redis frozen: ready ${Math.round(performance.now() - begin)} ms after it went on`);
+    expect((await callers.call(gate.port, gate.token)).status).toBe(200);
+    await callers.examine(gate, store.upstream);
+  });
+
+  it('does not let a token be called wrong that could not be looked up', async () => {
+    const store = await startStore();
+    const gate = await startGate(store, { guarantee: 'buffered', leaseMs: 30_000 });
+    const other = await gate.createAccount({ name: 'never-seen', role: 'tester' });
+    const callers = new Callers();
+    await callers.call(gate.port, gate.token);
+    store.redis.pause();
+    expect(await callers.call(gate.port, other.token)).toMatchObject({ status: 503, reason: 'registry-unavailable' });
+    expect((await callers.call(gate.port, gate.token)).status).toBe(200);
+    store.redis.resume();
+    await isReady(gate.gateway);
+    await expect.poll(async () => (await callers.call(gate.port, other.token)).status, { timeout: 10_000 }).toBe(200);
+  });
+});
+
+describe('a gate whose store', () => {
+  it('is away when it starts opens its port, says 503 and why, and is ready once the store is there', async () => {
+    const store = await startStore();
+    const first = await startGate(store);
+    const callers = new Callers();
+    await store.redis.kill();
+    const late = await startAnother(first.config);
+    expect(late.gateway.ready).toBe(false);
+    const answer = await callers.call(late.port, first.token);
+    expect(answer.status).toBe(503);
+    expect(['registry-unavailable', 'audit-unavailable']).toContain(answer.reason);
+    const { status, body } = await readyz(late.gateway);
+    expect(status).toBe(503);
+    expect(body.checks.find(({ name }) => name === 'registry')?.why).toMatch(/Redis/);
+    await store.redis.restart();
+    await isReady(late.gateway);
+    await isReady(first.gateway);
+    expect((await callers.call(late.port, first.token)).status).toBe(200);
+    expect((await readyz(late.gateway)).body.ready).toBe(true);
+  });
+
+  it('refuses its password says so, and serves nobody', async () => {
+    const store = await startStore();
+    const first = await startGate(store);
+    const callers = new Callers();
+    const passwordFile = join(first.dataDir, 'wrong.password');
+    writeFileSync(passwordFile, 'wrong-password-4711', { mode: 0o600 });
+    const { parseConfig } = await import('../../src/config/load.ts');
+    const text = JSON.stringify({
+      instance: { name: 'wrong', dataDir: first.dataDir },
+      listen: { proxy: { address: '127.0.0.1:0', plaintext: true }, ops: { address: '127.0.0.1:0' } },
+      store: { kind: 'redis', url: store.redis.url, username: 'gate', passwordFile },
+    });
+    const wrong = await startAnother(parseConfig(text, join(first.dataDir, 'wrong.yaml')).config);
+    expect(wrong.gateway.ready).toBe(false);
+    expect((await callers.call(wrong.port, first.token)).status).toBe(503);
+    const { body } = await readyz(wrong.gateway);
+    expect(body.checks.find(({ name }) => name === 'registry')?.why).toMatch(/password|rights|forbid|refuse|WRONGPASS/i);
+    expect(wrong.log.join('\n') + JSON.stringify(body)).not.toContain('wrong-password-4711');
+  });
+
+  it('has lost everything says 503 to everyone: an empty registry is a lost one, not one without accounts', async () => {
+    const store = await startStore();
+    const gate = await startGate(store, { guarantee: 'buffered', leaseMs: 2000 });
+    const callers = new Callers();
+    expect((await callers.call(gate.port, gate.token)).status).toBe(200);
+    const { Redis } = await import('ioredis');
+    const redis = new Redis(store.redis.port, '127.0.0.1');
+    await redis.flushall();
+    await redis.quit();
+    const answers = await callers.callWhile(sleep(4000), gate.port, gate.token);
+    for (const kind of kinds(answers)) expect(kind).toMatch(/^(200|503 registry-unavailable)$/);
+    expect(answers.at(-1)).toMatchObject({ status: 503, reason: 'registry-unavailable' });
+    expect((await readyz(gate.gateway)).body.checks.find(({ name }) => name === 'registry')?.why).toMatch(/registry/);
+  });
+});
