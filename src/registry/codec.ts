@@ -16,6 +16,11 @@ import {
  */
 export const RECORD_SCHEMA = 1;
 
+/**
+ * No record that administration writes comes near. Longer ones are not even looked into: whoever put them there must not keep the event loop busy.
+ */
+const RECORD_CHARS_MAX = 4 * 1024 * 1024;
+
 /** What every written record begins with. */
 const UNVERSIONED = '{"version":0';
 
@@ -151,6 +156,7 @@ export function damaged(what: string): RegistryUnavailable {
 }
 
 function parseJson(text: string): unknown {
+  if (text.length > RECORD_CHARS_MAX) return undefined;
   try {
     return JSON.parse(text);
   } catch {

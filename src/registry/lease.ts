@@ -84,6 +84,6 @@ export class Lease {
   }
 
   #extend(sent: Moment): void {
-    if (this.#since === null || sent.monotonicMs > this.#since.monotonicMs) this.#since = sent;
+    if (this.#since === null || sent.monotonicMs >= this.#since.monotonicMs) this.#since = sent;
   }
 }

@@ -355,3 +355,77 @@ it('does not keep its starter waiting for a lease that is over before it arrives
   expect(await replica.start()).toBe(false);
   expect(replica.current).toBe(false);
 });
+
+describe('acknowledgements', () => {
+  it('tell how far the instance has come, once it has acted on it, and the newest when changes come faster', async () => {
+    const settled = Promise.withResolvers<boolean>();
+    let asked = 0;
+    make({ observer: { settled: () => (asked++ === 0 ? settled.promise : true) } });
+    await replica.start();
+    await store.commit(creation(account(2)));
+    await store.commit(creation(account(3)));
+    await until(() => asked === 1);
+    expect(source.acknowledged).toEqual([]);
+    settled.resolve(true);
+    await until(() => source.acknowledged.includes(4));
+    expect(source.acknowledged).toEqual([2, 4]);
+  });
+
+  it('are not given while somebody who is shut out is still served', async () => {
+    let settled = false;
+    make({ observer: { settled: () => settled } });
+    await replica.start();
+    await sleep(60);
+    expect(source.acknowledged).toEqual([]);
+    settled = true;
+    await until(() => source.acknowledged.includes(2));
+  });
+
+  it('are tried again until the store takes them', async () => {
+    source.faults.acknowledge = AWAY;
+    await replica.start();
+    await until(() => source.count('acknowledge') > 2);
+    expect(source.acknowledged).toEqual([]);
+    source.faults = {};
+    await until(() => source.acknowledged.includes(2));
+  });
+
+  it('are not given for what was dropped while it was acted on', async () => {
+    const settled = Promise.withResolvers<boolean>();
+    make({ observer: { settled: () => settled.promise, onLost: (why) => void lost.push(why) } });
+    await replica.start();
+    source.faults.snapshot = AWAY;
+    source.renewAnswer = (real) => ({ ...real, epoch: 'another' });
+    await until(() => lost.length > 0);
+    settled.resolve(true);
+    await sleep(20);
+    expect(source.acknowledged).toEqual([]);
+  });
+});
+
+describe('a lease on two clocks', () => {
+  beforeEach(async () => {
+    await replica.start();
+    await seen(1);
+  });
+
+  it('is over after the machine was asleep, and is renewed as soon as somebody asks', async () => {
+    await replica.close();
+    source = new HeldSource(store);
+    make({ leaseMs: 600_000 });
+    await replica.start();
+    expect(source.count('renew')).toBe(1);
+    clock.wallAheadMs += 600_000;
+    expect(replica.current).toBe(false);
+    await until(() => replica.current);
+    expect(source.count('renew')).toBe(2);
+  });
+
+  it('goes on when the wall clock is set back', async () => {
+    source.faults.renew = AWAY;
+    clock.wallAheadMs -= 3_600_000;
+    expect(replica.current).toBe(true);
+    clock.nowMs += LEASE_MS;
+    expect(replica.current).toBe(false);
+  });
+});

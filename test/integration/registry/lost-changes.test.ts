@@ -1,0 +1,159 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Account } from '../../../src/account/model.ts';
+import { systemClock } from '../../../src/clock.ts';
+import { RedisRegistrySource, RedisRegistryStore } from '../../../src/registry/redis.ts';
+import { Replica } from '../../../src/registry/replica.ts';
+import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
+import { until } from '../../contract/registry.ts';
+import { account, commitOf, creation, digestOf, idOf, role, update } from '../../contract/registry-records.ts';
+import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
+import { startRelay, type TcpRelay } from '../../support/tcp-relay.ts';
+
+const PREFIX = 'sallyport';
+const missing = redisMissing();
+
+/** A Redis that comes back without its last changes is what a failover to a replica that lagged behind looks like from outside. */
+describe('a Redis that has lost acknowledged changes', () => {
+  let server: RedisServer;
+  let relay: TcpRelay;
+  let store: RedisRegistryStore;
+  let root: RedisConnection;
+  let edge: Replica;
+  let revived: number[];
+  let lost: string[];
+  const closing: (() => Promise<void>)[] = [];
+
+  beforeEach(async (context) => {
+    if (missing !== null) context.skip(missing);
+    server = await startRedis();
+    relay = await startRelay(server.port);
+    store = new RedisRegistryStore(connect(server.port, 'store'), { keyPrefix: PREFIX, name: 'store' });
+    root = connect(server.port, 'root');
+    [revived, lost] = [[], []];
+    await store.initialise([role('viewer')]);
+    for (const n of [1, 2, 3, 4]) await store.commit(creation(account(n)));
+    await root.call('SAVE');
+    edge = replica('edge-1');
+    await edge.start();
+    for (const n of [1, 2, 3, 4]) await edge.lookup(idOf(n));
+    await revoke();
+  });
+
+  afterEach(async () => {
+    if (missing !== null) return;
+    relay.heal();
+    for (const close of closing.splice(0)) await close();
+    await store.close();
+    root.close();
+    await relay.stop();
+    await server.stop();
+  });
+
+  function connect(port: number, name: string): RedisConnection {
+    const url = `redis://127.0.0.1:${port}`;
+    return connectRedis({ url, username: null, password: null, tls: null, name, commandTimeoutMs: 500 });
+  }
+
+  function replica(instance: string): Replica {
+    const source = new RedisRegistrySource(connect(relay.port, instance), { keyPrefix: PREFIX, name: instance });
+    const observer = { onRevived: (count: number) => void revived.push(count), onLost: (why: string) => void lost.push(why) };
+    const made = new Replica({ source, clock: systemClock, instance, leaseMs: 2_000, maxAccounts: 100, observer });
+    closing.push(async () => {
+      await made.close();
+      await source.close();
+    });
+    return made;
+  }
+
+  /** Account 1 gets a new token, 2 is deleted, 3 is deactivated; 4 stays. All of it is applied when this returns. */
+  async function revoke(): Promise<void> {
+    const token = { digest: digestOf(50), createdAt: '2026-01-01T00:00:00.000Z' };
+    await store.commit(update(account(1, { token, retired: [digestOf(1)] }), 2));
+    await store.commit(commitOf([{ kind: 'account', key: idOf(2), record: null }]));
+    await store.commit(update(account(3, { status: 'inactive' }), 4));
+    await until(
+      () => edge.status().lagSeq === 0 && JSON.stringify(answersNow(edge)) === JSON.stringify(['50', 'absent', 'inactive', '4']),
+    );
+  }
+
+  /** For each account: the number of its live token, or why there is none. */
+  function answersNow(of: Replica): string[] {
+    return [1, 2, 3, 4].map((n) => {
+      const found = of.cached(idOf(n));
+      if (found?.found !== 'account') return found?.found ?? 'not cached';
+      const { status, token, retired } = found.account.account;
+      if (status === 'inactive') return 'inactive';
+      return token === null ? `none, ${retired.length} retired` : String(Number.parseInt(token.digest, 16));
+    });
+  }
+
+  async function answers(of: Replica): Promise<string[]> {
+    for (const n of [1, 2, 3, 4]) await of.lookup(idOf(n));
+    return answersNow(of);
+  }
+
+  const REVOKED = ['none, 1 retired', 'absent', 'inactive', '4'];
+
+  it('brings no token back: what an instance has seen revoked stays so, for it and for everybody else', async () => {
+    await server.kill();
+    await server.restart();
+    await until(() => lost.length > 0 && edge.current);
+    expect(await answers(edge)).toEqual(REVOKED);
+    expect(revived).toEqual([3]);
+    const other = replica('edge-2');
+    await other.start();
+    await until(() => other.current);
+    expect(await answers(other)).toEqual(REVOKED);
+    const { items } = await store.accounts({ cursor: null, limit: 10 });
+    expect(items.map(({ id, status, token }) => [id, status, token === null])).toEqual([
+      [idOf(1), 'active', true],
+      [idOf(3), 'inactive', false],
+      [idOf(4), 'active', false],
+    ]);
+  });
+
+  it('takes no change that was computed without knowing, and every one that was', async () => {
+    await server.kill();
+    await server.restart();
+    await until(() => lost.length > 0 && edge.current);
+    const change = async (n: number, parts: Partial<Account>, version: number, activates: string[] = []) =>
+      (await store.commit({ ...update(account(n, parts), version), activates })).committed;
+    expect(await change(1, { description: 'unaware' }, 2)).toBe(false);
+    expect(await change(2, { description: 'unaware' }, 3)).toBe(false);
+    expect(await change(3, { description: 'unaware' }, 4)).toBe(false);
+    expect(
+      await change(1, { token: { digest: digestOf(60), createdAt: '2026-01-01T00:00:00.000Z' }, retired: [digestOf(1)] }, 2),
+    ).toBe(true);
+    expect(await change(3, { status: 'inactive', description: 'aware' }, 4)).toBe(true);
+    expect(await change(3, { description: 'activated' }, 7, [idOf(3)])).toBe(true);
+    expect(await change(3, { description: 'and changed again' }, 8)).toBe(true);
+    await until(async () => edge.current && (await answers(edge)).join() === '60,absent,3,4');
+  });
+
+  it('is noticed also when it has gone on from there and stands at the same number, or further', async () => {
+    relay.silence();
+    await server.kill();
+    await server.restart();
+    await until(() => store.snapshot().then(Boolean, () => false));
+    for (let n = 10; n < 14; n += 1) await store.commit(creation(account(n)));
+    relay.heal();
+    await until(() => lost.length > 0 && edge.current);
+    expect(await answers(edge)).toEqual(REVOKED);
+    expect((await edge.lookup(idOf(11))).found).toBe('account');
+  });
+
+  it('counts no acknowledgement of what it does not have', async () => {
+    await until(async () => (await store.progress(['edge-1']))[0]?.applied?.seq === 8);
+    relay.silence();
+    const text = (await root.call('GET', `${PREFIX}:{registry}:ack:edge-1`)) as string;
+    await server.kill();
+    await server.restart();
+    await until(() => store.snapshot().then(Boolean, () => false));
+    await root.ready(5_000);
+    await root.call('SET', `${PREFIX}:{registry}:ack:edge-1`, text);
+    for (let n = 10; n < 14; n += 1) await store.commit(creation(account(n)));
+    expect((await store.progress(['edge-1']))[0]?.applied).toBeNull();
+    relay.heal();
+    await until(async () => (await store.progress(['edge-1']))[0]?.applied?.seq === 9);
+  });
+});

@@ -1,0 +1,107 @@
+import { expect, it } from 'vitest';
+import { type Assurance, type Committed, type InstanceProgress, RegistryUnavailable } from '../../../src/registry/port.ts';
+import { awaitReceipt } from '../../../src/registry/receipt.ts';
+import { ManualClock } from './held-source.ts';
+
+const COMMITTED: Committed = {
+  committed: true,
+  epoch: 'e',
+  seq: 7,
+  replicated: true,
+  members: [
+    { instance: 'a', leaseMs: 30_000 },
+    { instance: 'b', leaseMs: 90_000 },
+  ],
+};
+
+const applied = (instance: string, seq: number, epoch = 'e'): InstanceProgress => ({
+  instance,
+  registered: true,
+  applied: { epoch, seq },
+});
+const silent = (instance: string): InstanceProgress => ({ instance, registered: true, applied: null });
+const gone = (instance: string): InstanceProgress => ({ instance, registered: false, applied: null });
+
+/** The receipt when the store answers so, one list per question, the last for ever; time passes only in pauses. */
+async function receipt(
+  answers: readonly (readonly InstanceProgress[] | Error)[],
+  parts: Partial<Committed> = {},
+  assurance?: Assurance,
+) {
+  const clock = new ManualClock();
+  let asked = 0;
+  const store = {
+    progress: async (instances: readonly string[]) => {
+      const answer = answers[Math.min(asked++, answers.length - 1)]!;
+      if (answer instanceof Error) throw answer;
+      return answer.filter(({ instance }) => instances.includes(instance));
+    },
+    assurance: async () => {
+      if (assurance === undefined) throw new RegistryUnavailable('forbidden', 'no right to know');
+      return assurance;
+    },
+  };
+  const timing = {
+    sleep: async (ms: number) => {
+      clock.nowMs += ms;
+    },
+    random: () => 0,
+  };
+  return awaitReceipt({ ...COMMITTED, ...parts }, { store, clock, timing, waitMs: 5_000, sentMs: clock.nowMs - 3 });
+}
+
+const PROVEN: Assurance = { assurance: 'proven', marginMs: 0 };
+
+it('is effective once everybody has acknowledged the change or a later one, and says how long the slowest took', async () => {
+  const answer = await receipt([[applied('a', 7), silent('b')], [silent('b')], [applied('b', 9)]], {}, PROVEN);
+  expect(answer).toMatchObject({
+    effective: true,
+    assurance: 'proven',
+    instances: 2,
+    acknowledged: 2,
+    lapsed: 0,
+    certainAt: null,
+  });
+  expect(answer.slowestMs).toBeGreaterThan(3);
+});
+
+it('is effective at once when nobody is there', async () => {
+  expect(await receipt([[]], { members: [] }, PROVEN)).toMatchObject({ effective: true, instances: 0, slowestMs: null });
+});
+
+it('takes neither an earlier acknowledgement nor one of another registry', async () => {
+  expect(await receipt([[applied('a', 6), applied('b', 9, 'other')]], {}, PROVEN)).toMatchObject({
+    effective: false,
+    acknowledged: 0,
+  });
+});
+
+it('does not wait for those whose lease is over', async () => {
+  expect(await receipt([[applied('a', 7), gone('b')]], {}, PROVEN)).toMatchObject({
+    effective: true,
+    acknowledged: 1,
+    lapsed: 1,
+  });
+});
+
+it('says when it is certain by the largest lease of all, whoever is late', async () => {
+  const answer = await receipt([[silent('a'), applied('b', 7)]], {}, { assurance: 'topology-dependent', marginMs: 4_000 });
+  // The store keeps a lease half a percent longer than the instance trusts it.
+  expect(answer).toMatchObject({ effective: false, acknowledged: 1, certainAt: new Date(1_000 + 90_450 + 4_000).toISOString() });
+});
+
+it('goes on asking a store that does not answer, and shows nothing that it could not find out', async () => {
+  const away = new RegistryUnavailable('unreachable', 'away');
+  expect(await receipt([away, away, [applied('a', 7), applied('b', 7)]])).toMatchObject({
+    effective: true,
+    assurance: 'topology-dependent',
+  });
+  expect(await receipt([away])).toMatchObject({ effective: false, acknowledged: 0 });
+});
+
+it('is not effective while too few replicas have the change', async () => {
+  expect(await receipt([[applied('a', 7), applied('b', 7)]], { replicated: false }, PROVEN)).toMatchObject({
+    effective: false,
+    acknowledged: 2,
+  });
+});

@@ -1,0 +1,126 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Account } from '../../../src/account/model.ts';
+import type { FeedEvent } from '../../../src/registry/port.ts';
+import { REVOKED_LIMITS, Revoked } from '../../../src/registry/revoked.ts';
+import { account, digestOf, idOf } from '../../contract/registry-records.ts';
+
+const MOMENT = '2026-01-01T00:00:00.000Z';
+let revoked: Revoked;
+
+beforeEach(() => {
+  revoked = new Revoked();
+  revoked.begin('epoch-1');
+});
+
+function event(seq: number, n: number, parts: Partial<Account> | null): FeedEvent {
+  const record = parts === null ? null : account(n, parts);
+  return { seq, changes: [{ kind: 'account', key: idOf(n), record }] };
+}
+
+function recordIn(noted: FeedEvent): unknown {
+  return noted.changes[0]?.record;
+}
+
+/** The account with the token that it had at first. */
+const before = account(1);
+const rotated = { token: { digest: digestOf(99), createdAt: MOMENT }, retired: [digestOf(1)] };
+
+it('knows nothing against an account of which it has seen nothing', () => {
+  revoked.note(event(5, 1, { description: 'new' }));
+  expect(revoked.against(before)).toBe(before);
+  expect(revoked.size).toBe(0);
+});
+
+it('takes a rotated token for revoked, whatever an older store says', () => {
+  revoked.note(event(5, 1, rotated));
+  expect(revoked.against(before)).toMatchObject({ token: null, retired: [digestOf(1)] });
+  expect(revoked.against(account(1, rotated))).toEqual(account(1, { ...rotated, previous: null }));
+});
+
+it('takes a deleted account for deleted', () => {
+  revoked.note(event(5, 1, null));
+  expect(revoked.against(before)).toBeNull();
+  expect(recordIn(revoked.note(event(6, 1, {})))).toBeNull();
+});
+
+it('lets a token of an overlap in until the moment that was said, and no store can prolong it', () => {
+  const previous = { digest: digestOf(1), createdAt: MOMENT, validUntil: '2026-02-01T00:00:00.000Z' };
+  revoked.note(event(5, 1, { ...rotated, retired: [], previous }));
+  expect(revoked.against(before)).toMatchObject({ token: null, previous, retired: [] });
+  revoked.note(event(6, 1, rotated));
+  expect(revoked.against(before)).toMatchObject({ token: null, previous: null, retired: [digestOf(1)] });
+});
+
+it('lets no later event bring a token back that it has seen retired', () => {
+  revoked.note(event(5, 1, rotated));
+  expect(recordIn(revoked.note(event(6, 1, { token: before.token, retired: [] })))).toMatchObject({ token: null });
+});
+
+describe('an inactive account', () => {
+  beforeEach(() => {
+    revoked.note(event(5, 1, { status: 'inactive' }));
+  });
+
+  it('is what its store says while nothing was lost', () => {
+    expect(revoked.against(before)).toMatchObject({ status: 'active' });
+    expect(revoked.lost()).toEqual([]);
+  });
+
+  it('stays so when the store has lost that, until the store was told and somebody who could know activates it', () => {
+    revoked.lose({ epoch: 'epoch-1', seq: 4 }, false);
+    expect(revoked.against(before)).toMatchObject({ status: 'inactive' });
+    // Made without knowing.
+    expect(recordIn(revoked.note(event(5, 1, { description: 'new' })))).toMatchObject({ status: 'inactive' });
+    const lost = revoked.lost();
+    expect(lost).toEqual([{ account: idOf(1), digests: {}, deleted: false, inactive: true }]);
+    revoked.told(lost);
+    expect(revoked.lost()).toEqual([]);
+    expect(recordIn(revoked.note(event(6, 1, { description: 'activated' })))).toMatchObject({ status: 'active' });
+    expect(revoked.against(before)).toMatchObject({ status: 'active' });
+  });
+
+  it('is told again when the store that was told is lost too', () => {
+    revoked.lose({ epoch: 'epoch-1', seq: 4 }, false);
+    revoked.told(revoked.lost());
+    revoked.lose({ epoch: 'epoch-1', seq: 9 }, false);
+    expect(revoked.lost()).toHaveLength(1);
+  });
+
+  it('is not held against a store that has the change', () => {
+    revoked.lose({ epoch: 'epoch-1', seq: 5 }, false);
+    expect(revoked.lost()).toEqual([]);
+    revoked.lose({ epoch: 'epoch-1', seq: 5 }, true);
+    expect(revoked.lost()).toHaveLength(1);
+  });
+});
+
+it('tells only what was learned after the point to which the store fell back', () => {
+  revoked.note(event(5, 1, rotated));
+  revoked.note(event(6, 2, null));
+  revoked.lose({ epoch: 'epoch-1', seq: 5 }, false);
+  expect(revoked.lost()).toEqual([{ account: idOf(2), digests: {}, deleted: true, inactive: false }]);
+});
+
+it('knows nothing of another registry', () => {
+  revoked.note(event(5, 1, rotated));
+  revoked.begin('epoch-1');
+  expect(revoked.size).toBe(1);
+  revoked.begin('epoch-2');
+  expect(revoked.against(before)).toBe(before);
+});
+
+it('remembers a bounded number of accounts and digests, what has yet to be told and what is newest before the rest', () => {
+  revoked.note(event(5, 0, rotated));
+  revoked.lose({ epoch: 'epoch-1', seq: 1 }, false);
+  for (let n = 1; n <= REVOKED_LIMITS.accounts + 10; n += 1) revoked.note(event(5 + n, n, null));
+  expect(revoked.size).toBe(REVOKED_LIMITS.accounts);
+  expect(revoked.lost().map(({ account: id }) => id)).toEqual([idOf(0)]);
+  expect(revoked.against(account(1))).not.toBeNull();
+  expect(revoked.against(account(REVOKED_LIMITS.accounts))).toBeNull();
+  for (let n = 0; n < 100; n += 1) revoked.note(event(20_000 + n, 7, { retired: [digestOf(1_000 + n)] }));
+  revoked.lose({ epoch: 'epoch-1', seq: 1 }, true);
+  const digests = Object.keys(revoked.lost().find(({ account: id }) => id === idOf(7))?.digests ?? {});
+  expect(digests).toEqual(
+    Array.from({ length: REVOKED_LIMITS.digests }, (_, n) => digestOf(1_000 + 100 - REVOKED_LIMITS.digests + n)),
+  );
+});
