@@ -1,12 +1,17 @@
 import { systemClock } from '../clock.ts';
-import { type ConfigCheck, type LoadedConfig, loadConfig } from '../config/load.ts';
+import { type ConfigCheck, type LoadedConfig, type LoadOptions, loadConfig } from '../config/load.ts';
 import { findTies } from '../decision/route-ties.ts';
-import { CertificateFault, loadCertificate } from '../tls/certificate.ts';
+import { CertificateFault, loadCertificate, readCertificates } from '../tls/certificate.ts';
 import { loadClientMaterial } from '../tls/client-material.ts';
 
 /** A configuration with the checks of all rooms: what `serve` would stumble over, `check` finds. */
 export function loadChecked(file: string): LoadedConfig {
-  return loadConfig(file, { checks: [checkTies, checkCertificates] });
+  return loadConfig(file, checked());
+}
+
+/** For whoever loads more than once. */
+export function checked(): LoadOptions {
+  return { checks: [checkTies, checkCertificates] };
 }
 
 const checkTies: ConfigCheck = (config, report) => {
@@ -32,6 +37,8 @@ const checkCertificates: ConfigCheck = (config, report) => {
   config.listen.proxy?.tls?.certificates.forEach((files, index) => {
     check(['listen', 'proxy', 'tls', 'certificates', index], () => loadCertificate(files, nowMs));
   });
+  const clientCa = config.listen.proxy?.tls?.clientCaFile ?? null;
+  if (clientCa !== null) check(['listen', 'proxy', 'tls', 'clientCaFile'], () => readCertificates(clientCa));
   for (const { name, tls } of config.upstreams) {
     if (tls !== null) check(['upstreams', name, 'tls'], () => loadClientMaterial(tls, nowMs));
   }

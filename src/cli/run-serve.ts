@@ -1,9 +1,20 @@
+import type { ConfigChange } from '../config/change.ts';
 import { ConfigFaults, showFault } from '../config/faults.ts';
-import { type Gateway, startGateway } from '../gateway/gateway.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import { ConfigReloader } from '../config/reload.ts';
+import { startGateway } from '../gateway/gateway.ts';
+import { startWorkers } from '../gateway/workers.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { UsageError } from './exit.ts';
-import { loadChecked } from './load.ts';
+import { checked, loadChecked } from './load.ts';
 import { signalled } from './signals.ts';
+
+/** A gate in this process, or several in processes of their own. */
+interface Served {
+  reload(next: LoadedConfig): void | Promise<void>;
+  reloadRefused(why: string): void;
+  close(): Promise<void>;
+}
 
 /** Runs the gate that a configuration file describes until it is asked to stop, and drains it. */
 export async function runServe(file: string): Promise<void> {
@@ -13,32 +24,42 @@ export async function runServe(file: string): Promise<void> {
   const log = createLog();
   const stop = signalled();
   for (const warning of loaded.warnings) log.warn(showFault(file, warning));
-  const gateway = await startGateway(loaded.config, { log });
-  const reloading = reloadOnHangup(gateway, file, log);
+  const served = await start(loaded, log);
+  const reloader = reloading(served, loaded, file, log);
   try {
     log.info('asked to stop', { signal: await stop });
   } finally {
-    reloading.close();
-    await gateway.close();
+    await reloader.close();
+    await served.close();
     log.close();
   }
 }
 
-/** A file that has faults changes nothing: the last good configuration stays in force, and the log and readiness say so. */
-function reloadOnHangup(gateway: Gateway, file: string, log: Log): { close(): void } {
-  const reload = () => {
-    try {
-      const loaded = loadChecked(file);
-      for (const warning of loaded.warnings) log.warn(showFault(file, warning));
-      gateway.reload(loaded.config);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      gateway.reloadRefused(why);
-      log.error('the configuration was not taken over; the one before stays in force', {
-        faults: error instanceof ConfigFaults ? why.split('\n') : [why],
-      });
-    }
+async function start(loaded: LoadedConfig, log: Log): Promise<Served> {
+  if (loaded.config.instance.workers > 1) return startWorkers(loaded, log);
+  const gateway = await startGateway(loaded.config, { log });
+  return {
+    reload: (next) => gateway.reload(next.config),
+    reloadRefused: (why) => gateway.reloadRefused(why),
+    close: () => gateway.close(),
   };
-  process.on('SIGHUP', reload);
-  return { close: () => process.off('SIGHUP', reload) };
+}
+
+/** A file that has faults changes nothing: the last good configuration stays in force, and the log and readiness say so. */
+function reloading(served: Served, loaded: LoadedConfig, file: string, log: Log): ConfigReloader {
+  return new ConfigReloader(loaded, checked(), {
+    async apply(next: LoadedConfig, { changed, needRestart }: ConfigChange) {
+      for (const warning of next.warnings) log.warn(showFault(file, warning));
+      await served.reload(next);
+      log.info('the configuration file was read again', { changed });
+      if (needRestart.length > 0) log.warn('some changes count only after a restart', { keys: needRestart });
+    },
+    refused(fault) {
+      const why = fault instanceof Error ? fault.message : String(fault);
+      served.reloadRefused(why);
+      log.error('the configuration was not taken over; the one before stays in force', {
+        faults: fault instanceof ConfigFaults ? why.split('\n') : [why],
+      });
+    },
+  });
 }

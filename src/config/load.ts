@@ -29,6 +29,8 @@ export interface LoadedConfig {
   readonly warnings: readonly Fault[];
   /** Absolute path of the configuration file. */
   readonly file: string;
+  /** What stood in it. */
+  readonly text: string;
   /** Absolute paths of the other files that it names: certificates, keys, passwords. */
   readonly files: readonly string[];
 }
@@ -70,5 +72,5 @@ export function parseConfig(text: string, path: string, options: LoadOptions = {
   };
   for (const check of options.checks ?? []) check(config, report);
   if (report.faults.length > 0) throw new ConfigFaults(path, report.faults, files);
-  return { config, warnings: report.warnings, file, files };
+  return { config, warnings: report.warnings, file, text, files };
 }

@@ -16,7 +16,7 @@ import { OpenCalls } from '../doors/open-calls.ts';
 import { TrustedProxies } from '../forwarding/client-address.ts';
 import { createRequestIds } from '../forwarding/request-id.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
-import { type Check, checkOf } from '../ops/readiness.ts';
+import { assessReadiness, type Check, checkOf, type Readiness } from '../ops/readiness.ts';
 import { type OpsServer, startOps } from '../ops/server.ts';
 import { Replica } from '../registry/replica.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -42,6 +42,8 @@ export interface Gateway {
   readonly control: Control | null;
   readonly metrics: Metrics;
   readonly ready: boolean;
+  /** What `/readyz` says. */
+  readonly readiness: Readiness;
   /** Takes over what a running gate can take over: routes, upstreams, limits, certificates. Throws, and changes nothing, when something does not fit. */
   reload(config: Config): void;
   /** Shown in readiness until the next reload succeeds. */
@@ -55,8 +57,8 @@ export interface Gateway {
 export interface GatewayOptions {
   readonly log: Log;
   readonly clock?: Clock;
-  /** Of a worker: keys that it shares with the others. Default: keys of its own. */
-  readonly ticketKeys?: TicketKeys | null;
+  /** Of a worker: what it shares with the others, its port among them. Default: both are its own. */
+  readonly shared?: { readonly ticketKeys: TicketKeys } | null;
 }
 
 /** The name that `Via` and `Proxy-Status` give this gate. Not the instance's: that would tell outsiders about the inside. */
@@ -101,6 +103,7 @@ class GatewayParts implements Gateway {
   #limits: GatewayLimits | null = null;
   #upstreams: ReadonlyMap<string, Upstream> = new Map();
   #certificates: ServerCertificates | null = null;
+  readonly #sharesPort: boolean;
   #givenTicketKeys: TicketKeys | null;
   #ticketRotation: TicketRotation | null = null;
   #listener: Http1Listener | null = null;
@@ -112,8 +115,9 @@ class GatewayParts implements Gateway {
   #reloadFault: string | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor(config: Config, { log, clock = systemClock, ticketKeys = null }: GatewayOptions) {
-    this.#givenTicketKeys = ticketKeys;
+  constructor(config: Config, { log, clock = systemClock, shared = null }: GatewayOptions) {
+    this.#sharesPort = shared !== null;
+    this.#givenTicketKeys = shared?.ticketKeys ?? null;
     this.#config = config;
     this.#clock = clock;
     this.instance = `${config.instance.name}-${randomBytes(4).toString('hex')}`;
@@ -126,6 +130,10 @@ class GatewayParts implements Gateway {
 
   get ready(): boolean {
     return !this.#draining && this.#replica?.current === true && this.#outbox?.healthy === true;
+  }
+
+  get readiness(): Readiness {
+    return assessReadiness(this.#checks());
   }
 
   get addresses(): GatewayAddresses {
@@ -259,6 +267,7 @@ class GatewayParts implements Gateway {
       {
         host: address.host,
         port: address.port,
+        shared: this.#sharesPort,
         tls: this.#certificates === null ? null : { certificates: this.#certificates, ticketKeys: this.#ticketKeys() },
         maxConnections: this.#config.limits.connections,
       },

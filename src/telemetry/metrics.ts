@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { type MetricsSnapshot, snapshotOf } from './aggregate.ts';
 import { createRequestMeter, type RequestMeter } from './request-meter.ts';
 import { declareCounter, declareGauge, declareHistogram, Histogram, NameTable } from './series.ts';
 
@@ -62,6 +63,8 @@ export interface Metrics {
   readonly contentType: string;
   /** Prometheus text format, version 0.0.4. */
   text(): Promise<string>;
+  /** The same as plain values: for a supervisor that sums up its workers. */
+  snapshot(): Promise<MetricsSnapshot>;
 }
 
 /** Seconds; an upstream's answer may be an upload's end. */
@@ -91,6 +94,7 @@ export function createMetrics({ processMetrics = true }: { readonly processMetri
     connect: (more) => void Object.assign(sources, more),
     contentType: registry.contentType,
     text: () => registry.metrics(),
+    snapshot: () => snapshotOf(registry),
   };
   declareHistogram(registry, 'sallyport_revocation_seconds', 'From a revocation to its last acknowledgement.', revocations);
   declareSources(registry, sources);

@@ -9,7 +9,10 @@ const PLACES = ['url', 'sentinels', 'cluster'] as const;
 
 export function checkStore(file: Raw, source: YamlSource, report: Report): void {
   const store = group(file.store);
-  if (store.kind !== 'redis') return;
+  if (store.kind !== 'redis') {
+    checkWorkers(group(file.instance), report);
+    return;
+  }
   checkPassword(store, ['store'], source, report);
   checkPassword(group(store.sentinels), ['store', 'sentinels'], source, report);
   checkPlace(store, report);
@@ -22,6 +25,11 @@ export function checkStore(file: Raw, source: YamlSource, report: Report): void 
       'without TLS whoever is on the way can read and change the registry; rediss: (or tls: with sentinels and a cluster) is the safe form',
     );
   }
+}
+
+function checkWorkers({ workers }: Raw, report: Report): void {
+  if (typeof workers === 'number' && workers > 1)
+    report.fault(['instance', 'workers'], 'an embedded store has one owner: several workers need store.kind: redis');
 }
 
 function checkPlace(store: Raw, report: Report): void {

@@ -19,7 +19,10 @@ export const instanceSection = z
     dataDir: file
       .default('./data')
       .describe('Folder for what this instance keeps on disk (mode 0700), relative to this file. The embedded store lives here.'),
-    workers: whole({ min: 1, max: 256, default: 1 }, 'Worker processes.'),
+    workers: whole(
+      { min: 1, max: 256, default: 1 },
+      'Worker processes on one port, each an instance of its own; more than one needs Redis. One per core is what pays.',
+    ),
     drainMs: whole(
       { min: 0, max: 3_600_000, default: 30_000 },
       'How long a stopping instance lets requests in flight finish, in milliseconds.',

@@ -13,6 +13,8 @@ export interface ListenerOptions {
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
+  /** Other processes of ours listen on the same port: the system deals connections out (SO_REUSEPORT). */
+  readonly shared?: boolean;
   /** Null = plain HTTP, which the configuration only allows when it is said. */
   readonly tls: { readonly certificates: ServerCertificates; readonly ticketKeys: TicketKeys } | null;
   /** Connections at most; further ones are closed at once. */
@@ -73,7 +75,8 @@ export class Http1Listener implements ConnectionHost {
   listen(): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#tcp.once('error', reject);
-      this.#tcp.listen({ host: this.#options.host, port: this.#options.port, backlog: 1024 }, () => {
+      const { host, port, shared = false } = this.#options;
+      this.#tcp.listen({ host, port, backlog: 1024, reusePort: shared }, () => {
         this.#tcp.off('error', reject);
         // Failing to accept one connection (EMFILE, ECONNABORTED) must not end the others.
         this.#tcp.on('error', (error) => this.services.log.error('accepting a connection failed', { error }));

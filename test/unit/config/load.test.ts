@@ -230,10 +230,8 @@ it('warns of sentinels and cluster nodes that are reached in the clear, except o
 });
 
 it.each([
-  'instance: { workers: 2 }',
   'listen: { admin: {} }',
   'listen: { decision: { peers: [10.0.0.1] } }',
-  'listen: { proxy: { tls: { certificates: [], clientCaFile: ca.pem } } }',
   'audit: { spool: { maxBytes: 1 } }',
   'upstreams: { a: { addresses: ["http://a"], assertion: true } }',
   'accounts: {}',
@@ -243,6 +241,13 @@ it.each([
   'identity: null',
 ])('says of what this version does not run that it is not available: %s', (text) => {
   expect(saidOf(text).join('\n')).toContain(': not available in this version');
+});
+
+it('lets an embedded store have one process only', () => {
+  const workers = (store: string) => saidOf(`instance: { workers: 2 }\n${store}`).join('\n');
+  expect(workers('store: { kind: embedded }')).toContain('instance.workers: an embedded store has one owner');
+  expect(workers('')).toContain('instance.workers: an embedded store has one owner');
+  expect(workers('store: { kind: redis, url: "redis://127.0.0.1" }')).toBe('');
 });
 
 it('lets pass what asks for nothing that is missing', () => {

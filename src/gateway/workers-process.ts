@@ -1,0 +1,101 @@
+/**
+ * One worker: a gate of its own in a process of its own. Its supervisor started it and tells it what to do; without one it ends. A signal sent to it alone drains
+ * it too, and the supervisor starts another.
+ */
+import { parseConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { createLog } from '../telemetry/log.ts';
+import { type Gateway, startGateway } from './gateway.ts';
+import { type FromWorker, STATUS_INTERVAL_MS, type ToWorker } from './workers-protocol.ts';
+
+const log = createLog();
+let start: (ToWorker & { kind: 'start' }) | null = null;
+let gateway: Gateway | null = null;
+let status: NodeJS.Timeout | null = null;
+let ending = false;
+
+process.on('message', (message: ToWorker) => {
+  onMessage(message).catch(fail);
+});
+process.on('disconnect', end);
+process.on('SIGTERM', end).on('SIGINT', end);
+// Reloading is the supervisor's: a SIGHUP to the whole group reaches it as well.
+process.on('SIGHUP', () => {});
+
+async function onMessage(message: ToWorker): Promise<void> {
+  switch (message.kind) {
+    case 'start':
+      start = message;
+      await open(message);
+      return;
+    case 'reload':
+      return reload(message.id, message.text);
+    case 'reload-refused':
+      gateway?.reloadRefused(message.why);
+      return;
+    case 'metrics':
+      if (gateway !== null) say({ kind: 'answer', id: message.id, value: await gateway.metrics.snapshot() });
+      return;
+    case 'ticket-keys':
+      gateway?.setTicketKeys(message.keys);
+      return;
+    case 'drain':
+      end();
+  }
+}
+
+async function open({ text, ticketKeys }: ToWorker & { kind: 'start' }): Promise<void> {
+  const opened = await startGateway(configOf(text), { log, shared: { ticketKeys } });
+  gateway = opened;
+  if (ending) return close();
+  const report = () => say({ kind: 'status', readiness: opened.readiness });
+  report();
+  status = setInterval(report, STATUS_INTERVAL_MS);
+  say({ kind: 'opened', instance: opened.instance });
+}
+
+/** Health and metrics of all workers are the supervisor's, and so is the choice of the port. */
+function configOf(text: string): Config {
+  const { config } = parseConfig(text, start!.file);
+  const { proxy } = config.listen;
+  const port = start!.port;
+  const shared = proxy === null || port === null ? proxy : { ...proxy, address: { ...proxy.address, port } };
+  return { ...config, listen: { ...config.listen, proxy: shared, ops: null } };
+}
+
+function reload(id: number, text: string): void {
+  try {
+    gateway?.reload(configOf(text));
+    say({ kind: 'answer', id, value: null });
+  } catch (error) {
+    say({ kind: 'refused', id, why: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+function end(): void {
+  if (ending) return;
+  ending = true;
+  if (gateway !== null) close().catch(fail);
+}
+
+async function close(): Promise<void> {
+  await gateway?.close();
+  if (status !== null) clearInterval(status);
+  log.close();
+  process.off('disconnect', end);
+  if (process.connected) process.disconnect?.();
+}
+
+/** A worker that cannot begin, or end, says why and is gone: its supervisor knows what to do. */
+function fail(error: unknown): void {
+  const why = error instanceof Error ? error.message : String(error);
+  log.error('a worker failed', { error });
+  const last: FromWorker = { kind: 'failed', why };
+  if (process.send !== undefined && process.connected) process.send(last, () => process.exit(1));
+  else process.exit(1);
+}
+
+function say(message: FromWorker): void {
+  // The supervisor may be gone already; `disconnect` ends us then.
+  if (process.connected) process.send?.(message, () => {});
+}

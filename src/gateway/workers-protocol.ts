@@ -1,0 +1,31 @@
+import type { Readiness } from '../ops/readiness.ts';
+import type { TicketKeys } from '../tls/ticket-keys.ts';
+
+/** What a supervisor says to its workers. They are the same program on the same machine, started by it: nothing here comes from outside. */
+export type ToWorker =
+  | {
+      readonly kind: 'start';
+      /** The configuration, as its file read when it was last good: a worker that is started again must not depend on a file that is being edited. */
+      readonly text: string;
+      /** Where it stands, for the relative paths in it. */
+      readonly file: string;
+      /** Instead of the port in it, which may be 0: all workers share one. Null: no listener. */
+      readonly port: number | null;
+      readonly ticketKeys: TicketKeys;
+    }
+  | { readonly kind: 'reload'; readonly id: number; readonly text: string }
+  | { readonly kind: 'reload-refused'; readonly why: string }
+  | { readonly kind: 'metrics'; readonly id: number }
+  | { readonly kind: 'ticket-keys'; readonly keys: TicketKeys }
+  | { readonly kind: 'drain' };
+
+export type FromWorker =
+  | { readonly kind: 'opened'; readonly instance: string }
+  | { readonly kind: 'failed'; readonly why: string }
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'refused'; readonly id: number; readonly why: string }
+  /** Sent at an interval, and so also a sign of life. */
+  | { readonly kind: 'status'; readonly readiness: Readiness };
+
+/** Between two signs of life. */
+export const STATUS_INTERVAL_MS = 500;
