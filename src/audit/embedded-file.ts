@@ -72,7 +72,8 @@ export class AuditFile {
     const rows = account === null ? this.#all.all(below, limit + 1) : this.#readAccount(account, below, limit + 1);
     const shown = rows.slice(0, limit);
     const last = shown.at(-1);
-    return { events: shown.map((row) => String(row.event)), next: rows.length > limit && last ? Number(last.n) : null };
+    const numbers = shown.map((row) => Number(row.n));
+    return { events: shown.map((row) => String(row.event)), numbers, next: rows.length > limit && last ? Number(last.n) : null };
   }
 
   /** The activity log of an account is its newest events; older ones stay in the record until they are old enough to go. */

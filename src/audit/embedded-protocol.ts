@@ -28,6 +28,8 @@ export type WorkerRequest =
 export interface ReadAnswer {
   /** Newest first. */
   readonly events: readonly string[];
+  /** The number of each. */
+  readonly numbers: readonly number[];
   /** Number of the last one shown; null at the end. */
   readonly next: number | null;
 }

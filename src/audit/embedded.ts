@@ -74,6 +74,10 @@ class EmbeddedAudit implements AuditLog, AuditReader {
       limit: wanted,
     });
     if (answer === undefined) throw new AuditUnavailable('the audit worker gave no page');
-    return { events: answer.events, next: answer.next === null ? null : String(answer.next) };
+    return {
+      events: answer.events,
+      cursors: answer.numbers.map(String),
+      next: answer.next === null ? null : String(answer.next),
+    };
   }
 }

@@ -21,19 +21,21 @@ export interface AuditLog {
   close(): Promise<void>;
 }
 
+/** One page of what was recorded, newest first. */
+export interface EventPage {
+  readonly events: readonly string[];
+  /** For each event the cursor of the page that begins right after it (with the next older one). */
+  readonly cursors: readonly string[];
+  /** Cursor of the next page; null at the end. */
+  readonly next: string | null;
+}
+
 /** What people read. Newest first; `before` is the opaque cursor of an earlier page, `next` null at the end. */
 export interface AuditReader {
   /** Calls of one account. Administrative changes come from the registry (`RegistryStore.changes`). */
-  activity(query: {
-    readonly account: string;
-    readonly before: string | null;
-    readonly limit: number;
-  }): Promise<{ readonly events: readonly string[]; readonly next: string | null }>;
+  activity(query: { readonly account: string; readonly before: string | null; readonly limit: number }): Promise<EventPage>;
   /** The whole log. */
-  tail(query: {
-    readonly before: string | null;
-    readonly limit: number;
-  }): Promise<{ readonly events: readonly string[]; readonly next: string | null }>;
+  tail(query: { readonly before: string | null; readonly limit: number }): Promise<EventPage>;
   close(): Promise<void>;
 }
 

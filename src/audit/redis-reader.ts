@@ -1,6 +1,6 @@
 import { auditKeys } from '../store/keys.ts';
 import type { RedisConnection } from '../store/redis.ts';
-import type { AuditReader } from './port.ts';
+import type { AuditReader, EventPage } from './port.ts';
 import { AUDIT_PARTITIONS, unavailable } from './redis.ts';
 
 /** One stream entry: where it stands and what it says. */
@@ -63,11 +63,11 @@ function endOf(from: Position | null, partition: number): string {
   return partition < from.partition ? `${from.ms}-${from.n}` : `(${from.ms}-${from.n}`;
 }
 
-function page(entries: readonly Entry[], wanted: number) {
+function page(entries: readonly Entry[], wanted: number): EventPage {
   const shown = entries.slice(0, wanted);
-  const last = shown.at(-1);
-  const next = entries.length > wanted && last !== undefined ? `${last.ms}-${last.n}~${last.partition}` : null;
-  return { events: shown.map((entry) => entry.event), next };
+  const cursors = shown.map(({ ms, n, partition }) => `${ms}-${n}~${partition}`);
+  const next = entries.length > wanted ? (cursors.at(-1) ?? null) : null;
+  return { events: shown.map((entry) => entry.event), cursors, next };
 }
 
 interface Position {

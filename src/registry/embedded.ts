@@ -8,6 +8,7 @@ import { REGISTRY_MIGRATIONS } from './embedded-schema.ts';
 import {
   type AccountPage,
   type Assurance,
+  type ChangePage,
   type Commit,
   type CommitResult,
   type FeedEvent,
@@ -16,7 +17,6 @@ import {
   type InstanceProgress,
   type InstanceStatus,
   type LeaseRequest,
-  type Page,
   type PolicySnapshot,
   type Position,
   type RegistryStore,
@@ -215,7 +215,7 @@ class EmbeddedRegistry implements RegistryStore {
     readonly account: string | null;
     readonly before: string | null;
     readonly limit: number;
-  }): Promise<Page<string>> {
+  }): Promise<ChangePage> {
     const before = query.before === null ? Number.MAX_SAFE_INTEGER : Number(query.before);
     return this.#read(() => {
       const rows =
@@ -228,7 +228,8 @@ class EmbeddedRegistry implements RegistryStore {
               query.limit,
             );
       const items = rows.map((row) => String(row.event));
-      return { items, next: rows.length < query.limit ? null : String(rows.at(-1)?.id) };
+      const cursors = rows.map((row) => String(row.id));
+      return { items, cursors, next: rows.length < query.limit ? null : (cursors.at(-1) ?? null) };
     });
   }
 

@@ -195,6 +195,11 @@ export interface Page<T> {
   readonly next: string | null;
 }
 
+export interface ChangePage extends Page<string> {
+  /** For each event the cursor of the page that begins right after it (with the next older one). */
+  readonly cursors: readonly string[];
+}
+
 export interface AccountPage extends Page<Account> {
   /** Ids of accounts on this page whose record cannot be read. */
   readonly damaged: readonly string[];
@@ -221,7 +226,7 @@ export interface RegistryStore extends RegistrySource {
     readonly account: string | null;
     readonly before: string | null;
     readonly limit: number;
-  }): Promise<Page<string>>;
+  }): Promise<ChangePage>;
 }
 
 /** The registry cannot be read or written now. Never to be taken for "there is no such account". */

@@ -8,6 +8,7 @@ import { damaged, decodePage, encodeRecord, RECORD_SCHEMA } from './codec.ts';
 import {
   type AccountPage,
   type Assurance,
+  type ChangePage,
   type Commit,
   type CommitResult,
   type FeedEvent,
@@ -16,7 +17,6 @@ import {
   type InstanceProgress,
   type InstanceStatus,
   type LeaseRequest,
-  type Page,
   type PolicySnapshot,
   type Position,
   type RegistrySource,
@@ -33,6 +33,7 @@ import { aboutFrom, committedFrom, instancesFrom, leaseTtlMs, progressFrom } fro
 import { planCommit } from './redis-plan.ts';
 import { META_FIELDS, pairs, positionFrom, revisionFrom, snapshotFrom } from './redis-reply.ts';
 import { assuranceFrom } from './redis-topology.ts';
+import { systemTiming, type Timing } from './timing.ts';
 
 /** How much history is kept, in entries. Who lags further behind than the feed is long reloads. */
 const KEPT = { feed: 10_000, changesPerAccount: 1_000 } as const;
@@ -60,6 +61,7 @@ export interface RedisRegistryOptions {
   readonly name: string;
   /** Replicas that must confirm a renewal or a change. Default 0. */
   readonly minReplicaAcks?: number;
+  readonly timing?: Timing;
 }
 
 /**
@@ -70,6 +72,7 @@ export class RedisRegistrySource implements RegistrySource {
   protected readonly connection: RedisConnection;
   protected readonly keys: RegistryKeys;
   readonly #name: string;
+  readonly #timing: Timing;
   readonly #subscriptions = new Set<Subscription>();
   readonly #lookups: AccountLookups;
 
@@ -84,6 +87,7 @@ export class RedisRegistrySource implements RegistrySource {
     this.keys = registryKeys(options.keyPrefix);
     this.prefix = options.keyPrefix;
     this.#name = options.name;
+    this.#timing = options.timing ?? systemTiming;
     this.minReplicaAcks = options.minReplicaAcks ?? 0;
     this.#leases = this.minReplicaAcks > 0 ? connection.forBlocking(`${options.name}:lease`, WAIT_MS) : connection;
     this.#lookups = new AccountLookups(this.keys, (keys, commands) => this.readWithPosition(keys, ...commands));
@@ -175,7 +179,7 @@ export class RedisRegistrySource implements RegistrySource {
   }
 
   follow(from: Position, listener: FeedListener): Subscription {
-    const subscription = followFeed(this.connection, this.keys, `${this.#name}:feed`, from, listener);
+    const subscription = followFeed(this.connection, this.keys, `${this.#name}:feed`, from, listener, this.#timing);
     const tracked: Subscription = {
       close: async () => {
         this.#subscriptions.delete(tracked);
@@ -367,13 +371,15 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
     readonly account: string | null;
     readonly before: string | null;
     readonly limit: number;
-  }): Promise<Page<string>> {
+  }): Promise<ChangePage> {
     const key = query.account === null ? this.keys.changes : this.keys.changesOf(query.account);
     const end = query.before === null ? '+' : `(${query.before}`;
     const entries = (await this.call('XREVRANGE', key, end, '-', 'COUNT', query.limit)) as [string, string[]][];
+    const cursors = entries.map(([id]) => id);
     return {
       items: entries.map(([, fields]) => fields[1] ?? ''),
-      next: entries.length < query.limit ? null : (entries.at(-1)?.[0] ?? null),
+      cursors,
+      next: entries.length < query.limit ? null : (cursors.at(-1) ?? null),
     };
   }
 }

@@ -46,6 +46,9 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
         });
       } while (before !== null);
       expect(shown.map(seqOf)).toEqual(numbers(1, 25).reverse());
+      const page = await opened.reader.tail({ before: null, limit: 10 });
+      const rest = await opened.reader.tail({ before: page.cursors[4] ?? '', limit: 5 });
+      expect(rest.events).toEqual(page.events.slice(5));
     });
 
     it('shows an account its own calls only, newest first, page by page', async () => {
@@ -56,6 +59,7 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
       await opened.log.append({ instance: 'mine', firstSeq: 1, entries: mine });
       await eventually(async () => expect(await wholeActivity(opened.reader, 'accountMine1', 2)).toEqual([9, 7, 5, 3, 1]));
       expect(await opened.reader.activity({ account: 'nobody000000', before: null, limit: 5 })).toEqual({
+        cursors: [],
         events: [],
         next: null,
       });
