@@ -112,6 +112,8 @@ class GatewayParts implements Gateway {
   #control: Control | null = null;
   #proxyPort = 0;
   #draining = false;
+  /** What the audit log said when it took no records; null while it takes them. */
+  #auditProblem: string | null = null;
   #reloadFault: string | null = null;
   #closing: Promise<void> | null = null;
 
@@ -186,6 +188,7 @@ class GatewayParts implements Gateway {
         lost: (count) => this.metrics.audit.count('lost', count),
         resent: (count) => this.metrics.audit.count('resent', count),
         health: (problem) => {
+          this.#auditProblem = problem?.message ?? null;
           if (problem === null) this.#log.info('the audit log takes records again');
           else this.#log.error('the audit log takes no records', { error: problem });
         },
@@ -250,13 +253,18 @@ class GatewayParts implements Gateway {
     return [
       checkOf('draining', () => (this.#draining ? 'the gate is shutting down' : null)),
       checkOf('registry', () => this.#replica?.status().why ?? null),
-      checkOf('audit', () => (this.#outbox?.healthy === true ? null : 'the audit log takes no records')),
+      checkOf('audit', () => (this.#outbox?.healthy === true ? null : this.#auditTrouble())),
       { name: 'upstreams', result: () => upstreamsResult(this.#upstreams) },
       {
         name: 'config',
         result: () => (this.#reloadFault === null ? { state: 'ok' } : { state: 'warning', why: this.#reloadFault }),
       },
     ];
+  }
+
+  #auditTrouble(): string {
+    const why = this.#auditProblem;
+    return why === null ? 'the audit log takes no records' : `the audit log takes no records: ${why}`;
   }
 
   async #startListener(proxy: NonNullable<Config['listen']['proxy']>): Promise<void> {

@@ -48,6 +48,8 @@ const accountShape = z.object({
   previous: z.object({ digest, createdAt: moment, validUntil: moment }).nullable().exactOptional(),
   retired: z.array(digest),
   password: z.string().nullable(),
+  // Absent from records written before there was a console.
+  signOuts: z.int().min(0).exactOptional(),
 });
 
 const roleShape = z.object({ ...common, name, permissions: z.array(z.string()) });
