@@ -54,6 +54,8 @@ export interface Account {
   readonly retired: readonly string[];
   /** Password verifier of a user (scrypt, PHC string format); null for service accounts. */
   readonly password: string | null;
+  /** How often a user's sessions were all ended at once (deactivated, password set, signed out everywhere); a session from before counts no more. Absent: never. */
+  readonly signOuts?: number;
 }
 
 export interface Role {

@@ -93,7 +93,14 @@ export function deactivateAccount(context: AdminContext, actor: AdminActor, ref:
   return changeAccount(context, actor, ref, new Fields(ref, REF), 'account-deactivated', (account) => ({
     ...account,
     status: 'inactive',
+    // Whoever is active again later signs in anew.
+    ...(account.kind === 'user' && account.status === 'active' ? signedOut(account) : {}),
   }));
+}
+
+/** Ends every session of a user, here and on all other instances. */
+export function signedOut(account: Account): Pick<Account, 'signOuts'> {
+  return { signOuts: (account.signOuts ?? 0) + 1 };
 }
 
 /** The name is free afterwards; the id is never used again. */

@@ -17,6 +17,8 @@ const OPERATIONS = {
 
   createUser: users.createUser,
   setPassword: users.setPassword,
+  changeOwnPassword: users.changeOwnPassword,
+  signOutEverywhere: users.signOutEverywhere,
 
   listAccounts: accounts.listAccounts,
   showAccount: accounts.showAccount,

@@ -1,7 +1,15 @@
 import { newAccountId } from '../account/id.ts';
 import type { Account } from '../account/model.ts';
 import { hashPassword, PasswordsBusy, passwordFault, verifyPassword } from '../account/password.ts';
-import { type AccountAnswer, type AccountRef, changeAccount, mustHaveWrite, REF, resolveAccountId } from './accounts.ts';
+import {
+  type AccountAnswer,
+  type AccountRef,
+  changeAccount,
+  mustHaveWrite,
+  REF,
+  resolveAccountId,
+  signedOut,
+} from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import { type AdminContext, change, reading } from './change.ts';
 import { AdminError, invalid } from './error.ts';
@@ -86,8 +94,46 @@ export async function setPassword(
   return changeAccount(context, actor, input, fields, 'password-set', (account) => {
     if (account.kind !== 'user')
       throw new AdminError('invalid', `${account.name} is a service account, and those have no password`);
-    return { ...account, password: verifier };
+    return { ...account, password: verifier, ...signedOut(account) };
   });
+}
+
+/**
+ * A person's own password, whatever else that person may do: whoever knows the current one may replace it. Ends all sessions, the present one too. The caller
+ * throttles guesses at the current password.
+ */
+export async function changeOwnPassword(
+  context: AdminContext,
+  actor: AdminActor,
+  input: { readonly current: string; readonly password: string },
+): Promise<AccountAnswer> {
+  const id = mustBePerson(actor);
+  const fields = new Fields(input, ['current', 'password']);
+  const current = fields.text('current', 1024);
+  fields.check();
+  const verifier = await reading(() => currentVerifier(context, { id }));
+  if (!(await inTurn(() => verifyPassword(current, verifier))))
+    throw invalid([{ field: 'current', message: 'is not your current password' }]);
+  return setPassword(context, ofOneself(actor), { id, kind: 'user', password: input.password });
+}
+
+/** Ends all sessions of the person who asks. */
+export async function signOutEverywhere(context: AdminContext, actor: AdminActor, _input: object): Promise<AccountAnswer> {
+  const ref = { id: mustBePerson(actor), kind: 'user' } as const;
+  return changeAccount(context, ofOneself(actor), ref, new Fields(ref, REF), 'sessions-ended', (account) => ({
+    ...account,
+    ...signedOut(account),
+  }));
+}
+
+function mustBePerson(actor: AdminActor): string {
+  if (actor.kind === 'user' && actor.id !== null) return actor.id;
+  throw new AdminError('forbidden', 'only somebody who is signed in has sessions and a password');
+}
+
+/** Looking after one's own account needs no right to administer others. */
+function ofOneself(actor: AdminActor): AdminActor {
+  return { ...actor, permissions: 'store-owner' };
 }
 
 async function currentVerifier(context: AdminContext, ref: AccountRef): Promise<string | null> {

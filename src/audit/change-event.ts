@@ -18,6 +18,7 @@ export type ChangeType =
   | 'token-renewed'
   | 'overlap-closed'
   | 'password-set'
+  | 'sessions-ended'
   | 'role-created'
   | 'role-changed'
   | 'role-deleted'
