@@ -44,9 +44,10 @@ describe.each([{ tls: false }, { tls: true }])('a client that goes away (TLS: $t
     it('while the upstream thinks stops the wait', async () => {
       const door = await startDoor({ tls, upstream: { answer: () => [] } });
       const client = await door.connect(['POST']);
-      // A body and a further request: what was read ahead must not hide that the client has gone.
+      // A body and further requests: what was read ahead must not hide that the client has gone.
       await client.send(`${door.head('POST /think', 'Content-Length: 4')}body${door.head('GET /next')}`);
       await door.upstream.waitFor('the request', ({ requests }) => requests.length === 1);
+      await client.send(door.head('GET /another'), 30);
       leave(client);
       await upstreamLetGo(door);
       expect(await ending(door, '/think')).toEqual({ decision: 'permitted', outcome: 'client-aborted', requestBytes: 4 });
