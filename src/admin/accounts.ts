@@ -1,11 +1,11 @@
-import type { Account, AccountKind } from '../account/model.ts';
+import type { Account, AccountKind, AccountStatus } from '../account/model.ts';
 import type { ChangeType } from '../audit/change-event.ts';
-import type { Page, RegistryStore } from '../registry/port.ts';
+import type { RegistryStore } from '../registry/port.ts';
 import { type AdminActor, mustHave } from './actor.ts';
 import { type AdminContext, change, type Plan, RECEIPT_WAIT, type Receipted, reading } from './change.ts';
 import { AdminError, notFound } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
-import { kindWord, Records } from './records.ts';
+import { kindWord, mustBeAt, Records } from './records.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
 /** Which account: by `name`, or by `id`. `kind`, when given, must be right: whoever means a machine must not hit a person. */
@@ -13,6 +13,8 @@ export type AccountRef = {
   readonly kind?: AccountKind;
   /** How long a change that takes something away may wait for its receipt, in milliseconds; default 5,000, at most 600,000. */
   readonly waitMs?: number;
+  /** The version that the actor has seen: when it is another one by now, the change is refused with `stale`. */
+  readonly version?: number;
 } & ({ readonly name: string; readonly id?: never } | { readonly id: string; readonly name?: never });
 
 /** `changed: false` = it was so already; nothing was written. */
@@ -21,33 +23,9 @@ export interface AccountAnswer extends Receipted {
   readonly changed: boolean;
 }
 
-export interface AccountQuery {
-  readonly kind?: AccountKind;
-  readonly cursor?: string | null;
-  /** 1 to 500; default 100. A page may hold fewer although more follow: only `next: null` is the end. */
-  readonly limit?: number;
-}
-
-export interface AccountViewPage extends Page<AccountView> {
-  /** Ids of accounts whose record is there and cannot be read. */
-  readonly damaged: readonly string[];
-}
-
-export const REF = ['name', 'id', 'kind', 'waitMs'] as const;
+export const REF = ['name', 'id', 'kind', 'waitMs', 'version'] as const;
 const KINDS = ['service', 'user'] as const;
-
-export async function listAccounts(context: AdminContext, actor: AdminActor, query: AccountQuery): Promise<AccountViewPage> {
-  mustHave(actor, 'sallyport:registry:read');
-  const fields = new Fields(query, ['kind', 'cursor', 'limit']);
-  const limit = fields.integer('limit', 100, 1, 500);
-  const kind = query.kind === undefined ? null : fields.oneOf('kind', KINDS, 'service');
-  const cursor = (query.cursor ?? null) === null ? null : fields.text('cursor', 512);
-  fields.check();
-  const page = await reading(() => context.store.accounts({ cursor, limit }));
-  const nowMs = context.clock.wallMs();
-  const wanted = page.items.filter((account) => kind === null || account.kind === kind);
-  return { items: wanted.map((account) => viewAccount(account, nowMs)), next: page.next, damaged: page.damaged };
-}
+const STATUSES = ['active', 'inactive'] as const;
 
 /** The account, and when its tokens were last let in, as of some seconds ago. */
 export async function showAccount(context: AdminContext, actor: AdminActor, ref: AccountRef): Promise<AccountView> {
@@ -62,19 +40,22 @@ export async function showAccount(context: AdminContext, actor: AdminActor, ref:
 export interface AccountEdit {
   readonly description?: string;
   readonly role?: string;
+  readonly status?: AccountStatus;
   /** ISO 8601 with zone, in the future; null = never expires. */
   readonly expiresAt?: string | null;
 }
 
 /** Changes what is named and leaves the rest. */
 export function editAccount(context: AdminContext, actor: AdminActor, input: AccountRef & AccountEdit): Promise<AccountAnswer> {
-  const fields = new Fields(input, [...REF, 'description', 'role', 'expiresAt']);
+  const fields = new Fields(input, [...REF, 'description', 'role', 'status', 'expiresAt']);
+  const status = fields.has('status') ? fields.oneOf('status', STATUSES, 'active') : null;
   return changeAccount(context, actor, input, fields, 'account-changed', (account, records) => {
     const role = fields.has('role') ? fields.name('role') : account.role;
     if (fields.has('role')) records.expectRole(fields, 'role', role);
     return {
       ...account,
       role,
+      status: status ?? account.status,
       description: fields.has('description') ? fields.description() : account.description,
       expiresAt: fields.has('expiresAt') ? fields.expiry('expiresAt', context.clock.wallMs()) : account.expiresAt,
     };
@@ -185,8 +166,10 @@ export function changeAccount(
 ): Promise<AccountAnswer> {
   mustHaveWrite(actor);
   const waitMs = fields.integer('waitMs', RECEIPT_WAIT.defaultMs, 0, RECEIPT_WAIT.mostMs);
+  const seen = fields.version();
   const plan = async (): Promise<Plan<AccountAnswer>> => {
     const before = await findAccount(context, ref, fields);
+    mustBeAt(seen, before, kindWord(before));
     const records = await Records.read(context.store);
     const updated = update(before, records);
     fields.check();

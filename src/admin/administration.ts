@@ -1,6 +1,8 @@
 import * as accounts from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import type { AdminContext } from './change.ts';
+import * as foundToken from './found-token.ts';
+import * as list from './list-accounts.ts';
 import * as roles from './roles.ts';
 import * as serviceAccounts from './service-accounts.ts';
 import * as teams from './teams.ts';
@@ -14,13 +16,14 @@ const OPERATIONS = {
   createServiceAccount: serviceAccounts.createServiceAccount,
   rotateToken: serviceAccounts.rotateToken,
   closeOverlap: serviceAccounts.closeOverlap,
+  reportToken: foundToken.reportToken,
 
   createUser: users.createUser,
   setPassword: users.setPassword,
   changeOwnPassword: users.changeOwnPassword,
   signOutEverywhere: users.signOutEverywhere,
 
-  listAccounts: accounts.listAccounts,
+  listAccounts: list.listAccounts,
   showAccount: accounts.showAccount,
   editAccount: accounts.editAccount,
   activateAccount: accounts.activateAccount,

@@ -6,6 +6,7 @@
  * - `invalid`: the input cannot be accepted; `faults` names everything that is wrong with it, not only the first
  * - `in-use`: it cannot go because others still use it; `users` says who
  * - `forbidden`: the actor may not do this
+ * - `stale`: the record is not at the version that the actor has seen; looking again shows what changed
  * - `conflict`: others kept changing the same records; trying again is safe
  * - `unavailable`: the store cannot be reached or did not answer in time
  */
@@ -15,6 +16,7 @@ export const ADMIN_ERROR_CODES = [
   'invalid',
   'in-use',
   'forbidden',
+  'stale',
   'conflict',
   'unavailable',
 ] as const;

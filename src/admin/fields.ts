@@ -129,6 +129,19 @@ export class Fields {
     return '';
   }
 
+  /** The version of a record that the actor has seen; null when it was not said. */
+  version(): number | null {
+    return this.has('version') ? this.integer('version', 0, 0, Number.MAX_SAFE_INTEGER) : null;
+  }
+
+  /** False when absent. */
+  flag(field: string): boolean {
+    const value = this.#value(field) ?? false;
+    if (typeof value === 'boolean') return value;
+    this.fault(field, 'must be true or false');
+    return false;
+  }
+
   /** A whole number, or the fallback when absent. */
   integer(field: string, fallback: number, least: number, most: number): number {
     const value = this.#value(field) ?? fallback;

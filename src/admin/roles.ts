@@ -5,13 +5,18 @@ import { type AdminActor, mustCover, mustHave } from './actor.ts';
 import { type AdminContext, change, type Plan, type Receipted, reading, usersOf } from './change.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
-import { mustHaveRoom, Records } from './records.ts';
+import { mustBeAt, mustHaveRoom, NAMED, type NamedRef, Records, readNamed } from './records.ts';
 import { NONE_VIEW, type RoleView, viewRole } from './views.ts';
 
 export interface NewRole {
   readonly name: string;
   readonly permissions: readonly string[];
   readonly description?: string;
+}
+
+export interface RoleEdit extends NamedRef {
+  readonly description?: string;
+  readonly permissions?: readonly string[];
 }
 
 export interface RoleAnswer extends Receipted {
@@ -59,12 +64,8 @@ export function createRole(context: AdminContext, actor: AdminActor, input: NewR
 }
 
 /** Replaces what is named and leaves the rest. Takes effect for everybody who has the role. */
-export function editRole(
-  context: AdminContext,
-  actor: AdminActor,
-  input: { readonly name: string; readonly description?: string; readonly permissions?: readonly string[] },
-): Promise<RoleAnswer> {
-  const fields = new Fields(input, ['name', 'permissions', 'description']);
+export function editRole(context: AdminContext, actor: AdminActor, input: RoleEdit): Promise<RoleAnswer> {
+  const fields = new Fields(input, [...NAMED, 'permissions', 'description']);
   const name = fields.name('name');
   mustNotBeBuiltIn(name);
   const permissions = fields.has('permissions') ? fields.permissions() : null;
@@ -77,8 +78,8 @@ export function editRole(
 }
 
 /** Refused with `in-use` while any account has the role. */
-export function deleteRole(context: AdminContext, actor: AdminActor, input: { readonly name: string }): Promise<RoleAnswer> {
-  const fields = new Fields(input, ['name']);
+export function deleteRole(context: AdminContext, actor: AdminActor, input: NamedRef): Promise<RoleAnswer> {
+  const fields = new Fields(input, NAMED);
   const name = fields.name('name');
   mustNotBeBuiltIn(name);
   return changeRole(context, actor, name, fields, 'role-deleted', (_before, records) => {
@@ -97,10 +98,12 @@ function changeRole(
   update: (before: Role | null, records: Records, at: string) => Role | null,
 ): Promise<RoleAnswer> {
   mustHaveWrite(actor);
-  return change(context, actor, async (): Promise<Plan<RoleAnswer>> => {
+  const { waitMs, seen } = readNamed(fields);
+  const plan = async (): Promise<Plan<RoleAnswer>> => {
     fields.check();
     const records = await Records.read(context.store);
     const before = records.roles.get(name) ?? null;
+    if (before !== null) mustBeAt(seen, before, 'role');
     const at = new Date(context.clock.wallMs()).toISOString();
     const updated = update(before, records, at);
     fields.check();
@@ -114,7 +117,8 @@ function changeRole(
       reliesOn: [],
       answer: (version) => ({ role: viewRole(same ? updated : { ...shown, version }), changed: !same }),
     };
-  });
+  };
+  return change(context, actor, plan, waitMs);
 }
 
 function nameOf(input: { readonly name: string }): string {

@@ -1,5 +1,5 @@
 import { newAccountId } from '../account/id.ts';
-import type { Account, StoredToken, TeamMembership } from '../account/model.ts';
+import type { Account, PreviousToken, StoredToken, TeamMembership } from '../account/model.ts';
 import { newToken, tokenDigest } from '../account/token.ts';
 import { type AccountAnswer, type AccountRef, changeAccount, mustHaveWrite, REF } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
@@ -92,12 +92,22 @@ export type Rotation = AccountRef & {
  * Issues a new token. The previous one is refused from the moment the change is stored, unless an overlap is asked for; whatever was left of an earlier
  * overlap ends now. A status or an expiry that keeps the account out stays as it is.
  */
-export async function rotateToken(context: AdminContext, actor: AdminActor, input: Rotation): Promise<IssuedToken> {
+export function rotateToken(context: AdminContext, actor: AdminActor, input: Rotation): Promise<IssuedToken> {
+  return issue(context, actor, input, 'token-rotated', mustBeService);
+}
+
+async function issue(
+  context: AdminContext,
+  actor: AdminActor,
+  input: Rotation,
+  type: 'token-rotated' | 'token-renewed',
+  check: (account: Account) => void,
+): Promise<IssuedToken> {
   const fields = new Fields(input, [...REF, 'overlapMs']);
   const overlapMs = fields.integer('overlapMs', 0, 0, OVERLAP_MOST_MS);
   let issued = '';
-  const { account, revocation } = await changeAccount(context, actor, input, fields, 'token-rotated', (before) => {
-    mustBeService(before);
+  const { account, revocation } = await changeAccount(context, actor, input, fields, type, (before) => {
+    check(before);
     issued = newToken(before.id);
     const nowMs = context.clock.wallMs();
     const token = { digest: tokenDigest(issued), createdAt: isoOf(nowMs) };
@@ -107,6 +117,28 @@ export async function rotateToken(context: AdminContext, actor: AdminActor, inpu
     return { ...before, token, ...retiring(before, [before.previous]), previous };
   });
   return { account, token: issued, ...(revocation === undefined ? {} : { revocation }) };
+}
+
+/** Whose token it is that renews itself. */
+export interface Renewal {
+  readonly id: string;
+  /** Digest of the token that was shown: it must be the live one still. */
+  readonly digest: string;
+  readonly overlapMs?: number;
+  readonly waitMs?: number;
+}
+
+/**
+ * A token renews itself: whoever holds it holds all that the new one gives, so no permission is asked for. Only the live token can: a previous one, in its
+ * overlap, would put its successor out of use.
+ */
+export async function renewToken(context: AdminContext, actor: AdminActor, renewal: Renewal): Promise<IssuedToken> {
+  const { id, digest, ...rest } = renewal;
+  const self: AdminActor = { ...actor, permissions: 'store-owner' };
+  return issue(context, self, { id, ...rest }, 'token-renewed', (before) => {
+    if (before.token?.digest === digest) return;
+    throw new AdminError('stale', 'another token has been issued for this account since; only that one can be renewed');
+  });
 }
 
 /** Ends an overlap early: only the live token is let in from then on. */
@@ -121,10 +153,14 @@ function mustBeService(account: Account): void {
   if (account.kind !== 'service') throw new AdminError('invalid', `${account.name} is a user, and users hold no token`);
 }
 
-/** The account's fields after these tokens have joined the retired ones. */
-function retiring(account: Account, tokens: readonly (StoredToken | null | undefined)[]): Pick<Account, 'previous' | 'retired'> {
+/** The account's fields after these tokens have joined the retired ones. `previous` is what stays of an overlap. */
+export function retiring(
+  account: Account,
+  tokens: readonly (StoredToken | null | undefined)[],
+  previous: PreviousToken | null = null,
+): Pick<Account, 'previous' | 'retired'> {
   const digests = tokens.flatMap((token) => token?.digest ?? []);
-  return { previous: null, retired: [...digests, ...account.retired].slice(0, RETIRED_DIGESTS) };
+  return { previous, retired: [...digests, ...account.retired].slice(0, RETIRED_DIGESTS) };
 }
 
 function isoOf(ms: number): string {

@@ -4,7 +4,7 @@ import { type AdminActor, mustCover, mustHave } from './actor.ts';
 import { type AdminContext, change, type Plan, type Receipted, reading } from './change.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
-import { mustHaveRoom, Records } from './records.ts';
+import { mustBeAt, mustHaveRoom, NAMED, type NamedRef, Records, readNamed } from './records.ts';
 import type { TeamMember, TeamView } from './views.ts';
 
 export interface NewTeam {
@@ -13,8 +13,7 @@ export interface NewTeam {
   readonly applications?: readonly string[];
 }
 
-export interface TeamEdit {
-  readonly name: string;
+export interface TeamEdit extends NamedRef {
   readonly description?: string;
   /** Replaces the whole list. */
   readonly applications?: readonly string[];
@@ -64,7 +63,7 @@ export function createTeam(context: AdminContext, actor: AdminActor, input: NewT
 
 /** Replaces what is named and leaves the rest. */
 export function editTeam(context: AdminContext, actor: AdminActor, input: TeamEdit): Promise<TeamAnswer> {
-  const fields = new Fields(input, ['name', 'description', 'applications', 'addApplications', 'removeApplications']);
+  const fields = new Fields(input, [...NAMED, 'description', 'applications', 'addApplications', 'removeApplications']);
   const name = fields.name('name');
   const list = fields.has('applications') ? fields.names('applications', FIELD_LIMITS.applicationsPerTeam) : null;
   const added = fields.names('addApplications', FIELD_LIMITS.applicationsPerTeam);
@@ -81,8 +80,8 @@ export function editTeam(context: AdminContext, actor: AdminActor, input: TeamEd
 }
 
 /** Refused with `in-use` while the team has members. Its applications belong to nobody afterwards. */
-export function deleteTeam(context: AdminContext, actor: AdminActor, input: { readonly name: string }): Promise<TeamAnswer> {
-  const fields = new Fields(input, ['name']);
+export function deleteTeam(context: AdminContext, actor: AdminActor, input: NamedRef): Promise<TeamAnswer> {
+  const fields = new Fields(input, NAMED);
   const name = fields.name('name');
   return changeTeam(context, actor, name, fields, 'team-deleted', (_before, records) => {
     records.team(name);
@@ -99,10 +98,12 @@ function changeTeam(
   update: (before: Team | null, records: Records, at: string) => Team | null,
 ): Promise<TeamAnswer> {
   mustHaveWrite(actor);
-  return change(context, actor, async (): Promise<Plan<TeamAnswer>> => {
+  const { waitMs, seen } = readNamed(fields);
+  const plan = async (): Promise<Plan<TeamAnswer>> => {
     fields.check();
     const records = await Records.read(context.store);
     const before = records.teams.get(name) ?? null;
+    if (before !== null) mustBeAt(seen, before, 'team');
     const at = new Date(context.clock.wallMs()).toISOString();
     const updated = update(before, records, at);
     if (updated !== null) checkApplications(fields, updated, records);
@@ -117,7 +118,8 @@ function changeTeam(
       reliesOn: [],
       answer: (version) => ({ team: same ? updated : { ...shown, version }, changed: !same }),
     };
-  });
+  };
+  return change(context, actor, plan, waitMs);
 }
 
 /** An application belongs to at most one team, and letter case does not make another application of it. */
@@ -164,5 +166,5 @@ async function membersOf(context: AdminContext, team: string): Promise<readonly 
 
 function asMember(account: Account, team: string): TeamMember {
   const role = account.teams.find((membership) => membership.team === team)?.role ?? 'none';
-  return { account: account.name, kind: account.kind, role };
+  return { id: account.id, account: account.name, kind: account.kind, role };
 }

@@ -51,6 +51,7 @@ export type RoleView = Role & {
 export type TeamView = Team & { readonly members: readonly TeamMember[] };
 
 export interface TeamMember {
+  readonly id: string;
   readonly account: string;
   readonly kind: AccountKind;
   readonly role: string;

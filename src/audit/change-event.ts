@@ -16,6 +16,7 @@ export type ChangeType =
   | 'token-issued'
   | 'token-rotated'
   | 'token-renewed'
+  | 'token-reported'
   | 'overlap-closed'
   | 'password-set'
   | 'sessions-ended'

@@ -144,6 +144,7 @@ describe.each(STORES)('administration over the %s store', (kind) => {
     const granted = await admin.grantRole(owner, { name, application: 'Billing', role: 'viewer' });
     expect(granted.account.grants).toEqual([{ application: 'Billing', role: 'viewer' }]);
     expect((await admin.showTeam(owner, { name: 'payments' })).members).toContainEqual({
+      id: expect.any(String),
       account: name,
       kind: 'service',
       role: 'deployer',
