@@ -1,5 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { randomUUID } from 'node:crypto';
 import type { Account, Role, Team } from '../account/model.ts';
 import { isBuiltInRole } from '../account/role.ts';
 import { type Actor, type ChangeType, changeEvent } from '../audit/change-event.ts';
@@ -14,7 +13,7 @@ import {
   RegistryUnavailable,
 } from '../registry/port.ts';
 import { awaitReceipt, type Revocation } from '../registry/receipt.ts';
-import { systemTiming } from '../registry/timing.ts';
+import { systemTiming, type Timing } from '../registry/timing.ts';
 import { AdminError } from './error.ts';
 
 /** What every administrative function works with. */
@@ -23,6 +22,7 @@ export interface AdminContext {
   readonly clock: Clock;
   /** Id of the instance that makes the changes; null for the command line without one. */
   readonly instance: string | null;
+  readonly timing?: Timing;
   /** Told how long each revocation took to be in force everywhere, in milliseconds. */
   onRevoked?(durationMs: number): void;
 }
@@ -70,7 +70,7 @@ export async function change<T extends object>(
   waitMs: number = RECEIPT_WAIT.defaultMs,
 ): Promise<T & Receipted> {
   for (let attempt = 0; attempt < CHANGE_LIMITS.attempts; attempt++) {
-    if (attempt > 0) await sleep(pauseMs(attempt));
+    if (attempt > 0) await pause(context.timing ?? systemTiming, attempt);
     const planned = await reading(plan);
     if (planned.edit === null) return planned.answer(0);
     const sentMs = context.clock.monotonicMs();
@@ -86,7 +86,7 @@ export async function change<T extends object>(
 
 async function receipt(context: AdminContext, committed: Committed, waitMs: number, sentMs: number): Promise<Revocation> {
   const { store, clock } = context;
-  const revocation = await awaitReceipt(committed, { store, clock, timing: systemTiming, waitMs, sentMs });
+  const revocation = await awaitReceipt(committed, { store, clock, timing: context.timing ?? systemTiming, waitMs, sentMs });
   if (revocation.effective) context.onRevoked?.(clock.monotonicMs() - sentMs);
   return revocation;
 }
@@ -137,8 +137,8 @@ async function writing(store: RegistryStore, commit: Commit): Promise<CommitResu
   }
 }
 
-function pauseMs(attempt: number): number {
-  return randomInt(1 + Math.min(CHANGE_LIMITS.longestPauseMs, CHANGE_LIMITS.firstPauseMs * 2 ** attempt));
+async function pause(timing: Timing, attempt: number): Promise<void> {
+  await timing.sleep(timing.random() * Math.min(CHANGE_LIMITS.longestPauseMs, CHANGE_LIMITS.firstPauseMs * 2 ** attempt), null);
 }
 
 function commitFor(context: AdminContext, actor: Actor, plan: Plan<unknown>, edit: Edit): Commit {

@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { RegistryKeys } from '../store/keys.ts';
 import type { RedisConnection } from '../store/redis.ts';
 import { decodeEvent } from './codec.ts';
 import { type FeedEvent, type FeedListener, type Position, RegistryUnavailable, type Subscription } from './port.ts';
 import { META_FIELDS, pairs, positionFrom } from './redis-reply.ts';
+import type { Timing } from './timing.ts';
 
 /** Entries read at once. */
 export const FEED_BATCH = 256;
@@ -21,10 +21,11 @@ export function followFeed(
   name: string,
   from: Position,
   listener: FeedListener,
+  timing: Timing,
 ): Subscription {
   const own = connection.forBlocking(name, FOLLOW.blockMs);
   const stopped = new AbortController();
-  const done = run(own, keys, from, listener, stopped.signal).finally(() => own.close());
+  const done = run(own, keys, from, listener, stopped.signal, timing).finally(() => own.close());
   return {
     close: async () => {
       stopped.abort();
@@ -34,7 +35,14 @@ export function followFeed(
   };
 }
 
-async function run(own: RedisConnection, keys: RegistryKeys, from: Position, listener: FeedListener, stopped: AbortSignal) {
+async function run(
+  own: RedisConnection,
+  keys: RegistryKeys,
+  from: Position,
+  listener: FeedListener,
+  stopped: AbortSignal,
+  timing: Timing,
+) {
   let position: Position = from;
   let failures = 0;
   // The first read does not wait: it catches up with what happened since `from`, or finds that it can't.
@@ -62,7 +70,7 @@ async function run(own: RedisConnection, keys: RegistryKeys, from: Position, lis
       }
       waiting = false;
       failures += 1;
-      await pause(failures, own, stopped);
+      await pause(failures, own, stopped, timing);
     }
   }
 }
@@ -74,9 +82,9 @@ function lossOf(fault: unknown): string | null {
   return why === undefined || why === 'damaged' ? `the feed cannot be read: ${(fault as Error).message}` : null;
 }
 
-async function pause(failures: number, own: RedisConnection, stopped: AbortSignal): Promise<void> {
+async function pause(failures: number, own: RedisConnection, stopped: AbortSignal, timing: Timing): Promise<void> {
   const delayMs = Math.min(FOLLOW.retryLongestMs, FOLLOW.retryFirstMs * 2 ** Math.min(failures - 1, 10));
-  await sleep(delayMs, undefined, { signal: stopped }).catch(() => undefined);
+  await timing.sleep(delayMs, stopped);
   if (!stopped.aborted) await own.ready(FOLLOW.connectDeadlineMs).catch(() => undefined);
 }
 

@@ -1,0 +1,57 @@
+import { registerHooks } from 'node:module';
+
+/** One way to get it wrong: a piece of the source, and what stands in its place. */
+interface Mutant {
+  readonly file: string;
+  readonly piece: string;
+  readonly instead: string;
+}
+
+export const MUTANTS: Readonly<Record<string, Mutant>> = {
+  /** A renewal only reads: an old primary that was cut off gives it too. */
+  fence: {
+    file: 'src/registry/redis.ts',
+    piece: "await this.#renewed([['PEXPIRE', lease, ttlMs], ['HMGET', members, instance], ...standing]);",
+    instead:
+      "await this.#renewed([['HMGET', members, instance], ['HMGET', members, instance], ...standing]); if ((known[0] as string[])[0] !== null) known[0] = 1;",
+  },
+  /** What was seen revoked is forgotten with everything else. */
+  tombstone: {
+    file: 'src/registry/revoked.ts',
+    piece: 'if (this.#epoch !== epoch) this.#facts.clear();',
+    instead: 'this.#facts.clear();',
+  },
+  /** The lease is measured by a clock that can be set. */
+  wall: {
+    file: 'src/registry/lease.ts',
+    piece: 'const monotonicMs = this.#since.monotonicMs + this.leaseMs - clock.monotonicMs();',
+    instead: 'const monotonicMs = this.#since.wallMs + this.leaseMs - clock.wallMs();',
+  },
+  /** The lease begins when the answer has come. */
+  answer: {
+    file: 'src/registry/replica.ts',
+    piece: 'if (this.#lease.renewed(sent, standing.seq, standing.tip)',
+    instead: 'if (this.#lease.renewed(momentOf(this.#clock), standing.seq, standing.tip)',
+  },
+  /** What the store has announced is acknowledged before it has come. */
+  early: {
+    file: 'src/registry/replica.ts',
+    piece: 'this.#acks.refresh();',
+    instead: 'this.#acks.applied(standing);',
+  },
+};
+
+/** From now on the named file is loaded with its mistake. Throws when the piece is not there exactly once: then the source has moved on and the mutant has not. */
+export function mutate(name: string): void {
+  const mutant = MUTANTS[name];
+  if (mutant === undefined) throw new Error(`there is no mutant ${name}`);
+  registerHooks({
+    load(url, context, next) {
+      const loaded = next(url, context);
+      if (!url.endsWith(mutant.file)) return loaded;
+      const source = String(loaded.source);
+      if (source.split(mutant.piece).length !== 2) throw new Error(`the mutant ${name} does not fit ${mutant.file}`);
+      return { ...loaded, source: source.replace(mutant.piece, () => mutant.instead) };
+    },
+  });
+}

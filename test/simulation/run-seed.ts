@@ -1,0 +1,374 @@
+import { newToken, tokenDigest } from '../../src/account/token.ts';
+import { storeOwner } from '../../src/admin/actor.ts';
+import { type Administration, createAdministration } from '../../src/admin/administration.ts';
+import { AdminError } from '../../src/admin/error.ts';
+import { type Proof, prove } from '../../src/decision/authenticate.ts';
+import type { Revocation } from '../../src/registry/receipt.ts';
+import { RedisRegistrySource, RedisRegistryStore } from '../../src/registry/redis.ts';
+import { Replica } from '../../src/registry/replica.ts';
+import type { Lookup } from '../../src/registry/replica-port.ts';
+import { registryKeys } from '../../src/store/keys.ts';
+import { SimDatabase } from './sim-database.ts';
+import { Link, SimConnection, SimServer } from './sim-redis.ts';
+import { Process, World } from './world.ts';
+
+/**
+ * What goes wrong in a run. `stops`: processes are stopped, wall clocks jump both ways. `sleeps`: machines are suspended, wall clocks jump ahead (a clock that is set
+ * back on a machine that sleeps within one lease is more than two clocks can tell). `failover`: another primary takes over with all changes, while the old one still
+ * answers reads. `loss`: it takes over without the last changes.
+ */
+export const MODES = ['stops', 'sleeps', 'failover', 'loss'] as const;
+export type Mode = (typeof MODES)[number];
+
+export interface Outcome {
+  readonly seed: number;
+  readonly mode: Mode;
+  /** Null: every promise was kept. */
+  readonly violation: string | null;
+  readonly accepted: number;
+  readonly refused: number;
+  readonly unavailable: number;
+  readonly effective: number;
+  readonly uncertain: number;
+  readonly failovers: number;
+  /** What happened, in order; only when asked for. */
+  readonly log: readonly string[];
+}
+
+const HORIZON_MS = 14_000;
+const PREFIX = 'sim';
+const KEYS = registryKeys(PREFIX);
+const INSTANCES = 3;
+const ACCOUNTS = ['one', 'two', 'three'] as const;
+const owner = storeOwner('simulation', 'command-line');
+
+interface Instance {
+  readonly process: Process;
+  readonly link: Link;
+  readonly replica: Replica;
+  readonly leaseMs: number;
+}
+
+/** From when on something may not be let in, and by whom: null = by anybody. */
+interface Ban {
+  readonly sinceMs: number;
+  readonly by: ReadonlySet<string> | null;
+}
+
+interface Issued {
+  readonly token: string;
+  readonly account: string;
+  bans: Ban[];
+}
+
+class Run {
+  readonly #world: World;
+  readonly #mode: Mode;
+  readonly #verbose: boolean;
+  readonly #log: string[] = [];
+  readonly #instances: Instance[] = [];
+  readonly #admin: { readonly process: Process; readonly link: Link };
+  readonly #store: RedisRegistryStore;
+  readonly #administration: Administration;
+  readonly #issued: Issued[] = [];
+  readonly #ids = new Map<string, string>();
+  /** Bans on accounts, lifted by an activation. */
+  readonly #banned = new Map<string, Ban[]>();
+  /** How often an account was activated: a receipt for what was before says nothing about what came after. */
+  readonly #activations = new Map<string, number>();
+  #server: SimServer;
+  #violation: string | null = null;
+  readonly #counts = { accepted: 0, refused: 0, unavailable: 0, effective: 0, uncertain: 0, failovers: 0 };
+
+  constructor(seed: number, mode: Mode, verbose: boolean) {
+    this.#world = new World(seed);
+    this.#mode = mode;
+    this.#verbose = verbose;
+    this.#server = new SimServer(this.#world, new SimDatabase(), mode === 'loss');
+    const process = new Process(this.#world, 'admin');
+    const link = new Link(this.#server);
+    const connection = new SimConnection(this.#world, process, link, 500);
+    if (mode === 'failover' || mode === 'loss') connection.info = 'role:master\r\nconnected_slaves:1\r\nrepl_backlog_active:1';
+    this.#admin = { process, link };
+    this.#store = new RedisRegistryStore(connection, { keyPrefix: PREFIX, name: 'admin', timing: process.timing });
+    this.#administration = createAdministration({ store: this.#store, clock: process, instance: null, timing: process.timing });
+  }
+
+  async run(): Promise<Omit<Outcome, 'seed' | 'mode'>> {
+    const ready = this.#prepare();
+    await this.#world.runUntil(200);
+    await ready;
+    for (let n = 0; n < INSTANCES; n += 1) this.#join(`edge-${n}`);
+    this.#plan();
+    await this.#world.runUntil(HORIZON_MS);
+    await this.#end();
+    return { violation: this.#violation, ...this.#counts, log: this.#log };
+  }
+
+  async #prepare(): Promise<void> {
+    await this.#store.initialise([]);
+    for (const name of ACCOUNTS) {
+      const { account, token } = await this.#administration.createServiceAccount(owner, { name, role: 'none' });
+      this.#ids.set(name, account.id);
+      this.#issued.push({ token, account: name, bans: [] });
+      this.#banned.set(name, []);
+    }
+  }
+
+  #join(name: string): void {
+    const world = this.#world;
+    const process = new Process(world, name);
+    const link = new Link(this.#server);
+    const leaseMs = world.pick([1_500, 2_500, 4_000]);
+    const connection = new SimConnection(world, process, link, 400);
+    const source = new RedisRegistrySource(connection, { keyPrefix: PREFIX, name, timing: process.timing });
+    const replica = new Replica({
+      source,
+      clock: process,
+      timing: process.timing,
+      instance: name,
+      leaseMs,
+      maxAccounts: 10,
+      observer: {
+        onLost: (why) => this.#say(`${name} drops everything: ${why}`),
+        onRevived: (count) => this.#say(`${name} knows ${count} accounts better than the store`),
+      },
+    });
+    void replica.start();
+    this.#instances.push({ process, link, replica, leaseMs });
+  }
+
+  /** All that will happen, and when. */
+  #plan(): void {
+    const world = this.#world;
+    const times = (count: number, run: () => void) => {
+      for (let n = 0; n < count; n += 1) world.after(world.between(500, HORIZON_MS - 1_500), run);
+    };
+    times(10, () => void this.#change());
+    times(6, () => this.#disturb());
+    if (this.#mode === 'failover' || this.#mode === 'loss') times(world.pick([1, 2]), () => this.#failOver());
+    for (let atMs = 300; atMs < HORIZON_MS - 300; atMs += world.between(15, 60)) world.after(atMs, () => this.#request());
+  }
+
+  // ── what goes wrong ──
+
+  #disturb(): void {
+    const world = this.#world;
+    const instance = world.pick(this.#instances);
+    const { process, link } = instance;
+    const forMs = world.between(100, 5_000);
+    const what = world.pick(['cut-there', 'cut-back', 'cut', 'slow', 'slow', 'stop', 'jump'] as const);
+    this.#say(`${process.name}: ${what} for ${forMs.toFixed(0)} ms`);
+    switch (what) {
+      case 'cut':
+      case 'cut-there':
+      case 'cut-back':
+        link.cutThere ||= what !== 'cut-back';
+        link.cutBack ||= what !== 'cut-there';
+        world.after(forMs, () => link.heal());
+        break;
+      case 'slow':
+        link.latencyMs = { least: 20, most: world.between(50, 390) };
+        world.after(forMs, () => link.heal());
+        break;
+      case 'stop':
+        process.stop(this.#mode === 'sleeps');
+        world.after(forMs, () => process.resume());
+        break;
+      case 'jump':
+        process.jumpWall(this.#mode === 'sleeps' ? world.between(0, 5_000) : world.between(-8_000, 5_000));
+    }
+  }
+
+  /** Each process hears of the new primary in its own time. Until then it talks to the old one, which refuses writes, or to nobody. */
+  #failOver(): void {
+    const world = this.#world;
+    const old = this.#server;
+    const lost = this.#mode === 'loss' ? Math.floor(world.between(0, 9)) : 0;
+    this.#server = old.successor(lost);
+    this.#counts.failovers += 1;
+    old.state = this.#mode === 'loss' || world.chance(0.3) ? 'dead' : 'isolated';
+    this.#say(`another primary, without the last ${lost} writes; the old one is ${old.state}`);
+    for (const { link } of [this.#admin, ...this.#instances]) {
+      if (link.server !== old) continue;
+      const delayMs = link === this.#admin.link ? world.between(0, 200) : world.between(10, world.chance(0.3) ? 6_000 : 500);
+      world.after(delayMs, () => {
+        link.server = this.#server;
+      });
+    }
+  }
+
+  // ── what administrators do ──
+
+  async #change(): Promise<void> {
+    const world = this.#world;
+    const account = world.pick(ACCOUNTS);
+    const waitMs = Math.floor(world.between(0, 4_000));
+    const what = world.pick(['rotate', 'rotate', 'rotate', 'overlap', 'close', 'deactivate', 'activate', 'activate'] as const);
+    const ref = { name: account, waitMs };
+    this.#say(`${what} ${account}`);
+    try {
+      if (what === 'rotate' || what === 'overlap') await this.#rotate(account, waitMs, what === 'overlap' ? 1_500 : 0);
+      if (what === 'close') {
+        const bound = this.#bannable(account, (index, all) => index < all.length - 1);
+        this.#ban(bound, (await this.#administration.closeOverlap(owner, ref)).revocation);
+      }
+      if (what === 'deactivate') {
+        const activations = this.#activations.get(account);
+        const { revocation } = await this.#administration.deactivateAccount(owner, ref);
+        this.#promised(revocation, (ban) => {
+          if (this.#activations.get(account) === activations) this.#banned.get(account)!.push(ban);
+        });
+      }
+      if (what === 'activate') {
+        this.#activated(account);
+        await this.#administration.activateAccount(owner, ref);
+        // Whoever deactivated it meanwhile was first or last, and nobody can say: then nothing is promised.
+        this.#activated(account);
+      }
+    } catch (fault) {
+      // The store did not answer: it is not known what became of the change, and nothing is promised about it.
+      if (!(fault instanceof AdminError)) throw fault;
+      this.#say(`${what} ${account}: ${fault.message}`);
+      if (what === 'activate') this.#activated(account);
+    }
+  }
+
+  #activated(account: string): void {
+    this.#banned.set(account, []);
+    this.#activations.set(account, (this.#activations.get(account) ?? 0) + 1);
+  }
+
+  async #rotate(account: string, waitMs: number, overlapMs: number): Promise<void> {
+    const before = this.#bannable(account, () => true);
+    const { token, revocation } = await this.#administration.rotateToken(owner, { name: account, waitMs, overlapMs });
+    const untilMs = overlapMs === 0 ? null : this.#world.nowMs + overlapMs;
+    this.#issued.push({ token, account, bans: [] });
+    // With an overlap the last token lives on; those before it are revoked.
+    const live = before.at(-1);
+    this.#ban(untilMs === null ? before : before.filter((one) => one !== live), revocation);
+  }
+
+  /** Tokens of an account, as they stand when a change begins. */
+  #bannable(account: string, which: (index: number, all: readonly Issued[]) => boolean): readonly Issued[] {
+    return this.#issued.filter((one) => one.account === account).filter((_, index, all) => which(index, all));
+  }
+
+  #ban(tokens: readonly Issued[], revocation: Revocation | undefined): void {
+    this.#promised(revocation, (ban) => {
+      // Only what is not live: two rotations at once may have come in either order.
+      for (const one of tokens) if (!this.#mayBeLive(one)) one.bans.push(ban);
+    });
+  }
+
+  /** The store itself says which token is live; a token whose rotation was overtaken may be. */
+  #mayBeLive({ token, account }: Issued): boolean {
+    const text = this.#server.database.command(this.#world.nowMs, ['GET', KEYS.account(this.#ids.get(account)!)]) as
+      | string
+      | null;
+    if (text === null || this.#mode === 'loss') return false;
+    const record = JSON.parse(text) as { token: { digest: string } | null; previous?: { digest: string } | null };
+    const digest = tokenDigest(token);
+    return record.token?.digest === digest || record.previous?.digest === digest;
+  }
+
+  /** From a receipt to what it promises. */
+  #promised(revocation: Revocation | undefined, ban: (ban: Ban) => void): void {
+    if (revocation === undefined) return;
+    const world = this.#world;
+    const { effective, certainAt } = revocation;
+    this.#say(`receipt: ${JSON.stringify(revocation)}`);
+    if (effective) {
+      this.#counts.effective += 1;
+      ban({ sinceMs: world.nowMs, by: this.#mode === 'loss' ? this.#acknowledged() : null });
+    } else if (this.#mode !== 'loss') {
+      this.#counts.uncertain += 1;
+      const inMs = Date.parse(certainAt!) - this.#admin.process.wallMs();
+      world.after(inMs, () => ban({ sinceMs: world.nowMs, by: null }));
+    }
+  }
+
+  /** Who has told the store that it has applied everything there is. A store that loses changes can promise nothing about anybody else. */
+  #acknowledged(): ReadonlySet<string> {
+    const { database } = this.#server;
+    const seq = Number(database.command(this.#world.nowMs, ['HGET', KEYS.meta, 'seq']));
+    const tip = database.command(this.#world.nowMs, ['HGET', KEYS.meta, 'tip']);
+    return new Set(
+      this.#instances
+        .map(({ process }) => process.name)
+        .filter((name) => {
+          const [applied, , at] = ((database.command(this.#world.nowMs, ['GET', KEYS.ack(name)]) as string | null) ?? '').split(
+            ' ',
+          );
+          return Number(applied) === seq && at === tip;
+        }),
+    );
+  }
+
+  // ── what callers do ──
+
+  #request(): void {
+    const instance = this.#world.pick(this.#instances);
+    const known = this.#world.chance(0.9) ? this.#world.pick(this.#issued) : null;
+    const id = this.#ids.get(known?.account ?? this.#world.pick(ACCOUNTS))!;
+    const token = known?.token ?? newToken(this.#world.chance(0.5) ? id : 'Z'.repeat(12));
+    const judge = () => {
+      const accountId = token.slice(4, 16);
+      if (!instance.replica.current) return this.#judged(instance, known, null);
+      const lookup = instance.replica.lookup(accountId);
+      if (!(lookup instanceof Promise)) return this.#judged(instance, known, this.#proof(instance, token, lookup));
+      void lookup.then((late) =>
+        this.#judged(instance, known, instance.replica.current ? this.#proof(instance, token, late) : null),
+      );
+    };
+    // A stopped process finds the request when it goes on, before anything else.
+    this.#world.after(0, judge, instance.process);
+  }
+
+  #proof({ process }: Instance, token: string, lookup: Lookup): Proof | null {
+    if (lookup.found === 'unavailable') return null;
+    return prove(lookup.found === 'account' ? lookup.account : null, tokenDigest(token), process.wallMs());
+  }
+
+  #judged({ process, leaseMs }: Instance, known: Issued | null, proof: Proof | null): void {
+    if (proof === null) this.#counts.unavailable += 1;
+    else if (proof !== 'proven') this.#counts.refused += 1;
+    else {
+      this.#counts.accepted += 1;
+      if (known === null) this.#fail(`${process.name} let an unknown token in`);
+      const bans = known === null ? [] : [...known.bans, ...this.#banned.get(known.account)!];
+      const ban = bans.find(({ by }) => by === null || by.has(process.name));
+      if (ban !== undefined) {
+        this.#fail(
+          `${process.name} (lease ${leaseMs} ms) let a token of ${known?.account} in that was revoked for certain at ${ban.sinceMs.toFixed(1)}`,
+        );
+      }
+    }
+  }
+
+  #fail(what: string): void {
+    this.#say(`VIOLATION: ${what}`);
+    this.#violation ??= `at ${this.#world.nowMs.toFixed(1)} ms: ${what}`;
+  }
+
+  async #end(): Promise<void> {
+    for (const { process, link } of this.#instances) {
+      process.resume();
+      link.heal();
+    }
+    const closing = Promise.all(this.#instances.map(({ replica }) => replica.close()));
+    await this.#world.runUntil(HORIZON_MS + 10_000);
+    await closing;
+  }
+
+  #say(line: string): void {
+    if (this.#verbose) this.#log.push(`${this.#world.nowMs.toFixed(1).padStart(8)}  ${line}`);
+  }
+}
+
+export async function runSeed(
+  seed: number,
+  { mode = MODES[seed % MODES.length]!, verbose = false }: { mode?: Mode; verbose?: boolean } = {},
+): Promise<Outcome> {
+  return { seed, mode, ...(await new Run(seed, mode, verbose).run()) };
+}
