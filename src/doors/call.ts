@@ -335,7 +335,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
 
   onEnd(): void {
     this.#end('permitted');
-    this.#client.end();
+    this.#lastWord(() => this.#client.end());
   }
 
   onFailure(failure: UpstreamFailure): void {
@@ -363,7 +363,17 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
       const answer = refusalAnswer(reason, this.#record.id, { ...this.#services.format, errors }, allow, verdict.rate);
       this.#record.status = answer.status;
       this.#end(reason);
-      this.#client.refuse(answer);
+      this.#lastWord(() => this.#client.refuse(answer));
+    }
+  }
+
+  /** The call is over already; a client that cannot be told so must not wait for it. */
+  #lastWord(word: () => void): void {
+    try {
+      word();
+    } catch (error) {
+      this.#services.log.error('a call failed inside the gate', { requestId: this.#record.id, error });
+      this.#client.cut();
     }
   }
 

@@ -327,7 +327,7 @@ export class UpstreamConnection implements Watched {
     } else {
       this.#close();
     }
-    receiver.onEnd();
+    lastWord(receiver, () => receiver.onEnd());
   }
 
   /** The upstream sends nothing more. A proper end only of a body that ends so. */
@@ -340,7 +340,7 @@ export class UpstreamConnection implements Watched {
       const receiver = this.#receiver;
       this.#receiver = null;
       this.#close();
-      receiver.onEnd();
+      lastWord(receiver, () => receiver.onEnd());
       return;
     }
     this.#fail('broken', this.#anyByte ? 'answer cut short' : 'closed without an answer');
@@ -359,7 +359,7 @@ export class UpstreamConnection implements Watched {
     const failure: UpstreamFailure = { kind, detail, neverSent: !this.#connected, staleConnection };
     if (receiver !== null) this.#keeper.failed(failure);
     this.#close();
-    receiver?.onFailure(failure);
+    if (receiver !== null) lastWord(receiver, () => receiver.onFailure(failure));
   }
 
   #close(): void {
@@ -369,6 +369,15 @@ export class UpstreamConnection implements Watched {
     this.#deadlines.forget(this);
     this.#socket.destroy();
     this.#keeper.gone(this);
+  }
+}
+
+/** The exchange is over, and its connection closed or free for another one: what goes wrong in this step concerns the receiver alone. */
+function lastWord(receiver: ResponseReceiver, word: () => void): void {
+  try {
+    word();
+  } catch (error) {
+    receiver.onFault(error);
   }
 }
 

@@ -127,7 +127,7 @@ export class Http1Connection implements CallClient, BodySink, Watched {
   // ── bytes from the client ──
 
   #onData(chunk: Buffer): void {
-    if (this.#lingering !== null) this.#lingering.drop(chunk);
+    if (this.#lingering !== null) this.#guarded(() => this.#lingering?.drop(chunk));
     else if (this.#rest === null) this.#consume(chunk);
     else this.#keep(Buffer.concat([this.#rest, chunk]));
   }
@@ -339,17 +339,20 @@ export class Http1Connection implements CallClient, BodySink, Watched {
   }
 
   cut(): void {
+    const call = this.#call;
     this.#call = null;
     // A reset, with TLS too: the end of a connection must not look like the end of an answer.
     this.#transport.resetAndDestroy();
     this.#close();
+    call?.onClientGone();
   }
 
   // ── ends ──
 
   expired(): void {
     this.#guarded(() => {
-      if (this.#waitsForDrain) this.#giveUp();
+      if (this.#waitsForDrain)
+        this.cut(); // it stopped reading: an answer under way is broken off
       else if (this.#call !== null) this.#refuseSlowBody(this.#call);
       else if (this.#heads.begun) this.#refuseHead('request-timeout');
       else this.#close(); // idle, or never said anything
@@ -359,12 +362,6 @@ export class Http1Connection implements CallClient, BodySink, Watched {
   #refuseSlowBody(call: Call): void {
     this.#bodyFlows = false;
     call.onRequestFailed('request-timeout');
-  }
-
-  /** A client that stopped reading: an answer under way is broken off. */
-  #giveUp(): void {
-    this.#call?.onClientGone();
-    this.cut();
   }
 
   #onFault(error: unknown): void {
