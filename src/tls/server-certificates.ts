@@ -16,6 +16,23 @@ const CIPHERS = [
 ].join(':');
 
 /**
+ * The key exchanges: the hybrid with ML-KEM first, which also holds against whoever records now and has a quantum computer later, where OpenSSL knows it
+ * (3.5, since Node 24.5). No larger ones: with P-521, X448 or finite fields a stranger's few bytes would cost us milliseconds.
+ */
+const GROUPS = knownGroups(['X25519MLKEM768', 'X25519', 'P-256', 'P-384']);
+
+function knownGroups(groups: readonly string[]): string {
+  const known = groups.filter((group) => {
+    try {
+      return createSecureContext({ ecdhCurve: group }) !== null;
+    } catch {
+      return false;
+    }
+  });
+  return known.join(':');
+}
+
+/**
  * SSL_OP_NO_RENEGOTIATION (OpenSSL's number; Node has no name for it). A client of TLS 1.2 could otherwise make the server do handshake
  * after handshake on one connection.
  */
@@ -35,6 +52,7 @@ function secureContextOptions(
     key: certificate.keyPem,
     minVersion: 'TLSv1.2',
     ciphers: CIPHERS,
+    ecdhCurve: GROUPS,
     honorCipherOrder: true,
     secureOptions: NO_RENEGOTIATION,
     sessionTimeout: SESSION_LIFETIME_SECONDS,

@@ -98,6 +98,13 @@ it('prefers its own order of ciphers', async () => {
   expect(socket.getCipher().name).toBe('ECDHE-ECDSA-AES128-GCM-SHA256');
 });
 
+it('agrees on a key by the hybrid with ML-KEM, X25519, P-256 or P-384, and by nothing that costs more', async () => {
+  const { port } = await serve(new ServerCertificates([await writeCertificate(folder(), 'first', authority)]));
+  const agree = async (ecdhCurve: string) => (await open(port, { servername: 'first.test', ecdhCurve })).getProtocol();
+  for (const group of ['X25519MLKEM768', 'X25519', 'P-256', 'P-384']) expect(await agree(group)).toBe('TLSv1.3');
+  for (const group of ['P-521', 'X448', 'ffdhe2048']) await expect(agree(group)).rejects.toThrow();
+});
+
 it('offers HTTP/1.1 alone', async () => {
   const { port } = await serve(new ServerCertificates([await writeCertificate(folder(), 'first', authority)]));
   const servername = 'first.test';

@@ -1,0 +1,186 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import { expect, vi } from 'vitest';
+import { storeOwner } from '../../../src/admin/actor.ts';
+import { createAdministration } from '../../../src/admin/administration.ts';
+import { openStores } from '../../../src/admin/stores.ts';
+import { systemClock } from '../../../src/clock.ts';
+import { parseConfig } from '../../../src/config/load.ts';
+import { ensureLocalCertificate } from '../../../src/tls/local-ca.ts';
+import { valuesOf } from '../../support/http-bytes.ts';
+import { type RawUpstream, startRawUpstream } from '../../support/raw-upstream.ts';
+import { freePort, type RedisServer, startRedis } from '../../support/redis-server.ts';
+
+const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+const OPEN_MS = 20_000;
+
+/** What came back for one call. */
+export interface Seen {
+  readonly status: number;
+  /** Which worker answered: the part of the request id that it made for itself. */
+  readonly worker: string;
+  readonly resumed: boolean;
+  readonly session: Buffer | null;
+}
+
+/** Two workers on one Redis, started as people start them. */
+export interface Fleet {
+  readonly process: ChildProcess;
+  readonly port: number;
+  readonly upstream: RawUpstream;
+  log(): string;
+  workerPids(): readonly number[];
+  call(options?: { readonly agent?: Agent; readonly session?: Buffer; readonly path?: string }): Promise<Seen>;
+  ops(path: string): Promise<string>;
+  writeConfig(routes: readonly string[]): void;
+  writeText(text: string): void;
+  stop(): Promise<void>;
+}
+
+export async function startFleet(workers = 2): Promise<Fleet> {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-workers-'));
+  const redis = await startRedis();
+  const upstream = await startRawUpstream({
+    answer: (head) => {
+      const body = valuesOf(head, 'x-request-id')[0] ?? '';
+      return [{ send: `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}` }];
+    },
+  });
+  const files = await ensureLocalCertificate(folder, Date.now());
+  const opsPort = await freePort();
+  const file = join(folder, 'sallyport.yaml');
+  const writeConfig = (routes: readonly string[]) =>
+    writeFileSync(file, configText(routes, { workers, redis, upstream, files, opsPort }));
+  writeConfig(['all']);
+  const token = await createAccount(file);
+  const child = spawn(process.execPath, [MAIN, 'serve', '--config', file], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+  });
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+    await upstream.stop();
+    await redis.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const port = await openPort(child, () => log).catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
+  const ca = readFileSync(files.caFile);
+  const fleet: Fleet = {
+    process: child,
+    port,
+    upstream,
+    log: () => log,
+    workerPids: () => readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ').map(Number),
+    call: (options = {}) => call({ port, token, ca, ...options }),
+    ops: async (path) => (await fetch(`http://127.0.0.1:${opsPort}${path}`)).text(),
+    writeConfig,
+    writeText: (text) => writeFileSync(file, text),
+    stop,
+  };
+  await vi.waitFor(async () => expect(JSON.parse(await fleet.ops('/readyz'))).toMatchObject({ ready: true }), OPEN_MS);
+  return fleet;
+}
+
+interface Parts {
+  readonly workers: number;
+  readonly redis: RedisServer;
+  readonly upstream: RawUpstream;
+  readonly files: { readonly certificateFile: string; readonly keyFile: string };
+  readonly opsPort: number;
+}
+
+function configText(routes: readonly string[], { workers, redis, upstream, files, opsPort }: Parts): string {
+  const { certificateFile, keyFile } = files;
+  const route = (name: string) => ({
+    name,
+    path: `/${name}/**`,
+    methods: ['GET'],
+    application: 'any',
+    permission: 'test:all',
+    upstream: 'raw',
+  });
+  return JSON.stringify({
+    instance: { name: 'fleet', dataDir: './store', workers, drainMs: 5000 },
+    listen: {
+      proxy: { address: '127.0.0.1:0', tls: { certificates: [{ certificateFile, keyFile }] } },
+      ops: { address: `127.0.0.1:${opsPort}` },
+    },
+    store: { kind: 'redis', url: redis.url },
+    upstreams: { raw: { addresses: [upstream.url] } },
+    routes: routes.map(route),
+  });
+}
+
+/** Answers its token. */
+async function createAccount(file: string): Promise<string> {
+  const { config } = parseConfig(readFileSync(file, 'utf8'), file);
+  const stores = await openStores(config, { clock: systemClock, create: true, note: () => {} });
+  try {
+    const administration = createAdministration({ ...stores, clock: systemClock, instance: null });
+    const owner = storeOwner('test', 'command-line');
+    await administration.createRole(owner, { name: 'tester', description: '', permissions: ['test:*'] });
+    return (await administration.createServiceAccount(owner, { name: 'caller', description: '', role: 'tester' })).token;
+  } finally {
+    await stores.close();
+  }
+}
+
+async function openPort(child: ChildProcess, log: () => string): Promise<number> {
+  return vi.waitFor(() => {
+    const line = log()
+      .split('\n')
+      .find((each) => each.includes('"workers":'));
+    if (line !== undefined) return (JSON.parse(line) as { proxy: { port: number } }).proxy.port;
+    throw new Error(child.exitCode === null ? 'not open yet' : `ended: ${log()}`);
+  }, OPEN_MS);
+}
+
+interface CallOptions {
+  readonly port: number;
+  readonly token: string;
+  readonly ca: Buffer;
+  readonly agent?: Agent;
+  readonly session?: Buffer;
+  readonly path?: string;
+}
+
+function call({ port, token, ca, agent, session, path = '/all/x' }: CallOptions): Promise<Seen> {
+  const headers = { authorization: `Bearer ${token}` };
+  const options = { host: '127.0.0.1', port, servername: 'localhost', ca, path, headers };
+  return new Promise((resolve, reject) => {
+    const asked = request({ ...options, agent: agent ?? new Agent({ maxCachedSessions: 0 }), ...(session ? { session } : {}) });
+    let given: Buffer | null = null;
+    // A connection that is kept has been asked for its session by its first call.
+    if (agent === undefined) {
+      asked.once('socket', (socket) => {
+        socket.on('session', (ticket: Buffer) => {
+          given = ticket;
+        });
+      });
+    }
+    asked.once('error', reject).once('response', (response) => {
+      const resumed = (response.socket as TLSSocket).isSessionReused();
+      let body = '';
+      response.setEncoding('utf8').on('data', (text: string) => {
+        body += text;
+      });
+      response.once('error', reject).once('end', () => {
+        resolve({ status: response.statusCode ?? 0, worker: body.split('-')[0] ?? '', resumed, session: given });
+      });
+    });
+    asked.end();
+  });
+}

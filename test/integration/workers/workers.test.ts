@@ -1,0 +1,148 @@
+import { once } from 'node:events';
+import { Agent } from 'node:https';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { redisMissing } from '../../support/redis-server.ts';
+import { type Fleet, type Seen, startFleet } from './fleet.ts';
+
+const missing = redisMissing();
+const LIMIT_MS = 20_000;
+
+describe('two workers on one port', () => {
+  let fleet: Fleet;
+  /** Calls that were answered with 200 in this file. */
+  let answered = 0;
+  const counted = async (options?: Parameters<Fleet['call']>[0]): Promise<Seen> => {
+    const seen = await fleet.call(options);
+    if (seen.status === 200) answered += 1;
+    return seen;
+  };
+
+  beforeAll(async () => {
+    if (missing === null) fleet = await startFleet();
+  }, 60_000);
+  afterAll(async () => fleet?.stop());
+
+  it('both answer, each as an instance of its own, behind one readiness', async (ctx) => {
+    if (missing !== null) ctx.skip(missing);
+    const workers = new Set<string>();
+    for (let calls = 0; calls < 200 && workers.size < 2; calls += 1) workers.add((await counted()).worker);
+    expect(workers.size).toBe(2);
+    const { ready, checks } = JSON.parse(await fleet.ops('/readyz')) as {
+      ready: boolean;
+      checks: { name: string; state: string }[];
+    };
+    expect(ready).toBe(true);
+    expect(checks.map(({ name, state }) => `${name} ${state}`)).toEqual([
+      'draining ok',
+      'workers ok',
+      'worker-1 ok',
+      'worker-2 ok',
+      'config ok',
+    ]);
+  });
+
+  it('accept the tickets of each other', async (ctx) => {
+    if (missing !== null) ctx.skip(missing);
+    const first = await counted();
+    expect(first).toMatchObject({ resumed: false, session: expect.any(Buffer) });
+    const workers = new Set<string>();
+    for (let calls = 0; calls < 200 && workers.size < 2; calls += 1) {
+      const { worker, resumed } = await counted({ session: first.session! });
+      expect(resumed).toBe(true);
+      workers.add(worker);
+    }
+    expect(workers.size).toBe(2);
+  });
+
+  it('have metrics that are sums', async (ctx) => {
+    if (missing !== null) ctx.skip(missing);
+    expect(await requestsIn(await fleet.ops('/metrics'))).toBe(answered);
+    expect(await fleet.ops('/metrics')).toMatch(/^sallyport_workers_serving 2$/m);
+  });
+
+  it('take over a changed file, all of them, and none a bad one', async (ctx) => {
+    if (missing !== null) ctx.skip(missing);
+    expect(await counted({ path: '/more/x' })).toMatchObject({ status: 404 });
+    fleet.writeConfig(['all', 'more']);
+    const workers = new Set<string>();
+    await vi.waitFor(async () => {
+      const seen = await counted({ path: '/more/x' });
+      if (seen.status === 200) workers.add(seen.worker);
+      expect(workers.size).toBe(2);
+    }, LIMIT_MS);
+    fleet.writeText('{ "routes": [{ "name": ');
+    await vi.waitFor(async () => expect(await fleet.ops('/readyz')).toMatch(/"name":"config","state":"warning"/), LIMIT_MS);
+    for (let calls = 0; calls < 20; calls += 1) expect(await counted({ path: '/more/x' })).toMatchObject({ status: 200 });
+  });
+
+  it('lose one to kill -9: the other does not lose a request, and a new one is there soon', async (ctx) => {
+    if (missing !== null) ctx.skip(missing);
+    const agents: Agent[] = [];
+    const first: Seen[] = [];
+    const before = new Set<string>();
+    // Connections are dealt out by chance, so some more may be needed until both workers have some.
+    while (agents.length < 12 || (before.size < 2 && agents.length < 100)) {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const seen = await counted({ agent });
+      agents.push(agent);
+      first.push(seen);
+      before.add(seen.worker);
+    }
+    expect(before.size).toBe(2);
+    const metricsBefore = requestsIn(await fleet.ops('/metrics'));
+    const failed: string[] = [];
+    let going = true;
+    const loads = agents.map(async (agent, index) => {
+      while (going) {
+        try {
+          await counted({ agent });
+        } catch {
+          failed.push(first[index]!.worker);
+          return;
+        }
+      }
+    });
+    const pids = fleet.workerPids();
+    process.kill(pids[0]!, 'SIGKILL');
+    await vi.waitFor(() => expect(failed.length).toBeGreaterThan(0), LIMIT_MS);
+    // The dead one's connections are gone, and its port with it: whoever comes now is served.
+    for (let calls = 0; calls < 20; calls += 1) expect(await counted()).toMatchObject({ status: 200 });
+    await vi.waitFor(() => {
+      expect(fleet.workerPids()).toHaveLength(2);
+      expect(fleet.workerPids()).not.toContain(pids[0]);
+    }, LIMIT_MS);
+    await vi.waitFor(async () => expect(await fleet.ops('/metrics')).toMatch(/^sallyport_workers_serving 2$/m), LIMIT_MS);
+    await vi.waitFor(async () => expect(before).not.toContain((await counted()).worker), { timeout: LIMIT_MS, interval: 1 });
+    going = false;
+    await Promise.all(loads);
+    for (const agent of agents) agent.destroy();
+    expect(new Set(failed).size).toBe(1);
+    expect(failed).toHaveLength(first.filter(({ worker }) => worker === failed[0]).length);
+    const after = await fleet.ops('/metrics');
+    expect(requestsIn(after)).toBeGreaterThan(metricsBefore);
+    expect(after).toMatch(/^sallyport_worker_deaths_total 1$/m);
+    // The file on disk is still the bad one: the new worker began with the last good one.
+    for (let calls = 0; calls < 20; calls += 1) expect(await counted({ path: '/more/x' })).toMatchObject({ status: 200 });
+  });
+
+  it('resume with the new one too, which was handed the keys', async (ctx) => {
+    if (missing !== null) ctx.skip(missing);
+    const { session } = await counted();
+    for (let calls = 0; calls < 20; calls += 1) expect(await counted({ session: session! })).toMatchObject({ resumed: true });
+  });
+
+  it('drain together when the supervisor is asked to stop, and leave nobody behind', async (ctx) => {
+    if (missing !== null) ctx.skip(missing);
+    const pids = fleet.workerPids();
+    fleet.process.kill('SIGTERM');
+    const [code] = (await once(fleet.process, 'exit')) as [number | null];
+    expect(code).toBe(0);
+    for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    expect(fleet.log().match(/"msg":"the gate is closed"/g)).toHaveLength(2);
+  });
+});
+
+function requestsIn(metrics: string): number {
+  const lines = [...metrics.matchAll(/^sallyport_requests_total\{.*status_class="2xx".*\} (\d+)$/gm)];
+  return lines.reduce((sum, [, count]) => sum + Number(count), 0);
+}
