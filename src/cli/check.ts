@@ -4,14 +4,16 @@ import { connectOwner } from '../admin/owner-client.ts';
 import { openStores } from '../admin/stores.ts';
 import { systemClock } from '../clock.ts';
 import { showFault } from '../config/faults.ts';
-import type { Config } from '../config/schema.ts';
+import type { Config, RedisStoreConfig } from '../config/schema.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
+import type { Finding } from '../store/redis-findings.ts';
+import { type InspectorOptions, inspectRedis, showFinding } from './check-redis.ts';
 import { EXIT, failureOf } from './exit.ts';
 import { loadChecked } from './load.ts';
 import { examples } from './options.ts';
 import { note, say, sayJson } from './terminal.ts';
 
-interface CheckOptions {
+interface CheckOptions extends InspectorOptions {
   readonly config: string;
   readonly connect?: boolean;
   readonly json?: boolean;
@@ -22,21 +24,60 @@ export function addCheckCommand(program: Command): void {
   const check = program
     .command('check')
     .summary(summary)
-    .description(summary)
+    .description(`${summary}; exit code 1 where --connect finds Redis unsafe, 3 where something does not answer`)
     .requiredOption('--config <file>', 'the configuration file')
-    .option('--connect', 'also try the store and the upstreams')
+    .option('--connect', 'also try the store and the upstreams, and look whether Redis is set up as the promises need it')
+    .option('--redis-user <name>', 'look at Redis as this user, who may use INFO, CONFIG GET and ACL GETUSER')
+    .option('--redis-password-file <file>', 'its password')
     .option('--json', 'answer in JSON')
-    .action(async (options: CheckOptions) => {
-      const { config, warnings, file } = loadChecked(options.config);
-      for (const warning of warnings) note(`warning: ${showFault(options.config, warning)}`);
-      const unreachable = options.connect === true ? await tryConnections(config) : [];
-      if (options.json === true)
-        sayJson({ file, warnings, unreachable, routes: config.routes.length, upstreams: config.upstreams.length });
-      else if (unreachable.length === 0) say(`${options.config} is in order: ${counted(config)}`);
-      for (const line of options.json === true ? [] : unreachable) note(line);
-      if (unreachable.length > 0) process.exitCode = EXIT.unreachable;
-    });
-  examples(check, 'sallyport check --config sallyport.yaml', 'sallyport check --config sallyport.yaml --connect');
+    .action(runCheck);
+  examples(
+    check,
+    'sallyport check --config sallyport.yaml',
+    'sallyport check --config sallyport.yaml --connect',
+    'sallyport check --config sallyport.yaml --connect --redis-user admin --redis-password-file admin.password',
+  );
+}
+
+async function runCheck(options: CheckOptions): Promise<void> {
+  const { config, warnings, file } = loadChecked(options.config);
+  for (const warning of warnings) note(`warning: ${showFault(options.config, warning)}`);
+  const { unreachable, findings } = options.connect === true ? await tried(config, options) : NOTHING;
+  const unsafe = findings.some(({ severity }) => severity === 'unsafe');
+  if (options.json === true) {
+    const { routes, upstreams } = config;
+    sayJson({ file, warnings, unreachable, findings, routes: routes.length, upstreams: upstreams.length });
+  } else {
+    for (const line of unreachable) note(line);
+    for (const finding of findings) showFinding(finding);
+    if (unreachable.length === 0 && !unsafe) say(`${options.config} is in order: ${counted(config)}`);
+  }
+  if (unreachable.length > 0) process.exitCode = EXIT.unreachable;
+  else if (unsafe) process.exitCode = EXIT.refused;
+}
+
+interface Tried {
+  /** One line for each thing that did not answer. */
+  readonly unreachable: readonly string[];
+  readonly findings: readonly Finding[];
+}
+
+const NOTHING: Tried = { unreachable: [], findings: [] };
+
+async function tried(config: Config, options: CheckOptions): Promise<Tried> {
+  const [store, upstreams] = await Promise.all([tryStore(config), tryUpstreams(config)]);
+  const redis = store.length === 0 && config.store.kind === 'redis' ? await lookedInto(config, config.store, options) : NOTHING;
+  return { unreachable: [...store, ...redis.unreachable, ...upstreams], findings: redis.findings };
+}
+
+async function lookedInto(config: Config, store: RedisStoreConfig, options: CheckOptions): Promise<Tried> {
+  try {
+    return { unreachable: [], findings: await inspectRedis(config, store, options) };
+  } catch (error) {
+    const { code, lines } = failureOf(error);
+    if (code !== EXIT.unreachable) throw error;
+    return { unreachable: lines, findings: [] };
+  }
 }
 
 function counted(config: Config): string {
@@ -44,15 +85,14 @@ function counted(config: Config): string {
   return `${plural(config.routes.length, 'route')}, ${plural(config.upstreams.length, 'upstream')}, store ${config.store.kind}`;
 }
 
-/** One line for each thing that did not answer. */
-async function tryConnections(config: Config): Promise<readonly string[]> {
+async function tryUpstreams(config: Config): Promise<readonly string[]> {
   const upstreams = config.upstreams.flatMap(({ name, addresses, connectTimeoutMs }) =>
     addresses.map(async ({ host, port }) => {
       const fault = await connectionFault(host, port, connectTimeoutMs);
       return fault === null ? [] : [`upstream ${name}: ${host}:${port} does not answer (${fault})`];
     }),
   );
-  return (await Promise.all([tryStore(config), ...upstreams])).flat();
+  return (await Promise.all(upstreams)).flat();
 }
 
 async function tryStore(config: Config): Promise<readonly string[]> {

@@ -41,13 +41,26 @@ export function connectRedis(settings: RedisSettings): RedisConnection {
   return new RoutedConnection(new SentinelDirectory(settings.sentinels, manner), manner);
 }
 
+/** A connection to one server of several, whatever its role, in the same manner but as another user. For looking at it. */
+export function connectServer(
+  settings: RedisSettings,
+  address: RedisAddress,
+  { username, password }: RedisUser,
+): RedisConnection {
+  const { name, commandTimeoutMs = DEFAULTS.commandTimeoutMs } = settings;
+  const tls = 'url' in settings && settings.url.startsWith('rediss:') ? (settings.tls ?? VERIFIED) : settings.tls;
+  return new StandaloneConnection(address, { username, password, tls, name, commandTimeoutMs, database: 0, blockMs: 0 });
+}
+
+/** Where a URL leads. */
+export function addressOf(url: string): RedisAddress {
+  const { hostname, port } = new URL(url);
+  // An IPv6 address stands in brackets in a URL and without them everywhere else.
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? DEFAULTS.port : Number(port) };
+}
+
 function standalone(url: URL, manner: RedisManner): RedisConnection {
   if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') throw new TypeError('a Redis URL begins with redis: or rediss:');
-  const address = {
-    // An IPv6 address stands in brackets in a URL and without them everywhere else.
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port === '' ? DEFAULTS.port : Number(url.port),
-  };
   const tls = url.protocol === 'rediss:' ? (manner.tls ?? VERIFIED) : null;
-  return new StandaloneConnection(address, { ...manner, tls, database: Number(url.pathname.slice(1) || '0') });
+  return new StandaloneConnection(addressOf(url.href), { ...manner, tls, database: Number(url.pathname.slice(1) || '0') });
 }

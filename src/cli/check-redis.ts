@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { redisSettings } from '../admin/stores.ts';
+import { systemClock } from '../clock.ts';
+import type { Config, RedisStoreConfig } from '../config/schema.ts';
+import type { Finding } from '../store/redis-findings.ts';
+import { UsageError } from './exit.ts';
+import { say, styled } from './terminal.ts';
+
+/** As whom Redis is looked at; default the user of the configuration. */
+export interface InspectorOptions {
+  readonly redisUser?: string;
+  readonly redisPasswordFile?: string;
+}
+
+/** Looks at a Redis and says what is to be said. Throws `StoreUnavailable` when it does not answer. */
+export async function inspectRedis(
+  config: Config,
+  store: RedisStoreConfig,
+  options: InspectorOptions,
+): Promise<readonly Finding[]> {
+  // Loaded only where Redis is the store: the driver is half of what starting a command costs.
+  const { connectRedis } = await import('../store/redis.ts');
+  const { surveyRedis } = await import('../store/redis-survey.ts');
+  const { probeRights } = await import('../store/redis-rights.ts');
+  const { findingsOf } = await import('../store/redis-findings.ts');
+  const settings = redisSettings(store, 'sallyport-check', systemClock);
+  const facts = await surveyRedis(settings, inspectorOf(options) ?? settings);
+  const connection = connectRedis(settings);
+  try {
+    const rights = await probeRights(connection, store.keyPrefix);
+    const { admin, proxy } = config.listen;
+    // A file without a proxy listener is one for the command line.
+    return findingsOf(facts, rights, { leaseMs: config.registry.leaseMs, administers: admin !== null || proxy === null });
+  } finally {
+    connection.close();
+  }
+}
+
+function inspectorOf({ redisUser, redisPasswordFile }: InspectorOptions) {
+  if (redisUser === undefined && redisPasswordFile === undefined) return null;
+  if (redisUser === undefined || redisPasswordFile === undefined)
+    throw new UsageError('--redis-user and --redis-password-file go together');
+  return { username: redisUser, password: readPassword(redisPasswordFile) };
+}
+
+function readPassword(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw new UsageError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown fault'})`);
+  }
+}
+
+export function showFinding({ severity, server, found, means }: Finding): void {
+  const where = server === null ? '' : `${server}: `;
+  say(`${styled(severity === 'unsafe' ? 'red' : 'bold', severity)}  ${where}${found}`);
+  say(`  ${means}`);
+}

@@ -1,0 +1,53 @@
+import { StoreUnavailable } from './fault.ts';
+import { auditKeys, registryKeys } from './keys.ts';
+import type { RedisConnection, RedisWord } from './redis.ts';
+
+/** What a user may do, found out by trying what changes nothing. */
+export interface RedisRights {
+  readonly readsRegistry: boolean;
+  readonly renewsLease: boolean;
+  readonly appendsAudit: boolean;
+  /** May change accounts, roles and teams: whoever holds this is administrator. */
+  readonly writesRegistry: boolean;
+  /** May see keys beyond the prefix. */
+  readonly leavesPrefix: boolean;
+  /** May see, and so most likely change, the server's own settings. */
+  readonly administersServer: boolean;
+}
+
+const NOTHING = 'return 1';
+
+/** Throws `StoreUnavailable` when the server does not answer; a missing right is an answer. */
+export async function probeRights(connection: RedisConnection, prefix: string): Promise<RedisRights> {
+  const registry = registryKeys(prefix);
+  const audit = auditKeys(prefix);
+  const may = async (command: string, ...words: readonly RedisWord[]) => allowed(connection.call(command, ...words));
+  // Nobody has these: an account id has no dashes, and no field of the position is called so.
+  const nobody = registry.account('------------');
+  const writes = [
+    await may('HDEL', registry.meta, '-'),
+    await may('DEL', nobody),
+    // To run a script on a key takes the right to write it, whatever the script does.
+    await may('EVAL', NOTHING, 1, registry.meta),
+  ];
+  return {
+    readsRegistry: await may('HMGET', registry.meta, 'schema'),
+    renewsLease: await may('SET', registry.lease('check'), '1', 'PX', 1),
+    appendsAudit: await may('EVAL', NOTHING, 2, audit.stream(0), audit.last(0, 'check')),
+    writesRegistry: writes.includes(true),
+    leavesPrefix: await may('GET', `-${prefix}-`),
+    administersServer: await allowed(connection.callAt(registry.meta, 'CONFIG', 'GET', 'maxmemory')),
+  };
+}
+
+async function allowed(reply: Promise<unknown>): Promise<boolean> {
+  try {
+    await reply;
+    return true;
+  } catch (fault) {
+    if (fault instanceof StoreUnavailable && fault.code === 'NOPERM') return false;
+    // A replica says READONLY only to somebody who may write.
+    if (fault instanceof StoreUnavailable && fault.why === 'refused') return true;
+    throw fault;
+  }
+}
