@@ -1,31 +1,8 @@
+import { receiptLine } from '../admin/receipt-line.ts';
 import type { Revocation } from '../registry/receipt.ts';
 import { note } from './terminal.ts';
 
 /** Says to a person where a change is in force. Nothing for changes that took nothing away. */
 export function noteReceipt(revocation: Revocation | undefined): void {
   if (revocation !== undefined) note(receiptLine(revocation));
-}
-
-export function receiptLine(revocation: Revocation): string {
-  const { effective, instances, acknowledged, lapsed, slowestMs, certainAt } = revocation;
-  if (!effective) {
-    const behind = instances - acknowledged - lapsed;
-    const who =
-      behind > 0
-        ? `${behind} of ${gates(instances)} have not confirmed it yet`
-        : 'too few replicas of the store have confirmed it';
-    return `The change is made, but ${who}. It is certain at ${certainAt}${doubt(revocation)}.`;
-  }
-  if (instances === 0) return `No gate is running, so it is in force${doubt(revocation)}.`;
-  const gone = lapsed === 0 ? '' : ` (${lapsed} of them no longer running)`;
-  return `In force on ${instances === 1 ? 'the one running gate' : `all ${gates(instances)}`}${gone} after ${slowestMs} ms${doubt(revocation)}.`;
-}
-
-function gates(count: number): string {
-  return `${count} running gates`;
-}
-
-/** What the word is worth depends on the store. */
-function doubt({ assurance }: Revocation): string {
-  return assurance === 'proven' ? '' : ', unless a failover of the store loses it';
 }

@@ -124,6 +124,12 @@ class EmbeddedRegistry implements RegistryStore {
     }));
   }
 
+  /** One file has one history. */
+  async holds(change: Position): Promise<boolean> {
+    const now = this.#read(() => this.#position());
+    return now.epoch === change.epoch && now.seq >= change.seq;
+  }
+
   async instances(): Promise<{ readonly position: Position; readonly items: readonly InstanceStatus[] }> {
     const position = this.#read(() => this.#position());
     const items = [...this.#members.values()].map(({ instance, leaseMs, version = '' }) => ({

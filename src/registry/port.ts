@@ -157,6 +157,8 @@ export interface Committed {
   readonly committed: true;
   readonly seq: number;
   readonly epoch: string;
+  /** See `Position`. */
+  readonly tip?: string;
   readonly members: readonly Member[];
   /** As many replicas have the change as `registry.minReplicaAcks` asks for. */
   readonly replicated: boolean;
@@ -211,6 +213,8 @@ export interface RegistryStore extends RegistrySource {
   commit(commit: Commit): Promise<CommitResult>;
   /** How far each of these instances has come, all at one moment. */
   progress(instances: readonly string[]): Promise<readonly InstanceProgress[]>;
+  /** Whether the store still has a change that it has made: a failover can lose it. */
+  holds(change: Position): Promise<boolean>;
   /** Every instance that holds a lease, with the position that it is compared with. */
   instances(): Promise<{ readonly position: Position; readonly items: readonly InstanceStatus[] }>;
   assurance(): Promise<Assurance>;

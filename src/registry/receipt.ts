@@ -17,12 +17,14 @@ export interface Revocation {
   readonly lapsed: number;
   /** From the sending of the change to the last of them, in milliseconds; null when nobody was to be waited for. */
   readonly slowestMs: number | null;
-  /** ISO 8601, UTC: when it is certain without anybody's word, because every lease from before the change is over. Null when it is effective. */
+  /** ISO 8601, UTC: when it is certain without anybody's word, because every lease from before the change is over. Null when it is effective, or lost. */
   readonly certainAt: string | null;
+  /** The store made the change and has lost it again in a failover: it must be repeated. */
+  readonly lost: boolean;
 }
 
 export interface ReceiptOptions {
-  readonly store: Pick<RegistryStore, 'progress' | 'assurance'>;
+  readonly store: Pick<RegistryStore, 'progress' | 'assurance' | 'holds'>;
   readonly clock: Clock;
   readonly timing: Timing;
   /** How long to wait at most, in milliseconds. */
@@ -41,10 +43,12 @@ const ASK = { firstMs: 1, growth: 1.5, longestMs: 100 } as const;
 export async function awaitReceipt(committed: Committed, options: ReceiptOptions): Promise<Revocation> {
   const answeredWallMs = options.clock.wallMs();
   const assurance = assuranceOf(options.store);
-  const waiting = new Waiting(committed, options);
+  const waiting = new Waiting(committed, options, assurance);
   await waiting.untilDone();
+  const held = await isHeld(committed, options.store);
   const { assurance: word, marginMs } = await assurance;
-  const effective = waiting.pending === 0 && committed.replicated;
+  const effective = waiting.pending === 0 && committed.replicated && held === 'yes';
+  const lost = held === 'no';
   const largestLeaseMs = Math.max(0, ...committed.members.map(({ leaseMs }) => leaseTtlMs(leaseMs)));
   return {
     effective,
@@ -53,8 +57,19 @@ export async function awaitReceipt(committed: Committed, options: ReceiptOptions
     acknowledged: waiting.acknowledged,
     lapsed: waiting.lapsed,
     slowestMs: waiting.slowestMs,
-    certainAt: effective ? null : new Date(Math.ceil(answeredWallMs + largestLeaseMs + marginMs)).toISOString(),
+    certainAt: effective || lost ? null : new Date(Math.ceil(answeredWallMs + largestLeaseMs + marginMs)).toISOString(),
+    lost,
   };
+}
+
+/** Asked last: what was acknowledged by everybody, or had no one left to acknowledge it, may have been lost by the store meanwhile. */
+async function isHeld(committed: Committed, store: Pick<RegistryStore, 'holds'>): Promise<'yes' | 'no' | 'unknown'> {
+  try {
+    return (await store.holds(committed)) ? 'yes' : 'no';
+  } catch (fault) {
+    if (!(fault instanceof RegistryUnavailable)) throw fault;
+    return 'unknown';
+  }
 }
 
 /** What cannot be shown is not shown. */
@@ -71,15 +86,19 @@ const UNKNOWN: Assurance = { assurance: 'topology-dependent', marginMs: 10_000 }
 class Waiting {
   readonly #committed: Committed;
   readonly #options: ReceiptOptions;
-  readonly #pending: Set<string>;
+  readonly #assurance: Promise<Assurance>;
+  /** Instance -> until when, on our monotonic clock, a lease from before the change can last. */
+  readonly #pending: Map<string, number>;
   acknowledged = 0;
   lapsed = 0;
   slowestMs: number | null = null;
 
-  constructor(committed: Committed, options: ReceiptOptions) {
+  constructor(committed: Committed, options: ReceiptOptions, assurance: Promise<Assurance>) {
     this.#committed = committed;
     this.#options = options;
-    this.#pending = new Set(committed.members.map(({ instance }) => instance));
+    this.#assurance = assurance;
+    const nowMs = options.clock.monotonicMs();
+    this.#pending = new Map(committed.members.map(({ instance, leaseMs }) => [instance, nowMs + leaseTtlMs(leaseMs)]));
   }
 
   get pending(): number {
@@ -99,17 +118,22 @@ class Waiting {
 
   async #ask(): Promise<void> {
     try {
-      for (const progress of await this.#options.store.progress([...this.#pending])) this.#take(progress);
+      const { assurance } = await this.#assurance;
+      for (const progress of await this.#options.store.progress([...this.#pending.keys()])) this.#take(progress, assurance);
     } catch (fault) {
       // Nobody is found out about now; the next question may be answered.
       if (!(fault instanceof RegistryUnavailable)) throw fault;
     }
   }
 
-  #take({ instance, registered, applied }: InstanceProgress): void {
+  #take({ instance, registered, applied }: InstanceProgress, assurance: Assurance['assurance']): void {
     const acknowledged = applied !== null && applied.epoch === this.#committed.epoch && applied.seq >= this.#committed.seq;
-    if (!acknowledged && registered) return;
-    if (!this.#pending.delete(instance)) return;
+    const untilMs = this.#pending.get(instance);
+    if (untilMs === undefined) return;
+    // A store that may have lost the last renewal does not know how long the lease runs: then we count by ourselves.
+    const lapsed = !registered && (assurance === 'proven' || this.#options.clock.monotonicMs() >= untilMs);
+    if (!acknowledged && !lapsed) return;
+    this.#pending.delete(instance);
     if (acknowledged) this.acknowledged += 1;
     else this.lapsed += 1;
     this.slowestMs = Math.round((this.#options.clock.monotonicMs() - this.#options.sentMs) * 10) / 10;

@@ -28,13 +28,13 @@ function readAbout(instance: string, text: string): { readonly leaseMs: number; 
 }
 
 /** The script's answer after its first word: seq, epoch, then instance and what it says of itself in turn. */
-export function committedFrom([seq, epoch, ...words]: readonly unknown[], replicated: boolean): Committed {
+export function committedFrom([seq, epoch, ...words]: readonly unknown[], tip: string, replicated: boolean): Committed {
   const members: Member[] = [];
   for (let index = 0; index < words.length; index += 2) {
     const instance = String(words[index]);
     members.push({ instance, leaseMs: readAbout(instance, String(words[index + 1])).leaseMs });
   }
-  return { committed: true, seq: Number(seq), epoch: String(epoch), members, replicated };
+  return { committed: true, seq: Number(seq), epoch: String(epoch), tip, members, replicated };
 }
 
 /** Replies of MGET on the acknowledgements and of PTTL on each lease. */

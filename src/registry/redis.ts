@@ -243,11 +243,12 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
   async commit(commit: Commit): Promise<CommitResult> {
     for (let attempt = 0; attempt < MEMBER_TRIES; attempt += 1) {
       const { keys, json } = planCommit(this.keys, commit, this.#members);
-      const words = [json, KEPT.feed, KEPT.changesPerAccount, newTip()];
+      const tip = newTip();
+      const words = [json, KEPT.feed, KEPT.changesPerAccount, tip];
       const [outcome, ...rest] = (await this.answered(this.connection.run(COMMIT, keys, words))) as [string, ...unknown[]];
       if (outcome === 'members') this.#members = [...new Set([...this.#members, ...(rest as string[])])];
       else if (outcome === 'committed') {
-        const committed = committedFrom(rest, await this.#replicated());
+        const committed = committedFrom(rest, tip, await this.#replicated());
         this.#members = committed.members.map(({ instance }) => instance);
         return committed;
       } else return refusedFrom(outcome, rest);
@@ -284,6 +285,12 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
       progress.flatMap(({ applied }) => applied ?? []),
     );
     return progress.map((one) => (one.applied !== null && real.has(nameOf(one.applied)) ? one : { ...one, applied: null }));
+  }
+
+  async holds(change: Position): Promise<boolean> {
+    const [meta] = await this.readWithPosition([]);
+    const now = positionFrom(meta);
+    return now.seq >= change.seq && (await this.#ofThisHistory(now, [change])).has(nameOf(change));
   }
 
   async #ofThisHistory(now: Position, named: readonly Position[]): Promise<ReadonlySet<string>> {

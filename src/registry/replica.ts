@@ -1,3 +1,4 @@
+import { compilePermissions, type PermissionSet } from '../account/permission.ts';
 import type { PolicyView } from '../account/policy.ts';
 import { compilePrincipal } from '../account/principal.ts';
 import type { Clock } from '../clock.ts';
@@ -74,6 +75,8 @@ export interface LookupCounts {
 }
 
 const DEFAULTS = { maxNegatives: 10_000, maxLookups: 1_000 } as const;
+
+const NO_PERMISSIONS = compilePermissions([]);
 
 /** Three attempts fit into one lease; a change that the feed fails to bring is found after 5 s at the latest. */
 const RENEWAL = { attemptsPerLease: 3, longestMs: 5_000, shortestMs: 20, retryLongestMs: 1_000 } as const;
@@ -163,6 +166,11 @@ export class Replica implements RegistryView, PolicyView {
 
   roleAllows(role: string, permission: string): boolean {
     return this.#generation?.policy.roleAllows(role, permission) ?? false;
+  }
+
+  /** A role's permissions as one compiled question; nothing is allowed while nothing is known. */
+  permissionsOf(role: string): PermissionSet {
+    return this.#generation?.policy.permissionsOf(role) ?? NO_PERMISSIONS;
   }
 
   ownerOf(application: string): string | null {

@@ -469,6 +469,9 @@ export function registryContract(backend: RegistryBackend): void {
           [false, null],
         ]);
         expect(await store().progress([])).toEqual([]);
+        expect(await store().holds(position)).toBe(true);
+        expect(await store().holds({ ...position, seq: 9 })).toBe(false);
+        expect(await store().holds({ ...position, epoch: 'other' })).toBe(false);
       });
 
       it('is given back without complaint, held or not', async () => {

@@ -142,6 +142,18 @@ describe('a Redis that has lost acknowledged changes', () => {
     expect((await edge.lookup(idOf(11))).found).toBe('account');
   });
 
+  it('is known not to hold them any more, also when it stands at the same number', async () => {
+    const change = await store.commit(creation(account(9)));
+    if (!change.committed) throw new Error(change.conflict);
+    expect(await store.holds(change)).toBe(true);
+    await server.kill();
+    await server.restart();
+    await until(() => store.snapshot().then(Boolean, () => false));
+    expect(await store.holds(change)).toBe(false);
+    for (let n = 10; n < 16; n += 1) await store.commit(creation(account(n)));
+    expect(await store.holds(change)).toBe(false);
+  });
+
   it('counts no acknowledgement of what it does not have', async () => {
     await until(async () => (await store.progress(['edge-1']))[0]?.applied?.seq === 8);
     relay.silence();

@@ -27,6 +27,7 @@ async function receipt(
   answers: readonly (readonly InstanceProgress[] | Error)[],
   parts: Partial<Committed> = {},
   assurance?: Assurance,
+  held = true,
 ) {
   const clock = new ManualClock();
   let asked = 0;
@@ -36,6 +37,7 @@ async function receipt(
       if (answer instanceof Error) throw answer;
       return answer.filter(({ instance }) => instances.includes(instance));
     },
+    holds: async () => held,
     assurance: async () => {
       if (assurance === undefined) throw new RegistryUnavailable('forbidden', 'no right to know');
       return assurance;
@@ -104,4 +106,18 @@ it('is not effective while too few replicas have the change', async () => {
     effective: false,
     acknowledged: 2,
   });
+});
+
+it('is not effective, and never will be, when the store has lost the change meanwhile', async () => {
+  const answer = await receipt([[applied('a', 7), applied('b', 7)]], {}, PROVEN, false);
+  expect(answer).toMatchObject({ effective: false, lost: true, certainAt: null });
+});
+
+it('counts a lease by itself where the store may have lost its last renewal', async () => {
+  const dependent: Assurance = { assurance: 'topology-dependent', marginMs: 0 };
+  expect(await receipt([[applied('a', 7), gone('b')]], {}, dependent)).toMatchObject({ effective: false, lapsed: 0 });
+  const members = [{ instance: 'b', leaseMs: 2_000 }];
+  const answer = await receipt([[gone('b')]], { members }, dependent);
+  expect(answer).toMatchObject({ effective: true, lapsed: 1 });
+  expect(answer.slowestMs).toBeGreaterThanOrEqual(2_000);
 });
