@@ -1,0 +1,120 @@
+import { registryKeys } from '../../src/store/keys.ts';
+import { slotOf } from '../../src/store/redis-slot.ts';
+import { type FaultReport, faultRoutes, underFault } from './fault-load.ts';
+import { startGateway, type TestGateway } from './gateway.ts';
+import { startRawUpstream } from './raw-upstream.ts';
+import { startCluster } from './redis-cluster.ts';
+import { until } from './redis-replication.ts';
+import { PRIMARY_NAME, startSentinels } from './redis-sentinel.ts';
+import { startRedis } from './redis-server.ts';
+
+/** One way in which Redis can fail, played with a gate under load. */
+export type FaultScene = () => Promise<FaultReport>;
+
+const LEASE_MS = 10_000;
+const PREFIX = 'sallyport';
+const SLOT = slotOf(registryKeys(PREFIX).meta);
+
+/** A gate on a Redis, ready; both gone when the scene is over. */
+async function withGate<T extends { stop(): Promise<void> }>(
+  redis: T,
+  store: Readonly<Record<string, unknown>>,
+  play: (gate: TestGateway, redis: T) => Promise<FaultReport>,
+): Promise<FaultReport> {
+  const upstream = await startRawUpstream();
+  try {
+    const gate = await startGateway({
+      upstreams: { api: { addresses: [upstream.url] } },
+      routes: faultRoutes('api'),
+      store: { ...store, keyPrefix: PREFIX },
+      leaseMs: LEASE_MS,
+      plaintext: true,
+    });
+    try {
+      await until('the gate is ready', async () => gate.gateway.ready);
+      return await play(gate, redis);
+    } finally {
+      await gate.stop();
+    }
+  } finally {
+    await upstream.stop();
+    await redis.stop();
+  }
+}
+
+async function onOne(play: (gate: TestGateway, redis: Awaited<ReturnType<typeof startRedis>>) => Promise<FaultReport>) {
+  const redis = await startRedis({ appendOnly: true });
+  return withGate(redis, { url: redis.url }, play);
+}
+
+async function onSentinels(play: (gate: TestGateway, redis: Awaited<ReturnType<typeof startSentinels>>) => Promise<FaultReport>) {
+  const redis = await startSentinels({ appendOnly: true });
+  const addresses = redis.addresses.map(({ host, port }) => `${host}:${port}`);
+  return withGate(redis, { sentinels: { name: PRIMARY_NAME, addresses } }, play);
+}
+
+async function onCluster(play: (gate: TestGateway, redis: Awaited<ReturnType<typeof startCluster>>) => Promise<FaultReport>) {
+  const redis = await startCluster({ appendOnly: true });
+  return withGate(redis, { cluster: redis.addresses.map(({ host, port }) => `${host}:${port}`) }, play);
+}
+
+const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** Frozen for so long: connections stay open, nothing is answered. */
+export const frozen =
+  (ms: number): FaultScene =>
+  () =>
+    onOne((gate, redis) =>
+      underFault(gate, async () => {
+        redis.pause();
+        await wait(ms);
+        redis.resume();
+      }),
+    );
+
+/** kill -9, and started again on the same files after a second. */
+export const killed: FaultScene = () =>
+  onOne((gate, redis) =>
+    underFault(gate, async () => {
+      await redis.kill();
+      await wait(1_000);
+      await redis.restart();
+    }),
+  );
+
+export const sentinelFailover: FaultScene = () => onSentinels((gate, redis) => underFault(gate, () => redis.failover()));
+
+export const sentinelPrimaryKilled: FaultScene = () =>
+  onSentinels((gate, redis) =>
+    underFault(gate, async () => {
+      const primary = await redis.primary();
+      await primary.kill();
+      await redis.promoted(redis.other(primary));
+    }),
+  );
+
+/** For half a second everything that is changed is told to nobody but the primary, which then dies. */
+export const sentinelTailLost: FaultScene = () =>
+  onSentinels((gate, redis) =>
+    underFault(gate, async () => {
+      const { primary, replica } = await redis.loseTail();
+      await wait(500);
+      await primary.kill();
+      await redis.promoted(replica);
+    }),
+  );
+
+export const clusterFailover: FaultScene = () =>
+  onCluster((gate, redis) => underFault(gate, async () => redis.failover(await redis.ownerOf(SLOT))));
+
+export const clusterPrimaryKilled: FaultScene = () =>
+  onCluster((gate, redis) =>
+    underFault(gate, async () => {
+      const primary = await redis.ownerOf(SLOT);
+      await primary.kill();
+      await redis.ownerOtherThan(SLOT, primary);
+    }),
+  );
+
+/** The slot of the whole registry moves to another primary, key by key. */
+export const clusterReshard: FaultScene = () => onCluster((gate, redis) => underFault(gate, () => redis.migrate(SLOT)));
