@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { expect, vi } from 'vitest';
 import { storeOwner } from '../../../src/admin/actor.ts';
 import { createAdministration } from '../../../src/admin/administration.ts';
 import { openStores } from '../../../src/admin/stores.ts';
@@ -14,7 +13,8 @@ import { systemClock } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { ensureLocalCertificate } from '../../../src/tls/local-ca.ts';
 import { valuesOf } from '../../support/http-bytes.ts';
-import { type RawUpstream, startRawUpstream } from '../../support/raw-upstream.ts';
+import { startRawUpstream } from '../../support/raw-upstream.ts';
+import { until } from '../../support/redis-replication.ts';
 import { freePort, type RedisServer, startRedis } from '../../support/redis-server.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
@@ -33,7 +33,7 @@ export interface Seen {
 export interface Fleet {
   readonly process: ChildProcess;
   readonly port: number;
-  readonly upstream: RawUpstream;
+  readonly token: string;
   log(): string;
   workerPids(): readonly number[];
   call(options?: { readonly agent?: Agent; readonly session?: Buffer; readonly path?: string }): Promise<Seen>;
@@ -43,7 +43,8 @@ export interface Fleet {
   stop(): Promise<void>;
 }
 
-export async function startFleet(workers = 2): Promise<Fleet> {
+/** `upstreamUrl`: instead of one that answers with the request id, which tells the worker. */
+export async function startFleet(workers = 2, upstreamUrl: string | null = null): Promise<Fleet> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-workers-'));
   const redis = await startRedis();
   const upstream = await startRawUpstream({
@@ -56,7 +57,7 @@ export async function startFleet(workers = 2): Promise<Fleet> {
   const opsPort = await freePort();
   const file = join(folder, 'sallyport.yaml');
   const writeConfig = (routes: readonly string[]) =>
-    writeFileSync(file, configText(routes, { workers, redis, upstream, files, opsPort }));
+    writeFileSync(file, configText(routes, { workers, redis, upstreamUrl: upstreamUrl ?? upstream.url, files, opsPort }));
   writeConfig(['all']);
   const token = await createAccount(file);
   const child = spawn(process.execPath, [MAIN, 'serve', '--config', file], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -81,7 +82,7 @@ export async function startFleet(workers = 2): Promise<Fleet> {
   const fleet: Fleet = {
     process: child,
     port,
-    upstream,
+    token,
     log: () => log,
     workerPids: () => readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ').map(Number),
     call: (options = {}) => call({ port, token, ca, ...options }),
@@ -90,19 +91,19 @@ export async function startFleet(workers = 2): Promise<Fleet> {
     writeText: (text) => writeFileSync(file, text),
     stop,
   };
-  await vi.waitFor(async () => expect(JSON.parse(await fleet.ops('/readyz'))).toMatchObject({ ready: true }), OPEN_MS);
+  await until('the workers are ready', async () => /"ready":true/.test(await fleet.ops('/readyz')), OPEN_MS);
   return fleet;
 }
 
 interface Parts {
   readonly workers: number;
   readonly redis: RedisServer;
-  readonly upstream: RawUpstream;
+  readonly upstreamUrl: string;
   readonly files: { readonly certificateFile: string; readonly keyFile: string };
   readonly opsPort: number;
 }
 
-function configText(routes: readonly string[], { workers, redis, upstream, files, opsPort }: Parts): string {
+function configText(routes: readonly string[], { workers, redis, upstreamUrl, files, opsPort }: Parts): string {
   const { certificateFile, keyFile } = files;
   const route = (name: string) => ({
     name,
@@ -119,7 +120,7 @@ function configText(routes: readonly string[], { workers, redis, upstream, files
       ops: { address: `127.0.0.1:${opsPort}` },
     },
     store: { kind: 'redis', url: redis.url },
-    upstreams: { raw: { addresses: [upstream.url] } },
+    upstreams: { raw: { addresses: [upstreamUrl] } },
     routes: routes.map(route),
   });
 }
@@ -139,13 +140,19 @@ async function createAccount(file: string): Promise<string> {
 }
 
 async function openPort(child: ChildProcess, log: () => string): Promise<number> {
-  return vi.waitFor(() => {
-    const line = log()
+  const opened = () =>
+    log()
       .split('\n')
-      .find((each) => each.includes('"workers":'));
-    if (line !== undefined) return (JSON.parse(line) as { proxy: { port: number } }).proxy.port;
-    throw new Error(child.exitCode === null ? 'not open yet' : `ended: ${log()}`);
-  }, OPEN_MS);
+      .find((line) => /"the gate is open".*(?:"workers":|"ops":\{)/.test(line));
+  await until(
+    'the gate is open',
+    async () => {
+      if (child.exitCode !== null) throw new Error(`the gate ended: ${log()}`);
+      return opened() !== undefined;
+    },
+    OPEN_MS,
+  );
+  return (JSON.parse(opened()!) as { proxy: { port: number } }).proxy.port;
 }
 
 interface CallOptions {
