@@ -22,6 +22,8 @@ export const PRIMARY_NAME = 'main';
 export interface SentinelOptions extends RedisOptions {
   /** A user of the ACL file who may do everything. */
   readonly admin?: RedisAdmin;
+  /** As whom the sentinels watch the servers; default `admin`. */
+  readonly watcher?: RedisAdmin;
   /** Asked of whoever speaks to a sentinel. */
   readonly sentinelPassword?: string;
   /** After how long of silence a sentinel takes a server for down. Default 1,000. */
@@ -127,9 +129,10 @@ class LocalSentinels implements RedisSentinels {
         other === index ? [] : [`sentinel known-sentinel ${PRIMARY_NAME} 127.0.0.1 ${port} ${ids[other]}`],
       ),
     ];
-    if (this.#admin !== null) {
-      lines.push(`sentinel auth-user ${PRIMARY_NAME} ${this.#admin.username}`);
-      lines.push(`sentinel auth-pass ${PRIMARY_NAME} ${this.#admin.password}`);
+    const watcher = this.#options.watcher ?? this.#admin;
+    if (watcher !== null) {
+      lines.push(`sentinel auth-user ${PRIMARY_NAME} ${watcher.username}`);
+      lines.push(`sentinel auth-pass ${PRIMARY_NAME} ${watcher.password}`);
     }
     if (sentinelPassword !== undefined)
       lines.push(`requirepass ${sentinelPassword}`, `sentinel sentinel-pass ${sentinelPassword}`);

@@ -14,6 +14,8 @@ export interface RedisUsers {
   /** As they stand under `store` in a configuration file. */
   readonly gate: { readonly username: string; readonly passwordFile: string };
   readonly manager: { readonly username: string; readonly passwordFile: string };
+  /** As whom sentinels watch the servers. */
+  readonly watcher: { readonly username: string; readonly password: string };
   /** Of the sentinels, which know no users here. */
   readonly sentinel: { readonly password: string; readonly passwordFile: string };
   remove(): Promise<void>;
@@ -21,8 +23,14 @@ export interface RedisUsers {
 
 export async function makeRedisUsers(): Promise<RedisUsers> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-users-'));
-  const files = { GATE_PASSWORD_FILE: join(folder, 'gate.password'), MANAGER_PASSWORD_FILE: join(folder, 'manager.password') };
+  const files = {
+    GATE_PASSWORD_FILE: join(folder, 'gate.password'),
+    MANAGER_PASSWORD_FILE: join(folder, 'manager.password'),
+    SENTINEL_PASSWORD_FILE: join(folder, 'watcher.password'),
+  };
   await writeFile(files.GATE_PASSWORD_FILE, 'gate-password\n', { mode: 0o600 });
+  const watcher = { username: 'sentinel', password: 'watcher-password' };
+  await writeFile(files.SENTINEL_PASSWORD_FILE, watcher.password, { mode: 0o600 });
   await writeFile(files.MANAGER_PASSWORD_FILE, 'manager-password\n', { mode: 0o600 });
   const sentinel = { password: 'sentinel-password', passwordFile: join(folder, 'sentinel.password') };
   await writeFile(sentinel.passwordFile, sentinel.password, { mode: 0o600 });
@@ -35,6 +43,7 @@ export async function makeRedisUsers(): Promise<RedisUsers> {
     root,
     gate: { username: 'gate', passwordFile: files.GATE_PASSWORD_FILE },
     manager: { username: 'manager', passwordFile: files.MANAGER_PASSWORD_FILE },
+    watcher,
     sentinel,
     remove: () => rm(folder, { recursive: true, force: true }),
   };

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { RedisQuotaStore } from '../../../src/limits/redis.ts';
 import { RedisRegistryStore } from '../../../src/registry/redis.ts';
 import { registryKeys } from '../../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
@@ -64,6 +65,21 @@ describe('a cluster', () => {
     expect(await connection.pipeline(names.map((name) => ['GET', name]))).toEqual(names);
     await expect(connection.call('DBSIZE')).rejects.toThrow('names no key');
     await expect(connection.call('MGET', 'key-1', 'key-2')).rejects.toMatchObject({ why: 'refused', code: 'CROSSSLOT' });
+  });
+
+  it('takes buckets of limits and last uses of tokens, whose keys are spread over the nodes', async () => {
+    const quotas = new RedisQuotaStore(connection, PREFIX);
+    const asks = Array.from({ length: 20 }, (_, n) => ({
+      name: `bucket-${n}`,
+      windowMs: 60_000,
+      requests: 10,
+      debt: 0,
+      want: 3,
+    }));
+    expect((await quotas.lease(asks)).map((grant) => grant?.granted)).toEqual(asks.map(() => 3));
+    const uses = [1, 2, 3].map((n) => ({ account: idOf(n), token: `token-${n}`, timeMs: 1_000 + n, address: '192.0.2.1' }));
+    await store.recordUses(uses);
+    for (const use of uses) expect(await store.uses(use.account)).toEqual([use]);
   });
 
   it('is told from a server that is none', async () => {

@@ -34,7 +34,13 @@ const ENGINES: Readonly<Record<string, (prepared: Prepared) => Promise<Engine>>>
     };
   },
   'the primary that sentinels name': async ({ users, certificates }) => {
-    const options = { aclFile: users.aclFile, admin: users.root, certificates, sentinelPassword: users.sentinel.password };
+    const options = {
+      aclFile: users.aclFile,
+      admin: users.root,
+      watcher: users.watcher,
+      certificates,
+      sentinelPassword: users.sentinel.password,
+    };
     const sentinels = await startSentinels(options);
     const addresses = sentinels.tlsAddresses.map(({ host, port }) => `${host}:${port}`);
     return {
