@@ -74,9 +74,13 @@ export function deactivateAccount(context: AdminContext, actor: AdminActor, ref:
   return changeAccount(context, actor, ref, new Fields(ref, REF), 'account-deactivated', (account) => ({
     ...account,
     status: 'inactive',
-    // Whoever is active again later signs in anew.
-    ...(account.kind === 'user' && account.status === 'active' ? signedOut(account) : {}),
   }));
+}
+
+/** Whoever is deactivated and active again later signs in anew. */
+function endingSessions(before: Account, after: Account | null): Account | null {
+  if (after?.kind !== 'user' || before.status !== 'active' || after.status === 'active') return after;
+  return { ...after, ...signedOut(before) };
 }
 
 /** Ends every session of a user, here and on all other instances. */
@@ -171,7 +175,7 @@ export function changeAccount(
     const before = await findAccount(context, ref, fields);
     mustBeAt(seen, before, kindWord(before));
     const records = await Records.read(context.store);
-    const updated = update(before, records);
+    const updated = endingSessions(before, update(before, records));
     fields.check();
     records.guard(actor, before, updated);
     const nowMs = context.clock.wallMs();

@@ -85,3 +85,19 @@ export function limitKeys(prefix: string): LimitKeys {
 export function lastUsedKey(prefix: string, accountId: string): string {
   return `${prefix}:last-used:${accountId}`;
 }
+
+export interface SessionKeys {
+  /** String with a time to live: one session of the console, by the digest of its id. */
+  session(digest: string): string;
+  /** String with a time to live: a form that was used. */
+  spent(what: string): string;
+}
+
+export function sessionKeys(prefix: string): SessionKeys {
+  return { session: (digest) => `${prefix}:sessions:${digest}`, spent: (what) => `${prefix}:sessions:spent:${what}` };
+}
+
+/** Hash of one hour, with a time to live: `MINUTE INSTANCE` -> what that instance counted in that minute, as JSON. */
+export function statsKey(prefix: string, hour: number): string {
+  return `${prefix}:stats:${hour}`;
+}

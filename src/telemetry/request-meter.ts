@@ -13,6 +13,16 @@ export interface RequestMeter {
    * `overheadMs`: our share of it; negative = not known.
    */
   count(route: number, method: number, status: number, reason: Reason, durationMs: number, overheadMs: number): void;
+  /** All that was counted so far, over all routes. Costs nothing until it is asked for. */
+  totals(): RequestTotals;
+}
+
+export interface RequestTotals {
+  /** Requests by reason; only those that came up. */
+  readonly reasons: ReadonlyMap<Reason, number>;
+  /** Requests that took so long in all, and that cost us so much, per bucket of `DURATION_BOUNDS` and `OVERHEAD_BOUNDS`, with one more for what is longer. */
+  readonly durations: readonly number[];
+  readonly overheads: readonly number[];
 }
 
 /** The nine methods of RFC 9110 §9 and RFC 5789, and one name for all others. */
@@ -31,12 +41,14 @@ const REASON_INDEX: ReadonlyMap<string, number> = new Map(REASONS.map((name, ind
 const UNKNOWN_REASON = REASON_INDEX.get('internal-fault') as number;
 
 /** Seconds. Calls last from a millisecond to the minutes of an upload. */
-const DURATION_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] as const;
+export const DURATION_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] as const;
 /**
  * Seconds. Our own work lies between tens of microseconds and, with a store asked, some milliseconds; a second is the audit's
  * deadline.
  */
-const OVERHEAD_BOUNDS = [0.000_05, 0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1] as const;
+export const OVERHEAD_BOUNDS = [
+  0.000_05, 0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1,
+] as const;
 
 /** Cells of one route: every method, status class and reason. 18 KiB, made when the route sees its first request. */
 const CELLS = METHODS.length * STATUS_CLASSES.length * REASONS.length;
@@ -87,7 +99,22 @@ export function createRequestMeter(registry: Registry): RequestMeter {
       durations.observe(route, durationMs / 1000);
       overhead.observe(0, overheadMs / 1000);
     },
+    totals: () => ({ reasons: reasonsOf(counts), durations: durations.totals(), overheads: overhead.totals() }),
   };
+}
+
+function reasonsOf(counts: readonly (Float64Array | undefined)[]): Map<Reason, number> {
+  const reasons = new Map<Reason, number>();
+  for (const cells of counts) {
+    if (cells === undefined) continue;
+    for (let cell = 0; cell < cells.length; cell++) {
+      const count = cells[cell] as number;
+      if (count === 0) continue;
+      const reason = REASONS[cell % REASONS.length] as Reason;
+      reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+    }
+  }
+  return reasons;
 }
 
 function labelsOf(cell: number) {

@@ -85,6 +85,17 @@ export class Histogram {
     cells[sum] = (cells[sum] as number) + seconds;
   }
 
+  /** Counts per bucket over all series, the last one for what is above all bounds. */
+  totals(): readonly number[] {
+    const totals: number[] = new Array(this.#bounds.length + 1).fill(0);
+    for (let start = 0; start < this.#cells.length; start += this.#width) {
+      for (let bucket = 0; bucket < totals.length; bucket++) {
+        totals[bucket] = (totals[bucket] as number) + (this.#cells[start + bucket] as number);
+      }
+    }
+    return totals;
+  }
+
   samples(name: string): Sample[] {
     const samples: Sample[] = [];
     for (let series = 0; series * this.#width < this.#cells.length; series++) this.#series(name, series, samples);

@@ -5,7 +5,7 @@ import { type Import, importsOf, importsOfSource, roomOf } from './imports.ts';
 const RANKS: readonly (readonly string[])[] = [
   ['account', 'clock', 'refusal', 'wire'],
   ['config', 'telemetry', 'store', 'tls'],
-  ['registry', 'audit', 'limits'],
+  ['registry', 'audit', 'limits', 'stats'],
   ['decision'],
   ['forwarding'],
   ['doors', 'ops', 'admin', 'sample'],

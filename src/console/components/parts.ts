@@ -1,0 +1,70 @@
+import type { AccountView } from '../../admin/views.ts';
+import { type Html, html, type Slot } from '../html.ts';
+
+export type Tone = 'good' | 'bad' | 'warn' | 'info' | '';
+
+export function badge(tone: Tone, words: string): Html {
+  return html`<span class="badge ${tone}">${words}</span>`;
+}
+
+/** How an account stands: what lets it in or keeps it out. */
+export function standingOf(account: AccountView): { readonly tone: Tone; readonly words: string } {
+  if (account.status !== 'active') return { tone: 'bad', words: 'Inactive' };
+  return account.expired ? { tone: 'warn', words: 'Expired' } : { tone: 'good', words: 'Active' };
+}
+
+export function standing(account: AccountView): Html {
+  const { tone, words } = standingOf(account);
+  return badge(tone, words);
+}
+
+export interface CardHead {
+  readonly title: string;
+  readonly note?: Slot;
+  readonly actions?: Slot;
+}
+
+/** A titled box. `bare`: the content brings its own margins, as tables do. */
+export function card({ title, note, actions }: CardHead, content: Slot, { bare = false } = {}): Html {
+  return html`<section class="card"><div class="card-head"><div><h2>${title}</h2>${note === undefined ? '' : html`<p>${note}</p>`}</div>${
+    actions === undefined ? '' : html`<div class="actions">${actions}</div>`
+  }</div>${bare ? content : html`<div class="card-body">${content}</div>`}</section>`;
+}
+
+export function facts(rows: readonly (readonly [name: string, value: Slot])[]): Html {
+  return html`<dl class="facts">${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
+}
+
+/** `alert` for what went wrong: it is read out at once. */
+export function notice(tone: 'good' | 'warn' | 'bad' | 'info', content: Slot): Html {
+  return html`<div class="notice ${tone}" role="${tone === 'bad' ? 'alert' : 'status'}">${content}</div>`;
+}
+
+/** Nothing to list yet: says so, and what to do next. */
+export function empty(title: string, words: Slot, action: Slot = ''): Html {
+  return html`<div class="empty"><h3>${title}</h3><p class="empty-words">${words}</p>${action}</div>`;
+}
+
+export function chips(words: readonly string[]): Html {
+  return html`<ul class="chips">${words.map((word) => html`<li class="mono">${word}</li>`)}</ul>`;
+}
+
+export interface Column {
+  readonly name: string;
+  readonly isNumber?: boolean;
+}
+
+/** A table whose rows become small cards on a phone. The first cell names the row. */
+export function table(caption: string, columns: readonly Column[], rows: readonly (readonly Slot[])[]): Html {
+  const number = (index: number) => (columns[index]?.isNumber === true ? html` class="number"` : '');
+  return html`<div class="scroll"><table class="folding"><caption class="hidden">${caption}</caption>
+<thead><tr>${columns.map(({ name }, index) => html`<th scope="col"${number(index)}>${name}</th>`)}</tr></thead>
+<tbody>${rows.map(
+    (cells) =>
+      html`<tr>${cells.map((cell, index) =>
+        index === 0
+          ? html`<th scope="row">${cell}</th>`
+          : html`<td data-label="${columns[index]?.name ?? ''}"${number(index)}>${cell}</td>`,
+      )}</tr>`,
+  )}</tbody></table></div>`;
+}

@@ -1,0 +1,80 @@
+import { Hono } from 'hono';
+import { AdminError } from '../admin/error.ts';
+import { RegistryUnavailable } from '../registry/port.ts';
+import { StoreUnavailable } from '../store/fault.ts';
+import { show, showRefusal } from './answer.ts';
+import { ASSETS } from './assets.ts';
+import { notice } from './components/parts.ts';
+import { type ConsoleContext, type Env, guard, isOurs } from './guard.ts';
+import { html } from './html.ts';
+import { accountChangePages } from './pages/account-changes.ts';
+import { activityPages } from './pages/activity.ts';
+import { refusalPage } from './pages/door.ts';
+import { findPages } from './pages/find.ts';
+import { instancesPages } from './pages/instances.ts';
+import { newTokenPages } from './pages/new-token.ts';
+import { overviewPages } from './pages/overview.ts';
+import { profilePages } from './pages/profile.ts';
+import { rolesPages } from './pages/roles.ts';
+import { serviceAccountPage } from './pages/service-account.ts';
+import { serviceAccountsPages } from './pages/service-accounts.ts';
+import { signInPages } from './pages/sign-in.ts';
+import { streamPages } from './pages/streams.ts';
+import { teamsPages } from './pages/teams.ts';
+import { usersPages } from './pages/users.ts';
+import type { ConsoleParts } from './parts.ts';
+import { SignInThrottle } from './throttle.ts';
+
+/** A year: the name changes with the content. */
+const FOR_EVER = 'public, max-age=31536000, immutable';
+
+/**
+ * The console: pages for the people who give machines their keys. It decides nothing: what may be done is asked of administration, with the person behind the
+ * session as the actor. To be mounted at `/` of the admin listener, beside `/api`, which it leaves alone.
+ */
+export function createConsole(parts: ConsoleParts): Hono<Env> {
+  const app = new Hono<Env>();
+  const throttle = new SignInThrottle(parts.clock);
+  app.use(guard(parts));
+  app.get('/assets/:name', (c, next) => {
+    const asset = ASSETS.get(c.req.path);
+    return asset === undefined ? next() : c.body(asset.body, 200, { 'content-type': asset.type, 'cache-control': FOR_EVER });
+  });
+  signInPages(app, parts, throttle);
+  overviewPages(app, parts);
+  streamPages(app, parts);
+  serviceAccountsPages(app, parts);
+  serviceAccountPage(app, parts);
+  newTokenPages(app, parts);
+  accountChangePages(app, parts);
+  usersPages(app, parts);
+  rolesPages(app, parts);
+  teamsPages(app, parts);
+  activityPages(app, parts);
+  instancesPages(app, parts);
+  profilePages(app, parts, throttle);
+  findPages(app, parts);
+  app.all('*', (c, next) => {
+    if (!isOurs(c.req.path)) return next();
+    return notFound(c);
+  });
+  app.onError((fault, c) => showFault(parts, c, fault));
+  return app;
+}
+
+function notFound(c: ConsoleContext): Response | Promise<Response> {
+  if (c.var.visitor === undefined) return c.html(refusalPage(c.var.nonce, 'There is no such page.'), 404);
+  return show(c, { title: 'Not found', section: '' }, notice('info', html`<p>There is no such page.</p>`), 404);
+}
+
+/** What administration refuses to show has its own words; what is away is said to be away; the rest goes to the log and not to the page. */
+function showFault(parts: ConsoleParts, c: ConsoleContext, fault: Error): Response | Promise<Response> {
+  if (fault instanceof AdminError && c.var.visitor !== undefined) return showRefusal(c, fault);
+  const isAway = fault instanceof StoreUnavailable || fault instanceof RegistryUnavailable;
+  if (isAway) parts.log.warn('the console cannot reach the store', { error: fault });
+  else parts.log.error('a page of the console failed', { path: c.req.path, error: fault });
+  const words = isAway
+    ? 'The store cannot be reached now. Try again in a moment.'
+    : 'Something went wrong inside the gate. The log knows more.';
+  return c.html(refusalPage(c.var.nonce, words), isAway ? 503 : 500);
+}

@@ -1,0 +1,140 @@
+import type { Hono } from 'hono';
+import type { AccountView } from '../../admin/views.ts';
+import { goOn, nameIn, show } from '../answer.ts';
+import { type Attempted, attempt } from '../attempt.ts';
+import { faultSummary, formFields, selectField, textField } from '../components/form.ts';
+import { notice } from '../components/parts.ts';
+import type { ConsoleContext, Env } from '../guard.ts';
+import { html } from '../html.ts';
+import type { ConsoleParts } from '../parts.ts';
+import { dayOf, expiryFrom } from './account-forms.ts';
+import { roleChoices } from './service-accounts.ts';
+
+/** What can be done to machines and to people alike: editing and deleting. */
+
+interface Kind {
+  readonly kind: 'service' | 'user';
+  readonly section: string;
+  readonly sectionName: string;
+  readonly word: string;
+  /** What goes with it. */
+  readonly loses: string;
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    kind: 'service',
+    section: '/service-accounts',
+    sectionName: 'Service Accounts',
+    word: 'service account',
+    loses: 'Its token is refused from then on, on all running gates.',
+  },
+  { kind: 'user', section: '/users', sectionName: 'Users', word: 'user', loses: 'All sessions of that person end at once.' },
+];
+
+type Failed = Extract<Attempted<unknown>, { done: false }>;
+
+export function accountChangePages(app: Hono<Env>, parts: ConsoleParts): void {
+  for (const kind of KINDS) {
+    app.get(`${kind.section}/:name/edit`, async (c) => editForm(c, parts, kind, valuesOf(await read(c, parts, kind))));
+    app.post(`${kind.section}/:name/edit`, (c) => edit(c, parts, kind));
+    app.get(`${kind.section}/:name/delete`, async (c) => deleteForm(c, kind, await read(c, parts, kind)));
+    app.post(`${kind.section}/:name/delete`, (c) => remove(c, parts, kind));
+  }
+}
+
+function read(c: ConsoleContext, parts: ConsoleParts, { kind }: Kind): Promise<AccountView> {
+  return parts.control.administration.showAccount(c.var.visitor.actor, { name: nameIn(c), kind });
+}
+
+interface EditValues {
+  readonly version: string;
+  readonly description: string;
+  readonly role: string;
+  readonly expires: string;
+}
+
+function valuesOf({ version, description, role, expiresAt }: AccountView): EditValues {
+  return { version: String(version), description, role, expires: dayOf(expiresAt) };
+}
+
+async function edit(c: ConsoleContext, parts: ConsoleParts, kind: Kind): Promise<Response> {
+  const { form, visitor } = c.var;
+  const name = nameIn(c);
+  const before = await read(c, parts, kind);
+  const values = {
+    version: form.word('version'),
+    description: form.text('description'),
+    role: form.word('role'),
+    expires: form.word('expiresAt'),
+  };
+  // The form knows days only: an expiry in the middle of one stays as it is unless another day is chosen.
+  const expiry = values.expires === dayOf(before.expiresAt) ? {} : { expiresAt: expiryFrom(values.expires) };
+  const { description, role } = values;
+  const input = { name, kind: kind.kind, version: Number(values.version), description, role, ...expiry };
+  const attempted = await attempt(() => parts.control.administration.editAccount(visitor.actor, input));
+  if (attempted.done) return goOn(c, `${kind.section}/${name}`, 'changed');
+  return editForm(c, parts, kind, values, attempted);
+}
+
+async function editForm(
+  c: ConsoleContext,
+  parts: ConsoleParts,
+  kind: Kind,
+  values: EditValues,
+  failed: Failed | null = null,
+): Promise<Response> {
+  const name = nameIn(c);
+  const faults = failed?.faults ?? [];
+  const path = `${kind.section}/${name}`;
+  const choices = roleChoices(await parts.control.administration.listRoles(c.var.visitor.actor, {}));
+  const content = html`${faultSummary(failed?.message ?? null, faults)}<section class="card"><div class="card-body">
+<form class="stack" method="post" action="${path}/edit">${formFields(c.var.visitor)}<input type="hidden" name="version" value="${values.version}">
+${textField({ name: 'description', label: 'Description', value: values.description, faults, isFirst: true })}
+${selectField({ name: 'role', label: kind.kind === 'service' ? 'Default role' : 'Role', value: values.role, choices, faults })}
+${textField({ name: 'expiresAt', label: 'Expires', type: 'date', value: values.expires, faults, hint: 'At the end of that day, UTC. Empty: never.' })}
+<div class="actions"><button class="primary">Save</button><a class="button" href="${path}">Cancel</a></div>
+</form></div></section>`;
+  const crumbs = [
+    { name: kind.sectionName, path: kind.section },
+    { name, path },
+  ];
+  return show(c, { title: `Edit ${name}`, section: kind.section, crumbs }, content, failed?.status ?? 200);
+}
+
+async function remove(c: ConsoleContext, parts: ConsoleParts, kind: Kind): Promise<Response> {
+  const name = nameIn(c);
+  const account = await read(c, parts, kind);
+  if (c.var.form.word('confirm') !== name) {
+    return deleteForm(c, kind, account, {
+      done: false,
+      status: 422,
+      message: 'That is not the name. Nothing was deleted.',
+      faults: [],
+    });
+  }
+  const attempted = await attempt(() =>
+    parts.control.administration.deleteAccount(c.var.visitor.actor, { id: account.id, kind: kind.kind }),
+  );
+  if (attempted.done) return goOn(c, kind.section, 'deleted');
+  return deleteForm(c, kind, account, attempted);
+}
+
+function deleteForm(
+  c: ConsoleContext,
+  kind: Kind,
+  { name }: AccountView,
+  failed: Failed | null = null,
+): Response | Promise<Response> {
+  const path = `${kind.section}/${name}`;
+  const content = html`${faultSummary(failed?.message ?? null, failed?.faults ?? [])}
+${notice('warn', html`<p><strong>This cannot be undone.</strong> ${kind.loses} What the ${kind.word} did stays in the activity log. The name becomes free for another.</p>`)}
+<section class="card"><div class="card-body"><form class="stack" method="post" action="${path}/delete">${formFields(c.var.visitor)}
+${textField({ name: 'confirm', label: `Type ${name} to delete it`, isRequired: true, maxLength: 64, isFirst: true })}
+<div class="actions"><button class="danger">Delete ${name}</button><a class="button" href="${path}">Cancel</a></div></form></div></section>`;
+  const crumbs = [
+    { name: kind.sectionName, path: kind.section },
+    { name, path },
+  ];
+  return show(c, { title: `Delete ${name}?`, section: kind.section, crumbs }, content, failed?.status ?? 200);
+}

@@ -1,0 +1,285 @@
+import type { Hono } from 'hono';
+import type { Role, Team } from '../../account/model.ts';
+import type { AccountAnswer } from '../../admin/accounts.ts';
+import type { AccountView } from '../../admin/views.ts';
+import { doneNotice, nameIn, show } from '../answer.ts';
+import { type Attempted, attempt } from '../attempt.ts';
+import { effectiveTable } from '../components/effective.ts';
+import { buttonForm, faultSummary, formFields } from '../components/form.ts';
+import { LOG_ROWS, liveMark, logTable } from '../components/log.ts';
+import { card, facts, standing } from '../components/parts.ts';
+import { receiptNotice } from '../components/receipt.ts';
+import { eventRows } from '../event-row.ts';
+import type { ConsoleContext, Env } from '../guard.ts';
+import { type Html, html, type Slot } from '../html.ts';
+import type { ConsoleParts } from '../parts.ts';
+import { ago, moment, spanWords } from '../words.ts';
+
+const SECTION = '/service-accounts';
+
+export function serviceAccountPage(app: Hono<Env>, parts: ConsoleParts): void {
+  const { administration } = parts.control;
+  const path = `${SECTION}/:name`;
+  app.get(path, (c) => showAccount(c, parts));
+
+  app.post(`${path}/activate`, (c) =>
+    act(c, parts, 'The account is active.', (ref) => administration.activateAccount(c.var.visitor.actor, ref)),
+  );
+  app.post(`${path}/deactivate`, (c) =>
+    act(c, parts, 'The account is inactive: its token is refused until it is activated again.', (ref) =>
+      administration.deactivateAccount(c.var.visitor.actor, ref),
+    ),
+  );
+  app.post(`${path}/close-overlap`, (c) =>
+    act(c, parts, 'The old token is refused from now on.', (ref) => administration.closeOverlap(c.var.visitor.actor, ref)),
+  );
+  app.post(`${path}/teams`, (c) =>
+    act(c, parts, 'The membership is set.', (ref) =>
+      administration.joinTeam(c.var.visitor.actor, { ...ref, team: c.var.form.word('team'), role: c.var.form.word('role') }),
+    ),
+  );
+  app.post(`${path}/leave`, (c) =>
+    act(c, parts, 'The account has left the team.', (ref) =>
+      administration.leaveTeam(c.var.visitor.actor, { ...ref, team: c.var.form.word('team') }),
+    ),
+  );
+  app.post(`${path}/grants`, (c) =>
+    act(c, parts, 'The grant is made.', (ref) =>
+      administration.grantRole(c.var.visitor.actor, {
+        ...ref,
+        application: c.var.form.word('application'),
+        role: c.var.form.word('role'),
+      }),
+    ),
+  );
+  app.post(`${path}/revoke`, (c) =>
+    act(c, parts, 'The grant is taken back.', (ref) =>
+      administration.revokeGrant(c.var.visitor.actor, { ...ref, application: c.var.form.word('application') }),
+    ),
+  );
+}
+
+type Ref = { readonly name: string; readonly kind: 'service' };
+
+/** Does one thing and shows the account again, with where the change is in force by now. Doing it twice changes nothing more. */
+async function act(
+  c: ConsoleContext,
+  parts: ConsoleParts,
+  words: string,
+  work: (ref: Ref) => Promise<AccountAnswer>,
+): Promise<Response> {
+  const attempted = await attempt(() => work({ name: nameIn(c), kind: 'service' }));
+  const said = attempted.done
+    ? receiptNotice(attempted.value.changed ? words : 'It was so already; nothing was changed.', attempted.value.revocation)
+    : faultSummary(attempted.message, attempted.faults);
+  return showAccount(c, parts, { said, status: statusOf(attempted) });
+}
+
+function statusOf(attempted: Attempted<unknown>) {
+  return attempted.done ? 200 : attempted.status;
+}
+
+async function showAccount(
+  c: ConsoleContext,
+  parts: ConsoleParts,
+  { said, status }: { readonly said: Slot; readonly status: ReturnType<typeof statusOf> } = { said: doneNotice(c), status: 200 },
+): Promise<Response> {
+  const { administration } = parts.control;
+  const { visitor } = c.var;
+  const name = nameIn(c);
+  const [account, roles, teams] = await Promise.all([
+    administration.showAccount(visitor.actor, { name, kind: 'service' }),
+    administration.listRoles(visitor.actor, {}),
+    administration.listTeams(visitor.actor, {}),
+  ]);
+  const path = `${SECTION}/${name}`;
+  const mayWrite = visitor.may('sallyport:registry:write');
+  const content = html`${said}
+<div class="columns">${detailsCard(account, parts.clock.wallMs(), mayWrite)}${tokenCard(c, account, parts.clock.wallMs())}</div>
+${card({ title: 'Effective permissions', note: 'What the gate decides by, application by application.' }, effectiveTable(account, roles, teams), { bare: true })}
+<div class="columns">${teamsCard(c, account, roles, teams)}${grantsCard(c, account, roles, teams)}</div>
+${await activityCard(c, parts, account)}
+${mayWrite ? deleteCard(path) : ''}`;
+  return show(
+    c,
+    {
+      title: name,
+      section: SECTION,
+      crumbs: [{ name: 'Service Accounts', path: SECTION }],
+      badge: standing(account),
+      ...(account.description === '' ? {} : { lead: account.description }),
+      ...(mayWrite ? { actions: accountActions(c, account) } : {}),
+      ...(c.req.method === 'POST' ? { replaceUrl: path } : {}),
+    },
+    content,
+    status,
+  );
+}
+
+function accountActions(c: ConsoleContext, { name, status }: AccountView): Slot {
+  const path = `${SECTION}/${name}`;
+  return html`<a class="button" href="${path}/edit">Edit</a>${
+    status === 'active'
+      ? buttonForm(c.var.visitor, `${path}/deactivate`, 'Deactivate', { tone: 'danger' })
+      : buttonForm(c.var.visitor, `${path}/activate`, 'Activate', { tone: 'primary' })
+  }`;
+}
+
+function detailsCard(account: AccountView, nowMs: number, mayWrite: boolean): Html {
+  return card(
+    { title: 'Details' },
+    facts([
+      ['Id', html`<code>${account.id}</code>`],
+      ['Default role', html`<a href="/roles/${account.role}">${account.role}</a>`],
+      ['Created', html`${moment(account.createdAt)} <span class="quiet">(${ago(account.createdAt, nowMs)})</span>`],
+      ['Last change', moment(account.updatedAt)],
+      [
+        'Expires',
+        account.expiresAt === null
+          ? html`<span class="quiet">never</span>`
+          : html`${moment(account.expiresAt)} (${ago(account.expiresAt, nowMs)})`,
+      ],
+      ...(mayWrite
+        ? []
+        : [['Your rights', html`<span class="quiet">You may look at this account and not change it.</span>`] as const]),
+    ]),
+  );
+}
+
+function tokenCard(c: ConsoleContext, account: AccountView, nowMs: number): Html {
+  const { token, previousToken, name } = account;
+  const path = `${SECTION}/${name}`;
+  const mayWrite = c.var.visitor.may('sallyport:registry:write');
+  const rows: (readonly [string, Slot])[] =
+    token === null
+      ? [['Token', html`<span class="quiet">none: generate one</span>`]]
+      : [
+          ['Handle', html`<code>${token.id}</code>`],
+          [
+            'Age',
+            html`${spanWords(nowMs - Date.parse(token.createdAt))} <span class="quiet">(since ${moment(token.createdAt)})</span>`,
+          ],
+          [
+            'Last used',
+            token.lastUsed === null
+              ? html`<span class="quiet">never, as far as is known</span>`
+              : html`${ago(token.lastUsed.at, nowMs)} <span class="quiet">from ${token.lastUsed.address}</span>`,
+          ],
+        ];
+  const overlap =
+    previousToken === null
+      ? ''
+      : html`<div class="notice warn"><p>The token before it works too, until ${moment(previousToken.validUntil)} UTC.</p>${
+          mayWrite ? html`<p>${buttonForm(c.var.visitor, `${path}/close-overlap`, 'Refuse it now', { tone: 'small' })}</p>` : ''
+        }</div>`;
+  const generate = mayWrite
+    ? html`<p class="actions"><a class="button primary" href="${path}/new-token">Generate new Authentication Token</a></p>`
+    : '';
+  return card(
+    { title: 'Authentication token' },
+    html`<div class="field"><div class="field">${facts(rows)}</div>${overlap}${generate}</div>`,
+  );
+}
+
+function teamsCard(c: ConsoleContext, account: AccountView, roles: readonly Role[], teams: readonly Team[]): Html {
+  const { visitor } = c.var;
+  const path = `${SECTION}/${account.name}`;
+  const mayWrite = visitor.may('sallyport:registry:write');
+  const rows = account.teams.map(
+    ({ team, role }) =>
+      html`<tr><th scope="row"><a href="/teams/${team}">${team}</a></th><td>${role}</td><td>${
+        mayWrite
+          ? buttonForm(visitor, `${path}/leave`, 'Leave', { tone: 'small', fields: { team }, about: `the team ${team}` })
+          : ''
+      }</td></tr>`,
+  );
+  const open = teams.filter(({ name }) => !account.teams.some(({ team }) => team === name)).map(({ name }) => name);
+  const list =
+    rows.length === 0
+      ? html`<p class="quiet">In no team. ${teams.length === 0 ? 'There are no teams yet.' : 'In a team, its role there counts for the applications of that team.'}</p>`
+      : html`<table><caption class="hidden">Teams</caption><thead><tr><th scope="col">Team</th><th scope="col">Role in it</th><th scope="col"><span class="hidden">Leave</span></th></tr></thead><tbody>${rows}</tbody></table>`;
+  const join =
+    mayWrite && open.length > 0 ? pairForm(c, `${path}/teams`, { name: 'team', label: 'Team', values: open }, roles, 'Join') : '';
+  return card({ title: 'Teams' }, html`<div class="field">${list}${join}</div>`);
+}
+
+function grantsCard(c: ConsoleContext, account: AccountView, roles: readonly Role[], teams: readonly Team[]): Html {
+  const { visitor } = c.var;
+  const path = `${SECTION}/${account.name}`;
+  const mayWrite = visitor.may('sallyport:registry:write');
+  const rows = account.grants.map(
+    ({ application, role }) =>
+      html`<tr><th scope="row" class="mono">${application}</th><td>${role}</td><td>${
+        mayWrite
+          ? buttonForm(visitor, `${path}/revoke`, 'Take back', {
+              tone: 'small',
+              fields: { application },
+              about: `the grant on ${application}`,
+            })
+          : ''
+      }</td></tr>`,
+  );
+  const list =
+    rows.length === 0
+      ? html`<p class="quiet">No grants. A grant gives another role on one application, whatever team owns it.</p>`
+      : html`<table><caption class="hidden">Grants</caption><thead><tr><th scope="col">Application</th><th scope="col">Role on it</th><th scope="col"><span class="hidden">Take back</span></th></tr></thead><tbody>${rows}</tbody></table>`;
+  const known = teams.flatMap(({ applications }) => applications);
+  const grant = mayWrite
+    ? pairForm(c, `${path}/grants`, { name: 'application', label: 'Application', values: null, known }, roles, 'Grant')
+    : '';
+  return card({ title: 'Grants' }, html`<div class="field">${list}${grant}</div>`);
+}
+
+interface PairField {
+  readonly name: string;
+  readonly label: string;
+  /** Null = any name may be typed; `known` are offered. */
+  readonly values: readonly string[] | null;
+  readonly known?: readonly string[];
+}
+
+/** Something, and the role on it. */
+function pairForm(
+  c: ConsoleContext,
+  path: string,
+  { name, label, values, known = [] }: PairField,
+  roles: readonly Role[],
+  words: string,
+): Html {
+  const id = `pair-${name}`;
+  const control =
+    values === null
+      ? html`<input type="text" id="${id}" name="${name}" required maxlength="64" autocomplete="off" spellcheck="false" list="${id}-known"><datalist id="${id}-known">${known.map((one) => html`<option value="${one}"></option>`)}</datalist>`
+      : html`<select id="${id}" name="${name}">${values.map((one) => html`<option>${one}</option>`)}</select>`;
+  return html`<form method="post" action="${path}">${formFields(c.var.visitor)}<div class="pair">
+<div class="field"><label for="${id}">${label}</label>${control}</div>
+<div class="field"><label for="${id}-role">Role</label><select id="${id}-role" name="role">${roles.map((role) => html`<option>${role.name}</option>`)}</select></div>
+<button>${words}</button></div></form>`;
+}
+
+async function activityCard(c: ConsoleContext, parts: ConsoleParts, account: AccountView): Promise<Slot> {
+  const { visitor } = c.var;
+  if (!visitor.may('sallyport:activity:read')) return '';
+  const { items } = await parts.control.activityPage(visitor.actor, { account: { id: account.id }, limit: LOG_ROWS });
+  return card(
+    {
+      title: 'Activity',
+      note: 'Its calls, and what was done to it.',
+      actions: html`${liveMark()}<a class="button small" href="/activity?account=${account.name}">Search</a>`,
+    },
+    logTable({
+      caption: `Activity of ${account.name}`,
+      rows: eventRows(items),
+      stream: `${SECTION}/${account.name}/stream`,
+      whenEmpty: 'Once the account calls the gate with its token, its calls appear here.',
+    }),
+    { bare: true },
+  );
+}
+
+function deleteCard(path: string): Html {
+  return card(
+    { title: 'Delete this account' },
+    html`<div class="field"><p class="quiet">Its token is refused at once and its name becomes free. Deactivating it keeps it, and can be undone.</p><p class="actions"><a class="button danger" href="${path}/delete">Delete…</a></p></div>`,
+  );
+}

@@ -1,0 +1,213 @@
+import type { Hono } from 'hono';
+import type { AccountQuery } from '../../admin/list-accounts.ts';
+import type { AccountView, RoleView } from '../../admin/views.ts';
+import { doneNotice, goOn, show } from '../answer.ts';
+import { attempt } from '../attempt.ts';
+import { faultSummary, formFields, selectField, textField } from '../components/form.ts';
+import { empty, standing, table } from '../components/parts.ts';
+import type { ConsoleContext, Env } from '../guard.ts';
+import { type Html, html, type Slot } from '../html.ts';
+import { spend } from '../once.ts';
+import type { ConsoleParts } from '../parts.ts';
+import { ago, spanWords } from '../words.ts';
+import { expiryFrom } from './account-forms.ts';
+import { showToken } from './token.ts';
+
+const SECTION = '/service-accounts';
+const PAGE = 50;
+
+export function serviceAccountsPages(app: Hono<Env>, parts: ConsoleParts): void {
+  app.get(SECTION, (c) => list(c, parts));
+  app.get('/new/service-account', (c) => newForm(c, parts, EMPTY));
+  app.post('/new/service-account', (c) => create(c, parts));
+}
+
+const FILTERS = [
+  { value: '', words: 'All' },
+  { value: 'active', words: 'Active' },
+  { value: 'inactive', words: 'Inactive' },
+  { value: 'expired', words: 'Expired' },
+  { value: 'never-used', words: 'Never used' },
+  { value: 'unused-90', words: 'Not used for 90 days' },
+  { value: 'expiring-30', words: 'Expiring within 30 days' },
+] as const;
+
+const NARROWED: Readonly<Record<string, Partial<AccountQuery>>> = {
+  active: { status: 'active' },
+  inactive: { status: 'inactive' },
+  expired: { status: 'expired' },
+  'never-used': { neverUsed: true },
+  'unused-90': { unusedForDays: 90 },
+  'expiring-30': { expiringWithinDays: 30 },
+};
+
+async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
+  const { administration } = parts.control;
+  const { actor } = c.var.visitor;
+  const search = (c.req.query('q') ?? '').trim().slice(0, 200);
+  const filter = c.req.query('show') ?? '';
+  const cursor = c.req.query('after') ?? null;
+  const narrowed = Object.hasOwn(NARROWED, filter) ? NARROWED[filter] : {};
+  const query: AccountQuery = {
+    kind: 'service',
+    cursor,
+    limit: PAGE,
+    lastUsed: true,
+    ...(search === '' ? {} : { search }),
+    ...narrowed,
+  };
+  const { items, next, damaged } = await administration.listAccounts(actor, query);
+  const isNarrowed = search !== '' || filter !== '' || cursor !== null;
+  const more = new URLSearchParams({
+    ...(search === '' ? {} : { q: search }),
+    ...(filter === '' ? {} : { show: filter }),
+    after: next ?? '',
+  });
+  const content = html`${doneNotice(c)}<section class="card"><div class="card-body">
+<form class="filters" method="get" action="${SECTION}" role="search">
+${wide(textField({ name: 'q', label: 'Search', type: 'search', value: search, maxLength: 200 }))}
+${selectField({ name: 'show', label: 'Show', value: filter, choices: FILTERS })}
+<button>Search</button></form></div>
+${damaged.length === 0 ? '' : html`<div class="card-body"><p class="fault">These accounts cannot be read: ${damaged.join(', ')}</p></div>`}
+${items.length === 0 ? nothing(c, isNarrowed) : accountTable(items, parts.clock.wallMs())}
+${next === null ? '' : html`<div class="pages"><span>More accounts follow.</span><a class="button small" href="${SECTION}?${more.toString()}">Next page</a></div>`}
+</section>`;
+  return show(
+    c,
+    {
+      title: 'Service Accounts',
+      section: SECTION,
+      lead: 'Machines that may call the APIs behind the gate. Each has one token of its own.',
+      ...(c.var.visitor.may('sallyport:registry:write') ? { actions: newButton() } : {}),
+    },
+    content,
+  );
+}
+
+function wide(field: Html): Html {
+  return html`<div class="field wide">${field}</div>`;
+}
+
+function newButton(): Html {
+  return html`<a class="button primary" href="/new/service-account">New Service Account</a>`;
+}
+
+function nothing(c: ConsoleContext, isNarrowed: boolean): Html {
+  if (isNarrowed)
+    return empty('Nothing matches', 'No service account is like that.', html`<a class="button" href="${SECTION}">Show all</a>`);
+  return empty(
+    'No service accounts yet',
+    'A service account is a machine with a token of its own: a pipeline, a scheduler, a monitor. Create one, give its token to the machine, and see here what it does.',
+    c.var.visitor.may('sallyport:registry:write') ? newButton() : '',
+  );
+}
+
+function accountTable(accounts: readonly AccountView[], nowMs: number): Html {
+  const columns = ['Name', 'Status', 'Role', 'Teams', 'Last used', 'Token age'].map((name) => ({ name }));
+  return table(
+    'Service accounts',
+    columns,
+    accounts.map((account) => accountRow(account, nowMs)),
+  );
+}
+
+function accountRow(account: AccountView, nowMs: number): readonly Slot[] {
+  const { name, description, role, teams, token } = account;
+  return [
+    html`<a href="${SECTION}/${name}">${name}</a>${description === '' ? '' : html` <span class="small quiet">${description}</span>`}`,
+    standing(account),
+    role,
+    teams.length === 0 ? html`<span class="quiet">none</span>` : teams.map(({ team }) => team).join(', '),
+    token?.lastUsed == null ? html`<span class="quiet">never</span>` : ago(token.lastUsed.at, nowMs),
+    token === null ? html`<span class="quiet">no token</span>` : spanWords(nowMs - Date.parse(token.createdAt)),
+  ];
+}
+
+interface NewValues {
+  readonly name: string;
+  readonly description: string;
+  readonly role: string;
+  readonly expires: string;
+  readonly teams: readonly { readonly team: string; readonly role: string }[];
+}
+
+const EMPTY: NewValues = { name: '', description: '', role: 'none', expires: '', teams: [] };
+/** Teams that the form offers; more can be joined on the account's page. */
+const TEAM_ROWS = 3;
+
+async function create(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
+  const { form, visitor } = c.var;
+  const [teams, roles] = [form.all('team'), form.all('teamRole')];
+  const values: NewValues = {
+    name: form.word('name'),
+    description: form.text('description'),
+    role: form.word('role'),
+    expires: form.word('expiresAt'),
+    teams: teams.map((team, index) => ({ team, role: roles[index] ?? '' })).filter(({ team }) => team !== ''),
+  };
+  if (!(await spend(c, parts)))
+    return goOn(c, values.name === '' ? SECTION : `${SECTION}/${encodeURIComponent(values.name)}`, 'shown');
+  const { name, role, description } = values;
+  const input = { name, role, description, teams: values.teams, expiresAt: expiryFrom(values.expires) };
+  const attempted = await attempt(() => parts.control.administration.createServiceAccount(visitor.actor, input));
+  if (!attempted.done) return newForm(c, parts, values, attempted);
+  return showToken(c, { issued: attempted.value, isNew: true });
+}
+
+async function newForm(
+  c: ConsoleContext,
+  parts: ConsoleParts,
+  values: NewValues,
+  failed: Extract<Awaited<ReturnType<typeof attempt>>, { done: false }> | null = null,
+): Promise<Response> {
+  const { administration } = parts.control;
+  const { actor } = c.var.visitor;
+  const [roles, teams] = await Promise.all([administration.listRoles(actor, {}), administration.listTeams(actor, {})]);
+  const faults = failed?.faults ?? [];
+  const choices = roleChoices(roles);
+  const content = html`${faultSummary(failed?.message ?? null, faults)}<section class="card"><div class="card-body">
+<form class="stack" method="post" action="/new/service-account">${formFields(c.var.visitor, { once: true })}
+${textField({ name: 'name', label: 'Username', value: values.name, isRequired: true, maxLength: 64, isFirst: true, faults, hint: 'Letters, digits, dots, hyphens and underscores, such as billing-pipeline. It cannot be changed later.' })}
+${textField({ name: 'description', label: 'Description', value: values.description, faults, hint: 'What it does and whom to ask about it.' })}
+${selectField({ name: 'role', label: 'Role', value: values.role, choices, faults, hint: 'Counts wherever neither a grant nor a team says otherwise.' })}
+${
+  teams.length === 0
+    ? ''
+    : teamRows(
+        values,
+        teams.map(({ name }) => name),
+        choices,
+      )
+}
+${textField({ name: 'expiresAt', label: 'Expires (optional)', type: 'date', value: values.expires, faults, hint: 'At the end of that day, UTC. Empty: never.' })}
+<div class="actions"><button class="primary">Create</button><a class="button" href="${SECTION}">Cancel</a></div>
+</form></div></section>`;
+  const crumbs = [{ name: 'Service Accounts', path: SECTION }];
+  return show(
+    c,
+    { title: 'New Service Account', section: SECTION, crumbs, lead: 'Its token is shown once, on the next page.' },
+    content,
+    failed?.status ?? 200,
+  );
+}
+
+function teamRows(values: NewValues, teams: readonly string[], roles: readonly { value: string; words: string }[]): Html {
+  const teamChoices = [{ value: '', words: 'No team' }, ...teams.map((name) => ({ value: name, words: name }))];
+  const select = (name: string, label: string, value: string, choices: readonly { value: string; words: string }[]) =>
+    html`<select name="${name}" aria-label="${label}">${choices.map(
+      (choice) => html`<option value="${choice.value}"${choice.value === value ? html` selected` : ''}>${choice.words}</option>`,
+    )}</select>`;
+  const rows = Array.from({ length: TEAM_ROWS }, (_, index) => {
+    const { team, role } = values.teams[index] ?? { team: '', role: 'none' };
+    return html`<div class="pair">${select('team', `Team ${index + 1}`, team, teamChoices)}${select('teamRole', `Role in team ${index + 1}`, role, roles)}</div>`;
+  });
+  return html`<details${values.teams.length > 0 ? html` open` : ''}><summary>Teams (optional)</summary><fieldset class="stack field"><legend class="hidden">Teams</legend>
+<p class="hint">In the applications of a team its role there counts instead of the role above.</p>${rows}</fieldset></details>`;
+}
+
+export function roleChoices(roles: readonly RoleView[]): readonly { value: string; words: string }[] {
+  return roles.map(({ name, description }) => ({
+    value: name,
+    words: description === '' ? name : `${name}: ${description.slice(0, 80)}`,
+  }));
+}

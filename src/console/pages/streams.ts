@@ -1,0 +1,93 @@
+import type { Hono } from 'hono';
+import { stream, streamSSE } from 'hono/streaming';
+import type { AccountRef } from '../../admin/accounts.ts';
+import { nameIn } from '../answer.ts';
+import { attempt } from '../attempt.ts';
+import { eventRow } from '../event-row.ts';
+import type { ConsoleContext, Env } from '../guard.ts';
+import type { ConsoleParts } from '../parts.ts';
+import { visitorOf } from '../visitor.ts';
+import { askedIn, queryOf } from './activity.ts';
+
+/** Logs that go on by themselves, and logs to take away. */
+export function streamPages(app: Hono<Env>, parts: ConsoleParts): void {
+  const open = { count: 0 };
+  app.get('/activity/stream', (c) => follow(c, parts, open, null));
+  app.get('/service-accounts/:name/stream', (c) => follow(c, parts, open, { name: nameIn(c), kind: 'service' }));
+  app.get('/activity/export', (c) => exportLog(c, parts));
+}
+
+const STREAMS_MAX = 100;
+/** How often a stream asks whether its session still counts, and says that it is there. */
+const CHECK_MS = 5_000;
+/** A stream ends after so long; the browser opens the next one by itself. */
+const LONGEST_MS = 15 * 60_000;
+
+/** Server-sent events: each is a row as the page shows it. */
+function follow(
+  c: ConsoleContext,
+  parts: ConsoleParts,
+  open: { count: number },
+  account: AccountRef | null,
+): Response | Promise<Response> {
+  if (open.count >= STREAMS_MAX) return c.text('too many logs are being followed', 503, { 'retry-after': '10' });
+  if (!c.var.visitor.may('sallyport:activity:read')) return c.text('not allowed', 403);
+  const after = (c.req.header('last-event-id') ?? c.req.query('after') ?? '').slice(0, 512);
+  open.count += 1;
+  return streamSSE(
+    c,
+    async (sse) => {
+      const ended = new AbortController();
+      sse.onAbort(() => ended.abort());
+      const watch = setInterval(() => void check(), CHECK_MS);
+      const over = setTimeout(() => ended.abort(), LONGEST_MS);
+      // A session that has ended ends what it sees, too.
+      const check = async () => {
+        const visitor = await visitorOf(parts, c.var.visitor.sessionId, { touch: false }).catch(() => null);
+        if (visitor === null || !visitor.may('sallyport:activity:read')) {
+          await sse.writeSSE({ event: 'over', data: '' });
+          ended.abort();
+        } else await sse.writeSSE({ event: 'here', data: '' });
+      };
+      try {
+        const query = { account, limit: 1, ...(after === '' ? {} : { after }) };
+        for await (const item of parts.control.follow(c.var.visitor.actor, query, ended.signal)) {
+          const row = 'event' in item ? eventRow(item.event) : null;
+          if (row !== null) await sse.writeSSE({ event: 'activity', id: row.mark, data: JSON.stringify(row) });
+          if (ended.signal.aborted) break;
+        }
+      } finally {
+        clearInterval(watch);
+        clearTimeout(over);
+        open.count -= 1;
+      }
+    },
+    async (error) => parts.log.warn('a log that was followed has ended', { error }),
+  );
+}
+
+const EXPORT_PAGE = 500;
+const EXPORT_EVENTS_MAX = 100_000;
+
+/** The log as it is kept, one event of JSON on each line, newest first, narrowed as the page was. */
+async function exportLog(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
+  const { actor } = c.var.visitor;
+  const query = queryOf(askedIn(c));
+  // The first page before the headers: what is wrong with the question is said on a page and not in the file.
+  const first = await parts.control.activityPage(actor, { ...query, limit: EXPORT_PAGE });
+  c.header('content-type', 'application/x-ndjson; charset=utf-8');
+  c.header('content-disposition', 'attachment; filename="sallyport-activity.ndjson"');
+  return stream(c, async (out) => {
+    let page = first;
+    for (let written = 0; written < EXPORT_EVENTS_MAX && !out.aborted; ) {
+      for (const line of page.items) await out.write(`${line}\n`);
+      written += page.items.length;
+      const cursor = page.next;
+      if (cursor === null) return;
+      const further = await attempt(() => parts.control.activityPage(actor, { ...query, cursor, limit: EXPORT_PAGE }));
+      // Cut off rather than looking complete.
+      if (!further.done) throw new Error('the log could not be read to its end');
+      page = further.value;
+    }
+  });
+}

@@ -1,0 +1,33 @@
+import type { Control } from '../admin/control.ts';
+import type { SignInFacts } from '../audit/sign-in-event.ts';
+import type { Clock } from '../clock.ts';
+import type { Route } from '../decision/route.ts';
+import type { RegistryStore } from '../registry/port.ts';
+import type { StatsReader } from '../stats/port.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { SessionStore } from './sessions.ts';
+
+/** What the console is built from. It owns none of it. */
+export interface ConsoleParts {
+  readonly control: Control;
+  /** Read at each request: who is behind a session, and what that person may do now. */
+  readonly store: Pick<RegistryStore, 'account' | 'accountByName' | 'snapshot'>;
+  readonly sessions: SessionStore;
+  /** Null = nobody counts. */
+  readonly stats: StatsReader | null;
+  /** The routes in force, for the permissions that they ask for. */
+  readonly routes: () => readonly Route[];
+  /** Records a sign-in; false when the audit log does not take it. */
+  readonly recordSignIn: (facts: Omit<SignInFacts, 'id' | 'timeMs'>) => Promise<boolean>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** `console.sessionHours` and `console.idleMinutes`. */
+  readonly settings: ConsoleSettings;
+}
+
+export interface ConsoleSettings {
+  /** After so long a person signs in again, whatever they do meanwhile. */
+  readonly sessionHours: number;
+  /** After so long without a request too. */
+  readonly idleMinutes: number;
+}

@@ -1,0 +1,219 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, request } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { getRequestListener } from '@hono/node-server';
+import { hashPassword } from '../../src/account/password.ts';
+import { seededRoles } from '../../src/account/role.ts';
+import { storeOwner } from '../../src/admin/actor.ts';
+import type { Administration } from '../../src/admin/administration.ts';
+import { createControl } from '../../src/admin/control.ts';
+import { openEmbeddedAudit } from '../../src/audit/embedded.ts';
+import { type SignInFacts, signInEvent } from '../../src/audit/sign-in-event.ts';
+import { systemClock } from '../../src/clock.ts';
+import { createConsole } from '../../src/console/console.ts';
+import { EmbeddedSessions } from '../../src/console/embedded-sessions.ts';
+import { openEmbeddedRegistry } from '../../src/registry/embedded.ts';
+import { EmbeddedStats } from '../../src/stats/embedded.ts';
+import { createLog } from '../../src/telemetry/log.ts';
+import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
+
+export const operator = storeOwner('test', 'command-line');
+
+/** The password of every user that a test creates, so that scrypt runs once for them all. */
+export const PASSWORD = 'a rather long sentence';
+
+export interface TestConsole {
+  readonly port: number;
+  readonly origin: string;
+  readonly administration: Administration;
+  readonly stats: EmbeddedStats;
+  /** Sign-ins that were recorded. */
+  readonly signIns: Omit<SignInFacts, 'id' | 'timeMs'>[];
+  /** Lines of the log. */
+  readonly log: string[];
+  /** Appends an event about a call to the log, as a gate would. */
+  record(event: Readonly<Record<string, unknown>>, account?: string | null): Promise<void>;
+  createUser(name: string, role: string): Promise<{ readonly id: string }>;
+  browser(): Browser;
+  /** A browser that is signed in. */
+  signedIn(name: string): Promise<Browser>;
+  stop(): Promise<void>;
+}
+
+/** The console on an HTTPS server of its own, over an embedded store, without a gate. */
+export async function startConsole({ recordsSignIns = true } = {}): Promise<TestConsole> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-console-'));
+  const { certificateFile, keyFile } = await ensureLocalCertificate(dataDir, Date.now());
+  const store = openEmbeddedRegistry(join(dataDir, 'registry.db'));
+  await store.initialise(seededRoles(new Date().toISOString()));
+  const audit = await openEmbeddedAudit({
+    path: join(dataDir, 'audit.db'),
+    retention: { days: 1, maxBytes: 0 },
+    activityPerAccount: 1000,
+  });
+  const control = createControl({ store, audit, clock: systemClock, instance: 'test', routes: () => null });
+  const sessions = new EmbeddedSessions(join(dataDir, 'sessions.db'), systemClock);
+  const stats = new EmbeddedStats(join(dataDir, 'stats.db'));
+  const signIns: TestConsole['signIns'] = [];
+  const log: string[] = [];
+  let seq = 0;
+  const record: TestConsole['record'] = (event, account = null) => {
+    seq += 1;
+    return audit.append({ instance: 'test', firstSeq: seq, entries: [{ event: JSON.stringify({ seq, ...event }), account }] });
+  };
+  const app = createConsole({
+    control,
+    store,
+    sessions,
+    stats,
+    routes: () => [],
+    recordSignIn: async (facts) => {
+      signIns.push(facts);
+      if (!recordsSignIns) return false;
+      const event = signInEvent('test', seq + 1, { id: randomUUID(), timeMs: Date.now(), ...facts });
+      await record(JSON.parse(event));
+      return true;
+    },
+    clock: systemClock,
+    log: createLog({ format: 'json', level: 'debug', write: (line) => void log.push(line) }),
+    settings: { sessionHours: 8, idleMinutes: 60 },
+  });
+  const tls = { cert: readFileSync(certificateFile), key: readFileSync(keyFile) };
+  const server = createServer(tls, getRequestListener(app.fetch, { overrideGlobalObjects: false }));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const verifier = hashPassword(PASSWORD);
+  const { administration } = control;
+  const test: TestConsole = {
+    port,
+    origin: `https://localhost:${port}`,
+    administration,
+    stats,
+    signIns,
+    log,
+    record,
+    async createUser(name, role) {
+      await verifier;
+      const { account } = await administration.createUser(operator, { name, role, password: PASSWORD });
+      return { id: account.id };
+    },
+    browser: () => new Browser(port),
+    async signedIn(name) {
+      const browser = new Browser(port);
+      const answer = await browser.signIn(name, PASSWORD);
+      if (answer.status !== 303) throw new Error(`${name} could not sign in: ${answer.status}`);
+      return browser;
+    },
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await audit.close();
+      await sessions.close();
+      await stats.close();
+      await store.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+  return test;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+  /** Where a redirect leads. */
+  readonly location: string | null;
+}
+
+export interface Sent {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Whether the cookies are sent; default true. */
+  readonly cookies?: boolean;
+}
+
+/** As much of a browser as the console notices: cookies, forms, and the headers that say where a request comes from. */
+export class Browser {
+  readonly #port: number;
+  cookie = '';
+
+  constructor(port: number) {
+    this.#port = port;
+  }
+
+  get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    return this.send(path, { headers });
+  }
+
+  /** Sends a form as a page of the console does, with whatever hidden fields that page's form carries. */
+  async submit(page: string, action: string, fields: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    const { text } = await this.get(page);
+    return this.post(action, { ...hiddenFields(text, action), ...fields });
+  }
+
+  post(path: string, fields: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    const body = new URLSearchParams(fields).toString();
+    return this.send(path, { method: 'POST', body, headers: { ...this.ourForm(), ...headers } });
+  }
+
+  /** What a browser says of a form that our own page sends. */
+  ourForm(): Record<string, string> {
+    return {
+      'content-type': 'application/x-www-form-urlencoded',
+      origin: `https://localhost:${this.#port}`,
+      'sec-fetch-site': 'same-origin',
+    };
+  }
+
+  signIn(name: string, password: string, next = '/'): Promise<Answer> {
+    return this.post('/sign-in', { name, password, next });
+  }
+
+  send(path: string, { method = 'GET', headers = {}, body, cookies = true }: Sent): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const cookie: Record<string, string> = cookies && this.cookie !== '' ? { cookie: this.cookie } : {};
+      const host = `localhost:${this.#port}`;
+      const options = { port: this.#port, host: '127.0.0.1', path, method, headers: { host, ...cookie, ...headers } };
+      const sent = request({ ...options, rejectUnauthorized: false, agent: false }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.once('error', reject);
+        response.once('end', () => {
+          this.#keepCookies(response.headers['set-cookie'] ?? []);
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text: Buffer.concat(chunks).toString('utf8'),
+            location: response.headers.location ?? null,
+          });
+        });
+      });
+      sent.once('error', reject);
+      sent.end(body);
+    });
+  }
+
+  #keepCookies(set: readonly string[]): void {
+    for (const line of set) {
+      const [pair = ''] = line.split(';');
+      this.cookie = pair.endsWith('=') ? '' : pair;
+    }
+  }
+}
+
+/** Hidden fields of the form with this action; none when the page has no such form. */
+export function hiddenFields(html: string, action: string): Record<string, string> {
+  const start = html.indexOf(`action="${action}"`);
+  if (start === -1) return {};
+  const form = html.slice(start, html.indexOf('</form>', start));
+  const fields: Record<string, string> = {};
+  for (const [tag] of form.matchAll(/<input type="hidden"[^>]*>/g)) {
+    const name = /name="([^"]*)"/.exec(tag)?.[1];
+    if (name !== undefined) fields[name] = /value="([^"]*)"/.exec(tag)?.[1] ?? '';
+  }
+  return fields;
+}
