@@ -12,6 +12,8 @@ import { type Http1Row, rowsOf } from './rows.ts';
 const LANES = 32;
 /** No new row is begun after this long: a slow machine shows fewer rows, and says how many. */
 const TIME_MS = 25_000;
+/** Silence is an answer, too. Where it would be another one than before, it is waited for longer: the machine may only have been slow. */
+const PATIENT_MS = 5000;
 
 const bytesOf = (row: Http1Row) => Buffer.from(row.raw_b64, 'base64');
 
@@ -62,21 +64,37 @@ describe('through a gate whose only route is public', () => {
     }[] = [];
     await inLanes(rows, LANES, async (row, index) => {
       if (performance.now() > until) return;
-      const plain = await converse(gate.connection(), [bytesOf(row)]);
-      const connection = gate.connection();
-      const answered = await converse(connection, piecesOf(bytesOf(row), index));
-      sent.push({ row, from: connection.localAddress, whole: plain.statuses, split: answered.statuses });
+      const talk = async (silenceMs?: number) => {
+        const plain = await converse(gate.connection(), [bytesOf(row)], silenceMs);
+        const connection = gate.connection();
+        const answered = await converse(connection, piecesOf(bytesOf(row), index), silenceMs);
+        return { row, from: connection.localAddress, whole: plain.statuses, split: answered.statuses };
+      };
+      const first = await talk();
+      sent.push(first);
+      if (!sameAnswers(first, before)) sent.push(await talk(PATIENT_MS));
     });
     const forwarded = gate.forwarded();
-    const faults = sent.flatMap(({ row, from, whole, split }) => {
+    // Bounds hold for all that was sent; of two answers the patient one counts.
+    const decisive = new Map(sent.map((one) => [one.row, one]));
+    const faults = sent.flatMap((one) => {
+      const { row, from, whole, split } = one;
       const seen = (forwarded.get(from) ?? []).length;
       const bound = row.max_upstream_complete_requests + before;
       const shown = `${row.id} (${row.expected}): ${whole} in one piece, now ${split}, ${seen} upstream`;
       if (seen > bound) return [`over its bound of ${bound}: ${shown}`];
-      return split.join() === [...Array(before).fill(200), ...whole].join() ? [] : [`answered otherwise: ${shown}`];
+      return decisive.get(row) !== one || sameAnswers(one, before) ? [] : [`answered otherwise: ${shown}`];
     });
     expect(faults).toEqual([]);
     expect(gate.strays()).toEqual([]);
-    console.log(`${sent.length} of ${rows.length} rows`);
+    console.log(`${decisive.size} of ${rows.length} rows`);
   });
 });
+
+/** Those of the requests that stood before it, and then its own. */
+function sameAnswers(
+  { whole, split }: { readonly whole: readonly number[]; readonly split: readonly number[] },
+  before: number,
+): boolean {
+  return split.join() === [...Array<number>(before).fill(200), ...whole].join();
+}

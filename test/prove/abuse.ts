@@ -1,0 +1,96 @@
+/**
+ * `npm run prove -- abuse [CONNECTIONS]`: ten thousand idle TLS connections (or as many as are asked for) beside an honest client, what each of them costs the
+ * gate in memory, and every abuse of test/abuse ten times as hard. Fails when the gate does not let go of all of it within a minute.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { ABUSES } from '../abuse/abuses.ts';
+import { many, openTls, Witness, warmUp } from '../abuse/clients.ts';
+import { type AbusedGate, mebibytes, shown, startAbusedGate } from '../abuse/gate.ts';
+
+const CONNECTIONS = Number(process.argv[2] ?? 10_000);
+const COUNT = 600;
+const ROUNDS = 3;
+const SETTLE_MS = 60_000;
+/** Besides the connections: the store, the upstream, libraries. */
+const SPARE_DESCRIPTORS = 500;
+
+const missing = missingFor(CONNECTIONS);
+if (missing !== null) console.log(`skipped: ${missing}`);
+else {
+  await idle();
+  await hard();
+}
+
+/** Both ends of the connections need descriptors, each in a process of its own. */
+function missingFor(connections: number): string | null {
+  if (!existsSync('/proc/self/limits')) return 'no /proc to see memory and limits in';
+  const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+  // Node raises the soft limit to the hard one by itself when it starts.
+  const wanted = connections + SPARE_DESCRIPTORS;
+  return Number(soft) < wanted ? `${wanted} open files are needed, ${soft} are allowed (ulimit -n)` : null;
+}
+
+/** Each connection has made one request, as a browser's or a pool's has, and then says nothing. */
+async function idle(): Promise<void> {
+  const gate = await startAbusedGate({ connections: CONNECTIONS + 1000, idleTimeoutMs: 600_000 });
+  await warmUp(gate, 200, 40);
+  const baseline = await gate.holdings();
+  const sockets: Socket[] = [];
+  const cpuBefore = gate.cpuSeconds;
+  await many(CONNECTIONS, async () => void sockets.push(await askOnce(gate)));
+  const cpuEach = ((gate.cpuSeconds - cpuBefore) / CONNECTIONS) * 1e6;
+  const witness = new Witness(gate);
+  const full = await gate.holdings();
+  const each = (key: 'rssBytes' | 'inUseBytes') => ((full[key] - baseline[key]) / CONNECTIONS / 1024).toFixed(1);
+  console.log(`before: ${shown(baseline)}`);
+  console.log(
+    `${CONNECTIONS} idle TLS connections: ${shown(full)}; handshake and one request each: ${cpuEach.toFixed(0)} us of processor time`,
+  );
+  console.log(`one idle connection: ${each('rssBytes')} KiB resident, of which ${each('inUseBytes')} KiB are JavaScript's`);
+  await new Promise((resolve) => setTimeout(resolve, 5000));
+  console.log(`${await witness.stop()} answers to another client meanwhile`);
+  for (const socket of sockets) socket.destroy();
+  await settle(gate, baseline);
+  await gate.stop();
+}
+
+async function askOnce(gate: AbusedGate): Promise<Socket> {
+  const socket = await openTls(gate);
+  const answered = new Promise<void>((resolve, reject) => {
+    socket.once('data', () => resolve());
+    socket.once('close', () => reject(new Error('the gate closed a connection')));
+  });
+  socket.write(`GET /a HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${gate.token}\r\n\r\n`);
+  await answered;
+  return socket;
+}
+
+async function hard(): Promise<void> {
+  const gate = await startAbusedGate({ headTimeoutMs: 2000, idleTimeoutMs: 2000 });
+  await warmUp(gate, COUNT, 20);
+  const baseline = await gate.holdings();
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    for (const { name, run } of ABUSES) {
+      const witness = new Witness(gate);
+      const cpuBefore = gate.cpuSeconds;
+      await run(gate, COUNT);
+      const cpu = (gate.cpuSeconds - cpuBefore).toFixed(2);
+      console.log(
+        `${COUNT} ${name}: ${await witness.stop()} answers to others, ${mebibytes(gate.rssBytes)} MiB resident, ${cpu} s of processor time`,
+      );
+    }
+    await settle(gate, baseline);
+  }
+  await gate.stop();
+}
+
+async function settle(gate: AbusedGate, baseline: Awaited<ReturnType<AbusedGate['holdings']>>): Promise<void> {
+  try {
+    const settledMs = await gate.settled(baseline, SETTLE_MS);
+    console.log(`${(settledMs / 1000).toFixed(1)} s afterwards: ${shown(await gate.holdings())}`);
+  } catch (error) {
+    process.exitCode = 1;
+    console.log((error as Error).message);
+  }
+}
