@@ -70,7 +70,8 @@ export class ClusterDirectory implements Directory {
         this.#learn(await Promise.any(asked.map((address) => this.#slotsFrom(address))));
         return;
       } catch (fault) {
-        faults.push(...(fault as AggregateError).errors.map((one) => classify(one)));
+        const all = fault instanceof AggregateError ? fault.errors : [fault];
+        faults.push(...all.map((one) => classify(one)));
       }
     }
     this.#fault = faults.find((fault) => fault.why !== 'unreachable') ?? faults[0] ?? null;
