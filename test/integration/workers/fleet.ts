@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { storeOwner } from '../../../src/admin/actor.ts';
 import { createAdministration } from '../../../src/admin/administration.ts';
 import { openStores } from '../../../src/admin/stores.ts';
@@ -40,6 +41,8 @@ export interface Fleet {
   ops(path: string): Promise<string>;
   writeConfig(routes: readonly string[]): void;
   writeText(text: string): void;
+  /** Starts the same once more, on the port that this one has. */
+  again(): Promise<{ readonly code: number | null; readonly log: string }>;
   stop(): Promise<void>;
 }
 
@@ -89,6 +92,16 @@ export async function startFleet(workers = 2, upstreamUrl: string | null = null)
     ops: async (path) => (await fetch(`http://127.0.0.1:${opsPort}${path}`)).text(),
     writeConfig,
     writeText: (text) => writeFileSync(file, text),
+    again: async () => {
+      const second = join(folder, 'again.yaml');
+      writeFileSync(second, readFileSync(file, 'utf8').replace('127.0.0.1:0', `127.0.0.1:${port}`));
+      const words = [MAIN, 'serve', '--config', second];
+      const ended = promisify(execFile)(process.execPath, words, { cwd: folder, timeout: OPEN_MS });
+      return ended.then(
+        ({ stderr }) => ({ code: 0, log: stderr }),
+        (fault: { code: number | null; stderr: string }) => ({ code: fault.code, log: fault.stderr }),
+      );
+    },
     stop,
   };
   await until('the workers are ready', async () => /"ready":true/.test(await fleet.ops('/readyz')), OPEN_MS);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Agent } from 'node:https';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { redisMissing } from '../../support/redis-server.ts';
 import { type Fleet, type Seen, startFleet } from './fleet.ts';
 
@@ -58,6 +58,11 @@ describe('two workers on one port', () => {
     if (missing !== null) ctx.skip(missing);
     expect(await requestsIn(await fleet.ops('/metrics'))).toBe(answered);
     expect(await fleet.ops('/metrics')).toMatch(/^sallyport_workers_serving 2$/m);
+  });
+
+  it('have their port to themselves: who starts the same again is told so', async (ctx) => {
+    if (missing !== null) ctx.skip(missing);
+    expect(await fleet.again()).toMatchObject({ code: 2, log: expect.stringContaining('another process listens there already') });
   });
 
   it('take over a changed file, all of them, and none a bad one', async (ctx) => {
@@ -131,6 +136,20 @@ describe('two workers on one port', () => {
     for (let calls = 0; calls < 20; calls += 1) expect(await counted({ session: session! })).toMatchObject({ resumed: true });
   });
 
+  it('show one that has stopped answering, and take it back when it goes on', async (ctx) => {
+    if (missing !== null) ctx.skip(missing);
+    const [pid] = fleet.workerPids();
+    process.kill(pid!, 'SIGSTOP');
+    await vi.waitFor(
+      async () => expect(await fleet.ops('/readyz')).toContain('"state":"warning","why":"does not answer"'),
+      LIMIT_MS,
+    );
+    expect(JSON.parse(await fleet.ops('/readyz'))).toMatchObject({ ready: true });
+    process.kill(pid!, 'SIGCONT');
+    await vi.waitFor(async () => expect(await fleet.ops('/readyz')).not.toContain('does not answer'), LIMIT_MS);
+    expect(fleet.workerPids()).toContain(pid);
+  });
+
   it('drain together when the supervisor is asked to stop, and leave nobody behind', async (ctx) => {
     if (missing !== null) ctx.skip(missing);
     const pids = fleet.workerPids();
@@ -140,6 +159,16 @@ describe('two workers on one port', () => {
     for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
     expect(fleet.log().match(/"msg":"the gate is closed"/g)).toHaveLength(2);
   });
+});
+
+it('end when their supervisor is killed: nobody serves who cannot be told to stop', async (ctx) => {
+  if (missing !== null) ctx.skip(missing);
+  const fleet = await startFleet();
+  onTestFinished(() => fleet.stop());
+  const pids = fleet.workerPids();
+  expect(pids).toHaveLength(2);
+  fleet.process.kill('SIGKILL');
+  for (const pid of pids) await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), LIMIT_MS);
 });
 
 function requestsIn(metrics: string): number {
