@@ -165,9 +165,16 @@ export class SimConnection implements RedisConnection {
   #exchange(act: (server: SimServer, reply: (answer: unknown) => void) => unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#closed) reject(unreachable());
-      this.#world.after(this.#timeoutMs, () => reject(unreachable()), this.#process);
+      let open = true;
+      const close = (settle: () => void): undefined | false => {
+        if (!open) return false;
+        open = false;
+        settle();
+        return undefined;
+      };
+      this.#world.after(this.#timeoutMs, () => close(() => reject(unreachable())), this.#process);
       const { server } = this.#link;
-      const answer = (settle: () => void) => this.#pass('back', () => this.#world.after(0, settle, this.#process), server);
+      const answer = (settle: () => void) => this.#pass('back', () => close(settle), server);
       this.#pass(
         'there',
         () => {
@@ -183,21 +190,24 @@ export class SimConnection implements RedisConnection {
     });
   }
 
-  #pass(direction: 'there' | 'back', deliver: () => void, server: SimServer): void {
+  #pass(direction: 'there' | 'back', deliver: () => unknown, server: SimServer): void {
     const link = this.#link;
+    // What comes back waits while the process is stopped; what goes there is on its way.
+    const owner = direction === 'back' ? this.#process : null;
     const last = direction === 'there' ? this.#lastThereMs : this.#lastBackMs;
     const atMs = Math.max(last, this.#world.nowMs + this.#world.between(link.latencyMs.least, link.latencyMs.most));
     if (direction === 'there') this.#lastThereMs = atMs;
     else this.#lastBackMs = atMs;
-    this.#world.after(atMs - this.#world.nowMs, () => {
-      if (server.state === 'dead') return;
-      const cut = direction === 'there' ? link.cutThere : link.cutBack;
-      if (!cut) deliver();
-      else if (this.#world.chance(0.5))
-        link.held.push(() => {
-          if (server.state !== 'dead') deliver();
-        });
-    });
+    const arrive = (): undefined | false => {
+      if (server.state === 'dead') return false;
+      return deliver() === false ? false : undefined;
+    };
+    const pass = (): undefined | false => {
+      if (!(direction === 'there' ? link.cutThere : link.cutBack)) return arrive();
+      if (this.#world.chance(0.5)) link.held.push(() => this.#world.after(0, arrive, owner));
+      return false;
+    };
+    this.#world.after(atMs - this.#world.nowMs, pass, owner);
   }
 }
 

@@ -17,8 +17,12 @@ interface Happening {
   readonly atMs: number;
   readonly order: number;
   readonly owner: Process | null;
-  readonly run: () => void;
+  readonly run: Deed;
 }
+
+/** What happens. False: it turned out to be nothing, so nothing can follow from it. */
+// biome-ignore lint/suspicious/noConfusingVoidType: most deeds have nothing to say
+type Deed = () => void | false;
 
 /**
  * Time and chance of one run. Nothing happens but what is scheduled here, in one order that the seed decides, and time stands still while it happens.
@@ -46,7 +50,7 @@ export class World {
   }
 
   /** `owner`: in whose process it happens. While that is stopped, it waits. */
-  after(delayMs: number, run: () => void, owner: Process | null = null): void {
+  after(delayMs: number, run: Deed, owner: Process | null = null): void {
     this.#push({ atMs: this.nowMs + Math.max(0, delayMs), order: this.#order++, owner, run });
   }
 
@@ -59,8 +63,7 @@ export class World {
         next.owner.later(next.run);
         continue;
       }
-      next.run();
-      await settle();
+      if (next.run() !== false) await settle();
     }
     this.nowMs = endMs;
   }
@@ -113,7 +116,7 @@ export class Process implements Clock {
   #asleepMs = 0;
   #wallAheadMs = 0;
   #since: { readonly atMs: number; readonly asleep: boolean } | null = null;
-  #waiting: (() => void)[] = [];
+  #waiting: Deed[] = [];
 
   constructor(world: World, name: string) {
     this.#world = world;
@@ -124,7 +127,7 @@ export class Process implements Clock {
     return this.#since !== null;
   }
 
-  later(run: () => void): void {
+  later(run: Deed): void {
     this.#waiting.push(run);
   }
 
