@@ -62,6 +62,11 @@ export async function startSentinels(options: SentinelOptions = {}): Promise<Red
 }
 
 const SENTINELS = 3;
+const living = new Set<ChildProcess>();
+
+process.once('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
 
 class LocalSentinels implements RedisSentinels {
   readonly #options: SentinelOptions;
@@ -141,7 +146,8 @@ class LocalSentinels implements RedisSentinels {
     const child = spawn(findRedisServer() ?? 'redis-server', [file, '--sentinel'], { stdio: 'ignore' });
     child.on('error', () => {});
     this.#children.push(child);
-    process.once('exit', () => child.kill('SIGKILL'));
+    living.add(child);
+    child.once('exit', () => living.delete(child));
   }
 
   #tlsLines(index: number): readonly string[] {

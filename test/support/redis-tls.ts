@@ -18,10 +18,16 @@ export interface KeyedCertificate {
   readonly keyFile: string;
 }
 
+const folders: string[] = [];
+
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 /** Needs openssl. Gone with the process. */
 export function issueRedisCertificates(): RedisCertificates {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-redis-tls-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   const at = (name: string) => ({ certificateFile: join(folder, `${name}.crt`), keyFile: join(folder, `${name}.key`) });
   const issue = (name: string, issuer: string | null, ...extensions: readonly string[]) => {
     const { certificateFile, keyFile } = at(name);

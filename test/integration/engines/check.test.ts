@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { inspectRedis } from '../../../src/cli/check-redis.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { findingsOf } from '../../../src/store/redis-findings.ts';
@@ -14,6 +14,9 @@ import { makeRedisUsers, type RedisUsers } from '../../support/redis-users.ts';
 import { Shell } from '../cli/cli.ts';
 
 const CONF = new URL('../../../config/redis/redis.conf', import.meta.url).pathname;
+// Real servers on a crowded machine.
+vi.setConfig({ testTimeout: 60_000 });
+
 const missing = redisMissing();
 
 describe('check --connect', () => {

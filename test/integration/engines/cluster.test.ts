@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RedisQuotaStore } from '../../../src/limits/redis.ts';
 import { RedisRegistryStore } from '../../../src/registry/redis.ts';
 import { registryKeys } from '../../../src/store/keys.ts';
@@ -8,6 +8,9 @@ import { account, creation, idOf, role } from '../../contract/registry-records.t
 import { type RedisCluster, startCluster } from '../../support/redis-cluster.ts';
 import { asAdmin, until } from '../../support/redis-replication.ts';
 import { redisMissing, startRedis } from '../../support/redis-server.ts';
+
+// Real servers on a crowded machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 const missing = redisMissing();
 const PREFIX = 'engines';

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registryKeys } from '../../../src/store/keys.ts';
 import { slotOf } from '../../../src/store/redis-slot.ts';
 import { owner, startGateway, type TestGateway } from '../../support/gateway.ts';
@@ -12,6 +12,9 @@ import { makeRedisUsers, type RedisUsers } from '../../support/redis-users.ts';
 import { have } from '../../support/system.ts';
 
 const SLOT = slotOf(registryKeys('sallyport').meta);
+// Real servers on a crowded machine.
+vi.setConfig({ testTimeout: 60_000 });
+
 const missing = redisMissing() ?? (have('openssl') ? null : 'openssl is not installed');
 
 /** As `store` in a configuration file, without the user. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { encodeRecord, withVersion } from '../../../src/registry/codec.ts';
 import { registryKeys } from '../../../src/store/keys.ts';
 import type { RedisConnection } from '../../../src/store/redis.ts';
@@ -9,6 +9,9 @@ import { type RawUpstream, startRawUpstream } from '../../support/raw-upstream.t
 import { adminOf, asAdmin, until } from '../../support/redis-replication.ts';
 import { freePort, type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
 import { makeRedisUsers, type RedisUsers } from '../../support/redis-users.ts';
+
+// Real servers on a crowded machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 const missing = redisMissing();
 const LEASE_MS = 1_000;

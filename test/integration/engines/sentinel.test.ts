@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { adminOf, asAdmin, until } from '../../support/redis-replication.ts';
 import { PRIMARY_NAME, type RedisSentinels, startSentinels } from '../../support/redis-sentinel.ts';
 import { redisMissing } from '../../support/redis-server.ts';
+
+// Real servers on a crowded machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 const missing = redisMissing();
 const PASSWORD = 'sentinel-password';
