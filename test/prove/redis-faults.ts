@@ -26,13 +26,6 @@ const FAULTS: readonly (readonly [name: string, scene: scenes.FaultScene])[] = [
 ];
 
 const runs = Number(process.argv[2] ?? 3);
-const missing = redisMissing();
-if (missing !== null) {
-  console.log(`skipped: ${missing}`);
-} else {
-  await main();
-}
-
 async function main(): Promise<void> {
   const rows: string[][] = [];
   const wrong: string[] = [];
@@ -94,4 +87,11 @@ function writeIn(text: string): void {
   const [begin, end] = [before.indexOf(BEGIN), before.indexOf(END)];
   if (begin === -1 || end < begin) throw new Error(`docs/RELIABILITY.md has lost its marks ${BEGIN} and ${END}`);
   writeFileSync(DOCUMENT, `${before.slice(0, begin + BEGIN.length)}\n${text}\n${before.slice(end)}`);
+}
+
+const missing = redisMissing();
+if (missing !== null) {
+  console.log(`skipped: ${missing}`);
+} else {
+  await main();
 }
