@@ -23,7 +23,7 @@ export interface Latency {
 
 /** Connections are made, handshakes done and code is warm before anything is counted. */
 const SETTLE_MS = 400;
-const LONGEST_WARM_UP_MS = 10_000;
+const LONGEST_WARM_UP_MS = 15_000;
 const LOOK_EVERY_MS = 50;
 
 /**
@@ -63,7 +63,7 @@ export async function measureLatency(
   return { p50Ms, p99Ms, errors, rate: (requests * 1000) / (performance.now() - startedMs) };
 }
 
-/** Runs the clients until the upstream has seen so many requests, without measuring; for ten seconds at most. */
+/** Runs the clients until the upstream has seen so many requests, without measuring; for fifteen seconds at most. */
 export async function runUntil(stage: Stage, peer: RunningPeer, load: Load, requests: number): Promise<void> {
   await forgetRecords(stage);
   const endMs = performance.now() + LONGEST_WARM_UP_MS;

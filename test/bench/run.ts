@@ -1,22 +1,16 @@
 /** `npm run bench`: Sallyport beside what people would use instead, doing the same job. See docs/PERFORMANCE.md for the method. */
 import { prepare } from '../support/system.ts';
 import { type Plan, planOf, USAGE } from './arguments.ts';
+import { measureLoad } from './compare.ts';
 import { writeDocument } from './document.ts';
 import { measureExtra } from './extras.ts';
-import { type Load, loadOf } from './loads.ts';
+import { loadOf } from './loads.ts';
 import { machine } from './machine.ts';
-import { measureLatency, measureRound, median, type Round, runUntil } from './measure.ts';
-import type { LoadName, TargetName } from './names.ts';
+import type { TargetName } from './names.ts';
 import { tableText } from './report.ts';
-import { type Result, rounded } from './result.ts';
-import { openStage, type Stage } from './stage.ts';
+import type { Result } from './result.ts';
+import { openStage } from './stage.ts';
 import { peerOf, RunningPeers } from './targets.ts';
-
-/** A peer that has no more in hand than this is not asked for its latency at the moderate rate: it would measure the queue. */
-const IN_HAND = 1.3;
-/** By then programs that compile as they run have compiled what matters. */
-const WARM_REQUESTS = 20_000;
-const WARM_HANDSHAKES = 500;
 
 process.exitCode = (await main(process.argv.slice(2))) || process.exitCode;
 
@@ -63,63 +57,4 @@ function isThere(target: TargetName): boolean {
   const missing = peerOf(target).missing();
   if (missing !== null) console.error(`${target} is left out: ${missing}`);
   return missing === null;
-}
-
-/** Starts the target, if it does not run yet, and runs it warm. @returns whether the target runs and does its job */
-async function warmUp(stage: Stage, peers: RunningPeers, load: Load, target: TargetName): Promise<boolean> {
-  try {
-    await runUntil(
-      stage,
-      await peers.get(target, load.secure),
-      load,
-      load.handshake === 'none' ? WARM_REQUESTS : WARM_HANDSHAKES,
-    );
-    return true;
-  } catch (error) {
-    console.error(`${target} is left out of ${load.name}: ${error instanceof Error ? error.message : error}`);
-    process.exitCode = 1;
-    return false;
-  }
-}
-
-/** The targets take turns, so that whatever the machine does meanwhile meets them all. */
-async function measureLoad(
-  stage: Stage,
-  peers: RunningPeers,
-  plan: Plan,
-  name: LoadName,
-  targets: readonly TargetName[],
-): Promise<Result[]> {
-  const load = loadOf(name);
-  const rounds = new Map<TargetName, Round[]>();
-  for (const target of targets) {
-    if (await warmUp(stage, peers, load, target)) rounds.set(target, []);
-  }
-  for (let round = 0; round < plan.rounds; round += 1) {
-    for (const [target, taken] of rounds) {
-      taken.push(await measureRound(stage, await peers.get(target, load.secure), load, plan.windowMs));
-      const { cpuUsPerRequest, requestsPerSecond, errors } = taken.at(-1)!;
-      console.error(
-        `${name} ${target} ${round + 1}: ${cpuUsPerRequest.toFixed(1)} us, ${requestsPerSecond.toFixed(0)}/s, ${errors} errors`,
-      );
-    }
-  }
-  const results: Result[] = [];
-  for (const [target, taken] of rounds) {
-    const requestsPerSecond = median(taken.map((round) => round.requestsPerSecond));
-    const canKeepUp = requestsPerSecond > load.moderateRate * IN_HAND;
-    const latency = canKeepUp
-      ? await measureLatency(stage, await peers.get(target, load.secure), load, load.moderateRate, plan.latencyMs)
-      : null;
-    results.push({
-      load: name,
-      target,
-      cpuUsPerRequest: rounded(median(taken.map((round) => round.cpuUsPerRequest)), 1),
-      requestsPerSecond: Math.round(requestsPerSecond),
-      p50Ms: latency === null ? null : rounded(latency.p50Ms, 3),
-      p99Ms: latency === null ? null : rounded(latency.p99Ms, 3),
-      errors: taken.reduce((sum, round) => sum + round.errors, latency?.errors ?? 0),
-    });
-  }
-  return results;
 }

@@ -26,6 +26,7 @@ export const caddy: Peer = {
     return {
       port,
       pids: [child.pid, service.child.pid],
+      compiles: true,
       stop: async () => {
         await child.stop();
         await service.child.stop();

@@ -41,6 +41,7 @@ export const expressGateway: Peer = {
     return {
       port,
       pids: [child.pid],
+      compiles: true,
       authorization: (caller) => `apiKey ${keys.get(caller.id)}`,
       stop: () => child.stop(),
     };

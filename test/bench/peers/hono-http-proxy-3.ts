@@ -13,6 +13,6 @@ export const honoHttpProxy3: Peer = {
       BENCH_UPSTREAM: `http://127.0.0.1:${stage.upstream.port}`,
       ...(secure ? { BENCH_CERTIFICATE: certificateFile, BENCH_KEY: keyFile } : {}),
     });
-    return { port, pids: [child.pid], stop: () => child.stop() };
+    return { port, pids: [child.pid], compiles: true, stop: () => child.stop() };
   },
 };

@@ -35,6 +35,7 @@ export const nginxAuthRequest: Peer = {
     return {
       port: nginx.port,
       pids: [...nginx.pids, service.child.pid],
+      compiles: true,
       stop: async () => {
         await nginx.stop();
         await service.child.stop();

@@ -21,6 +21,8 @@ export interface RunningPeer {
   readonly port: number;
   /** The processes that do its work; those that descend from them count too. */
   readonly pids: readonly number[];
+  /** It compiles its program while it runs, and is slow at first. */
+  readonly compiles?: true;
   /** What the client says in `Authorization`; default `Bearer TOKEN`. */
   readonly authorization?: (caller: Caller) => string;
   stop(): Promise<void>;

@@ -32,7 +32,7 @@ function sallyport(guarantee: 'buffered' | 'acknowledged', record: string): Peer
         words: ['serve', '--config', config],
         ready: () => isReady(opsPort),
       });
-      return { port, pids: [child.pid], stop: () => child.stop() };
+      return { port, pids: [child.pid], compiles: true, stop: () => child.stop() };
     },
   };
 }
