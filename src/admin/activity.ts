@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AuditReader, AuditUnavailable } from '../audit/port.ts';
+import { type AuditReader, AuditUnavailable, type EventPage } from '../audit/port.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import { type AccountRef, resolveAccountId } from './accounts.ts';
 import { type AdminActor, mustHave } from './actor.ts';
@@ -10,6 +10,8 @@ import { Fields } from './fields.ts';
 /** `account: null` = everybody's. */
 export interface ActivityQuery {
   readonly account: AccountRef | null;
+  /** For who follows: the mark of the last event that was seen (`markOf`). What came after it is shown instead of the newest events. */
+  readonly after?: string;
   /** How many of the newest events, 1 to 1000; default 50. */
   readonly limit?: number;
 }
@@ -44,9 +46,18 @@ export async function* followActivity(
   query: ActivityQuery,
   signal: AbortSignal,
 ): AsyncGenerator<Followed> {
-  const { account, limit } = await readQuery(context, actor, query);
+  const { account, limit, after } = await readQuery(context, actor, query);
   const seen = new Set<string>();
   let wanted = limit;
+  if (after !== null) {
+    const missed = await newest(context, account, FOLLOW.events, (event) => timeOf(event) < after.from);
+    if (missed.length >= FOLLOW.events) yield { skipped: true };
+    for (const event of missed) {
+      seen.add(event);
+      if (timeOf(event) >= after.from && markOf(event) !== after.mark) yield { event };
+    }
+    wanted = FOLLOW.events;
+  }
   while (!signal.aborted) {
     const events = await newest(context, account, wanted, (event) => seen.has(event));
     const fresh = events.filter((event) => !seen.has(event));
@@ -62,6 +73,26 @@ export async function* followActivity(
   }
 }
 
+/** Events of one moment may become readable out of order, so somewhat more is shown again than was missed. */
+const OVERLAP_MS = 2_000;
+
+/** Names an event for who wants to go on after it. */
+export function markOf(event: string): string {
+  try {
+    const { time, phase, id } = JSON.parse(event) as Record<string, unknown>;
+    return `${time}~${phase}~${id}`;
+  } catch {
+    return '';
+  }
+}
+
+function resumption(fields: Fields): { readonly mark: string; readonly from: string } {
+  const mark = fields.text('after', 512);
+  const ms = Date.parse(mark.split('~', 1)[0] ?? '');
+  if (Number.isNaN(ms)) fields.fault('after', 'is not the mark of an event');
+  return { mark, from: new Date(Number.isNaN(ms) ? 0 : ms - OVERLAP_MS).toISOString() };
+}
+
 function forgetOldest(seen: Set<string>): void {
   for (const event of seen) {
     if (seen.size <= FOLLOW.remembered) return;
@@ -71,29 +102,39 @@ function forgetOldest(seen: Set<string>): void {
 
 async function readQuery(context: ActivityContext, actor: AdminActor, query: ActivityQuery) {
   mustHave(actor, 'sallyport:activity:read');
-  const fields = new Fields(query, ['account', 'limit']);
+  const fields = new Fields(query, ['account', 'limit', 'after']);
   const limit = fields.integer('limit', 50, 1, 1000);
+  const after = fields.has('after') ? resumption(fields) : null;
   fields.check();
   const account =
     query.account === null ? null : await reading(() => resolveAccountId(context.store, query.account as AccountRef));
-  return { account, limit };
+  return { account, limit, after };
 }
 
-type ReadPage = (before: string | null, limit: number) => Promise<{ events: readonly string[]; next: string | null }>;
+/** Reads one page of a log, from its newest event or from a cursor on. */
+export type LogPage = (before: string | null, limit: number) => Promise<EventPage>;
+
+/** The two logs of an account, or of all: what it did, and what was done to it. */
+export function logsOf({ store, audit }: ActivityContext, account: string | null): { calls: LogPage; changes: LogPage } {
+  return {
+    calls: (before, limit) =>
+      readingLog(() => (account === null ? audit.tail({ before, limit }) : audit.activity({ account, before, limit }))),
+    changes: (before, limit) =>
+      readingLog(async () => {
+        const { items, cursors, next } = await store.changes({ account, before, limit });
+        return { events: items, cursors, next };
+      }),
+  };
+}
 
 /** Calls and changes are two logs; each is read from its newest end, and the two are laid into one by time. */
 async function newest(
-  { store, audit }: ActivityContext,
+  context: ActivityContext,
   account: string | null,
   limit: number,
   known: (event: string) => boolean,
 ): Promise<readonly string[]> {
-  const calls: ReadPage = (before, limit) =>
-    account === null ? audit.tail({ before, limit }) : audit.activity({ account, before, limit });
-  const changes: ReadPage = async (before, limit) => {
-    const page = await store.changes({ account, before, limit });
-    return { events: page.items, next: page.next };
-  };
+  const { calls, changes } = logsOf(context, account);
   const [called, changed] = await Promise.all([readBack(calls, limit, known), readBack(changes, limit, known)]);
   const merged = [...called, ...changed].map((event) => ({ event, time: timeOf(event) }));
   // Stable: events of one millisecond keep the order of their log.
@@ -102,11 +143,11 @@ async function newest(
 }
 
 /** Up to `limit` events, oldest first; stops after a page that holds something known. */
-async function readBack(read: ReadPage, limit: number, known: (event: string) => boolean): Promise<string[]> {
+async function readBack(read: LogPage, limit: number, known: (event: string) => boolean): Promise<string[]> {
   const found: string[] = [];
   let before: string | null = null;
   do {
-    const page = await readingLog(() => read(before, Math.min(PAGE, limit - found.length)));
+    const page: EventPage = await read(before, Math.min(PAGE, limit - found.length));
     found.push(...page.events);
     before = page.events.some(known) ? null : page.next;
   } while (before !== null && found.length < limit);
@@ -123,7 +164,7 @@ async function readingLog<T>(read: () => Promise<T>): Promise<T> {
 }
 
 /** ISO 8601 times sort as text. An event that cannot be read goes first rather than missing. */
-function timeOf(event: string): string {
+export function timeOf(event: string): string {
   try {
     return String((JSON.parse(event) as { time?: unknown }).time ?? '');
   } catch {

@@ -16,6 +16,7 @@ const OPERATIONS = {
   createServiceAccount: serviceAccounts.createServiceAccount,
   rotateToken: serviceAccounts.rotateToken,
   closeOverlap: serviceAccounts.closeOverlap,
+  renewToken: serviceAccounts.renewToken,
   reportToken: foundToken.reportToken,
 
   createUser: users.createUser,

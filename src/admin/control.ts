@@ -5,6 +5,7 @@ import { type Explanation, explain } from '../decision/explain.ts';
 import type { RouteTable } from '../decision/route-table.ts';
 import { resolveAccountId } from './accounts.ts';
 import { type ActivityQuery, type Followed, followActivity, readActivity } from './activity.ts';
+import { type ActivityPage, type ActivityPageQuery, pageActivity } from './activity-page.ts';
 import { type AdminActor, mustHave } from './actor.ts';
 import { type Administration, createAdministration, type Nothing } from './administration.ts';
 import { type AdminContext, reading } from './change.ts';
@@ -26,6 +27,8 @@ export interface CallQuestion {
 export interface Control {
   readonly administration: Administration;
   activity(actor: AdminActor, query: ActivityQuery): Promise<readonly string[]>;
+  /** The same by pages, newest first. */
+  activityPage(actor: AdminActor, query: ActivityPageQuery): Promise<ActivityPage>;
   follow(actor: AdminActor, query: ActivityQuery, signal: AbortSignal): AsyncGenerator<Followed>;
   explain(actor: AdminActor, question: CallQuestion): Promise<Explanation>;
   instances(actor: AdminActor, input: Nothing): Promise<InstancesView>;
@@ -42,6 +45,7 @@ export function createControl(options: ControlOptions): Control {
   return {
     administration: createAdministration(options),
     activity: (actor, query) => readActivity(options, actor, query),
+    activityPage: (actor, query) => pageActivity(options, actor, query),
     follow: (actor, query, signal) => followActivity(options, actor, query, signal),
     explain: (actor, question) => explainCall(options, actor, question),
     instances: (actor) => listInstances(options, actor),

@@ -102,14 +102,20 @@ export class Fields {
 
   /** An expiry: null (never), or a moment after `nowMs` as ISO 8601 with a time zone; answered in UTC. */
   expiry(field: string, nowMs: number): string | null {
-    const value = this.#value(field) ?? null;
-    if (value === null) return null;
+    if ((this.#value(field) ?? null) === null) return null;
+    const moment = this.moment(field);
+    if (moment !== null && Date.parse(moment) <= nowMs) this.fault(field, `${shown(this.#value(field))} is not in the future`);
+    return moment;
+  }
+
+  /** A moment as ISO 8601 with a time zone; answered in UTC. */
+  moment(field: string): string | null {
+    const value = this.#value(field);
     const ms = typeof value === 'string' && ISO_MOMENT.test(value) ? Date.parse(value) : Number.NaN;
     if (Number.isNaN(ms)) {
       this.fault(field, `${shown(value)} is not a moment; write it like 2030-01-31T12:00:00Z`);
       return null;
     }
-    if (ms <= nowMs) this.fault(field, `${shown(value)} is not in the future`);
     return new Date(ms).toISOString();
   }
 

@@ -22,6 +22,7 @@ export async function connectOwner(dataDir: string): Promise<RemoteControl | nul
   const control: Control = {
     administration: administrationOf((name) => (actor, input) => ask(name, actor, input)),
     activity: (actor, query) => ask('activity', actor, query) as Promise<readonly string[]>,
+    activityPage: (actor, query) => ask('activityPage', actor, query) as ReturnType<Control['activityPage']>,
     follow: (actor, query, signal) => conversation.follow(actor, query, signal),
     explain: (actor, question) => ask('explain', actor, question) as ReturnType<Control['explain']>,
     instances: (actor, input) => ask('instances', actor, input) as ReturnType<Control['instances']>,

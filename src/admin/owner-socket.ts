@@ -152,6 +152,7 @@ class Session {
     const actor = storeOwner(as, 'command-line');
     if (op === 'hello') return { version: PROTOCOL_VERSION };
     if (op === 'activity') return control.activity(actor, input as never);
+    if (op === 'activityPage') return control.activityPage(actor, input as never);
     if (op === 'instances') return control.instances(actor, {});
     if (op === 'explain') return control.explain(actor, input as never);
     const operation = OPERATION_NAMES.find((name) => name === op);

@@ -1,6 +1,6 @@
 import { newAccountId } from '../account/id.ts';
 import type { Account, PreviousToken, StoredToken, TeamMembership } from '../account/model.ts';
-import { newToken, tokenDigest } from '../account/token.ts';
+import { digestsEqual, NO_DIGEST, newToken, parseToken, tokenDigest } from '../account/token.ts';
 import { type AccountAnswer, type AccountRef, changeAccount, mustHaveWrite, REF } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import { type AdminContext, change, type Receipted } from './change.ts';
@@ -119,11 +119,10 @@ async function issue(
   return { account, token: issued, ...(revocation === undefined ? {} : { revocation }) };
 }
 
-/** Whose token it is that renews itself. */
 export interface Renewal {
-  readonly id: string;
-  /** Digest of the token that was shown: it must be the live one still. */
-  readonly digest: string;
+  /** The live token itself: showing it is all that is asked for. */
+  readonly token: string;
+  /** As for a rotation. */
   readonly overlapMs?: number;
   readonly waitMs?: number;
 }
@@ -132,12 +131,17 @@ export interface Renewal {
  * A token renews itself: whoever holds it holds all that the new one gives, so no permission is asked for. Only the live token can: a previous one, in its
  * overlap, would put its successor out of use.
  */
-export async function renewToken(context: AdminContext, actor: AdminActor, renewal: Renewal): Promise<IssuedToken> {
-  const { id, digest, ...rest } = renewal;
+export async function renewToken(context: AdminContext, actor: AdminActor, input: Renewal): Promise<IssuedToken> {
+  const fields = new Fields(input, ['token', 'overlapMs', 'waitMs']);
+  const { token, ...how } = input;
+  const id = parseToken(fields.text('token', 256));
+  if (id === null) fields.fault('token', 'is not a token of this kind');
+  fields.check();
   const self: AdminActor = { ...actor, permissions: 'store-owner' };
-  return issue(context, self, { id, ...rest }, 'token-renewed', (before) => {
-    if (before.token?.digest === digest) return;
-    throw new AdminError('stale', 'another token has been issued for this account since; only that one can be renewed');
+  return issue(context, self, { id: id ?? '', ...how }, 'token-renewed', (before) => {
+    mustBeService(before);
+    if (digestsEqual(before.token?.digest ?? NO_DIGEST, tokenDigest(token))) return;
+    throw new AdminError('stale', 'that is not the live token of its account; only that one can be renewed');
   });
 }
 

@@ -2,6 +2,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 
 export interface DevConfigFacts {
   readonly port: number;
+  readonly adminPort: number;
   readonly opsPort: number;
   /** `http://127.0.0.1:PORT`: the sample service takes a free port at each start. */
   readonly sampleUrl: string;
@@ -17,13 +18,14 @@ export function writeDevConfig(path: string, facts: DevConfigFacts): void {
   renameSync(temporary, path);
 }
 
-function devConfig({ port, opsPort, sampleUrl }: DevConfigFacts): string {
+function devConfig({ port, adminPort, opsPort, sampleUrl }: DevConfigFacts): string {
   return `# What "sallyport dev" runs with. It is written anew at each start: copy it to make it yours.
 instance: { name: dev, dataDir: . }
 listen:
   proxy:
     address: "127.0.0.1:${port}"
     tls: { certificates: [{ certificateFile: tls.crt, keyFile: tls.key }] }
+  admin: { address: "127.0.0.1:${adminPort}" }
   ops: { address: "127.0.0.1:${opsPort}" }
 store: { kind: embedded }
 

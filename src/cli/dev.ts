@@ -11,6 +11,7 @@ export function addDevCommand(program: Command): void {
       `${summary}.\nNeeds nothing and listens on loopback only. Everything it keeps is in ./data; a second start goes on with it.`,
     )
     .option('--port <port>', 'port of the gate', count(0, 65_535), 8443)
+    .option('--admin-port <port>', 'port of the admin API and the console', count(0, 65_535), 9443)
     .option('--ops-port <port>', 'port of health and metrics', count(0, 65_535), 9464)
     .action(async (options: DevOptions) => {
       const { runDev } = await import('./run-dev.ts');

@@ -34,9 +34,10 @@ const checkCertificates: ConfigCheck = (config, report) => {
       report.fault(path, error.message);
     }
   };
-  config.listen.proxy?.tls?.certificates.forEach((files, index) => {
-    check(['listen', 'proxy', 'tls', 'certificates', index], () => loadCertificate(files, nowMs));
-  });
+  for (const listener of ['proxy', 'admin'] as const)
+    config.listen[listener]?.tls?.certificates.forEach((files, index) => {
+      check(['listen', listener, 'tls', 'certificates', index], () => loadCertificate(files, nowMs));
+    });
   const clientCa = config.listen.proxy?.tls?.clientCaFile ?? null;
   if (clientCa !== null) check(['listen', 'proxy', 'tls', 'clientCaFile'], () => readCertificates(clientCa));
   for (const { name, tls } of config.upstreams) {

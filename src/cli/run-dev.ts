@@ -18,6 +18,7 @@ import { note, say } from './terminal.ts';
 
 export interface DevOptions {
   readonly port: number;
+  readonly adminPort: number;
   readonly opsPort: number;
 }
 
@@ -63,5 +64,5 @@ async function mustBeAlone(): Promise<void> {
 function explained(error: unknown): unknown {
   if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') return error;
   const { lines } = failureOf(error);
-  return new UsageError(`${lines.join(' ')}; choose other ports with --port and --ops-port`);
+  return new UsageError(`${lines.join(' ')}; choose other ports with --port, --admin-port and --ops-port`);
 }

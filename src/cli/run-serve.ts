@@ -19,8 +19,8 @@ interface Served {
 /** Runs the gate that a configuration file describes until it is asked to stop, and drains it. */
 export async function runServe(file: string): Promise<void> {
   const loaded = loadChecked(file);
-  const { proxy, ops } = loaded.config.listen;
-  if (proxy === null && ops === null) throw new UsageError(`${file} opens no listener: name listen.proxy`);
+  const { proxy, admin, ops } = loaded.config.listen;
+  if (proxy === null && admin === null && ops === null) throw new UsageError(`${file} opens no listener: name listen.proxy`);
   const log = createLog();
   const stop = signalled();
   for (const warning of loaded.warnings) log.warn(showFault(file, warning));

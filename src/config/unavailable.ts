@@ -5,7 +5,6 @@ import type { Report } from './faults.ts';
  * When a part arrives, its row goes. `*` stands for any list index or name; `only` is the one value that asks for nothing.
  */
 export const UNAVAILABLE: readonly { readonly path: string; readonly only?: number | boolean }[] = [
-  { path: 'listen.admin' },
   { path: 'listen.decision' },
   { path: 'audit.spool' },
   { path: 'upstreams.*.assertion', only: false },

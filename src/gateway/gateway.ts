@@ -18,12 +18,14 @@ import { createRequestIds } from '../forwarding/request-id.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
 import { assessReadiness, type Check, checkOf, type Readiness } from '../ops/readiness.ts';
 import { type OpsServer, startOps } from '../ops/server.ts';
+import type { RegistryStore } from '../registry/port.ts';
 import { Replica } from '../registry/replica.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics, packageVersion } from '../telemetry/metrics.ts';
 import { ServerCertificates } from '../tls/server-certificates.ts';
 import { type TicketKeys, TicketRotation } from '../tls/ticket-keys.ts';
 import { Deadlines } from '../wire/deadlines.ts';
+import { type GatewayAdmin, openAdmin } from './admin.ts';
 import { createCallMeter } from './call-meter.ts';
 import { type GatewayLimits, openLimits } from './limits.ts';
 import { type GatewayStores, openGatewayStores } from './stores.ts';
@@ -31,6 +33,7 @@ import { addressUses, connectionCounts, openUpstreams, upstreamsResult } from '.
 
 export interface GatewayAddresses {
   readonly proxy: { readonly host: string; readonly port: number; readonly secure: boolean } | null;
+  readonly admin: { readonly host: string; readonly port: number } | null;
   readonly ops: { readonly host: string; readonly port: number } | null;
 }
 
@@ -38,7 +41,7 @@ export interface GatewayAddresses {
 export interface Gateway {
   readonly instance: string;
   readonly addresses: GatewayAddresses;
-  /** Administration of the embedded store; null with Redis, where this process holds no right to change the registry. */
+  /** Administration; null with Redis and without an admin listener, where this process holds no right to change the registry. */
   readonly control: Control | null;
   readonly metrics: Metrics;
   readonly ready: boolean;
@@ -65,6 +68,8 @@ export interface GatewayOptions {
 const GATE = 'sallyport';
 /** How often calls under way are looked at for what time alone has ended. */
 const SWEEP_INTERVAL_MS = 1000;
+/** How long requests to the admin API may go on once the gate closes. */
+const ADMIN_CLOSE_MS = 2000;
 /** How long the last records may take to be written out. */
 const FLUSH_MS = 5000;
 
@@ -110,6 +115,7 @@ class GatewayParts implements Gateway {
   #ops: OpsServer | null = null;
   #socket: OwnerSocket | null = null;
   #control: Control | null = null;
+  #admin: GatewayAdmin | null = null;
   #proxyPort = 0;
   #draining = false;
   /** What the audit log said when it took no records; null while it takes them. */
@@ -145,6 +151,7 @@ class GatewayParts implements Gateway {
         proxy === null || this.#listener === null
           ? null
           : { host: proxy.address.host, port: this.#proxyPort, secure: proxy.tls !== null },
+      admin: this.#admin?.address ?? null,
       ops: this.#ops?.address ?? null,
     };
   }
@@ -174,7 +181,10 @@ class GatewayParts implements Gateway {
     if (config.listen.ops !== null) await this.#startOps(config.listen.ops.address);
     await replica.start();
     if (config.listen.proxy !== null) await this.#startListener(config.listen.proxy);
-    if (this.#stores.owned !== null) await this.#serveOwner(this.#stores.owned);
+    const { owned, managed } = this.#stores;
+    if (managed !== null) this.#control = this.#createControl(managed);
+    if (owned !== null) await this.#serveOwner();
+    if (managed !== null && config.listen.admin !== null) await this.#startAdmin(managed.store);
     this.#log.info('the gate is open', { ready: this.ready, ...this.addresses });
   }
 
@@ -213,8 +223,14 @@ class GatewayParts implements Gateway {
       maxAccounts: cacheAccounts,
       version: packageVersion(),
       observer: {
-        onApplied: (event) => this.#openCalls?.changed(event),
-        onLoaded: () => this.#openCalls?.reloaded(),
+        onApplied: (event) => {
+          this.#openCalls?.changed(event);
+          this.#admin?.changed();
+        },
+        onLoaded: () => {
+          this.#openCalls?.reloaded();
+          this.#admin?.changed();
+        },
         settled: () => this.#openCalls?.settled() ?? true,
         onRevived: (accounts) => this.#log.error('the registry has lost changes: what they revoked stays revoked', { accounts }),
         onLost: (why) => this.#log.warn('the registry is loaded anew', { why }),
@@ -241,7 +257,8 @@ class GatewayParts implements Gateway {
   }
 
   #certificateExpirySeconds(): number | null {
-    const expiries = this.#certificates?.certificates.map((certificate) => certificate.expiresAtMs / 1000) ?? [];
+    const held = [this.#certificates, this.#admin?.certificates].flatMap((one) => one?.certificates ?? []);
+    const expiries = held.map((certificate) => certificate.expiresAtMs / 1000);
     return expiries.length === 0 ? null : Math.min(...expiries);
   }
 
@@ -255,6 +272,9 @@ class GatewayParts implements Gateway {
       checkOf('registry', () => this.#replica?.status().why ?? null),
       checkOf('audit', () => (this.#outbox?.healthy === true ? null : this.#auditTrouble())),
       { name: 'upstreams', result: () => upstreamsResult(this.#upstreams) },
+      ...(this.#config.listen.admin === null
+        ? []
+        : [{ name: 'admin', result: () => this.#admin?.result() ?? { state: 'ok' } } as const]),
       {
         name: 'config',
         result: () => (this.#reloadFault === null ? { state: 'ok' } : { state: 'warning', why: this.#reloadFault }),
@@ -320,20 +340,39 @@ class GatewayParts implements Gateway {
     };
   }
 
-  async #serveOwner(owned: NonNullable<GatewayStores['owned']>): Promise<void> {
-    const control = createControl({
-      store: owned.store,
-      audit: owned.audit,
+  #createControl(managed: NonNullable<GatewayStores['managed']>): Control {
+    return createControl({
+      store: managed.store,
+      audit: managed.audit,
       clock: this.#clock,
       instance: this.instance,
       onRevoked: (durationMs) => this.metrics.revocation(durationMs),
       routes: () => this.#decider!.table,
     });
-    this.#control = control;
+  }
+
+  async #serveOwner(): Promise<void> {
     this.#socket = await openOwnerSocket({
       dataDir: this.#config.instance.dataDir,
-      control,
+      control: this.#control!,
       onFault: (error) => this.#log.error('a request of the command line failed', { error }),
+    });
+  }
+
+  async #startAdmin(store: RegistryStore): Promise<void> {
+    this.#admin = await openAdmin({
+      config: this.#config,
+      control: this.#control!,
+      store,
+      replica: this.#replica!,
+      lookups: this.#limits!.lookups,
+      outbox: this.#outbox!,
+      floods: this.#floods!,
+      uses: this.#uses!,
+      instance: this.instance,
+      clock: this.#clock,
+      nextRequestId: this.#nextRequestId,
+      log: this.#log,
     });
   }
 
@@ -342,6 +381,7 @@ class GatewayParts implements Gateway {
     // Certificates are read before anything is replaced: a pair that does not fit stops the reload as a whole.
     const tls = next.listen.proxy?.tls ?? null;
     if (tls !== null) this.#certificates?.reload(tls.certificates, tls.clientCaFile);
+    if (next.listen.admin !== null) this.#admin?.reload(next);
     this.#decider!.setRoutes(next.routes);
     this.#decider!.setLimits(next.limits);
     this.#limits?.configure(next);
@@ -381,6 +421,7 @@ class GatewayParts implements Gateway {
     const cut = (await this.#listener?.drain(this.#config.instance.drainMs)) ?? 0;
     if (cut > 0)
       this.#log.warn('connections were cut off: their requests took longer than instance.drainMs', { connections: cut });
+    await this.#admin?.close(ADMIN_CLOSE_MS);
     await this.#socket?.close();
     this.#floods?.close();
     const lost = (await this.#outbox?.close(FLUSH_MS)) ?? 0;

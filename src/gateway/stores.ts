@@ -4,13 +4,14 @@ import { auditLimits, EMBEDDED_FILES, redisSettings } from '../admin/stores.ts';
 import { openEmbeddedAudit } from '../audit/embedded.ts';
 import type { AuditLog, AuditReader } from '../audit/port.ts';
 import { createRedisAuditLog } from '../audit/redis.ts';
+import { createRedisAuditReader } from '../audit/redis-reader.ts';
 import type { Clock } from '../clock.ts';
 import type { Config, RedisStoreConfig } from '../config/schema.ts';
 import type { QuotaStore } from '../limits/quota-port.ts';
 import { RedisQuotaStore } from '../limits/redis.ts';
 import { openEmbeddedRegistry } from '../registry/embedded.ts';
 import type { RegistrySource, RegistryStore } from '../registry/port.ts';
-import { RedisRegistrySource } from '../registry/redis.ts';
+import { RedisRegistrySource, RedisRegistryStore } from '../registry/redis.ts';
 import { connectRedis } from '../store/redis.ts';
 
 /** What a running gate works with. */
@@ -21,6 +22,8 @@ export interface GatewayStores {
   readonly quotas: QuotaStore | null;
   /** Only with the embedded store, whose owner this process is: it serves the command line too. */
   readonly owned: { readonly store: RegistryStore; readonly audit: AuditReader } | null;
+  /** What administration needs: with the embedded store always, with Redis only where there is an admin listener. */
+  readonly managed: { readonly store: RegistryStore; readonly audit: AuditReader } | null;
   close(): Promise<void>;
 }
 
@@ -49,7 +52,8 @@ async function openEmbedded(config: Config, clock: Clock): Promise<GatewayStores
       await audit.close();
       await store.close();
     };
-    return { source: store, log: audit, quotas: null, owned: { store, audit }, close };
+    const owned = { store, audit };
+    return { source: store, log: audit, quotas: null, owned, managed: owned, close };
   } catch (error) {
     await store.close();
     throw error;
@@ -62,7 +66,10 @@ function openRedis(config: Config, store: RedisStoreConfig, clock: Clock, activi
   const registry = connectRedis(redisSettings(store, name, clock));
   const audit = connectRedis({ ...redisSettings(store, `${name}-audit`, clock), commandTimeoutMs: AUDIT_COMMAND_TIMEOUT_MS });
   const { minReplicaAcks } = config.registry;
-  const source = new RedisRegistrySource(registry, { keyPrefix: store.keyPrefix, name, minReplicaAcks });
+  const options = { keyPrefix: store.keyPrefix, name, minReplicaAcks };
+  const managing = config.listen.admin === null ? null : new RedisRegistryStore(registry, options);
+  const source = managing ?? new RedisRegistrySource(registry, options);
+  const managed = managing === null ? null : { store: managing, audit: createRedisAuditReader(audit, store.keyPrefix) };
   const log = createRedisAuditLog({
     connection: audit,
     prefix: store.keyPrefix,
@@ -75,5 +82,5 @@ function openRedis(config: Config, store: RedisStoreConfig, clock: Clock, activi
     audit.close();
     await source.close();
   };
-  return { source, log, quotas: new RedisQuotaStore(registry, store.keyPrefix), owned: null, close };
+  return { source, log, quotas: new RedisQuotaStore(registry, store.keyPrefix), owned: null, managed, close };
 }

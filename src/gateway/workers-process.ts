@@ -58,9 +58,11 @@ async function open({ text, ticketKeys }: ToWorker & { kind: 'start' }): Promise
 function configOf(text: string): Config {
   const { config } = parseConfig(text, start!.file);
   const { proxy } = config.listen;
+  // People and pipelines that administer are few, and what the listener remembers of them (keys of creations, streams) is in one memory.
+  const admin = start!.admin ? config.listen.admin : null;
   const port = start!.port;
   const shared = proxy === null || port === null ? proxy : { ...proxy, address: { ...proxy.address, port } };
-  return { ...config, listen: { ...config.listen, proxy: shared, ops: null } };
+  return { ...config, listen: { ...config.listen, proxy: shared, admin, ops: null } };
 }
 
 function reload(id: number, text: string): void {

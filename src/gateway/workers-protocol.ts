@@ -12,6 +12,8 @@ export type ToWorker =
       /** Instead of the port in it, which may be 0: all workers share one. Null: no listener. */
       readonly port: number | null;
       readonly ticketKeys: TicketKeys;
+      /** Whether it opens the admin listener: one of them does. */
+      readonly admin: boolean;
     }
   | { readonly kind: 'reload'; readonly id: number; readonly text: string }
   | { readonly kind: 'reload-refused'; readonly why: string }

@@ -73,14 +73,17 @@ class Supervisor implements Workers {
     });
     const options = {
       clock,
-      start: () => {
-        const { text, file } = this.#loaded;
-        return { kind: 'start', text, file, port: this.#port, ticketKeys: this.#tickets.keys } as const;
-      },
       died: (slot: WorkerSlot, how: string) => this.#onDeath(slot, how),
     };
+    const optionsOf = (index: number) => ({
+      ...options,
+      start: () => {
+        const { text, file } = this.#loaded;
+        return { kind: 'start', text, file, port: this.#port, ticketKeys: this.#tickets.keys, admin: index === 0 } as const;
+      },
+    });
     const { workers } = loaded.config.instance;
-    this.#slots = Array.from({ length: workers }, (_, index) => new WorkerSlot(`worker-${index + 1}`, options));
+    this.#slots = Array.from({ length: workers }, (_, index) => new WorkerSlot(`worker-${index + 1}`, optionsOf(index)));
   }
 
   get ops(): OpsServer['address'] | null {

@@ -28,6 +28,8 @@ export interface GatewayOptions {
   readonly administratorStore?: Readonly<Record<string, unknown>>;
   readonly limits?: Readonly<Record<string, number>>;
   readonly leaseMs?: number;
+  /** Opens the admin listener too; keys of it beside the address. */
+  readonly admin?: Readonly<Record<string, unknown>>;
   /** Plain HTTP instead of TLS. */
   readonly plaintext?: boolean;
   /** Further top-level keys, or whole ones in place of the default ones. */
@@ -79,6 +81,7 @@ function configText(options: GatewayOptions, dataDir: string): string {
     instance: { name: 'test', dataDir, drainMs: 2000 },
     listen: {
       proxy: { address: '127.0.0.1:0', ...(options.plaintext ? { plaintext: true } : { tls: { certificates } }) },
+      ...(options.admin === undefined ? {} : { admin: { address: '127.0.0.1:0', tls: { certificates }, ...options.admin } }),
       ops: { address: '127.0.0.1:0' },
     },
     store: store === 'embedded' ? { kind: 'embedded' } : { kind: 'redis', ...store },

@@ -2,11 +2,20 @@ import type { Report } from '../faults.ts';
 import { parseHostPort } from '../values.ts';
 import { group, has, type Raw, text } from './raw.ts';
 
-const DEFAULT_ADDRESS: Readonly<Record<string, string>> = { proxy: '0.0.0.0:8443', ops: '127.0.0.1:9464' };
+const DEFAULT_ADDRESS: Readonly<Record<string, string>> = {
+  proxy: '0.0.0.0:8443',
+  admin: '127.0.0.1:9443',
+  ops: '127.0.0.1:9464',
+};
 
 export function checkListen(file: Raw, report: Report): void {
   const listen = group(file.listen);
   if (has(listen, 'proxy')) checkProxy(group(listen.proxy), report);
+  if (has(listen, 'admin') && !has(group(listen.admin), 'tls') && !has(group(listen.proxy), 'tls'))
+    report.fault(
+      ['listen', 'admin', 'tls'],
+      'is missing: the admin listener speaks HTTPS only, and listen.proxy has no certificates to share',
+    );
   checkAddresses(listen, report);
 }
 

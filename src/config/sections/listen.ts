@@ -40,7 +40,11 @@ const ops = z
 const admin = z
   .strictObject({
     address: listenAddress('127.0.0.1:9443', 'Where the admin API and the console are served, HTTPS.'),
-    tls: orNull(serverTls, 'Certificates of the admin listener.'),
+    tls: orNull(serverTls, 'Certificates of the admin listener. Default: those of listen.proxy.'),
+    foundTokens: flag(
+      false,
+      'Whether anybody who has found a token may hand it in at /api/v1/tokens/found, to take it out of use.',
+    ),
   })
   .describe('Admin API and console.');
 

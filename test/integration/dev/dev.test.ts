@@ -13,7 +13,7 @@ describe('sallyport dev', () => {
   let running: ReturnType<Shell['start']>;
 
   async function start(): Promise<string> {
-    running = shell.start('dev', '--port', '0', '--ops-port', '0');
+    running = shell.start('dev', '--port', '0', '--admin-port', '0', '--ops-port', '0');
     await vi.waitFor(() => expect(running.out() + running.err()).toContain('Ctrl-C ends it.'), 15_000);
     return running.out();
   }
@@ -108,7 +108,7 @@ describe('sallyport dev', () => {
 
   it('does not start twice over the same folder, and does not disturb the one that runs', async () => {
     const before = readFileSync(shell.path('data/dev.yaml'), 'utf8');
-    const second = await shell.run('dev', '--port', '0', '--ops-port', '0');
+    const second = await shell.run('dev', '--port', '0', '--admin-port', '0', '--ops-port', '0');
     expect(second).toMatchObject({ code: 1, out: '' });
     expect(second.err).toContain('running on ./data already');
     expect(readFileSync(shell.path('data/dev.yaml'), 'utf8')).toBe(before);
@@ -130,7 +130,7 @@ describe('sallyport dev', () => {
     const taken: Server = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as { port: number };
-    const failed = await shell.run('dev', '--port', String(port), '--ops-port', '0');
+    const failed = await shell.run('dev', '--port', String(port), '--admin-port', '0', '--ops-port', '0');
     taken.close();
     expect(failed.code).toBe(2);
     expect(failed.err).toContain(`port ${port} on 127.0.0.1 is already in use`);

@@ -230,7 +230,6 @@ it('warns of sentinels and cluster nodes that are reached in the clear, except o
 });
 
 it.each([
-  'listen: { admin: {} }',
   'listen: { decision: { peers: [10.0.0.1] } }',
   'audit: { spool: { maxBytes: 1 } }',
   'upstreams: { a: { addresses: ["http://a"], assertion: true } }',

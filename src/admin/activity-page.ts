@@ -1,0 +1,159 @@
+import type { AccountRef } from './accounts.ts';
+import { resolveAccountId } from './accounts.ts';
+import { type ActivityContext, type LogPage, logsOf, timeOf } from './activity.ts';
+import { type AdminActor, mustHave } from './actor.ts';
+import { reading } from './change.ts';
+import { Fields } from './fields.ts';
+
+/** What narrows a log down. All that are given must hold. */
+export interface ActivityFilter {
+  /** The stable word, such as `permitted` or `token-revoked`. */
+  readonly reason?: string;
+  readonly phase?: string;
+  readonly type?: string;
+  readonly route?: string;
+  readonly application?: string;
+  readonly method?: string;
+  /** ISO 8601 with zone: not older, and older than. */
+  readonly since?: string;
+  readonly until?: string;
+}
+
+/** `account: null` = everybody's. */
+export interface ActivityPageQuery extends ActivityFilter {
+  readonly account: AccountRef | null;
+  readonly cursor?: string | null;
+  /** 1 to 500; default 100. A page may hold fewer although more follow: only `next: null` is the end. */
+  readonly limit?: number;
+}
+
+export interface ActivityPage {
+  /** Lines of JSON, newest first. */
+  readonly items: readonly string[];
+  readonly next: string | null;
+}
+
+export const FILTER_FIELDS = ['reason', 'phase', 'type', 'route', 'application', 'method', 'since', 'until'] as const;
+const COMPARED = ['reason', 'phase', 'type', 'route', 'application', 'method'] as const;
+
+/** Events looked through for one page: a filter that matches little must not make one request read everything. */
+const EXAMINED_MAX = 5_000;
+const PAGE = 200;
+
+/** One page of the calls and changes of an account, or of all, laid into one by time. */
+export async function pageActivity(context: ActivityContext, actor: AdminActor, query: ActivityPageQuery): Promise<ActivityPage> {
+  mustHave(actor, 'sallyport:activity:read');
+  const fields = new Fields(query, ['account', 'cursor', 'limit', ...FILTER_FIELDS]);
+  const limit = fields.integer('limit', 100, 1, 500);
+  const matches = readFilter(fields);
+  const cursor = (query.cursor ?? null) === null ? null : fields.text('cursor', 512);
+  const from = cursor === null ? START : readCursor(cursor, fields);
+  fields.check();
+  const account =
+    query.account === null ? null : await reading(() => resolveAccountId(context.store, query.account as AccountRef));
+  const logs = logsOf(context, account);
+  const calls = new Backwards(logs.calls, from.calls);
+  const changes = new Backwards(logs.changes, from.changes);
+  const items: string[] = [];
+  for (let examined = 0; items.length < limit && examined < EXAMINED_MAX; examined += 1) {
+    const newer = newerOf(await calls.peek(), await changes.peek());
+    if (newer === null) return { items, next: null };
+    const event = (newer === 'calls' ? calls : changes).take();
+    if (matches(event)) items.push(event);
+  }
+  const over = newerOf(await calls.peek(), await changes.peek()) === null;
+  return { items, next: over ? null : writeCursor(calls.place, changes.place) };
+}
+
+/** A change comes before a call of the same millisecond: it is the call that it let in or kept out. Newest first, so here the call is taken first. */
+function newerOf(call: string | null, change: string | null): 'calls' | 'changes' | null {
+  if (call === null) return change === null ? null : 'changes';
+  return change === null || timeOf(call) >= timeOf(change) ? 'calls' : 'changes';
+}
+
+/** Reads the filter's fields and answers the question that they ask of an event. */
+export function readFilter(fields: Fields): (event: string) => boolean {
+  const wanted = COMPARED.filter((name) => fields.has(name)).map((name) => [name, fields.text(name, 128)] as const);
+  const since = fields.has('since') ? fields.moment('since') : null;
+  const until = fields.has('until') ? fields.moment('until') : null;
+  if (wanted.length === 0 && since === null && until === null) return () => true;
+  return (event) => {
+    const time = timeOf(event);
+    if ((since !== null && time < since) || (until !== null && time >= until)) return false;
+    if (wanted.length === 0) return true;
+    const fieldsOf = parsed(event);
+    return wanted.every(([name, value]) => fieldsOf[name] === value);
+  };
+}
+
+function parsed(event: string): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(event) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
+
+/** Where a log is to be read on: null = at its newest event; `END` = there is nothing more. */
+type Place = string | null;
+const END = 'end';
+const START = { calls: null, changes: null } as const;
+
+/** One log, read from its newest end, event by event. */
+class Backwards {
+  readonly #read: LogPage;
+  #page: { readonly events: readonly string[]; readonly cursors: readonly string[] } = { events: [], cursors: [] };
+  #at = 0;
+  #more: boolean;
+  place: Place;
+
+  constructor(read: LogPage, place: Place) {
+    this.#read = read;
+    this.#more = place !== END;
+    this.place = place;
+  }
+
+  async peek(): Promise<string | null> {
+    while (this.#at >= this.#page.events.length && this.#more) {
+      const { events, cursors, next } = await this.#read(this.place, PAGE);
+      this.#page = { events, cursors };
+      this.#at = 0;
+      this.#more = next !== null && events.length > 0;
+    }
+    const event = this.#page.events[this.#at] ?? null;
+    if (event === null) this.place = END;
+    return event;
+  }
+
+  take(): string {
+    const event = this.#page.events[this.#at] ?? '';
+    this.place = this.#page.cursors[this.#at] ?? END;
+    this.#at += 1;
+    return event;
+  }
+}
+
+function writeCursor(calls: Place, changes: Place): string {
+  return Buffer.from(JSON.stringify([calls, changes])).toString('base64url');
+}
+
+/** As the stores give them out: numbers, with something between them. */
+const PLACE = /^(?:end|\d{1,15}(?:-\d{1,15})?(?:~\d{1,3})?)$/;
+
+function readCursor(text: string, fields: Fields): { readonly calls: Place; readonly changes: Place } {
+  try {
+    const places = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as unknown;
+    if (Array.isArray(places) && places.length === 2) {
+      const [calls, changes] = places as readonly unknown[];
+      if (isPlace(calls) && isPlace(changes)) return { calls, changes };
+    }
+  } catch {
+    // Said below.
+  }
+  fields.fault('cursor', 'is not one that was given out here');
+  return START;
+}
+
+function isPlace(value: unknown): value is Place {
+  return value === null || (typeof value === 'string' && PLACE.test(value));
+}

@@ -1,0 +1,83 @@
+import * as z from 'zod';
+import { readFilter } from '../activity-page.ts';
+import { Fields } from '../fields.ts';
+import type { ApiContext, ApiParts, Requests } from './app.ts';
+import { readQuery } from './input.ts';
+import { defined, type Operation } from './operation.ts';
+import { refusedBy } from './problem.ts';
+import { activityFilter, eventPage, name } from './schemas.ts';
+import { eventStream, type OpenStream } from './streams.ts';
+
+/** The row of a route that does not answer once: it is documented like the others, and has a way of its own below. */
+export const STREAM: Operation = {
+  id: 'followActivity',
+  method: 'get',
+  path: '/activity/stream',
+  tag: 'Activity',
+  summary: 'Calls and changes as they come',
+  description:
+    'Server-sent events: `activity` with a record as data, `skipped` when more happened than can be shown, `interrupted` when the log cannot be read. `Last-Event-ID` goes on after an event; around a break one may come twice.',
+  needs: 'sallyport:activity:read',
+  params: null,
+  query: z.strictObject({
+    account: name.optional(),
+    after: z.string().min(1).max(512).optional().describe('In place of Last-Event-ID.'),
+    ...activityFilter,
+  }),
+  body: null,
+  answers: { 200: { description: 'A stream (text/event-stream).', schema: eventPage } },
+  handle: () => Promise.reject(new Error('streams are answered by followRoute')),
+};
+
+interface StreamQuery {
+  readonly account?: string;
+  readonly after?: string;
+}
+
+/** Opens a stream of events. It ends when the client leaves, the token no longer counts, or the gate drains. */
+export async function followRoute(c: ApiContext, parts: ApiParts, requests: Requests): Promise<Response> {
+  const record = requests.begin(c);
+  const admission = await requests.admit(c, record, STREAM.needs);
+  if (!admission.admitted) return requests.deny(c, record, admission.reason, admission.known, admission.retryAfterSeconds);
+  if (!(await record.decided('permitted', admission.known, null)))
+    return requests.refused(c, record, { reason: 'audit-unavailable' });
+  const query = readQuery(STREAM, c.req.url);
+  if (!query.ok) return requests.refused(c, record, query.refused);
+  const { account, after, ...filter } = query.value as StreamQuery;
+  const stop = new AbortController();
+  const { caller } = admission;
+  const stream: OpenStream = {
+    accountId: caller.principal.account.id,
+    stands: () => parts.guard.stands(caller, 'sallyport:activity:read'),
+    end: () => stop.abort(),
+  };
+  try {
+    const fields = new Fields(filter, Object.keys(activityFilter));
+    const matches = readFilter(fields);
+    fields.check();
+    const from = after ?? c.req.header('last-event-id');
+    const input = {
+      account: account === undefined ? null : { name: account },
+      ...defined({ after: from === '' ? undefined : from }),
+    };
+    const source = parts.control.follow(caller.actor, input, stop.signal);
+    if (c.req.method === 'HEAD') return sse(record.id, null);
+    if (!parts.streams.add(stream))
+      return requests.refused(c, record, { reason: 'overloaded', detail: 'too many streams are open' });
+    stop.signal.addEventListener('abort', () => {
+      parts.streams.remove(stream);
+      record.ended(200, 'permitted');
+    });
+    return sse(record.id, eventStream(source, matches, stop));
+  } catch (error) {
+    const refused = refusedBy(error);
+    if (refused === null) throw error;
+    return requests.refused(c, record, refused);
+  }
+}
+
+function sse(requestId: string, body: ReadableStream<Uint8Array> | null): Response {
+  return new Response(body, {
+    headers: { 'content-type': 'text/event-stream', 'x-request-id': requestId, 'x-accel-buffering': 'no' },
+  });
+}

@@ -1,0 +1,123 @@
+import * as z from 'zod';
+import { STREAM } from './activity-stream.ts';
+import type { AnswerDoc, Operation } from './operation.ts';
+import { components, problem } from './schemas.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const JSON_TYPE = 'application/json';
+
+/** The OpenAPI 3.1 document, made of the same rows and schemas by which requests are routed and checked. */
+export function openApiDocument(operations: readonly Operation[], version: string): Json {
+  const paths: Record<string, Record<string, Json>> = {};
+  for (const operation of [...operations, STREAM]) {
+    paths[operation.path] = { ...paths[operation.path], [operation.method]: describe(operation) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Sallyport admin API',
+      version,
+      description:
+        'Manages the accounts that the gate lets in. Every request shows the token of a service account whose default role holds the permission that the operation names. Nobody can create, change or delete what may do more than they may.',
+    },
+    servers: [{ url: '/api/v1' }],
+    security: [{ token: [] }],
+    tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name })),
+    paths,
+    components: {
+      schemas: componentSchemas(),
+      securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'The token of a service account.' } },
+      headers: { ETag: { description: 'Version of the record, for If-Match.', schema: { type: 'string' } } },
+      responses: {
+        Problem: { description: 'Why not.', content: { 'application/problem+json': { schema: ref(problem) } } },
+      },
+    },
+  };
+}
+
+function describe(operation: Operation): Json {
+  const { id, tag, summary, needs } = operation;
+  const permission = needs === 'any' ? 'Needs a valid token.' : needs === 'nobody' ? '' : `Needs the permission \`${needs}\`.`;
+  const description = [operation.description, permission].filter((text) => text !== undefined && text !== '').join(' ');
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    ...(description === '' ? {} : { description }),
+    ...(needs === 'nobody' ? { security: [] } : {}),
+    parameters: parametersOf(operation),
+    ...(operation.body === null ? {} : { requestBody: bodyOf(operation.body, operation.bodyOptional !== true) }),
+    responses: { ...responsesOf(operation), default: { $ref: '#/components/responses/Problem' } },
+  };
+}
+
+function parametersOf({ params, query, conditional, creates, id }: Operation): readonly Json[] {
+  return [
+    ...fieldsOf(params, 'path'),
+    ...fieldsOf(query, 'query'),
+    ...(conditional === true
+      ? [header('If-Match', 'ETag of the record as you saw it: when it has been changed since, the answer is 412.')]
+      : []),
+    ...(creates === undefined
+      ? []
+      : [
+          header(
+            'Idempotency-Key',
+            'Any text of yours; the same creation asked for again with it is made once (24 hours, per instance).',
+          ),
+        ]),
+    ...(id === STREAM.id ? [header('Last-Event-ID', 'Id of the last event that was seen.')] : []),
+  ];
+}
+
+function fieldsOf(schema: z.ZodObject | null, where: 'path' | 'query'): readonly Json[] {
+  if (schema === null) return [];
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' });
+  return Object.entries(properties).map(([name, property]) => {
+    const { description, ...rest } = property as Json;
+    return {
+      name,
+      in: where,
+      required: where === 'path' || required.includes(name),
+      ...(description === undefined ? {} : { description }),
+      schema: rest,
+    };
+  });
+}
+
+function header(name: string, description: string): Json {
+  return { name, in: 'header', required: false, description, schema: { type: 'string' } };
+}
+
+function bodyOf(schema: z.ZodType, required: boolean): Json {
+  return { required, content: { [JSON_TYPE]: { schema: ref(schema) } } };
+}
+
+function responsesOf(operation: Operation): Json {
+  const type = operation.id === STREAM.id ? 'text/event-stream' : JSON_TYPE;
+  return Object.fromEntries(Object.entries(operation.answers).map(([status, answer]) => [status, responseOf(answer, type)]));
+}
+
+function responseOf({ description, schema, etag }: AnswerDoc, type: string): Json {
+  return {
+    description,
+    ...(etag === true ? { headers: { ETag: { $ref: '#/components/headers/ETag' } } } : {}),
+    content: { [type]: { schema: type === JSON_TYPE ? ref(schema) : { type: 'string' } } },
+  };
+}
+
+function ref(schema: z.ZodType): Json {
+  const id = components.get(schema)?.id;
+  if (id === undefined) throw new TypeError('a schema of an answer or a body is not among the components');
+  return { $ref: uri(id) };
+}
+
+function uri(id: string): string {
+  return `#/components/schemas/${id}`;
+}
+
+function componentSchemas(): Json {
+  const { schemas } = z.toJSONSchema(components, { uri, io: 'output' });
+  return Object.fromEntries(Object.entries(schemas).map(([id, { $schema: _schema, $id: _id, ...schema }]) => [id, schema]));
+}

@@ -1,0 +1,106 @@
+import type * as z from 'zod';
+import type { OwnPermission } from '../../account/permission.ts';
+import type { Principal } from '../../account/principal.ts';
+import type { AdminActor } from '../actor.ts';
+import type { Receipted } from '../change.ts';
+import type { Control } from '../control.ts';
+
+/** Who asks: the account whose token was shown, and what it may do here. */
+export interface Caller {
+  readonly actor: AdminActor;
+  readonly principal: Principal;
+  /** The token that was shown. Kept as long as the request is under way. */
+  readonly token: string;
+}
+
+/** Everything that an operation works with. */
+export interface OperationServices {
+  readonly control: Control;
+  /** Takes a token that somebody has found out of use; the answer tells nothing. */
+  found(token: string): Promise<void>;
+}
+
+export interface Call<P, Q, B> {
+  readonly caller: Caller;
+  readonly params: P;
+  readonly query: Q;
+  readonly body: B;
+  /** From `If-Match`: the version that the caller has seen; null when it does not say. */
+  readonly version: number | null;
+  /** Aborted when the client is gone. */
+  readonly signal: AbortSignal;
+}
+
+/** What an operation answers. */
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  /** Of the record in the answer: becomes the ETag. */
+  readonly version?: number;
+  /** What a creation has made, for who repeats it. */
+  readonly made?: string;
+}
+
+export interface AnswerDoc {
+  readonly description: string;
+  readonly schema: z.ZodType;
+  readonly etag?: true;
+}
+
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+
+/** One operation: the row of the table that routes, checks, guards, answers and documents. */
+export interface Operation {
+  readonly id: string;
+  readonly method: Method;
+  /** Below the base; `{name}` is one segment. */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** What the caller's default role must hold. `any`: a valid token is enough. `nobody`: not even that. */
+  readonly needs: OwnPermission | 'any' | 'nobody';
+  readonly params: z.ZodObject | null;
+  readonly query: z.ZodObject | null;
+  readonly body: z.ZodObject | null;
+  /** The body may be left out. */
+  readonly bodyOptional?: true;
+  /** Takes `If-Match`. */
+  readonly conditional?: true;
+  /** Takes `Idempotency-Key`. */
+  readonly creates?: (services: OperationServices, call: Call<never, never, never>, made: string) => Promise<Answer>;
+  readonly answers: Readonly<Record<number, AnswerDoc>>;
+  readonly handle: (services: OperationServices, call: Call<never, never, never>) => Promise<Answer>;
+}
+
+type Output<T> = T extends z.ZodType ? z.output<T> : Record<never, never>;
+
+interface Typed<P extends z.ZodObject | null, Q extends z.ZodObject | null, B extends z.ZodObject | null>
+  extends Omit<Operation, 'params' | 'query' | 'body' | 'handle' | 'creates'> {
+  readonly params: P;
+  readonly query: Q;
+  readonly body: B;
+  readonly handle: (services: OperationServices, call: Call<Output<P>, Output<Q>, Output<B>>) => Promise<Answer>;
+  /** Answers a repetition: what was made, as it is now, without what is told once. */
+  readonly creates?: (services: OperationServices, call: Call<Output<P>, Output<Q>, Output<B>>, made: string) => Promise<Answer>;
+}
+
+/** Binds the types of an operation's input to its schemas. */
+export function operation<P extends z.ZodObject | null, Q extends z.ZodObject | null, B extends z.ZodObject | null>(
+  row: Typed<P, Q, B>,
+): Operation {
+  return row as unknown as Operation;
+}
+
+/** 200 when a change is in force everywhere, or took nothing away; 202 when it is made and not everybody has confirmed it yet. */
+export function changed(answer: Receipted, version?: number): Answer {
+  const status = answer.revocation?.effective === false ? 202 : 200;
+  return { status, body: answer, ...(version === undefined ? {} : { version }) };
+}
+
+/** `{ [name]: value }` for what is there. */
+export function defined<T extends Readonly<Record<string, unknown>>>(
+  fields: T,
+): { readonly [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+}

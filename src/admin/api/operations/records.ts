@@ -1,0 +1,86 @@
+import * as z from 'zod';
+import type { AccountRef } from '../../accounts.ts';
+import { type Answer, type Caller, defined, type Operation, type OperationServices, operation } from '../operation.ts';
+import * as schemas from '../schemas.ts';
+import { ID } from './accounts.ts';
+
+/** What was recorded, what runs, and what would happen. */
+
+const activityQuery = { ...schemas.pageQuery, ...schemas.activityFilter };
+
+type ActivityInput = z.output<z.ZodObject<typeof activityQuery>>;
+
+async function page(
+  { control }: OperationServices,
+  caller: Caller,
+  account: AccountRef | null,
+  query: ActivityInput,
+): Promise<Answer> {
+  const { items, next } = await control.activityPage(caller.actor, { account, ...defined(query) });
+  return { status: 200, body: { items: items.map((event) => JSON.parse(event) as unknown), next } };
+}
+
+const all = operation({
+  id: 'listActivity',
+  method: 'get',
+  path: '/activity',
+  tag: 'Activity',
+  summary: 'Calls and changes, newest first',
+  description: 'Of everybody, or of one account by name. `/activity/stream` (server-sent events) goes on from there.',
+  needs: 'sallyport:activity:read',
+  params: null,
+  query: z.strictObject({ account: schemas.name.optional().describe('Name of an account.'), ...activityQuery }),
+  body: null,
+  answers: { 200: { description: 'One page.', schema: schemas.eventPage } },
+  handle: (services, { caller, query: { account, ...query } }) =>
+    page(services, caller, account === undefined ? null : { name: account }, query),
+});
+
+const ofAccount = operation({
+  id: 'listServiceAccountActivity',
+  method: 'get',
+  path: '/service-accounts/{id}/activity',
+  tag: 'Service Accounts',
+  summary: 'What an account did, and what was done to it, newest first',
+  description: 'Also of an account that was deleted.',
+  needs: 'sallyport:activity:read',
+  params: ID,
+  query: z.strictObject(activityQuery),
+  body: null,
+  answers: { 200: { description: 'One page.', schema: schemas.eventPage } },
+  handle: (services, { caller, params, query }) => page(services, caller, { id: params.id }, query),
+});
+
+const instances = operation({
+  id: 'listInstances',
+  method: 'get',
+  path: '/instances',
+  tag: 'Instances',
+  summary: 'The running gates: their leases, and how far each has come',
+  needs: 'sallyport:instances:read',
+  params: null,
+  query: null,
+  body: null,
+  answers: { 200: { description: 'All of them.', schema: schemas.instances } },
+  handle: async ({ control }, { caller }) => ({ status: 200, body: await control.instances(caller.actor, {}) }),
+});
+
+const explain = operation({
+  id: 'explain',
+  method: 'get',
+  path: '/explain',
+  tag: 'Explain',
+  summary: 'Would this account be let in, and by which rule?',
+  needs: 'sallyport:registry:read',
+  params: null,
+  query: z.strictObject(schemas.explainQuery),
+  body: null,
+  answers: { 200: { description: 'The decision, step by step.', schema: schemas.explanation } },
+  handle: async ({ control }, { caller, query }) => {
+    const { account, method, path, host } = query;
+    const question = { account, method: method.toUpperCase(), path, ...defined({ host }) };
+    return { status: 200, body: await control.explain(caller.actor, question) };
+  },
+});
+
+export const RECORDS: readonly Operation[] = [all, ofAccount, instances, explain];

@@ -1,0 +1,111 @@
+import * as z from 'zod';
+import { changed, defined, type Operation, operation } from '../operation.ts';
+import { pageOf } from '../pages.ts';
+import * as schemas from '../schemas.ts';
+import { WAIT } from './accounts.ts';
+
+const tag = 'Roles';
+const NAMED = z.strictObject({ name: schemas.name });
+const CHANGED = {
+  200: { description: 'Done, and in force everywhere.', schema: schemas.changedRole, etag: true },
+  202: { description: 'Done; not every instance has confirmed it yet.', schema: schemas.changedRole, etag: true },
+} as const;
+
+const list = operation({
+  id: 'listRoles',
+  method: 'get',
+  path: '/roles',
+  tag,
+  summary: 'List roles',
+  needs: 'sallyport:registry:read',
+  params: null,
+  query: z.strictObject(schemas.pageQuery),
+  body: null,
+  answers: { 200: { description: 'One page.', schema: schemas.rolePage } },
+  handle: async ({ control }, { caller, query }) => {
+    const roles = await control.administration.listRoles(caller.actor, {});
+    const sorted = [...roles].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return { status: 200, body: pageOf(sorted, ({ name }) => name, query) };
+  },
+});
+
+const create = operation({
+  id: 'createRole',
+  method: 'post',
+  path: '/roles',
+  tag,
+  summary: 'Create a role',
+  needs: 'sallyport:registry:write',
+  params: null,
+  query: null,
+  body: schemas.newRole,
+  answers: {
+    200: { description: 'It was created by the first request with this key.', schema: schemas.changedRole, etag: true },
+    201: { description: 'Created.', schema: schemas.changedRole, etag: true },
+  },
+  creates: async ({ control }, { caller }, made) => {
+    const { role } = await control.administration.showRole(caller.actor, { name: made });
+    return { status: 200, body: { role, changed: false }, version: role.version };
+  },
+  handle: async ({ control }, { caller, body }) => {
+    const { name, permissions, description } = body;
+    const answer = await control.administration.createRole(caller.actor, { name, permissions, ...defined({ description }) });
+    return { status: 201, body: answer, version: answer.role.version, made: name };
+  },
+});
+
+const get = operation({
+  id: 'getRole',
+  method: 'get',
+  path: '/roles/{name}',
+  tag,
+  summary: 'Show a role and who has it',
+  needs: 'sallyport:registry:read',
+  params: NAMED,
+  query: null,
+  body: null,
+  answers: { 200: { description: 'The role.', schema: schemas.shownRole, etag: true } },
+  handle: async ({ control }, { caller, params }) => {
+    const answer = await control.administration.showRole(caller.actor, params);
+    return { status: 200, body: answer, version: answer.role.version };
+  },
+});
+
+const edit = operation({
+  id: 'editRole',
+  method: 'patch',
+  path: '/roles/{name}',
+  tag,
+  summary: 'Change a role, for everybody who has it',
+  needs: 'sallyport:registry:write',
+  params: NAMED,
+  query: WAIT,
+  body: schemas.roleEdit,
+  conditional: true,
+  answers: CHANGED,
+  handle: async ({ control }, { caller, params, query, body, version }) => {
+    const how = defined({ waitMs: query.waitMs, version: version ?? undefined });
+    const answer = await control.administration.editRole(caller.actor, { ...params, ...how, ...defined(body) });
+    return changed(answer, answer.role.version);
+  },
+});
+
+const remove = operation({
+  id: 'deleteRole',
+  method: 'delete',
+  path: '/roles/{name}',
+  tag,
+  summary: 'Delete a role that nobody has',
+  needs: 'sallyport:registry:write',
+  params: NAMED,
+  query: WAIT,
+  body: null,
+  conditional: true,
+  answers: CHANGED,
+  handle: async ({ control }, { caller, params, query, version }) => {
+    const how = defined({ waitMs: query.waitMs, version: version ?? undefined });
+    return changed(await control.administration.deleteRole(caller.actor, { ...params, ...how }));
+  },
+});
+
+export const ROLES: readonly Operation[] = [list, create, get, edit, remove];

@@ -1,0 +1,173 @@
+import * as z from 'zod';
+import { changed, defined, type Operation, operation } from '../operation.ts';
+import { pageOf } from '../pages.ts';
+import * as schemas from '../schemas.ts';
+import { WAIT } from './accounts.ts';
+
+const tag = 'Teams';
+const NAMED = z.strictObject({ name: schemas.name });
+const MEMBER = z.strictObject({ name: schemas.name, id: schemas.accountId });
+const CHANGED = {
+  200: { description: 'Done, and in force everywhere.', schema: schemas.changedTeam, etag: true },
+  202: { description: 'Done; not every instance has confirmed it yet.', schema: schemas.changedTeam, etag: true },
+} as const;
+const CHANGED_ACCOUNT = {
+  200: { description: 'Done, and in force everywhere.', schema: schemas.changedAccount, etag: true },
+  202: { description: 'Done; not every instance has confirmed it yet.', schema: schemas.changedAccount, etag: true },
+} as const;
+
+const list = operation({
+  id: 'listTeams',
+  method: 'get',
+  path: '/teams',
+  tag,
+  summary: 'List teams',
+  needs: 'sallyport:registry:read',
+  params: null,
+  query: z.strictObject(schemas.pageQuery),
+  body: null,
+  answers: { 200: { description: 'One page.', schema: schemas.teamPage } },
+  handle: async ({ control }, { caller, query }) => {
+    const teams = await control.administration.listTeams(caller.actor, {});
+    return { status: 200, body: pageOf(teams, ({ name }) => name, query) };
+  },
+});
+
+const create = operation({
+  id: 'createTeam',
+  method: 'post',
+  path: '/teams',
+  tag,
+  summary: 'Create a team',
+  needs: 'sallyport:registry:write',
+  params: null,
+  query: null,
+  body: schemas.newTeam,
+  answers: {
+    200: { description: 'It was created by the first request with this key.', schema: schemas.changedTeam, etag: true },
+    201: { description: 'Created.', schema: schemas.changedTeam, etag: true },
+  },
+  creates: async ({ control }, { caller }, made) => {
+    const { members: _, ...team } = await control.administration.showTeam(caller.actor, { name: made });
+    return { status: 200, body: { team, changed: false }, version: team.version };
+  },
+  handle: async ({ control }, { caller, body }) => {
+    const { name, description, applications } = body;
+    const answer = await control.administration.createTeam(caller.actor, { name, ...defined({ description, applications }) });
+    return { status: 201, body: answer, version: answer.team.version, made: name };
+  },
+});
+
+const get = operation({
+  id: 'getTeam',
+  method: 'get',
+  path: '/teams/{name}',
+  tag,
+  summary: 'Show a team and its members',
+  needs: 'sallyport:registry:read',
+  params: NAMED,
+  query: null,
+  body: null,
+  answers: { 200: { description: 'The team, with at most 1000 members.', schema: schemas.shownTeam, etag: true } },
+  handle: async ({ control }, { caller, params }) => {
+    const team = await control.administration.showTeam(caller.actor, params);
+    return { status: 200, body: { team }, version: team.version };
+  },
+});
+
+const edit = operation({
+  id: 'editTeam',
+  method: 'patch',
+  path: '/teams/{name}',
+  tag,
+  summary: 'Change the applications or the description of a team',
+  needs: 'sallyport:registry:write',
+  params: NAMED,
+  query: WAIT,
+  body: schemas.teamEdit,
+  conditional: true,
+  answers: CHANGED,
+  handle: async ({ control }, { caller, params, query, body, version }) => {
+    const how = defined({ waitMs: query.waitMs, version: version ?? undefined });
+    const answer = await control.administration.editTeam(caller.actor, { ...params, ...how, ...defined(body) });
+    return changed(answer, answer.team.version);
+  },
+});
+
+const remove = operation({
+  id: 'deleteTeam',
+  method: 'delete',
+  path: '/teams/{name}',
+  tag,
+  summary: 'Delete a team that has no members',
+  needs: 'sallyport:registry:write',
+  params: NAMED,
+  query: WAIT,
+  body: null,
+  conditional: true,
+  answers: CHANGED,
+  handle: async ({ control }, { caller, params, query, version }) => {
+    const how = defined({ waitMs: query.waitMs, version: version ?? undefined });
+    return changed(await control.administration.deleteTeam(caller.actor, { ...params, ...how }));
+  },
+});
+
+const members = operation({
+  id: 'listTeamMembers',
+  method: 'get',
+  path: '/teams/{name}/members',
+  tag,
+  summary: 'List the members of a team',
+  needs: 'sallyport:registry:read',
+  params: NAMED,
+  query: z.strictObject(schemas.pageQuery),
+  body: null,
+  answers: { 200: { description: 'One page.', schema: schemas.memberPage } },
+  handle: async ({ control }, { caller, params, query }) => {
+    const team = await control.administration.showTeam(caller.actor, params);
+    return { status: 200, body: pageOf(team.members, ({ account }) => account, query) };
+  },
+});
+
+const join = operation({
+  id: 'putTeamMember',
+  method: 'put',
+  path: '/teams/{name}/members/{id}',
+  tag,
+  summary: 'Put an account into a team, or change its role there',
+  description: '`If-Match` is about the account.',
+  needs: 'sallyport:registry:write',
+  params: MEMBER,
+  query: WAIT,
+  body: schemas.roleChoice,
+  conditional: true,
+  answers: CHANGED_ACCOUNT,
+  handle: async ({ control }, { caller, params, query, body, version }) => {
+    const how = defined({ waitMs: query.waitMs, version: version ?? undefined });
+    const input = { id: params.id, team: params.name, role: body.role, ...how };
+    const answer = await control.administration.joinTeam(caller.actor, input);
+    return changed(answer, answer.account.version);
+  },
+});
+
+const leave = operation({
+  id: 'removeTeamMember',
+  method: 'delete',
+  path: '/teams/{name}/members/{id}',
+  tag,
+  summary: 'Take an account out of a team',
+  description: '`If-Match` is about the account.',
+  needs: 'sallyport:registry:write',
+  params: MEMBER,
+  query: WAIT,
+  body: null,
+  conditional: true,
+  answers: CHANGED_ACCOUNT,
+  handle: async ({ control }, { caller, params, query, version }) => {
+    const how = defined({ waitMs: query.waitMs, version: version ?? undefined });
+    const answer = await control.administration.leaveTeam(caller.actor, { id: params.id, team: params.name, ...how });
+    return changed(answer, answer.account.version);
+  },
+});
+
+export const TEAMS: readonly Operation[] = [list, create, get, edit, remove, members, join, leave];

@@ -1,0 +1,93 @@
+import { type AdminCallFacts, adminCallEvent } from '../../audit/admin-call-event.ts';
+import type { Actor } from '../../audit/change-event.ts';
+import type { FloodFold } from '../../audit/flood.ts';
+import type { Outbox } from '../../audit/port.ts';
+import type { Clock } from '../../clock.ts';
+import type { Reason } from '../../refusal.ts';
+
+export interface RecorderOptions {
+  readonly outbox: Outbox;
+  readonly floods: Pick<FloodFold, 'folds'>;
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly guarantee: 'acknowledged' | 'buffered';
+  readonly nextRequestId: () => string;
+}
+
+/** Whose request it is, as far as that is known. */
+export interface Known {
+  readonly actor: Actor | null;
+  readonly claimedAccountId: string | null;
+  readonly tokenId: string | null;
+}
+
+export const NOBODY: Known = { actor: null, claimedAccountId: null, tokenId: null };
+
+export interface RequestFacts {
+  readonly method: string;
+  readonly path: string;
+  readonly clientAddress: string;
+  readonly userAgent: string | null;
+}
+
+/** Writes down requests to the administration: a decision before anything is done, an outcome after. */
+export class AdminRecorder {
+  readonly #options: RecorderOptions;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+  }
+
+  begin(facts: RequestFacts): AdminCallRecord {
+    return new AdminCallRecord(this.#options, facts);
+  }
+}
+
+/** One request. */
+export class AdminCallRecord {
+  readonly id: string;
+  readonly facts: RequestFacts;
+  readonly #options: RecorderOptions;
+  readonly #startedMs: number;
+  #known: Known = NOBODY;
+  #permitted = false;
+
+  constructor(options: RecorderOptions, facts: RequestFacts) {
+    this.#options = options;
+    this.facts = facts;
+    this.id = options.nextRequestId();
+    this.#startedMs = options.clock.monotonicMs();
+  }
+
+  /** Resolves when the record is safe, as far as the configuration asks for that; false: it could not be made safe, so nothing may be done. */
+  async decided(reason: Reason, known: Known, status: number | null): Promise<boolean> {
+    this.#known = known;
+    this.#permitted = reason === 'permitted';
+    const { floods, guarantee } = this.#options;
+    if (known.actor === null && !this.#permitted && floods.folds(this.facts.clientAddress, reason)) return true;
+    const facts = { ...this.#facts(reason, status), phase: 'decision', durationMs: null } as const;
+    if (guarantee === 'buffered') {
+      this.#write(facts, null);
+      return true;
+    }
+    return new Promise((resolve) => {
+      this.#write(facts, { accepted: () => resolve(true), notAccepted: () => resolve(false) });
+    });
+  }
+
+  /** How a request that was let in ended. */
+  ended(status: number, reason: Reason): void {
+    if (!this.#permitted) return;
+    const durationMs = this.#options.clock.monotonicMs() - this.#startedMs;
+    this.#write({ ...this.#facts(reason, status), phase: 'outcome', durationMs }, null);
+  }
+
+  #facts(reason: Reason, status: number | null): Omit<AdminCallFacts, 'phase' | 'durationMs'> {
+    return { id: this.id, timeMs: this.#options.clock.wallMs(), reason, status, ...this.#known, ...this.facts };
+  }
+
+  #write(facts: AdminCallFacts, waiter: Parameters<Outbox['record']>[2]): void {
+    const { outbox, instance } = this.#options;
+    outbox.record((seq) => adminCallEvent(instance, seq, facts), this.#known.actor?.id ?? null, waiter);
+  }
+}

@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { seededRoles } from '../account/role.ts';
+import { FoundTokens } from '../admin/api/found-tokens.ts';
+import { ApiGuard } from '../admin/api/guard.ts';
+import { IdempotencyKeys } from '../admin/api/idempotency.ts';
+import { AdminRecorder } from '../admin/api/recorder.ts';
+import { OpenStreams } from '../admin/api/streams.ts';
+import type { Control } from '../admin/control.ts';
+import { type AdminServer, createAdminApp, startAdminServer } from '../admin/server.ts';
+import type { FloodFold } from '../audit/flood.ts';
+import type { Outbox } from '../audit/port.ts';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config/schema.ts';
+import type { LastUses } from '../doors/last-uses.ts';
+import type { GuessThrottle } from '../limits/guess-throttle.ts';
+import type { CheckResult } from '../ops/readiness.ts';
+import { type RegistryStore, RegistryUnavailable } from '../registry/port.ts';
+import type { Replica } from '../registry/replica.ts';
+import type { Log } from '../telemetry/log.ts';
+import { packageVersion } from '../telemetry/metrics.ts';
+import { ServerCertificates } from '../tls/server-certificates.ts';
+
+export interface GatewayAdminParts {
+  readonly config: Config;
+  readonly control: Control;
+  readonly store: RegistryStore;
+  readonly replica: Replica;
+  readonly lookups: GuessThrottle;
+  readonly outbox: Outbox;
+  readonly floods: FloodFold;
+  readonly uses: LastUses;
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly nextRequestId: () => string;
+  readonly log: Log;
+}
+
+/** The admin listener of a gate. */
+export interface GatewayAdmin {
+  readonly address: AdminServer['address'];
+  readonly certificates: ServerCertificates;
+  /** The registry has changed: whoever may no longer follow a log is cut off before this returns. */
+  changed(): void;
+  /** For readiness: a warning when this process may not change the registry. */
+  result(): CheckResult;
+  /** Takes over certificates. Throws `CertificateFault`, and keeps what it had. */
+  reload(config: Config): void;
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** Opens `listen.admin`. Throws `ListenFault`, `CertificateFault`. */
+export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin> {
+  const { config, control, replica, lookups, outbox, floods, uses, instance, clock, nextRequestId, log } = parts;
+  const { admin } = config.listen;
+  if (admin === null) throw new TypeError('there is no listen.admin');
+  const tls = tlsOf(config);
+  const certificates = new ServerCertificates(tls.certificates, () => clock.wallMs(), tls.clientCaFile);
+  const streams = new OpenStreams();
+  const rights = new Rights(parts.store, clock, log);
+  const app = createAdminApp({
+    control,
+    guard: new ApiGuard({ view: replica, lookups, clock }),
+    recorder: new AdminRecorder({ outbox, floods, instance, clock, guarantee: config.audit.guarantee, nextRequestId }),
+    streams,
+    idempotency: new IdempotencyKeys(clock),
+    found: admin.foundTokens ? new FoundTokens(control, clock) : null,
+    used: (account, token, address) => uses.note(account, token, clock.wallMs(), address),
+    realm: config.realm,
+    version: packageVersion(),
+    log,
+  });
+  const server = await startAdminServer({ address: admin.address, certificates, app, log });
+  rights.start();
+  return {
+    address: server.address,
+    certificates,
+    changed: () => streams.judge(),
+    result: () => rights.result(),
+    reload: (next) => {
+      const { certificates: files, clientCaFile } = tlsOf(next);
+      certificates.reload(files, clientCaFile);
+    },
+    close: async (deadlineMs) => {
+      streams.close();
+      await rights.close();
+      await server.close(deadlineMs);
+    },
+  };
+}
+
+/** Its own certificates, else the gate's. Which clients may come is asked only where it is said for this listener. */
+function tlsOf({ listen: { admin, proxy } }: Config) {
+  if (admin?.tls != null) return admin.tls;
+  if (proxy?.tls == null) throw new TypeError('the admin listener has no certificates');
+  return { certificates: proxy.tls.certificates, clientCaFile: null };
+}
+
+const RETRY_MS = 2_000;
+
+/** Finds out, in the background, whether this process may change the registry; an empty store gets its registry on the way. */
+class Rights {
+  readonly #store: RegistryStore;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #closed = new AbortController();
+  #running: Promise<void> | null = null;
+  #why: string | null = null;
+
+  constructor(store: RegistryStore, clock: Clock, log: Log) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  start(): void {
+    this.#running = this.#find();
+  }
+
+  result(): CheckResult {
+    return this.#why === null ? { state: 'ok' } : { state: 'warning', why: this.#why };
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    await this.#running;
+  }
+
+  async #find(): Promise<void> {
+    while (!this.#closed.signal.aborted) {
+      try {
+        await this.#store.initialise(seededRoles(new Date(this.#clock.wallMs()).toISOString()));
+        return;
+      } catch (error) {
+        if (error instanceof RegistryUnavailable && error.why === 'forbidden') {
+          this.#why = 'listen.admin can change nothing: the store user has no right to write the registry (use the user manager)';
+          this.#log.error(this.#why);
+          return;
+        }
+        if (!(error instanceof RegistryUnavailable)) throw error;
+        // The registry's own check says that the store is away.
+        await sleep(RETRY_MS, undefined, { signal: this.#closed.signal }).catch(() => {});
+      }
+    }
+  }
+}
