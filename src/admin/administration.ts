@@ -1,11 +1,13 @@
 import * as accounts from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import type { AdminContext } from './change.ts';
+import { declareServiceAccount } from './declared-account.ts';
 import * as foundToken from './found-token.ts';
 import * as list from './list-accounts.ts';
 import * as roles from './roles.ts';
 import * as serviceAccounts from './service-accounts.ts';
 import * as teams from './teams.ts';
+import { exportRecords, importRecord } from './transfer.ts';
 import * as users from './users.ts';
 
 /**
@@ -18,6 +20,8 @@ const OPERATIONS = {
   closeOverlap: serviceAccounts.closeOverlap,
   renewToken: serviceAccounts.renewToken,
   reportToken: foundToken.reportToken,
+
+  declareServiceAccount,
 
   createUser: users.createUser,
   setPassword: users.setPassword,
@@ -46,6 +50,9 @@ const OPERATIONS = {
   createTeam: teams.createTeam,
   editTeam: teams.editTeam,
   deleteTeam: teams.deleteTeam,
+
+  exportRecords,
+  importRecord,
 } as const;
 
 /** For operations without input. */

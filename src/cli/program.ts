@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addAccountCommands } from './account.ts';
 import { addActivityCommands } from './activity.ts';
+import { addApplyCommand } from './apply.ts';
 import { addCheckCommand } from './check.ts';
 import { addDevCommand } from './dev.ts';
 import { EXIT, failureOf } from './exit.ts';
 import { addExplainCommand } from './explain.ts';
 import { addHealthcheckCommand } from './healthcheck.ts';
 import { addInstancesCommand } from './instances.ts';
+import { addRegistryCommands } from './registry.ts';
 import { addRoleCommands } from './role.ts';
 import { addSampleCommand } from './sample.ts';
 import { addServeCommand } from './serve.ts';
@@ -56,6 +58,8 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addTeamCommands,
   addUserCommands,
   addActivityCommands,
+  addApplyCommand,
+  addRegistryCommands,
   addExplainCommand,
   addInstancesCommand,
   addSampleCommand,

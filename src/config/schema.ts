@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Secret } from './secret.ts';
+import { accountsSection } from './sections/accounts.ts';
 import { auditSection } from './sections/audit.ts';
 import { instanceSection } from './sections/instance.ts';
 import { limitsSection } from './sections/limits.ts';
@@ -32,13 +33,13 @@ export const configSchema = z
       .default('sallyport')
       .describe('Realm that a 401 names in WWW-Authenticate.'),
     errors: errorsKey,
-    accounts: reserved('Accounts declared in the file.'),
+    accounts: accountsSection,
     tls: reserved('TLS settings shared by all listeners.'),
     telemetry: reserved('Traces and log export.'),
     console: reserved('The console.'),
     identity: reserved('Sign-in of people by an identity provider.'),
   })
-  .transform(({ accounts: _a, tls: _t, telemetry: _e, console: _c, identity: _i, ...config }) => ({
+  .transform(({ tls: _t, telemetry: _e, console: _c, identity: _i, ...config }) => ({
     ...config,
     routes: config.routes.map((route) => ({ ...route, errors: route.errors ?? config.errors })),
   }));

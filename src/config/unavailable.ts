@@ -8,7 +8,6 @@ export const UNAVAILABLE: readonly { readonly path: string; readonly only?: numb
   { path: 'listen.decision' },
   { path: 'audit.spool' },
   { path: 'upstreams.*.assertion', only: false },
-  { path: 'accounts' },
   { path: 'tls' },
   { path: 'telemetry' },
   { path: 'console' },

@@ -44,10 +44,10 @@ export class Shell {
   }
 
   /** Runs and reads stdout as JSON; throws with what was said when the exit code is not 0. */
-  async json(...words: string[]): Promise<never> {
+  async json<T = never>(...words: string[]): Promise<T> {
     const result = await this.run(...words, '--json');
     if (result.code !== 0) throw new Error(`${words.join(' ')}: ${result.code} ${result.err}`);
-    return JSON.parse(result.out) as never;
+    return JSON.parse(result.out) as T;
   }
 
   /** Prepares the store without starting a process for each step; closed again before any command runs. */

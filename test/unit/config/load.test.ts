@@ -233,7 +233,6 @@ it.each([
   'listen: { decision: { peers: [10.0.0.1] } }',
   'audit: { spool: { maxBytes: 1 } }',
   'upstreams: { a: { addresses: ["http://a"], assertion: true } }',
-  'accounts: {}',
   'tls: {}',
   'telemetry: { tracing: { endpoint: x } }',
   'console: {}',
