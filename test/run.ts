@@ -7,7 +7,20 @@ import { dirname, join } from 'node:path';
 import { prepare } from './support/system.ts';
 
 /** Folders of test/. The first four are `npm test`, the others come with `.ci/run`. */
-const RINGS = ['unit', 'contract', 'integration', 'house', 'clients', 'corpus', 'fuzz', 'simulation', 'abuse', 'fault', 'security', 'browser'];
+const RINGS = [
+  'unit',
+  'contract',
+  'integration',
+  'house',
+  'clients',
+  'corpus',
+  'fuzz',
+  'simulation',
+  'abuse',
+  'fault',
+  'security',
+  'browser',
+];
 
 const root = dirname(import.meta.dirname);
 const rings = process.argv.slice(2);
