@@ -245,10 +245,11 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
       const { keys, json } = planCommit(this.keys, commit, this.#members);
       const tip = newTip();
       const words = [json, KEPT.feed, KEPT.changesPerAccount, tip];
-      const [outcome, ...rest] = (await this.answered(this.connection.run(COMMIT, keys, words))) as [string, ...unknown[]];
+      const { answer, replicated } = await this.#commit(keys, words);
+      const [outcome, ...rest] = answer;
       if (outcome === 'members') this.#members = [...new Set([...this.#members, ...(rest as string[])])];
       else if (outcome === 'committed') {
-        const committed = committedFrom(rest, tip, await this.#replicated());
+        const committed = committedFrom(rest, tip, replicated);
         this.#members = committed.members.map(({ instance }) => instance);
         return committed;
       } else return refusedFrom(outcome, rest);
@@ -256,18 +257,16 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
     throw new RegistryUnavailable('refused', 'instances kept joining while the change was made; nothing was changed');
   }
 
-  /** The change is made either way; whether it survives the loss of the primary is what this tells. */
-  async #replicated(): Promise<boolean> {
-    if (this.minReplicaAcks === 0) return true;
-    try {
-      return (
-        Number(await this.answered(this.connection.callAt(this.keys.meta, 'WAIT', this.minReplicaAcks, WAIT_MS))) >=
-        this.minReplicaAcks
-      );
-    } catch (fault) {
-      if (!(fault instanceof RegistryUnavailable)) throw fault;
-      return false;
+  /** The change is made either way; whether it survives the loss of the primary is what `replicated` tells. */
+  async #commit(keys: readonly string[], words: readonly (string | number)[]) {
+    const replicas = this.minReplicaAcks;
+    if (replicas === 0) {
+      const answer = await this.answered(this.connection.run(COMMIT, keys, words));
+      return { answer: answer as [string, ...unknown[]], replicated: true };
     }
+    const wait = { replicas, waitMs: WAIT_MS };
+    const confirmed = await this.answered(this.connection.runConfirmed(COMMIT, keys, words, wait));
+    return { answer: confirmed.reply as [string, ...unknown[]], replicated: (confirmed.replicas ?? 0) >= replicas };
   }
 
   /**

@@ -33,10 +33,13 @@ export class ClusterDirectory implements Directory {
     this.#look = new SharedLook(() => this.#ask());
   }
 
-  async serverFor(key: string | null): Promise<RedisAddress> {
+  async known(): Promise<void> {
     if (this.#owners.length === 0) await this.#look.now();
-    if (this.#owners.length === 0)
-      throw this.#fault ?? new StoreUnavailable('unreachable', null, 'no server of the cluster has answered yet');
+    if (this.#owners.length > 0) return;
+    throw this.#fault ?? new StoreUnavailable('unreachable', null, 'no server of the cluster has answered yet');
+  }
+
+  serverFor(key: string | null): RedisAddress {
     const owner = key === null ? this.#owners.find((one) => one !== undefined) : this.#owners[slotOf(key)];
     if (owner !== undefined) return owner;
     void this.#look.now();

@@ -17,6 +17,23 @@ export interface RedisCommands {
   readTogether(keys: readonly string[], commands: readonly RedisCommand[]): Promise<unknown[]>;
   /** Runs a script by its digest, sending its text only to a server that does not know it yet. `keys` are in one slot. */
   run(script: Script, keys: readonly string[], words: readonly RedisWord[]): Promise<unknown>;
+  /**
+   * Runs a script that writes, and counts the replicas that have got what it wrote, over one connection: asked over another one (also the same, lost and come
+   * back meanwhile), Redis counts replicas that have all of what that other one wrote, which is nothing.
+   */
+  runConfirmed(script: Script, keys: readonly string[], words: readonly RedisWord[], wait: ReplicaWait): Promise<Confirmed>;
+}
+
+export interface ReplicaWait {
+  readonly replicas: number;
+  /** Below the command timeout. */
+  readonly waitMs: number;
+}
+
+export interface Confirmed {
+  readonly reply: unknown;
+  /** Null: the script has run, and how many replicas have it is not known. */
+  readonly replicas: number | null;
 }
 
 /**

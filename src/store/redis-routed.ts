@@ -4,20 +4,24 @@ import { StoreUnavailable } from './fault.ts';
 import { Redirected } from './redis-fault.ts';
 import {
   addressText,
+  type Confirmed,
   type RedisAddress,
   type RedisCommand,
   type RedisCommands,
   type RedisConnection,
   type RedisManner,
   type RedisWord,
+  type ReplicaWait,
 } from './redis-port.ts';
 import { StandaloneConnection } from './redis-standalone.ts';
 import type { Script } from './script.ts';
 
 /** Knows which of several servers has a key now. Shared by the connections that were made for one purpose. */
 export interface Directory {
-  /** Null = any server. Waits for the first answer; throws `StoreUnavailable` when there is none. */
-  serverFor(key: string | null): Promise<RedisAddress>;
+  /** Resolves once something is known; throws `StoreUnavailable` when nothing can be. */
+  known(): Promise<void>;
+  /** As it is known now. Null = any server. Throws `StoreUnavailable` when nobody has the key. */
+  serverFor(key: string | null): RedisAddress;
   /** A server has told where the key's slot is now. */
   moved(redirect: Redirected, by: RedisAddress): void;
   /** Something failed that may mean that another server has the keys now. Never throws. */
@@ -81,13 +85,14 @@ export class RoutedConnection implements RedisConnection {
     return replies;
   }
 
-  /** Looked up once for all: commands on the same keys must not be told apart by news that arrives between them. */
+  /** Looked up at one moment for all: commands on keys of one slot must not be torn apart by news that arrives between them. */
   async #byServer(commands: readonly RedisCommand[]): Promise<readonly Group[]> {
+    await this.#directory.known();
     const groups = new Map<string, Group>();
-    let start = await this.#directory.serverFor(null);
+    let start = this.#directory.serverFor(null);
     for (const [place, [command, ...words]] of commands.entries()) {
       const key = firstKey(command, words);
-      if (key !== null) start = await this.#directory.serverFor(key);
+      if (key !== null) start = this.#directory.serverFor(key);
       const text = addressText(start);
       const group = groups.get(text) ?? { start, places: [] };
       groups.set(text, group);
@@ -118,6 +123,10 @@ export class RoutedConnection implements RedisConnection {
     return this.#routed(keys[0] ?? null, (node) => node.run(script, keys, words));
   }
 
+  runConfirmed(script: Script, keys: readonly string[], words: readonly RedisWord[], wait: ReplicaWait): Promise<Confirmed> {
+    return this.#routed(keys[0] ?? null, (node) => node.runConfirmed(script, keys, words, wait));
+  }
+
   forBlocking(name: string, blockMs: number): RedisConnection {
     return new RoutedConnection(this.#directory, { ...this.#manner, name, blockMs }, false);
   }
@@ -126,7 +135,8 @@ export class RoutedConnection implements RedisConnection {
     const endMs = performance.now() + deadlineMs;
     for (;;) {
       try {
-        const address = await this.#directory.serverFor(null);
+        await this.#directory.known();
+        const address = this.#directory.serverFor(null);
         return await this.#node(address).ready(Math.max(1, Math.min(READY.perServerMs, endMs - performance.now())));
       } catch (fault) {
         const forbidden = fault instanceof StoreUnavailable && fault.why === 'forbidden';
@@ -145,7 +155,8 @@ export class RoutedConnection implements RedisConnection {
   }
 
   async #routed<T>(key: string | null, work: (node: RedisCommands) => Promise<T>): Promise<T> {
-    return this.#follow(await this.#directory.serverFor(key), work);
+    await this.#directory.known();
+    return this.#follow(this.#directory.serverFor(key), work);
   }
 
   /** Does the work at a server, or where that one says that it is to be done. */

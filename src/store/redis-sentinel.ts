@@ -43,10 +43,14 @@ export class SentinelDirectory implements Directory {
     this.#poll.unref();
   }
 
-  async serverFor(): Promise<RedisAddress> {
+  async known(): Promise<void> {
     if (this.#known === null) await this.#look.now();
-    if (this.#known === null) throw this.#fault ?? new StoreUnavailable('unreachable', null, 'no sentinel has answered yet');
-    return this.#known.primary;
+    this.serverFor();
+  }
+
+  serverFor(): RedisAddress {
+    if (this.#known !== null) return this.#known.primary;
+    throw this.#fault ?? new StoreUnavailable('unreachable', null, 'no sentinel has answered yet');
   }
 
   /** Only servers of a Cluster say this. */

@@ -4,6 +4,7 @@ import { AbstractConnector, type RedisOptions as DriverOptions, Redis } from 'io
 import { StoreUnavailable } from './fault.ts';
 import { classify, replyCode } from './redis-fault.ts';
 import type {
+  Confirmed,
   RedisAddress,
   RedisCommand,
   RedisCommands,
@@ -11,6 +12,7 @@ import type {
   RedisManner,
   RedisTls,
   RedisWord,
+  ReplicaWait,
 } from './redis-port.ts';
 import { loadScript, type Script } from './script.ts';
 
@@ -99,6 +101,10 @@ export class StandaloneConnection implements RedisConnection {
     return this.#plain.run(script, keys, words);
   }
 
+  runConfirmed(script: Script, keys: readonly string[], words: readonly RedisWord[], wait: ReplicaWait): Promise<Confirmed> {
+    return this.#plain.runConfirmed(script, keys, words, wait);
+  }
+
   forBlocking(name: string, blockMs: number): RedisConnection {
     return new StandaloneConnection(this.#address, { ...this.#manner, name, blockMs });
   }
@@ -172,15 +178,35 @@ class Commands implements RedisCommands {
   }
 
   async run(script: Script, keys: readonly string[], words: readonly RedisWord[]): Promise<unknown> {
+    return this.#guarded(() =>
+      this.#evaluate(script, (command, first) => this.#send(command, [first, keys.length, ...keys, ...words])),
+    );
+  }
+
+  async runConfirmed(
+    script: Script,
+    keys: readonly string[],
+    words: readonly RedisWord[],
+    { replicas, waitMs }: ReplicaWait,
+  ): Promise<Confirmed> {
+    const both = async (command: string, first: string): Promise<Confirmed> => {
+      const reply = this.#send(command, [first, keys.length, ...keys, ...words]);
+      // Sent before the reply is here, so that nothing can come between the two.
+      const confirmed = this.#driver.call('WAIT', replicas, waitMs).then(Number, () => null);
+      return { reply: await reply, replicas: await confirmed };
+    };
+    return this.#guarded(() => this.#evaluate(script, both));
+  }
+
+  /** `send` with the script's digest; with its text where the server does not know it. */
+  async #evaluate<T>(script: Script, send: (command: string, first: string) => Promise<T>): Promise<T> {
     const suffix = script.readOnly ? '_RO' : '';
-    return this.#guarded(async () => {
-      try {
-        return await this.#send(`EVALSHA${suffix}`, [script.sha1, keys.length, ...keys, ...words]);
-      } catch (fault) {
-        if (replyCode(fault) !== 'NOSCRIPT') throw fault;
-        return await this.#send(`EVAL${suffix}`, [script.text, keys.length, ...keys, ...words]);
-      }
-    });
+    try {
+      return await send(`EVALSHA${suffix}`, script.sha1);
+    } catch (fault) {
+      if (replyCode(fault) !== 'NOSCRIPT') throw fault;
+      return await send(`EVAL${suffix}`, script.text);
+    }
   }
 
   #send(command: string, words: readonly RedisWord[]): Promise<unknown> {

@@ -4,7 +4,7 @@ import { RoutedConnection } from './redis-routed.ts';
 import { SentinelDirectory } from './redis-sentinel.ts';
 import { StandaloneConnection } from './redis-standalone.ts';
 
-export type { RedisAddress, RedisCommand, RedisConnection, RedisTls, RedisUser, RedisWord } from './redis-port.ts';
+export type { Confirmed, RedisAddress, RedisCommand, RedisConnection, RedisTls, RedisUser, RedisWord } from './redis-port.ts';
 
 interface Common extends RedisUser {
   /**

@@ -1,5 +1,5 @@
 import { StoreUnavailable } from '../../src/store/fault.ts';
-import type { RedisCommand, RedisConnection, RedisWord } from '../../src/store/redis.ts';
+import type { Confirmed, RedisCommand, RedisConnection, RedisWord } from '../../src/store/redis.ts';
 import type { Script } from '../../src/store/script.ts';
 import { noReplicas, SimDatabase } from './sim-database.ts';
 import type { Process, World } from './world.ts';
@@ -129,6 +129,11 @@ export class SimConnection implements RedisConnection {
 
   run(script: Script, keys: readonly string[], words: readonly RedisWord[]): Promise<unknown> {
     return this.#exchange((server) => server.script(script, keys, words as (string | number)[]));
+  }
+
+  /** There are no replicas to wait for in these worlds: what a failover loses is chosen by the seed. */
+  async runConfirmed(script: Script, keys: readonly string[], words: readonly RedisWord[]): Promise<Confirmed> {
+    return { reply: await this.run(script, keys, words), replicas: 0 };
   }
 
   forBlocking(_name: string, blockMs: number): RedisConnection {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
-import { adminOf, asAdmin, until } from '../../support/redis-replication.ts';
+import { loadScript } from '../../../src/store/script.ts';
+import { adminOf, asAdmin, infoOf, REPLICA_USER, until } from '../../support/redis-replication.ts';
 import { PRIMARY_NAME, type RedisSentinels, startSentinels } from '../../support/redis-sentinel.ts';
 import { redisMissing } from '../../support/redis-server.ts';
 
@@ -61,6 +62,19 @@ describe('the primary that sentinels name', () => {
     const connection = connect(change);
     await expect(connection.ready(300)).rejects.toMatchObject({ name: 'StoreUnavailable', ...told });
     await expect(connection.call('GET', 'x')).rejects.toMatchObject({ name: 'StoreUnavailable', ...told });
+  });
+
+  it('says how many replicas have what a script wrote', async () => {
+    const connection = connect();
+    const script = loadScript('limits-lease');
+    const write = () => connection.runConfirmed(script, ['bucket'], [60_000, 10, 1, 1], { replicas: 1, waitMs: 500 });
+    expect(await write()).toMatchObject({ reply: [1, expect.any(String)], replicas: 1 });
+    const { primary, replica } = await sentinels.loseTail();
+    expect(await write()).toMatchObject({ replicas: 0 });
+    await asAdmin(primary, null, (root) => root.call('ACL', 'SETUSER', REPLICA_USER.username, 'on'));
+    await asAdmin(replica, null, (root) =>
+      until('the replica follows again', async () => /master_link_status:up/.test(await infoOf(root))),
+    );
   });
 
   it('is followed when it changes, by connections that wait too, and the old one is left', async () => {
