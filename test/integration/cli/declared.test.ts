@@ -87,7 +87,7 @@ describe('a registry that moves', () => {
     shell.close();
   });
 
-  it('keeps every token working: embedded to Redis and back', async (ctx) => {
+  it('keeps every token working: embedded to Redis and back', { timeout: 60_000 }, async (ctx) => {
     if (redis === null) return ctx.skip('redis-server is not here');
     const token = await fill(shell);
     const out = await shell.run('registry', 'export', 'registry.ndjson', '--config', 'here.yaml');
