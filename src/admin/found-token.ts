@@ -14,8 +14,8 @@ export interface FoundToken {
 }
 
 export interface TokenReport extends Receipted {
-  /** Whether the token was let in until now. False: it was none of ours, or counted no more. */
-  readonly revoked: boolean;
+  /** Whether the token was let in until now. False: it was none of ours, or counted no more. Null: that is not told. */
+  readonly revoked: boolean | null;
   /** Whose token it was or had been; null when nobody's. */
   readonly account: AccountView | null;
 }

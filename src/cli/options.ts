@@ -7,7 +7,8 @@ export function leaf(parent: Command, usage: string, summary: string): Command {
     .summary(summary)
     .description(summary)
     .option('--config <file>', 'configuration file that names the store (default: ./data, if there is one)')
-    .option('--server <url>', 'ask a running admin API (not available in this version)')
+    .option('--server <url>', 'ask the admin API of a running gate, with the token in SALLYPORT_TOKEN')
+    .option('--ca-file <file>', 'with --server: the CA of its certificate (PEM)')
     .option('--json', 'answer in JSON');
 }
 

@@ -15,6 +15,7 @@ import { addSampleCommand } from './sample.ts';
 import { addServeCommand } from './serve.ts';
 import { addTeamCommands } from './team.ts';
 import { note } from './terminal.ts';
+import { addTokenCommands } from './token.ts';
 import { addUserCommands } from './user.ts';
 
 /** Runs one command line (without `node` and the script) and answers the exit code. Never throws. */
@@ -43,7 +44,10 @@ export function createProgram(): Command {
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: false })
     .exitOverride()
-    .addHelpText('after', '\nExit codes: 0 done, 1 refused or not found, 2 wrong usage or configuration, 3 store unreachable.');
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 refused or not found, 2 wrong usage or configuration, 3 store or server unreachable.',
+    );
   for (const add of COMMANDS) add(program);
   inherit(program);
   return program;
@@ -57,6 +61,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addRoleCommands,
   addTeamCommands,
   addUserCommands,
+  addTokenCommands,
   addActivityCommands,
   addApplyCommand,
   addRegistryCommands,

@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { parseToken } from '../account/token.ts';
 import { type AdminActor, storeOwner } from '../admin/actor.ts';
 import { type Control, createControl } from '../admin/control.ts';
 import { connectOwner } from '../admin/owner-client.ts';
@@ -17,6 +18,7 @@ import { note } from './terminal.ts';
 export interface StoreOptions {
   readonly config?: string;
   readonly server?: string;
+  readonly caFile?: string;
 }
 
 /** Something to ask, and who asks. */
@@ -37,6 +39,8 @@ export const DEV_CONFIG = join(DEV_DATA_DIR, 'dev.yaml');
  * `create`: a change is about to be made, so an empty store may be begun.
  */
 export async function reach(options: StoreOptions, create: boolean): Promise<Reached> {
+  if (options.server !== undefined) return reachServer(options, options.server);
+  if (options.caFile !== undefined) throw new UsageError('--ca-file is for --server');
   const { config, hasRoutes } = configurationOf(options);
   const actor = storeOwner(userName(), 'command-line');
   if (config.store.kind === 'embedded') {
@@ -47,6 +51,37 @@ export async function reach(options: StoreOptions, create: boolean): Promise<Rea
   const table = hasRoutes ? createRouteTable(config.routes) : null;
   const control = createControl({ ...stores, clock: systemClock, instance: null, routes: () => table });
   return { control, actor, config, close: () => stores.close() };
+}
+
+/** The token comes by the environment alone: a command line can be read by every user of the machine, and lands in histories. */
+async function reachServer({ config, caFile }: StoreOptions, server: string): Promise<Reached> {
+  if (config !== undefined) throw new UsageError('either --config (the store itself) or --server (a running gate), not both');
+  const url = serverUrl(server);
+  const token = process.env.SALLYPORT_TOKEN?.trim() ?? '';
+  if (parseToken(token) === null)
+    throw new UsageError(
+      `--server needs the token of a service account in SALLYPORT_TOKEN${token === '' ? '' : '; what is there is none'}`,
+    );
+  // Loaded only here: most commands speak to a store.
+  const { connectServer } = await import('../admin/remote/server-control.ts');
+  const { control, close } = connectServer({ url, token, ca: caFile === undefined ? null : caText(caFile) });
+  return { control, actor: storeOwner(userName(), 'command-line'), config: null, close: async () => close() };
+}
+
+function serverUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url?.protocol !== 'https:') throw new UsageError('--server is an https:// address, such as https://gate.example:9443');
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
+    throw new UsageError('--server is an address without credentials, query and fragment');
+  return url;
+}
+
+function caText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
 }
 
 /** Opens what the options name, does the work, and closes it again whatever happens. */
@@ -60,9 +95,6 @@ export async function withReach<T>(options: StoreOptions, create: boolean, work:
 }
 
 function configurationOf(options: StoreOptions): { readonly config: Config; readonly hasRoutes: boolean } {
-  if (options.server !== undefined) {
-    throw new UsageError('--server is not available in this version: name the store with --config');
-  }
   if (options.config !== undefined) return { config: loadChecked(options.config).config, hasRoutes: true };
   if (existsSync(DEV_CONFIG)) return { config: loadChecked(DEV_CONFIG).config, hasRoutes: true };
   if (existsSync(join(DEV_DATA_DIR, EMBEDDED_FILES.registry))) {

@@ -5,7 +5,7 @@ import type { ApiContext, ApiParts, Requests } from './app.ts';
 import { readQuery } from './input.ts';
 import { defined, type Operation } from './operation.ts';
 import { refusedBy } from './problem.ts';
-import { activityFilter, eventPage, name } from './schemas.ts';
+import { activityFilter, eventPage, name, pageQuery } from './schemas.ts';
 import { eventStream, type OpenStream } from './streams.ts';
 
 /** The row of a route that does not answer once: it is documented like the others, and has a way of its own below. */
@@ -21,6 +21,7 @@ export const STREAM: Operation = {
   params: null,
   query: z.strictObject({
     account: name.optional(),
+    limit: pageQuery.limit.describe('So many of the newest events first, where nothing is gone on after (1 to 500, default 50).'),
     after: z.string().min(1).max(512).optional().describe('In place of Last-Event-ID.'),
     ...activityFilter,
   }),
@@ -30,6 +31,7 @@ export const STREAM: Operation = {
 };
 
 interface StreamQuery {
+  readonly limit?: number;
   readonly account?: string;
   readonly after?: string;
 }
@@ -43,7 +45,7 @@ export async function followRoute(c: ApiContext, parts: ApiParts, requests: Requ
     return requests.refused(c, record, { reason: 'audit-unavailable' });
   const query = readQuery(STREAM, c.req.url);
   if (!query.ok) return requests.refused(c, record, query.refused);
-  const { account, after, ...filter } = query.value as StreamQuery;
+  const { account, after, limit, ...filter } = query.value as StreamQuery;
   const stop = new AbortController();
   const { caller } = admission;
   const stream: OpenStream = {
@@ -58,8 +60,10 @@ export async function followRoute(c: ApiContext, parts: ApiParts, requests: Requ
     const from = after ?? c.req.header('last-event-id');
     const input = {
       account: account === undefined ? null : { name: account },
-      ...defined({ after: from === '' ? undefined : from }),
+      ...defined({ limit, after: from === '' ? undefined : from }),
     };
+    // Said as an answer, not in the stream: an account that there is not, a log that cannot be read.
+    await parts.control.activity(caller.actor, { account: input.account, limit: 1 });
     const source = parts.control.follow(caller.actor, input, stop.signal);
     if (c.req.method === 'HEAD') return sse(record.id, null);
     if (!parts.streams.add(stream))
@@ -68,7 +72,8 @@ export async function followRoute(c: ApiContext, parts: ApiParts, requests: Requ
       parts.streams.remove(stream);
       record.ended(200, 'permitted');
     });
-    return sse(record.id, eventStream(source, matches, stop));
+    const onFault = (fault: unknown) => parts.log.error('a stream of events failed', { fault });
+    return sse(record.id, eventStream(source, matches, stop, onFault));
   } catch (error) {
     const refused = refusedBy(error);
     if (refused === null) throw error;

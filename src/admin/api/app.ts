@@ -1,5 +1,6 @@
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
+import { withVisibleEscapes } from '../../audit/text.ts';
 import type { Reason, RefusalReason } from '../../refusal.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Control } from '../control.ts';
@@ -230,7 +231,7 @@ export class Requests {
 
   #refused(_c: ApiContext, record: AdminCallRecord, refused: Refused): Response {
     const problem: Problem = problemOf(refused, record.id);
-    return new Response(`${JSON.stringify(problem)}\n`, {
+    return new Response(`${withVisibleEscapes(JSON.stringify(problem))}\n`, {
       status: problem.status,
       headers: { 'x-request-id': record.id, ...problemHeaders(refused, this.#parts.realm) },
     });
@@ -249,7 +250,7 @@ type Denied = Extract<Admission, { admitted: false }>;
 const NO_CALLER = null as unknown as Admitted['caller'];
 
 function answered(requestId: string, { status, body, version }: Answer): Response {
-  return new Response(`${JSON.stringify(body)}\n`, {
+  return new Response(`${withVisibleEscapes(JSON.stringify(body))}\n`, {
     status,
     headers: {
       'content-type': 'application/json',

@@ -77,6 +77,7 @@ export function eventStream(
   source: AsyncGenerator<Followed>,
   matches: (event: string) => boolean,
   stop: AbortController,
+  onFault: (fault: unknown) => void,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let pending: Promise<IteratorResult<Followed>> | null = null;
@@ -97,7 +98,10 @@ export function eventStream(
       start: (controller) => controller.enqueue(encoder.encode('retry: 2000\n\n')),
       pull: async (controller) => {
         for (;;) {
-          const item = await next().catch((error: unknown) => lastWord(error));
+          const item = await next().catch((error: unknown) => {
+            if (!(error instanceof AdminError)) onFault(error);
+            return lastWord(error);
+          });
           if (stop.signal.aborted || (item !== HEARTBEAT && item.done === true)) {
             if (!stop.signal.aborted && item !== HEARTBEAT && typeof item.value === 'string')
               controller.enqueue(encoder.encode(item.value));
@@ -125,6 +129,6 @@ function textOf(item: Followed, matches: (event: string) => boolean): string {
 
 /** The log cannot be read any more: said once, then the stream ends and the client comes again. */
 function lastWord(error: unknown): IteratorReturnResult<string> {
-  if (!(error instanceof AdminError)) throw error;
-  return { done: true, value: `event: interrupted\ndata: ${JSON.stringify({ reason: error.code })}\n\n` };
+  const reason = error instanceof AdminError ? error.code : 'internal-fault';
+  return { done: true, value: `event: interrupted\ndata: ${JSON.stringify({ reason })}\n\n` };
 }
