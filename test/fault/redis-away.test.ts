@@ -117,6 +117,23 @@ describe('a Redis that is frozen', () => {
   });
 });
 
+describe('a gate that ends while Redis is frozen', () => {
+  it('ends all the same under `buffered`, and counts and says how many records are lost', async () => {
+    const store = await startStore();
+    const gate = await startGate(store, { guarantee: 'buffered', leaseMs: 60_000 });
+    const callers = new Callers();
+    await callers.call(gate.port, gate.token);
+    await gate.events();
+    store.redis.pause();
+    for (let count = 0; count < 3; count += 1) expect((await callers.call(gate.port, gate.token)).status).toBe(200);
+    await gate.gateway.close();
+    // A decision and an outcome each.
+    expect(await gate.gateway.metrics.text()).toMatch(/^sallyport_audit_events_total\{outcome="lost"\} 6$/m);
+    expect(gate.log.some((line) => line.includes('could not be written out') && line.includes('"events":6'))).toBe(true);
+    store.redis.resume();
+  });
+});
+
 describe('a gate whose store', () => {
   it('is away when it starts opens its port, says 503 and why, and is ready once the store is there', async () => {
     const store = await startStore();
