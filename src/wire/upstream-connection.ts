@@ -330,7 +330,10 @@ export class UpstreamConnection implements Watched {
     lastWord(receiver, () => receiver.onEnd());
   }
 
-  /** The upstream sends nothing more. A proper end only of a body that ends so. */
+  /**
+   * The upstream sends nothing more. A proper end only of a body that ends so. Whether such a body was whole nobody can tell, with TLS neither: Node does not say whether
+   * the end was announced (close_notify) or the connection was cut. Upstreams that care send a length or chunks.
+   */
   #onEnd(): void {
     if (this.#held.holding) {
       this.#held.ended = 'end';
