@@ -1,7 +1,7 @@
 import { markOf } from '../admin/activity.ts';
 import { REFUSALS, type RefusalReason } from '../refusal.ts';
 import type { Tone } from './components/parts.ts';
-import { exactWords, msWords, plural } from './words.ts';
+import { msWords, plural, secondWords } from './words.ts';
 
 /**
  * One row of a log as it is shown: plain texts, the same for the page and for the script that adds rows to it. A call is one row, whose beginning (the verdict)
@@ -11,6 +11,8 @@ export interface EventRow {
   readonly id: string;
   /** Where to go on after this event. */
   readonly mark: string;
+  /** `call`, or nothing. */
+  readonly kind: 'call' | '';
   /** The row only fills in the ending of another one. */
   readonly ending: boolean;
   readonly iso: string;
@@ -55,7 +57,14 @@ export function eventRow(line: string): EventRow | null {
   const event = parse(line);
   if (event === null) return null;
   const iso = text(event.time);
-  const common = { id: text(event.id), mark: markOf(line), ending: false, iso, time: exactWords(iso) };
+  const common = {
+    id: text(event.id),
+    mark: markOf(line),
+    kind: '' as EventRow['kind'],
+    ending: false,
+    iso,
+    time: secondWords(iso),
+  };
   if (event.phase === 'change') return { ...common, ...change(event) };
   if (event.phase === 'sign-in') return { ...common, ...signIn(event) };
   if (event.phase === 'outcome') return { ...common, ...outcome(event) };
@@ -75,7 +84,10 @@ export function eventRows(lines: readonly string[]): readonly EventRow[] {
     });
 }
 
-type Words = Pick<EventRow, 'tone' | 'verdict' | 'who' | 'what' | 'detail' | 'result'> & { readonly ending?: boolean };
+type Words = Pick<EventRow, 'tone' | 'verdict' | 'who' | 'what' | 'detail' | 'result'> & {
+  readonly ending?: boolean;
+  readonly kind?: EventRow['kind'];
+};
 
 function decision(event: Shown): Words {
   const permitted = event.decision === 'permit';
@@ -99,7 +111,7 @@ function decision(event: Shown): Words {
     ...(event.userAgent === undefined ? [] : [event.userAgent]),
   ]);
   const result = event.status === undefined ? '' : String(event.status);
-  return { tone, verdict, who, what: `${event.method ?? '-'} ${event.path ?? '-'}`, detail, result };
+  return { tone, verdict, who, what: `${event.method ?? '-'} ${event.path ?? '-'}`, detail, result, kind: 'call' };
 }
 
 function outcome(event: Shown): Words {

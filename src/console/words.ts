@@ -11,6 +11,11 @@ export function momentWords(iso: string): string {
   return iso.slice(0, 16).replace('T', ' ');
 }
 
+/** `2026-11-24 07:19:03` */
+export function secondWords(iso: string): string {
+  return iso.slice(0, 19).replace('T', ' ');
+}
+
 /** `2026-11-24 07:19:03.120` */
 export function exactWords(iso: string): string {
   return iso.replace('T', ' ').replace('Z', '');
@@ -58,8 +63,8 @@ export function msWords(ms: number): string {
 /** One pattern of a role in plain words. */
 export function permissionWords(pattern: string): string {
   const own: Readonly<Record<string, string>> = {
-    '*': 'everything behind the gate',
-    'sallyport:*': 'everything in this console',
+    '*': 'do everything behind the gate',
+    'sallyport:*': 'do everything in this console',
     'sallyport:registry:read': 'look at accounts, roles and teams',
     'sallyport:registry:write': 'manage accounts, roles and teams, up to their own rights',
     'sallyport:activity:read': 'read the activity log and the figures',
@@ -70,7 +75,7 @@ export function permissionWords(pattern: string): string {
   const words = pattern.split(':');
   const verb = words.pop() ?? '';
   const what = words.join(' ');
-  return verb === '*' ? `everything about ${what}` : `${verb} ${what}`;
+  return verb === '*' ? `do everything about ${what}` : `${verb} ${what}`;
 }
 
 /** What a list of patterns lets somebody do, as one sentence. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -34,6 +34,8 @@ export interface TestConsole {
   readonly signIns: Omit<SignInFacts, 'id' | 'timeMs'>[];
   /** Lines of the log. */
   readonly log: string[];
+  /** The files that sessions are kept in. */
+  sessionFiles(): readonly string[];
   /** Appends an event about a call to the log, as a gate would. */
   record(event: Readonly<Record<string, unknown>>, account?: string | null): Promise<void>;
   createUser(name: string, role: string): Promise<{ readonly id: string }>;
@@ -94,6 +96,7 @@ export async function startConsole({ recordsSignIns = true } = {}): Promise<Test
     stats,
     signIns,
     log,
+    sessionFiles: () => ['sessions.db', 'sessions.db-wal'].map((name) => join(dataDir, name)).filter((file) => existsSync(file)),
     record,
     async createUser(name, role) {
       await verifier;

@@ -13,6 +13,7 @@ const PARTS = {
   'python3-requests': { package: 'python3-requests', rings: ['integration', 'clients'] },
   'docker-compose': { package: 'docker-compose', rings: ['integration'] },
   promtool: { package: 'prometheus', rings: ['integration'] },
+  chromium: { package: 'chromium', rings: ['browser'] },
   wrk: { package: 'wrk', rings: ['bench'] },
   'nginx-lua': { package: 'libnginx-mod-http-lua', rings: ['bench'] },
   haproxy: { package: 'haproxy', rings: ['bench'] },

@@ -55,6 +55,7 @@
     if (event.ending) return;
     const row = template.content.firstElementChild.cloneNode(true);
     row.dataset.id = event.id;
+    row.dataset.kind = event.kind;
     fill(row, event);
     row.classList.add('fresh');
     body.prepend(row);

@@ -3,13 +3,19 @@ import { countWords, msWords } from '../words.ts';
 
 /** Small charts as SVG, made on the server. Figures stand beside them as a table, so nothing is said by a picture alone. */
 
-const WIDTH = 720;
+/** Letters keep their size, so a chart in half the width is drawn in half the units. */
+const WIDE = 860;
+const NARROW = 430;
 const HEIGHT = 200;
-const LEFT = 46;
+const LEFT = 52;
+const RIGHT = 6;
 const BOTTOM = 22;
-const TOP = 8;
-const PLOT_WIDTH = WIDTH - LEFT - 6;
+const TOP = 10;
 const PLOT_HEIGHT = HEIGHT - TOP - BOTTOM;
+
+function plotWidth(width: number): number {
+  return width - LEFT - RIGHT;
+}
 
 export interface Bin {
   /** Beginning of the bin: `07:15`. */
@@ -21,7 +27,7 @@ export interface Bin {
 /** Calls over time: let in below, refused on top. */
 export function callsChart(bins: readonly Bin[], title: string): Html {
   const most = niceTop(Math.max(1, ...bins.map(({ letIn, refused }) => letIn + refused)));
-  const step = PLOT_WIDTH / bins.length;
+  const step = plotWidth(WIDE) / bins.length;
   const height = (count: number) => (count / most) * PLOT_HEIGHT;
   const bars = bins.map(({ letIn, refused }, index) => {
     const x = LEFT + index * step + step * 0.1;
@@ -30,8 +36,9 @@ export function callsChart(bins: readonly Bin[], title: string): Html {
     return html`${bar('let-in', x, base - height(letIn), width, height(letIn))}${bar('refused', x, base - height(letIn) - height(refused), width, height(refused))}`;
   });
   return frame(
+    WIDE,
     title,
-    axis(most, (value) => countWords(value)),
+    axis(WIDE, most, countWords),
     bars,
     bins.map(({ label }) => label),
   );
@@ -52,7 +59,7 @@ export interface Line {
 /** Durations over time. Where nothing was measured the line is broken. */
 export function durationChart(lines: readonly Line[], labels: readonly string[], title: string): Html {
   const most = niceTop(Math.max(0.1, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0))));
-  const step = PLOT_WIDTH / Math.max(1, labels.length);
+  const step = plotWidth(NARROW) / Math.max(1, labels.length);
   const x = (index: number) => (LEFT + (index + 0.5) * step).toFixed(1);
   const y = (value: number) => (TOP + PLOT_HEIGHT - (value / most) * PLOT_HEIGHT).toFixed(1);
   const drawn = lines.flatMap(({ name, values }) =>
@@ -62,7 +69,13 @@ export function durationChart(lines: readonly Line[], labels: readonly string[],
         : html`<polyline class="${name}" points="${run.map((value, index) => `${x(first + index)},${y(value)}`).join(' ')}"/>`,
     ),
   );
-  return frame(title, axis(most, msWords), drawn, labels);
+  return frame(
+    NARROW,
+    title,
+    axis(NARROW, most, (value) => (value === 0 ? '0' : msWords(value))),
+    drawn,
+    labels,
+  );
 }
 
 /** Unbroken stretches: where each begins, and its values. */
@@ -77,28 +90,28 @@ function runs(values: readonly (number | null)[]): readonly (readonly [first: nu
   return found;
 }
 
-const LABELS = 6;
+const LABELS = 5;
 
-function frame(title: string, grid: Slot, content: Slot, labels: readonly string[]): Html {
-  const every = Math.max(1, Math.ceil(labels.length / LABELS));
-  const step = PLOT_WIDTH / Math.max(1, labels.length);
+function frame(width: number, title: string, grid: Slot, content: Slot, labels: readonly string[]): Html {
+  const every = Math.max(1, Math.ceil(labels.length / (width === WIDE ? 2 * LABELS : LABELS)));
+  const step = plotWidth(width) / Math.max(1, labels.length);
   const times = labels.map((label, index) =>
     index % every === 0 ? html`<text x="${(LEFT + index * step).toFixed(1)}" y="${HEIGHT - 6}">${label}</text>` : '',
   );
-  return html`<svg class="chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}">${grid}${content}${times}</svg>`;
+  return html`<svg class="chart ${width === WIDE ? 'wide' : ''}" viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label="${title}">${grid}${content}${times}</svg>`;
 }
 
-function axis(most: number, words: (value: number) => string): Slot {
+function axis(width: number, most: number, words: (value: number) => string): Slot {
   return [0, 0.5, 1].map((part) => {
     const y = TOP + PLOT_HEIGHT * (1 - part);
-    return html`<line class="grid" x1="${LEFT}" x2="${WIDTH - 6}" y1="${y}" y2="${y}"/><text x="${LEFT - 6}" y="${y + 4}" text-anchor="end">${words(most * part)}</text>`;
+    return html`<line class="grid" x1="${LEFT}" x2="${width - RIGHT}" y1="${y}" y2="${y}"/><text x="${LEFT - 6}" y="${y + 4}" text-anchor="end">${words(most * part)}</text>`;
   });
 }
 
 /** The next round number: 1, 2, 4, 10, 20, … so that its half is round too. */
 function niceTop(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 4, 6, 8, 10].map((factor) => factor * power).find((top) => top >= value) ?? value;
+  return [1, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10].map((factor) => factor * power).find((top) => top >= value) ?? value;
 }
 
 /** Horizontal bars with their words and counts. */

@@ -55,7 +55,7 @@ export function page(frame: PageFrame, content: Slot): Html {
     frame,
     html`<a class="skip" href="#content">Skip to the content</a>
 <div class="frame">
-<header class="side">
+<header class="side"><div class="side-inner">
 <a class="brand" href="${homeOf(visitor)}">${mark()}Sallyport</a>
 <nav class="menu" aria-label="Main">
 ${group(null, TRAFFIC, frame)}${group('User Management', MANAGEMENT, frame)}${group(null, WATCHING, frame)}
@@ -64,7 +64,7 @@ ${group(null, TRAFFIC, frame)}${group('User Management', MANAGEMENT, frame)}${gr
 <p><span class="hidden">Signed in as </span><a href="/profile"${frame.section === '/profile' ? html` aria-current="page"` : ''}>${visitor.actor.name}</a><br class="quiet"><span class="quiet">${visitor.role}</span></p>
 <form method="post" action="/sign-out"><input type="hidden" name="form" value="${visitor.formToken}"><button class="small">Sign out</button></form>
 </div>
-</header>
+</div></header>
 <main id="content" tabindex="-1"${frame.replaceUrl === undefined ? '' : html` data-replace-url="${frame.replaceUrl}"`}>
 <div class="head"><div>
 ${crumbs(frame.crumbs ?? [])}

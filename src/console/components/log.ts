@@ -28,6 +28,7 @@ ${stream === null ? '' : html`<template id="event-row">${logRow(NOTHING)}</templ
 const NOTHING: EventRow = {
   id: '',
   mark: '',
+  kind: '',
   ending: false,
   iso: '',
   time: '',
@@ -41,10 +42,10 @@ const NOTHING: EventRow = {
 
 /** The script fills the same slots in a copy of an empty row. */
 function logRow(row: EventRow): Html {
-  return html`<tr data-id="${row.id}"><td><time class="mono" datetime="${row.iso}" data-slot="time">${row.time}</time></td>
+  return html`<tr data-id="${row.id}" data-kind="${row.kind}"><td><time class="mono" datetime="${row.iso}" data-slot="time">${row.time}</time></td>
 <td><span class="badge ${row.tone}" data-slot="verdict">${row.verdict}</span></td>
-<td><span class="mono" data-slot="what">${row.what}</span> <span class="small quiet" data-slot="detail">${row.detail}</span></td>
-<td data-label="Who" data-slot="who">${row.who}</td>
+<td><span class="what" data-slot="what">${row.what}</span> <span class="small quiet" data-slot="detail">${row.detail}</span></td>
+<td class="who-cell" data-label="Who" data-slot="who">${row.who}</td>
 <td data-label="Answer" data-slot="result">${row.result}</td></tr>`;
 }
 

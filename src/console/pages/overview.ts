@@ -166,7 +166,7 @@ async function attention(c: ConsoleContext, parts: ConsoleParts): Promise<Slot> 
   const part = (accounts: readonly AccountView[], title: string, filter: string) =>
     accounts.length === 0
       ? ''
-      : html`<div class="field"><p>${title} <a class="small" href="/service-accounts?show=${filter}">Show all</a></p><ul class="chips">${names(accounts)}</ul></div>`;
+      : html`<div class="flow"><p>${title} <a class="small" href="/service-accounts?show=${filter}">Show all</a></p><ul class="chips">${names(accounts)}</ul></div>`;
   return card(
     { title: 'Worth a look' },
     html`<div class="columns">${part(expiring, 'These expire within 30 days.', 'expiring-30')}${part(unused, 'The tokens of these were not used for 90 days.', 'unused-90')}</div>`,

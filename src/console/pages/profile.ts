@@ -75,7 +75,7 @@ ${passwordFields(faults)}
 <div class="actions"><button class="primary">Change password</button></div></form>`,
   )}${card(
     { title: 'Sessions' },
-    html`<div class="field"><p class="quiet">Ends every session of yours, also in other browsers and on other machines.</p><div class="actions">${buttonForm(visitor, `${SECTION}/sign-out-everywhere`, 'Sign out everywhere')}</div></div>`,
+    html`<div class="flow"><p class="quiet">Ends every session of yours, also in other browsers and on other machines.</p><div class="actions">${buttonForm(visitor, `${SECTION}/sign-out-everywhere`, 'Sign out everywhere')}</div></div>`,
   )}</div>`;
   return show(c, { title: 'Your account', section: SECTION }, content, failed?.status ?? 200);
 }

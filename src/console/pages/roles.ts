@@ -62,7 +62,7 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
         html`<a href="${SECTION}/${role.name}">${role.name}</a>${builtIn(role)}${role.description === '' ? '' : html` <span class="small quiet">${role.description}</span>`}`,
         permissionsWords(role.permissions),
         role.name === NO_ROLE
-          ? html`<span class="quiet">not counted</span>`
+          ? html`<span class="quiet">–</span>`
           : usedBy.length === 0
             ? html`<span class="quiet">nobody</span>`
             : plural(usedBy.length, 'account'),
@@ -104,8 +104,8 @@ async function showRole(
         : html`<p class="quiet">By default, in a team or by a grant${usedBy.length >= 100 ? '; the first 100' : ''}:</p><ul class="chips">${usedBy.map((name) => html`<li><a href="/find/${name}">${name}</a></li>`)}</ul>`;
   const content = html`${said}<div class="columns">${card(
     { title: 'What it means' },
-    html`<div class="field"><p>${permissionsWords(role.permissions)}.</p>${role.permissions.length === 0 ? '' : chips(role.permissions)}</div>`,
-  )}${card({ title: 'Used by' }, html`<div class="field">${list}</div>`)}</div>`;
+    html`<div class="flow"><p>${permissionsWords(role.permissions)}.</p>${role.permissions.length === 0 ? '' : chips(role.permissions)}</div>`,
+  )}${card({ title: 'Used by' }, html`<div class="flow">${list}</div>`)}</div>`;
   const actions = html`<a class="button" href="${path}/edit">Edit</a>${
     usedBy.length === 0 && role.name !== ADMINISTRATOR_ROLE
       ? html`<form method="post" action="${path}/delete">${formFields(visitor)}<button class="danger">Delete</button></form>`
@@ -159,6 +159,6 @@ ${card({ title: 'Permissions to choose from' }, askedFor(parts))}</div>`;
 /** What the routes in force ask for: a permission that no route asks for opens nothing. */
 function askedFor(parts: ConsoleParts): Slot {
   const asked = [...new Set(parts.routes().flatMap(({ permission }) => permission ?? []))].sort();
-  return html`<div class="field"><p class="quiet">${asked.length === 0 ? 'No route asks for a permission at present.' : 'The routes of this gate ask for:'}</p>${asked.length === 0 ? '' : chips(asked)}
+  return html`<div class="flow"><p class="quiet">${asked.length === 0 ? 'No route asks for a permission at present.' : 'The routes of this gate ask for:'}</p>${asked.length === 0 ? '' : chips(asked)}
 <p class="quiet">For this console, and only as somebody's own role:</p>${chips(['sallyport:registry:read', 'sallyport:registry:write', 'sallyport:activity:read', 'sallyport:instances:read'])}</div>`;
 }

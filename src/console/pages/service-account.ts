@@ -175,10 +175,7 @@ function tokenCard(c: ConsoleContext, account: AccountView, nowMs: number): Html
   const generate = mayWrite
     ? html`<p class="actions"><a class="button primary" href="${path}/new-token">Generate new Authentication Token</a></p>`
     : '';
-  return card(
-    { title: 'Authentication token' },
-    html`<div class="field"><div class="field">${facts(rows)}</div>${overlap}${generate}</div>`,
-  );
+  return card({ title: 'Authentication token' }, html`<div class="flow">${facts(rows)}${overlap}${generate}</div>`);
 }
 
 function teamsCard(c: ConsoleContext, account: AccountView, roles: readonly Role[], teams: readonly Team[]): Html {
@@ -197,10 +194,10 @@ function teamsCard(c: ConsoleContext, account: AccountView, roles: readonly Role
   const list =
     rows.length === 0
       ? html`<p class="quiet">In no team. ${teams.length === 0 ? 'There are no teams yet.' : 'In a team, its role there counts for the applications of that team.'}</p>`
-      : html`<table><caption class="hidden">Teams</caption><thead><tr><th scope="col">Team</th><th scope="col">Role in it</th><th scope="col"><span class="hidden">Leave</span></th></tr></thead><tbody>${rows}</tbody></table>`;
+      : html`<table class="tight"><caption class="hidden">Teams</caption><thead><tr><th scope="col">Team</th><th scope="col">Role in it</th><th scope="col"><span class="hidden">Leave</span></th></tr></thead><tbody>${rows}</tbody></table>`;
   const join =
     mayWrite && open.length > 0 ? pairForm(c, `${path}/teams`, { name: 'team', label: 'Team', values: open }, roles, 'Join') : '';
-  return card({ title: 'Teams' }, html`<div class="field">${list}${join}</div>`);
+  return card({ title: 'Teams' }, html`<div class="flow">${list}${join}</div>`);
 }
 
 function grantsCard(c: ConsoleContext, account: AccountView, roles: readonly Role[], teams: readonly Team[]): Html {
@@ -222,12 +219,12 @@ function grantsCard(c: ConsoleContext, account: AccountView, roles: readonly Rol
   const list =
     rows.length === 0
       ? html`<p class="quiet">No grants. A grant gives another role on one application, whatever team owns it.</p>`
-      : html`<table><caption class="hidden">Grants</caption><thead><tr><th scope="col">Application</th><th scope="col">Role on it</th><th scope="col"><span class="hidden">Take back</span></th></tr></thead><tbody>${rows}</tbody></table>`;
+      : html`<table class="tight"><caption class="hidden">Grants</caption><thead><tr><th scope="col">Application</th><th scope="col">Role on it</th><th scope="col"><span class="hidden">Take back</span></th></tr></thead><tbody>${rows}</tbody></table>`;
   const known = teams.flatMap(({ applications }) => applications);
   const grant = mayWrite
     ? pairForm(c, `${path}/grants`, { name: 'application', label: 'Application', values: null, known }, roles, 'Grant')
     : '';
-  return card({ title: 'Grants' }, html`<div class="field">${list}${grant}</div>`);
+  return card({ title: 'Grants' }, html`<div class="flow">${list}${grant}</div>`);
 }
 
 interface PairField {
@@ -280,6 +277,6 @@ async function activityCard(c: ConsoleContext, parts: ConsoleParts, account: Acc
 function deleteCard(path: string): Html {
   return card(
     { title: 'Delete this account' },
-    html`<div class="field"><p class="quiet">Its token is refused at once and its name becomes free. Deactivating it keeps it, and can be undone.</p><p class="actions"><a class="button danger" href="${path}/delete">Delete…</a></p></div>`,
+    html`<div class="flow"><p class="quiet">Its token is refused at once and its name becomes free. Deactivating it keeps it, and can be undone.</p><p class="actions"><a class="button danger" href="${path}/delete">Delete…</a></p></div>`,
   );
 }

@@ -14,7 +14,7 @@ import { expiryFrom } from './account-forms.ts';
 import { showToken } from './token.ts';
 
 const SECTION = '/service-accounts';
-const PAGE = 50;
+const PAGE = 100;
 
 export function serviceAccountsPages(app: Hono<Env>, parts: ConsoleParts): void {
   app.get(SECTION, (c) => list(c, parts));
@@ -69,7 +69,7 @@ ${wide(textField({ name: 'q', label: 'Search', type: 'search', value: search, ma
 ${selectField({ name: 'show', label: 'Show', value: filter, choices: FILTERS })}
 <button>Search</button></form></div>
 ${damaged.length === 0 ? '' : html`<div class="card-body"><p class="fault">These accounts cannot be read: ${damaged.join(', ')}</p></div>`}
-${items.length === 0 ? nothing(c, isNarrowed) : accountTable(items, parts.clock.wallMs())}
+${items.length === 0 ? nothing(c, isNarrowed) : accountTable(byName(items), parts.clock.wallMs())}
 ${next === null ? '' : html`<div class="pages"><span>More accounts follow.</span><a class="button small" href="${SECTION}?${more.toString()}">Next page</a></div>`}
 </section>`;
   return show(
@@ -100,6 +100,11 @@ function nothing(c: ConsoleContext, isNarrowed: boolean): Html {
     'A service account is a machine with a token of its own: a pipeline, a scheduler, a monitor. Create one, give its token to the machine, and see here what it does.',
     c.var.visitor.may('sallyport:registry:write') ? newButton() : '',
   );
+}
+
+/** The store's order is by id, which means nothing to people. */
+export function byName(accounts: readonly AccountView[]): readonly AccountView[] {
+  return accounts.toSorted((one, other) => one.name.localeCompare(other.name, 'en'));
 }
 
 function accountTable(accounts: readonly AccountView[], nowMs: number): Html {
@@ -208,6 +213,6 @@ function teamRows(values: NewValues, teams: readonly string[], roles: readonly {
 export function roleChoices(roles: readonly RoleView[]): readonly { value: string; words: string }[] {
   return roles.map(({ name, description }) => ({
     value: name,
-    words: description === '' ? name : `${name}: ${description.slice(0, 80)}`,
+    words: description === '' ? name : `${name} · ${description.slice(0, 80)}`,
   }));
 }

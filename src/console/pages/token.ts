@@ -25,8 +25,8 @@ export function showToken(
           html`<p><strong>The old token works beside the new one until ${moment(overlap.validUntil)} UTC.</strong></p>`,
         );
   const content = html`${isNew ? '' : old}
-<section class="card"><div class="card-body">
-<div class="field"><h2 id="token-label">Authentication token of ${account.name}</h2>
+<section class="card"><div class="card-body flow">
+<div><h2 id="token-label">Authentication token of ${account.name}</h2>
 <p class="quiet">Copy it now. It is shown this once and is not kept: not here, and not in the store.</p></div>
 <div class="token"><output id="token" aria-labelledby="token-label">${token}</output>
 <button class="primary" type="button" data-copy="token" aria-describedby="copied" hidden>Copy</button></div>

@@ -10,7 +10,7 @@ import { html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
 import { ago, moment, permissionsWords } from '../words.ts';
 import { expiryFrom } from './account-forms.ts';
-import { roleChoices } from './service-accounts.ts';
+import { byName, roleChoices } from './service-accounts.ts';
 
 const SECTION = '/users';
 const PAGE = 100;
@@ -66,7 +66,7 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const nowMs = parts.clock.wallMs();
   const button = mayWrite ? html`<a class="button primary" href="/new/user">New User</a>` : '';
   const columns = ['Name', 'Status', 'Role', 'Created'].map((name) => ({ name }));
-  const rows = items.map((user): readonly Slot[] => [
+  const rows = byName(items).map((user): readonly Slot[] => [
     html`<a href="${SECTION}/${user.name}">${user.name}</a>${user.description === '' ? '' : html` <span class="small quiet">${user.description}</span>`}`,
     standing(user),
     user.role,
@@ -173,7 +173,7 @@ async function showUser(
 function passwordCard(path: string): Slot {
   return card(
     { title: 'Password' },
-    html`<div class="field"><p class="quiet">Setting a password ends all sessions of this user.</p><p class="actions"><a class="button" href="${path}/password">Set a password</a></p></div>`,
+    html`<div class="flow"><p class="quiet">Setting a password ends all sessions of this user.</p><p class="actions"><a class="button" href="${path}/password">Set a password</a></p></div>`,
   );
 }
 
