@@ -13,6 +13,7 @@ const RINGS = [
   'integration',
   'house',
   'clients',
+  'engines',
   'corpus',
   'fuzz',
   'simulation',

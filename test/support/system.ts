@@ -4,12 +4,15 @@ import { delimiter, join } from 'node:path';
 
 /** The parts of the system that tests run for real, with the Debian package that brings each, and the rings that use it. */
 const PARTS = {
-  'redis-server': { package: 'redis-server', rings: ['contract', 'integration', 'fault', 'security', 'browser', 'bench'] },
-  'redis-cli': { package: 'redis-tools', rings: ['integration', 'fault'] },
+  'redis-server': {
+    package: 'redis-server',
+    rings: ['contract', 'integration', 'engines', 'fault', 'security', 'browser', 'bench'],
+  },
+  'redis-cli': { package: 'redis-tools', rings: ['integration', 'engines', 'fault'] },
   nginx: { package: 'nginx', rings: ['integration', 'clients', 'fault', 'bench'] },
   curl: { package: 'curl', rings: ['integration', 'clients', 'security'] },
   wget: { package: 'wget', rings: ['integration', 'clients'] },
-  openssl: { package: 'openssl', rings: ['unit', 'integration', 'security'] },
+  openssl: { package: 'openssl', rings: ['unit', 'integration', 'engines', 'security'] },
   'python3-requests': { package: 'python3-requests', rings: ['integration', 'clients'] },
   'docker-compose': { package: 'docker-compose', rings: ['integration'] },
   promtool: { package: 'prometheus', rings: ['integration'] },

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { encodeRecord, withVersion } from '../../../src/registry/codec.ts';
-import { registryKeys } from '../../../src/store/keys.ts';
-import type { RedisConnection } from '../../../src/store/redis.ts';
-import { slotOf } from '../../../src/store/redis-slot.ts';
-import { account } from '../../contract/registry-records.ts';
-import { owner, startGateway, type TestGateway } from '../../support/gateway.ts';
-import { type RawUpstream, startRawUpstream } from '../../support/raw-upstream.ts';
-import { adminOf, asAdmin, until } from '../../support/redis-replication.ts';
-import { freePort, type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
-import { makeRedisUsers, type RedisUsers } from '../../support/redis-users.ts';
+import { encodeRecord, withVersion } from '../../src/registry/codec.ts';
+import { registryKeys } from '../../src/store/keys.ts';
+import type { RedisConnection } from '../../src/store/redis.ts';
+import { slotOf } from '../../src/store/redis-slot.ts';
+import { account } from '../contract/registry-records.ts';
+import { owner, startGateway, type TestGateway } from '../support/gateway.ts';
+import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
+import { adminOf, asAdmin, until } from '../support/redis-replication.ts';
+import { freePort, type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
+import { makeRedisUsers, type RedisUsers } from '../support/redis-users.ts';
 
 // Real servers on a crowded machine.
 vi.setConfig({ testTimeout: 60_000 });

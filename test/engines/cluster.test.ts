@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { RedisQuotaStore } from '../../../src/limits/redis.ts';
-import { RedisRegistryStore } from '../../../src/registry/redis.ts';
-import { registryKeys } from '../../../src/store/keys.ts';
-import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
-import { slotOf } from '../../../src/store/redis-slot.ts';
-import { account, creation, idOf, role } from '../../contract/registry-records.ts';
-import { type RedisCluster, startCluster } from '../../support/redis-cluster.ts';
-import { asAdmin, until } from '../../support/redis-replication.ts';
-import { redisMissing, startRedis } from '../../support/redis-server.ts';
+import { RedisQuotaStore } from '../../src/limits/redis.ts';
+import { RedisRegistryStore } from '../../src/registry/redis.ts';
+import { registryKeys } from '../../src/store/keys.ts';
+import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
+import { slotOf } from '../../src/store/redis-slot.ts';
+import { account, creation, idOf, role } from '../contract/registry-records.ts';
+import { type RedisCluster, startCluster } from '../support/redis-cluster.ts';
+import { asAdmin, until } from '../support/redis-replication.ts';
+import { redisMissing, startRedis } from '../support/redis-server.ts';
 
 // Real servers on a crowded machine.
 vi.setConfig({ testTimeout: 60_000 });

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { connectRedis, type RedisTls } from '../../../src/store/redis.ts';
-import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
-import { issueRedisCertificates, type KeyedCertificate, type RedisCertificates } from '../../support/redis-tls.ts';
-import { have } from '../../support/system.ts';
+import { connectRedis, type RedisTls } from '../../src/store/redis.ts';
+import { type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
+import { issueRedisCertificates, type KeyedCertificate, type RedisCertificates } from '../support/redis-tls.ts';
+import { have } from '../support/system.ts';
 
 const missing = redisMissing() ?? (have('openssl') ? null : 'openssl is not installed');
 

@@ -12,28 +12,31 @@ const PREFIX = 'contract';
 
 const missing = redisMissing();
 
-describe.each(Object.entries(REDIS_PLACES))('%s', (name, start) => {
-  if (missing !== null) {
-    it('keeps the contract', (context) => context.skip(missing));
-    return;
-  }
-  let place: RedisPlace;
-  beforeAll(async () => {
-    place = await start();
-  }, 30_000);
-  afterAll(async () => {
-    await place?.stop();
+/** The registry's contract on Redis, kept in these places. */
+export function registryContractOn(...places: readonly (keyof typeof REDIS_PLACES)[]): void {
+  describe.each(places)('%s', (name) => {
+    if (missing !== null) {
+      it('keeps the contract', (context) => context.skip(missing));
+      return;
+    }
+    let place: RedisPlace;
+    beforeAll(async () => {
+      place = await REDIS_PLACES[name]();
+    }, 30_000);
+    afterAll(async () => {
+      await place?.stop();
+    });
+    registryContract({
+      name: `Redis, ${name}`,
+      open: async () => {
+        const under = new OnRedis(place);
+        await under.wipe();
+        return under;
+      },
+      lacks: {},
+    });
   });
-  registryContract({
-    name: `Redis, ${name}`,
-    open: async () => {
-      const under = new OnRedis(place);
-      await under.wipe();
-      return under;
-    },
-    lacks: {},
-  });
-});
+}
 
 class OnRedis implements RegistryUnderTest {
   // A first answer may wait for the one who knows the servers, then for its connection, and then for itself.

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
-import { loadScript } from '../../../src/store/script.ts';
-import { adminOf, asAdmin, infoOf, REPLICA_USER, until } from '../../support/redis-replication.ts';
-import { PRIMARY_NAME, type RedisSentinels, startSentinels } from '../../support/redis-sentinel.ts';
-import { redisMissing } from '../../support/redis-server.ts';
+import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
+import { loadScript } from '../../src/store/script.ts';
+import { adminOf, asAdmin, infoOf, REPLICA_USER, until } from '../support/redis-replication.ts';
+import { PRIMARY_NAME, type RedisSentinels, startSentinels } from '../support/redis-sentinel.ts';
+import { redisMissing } from '../support/redis-server.ts';
 
 // Real servers on a crowded machine.
 vi.setConfig({ testTimeout: 60_000 });

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { registryKeys } from '../../../src/store/keys.ts';
-import { slotOf } from '../../../src/store/redis-slot.ts';
-import { owner, startGateway, type TestGateway } from '../../support/gateway.ts';
-import { startRawUpstream } from '../../support/raw-upstream.ts';
-import { startCluster } from '../../support/redis-cluster.ts';
-import { until } from '../../support/redis-replication.ts';
-import { PRIMARY_NAME, startSentinels } from '../../support/redis-sentinel.ts';
-import { redisMissing, startRedis } from '../../support/redis-server.ts';
-import { issueRedisCertificates } from '../../support/redis-tls.ts';
-import { makeRedisUsers, type RedisUsers } from '../../support/redis-users.ts';
-import { have } from '../../support/system.ts';
+import { registryKeys } from '../../src/store/keys.ts';
+import { slotOf } from '../../src/store/redis-slot.ts';
+import { owner, startGateway, type TestGateway } from '../support/gateway.ts';
+import { startRawUpstream } from '../support/raw-upstream.ts';
+import { startCluster } from '../support/redis-cluster.ts';
+import { until } from '../support/redis-replication.ts';
+import { PRIMARY_NAME, startSentinels } from '../support/redis-sentinel.ts';
+import { redisMissing, startRedis } from '../support/redis-server.ts';
+import { issueRedisCertificates } from '../support/redis-tls.ts';
+import { makeRedisUsers, type RedisUsers } from '../support/redis-users.ts';
+import { have } from '../support/system.ts';
 
 const SLOT = slotOf(registryKeys('sallyport').meta);
 // Real servers on a crowded machine.

@@ -1,0 +1,3 @@
+import { registryContractOn } from './registry-on-redis.ts';
+
+registryContractOn('one server');
