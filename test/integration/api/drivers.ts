@@ -53,8 +53,7 @@ export function httpDriver(api: ApiBench): Driver {
     grant: async (name, application, role) => call('PUT', `${await at(name)}/grants/${application}`, { role }),
     revoke: async (name, application) => call('DELETE', `${await at(name)}/grants/${application}`),
     remove: async (name) => call('DELETE', await at(name)),
-    explain: (name, method, path) =>
-      call('GET', `/explain?${new URLSearchParams({ account: name, method, path })}`),
+    explain: (name, method, path) => call('GET', `/explain?${new URLSearchParams({ account: name, method, path })}`),
     activity: async (name) => {
       const { answer } = await call('GET', `/activity?account=${name}`);
       return (answer as unknown as { items: { type: string }[] }).items.map(({ type }) => type).reverse();

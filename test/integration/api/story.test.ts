@@ -48,9 +48,18 @@ async function tell(driver: Driver, { ci, team, role, app }: Names): Promise<voi
   expect((await driver.createAccount(ci, team, role)).said).toBe('refused');
 
   expect((await driver.show(ci)).answer).toMatchObject({
-    account: { name: ci, role: 'none', status: 'active', description: 'As the story has it', teams: [{ team, role }], grants: [] },
+    account: {
+      name: ci,
+      role: 'none',
+      status: 'active',
+      description: 'As the story has it',
+      teams: [{ team, role }],
+      grants: [],
+    },
   });
-  expect((await driver.list()).answer).toMatchObject({ accounts: expect.arrayContaining([expect.objectContaining({ name: ci })]) });
+  expect((await driver.list()).answer).toMatchObject({
+    accounts: expect.arrayContaining([expect.objectContaining({ name: ci })]),
+  });
   const question = [ci, 'GET', '/any'] as const;
   expect((await driver.explain(...question)).answer).toMatchObject({ allowed: false, reason: 'permission-denied', role: 'none' });
 
