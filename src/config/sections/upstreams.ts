@@ -91,7 +91,7 @@ const upstream = z.strictObject({
   ),
   responseTimeoutMs: whole(
     { min: 1, max: 86_400_000, default: 300_000 },
-    'Time for the response head to arrive once the request is sent, in milliseconds.',
+    'Longest silence of an upstream that owes us bytes, before its answer and within it, in milliseconds.',
   ),
   maxConnections: whole({ min: 1, max: 65_535, default: 512 }, 'Connections to each of its addresses, idle and busy together.'),
   ejection: ejection.prefault({}).describe('When an address that fails is left out for a while. If all fail, all are used.'),
