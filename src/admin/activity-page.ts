@@ -3,6 +3,7 @@ import { resolveAccountId } from './accounts.ts';
 import { type ActivityContext, type LogPage, logsOf, timeOf } from './activity.ts';
 import { type AdminActor, mustHave } from './actor.ts';
 import { reading } from './change.ts';
+import { invalid } from './error.ts';
 import { Fields } from './fields.ts';
 
 /** What narrows a log down. All that are given must hold. */
@@ -52,17 +53,19 @@ export async function pageActivity(context: ActivityContext, actor: AdminActor, 
   const account =
     query.account === null ? null : await reading(() => resolveAccountId(context.store, query.account as AccountRef));
   const logs = logsOf(context, account);
-  const calls = new Backwards(logs.calls, from.calls);
-  const changes = new Backwards(logs.changes, from.changes);
+  const calls = new Backwards(logs.calls, from.calls, from.oldest);
+  const changes = new Backwards(logs.changes, from.changes, from.oldest);
+  let oldest = from.oldest;
   const items: string[] = [];
   for (let examined = 0; items.length < limit && examined < EXAMINED_MAX; examined += 1) {
     const newer = newerOf(await calls.peek(), await changes.peek());
     if (newer === null) return { items, next: null };
     const event = (newer === 'calls' ? calls : changes).take();
+    oldest = timeOf(event);
     if (matches(event)) items.push(event);
   }
   const over = newerOf(await calls.peek(), await changes.peek()) === null;
-  return { items, next: over ? null : writeCursor(calls.place, changes.place) };
+  return { items, next: over ? null : writeCursor(calls.place, changes.place, oldest) };
 }
 
 /** A change comes before a call of the same millisecond: it is the call that it let in or kept out. Newest first, so here the call is taken first. */
@@ -97,7 +100,17 @@ function parsed(event: string): Readonly<Record<string, unknown>> {
 /** Where a log is to be read on: null = at its newest event; `END` = there is nothing more. */
 type Place = string | null;
 const END = 'end';
-const START = { calls: null, changes: null } as const;
+const START: Cursor = { calls: null, changes: null, oldest: null };
+
+interface Cursor {
+  readonly calls: Place;
+  readonly changes: Place;
+  /** Time of the last event that was shown. */
+  readonly oldest: string | null;
+}
+
+/** How far a log that no page has touched yet may have grown meanwhile, in pages. */
+const GROWN_PAGES = 50;
 
 /** One log, read from its newest end, event by event. */
 class Backwards {
@@ -105,15 +118,30 @@ class Backwards {
   #page: { readonly events: readonly string[]; readonly cursors: readonly string[] } = { events: [], cursors: [] };
   #at = 0;
   #more: boolean;
+  /** A log that is begun only now has grown since the page before: what is newer than that page ended is not part of what follows it. */
+  #newest: string | null;
   place: Place;
 
-  constructor(read: LogPage, place: Place) {
+  constructor(read: LogPage, place: Place, oldest: string | null) {
     this.#read = read;
     this.#more = place !== END;
+    this.#newest = place === null ? oldest : null;
     this.place = place;
   }
 
   async peek(): Promise<string | null> {
+    for (let pages = 0; this.#newest !== null && pages < GROWN_PAGES; pages += 1) {
+      const event = await this.#look();
+      const later = this.#page.events.findIndex((one, index) => index >= this.#at && timeOf(one) <= (this.#newest ?? ''));
+      if (event === null || later !== -1) this.#newest = null;
+      this.#at = later === -1 ? this.#page.events.length : later;
+      if (this.#at > 0) this.place = this.#page.cursors[this.#at - 1] ?? this.place;
+    }
+    if (this.#newest !== null) throw invalid([{ field: 'cursor', message: 'too much has happened since it was given out: begin anew' }]);
+    return this.#look();
+  }
+
+  async #look(): Promise<string | null> {
     while (this.#at >= this.#page.events.length && this.#more) {
       const { events, cursors, next } = await this.#read(this.place, PAGE);
       this.#page = { events, cursors };
@@ -133,19 +161,20 @@ class Backwards {
   }
 }
 
-function writeCursor(calls: Place, changes: Place): string {
-  return Buffer.from(JSON.stringify([calls, changes])).toString('base64url');
+function writeCursor(calls: Place, changes: Place, oldest: string | null): string {
+  return Buffer.from(JSON.stringify([calls, changes, oldest])).toString('base64url');
 }
 
 /** As the stores give them out: numbers, with something between them. */
 const PLACE = /^(?:end|\d{1,15}(?:-\d{1,15})?(?:~\d{1,3})?)$/;
 
-function readCursor(text: string, fields: Fields): { readonly calls: Place; readonly changes: Place } {
+function readCursor(text: string, fields: Fields): Cursor {
   try {
     const places = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as unknown;
-    if (Array.isArray(places) && places.length === 2) {
-      const [calls, changes] = places as readonly unknown[];
-      if (isPlace(calls) && isPlace(changes)) return { calls, changes };
+    if (Array.isArray(places) && places.length === 3) {
+      const [calls, changes, oldest] = places as readonly unknown[];
+      const isTime = oldest === null || (typeof oldest === 'string' && oldest.length <= 32);
+      if (isPlace(calls) && isPlace(changes) && isTime) return { calls, changes, oldest };
     }
   } catch {
     // Said below.

@@ -63,7 +63,7 @@ export async function followRoute(c: ApiContext, parts: ApiParts, requests: Requ
       ...defined({ limit, after: from === '' ? undefined : from }),
     };
     // Said as an answer, not in the stream: an account that there is not, a log that cannot be read.
-    await parts.control.activity(caller.actor, { account: input.account, limit: 1 });
+    await parts.control.activity(caller.actor, { ...input, limit: 1 });
     const source = parts.control.follow(caller.actor, input, stop.signal);
     if (c.req.method === 'HEAD') return sse(record.id, null);
     if (!parts.streams.add(stream))

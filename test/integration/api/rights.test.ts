@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ApiBench, openApi, owner } from './api.ts';
+
+/** Nobody beyond their own, told by HTTP status. A manager may write the registry and deploy; a reader may look; a caller may nothing here. */
+describe('who may what over the API', () => {
+  let api: ApiBench;
+  const ids: Record<string, string> = {};
+  const tokens: Record<string, string> = {};
+
+  beforeAll(async () => {
+    api = await openApi();
+    const { administration } = api.test;
+    const role = (name: string, ...permissions: string[]) => administration.createRole(owner, { name, permissions });
+    await role('manager', 'deployments:*', 'sallyport:registry:read', 'sallyport:registry:write');
+    await role('reader', 'sallyport:registry:read');
+    await role('watcher', 'sallyport:activity:read');
+    await role('counter', 'sallyport:instances:read');
+    await role('strong', 'deployments:read', 'environments:write');
+    await role('everything', '*');
+    await role('deployer', 'deployments:write');
+    await administration.createTeam(owner, { name: 'crew', applications: ['CRM'] });
+    for (const name of ['manager', 'reader', 'watcher', 'counter', 'strong', 'everything', 'deployer']) {
+      const made = await api.test.createAccount({ name: `a-${name}`, role: name });
+      ids[name] = made.id;
+      tokens[name] = made.token;
+    }
+    const lent = await administration.createServiceAccount(owner, {
+      name: 'a-lent',
+      role: 'none',
+      teams: [{ team: 'crew', role: 'manager' }],
+    });
+    tokens.lent = lent.token;
+  });
+  afterAll(() => api.stop());
+
+  it.each<[string, string, readonly string[]]>([
+    ['GET', '/service-accounts', ['manager', 'reader']],
+    ['GET', '/users', ['manager', 'reader']],
+    ['GET', '/roles', ['manager', 'reader']],
+    ['GET', '/teams/crew', ['manager', 'reader']],
+    ['GET', '/explain?account=a-strong&method=GET&path=/', ['manager', 'reader']],
+    ['GET', '/activity', ['watcher']],
+    ['GET', '/service-accounts/000000000000/activity', ['watcher']],
+    ['HEAD', '/activity/stream', ['watcher']],
+    ['GET', '/instances', ['counter']],
+  ])('lets only who may read: %s %s', async (method, path, may) => {
+    for (const name of ['manager', 'reader', 'watcher', 'counter', 'strong', 'everything', 'lent']) {
+      const { status } = await api.call(method, path, { token: tokens[name]! });
+      expect([name, status]).toEqual([name, may.includes(name) ? 200 : 403]);
+    }
+  });
+
+  it('lets nobody write who may only read', async () => {
+    for (const name of ['reader', 'watcher', 'everything', 'lent']) {
+      const answer = await api.call('POST', '/roles', { token: tokens[name]!, body: { name: 'x', permissions: [] } });
+      expect(answer.body).toMatchObject({ status: 403, reason: 'permission-denied' });
+    }
+  });
+
+  it('lets a manager work on what may do no more', async () => {
+    const as = { token: tokens.manager! };
+    expect((await api.call('POST', '/service-accounts', { ...as, body: { name: 'made', role: 'deployer' } })).status).toBe(201);
+    expect((await api.call('POST', `/service-accounts/${ids.deployer}/token`, as)).status).toBe(200);
+    expect(
+      (await api.call('POST', '/roles', { ...as, body: { name: 'small', permissions: ['deployments:start'] } })).status,
+    ).toBe(201);
+  });
+
+  it.each<[string, string, (id: typeof ids) => string, object?]>([
+    ['create an administrator', 'POST', () => '/service-accounts', { name: 'x', role: 'administrator' }],
+    [
+      'create a person who is one',
+      'POST',
+      () => '/users',
+      { name: 'x', role: 'administrator', password: 'correct horse battery' },
+    ],
+    ['create a stronger role', 'POST', () => '/roles', { name: 'x', permissions: ['*'] }],
+    ['create a role with all own permissions', 'POST', () => '/roles', { name: 'x', permissions: ['sallyport:*'] }],
+    ['raise a role', 'PATCH', () => '/roles/deployer', { permissions: ['environments:write'] }],
+    ['lower a stronger role', 'PATCH', () => '/roles/strong', { permissions: [] }],
+    ['raise an account', 'PATCH', (id) => `/service-accounts/${id.deployer}`, { role: 'strong' }],
+    ['raise itself', 'PATCH', (id) => `/service-accounts/${id.manager}`, { role: 'administrator' }],
+    ['raise by a grant', 'PUT', (id) => `/service-accounts/${id.deployer}/grants/CRM`, { role: 'strong' }],
+    ['raise by a team', 'PUT', (id) => `/teams/crew/members/${id.deployer}`, { role: 'strong' }],
+    ['take over a stronger account', 'POST', (id) => `/service-accounts/${id.strong}/token`, {}],
+    ['switch off a stronger account', 'PATCH', (id) => `/service-accounts/${id.strong}`, { status: 'inactive' }],
+    ['delete a stronger account', 'DELETE', (id) => `/service-accounts/${id.strong}`],
+  ])('does not let a manager %s', async (_what, method, pathOf, body) => {
+    const answer = await api.call(method, pathOf(ids), { token: tokens.manager!, ...(body === undefined ? {} : { body }) });
+    expect(answer.body).toMatchObject({ status: 403, reason: 'forbidden' });
+  });
+
+  it('keeps a person out, whatever the role', async () => {
+    // People hold no token; one made by hand for the id of a person must not pass either.
+    const { newToken } = await import('../../../src/account/token.ts');
+    const { body } = await api.call('POST', '/users', {
+      body: { name: 'boss', role: 'administrator', password: 'correct horse battery' },
+    });
+    const { id } = (body as { account: { id: string } }).account;
+    expect((await api.call('GET', '/roles', { token: newToken(id) })).body).toMatchObject({
+      status: 401,
+      reason: 'token-refused',
+    });
+  });
+});
