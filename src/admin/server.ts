@@ -36,7 +36,8 @@ export function createAdminApp(parts: ApiParts, site: Hono<ApiEnv> | null = null
   const app = new Hono<ApiEnv>();
   app.route('/', createApi(parts));
   if (site !== null) app.route('/', site);
-  else app.notFound((c) => c.json({ type: 'about:blank', title: `There is only ${API_BASE}`, status: 404 }, 404, NOT_FOUND));
+  // The site leaves alone what is below the API's root.
+  app.notFound((c) => c.json({ type: 'about:blank', title: `There is only ${API_BASE}`, status: 404 }, 404, NOT_FOUND));
   return app;
 }
 

@@ -1,5 +1,5 @@
 import type { GatewayAddresses } from '../gateway/gateway.ts';
-import { DEPLOYER_ACCOUNT, DEV_TOKEN_FILE, type SampleAccounts } from './dev-seed.ts';
+import { DEPLOYER_ACCOUNT, DEV_TOKEN_FILE, DEV_USER, type SampleAccounts } from './dev-seed.ts';
 import { DEV_DATA_DIR } from './reach.ts';
 import { styled } from './terminal.ts';
 
@@ -13,7 +13,7 @@ const API = '/lifetimeapi/rest/v2';
 
 /** What `sallyport dev` says when it is ready: where things are, and lines that work when they are pasted. */
 export function startPage({ addresses, sampleUrl, seeded }: PageFacts): string {
-  const { proxy, ops } = addresses;
+  const { proxy, admin, ops } = addresses;
   const gate = `https://localhost:${proxy?.port}`;
   const token = `-H "Authorization: Bearer $(cat ${DEV_DATA_DIR}/${DEV_TOKEN_FILE})"`;
   const curl = `curl -w '\\n' --cacert ${DEV_DATA_DIR}/ca.pem`;
@@ -24,6 +24,7 @@ export function startPage({ addresses, sampleUrl, seeded }: PageFacts): string {
     `${styled(['bold', 'green'], 'The gate is open')}, on this machine only.`,
     '',
     `  Gate       ${styled('cyan', gate)}   trust ${DEV_DATA_DIR}/ca.pem`,
+    `  Console    ${styled('cyan', `https://localhost:${admin?.port}`)}   ${signInWords(seeded)}`,
     `  Health     ${styled('cyan', `http://127.0.0.1:${ops?.port}/readyz`)}   metrics at /metrics`,
     `  Behind it  a sample deployment service at ${sampleUrl}`,
     `  Kept in    ./${DEV_DATA_DIR}   delete the folder to begin anew; its configuration is ${DEV_DATA_DIR}/dev.yaml`,
@@ -47,6 +48,13 @@ export function startPage({ addresses, sampleUrl, seeded }: PageFacts): string {
       : [styled('yellow', `  ${DEPLOYER_ACCOUNT} is inactive or expired: its lines are refused for now.`), '']),
     'Ctrl-C ends it.',
   ].join('\n');
+}
+
+/** The password is on the screen this once; afterwards only its owner knows it. */
+function signInWords({ password }: SampleAccounts): string {
+  if (password === null)
+    return `${DEV_USER}, with the password shown at the first start (sallyport user password ${DEV_USER} sets another)`;
+  return `${DEV_USER}, password ${styled('bold', password)} (shown this once)`;
 }
 
 function step(name: string, why: string, lines: readonly string[]): readonly string[] {

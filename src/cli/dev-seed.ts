@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ADMINISTRATOR_ROLE } from '../account/role.ts';
 import { parseToken, tokenDigest, tokenId } from '../account/token.ts';
 import type { AdminActor } from '../admin/actor.ts';
 import type { Administration } from '../admin/administration.ts';
@@ -7,6 +9,7 @@ import type { AccountView } from '../admin/views.ts';
 import { SecretFile } from './secret-file.ts';
 
 export const DEV_TOKEN_FILE = 'dev-token';
+export const DEV_USER = 'admin';
 export const DEPLOYER_ACCOUNT = 'ci-pipeline';
 const VIEWER_ACCOUNT = 'status-board';
 
@@ -38,6 +41,8 @@ const TEAMS = [
 export interface SampleAccounts {
   /** The sample account was switched off by somebody; the lines of the page will be refused until it is activated. */
   readonly deployerActive: boolean;
+  /** Of the console's first user, who was made just now; null: there was one already, and nobody knows the password but that person. */
+  readonly password: string | null;
 }
 
 /** Makes what is missing of the sample and leaves what is there: somebody may be in the middle of trying things. */
@@ -55,7 +60,21 @@ export async function ensureSampleAccounts(admin: Administration, actor: AdminAc
   if ((await find(admin, actor, VIEWER_ACCOUNT)) === null) {
     await admin.createServiceAccount(actor, { name: VIEWER_ACCOUNT, role: 'viewer', description: 'The screen in the hallway' });
   }
-  return { deployerActive: deployer.status === 'active' && !deployer.expired };
+  return { deployerActive: deployer.status === 'active' && !deployer.expired, password: await ensureUser(admin, actor) };
+}
+
+/** Somebody must be able to open the console. The password is made here, shown once, and kept nowhere. */
+async function ensureUser(admin: Administration, actor: AdminActor): Promise<string | null> {
+  const { items } = await admin.listAccounts(actor, { name: DEV_USER });
+  if (items.length > 0) return null;
+  const password = randomBytes(15).toString('base64url');
+  await admin.createUser(actor, {
+    name: DEV_USER,
+    role: ADMINISTRATOR_ROLE,
+    password,
+    description: 'The first user of the console',
+  });
+  return password;
 }
 
 /** Viewer everywhere, deployer in one team: the same account is let in here and refused there. */

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { Secret } from './secret.ts';
 import { accountsSection } from './sections/accounts.ts';
 import { auditSection } from './sections/audit.ts';
+import { consoleSection } from './sections/console.ts';
 import { instanceSection } from './sections/instance.ts';
 import { limitsSection } from './sections/limits.ts';
 import { listenSection } from './sections/listen.ts';
@@ -36,10 +37,10 @@ export const configSchema = z
     accounts: accountsSection,
     tls: reserved('TLS settings shared by all listeners.'),
     telemetry: reserved('Traces and log export.'),
-    console: reserved('The console.'),
+    console: consoleSection,
     identity: reserved('Sign-in of people by an identity provider.'),
   })
-  .transform(({ tls: _t, telemetry: _e, console: _c, identity: _i, ...config }) => ({
+  .transform(({ tls: _t, telemetry: _e, identity: _i, ...config }) => ({
     ...config,
     routes: config.routes.map((route) => ({ ...route, errors: route.errors ?? config.errors })),
   }));

@@ -25,6 +25,8 @@ import { usersPages } from './pages/users.ts';
 import type { ConsoleParts } from './parts.ts';
 import { SignInThrottle } from './throttle.ts';
 
+export type Console = Hono<Env>;
+
 /** A year: the name changes with the content. */
 const FOR_EVER = 'public, max-age=31536000, immutable';
 
@@ -32,7 +34,7 @@ const FOR_EVER = 'public, max-age=31536000, immutable';
  * The console: pages for the people who give machines their keys. It decides nothing: what may be done is asked of administration, with the person behind the
  * session as the actor. To be mounted at `/` of the admin listener, beside `/api`, which it leaves alone.
  */
-export function createConsole(parts: ConsoleParts): Hono<Env> {
+export function createConsole(parts: ConsoleParts): Console {
   const app = new Hono<Env>();
   const throttle = new SignInThrottle(parts.clock);
   app.use(guard(parts));

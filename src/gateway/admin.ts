@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRoles } from '../account/role.ts';
+import type { ApiParts } from '../admin/api/app.ts';
 import { FoundTokens } from '../admin/api/found-tokens.ts';
 import { ApiGuard } from '../admin/api/guard.ts';
 import { IdempotencyKeys } from '../admin/api/idempotency.ts';
@@ -11,6 +12,7 @@ import type { FloodFold } from '../audit/flood.ts';
 import type { Outbox } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/schema.ts';
+import type { Console } from '../console/console.ts';
 import type { LastUses } from '../doors/last-uses.ts';
 import type { GuessThrottle } from '../limits/guess-throttle.ts';
 import type { CheckResult } from '../ops/readiness.ts';
@@ -33,6 +35,8 @@ export interface GatewayAdminParts {
   readonly clock: Clock;
   readonly nextRequestId: () => string;
   readonly log: Log;
+  /** The console; null = the API alone. */
+  readonly site: Console | null;
 }
 
 /** The admin listener of a gate. */
@@ -57,7 +61,7 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
   const certificates = new ServerCertificates(tls.certificates, () => clock.wallMs(), tls.clientCaFile);
   const streams = new OpenStreams();
   const rights = new Rights(parts.store, clock, log);
-  const app = createAdminApp({
+  const api: ApiParts = {
     control,
     guard: new ApiGuard({ view: replica, lookups, clock }),
     recorder: new AdminRecorder({ outbox, floods, instance, clock, guarantee: config.audit.guarantee, nextRequestId }),
@@ -68,7 +72,9 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
     realm: config.realm,
     version: packageVersion(),
     log,
-  });
+  };
+  // The console's pages know more of a request than the API does; the listener gives both the same.
+  const app = createAdminApp(api, parts.site as Parameters<typeof createAdminApp>[1]);
   const server = await startAdminServer({ address: admin.address, certificates, app, log });
   rights.start();
   return {

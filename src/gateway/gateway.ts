@@ -18,8 +18,8 @@ import { createRequestIds } from '../forwarding/request-id.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
 import { assessReadiness, type Check, checkOf, type Readiness } from '../ops/readiness.ts';
 import { type OpsServer, startOps } from '../ops/server.ts';
-import type { RegistryStore } from '../registry/port.ts';
 import { Replica } from '../registry/replica.ts';
+import { StatsRecorder } from '../stats/recorder.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics, packageVersion } from '../telemetry/metrics.ts';
 import { ServerCertificates } from '../tls/server-certificates.ts';
@@ -27,9 +27,11 @@ import { type TicketKeys, TicketRotation } from '../tls/ticket-keys.ts';
 import { Deadlines } from '../wire/deadlines.ts';
 import { type GatewayAdmin, openAdmin } from './admin.ts';
 import { createCallMeter } from './call-meter.ts';
+import { openConsole } from './console.ts';
 import { type GatewayLimits, openLimits } from './limits.ts';
 import { type GatewayStores, openGatewayStores } from './stores.ts';
 import { addressUses, connectionCounts, openUpstreams, upstreamsResult } from './upstreams.ts';
+import { logWarm, openWarmStart, type WarmStart } from './warm.ts';
 
 export interface GatewayAddresses {
   readonly proxy: { readonly host: string; readonly port: number; readonly secure: boolean } | null;
@@ -101,6 +103,7 @@ class GatewayParts implements Gateway {
   #outbox: BatchingOutbox | null = null;
   #floods: FloodFold | null = null;
   #replica: Replica | null = null;
+  #warm: WarmStart | null = null;
   #openCalls: OpenCalls | null = null;
   #uses: LastUses | null = null;
   #sweeper: NodeJS.Timeout | null = null;
@@ -116,6 +119,7 @@ class GatewayParts implements Gateway {
   #socket: OwnerSocket | null = null;
   #control: Control | null = null;
   #admin: GatewayAdmin | null = null;
+  #recorder: StatsRecorder | null = null;
   #proxyPort = 0;
   #draining = false;
   /** What the audit log said when it took no records; null while it takes them. */
@@ -162,8 +166,10 @@ class GatewayParts implements Gateway {
     this.#stores = await openGatewayStores(config, this.#clock, (count) => this.metrics.audit.count('activity_lost', count));
     this.#outbox = this.#createOutbox(this.#stores);
     this.#floods = this.#createFloods(this.#outbox);
-    const replica = this.#createReplica(this.#stores);
+    this.#warm = await openWarmStart(config, this.#clock, this.#log);
+    const replica = this.#createReplica(this.#stores, this.#warm);
     this.#replica = replica;
+    this.#warm.keep(replica);
     const openCalls = new OpenCalls(replica, this.#clock);
     this.#openCalls = openCalls;
     this.#sweeper = setInterval(() => openCalls.sweep(), SWEEP_INTERVAL_MS);
@@ -178,13 +184,20 @@ class GatewayParts implements Gateway {
     const { routes, limits } = config;
     this.#decider = createDecider({ view: replica, routes, clock: this.#clock, limits, lookups, rates });
     this.#connectMetrics(replica);
+    this.#recorder = new StatsRecorder({
+      store: this.#stores.stats,
+      instance: this.instance,
+      clock: this.#clock,
+      totals: () => this.metrics.requests.totals(),
+      onFault: (error) => this.#log.warn('what was counted could not be written', { error }),
+    });
     if (config.listen.ops !== null) await this.#startOps(config.listen.ops.address);
     await replica.start();
     if (config.listen.proxy !== null) await this.#startListener(config.listen.proxy);
     const { owned, managed } = this.#stores;
     if (managed !== null) this.#control = this.#createControl(managed);
     if (owned !== null) await this.#serveOwner();
-    if (managed !== null && config.listen.admin !== null) await this.#startAdmin(managed.store);
+    if (managed !== null && config.listen.admin !== null) await this.#startAdmin(managed);
     this.#log.info('the gate is open', { ready: this.ready, ...this.addresses });
   }
 
@@ -213,7 +226,7 @@ class GatewayParts implements Gateway {
     return new FloodFold({ clock: this.#clock, write, singles: this.#config.audit.foldRefusalsAfter });
   }
 
-  #createReplica(stores: GatewayStores): Replica {
+  #createReplica(stores: GatewayStores, { snapshot }: WarmStart): Replica {
     const { leaseMs, cacheAccounts } = this.#config.registry;
     return new Replica({
       source: stores.source,
@@ -222,7 +235,9 @@ class GatewayParts implements Gateway {
       leaseMs,
       maxAccounts: cacheAccounts,
       version: packageVersion(),
+      warm: snapshot,
       observer: {
+        onWarm: (accounts, why) => logWarm(this.#log, accounts, why),
         onApplied: (event) => {
           this.#openCalls?.changed(event);
           this.#admin?.changed();
@@ -359,7 +374,20 @@ class GatewayParts implements Gateway {
     });
   }
 
-  async #startAdmin(store: RegistryStore): Promise<void> {
+  async #startAdmin({ store, sessions }: NonNullable<GatewayStores['managed']>): Promise<void> {
+    const site = openConsole({
+      config: this.#config,
+      control: this.#control!,
+      store,
+      sessions,
+      stats: this.#stores!.stats,
+      outbox: this.#outbox!,
+      routes: () => this.#config.routes,
+      instance: this.instance,
+      clock: this.#clock,
+      nextRequestId: this.#nextRequestId,
+      log: this.#log,
+    });
     this.#admin = await openAdmin({
       config: this.#config,
       control: this.#control!,
@@ -373,6 +401,7 @@ class GatewayParts implements Gateway {
       clock: this.#clock,
       nextRequestId: this.#nextRequestId,
       log: this.#log,
+      site,
     });
   }
 
@@ -422,6 +451,7 @@ class GatewayParts implements Gateway {
     if (cut > 0)
       this.#log.warn('connections were cut off: their requests took longer than instance.drainMs', { connections: cut });
     await this.#admin?.close(ADMIN_CLOSE_MS);
+    await this.#recorder?.close();
     await this.#socket?.close();
     this.#floods?.close();
     const lost = (await this.#outbox?.close(FLUSH_MS)) ?? 0;
@@ -430,6 +460,7 @@ class GatewayParts implements Gateway {
     this.#limits?.close();
     if (this.#sweeper !== null) clearInterval(this.#sweeper);
     await this.#uses?.close();
+    await this.#warm?.close();
     await this.#replica?.close();
     await this.#stores?.close();
     await this.#ops?.close(1000);

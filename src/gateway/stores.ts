@@ -7,11 +7,17 @@ import { createRedisAuditLog } from '../audit/redis.ts';
 import { createRedisAuditReader } from '../audit/redis-reader.ts';
 import type { Clock } from '../clock.ts';
 import type { Config, RedisStoreConfig } from '../config/schema.ts';
+import { EmbeddedSessions } from '../console/embedded-sessions.ts';
+import { RedisSessions } from '../console/redis-sessions.ts';
+import type { SessionStore } from '../console/sessions.ts';
 import type { QuotaStore } from '../limits/quota-port.ts';
 import { RedisQuotaStore } from '../limits/redis.ts';
 import { openEmbeddedRegistry } from '../registry/embedded.ts';
 import type { RegistrySource, RegistryStore } from '../registry/port.ts';
 import { RedisRegistrySource, RedisRegistryStore } from '../registry/redis.ts';
+import { EmbeddedStats } from '../stats/embedded.ts';
+import type { StatsStore } from '../stats/port.ts';
+import { RedisStats } from '../stats/redis.ts';
 import { connectRedis } from '../store/redis.ts';
 
 /** What a running gate works with. */
@@ -23,7 +29,9 @@ export interface GatewayStores {
   /** Only with the embedded store, whose owner this process is: it serves the command line too. */
   readonly owned: { readonly store: RegistryStore; readonly audit: AuditReader } | null;
   /** What administration needs: with the embedded store always, with Redis only where there is an admin listener. */
-  readonly managed: { readonly store: RegistryStore; readonly audit: AuditReader } | null;
+  readonly managed: { readonly store: RegistryStore; readonly audit: AuditReader; readonly sessions: SessionStore } | null;
+  /** What was counted minute by minute. */
+  readonly stats: StatsStore;
   close(): Promise<void>;
 }
 
@@ -48,12 +56,16 @@ async function openEmbedded(config: Config, clock: Clock): Promise<GatewayStores
   try {
     await store.initialise(seededRoles(new Date(clock.wallMs()).toISOString()));
     const audit = await openEmbeddedAudit({ ...auditLimits(config), path: join(dataDir, EMBEDDED_FILES.audit) });
+    const sessions = new EmbeddedSessions(join(dataDir, EMBEDDED_FILES.sessions), clock);
+    const stats = new EmbeddedStats(join(dataDir, EMBEDDED_FILES.stats));
     const close = async () => {
+      await stats.close();
+      await sessions.close();
       await audit.close();
       await store.close();
     };
     const owned = { store, audit };
-    return { source: store, log: audit, quotas: null, owned, managed: owned, close };
+    return { source: store, log: audit, quotas: null, owned, managed: { ...owned, sessions }, stats, close };
   } catch (error) {
     await store.close();
     throw error;
@@ -69,7 +81,9 @@ function openRedis(config: Config, store: RedisStoreConfig, clock: Clock, activi
   const options = { keyPrefix: store.keyPrefix, name, minReplicaAcks };
   const managing = config.listen.admin === null ? null : new RedisRegistryStore(registry, options);
   const source = managing ?? new RedisRegistrySource(registry, options);
-  const managed = managing === null ? null : { store: managing, audit: createRedisAuditReader(audit, store.keyPrefix) };
+  const sessions = new RedisSessions(registry, store.keyPrefix);
+  const managed = managing === null ? null : { store: managing, audit: createRedisAuditReader(audit, store.keyPrefix), sessions };
+  const stats = new RedisStats(registry, store.keyPrefix);
   const log = createRedisAuditLog({
     connection: audit,
     prefix: store.keyPrefix,
@@ -82,5 +96,5 @@ function openRedis(config: Config, store: RedisStoreConfig, clock: Clock, activi
     audit.close();
     await source.close();
   };
-  return { source, log, quotas: new RedisQuotaStore(registry, store.keyPrefix), owned: null, managed, close };
+  return { source, log, quotas: new RedisQuotaStore(registry, store.keyPrefix), owned: null, managed, stats, close };
 }

@@ -1,0 +1,52 @@
+import type { Control } from '../admin/control.ts';
+import type { Outbox } from '../audit/port.ts';
+import { signInEvent } from '../audit/sign-in-event.ts';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config/schema.ts';
+import { type Console, createConsole } from '../console/console.ts';
+import type { SessionStore } from '../console/sessions.ts';
+import type { Route } from '../decision/route.ts';
+import type { RegistryStore } from '../registry/port.ts';
+import type { StatsReader } from '../stats/port.ts';
+import type { Log } from '../telemetry/log.ts';
+
+export interface GatewayConsoleParts {
+  readonly config: Config;
+  readonly control: Control;
+  readonly store: RegistryStore;
+  readonly sessions: SessionStore;
+  readonly stats: StatsReader;
+  readonly outbox: Outbox;
+  readonly routes: () => readonly Route[];
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly nextRequestId: () => string;
+  readonly log: Log;
+}
+
+/** The console of a gate; null when the configuration wants none. */
+export function openConsole(parts: GatewayConsoleParts): Console | null {
+  const { config, control, store, sessions, stats, routes, clock, log } = parts;
+  if (!config.console.enabled) return null;
+  return createConsole({
+    control,
+    store,
+    sessions,
+    stats,
+    routes,
+    recordSignIn: recorderOf(parts),
+    clock,
+    log,
+    settings: config.console,
+  });
+}
+
+/** Nobody is let in before the record of it is safe; the answer is whether it is. */
+function recorderOf({ outbox, instance, clock, nextRequestId }: GatewayConsoleParts) {
+  return (facts: Omit<Parameters<typeof signInEvent>[2], 'id' | 'timeMs'>): Promise<boolean> =>
+    new Promise((resolve) => {
+      const known = { id: nextRequestId(), timeMs: clock.wallMs(), ...facts };
+      const waiter = { accepted: () => resolve(true), notAccepted: () => resolve(false) };
+      outbox.record((seq) => signInEvent(instance, seq, known), facts.account?.id ?? null, waiter);
+    });
+}
