@@ -160,8 +160,18 @@ async function ensureRole(administration: Administration): Promise<void> {
 /** The whole log through the port that the command line reads. */
 async function allEvents(gateway: Gateway, control: Control): Promise<readonly AuditEvent[]> {
   await recorded(gateway);
-  const lines = await control.activity(owner, { account: null, limit: 1000 });
-  return lines.map((line) => JSON.parse(line) as AuditEvent);
+  const lines: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: { items: readonly string[]; next: string | null } = await control.activityPage(owner, {
+      account: null,
+      cursor,
+      limit: 500,
+    });
+    lines.push(...page.items);
+    cursor = page.next;
+  } while (cursor !== null);
+  return lines.reverse().map((line) => JSON.parse(line) as AuditEvent);
 }
 
 /** Until nothing waits to be recorded. */
