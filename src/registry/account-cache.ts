@@ -34,6 +34,16 @@ export class AccountCache {
     return entry.answer;
   }
 
+  /** Without counting as asked for. */
+  peek(id: string): Lookup | undefined {
+    return this.#entries.get(id)?.answer;
+  }
+
+  /** All ids; those that go next come first. */
+  ids(): readonly string[] {
+    return [...this.#entries.keys()];
+  }
+
   /** The position at which the cached answer was true; undefined when nothing is cached. */
   asOf(id: string): number | undefined {
     return this.#entries.get(id)?.asOfSeq;

@@ -3,6 +3,7 @@ import { compilePrincipal } from '../account/principal.ts';
 import { AccountCache } from './account-cache.ts';
 import type { FeedEvent, PolicySnapshot, Position, RecordChange } from './port.ts';
 import type { Lookup } from './replica-port.ts';
+import type { Holdings } from './warm-snapshot.ts';
 
 export const ABSENT: Lookup = { found: 'absent' };
 export const UNAVAILABLE: Lookup = { found: 'unavailable' };
@@ -66,6 +67,20 @@ export class Generation {
     const newer = this.pending.get(id)?.newer ?? null;
     if (newer !== null && newer.seq > asOfSeq) return this.#keep(id, newer.answer, newer.seq);
     return this.#keep(id, read, asOfSeq);
+  }
+
+  /** The accounts held, for a warm start. */
+  holdings(): Holdings {
+    const { tombstones } = this;
+    return {
+      at: tombstones === undefined ? this.#position : { ...this.#position, tombstones },
+      ids: this.accounts.ids(),
+      account: (id) => {
+        const known = this.accounts.peek(id);
+        return known?.found === 'account' ? known.account.account : null;
+      },
+      dropped: () => this.ended.signal.aborted,
+    };
   }
 
   #applyChange(change: RecordChange, seq: number): void {

@@ -26,7 +26,7 @@ export async function readHistory(
   if (reached !== null && reached.epoch === now.epoch) {
     if (reached.seq > now.seq) return { events: await latest(source, now), lost: true, forked: false };
     try {
-      return { events: await between(source, reached, now), lost: false, forked: false };
+      return { events: await eventsBetween(source, reached, now), lost: false, forked: false };
     } catch (fault) {
       if (!(fault instanceof FeedLost)) throw fault;
       if (fault.forked) return { events: await latest(source, now), lost: true, forked: true };
@@ -38,14 +38,15 @@ export async function readHistory(
 /** Best effort: a feed that was trimmed or cannot be read tells nothing, and nothing is lost by that which was known. */
 async function latest(source: Pick<RegistrySource, 'eventsAfter'>, now: Position): Promise<readonly FeedEvent[]> {
   try {
-    return await between(source, { epoch: now.epoch, seq: Math.max(0, now.seq - HISTORY.firstLook) }, now);
+    return await eventsBetween(source, { epoch: now.epoch, seq: Math.max(0, now.seq - HISTORY.firstLook) }, now);
   } catch (fault) {
     if (fault instanceof FeedLost || (fault instanceof RegistryUnavailable && fault.why === 'damaged')) return [];
     throw fault;
   }
 }
 
-async function between(
+/** What lies between two positions, oldest first, as far as it is read at once. Throws `FeedLost` when the feed cannot go on from `from`. */
+export async function eventsBetween(
   source: Pick<RegistrySource, 'eventsAfter'>,
   from: Position,
   now: Position,

@@ -19,6 +19,8 @@ import {
 import type { Lookup, RegistryView } from './replica-port.ts';
 import { Revoked } from './revoked.ts';
 import { systemTiming, type Timing } from './timing.ts';
+import type { Holdings, WarmSnapshot } from './warm-snapshot.ts';
+import { warmAccounts } from './warm-start.ts';
 
 /** Told about what happens, for logs and to act on it. Must not throw. */
 export interface ReplicaObserver {
@@ -26,6 +28,8 @@ export interface ReplicaObserver {
   onApplied?(event: FeedEvent): void;
   /** Everything was loaded anew: any account may be another than before. */
   onLoaded?(): void;
+  /** The start was a warm one with so many accounts, or the snapshot could not be used, and why. */
+  onWarm?(accounts: number, why: string | null): void;
   /** Whether nothing is going on any more that what is applied forbids. Asked before that is acknowledged; asked again when the answer is no. */
   settled?(): boolean | Promise<boolean>;
   /** Everything learned was dropped; it is being loaded again. */
@@ -50,6 +54,8 @@ export interface ReplicaOptions {
   readonly maxLookups?: number;
   /** Of the program, for who looks at the list of instances. */
   readonly version?: string;
+  /** What was cached when the instance last ended. It is brought up to date before any of it counts, and used for the first load only. */
+  readonly warm?: WarmSnapshot | null;
   readonly observer?: ReplicaObserver;
   readonly timing?: Timing;
 }
@@ -108,6 +114,7 @@ export class Replica implements RegistryView, PolicyView {
   /** Ends the pause between two renewals. */
   #wake: () => void = () => undefined;
   #generation: Generation | null = null;
+  #warm: WarmSnapshot | null;
   #running: Promise<void> | null = null;
   #why = 'not started';
   /** The highest position that the store has shown us. */
@@ -117,6 +124,7 @@ export class Replica implements RegistryView, PolicyView {
     this.#options = options;
     this.#source = options.source;
     this.#clock = options.clock;
+    this.#warm = options.warm ?? null;
     this.#observer = options.observer ?? {};
     this.#lease = new Lease(options.leaseMs);
     this.#timing = options.timing ?? systemTiming;
@@ -194,6 +202,11 @@ export class Replica implements RegistryView, PolicyView {
     };
   }
 
+  /** What is cached, to be written down for the next start; null while nothing is known. */
+  holdings(): Holdings | null {
+    return this.#generation?.holdings() ?? null;
+  }
+
   /** Begins, and goes on until `close`, however long the store is away. Resolves after the first attempt: whether it led to a lease. */
   start(): Promise<boolean> {
     this.#running ??= this.#run();
@@ -229,10 +242,12 @@ export class Replica implements RegistryView, PolicyView {
 
   /** One generation from its snapshot to its end. Answers whether it was ever good for an answer. */
   async #live(): Promise<boolean> {
-    const generation = new Generation(await this.#load(), {
+    const snapshot = await this.#load();
+    const generation = new Generation(snapshot, {
       maxAccounts: this.#options.maxAccounts,
       maxNegatives: this.#options.maxNegatives ?? DEFAULTS.maxNegatives,
     });
+    if (this.#warm !== null) await this.#warmUp(generation, this.#warm, snapshot);
     if (this.#closed.signal.aborted) return false;
     this.#why = 'no lease yet';
     this.#storeSeq = generation.appliedSeq;
@@ -264,6 +279,20 @@ export class Replica implements RegistryView, PolicyView {
     const lost = this.#revoked.lost().length;
     if (lost > 0) this.#observer.onRevived?.(lost);
     return (await this.#assert()) ? await this.#source.snapshot() : snapshot;
+  }
+
+  /**
+   * Only for the first load: later ones follow on something having gone wrong with what was known. The accounts are at the generation's own position, so
+   * like everything in it they count from the first lease on, which demands every change up to that renewal to be applied.
+   */
+  async #warmUp(generation: Generation, warm: WarmSnapshot, now: Standing): Promise<void> {
+    const { accounts, why } = await warmAccounts(this.#source, warm, now);
+    this.#warm = null;
+    for (const [id, held] of accounts ?? []) {
+      const account = this.#revoked.against(held);
+      if (account !== null) generation.learn(id, { found: 'account', account: compilePrincipal(account) }, now.seq);
+    }
+    this.#observer.onWarm?.(generation.accounts.size, why);
   }
 
   /** Answers whether there was something to tell and it was told. If it cannot be told now, we go on refusing by ourselves and try again. */
