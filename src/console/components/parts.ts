@@ -42,7 +42,7 @@ export function notice(tone: 'good' | 'warn' | 'bad' | 'info', content: Slot): H
 
 /** Nothing to list yet: says so, and what to do next. */
 export function empty(title: string, words: Slot, action: Slot = ''): Html {
-  return html`<div class="empty"><h3>${title}</h3><p class="empty-words">${words}</p>${action}</div>`;
+  return html`<div class="empty"><h2>${title}</h2><p class="empty-words">${words}</p>${action}</div>`;
 }
 
 export function chips(words: readonly string[]): Html {
