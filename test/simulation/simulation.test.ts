@@ -9,7 +9,7 @@ const MAIN = join(import.meta.dirname, 'main.ts');
 const SEEDS = 2_000;
 const WORKERS = 2;
 /** Seeds within which each mistake must have been found. */
-const MUTANT_SEEDS = 400;
+const MUTANT_SEEDS = 1_500;
 const LIMIT_MS = 120_000;
 
 interface Summary {
