@@ -1,4 +1,4 @@
-import { type Html, html, type Slot } from './html.ts';
+import { type Html, html } from './html.ts';
 
 /** Times and amounts as people read them. Times are UTC: whoever compares two logs must not have to compute. */
 
@@ -85,9 +85,4 @@ export function permissionsWords(patterns: readonly string[]): string {
   const last = words.pop() ?? '';
   const text = words.length === 0 ? last : `${words.join(', ')} and ${last}`;
   return `May ${text}`;
-}
-
-/** Text, or a dash for people and a word for those who listen. */
-export function orNone(text: Slot, isThere: boolean): Slot {
-  return isThere ? text : html`<span class="quiet">none</span>`;
 }

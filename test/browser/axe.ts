@@ -1,23 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import axe, { type AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
-
-/** What axe-core reports, as far as it is read here. */
-interface AxeResults {
-  readonly violations: readonly {
-    readonly id: string;
-    readonly impact: string | null;
-    readonly help: string;
-    readonly nodes: readonly { readonly target: readonly string[]; readonly failureSummary?: string }[];
-  }[];
-  readonly passes: readonly unknown[];
-}
-
-const SOURCE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** WCAG 2.2, levels A and AA. One line per finding; a page that was hardly looked at is a finding too. */
 export async function inaccessible(page: Page): Promise<readonly string[]> {
-  await page.evaluate(SOURCE);
+  await page.evaluate(axe.source);
   const options = JSON.stringify({
     runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] },
     resultTypes: ['violations'],

@@ -1,6 +1,6 @@
 /**
- * `npm run prove -- screenshots [FOLDER]`: photographs the console's main pages, light and dark, on a desk and on a phone, into docs/screenshots/. Nothing is
- * compared: they are there to be looked at.
+ * `npm run prove -- screenshots [FOLDER]`: photographs the console, light and dark, on a desk and on a phone. Without a folder the main pages as a screen shows
+ * them go to docs/screenshots/; into a folder go all pages at full length. Nothing is compared: they are there to be looked at.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,10 +9,13 @@ import { startChromium } from '../support/chromium.ts';
 import { PASSWORD, startConsole } from '../support/console.ts';
 import { fillConsole } from '../support/console-sample.ts';
 
-const folder = process.argv[2] ?? join(import.meta.dirname, '..', '..', 'docs', 'screenshots');
+const given = process.argv[2];
+const folder = given ?? join(import.meta.dirname, '..', '..', 'docs', 'screenshots');
 mkdirSync(folder, { recursive: true });
 
 const SCREENS = { desktop: { width: 1280, height: 860 }, phone: { width: 390, height: 844 } } as const;
+
+const MAIN = ['sign-in', 'overview', 'service-accounts', 'service-account', 'token', 'activity'];
 
 const PAGES: readonly (readonly [name: string, path: string])[] = [
   ['overview', '/?range=1h'],
@@ -58,6 +61,7 @@ try {
 console.log(`Photographs are in ${folder}`);
 
 async function photograph(page: Page, name: string, path: string): Promise<void> {
+  if (given === undefined && !MAIN.some((main) => name.startsWith(`${main}-desktop`) || name.startsWith(`${main}-phone`))) return;
   await page.goto(path);
   await shoot(page, name);
 }
@@ -65,5 +69,5 @@ async function photograph(page: Page, name: string, path: string): Promise<void>
 async function shoot(page: Page, name: string): Promise<void> {
   const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
   if (overflow > 0) console.log(`${name}: wider than the screen by ${overflow} px`);
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: given !== undefined });
 }

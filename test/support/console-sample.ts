@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { DURATION_BOUNDS, OVERHEAD_BOUNDS } from '../../src/telemetry/request-meter.ts';
 import { operator, type TestConsole } from './console.ts';
 
+const DAY_MS = 86_400_000;
+
 /** A registry, a log and counts as a busy day leaves them, for looking at pages. */
 export async function fillConsole(test: TestConsole): Promise<void> {
   const { administration: admin } = test;
+  test.setBack(211 * DAY_MS);
   await admin.createRole(operator, {
     name: 'viewer',
     description: 'May look at everything and change nothing',
@@ -33,6 +36,7 @@ export async function fillConsole(test: TestConsole): Promise<void> {
   await test.createUser('ada', 'administrator');
   await test.createUser('grace', 'account-manager');
   const soon = new Date(Date.now() + 12 * 86_400_000).toISOString();
+  test.setBack(64 * DAY_MS);
   const ci = await admin.createServiceAccount(operator, {
     name: 'ci-pipeline',
     role: 'viewer',
@@ -40,6 +44,7 @@ export async function fillConsole(test: TestConsole): Promise<void> {
     teams: [{ team: 'customer-apps', role: 'deployer' }],
   });
   await admin.grantRole(operator, { name: 'ci-pipeline', application: 'Ledger', role: 'none' });
+  test.setBack(190 * DAY_MS);
   await admin.createServiceAccount(operator, { name: 'status-board', role: 'viewer', description: 'The screen in the hallway' });
   await admin.createServiceAccount(operator, {
     name: 'nightly-report',
@@ -47,6 +52,7 @@ export async function fillConsole(test: TestConsole): Promise<void> {
     description: 'Counts deployments at night',
     expiresAt: soon,
   });
+  test.setBack(20 * DAY_MS);
   await admin.createServiceAccount(operator, { name: 'backup-agent', role: 'none', description: 'Copies packages away' });
   await admin.createServiceAccount(operator, {
     name: 'billing-release',
@@ -54,7 +60,13 @@ export async function fillConsole(test: TestConsole): Promise<void> {
     description: 'Releases of the finance team',
     teams: [{ team: 'finance-apps', role: 'deployer' }],
   });
+  test.setBack(2 * DAY_MS);
   await admin.deactivateAccount(operator, { name: 'backup-agent' });
+  test.setBack(0);
+  const nowMs = Date.now();
+  await test.used('ci-pipeline', nowMs - 45_000, '10.20.4.17');
+  await test.used('billing-release', nowMs - 5 * 3_600_000, '10.20.4.18');
+  await test.used('nightly-report', nowMs - 9 * 3_600_000, '10.20.7.2');
   await recordCalls(test, ci.account.id);
   await countADay(test);
 }

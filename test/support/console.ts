@@ -20,7 +20,7 @@ import { EmbeddedStats } from '../../src/stats/embedded.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
 
-export const operator = storeOwner('test', 'command-line');
+export const operator = storeOwner('ops', 'command-line');
 
 /** The password of every user that a test creates, so that scrypt runs once for them all. */
 export const PASSWORD = 'a rather long sentence';
@@ -36,6 +36,10 @@ export interface TestConsole {
   readonly log: string[];
   /** The files that sessions are kept in. */
   sessionFiles(): readonly string[];
+  /** Lets time be so much earlier from now on, in milliseconds; 0 = as it is. */
+  setBack(ms: number): void;
+  /** Notes that an account's live token was let in. */
+  used(name: string, timeMs: number, address: string): Promise<void>;
   /** Appends an event about a call to the log, as a gate would. */
   record(event: Readonly<Record<string, unknown>>, account?: string | null): Promise<void>;
   createUser(name: string, role: string): Promise<{ readonly id: string }>;
@@ -56,8 +60,10 @@ export async function startConsole({ recordsSignIns = true } = {}): Promise<Test
     retention: { days: 1, maxBytes: 0 },
     activityPerAccount: 1000,
   });
-  const control = createControl({ store, audit, clock: systemClock, instance: 'test', routes: () => null });
-  const sessions = new EmbeddedSessions(join(dataDir, 'sessions.db'), systemClock);
+  let backMs = 0;
+  const clock = { wallMs: () => Date.now() - backMs, monotonicMs: () => systemClock.monotonicMs() };
+  const control = createControl({ store, audit, clock, instance: 'test', routes: () => null });
+  const sessions = new EmbeddedSessions(join(dataDir, 'sessions.db'), clock);
   const stats = new EmbeddedStats(join(dataDir, 'stats.db'));
   const signIns: TestConsole['signIns'] = [];
   const log: string[] = [];
@@ -79,7 +85,7 @@ export async function startConsole({ recordsSignIns = true } = {}): Promise<Test
       await record(JSON.parse(event));
       return true;
     },
-    clock: systemClock,
+    clock,
     log: createLog({ format: 'json', level: 'debug', write: (line) => void log.push(line) }),
     settings: { sessionHours: 8, idleMinutes: 60 },
   });
@@ -96,6 +102,13 @@ export async function startConsole({ recordsSignIns = true } = {}): Promise<Test
     stats,
     signIns,
     log,
+    setBack: (ms) => {
+      backMs = ms;
+    },
+    async used(name, timeMs, address) {
+      const account = await administration.showAccount(operator, { name });
+      await store.recordUses([{ account: account.id, token: account.token?.id ?? '', timeMs, address }]);
+    },
     sessionFiles: () => ['sessions.db', 'sessions.db-wal'].map((name) => join(dataDir, name)).filter((file) => existsSync(file)),
     record,
     async createUser(name, role) {
