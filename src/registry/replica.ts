@@ -286,8 +286,12 @@ export class Replica implements RegistryView, PolicyView {
    * like everything in it they count from the first lease on, which demands every change up to that renewal to be applied.
    */
   async #warmUp(generation: Generation, warm: WarmSnapshot, now: Standing): Promise<void> {
-    const { accounts, why } = await warmAccounts(this.#source, warm, now);
     this.#warm = null;
+    const { accounts, why } = await warmAccounts(this.#source, warm, now).catch((fault: unknown) => {
+      // Nothing but the store's silence is worth a second try.
+      if (fault instanceof RegistryUnavailable) this.#warm = warm;
+      throw fault;
+    });
     for (const [id, held] of accounts ?? []) {
       const account = this.#revoked.against(held);
       if (account !== null) generation.learn(id, { found: 'account', account: compilePrincipal(account) }, now.seq);

@@ -1,6 +1,7 @@
 /**
  * `npm run prove -- registry-size [ACCOUNTS]`: neither start-up nor the cost of a request grows with the number of accounts. Prints, for a small and
- * a large registry on each store, the time from nothing to the first lease, of a look-up that goes to the store, and of a cached one.
+ * a large registry on each store, the time from nothing to the first lease, of a look-up that goes to the store, and of a cached one, and on Redis what an
+ * account takes of its memory. With a million accounts or more it writes the table into docs/SCALE.md.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,10 +13,11 @@ import { openEmbeddedRegistry } from '../../src/registry/embedded.ts';
 import type { RegistryStore } from '../../src/registry/port.ts';
 import { RedisRegistryStore } from '../../src/registry/redis.ts';
 import { Replica } from '../../src/registry/replica.ts';
-import { registryKeys } from '../../src/store/keys.ts';
+import { type RegistryKeys, registryKeys } from '../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
 import { account, idOf, role } from '../contract/registry-records.ts';
 import { redisMissing, startRedis } from '../support/redis-server.ts';
+import { conditions, writeSection } from '../support/scale-document.ts';
 
 const PREFIX = 'sallyport';
 const STARTS = 9;
@@ -23,13 +25,28 @@ const MISSES = 2_000;
 const HITS = 5_000_000;
 const HOT = 1_000;
 const BATCH = 1_000;
+/** Batches under way at once while a registry is filled. */
+const BATCHES = 8;
+/** From here on the figures are worth keeping. */
+const DOCUMENTED = 1_000_000;
 
-const sizes = [100, Number(process.argv[2] ?? 100_000)];
+const large = Number(process.argv[2] ?? 100_000);
+const sizes = [100, large];
+const rows: string[][] = [];
 
 for (const size of sizes) await onEmbedded(size);
 const missing = redisMissing();
 if (missing === null) for (const size of sizes) await onRedis(size);
 else console.log(`Redis: skipped, ${missing}`);
+const table = [
+  conditions(`npm run prove -- registry-size ${large}`, 'each account with a name claim and a role, as administration writes it'),
+  '',
+  '| registry | start to first lease, median | look-up in the store, p50 | p99 | look-up in the cache | memory of Redis per account |',
+  '| --- | --- | --- | --- | --- | --- |',
+  ...rows.map((cells) => `| ${cells.join(' | ')} |`),
+].join('\n');
+console.log(table);
+if (large >= DOCUMENTED && missing === null) writeSection('registry-size', table);
 
 async function onEmbedded(size: number): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-size-'));
@@ -43,7 +60,7 @@ async function onEmbedded(size: number): Promise<void> {
   for (let n = 0; n < size; n += 1) insert.run(idOf(n), text(n));
   database.exec('COMMIT');
   database.close();
-  await measure(`embedded, ${size} accounts`, size, () => openEmbeddedRegistry(path));
+  await measure(`embedded, ${size} accounts`, size, () => openEmbeddedRegistry(path), '');
   await rm(directory, { recursive: true, force: true });
 }
 
@@ -57,17 +74,33 @@ async function onRedis(size: number): Promise<void> {
   await seed.close();
   const keys = registryKeys(PREFIX);
   const root = connect('seed');
-  for (let begin = 0; begin < size; begin += BATCH) {
-    const batch = Array.from({ length: Math.min(BATCH, size - begin) }, (_, index) => begin + index);
-    await root.call('MSET', ...batch.flatMap((n) => [keys.account(idOf(n)), text(n)]));
-    await root.call('ZADD', keys.accounts, ...batch.flatMap((n) => [0, idOf(n)]));
-  }
+  const emptyBytes = await usedBytes(root);
+  const begins = Array.from({ length: Math.ceil(size / BATCH) }, (_, index) => index * BATCH).values();
+  await Promise.all(Array.from({ length: BATCHES }, () => fill(root, keys, begins, size)));
+  const perAccountBytes = ((await usedBytes(root)) - emptyBytes) / size;
   root.close();
-  await measure(`Redis, ${size} accounts`, size, open);
+  await measure(`Redis, ${size} accounts`, size, open, `${perAccountBytes.toFixed(0)} bytes`);
   await server.stop();
 }
 
-async function measure(title: string, size: number, open: () => RegistryStore): Promise<void> {
+/** Everything that administration keeps of an account, its name's claim and its role's reference included. */
+async function fill(root: RedisConnection, keys: RegistryKeys, begins: Iterable<number>, size: number): Promise<void> {
+  for (const begin of begins) {
+    const batch = Array.from({ length: Math.min(BATCH, size - begin) }, (_, index) => begin + index);
+    await root.pipeline([
+      ['MSET', ...batch.flatMap((n) => [keys.account(idOf(n)), text(n)])],
+      ['ZADD', keys.accounts, ...batch.flatMap((n) => [0, idOf(n)])],
+      ['HSET', keys.claims, ...batch.flatMap((n) => [`name:account-${n}`, `account:${idOf(n)}`])],
+      ['SADD', keys.references('role:viewer'), ...batch.map((n) => `account:${idOf(n)}`)],
+    ]);
+  }
+}
+
+async function usedBytes(root: RedisConnection): Promise<number> {
+  return Number(/^used_memory:(\d+)/m.exec(String(await root.call('INFO', 'memory')))?.[1]);
+}
+
+async function measure(title: string, size: number, open: () => RegistryStore, perAccount: string): Promise<void> {
   const startsMs: number[] = [];
   for (let run = 0; run < STARTS; run += 1) {
     const beginMs = performance.now();
@@ -87,12 +120,9 @@ async function measure(title: string, size: number, open: () => RegistryStore): 
   for (const id of hot) await replica.lookup(id);
   const hitNs = cachedNs(replica, hot);
   await close();
-  const cells = [
-    `start to lease ${median(startsMs).toFixed(1)} ms`,
-    `miss ${(median(missesMs) * 1e3).toFixed(0)} us`,
-    `hit ${hitNs.toFixed(0)} ns`,
-  ];
-  console.log(`${title}: ${cells.join(', ')}`);
+  const us = (share: number) => `${(atShare(missesMs, share) * 1e3).toFixed(0)} µs`;
+  rows.push([title, `${atShare(startsMs, 0.5).toFixed(1)} ms`, us(0.5), us(0.99), `${hitNs.toFixed(0)} ns`, perAccount]);
+  console.log(rows.at(-1)?.join(', '));
 }
 
 /** `current` and a cached look-up, as every request asks them. */
@@ -127,6 +157,6 @@ function text(n: number): string {
   return withVersion(encodeRecord(account(n)), 1);
 }
 
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+function atShare(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? Number.NaN;
 }
