@@ -137,7 +137,8 @@ class Backwards {
       this.#at = later === -1 ? this.#page.events.length : later;
       if (this.#at > 0) this.place = this.#page.cursors[this.#at - 1] ?? this.place;
     }
-    if (this.#newest !== null) throw invalid([{ field: 'cursor', message: 'too much has happened since it was given out: begin anew' }]);
+    if (this.#newest !== null)
+      throw invalid([{ field: 'cursor', message: 'too much has happened since it was given out: begin anew' }]);
     return this.#look();
   }
 

@@ -40,6 +40,7 @@ export function formatEvent(event: string): string {
 function lineOf(shown: Shown): string {
   if (shown.phase === 'change') return change(shown);
   if (shown.phase === 'outcome') return outcome(shown);
+  if (shown.phase === 'sign-in') return signIn(shown);
   return decision(shown);
 }
 
@@ -61,6 +62,14 @@ function decision(shown: Shown): string {
     ...(shown.clientAddress === undefined ? [] : [`from ${shown.clientAddress}`]),
   ];
   return `${verdict}  ${visible(`${who}  ${shown.method ?? '-'} ${shown.path ?? '-'}`)}  ${styled('dim', visible(`(${how.join(', ')})`))}`;
+}
+
+function signIn(shown: Shown): string {
+  const verdict = shown.decision === 'permit' ? styled('green', 'console') : styled('red', 'refused');
+  const who =
+    shown.account?.name ?? (shown.claimedAccountId === undefined ? 'nobody known' : `somebody as ${shown.claimedAccountId}`);
+  const how = `(${shown.reason ?? '-'} at the console, from ${shown.clientAddress ?? '-'})`;
+  return `${verdict}  ${visible(who)}  ${styled('dim', visible(how))}`;
 }
 
 function outcome(shown: Shown): string {

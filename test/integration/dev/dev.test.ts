@@ -118,7 +118,9 @@ describe('sallyport dev', () => {
     await shell.json('account', 'create', 'mine', '--role', 'viewer');
     const token = readFileSync(shell.path('data/dev-token'), 'utf8');
     expect(await stop('SIGINT')).toBe(0);
+    expect(page).toMatch(/Console +https:\/\/localhost:\d+ +admin, password [\w-]{20} \(shown this once\)/);
     page = await start();
+    expect(page).toMatch(/Console +https:\/\/localhost:\d+ +admin, with the password shown at the first start/);
     expect(readFileSync(shell.path('data/dev-token'), 'utf8')).toBe(token);
     expect((await shell.run('account', 'list')).out).toMatch(/^mine /m);
     expect(await stop('SIGTERM')).toBe(0);
