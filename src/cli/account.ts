@@ -3,11 +3,11 @@ import type { AccountKind, TeamMembership } from '../account/model.ts';
 import type { AccountAnswer } from '../admin/accounts.ts';
 import { RECEIPT_WAIT } from '../admin/change.ts';
 import { OVERLAP_MOST_MS } from '../admin/service-accounts.ts';
-import type { AccountView, TokenView } from '../admin/views.ts';
+import { addListAndShow } from './account-list.ts';
 import { duration, examples, expiry, group, leaf, membership } from './options.ts';
 import { type Reached, type StoreOptions, withReach } from './reach.ts';
 import { noteReceipt } from './receipt.ts';
-import { confirm, details, note, say, sayJson, table } from './terminal.ts';
+import { confirm, note, say, sayJson } from './terminal.ts';
 import { issueToken, type TokenOptions } from './token-output.ts';
 
 export interface CommonOptions extends StoreOptions {
@@ -114,102 +114,6 @@ async function closeOverlap(name: string, options: RotateOptions): Promise<void>
 function waiting(command: Command): Command {
   const summary = 'how long to wait until every running gate has applied it (default 5s)';
   return command.option('--wait <time>', summary, duration(RECEIPT_WAIT.mostMs));
-}
-
-export function addListAndShow(parent: Command, kind: AccountKind): void {
-  const noun = kind === 'service' ? 'service accounts' : 'users';
-  leaf(parent, 'list', `list the ${noun}`).action(async (options: CommonOptions) => {
-    await withReach(options, false, async (reached) => {
-      const { accounts, damaged } = await allAccounts(reached, kind);
-      if (damaged.length > 0) note(`${damaged.length} records cannot be read: ${damaged.slice(0, 5).join(', ')}`);
-      if (options.json === true) sayJson({ accounts });
-      else if (accounts.length === 0) note(`there are no ${noun} yet`);
-      else table(['NAME', 'STATUS', 'ROLE', 'TEAMS', 'GRANTS', 'EXPIRES', 'DESCRIPTION'], accounts.map(row));
-    });
-  });
-  leaf(parent, 'show <name>', `show one of the ${noun}`).action(async (name: string, options: CommonOptions) => {
-    await withReach(options, false, async ({ control, actor }) => {
-      const account = await control.administration.showAccount(actor, { name, kind });
-      if (options.json === true) sayJson({ account });
-      else describe(account);
-    });
-  });
-}
-
-/** Shown sorted by name; at most 100,000, so that a huge registry does not fill the memory. */
-const LISTED_MAX = 100_000;
-
-async function allAccounts({ control, actor }: Reached, kind: AccountKind) {
-  const accounts: AccountView[] = [];
-  const damaged: string[] = [];
-  let cursor: string | null = null;
-  do {
-    const page = await control.administration.listAccounts(actor, { kind, cursor, limit: 500 });
-    accounts.push(...page.items);
-    damaged.push(...page.damaged);
-    cursor = page.next;
-  } while (cursor !== null && accounts.length < LISTED_MAX);
-  if (cursor !== null) note(`only the first ${accounts.length} are shown`);
-  return { accounts: accounts.sort((a, b) => (a.name < b.name ? -1 : 1)), damaged };
-}
-
-function row(account: AccountView): readonly string[] {
-  const teams = account.teams.map(({ team, role }) => `${team}:${role}`).join(' ');
-  const grants = account.grants.map(({ application, role }) => `${application}:${role}`).join(' ');
-  return [
-    account.name,
-    standing(account),
-    account.role,
-    teams || '-',
-    grants || '-',
-    day(account.expiresAt),
-    account.description,
-  ];
-}
-
-function standing(account: AccountView): string {
-  if (account.status === 'inactive') return 'inactive';
-  return account.expired ? 'expired' : 'active';
-}
-
-function day(moment: string | null): string {
-  return moment === null ? 'never' : moment.slice(0, 10);
-}
-
-function describe(account: AccountView): void {
-  details([
-    ['Name', account.name],
-    ['Id', account.id],
-    ['Kind', account.kind === 'service' ? 'service account' : 'user'],
-    ['Status', standing(account)],
-    ['Description', account.description || '-'],
-    ['Default role', account.role],
-    ['Teams', account.teams.map(({ team, role }) => `${team} as ${role}`).join(', ') || '-'],
-    ['Grants', account.grants.map(({ application, role }) => `${application} as ${role}`).join(', ') || '-'],
-    ['Created', account.createdAt],
-    ['Changed', account.updatedAt],
-    ['Expires', account.expiresAt ?? 'never'],
-    ...(account.kind === 'service' ? tokenLines(account) : []),
-  ]);
-}
-
-function tokenLines({ token, previousToken }: AccountView): readonly (readonly [string, string])[] {
-  return [
-    ['Token issued', token?.createdAt ?? 'it has none'],
-    ['Token last used', lastUse(token)],
-    ...(previousToken === null
-      ? []
-      : ([
-          ['Old token', `let in until ${previousToken.validUntil}`],
-          ['Old token last used', lastUse(previousToken)],
-        ] as const)),
-  ];
-}
-
-/** Written in the background every ten seconds, so the last moments are missing. */
-function lastUse(token: TokenView | null): string {
-  const used = token?.lastUsed ?? null;
-  return used === null ? 'never' : `${used.at} from ${used.address}`;
 }
 
 export function addStanding(parent: Command, kind: AccountKind): void {

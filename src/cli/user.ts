@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { randomCharacters } from '../account/alphabet.ts';
-import { addEdit, addListAndShow, addStanding, type CommonOptions, given } from './account.ts';
+import { addEdit, addStanding, type CommonOptions, given } from './account.ts';
+import { addListAndShow } from './account-list.ts';
 import { UsageError } from './exit.ts';
 import { examples, expiry, group, leaf } from './options.ts';
 import { withReach } from './reach.ts';
