@@ -3,7 +3,7 @@
  * a large registry on each store, the time from nothing to the first lease, of a look-up that goes to the store, and of a cached one, and on Redis what an
  * account takes of its memory. With a million accounts or more it writes the table into docs/SCALE.md.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -13,6 +13,7 @@ import { openEmbeddedRegistry } from '../../src/registry/embedded.ts';
 import type { RegistryStore } from '../../src/registry/port.ts';
 import { RedisRegistryStore } from '../../src/registry/redis.ts';
 import { Replica } from '../../src/registry/replica.ts';
+import { readWarmSnapshot, WARM_FILES, type WarmSnapshot, writeWarmSnapshot } from '../../src/registry/warm-snapshot.ts';
 import { type RegistryKeys, registryKeys } from '../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
 import { account, idOf, role } from '../contract/registry-records.ts';
@@ -25,14 +26,18 @@ const MISSES = 2_000;
 const HITS = 5_000_000;
 const HOT = 1_000;
 const BATCH = 1_000;
+/** The cache's size, and look-ups under way at once while it is filled. */
+const CACHED = 50_000;
+const LOOKUPS = 500;
 /** Batches under way at once while a registry is filled. */
 const BATCHES = 8;
 /** From here on the figures are worth keeping. */
 const DOCUMENTED = 1_000_000;
 
 const large = Number(process.argv[2] ?? 100_000);
-const sizes = [100, large];
+const sizes = [Math.min(10_000, large), large];
 const rows: string[][] = [];
+let warmLine = '';
 
 for (const size of sizes) await onEmbedded(size);
 const missing = redisMissing();
@@ -44,6 +49,8 @@ const table = [
   '| registry | start to first lease, median | look-up in the store, p50 | p99 | look-up in the cache | memory of Redis per account |',
   '| --- | --- | --- | --- | --- | --- |',
   ...rows.map((cells) => `| ${cells.join(' | ')} |`),
+  '',
+  warmLine,
 ].join('\n');
 console.log(table);
 if (large >= DOCUMENTED && missing === null) writeSection('registry-size', table);
@@ -80,6 +87,7 @@ async function onRedis(size: number): Promise<void> {
   const perAccountBytes = ((await usedBytes(root)) - emptyBytes) / size;
   root.close();
   await measure(`Redis, ${size} accounts`, size, open, `${perAccountBytes.toFixed(0)} bytes`);
+  warmLine = await warmStart(open, size);
   await server.stop();
 }
 
@@ -125,6 +133,30 @@ async function measure(title: string, size: number, open: () => RegistryStore, p
   console.log(rows.at(-1)?.join(', '));
 }
 
+/** A full cache written down, and the next start with it. */
+async function warmStart(open: () => RegistryStore, size: number): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-size-'));
+  const options = { folder, program: 'proof', nowMs: Date.now() };
+  const first = await begin(open);
+  const cached = Math.min(CACHED, size);
+  for (let n = 0; n < cached; n += LOOKUPS)
+    await Promise.all(Array.from({ length: Math.min(LOOKUPS, cached - n) }, (_, k) => first.replica.lookup(idOf(n + k))));
+  const writeBeginMs = performance.now();
+  const written = await writeWarmSnapshot(first.replica.holdings()!, options);
+  const writeMs = performance.now() - writeBeginMs;
+  await first.close();
+  const { size: bytes } = await stat(join(folder, WARM_FILES.snapshot));
+  const startBeginMs = performance.now();
+  const { snapshot } = await readWarmSnapshot(options);
+  const next = await begin(open, snapshot);
+  const startMs = performance.now() - startBeginMs;
+  const warm = next.replica.status().cachedAccounts;
+  await next.close();
+  await rm(folder, { recursive: true, force: true });
+  if (written !== cached || warm !== cached) throw new Error(`of ${cached} accounts ${written} were written and ${warm} read`);
+  return `Warm start with ${cached} accounts: a snapshot of ${(bytes / 1e6).toFixed(1)} MB, written in slices within ${writeMs.toFixed(0)} ms, and ${startMs.toFixed(0)} ms from its reading to the first lease.`;
+}
+
 /** `current` and a cached look-up, as every request asks them. */
 function cachedNs(replica: Replica, ids: readonly string[]): number {
   let found = 0;
@@ -139,11 +171,14 @@ function cachedNs(replica: Replica, ids: readonly string[]): number {
   return (tookMs * 1e6) / HITS;
 }
 
-async function begin(open: () => RegistryStore): Promise<{ readonly replica: Replica; close(): Promise<void> }> {
+async function begin(
+  open: () => RegistryStore,
+  warm: WarmSnapshot | null = null,
+): Promise<{ readonly replica: Replica; close(): Promise<void> }> {
   const source = open();
-  const replica = new Replica({ source, clock: systemClock, instance: 'size-1', leaseMs: 30_000, maxAccounts: 50_000 });
+  const replica = new Replica({ source, clock: systemClock, instance: 'size-1', leaseMs: 30_000, maxAccounts: CACHED, warm });
   if (!(await replica.start())) throw new Error(`not ready: ${replica.status().why}`);
-  if (replica.status().cachedAccounts !== 0) throw new Error('accounts were loaded at start');
+  if (warm === null && replica.status().cachedAccounts !== 0) throw new Error('accounts were loaded at start');
   return {
     replica,
     close: async () => {
