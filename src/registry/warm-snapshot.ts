@@ -4,6 +4,7 @@ import { type FileHandle, link, open, readdir, rename, rm, stat } from 'node:fs/
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Account } from '../account/model.ts';
+import { RECORD_SCHEMA } from './codec.ts';
 import type { Standing } from './port.ts';
 
 /**
@@ -59,6 +60,14 @@ const SLICE = 128;
 /** Prefix of files that are not complete yet, and how old one must be to be certainly left over from a crash. */
 const UNFINISHED = { prefix: '.warm-', staleMs: 600_000 } as const;
 
+/** The first line of the sealed text; one account follows on each of the others. */
+interface Head {
+  readonly program: string;
+  readonly schema: number;
+  readonly savedMs: number;
+  readonly at: Standing;
+}
+
 /** `why` null and no snapshot: there is none. Never throws: a start without a snapshot is only slower. */
 export type WarmRead =
   | { readonly snapshot: WarmSnapshot; readonly why: null }
@@ -107,7 +116,7 @@ async function writeSealed(file: FileHandle, key: Buffer, holdings: Holdings, op
   const cipher = createCipheriv(CIPHER, key, nonce).setAAD(MAGIC);
   await file.appendFile(Buffer.concat([MAGIC, nonce]));
   const ids = holdings.ids.slice(-WARM_LIMITS.accounts);
-  let text = `${JSON.stringify({ program: options.program, savedMs: options.nowMs, at: holdings.at })}\n`;
+  let text = `${JSON.stringify({ program: options.program, schema: RECORD_SCHEMA, savedMs: options.nowMs, at: holdings.at })}\n`;
   let bytes = 0;
   let accounts = 0;
   for (let begin = 0; begin <= ids.length && !holdings.dropped(); begin += SLICE) {
@@ -155,8 +164,9 @@ function unsealed(key: Buffer, sealed: Buffer): string {
  */
 async function decoded(text: string, { program, nowMs }: WarmOptions): Promise<WarmRead> {
   const [head = '', ...lines] = text.split('\n');
-  const about = JSON.parse(head) as { readonly program: string; readonly savedMs: number; readonly at: Standing };
+  const about = JSON.parse(head) as Head;
   if (about.program !== program) return { snapshot: null, why: `version ${about.program} of the program wrote it` };
+  if (about.schema !== RECORD_SCHEMA) return { snapshot: null, why: `it is written in schema ${about.schema}` };
   const ageMs = nowMs - about.savedMs;
   // Written so that what is no number is too old.
   if (!(ageMs <= WARM_LIMITS.ageMs && ageMs >= -WARM_LIMITS.aheadMs)) return { snapshot: null, why: 'it is too old' };
