@@ -82,6 +82,7 @@ export const revocation = component(
     acknowledged: z.int(),
     lapsed: z.int(),
     slowestMs: z.number().nullable(),
+    lost: z.boolean().describe('A failover of the store has taken the change away again: look, and make it anew.'),
     certainAt: moment.nullable().describe('When it is certain without anybody’s word; null when it is effective.'),
   }),
   'Where a change that took something away is in force.',
@@ -295,7 +296,7 @@ export const serviceAccountQuery = {
 };
 export const activityFilter = {
   reason: z.string().min(1).max(128).optional(),
-  phase: z.enum(['decision', 'outcome', 'change']).optional(),
+  phase: z.enum(['decision', 'outcome', 'change', 'sign-in']).optional(),
   type: z.string().min(1).max(128).optional(),
   route: name.optional(),
   application: name.optional(),
