@@ -1,54 +1,150 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { AccountRef } from '../admin/accounts.ts';
 import type { Followed } from '../admin/activity.ts';
-import type { CommonOptions } from './account.ts';
+import { type ActivityFilter, FILTER_FIELDS, readFilter } from '../admin/activity-page.ts';
+import { Fields } from '../admin/fields.ts';
+import { type CommonOptions, given } from './account.ts';
 import { formatEvent } from './event-line.ts';
-import { count, examples, group, leaf } from './options.ts';
-import { withReach } from './reach.ts';
+import { count, examples, leaf, moment } from './options.ts';
+import { type Reached, withReach } from './reach.ts';
 import { note, say } from './terminal.ts';
 
-interface ActivityOptions extends CommonOptions {
+export interface FilterOptions extends CommonOptions {
+  readonly reason?: string;
+  readonly phase?: string;
+  readonly type?: string;
+  readonly route?: string;
+  readonly application?: string;
+  readonly method?: string;
+  readonly since?: string;
+  readonly until?: string;
+}
+
+export interface ReadOptions extends FilterOptions {
   readonly follow?: boolean;
   readonly limit?: number;
 }
 
-export function addActivityCommands(program: Command): void {
-  const activity = limited(leaf(program, 'activity <name>', 'what an account did, and what was done to it')).action(
-    (name: string, options: ActivityOptions) => read({ name }, options),
-  );
-  examples(activity, 'sallyport activity ci-pipeline --follow', 'sallyport activity ci-pipeline --limit 500 --json | jq .reason');
-  const audit = group(program, 'audit', 'the record of all calls and changes');
-  limited(leaf(audit, 'tail', 'the newest events of everybody')).action((options: ActivityOptions) => read(null, options));
+interface ActivityOptions extends ReadOptions {
+  readonly id?: boolean;
 }
 
-function limited(command: Command): Command {
+export function addActivityCommands(program: Command): void {
+  const activity = withReading(leaf(program, 'activity <name>', 'what an account did, and what was done to it'))
+    .option('--id', 'the name is the id of an account, which may have been deleted')
+    .action((name: string, options: ActivityOptions, command: Command) => {
+      const byId = options.id === true;
+      if (byId && options.follow === true) command.error('error: --follow goes by the name of an account, not by --id');
+      return readEvents(byId ? { id: name } : { name }, options);
+    });
+  examples(
+    activity,
+    'sallyport activity ci-pipeline --follow',
+    'sallyport activity ci-pipeline --phase decision --since 24h',
+    'sallyport activity ci-pipeline --limit 500 --json | jq -r .reason',
+  );
+}
+
+/** What narrows events down, for people: whatever is left out plays no part. */
+export function withFilters(command: Command): Command {
   return command
+    .option('--reason <reason>', 'of this reason alone: permitted, token-revoked …')
+    .addOption(new Option('--phase <phase>', 'only decisions, outcomes or changes').choices(['decision', 'outcome', 'change']))
+    .option('--type <type>', 'of this type alone')
+    .option('--route <route>', 'calls of this route')
+    .option('--application <application>', 'calls on this application')
+    .option('--method <method>', 'calls with this method')
+    .option('--since <when>', 'not older: 15m, 24h, 7d, 2030-01-31, 2030-01-31T12:00:00Z', moment)
+    .option('--until <when>', 'older than that', moment);
+}
+
+export function withReading(command: Command): Command {
+  return withFilters(command)
     .option('-f, --follow', 'go on showing events as they come')
     .option('-n, --limit <count>', 'how many of the newest events (default: 50)', count(1, 1000));
 }
 
-async function read(account: AccountRef | null, options: ActivityOptions): Promise<void> {
-  const query = { account, ...(options.limit === undefined ? {} : { limit: options.limit }) };
+/** Shows the newest events, oldest first; with `--follow`, further ones as they come. */
+export async function readEvents(account: AccountRef | null, options: ReadOptions): Promise<void> {
   const show = (event: string) => say(options.json === true ? event : formatEvent(event));
-  await withReach(options, false, async ({ control, actor }) => {
-    if (options.follow !== true) {
-      const events = await control.activity(actor, query);
-      if (events.length === 0) note('nothing has been recorded yet');
-      for (const event of events) show(event);
-      return;
-    }
-    const stop = new AbortController();
-    const onSignal = () => stop.abort();
-    process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-    try {
-      for await (const item of control.follow(actor, query, stop.signal)) showFollowed(item, show);
-    } finally {
-      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-    }
+  await withReach(options, false, async (reached) => {
+    if (options.follow === true) return follow(reached, account, options, show);
+    const events = await newest(reached, account, options);
+    if (events.length === 0)
+      note(Object.keys(filterOf(options)).length === 0 ? 'nothing has been recorded yet' : 'nothing like that has been recorded');
+    for (const event of events) show(event);
   });
 }
 
-function showFollowed(item: Followed, show: (event: string) => void): void {
-  if ('event' in item) show(item.event);
-  else note('more happened than can be shown; some events were left out here');
+const PAGE_MOST = 500;
+
+/** Pages of matching events, newest first, until there are no more or the consumer has enough. */
+export async function* eventPages(
+  { control, actor }: Reached,
+  account: AccountRef | null,
+  options: FilterOptions,
+  pageSize: () => number = () => PAGE_MOST,
+): AsyncGenerator<readonly string[]> {
+  let cursor: string | null = null;
+  do {
+    const query = { account, ...filterOf(options), cursor, limit: Math.min(PAGE_MOST, pageSize()) };
+    const page: { readonly items: readonly string[]; readonly next: string | null } = await control.activityPage(actor, query);
+    yield page.items;
+    cursor = page.next;
+  } while (cursor !== null);
+}
+
+async function newest(reached: Reached, account: AccountRef | null, options: ReadOptions): Promise<readonly string[]> {
+  const { limit = 50 } = options;
+  const events: string[] = [];
+  for await (const items of eventPages(reached, account, options, () => limit - events.length)) {
+    events.push(...items);
+    if (events.length >= limit) break;
+  }
+  return events.reverse();
+}
+
+/** With filters, those of the newest events that match come first, and then every further one that does. */
+async function follow(
+  { control, actor }: Reached,
+  account: AccountRef | null,
+  options: ReadOptions,
+  show: (event: string) => void,
+): Promise<void> {
+  const matches = matcherOf(options);
+  const stop = new AbortController();
+  const onSignal = () => stop.abort();
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  try {
+    const query = { account, ...given('limit', options.limit) };
+    for await (const item of control.follow(actor, query, stop.signal)) showFollowed(item, matches, show);
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}
+
+function showFollowed(item: Followed, matches: (event: string) => boolean, show: (event: string) => void): void {
+  if ('skipped' in item) note('more happened than can be shown; some events were left out here');
+  else if (matches(item.event)) show(item.event);
+}
+
+/** The question that pages ask of an event, asked here of those that are followed. */
+function matcherOf(options: FilterOptions): (event: string) => boolean {
+  const fields = new Fields(filterOf(options), FILTER_FIELDS);
+  const matches = readFilter(fields);
+  fields.check();
+  return matches;
+}
+
+function filterOf({ reason, phase, type, route, application, method, since, until }: FilterOptions): ActivityFilter {
+  return {
+    ...given('reason', reason),
+    ...given('phase', phase),
+    ...given('type', type),
+    ...given('route', route),
+    ...given('application', application),
+    ...given('method', method?.toUpperCase()),
+    ...given('since', since),
+    ...given('until', until),
+  };
 }

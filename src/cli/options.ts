@@ -28,15 +28,27 @@ export function several(value: string, earlier: readonly string[] | undefined): 
 
 const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000, y: 31_536_000_000 };
 
+const ZONED = /^\d{4}-\d{2}-\d{2}T[\d:.]+(Z|[+-]\d{2}:\d{2})$/;
+
 /** `90d`, `12h`, `2030-01-31` (the end of that day, UTC), `2030-01-31T12:00:00Z`, or `never`. */
 export function expiry(value: string): string | null {
   if (value === 'never') return null;
   const [, count, unit] = /^(\d{1,5})([mhdwy])$/.exec(value) ?? [];
   if (count !== undefined && unit !== undefined) return new Date(Date.now() + Number(count) * (UNIT_MS[unit] ?? 0)).toISOString();
   const text = /^\d{4}-\d{2}-\d{2}$/.test(value) ? `${value}T23:59:59Z` : value;
-  if (!/^\d{4}-\d{2}-\d{2}T[\d:.]+(Z|[+-]\d{2}:\d{2})$/.test(text) || Number.isNaN(Date.parse(text))) {
+  if (!ZONED.test(text) || Number.isNaN(Date.parse(text))) {
     throw new InvalidArgumentError('Say 90d, 12h, 2030-01-31, 2030-01-31T12:00:00Z or never.');
   }
+  return new Date(text).toISOString();
+}
+
+/** A moment that has been: `24h` (so long ago), `2030-01-31` (the beginning of that day, UTC) or `2030-01-31T12:00:00Z`. Answered in UTC. */
+export function moment(value: string): string {
+  const [, count, unit] = /^(\d{1,5})([mhdwy])$/.exec(value) ?? [];
+  if (count !== undefined && unit !== undefined) return new Date(Date.now() - Number(count) * (UNIT_MS[unit] ?? 0)).toISOString();
+  const text = /^\d{4}-\d{2}-\d{2}$/.test(value) ? `${value}T00:00:00Z` : value;
+  if (!ZONED.test(text) || Number.isNaN(Date.parse(text)))
+    throw new InvalidArgumentError('Say 15m, 24h, 7d, 2030-01-31 or 2030-01-31T12:00:00Z.');
   return new Date(text).toISOString();
 }
 

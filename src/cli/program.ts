@@ -3,7 +3,9 @@ import { Command, CommanderError } from 'commander';
 import { addAccountCommands } from './account.ts';
 import { addActivityCommands } from './activity.ts';
 import { addApplyCommand } from './apply.ts';
+import { addAuditCommands } from './audit.ts';
 import { addCheckCommand } from './check.ts';
+import { addCompletionCommand } from './completion.ts';
 import { addDevCommand } from './dev.ts';
 import { EXIT, failureOf } from './exit.ts';
 import { addExplainCommand } from './explain.ts';
@@ -63,12 +65,14 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addUserCommands,
   addTokenCommands,
   addActivityCommands,
+  addAuditCommands,
   addApplyCommand,
   addRegistryCommands,
   addExplainCommand,
   addInstancesCommand,
   addSampleCommand,
   addHealthcheckCommand,
+  addCompletionCommand,
 ];
 
 /** Commander passes settings down when a subcommand is made, and ours are made by the rooms: none may exit the process by itself. */

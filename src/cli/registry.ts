@@ -1,10 +1,11 @@
-import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { closeSync, readFileSync, statSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { TransferredRecord } from '../admin/transfer.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
 import { UsageError } from './exit.ts';
 import { examples, group, leaf } from './options.ts';
 import { type StoreOptions, withReach } from './reach.ts';
+import { createPrivateFile } from './secret-file.ts';
 import { confirm, note, sayJson } from './terminal.ts';
 
 interface TransferOptions extends StoreOptions {
@@ -29,7 +30,7 @@ export function addRegistryCommands(program: Command): void {
 
 async function exportTo(file: string, options: TransferOptions): Promise<void> {
   await withReach(options, false, async ({ control, actor }) => {
-    const target = create(file);
+    const target = createPrivateFile(file);
     let count = 0;
     try {
       writeSync(target, `${JSON.stringify({ ...FORMAT, by: packageVersion() })}\n`);
@@ -53,15 +54,6 @@ async function exportTo(file: string, options: TransferOptions): Promise<void> {
     if (options.json === true) sayJson({ file, records: count });
     else note(`Wrote ${count} records to ${file}. It holds digests of tokens and passwords: keep it like the store.`);
   });
-}
-
-function create(file: string): number {
-  try {
-    return openSync(file, 'wx', 0o600);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    throw new UsageError(code === 'EEXIST' ? `${file} exists already: name a new file` : `${file} cannot be written (${code})`);
-  }
 }
 
 async function importFrom(file: string, options: TransferOptions): Promise<void> {

@@ -1,0 +1,120 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Shell } from './cli.ts';
+
+const LIMIT_MS = 15_000;
+
+function isInstalled(name: string): boolean {
+  return spawnSync(name, ['--version'], { stdio: 'ignore', timeout: LIMIT_MS }).status === 0;
+}
+
+describe('completion by a shell', () => {
+  const shell = new Shell();
+
+  beforeAll(async () => {
+    for (const name of ['bash', 'zsh', 'fish']) {
+      const made = await shell.run('completion', name);
+      expect(made).toMatchObject({ code: 0, err: '' });
+      shell.write(`completion.${name}`, made.out);
+    }
+    shell.write('manage.yaml', '');
+    mkdirSync(shell.path('manage folder'));
+  });
+  afterAll(() => shell.close());
+
+  const inShell = (name: string, ...words: readonly string[]): string => {
+    const { stdout, stderr, error } = spawnSync(name, words, {
+      cwd: shell.folder,
+      env: { ...shell.env, TERM: 'dumb' },
+      encoding: 'utf8',
+      timeout: LIMIT_MS,
+    });
+    if (error !== undefined) throw error;
+    expect(stderr).toBe('');
+    return stdout;
+  };
+
+  /** What bash offers for the last of the words; they are split as readline splits a line. */
+  const inBash = (...words: readonly string[]): readonly string[] => {
+    const script = `set -u; source ./completion.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sallyport; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    return inShell('bash', '--norc', '-c', script, 'bash', 'sallyport', ...words)
+      .split('\n')
+      .filter((line) => line !== '');
+  };
+
+  const inFish = (line: string): readonly string[] =>
+    inShell('fish', '--no-config', '-c', 'source ./completion.fish; complete -C $argv[1]', line)
+      .split('\n')
+      .filter((one) => one !== '');
+
+  it('offers commands, and below them those of a group', (ctx) => {
+    if (!isInstalled('bash')) return ctx.skip('bash is not installed');
+    expect(inBash('acc')).toEqual(['account']);
+    expect(inBash('')).toEqual(expect.arrayContaining(['dev', 'serve', 'account', 'audit', 'completion', 'help']));
+    expect(inBash('audit', '')).toEqual(['tail', 'export', 'verify', 'help']);
+    expect(inBash('help', 'inst')).toEqual(['instances']);
+    expect(inBash('completion', '')).toEqual(['bash', 'zsh', 'fish']);
+  });
+
+  it('offers the options of the very command, and what they take', (ctx) => {
+    if (!isInstalled('bash')) return ctx.skip('bash is not installed');
+    expect(inBash('account', 'list', '--nev')).toEqual(['--never-used']);
+    expect(inBash('user', 'list', '--nev')).toEqual([]);
+    expect(inBash('account', 'list', '--status', '')).toEqual(['active', 'inactive', 'expired']);
+    expect(inBash('account', 'list', '--status', '=', 'in')).toEqual(['inactive']);
+    expect(inBash('account', 'list', '--status', '=')).toEqual(['active', 'inactive', 'expired']);
+    expect(inBash('account', 'list', '--team', '')).toEqual([]);
+  });
+
+  it('takes no value for a command, and no option for an argument', (ctx) => {
+    if (!isInstalled('bash')) return ctx.skip('bash is not installed');
+    expect(inBash('account', 'list', '--team', 'show', '--stat')).toEqual(['--status']);
+    expect(inBash('registry', 'import', '--server', 'https', ':', '//gate', ':', '9443', 'man')).toEqual([
+      'manage folder',
+      'manage.yaml',
+    ]);
+  });
+
+  it('offers files where a file is wanted, and nowhere else', (ctx) => {
+    if (!isInstalled('bash')) return ctx.skip('bash is not installed');
+    expect(inBash('serve', '--config', 'man')).toEqual(['manage folder', 'manage.yaml']);
+    expect(inBash('account', 'show', 'man')).toEqual([]);
+  });
+
+  it('offers nothing that is in no help, and all that is', (ctx) => {
+    if (!isInstalled('bash')) return ctx.skip('bash is not installed');
+    expect(inBash('instances', '--')).toEqual(['--config', '--server', '--ca-file', '--json', '--help']);
+  });
+
+  it('completes a line that is typed into zsh', (ctx) => {
+    if (!isInstalled('zsh')) return ctx.skip('zsh is not installed');
+    shell.write(
+      'inner.zsh',
+      'autoload -U compinit; compinit -D -u; source ./completion.zsh; bindkey "^I" complete-word; unsetopt beep; sallyport() { print -r -- "<got:$*>" }; PS1=ready; print -r -- "<started>"\n',
+    );
+    const script = `
+      zmodload zsh/zpty
+      zpty inner 'zsh -f -i'
+      zpty -w inner 'source ./inner.zsh'
+      zpty -r inner seen '*<started>*'
+      zpty -w inner "$1"
+      zpty -r inner seen '*<got:*>*'
+      print -r -- "$seen"`;
+    const typed = (line: string) => /<got:([^$>]*)>/.exec(inShell('zsh', '-f', '-c', script, 'zsh', line))?.[1];
+    expect(typed('sallyport acc\tli\t--nev\t--stat\tina\t')).toBe('account list --never-used --status inactive');
+    expect(typed('sallyport serve --config manage.\t')).toBe('serve --config manage.yaml');
+    expect(typed('sallyport account list --status=exp\t')).toBe('account list --status=expired');
+    expect(typed('sallyport completion zs\t')).toBe('completion zsh');
+  });
+
+  it('completes a line in fish', (ctx) => {
+    if (!isInstalled('fish')) return ctx.skip('fish is not installed');
+    expect(inFish('sallyport acc')).toEqual(['account\tservice accounts: the machines that are let in']);
+    expect(inFish('sallyport account list --status ')).toEqual(['active', 'expired', 'inactive']);
+    expect(inFish('sallyport account list --status=in')).toEqual(['--status=inactive']);
+    expect(inFish('sallyport account list --team show --nev')).toEqual([expect.stringMatching(/^--never-used\t/)]);
+    expect(inFish('sallyport serve --config manage.')).toEqual(['manage.yaml']);
+    expect(inFish('sallyport account show man')).toEqual([]);
+  });
+});
