@@ -11,6 +11,7 @@ import { accountChangePages } from './pages/account-changes.ts';
 import { activityPages } from './pages/activity.ts';
 import { refusalPage } from './pages/door.ts';
 import { findPages } from './pages/find.ts';
+import { identityPages } from './pages/identity.ts';
 import { instancesPages } from './pages/instances.ts';
 import { newTokenPages } from './pages/new-token.ts';
 import { overviewPages } from './pages/overview.ts';
@@ -43,6 +44,7 @@ export function createConsole(parts: ConsoleParts): Console {
     return asset === undefined ? next() : c.body(asset.body, 200, { 'content-type': asset.type, 'cache-control': FOR_EVER });
   });
   signInPages(app, parts, throttle);
+  identityPages(app, parts, throttle);
   overviewPages(app, parts);
   streamPages(app, parts);
   serviceAccountsPages(app, parts);

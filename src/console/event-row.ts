@@ -176,6 +176,9 @@ const SIGN_INS: Readonly<Record<string, string>> = {
   'not-a-user': 'A service account at the console',
   'account-inactive': 'Inactive, at the console',
   'account-expired': 'Expired, at the console',
+  'identity-refused': 'Not vouched for by the identity provider',
+  'identity-without-role': 'In no group that has a role here',
+  'identity-name-taken': 'The account of that name is not theirs',
   throttled: 'Too many wrong passwords: further ones are not looked at for a while',
 };
 

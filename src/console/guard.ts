@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
+import { CALLBACK_PATH } from '../config/sections/identity.ts';
 import { FormValues, safeNext } from './form-data.ts';
 import { bouncePage, refusalPage } from './pages/door.ts';
 import type { ConsoleParts } from './parts.ts';
@@ -25,7 +26,10 @@ const COOKIE = '__Host-sallyport';
 const FORM_BYTES_MAX = 64 * 1024;
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 
-const OPEN_PATHS: readonly string[] = ['/sign-in', '/sign-out'];
+/** Where a sign-in by the identity provider begins. */
+export const IDENTITY_PATH = '/sign-in/identity';
+
+const OPEN_PATHS: readonly string[] = ['/sign-in', '/sign-out', IDENTITY_PATH, CALLBACK_PATH];
 
 /** Paths that belong to others on the same listener. */
 export function isOurs(path: string): boolean {

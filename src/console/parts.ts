@@ -5,6 +5,7 @@ import type { Route } from '../decision/route.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import type { StatsReader } from '../stats/port.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { IdentityParts } from './identity/sign-in.ts';
 import type { SessionStore } from './sessions.ts';
 
 /** What the console is built from. It owns none of it. */
@@ -23,6 +24,8 @@ export interface ConsoleParts {
   readonly log: Log;
   /** `console.sessionHours` and `console.idleMinutes`. */
   readonly settings: ConsoleSettings;
+  /** Sign-in by an identity provider; null or absent = by password alone. */
+  readonly identity?: IdentityParts | null;
 }
 
 export interface ConsoleSettings {

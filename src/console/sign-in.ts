@@ -44,13 +44,17 @@ export async function signIn(parts: ConsoleParts, throttle: SignInThrottle, atte
   throttle.succeeded(name, address);
   const recorded = await parts.recordSignIn({ ...whence(attempt), reason, account, claimedAccountId: null });
   if (!recorded) return { outcome: 'unrecorded' };
-  return { outcome: 'signed-in', sessionId: await begin(parts, account, address) };
+  return { outcome: 'signed-in', sessionId: await beginSession(parts, account, address) };
 }
 
 function judge(account: Account | null, right: boolean, nowMs: number): SignInReason {
   if (account === null) return 'name-unknown';
   if (account.kind !== 'user') return 'not-a-user';
-  if (!right) return 'password-wrong';
+  return right ? standingOf(account, nowMs) : 'password-wrong';
+}
+
+/** What becomes of a user who has proved to be it. */
+export function standingOf(account: Account, nowMs: number): SignInReason {
   if (account.status !== 'active') return 'account-inactive';
   return isExpired(account, nowMs) ? 'account-expired' : 'signed-in';
 }
@@ -79,7 +83,7 @@ function whence({ address, userAgent }: Attempt) {
 }
 
 /** A new id at each sign-in: whatever the browser held before is worth nothing. */
-async function begin(parts: ConsoleParts, account: Account, address: string): Promise<string> {
+export async function beginSession(parts: ConsoleParts, account: Account, address: string): Promise<string> {
   const id = newSessionId();
   const nowMs = parts.clock.wallMs();
   const session = { account: account.id, signOuts: account.signOuts ?? 0, startedMs: nowMs, seenMs: nowMs, address };

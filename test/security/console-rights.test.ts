@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Browser, hiddenFields, operator, PASSWORD, startConsole, type TestConsole } from '../support/console.ts';
 
@@ -24,6 +25,7 @@ beforeAll(async () => {
   });
   for (const [name, role] of [
     ['ada', 'administrator'],
+    ['ada2', 'administrator'],
     ['mallory', 'manager'],
     ['rita', 'reader'],
     ['nix', 'none'],
@@ -39,7 +41,7 @@ const account = (name: string) => test.administration.showAccount(operator, { na
 /** The hidden fields of any form of the session, for a form that its page would not show. */
 async function forged(browser: Browser, fields: Record<string, string> = {}): Promise<Record<string, string>> {
   const { form = '' } = hiddenFields((await browser.get('/profile')).text, '/sign-out');
-  return { form, once: 'A'.repeat(21) + Math.floor(Math.random() * 10), ...fields };
+  return { form, once: randomBytes(16).toString('base64url'), ...fields };
 }
 
 describe('a manager who is not an administrator', () => {
@@ -153,5 +155,31 @@ describe('somebody without any right', () => {
     });
     expect(changed.location).toBe('/sign-in?note=password');
     expect((await test.browser().signIn('nix', 'a sentence of my own')).status).toBe(303);
+  });
+});
+
+describe('logs that are followed', () => {
+  it('are bounded for one person, so that many windows keep nobody else out', async () => {
+    const ada = await test.signedIn('ada');
+    const opened = await Promise.all(Array.from({ length: 14 }, () => ada.open('/activity/stream')));
+    try {
+      expect(opened.filter(({ status }) => status === 200)).toHaveLength(12);
+      expect(opened.filter(({ status }) => status === 503)).toHaveLength(2);
+      const second = await test.signedIn('ada2');
+      const other = await second.open('/activity/stream');
+      expect(other.status).toBe(200);
+      other.close();
+      expect((await ada.send('/activity/stream', { method: 'HEAD' })).status).toBe(200);
+    } finally {
+      for (const one of opened) one.close();
+    }
+    // Closed ones make room again.
+    await expect
+      .poll(async () => {
+        const again = await ada.open('/activity/stream');
+        again.close();
+        return again.status;
+      })
+      .toBe(200);
   });
 });

@@ -213,6 +213,22 @@ export class Browser {
     });
   }
 
+  /** Asks for something that does not end, and answers with its status; `close` hangs up. */
+  open(path: string): Promise<{ readonly status: number; close(): void }> {
+    return new Promise((resolve, reject) => {
+      const headers = { host: `localhost:${this.#port}`, cookie: this.cookie };
+      const options = { port: this.#port, host: '127.0.0.1', path, headers, rejectUnauthorized: false, agent: false };
+      const sent = request(options, (response) => {
+        response.resume();
+        // Hanging up is what the test does.
+        response.on('error', () => {});
+        resolve({ status: response.statusCode ?? 0, close: () => sent.destroy() });
+      });
+      sent.once('error', reject);
+      sent.end();
+    });
+  }
+
   #keepCookies(set: readonly string[]): void {
     for (const line of set) {
       const [pair = ''] = line.split(';');

@@ -1,13 +1,13 @@
 import type { Hono } from 'hono';
 import { homeOf } from '../components/layout.ts';
 import { safeNext } from '../form-data.ts';
-import { addressOf, type ConsoleContext, type Env, giveCookie, sessionIdOf, takeCookie } from '../guard.ts';
+import { addressOf, type ConsoleContext, type Env, giveCookie, IDENTITY_PATH, sessionIdOf, takeCookie } from '../guard.ts';
 import type { ConsoleParts } from '../parts.ts';
 import { sessionDigest } from '../sessions.ts';
 import { type SignInResult, signIn } from '../sign-in.ts';
 import type { SignInThrottle } from '../throttle.ts';
 import { plural } from '../words.ts';
-import { signInPage } from './door.ts';
+import { refusalPage, type SignInWays, signInPage } from './door.ts';
 
 const NOTES: Readonly<Record<string, string>> = {
   out: 'You are signed out.',
@@ -16,15 +16,22 @@ const NOTES: Readonly<Record<string, string>> = {
 };
 
 export function signInPages(app: Hono<Env>, parts: ConsoleParts, throttle: SignInThrottle): void {
+  const ways = waysOf(parts);
   app.get('/sign-in', (c) => {
     if (c.var.maybeVisitor !== null) return c.redirect(homeOf(c.var.maybeVisitor), 303);
     const note = NOTES[c.req.query('note') ?? ''];
     return c.html(
-      signInPage({ nonce: c.var.nonce, next: safeNext(c.req.query('next') ?? ''), ...(note === undefined ? {} : { note }) }),
+      signInPage({
+        nonce: c.var.nonce,
+        ways,
+        next: safeNext(c.req.query('next') ?? ''),
+        ...(note === undefined ? {} : { note }),
+      }),
     );
   });
 
   app.post('/sign-in', async (c) => {
+    if (!ways.password) return c.html(refusalPage(c.var.nonce, 'Nobody signs in with a password here.'), 403);
     const name = c.var.form.word('name');
     const next = safeNext(c.var.form.text('next'));
     const userAgent = c.req.header('user-agent') ?? null;
@@ -34,7 +41,7 @@ export function signInPages(app: Hono<Env>, parts: ConsoleParts, throttle: SignI
       address: addressOf(c),
       userAgent,
     });
-    if (result.outcome !== 'signed-in') return again(c, { name, next }, result);
+    if (result.outcome !== 'signed-in') return again(c, { name, next, ways }, result);
     // The session that the browser brought, if any, ends: whoever signs in anew is not somebody else's guest.
     if (sessionIdOf(c) !== '') await parts.sessions.end(sessionDigest(sessionIdOf(c)));
     giveCookie(c, result.sessionId);
@@ -61,9 +68,15 @@ export function signInPages(app: Hono<Env>, parts: ConsoleParts, throttle: SignI
   });
 }
 
+function waysOf({ identity }: ConsoleParts): SignInWays {
+  if (identity === undefined || identity === null) return { password: true, provider: null };
+  const { allowPasswords, issuer } = identity.config;
+  return { password: allowPasswords, provider: { host: new URL(issuer).host, path: IDENTITY_PATH } };
+}
+
 function again(
   c: ConsoleContext,
-  form: { readonly name: string; readonly next: string },
+  form: { readonly name: string; readonly next: string; readonly ways: SignInWays },
   result: Exclude<SignInResult, { outcome: 'signed-in' }>,
 ): Response | Promise<Response> {
   if (result.outcome === 'throttled') c.header('retry-after', String(result.waitSeconds));

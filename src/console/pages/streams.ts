@@ -11,13 +11,37 @@ import { askedIn, queryOf } from './activity.ts';
 
 /** Logs that go on by themselves, and logs to take away. */
 export function streamPages(app: Hono<Env>, parts: ConsoleParts): void {
-  const open = { count: 0 };
+  const open = new OpenStreams();
   app.get('/activity/stream', (c) => follow(c, parts, open, null));
   app.get('/service-accounts/:name/stream', (c) => follow(c, parts, open, { name: nameIn(c), kind: 'service' }));
   app.get('/activity/export', (c) => exportLog(c, parts));
 }
 
+/** In all, and of one person: whoever leaves many windows open must not keep others from looking. */
 const STREAMS_MAX = 100;
+const STREAMS_PER_PERSON_MAX = 12;
+
+class OpenStreams {
+  readonly #counts = new Map<string, number>();
+  #all = 0;
+
+  /** Whether there is room for one more; then it is counted. */
+  open(person: string): boolean {
+    const own = this.#counts.get(person) ?? 0;
+    if (this.#all >= STREAMS_MAX || own >= STREAMS_PER_PERSON_MAX) return false;
+    this.#counts.set(person, own + 1);
+    this.#all += 1;
+    return true;
+  }
+
+  close(person: string): void {
+    const own = this.#counts.get(person) ?? 0;
+    if (own <= 1) this.#counts.delete(person);
+    else this.#counts.set(person, own - 1);
+    this.#all -= 1;
+  }
+}
+
 /** How often a stream asks whether its session still counts, and says that it is there. */
 const CHECK_MS = 5_000;
 /** A stream ends after so long; the browser opens the next one by itself. */
@@ -27,13 +51,15 @@ const LONGEST_MS = 15 * 60_000;
 function follow(
   c: ConsoleContext,
   parts: ConsoleParts,
-  open: { count: number },
+  open: OpenStreams,
   account: AccountRef | null,
 ): Response | Promise<Response> {
-  if (open.count >= STREAMS_MAX) return c.text('too many logs are being followed', 503, { 'retry-after': '10' });
   if (!c.var.visitor.may('sallyport:activity:read')) return c.text('not allowed', 403);
+  // Without a body there is nothing to follow, and nobody to end it.
+  if (c.req.method === 'HEAD') return c.body(null, 200, { 'content-type': 'text/event-stream' });
   const after = (c.req.header('last-event-id') ?? c.req.query('after') ?? '').slice(0, 512);
-  open.count += 1;
+  const person = c.var.visitor.actor.id ?? '';
+  if (!open.open(person)) return c.text('too many logs are being followed', 503, { 'retry-after': '10' });
   return streamSSE(
     c,
     async (sse) => {
@@ -43,11 +69,10 @@ function follow(
       const over = setTimeout(() => ended.abort(), LONGEST_MS);
       // A session that has ended ends what it sees, too.
       const check = async () => {
-        const visitor = await visitorOf(parts, c.var.visitor.sessionId, { touch: false }).catch(() => null);
-        if (visitor === null || !visitor.may('sallyport:activity:read')) {
-          await sse.writeSSE({ event: 'over', data: '' });
-          ended.abort();
-        } else await sse.writeSSE({ event: 'here', data: '' });
+        const standing = await standingNow(c, parts);
+        if (standing === 'over') await sse.writeSSE({ event: 'over', data: '' });
+        if (standing === 'stands') await sse.writeSSE({ event: 'here', data: '' });
+        else ended.abort();
       };
       try {
         const query = { account, limit: 1, ...(after === '' ? {} : { after }) };
@@ -59,11 +84,21 @@ function follow(
       } finally {
         clearInterval(watch);
         clearTimeout(over);
-        open.count -= 1;
+        open.close(person);
       }
     },
     async (error) => parts.log.warn('a log that was followed has ended', { error }),
   );
+}
+
+/** `unknown`: the store is away. The stream ends then, too, and the browser comes back by itself; but nobody is told that they are signed out. */
+async function standingNow(c: ConsoleContext, parts: ConsoleParts): Promise<'stands' | 'over' | 'unknown'> {
+  try {
+    const visitor = await visitorOf(parts, c.var.visitor.sessionId, { touch: false });
+    return visitor?.may('sallyport:activity:read') === true ? 'stands' : 'over';
+  } catch {
+    return 'unknown';
+  }
 }
 
 const EXPORT_PAGE = 500;
