@@ -36,7 +36,8 @@ export function addAccountCommands(program: Command): void {
   addListAndShow(account, 'service');
   addStanding(account, 'service');
   addEdit(account, 'service');
-  addTeamsAndGrants(account);
+  addTeams(account, 'service');
+  addGrants(account);
 }
 
 function addCreate(account: Command): void {
@@ -111,18 +112,20 @@ async function closeOverlap(name: string, options: RotateOptions): Promise<void>
 }
 
 /** For commands that can take something away: they answer when that is in force on every gate. */
-function waiting(command: Command): Command {
+export function waiting(command: Command): Command {
   const summary = 'how long to wait until every running gate has applied it (default 5s)';
   return command.option('--wait <time>', summary, duration(RECEIPT_WAIT.mostMs));
 }
 
 export function addStanding(parent: Command, kind: AccountKind): void {
-  leaf(parent, 'activate <name>', 'let it in again').action(async (name: string, options: CommonOptions) => {
+  const example = (words: string) => `sallyport ${parent.name()} ${words.replace('NAME', exampleName(kind))}`;
+  const activate = leaf(parent, 'activate <name>', 'let it in again').action(async (name: string, options: CommonOptions) => {
     await act(options, `${name} is active.`, ({ control, actor }) =>
       control.administration.activateAccount(actor, { name, kind }),
     );
   });
-  waiting(leaf(parent, 'deactivate <name>', 'keep it out until it is activated again'))
+  examples(activate, example('activate NAME'));
+  const deactivate = waiting(leaf(parent, 'deactivate <name>', 'keep it out until it is activated again'))
     .option('--yes', 'do not ask')
     .action(async (name: string, options: CommonOptions) => {
       await confirm(`Deactivate ${name}? Its calls are refused at once.`, options.yes);
@@ -130,7 +133,8 @@ export function addStanding(parent: Command, kind: AccountKind): void {
         control.administration.deactivateAccount(actor, { name, kind, ...given('waitMs', options.wait) }),
       );
     });
-  waiting(leaf(parent, 'delete <name>', 'delete it for good'))
+  examples(deactivate, example('deactivate NAME'), example('deactivate NAME --yes --wait 30s'));
+  const remove = waiting(leaf(parent, 'delete <name>', 'delete it for good'))
     .option('--yes', 'do not ask')
     .action(async (name: string, options: CommonOptions) => {
       await confirm(`Delete ${name}? This cannot be undone.`, options.yes);
@@ -138,10 +142,15 @@ export function addStanding(parent: Command, kind: AccountKind): void {
         control.administration.deleteAccount(actor, { name, kind, ...given('waitMs', options.wait) }),
       );
     });
+  examples(remove, example('delete NAME'));
+}
+
+function exampleName(kind: AccountKind): string {
+  return kind === 'service' ? 'ci-pipeline' : 'alice';
 }
 
 export function addEdit(parent: Command, kind: AccountKind): void {
-  leaf(parent, 'edit <name>', 'change description, default role or expiry')
+  const edit = waiting(leaf(parent, 'edit <name>', 'change description, default role or expiry'))
     .option('--description <text>', 'what it is for, at most 500 characters')
     .option('--role <role>', 'default role')
     .option('--expires <when>', 'when it stops working: 90d, 2030-01-31, never', expiry)
@@ -153,48 +162,56 @@ export function addEdit(parent: Command, kind: AccountKind): void {
       };
       if (Object.keys(change).length === 0) command.error('error: nothing to change: say --description, --role or --expires');
       await act(options, `Changed ${name}.`, ({ control, actor }) =>
-        control.administration.editAccount(actor, { name, kind, ...change }),
+        control.administration.editAccount(actor, { name, kind, ...change, ...given('waitMs', options.wait) }),
       );
     });
+  examples(edit, `sallyport ${parent.name()} edit ${exampleName(kind)} --role viewer --expires 90d`);
 }
 
-function addTeamsAndGrants(account: Command): void {
-  const kind = 'service';
-  leaf(account, 'join <name>', 'put it into a team, or change its role there')
+export function addTeams(parent: Command, kind: AccountKind): void {
+  const example = `${exampleName(kind)} --team payments`;
+  const join = waiting(leaf(parent, 'join <name>', 'put it into a team, or change its role there'))
     .requiredOption('--team <team>', 'the team')
     .requiredOption('--role <role>', 'its role on the applications of the team')
     .action(async (name: string, options: CommonOptions & { team: string; role: string }) => {
-      const { team, role } = options;
+      const { team, role, wait } = options;
       await act(options, `${name} is in ${team} as ${role}.`, ({ control, actor }) =>
-        control.administration.joinTeam(actor, { name, kind, team, role }),
+        control.administration.joinTeam(actor, { name, kind, team, role, ...given('waitMs', wait) }),
       );
     });
-  leaf(account, 'leave <name>', 'take it out of a team')
+  examples(join, `sallyport ${parent.name()} join ${example} --role deployer`);
+  const leave = waiting(leaf(parent, 'leave <name>', 'take it out of a team'))
     .requiredOption('--team <team>', 'the team')
     .action(async (name: string, options: CommonOptions & { team: string }) => {
-      const { team } = options;
+      const { team, wait } = options;
       await act(options, `${name} has left ${team}.`, ({ control, actor }) =>
-        control.administration.leaveTeam(actor, { name, kind, team }),
+        control.administration.leaveTeam(actor, { name, kind, team, ...given('waitMs', wait) }),
       );
     });
-  const grant = leaf(account, 'grant <name>', 'give it a role of its own on one application, in place of all others')
+  examples(leave, `sallyport ${parent.name()} leave ${example}`);
+}
+
+function addGrants(account: Command): void {
+  const kind = 'service';
+  const grant = waiting(leaf(account, 'grant <name>', 'give it a role of its own on one application, in place of all others'))
     .requiredOption('--application <application>', 'the application')
     .requiredOption('--role <role>', 'its role there; may be less than elsewhere')
     .action(async (name: string, options: CommonOptions & { application: string; role: string }) => {
-      const { application, role } = options;
+      const { application, role, wait } = options;
       await act(options, `${name} is ${role} on ${application}.`, ({ control, actor }) =>
-        control.administration.grantRole(actor, { name, kind, application, role }),
+        control.administration.grantRole(actor, { name, kind, application, role, ...given('waitMs', wait) }),
       );
     });
   examples(grant, 'sallyport account grant ci-pipeline --application Billing --role viewer');
-  leaf(account, 'revoke <name>', 'take a grant back')
+  const revoke = waiting(leaf(account, 'revoke <name>', 'take a grant back'))
     .requiredOption('--application <application>', 'the application')
     .action(async (name: string, options: CommonOptions & { application: string }) => {
-      const { application } = options;
+      const { application, wait } = options;
       await act(options, `${name} has no role of its own on ${application} any more.`, ({ control, actor }) =>
-        control.administration.revokeGrant(actor, { name, kind, application }),
+        control.administration.revokeGrant(actor, { name, kind, application, ...given('waitMs', wait) }),
       );
     });
+  examples(revoke, 'sallyport account revoke ci-pipeline --application Billing');
 }
 
 /** A change to an account, and one line about it. */

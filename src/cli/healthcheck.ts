@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { AdminError } from '../admin/error.ts';
 import { Refused, UsageError } from './exit.ts';
 import { loadChecked } from './load.ts';
+import { examples } from './options.ts';
 import { say } from './terminal.ts';
 
 const TIMEOUT_MS = 2_000;
@@ -10,7 +11,7 @@ const BODY_BYTES = 4_096;
 
 export function addHealthcheckCommand(program: Command): void {
   const summary = 'ask a running gate on this machine whether it is ready (for HEALTHCHECK)';
-  program
+  const healthcheck = program
     .command('healthcheck')
     .summary(summary)
     .description(summary)
@@ -23,6 +24,7 @@ export function addHealthcheckCommand(program: Command): void {
       if (status !== 200) throw new Refused(`not ready: ${status} ${body}`);
       say('ready');
     });
+  examples(healthcheck, 'sallyport healthcheck --config sallyport.yaml');
 }
 
 function ask(host: string, port: number): Promise<{ status: number; body: string }> {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Receipted } from '../admin/change.ts';
-import { type CommonOptions, given } from './account.ts';
+import { type CommonOptions, given, waiting } from './account.ts';
 import { examples, group, leaf, several } from './options.ts';
 import { withReach } from './reach.ts';
 import { noteReceipt } from './receipt.ts';
@@ -14,7 +14,7 @@ interface RoleOptions extends CommonOptions {
 export function addRoleCommands(program: Command): void {
   const role = group(program, 'role', 'roles: named sets of permissions');
   addChanges(role);
-  leaf(role, 'list', 'list the roles').action(async (options: CommonOptions) => {
+  const list = leaf(role, 'list', 'list the roles').action(async (options: CommonOptions) => {
     await withReach(options, false, async ({ control, actor }) => {
       const roles = await control.administration.listRoles(actor, {});
       if (options.json === true) sayJson({ roles });
@@ -25,7 +25,8 @@ export function addRoleCommands(program: Command): void {
         );
     });
   });
-  leaf(role, 'show <name>', 'show a role and who has it').action(async (name: string, options: CommonOptions) => {
+  examples(list, 'sallyport role list', 'sallyport role list --json | jq -r ".roles[].name"');
+  const show = leaf(role, 'show <name>', 'show a role and who has it').action(async (name: string, options: CommonOptions) => {
     await withReach(options, false, async ({ control, actor }) => {
       const answer = await control.administration.showRole(actor, { name });
       if (options.json === true) return sayJson(answer);
@@ -37,6 +38,7 @@ export function addRoleCommands(program: Command): void {
       ]);
     });
   });
+  examples(show, 'sallyport role show deployer');
 }
 
 function addChanges(role: Command): void {
@@ -55,24 +57,34 @@ function addChanges(role: Command): void {
       });
     });
   examples(create, 'sallyport role create deployer --permission applications:read,deployments:* --description "May deploy"');
-  leaf(role, 'edit <name>', 'change what a role allows, for everybody who has it')
+  const edit = waiting(leaf(role, 'edit <name>', 'change what a role allows, for everybody who has it'))
     .option('--permission <permission>', 'the whole new list (repeat, or use commas)', several)
     .option('--description <text>', 'in plain words, at most 500 characters')
     .action(async (name: string, options: RoleOptions, command: Command) => {
       const change = { ...given('permissions', options.permission), ...given('description', options.description) };
       if (Object.keys(change).length === 0) command.error('error: nothing to change: say --permission or --description');
       await withReach(options, true, async ({ control, actor }) => {
-        report(options, await control.administration.editRole(actor, { name, ...change }), `Changed the role ${name}.`);
+        report(
+          options,
+          await control.administration.editRole(actor, { name, ...change, ...given('waitMs', options.wait) }),
+          `Changed the role ${name}.`,
+        );
       });
     });
-  leaf(role, 'delete <name>', 'delete a role that nobody has')
+  examples(edit, 'sallyport role edit deployer --permission deployments:read,deployments:run');
+  const remove = waiting(leaf(role, 'delete <name>', 'delete a role that nobody has'))
     .option('--yes', 'do not ask')
     .action(async (name: string, options: CommonOptions) => {
       await confirm(`Delete the role ${name}? This cannot be undone.`, options.yes);
       await withReach(options, true, async ({ control, actor }) => {
-        report(options, await control.administration.deleteRole(actor, { name }), `Deleted the role ${name}.`);
+        report(
+          options,
+          await control.administration.deleteRole(actor, { name, ...given('waitMs', options.wait) }),
+          `Deleted the role ${name}.`,
+        );
       });
     });
+  examples(remove, 'sallyport role delete deployer');
 }
 
 /** One line about a change, or the whole answer in JSON. */

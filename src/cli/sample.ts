@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { count } from './options.ts';
+import { count, examples } from './options.ts';
 import { signalled } from './signals.ts';
 import { note } from './terminal.ts';
 
 export function addSampleCommand(program: Command): void {
   const summary = 'run the sample deployment service alone, without a gate (for trying things out)';
-  program
+  const sample = program
     .command('sample')
     .summary(summary)
     .description(`${summary}.\nIt lets in everybody who reaches it: keep it behind the gate.`)
@@ -13,9 +13,10 @@ export function addSampleCommand(program: Command): void {
     .option('--port <port>', 'port to listen on', count(0, 65_535), 8080)
     .action(async (options: { readonly host: string; readonly port: number }) => {
       const { startSample } = await import('../sample/start.ts');
-      const sample = await startSample(options);
-      note(`the sample service listens on ${sample.url}`);
+      const started = await startSample(options);
+      note(`the sample service listens on ${started.url}`);
       await signalled();
-      await sample.close();
+      await started.close();
     });
+  examples(sample, 'sallyport sample --port 8080');
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type CommonOptions, given } from './account.ts';
+import { type CommonOptions, given, waiting } from './account.ts';
 import { examples, group, leaf, several } from './options.ts';
 import { withReach } from './reach.ts';
 import { report } from './role.ts';
@@ -15,7 +15,7 @@ interface TeamOptions extends CommonOptions {
 export function addTeamCommands(program: Command): void {
   const team = group(program, 'team', 'teams: applications, and who has which role on them');
   addChanges(team);
-  leaf(team, 'list', 'list the teams').action(async (options: CommonOptions) => {
+  const list = leaf(team, 'list', 'list the teams').action(async (options: CommonOptions) => {
     await withReach(options, false, async ({ control, actor }) => {
       const teams = await control.administration.listTeams(actor, {});
       if (options.json === true) sayJson({ teams });
@@ -27,7 +27,8 @@ export function addTeamCommands(program: Command): void {
         );
     });
   });
-  leaf(team, 'show <name>', 'show a team and its members').action(async (name: string, options: CommonOptions) => {
+  examples(list, 'sallyport team list', 'sallyport team list --json | jq -r ".teams[].name"');
+  const show = leaf(team, 'show <name>', 'show a team and its members').action(async (name: string, options: CommonOptions) => {
     await withReach(options, false, async ({ control, actor }) => {
       const shown = await control.administration.showTeam(actor, { name });
       if (options.json === true) return sayJson({ team: shown });
@@ -39,6 +40,7 @@ export function addTeamCommands(program: Command): void {
       ]);
     });
   });
+  examples(show, 'sallyport team show payments');
 }
 
 function addChanges(team: Command): void {
@@ -56,7 +58,7 @@ function addChanges(team: Command): void {
     'sallyport team create payments --application Billing,Ledger',
     'sallyport account join ci-pipeline --team payments --role deployer',
   );
-  leaf(team, 'edit <name>', 'change the applications or the description of a team')
+  const edit = waiting(leaf(team, 'edit <name>', 'change the applications or the description of a team'))
     .option('--application <application>', 'the whole new list (repeat, or use commas)', several)
     .option('--add-application <application>', 'one more (repeat, or use commas)', several)
     .option('--remove-application <application>', 'one less (repeat, or use commas)', several)
@@ -70,15 +72,25 @@ function addChanges(team: Command): void {
       };
       if (Object.keys(change).length === 0) command.error('error: nothing to change: say what, for example --add-application');
       await withReach(options, true, async ({ control, actor }) => {
-        report(options, await control.administration.editTeam(actor, { name, ...change }), `Changed the team ${name}.`);
+        report(
+          options,
+          await control.administration.editTeam(actor, { name, ...change, ...given('waitMs', options.wait) }),
+          `Changed the team ${name}.`,
+        );
       });
     });
-  leaf(team, 'delete <name>', 'delete a team that has no members')
+  examples(edit, 'sallyport team edit payments --add-application Ledger');
+  const remove = waiting(leaf(team, 'delete <name>', 'delete a team that has no members'))
     .option('--yes', 'do not ask')
     .action(async (name: string, options: CommonOptions) => {
       await confirm(`Delete the team ${name}? This cannot be undone.`, options.yes);
       await withReach(options, true, async ({ control, actor }) => {
-        report(options, await control.administration.deleteTeam(actor, { name }), `Deleted the team ${name}.`);
+        report(
+          options,
+          await control.administration.deleteTeam(actor, { name, ...given('waitMs', options.wait) }),
+          `Deleted the team ${name}.`,
+        );
       });
     });
+  examples(remove, 'sallyport team delete payments');
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { randomCharacters } from '../account/alphabet.ts';
-import { addEdit, addStanding, type CommonOptions, given } from './account.ts';
+import { addEdit, addStanding, addTeams, type CommonOptions, given, waiting } from './account.ts';
 import { addListAndShow } from './account-list.ts';
 import { UsageError } from './exit.ts';
 import { examples, expiry, group, leaf } from './options.ts';
@@ -39,16 +39,23 @@ export function addUserCommands(program: Command): void {
       });
     });
   examples(create, 'sallyport user create alice --role administrator --config sallyport.yaml');
-  withPassword(leaf(user, 'password <name>', 'set a new password')).action(async (name: string, options: PasswordOptions) => {
-    const password = await passwordFrom(options);
-    await withReach(options, true, async ({ control, actor }) => {
-      const answer = await control.administration.setPassword(actor, { name, kind: 'user', password: password.text });
-      show(options, answer, password, `Set a new password for ${name}.`);
-    });
-  });
+  addPassword(user);
   addListAndShow(user, 'user');
   addStanding(user, 'user');
   addEdit(user, 'user');
+  addTeams(user, 'user');
+}
+
+function addPassword(user: Command): void {
+  const set = waiting(withPassword(leaf(user, 'password <name>', 'set a new password')));
+  set.action(async (name: string, options: PasswordOptions) => {
+    const password = await passwordFrom(options);
+    await withReach(options, true, async ({ control, actor }) => {
+      const input = { name, kind: 'user', password: password.text, ...given('waitMs', options.wait) } as const;
+      show(options, await control.administration.setPassword(actor, input), password, `Set a new password for ${name}.`);
+    });
+  });
+  examples(set, 'sallyport user password alice', 'sallyport user password alice --generate-password --config manage.yaml');
 }
 
 function withPassword(command: Command): Command {
