@@ -13,7 +13,7 @@ import { PRIMARY_NAME, startSentinels } from '../support/redis-sentinel.ts';
 import { type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
 import { makeRedisUsers, type RedisUsers } from '../support/redis-users.ts';
 
-const CONF = new URL('../../../config/redis/redis.conf', import.meta.url).pathname;
+const CONF = new URL('../../config/redis/redis.conf', import.meta.url).pathname;
 // Real servers on a crowded machine.
 vi.setConfig({ testTimeout: 60_000 });
 
