@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { OWN_PERMISSIONS } from '../../account/permission.ts';
 import { RECEIPT_WAIT } from '../change.ts';
 import { FIELD_LIMITS } from '../fields.ts';
 import { OVERLAP_MOST_MS } from '../service-accounts.ts';
@@ -310,6 +309,3 @@ export const explainQuery = {
   path: z.string().min(1).max(8192).describe('Without query.'),
   host: z.string().min(1).max(255).optional(),
 };
-
-/** For the descriptions of operations. */
-export const OWN = OWN_PERMISSIONS;
