@@ -56,6 +56,8 @@ export interface Account {
   readonly password: string | null;
   /** How often a user's sessions were all ended at once (deactivated, password set, signed out everywhere); a session from before counts no more. Absent: never. */
   readonly signOuts?: number;
+  /** Who the user is at the identity provider, `issuer#sub`: the account is that person's and nobody else's. Absent: not made by a sign-in there. */
+  readonly subject?: string;
 }
 
 export interface Role {

@@ -3,6 +3,7 @@ import type { AdminActor } from './actor.ts';
 import type { AdminContext } from './change.ts';
 import { declareServiceAccount } from './declared-account.ts';
 import * as foundToken from './found-token.ts';
+import { admitPerson } from './identity.ts';
 import * as list from './list-accounts.ts';
 import * as roles from './roles.ts';
 import * as serviceAccounts from './service-accounts.ts';
@@ -27,6 +28,7 @@ const OPERATIONS = {
   setPassword: users.setPassword,
   changeOwnPassword: users.changeOwnPassword,
   signOutEverywhere: users.signOutEverywhere,
+  admitPerson,
 
   listAccounts: list.listAccounts,
   showAccount: accounts.showAccount,

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import type { Account, Role, Team } from '../account/model.ts';
 import { isBuiltInRole } from '../account/role.ts';
 import { type Actor, type ChangeType, changeEvent } from '../audit/change-event.ts';
@@ -179,9 +179,14 @@ function commitFor(context: AdminContext, actor: Actor, plan: Plan<unknown>, edi
 /** Unique names that a record holds. */
 function claimsOf(edit: Edit, record: Edit['before']): readonly string[] {
   if (record === null) return [];
-  if (edit.kind === 'account') return [`name:${record.name}`];
+  if (edit.kind === 'account') return accountClaims(record as Account);
   if (edit.kind === 'team') return (record as Team).applications.map(applicationClaim);
   return [];
+}
+
+/** One account per person at the identity provider, whatever they are called there: a new name is no way around a deactivated account. */
+function accountClaims({ name, subject }: Account): readonly string[] {
+  return subject === undefined ? [`name:${name}`] : [`name:${name}`, `subject:${hash('sha256', subject, 'hex')}`];
 }
 
 /** Letter case is folded: two teams owning `CRM` and `crm` would be a trap for whoever reads a path without regard to case. */
@@ -223,7 +228,9 @@ async function refusalOf(
     const message =
       kind === 'application'
         ? `the application ${JSON.stringify(name)} already belongs to another team`
-        : `the name ${JSON.stringify(name)} is already taken`;
+        : kind === 'subject'
+          ? 'that person has an account under another name already'
+          : `the name ${JSON.stringify(name)} is already taken`;
     return new AdminError('name-taken', message);
   }
   return inUse(store, kind, name, result.count);

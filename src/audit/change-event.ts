@@ -98,7 +98,20 @@ function oneLine(event: Record<string, unknown>): string {
  * it.
  */
 const SHOWN = {
-  account: ['id', 'kind', 'name', 'description', 'status', 'role', 'teams', 'grants', 'createdAt', 'updatedAt', 'expiresAt'],
+  account: [
+    'id',
+    'kind',
+    'name',
+    'description',
+    'status',
+    'role',
+    'teams',
+    'grants',
+    'subject',
+    'createdAt',
+    'updatedAt',
+    'expiresAt',
+  ],
   role: ['name', 'description', 'permissions', 'createdAt', 'updatedAt'],
   team: ['name', 'description', 'applications', 'createdAt', 'updatedAt'],
 } as const;

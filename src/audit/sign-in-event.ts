@@ -10,7 +10,13 @@ export type SignInReason =
   | 'account-expired'
   | 'not-a-user'
   | 'name-unknown'
-  | 'throttled';
+  | 'throttled'
+  /** The identity provider did not vouch for whoever came back from it. */
+  | 'identity-refused'
+  /** It did, and none of the groups has a role here. */
+  | 'identity-without-role'
+  /** It did, and the account of that name (or the person's own, under another name) is not theirs to use. */
+  | 'identity-name-taken';
 
 export interface SignInFacts {
   /** Unique id of the event. */
@@ -23,17 +29,19 @@ export interface SignInFacts {
   readonly claimedAccountId: string | null;
   readonly clientAddress: string | null;
   readonly userAgent: string | null;
+  /** Absent: a password. */
+  readonly method?: 'oidc';
 }
 
 /** One line of JSON about somebody at the door of the console. Like events about calls, it has no field that a secret could be in. */
 export function signInEvent(instance: string, seq: number, facts: SignInFacts): string {
-  const { account, claimedAccountId, clientAddress, userAgent } = facts;
+  const { account, claimedAccountId, clientAddress, userAgent, method = null } = facts;
   const letIn = facts.reason === 'signed-in' || facts.reason === 'signed-out';
   const who = account === null ? 'null' : `{"id":${quoted(account.id)},"name":${quoted(account.name)},"kind":"user"}`;
   return (
     `{"id":${quoted(facts.id)},"time":"${isoTime(facts.timeMs)}","type":"sign-in","phase":"sign-in","instance":${quoted(instance)},"seq":${seq}` +
     `,"account":${who}${field('claimedAccountId', claimedAccountId, EVENT_LIMITS.short)}` +
-    `,"decision":${letIn ? '"permit"' : '"refusal"'},"reason":${quoted(facts.reason)}` +
+    `,"decision":${letIn ? '"permit"' : '"refusal"'},"reason":${quoted(facts.reason)}${field('method', method, EVENT_LIMITS.short)}` +
     `${field('clientAddress', clientAddress, EVENT_LIMITS.short)}${field('userAgent', userAgent, EVENT_LIMITS.userAgent)}}`
   );
 }

@@ -22,6 +22,7 @@ const RESTART: readonly { readonly key: string; readonly withBelow: boolean }[] 
   { key: 'listen.admin.foundTokens', withBelow: false },
   { key: 'listen.ops', withBelow: true },
   { key: 'console', withBelow: true },
+  { key: 'identity', withBelow: true },
   { key: 'store', withBelow: true },
   { key: 'registry', withBelow: true },
   { key: 'audit', withBelow: true },

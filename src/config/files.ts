@@ -5,6 +5,9 @@ import { Secret } from './secret.ts';
 
 const OTHERS_READ = 0o004;
 
+/** Keys whose file holds a secret, and the key under which its text is put in place. */
+const SECRETS: Readonly<Record<string, string>> = { passwordFile: 'password', clientSecretFile: 'clientSecret' };
+
 /**
  * Finds every key that names a file (they all end in `File`), makes the paths absolute, says which files cannot be read, and puts the text of secret files in place (`passwordFile: f` also gives `password`). Works on a copy.
  *
@@ -28,10 +31,11 @@ export function resolveFiles(
         const file = resolve(folder, child);
         files.add(file);
         copy[key] = file;
-        if (key !== 'passwordFile') {
+        const secretKey = SECRETS[key];
+        if (secretKey === undefined) {
           checkReadable(file, key, here, report);
-        } else if (!Object.hasOwn(node, 'password')) {
-          copy.password = readSecret(file, here, report) ?? undefined;
+        } else if (!Object.hasOwn(node, secretKey)) {
+          copy[secretKey] = readSecret(file, here, report) ?? undefined;
         }
       } else copy[key] = child;
     }

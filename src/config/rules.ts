@@ -1,4 +1,5 @@
 import type { Report } from './faults.ts';
+import { checkIdentity } from './rules/identity-rules.ts';
 import { checkListen } from './rules/listen-rules.ts';
 import { group } from './rules/raw.ts';
 import { checkRoutes } from './rules/route-rules.ts';
@@ -13,4 +14,5 @@ export function checkRules(value: unknown, source: YamlSource, report: Report): 
   checkStore(file, source, report);
   checkUpstreams(file, report);
   checkRoutes(file, source, report);
+  checkIdentity(file, source, report);
 }

@@ -3,6 +3,7 @@ import type { Secret } from './secret.ts';
 import { accountsSection } from './sections/accounts.ts';
 import { auditSection } from './sections/audit.ts';
 import { consoleSection } from './sections/console.ts';
+import { identitySection } from './sections/identity.ts';
 import { instanceSection } from './sections/instance.ts';
 import { limitsSection } from './sections/limits.ts';
 import { listenSection } from './sections/listen.ts';
@@ -38,9 +39,9 @@ export const configSchema = z
     tls: reserved('TLS settings shared by all listeners.'),
     telemetry: reserved('Traces and log export.'),
     console: consoleSection,
-    identity: reserved('Sign-in of people by an identity provider.'),
+    identity: identitySection,
   })
-  .transform(({ tls: _t, telemetry: _e, identity: _i, ...config }) => ({
+  .transform(({ tls: _t, telemetry: _e, ...config }) => ({
     ...config,
     routes: config.routes.map((route) => ({ ...route, errors: route.errors ?? config.errors })),
   }));
@@ -58,4 +59,5 @@ export type Config = DeepReadonly<z.output<typeof configSchema>>;
 
 export type StoreConfig = Config['store'];
 export type RedisStoreConfig = Extract<StoreConfig, { kind: 'redis' }>;
+export type IdentityConfig = NonNullable<Config['identity']>;
 export type UpstreamConfig = Config['upstreams'][number];

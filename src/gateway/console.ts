@@ -4,6 +4,7 @@ import { signInEvent } from '../audit/sign-in-event.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/schema.ts';
 import { type Console, createConsole } from '../console/console.ts';
+import { IdentityProvider } from '../console/identity/provider.ts';
 import type { SessionStore } from '../console/sessions.ts';
 import type { Route } from '../decision/route.ts';
 import type { RegistryStore } from '../registry/port.ts';
@@ -38,6 +39,10 @@ export function openConsole(parts: GatewayConsoleParts): Console | null {
     clock,
     log,
     settings: config.console,
+    identity: config.identity && {
+      config: config.identity,
+      provider: new IdentityProvider(config.identity, () => clock.monotonicMs()),
+    },
   });
 }
 

@@ -33,6 +33,9 @@ const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const version = z.int().min(1);
 const common = { version, schema: z.literal(RECORD_SCHEMA), description: z.string(), createdAt: moment, updatedAt: moment };
 
+/** An issuer of 512 characters, and a subject of 255 (OpenID Connect Core §2). */
+const SUBJECT_CHARACTERS_MAX = 768;
+
 const accountShape = z.object({
   ...common,
   id: z.string().regex(/^[0-9A-Za-z]{12}$/),
@@ -50,6 +53,8 @@ const accountShape = z.object({
   password: z.string().nullable(),
   // Absent from records written before there was a console.
   signOuts: z.int().min(0).exactOptional(),
+  // Absent from users that no identity provider vouched for.
+  subject: z.string().min(1).max(SUBJECT_CHARACTERS_MAX).exactOptional(),
 });
 
 const roleShape = z.object({ ...common, name, permissions: z.array(z.string()) });

@@ -17,7 +17,7 @@ export interface IdentityParts {
 }
 
 export interface Return {
-  /** Null: this browser has begun no sign-in, or another one. */
+  /** Null: this browser has begun another sign-in, or it has taken too long. */
   readonly flow: Flow | null;
   /** Where the browser came back to, with what it brought. */
   readonly callback: URL;
@@ -32,6 +32,9 @@ export type IdentityResult =
   | { readonly outcome: 'throttled'; readonly waitSeconds: number }
   | { readonly outcome: 'away' }
   | { readonly outcome: 'unrecorded' };
+
+export const NOT_VOUCHED =
+  'The identity provider did not let you in, or this sign-in was begun elsewhere or too long ago. Sign in again.';
 
 interface Refusal {
   readonly reason: SignInReason;
@@ -59,12 +62,12 @@ export async function signInByIdentity(
   if (vouched === null) {
     const refused = await refuse(parts, back, {
       reason: 'identity-refused',
-      words: 'The identity provider did not let you in, or this sign-in was begun elsewhere or too long ago. Sign in again.',
+      words: NOT_VOUCHED,
     });
     if (closes) await refuse(parts, back, { reason: 'throttled', words: '' });
     return refused;
   }
-  throttle.takeBack(key, back.address);
+  throttle.succeeded(key, back.address);
   const found = await accountOf(parts, identity.config, vouched);
   if ('reason' in found) return refuse(parts, back, found);
   const reason = standingOf(found, parts.clock.wallMs());

@@ -6,7 +6,7 @@ import { safeNext } from '../form-data.ts';
 import { addressOf, type ConsoleContext, type Env, giveCookie, IDENTITY_PATH, sessionIdOf } from '../guard.ts';
 import { beginFlow, FLOW_MS, resumeFlow } from '../identity/flow.ts';
 import { ProviderAway } from '../identity/provider.ts';
-import { type IdentityParts, type IdentityResult, noteAway, signInByIdentity } from '../identity/sign-in.ts';
+import { type IdentityParts, type IdentityResult, NOT_VOUCHED, noteAway, signInByIdentity } from '../identity/sign-in.ts';
 import type { ConsoleParts } from '../parts.ts';
 import { sessionDigest } from '../sessions.ts';
 import type { SignInThrottle } from '../throttle.ts';
@@ -43,7 +43,10 @@ export function identityPages(app: Hono<Env>, parts: ConsoleParts, throttle: Sig
     const callback = callbackOf(c, identity);
     if (callback === null) return c.html(refusalPage(c.var.nonce, 'This address is none of the console.'), 400);
     callback.search = new URL(c.req.url).search;
-    const flow = resumeFlow(getCookie(c, FLOW_COOKIE) ?? '', c.req.query('state') ?? '', parts.clock.wallMs());
+    // Whoever has begun nothing is told so, and is not counted: any page on the web can send anybody's browser here.
+    const cookie = getCookie(c, FLOW_COOKIE);
+    if (cookie === undefined) return c.html(refusalPage(c.var.nonce, NOT_VOUCHED), 403);
+    const flow = resumeFlow(cookie, c.req.query('state') ?? '', parts.clock.wallMs());
     giveFlowCookie(c, '', 0);
     const userAgent = c.req.header('user-agent') ?? null;
     const result = await signInByIdentity(parts, identity, throttle, { flow, callback, address: addressOf(c), userAgent });

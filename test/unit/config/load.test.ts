@@ -235,8 +235,6 @@ it.each([
   'upstreams: { a: { addresses: ["http://a"], assertion: true } }',
   'tls: {}',
   'telemetry: { tracing: { endpoint: x } }',
-
-  'identity: null',
 ])('says of what this version does not run that it is not available: %s', (text) => {
   expect(saidOf(text).join('\n')).toContain(': not available in this version');
 });
