@@ -10,6 +10,7 @@ import { systemClock } from '../clock.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { createRouteTable } from '../decision/route-table.ts';
+import { readCertificates } from '../tls/certificate.ts';
 import { UsageError } from './exit.ts';
 import { loadChecked } from './load.ts';
 import { note } from './terminal.ts';
@@ -77,11 +78,9 @@ function serverUrl(text: string): URL {
 }
 
 function caText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new UsageError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
+  // What holds no certificate would only make every server look like a stranger.
+  readCertificates(path);
+  return readFileSync(path, 'utf8');
 }
 
 /** Opens what the options name, does the work, and closes it again whatever happens. */
