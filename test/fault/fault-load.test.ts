@@ -1,17 +1,16 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { newToken } from '../../src/account/token.ts';
 import { underFault } from '../support/fault-load.ts';
 import type { TestGateway } from '../support/gateway.ts';
 
 /** No gate at all: a server that answers as it is told, and an administration that revokes nothing. */
-async function reportOn(statusOf: (call: number) => number) {
-  let calls = 0;
+async function reportOn(statusOf: () => number, fault: () => Promise<void> = async () => {}) {
   const server = createServer((_, response) => {
-    calls += 1;
-    response.writeHead(statusOf(calls)).end();
+    response.writeHead(statusOf()).end();
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const issue = async () => ({ id: 'a'.repeat(12), token: newToken('a'.repeat(12)) });
@@ -22,7 +21,7 @@ async function reportOn(statusOf: (call: number) => number) {
     administration: { rotateToken: async () => ({ revocation: { effective: true } }) },
   } as unknown as TestGateway;
   try {
-    return await underFault(gate, async () => {});
+    return await underFault(gate, fault);
   } finally {
     server.closeAllConnections();
     server.close();
@@ -35,7 +34,13 @@ it('the load under a fault notices a gate that lets everybody in', async () => {
 });
 
 it('the load under a fault notices a gate that calls good tokens unknown for a while', async () => {
-  const { wrong, known } = await reportOn((call) => (call < 400 ? 401 : 200));
+  let forgetful = false;
+  const fault = async () => {
+    forgetful = true;
+    await sleep(500);
+    forgetful = false;
+  };
+  const { wrong, known } = await reportOn(() => (forgetful ? 401 : 200), fault);
   expect(wrong).toContain('a token that counts got 401 (known)');
   expect(known.failed).toBeGreaterThan(0);
 });
