@@ -1,14 +1,33 @@
-import { mkdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
+import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createProgram } from '../../../src/cli/program.ts';
 import { openEmbeddedRegistry } from '../../../src/registry/embedded.ts';
-import { EMBEDDED, Shell } from './cli.ts';
+import { EMBEDDED, owner, Shell } from './cli.ts';
+
+/** Those that do something: groups only lead to them. */
+function commandsOf(command: Command): readonly Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(commandsOf);
+}
+
+function helpOf(command: Command): string {
+  let text = '';
+  command.configureOutput({
+    writeOut: (piece) => {
+      text += piece;
+    },
+  });
+  command.outputHelp();
+  return text;
+}
 
 describe('the words of the command line', () => {
   const shell = new Shell();
 
-  beforeAll(() => {
+  beforeAll(async () => {
     shell.write('sallyport.yaml', EMBEDDED);
+    await shell.prepare((admin) => admin.createRole(owner, { name: 'viewer', permissions: ['apps:read'] }));
     shell.write('broken.yaml', 'routes: [\n');
     shell.write('faulty.yaml', EMBEDDED.replace('permission:', 'permision:').replace('name: test', 'name: "no name"'));
     shell.write(
@@ -39,6 +58,11 @@ describe('the words of the command line', () => {
     [['account', 'list', '--config', 'broken.yaml'], /broken\.yaml:/],
     [['serve', '--config', 'sallyport.yaml'], /no listener/],
     [['serve'], /--config/],
+    [['account', 'list', '--status', 'gone'], /active, inactive, expired/],
+    [['audit', 'tail', '--since', 'lately'], /24h/],
+    [['activity', 'x', '--id', '--follow'], /--follow goes by the name/],
+    [['audit', 'verify'], /not available in this version/],
+    [['completion', 'tcsh'], /bash, zsh, fish/],
   ])('%j is wrong usage', async (words, message) => {
     const result = await shell.run(...words);
     expect(result).toMatchObject({ code: 2, out: '' });
@@ -57,6 +81,32 @@ describe('the words of the command line', () => {
 
   it('shows examples in the help of a command', async () => {
     expect((await shell.run('account', 'create', '--help')).out).toContain('Examples:\n  sallyport account create');
+  });
+
+  it('shows an example in the help of every command', () => {
+    const program = createProgram();
+    expect(
+      commandsOf(program)
+        .filter((command) => !helpOf(command).includes('\nExamples:\n  '))
+        .map((command) => command.name()),
+    ).toEqual([]);
+  });
+
+  it('shows colours on a terminal, and none under NO_COLOR', (ctx) => {
+    if (spawnSync('script', ['--version'], { stdio: 'ignore' }).status !== 0)
+      return ctx.skip('script (of util-linux) is not installed');
+    const onTerminal = (env: Readonly<Record<string, string>>) => {
+      const line = `${process.execPath} ${shell.main} role list --config sallyport.yaml`;
+      const { stdout } = spawnSync('script', ['-qec', line, '/dev/null'], {
+        cwd: shell.folder,
+        env: { ...shell.env, TERM: 'xterm-256color', SHELL: '/bin/sh', ...env },
+        encoding: 'utf8',
+        timeout: 20_000,
+      });
+      expect(stdout).toContain('administrator');
+      return stdout.includes('\u001b[');
+    };
+    expect([onTerminal({}), onTerminal({ NO_COLOR: '1' })]).toEqual([true, false]);
   });
 
   it('checks a configuration and names everything that is wrong with it', async () => {
@@ -86,7 +136,6 @@ describe('the words of the command line', () => {
   });
 
   it('says that another process holds the store', async () => {
-    mkdirSync(shell.path('store'), { mode: 0o700 });
     const held = openEmbeddedRegistry(shell.path('store/registry.db'));
     const result = await shell.run('account', 'create', 'x', '--role', 'none', '--config', 'sallyport.yaml');
     await held.close();
