@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Plan } from './arguments.ts';
 import { loadOf } from './loads.ts';
-import { measureLatency, median } from './measure.ts';
+import { measureLatency, median, runUntil } from './measure.ts';
 import type { ExtraLoadName, TargetName } from './names.ts';
 import type { RunningPeer } from './peers/peer.ts';
 import { memoryBytesOf } from './processes.ts';
@@ -22,7 +22,14 @@ const REST_MS = 3000;
 
 const NOTHING = { cpuUsPerRequest: null, requestsPerSecond: null, p50Ms: null, p99Ms: null, errors: 0 } as const;
 
+/** By then code that is compiled as it runs is compiled. */
+const WARM_REQUESTS = 100_000;
+
 export async function measureExtra(stage: Stage, peers: RunningPeers, plan: Plan, load: ExtraLoadName): Promise<Result[]> {
+  for (const target of plan.extraTargets) {
+    const peer = await peers.get(target, true);
+    if (peer.compiles === true) await runUntil(stage, peer, LOAD, WARM_REQUESTS);
+  }
   if (load === 'latency-1600') return latency(stage, peers, plan);
   const results: Result[] = [];
   for (const target of plan.extraTargets) {
