@@ -6,6 +6,9 @@ import { createProgram } from '../../../src/cli/program.ts';
 import { openEmbeddedRegistry } from '../../../src/registry/embedded.ts';
 import { EMBEDDED, owner, Shell } from './cli.ts';
 
+/** Of util-linux: runs a command on a terminal of its own. */
+const TERMINAL = 'script';
+
 /** Those that do something: groups only lead to them. */
 function commandsOf(command: Command): readonly Command[] {
   return command.commands.length === 0 ? [command] : command.commands.flatMap(commandsOf);
@@ -93,11 +96,11 @@ describe('the words of the command line', () => {
   });
 
   it('shows colours on a terminal, and none under NO_COLOR', (ctx) => {
-    if (spawnSync('script', ['--version'], { stdio: 'ignore' }).status !== 0)
+    if (spawnSync(TERMINAL, ['--version'], { stdio: 'ignore' }).status !== 0)
       return ctx.skip('script (of util-linux) is not installed');
     const onTerminal = (env: Readonly<Record<string, string>>) => {
       const line = `${process.execPath} ${shell.main} role list --config sallyport.yaml`;
-      const { stdout } = spawnSync('script', ['-qec', line, '/dev/null'], {
+      const { stdout } = spawnSync(TERMINAL, ['-qec', line, '/dev/null'], {
         cwd: shell.folder,
         env: { ...shell.env, TERM: 'xterm-256color', SHELL: '/bin/sh', ...env },
         encoding: 'utf8',
