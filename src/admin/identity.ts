@@ -1,7 +1,7 @@
 import { newAccountId } from '../account/id.ts';
 import type { Account } from '../account/model.ts';
 import type { AdminActor } from './actor.ts';
-import { type AdminContext, change, type Plan } from './change.ts';
+import { type AdminContext, change, type Plan, reading } from './change.ts';
 import { AdminError } from './error.ts';
 import { Fields } from './fields.ts';
 import { Records } from './records.ts';
@@ -29,7 +29,7 @@ export const IDENTITY_ACTOR: AdminActor = {
  * The user account of somebody who signs in by the identity provider: made at the first time, without a password, and given the mapped role at each. An
  * account that was not made for this very subject is never handed over, whatever its name: throws `name-taken`. One that is not active stays as it is.
  */
-export function admitPerson(
+export async function admitPerson(
   context: AdminContext,
   actor: AdminActor,
   input: VouchedPerson,
@@ -57,7 +57,16 @@ export function admitPerson(
     };
   };
   // Whoever has just lost a role waits for no receipt: each page of theirs asks the registry anew.
-  return change(context, actor, plan, 0);
+  const attempt = () => change(context, actor, plan, 0);
+  try {
+    return await attempt();
+  } catch (error) {
+    // The same person, twice at once for the first time: the account that the other one has made is theirs.
+    if (!(error instanceof AdminError) || error.code !== 'name-taken') throw error;
+    const account = await reading(() => context.store.accountByName(person.name));
+    if (account === null || !isTheirs(account, person)) throw error;
+    return attempt();
+  }
 }
 
 /** A record without a subject belongs to nobody at a provider: neither a machine nor somebody with a password is taken over by name. */

@@ -14,6 +14,13 @@ export interface Vouched {
 /** The provider cannot be reached, or answers what nobody can work with. Says nothing about the person. */
 export class ProviderAway extends Error {
   override readonly name = 'ProviderAway';
+  /** Whether the provider was asked just now: what is only remembered is not worth a line of the log. */
+  readonly wasAsked: boolean;
+
+  constructor(why: string, { wasAsked }: { readonly wasAsked: boolean }) {
+    super(why);
+    this.wasAsked = wasAsked;
+  }
 }
 
 /** The provider does not vouch for whoever came back, or what it said does not stand up. */
@@ -66,7 +73,9 @@ export class IdentityProvider {
 
   /** Who came back to `callback`, with the parameters that the browser brought. Throws `ProviderAway`, `ProviderRefused`. */
   async vouch(flow: Flow, callback: URL): Promise<Vouched> {
-    if (this.#exchanges >= PROVIDER_LIMITS.exchanges) throw new ProviderAway('too many people are signing in at this moment');
+    if (this.#exchanges >= PROVIDER_LIMITS.exchanges) {
+      throw new ProviderAway('too many people are signing in at this moment', { wasAsked: false });
+    }
     this.#exchanges += 1;
     try {
       return await this.#exchange(await this.#client(), flow, callback);
@@ -85,8 +94,8 @@ export class IdentityProvider {
       idTokenExpected: true,
     });
     const idToken = tokens.claims();
-    // The library lets some providers name an issuer per customer; ours is the one in the configuration.
-    if (idToken === undefined || idToken.iss !== this.#config.issuer)
+    // The library lets some providers speak for the issuers of all their customers; ours is one issuer.
+    if (idToken === undefined || idToken.iss !== client.serverMetadata().issuer)
       throw new ProviderRefused('the ID token has another issuer');
     const { roleClaim, nameClaim } = this.#config;
     const isComplete = Object.hasOwn(idToken, roleClaim) && Object.hasOwn(idToken, nameClaim);
@@ -112,7 +121,7 @@ export class IdentityProvider {
     }
     // What was true an hour ago is better than nothing.
     if (this.#known !== null) return this.#known.client;
-    throw new ProviderAway('the identity provider could not be reached a moment ago');
+    throw new ProviderAway('the identity provider could not be reached a moment ago', { wasAsked: false });
   }
 
   async #discover(): Promise<oidc.Configuration> {
@@ -124,7 +133,7 @@ export class IdentityProvider {
       } catch (error) {
         if (attempt === PROVIDER_LIMITS.attempts) {
           this.#failedAtMs = this.#nowMs();
-          throw new ProviderAway(wordsOf(error));
+          throw new ProviderAway(wordsOf(error), { wasAsked: true });
         }
         await sleep(PROVIDER_LIMITS.pauseMs * attempt);
       }
@@ -166,7 +175,7 @@ function judged(error: unknown): ProviderAway | ProviderRefused {
   if (error instanceof ProviderAway || error instanceof ProviderRefused) return error;
   const { code } = error as { readonly code?: unknown };
   const isRefusal = error instanceof oidc.ResponseBodyError ? error.error === 'invalid_grant' : REFUSALS.includes(String(code));
-  return isRefusal ? new ProviderRefused(wordsOf(error)) : new ProviderAway(wordsOf(error));
+  return isRefusal ? new ProviderRefused(wordsOf(error)) : new ProviderAway(wordsOf(error), { wasAsked: true });
 }
 
 /** For the log. Built from words of the library and of the standard alone: what hangs on its errors holds codes and tokens. */

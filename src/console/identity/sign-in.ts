@@ -31,6 +31,7 @@ export type IdentityResult =
   | { readonly outcome: 'refused'; readonly words: string }
   | { readonly outcome: 'throttled'; readonly waitSeconds: number }
   | { readonly outcome: 'away' }
+  | { readonly outcome: 'registry-away' }
   | { readonly outcome: 'unrecorded' };
 
 export const NOT_VOUCHED =
@@ -69,6 +70,7 @@ export async function signInByIdentity(
   }
   throttle.succeeded(key, back.address);
   const found = await accountOf(parts, identity.config, vouched);
+  if (found === 'registry-away') return { outcome: found };
   if ('reason' in found) return refuse(parts, back, found);
   const reason = standingOf(found, parts.clock.wallMs());
   if (reason !== 'signed-in')
@@ -97,11 +99,15 @@ async function vouchedFor(
   }
 }
 
-export function noteAway(parts: ConsoleParts, { message }: ProviderAway): void {
-  parts.log.warn('nobody can sign in by the identity provider', { why: message });
+export function noteAway(parts: ConsoleParts, { message, wasAsked }: ProviderAway): void {
+  if (wasAsked) parts.log.warn('nobody can sign in by the identity provider', { why: message });
 }
 
-async function accountOf(parts: ConsoleParts, config: IdentityConfig, { subject, claims }: Vouched): Promise<Account | Refusal> {
+async function accountOf(
+  parts: ConsoleParts,
+  config: IdentityConfig,
+  { subject, claims }: Vouched,
+): Promise<Account | Refusal | 'registry-away'> {
   const role = mappedRole(config, claims[config.roleClaim]);
   if (role === null)
     return { reason: 'identity-without-role', words: 'You are in none of the groups that may use this console.' };
@@ -120,6 +126,7 @@ async function accountOf(parts: ConsoleParts, config: IdentityConfig, { subject,
       const words = `You cannot sign in as ${name}: ${error.message}. Somebody who administers users has to sort that out.`;
       return { reason: 'identity-name-taken', words, claimed: (await parts.store.accountByName(name))?.id ?? null };
     }
+    if (error.code === 'unavailable' || error.code === 'conflict') return 'registry-away';
     if (error.code !== 'invalid') throw error;
     parts.log.error('identity.roles does not fit the registry', { role, why: error.message });
     return { reason: 'identity-without-role', words: 'The role that your group is to have does not exist here.' };

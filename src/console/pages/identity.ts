@@ -71,7 +71,7 @@ function callbackOf(c: ConsoleContext, { config }: IdentityParts): URL | null {
 
 function showFailure(c: ConsoleContext, result: Exclude<IdentityResult, { outcome: 'signed-in' }>): Response | Promise<Response> {
   if (result.outcome === 'throttled') c.header('retry-after', String(result.waitSeconds));
-  const status = { refused: 403, throttled: 429, away: 503, unrecorded: 503 } as const;
+  const status = { refused: 403, throttled: 429, away: 503, 'registry-away': 503, unrecorded: 503 } as const;
   return c.html(refusalPage(c.var.nonce, wordsOf(result)), status[result.outcome]);
 }
 
@@ -83,6 +83,8 @@ function wordsOf(result: Exclude<IdentityResult, { outcome: 'signed-in' }>): str
       return `Too many sign-ins failed. Try again in ${plural(Math.ceil(result.waitSeconds / 60), 'minute')}.`;
     case 'away':
       return 'The identity provider cannot be reached now. Try again in a moment.';
+    case 'registry-away':
+      return 'The registry takes no changes now, so nobody can sign in this way. Try again in a moment.';
     case 'unrecorded':
       return 'The audit log does not take records now, so nobody can sign in. Try again in a moment.';
   }

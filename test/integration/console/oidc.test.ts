@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Browser } from '../../support/console.ts';
 import { owner, startGateway, type TestGateway } from '../../support/gateway.ts';
 import { CLIENT, startIdentityProvider, type TestIdentityProvider, type Visited, WebBrowser } from '../../support/identity.ts';
 
@@ -17,21 +18,8 @@ let folder: string;
 beforeAll(async () => {
   provider = await startIdentityProvider();
   folder = mkdtempSync(join(tmpdir(), 'sallyport-oidc-'));
-  const clientSecretFile = join(folder, 'client-secret');
-  writeFileSync(clientSecretFile, `${CLIENT.secret}\n`, { mode: 0o600 });
-  test = await startGateway({
-    upstreams: { nowhere: { addresses: ['http://127.0.0.1:9'] } },
-    admin: {},
-    config: {
-      identity: {
-        issuer: provider.issuer,
-        clientId: CLIENT.id,
-        clientSecretFile,
-        scopes: ['openid', 'profile', 'groups'],
-        roles: { 'platform-admins': 'administrator', readers: 'tester', ghosts: 'no-such-role' },
-      },
-    },
-  });
+  writeFileSync(join(folder, 'client-secret'), `${CLIENT.secret}\n`, { mode: 0o600 });
+  test = await startGate({});
 });
 afterAll(async () => {
   await test?.stop();
@@ -41,6 +29,18 @@ afterAll(async () => {
 beforeEach(() => {
   provider.person = ada;
 });
+
+function startGate(more: Readonly<Record<string, unknown>>): Promise<TestGateway> {
+  const identity = {
+    issuer: provider.issuer,
+    clientId: CLIENT.id,
+    clientSecretFile: join(folder, 'client-secret'),
+    scopes: ['openid', 'profile', 'groups'],
+    roles: { 'platform-admins': 'administrator', readers: 'tester', ghosts: 'no-such-role' },
+    ...more,
+  };
+  return startGateway({ upstreams: { nowhere: { addresses: ['http://127.0.0.1:9'] } }, admin: {}, config: { identity } });
+}
 
 const origin = () => `https://localhost:${test.gateway.addresses.admin!.port}`;
 const at = (path: string) => new URL(path, origin());
@@ -110,6 +110,15 @@ describe('somebody whom the provider vouches for', () => {
     });
     expect(await lastSignIn()).toMatchObject({ reason: 'signed-in', method: 'oidc', account: { name: 'ada' } });
     expect(test.log.join('\n')).not.toContain(CLIENT.secret);
+  });
+
+  it('has one account, however many first sign-ins there are at once', async () => {
+    provider.person = { sub: 'u-3', preferred_username: 'linus', groups: ['readers'] };
+    const browsers = Array.from({ length: 4 }, () => new WebBrowser());
+    const callbacks = await Promise.all(browsers.map((browser) => toCallback(browser)));
+    const visits = await Promise.all(callbacks.map((callback, index) => browsers[index]!.visit(callback, provider.issuer)));
+    expect(visits.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect((await users()).filter((name) => name === 'linus')).toHaveLength(1);
   });
 
   it('gets another session id each time, and the role of the first group that fits now', async () => {
@@ -277,4 +286,19 @@ it('is refused for a while to an address from which too much came back wrong', a
   expect(outcomes.slice(0, 2)).toEqual([403, 403]);
   expect(outcomes.at(-1)).toBe(429);
   expect(await lastSignIn()).toMatchObject({ reason: 'throttled', method: 'oidc' });
+});
+
+it('is the only way in where passwords are not allowed', async () => {
+  const gate = await startGate({ allowPasswords: false });
+  try {
+    await gate.administration.createUser(owner, { name: 'grace', role: 'administrator', password: PASSWORD });
+    const browser = new Browser(gate.gateway.addresses.admin!.port);
+    const { text } = await browser.get('/sign-in');
+    expect(text).toContain('Sign in with');
+    expect(text).not.toContain('type="password"');
+    expect((await browser.signIn('grace', PASSWORD)).status).toBe(403);
+    expect(browser.cookie).toBe('');
+  } finally {
+    await gate.stop();
+  }
 });
