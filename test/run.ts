@@ -14,6 +14,7 @@ const RINGS = [
   'house',
   'clients',
   'engines',
+  'processes',
   'corpus',
   'fuzz',
   'simulation',

@@ -6,12 +6,12 @@ import { inspectRedis } from '../../src/cli/check-redis.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { findingsOf } from '../../src/store/redis-findings.ts';
 import type { RedisFacts, ServerFacts } from '../../src/store/redis-survey.ts';
-import { Shell } from '../integration/cli/cli.ts';
 import { startCluster } from '../support/redis-cluster.ts';
 import { asAdmin, until } from '../support/redis-replication.ts';
 import { PRIMARY_NAME, startSentinels } from '../support/redis-sentinel.ts';
 import { type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
 import { makeRedisUsers, type RedisUsers } from '../support/redis-users.ts';
+import { Shell } from '../support/shell.ts';
 
 const CONF = new URL('../../config/redis/redis.conf', import.meta.url).pathname;
 // Real servers on a crowded machine.

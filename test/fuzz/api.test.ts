@@ -1,7 +1,7 @@
 import { request } from 'node:https';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ApiAnswer, type ApiBench, openApi, owner } from '../integration/api/api.ts';
+import { type ApiAnswer, type ApiBench, openApi, owner } from '../support/api/api.ts';
 import { type ApiDocument, type DocumentedOperation, type MadeRequest, makeRequest, operationsOf } from './api/requests.ts';
 import { Values } from './api/values.ts';
 import { Random } from './random.ts';

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { cpuUsOf } from '../bench/processes.ts';
 import { startUpstream } from '../bench/upstream.ts';
-import { type Fleet, startFleet } from '../integration/workers/fleet.ts';
+import { type Fleet, startFleet } from '../support/fleet.ts';
 
 const run = promisify(execFile);
 const SECONDS = 6;

@@ -6,13 +6,13 @@ import { delimiter, join } from 'node:path';
 const PARTS = {
   'redis-server': {
     package: 'redis-server',
-    rings: ['contract', 'integration', 'engines', 'fault', 'security', 'browser', 'bench'],
+    rings: ['contract', 'integration', 'engines', 'processes', 'fault', 'security', 'browser', 'bench'],
   },
-  'redis-cli': { package: 'redis-tools', rings: ['integration', 'engines', 'fault'] },
+  'redis-cli': { package: 'redis-tools', rings: ['integration', 'engines', 'processes', 'fault'] },
   nginx: { package: 'nginx', rings: ['integration', 'clients', 'fault', 'bench'] },
   curl: { package: 'curl', rings: ['integration', 'clients', 'security'] },
   wget: { package: 'wget', rings: ['integration', 'clients'] },
-  openssl: { package: 'openssl', rings: ['unit', 'integration', 'engines', 'security'] },
+  openssl: { package: 'openssl', rings: ['unit', 'integration', 'engines', 'processes', 'security'] },
   'python3-requests': { package: 'python3-requests', rings: ['integration', 'clients'] },
   'docker-compose': { package: 'docker-compose', rings: ['integration'] },
   promtool: { package: 'prometheus', rings: ['integration'] },

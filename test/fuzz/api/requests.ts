@@ -1,4 +1,4 @@
-import type { ApiRequest } from '../../integration/api/api.ts';
+import type { ApiRequest } from '../../support/api/api.ts';
 import type { Random } from '../random.ts';
 import type { Schema, Values } from './values.ts';
 

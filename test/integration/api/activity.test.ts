@@ -1,7 +1,7 @@
 import { request } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ServerEvent, serverEvents } from '../../../src/admin/remote/event-source.ts';
-import { type ApiBench, openApi } from './api.ts';
+import { type ApiBench, openApi } from '../../support/api/api.ts';
 
 interface Page {
   readonly items: readonly { readonly id: string; readonly phase: string; readonly type: string; readonly time: string }[];

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ApiBench, type ApiRequest, openApi } from './api.ts';
+import { type ApiBench, type ApiRequest, openApi } from '../../support/api/api.ts';
 
 describe('the API as a server of HTTP', () => {
   let api: ApiBench;

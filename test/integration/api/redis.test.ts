@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type ApiBench, openApi } from '../../support/api/api.ts';
 import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
 import { makeRedisUsers, type RedisUsers } from '../../support/redis-users.ts';
-import { type ApiBench, openApi } from './api.ts';
 
 const missing = redisMissing();
 

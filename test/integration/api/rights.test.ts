@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ApiBench, openApi, owner } from './api.ts';
+import { type ApiBench, openApi, owner } from '../../support/api/api.ts';
 
 /** Nobody beyond their own, told by HTTP status. A manager may write the registry and deploy; a reader may look; a caller may nothing here. */
 describe('who may what over the API', () => {

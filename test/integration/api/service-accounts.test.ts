@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ApiBench, openApi } from './api.ts';
+import { type ApiBench, openApi } from '../../support/api/api.ts';
 
 interface Shown {
   readonly account: { readonly id: string; readonly version: number; readonly description: string };

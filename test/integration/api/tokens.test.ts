@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newToken } from '../../../src/account/token.ts';
-import { Shell } from '../cli/cli.ts';
-import { type ApiBench, openApi } from './api.ts';
+import { type ApiBench, openApi } from '../../support/api/api.ts';
+import { Shell } from '../../support/shell.ts';
 
 interface Issued {
   readonly token: string;
@@ -64,7 +64,7 @@ describe('tokens over the API', () => {
 
   it('gives an account whose token was found another one', async () => {
     const { id, token } = await weak();
-    await api.test.administration.reportToken({ ...(await import('./api.ts')).owner }, { token });
+    await api.test.administration.reportToken({ ...(await import('../../support/api/api.ts')).owner }, { token });
     const rotated = await api.call('POST', `/service-accounts/${id}/token`);
     expect(await works((rotated.body as Issued).token)).toBe(true);
     expect(await works(token)).toBe(false);

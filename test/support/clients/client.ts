@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Part, pythonWithRequests } from '../../support/system.ts';
+import { type Part, pythonWithRequests } from '../system.ts';
 
 /** One call as a person would type it. */
 export interface Call {

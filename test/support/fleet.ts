@@ -7,18 +7,18 @@ import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { storeOwner } from '../../../src/admin/actor.ts';
-import { createAdministration } from '../../../src/admin/administration.ts';
-import { openStores } from '../../../src/admin/stores.ts';
-import { systemClock } from '../../../src/clock.ts';
-import { parseConfig } from '../../../src/config/load.ts';
-import { ensureLocalCertificate } from '../../../src/tls/local-ca.ts';
-import { valuesOf } from '../../support/http-bytes.ts';
-import { startRawUpstream } from '../../support/raw-upstream.ts';
-import { until } from '../../support/redis-replication.ts';
-import { freePort, type RedisServer, startRedis } from '../../support/redis-server.ts';
+import { storeOwner } from '../../src/admin/actor.ts';
+import { createAdministration } from '../../src/admin/administration.ts';
+import { openStores } from '../../src/admin/stores.ts';
+import { systemClock } from '../../src/clock.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
+import { valuesOf } from './http-bytes.ts';
+import { startRawUpstream } from './raw-upstream.ts';
+import { until } from './redis-replication.ts';
+import { freePort, type RedisServer, startRedis } from './redis-server.ts';
 
-const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const OPEN_MS = 20_000;
 
 /** What came back for one call. */

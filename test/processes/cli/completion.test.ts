@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Shell } from './cli.ts';
+import { Shell } from '../../support/shell.ts';
 
 const LIMIT_MS = 15_000;
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findRedisServer, type RedisServer, startRedis } from '../../support/redis-server.ts';
-import { EMBEDDED, owner, Shell } from './cli.ts';
+import { EMBEDDED, owner, Shell } from '../../support/shell.ts';
 
 interface Listed {
   readonly accounts: readonly { readonly name: string; readonly status: string }[];

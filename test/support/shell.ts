@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { storeOwner } from '../../../src/admin/actor.ts';
-import { type Administration, createAdministration } from '../../../src/admin/administration.ts';
-import { openStores } from '../../../src/admin/stores.ts';
-import { systemClock } from '../../../src/clock.ts';
-import { parseConfig } from '../../../src/config/load.ts';
+import { storeOwner } from '../../src/admin/actor.ts';
+import { type Administration, createAdministration } from '../../src/admin/administration.ts';
+import { openStores } from '../../src/admin/stores.ts';
+import { systemClock } from '../../src/clock.ts';
+import { parseConfig } from '../../src/config/load.ts';
 
-const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const LIMIT_MS = 20_000;
 
 export interface Result {

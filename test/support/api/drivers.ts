@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Shell } from '../cli/cli.ts';
+import { Shell } from '../shell.ts';
 import type { ApiBench } from './api.ts';
 
 /** What one step of the story came to, in the same form whatever it was told through. */

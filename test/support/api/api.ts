@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TestGateway } from '../../support/gateway.ts';
-import { owner, startGateway } from '../../support/gateway.ts';
+import type { TestGateway } from '../gateway.ts';
+import { owner, startGateway } from '../gateway.ts';
 
 export interface ApiAnswer {
   readonly status: number;

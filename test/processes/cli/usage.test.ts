@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProgram } from '../../../src/cli/program.ts';
 import { openEmbeddedRegistry } from '../../../src/registry/embedded.ts';
-import { EMBEDDED, owner, Shell } from './cli.ts';
+import { EMBEDDED, owner, Shell } from '../../support/shell.ts';
 
 /** Of util-linux: runs a command on a terminal of its own. */
 const TERMINAL = 'script';

@@ -9,7 +9,7 @@ import { RedisRegistryStore } from '../../../src/registry/redis.ts';
 import { connectRedis } from '../../../src/store/redis.ts';
 import { until } from '../../contract/registry.ts';
 import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
-import { owner, Shell } from './cli.ts';
+import { owner, Shell } from '../../support/shell.ts';
 
 const missing = redisMissing();
 /** Long enough that a change made here finds the lease of a gate that was stopped just before. */

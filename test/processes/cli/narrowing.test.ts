@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ApiBench, openApi } from '../../support/api/api.ts';
 import { owner } from '../../support/gateway.ts';
-import { type ApiBench, openApi } from '../api/api.ts';
-import { Shell } from './cli.ts';
+import { Shell } from '../../support/shell.ts';
 
 const DAY_MS = 86_400_000;
 

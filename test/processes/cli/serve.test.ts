@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Shell } from './cli.ts';
+import { Shell } from '../../support/shell.ts';
 
 /** Holds each answer back until it is told to go on. */
 const held: (() => void)[] = [];

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { Agent } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { type Fleet, type Seen, startFleet } from '../../support/fleet.ts';
 import { redisMissing } from '../../support/redis-server.ts';
-import { type Fleet, type Seen, startFleet } from './fleet.ts';
 
 const missing = redisMissing();
 const LIMIT_MS = 20_000;

@@ -4,7 +4,7 @@ import { startGateway } from '../../support/gateway.ts';
 import { exchange } from '../../support/raw-client.ts';
 import { startRawUpstream } from '../../support/raw-upstream.ts';
 import { findRedisServer, type RedisServer, startRedis } from '../../support/redis-server.ts';
-import { EMBEDDED, Shell } from './cli.ts';
+import { EMBEDDED, Shell } from '../../support/shell.ts';
 
 const DECLARED = `
 accounts:

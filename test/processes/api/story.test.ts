@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ApiBench, openApi } from './api.ts';
-import { type Driver, httpDriver, shellDriver } from './drivers.ts';
+import { type ApiBench, openApi } from '../../support/api/api.ts';
+import { type Driver, httpDriver, shellDriver } from '../../support/api/drivers.ts';
 
 /** One story, told through the API itself and through the command line both ways: what holds here holds there. */
 describe('the same story', () => {
