@@ -23,6 +23,8 @@ export interface Plan {
   readonly windowMs: number;
   /** How long latency is measured. */
   readonly latencyMs: number;
+  /** How long a target is run warm at most. */
+  readonly warmUpMs: number;
   readonly json: boolean;
   /** Whether docs/PERFORMANCE.md gets the table. */
   readonly write: boolean;
@@ -70,8 +72,9 @@ export function planOf(words: readonly string[]): Plan | null {
     targets: namedTargets.length > 0 ? namedTargets : quick ? QUICK_TARGETS : TARGETS,
     extraTargets: namedTargets.length > 0 ? namedTargets : EXTRA_TARGETS,
     rounds,
-    windowMs: quick ? 1200 : 4000,
-    latencyMs: quick ? 2000 : 8000,
+    windowMs: quick ? 900 : 4000,
+    latencyMs: quick ? 1300 : 8000,
+    warmUpMs: quick ? 8000 : 20_000,
     json: values.json,
     write: values.write,
   };

@@ -16,14 +16,14 @@ const IN_HAND = 1.3;
 const WARM_REQUESTS = { first: 100_000, next: 20_000, handshakes: 500 } as const;
 
 /** Starts the target, if it does not run yet, and runs it warm. @returns whether the target runs and does its job */
-async function warmUp(stage: Stage, peers: RunningPeers, load: Load, target: TargetName): Promise<boolean> {
+async function warmUp(stage: Stage, peers: RunningPeers, plan: Plan, load: Load, target: TargetName): Promise<boolean> {
   if (load.refusedOfTen > 0 && peerOf(target).does.verify === null) {
     console.error(`${target} is left out of ${load.name}: it refuses nobody`);
     return false;
   }
   try {
     const peer = await peers.get(target, load.secure);
-    await runUntil(stage, peer, load, requestsToWarm(peer, load));
+    await runUntil(stage, peer, load, requestsToWarm(peer, load), plan.warmUpMs);
     warm.add(peer);
     return true;
   } catch (error) {
@@ -51,7 +51,7 @@ export async function measureLoad(
   const load = loadOf(name);
   const rounds = new Map<TargetName, Round[]>();
   for (const target of targets) {
-    if (await warmUp(stage, peers, load, target)) rounds.set(target, []);
+    if (await warmUp(stage, peers, plan, load, target)) rounds.set(target, []);
   }
   for (let round = 0; round < plan.rounds; round += 1) {
     for (const [target, taken] of rounds) {

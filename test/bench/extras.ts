@@ -28,7 +28,7 @@ const WARM_REQUESTS = 100_000;
 export async function measureExtra(stage: Stage, peers: RunningPeers, plan: Plan, load: ExtraLoadName): Promise<Result[]> {
   for (const target of plan.extraTargets) {
     const peer = await peers.get(target, true);
-    if (peer.compiles === true) await runUntil(stage, peer, LOAD, WARM_REQUESTS);
+    if (peer.compiles === true) await runUntil(stage, peer, LOAD, WARM_REQUESTS, plan.warmUpMs);
   }
   if (load === 'latency-1600') return latency(stage, peers, plan);
   const results: Result[] = [];

@@ -22,8 +22,7 @@ export interface Latency {
 }
 
 /** Connections are made, handshakes done and code is warm before anything is counted. */
-const SETTLE_MS = 400;
-const LONGEST_WARM_UP_MS = 15_000;
+const SETTLE_MS = 300;
 const LOOK_EVERY_MS = 50;
 
 /**
@@ -63,10 +62,10 @@ export async function measureLatency(
   return { p50Ms, p99Ms, errors, rate: (requests * 1000) / (performance.now() - startedMs) };
 }
 
-/** Runs the clients until the upstream has seen so many requests, without measuring; for fifteen seconds at most. */
-export async function runUntil(stage: Stage, peer: RunningPeer, load: Load, requests: number): Promise<void> {
+/** Runs the clients until the upstream has seen so many requests, without measuring; not longer than `longestMs`. */
+export async function runUntil(stage: Stage, peer: RunningPeer, load: Load, requests: number, longestMs: number): Promise<void> {
   await forgetRecords(stage);
-  const endMs = performance.now() + LONGEST_WARM_UP_MS;
+  const endMs = performance.now() + longestMs;
   const enough = (await stage.upstream.requests()) + requests;
   const clients = startClients(stage, peer, load, 0);
   while ((await stage.upstream.requests()) < enough && performance.now() < endMs) await sleep(LOOK_EVERY_MS);
