@@ -37,7 +37,10 @@ export async function openStage(options: Population): Promise<Stage> {
   const cpus = processors(allProcessors().length);
   pin(process.pid, cpus.load);
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-bench-'));
-  const closers: (() => Promise<void>)[] = [async () => rmSync(directory, { recursive: true, force: true })];
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  // Also when it is interrupted.
+  process.once('exit', remove);
+  const closers: (() => Promise<void>)[] = [async () => remove()];
   const close = async () => {
     for (const closer of closers.reverse()) await closer();
   };
