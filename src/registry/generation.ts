@@ -8,6 +8,9 @@ import type { Holdings } from './warm-snapshot.ts';
 export const ABSENT: Lookup = { found: 'absent' };
 export const UNAVAILABLE: Lookup = { found: 'unavailable' };
 
+/** Positions whose tip is remembered: more than any look-up can be behind. */
+const TIPS_KEPT = 256;
+
 type AccountChange = Extract<RecordChange, { kind: 'account' }>;
 
 /** A look-up under way, and what the feed has said about its account meanwhile. */
@@ -33,6 +36,7 @@ export class Generation {
   /** The number of the state of the tombstones that everything here was read under; undefined where there are none. */
   readonly tombstones: number | undefined;
   #position: Position;
+  readonly #tips = new Map<number, string>();
 
   constructor(snapshot: PolicySnapshot, limits: { readonly maxAccounts: number; readonly maxNegatives: number }) {
     this.epoch = snapshot.epoch;
@@ -42,6 +46,18 @@ export class Generation {
     this.negatives = new AccountCache(limits.maxNegatives);
     this.tombstones = snapshot.tombstones;
     this.#position = positionOf(snapshot.epoch, snapshot);
+    this.#remember(this.#position);
+  }
+
+  /** The tip at a position that was passed lately; undefined when it is not known any more, or never was. */
+  tipAt(seq: number): string | undefined {
+    return this.#tips.get(seq);
+  }
+
+  #remember({ seq, tip }: Position): void {
+    if (tip === undefined) return;
+    this.#tips.set(seq, tip);
+    this.#tips.delete(seq - TIPS_KEPT);
   }
 
   get position(): Position {
@@ -59,6 +75,7 @@ export class Generation {
     if (event.seq !== seq + 1 || (tip !== undefined && event.prev !== tip)) return false;
     for (const change of event.changes) this.#applyChange(change, event.seq);
     this.#position = positionOf(this.epoch, event);
+    this.#remember(this.#position);
     return true;
   }
 

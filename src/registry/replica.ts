@@ -88,6 +88,8 @@ const NO_PERMISSIONS = compilePermissions([]);
 const RENEWAL = { attemptsPerLease: 3, longestMs: 5_000, shortestMs: 20, retryLongestMs: 1_000 } as const;
 /** How long the feed may take to bring what a renewal has announced, before it is fetched past the feed. */
 const FEED_GRACE_MS = 50;
+/** In how many steps that time is waited for by a look-up. */
+const FEED_WAITS = 10;
 const RELOAD = { firstMs: 100, longestMs: 2_000 } as const;
 
 /**
@@ -397,6 +399,14 @@ export class Replica implements RegistryView, PolicyView {
     await this.#assert();
   }
 
+  /** Until what the store has announced is applied: as a rule the feed brings it within a millisecond. */
+  async #meet(generation: Generation, seq: number): Promise<void> {
+    for (let waits = 0; waits < FEED_WAITS && this.#generation === generation && generation.appliedSeq < seq; waits += 1) {
+      await this.#timing.sleep(FEED_GRACE_MS / FEED_WAITS, generation.ended.signal);
+    }
+    if (this.#generation === generation && generation.appliedSeq < seq) await this.#catchUp(generation, seq);
+  }
+
   /** The store is ahead of us. Usually the feed brings it within a millisecond; if it is dead without knowing it, we fetch past it. */
   async #catchUp(generation: Generation, seq: number): Promise<void> {
     await this.#timing.sleep(FEED_GRACE_MS, generation.ended.signal);
@@ -420,6 +430,10 @@ export class Replica implements RegistryView, PolicyView {
       const read = await this.#source.account(id);
       if (!this.current || this.#generation !== generation) return this.#unavailable();
       assertSameHistory(generation, read, appliedWhenSent);
+      // A read that is ahead of the feed counts only once the feed has come to where it was made: numbers alone are used again after a failover.
+      if (read.seq > generation.appliedSeq) await this.#meet(generation, read.seq);
+      if (!this.current || this.#generation !== generation) return this.#unavailable();
+      assertSameWay(generation, read);
       const account = read.account === null ? null : this.#revoked.against(read.account);
       const found: Lookup = account === null ? ABSENT : { found: 'account', account: compilePrincipal(account) };
       return generation.learn(id, found, read.seq);
@@ -474,6 +488,12 @@ function assertSameHistory(
 ): void {
   if (answer.epoch !== generation.epoch) throw new FeedLost('the registry has another history (epoch)');
   if (answer.seq < appliedWhenSent) throw new FeedLost('the registry has gone back to an earlier state');
+}
+
+/** The same number with another tip is another history: a primary took over without our last changes and has made others since. */
+function assertSameWay(generation: Generation, answer: Position): void {
+  const tip = generation.tipAt(answer.seq);
+  if (tip !== undefined && answer.tip !== undefined && tip !== answer.tip) throw new FeedLost(GONE_ANOTHER_WAY, { forked: true });
 }
 
 /** Faults after which nothing that was learned counts, unlike those that only keep us from learning more. */

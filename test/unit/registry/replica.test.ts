@@ -86,6 +86,22 @@ describe('before it has begun', () => {
   });
 });
 
+it('does not take an account from a store that stands at the same number by another way', async () => {
+  const tipped = (tip: string) => {
+    const [asked, taken] = [source.account.bind(source), source.snapshot.bind(source)];
+    source.snapshot = async () => ({ ...(await taken()), tip: 'ours' });
+    source.account = async (id) => ({ ...(await asked(id)), tip });
+    source.renewAnswer = (answer) => ({ ...answer, tip: 'ours' });
+  };
+  tipped('of another history');
+  expect(await replica.start()).toBe(true);
+  expect(await seen(1)).toBe('unavailable');
+  expect(lost).toEqual([expect.stringContaining('gone another way')]);
+  tipped('ours');
+  await until(() => replica.current);
+  expect(await seen(1)).toBe('');
+});
+
 describe('look-ups', () => {
   beforeEach(async () => {
     expect(await replica.start()).toBe(true);
