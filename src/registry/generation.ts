@@ -3,13 +3,11 @@ import { compilePrincipal } from '../account/principal.ts';
 import { AccountCache } from './account-cache.ts';
 import type { FeedEvent, PolicySnapshot, Position, RecordChange } from './port.ts';
 import type { Lookup } from './replica-port.ts';
+import { Trail } from './trail.ts';
 import type { Holdings } from './warm-snapshot.ts';
 
 export const ABSENT: Lookup = { found: 'absent' };
 export const UNAVAILABLE: Lookup = { found: 'unavailable' };
-
-/** Positions whose tip is remembered: more than any look-up can be behind. */
-const TIPS_KEPT = 256;
 
 type AccountChange = Extract<RecordChange, { kind: 'account' }>;
 
@@ -35,8 +33,7 @@ export class Generation {
   readonly ended = new AbortController();
   /** The number of the state of the tombstones that everything here was read under; undefined where there are none. */
   readonly tombstones: number | undefined;
-  #position: Position;
-  readonly #tips = new Map<number, string>();
+  readonly trail: Trail;
 
   constructor(snapshot: PolicySnapshot, limits: { readonly maxAccounts: number; readonly maxNegatives: number }) {
     this.epoch = snapshot.epoch;
@@ -45,37 +42,24 @@ export class Generation {
     this.accounts = new AccountCache(limits.maxAccounts);
     this.negatives = new AccountCache(limits.maxNegatives);
     this.tombstones = snapshot.tombstones;
-    this.#position = positionOf(snapshot.epoch, snapshot);
-    this.#remember(this.#position);
-  }
-
-  /** The tip at a position that was passed lately; undefined when it is not known any more, or never was. */
-  tipAt(seq: number): string | undefined {
-    return this.#tips.get(seq);
-  }
-
-  #remember({ seq, tip }: Position): void {
-    if (tip === undefined) return;
-    this.#tips.set(seq, tip);
-    this.#tips.delete(seq - TIPS_KEPT);
+    this.trail = new Trail(positionOf(snapshot.epoch, snapshot));
   }
 
   get position(): Position {
-    return this.#position;
+    return this.trail.position;
   }
 
   get appliedSeq(): number {
-    return this.#position.seq;
+    return this.trail.position.seq;
   }
 
   /** Applies what is new of it. False: something is missing before it. The feed and a read past it may both bring the same event. */
   apply(event: FeedEvent): boolean {
-    const { seq, tip } = this.#position;
+    const { seq, tip } = this.position;
     if (event.seq <= seq) return true;
     if (event.seq !== seq + 1 || (tip !== undefined && event.prev !== tip)) return false;
     for (const change of event.changes) this.#applyChange(change, event.seq);
-    this.#position = positionOf(this.epoch, event);
-    this.#remember(this.#position);
+    this.trail.goTo(positionOf(this.epoch, event));
     return true;
   }
 
@@ -90,7 +74,7 @@ export class Generation {
   holdings(): Holdings {
     const { tombstones } = this;
     return {
-      at: tombstones === undefined ? this.#position : { ...this.#position, tombstones },
+      at: tombstones === undefined ? this.position : { ...this.position, tombstones },
       ids: this.accounts.ids(),
       account: (id) => {
         const known = this.accounts.peek(id);

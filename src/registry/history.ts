@@ -1,4 +1,5 @@
 import { type FeedEvent, FeedLost, type Position, type RegistrySource, RegistryUnavailable } from './port.ts';
+import type { Trail } from './trail.ts';
 
 /** How far back a reader that comes for the first time looks, and how much it reads at most. The feed itself keeps about 10,000. */
 const HISTORY = { firstLook: 1_024, most: 16_384 } as const;
@@ -8,23 +9,25 @@ export interface History {
   readonly events: readonly FeedEvent[];
   /** The store does not have all that we have seen. */
   readonly lost: boolean;
-  /** Its history parted from ours before where it stands now. */
+  /** Its history parted from ours before where it stands now, or nobody can tell that it did not. */
   readonly forked: boolean;
 }
 
 /**
- * What happened before `now`, as far as the feed tells: since `reached` for a reader that was there before, and the latest for a new one. It is read for what
+ * What happened before `now`, as far as the feed tells: since the end of `trail` for a reader that was there before, and the latest for a new one. It is read for what
  * it revoked: whoever has only seen the outcome could not tell a later primary that something is missing.
  *
  * Throws `RegistryUnavailable` when the store does not answer.
  */
 export async function readHistory(
   source: Pick<RegistrySource, 'eventsAfter'>,
-  reached: Position | null,
+  trail: Trail | null,
   now: Position,
 ): Promise<History> {
-  if (reached !== null && reached.epoch === now.epoch) {
-    if (reached.seq > now.seq) return { events: await latest(source, now), lost: true, forked: false };
+  const reached = trail?.position;
+  if (trail !== null && reached?.epoch === now.epoch) {
+    // A store that has gone back may have gone on since, and stand at a number of ours by changes of its own.
+    if (reached.seq > now.seq) return { events: await latest(source, now), lost: true, forked: !trail.passed(now) };
     try {
       return { events: await eventsBetween(source, reached, now), lost: false, forked: false };
     } catch (fault) {

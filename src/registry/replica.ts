@@ -19,6 +19,7 @@ import {
 import type { Lookup, RegistryView } from './replica-port.ts';
 import { Revoked } from './revoked.ts';
 import { systemTiming, type Timing } from './timing.ts';
+import type { Trail } from './trail.ts';
 import type { Holdings, WarmSnapshot } from './warm-snapshot.ts';
 import { warmAccounts } from './warm-start.ts';
 
@@ -110,8 +111,8 @@ export class Replica implements RegistryView, PolicyView {
   readonly #timing: Timing;
   readonly #acks: Acknowledger;
   readonly #revoked = new Revoked();
-  /** How far we had come in the last generation. */
-  #reached: Position | null = null;
+  /** The way that the last generation had come. */
+  #reached: Trail | null = null;
   #reachedTombstones = 0;
   /** Ends the pause between two renewals. */
   #wake: () => void = () => undefined;
@@ -452,7 +453,7 @@ export class Replica implements RegistryView, PolicyView {
   #drop(generation: Generation | null, why: string): void {
     if (generation === null || this.#generation !== generation) return;
     this.#generation = null;
-    this.#reached = generation.position;
+    this.#reached = generation.trail;
     this.#reachedTombstones = generation.tombstones ?? 0;
     this.#lease.clear();
     this.#acks.forget();
@@ -492,7 +493,7 @@ function assertSameHistory(
 
 /** The same number with another tip is another history: a primary took over without our last changes and has made others since. */
 function assertSameWay(generation: Generation, answer: Position): void {
-  const tip = generation.tipAt(answer.seq);
+  const tip = generation.trail.tipAt(answer.seq);
   if (tip !== undefined && answer.tip !== undefined && tip !== answer.tip) throw new FeedLost(GONE_ANOTHER_WAY, { forked: true });
 }
 

@@ -384,7 +384,8 @@ describe('acknowledgements', () => {
     expect(source.acknowledged).toEqual([]);
     settled.resolve(true);
     await until(() => source.acknowledged.includes(4));
-    expect(source.acknowledged).toEqual([2, 4]);
+    // Each renewal says it again.
+    expect([...new Set(source.acknowledged)]).toEqual([2, 4]);
   });
 
   it('are not given while somebody who is shut out is still served', async () => {
