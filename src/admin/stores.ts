@@ -18,7 +18,13 @@ export interface OpenStores {
   close(): Promise<void>;
 }
 
-export const EMBEDDED_FILES = { registry: 'registry.db', audit: 'audit.db', sessions: 'sessions.db', stats: 'stats.db' } as const;
+export const EMBEDDED_FILES = {
+  registry: 'registry.db',
+  audit: 'audit.db',
+  sessions: 'sessions.db',
+  stats: 'stats.db',
+  tries: 'tries.db',
+} as const;
 
 /** How long the first connection to Redis may take. */
 const REDIS_READY_MS = 3_000;

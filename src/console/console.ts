@@ -37,7 +37,7 @@ const FOR_EVER = 'public, max-age=31536000, immutable';
  */
 export function createConsole(parts: ConsoleParts): Console {
   const app = new Hono<Env>();
-  const throttle = new SignInThrottle(parts.clock);
+  const throttle = new SignInThrottle(parts.tries);
   app.use(guard(parts));
   app.get('/assets/:name', (c, next) => {
     const asset = ASSETS.get(c.req.path);
@@ -80,5 +80,6 @@ function showFault(parts: ConsoleParts, c: ConsoleContext, fault: Error): Respon
   const words = isAway
     ? 'The store cannot be reached now. Try again in a moment.'
     : 'Something went wrong inside the gate. The log knows more.';
+  if (isAway) c.header('retry-after', '5');
   return c.html(refusalPage(c.var.nonce, words), isAway ? 503 : 500);
 }

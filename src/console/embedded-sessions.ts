@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../clock.ts';
-import { guarded, type Migration, openDatabase } from '../store/sqlite.ts';
+import { guarded, type Migration, openDatabase, transact } from '../store/sqlite.ts';
+import { KNOWN_BROWSERS } from './known-browser.ts';
 import { decodeSession, encodeSession } from './session-text.ts';
 import type { SessionStore, StoredSession } from './sessions.ts';
 
@@ -60,6 +61,30 @@ export class EmbeddedSessions implements SessionStore {
     return Number(changes) === 1;
   }
 
+  async isBrowserOf(who: string, digest: string): Promise<boolean> {
+    const key = browserKey(who, digest);
+    const row = this.#guarded(() =>
+      this.#database.prepare('SELECT 1 FROM kept WHERE key = ? AND until_ms > ?').get(key, this.#clock.wallMs()),
+    );
+    return row !== undefined;
+  }
+
+  async noteBrowser(who: string, digest: string, before: string | null): Promise<void> {
+    transact(this.#database, this.#path, () => {
+      const remove = this.#database.prepare('DELETE FROM kept WHERE key = ?');
+      if (before !== null) remove.run(browserKey(who, before));
+      this.#database
+        .prepare('INSERT OR REPLACE INTO kept (key, text, until_ms) VALUES (?, ?, ?)')
+        .run(browserKey(who, digest), '', Math.ceil(this.#clock.wallMs() + KNOWN_BROWSERS.keepMs));
+      // All of one name stand side by side, because a digest has no character outside 0 to f.
+      this.#database
+        .prepare(
+          'DELETE FROM kept WHERE key IN (SELECT key FROM kept WHERE key BETWEEN ? AND ? ORDER BY until_ms DESC LIMIT -1 OFFSET ?)',
+        )
+        .run(browserKey(who, '0'), browserKey(who, 'g'), KNOWN_BROWSERS.perName);
+    });
+  }
+
   async close(): Promise<void> {
     this.#database.close();
   }
@@ -67,4 +92,8 @@ export class EmbeddedSessions implements SessionStore {
   #guarded<T>(work: () => T): T {
     return guarded(this.#path, work);
   }
+}
+
+function browserKey(who: string, digest: string): string {
+  return `browser ${who} ${digest}`;
 }

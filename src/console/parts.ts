@@ -2,6 +2,7 @@ import type { Control } from '../admin/control.ts';
 import type { SignInFacts } from '../audit/sign-in-event.ts';
 import type { Clock } from '../clock.ts';
 import type { Route } from '../decision/route.ts';
+import type { TryStore } from '../limits/tries-port.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import type { StatsReader } from '../stats/port.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -14,6 +15,8 @@ export interface ConsoleParts {
   /** Read at each request: who is behind a session, and what that person may do now. */
   readonly store: Pick<RegistryStore, 'account' | 'accountByName' | 'snapshot'>;
   readonly sessions: SessionStore;
+  /** Counts of tries that may have been guesses, for all instances. */
+  readonly tries: TryStore;
   /** Null = nobody counts. */
   readonly stats: StatsReader | null;
   /** The routes in force, for the permissions that they ask for. */

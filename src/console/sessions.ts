@@ -20,6 +20,10 @@ export interface SessionStore {
   end(digest: string): Promise<void>;
   /** Notes that something was used; answers false when it was so before. For forms that count once. */
   spend(what: string, keepMs: number): Promise<boolean>;
+  /** Whether somebody has signed in with that browser before; both are digests. */
+  isBrowserOf(who: string, digest: string): Promise<boolean>;
+  /** Notes it, in place of what it was known by before. Only so many of each are kept, and the oldest goes first: see `KNOWN_BROWSERS`. */
+  noteBrowser(who: string, digest: string, before: string | null): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -2,6 +2,7 @@ import type { Account } from '../account/model.ts';
 import { isName } from '../account/model.ts';
 import { PasswordsBusy, verifyPassword } from '../account/password.ts';
 import type { SignInReason } from '../audit/sign-in-event.ts';
+import type { KnownBrowser } from './known-browser.ts';
 import type { ConsoleParts } from './parts.ts';
 import { newSessionId, sessionDigest } from './sessions.ts';
 import type { SignInThrottle } from './throttle.ts';
@@ -11,11 +12,13 @@ export interface Attempt {
   readonly password: string;
   readonly address: string;
   readonly userAgent: string | null;
+  /** Where this name has signed in with this browser before. */
+  readonly browser: KnownBrowser | null;
 }
 
 /** `refused` says nothing about why: which names exist is nobody's business. */
 export type SignInResult =
-  | { readonly outcome: 'signed-in'; readonly sessionId: string }
+  | { readonly outcome: 'signed-in'; readonly name: string; readonly sessionId: string }
   | { readonly outcome: 'refused' }
   | { readonly outcome: 'throttled'; readonly waitSeconds: number }
   | { readonly outcome: 'busy' }
@@ -27,24 +30,23 @@ export type SignInResult =
  */
 export async function signIn(parts: ConsoleParts, throttle: SignInThrottle, attempt: Attempt): Promise<SignInResult> {
   const { name, address } = attempt;
-  const waitSeconds = throttle.waitSeconds(name, address);
-  if (waitSeconds > 0) return { outcome: 'throttled', waitSeconds };
-  const closes = throttle.attempt(name, address);
+  const tried = await throttle.password(name, address, attempt.browser);
+  if (!tried.allowed) return { outcome: 'throttled', waitSeconds: tried.waitSeconds };
   const account = isName(name) ? await parts.store.accountByName(name) : null;
   let right: boolean;
   try {
     right = await verifyPassword(attempt.password, account?.kind === 'user' ? account.password : null);
   } catch (error) {
-    throttle.takeBack(name, address);
+    await tried.takeBack();
     if (error instanceof PasswordsBusy) return { outcome: 'busy' };
     throw error;
   }
   const reason = judge(account, right, parts.clock.wallMs());
-  if (account === null || reason !== 'signed-in') return refuse(parts, attempt, account, reason, closes);
-  throttle.succeeded(name, address);
+  if (account === null || reason !== 'signed-in') return refuse(parts, attempt, account, reason, tried.closes);
+  await tried.succeeded();
   const recorded = await parts.recordSignIn({ ...whence(attempt), reason, account, claimedAccountId: null });
   if (!recorded) return { outcome: 'unrecorded' };
-  return { outcome: 'signed-in', sessionId: await beginSession(parts, account, address) };
+  return { outcome: 'signed-in', name: account.name, sessionId: await beginSession(parts, account, address) };
 }
 
 function judge(account: Account | null, right: boolean, nowMs: number): SignInReason {

@@ -1,105 +1,89 @@
-import type { Clock } from '../clock.ts';
 import { networkOf } from '../limits/client-network.ts';
+import type { TryCount, TryStore } from '../limits/tries-port.ts';
+import { type KnownBrowser, nameDigest } from './known-browser.ts';
 
 /**
- * Slows down whoever guesses passwords. Three counts, each of wrong passwords within a window:
+ * Slows down whoever guesses passwords, over all instances together. Counts of wrong passwords, each of which time lowers again:
  *
- * - of one address (IPv4, or an IPv6 /64): bounds one guesser over many names
- * - of one name from one address: bounds one guesser at one name
- * - of one name from anywhere: bounds many guessers at one name. An address from which that name was last signed in is exempt, so that strangers cannot lock
- *   out the owner at the usual desk.
+ * - of one name from one network (an IPv4 address, or an IPv6 /64): bounds one guesser at one name
+ * - of one network: bounds one guesser over many names
+ * - of one name from anywhere: bounds many guessers at one name
+ * - of all: bounds what the store keeps of this
  *
- * Names are counted whether or not they exist. Counts are this instance's own: N instances with a console let N times as much through. They are bounded, and
- * forget the oldest first.
+ * Names are counted whether or not they exist. What strangers do, however many they are and for however long, does not keep somebody out who has signed in
+ * with this browser before: that browser is counted by itself, and nobody else can raise its count.
  */
 export const THROTTLE = {
   windowMs: 15 * 60_000,
-  perAddress: 30,
   perNameAndAddress: 8,
+  perAddress: 30,
   perName: 40,
-  remembered: 20_000,
+  inAll: 20_000,
 } as const;
 
-interface Count {
-  failures: number;
-  endsMs: number;
-}
+/** One attempt, counted as failed before it is known how it ends, so that many at once are no way around. */
+export type Attempted =
+  | { readonly allowed: false; readonly waitSeconds: number }
+  | {
+      readonly allowed: true;
+      /** Whether the next one has to wait. */
+      readonly closes: boolean;
+      /** Nothing was learned by the attempt: it does not count. */
+      takeBack(): Promise<void>;
+      /** The attempt was right: it does not count, and neither do the ones before it that were made in the same name from here. */
+      succeeded(): Promise<void>;
+    };
 
 export class SignInThrottle {
-  readonly #clock: Clock;
-  readonly #counts = new Map<string, Count>();
-  /** Name -> the network it was last signed in from. */
-  readonly #known = new Map<string, string>();
+  readonly #tries: TryStore;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
+  constructor(tries: TryStore) {
+    this.#tries = tries;
   }
 
-  /** How long this one has to wait, in whole seconds; 0 = may try now. Costs nothing: to be asked before the password is looked at. */
-  waitSeconds(name: string, address: string): number {
-    const nowMs = this.#clock.monotonicMs();
+  /** @param browser whether this name has signed in with this browser before; null = it has not, or that is not known */
+  password(name: string, address: string, browser: KnownBrowser | null): Promise<Attempted> {
+    if (browser !== null) return this.#attempt(ofBrowser(browser));
+    const [who, network] = [nameDigest(name), networkOf(address)];
+    return this.#attempt(count(`pair:${who}:${network}`, THROTTLE.perNameAndAddress), [
+      ...ofNetwork(network),
+      count(`name:${who}`, THROTTLE.perName),
+    ]);
+  }
+
+  /** What comes back from an identity provider names nobody, so nobody's own name is slowed down by it. */
+  provider(address: string, browser: KnownBrowser | null): Promise<Attempted> {
+    if (browser !== null) return this.#attempt(ofBrowser(browser));
     const network = networkOf(address);
-    const ends = this.#keys(name, network).map(([key, most]) => {
-      const count = this.#counts.get(key);
-      return count !== undefined && count.endsMs > nowMs && count.failures >= most ? count.endsMs : nowMs;
-    });
-    return Math.ceil((Math.max(...ends) - nowMs) / 1000);
+    return this.#attempt(count(`provider:${network}`, THROTTLE.perNameAndAddress), ofNetwork(network));
   }
 
-  /**
-   * Counts an attempt as failed before it is known how it ends, so that many at once are no way around. Answers whether it was the one that closed the door.
-   */
-  attempt(name: string, address: string): boolean {
-    const nowMs = this.#clock.monotonicMs();
-    let closes = false;
-    for (const [key, most] of this.#keys(name, networkOf(address))) {
-      const known = this.#counts.get(key);
-      const count = known !== undefined && known.endsMs > nowMs ? known : { failures: 0, endsMs: nowMs + THROTTLE.windowMs };
-      count.failures += 1;
-      if (count.failures === most) closes = true;
-      keep(this.#counts, key, count);
-    }
-    return closes;
+  /** The current password, asked in an open session: only whoever has that session can raise its count. */
+  session(digest: string): Promise<Attempted> {
+    return this.#attempt(count(`session:${digest}`, THROTTLE.perNameAndAddress));
   }
 
-  /** Nothing was learned by the attempt: it does not count. */
-  takeBack(name: string, address: string): void {
-    for (const [key] of this.#keys(name, networkOf(address))) {
-      const count = this.#counts.get(key);
-      if (count !== undefined) count.failures = Math.max(0, count.failures - 1);
-    }
-  }
-
-  /** The attempt was right: it is taken back, and the name's count at this address begins anew. */
-  succeeded(name: string, address: string): void {
-    this.takeBack(name, address);
-    const network = networkOf(address);
-    this.#counts.delete(pairKey(name, network));
-    keep(this.#known, folded(name), network);
-  }
-
-  #keys(name: string, network: string): readonly (readonly [key: string, most: number])[] {
-    const own = [
-      [`address ${network}`, THROTTLE.perAddress] as const,
-      [pairKey(name, network), THROTTLE.perNameAndAddress] as const,
-    ];
-    if (this.#known.get(folded(name)) === network) return own;
-    return [...own, [`name ${folded(name)}`, THROTTLE.perName]];
+  async #attempt(own: TryCount, others: readonly TryCount[] = []): Promise<Attempted> {
+    const counts = [own, ...others];
+    const { waitMs, nextWaitMs } = await this.#tries.charge(counts);
+    if (waitMs > 0) return { allowed: false, waitSeconds: Math.ceil(waitMs / 1000) };
+    return {
+      allowed: true,
+      closes: nextWaitMs > 0,
+      takeBack: () => this.#tries.giveBack(counts),
+      succeeded: () => this.#tries.giveBack([{ ...own, costMs: own.mostMs }, ...others]),
+    };
   }
 }
 
-function pairKey(name: string, network: string): string {
-  return `pair ${folded(name)} ${network}`;
+function ofBrowser({ digest }: KnownBrowser): TryCount {
+  return count(`browser:${digest}`, THROTTLE.perNameAndAddress);
 }
 
-/** Bounded: what was typed may be anything. */
-function folded(name: string): string {
-  return name.slice(0, 64).toLowerCase();
+function ofNetwork(network: string): readonly TryCount[] {
+  return [count(`address:${network}`, THROTTLE.perAddress), count('all', THROTTLE.inAll)];
 }
 
-function keep<Value>(map: Map<string, Value>, key: string, value: Value): void {
-  map.delete(key);
-  map.set(key, value);
-  const oldest = map.size > THROTTLE.remembered ? map.keys().next().value : undefined;
-  if (oldest !== undefined) map.delete(oldest);
+function count(key: string, most: number): TryCount {
+  return { key: `console:${key}`, costMs: THROTTLE.windowMs / most, mostMs: THROTTLE.windowMs };
 }

@@ -15,6 +15,7 @@ import type { Config } from '../config/schema.ts';
 import type { Console } from '../console/console.ts';
 import type { LastUses } from '../doors/last-uses.ts';
 import type { GuessThrottle } from '../limits/guess-throttle.ts';
+import type { TryStore } from '../limits/tries-port.ts';
 import type { CheckResult } from '../ops/readiness.ts';
 import { type RegistryStore, RegistryUnavailable } from '../registry/port.ts';
 import type { Replica } from '../registry/replica.ts';
@@ -26,6 +27,7 @@ export interface GatewayAdminParts {
   readonly config: Config;
   readonly control: Control;
   readonly store: RegistryStore;
+  readonly tries: TryStore;
   readonly replica: Replica;
   readonly lookups: GuessThrottle;
   readonly outbox: Outbox;
@@ -67,7 +69,7 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
     recorder: new AdminRecorder({ outbox, floods, instance, clock, guarantee: config.audit.guarantee, nextRequestId }),
     streams,
     idempotency: new IdempotencyKeys(clock),
-    found: admin.foundTokens ? new FoundTokens(control, clock) : null,
+    found: admin.foundTokens ? new FoundTokens(control, parts.tries) : null,
     used: (account, token, address) => uses.note(account, token, clock.wallMs(), address),
     realm: config.realm,
     version: packageVersion(),

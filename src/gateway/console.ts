@@ -7,6 +7,7 @@ import { type Console, createConsole } from '../console/console.ts';
 import { IdentityProvider } from '../console/identity/provider.ts';
 import type { SessionStore } from '../console/sessions.ts';
 import type { Route } from '../decision/route.ts';
+import type { TryStore } from '../limits/tries-port.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import type { StatsReader } from '../stats/port.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -16,6 +17,7 @@ export interface GatewayConsoleParts {
   readonly control: Control;
   readonly store: RegistryStore;
   readonly sessions: SessionStore;
+  readonly tries: TryStore;
   readonly stats: StatsReader;
   readonly outbox: Outbox;
   readonly routes: () => readonly Route[];
@@ -27,12 +29,13 @@ export interface GatewayConsoleParts {
 
 /** The console of a gate; null when the configuration wants none. */
 export function openConsole(parts: GatewayConsoleParts): Console | null {
-  const { config, control, store, sessions, stats, routes, clock, log } = parts;
+  const { config, control, store, sessions, tries, stats, routes, clock, log } = parts;
   if (!config.console.enabled) return null;
   return createConsole({
     control,
     store,
     sessions,
+    tries,
     stats,
     routes,
     recordSignIn: recorderOf(parts),

@@ -374,7 +374,7 @@ class GatewayParts implements Gateway {
   }
 
   /** Loaded only where there is an admin listener: a gate without one starts a quarter sooner for it. */
-  async #startAdmin({ store, sessions }: NonNullable<GatewayStores['managed']>): Promise<void> {
+  async #startAdmin({ store, sessions, tries }: NonNullable<GatewayStores['managed']>): Promise<void> {
     const { openConsole } = await import('./console.ts');
     const { openAdmin } = await import('./admin.ts');
     const site = openConsole({
@@ -382,6 +382,7 @@ class GatewayParts implements Gateway {
       control: this.#control!,
       store,
       sessions,
+      tries,
       stats: this.#stores!.stats,
       outbox: this.#outbox!,
       routes: () => this.#config.routes,
@@ -394,6 +395,7 @@ class GatewayParts implements Gateway {
       config: this.#config,
       control: this.#control!,
       store,
+      tries,
       replica: this.#replica!,
       lookups: this.#limits!.lookups,
       outbox: this.#outbox!,

@@ -10,8 +10,11 @@ import type { Config, RedisStoreConfig } from '../config/schema.ts';
 import { EmbeddedSessions } from '../console/embedded-sessions.ts';
 import { RedisSessions } from '../console/redis-sessions.ts';
 import type { SessionStore } from '../console/sessions.ts';
+import { EmbeddedTries } from '../limits/embedded-tries.ts';
 import type { QuotaStore } from '../limits/quota-port.ts';
 import { RedisQuotaStore } from '../limits/redis.ts';
+import { RedisTries } from '../limits/redis-tries.ts';
+import type { TryStore } from '../limits/tries-port.ts';
 import { openEmbeddedRegistry } from '../registry/embedded.ts';
 import type { RegistrySource, RegistryStore } from '../registry/port.ts';
 import { RedisRegistrySource, RedisRegistryStore } from '../registry/redis.ts';
@@ -19,6 +22,15 @@ import { EmbeddedStats } from '../stats/embedded.ts';
 import type { StatsStore } from '../stats/port.ts';
 import { RedisStats } from '../stats/redis.ts';
 import { connectRedis } from '../store/redis.ts';
+
+/** What the admin listener works with. */
+export interface ManagedStores {
+  readonly store: RegistryStore;
+  readonly audit: AuditReader;
+  readonly sessions: SessionStore;
+  /** Counts of tries that may have been guesses. */
+  readonly tries: TryStore;
+}
 
 /** What a running gate works with. */
 export interface GatewayStores {
@@ -29,7 +41,7 @@ export interface GatewayStores {
   /** Only with the embedded store, whose owner this process is: it serves the command line too. */
   readonly owned: { readonly store: RegistryStore; readonly audit: AuditReader } | null;
   /** What administration needs: with the embedded store always, with Redis only where there is an admin listener. */
-  readonly managed: { readonly store: RegistryStore; readonly audit: AuditReader; readonly sessions: SessionStore } | null;
+  readonly managed: ManagedStores | null;
   /** What was counted minute by minute. */
   readonly stats: StatsStore;
   close(): Promise<void>;
@@ -57,15 +69,17 @@ async function openEmbedded(config: Config, clock: Clock): Promise<GatewayStores
     await store.initialise(seededRoles(new Date(clock.wallMs()).toISOString()));
     const audit = await openEmbeddedAudit({ ...auditLimits(config), path: join(dataDir, EMBEDDED_FILES.audit) });
     const sessions = new EmbeddedSessions(join(dataDir, EMBEDDED_FILES.sessions), clock);
+    const tries = new EmbeddedTries(join(dataDir, EMBEDDED_FILES.tries), clock);
     const stats = new EmbeddedStats(join(dataDir, EMBEDDED_FILES.stats));
     const close = async () => {
       await stats.close();
+      await tries.close();
       await sessions.close();
       await audit.close();
       await store.close();
     };
     const owned = { store, audit };
-    return { source: store, log: audit, quotas: null, owned, managed: { ...owned, sessions }, stats, close };
+    return { source: store, log: audit, quotas: null, owned, managed: { ...owned, sessions, tries }, stats, close };
   } catch (error) {
     await store.close();
     throw error;
@@ -81,8 +95,15 @@ function openRedis(config: Config, store: RedisStoreConfig, clock: Clock, activi
   const options = { keyPrefix: store.keyPrefix, name, minReplicaAcks };
   const managing = config.listen.admin === null ? null : new RedisRegistryStore(registry, options);
   const source = managing ?? new RedisRegistrySource(registry, options);
-  const sessions = new RedisSessions(registry, store.keyPrefix);
-  const managed = managing === null ? null : { store: managing, audit: createRedisAuditReader(audit, store.keyPrefix), sessions };
+  const managed: ManagedStores | null =
+    managing === null
+      ? null
+      : {
+          store: managing,
+          audit: createRedisAuditReader(audit, store.keyPrefix),
+          sessions: new RedisSessions(registry, store.keyPrefix, clock),
+          tries: new RedisTries(registry, store.keyPrefix),
+        };
   const stats = new RedisStats(registry, store.keyPrefix);
   const log = createRedisAuditLog({
     connection: audit,

@@ -91,10 +91,21 @@ export interface SessionKeys {
   session(digest: string): string;
   /** String with a time to live: a form that was used. */
   spent(what: string): string;
+  /** Sorted set with a time to live: digests of what the browsers hold from which somebody has signed in, by time. */
+  browsers(name: string): string;
 }
 
 export function sessionKeys(prefix: string): SessionKeys {
-  return { session: (digest) => `${prefix}:sessions:${digest}`, spent: (what) => `${prefix}:sessions:spent:${what}` };
+  return {
+    session: (digest) => `${prefix}:sessions:${digest}`,
+    spent: (what) => `${prefix}:sessions:spent:${what}`,
+    browsers: (name) => `${prefix}:sessions:browsers:${name}`,
+  };
+}
+
+/** String with a time to live, which is the count: tries of one kind. In one slot, because several are counted in one step. */
+export function triesKey(prefix: string, name: string): string {
+  return `${prefix}:{tries}:${name}`;
 }
 
 /** Hash of one hour, with a time to live: `MINUTE INSTANCE` -> what that instance counted in that minute, as JSON. */

@@ -18,7 +18,7 @@ afterAll(() => test.stop());
 describe('the cookie', () => {
   it('is for this host alone, hidden from scripts, and sent from our own pages only', async () => {
     const answer = await test.browser().signIn('ada', PASSWORD);
-    const [cookie = ''] = [answer.headers['set-cookie']].flat();
+    const [, cookie = ''] = [answer.headers['set-cookie']].flat().map(String).sort();
     expect(cookie).toMatch(/^__Host-sallyport=[A-Za-z0-9_-]{43}; /);
     for (const word of ['Path=/', 'HttpOnly', 'Secure', 'SameSite=Strict']) expect(cookie).toContain(word);
     expect(cookie).not.toMatch(/Domain|Expires|Max-Age/i);
@@ -164,6 +164,31 @@ describe('guessing (brute force)', () => {
     // Letter case and spaces are no way around.
     expect((await test.browser().signIn('TARGET', PASSWORD)).status).toBe(429);
     expect((await test.browser().signIn(' target ', PASSWORD)).status).toBe(429);
+  });
+
+  it('by many strangers slows down the name, but not the browser that its owner signs in with', async () => {
+    const owner = await test.signedIn('grace');
+    await owner.submit('/profile', '/sign-out');
+    expect(owner.known).toMatch(/^__Host-sallyport-browser=/);
+    for (let guess = 0; guess < THROTTLE.perNameAndAddress; guess += 1)
+      await test.browser().signIn('grace', `wrong password ${guess}`);
+    // The same network, the same name.
+    expect((await test.browser().signIn('grace', PASSWORD)).status).toBe(429);
+    const copy = test.browser();
+    copy.known = owner.known.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
+    expect((await copy.signIn('grace', PASSWORD)).status).toBe(429);
+    const answer = await owner.signIn('grace', PASSWORD);
+    expect(answer.status).toBe(303);
+    // What the browser is known by is renewed, lets nobody in, and is good for one name.
+    copy.known = owner.known;
+    expect((await copy.get('/profile')).status).toBe(303);
+    const [known = ''] = [answer.headers['set-cookie']].flat().map(String).sort();
+    expect(known).toMatch(/^__Host-sallyport-browser=[0-9a-f]{32}\.[A-Za-z0-9_-]{43}; /);
+    for (const word of ['Max-Age=7776000', 'Path=/', 'HttpOnly', 'Secure', 'SameSite=Strict']) expect(known).toContain(word);
+    expect((await copy.signIn('target', PASSWORD)).status).toBe(429);
+    // A stolen one is bounded like everybody else.
+    for (let guess = 0; guess < THROTTLE.perNameAndAddress; guess += 1) await copy.signIn('grace', `wrong password ${guess}`);
+    expect((await copy.signIn('grace', PASSWORD)).status).toBe(429);
   });
 
   it('of the current password in an open session is stopped too', async () => {

@@ -15,10 +15,12 @@ import { type SignInFacts, signInEvent } from '../../src/audit/sign-in-event.ts'
 import { systemClock } from '../../src/clock.ts';
 import { createConsole } from '../../src/console/console.ts';
 import { EmbeddedSessions } from '../../src/console/embedded-sessions.ts';
+import { EmbeddedTries } from '../../src/limits/embedded-tries.ts';
 import { openEmbeddedRegistry } from '../../src/registry/embedded.ts';
 import { EmbeddedStats } from '../../src/stats/embedded.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
+import { batchOf } from './audit-batch.ts';
 
 export const operator = storeOwner('ops', 'command-line');
 
@@ -64,18 +66,20 @@ export async function startConsole({ recordsSignIns = true } = {}): Promise<Test
   const clock = { wallMs: () => Date.now() - backMs, monotonicMs: () => systemClock.monotonicMs() };
   const control = createControl({ store, audit, clock, instance: 'test', routes: () => null });
   const sessions = new EmbeddedSessions(join(dataDir, 'sessions.db'), clock);
+  const tries = new EmbeddedTries(join(dataDir, 'tries.db'), clock);
   const stats = new EmbeddedStats(join(dataDir, 'stats.db'));
   const signIns: TestConsole['signIns'] = [];
   const log: string[] = [];
   let seq = 0;
   const record: TestConsole['record'] = (event, account = null) => {
     seq += 1;
-    return audit.append({ instance: 'test', firstSeq: seq, entries: [{ event: JSON.stringify({ seq, ...event }), account }] });
+    return audit.append(batchOf('test', seq, [{ event: JSON.stringify({ seq, ...event }), account }]));
   };
   const app = createConsole({
     control,
     store,
     sessions,
+    tries,
     stats,
     routes: () => [],
     recordSignIn: async (facts) => {
@@ -128,6 +132,7 @@ export async function startConsole({ recordsSignIns = true } = {}): Promise<Test
       await new Promise((resolve) => server.close(resolve));
       await audit.close();
       await sessions.close();
+      await tries.close();
       await stats.close();
       await store.close();
       rmSync(dataDir, { recursive: true, force: true });
@@ -155,7 +160,10 @@ export interface Sent {
 /** As much of a browser as the console notices: cookies, forms, and the headers that say where a request comes from. */
 export class Browser {
   readonly #port: number;
+  /** The session's. */
   cookie = '';
+  /** By which a browser is known from one sign-in to the next. */
+  known = '';
 
   constructor(port: number) {
     this.#port = port;
@@ -191,7 +199,8 @@ export class Browser {
 
   send(path: string, { method = 'GET', headers = {}, body, cookies = true }: Sent): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const cookie: Record<string, string> = cookies && this.cookie !== '' ? { cookie: this.cookie } : {};
+      const held = [this.cookie, this.known].filter((each) => each !== '').join('; ');
+      const cookie: Record<string, string> = cookies && held !== '' ? { cookie: held } : {};
       const host = `localhost:${this.#port}`;
       const options = { port: this.#port, host: '127.0.0.1', path, method, headers: { host, ...cookie, ...headers } };
       const sent = request({ ...options, rejectUnauthorized: false, agent: false }, (response) => {
@@ -232,7 +241,8 @@ export class Browser {
   #keepCookies(set: readonly string[]): void {
     for (const line of set) {
       const [pair = ''] = line.split(';');
-      this.cookie = pair.endsWith('=') ? '' : pair;
+      if (pair.startsWith('__Host-sallyport-browser=')) this.known = pair;
+      else this.cookie = pair.endsWith('=') ? '' : pair;
     }
   }
 }

@@ -2,6 +2,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { withVisibleEscapes } from '../../audit/text.ts';
 import type { Reason, RefusalReason } from '../../refusal.ts';
+import { StoreUnavailable } from '../../store/fault.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Control } from '../control.ts';
 import { followRoute } from './activity-stream.ts';
@@ -140,10 +141,15 @@ export class Requests {
     return admission;
   }
 
-  #admitAnybody(address: string): Admission {
-    const retryAfterSeconds = this.#parts.found?.retryAfterSeconds(address) ?? null;
-    if (retryAfterSeconds !== null) return { admitted: false, reason: 'rate-limited', known: NOBODY, retryAfterSeconds };
-    return { admitted: true, caller: NO_CALLER, known: NOBODY };
+  async #admitAnybody(address: string): Promise<Admission> {
+    try {
+      const retryAfterSeconds = (await this.#parts.found?.retryAfterSeconds(address)) ?? null;
+      if (retryAfterSeconds !== null) return { admitted: false, reason: 'rate-limited', known: NOBODY, retryAfterSeconds };
+      return { admitted: true, caller: NO_CALLER, known: NOBODY };
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      return { admitted: false, reason: 'registry-unavailable', known: NOBODY };
+    }
   }
 
   async #carryOut(c: ApiContext, operation: Operation, { caller }: Admitted): Promise<Answer | Refused> {

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Clock } from '../../clock.ts';
 import { networkOf } from '../../limits/client-network.ts';
+import type { TryStore } from '../../limits/tries-port.ts';
 import { type AdminActor, storeOwner } from '../actor.ts';
 import type { Control } from '../control.ts';
 import { AdminError } from '../error.ts';
 
-export const FOUND_LIMITS = { windowMs: 60_000, perClient: 10, inAll: 100, clients: 1_000 } as const;
+/** Of one client, and of all. */
+const WINDOW_MS = 60_000;
+const PER_CLIENT = 10;
+const IN_ALL = 100;
 
 /** Every answer takes at least so long, so that a revocation does not show in the time it takes. */
 const ANSWER_MS = 400;
@@ -13,36 +16,23 @@ const ANSWER_MS = 400;
 /** Whoever finds a token is nobody that is known. */
 const FINDER: AdminActor = { ...storeOwner('finder', 'admin-api'), kind: 'system' };
 
-/** Takes found tokens out of use. Anybody may report one, so few are taken: ten a minute of one client, a hundred of all. */
+/** Takes found tokens out of use. Anybody may report one, so few are taken: ten a minute of one client, a hundred of all, over all instances. */
 export class FoundTokens {
   readonly #control: Control;
-  readonly #clock: Clock;
-  #sinceMs = Number.NEGATIVE_INFINITY;
-  #inAll = 0;
-  #ofClient = new Map<string, number>();
+  readonly #tries: TryStore;
 
-  constructor(control: Control, clock: Clock) {
+  constructor(control: Control, tries: TryStore) {
     this.#control = control;
-    this.#clock = clock;
+    this.#tries = tries;
   }
 
-  /** Null: this one is taken; else in how many seconds to come again. */
-  retryAfterSeconds(address: string): number | null {
-    const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#sinceMs >= FOUND_LIMITS.windowMs) {
-      this.#sinceMs = nowMs;
-      this.#inAll = 0;
-      this.#ofClient.clear();
-    }
-    const client = networkOf(address);
-    const count = this.#ofClient.get(client) ?? 0;
-    const full = count === 0 && this.#ofClient.size >= FOUND_LIMITS.clients;
-    if (full || count >= FOUND_LIMITS.perClient || this.#inAll >= FOUND_LIMITS.inAll) {
-      return Math.max(1, Math.ceil((this.#sinceMs + FOUND_LIMITS.windowMs - nowMs) / 1000));
-    }
-    this.#ofClient.set(client, count + 1);
-    this.#inAll += 1;
-    return null;
+  /** Null: this one is taken; else in how many seconds to come again. Throws `StoreUnavailable`. */
+  async retryAfterSeconds(address: string): Promise<number | null> {
+    const { waitMs } = await this.#tries.charge([
+      { key: `found:${networkOf(address)}`, costMs: WINDOW_MS / PER_CLIENT, mostMs: WINDOW_MS },
+      { key: 'found', costMs: WINDOW_MS / IN_ALL, mostMs: WINDOW_MS },
+    ]);
+    return waitMs === 0 ? null : Math.ceil(waitMs / 1000);
   }
 
   /** Resolves in the same way, and not sooner, whether or not it was a token. Throws `AdminError` `unavailable` when nobody could find out. */

@@ -4,6 +4,7 @@ import { AdminError } from '../../admin/error.ts';
 import { IDENTITY_ACTOR } from '../../admin/identity.ts';
 import type { SignInReason } from '../../audit/sign-in-event.ts';
 import type { IdentityConfig } from '../../config/schema.ts';
+import type { KnownBrowser } from '../known-browser.ts';
 import type { ConsoleParts } from '../parts.ts';
 import { beginSession, standingOf } from '../sign-in.ts';
 import type { SignInThrottle } from '../throttle.ts';
@@ -23,11 +24,13 @@ export interface Return {
   readonly callback: URL;
   readonly address: string;
   readonly userAgent: string | null;
+  /** Where somebody has signed in with this browser before. */
+  readonly browser: KnownBrowser | null;
 }
 
 /** Whoever has proved at the provider who they are may know why it is not enough. */
 export type IdentityResult =
-  | { readonly outcome: 'signed-in'; readonly sessionId: string; readonly next: string }
+  | { readonly outcome: 'signed-in'; readonly name: string; readonly sessionId: string; readonly next: string }
   | { readonly outcome: 'refused'; readonly words: string }
   | { readonly outcome: 'throttled'; readonly waitSeconds: number }
   | { readonly outcome: 'away' }
@@ -50,14 +53,11 @@ export async function signInByIdentity(
   throttle: SignInThrottle,
   back: Return,
 ): Promise<IdentityResult> {
-  // What does not hold counts like a wrong password of a name that nobody can have, so that nobody's own name is slowed down by it.
-  const key = `@${back.address}`;
-  const waitSeconds = throttle.waitSeconds(key, back.address);
-  if (waitSeconds > 0) return { outcome: 'throttled', waitSeconds };
-  const closes = throttle.attempt(key, back.address);
+  const tried = await throttle.provider(back.address, back.browser);
+  if (!tried.allowed) return { outcome: 'throttled', waitSeconds: tried.waitSeconds };
   const vouched = await vouchedFor(parts, identity, back);
   if (vouched === 'away') {
-    throttle.takeBack(key, back.address);
+    await tried.takeBack();
     return { outcome: 'away' };
   }
   if (vouched === null) {
@@ -65,10 +65,10 @@ export async function signInByIdentity(
       reason: 'identity-refused',
       words: NOT_VOUCHED,
     });
-    if (closes) await refuse(parts, back, { reason: 'throttled', words: '' });
+    if (tried.closes) await refuse(parts, back, { reason: 'throttled', words: '' });
     return refused;
   }
-  throttle.succeeded(key, back.address);
+  await tried.succeeded();
   const found = await accountOf(parts, identity.config, vouched);
   if (found === 'registry-away') return { outcome: found };
   if ('reason' in found) return refuse(parts, back, found);
@@ -76,7 +76,8 @@ export async function signInByIdentity(
   if (reason !== 'signed-in')
     return refuse(parts, back, { reason, words: 'Your account is not active here.', claimed: found.id });
   if (!(await record(parts, back, reason, found, null))) return { outcome: 'unrecorded' };
-  return { outcome: 'signed-in', sessionId: await beginSession(parts, found, back.address), next: back.flow?.next ?? '/' };
+  const sessionId = await beginSession(parts, found, back.address);
+  return { outcome: 'signed-in', name: found.name, sessionId, next: back.flow?.next ?? '/' };
 }
 
 /** Null: not vouched for. */

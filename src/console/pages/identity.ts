@@ -7,6 +7,7 @@ import { addressOf, type ConsoleContext, type Env, giveCookie, IDENTITY_PATH, se
 import { beginFlow, FLOW_MS, resumeFlow } from '../identity/flow.ts';
 import { ProviderAway } from '../identity/provider.ts';
 import { type IdentityParts, type IdentityResult, NOT_VOUCHED, noteAway, signInByIdentity } from '../identity/sign-in.ts';
+import { knownBrowser, rememberBrowser } from '../known-browser.ts';
 import type { ConsoleParts } from '../parts.ts';
 import { sessionDigest } from '../sessions.ts';
 import type { SignInThrottle } from '../throttle.ts';
@@ -49,9 +50,12 @@ export function identityPages(app: Hono<Env>, parts: ConsoleParts, throttle: Sig
     const flow = resumeFlow(cookie, c.req.query('state') ?? '', parts.clock.wallMs());
     giveFlowCookie(c, '', 0);
     const userAgent = c.req.header('user-agent') ?? null;
-    const result = await signInByIdentity(parts, identity, throttle, { flow, callback, address: addressOf(c), userAgent });
+    const browser = await knownBrowser(c, parts.sessions, null);
+    const back = { flow, callback, address: addressOf(c), userAgent, browser };
+    const result = await signInByIdentity(parts, identity, throttle, back);
     if (result.outcome !== 'signed-in') return showFailure(c, result);
     if (sessionIdOf(c) !== '') await parts.sessions.end(sessionDigest(sessionIdOf(c)));
+    await rememberBrowser(c, parts.sessions, result.name, browser);
     giveCookie(c, result.sessionId);
     // A redirect would still count as the provider's, and leave the new cookie behind (SameSite=Strict).
     return c.html(onwardPage(c.var.nonce, result.next));

@@ -3,9 +3,10 @@ import { show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
 import { buttonForm, faultSummary, formFields, textField } from '../components/form.ts';
 import { card, facts } from '../components/parts.ts';
-import { addressOf, type ConsoleContext, type Env, takeCookie } from '../guard.ts';
+import { type ConsoleContext, type Env, takeCookie } from '../guard.ts';
 import { html } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
+import { sessionDigest } from '../sessions.ts';
 import type { SignInThrottle } from '../throttle.ts';
 import { permissionsWords, plural } from '../words.ts';
 import { DIFFERENT, passwordFields } from './users.ts';
@@ -35,19 +36,18 @@ export function profilePages(app: Hono<Env>, parts: ConsoleParts, throttle: Sign
 /** Whoever finds an open browser must not be able to guess the password there without end. */
 async function changePassword(c: ConsoleContext, parts: ConsoleParts, throttle: SignInThrottle): Promise<Attempted<unknown>> {
   const { form, visitor } = c.var;
-  const [name, address, password] = [visitor.actor.name, addressOf(c), form.text('password')];
+  const password = form.text('password');
   if (password !== form.text('repeated')) return DIFFERENT;
-  const waitSeconds = throttle.waitSeconds(name, address);
-  if (waitSeconds > 0) {
-    const message = `too many wrong passwords; try again in ${plural(Math.ceil(waitSeconds / 60), 'minute')}`;
+  const tried = await throttle.session(sessionDigest(visitor.sessionId));
+  if (!tried.allowed) {
+    const message = `too many wrong passwords; try again in ${plural(Math.ceil(tried.waitSeconds / 60), 'minute')}`;
     return { done: false, status: 403, message, faults: [] };
   }
-  throttle.attempt(name, address);
   const attempted = await attempt(() =>
     parts.control.administration.changeOwnPassword(visitor.actor, { current: form.text('current'), password }),
   );
   const isWrong = !attempted.done && attempted.faults.some(({ field }) => field === 'current');
-  if (!isWrong) throttle.takeBack(name, address);
+  if (!isWrong) await tried.takeBack();
   return attempted;
 }
 

@@ -2,6 +2,7 @@ import type { Hono } from 'hono';
 import { homeOf } from '../components/layout.ts';
 import { safeNext } from '../form-data.ts';
 import { addressOf, type ConsoleContext, type Env, giveCookie, IDENTITY_PATH, sessionIdOf, takeCookie } from '../guard.ts';
+import { knownBrowser, rememberBrowser } from '../known-browser.ts';
 import type { ConsoleParts } from '../parts.ts';
 import { sessionDigest } from '../sessions.ts';
 import { type SignInResult, signIn } from '../sign-in.ts';
@@ -35,15 +36,18 @@ export function signInPages(app: Hono<Env>, parts: ConsoleParts, throttle: SignI
     const name = c.var.form.word('name');
     const next = safeNext(c.var.form.text('next'));
     const userAgent = c.req.header('user-agent') ?? null;
+    const browser = await knownBrowser(c, parts.sessions, name);
     const result = await signIn(parts, throttle, {
       name,
       password: c.var.form.text('password'),
       address: addressOf(c),
       userAgent,
+      browser,
     });
     if (result.outcome !== 'signed-in') return again(c, { name, next, ways }, result);
     // The session that the browser brought, if any, ends: whoever signs in anew is not somebody else's guest.
     if (sessionIdOf(c) !== '') await parts.sessions.end(sessionDigest(sessionIdOf(c)));
+    await rememberBrowser(c, parts.sessions, result.name, browser);
     giveCookie(c, result.sessionId);
     return c.redirect(next, 303);
   });

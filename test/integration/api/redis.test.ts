@@ -13,6 +13,7 @@ describe('the admin listener on Redis', () => {
     const store = { url: redis.url };
     const api = await openApi({
       name: `for-${user}`,
+      foundTokens: true,
       store: { ...store, ...users[user] },
       administratorStore: { ...store, ...users.manager },
     });
@@ -61,6 +62,9 @@ describe('the admin listener on Redis', () => {
       detail: expect.stringContaining('nothing was changed'),
     });
     expect((await api.call('GET', '/roles/never')).status).toBe(404);
+    // Where nobody can count, nobody may try.
+    const found = await api.call('POST', '/tokens/found', { token: null, body: { token: 'nothing' } });
+    expect(found.body).toMatchObject({ status: 503, reason: 'registry-unavailable' });
   });
 });
 

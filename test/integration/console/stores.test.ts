@@ -1,10 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { EmbeddedSessions } from '../../../src/console/embedded-sessions.ts';
+import { KNOWN_BROWSERS } from '../../../src/console/known-browser.ts';
 import { RedisSessions } from '../../../src/console/redis-sessions.ts';
 import { newSessionId, type SessionStore, sessionDigest } from '../../../src/console/sessions.ts';
+import { EmbeddedTries } from '../../../src/limits/embedded-tries.ts';
+import { RedisTries } from '../../../src/limits/redis-tries.ts';
+import type { TryStore } from '../../../src/limits/tries-port.ts';
 import { EmbeddedStats } from '../../../src/stats/embedded.ts';
 import { KEPT_MINUTES, type StatsStore } from '../../../src/stats/port.ts';
 import { RedisStats } from '../../../src/stats/redis.ts';
@@ -12,7 +18,7 @@ import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts'
 import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
 import { makeRedisUsers, type RedisUsers } from '../../support/redis-users.ts';
 
-/** Sessions and counts over both stores; on Redis as the users that ship. */
+/** Sessions, tries and counts over both stores; on Redis as the users that ship. */
 let server: RedisServer;
 let users: RedisUsers;
 let root: RedisConnection;
@@ -49,7 +55,7 @@ describe.each(KINDS)('sessions in the %s store', (kind) => {
     if (kind === 'redis' && missing !== null) ctx.skip(missing);
     sessions ??=
       kind === 'redis'
-        ? new RedisSessions(manager, 'sallyport')
+        ? new RedisSessions(manager, 'sallyport', { wallMs: () => nowMs, monotonicMs: () => 0 })
         : new EmbeddedSessions(join(folder, 'sessions.db'), { wallMs: () => nowMs, monotonicMs: () => 0 });
   });
   afterAll(() => sessions?.close());
@@ -86,6 +92,21 @@ describe.each(KINDS)('sessions in the %s store', (kind) => {
     expect(await sessions.spend('another form', 60_000)).toBe(true);
   });
 
+  it('know a browser by whose it is, up to so many of one person, the newest', async () => {
+    const [who, other] = ['a'.repeat(32), 'b'.repeat(32)];
+    const digests = Array.from({ length: KNOWN_BROWSERS.perName + 1 }, () => sessionDigest(newSessionId()));
+    const known = async (of: string) =>
+      (await Promise.all(digests.map((digest) => sessions.isBrowserOf(of, digest)))).map(Number);
+    for (const digest of digests) {
+      nowMs += 1;
+      await sessions.noteBrowser(who, digest, null);
+    }
+    expect(await known(who)).toEqual([0, ...Array.from({ length: KNOWN_BROWSERS.perName }, () => 1)]);
+    expect((await known(other)).filter(Boolean)).toEqual([]);
+    await sessions.noteBrowser(who, digests[0]!, digests[5]!);
+    expect((await known(who)).flatMap((is, at) => (is ? [] : at))).toEqual([5]);
+  });
+
   it('are of nobody where the record cannot be read', async () => {
     if (kind === 'embedded') return;
     const digest = sessionDigest(newSessionId());
@@ -93,6 +114,95 @@ describe.each(KINDS)('sessions in the %s store', (kind) => {
       await root.call('SET', `sallyport:sessions:${digest}`, text);
       expect(await sessions.get(digest)).toBeNull();
     }
+  });
+});
+
+describe.each(KINDS)('counts of tries in the %s store', (kind) => {
+  let tries: TryStore;
+  const file = () => join(folder, 'tries.db');
+  const open = () =>
+    kind === 'redis'
+      ? new RedisTries(manager, 'sallyport')
+      : new EmbeddedTries(file(), { wallMs: () => nowMs, monotonicMs: () => 0 });
+  const count = (key: string, most: number, windowMs = 600_000) => ({ key, costMs: windowMs / most, mostMs: windowMs });
+  /** Waits where time is Redis's, and sets the clock where it is ours. */
+  const pass = (ms: number) => {
+    nowMs += ms;
+    return kind === 'redis' ? sleep(ms) : undefined;
+  };
+
+  beforeEach((ctx) => {
+    if (kind === 'redis' && missing !== null) ctx.skip(missing);
+    tries ??= open();
+  });
+  afterAll(() => tries?.close());
+
+  it('let so many through, however many come at once, and then ask for patience', async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => tries.charge([count('a', 8), count('a in all', 100)])));
+    expect(answers.filter(({ waitMs }) => waitMs === 0)).toHaveLength(8);
+    expect(answers.filter(({ waitMs, nextWaitMs }) => waitMs === 0 && nextWaitMs > 0)).toHaveLength(1);
+    const { waitMs } = await tries.charge([count('a', 8)]);
+    expect(waitMs).toBeGreaterThan(60_000);
+    expect(waitMs).toBeLessThanOrEqual(75_000);
+  });
+
+  it('count in all places or in none', async () => {
+    for (let time = 0; time < 3; time += 1) await tries.charge([count('full', 3)]);
+    for (let time = 0; time < 5; time += 1) await tries.charge([count('beside', 2), count('full', 3)]);
+    expect((await tries.charge([count('beside', 2)])).waitMs).toBe(0);
+  });
+
+  it('take a try back', async () => {
+    const both = [count('back', 2), count('back too', 2)];
+    await tries.charge(both);
+    await tries.charge(both);
+    await tries.giveBack(both);
+    expect((await tries.charge(both)).waitMs).toBe(0);
+    expect((await tries.charge(both)).waitMs).toBeGreaterThan(0);
+    await tries.giveBack([{ ...both[0]!, costMs: both[0]!.mostMs }, both[1]!]);
+    for (const each of both) expect((await tries.charge([each])).waitMs).toBe(0);
+  });
+
+  it('go down with time, by themselves', async () => {
+    const fast = [count('fast', 2, 1000)];
+    await tries.charge(fast);
+    await tries.charge(fast);
+    const { waitMs } = await tries.charge(fast);
+    expect(waitMs).toBeGreaterThan(0);
+    await pass(waitMs + 20);
+    expect((await tries.charge(fast)).waitMs).toBe(0);
+  });
+
+  it('are still there after a restart', async () => {
+    for (let time = 0; time < 2; time += 1) await tries.charge([count('kept', 2)]);
+    await tries.close();
+    tries = open();
+    expect((await tries.charge([count('kept', 2)])).waitMs).toBeGreaterThan(0);
+  });
+
+  it('leave nothing behind, and are no business of a gate without administration', async () => {
+    await tries.charge([count('gone', 1, 30)]);
+    await pass(50);
+    await tries.charge([count('other', 1)]);
+    if (kind === 'embedded') {
+      await tries.close();
+      const database = new DatabaseSync(file());
+      expect(database.prepare("SELECT count(*) AS rows FROM level WHERE key = 'gone'").get()?.rows).toBe(0);
+      database.close();
+      tries = open();
+      return;
+    }
+    expect(await root.call('EXISTS', 'sallyport:{tries}:gone')).toBe(0);
+    expect(Number(await root.call('PTTL', 'sallyport:{tries}:other'))).toBeGreaterThan(0);
+    await expect(new RedisTries(gate, 'sallyport').charge([count('other', 1)])).rejects.toThrow();
+  });
+
+  it('hold nobody up for longer than one try by a clock that was set back', async () => {
+    if (kind === 'redis') return;
+    await tries.charge([count('clock', 1)]);
+    nowMs -= 3_600_000;
+    expect((await tries.charge([count('clock', 1)])).waitMs).toBe(600_000);
+    nowMs += 3_600_000;
   });
 });
 

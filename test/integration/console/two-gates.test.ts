@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { THROTTLE } from '../../../src/console/throttle.ts';
 import { Browser, PASSWORD } from '../../support/console.ts';
 import { owner, startGateway, type TestGateway } from '../../support/gateway.ts';
 import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
@@ -15,12 +16,6 @@ describe('consoles of two gates over one Redis', () => {
     if (missing !== null) return;
     users = await makeRedisUsers();
     redis = await startRedis({ aclFile: users.aclFile });
-    const start = () =>
-      startGateway({
-        upstreams: { nowhere: { addresses: ['http://127.0.0.1:9'] } },
-        store: { url: redis.url, ...users.manager },
-        admin: {},
-      });
     gates = [await start(), await start()];
     await gates[0]!.administration.createUser(owner, { name: 'ada', role: 'administrator', password: PASSWORD });
   });
@@ -34,6 +29,12 @@ describe('consoles of two gates over one Redis', () => {
     if (missing !== null) ctx.skip(missing);
   });
 
+  const start = () =>
+    startGateway({
+      upstreams: { nowhere: { addresses: ['http://127.0.0.1:9'] } },
+      store: { url: redis.url, ...users.manager },
+      admin: {},
+    });
   const at = (index: number) => new Browser(gates[index]!.gateway.addresses.admin!.port);
 
   it('share their sessions, and end them together', async () => {
@@ -61,6 +62,30 @@ describe('consoles of two gates over one Redis', () => {
     const { text, status } = await browser.submit(path, path);
     expect(status).toBe(200);
     expect(text).toMatch(/In force on all 2 running gates after \d/);
+  });
+
+  it('count wrong passwords together, and a restart forgets none', async () => {
+    const statuses: number[] = [];
+    for (let guess = 0; guess < THROTTLE.perNameAndAddress; guess += 1)
+      statuses.push((await at(guess % 2).signIn('grace', `wrong password ${guess}`)).status);
+    expect(statuses).toEqual(statuses.map(() => 401));
+    expect((await at(0).signIn('grace', PASSWORD)).status).toBe(429);
+    expect((await at(1).signIn('grace', PASSWORD)).status).toBe(429);
+    const third = await start();
+    const { status, headers } = await new Browser(third.gateway.addresses.admin!.port).signIn('grace', PASSWORD);
+    await third.stop();
+    expect(status).toBe(429);
+    expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+  });
+
+  it('let nobody try a password while the store is away', async () => {
+    redis.pause();
+    const answer = await at(0).signIn('ada', PASSWORD);
+    redis.resume();
+    expect([answer.status, answer.text]).toEqual([503, expect.stringContaining('The store cannot be reached now')]);
+    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+    expect(answer.headers['set-cookie']).toBeUndefined();
+    await expect.poll(async () => (await at(0).signIn('ada', PASSWORD)).status, { timeout: 10_000 }).toBe(303);
   });
 
   it('say that the store is away instead of that nobody may enter', async () => {
