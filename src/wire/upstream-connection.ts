@@ -50,6 +50,8 @@ export interface ConnectionKeeper {
 }
 
 const HEAD_LIMIT_BYTES = 64 * 1024;
+/** As much as one read of a socket brings at most (libuv's own buffer): behind a full one there is nearly always more, already here. */
+const FULL_READ_BYTES = 64 * 1024;
 /** 1xx answers before the final one. More is a flood. */
 const MAX_INFORMATIONAL = 16;
 
@@ -87,6 +89,8 @@ export class UpstreamConnection implements Watched {
   #body: BodyReader | null = null;
   #informational = 0;
   #anyByte = false;
+  /** The flush towards the receiver that was put off. */
+  #lateFlush: NodeJS.Immediate | null = null;
   readonly #held = new HeldAnswer();
 
   constructor(
@@ -263,7 +267,28 @@ export class UpstreamConnection implements Watched {
       rest = this.#body === null ? this.#readHead(rest) : this.#readBody(rest);
     }
     // A receiver that is done is flushed by its own end.
+    if (this.#receiver === null) return;
+    if (chunk.length === FULL_READ_BYTES && this.#lateFlush === null) this.#flushLate();
+    else this.#flushReceiver();
+  }
+
+  /**
+   * Puts the flush off by one turn of the loop at most, and by one read: an answer's tail of a few bytes then travels with what came before it, instead of as a write
+   * and TLS records of its own. Small reads are never put off, so a stream of events is not held up.
+   */
+  #flushLate(): void {
+    this.#lateFlush = setImmediate(() => this.#guarded(() => this.#flushReceiver()));
+  }
+
+  #flushReceiver(): void {
+    this.#forgetLateFlush();
     if (this.#receiver?.flush() === false) this.pause();
+  }
+
+  #forgetLateFlush(): void {
+    if (this.#lateFlush === null) return;
+    clearImmediate(this.#lateFlush);
+    this.#lateFlush = null;
   }
 
   /** @returns what follows the head in this piece */
@@ -318,6 +343,7 @@ export class UpstreamConnection implements Watched {
     const receiver = this.#receiver!;
     const reusable = this.#head!.keepAlive && this.#requestSent && leftover === null && this.#held.ended === 'open';
     this.#receiver = null;
+    this.#forgetLateFlush();
     this.#served += 1;
     if (reusable) {
       this.#body = null;
@@ -368,6 +394,7 @@ export class UpstreamConnection implements Watched {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#forgetLateFlush();
     this.#held.bytes = null;
     this.#deadlines.forget(this);
     this.#socket.destroy();

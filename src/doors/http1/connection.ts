@@ -201,10 +201,11 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     this.#watchClient();
   }
 
-  resumeBody(): void {
-    if (!this.#in.resumeBody()) return;
+  resumeBody(): boolean {
+    if (!this.#in.resumeBody()) return false;
     this.#watchClient();
     this.#in.goOn();
+    return this.#in.bodyFollows;
   }
 
   refuse(answer: RefusalAnswer): void {

@@ -42,6 +42,8 @@ export class RequestReader {
   /** Bytes that came before their time: the body of a call that is not ready for it, or the next request. */
   #rest: Buffer | null = null;
   #consuming = false;
+  /** The head that is being read brought bytes of its body along. */
+  #bodyAtHand = false;
   #stopped = false;
 
   constructor(socket: Socket, headBytes: number, handler: RequestHandler) {
@@ -67,7 +69,12 @@ export class RequestReader {
 
   /** There is a body, and not a byte of it is here yet. */
   get bodyAwaited(): boolean {
-    return this.#rest === null && this.#body?.contentBytes === 0;
+    return this.#rest === null && !this.#bodyAtHand && this.#body?.contentBytes === 0;
+  }
+
+  /** Bytes of the body are here, and taken by the loop that is running. */
+  get bodyFollows(): boolean {
+    return this.#bodyAtHand && this.#bodyFlows;
   }
 
   push(chunk: Buffer): void {
@@ -127,6 +134,7 @@ export class RequestReader {
       this.#handler.onFault(error);
     } finally {
       this.#consuming = false;
+      this.#bodyAtHand = false;
     }
     if (rest !== null && !this.#stopped) this.#keep(rest);
   }
@@ -140,6 +148,7 @@ export class RequestReader {
         this.#handler.onHeadFault(head.fault);
       } else {
         this.#body = readerFor(head);
+        this.#bodyAtHand = this.#body !== null && result.rest !== null;
         this.#handler.onRequest(head);
       }
       return result.rest;
