@@ -1,7 +1,8 @@
 import type { AuditKeys } from '../store/keys.ts';
 import type { RedisConnection } from '../store/redis.ts';
 import { loadScript } from '../store/script.ts';
-import type { LogEntry } from './port.ts';
+import { eachEvent } from './lines.ts';
+import type { EventBatch } from './port.ts';
 
 export interface ProjectionObserver {
   /** Events that are in the record but will be missing from an activity log until it is rebuilt. */
@@ -20,48 +21,39 @@ interface ProjectionOptions {
 const GATHER_MS = 50;
 /** Past these, events are left out and counted. */
 const MAX_EVENTS = 10_000;
-const MAX_CHARS = 8 * 1024 * 1024;
+const MAX_BYTES = 8 * 1024 * 1024;
 /** Commands under way at a time. */
 const CONCURRENCY = 16;
 const CLOSE_MS = 500;
 
 const ACTIVITY = loadScript('audit-activity');
 
-interface Gathered {
-  readonly events: string[];
-}
-
 /**
- * Copies accepted events into the activity logs of their accounts. Best effort: the audit streams hold the truth, so a copy that
- * fails is counted and not repeated (a repeat could double events). Each command touches one key, which is what a Cluster asks
- * for.
+ * Copies accepted events into the activity logs of their accounts, where those lie on other servers than the record (a Cluster).
+ * Best effort: the audit streams hold the truth, so a copy that fails is counted and not repeated (a repeat could double events).
  */
 export function createActivityProjection(options: ProjectionOptions) {
   const { connection, keys, observer } = options;
-  let gathered = new Map<string, Gathered>();
+  let gathered = new Map<string, Buffer[]>();
   let events = 0;
-  let chars = 0;
+  let bytes = 0;
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<void> | null = null;
   let open = true;
 
-  async function writeOne(account: string, one: Gathered): Promise<void> {
+  async function writeOne(account: string, lines: readonly Buffer[]): Promise<void> {
     try {
-      await connection.run(
-        ACTIVITY,
-        [keys.activity(account)],
-        [Buffer.from(one.events.join('\n')), options.perAccount, options.lifeMs],
-      );
+      await connection.run(ACTIVITY, [keys.activity(account)], [Buffer.concat(lines), options.perAccount, options.lifeMs]);
     } catch {
-      observer.activityLost(one.events.length);
+      observer.activityLost(lines.length);
     }
   }
 
-  async function write(accounts: Map<string, Gathered>): Promise<void> {
+  async function write(accounts: Map<string, Buffer[]>): Promise<void> {
     const queue = accounts.entries();
     const worker = async () => {
       // The iterator is shared: each worker takes the next account.
-      for (const [account, one] of queue) await writeOne(account, one);
+      for (const [account, lines] of queue) await writeOne(account, lines);
     };
     await Promise.all(Array.from({ length: Math.min(CONCURRENCY, accounts.size) }, worker));
   }
@@ -72,7 +64,7 @@ export function createActivityProjection(options: ProjectionOptions) {
     const accounts = gathered;
     gathered = new Map();
     events = 0;
-    chars = 0;
+    bytes = 0;
     // `write` cannot reject: each command's failure is counted where it happens.
     writing = write(accounts).finally(() => {
       writing = null;
@@ -84,25 +76,26 @@ export function createActivityProjection(options: ProjectionOptions) {
     timer ??= setTimeout(flush, GATHER_MS);
   }
 
-  function addOne(account: string, event: string): void {
-    let one = gathered.get(account);
-    if (one === undefined) {
-      one = { events: [] };
-      gathered.set(account, one);
+  function addOne(account: string, event: Buffer): void {
+    let lines = gathered.get(account);
+    if (lines === undefined) {
+      lines = [];
+      gathered.set(account, lines);
     }
-    one.events.push(event);
+    // A copy: the memory of the batch is used anew before this is written.
+    lines.push(Buffer.from(event));
     events++;
-    chars += event.length;
+    bytes += event.length;
   }
 
   return {
-    add(entries: readonly LogEntry[]): void {
+    add(batch: EventBatch): void {
       let left = 0;
-      for (const { account, event } of entries) {
-        if (account === null) continue;
-        if (!open || events >= MAX_EVENTS || chars >= MAX_CHARS) left++;
+      eachEvent(batch, (event, account) => {
+        if (account === null) return;
+        if (!open || events >= MAX_EVENTS || bytes >= MAX_BYTES) left++;
         else addOne(account, event);
-      }
+      });
       if (left > 0) observer.activityLost(left);
       if (events > 0 && writing === null) schedule();
     },

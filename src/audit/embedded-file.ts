@@ -56,12 +56,18 @@ export class AuditFile {
   }
 
   /** Durable when it returns. Skips what the file already holds of this instance. */
-  append(instance: string, firstSeq: number, events: readonly string[], accounts: readonly string[], nowMs: number): void {
+  append(
+    instance: string,
+    firstSeq: number,
+    events: readonly string[],
+    accounts: readonly (string | null)[],
+    nowMs: number,
+  ): void {
     const last = Number(this.#lastSeq.get(instance)?.seq ?? 0);
     const skip = Math.max(0, last + 1 - firstSeq);
     if (skip >= events.length) return;
     transact(this.#db, this.#settings.path, () => {
-      for (let i = skip; i < events.length; i++) this.#insert.run(nowMs, accounts[i] || null, events[i] as string);
+      for (let i = skip; i < events.length; i++) this.#insert.run(nowMs, accounts[i] ?? null, events[i] as string);
       this.#setLastSeq.run(instance, firstSeq + events.length - 1, nowMs);
     });
     this.#newEvents += events.length - skip;

@@ -1,5 +1,5 @@
 /**
- * What the main thread and the audit worker say to each other. Batches travel packed: one string costs far less to copy than
+ * What the main thread and the audit worker say to each other. Batches travel packed: one piece of memory costs far less than
  * many objects.
  */
 
@@ -16,10 +16,11 @@ export type WorkerRequest =
       readonly op: 'append';
       readonly instance: string;
       readonly firstSeq: number;
-      /** One event a line. */
-      readonly events: string;
-      /** The account of each event, one a line; empty = none. */
-      readonly accounts: string;
+      readonly count: number;
+      /** These three as in the port's `EventBatch`. */
+      readonly lines: Uint8Array;
+      readonly accounts: readonly string[];
+      readonly marks: Uint8Array;
     }
   /** `account` null = the whole log. */
   | { readonly op: 'read'; readonly account: string | null; readonly before: number | null; readonly limit: number }

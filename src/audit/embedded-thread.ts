@@ -45,10 +45,11 @@ export class AuditWorker {
     await this.#up.promise;
   }
 
-  async ask(request: WorkerRequest): Promise<ReadAnswer | undefined> {
+  /** @param handedOver memory of the request that the worker gets itself instead of a copy */
+  async ask(request: WorkerRequest, handedOver: readonly ArrayBuffer[] = []): Promise<ReadAnswer | undefined> {
     const deadline = new Deadline(this.#timeoutMs);
     try {
-      return await Promise.race([this.#ask(request), deadline.promise]);
+      return await Promise.race([this.#ask(request, handedOver), deadline.promise]);
     } finally {
       deadline.cancel();
     }
@@ -67,7 +68,7 @@ export class AuditWorker {
     deadline.cancel();
   }
 
-  async #ask(request: WorkerRequest): Promise<ReadAnswer | undefined> {
+  async #ask(request: WorkerRequest, handedOver: readonly ArrayBuffer[]): Promise<ReadAnswer | undefined> {
     await this.ready();
     const append = request.op === 'append';
     if (append && this.#appending) throw new AuditUnavailable('the audit file is still busy with an earlier batch');
@@ -76,7 +77,7 @@ export class AuditWorker {
     const { promise, resolve, reject } = Promise.withResolvers<ReadAnswer | undefined>();
     this.#waiting.set(id, { resolve, reject });
     if (append) this.#appending = true;
-    this.#worker?.postMessage({ id, request });
+    this.#worker?.postMessage({ id, request }, handedOver);
     try {
       return await promise;
     } finally {

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { AuditFile } from './embedded-file.ts';
 import type { WorkerAnswer, WorkerRequest, WorkerSettings } from './embedded-protocol.ts';
+import { eachEvent } from './lines.ts';
 
 /** Entry of the audit worker thread: one request after the other, in the order in which they came. */
 const port = parentPort;
@@ -12,7 +13,7 @@ let pruning = false;
 function perform(id: number, request: WorkerRequest): WorkerAnswer {
   switch (request.op) {
     case 'append':
-      file.append(request.instance, request.firstSeq, request.events.split('\n'), request.accounts.split('\n'), Date.now());
+      append(request);
       return { id, ok: true };
     case 'read':
       return { id, ok: true, read: file.read(request.account, request.before, request.limit) };
@@ -20,6 +21,18 @@ function perform(id: number, request: WorkerRequest): WorkerAnswer {
       file.close();
       return { id, ok: true };
   }
+}
+
+function append({ instance, firstSeq, ...batch }: Extract<WorkerRequest, { op: 'append' }>): void {
+  const events: string[] = [];
+  const accounts: (string | null)[] = [];
+  const lines = Buffer.from(batch.lines.buffer);
+  const marks = Buffer.from(batch.marks.buffer);
+  eachEvent({ ...batch, lines, marks }, (event, account) => {
+    events.push(event.toString('utf8', 0, event.length - 1));
+    accounts.push(account);
+  });
+  file.append(instance, firstSeq, events, accounts, Date.now());
 }
 
 function answer(id: number, request: WorkerRequest): WorkerAnswer {

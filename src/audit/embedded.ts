@@ -1,5 +1,5 @@
 import { AuditWorker } from './embedded-thread.ts';
-import { type AuditLog, type AuditReader, AuditUnavailable } from './port.ts';
+import { type AuditLog, type AuditReader, AuditUnavailable, type EventBatch } from './port.ts';
 import type { AuditRetention } from './redis.ts';
 
 export interface EmbeddedAuditOptions {
@@ -43,12 +43,13 @@ class EmbeddedAudit implements AuditLog, AuditReader {
     this.#worker = worker;
   }
 
-  async append(batch: Parameters<AuditLog['append']>[0]): Promise<void> {
-    const { instance, firstSeq, entries } = batch;
-    if (entries.length === 0) return;
-    const events = entries.map((entry) => entry.event).join('\n');
-    const accounts = entries.map((entry) => entry.account ?? '').join('\n');
-    await this.#worker.ask({ op: 'append', instance, firstSeq, events, accounts });
+  /** The worker gets a copy, so that it does not matter when it reads it. */
+  async append({ instance, firstSeq, count, ...batch }: EventBatch): Promise<void> {
+    if (count === 0) return;
+    const lines = new Uint8Array(batch.lines);
+    const marks = new Uint8Array(batch.marks);
+    const { accounts } = batch;
+    await this.#worker.ask({ op: 'append', instance, firstSeq, count, lines, accounts, marks }, [lines.buffer, marks.buffer]);
   }
 
   async activity(query: { account: string; before: string | null; limit: number }) {

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { AcceptanceWaiter, AuditLog, LogEntry } from './port.ts';
+import type { AcceptanceWaiter, AuditLog } from './port.ts';
 
 /** What happened to events; for metrics. Must not throw. */
 export interface OutboxObserver {
@@ -32,10 +32,11 @@ export interface OutboxOptions {
 export interface OutboxLimits {
   /** Events held, in flight included; the next one is lost. */
   readonly maxEvents: number;
-  /** Characters held (events are ASCII but for what clients sent, so nearly bytes). */
-  readonly maxChars: number;
+  /** Bytes of events held. The buffers that they are in may be twice as large. */
+  readonly maxBytes: number;
+  /** A batch that has so many takes no more; at most 65,535 (lines.ts). */
   readonly batchEvents: number;
-  readonly batchChars: number;
+  readonly batchBytes: number;
   /** How long a waiter waits. Also: how long an outage may last before new waiters are told at once. */
   readonly deadlineMs: number;
   /** How long an event that nobody waits for may lie before it is sent. */
@@ -47,17 +48,17 @@ export interface OutboxLimits {
 
 export const OUTBOX_LIMITS: OutboxLimits = {
   maxEvents: 20_000,
-  maxChars: 32 * 1024 * 1024,
+  maxBytes: 32 * 1024 * 1024,
   batchEvents: 1000,
-  batchChars: 1024 * 1024,
+  batchBytes: 1024 * 1024,
   deadlineMs: 1000,
   lingerMs: 20,
   minBackoffMs: 25,
   maxBackoffMs: 250,
 };
 
-/** One event on its way; `waiter` becomes null once it has been told. */
-export interface Pending extends LogEntry {
+/** Somebody who waits for an event on its way; `waiter` becomes null once it has been told. */
+export interface Pending {
   waiter: AcceptanceWaiter | null;
   readonly deadlineMs: number;
 }

@@ -1,13 +1,19 @@
 import type { Clock } from '../clock.ts';
+import { type EventLines, SpareLines } from './lines.ts';
 import { OUTBOX_LIMITS, type OutboxLimits, type OutboxObserver, type OutboxOptions, type Pending } from './outbox-options.ts';
-import type { AcceptanceWaiter, AuditLog, Outbox } from './port.ts';
+import type { AcceptanceWaiter, AuditLog, EventBatch, Outbox } from './port.ts';
 import { createWaits, type Waits } from './waits.ts';
 
 interface Batch {
   readonly firstSeq: number;
   readonly openedMs: number;
-  readonly entries: Pending[];
-  chars: number;
+  readonly lines: EventLines;
+  /** Those who wait for events of this batch. */
+  readonly waiting: Pending[];
+  /** As it was sent. From then on nothing is added: a resend must carry the same bytes under the same numbers. */
+  sent: EventBatch | null;
+  /** The log has thrown: it may still read the bytes when a later try has been accepted. */
+  failed: boolean;
 }
 
 export interface BatchingOutbox extends Outbox {
@@ -47,11 +53,12 @@ class GroupCommitOutbox implements BatchingOutbox {
   readonly #observer: OutboxObserver;
   readonly #limits: OutboxLimits;
   readonly #waits: Waits;
+  readonly #spare = new SpareLines();
   /** Oldest first; the head may be in flight. The tail is being filled. */
   readonly #batches: Batch[] = [];
   #nextSeq = 1;
   #pending = 0;
-  #chars = 0;
+  #bytes = 0;
   #inFlight = false;
   #immediate: NodeJS.Immediate | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -81,7 +88,7 @@ class GroupCommitOutbox implements BatchingOutbox {
   }
 
   record(make: (seq: number) => string, account: string | null, waiter: AcceptanceWaiter | null): void {
-    if (!this.#open || this.#pending >= this.#limits.maxEvents || this.#chars >= this.#limits.maxChars) {
+    if (!this.#open || this.#pending >= this.#limits.maxEvents || this.#bytes >= this.#limits.maxBytes) {
       this.#observer.lost(1);
       if (waiter !== null) this.#refuse(waiter);
       return;
@@ -90,11 +97,15 @@ class GroupCommitOutbox implements BatchingOutbox {
     // The number is taken only once the event exists: a fault in `make` leaves no hole.
     const event = make(this.#nextSeq);
     const told = waiter !== null && this.#knownAway(nowMs) ? null : waiter;
-    const entry: Pending = { event, account, waiter: told, deadlineMs: nowMs + this.#limits.deadlineMs };
-    this.#append(entry, nowMs);
-    if (told !== null) this.#waits.add(entry);
+    const batch = this.#append(event, account, nowMs);
+    if (told !== null) this.#await(batch, { waiter: told, deadlineMs: nowMs + this.#limits.deadlineMs });
     else if (waiter !== null) this.#refuse(waiter);
     this.#schedule(told !== null);
+  }
+
+  #await(batch: Batch, one: Pending): void {
+    batch.waiting.push(one);
+    this.#waits.add(one);
   }
 
   /** Never before `record` returns, so that the caller sees one order of events. */
@@ -112,13 +123,13 @@ class GroupCommitOutbox implements BatchingOutbox {
     // What is left is no longer ours: an answer that still comes finds nothing to tell.
     this.#batches.length = 0;
     this.#pending = 0;
-    this.#chars = 0;
+    this.#bytes = 0;
     return left;
   }
 
   /** An empty batch is resent like any other until it is accepted, and says that the log is there, writable and ours. */
   #probe(): void {
-    this.#batches.push({ firstSeq: this.#nextSeq, openedMs: this.#clock.monotonicMs(), entries: [], chars: 0 });
+    this.#begin(this.#nextSeq, this.#clock.monotonicMs());
     this.#send();
   }
 
@@ -140,24 +151,25 @@ class GroupCommitOutbox implements BatchingOutbox {
     return this.#outageSinceMs !== null && nowMs - this.#outageSinceMs >= this.#limits.deadlineMs;
   }
 
-  #append(entry: Pending, nowMs: number): void {
+  #append(event: string, account: string | null, nowMs: number): Batch {
     const seq = this.#nextSeq++;
-    let tail = this.#batches.at(-1);
-    // A batch that has been sent is never added to: its resend must carry the same events under the same numbers.
-    const sealed = tail === undefined || (this.#batches.length === 1 && (this.#inFlight || this.#outageSinceMs !== null));
-    if (
-      tail === undefined ||
-      sealed ||
-      tail.entries.length >= this.#limits.batchEvents ||
-      tail.chars >= this.#limits.batchChars
-    ) {
-      tail = { firstSeq: seq, openedMs: nowMs, entries: [], chars: 0 };
-      this.#batches.push(tail);
-    }
-    tail.entries.push(entry);
-    tail.chars += entry.event.length;
-    this.#chars += entry.event.length;
+    const tail = this.#batches.at(-1);
+    const batch = tail === undefined || this.#isFull(tail) ? this.#begin(seq, nowMs) : tail;
+    const before = batch.lines.size;
+    batch.lines.push(event, account);
+    this.#bytes += batch.lines.size - before;
     this.#pending++;
+    return batch;
+  }
+
+  #isFull({ sent, lines }: Batch): boolean {
+    return sent !== null || lines.count >= this.#limits.batchEvents || lines.size >= this.#limits.batchBytes;
+  }
+
+  #begin(firstSeq: number, openedMs: number): Batch {
+    const batch: Batch = { firstSeq, openedMs, lines: this.#spare.take(), waiting: [], sent: null, failed: false };
+    this.#batches.push(batch);
+    return batch;
   }
 
   #schedule(awaited: boolean): void {
@@ -191,7 +203,8 @@ class GroupCommitOutbox implements BatchingOutbox {
     if (batch === undefined || this.#inFlight) return;
     this.#inFlight = true;
     const sentMs = this.#clock.monotonicMs();
-    this.#log.append({ instance: this.#instance, firstSeq: batch.firstSeq, entries: batch.entries }).then(
+    batch.sent ??= batch.lines.batch(this.#instance, batch.firstSeq);
+    this.#log.append(batch.sent).then(
       () => this.#onAccepted(batch),
       (error: unknown) => this.#onFailed(batch, sentMs, error),
     );
@@ -201,17 +214,19 @@ class GroupCommitOutbox implements BatchingOutbox {
     this.#inFlight = false;
     if (this.#batches[0] !== batch) return; // closed meanwhile
     this.#batches.shift();
-    this.#pending -= batch.entries.length;
-    this.#chars -= batch.chars;
+    const { count } = batch.lines;
+    this.#pending -= count;
+    this.#bytes -= batch.lines.size;
     if (this.#outageSinceMs !== null) {
       this.#outageSinceMs = null;
       this.#backoffMs = this.#limits.minBackoffMs;
       this.#observer.health(null);
     }
-    this.#observer.accepted(batch.entries.length);
-    for (const entry of batch.entries) {
-      const { waiter } = entry;
-      entry.waiter = null;
+    if (!batch.failed) this.#spare.giveBack(batch.lines);
+    this.#observer.accepted(count);
+    for (const one of batch.waiting) {
+      const { waiter } = one;
+      one.waiter = null;
       if (waiter !== null) tell(waiter, 'accepted', this.#observer);
     }
     this.#sendNext();
@@ -225,20 +240,20 @@ class GroupCommitOutbox implements BatchingOutbox {
       return;
     }
     const dueMs = next.openedMs + this.#limits.lingerMs - this.#clock.monotonicMs();
-    if (dueMs <= 0 || !this.#open || this.#batches.length > 1 || next.entries.some((entry) => entry.waiter !== null))
-      this.#send();
+    if (dueMs <= 0 || !this.#open || this.#batches.length > 1 || next.waiting.some(({ waiter }) => waiter !== null)) this.#send();
     else if (this.#timer === null) this.#sendLater(dueMs);
   }
 
   #onFailed(batch: Batch, sentMs: number, error: unknown): void {
     this.#inFlight = false;
     if (this.#batches[0] !== batch) return; // closed meanwhile
+    batch.failed = true;
     this.#cancelTimers();
     if (this.#outageSinceMs === null) {
       this.#outageSinceMs = sentMs;
       this.#observer.health(error instanceof Error ? error : new Error(String(error)));
     }
-    this.#observer.resent(batch.entries.length);
+    this.#observer.resent(batch.lines.count);
     this.#sendLater(this.#backoffMs);
     this.#backoffMs = Math.min(this.#backoffMs * 2, this.#limits.maxBackoffMs);
   }

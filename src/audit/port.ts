@@ -1,23 +1,32 @@
 /**
  * The audit log's ports. Events are serialised once, in event.ts, the only place that knows their fields; from there on they
- * travel as strings of JSON without line breaks.
+ * travel as lines of JSON, many in one piece of memory (lines.ts).
  */
 
-/** One serialised event on its way to the log. */
-export interface LogEntry {
-  /** JSON, one line. */
-  readonly event: string;
-  /** Account in whose activity log it appears; null = in none. */
-  readonly account: string | null;
+/** Events on their way to the log. */
+export interface EventBatch {
+  readonly instance: string;
+  /** The first event's number; the others follow on, one by one. */
+  readonly firstSeq: number;
+  readonly count: number;
+  /** The events in UTF-8, each ended by a line feed. */
+  readonly lines: Buffer;
+  /** Those in whose activity logs events of this batch appear, each once. */
+  readonly accounts: readonly string[];
+  /** Two bytes for each event, the higher one first: n = it appears in the log of `accounts[n - 1]`, 0 = in none. */
+  readonly marks: Buffer;
 }
 
 export interface AuditLog {
   /**
    * Appends a batch, in order. Resolves when the log has accepted it as a whole (embedded: committed with fsync; Redis: the
-   * stream's script answered). `firstSeq` is the per-instance sequence number of the first entry: the log skips entries it
-   * already holds, so a batch whose answer was lost can be sent again. Throws `AuditUnavailable`.
+   * stream's script answered). The log skips events whose numbers it already holds, so a batch whose answer was lost can be sent
+   * again. Throws `AuditUnavailable`.
+   *
+   * When it resolves, nobody reads the batch's bytes any more: the caller may write others in their place. When it throws,
+   * something may still read them (a command that lies in a socket), so they must stay as they are.
    */
-  append(batch: { readonly instance: string; readonly firstSeq: number; readonly entries: readonly LogEntry[] }): Promise<void>;
+  append(batch: EventBatch): Promise<void>;
   close(): Promise<void>;
 }
 

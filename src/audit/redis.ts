@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
+import { StoreUnavailable } from '../store/fault.ts';
 import { type AuditKeys, auditKeys } from '../store/keys.ts';
-import type { RedisConnection } from '../store/redis.ts';
+import type { RedisConnection, RedisWord } from '../store/redis.ts';
 import { loadScript } from '../store/script.ts';
 import { createActivityProjection, type ProjectionObserver } from './activity-projection.ts';
-import { type AuditLog, AuditUnavailable, type LogEntry } from './port.ts';
+import { type AuditLog, AuditUnavailable, type EventBatch } from './port.ts';
 
 export interface AuditRetention {
   /** Events older than this go. */
@@ -45,6 +46,9 @@ const TRIM_EVERY_MS = 10_000;
 const ENTRY_OVERHEAD_BYTES = 32;
 export const DAY_MS = 24 * 3600 * 1000;
 
+/** Oldest id and longest stream; zeros = do not look now. */
+type Trimming = readonly [oldest: number, longest: number];
+
 const APPEND = loadScript('audit-append');
 
 /** The partition of an instance: the same for as long as it lives, so that its events stay in order. */
@@ -52,9 +56,13 @@ export function partitionOf(instance: string): number {
   return Number.parseInt(hash('sha1', instance, 'hex').slice(0, 8), 16) % AUDIT_PARTITIONS;
 }
 
+/** Refusals of the keys that a command names, before anything was done. */
+const KEYS_REFUSED: ReadonlySet<string | null> = new Set(['CROSSSLOT', 'NOPERM']);
+
 /**
  * The audit log on Redis Streams. A batch is one command: all its events in one string, which the script takes apart, because
- * that costs this process next to nothing. The activity logs are written afterwards and gate nothing.
+ * that costs this process next to nothing. The same script copies events into the activity logs of their accounts; on a Cluster
+ * those have slots of their own, and are written afterwards. Either way they gate nothing.
  */
 export function createRedisAuditLog(options: RedisAuditOptions): AuditLog {
   return new RedisAuditLog(options);
@@ -63,6 +71,8 @@ export function createRedisAuditLog(options: RedisAuditOptions): AuditLog {
 class RedisAuditLog implements AuditLog {
   readonly #options: RedisAuditOptions;
   readonly #keys: AuditKeys;
+  /** Of an activity log without a new event. */
+  readonly #lifeMs: number;
   readonly #activity: ReturnType<typeof createActivityProjection>;
   #nextTrimMs = Number.NEGATIVE_INFINITY;
   /** Moving average, for `longestStream`. */
@@ -71,34 +81,56 @@ class RedisAuditLog implements AuditLog {
   constructor(options: RedisAuditOptions) {
     this.#options = options;
     this.#keys = auditKeys(options.prefix);
+    this.#lifeMs = options.retention.days * DAY_MS;
     this.#activity = createActivityProjection({
       connection: options.connection,
       keys: this.#keys,
       perAccount: options.activityPerAccount,
-      lifeMs: options.retention.days * DAY_MS,
+      lifeMs: this.#lifeMs,
       observer: options.projection,
     });
   }
 
-  async append(batch: { instance: string; firstSeq: number; entries: readonly LogEntry[] }): Promise<void> {
-    const { instance, firstSeq, entries } = batch;
-    const packed = Buffer.from(entries.map((entry) => entry.event).join('\n'));
-    if (entries.length > 0) this.#bytesPerEvent += (packed.length / entries.length - this.#bytesPerEvent) / 16;
-    const partition = partitionOf(instance);
+  async append(batch: EventBatch): Promise<void> {
+    if (batch.count > 0) this.#bytesPerEvent += (batch.lines.length / batch.count - this.#bytesPerEvent) / 16;
+    const trimming = this.#trimming();
     try {
-      await this.#options.connection.run(
-        APPEND,
-        [this.#keys.stream(partition), this.#keys.last(partition, instance)],
-        [firstSeq, packed, LAST_SEQ_LIFE_MS, ...this.#trimming()],
-      );
+      if (!this.#options.connection.spreadsKeys && batch.accounts.length > 0 && (await this.#appendWithCopies(batch, trimming)))
+        return;
+      await this.#run(batch, trimming, [], []);
     } catch (fault) {
       throw unavailable(fault);
     }
-    this.#activity.add(entries);
+    this.#activity.add(batch);
+  }
+
+  /** Answers false when Redis does not let one command have all these keys: then the record must not suffer for its copies. */
+  async #appendWithCopies(batch: EventBatch, trimming: Trimming): Promise<boolean> {
+    const keys = batch.accounts.map((account) => this.#keys.activity(account));
+    try {
+      const lost = await this.#run(batch, trimming, keys, [batch.marks, this.#options.activityPerAccount, this.#lifeMs]);
+      if (lost > 0) this.#options.projection.activityLost(lost);
+      return true;
+    } catch (fault) {
+      if (fault instanceof StoreUnavailable && KEYS_REFUSED.has(fault.code)) return false;
+      throw fault;
+    }
+  }
+
+  /** Answers how many copies were not made. */
+  async #run(batch: EventBatch, trimming: Trimming, keys: readonly string[], words: readonly RedisWord[]): Promise<number> {
+    const { instance, firstSeq, lines } = batch;
+    const partition = partitionOf(instance);
+    const lost = await this.#options.connection.run(
+      APPEND,
+      [this.#keys.stream(partition), this.#keys.last(partition, instance), ...keys],
+      [firstSeq, lines, LAST_SEQ_LIFE_MS, ...trimming, ...words],
+    );
+    return Number(lost);
   }
 
   /** Oldest id and longest stream, now and then; in between zeros. */
-  #trimming(): readonly [string | number, number] {
+  #trimming(): Trimming {
     const nowMs = this.#options.clock.monotonicMs();
     if (nowMs < this.#nextTrimMs) return [0, 0];
     this.#nextTrimMs = nowMs + TRIM_EVERY_MS;

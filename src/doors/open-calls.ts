@@ -8,6 +8,8 @@ import type { Lookup, RegistryView } from '../registry/replica-port.ts';
 /** A call that was permitted and is not over. */
 export interface OpenCall {
   readonly permit: Permit;
+  /** Where it stands in the list of open calls, which is the only one to set it; -1 = not there. */
+  place: number;
   /** The registry says no now: nothing more is given to the upstream or to the client. Must not throw. */
   shutOut(reason: RefusalReason): void;
 }
@@ -15,13 +17,13 @@ export interface OpenCall {
 /**
  * The calls of accounts that are under way: a stream of events or a long transfer would otherwise outlive the token that opened it.
  *
- * One set for all of them. A request pays for one entry and one removal; a change to the registry, which is rare, walks the set (there are as many as connections
- * at most).
+ * One list for all of them. A request pays for one entry and one removal; a change to the registry, which is rare, walks the list (there are as many as
+ * connections at most). No set: that keeps what was removed until it grows or shrinks, and so makes calls outlive the collections of the young heap.
  */
 export class OpenCalls {
   readonly #view: RegistryView;
   readonly #clock: Clock;
-  readonly #open = new Set<OpenCall>();
+  readonly #open: OpenCall[] = [];
   /** Accounts whose calls could not be judged yet, because the account is no longer cached. */
   readonly #doubtful = new Set<string>();
 
@@ -31,15 +33,22 @@ export class OpenCalls {
   }
 
   get size(): number {
-    return this.#open.size;
+    return this.#open.length;
   }
 
   add(call: OpenCall): void {
-    this.#open.add(call);
+    call.place = this.#open.push(call) - 1;
   }
 
+  /** The last one takes its place. A call that is not there is left alone. */
   remove(call: OpenCall): void {
-    this.#open.delete(call);
+    const { place } = call;
+    if (place === -1) return;
+    call.place = -1;
+    const last = this.#open.pop()!;
+    if (last === call) return;
+    this.#open[place] = last;
+    last.place = place;
   }
 
   /** Whether a permit would be issued at this moment, as far as that can be told without waiting. */
@@ -82,7 +91,8 @@ export class OpenCalls {
 
   /** @param accounts null = all */
   #judge(accounts: ReadonlySet<string> | null): void {
-    for (const call of this.#open) {
+    // A copy: whoever is shut out leaves the list.
+    for (const call of [...this.#open]) {
       const id = call.permit.account?.account.id;
       if (id === undefined || (accounts !== null && !accounts.has(id))) continue;
       const lookup = this.#view.cached(id);
@@ -93,7 +103,7 @@ export class OpenCalls {
 
   async #settle(): Promise<boolean> {
     for (const id of [...this.#doubtful]) {
-      const concerned = () => [...this.#open].filter(({ permit }) => permit.account?.account.id === id);
+      const concerned = () => this.#open.filter(({ permit }) => permit.account?.account.id === id);
       const lookup = concerned().length === 0 ? null : await this.#view.lookup(id);
       if (lookup?.found === 'unavailable') return false;
       for (const call of concerned()) if (lookup !== null) this.#conclude(call, lookup);
@@ -103,9 +113,9 @@ export class OpenCalls {
   }
 
   #conclude(call: OpenCall, lookup: Exclude<Lookup, { found: 'unavailable' }>): void {
-    const why = this.#why(call.permit, lookup);
+    const why = call.place === -1 ? null : this.#why(call.permit, lookup);
     if (why === null) return;
-    this.#open.delete(call);
+    this.remove(call);
     call.shutOut(why);
   }
 

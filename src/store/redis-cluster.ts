@@ -15,6 +15,7 @@ const MAX_SERVERS = 128;
 
 /** The primaries of a Cluster, by slot. */
 export class ClusterDirectory implements Directory {
+  readonly spreadsKeys = true;
   readonly #seeds: readonly RedisAddress[];
   readonly #manner: RedisManner;
   readonly #look: SharedLook;

@@ -41,6 +41,8 @@ export interface Confirmed {
  * primary that sentinels name, or to a Cluster.
  */
 export interface RedisConnection extends RedisCommands {
+  /** Keys lie on different servers (a Cluster): a script may name only such as have one hash tag in common. */
+  readonly spreadsKeys: boolean;
   /** A command that names no key, about the server that holds this one and over the connection that writes it: WAIT, INFO, TIME. */
   callAt(key: string, command: string, ...words: readonly RedisWord[]): Promise<unknown>;
   /** Another connection to the same servers for reads that wait up to `blockMs` on the server's side. */

@@ -18,6 +18,8 @@ import type { Script } from './script.ts';
 
 /** Knows which of several servers has a key now. Shared by the connections that were made for one purpose. */
 export interface Directory {
+  /** Different keys may be on different servers at one time. */
+  readonly spreadsKeys: boolean;
   /** Resolves once something is known; throws `StoreUnavailable` when nothing can be. */
   known(): Promise<void>;
   /** As it is known now. Null = any server. Throws `StoreUnavailable` when nobody has the key. */
@@ -53,6 +55,10 @@ export class RoutedConnection implements RedisConnection {
   /** By address. As many as the directory names, and those just out of use. */
   readonly #nodes = new Map<string, StandaloneConnection>();
   #closed = false;
+
+  get spreadsKeys(): boolean {
+    return this.#directory.spreadsKeys;
+  }
 
   constructor(directory: Directory, manner: RedisManner, ownsDirectory = true) {
     this.#directory = directory;

@@ -24,6 +24,7 @@ interface SentinelPlace extends RedisUser {
 
 /** The one primary that a set of sentinels names. */
 export class SentinelDirectory implements Directory {
+  readonly spreadsKeys = false;
   readonly #place: SentinelPlace;
   readonly #sentinels: readonly StandaloneConnection[];
   readonly #look: SharedLook;

@@ -48,6 +48,7 @@ class Connector extends AbstractConnector {
 
 /** A connection to one server, which comes back by itself when it is lost. */
 export class StandaloneConnection implements RedisConnection {
+  readonly spreadsKeys = false;
   /** The same, each command with the permission to use a slot that is only on its way to this server (ASK). */
   readonly asking: RedisCommands;
   readonly #plain: RedisCommands;

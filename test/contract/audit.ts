@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AuditLog, type AuditReader, AuditUnavailable, type LogEntry } from '../../src/audit/port.ts';
+import { type AuditLog, type AuditReader, AuditUnavailable } from '../../src/audit/port.ts';
+import { batchOf, type Entry } from '../support/audit-batch.ts';
 
 /** One implementation of the audit ports, with the powers that the suite needs over it. */
 export interface AuditBackend {
@@ -31,7 +32,7 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
 
     it('shows events newest first and pages through all of them, though new ones arrive meanwhile', async () => {
       const instance = 'paging';
-      await opened.log.append({ instance, firstSeq: 1, entries: entries(instance, 1, 25) });
+      await opened.log.append(batchOf(instance, 1, entries(instance, 1, 25)));
       const shown: string[] = [];
       let before: string | null = null;
       do {
@@ -39,11 +40,7 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
         expect(page.events.length).toBeLessThanOrEqual(7);
         shown.push(...page.events.filter((event) => event.includes('"paging"')));
         before = page.next;
-        await opened.log.append({
-          instance: 'later',
-          firstSeq: shown.length + 1,
-          entries: entries('later', shown.length + 1, 1),
-        });
+        await opened.log.append(batchOf('later', shown.length + 1, entries('later', shown.length + 1, 1)));
       } while (before !== null);
       expect(shown.map(seqOf)).toEqual(numbers(1, 25).reverse());
       const page = await opened.reader.tail({ before: null, limit: 10 });
@@ -56,7 +53,7 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
         ...entry,
         account: i % 2 === 0 ? 'accountMine1' : 'accountElse1',
       }));
-      await opened.log.append({ instance: 'mine', firstSeq: 1, entries: mine });
+      await opened.log.append(batchOf('mine', 1, mine));
       await eventually(async () => expect(await wholeActivity(opened.reader, 'accountMine1', 2)).toEqual([9, 7, 5, 3, 1]));
       expect(await opened.reader.activity({ account: 'nobody000000', before: null, limit: 5 })).toEqual({
         cursors: [],
@@ -66,30 +63,30 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
     });
 
     it('shows events of no account in no activity log', async () => {
-      await opened.log.append({ instance: 'nobody', firstSeq: 1, entries: entries('nobody', 1, 2, null) });
-      await opened.log.append({ instance: 'nobody', firstSeq: 3, entries: entries('nobody', 3, 1, 'accountAfter') });
+      await opened.log.append(batchOf('nobody', 1, entries('nobody', 1, 2, null)));
+      await opened.log.append(batchOf('nobody', 3, entries('nobody', 3, 1, 'accountAfter')));
       await eventually(async () => expect(await wholeActivity(opened.reader, 'accountAfter', 5)).toEqual([3]));
       expect((await opened.reader.activity({ account: '', before: null, limit: 5 })).events).toEqual([]);
     });
 
     it('keeps a batch once, however often and however overlapping it is sent', async () => {
       const instance = 'again';
-      await opened.log.append({ instance, firstSeq: 1, entries: entries(instance, 1, 3, 'accountAgain') });
-      await opened.log.append({ instance, firstSeq: 1, entries: entries(instance, 1, 3, null) });
-      await opened.log.append({ instance, firstSeq: 2, entries: entries(instance, 2, 4, null) });
+      await opened.log.append(batchOf(instance, 1, entries(instance, 1, 3, 'accountAgain')));
+      await opened.log.append(batchOf(instance, 1, entries(instance, 1, 3, null)));
+      await opened.log.append(batchOf(instance, 2, entries(instance, 2, 4, null)));
       expect(await everySeq(opened.reader, instance)).toEqual(numbers(1, 5));
     });
 
     it('numbers each instance on its own', async () => {
-      await opened.log.append({ instance: 'one', firstSeq: 7, entries: entries('one', 7, 2) });
-      await opened.log.append({ instance: 'two', firstSeq: 1, entries: entries('two', 1, 2) });
+      await opened.log.append(batchOf('one', 7, entries('one', 7, 2)));
+      await opened.log.append(batchOf('two', 1, entries('two', 1, 2)));
       expect(await everySeq(opened.reader, 'two')).toEqual([1, 2]);
     });
 
     it('gives back any text byte for byte', async () => {
       const text = 'größe 漢字 🚪 "quotes" \\ \u0007 \u0000 %n {{x}}';
       const event = JSON.stringify({ instance: 'text', seq: 1, text });
-      await opened.log.append({ instance: 'text', firstSeq: 1, entries: [{ event, account: 'accountText1' }] });
+      await opened.log.append(batchOf('text', 1, [{ event, account: 'accountText1' }]));
       expect((await opened.reader.tail({ before: null, limit: 1 })).events).toEqual([event]);
       await eventually(async () =>
         expect((await opened.reader.activity({ account: 'accountText1', before: null, limit: 5 })).events).toEqual([event]),
@@ -98,7 +95,7 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
 
     it('takes a full batch of a thousand events and a megabyte', async () => {
       const big = entries('large', 1, 1000, 'accountLarge', 'x'.repeat(1000));
-      await opened.log.append({ instance: 'large', firstSeq: 1, entries: big });
+      await opened.log.append(batchOf('large', 1, big));
       expect(await everySeq(opened.reader, 'large')).toEqual(numbers(1, 1000));
     });
 
@@ -106,7 +103,7 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
       const { cap, slack } = backend.activity;
       const total = cap + slack + 400;
       for (let seq = 1; seq <= total; seq += 200) {
-        await opened.log.append({ instance: 'capped', firstSeq: seq, entries: entries('capped', seq, 200, 'accountCapped') });
+        await opened.log.append(batchOf('capped', seq, entries('capped', seq, 200, 'accountCapped')));
       }
       const newest = total + (total % 200 === 0 ? 0 : 200 - (total % 200));
       await eventually(async () => {
@@ -128,7 +125,7 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
     it('says unavailable in good time while it is frozen, and keeps what was sent meanwhile once', async (ctx) => {
       const { freeze } = backend;
       if ('not' in freeze) return ctx.skip(freeze.not);
-      const batch = { instance: 'frozen', firstSeq: 1, entries: entries('frozen', 1, 3) };
+      const batch = batchOf('frozen', 1, entries('frozen', 1, 3));
       freeze.stop();
       try {
         const startedMs = performance.now();
@@ -145,24 +142,24 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
     it('keeps what it accepted through a crash', async (ctx) => {
       const { crash } = backend;
       if ('not' in crash) return ctx.skip(crash.not);
-      await opened.log.append({ instance: 'crash', firstSeq: 1, entries: entries('crash', 1, 10) });
+      await opened.log.append(batchOf('crash', 1, entries('crash', 1, 10)));
       await crash();
       await eventually(async () => expect(await everySeq(opened.reader, 'crash')).toEqual(numbers(1, 10)));
-      await opened.log.append({ instance: 'crash', firstSeq: 9, entries: entries('crash', 9, 4) });
+      await opened.log.append(batchOf('crash', 9, entries('crash', 9, 4)));
       expect(await everySeq(opened.reader, 'crash')).toEqual(numbers(1, 12));
     });
 
     it('goes on after it was closed and opened again', async () => {
-      await opened.log.append({ instance: 'reopen', firstSeq: 1, entries: entries('reopen', 1, 2) });
+      await opened.log.append(batchOf('reopen', 1, entries('reopen', 1, 2)));
       await opened.close();
       opened = await backend.open();
-      await opened.log.append({ instance: 'reopen', firstSeq: 1, entries: entries('reopen', 1, 3) });
+      await opened.log.append(batchOf('reopen', 1, entries('reopen', 1, 3)));
       expect(await everySeq(opened.reader, 'reopen')).toEqual([1, 2, 3]);
     });
   });
 }
 
-export function entries(instance: string, firstSeq: number, count: number, account: string | null = null, pad = ''): LogEntry[] {
+export function entries(instance: string, firstSeq: number, count: number, account: string | null = null, pad = ''): Entry[] {
   return numbers(firstSeq, firstSeq + count - 1).map((seq) => ({ event: JSON.stringify({ instance, seq, pad }), account }));
 }
 

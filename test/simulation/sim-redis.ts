@@ -80,6 +80,7 @@ export class Link {
 
 /** A connection with one order of messages in each direction, as TCP keeps it. What a cut holds back is lost or comes late. */
 export class SimConnection implements RedisConnection {
+  readonly spreadsKeys = false;
   readonly #world: World;
   readonly #process: Process;
   readonly #link: Link;

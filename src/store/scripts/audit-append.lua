@@ -1,32 +1,50 @@
--- Appends one instance's batch of audit events to its partition, each event once however often the batch is sent.
+-- Appends one instance's batch of audit events to its partition, each event once however often the batch is sent, and copies
+-- events into the activity logs of their accounts where those are in the same slot (everywhere but on a Cluster).
 --
--- Redis does not undo what a failing script has written, so whatever can fail is looked at before the first write. The last
--- number is written at the end: a batch that broke off half-way would be sent again and doubled rather than lost.
+-- Redis does not undo what a failing script has written, so whatever can fail is looked at before the first write; a copy that
+-- fails is only counted. The last number is written at the end: a batch that broke off half-way would be sent again and doubled
+-- rather than lost.
 --
--- KEYS  stream, last number held (string), both in one slot
+-- A batch has a thousand events at most, so the script does no more than two thousand additions: some milliseconds.
+--
+-- KEYS  stream, last number held (string), both in one slot; then any number of activity logs (streams)
 -- ARGV  number of the first event, events (one a line), life of the number in ms, oldest id to keep (0 = no
---       trimming now), longest stream (0 = no limit)
--- Answer  number of events that were new
+--       trimming now), longest stream (0 = no limit); with activity logs also: two bytes for each event (n = it is copied into
+--       the n-th of them, 0 = into none), longest activity log, life of one without a new event in ms
+-- Answer  number of copies that could not be made
 
 local STREAM, LAST = KEYS[1], KEYS[2]
 local first, minId, maxLength = tonumber(ARGV[1]), ARGV[4], tonumber(ARGV[5])
+local marks, longest, lifeMs = ARGV[6] or '', ARGV[7], ARGV[8]
 
 local found = redis.call('TYPE', STREAM).ok
 if found ~= 'none' and found ~= 'stream' then return redis.error_reply('WRONGTYPE the audit stream is a ' .. found) end
 local last = tonumber(redis.call('GET', LAST) or '0')
 if not last then return redis.error_reply('WRONGTYPE the last audit number is no number') end
 
-local seq, added = first, 0
-for event in string.gmatch(ARGV[2], '[^\n]+') do
-  if seq > last then
-    redis.call('XADD', STREAM, '*', 'e', event)
-    added = added + 1
-  end
-  seq = seq + 1
+local copied, lost = {}, 0
+local function copy(place, event)
+  local high, low = string.byte(marks, 2 * place - 1, 2 * place)
+  local number = low and 256 * high + low or 0
+  if number == 0 then return end
+  local key = KEYS[2 + number]
+  local done = redis.pcall('XADD', key, 'MAXLEN', '~', longest, '*', 'e', event)
+  if type(done) == 'table' and done.err then lost = lost + 1 else copied[key] = true end
 end
-if seq - 1 > last then redis.call('SET', LAST, string.format('%.0f', seq - 1), 'PX', ARGV[3]) end
+
+local place = 0
+for event in string.gmatch(ARGV[2], '[^\n]+') do
+  if first + place > last then
+    redis.call('XADD', STREAM, '*', 'e', event)
+    copy(place + 1, event)
+  end
+  place = place + 1
+end
+local newest = first + place - 1
+if newest > last then redis.call('SET', LAST, string.format('%.0f', newest), 'PX', ARGV[3]) end
+for key in pairs(copied) do redis.pcall('PEXPIRE', key, lifeMs) end
 
 -- Approximate: whole nodes of the stream go, which costs next to nothing.
 if minId ~= '0' then redis.call('XTRIM', STREAM, 'MINID', '~', minId) end
 if maxLength > 0 then redis.call('XTRIM', STREAM, 'MAXLEN', '~', maxLength) end
-return added
+return lost

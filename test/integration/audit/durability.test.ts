@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openEmbeddedAudit } from '../../../src/audit/embedded.ts';
 import { everySeq } from '../../contract/audit.ts';
+import { batchOf } from '../../support/audit-batch.ts';
 
 const WRITER = new URL('./writer.ts', import.meta.url);
 
@@ -51,7 +52,7 @@ it('has every event that was accepted, and no hole, after the process was killed
 it('keeps its files from other users', async () => {
   const audit = await open();
   try {
-    await audit.append({ instance: 'mode', firstSeq: 1, entries: [{ event: '{}', account: null }] });
+    await audit.append(batchOf('mode', 1, [{ event: '{}', account: null }]));
     for (const name of ['audit.db', 'audit.db-wal']) expect((await stat(join(directory, name))).mode & 0o777).toBe(0o600);
   } finally {
     await audit.close();
@@ -67,7 +68,7 @@ it('lets the oldest events go when the file is larger than it may be', async () 
         event: JSON.stringify({ instance: 'size', seq: seq + i, pad }),
         account: null,
       }));
-      await audit.append({ instance: 'size', firstSeq: seq, entries });
+      await audit.append(batchOf('size', seq, entries));
     }
     await expect.poll(async () => (await everySeq(audit, 'size')).length, { timeout: 10_000 }).toBeLessThan(2000);
     const kept = await everySeq(audit, 'size');

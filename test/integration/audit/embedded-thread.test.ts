@@ -6,7 +6,16 @@ import { AuditWorker } from '../../../src/audit/embedded-thread.ts';
 import { AuditUnavailable } from '../../../src/audit/port.ts';
 
 const BAD_WORKER = new URL('./bad-worker.ts', import.meta.url);
-const APPEND = { op: 'append', instance: 'i', firstSeq: 1, events: '{}', accounts: '' } as const;
+const LINES = new TextEncoder().encode('{}\n');
+const APPEND = {
+  op: 'append',
+  instance: 'i',
+  firstSeq: 1,
+  count: 1,
+  lines: LINES,
+  accounts: [],
+  marks: new Uint8Array(2),
+} as const;
 
 let directory: string;
 beforeEach(async () => {
@@ -32,6 +41,7 @@ it('turns the death of the worker into an unavailable log, and starts another fo
 it('gives up on a worker that hangs, and does not pile batches on it', async () => {
   const worker = workerThat('hang', 100);
   try {
+    await worker.ready();
     await expect(worker.ask(APPEND)).rejects.toThrow(/within 100 ms/);
     await expect(worker.ask(APPEND)).rejects.toThrow(/still busy/);
   } finally {

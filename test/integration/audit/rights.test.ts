@@ -9,6 +9,7 @@ import { createRedisAuditReader } from '../../../src/audit/redis-reader.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { entries, everySeq } from '../../contract/audit.ts';
+import { batchOf } from '../../support/audit-batch.ts';
 import { findRedisServer, type RedisServer, startRedis } from '../../support/redis-server.ts';
 
 const ACL_FILE = new URL('../../../config/redis/users.acl', import.meta.url);
@@ -48,7 +49,7 @@ describe.runIf(findRedisServer() !== null)('with the Redis users that ship', () 
       activityPerAccount: 10,
       projection: { activityLost: (count) => void lost.push(count) },
     });
-    await log.append({ instance: 'acl', firstSeq: 1, entries: entries('acl', 1, 3, 'accountAcl01') });
+    await log.append(batchOf('acl', 1, entries('acl', 1, 3, 'accountAcl01')));
     await log.close();
     expect(lost).toEqual([]);
     const reader = createRedisAuditReader(as('manager'), 'sallyport');

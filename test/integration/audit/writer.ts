@@ -1,4 +1,5 @@
 import { openEmbeddedAudit } from '../../../src/audit/embedded.ts';
+import { batchOf } from '../../support/audit-batch.ts';
 
 /**
  * A process that appends to the audit file named on its command line until it is killed, and prints each number once it is
@@ -14,6 +15,6 @@ for (let seq = 1; seq <= 100_000; seq += 10) {
     event: JSON.stringify({ instance: 'writer', seq: seq + i }),
     account: null,
   }));
-  await audit.append({ instance: 'writer', firstSeq: seq, entries });
+  await audit.append(batchOf('writer', seq, entries));
   process.stdout.write(`${seq + 9}\n`);
 }

@@ -12,6 +12,7 @@ import { openEmbeddedAudit } from '../../../src/audit/embedded.ts';
 import type { AuditLog, AuditReader } from '../../../src/audit/port.ts';
 import { createRouteTable } from '../../../src/decision/route-table.ts';
 import { StoreInUse } from '../../../src/store/fault.ts';
+import { batchOf } from '../../support/audit-batch.ts';
 import { type Bench, openBench, owner, refusal } from './stores.ts';
 
 describe('the socket of an owner', () => {
@@ -104,7 +105,7 @@ describe('the socket of an owner', () => {
     const { account } = await remote.control.administration.createServiceAccount(owner, { name: 'ci', role: 'none' });
     const call = (time: string) => ({ event: JSON.stringify({ time, phase: 'decision' }), account: account.id });
     const entries = [call('2026-05-04T09:00:00.000Z'), call('2026-05-04T11:00:00.000Z')];
-    await audit.append({ instance: 'i-1', firstSeq: 1, entries });
+    await audit.append(batchOf('i-1', 1, entries));
     const events = await remote.control.activity(owner, { account: { name: 'ci' } });
     expect(events.map((event) => JSON.parse(event).phase)).toEqual(['decision', 'change', 'decision']);
     expect(await remote.control.activity(owner, { account: { name: 'ci' }, limit: 1 })).toEqual(events.slice(2));
@@ -121,7 +122,7 @@ describe('the socket of an owner', () => {
       if (seen.length === 4) stop.abort();
       else {
         const event = JSON.stringify({ id: `call-${seen.length}`, time: new Date().toISOString() });
-        await audit.append({ instance: 'i-1', firstSeq: seen.length, entries: [{ event, account: account.id }] });
+        await audit.append(batchOf('i-1', seen.length, [{ event, account: account.id }]));
       }
     }
     expect(seen.slice(1)).toEqual(['call-1', 'call-2', 'call-3']);

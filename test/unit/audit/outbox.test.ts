@@ -2,24 +2,24 @@ import { setImmediate as loopTurn, setTimeout as sleep } from 'node:timers/promi
 import { afterEach, describe, expect, it } from 'vitest';
 import { type BatchingOutbox, createOutbox } from '../../../src/audit/outbox.ts';
 import type { OutboxLimits } from '../../../src/audit/outbox-options.ts';
-import { type AuditLog, AuditUnavailable, type LogEntry } from '../../../src/audit/port.ts';
+import { type AuditLog, AuditUnavailable, type EventBatch } from '../../../src/audit/port.ts';
 import { systemClock } from '../../../src/clock.ts';
-
-type Batch = Parameters<AuditLog['append']>[0];
+import { entriesOf } from '../../support/audit-batch.ts';
 
 /** A log whose answers the test gives, one by one. */
 class HandLog implements AuditLog {
-  readonly sent: { batch: Batch; accept(): void; fail(): void }[] = [];
-  append(batch: Batch): Promise<void> {
+  readonly sent: { batch: EventBatch; copy: EventBatch; accept(): void; fail(): void }[] = [];
+  append(batch: EventBatch): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    // What was sent is compared later: the outbox must not change it meanwhile.
-    const copy = { ...batch, entries: batch.entries.map(({ event, account }): LogEntry => ({ event, account })) };
-    this.sent.push({ batch: copy, accept: resolve, fail: () => reject(new AuditUnavailable('gone')) });
+    // The bytes as they were: the outbox may write others in their place once it is told that they are accepted.
+    const copy = { ...batch, lines: Buffer.from(batch.lines), accounts: [...batch.accounts], marks: Buffer.from(batch.marks) };
+    this.sent.push({ batch, copy, accept: resolve, fail: () => reject(new AuditUnavailable('gone')) });
     return promise;
   }
   async close(): Promise<void> {}
   events(n: number): readonly string[] {
-    return this.sent[n]?.batch.entries.map((entry) => entry.event) ?? [];
+    const copy = this.sent[n]?.copy;
+    return copy === undefined ? [] : entriesOf(copy).map(({ event }) => event);
   }
 }
 
@@ -123,11 +123,11 @@ describe('group commit', () => {
     expect(log.events(0)).toEqual(['1:a', '2:b']);
   });
 
-  it('cuts batches at their limits of events and of characters', async () => {
-    start({ batchEvents: 2, batchChars: 100 });
+  it('cuts batches at their limits of events and of bytes', async () => {
+    start({ batchEvents: 2, batchBytes: 100 });
     for (const name of ['a', 'b', 'c'.repeat(200), 'd']) record(name);
     for (let n = 0; n < 3; n++) (await sent(n)).accept();
-    expect(log.sent.map(({ batch }) => batch.entries.length)).toEqual([2, 1, 1]);
+    expect(log.sent.map(({ batch }) => batch.count)).toEqual([2, 1, 1]);
     expect(log.sent.map(({ batch }) => batch.firstSeq)).toEqual([1, 3, 4]);
   });
 });
@@ -141,7 +141,7 @@ describe('when the log is away', () => {
     record('b');
     (await sent(1)).fail();
     const third = await sent(2);
-    expect(log.sent.slice(0, 3).map(({ batch }) => batch)).toEqual(Array(3).fill(log.sent[0]?.batch));
+    expect(log.sent.slice(0, 3).map(({ copy }) => copy)).toEqual(Array(3).fill(log.sent[0]?.copy));
     third.accept();
     await sent(3);
     expect(log.events(3)).toEqual(['2:b']);
@@ -203,6 +203,57 @@ describe('when the log is away', () => {
   });
 });
 
+describe('the memory of a batch', () => {
+  const memoryOf = (n: number) => log.sent[n]?.batch.lines.buffer;
+
+  it('is used for a later one when the log has accepted it', async () => {
+    start();
+    for (let n = 0; n < 4; n++) {
+      record(`event ${n}`);
+      (await sent(n)).accept();
+      await expect.poll(() => outbox.pending).toBe(0);
+    }
+    expect(memoryOf(1)).toBe(memoryOf(0));
+    expect(log.sent.map((_, n) => log.events(n))).toEqual([0, 1, 2, 3].map((n) => [`${n + 1}:event ${n}`]));
+  });
+
+  it('stays as it was once sending it has failed: the log may still be reading it when a resend is accepted', async () => {
+    start({ minBackoffMs: 1, maxBackoffMs: 1 });
+    record('a');
+    (await sent(0)).fail();
+    (await sent(1)).accept();
+    for (let n = 2; n < 6; n++) {
+      await expect.poll(() => outbox.pending).toBe(0);
+      record('b');
+      (await sent(n)).accept();
+    }
+    expect(memoryOf(1)).toBe(memoryOf(0));
+    for (let n = 2; n < 6; n++) expect(memoryOf(n)).not.toBe(memoryOf(0));
+    expect(log.sent[0]?.batch.lines.toString()).toBe('1:a\n');
+  });
+
+  it('is not written to while the log has it', async () => {
+    start({ lingerMs: 1 });
+    record('a');
+    const first = await sent(0);
+    for (let i = 0; i < 100; i++) record('b', i % 2 === 0);
+    expect(first.batch).toEqual(first.copy);
+    first.accept();
+    const second = await sent(1);
+    record('c');
+    expect(second.batch).toEqual(second.copy);
+    expect(log.events(1)).toHaveLength(100);
+    second.accept();
+  });
+
+  it('knows the account of each event', async () => {
+    start();
+    for (const account of ['one', 'two', null, 'one']) outbox.record((seq) => `${seq}`, account, null);
+    const { copy } = await sent(0);
+    expect(entriesOf(copy)).toEqual(['one', 'two', null, 'one'].map((account, i) => ({ event: `${i + 1}`, account })));
+  });
+});
+
 describe('the first question', () => {
   it('finds out that the log is away before anybody calls, and goes on asking', async () => {
     start({ minBackoffMs: 1, maxBackoffMs: 1 }, true);
@@ -239,8 +290,8 @@ describe('at its limits', () => {
     expect(log.events(1)).toEqual(['3:e']);
   });
 
-  it('has room again in characters once batches are accepted', async () => {
-    start({ maxChars: 10 });
+  it('has room again in bytes once batches are accepted', async () => {
+    start({ maxBytes: 10 });
     record('x'.repeat(20));
     record('b');
     await loopTurn();

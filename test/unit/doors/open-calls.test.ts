@@ -1,9 +1,10 @@
+import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Account } from '../../../src/account/model.ts';
 import { Policy } from '../../../src/account/policy.ts';
 import { newToken, tokenDigest } from '../../../src/account/token.ts';
 import type { Permit } from '../../../src/decision/verdict.ts';
-import { OpenCalls } from '../../../src/doors/open-calls.ts';
+import { type OpenCall, OpenCalls } from '../../../src/doors/open-calls.ts';
 import type { FeedEvent } from '../../../src/registry/port.ts';
 import { account, role, team } from '../account/samples.ts';
 import { decider, NOW_MS, ROLES, ROUTES, SampleRegistry } from '../decision/samples.ts';
@@ -28,7 +29,7 @@ beforeEach(() => {
 function open(name: string, path = '/apps/crm/status', authorization: string | null = `Bearer ${token}`): Permit {
   const permit = decider(registry, ROUTES).now({ path, authorization });
   if (!permit.permitted) throw new Error(permit.reason);
-  calls.add({ permit, shutOut: (reason) => void ended.push(`${name}: ${reason}`) });
+  calls.add({ permit, place: -1, shutOut: (reason) => void ended.push(`${name}: ${reason}`) });
   return permit;
 }
 
@@ -68,7 +69,7 @@ describe('a change to an account', () => {
     change({ role: 'deployer' });
     const permit = decider(registry, ROUTES).now({ path: '/all/x', method: 'POST', authorization: `Bearer ${token}` });
     if (!permit.permitted) throw new Error(permit.reason);
-    calls.add({ permit, shutOut: (reason) => void ended.push(reason) });
+    calls.add({ permit, place: -1, shutOut: (reason) => void ended.push(reason) });
     change({ role: 'deployer', grants: [{ application: 'crm', role: 'viewer' }] });
     expect(ended).toEqual(['permission-denied']);
   });
@@ -121,6 +122,49 @@ describe('an account that has to be looked up first', () => {
     registry.unavailable = false;
     expect(await calls.settled()).toBe(true);
     expect(ended).toEqual([]);
+  });
+});
+
+describe('the list', () => {
+  const callOf = (permit: Permit, shutOut: OpenCall['shutOut'] = () => {}): OpenCall => ({ permit, place: -1, shutOut });
+
+  it('holds whoever came and has not left, in whatever order they come and leave, also twice', () => {
+    const permit = open('first');
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 9 })), (moves) => {
+        const list = new OpenCalls(registry, clock);
+        const all = Array.from({ length: 10 }, () => callOf(permit));
+        const inside = new Set<OpenCall>();
+        for (const move of moves) {
+          const call = all[move]!;
+          if (inside.delete(call)) list.remove(call);
+          else {
+            inside.add(call);
+            list.add(call);
+          }
+          list.remove(callOf(permit));
+          expect(list.size).toBe(inside.size);
+        }
+        for (const call of all) expect(call.place !== -1).toBe(inside.has(call));
+        for (const call of [...inside, ...inside]) list.remove(call);
+        expect(list.size).toBe(0);
+      }),
+    );
+  });
+
+  it('is judged to its end, whoever leaves meanwhile', () => {
+    const permit = open('first');
+    const others = Array.from({ length: 6 }, (_, i): OpenCall => {
+      // Each takes another one along: the next one, and the last takes the first.
+      return callOf(permit, () => {
+        ended.push(`${i}`);
+        calls.remove(others[(i + 1) % 6]!);
+      });
+    });
+    for (const call of others) calls.add(call);
+    change({ status: 'inactive' });
+    expect(ended).toEqual(['first: account-inactive', '0', '2', '4']);
+    expect(calls.size).toBe(0);
   });
 });
 
