@@ -42,9 +42,47 @@ it.each([
   expect([status, lines.at(-1)]).toEqual([1, expected]);
 });
 
+it('names every failed test of every suite at its end, with the first lines of its error', () => {
+  npm({
+    test: 'echo "FAILED test/unit/a.test.ts > is a"; echo "FAILED | Error: no"; echo "1 passed, 1 failed, 0 skipped"; exit 1',
+  });
+  script('bin/with-node', 'echo "FAILED test/x.test.ts > $2"; echo "0 passed, 1 failed, 0 skipped"; exit 1');
+  expect(run().lines.slice(-7, -4)).toEqual([
+    'test FAILED test/unit/a.test.ts > is a',
+    'test FAILED | Error: no',
+    'corpus FAILED test/x.test.ts > corpus',
+  ]);
+});
+
+it('shows the end of a suite that failed without naming anything', () => {
+  npm({ test: 'echo one; echo; echo two; exit 3' });
+  script('bin/with-node', 'echo "1 passed, 0 failed, 0 skipped"');
+  expect(run().lines.slice(-7, -4)).toEqual([
+    'test FAILED ended without counts (exit code 3)',
+    'test FAILED | one',
+    'test FAILED | two',
+  ]);
+});
+
+it('keeps all that within forty lines, names before errors', () => {
+  const errors = "for n in 1 2 3 4 5 6 7 8 9; do echo 'FAILED | line'; done";
+  const failing = (count: number) =>
+    `for t in $(seq ${count}); do echo "FAILED file > test-$t"; ${errors}; done; echo "0 passed, ${count} failed"; exit 1`;
+  npm({ test: failing(10) });
+  script('bin/with-node', failing(10));
+  const twenty = run().lines.slice(-40).join('\n');
+  expect(twenty.match(/^(test|corpus) FAILED file > test-\d+$/gm)).toHaveLength(20);
+  npm({ test: failing(100) });
+  const many = run().lines.slice(-40);
+  expect(many).toContain('test FAILED file > test-23');
+  expect(many).toContain('and 87 more, named further up');
+  expect(many.join('\n')).toMatch(/\+?\d+ s {2}install/);
+});
+
 it('stops when the installation fails, with a line that says so', () => {
-  npm({ ci: 'exit 7', test: 'echo "10 passed, 0 failed"' });
+  npm({ ci: 'echo "no registry"; exit 7', test: 'echo "10 passed, 0 failed"' });
   const { status, lines } = run();
+  expect(lines).toContain('install FAILED | no registry');
   expect([status, lines.at(-1)]).toEqual([1, '0 passed, 1 failed, 0 skipped']);
 });
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ROOT } from './tree.ts';
 
 /** Runs the real runner with the real configuration over small test files: what its last line says is what people believe. */
-const BEGIN = "import { beforeAll, expect, it } from 'vitest';\n";
+const BEGIN = "import { beforeAll, describe, expect, it } from 'vitest';\n";
 let folder = '';
 
 beforeEach(() => {
@@ -25,6 +25,40 @@ it('counts what passed, failed and was skipped, and names the reasons of skips b
   });
   expect(run.lastLines(2)).toEqual(['skipped 2: no nginx', '1 passed, 1 failed, 2 skipped']);
   expect(run.status).toBe(1);
+});
+
+it('names each failure once more in lines that can be searched for, with its first lines and its place', () => {
+  const run = runOver({
+    outer:
+      "describe('outer', () => { it('is a\\n b', () => { throw new TypeError('one\\ntwo\\nthree\\nfour'); }); });\n" +
+      "it('compares', () => expect({ x: 1 }).toEqual({ x: 2 }));",
+    hook: "describe('group', () => { beforeAll(() => { throw new Error('no server'); }); it('b', () => {}); });",
+    long: "it('c', () => { throw new Error('x'.repeat(5000)); });",
+  });
+  const named = run.lastLines(30).filter((line) => line.startsWith('FAILED '));
+  expect(named).toEqual(expect.arrayContaining(['FAILED test/outer.test.ts > outer > is a b', 'FAILED | TypeError: one']));
+  expect(named).toEqual(
+    expect.arrayContaining([expect.stringMatching(/^FAILED \| at test\/outer\.test\.ts:2:\d+$/), 'FAILED | three']),
+  );
+  expect(named).not.toContain('FAILED | four');
+  expect(named).toEqual(expect.arrayContaining(['FAILED test/outer.test.ts > compares', 'FAILED | +   "x": 1,']));
+  expect(named).toEqual(expect.arrayContaining(['FAILED test/hook.test.ts > group', 'FAILED | Error: no server']));
+  expect(Math.max(...named.map(({ length }) => length))).toBeLessThan(250);
+});
+
+it('says what it was at when it is stopped, and counts what it knows', () => {
+  const run = runOver({
+    stuck:
+      "it('a', () => {}); it('b', () => expect(1).toBe(2));\n" +
+      "it('hangs', async () => { process.kill(process.ppid, 'SIGTERM'); await new Promise((done) => setTimeout(done, 5_000)); });",
+  });
+  expect(run.status).not.toBe(0);
+  expect(run.lastLines(10)).toEqual(
+    expect.arrayContaining([
+      'FAILED the run did not come to its end',
+      expect.stringMatching(/^FAILED test\/stuck\.test\.ts.* \(was under way\)$/),
+    ]),
+  );
 });
 
 it('is content when all passed', () => {
