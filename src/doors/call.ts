@@ -57,7 +57,8 @@ export interface CallClient {
   /** Says `100 Continue`. */
   continue(): void;
   pauseBody(): void;
-  resumeBody(): void;
+  /** @returns true when bytes of the body are at hand: they follow before this turn of the loop ends, and a flush behind them */
+  resumeBody(): boolean;
 }
 
 /**
@@ -306,8 +307,9 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
 
   onUpstreamReady(): void {
     if (this.#head!.expectsContinue) this.#client.continue();
-    this.#client.resumeBody();
-    if (!this.#ended) this.onRequestFlush();
+    // What came together goes on together: the head waits for the first bytes of its body, if they are here.
+    const follows = this.#client.resumeBody();
+    if (!follows && !this.#ended) this.onRequestFlush();
   }
 
   onUpstreamDrain(): void {
