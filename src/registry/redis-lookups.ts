@@ -1,7 +1,7 @@
 import type { Account } from '../account/model.ts';
 import type { RegistryKeys } from '../store/keys.ts';
 import type { RedisCommand } from '../store/redis.ts';
-import { decodeAccount } from './codec.ts';
+import { damaged, decodeAccount } from './codec.ts';
 import type { Position } from './port.ts';
 import { positionFrom } from './redis-reply.ts';
 import { readTombstone, underTombstone } from './tombstone.ts';
@@ -42,10 +42,14 @@ export class AccountLookups {
     if (asked.size === 0) return;
     this.#open = new Map();
     const ids = [...asked.keys()];
-    const { account, tombstones } = this.#keys;
-    const reads = ids.map((id) => ['GET', account(id)] as const);
-    this.#read([tombstones, ...ids.map(account)], [['HMGET', tombstones, ...ids], ...reads]).then(
-      ([meta, graves, ...texts]) => settle(asked, meta, graves as unknown[], texts),
+    const { account, accounts, tombstones } = this.#keys;
+    const reads: RedisCommand[] = [
+      ['HMGET', tombstones, ...ids],
+      ['ZMSCORE', accounts, ...ids],
+      ['MGET', ...ids.map(account)],
+    ];
+    this.#read([tombstones, accounts, ...ids.map(account)], reads).then(
+      ([meta, graves, listed, texts]) => settle(asked, meta, graves as unknown[], listed as unknown[], texts as unknown[]),
       (fault: unknown) => {
         for (const answer of asked.values()) answer.reject(fault);
       },
@@ -58,15 +62,23 @@ function settle(
   asked: ReadonlyMap<string, PromiseWithResolvers<Found>>,
   meta: unknown,
   graves: readonly unknown[],
+  listed: readonly unknown[],
   texts: readonly unknown[],
 ): void {
   for (const [index, [id, answer]] of [...asked].entries()) {
     try {
+      assertWhole(id, texts[index], listed[index]);
       answer.resolve({ ...positionFrom(meta), account: readAccount(id, texts[index], graves[index]) });
     } catch (fault) {
       answer.reject(fault);
     }
   }
+}
+
+/** Both are written and removed in one step. A record without its place in the list is no absent account but a lost one: Redis has evicted it. */
+function assertWhole(id: string, text: unknown, listed: unknown): void {
+  if (typeof text !== 'string' && listed !== null)
+    throw damaged(`account ${id} (its record is gone, its place in the list is not)`);
 }
 
 /** An account as it counts: its record, and what an instance had to tell about it after a failover. */

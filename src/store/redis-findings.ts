@@ -75,7 +75,7 @@ function aboutMemory(info: Info, say: Say): readonly Finding[] {
   const findings: Finding[] = [];
   if (policy !== 'noeviction') {
     const means =
-      'When memory is short Redis forgets accounts (valid tokens are refused), tombstones (a revoked token may come back) and audit records. Set maxmemory-policy noeviction.';
+      'When memory is short Redis forgets accounts (valid tokens are refused), roles, tombstones (a revoked token may come back) and audit records. Set maxmemory-policy noeviction.';
     findings.push(say('unsafe', `maxmemory-policy ${policy}`, means));
   }
   if (info.get('maxmemory') === '0') {

@@ -68,6 +68,8 @@ export class SimDatabase {
         return 1;
       case 'HDEL':
         return Number(this.#hash(key).delete(rest[0]!));
+      case 'ZMSCORE':
+        return rest.map((member) => (this.#set(key).has(member) ? '0' : null));
       case 'XRANGE':
         return this.#range(key, rest);
       case 'INFO':

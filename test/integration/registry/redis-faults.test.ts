@@ -79,6 +79,7 @@ describe('faults of Redis', () => {
     ['a schema of the future', ['HSET', keys.meta, 'schema', '2'], 'damaged'],
     ['a position that is no number', ['HSET', keys.meta, 'seq', 'x'], 'damaged'],
     ['a position without a history', ['HDEL', keys.meta, 'epoch'], 'damaged'],
+    ['an account that was evicted', ['DEL', keys.account(idOf(1))], 'damaged'],
     ['an account of the wrong type', ['RENAME', keys.roles, keys.account(idOf(1))], 'damaged'],
   ] as const)('%s is named as damage, never as absence', async (_, [command, ...words], why) => {
     await root.call(command, ...words);

@@ -12,6 +12,7 @@ const META = [String(RECORD_SCHEMA), 'epoch-1', '7'];
 let sent: string[][];
 let records: Map<string, string>;
 let graves: Map<string, string>;
+let listed: Set<string>;
 let fault: Error | null;
 let lookups: AccountLookups;
 
@@ -19,18 +20,25 @@ beforeEach(() => {
   sent = [];
   records = new Map();
   graves = new Map();
+  listed = new Set();
   fault = null;
-  lookups = new AccountLookups(KEYS, async ([tombstones, ...keys], [graveRead]) => {
-    expect(tombstones).toBe(KEYS.tombstones);
+  lookups = new AccountLookups(KEYS, async ([tombstones, accounts, ...keys], [graveRead]) => {
+    expect([tombstones, accounts]).toEqual([KEYS.tombstones, KEYS.accounts]);
     sent.push(keys);
     if (fault !== null) throw fault;
-    const ids = graveRead?.slice(2) ?? [];
-    return [META, ids.map((id) => graves.get(String(id)) ?? null), ...keys.map((key) => records.get(key) ?? null)];
+    const ids = (graveRead?.slice(2) ?? []).map(String);
+    return [
+      META,
+      ids.map((id) => graves.get(id) ?? null),
+      ids.map((id) => (listed.has(id) ? '0' : null)),
+      keys.map((key) => records.get(key) ?? null),
+    ];
   });
 });
 
 function put(id: string): void {
   records.set(KEYS.account(id), withVersion(encodeRecord(account({ id })), 3));
+  listed.add(id);
 }
 
 function idOf(n: number): string {
@@ -71,6 +79,14 @@ it('fails for a record that cannot be read, and for no other', async () => {
   const [good, bad] = await Promise.allSettled([lookups.ask(idOf(1)), lookups.ask(idOf(2))]);
   expect(good).toMatchObject({ status: 'fulfilled', value: { account: { id: idOf(1) } } });
   expect(bad).toMatchObject({ status: 'rejected', reason: { name: 'RegistryUnavailable', why: 'damaged' } });
+});
+
+it('fails for an account whose record is gone while the list still names it: it was evicted, not deleted', async () => {
+  put(idOf(1));
+  records.delete(KEYS.account(idOf(1)));
+  const [evicted, absent] = await Promise.allSettled([lookups.ask(idOf(1)), lookups.ask(idOf(2))]);
+  expect(evicted).toMatchObject({ status: 'rejected', reason: { name: 'RegistryUnavailable', why: 'damaged' } });
+  expect(absent).toMatchObject({ status: 'fulfilled', value: { account: null } });
 });
 
 it('fails for all when the store does', async () => {
