@@ -3,7 +3,7 @@ import type { RegistryKeys } from '../store/keys.ts';
 import type { RedisCommand } from '../store/redis.ts';
 import { damaged, decodeAccount } from './codec.ts';
 import type { Position } from './port.ts';
-import { positionFrom } from './redis-reply.ts';
+import { assertCount, COUNTS, positionFrom } from './redis-reply.ts';
 import { readTombstone, underTombstone } from './tombstone.ts';
 
 type Found = Position & { readonly account: Account | null };
@@ -42,14 +42,16 @@ export class AccountLookups {
     if (asked.size === 0) return;
     this.#open = new Map();
     const ids = [...asked.keys()];
-    const { account, accounts, tombstones } = this.#keys;
+    const { meta, account, accounts, tombstones } = this.#keys;
     const reads: RedisCommand[] = [
+      ['MGET', ...ids.map(account)],
       ['HMGET', tombstones, ...ids],
       ['ZMSCORE', accounts, ...ids],
-      ['MGET', ...ids.map(account)],
+      ['ZCARD', accounts],
+      ['HMGET', meta, COUNTS],
     ];
     this.#read([tombstones, accounts, ...ids.map(account)], reads).then(
-      ([meta, graves, listed, texts]) => settle(asked, meta, graves as unknown[], listed as unknown[], texts as unknown[]),
+      (replies) => settle(asked, replies as unknown as Replies),
       (fault: unknown) => {
         for (const answer of asked.values()) answer.reject(fault);
       },
@@ -57,28 +59,37 @@ export class AccountLookups {
   }
 }
 
+type Replies = readonly [
+  position: unknown,
+  texts: readonly unknown[],
+  graves: readonly unknown[],
+  places: readonly unknown[],
+  listed: number,
+  counts: unknown,
+];
+
 /** Each on its own: a record that cannot be read is the fault of its own look-up only. */
 function settle(
   asked: ReadonlyMap<string, PromiseWithResolvers<Found>>,
-  meta: unknown,
-  graves: readonly unknown[],
-  listed: readonly unknown[],
-  texts: readonly unknown[],
+  [position, texts, graves, places, listed, counts]: Replies,
 ): void {
   for (const [index, [id, answer]] of [...asked].entries()) {
     try {
-      assertWhole(id, texts[index], listed[index]);
-      answer.resolve({ ...positionFrom(meta), account: readAccount(id, texts[index], graves[index]) });
+      if (typeof texts[index] !== 'string') assertAbsent(id, places[index], listed, counts);
+      answer.resolve({ ...positionFrom(position), account: readAccount(id, texts[index], graves[index]) });
     } catch (fault) {
       answer.reject(fault);
     }
   }
 }
 
-/** Both are written and removed in one step. A record without its place in the list is no absent account but a lost one: Redis has evicted it. */
-function assertWhole(id: string, text: unknown, listed: unknown): void {
-  if (typeof text !== 'string' && listed !== null)
-    throw damaged(`account ${id} (its record is gone, its place in the list is not)`);
+/**
+ * A record and its place in the list are written and removed in one step. So an account is absent only when neither is there, and the list is whole: otherwise Redis
+ * has evicted what is missing, and the account is not unknown but lost.
+ */
+function assertAbsent(id: string, place: unknown, listed: number, counts: unknown): void {
+  if (place !== null) throw damaged(`account ${id} (its record is gone, its place in the list is not)`);
+  assertCount(counts, 'accounts', listed);
 }
 
 /** An account as it counts: its record, and what an instance had to tell about it after a failover. */

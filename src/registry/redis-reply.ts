@@ -18,8 +18,25 @@ export function positionFrom(reply: unknown): Position {
   return position;
 }
 
+/** Field of `meta` that says how many accounts, roles, teams and claims there are. Written with every change. */
+export const COUNTS = 'counts';
+
+/**
+ * Throws `RegistryUnavailable` (`damaged`) when there are not as many of a kind as `meta` says: a key that Redis has evicted looks like an empty one.
+ *
+ * @param counts as HMGET answers them; null in it: written by a version that did not count
+ */
+export function assertCount(counts: unknown, kind: 'accounts' | 'roles' | 'teams', found: number): void {
+  const [text] = counts as (string | null)[];
+  if (text === null || text === undefined) return;
+  const expected = text.split(' ')[['accounts', 'roles', 'teams'].indexOf(kind)];
+  if (expected !== String(found)) throw damaged(`the list of ${kind} (${found} of ${expected} are there)`);
+}
+
 /** `roles` and `teams` are HGETALL replies: names and records in turn. */
-export function snapshotFrom(meta: unknown, roles: unknown, teams: unknown, graves: unknown): PolicySnapshot {
+export function snapshotFrom(meta: unknown, roles: unknown, teams: unknown, graves: unknown, counts: unknown): PolicySnapshot {
+  assertCount(counts, 'roles', pairs(roles).length);
+  assertCount(counts, 'teams', pairs(teams).length);
   return { ...policyFrom(positionFrom(meta), pairs(roles), pairs(teams)), tombstones: revisionFrom(graves) };
 }
 

@@ -31,7 +31,7 @@ import { entryPosition, FEED_BATCH, FORKED, feedAfter, followFeed } from './redi
 import { AccountLookups, readAccount } from './redis-lookups.ts';
 import { aboutFrom, committedFrom, instancesFrom, leaseTtlMs, progressFrom } from './redis-members.ts';
 import { planCommit } from './redis-plan.ts';
-import { META_FIELDS, pairs, positionFrom, revisionFrom, snapshotFrom } from './redis-reply.ts';
+import { COUNTS, META_FIELDS, pairs, positionFrom, revisionFrom, snapshotFrom } from './redis-reply.ts';
 import { assuranceFrom } from './redis-topology.ts';
 import { systemTiming, type Timing } from './timing.ts';
 
@@ -94,14 +94,15 @@ export class RedisRegistrySource implements RegistrySource {
   }
 
   async snapshot(): Promise<PolicySnapshot> {
-    const { roles, teams, tombstones } = this.keys;
+    const { meta, roles, teams, tombstones } = this.keys;
     const reads = [
       ['HGETALL', roles],
       ['HGETALL', teams],
       ['HMGET', tombstones, REVISION],
+      ['HMGET', meta, COUNTS],
     ] as const;
-    const [meta, ...rest] = await this.readWithPosition([roles, teams, tombstones], ...reads);
-    return snapshotFrom(meta, rest[0], rest[1], rest[2]);
+    const [position, ...rest] = await this.readWithPosition([roles, teams, tombstones], ...reads);
+    return snapshotFrom(position, rest[0], rest[1], rest[2], rest[3]);
   }
 
   async account(id: string): Promise<Position & { readonly account: Account | null }> {

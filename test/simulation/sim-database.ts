@@ -70,6 +70,8 @@ export class SimDatabase {
         return Number(this.#hash(key).delete(rest[0]!));
       case 'ZMSCORE':
         return rest.map((member) => (this.#set(key).has(member) ? '0' : null));
+      case 'ZCARD':
+        return this.#set(key).size;
       case 'XRANGE':
         return this.#range(key, rest);
       case 'INFO':
@@ -145,13 +147,14 @@ export class SimDatabase {
         ['epoch', epoch!],
         ['seq', '1'],
         ['tip', tip!],
+        ['counts', `0 ${this.#hash(roles!).size} 0 0`],
       ]),
     );
     return ['written'];
   }
 
   #commit(keys: readonly string[], [json, , , tip]: readonly string[]): unknown {
-    const [META, ACCOUNTS, , , CLAIMS, FEED, , MEMBERS, TOMBSTONES] = keys as [
+    const [META, ACCOUNTS, ROLES, TEAMS, CLAIMS, FEED, , MEMBERS, TOMBSTONES] = keys as [
       string,
       string,
       string,
@@ -166,6 +169,8 @@ export class SimDatabase {
     const meta = this.#hash(META);
     const [epoch, before] = [meta.get('epoch'), Number(meta.get('seq'))];
     if (epoch === undefined) return ['empty'];
+    const counts = () => [this.#set(ACCOUNTS).size, ...[ROLES, TEAMS, CLAIMS].map((hash) => this.#hash(hash).size)].join(' ');
+    if (meta.get('counts') !== counts()) return ['damaged', 'a list of accounts, roles, teams or names'];
     const read = ({ key, field }: Place) =>
       field === '' ? this.#values.get(keys[key - 1]!) : this.#hash(keys[key - 1]!).get(field);
     for (const expected of plan.expects) {
@@ -212,7 +217,7 @@ export class SimDatabase {
     }
     for (const claim of plan.drop) this.#hash(CLAIMS).delete(claim);
     for (const { claim, owner } of plan.take) this.#hash(CLAIMS).set(claim, owner);
-    meta.set('seq', String(seq)).set('tip', tip!);
+    meta.set('seq', String(seq)).set('tip', tip!).set('counts', counts());
     this.#stream(FEED).push([`${seq}-0`, entry]);
     return ['committed', seq, epoch, ...here.flat()];
   }

@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { registryKeys } from '../../src/store/keys.ts';
 import { slotOf } from '../../src/store/redis-slot.ts';
 import { type FaultReport, faultRoutes, underFault } from './fault-load.ts';
@@ -7,6 +8,7 @@ import { startCluster } from './redis-cluster.ts';
 import { until } from './redis-replication.ts';
 import { PRIMARY_NAME, startSentinels } from './redis-sentinel.ts';
 import { startRedis } from './redis-server.ts';
+import { startRelay, type TcpRelay } from './tcp-relay.ts';
 
 /** One way in which Redis can fail, played with a gate under load. */
 export type FaultScene = () => Promise<FaultReport>;
@@ -20,6 +22,7 @@ async function withGate<T extends { stop(): Promise<void> }>(
   redis: T,
   store: Readonly<Record<string, unknown>>,
   play: (gate: TestGateway, redis: T) => Promise<FaultReport>,
+  administratorStore: Readonly<Record<string, unknown>> = store,
 ): Promise<FaultReport> {
   const upstream = await startRawUpstream();
   try {
@@ -27,6 +30,7 @@ async function withGate<T extends { stop(): Promise<void> }>(
       upstreams: { api: { addresses: [upstream.url] } },
       routes: faultRoutes('api'),
       store: { ...store, keyPrefix: PREFIX },
+      administratorStore: { ...administratorStore, keyPrefix: PREFIX },
       leaseMs: LEASE_MS,
       plaintext: true,
     });
@@ -45,6 +49,15 @@ async function withGate<T extends { stop(): Promise<void> }>(
 async function onOne(play: (gate: TestGateway, redis: Awaited<ReturnType<typeof startRedis>>) => Promise<FaultReport>) {
   const redis = await startRedis({ appendOnly: true });
   return withGate(redis, { url: redis.url }, play);
+}
+
+/** The gate's path to Redis leads through a relay, the administrators' does not: they go on changing what the gate cannot hear of. */
+async function behindRelay(play: (gate: TestGateway, relay: TcpRelay) => Promise<FaultReport>) {
+  const redis = await startRedis({ appendOnly: true });
+  const relay = await startRelay(redis.port);
+  const both = { stop: async () => void (await Promise.all([relay.stop(), redis.stop()])) };
+  const store = { url: `redis://127.0.0.1:${relay.port}` };
+  return withGate(both, store, (gate) => play(gate, relay), { url: redis.url });
 }
 
 async function onSentinels(play: (gate: TestGateway, redis: Awaited<ReturnType<typeof startSentinels>>) => Promise<FaultReport>) {
@@ -81,6 +94,73 @@ export const killed: FaultScene = () =>
       await redis.restart();
     }),
   );
+
+/** For so long nothing gets from the gate to Redis (`there`), or from Redis to the gate (`back`); connections stay open. */
+export const cutOff =
+  (way: 'there' | 'back', ms: number): FaultScene =>
+  () =>
+    behindRelay((gate, relay) =>
+      underFault(gate, async () => {
+        relay.silence(() => true, way);
+        await wait(ms);
+        relay.heal();
+      }),
+    );
+
+/** Everything is deleted, and after a while a backup of half a second before is brought back: what was revoked since then is live in it. */
+export const flushed: FaultScene = () =>
+  onOne(async (gate, redis) => {
+    const administrator = new Redis(redis.url);
+    try {
+      return await underFault(gate, async () => {
+        const backup = await backUp(administrator);
+        await wait(500);
+        await administrator.flushall();
+        await wait(LEASE_MS / 2);
+        await bringBack(administrator, backup);
+      });
+    } finally {
+      administrator.disconnect();
+    }
+  });
+
+/** Memory is short and Redis may evict what it likes. After a while it is given room, and a backup is brought back. */
+export const evicted: FaultScene = () =>
+  onOne(async (gate, redis) => {
+    const administrator = new Redis(redis.url);
+    try {
+      return await underFault(gate, async () => {
+        const backup = await backUp(administrator);
+        const used = Number(/used_memory:(\d+)/.exec(await administrator.info('memory'))?.[1]);
+        await administrator.config('SET', 'maxmemory-policy', 'allkeys-lru');
+        await administrator.config('SET', 'maxmemory', used);
+        for (let n = 0; n < FILLERS; n += 1) await administrator.set(`filler:${n}`, 'x'.repeat(used / FILLERS / 4));
+        await wait(LEASE_MS / 2);
+        await administrator.config('SET', 'maxmemory', 0);
+        await administrator.config('SET', 'maxmemory-policy', 'noeviction');
+        await bringBack(administrator, backup);
+      });
+    } finally {
+      administrator.disconnect();
+    }
+  });
+
+const FILLERS = 200;
+
+async function backUp(redis: Redis): Promise<ReadonlyMap<string, Buffer>> {
+  const backup = new Map<string, Buffer>();
+  for (const key of await redis.keys(`${PREFIX}:{registry}:*`)) {
+    const bytes = /:(lease|ack):/.test(key) ? null : await redis.dumpBuffer(key);
+    if (bytes !== null) backup.set(key, bytes);
+  }
+  return backup;
+}
+
+async function bringBack(redis: Redis, backup: ReadonlyMap<string, Buffer>): Promise<void> {
+  const restore = redis.multi();
+  for (const [key, bytes] of backup) restore.restore(key, 0, bytes, 'REPLACE');
+  await restore.exec();
+}
 
 export const sentinelFailover: FaultScene = () => onSentinels((gate, redis) => underFault(gate, () => redis.failover()));
 

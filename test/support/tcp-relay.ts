@@ -4,10 +4,10 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export interface TcpRelay {
   readonly port: number;
   /**
-   * From now on nothing passes, in either direction, on the chosen connections, those that come later included. `chosen` sees the first bytes that the client
-   * sent (Redis: its name).
+   * From now on nothing passes on the chosen connections, those that come later included, in either direction or only to (`there`) or from (`back`) the server.
+   * `chosen` sees the first bytes that the client sent (Redis: its name).
    */
-  silence(chosen?: (head: string) => boolean): void;
+  silence(chosen?: (head: string) => boolean, way?: 'there' | 'back' | 'both'): void;
   /** Lets everything pass again; what was held back is delivered. */
   heal(): void;
   stop(): Promise<void>;
@@ -24,10 +24,11 @@ interface Pair {
 export async function startRelay(targetPort: number): Promise<TcpRelay> {
   const pairs = new Set<Pair>();
   let silenced: ((head: string) => boolean) | null = null;
+  let silentWay = 'both';
   const apply = (pair: Pair) => {
     const silent = silenced?.(pair.head) ?? false;
-    for (const socket of [pair.client, pair.server]) {
-      if (silent) socket.pause();
+    for (const [socket, way] of [[pair.client, 'there'] as const, [pair.server, 'back'] as const]) {
+      if (silent && (silentWay === 'both' || silentWay === way)) socket.pause();
       else socket.resume();
     }
   };
@@ -50,8 +51,9 @@ export async function startRelay(targetPort: number): Promise<TcpRelay> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: portOf(server),
-    silence: (chosen = () => true) => {
+    silence: (chosen = () => true, way = 'both') => {
       silenced = chosen;
+      silentWay = way;
       for (const pair of pairs) apply(pair);
     },
     heal: () => {

@@ -25,10 +25,17 @@ for index, key in ipairs(KEYS) do
   if found ~= 'none' and found ~= expected then return { 'damaged', key } end
 end
 
-local meta = redis.call('HMGET', META, 'epoch', 'seq', 'tip')
+local meta = redis.call('HMGET', META, 'epoch', 'seq', 'tip', 'counts')
 local epoch, before, tipBefore = meta[1], tonumber(meta[2]), meta[3] or ''
 if not epoch then return { 'empty' } end
 if not before then return { 'damaged', META } end
+
+-- Kept beside the position, so that a list which Redis has evicted is not taken for an empty one.
+local function counts()
+  local accounts, roles = redis.call('ZCARD', ACCOUNTS), redis.call('HLEN', ROLES)
+  return string.format('%d %d %d %d', accounts, roles, redis.call('HLEN', TEAMS), redis.call('HLEN', CLAIMS))
+end
+if meta[4] and meta[4] ~= counts() then return { 'damaged', 'a list of accounts, roles, teams or names' } end
 
 -- A record is a string of its own (accounts) or a field of a hash (roles, teams).
 local function read(at)
@@ -152,7 +159,7 @@ for _, taken in ipairs(plan.take) do redis.call('HSET', CLAIMS, taken.claim, tak
 for _, reference in ipairs(plan.remove) do redis.call('SREM', KEYS[reference.key], reference.user) end
 for _, reference in ipairs(plan.add) do redis.call('SADD', KEYS[reference.key], reference.user) end
 
-redis.call('HSET', META, 'seq', seq, 'tip', tip)
+redis.call('HSET', META, 'seq', seq, 'tip', tip, 'counts', counts())
 redis.call('XADD', CHANGES, '*', 'e', plan.event)
 for _, key in ipairs(plan.accountChanges) do
   redis.call('XADD', KEYS[key], 'MAXLEN', '~', accountChangesLength, '*', 'e', plan.event)

@@ -21,5 +21,6 @@ for index = 4, #ARGV, 2 do
   entry[#entry + 1] = text
 end
 redis.call('XADD', FEED, '1-0', unpack(entry))
-redis.call('HSET', META, 'schema', ARGV[1], 'epoch', ARGV[2], 'seq', 1, 'tip', ARGV[3])
+local counts = string.format('0 %d 0 0', redis.call('HLEN', ROLES))
+redis.call('HSET', META, 'schema', ARGV[1], 'epoch', ARGV[2], 'seq', 1, 'tip', ARGV[3], 'counts', counts)
 return { 'written' }

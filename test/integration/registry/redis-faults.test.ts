@@ -62,6 +62,22 @@ describe('faults of Redis', () => {
     expect(await dump()).toEqual(before);
   });
 
+  it.each([
+    ['accounts', keys.accounts],
+    ['roles', keys.roles],
+    ['names', keys.claims],
+  ])('a list of %s that was evicted refuses the commit, instead of beginning a new one', async (_, key) => {
+    await root.call('DEL', key);
+    const before = await dump();
+    await expect(store.commit(creation(account(2)))).rejects.toMatchObject({ why: 'damaged' });
+    expect(await dump()).toEqual(before);
+  });
+
+  it('roles that were evicted are not taken for roles that nobody made', async () => {
+    await root.call('DEL', keys.roles);
+    await expect(store.snapshot()).rejects.toMatchObject({ name: 'RegistryUnavailable', why: 'damaged' });
+  });
+
   it('a feed that is ahead of the position refuses the commit before anything is written', async () => {
     await root.call('XADD', keys.feed, '9-0', 'epoch', 'x');
     const before = await dump();
@@ -80,6 +96,7 @@ describe('faults of Redis', () => {
     ['a position that is no number', ['HSET', keys.meta, 'seq', 'x'], 'damaged'],
     ['a position without a history', ['HDEL', keys.meta, 'epoch'], 'damaged'],
     ['an account that was evicted', ['DEL', keys.account(idOf(1))], 'damaged'],
+    ['an account whose list was evicted too', ['DEL', keys.account(idOf(1)), keys.accounts], 'damaged'],
     ['an account of the wrong type', ['RENAME', keys.roles, keys.account(idOf(1))], 'damaged'],
   ] as const)('%s is named as damage, never as absence', async (_, [command, ...words], why) => {
     await root.call(command, ...words);

@@ -13,6 +13,7 @@ let sent: string[][];
 let records: Map<string, string>;
 let graves: Map<string, string>;
 let listed: Set<string>;
+let counts: string | null;
 let fault: Error | null;
 let lookups: AccountLookups;
 
@@ -21,17 +22,20 @@ beforeEach(() => {
   records = new Map();
   graves = new Map();
   listed = new Set();
+  counts = null;
   fault = null;
-  lookups = new AccountLookups(KEYS, async ([tombstones, accounts, ...keys], [graveRead]) => {
+  lookups = new AccountLookups(KEYS, async ([tombstones, accounts, ...keys], [, graveRead]) => {
     expect([tombstones, accounts]).toEqual([KEYS.tombstones, KEYS.accounts]);
     sent.push(keys);
     if (fault !== null) throw fault;
     const ids = (graveRead?.slice(2) ?? []).map(String);
     return [
       META,
+      keys.map((key) => records.get(key) ?? null),
       ids.map((id) => graves.get(id) ?? null),
       ids.map((id) => (listed.has(id) ? '0' : null)),
-      keys.map((key) => records.get(key) ?? null),
+      listed.size,
+      [counts],
     ];
   });
 });
@@ -87,6 +91,16 @@ it('fails for an account whose record is gone while the list still names it: it 
   const [evicted, absent] = await Promise.allSettled([lookups.ask(idOf(1)), lookups.ask(idOf(2))]);
   expect(evicted).toMatchObject({ status: 'rejected', reason: { name: 'RegistryUnavailable', why: 'damaged' } });
   expect(absent).toMatchObject({ status: 'fulfilled', value: { account: null } });
+});
+
+it('calls nobody absent while the list of accounts is not whole', async () => {
+  put(idOf(1));
+  counts = '1 0 0 1';
+  expect((await lookups.ask(idOf(2))).account).toBeNull();
+  listed.clear();
+  const [absent, known] = await Promise.allSettled([lookups.ask(idOf(2)), lookups.ask(idOf(1))]);
+  expect(absent).toMatchObject({ status: 'rejected', reason: { name: 'RegistryUnavailable', why: 'damaged' } });
+  expect(known).toMatchObject({ status: 'fulfilled', value: { account: { id: idOf(1) } } });
 });
 
 it('fails for all when the store does', async () => {
