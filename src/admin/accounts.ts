@@ -5,6 +5,7 @@ import { type AdminActor, mustHave } from './actor.ts';
 import { type AdminContext, change, type Plan, RECEIPT_WAIT, type Receipted, reading } from './change.ts';
 import { AdminError, notFound } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
+import { LEAVE_NONE, type LeaveNone, mayLeaveNone, someoneRemains } from './last-administrator.ts';
 import { kindWord, mustBeAt, Records } from './records.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
@@ -15,7 +16,8 @@ export type AccountRef = {
   readonly waitMs?: number;
   /** The version that the actor has seen: when it is another one by now, the change is refused with `stale`. */
   readonly version?: number;
-} & ({ readonly name: string; readonly id?: never } | { readonly id: string; readonly name?: never });
+} & LeaveNone &
+  ({ readonly name: string; readonly id?: never } | { readonly id: string; readonly name?: never });
 
 /** `changed: false` = it was so already; nothing was written. */
 export interface AccountAnswer extends Receipted {
@@ -23,7 +25,7 @@ export interface AccountAnswer extends Receipted {
   readonly changed: boolean;
 }
 
-export const REF = ['name', 'id', 'kind', 'waitMs', 'version'] as const;
+export const REF = ['name', 'id', 'kind', 'waitMs', 'version', LEAVE_NONE] as const;
 const KINDS = ['service', 'user'] as const;
 const STATUSES = ['active', 'inactive'] as const;
 
@@ -171,6 +173,7 @@ export function changeAccount(
   mustHaveWrite(actor);
   const waitMs = fields.integer('waitMs', RECEIPT_WAIT.defaultMs, 0, RECEIPT_WAIT.mostMs);
   const seen = fields.version();
+  const leavesNone = mayLeaveNone(actor, fields.flag(LEAVE_NONE));
   const plan = async (): Promise<Plan<AccountAnswer>> => {
     const before = await findAccount(context, ref, fields);
     mustBeAt(seen, before, kindWord(before));
@@ -178,13 +181,17 @@ export function changeAccount(
     const updated = endingSessions(before, update(before, records));
     fields.check();
     records.guard(actor, before, updated);
+    // Whoever takes a token out of use changes nothing of who may administer: another token can be had.
+    const remaining = leavesNone
+      ? []
+      : await someoneRemains(context, records, before, updated && { ...updated, token: before.token });
     const nowMs = context.clock.wallMs();
     const same = updated !== null && JSON.stringify(updated) === JSON.stringify(before);
     const after = updated === null ? null : { ...updated, updatedAt: new Date(nowMs).toISOString() };
     return {
       edit: same ? null : { kind: 'account', key: before.id, before, after },
       type,
-      reliesOn: [...records.relianceOf(before), ...(after === null ? [] : records.relianceOf(after))],
+      reliesOn: [...records.relianceOf(before), ...(after === null ? [] : records.relianceOf(after)), ...remaining],
       answer: (version) => ({ account: viewAccount(same ? before : { ...(after ?? before), version }, nowMs), changed: !same }),
     };
   };

@@ -6,6 +6,7 @@ import type { AdminActor } from './actor.ts';
 import { type AdminContext, change, type Receipted } from './change.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
+import { someoneRemains } from './last-administrator.ts';
 import { Records } from './records.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
@@ -42,12 +43,13 @@ export function declareServiceAccount(context: AdminContext, actor: AdminActor, 
       throw new AdminError('name-taken', `${wanted.name} is a user, not a service account`);
     const after = before === null ? created(wanted, nowMs) : { ...before, ...wanted };
     records.guard(actor, before, after);
+    const remaining = before === null ? [] : await someoneRemains(context, records, before, after);
     const outcome = before === null ? 'created' : isDeepStrictEqual(before, after) ? 'unchanged' : 'changed';
     return {
       edit:
         outcome === 'unchanged' ? null : { kind: 'account', key: after.id, before, after: { ...after, updatedAt: isoOf(nowMs) } },
       type: before === null ? 'account-created' : 'account-changed',
-      reliesOn: records.relianceOf(after),
+      reliesOn: [...records.relianceOf(after), ...remaining],
       answer: (version) => ({ account: viewAccount({ ...after, version: version || after.version }, nowMs), outcome }),
     };
   });

@@ -5,6 +5,7 @@
  * - `name-taken`: the name (or the application) already belongs to another
  * - `invalid`: the input cannot be accepted; `faults` names everything that is wrong with it, not only the first
  * - `in-use`: it cannot go because others still use it; `users` says who
+ * - `last-administrator`: nobody would remain who may administer as much
  * - `forbidden`: the actor may not do this
  * - `stale`: the record is not at the version that the actor has seen; looking again shows what changed
  * - `conflict`: others kept changing the same records; trying again is safe
@@ -15,6 +16,7 @@ export const ADMIN_ERROR_CODES = [
   'name-taken',
   'invalid',
   'in-use',
+  'last-administrator',
   'forbidden',
   'stale',
   'conflict',

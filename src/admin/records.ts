@@ -5,6 +5,7 @@ import { type AdminActor, mustCover } from './actor.ts';
 import { RECEIPT_WAIT, type Reliance, rolesOf } from './change.ts';
 import { AdminError, notFound } from './error.ts';
 import type { Fields } from './fields.ts';
+import { LEAVE_NONE, type LeaveNone } from './last-administrator.ts';
 
 /** Roles and teams at one moment: what a plan is made from. */
 export class Records {
@@ -71,14 +72,14 @@ function reliance(kind: 'role' | 'team', record: Role | Team | undefined): reado
 }
 
 /** Which role or team, and how a change to it goes about. */
-export interface NamedRef {
+export interface NamedRef extends LeaveNone {
   readonly name: string;
   /** As in `AccountRef`. */
   readonly waitMs?: number;
   readonly version?: number;
 }
 
-export const NAMED = ['name', 'waitMs', 'version'] as const;
+export const NAMED = ['name', 'waitMs', 'version', LEAVE_NONE] as const;
 
 export function readNamed(fields: Fields): { readonly waitMs: number; readonly seen: number | null } {
   return { waitMs: fields.integer('waitMs', RECEIPT_WAIT.defaultMs, 0, RECEIPT_WAIT.mostMs), seen: fields.version() };

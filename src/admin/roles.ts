@@ -5,6 +5,7 @@ import { type AdminActor, mustCover, mustHave } from './actor.ts';
 import { type AdminContext, change, type Plan, type Receipted, reading, usersOf } from './change.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
+import { LEAVE_NONE, mayLeaveNone, someoneRemainsWithout } from './last-administrator.ts';
 import { mustBeAt, mustHaveRoom, NAMED, type NamedRef, Records, readNamed } from './records.ts';
 import { NONE_VIEW, type RoleView, viewRole } from './views.ts';
 
@@ -99,6 +100,7 @@ function changeRole(
 ): Promise<RoleAnswer> {
   mustHaveWrite(actor);
   const { waitMs, seen } = readNamed(fields);
+  const leavesNone = mayLeaveNone(actor, fields.flag(LEAVE_NONE));
   const plan = async (): Promise<Plan<RoleAnswer>> => {
     fields.check();
     const records = await Records.read(context.store);
@@ -108,13 +110,14 @@ function changeRole(
     const updated = update(before, records, at);
     fields.check();
     for (const role of [before, updated]) if (role !== null) mustCover(actor, role.permissions, `the role ${name}`);
+    const remaining = leavesNone || before === null ? [] : await someoneRemainsWithout(context, records, before, updated);
     const same = updated !== null && JSON.stringify(updated) === JSON.stringify(before);
     const after = updated === null ? null : { ...updated, updatedAt: at };
     const shown = (after ?? before) as Role;
     return {
       edit: same ? null : { kind: 'role', key: name, before, after },
       type,
-      reliesOn: [],
+      reliesOn: remaining,
       answer: (version) => ({ role: viewRole(same ? updated : { ...shown, version }), changed: !same }),
     };
   };

@@ -14,6 +14,7 @@ export interface CommonOptions extends StoreOptions {
   readonly wait?: number;
   readonly json?: boolean;
   readonly yes?: boolean;
+  readonly leaveNoAdministrator?: boolean;
 }
 
 interface CreateOptions extends CommonOptions, TokenOptions {
@@ -117,6 +118,16 @@ export function waiting(command: Command): Command {
   return command.option('--wait <time>', summary, duration(RECEIPT_WAIT.mostMs));
 }
 
+/** For commands that could take administration away from everybody. */
+export function lastOne(command: Command): Command {
+  return command.option('--leave-no-administrator', 'do it although nobody remains who administers (on the store only)');
+}
+
+/** What such a command is to wait for, and whether it may leave nobody. */
+export function taking({ wait, leaveNoAdministrator }: CommonOptions) {
+  return { ...given('waitMs', wait), ...given('leaveNoAdministrator', leaveNoAdministrator) };
+}
+
 export function addStanding(parent: Command, kind: AccountKind): void {
   const example = (words: string) => `sallyport ${parent.name()} ${words.replace('NAME', exampleName(kind))}`;
   const activate = leaf(parent, 'activate <name>', 'let it in again').action(async (name: string, options: CommonOptions) => {
@@ -125,21 +136,21 @@ export function addStanding(parent: Command, kind: AccountKind): void {
     );
   });
   examples(activate, example('activate NAME'));
-  const deactivate = waiting(leaf(parent, 'deactivate <name>', 'keep it out until it is activated again'))
+  const deactivate = lastOne(waiting(leaf(parent, 'deactivate <name>', 'keep it out until it is activated again')))
     .option('--yes', 'do not ask')
     .action(async (name: string, options: CommonOptions) => {
       await confirm(`Deactivate ${name}? Its calls are refused at once.`, options.yes);
       await act(options, `${name} is inactive.`, ({ control, actor }) =>
-        control.administration.deactivateAccount(actor, { name, kind, ...given('waitMs', options.wait) }),
+        control.administration.deactivateAccount(actor, { name, kind, ...taking(options) }),
       );
     });
   examples(deactivate, example('deactivate NAME'), example('deactivate NAME --yes --wait 30s'));
-  const remove = waiting(leaf(parent, 'delete <name>', 'delete it for good'))
+  const remove = lastOne(waiting(leaf(parent, 'delete <name>', 'delete it for good')))
     .option('--yes', 'do not ask')
     .action(async (name: string, options: CommonOptions) => {
       await confirm(`Delete ${name}? This cannot be undone.`, options.yes);
       await act(options, `Deleted ${name}.`, ({ control, actor }) =>
-        control.administration.deleteAccount(actor, { name, kind, ...given('waitMs', options.wait) }),
+        control.administration.deleteAccount(actor, { name, kind, ...taking(options) }),
       );
     });
   examples(remove, example('delete NAME'));
@@ -150,7 +161,7 @@ function exampleName(kind: AccountKind): string {
 }
 
 export function addEdit(parent: Command, kind: AccountKind): void {
-  const edit = waiting(leaf(parent, 'edit <name>', 'change description, default role or expiry'))
+  const edit = lastOne(waiting(leaf(parent, 'edit <name>', 'change description, default role or expiry')))
     .option('--description <text>', 'what it is for, at most 500 characters')
     .option('--role <role>', 'default role')
     .option('--expires <when>', 'when it stops working: 90d, 2030-01-31, never', expiry)
@@ -162,7 +173,7 @@ export function addEdit(parent: Command, kind: AccountKind): void {
       };
       if (Object.keys(change).length === 0) command.error('error: nothing to change: say --description, --role or --expires');
       await act(options, `Changed ${name}.`, ({ control, actor }) =>
-        control.administration.editAccount(actor, { name, kind, ...change, ...given('waitMs', options.wait) }),
+        control.administration.editAccount(actor, { name, kind, ...change, ...taking(options) }),
       );
     });
   examples(edit, `sallyport ${parent.name()} edit ${exampleName(kind)} --role viewer --expires 90d`);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Receipted } from '../admin/change.ts';
-import { type CommonOptions, given, waiting } from './account.ts';
+import { type CommonOptions, given, lastOne, taking, waiting } from './account.ts';
 import { examples, group, leaf, several } from './options.ts';
 import { withReach } from './reach.ts';
 import { noteReceipt } from './receipt.ts';
@@ -57,7 +57,7 @@ function addChanges(role: Command): void {
       });
     });
   examples(create, 'sallyport role create deployer --permission applications:read,deployments:* --description "May deploy"');
-  const edit = waiting(leaf(role, 'edit <name>', 'change what a role allows, for everybody who has it'))
+  const edit = lastOne(waiting(leaf(role, 'edit <name>', 'change what a role allows, for everybody who has it')))
     .option('--permission <permission>', 'the whole new list (repeat, or use commas)', several)
     .option('--description <text>', 'in plain words, at most 500 characters')
     .action(async (name: string, options: RoleOptions, command: Command) => {
@@ -66,7 +66,7 @@ function addChanges(role: Command): void {
       await withReach(options, true, async ({ control, actor }) => {
         report(
           options,
-          await control.administration.editRole(actor, { name, ...change, ...given('waitMs', options.wait) }),
+          await control.administration.editRole(actor, { name, ...change, ...taking(options) }),
           `Changed the role ${name}.`,
         );
       });

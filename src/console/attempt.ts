@@ -15,6 +15,7 @@ const STATUS = {
   'name-taken': 409,
   invalid: 422,
   'in-use': 409,
+  'last-administrator': 409,
   forbidden: 403,
   stale: 409,
   conflict: 409,

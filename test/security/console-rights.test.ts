@@ -183,3 +183,18 @@ describe('logs that are followed', () => {
       .toBe(200);
   });
 });
+
+describe('the last who administers', () => {
+  it('cannot shut themselves out, nor can two do it to each other', async () => {
+    const [ada, ada2] = [await test.signedIn('ada'), await test.signedIn('ada2')];
+    const answers = await Promise.all([
+      ada.submit('/users/ada2', '/users/ada2/deactivate'),
+      ada2.submit('/users/ada', '/users/ada/deactivate'),
+    ]);
+    expect(answers.map(({ status }) => status).sort()).not.toEqual([200, 200]);
+    const [left, browser] = (await account('ada')).status === 'active' ? ['ada', ada] : ['ada2', ada2];
+    const refused = await browser.submit(`/users/${left}`, `/users/${left}/deactivate`);
+    expect([refused.status, refused.text]).toEqual([409, expect.stringContaining('make another administrator first')]);
+    expect(await account(left)).toMatchObject({ status: 'active' });
+  });
+});

@@ -7,6 +7,7 @@ import { administrationOf } from '../administration.ts';
 import type { Control } from '../control.ts';
 import { AdminError } from '../error.ts';
 import type { InstancesView } from '../instances.ts';
+import { LEAVE_NONE } from '../last-administrator.ts';
 import { ApiClient, type ApiClientOptions } from './api-client.ts';
 import { serverEvents } from './event-source.ts';
 import { OPERATIONS_OVER_HTTP } from './server-operations.ts';
@@ -24,6 +25,8 @@ export function connectServer(options: ApiClientOptions): ServerControl {
       const operation = OPERATIONS_OVER_HTTP[name];
       if (operation === undefined)
         throw new AdminError('invalid', 'this cannot be done over --server: name the store with --config');
+      if (LEAVE_NONE in Object(input))
+        throw new AdminError('invalid', 'a gate leaves no house without administrator: name the store with --config');
       return operation(client, input as never);
     }),
     activity: (_actor, query) => newestEvents(client, query),

@@ -70,6 +70,19 @@ describe('the API as a server of HTTP', () => {
     if (status === 405) expect(answer.headers.allow).toBe('GET, HEAD, POST');
   });
 
+  it('lets the last administrator neither go nor lower themselves', async () => {
+    const path = `/service-accounts/${api.administrator.id}`;
+    for (const [method, body] of [
+      ['DELETE', undefined],
+      ['PATCH', { status: 'inactive' }],
+      ['PATCH', { role: 'none' }],
+    ] as const) {
+      const answer = await api.call(method, path, { body });
+      expect(answer.body).toMatchObject({ status: 409, reason: 'last-administrator', detail: expect.stringContaining('first') });
+    }
+    expect((await api.call('PATCH', path, { body: { status: 'inactive', leaveNoAdministrator: true } })).status).toBe(422);
+  });
+
   it('answers HEAD like GET, without the body', async () => {
     const answer = await api.call('HEAD', '/roles');
     expect([answer.status, answer.text]).toEqual([200, '']);

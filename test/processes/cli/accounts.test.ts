@@ -23,6 +23,20 @@ describe('accounts on the command line', () => {
   });
   afterAll(() => shell.close());
 
+  it('takes administration away from everybody only when that is said', async () => {
+    shell.write('password', 'a rather long sentence\n');
+    await shell.json('user', 'create', 'boss', '--role', 'administrator', '--password-file', 'password', ...store);
+    for (const words of [
+      ['deactivate', 'boss', '--yes'],
+      ['delete', 'boss', '--yes'],
+      ['edit', 'boss', '--role', 'none'],
+    ]) {
+      const refused = await shell.run('user', ...words, ...store);
+      expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('--leave-no-administrator')]);
+    }
+    expect((await shell.run('user', 'delete', 'boss', '--yes', '--leave-no-administrator', ...store)).code).toBe(0);
+  });
+
   it('shows the token of a new account alone on stdout, and what it is on stderr', async () => {
     const made = await shell.run('account', 'create', 'ci', '--role', 'viewer', '--description', 'Builds', ...store);
     expect(made.code).toBe(0);
