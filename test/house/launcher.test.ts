@@ -1,6 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -8,6 +18,14 @@ import { ROOT } from './tree.ts';
 
 /** The launchers of this repository in a house of their own, in which the Node that they find is ours to choose. */
 const SAYS_WHERE = 'console.log(JSON.stringify({ args: process.argv.slice(2), cwd: process.cwd(), exec: process.execArgv }));';
+/** Prints the MiB of its young heap once it has been in use, and then those of a process that it forks as the gate forks workers. */
+const FORKS_AND_FILLS = `
+import { fork } from 'node:child_process';
+import { getHeapSpaceStatistics } from 'node:v8';
+let some: object[] = [];
+for (let i = 0; i < 2_000_000; i++) if (some.push({ i }) > 1000) some = [];
+console.log(getHeapSpaceStatistics().find((space) => space.space_name === 'new_space')!.space_size / 2 ** 20);
+if (process.send === undefined) fork(import.meta.filename);`;
 const NO_LIBATOMIC =
   'node: error while loading shared libraries: libatomic.so.1: cannot open shared object file: No such file or directory';
 let home = '';
@@ -28,6 +46,21 @@ describe('bin/sallyport', () => {
     lockNode();
     const words = ['account', 'create', 'a b', '', '*', '--x=$HOME'];
     expect(run(join(house, 'bin/sallyport'), words).answer).toEqual({ args: words, cwd: home, exec: [] });
+  });
+
+  it('gives the gate, and the processes that it forks, a young heap that is large from the beginning; other commands none', () => {
+    lockNode();
+    const exec = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
+    const words = ['serve', '--config', 'a b.yaml'];
+    expect(run(join(house, 'bin/sallyport'), words).answer).toEqual({ args: words, cwd: home, exec });
+    expect(run(join(house, 'bin/sallyport'), ['account', 'serve']).answer?.exec).toEqual([]);
+    expect(readFileSync(join(ROOT, 'Dockerfile'), 'utf8')).toContain(
+      `ENTRYPOINT ["node", ${exec.map((word) => `"${word}"`).join(', ')}, "/app/src/main.ts"]`,
+    );
+    writeFileSync(join(house, 'src', 'main.ts'), FORKS_AND_FILLS);
+    const [first, ...rest] = run(join(house, 'bin/sallyport'), ['serve']).stdout.trim().split('\n').map(Number);
+    expect(first).toBeGreaterThanOrEqual(16);
+    expect(rest).toEqual([first]);
   });
 
   it('finds its house through links to links, absolute and relative', () => {
