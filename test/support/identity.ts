@@ -12,7 +12,10 @@ export interface Person {
   readonly groups?: unknown;
 }
 
-/** An identity provider on the loopback. It is away until it is opened, and signs in whoever `person` is at that moment; null = it refuses. */
+/**
+ * An identity provider on the loopback. It is away until it is opened, and signs in whoever `person` is at that moment; null = it refuses. With pages of its own
+ * it asks for a name (the person's `sub`) and for consent instead.
+ */
 export interface TestIdentityProvider {
   readonly issuer: string;
   person: Person | null;
@@ -22,7 +25,7 @@ export interface TestIdentityProvider {
   stop(): Promise<void>;
 }
 
-export async function startIdentityProvider(): Promise<TestIdentityProvider> {
+export async function startIdentityProvider({ hasPages = false } = {}): Promise<TestIdentityProvider> {
   type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<unknown>;
   let handler: Handler | null = null;
   const server = createServer((request, response) => {
@@ -36,10 +39,12 @@ export async function startIdentityProvider(): Promise<TestIdentityProvider> {
     issuer,
     person: null,
     open(redirectUri) {
-      const provider = new Provider(issuer, configuration(redirectUri, people));
+      if (test.person !== null) people.set(test.person.sub, test.person);
+      const common = configuration(redirectUri, people);
+      const provider = new Provider(issuer, hasPages ? common : { ...common, ...WITHOUT_PAGES });
       const serve = provider.callback();
       handler = (request, response) => {
-        if (!request.url?.startsWith('/interaction/')) return serve(request, response);
+        if (hasPages || !request.url?.startsWith('/interaction/')) return serve(request, response);
         if (test.person === null) return provider.interactionFinished(request, response, { error: 'access_denied' });
         people.set(test.person.sub, test.person);
         return provider.interactionFinished(request, response, { login: { accountId: test.person.sub } });
@@ -67,19 +72,22 @@ function configuration(redirectUri: string, people: ReadonlyMap<string, Person>)
     claims: { openid: ['sub'], profile: ['preferred_username'], groups: ['groups'] },
     scopes: ['openid', 'profile', 'groups'],
     pkce: { required: () => true },
-    features: { devInteractions: { enabled: false } },
-    interactions: { url: (_context: unknown, { uid }: { readonly uid: string }) => `/interaction/${uid}` },
     findAccount: (_context: unknown, sub: string) => ({ accountId: sub, claims: () => ({ ...people.get(sub), sub }) }),
-    // Everything asked for is granted: what a person is asked there is no matter of ours.
-    async loadExistingGrant(context: GrantContext) {
-      const { provider, client, session } = context.oidc;
-      const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
-      grant.addOIDCScope('openid profile groups');
-      await grant.save();
-      return grant;
-    },
   };
 }
+
+const WITHOUT_PAGES = {
+  features: { devInteractions: { enabled: false } },
+  interactions: { url: (_context: unknown, { uid }: { readonly uid: string }) => `/interaction/${uid}` },
+  // Everything asked for is granted: what a person is asked there is no matter of ours.
+  async loadExistingGrant(context: GrantContext) {
+    const { provider, client, session } = context.oidc;
+    const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
+    grant.addOIDCScope('openid profile groups');
+    await grant.save();
+    return grant;
+  },
+};
 
 interface GrantContext {
   readonly oidc: {
