@@ -11,8 +11,10 @@ export interface ApiClientOptions {
   readonly ca: string | null;
 }
 
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
 export interface ApiRequest {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly method: Method;
   /** Below the base: `/service-accounts`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | null | undefined>>;
@@ -46,8 +48,8 @@ export class ApiClient {
   async ask<T>(asked: ApiRequest): Promise<T> {
     const patienceMs = LIMITS.answerMs + (asked.patienceMs ?? 0);
     const answer = await this.open(asked, AbortSignal.timeout(patienceMs));
-    const body = parsed(await textOf(answer, this.#where));
-    if (body === null) throw this.#unavailable('it does not answer like a gate of this version');
+    const body = parsed(await this.#textOf(asked.method, answer));
+    if (body === null) throw this.#unavailable(asked.method, 'it does not answer like a gate of this version');
     return body as T;
   }
 
@@ -56,7 +58,7 @@ export class ApiClient {
     const answer = await this.#send(asked, signal);
     const status = answer.statusCode ?? 0;
     if (status >= 200 && status < 300) return answer;
-    throw this.#refusal(status, parsed(await textOf(answer, this.#where)));
+    throw this.#refusal(asked.method, status, parsed(await this.#textOf(asked.method, answer)));
   }
 
   get #where(): string {
@@ -82,19 +84,28 @@ export class ApiClient {
       },
     });
     sent.once('response', resolve);
-    sent.once('error', (error) => reject(this.#unavailable(whyOf(error), error)));
+    sent.once('error', (error) => reject(this.#unavailable(method, whyOf(error), error)));
     sent.end(text ?? undefined);
     return promise;
   }
 
-  #unavailable(why: string, cause?: unknown): AdminError {
-    const unsure = 'if a change was under way, look before you repeat it';
-    return new AdminError('unavailable', `the server ${this.#where} cannot be asked: ${why}; ${unsure}`, { cause });
+  #unavailable(method: Method, why: string, cause?: unknown): AdminError {
+    return new AdminError('unavailable', `the server ${this.#where} cannot be asked: ${why}${outcomeOf(method, cause)}`, {
+      cause,
+    });
   }
 
-  #refusal(status: number, body: unknown): AdminError {
+  async #textOf(method: Method, answer: IncomingMessage): Promise<string> {
+    try {
+      return await textOf(answer);
+    } catch (error) {
+      throw this.#unavailable(method, `its answer broke off (${whyOf(error as Error)})`, error);
+    }
+  }
+
+  #refusal(method: Method, status: number, body: unknown): AdminError {
     const { reason, detail, title, faults, users } = (body ?? {}) as Partial<Told>;
-    if (typeof reason !== 'string') return this.#unavailable(`it answered ${status}, not like a gate of this version`);
+    if (typeof reason !== 'string') return this.#unavailable(method, `it answered ${status}, not like a gate of this version`);
     if (status === 401) return new AdminError('forbidden', `${this.#where} does not accept the token (${reason})`);
     const message = typeof detail === 'string' ? detail : `${title ?? 'refused'} (${reason})`;
     return new AdminError(codeOf(status, reason), message, { faults: faults ?? [], users: users ?? [] });
@@ -124,17 +135,13 @@ function searchOf(query: NonNullable<ApiRequest['query']>): string {
   return search === '' ? '' : `?${search}`;
 }
 
-async function textOf(answer: IncomingMessage, where: string): Promise<string> {
+async function textOf(answer: IncomingMessage): Promise<string> {
   const pieces: Buffer[] = [];
   let bytes = 0;
-  try {
-    for await (const piece of answer as AsyncIterable<Buffer>) {
-      bytes += piece.length;
-      if (bytes > LIMITS.answerBytes) throw new Error('its answer is too long');
-      pieces.push(piece);
-    }
-  } catch (error) {
-    throw new AdminError('unavailable', `the answer of ${where} broke off: ${whyOf(error as Error)}`, { cause: error });
+  for await (const piece of answer as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes > LIMITS.answerBytes) throw new Error('it is too long');
+    pieces.push(piece);
   }
   return Buffer.concat(pieces).toString('utf8');
 }
@@ -163,4 +170,23 @@ const WORDS: Readonly<Record<string, string>> = {
 function whyOf(error: Error): string {
   const code = (error as NodeJS.ErrnoException).code ?? '';
   return WORDS[code] ?? error.message;
+}
+
+/** What keeps a request from being sent at all. */
+const NEVER_SENT: readonly string[] = [
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+];
+
+/** A change whose answer did not arrive may have been made: a token may have been lost with the answer. Who only looked can look again. */
+function outcomeOf(method: Method, cause: unknown): string {
+  if (method === 'GET') return '';
+  const { code = '' } = (cause ?? {}) as NodeJS.ErrnoException;
+  if (NEVER_SENT.includes(code)) return '; nothing was changed';
+  return '; it is not known whether the change was made: look before you repeat it';
 }
