@@ -10,11 +10,15 @@ const PARTS = {
   },
   'redis-cli': { package: 'redis-tools', rings: ['integration', 'engines', 'processes', 'fault'] },
   nginx: { package: 'nginx', rings: ['integration', 'clients', 'fault', 'bench'] },
-  curl: { package: 'curl', rings: ['integration', 'clients', 'security'] },
+  curl: { package: 'curl', rings: ['integration', 'clients', 'security', 'docker'] },
   wget: { package: 'wget', rings: ['integration', 'clients'] },
   openssl: { package: 'openssl', rings: ['unit', 'integration', 'engines', 'processes', 'security'] },
   'python3-requests': { package: 'python3-requests', rings: ['integration', 'clients'] },
-  'docker-compose': { package: 'docker-compose', rings: ['integration'] },
+  'docker-compose': { package: 'docker-compose', rings: ['integration', 'docker'] },
+  docker: { package: 'docker.io', rings: ['docker'] },
+  dockerd: { package: 'docker.io', rings: ['docker'] },
+  iptables: { package: 'iptables', rings: ['docker'] },
+  mmdebstrap: { package: 'mmdebstrap', rings: ['docker'] },
   promtool: { package: 'prometheus', rings: ['integration'] },
   chromium: { package: 'chromium', rings: ['browser'] },
   wrk: { package: 'wrk', rings: ['bench'] },
@@ -83,9 +87,8 @@ export function prepare(rings: readonly string[]): void {
 
 function missingPackages(rings: readonly string[]): string[] {
   const parts = Object.entries(PARTS) as [Part, { package: string; rings: readonly string[] }][];
-  return parts
-    .filter(([part, { rings: users }]) => users.some((ring) => rings.includes(ring)) && !have(part))
-    .map(([, p]) => p.package);
+  const missing = parts.filter(([part, { rings: users }]) => users.some((ring) => rings.includes(ring)) && !have(part));
+  return [...new Set(missing.map(([, p]) => p.package))];
 }
 
 function canInstall(): boolean {
