@@ -146,7 +146,7 @@ describe('somebody whom the provider vouches for', () => {
   );
 
   it('is refused while the account is not active, and stays as it is', async () => {
-    await test.administration.deactivateAccount(owner, { name: 'ada' });
+    await test.administration.deactivateAccount(owner, { name: 'ada', leaveNoAdministrator: true });
     provider.person = { ...ada, groups: ['readers'] };
     const browser = new WebBrowser();
     const { status, text } = await signIn(browser);

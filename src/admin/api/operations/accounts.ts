@@ -3,6 +3,7 @@ import type { AccountKind } from '../../../account/model.ts';
 import type { AccountQuery } from '../../list-accounts.ts';
 import { type Answer, type Call, changed, defined, type Operation, type OperationServices, operation } from '../operation.ts';
 import * as schemas from '../schemas.ts';
+import { changing, howOf, WAIT } from './common.ts';
 
 /** What service accounts and users have in common. */
 export interface AccountPlace {
@@ -16,16 +17,15 @@ export interface AccountPlace {
 }
 
 export const ID = z.strictObject({ id: schemas.accountId });
-export const WAIT = z.strictObject(schemas.waitQuery);
 
 type OfId = { readonly id: string };
 
 /** The reference that administration takes, with all that the request says about how. */
 export function refOf<K extends AccountKind>(
   kind: K,
-  { params, query, version }: Call<OfId, { readonly waitMs?: number | undefined }, unknown>,
+  call: Call<OfId, { readonly waitMs?: number | undefined }, unknown>,
 ): { readonly id: string; readonly kind: K; readonly waitMs?: number; readonly version?: number } {
-  return { id: params.id, kind, ...defined({ waitMs: query.waitMs, version: version ?? undefined }) };
+  return { id: call.params.id, kind, ...howOf(call) };
 }
 
 export async function shown(
@@ -36,11 +36,6 @@ export async function shown(
   const account = await services.control.administration.showAccount(call.caller.actor, ref);
   return { status: 200, body: { account }, version: account.version };
 }
-
-const CHANGED = {
-  200: { description: 'Done, and in force everywhere.', schema: schemas.changedAccount, etag: true },
-  202: { description: 'Done; not every instance has confirmed it yet.', schema: schemas.changedAccount, etag: true },
-} as const;
 
 export function getAccount(place: AccountPlace): Operation {
   return operation({
@@ -71,7 +66,7 @@ export function patchAccount(place: AccountPlace): Operation {
     query: WAIT,
     body: schemas.accountEdit,
     conditional: true,
-    answers: CHANGED,
+    answers: changing(schemas.changedAccount),
     handle: async ({ control: { administration } }, call) => {
       const { actor } = call.caller;
       const ref = refOf(place.kind, call);

@@ -2,15 +2,9 @@ import * as z from 'zod';
 import { changed, defined, type Operation, operation } from '../operation.ts';
 import { pageOf } from '../pages.ts';
 import * as schemas from '../schemas.ts';
-import { WAIT } from './accounts.ts';
+import { changing, creating, howOf, NAMED, WAIT } from './common.ts';
 
 const tag = 'Roles';
-const NAMED = z.strictObject({ name: schemas.name });
-const CHANGED = {
-  200: { description: 'Done, and in force everywhere.', schema: schemas.changedRole, etag: true },
-  202: { description: 'Done; not every instance has confirmed it yet.', schema: schemas.changedRole, etag: true },
-} as const;
-
 const list = operation({
   id: 'listRoles',
   method: 'get',
@@ -39,10 +33,7 @@ const create = operation({
   params: null,
   query: null,
   body: schemas.newRole,
-  answers: {
-    200: { description: 'It was created by the first request with this key.', schema: schemas.changedRole, etag: true },
-    201: { description: 'Created.', schema: schemas.changedRole, etag: true },
-  },
+  answers: creating(schemas.changedRole),
   creates: async ({ control }, { caller }, made) => {
     const { role } = await control.administration.showRole(caller.actor, { name: made });
     return { status: 200, body: { role, changed: false }, version: role.version };
@@ -82,10 +73,10 @@ const edit = operation({
   query: WAIT,
   body: schemas.roleEdit,
   conditional: true,
-  answers: CHANGED,
-  handle: async ({ control }, { caller, params, query, body, version }) => {
-    const how = defined({ waitMs: query.waitMs, version: version ?? undefined });
-    const answer = await control.administration.editRole(caller.actor, { ...params, ...how, ...defined(body) });
+  answers: changing(schemas.changedRole),
+  handle: async ({ control }, call) => {
+    const { caller, params, body } = call;
+    const answer = await control.administration.editRole(caller.actor, { ...params, ...howOf(call), ...defined(body) });
     return changed(answer, answer.role.version);
   },
 });
@@ -101,10 +92,10 @@ const remove = operation({
   query: WAIT,
   body: null,
   conditional: true,
-  answers: CHANGED,
-  handle: async ({ control }, { caller, params, query, version }) => {
-    const how = defined({ waitMs: query.waitMs, version: version ?? undefined });
-    return changed(await control.administration.deleteRole(caller.actor, { ...params, ...how }));
+  answers: changing(schemas.changedRole),
+  handle: async ({ control }, call) => {
+    const { caller, params } = call;
+    return changed(await control.administration.deleteRole(caller.actor, { ...params, ...howOf(call) }));
   },
 });
 

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { changed, defined, type Operation, operation } from '../operation.ts';
 import * as schemas from '../schemas.ts';
-import { type AccountPlace, deleteAccount, getAccount, ID, listQuery, patchAccount, refOf, shown, WAIT } from './accounts.ts';
+import { type AccountPlace, deleteAccount, getAccount, ID, listQuery, patchAccount, refOf, shown } from './accounts.ts';
+import { changing, WAIT } from './common.ts';
 
 const PLACE: AccountPlace = {
   kind: 'service',
@@ -89,11 +90,6 @@ const rotate = operation({
   },
 });
 
-const CHANGED = {
-  200: { description: 'Done, and in force everywhere.', schema: schemas.changedAccount, etag: true },
-  202: { description: 'Done; not every instance has confirmed it yet.', schema: schemas.changedAccount, etag: true },
-} as const;
-
 const closeOverlap = operation({
   id: 'closeOverlap',
   method: 'delete',
@@ -105,7 +101,7 @@ const closeOverlap = operation({
   query: WAIT,
   body: null,
   conditional: true,
-  answers: CHANGED,
+  answers: changing(schemas.changedAccount),
   handle: async ({ control }, call) => {
     const answer = await control.administration.closeOverlap(call.caller.actor, refOf('service', call));
     return changed(answer, answer.account.version);
@@ -124,7 +120,7 @@ const grant = operation({
   query: WAIT,
   body: schemas.roleChoice,
   conditional: true,
-  answers: CHANGED,
+  answers: changing(schemas.changedAccount),
   handle: async ({ control }, call) => {
     const input = { ...refOf('service', call), application: call.params.application, role: call.body.role };
     const answer = await control.administration.grantRole(call.caller.actor, input);
@@ -143,7 +139,7 @@ const revokeGrant = operation({
   query: WAIT,
   body: null,
   conditional: true,
-  answers: CHANGED,
+  answers: changing(schemas.changedAccount),
   handle: async ({ control }, call) => {
     const input = { ...refOf('service', call), application: call.params.application };
     const answer = await control.administration.revokeGrant(call.caller.actor, input);

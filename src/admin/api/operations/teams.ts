@@ -2,20 +2,10 @@ import * as z from 'zod';
 import { changed, defined, type Operation, operation } from '../operation.ts';
 import { pageOf } from '../pages.ts';
 import * as schemas from '../schemas.ts';
-import { WAIT } from './accounts.ts';
+import { changing, creating, howOf, NAMED, WAIT } from './common.ts';
 
 const tag = 'Teams';
-const NAMED = z.strictObject({ name: schemas.name });
 const MEMBER = z.strictObject({ name: schemas.name, id: schemas.accountId });
-const CHANGED = {
-  200: { description: 'Done, and in force everywhere.', schema: schemas.changedTeam, etag: true },
-  202: { description: 'Done; not every instance has confirmed it yet.', schema: schemas.changedTeam, etag: true },
-} as const;
-const CHANGED_ACCOUNT = {
-  200: { description: 'Done, and in force everywhere.', schema: schemas.changedAccount, etag: true },
-  202: { description: 'Done; not every instance has confirmed it yet.', schema: schemas.changedAccount, etag: true },
-} as const;
-
 const list = operation({
   id: 'listTeams',
   method: 'get',
@@ -43,10 +33,7 @@ const create = operation({
   params: null,
   query: null,
   body: schemas.newTeam,
-  answers: {
-    200: { description: 'It was created by the first request with this key.', schema: schemas.changedTeam, etag: true },
-    201: { description: 'Created.', schema: schemas.changedTeam, etag: true },
-  },
+  answers: creating(schemas.changedTeam),
   creates: async ({ control }, { caller }, made) => {
     const { members: _, ...team } = await control.administration.showTeam(caller.actor, { name: made });
     return { status: 200, body: { team, changed: false }, version: team.version };
@@ -86,10 +73,10 @@ const edit = operation({
   query: WAIT,
   body: schemas.teamEdit,
   conditional: true,
-  answers: CHANGED,
-  handle: async ({ control }, { caller, params, query, body, version }) => {
-    const how = defined({ waitMs: query.waitMs, version: version ?? undefined });
-    const answer = await control.administration.editTeam(caller.actor, { ...params, ...how, ...defined(body) });
+  answers: changing(schemas.changedTeam),
+  handle: async ({ control }, call) => {
+    const { caller, params, body } = call;
+    const answer = await control.administration.editTeam(caller.actor, { ...params, ...howOf(call), ...defined(body) });
     return changed(answer, answer.team.version);
   },
 });
@@ -105,10 +92,10 @@ const remove = operation({
   query: WAIT,
   body: null,
   conditional: true,
-  answers: CHANGED,
-  handle: async ({ control }, { caller, params, query, version }) => {
-    const how = defined({ waitMs: query.waitMs, version: version ?? undefined });
-    return changed(await control.administration.deleteTeam(caller.actor, { ...params, ...how }));
+  answers: changing(schemas.changedTeam),
+  handle: async ({ control }, call) => {
+    const { caller, params } = call;
+    return changed(await control.administration.deleteTeam(caller.actor, { ...params, ...howOf(call) }));
   },
 });
 
@@ -141,10 +128,10 @@ const join = operation({
   query: WAIT,
   body: schemas.roleChoice,
   conditional: true,
-  answers: CHANGED_ACCOUNT,
-  handle: async ({ control }, { caller, params, query, body, version }) => {
-    const how = defined({ waitMs: query.waitMs, version: version ?? undefined });
-    const input = { id: params.id, team: params.name, role: body.role, ...how };
+  answers: changing(schemas.changedAccount),
+  handle: async ({ control }, call) => {
+    const { caller, params, body } = call;
+    const input = { id: params.id, team: params.name, role: body.role, ...howOf(call) };
     const answer = await control.administration.joinTeam(caller.actor, input);
     return changed(answer, answer.account.version);
   },
@@ -162,10 +149,10 @@ const leave = operation({
   query: WAIT,
   body: null,
   conditional: true,
-  answers: CHANGED_ACCOUNT,
-  handle: async ({ control }, { caller, params, query, version }) => {
-    const how = defined({ waitMs: query.waitMs, version: version ?? undefined });
-    const answer = await control.administration.leaveTeam(caller.actor, { id: params.id, team: params.name, ...how });
+  answers: changing(schemas.changedAccount),
+  handle: async ({ control }, call) => {
+    const { caller, params } = call;
+    const answer = await control.administration.leaveTeam(caller.actor, { id: params.id, team: params.name, ...howOf(call) });
     return changed(answer, answer.account.version);
   },
 });

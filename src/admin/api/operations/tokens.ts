@@ -1,6 +1,6 @@
 import { changed, defined, type Operation, operation } from '../operation.ts';
 import * as schemas from '../schemas.ts';
-import { WAIT } from './accounts.ts';
+import { WAIT } from './common.ts';
 
 const tag = 'Tokens';
 

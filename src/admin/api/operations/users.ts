@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { changed, defined, type Operation, operation } from '../operation.ts';
 import * as schemas from '../schemas.ts';
-import { type AccountPlace, deleteAccount, getAccount, ID, listQuery, patchAccount, refOf, shown, WAIT } from './accounts.ts';
+import { type AccountPlace, deleteAccount, getAccount, ID, listQuery, patchAccount, refOf, shown } from './accounts.ts';
+import { changing, creating, WAIT } from './common.ts';
 
 const PLACE: AccountPlace = { kind: 'user', path: '/users', tag: 'Users', noun: ['user', 'users'], word: 'User' };
 const { tag } = PLACE;
@@ -34,10 +35,7 @@ const create = operation({
   params: null,
   query: null,
   body: schemas.newUser,
-  answers: {
-    200: { description: 'It was created by the first request with this key.', schema: schemas.oneAccount, etag: true },
-    201: { description: 'Created.', schema: schemas.oneAccount, etag: true },
-  },
+  answers: creating(schemas.oneAccount),
   creates: (services, call, made) => shown(services, call as never, { id: made, kind: 'user' }),
   handle: async ({ control }, { caller, body }) => {
     const { name, role, password } = body;
@@ -58,10 +56,7 @@ const setPassword = operation({
   query: WAIT,
   body: schemas.newPassword,
   conditional: true,
-  answers: {
-    200: { description: 'Done.', schema: schemas.changedAccount, etag: true },
-    202: { description: 'Done; not every instance has confirmed it yet.', schema: schemas.changedAccount, etag: true },
-  },
+  answers: changing(schemas.changedAccount),
   handle: async ({ control }, call) => {
     const input = { ...refOf('user', call), password: call.body.password };
     const answer = await control.administration.setPassword(call.caller.actor, input);
