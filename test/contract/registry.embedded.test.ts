@@ -16,7 +16,6 @@ registryContract({
 });
 
 class Embedded implements RegistryUnderTest {
-  readonly deadlineMs = 0;
   store: RegistryStore;
   readonly #directory: string;
   readonly #path: string;
@@ -29,6 +28,10 @@ class Embedded implements RegistryUnderTest {
 
   second(): Promise<RegistryStore> {
     throw new Error('the store has one owner at a time');
+  }
+
+  hasty(): Promise<RegistryStore> {
+    throw new Error('nothing can freeze it');
   }
 
   freeze(): void {}

@@ -14,8 +14,8 @@ import { makeRedisUsers, type RedisUsers } from '../support/redis-users.ts';
 import { Shell } from '../support/shell.ts';
 
 const CONF = new URL('../../config/redis/redis.conf', import.meta.url).pathname;
-// Real servers on a crowded machine.
-vi.setConfig({ testTimeout: 60_000 });
+// Servers that fail over, on a crowded machine.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const missing = redisMissing();
 

@@ -9,8 +9,8 @@ import { type RedisCluster, startCluster } from '../support/redis-cluster.ts';
 import { asAdmin, until } from '../support/redis-replication.ts';
 import { redisMissing, startRedis } from '../support/redis-server.ts';
 
-// Real servers on a crowded machine.
-vi.setConfig({ testTimeout: 60_000 });
+// Servers that fail over, on a crowded machine.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const missing = redisMissing();
 const PREFIX = 'engines';
@@ -29,7 +29,7 @@ describe('a cluster', () => {
     store = new RedisRegistryStore(connect(cluster.addresses), { keyPrefix: PREFIX, name: 'store' });
     await store.initialise([role('viewer')]);
     for (let n = 1; n <= 3; n += 1) await store.commit(creation(account(n)));
-  }, 30_000);
+  });
   afterAll(async () => {
     connection?.close();
     await store?.close();
@@ -40,7 +40,14 @@ describe('a cluster', () => {
   });
 
   function connect(addresses: RedisCluster['addresses']): RedisConnection {
-    return connectRedis({ cluster: addresses, username: null, password: null, tls: null, name: 'test' });
+    return connectRedis({
+      cluster: addresses,
+      username: null,
+      password: null,
+      tls: null,
+      name: 'test',
+      commandTimeoutMs: 15_000,
+    });
   }
 
   it('agrees with us on the slot of every shape of key', async () => {

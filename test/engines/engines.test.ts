@@ -11,9 +11,10 @@ import { issueRedisCertificates } from '../support/redis-tls.ts';
 import { makeRedisUsers, type RedisUsers } from '../support/redis-users.ts';
 import { have } from '../support/system.ts';
 
+const PATIENT = { timeout: 40_000, interval: 20 } as const;
 const SLOT = slotOf(registryKeys('sallyport').meta);
-// Real servers on a crowded machine.
-vi.setConfig({ testTimeout: 60_000 });
+// Servers that fail over, on a crowded machine.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const missing = redisMissing() ?? (have('openssl') ? null : 'openssl is not installed');
 
@@ -29,7 +30,7 @@ type Prepared = { readonly users: RedisUsers; readonly certificates: ReturnType<
 
 const ENGINES: Readonly<Record<string, (prepared: Prepared) => Promise<Engine>>> = {
   'one server': async ({ users, certificates }) => {
-    const server = await startRedis({ aclFile: users.aclFile, certificates, appendOnly: true });
+    const server = await startRedis({ aclFile: users.aclFile, certificates, appendOnly: 'unsynced' });
     return {
       store: { url: `rediss://127.0.0.1:${server.tlsPort}` },
       failover: () => server.restart(),
@@ -82,7 +83,7 @@ describe.each(Object.entries(ENGINES))('with TLS, client certificates and the us
       leaseMs: 3_000,
       plaintext: true,
     });
-  }, 30_000);
+  });
 
   afterAll(async () => {
     await gate?.stop();
@@ -98,19 +99,23 @@ describe.each(Object.entries(ENGINES))('with TLS, client certificates and the us
   const call = async (token: string) =>
     (await fetch(`${gate.url}/x`, { method: 'POST', headers: { authorization: `Bearer ${token}` } })).status;
 
+  /** A store that was slow for a moment is a 503, and asked again; a token that counts is never told anything else. */
+  const letIn = (token: string) =>
+    expect.poll(() => call(token).then((status) => (status === 503 ? null : status)), PATIENT).toBe(200);
+
   it('is ready, lets an account in, and refuses its token once it is rotated', async () => {
     await until('the gate is ready', async () => gate.gateway.ready);
     const { id, token } = await gate.createAccount({ name: 'first', role: 'tester' });
-    expect(await call(token)).toBe(200);
+    await letIn(token);
     const rotated = await gate.administration.rotateToken(owner, { id });
     await until('the old token is refused', async () => (await call(token)) === 401);
-    expect(await call(rotated.token)).toBe(200);
+    await letIn(rotated.token);
     expect((await gate.events()).map(({ reason }) => reason)).toContain('token-revoked');
   });
 
   it('goes on when the registry is on another server, or its server was gone for a moment', async () => {
     const { id, token } = await gate.createAccount({ name: 'second', role: 'tester' });
-    expect(await call(token)).toBe(200);
+    await letIn(token);
     await engine.failover();
     await until('the gate serves', async () => (await call(token)) === 200);
     await until('changes are taken', () => gate.administration.rotateToken(owner, { id }).then(Boolean));

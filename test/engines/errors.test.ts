@@ -4,14 +4,15 @@ import { registryKeys } from '../../src/store/keys.ts';
 import type { RedisConnection } from '../../src/store/redis.ts';
 import { slotOf } from '../../src/store/redis-slot.ts';
 import { account } from '../contract/registry-records.ts';
+import { freePort } from '../support/free-port.ts';
 import { owner, startGateway, type TestGateway } from '../support/gateway.ts';
 import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
 import { adminOf, asAdmin, until } from '../support/redis-replication.ts';
-import { freePort, type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
+import { type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
 import { makeRedisUsers, type RedisUsers } from '../support/redis-users.ts';
 
 // Real servers on a crowded machine.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const missing = redisMissing();
 const LEASE_MS = 1_000;
@@ -72,7 +73,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'LOADING',
     begin: async ({ root, leave }) => {
-      await root.call('DEBUG', 'POPULATE', 200, 'filler', 2_000);
+      await root.call('DEBUG', 'POPULATE', 1_000, 'filler', 2_000);
       await root.call('CONFIG', 'SET', 'key-load-delay', 50_000, 'loading-process-events-interval-bytes', 1_024);
       leave(root.call('DEBUG', 'RELOAD'));
     },
@@ -209,7 +210,7 @@ describe('a Redis that cannot answer', () => {
     '$name: no token counts as unknown, nothing is learned from it, and it is said why',
     async (fault) => {
       const config = ['--enable-debug-command', 'yes', '--enable-protected-configs', 'yes', '--lua-time-limit', '50'];
-      const server = await startRedis({ aclFile: users.aclFile, appendOnly: true, config });
+      const server = await startRedis({ aclFile: users.aclFile, appendOnly: 'unsynced', config });
       const store = { url: server.url };
       if (fault.anonymous) await asAdmin(server, users.root, (root) => root.call('ACL', 'SETUSER', 'default', 'on', 'nopass'));
       const stores = {
@@ -222,7 +223,7 @@ describe('a Redis that cannot answer', () => {
 
   it.concurrent('CLUSTERDOWN: no token counts as unknown, nothing is learned from it, and it is said why', async () => {
     const config = ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())];
-    const server = await startRedis({ aclFile: users.aclFile, appendOnly: true, config });
+    const server = await startRedis({ aclFile: users.aclFile, appendOnly: 'unsynced', config });
     await asAdmin(server, users.root, (root) => root.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383));
     const store = { cluster: [`127.0.0.1:${server.port}`] };
     await asAdmin(server, users.root, (root) =>
@@ -271,15 +272,17 @@ describe('a Redis that cannot answer', () => {
       const check = fault.told?.check ?? 'registry';
       const refused = (token: string) => refusal(gate, token, PATHS[check]);
       const [first, unknown] = await Promise.all([refused(unseen.token), refused(stranger.token)]);
-      expect([`${check}-unavailable`, ...(fault.readable === 'until the lease is out' ? [200] : [])]).toContain(first);
+      // On a slow machine the lease may have run out by now, and then that is said.
+      const closed = [`${check}-unavailable`, 'registry-unavailable'];
+      expect([...closed, ...(fault.readable === 'until the lease is out' ? [200] : [])]).toContain(first);
       if (fault.readable === undefined) expect(unknown).toBe('registry-unavailable');
       if (fault.told !== null) {
         const { why } = fault.told;
-        await until(`/readyz says why of the ${check}`, async () => why.test(String((await trouble(gate))[check])), 8_000);
+        await until(`/readyz says why of the ${check}`, async () => why.test(String((await trouble(gate))[check])));
         // Where the records are away too, that may be what is said.
         const refusals = await Promise.all([unseen.token, gate.token, stranger.token].map(refused));
-        for (const one of refusals) expect(one).toMatch(/^(registry|audit)-unavailable$/);
-      } else expect((await call(gate, gate.token)).status).toBe(200);
+        for (const one of refusals) expect(String(one)).toMatch(/^(registry|audit)-unavailable$/);
+      } else await until('the others are let in', async () => (await call(gate, gate.token)).status === 200);
       await fault.end(play);
       await until('the account is let in', async () => (await call(gate, unseen.token)).status === 200);
       await until('the stranger is unknown', async () => (await call(gate, stranger.token)).status === 401);

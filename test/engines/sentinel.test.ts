@@ -5,8 +5,8 @@ import { adminOf, asAdmin, infoOf, REPLICA_USER, until } from '../support/redis-
 import { PRIMARY_NAME, type RedisSentinels, startSentinels } from '../support/redis-sentinel.ts';
 import { redisMissing } from '../support/redis-server.ts';
 
-// Real servers on a crowded machine.
-vi.setConfig({ testTimeout: 60_000 });
+// Servers that fail over, on a crowded machine.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const missing = redisMissing();
 const PASSWORD = 'sentinel-password';
@@ -18,7 +18,7 @@ describe('the primary that sentinels name', () => {
   beforeAll(async () => {
     if (missing !== null) return;
     sentinels = await startSentinels({ sentinelPassword: PASSWORD });
-  }, 30_000);
+  });
   afterAll(async () => {
     for (const connection of open) connection.close();
     await sentinels?.stop();
@@ -27,7 +27,10 @@ describe('the primary that sentinels name', () => {
     if (missing !== null) context.skip(missing);
   });
 
-  function connect(change: { primary?: string; password?: string | null; addresses?: RedisSentinels['addresses'] } = {}) {
+  function connect(
+    change: { primary?: string; password?: string | null; addresses?: RedisSentinels['addresses'] } = {},
+    commandTimeoutMs = 1_000,
+  ) {
     const place = {
       primary: PRIMARY_NAME,
       username: null,
@@ -36,7 +39,14 @@ describe('the primary that sentinels name', () => {
       tls: false,
       ...change,
     };
-    const connection = connectRedis({ sentinels: place, username: null, password: null, tls: null, name: 'test' });
+    const connection = connectRedis({
+      sentinels: place,
+      username: null,
+      password: null,
+      tls: null,
+      name: 'test',
+      commandTimeoutMs,
+    });
     open.push(connection);
     return connection;
   }
@@ -45,7 +55,7 @@ describe('the primary that sentinels name', () => {
 
   it('is found though most of the sentinels are away', async () => {
     const connection = connect({ addresses: [dead, sentinels.addresses[2]!, { host: '127.0.0.1', port: 2 }] });
-    await connection.ready(5_000);
+    await connection.ready(30_000);
     expect(await connection.call('GET', 'nothing')).toBe(null);
   });
 
@@ -60,17 +70,18 @@ describe('the primary that sentinels name', () => {
     ['the password is wrong', { password: 'no' }, { why: 'forbidden', code: 'WRONGPASS' }],
   ])('is not found, and it is said why: %s', async (_, change, told) => {
     const connection = connect(change);
-    await expect(connection.ready(300)).rejects.toMatchObject({ name: 'StoreUnavailable', ...told });
+    await expect(connection.ready(3_000)).rejects.toMatchObject({ name: 'StoreUnavailable', ...told });
     await expect(connection.call('GET', 'x')).rejects.toMatchObject({ name: 'StoreUnavailable', ...told });
   });
 
   it('says how many replicas have what a script wrote', async () => {
-    const connection = connect();
+    const connection = connect({}, 30_000);
     const script = loadScript('limits-lease');
-    const write = () => connection.runConfirmed(script, ['bucket'], [60_000, 10, 1, 1], { replicas: 1, waitMs: 500 });
-    expect(await write()).toMatchObject({ reply: [1, expect.any(String)], replicas: 1 });
+    const write = (waitMs: number) => connection.runConfirmed(script, ['bucket'], [60_000, 10, 1, 1], { replicas: 1, waitMs });
+    expect(await write(20_000)).toMatchObject({ reply: [1, expect.any(String)], replicas: 1 });
     const { primary, replica } = await sentinels.loseTail();
-    expect(await write()).toMatchObject({ replicas: 0 });
+    expect(await write(500)).toMatchObject({ replicas: 0 });
+    connection.close();
     await asAdmin(primary, null, (root) => root.call('ACL', 'SETUSER', REPLICA_USER.username, 'on'));
     await asAdmin(replica, null, (root) =>
       until('the replica follows again', async () => /master_link_status:up/.test(await infoOf(root))),
@@ -88,7 +99,7 @@ describe('the primary that sentinels name', () => {
     expect(await cut).toMatchObject({ name: 'StoreUnavailable' });
     await until('writes are taken', async () => (await connection.call('SET', 'after', 2)) === 'OK');
     await asAdmin(sentinels.other(former), null, async (root) => expect(await root.call('GET', 'after')).toBe('2'));
-    await waiting.ready(5_000);
+    await waiting.ready(30_000);
     expect(await waiting.call('GET', 'before')).toBe('1');
     await asAdmin(former, null, async (root) => {
       await until('nobody talks to the former primary', async () => !/name=test/.test(String(await root.call('CLIENT', 'LIST'))));

@@ -31,7 +31,7 @@ export interface Store {
 
 /** A Redis that keeps what it was told, and an upstream whose answers say whose they are. */
 export async function startStore(): Promise<Store> {
-  const redis = await startRedis({ appendOnly: true });
+  const redis = await startRedis({ appendOnly: 'unsynced' });
   stopAfterwards(async () => {
     redis.resume();
     await redis.stop();
@@ -79,7 +79,7 @@ export async function startAnother(
   return { gateway, port: gateway.addresses.proxy!.port, log };
 }
 
-export async function isReady(gateway: Gateway, limitMs = 15_000): Promise<void> {
+export async function isReady(gateway: Gateway, limitMs = 30_000): Promise<void> {
   await expect.poll(() => gateway.ready, { timeout: limitMs, interval: 10 }).toBe(true);
 }
 
@@ -138,7 +138,7 @@ export class Callers {
       .poll(
         async () => faultsOf({ clients: this.clients, upstreams: [upstream], events: await gate.events(), auditWasAway: true }),
         {
-          timeout: 10_000,
+          timeout: 30_000,
         },
       )
       .toEqual([]);

@@ -87,7 +87,7 @@ describe('two gates on one Redis', () => {
     relay.heal();
     await isReady(deaf.gateway);
     expect((await callers.call(deaf.port, token)).status).toBe(200);
-  }, 40_000);
+  }, 90_000);
 
   it('keep to the lease when one of them is cut off from Redis altogether', async () => {
     const store = await startStore();
@@ -121,7 +121,7 @@ describe('two gates on one Redis', () => {
     relay.heal();
     await isReady(cut.gateway);
     await expect.poll(async () => (await callers.call(cut.port, first.token)).status, { timeout: 10_000 }).toBe(401);
-  }, 40_000);
+  }, 90_000);
 });
 
 describe('an upstream that is down', () => {

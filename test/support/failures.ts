@@ -55,7 +55,9 @@ function linesOf({ name = 'Error', message = '', diff = '', stack = '' }: Fault,
 
 /** Where in the project's own files it happened. */
 function placeIn(stack: string, root: string): string[] {
-  const own = stack.split('\n').find((line) => line.includes(`${root}/`) && !line.includes('/node_modules/'));
+  const own = stack
+    .split('\n')
+    .find((line) => /^\s*at /.test(line) && line.includes(`${root}/`) && !line.includes('/node_modules/'));
   const place = own
     ?.split(`${root}/`)
     .at(-1)

@@ -13,10 +13,11 @@ import { openStores } from '../../src/admin/stores.ts';
 import { systemClock } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
+import { freePort } from './free-port.ts';
 import { valuesOf } from './http-bytes.ts';
 import { startRawUpstream } from './raw-upstream.ts';
 import { until } from './redis-replication.ts';
-import { freePort, type RedisServer, startRedis } from './redis-server.ts';
+import { type RedisServer, startRedis } from './redis-server.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const OPEN_MS = 20_000;

@@ -1,10 +1,11 @@
-import { allowReplication, asAdmin, blockReplication, infoOf, type RedisAdmin, until } from './redis-replication.ts';
-import { freePort, type RedisOptions, type RedisServer, startRedis } from './redis-server.ts';
+import { freePort } from './free-port.ts';
+import { allowReplication, asAdmin, askUntil, blockReplication, infoOf, type RedisAdmin, until } from './redis-replication.ts';
+import { type RedisOptions, type RedisServer, startRedis } from './redis-server.ts';
 
 export interface ClusterOptions extends RedisOptions {
   /** A user of the ACL file who may do everything. */
   readonly admin?: RedisAdmin;
-  /** After how long of silence a node is taken for failed. Default 1,000. */
+  /** After how long of silence a node is taken for failed. Default 2,000. */
   readonly nodeTimeoutMs?: number;
 }
 
@@ -30,7 +31,7 @@ const PRIMARIES = 3;
 const NODES = 6;
 const SLOTS = 16_384;
 
-/** Bounded: throws when it is not there within 15 s. */
+/** Bounded: throws when it is not there within 40 s for each step. */
 export async function startCluster(options: ClusterOptions = {}): Promise<RedisCluster> {
   const cluster = new LocalCluster(options);
   try {
@@ -79,11 +80,7 @@ class LocalCluster implements RedisCluster {
       const [first, last] = [Math.floor((SLOTS * index) / PRIMARIES), Math.floor((SLOTS * (index + 1)) / PRIMARIES) - 1];
       await this.#as(this.nodes[index]!, (root) => root.call('CLUSTER', 'ADDSLOTSRANGE', first, last));
     }
-    for (const [index, node] of this.nodes.entries()) {
-      await this.#as(this.nodes[0]!, (root) =>
-        root.call('CLUSTER', 'MEET', '127.0.0.1', node.tlsPort ?? node.port, busPorts[index]!),
-      );
-    }
+    await this.#meet(busPorts);
     await this.#everywhere('all nodes know each other', (lines) => lines.length === NODES && lines.every(isSettled));
     for (let index = PRIMARIES; index < NODES; index += 1) {
       const primaryId = (await this.#linesOf(this.nodes[index - PRIMARIES]!)).find(isMyself)!.id;
@@ -94,11 +91,39 @@ class LocalCluster implements RedisCluster {
     for (const node of this.nodes.slice(PRIMARIES)) {
       await until('the replica follows', () => this.#as(node, async (root) => /master_link_status:up/.test(await infoOf(root))));
     }
+    for (const node of this.nodes) {
+      await this.#as(node, (root) => root.call('CONFIG', 'SET', 'cluster-replica-no-failover', 'no'));
+    }
+  }
+
+  /** A node that does not answer an introduction in time is forgotten, so it is introduced again. */
+  async #meet(busPorts: readonly number[]): Promise<void> {
+    const [first] = this.nodes;
+    for (const [index, node] of this.nodes.entries()) {
+      await until(`node ${index} is introduced`, async () => {
+        const lines = await this.#linesOf(first!);
+        if (lines.some((line) => isOf(line, node) && isSettled(line))) return true;
+        const known = lines.some((line) => isOf(line, node));
+        const port = node.tlsPort ?? node.port;
+        if (!known) await this.#as(first!, (root) => root.call('CLUSTER', 'MEET', '127.0.0.1', port, busPorts[index]!));
+        return false;
+      });
+    }
   }
 
   #configOf(busPort: number): readonly string[] {
-    const timeoutMs = String(this.#options.nodeTimeoutMs ?? 1_000);
-    const cluster = ['--cluster-enabled', 'yes', '--cluster-port', String(busPort), '--cluster-node-timeout', timeoutMs];
+    const timeoutMs = String(this.#options.nodeTimeoutMs ?? 2_000);
+    // Until all is in place nobody takes over from anybody, however slow the machine is.
+    const cluster = [
+      '--cluster-replica-no-failover',
+      'yes',
+      '--cluster-enabled',
+      'yes',
+      '--cluster-port',
+      String(busPort),
+      '--cluster-node-timeout',
+      timeoutMs,
+    ];
     const tls = this.#options.certificates === undefined ? [] : ['--tls-cluster', 'yes', '--tls-replication', 'yes'];
     return [...(this.#options.config ?? []), ...cluster, ...tls];
   }
@@ -122,7 +147,11 @@ class LocalCluster implements RedisCluster {
 
   async failover(primary: RedisServer): Promise<RedisServer> {
     const replica = await this.replicaOf(primary);
-    await this.#as(replica, (root) => root.call('CLUSTER', 'FAILOVER'));
+    await askUntil(
+      'the replica has taken over',
+      async () => (await this.#linesOf(replica)).some((line) => isMyself(line) && !isReplica(line)),
+      () => this.#as(replica, (root) => root.call('CLUSTER', 'FAILOVER')),
+    );
     await this.#everywhere('everybody knows that the replica has taken over', (lines) =>
       lines.some((line) => isOf(line, replica) && !isReplica(line) && line.slots.length > 0),
     );

@@ -22,10 +22,12 @@ export interface RedisPlace {
 const ANYBODY = { username: null, password: null, tls: null } as const;
 /** So long that nothing fails over when a suite freezes or restarts a server. */
 const PATIENT_MS = 120_000;
+/** How long the nodes of a cluster wait for one another until they serve, at most. */
+const FORMING_MS = 2_000;
 
 export const REDIS_PLACES: Readonly<Record<'one server' | 'sentinels' | 'a cluster', () => Promise<RedisPlace>>> = {
   'one server': async () => {
-    const server = await startRedis({ appendOnly: true });
+    const server = await startRedis({ appendOnly: 'unsynced' });
     return {
       connect: (name, commandTimeoutMs) => connectRedis({ ...ANYBODY, url: server.url, name, commandTimeoutMs }),
       config: { kind: 'redis', url: server.url },
@@ -34,7 +36,7 @@ export const REDIS_PLACES: Readonly<Record<'one server' | 'sentinels' | 'a clust
     };
   },
   sentinels: async () => {
-    const topology = await startSentinels({ appendOnly: true, downAfterMs: PATIENT_MS });
+    const topology = await startSentinels({ appendOnly: 'unsynced', downAfterMs: PATIENT_MS });
     const sentinels = { ...ANYBODY, primary: PRIMARY_NAME, addresses: topology.addresses };
     const addresses = topology.addresses.map(({ host, port }) => `${host}:${port}`);
     return {
@@ -46,7 +48,7 @@ export const REDIS_PLACES: Readonly<Record<'one server' | 'sentinels' | 'a clust
     };
   },
   'a cluster': async () => {
-    const cluster = await startCluster({ appendOnly: true });
+    const cluster = await startCluster({ appendOnly: 'unsynced', nodeTimeoutMs: FORMING_MS });
     for (const node of cluster.nodes) {
       await asAdmin(node, null, (root) => root.call('CONFIG', 'SET', 'cluster-node-timeout', PATIENT_MS));
     }

@@ -8,12 +8,14 @@ export type RedisAdmin = { readonly username: string; readonly password: string 
 /** The user as whom replicas follow. It exists apart from the others, so that it alone can be shut out. */
 export const REPLICA_USER = { username: 'replica', password: 'replica-password' } as const;
 
-const SETTLE_MS = 15_000;
+/** An election of the sentinels that nobody wins is repeated after twice their failover-timeout (6 s). */
+const SETTLE_MS = 40_000;
+const GIVEN_UP_MS = 15_000;
 
 /** A connection with all rights to one server, for tests that look at it or change it. */
 export function adminOf(server: RedisServer, admin: RedisAdmin = null): RedisConnection {
   const { username, password } = admin ?? { username: null, password: null };
-  return connectRedis({ url: server.url, username, password, tls: null, name: 'admin', commandTimeoutMs: 5_000 });
+  return connectRedis({ url: server.url, username, password, tls: null, name: 'admin', commandTimeoutMs: 15_000 });
 }
 
 /** Does one thing as administrator. */
@@ -24,7 +26,7 @@ export async function asAdmin<T>(
 ): Promise<T> {
   const root = adminOf(server, admin);
   try {
-    await root.ready(5_000);
+    await root.ready(15_000);
     return await work(root);
   } finally {
     root.close();
@@ -56,6 +58,21 @@ export async function blockReplication(primary: RedisServer, admin: RedisAdmin =
 
 export async function infoOf(root: RedisConnection, section = 'replication'): Promise<string> {
   return String(await root.call('INFO', section));
+}
+
+/**
+ * Asks for something that takes its time and may be given up on the way: once it was accepted, again only when it should long have happened, because asking
+ * anew disturbs what is under way.
+ */
+export async function askUntil(what: string, holds: () => Promise<boolean>, ask: () => Promise<unknown>): Promise<void> {
+  let askedMs = Number.NEGATIVE_INFINITY;
+  await until(what, async () => {
+    if (await holds()) return true;
+    if (performance.now() - askedMs < GIVEN_UP_MS) return false;
+    await ask();
+    askedMs = performance.now();
+    return false;
+  });
 }
 
 /** Throws when it does not become true within the time. */

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
 import { type RedisCertificates, tlsWords } from './redis-tls.ts';
 
 /** A real Redis on a free loopback port, with its own temporary directory, and the powers to make it fail. */
@@ -37,12 +38,15 @@ export interface RedisOptions {
   readonly config?: readonly string[];
   /** Also speak TLS, with these; clients must show a certificate. */
   readonly certificates?: RedisCertificates;
-  /** Append-only file with fsync on every write; without it nothing survives a restart. */
-  readonly appendOnly?: boolean;
+  /**
+   * Append-only file, written before each answer; without it nothing survives a restart. True: with fsync, as a gate needs it. `unsynced`: what is answered
+   * survives the end of the process all the same, and a busy disk holds nobody up.
+   */
+  readonly appendOnly?: boolean | 'unsynced';
 }
 
 const START_TRIES = 3;
-const READY_MS = 10_000;
+const READY_MS = 30_000;
 const living = new Set<ChildProcess>();
 
 process.once('exit', () => {
@@ -61,7 +65,7 @@ export function redisMissing(): string | null {
   return findRedisServer() === null ? 'redis-server is not installed (or set REDIS_SERVER_BIN)' : null;
 }
 
-/** Throws when no binary is found or the server does not come up within 10 s. */
+/** Throws when no binary is found or the server does not come up within 30 s. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const binary = findRedisServer();
   if (binary === null) throw new Error('redis-server not found: install it, or set REDIS_SERVER_BIN to its path');
@@ -159,8 +163,9 @@ class LocalRedis implements RedisServer {
   }
 
   #words(): string[] {
-    const persistence =
-      this.#options.appendOnly === true ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no'];
+    const { appendOnly = false } = this.#options;
+    const fsync = appendOnly === 'unsynced' ? 'no' : 'always';
+    const persistence = appendOnly === false ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', fsync];
     const acl = this.#options.aclFile === undefined ? [] : ['--aclfile', this.#options.aclFile];
     const place = [
       '--bind',
@@ -195,19 +200,6 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** A loopback port that nobody listens on at this moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  if (address === null || typeof address === 'string') throw new Error('no port was given');
-  return address.port;
-}
-
 /** A server that loads its data answers LOADING and one with users NOAUTH: the second is ready, the first is not. */
 async function answersPing(port: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -216,7 +208,7 @@ async function answersPing(port: number): Promise<boolean> {
       socket.destroy();
       resolve(ready);
     };
-    socket.setTimeout(500, () => finish(false));
+    socket.setTimeout(2_000, () => finish(false));
     socket.once('error', () => finish(false));
     socket.once('connect', () => socket.write('PING\r\n'));
     socket.once('data', (chunk) => finish(/^(\+PONG|-NOAUTH)/.test(String(chunk))));

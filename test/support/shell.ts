@@ -10,7 +10,7 @@ import { systemClock } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 55_000;
 
 export interface Result {
   readonly code: number | null;
@@ -34,7 +34,7 @@ export class Shell {
     return name;
   }
 
-  /** Ends by itself within 20 s, or is killed and answers with code null. */
+  /** Ends by itself within 55 s, or is killed and answers with code null. */
   async run(...words: string[]): Promise<Result> {
     const child = this.start(...words);
     const timer = setTimeout(() => child.process.kill('SIGKILL'), LIMIT_MS);

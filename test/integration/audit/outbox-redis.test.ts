@@ -14,7 +14,7 @@ describe.runIf(findRedisServer() !== null)('outbox in front of a real Redis', ()
   let outbox: BatchingOutbox;
   const lost = { count: 0 };
   beforeAll(async () => {
-    server = await startRedis({ appendOnly: true });
+    server = await startRedis({ appendOnly: 'unsynced' });
     connection = connectRedis({
       url: server.url,
       username: null,

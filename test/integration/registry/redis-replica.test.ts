@@ -25,7 +25,7 @@ describe('replicas on one Redis', () => {
 
   beforeEach(async (context) => {
     if (missing !== null) context.skip(missing);
-    server = await startRedis({ appendOnly: true });
+    server = await startRedis({ appendOnly: 'unsynced' });
     relay = await startRelay(server.port);
     store = new RedisRegistryStore(connect(server.port, 'store'), { keyPrefix: PREFIX, name: 'store' });
     root = connect(server.port, 'root');

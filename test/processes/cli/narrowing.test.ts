@@ -80,7 +80,7 @@ describe('finding things on the command line', () => {
       following.process.kill('SIGINT');
       expect(await following.ended).toBe(0);
       expect(following.out()).not.toContain('"role-created"');
-    }, 30_000);
+    });
 
     it('exports the log into a new file that nobody else can read', async () => {
       const file = `changes${way}.ndjson`;

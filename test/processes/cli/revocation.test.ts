@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAdministration } from '../../../src/admin/administration.ts';
@@ -8,6 +8,7 @@ import { systemClock } from '../../../src/clock.ts';
 import { RedisRegistryStore } from '../../../src/registry/redis.ts';
 import { connectRedis } from '../../../src/store/redis.ts';
 import { until } from '../../contract/registry.ts';
+import { freePort } from '../../support/free-port.ts';
 import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
 import { owner, Shell } from '../../support/shell.ts';
 
@@ -46,7 +47,7 @@ describe('revocations on the command line, with running gates', () => {
     token = ((await shell.json('account', 'create', 'ci', '--role', 'caller', ...store)) as Rotated).token;
     for (const name of ['gate-1', 'gate-2']) gates.push(shell.start('serve', '--config', `${name}.yaml`));
     await until(async () => (await Promise.all(ports.map((port) => call(port)))).every((status) => status === 200), 15_000);
-  }, 40_000);
+  });
 
   afterAll(async () => {
     if (missing !== null) return;
@@ -147,13 +148,3 @@ describe('revocations on the command line, with running gates', () => {
     expect(await call(ports[0]!)).toBe(401);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

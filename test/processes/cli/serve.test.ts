@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { freePort } from '../../support/free-port.ts';
 import { Shell } from '../../support/shell.ts';
 
 /** Holds each answer back until it is told to go on. */
@@ -143,12 +144,3 @@ ${routes}`;
     expect(failed.err).toContain('blocked/store');
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

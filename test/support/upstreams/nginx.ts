@@ -2,8 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../free-port.ts';
 import { findProgram } from '../system.ts';
-import { freePort, startProgram, type Upstream } from './upstream.ts';
+import { startProgram, type Upstream } from './upstream.ts';
 
 export interface Nginx extends Upstream {
   /** Where `PUT /uploads/NAME` puts NAME. */
@@ -11,7 +12,7 @@ export interface Nginx extends Upstream {
 }
 
 const START_TRIES = 3;
-const READY_MS = 10_000;
+const READY_MS = 30_000;
 
 /**
  * nginx with the folder under `/files/`, WebDAV's PUT under `/uploads/`, and `POST /empty` (201). It makes no event streams of its own.

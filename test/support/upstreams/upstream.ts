@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 
 /** A real service behind the gate, serving the files of one folder under `/files/`. */
 export interface Upstream {
@@ -31,15 +30,4 @@ export function startProgram(command: string, words: readonly string[]): Program
       await gone;
     },
   };
-}
-
-/** A loopback port that was free a moment ago: whoever takes it must be ready to find it taken, and try another. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

@@ -1,0 +1,36 @@
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+/**
+ * Below the ports that the system gives to outgoing connections and to `listen(0)` (Linux: from 32,768 on): what is free here stays free until whoever asked
+ * for it listens there, and between its end and its next start. Above those that services are known by.
+ */
+const RANGE = { first: 15_000, afterLast: 32_000 } as const;
+const TRIES = 200;
+/** Given out in this process, and perhaps not listened on yet. */
+const given = new Set<number>();
+
+/** A port of the loopback that nobody listens on, and that nobody else here is given. */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    const port = randomInt(RANGE.first, RANGE.afterLast);
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
+  throw new Error(`no port is free: ${TRIES} tries from ${RANGE.first} to ${RANGE.afterLast}`);
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+  } catch {
+    return false;
+  }
+  server.close();
+  await once(server, 'close');
+  return true;
+}
