@@ -147,12 +147,21 @@ export const evicted: FaultScene = () =>
 
 const FILLERS = 200;
 
+/** All of one moment, as a snapshot of Redis is. Leases and acknowledgements run out by themselves. */
+const DUMP_ALL = `
+local dumps = {}
+for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
+  if not key:find(':lease:') and not key:find(':ack:') then
+    dumps[#dumps + 1] = key
+    dumps[#dumps + 1] = redis.call('DUMP', key)
+  end
+end
+return dumps`;
+
 async function backUp(redis: Redis): Promise<ReadonlyMap<string, Buffer>> {
+  const dumps = (await redis.callBuffer('EVAL', DUMP_ALL, 0, `${PREFIX}:{registry}:*`)) as Buffer[];
   const backup = new Map<string, Buffer>();
-  for (const key of await redis.keys(`${PREFIX}:{registry}:*`)) {
-    const bytes = /:(lease|ack):/.test(key) ? null : await redis.dumpBuffer(key);
-    if (bytes !== null) backup.set(key, bytes);
-  }
+  for (let index = 0; index < dumps.length; index += 2) backup.set(String(dumps[index]), dumps[index + 1]!);
   return backup;
 }
 
