@@ -170,11 +170,10 @@ function integer(value: number): string {
 
 /** The query ends the path here whatever the caller thought: a query may hold secrets and is never recorded. */
 function pathOnly(path: string): string {
-  for (let i = 0; i < path.length; i++) {
-    const code = path.charCodeAt(i);
-    if (code === 0x3f || code === 0x23) return path.slice(0, i);
-  }
-  return path;
+  const query = path.indexOf('?');
+  const text = query === -1 ? path : path.slice(0, query);
+  const fragment = text.indexOf('#');
+  return fragment === -1 ? text : text.slice(0, fragment);
 }
 
 function pathPart(path: string | null): string {

@@ -93,19 +93,24 @@ class GroupCommitOutbox implements BatchingOutbox {
       if (waiter !== null) this.#refuse(waiter);
       return;
     }
-    const nowMs = this.#clock.monotonicMs();
     // The number is taken only once the event exists: a fault in `make` leaves no hole.
     const event = make(this.#nextSeq);
-    const told = waiter !== null && this.#knownAway(nowMs) ? null : waiter;
-    const batch = this.#append(event, account, nowMs);
-    if (told !== null) this.#await(batch, { waiter: told, deadlineMs: nowMs + this.#limits.deadlineMs });
-    else if (waiter !== null) this.#refuse(waiter);
-    this.#schedule(told !== null);
+    const batch = this.#append(event, account);
+    const awaited = waiter !== null && this.#await(batch, waiter);
+    this.#schedule(awaited);
   }
 
-  #await(batch: Batch, one: Pending): void {
+  /** Answers whether there is something to wait for: not in an outage that lasts. */
+  #await(batch: Batch, waiter: AcceptanceWaiter): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#knownAway(nowMs)) {
+      this.#refuse(waiter);
+      return false;
+    }
+    const one: Pending = { waiter, deadlineMs: nowMs + this.#limits.deadlineMs };
     batch.waiting.push(one);
     this.#waits.add(one);
+    return true;
   }
 
   /** Never before `record` returns, so that the caller sees one order of events. */
@@ -129,7 +134,7 @@ class GroupCommitOutbox implements BatchingOutbox {
 
   /** An empty batch is resent like any other until it is accepted, and says that the log is there, writable and ours. */
   #probe(): void {
-    this.#begin(this.#nextSeq, this.#clock.monotonicMs());
+    this.#begin(this.#nextSeq);
     this.#send();
   }
 
@@ -151,10 +156,10 @@ class GroupCommitOutbox implements BatchingOutbox {
     return this.#outageSinceMs !== null && nowMs - this.#outageSinceMs >= this.#limits.deadlineMs;
   }
 
-  #append(event: string, account: string | null, nowMs: number): Batch {
+  #append(event: string, account: string | null): Batch {
     const seq = this.#nextSeq++;
     const tail = this.#batches.at(-1);
-    const batch = tail === undefined || this.#isFull(tail) ? this.#begin(seq, nowMs) : tail;
+    const batch = tail === undefined || this.#isFull(tail) ? this.#begin(seq) : tail;
     const before = batch.lines.size;
     batch.lines.push(event, account);
     this.#bytes += batch.lines.size - before;
@@ -166,7 +171,8 @@ class GroupCommitOutbox implements BatchingOutbox {
     return sent !== null || lines.count >= this.#limits.batchEvents || lines.size >= this.#limits.batchBytes;
   }
 
-  #begin(firstSeq: number, openedMs: number): Batch {
+  #begin(firstSeq: number): Batch {
+    const openedMs = this.#clock.monotonicMs();
     const batch: Batch = { firstSeq, openedMs, lines: this.#spare.take(), waiting: [], sent: null, failed: false };
     this.#batches.push(batch);
     return batch;
