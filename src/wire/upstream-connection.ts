@@ -346,6 +346,7 @@ export class UpstreamConnection implements Watched {
     this.#forgetLateFlush();
     this.#served += 1;
     if (reusable) {
+      this.#head = null;
       this.#body = null;
       // It may have been paused for this exchange; idle, it must hear that the upstream closes it.
       this.#socket.resume();

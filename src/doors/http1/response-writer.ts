@@ -20,7 +20,7 @@ export class ResponseWriter {
     this.#out = new Gather(socket);
   }
 
-  /** What comes next answers this request. Null: what came could not be read as one. */
+  /** What comes next answers this request. Null: what came could not be read as one. Not kept past its answer: heads bear tokens, and connections idle for long. */
   begin(head: RequestHead | null, persistent: boolean): void {
     this.#head = head;
     this.persistent = persistent;
@@ -37,6 +37,7 @@ export class ResponseWriter {
     this.#out.text(
       `HTTP/1.1 ${answer.status} ${REASONS.get(answer.status) ?? 'Refused'}\r\n${answer.fields}Content-Length: ${length}\r\n${this.#connectionField()}\r\n${body}`,
     );
+    this.#head = null;
   }
 
   /** RFC 9110 §15.2: HTTP/1.0 knows no interim answers. */
@@ -87,6 +88,7 @@ export class ResponseWriter {
 
   end(): void {
     if (this.#chunked) this.#out.text('0\r\n\r\n');
+    this.#head = null;
   }
 
   /** Writes out what was given. @returns false when the client is slow: wait for the socket's `drain` */
