@@ -33,7 +33,7 @@ export async function readActivity(
   query: ActivityQuery,
 ): Promise<readonly string[]> {
   const { account, limit } = await readQuery(context, actor, query);
-  return newest(context, account, limit, () => false);
+  return newestOf(context, account, limit, () => false);
 }
 
 /** One item of a followed log: an event, or word that some went by unseen. */
@@ -48,26 +48,27 @@ export async function* followActivity(
 ): AsyncGenerator<Followed> {
   const { account, limit, after } = await readQuery(context, actor, query);
   const seen = new Set<string>();
-  let wanted = limit;
-  if (after !== null) {
-    const missed = await newest(context, account, FOLLOW.events, (event) => timeOf(event) < after.from);
+  if (after === null) {
+    // More is read than is shown: what the next look finds on the page of the newest, and was there before, is not news.
+    const events = await merged(context, account, Math.max(limit, PAGE), () => false);
+    for (const event of events) seen.add(event);
+    for (const event of events.slice(-limit)) yield { event };
+  } else {
+    const missed = await newestOf(context, account, FOLLOW.events, (event) => timeOf(event) < after.from);
     if (missed.length >= FOLLOW.events) yield { skipped: true };
     for (const event of missed) {
       seen.add(event);
       if (timeOf(event) >= after.from && markOf(event) !== after.mark) yield { event };
     }
-    wanted = FOLLOW.events;
   }
   while (!signal.aborted) {
-    const events = await newest(context, account, wanted, (event) => seen.has(event));
+    const events = (await merged(context, account, FOLLOW.events, (event) => seen.has(event))).slice(-FOLLOW.events);
     const fresh = events.filter((event) => !seen.has(event));
     if (seen.size > 0 && fresh.length >= FOLLOW.events) yield { skipped: true };
     for (const event of fresh) {
       seen.add(event);
       yield { event };
     }
-    // A log that is empty at first must not make the next look short.
-    wanted = FOLLOW.events;
     forgetOldest(seen);
     await sleep(FOLLOW.everyMs, undefined, { signal }).catch(() => {});
   }
@@ -89,8 +90,9 @@ export function markOf(event: string): string {
 function resumption(fields: Fields): { readonly mark: string; readonly from: string } {
   const mark = fields.text('after', 512);
   const ms = Date.parse(mark.split('~', 1)[0] ?? '');
-  if (Number.isNaN(ms)) fields.fault('after', 'is not the mark of an event');
-  return { mark, from: new Date(Number.isNaN(ms) ? 0 : ms - OVERLAP_MS).toISOString() };
+  // Nothing was recorded before the epoch, and what lies before the first moment that there can be is no date.
+  if (!(ms >= 0)) fields.fault('after', 'is not the mark of an event');
+  return { mark, from: new Date(ms >= 0 ? Math.max(0, ms - OVERLAP_MS) : 0).toISOString() };
 }
 
 function forgetOldest(seen: Set<string>): void {
@@ -127,8 +129,17 @@ export function logsOf({ store, audit }: ActivityContext, account: string | null
   };
 }
 
-/** Calls and changes are two logs; each is read from its newest end, and the two are laid into one by time. */
-async function newest(
+async function newestOf(
+  context: ActivityContext,
+  account: string | null,
+  limit: number,
+  known: (event: string) => boolean,
+): Promise<readonly string[]> {
+  return (await merged(context, account, limit, known)).slice(-limit);
+}
+
+/** Calls and changes are two logs; each is read from its newest end, up to `limit`, and the two are laid into one by time. */
+async function merged(
   context: ActivityContext,
   account: string | null,
   limit: number,
@@ -136,10 +147,10 @@ async function newest(
 ): Promise<readonly string[]> {
   const { calls, changes } = logsOf(context, account);
   const [called, changed] = await Promise.all([readBack(calls, limit, known), readBack(changes, limit, known)]);
-  const merged = [...called, ...changed].map((event) => ({ event, time: timeOf(event) }));
+  const all = [...called, ...changed].map((event) => ({ event, time: timeOf(event) }));
   // Stable: events of one millisecond keep the order of their log.
-  merged.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
-  return merged.slice(-limit).map(({ event }) => event);
+  all.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+  return all.map(({ event }) => event);
 }
 
 /** Up to `limit` events, oldest first; stops after a page that holds something known. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Browser, hiddenFields, operator, PASSWORD, startConsole, type TestConsole } from '../support/console.ts';
 
@@ -26,6 +27,7 @@ beforeAll(async () => {
   for (const [name, role] of [
     ['ada', 'administrator'],
     ['ada2', 'administrator'],
+    ['watcher', 'administrator'],
     ['mallory', 'manager'],
     ['rita', 'reader'],
     ['nix', 'none'],
@@ -184,8 +186,38 @@ describe('logs that are followed', () => {
   });
 });
 
+describe('a log that is followed', () => {
+  it.each<[string, (browser: Browser) => Promise<unknown>]>([
+    ['they sign out', (browser) => browser.submit('/profile', '/sign-out')],
+    ['they may no longer', () => test.administration.editAccount(operator, { name: 'watcher', role: 'none' })],
+    ['they are deactivated', () => test.administration.deactivateAccount(operator, { name: 'watcher' })],
+  ])('shows nothing more to somebody once %s', async (_, end) => {
+    const browser = await test.signedIn('watcher');
+    const { status, text, ended } = await browser.follow('/activity/stream');
+    expect(status).toBe(200);
+    const call = (path: string) =>
+      test.record({
+        id: `${path} ${browser.cookie}`,
+        time: new Date().toISOString(),
+        phase: 'decision',
+        decision: 'permit',
+        path,
+      });
+    await call('/before-it-ended');
+    await expect.poll(text, { timeout: 10_000 }).toContain('/before-it-ended');
+    await sleep(500);
+    await end(browser);
+    await call('/after-it-ended');
+    await ended;
+    expect(text()).toContain('event: over');
+    expect(text()).not.toContain('/after-it-ended');
+    await test.administration.editAccount(operator, { name: 'watcher', role: 'administrator', status: 'active' });
+  });
+});
+
 describe('the last who administers', () => {
   it('cannot shut themselves out, nor can two do it to each other', async () => {
+    await test.administration.deleteAccount(operator, { name: 'watcher' });
     const [ada, ada2] = [await test.signedIn('ada'), await test.signedIn('ada2')];
     const answers = await Promise.all([
       ada.submit('/users/ada2', '/users/ada2/deactivate'),

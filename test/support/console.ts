@@ -238,6 +238,22 @@ export class Browser {
     });
   }
 
+  /** The same, and keeps what is sent; `ended` resolves when the other side has ended it. */
+  follow(path: string): Promise<{ readonly status: number; text(): string; readonly ended: Promise<void> }> {
+    return new Promise((resolve, reject) => {
+      const headers = { host: `localhost:${this.#port}`, cookie: this.cookie };
+      const options = { port: this.#port, host: '127.0.0.1', path, headers, rejectUnauthorized: false, agent: false };
+      const sent = request(options, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        const ended = new Promise<void>((done) => response.once('close', done));
+        resolve({ status: response.statusCode ?? 0, text: () => Buffer.concat(chunks).toString('utf8'), ended });
+      });
+      sent.once('error', reject);
+      sent.end();
+    });
+  }
+
   #keepCookies(set: readonly string[]): void {
     for (const line of set) {
       const [pair = ''] = line.split(';');

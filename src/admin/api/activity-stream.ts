@@ -43,8 +43,12 @@ export async function followRoute(c: ApiContext, parts: ApiParts, requests: Requ
   if (!admission.admitted) return requests.deny(c, record, admission.reason, admission.known, admission.retryAfterSeconds);
   if (!(await record.decided('permitted', admission.known, null)))
     return requests.refused(c, record, { reason: 'audit-unavailable' });
+  const ended = (response: Response) => {
+    record.ended(response.status, 'permitted');
+    return response;
+  };
   const query = readQuery(STREAM, c.req.url);
-  if (!query.ok) return requests.refused(c, record, query.refused);
+  if (!query.ok) return ended(requests.refused(c, record, query.refused));
   const { account, after, limit, ...filter } = query.value as StreamQuery;
   const stop = new AbortController();
   const { caller } = admission;
@@ -65,9 +69,9 @@ export async function followRoute(c: ApiContext, parts: ApiParts, requests: Requ
     // Said as an answer, not in the stream: an account that there is not, a log that cannot be read.
     await parts.control.activity(caller.actor, { ...input, limit: 1 });
     const source = parts.control.follow(caller.actor, input, stop.signal);
-    if (c.req.method === 'HEAD') return sse(record.id, null);
+    if (c.req.method === 'HEAD') return ended(sse(record.id, null));
     if (!parts.streams.add(stream))
-      return requests.refused(c, record, { reason: 'overloaded', detail: 'too many streams are open' });
+      return ended(requests.refused(c, record, { reason: 'overloaded', detail: 'too many streams are open' }));
     stop.signal.addEventListener('abort', () => {
       parts.streams.remove(stream);
       record.ended(200, 'permitted');
@@ -77,7 +81,7 @@ export async function followRoute(c: ApiContext, parts: ApiParts, requests: Requ
   } catch (error) {
     const refused = refusedBy(error);
     if (refused === null) throw error;
-    return requests.refused(c, record, refused);
+    return ended(requests.refused(c, record, refused));
   }
 }
 

@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { withVisibleEscapes } from '../../audit/text.ts';
-import type { Reason, RefusalReason } from '../../refusal.ts';
+import { type Reason, type RefusalReason, refusalKind } from '../../refusal.ts';
 import { StoreUnavailable } from '../../store/fault.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Control } from '../control.ts';
@@ -14,7 +14,7 @@ import { readBody, readIdempotencyKey, readIfMatch, readParams, readQuery } from
 import { openApiDocument } from './openapi.ts';
 import type { Answer, Call, Operation, OperationServices } from './operation.ts';
 import { FOUND_TOKENS, OPERATIONS } from './operations.ts';
-import { type Problem, problemHeaders, problemOf, type Refused, refusedBy } from './problem.ts';
+import { isRefusal, type Problem, problemHeaders, problemOf, type Refused, refusedBy } from './problem.ts';
 import { type AdminCallRecord, type AdminRecorder, type Known, NOBODY } from './recorder.ts';
 import type { OpenStreams } from './streams.ts';
 
@@ -110,7 +110,7 @@ export class Requests {
     if (!(await record.decided('permitted', admission.known, null)))
       return this.#refused(c, record, { reason: 'audit-unavailable' });
     // 3. What is asked for, and done.
-    const result = await this.#carryOut(c, operation, admission).catch((fault: unknown) => {
+    const result = await this.#carryOut(c, record, operation, admission).catch((fault: unknown) => {
       const refused = refusedBy(fault);
       if (refused !== null) return refused;
       this.#parts.log.error('a request to the admin API failed', { path: c.req.path, fault });
@@ -134,11 +134,15 @@ export class Requests {
   async admit(c: ApiContext, record: AdminCallRecord, needs: Operation['needs']): Promise<Admission> {
     const address = record.facts.clientAddress;
     if (needs === 'nobody') return this.#admitAnybody(address);
-    const authorization = authorizationOf(c);
-    if (authorization === undefined) return { admitted: false, reason: 'request-ambiguous', known: NOBODY };
-    const admission = await this.#parts.guard.admit(authorization, address, needs === 'any' ? null : needs);
+    const admission = await this.#judge(c, record, needs);
     if (admission.admitted) this.#parts.used(admission.caller.principal.account.id, admission.known.tokenId ?? '', address);
     return admission;
+  }
+
+  async #judge(c: ApiContext, { facts }: AdminCallRecord, needs: Exclude<Operation['needs'], 'nobody'>): Promise<Admission> {
+    const authorization = authorizationOf(c);
+    if (authorization === undefined) return { admitted: false, reason: 'request-ambiguous', known: NOBODY };
+    return this.#parts.guard.admit(authorization, facts.clientAddress, needs === 'any' ? null : needs);
   }
 
   async #admitAnybody(address: string): Promise<Admission> {
@@ -152,7 +156,7 @@ export class Requests {
     }
   }
 
-  async #carryOut(c: ApiContext, operation: Operation, { caller }: Admitted): Promise<Answer | Refused> {
+  async #carryOut(c: ApiContext, record: AdminCallRecord, operation: Operation, first: Admitted): Promise<Answer | Refused> {
     const params = readParams(operation, c.req.param());
     if (!params.ok) return params.refused;
     const query = readQuery(operation, c.req.url);
@@ -161,6 +165,10 @@ export class Requests {
     if (!version.ok) return version.refused;
     const body = await readBody(operation, c.req.raw);
     if (!body.ok) return body.refused;
+    // Whoever sends a body takes as long as they like: a token that was revoked meanwhile does nothing more, and a role gives what it gives now.
+    const again = operation.body === null || operation.needs === 'nobody' ? first : await this.#judge(c, record, operation.needs);
+    if (!again.admitted) return { reason: again.reason };
+    const { caller } = again;
     const call = {
       caller,
       params: params.value,
@@ -266,11 +274,14 @@ function answered(requestId: string, { status, body, version }: Answer): Respons
   });
 }
 
+/** Of a request that was let in at first: not any more, or a fault on our side. What was wrong with the request itself is told by the status. */
+const OUTCOMES: readonly number[] = [401, 403, 429, 500, 503];
+
 /** The outcome in the words that audit and metrics have. */
 function reasonOf({ reason }: Refused): Reason {
   if (reason === 'forbidden') return 'permission-denied';
   if (reason === 'unavailable') return 'registry-unavailable';
-  return reason === 'internal-fault' ? reason : 'permitted';
+  return isRefusal(reason) && OUTCOMES.includes(refusalKind(reason).status) ? reason : 'permitted';
 }
 
 /** One field or none; undefined: there are two, and nobody could say which one counts. */

@@ -101,3 +101,8 @@ export function problemHeaders({ reason, headers }: Refused, realm: string): Rec
 function isOwn(reason: AdminReason | RefusalReason): reason is AdminReason {
   return Object.hasOwn(REASONS, reason);
 }
+
+/** Whether it is one of the gate's own reasons. */
+export function isRefusal(reason: AdminReason | RefusalReason): reason is RefusalReason {
+  return !isOwn(reason);
+}

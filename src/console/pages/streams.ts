@@ -44,6 +44,8 @@ class OpenStreams {
 
 /** How often a stream asks whether its session still counts, and says that it is there. */
 const CHECK_MS = 5_000;
+/** Nothing is shown to a session that was not looked at within so long. */
+const FRESH_MS = 400;
 /** A stream ends after so long; the browser opens the next one by itself. */
 const LONGEST_MS = 15 * 60_000;
 
@@ -67,8 +69,10 @@ function follow(
       sse.onAbort(() => ended.abort());
       const watch = setInterval(() => void check(), CHECK_MS);
       const over = setTimeout(() => ended.abort(), LONGEST_MS);
+      let checkedMs = parts.clock.monotonicMs();
       // A session that has ended ends what it sees, too.
       const check = async () => {
+        checkedMs = parts.clock.monotonicMs();
         const standing = await standingNow(c, parts);
         if (standing === 'over') await sse.writeSSE({ event: 'over', data: '' });
         if (standing === 'stands') await sse.writeSSE({ event: 'here', data: '' });
@@ -78,8 +82,9 @@ function follow(
         const query = { account, limit: 1, ...(after === '' ? {} : { after }) };
         for await (const item of parts.control.follow(c.var.visitor.actor, query, ended.signal)) {
           const row = 'event' in item ? eventRow(item.event) : null;
-          if (row !== null) await sse.writeSSE({ event: 'activity', id: row.mark, data: JSON.stringify(row) });
+          if (row !== null && parts.clock.monotonicMs() - checkedMs > FRESH_MS) await check();
           if (ended.signal.aborted) break;
+          if (row !== null) await sse.writeSSE({ event: 'activity', id: row.mark, data: JSON.stringify(row) });
         }
       } finally {
         clearInterval(watch);
@@ -112,6 +117,7 @@ async function exportLog(c: ConsoleContext, parts: ConsoleParts): Promise<Respon
   const first = await parts.control.activityPage(actor, { ...query, limit: EXPORT_PAGE });
   c.header('content-type', 'application/x-ndjson; charset=utf-8');
   c.header('content-disposition', 'attachment; filename="sallyport-activity.ndjson"');
+  if (c.req.method === 'HEAD') return c.body(null);
   return stream(c, async (out) => {
     let page = first;
     for (let written = 0; written < EXPORT_EVENTS_MAX && !out.aborted; ) {
@@ -119,6 +125,8 @@ async function exportLog(c: ConsoleContext, parts: ConsoleParts): Promise<Respon
       written += page.items.length;
       const cursor = page.next;
       if (cursor === null) return;
+      // Whoever reads slowly must not go on reading when they may no longer.
+      if ((await standingNow(c, parts)) !== 'stands') throw new Error('the session of whoever exported the log has ended');
       const further = await attempt(() => parts.control.activityPage(actor, { ...query, cursor, limit: EXPORT_PAGE }));
       // Cut off rather than looking complete.
       if (!further.done) throw new Error('the log could not be read to its end');

@@ -1,4 +1,5 @@
 import { request } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ServerEvent, serverEvents } from '../../../src/admin/remote/event-source.ts';
 import { type ApiBench, openApi } from '../../support/api/api.ts';
@@ -90,6 +91,19 @@ describe('activity over the API', () => {
     resumed.close();
   });
 
+  it('begins with as many as were asked for, and takes nothing older for news', async () => {
+    const stream = await follow(api, '/activity/stream?account=busy&limit=2');
+    const change = (text: string) => api.call('PATCH', `/service-accounts/${id}`, { body: { description: text } });
+    await until(stream.events, '');
+    await until(stream.events, '');
+    // Long enough for another look at the log, and then for one with news.
+    await sleep(1_200);
+    await change('news');
+    const { before } = await until(stream.events, 'news');
+    expect(before.map(({ data }) => data)).toEqual([]);
+    stream.close();
+  });
+
   it('ends a stream whose token is put out of use, before that is called effective', async () => {
     const { id: watcher, token } = await api.test.createAccount({ name: 'watcher', role: 'administrator' });
     const stream = await follow(api, '/activity/stream', {}, token);
@@ -102,7 +116,9 @@ describe('activity over the API', () => {
 
   it('refuses an account that there is not, as an answer and not in the stream', async () => {
     expect((await api.call('GET', '/activity/stream?account=nobody')).body).toMatchObject({ status: 404, reason: 'not-found' });
-    expect((await api.call('GET', '/activity/stream?after=x')).body).toMatchObject({ status: 422 });
+    // What is no date, and what is the first moment that a date can be.
+    for (const after of ['x', '', '-271821-04-20T00:00:00.000Z~x~y', '-000001-01-01T00:00:00Z'])
+      expect((await api.call('GET', `/activity/stream?after=${after}`)).body).toMatchObject({ status: 422 });
   });
 
   it('opens only so many streams for one account', async () => {

@@ -1,3 +1,4 @@
+import { request } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiBench, openApi, owner } from '../../support/api/api.ts';
 
@@ -101,5 +102,39 @@ describe('who may what over the API', () => {
       status: 401,
       reason: 'token-refused',
     });
+  });
+
+  it.each([
+    ['deactivated', 401, 'token-refused', (id: string) => api.test.administration.deactivateAccount(owner, { id })],
+    ['lowered', 403, 'permission-denied', (id: string) => api.test.administration.editAccount(owner, { id, role: 'none' })],
+  ] as const)('does nothing for an account that was %s while its request was on the way', async (how, status, reason, change) => {
+    const { id, token } = await api.test.createAccount({ name: `slow-${how}`, role: 'administrator' });
+    const body = JSON.stringify({ name: `late-${how}`, permissions: ['*'] });
+    const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
+    const sent = request(`${api.url}/api/v1/roles`, {
+      method: 'POST',
+      ca: api.ca,
+      agent: false,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'content-length': body.length },
+    });
+    sent.once('error', reject);
+    sent.once('response', async (response) => {
+      const pieces: Buffer[] = [];
+      for await (const piece of response) pieces.push(piece as Buffer);
+      resolve({ status: response.statusCode ?? 0, text: Buffer.concat(pieces).toString() });
+    });
+    sent.write(body.slice(0, 5));
+    // It is let in, and that is on record.
+    const ofThis = async () => (await api.test.events()).filter(({ actor }) => (actor as { id?: string } | undefined)?.id === id);
+    await expect
+      .poll(async () => (await ofThis()).map(({ phase, reason: word }) => [phase, word]))
+      .toContainEqual(['decision', 'permitted']);
+    await change(id);
+    sent.end(body.slice(5));
+    const answer = await promise;
+    expect([answer.status, JSON.parse(answer.text)]).toEqual([status, expect.objectContaining({ reason })]);
+    expect((await api.call('GET', `/roles/late-${how}`)).status).toBe(404);
+    const outcome = (await ofThis()).find(({ phase }) => phase === 'outcome');
+    expect(outcome).toMatchObject({ status, reason: how === 'lowered' ? reason : 'account-inactive' });
   });
 });
