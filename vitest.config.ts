@@ -13,6 +13,7 @@ export default defineConfig({
     // Reached only by what hangs, however slow the machine is.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000, interval: 20 } },
     teardownTimeout: 10_000,
     reporters: ['default', new CountsReporter()],
   },

@@ -16,6 +16,8 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const missing = redisMissing();
 const LEASE_MS = 1_000;
+/** What callers may be told. Never that their token is wrong. */
+const AWAY: readonly unknown[] = ['registry-unavailable', 'audit-unavailable'];
 const ROUTE = { application: 'any', permission: 'test:all', upstream: 'api' };
 const keys = registryKeys('sallyport');
 
@@ -272,16 +274,15 @@ describe('a Redis that cannot answer', () => {
       const check = fault.told?.check ?? 'registry';
       const refused = (token: string) => refusal(gate, token, PATHS[check]);
       const [first, unknown] = await Promise.all([refused(unseen.token), refused(stranger.token)]);
-      // On a slow machine the lease may have run out by now, and then that is said.
-      const closed = [`${check}-unavailable`, 'registry-unavailable'];
-      expect([...closed, ...(fault.readable === 'until the lease is out' ? [200] : [])]).toContain(first);
-      if (fault.readable === undefined) expect(unknown).toBe('registry-unavailable');
+      // Which of the two is noticed first is a matter of speed: the lease may have run out by now, and the records be away.
+      expect([...AWAY, ...(fault.readable === 'until the lease is out' ? [200] : [])]).toContain(first);
+      if (fault.readable === undefined) expect(AWAY).toContain(unknown);
       if (fault.told !== null) {
         const { why } = fault.told;
         await until(`/readyz says why of the ${check}`, async () => why.test(String((await trouble(gate))[check])));
         // Where the records are away too, that may be what is said.
         const refusals = await Promise.all([unseen.token, gate.token, stranger.token].map(refused));
-        for (const one of refusals) expect(String(one)).toMatch(/^(registry|audit)-unavailable$/);
+        for (const one of refusals) expect(AWAY).toContain(one);
       } else await until('the others are let in', async () => (await call(gate, gate.token)).status === 200);
       await fault.end(play);
       await until('the account is let in', async () => (await call(gate, unseen.token)).status === 200);

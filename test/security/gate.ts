@@ -34,7 +34,7 @@ export interface GuardedOptions {
   readonly limits?: GatewayOptions['limits'];
 }
 
-const ANSWER_MS = 10_000;
+const ANSWER_MS = 30_000;
 
 export async function startGuarded(options: GuardedOptions = {}): Promise<GuardedUpstream> {
   const upstream = await startRawUpstream(options.upstream ?? {});

@@ -8,6 +8,9 @@ import { type GuardedUpstream, request, startGuarded } from './gate.ts';
 /** The ways in which a presented token fails. The audit log tells them apart; whoever presents one learns nothing from the answer. */
 const REASONS = ['token-malformed', 'token-unknown', 'token-revoked', 'token-expired', 'account-inactive'] as const;
 
+/** Long enough to create the account before it has expired, on a slow machine too. */
+const EXPIRES_MS = 3_000;
+
 let guarded: GuardedUpstream;
 /** A token for each failure, and the account that the audit log may name: the one that was proved, or the one that was merely claimed. */
 const failing = new Map<string, { readonly token: string; readonly account: string | null; readonly claimed: string | null }>();
@@ -27,7 +30,7 @@ beforeAll(async () => {
   await administration.deactivateAccount(owner, { name: 'inactive' });
   failing.set('account-inactive', { token: inactive.token, account: inactive.id, claimed: null });
 
-  const expiresAt = new Date(Date.now() + 300).toISOString();
+  const expiresAt = new Date(Date.now() + EXPIRES_MS).toISOString();
   const expired = await administration.createServiceAccount(owner, {
     name: 'expired',
     role: 'tester',
@@ -35,7 +38,7 @@ beforeAll(async () => {
     expiresAt,
   });
   failing.set('token-expired', { token: expired.token, account: expired.account.id, claimed: null });
-  await sleep(400);
+  await sleep(Date.parse(expiresAt) + 100 - Date.now());
 });
 afterAll(() => guarded.stop());
 

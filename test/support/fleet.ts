@@ -20,7 +20,7 @@ import { until } from './redis-replication.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const OPEN_MS = 20_000;
+const OPEN_MS = 50_000;
 
 /** What came back for one call. */
 export interface Seen {

@@ -32,7 +32,7 @@ export interface RawClient {
   close(): void;
 }
 
-const WAIT_LIMIT_MS = 10_000;
+const WAIT_LIMIT_MS = 30_000;
 
 /** Throws when the connection or its handshake fails. */
 export async function connectRaw(options: RawClientOptions): Promise<RawClient> {

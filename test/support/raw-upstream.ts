@@ -58,7 +58,7 @@ export interface RawUpstream {
 
 export const OK: readonly Step[] = [{ send: 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok' }];
 
-const WAIT_LIMIT_MS = 10_000;
+const WAIT_LIMIT_MS = 30_000;
 /** A recorder that kept everything would hide an endless stream as a full memory. */
 const BYTES_MAX = 64 * 1024 * 1024;
 

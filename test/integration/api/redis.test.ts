@@ -54,7 +54,7 @@ describe('the admin listener on Redis', () => {
 
   it('says so when its user may not write the registry, and changes nothing', async () => {
     const api = await openAs('gate');
-    await expect.poll(async () => warningOf(await readiness(api)), { timeout: 10_000 }).toMatch(/user manager/);
+    await expect.poll(async () => warningOf(await readiness(api)), { timeout: 30_000 }).toMatch(/user manager/);
     const refused = await api.call('POST', '/roles', { body: { name: 'never', permissions: [] } });
     expect(refused.body).toMatchObject({
       status: 503,

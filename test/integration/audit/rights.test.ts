@@ -72,7 +72,7 @@ describe.runIf(findRedisServer() !== null)('with the Redis users that ship', () 
     const observer = { accepted() {}, lost() {}, resent() {}, fault() {}, health };
     const outbox = createOutbox({ log, instance: 'acl2', clock: systemClock, observer });
     try {
-      await expect.poll(() => outbox.healthy, { timeout: 5000 }).toBe(false);
+      await expect.poll(() => outbox.healthy, { timeout: 30_000 }).toBe(false);
       expect(problems).toHaveLength(1);
       expect(problems[0]).not.toContain('nobody-password');
     } finally {

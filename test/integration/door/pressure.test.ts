@@ -85,7 +85,9 @@ describe('pressure', () => {
   it('from an upstream that reads nothing stops the client, and all arrives once it reads', async () => {
     let taken = 0;
     const reading = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
     const upstream = await startUpstream((socket) => {
+      begun.resolve();
       socket.pause();
       socket.on('data', (chunk) => {
         taken += chunk.length;
@@ -100,7 +102,7 @@ describe('pressure', () => {
       await client.send(door.head('POST /big', `Content-Length: ${WHOLE_BYTES}`, 'Expect: 100-continue', 'Connection: close'));
       await client.waitFor('100', (bytes) => bytes.includes('100 Continue'));
       // The head was the upstream's first packet; from here on it counts the body alone.
-      await sleep(50);
+      await begun.promise;
       const progress = { sent: 0 };
       pour(client.socket, progress);
       expect(await settled(() => progress.sent)).toBeLessThan(ON_ITS_WAY_BYTES);

@@ -10,7 +10,7 @@ export interface Place {
   readonly from: string;
 }
 
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 50_000;
 
 /** Sends one request for each token on one connection, all at once, and answers with the responses in order. */
 export async function call(place: Place, tokens: readonly string[], path = '/x'): Promise<readonly Message[]> {

@@ -95,7 +95,7 @@ describe('the operations listener', () => {
     let made = 0;
     const text = async () => {
       made++;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => setTimeout(resolve, 500));
       return 'x 1\n';
     };
     const base = await start([], { ...createMetrics({ processMetrics: false }), text });

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RedisRegistryStore } from '../../../src/registry/redis.ts';
 import { registryKeys } from '../../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
+import { until } from '../../contract/registry.ts';
 import { account, creation, idOf, role } from '../../contract/registry-records.ts';
 import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
 
@@ -15,13 +15,13 @@ describe('faults of Redis', () => {
   let root: RedisConnection;
   let store: RedisRegistryStore;
 
-  const connect = (name: string, commandTimeoutMs = 1_000) =>
+  const connect = (name: string, commandTimeoutMs = 15_000) =>
     connectRedis({ url: server.url, username: null, password: null, tls: null, name, commandTimeoutMs });
 
   beforeAll(async () => {
     if (missing !== null) return;
     server = await startRedis({ config: ['--lua-time-limit', '50'] });
-    root = connect('root', 5_000);
+    root = connect('root');
     store = new RedisRegistryStore(connect('store'), { keyPrefix: PREFIX, name: 'store' });
   });
 
@@ -105,7 +105,14 @@ describe('faults of Redis', () => {
 
   it('a server that is busy with a script is told as refusing, and works again afterwards', async () => {
     const busy = root.call('EVAL', 'while true do end', 0).catch((error: { code: unknown }) => error.code);
-    await sleep(150);
+    const observer = connect('observer');
+    await until(() =>
+      observer.call('GET', 'x').then(
+        () => false,
+        (fault: unknown) => isBusy(fault),
+      ),
+    );
+    observer.close();
     await expect(store.account(idOf(1))).rejects.toMatchObject({
       why: 'refused',
       message: expect.stringContaining('Redis answered BUSY'),
@@ -123,13 +130,17 @@ describe('faults of Redis', () => {
   });
 
   it('a connection that breaks under a command fails it at once, and the next ones go over a new one', async () => {
-    const blocked = connect('blocked', 5_000);
+    const blocked = connect('blocked', 30_000);
     const waiting = blocked.call('BLPOP', 'nothing', 0).catch((error: unknown) => error);
-    await sleep(50);
-    const [victim] = ((await root.call('CLIENT', 'LIST')) as string).split('\n').filter((line) => line.includes('name=blocked'));
+    let victim: string | undefined;
+    await until(async () => {
+      const clients = String(await root.call('CLIENT', 'LIST')).split('\n');
+      victim = clients.find((line) => line.includes('name=blocked') && line.includes('cmd=blpop'));
+      return victim !== undefined;
+    });
     await root.call('CLIENT', 'KILL', 'ID', /\bid=(\d+)/.exec(victim ?? '')?.[1] ?? '');
     expect(await waiting).toMatchObject({ name: 'StoreUnavailable', why: 'unreachable' });
-    await blocked.ready(2_000);
+    await blocked.ready(30_000);
     expect(await blocked.call('PING')).toBe('PONG');
     blocked.close();
   });
@@ -148,3 +159,7 @@ describe('faults of Redis', () => {
     await expect(nobody.call('PING')).rejects.toMatchObject({ why: 'unreachable' });
   });
 });
+
+function isBusy(fault: unknown): boolean {
+  return fault instanceof Error && fault.message.includes('BUSY');
+}

@@ -108,7 +108,7 @@ describe('an address that is left out', () => {
         (match) => `${match[1]} ${match[2]}`,
       );
     await expect
-      .poll(healthy, { timeout: 10_000 })
+      .poll(healthy, { timeout: 30_000 })
       .toEqual([`upstream="raw",address="127.0.0.1:${one.port}" 0`, `upstream="raw",address="127.0.0.1:${second.port}" 1`]);
     const response = await fetch(`${door.gate.opsUrl}/readyz`);
     const { ready, checks } = (await response.json()) as { ready: boolean; checks: readonly unknown[] };

@@ -4,7 +4,7 @@ import { OK, type RawUpstream, type RawUpstreamOptions, type Step, startRawUpstr
 import { openPool } from './pool.ts';
 
 const CHECK = { path: '/healthz?deep', intervalMs: 100, timeoutMs: 300, unhealthyAfter: 2, healthyAfter: 2 };
-const WAIT = { timeout: 10_000, interval: 10 };
+const WAIT = { timeout: 30_000, interval: 10 };
 const status = (code: number): Step[] => [{ send: `HTTP/1.1 ${code} X\r\nContent-Length: 0\r\n\r\n` }];
 
 async function upstream(options: RawUpstreamOptions = {}): Promise<RawUpstream> {

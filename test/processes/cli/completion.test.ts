@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Shell } from '../../support/shell.ts';
 
-const LIMIT_MS = 15_000;
+const LIMIT_MS = 50_000;
 
 function isInstalled(name: string): boolean {
   return spawnSync(name, ['--version'], { stdio: 'ignore', timeout: LIMIT_MS }).status === 0;

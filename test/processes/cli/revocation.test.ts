@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createAdministration } from '../../../src/admin/administration.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { RedisRegistryStore } from '../../../src/registry/redis.ts';
@@ -14,7 +14,9 @@ import { owner, Shell } from '../../support/shell.ts';
 
 const missing = redisMissing();
 /** Long enough that a change made here finds the lease of a gate that was stopped just before. */
-const LEASE_MS = 4_000;
+const LEASE_MS = 8_000;
+/** The gate that runs has answered by then, and the lease of the other one not yet run out. */
+const ANSWERED_MS = 4_000;
 
 interface Rotated {
   readonly token: string;
@@ -46,7 +48,7 @@ describe('revocations on the command line, with running gates', () => {
     await shell.json('role', 'create', 'caller', '--permission', 'test:all', ...store);
     token = ((await shell.json('account', 'create', 'ci', '--role', 'caller', ...store)) as Rotated).token;
     for (const name of ['gate-1', 'gate-2']) gates.push(shell.start('serve', '--config', `${name}.yaml`));
-    await until(async () => (await Promise.all(ports.map((port) => call(port)))).every((status) => status === 200), 15_000);
+    await until(async () => (await Promise.all(ports.map((port) => call(port)))).every((status) => status === 200), 55_000);
   });
 
   afterAll(async () => {
@@ -88,7 +90,7 @@ describe('revocations on the command line, with running gates', () => {
   it('list the running gates', async () => {
     const listed = await shell.run('instances', ...store);
     expect(listed.out.split('\n')[0]).toMatch(/^INSTANCE +VERSION +LEASE +ENDS IN +APPLIED +BEHIND$/);
-    expect(listed.out).toMatch(/^gate-1-[0-9a-f]{8} +\S+ +4\.0 s +\d\.\d s +\d+ +0$/m);
+    expect(listed.out).toMatch(/^gate-1-[0-9a-f]{8} +\S+ +8\.0 s +\d\.\d s +\d+ +0$/m);
     const { items } = (await shell.json('instances', ...store)) as { items: { instance: string }[] };
     expect(items.map(({ instance }) => instance.slice(0, 6))).toEqual(['gate-1', 'gate-2']);
   });
@@ -119,9 +121,12 @@ describe('revocations on the command line, with running gates', () => {
   it('do not wait for ever for a stopped gate, which refuses as soon as it goes on', async () => {
     const [, stopped] = gates;
     stopped!.process.kill('SIGSTOP');
+    const goOn = () => stopped!.process.kill('SIGCONT');
+    // The next tests need it, whatever becomes of this one.
+    onTestFinished(() => void goOn());
     const old = token;
     // Here and not on the command line, whose start can take longer than the lease.
-    const soon = await administration().rotateToken(owner, { name: 'ci', waitMs: 0 });
+    const soon = await administration().rotateToken(owner, { name: 'ci', waitMs: ANSWERED_MS });
     token = soon.token;
     expect(soon.revocation).toMatchObject({
       effective: false,
@@ -133,7 +138,7 @@ describe('revocations on the command line, with running gates', () => {
     // Sent while it is stopped: it is the first thing that the process finds when it goes on.
     const waiting = call(ports[1]!, old);
     await sleep(Math.max(0, Date.parse(String(soon.revocation?.certainAt)) - Date.now()));
-    stopped!.process.kill('SIGCONT');
+    goOn();
     expect([401, 503]).toContain(await waiting);
     await until(async () => (await call(ports[1]!)) === 200);
     expect(await call(ports[1]!, old)).toBe(401);

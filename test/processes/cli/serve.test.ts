@@ -79,16 +79,16 @@ ${routes}`;
     expect((await call('/first')).status).toBe(401);
     token = rotated.token;
     const answer = call('/first');
-    await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => held.length, { timeout: 30_000 }).toBe(1);
     held.shift()?.();
     expect(await answer).toEqual({ status: 200, body: 'done' });
   });
 
   it('follows its activity while calls come in', async () => {
     const following = shell.start('activity', 'ci', '--follow', '--json', ...store);
-    await expect.poll(() => following.out(), { timeout: 10_000 }).toContain('token-rotated');
+    await expect.poll(() => following.out(), { timeout: 30_000 }).toContain('token-rotated');
     expect((await call('/second')).status).toBe(404);
-    await expect.poll(() => following.out(), { timeout: 10_000 }).toContain('route-unknown');
+    await expect.poll(() => following.out(), { timeout: 30_000 }).toContain('route-unknown');
     following.process.kill('SIGINT');
     expect(await following.ended).toBe(0);
   });
@@ -96,18 +96,18 @@ ${routes}`;
   it('reads its configuration again on SIGHUP, and keeps the last good one', async () => {
     shell.write('sallyport.yaml', config('  - { name: broken }\n'));
     running.process.kill('SIGHUP');
-    await expect.poll(() => running.err(), { timeout: 10_000 }).toContain('routes[0]');
+    await expect.poll(() => running.err(), { timeout: 30_000 }).toContain('routes[0]');
     shell.write('sallyport.yaml', config(route('first') + route('second')));
     running.process.kill('SIGHUP');
-    await expect.poll(() => running.err(), { timeout: 10_000 }).toContain('the configuration was reloaded');
+    await expect.poll(() => running.err(), { timeout: 30_000 }).toContain('the configuration was reloaded');
     expect(await shell.json('explain', '--account', 'ci', 'GET', '/second', ...store)).toMatchObject({ allowed: true });
   });
 
   it('finishes the call under way on SIGTERM and exits with 0', async () => {
     const answer = call('/first');
-    await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => held.length, { timeout: 30_000 }).toBe(1);
     running.process.kill('SIGTERM');
-    await expect.poll(() => running.err(), { timeout: 10_000 }).toContain('asked to stop');
+    await expect.poll(() => running.err(), { timeout: 30_000 }).toContain('asked to stop');
     held.shift()?.();
     expect(await answer).toEqual({ status: 200, body: 'done' });
     expect(await running.ended).toBe(0);
@@ -117,9 +117,9 @@ ${routes}`;
   it('ends at once on a second signal, and not with 0', async () => {
     await start();
     const answer = call('/first').catch((error: Error) => error);
-    await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => held.length, { timeout: 30_000 }).toBe(1);
     running.process.kill('SIGTERM');
-    await expect.poll(() => running.err(), { timeout: 10_000 }).toContain('asked to stop');
+    await expect.poll(() => running.err(), { timeout: 30_000 }).toContain('asked to stop');
     running.process.kill('SIGTERM');
     expect(await running.ended).toBe(143);
     expect(await answer).toBeInstanceOf(Error);

@@ -5,7 +5,7 @@ import { type Fleet, type Seen, startFleet } from '../../support/fleet.ts';
 import { redisMissing } from '../../support/redis-server.ts';
 
 const missing = redisMissing();
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 50_000;
 
 describe('two workers on one port', () => {
   let fleet: Fleet;
