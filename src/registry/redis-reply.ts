@@ -51,3 +51,8 @@ export function pairs(reply: unknown): [string, string][] {
   const words = reply as string[];
   return Array.from({ length: words.length / 2 }, (_, index) => [words[2 * index] ?? '', words[2 * index + 1] ?? '']);
 }
+
+/** A change by all that names it. */
+export function nameOf({ epoch, seq, tip = '' }: Position): string {
+  return `${seq} ${epoch} ${tip}`;
+}

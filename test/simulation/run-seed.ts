@@ -4,7 +4,8 @@ import { type Administration, createAdministration } from '../../src/admin/admin
 import { AdminError } from '../../src/admin/error.ts';
 import { type Proof, prove } from '../../src/decision/authenticate.ts';
 import type { Revocation } from '../../src/registry/receipt.ts';
-import { RedisRegistrySource, RedisRegistryStore } from '../../src/registry/redis.ts';
+import { RedisRegistryStore } from '../../src/registry/redis.ts';
+import { RedisRegistrySource } from '../../src/registry/redis-source.ts';
 import { Replica } from '../../src/registry/replica.ts';
 import type { Lookup } from '../../src/registry/replica-port.ts';
 import { registryKeys } from '../../src/store/keys.ts';

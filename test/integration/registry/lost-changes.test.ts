@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Account } from '../../../src/account/model.ts';
 import { systemClock } from '../../../src/clock.ts';
-import { RedisRegistrySource, RedisRegistryStore } from '../../../src/registry/redis.ts';
+import { RedisRegistryStore } from '../../../src/registry/redis.ts';
+import { RedisRegistrySource } from '../../../src/registry/redis-source.ts';
 import { Replica } from '../../../src/registry/replica.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { until } from '../../contract/registry.ts';
