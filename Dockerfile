@@ -1,6 +1,9 @@
 # Sallyport as an image: Node, production dependencies, sources (Node strips the types), nothing else.
 #   docker build -t sallyport .
-#   docker run --read-only --tmpfs /tmp -v ./sallyport.yaml:/etc/sallyport/sallyport.yaml:ro -v sallyport-data:/var/lib/sallyport -p 8443:8443 sallyport
+#   docker run --read-only --tmpfs /tmp --cap-drop ALL --stop-timeout 40 -p 8443:8443 \
+#     -v "$PWD/sallyport:/etc/sallyport:ro" -v sallyport-data:/var/lib/sallyport sallyport
+# The folder sallyport/ holds sallyport.yaml and what that names, readable by the user 10001; in it are `instance: { dataDir: /var/lib/sallyport }`,
+# `proxy: { address: "0.0.0.0:8443", … }` and `ops: { address: "127.0.0.1:9464" }`. Docker's own patience of 10 s is shorter than instance.drainMs.
 
 FROM node:26-bookworm-slim AS dependencies
 WORKDIR /app

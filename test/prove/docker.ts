@@ -6,6 +6,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { clearAlone, runsAlone } from '../support/docker/alone.ts';
 import { type BaseImages, baseImagesOf, pullAll, standIn } from '../support/docker/base-images.ts';
 import { CHECKS, type Tokens } from '../support/docker/checks.ts';
 import { Commands } from '../support/docker/commands.ts';
@@ -62,11 +63,13 @@ async function onEngine(engine: Engine, folder: string): Promise<void> {
     // In the engine's own network a builder may have no way out.
     await step('docker build', () => stack.docker('build', '--network', 'host', '--tag', stack.image, ROOT));
     await judge('the image holds what runs, and nothing else', async () => console.log(await checkImage(stack, bases.node)));
+    await judge('alone, with a store in a volume, it runs as the Dockerfile says', () => runsAlone(stack, folder));
     await step('docker-compose up', () => stack.compose('up', '--detach'));
     const tokens: Tokens = { deployer: '', viewer: '', administrator: '', password: '' };
     for (const [what, check] of CHECKS) await judge(what, () => check(stack, tokens));
-    if (counts.failed > 0) console.log((await stack.compose('logs', '--no-color')).split('\n').slice(-60).join('\n'));
+    if (counts.failed > 0) console.log((await stack.logs(await stack.container('gate'))).split('\n').slice(-40).join('\n'));
   } finally {
+    await clearAlone(stack);
     await stack.clear();
   }
 }

@@ -110,12 +110,23 @@ export class Stack {
     await until('the gate is ready', async () => (await this.curl(`http://127.0.0.1:${this.ports.ops}/readyz`)).status === 200);
   }
 
+  /** Both outputs of a container. */
+  async logs(container: string): Promise<string> {
+    const { out, err } = await this.#commands.outcome('docker', 'logs', container);
+    return out + err;
+  }
+
+  /** A command of docker that clears away: also when all is to stop, and whatever comes of it. */
+  async forget(...words: readonly string[]): Promise<void> {
+    await this.#commands.with({}, null).outcome('docker', ...words);
+  }
+
   /** Containers, networks, volumes and the image. */
   async clear(): Promise<void> {
     const [program, ...first] = this.#compose;
     const commands = this.#commands.with({}, null);
     await commands.run(program, ...first, '--profile', 'manage', 'down', '--volumes', '--remove-orphans', '--timeout', '5');
-    await commands.outcome('docker', 'image', 'rm', '--force', this.image);
+    await this.forget('image', 'rm', '--force', this.image);
   }
 }
 
