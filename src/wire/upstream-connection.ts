@@ -50,8 +50,10 @@ export interface ConnectionKeeper {
 }
 
 const HEAD_LIMIT_BYTES = 64 * 1024;
-/** As much as one read of a socket brings at most (libuv's own buffer): behind a full one there is nearly always more, already here. */
-const FULL_READ_BYTES = 64 * 1024;
+/** As much as one read brings at most: libuv's buffer, or one TLS record (RFC 8446 §5.1). Behind a full one there is nearly always more, already here. */
+const FULL_READ_BYTES = { connect: 64 * 1024, secureConnect: 16 * 1024 } as const;
+/** So much may wait for a late flush: with it, what one write gathers stays below twice as much. */
+const MAX_LATE_BYTES = 64 * 1024;
 /** 1xx answers before the final one. More is a flood. */
 const MAX_INFORMATIONAL = 16;
 
@@ -89,8 +91,10 @@ export class UpstreamConnection implements Watched {
   #body: BodyReader | null = null;
   #informational = 0;
   #anyByte = false;
-  /** The flush towards the receiver that was put off. */
+  readonly #fullReadBytes: number;
+  /** The flush towards the receiver that was put off, and how much was read for it. */
   #lateFlush: NodeJS.Immediate | null = null;
+  #lateBytes = 0;
   readonly #held = new HeldAnswer();
 
   constructor(
@@ -105,6 +109,7 @@ export class UpstreamConnection implements Watched {
     this.#deadlines = deadlines;
     this.#timeouts = timeouts;
     this.#out = new Gather(socket);
+    this.#fullReadBytes = FULL_READ_BYTES[connectEvent];
     this.deadlineMs = deadlines.nowMs + timeouts.connectTimeoutMs;
     deadlines.watch(this);
     socket.once(connectEvent, () => this.#guarded(() => this.#onConnect()));
@@ -268,16 +273,17 @@ export class UpstreamConnection implements Watched {
     }
     // A receiver that is done is flushed by its own end.
     if (this.#receiver === null) return;
-    if (chunk.length === FULL_READ_BYTES && this.#lateFlush === null) this.#flushLate();
+    this.#lateBytes += chunk.length;
+    if (chunk.length === this.#fullReadBytes && this.#lateBytes <= MAX_LATE_BYTES) this.#flushLate();
     else this.#flushReceiver();
   }
 
   /**
-   * Puts the flush off by one turn of the loop at most, and by one read: an answer's tail of a few bytes then travels with what came before it, instead of as a write
-   * and TLS records of its own. Small reads are never put off, so a stream of events is not held up.
+   * Puts the flush off by one turn of the loop at most: an answer's tail of a few bytes then travels with what came before it, instead of as a write and TLS records
+   * of its own. Small reads are never put off, so a stream of events is not held up.
    */
   #flushLate(): void {
-    this.#lateFlush = setImmediate(() => this.#guarded(() => this.#flushReceiver()));
+    this.#lateFlush ??= setImmediate(() => this.#guarded(() => this.#flushReceiver()));
   }
 
   #flushReceiver(): void {
@@ -286,6 +292,7 @@ export class UpstreamConnection implements Watched {
   }
 
   #forgetLateFlush(): void {
+    this.#lateBytes = 0;
     if (this.#lateFlush === null) return;
     clearImmediate(this.#lateFlush);
     this.#lateFlush = null;

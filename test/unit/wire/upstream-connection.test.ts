@@ -17,7 +17,7 @@ interface Exchange {
 }
 
 /** An exchange that has been begun, over a pair of streams, which keeps reads as they were written. */
-function exchange(flushes: () => boolean = () => true): Exchange {
+function exchange(flushes: () => boolean = () => true, connectEvent: 'connect' | 'secureConnect' = 'connect'): Exchange {
   const [near, upstream] = duplexPair({ highWaterMark: 1024 * 1024 });
   const deadlines = new Deadlines();
   onTestFinished(() => deadlines.close());
@@ -42,8 +42,8 @@ function exchange(flushes: () => boolean = () => true): Exchange {
   };
   const keeper = { free: () => {}, gone: () => {}, answered: () => {}, failed: () => {} };
   const timeouts = { connectTimeoutMs: 10_000, responseTimeoutMs: 10_000 };
-  const connection = new UpstreamConnection(near as Socket, 'connect', keeper, deadlines, timeouts);
-  near.emit('connect');
+  const connection = new UpstreamConnection(near as Socket, connectEvent, keeper, deadlines, timeouts);
+  near.emit(connectEvent);
   connection.begin(receiver, false);
   connection.requestEnd();
   upstream.on('error', () => {});
@@ -98,6 +98,16 @@ it('gathers two full reads at most', async () => {
   for (let count = 0; count < 3; count += 1) upstream.write(Buffer.alloc(FULL_READ_BYTES));
   await nextTurn();
   expect(heard).toEqual([contentOf(length) + FULL_READ_BYTES, 'flush', 2 * FULL_READ_BYTES, 'flush']);
+});
+
+it('takes full records of TLS for full reads, and gathers no more of them', async () => {
+  const { upstream, heard } = exchange(() => true, 'secureConnect');
+  const record = Buffer.alloc(16 * 1024);
+  upstream.write(ended('Content-Length: 1000000'));
+  for (let count = 0; count < 6; count += 1) upstream.write(record);
+  upstream.write('end');
+  await nextTurn();
+  expect(heard).toEqual(['flush', 5 * record.length, 'flush', record.length + 3, 'flush']);
 });
 
 it('writes small reads out at once, however many come in one turn', async () => {
