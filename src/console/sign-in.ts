@@ -24,12 +24,17 @@ export type SignInResult =
   | { readonly outcome: 'busy' }
   | { readonly outcome: 'unrecorded' };
 
+/** As much as the field of the form takes, and more than a password can have. */
+export const TYPED_MAX = 512;
+
 /**
  * Throttle, look up, verify, judge, record, begin the session: in this order. A name that does not exist, a machine, and somebody who is inactive cost
  * the same work as a wrong password, because the verifier of nobody costs as much; standing is judged after the password, as it is for tokens.
  */
 export async function signIn(parts: ConsoleParts, throttle: SignInThrottle, attempt: Attempt): Promise<SignInResult> {
   const { name, address } = attempt;
+  // No guess: nobody has such a password. It costs nothing to look at, so it must not raise counts either, faster than passwords can be tried.
+  if (attempt.password.length > TYPED_MAX) return { outcome: 'refused' };
   const tried = await throttle.password(name, address, attempt.browser);
   if (!tried.allowed) return { outcome: 'throttled', waitSeconds: tried.waitSeconds };
   const account = isName(name) ? await parts.store.accountByName(name) : null;

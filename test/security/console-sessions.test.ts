@@ -191,6 +191,17 @@ describe('guessing (brute force)', () => {
     expect((await copy.signIn('grace', PASSWORD)).status).toBe(429);
   });
 
+  it('is not what a password is that nobody can have: it is refused, and counts for nothing', async () => {
+    const browser = test.browser();
+    const before = test.signIns.length;
+    for (let time = 0; time <= THROTTLE.perNameAndAddress; time += 1) {
+      expect((await browser.signIn('grace-hopper', 'x'.repeat(513))).status).toBe(401);
+    }
+    expect(test.signIns.length).toBe(before);
+    expect((await browser.signIn('grace-hopper', 'x'.repeat(512))).status).toBe(401);
+    expect(test.signIns.length).toBe(before + 1);
+  });
+
   it('of the current password in an open session is stopped too', async () => {
     const browser = await test.signedIn('ada');
     const fields = { password: 'a new long sentence', repeated: 'a new long sentence' };

@@ -165,8 +165,10 @@ export class Requests {
     if (!version.ok) return version.refused;
     const body = await readBody(operation, c.req.raw);
     if (!body.ok) return body.refused;
-    // Whoever sends a body takes as long as they like: a token that was revoked meanwhile does nothing more, and a role gives what it gives now.
-    const again = operation.body === null || operation.needs === 'nobody' ? first : await this.#judge(c, record, operation.needs);
+    // Whoever sends a body takes as long as they like, and a record may wait a second: a token that was revoked meanwhile does nothing more, and a role gives
+    // what it gives now.
+    const again =
+      operation.method === 'get' || operation.needs === 'nobody' ? first : await this.#judge(c, record, operation.needs);
     if (!again.admitted) return { reason: again.reason };
     const { caller } = again;
     const call = {

@@ -2,6 +2,7 @@ import { textField } from '../components/form.ts';
 import { door } from '../components/layout.ts';
 import { notice } from '../components/parts.ts';
 import { type Html, html } from '../html.ts';
+import { TYPED_MAX } from '../sign-in.ts';
 
 /** The pages for whoever is not signed in. */
 
@@ -38,7 +39,7 @@ function passwordForm({ next, name = '', ways }: SignInForm): Html {
   return html`<form class="stack" method="post" action="/sign-in">
 <input type="hidden" name="next" value="${next}">
 ${textField({ name: 'name', label: 'User name', value: name, isRequired: true, autocomplete: 'username', maxLength: 64, isFirst: name === '' })}
-${textField({ name: 'password', label: 'Password', type: 'password', isRequired: true, autocomplete: 'current-password', maxLength: 512, isFirst: name !== '' })}
+${textField({ name: 'password', label: 'Password', type: 'password', isRequired: true, autocomplete: 'current-password', maxLength: TYPED_MAX, isFirst: name !== '' })}
 <button class="${ways.provider === null ? 'primary' : ''}">Sign in</button>
 </form>`;
 }
