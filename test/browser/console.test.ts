@@ -197,7 +197,7 @@ describe('a person gives a machine its key', () => {
         // The last call of the story: it may be counted later than the first.
         expect(await page.getByRole('link', { name: 'The account is inactive' }).count()).toBe(1);
       },
-      { timeout: 12_000, interval: 500 },
+      { timeout: 40_000, interval: 500 },
     );
   });
 
@@ -211,7 +211,7 @@ describe('a person gives a machine its key', () => {
     await other.locator('#live[data-state="on"]').waitFor();
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByText('You are signed out.').waitFor();
-    await other.getByText('Stopped').waitFor({ timeout: 12_000 });
+    await other.getByText('Stopped').waitFor({ timeout: 40_000 });
     await other.goto('/activity');
     expect(new URL(other.url()).pathname).toBe('/sign-in');
     await other.close();

@@ -11,9 +11,9 @@ export interface Answered {
 }
 
 /** Longest quiet after an answer on a connection that stays open: whatever was still to come would have come. */
-const QUIET_MS = 150;
+const QUIET_MS = 300;
 /** How long nothing at all may come: a request that was understood as incomplete is waited for no longer. */
-const SILENCE_MS = 500;
+const SILENCE_MS = 3_000;
 
 /** Sends the pieces on a connection of their own and listens until the gate closes it, or has nothing more to say. */
 export async function converse(options: RawClientOptions, pieces: readonly Buffer[], silenceMs = SILENCE_MS): Promise<Answered> {

@@ -14,7 +14,7 @@ describe('sallyport dev', () => {
 
   async function start(): Promise<string> {
     running = shell.start('dev', '--port', '0', '--admin-port', '0', '--ops-port', '0');
-    await vi.waitFor(() => expect(running.out() + running.err()).toContain('Ctrl-C ends it.'), 15_000);
+    await vi.waitFor(() => expect(running.out() + running.err()).toContain('Ctrl-C ends it.'), 50_000);
     return running.out();
   }
 

@@ -65,9 +65,9 @@ export function tally(answers: readonly Message[]): Record<string, number> {
 }
 
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt += 1) {
+  for (const endMs = performance.now() + LIMIT_MS; performance.now() < endMs; ) {
     if (await holds()) return;
     await sleep(20);
   }
-  throw new Error(`not within ten seconds: ${what}`);
+  throw new Error(`not within ${LIMIT_MS} ms: ${what}`);
 }

@@ -32,7 +32,7 @@ ${routes}`;
 
   async function start(): Promise<void> {
     running = shell.start('serve', ...store);
-    await vi.waitFor(() => expect(running.err()).toContain('the gate is open'), 15_000);
+    await vi.waitFor(() => expect(running.err()).toContain('the gate is open'), 50_000);
     const opened = running
       .err()
       .split('\n')

@@ -51,7 +51,7 @@ export async function openApi({
   });
   const administrator = await test.createAccount({ name, role: 'administrator' });
   // With Redis the registry has only just begun: until the first lease everybody gets 503.
-  for (let attempt = 0; attempt < 200 && !test.gateway.ready; attempt += 1) await sleep(25);
+  for (let attempt = 0; attempt < 1_200 && !test.gateway.ready; attempt += 1) await sleep(25);
   const { port } = test.gateway.addresses.admin!;
   const url = `https://localhost:${port}`;
   const ca = readFileSync(test.caFile, 'utf8');
