@@ -10,7 +10,7 @@ interface Mutant {
 export const MUTANTS: Readonly<Record<string, Mutant>> = {
   /** A renewal only reads: an old primary that was cut off gives it too. */
   fence: {
-    file: 'src/registry/redis.ts',
+    file: 'src/registry/redis-source.ts',
     piece: "await this.#renewed([['PEXPIRE', lease, ttlMs], ['HMGET', members, instance], ...standing]);",
     instead:
       "await this.#renewed([['HMGET', members, instance], ['HMGET', members, instance], ...standing]); if ((known[0] as string[])[0] !== null) known[0] = 1;",
