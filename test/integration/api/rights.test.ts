@@ -1,5 +1,6 @@
 import { request } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FOUND_TOKENS, OPERATIONS } from '../../../src/admin/api/operations.ts';
 import { type ApiBench, openApi, owner } from '../../support/api/api.ts';
 
 /** Nobody beyond their own, told by HTTP status. A manager may write the registry and deploy; a reader may look; a caller may nothing here. */
@@ -49,6 +50,22 @@ describe('who may what over the API', () => {
       const { status } = await api.call(method, path, { token: tokens[name]! });
       expect([name, status]).toEqual([name, may.includes(name) ? 200 : 403]);
     }
+  });
+
+  it('asks for a token and for a permission at every operation that there is', async () => {
+    const { token: weak } = await api.test.createAccount({ name: 'a-nothing', role: 'none' });
+    const free: string[] = [];
+    for (const { id, method, path, needs } of OPERATIONS) {
+      const at = path.replace('{id}', '000000000000').replace(/\{[a-z]+\}/g, 'x');
+      const ask = (token: string | null) =>
+        api.call(method.toUpperCase(), at, { token, body: ['get', 'delete'].includes(method) ? undefined : {} });
+      expect([id, (await ask(null)).status]).toEqual([id, 401]);
+      if (needs === 'any' || needs === 'nobody') free.push(id);
+      else expect([id, (await ask(weak)).status]).toEqual([id, 403]);
+      if (method !== 'get' && needs !== 'any') expect([id, needs]).toEqual([id, 'sallyport:registry:write']);
+    }
+    expect(free).toEqual(['renewToken']);
+    expect(FOUND_TOKENS.map(({ needs }) => needs)).toEqual(['nobody']);
   });
 
   it('lets nobody write who may only read', async () => {
