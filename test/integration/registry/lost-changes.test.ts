@@ -36,7 +36,7 @@ describe('a Redis that has lost acknowledged changes', () => {
     await root.call('SAVE');
     edge = replica('edge-1');
     await edge.start();
-    for (const n of [1, 2, 3, 4]) await edge.lookup(idOf(n));
+    for (const n of [1, 2, 3, 4]) await until(async () => (await edge.lookup(idOf(n))).found === 'account');
     await revoke();
   });
 
@@ -50,13 +50,14 @@ describe('a Redis that has lost acknowledged changes', () => {
     await server.stop();
   });
 
-  function connect(port: number, name: string): RedisConnection {
+  /** The test's own connections are patient; an instance is to notice in time that it is cut off. */
+  function connect(port: number, name: string, commandTimeoutMs = 15_000): RedisConnection {
     const url = `redis://127.0.0.1:${port}`;
-    return connectRedis({ url, username: null, password: null, tls: null, name, commandTimeoutMs: 500 });
+    return connectRedis({ url, username: null, password: null, tls: null, name, commandTimeoutMs });
   }
 
   function replica(instance: string): Replica {
-    const source = new RedisRegistrySource(connect(relay.port, instance), { keyPrefix: PREFIX, name: instance });
+    const source = new RedisRegistrySource(connect(relay.port, instance, 500), { keyPrefix: PREFIX, name: instance });
     const observer = { onRevived: (count: number) => void revived.push(count), onLost: (why: string) => void lost.push(why) };
     const made = new Replica({ source, clock: systemClock, instance, leaseMs: 2_000, maxAccounts: 100, observer });
     closing.push(async () => {

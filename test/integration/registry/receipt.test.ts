@@ -10,6 +10,9 @@ const missing = redisMissing();
 /** An upstream that begins an answer and never ends it, as a stream of events does. */
 const STREAM = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n6\r\ndata:1\r\n';
 
+/** By then the instance that hears of a change has said so, on a slow machine too. */
+const ANSWERED_MS = 4_000;
+
 describe('a revocation with instances on one Redis', () => {
   let redis: RedisServer;
   let relay: TcpRelay;
@@ -115,22 +118,22 @@ describe('a revocation with instances on one Redis', () => {
     const open = await stream(cut, token);
     relay.silence(() => true);
     const beforeMs = Date.now();
-    const { revocation } = await one.administration.rotateToken(owner, { name: 'watcher', waitMs: 50 });
+    const { revocation } = await one.administration.rotateToken(owner, { name: 'watcher', waitMs: ANSWERED_MS });
     expect(revocation).toMatchObject({ effective: false, instances: 2, acknowledged: 1, lapsed: 0 });
     const certainMs = Date.parse(revocation?.certainAt ?? '') - beforeMs;
     expect(certainMs).toBeGreaterThanOrEqual(60_000);
-    expect(certainMs).toBeLessThan(75_000);
+    expect(certainMs).toBeLessThan(90_000);
     open.close();
   });
 
   it('does not wait for an instance whose lease is over, nor for one that has said goodbye', async () => {
     const one = await gate(redis.port);
-    const cut = await gate(relay.port, { leaseMs: 1_000 });
+    const cut = await gate(relay.port, { leaseMs: 3_000 });
     const gone = await gate(redis.port);
     await one.createAccount({ name: 'watcher', role: 'tester' });
     await gone.gateway.close();
     relay.silence(() => true);
-    const { revocation } = await one.administration.rotateToken(owner, { name: 'watcher', waitMs: 10_000 });
+    const { revocation } = await one.administration.rotateToken(owner, { name: 'watcher', waitMs: 30_000 });
     expect(revocation).toMatchObject({ effective: true, instances: 2, acknowledged: 1, lapsed: 1 });
     expect(cut.gateway.ready).toBe(false);
     const { items } = await one.control.instances(owner, {});

@@ -46,20 +46,24 @@ describe('replicas on one Redis', () => {
     await server.stop();
   });
 
-  function connect(port: number, name: string): RedisConnection {
+  /** The test's own connections are patient; an instance is to notice in time that it is cut off. */
+  function connect(port: number, name: string, commandTimeoutMs = 15_000): RedisConnection {
     return connectRedis({
       url: `redis://127.0.0.1:${port}`,
       username: null,
       password: null,
       tls: null,
       name,
-      commandTimeoutMs: COMMAND_TIMEOUT_MS,
+      commandTimeoutMs,
     });
   }
 
   /** Through the relay, so that its paths can be cut. */
   function replica(instance: string, leaseMs = LEASE_MS, onLost: (why: string) => void = () => undefined): Replica {
-    const source = new RedisRegistrySource(connect(relay.port, instance), { keyPrefix: PREFIX, name: instance });
+    const source = new RedisRegistrySource(connect(relay.port, instance, COMMAND_TIMEOUT_MS), {
+      keyPrefix: PREFIX,
+      name: instance,
+    });
     const made = new Replica({ source, clock: systemClock, instance, leaseMs, maxAccounts: 1_000, observer: { onLost } });
     closing.push(async () => {
       await made.close();
@@ -72,7 +76,7 @@ describe('replicas on one Redis', () => {
     const made = replica(instance, leaseMs, onLost);
     await made.start();
     await until(() => made.current);
-    expect((await made.lookup(idOf(1))).found).toBe('account');
+    await until(async () => (await made.lookup(idOf(1))).found === 'account');
     return made;
   }
 
