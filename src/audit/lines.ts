@@ -2,8 +2,8 @@ import type { EventBatch } from './port.ts';
 
 const FIRST_BYTES = 64 * 1024;
 const FIRST_EVENTS = 128;
-/** Larger buffers are not kept: they come from an outage, and are not needed after it. */
-const KEPT_BYTES = 2 * 1024 * 1024;
+/** Twice what a full batch takes. Larger ones are not kept: they come from single events that were very long. */
+const KEPT_BYTES = 4 * 1024 * 1024;
 /** One is filled while another is under way. */
 const SPARES = 2;
 /** UTF-8 of one UTF-16 unit (RFC 3629 §3; surrogates come in pairs and need four bytes for two units). */
