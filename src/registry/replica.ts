@@ -4,82 +4,15 @@ import { compilePrincipal } from '../account/principal.ts';
 import type { Clock } from '../clock.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { ABSENT, Generation, UNAVAILABLE } from './generation.ts';
-import { readHistory } from './history.ts';
 import { Lease, momentOf } from './lease.ts';
-import {
-  type FeedEvent,
-  FeedLost,
-  type PolicySnapshot,
-  type Position,
-  type RegistrySource,
-  RegistryUnavailable,
-  type Standing,
-  type Subscription,
-} from './port.ts';
+import { type FeedEvent, FeedLost, type RegistrySource, RegistryUnavailable, type Standing, type Subscription } from './port.ts';
+import { Remembrance } from './remembrance.ts';
+import type { LookupCounts, ReplicaObserver, ReplicaOptions, ReplicaStatus } from './replica-options.ts';
 import type { Lookup, RegistryView } from './replica-port.ts';
-import { Revoked } from './revoked.ts';
+import { assertSameHistory, assertSameTombstones, assertSameWay, GONE_ANOTHER_WAY, isLoss } from './same-history.ts';
 import { systemTiming, type Timing } from './timing.ts';
-import type { Trail } from './trail.ts';
 import type { Holdings, WarmSnapshot } from './warm-snapshot.ts';
 import { warmAccounts } from './warm-start.ts';
-
-/** Told about what happens, for logs and to act on it. Must not throw. */
-export interface ReplicaObserver {
-  /** The event is applied: from now on every answer reflects it. */
-  onApplied?(event: FeedEvent): void;
-  /** Everything was loaded anew: any account may be another than before. */
-  onLoaded?(): void;
-  /** The start was a warm one with so many accounts, or the snapshot could not be used, and why. */
-  onWarm?(accounts: number, why: string | null): void;
-  /** Whether nothing is going on any more that what is applied forbids. Asked before that is acknowledged; asked again when the answer is no. */
-  settled?(): boolean | Promise<boolean>;
-  /** Everything learned was dropped; it is being loaded again. */
-  onLost?(why: string): void;
-  /** The store has lost changes: so many accounts are now known to be revoked although it did not say so. */
-  onRevived?(accounts: number): void;
-  /** A step failed and will be repeated. */
-  onFault?(step: 'load' | 'renew' | 'lookup' | 'acknowledge' | 'assert', fault: Error): void;
-}
-
-export interface ReplicaOptions {
-  readonly source: RegistrySource;
-  readonly clock: Clock;
-  /** Name + random incarnation: the lease is registered under it. */
-  readonly instance: string;
-  readonly leaseMs: number;
-  /** Accounts kept in memory at most. */
-  readonly maxAccounts: number;
-  /** Ids without an account that are remembered at most. Default 10,000. */
-  readonly maxNegatives?: number;
-  /** Look-ups that may be under way at once; beyond, the answer is `unavailable`. Default 1,000. */
-  readonly maxLookups?: number;
-  /** Of the program, for who looks at the list of instances. */
-  readonly version?: string;
-  /** What was cached when the instance last ended. It is brought up to date before any of it counts, and used for the first load only. */
-  readonly warm?: WarmSnapshot | null;
-  readonly observer?: ReplicaObserver;
-  readonly timing?: Timing;
-}
-
-export interface ReplicaStatus {
-  readonly ready: boolean;
-  /** Why not; null when ready. */
-  readonly why: string | null;
-  /** Changes that the store has made, as far as we know, and that are not applied here. */
-  readonly lagSeq: number;
-  readonly leaseRemainingMs: number;
-  readonly cachedAccounts: number;
-  /** Roles in the store that cannot be read; they allow nothing. */
-  readonly damagedRoles: readonly string[];
-}
-
-/** Answers given so far. Plain numbers, read by whoever exposes metrics. */
-export interface LookupCounts {
-  hit: number;
-  negative: number;
-  miss: number;
-  unavailable: number;
-}
 
 const DEFAULTS = { maxNegatives: 10_000, maxLookups: 1_000 } as const;
 
@@ -110,10 +43,7 @@ export class Replica implements RegistryView, PolicyView {
   readonly #firstAttempt = Promise.withResolvers<boolean>();
   readonly #timing: Timing;
   readonly #acks: Acknowledger;
-  readonly #revoked = new Revoked();
-  /** The way that the last generation had come. */
-  #reached: Trail | null = null;
-  #reachedTombstones = 0;
+  readonly #remembered: Remembrance;
   /** Ends the pause between two renewals. */
   #wake: () => void = () => undefined;
   #generation: Generation | null = null;
@@ -130,6 +60,10 @@ export class Replica implements RegistryView, PolicyView {
     this.#warm = options.warm ?? null;
     this.#observer = options.observer ?? {};
     this.#lease = new Lease(options.leaseMs);
+    this.#remembered = new Remembrance(options.source, {
+      onRevived: (accounts) => this.#observer.onRevived?.(accounts),
+      onFault: (fault) => this.#observer.onFault?.('assert', asError(fault)),
+    });
     this.#timing = options.timing ?? systemTiming;
     this.#acks = new Acknowledger({
       source: options.source,
@@ -245,7 +179,7 @@ export class Replica implements RegistryView, PolicyView {
 
   /** One generation from its snapshot to its end. Answers whether it was ever good for an answer. */
   async #live(): Promise<boolean> {
-    const snapshot = await this.#load();
+    const snapshot = await this.#remembered.load();
     const generation = new Generation(snapshot, {
       maxAccounts: this.#options.maxAccounts,
       maxNegatives: this.#options.maxNegatives ?? DEFAULTS.maxNegatives,
@@ -268,23 +202,6 @@ export class Replica implements RegistryView, PolicyView {
   }
 
   /**
-   * Roles and teams, and what was revoked lately. When the store has lost changes that we have seen, it is told what they revoked, and only then is read what
-   * counts: every later change is then made by somebody who could know.
-   */
-  async #load(): Promise<PolicySnapshot> {
-    const snapshot = await this.#source.snapshot();
-    this.#revoked.begin(snapshot.epoch);
-    const history = await readHistory(this.#source, this.#reached, snapshot);
-    // Fewer tombstones than before: the same number of changes, and what it was told besides is lost.
-    const untold = (snapshot.tombstones ?? 0) < this.#reachedTombstones;
-    if (history.lost || untold) this.#revoked.lose(snapshot, history.forked);
-    for (const event of history.events) this.#revoked.note(event);
-    const lost = this.#revoked.lost().length;
-    if (lost > 0) this.#observer.onRevived?.(lost);
-    return (await this.#assert()) ? await this.#source.snapshot() : snapshot;
-  }
-
-  /**
    * Only for the first load: later ones follow on something having gone wrong with what was known. The accounts are at the generation's own position, so
    * like everything in it they count from the first lease on, which demands every change up to that renewal to be applied.
    */
@@ -296,24 +213,10 @@ export class Replica implements RegistryView, PolicyView {
       throw fault;
     });
     for (const [id, held] of accounts ?? []) {
-      const account = this.#revoked.against(held);
+      const account = this.#remembered.against(held);
       if (account !== null) generation.learn(id, { found: 'account', account: compilePrincipal(account) }, now.seq);
     }
     this.#observer.onWarm?.(generation.accounts.size, why);
-  }
-
-  /** Answers whether there was something to tell and it was told. If it cannot be told now, we go on refusing by ourselves and try again. */
-  async #assert(): Promise<boolean> {
-    const lost = this.#revoked.lost();
-    if (lost.length === 0) return false;
-    try {
-      await this.#source.assert(lost);
-      this.#revoked.told(lost);
-      return true;
-    } catch (fault) {
-      this.#observer.onFault?.('assert', asError(fault));
-      return false;
-    }
   }
 
   #follow(generation: Generation): Subscription {
@@ -327,7 +230,7 @@ export class Replica implements RegistryView, PolicyView {
     for (const event of events) {
       if (this.#generation !== generation) return;
       if (event.seq <= generation.appliedSeq) continue;
-      const noted = this.#revoked.note(event);
+      const noted = this.#remembered.note(event);
       if (!generation.apply(noted)) {
         this.#drop(generation, 'the feed has a gap');
         return;
@@ -397,7 +300,7 @@ export class Replica implements RegistryView, PolicyView {
       throw new FeedLost(GONE_ANOTHER_WAY, { forked: true });
     this.#acks.refresh();
     if (standing.seq > generation.appliedSeq) await this.#catchUp(generation, standing.seq);
-    await this.#assert();
+    await this.#remembered.tell();
   }
 
   /** Until what the store has announced is applied: as a rule the feed brings it within a millisecond. */
@@ -435,7 +338,7 @@ export class Replica implements RegistryView, PolicyView {
       if (read.seq > generation.appliedSeq) await this.#meet(generation, read.seq);
       if (!this.current || this.#generation !== generation) return this.#unavailable();
       assertSameWay(generation, read);
-      const account = read.account === null ? null : this.#revoked.against(read.account);
+      const account = read.account === null ? null : this.#remembered.against(read.account);
       const found: Lookup = account === null ? ABSENT : { found: 'account', account: compilePrincipal(account) };
       return generation.learn(id, found, read.seq);
     } catch (fault) {
@@ -453,8 +356,7 @@ export class Replica implements RegistryView, PolicyView {
   #drop(generation: Generation | null, why: string): void {
     if (generation === null || this.#generation !== generation) return;
     this.#generation = null;
-    this.#reached = generation.trail;
-    this.#reachedTombstones = generation.tombstones ?? 0;
+    this.#remembered.leave(generation);
     this.#lease.clear();
     this.#acks.forget();
     this.#why = why;
@@ -472,34 +374,6 @@ export class Replica implements RegistryView, PolicyView {
   #backoffMs(failures: number, { firstMs, longestMs }: { readonly firstMs: number; readonly longestMs: number }): number {
     return Math.min(longestMs, firstMs * 2 ** Math.min(failures - 1, 16)) * (1 - this.#timing.random() / 2);
   }
-}
-
-const GONE_ANOTHER_WAY = 'the registry has gone another way: changes were lost in a failover';
-
-/** Others have told of revocations that the store had lost: what was read from it without them may be wrong. */
-function assertSameTombstones(generation: Generation, standing: Standing): void {
-  if (standing.tombstones !== generation.tombstones) throw new FeedLost('others know of revocations that the registry had lost');
-}
-
-/** A store that answers from before what we have applied has lost changes, or is another one. */
-function assertSameHistory(
-  generation: Generation,
-  answer: { readonly epoch: string; readonly seq: number },
-  appliedWhenSent: number,
-): void {
-  if (answer.epoch !== generation.epoch) throw new FeedLost('the registry has another history (epoch)');
-  if (answer.seq < appliedWhenSent) throw new FeedLost('the registry has gone back to an earlier state');
-}
-
-/** The same number with another tip is another history: a primary took over without our last changes and has made others since. */
-function assertSameWay(generation: Generation, answer: Position): void {
-  const tip = generation.trail.tipAt(answer.seq);
-  if (tip !== undefined && answer.tip !== undefined && tip !== answer.tip) throw new FeedLost(GONE_ANOTHER_WAY, { forked: true });
-}
-
-/** Faults after which nothing that was learned counts, unlike those that only keep us from learning more. */
-function isLoss(fault: unknown): boolean {
-  return fault instanceof FeedLost || (fault instanceof RegistryUnavailable && fault.why === 'empty');
 }
 
 function asError(fault: unknown): Error {

@@ -1,0 +1,75 @@
+import type { Account } from '../account/model.ts';
+import type { Generation } from './generation.ts';
+import { readHistory } from './history.ts';
+import type { FeedEvent, PolicySnapshot, RegistrySource } from './port.ts';
+import { Revoked } from './revoked.ts';
+import type { Trail } from './trail.ts';
+
+export interface RemembranceObserver {
+  /** The store has lost changes: so many accounts are now known to be revoked although it did not say so. */
+  onRevived(accounts: number): void;
+  /** It could not be told now. */
+  onFault(fault: unknown): void;
+}
+
+/** What an instance keeps from one generation to the next: what it has seen revoked, and how far it had come. A store that has lost changes is told of them. */
+export class Remembrance {
+  readonly #source: RegistrySource;
+  readonly #observer: RemembranceObserver;
+  readonly #revoked = new Revoked();
+  /** The way that the last generation had come. */
+  #reached: Trail | null = null;
+  #reachedTombstones = 0;
+
+  constructor(source: RegistrySource, observer: RemembranceObserver) {
+    this.#source = source;
+    this.#observer = observer;
+  }
+
+  /** Where a generation has come when it ends. */
+  leave({ trail, tombstones }: Generation): void {
+    this.#reached = trail;
+    this.#reachedTombstones = tombstones ?? 0;
+  }
+
+  /** Takes note of an event, and answers it as it is to be applied. */
+  note(event: FeedEvent): FeedEvent {
+    return this.#revoked.note(event);
+  }
+
+  /** An account as read from a store, without what is known to be revoked. */
+  against(account: Account): Account | null {
+    return this.#revoked.against(account);
+  }
+
+  /**
+   * Roles and teams, and what was revoked lately. When the store has lost changes that we have seen, it is told what they revoked, and only then is read what
+   * counts: every later change is then made by somebody who could know.
+   */
+  async load(): Promise<PolicySnapshot> {
+    const snapshot = await this.#source.snapshot();
+    this.#revoked.begin(snapshot.epoch);
+    const history = await readHistory(this.#source, this.#reached, snapshot);
+    // Fewer tombstones than before: the same number of changes, and what it was told besides is lost.
+    const untold = (snapshot.tombstones ?? 0) < this.#reachedTombstones;
+    if (history.lost || untold) this.#revoked.lose(snapshot, history.forked);
+    for (const event of history.events) this.#revoked.note(event);
+    const lost = this.#revoked.lost().length;
+    if (lost > 0) this.#observer.onRevived(lost);
+    return (await this.tell()) ? await this.#source.snapshot() : snapshot;
+  }
+
+  /** Answers whether there was something to tell and it was told. If it cannot be told now, we go on refusing by ourselves and try again. */
+  async tell(): Promise<boolean> {
+    const lost = this.#revoked.lost();
+    if (lost.length === 0) return false;
+    try {
+      await this.#source.assert(lost);
+      this.#revoked.told(lost);
+      return true;
+    } catch (fault) {
+      this.#observer.onFault(fault);
+      return false;
+    }
+  }
+}
