@@ -143,7 +143,8 @@ describe('the console over a cluster', () => {
       expect((await browser().signIn('nobody', `wrong password ${guess}`)).status).toBe(401);
     expect((await browser().signIn('nobody', PASSWORD)).status).toBe(429);
     const counts = await keysLike('sallyport:{tries}:*');
-    expect(counts.length).toBeGreaterThanOrEqual(4);
+    // Of the name, the address, and both together; the one over all is forgotten after 45 ms for each try.
+    expect(counts.length).toBeGreaterThanOrEqual(3);
     expect(new Set(counts.map(({ key }) => slotOf(key))).size).toBe(1);
   });
 });
