@@ -16,21 +16,23 @@ import { OpenCalls } from '../doors/open-calls.ts';
 import { TrustedProxies } from '../forwarding/client-address.ts';
 import { createRequestIds } from '../forwarding/request-id.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
-import { assessReadiness, type Check, checkOf, type Readiness } from '../ops/readiness.ts';
+import { assessReadiness, type Check, type Readiness } from '../ops/readiness.ts';
 import { type OpsServer, startOps } from '../ops/server.ts';
-import { Replica } from '../registry/replica.ts';
+import type { Replica } from '../registry/replica.ts';
 import { StatsRecorder } from '../stats/recorder.ts';
 import type { Log } from '../telemetry/log.ts';
-import { createMetrics, type Metrics, packageVersion } from '../telemetry/metrics.ts';
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { ServerCertificates } from '../tls/server-certificates.ts';
 import { type TicketKeys, TicketRotation } from '../tls/ticket-keys.ts';
 import { Deadlines } from '../wire/deadlines.ts';
 import type { GatewayAdmin } from './admin.ts';
 import { createCallMeter } from './call-meter.ts';
+import { checksOf } from './checks.ts';
 import { type GatewayLimits, openLimits } from './limits.ts';
+import { openReplica } from './replica.ts';
 import { type GatewayStores, openGatewayStores } from './stores.ts';
-import { addressUses, connectionCounts, openUpstreams, upstreamsResult } from './upstreams.ts';
-import { logWarm, openWarmStart, type WarmStart } from './warm.ts';
+import { addressUses, connectionCounts, openUpstreams } from './upstreams.ts';
+import { openWarmStart, type WarmStart } from './warm.ts';
 
 export interface GatewayAddresses {
   readonly proxy: { readonly host: string; readonly port: number; readonly secure: boolean } | null;
@@ -166,7 +168,16 @@ class GatewayParts implements Gateway {
     this.#outbox = this.#createOutbox(this.#stores);
     this.#floods = this.#createFloods(this.#outbox);
     this.#warm = await openWarmStart(config, this.#clock, this.#log);
-    const replica = this.#createReplica(this.#stores, this.#warm);
+    const replica = openReplica({
+      config,
+      source: this.#stores.source,
+      clock: this.#clock,
+      instance: this.instance,
+      warm: this.#warm.snapshot,
+      log: this.#log,
+      openCalls: () => this.#openCalls,
+      changed: () => this.#admin?.changed(),
+    });
     this.#replica = replica;
     this.#warm.keep(replica);
     const openCalls = new OpenCalls(replica, this.#clock);
@@ -225,34 +236,6 @@ class GatewayParts implements Gateway {
     return new FloodFold({ clock: this.#clock, write, singles: this.#config.audit.foldRefusalsAfter });
   }
 
-  #createReplica(stores: GatewayStores, { snapshot }: WarmStart): Replica {
-    const { leaseMs, cacheAccounts } = this.#config.registry;
-    return new Replica({
-      source: stores.source,
-      clock: this.#clock,
-      instance: this.instance,
-      leaseMs,
-      maxAccounts: cacheAccounts,
-      version: packageVersion(),
-      warm: snapshot,
-      observer: {
-        onWarm: (accounts, why) => logWarm(this.#log, accounts, why),
-        onApplied: (event) => {
-          this.#openCalls?.changed(event);
-          this.#admin?.changed();
-        },
-        onLoaded: () => {
-          this.#openCalls?.reloaded();
-          this.#admin?.changed();
-        },
-        settled: () => this.#openCalls?.settled() ?? true,
-        onRevived: (accounts) => this.#log.error('the registry has lost changes: what they revoked stays revoked', { accounts }),
-        onLost: (why) => this.#log.warn('the registry is loaded anew', { why }),
-        onFault: (step, fault) => this.#log.warn('the registry does not answer', { step, error: fault }),
-      },
-    });
-  }
-
   #connectMetrics(replica: Replica): void {
     const { leaseMs } = this.#config.registry;
     this.metrics.connect({
@@ -281,24 +264,15 @@ class GatewayParts implements Gateway {
   }
 
   #checks(): readonly Check[] {
-    return [
-      checkOf('draining', () => (this.#draining ? 'the gate is shutting down' : null)),
-      checkOf('registry', () => this.#replica?.status().why ?? null),
-      checkOf('audit', () => (this.#outbox?.healthy === true ? null : this.#auditTrouble())),
-      { name: 'upstreams', result: () => upstreamsResult(this.#upstreams) },
-      ...(this.#config.listen.admin === null
-        ? []
-        : [{ name: 'admin', result: () => this.#admin?.result() ?? { state: 'ok' } } as const]),
-      {
-        name: 'config',
-        result: () => (this.#reloadFault === null ? { state: 'ok' } : { state: 'warning', why: this.#reloadFault }),
-      },
-    ];
-  }
-
-  #auditTrouble(): string {
-    const why = this.#auditProblem;
-    return why === null ? 'the audit log takes no records' : `the audit log takes no records: ${why}`;
+    return checksOf({
+      draining: () => this.#draining,
+      registryWhy: () => this.#replica?.status().why ?? null,
+      auditHealthy: () => this.#outbox?.healthy === true,
+      auditProblem: () => this.#auditProblem,
+      upstreams: () => this.#upstreams,
+      admin: this.#config.listen.admin === null ? null : () => this.#admin?.result() ?? { state: 'ok' },
+      reloadFault: () => this.#reloadFault,
+    });
   }
 
   async #startListener(proxy: NonNullable<Config['listen']['proxy']>): Promise<void> {
