@@ -132,7 +132,14 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: 'BUSY',
-    begin: async ({ root, leave }) => leave(root.call('EVAL', 'while true do end', 0)),
+    begin: async ({ server, users, root, leave }) => {
+      leave(root.call('EVAL', 'while true do end', 0));
+      const isBusy = (fault: unknown) => String(fault).includes('BUSY');
+      // Another connection's command may be served before the script begins.
+      await asAdmin(server, users.root, (other) =>
+        until('the script runs', () => other.call('GET', 'x').then(() => false, isBusy)),
+      );
+    },
     end: ({ server, users }) => asAdmin(server, users.root, (other) => other.call('SCRIPT', 'KILL')),
     told: registry(/answered BUSY: a script has been running for too long/),
   },
