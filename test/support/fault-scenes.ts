@@ -107,42 +107,39 @@ export const cutOff =
       }),
     );
 
-/** Everything is deleted, and after a while a backup of half a second before is brought back: what was revoked since then is live in it. */
-export const flushed: FaultScene = () =>
+/** A fault that is brought about by commands, over a connection of its own. */
+const commanded = (fault: (administrator: Redis) => Promise<void>): Promise<FaultReport> =>
   onOne(async (gate, redis) => {
     const administrator = new Redis(redis.url);
     try {
-      return await underFault(gate, async () => {
-        const backup = await backUp(administrator);
-        await wait(500);
-        await administrator.flushall();
-        await wait(LEASE_MS / 2);
-        await bringBack(administrator, backup);
-      });
+      return await underFault(gate, () => fault(administrator));
     } finally {
       administrator.disconnect();
     }
   });
 
+/** Everything is deleted, and after a while a backup of half a second before is brought back: what was revoked since then is live in it. */
+export const flushed: FaultScene = () =>
+  commanded(async (administrator) => {
+    const backup = await backUp(administrator);
+    await wait(500);
+    await administrator.flushall();
+    await wait(LEASE_MS / 2);
+    await bringBack(administrator, backup);
+  });
+
 /** Memory is short and Redis may evict what it likes. After a while it is given room, and a backup is brought back. */
 export const evicted: FaultScene = () =>
-  onOne(async (gate, redis) => {
-    const administrator = new Redis(redis.url);
-    try {
-      return await underFault(gate, async () => {
-        const backup = await backUp(administrator);
-        const used = Number(/used_memory:(\d+)/.exec(await administrator.info('memory'))?.[1]);
-        await administrator.config('SET', 'maxmemory-policy', 'allkeys-lru');
-        await administrator.config('SET', 'maxmemory', used);
-        for (let n = 0; n < FILLERS; n += 1) await administrator.set(`filler:${n}`, 'x'.repeat(used / FILLERS / 4));
-        await wait(LEASE_MS / 2);
-        await administrator.config('SET', 'maxmemory', 0);
-        await administrator.config('SET', 'maxmemory-policy', 'noeviction');
-        await bringBack(administrator, backup);
-      });
-    } finally {
-      administrator.disconnect();
-    }
+  commanded(async (administrator) => {
+    const backup = await backUp(administrator);
+    const used = Number(/used_memory:(\d+)/.exec(await administrator.info('memory'))?.[1]);
+    await administrator.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    await administrator.config('SET', 'maxmemory', used);
+    for (let n = 0; n < FILLERS; n += 1) await administrator.set(`filler:${n}`, 'x'.repeat(used / FILLERS / 4));
+    await wait(LEASE_MS / 2);
+    await administrator.config('SET', 'maxmemory', 0);
+    await administrator.config('SET', 'maxmemory-policy', 'noeviction');
+    await bringBack(administrator, backup);
   });
 
 const FILLERS = 200;
