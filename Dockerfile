@@ -36,6 +36,6 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
 
 # SIGTERM drains: not ready first, then requests in flight finish. Node is process 1 and gets it itself.
 STOPSIGNAL SIGTERM
-# What is said of the young heap is what is said in bin/sallyport, and why.
-ENTRYPOINT ["node", "--min-semi-space-size=16", "--max-semi-space-size=16", "--no-parallel-scavenge", "/app/src/main.ts"]
+# The sizes (MiB) of the young heap are those of bin/sallyport, which says why.
+ENTRYPOINT ["node", "--min-semi-space-size=16", "--max-semi-space-size=16", "/app/src/main.ts"]
 CMD ["serve", "--config", "/etc/sallyport/sallyport.yaml"]

@@ -50,7 +50,7 @@ describe('bin/sallyport', () => {
 
   it('gives the gate, and the processes that it forks, a young heap that is large from the beginning; other commands none', () => {
     lockNode();
-    const exec = ['--min-semi-space-size=16', '--max-semi-space-size=16', '--no-parallel-scavenge'];
+    const exec = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
     const words = ['serve', '--config', 'a b.yaml'];
     expect(run(join(house, 'bin/sallyport'), words).answer).toEqual({ args: words, cwd: home, exec });
     expect(run(join(house, 'bin/sallyport'), ['account', 'serve']).answer?.exec).toEqual([]);
