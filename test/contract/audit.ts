@@ -96,7 +96,8 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
       const text = 'größe 漢字 🚪 "quotes" \\ \u0007 \u0000 %n {{x}}';
       const event = JSON.stringify({ instance: 'text', seq: 1, text });
       await opened.log.append(batchOf('text', 1, [{ event, account: 'accountText1' }]));
-      expect((await opened.reader.tail({ before: null, limit: 1 })).events).toEqual([event]);
+      // Events of one millisecond have no order between streams.
+      expect((await opened.reader.tail({ before: null, limit: 20 })).events).toContain(event);
       await eventually(async () =>
         expect((await opened.reader.activity({ account: 'accountText1', before: null, limit: 5 })).events).toEqual([event]),
       );
