@@ -64,6 +64,17 @@ describe('check --connect', () => {
     expect(await check(gateOn(server), true)).toMatchObject({ findings: [] });
   });
 
+  it.each(['zmscore', 'zcard', 'mget'])(
+    'says when the user of a gate may not look accounts up whole (no %s)',
+    async (command) => {
+      await asAdmin(server, users.root, (root) => root.call('ACL', 'SETUSER', users.gate.username, `-${command}`));
+      onTestFinished(async () => {
+        await asAdmin(server, users.root, (root) => root.call('ACL', 'SETUSER', users.gate.username, `+${command}`));
+      });
+      expect((await check(gateOn(server), true)).unsafe).toEqual(['the configured user may not read the registry']);
+    },
+  );
+
   it('says what the user of a gate could not look at, and does not take it for fine', async () => {
     const { findings } = await check(gateOn(server), false);
     expect(findings.map(({ severity, found }) => [severity, found])).toEqual([['unverified', 'CONFIG GET is not allowed']]);
