@@ -9,16 +9,7 @@ import { count, examples, leaf, moment } from './options.ts';
 import { type Reached, withReach } from './reach.ts';
 import { note, say } from './terminal.ts';
 
-export interface FilterOptions extends CommonOptions {
-  readonly reason?: string;
-  readonly phase?: string;
-  readonly type?: string;
-  readonly route?: string;
-  readonly application?: string;
-  readonly method?: string;
-  readonly since?: string;
-  readonly until?: string;
-}
+export interface FilterOptions extends CommonOptions, ActivityFilter {}
 
 export interface ReadOptions extends FilterOptions {
   readonly follow?: boolean;
