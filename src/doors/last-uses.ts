@@ -1,3 +1,4 @@
+import { Periodic } from '../periodic.ts';
 import type { TokenUse } from '../registry/port.ts';
 
 /** Where last uses are written to, in the background. */
@@ -20,15 +21,13 @@ export const USE_LIMITS = {
 export class LastUses {
   readonly #store: UseStore;
   readonly #onFault: (fault: unknown) => void;
-  readonly #timer: NodeJS.Timeout;
+  readonly #writing: Periodic;
   #waiting = new Map<string, TokenUse>();
-  #writing: Promise<void> | null = null;
 
   constructor(store: UseStore, onFault: (fault: unknown) => void) {
     this.#store = store;
     this.#onFault = onFault;
-    this.#timer = setInterval(() => void this.flush(), USE_LIMITS.intervalMs);
-    this.#timer.unref();
+    this.#writing = new Periodic(() => this.#write(), USE_LIMITS.intervalMs);
   }
 
   note(account: string, token: string, timeMs: number, address: string): void {
@@ -36,18 +35,13 @@ export class LastUses {
     this.#waiting.set(token, { account, token, timeMs, address });
   }
 
-  /** Writes out what has gathered; one write at a time. Never rejects. */
+  /** Writes out what has gathered. Never rejects. */
   flush(): Promise<void> {
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = null;
-    });
-    return this.#writing;
+    return this.#writing.now();
   }
 
-  async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#writing;
-    await this.flush();
+  close(): Promise<void> {
+    return this.#writing.close();
   }
 
   async #write(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { Periodic } from '../periodic.ts';
 import { type Holdings, writeWarmSnapshot } from './warm-snapshot.ts';
 
 export interface WarmKeeperOptions {
@@ -17,29 +18,22 @@ const INTERVAL_MS = 300_000;
 /** Writes down what is cached every few minutes and at the end, for the next start. */
 export class WarmKeeper {
   readonly #options: WarmKeeperOptions;
-  readonly #timer: NodeJS.Timeout;
-  #running: Promise<void> | null = null;
+  readonly #writing: Periodic;
 
   constructor(options: WarmKeeperOptions) {
     this.#options = options;
     // Instances that were started together do not write together.
-    this.#timer = setInterval(() => void this.save(), INTERVAL_MS * (0.9 + Math.random() / 5));
-    this.#timer.unref();
+    this.#writing = new Periodic(() => this.#save(), INTERVAL_MS * (0.9 + Math.random() / 5));
   }
 
-  /** One writing is under way at a time; who asks meanwhile waits for that one. Never rejects. */
+  /** Never rejects. */
   save(): Promise<void> {
-    this.#running ??= this.#save().finally(() => {
-      this.#running = null;
-    });
-    return this.#running;
+    return this.#writing.now();
   }
 
   /** Writes a last time. To be called while what is cached is still there. */
-  async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#running;
-    await this.save();
+  close(): Promise<void> {
+    return this.#writing.close();
   }
 
   async #save(): Promise<void> {

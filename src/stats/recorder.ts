@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { Periodic } from '../periodic.ts';
 import type { RequestTotals } from '../telemetry/request-meter.ts';
 import type { InstanceMinute, MinuteCounts, StatsStore } from './port.ts';
 
@@ -23,31 +24,24 @@ const WAITING_MAX = 30;
 export class StatsRecorder {
   readonly #options: RecorderOptions;
   readonly #waiting = new Map<number, MinuteCounts>();
-  readonly #timer: NodeJS.Timeout;
+  readonly #writing: Periodic;
   #before: RequestTotals;
-  #writing: Promise<void> | null = null;
   #failing = false;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
     this.#before = options.totals();
-    this.#timer = setInterval(() => void this.flush(), FLUSH_EVERY_MS);
-    this.#timer.unref();
+    this.#writing = new Periodic(() => this.#flush(), FLUSH_EVERY_MS);
   }
 
-  /** One flush at a time; who comes meanwhile waits for that one. Never rejects. */
+  /** Never rejects. */
   flush(): Promise<void> {
-    this.#writing ??= this.#flush().finally(() => {
-      this.#writing = null;
-    });
-    return this.#writing;
+    return this.#writing.now();
   }
 
   /** Writes the last counts, as well as can be. */
-  async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#writing;
-    await this.flush();
+  close(): Promise<void> {
+    return this.#writing.close();
   }
 
   async #flush(): Promise<void> {

@@ -3,7 +3,7 @@ import { type Import, importsOf, importsOfSource, roomOf } from './imports.ts';
 
 /** A room may import from rooms of its own rank and of those above it in this list; between rooms there is no circle. */
 const RANKS: readonly (readonly string[])[] = [
-  ['account', 'clock', 'refusal', 'wire'],
+  ['account', 'clock', 'periodic', 'refusal', 'wire'],
   ['config', 'telemetry', 'store', 'tls'],
   ['registry', 'audit', 'limits', 'stats'],
   ['decision'],
@@ -16,7 +16,14 @@ const RANKS: readonly (readonly string[])[] = [
 ];
 
 /** Rooms that know nothing of ours but themselves, and what is let through: they could be lifted out and published. */
-const ALONE: Readonly<Record<string, readonly string[]>> = { account: [], wire: [], clock: [], refusal: [], sample: ['clock'] };
+const ALONE: Readonly<Record<string, readonly string[]>> = {
+  account: [],
+  wire: [],
+  clock: [],
+  periodic: [],
+  refusal: [],
+  sample: ['clock'],
+};
 
 /** Packages with a fence around them, and who may reach over it. */
 const FENCES: Readonly<Record<string, RegExp>> = {
