@@ -1,0 +1,85 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { StoreUnavailable } from '../store/fault.ts';
+import { guarded, openDatabase, transact } from '../store/sqlite.ts';
+import { REGISTRY_MIGRATIONS } from './embedded-schema.ts';
+import { type Position, RegistryUnavailable } from './port.ts';
+
+/** The registry's SQLite file: statements prepared once, faults told in the registry's words, and what all questions begin with. */
+export class RegistryFile {
+  readonly #path: string;
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** Throws `StoreInUse` when another process owns the file, `RegistryUnavailable` when it cannot be used. */
+  constructor(path: string) {
+    this.#path = path;
+    try {
+      this.#database = openDatabase(path, REGISTRY_MIGRATIONS);
+    } catch (fault) {
+      throw unavailable(fault);
+    }
+  }
+
+  /** Nothing comes between the reads of one `work`: they are synchronous, and nobody else may write. */
+  read<T>(work: () => T): T {
+    return this.#translated(() => guarded(this.#path, work));
+  }
+
+  /** One transaction: what throws inside undoes it. */
+  write<T>(work: () => T): T {
+    return this.#translated(() => transact(this.#database, this.#path, work));
+  }
+
+  get(sql: string, ...values: SQLInputValue[]) {
+    return this.#statement(sql).get(...values);
+  }
+
+  all(sql: string, ...values: SQLInputValue[]) {
+    return this.#statement(sql).all(...values);
+  }
+
+  run(sql: string, ...values: SQLInputValue[]) {
+    return this.#statement(sql).run(...values);
+  }
+
+  /** Throws `RegistryUnavailable` where no registry was ever made. */
+  position(): Position {
+    const row = this.get('SELECT epoch, seq FROM position');
+    if (row === undefined) throw new RegistryUnavailable('empty', 'there is no registry in this store');
+    return { epoch: String(row.epoch), seq: Number(row.seq) };
+  }
+
+  record(kind: string, key: string): string | null {
+    const text = this.get('SELECT text FROM record WHERE kind = ? AND key = ?', kind, key)?.text;
+    return text === undefined ? null : String(text);
+  }
+
+  recordsOf(kind: string): [string, string][] {
+    return this.all('SELECT key, text FROM record WHERE kind = ?', kind).map((row) => [String(row.key), String(row.text)]);
+  }
+
+  close(): void {
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  #statement(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const made = this.#database.prepare(sql);
+    this.#statements.set(sql, made);
+    return made;
+  }
+
+  #translated<T>(work: () => T): T {
+    if (!this.#database.isOpen) throw new RegistryUnavailable('unreachable', 'the registry is closed');
+    try {
+      return work();
+    } catch (fault) {
+      throw unavailable(fault);
+    }
+  }
+}
+
+function unavailable(fault: unknown): unknown {
+  return fault instanceof StoreUnavailable ? new RegistryUnavailable(fault.why, fault.message, { cause: fault }) : fault;
+}
