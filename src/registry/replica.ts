@@ -7,6 +7,7 @@ import { ABSENT, Generation, UNAVAILABLE } from './generation.ts';
 import { Lease, momentOf } from './lease.ts';
 import { type FeedEvent, FeedLost, type RegistrySource, RegistryUnavailable, type Standing, type Subscription } from './port.ts';
 import { Remembrance } from './remembrance.ts';
+import { backoffMs, RenewalPace } from './renewal-pace.ts';
 import type { LookupCounts, ReplicaObserver, ReplicaOptions, ReplicaStatus } from './replica-options.ts';
 import type { Lookup, RegistryView } from './replica-port.ts';
 import { assertSameHistory, assertSameTombstones, assertSameWay, GONE_ANOTHER_WAY, isLoss } from './same-history.ts';
@@ -18,8 +19,6 @@ const DEFAULTS = { maxNegatives: 10_000, maxLookups: 1_000 } as const;
 
 const NO_PERMISSIONS = compilePermissions([]);
 
-/** Three attempts fit into one lease; a change that the feed fails to bring is found after 5 s at the latest. */
-const RENEWAL = { attemptsPerLease: 3, longestMs: 5_000, shortestMs: 20, retryLongestMs: 1_000 } as const;
 /** How long the feed may take to bring what a renewal has announced, before it is fetched past the feed. */
 const FEED_GRACE_MS = 50;
 /** In how many steps that time is waited for by a look-up. */
@@ -44,8 +43,7 @@ export class Replica implements RegistryView, PolicyView {
   readonly #timing: Timing;
   readonly #acks: Acknowledger;
   readonly #remembered: Remembrance;
-  /** Ends the pause between two renewals. */
-  #wake: () => void = () => undefined;
+  readonly #pace: RenewalPace;
   #generation: Generation | null = null;
   #warm: WarmSnapshot | null;
   #running: Promise<void> | null = null;
@@ -65,6 +63,7 @@ export class Replica implements RegistryView, PolicyView {
       onFault: (fault) => this.#observer.onFault?.('assert', asError(fault)),
     });
     this.#timing = options.timing ?? systemTiming;
+    this.#pace = new RenewalPace(options.leaseMs, this.#timing);
     this.#acks = new Acknowledger({
       source: options.source,
       instance: options.instance,
@@ -81,7 +80,7 @@ export class Replica implements RegistryView, PolicyView {
     if (this.#generation === null) return false;
     if (this.#lease.valid(this.#clock)) return true;
     // A machine that was asleep need not wait for the next turn of the loop.
-    this.#wake();
+    this.#pace.wake();
     return false;
   }
 
@@ -165,7 +164,7 @@ export class Replica implements RegistryView, PolicyView {
 
   async #run(): Promise<void> {
     for (let failures = 0; !this.#closed.signal.aborted; failures += 1) {
-      if (failures > 0) await this.#timing.sleep(this.#backoffMs(failures, RELOAD), this.#closed.signal);
+      if (failures > 0) await this.#timing.sleep(backoffMs(failures, RELOAD, this.#timing), this.#closed.signal);
       if (this.#closed.signal.aborted) break;
       try {
         if (await this.#live()) failures = 0;
@@ -248,10 +247,6 @@ export class Replica implements RegistryView, PolicyView {
   async #keepLease(generation: Generation): Promise<boolean> {
     let held = false;
     let failures = 0;
-    const intervalMs = Math.max(
-      RENEWAL.shortestMs,
-      Math.min(RENEWAL.longestMs, this.#options.leaseMs / RENEWAL.attemptsPerLease),
-    );
     while (!generation.ended.signal.aborted) {
       try {
         await this.#renew(generation);
@@ -264,27 +259,9 @@ export class Replica implements RegistryView, PolicyView {
         this.#firstAttempt.resolve(false);
         if (isLoss(fault)) this.#drop(generation, (fault as Error).message);
       }
-      const waitMs =
-        failures === 0
-          ? intervalMs
-          : Math.min(intervalMs, this.#backoffMs(failures, { firstMs: 50, longestMs: RENEWAL.retryLongestMs }));
-      await this.#pauseRenewals(generation, waitMs, failures === 0);
+      await this.#pace.pause(failures, generation.ended.signal);
     }
     return held;
-  }
-
-  /** `wakeable`: whoever finds the lease over may have it renewed at once. Not while renewals fail: that would only make them fail faster. */
-  async #pauseRenewals(generation: Generation, waitMs: number, wakeable: boolean): Promise<void> {
-    const shortestMs = Math.min(waitMs, RENEWAL.shortestMs);
-    await this.#timing.sleep(shortestMs, generation.ended.signal);
-    if (generation.ended.signal.aborted || waitMs <= shortestMs) return;
-    const woken = new AbortController();
-    const wake = () => woken.abort();
-    generation.ended.signal.addEventListener('abort', wake, { once: true });
-    if (wakeable) this.#wake = wake;
-    await this.#timing.sleep(waitMs - shortestMs, woken.signal);
-    this.#wake = () => undefined;
-    generation.ended.signal.removeEventListener('abort', wake);
   }
 
   async #renew(generation: Generation): Promise<void> {
@@ -368,11 +345,6 @@ export class Replica implements RegistryView, PolicyView {
     const error = asError(fault);
     this.#why = error.message;
     this.#observer.onFault?.(step, error);
-  }
-
-  /** Doubling, with up to half of it shaved off at random so that a fleet does not come back in step. */
-  #backoffMs(failures: number, { firstMs, longestMs }: { readonly firstMs: number; readonly longestMs: number }): number {
-    return Math.min(longestMs, firstMs * 2 ** Math.min(failures - 1, 16)) * (1 - this.#timing.random() / 2);
   }
 }
 
