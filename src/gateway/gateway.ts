@@ -2,9 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { type Control, createControl } from '../admin/control.ts';
 import { type OwnerSocket, openOwnerSocket } from '../admin/owner-socket.ts';
 import { createEventWriter } from '../audit/event.ts';
-import { FloodFold } from '../audit/flood.ts';
-import { type FoldedFacts, foldedEvent } from '../audit/folded-event.ts';
-import { type BatchingOutbox, createOutbox } from '../audit/outbox.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { prepareDataDir } from '../config/data-dir.ts';
 import type { Config } from '../config/schema.ts';
@@ -29,6 +26,7 @@ import type { GatewayAdmin } from './admin.ts';
 import { createCallMeter } from './call-meter.ts';
 import { checksOf } from './checks.ts';
 import { type GatewayLimits, openLimits } from './limits.ts';
+import { openRecords, type Records } from './records.ts';
 import { openReplica } from './replica.ts';
 import { type GatewayStores, openGatewayStores } from './stores.ts';
 import { addressUses, connectionCounts, openUpstreams } from './upstreams.ts';
@@ -101,8 +99,7 @@ class GatewayParts implements Gateway {
   readonly #nextRequestId = createRequestIds();
   #config: Config;
   #stores: GatewayStores | null = null;
-  #outbox: BatchingOutbox | null = null;
-  #floods: FloodFold | null = null;
+  #records: Records | null = null;
   #replica: Replica | null = null;
   #warm: WarmStart | null = null;
   #openCalls: OpenCalls | null = null;
@@ -123,8 +120,6 @@ class GatewayParts implements Gateway {
   #recorder: StatsRecorder | null = null;
   #proxyPort = 0;
   #draining = false;
-  /** What the audit log said when it took no records; null while it takes them. */
-  #auditProblem: string | null = null;
   #reloadFault: string | null = null;
   #closing: Promise<void> | null = null;
 
@@ -142,7 +137,7 @@ class GatewayParts implements Gateway {
   }
 
   get ready(): boolean {
-    return !this.#draining && this.#replica?.current === true && this.#outbox?.healthy === true;
+    return !this.#draining && this.#replica?.current === true && this.#records?.outbox.healthy === true;
   }
 
   get readiness(): Readiness {
@@ -165,8 +160,15 @@ class GatewayParts implements Gateway {
     const config = this.#config;
     for (const note of prepareDataDir(config.instance.dataDir)) this.#log.warn(note);
     this.#stores = await openGatewayStores(config, this.#clock, (count) => this.metrics.audit.count('activity_lost', count));
-    this.#outbox = this.#createOutbox(this.#stores);
-    this.#floods = this.#createFloods(this.#outbox);
+    this.#records = openRecords({
+      store: this.#stores.log,
+      instance: this.instance,
+      clock: this.#clock,
+      metrics: this.metrics,
+      log: this.#log,
+      nextRequestId: this.#nextRequestId,
+      foldRefusalsAfter: config.audit.foldRefusalsAfter,
+    });
     this.#warm = await openWarmStart(config, this.#clock, this.#log);
     const replica = openReplica({
       config,
@@ -211,31 +213,6 @@ class GatewayParts implements Gateway {
     this.#log.info('the gate is open', { ready: this.ready, ...this.addresses });
   }
 
-  #createOutbox(stores: GatewayStores): BatchingOutbox {
-    return createOutbox({
-      log: stores.log,
-      instance: this.instance,
-      clock: this.#clock,
-      observer: {
-        accepted: (count) => this.metrics.audit.count('accepted', count),
-        lost: (count) => this.metrics.audit.count('lost', count),
-        resent: (count) => this.metrics.audit.count('resent', count),
-        health: (problem) => {
-          this.#auditProblem = problem?.message ?? null;
-          if (problem === null) this.#log.info('the audit log takes records again');
-          else this.#log.error('the audit log takes no records', { error: problem });
-        },
-        fault: (error) => this.#log.error('a call failed when its record was accepted', { error }),
-      },
-    });
-  }
-
-  #createFloods(outbox: BatchingOutbox): FloodFold {
-    const write = (facts: FoldedFacts) =>
-      outbox.record((seq) => foldedEvent(this.instance, this.#nextRequestId(), seq, this.#clock.wallMs(), facts), null, null);
-    return new FloodFold({ clock: this.#clock, write, singles: this.#config.audit.foldRefusalsAfter });
-  }
-
   #connectMetrics(replica: Replica): void {
     const { leaseMs } = this.#config.registry;
     this.metrics.connect({
@@ -245,7 +222,7 @@ class GatewayParts implements Gateway {
       },
       registryLagSeconds: () => Math.max(0, leaseMs - replica.status().leaseRemainingMs) / 1000,
       leaseRemainingSeconds: () => replica.status().leaseRemainingMs / 1000,
-      auditPending: () => this.#outbox?.pending ?? 0,
+      auditPending: () => this.#records?.outbox.pending ?? 0,
       auditSpoolBytes: () => 0,
       certificateExpirySeconds: () => this.#certificateExpirySeconds(),
       upstreamConnections: () => connectionCounts(this.#upstreams),
@@ -267,8 +244,8 @@ class GatewayParts implements Gateway {
     return checksOf({
       draining: () => this.#draining,
       registryWhy: () => this.#replica?.status().why ?? null,
-      auditHealthy: () => this.#outbox?.healthy === true,
-      auditProblem: () => this.#auditProblem,
+      auditHealthy: () => this.#records?.outbox.healthy === true,
+      auditProblem: () => this.#records?.problem ?? null,
       upstreams: () => this.#upstreams,
       admin: this.#config.listen.admin === null ? null : () => this.#admin?.result() ?? { state: 'ok' },
       reloadFault: () => this.#reloadFault,
@@ -311,9 +288,9 @@ class GatewayParts implements Gateway {
     const config = this.#config;
     return {
       decider: this.#decider!,
-      outbox: this.#outbox!,
+      outbox: this.#records!.outbox,
       events: createEventWriter(this.instance),
-      floods: this.#floods!,
+      floods: this.#records!.floods,
       meter: createCallMeter(this.metrics),
       openCalls: this.#openCalls!,
       uses: this.#uses!,
@@ -358,7 +335,7 @@ class GatewayParts implements Gateway {
       sessions,
       tries,
       stats: this.#stores!.stats,
-      outbox: this.#outbox!,
+      outbox: this.#records!.outbox,
       routes: () => this.#config.routes,
       instance: this.instance,
       clock: this.#clock,
@@ -372,8 +349,8 @@ class GatewayParts implements Gateway {
       tries,
       replica: this.#replica!,
       lookups: this.#limits!.lookups,
-      outbox: this.#outbox!,
-      floods: this.#floods!,
+      outbox: this.#records!.outbox,
+      floods: this.#records!.floods,
       uses: this.#uses!,
       instance: this.instance,
       clock: this.#clock,
@@ -431,8 +408,8 @@ class GatewayParts implements Gateway {
     await this.#admin?.close(ADMIN_CLOSE_MS);
     await this.#recorder?.close();
     await this.#socket?.close();
-    this.#floods?.close();
-    const lost = (await this.#outbox?.close(FLUSH_MS)) ?? 0;
+    this.#records?.floods.close();
+    const lost = (await this.#records?.outbox.close(FLUSH_MS)) ?? 0;
     if (lost > 0) this.#log.error('audit events could not be written out', { events: lost });
     for (const upstream of this.#upstreams.values()) upstream.pool.close();
     this.#limits?.close();

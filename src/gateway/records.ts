@@ -1,0 +1,57 @@
+import { FloodFold } from '../audit/flood.ts';
+import { type FoldedFacts, foldedEvent } from '../audit/folded-event.ts';
+import { type BatchingOutbox, createOutbox } from '../audit/outbox.ts';
+import type { AuditLog } from '../audit/port.ts';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+export interface RecordsParts {
+  readonly store: AuditLog;
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly nextRequestId: () => string;
+  /** Refusals of unknown callers from one address that are recorded one by one, before the rest is counted. */
+  readonly foldRefusalsAfter: number;
+}
+
+/** Where a gate's calls are recorded. */
+export interface Records {
+  readonly outbox: BatchingOutbox;
+  readonly floods: FloodFold;
+  /** What the audit log said when it took no records; null while it takes them. */
+  readonly problem: string | null;
+}
+
+export function openRecords(parts: RecordsParts): Records {
+  const { store, instance, clock, metrics, log, nextRequestId, foldRefusalsAfter } = parts;
+  let problem: string | null = null;
+  const outbox = createOutbox({
+    log: store,
+    instance,
+    clock,
+    observer: {
+      accepted: (count) => metrics.audit.count('accepted', count),
+      lost: (count) => metrics.audit.count('lost', count),
+      resent: (count) => metrics.audit.count('resent', count),
+      health: (fault) => {
+        problem = fault?.message ?? null;
+        if (fault === null) log.info('the audit log takes records again');
+        else log.error('the audit log takes no records', { error: fault });
+      },
+      fault: (error) => log.error('a call failed when its record was accepted', { error }),
+    },
+  });
+  const write = (facts: FoldedFacts) =>
+    outbox.record((seq) => foldedEvent(instance, nextRequestId(), seq, clock.wallMs(), facts), null, null);
+  const floods = new FloodFold({ clock, write, singles: foldRefusalsAfter });
+  return {
+    outbox,
+    floods,
+    get problem() {
+      return problem;
+    },
+  };
+}
