@@ -48,7 +48,7 @@ function decode(bytes: Buffer): string {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
+  ENOENT: 'does not exist',
   EACCES: 'may not be read by this user',
   EPERM: 'may not be read by this user',
   ENOTDIR: 'a part of the path is not a folder',

@@ -122,7 +122,7 @@ it('survives a file that is all faults, with a bounded list', () => {
 it('reads files of at most 1 MiB, and says why one cannot be read', () => {
   const dir = folder({ 'big.yaml': `# ${'x'.repeat(1_048_576)}\n` });
   expect(() => loadConfig(`${dir}/big.yaml`)).toThrow(`${dir}/big.yaml is larger than 1048576 bytes`);
-  expect(() => loadConfig(`${dir}/none.yaml`)).toThrow(`${dir}/none.yaml there is no such file`);
+  expect(() => loadConfig(`${dir}/none.yaml`)).toThrow(`${dir}/none.yaml does not exist`);
   expect(() => loadConfig(dir)).toThrow(`${dir} is a folder`);
   expect(() => loadConfig('/dev/zero')).toThrow('/dev/zero is not a regular file');
 });

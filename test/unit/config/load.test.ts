@@ -95,7 +95,7 @@ it('finds files beside the configuration, wherever the process was started', () 
     'listen: { proxy: { tls: { certificates: [{ certificateFile: tls.crt, keyFile: tls.key }] } } }\ninstance: { dataDir: state }';
   const dirWithConfig = folder({ 'sallyport.yaml': text });
   expect(() => loadConfig(join(dirWithConfig, 'sallyport.yaml'))).toThrow(
-    'listen.proxy.tls.certificates[0].certificateFile: there is no such file',
+    'listen.proxy.tls.certificates[0].certificateFile: does not exist',
   );
   const { config, files } = parseIn(dir, text);
   expect(config.listen.proxy?.tls?.certificates[0]?.keyFile).toBe(join(dir, 'tls.key'));
@@ -109,7 +109,7 @@ it('names each file that cannot be used, and why', () => {
   const text = `upstreams: { a: { addresses: ["https://a"], tls: { caFile: none.pem, certificateFile: sub, keyFile: none.key } } }
 routes: [{ name: p, path: /p, access: public, upstream: a }]`;
   expect(() => parseIn(dir, text)).toThrow(
-    /tls\.caFile: there is no such file\n.*tls\.certificateFile: is a folder\n.*tls\.keyFile: there is no such file$/,
+    /tls\.caFile: does not exist\n.*tls\.certificateFile: is a folder\n.*tls\.keyFile: does not exist$/,
   );
 });
 
