@@ -94,6 +94,9 @@ export async function readyz(gateway: Gateway): Promise<{ readonly status: numbe
   return { status: response.status, body: (await response.json()) as Readyz };
 }
 
+/** By then a gate that is well lets in whoever may come in. */
+const LET_IN_MS = 30_000;
+
 /** Clients whose answers are remembered, to be held against the records. */
 export class Callers {
   readonly clients: { connection: RawClient; methods: readonly string[] }[] = [];
@@ -111,6 +114,15 @@ export class Callers {
     const [answer] = answersOf({ clients: [client] });
     if (answer === undefined) throw new Error(`no whole answer to ${line}: ${JSON.stringify(connection.bytes.toString())}`);
     return { ...answer, tookMs: performance.now() - begin };
+  }
+
+  /** Calls until it is let in. On a machine that stood still for the whole of a short lease it is first told 503; it is never told anything else. */
+  async letIn(port: number, token: string, line?: string): Promise<void> {
+    for (const endMs = performance.now() + LET_IN_MS; ; await sleep(10)) {
+      const { status } = await this.call(port, token, line);
+      if (status === 200) return;
+      expect([status, performance.now() < endMs]).toEqual([503, true]);
+    }
   }
 
   /** Calls again and again until `over` is settled. */
