@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { SeenAnswer } from '../support/call-ledger.ts';
 import { requireOrSkip } from '../support/system.ts';
 import { Callers, isReady, kinds, readyz, startAnother, startGate, startStore } from './gates.ts';
 
@@ -19,11 +20,13 @@ describe('a Redis that is killed and comes back', () => {
       const store = await startStore();
       const gate = await startGate(store, { guarantee, leaseMs: 2000 });
       const callers = new Callers();
-      expect((await callers.call(gate.port, gate.token)).status).toBe(200);
+      await callers.letIn(gate.port, gate.token);
 
       await store.redis.kill();
-      const away = [];
-      for (const end = performance.now() + 3500; performance.now() < end; ) {
+      const away: SeenAnswer[] = [];
+      const begun = performance.now();
+      // The lease has run out by then, whatever the guarantee; a machine that stood still has its time to notice.
+      for (; performance.now() - begun < 3500 || (away.at(-1)?.status === 200 && performance.now() - begun < 30_000); ) {
         for (const line of ['GET /read', 'POST /change']) {
           const answer = await callers.call(gate.port, gate.token, line);
           expect(answer.tookMs).toBeLessThan(ANSWERED_MS);
@@ -32,7 +35,6 @@ describe('a Redis that is killed and comes back', () => {
         await sleep(50);
       }
       for (const kind of kinds(away)) expect(kind).toMatch(AWAY);
-      // The lease has run out meanwhile, whatever the guarantee.
       expect(away.at(-1)).toMatchObject({
         status: 503,
         reason: guarantee === 'buffered' ? 'registry-unavailable' : expect.anything(),
@@ -44,7 +46,7 @@ describe('a Redis that is killed and comes back', () => {
       const begin = performance.now();
       await isReady(gate.gateway);
       console.log(`Redis killed, ${guarantee}: ready ${Math.round(performance.now() - begin)} ms after it was back`);
-      expect((await callers.call(gate.port, gate.token, 'POST /after')).status).toBe(200);
+      await callers.letIn(gate.port, gate.token, 'POST /after');
       expect((await callers.call(gate.port, `${gate.token.slice(0, -1)}-`)).status).toBe(401);
       await callers.examine(gate, store.upstream);
     },
@@ -54,9 +56,9 @@ describe('a Redis that is killed and comes back', () => {
 describe('a Redis that is frozen', () => {
   it('for less than the lease is not noticed by those whose account is cached', async () => {
     const store = await startStore();
-    const gate = await startGate(store, { guarantee: 'buffered', leaseMs: 5000 });
+    const gate = await startGate(store, { guarantee: 'buffered', leaseMs: 10_000 });
     const callers = new Callers();
-    await callers.call(gate.port, gate.token);
+    await callers.letIn(gate.port, gate.token);
     store.redis.pause();
     const over = sleep(1000).finally(() => store.redis.resume());
     const answers = await callers.callWhile(
@@ -72,15 +74,15 @@ describe('a Redis that is frozen', () => {
 
   it('for longer stops them at the lease, with 503 and never 401, and they come back without a restart', async () => {
     const store = await startStore();
-    const leaseMs = 1500;
+    const leaseMs = 3000;
     const gate = await startGate(store, { guarantee: 'buffered', leaseMs });
     const callers = new Callers();
-    await callers.call(gate.port, gate.token);
+    await callers.letIn(gate.port, gate.token);
     store.redis.pause();
     const frozenMs = performance.now();
     let lastGoodMs = 0;
-    const seen = [];
-    while (performance.now() - frozenMs < 5000) {
+    const seen: SeenAnswer[] = [];
+    while (performance.now() - frozenMs < 5000 || (seen.at(-1)?.status === 200 && lastGoodMs <= leaseMs)) {
       const begin = performance.now();
       const answer = await callers.call(gate.port, gate.token);
       if (answer.status === 200) lastGoodMs = begin - frozenMs;
@@ -98,7 +100,7 @@ describe('a Redis that is frozen', () => {
     const begin = performance.now();
     await isReady(gate.gateway);
     console.log(`Redis frozen: ready ${Math.round(performance.now() - begin)} ms after it went on`);
-    expect((await callers.call(gate.port, gate.token)).status).toBe(200);
+    await callers.letIn(gate.port, gate.token);
     await callers.examine(gate, store.upstream);
   });
 
@@ -179,7 +181,7 @@ describe('a gate whose store', () => {
     const store = await startStore();
     const gate = await startGate(store, { guarantee: 'buffered', leaseMs: 2000 });
     const callers = new Callers();
-    expect((await callers.call(gate.port, gate.token)).status).toBe(200);
+    await callers.letIn(gate.port, gate.token);
     const { Redis } = await import('ioredis');
     const redis = new Redis(store.redis.port, '127.0.0.1');
     await redis.flushall();
