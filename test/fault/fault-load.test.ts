@@ -35,12 +35,20 @@ it('the load under a fault notices a gate that lets everybody in', async () => {
 
 it('the load under a fault notices a gate that calls good tokens unknown for a while', async () => {
   let forgetful = false;
+  let forgotten = 0;
+  const status = () => {
+    if (!forgetful) return 200;
+    forgotten += 1;
+    return 401;
+  };
   const fault = async () => {
     forgetful = true;
     await sleep(500);
+    // Enough that the call of each kind is among them, however slow the machine is.
+    await expect.poll(() => forgotten).toBeGreaterThan(50);
     forgetful = false;
   };
-  const { wrong, known } = await reportOn(() => (forgetful ? 401 : 200), fault);
+  const { wrong, known } = await reportOn(status, fault);
   expect(wrong).toContain('a token that counts got 401 (known)');
   expect(known.failed).toBeGreaterThan(0);
 });
