@@ -107,7 +107,7 @@ describe('group commit', () => {
   });
 
   it('lets events that nobody waits for linger, but not for long', async () => {
-    start();
+    start({ lingerMs: 500 });
     record('a', false);
     await loopTurn();
     await loopTurn();
@@ -161,13 +161,20 @@ describe('when the log is away', () => {
   });
 
   it('gives each waiter its own whole deadline', async () => {
-    start({ deadlineMs: 150 });
-    record('a');
+    const deadlineMs = 150;
+    start({ deadlineMs });
+    const waitedMs: number[] = [];
+    const wait = () => {
+      const beganMs = systemClock.monotonicMs();
+      const notAccepted = () => void waitedMs.push(systemClock.monotonicMs() - beganMs);
+      outbox.record(String, null, { accepted() {}, notAccepted });
+    };
+    wait();
     await sent(0);
     await sleep(100);
-    record('b');
-    await expect.poll(() => told, { interval: 1 }).toEqual(['a not accepted']);
-    await expect.poll(() => told, { interval: 1 }).toEqual(['a not accepted', 'b not accepted']);
+    wait();
+    await expect.poll(() => waitedMs).toHaveLength(2);
+    for (const ms of waitedMs) expect(ms).toBeGreaterThanOrEqual(deadlineMs);
   });
 
   it('lets callers wait through a short outage', async () => {
@@ -182,10 +189,12 @@ describe('when the log is away', () => {
   });
 
   it('tells new callers at once when the outage lasts, until the log is back', async () => {
-    start({ deadlineMs: 20, minBackoffMs: 1, maxBackoffMs: 1 });
+    const deadlineMs = 500;
+    start({ deadlineMs, minBackoffMs: 1, maxBackoffMs: 1 });
     record('a');
     const first = await sent(0);
-    await sleep(40);
+    await sleep(deadlineMs + 20);
+    await expect.poll(() => told).toEqual(['a not accepted']);
     first.fail();
     const retry = await sent(1);
     record('b');
