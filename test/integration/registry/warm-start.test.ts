@@ -263,7 +263,11 @@ describe('a gate beside Redis', () => {
 
     const log: string[] = [];
     const config = { ...first.config, instance: { ...first.config.instance, dataDir: folder } };
-    const run = () => startFromSource(config, { log: createLog({ format: 'json', write: (line) => void log.push(line) }) });
+    const run = async () => {
+      const gate = await startFromSource(config, { log: createLog({ format: 'json', write: (line) => void log.push(line) }) });
+      await until(() => gate.ready);
+      return gate;
+    };
     const second = await run();
     for (const { token } of [steady, rotated]) expect(await status(second.addresses.proxy!.port, token)).toBeLessThan(300);
     await second.close();
