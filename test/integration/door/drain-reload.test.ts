@@ -53,7 +53,7 @@ describe.each([{ tls: false }, { tls: true }])('a gate that drains (TLS: $tls)',
     await client.send(door.head('GET /never'));
     await door.upstream.waitFor('the request', ({ requests }) => requests.length === 1);
     await door.close(); // drainMs is 2000 in the test gate
-    await client.waitForClose(1000);
+    await client.waitForClose();
     expect(door.gate.log.some((line) => line.includes('cut off'))).toBe(true);
   });
 });
@@ -88,6 +88,7 @@ describe('a reload under load', () => {
       await door.upstream.waitFor('the call', ({ requests }) => requests.length === 1);
       let stop = false;
       const statuses: number[] = [];
+      let answers = 0;
       const load = Array.from({ length: 4 }, async () => {
         const client = await door.connect();
         for (let count = 1; !stop; count += 1) {
@@ -96,13 +97,15 @@ describe('a reload under load', () => {
             'an answer',
             (bytes) => bytes.toString('latin1').split('\nfor ').length + bytes.toString('latin1').split('}\n').length > count + 1,
           );
+          answers += 1;
         }
         statuses.push(...readResponses(client.bytes, [], false).map(statusOf));
       });
       for (let round = 0; round < 10; round += 1) {
         const address = round % 2 === 0 ? next.url : door.upstream.url;
         door.gate.gateway.reload(changed(door, { upstreams: { raw: { addresses: [address] } } }));
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        const enough = answers + 4;
+        await expect.poll(() => answers).toBeGreaterThan(enough);
       }
       door.gate.gateway.reload(changed(door, { upstreams: { raw: { addresses: [next.url] } } }));
       stop = true;

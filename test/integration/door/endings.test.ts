@@ -97,7 +97,7 @@ describe('an upstream that hangs', () => {
   });
 
   it('is not what an upload is that takes longer than the upstream has for its answer', async () => {
-    const door = await startDoor({ upstreamConfig: { responseTimeoutMs: 300 } });
+    const door = await startDoor({ upstreamConfig: { responseTimeoutMs: 1500 } });
     const client = await door.connect(['POST']);
     await client.send(door.head('POST /slow', 'Content-Length: 6', 'Connection: close'));
     for (const part of ['up', 'lo', 'ad']) await client.send(part, 700);

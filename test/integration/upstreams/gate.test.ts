@@ -78,7 +78,7 @@ describe('a request whose kept connection dies', () => {
     const slow = {
       answer: (request: Parameters<typeof answerFor>[0], number: number) => (number === 1 ? [] : answerFor(request)),
     };
-    const door = await startDoor({ upstream: slow, upstreamConfig: { responseTimeoutMs: 300 } });
+    const door = await startDoor({ upstream: slow, upstreamConfig: { responseTimeoutMs: 1500 } });
     expect(await statusOfCall(door, 'GET /first')).toBe(200);
     expect(await statusOfCall(door, 'GET /second')).toBe(504);
     expect(door.upstream.requests).toHaveLength(2);

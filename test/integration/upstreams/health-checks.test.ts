@@ -3,7 +3,7 @@ import { valuesOf } from '../../support/http-bytes.ts';
 import { OK, type RawUpstream, type RawUpstreamOptions, type Step, startRawUpstream } from '../../support/raw-upstream.ts';
 import { openPool } from './pool.ts';
 
-const CHECK = { path: '/healthz?deep', intervalMs: 100, timeoutMs: 300, unhealthyAfter: 2, healthyAfter: 2 };
+const CHECK = { path: '/healthz?deep', intervalMs: 100, timeoutMs: 20_000, unhealthyAfter: 2, healthyAfter: 2 };
 const WAIT = { timeout: 30_000, interval: 10 };
 const status = (code: number): Step[] => [{ send: `HTTP/1.1 ${code} X\r\nContent-Length: 0\r\n\r\n` }];
 
@@ -42,7 +42,8 @@ it.each([
   ['a reset', [{ reset: true }], 'ECONNRESET'],
 ] as [string, Step[], string][])('counts %s as failed', async (_what, steps, why) => {
   const one = await upstream({ answer: () => steps });
-  const { usable, changes } = openPool([one.port], { healthCheck: { ...CHECK, intervalMs: 50 } });
+  const timeoutMs = why === 'no answer in time' ? 300 : CHECK.timeoutMs;
+  const { usable, changes } = openPool([one.port], { healthCheck: { ...CHECK, intervalMs: 50, timeoutMs } });
   await expect.poll(usable, WAIT).toEqual([false]);
   expect(changes).toEqual([`unhealthy 0 ${why}`]);
 });
