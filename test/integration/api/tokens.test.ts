@@ -72,7 +72,8 @@ describe('tokens over the API', () => {
 
   it('takes few found tokens of one client', async () => {
     const statuses: number[] = [];
-    for (let n = 0; n < 12 && statuses.at(-1) !== 429; n += 1) {
+    // Ten, and what the minute has forgiven until then: an answer takes less than the sixth second that forgives one.
+    for (let n = 0; n < 100 && statuses.at(-1) !== 429; n += 1) {
       const answer = await api.call('POST', '/tokens/found', { token: null, body: { token: 'nothing' } });
       statuses.push(answer.status);
       if (answer.status === 429) expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);

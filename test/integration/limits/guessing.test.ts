@@ -60,9 +60,13 @@ describe('20,000 guessed tokens from one address', () => {
     const here = await unmet(10, 'here');
     const elsewhere = await unmet(10, 'elsewhere');
     expect(tally(await call(guesser, [gate.token]))).toEqual({ 200: 1 });
-    const first = await call(guesser, guesses(FIRST));
-    expect(Object.keys(tally(first)).sort()).toEqual(['401', '429']);
-    expect(tally(first)[401]).toBe(60);
+    const begunMs = performance.now();
+    const first = tally(await call(guesser, guesses(FIRST)));
+    // Each second forgives one.
+    const forgiven = Math.floor((performance.now() - begunMs) / 1000);
+    expect(Object.keys(first).sort()).toEqual(['401', '429']);
+    expect(first[401]).toBeGreaterThanOrEqual(60);
+    expect(first[401]).toBeLessThanOrEqual(60 + forgiven);
     const readsBefore = await storeReads();
 
     let answered = 0;
