@@ -56,7 +56,7 @@ describe('two workers on one port', () => {
 
   it('have metrics that are sums', async (ctx) => {
     if (missing !== null) ctx.skip(missing);
-    expect(await requestsIn(await fleet.ops('/metrics'))).toBe(answered);
+    await expect.poll(async () => requestsIn(await fleet.ops('/metrics'))).toBe(answered);
     expect(await fleet.ops('/metrics')).toMatch(/^sallyport_workers_serving 2$/m);
   });
 
@@ -154,7 +154,8 @@ describe('two workers on one port', () => {
     if (missing !== null) ctx.skip(missing);
     const pids = fleet.workerPids();
     fleet.process.kill('SIGTERM');
-    const [code] = (await once(fleet.process, 'exit')) as [number | null];
+    // With its last words: when it has exited, they may not have been read yet.
+    const [code] = (await once(fleet.process, 'close')) as [number | null];
     expect(code).toBe(0);
     for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
     expect(fleet.log().match(/"msg":"the gate is closed"/g)).toHaveLength(2);
