@@ -14,6 +14,8 @@ export interface Answered {
 const QUIET_MS = 300;
 /** How long nothing at all may come: a request that was understood as incomplete is waited for no longer. */
 const SILENCE_MS = 3_000;
+/** Time is counted in looks, of which a machine that stands still costs one at most: the gate is in this process, and says nothing meanwhile. */
+const LOOK_MS = 50;
 
 /** Sends the pieces on a connection of their own and listens until the gate closes it, or has nothing more to say. */
 export async function converse(options: RawClientOptions, pieces: readonly Buffer[], silenceMs = SILENCE_MS): Promise<Answered> {
@@ -40,18 +42,17 @@ function answered(client: RawClient): Answered {
 function settled(client: RawClient, silenceMs: number): Promise<void> {
   if (client.closed !== 'open') return Promise.resolve();
   return new Promise((resolve) => {
-    const begun = client.bytes.length > 0;
-    const timer = setTimeout(done, begun ? QUIET_MS : silenceMs);
-    let quiet: NodeJS.Timeout | null = null;
+    let leftMs = client.bytes.length > 0 ? QUIET_MS : silenceMs;
+    const timer = setInterval(() => {
+      leftMs -= LOOK_MS;
+      if (leftMs <= 0) done();
+    }, LOOK_MS);
     function done(): void {
-      clearTimeout(timer);
-      if (quiet !== null) clearTimeout(quiet);
+      clearInterval(timer);
       resolve();
     }
     client.socket.on('data', () => {
-      clearTimeout(timer);
-      if (quiet !== null) clearTimeout(quiet);
-      quiet = setTimeout(done, QUIET_MS);
+      leftMs = QUIET_MS;
     });
     for (const end of ['end', 'error', 'close']) client.socket.on(end, done);
   });
