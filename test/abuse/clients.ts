@@ -108,7 +108,7 @@ export class Witness {
 }
 
 /** One request; its status, or the code of what went wrong. */
-function ask(gate: AbusedGate, agent: Agent, path: string): Promise<number | string> {
+function ask(gate: AbusedGate, agent: Agent, path: string, again = false): Promise<number | string> {
   const headers = { Authorization: `Bearer ${gate.token}`, Host: 'localhost' };
   return new Promise((resolve) => {
     const request = get({ port: gate.port, host: '127.0.0.1', servername: 'localhost', path, headers, agent }, (response) => {
@@ -117,7 +117,11 @@ function ask(gate: AbusedGate, agent: Agent, path: string): Promise<number | str
       response.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'broken'));
     });
     request.setTimeout(30_000, () => request.destroy(new Error('no answer in 30 s')));
-    request.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      // A kept connection may have been idle for too long when this process comes to its turn again: whoever keeps connections asks once more.
+      const isLate = request.reusedSocket && error.code === 'ECONNRESET' && !again;
+      resolve(isLate ? ask(gate, agent, path, true) : (error.code ?? error.message));
+    });
   });
 }
 

@@ -91,7 +91,7 @@ describe('the primary that sentinels name', () => {
   it('is followed when it changes, by connections that wait too, and the old one is left', async () => {
     const connection = connect();
     const former = await sentinels.primary();
-    await connection.call('SET', 'before', 1);
+    await until('it is written', async () => (await connection.call('SET', 'before', 1)) === 'OK');
     const waiting = connection.forBlocking('test-waiting', 60_000);
     open.push(waiting);
     const cut = waiting.call('BLPOP', 'nothing', 60).catch((fault: unknown) => fault);
@@ -110,7 +110,7 @@ describe('the primary that sentinels name', () => {
     const connection = connect();
     const former = await sentinels.primary();
     const next = sentinels.other(former);
-    await connection.call('SET', 'at-home', 1);
+    await until('it is written', async () => (await connection.call('SET', 'at-home', 1)) === 'OK');
     // Hung for the sentinels until they have chosen; then it comes back and believes for a moment that nothing has happened.
     former.pause();
     await sentinels.promoted(next);
@@ -124,7 +124,7 @@ describe('the primary that sentinels name', () => {
   it('fails at once while there is none, and comes back by itself', async () => {
     const connection = connect();
     const former = await sentinels.primary();
-    await connection.call('SET', 'x', 1);
+    await until('it is written', async () => (await connection.call('SET', 'x', 1)) === 'OK');
     await former.kill();
     await expect(connection.call('GET', 'x')).rejects.toMatchObject({ name: 'StoreUnavailable', why: 'unreachable' });
     await until('the replica has taken over', async () => (await connection.call('SET', 'x', 2)) === 'OK');
