@@ -4,7 +4,7 @@ import type { ClientAddress } from '../forwarding/client-address.ts';
 import { type Trace, traceOf } from '../forwarding/trace.ts';
 import { type Reason, refusalKind } from '../refusal.ts';
 import type { Peer, RequestHead } from '../wire/request-head.ts';
-import type { CallServices } from './call.ts';
+import type { CallServices } from './call-port.ts';
 
 /**
  * What is known of one call, filled in as it happens, and how it is written down: one decision, one outcome if it was permitted, one measurement.

@@ -1,65 +1,16 @@
-import type { EventWriter } from '../audit/event.ts';
-import type { FloodFold } from '../audit/flood.ts';
-import type { AcceptanceWaiter, Outbox } from '../audit/port.ts';
-import type { Clock } from '../clock.ts';
-import type { Decider } from '../decision/decide.ts';
+import type { AcceptanceWaiter } from '../audit/port.ts';
 import type { Findings, Permit, Verdict } from '../decision/verdict.ts';
-import type { TrustedProxies } from '../forwarding/client-address.ts';
 import { type AnswerSink, Forward } from '../forwarding/forward.ts';
 import { upstreamHead } from '../forwarding/request-fields.ts';
 import { clientFields } from '../forwarding/response-fields.ts';
-import type { Upstream } from '../forwarding/upstream.ts';
 import type { Reason, RefusalReason } from '../refusal.ts';
-import type { Log } from '../telemetry/log.ts';
-import type { Peer, RequestHead } from '../wire/request-head.ts';
+import type { RequestHead } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-parser.ts';
-import type { UpstreamFailure } from '../wire/upstream-connection.ts';
-import { type AnswerFormat, type RefusalAnswer, rateFields, refusalAnswer } from './answer.ts';
-import type { CallMeter } from './call-meter.ts';
+import type { UpstreamFailure } from '../wire/upstream-port.ts';
+import { rateFields, refusalAnswer } from './answer.ts';
+import type { CallClient, CallServices } from './call-port.ts';
 import { CallRecord } from './call-record.ts';
-import type { LastUses } from './last-uses.ts';
-import type { OpenCall, OpenCalls } from './open-calls.ts';
-
-/** What every call needs; one object for all of them. Replaced as a whole when the configuration changes. */
-export interface CallServices {
-  readonly decider: Decider;
-  readonly outbox: Outbox;
-  readonly events: EventWriter;
-  /** Counts refusals of unknown callers that come too thick to be recorded one by one. */
-  readonly floods: Pick<FloodFold, 'folds'>;
-  readonly meter: CallMeter;
-  readonly openCalls: Pick<OpenCalls, 'add' | 'remove' | 'stands'>;
-  readonly uses: Pick<LastUses, 'note'>;
-  readonly upstreams: ReadonlyMap<string, Upstream>;
-  readonly guarantee: 'acknowledged' | 'buffered';
-  readonly bodyBytes: number;
-  readonly trustedProxies: TrustedProxies;
-  readonly format: AnswerFormat;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly nextRequestId: () => string;
-}
-
-/** The client's end of one call: what a door offers, whatever its protocol. Nothing is called after the call has ended. */
-export interface CallClient {
-  readonly peer: Peer;
-  /** Writes a whole answer of ours and ends the call's part of the connection. */
-  refuse(answer: RefusalAnswer): void;
-  informational(head: ResponseHead): void;
-  /** @param fields field lines for the client, without framing */
-  head(head: ResponseHead, fields: string): void;
-  body(content: Buffer): void;
-  end(): void;
-  /** @returns false when the client is slow: wait for `onClientDrain` */
-  flush(): boolean;
-  /** Breaks the answer off so that the client cannot take it for a whole one. */
-  cut(): void;
-  /** Says `100 Continue`. */
-  continue(): void;
-  pauseBody(): void;
-  /** @returns true when bytes of the body are at hand: they follow before this turn of the loop ends, and a flush behind them */
-  resumeBody(): boolean;
-}
+import type { OpenCall } from './open-calls.ts';
 
 /**
  * One call, from its head to its last byte, in the order in which it happens:

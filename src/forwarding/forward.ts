@@ -1,6 +1,7 @@
 import type { RequestHead } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-parser.ts';
-import type { ResponseReceiver, UpstreamConnection, UpstreamFailure } from '../wire/upstream-connection.ts';
+import type { UpstreamConnection } from '../wire/upstream-connection.ts';
+import type { ResponseReceiver, UpstreamFailure } from '../wire/upstream-port.ts';
 import type { Upstream } from './upstream.ts';
 
 /** Who gets the upstream's answer: a call. The order is informational* head body* end, with `onFailure` possible at any point but the last. */

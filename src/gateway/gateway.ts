@@ -6,7 +6,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import { prepareDataDir } from '../config/data-dir.ts';
 import type { Config } from '../config/schema.ts';
 import { createDecider, type Decider } from '../decision/decide.ts';
-import type { CallServices } from '../doors/call.ts';
+import type { CallServices } from '../doors/call-port.ts';
 import { Http1Listener } from '../doors/http1/listener.ts';
 import { LastUses } from '../doors/last-uses.ts';
 import { OpenCalls } from '../doors/open-calls.ts';

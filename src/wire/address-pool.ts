@@ -1,7 +1,8 @@
 import { AddressHealth, type CheckOptions, type EjectionOptions, type HealthObserver } from './address-health.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { Dialer } from './dialer.ts';
-import type { ConnectionKeeper, UpstreamConnection, UpstreamFailure, UpstreamTimeouts } from './upstream-connection.ts';
+import type { UpstreamConnection } from './upstream-connection.ts';
+import type { ConnectionKeeper, UpstreamFailure, UpstreamTimeouts } from './upstream-port.ts';
 
 /** Below the 5 s after which Node's own servers close an idle connection, the shortest default among common servers. */
 const IDLE_TIMEOUT_MS = 4000;

@@ -1,7 +1,8 @@
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Deadlines } from './deadlines.ts';
-import { type ConnectionKeeper, UpstreamConnection, type UpstreamTimeouts } from './upstream-connection.ts';
+import { UpstreamConnection } from './upstream-connection.ts';
+import type { ConnectionKeeper, UpstreamTimeouts } from './upstream-port.ts';
 
 export interface UpstreamAddress {
   readonly host: string;

@@ -1,6 +1,7 @@
 import type { Dialer } from './dialer.ts';
 import type { ResponseHead } from './response-parser.ts';
-import type { ConnectionKeeper, ResponseReceiver, UpstreamConnection, UpstreamFailure } from './upstream-connection.ts';
+import type { UpstreamConnection } from './upstream-connection.ts';
+import type { ConnectionKeeper, ResponseReceiver, UpstreamFailure } from './upstream-port.ts';
 
 export interface ProbeOptions {
   /** The whole request: a GET that asks for the connection to be closed. */

@@ -3,7 +3,8 @@ import { AddressPool } from './address-pool.ts';
 import type { Deadlines } from './deadlines.ts';
 import { Dialer, type UpstreamAddress, type UpstreamTls } from './dialer.ts';
 import { HealthProber } from './health-prober.ts';
-import type { UpstreamConnection, UpstreamTimeouts } from './upstream-connection.ts';
+import type { UpstreamConnection } from './upstream-connection.ts';
+import type { UpstreamTimeouts } from './upstream-port.ts';
 
 export interface HealthCheckOptions {
   /** Origin-form target. */

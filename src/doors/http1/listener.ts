@@ -5,7 +5,7 @@ import type { HostCheck, ServerCertificates } from '../../tls/server-certificate
 import type { TicketKeys } from '../../tls/ticket-keys.ts';
 import type { Deadlines, Watched } from '../../wire/deadlines.ts';
 import type { Peer } from '../../wire/request-head.ts';
-import type { CallServices } from '../call.ts';
+import type { CallServices } from '../call-port.ts';
 import { Arrivals } from './arrivals.ts';
 import { type Arrival, type ConnectionHost, type ConnectionLimits, Http1Connection } from './connection.ts';
 

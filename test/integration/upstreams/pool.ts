@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import { Deadlines } from '../../../src/wire/deadlines.ts';
-import type { ResponseReceiver, UpstreamFailure } from '../../../src/wire/upstream-connection.ts';
 import { type PoolOptions, UpstreamPool } from '../../../src/wire/upstream-pool.ts';
+import type { ResponseReceiver, UpstreamFailure } from '../../../src/wire/upstream-port.ts';
 
 export interface TestPool {
   readonly pool: UpstreamPool;

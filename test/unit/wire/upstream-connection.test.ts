@@ -3,7 +3,8 @@ import { type Duplex, duplexPair } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { Deadlines } from '../../../src/wire/deadlines.ts';
-import { type ResponseReceiver, UpstreamConnection } from '../../../src/wire/upstream-connection.ts';
+import { UpstreamConnection } from '../../../src/wire/upstream-connection.ts';
+import type { ResponseReceiver } from '../../../src/wire/upstream-port.ts';
 
 const FULL_READ_BYTES = 64 * 1024;
 

@@ -1,0 +1,55 @@
+import type { EventWriter } from '../audit/event.ts';
+import type { FloodFold } from '../audit/flood.ts';
+import type { Outbox } from '../audit/port.ts';
+import type { Clock } from '../clock.ts';
+import type { Decider } from '../decision/decide.ts';
+import type { TrustedProxies } from '../forwarding/client-address.ts';
+import type { Upstream } from '../forwarding/upstream.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Peer } from '../wire/request-head.ts';
+import type { ResponseHead } from '../wire/response-parser.ts';
+import type { AnswerFormat, RefusalAnswer } from './answer.ts';
+import type { CallMeter } from './call-meter.ts';
+import type { LastUses } from './last-uses.ts';
+import type { OpenCalls } from './open-calls.ts';
+
+/** What every call needs; one object for all of them. Replaced as a whole when the configuration changes. */
+export interface CallServices {
+  readonly decider: Decider;
+  readonly outbox: Outbox;
+  readonly events: EventWriter;
+  /** Counts refusals of unknown callers that come too thick to be recorded one by one. */
+  readonly floods: Pick<FloodFold, 'folds'>;
+  readonly meter: CallMeter;
+  readonly openCalls: Pick<OpenCalls, 'add' | 'remove' | 'stands'>;
+  readonly uses: Pick<LastUses, 'note'>;
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly guarantee: 'acknowledged' | 'buffered';
+  readonly bodyBytes: number;
+  readonly trustedProxies: TrustedProxies;
+  readonly format: AnswerFormat;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly nextRequestId: () => string;
+}
+
+/** The client's end of one call: what a door offers, whatever its protocol. Nothing is called after the call has ended. */
+export interface CallClient {
+  readonly peer: Peer;
+  /** Writes a whole answer of ours and ends the call's part of the connection. */
+  refuse(answer: RefusalAnswer): void;
+  informational(head: ResponseHead): void;
+  /** @param fields field lines for the client, without framing */
+  head(head: ResponseHead, fields: string): void;
+  body(content: Buffer): void;
+  end(): void;
+  /** @returns false when the client is slow: wait for `onClientDrain` */
+  flush(): boolean;
+  /** Breaks the answer off so that the client cannot take it for a whole one. */
+  cut(): void;
+  /** Says `100 Continue`. */
+  continue(): void;
+  pauseBody(): void;
+  /** @returns true when bytes of the body are at hand: they follow before this turn of the loop ends, and a flush behind them */
+  resumeBody(): boolean;
+}
