@@ -100,7 +100,7 @@ describe('an address that is left out', () => {
     const one = await upstream({
       answer: ({ line }) => [{ send: `HTTP/1.1 ${line.includes('/healthz') ? 500 : 200} X\r\nContent-Length: 0\r\n\r\n` }],
     });
-    const healthCheck = { path: '/healthz', intervalMs: 100, timeoutMs: 1000, unhealthyAfter: 1, healthyAfter: 1 };
+    const healthCheck = { path: '/healthz', intervalMs: 100, timeoutMs: 20_000, unhealthyAfter: 1, healthyAfter: 1 };
     const second = await upstream();
     const door = await startDoor({ upstreamConfig: { addresses: [one.url, second.url], healthCheck } });
     const healthy = async () =>
