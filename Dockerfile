@@ -37,5 +37,5 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
 # SIGTERM drains: not ready first, then requests in flight finish. Node is process 1 and gets it itself.
 STOPSIGNAL SIGTERM
 # The sizes (MiB) of the young heap are those of bin/sallyport, which says why.
-ENTRYPOINT ["node", "--min-semi-space-size=16", "--max-semi-space-size=16", "/app/src/main.ts"]
+ENTRYPOINT ["node", "--min-semi-space-size=16", "--max-semi-space-size=16", "--heap-growing-percent=200", "/app/src/main.ts"]
 CMD ["serve", "--config", "/etc/sallyport/sallyport.yaml"]

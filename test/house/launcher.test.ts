@@ -48,9 +48,9 @@ describe('bin/sallyport', () => {
     expect(run(join(house, 'bin/sallyport'), words).answer).toEqual({ args: words, cwd: home, exec: [] });
   });
 
-  it('gives the gate, and the processes that it forks, a young heap that is large from the beginning; other commands none', () => {
+  it('gives the gate, and the processes that it forks, a large young heap and room to grow; other commands none', () => {
     lockNode();
-    const exec = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
+    const exec = ['--min-semi-space-size=16', '--max-semi-space-size=16', '--heap-growing-percent=200'];
     const words = ['serve', '--config', 'a b.yaml'];
     expect(run(join(house, 'bin/sallyport'), words).answer).toEqual({ args: words, cwd: home, exec });
     expect(run(join(house, 'bin/sallyport'), ['account', 'serve']).answer?.exec).toEqual([]);
