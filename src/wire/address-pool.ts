@@ -78,8 +78,7 @@ export class AddressPool implements ConnectionKeeper {
       connection.destroy();
       return;
     }
-    connection.idleSinceMs = this.#deadlines.nowMs;
-    connection.deadlineMs = this.#deadlines.nowMs + IDLE_TIMEOUT_MS;
+    connection.idle(IDLE_TIMEOUT_MS);
     this.#idle.push(connection);
   }
 

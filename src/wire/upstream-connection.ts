@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { BodyReader } from './body-reader.ts';
-import type { Deadlines, Watched } from './deadlines.ts';
+import type { Deadline, Deadlines, Watched } from './deadlines.ts';
 import { Gather } from './gather.ts';
 import { HeadReader } from './head-reader.ts';
 import { HeldAnswer } from './held-answer.ts';
@@ -30,7 +30,7 @@ export class UpstreamConnection implements Watched {
   readonly #timeouts: UpstreamTimeouts;
   readonly #out: Gather;
   readonly #heads = new HeadReader(HEAD_LIMIT_BYTES, false, 'HTTP/1.');
-  deadlineMs: number;
+  readonly #deadline: Deadline;
   /** Monotonic milliseconds (of `Deadlines.nowMs`) since which it has been idle. */
   idleSinceMs = 0;
 
@@ -68,8 +68,7 @@ export class UpstreamConnection implements Watched {
     this.#timeouts = timeouts;
     this.#out = new Gather(socket);
     this.#fullReadBytes = FULL_READ_BYTES[connectEvent];
-    this.deadlineMs = deadlines.nowMs + timeouts.connectTimeoutMs;
-    deadlines.watch(this);
+    this.#deadline = deadlines.watch(this, deadlines.nowMs + timeouts.connectTimeoutMs);
     socket.once(connectEvent, () => this.#guarded(() => this.#onConnect()));
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('drain', () => this.#guarded(() => this.#onDrain()));
@@ -115,6 +114,12 @@ export class UpstreamConnection implements Watched {
     this.#informational = 0;
     this.#anyByte = false;
     this.#watchSilence();
+  }
+
+  /** Nobody uses it for now: it ends by itself after so long. */
+  idle(timeoutMs: number): void {
+    this.idleSinceMs = this.#deadlines.nowMs;
+    this.#deadline.untilMs = this.#deadlines.nowMs + timeoutMs;
   }
 
   /** Request bytes; they go out at the next `flush()`. */
@@ -189,7 +194,7 @@ export class UpstreamConnection implements Watched {
   #watchSilence(): void {
     if (!this.#connected) return;
     const owes = (this.#requestSent || this.#blocked) && !this.#paused;
-    this.deadlineMs = owes ? this.#deadlines.nowMs + this.#timeouts.responseTimeoutMs : Number.POSITIVE_INFINITY;
+    this.#deadline.untilMs = owes ? this.#deadlines.nowMs + this.#timeouts.responseTimeoutMs : Number.POSITIVE_INFINITY;
   }
 
   #onConnect(): void {
@@ -362,7 +367,7 @@ export class UpstreamConnection implements Watched {
     this.#closed = true;
     this.#forgetLateFlush();
     this.#held.bytes = null;
-    this.#deadlines.forget(this);
+    this.#deadline.end();
     this.#socket.destroy();
     this.#keeper.gone(this);
   }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { readCredential } from '../../decision/credential.ts';
 import { hostName } from '../../decision/host-name.ts';
 import type { HostCheck } from '../../tls/server-certificates.ts';
-import type { Deadlines, Watched } from '../../wire/deadlines.ts';
+import type { Deadline, Deadlines, Watched } from '../../wire/deadlines.ts';
 import type { Peer, RequestHead, WireFault } from '../../wire/request-head.ts';
 import type { ResponseHead } from '../../wire/response-parser.ts';
 import type { RefusalAnswer } from '../answer.ts';
@@ -59,7 +59,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
   readonly #misdirects: HostCheck | null;
   readonly #out: ResponseWriter;
   readonly #in: RequestReader;
-  deadlineMs: number;
+  readonly #deadline: Deadline;
 
   #call: Call | null = null;
   /** The client does not take what it is sent. */
@@ -76,8 +76,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     this.#misdirects = misdirects;
     this.#out = new ResponseWriter(socket);
     this.#in = new RequestReader(socket, host.limits.headBytes, this);
-    this.deadlineMs = host.deadlines.nowMs + host.limits.headTimeoutMs;
-    host.deadlines.watch(this);
+    this.#deadline = host.deadlines.watch(this, host.deadlines.nowMs + host.limits.headTimeoutMs);
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('drain', () => this.#guarded(() => this.#onDrain()));
     socket.on('end', () => this.#guarded(() => this.#onEnd()));
@@ -129,7 +128,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
   /** The time for a head runs from its first byte on, however slowly the others follow. */
   onHeadBegun(): void {
     const limit = this.#host.deadlines.nowMs + this.#host.limits.headTimeoutMs;
-    this.deadlineMs = Math.min(this.deadlineMs, limit);
+    this.#deadline.untilMs = Math.min(this.#deadline.untilMs, limit);
   }
 
   onHeadFault(fault: WireFault | 'request-timeout'): void {
@@ -187,7 +186,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
   #watchClient(): void {
     if (this.#lingering !== null) return;
     const waits = this.#call === null || this.#in.bodyFlows || this.#waitsForDrain;
-    this.deadlineMs = waits ? this.#host.deadlines.nowMs + this.#host.limits.idleTimeoutMs : Number.POSITIVE_INFINITY;
+    this.#deadline.untilMs = waits ? this.#host.deadlines.nowMs + this.#host.limits.idleTimeoutMs : Number.POSITIVE_INFINITY;
   }
 
   // ── the call's view ──
@@ -309,7 +308,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
   #closeGracefully(): void {
     if (this.#lingering !== null || this.#closed) return;
     this.#in.stop();
-    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#deadline.untilMs = Number.POSITIVE_INFINITY;
     this.#lingering = new Lingering(this.#socket, this.#host.deadlines, this.#host.limits.idleTimeoutMs);
     this.#socket.resume();
   }
@@ -335,7 +334,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     if (this.#closed) return;
     this.#closed = true;
     this.#in.stop();
-    this.#host.deadlines.forget(this);
+    this.#deadline.end();
     this.#socket.destroy();
     this.#host.closed(this);
   }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Deadlines, Watched } from '../../wire/deadlines.ts';
+import type { Deadline, Deadlines, Watched } from '../../wire/deadlines.ts';
 
 /** Silence of the client after our last word, all the time it may go on sending, and how much. */
 const SILENCE_MS = 2000;
@@ -15,7 +15,7 @@ const BYTES_MAX = 64 * 1024 * 1024;
 export class Lingering implements Watched {
   readonly #socket: Socket;
   readonly #deadlines: Deadlines;
-  deadlineMs: number;
+  readonly #deadline: Deadline;
   #untilMs = Number.POSITIVE_INFINITY;
   #bytes = 0;
 
@@ -23,15 +23,14 @@ export class Lingering implements Watched {
   constructor(socket: Socket, deadlines: Deadlines, writeMs: number) {
     this.#socket = socket;
     this.#deadlines = deadlines;
-    this.deadlineMs = deadlines.nowMs + writeMs;
-    deadlines.watch(this);
-    socket.once('close', () => deadlines.forget(this));
+    this.#deadline = deadlines.watch(this, deadlines.nowMs + writeMs);
+    socket.once('close', () => this.#deadline.end());
     socket.end(() => this.#onWritten());
   }
 
   #onWritten(): void {
     this.#untilMs = this.#deadlines.nowMs + TOTAL_MS;
-    this.deadlineMs = this.#deadlines.nowMs + SILENCE_MS;
+    this.#deadline.untilMs = this.#deadlines.nowMs + SILENCE_MS;
   }
 
   /** Bytes that nobody will read. */
@@ -39,7 +38,7 @@ export class Lingering implements Watched {
     this.#bytes += chunk.length;
     if (this.#bytes > BYTES_MAX) this.#socket.destroy();
     else if (this.#untilMs !== Number.POSITIVE_INFINITY)
-      this.deadlineMs = Math.min(this.#untilMs, this.#deadlines.nowMs + SILENCE_MS);
+      this.#deadline.untilMs = Math.min(this.#untilMs, this.#deadlines.nowMs + SILENCE_MS);
   }
 
   expired(): void {

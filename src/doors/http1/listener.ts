@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { TlsAcceptor } from '../../tls/acceptor.ts';
 import type { HostCheck, ServerCertificates } from '../../tls/server-certificates.ts';
 import type { TicketKeys } from '../../tls/ticket-keys.ts';
-import type { Deadlines, Watched } from '../../wire/deadlines.ts';
+import type { Deadlines } from '../../wire/deadlines.ts';
 import type { Peer } from '../../wire/request-head.ts';
 import type { CallServices } from '../call-port.ts';
 import { Arrivals } from './arrivals.ts';
@@ -101,19 +101,16 @@ export class Http1Listener implements ConnectionHost {
   }
 
   #awaitFirstByte(socket: Socket, tls: TlsAcceptor): void {
-    const waiting: Watched = {
-      deadlineMs: this.deadlines.nowMs + this.limits.headTimeoutMs,
-      expired: () => socket.destroy(),
-    };
-    this.deadlines.watch(waiting);
+    const untilMs = this.deadlines.nowMs + this.limits.headTimeoutMs;
+    const deadline = this.deadlines.watch({ expired: () => socket.destroy() }, untilMs);
     const key = this.#arriving.add(socket);
     socket.on('error', () => socket.destroy());
     socket.once('close', () => {
-      this.deadlines.forget(waiting);
+      deadline.end();
       this.#arriving.gone(key, socket);
     });
     socket.once('readable', () => {
-      this.deadlines.forget(waiting);
+      deadline.end();
       this.#guarded(socket, () => this.#onFirstByte(socket, key, tls));
     });
   }
