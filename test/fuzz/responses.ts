@@ -1,4 +1,4 @@
-import type { Deadlines } from '../../src/wire/deadlines.ts';
+import { Deadlines } from '../../src/wire/deadlines.ts';
 import type { ResponseHead } from '../../src/wire/response-parser.ts';
 import type { UpstreamConnection } from '../../src/wire/upstream-connection.ts';
 import type { ResponseReceiver } from '../../src/wire/upstream-port.ts';
@@ -10,7 +10,9 @@ import { type Conversation, responseBytes } from './response-bytes.ts';
 import { SilentSocket } from './silent-socket.ts';
 import type { Wire } from './wire.ts';
 
-const NO_DEADLINES = { nowMs: 0, watch: () => {}, forget: () => {} } as unknown as Deadlines;
+/** Nobody is told that time is over. */
+const NO_DEADLINES = new Deadlines();
+NO_DEADLINES.close();
 const TIMEOUTS = { connectTimeoutMs: 1, responseTimeoutMs: 1 };
 
 /** What one exchange heard, and the bytes that it was heard from. */
