@@ -56,6 +56,19 @@ export async function blockReplication(primary: RedisServer, admin: RedisAdmin =
   });
 }
 
+/**
+ * Resolves once a replica has all that this primary (of no Cluster) has taken. That its link is up says too little: behind a full synchronisation the primary waits for a
+ * word of the replica, which may take a second, before it sends what came since.
+ */
+export async function replicated(primary: RedisServer, admin: RedisAdmin): Promise<void> {
+  await asAdmin(primary, admin, async (root) => {
+    // WAIT is about what its own connection has written.
+    await root.call('SET', 'test:replicated', 1);
+    await root.call('DEL', 'test:replicated');
+    await until('the replica has everything', async () => (await root.call('WAIT', 1, 5_000)) === 1);
+  });
+}
+
 export async function infoOf(root: RedisConnection, section = 'replication'): Promise<string> {
   return String(await root.call('INFO', section));
 }

@@ -13,6 +13,7 @@ import {
   infoOf,
   REPLICA_USER,
   type RedisAdmin,
+  replicated,
   until,
 } from './redis-replication.ts';
 import { findRedisServer, type RedisOptions, type RedisServer, startRedis } from './redis-server.ts';
@@ -110,6 +111,7 @@ class LocalSentinels implements RedisSentinels {
       await root.call('REPLICAOF', '127.0.0.1', portOf(primary));
       await until('the replica follows', async () => /master_link_status:up/.test(await infoOf(root)));
     });
+    await replicated(primary, this.#admin);
     this.#ports = await Promise.all(Array.from({ length: SENTINELS }, freePort));
     if (certificates !== undefined) this.#tlsPorts = await Promise.all(Array.from({ length: SENTINELS }, freePort));
     const ids = this.#ports.map(() => randomBytes(20).toString('hex'));
@@ -183,7 +185,9 @@ class LocalSentinels implements RedisSentinels {
   }
 
   async failover(): Promise<void> {
-    const next = this.other(await this.primary());
+    const before = await this.primary();
+    const next = this.other(before);
+    await replicated(before, this.#admin);
     await askUntil(
       'the sentinels have failed over',
       async () => (await this.primary()) === next,
