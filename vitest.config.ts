@@ -2,8 +2,9 @@ import { defineConfig } from 'vitest/config';
 import { CountsReporter } from './test/support/reporter.ts';
 
 /**
- * One configuration for every ring; the folders given on the command line (test/run.ts) choose the ring.
- * Two workers at most: each test file brings real servers of its own, and a crowded machine makes slow ones look broken.
+ * One configuration for every ring; the folders given on the command line (test/run.ts) choose the
+ * ring. Two workers at most: each test file brings real servers of its own, and a crowded machine
+ * makes slow ones look broken.
  */
 export default defineConfig({
   test: {

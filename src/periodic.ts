@@ -1,14 +1,19 @@
 /**
- * Work in the background that is done every so often, and a last time at the end: what has gathered is written out.
+ * Work in the background that is done every so often, and a last time at the end: what has gathered
+ * is written out.
  *
- * One run at a time: who asks while one is under way waits for that one. Does not keep the process alive.
+ * One run at a time: who asks while one is under way waits for that one. Does not keep the process
+ * alive.
  */
 export class Periodic {
   readonly #run: () => Promise<void>;
   readonly #timer: NodeJS.Timeout;
   #running: Promise<void> | null = null;
 
-  /** @param run has to deal with its own faults: what it throws reaches whoever asked, and nobody asks when the timer does */
+  /**
+   * @param run has to deal with its own faults: what it throws reaches whoever asked, and nobody
+   * asks when the timer does
+   */
   constructor(run: () => Promise<void>, intervalMs: number) {
     this.#run = run;
     this.#timer = setInterval(() => void this.now(), intervalMs);

@@ -1,9 +1,10 @@
 /**
  * The closed table of refusals: everything that Sallyport ever says "no" with.
  *
- * The key is the stable reason, the same word in the response body, the audit event and the metric. Five reasons are an
- * exception towards the client only: the ways in which a presented token fails all read `token-refused` outside, so that
- * nobody learns whether a token once existed (`publicReason`).
+ * The key is the stable reason, the same word in the response body, the audit event and the metric.
+ * Five reasons are an exception towards the client only: the ways in which a presented token fails
+ * all read `token-refused` outside, so that nobody learns whether a token once existed
+ * (`publicReason`).
  */
 interface RefusalKind {
   /** HTTP status code. */
@@ -12,13 +13,19 @@ interface RefusalKind {
   readonly title: string;
   /** The reason as the client sees it, where it differs. */
   readonly publicReason?: string;
-  /** RFC 6750 §3 error code for `WWW-Authenticate`; the empty string means a challenge without a code. */
+  /**
+   * RFC 6750 §3 error code for `WWW-Authenticate`; the empty string means a challenge without a
+   * code.
+   */
   readonly bearerError?: '' | 'invalid_request' | 'invalid_token' | 'insufficient_scope';
   /** Seconds for `Retry-After`. */
   readonly retryAfterSeconds?: number;
   /** RFC 9209 `error` parameter of `Proxy-Status`. */
   readonly proxyError?: string;
-  /** The connection cannot be used for another request: we no longer know, or no longer want to know, where it begins. */
+  /**
+   * The connection cannot be used for another request: we no longer know, or no longer want to
+   * know, where it begins.
+   */
   readonly closes?: true;
 }
 
@@ -31,8 +38,16 @@ const tokenRefused = {
 
 export const REFUSALS = {
   'request-malformed': { status: 400, title: 'The request is not valid HTTP', closes: true },
-  'request-ambiguous': { status: 400, title: 'The request can be read in more than one way', closes: true },
-  'target-ambiguous': { status: 400, title: 'The request target can be read in more than one way', closes: true },
+  'request-ambiguous': {
+    status: 400,
+    title: 'The request can be read in more than one way',
+    closes: true,
+  },
+  'target-ambiguous': {
+    status: 400,
+    title: 'The request target can be read in more than one way',
+    closes: true,
+  },
 
   'token-missing': { status: 401, title: 'A bearer token is required', bearerError: '' },
   'token-malformed': tokenRefused,
@@ -41,7 +56,11 @@ export const REFUSALS = {
   'token-expired': tokenRefused,
   'account-inactive': tokenRefused,
 
-  'permission-denied': { status: 403, title: 'The account may not do this', bearerError: 'insufficient_scope' },
+  'permission-denied': {
+    status: 403,
+    title: 'The account may not do this',
+    bearerError: 'insufficient_scope',
+  },
   'plaintext-refused': { status: 403, title: 'HTTPS is required', closes: true },
 
   'route-unknown': { status: 404, title: 'There is no such route' },
@@ -62,11 +81,27 @@ export const REFUSALS = {
   'coding-unknown': { status: 501, title: 'The transfer coding is not implemented', closes: true },
   'version-unsupported': { status: 505, title: 'The HTTP version is not supported', closes: true },
 
-  'upstream-unreachable': { status: 502, title: 'The upstream cannot be reached', proxyError: 'connection_refused' },
-  'upstream-broken': { status: 502, title: 'The upstream gave no valid answer', proxyError: 'http_protocol_error' },
-  'upstream-timeout': { status: 504, title: 'The upstream took too long', proxyError: 'http_response_timeout' },
+  'upstream-unreachable': {
+    status: 502,
+    title: 'The upstream cannot be reached',
+    proxyError: 'connection_refused',
+  },
+  'upstream-broken': {
+    status: 502,
+    title: 'The upstream gave no valid answer',
+    proxyError: 'http_protocol_error',
+  },
+  'upstream-timeout': {
+    status: 504,
+    title: 'The upstream took too long',
+    proxyError: 'http_response_timeout',
+  },
 
-  'registry-unavailable': { status: 503, title: 'The account registry cannot be reached', retryAfterSeconds: 1 },
+  'registry-unavailable': {
+    status: 503,
+    title: 'The account registry cannot be reached',
+    retryAfterSeconds: 1,
+  },
   'audit-unavailable': { status: 503, title: 'The call cannot be recorded', retryAfterSeconds: 1 },
   overloaded: { status: 503, title: 'The gate is busy', retryAfterSeconds: 1 },
   draining: { status: 503, title: 'The gate is shutting down', retryAfterSeconds: 1, closes: true },

@@ -1,4 +1,7 @@
-/** `npm run prove -- NAME [ARGUMENTS]`: runs test/prove/NAME.ts, a long proof that no ring has the time for. */
+/**
+ * `npm run prove -- NAME [ARGUMENTS]`: runs test/prove/NAME.ts, a long proof that no ring has the
+ * time for.
+ */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,6 +1,6 @@
 /**
- * Runs rings of tests: `node test/run.ts unit contract`. Brings the system's parts that they need, then hands over to vitest,
- * whose last line is `N passed, N failed, N skipped`.
+ * Runs rings of tests: `node test/run.ts unit contract`. Brings the system's parts that they need,
+ * then hands over to vitest, whose last line is `N passed, N failed, N skipped`.
  */
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
@@ -39,7 +39,8 @@ const child = spawn(process.execPath, [...process.execArgv, vitest, 'run', ...fo
   cwd: root,
   stdio: ['ignore', 'inherit', 'inherit'],
 });
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => child.kill(signal));
 child.once('error', (error) => {
   console.error(error.message);
   process.exitCode = 1;

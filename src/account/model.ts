@@ -13,7 +13,10 @@ export interface StoredToken {
 
 /** The token before the live one, while a rotation with overlap lets both in. */
 export interface PreviousToken extends StoredToken {
-  /** ISO 8601, UTC: from then on it counts for nothing, whether or not anybody does anything about it. */
+  /**
+   * ISO 8601, UTC: from then on it counts for nothing, whether or not anybody does anything about
+   * it.
+   */
   readonly validUntil: string;
 }
 
@@ -30,7 +33,10 @@ export interface Grant {
 export interface Account {
   /** 12 characters `[0-9A-Za-z]`, never reused. */
   readonly id: string;
-  /** Sequence number of the registry change that wrote this record; 0 before it is stored. Fences stale reads. */
+  /**
+   * Sequence number of the registry change that wrote this record; 0 before it is stored. Fences
+   * stale reads.
+   */
   readonly version: number;
   readonly kind: AccountKind;
   /** Unique among all accounts. See `isName`. */
@@ -46,17 +52,31 @@ export interface Account {
   readonly updatedAt: string;
   /** ISO 8601, UTC; null = never. */
   readonly expiresAt: string | null;
-  /** The live token of a service account; null for users, and for a service account that has none. */
+  /**
+   * The live token of a service account; null for users, and for a service account that has none.
+   */
   readonly token: StoredToken | null;
-  /** The token before the live one, during a rotation with overlap and until the next change of tokens; null or absent: there is none. */
+  /**
+   * The token before the live one, during a rotation with overlap and until the next change of
+   * tokens; null or absent: there is none.
+   */
   readonly previous?: PreviousToken | null;
-  /** Digests of the last 8 retired tokens, newest first: they tell `token-revoked` from `token-unknown`. */
+  /**
+   * Digests of the last 8 retired tokens, newest first: they tell `token-revoked` from
+   * `token-unknown`.
+   */
   readonly retired: readonly string[];
   /** Password verifier of a user (scrypt, PHC string format); null for service accounts. */
   readonly password: string | null;
-  /** How often a user's sessions were all ended at once (deactivated, password set, signed out everywhere); a session from before counts no more. Absent: never. */
+  /**
+   * How often a user's sessions were all ended at once (deactivated, password set, signed out
+   * everywhere); a session from before counts no more. Absent: never.
+   */
   readonly signOuts?: number;
-  /** Who the user is at the identity provider, `issuer#sub`: the account is that person's and nobody else's. Absent: not made by a sign-in there. */
+  /**
+   * Who the user is at the identity provider, `issuer#sub`: the account is that person's and nobody
+   * else's. Absent: not made by a sign-in there.
+   */
   readonly subject?: string;
 }
 

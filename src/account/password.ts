@@ -1,8 +1,9 @@
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 
 /**
- * Passwords of people, kept as scrypt verifiers in PHC string format: `$scrypt$ln=17,r=8,p=1$salt$hash`, both in base64 without padding.
- * The cost is what OWASP advises for scrypt (Password Storage Cheat Sheet): N = 2^17, r = 8, p = 1, i.e. 128 MiB per computation.
+ * Passwords of people, kept as scrypt verifiers in PHC string format:
+ * `$scrypt$ln=17,r=8,p=1$salt$hash`, both in base64 without padding. The cost is what OWASP advises
+ * for scrypt (Password Storage Cheat Sheet): N = 2^17, r = 8, p = 1, i.e. 128 MiB per computation.
  */
 const COST: Cost = { ln: 17, r: 8, p: 1 };
 const SALT_BYTES = 16;
@@ -24,20 +25,30 @@ interface Verifier extends Cost {
   readonly hash: Buffer;
 }
 
-/** Too many passwords are being checked at this moment. To be answered with "try again", never with "wrong password". */
+/**
+ * Too many passwords are being checked at this moment. To be answered with "try again", never with
+ * "wrong password".
+ */
 export class PasswordsBusy extends Error {
   override readonly name = 'PasswordsBusy';
 }
 
-/** What is wrong with a new password, in words for whoever chose it; null when nothing is. Lengths are counted in characters, not bytes. */
+/**
+ * What is wrong with a new password, in words for whoever chose it; null when nothing is. Lengths
+ * are counted in characters, not bytes.
+ */
 export function passwordFault(password: string): string | null {
   if (!password.isWellFormed()) return 'The password is not valid text.';
   const length = [...password].length;
-  if (length < LENGTH_MIN) return `The password is too short: it needs at least ${LENGTH_MIN} characters and has ${length}.`;
+  if (length < LENGTH_MIN)
+    return `The password is too short: it needs at least ${LENGTH_MIN} characters and has ${length}.`;
   return length > LENGTH_MAX ? `The password is too long: at most ${LENGTH_MAX} characters.` : null;
 }
 
-/** The verifier to store for a new password. Throws a `RangeError` where `passwordFault` finds one, and `PasswordsBusy`. */
+/**
+ * The verifier to store for a new password. Throws a `RangeError` where `passwordFault` finds one,
+ * and `PasswordsBusy`.
+ */
 export async function hashPassword(password: string): Promise<string> {
   const fault = passwordFault(password);
   if (fault !== null) throw new RangeError(fault);
@@ -47,8 +58,9 @@ export async function hashPassword(password: string): Promise<string> {
 }
 
 /**
- * Whether a password is the one behind a stored verifier. `stored` null, or damaged: false, after the same work as for a wrong password, so
- * that time does not tell which names exist. Throws `PasswordsBusy`.
+ * Whether a password is the one behind a stored verifier. `stored` null, or damaged: false, after
+ * the same work as for a wrong password, so that time does not tell which names exist. Throws
+ * `PasswordsBusy`.
  */
 export async function verifyPassword(password: string, stored: string | null): Promise<boolean> {
   // Nothing longer was ever accepted, and how long the caller's own text is, is no secret.
@@ -60,16 +72,31 @@ export async function verifyPassword(password: string, stored: string | null): P
 }
 
 /** Stands in for an account that is not there. */
-const NOBODY: Verifier = { ...COST, salt: Buffer.alloc(SALT_BYTES), hash: Buffer.alloc(HASH_BYTES) };
+const NOBODY: Verifier = {
+  ...COST,
+  salt: Buffer.alloc(SALT_BYTES),
+  hash: Buffer.alloc(HASH_BYTES),
+};
 
-const PHC = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/;
+const PHC =
+  /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/;
 
-/** Null for anything that is not a verifier, or would cost far more than ours: a damaged record must not stop the process. */
+/**
+ * Null for anything that is not a verifier, or would cost far more than ours: a damaged record must
+ * not stop the process.
+ */
 function parseVerifier(stored: string): Verifier | null {
   const [, ln, r, p, salt, hash] = PHC.exec(stored) ?? [];
   if (salt === undefined || hash === undefined) return null;
   const cost: Cost = { ln: Number(ln), r: Number(r), p: Number(p) };
-  if (cost.ln < 1 || cost.r < 1 || cost.p < 1 || memoryBytes(cost) > memoryBytes(COST) || cost.p > 4) return null;
+  if (
+    cost.ln < 1 ||
+    cost.r < 1 ||
+    cost.p < 1 ||
+    memoryBytes(cost) > memoryBytes(COST) ||
+    cost.p > 4
+  )
+    return null;
   return { ...cost, salt: Buffer.from(salt, 'base64'), hash: Buffer.from(hash, 'base64') };
 }
 
@@ -81,7 +108,10 @@ function unpadded(bytes: Buffer): string {
   return bytes.toString('base64').replace(/=+$/, '');
 }
 
-/** Each computation holds 128 MiB: two at once, a short queue behind them, and beyond that `PasswordsBusy`. */
+/**
+ * Each computation holds 128 MiB: two at once, a short queue behind them, and beyond that
+ * `PasswordsBusy`.
+ */
 const RUNNING_MAX = 2;
 const WAITING_MAX = 16;
 let running = 0;
@@ -90,7 +120,8 @@ const waiting: (() => void)[] = [];
 async function derive(password: string, salt: Buffer, bytes: number, cost: Cost): Promise<Buffer> {
   await takeTurn();
   try {
-    // NFC: the same password typed on two keyboards is the same bytes (NIST SP 800-63B asks for a normal form).
+    // NFC: the same password typed on two keyboards is the same bytes (NIST SP 800-63B asks for a
+    // normal form).
     return await scryptBytes(password.normalize('NFC'), salt, bytes, options(cost));
   } finally {
     yieldTurn();
@@ -102,9 +133,16 @@ function options({ ln, r, p }: Cost): ScryptOptions {
   return { N: 2 ** ln, r, p, maxmem: 2 * memoryBytes(COST) };
 }
 
-function scryptBytes(password: string, salt: Buffer, bytes: number, how: ScryptOptions): Promise<Buffer> {
+function scryptBytes(
+  password: string,
+  salt: Buffer,
+  bytes: number,
+  how: ScryptOptions,
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    scrypt(password, salt, bytes, how, (error, derived) => (error === null ? resolve(derived) : reject(error)));
+    scrypt(password, salt, bytes, how, (error, derived) =>
+      error === null ? resolve(derived) : reject(error),
+    );
   });
 }
 
@@ -113,7 +151,8 @@ async function takeTurn(): Promise<void> {
     running++;
     return;
   }
-  if (waiting.length >= WAITING_MAX) throw new PasswordsBusy('too many passwords are being checked');
+  if (waiting.length >= WAITING_MAX)
+    throw new PasswordsBusy('too many passwords are being checked');
   // Whoever yields hands its turn on: `running` stays as it is.
   await new Promise<void>((resolve) => waiting.push(resolve));
 }

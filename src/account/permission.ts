@@ -1,9 +1,10 @@
 /**
  * The grammar of permissions, and the one question that is asked of them.
  *
- * A permission is two or more words joined by colons: `deployments:read`. A role lists patterns: a permission, `deployments:*` (all
- * that begins with `deployments:`), or `*` (everything about the proxied APIs). Sallyport's own permissions begin with `sallyport:` and are a
- * world apart: `*` never covers them, `sallyport:*` covers exactly them, and there are only four.
+ * A permission is two or more words joined by colons: `deployments:read`. A role lists patterns: a
+ * permission, `deployments:*` (all that begins with `deployments:`), or `*` (everything about the
+ * proxied APIs). Sallyport's own permissions begin with `sallyport:` and are a world apart: `*`
+ * never covers them, `sallyport:*` covers exactly them, and there are only four.
  */
 export const OWN_PERMISSIONS = [
   'sallyport:registry:read',
@@ -20,7 +21,10 @@ const EVERYTHING_OWN = 'sallyport:*';
 const LENGTH_MAX = 128;
 const WORD = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
-/** Whether a permission or pattern is one of Sallyport's own: judged without regard to case, so that no look-alike can exist beside them. */
+/**
+ * Whether a permission or pattern is one of Sallyport's own: judged without regard to case, so that
+ * no look-alike can exist beside them.
+ */
 export function isOwn(permission: string): boolean {
   return permission.slice(0, OWN_PREFIX.length).toLowerCase() === OWN_PREFIX;
 }
@@ -33,7 +37,10 @@ export function isPermission(text: string): boolean {
   return words.length >= 2 && words.every((word) => WORD.test(word));
 }
 
-/** What is wrong with a pattern that a role is to list, in words for whoever wrote it; null when nothing is. */
+/**
+ * What is wrong with a pattern that a role is to list, in words for whoever wrote it; null when
+ * nothing is.
+ */
 export function permissionFault(pattern: string): string | null {
   if (pattern === EVERYTHING || pattern === EVERYTHING_OWN || isPermission(pattern)) return null;
   if (isOwn(pattern)) return `must be one of ${OWN_PERMISSIONS.join(', ')} or ${EVERYTHING_OWN}`;
@@ -51,7 +58,10 @@ function isPrefixPattern(pattern: string): boolean {
 
 /** A role's permissions as one compiled question. Immutable. */
 export interface PermissionSet {
-  /** Whether a permission is covered. Ask only about permissions (`isPermission`), never about patterns. */
+  /**
+   * Whether a permission is covered. Ask only about permissions (`isPermission`), never about
+   * patterns.
+   */
   allows(permission: string): boolean;
   /** Whether each permission that the pattern covers is covered here. */
   covers(pattern: string): boolean;
@@ -60,8 +70,8 @@ export interface PermissionSet {
 }
 
 /**
- * Compiles a role's list. A pattern that is none (a damaged record) covers nothing: it is left out, so that a fault in the store can only
- * take away.
+ * Compiles a role's list. A pattern that is none (a damaged record) covers nothing: it is left out,
+ * so that a fault in the store can only take away.
  */
 export function compilePermissions(patterns: readonly string[]): PermissionSet {
   return new CompiledPermissions(patterns.filter((pattern) => permissionFault(pattern) === null));
@@ -81,25 +91,32 @@ class CompiledPermissions implements PermissionSet {
     this.#everything = patterns.includes(EVERYTHING);
     this.#everythingOwn = patterns.includes(EVERYTHING_OWN);
     this.#named = new Set(patterns.filter((pattern) => !pattern.endsWith('*')));
-    this.#prefixes = new Set(patterns.filter(isPrefixPattern).map((pattern) => pattern.slice(0, -1)));
+    this.#prefixes = new Set(
+      patterns.filter(isPrefixPattern).map((pattern) => pattern.slice(0, -1)),
+    );
   }
 
   allows(permission: string): boolean {
     if (this.#named.has(permission)) return true;
-    // Before anything that is wide: what begins like our own is reached only by its full name or by `sallyport:*`.
+    // Before anything that is wide: what begins like our own is reached only by its full name or by
+    // `sallyport:*`.
     if (isOwn(permission)) return this.#everythingOwn && isPermission(permission);
     return this.#everything || this.#hasPrefixOf(permission);
   }
 
   covers(pattern: string): boolean {
     if (pattern === EVERYTHING) return this.#everything;
-    // Not even all four by name cover it: a later version may know a fifth, and a set must not grow by an upgrade.
+    // Not even all four by name cover it: a later version may know a fifth, and a set must not grow
+    // by an upgrade.
     if (pattern === EVERYTHING_OWN) return this.#everythingOwn;
     if (isPrefixPattern(pattern)) return this.#everything || this.#hasPrefixOf(pattern);
     return this.allows(pattern);
   }
 
-  /** Whether one of `a:`, `a:b:`, … at the front of the text is among the prefixes. Bounded by the number of words. */
+  /**
+   * Whether one of `a:`, `a:b:`, … at the front of the text is among the prefixes. Bounded by the
+   * number of words.
+   */
   #hasPrefixOf(text: string): boolean {
     if (this.#prefixes.size === 0) return false;
     for (let colon = text.indexOf(':'); colon !== -1; colon = text.indexOf(':', colon + 1)) {
@@ -110,8 +127,8 @@ class CompiledPermissions implements PermissionSet {
 }
 
 /**
- * Whether set `a` reaches something that `b` does not: nobody may hand out more than they have. Where it cannot be known for good
- * (`sallyport:*` against its four names) the answer is yes.
+ * Whether set `a` reaches something that `b` does not: nobody may hand out more than they have.
+ * Where it cannot be known for good (`sallyport:*` against its four names) the answer is yes.
  */
 export function exceeds(a: PermissionSet, b: PermissionSet): boolean {
   return a.patterns.some((pattern) => !b.covers(pattern));

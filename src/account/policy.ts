@@ -9,8 +9,8 @@ export interface PolicyView {
   /** The team that owns an application, or null. */
   ownerOf(application: string): string | null;
   /**
-   * The owned applications whose spelling is equal but for letter case (ASCII); `folded` is in lower case. More than one is possible:
-   * names are case-sensitive.
+   * The owned applications whose spelling is equal but for letter case (ASCII); `folded` is in
+   * lower case. More than one is possible: names are case-sensitive.
    */
   ownedLike(folded: string): readonly string[];
 }
@@ -18,8 +18,9 @@ export interface PolicyView {
 const NONE: readonly string[] = [];
 
 /**
- * All roles and teams, compiled, and kept up to date record by record. Whoever feeds it keeps the order of changes; within one
- * change an application may pass from one team to another in either order of the two records.
+ * All roles and teams, compiled, and kept up to date record by record. Whoever feeds it keeps the
+ * order of changes; within one change an application may pass from one team to another in either
+ * order of the two records.
  */
 export class Policy implements PolicyView {
   readonly #roles = new Map<string, PermissionSet>();
@@ -45,7 +46,8 @@ export class Policy implements PolicyView {
   }
 
   putTeam(team: Team): void {
-    for (const application of this.#teams.get(team.name) ?? NONE) this.#disown(application, team.name);
+    for (const application of this.#teams.get(team.name) ?? NONE)
+      this.#disown(application, team.name);
     for (const application of team.applications) this.#own(application, team.name);
     this.#teams.set(team.name, team.applications);
   }

@@ -1,37 +1,60 @@
 import type { Account } from './model.ts';
 import { NO_DIGEST } from './token.ts';
 
-/** Which of the three rules decides about an account on an application, and the role that it names. */
+/**
+ * Which of the three rules decides about an account on an application, and the role that it names.
+ */
 export interface RoleRule {
   readonly rule: 'grant' | 'team' | 'default';
   readonly role: string;
 }
 
 /**
- * An account compiled for deciding: look-ups instead of searches. Immutable; a change to the account makes a new one.
+ * An account compiled for deciding: look-ups instead of searches. Immutable; a change to the
+ * account makes a new one.
  *
- * 100,000 of these are cached, so nothing is stored that can be asked of `account` as quickly: no map for a handful of entries.
+ * 100,000 of these are cached, so nothing is stored that can be asked of `account` as quickly: no
+ * map for a handful of entries.
  */
 export interface Principal {
   readonly account: Account;
-  /** Digest of the live token, ready for `digestsEqual`; `NO_DIGEST` when there is none, and always for people. */
+  /**
+   * Digest of the live token, ready for `digestsEqual`; `NO_DIGEST` when there is none, and always
+   * for people.
+   */
   readonly liveDigest: string;
-  /** Digest of the token before it, while a rotation's overlap lets both in; `NO_DIGEST` when there is none. */
+  /**
+   * Digest of the token before it, while a rotation's overlap lets both in; `NO_DIGEST` when there
+   * is none.
+   */
   readonly previousDigest: string;
-  /** Milliseconds since the Unix epoch (wall clock) from which on the previous token counts for nothing. */
+  /**
+   * Milliseconds since the Unix epoch (wall clock) from which on the previous token counts for
+   * nothing.
+   */
   readonly previousUntilMs: number;
-  /** Milliseconds since the Unix epoch (wall clock) from which on the account counts for nothing; null = never. */
+  /**
+   * Milliseconds since the Unix epoch (wall clock) from which on the account counts for nothing;
+   * null = never.
+   */
   readonly expiresAtMs: number | null;
   /**
-   * The one rule of the domain: a direct grant on the application; else the role in the team that owns it; else the default role. The
-   * more specific one replaces the other and can lower as well as raise. `owningTeam` null = no team owns it.
+   * The one rule of the domain: a direct grant on the application; else the role in the team that
+   * owns it; else the default role. The more specific one replaces the other and can lower as well
+   * as raise. `owningTeam` null = no team owns it.
    */
   roleRule(application: string, owningTeam: string | null): RoleRule;
   /** The role that `roleRule` names. */
   effectiveRole(application: string, owningTeam: string | null): string;
-  /** Roles that may replace the default one somewhere, each once: an unsafe call on any application needs the consent of all. */
+  /**
+   * Roles that may replace the default one somewhere, each once: an unsafe call on any application
+   * needs the consent of all.
+   */
   readonly perApplicationRoles: readonly string[];
-  /** The applications named in grants whose spelling is equal but for letter case, each once. `folded` is in lower case. */
+  /**
+   * The applications named in grants whose spelling is equal but for letter case, each once.
+   * `folded` is in lower case.
+   */
   grantedLike(folded: string): readonly string[];
 }
 
@@ -39,7 +62,10 @@ export function compilePrincipal(account: Account): Principal {
   return new CompiledAccount(account);
 }
 
-/** Up to here walking the list is as quick as asking a map, and the map would weigh more than the account. */
+/**
+ * Up to here walking the list is as quick as asking a map, and the map would weigh more than the
+ * account.
+ */
 const SCANNED_MAX = 8;
 const NOTHING: readonly string[] = [];
 
@@ -55,7 +81,8 @@ class CompiledAccount implements Principal {
 
   constructor(account: Account) {
     this.account = account;
-    this.liveDigest = account.kind === 'service' && account.token !== null ? account.token.digest : NO_DIGEST;
+    this.liveDigest =
+      account.kind === 'service' && account.token !== null ? account.token.digest : NO_DIGEST;
     const previous = account.kind === 'service' ? (account.previous ?? null) : null;
     this.previousDigest = previous?.digest ?? NO_DIGEST;
     // No moment that can be read: then it is over.
@@ -90,13 +117,15 @@ class CompiledAccount implements Principal {
 
   #grantedRole(application: string): string | undefined {
     if (this.#grants !== null) return this.#grants.get(application);
-    for (const grant of this.account.grants) if (grant.application === application) return grant.role;
+    for (const grant of this.account.grants)
+      if (grant.application === application) return grant.role;
     return undefined;
   }
 
   #teamRole(team: string): string | undefined {
     if (this.#teams !== null) return this.#teams.get(team);
-    for (const membership of this.account.teams) if (membership.team === team) return membership.role;
+    for (const membership of this.account.teams)
+      if (membership.team === team) return membership.role;
     return undefined;
   }
 }
@@ -113,7 +142,10 @@ function distinctRoles(account: Account): readonly string[] {
   return [...new Set([...account.grants, ...account.teams].map((entry) => entry.role))];
 }
 
-/** Null for short lists. Of two entries with one key the first counts, as it does when the list is walked. */
+/**
+ * Null for short lists. Of two entries with one key the first counts, as it does when the list is
+ * walked.
+ */
 function indexed<Entry extends { readonly role: string }>(
   entries: readonly Entry[],
   keyOf: (entry: Entry) => string,

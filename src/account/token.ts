@@ -6,8 +6,8 @@ import { ACCOUNT_ID_LENGTH } from './id.ts';
 /**
  * The token: `slp_` + account id (12) + `_` + secret (43 characters, 256 bits) + checksum (6).
  *
- * The prefix and the checksum let a leak scanner recognise it and let the gate refuse what was never a token without asking anyone. Neither is
- * a secret: only the digest decides.
+ * The prefix and the checksum let a leak scanner recognise it and let the gate refuse what was
+ * never a token without asking anyone. Neither is a secret: only the digest decides.
  */
 const PREFIX = 'slp_';
 const ID_START = PREFIX.length;
@@ -20,7 +20,9 @@ export const TOKEN_LENGTH = CHECKSUM_START + 6;
 const DIGEST_LENGTH = 64;
 const TOKEN_ID_LENGTH = 16;
 
-/** A digest's place where there is none: equals no SHA-256 in hex, because `-` is not a hex digit. */
+/**
+ * A digest's place where there is none: equals no SHA-256 in hex, because `-` is not a hex digit.
+ */
 export const NO_DIGEST = '-'.repeat(DIGEST_LENGTH);
 
 /** A new token for an account. Shown once; only `tokenDigest` of it is kept. */
@@ -30,25 +32,30 @@ export function newToken(accountId: string): string {
 }
 
 /**
- * The account id that a well-formed token names, or null. Form and checksum only, without I/O: the id is a claim until the digest has
- * matched. Bounded work whatever the length, because any length but one is refused first.
+ * The account id that a well-formed token names, or null. Form and checksum only, without I/O: the
+ * id is a claim until the digest has matched. Bounded work whatever the length, because any length
+ * but one is refused first.
  */
 export function parseToken(text: string): string | null {
   if (text.length !== TOKEN_LENGTH || !text.startsWith(PREFIX) || text[ID_END] !== '_') return null;
-  if (!isAlphabetic(text, ID_START, ID_END) || !isAlphabetic(text, SECRET_START, TOKEN_LENGTH)) return null;
+  if (!isAlphabetic(text, ID_START, ID_END) || !isAlphabetic(text, SECRET_START, TOKEN_LENGTH))
+    return null;
   // Sent bytes and hashed bytes are the same from here on: everything is ASCII.
-  if (crc32(text.slice(0, CHECKSUM_START)) !== readBase62(text, CHECKSUM_START, TOKEN_LENGTH)) return null;
+  if (crc32(text.slice(0, CHECKSUM_START)) !== readBase62(text, CHECKSUM_START, TOKEN_LENGTH))
+    return null;
   return text.slice(ID_START, ID_END);
 }
 
-/** What looks like a token, or was meant to be one: for telling "malformed" from "another scheme". */
+/**
+ * What looks like a token, or was meant to be one: for telling "malformed" from "another scheme".
+ */
 export function beginsLikeToken(text: string): boolean {
   return text.startsWith(PREFIX);
 }
 
 /**
- * SHA-256 of all 66 bytes, 64 lower-case hex digits. A plain fast hash is enough for a secret of 256 random bits (OWASP ASVS 5.0, 6.5.2);
- * the hex form is the cheapest that node:crypto gives.
+ * SHA-256 of all 66 bytes, 64 lower-case hex digits. A plain fast hash is enough for a secret of
+ * 256 random bits (OWASP ASVS 5.0, 6.5.2); the hex form is the cheapest that node:crypto gives.
  */
 export function tokenDigest(token: string): string {
   return hash('sha256', token, 'hex');
@@ -63,8 +70,8 @@ const left = Buffer.alloc(DIGEST_LENGTH);
 const right = Buffer.alloc(DIGEST_LENGTH);
 
 /**
- * Compares two digests in constant time. Digests are kept as strings, so that 100,000 cached accounts hold no buffers; the two scratch
- * buffers are safe because nothing here waits.
+ * Compares two digests in constant time. Digests are kept as strings, so that 100,000 cached
+ * accounts hold no buffers; the two scratch buffers are safe because nothing here waits.
  */
 export function digestsEqual(one: string, other: string): boolean {
   // Length is no secret: every digest has this one, and anything else is a damaged record.

@@ -2,19 +2,35 @@ import type { Account, AccountKind, AccountStatus } from '../account/model.ts';
 import type { ChangeType } from '../audit/change-event.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import { type AdminActor, mustHave } from './actor.ts';
-import { type AdminContext, change, type Plan, RECEIPT_WAIT, type Receipted, reading } from './change.ts';
+import {
+  type AdminContext,
+  change,
+  type Plan,
+  RECEIPT_WAIT,
+  type Receipted,
+  reading,
+} from './change.ts';
 import { AdminError, notFound } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { LEAVE_NONE, type LeaveNone, mayLeaveNone, someoneRemains } from './last-administrator.ts';
 import { kindWord, mustBeAt, Records } from './records.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
-/** Which account: by `name`, or by `id`. `kind`, when given, must be right: whoever means a machine must not hit a person. */
+/**
+ * Which account: by `name`, or by `id`. `kind`, when given, must be right: whoever means a machine
+ * must not hit a person.
+ */
 export type AccountRef = {
   readonly kind?: AccountKind;
-  /** How long a change that takes something away may wait for its receipt, in milliseconds; default 5,000, at most 600,000. */
+  /**
+   * How long a change that takes something away may wait for its receipt, in milliseconds; default
+   * 5,000, at most 600,000.
+   */
   readonly waitMs?: number;
-  /** The version that the actor has seen: when it is another one by now, the change is refused with `stale`. */
+  /**
+   * The version that the actor has seen: when it is another one by now, the change is refused with
+   * `stale`.
+   */
   readonly version?: number;
 } & LeaveNone &
   ({ readonly name: string; readonly id?: never } | { readonly id: string; readonly name?: never });
@@ -30,7 +46,11 @@ const KINDS = ['service', 'user'] as const;
 const STATUSES = ['active', 'inactive'] as const;
 
 /** The account, and when its tokens were last let in, as of some seconds ago. */
-export async function showAccount(context: AdminContext, actor: AdminActor, ref: AccountRef): Promise<AccountView> {
+export async function showAccount(
+  context: AdminContext,
+  actor: AdminActor,
+  ref: AccountRef,
+): Promise<AccountView> {
   mustHave(actor, 'sallyport:registry:read');
   return reading(async () => {
     const account = await findAccount(context, ref, new Fields(ref, REF));
@@ -48,7 +68,11 @@ export interface AccountEdit {
 }
 
 /** Changes what is named and leaves the rest. */
-export function editAccount(context: AdminContext, actor: AdminActor, input: AccountRef & AccountEdit): Promise<AccountAnswer> {
+export function editAccount(
+  context: AdminContext,
+  actor: AdminActor,
+  input: AccountRef & AccountEdit,
+): Promise<AccountAnswer> {
   const fields = new Fields(input, [...REF, 'description', 'role', 'status', 'expiresAt']);
   const status = fields.has('status') ? fields.oneOf('status', STATUSES, 'active') : null;
   return changeAccount(context, actor, input, fields, 'account-changed', (account, records) => {
@@ -59,29 +83,54 @@ export function editAccount(context: AdminContext, actor: AdminActor, input: Acc
       role,
       status: status ?? account.status,
       description: fields.has('description') ? fields.description() : account.description,
-      expiresAt: fields.has('expiresAt') ? fields.expiry('expiresAt', context.clock.wallMs()) : account.expiresAt,
+      expiresAt: fields.has('expiresAt')
+        ? fields.expiry('expiresAt', context.clock.wallMs())
+        : account.expiresAt,
     };
   });
 }
 
-export function activateAccount(context: AdminContext, actor: AdminActor, ref: AccountRef): Promise<AccountAnswer> {
-  return changeAccount(context, actor, ref, new Fields(ref, REF), 'account-activated', (account) => ({
-    ...account,
-    status: 'active',
-  }));
+export function activateAccount(
+  context: AdminContext,
+  actor: AdminActor,
+  ref: AccountRef,
+): Promise<AccountAnswer> {
+  return changeAccount(
+    context,
+    actor,
+    ref,
+    new Fields(ref, REF),
+    'account-activated',
+    (account) => ({
+      ...account,
+      status: 'active',
+    }),
+  );
 }
 
 /** From now on the account is let in nowhere; its token stays, and works again after activation. */
-export function deactivateAccount(context: AdminContext, actor: AdminActor, ref: AccountRef): Promise<AccountAnswer> {
-  return changeAccount(context, actor, ref, new Fields(ref, REF), 'account-deactivated', (account) => ({
-    ...account,
-    status: 'inactive',
-  }));
+export function deactivateAccount(
+  context: AdminContext,
+  actor: AdminActor,
+  ref: AccountRef,
+): Promise<AccountAnswer> {
+  return changeAccount(
+    context,
+    actor,
+    ref,
+    new Fields(ref, REF),
+    'account-deactivated',
+    (account) => ({
+      ...account,
+      status: 'inactive',
+    }),
+  );
 }
 
 /** Whoever is deactivated and active again later signs in anew. */
 function endingSessions(before: Account, after: Account | null): Account | null {
-  if (after?.kind !== 'user' || before.status !== 'active' || after.status === 'active') return after;
+  if (after?.kind !== 'user' || before.status !== 'active' || after.status === 'active')
+    return after;
   return { ...after, ...signedOut(before) };
 }
 
@@ -91,7 +140,11 @@ export function signedOut(account: Account): Pick<Account, 'signOuts'> {
 }
 
 /** The name is free afterwards; the id is never used again. */
-export function deleteAccount(context: AdminContext, actor: AdminActor, ref: AccountRef): Promise<AccountAnswer> {
+export function deleteAccount(
+  context: AdminContext,
+  actor: AdminActor,
+  ref: AccountRef,
+): Promise<AccountAnswer> {
   return changeAccount(context, actor, ref, new Fields(ref, REF), 'account-deleted', () => null);
 }
 
@@ -122,12 +175,16 @@ export function leaveTeam(
   const team = fields.name('team');
   return changeAccount(context, actor, input, fields, 'account-changed', (account) => {
     const teams = account.teams.filter((membership) => membership.team !== team);
-    if (teams.length === account.teams.length) throw new AdminError('not-found', `${account.name} is not in the team ${team}`);
+    if (teams.length === account.teams.length)
+      throw new AdminError('not-found', `${account.name} is not in the team ${team}`);
     return { ...account, teams };
   });
 }
 
-/** Gives the account a role of its own on one application, replacing whatever its team or default role says there. */
+/**
+ * Gives the account a role of its own on one application, replacing whatever its team or default
+ * role says there.
+ */
 export function grantRole(
   context: AdminContext,
   actor: AdminActor,
@@ -137,7 +194,10 @@ export function grantRole(
   const grant = { application: fields.name('application'), role: fields.name('role') };
   return changeAccount(context, actor, input, fields, 'account-changed', (account, records) => {
     records.expectRole(fields, 'role', grant.role);
-    const grants = [...account.grants.filter(({ application }) => application !== grant.application), grant];
+    const grants = [
+      ...account.grants.filter(({ application }) => application !== grant.application),
+      grant,
+    ];
     if (grants.length > FIELD_LIMITS.grantsPerAccount) {
       fields.fault('application', `an account may have ${FIELD_LIMITS.grantsPerAccount} grants`);
     }
@@ -155,7 +215,10 @@ export function revokeGrant(
   return changeAccount(context, actor, input, fields, 'account-changed', (account) => {
     const grants = account.grants.filter((grant) => grant.application !== application);
     if (grants.length === account.grants.length) {
-      throw new AdminError('not-found', `${account.name} has no grant on the application ${application}`);
+      throw new AdminError(
+        'not-found',
+        `${account.name} has no grant on the application ${application}`,
+      );
     }
     return { ...account, grants };
   });
@@ -181,18 +244,32 @@ export function changeAccount(
     const updated = endingSessions(before, update(before, records));
     fields.check();
     records.guard(actor, before, updated);
-    // Whoever takes a token out of use changes nothing of who may administer: another token can be had.
+    // Whoever takes a token out of use changes nothing of who may administer: another token can be
+    // had.
     const remaining = leavesNone
       ? []
-      : await someoneRemains(context, records, before, updated && { ...updated, token: before.token });
+      : await someoneRemains(
+          context,
+          records,
+          before,
+          updated && { ...updated, token: before.token },
+        );
     const nowMs = context.clock.wallMs();
     const same = updated !== null && JSON.stringify(updated) === JSON.stringify(before);
-    const after = updated === null ? null : { ...updated, updatedAt: new Date(nowMs).toISOString() };
+    const after =
+      updated === null ? null : { ...updated, updatedAt: new Date(nowMs).toISOString() };
     return {
       edit: same ? null : { kind: 'account', key: before.id, before, after },
       type,
-      reliesOn: [...records.relianceOf(before), ...(after === null ? [] : records.relianceOf(after)), ...remaining],
-      answer: (version) => ({ account: viewAccount(same ? before : { ...(after ?? before), version }, nowMs), changed: !same }),
+      reliesOn: [
+        ...records.relianceOf(before),
+        ...(after === null ? [] : records.relianceOf(after)),
+        ...remaining,
+      ],
+      answer: (version) => ({
+        account: viewAccount(same ? before : { ...(after ?? before), version }, nowMs),
+        changed: !same,
+      }),
     };
   };
   return change(context, actor, plan, waitMs);
@@ -213,17 +290,27 @@ export async function resolveAccountId(store: RegistryStore, ref: AccountRef): P
   return account.id;
 }
 
-async function findAccount(context: AdminContext, ref: AccountRef, fields: Fields): Promise<Account> {
+async function findAccount(
+  context: AdminContext,
+  ref: AccountRef,
+  fields: Fields,
+): Promise<Account> {
   const byId = fields.has('id');
   const key = byId ? fields.name('id') : fields.name('name');
-  if (byId && fields.has('name')) fields.fault('id', 'name the account by name or by id, not by both');
+  if (byId && fields.has('name'))
+    fields.fault('id', 'name the account by name or by id, not by both');
   const kind = ref.kind === undefined ? null : fields.oneOf('kind', KINDS, 'service');
   fields.check();
-  const account = byId ? (await context.store.account(key)).account : await context.store.accountByName(key);
+  const account = byId
+    ? (await context.store.account(key)).account
+    : await context.store.accountByName(key);
   const word = kind === null ? 'account' : kindWord({ kind });
   if (account === null) throw notFound(word, key);
   if (kind !== null && account.kind !== kind) {
-    throw new AdminError('not-found', `there is no ${word} named ${JSON.stringify(key)}: that is a ${kindWord(account)}`);
+    throw new AdminError(
+      'not-found',
+      `there is no ${word} named ${JSON.stringify(key)}: that is a ${kindWord(account)}`,
+    );
   }
   return account;
 }

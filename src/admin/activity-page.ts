@@ -24,7 +24,10 @@ export interface ActivityFilter {
 export interface ActivityPageQuery extends ActivityFilter {
   readonly account: AccountRef | null;
   readonly cursor?: string | null;
-  /** 1 to 500; default 100. A page may hold fewer although more follow: only `next: null` is the end. */
+  /**
+   * 1 to 500; default 100. A page may hold fewer although more follow: only `next: null` is the
+   * end.
+   */
   readonly limit?: number;
 }
 
@@ -34,15 +37,31 @@ export interface ActivityPage {
   readonly next: string | null;
 }
 
-export const FILTER_FIELDS = ['reason', 'phase', 'type', 'route', 'application', 'method', 'since', 'until'] as const;
+export const FILTER_FIELDS = [
+  'reason',
+  'phase',
+  'type',
+  'route',
+  'application',
+  'method',
+  'since',
+  'until',
+] as const;
 const COMPARED = ['reason', 'phase', 'type', 'route', 'application', 'method'] as const;
 
-/** Events looked through for one page: a filter that matches little must not make one request read everything. */
+/**
+ * Events looked through for one page: a filter that matches little must not make one request read
+ * everything.
+ */
 const EXAMINED_MAX = 5_000;
 const PAGE = 200;
 
 /** One page of the calls and changes of an account, or of all, laid into one by time. */
-export async function pageActivity(context: ActivityContext, actor: AdminActor, query: ActivityPageQuery): Promise<ActivityPage> {
+export async function pageActivity(
+  context: ActivityContext,
+  actor: AdminActor,
+  query: ActivityPageQuery,
+): Promise<ActivityPage> {
   mustHave(actor, 'sallyport:activity:read');
   const fields = new Fields(query, ['account', 'cursor', 'limit', ...FILTER_FIELDS]);
   const limit = fields.integer('limit', 100, 1, 500);
@@ -51,7 +70,9 @@ export async function pageActivity(context: ActivityContext, actor: AdminActor, 
   const from = cursor === null ? START : readCursor(cursor, fields);
   fields.check();
   const account =
-    query.account === null ? null : await reading(() => resolveAccountId(context.store, query.account as AccountRef));
+    query.account === null
+      ? null
+      : await reading(() => resolveAccountId(context.store, query.account as AccountRef));
   const logs = logsOf(context, account);
   const calls = new Backwards(logs.calls, from.calls, from.oldest);
   const changes = new Backwards(logs.changes, from.changes, from.oldest);
@@ -68,7 +89,10 @@ export async function pageActivity(context: ActivityContext, actor: AdminActor, 
   return { items, next: over ? null : writeCursor(calls.place, changes.place, oldest) };
 }
 
-/** A change comes before a call of the same millisecond: it is the call that it let in or kept out. Newest first, so here the call is taken first. */
+/**
+ * A change comes before a call of the same millisecond: it is the call that it let in or kept out.
+ * Newest first, so here the call is taken first.
+ */
 function newerOf(call: string | null, change: string | null): 'calls' | 'changes' | null {
   if (call === null) return change === null ? null : 'changes';
   return change === null || timeOf(call) >= timeOf(change) ? 'calls' : 'changes';
@@ -76,7 +100,9 @@ function newerOf(call: string | null, change: string | null): 'calls' | 'changes
 
 /** Reads the filter's fields and answers the question that they ask of an event. */
 export function readFilter(fields: Fields): (event: string) => boolean {
-  const wanted = COMPARED.filter((name) => fields.has(name)).map((name) => [name, fields.text(name, 128)] as const);
+  const wanted = COMPARED.filter((name) => fields.has(name)).map(
+    (name) => [name, fields.text(name, 128)] as const,
+  );
   const since = fields.has('since') ? fields.moment('since') : null;
   const until = fields.has('until') ? fields.moment('until') : null;
   if (wanted.length === 0 && since === null && until === null) return () => true;
@@ -115,10 +141,16 @@ const GROWN_PAGES = 50;
 /** One log, read from its newest end, event by event. */
 class Backwards {
   readonly #read: LogPage;
-  #page: { readonly events: readonly string[]; readonly cursors: readonly string[] } = { events: [], cursors: [] };
+  #page: { readonly events: readonly string[]; readonly cursors: readonly string[] } = {
+    events: [],
+    cursors: [],
+  };
   #at = 0;
   #more: boolean;
-  /** A log that is begun only now has grown since the page before: what is newer than that page ended is not part of what follows it. */
+  /**
+   * A log that is begun only now has grown since the page before: what is newer than that page
+   * ended is not part of what follows it.
+   */
   #newest: string | null;
   place: Place;
 
@@ -132,13 +164,17 @@ class Backwards {
   async peek(): Promise<string | null> {
     for (let pages = 0; this.#newest !== null && pages < GROWN_PAGES; pages += 1) {
       const event = await this.#look();
-      const later = this.#page.events.findIndex((one, index) => index >= this.#at && timeOf(one) <= (this.#newest ?? ''));
+      const later = this.#page.events.findIndex(
+        (one, index) => index >= this.#at && timeOf(one) <= (this.#newest ?? ''),
+      );
       if (event === null || later !== -1) this.#newest = null;
       this.#at = later === -1 ? this.#page.events.length : later;
       if (this.#at > 0) this.place = this.#page.cursors[this.#at - 1] ?? this.place;
     }
     if (this.#newest !== null)
-      throw invalid([{ field: 'cursor', message: 'too much has happened since it was given out: begin anew' }]);
+      throw invalid([
+        { field: 'cursor', message: 'too much has happened since it was given out: begin anew' },
+      ]);
     return this.#look();
   }
 

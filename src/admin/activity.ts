@@ -10,7 +10,10 @@ import { Fields } from './fields.ts';
 /** `account: null` = everybody's. */
 export interface ActivityQuery {
   readonly account: AccountRef | null;
-  /** For who follows: the mark of the last event that was seen (`markOf`). What came after it is shown instead of the newest events. */
+  /**
+   * For who follows: the mark of the last event that was seen (`markOf`). What came after it is
+   * shown instead of the newest events.
+   */
   readonly after?: string;
   /** How many of the newest events, 1 to 1000; default 50. */
   readonly limit?: number;
@@ -23,10 +26,16 @@ export interface ActivityContext {
 
 const PAGE = 200;
 
-/** What two reads of a follower may lie apart, and the most that it reads at once: what is older by then it leaves out, and says so. */
+/**
+ * What two reads of a follower may lie apart, and the most that it reads at once: what is older by
+ * then it leaves out, and says so.
+ */
 const FOLLOW = { everyMs: 500, events: 5_000, remembered: 20_000 } as const;
 
-/** The newest events of an account (its calls and what was done to it), or of all; oldest first, as lines of JSON. */
+/**
+ * The newest events of an account (its calls and what was done to it), or of all; oldest first, as
+ * lines of JSON.
+ */
 export async function readActivity(
   context: ActivityContext,
   actor: AdminActor,
@@ -39,7 +48,9 @@ export async function readActivity(
 /** One item of a followed log: an event, or word that some went by unseen. */
 export type Followed = { readonly event: string } | { readonly skipped: true };
 
-/** The newest events and then every further one, until the signal says stop or the consumer leaves. */
+/**
+ * The newest events and then every further one, until the signal says stop or the consumer leaves.
+ */
 export async function* followActivity(
   context: ActivityContext,
   actor: AdminActor,
@@ -49,12 +60,18 @@ export async function* followActivity(
   const { account, limit, after } = await readQuery(context, actor, query);
   const seen = new Set<string>();
   if (after === null) {
-    // More is read than is shown: what the next look finds on the page of the newest, and was there before, is not news.
+    // More is read than is shown: what the next look finds on the page of the newest, and was there
+    // before, is not news.
     const events = await merged(context, account, Math.max(limit, PAGE), () => false);
     for (const event of events) seen.add(event);
     for (const event of events.slice(-limit)) yield { event };
   } else {
-    const missed = await newestOf(context, account, FOLLOW.events, (event) => timeOf(event) < after.from);
+    const missed = await newestOf(
+      context,
+      account,
+      FOLLOW.events,
+      (event) => timeOf(event) < after.from,
+    );
     if (missed.length >= FOLLOW.events) yield { skipped: true };
     for (const event of missed) {
       seen.add(event);
@@ -62,7 +79,9 @@ export async function* followActivity(
     }
   }
   while (!signal.aborted) {
-    const events = (await merged(context, account, FOLLOW.events, (event) => seen.has(event))).slice(-FOLLOW.events);
+    const events = (
+      await merged(context, account, FOLLOW.events, (event) => seen.has(event))
+    ).slice(-FOLLOW.events);
     const fresh = events.filter((event) => !seen.has(event));
     if (seen.size > 0 && fresh.length >= FOLLOW.events) yield { skipped: true };
     for (const event of fresh) {
@@ -74,7 +93,10 @@ export async function* followActivity(
   }
 }
 
-/** Events of one moment may become readable out of order, so somewhat more is shown again than was missed. */
+/**
+ * Events of one moment may become readable out of order, so somewhat more is shown again than was
+ * missed.
+ */
 const OVERLAP_MS = 2_000;
 
 /** Names an event for who wants to go on after it. */
@@ -90,7 +112,8 @@ export function markOf(event: string): string {
 function resumption(fields: Fields): { readonly mark: string; readonly from: string } {
   const mark = fields.text('after', 512);
   const ms = Date.parse(mark.split('~', 1)[0] ?? '');
-  // Nothing was recorded before the epoch, and what lies before the first moment that there can be is no date.
+  // Nothing was recorded before the epoch, and what lies before the first moment that there can be
+  // is no date.
   if (!(ms >= 0)) fields.fault('after', 'is not the mark of an event');
   return { mark, from: new Date(ms >= 0 ? Math.max(0, ms - OVERLAP_MS) : 0).toISOString() };
 }
@@ -109,7 +132,9 @@ async function readQuery(context: ActivityContext, actor: AdminActor, query: Act
   const after = fields.has('after') ? resumption(fields) : null;
   fields.check();
   const account =
-    query.account === null ? null : await reading(() => resolveAccountId(context.store, query.account as AccountRef));
+    query.account === null
+      ? null
+      : await reading(() => resolveAccountId(context.store, query.account as AccountRef));
   return { account, limit, after };
 }
 
@@ -117,10 +142,17 @@ async function readQuery(context: ActivityContext, actor: AdminActor, query: Act
 export type LogPage = (before: string | null, limit: number) => Promise<EventPage>;
 
 /** The two logs of an account, or of all: what it did, and what was done to it. */
-export function logsOf({ store, audit }: ActivityContext, account: string | null): { calls: LogPage; changes: LogPage } {
+export function logsOf(
+  { store, audit }: ActivityContext,
+  account: string | null,
+): { calls: LogPage; changes: LogPage } {
   return {
     calls: (before, limit) =>
-      readingLog(() => (account === null ? audit.tail({ before, limit }) : audit.activity({ account, before, limit }))),
+      readingLog(() =>
+        account === null
+          ? audit.tail({ before, limit })
+          : audit.activity({ account, before, limit }),
+      ),
     changes: (before, limit) =>
       readingLog(async () => {
         const { items, cursors, next } = await store.changes({ account, before, limit });
@@ -138,7 +170,10 @@ async function newestOf(
   return (await merged(context, account, limit, known)).slice(-limit);
 }
 
-/** Calls and changes are two logs; each is read from its newest end, up to `limit`, and the two are laid into one by time. */
+/**
+ * Calls and changes are two logs; each is read from its newest end, up to `limit`, and the two are
+ * laid into one by time.
+ */
 async function merged(
   context: ActivityContext,
   account: string | null,
@@ -146,7 +181,10 @@ async function merged(
   known: (event: string) => boolean,
 ): Promise<readonly string[]> {
   const { calls, changes } = logsOf(context, account);
-  const [called, changed] = await Promise.all([readBack(calls, limit, known), readBack(changes, limit, known)]);
+  const [called, changed] = await Promise.all([
+    readBack(calls, limit, known),
+    readBack(changes, limit, known),
+  ]);
   const all = [...called, ...changed].map((event) => ({ event, time: timeOf(event) }));
   // Stable: events of one millisecond keep the order of their log.
   all.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
@@ -154,7 +192,11 @@ async function merged(
 }
 
 /** Up to `limit` events, oldest first; stops after a page that holds something known. */
-async function readBack(read: LogPage, limit: number, known: (event: string) => boolean): Promise<string[]> {
+async function readBack(
+  read: LogPage,
+  limit: number,
+  known: (event: string) => boolean,
+): Promise<string[]> {
   const found: string[] = [];
   let before: string | null = null;
   do {
@@ -170,7 +212,9 @@ async function readingLog<T>(read: () => Promise<T>): Promise<T> {
     return await reading(read);
   } catch (error) {
     if (!(error instanceof AuditUnavailable)) throw error;
-    throw new AdminError('unavailable', `the audit log cannot be read: ${error.message}`, { cause: error });
+    throw new AdminError('unavailable', `the audit log cannot be read: ${error.message}`, {
+      cause: error,
+    });
   }
 }
 

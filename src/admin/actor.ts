@@ -4,14 +4,23 @@ import type { Actor } from '../audit/change-event.ts';
 import { AdminError } from './error.ts';
 import { printable } from './fields.ts';
 
-/** Who asks, and what they may do. Whoever can write the store itself is above permissions: no rule of ours would hold them. */
+/**
+ * Who asks, and what they may do. Whoever can write the store itself is above permissions: no rule
+ * of ours would hold them.
+ */
 export interface AdminActor extends Actor {
   readonly permissions: PermissionSet | 'store-owner';
 }
 
 /** Somebody with the store in their hands. `name`: the operating system's user name. */
 export function storeOwner(name: string, via: Actor['via']): AdminActor {
-  return { id: null, name: printable(name === '' ? 'unknown' : name), kind: 'operator', via, permissions: 'store-owner' };
+  return {
+    id: null,
+    name: printable(name === '' ? 'unknown' : name),
+    kind: 'operator',
+    via,
+    permissions: 'store-owner',
+  };
 }
 
 /** Throws `forbidden` unless the actor has one of Sallyport's own permissions. */
@@ -21,10 +30,18 @@ export function mustHave(actor: AdminActor, permission: OwnPermission): void {
 }
 
 /**
- * Nobody beyond their own: throws `forbidden` when the patterns, taken together, reach anything that the actor may not do. Asked about a
- * record before and after each change, so that nobody can raise themselves by way of another account, and nobody can touch a stronger one.
+ * Nobody beyond their own: throws `forbidden` when the patterns, taken together, reach anything
+ * that the actor may not do. Asked about a record before and after each change, so that nobody can
+ * raise themselves by way of another account, and nobody can touch a stronger one.
  */
 export function mustCover(actor: AdminActor, patterns: readonly string[], what: string): void {
-  if (actor.permissions === 'store-owner' || !exceeds(compilePermissions(patterns), actor.permissions)) return;
-  throw new AdminError('forbidden', `${what} may do more than you; only somebody who may do as much can change that`);
+  if (
+    actor.permissions === 'store-owner' ||
+    !exceeds(compilePermissions(patterns), actor.permissions)
+  )
+    return;
+  throw new AdminError(
+    'forbidden',
+    `${what} may do more than you; only somebody who may do as much can change that`,
+  );
 }

@@ -12,8 +12,9 @@ import { exportRecords, importRecord } from './transfer.ts';
 import * as users from './users.ts';
 
 /**
- * Everything that can be done to the registry by people and pipelines. There is one set of these functions; the command line, the owner's
- * socket and the API only bring an actor and an input to them. All take plain data, answer plain data, and throw `AdminError`.
+ * Everything that can be done to the registry by people and pipelines. There is one set of these
+ * functions; the command line, the owner's socket and the API only bring an actor and an input to
+ * them. All take plain data, answer plain data, and throw `AdminError`.
  */
 const OPERATIONS = {
   createServiceAccount: serviceAccounts.createServiceAccount,
@@ -41,13 +42,15 @@ const OPERATIONS = {
   grantRole: accounts.grantRole,
   revokeGrant: accounts.revokeGrant,
 
-  listRoles: (context: AdminContext, actor: AdminActor, _input: Nothing) => roles.listRoles(context, actor),
+  listRoles: (context: AdminContext, actor: AdminActor, _input: Nothing) =>
+    roles.listRoles(context, actor),
   showRole: roles.showRole,
   createRole: roles.createRole,
   editRole: roles.editRole,
   deleteRole: roles.deleteRole,
 
-  listTeams: (context: AdminContext, actor: AdminActor, _input: Nothing) => teams.listTeams(context, actor),
+  listTeams: (context: AdminContext, actor: AdminActor, _input: Nothing) =>
+    teams.listTeams(context, actor),
   showTeam: teams.showTeam,
   createTeam: teams.createTeam,
   editTeam: teams.editTeam,
@@ -72,13 +75,22 @@ export type Administration = {
 export const OPERATION_NAMES = Object.keys(OPERATIONS) as readonly OperationName[];
 
 export function createAdministration(context: AdminContext): Administration {
-  // async: whatever is wrong is a rejection, never a throw. Object(): an input that is none, from a socket, lacks every field and says so.
-  return administrationOf((name) => async (actor, input) => OPERATIONS[name](context, actor, Object(input ?? {}) as never));
+  // async: whatever is wrong is a rejection, never a throw. Object(): an input that is none, from a
+  // socket, lacks every field and says so.
+  return administrationOf(
+    (name) => async (actor, input) =>
+      OPERATIONS[name](context, actor, Object(input ?? {}) as never),
+  );
 }
 
-/** Builds the interface from one function per operation: here the real ones, in the owner's client those that ask over the socket. */
+/**
+ * Builds the interface from one function per operation: here the real ones, in the owner's client
+ * those that ask over the socket.
+ */
 export function administrationOf(
   operation: (name: OperationName) => (actor: AdminActor, input: unknown) => Promise<unknown>,
 ): Administration {
-  return Object.fromEntries(OPERATION_NAMES.map((name) => [name, operation(name)])) as unknown as Administration;
+  return Object.fromEntries(
+    OPERATION_NAMES.map((name) => [name, operation(name)]),
+  ) as unknown as Administration;
 }

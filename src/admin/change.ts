@@ -27,21 +27,45 @@ export interface AdminContext {
   onRevoked?(durationMs: number): void;
 }
 
-/** What a change that took something away answers besides: where it is in force. Absent from changes that took nothing away. */
+/**
+ * What a change that took something away answers besides: where it is in force. Absent from changes
+ * that took nothing away.
+ */
 export interface Receipted {
   readonly revocation?: Revocation;
 }
 
-/** How long a change waits for its receipt at most, unless the caller says otherwise; and the most that a caller may say. */
+/**
+ * How long a change waits for its receipt at most, unless the caller says otherwise; and the most
+ * that a caller may say.
+ */
 export const RECEIPT_WAIT = { defaultMs: 5_000, mostMs: 600_000 } as const;
 
 /** One record before and after. `after: null` deletes, `before: null` creates. */
 export type Edit =
-  | { readonly kind: 'account'; readonly key: string; readonly before: Account | null; readonly after: Account | null }
-  | { readonly kind: 'role'; readonly key: string; readonly before: Role | null; readonly after: Role | null }
-  | { readonly kind: 'team'; readonly key: string; readonly before: Team | null; readonly after: Team | null };
+  | {
+      readonly kind: 'account';
+      readonly key: string;
+      readonly before: Account | null;
+      readonly after: Account | null;
+    }
+  | {
+      readonly kind: 'role';
+      readonly key: string;
+      readonly before: Role | null;
+      readonly after: Role | null;
+    }
+  | {
+      readonly kind: 'team';
+      readonly key: string;
+      readonly before: Team | null;
+      readonly after: Team | null;
+    };
 
-/** A record that the plan relied on without changing it: if it changed meanwhile, the plan is made anew. */
+/**
+ * A record that the plan relied on without changing it: if it changed meanwhile, the plan is made
+ * anew.
+ */
 export interface Reliance {
   readonly kind: RecordKind;
   readonly key: string;
@@ -60,8 +84,9 @@ export interface Plan<T> {
 const CHANGE_LIMITS = { attempts: 10, firstPauseMs: 5, longestPauseMs: 250 } as const;
 
 /**
- * Makes one change: plans it from what is read now, commits it, and plans again when somebody else was faster, a bounded number of times with
- * random pauses so that two writers part. The record, the feed entry and the audit event are one atomic step of the store.
+ * Makes one change: plans it from what is read now, commits it, and plans again when somebody else
+ * was faster, a bounded number of times with random pauses so that two writers part. The record,
+ * the feed entry and the audit event are one atomic step of the store.
  */
 export async function change<T extends object>(
   context: AdminContext,
@@ -77,35 +102,56 @@ export async function change<T extends object>(
     const result = await writing(context.store, commitFor(context, actor, planned, planned.edit));
     if (result.committed) {
       const answer = planned.answer(result.seq);
-      return takesAway(planned.edit) ? { ...answer, revocation: await receipt(context, result, waitMs, sentMs) } : answer;
+      return takesAway(planned.edit)
+        ? { ...answer, revocation: await receipt(context, result, waitMs, sentMs) }
+        : answer;
     }
     if (result.conflict !== 'version') throw await refusalOf(context.store, result);
   }
-  throw new AdminError('conflict', 'others keep changing the same records; nothing was changed, try again');
+  throw new AdminError(
+    'conflict',
+    'others keep changing the same records; nothing was changed, try again',
+  );
 }
 
-async function receipt(context: AdminContext, committed: Committed, waitMs: number, sentMs: number): Promise<Revocation> {
+async function receipt(
+  context: AdminContext,
+  committed: Committed,
+  waitMs: number,
+  sentMs: number,
+): Promise<Revocation> {
   const { store, clock } = context;
-  const revocation = await awaitReceipt(committed, { store, clock, timing: context.timing ?? systemTiming, waitMs, sentMs });
+  const revocation = await awaitReceipt(committed, {
+    store,
+    clock,
+    timing: context.timing ?? systemTiming,
+    waitMs,
+    sentMs,
+  });
   if (revocation.effective) context.onRevoked?.(clock.monotonicMs() - sentMs);
   return revocation;
 }
 
 /**
- * Whether anybody may do less after the change than before, or whether that cannot be told at a glance: a role on one application replaces the others and can
- * lower as well as raise.
+ * Whether anybody may do less after the change than before, or whether that cannot be told at a
+ * glance: a role on one application replaces the others and can lower as well as raise.
  */
 function takesAway({ kind, before, after }: Edit): boolean {
   if (before === null) return false;
   if (kind === 'role')
-    return after !== null && (before as Role).permissions.some((one) => !(after as Role).permissions.includes(one));
+    return (
+      after !== null &&
+      (before as Role).permissions.some((one) => !(after as Role).permissions.includes(one))
+    );
   if (after === null) return true;
   if (kind === 'team') return differs((before as Team).applications, (after as Team).applications);
   const [old, now] = [before as Account, after as Account];
   if (old.kind === 'user') return old.status !== now.status || old.role !== now.role;
   return (
     (old.status === 'active' && now.status !== 'active') ||
-    (['role', 'teams', 'grants', 'expiresAt', 'token', 'previous'] as const).some((field) => differs(old[field], now[field]))
+    (['role', 'teams', 'grants', 'expiresAt', 'token', 'previous'] as const).some((field) =>
+      differs(old[field], now[field]),
+    )
   );
 }
 
@@ -119,11 +165,16 @@ export async function reading<T>(read: () => Promise<T>): Promise<T> {
     return await read();
   } catch (error) {
     if (!(error instanceof RegistryUnavailable)) throw error;
-    throw new AdminError('unavailable', `the registry cannot be read: ${error.message}`, { cause: error });
+    throw new AdminError('unavailable', `the registry cannot be read: ${error.message}`, {
+      cause: error,
+    });
   }
 }
 
-/** A commit whose answer did not arrive may have happened: that must be said, because a token may have been lost with the answer. */
+/**
+ * A commit whose answer did not arrive may have happened: that must be said, because a token may
+ * have been lost with the answer.
+ */
 async function writing(store: RegistryStore, commit: Commit): Promise<CommitResult> {
   try {
     return await store.commit(commit);
@@ -133,12 +184,20 @@ async function writing(store: RegistryStore, commit: Commit): Promise<CommitResu
       error.why === 'unreachable'
         ? 'it is not known whether the change was made: look before you repeat it'
         : 'nothing was changed';
-    throw new AdminError('unavailable', `the registry cannot be written (${error.message}); ${outcome}`, { cause: error });
+    throw new AdminError(
+      'unavailable',
+      `the registry cannot be written (${error.message}); ${outcome}`,
+      { cause: error },
+    );
   }
 }
 
 async function pause(timing: Timing, attempt: number): Promise<void> {
-  await timing.sleep(timing.random() * Math.min(CHANGE_LIMITS.longestPauseMs, CHANGE_LIMITS.firstPauseMs * 2 ** attempt), null);
+  await timing.sleep(
+    timing.random() *
+      Math.min(CHANGE_LIMITS.longestPauseMs, CHANGE_LIMITS.firstPauseMs * 2 ** attempt),
+    null,
+  );
 }
 
 function commitFor(context: AdminContext, actor: Actor, plan: Plan<unknown>, edit: Edit): Commit {
@@ -156,7 +215,12 @@ function commitFor(context: AdminContext, actor: Actor, plan: Plan<unknown>, edi
       add: uses.added.map((target) => ({ target, user: owner })),
       remove: uses.removed.map((target) => ({ target, user: owner })),
     },
-    activates: edit.kind === 'account' && edit.before?.status === 'inactive' && edit.after?.status === 'active' ? [edit.key] : [],
+    activates:
+      edit.kind === 'account' &&
+      edit.before?.status === 'inactive' &&
+      edit.after?.status === 'active'
+        ? [edit.key]
+        : [],
     unreferenced: edit.after === null && edit.kind !== 'account' ? [owner] : [],
     audit: {
       event: changeEvent({
@@ -165,7 +229,11 @@ function commitFor(context: AdminContext, actor: Actor, plan: Plan<unknown>, edi
         type: plan.type,
         instance: context.instance,
         actor: { id: actor.id, name: actor.name, kind: actor.kind, via: actor.via },
-        target: { kind: edit.kind, id: edit.key, name: (edit.after ?? edit.before)?.name ?? edit.key },
+        target: {
+          kind: edit.kind,
+          id: edit.key,
+          name: (edit.after ?? edit.before)?.name ?? edit.key,
+        },
         before: edit.before,
         after: edit.after,
         requestId: null,
@@ -184,12 +252,20 @@ function claimsOf(edit: Edit, record: Edit['before']): readonly string[] {
   return [];
 }
 
-/** One account per person at the identity provider, whatever they are called there: a new name is no way around a deactivated account. */
+/**
+ * One account per person at the identity provider, whatever they are called there: a new name is no
+ * way around a deactivated account.
+ */
 function accountClaims({ name, subject }: Account): readonly string[] {
-  return subject === undefined ? [`name:${name}`] : [`name:${name}`, `subject:${hash('sha256', subject, 'hex')}`];
+  return subject === undefined
+    ? [`name:${name}`]
+    : [`name:${name}`, `subject:${hash('sha256', subject, 'hex')}`];
 }
 
-/** Letter case is folded: two teams owning `CRM` and `crm` would be a trap for whoever reads a path without regard to case. */
+/**
+ * Letter case is folded: two teams owning `CRM` and `crm` would be a trap for whoever reads a path
+ * without regard to case.
+ */
 function applicationClaim(application: string): string {
   return `application:${application.toLowerCase()}`;
 }
@@ -208,10 +284,19 @@ function targetsOf(edit: Edit, record: Edit['before']): readonly string[] {
 
 /** Every role an account has somewhere, each once: the default, then those of teams and grants. */
 export function rolesOf(account: Pick<Account, 'role' | 'teams' | 'grants'>): readonly string[] {
-  return [...new Set([account.role, ...account.teams.map(({ role }) => role), ...account.grants.map(({ role }) => role)])];
+  return [
+    ...new Set([
+      account.role,
+      ...account.teams.map(({ role }) => role),
+      ...account.grants.map(({ role }) => role),
+    ]),
+  ];
 }
 
-function difference(before: readonly string[], after: readonly string[]): { added: string[]; removed: string[] } {
+function difference(
+  before: readonly string[],
+  after: readonly string[],
+): { added: string[]; removed: string[] } {
   return {
     added: [...new Set(after)].filter((item) => !before.includes(item)),
     removed: [...new Set(before)].filter((item) => !after.includes(item)),
@@ -239,7 +324,12 @@ async function refusalOf(
 /** Users named in an `in-use` error. */
 const NAMED_USERS = 5;
 
-async function inUse(store: RegistryStore, kind: string, name: string, count: number): Promise<AdminError> {
+async function inUse(
+  store: RegistryStore,
+  kind: string,
+  name: string,
+  count: number,
+): Promise<AdminError> {
   const users = await reading(() => usersOf(store, `${kind}:${name}`, NAMED_USERS));
   const more = count > users.length ? ` and ${count - users.length} more` : '';
   const message = `the ${kind} ${JSON.stringify(name)} is used by ${users.join(', ') || `${count} accounts`}${users.length > 0 ? more : ''}`;
@@ -247,7 +337,11 @@ async function inUse(store: RegistryStore, kind: string, name: string, count: nu
 }
 
 /** Names of the accounts that use a role or team (`role:deployer`), at most `limit`. */
-export async function usersOf(store: RegistryStore, target: string, limit: number): Promise<readonly string[]> {
+export async function usersOf(
+  store: RegistryStore,
+  target: string,
+  limit: number,
+): Promise<readonly string[]> {
   const users = await store.referencesTo(target, limit);
   const names = await Promise.all(
     users.map(async (user) => {

@@ -23,7 +23,10 @@ export interface CallQuestion {
   readonly host?: string;
 }
 
-/** All that can be asked and done from outside the gate's own work: by the command line, and by whoever serves it to others. */
+/**
+ * All that can be asked and done from outside the gate's own work: by the command line, and by
+ * whoever serves it to others.
+ */
 export interface Control {
   readonly administration: Administration;
   activity(actor: AdminActor, query: ActivityQuery): Promise<readonly string[]>;
@@ -36,7 +39,10 @@ export interface Control {
 
 export interface ControlOptions extends AdminContext {
   readonly audit: AuditReader;
-  /** The routes in force, asked at each question because they change with a reload; null = no configuration is known. */
+  /**
+   * The routes in force, asked at each question because they change with a reload; null = no
+   * configuration is known.
+   */
   readonly routes: () => RouteTable | null;
 }
 
@@ -52,8 +58,15 @@ export function createControl(options: ControlOptions): Control {
   };
 }
 
-/** Would this account be let in? Answered by the functions that decide, on the registry as the store has it now. */
-async function explainCall(options: ControlOptions, actor: AdminActor, question: CallQuestion): Promise<Explanation> {
+/**
+ * Would this account be let in? Answered by the functions that decide, on the registry as the store
+ * has it now.
+ */
+async function explainCall(
+  options: ControlOptions,
+  actor: AdminActor,
+  question: CallQuestion,
+): Promise<Explanation> {
   mustHave(actor, 'sallyport:registry:read');
   const fields = new Fields(question, ['account', 'method', 'path', 'host']);
   const name = fields.name('account');
@@ -61,10 +74,17 @@ async function explainCall(options: ControlOptions, actor: AdminActor, question:
   const path = fields.text('path', 8192);
   const host = fields.has('host') ? fields.text('host', 255).toLowerCase() : 'localhost';
   if (path !== '' && !/^\/[!-"$->@-~]*$/.test(path))
-    fields.fault('path', 'must begin with / and be without query, spaces and letters outside ASCII');
+    fields.fault(
+      'path',
+      'must begin with / and be without query, spaces and letters outside ASCII',
+    );
   fields.check();
   const table = options.routes();
-  if (table === null) throw new AdminError('not-found', 'no routes are known here: name the configuration file with --config');
+  if (table === null)
+    throw new AdminError(
+      'not-found',
+      'no routes are known here: name the configuration file with --config',
+    );
   const { account, roles, teams } = await reading(async () => {
     const id = await resolveAccountId(options.store, { name });
     return { ...(await options.store.account(id)), ...(await options.store.snapshot()) };

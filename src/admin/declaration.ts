@@ -12,14 +12,18 @@ export interface Step {
   readonly what: 'create' | 'change';
   /** `role deployer`. */
   readonly target: string;
-  /** What differs, one line each: `permissions: deployments:read → deployments:*`. Empty for what is new. */
+  /**
+   * What differs, one line each: `permissions: deployments:read → deployments:*`. Empty for what is
+   * new.
+   */
   readonly differences: readonly string[];
   run(): Promise<void>;
 }
 
 /**
- * Compares a declaration with the registry and says what is to be done, in an order in which it can be done: roles, teams, accounts. What the declaration does not
- * name is left alone, so several declarations can share one registry. Doing it twice does nothing the second time.
+ * Compares a declaration with the registry and says what is to be done, in an order in which it can
+ * be done: roles, teams, accounts. What the declaration does not name is left alone, so several
+ * declarations can share one registry. Doing it twice does nothing the second time.
  */
 export async function planDeclaration(
   administration: Administration,
@@ -38,12 +42,19 @@ async function planRoles(
   actor: AdminActor,
   wanted: Declaration['roles'],
 ): Promise<readonly Step[]> {
-  const present = new Map((await administration.listRoles(actor, {})).map((role) => [role.name, role]));
+  const present = new Map(
+    (await administration.listRoles(actor, {})).map((role) => [role.name, role]),
+  );
   return wanted.flatMap((role) => {
     const before = present.get(role.name);
-    if (before === undefined) return [step('create', `role ${role.name}`, [], () => administration.createRole(actor, role))];
+    if (before === undefined)
+      return [
+        step('create', `role ${role.name}`, [], () => administration.createRole(actor, role)),
+      ];
     const found = roleDifferences(before, role);
-    return found.length === 0 ? [] : [step('change', `role ${role.name}`, found, () => administration.editRole(actor, role))];
+    return found.length === 0
+      ? []
+      : [step('change', `role ${role.name}`, found, () => administration.editRole(actor, role))];
   });
 }
 
@@ -52,12 +63,19 @@ async function planTeams(
   actor: AdminActor,
   wanted: Declaration['teams'],
 ): Promise<readonly Step[]> {
-  const present = new Map((await administration.listTeams(actor, {})).map((team) => [team.name, team]));
+  const present = new Map(
+    (await administration.listTeams(actor, {})).map((team) => [team.name, team]),
+  );
   return wanted.flatMap((team) => {
     const before = present.get(team.name);
-    if (before === undefined) return [step('create', `team ${team.name}`, [], () => administration.createTeam(actor, team))];
+    if (before === undefined)
+      return [
+        step('create', `team ${team.name}`, [], () => administration.createTeam(actor, team)),
+      ];
     const found = teamDifferences(before, team);
-    return found.length === 0 ? [] : [step('change', `team ${team.name}`, found, () => administration.editTeam(actor, team))];
+    return found.length === 0
+      ? []
+      : [step('change', `team ${team.name}`, found, () => administration.editTeam(actor, team))];
   });
 }
 
@@ -73,13 +91,19 @@ async function planAccounts(
     if (before === null) steps.push(step('create', `service account ${account.name}`, [], run));
     else {
       const found = accountDifferences(before, account);
-      if (found.length > 0) steps.push(step('change', `service account ${account.name}`, found, run));
+      if (found.length > 0)
+        steps.push(step('change', `service account ${account.name}`, found, run));
     }
   }
   return steps;
 }
 
-function step(what: Step['what'], target: string, differences: readonly string[], run: () => Promise<unknown>): Step {
+function step(
+  what: Step['what'],
+  target: string,
+  differences: readonly string[],
+  run: () => Promise<unknown>,
+): Step {
   return {
     what,
     target,
@@ -90,7 +114,11 @@ function step(what: Step['what'], target: string, differences: readonly string[]
   };
 }
 
-async function find(administration: Administration, actor: AdminActor, name: string): Promise<AccountView | null> {
+async function find(
+  administration: Administration,
+  actor: AdminActor,
+  name: string,
+): Promise<AccountView | null> {
   try {
     return await administration.showAccount(actor, { name, kind: 'service' });
   } catch (error) {
@@ -99,7 +127,10 @@ async function find(administration: Administration, actor: AdminActor, name: str
   }
 }
 
-function roleDifferences(before: RoleView, wanted: Declaration['roles'][number]): readonly string[] {
+function roleDifferences(
+  before: RoleView,
+  wanted: Declaration['roles'][number],
+): readonly string[] {
   return [
     ...difference('description', before.description, wanted.description),
     ...difference('permissions', sorted(before.permissions), sorted(wanted.permissions)),
@@ -116,7 +147,10 @@ function teamDifferences(
   ];
 }
 
-function accountDifferences(before: AccountView, wanted: Declaration['serviceAccounts'][number]): readonly string[] {
+function accountDifferences(
+  before: AccountView,
+  wanted: Declaration['serviceAccounts'][number],
+): readonly string[] {
   return [
     ...difference('description', before.description, wanted.description),
     ...difference('role', before.role, wanted.role),

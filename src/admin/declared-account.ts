@@ -26,13 +26,21 @@ export interface DeclaredAnswer extends Receipted {
   readonly outcome: 'created' | 'changed' | 'unchanged';
 }
 
-type Wanted = Pick<Account, 'name' | 'description' | 'role' | 'teams' | 'grants' | 'status' | 'expiresAt'>;
+type Wanted = Pick<
+  Account,
+  'name' | 'description' | 'role' | 'teams' | 'grants' | 'status' | 'expiresAt'
+>;
 
 /**
- * Makes a service account what it is declared to be, in one change. A new one gets no token: whoever applies a declaration (a pipeline, from a repository) must not be handed
- * one; `rotateToken` issues it to whoever will use it. An existing one keeps its token.
+ * Makes a service account what it is declared to be, in one change. A new one gets no token:
+ * whoever applies a declaration (a pipeline, from a repository) must not be handed one;
+ * `rotateToken` issues it to whoever will use it. An existing one keeps its token.
  */
-export function declareServiceAccount(context: AdminContext, actor: AdminActor, input: DeclaredAccount): Promise<DeclaredAnswer> {
+export function declareServiceAccount(
+  context: AdminContext,
+  actor: AdminActor,
+  input: DeclaredAccount,
+): Promise<DeclaredAnswer> {
   mustHaveWrite(actor);
   return change(context, actor, async () => {
     const nowMs = context.clock.wallMs();
@@ -44,19 +52,38 @@ export function declareServiceAccount(context: AdminContext, actor: AdminActor, 
     const after = before === null ? created(wanted, nowMs) : { ...before, ...wanted };
     records.guard(actor, before, after);
     const remaining = before === null ? [] : await someoneRemains(context, records, before, after);
-    const outcome = before === null ? 'created' : isDeepStrictEqual(before, after) ? 'unchanged' : 'changed';
+    const outcome =
+      before === null ? 'created' : isDeepStrictEqual(before, after) ? 'unchanged' : 'changed';
     return {
       edit:
-        outcome === 'unchanged' ? null : { kind: 'account', key: after.id, before, after: { ...after, updatedAt: isoOf(nowMs) } },
+        outcome === 'unchanged'
+          ? null
+          : {
+              kind: 'account',
+              key: after.id,
+              before,
+              after: { ...after, updatedAt: isoOf(nowMs) },
+            },
       type: before === null ? 'account-created' : 'account-changed',
       reliesOn: [...records.relianceOf(after), ...remaining],
-      answer: (version) => ({ account: viewAccount({ ...after, version: version || after.version }, nowMs), outcome }),
+      answer: (version) => ({
+        account: viewAccount({ ...after, version: version || after.version }, nowMs),
+        outcome,
+      }),
     };
   });
 }
 
 function readWanted(input: DeclaredAccount, records: Records): Wanted {
-  const fields = new Fields(input, ['name', 'role', 'description', 'teams', 'grants', 'status', 'expiresAt']);
+  const fields = new Fields(input, [
+    'name',
+    'role',
+    'description',
+    'teams',
+    'grants',
+    'status',
+    'expiresAt',
+  ]);
   const role = fields.name('role');
   const teams = fields.memberships('teams', FIELD_LIMITS.teamsPerAccount);
   const grants = readGrants(input.grants ?? [], fields);
@@ -68,7 +95,8 @@ function readWanted(input: DeclaredAccount, records: Records): Wanted {
     grants: [...grants].sort((a, b) => (a.application < b.application ? -1 : 1)),
     status: fields.oneOf('status', ['active', 'inactive'] as const, 'active'),
     // A declaration may outlive the moment: one that has passed is a state like any other.
-    expiresAt: fields.has('expiresAt') && input.expiresAt !== null ? fields.moment('expiresAt') : null,
+    expiresAt:
+      fields.has('expiresAt') && input.expiresAt !== null ? fields.moment('expiresAt') : null,
   };
   records.expectRole(fields, 'role', role);
   teams.forEach((membership, index) => {
@@ -85,7 +113,10 @@ function readWanted(input: DeclaredAccount, records: Records): Wanted {
 /** `[{ application, role }]`, each application once. */
 function readGrants(list: readonly unknown[], fields: Fields): readonly Grant[] {
   if (list.length > FIELD_LIMITS.grantsPerAccount)
-    fields.fault('grants', `has ${list.length} entries; ${FIELD_LIMITS.grantsPerAccount} are allowed`);
+    fields.fault(
+      'grants',
+      `has ${list.length} entries; ${FIELD_LIMITS.grantsPerAccount} are allowed`,
+    );
   const grants = list.slice(0, FIELD_LIMITS.grantsPerAccount).map((item) => {
     const grant = new Fields(item, ['application', 'role']);
     const read = { application: grant.name('application'), role: grant.name('role') };
@@ -93,7 +124,9 @@ function readGrants(list: readonly unknown[], fields: Fields): readonly Grant[] 
     return read;
   });
   const applications = grants.map(({ application }) => application);
-  const twice = applications.find((application, index) => applications.indexOf(application) !== index);
+  const twice = applications.find(
+    (application, index) => applications.indexOf(application) !== index,
+  );
   if (twice !== undefined) fields.fault('grants', `names the application ${twice} more than once`);
   return grants;
 }

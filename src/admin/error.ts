@@ -1,13 +1,16 @@
 /**
- * What administration says instead of doing a thing. Callers branch on `code`, never on the text; the text is one line for people.
+ * What administration says instead of doing a thing. Callers branch on `code`, never on the text;
+ * the text is one line for people.
  *
  * - `not-found`: there is no such account, role, team, membership or grant
  * - `name-taken`: the name (or the application) already belongs to another
- * - `invalid`: the input cannot be accepted; `faults` names everything that is wrong with it, not only the first
+ * - `invalid`: the input cannot be accepted; `faults` names everything that is wrong with it, not
+ *   only the first
  * - `in-use`: it cannot go because others still use it; `users` says who
  * - `last-administrator`: nobody would remain who may administer as much
  * - `forbidden`: the actor may not do this
- * - `stale`: the record is not at the version that the actor has seen; looking again shows what changed
+ * - `stale`: the record is not at the version that the actor has seen; looking again shows what
+ *   changed
  * - `conflict`: others kept changing the same records; trying again is safe
  * - `unavailable`: the store cannot be reached or did not answer in time
  */
@@ -42,7 +45,11 @@ export class AdminError extends Error {
   constructor(
     code: AdminErrorCode,
     message: string,
-    more: { readonly faults?: readonly Fault[]; readonly users?: readonly string[]; readonly cause?: unknown } = {},
+    more: {
+      readonly faults?: readonly Fault[];
+      readonly users?: readonly string[];
+      readonly cause?: unknown;
+    } = {},
   ) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause });
     this.code = code;
@@ -57,5 +64,9 @@ export function notFound(what: string, name: string): AdminError {
 
 /** One error for any number of faults, its message naming them all. */
 export function invalid(faults: readonly Fault[]): AdminError {
-  return new AdminError('invalid', faults.map((fault) => `${fault.field}: ${fault.message}`).join('; '), { faults });
+  return new AdminError(
+    'invalid',
+    faults.map((fault) => `${fault.field}: ${fault.message}`).join('; '),
+    { faults },
+  );
 }

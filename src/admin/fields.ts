@@ -3,7 +3,10 @@ import { permissionFault } from '../account/permission.ts';
 import { withoutTokens } from '../audit/text.ts';
 import { type Fault, invalid } from './error.ts';
 
-/** Limits on what one record may hold. They bound every record, every feed entry and every answer built from them. */
+/**
+ * Limits on what one record may hold. They bound every record, every feed entry and every answer
+ * built from them.
+ */
 export const FIELD_LIMITS = {
   descriptionCharacters: 500,
   permissionsPerRole: 200,
@@ -14,12 +17,16 @@ export const FIELD_LIMITS = {
   teams: 2000,
 } as const;
 
-/** C0, DEL, C1, line and paragraph separators, and the controls that reorder text: none of them has a place in a name, a table or a log. */
+/**
+ * C0, DEL, C1, line and paragraph separators, and the controls that reorder text: none of them has
+ * a place in a name, a table or a log.
+ */
 const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/u;
 
 /**
- * Reads the fields of one input and gathers everything that is wrong with it, so that a person mends it in one go.
- * Values are `unknown` on purpose: input also comes from a socket, and types are gone by then.
+ * Reads the fields of one input and gathers everything that is wrong with it, so that a person
+ * mends it in one go. Values are `unknown` on purpose: input also comes from a socket, and types
+ * are gone by then.
  */
 export class Fields {
   readonly #input: Readonly<Record<string, unknown>>;
@@ -62,7 +69,10 @@ export class Fields {
   /** `[{ team, role }]`, each team once. */
   memberships(field: string, atMost: number): readonly TeamMembership[] {
     const memberships = this.#list(field, atMost).map((item, index) => {
-      const { team, role } = (typeof item === 'object' && item !== null ? item : {}) as Record<string, unknown>;
+      const { team, role } = (typeof item === 'object' && item !== null ? item : {}) as Record<
+        string,
+        unknown
+      >;
       return {
         team: this.#nameFrom(`${field}[${index}].team`, team),
         role: this.#nameFrom(`${field}[${index}].role`, role),
@@ -82,10 +92,15 @@ export class Fields {
     }
     const text = value.normalize('NFC').trim();
     if ([...text].length > FIELD_LIMITS.descriptionCharacters) {
-      this.fault(field, `is ${[...text].length} characters long; ${FIELD_LIMITS.descriptionCharacters} are allowed`);
+      this.fault(
+        field,
+        `is ${[...text].length} characters long; ${FIELD_LIMITS.descriptionCharacters} are allowed`,
+      );
     }
-    if (UNPRINTABLE.test(text)) this.fault(field, 'holds a control character; it must be one line of printable text');
-    if (withoutTokens(text) !== text) this.fault(field, 'holds a token; tokens are secrets and do not belong into descriptions');
+    if (UNPRINTABLE.test(text))
+      this.fault(field, 'holds a control character; it must be one line of printable text');
+    if (withoutTokens(text) !== text)
+      this.fault(field, 'holds a token; tokens are secrets and do not belong into descriptions');
     if (!text.isWellFormed()) this.fault(field, 'is not valid Unicode text');
     return text;
   }
@@ -100,11 +115,15 @@ export class Fields {
     return [...new Set(permissions)];
   }
 
-  /** An expiry: null (never), or a moment after `nowMs` as ISO 8601 with a time zone; answered in UTC. */
+  /**
+   * An expiry: null (never), or a moment after `nowMs` as ISO 8601 with a time zone; answered in
+   * UTC.
+   */
   expiry(field: string, nowMs: number): string | null {
     if ((this.#value(field) ?? null) === null) return null;
     const moment = this.moment(field);
-    if (moment !== null && Date.parse(moment) <= nowMs) this.fault(field, `${shown(this.#value(field))} is not in the future`);
+    if (moment !== null && Date.parse(moment) <= nowMs)
+      this.fault(field, `${shown(this.#value(field))} is not in the future`);
     return moment;
   }
 
@@ -151,7 +170,8 @@ export class Fields {
   /** A whole number, or the fallback when absent. */
   integer(field: string, fallback: number, least: number, most: number): number {
     const value = this.#value(field) ?? fallback;
-    if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most)
+      return value;
     this.fault(field, `must be a whole number from ${least} to ${most}`);
     return fallback;
   }
@@ -179,7 +199,8 @@ export class Fields {
       this.fault(field, 'must be a list');
       return [];
     }
-    if (value.length > atMost) this.fault(field, `has ${value.length} entries; ${atMost} are allowed`);
+    if (value.length > atMost)
+      this.fault(field, `has ${value.length} entries; ${atMost} are allowed`);
     return value.slice(0, atMost);
   }
 }
@@ -189,7 +210,9 @@ const ISO_MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|
 
 /** A foreign value, made fit for one line of a message: quoted, cut, without control characters. */
 function shown(value: unknown): string {
-  return JSON.stringify(printable(typeof value === 'string' ? value : String(JSON.stringify(value))));
+  return JSON.stringify(
+    printable(typeof value === 'string' ? value : String(JSON.stringify(value))),
+  );
 }
 
 /** Text cut to 64 characters, control characters replaced. */

@@ -14,17 +14,25 @@ export interface FoundToken {
 }
 
 export interface TokenReport extends Receipted {
-  /** Whether the token was let in until now. False: it was none of ours, or counted no more. Null: that is not told. */
+  /**
+   * Whether the token was let in until now. False: it was none of ours, or counted no more. Null:
+   * that is not told.
+   */
   readonly revoked: boolean | null;
   /** Whose token it was or had been; null when nobody's. */
   readonly account: AccountView | null;
 }
 
 /**
- * "I found this token": takes it out of use. Whoever shows a token could as well have used it, so this needs no permission, and it can only take away what the
- * token gave. The account stays as it is, without a token if it was the live one; somebody who may do so issues another.
+ * "I found this token": takes it out of use. Whoever shows a token could as well have used it, so
+ * this needs no permission, and it can only take away what the token gave. The account stays as it
+ * is, without a token if it was the live one; somebody who may do so issues another.
  */
-export async function reportToken(context: AdminContext, actor: AdminActor, input: FoundToken): Promise<TokenReport> {
+export async function reportToken(
+  context: AdminContext,
+  actor: AdminActor,
+  input: FoundToken,
+): Promise<TokenReport> {
   const fields = new Fields(input, ['token', 'waitMs']);
   const id = parseToken(fields.text('token', 256).trim());
   if (fields.has('token') && id === null) fields.fault('token', 'is not a token of this kind');
@@ -43,7 +51,12 @@ export async function reportToken(context: AdminContext, actor: AdminActor, inpu
     (before) => {
       const live = before.token?.digest === digest;
       const previous = before.previous?.digest === digest;
-      if (live) return { ...before, ...retiring(before, [before.token], before.previous ?? null), token: null };
+      if (live)
+        return {
+          ...before,
+          ...retiring(before, [before.token], before.previous ?? null),
+          token: null,
+        };
       return previous ? { ...before, ...retiring(before, [before.previous]) } : before;
     },
   ).catch((error: unknown) => {
@@ -53,7 +66,11 @@ export async function reportToken(context: AdminContext, actor: AdminActor, inpu
     throw error;
   });
   const ours = account !== null && (changed || account.retiredTokens.includes(tokenId(digest)));
-  return { revoked: changed, account: ours ? account : null, ...(revocation === undefined ? {} : { revocation }) };
+  return {
+    revoked: changed,
+    account: ours ? account : null,
+    ...(revocation === undefined ? {} : { revocation }),
+  };
 }
 
 function fieldsOf(ref: object): Fields {

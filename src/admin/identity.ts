@@ -10,13 +10,19 @@ import { type AccountView, viewAccount } from './views.ts';
 /** Somebody whom an identity provider vouches for. */
 export interface VouchedPerson {
   readonly name: string;
-  /** `issuer#sub`: what the provider promises never to give to somebody else (OpenID Connect Core §5.7). Names it may. */
+  /**
+   * `issuer#sub`: what the provider promises never to give to somebody else (OpenID Connect Core
+   * §5.7). Names it may.
+   */
   readonly subject: string;
   /** The role that the configuration gives to a group of theirs. */
   readonly role: string;
 }
 
-/** Who makes these changes: the configuration decides about roles, so "nobody beyond their own" has nobody to ask about. */
+/**
+ * Who makes these changes: the configuration decides about roles, so "nobody beyond their own" has
+ * nobody to ask about.
+ */
 export const IDENTITY_ACTOR: AdminActor = {
   id: null,
   name: 'identity-provider',
@@ -26,17 +32,24 @@ export const IDENTITY_ACTOR: AdminActor = {
 };
 
 /**
- * The user account of somebody who signs in by the identity provider: made at the first time, without a password, and given the mapped role at each. An
- * account that was not made for this very subject is never handed over, whatever its name: throws `name-taken`. One that is not active stays as it is.
+ * The user account of somebody who signs in by the identity provider: made at the first time,
+ * without a password, and given the mapped role at each. An account that was not made for this very
+ * subject is never handed over, whatever its name: throws `name-taken`. One that is not active
+ * stays as it is.
  */
 export async function admitPerson(
   context: AdminContext,
   actor: AdminActor,
   input: VouchedPerson,
 ): Promise<{ readonly account: AccountView }> {
-  if (actor.permissions !== 'store-owner') throw new AdminError('forbidden', 'only the identity provider vouches for people');
+  if (actor.permissions !== 'store-owner')
+    throw new AdminError('forbidden', 'only the identity provider vouches for people');
   const fields = new Fields(input, ['name', 'subject', 'role']);
-  const person = { name: fields.name('name'), subject: fields.text('subject', 768), role: fields.name('role') };
+  const person = {
+    name: fields.name('name'),
+    subject: fields.text('subject', 768),
+    role: fields.name('role'),
+  };
   fields.check();
   const plan = async (): Promise<Plan<{ readonly account: AccountView }>> => {
     const records = await Records.read(context.store);
@@ -44,16 +57,27 @@ export async function admitPerson(
     fields.check();
     const before = await context.store.accountByName(person.name);
     if (before !== null && !isTheirs(before, person)) {
-      throw new AdminError('name-taken', `the name ${JSON.stringify(person.name)} belongs to an account that is not theirs`);
+      throw new AdminError(
+        'name-taken',
+        `the name ${JSON.stringify(person.name)} belongs to an account that is not theirs`,
+      );
     }
     const nowMs = context.clock.wallMs();
     const isAsItIs = before !== null && (before.status !== 'active' || before.role === person.role);
-    const after = before === null ? newPerson(person, nowMs) : { ...before, role: person.role, updatedAt: isoOf(nowMs) };
+    const after =
+      before === null
+        ? newPerson(person, nowMs)
+        : { ...before, role: person.role, updatedAt: isoOf(nowMs) };
     return {
       edit: isAsItIs ? null : { kind: 'account', key: after.id, before, after },
       type: before === null ? 'account-created' : 'account-changed',
-      reliesOn: [...(before === null ? [] : records.relianceOf(before)), ...records.relianceOf(after)],
-      answer: (version) => ({ account: viewAccount(isAsItIs ? before : { ...after, version }, nowMs) }),
+      reliesOn: [
+        ...(before === null ? [] : records.relianceOf(before)),
+        ...records.relianceOf(after),
+      ],
+      answer: (version) => ({
+        account: viewAccount(isAsItIs ? before : { ...after, version }, nowMs),
+      }),
     };
   };
   // Whoever has just lost a role waits for no receipt: each page of theirs asks the registry anew.
@@ -61,7 +85,8 @@ export async function admitPerson(
   try {
     return await attempt();
   } catch (error) {
-    // The same person, twice at once for the first time: the account that the other one has made is theirs.
+    // The same person, twice at once for the first time: the account that the other one has made is
+    // theirs.
     if (!(error instanceof AdminError) || error.code !== 'name-taken') throw error;
     const account = await reading(() => context.store.accountByName(person.name));
     if (account === null || !isTheirs(account, person)) throw error;
@@ -69,7 +94,10 @@ export async function admitPerson(
   }
 }
 
-/** A record without a subject belongs to nobody at a provider: neither a machine nor somebody with a password is taken over by name. */
+/**
+ * A record without a subject belongs to nobody at a provider: neither a machine nor somebody with a
+ * password is taken over by name.
+ */
 function isTheirs(account: Account, { subject }: VouchedPerson): boolean {
   return account.kind === 'user' && account.subject === subject;
 }

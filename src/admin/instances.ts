@@ -22,7 +22,10 @@ export interface InstancesView {
 }
 
 /** Who is there to hear of a change. An instance that was killed stays until its lease is over. */
-export async function listInstances(context: AdminContext, actor: AdminActor): Promise<InstancesView> {
+export async function listInstances(
+  context: AdminContext,
+  actor: AdminActor,
+): Promise<InstancesView> {
   mustHave(actor, 'sallyport:instances:read');
   const { position, items } = await reading(() => context.store.instances());
   return {

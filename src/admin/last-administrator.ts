@@ -6,8 +6,10 @@ import { AdminError } from './error.ts';
 import type { Records } from './records.ts';
 
 /**
- * Somebody must remain who can give back what a change takes away: administration that nobody can reach any more is mended by nobody but who has the store in
- * their hands. One rule for all ways in. It counts who is let in at this moment, and by default roles alone, as everything about Sallyport's own permissions does.
+ * Somebody must remain who can give back what a change takes away: administration that nobody can
+ * reach any more is mended by nobody but who has the store in their hands. One rule for all ways
+ * in. It counts who is let in at this moment, and by default roles alone, as everything about
+ * Sallyport's own permissions does.
  *
  * The identity provider is not asked: at each sign-in the configuration says anew who administers.
  */
@@ -25,11 +27,17 @@ const EXAMINED_MAX = 2_000;
 /** Throws `forbidden` unless it is the store's owner who says it. */
 export function mayLeaveNone(actor: AdminActor, said: boolean): boolean {
   if (said && actor.permissions !== 'store-owner')
-    throw new AdminError('forbidden', 'only who has the rights of the store may leave nobody who administers');
+    throw new AdminError(
+      'forbidden',
+      'only who has the rights of the store may leave nobody who administers',
+    );
   return said;
 }
 
-/** Throws `last-administrator`, or answers with the records that must not change for the rest to hold. */
+/**
+ * Throws `last-administrator`, or answers with the records that must not change for the rest to
+ * hold.
+ */
 export async function someoneRemains(
   context: AdminContext,
   records: Records,
@@ -42,7 +50,10 @@ export async function someoneRemains(
   const fromMs = after === null ? nowMs : heldUntilMs(records, after, held, nowMs);
   if (fromMs >= endMs(before)) return [];
   const search = { held, kind: before.kind, butAccount: before.id, butRole: null, fromMs };
-  return (await whoRemains(context, records, search)) ?? refuse(`${before.name} is the last one who may administer as much`);
+  return (
+    (await whoRemains(context, records, search)) ??
+    refuse(`${before.name} is the last one who may administer as much`)
+  );
 }
 
 /** The same for a role that is to allow less. */
@@ -62,8 +73,17 @@ export async function someoneRemainsWithout(
   }
   if (kinds.size === 0) return [];
   const kind = kinds.has('user') ? 'user' : 'service';
-  const search = { held, kind, butAccount: null, butRole: before.name, fromMs: context.clock.wallMs() } as const;
-  return (await whoRemains(context, records, search)) ?? refuse(`nobody without the role ${before.name} may administer as much`);
+  const search = {
+    held,
+    kind,
+    butAccount: null,
+    butRole: before.name,
+    fromMs: context.clock.wallMs(),
+  } as const;
+  return (
+    (await whoRemains(context, records, search)) ??
+    refuse(`nobody without the role ${before.name} may administer as much`)
+  );
 }
 
 function refuse(why: string): never {
@@ -85,12 +105,17 @@ interface Search {
 }
 
 /** The one who remains, with their role, as they are now; null = nobody. */
-async function whoRemains(context: AdminContext, records: Records, search: Search): Promise<readonly Reliance[] | null> {
+async function whoRemains(
+  context: AdminContext,
+  records: Records,
+  search: Search,
+): Promise<readonly Reliance[] | null> {
   const nowMs = context.clock.wallMs();
   for (const role of records.roles.values()) {
     if (role.name === search.butRole || !covers(role.permissions, search.held)) continue;
     for await (const account of administratorsBy(context, role, nowMs)) {
-      const isAnother = account.id !== search.butAccount && (search.kind === 'service' || account.kind === 'user');
+      const isAnother =
+        account.id !== search.butAccount && (search.kind === 'service' || account.kind === 'user');
       if (!isAnother || endMs(account) <= search.fromMs) continue;
       return [
         { kind: 'account', key: account.id, version: account.version },
@@ -101,11 +126,20 @@ async function whoRemains(context: AdminContext, records: Records, search: Searc
   return null;
 }
 
-async function* administratorsBy({ store }: AdminContext, role: Role, nowMs: number): AsyncGenerator<Account> {
+async function* administratorsBy(
+  { store }: AdminContext,
+  role: Role,
+  nowMs: number,
+): AsyncGenerator<Account> {
   for (const user of await store.referencesTo(`role:${role.name}`, EXAMINED_MAX)) {
     const { account } = await store.account(user.slice(user.indexOf(':') + 1));
     // Others use it in a team or by a grant, where it gives none of Sallyport's own permissions.
-    if (account !== null && account.role === role.name && administers(account, role.permissions, nowMs)) yield account;
+    if (
+      account !== null &&
+      account.role === role.name &&
+      administers(account, role.permissions, nowMs)
+    )
+      yield account;
   }
 }
 
@@ -125,7 +159,12 @@ function endMs({ expiresAt }: Account): number {
 }
 
 /** Until when an account as it is to be may administer as much as was held. */
-function heldUntilMs(records: Records, after: Account, held: readonly string[], nowMs: number): number {
+function heldUntilMs(
+  records: Records,
+  after: Account,
+  held: readonly string[],
+  nowMs: number,
+): number {
   const now = records.permissionsOf([after.role]);
   return administers(after, now, nowMs) && covers(now, held) ? endMs(after) : nowMs;
 }

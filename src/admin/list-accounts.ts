@@ -8,7 +8,10 @@ import { type AccountView, viewAccount } from './views.ts';
 export interface AccountQuery {
   readonly kind?: AccountKind;
   readonly cursor?: string | null;
-  /** 1 to 500; default 100. A page may hold fewer although more follow: only `next: null` is the end. */
+  /**
+   * 1 to 500; default 100. A page may hold fewer although more follow: only `next: null` is the
+   * end.
+   */
   readonly limit?: number;
   /** Exactly this name. */
   readonly name?: string;
@@ -50,11 +53,18 @@ const KNOWN = [
 
 const DAY_MS = 86_400_000;
 
-/** Pages of the store that are looked through for one of ours: filters that match little must not make one request read everything. */
+/**
+ * Pages of the store that are looked through for one of ours: filters that match little must not
+ * make one request read everything.
+ */
 const PAGES_READ = 20;
 const PAGE_READ = 500;
 
-export async function listAccounts(context: AdminContext, actor: AdminActor, query: AccountQuery): Promise<AccountViewPage> {
+export async function listAccounts(
+  context: AdminContext,
+  actor: AdminActor,
+  query: AccountQuery,
+): Promise<AccountViewPage> {
   mustHave(actor, 'sallyport:registry:read');
   const read = readQuery(query);
   if (read.name !== null) return byName(context, read.name, read);
@@ -74,9 +84,17 @@ export async function listAccounts(context: AdminContext, actor: AdminActor, que
   return { items, next: cursor, damaged };
 }
 
-async function byName(context: AdminContext, name: string, read: ReadQuery): Promise<AccountViewPage> {
+async function byName(
+  context: AdminContext,
+  name: string,
+  read: ReadQuery,
+): Promise<AccountViewPage> {
   const account = await reading(() => context.store.accountByName(name));
-  return { items: account === null ? [] : await matching(context, [account], read), next: null, damaged: [] };
+  return {
+    items: account === null ? [] : await matching(context, [account], read),
+    next: null,
+    damaged: [],
+  };
 }
 
 interface ReadQuery {
@@ -94,15 +112,24 @@ function readQuery(query: AccountQuery): ReadQuery {
   const fields = new Fields(query, KNOWN);
   const limit = fields.integer('limit', 100, 1, 500);
   const cursor = (query.cursor ?? null) === null ? null : fields.text('cursor', 512);
-  const kind = query.kind === undefined ? null : fields.oneOf('kind', ['service', 'user'] as const, 'service');
+  const kind =
+    query.kind === undefined ? null : fields.oneOf('kind', ['service', 'user'] as const, 'service');
   const name = fields.has('name') ? fields.name('name') : null;
-  const search = fields.has('search') ? fields.text('search', 200).normalize('NFC').toLowerCase() : null;
-  const status = fields.has('status') ? fields.oneOf('status', ['active', 'inactive', 'expired'] as const, 'active') : null;
+  const search = fields.has('search')
+    ? fields.text('search', 200).normalize('NFC').toLowerCase()
+    : null;
+  const status = fields.has('status')
+    ? fields.oneOf('status', ['active', 'inactive', 'expired'] as const, 'active')
+    : null;
   const role = fields.has('role') ? fields.name('role') : null;
   const team = fields.has('team') ? fields.name('team') : null;
   const neverUsed = fields.flag('neverUsed');
-  const unusedMs = fields.has('unusedForDays') ? fields.integer('unusedForDays', 1, 1, 3650) * DAY_MS : null;
-  const expiringMs = fields.has('expiringWithinDays') ? fields.integer('expiringWithinDays', 1, 1, 3650) * DAY_MS : null;
+  const unusedMs = fields.has('unusedForDays')
+    ? fields.integer('unusedForDays', 1, 1, 3650) * DAY_MS
+    : null;
+  const expiringMs = fields.has('expiringWithinDays')
+    ? fields.integer('expiringWithinDays', 1, 1, 3650) * DAY_MS
+    : null;
   const lastUsed = fields.flag('lastUsed');
   fields.check();
   const tests: ((account: Account, nowMs: number) => boolean)[] = [];
@@ -110,8 +137,10 @@ function readQuery(query: AccountQuery): ReadQuery {
   if (search !== null) tests.push((account) => isFoundIn(account, search));
   if (status !== null) tests.push((account, nowMs) => standing(account, nowMs) === status);
   if (role !== null) tests.push((account) => hasRole(account, role));
-  if (team !== null) tests.push((account) => account.teams.some((membership) => membership.team === team));
-  if (expiringMs !== null) tests.push((account, nowMs) => isWithin(account.expiresAt, nowMs, expiringMs));
+  if (team !== null)
+    tests.push((account) => account.teams.some((membership) => membership.team === team));
+  if (expiringMs !== null)
+    tests.push((account, nowMs) => isWithin(account.expiresAt, nowMs, expiringMs));
   return {
     cursor,
     limit,
@@ -122,15 +151,24 @@ function readQuery(query: AccountQuery): ReadQuery {
     matchesUse: ({ token }, nowMs) => {
       if (neverUsed && (token === null || token.lastUsed !== null)) return false;
       // A token that was issued yesterday is not one that nobody has needed for a month.
-      return unusedMs === null || (token !== null && nowMs - Date.parse(token.lastUsed?.at ?? token.createdAt) >= unusedMs);
+      return (
+        unusedMs === null ||
+        (token !== null && nowMs - Date.parse(token.lastUsed?.at ?? token.createdAt) >= unusedMs)
+      );
     },
   };
 }
 
-async function matching(context: AdminContext, accounts: readonly Account[], read: ReadQuery): Promise<readonly AccountView[]> {
+async function matching(
+  context: AdminContext,
+  accounts: readonly Account[],
+  read: ReadQuery,
+): Promise<readonly AccountView[]> {
   const nowMs = context.clock.wallMs();
   const found = accounts.filter((account) => read.matches(account, nowMs));
-  const uses = await Promise.all(found.map((account) => (read.needsUses ? usesOf(context, account) : [])));
+  const uses = await Promise.all(
+    found.map((account) => (read.needsUses ? usesOf(context, account) : [])),
+  );
   const views = found.map((account, index) => viewAccount(account, nowMs, uses[index]));
   return views.filter((view) => read.matchesUse(view, nowMs));
 }

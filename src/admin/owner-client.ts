@@ -5,7 +5,14 @@ import type { AdminActor } from './actor.ts';
 import { administrationOf } from './administration.ts';
 import type { Control } from './control.ts';
 import { AdminError } from './error.ts';
-import { fromWire, LineReader, OWNER_LIMITS, type OwnerAnswer, ownerSocketPath, PROTOCOL_VERSION } from './owner-protocol.ts';
+import {
+  fromWire,
+  LineReader,
+  OWNER_LIMITS,
+  type OwnerAnswer,
+  ownerSocketPath,
+  PROTOCOL_VERSION,
+} from './owner-protocol.ts';
 
 /** A running owner's `Control`, reached through its socket. */
 export interface RemoteControl {
@@ -13,7 +20,10 @@ export interface RemoteControl {
   close(): void;
 }
 
-/** Null when no owner listens in `dataDir`. Throws `unavailable` when one does and does not answer in time. */
+/**
+ * Null when no owner listens in `dataDir`. Throws `unavailable` when one does and does not answer
+ * in time.
+ */
 export async function connectOwner(dataDir: string): Promise<RemoteControl | null> {
   const socket = await tryConnect(ownerSocketPath(dataDir));
   if (socket === null) return null;
@@ -22,7 +32,8 @@ export async function connectOwner(dataDir: string): Promise<RemoteControl | nul
   const control: Control = {
     administration: administrationOf((name) => (actor, input) => ask(name, actor, input)),
     activity: (actor, query) => ask('activity', actor, query) as Promise<readonly string[]>,
-    activityPage: (actor, query) => ask('activityPage', actor, query) as ReturnType<Control['activityPage']>,
+    activityPage: (actor, query) =>
+      ask('activityPage', actor, query) as ReturnType<Control['activityPage']>,
     follow: (actor, query, signal) => conversation.follow(actor, query, signal),
     explain: (actor, question) => ask('explain', actor, question) as ReturnType<Control['explain']>,
     instances: (actor, input) => ask('instances', actor, input) as ReturnType<Control['instances']>,
@@ -39,9 +50,12 @@ async function tryConnect(path: string): Promise<Socket | null> {
   } catch (error) {
     socket.destroy();
     const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTSOCK' || code === 'ENOTDIR') return null;
+    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTSOCK' || code === 'ENOTDIR')
+      return null;
     const why = code === 'EACCES' ? 'it belongs to another user' : 'it does not answer';
-    throw new AdminError('unavailable', `the running gate cannot be asked at ${path}: ${why}`, { cause: error });
+    throw new AdminError('unavailable', `the running gate cannot be asked at ${path}: ${why}`, {
+      cause: error,
+    });
   }
 }
 
@@ -89,13 +103,21 @@ class Conversation {
 
   #send(op: string, actor: AdminActor, input: unknown): number {
     const id = ++this.#lastId;
-    this.#socket.write(`${JSON.stringify({ v: PROTOCOL_VERSION, id, op, as: actor.name, input })}\n`);
+    this.#socket.write(
+      `${JSON.stringify({ v: PROTOCOL_VERSION, id, op, as: actor.name, input })}\n`,
+    );
     return id;
   }
 
-  /** The next answer to a question. Answers to an earlier one, given up on, are passed over; id 0 concerns the whole connection. */
+  /**
+   * The next answer to a question. Answers to an earlier one, given up on, are passed over; id 0
+   * concerns the whole connection.
+   */
   async #next(id: number, withinMs: number | null): Promise<OwnerAnswer> {
-    const deadline = withinMs === null ? null : setTimeout(() => this.#fail(new Error('no answer in time')), withinMs);
+    const deadline =
+      withinMs === null
+        ? null
+        : setTimeout(() => this.#fail(new Error('no answer in time')), withinMs);
     try {
       for (;;) {
         const answer = this.#answers.shift();
@@ -114,7 +136,8 @@ class Conversation {
 
   #take(chunk: Buffer): void {
     try {
-      for (const line of this.#lines.push(chunk)) this.#answers.push(JSON.parse(line) as OwnerAnswer);
+      for (const line of this.#lines.push(chunk))
+        this.#answers.push(JSON.parse(line) as OwnerAnswer);
     } catch (error) {
       this.#fail(error as Error);
       this.#socket.destroy();
@@ -127,7 +150,11 @@ class Conversation {
   #fail(cause: Error | null): void {
     const why = cause === null ? 'it closed the connection' : cause.message;
     const unsure = 'if a change was under way, look before you repeat it';
-    this.#fault ??= new AdminError('unavailable', `the running gate does not answer (${why}); ${unsure}`, { cause });
+    this.#fault ??= new AdminError(
+      'unavailable',
+      `the running gate does not answer (${why}); ${unsure}`,
+      { cause },
+    );
     this.#wake();
   }
 }

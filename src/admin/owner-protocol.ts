@@ -2,18 +2,22 @@ import { join, relative } from 'node:path';
 import { ADMIN_ERROR_CODES, AdminError, type AdminErrorCode, type Fault } from './error.ts';
 
 /**
- * What the command line and the owner of an embedded store say to each other: one JSON object per line, requests answered in order.
+ * What the command line and the owner of an embedded store say to each other: one JSON object per
+ * line, requests answered in order.
  *
- * Request: `{ v, id, op, as, input }`. Answer: `{ v, id, result }` or `{ v, id, error: { code, message, faults, users } }`. `follow` answers
- * with any number of `{ v, id, item }` and ends with the connection. Both sides are usually the same version, but a gate that was not restarted after an
- * upgrade is not: `v` says so before anything is misread.
+ * Request: `{ v, id, op, as, input }`. Answer: `{ v, id, result }` or `{ v, id, error: { code,
+ * message, faults, users } }`. `follow` answers with any number of `{ v, id, item }` and ends with
+ * the connection. Both sides are usually the same version, but a gate that was not restarted after
+ * an upgrade is not: `v` says so before anything is misread.
  */
 export const PROTOCOL_VERSION = 1;
 
 export const OWNER_LIMITS = {
   /** Longest request line, in bytes. */
   requestBytes: 1024 * 1024,
-  /** Longest answer line, in bytes: a page of 500 accounts with all the grants they may have fits. */
+  /**
+   * Longest answer line, in bytes: a page of 500 accounts with all the grants they may have fits.
+   */
   answerBytes: 32 * 1024 * 1024,
   connections: 32,
   /** Requests that one connection may have waiting. */
@@ -31,12 +35,14 @@ const SOCKET_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
 const SOCKET_NAME = 'owner.sock';
 
 /**
- * Where the owner of `dataDir` listens: as an absolute path or, where that is too long for a socket, relative to the working folder. Throws
- * `SocketPathTooLong` when neither fits.
+ * Where the owner of `dataDir` listens: as an absolute path or, where that is too long for a
+ * socket, relative to the working folder. Throws `SocketPathTooLong` when neither fits.
  */
 export function ownerSocketPath(dataDir: string): string {
   const path = join(dataDir, SOCKET_NAME);
-  const fitting = [path, relative(process.cwd(), path)].find((candidate) => Buffer.byteLength(candidate) <= SOCKET_PATH_BYTES);
+  const fitting = [path, relative(process.cwd(), path)].find(
+    (candidate) => Buffer.byteLength(candidate) <= SOCKET_PATH_BYTES,
+  );
   if (fitting === undefined) throw new SocketPathTooLong(path);
   return fitting;
 }
@@ -56,7 +62,10 @@ export interface OwnerRequest {
   readonly v: number;
   readonly id: number;
   readonly op: string;
-  /** The operating system's name of who asks; for the audit. Whoever can open the socket acts as the store's owner. */
+  /**
+   * The operating system's name of who asks; for the audit. Whoever can open the socket acts as the
+   * store's owner.
+   */
   readonly as: string;
   readonly input: unknown;
 }
@@ -79,16 +88,27 @@ export function toWire(error: unknown): WireError {
   if (error instanceof AdminError) {
     return { code: error.code, message: error.message, faults: error.faults, users: error.users };
   }
-  return { code: 'internal', message: 'the running gate met an unexpected fault; its log says more', faults: [], users: [] };
+  return {
+    code: 'internal',
+    message: 'the running gate met an unexpected fault; its log says more',
+    faults: [],
+    users: [],
+  };
 }
 
 export function fromWire(error: WireError): Error {
   const code = ADMIN_ERROR_CODES.find((known) => known === error.code);
   if (code === undefined) return new Error(error.message);
-  return new AdminError(code, error.message, { faults: error.faults ?? [], users: error.users ?? [] });
+  return new AdminError(code, error.message, {
+    faults: error.faults ?? [],
+    users: error.users ?? [],
+  });
 }
 
-/** Cuts a stream of bytes into lines of UTF-8 of at most `limitBytes`; a longer one throws `LineTooLong`. */
+/**
+ * Cuts a stream of bytes into lines of UTF-8 of at most `limitBytes`; a longer one throws
+ * `LineTooLong`.
+ */
 export class LineReader {
   readonly #limitBytes: number;
   #pieces: Buffer[] = [];

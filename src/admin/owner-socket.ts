@@ -18,10 +18,12 @@ import {
 } from './owner-protocol.ts';
 
 /**
- * An embedded store has one owner. While a gate runs it is the gate, so the command line asks it through this socket in the data folder.
+ * An embedded store has one owner. While a gate runs it is the gate, so the command line asks it
+ * through this socket in the data folder.
  *
- * The right to open it is the right to the store: the socket is 0600 in a folder that is 0700, like the files beside it. There is no other
- * authentication, and none is needed: whoever gets here could as well have read the files.
+ * The right to open it is the right to the store: the socket is 0600 in a folder that is 0700, like
+ * the files beside it. There is no other authentication, and none is needed: whoever gets here
+ * could as well have read the files.
  */
 export interface OwnerSocket {
   readonly path: string;
@@ -36,7 +38,9 @@ export interface OwnerSocketOptions {
   onFault(error: unknown): void;
 }
 
-/** Throws `SocketPathTooLong`, `StoreInUse` when another owner answers there, or the system's error. */
+/**
+ * Throws `SocketPathTooLong`, `StoreInUse` when another owner answers there, or the system's error.
+ */
 export async function openOwnerSocket(options: OwnerSocketOptions): Promise<OwnerSocket> {
   const path = ownerSocketPath(options.dataDir);
   if (await answers(path)) throw new StoreInUse(options.dataDir);
@@ -70,7 +74,10 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-/** bind() happens inside listen(), so narrowing the umask around it leaves no moment in which others could open the socket. */
+/**
+ * bind() happens inside listen(), so narrowing the umask around it leaves no moment in which others
+ * could open the socket.
+ */
 async function listenPrivately(server: Server, path: string): Promise<void> {
   const listening = once(server, 'listening');
   const umask = process.umask(0o177);
@@ -135,7 +142,10 @@ class Session {
     const request = parse(line);
     if (request === null) return this.#refuse(0, 'that is not a request');
     if (request.v !== PROTOCOL_VERSION) {
-      return this.#refuse(request.id, 'the running gate is of another version of Sallyport: restart it, then ask again');
+      return this.#refuse(
+        request.id,
+        'the running gate is of another version of Sallyport: restart it, then ask again',
+      );
     }
     const { id } = request;
     try {
@@ -156,14 +166,19 @@ class Session {
     if (op === 'instances') return control.instances(actor, {});
     if (op === 'explain') return control.explain(actor, input as never);
     const operation = OPERATION_NAMES.find((name) => name === op);
-    if (operation === undefined) throw new AdminError('invalid', 'the running gate does not know this operation');
+    if (operation === undefined)
+      throw new AdminError('invalid', 'the running gate does not know this operation');
     return control.administration[operation](actor, input as never);
   }
 
   async #follow({ id, as, input }: OwnerRequest): Promise<void> {
     const actor = storeOwner(as, 'command-line');
     this.#socket.setTimeout(0);
-    for await (const item of this.#options.control.follow(actor, input as never, this.#gone.signal)) {
+    for await (const item of this.#options.control.follow(
+      actor,
+      input as never,
+      this.#gone.signal,
+    )) {
       await this.#send({ v: PROTOCOL_VERSION, id, item });
       if (this.#gone.signal.aborted) return;
     }
@@ -189,7 +204,13 @@ function parse(line: string): OwnerRequest | null {
     const request = JSON.parse(line) as Partial<OwnerRequest> | null;
     if (typeof request !== 'object' || request === null) return null;
     const { v, id, op, as, input } = request;
-    if (typeof v !== 'number' || typeof id !== 'number' || typeof op !== 'string' || typeof as !== 'string') return null;
+    if (
+      typeof v !== 'number' ||
+      typeof id !== 'number' ||
+      typeof op !== 'string' ||
+      typeof as !== 'string'
+    )
+      return null;
     // Whoever reads the input may take it for an object; what is none lacks every field.
     return { v, id, op, as, input: Object(input ?? {}) };
   } catch {

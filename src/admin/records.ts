@@ -47,7 +47,10 @@ export class Records {
     fields.fault(field, `there is no team named ${JSON.stringify(name)}`);
   }
 
-  /** The roles and teams that an account uses, as records that must not change between reading and writing. */
+  /**
+   * The roles and teams that an account uses, as records that must not change between reading and
+   * writing.
+   */
   relianceOf(account: Account): readonly Reliance[] {
     const roles = rolesOf(account).flatMap((name) => reliance('role', this.roles.get(name)));
     const teams = account.teams.flatMap(({ team }) => reliance('team', this.teams.get(team)));
@@ -62,7 +65,12 @@ export class Records {
   /** Nobody beyond their own, for an account as it was and as it is to be. */
   guard(actor: AdminActor, before: Account | null, after: Account | null): void {
     for (const account of [before, after]) {
-      if (account !== null) mustCover(actor, this.permissionsOf(rolesOf(account)), `the ${kindWord(account)} ${account.name}`);
+      if (account !== null)
+        mustCover(
+          actor,
+          this.permissionsOf(rolesOf(account)),
+          `the ${kindWord(account)} ${account.name}`,
+        );
     }
   }
 }
@@ -81,8 +89,14 @@ export interface NamedRef extends LeaveNone {
 
 export const NAMED = ['name', 'waitMs', 'version', LEAVE_NONE] as const;
 
-export function readNamed(fields: Fields): { readonly waitMs: number; readonly seen: number | null } {
-  return { waitMs: fields.integer('waitMs', RECEIPT_WAIT.defaultMs, 0, RECEIPT_WAIT.mostMs), seen: fields.version() };
+export function readNamed(fields: Fields): {
+  readonly waitMs: number;
+  readonly seen: number | null;
+} {
+  return {
+    waitMs: fields.integer('waitMs', RECEIPT_WAIT.defaultMs, 0, RECEIPT_WAIT.mostMs),
+    seen: fields.version(),
+  };
 }
 
 /** Throws `stale` when the actor has seen another version of the record than there is. */
@@ -100,5 +114,6 @@ export function kindWord(account: Pick<Account, 'kind'>): string {
 
 /** A limit on how many there may be; roles and teams are held in memory by every instance. */
 export function mustHaveRoom(count: number, limit: number, what: string): void {
-  if (count >= limit) throw new AdminError('invalid', `there are ${count} ${what} already, and no more are allowed`);
+  if (count >= limit)
+    throw new AdminError('invalid', `there are ${count} ${what} already, and no more are allowed`);
 }

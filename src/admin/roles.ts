@@ -2,7 +2,14 @@ import type { Role } from '../account/model.ts';
 import { ADMINISTRATOR_ROLE, isBuiltInRole, NO_ROLE } from '../account/role.ts';
 import { mustHaveWrite } from './accounts.ts';
 import { type AdminActor, mustCover, mustHave } from './actor.ts';
-import { type AdminContext, change, type Plan, type Receipted, reading, usersOf } from './change.ts';
+import {
+  type AdminContext,
+  change,
+  type Plan,
+  type Receipted,
+  reading,
+  usersOf,
+} from './change.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { LEAVE_NONE, mayLeaveNone, someoneRemainsWithout } from './last-administrator.ts';
@@ -28,13 +35,22 @@ export interface RoleAnswer extends Receipted {
 /** How many users of a role are named when it is shown. */
 const USERS_SHOWN = 100;
 
-export async function listRoles(context: AdminContext, actor: AdminActor): Promise<readonly RoleView[]> {
+export async function listRoles(
+  context: AdminContext,
+  actor: AdminActor,
+): Promise<readonly RoleView[]> {
   mustHave(actor, 'sallyport:registry:read');
   const { roles } = await reading(() => Records.read(context.store));
-  return [NONE_VIEW, ...[...roles.values()].sort((a, b) => (a.name < b.name ? -1 : 1)).map(viewRole)];
+  return [
+    NONE_VIEW,
+    ...[...roles.values()].sort((a, b) => (a.name < b.name ? -1 : 1)).map(viewRole),
+  ];
 }
 
-/** The role, and the names of the accounts that use it (by default, in a team or by a grant), at most 100. */
+/**
+ * The role, and the names of the accounts that use it (by default, in a team or by a grant), at
+ * most 100.
+ */
 export async function showRole(
   context: AdminContext,
   actor: AdminActor,
@@ -45,27 +61,45 @@ export async function showRole(
   if (name === NO_ROLE) return { role: NONE_VIEW, usedBy: [] };
   return reading(async () => {
     const role = (await Records.read(context.store)).role(name);
-    return { role: viewRole(role), usedBy: await usersOf(context.store, `role:${name}`, USERS_SHOWN) };
+    return {
+      role: viewRole(role),
+      usedBy: await usersOf(context.store, `role:${name}`, USERS_SHOWN),
+    };
   });
 }
 
-export function createRole(context: AdminContext, actor: AdminActor, input: NewRole): Promise<RoleAnswer> {
+export function createRole(
+  context: AdminContext,
+  actor: AdminActor,
+  input: NewRole,
+): Promise<RoleAnswer> {
   const fields = new Fields(input, ['name', 'permissions', 'description']);
   const name = fields.name('name');
   const permissions = fields.permissions();
   const description = fields.description();
   if (isBuiltInRole(name)) fields.fault('name', `${name} is built in; choose another name`);
   return changeRole(context, actor, name, fields, 'role-created', (before, records, at) => {
-    if (before !== null) throw new AdminError('name-taken', `there is a role named ${JSON.stringify(name)} already`);
+    if (before !== null)
+      throw new AdminError('name-taken', `there is a role named ${JSON.stringify(name)} already`);
     mustHaveRoom(records.roles.size, FIELD_LIMITS.roles, 'roles');
-    const twin = [...records.roles.keys()].find((other) => other.toLowerCase() === name.toLowerCase());
-    if (twin !== undefined) throw new AdminError('name-taken', `the role ${twin} differs from ${name} in letter case only`);
+    const twin = [...records.roles.keys()].find(
+      (other) => other.toLowerCase() === name.toLowerCase(),
+    );
+    if (twin !== undefined)
+      throw new AdminError(
+        'name-taken',
+        `the role ${twin} differs from ${name} in letter case only`,
+      );
     return { name, version: 0, description, permissions, createdAt: at, updatedAt: at };
   });
 }
 
 /** Replaces what is named and leaves the rest. Takes effect for everybody who has the role. */
-export function editRole(context: AdminContext, actor: AdminActor, input: RoleEdit): Promise<RoleAnswer> {
+export function editRole(
+  context: AdminContext,
+  actor: AdminActor,
+  input: RoleEdit,
+): Promise<RoleAnswer> {
   const fields = new Fields(input, [...NAMED, 'permissions', 'description']);
   const name = fields.name('name');
   mustNotBeBuiltIn(name);
@@ -74,12 +108,20 @@ export function editRole(context: AdminContext, actor: AdminActor, input: RoleEd
   return changeRole(context, actor, name, fields, 'role-changed', (_before, records) => {
     const role = records.role(name);
     if (name === ADMINISTRATOR_ROLE && permissions !== null) throw administratorStays();
-    return { ...role, description: description ?? role.description, permissions: permissions ?? role.permissions };
+    return {
+      ...role,
+      description: description ?? role.description,
+      permissions: permissions ?? role.permissions,
+    };
   });
 }
 
 /** Refused with `in-use` while any account has the role. */
-export function deleteRole(context: AdminContext, actor: AdminActor, input: NamedRef): Promise<RoleAnswer> {
+export function deleteRole(
+  context: AdminContext,
+  actor: AdminActor,
+  input: NamedRef,
+): Promise<RoleAnswer> {
   const fields = new Fields(input, NAMED);
   const name = fields.name('name');
   mustNotBeBuiltIn(name);
@@ -109,8 +151,12 @@ function changeRole(
     const at = new Date(context.clock.wallMs()).toISOString();
     const updated = update(before, records, at);
     fields.check();
-    for (const role of [before, updated]) if (role !== null) mustCover(actor, role.permissions, `the role ${name}`);
-    const remaining = leavesNone || before === null ? [] : await someoneRemainsWithout(context, records, before, updated);
+    for (const role of [before, updated])
+      if (role !== null) mustCover(actor, role.permissions, `the role ${name}`);
+    const remaining =
+      leavesNone || before === null
+        ? []
+        : await someoneRemainsWithout(context, records, before, updated);
     const same = updated !== null && JSON.stringify(updated) === JSON.stringify(before);
     const after = updated === null ? null : { ...updated, updatedAt: at };
     const shown = (after ?? before) as Role;
@@ -118,7 +164,10 @@ function changeRole(
       edit: same ? null : { kind: 'role', key: name, before, after },
       type,
       reliesOn: remaining,
-      answer: (version) => ({ role: viewRole(same ? updated : { ...shown, version }), changed: !same }),
+      answer: (version) => ({
+        role: viewRole(same ? updated : { ...shown, version }),
+        changed: !same,
+      }),
     };
   };
   return change(context, actor, plan, waitMs);
@@ -132,10 +181,17 @@ function nameOf(input: { readonly name: string }): string {
 }
 
 function mustNotBeBuiltIn(name: string): void {
-  if (isBuiltInRole(name)) throw new AdminError('forbidden', `the role ${name} is built in and cannot be changed`);
+  if (isBuiltInRole(name))
+    throw new AdminError('forbidden', `the role ${name} is built in and cannot be changed`);
 }
 
-/** Somebody must always be able to be made administrator, or a locked registry could only be mended by hand. */
+/**
+ * Somebody must always be able to be made administrator, or a locked registry could only be mended
+ * by hand.
+ */
 function administratorStays(): AdminError {
-  return new AdminError('forbidden', 'the role administrator cannot be deleted, nor its permissions changed');
+  return new AdminError(
+    'forbidden',
+    'the role administrator cannot be deleted, nor its permissions changed',
+  );
 }

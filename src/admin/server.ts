@@ -31,13 +31,22 @@ const LIMITS = {
   maxConnections: 512,
 } as const;
 
-/** What the admin listener serves: the API at its base and, where there is one, a site for people beside it. */
+/**
+ * What the admin listener serves: the API at its base and, where there is one, a site for people
+ * beside it.
+ */
 export function createAdminApp(parts: ApiParts, site: Hono<ApiEnv> | null = null): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.route('/', createApi(parts));
   if (site !== null) app.route('/', site);
   // The site leaves alone what is below the API's root.
-  app.notFound((c) => c.json({ type: 'about:blank', title: `There is only ${API_BASE}`, status: 404 }, 404, NOT_FOUND));
+  app.notFound((c) =>
+    c.json(
+      { type: 'about:blank', title: `There is only ${API_BASE}`, status: 404 },
+      404,
+      NOT_FOUND,
+    ),
+  );
   return app;
 }
 
@@ -48,7 +57,12 @@ const NOT_FOUND = {
 } as const;
 
 /** Opens the admin listener, HTTPS only. Throws `ListenFault` when it cannot. */
-export async function startAdminServer({ address, certificates, app, log }: AdminServerOptions): Promise<AdminServer> {
+export async function startAdminServer({
+  address,
+  certificates,
+  app,
+  log,
+}: AdminServerOptions): Promise<AdminServer> {
   const server = createServer(
     {
       ...certificates.serverOptions(),
@@ -63,7 +77,8 @@ export async function startAdminServer({ address, certificates, app, log }: Admi
   server.maxConnections = LIMITS.maxConnections;
   const detach = certificates.attach(server);
   await listen(server, address, 'listen.admin');
-  // A connection that could not be accepted is told here; without a listener it would end the process.
+  // A connection that could not be accepted is told here; without a listener it would end the
+  // process.
   server.on('error', (fault) => log.error('the admin listener failed', { fault }));
   const { address: host, port } = server.address() as AddressInfo;
   return {

@@ -1,7 +1,13 @@
 import { newAccountId } from '../account/id.ts';
 import type { Account, PreviousToken, StoredToken, TeamMembership } from '../account/model.ts';
 import { digestsEqual, NO_DIGEST, newToken, parseToken, tokenDigest } from '../account/token.ts';
-import { type AccountAnswer, type AccountRef, changeAccount, mustHaveWrite, REF } from './accounts.ts';
+import {
+  type AccountAnswer,
+  type AccountRef,
+  changeAccount,
+  mustHaveWrite,
+  REF,
+} from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import { type AdminContext, change, type Receipted } from './change.ts';
 import { AdminError } from './error.ts';
@@ -18,16 +24,25 @@ export interface NewServiceAccount {
   readonly teams?: readonly TeamMembership[];
 }
 
-/** An account together with its token: the only two answers that ever hold one are creation and rotation. */
+/**
+ * An account together with its token: the only two answers that ever hold one are creation and
+ * rotation.
+ */
 export interface IssuedToken extends Receipted {
   readonly account: AccountView;
   readonly token: string;
 }
 
-/** Digests kept of tokens that are no longer live: they tell `token-revoked` from `token-unknown`. */
+/**
+ * Digests kept of tokens that are no longer live: they tell `token-revoked` from `token-unknown`.
+ */
 const RETIRED_DIGESTS = 8;
 
-export function createServiceAccount(context: AdminContext, actor: AdminActor, input: NewServiceAccount): Promise<IssuedToken> {
+export function createServiceAccount(
+  context: AdminContext,
+  actor: AdminActor,
+  input: NewServiceAccount,
+): Promise<IssuedToken> {
   mustHaveWrite(actor);
   return change(context, actor, async () => {
     const nowMs = context.clock.wallMs();
@@ -49,7 +64,11 @@ export function createServiceAccount(context: AdminContext, actor: AdminActor, i
   });
 }
 
-function readNew(input: NewServiceAccount, records: Records, nowMs: number): Omit<Account, 'id' | 'token'> {
+function readNew(
+  input: NewServiceAccount,
+  records: Records,
+  nowMs: number,
+): Omit<Account, 'id' | 'token'> {
   const fields = new Fields(input, ['name', 'role', 'description', 'expiresAt', 'teams']);
   const name = fields.name('name');
   const role = fields.name('role');
@@ -84,15 +103,23 @@ function readNew(input: NewServiceAccount, records: Records, nowMs: number): Omi
 export const OVERLAP_MOST_MS = 7 * 86_400_000;
 
 export type Rotation = AccountRef & {
-  /** How long the present token is let in beside the new one, in milliseconds; default 0: not at all. */
+  /**
+   * How long the present token is let in beside the new one, in milliseconds; default 0: not at
+   * all.
+   */
   readonly overlapMs?: number;
 };
 
 /**
- * Issues a new token. The previous one is refused from the moment the change is stored, unless an overlap is asked for; whatever was left of an earlier
- * overlap ends now. A status or an expiry that keeps the account out stays as it is.
+ * Issues a new token. The previous one is refused from the moment the change is stored, unless an
+ * overlap is asked for; whatever was left of an earlier overlap ends now. A status or an expiry
+ * that keeps the account out stays as it is.
  */
-export function rotateToken(context: AdminContext, actor: AdminActor, input: Rotation): Promise<IssuedToken> {
+export function rotateToken(
+  context: AdminContext,
+  actor: AdminActor,
+  input: Rotation,
+): Promise<IssuedToken> {
   return issue(context, actor, input, 'token-rotated', mustBeService);
 }
 
@@ -106,16 +133,23 @@ async function issue(
   const fields = new Fields(input, [...REF, 'overlapMs']);
   const overlapMs = fields.integer('overlapMs', 0, 0, OVERLAP_MOST_MS);
   let issued = '';
-  const { account, revocation } = await changeAccount(context, actor, input, fields, type, (before) => {
-    check(before);
-    issued = newToken(before.id);
-    const nowMs = context.clock.wallMs();
-    const token = { digest: tokenDigest(issued), createdAt: isoOf(nowMs) };
-    if (overlapMs === 0 || before.token === null)
-      return { ...before, token, ...retiring(before, [before.token, before.previous]) };
-    const previous = { ...before.token, validUntil: isoOf(nowMs + overlapMs) };
-    return { ...before, token, ...retiring(before, [before.previous]), previous };
-  });
+  const { account, revocation } = await changeAccount(
+    context,
+    actor,
+    input,
+    fields,
+    type,
+    (before) => {
+      check(before);
+      issued = newToken(before.id);
+      const nowMs = context.clock.wallMs();
+      const token = { digest: tokenDigest(issued), createdAt: isoOf(nowMs) };
+      if (overlapMs === 0 || before.token === null)
+        return { ...before, token, ...retiring(before, [before.token, before.previous]) };
+      const previous = { ...before.token, validUntil: isoOf(nowMs + overlapMs) };
+      return { ...before, token, ...retiring(before, [before.previous]), previous };
+    },
+  );
   return { account, token: issued, ...(revocation === undefined ? {} : { revocation }) };
 }
 
@@ -128,10 +162,15 @@ export interface Renewal {
 }
 
 /**
- * A token renews itself: whoever holds it holds all that the new one gives, so no permission is asked for. Only the live token can: a previous one, in its
- * overlap, would put its successor out of use.
+ * A token renews itself: whoever holds it holds all that the new one gives, so no permission is
+ * asked for. Only the live token can: a previous one, in its overlap, would put its successor out
+ * of use.
  */
-export async function renewToken(context: AdminContext, actor: AdminActor, input: Renewal): Promise<IssuedToken> {
+export async function renewToken(
+  context: AdminContext,
+  actor: AdminActor,
+  input: Renewal,
+): Promise<IssuedToken> {
   const fields = new Fields(input, ['token', 'overlapMs', 'waitMs']);
   const { token, ...how } = input;
   const id = parseToken(fields.text('token', 256));
@@ -141,23 +180,36 @@ export async function renewToken(context: AdminContext, actor: AdminActor, input
   return issue(context, self, { id: id ?? '', ...how }, 'token-renewed', (before) => {
     mustBeService(before);
     if (digestsEqual(before.token?.digest ?? NO_DIGEST, tokenDigest(token))) return;
-    throw new AdminError('stale', 'that is not the live token of its account; only that one can be renewed');
+    throw new AdminError(
+      'stale',
+      'that is not the live token of its account; only that one can be renewed',
+    );
   });
 }
 
 /** Ends an overlap early: only the live token is let in from then on. */
-export function closeOverlap(context: AdminContext, actor: AdminActor, ref: AccountRef): Promise<AccountAnswer> {
+export function closeOverlap(
+  context: AdminContext,
+  actor: AdminActor,
+  ref: AccountRef,
+): Promise<AccountAnswer> {
   return changeAccount(context, actor, ref, new Fields(ref, REF), 'overlap-closed', (account) => {
     mustBeService(account);
-    return (account.previous ?? null) === null ? account : { ...account, ...retiring(account, [account.previous]) };
+    return (account.previous ?? null) === null
+      ? account
+      : { ...account, ...retiring(account, [account.previous]) };
   });
 }
 
 function mustBeService(account: Account): void {
-  if (account.kind !== 'service') throw new AdminError('invalid', `${account.name} is a user, and users hold no token`);
+  if (account.kind !== 'service')
+    throw new AdminError('invalid', `${account.name} is a user, and users hold no token`);
 }
 
-/** The account's fields after these tokens have joined the retired ones. `previous` is what stays of an overlap. */
+/**
+ * The account's fields after these tokens have joined the retired ones. `previous` is what stays of
+ * an overlap.
+ */
 export function retiring(
   account: Account,
   tokens: readonly (StoredToken | null | undefined)[],

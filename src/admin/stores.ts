@@ -37,14 +37,20 @@ export interface OpenOptions {
 }
 
 /**
- * Opens the store that a configuration names. `create`: an empty store gets its registry (a change is about to be made); without it, a store
- * without registry is `RegistryUnavailable` with `empty`, so that looking at the wrong place leaves nothing behind there.
- * Throws `StoreInUse` when another process owns an embedded store.
+ * Opens the store that a configuration names. `create`: an empty store gets its registry (a change
+ * is about to be made); without it, a store without registry is `RegistryUnavailable` with `empty`,
+ * so that looking at the wrong place leaves nothing behind there. Throws `StoreInUse` when another
+ * process owns an embedded store.
  */
-export async function openStores(config: Config, { clock, create, note }: OpenOptions): Promise<OpenStores> {
+export async function openStores(
+  config: Config,
+  { clock, create, note }: OpenOptions,
+): Promise<OpenStores> {
   const { store } = config;
   const stores =
-    store.kind === 'redis' ? await openRedis(store, config.registry.minReplicaAcks, clock) : openEmbedded(config, create, note);
+    store.kind === 'redis'
+      ? await openRedis(store, config.registry.minReplicaAcks, clock)
+      : openEmbedded(config, create, note);
   try {
     if (create) await ensureRegistry(stores.store, clock);
     else await stores.store.snapshot();
@@ -72,7 +78,9 @@ function openEmbedded(config: Config, create: boolean, note: OpenOptions['note']
   for (const line of prepareDataDir(dataDir)) note(line);
   mustNotLeaveRootsFiles(dataDir);
   const store = openEmbeddedRegistry(join(dataDir, EMBEDDED_FILES.registry));
-  const audit = lazily(() => openEmbeddedAudit({ ...auditLimits(config), path: join(dataDir, EMBEDDED_FILES.audit) }));
+  const audit = lazily(() =>
+    openEmbeddedAudit({ ...auditLimits(config), path: join(dataDir, EMBEDDED_FILES.audit) }),
+  );
   return {
     store,
     audit,
@@ -83,14 +91,21 @@ function openEmbedded(config: Config, create: boolean, note: OpenOptions['note']
   };
 }
 
-/** What root creates in another user's folder, the gate that runs as that user could not open any more. */
+/**
+ * What root creates in another user's folder, the gate that runs as that user could not open any
+ * more.
+ */
 function mustNotLeaveRootsFiles(dataDir: string): void {
   const owner = statSync(dataDir).uid;
   if (process.getuid?.() !== 0 || owner === 0) return;
-  throw new DataDirFault(`${dataDir} belongs to user ${owner}: run this command as that user, not as root`);
+  throw new DataDirFault(
+    `${dataDir} belongs to user ${owner}: run this command as that user, not as root`,
+  );
 }
 
-export function auditLimits(config: Config): Pick<EmbeddedAuditOptions, 'retention' | 'activityPerAccount'> {
+export function auditLimits(
+  config: Config,
+): Pick<EmbeddedAuditOptions, 'retention' | 'activityPerAccount'> {
   const { retention, activityPerAccount } = config.audit;
   return { retention, activityPerAccount };
 }
@@ -111,7 +126,11 @@ function lazily(open: () => Promise<AuditLog & AuditReader>): AuditReader {
   };
 }
 
-async function openRedis(config: RedisStoreConfig, minReplicaAcks: number, clock: Clock): Promise<OpenStores> {
+async function openRedis(
+  config: RedisStoreConfig,
+  minReplicaAcks: number,
+  clock: Clock,
+): Promise<OpenStores> {
   // Loaded only where Redis is the store: the driver is half of what starting a command costs.
   const { connectRedis } = await import('../store/redis.ts');
   const { RedisRegistryStore } = await import('../registry/redis.ts');
@@ -123,11 +142,22 @@ async function openRedis(config: RedisStoreConfig, minReplicaAcks: number, clock
     connection.close();
     throw error;
   }
-  const store = new RedisRegistryStore(connection, { keyPrefix: config.keyPrefix, name: 'sallyport-cli', minReplicaAcks });
-  return { store, audit: createRedisAuditReader(connection, config.keyPrefix), close: () => store.close() };
+  const store = new RedisRegistryStore(connection, {
+    keyPrefix: config.keyPrefix,
+    name: 'sallyport-cli',
+    minReplicaAcks,
+  });
+  return {
+    store,
+    audit: createRedisAuditReader(connection, config.keyPrefix),
+    close: () => store.close(),
+  };
 }
 
-/** The connection that a configuration asks for. `name` is what `CLIENT LIST` shows. Throws `CertificateFault` for PEM files that do not serve. */
+/**
+ * The connection that a configuration asks for. `name` is what `CLIENT LIST` shows. Throws
+ * `CertificateFault` for PEM files that do not serve.
+ */
 export function redisSettings(config: RedisStoreConfig, name: string, clock: Clock): RedisSettings {
   const { url, sentinels, cluster, username, password, tls } = config;
   const common = {
@@ -140,6 +170,12 @@ export function redisSettings(config: RedisStoreConfig, name: string, clock: Clo
   if (cluster !== null) return { ...common, cluster };
   if (sentinels === null) throw new TypeError('a Redis is named by url, sentinels or cluster');
   const { name: primary, addresses, username: user, password: secret } = sentinels;
-  const place = { primary, addresses, username: user, password: secret?.reveal() ?? null, tls: sentinels.tls };
+  const place = {
+    primary,
+    addresses,
+    username: user,
+    password: secret?.reveal() ?? null,
+    tls: sentinels.tls,
+  };
   return { ...common, sentinels: place };
 }

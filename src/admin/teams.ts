@@ -26,46 +26,82 @@ export interface TeamAnswer extends Receipted {
   readonly changed: boolean;
 }
 
-/** Members shown of a team, and members examined before a team may be changed by somebody who is not the store's owner. */
+/**
+ * Members shown of a team, and members examined before a team may be changed by somebody who is not
+ * the store's owner.
+ */
 const MEMBERS_MAX = 1000;
 
-export async function listTeams(context: AdminContext, actor: AdminActor): Promise<readonly Team[]> {
+export async function listTeams(
+  context: AdminContext,
+  actor: AdminActor,
+): Promise<readonly Team[]> {
   mustHave(actor, 'sallyport:registry:read');
   const { teams } = await reading(() => Records.read(context.store));
   return [...teams.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** The team with its members, at most 1000. */
-export async function showTeam(context: AdminContext, actor: AdminActor, input: { readonly name: string }): Promise<TeamView> {
+export async function showTeam(
+  context: AdminContext,
+  actor: AdminActor,
+  input: { readonly name: string },
+): Promise<TeamView> {
   mustHave(actor, 'sallyport:registry:read');
   const fields = new Fields(input, ['name']);
   const name = fields.name('name');
   fields.check();
   return reading(async () => {
     const team = (await Records.read(context.store)).team(name);
-    return { ...team, members: (await membersOf(context, name)).map((account) => asMember(account, name)) };
+    return {
+      ...team,
+      members: (await membersOf(context, name)).map((account) => asMember(account, name)),
+    };
   });
 }
 
-export function createTeam(context: AdminContext, actor: AdminActor, input: NewTeam): Promise<TeamAnswer> {
+export function createTeam(
+  context: AdminContext,
+  actor: AdminActor,
+  input: NewTeam,
+): Promise<TeamAnswer> {
   const fields = new Fields(input, ['name', 'description', 'applications']);
   const name = fields.name('name');
   const applications = fields.names('applications', FIELD_LIMITS.applicationsPerTeam);
   const description = fields.description();
   return changeTeam(context, actor, name, fields, 'team-created', (before, records, at) => {
-    if (before !== null) throw new AdminError('name-taken', `there is a team named ${JSON.stringify(name)} already`);
+    if (before !== null)
+      throw new AdminError('name-taken', `there is a team named ${JSON.stringify(name)} already`);
     mustHaveRoom(records.teams.size, FIELD_LIMITS.teams, 'teams');
-    const twin = [...records.teams.keys()].find((other) => other.toLowerCase() === name.toLowerCase());
-    if (twin !== undefined) throw new AdminError('name-taken', `the team ${twin} differs from ${name} in letter case only`);
+    const twin = [...records.teams.keys()].find(
+      (other) => other.toLowerCase() === name.toLowerCase(),
+    );
+    if (twin !== undefined)
+      throw new AdminError(
+        'name-taken',
+        `the team ${twin} differs from ${name} in letter case only`,
+      );
     return { name, version: 0, description, applications, createdAt: at, updatedAt: at };
   });
 }
 
 /** Replaces what is named and leaves the rest. */
-export function editTeam(context: AdminContext, actor: AdminActor, input: TeamEdit): Promise<TeamAnswer> {
-  const fields = new Fields(input, [...NAMED, 'description', 'applications', 'addApplications', 'removeApplications']);
+export function editTeam(
+  context: AdminContext,
+  actor: AdminActor,
+  input: TeamEdit,
+): Promise<TeamAnswer> {
+  const fields = new Fields(input, [
+    ...NAMED,
+    'description',
+    'applications',
+    'addApplications',
+    'removeApplications',
+  ]);
   const name = fields.name('name');
-  const list = fields.has('applications') ? fields.names('applications', FIELD_LIMITS.applicationsPerTeam) : null;
+  const list = fields.has('applications')
+    ? fields.names('applications', FIELD_LIMITS.applicationsPerTeam)
+    : null;
   const added = fields.names('addApplications', FIELD_LIMITS.applicationsPerTeam);
   const removed = fields.names('removeApplications', FIELD_LIMITS.applicationsPerTeam);
   const description = fields.has('description') ? fields.description() : null;
@@ -73,14 +109,23 @@ export function editTeam(context: AdminContext, actor: AdminActor, input: TeamEd
     const team = records.team(name);
     const base = list ?? team.applications;
     const missing = removed.filter((application) => !base.includes(application));
-    if (missing.length > 0) throw new AdminError('not-found', `the team ${name} does not own ${missing.join(', ')}`);
-    const applications = [...new Set([...base, ...added])].filter((application) => !removed.includes(application));
+    if (missing.length > 0)
+      throw new AdminError('not-found', `the team ${name} does not own ${missing.join(', ')}`);
+    const applications = [...new Set([...base, ...added])].filter(
+      (application) => !removed.includes(application),
+    );
     return { ...team, description: description ?? team.description, applications };
   });
 }
 
-/** Refused with `in-use` while the team has members. Its applications belong to nobody afterwards. */
-export function deleteTeam(context: AdminContext, actor: AdminActor, input: NamedRef): Promise<TeamAnswer> {
+/**
+ * Refused with `in-use` while the team has members. Its applications belong to nobody afterwards.
+ */
+export function deleteTeam(
+  context: AdminContext,
+  actor: AdminActor,
+  input: NamedRef,
+): Promise<TeamAnswer> {
   const fields = new Fields(input, NAMED);
   const name = fields.name('name');
   return changeTeam(context, actor, name, fields, 'team-deleted', (_before, records) => {
@@ -122,34 +167,54 @@ function changeTeam(
   return change(context, actor, plan, waitMs);
 }
 
-/** An application belongs to at most one team, and letter case does not make another application of it. */
+/**
+ * An application belongs to at most one team, and letter case does not make another application of
+ * it.
+ */
 function checkApplications(fields: Fields, team: Team, records: Records): void {
   if (team.applications.length > FIELD_LIMITS.applicationsPerTeam) {
     fields.fault('applications', `a team may own ${FIELD_LIMITS.applicationsPerTeam} applications`);
   }
   const owners = new Map<string, string>();
   for (const other of records.teams.values()) {
-    if (other.name !== team.name) for (const application of other.applications) owners.set(application.toLowerCase(), other.name);
+    if (other.name !== team.name)
+      for (const application of other.applications)
+        owners.set(application.toLowerCase(), other.name);
   }
   const own = new Set<string>();
   const taken: string[] = [];
   for (const application of team.applications) {
     const folded = application.toLowerCase();
-    if (own.has(folded)) fields.fault('applications', `${application} is named twice, with different letter case`);
+    if (own.has(folded))
+      fields.fault('applications', `${application} is named twice, with different letter case`);
     own.add(folded);
     const owner = owners.get(folded);
     if (owner !== undefined) taken.push(`${application} (${owner})`);
   }
   if (taken.length > 0)
-    throw new AdminError('name-taken', `these applications already belong to another team: ${taken.join(', ')}`);
+    throw new AdminError(
+      'name-taken',
+      `these applications already belong to another team: ${taken.join(', ')}`,
+    );
 }
 
-/** What a team gives its members changes with its applications, so the strongest role in it decides who may touch it. */
-async function guardMembers(context: AdminContext, actor: AdminActor, records: Records, name: string): Promise<void> {
+/**
+ * What a team gives its members changes with its applications, so the strongest role in it decides
+ * who may touch it.
+ */
+async function guardMembers(
+  context: AdminContext,
+  actor: AdminActor,
+  records: Records,
+  name: string,
+): Promise<void> {
   if (actor.permissions === 'store-owner') return;
   const members = await membersOf(context, name);
   if (members.length >= MEMBERS_MAX)
-    throw new AdminError('forbidden', `the team ${name} has too many members to be changed from here`);
+    throw new AdminError(
+      'forbidden',
+      `the team ${name} has too many members to be changed from here`,
+    );
   const roles = [...new Set(members.map((account) => asMember(account, name).role))];
   mustCover(actor, records.permissionsOf(roles), `the team ${name}`);
 }

@@ -1,5 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import { decodeAccount, decodeRole, decodeTeam, encodeRecord, withVersion } from '../registry/codec.ts';
+import {
+  decodeAccount,
+  decodeRole,
+  decodeTeam,
+  encodeRecord,
+  withVersion,
+} from '../registry/codec.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
 import type { AdminActor } from './actor.ts';
 import { type AdminContext, change, type Edit, reading } from './change.ts';
@@ -8,8 +14,10 @@ import { Fields } from './fields.ts';
 import { Records } from './records.ts';
 
 /**
- * The registry out of one store and into another. Records travel as they are stored, digests of tokens and verifiers of passwords included, so that tokens
- * and passwords go on working; no token is in them, because none is anywhere. Whoever holds such a file can try passwords against it: keep it like the store.
+ * The registry out of one store and into another. Records travel as they are stored, digests of
+ * tokens and verifiers of passwords included, so that tokens and passwords go on working; no token
+ * is in them, because none is anywhere. Whoever holds such a file can try passwords against it:
+ * keep it like the store.
  */
 export interface TransferredRecord {
   readonly kind: Edit['kind'];
@@ -25,7 +33,10 @@ export interface TransferPage {
 
 const PAGE = 500;
 
-/** Roles and teams first, then accounts page by page: an order in which they can be imported. Only for who has the rights of the store. */
+/**
+ * Roles and teams first, then accounts page by page: an order in which they can be imported. Only
+ * for who has the rights of the store.
+ */
 export async function exportRecords(
   context: AdminContext,
   actor: AdminActor,
@@ -36,16 +47,27 @@ export async function exportRecords(
     const cursor = input.cursor ?? null;
     const page = await context.store.accounts({ cursor, limit: PAGE });
     if (page.damaged.length > 0)
-      throw new AdminError('unavailable', `records cannot be read and would be lost: account ${page.damaged.join(', ')}`);
-    const accounts = page.items.map((account): TransferredRecord => ({ kind: 'account', text: textOf(account) }));
-    return { records: cursor === null ? [...(await policyRecords(context)), ...accounts] : accounts, next: page.next };
+      throw new AdminError(
+        'unavailable',
+        `records cannot be read and would be lost: account ${page.damaged.join(', ')}`,
+      );
+    const accounts = page.items.map(
+      (account): TransferredRecord => ({ kind: 'account', text: textOf(account) }),
+    );
+    return {
+      records: cursor === null ? [...(await policyRecords(context)), ...accounts] : accounts,
+      next: page.next,
+    };
   });
 }
 
 async function policyRecords(context: AdminContext): Promise<readonly TransferredRecord[]> {
   const { roles, teams, damagedRoles } = await context.store.snapshot();
   if (damagedRoles.length > 0)
-    throw new AdminError('unavailable', `records cannot be read and would be lost: role ${damagedRoles.join(', ')}`);
+    throw new AdminError(
+      'unavailable',
+      `records cannot be read and would be lost: role ${damagedRoles.join(', ')}`,
+    );
   return [
     ...roles.map((role): TransferredRecord => ({ kind: 'role', text: textOf(role) })),
     ...teams.map((team): TransferredRecord => ({ kind: 'team', text: textOf(team) })),
@@ -56,7 +78,9 @@ function textOf(record: Parameters<typeof encodeRecord>[0]): string {
   return withVersion(encodeRecord(record), record.version);
 }
 
-/** `changed: false` = the same record was there already. Throws `name-taken` when another one is. */
+/**
+ * `changed: false` = the same record was there already. Throws `name-taken` when another one is.
+ */
 export function importRecord(
   context: AdminContext,
   actor: AdminActor,
@@ -74,7 +98,8 @@ export function importRecord(
     return {
       edit: same ? null : edit,
       type: 'registry-imported',
-      reliesOn: edit.kind === 'account' && edit.after !== null ? records.relianceOf(edit.after) : [],
+      reliesOn:
+        edit.kind === 'account' && edit.after !== null ? records.relianceOf(edit.after) : [],
       answer: () => ({ changed: !same }),
     };
   });
@@ -101,21 +126,32 @@ async function editFor(context: AdminContext, kind: Edit['kind'], text: string):
     };
   }
   const after = decoded(() => decodeAccount(keyIn(text, 'id'), text));
-  const before = (await context.store.account(after.id)).account ?? (await context.store.accountByName(after.name));
+  const before =
+    (await context.store.account(after.id)).account ??
+    (await context.store.accountByName(after.name));
   return { kind, key: after.id, before: sameOrNone(before, after, `account ${after.name}`), after };
 }
 
-/** What is there already must be the same but for its version and the time of its last change: an import overwrites nothing. */
-function sameOrNone<T extends { readonly version: number; readonly createdAt: string; readonly updatedAt: string }>(
-  before: T | null,
-  after: T,
-  what: string,
-): T | null {
+/**
+ * What is there already must be the same but for its version and the time of its last change: an
+ * import overwrites nothing.
+ */
+function sameOrNone<
+  T extends { readonly version: number; readonly createdAt: string; readonly updatedAt: string },
+>(before: T | null, after: T, what: string): T | null {
   if (before === null) return null;
   const { createdAt: madeThen, updatedAt: changedThen } = after;
-  if (isDeepStrictEqual({ ...before, version: 0, createdAt: madeThen, updatedAt: changedThen }, { ...after, version: 0 }))
+  if (
+    isDeepStrictEqual(
+      { ...before, version: 0, createdAt: madeThen, updatedAt: changedThen },
+      { ...after, version: 0 },
+    )
+  )
     return before;
-  throw new AdminError('name-taken', `there is another ${what} already, and an import overwrites nothing`);
+  throw new AdminError(
+    'name-taken',
+    `there is another ${what} already, and an import overwrites nothing`,
+  );
 }
 
 function decoded<T>(decode: () => T): T {
@@ -123,7 +159,9 @@ function decoded<T>(decode: () => T): T {
     return decode();
   } catch (error) {
     if (!(error instanceof RegistryUnavailable)) throw error;
-    throw new AdminError('invalid', 'that is no record of this version of Sallyport', { cause: error });
+    throw new AdminError('invalid', 'that is no record of this version of Sallyport', {
+      cause: error,
+    });
   }
 }
 
@@ -137,5 +175,8 @@ function keyIn(text: string, field: 'id' | 'name'): string {
 
 function mustOwnStore(actor: AdminActor): void {
   if (actor.permissions !== 'store-owner')
-    throw new AdminError('forbidden', 'only who has the rights of the store may take the registry out of it or bring one in');
+    throw new AdminError(
+      'forbidden',
+      'only who has the rights of the store may take the registry out of it or bring one in',
+    );
 }

@@ -33,7 +33,10 @@ export async function createUser(
   mustHaveWrite(actor);
   const nowMs = context.clock.wallMs();
   const unfinished = readNew(input, await reading(() => Records.read(context.store)), nowMs);
-  const account: Account = { ...unfinished, password: await inTurn(() => hashPassword(input.password)) };
+  const account: Account = {
+    ...unfinished,
+    password: await inTurn(() => hashPassword(input.password)),
+  };
   return change(context, actor, async () => {
     const records = await Records.read(context.store);
     readNew(input, records, nowMs);
@@ -76,7 +79,10 @@ function readNew(input: NewUser, records: Records, nowMs: number): Account {
   };
 }
 
-/** Replaces a user's password. The new one must differ: a password is set anew because the old one is to count no more. */
+/**
+ * Replaces a user's password. The new one must differ: a password is set anew because the old one
+ * is to count no more.
+ */
 export async function setPassword(
   context: AdminContext,
   actor: AdminActor,
@@ -93,14 +99,18 @@ export async function setPassword(
   }
   return changeAccount(context, actor, input, fields, 'password-set', (account) => {
     if (account.kind !== 'user')
-      throw new AdminError('invalid', `${account.name} is a service account, and those have no password`);
+      throw new AdminError(
+        'invalid',
+        `${account.name} is a service account, and those have no password`,
+      );
     return { ...account, password: verifier, ...signedOut(account) };
   });
 }
 
 /**
- * A person's own password, whatever else that person may do: whoever knows the current one may replace it. Ends all sessions, the present one too. The caller
- * throttles guesses at the current password.
+ * A person's own password, whatever else that person may do: whoever knows the current one may
+ * replace it. Ends all sessions, the present one too. The caller throttles guesses at the current
+ * password.
  */
 export async function changeOwnPassword(
   context: AdminContext,
@@ -118,12 +128,23 @@ export async function changeOwnPassword(
 }
 
 /** Ends all sessions of the person who asks. */
-export async function signOutEverywhere(context: AdminContext, actor: AdminActor, _input: object): Promise<AccountAnswer> {
+export async function signOutEverywhere(
+  context: AdminContext,
+  actor: AdminActor,
+  _input: object,
+): Promise<AccountAnswer> {
   const ref = { id: mustBePerson(actor), kind: 'user' } as const;
-  return changeAccount(context, ofOneself(actor), ref, new Fields(ref, REF), 'sessions-ended', (account) => ({
-    ...account,
-    ...signedOut(account),
-  }));
+  return changeAccount(
+    context,
+    ofOneself(actor),
+    ref,
+    new Fields(ref, REF),
+    'sessions-ended',
+    (account) => ({
+      ...account,
+      ...signedOut(account),
+    }),
+  );
 }
 
 function mustBePerson(actor: AdminActor): string {
@@ -137,7 +158,10 @@ function ofOneself(actor: AdminActor): AdminActor {
 }
 
 async function currentVerifier(context: AdminContext, ref: AccountRef): Promise<string | null> {
-  const id = await resolveAccountId(context.store, ref.id === undefined ? { name: ref.name } : { id: ref.id });
+  const id = await resolveAccountId(
+    context.store,
+    ref.id === undefined ? { name: ref.name } : { id: ref.id },
+  );
   return (await context.store.account(id)).account?.password ?? null;
 }
 
@@ -147,7 +171,8 @@ function readPassword(fields: Fields, name: string): string {
   const fault = passwordFault(password);
   if (fault !== null) fields.fault('password', fault);
   if (/\p{Cc}/u.test(password)) fields.fault('password', 'holds a control character');
-  if (name !== '' && password.toLowerCase() === name.toLowerCase()) fields.fault('password', 'is the name');
+  if (name !== '' && password.toLowerCase() === name.toLowerCase())
+    fields.fault('password', 'is the name');
   return password;
 }
 
@@ -156,6 +181,10 @@ async function inTurn<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (!(error instanceof PasswordsBusy)) throw error;
-    throw new AdminError('unavailable', 'too many passwords are being checked at this moment; try again', { cause: error });
+    throw new AdminError(
+      'unavailable',
+      'too many passwords are being checked at this moment; try again',
+      { cause: error },
+    );
   }
 }

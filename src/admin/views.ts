@@ -12,7 +12,10 @@ import type {
 import { tokenId } from '../account/token.ts';
 import type { TokenUse } from '../registry/port.ts';
 
-/** An account as it may be shown: everything but what could help to forge a token or guess a password. */
+/**
+ * An account as it may be shown: everything but what could help to forge a token or guess a
+ * password.
+ */
 export interface AccountView {
   readonly id: string;
   readonly version: number;
@@ -39,7 +42,10 @@ export interface AccountView {
 export interface TokenView {
   readonly id: string;
   readonly createdAt: string;
-  /** When it was last let in and from where; null: never, or not known here (lists do not look for it). */
+  /**
+   * When it was last let in and from where; null: never, or not known here (lists do not look for
+   * it).
+   */
   readonly lastUsed: { readonly at: string; readonly address: string } | null;
 }
 
@@ -57,7 +63,11 @@ export interface TeamMember {
   readonly role: string;
 }
 
-export function viewAccount(account: Account, nowMs: number, uses: readonly TokenUse[] = []): AccountView {
+export function viewAccount(
+  account: Account,
+  nowMs: number,
+  uses: readonly TokenUse[] = [],
+): AccountView {
   // Named one by one: a field added to the record stays hidden until somebody decides otherwise.
   return {
     id: account.id,
@@ -80,7 +90,11 @@ export function viewAccount(account: Account, nowMs: number, uses: readonly Toke
 }
 
 /** An overlap that is over is none, although the record still tells of it. */
-function viewPrevious(previous: PreviousToken | null, nowMs: number, uses: readonly TokenUse[]): AccountView['previousToken'] {
+function viewPrevious(
+  previous: PreviousToken | null,
+  nowMs: number,
+  uses: readonly TokenUse[],
+): AccountView['previousToken'] {
   if (previous === null || !(Date.parse(previous.validUntil) > nowMs)) return null;
   return { ...viewToken(previous, uses), validUntil: previous.validUntil };
 }
@@ -88,7 +102,8 @@ function viewPrevious(previous: PreviousToken | null, nowMs: number, uses: reado
 function viewToken({ digest, createdAt }: StoredToken, uses: readonly TokenUse[]): TokenView {
   const id = tokenId(digest);
   const use = uses.find(({ token }) => token === id);
-  const lastUsed = use === undefined ? null : { at: new Date(use.timeMs).toISOString(), address: use.address };
+  const lastUsed =
+    use === undefined ? null : { at: new Date(use.timeMs).toISOString(), address: use.address };
   return { id, createdAt, lastUsed };
 }
 

@@ -17,7 +17,10 @@ interface ProjectionOptions {
   readonly observer: ProjectionObserver;
 }
 
-/** Events of many batches are written together: one command per account and moment instead of one per event. */
+/**
+ * Events of many batches are written together: one command per account and moment instead of one
+ * per event.
+ */
 const GATHER_MS = 50;
 /** Past these, events are left out and counted. */
 const MAX_EVENTS = 10_000;
@@ -29,8 +32,9 @@ const CLOSE_MS = 500;
 const ACTIVITY = loadScript('audit-activity');
 
 /**
- * Copies accepted events into the activity logs of their accounts, where those lie on other servers than the record (a Cluster).
- * Best effort: the audit streams hold the truth, so a copy that fails is counted and not repeated (a repeat could double events).
+ * Copies accepted events into the activity logs of their accounts, where those lie on other servers
+ * than the record (a Cluster). Best effort: the audit streams hold the truth, so a copy that fails
+ * is counted and not repeated (a repeat could double events).
  */
 export function createActivityProjection(options: ProjectionOptions) {
   const { connection, keys, observer } = options;
@@ -43,7 +47,11 @@ export function createActivityProjection(options: ProjectionOptions) {
 
   async function writeOne(account: string, lines: readonly Buffer[]): Promise<void> {
     try {
-      await connection.run(ACTIVITY, [keys.activity(account)], [Buffer.concat(lines), options.perAccount, options.lifeMs]);
+      await connection.run(
+        ACTIVITY,
+        [keys.activity(account)],
+        [Buffer.concat(lines), options.perAccount, options.lifeMs],
+      );
     } catch {
       observer.activityLost(lines.length);
     }

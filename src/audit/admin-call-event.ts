@@ -3,7 +3,10 @@ import type { Actor } from './change-event.ts';
 import { EVENT_LIMITS } from './event.ts';
 import { bounded, isoTime, withVisibleEscapes } from './text.ts';
 
-/** One request to the administration, beside the `change` that it may make: who asked for what, and what was said. */
+/**
+ * One request to the administration, beside the `change` that it may make: who asked for what, and
+ * what was said.
+ */
 export interface AdminCallFacts {
   /** The request id. */
   readonly id: string;
@@ -39,7 +42,10 @@ export function adminCallEvent(instance: string, seq: number, facts: AdminCallFa
       instance,
       seq,
       account,
-      actor: actor === null ? undefined : { id: actor.id, name: actor.name, kind: actor.kind, via: actor.via },
+      actor:
+        actor === null
+          ? undefined
+          : { id: actor.id, name: actor.name, kind: actor.kind, via: actor.via },
       claimedAccountId: facts.claimedAccountId ?? undefined,
       tokenId: facts.tokenId ?? undefined,
       decision: phase === 'outcome' ? undefined : reason === 'permitted' ? 'permit' : 'refusal',
@@ -47,9 +53,13 @@ export function adminCallEvent(instance: string, seq: number, facts: AdminCallFa
       method: bounded(facts.method, EVENT_LIMITS.short),
       path: bounded(facts.path.split(/[?#]/, 1)[0] ?? '', EVENT_LIMITS.path).toWellFormed(),
       status: facts.status ?? undefined,
-      durationMs: facts.durationMs === null ? undefined : Math.round(facts.durationMs * 1000) / 1000,
+      durationMs:
+        facts.durationMs === null ? undefined : Math.round(facts.durationMs * 1000) / 1000,
       clientAddress: facts.clientAddress ?? undefined,
-      userAgent: facts.userAgent === null ? undefined : bounded(facts.userAgent, EVENT_LIMITS.userAgent).toWellFormed(),
+      userAgent:
+        facts.userAgent === null
+          ? undefined
+          : bounded(facts.userAgent, EVENT_LIMITS.userAgent).toWellFormed(),
       requestId: id,
     }),
   );

@@ -2,8 +2,9 @@ import type { Account, AccountKind, Role, Team } from '../account/model.ts';
 import { bounded, isoTime, withVisibleEscapes } from './text.ts';
 
 /**
- * Events about administration: one `change` per administrative act. What a record looked like before and after goes
- * through an allow-list per kind, so a field added to a record stays out of the log until somebody decides otherwise.
+ * Events about administration: one `change` per administrative act. What a record looked like
+ * before and after goes through an allow-list per kind, so a field added to a record stays out of
+ * the log until somebody decides otherwise.
  */
 
 /** What was done. The word is the event's `type`. */
@@ -48,7 +49,11 @@ export interface ChangeFacts {
   /** The instance that made the change; null for the command line without one. */
   readonly instance: string | null;
   readonly actor: Actor;
-  readonly target: { readonly kind: 'account' | 'role' | 'team'; readonly id: string; readonly name: string };
+  readonly target: {
+    readonly kind: 'account' | 'role' | 'team';
+    readonly id: string;
+    readonly name: string;
+  };
   /** Null = did not exist. */
   readonly before: ChangedRecord | null;
   /** Null = exists no more. */
@@ -59,8 +64,8 @@ export interface ChangeFacts {
 }
 
 /**
- * One line of JSON. Fields without a value are left out, except `before` and `after`, whose null says "did not exist" and
- * "exists no more".
+ * One line of JSON. Fields without a value are left out, except `before` and `after`, whose null
+ * says "did not exist" and "exists no more".
  */
 export function changeEvent(facts: ChangeFacts): string {
   const { actor, target } = facts;
@@ -87,15 +92,16 @@ function oneLine(event: Record<string, unknown>): string {
   return withVisibleEscapes(
     JSON.stringify(event, (_name, value: unknown) => {
       if (typeof value === 'string') return bounded(value, CHANGE_LIMITS.text).toWellFormed();
-      if (Array.isArray(value) && value.length > CHANGE_LIMITS.list) return [...value.slice(0, CHANGE_LIMITS.list), '…'];
+      if (Array.isArray(value) && value.length > CHANGE_LIMITS.list)
+        return [...value.slice(0, CHANGE_LIMITS.list), '…'];
       return value;
     }),
   );
 }
 
 /**
- * Fields that a record shows. Never: `token`, `retired`, `password`. `version` is the store's to give, so the event cannot know
- * it.
+ * Fields that a record shows. Never: `token`, `retired`, `password`. `version` is the store's to
+ * give, so the event cannot know it.
  */
 const SHOWN = {
   account: [
@@ -121,8 +127,10 @@ function visible(record: ChangedRecord | null): Record<string, unknown> | null {
   const from = record as unknown as Record<string, unknown>;
   const kind = 'permissions' in record ? 'role' : 'applications' in record ? 'team' : 'account';
   const shown: Record<string, unknown> = {};
-  for (const name of SHOWN[kind]) if (from[name] !== undefined) shown[name] = shownValue(name, from[name]);
-  // That there is a token, and since when, is what a rotation changes; the digest stays in the registry.
+  for (const name of SHOWN[kind])
+    if (from[name] !== undefined) shown[name] = shownValue(name, from[name]);
+  // That there is a token, and since when, is what a rotation changes; the digest stays in the
+  // registry.
   if (kind === 'account') {
     const { token, previous = null } = record as Account;
     shown.tokenCreatedAt = token?.createdAt ?? null;
@@ -134,8 +142,14 @@ function visible(record: ChangedRecord | null): Record<string, unknown> | null {
 /** Lists of objects are copied by name too: nothing rides along inside a grant or a membership. */
 function shownValue(name: string, value: unknown): unknown {
   if (name === 'teams' && Array.isArray(value))
-    return value.map((one: { team?: unknown; role?: unknown }) => ({ team: one?.team, role: one?.role }));
+    return value.map((one: { team?: unknown; role?: unknown }) => ({
+      team: one?.team,
+      role: one?.role,
+    }));
   if (name === 'grants' && Array.isArray(value))
-    return value.map((one: { application?: unknown; role?: unknown }) => ({ application: one?.application, role: one?.role }));
+    return value.map((one: { application?: unknown; role?: unknown }) => ({
+      application: one?.application,
+      role: one?.role,
+    }));
   return value;
 }

@@ -3,9 +3,9 @@ import { type Migration, openDatabase, transact } from '../store/sqlite.ts';
 import type { ReadAnswer, WorkerSettings } from './embedded-protocol.ts';
 
 /**
- * `n` numbers the events of the file in the order of their acceptance; it is the cursor of readers and the age by which pruning
- * goes.
- * `instances` holds the last number of each instance: a batch that is sent again is recognised by it.
+ * `n` numbers the events of the file in the order of their acceptance; it is the cursor of readers
+ * and the age by which pruning goes. `instances` holds the last number of each instance: a batch
+ * that is sent again is recognised by it.
  */
 const MIGRATIONS: readonly Migration[] = [
   `
@@ -19,7 +19,10 @@ const MIGRATIONS: readonly Migration[] = [
 
 /** Events deleted at a time, so that pruning never holds up a batch for long. */
 const PRUNE_LUMP = 500;
-/** What is too old or too much is looked for after so long, or so many new events, whichever comes first. */
+/**
+ * What is too old or too much is looked for after so long, or so many new events, whichever comes
+ * first.
+ */
 const PRUNE_EVERY_MS = 10_000;
 const PRUNE_EVERY_EVENTS = 1000;
 const DAY_MS = 24 * 3600 * 1000;
@@ -27,8 +30,8 @@ const DAY_MS = 24 * 3600 * 1000;
 const INSTANCE_LIFE_MS = 7 * DAY_MS;
 
 /**
- * The audit file (SQLite). Lives in a worker thread: a commit with fsync takes 13 ms per thousand events, and the event loop has
- * better things to do.
+ * The audit file (SQLite). Lives in a worker thread: a commit with fsync takes 13 ms per thousand
+ * events, and the event loop has better things to do.
  */
 export class AuditFile {
   readonly #db: DatabaseSync;
@@ -45,14 +48,20 @@ export class AuditFile {
   constructor(settings: WorkerSettings) {
     this.#settings = settings;
     this.#db = openDatabase(settings.path, MIGRATIONS);
-    this.#insert = this.#db.prepare('INSERT INTO events (accepted_ms, account, event) VALUES (?, ?, ?)');
+    this.#insert = this.#db.prepare(
+      'INSERT INTO events (accepted_ms, account, event) VALUES (?, ?, ?)',
+    );
     this.#lastSeq = this.#db.prepare('SELECT last_seq AS seq FROM instances WHERE instance = ?');
-    this.#setLastSeq = this.#db.prepare('INSERT OR REPLACE INTO instances (instance, last_seq, seen_ms) VALUES (?, ?, ?)');
+    this.#setLastSeq = this.#db.prepare(
+      'INSERT OR REPLACE INTO instances (instance, last_seq, seen_ms) VALUES (?, ?, ?)',
+    );
     this.#all = this.#db.prepare('SELECT n, event FROM events WHERE n < ? ORDER BY n DESC LIMIT ?');
     this.#ofAccount = this.#db.prepare(
       'SELECT n, event FROM events WHERE account = ? AND n < ? AND n >= ? ORDER BY n DESC LIMIT ?',
     );
-    this.#oldestShown = this.#db.prepare('SELECT n FROM events WHERE account = ? ORDER BY n DESC LIMIT 1 OFFSET ?');
+    this.#oldestShown = this.#db.prepare(
+      'SELECT n FROM events WHERE account = ? ORDER BY n DESC LIMIT 1 OFFSET ?',
+    );
   }
 
   /** Durable when it returns. Skips what the file already holds of this instance. */
@@ -67,7 +76,8 @@ export class AuditFile {
     const skip = Math.max(0, last + 1 - firstSeq);
     if (skip >= events.length) return;
     transact(this.#db, this.#settings.path, () => {
-      for (let i = skip; i < events.length; i++) this.#insert.run(nowMs, accounts[i] ?? null, events[i] as string);
+      for (let i = skip; i < events.length; i++)
+        this.#insert.run(nowMs, accounts[i] ?? null, events[i] as string);
       this.#setLastSeq.run(instance, firstSeq + events.length - 1, nowMs);
     });
     this.#newEvents += events.length - skip;
@@ -75,16 +85,28 @@ export class AuditFile {
 
   read(account: string | null, before: number | null, limit: number): ReadAnswer {
     const below = before ?? Number.MAX_SAFE_INTEGER;
-    const rows = account === null ? this.#all.all(below, limit + 1) : this.#readAccount(account, below, limit + 1);
+    const rows =
+      account === null
+        ? this.#all.all(below, limit + 1)
+        : this.#readAccount(account, below, limit + 1);
     const shown = rows.slice(0, limit);
     const last = shown.at(-1);
     const numbers = shown.map((row) => Number(row.n));
-    return { events: shown.map((row) => String(row.event)), numbers, next: rows.length > limit && last ? Number(last.n) : null };
+    return {
+      events: shown.map((row) => String(row.event)),
+      numbers,
+      next: rows.length > limit && last ? Number(last.n) : null,
+    };
   }
 
-  /** The activity log of an account is its newest events; older ones stay in the record until they are old enough to go. */
+  /**
+   * The activity log of an account is its newest events; older ones stay in the record until they
+   * are old enough to go.
+   */
   #readAccount(account: string, below: number, limit: number) {
-    const oldest = Number(this.#oldestShown.get(account, this.#settings.activityPerAccount - 1)?.n ?? 0);
+    const oldest = Number(
+      this.#oldestShown.get(account, this.#settings.activityPerAccount - 1)?.n ?? 0,
+    );
     return this.#ofAccount.all(account, below, oldest, limit);
   }
 
@@ -108,13 +130,20 @@ export class AuditFile {
 
   #deleteOldest(condition: string, values: readonly number[]): boolean {
     const lump = 'n < (SELECT MIN(n) FROM events) + ?';
-    return this.#db.prepare(`DELETE FROM events WHERE ${lump} ${condition}`).run(PRUNE_LUMP, ...values).changes !== 0;
+    return (
+      this.#db.prepare(`DELETE FROM events WHERE ${lump} ${condition}`).run(PRUNE_LUMP, ...values)
+        .changes !== 0
+    );
   }
 
   /** Pages in use, without the write-ahead log, which SQLite keeps near 4 MiB. */
   #tooLarge(): boolean {
     const { maxBytes } = this.#settings;
-    return maxBytes > 0 && (this.#pragma('page_count') - this.#pragma('freelist_count')) * this.#pragma('page_size') > maxBytes;
+    return (
+      maxBytes > 0 &&
+      (this.#pragma('page_count') - this.#pragma('freelist_count')) * this.#pragma('page_size') >
+        maxBytes
+    );
   }
 
   #pragma(name: string): number {

@@ -1,6 +1,6 @@
 /**
- * What the main thread and the audit worker say to each other. Batches travel packed: one piece of memory costs far less than
- * many objects.
+ * What the main thread and the audit worker say to each other. Batches travel packed: one piece of
+ * memory costs far less than many objects.
  */
 
 export interface WorkerSettings {
@@ -23,7 +23,12 @@ export type WorkerRequest =
       readonly marks: Uint8Array;
     }
   /** `account` null = the whole log. */
-  | { readonly op: 'read'; readonly account: string | null; readonly before: number | null; readonly limit: number }
+  | {
+      readonly op: 'read';
+      readonly account: string | null;
+      readonly before: number | null;
+      readonly limit: number;
+    }
   | { readonly op: 'close' };
 
 export interface ReadAnswer {

@@ -1,5 +1,10 @@
 import { Worker } from 'node:worker_threads';
-import type { ReadAnswer, WorkerAnswer, WorkerRequest, WorkerSettings } from './embedded-protocol.ts';
+import type {
+  ReadAnswer,
+  WorkerAnswer,
+  WorkerRequest,
+  WorkerSettings,
+} from './embedded-protocol.ts';
 import { AuditUnavailable } from './port.ts';
 
 interface Waiting {
@@ -16,9 +21,9 @@ const ENTRY = import.meta.url.endsWith('.ts')
   : new URL('./embedded-worker.js', import.meta.url);
 
 /**
- * The main thread's end of the audit worker. A worker that dies takes its requests with it (`AuditUnavailable`, so the outbox
- * sends them again) and is started anew by the next request. A worker that hangs (a disk that does not answer) is given no
- * second batch on top of the first.
+ * The main thread's end of the audit worker. A worker that dies takes its requests with it
+ * (`AuditUnavailable`, so the outbox sends them again) and is started anew by the next request. A
+ * worker that hangs (a disk that does not answer) is given no second batch on top of the first.
  */
 export class AuditWorker {
   readonly #entry: URL;
@@ -46,7 +51,10 @@ export class AuditWorker {
   }
 
   /** @param handedOver memory of the request that the worker gets itself instead of a copy */
-  async ask(request: WorkerRequest, handedOver: readonly ArrayBuffer[] = []): Promise<ReadAnswer | undefined> {
+  async ask(
+    request: WorkerRequest,
+    handedOver: readonly ArrayBuffer[] = [],
+  ): Promise<ReadAnswer | undefined> {
     const deadline = new Deadline(this.#timeoutMs);
     try {
       return await Promise.race([this.#ask(request, handedOver), deadline.promise]);
@@ -68,11 +76,16 @@ export class AuditWorker {
     deadline.cancel();
   }
 
-  async #ask(request: WorkerRequest, handedOver: readonly ArrayBuffer[]): Promise<ReadAnswer | undefined> {
+  async #ask(
+    request: WorkerRequest,
+    handedOver: readonly ArrayBuffer[],
+  ): Promise<ReadAnswer | undefined> {
     await this.ready();
     const append = request.op === 'append';
-    if (append && this.#appending) throw new AuditUnavailable('the audit file is still busy with an earlier batch');
-    if (this.#waiting.size >= MAX_WAITING) throw new AuditUnavailable('the audit file does not answer');
+    if (append && this.#appending)
+      throw new AuditUnavailable('the audit file is still busy with an earlier batch');
+    if (this.#waiting.size >= MAX_WAITING)
+      throw new AuditUnavailable('the audit file does not answer');
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<ReadAnswer | undefined>();
     this.#waiting.set(id, { resolve, reject });
@@ -90,7 +103,9 @@ export class AuditWorker {
     const worker = new Worker(this.#entry, { workerData: this.#settings, name: 'audit' });
     this.#worker = worker;
     let why = 'the audit worker ended';
-    worker.on('message', (answer: WorkerAnswer) => (answer.id === 0 ? up.resolve() : this.#onAnswer(answer)));
+    worker.on('message', (answer: WorkerAnswer) =>
+      answer.id === 0 ? up.resolve() : this.#onAnswer(answer),
+    );
     worker.on('error', (fault) => {
       why = `the audit file failed: ${fault instanceof Error ? fault.message : String(fault)}`;
     });
@@ -110,7 +125,8 @@ export class AuditWorker {
     this.#worker = null;
     this.#up = null;
     up.reject(fault);
-    // Nobody may be waiting for the start any more; a rejection without a listener would end the process.
+    // Nobody may be waiting for the start any more; a rejection without a listener would end the
+    // process.
     up.promise.catch(() => {});
     for (const waiting of this.#waiting.values()) waiting.reject(fault);
     this.#waiting.clear();
@@ -126,7 +142,10 @@ class Deadline {
     this.promise = promise;
     // Raced against; whoever has gone home no longer listens.
     promise.catch(() => {});
-    this.#timer = setTimeout(() => reject(new AuditUnavailable(`no answer from the audit file within ${ms} ms`)), ms);
+    this.#timer = setTimeout(
+      () => reject(new AuditUnavailable(`no answer from the audit file within ${ms} ms`)),
+      ms,
+    );
   }
 
   cancel(): void {

@@ -3,7 +3,9 @@ import { AuditFile } from './embedded-file.ts';
 import type { WorkerAnswer, WorkerRequest, WorkerSettings } from './embedded-protocol.ts';
 import { eachEvent } from './lines.ts';
 
-/** Entry of the audit worker thread: one request after the other, in the order in which they came. */
+/**
+ * Entry of the audit worker thread: one request after the other, in the order in which they came.
+ */
 const port = parentPort;
 if (port === null) throw new Error('the audit worker is started by the audit log, not by hand');
 
@@ -43,14 +45,18 @@ function answer(id: number, request: WorkerRequest): WorkerAnswer {
   }
 }
 
-/** One lump at a time, with room for requests in between. Failing to delete old events is no reason to refuse new ones. */
+/**
+ * One lump at a time, with room for requests in between. Failing to delete old events is no reason
+ * to refuse new ones.
+ */
 function prune(): void {
   pruning = false;
   let more = false;
   try {
     more = file.prune(Date.now());
   } catch {
-    // The disk is full or failing: the next append says so to those who must know, and pruning comes again after it.
+    // The disk is full or failing: the next append says so to those who must know, and pruning
+    // comes again after it.
   }
   if (more) pruneSoon();
 }

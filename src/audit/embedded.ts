@@ -19,10 +19,12 @@ const MAX_PAGE = 500;
 const CURSOR = /^\d{1,15}$/;
 
 /**
- * The audit log in a file of one's own. Both ports at once: readers and the log share the worker, so closing it ends both.
- * Throws `AuditUnavailable` when the file cannot be opened.
+ * The audit log in a file of one's own. Both ports at once: readers and the log share the worker,
+ * so closing it ends both. Throws `AuditUnavailable` when the file cannot be opened.
  */
-export async function openEmbeddedAudit(options: EmbeddedAuditOptions): Promise<AuditLog & AuditReader> {
+export async function openEmbeddedAudit(
+  options: EmbeddedAuditOptions,
+): Promise<AuditLog & AuditReader> {
   const worker = new AuditWorker(
     {
       path: options.path,
@@ -49,7 +51,10 @@ class EmbeddedAudit implements AuditLog, AuditReader {
     const lines = new Uint8Array(batch.lines);
     const marks = new Uint8Array(batch.marks);
     const { accounts } = batch;
-    await this.#worker.ask({ op: 'append', instance, firstSeq, count, lines, accounts, marks }, [lines.buffer, marks.buffer]);
+    await this.#worker.ask({ op: 'append', instance, firstSeq, count, lines, accounts, marks }, [
+      lines.buffer,
+      marks.buffer,
+    ]);
   }
 
   async activity(query: { account: string; before: string | null; limit: number }) {
@@ -66,7 +71,8 @@ class EmbeddedAudit implements AuditLog, AuditReader {
 
   /** Throws `RangeError` for what is no cursor of ours. */
   async #read(account: string | null, before: string | null, limit: number) {
-    if (before !== null && !CURSOR.test(before)) throw new RangeError('the cursor is not one that this log gave out');
+    if (before !== null && !CURSOR.test(before))
+      throw new RangeError('the cursor is not one that this log gave out');
     const wanted = Math.min(MAX_PAGE, Math.max(1, Math.trunc(limit)));
     const answer = await this.#worker.ask({
       op: 'read',

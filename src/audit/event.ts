@@ -3,17 +3,21 @@ import type { Reason } from '../refusal.ts';
 import { bounded, isoTime, quoted } from './text.ts';
 
 /**
- * The one constructor of events about calls. It takes facts, never a request: there is no field for a header, a query or a body,
- * so none can be written. Whatever a field holds, the answer is one line of JSON.
+ * The one constructor of events about calls. It takes facts, never a request: there is no field for
+ * a header, a query or a body, so none can be written. Whatever a field holds, the answer is one
+ * line of JSON.
  *
- * Field order is fixed. A field without a value is left out, except `account`, which is null for a caller who is not known.
- * Values that had to be cut are named in `truncated`.
+ * Field order is fixed. A field without a value is left out, except `account`, which is null for a
+ * caller who is not known. Values that had to be cut are named in `truncated`.
  */
 
 /** Limits in UTF-16 units; longer values are cut and named in `truncated`. */
 export const EVENT_LIMITS = { path: 2048, userAgent: 256, short: 128 } as const;
 
-/** Who: any account record will do. The object is a cache key, so hand in the same one for the same account. */
+/**
+ * Who: any account record will do. The object is a cache key, so hand in the same one for the same
+ * account.
+ */
 export interface AccountFacts {
   readonly id: string;
   readonly name: string;
@@ -61,8 +65,8 @@ export interface OutcomeFacts {
   readonly id: string;
   readonly timeMs: number;
   /**
-   * `permitted` = ended well; `client-aborted`, `outcome-unknown`, or the refusal that replaced the answer (`upstream-timeout`,
-   * …).
+   * `permitted` = ended well; `client-aborted`, `outcome-unknown`, or the refusal that replaced the
+   * answer (`upstream-timeout`, …).
    */
   readonly reason: Reason;
   readonly account: AccountFacts | null;
@@ -109,7 +113,9 @@ function writeDecision(head: string, seq: number, facts: DecisionFacts): string 
     field(',"claimedAccountId":', facts.claimedAccountId) +
     (facts.exposed === true ? ',"exposed":true' : '') +
     field(',"tokenId":', facts.tokenId) +
-    (permitted ? ',"decision":"permit","reason":"permitted"' : `,"decision":"refusal"${field(',"reason":', facts.reason)}`) +
+    (permitted
+      ? ',"decision":"permit","reason":"permitted"'
+      : `,"decision":"refusal"${field(',"reason":', facts.reason)}`) +
     routePart(facts.route) +
     field(',"application":', facts.application) +
     field(',"role":', facts.role) +
@@ -117,7 +123,9 @@ function writeDecision(head: string, seq: number, facts: DecisionFacts): string 
     pathPart(path) +
     number(',"status":', facts.status) +
     field(',"clientAddress":', facts.clientAddress) +
-    (typeof userAgent === 'string' ? `,"userAgent":${text(userAgent, EVENT_LIMITS.userAgent)}` : '') +
+    (typeof userAgent === 'string'
+      ? `,"userAgent":${text(userAgent, EVENT_LIMITS.userAgent)}`
+      : '') +
     `,"requestId":${id}` +
     field(',"traceId":', facts.traceId) +
     truncatedPart(path, userAgent) +
@@ -168,7 +176,10 @@ function integer(value: number): string {
   return Number.isSafeInteger(value) ? String(value) : 'null';
 }
 
-/** The query ends the path here whatever the caller thought: a query may hold secrets and is never recorded. */
+/**
+ * The query ends the path here whatever the caller thought: a query may hold secrets and is never
+ * recorded.
+ */
 function pathOnly(path: string): string {
   const query = path.indexOf('?');
   const text = query === -1 ? path : path.slice(0, query);
@@ -181,7 +192,10 @@ function pathPart(path: string | null): string {
 }
 
 function truncatedPart(path: string | null, userAgent: string | null): string {
-  const longPath = typeof path === 'string' && path.length > EVENT_LIMITS.path && pathOnly(path).length > EVENT_LIMITS.path;
+  const longPath =
+    typeof path === 'string' &&
+    path.length > EVENT_LIMITS.path &&
+    pathOnly(path).length > EVENT_LIMITS.path;
   const longAgent = typeof userAgent === 'string' && userAgent.length > EVENT_LIMITS.userAgent;
   if (!longPath && !longAgent) return '';
   return longPath && longAgent
@@ -209,7 +223,10 @@ function routePart(route: RouteFacts | null): string {
   if (typeof route !== 'object' || route === null) return '';
   let part = routeParts.get(route);
   if (part === undefined) {
-    part = field(',"route":', route.name) + field(',"permission":', route.permission) + field(',"upstream":', route.upstream);
+    part =
+      field(',"route":', route.name) +
+      field(',"permission":', route.permission) +
+      field(',"upstream":', route.upstream);
     routeParts.set(route, part);
   }
   return part;

@@ -18,26 +18,40 @@ export interface FloodLimits {
   readonly sweepMs: number;
   /** Clients told apart; further ones count as one. */
   readonly clients: number;
-  /** Refusals of all clients together that are written singly per interval, in multiples of `singles`. */
+  /**
+   * Refusals of all clients together that are written singly per interval, in multiples of
+   * `singles`.
+   */
   readonly singlesInAll: number;
 }
 
-export const FLOOD_LIMITS: FloodLimits = { intervalMs: 10_000, sweepMs: 1_000, clients: 2_048, singlesInAll: 100 };
+export const FLOOD_LIMITS: FloodLimits = {
+  intervalMs: 10_000,
+  sweepMs: 1_000,
+  clients: 2_048,
+  singlesInAll: 100,
+};
 
 /** Clients looked at for one to forget when the table is full. */
 const SEARCHED = 32;
 
 /**
- * Folds floods of refusals whose caller is not known, so that nobody without an account can fill the audit log or push history out of it.
+ * Folds floods of refusals whose caller is not known, so that nobody without an account can fill
+ * the audit log or push history out of it.
  *
- * The first refusals of a client (an IPv4 address, or a /64 of IPv6) in ten seconds are written one by one. Those beyond are counted, and at the end of the interval one
- * event says how many, why, and when the first and the last came. A flood that goes on is counted from its first refusal on, until an interval stays within
- * what would have been written singly. No refusal is both written and counted, and none is neither.
+ * The first refusals of a client (an IPv4 address, or a /64 of IPv6) in ten seconds are written one
+ * by one. Those beyond are counted, and at the end of the interval one event says how many, why,
+ * and when the first and the last came. A flood that goes on is counted from its first refusal on,
+ * until an interval stays within what would have been written singly. No refusal is both written
+ * and counted, and none is neither.
  *
- * What a folded refusal gives up: its path, its user agent, its request id and the account id that it claimed are not kept, and its answer does not wait for a
- * record. Nothing is given out by that: the answer is a "no" to somebody unknown. A crash loses the counts that are not written yet: of twenty seconds at most.
+ * What a folded refusal gives up: its path, its user agent, its request id and the account id that
+ * it claimed are not kept, and its answer does not wait for a record. Nothing is given out by that:
+ * the answer is a "no" to somebody unknown. A crash loses the counts that are not written yet: of
+ * twenty seconds at most.
  *
- * At worst, however many clients there are: 100 times `singles` single events per interval, and one event for each of 2,048 clients and one for all others.
+ * At worst, however many clients there are: 100 times `singles` single events per interval, and one
+ * event for each of 2,048 clients and one for all others.
  */
 export class FloodFold {
   readonly #options: FloodFoldOptions;

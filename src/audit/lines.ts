@@ -2,19 +2,25 @@ import type { EventBatch } from './port.ts';
 
 const FIRST_BYTES = 64 * 1024;
 const FIRST_EVENTS = 128;
-/** Twice what a full batch takes. Larger ones are not kept: they come from single events that were very long. */
+/**
+ * Twice what a full batch takes. Larger ones are not kept: they come from single events that were
+ * very long.
+ */
 const KEPT_BYTES = 4 * 1024 * 1024;
 /** One is filled while another is under way. */
 const SPARES = 2;
-/** UTF-8 of one UTF-16 unit (RFC 3629 §3; surrogates come in pairs and need four bytes for two units). */
+/**
+ * UTF-8 of one UTF-16 unit (RFC 3629 §3; surrogates come in pairs and need four bytes for two
+ * units).
+ */
 const BYTES_PER_UNIT = 3;
 const LINE_FEED = 0x0a;
 /** What two bytes can number. */
 const MAX_ACCOUNTS = 0xffff;
 
 /**
- * The events of one batch, written down as bytes the moment they are made. As strings they would outlive the collections of the
- * young heap while they wait, and be copied by each.
+ * The events of one batch, written down as bytes the moment they are made. As strings they would
+ * outlive the collections of the young heap while they wait, and be copied by each.
  */
 export class EventLines {
   #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
@@ -87,7 +93,8 @@ export class EventLines {
   }
 
   #added(account: string): number {
-    if (this.#accounts.length === MAX_ACCOUNTS) throw new RangeError('a batch of events has more accounts than can be numbered');
+    if (this.#accounts.length === MAX_ACCOUNTS)
+      throw new RangeError('a batch of events has more accounts than can be numbered');
     const number = this.#accounts.push(account);
     this.#numbers.set(account, number);
     return number;

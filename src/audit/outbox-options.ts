@@ -23,8 +23,8 @@ export interface OutboxOptions {
   readonly observer: OutboxObserver;
   readonly limits?: Partial<OutboxLimits>;
   /**
-   * Whether the log is asked at once, with an empty batch, if it takes records: `healthy` then means something before the first
-   * call. Default true.
+   * Whether the log is asked at once, with an empty batch, if it takes records: `healthy` then
+   * means something before the first call. Default true.
    */
   readonly probe?: boolean;
 }
@@ -37,7 +37,9 @@ export interface OutboxLimits {
   /** A batch that has so many takes no more; at most 65,535 (lines.ts). */
   readonly batchEvents: number;
   readonly batchBytes: number;
-  /** How long a waiter waits. Also: how long an outage may last before new waiters are told at once. */
+  /**
+   * How long a waiter waits. Also: how long an outage may last before new waiters are told at once.
+   */
   readonly deadlineMs: number;
   /** How long an event that nobody waits for may lie before it is sent. */
   readonly lingerMs: number;

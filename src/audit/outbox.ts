@@ -1,6 +1,12 @@
 import type { Clock } from '../clock.ts';
 import { type EventLines, SpareLines } from './lines.ts';
-import { OUTBOX_LIMITS, type OutboxLimits, type OutboxObserver, type OutboxOptions, type Pending } from './outbox-options.ts';
+import {
+  OUTBOX_LIMITS,
+  type OutboxLimits,
+  type OutboxObserver,
+  type OutboxOptions,
+  type Pending,
+} from './outbox-options.ts';
 import type { AcceptanceWaiter, AuditLog, EventBatch, Outbox } from './port.ts';
 import { createWaits, type Waits } from './waits.ts';
 
@@ -10,7 +16,10 @@ interface Batch {
   readonly lines: EventLines;
   /** Those who wait for events of this batch. */
   readonly waiting: Pending[];
-  /** As it was sent. From then on nothing is added: a resend must carry the same bytes under the same numbers. */
+  /**
+   * As it was sent. From then on nothing is added: a resend must carry the same bytes under the
+   * same numbers.
+   */
   sent: EventBatch | null;
   /** The log has thrown: it may still read the bytes when a later try has been accepted. */
   failed: boolean;
@@ -24,21 +33,27 @@ export interface BatchingOutbox extends Outbox {
 /**
  * The bounded queue in front of the audit log, with group commit.
  *
- * One append is in flight at a time; what arrives meanwhile forms the next batch. An event with a waiter starts an append at the
- * end of the loop turn, so that requests which arrived together travel together; one without (buffered guarantee, outcomes)
- * lingers up to 20 ms.
+ * One append is in flight at a time; what arrives meanwhile forms the next batch. An event with a
+ * waiter starts an append at the end of the loop turn, so that requests which arrived together
+ * travel together; one without (buffered guarantee, outcomes) lingers up to 20 ms.
  *
- * When an append fails, the batch is kept and sent again under the same sequence numbers until it is accepted. In the first
- * second of an outage (from the moment the failed append was sent) waiters keep their whole deadline: clients of this gate
- * rarely retry, so a short outage should cost them time and not an answer. Later, new waiters are told at once: holding requests
- * that will fail anyway only piles them up. Resends go on at least every 250 ms, so calls are refused for no longer than that
- * after the log can be reached again (a lost connection to Redis may need up to two seconds more until it is tried again).
+ * When an append fails, the batch is kept and sent again under the same sequence numbers until it
+ * is accepted. In the first second of an outage (from the moment the failed append was sent)
+ * waiters keep their whole deadline: clients of this gate rarely retry, so a short outage should
+ * cost them time and not an answer. Later, new waiters are told at once: holding requests that will
+ * fail anyway only piles them up. Resends go on at least every 250 ms, so calls are refused for no
+ * longer than that after the log can be reached again (a lost connection to Redis may need up to
+ * two seconds more until it is tried again).
  */
 export function createOutbox(options: OutboxOptions): BatchingOutbox {
   return new GroupCommitOutbox(options);
 }
 
-function tell(waiter: AcceptanceWaiter, what: 'accepted' | 'notAccepted', observer: OutboxObserver): void {
+function tell(
+  waiter: AcceptanceWaiter,
+  what: 'accepted' | 'notAccepted',
+  observer: OutboxObserver,
+): void {
   try {
     waiter[what]();
   } catch (error) {
@@ -74,7 +89,9 @@ class GroupCommitOutbox implements BatchingOutbox {
     this.#clock = options.clock;
     this.#observer = options.observer;
     this.#limits = { ...OUTBOX_LIMITS, ...options.limits };
-    this.#waits = createWaits(options.clock, (waiter) => tell(waiter, 'notAccepted', options.observer));
+    this.#waits = createWaits(options.clock, (waiter) =>
+      tell(waiter, 'notAccepted', options.observer),
+    );
     this.#backoffMs = this.#limits.minBackoffMs;
     if (options.probe ?? true) this.#probe();
   }
@@ -87,8 +104,16 @@ class GroupCommitOutbox implements BatchingOutbox {
     return this.#pending;
   }
 
-  record(make: (seq: number) => string, account: string | null, waiter: AcceptanceWaiter | null): void {
-    if (!this.#open || this.#pending >= this.#limits.maxEvents || this.#bytes >= this.#limits.maxBytes) {
+  record(
+    make: (seq: number) => string,
+    account: string | null,
+    waiter: AcceptanceWaiter | null,
+  ): void {
+    if (
+      !this.#open ||
+      this.#pending >= this.#limits.maxEvents ||
+      this.#bytes >= this.#limits.maxBytes
+    ) {
       this.#observer.lost(1);
       if (waiter !== null) this.#refuse(waiter);
       return;
@@ -132,7 +157,10 @@ class GroupCommitOutbox implements BatchingOutbox {
     return left;
   }
 
-  /** An empty batch is resent like any other until it is accepted, and says that the log is there, writable and ours. */
+  /**
+   * An empty batch is resent like any other until it is accepted, and says that the log is there,
+   * writable and ours.
+   */
   #probe(): void {
     this.#begin(this.#nextSeq);
     this.#send();
@@ -168,12 +196,23 @@ class GroupCommitOutbox implements BatchingOutbox {
   }
 
   #isFull({ sent, lines }: Batch): boolean {
-    return sent !== null || lines.count >= this.#limits.batchEvents || lines.size >= this.#limits.batchBytes;
+    return (
+      sent !== null ||
+      lines.count >= this.#limits.batchEvents ||
+      lines.size >= this.#limits.batchBytes
+    );
   }
 
   #begin(firstSeq: number): Batch {
     const openedMs = this.#clock.monotonicMs();
-    const batch: Batch = { firstSeq, openedMs, lines: this.#spare.take(), waiting: [], sent: null, failed: false };
+    const batch: Batch = {
+      firstSeq,
+      openedMs,
+      lines: this.#spare.take(),
+      waiting: [],
+      sent: null,
+      failed: false,
+    };
     this.#batches.push(batch);
     return batch;
   }
@@ -246,7 +285,13 @@ class GroupCommitOutbox implements BatchingOutbox {
       return;
     }
     const dueMs = next.openedMs + this.#limits.lingerMs - this.#clock.monotonicMs();
-    if (dueMs <= 0 || !this.#open || this.#batches.length > 1 || next.waiting.some(({ waiter }) => waiter !== null)) this.#send();
+    if (
+      dueMs <= 0 ||
+      !this.#open ||
+      this.#batches.length > 1 ||
+      next.waiting.some(({ waiter }) => waiter !== null)
+    )
+      this.#send();
     else if (this.#timer === null) this.#sendLater(dueMs);
   }
 

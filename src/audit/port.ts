@@ -1,6 +1,6 @@
 /**
- * The audit log's ports. Events are serialised once, in event.ts, the only place that knows their fields; from there on they
- * travel as lines of JSON, many in one piece of memory (lines.ts).
+ * The audit log's ports. Events are serialised once, in event.ts, the only place that knows their
+ * fields; from there on they travel as lines of JSON, many in one piece of memory (lines.ts).
  */
 
 /** Events on their way to the log. */
@@ -13,18 +13,23 @@ export interface EventBatch {
   readonly lines: Buffer;
   /** Those in whose activity logs events of this batch appear, each once. */
   readonly accounts: readonly string[];
-  /** Two bytes for each event, the higher one first: n = it appears in the log of `accounts[n - 1]`, 0 = in none. */
+  /**
+   * Two bytes for each event, the higher one first: n = it appears in the log of `accounts[n - 1]`,
+   * 0 = in none.
+   */
   readonly marks: Buffer;
 }
 
 export interface AuditLog {
   /**
-   * Appends a batch, in order. Resolves when the log has accepted it as a whole (embedded: committed with fsync; Redis: the
-   * stream's script answered). The log skips events whose numbers it already holds, so a batch whose answer was lost can be sent
-   * again. Throws `AuditUnavailable`.
+   * Appends a batch, in order. Resolves when the log has accepted it as a whole (embedded:
+   * committed with fsync; Redis: the stream's script answered). The log skips events whose numbers
+   * it already holds, so a batch whose answer was lost can be sent again. Throws
+   * `AuditUnavailable`.
    *
-   * When it resolves, nobody reads the batch's bytes any more: the caller may write others in their place. When it throws,
-   * something may still read them (a command that lies in a socket), so they must stay as they are.
+   * When it resolves, nobody reads the batch's bytes any more: the caller may write others in their
+   * place. When it throws, something may still read them (a command that lies in a socket), so they
+   * must stay as they are.
    */
   append(batch: EventBatch): Promise<void>;
   close(): Promise<void>;
@@ -39,10 +44,19 @@ export interface EventPage {
   readonly next: string | null;
 }
 
-/** What people read. Newest first; `before` is the opaque cursor of an earlier page, `next` null at the end. */
+/**
+ * What people read. Newest first; `before` is the opaque cursor of an earlier page, `next` null at
+ * the end.
+ */
 export interface AuditReader {
-  /** Calls of one account. Administrative changes come from the registry (`RegistryStore.changes`). */
-  activity(query: { readonly account: string; readonly before: string | null; readonly limit: number }): Promise<EventPage>;
+  /**
+   * Calls of one account. Administrative changes come from the registry (`RegistryStore.changes`).
+   */
+  activity(query: {
+    readonly account: string;
+    readonly before: string | null;
+    readonly limit: number;
+  }): Promise<EventPage>;
   /** The whole log. */
   tail(query: { readonly before: string | null; readonly limit: number }): Promise<EventPage>;
   close(): Promise<void>;
@@ -52,23 +66,38 @@ export class AuditUnavailable extends Error {
   override readonly name = 'AuditUnavailable';
 }
 
-/** Whoever must know when its event is safe. Exactly one of the two is called, once. Must not throw. */
+/**
+ * Whoever must know when its event is safe. Exactly one of the two is called, once. Must not throw.
+ */
 export interface AcceptanceWaiter {
   accepted(): void;
-  /** Not accepted within the deadline, or no room to keep it. Never called before `record` has returned. */
+  /**
+   * Not accepted within the deadline, or no room to keep it. Never called before `record` has
+   * returned.
+   */
   notAccepted(): void;
 }
 
 /** The recorder's end of the outbox: what the doors see. */
 export interface Outbox {
   /**
-   * Takes one event. `make` builds the serialised event from the sequence number that it is given (unique and consecutive per
-   * instance). `waiter` null: nobody waits (buffered, outcomes). When the bounded queue is full the event is counted as lost and
-   * the waiter told at once.
+   * Takes one event. `make` builds the serialised event from the sequence number that it is given
+   * (unique and consecutive per instance). `waiter` null: nobody waits (buffered, outcomes). When
+   * the bounded queue is full the event is counted as lost and the waiter told at once.
    */
-  record(make: (seq: number) => string, account: string | null, waiter: AcceptanceWaiter | null): void;
-  /** Whether events are being accepted: false after a failed append until one succeeds. For readiness. */
+  record(
+    make: (seq: number) => string,
+    account: string | null,
+    waiter: AcceptanceWaiter | null,
+  ): void;
+  /**
+   * Whether events are being accepted: false after a failed append until one succeeds. For
+   * readiness.
+   */
   readonly healthy: boolean;
-  /** Writes out what is queued, within `deadlineMs`; then nothing more is taken. Answers how many events were left over. */
+  /**
+   * Writes out what is queued, within `deadlineMs`; then nothing more is taken. Answers how many
+   * events were left over.
+   */
   close(deadlineMs: number): Promise<number>;
 }

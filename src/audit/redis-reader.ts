@@ -20,10 +20,17 @@ const CURSOR = /^(\d{1,15})-(\d{1,15})(?:~(\d{1,3}))?$/;
 export function createRedisAuditReader(connection: RedisConnection, prefix: string): AuditReader {
   const keys = auditKeys(prefix);
 
-  async function read(key: string, end: string, limit: number, partition: number): Promise<Entry[]> {
+  async function read(
+    key: string,
+    end: string,
+    limit: number,
+    partition: number,
+  ): Promise<Entry[]> {
     try {
       const reply = await connection.call('XREVRANGE', key, end, '-', 'COUNT', limit);
-      return (reply as readonly [string, readonly string[]][]).map(([id, fields]) => entryOf(id, fields, partition));
+      return (reply as readonly [string, readonly string[]][]).map(([id, fields]) =>
+        entryOf(id, fields, partition),
+      );
     } catch (fault) {
       throw unavailable(fault);
     }
@@ -40,7 +47,9 @@ export function createRedisAuditReader(connection: RedisConnection, prefix: stri
       const from = before === null ? null : parseCursor(before);
       const wanted = pageSize(limit);
       const partitions = await Promise.all(
-        Array.from({ length: AUDIT_PARTITIONS }, (_, n) => read(keys.stream(n), endOf(from, n), wanted + 1, n)),
+        Array.from({ length: AUDIT_PARTITIONS }, (_, n) =>
+          read(keys.stream(n), endOf(from, n), wanted + 1, n),
+        ),
       );
       return page(partitions.flat().sort(newestFirst), wanted);
     },
@@ -53,7 +62,10 @@ function entryOf(id: string, fields: readonly string[], partition: number): Entr
   return { ms, n, partition, event: fields[1] ?? '' };
 }
 
-/** Entries of different partitions may carry the same id; then the partition decides, always in the same way. */
+/**
+ * Entries of different partitions may carry the same id; then the partition decides, always in the
+ * same way.
+ */
 function newestFirst(a: Entry, b: Entry): number {
   return b.ms - a.ms || b.n - a.n || b.partition - a.partition;
 }

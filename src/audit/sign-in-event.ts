@@ -15,7 +15,10 @@ export type SignInReason =
   | 'identity-refused'
   /** It did, and none of the groups has a role here. */
   | 'identity-without-role'
-  /** It did, and the account of that name (or the person's own, under another name) is not theirs to use. */
+  /**
+   * It did, and the account of that name (or the person's own, under another name) is not theirs to
+   * use.
+   */
   | 'identity-name-taken';
 
 export interface SignInFacts {
@@ -25,7 +28,10 @@ export interface SignInFacts {
   readonly reason: SignInReason;
   /** Whoever has proved to be it; null otherwise. */
   readonly account: { readonly id: string; readonly name: string } | null;
-  /** Whose name was typed, where there is such an account. A name that is none is not recorded: people type passwords into the wrong field. */
+  /**
+   * Whose name was typed, where there is such an account. A name that is none is not recorded:
+   * people type passwords into the wrong field.
+   */
   readonly claimedAccountId: string | null;
   readonly clientAddress: string | null;
   readonly userAgent: string | null;
@@ -33,11 +39,17 @@ export interface SignInFacts {
   readonly method?: 'oidc';
 }
 
-/** One line of JSON about somebody at the door of the console. Like events about calls, it has no field that a secret could be in. */
+/**
+ * One line of JSON about somebody at the door of the console. Like events about calls, it has no
+ * field that a secret could be in.
+ */
 export function signInEvent(instance: string, seq: number, facts: SignInFacts): string {
   const { account, claimedAccountId, clientAddress, userAgent, method = null } = facts;
   const letIn = facts.reason === 'signed-in' || facts.reason === 'signed-out';
-  const who = account === null ? 'null' : `{"id":${quoted(account.id)},"name":${quoted(account.name)},"kind":"user"}`;
+  const who =
+    account === null
+      ? 'null'
+      : `{"id":${quoted(account.id)},"name":${quoted(account.name)},"kind":"user"}`;
   return (
     `{"id":${quoted(facts.id)},"time":"${isoTime(facts.timeMs)}","type":"sign-in","phase":"sign-in","instance":${quoted(instance)},"seq":${seq}` +
     `,"account":${who}${field('claimedAccountId', claimedAccountId, EVENT_LIMITS.short)}` +

@@ -3,8 +3,8 @@ import type { Pending } from './outbox-options.ts';
 import type { AcceptanceWaiter } from './port.ts';
 
 /**
- * The deadlines of all waiters. All have the same patience, so they expire in the order in which they came: one timer serves
- * them all.
+ * The deadlines of all waiters. All have the same patience, so they expire in the order in which
+ * they came: one timer serves them all.
  */
 export interface Waits {
   add(entry: Pending): void;
@@ -56,7 +56,8 @@ export function createWaits(clock: Clock, refuse: (waiter: AcceptanceWaiter) => 
 
   return {
     add(entry) {
-      // Entries that were accepted in time leave when the next one comes, not only when the timer fires.
+      // Entries that were accepted in time leave when the next one comes, not only when the timer
+      // fires.
       while (head < entries.length && entries[head]?.waiter === null) head++;
       compact();
       entries.push(entry);

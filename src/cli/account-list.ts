@@ -25,23 +25,35 @@ export function addListAndShow(parent: Command, kind: AccountKind): void {
   const word = kind === 'service' ? 'account' : 'user';
   const noun = kind === 'service' ? 'service accounts' : 'users';
   addList(parent, kind, noun);
-  const show = leaf(parent, 'show <name>', `show one of the ${noun}`).action(async (name: string, options: CommonOptions) => {
-    await withReach(options, false, async ({ control, actor }) => {
-      const account = await control.administration.showAccount(actor, { name, kind });
-      if (options.json === true) sayJson({ account });
-      else describe(account);
-    });
-  });
+  const show = leaf(parent, 'show <name>', `show one of the ${noun}`).action(
+    async (name: string, options: CommonOptions) => {
+      await withReach(options, false, async ({ control, actor }) => {
+        const account = await control.administration.showAccount(actor, { name, kind });
+        if (options.json === true) sayJson({ account });
+        else describe(account);
+      });
+    },
+  );
   examples(show, `sallyport ${word} show ${kind === 'service' ? 'ci-pipeline' : 'alice'}`);
 }
 
 function addList(parent: Command, kind: AccountKind, noun: string): void {
-  const list = leaf(parent, 'list', `list the ${noun}; with filters, those to which all of them apply`)
+  const list = leaf(
+    parent,
+    'list',
+    `list the ${noun}; with filters, those to which all of them apply`,
+  )
     .option('--search <text>', 'part of the name, the description or the id')
-    .addOption(new Option('--status <status>', 'how they stand').choices(['active', 'inactive', 'expired']))
+    .addOption(
+      new Option('--status <status>', 'how they stand').choices(['active', 'inactive', 'expired']),
+    )
     .option('--role <role>', 'has the role anywhere: by default, in a team or by a grant')
     .option('--team <team>', 'is in the team')
-    .option('--expiring <days>', 'expires within so many days, and has not yet', count(1, DAYS_MOST))
+    .option(
+      '--expiring <days>',
+      'expires within so many days, and has not yet',
+      count(1, DAYS_MOST),
+    )
     .action((options: ListOptions) => runList(options, kind, noun));
   if (kind === 'user') {
     examples(list, 'sallyport user list --role administrator');
@@ -49,7 +61,11 @@ function addList(parent: Command, kind: AccountKind, noun: string): void {
   }
   list
     .option('--never-used', 'its token has never been let in, as far as is known')
-    .option('--unused <days>', 'its token has not been let in for so many days, and is older than that', count(1, DAYS_MOST))
+    .option(
+      '--unused <days>',
+      'its token has not been let in for so many days, and is older than that',
+      count(1, DAYS_MOST),
+    )
     .option('--last-used', 'also say when each token was last let in');
   examples(
     list,
@@ -61,14 +77,27 @@ function addList(parent: Command, kind: AccountKind, noun: string): void {
 
 async function runList(options: ListOptions, kind: AccountKind, noun: string): Promise<void> {
   const query = filterOf(options);
-  const withUses = options.lastUsed === true || options.neverUsed === true || options.unused !== undefined;
+  const withUses =
+    options.lastUsed === true || options.neverUsed === true || options.unused !== undefined;
   await withReach(options, false, async (reached) => {
     const { accounts, damaged } = await allAccounts(reached, { kind, ...query });
-    if (damaged.length > 0) note(`${damaged.length} records cannot be read: ${damaged.slice(0, 5).join(', ')}`);
+    if (damaged.length > 0)
+      note(`${damaged.length} records cannot be read: ${damaged.slice(0, 5).join(', ')}`);
     if (options.json === true) return sayJson({ accounts });
     if (accounts.length === 0)
-      return note(Object.keys(query).length === 0 ? `there are no ${noun} yet` : `there are no such ${noun}`);
-    const headings = ['NAME', 'STATUS', 'ROLE', 'TEAMS', 'GRANTS', 'EXPIRES', ...(withUses ? ['LAST USED'] : []), 'DESCRIPTION'];
+      return note(
+        Object.keys(query).length === 0 ? `there are no ${noun} yet` : `there are no such ${noun}`,
+      );
+    const headings = [
+      'NAME',
+      'STATUS',
+      'ROLE',
+      'TEAMS',
+      'GRANTS',
+      'EXPIRES',
+      ...(withUses ? ['LAST USED'] : []),
+      'DESCRIPTION',
+    ];
     table(
       headings,
       accounts.map((account) => row(account, withUses)),
@@ -76,7 +105,16 @@ async function runList(options: ListOptions, kind: AccountKind, noun: string): P
   });
 }
 
-function filterOf({ search, status, role, team, expiring, neverUsed, unused, lastUsed }: ListOptions): AccountQuery {
+function filterOf({
+  search,
+  status,
+  role,
+  team,
+  expiring,
+  neverUsed,
+  unused,
+  lastUsed,
+}: ListOptions): AccountQuery {
   return {
     ...given('search', search),
     ...given('status', status),
@@ -139,7 +177,10 @@ function describe(account: AccountView): void {
     ['Description', account.description || '-'],
     ['Default role', account.role],
     ['Teams', account.teams.map(({ team, role }) => `${team} as ${role}`).join(', ') || '-'],
-    ['Grants', account.grants.map(({ application, role }) => `${application} as ${role}`).join(', ') || '-'],
+    [
+      'Grants',
+      account.grants.map(({ application, role }) => `${application} as ${role}`).join(', ') || '-',
+    ],
     ['Created', account.createdAt],
     ['Changed', account.updatedAt],
     ['Expires', account.expiresAt ?? 'never'],

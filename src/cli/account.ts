@@ -43,7 +43,10 @@ export function addAccountCommands(program: Command): void {
 
 function addCreate(account: Command): void {
   const create = leaf(account, 'create <name>', 'create a service account and show its token once')
-    .requiredOption('--role <role>', 'default role; "none" for accounts that live by teams and grants')
+    .requiredOption(
+      '--role <role>',
+      'default role; "none" for accounts that live by teams and grants',
+    )
     .option('--description <text>', 'what it is for, at most 500 characters')
     .option('--team <team:role>', 'join a team in a role (may be repeated)', membership)
     .option('--expires <when>', 'when it stops working: 90d, 2030-01-31, never', expiry)
@@ -75,23 +78,40 @@ interface RotateOptions extends CommonOptions, TokenOptions {
 }
 
 function addRotate(account: Command): void {
-  const rotate = waiting(leaf(account, 'rotate <name>', 'issue a new token; the old one is refused from then on'))
-    .option('--overlap <time>', 'let the old token in for so long beside the new one: 10m, 12h', duration(OVERLAP_MOST_MS))
+  const rotate = waiting(
+    leaf(account, 'rotate <name>', 'issue a new token; the old one is refused from then on'),
+  )
+    .option(
+      '--overlap <time>',
+      'let the old token in for so long beside the new one: 10m, 12h',
+      duration(OVERLAP_MOST_MS),
+    )
     .option('--close', 'issue nothing: end the overlap of the last rotation now')
     .option('--token-file <file>', 'write the token into a file (mode 0600) instead of showing it')
     .option('--yes', 'do not ask')
     .action(async (name: string, options: RotateOptions, command: Command) => {
       const { overlap = 0, close = false } = options;
-      if (close && overlap > 0) command.error('error: --close ends an overlap and --overlap begins one: say one of them');
+      if (close && overlap > 0)
+        command.error('error: --close ends an overlap and --overlap begins one: say one of them');
       if (close) return closeOverlap(name, options);
-      const fate = overlap > 0 ? `works until the overlap of ${overlap / 1000} s is over` : 'stops working at once';
+      const fate =
+        overlap > 0
+          ? `works until the overlap of ${overlap / 1000} s is over`
+          : 'stops working at once';
       await confirm(`Issue a new token for ${name}? The present one ${fate}.`, options.yes);
       await withReach(options, true, ({ control, actor }) =>
         issueToken(options, `Rotated the token of ${name}.`, async () => {
-          const input = { name, kind: 'service', overlapMs: overlap, ...given('waitMs', options.wait) } as const;
+          const input = {
+            name,
+            kind: 'service',
+            overlapMs: overlap,
+            ...given('waitMs', options.wait),
+          } as const;
           const issued = await control.administration.rotateToken(actor, input);
-          if (issued.account.status === 'inactive') note(`${name} is inactive: the token works once it is activated`);
-          if (issued.account.expired) note(`${name} has expired: the token works once the expiry is moved`);
+          if (issued.account.status === 'inactive')
+            note(`${name} is inactive: the token works once it is activated`);
+          if (issued.account.expired)
+            note(`${name} has expired: the token works once the expiry is moved`);
           return issued;
         }),
       );
@@ -108,7 +128,11 @@ function addRotate(account: Command): void {
 async function closeOverlap(name: string, options: RotateOptions): Promise<void> {
   await confirm(`End the overlap for ${name}? The old token stops working at once.`, options.yes);
   await act(options, `Only the new token of ${name} is let in.`, ({ control, actor }) =>
-    control.administration.closeOverlap(actor, { name, kind: 'service', ...given('waitMs', options.wait) }),
+    control.administration.closeOverlap(actor, {
+      name,
+      kind: 'service',
+      ...given('waitMs', options.wait),
+    }),
   );
 }
 
@@ -120,7 +144,10 @@ export function waiting(command: Command): Command {
 
 /** For commands that could take administration away from everybody. */
 export function lastOne(command: Command): Command {
-  return command.option('--leave-no-administrator', 'do it although nobody remains who administers (on the store only)');
+  return command.option(
+    '--leave-no-administrator',
+    'do it although nobody remains who administers (on the store only)',
+  );
 }
 
 /** What such a command is to wait for, and whether it may leave nobody. */
@@ -129,14 +156,19 @@ export function taking({ wait, leaveNoAdministrator }: CommonOptions) {
 }
 
 export function addStanding(parent: Command, kind: AccountKind): void {
-  const example = (words: string) => `sallyport ${parent.name()} ${words.replace('NAME', exampleName(kind))}`;
-  const activate = leaf(parent, 'activate <name>', 'let it in again').action(async (name: string, options: CommonOptions) => {
-    await act(options, `${name} is active.`, ({ control, actor }) =>
-      control.administration.activateAccount(actor, { name, kind }),
-    );
-  });
+  const example = (words: string) =>
+    `sallyport ${parent.name()} ${words.replace('NAME', exampleName(kind))}`;
+  const activate = leaf(parent, 'activate <name>', 'let it in again').action(
+    async (name: string, options: CommonOptions) => {
+      await act(options, `${name} is active.`, ({ control, actor }) =>
+        control.administration.activateAccount(actor, { name, kind }),
+      );
+    },
+  );
   examples(activate, example('activate NAME'));
-  const deactivate = lastOne(waiting(leaf(parent, 'deactivate <name>', 'keep it out until it is activated again')))
+  const deactivate = lastOne(
+    waiting(leaf(parent, 'deactivate <name>', 'keep it out until it is activated again')),
+  )
     .option('--yes', 'do not ask')
     .action(async (name: string, options: CommonOptions) => {
       await confirm(`Deactivate ${name}? Its calls are refused at once.`, options.yes);
@@ -161,7 +193,9 @@ function exampleName(kind: AccountKind): string {
 }
 
 export function addEdit(parent: Command, kind: AccountKind): void {
-  const edit = lastOne(waiting(leaf(parent, 'edit <name>', 'change description, default role or expiry')))
+  const edit = lastOne(
+    waiting(leaf(parent, 'edit <name>', 'change description, default role or expiry')),
+  )
     .option('--description <text>', 'what it is for, at most 500 characters')
     .option('--role <role>', 'default role')
     .option('--expires <when>', 'when it stops working: 90d, 2030-01-31, never', expiry)
@@ -171,12 +205,16 @@ export function addEdit(parent: Command, kind: AccountKind): void {
         ...given('role', options.role),
         ...given('expiresAt', options.expires),
       };
-      if (Object.keys(change).length === 0) command.error('error: nothing to change: say --description, --role or --expires');
+      if (Object.keys(change).length === 0)
+        command.error('error: nothing to change: say --description, --role or --expires');
       await act(options, `Changed ${name}.`, ({ control, actor }) =>
         control.administration.editAccount(actor, { name, kind, ...change, ...taking(options) }),
       );
     });
-  examples(edit, `sallyport ${parent.name()} edit ${exampleName(kind)} --role viewer --expires 90d`);
+  examples(
+    edit,
+    `sallyport ${parent.name()} edit ${exampleName(kind)} --role viewer --expires 90d`,
+  );
 }
 
 export function addTeams(parent: Command, kind: AccountKind): void {
@@ -187,7 +225,13 @@ export function addTeams(parent: Command, kind: AccountKind): void {
     .action(async (name: string, options: CommonOptions & { team: string; role: string }) => {
       const { team, role, wait } = options;
       await act(options, `${name} is in ${team} as ${role}.`, ({ control, actor }) =>
-        control.administration.joinTeam(actor, { name, kind, team, role, ...given('waitMs', wait) }),
+        control.administration.joinTeam(actor, {
+          name,
+          kind,
+          team,
+          role,
+          ...given('waitMs', wait),
+        }),
       );
     });
   examples(join, `sallyport ${parent.name()} join ${example} --role deployer`);
@@ -204,29 +248,55 @@ export function addTeams(parent: Command, kind: AccountKind): void {
 
 function addGrants(account: Command): void {
   const kind = 'service';
-  const grant = waiting(leaf(account, 'grant <name>', 'give it a role of its own on one application, in place of all others'))
+  const grant = waiting(
+    leaf(
+      account,
+      'grant <name>',
+      'give it a role of its own on one application, in place of all others',
+    ),
+  )
     .requiredOption('--application <application>', 'the application')
     .requiredOption('--role <role>', 'its role there; may be less than elsewhere')
-    .action(async (name: string, options: CommonOptions & { application: string; role: string }) => {
-      const { application, role, wait } = options;
-      await act(options, `${name} is ${role} on ${application}.`, ({ control, actor }) =>
-        control.administration.grantRole(actor, { name, kind, application, role, ...given('waitMs', wait) }),
-      );
-    });
+    .action(
+      async (name: string, options: CommonOptions & { application: string; role: string }) => {
+        const { application, role, wait } = options;
+        await act(options, `${name} is ${role} on ${application}.`, ({ control, actor }) =>
+          control.administration.grantRole(actor, {
+            name,
+            kind,
+            application,
+            role,
+            ...given('waitMs', wait),
+          }),
+        );
+      },
+    );
   examples(grant, 'sallyport account grant ci-pipeline --application Billing --role viewer');
   const revoke = waiting(leaf(account, 'revoke <name>', 'take a grant back'))
     .requiredOption('--application <application>', 'the application')
     .action(async (name: string, options: CommonOptions & { application: string }) => {
       const { application, wait } = options;
-      await act(options, `${name} has no role of its own on ${application} any more.`, ({ control, actor }) =>
-        control.administration.revokeGrant(actor, { name, kind, application, ...given('waitMs', wait) }),
+      await act(
+        options,
+        `${name} has no role of its own on ${application} any more.`,
+        ({ control, actor }) =>
+          control.administration.revokeGrant(actor, {
+            name,
+            kind,
+            application,
+            ...given('waitMs', wait),
+          }),
       );
     });
   examples(revoke, 'sallyport account revoke ci-pipeline --application Billing');
 }
 
 /** A change to an account, and one line about it. */
-async function act(options: CommonOptions, done: string, work: (reached: Reached) => Promise<AccountAnswer>): Promise<void> {
+async function act(
+  options: CommonOptions,
+  done: string,
+  work: (reached: Reached) => Promise<AccountAnswer>,
+): Promise<void> {
   const answer = await withReach(options, true, work);
   if (options.json === true) sayJson(answer);
   else say(answer.changed ? done : `${done} It was so already.`);
@@ -234,6 +304,9 @@ async function act(options: CommonOptions, done: string, work: (reached: Reached
 }
 
 /** `{ [name]: value }`, or nothing when the option was not said. */
-export function given<Name extends string, Value>(name: Name, value: Value | undefined): { readonly [N in Name]?: Value } {
+export function given<Name extends string, Value>(
+  name: Name,
+  value: Value | undefined,
+): { readonly [N in Name]?: Value } {
   return value === undefined ? {} : ({ [name]: value } as { readonly [N in Name]?: Value });
 }

@@ -21,11 +21,14 @@ interface ActivityOptions extends ReadOptions {
 }
 
 export function addActivityCommands(program: Command): void {
-  const activity = withReading(leaf(program, 'activity <name>', 'what an account did, and what was done to it'))
+  const activity = withReading(
+    leaf(program, 'activity <name>', 'what an account did, and what was done to it'),
+  )
     .option('--id', 'the name is the id of an account, which may have been deleted')
     .action((name: string, options: ActivityOptions, command: Command) => {
       const byId = options.id === true;
-      if (byId && options.follow === true) command.error('error: --follow goes by the name of an account, not by --id');
+      if (byId && options.follow === true)
+        command.error('error: --follow goes by the name of an account, not by --id');
       return readEvents(byId ? { id: name } : { name }, options);
     });
   examples(
@@ -40,7 +43,13 @@ export function addActivityCommands(program: Command): void {
 export function withFilters(command: Command): Command {
   return command
     .option('--reason <reason>', 'of this reason alone: permitted, token-revoked …')
-    .addOption(new Option('--phase <phase>', 'only decisions, outcomes or changes').choices(['decision', 'outcome', 'change']))
+    .addOption(
+      new Option('--phase <phase>', 'only decisions, outcomes or changes').choices([
+        'decision',
+        'outcome',
+        'change',
+      ]),
+    )
     .option('--type <type>', 'of this type alone')
     .option('--route <route>', 'calls of this route')
     .option('--application <application>', 'calls on this application')
@@ -62,7 +71,11 @@ export async function readEvents(account: AccountRef | null, options: ReadOption
     if (options.follow === true) return follow(reached, account, options, show);
     const events = await newest(reached, account, options);
     if (events.length === 0)
-      note(Object.keys(filterOf(options)).length === 0 ? 'nothing has been recorded yet' : 'nothing like that has been recorded');
+      note(
+        Object.keys(filterOf(options)).length === 0
+          ? 'nothing has been recorded yet'
+          : 'nothing like that has been recorded',
+      );
     for (const event of events) show(event);
   });
 }
@@ -79,13 +92,18 @@ export async function* eventPages(
   let cursor: string | null = null;
   do {
     const query = { account, ...filterOf(options), cursor, limit: Math.min(PAGE_MOST, pageSize()) };
-    const page: { readonly items: readonly string[]; readonly next: string | null } = await control.activityPage(actor, query);
+    const page: { readonly items: readonly string[]; readonly next: string | null } =
+      await control.activityPage(actor, query);
     yield page.items;
     cursor = page.next;
   } while (cursor !== null);
 }
 
-async function newest(reached: Reached, account: AccountRef | null, options: ReadOptions): Promise<readonly string[]> {
+async function newest(
+  reached: Reached,
+  account: AccountRef | null,
+  options: ReadOptions,
+): Promise<readonly string[]> {
   const { limit = 50 } = options;
   const events: string[] = [];
   for await (const items of eventPages(reached, account, options, () => limit - events.length)) {
@@ -95,7 +113,10 @@ async function newest(reached: Reached, account: AccountRef | null, options: Rea
   return events.reverse();
 }
 
-/** With filters, those of the newest events that match come first, and then every further one that does. */
+/**
+ * With filters, those of the newest events that match come first, and then every further one that
+ * does.
+ */
 async function follow(
   { control, actor }: Reached,
   account: AccountRef | null,
@@ -108,13 +129,18 @@ async function follow(
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
     const query = { account, ...given('limit', options.limit) };
-    for await (const item of control.follow(actor, query, stop.signal)) showFollowed(item, matches, show);
+    for await (const item of control.follow(actor, query, stop.signal))
+      showFollowed(item, matches, show);
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
 }
 
-function showFollowed(item: Followed, matches: (event: string) => boolean, show: (event: string) => void): void {
+function showFollowed(
+  item: Followed,
+  matches: (event: string) => boolean,
+  show: (event: string) => void,
+): void {
   if ('skipped' in item) note('more happened than can be shown; some events were left out here');
   else if (matches(item.event)) show(item.event);
 }
@@ -127,7 +153,16 @@ function matcherOf(options: FilterOptions): (event: string) => boolean {
   return matches;
 }
 
-function filterOf({ reason, phase, type, route, application, method, since, until }: FilterOptions): ActivityFilter {
+function filterOf({
+  reason,
+  phase,
+  type,
+  route,
+  application,
+  method,
+  since,
+  until,
+}: FilterOptions): ActivityFilter {
   return {
     ...given('reason', reason),
     ...given('phase', phase),

@@ -14,15 +14,26 @@ interface ApplyOptions extends StoreOptions {
 }
 
 export function addApplyCommand(program: Command): void {
-  const apply = leaf(program, 'apply', 'make roles, teams and service accounts what a file declares')
-    .requiredOption('-f, --file <file>', 'file with `accounts:`; the store is its own unless --config or --server names another')
+  const apply = leaf(
+    program,
+    'apply',
+    'make roles, teams and service accounts what a file declares',
+  )
+    .requiredOption(
+      '-f, --file <file>',
+      'file with `accounts:`; the store is its own unless --config or --server names another',
+    )
     .option('--dry-run', 'only show what would be done')
     .option('--yes', 'do not ask')
     .action((options: ApplyOptions) => applyFile(options));
   apply.description(
     'make roles, teams and service accounts what a file declares.\nShows what differs first. Leaves alone what the file does not name. New accounts have no token: account rotate issues one.',
   );
-  examples(apply, 'sallyport apply -f accounts.yaml --dry-run', 'sallyport apply -f accounts.yaml --config manage.yaml --yes');
+  examples(
+    apply,
+    'sallyport apply -f accounts.yaml --dry-run',
+    'sallyport apply -f accounts.yaml --config manage.yaml --yes',
+  );
 }
 
 async function applyFile(options: ApplyOptions): Promise<void> {
@@ -31,14 +42,19 @@ async function applyFile(options: ApplyOptions): Promise<void> {
   if (accounts.roles.length + accounts.teams.length + accounts.serviceAccounts.length === 0) {
     throw new UsageError(`${file} declares nothing: it has no accounts:, or nothing in it`);
   }
-  const store = options.server === undefined && options.config === undefined ? { config: file } : options;
+  const store =
+    options.server === undefined && options.config === undefined ? { config: file } : options;
   await withReach(store, options.dryRun !== true, async ({ control, actor }) => {
     const steps = await planDeclaration(control.administration, actor, accounts);
     if (options.json !== true) show(steps);
     if (steps.length > 0 && options.dryRun !== true) {
-      await confirm(`Make ${steps.length} ${steps.length === 1 ? 'change' : 'changes'}?`, options.yes);
+      await confirm(
+        `Make ${steps.length} ${steps.length === 1 ? 'change' : 'changes'}?`,
+        options.yes,
+      );
       for (const step of steps) await step.run();
-      if (options.json !== true) note(`Done: ${steps.length} ${steps.length === 1 ? 'change' : 'changes'}.`);
+      if (options.json !== true)
+        note(`Done: ${steps.length} ${steps.length === 1 ? 'change' : 'changes'}.`);
     }
     if (options.json === true) {
       const changes = steps.map(({ what, target, differences }) => ({ what, target, differences }));

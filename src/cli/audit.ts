@@ -1,6 +1,13 @@
 import { closeSync, rmSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { eventPages, type FilterOptions, type ReadOptions, readEvents, withFilters, withReading } from './activity.ts';
+import {
+  eventPages,
+  type FilterOptions,
+  type ReadOptions,
+  readEvents,
+  withFilters,
+  withReading,
+} from './activity.ts';
 import { UsageError } from './exit.ts';
 import { examples, group, leaf } from './options.ts';
 import { withReach } from './reach.ts';
@@ -9,12 +16,20 @@ import { note, sayJson } from './terminal.ts';
 
 export function addAuditCommands(program: Command): void {
   const audit = group(program, 'audit', 'the record of all calls and changes');
-  const tail = withReading(leaf(audit, 'tail', 'the newest events of everybody')).action((options: ReadOptions) =>
-    readEvents(null, options),
+  const tail = withReading(leaf(audit, 'tail', 'the newest events of everybody')).action(
+    (options: ReadOptions) => readEvents(null, options),
   );
-  examples(tail, 'sallyport audit tail --follow', 'sallyport audit tail --phase change --since 7d --limit 1000');
+  examples(
+    tail,
+    'sallyport audit tail --follow',
+    'sallyport audit tail --phase change --since 7d --limit 1000',
+  );
   const out = withFilters(
-    leaf(audit, 'export <file>', 'write events to a new file (mode 0600), one line of JSON each, newest first'),
+    leaf(
+      audit,
+      'export <file>',
+      'write events to a new file (mode 0600), one line of JSON each, newest first',
+    ),
   );
   out.action(exportEvents);
   examples(
@@ -22,8 +37,14 @@ export function addAuditCommands(program: Command): void {
     'sallyport audit export march.ndjson --since 2030-03-01 --until 2030-04-01 --config manage.yaml',
     'sallyport audit export changes.ndjson --phase change',
   );
-  const verify = leaf(audit, 'verify', 'prove that the record is whole (not available in this version)').action(() => {
-    throw new UsageError('audit verify is not available in this version: events are not chained yet, so nothing can be proved');
+  const verify = leaf(
+    audit,
+    'verify',
+    'prove that the record is whole (not available in this version)',
+  ).action(() => {
+    throw new UsageError(
+      'audit verify is not available in this version: events are not chained yet, so nothing can be proved',
+    );
   });
   examples(verify, 'sallyport audit verify --config manage.yaml');
 }

@@ -12,7 +12,9 @@ export interface InspectorOptions {
   readonly redisPasswordFile?: string;
 }
 
-/** Looks at a Redis and says what is to be said. Throws `StoreUnavailable` when it does not answer. */
+/**
+ * Looks at a Redis and says what is to be said. Throws `StoreUnavailable` when it does not answer.
+ */
 export async function inspectRedis(
   config: Config,
   store: RedisStoreConfig,
@@ -30,7 +32,10 @@ export async function inspectRedis(
     const rights = await probeRights(connection, store.keyPrefix);
     const { admin, proxy } = config.listen;
     // A file without a proxy listener is one for the command line.
-    return findingsOf(facts, rights, { leaseMs: config.registry.leaseMs, administers: admin !== null || proxy === null });
+    return findingsOf(facts, rights, {
+      leaseMs: config.registry.leaseMs,
+      administers: admin !== null || proxy === null,
+    });
   } finally {
     connection.close();
   }
@@ -47,7 +52,9 @@ function readPassword(file: string): string {
   try {
     return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
   } catch (error) {
-    throw new UsageError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown fault'})`);
+    throw new UsageError(
+      `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown fault'})`,
+    );
   }
 }
 

@@ -24,10 +24,18 @@ export function addCheckCommand(program: Command): void {
   const check = program
     .command('check')
     .summary(summary)
-    .description(`${summary}; exit code 1 where --connect finds Redis unsafe, 3 where something does not answer`)
+    .description(
+      `${summary}; exit code 1 where --connect finds Redis unsafe, 3 where something does not answer`,
+    )
     .requiredOption('--config <file>', 'the configuration file')
-    .option('--connect', 'also try the store and the upstreams, and look whether Redis is set up as the promises need it')
-    .option('--redis-user <name>', 'look at Redis as this user, who may use INFO, CONFIG GET and ACL GETUSER')
+    .option(
+      '--connect',
+      'also try the store and the upstreams, and look whether Redis is set up as the promises need it',
+    )
+    .option(
+      '--redis-user <name>',
+      'look at Redis as this user, who may use INFO, CONFIG GET and ACL GETUSER',
+    )
     .option('--redis-password-file <file>', 'its password')
     .option('--json', 'answer in JSON')
     .action(runCheck);
@@ -42,15 +50,24 @@ export function addCheckCommand(program: Command): void {
 async function runCheck(options: CheckOptions): Promise<void> {
   const { config, warnings, file } = loadChecked(options.config);
   for (const warning of warnings) note(`warning: ${showFault(options.config, warning)}`);
-  const { unreachable, findings } = options.connect === true ? await tried(config, options) : NOTHING;
+  const { unreachable, findings } =
+    options.connect === true ? await tried(config, options) : NOTHING;
   const unsafe = findings.some(({ severity }) => severity === 'unsafe');
   if (options.json === true) {
     const { routes, upstreams } = config;
-    sayJson({ file, warnings, unreachable, findings, routes: routes.length, upstreams: upstreams.length });
+    sayJson({
+      file,
+      warnings,
+      unreachable,
+      findings,
+      routes: routes.length,
+      upstreams: upstreams.length,
+    });
   } else {
     for (const line of unreachable) note(line);
     for (const finding of findings) showFinding(finding);
-    if (unreachable.length === 0 && !unsafe) say(`${options.config} is in order: ${counted(config)}`);
+    if (unreachable.length === 0 && !unsafe)
+      say(`${options.config} is in order: ${counted(config)}`);
   }
   if (unreachable.length > 0) process.exitCode = EXIT.unreachable;
   else if (unsafe) process.exitCode = EXIT.refused;
@@ -66,11 +83,18 @@ const NOTHING: Tried = { unreachable: [], findings: [] };
 
 async function tried(config: Config, options: CheckOptions): Promise<Tried> {
   const [store, upstreams] = await Promise.all([tryStore(config), tryUpstreams(config)]);
-  const redis = store.length === 0 && config.store.kind === 'redis' ? await lookedInto(config, config.store, options) : NOTHING;
+  const redis =
+    store.length === 0 && config.store.kind === 'redis'
+      ? await lookedInto(config, config.store, options)
+      : NOTHING;
   return { unreachable: [...store, ...redis.unreachable, ...upstreams], findings: redis.findings };
 }
 
-async function lookedInto(config: Config, store: RedisStoreConfig, options: CheckOptions): Promise<Tried> {
+async function lookedInto(
+  config: Config,
+  store: RedisStoreConfig,
+  options: CheckOptions,
+): Promise<Tried> {
   try {
     return { unreachable: [], findings: await inspectRedis(config, store, options) };
   } catch (error) {
@@ -97,7 +121,8 @@ async function tryUpstreams(config: Config): Promise<readonly string[]> {
 
 async function tryStore(config: Config): Promise<readonly string[]> {
   try {
-    const owner = config.store.kind === 'embedded' ? await connectOwner(config.instance.dataDir) : null;
+    const owner =
+      config.store.kind === 'embedded' ? await connectOwner(config.instance.dataDir) : null;
     if (owner !== null) {
       owner.close();
       return [];

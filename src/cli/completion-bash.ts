@@ -7,7 +7,10 @@ import {
   valuedOptions,
 } from './completion-tree.ts';
 
-/** For bash 3.2 (which macOS has) and later: no associative arrays, and no package `bash-completion`. */
+/**
+ * For bash 3.2 (which macOS has) and later: no associative arrays, and no package
+ * `bash-completion`.
+ */
 export function bashCompletion(tree: readonly CompletedCommand[]): string {
   return `# bash completion for sallyport. In ~/.bashrc:  source <(sallyport completion bash)
 _sallyport_commands() {
@@ -38,14 +41,22 @@ complete -F _sallyport sallyport
 }
 
 function commandsBranch({ path, commands }: CompletedCommand): string {
-  return commands.length === 0 ? '' : `    ${quoted(path)}) echo ${quoted(commands.map(({ name }) => name).join(' '))} ;;\n`;
+  return commands.length === 0
+    ? ''
+    : `    ${quoted(path)}) echo ${quoted(commands.map(({ name }) => name).join(' '))} ;;\n`;
 }
 
 function optionsBranch({ path, options }: CompletedCommand): string {
   return `    ${quoted(path)}) echo ${quoted(options.flatMap(({ flags }) => flags.filter((flag) => flag.startsWith('--'))).join(' '))} ;;\n`;
 }
 
-function valueBranch({ keys, value }: { readonly keys: readonly string[]; readonly value: Expected }): string {
+function valueBranch({
+  keys,
+  value,
+}: {
+  readonly keys: readonly string[];
+  readonly value: Expected;
+}): string {
   const answer = value.kind === 'words' ? value.words.join(' ') : value.kind;
   return `    ${keys.map(quoted).join(' | ')}) echo ${quoted(answer)} ;;\n`;
 }

@@ -1,4 +1,10 @@
-import { byExpectation, type CompletedCommand, type Expected, offeredArguments, valuedOptions } from './completion-tree.ts';
+import {
+  byExpectation,
+  type CompletedCommand,
+  type Expected,
+  offeredArguments,
+  valuedOptions,
+} from './completion-tree.ts';
 
 /** For fish 3: with what each command and option is for. */
 export function fishCompletion(tree: readonly CompletedCommand[]): string {
@@ -49,7 +55,13 @@ function optionsBranch({ path, options }: CompletedCommand): string {
   return `        case ${quoted(path)}\n${lines(words)}`;
 }
 
-function valueBranch({ keys, value }: { readonly keys: readonly string[]; readonly value: Expected }): string {
+function valueBranch({
+  keys,
+  value,
+}: {
+  readonly keys: readonly string[];
+  readonly value: Expected;
+}): string {
   return `        case ${keys.map(quoted).join(' ')}\n${lines(value.kind === 'words' ? value.words : [value.kind])}`;
 }
 

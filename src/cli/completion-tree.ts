@@ -24,22 +24,40 @@ export interface CompletedCommand {
   readonly argument: Expected | null;
 }
 
-/** Every command of the program. Read from the commands themselves, so that what is completed is what there is. */
+/**
+ * Every command of the program. Read from the commands themselves, so that what is completed is
+ * what there is.
+ */
 export function completionTree(program: Command): readonly CompletedCommand[] {
   return commandsFrom(program, '', null);
 }
 
-function commandsFrom(command: Command, path: string, parent: Command | null): readonly CompletedCommand[] {
+function commandsFrom(
+  command: Command,
+  path: string,
+  parent: Command | null,
+): readonly CompletedCommand[] {
   const help = command.createHelp();
   const children = help.visibleCommands(command);
   const argument = command.registeredArguments[0];
   const described = {
     path,
-    commands: children.map((child) => ({ name: child.name(), summary: child.summary() || child.description() })),
+    commands: children.map((child) => ({
+      name: child.name(),
+      summary: child.summary() || child.description(),
+    })),
     options: help.visibleOptions(command).map(optionOf),
-    argument: argument === undefined ? null : isHelp(command, parent) ? siblings(parent) : expected(argument, argument.name()),
+    argument:
+      argument === undefined
+        ? null
+        : isHelp(command, parent)
+          ? siblings(parent)
+          : expected(argument, argument.name()),
   };
-  return [described, ...children.flatMap((child) => commandsFrom(child, `${path} ${child.name()}`.trim(), command))];
+  return [
+    described,
+    ...children.flatMap((child) => commandsFrom(child, `${path} ${child.name()}`.trim(), command)),
+  ];
 }
 
 /** The help command is commander's own: it is in the help and not among the commands. */
@@ -65,9 +83,13 @@ function expected({ argChoices }: Pick<Option | Argument, 'argChoices'>, name: s
 }
 
 /** `'account list --status'` and what may follow: options with a value, the same for all shells. */
-export function valuedOptions(tree: readonly CompletedCommand[]): readonly { readonly key: string; readonly value: Expected }[] {
+export function valuedOptions(
+  tree: readonly CompletedCommand[],
+): readonly { readonly key: string; readonly value: Expected }[] {
   return tree.flatMap(({ path, options }) =>
-    options.flatMap(({ flags, value }) => (value === null ? [] : flags.map((flag) => ({ key: `${path} ${flag}`, value })))),
+    options.flatMap(({ flags, value }) =>
+      value === null ? [] : flags.map((flag) => ({ key: `${path} ${flag}`, value })),
+    ),
   );
 }
 

@@ -50,7 +50,9 @@ function commandsBranch({ path, commands }: CompletedCommand): string {
 }
 
 function optionsBranch({ path, options }: CompletedCommand): string {
-  const words = options.flatMap(({ flags, summary }: CompletedOption) => flags.map((flag) => described(flag, summary)));
+  const words = options.flatMap(({ flags, summary }: CompletedOption) =>
+    flags.map((flag) => described(flag, summary)),
+  );
   return `    (${quoted(path)}) reply=(${words.join(' ')}) ;;\n`;
 }
 
@@ -58,7 +60,13 @@ function described(name: string, summary: string): string {
   return quoted(`${name}:${summary.replaceAll('\\', '\\\\').replaceAll(':', '\\:')}`);
 }
 
-function valueBranch({ keys, value }: { readonly keys: readonly string[]; readonly value: Expected }): string {
+function valueBranch({
+  keys,
+  value,
+}: {
+  readonly keys: readonly string[];
+  readonly value: Expected;
+}): string {
   const words = value.kind === 'words' ? value.words : [value.kind];
   return `    (${keys.map(quoted).join('|')}) reply=(${words.map(quoted).join(' ')}) ;;\n`;
 }

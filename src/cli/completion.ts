@@ -8,7 +8,10 @@ import { say } from './terminal.ts';
 
 const SHELLS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion } as const;
 
-/** Made anew from the commands at each call: a shell that reads it when it starts completes what this version can. */
+/**
+ * Made anew from the commands at each call: a shell that reads it when it starts completes what
+ * this version can.
+ */
 export function addCompletionCommand(program: Command): void {
   const summary = 'print a script that lets a shell complete commands and options';
   const completion = program

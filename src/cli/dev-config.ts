@@ -9,8 +9,8 @@ export interface DevConfigFacts {
 }
 
 /**
- * Writes the configuration that `sallyport dev` runs with, so that everybody can read it, copy it, and name it with `--config`. It is
- * written anew at each start; the file says so.
+ * Writes the configuration that `sallyport dev` runs with, so that everybody can read it, copy it,
+ * and name it with `--config`. It is written anew at each start; the file says so.
  */
 export function writeDevConfig(path: string, facts: DevConfigFacts): void {
   const temporary = `${path}.new`;

@@ -11,7 +11,10 @@ export interface PageFacts {
 
 const API = '/lifetimeapi/rest/v2';
 
-/** What `sallyport dev` says when it is ready: where things are, and lines that work when they are pasted. */
+/**
+ * What `sallyport dev` says when it is ready: where things are, and lines that work when they are
+ * pasted.
+ */
 export function startPage({ addresses, sampleUrl, seeded }: PageFacts): string {
   const { proxy, admin, ops } = addresses;
   const gate = `https://localhost:${proxy?.port}`;
@@ -32,10 +35,14 @@ export function startPage({ addresses, sampleUrl, seeded }: PageFacts): string {
     ...step('Let in', `${DEPLOYER_ACCOUNT} is deployer in the team customer-apps, which owns CRM`, [
       `${curl} ${token} -X POST ${gate}${deploy('CRM')}`,
     ]),
-    ...step('Refused', '403 permission-denied: Billing belongs to another team, so its default role decides: viewer', [
-      `${curl} ${token} -X POST ${gate}${deploy('Billing')}`,
-      `${sallyport} explain --account ${DEPLOYER_ACCOUNT} POST ${deploy('Billing')}`,
-    ]),
+    ...step(
+      'Refused',
+      '403 permission-denied: Billing belongs to another team, so its default role decides: viewer',
+      [
+        `${curl} ${token} -X POST ${gate}${deploy('Billing')}`,
+        `${sallyport} explain --account ${DEPLOYER_ACCOUNT} POST ${deploy('Billing')}`,
+      ],
+    ),
     ...step('Rotate', 'the old token is refused from then on', [
       `${sallyport} account rotate ${DEPLOYER_ACCOUNT} --yes --token-file ${DEV_DATA_DIR}/${DEV_TOKEN_FILE}`,
     ]),
@@ -45,7 +52,13 @@ export function startPage({ addresses, sampleUrl, seeded }: PageFacts): string {
     ]),
     ...(seeded.deployerActive
       ? []
-      : [styled('yellow', `  ${DEPLOYER_ACCOUNT} is inactive or expired: its lines are refused for now.`), '']),
+      : [
+          styled(
+            'yellow',
+            `  ${DEPLOYER_ACCOUNT} is inactive or expired: its lines are refused for now.`,
+          ),
+          '',
+        ]),
     'Ctrl-C ends it.',
   ].join('\n');
 }
@@ -58,5 +71,9 @@ function signInWords({ password }: SampleAccounts): string {
 }
 
 function step(name: string, why: string, lines: readonly string[]): readonly string[] {
-  return [`${styled('bold', name)}  ${styled('dim', why)}`, ...lines.map((line) => `  ${line}`), ''];
+  return [
+    `${styled('bold', name)}  ${styled('dim', why)}`,
+    ...lines.map((line) => `  ${line}`),
+    '',
+  ];
 }

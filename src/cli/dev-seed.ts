@@ -35,35 +35,69 @@ const ROLES = [
 
 const TEAMS = [
   { name: 'customer-apps', description: 'What customers see', applications: ['CRM', 'Portal'] },
-  { name: 'finance-apps', description: 'What the auditors see', applications: ['Billing', 'Ledger'] },
+  {
+    name: 'finance-apps',
+    description: 'What the auditors see',
+    applications: ['Billing', 'Ledger'],
+  },
 ] as const;
 
 export interface SampleAccounts {
-  /** The sample account was switched off by somebody; the lines of the page will be refused until it is activated. */
+  /**
+   * The sample account was switched off by somebody; the lines of the page will be refused until it
+   * is activated.
+   */
   readonly deployerActive: boolean;
-  /** Of the console's first user, who was made just now; null: there was one already, and nobody knows the password but that person. */
+  /**
+   * Of the console's first user, who was made just now; null: there was one already, and nobody
+   * knows the password but that person.
+   */
   readonly password: string | null;
 }
 
-/** Makes what is missing of the sample and leaves what is there: somebody may be in the middle of trying things. */
-export async function ensureSampleAccounts(admin: Administration, actor: AdminActor, dataDir: string): Promise<SampleAccounts> {
+/**
+ * Makes what is missing of the sample and leaves what is there: somebody may be in the middle of
+ * trying things.
+ */
+export async function ensureSampleAccounts(
+  admin: Administration,
+  actor: AdminActor,
+  dataDir: string,
+): Promise<SampleAccounts> {
   const roles = new Set((await admin.listRoles(actor, {})).map(({ name }) => name));
   for (const role of ROLES) if (!roles.has(role.name)) await admin.createRole(actor, role);
   const teams = await admin.listTeams(actor, {});
-  const owned = new Set(teams.flatMap(({ applications }) => applications.map((application) => application.toLowerCase())));
+  const owned = new Set(
+    teams.flatMap(({ applications }) =>
+      applications.map((application) => application.toLowerCase()),
+    ),
+  );
   for (const team of TEAMS) {
     if (teams.some(({ name }) => name === team.name)) continue;
-    await admin.createTeam(actor, { ...team, applications: team.applications.filter((one) => !owned.has(one.toLowerCase())) });
+    await admin.createTeam(actor, {
+      ...team,
+      applications: team.applications.filter((one) => !owned.has(one.toLowerCase())),
+    });
   }
   const tokenFile = join(dataDir, DEV_TOKEN_FILE);
   const deployer = await ensureDeployer(admin, actor, tokenFile);
   if ((await find(admin, actor, VIEWER_ACCOUNT)) === null) {
-    await admin.createServiceAccount(actor, { name: VIEWER_ACCOUNT, role: 'viewer', description: 'The screen in the hallway' });
+    await admin.createServiceAccount(actor, {
+      name: VIEWER_ACCOUNT,
+      role: 'viewer',
+      description: 'The screen in the hallway',
+    });
   }
-  return { deployerActive: deployer.status === 'active' && !deployer.expired, password: await ensureUser(admin, actor) };
+  return {
+    deployerActive: deployer.status === 'active' && !deployer.expired,
+    password: await ensureUser(admin, actor),
+  };
 }
 
-/** Somebody must be able to open the console. The password is made here, shown once, and kept nowhere. */
+/**
+ * Somebody must be able to open the console. The password is made here, shown once, and kept
+ * nowhere.
+ */
 async function ensureUser(admin: Administration, actor: AdminActor): Promise<string | null> {
   const { items } = await admin.listAccounts(actor, { name: DEV_USER });
   if (items.length > 0) return null;
@@ -78,7 +112,11 @@ async function ensureUser(admin: Administration, actor: AdminActor): Promise<str
 }
 
 /** Viewer everywhere, deployer in one team: the same account is let in here and refused there. */
-async function ensureDeployer(admin: Administration, actor: AdminActor, tokenFile: string): Promise<AccountView> {
+async function ensureDeployer(
+  admin: Administration,
+  actor: AdminActor,
+  tokenFile: string,
+): Promise<AccountView> {
   const existing = await find(admin, actor, DEPLOYER_ACCOUNT);
   if (existing?.token != null && existing.token.id === idOfTokenIn(tokenFile)) return existing;
   const file = await SecretFile.prepare(tokenFile, true);
@@ -99,7 +137,11 @@ async function ensureDeployer(admin: Administration, actor: AdminActor, tokenFil
   }
 }
 
-async function find(admin: Administration, actor: AdminActor, name: string): Promise<AccountView | null> {
+async function find(
+  admin: Administration,
+  actor: AdminActor,
+  name: string,
+): Promise<AccountView | null> {
   let cursor: string | null = null;
   do {
     const page = await admin.listAccounts(actor, { kind: 'service', cursor, limit: 500 });

@@ -3,7 +3,8 @@ import { count, examples } from './options.ts';
 import type { DevOptions } from './run-dev.ts';
 
 export function addDevCommand(program: Command): void {
-  const summary = 'try it: a gate on this machine, with a sample service behind it and sample accounts';
+  const summary =
+    'try it: a gate on this machine, with a sample service behind it and sample accounts';
   const dev = program
     .command('dev')
     .summary(summary)

@@ -48,7 +48,10 @@ function decision(shown: Shown): string {
   const permitted = shown.decision === 'permit';
   const verdict = permitted ? styled('green', 'let in ') : styled('red', 'refused');
   const who =
-    shown.account?.name ?? (shown.claimedAccountId === undefined ? 'nobody known' : `somebody as ${shown.claimedAccountId}`);
+    shown.account?.name ??
+    (shown.claimedAccountId === undefined
+      ? 'nobody known'
+      : `somebody as ${shown.claimedAccountId}`);
   const why = permitted ? [] : [shown.reason ?? 'for an unknown reason'];
   if (shown.count !== undefined) {
     const from = shown.clientAddress === undefined ? 'many addresses' : shown.clientAddress;
@@ -65,15 +68,20 @@ function decision(shown: Shown): string {
 }
 
 function signIn(shown: Shown): string {
-  const verdict = shown.decision === 'permit' ? styled('green', 'console') : styled('red', 'refused');
+  const verdict =
+    shown.decision === 'permit' ? styled('green', 'console') : styled('red', 'refused');
   const who =
-    shown.account?.name ?? (shown.claimedAccountId === undefined ? 'nobody known' : `somebody as ${shown.claimedAccountId}`);
+    shown.account?.name ??
+    (shown.claimedAccountId === undefined
+      ? 'nobody known'
+      : `somebody as ${shown.claimedAccountId}`);
   const how = `(${shown.reason ?? '-'} at the console, from ${shown.clientAddress ?? '-'})`;
   return `${verdict}  ${visible(who)}  ${styled('dim', visible(how))}`;
 }
 
 function outcome(shown: Shown): string {
-  const ended = shown.reason === 'permitted' || shown.reason === undefined ? '' : `, ${shown.reason}`;
+  const ended =
+    shown.reason === 'permitted' || shown.reason === undefined ? '' : `, ${shown.reason}`;
   const took = shown.durationMs === undefined ? '' : ` in ${shown.durationMs.toFixed(1)} ms`;
   const words = `${shown.account?.name ?? '-'}  answered ${shown.status ?? 'nothing'}${took}${ended}  (request ${shown.requestId ?? '-'})`;
   return `${styled('dim', '   ...  ')} ${styled('dim', visible(words))}`;

@@ -8,7 +8,9 @@ import { RegistryUnavailable } from '../registry/port.ts';
 import { StoreInUse, StoreUnavailable } from '../store/fault.ts';
 import { CertificateFault } from '../tls/certificate.ts';
 
-/** What the shell is told. A registry that says no is 1; words or files that cannot be right are 2. */
+/**
+ * What the shell is told. A registry that says no is 1; words or files that cannot be right are 2.
+ */
 export const EXIT = { done: 0, refused: 1, usage: 2, unreachable: 3 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -31,13 +33,18 @@ export interface Failure {
 
 export function failureOf(error: unknown): Failure {
   if (error instanceof AdminError)
-    return { code: error.code === 'unavailable' ? EXIT.unreachable : EXIT.refused, lines: adminLines(error) };
+    return {
+      code: error.code === 'unavailable' ? EXIT.unreachable : EXIT.refused,
+      lines: adminLines(error),
+    };
   if (error instanceof Refused) return { code: EXIT.refused, lines: [error.message] };
   if (error instanceof ConfigFaults) return { code: EXIT.usage, lines: error.message.split('\n') };
   if (error instanceof StoreInUse) {
     return {
       code: EXIT.unreachable,
-      lines: [`${error.message}: an embedded store has one owner at a time (if a gate is just starting, try again in a moment)`],
+      lines: [
+        `${error.message}: an embedded store has one owner at a time (if a gate is just starting, try again in a moment)`,
+      ],
     };
   }
   if (isOf(error, [UsageError, DataDirFault, ListenFault, SocketPathTooLong, CertificateFault]))
@@ -45,7 +52,9 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof RegistryUnavailable && error.why === 'empty') {
     return {
       code: EXIT.refused,
-      lines: [`${error.message}: it begins with the first account, or with the first start of a gate`],
+      lines: [
+        `${error.message}: it begins with the first account, or with the first start of a gate`,
+      ],
     };
   }
   if (isOf(error, [StoreUnavailable, RegistryUnavailable, AuditUnavailable])) {
@@ -56,26 +65,43 @@ export function failureOf(error: unknown): Failure {
 
 /** All faults of an input, one line each, so that nobody mends them one by one. */
 function adminLines(error: AdminError): readonly string[] {
-  return error.faults.length > 1 ? error.faults.map(({ field, message }) => `${field}: ${message}`) : [error.message];
+  return error.faults.length > 1
+    ? error.faults.map(({ field, message }) => `${field}: ${message}`)
+    : [error.message];
 }
 
-function isOf(error: unknown, classes: readonly (abstract new (...args: never[]) => Error)[]): error is Error {
+function isOf(
+  error: unknown,
+  classes: readonly (abstract new (...args: never[]) => Error)[],
+): error is Error {
   return classes.some((one) => error instanceof one);
 }
 
 function systemFailure(error: unknown): Failure {
-  const { code, syscall, message } = (error ?? {}) as NodeJS.ErrnoException & { address?: string; port?: number };
-  if (code === 'EADDRINUSE') return { code: EXIT.usage, lines: [`${addressOf(error)} is already in use by another process`] };
-  if (code === 'EADDRNOTAVAIL') return { code: EXIT.usage, lines: [`this machine has no address ${addressOf(error)}`] };
+  const { code, syscall, message } = (error ?? {}) as NodeJS.ErrnoException & {
+    address?: string;
+    port?: number;
+  };
+  if (code === 'EADDRINUSE')
+    return {
+      code: EXIT.usage,
+      lines: [`${addressOf(error)} is already in use by another process`],
+    };
+  if (code === 'EADDRNOTAVAIL')
+    return { code: EXIT.usage, lines: [`this machine has no address ${addressOf(error)}`] };
   if (code === 'EACCES' && syscall === 'listen')
     return { code: EXIT.usage, lines: [`this user may not listen on ${addressOf(error)}`] };
   return {
     code: EXIT.refused,
-    lines: [`something unexpected went wrong: ${message ?? String(error)} (SALLYPORT_DEBUG=1 shows where)`],
+    lines: [
+      `something unexpected went wrong: ${message ?? String(error)} (SALLYPORT_DEBUG=1 shows where)`,
+    ],
   };
 }
 
 function addressOf(error: unknown): string {
   const { address, port } = error as { address?: string; port?: number };
-  return port === undefined ? 'the address' : `port ${port}${address === undefined ? '' : ` on ${address}`}`;
+  return port === undefined
+    ? 'the address'
+    : `port ${port}${address === undefined ? '' : ` on ${address}`}`;
 }

@@ -10,7 +10,11 @@ interface ExplainOptions extends CommonOptions {
 }
 
 export function addExplainCommand(program: Command): void {
-  const explain = leaf(program, 'explain <method> <path>', 'would this call be let in, and by which rule?')
+  const explain = leaf(
+    program,
+    'explain <method> <path>',
+    'would this call be let in, and by which rule?',
+  )
     .requiredOption('--account <name>', 'the account that calls')
     .option('--host <host>', 'the host that is called, where routes tell hosts apart')
     .action(async (method: string, path: string, options: ExplainOptions) => {
@@ -23,17 +27,29 @@ export function addExplainCommand(program: Command): void {
         };
         const answer = await control.explain(actor, question);
         if (options.json === true) return sayJson(answer);
-        say(answer.allowed ? styled('green', 'let in') : `${styled('red', 'refused')}: ${answer.reason}`);
+        say(
+          answer.allowed
+            ? styled('green', 'let in')
+            : `${styled('red', 'refused')}: ${answer.reason}`,
+        );
         for (const line of answer.because) say(`  ${visible(line)}`);
         details([
           ['Route', answer.route ?? '-'],
           ['Permission', answer.permission ?? '-'],
           ['Application', answer.application ?? '-'],
-          ['Role', answer.role === null ? '-' : `${answer.role}${answer.rule === null ? '' : ` (by ${answer.rule})`}`],
+          [
+            'Role',
+            answer.role === null
+              ? '-'
+              : `${answer.role}${answer.rule === null ? '' : ` (by ${answer.rule})`}`,
+          ],
         ]);
       });
     });
-  examples(explain, 'sallyport explain --account ci-pipeline POST /lifetimeapi/rest/v2/applications/CRM/deployments');
+  examples(
+    explain,
+    'sallyport explain --account ci-pipeline POST /lifetimeapi/rest/v2/applications/CRM/deployments',
+  );
 }
 
 /** The query plays no part in any decision; people paste it all the same. */

@@ -19,7 +19,9 @@ export function addHealthcheckCommand(program: Command): void {
     .action(async (options: { readonly config: string }) => {
       const address = loadChecked(options.config).config.listen.ops?.address;
       if (address === undefined)
-        throw new UsageError(`${options.config} opens no ops listener (listen.ops), so nobody can be asked`);
+        throw new UsageError(
+          `${options.config} opens no ops listener (listen.ops), so nobody can be asked`,
+        );
       const { status, body } = await ask(address.host, address.port);
       if (status !== 200) throw new Refused(`not ready: ${status} ${body}`);
       say('ready');
@@ -33,14 +35,19 @@ function ask(host: string, port: number): Promise<{ status: number; body: string
   return new Promise((resolve, reject) => {
     const unavailable = (why: string) =>
       reject(new AdminError('unavailable', `no gate answers on ${reachable}:${port} (${why})`));
-    const asked = request({ host: reachable, port, path: '/readyz', agent: false, timeout: TIMEOUT_MS }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (text: string) => {
-        body = (body + text).slice(0, BODY_BYTES);
-      });
-      response.once('end', () => resolve({ status: response.statusCode ?? 0, body: body.trim() }));
-      response.once('error', (error) => unavailable(error.message));
-    });
+    const asked = request(
+      { host: reachable, port, path: '/readyz', agent: false, timeout: TIMEOUT_MS },
+      (response) => {
+        let body = '';
+        response.setEncoding('utf8').on('data', (text: string) => {
+          body = (body + text).slice(0, BODY_BYTES);
+        });
+        response.once('end', () =>
+          resolve({ status: response.statusCode ?? 0, body: body.trim() }),
+        );
+        response.once('error', (error) => unavailable(error.message));
+      },
+    );
     asked.once('timeout', () => asked.destroy(new Error(`nothing within ${TIMEOUT_MS} ms`)));
     asked.once('error', (error: NodeJS.ErrnoException) => unavailable(error.code ?? error.message));
     asked.end();

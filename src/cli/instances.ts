@@ -5,26 +5,28 @@ import { withReach } from './reach.ts';
 import { note, sayJson, table } from './terminal.ts';
 
 export function addInstancesCommand(program: Command): void {
-  const instances = leaf(program, 'instances', 'the running gates: their leases, and how far each has come').action(
-    async (options: CommonOptions) => {
-      await withReach(options, false, async ({ control, actor }) => {
-        const answer = await control.instances(actor, {});
-        if (options.json === true) return sayJson(answer);
-        if (answer.items.length === 0) return note('no gate is running on this registry');
-        table(
-          ['INSTANCE', 'VERSION', 'LEASE', 'ENDS IN', 'APPLIED', 'BEHIND'],
-          answer.items.map((one) => [
-            one.instance,
-            one.version,
-            seconds(one.leaseMs),
-            seconds(one.leaseRemainingMs),
-            one.appliedSeq === null ? '-' : String(one.appliedSeq),
-            one.lag === null ? 'unknown' : String(one.lag),
-          ]),
-        );
-      });
-    },
-  );
+  const instances = leaf(
+    program,
+    'instances',
+    'the running gates: their leases, and how far each has come',
+  ).action(async (options: CommonOptions) => {
+    await withReach(options, false, async ({ control, actor }) => {
+      const answer = await control.instances(actor, {});
+      if (options.json === true) return sayJson(answer);
+      if (answer.items.length === 0) return note('no gate is running on this registry');
+      table(
+        ['INSTANCE', 'VERSION', 'LEASE', 'ENDS IN', 'APPLIED', 'BEHIND'],
+        answer.items.map((one) => [
+          one.instance,
+          one.version,
+          seconds(one.leaseMs),
+          seconds(one.leaseRemainingMs),
+          one.appliedSeq === null ? '-' : String(one.appliedSeq),
+          one.lag === null ? 'unknown' : String(one.lag),
+        ]),
+      );
+    });
+  });
   examples(instances, 'sallyport instances --config sallyport.yaml');
 }
 

@@ -1,5 +1,10 @@
 import { systemClock } from '../clock.ts';
-import { type ConfigCheck, type LoadedConfig, type LoadOptions, loadConfig } from '../config/load.ts';
+import {
+  type ConfigCheck,
+  type LoadedConfig,
+  type LoadOptions,
+  loadConfig,
+} from '../config/load.ts';
 import { findTies } from '../decision/route-ties.ts';
 import { CertificateFault, loadCertificate, readCertificates } from '../tls/certificate.ts';
 import { loadClientMaterial } from '../tls/client-material.ts';
@@ -36,13 +41,17 @@ const checkCertificates: ConfigCheck = (config, report) => {
   };
   for (const listener of ['proxy', 'admin'] as const)
     config.listen[listener]?.tls?.certificates.forEach((files, index) => {
-      check(['listen', listener, 'tls', 'certificates', index], () => loadCertificate(files, nowMs));
+      check(['listen', listener, 'tls', 'certificates', index], () =>
+        loadCertificate(files, nowMs),
+      );
     });
   const clientCa = config.listen.proxy?.tls?.clientCaFile ?? null;
-  if (clientCa !== null) check(['listen', 'proxy', 'tls', 'clientCaFile'], () => readCertificates(clientCa));
+  if (clientCa !== null)
+    check(['listen', 'proxy', 'tls', 'clientCaFile'], () => readCertificates(clientCa));
   for (const { name, tls } of config.upstreams) {
     if (tls !== null) check(['upstreams', name, 'tls'], () => loadClientMaterial(tls, nowMs));
   }
   const { store } = config;
-  if (store.kind === 'redis' && store.tls !== null) check(['store', 'tls'], () => loadClientMaterial(store.tls, nowMs));
+  if (store.kind === 'redis' && store.tls !== null)
+    check(['store', 'tls'], () => loadClientMaterial(store.tls, nowMs));
 };

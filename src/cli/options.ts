@@ -6,8 +6,14 @@ export function leaf(parent: Command, usage: string, summary: string): Command {
     .command(usage)
     .summary(summary)
     .description(summary)
-    .option('--config <file>', 'configuration file that names the store (default: ./data, if there is one)')
-    .option('--server <url>', 'ask the admin API of a running gate, with the token in SALLYPORT_TOKEN')
+    .option(
+      '--config <file>',
+      'configuration file that names the store (default: ./data, if there is one)',
+    )
+    .option(
+      '--server <url>',
+      'ask the admin API of a running gate, with the token in SALLYPORT_TOKEN',
+    )
     .option('--ca-file <file>', 'with --server: the CA of its certificate (PEM)')
     .option('--json', 'answer in JSON');
 }
@@ -18,15 +24,26 @@ export function group(program: Command, name: string, summary: string): Command 
 
 /** Lines that can be pasted, below the help of a command. */
 export function examples(command: Command, ...lines: readonly string[]): Command {
-  return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`);
+  return command.addHelpText(
+    'after',
+    `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`,
+  );
 }
 
 /** An option that may be said several times, and hold several values with commas between them. */
 export function several(value: string, earlier: readonly string[] | undefined): readonly string[] {
-  return [...(earlier ?? []), ...value.split(',').map((one) => one.trim())].filter((one) => one !== '');
+  return [...(earlier ?? []), ...value.split(',').map((one) => one.trim())].filter(
+    (one) => one !== '',
+  );
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000, y: 31_536_000_000 };
+const UNIT_MS: Readonly<Record<string, number>> = {
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+  y: 31_536_000_000,
+};
 
 const ZONED = /^\d{4}-\d{2}-\d{2}T[\d:.]+(Z|[+-]\d{2}:\d{2})$/;
 
@@ -34,7 +51,8 @@ const ZONED = /^\d{4}-\d{2}-\d{2}T[\d:.]+(Z|[+-]\d{2}:\d{2})$/;
 export function expiry(value: string): string | null {
   if (value === 'never') return null;
   const [, count, unit] = /^(\d{1,5})([mhdwy])$/.exec(value) ?? [];
-  if (count !== undefined && unit !== undefined) return new Date(Date.now() + Number(count) * (UNIT_MS[unit] ?? 0)).toISOString();
+  if (count !== undefined && unit !== undefined)
+    return new Date(Date.now() + Number(count) * (UNIT_MS[unit] ?? 0)).toISOString();
   const text = /^\d{4}-\d{2}-\d{2}$/.test(value) ? `${value}T23:59:59Z` : value;
   if (!ZONED.test(text) || Number.isNaN(Date.parse(text))) {
     throw new InvalidArgumentError('Say 90d, 12h, 2030-01-31, 2030-01-31T12:00:00Z or never.');
@@ -42,32 +60,48 @@ export function expiry(value: string): string | null {
   return new Date(text).toISOString();
 }
 
-/** A moment that has been: `24h` (so long ago), `2030-01-31` (the beginning of that day, UTC) or `2030-01-31T12:00:00Z`. Answered in UTC. */
+/**
+ * A moment that has been: `24h` (so long ago), `2030-01-31` (the beginning of that day, UTC) or
+ * `2030-01-31T12:00:00Z`. Answered in UTC.
+ */
 export function moment(value: string): string {
   const [, count, unit] = /^(\d{1,5})([mhdwy])$/.exec(value) ?? [];
-  if (count !== undefined && unit !== undefined) return new Date(Date.now() - Number(count) * (UNIT_MS[unit] ?? 0)).toISOString();
+  if (count !== undefined && unit !== undefined)
+    return new Date(Date.now() - Number(count) * (UNIT_MS[unit] ?? 0)).toISOString();
   const text = /^\d{4}-\d{2}-\d{2}$/.test(value) ? `${value}T00:00:00Z` : value;
   if (!ZONED.test(text) || Number.isNaN(Date.parse(text)))
     throw new InvalidArgumentError('Say 15m, 24h, 7d, 2030-01-31 or 2030-01-31T12:00:00Z.');
   return new Date(text).toISOString();
 }
 
-const SHORT_UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const SHORT_UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 
 /** `5s`, `10m`, `12h`: in milliseconds. `0` is no time at all. */
 export function duration(mostMs: number): (value: string) => number {
   return (value) => {
-    const [, count, unit = 'ms'] = /^(\d{1,7})(ms|s|m|h|d)$/.exec(value) ?? (value === '0' ? [value, '0'] : []);
+    const [, count, unit = 'ms'] =
+      /^(\d{1,7})(ms|s|m|h|d)$/.exec(value) ?? (value === '0' ? [value, '0'] : []);
     const ms = count === undefined ? Number.NaN : Number(count) * (SHORT_UNIT_MS[unit] ?? 0);
-    if (!(ms <= mostMs)) throw new InvalidArgumentError(`Say 5s, 10m or 12h, at most ${mostMs / 1_000} s.`);
+    if (!(ms <= mostMs))
+      throw new InvalidArgumentError(`Say 5s, 10m or 12h, at most ${mostMs / 1_000} s.`);
     return ms;
   };
 }
 
 /** `payments:deployer`: a team and the role in it. */
-export function membership(value: string, earlier: readonly { team: string; role: string }[] | undefined) {
+export function membership(
+  value: string,
+  earlier: readonly { team: string; role: string }[] | undefined,
+) {
   const [, team, role] = /^([^:]+):([^:]+)$/.exec(value) ?? [];
-  if (team === undefined || role === undefined) throw new InvalidArgumentError('Say team:role, such as payments:deployer.');
+  if (team === undefined || role === undefined)
+    throw new InvalidArgumentError('Say team:role, such as payments:deployer.');
   return [...(earlier ?? []), { team, role }];
 }
 

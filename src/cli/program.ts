@@ -20,10 +20,14 @@ import { note } from './terminal.ts';
 import { addTokenCommands } from './token.ts';
 import { addUserCommands } from './user.ts';
 
-/** Runs one command line (without `node` and the script) and answers the exit code. Never throws. */
+/**
+ * Runs one command line (without `node` and the script) and answers the exit code. Never throws.
+ */
 export async function run(words: readonly string[]): Promise<number> {
   // `sallyport account list | head` is no fault of anybody.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.refused));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.refused),
+  );
   process.exitCode = EXIT.done;
   try {
     await createProgram().parseAsync(words, { from: 'user' });
@@ -32,14 +36,17 @@ export async function run(words: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     const failure = failureOf(error);
     for (const line of failure.lines) note(`sallyport: ${line}`);
-    if (process.env.SALLYPORT_DEBUG === '1') note(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    if (process.env.SALLYPORT_DEBUG === '1')
+      note(error instanceof Error ? (error.stack ?? error.message) : String(error));
     return failure.code;
   }
 }
 
 export function createProgram(): Command {
   const program = new Command('sallyport')
-    .description('The gate in front of your APIs that lets in the machines you know, and only those.')
+    .description(
+      'The gate in front of your APIs that lets in the machines you know, and only those.',
+    )
     .version(version(), '--version')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')
@@ -75,7 +82,10 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addCompletionCommand,
 ];
 
-/** Commander passes settings down when a subcommand is made, and ours are made by the rooms: none may exit the process by itself. */
+/**
+ * Commander passes settings down when a subcommand is made, and ours are made by the rooms: none
+ * may exit the process by itself.
+ */
 function inherit(command: Command): void {
   for (const child of command.commands) {
     child.copyInheritedSettings(command);

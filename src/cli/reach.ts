@@ -36,8 +36,9 @@ export const DEV_DATA_DIR = 'data';
 export const DEV_CONFIG = join(DEV_DATA_DIR, 'dev.yaml');
 
 /**
- * From the command line's words to something that can be asked: the running owner of an embedded store if there is one, else the store itself.
- * `create`: a change is about to be made, so an empty store may be begun.
+ * From the command line's words to something that can be asked: the running owner of an embedded
+ * store if there is one, else the store itself. `create`: a change is about to be made, so an empty
+ * store may be begun.
  */
 export async function reach(options: StoreOptions, create: boolean): Promise<Reached> {
   if (options.server !== undefined) return reachServer(options, options.server);
@@ -46,17 +47,29 @@ export async function reach(options: StoreOptions, create: boolean): Promise<Rea
   const actor = storeOwner(userName(), 'command-line');
   if (config.store.kind === 'embedded') {
     const owner = await connectOwner(config.instance.dataDir);
-    if (owner !== null) return { control: owner.control, actor, config, close: async () => owner.close() };
+    if (owner !== null)
+      return { control: owner.control, actor, config, close: async () => owner.close() };
   }
   const stores = await openStores(config, { clock: systemClock, create, note });
   const table = hasRoutes ? createRouteTable(config.routes) : null;
-  const control = createControl({ ...stores, clock: systemClock, instance: null, routes: () => table });
+  const control = createControl({
+    ...stores,
+    clock: systemClock,
+    instance: null,
+    routes: () => table,
+  });
   return { control, actor, config, close: () => stores.close() };
 }
 
-/** The token comes by the environment alone: a command line can be read by every user of the machine, and lands in histories. */
+/**
+ * The token comes by the environment alone: a command line can be read by every user of the
+ * machine, and lands in histories.
+ */
 async function reachServer({ config, caFile }: StoreOptions, server: string): Promise<Reached> {
-  if (config !== undefined) throw new UsageError('either --config (the store itself) or --server (a running gate), not both');
+  if (config !== undefined)
+    throw new UsageError(
+      'either --config (the store itself) or --server (a running gate), not both',
+    );
   const url = serverUrl(server);
   const token = process.env.SALLYPORT_TOKEN?.trim() ?? '';
   if (parseToken(token) === null)
@@ -65,13 +78,23 @@ async function reachServer({ config, caFile }: StoreOptions, server: string): Pr
     );
   // Loaded only here: most commands speak to a store.
   const { connectServer } = await import('../admin/remote/server-control.ts');
-  const { control, close } = connectServer({ url, token, ca: caFile === undefined ? null : caText(caFile) });
-  return { control, actor: storeOwner(userName(), 'command-line'), config: null, close: async () => close() };
+  const { control, close } = connectServer({
+    url,
+    token,
+    ca: caFile === undefined ? null : caText(caFile),
+  });
+  return {
+    control,
+    actor: storeOwner(userName(), 'command-line'),
+    config: null,
+    close: async () => close(),
+  };
 }
 
 function serverUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
-  if (url?.protocol !== 'https:') throw new UsageError('--server is an https:// address, such as https://gate.example:9443');
+  if (url?.protocol !== 'https:')
+    throw new UsageError('--server is an https:// address, such as https://gate.example:9443');
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
     throw new UsageError('--server is an address without credentials, query and fragment');
   return url;
@@ -84,7 +107,11 @@ function caText(path: string): string {
 }
 
 /** Opens what the options name, does the work, and closes it again whatever happens. */
-export async function withReach<T>(options: StoreOptions, create: boolean, work: (reached: Reached) => Promise<T>): Promise<T> {
+export async function withReach<T>(
+  options: StoreOptions,
+  create: boolean,
+  work: (reached: Reached) => Promise<T>,
+): Promise<T> {
   const reached = await reach(options, create);
   try {
     return await work(reached);
@@ -93,13 +120,22 @@ export async function withReach<T>(options: StoreOptions, create: boolean, work:
   }
 }
 
-function configurationOf(options: StoreOptions): { readonly config: Config; readonly hasRoutes: boolean } {
-  if (options.config !== undefined) return { config: loadChecked(options.config).config, hasRoutes: true };
+function configurationOf(options: StoreOptions): {
+  readonly config: Config;
+  readonly hasRoutes: boolean;
+} {
+  if (options.config !== undefined)
+    return { config: loadChecked(options.config).config, hasRoutes: true };
   if (existsSync(DEV_CONFIG)) return { config: loadChecked(DEV_CONFIG).config, hasRoutes: true };
   if (existsSync(join(DEV_DATA_DIR, EMBEDDED_FILES.registry))) {
-    return { config: parseConfig('store: { kind: embedded }\n', 'sallyport.yaml').config, hasRoutes: false };
+    return {
+      config: parseConfig('store: { kind: embedded }\n', 'sallyport.yaml').config,
+      hasRoutes: false,
+    };
   }
-  throw new UsageError(`which store? There is no ./${DEV_DATA_DIR} here: name a configuration file with --config`);
+  throw new UsageError(
+    `which store? There is no ./${DEV_DATA_DIR} here: name a configuration file with --config`,
+  );
 }
 
 /** For the audit: who used the rights of the store. */

@@ -19,8 +19,16 @@ const FORMAT = { format: 'sallyport-registry', version: 1 } as const;
 const MAX_FILE_BYTES = 1024 * 1024 * 1024;
 
 export function addRegistryCommands(program: Command): void {
-  const registry = group(program, 'registry', 'the whole registry, out of one store and into another');
-  const out = leaf(registry, 'export <file>', 'write all accounts, roles and teams to a new file (mode 0600)').action(exportTo);
+  const registry = group(
+    program,
+    'registry',
+    'the whole registry, out of one store and into another',
+  );
+  const out = leaf(
+    registry,
+    'export <file>',
+    'write all accounts, roles and teams to a new file (mode 0600)',
+  ).action(exportTo);
   examples(out, 'sallyport registry export registry.ndjson --config manage.yaml');
   const into = leaf(registry, 'import <file>', 'bring the records of an exported file into a store')
     .option('--yes', 'do not ask')
@@ -36,12 +44,10 @@ async function exportTo(file: string, options: TransferOptions): Promise<void> {
       writeSync(target, `${JSON.stringify({ ...FORMAT, by: packageVersion() })}\n`);
       let cursor: string | null = null;
       do {
-        const page: { records: readonly TransferredRecord[]; next: string | null } = await control.administration.exportRecords(
-          actor,
-          {
+        const page: { records: readonly TransferredRecord[]; next: string | null } =
+          await control.administration.exportRecords(actor, {
             cursor,
-          },
-        );
+          });
         for (const record of page.records) writeSync(target, `${JSON.stringify(record)}\n`);
         count += page.records.length;
         cursor = page.next;
@@ -52,7 +58,10 @@ async function exportTo(file: string, options: TransferOptions): Promise<void> {
       closeSync(target);
     }
     if (options.json === true) sayJson({ file, records: count });
-    else note(`Wrote ${count} records to ${file}. It holds digests of tokens and passwords: keep it like the store.`);
+    else
+      note(
+        `Wrote ${count} records to ${file}. It holds digests of tokens and passwords: keep it like the store.`,
+      );
   });
 }
 
@@ -80,13 +89,15 @@ function readFile(file: string): readonly TransferredRecord[] {
   const end = rest.pop();
   if (head?.format !== FORMAT.format || head.version !== FORMAT.version)
     throw new UsageError(`${file} is no registry of a version that is known here`);
-  if (end?.end !== true || end.records !== rest.length) throw new UsageError(`${file} was cut short: nothing was imported`);
+  if (end?.end !== true || end.records !== rest.length)
+    throw new UsageError(`${file} was cut short: nothing was imported`);
   return rest as unknown as readonly TransferredRecord[];
 }
 
 function textOf(file: string): string {
   try {
-    if (statSync(file).size > MAX_FILE_BYTES) throw new UsageError(`${file} is larger than ${MAX_FILE_BYTES} bytes`);
+    if (statSync(file).size > MAX_FILE_BYTES)
+      throw new UsageError(`${file} is larger than ${MAX_FILE_BYTES} bytes`);
     return readFileSync(file, 'utf8');
   } catch (error) {
     if (error instanceof UsageError) throw error;

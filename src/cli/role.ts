@@ -26,18 +26,25 @@ export function addRoleCommands(program: Command): void {
     });
   });
   examples(list, 'sallyport role list', 'sallyport role list --json | jq -r ".roles[].name"');
-  const show = leaf(role, 'show <name>', 'show a role and who has it').action(async (name: string, options: CommonOptions) => {
-    await withReach(options, false, async ({ control, actor }) => {
-      const answer = await control.administration.showRole(actor, { name });
-      if (options.json === true) return sayJson(answer);
-      details([
-        ['Name', answer.role.name],
-        ['Description', answer.role.description || '-'],
-        ['Permissions', answer.role.permissions.join(', ') || 'none at all'],
-        ['Used by', answer.role.builtIn ? 'not counted: it is built in' : answer.usedBy.join(', ') || 'nobody'],
-      ]);
-    });
-  });
+  const show = leaf(role, 'show <name>', 'show a role and who has it').action(
+    async (name: string, options: CommonOptions) => {
+      await withReach(options, false, async ({ control, actor }) => {
+        const answer = await control.administration.showRole(actor, { name });
+        if (options.json === true) return sayJson(answer);
+        details([
+          ['Name', answer.role.name],
+          ['Description', answer.role.description || '-'],
+          ['Permissions', answer.role.permissions.join(', ') || 'none at all'],
+          [
+            'Used by',
+            answer.role.builtIn
+              ? 'not counted: it is built in'
+              : answer.usedBy.join(', ') || 'nobody',
+          ],
+        ]);
+      });
+    },
+  );
   examples(show, 'sallyport role show deployer');
 }
 
@@ -53,16 +60,29 @@ function addChanges(role: Command): void {
       const { permission = [], description } = options;
       await withReach(options, true, async ({ control, actor }) => {
         const input = { name, permissions: permission, ...given('description', description) };
-        report(options, await control.administration.createRole(actor, input), `Created the role ${name}.`);
+        report(
+          options,
+          await control.administration.createRole(actor, input),
+          `Created the role ${name}.`,
+        );
       });
     });
-  examples(create, 'sallyport role create deployer --permission applications:read,deployments:* --description "May deploy"');
-  const edit = lastOne(waiting(leaf(role, 'edit <name>', 'change what a role allows, for everybody who has it')))
+  examples(
+    create,
+    'sallyport role create deployer --permission applications:read,deployments:* --description "May deploy"',
+  );
+  const edit = lastOne(
+    waiting(leaf(role, 'edit <name>', 'change what a role allows, for everybody who has it')),
+  )
     .option('--permission <permission>', 'the whole new list (repeat, or use commas)', several)
     .option('--description <text>', 'in plain words, at most 500 characters')
     .action(async (name: string, options: RoleOptions, command: Command) => {
-      const change = { ...given('permissions', options.permission), ...given('description', options.description) };
-      if (Object.keys(change).length === 0) command.error('error: nothing to change: say --permission or --description');
+      const change = {
+        ...given('permissions', options.permission),
+        ...given('description', options.description),
+      };
+      if (Object.keys(change).length === 0)
+        command.error('error: nothing to change: say --permission or --description');
       await withReach(options, true, async ({ control, actor }) => {
         report(
           options,
@@ -79,7 +99,10 @@ function addChanges(role: Command): void {
       await withReach(options, true, async ({ control, actor }) => {
         report(
           options,
-          await control.administration.deleteRole(actor, { name, ...given('waitMs', options.wait) }),
+          await control.administration.deleteRole(actor, {
+            name,
+            ...given('waitMs', options.wait),
+          }),
           `Deleted the role ${name}.`,
         );
       });
@@ -88,7 +111,11 @@ function addChanges(role: Command): void {
 }
 
 /** One line about a change, or the whole answer in JSON. */
-export function report(options: CommonOptions, answer: Receipted & { readonly changed: boolean }, done: string): void {
+export function report(
+  options: CommonOptions,
+  answer: Receipted & { readonly changed: boolean },
+  done: string,
+): void {
   if (options.json === true) sayJson(answer);
   else say(answer.changed ? done : 'It was so already.');
   noteReceipt(answer.revocation);

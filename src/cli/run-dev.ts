@@ -22,7 +22,10 @@ export interface DevOptions {
   readonly opsPort: number;
 }
 
-/** Runs a gate on loopback over ./data, with the sample service behind it, until it is asked to stop. */
+/**
+ * Runs a gate on loopback over ./data, with the sample service behind it, until it is asked to
+ * stop.
+ */
 export async function runDev(options: DevOptions): Promise<void> {
   for (const line of prepareDataDir(DEV_DATA_DIR)) note(line);
   await mustBeAlone();
@@ -39,7 +42,11 @@ export async function runDev(options: DevOptions): Promise<void> {
     });
     try {
       if (gateway.control === null) throw new Error('the embedded store has no owner');
-      const seeded = await ensureSampleAccounts(gateway.control.administration, storeOwner('dev', 'dev'), DEV_DATA_DIR);
+      const seeded = await ensureSampleAccounts(
+        gateway.control.administration,
+        storeOwner('dev', 'dev'),
+        DEV_DATA_DIR,
+      );
       say(startPage({ addresses: gateway.addresses, sampleUrl: sample.url, seeded }));
       await stop;
       note('closing: calls under way may finish (Ctrl-C again ends at once)');
@@ -57,12 +64,16 @@ async function mustBeAlone(): Promise<void> {
   const owner = await connectOwner(resolve(DEV_DATA_DIR));
   if (owner === null) return;
   owner.close();
-  throw new Refused(`a gate is running on ./${DEV_DATA_DIR} already: stop it first, or start this one in another folder`);
+  throw new Refused(
+    `a gate is running on ./${DEV_DATA_DIR} already: stop it first, or start this one in another folder`,
+  );
 }
 
 /** A taken port is the commonest way for a first start to fail; it must not be the last. */
 function explained(error: unknown): unknown {
   if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') return error;
   const { lines } = failureOf(error);
-  return new UsageError(`${lines.join(' ')}; choose other ports with --port, --admin-port and --ops-port`);
+  return new UsageError(
+    `${lines.join(' ')}; choose other ports with --port, --admin-port and --ops-port`,
+  );
 }

@@ -20,7 +20,8 @@ interface Served {
 export async function runServe(file: string): Promise<void> {
   const loaded = loadChecked(file);
   const { proxy, admin, ops } = loaded.config.listen;
-  if (proxy === null && admin === null && ops === null) throw new UsageError(`${file} opens no listener: name listen.proxy`);
+  if (proxy === null && admin === null && ops === null)
+    throw new UsageError(`${file} opens no listener: name listen.proxy`);
   const log = createLog();
   const stop = signalled();
   for (const warning of loaded.warnings) log.warn(showFault(file, warning));
@@ -45,14 +46,18 @@ async function start(loaded: LoadedConfig, log: Log): Promise<Served> {
   };
 }
 
-/** A file that has faults changes nothing: the last good configuration stays in force, and the log and readiness say so. */
+/**
+ * A file that has faults changes nothing: the last good configuration stays in force, and the log
+ * and readiness say so.
+ */
 function reloading(served: Served, loaded: LoadedConfig, file: string, log: Log): ConfigReloader {
   return new ConfigReloader(loaded, checked(), {
     async apply(next: LoadedConfig, { changed, needRestart }: ConfigChange) {
       for (const warning of next.warnings) log.warn(showFault(file, warning));
       await served.reload(next);
       log.info('the configuration file was read again', { changed });
-      if (needRestart.length > 0) log.warn('some changes count only after a restart', { keys: needRestart });
+      if (needRestart.length > 0)
+        log.warn('some changes count only after a restart', { keys: needRestart });
     },
     refused(fault) {
       const why = fault instanceof Error ? fault.message : String(fault);

@@ -4,8 +4,8 @@ import { UsageError } from './exit.ts';
 import { canAsk, confirm } from './terminal.ts';
 
 /**
- * A place for a secret that is made before the secret is: when the folder is missing or the disk full, nothing has been rotated yet.
- * The file is 0600 and appears whole or not at all.
+ * A place for a secret that is made before the secret is: when the folder is missing or the disk
+ * full, nothing has been rotated yet. The file is 0600 and appears whole or not at all.
  */
 export class SecretFile {
   readonly path: string;
@@ -21,7 +21,8 @@ export class SecretFile {
   /** Asks before it replaces a file that is there; `yes` is the answer. */
   static async prepare(path: string, yes: boolean | undefined): Promise<SecretFile> {
     const existing = lstatSync(path, { throwIfNoEntry: false });
-    if (existing !== undefined && !existing.isFile()) throw new UsageError(`${path} is not an ordinary file`);
+    if (existing !== undefined && !existing.isFile())
+      throw new UsageError(`${path} is not an ordinary file`);
     if (existing !== undefined && yes !== true) {
       if (!canAsk()) throw new UsageError(`${path} exists: add --yes to replace it`);
       await confirm(`${path} exists. Replace it?`, false);
@@ -48,12 +49,19 @@ export class SecretFile {
   }
 }
 
-/** A new file, readable by its owner alone. Never one that is there: what would be lost is not known here. */
+/**
+ * A new file, readable by its owner alone. Never one that is there: what would be lost is not known
+ * here.
+ */
 export function createPrivateFile(file: string): number {
   try {
     return openSync(file, 'wx', 0o600);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    throw new UsageError(code === 'EEXIST' ? `${file} exists already: name a new file` : `${file} cannot be written (${code})`);
+    throw new UsageError(
+      code === 'EEXIST'
+        ? `${file} exists already: name a new file`
+        : `${file} cannot be written (${code})`,
+    );
   }
 }

@@ -28,29 +28,47 @@ export function addTeamCommands(program: Command): void {
     });
   });
   examples(list, 'sallyport team list', 'sallyport team list --json | jq -r ".teams[].name"');
-  const show = leaf(team, 'show <name>', 'show a team and its members').action(async (name: string, options: CommonOptions) => {
-    await withReach(options, false, async ({ control, actor }) => {
-      const shown = await control.administration.showTeam(actor, { name });
-      if (options.json === true) return sayJson({ team: shown });
-      details([
-        ['Name', shown.name],
-        ['Description', shown.description || '-'],
-        ['Applications', shown.applications.join(', ') || '-'],
-        ['Members', shown.members.map(({ account, role }) => `${account} as ${role}`).join(', ') || 'nobody'],
-      ]);
-    });
-  });
+  const show = leaf(team, 'show <name>', 'show a team and its members').action(
+    async (name: string, options: CommonOptions) => {
+      await withReach(options, false, async ({ control, actor }) => {
+        const shown = await control.administration.showTeam(actor, { name });
+        if (options.json === true) return sayJson({ team: shown });
+        details([
+          ['Name', shown.name],
+          ['Description', shown.description || '-'],
+          ['Applications', shown.applications.join(', ') || '-'],
+          [
+            'Members',
+            shown.members.map(({ account, role }) => `${account} as ${role}`).join(', ') ||
+              'nobody',
+          ],
+        ]);
+      });
+    },
+  );
   examples(show, 'sallyport team show payments');
 }
 
 function addChanges(team: Command): void {
   const create = leaf(team, 'create <name>', 'create a team')
-    .option('--application <application>', 'an application that it owns (repeat, or use commas)', several)
+    .option(
+      '--application <application>',
+      'an application that it owns (repeat, or use commas)',
+      several,
+    )
     .option('--description <text>', 'in plain words, at most 500 characters')
     .action(async (name: string, options: TeamOptions) => {
-      const input = { name, ...given('applications', options.application), ...given('description', options.description) };
+      const input = {
+        name,
+        ...given('applications', options.application),
+        ...given('description', options.description),
+      };
       await withReach(options, true, async ({ control, actor }) => {
-        report(options, await control.administration.createTeam(actor, input), `Created the team ${name}.`);
+        report(
+          options,
+          await control.administration.createTeam(actor, input),
+          `Created the team ${name}.`,
+        );
       });
     });
   examples(
@@ -58,7 +76,9 @@ function addChanges(team: Command): void {
     'sallyport team create payments --application Billing,Ledger',
     'sallyport account join ci-pipeline --team payments --role deployer',
   );
-  const edit = waiting(leaf(team, 'edit <name>', 'change the applications or the description of a team'))
+  const edit = waiting(
+    leaf(team, 'edit <name>', 'change the applications or the description of a team'),
+  )
     .option('--application <application>', 'the whole new list (repeat, or use commas)', several)
     .option('--add-application <application>', 'one more (repeat, or use commas)', several)
     .option('--remove-application <application>', 'one less (repeat, or use commas)', several)
@@ -70,11 +90,16 @@ function addChanges(team: Command): void {
         ...given('removeApplications', options.removeApplication),
         ...given('description', options.description),
       };
-      if (Object.keys(change).length === 0) command.error('error: nothing to change: say what, for example --add-application');
+      if (Object.keys(change).length === 0)
+        command.error('error: nothing to change: say what, for example --add-application');
       await withReach(options, true, async ({ control, actor }) => {
         report(
           options,
-          await control.administration.editTeam(actor, { name, ...change, ...given('waitMs', options.wait) }),
+          await control.administration.editTeam(actor, {
+            name,
+            ...change,
+            ...given('waitMs', options.wait),
+          }),
           `Changed the team ${name}.`,
         );
       });
@@ -87,7 +112,10 @@ function addChanges(team: Command): void {
       await withReach(options, true, async ({ control, actor }) => {
         report(
           options,
-          await control.administration.deleteTeam(actor, { name, ...given('waitMs', options.wait) }),
+          await control.administration.deleteTeam(actor, {
+            name,
+            ...given('waitMs', options.wait),
+          }),
           `Deleted the team ${name}.`,
         );
       });

@@ -4,8 +4,9 @@ import { styleText } from 'node:util';
 import { Refused, UsageError } from './exit.ts';
 
 /**
- * What a person sees. Results go to stdout, so that a pipe gets them and nothing else; everything said about them goes to stderr.
- * Colours only on a terminal, and never under NO_COLOR (styleText looks at both).
+ * What a person sees. Results go to stdout, so that a pipe gets them and nothing else; everything
+ * said about them goes to stderr. Colours only on a terminal, and never under NO_COLOR (styleText
+ * looks at both).
  */
 export function say(line = ''): void {
   process.stdout.write(`${line}\n`);
@@ -25,9 +26,15 @@ export function styled(style: Style, text: string): string {
   return styleText(style, text, { stream: process.stdout });
 }
 
-/** Control characters and those that reorder text, made visible: what others wrote must not drive somebody's terminal. */
+/**
+ * Control characters and those that reorder text, made visible: what others wrote must not drive
+ * somebody's terminal.
+ */
 export function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+  return text.replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
 }
 
 export function canAsk(): boolean {
@@ -37,14 +44,18 @@ export function canAsk(): boolean {
 /** Asks before what cannot be undone. `yes`: asked already, by whoever wrote the script. */
 export async function confirm(question: string, yes: boolean | undefined): Promise<void> {
   if (yes === true) return;
-  if (!canAsk()) throw new UsageError(`this asks first ("${question}") and there is nobody to ask: add --yes`);
+  if (!canAsk())
+    throw new UsageError(`this asks first ("${question}") and there is nobody to ask: add --yes`);
   const answer = await ask(process.stderr, `${question} [y/N] `);
   if (!/^y(es)?$/i.test(answer.trim())) throw new Refused('nothing was changed');
 }
 
 /** Reads a line from the terminal without showing it. */
 export async function askSecret(question: string): Promise<string> {
-  if (!canAsk()) throw new UsageError('there is no terminal to ask for a password: use --password-file or --generate-password');
+  if (!canAsk())
+    throw new UsageError(
+      'there is no terminal to ask for a password: use --password-file or --generate-password',
+    );
   process.stderr.write(question);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   try {
@@ -77,10 +88,14 @@ async function ask(output: NodeJS.WritableStream, question: string): Promise<str
 /** Columns as wide as their widest cell; the last one runs free. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): void {
   const lines = rows.map((row) => row.map(visible));
-  const widths = headings.map((heading, column) => Math.max(heading.length, ...lines.map((row) => row[column]?.length ?? 0)));
+  const widths = headings.map((heading, column) =>
+    Math.max(heading.length, ...lines.map((row) => row[column]?.length ?? 0)),
+  );
   const line = (cells: readonly string[]) =>
     cells
-      .map((cell, column) => (column === cells.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+      .map((cell, column) =>
+        column === cells.length - 1 ? cell : cell.padEnd(widths[column] ?? 0),
+      )
       .join('  ')
       .trimEnd();
   say(styled('dim', line(headings)));

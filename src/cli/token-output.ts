@@ -10,10 +10,15 @@ export interface TokenOptions {
 }
 
 /**
- * Issues a token and hands it over: to stdout, or into a file of mode 0600. There is no second chance to see it, so the file is made ready first,
- * and if writing fails after all the token is shown rather than lost.
+ * Issues a token and hands it over: to stdout, or into a file of mode 0600. There is no second
+ * chance to see it, so the file is made ready first, and if writing fails after all the token is
+ * shown rather than lost.
  */
-export async function issueToken(options: TokenOptions, done: string, issue: () => Promise<IssuedToken>): Promise<void> {
+export async function issueToken(
+  options: TokenOptions,
+  done: string,
+  issue: () => Promise<IssuedToken>,
+): Promise<void> {
   if (options.tokenFile === undefined) {
     showToken(await issue(), done, options.json === true);
     return;
@@ -24,11 +29,14 @@ export async function issueToken(options: TokenOptions, done: string, issue: () 
     try {
       file.write(issued.token);
     } catch (error) {
-      note(`the token could not be written to ${file.path} (${(error as Error).message}); here it is instead`);
+      note(
+        `the token could not be written to ${file.path} (${(error as Error).message}); here it is instead`,
+      );
       showToken(issued, done, options.json === true);
       return;
     }
-    if (options.json === true) sayJson({ account: issued.account, tokenFile: file.path, ...receiptOf(issued) });
+    if (options.json === true)
+      sayJson({ account: issued.account, tokenFile: file.path, ...receiptOf(issued) });
     else say(`${done} Its token is in ${file.path}.`);
     noteReceipt(issued.revocation);
   } finally {

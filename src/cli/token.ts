@@ -26,7 +26,11 @@ export function addTokenCommands(program: Command): void {
 }
 
 function addFound(token: Command): void {
-  const found = leaf(token, 'found', 'take a token out of use that was found where it should not be')
+  const found = leaf(
+    token,
+    'found',
+    'take a token out of use that was found where it should not be',
+  )
     .option('--token-file <file>', 'read the token from a file (default: from standard input)')
     .option(
       '--wait <time>',
@@ -36,13 +40,20 @@ function addFound(token: Command): void {
     .action(async (options: FoundOptions) => {
       const text = tokenFrom(options.tokenFile);
       await withReach(options, false, async ({ control, actor }) => {
-        const report = await control.administration.reportToken(actor, { token: text, ...given('waitMs', options.wait) });
+        const report = await control.administration.reportToken(actor, {
+          token: text,
+          ...given('waitMs', options.wait),
+        });
         if (options.json === true) sayJson(report);
         else say(reportLine(report));
         noteReceipt(report.revocation);
       });
     });
-  examples(found, 'sallyport token found < leaked.txt', 'sallyport token found --token-file leaked.txt --config sallyport.yaml');
+  examples(
+    found,
+    'sallyport token found < leaked.txt',
+    'sallyport token found --token-file leaked.txt --config sallyport.yaml',
+  );
 }
 
 function reportLine({ revoked, account }: TokenReport): string {
@@ -61,13 +72,19 @@ function tokenFrom(file: string | undefined): string {
       .trim()
       .slice(0, 256);
   } catch (error) {
-    throw new UsageError(`${file ?? 'standard input'} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    throw new UsageError(
+      `${file ?? 'standard input'} cannot be read (${(error as NodeJS.ErrnoException).code})`,
+    );
   }
 }
 
 function addRenew(token: Command): void {
   const renew = leaf(token, 'renew', 'exchange the token in SALLYPORT_TOKEN for a new one')
-    .option('--overlap <time>', 'let the old token in for so long beside the new one: 2m, 12h', duration(OVERLAP_MOST_MS))
+    .option(
+      '--overlap <time>',
+      'let the old token in for so long beside the new one: 2m, 12h',
+      duration(OVERLAP_MOST_MS),
+    )
     .option(
       '--wait <time>',
       'how long to wait until every running gate has applied it (default 5s)',
@@ -91,5 +108,8 @@ function addRenew(token: Command): void {
         ),
       );
     });
-  examples(renew, 'sallyport token renew --server https://gate:9443 --overlap 2m --yes --token-file ci.token');
+  examples(
+    renew,
+    'sallyport token renew --server https://gate:9443 --overlap 2m --yes --token-file ci.token',
+  );
 }

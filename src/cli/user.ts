@@ -20,7 +20,11 @@ interface CreateOptions extends PasswordOptions {
 }
 
 export function addUserCommands(program: Command): void {
-  const user = group(program, 'user', 'users: people who administer; they are never let through the gate');
+  const user = group(
+    program,
+    'user',
+    'users: people who administer; they are never let through the gate',
+  );
   const create = withPassword(leaf(user, 'create <name>', 'create a user'))
     .requiredOption('--role <role>', 'role, for example administrator')
     .option('--description <text>', 'who that is, at most 500 characters')
@@ -51,16 +55,33 @@ function addPassword(user: Command): void {
   set.action(async (name: string, options: PasswordOptions) => {
     const password = await passwordFrom(options);
     await withReach(options, true, async ({ control, actor }) => {
-      const input = { name, kind: 'user', password: password.text, ...given('waitMs', options.wait) } as const;
-      show(options, await control.administration.setPassword(actor, input), password, `Set a new password for ${name}.`);
+      const input = {
+        name,
+        kind: 'user',
+        password: password.text,
+        ...given('waitMs', options.wait),
+      } as const;
+      show(
+        options,
+        await control.administration.setPassword(actor, input),
+        password,
+        `Set a new password for ${name}.`,
+      );
     });
   });
-  examples(set, 'sallyport user password alice', 'sallyport user password alice --generate-password --config manage.yaml');
+  examples(
+    set,
+    'sallyport user password alice',
+    'sallyport user password alice --generate-password --config manage.yaml',
+  );
 }
 
 function withPassword(command: Command): Command {
   return command
-    .option('--password-file <file>', 'read the password from a file (its first line) instead of asking')
+    .option(
+      '--password-file <file>',
+      'read the password from a file (its first line) instead of asking',
+    )
     .option('--generate-password', 'make one up and show it once');
 }
 
@@ -74,7 +95,8 @@ async function passwordFrom(options: PasswordOptions): Promise<Password> {
     throw new UsageError('either --password-file or --generate-password, not both');
   }
   if (options.generatePassword === true) return { text: randomCharacters(24), generated: true };
-  if (options.passwordFile !== undefined) return { text: firstLine(options.passwordFile), generated: false };
+  if (options.passwordFile !== undefined)
+    return { text: firstLine(options.passwordFile), generated: false };
   const text = await askSecret('New password: ');
   if (text !== (await askSecret('Once more: '))) throw new UsageError('the two passwords differ');
   return { text, generated: false };
@@ -85,7 +107,8 @@ const PASSWORD_FILE_BYTES = 4096;
 function firstLine(path: string): string {
   try {
     const text = readFileSync(path, 'utf8');
-    if (text.length > PASSWORD_FILE_BYTES) throw new UsageError(`${path} is too long for a password file`);
+    if (text.length > PASSWORD_FILE_BYTES)
+      throw new UsageError(`${path} is too long for a password file`);
     return text.split(/\r?\n/, 1)[0] ?? '';
   } catch (error) {
     if (error instanceof UsageError) throw error;
@@ -95,6 +118,7 @@ function firstLine(path: string): string {
 
 function show(options: CommonOptions, answer: object, password: Password, done: string): void {
   if (password.generated) note(`${done} The password is shown once, and cannot be read again:`);
-  if (options.json === true) sayJson(password.generated ? { ...answer, password: password.text } : answer);
+  if (options.json === true)
+    sayJson(password.generated ? { ...answer, password: password.text } : answer);
   else say(password.generated ? password.text : done);
 }

@@ -10,8 +10,9 @@ export interface FileText {
 }
 
 /**
- * Reads a regular file of UTF-8 text, at most 1 MiB. Opened without blocking, so that a pipe or a device in its place is an error and not a
- * hang. Throws what the system throws, and `Error` with a message for people otherwise; see `whyUnreadable`.
+ * Reads a regular file of UTF-8 text, at most 1 MiB. Opened without blocking, so that a pipe or a
+ * device in its place is an error and not a hang. Throws what the system throws, and `Error` with a
+ * message for people otherwise; see `whyUnreadable`.
  */
 export function readBounded(file: string): FileText {
   const handle = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -27,7 +28,10 @@ export function readBounded(file: string): FileText {
 
 class UnfitFile extends Error {}
 
-/** One byte more than allowed is asked for: the size in `stat` may be stale or, on special file systems, 0. */
+/**
+ * One byte more than allowed is asked for: the size in `stat` may be stale or, on special file
+ * systems, 0.
+ */
 function readAtMost(handle: number, limit: number): Buffer {
   const buffer = Buffer.alloc(limit + 1);
   let length = 0;

@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 /** The data folder cannot be used. The message names the folder and says what to do. */
@@ -8,12 +17,15 @@ export class DataDirFault extends Error {
 }
 
 const OTHERS = 0o077;
-/** More than the gate ever keeps there; past it somebody has pointed it at a folder of their own. */
+/**
+ * More than the gate ever keeps there; past it somebody has pointed it at a folder of their own.
+ */
 const MAX_ENTRIES = 10_000;
 
 /**
- * Makes the data folder (mode 0700) or checks the one that is there: a folder, ours, writable, closed to others; files in it
- * closed to others as well. What is open it closes, and says so in the answer (one line each). Throws `DataDirFault`.
+ * Makes the data folder (mode 0700) or checks the one that is there: a folder, ours, writable,
+ * closed to others; files in it closed to others as well. What is open it closes, and says so in
+ * the answer (one line each). Throws `DataDirFault`.
  *
  * Done at start, never by loading a configuration: `check` must leave no trace.
  */
@@ -21,17 +33,27 @@ export function prepareDataDir(folder: string): readonly string[] {
   try {
     makeFolders(folder);
   } catch (error) {
-    throw new DataDirFault(`${folder}: the data folder cannot be made (${codeOf(error)})`, { cause: error });
+    throw new DataDirFault(`${folder}: the data folder cannot be made (${codeOf(error)})`, {
+      cause: error,
+    });
   }
   const notes = [...checkFolder(folder), ...closeFiles(folder)];
   checkWritable(folder);
   return notes;
 }
 
-/** Step by step: the system's own recursion goes round for ever where a folder cannot hold another (/proc). Folders above keep the usual mode. */
+/**
+ * Step by step: the system's own recursion goes round for ever where a folder cannot hold another
+ * (/proc). Folders above keep the usual mode.
+ */
 function makeFolders(folder: string): void {
   const missing: string[] = [];
-  for (let path = resolve(folder); !existsSync(path) && path !== dirname(path); path = dirname(path)) missing.unshift(path);
+  for (
+    let path = resolve(folder);
+    !existsSync(path) && path !== dirname(path);
+    path = dirname(path)
+  )
+    missing.unshift(path);
   for (const path of missing) mkdirSync(path, { mode: path === resolve(folder) ? 0o700 : 0o755 });
 }
 
@@ -50,8 +72,12 @@ function checkFolder(folder: string): readonly string[] {
 function closeFiles(folder: string): readonly string[] {
   const entries = readdirSync(folder, { withFileTypes: true });
   if (entries.length > MAX_ENTRIES)
-    throw new DataDirFault(`${folder}: holds more than ${MAX_ENTRIES} entries; is it a folder of its own?`);
-  const open = entries.filter((entry) => entry.isFile() && (lstatSync(join(folder, entry.name)).mode & OTHERS) !== 0);
+    throw new DataDirFault(
+      `${folder}: holds more than ${MAX_ENTRIES} entries; is it a folder of its own?`,
+    );
+  const open = entries.filter(
+    (entry) => entry.isFile() && (lstatSync(join(folder, entry.name)).mode & OTHERS) !== 0,
+  );
   return open.map((entry) => close(join(folder, entry.name), 0o600));
 }
 
@@ -59,7 +85,10 @@ function close(path: string, mode: number): string {
   try {
     chmodSync(path, mode);
   } catch (error) {
-    throw new DataDirFault(`${path}: is open to other users and cannot be closed (${codeOf(error)})`, { cause: error });
+    throw new DataDirFault(
+      `${path}: is open to other users and cannot be closed (${codeOf(error)})`,
+      { cause: error },
+    );
   }
   return `${path} was open to other users; its mode is now 0${mode.toString(8)}`;
 }
@@ -70,7 +99,9 @@ function checkWritable(folder: string): void {
   try {
     writeFileSync(probe, 'x', { flag: 'wx', mode: 0o600 });
   } catch (error) {
-    throw new DataDirFault(`${folder}: the data folder is not writable (${codeOf(error)})`, { cause: error });
+    throw new DataDirFault(`${folder}: the data folder is not writable (${codeOf(error)})`, {
+      cause: error,
+    });
   } finally {
     rmSync(probe, { force: true });
   }

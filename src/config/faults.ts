@@ -28,12 +28,17 @@ export function showFault(file: string, { line, column, path, message }: Fault):
   return path === '' ? `${place} ${message}` : `${place} ${path}: ${message}`;
 }
 
-/** Everything that is wrong with a configuration file, found in one pass, in the order of the file. */
+/**
+ * Everything that is wrong with a configuration file, found in one pass, in the order of the file.
+ */
 export class ConfigFaults extends Error {
   override readonly name = 'ConfigFaults';
   readonly file: string;
   readonly faults: readonly Fault[];
-  /** Absolute paths of the files that it names, readable or not: a change to one of them may mend it. */
+  /**
+   * Absolute paths of the files that it names, readable or not: a change to one of them may mend
+   * it.
+   */
   readonly files: readonly string[];
 
   constructor(file: string, faults: readonly Fault[], files: readonly string[] = []) {
@@ -44,7 +49,10 @@ export class ConfigFaults extends Error {
   }
 }
 
-/** What a check may say. Both keep the first word about a key: later checks often stumble over the same slip. */
+/**
+ * What a check may say. Both keep the first word about a key: later checks often stumble over the
+ * same slip.
+ */
 export interface Report {
   fault(path: ConfigPath, message: string): void;
   warning(path: ConfigPath, message: string): void;

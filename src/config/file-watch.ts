@@ -2,9 +2,15 @@ import { type FSWatcher, realpathSync, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
 
 export interface FileWatchOptions {
-  /** Quiet time after a change before it is reported, in milliseconds: writers write in several steps. */
+  /**
+   * Quiet time after a change before it is reported, in milliseconds: writers write in several
+   * steps.
+   */
   readonly quietMs: number;
-  /** Between two looks at the files themselves, in milliseconds: some file systems (NFS, some bind mounts) report nothing. */
+  /**
+   * Between two looks at the files themselves, in milliseconds: some file systems (NFS, some bind
+   * mounts) report nothing.
+   */
   readonly pollMs: number;
 }
 
@@ -13,9 +19,10 @@ const MAX_QUIETS = 10;
 const MAX_FOLDERS = 64;
 
 /**
- * Reports when one of some files changed: written in place, replaced by a rename (editors), or reached by another symbolic link (a
- * Kubernetes ConfigMap swaps the link `..data`). Folders are watched, not files: a file that is replaced takes its watch with it.
- * A file that is not there is watched for its coming.
+ * Reports when one of some files changed: written in place, replaced by a rename (editors), or
+ * reached by another symbolic link (a Kubernetes ConfigMap swaps the link `..data`). Folders are
+ * watched, not files: a file that is replaced takes its watch with it. A file that is not there is
+ * watched for its coming.
  */
 export class FileWatch {
   readonly #onChange: () => void;
@@ -99,7 +106,9 @@ export class FileWatch {
 
 /** Where a file stands and where its links lead. */
 function foldersOf(files: readonly string[]): readonly string[] {
-  const folders = new Set(files.flatMap((file) => [dirname(file), dirname(realPath(file) ?? file)]));
+  const folders = new Set(
+    files.flatMap((file) => [dirname(file), dirname(realPath(file) ?? file)]),
+  );
   return [...folders].slice(0, MAX_FOLDERS);
 }
 

@@ -6,12 +6,18 @@ import { Secret } from './secret.ts';
 const OTHERS_READ = 0o004;
 
 /** Keys whose file holds a secret, and the key under which its text is put in place. */
-const SECRETS: Readonly<Record<string, string>> = { passwordFile: 'password', clientSecretFile: 'clientSecret' };
+const SECRETS: Readonly<Record<string, string>> = {
+  passwordFile: 'password',
+  clientSecretFile: 'clientSecret',
+};
 
 /**
- * Finds every key that names a file (they all end in `File`), makes the paths absolute, says which files cannot be read, and puts the text of secret files in place (`passwordFile: f` also gives `password`). Works on a copy.
+ * Finds every key that names a file (they all end in `File`), makes the paths absolute, says which
+ * files cannot be read, and puts the text of secret files in place (`passwordFile: f` also gives
+ * `password`). Works on a copy.
  *
- * Relative paths are relative to the folder of the configuration file, wherever the process was started.
+ * Relative paths are relative to the folder of the configuration file, wherever the process was
+ * started.
  */
 export function resolveFiles(
   value: unknown,
@@ -57,7 +63,8 @@ function checkReadable(file: string, key: string, path: ConfigPath, report: Repo
 function readSecret(file: string, path: ConfigPath, report: Report): Secret | null {
   try {
     const { text, mode } = readBounded(file);
-    if ((mode & OTHERS_READ) !== 0) report.warning(path, 'every user of this machine can read the secret (chmod 600)');
+    if ((mode & OTHERS_READ) !== 0)
+      report.warning(path, 'every user of this machine can read the secret (chmod 600)');
     const secret = text.replace(/\r?\n$/, '');
     if (secret !== '') return new Secret(secret);
     report.fault(path, 'the file is empty');

@@ -14,7 +14,10 @@ export interface JsonSchema {
   oneOf?: JsonSchema[];
 }
 
-/** The schema of the file as people write it, for editors. Rules between keys are beyond it: `sallyport check` knows those. */
+/**
+ * The schema of the file as people write it, for editors. Rules between keys are beyond it:
+ * `sallyport check` knows those.
+ */
 export function jsonSchema(): JsonSchema {
   const schema = z.toJSONSchema(configSchema, {
     io: 'input',
@@ -26,23 +29,38 @@ export function jsonSchema(): JsonSchema {
     },
   }) as JsonSchema;
   for (const { path, only } of UNAVAILABLE) {
-    const note = only === undefined ? 'Not available in this version.' : `Only ${only} is available in this version.`;
-    for (const node of nodesAt(schema, path.split('.'))) node.description = `${note} ${node.description ?? ''}`;
+    const note =
+      only === undefined
+        ? 'Not available in this version.'
+        : `Only ${only} is available in this version.`;
+    for (const node of nodesAt(schema, path.split('.')))
+      node.description = `${note} ${node.description ?? ''}`;
   }
   return { ...schema, title: 'Sallyport configuration' };
 }
 
-/** The schemas of what stands at a path; more than one where a key has variants. `*` and numbers stand for any item. */
-export function nodesAt(schema: JsonSchema, path: readonly (string | number)[]): readonly JsonSchema[] {
+/**
+ * The schemas of what stands at a path; more than one where a key has variants. `*` and numbers
+ * stand for any item.
+ */
+export function nodesAt(
+  schema: JsonSchema,
+  path: readonly (string | number)[],
+): readonly JsonSchema[] {
   const [key, ...rest] = path;
   if (key === undefined) return [schema, ...(schema.oneOf ?? [])];
   const variants = (schema.oneOf ?? []).flatMap((variant) => nodesAt(variant, path));
-  const named = typeof key === 'string' && schema.properties !== undefined && Object.hasOwn(schema.properties, key);
+  const named =
+    typeof key === 'string' &&
+    schema.properties !== undefined &&
+    Object.hasOwn(schema.properties, key);
   const child = named ? schema.properties?.[key] : (schema.items ?? schema.additionalProperties);
   return typeof child === 'object' ? [...nodesAt(child, rest), ...variants] : variants;
 }
 
-export const JSON_SCHEMA_FILE = fileURLToPath(new URL('../../config/sallyport.schema.json', import.meta.url));
+export const JSON_SCHEMA_FILE = fileURLToPath(
+  new URL('../../config/sallyport.schema.json', import.meta.url),
+);
 
 export function jsonSchemaText(): string {
   return `${JSON.stringify(jsonSchema(), null, 2).replace(LIST_OF_TEXTS, joinLines)}\n`;
@@ -55,12 +73,17 @@ function joinLines(list: string): string {
   return list.replace(/\n\s+/g, ' ').replace('[ ', '[').replace(' ]', ']');
 }
 
-/** Run as a script it writes the file; with `--check` it only says whether the file is up to date (exit code 1 when not). */
+/**
+ * Run as a script it writes the file; with `--check` it only says whether the file is up to date
+ * (exit code 1 when not).
+ */
 function main(check: boolean): void {
   if (!check) {
     writeFileSync(JSON_SCHEMA_FILE, jsonSchemaText());
   } else if (readFileSync(JSON_SCHEMA_FILE, 'utf8') !== jsonSchemaText()) {
-    console.error('config/sallyport.schema.json is out of date: run node src/config/json-schema.ts');
+    console.error(
+      'config/sallyport.schema.json is out of date: run node src/config/json-schema.ts',
+    );
     process.exitCode = 1;
   }
 }

@@ -11,9 +11,10 @@ import { checkAvailability } from './unavailable.ts';
 import { YamlSource } from './yaml-source.ts';
 
 /**
- * A check that belongs to another room (ties between routes, certificates that fit their keys). It runs once everything here is in order, and
- * speaks through the report, so that its findings come with line and path like all others. `path` names keys as they are in the file:
- * `['routes', 3]`, `['upstreams', 'api', 'tls']`.
+ * A check that belongs to another room (ties between routes, certificates that fit their keys). It
+ * runs once everything here is in order, and speaks through the report, so that its findings come
+ * with line and path like all others. `path` names keys as they are in the file: `['routes', 3]`,
+ * `['upstreams', 'api', 'tls']`.
  */
 export type ConfigCheck = (config: Config, report: Report) => void;
 
@@ -36,8 +37,8 @@ export interface LoadedConfig {
 }
 
 /**
- * Reads, checks and completes a configuration file (at most 1 MiB). Throws `ConfigFaults` with all that is wrong, in the order of the
- * file; opens no port, makes no folder, connects to nothing.
+ * Reads, checks and completes a configuration file (at most 1 MiB). Throws `ConfigFaults` with all
+ * that is wrong, in the order of the file; opens no port, makes no folder, connects to nothing.
  */
 export function loadConfig(path: string, options: LoadOptions = {}): LoadedConfig {
   const file = resolve(path);
@@ -48,16 +49,24 @@ function readConfigFile(file: string, shown: string): string {
   try {
     return readBounded(file).text;
   } catch (error) {
-    throw new ConfigFaults(shown, [{ line: null, column: null, path: '', message: whyUnreadable(error) }]);
+    throw new ConfigFaults(shown, [
+      { line: null, column: null, path: '', message: whyUnreadable(error) },
+    ]);
   }
 }
 
-/** The same for a text already at hand. `path` is where it counts as standing: for messages, and for relative paths in it. */
+/**
+ * The same for a text already at hand. `path` is where it counts as standing: for messages, and for
+ * relative paths in it.
+ */
 export function parseConfig(text: string, path: string, options: LoadOptions = {}): LoadedConfig {
   const file = resolve(path);
   const source = new YamlSource(text, options.environment ?? process.env);
   if (source.syntaxFaults.length > 0) throw new ConfigFaults(path, source.syntaxFaults);
-  if (source.value === null) throw new ConfigFaults(path, [{ line: null, column: null, path: '', message: 'the file is empty' }]);
+  if (source.value === null)
+    throw new ConfigFaults(path, [
+      { line: null, column: null, path: '', message: 'the file is empty' },
+    ]);
   const report = new Reporter(source);
   for (const fault of source.faults) report.fault(fault.path, fault.message, fault);
   checkAvailability(source.value, report);
@@ -65,10 +74,14 @@ export function parseConfig(text: string, path: string, options: LoadOptions = {
   const parsed = configSchema.safeParse(value, { reportInput: true });
   if (!parsed.success) reportIssues(parsed.error.issues, report);
   checkRules(source.value, source, report);
-  if (!parsed.success || report.faults.length > 0) throw new ConfigFaults(path, report.faults, files);
+  if (!parsed.success || report.faults.length > 0)
+    throw new ConfigFaults(path, report.faults, files);
   const config: Config = {
     ...parsed.data,
-    instance: { ...parsed.data.instance, dataDir: resolve(dirname(file), parsed.data.instance.dataDir) },
+    instance: {
+      ...parsed.data.instance,
+      dataDir: resolve(dirname(file), parsed.data.instance.dataDir),
+    },
   };
   for (const check of options.checks ?? []) check(config, report);
   if (report.faults.length > 0) throw new ConfigFaults(path, report.faults, files);

@@ -13,8 +13,9 @@ const VARIABLE = /^\{([A-Za-z][A-Za-z0-9_-]{0,31})\}$/;
 const OPEN_END = '/**';
 
 /**
- * Reads a path template; the answer is a string, in words for whoever wrote it, when it is none. Literal segments must be able to pass the
- * wire's target gate: a route that no request can reach is a mistake, not a precaution.
+ * Reads a path template; the answer is a string, in words for whoever wrote it, when it is none.
+ * Literal segments must be able to pass the wire's target gate: a route that no request can reach
+ * is a mistake, not a precaution.
  */
 export function parsePathTemplate(path: string): PathTemplate | string {
   if (!path.startsWith('/')) return 'a path begins with /';
@@ -30,24 +31,32 @@ export function parsePathTemplate(path: string): PathTemplate | string {
 }
 
 /**
- * Literals are of unreserved characters alone (RFC 3986 §2.3). The target gate lets nobody escape those, so that a literal has exactly one
- * spelling; beside a literal `a:b` there would be `a%3Ab`, which some upstreams take for the same.
+ * Literals are of unreserved characters alone (RFC 3986 §2.3). The target gate lets nobody escape
+ * those, so that a literal has exactly one spelling; beside a literal `a:b` there would be `a%3Ab`,
+ * which some upstreams take for the same.
  */
 const LITERAL = /^[A-Za-z0-9._~-]*$/;
 
 function segmentsFault(segments: PathTemplate['segments'], open: boolean): string | null {
-  const variables = segments.flatMap((segment) => ('variable' in segment ? [segment.variable] : []));
+  const variables = segments.flatMap((segment) =>
+    'variable' in segment ? [segment.variable] : [],
+  );
   const twice = variables.find((variable, index) => variables.indexOf(variable) !== index);
   if (twice !== undefined) return `{${twice}} stands twice in the path`;
   const literals = segments.flatMap((segment) => ('literal' in segment ? [segment.literal] : []));
   if (literals.some((literal) => /[{}]/.test(literal)))
     return '{name} takes the place of a whole segment; names have letters, digits, _ and -';
-  if (literals.some((literal) => literal.includes('*'))) return '* stands only in /** at the end of the path';
+  if (literals.some((literal) => literal.includes('*')))
+    return '* stands only in /** at the end of the path';
   if (!literals.every((literal) => LITERAL.test(literal)))
     return 'literal segments are made of letters, digits and . _ ~ - alone';
   const example = `/${segments.map((segment) => ('literal' in segment ? segment.literal : 'x')).join('/')}`;
-  // With what `/**` stands for, too: an empty segment before it would make every longer path ambiguous.
-  if (!isUnambiguousPath(example) || (open && segments.length > 0 && !isUnambiguousPath(`${example}/x`))) {
+  // With what `/**` stands for, too: an empty segment before it would make every longer path
+  // ambiguous.
+  if (
+    !isUnambiguousPath(example) ||
+    (open && segments.length > 0 && !isUnambiguousPath(`${example}/x`))
+  ) {
     return 'no request can have this path: empty segments, dot segments and final dots are refused at the door';
   }
   return null;
@@ -58,7 +67,10 @@ export function variablesOf(template: PathTemplate): readonly string[] {
   return template.segments.flatMap((segment) => ('variable' in segment ? [segment.variable] : []));
 }
 
-/** What is wrong with a prefix that is to be removed from paths of this template; null when nothing is. */
+/**
+ * What is wrong with a prefix that is to be removed from paths of this template; null when nothing
+ * is.
+ */
 export function stripPrefixFault(prefix: string, template: PathTemplate): string | null {
   if (!prefix.startsWith('/') || prefix.endsWith('/'))
     return 'expected leading segments of the path such as /api, without a slash at the end';
@@ -68,5 +80,7 @@ export function stripPrefixFault(prefix: string, template: PathTemplate): string
     return segment !== undefined && 'literal' in segment && segment.literal === word;
   });
   if (!fits) return 'must be whole literal segments at the beginning of the path';
-  return words.length === template.segments.length && !template.open ? 'would leave nothing of the path' : null;
+  return words.length === template.segments.length && !template.open
+    ? 'would leave nothing of the path'
+    : null;
 }

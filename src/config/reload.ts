@@ -6,18 +6,25 @@ import { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';
 export interface ReloadOptions extends LoadOptions {
   /** Quiet time after a change of a file before it is read, in milliseconds. Default 200. */
   readonly quietMs?: number;
-  /** Between two looks at the files, in milliseconds, for file systems that report nothing. Default 5000. */
+  /**
+   * Between two looks at the files, in milliseconds, for file systems that report nothing. Default
+   * 5000.
+   */
   readonly pollMs?: number;
 }
 
 /** Who lives by the configuration. */
 export interface ReloadListener {
   /**
-   * A new good configuration: to be taken over, but for `change.needRestart`. Also called when only a named file changed (a renewed certificate), or on
-   * SIGHUP when nothing did. If it throws, the reload counts as refused.
+   * A new good configuration: to be taken over, but for `change.needRestart`. Also called when only
+   * a named file changed (a renewed certificate), or on SIGHUP when nothing did. If it throws, the
+   * reload counts as refused.
    */
   apply(next: LoadedConfig, change: ConfigChange): void | Promise<void>;
-  /** The last good configuration stays. `fault` is `ConfigFaults`, or what `apply` threw. Must not throw. */
+  /**
+   * The last good configuration stays. `fault` is `ConfigFaults`, or what `apply` threw. Must not
+   * throw.
+   */
   refused(fault: unknown): void;
 }
 
@@ -38,8 +45,13 @@ export class ConfigReloader {
     this.#current = initial;
     this.#options = options;
     this.#listener = listener;
-    const watchOptions = { quietMs: options.quietMs ?? DEFAULTS.quietMs, pollMs: options.pollMs ?? DEFAULTS.pollMs };
-    this.#watch = new FileWatch([initial.file, ...initial.files], watchOptions, () => this.reload());
+    const watchOptions = {
+      quietMs: options.quietMs ?? DEFAULTS.quietMs,
+      pollMs: options.pollMs ?? DEFAULTS.pollMs,
+    };
+    this.#watch = new FileWatch([initial.file, ...initial.files], watchOptions, () =>
+      this.reload(),
+    );
     process.on('SIGHUP', this.#onSignal);
   }
 

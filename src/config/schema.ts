@@ -16,8 +16,8 @@ import { upstreamsSection } from './sections/upstreams.ts';
 const reserved = (doc: string) => z.unknown().optional().describe(doc);
 
 /**
- * The whole configuration file: every key with its default, its bounds and a doc line. Strict at every level: a key that
- * is not here is a fault. Rules between keys are in rules.ts.
+ * The whole configuration file: every key with its default, its bounds and a doc line. Strict at
+ * every level: a key that is not here is a fault. Rules between keys are in rules.ts.
  */
 export const configSchema = z
   .strictObject({
@@ -31,7 +31,10 @@ export const configSchema = z
     limits: limitsSection,
     realm: z
       .string()
-      .regex(/^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'expected 1 to 128 printable ASCII characters without " and \\')
+      .regex(
+        /^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,128}$/,
+        'expected 1 to 128 printable ASCII characters without " and \\',
+      )
       .default('sallyport')
       .describe('Realm that a 401 names in WWW-Authenticate.'),
     errors: errorsKey,
@@ -54,7 +57,10 @@ type DeepReadonly<T> = T extends Secret
       ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
       : T;
 
-/** The checked configuration, defaults filled in, file paths absolute, secrets wrapped. What is left out is null. */
+/**
+ * The checked configuration, defaults filled in, file paths absolute, secrets wrapped. What is left
+ * out is null.
+ */
 export type Config = DeepReadonly<z.output<typeof configSchema>>;
 
 export type StoreConfig = Config['store'];

@@ -3,8 +3,9 @@ import { inspect } from 'node:util';
 const MASK = '[secret]';
 
 /**
- * A string that must not be seen by accident: it prints as `[secret]` in JSON, templates, logs and the debugger's inspect.
- * Whoever needs the text says so with `reveal()`, which is easy to search for.
+ * A string that must not be seen by accident: it prints as `[secret]` in JSON, templates, logs and
+ * the debugger's inspect. Whoever needs the text says so with `reveal()`, which is easy to search
+ * for.
  */
 export class Secret {
   readonly #text: string;

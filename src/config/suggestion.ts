@@ -7,7 +7,9 @@ let schema: JsonSchema | null = null;
 export function suggestKey(path: ConfigPath): string | null {
   const written = String(path.at(-1));
   schema ??= jsonSchema();
-  const known = nodesAt(schema, path.slice(0, -1)).flatMap((node) => Object.keys(node.properties ?? {}));
+  const known = nodesAt(schema, path.slice(0, -1)).flatMap((node) =>
+    Object.keys(node.properties ?? {}),
+  );
   return nearest(written, known);
 }
 
@@ -31,7 +33,8 @@ function editDistance(a: string, b: string): number {
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1];
       let best = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + (same ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, beforeLast[j - 2]! + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        best = Math.min(best, beforeLast[j - 2]! + 1);
       row.push(best);
     }
     beforeLast = last;

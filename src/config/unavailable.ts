@@ -1,8 +1,9 @@
 import type { Report } from './faults.ts';
 
 /**
- * What the schema knows and this version does not run yet. Whoever says it is told so: a key that is silently ignored reads like a promise.
- * When a part arrives, its row goes. `*` stands for any list index or name; `only` is the one value that asks for nothing.
+ * What the schema knows and this version does not run yet. Whoever says it is told so: a key that
+ * is silently ignored reads like a promise. When a part arrives, its row goes. `*` stands for any
+ * list index or name; `only` is the one value that asks for nothing.
  */
 export const UNAVAILABLE: readonly { readonly path: string; readonly only?: number | boolean }[] = [
   { path: 'listen.decision' },
@@ -16,7 +17,8 @@ export function checkAvailability(value: unknown, report: Report): void {
   for (const { path, only } of UNAVAILABLE) {
     for (const found of find(value, path.split('.'), [])) {
       if (only === undefined) report.fault(found.path, 'not available in this version');
-      else if (found.value !== only) report.fault(found.path, `not available in this version: only ${only} is`);
+      else if (found.value !== only)
+        report.fault(found.path, `not available in this version: only ${only} is`);
     }
   }
 }

@@ -3,10 +3,16 @@ import * as z from 'zod';
 import { isName } from '../account/model.ts';
 import { Secret } from './secret.ts';
 
-/** The kinds of value that a configuration file holds. Messages never repeat the value: it may come from the environment. */
+/**
+ * The kinds of value that a configuration file holds. Messages never repeat the value: it may come
+ * from the environment.
+ */
 
 /** A whole number within stated bounds. The unit is in the key's name and in the doc line. */
-export function whole(range: { readonly min: number; readonly max: number; readonly default: number }, doc: string) {
+export function whole(
+  range: { readonly min: number; readonly max: number; readonly default: number },
+  doc: string,
+) {
   return z.int().min(range.min).max(range.max).default(range.default).describe(doc);
 }
 
@@ -14,7 +20,10 @@ export function flag(byDefault: boolean, doc: string) {
   return z.boolean().default(byDefault).describe(doc);
 }
 
-/** A value that may be left out; it is null then, so that nobody has to tell "absent" from "undefined". */
+/**
+ * A value that may be left out; it is null then, so that nobody has to tell "absent" from
+ * "undefined".
+ */
 export function orNull<T extends z.ZodType>(schema: T, doc: string) {
   return schema
     .optional()
@@ -24,16 +33,23 @@ export function orNull<T extends z.ZodType>(schema: T, doc: string) {
 
 /** Same rule as the names of accounts, roles and teams. */
 export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-const NAME_HELP = 'a name has 1 to 64 characters of A-Z a-z 0-9 . _ - and begins with a letter or digit';
+const NAME_HELP =
+  'a name has 1 to 64 characters of A-Z a-z 0-9 . _ - and begins with a letter or digit';
 
 export const name = z.string().regex(NAME_PATTERN, NAME_HELP).refine(isName, NAME_HELP);
 
-/** Read by its key: every string under a key that ends in `File` is a path, made absolute by the loader. */
+/**
+ * Read by its key: every string under a key that ends in `File` is a path, made absolute by the
+ * loader.
+ */
 export const file = z.string().min(1, 'a path is expected').max(4096);
 
 /** From `${ENV}` or from a file; the loader refuses one that is written out. */
 export const secret = z
-  .custom<string | Secret>((value) => typeof value === 'string' || value instanceof Secret, 'expected a string')
+  .custom<string | Secret>(
+    (value) => typeof value === 'string' || value instanceof Secret,
+    'expected a string',
+  )
   .transform((value) => (value instanceof Secret ? value : new Secret(value)));
 
 export interface HostPort {
@@ -46,7 +62,10 @@ const HOST_PORT = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})$/;
 const HOST_LABELS =
   /^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$/;
 
-/** Host name or IPv4 address; no trailing dot. A name made of digits and dots must be an IPv4 address. */
+/**
+ * Host name or IPv4 address; no trailing dot. A name made of digits and dots must be an IPv4
+ * address.
+ */
 export function isHost(text: string): boolean {
   return /^[0-9.]+$/.test(text) ? isIP(text) === 4 : HOST_LABELS.test(text);
 }
@@ -69,7 +88,11 @@ export function listenAddress(byDefault: string, doc: string) {
     .transform((text, context): HostPort => {
       const address = parseHostPort(text);
       if (address !== null) return address;
-      context.issues.push({ code: 'custom', input: text, message: 'expected host:port, such as 127.0.0.1:8443 or [::1]:8443' });
+      context.issues.push({
+        code: 'custom',
+        input: text,
+        message: 'expected host:port, such as 127.0.0.1:8443 or [::1]:8443',
+      });
       return z.NEVER;
     })
     .prefault(byDefault)
@@ -77,11 +100,15 @@ export function listenAddress(byDefault: string, doc: string) {
 }
 
 /** An IP address, or a range in CIDR form. */
-export const network = z.string().refine(isNetwork, 'expected an IP address or a range such as 10.0.0.0/8');
+export const network = z
+  .string()
+  .refine(isNetwork, 'expected an IP address or a range such as 10.0.0.0/8');
 
 function isNetwork(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/');
   const family = isIP(address);
   if (family === 0 || rest.length > 0) return false;
-  return bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+  return (
+    bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+  );
 }

@@ -30,7 +30,10 @@ export interface Place {
 export class YamlSource {
   /** Not readable as YAML: nothing else can be said about the file then. */
   readonly syntaxFaults: readonly Fault[];
-  /** Duplicate keys, variables that are not set, and the like: the rest of the file can still be checked. */
+  /**
+   * Duplicate keys, variables that are not set, and the like: the rest of the file can still be
+   * checked.
+   */
   readonly faults: (Place & { readonly path: ConfigPath; readonly message: string })[] = [];
   /** Maps, lists and scalars; `${VARIABLE}` replaced. */
   readonly value: unknown;
@@ -45,7 +48,8 @@ export class YamlSource {
 
   constructor(text: string, environment: Environment) {
     this.#environment = environment;
-    // Duplicate keys are looked for in the walk: there they get a path, and cost no quadratic search.
+    // Duplicate keys are looked for in the walk: there they get a path, and cost no quadratic
+    // search.
     this.#document = parseDocument(text, {
       lineCounter: this.#lines,
       version: '1.2',
@@ -54,11 +58,13 @@ export class YamlSource {
       uniqueKeys: false,
       prettyErrors: false,
     });
-    this.syntaxFaults = [...this.#document.errors, ...this.#document.warnings].map(({ pos, message }) => ({
-      ...this.#at(pos[0]),
-      path: '',
-      message: `not valid YAML: ${message}`,
-    }));
+    this.syntaxFaults = [...this.#document.errors, ...this.#document.warnings].map(
+      ({ pos, message }) => ({
+        ...this.#at(pos[0]),
+        path: '',
+        message: `not valid YAML: ${message}`,
+      }),
+    );
     this.value = this.syntaxFaults.length === 0 ? this.#read(this.#document.contents, []) : null;
   }
 
@@ -71,7 +77,9 @@ export class YamlSource {
     return { line: 1, column: 1 };
   }
 
-  /** A scalar as it stands in the file, before variables were replaced: safe to repeat in a message. */
+  /**
+   * A scalar as it stands in the file, before variables were replaced: safe to repeat in a message.
+   */
   written(path: ConfigPath): string {
     return this.#written.get(JSON.stringify(path)) ?? '';
   }
@@ -97,7 +105,10 @@ export class YamlSource {
     this.#note(path, node);
     if (path.length > MAX_DEPTH) return this.#fault(path, node, 'nested too deeply');
     // Said once, where it happened: everything after it would only repeat it.
-    if (this.#nodesLeft-- <= 0) return this.#nodesLeft === -1 ? this.#fault(path, node, 'larger than any configuration') : null;
+    if (this.#nodesLeft-- <= 0)
+      return this.#nodesLeft === -1
+        ? this.#fault(path, node, 'larger than any configuration')
+        : null;
     if (isAlias(node)) return this.#readAlias(node, path);
     if (isMap(node)) return this.#readMap(node, path);
     if (isSeq(node)) return node.items.map((item, index) => this.#read(item, [...path, index]));
@@ -106,9 +117,13 @@ export class YamlSource {
 
   #readAlias(alias: Alias, path: ConfigPath): unknown {
     if (this.#aliasesLeft-- <= 0)
-      return this.#aliasesLeft === -1 ? this.#fault(path, alias, `more than ${MAX_ALIASES} aliases`) : null;
+      return this.#aliasesLeft === -1
+        ? this.#fault(path, alias, `more than ${MAX_ALIASES} aliases`)
+        : null;
     const node = alias.resolve(this.#document);
-    return node === undefined ? this.#fault(path, alias, 'there is no such anchor before it') : this.#read(node, path);
+    return node === undefined
+      ? this.#fault(path, alias, 'there is no such anchor before it')
+      : this.#read(node, path);
   }
 
   #readMap(map: YAMLMap, path: ConfigPath): Record<string, unknown> {

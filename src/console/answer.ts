@@ -13,11 +13,18 @@ export type Frame = Omit<PageFrame, 'nonce' | 'visitor'>;
 type Status = 200 | 400 | 403 | 404 | 409 | 422 | 500 | 503;
 
 /** A page for whoever asked. */
-export function show(c: ConsoleContext, frame: Frame, content: Slot, status: Status = 200): Response | Promise<Response> {
+export function show(
+  c: ConsoleContext,
+  frame: Frame,
+  content: Slot,
+  status: Status = 200,
+): Response | Promise<Response> {
   return c.html(page({ ...frame, nonce: c.var.nonce, visitor: c.var.visitor }, content), status);
 }
 
-/** What was done and needs no more words than these; the address names one of them, never a text. */
+/**
+ * What was done and needs no more words than these; the address names one of them, never a text.
+ */
 const DONE = {
   created: 'It is created.',
   changed: 'The change is made.',
@@ -28,7 +35,10 @@ const DONE = {
 
 export type Done = keyof typeof DONE;
 
-/** Goes on to a page of ours (303: whatever was asked before, this is a GET), which says what was done. */
+/**
+ * Goes on to a page of ours (303: whatever was asked before, this is a GET), which says what was
+ * done.
+ */
 export function goOn(c: ConsoleContext, path: string, done: Done): Response {
   return c.redirect(`${path}?done=${done}`, 303);
 }
@@ -57,5 +67,10 @@ const TITLES = {
 export function showRefusal(c: ConsoleContext, error: AdminError): Response | Promise<Response> {
   const status = statusOf(error);
   const words = `${error.message.slice(0, 1).toUpperCase()}${error.message.slice(1)}.`;
-  return show(c, { title: TITLES[status], section: '' }, notice(status === 503 ? 'warn' : 'bad', html`<p>${words}</p>`), status);
+  return show(
+    c,
+    { title: TITLES[status], section: '' },
+    notice(status === 503 ? 'warn' : 'bad', html`<p>${words}</p>`),
+    status,
+  );
 }

@@ -32,8 +32,9 @@ export type Console = Hono<Env>;
 const FOR_EVER = 'public, max-age=31536000, immutable';
 
 /**
- * The console: pages for the people who give machines their keys. It decides nothing: what may be done is asked of administration, with the person behind the
- * session as the actor. To be mounted at `/` of the admin listener, beside `/api`, which it leaves alone.
+ * The console: pages for the people who give machines their keys. It decides nothing: what may be
+ * done is asked of administration, with the person behind the session as the actor. To be mounted
+ * at `/` of the admin listener, beside `/api`, which it leaves alone.
  */
 export function createConsole(parts: ConsoleParts): Console {
   const app = new Hono<Env>();
@@ -41,7 +42,9 @@ export function createConsole(parts: ConsoleParts): Console {
   app.use(guard(parts));
   app.get('/assets/:name', (c, next) => {
     const asset = ASSETS.get(c.req.path);
-    return asset === undefined ? next() : c.body(asset.body, 200, { 'content-type': asset.type, 'cache-control': FOR_EVER });
+    return asset === undefined
+      ? next()
+      : c.body(asset.body, 200, { 'content-type': asset.type, 'cache-control': FOR_EVER });
   });
   signInPages(app, parts, throttle);
   identityPages(app, parts, throttle);
@@ -67,12 +70,25 @@ export function createConsole(parts: ConsoleParts): Console {
 }
 
 function notFound(c: ConsoleContext): Response | Promise<Response> {
-  if (c.var.visitor === undefined) return c.html(refusalPage(c.var.nonce, 'There is no such page.'), 404);
-  return show(c, { title: 'Not found', section: '' }, notice('info', html`<p>There is no such page.</p>`), 404);
+  if (c.var.visitor === undefined)
+    return c.html(refusalPage(c.var.nonce, 'There is no such page.'), 404);
+  return show(
+    c,
+    { title: 'Not found', section: '' },
+    notice('info', html`<p>There is no such page.</p>`),
+    404,
+  );
 }
 
-/** What administration refuses to show has its own words; what is away is said to be away; the rest goes to the log and not to the page. */
-function showFault(parts: ConsoleParts, c: ConsoleContext, fault: Error): Response | Promise<Response> {
+/**
+ * What administration refuses to show has its own words; what is away is said to be away; the rest
+ * goes to the log and not to the page.
+ */
+function showFault(
+  parts: ConsoleParts,
+  c: ConsoleContext,
+  fault: Error,
+): Response | Promise<Response> {
   if (fault instanceof AdminError && c.var.visitor !== undefined) return showRefusal(c, fault);
   const isAway = fault instanceof StoreUnavailable || fault instanceof RegistryUnavailable;
   if (isAway) parts.log.warn('the console cannot reach the store', { error: fault });

@@ -9,7 +9,10 @@ const MIGRATIONS: readonly Migration[] = [
   'CREATE TABLE kept (key TEXT PRIMARY KEY, text TEXT NOT NULL, until_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID; CREATE INDEX kept_until ON kept (until_ms);',
 ];
 
-/** Sessions in a file of their own beside the registry. One process owns it, as it owns the registry. */
+/**
+ * Sessions in a file of their own beside the registry. One process owns it, as it owns the
+ * registry.
+ */
 export class EmbeddedSessions implements SessionStore {
   readonly #path: string;
   readonly #clock: Clock;
@@ -24,7 +27,9 @@ export class EmbeddedSessions implements SessionStore {
 
   async get(digest: string): Promise<StoredSession | null> {
     const row = this.#guarded(() =>
-      this.#database.prepare('SELECT text FROM kept WHERE key = ? AND until_ms > ?').get(digest, this.#clock.wallMs()),
+      this.#database
+        .prepare('SELECT text FROM kept WHERE key = ? AND until_ms > ?')
+        .get(digest, this.#clock.wallMs()),
     );
     return typeof row?.text === 'string' ? decodeSession(row.text) : null;
   }
@@ -64,7 +69,9 @@ export class EmbeddedSessions implements SessionStore {
   async isBrowserOf(who: string, digest: string): Promise<boolean> {
     const key = browserKey(who, digest);
     const row = this.#guarded(() =>
-      this.#database.prepare('SELECT 1 FROM kept WHERE key = ? AND until_ms > ?').get(key, this.#clock.wallMs()),
+      this.#database
+        .prepare('SELECT 1 FROM kept WHERE key = ? AND until_ms > ?')
+        .get(key, this.#clock.wallMs()),
     );
     return row !== undefined;
   }

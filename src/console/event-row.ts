@@ -4,8 +4,9 @@ import type { Tone } from './components/parts.ts';
 import { msWords, plural, secondWords } from './words.ts';
 
 /**
- * One row of a log as it is shown: plain texts, the same for the page and for the script that adds rows to it. A call is one row, whose beginning (the verdict)
- * and ending (what became of it) are two events of one id.
+ * One row of a log as it is shown: plain texts, the same for the page and for the script that adds
+ * rows to it. A call is one row, whose beginning (the verdict) and ending (what became of it) are
+ * two events of one id.
  */
 export interface EventRow {
   readonly id: string;
@@ -80,7 +81,9 @@ export function eventRows(lines: readonly string[]): readonly EventRow[] {
     .filter((row) => !row.ending || !begun.has(row.id))
     .map((row) => {
       const ending = row.ending ? undefined : endings.get(row.id);
-      return ending === undefined ? row : { ...row, result: ending.result, tone: ending.tone || row.tone };
+      return ending === undefined
+        ? row
+        : { ...row, result: ending.result, tone: ending.tone || row.tone };
     });
 }
 
@@ -91,13 +94,26 @@ type Words = Pick<EventRow, 'tone' | 'verdict' | 'who' | 'what' | 'detail' | 're
 
 function decision(event: Shown): Words {
   const permitted = event.decision === 'permit';
-  const claimed = event.claimedAccountId === undefined ? 'nobody known' : `claims to be ${event.claimedAccountId}`;
+  const claimed =
+    event.claimedAccountId === undefined
+      ? 'nobody known'
+      : `claims to be ${event.claimedAccountId}`;
   const who = event.account?.name ?? claimed;
   const verdict = permitted ? 'Let in' : 'Refused';
   const tone: Tone = permitted ? 'good' : 'bad';
   if (event.count !== undefined) {
-    const detail = sentence([reasonWords(event.reason), `from ${event.clientAddress ?? 'many addresses'}`]);
-    return { tone, verdict, who, what: `${plural(event.count, 'call')} in a short time`, detail, result: '' };
+    const detail = sentence([
+      reasonWords(event.reason),
+      `from ${event.clientAddress ?? 'many addresses'}`,
+    ]);
+    return {
+      tone,
+      verdict,
+      who,
+      what: `${plural(event.count, 'call')} in a short time`,
+      detail,
+      result: '',
+    };
   }
   const why = permitted ? [] : [reasonWords(event.reason)];
   const detail = sentence([
@@ -111,7 +127,15 @@ function decision(event: Shown): Words {
     ...(event.userAgent === undefined ? [] : [event.userAgent]),
   ]);
   const result = event.status === undefined ? '' : String(event.status);
-  return { tone, verdict, who, what: `${event.method ?? '-'} ${event.path ?? '-'}`, detail, result, kind: 'call' };
+  return {
+    tone,
+    verdict,
+    who,
+    what: `${event.method ?? '-'} ${event.path ?? '-'}`,
+    detail,
+    result,
+    kind: 'call',
+  };
 }
 
 function outcome(event: Shown): Words {
@@ -120,7 +144,15 @@ function outcome(event: Shown): Words {
   const result = `${event.status ?? 'no answer'}${took}${isWell ? '' : `, ${reasonWords(event.reason)}`}`;
   const who = event.account?.name ?? '-';
   // Said only where the beginning is not shown.
-  return { tone: isWell ? '' : 'warn', verdict: 'Ended', who, what: event.route ?? 'a call', detail: '', result, ending: true };
+  return {
+    tone: isWell ? '' : 'warn',
+    verdict: 'Ended',
+    who,
+    what: event.route ?? 'a call',
+    detail: '',
+    result,
+    ending: true,
+  };
 }
 
 const CHANGES: Readonly<Record<string, string>> = {
@@ -146,26 +178,43 @@ function change(event: Shown): Words {
     verdict: 'Changed',
     who: event.actor?.name ?? '-',
     what: `${phrase} ${target}`,
-    detail: sentence([...differences(event), `by the ${via.replace('-', ' ').replace('admin api', 'admin API')}`]),
+    detail: sentence([
+      ...differences(event),
+      `by the ${via.replace('-', ' ').replace('admin api', 'admin API')}`,
+    ]),
     result: '',
   };
 }
 
-const COMPARED = ['status', 'role', 'description', 'expiresAt', 'teams', 'grants', 'permissions', 'applications'] as const;
+const COMPARED = [
+  'status',
+  'role',
+  'description',
+  'expiresAt',
+  'teams',
+  'grants',
+  'permissions',
+  'applications',
+] as const;
 
 /** What is different afterwards; nothing for what was created or deleted as a whole. */
 function differences({ before, after }: Shown): readonly string[] {
-  if (typeof before !== 'object' || typeof after !== 'object' || before === null || after === null) return [];
-  return COMPARED.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name])).map(
-    (name) => `${name}: ${valueWords(before[name])} → ${valueWords(after[name])}`,
-  );
+  if (typeof before !== 'object' || typeof after !== 'object' || before === null || after === null)
+    return [];
+  return COMPARED.filter(
+    (name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
+  ).map((name) => `${name}: ${valueWords(before[name])} → ${valueWords(after[name])}`);
 }
 
 function valueWords(value: unknown): string {
   if (value === null || value === undefined || value === '') return 'none';
   if (!Array.isArray(value)) return String(value);
   if (value.length === 0) return 'none';
-  return value.map((one) => (typeof one === 'object' && one !== null ? Object.values(one).join(': ') : String(one))).join(', ');
+  return value
+    .map((one) =>
+      typeof one === 'object' && one !== null ? Object.values(one).join(': ') : String(one),
+    )
+    .join(', ');
 }
 
 const SIGN_INS: Readonly<Record<string, string>> = {
@@ -192,7 +241,10 @@ function signIn(event: Shown): Words {
     tone: isIn ? 'info' : 'bad',
     verdict: isIn ? 'Sign-in' : 'Refused',
     who:
-      event.account?.name ?? (event.claimedAccountId === undefined ? 'nobody known' : `claims to be ${event.claimedAccountId}`),
+      event.account?.name ??
+      (event.claimedAccountId === undefined
+        ? 'nobody known'
+        : `claims to be ${event.claimedAccountId}`),
     what: SIGN_INS[event.reason ?? ''] ?? 'At the console',
     detail: sentence(from),
     result: '',

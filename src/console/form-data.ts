@@ -29,13 +29,23 @@ export class FormValues {
 }
 
 /**
- * Where to go after signing in. Only our own pages, put together anew from their parts: whatever else is asked for (another host, another scheme, a path that
- * a browser may read otherwise) leads to the first page.
+ * Where to go after signing in. Only our own pages, put together anew from their parts: whatever
+ * else is asked for (another host, another scheme, a path that a browser may read otherwise) leads
+ * to the first page.
  */
 export function safeNext(wanted: string): string {
-  const [, section = '', name] = /^\/([a-z-]{1,20})(?:\/([A-Za-z0-9][A-Za-z0-9._-]{0,63}))?$/.exec(wanted) ?? [];
+  const [, section = '', name] =
+    /^\/([a-z-]{1,20})(?:\/([A-Za-z0-9][A-Za-z0-9._-]{0,63}))?$/.exec(wanted) ?? [];
   if (!NEXT_SECTIONS.includes(section)) return '/';
   return name === undefined ? `/${section}` : `/${section}/${name}`;
 }
 
-const NEXT_SECTIONS: readonly string[] = ['service-accounts', 'users', 'roles', 'teams', 'activity', 'instances', 'profile'];
+const NEXT_SECTIONS: readonly string[] = [
+  'service-accounts',
+  'users',
+  'roles',
+  'teams',
+  'activity',
+  'instances',
+  'profile',
+];

@@ -21,7 +21,10 @@ export interface Env {
 
 export type ConsoleContext = Context<Env>;
 
-/** The prefix makes browsers hold us to it: Secure, no Domain, for the whole host (RFC 6265bis §4.1.3.2). */
+/**
+ * The prefix makes browsers hold us to it: Secure, no Domain, for the whole host (RFC 6265bis
+ * §4.1.3.2).
+ */
 const COOKIE = '__Host-sallyport';
 const FORM_BYTES_MAX = 64 * 1024;
 const FORM_TYPE = 'application/x-www-form-urlencoded';
@@ -37,8 +40,9 @@ export function isOurs(path: string): boolean {
 }
 
 /**
- * Everything that is asked before a page sees a request, in this order: is it a method that we know; if it changes something, does it come from a page of our
- * own; who is it; and does the form belong to this very session.
+ * Everything that is asked before a page sees a request, in this order: is it a method that we
+ * know; if it changes something, does it come from a page of our own; who is it; and does the form
+ * belong to this very session.
  */
 export function guard(parts: ConsoleParts): MiddlewareHandler<Env> {
   return async (c, next) => {
@@ -48,12 +52,17 @@ export function guard(parts: ConsoleParts): MiddlewareHandler<Env> {
     const answer = await admit(parts, c, next);
     if (answer !== undefined) c.res = answer;
     secure(c.res.headers, nonce);
-    if (!isLoopback(c.req.header('host') ?? '')) c.res.headers.set('strict-transport-security', 'max-age=31536000');
+    if (!isLoopback(c.req.header('host') ?? ''))
+      c.res.headers.set('strict-transport-security', 'max-age=31536000');
     return undefined;
   };
 }
 
-async function admit(parts: ConsoleParts, c: ConsoleContext, next: () => Promise<void>): Promise<Response | undefined> {
+async function admit(
+  parts: ConsoleParts,
+  c: ConsoleContext,
+  next: () => Promise<void>,
+): Promise<Response | undefined> {
   if (c.req.path.startsWith('/assets/')) return pass(next);
   const changes = c.req.method !== 'GET' && c.req.method !== 'HEAD';
   if (changes) {
@@ -61,13 +70,25 @@ async function admit(parts: ConsoleParts, c: ConsoleContext, next: () => Promise
     if (refusal !== null) return refuse(c, ...refusal);
   }
   const sessionId = sessionIdOf(c);
-  const visitor = sessionId === '' ? null : await visitorOf(parts, sessionId, { touch: !c.req.path.endsWith('/stream') });
+  const visitor =
+    sessionId === ''
+      ? null
+      : await visitorOf(parts, sessionId, { touch: !c.req.path.endsWith('/stream') });
   c.set('maybeVisitor', visitor);
   if (visitor === null) return OPEN_PATHS.includes(c.req.path) ? pass(next) : toSignIn(c, changes);
   c.set('visitor', visitor);
-  // The sign-in form is shown to whoever is not signed in, so it has no session to belong to; where it comes from was asked above.
-  if (changes && c.req.path !== '/sign-in' && !isFormToken(visitor.sessionId, c.var.form.text('form'))) {
-    return refuse(c, 403, 'This form is from an earlier session. Go back, reload the page, and try again.');
+  // The sign-in form is shown to whoever is not signed in, so it has no session to belong to; where
+  // it comes from was asked above.
+  if (
+    changes &&
+    c.req.path !== '/sign-in' &&
+    !isFormToken(visitor.sessionId, c.var.form.text('form'))
+  ) {
+    return refuse(
+      c,
+      403,
+      'This form is from an earlier session. Go back, reload the page, and try again.',
+    );
   }
   return pass(next);
 }
@@ -82,7 +103,8 @@ type Refusal = readonly [status: 400 | 403 | 405 | 413 | 415, words: string];
 async function readForm(c: ConsoleContext): Promise<Refusal | null> {
   if (c.req.method !== 'POST') return [405, 'This page does not know that method.'];
   if (!isFromOurPages(c)) return [403, 'This form was not sent by a page of this console.'];
-  if ((c.req.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase() !== FORM_TYPE) return [415, 'Forms only, please.'];
+  if ((c.req.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase() !== FORM_TYPE)
+    return [415, 'Forms only, please.'];
   const text = await boundedText(c.req.raw.body);
   if (text === null) return [413, 'That is more than a form of this console can hold.'];
   c.set('form', new FormValues(text));
@@ -90,8 +112,8 @@ async function readForm(c: ConsoleContext): Promise<Refusal | null> {
 }
 
 /**
- * Browsers say where a form comes from, in `Origin` and in `Sec-Fetch-Site`, and pages cannot change either. What they say must be us; saying nothing at all
- * is not enough.
+ * Browsers say where a form comes from, in `Origin` and in `Sec-Fetch-Site`, and pages cannot
+ * change either. What they say must be us; saying nothing at all is not enough.
  */
 function isFromOurPages(c: ConsoleContext): boolean {
   const site = c.req.header('sec-fetch-site');
@@ -113,16 +135,30 @@ async function boundedText(body: ReadableStream<Uint8Array> | null): Promise<str
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Whoever follows a link from elsewhere brings no cookie although there is one (SameSite=Strict): one hop over our own page brings it. */
+/**
+ * Whoever follows a link from elsewhere brings no cookie although there is one (SameSite=Strict):
+ * one hop over our own page brings it.
+ */
 function toSignIn(c: ConsoleContext, changes: boolean): Response | Promise<Response> {
   const next = safeNext(c.req.path);
-  if (!changes && c.req.header('sec-fetch-site') === 'cross-site' && c.req.header('sec-fetch-mode') === 'navigate') {
+  if (
+    !changes &&
+    c.req.header('sec-fetch-site') === 'cross-site' &&
+    c.req.header('sec-fetch-mode') === 'navigate'
+  ) {
     return c.html(bouncePage(c.var.nonce));
   }
-  return c.redirect(next === '/' || changes ? '/sign-in' : `/sign-in?next=${encodeURIComponent(next)}`, 303);
+  return c.redirect(
+    next === '/' || changes ? '/sign-in' : `/sign-in?next=${encodeURIComponent(next)}`,
+    303,
+  );
 }
 
-function refuse(c: ConsoleContext, status: Refusal[0], words: string): Response | Promise<Response> {
+function refuse(
+  c: ConsoleContext,
+  status: Refusal[0],
+  words: string,
+): Response | Promise<Response> {
   return c.html(refusalPage(c.var.nonce, words), status);
 }
 
@@ -136,10 +172,19 @@ export function giveCookie(c: ConsoleContext, sessionId: string): void {
 }
 
 export function takeCookie(c: ConsoleContext): void {
-  setCookie(c, COOKIE, '', { path: '/', secure: true, httpOnly: true, sameSite: 'Strict', maxAge: 0 });
+  setCookie(c, COOKIE, '', {
+    path: '/',
+    secure: true,
+    httpOnly: true,
+    sameSite: 'Strict',
+    maxAge: 0,
+  });
 }
 
-/** Nothing but our own two files by name and nonce; no frame, no form to elsewhere, and no string that becomes a script. */
+/**
+ * Nothing but our own two files by name and nonce; no frame, no form to elsewhere, and no string
+ * that becomes a script.
+ */
 function secure(headers: Headers, nonce: string): void {
   const policy = [
     "default-src 'none'",
@@ -164,12 +209,18 @@ function secure(headers: Headers, nonce: string): void {
   if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
 }
 
-/** HSTS is about a name and all its ports: said for `localhost` it would break whatever else somebody develops there. */
+/**
+ * HSTS is about a name and all its ports: said for `localhost` it would break whatever else
+ * somebody develops there.
+ */
 function isLoopback(host: string): boolean {
   return /^localhost(?::|$)/i.test(host);
 }
 
-/** The peer's address: behind another proxy that proxy's, because nothing in a header is believed here. */
+/**
+ * The peer's address: behind another proxy that proxy's, because nothing in a header is believed
+ * here.
+ */
 export function addressOf(c: ConsoleContext): string {
   try {
     return getConnInfo(c).remote.address ?? 'unknown';

@@ -1,8 +1,8 @@
 import { html as template } from 'hono/html';
 
 /**
- * A piece of a page. Whatever is put into the template is escaped, in text and in quoted attributes, unless it is such a piece itself; so attributes are
- * always written in quotes.
+ * A piece of a page. Whatever is put into the template is escaped, in text and in quoted
+ * attributes, unless it is such a piece itself; so attributes are always written in quotes.
  */
 export type Html = Awaited<ReturnType<typeof template>>;
 

@@ -5,13 +5,17 @@ import { KNOWN_BROWSERS } from './known-browser.ts';
 import { decodeSession, encodeSession } from './session-text.ts';
 import type { SessionStore, StoredSession } from './sessions.ts';
 
-/** Sessions in Redis: each a string with a time to live, so that what nobody ends is gone by itself. */
+/**
+ * Sessions in Redis: each a string with a time to live, so that what nobody ends is gone by itself.
+ */
 export class RedisSessions implements SessionStore {
   readonly #connection: RedisConnection;
   readonly #clock: Clock;
   readonly #keys: ReturnType<typeof sessionKeys>;
 
-  /** @param connection the owner closes it; its user must be the one that administers (`manager`) */
+  /**
+   * @param connection the owner closes it; its user must be the one that administers (`manager`)
+   */
   constructor(connection: RedisConnection, keyPrefix: string, clock: Clock) {
     this.#connection = connection;
     this.#clock = clock;
@@ -24,11 +28,24 @@ export class RedisSessions implements SessionStore {
   }
 
   async put(digest: string, session: StoredSession, keepMs: number): Promise<void> {
-    await this.#connection.call('SET', this.#keys.session(digest), encodeSession(session), 'PX', keepMs);
+    await this.#connection.call(
+      'SET',
+      this.#keys.session(digest),
+      encodeSession(session),
+      'PX',
+      keepMs,
+    );
   }
 
   async touch(digest: string, session: StoredSession, keepMs: number): Promise<void> {
-    await this.#connection.call('SET', this.#keys.session(digest), encodeSession(session), 'PX', keepMs, 'XX');
+    await this.#connection.call(
+      'SET',
+      this.#keys.session(digest),
+      encodeSession(session),
+      'PX',
+      keepMs,
+      'XX',
+    );
   }
 
   async end(digest: string): Promise<void> {
@@ -36,7 +53,9 @@ export class RedisSessions implements SessionStore {
   }
 
   async spend(what: string, keepMs: number): Promise<boolean> {
-    return (await this.#connection.call('SET', this.#keys.spent(what), '1', 'PX', keepMs, 'NX')) !== null;
+    return (
+      (await this.#connection.call('SET', this.#keys.spent(what), '1', 'PX', keepMs, 'NX')) !== null
+    );
   }
 
   async isBrowserOf(who: string, digest: string): Promise<boolean> {

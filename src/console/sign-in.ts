@@ -28,30 +28,49 @@ export type SignInResult =
 export const TYPED_MAX = 512;
 
 /**
- * Throttle, look up, verify, judge, record, begin the session: in this order. A name that does not exist, a machine, and somebody who is inactive cost
- * the same work as a wrong password, because the verifier of nobody costs as much; standing is judged after the password, as it is for tokens.
+ * Throttle, look up, verify, judge, record, begin the session: in this order. A name that does not
+ * exist, a machine, and somebody who is inactive cost the same work as a wrong password, because
+ * the verifier of nobody costs as much; standing is judged after the password, as it is for tokens.
  */
-export async function signIn(parts: ConsoleParts, throttle: SignInThrottle, attempt: Attempt): Promise<SignInResult> {
+export async function signIn(
+  parts: ConsoleParts,
+  throttle: SignInThrottle,
+  attempt: Attempt,
+): Promise<SignInResult> {
   const { name, address } = attempt;
-  // No guess: nobody has such a password. It costs nothing to look at, so it must not raise counts either, faster than passwords can be tried.
+  // No guess: nobody has such a password. It costs nothing to look at, so it must not raise counts
+  // either, faster than passwords can be tried.
   if (attempt.password.length > TYPED_MAX) return { outcome: 'refused' };
   const tried = await throttle.password(name, address, attempt.browser);
   if (!tried.allowed) return { outcome: 'throttled', waitSeconds: tried.waitSeconds };
   const account = isName(name) ? await parts.store.accountByName(name) : null;
   let right: boolean;
   try {
-    right = await verifyPassword(attempt.password, account?.kind === 'user' ? account.password : null);
+    right = await verifyPassword(
+      attempt.password,
+      account?.kind === 'user' ? account.password : null,
+    );
   } catch (error) {
     await tried.takeBack();
     if (error instanceof PasswordsBusy) return { outcome: 'busy' };
     throw error;
   }
   const reason = judge(account, right, parts.clock.wallMs());
-  if (account === null || reason !== 'signed-in') return refuse(parts, attempt, account, reason, tried.closes);
+  if (account === null || reason !== 'signed-in')
+    return refuse(parts, attempt, account, reason, tried.closes);
   await tried.succeeded();
-  const recorded = await parts.recordSignIn({ ...whence(attempt), reason, account, claimedAccountId: null });
+  const recorded = await parts.recordSignIn({
+    ...whence(attempt),
+    reason,
+    account,
+    claimedAccountId: null,
+  });
   if (!recorded) return { outcome: 'unrecorded' };
-  return { outcome: 'signed-in', name: account.name, sessionId: await beginSession(parts, account, address) };
+  return {
+    outcome: 'signed-in',
+    name: account.name,
+    sessionId: await beginSession(parts, account, address),
+  };
 }
 
 function judge(account: Account | null, right: boolean, nowMs: number): SignInReason {
@@ -80,7 +99,8 @@ async function refuse(
 ): Promise<SignInResult> {
   const facts = { ...whence(attempt), account: null, claimedAccountId: account?.id ?? null };
   await parts.recordSignIn({ ...facts, reason });
-  // What is refused from now on is not looked at, and not recorded one by one either: this line stands for it.
+  // What is refused from now on is not looked at, and not recorded one by one either: this line
+  // stands for it.
   if (closes) await parts.recordSignIn({ ...facts, reason: 'throttled' });
   return { outcome: 'refused' };
 }
@@ -90,10 +110,20 @@ function whence({ address, userAgent }: Attempt) {
 }
 
 /** A new id at each sign-in: whatever the browser held before is worth nothing. */
-export async function beginSession(parts: ConsoleParts, account: Account, address: string): Promise<string> {
+export async function beginSession(
+  parts: ConsoleParts,
+  account: Account,
+  address: string,
+): Promise<string> {
   const id = newSessionId();
   const nowMs = parts.clock.wallMs();
-  const session = { account: account.id, signOuts: account.signOuts ?? 0, startedMs: nowMs, seenMs: nowMs, address };
+  const session = {
+    account: account.id,
+    signOuts: account.signOuts ?? 0,
+    startedMs: nowMs,
+    seenMs: nowMs,
+    address,
+  };
   await parts.sessions.put(sessionDigest(id), session, parts.settings.idleMinutes * 60_000);
   return id;
 }

@@ -3,15 +3,17 @@ import type { TryCount, TryStore } from '../limits/tries-port.ts';
 import { type KnownBrowser, nameDigest } from './known-browser.ts';
 
 /**
- * Slows down whoever guesses passwords, over all instances together. Counts of wrong passwords, each of which time lowers again:
+ * Slows down whoever guesses passwords, over all instances together. Counts of wrong passwords,
+ * each of which time lowers again:
  *
  * - of one name from one network (an IPv4 address, or an IPv6 /64): bounds one guesser at one name
  * - of one network: bounds one guesser over many names
  * - of one name from anywhere: bounds many guessers at one name
  * - of all: bounds what the store keeps of this
  *
- * Names are counted whether or not they exist. What strangers do, however many they are and for however long, does not keep somebody out who has signed in
- * with this browser before: that browser is counted by itself, and nobody else can raise its count.
+ * Names are counted whether or not they exist. What strangers do, however many they are and for
+ * however long, does not keep somebody out who has signed in with this browser before: that browser
+ * is counted by itself, and nobody else can raise its count.
  */
 export const THROTTLE = {
   windowMs: 15 * 60_000,
@@ -21,7 +23,10 @@ export const THROTTLE = {
   inAll: 20_000,
 } as const;
 
-/** One attempt, counted as failed before it is known how it ends, so that many at once are no way around. */
+/**
+ * One attempt, counted as failed before it is known how it ends, so that many at once are no way
+ * around.
+ */
 export type Attempted =
   | { readonly allowed: false; readonly waitSeconds: number }
   | {
@@ -30,7 +35,10 @@ export type Attempted =
       readonly closes: boolean;
       /** Nothing was learned by the attempt: it does not count. */
       takeBack(): Promise<void>;
-      /** The attempt was right: it does not count, and neither do the ones before it that were made in the same name from here. */
+      /**
+       * The attempt was right: it does not count, and neither do the ones before it that were made
+       * in the same name from here.
+       */
       succeeded(): Promise<void>;
     };
 
@@ -41,7 +49,10 @@ export class SignInThrottle {
     this.#tries = tries;
   }
 
-  /** @param browser whether this name has signed in with this browser before; null = it has not, or that is not known */
+  /**
+   * @param browser whether this name has signed in with this browser before; null = it has not, or
+   * that is not known
+   */
   password(name: string, address: string, browser: KnownBrowser | null): Promise<Attempted> {
     if (browser !== null) return this.#attempt(ofBrowser(browser));
     const [who, network] = [nameDigest(name), networkOf(address)];
@@ -51,14 +62,23 @@ export class SignInThrottle {
     ]);
   }
 
-  /** What comes back from an identity provider names nobody, so nobody's own name is slowed down by it. */
+  /**
+   * What comes back from an identity provider names nobody, so nobody's own name is slowed down by
+   * it.
+   */
   provider(address: string, browser: KnownBrowser | null): Promise<Attempted> {
     if (browser !== null) return this.#attempt(ofBrowser(browser));
     const network = networkOf(address);
-    return this.#attempt(count(`provider:${network}`, THROTTLE.perNameAndAddress), ofNetwork(network));
+    return this.#attempt(
+      count(`provider:${network}`, THROTTLE.perNameAndAddress),
+      ofNetwork(network),
+    );
   }
 
-  /** The current password, asked in an open session: only whoever has that session can raise its count. */
+  /**
+   * The current password, asked in an open session: only whoever has that session can raise its
+   * count.
+   */
   session(digest: string): Promise<Attempted> {
     return this.#attempt(count(`session:${digest}`, THROTTLE.perNameAndAddress));
   }

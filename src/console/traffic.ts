@@ -13,7 +13,10 @@ export interface TrafficBin {
   readonly startMs: number;
   readonly letIn: number;
   readonly refused: number;
-  /** Milliseconds that half of the calls, and 95 of 100, took at most; null without calls. Read off a histogram, so about right. */
+  /**
+   * Milliseconds that half of the calls, and 95 of 100, took at most; null without calls. Read off
+   * a histogram, so about right.
+   */
   readonly medianMs: number | null;
   readonly slowMs: number | null;
   /** Our own share, of 95 of 100 calls. */
@@ -21,7 +24,11 @@ export interface TrafficBin {
 }
 
 /** Not refused: let in, or given up by the client. */
-const NOT_REFUSED: ReadonlySet<string> = new Set(['permitted', 'client-aborted', 'outcome-unknown']);
+const NOT_REFUSED: ReadonlySet<string> = new Set([
+  'permitted',
+  'client-aborted',
+  'outcome-unknown',
+]);
 
 class Sum {
   readonly reasons = new Map<string, number>();
@@ -57,7 +64,12 @@ class Sum {
 }
 
 /** @param first first minute; bins cover `binCount * binMinutes` minutes from there */
-export function trafficOf(entries: readonly InstanceMinute[], first: number, binMinutes: number, binCount: number): Traffic {
+export function trafficOf(
+  entries: readonly InstanceMinute[],
+  first: number,
+  binMinutes: number,
+  binCount: number,
+): Traffic {
   const sums = Array.from({ length: binCount }, () => new Sum());
   const total = new Sum();
   for (const entry of entries) {
@@ -78,7 +90,11 @@ export function trafficOf(entries: readonly InstanceMinute[], first: number, bin
 }
 
 /** Within its bucket a value is taken to be where an even spread would put it. */
-function quantileMs(counts: readonly number[], bounds: readonly number[], part: number): number | null {
+function quantileMs(
+  counts: readonly number[],
+  bounds: readonly number[],
+  part: number,
+): number | null {
   const all = counts.reduce((sum, count) => sum + count, 0);
   if (all === 0) return null;
   let left = part * all;

@@ -21,10 +21,15 @@ export interface Visitor {
 const TOUCH_EVERY_MS = 30_000;
 
 /**
- * The person behind a session, as the registry knows them now: somebody who was deactivated a moment ago, has lost their role, or was signed out elsewhere
- * is not let in by an old cookie. Null when the session counts for nothing.
+ * The person behind a session, as the registry knows them now: somebody who was deactivated a
+ * moment ago, has lost their role, or was signed out elsewhere is not let in by an old cookie. Null
+ * when the session counts for nothing.
  */
-export async function visitorOf(parts: ConsoleParts, sessionId: string, { touch }: { touch: boolean }): Promise<Visitor | null> {
+export async function visitorOf(
+  parts: ConsoleParts,
+  sessionId: string,
+  { touch }: { touch: boolean },
+): Promise<Visitor | null> {
   if (!isSessionId(sessionId)) return null;
   const digest = sessionDigest(sessionId);
   const session = await parts.sessions.get(digest);
@@ -37,7 +42,13 @@ export async function visitorOf(parts: ConsoleParts, sessionId: string, { touch 
   if (touch) await noteUse(parts, digest, session);
   const { roles, teams } = await parts.store.snapshot();
   const permissions = Policy.of(roles, teams).permissionsOf(account.role);
-  const actor: AdminActor = { id: account.id, name: account.name, kind: 'user', via: 'console', permissions };
+  const actor: AdminActor = {
+    id: account.id,
+    name: account.name,
+    kind: 'user',
+    via: 'console',
+    permissions,
+  };
   const may = (permission: OwnPermission) => permissions.allows(permission);
   return { actor, role: account.role, sessionId, formToken: formToken(sessionId), may };
 }
@@ -59,5 +70,9 @@ async function noteUse(parts: ConsoleParts, digest: string, session: StoredSessi
   if (nowMs - session.seenMs < TOUCH_EVERY_MS) return;
   const idleMs = parts.settings.idleMinutes * 60_000;
   const leftMs = session.startedMs + parts.settings.sessionHours * 3_600_000 - nowMs;
-  await parts.sessions.touch(digest, { ...session, seenMs: nowMs }, Math.ceil(Math.min(idleMs, leftMs)));
+  await parts.sessions.touch(
+    digest,
+    { ...session, seenMs: nowMs },
+    Math.ceil(Math.min(idleMs, leftMs)),
+  );
 }

@@ -1,6 +1,9 @@
 import { type Html, html } from './html.ts';
 
-/** Times and amounts as people read them. Times are UTC: whoever compares two logs must not have to compute. */
+/**
+ * Times and amounts as people read them. Times are UTC: whoever compares two logs must not have to
+ * compute.
+ */
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -33,7 +36,11 @@ export function ago(iso: string, nowMs: number): Html {
 export function agoWords(iso: string, nowMs: number): string {
   const ms = nowMs - Date.parse(iso);
   if (Number.isNaN(ms)) return iso;
-  return Math.abs(ms) < MINUTE_MS ? 'just now' : ms > 0 ? `${spanWords(ms)} ago` : `in ${spanWords(-ms)}`;
+  return Math.abs(ms) < MINUTE_MS
+    ? 'just now'
+    : ms > 0
+      ? `${spanWords(ms)} ago`
+      : `in ${spanWords(-ms)}`;
 }
 
 /** `5 minutes`, `3 hours`, `40 days`: the largest unit alone. */

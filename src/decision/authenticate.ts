@@ -5,13 +5,20 @@ import { digestsEqual, NO_DIGEST } from '../account/token.ts';
 const RETIRED_MAX = 8;
 
 /** How a presented token fares against the account that it names. */
-export type Proof = 'proven' | 'token-unknown' | 'token-revoked' | 'token-expired' | 'account-inactive';
+export type Proof =
+  | 'proven'
+  | 'token-unknown'
+  | 'token-revoked'
+  | 'token-expired'
+  | 'account-inactive';
 
 /**
- * Judges a presented token by its digest. `account` null = there is no account of that id. `nowMs`: wall clock.
+ * Judges a presented token by its digest. `account` null = there is no account of that id. `nowMs`:
+ * wall clock.
  *
- * The digest comes first: whoever cannot show the live token learns nothing about status or expiry. The four failures run the same
- * steps (one comparison each with the live and the previous digest, eight with retired ones), so that time does not tell them apart either.
+ * The digest comes first: whoever cannot show the live token learns nothing about status or expiry.
+ * The four failures run the same steps (one comparison each with the live and the previous digest,
+ * eight with retired ones), so that time does not tell them apart either.
  */
 export function prove(account: Principal | null, digest: string, nowMs: number): Proof {
   const isLive = digestsEqual(digest, account?.liveDigest ?? NO_DIGEST);
@@ -27,7 +34,8 @@ export function prove(account: Principal | null, digest: string, nowMs: number):
 
 /** Whether the account counts at this moment, its token aside. */
 export function standingOf(account: Principal, nowMs: number): Proof {
-  // People hold no token and are never let through the proxied APIs; to the caller their account does not exist.
+  // People hold no token and are never let through the proxied APIs; to the caller their account
+  // does not exist.
   if (account.account.kind !== 'service') return 'token-unknown';
   if (account.account.status !== 'active') return 'account-inactive';
   return account.expiresAtMs !== null && nowMs >= account.expiresAtMs ? 'token-expired' : 'proven';

@@ -12,13 +12,17 @@ const MALFORMED: Credential = { presented: 'malformed' };
 
 const SCHEME = 'bearer';
 const SPACE = 32;
-/** RFC 9110 §5.6.2: a character that would make the scheme a longer word, i.e. another scheme (`Bearer-x`). */
+/**
+ * RFC 9110 §5.6.2: a character that would make the scheme a longer word, i.e. another scheme
+ * (`Bearer-x`).
+ */
 const TOKEN_CHARACTER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]$/;
 
 /**
- * Reads the credential: exactly RFC 6750 §2.1 (`"Bearer" 1*SP b64token`, the scheme in any case by RFC 9110 §11.1), and nothing before, between
- * or after. No regular expression runs over the field, and no look-up is made for what has the wrong form or checksum.
- * `acceptBare`: the route also takes the token without a scheme, which the LifeTime pipeline client sends.
+ * Reads the credential: exactly RFC 6750 §2.1 (`"Bearer" 1*SP b64token`, the scheme in any case by
+ * RFC 9110 §11.1), and nothing before, between or after. No regular expression runs over the field,
+ * and no look-up is made for what has the wrong form or checksum. `acceptBare`: the route also
+ * takes the token without a scheme, which the LifeTime pipeline client sends.
  */
 export function readCredential(authorization: string | null, acceptBare: boolean): Credential {
   if (authorization === null) return NOTHING;
@@ -32,7 +36,10 @@ export function readCredential(authorization: string | null, acceptBare: boolean
 
 function hasBearerScheme(authorization: string): boolean {
   if (authorization.slice(0, SCHEME.length).toLowerCase() !== SCHEME) return false;
-  return authorization.charCodeAt(SCHEME.length) === SPACE || !TOKEN_CHARACTER.test(authorization.charAt(SCHEME.length));
+  return (
+    authorization.charCodeAt(SCHEME.length) === SPACE ||
+    !TOKEN_CHARACTER.test(authorization.charAt(SCHEME.length))
+  );
 }
 
 function claim(token: string): Credential {

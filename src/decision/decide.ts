@@ -31,13 +31,18 @@ export interface DeciderOptions {
 
 export interface Decider {
   /**
-   * Decides about one request. Synchronous when the account is cached. A "no" is a value, never an exception; an exception is a fault
-   * of ours and must be answered like one. Never writes a response and never reads a body.
+   * Decides about one request. Synchronous when the account is cached. A "no" is a value, never an
+   * exception; an exception is a fault of ours and must be answered like one. Never writes a
+   * response and never reads a body.
    *
-   * @param clientAddress whose guesses are counted, where the peer is a trusted proxy. Default: the peer's
+   * @param clientAddress whose guesses are counted, where the peer is a trusted proxy. Default: the
+   * peer's
    */
   decide(head: RequestHead, peer: Peer, clientAddress?: string): Verdict | Promise<Verdict>;
-  /** Replaces all routes at once; requests that have been matched keep theirs. Throws a `TypeError`, and keeps the old ones, for routes that must not exist. */
+  /**
+   * Replaces all routes at once; requests that have been matched keep theirs. Throws a `TypeError`,
+   * and keeps the old ones, for routes that must not exist.
+   */
   setRoutes(routes: readonly Route[]): void;
   setLimits(limits: DecisionLimits): void;
   /** The routes in force, for `explain`. */
@@ -46,17 +51,22 @@ export interface Decider {
 
 export function createDecider(options: DeciderOptions): Decider {
   const { view, clock, rates = NO_LIMITS } = options;
-  const lookups = options.lookups ?? { lookup: (id: string) => view.lookup(id), guessing: () => null };
+  const lookups = options.lookups ?? {
+    lookup: (id: string) => view.lookup(id),
+    guessing: () => null,
+  };
   let table = createRouteTable(options.routes);
   let limits = options.limits;
 
   /** The whole way of a request, in the order in which it happens. */
   function decide(head: RequestHead, clientAddress: string): Verdict | Promise<Verdict> {
-    // 1. Admit: what no route and no account could make acceptable is refused before anything else is looked at.
+    // 1. Admit: what no route and no account could make acceptable is refused before anything else
+    //    is looked at.
     const inadmissible = admit(head, limits);
     if (inadmissible !== null) return refuse(inadmissible, NOTHING_FOUND);
 
-    // 2. Lease: an instance that may be out of date knows nothing, not even which routes are public (contract: 503 to all).
+    // 2. Lease: an instance that may be out of date knows nothing, not even which routes are public
+    //    (contract: 503 to all).
     if (!view.current) return refuse('registry-unavailable', NOTHING_FOUND);
 
     // 3. Match, silently: only an authenticated caller learns what does not exist.
@@ -64,7 +74,8 @@ export function createDecider(options: DeciderOptions): Decider {
     const route = match.kind === 'route' ? match.route : null;
     const found: Findings = route === null ? NOTHING_FOUND : { ...NOTHING_FOUND, route };
 
-    // 4. Public routes end here: no token is read, so none can leak into a record or be judged by accident.
+    // 4. Public routes end here: no token is read, so none can leak into a record or be judged by
+    //    accident.
     if (route?.access === 'public') return withinLimits(route, found, head.method);
 
     // 5. Authenticate: form and checksum first, without asking anyone.
@@ -72,9 +83,11 @@ export function createDecider(options: DeciderOptions): Decider {
     if (credential.presented === 'nothing') return refuse('token-missing', found);
     if (credential.presented === 'malformed') return refuse('token-malformed', found);
 
-    // 6. One look-up by the id that the token names. Cached, it is answered at once; else it may have to wait behind those of other clients.
+    // 6. One look-up by the id that the token names. Cached, it is answered at once; else it may
+    //    have to wait behind those of other clients.
     const lookup = lookups.lookup(credential.accountId, clientAddress);
-    if (!(lookup instanceof Promise)) return conclude(head, match, found, credential, lookup, clientAddress);
+    if (!(lookup instanceof Promise))
+      return conclude(head, match, found, credential, lookup, clientAddress);
     return lookup.then((late) => {
       // Time has passed: the lease may have run out while we waited.
       const counts: Lookup = view.current ? late : { found: 'unavailable' };
@@ -82,7 +95,10 @@ export function createDecider(options: DeciderOptions): Decider {
     });
   }
 
-  /** From the look-up's answer to the verdict. Nothing waits from here on, so what is judged is one state of the registry. */
+  /**
+   * From the look-up's answer to the verdict. Nothing waits from here on, so what is judged is one
+   * state of the registry.
+   */
   function conclude(
     head: RequestHead,
     match: RouteMatch,
@@ -94,12 +110,15 @@ export function createDecider(options: DeciderOptions): Decider {
     const claimed: Findings = { ...found, claimedAccountId: credential.accountId };
     if (lookup.found === 'unavailable') return refuse('registry-unavailable', claimed);
 
-    // 7. The digest decides, then status and expiry. Absent, unknown, retired, expired, inactive: one path for all.
+    // 7. The digest decides, then status and expiry. Absent, unknown, retired, expired, inactive:
+    //    one path for all.
     const account = lookup.found === 'account' ? lookup.account : null;
     const digest = tokenDigest(credential.token);
     const proof = prove(account, digest, clock.wallMs());
-    if (account === null || proof === 'token-unknown') return refuseToken('token-unknown', claimed, clientAddress);
-    if (proof === 'token-revoked') return refuseToken(proof, { ...claimed, tokenId: tokenId(digest) }, clientAddress);
+    if (account === null || proof === 'token-unknown')
+      return refuseToken('token-unknown', claimed, clientAddress);
+    if (proof === 'token-revoked')
+      return refuseToken(proof, { ...claimed, tokenId: tokenId(digest) }, clientAddress);
     const known: Findings = { ...found, account, tokenId: tokenId(digest) };
     if (proof !== 'proven') return refuseToken(proof, known, clientAddress);
 
@@ -108,23 +127,39 @@ export function createDecider(options: DeciderOptions): Decider {
     if (match.kind === 'method-refused') return refuse('method-refused', known, match.allow);
 
     // 9. Authorise: 403.
-    const { allowed, application, role } = authorise(view, account, match.route, match.variables, head.method);
+    const { allowed, application, role } = authorise(
+      view,
+      account,
+      match.route,
+      match.variables,
+      head.method,
+    );
     const judged: Findings = { ...known, application, role };
-    return allowed ? withinLimits(match.route, judged, head.method) : refuse('permission-denied', judged);
+    return allowed
+      ? withinLimits(match.route, judged, head.method)
+      : refuse('permission-denied', judged);
   }
 
-  /** A client that guesses is told so, and nothing else, whatever is wrong with its token: only after it was found to be wrong. */
+  /**
+   * A client that guesses is told so, and nothing else, whatever is wrong with its token: only
+   * after it was found to be wrong.
+   */
   function refuseToken(reason: RefusalReason, found: Findings, clientAddress: string): Refusal {
     const rate = lookups.guessing(clientAddress);
     return rate === null ? refuse(reason, found) : refuse('guessing-throttled', { ...found, rate });
   }
 
-  /** 10. Rates: 429, or leave to pass. Last, so that nothing is taken for a call that would have been refused anyway. */
+  /**
+   * 10. Rates: 429, or leave to pass. Last, so that nothing is taken for a call that would have
+   * been refused anyway.
+   */
   function withinLimits(route: Route, found: Findings, method: string): Verdict {
     const rate = rates.ask(route, found.account?.account.id ?? null);
     if (rate === null) return permit(route, found, method);
     const counted: Findings = { ...found, rate };
-    return rate.retryAfterSeconds === 0 ? permit(route, counted, method) : refuse('rate-limited', counted);
+    return rate.retryAfterSeconds === 0
+      ? permit(route, counted, method)
+      : refuse('rate-limited', counted);
   }
 
   return {
@@ -155,29 +190,67 @@ const NOTHING_FOUND: Findings = {
 
 const NO_LIMITS: Pick<RateLimiter, 'ask'> = { ask: () => null };
 
-/** What can be said about a request without routes and accounts: null when nothing speaks against it. */
-export function admit(head: Pick<RequestHead, 'method' | 'framing'>, limits: DecisionLimits): RefusalReason | null {
-  if (methodBit(head.method) === 0) return isNeverAllowed(head.method) ? 'method-refused' : 'method-unknown';
+/**
+ * What can be said about a request without routes and accounts: null when nothing speaks against
+ * it.
+ */
+export function admit(
+  head: Pick<RequestHead, 'method' | 'framing'>,
+  limits: DecisionLimits,
+): RefusalReason | null {
+  if (methodBit(head.method) === 0)
+    return isNeverAllowed(head.method) ? 'method-refused' : 'method-unknown';
   const { framing } = head;
   // A chunked body has no declared size: whoever reads it counts.
-  const tooLarge = limits.bodyBytes > 0 && framing.kind === 'length' && framing.bytes > limits.bodyBytes;
+  const tooLarge =
+    limits.bodyBytes > 0 && framing.kind === 'length' && framing.bytes > limits.bodyBytes;
   return tooLarge ? 'body-too-large' : null;
 }
 
 const NO_METHODS: readonly string[] = [];
 
-function refuse(reason: RefusalReason, found: Findings, allow: readonly string[] = NO_METHODS): Refusal {
+function refuse(
+  reason: RefusalReason,
+  found: Findings,
+  allow: readonly string[] = NO_METHODS,
+): Refusal {
   const { route, account, claimedAccountId, tokenId, application, role, rate } = found;
-  return { permitted: false, reason, allow, route, account, claimedAccountId, tokenId, application, role, rate };
+  return {
+    permitted: false,
+    reason,
+    allow,
+    route,
+    account,
+    claimedAccountId,
+    tokenId,
+    application,
+    role,
+    rate,
+  };
 }
 
 /** A permit without its brand: every named field, and none of the nameless one. */
-type Unbranded = { readonly [Field in keyof Permit as Field extends string ? Field : never]: Permit[Field] };
+type Unbranded = {
+  readonly [Field in keyof Permit as Field extends string ? Field : never]: Permit[Field];
+};
 
-/** The only place where a permit is made; the cast is what the brand in verdict.ts demands of anyone who tries. */
+/**
+ * The only place where a permit is made; the cast is what the brand in verdict.ts demands of anyone
+ * who tries.
+ */
 function permit(route: Route, found: Findings, method: string): Permit {
   const { account, claimedAccountId, tokenId, application, role, rate } = found;
   const unsafe = isUnsafe(method);
-  const made: Unbranded = { permitted: true, unsafe, route, account, claimedAccountId, tokenId, application, role, rate };
+  const made: Unbranded = {
+    permitted: true,
+    unsafe,
+    route,
+    account,
+    claimedAccountId,
+    tokenId,
+    application,
+    role,
+    rate,
+  };
   return made as Permit;
 }

@@ -33,17 +33,27 @@ export interface Question {
 }
 
 /** Explains a call from first to last step, assuming that the account shows its live token. */
-export function explain(context: { table: RouteTable; policy: PolicyView; clock: Clock }, question: Question): Explanation {
+export function explain(
+  context: { table: RouteTable; policy: PolicyView; clock: Clock },
+  question: Question,
+): Explanation {
   const { account, method, host, path } = question;
-  const inadmissible = admit({ method, framing: { kind: 'none', declared: false } }, { bodyBytes: 0 });
+  const inadmissible = admit(
+    { method, framing: { kind: 'none', declared: false } },
+    { bodyBytes: 0 },
+  );
   if (inadmissible !== null) return refused(inadmissible, `The method ${method} is never let in.`);
   const match = context.table.match(host, path, method);
   if (match.kind === 'route' && match.route.access === 'public') return publicRoute(match.route);
   const standing = standingOf(account, context.clock.wallMs());
   if (standing !== 'proven') return refused(standing, standingWords(account, standing));
-  if (match.kind === 'none') return refused('route-unknown', `No route matches ${path} on ${host}.`);
+  if (match.kind === 'none')
+    return refused('route-unknown', `No route matches ${path} on ${host}.`);
   if (match.kind === 'method-refused') {
-    return refused('method-refused', `The routes for ${path} take ${match.allow.join(', ')}, not ${method}.`);
+    return refused(
+      'method-refused',
+      `The routes for ${path} take ${match.allow.join(', ')}, not ${method}.`,
+    );
   }
   return explainAuthorisation(context.policy, account, match.route, match.variables, method);
 }
@@ -73,14 +83,20 @@ export function explainAuthorisation(
   };
 }
 
-function authorisationWords(found: Authorisation, account: Principal, permission: string | null): readonly string[] {
+function authorisationWords(
+  found: Authorisation,
+  account: Principal,
+  permission: string | null,
+): readonly string[] {
   const { because } = found;
   const { name } = account.account;
   switch (because.kind) {
     case 'not-a-name':
       return ['The application in the path is not a possible name.'];
     case 'ambiguous':
-      return [`The application could be any of ${because.spellings.join(', ')}, which differ only by letter case.`];
+      return [
+        `The application could be any of ${because.spellings.join(', ')}, which differ only by letter case.`,
+      ];
     case 'withheld':
       return [
         `The route is about any application, and the method may change something.`,
@@ -91,11 +107,20 @@ function authorisationWords(found: Authorisation, account: Principal, permission
   }
 }
 
-function ruleWords(found: Authorisation, rule: 'grant' | 'team' | 'default', team: string | null, name: string): string {
-  if (rule === 'grant') return `A grant gives ${name} the role ${found.role} on ${found.application}.`;
-  if (rule === 'team') return `${found.application} belongs to team ${team}, in which ${name} has the role ${found.role}.`;
+function ruleWords(
+  found: Authorisation,
+  rule: 'grant' | 'team' | 'default',
+  team: string | null,
+  name: string,
+): string {
+  if (rule === 'grant')
+    return `A grant gives ${name} the role ${found.role} on ${found.application}.`;
+  if (rule === 'team')
+    return `${found.application} belongs to team ${team}, in which ${name} has the role ${found.role}.`;
   const where =
-    found.application === null ? 'The route is about any application' : `No grant and no team speaks for ${found.application}`;
+    found.application === null
+      ? 'The route is about any application'
+      : `No grant and no team speaks for ${found.application}`;
   return `${where}: the default role of ${name}, ${found.role}, decides.`;
 }
 
@@ -103,11 +128,17 @@ function roleWords(found: Authorisation, permission: string | null): string {
   return `Role ${found.role} ${found.allowed ? 'has' : 'lacks'} ${permission}.`;
 }
 
-function standingWords(account: Principal, standing: Exclude<ReturnType<typeof standingOf>, 'proven'>): string {
+function standingWords(
+  account: Principal,
+  standing: Exclude<ReturnType<typeof standingOf>, 'proven'>,
+): string {
   const { name, kind, expiresAt } = account.account;
-  if (kind === 'user') return `${name} is a person: people hold no token and are refused by the proxied APIs.`;
+  if (kind === 'user')
+    return `${name} is a person: people hold no token and are refused by the proxied APIs.`;
   if (standing === 'account-inactive') return `${name} is inactive.`;
-  return standing === 'token-expired' ? `${name} expired at ${expiresAt}.` : `${name} holds no token that counts.`;
+  return standing === 'token-expired'
+    ? `${name} expired at ${expiresAt}.`
+    : `${name} holds no token that counts.`;
 }
 
 function publicRoute(route: Route): Explanation {
@@ -117,5 +148,14 @@ function publicRoute(route: Route): Explanation {
 }
 
 function refused(reason: RefusalReason, why: string): Explanation {
-  return { allowed: false, reason, route: null, permission: null, application: null, role: null, rule: null, because: [why] };
+  return {
+    allowed: false,
+    reason,
+    route: null,
+    permission: null,
+    application: null,
+    role: null,
+    rule: null,
+    because: [why],
+  };
 }

@@ -1,11 +1,14 @@
 /**
- * The nine methods (RFC 9110 §9.3, RFC 5789), compared as exact bytes: `get` is another, unknown, method (RFC 9110 §9.1).
- * CONNECT and TRACE are known and never let in: one would make the gate a tunnel, the other echoes credentials.
+ * The nine methods (RFC 9110 §9.3, RFC 5789), compared as exact bytes: `get` is another, unknown,
+ * method (RFC 9110 §9.1). CONNECT and TRACE are known and never let in: one would make the gate a
+ * tunnel, the other echoes credentials.
  */
 const ROUTABLE = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 const NEVER: ReadonlySet<string> = new Set(['CONNECT', 'TRACE']);
 
-const BITS: ReadonlyMap<string, number> = new Map(ROUTABLE.map((method, index) => [method, 1 << index]));
+const BITS: ReadonlyMap<string, number> = new Map(
+  ROUTABLE.map((method, index) => [method, 1 << index]),
+);
 
 /** The method as one bit, for sets of methods in one number; 0 for what no route can take. */
 export function methodBit(method: string): number {
@@ -26,7 +29,10 @@ export function isNeverAllowed(method: string): boolean {
   return NEVER.has(method);
 }
 
-/** Whether a call may change something (RFC 9110 §9.2.1). Whatever is not known to be safe is unsafe. */
+/**
+ * Whether a call may change something (RFC 9110 §9.2.1). Whatever is not known to be safe is
+ * unsafe.
+ */
 export function isUnsafe(method: string): boolean {
   return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS';
 }

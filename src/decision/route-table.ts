@@ -19,9 +19,10 @@ export type RouteMatch =
 /** All routes of a configuration. Immutable: a reload makes a new table. */
 export interface RouteTable {
   /**
-   * The route for a request, or why there is none. A route matches when host, path and method do; of those that match, one for the
-   * exact host beats one for `*`, then more literal segments win. `host` may carry a port; `path` has passed the target gate, so that
-   * segments are compared as bytes.
+   * The route for a request, or why there is none. A route matches when host, path and method do;
+   * of those that match, one for the exact host beats one for `*`, then more literal segments win.
+   * `host` may carry a port; `path` has passed the target gate, so that segments are compared as
+   * bytes.
    */
   match(host: string, path: string, method: string): RouteMatch;
 }
@@ -31,8 +32,9 @@ const NO_VARIABLES: readonly Variable[] = [];
 const ANY_HOST = '*';
 
 /**
- * A path parameter (RFC 3986 §3.3): some servers take `/admin;x/users` for `/admin/users`. Where the two readings come to different routes
- * there is none, or a `;` would be a way around the more specific one.
+ * A path parameter (RFC 3986 §3.3): some servers take `/admin;x/users` for `/admin/users`. Where
+ * the two readings come to different routes there is none, or a `;` would be a way around the more
+ * specific one.
  */
 const PARAMETER = ';';
 
@@ -41,17 +43,24 @@ function withoutParameters(path: string): string {
 }
 
 /**
- * Many servers take `/admin/` for `/admin`. A `/**` that takes the first does not take it from a more specific route for the second; whoever means
- * the two to differ writes a template that ends in a slash.
+ * Many servers take `/admin/` for `/admin`. A `/**` that takes the first does not take it from a
+ * more specific route for the second; whoever means the two to differ writes a template that ends
+ * in a slash.
  */
 function endsInSlash(path: string): boolean {
   return path.length > 1 && path.endsWith('/');
 }
 
-/** Throws a `TypeError` for a route that must not exist, and for two of which neither is the more specific (`findTies`). */
+/**
+ * Throws a `TypeError` for a route that must not exist, and for two of which neither is the more
+ * specific (`findTies`).
+ */
 export function createRouteTable(routes: readonly Route[]): RouteTable {
   const tie = findTies(routes)[0];
-  if (tie !== undefined) throw new TypeError(`routes ${tie.first.name} and ${tie.second.name} both match ${tie.example}`);
+  if (tie !== undefined)
+    throw new TypeError(
+      `routes ${tie.first.name} and ${tie.second.name} both match ${tie.example}`,
+    );
   return new TrieTable(routes);
 }
 
@@ -60,17 +69,26 @@ class TrieTable implements RouteTable {
   readonly #hosts = new Map<string, Node>();
 
   constructor(routes: readonly Route[]) {
-    for (const route of routes) insert(this.#rootFor(route.host), compileRoute(route), route.caseInsensitive);
+    for (const route of routes)
+      insert(this.#rootFor(route.host), compileRoute(route), route.caseInsensitive);
   }
 
   match(host: string, path: string, method: string): RouteMatch {
     const ofHost = this.#hosts.size === 0 ? undefined : this.#hosts.get(hostName(host));
     const bit = methodBit(method);
     const entry = this.#best(ofHost, path, bit);
-    if (path.includes(PARAMETER) && entry !== this.#best(ofHost, withoutParameters(path), bit)) return NO_ROUTE;
-    if (entry?.template.open && endsInSlash(path) && entry !== this.#best(ofHost, path.slice(0, -1), bit)) return NO_ROUTE;
-    if (entry !== null) return { kind: 'route', route: entry.route, variables: variablesOf(entry, path) };
-    const allowed = (ofHost ? allowedMethods(ofHost, path, 1) : 0) | allowedMethods(this.#anyHost, path, 1);
+    if (path.includes(PARAMETER) && entry !== this.#best(ofHost, withoutParameters(path), bit))
+      return NO_ROUTE;
+    if (
+      entry?.template.open &&
+      endsInSlash(path) &&
+      entry !== this.#best(ofHost, path.slice(0, -1), bit)
+    )
+      return NO_ROUTE;
+    if (entry !== null)
+      return { kind: 'route', route: entry.route, variables: variablesOf(entry, path) };
+    const allowed =
+      (ofHost ? allowedMethods(ofHost, path, 1) : 0) | allowedMethods(this.#anyHost, path, 1);
     return allowed === 0 ? NO_ROUTE : { kind: 'method-refused', allow: methodsOf(allowed) };
   }
 
@@ -88,10 +106,17 @@ class TrieTable implements RouteTable {
 }
 
 /**
- * The most specific entry that takes the path and the method, or the one found so far. `offset` is where the next segment begins; past
- * the end means that all are consumed. Each node is visited at most once: the work is bounded by the configuration, not by the request.
+ * The most specific entry that takes the path and the method, or the one found so far. `offset` is
+ * where the next segment begins; past the end means that all are consumed. Each node is visited at
+ * most once: the work is bounded by the configuration, not by the request.
  */
-function best(node: Node, path: string, offset: number, bit: number, found: Entry | null): Entry | null {
+function best(
+  node: Node,
+  path: string,
+  offset: number,
+  bit: number,
+  found: Entry | null,
+): Entry | null {
   let winner = betterOf(node.rests, bit, found);
   if (offset > path.length) return betterOf(node.ends, bit, winner);
   const end = segmentEnd(path, offset);
@@ -100,19 +125,23 @@ function best(node: Node, path: string, offset: number, bit: number, found: Entr
   if (literal !== undefined) winner = best(literal, path, end + 1, bit, winner);
   const folded = node.folded?.get(segment.toLowerCase());
   if (folded !== undefined) winner = best(folded, path, end + 1, bit, winner);
-  if (node.variable !== null && segment !== '') winner = best(node.variable, path, end + 1, bit, winner);
+  if (node.variable !== null && segment !== '')
+    winner = best(node.variable, path, end + 1, bit, winner);
   return winner;
 }
 
 function betterOf(entries: readonly Entry[], bit: number, found: Entry | null): Entry | null {
   let winner = found;
   for (const entry of entries) {
-    if ((entry.methods & bit) !== 0 && (winner === null || entry.literals > winner.literals)) winner = entry;
+    if ((entry.methods & bit) !== 0 && (winner === null || entry.literals > winner.literals))
+      winner = entry;
   }
   return winner;
 }
 
-/** The methods that any route takes on this path: the same walk, run only when nothing was found. */
+/**
+ * The methods that any route takes on this path: the same walk, run only when nothing was found.
+ */
 function allowedMethods(node: Node, path: string, offset: number): number {
   let methods = 0;
   for (const entry of node.rests) methods |= entry.methods;

@@ -17,8 +17,9 @@ type Segment = PathTemplate['segments'][number];
 const TIES_MAX = 100;
 
 /**
- * All ties among routes, in the order of the configuration: same host, a method in common, a path in common, and equally many literal
- * segments. Routes for an exact host never tie with those for `*`. Throws a `TypeError` for a route that must not exist.
+ * All ties among routes, in the order of the configuration: same host, a method in common, a path
+ * in common, and equally many literal segments. Routes for an exact host never tie with those for
+ * `*`. Throws a `TypeError` for a route that must not exist.
  */
 export function findTies(routes: readonly Route[]): readonly Tie[] {
   const roots = new Map<string, Node>();
@@ -37,8 +38,9 @@ export function findTies(routes: readonly Route[]): readonly Tie[] {
 }
 
 /**
- * Entries of the tree that may share a path with this one. Walking the tree, rather than comparing each with each, keeps thousands of
- * routes a matter of milliseconds. Letter case is left out of it: too many may be offered, never too few.
+ * Entries of the tree that may share a path with this one. Walking the tree, rather than comparing
+ * each with each, keeps thousands of routes a matter of milliseconds. Letter case is left out of
+ * it: too many may be offered, never too few.
  */
 function overlapping(root: Node, entry: Entry): readonly Entry[] {
   const found: Entry[] = [];
@@ -56,7 +58,8 @@ function overlapping(root: Node, entry: Entry): readonly Entry[] {
 /** `segment` undefined: past the template's end, where `/**` takes everything. */
 function nextNodes(node: Node, segment: Segment | undefined): readonly Node[] {
   const variable = node.variable === null ? [] : [node.variable];
-  if (segment === undefined || 'variable' in segment) return [...(node.folded?.values() ?? []), ...variable];
+  if (segment === undefined || 'variable' in segment)
+    return [...(node.folded?.values() ?? []), ...variable];
   const literal = node.folded?.get(segment.literal.toLowerCase());
   return literal === undefined ? variable : [literal, ...variable];
 }
@@ -65,12 +68,17 @@ function tieOf(first: Entry, second: Entry): Tie | null {
   const methods = first.methods & second.methods;
   if (methods === 0 || first.literals !== second.literals) return null;
   const path = commonPath(first, second);
-  return path === null ? null : { first: first.route, second: second.route, example: `${methodsOf(methods)[0]} ${path}` };
+  return path === null
+    ? null
+    : { first: first.route, second: second.route, example: `${methodsOf(methods)[0]} ${path}` };
 }
 
 /** A path that both templates take, or null. */
 function commonPath(first: Entry, second: Entry): string | null {
-  const [longer, shorter] = first.template.segments.length >= second.template.segments.length ? [first, second] : [second, first];
+  const [longer, shorter] =
+    first.template.segments.length >= second.template.segments.length
+      ? [first, second]
+      : [second, first];
   const segments = longer.template.segments;
   if (segments.length > shorter.template.segments.length && !shorter.template.open) return null;
   const words: string[] = [];
@@ -82,9 +90,15 @@ function commonPath(first: Entry, second: Entry): string | null {
   return words.length === 0 ? '/' : `/${words.join('/')}`;
 }
 
-function commonSegment(one: Segment, oneEntry: Entry, other: Segment | undefined, otherEntry: Entry): string | null {
+function commonSegment(
+  one: Segment,
+  oneEntry: Entry,
+  other: Segment | undefined,
+  otherEntry: Entry,
+): string | null {
   if (other === undefined) return 'literal' in one ? one.literal : 'x';
-  if ('variable' in one) return 'variable' in other ? 'x' : other.literal === '' ? null : other.literal;
+  if ('variable' in one)
+    return 'variable' in other ? 'x' : other.literal === '' ? null : other.literal;
   if ('variable' in other) return one.literal === '' ? null : one.literal;
   if (one.literal === other.literal) return one.literal;
   if (one.literal.toLowerCase() !== other.literal.toLowerCase()) return null;

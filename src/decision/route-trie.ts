@@ -8,14 +8,20 @@ import type { Route } from './route.ts';
 export interface Entry {
   readonly route: Route;
   readonly template: PathTemplate;
-  /** How many segments are literal, the empty one of a trailing slash included: the more, the more specific. */
+  /**
+   * How many segments are literal, the empty one of a trailing slash included: the more, the more
+   * specific.
+   */
   readonly literals: number;
   readonly methods: number;
   /** Where the variables stand, so that a match does not have to look for them. */
   readonly variables: readonly { readonly name: string; readonly index: number }[];
 }
 
-/** One step of a path: what may come next, and the routes that end here. Every node is reached by one way only. */
+/**
+ * One step of a path: what may come next, and the routes that end here. Every node is reached by
+ * one way only.
+ */
 export interface Node {
   readonly literals: Map<string, Node>;
   /** Literals of case-insensitive routes, in lower case; null until there is one. */
@@ -32,8 +38,9 @@ export function emptyNode(): Node {
 }
 
 /**
- * Compiles one route. Throws a `TypeError` for a route that must not exist: the configuration reports such faults with line numbers
- * before it comes to this; here stands the last bar, so that no other way in can bring one.
+ * Compiles one route. Throws a `TypeError` for a route that must not exist: the configuration
+ * reports such faults with line numbers before it comes to this; here stands the last bar, so that
+ * no other way in can bring one.
  */
 export function compileRoute(route: Route): Entry {
   const template = parsePathTemplate(route.path);
@@ -46,12 +53,15 @@ export function compileRoute(route: Route): Entry {
 }
 
 function variablesIn(template: PathTemplate): Entry['variables'] {
-  return template.segments.flatMap((segment, index) => ('variable' in segment ? [{ name: segment.variable, index }] : []));
+  return template.segments.flatMap((segment, index) =>
+    'variable' in segment ? [{ name: segment.variable, index }] : [],
+  );
 }
 
 /** What a route must not be, whoever wrote it. */
 function ruleFault(route: Route, template: PathTemplate): string | null {
-  if (route.host !== hostName(route.host.toLowerCase())) return 'the host is written in lower case, without port and final dot';
+  if (route.host !== hostName(route.host.toLowerCase()))
+    return 'the host is written in lower case, without port and final dot';
   if (route.methods.length === 0) return 'has no methods';
   const unroutable = route.methods.find((method) => methodBit(method) === 0);
   if (unroutable !== undefined) return `${unroutable} can never be let in`;
@@ -60,18 +70,22 @@ function ruleFault(route: Route, template: PathTemplate): string | null {
       ? 'a public route takes GET and HEAD only'
       : null;
   }
-  if (route.permission === null || !isPermission(route.permission)) return 'requires no permission that an account could have';
+  if (route.permission === null || !isPermission(route.permission))
+    return 'requires no permission that an account could have';
   if (isOwn(route.permission)) return 'no route may require a permission of Sallyport itself';
   if (route.application.from !== 'path') return null;
   const { variable } = route.application;
-  const stands = template.segments.some((segment) => 'variable' in segment && segment.variable === variable);
+  const stands = template.segments.some(
+    (segment) => 'variable' in segment && segment.variable === variable,
+  );
   return stands ? null : `{${variable}} does not stand in the path`;
 }
 
 export function insert(root: Node, entry: Entry, anyCase: boolean): void {
   let node = root;
   for (const segment of entry.template.segments) {
-    node = 'variable' in segment ? variableChild(node) : literalChild(node, segment.literal, anyCase);
+    node =
+      'variable' in segment ? variableChild(node) : literalChild(node, segment.literal, anyCase);
   }
   (entry.template.open ? node.rests : node.ends).push(entry);
 }

@@ -21,8 +21,8 @@ export interface Route {
   /** Whole literal segments removed from the front before forwarding (`/api`), or empty. */
   readonly stripPrefix: string;
   /**
-   * The upstream does not tell letters by their case: literal segments match in any case, and an application in the path is the
-   * one that the registry knows in another spelling.
+   * The upstream does not tell letters by their case: literal segments match in any case, and an
+   * application in the path is the one that the registry knows in another spelling.
    */
   readonly caseInsensitive: boolean;
   readonly acceptBareToken: boolean;

@@ -6,8 +6,9 @@ import { standingOf } from './authenticate.ts';
 import type { Permit } from './verdict.ts';
 
 /**
- * Whether a permit that was issued would be issued again, now that its account is `lookup`. Null: yes. Asked about calls that are still under way when the
- * registry changes; it looks at what the permit kept (token, application, route), so that no request needs to be kept for it.
+ * Whether a permit that was issued would be issued again, now that its account is `lookup`. Null:
+ * yes. Asked about calls that are still under way when the registry changes; it looks at what the
+ * permit kept (token, application, route), so that no request needs to be kept for it.
  *
  * `lookup` must be an answer about the permit's account. `nowMs`: wall clock.
  */
@@ -22,7 +23,8 @@ export function whyNoLonger(
   if (lookup.found === 'absent') return 'token-revoked';
   const { account } = lookup;
   const live = permit.tokenId === tokenId(account.liveDigest);
-  const previous = permit.tokenId === tokenId(account.previousDigest) && nowMs < account.previousUntilMs;
+  const previous =
+    permit.tokenId === tokenId(account.previousDigest) && nowMs < account.previousUntilMs;
   if (!live && !previous) return 'token-revoked';
   const standing = standingOf(account, nowMs);
   if (standing !== 'proven') return standing;
@@ -35,7 +37,13 @@ function mayStill(
   account: Extract<Lookup, { found: 'account' }>['account'],
 ): boolean {
   const permission = route.permission ?? '';
-  if (application !== null) return policy.roleAllows(account.effectiveRole(application, policy.ownerOf(application)), permission);
-  const roles = unsafe ? [account.account.role, ...account.perApplicationRoles] : [account.account.role];
+  if (application !== null)
+    return policy.roleAllows(
+      account.effectiveRole(application, policy.ownerOf(application)),
+      permission,
+    );
+  const roles = unsafe
+    ? [account.account.role, ...account.perApplicationRoles]
+    : [account.account.role];
   return roles.every((role) => policy.roleAllows(role, permission));
 }

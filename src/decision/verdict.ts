@@ -3,28 +3,46 @@ import type { RateStanding } from '../limits/rate-limit.ts';
 import type { RefusalReason } from '../refusal.ts';
 import type { Route } from './route.ts';
 
-/** What the decision learned about a request on its way, whatever the verdict: the audit event is written from it. */
+/**
+ * What the decision learned about a request on its way, whatever the verdict: the audit event is
+ * written from it.
+ */
 export interface Findings {
-  /** The route that matched, also when the caller was refused; null when none did or none was looked for. */
+  /**
+   * The route that matched, also when the caller was refused; null when none did or none was looked
+   * for.
+   */
   readonly route: Route | null;
   /**
-   * The account that the caller proved to be: its live token's digest matched. Also set when the account was then refused for its
-   * expiry or status; null for public routes and for every token that did not match, a retired one included.
+   * The account that the caller proved to be: its live token's digest matched. Also set when the
+   * account was then refused for its expiry or status; null for public routes and for every token
+   * that did not match, a retired one included.
    */
   readonly account: Principal | null;
   /** The account id that a token named without proving it. Never set together with `account`. */
   readonly claimedAccountId: string | null;
-  /** The first 16 hex digits of the presented token's digest, once it has matched (live or retired). */
+  /**
+   * The first 16 hex digits of the presented token's digest, once it has matched (live or retired).
+   */
   readonly tokenId: string | null;
-  /** The application that was judged, in the registry's spelling where it knows one; null where the route is about any. */
+  /**
+   * The application that was judged, in the registry's spelling where it knows one; null where the
+   * route is about any.
+   */
   readonly application: string | null;
   /** The effective role that decided, by name. */
   readonly role: string | null;
-  /** How the caller stands with the limits that cover the call: told in every answer. Null: none does, or the call did not come so far. */
+  /**
+   * How the caller stands with the limits that cover the call: told in every answer. Null: none
+   * does, or the call did not come so far.
+   */
   readonly rate: RateStanding | null;
 }
 
-/** Not exported: a value of type `Permit` cannot be written down outside of this room, only asked for. */
+/**
+ * Not exported: a value of type `Permit` cannot be written down outside of this room, only asked
+ * for.
+ */
 declare const issued: unique symbol;
 
 /** Leave to forward one request. Only `decide()` makes one; whoever forwards must hold one. */
@@ -32,7 +50,9 @@ export interface Permit extends Findings {
   readonly [issued]: true;
   readonly permitted: true;
   readonly route: Route;
-  /** Whether the decision record must be accepted before anything goes upstream (unsafe methods). */
+  /**
+   * Whether the decision record must be accepted before anything goes upstream (unsafe methods).
+   */
   readonly unsafe: boolean;
 }
 
@@ -40,7 +60,10 @@ export interface Permit extends Findings {
 export interface Refusal extends Findings {
   readonly permitted: false;
   readonly reason: RefusalReason;
-  /** RFC 9110 §15.5.6: the methods that the path does allow; only for `method-refused`. Empty for CONNECT and TRACE: no path takes them. */
+  /**
+   * RFC 9110 §15.5.6: the methods that the path does allow; only for `method-refused`. Empty for
+   * CONNECT and TRACE: no path takes them.
+   */
   readonly allow: readonly string[];
 }
 

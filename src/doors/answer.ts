@@ -2,10 +2,16 @@ import type { RateStanding } from '../limits/rate-limit.ts';
 import type { RefusalReason } from '../refusal.ts';
 import { refusalKind } from '../refusal.ts';
 
-/** A refusal as an HTTP message, before any protocol's framing. The one place where reasons become words for the client. */
+/**
+ * A refusal as an HTTP message, before any protocol's framing. The one place where reasons become
+ * words for the client.
+ */
 export interface RefusalAnswer {
   readonly status: number;
-  /** Field lines, each with its CRLF, without framing. All of it is ours: no byte comes from the request. */
+  /**
+   * Field lines, each with its CRLF, without framing. All of it is ours: no byte comes from the
+   * request.
+   */
   readonly fields: string;
   readonly body: string;
   /** Nothing more can be read from this connection. */
@@ -21,14 +27,19 @@ export interface AnswerFormat {
   readonly gate: string;
 }
 
-/** Field lines that tell a caller how it stands with its limits; beside an upstream's own they are further members of the same lists. */
+/**
+ * Field lines that tell a caller how it stands with its limits; beside an upstream's own they are
+ * further members of the same lists.
+ */
 export function rateFields(rate: RateStanding | null): string {
   return rate === null ? '' : `RateLimit-Policy: ${rate.policy}\r\nRateLimit: ${rate.limit}\r\n`;
 }
 
 /**
- * @param allow methods for 405 (RFC 9110 §15.5.6: the field is required, an empty list is a valid value)
- * @param rate for whoever is covered by a limit, whatever is refused; says when to try again if the limit is why
+ * @param allow methods for 405 (RFC 9110 §15.5.6: the field is required, an empty list is a valid
+ * value)
+ * @param rate for whoever is covered by a limit, whatever is refused; says when to try again if the
+ * limit is why
  */
 export function refusalAnswer(
   reason: RefusalReason,
@@ -47,9 +58,13 @@ export function refusalAnswer(
     fields += `Retry-After: ${kind.status === 429 && rate !== null ? rate.retryAfterSeconds : kind.retryAfterSeconds}\r\n`;
   }
   fields += rateFields(rate);
-  if (kind.proxyError !== undefined) fields += `Proxy-Status: ${format.gate}; error=${kind.proxyError}\r\n`;
+  if (kind.proxyError !== undefined)
+    fields += `Proxy-Status: ${format.gate}; error=${kind.proxyError}\r\n`;
   const body = lifetime
-    ? JSON.stringify({ Errors: [`${kind.title} (${shown}, request ${requestId})`], StatusCode: kind.status })
+    ? JSON.stringify({
+        Errors: [`${kind.title} (${shown}, request ${requestId})`],
+        StatusCode: kind.status,
+      })
     : JSON.stringify({
         type: `urn:sallyport:refusal:${shown}`,
         title: kind.title,

@@ -9,7 +9,10 @@ export interface CallMeasure {
   readonly status: number;
   readonly reason: Reason;
   readonly durationMs: number;
-  /** Our part of it: from the head to the moment the request went upstream, and the time that the answer then waited for the record. */
+  /**
+   * Our part of it: from the head to the moment the request went upstream, and the time that the
+   * answer then waited for the record.
+   */
   readonly overheadMs: number;
   /** The upstream's part, until the first byte of its answer; null when it gave none. */
   readonly upstreamMs: number | null;

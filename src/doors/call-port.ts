@@ -13,7 +13,10 @@ import type { CallMeter } from './call-meter.ts';
 import type { LastUses } from './last-uses.ts';
 import type { OpenCalls } from './open-calls.ts';
 
-/** What every call needs; one object for all of them. Replaced as a whole when the configuration changes. */
+/**
+ * What every call needs; one object for all of them. Replaced as a whole when the configuration
+ * changes.
+ */
 export interface CallServices {
   readonly decider: Decider;
   readonly outbox: Outbox;
@@ -33,7 +36,10 @@ export interface CallServices {
   readonly nextRequestId: () => string;
 }
 
-/** The client's end of one call: what a door offers, whatever its protocol. Nothing is called after the call has ended. */
+/**
+ * The client's end of one call: what a door offers, whatever its protocol. Nothing is called after
+ * the call has ended.
+ */
 export interface CallClient {
   readonly peer: Peer;
   /** Writes a whole answer of ours and ends the call's part of the connection. */
@@ -50,6 +56,9 @@ export interface CallClient {
   /** Says `100 Continue`. */
   continue(): void;
   pauseBody(): void;
-  /** @returns true when bytes of the body are at hand: they follow before this turn of the loop ends, and a flush behind them */
+  /**
+   * @returns true when bytes of the body are at hand: they follow before this turn of the loop
+   * ends, and a flush behind them
+   */
   resumeBody(): boolean;
 }

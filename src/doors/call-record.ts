@@ -7,8 +7,9 @@ import type { Peer, RequestHead } from '../wire/request-head.ts';
 import type { CallServices } from './call-port.ts';
 
 /**
- * What is known of one call, filled in as it happens, and how it is written down: one decision, one outcome if it was permitted, one measurement.
- * Times are monotonic milliseconds; 0 = it has not happened.
+ * What is known of one call, filled in as it happens, and how it is written down: one decision, one
+ * outcome if it was permitted, one measurement. Times are monotonic milliseconds; 0 = it has not
+ * happened.
  */
 export class CallRecord {
   readonly #services: CallServices;
@@ -38,7 +39,9 @@ export class CallRecord {
     this.id = services.nextRequestId();
     this.trace = head === null ? null : traceOf(head);
     this.address =
-      head === null ? { address: peer.address, forwardedFor: '', forwarded: '' } : services.trustedProxies.clientOf(head, peer);
+      head === null
+        ? { address: peer.address, forwardedFor: '', forwarded: '' }
+        : services.trustedProxies.clientOf(head, peer);
   }
 
   /** The upstream's head is given to the client. */
@@ -87,14 +90,18 @@ export class CallRecord {
       status: this.status,
       reason,
       durationMs,
-      overheadMs: this.forwardedMs === 0 ? durationMs : this.forwardedMs - this.#startedMs + this.#heldMs(),
-      upstreamMs: this.#answeredMs === 0 ? null : this.#answeredMs - this.#heldMs() - this.forwardedMs,
+      overheadMs:
+        this.forwardedMs === 0 ? durationMs : this.forwardedMs - this.#startedMs + this.#heldMs(),
+      upstreamMs:
+        this.#answeredMs === 0 ? null : this.#answeredMs - this.#heldMs() - this.forwardedMs,
     });
   }
 
   /** How long the upstream's answer waited for our record: our time, not the upstream's. */
   #heldMs(): number {
-    return this.heldSinceMs === 0 || this.#answeredMs === 0 ? 0 : this.#answeredMs - this.heldSinceMs;
+    return this.heldSinceMs === 0 || this.#answeredMs === 0
+      ? 0
+      : this.#answeredMs - this.heldSinceMs;
   }
 
   #outcome(permit: Permit, reason: Reason, durationMs: number): void {

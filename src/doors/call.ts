@@ -21,9 +21,10 @@ import type { OpenCall } from './open-calls.ts';
  *     └─ refusal ─▶ record ─▶ [wait] ─▶ refuse         └─ not accepted: 503, and nothing is given out
  * ```
  *
- * Under the `acknowledged` guarantee refusals and unsafe methods wait before anything goes anywhere; safe methods go upstream at once and only their
- * answer waits. Whatever happens, exactly one decision is recorded (or counted once, when it is one of a flood of refusals of unknown callers), and exactly one
- * outcome for every permit.
+ * Under the `acknowledged` guarantee refusals and unsafe methods wait before anything goes
+ * anywhere; safe methods go upstream at once and only their answer waits. Whatever happens, exactly
+ * one decision is recorded (or counted once, when it is one of a flood of refusals of unknown
+ * callers), and exactly one outcome for every permit.
  */
 export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   readonly #services: CallServices;
@@ -43,7 +44,9 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   /** The list's own (`OpenCalls`). */
   place = -1;
 
-  /** @param head null when what came could not be read as a request: then only `refuse` may follow */
+  /**
+   * @param head null when what came could not be read as a request: then only `refuse` may follow
+   */
   constructor(services: CallServices, client: CallClient, head: RequestHead | null) {
     this.#services = services;
     this.#client = client;
@@ -53,7 +56,11 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
 
   /** Decides and goes on from there. */
   begin(triesLeft = DECISION_TRIES): void {
-    const verdict = this.#services.decider.decide(this.#head!, this.#client.peer, this.#record.address.address);
+    const verdict = this.#services.decider.decide(
+      this.#head!,
+      this.#client.peer,
+      this.#record.address.address,
+    );
     if (verdict instanceof Promise) {
       verdict.then(
         (late) => this.#guarded(() => this.#decidedLate(late, triesLeft)),
@@ -64,14 +71,20 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     }
   }
 
-  /** The registry may have changed between the verdict and this turn of the loop: then the verdict is about what was, and is reached again. */
+  /**
+   * The registry may have changed between the verdict and this turn of the loop: then the verdict
+   * is about what was, and is reached again.
+   */
   #decidedLate(verdict: Verdict, triesLeft: number): void {
     if (!verdict.permitted || this.#services.openCalls.stands(verdict)) this.#judged(verdict);
     else if (triesLeft > 0) this.begin(triesLeft - 1);
     else this.refuse('registry-unavailable');
   }
 
-  /** Refuses without asking the decision: what a door found out by itself. Recorded like every refusal. */
+  /**
+   * Refuses without asking the decision: what a door found out by itself. Recorded like every
+   * refusal.
+   */
   refuse(reason: RefusalReason): void {
     this.#judged({ ...NOTHING_FOUND, permitted: false, reason, allow: [] });
   }
@@ -83,16 +96,25 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     this.#judged({ ...found, permitted: false, reason: 'plaintext-refused', allow: [] });
   }
 
-  /** A fault of ours. The client gets 500 if nothing was sent yet, a broken answer otherwise. Never throws. */
+  /**
+   * A fault of ours. The client gets 500 if nothing was sent yet, a broken answer otherwise. Never
+   * throws.
+   */
   onFault(error: unknown): void {
-    this.#services.log.error('a call failed inside the gate', { requestId: this.#record.id, error });
+    this.#services.log.error('a call failed inside the gate', {
+      requestId: this.#record.id,
+      error,
+    });
     if (this.#ended) return;
     try {
       this.#forward?.abort();
       if (this.#verdict === null) this.refuse('internal-fault');
       else this.#replaceAnswer('internal-fault');
     } catch (second) {
-      this.#services.log.error('a call failed inside the gate', { requestId: this.#record.id, error: second });
+      this.#services.log.error('a call failed inside the gate', {
+        requestId: this.#record.id,
+        error: second,
+      });
       this.#ended = true;
       this.#services.openCalls.remove(this);
       this.#client.cut();
@@ -122,14 +144,16 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
 
   #judged(verdict: Verdict): void {
     this.#verdict = verdict;
-    // In the same turn in which it was reached: no change can come between the verdict and the list of those whom changes concern.
+    // In the same turn in which it was reached: no change can come between the verdict and the list
+    // of those whom changes concern.
     if (verdict.permitted && verdict.account !== null) this.#opened(verdict, verdict.account);
     // One of a flood: counted, and nothing to wait for.
     if (this.#isFolded(verdict)) {
       this.#proceed();
       return;
     }
-    const waits = this.#services.guarantee === 'acknowledged' && verdict.route?.audit !== 'best-effort';
+    const waits =
+      this.#services.guarantee === 'acknowledged' && verdict.route?.audit !== 'best-effort';
     if (waits) this.#acceptance = 'pending';
     try {
       this.#record.decision(verdict, waits ? this : null);
@@ -151,7 +175,12 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   #opened(permit: Permit, account: NonNullable<Permit['account']>): void {
     const { openCalls, uses, clock } = this.#services;
     openCalls.add(this);
-    uses.note(account.account.id, permit.tokenId ?? '', clock.wallMs(), this.#record.address.address);
+    uses.note(
+      account.account.id,
+      permit.tokenId ?? '',
+      clock.wallMs(),
+      this.#record.address.address,
+    );
   }
 
   /** The log has the decision. */
@@ -164,7 +193,8 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   /** The log could not take the decision in time: nothing is given out that was not recorded. */
   notAccepted(): void {
     if (this.#ended) return;
-    this.#acceptance = 'accepted'; // as far as it will ever be: the refusal below must not wait for it
+    // as far as it will ever be: the refusal below must not wait for it
+    this.#acceptance = 'accepted';
     this.#guarded(() => {
       this.#forward?.abort();
       this.#answerRefusal('audit-unavailable');
@@ -193,7 +223,8 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     }
     const head = this.#head!;
     const upstream = this.#services.upstreams.get(permit.route.upstream);
-    if (upstream === undefined) throw new Error(`route ${permit.route.name} names an upstream that is not there`);
+    if (upstream === undefined)
+      throw new Error(`route ${permit.route.name} names an upstream that is not there`);
     const text = upstreamHead({
       head,
       permit,
@@ -233,7 +264,10 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     this.#forward?.endBody();
   }
 
-  /** The body is no valid body, or came too slowly: the upstream must not take what it got for the whole. */
+  /**
+   * The body is no valid body, or came too slowly: the upstream must not take what it got for the
+   * whole.
+   */
   onRequestFailed(reason: 'request-malformed' | 'request-timeout'): void {
     if (this.#ended) return;
     this.#forward?.abort();
@@ -258,7 +292,8 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
 
   onUpstreamReady(): void {
     if (this.#head!.expectsContinue) this.#client.continue();
-    // What came together goes on together: the head waits for the first bytes of its body, if they are here.
+    // What came together goes on together: the head waits for the first bytes of its body, if they
+    // are here.
     const follows = this.#client.resumeBody();
     if (!follows && !this.#ended) this.onRequestFlush();
   }
@@ -275,7 +310,9 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   onHead(head: ResponseHead): void {
     this.#begun = true;
     this.#record.answered(head.status);
-    const fields = clientFields(head, this.#record.id, this.#services.format.gate) + rateFields(this.#verdict!.rate);
+    const fields =
+      clientFields(head, this.#record.id, this.#services.format.gate) +
+      rateFields(this.#verdict!.rate);
     this.#client.head(head, fields);
   }
 
@@ -295,11 +332,18 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
 
   onFailure(failure: UpstreamFailure): void {
     const { id } = this.#record;
-    this.#services.log.warn('upstream failed', { requestId: id, upstream: this.#verdict?.route?.upstream, ...failure });
+    this.#services.log.warn('upstream failed', {
+      requestId: id,
+      upstream: this.#verdict?.route?.upstream,
+      ...failure,
+    });
     this.#replaceAnswer(UPSTREAM_REASONS[failure.kind]);
   }
 
-  /** Our refusal in place of the upstream's answer: as a whole answer if nothing was sent yet, as a broken one otherwise. */
+  /**
+   * Our refusal in place of the upstream's answer: as a whole answer if nothing was sent yet, as a
+   * broken one otherwise.
+   */
   #replaceAnswer(reason: RefusalReason): void {
     if (this.#acceptance === 'pending') this.#replacement = reason;
     else this.#answerRefusal(reason);
@@ -315,7 +359,13 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     } else {
       const allow = verdict.permitted ? [] : verdict.allow;
       const errors = verdict.route?.errors ?? this.#services.format.errors;
-      const answer = refusalAnswer(reason, this.#record.id, { ...this.#services.format, errors }, allow, verdict.rate);
+      const answer = refusalAnswer(
+        reason,
+        this.#record.id,
+        { ...this.#services.format, errors },
+        allow,
+        verdict.rate,
+      );
       this.#record.status = answer.status;
       this.#end(reason);
       this.#lastWord(() => this.#client.refuse(answer));
@@ -327,7 +377,10 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     try {
       word();
     } catch (error) {
-      this.#services.log.error('a call failed inside the gate', { requestId: this.#record.id, error });
+      this.#services.log.error('a call failed inside the gate', {
+        requestId: this.#record.id,
+        error,
+      });
       this.#client.cut();
     }
   }

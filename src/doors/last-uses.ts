@@ -7,7 +7,10 @@ export interface UseStore {
 }
 
 export const USE_LIMITS = {
-  /** Tokens whose last use may wait to be written. Past it new ones are not noted until the next write. */
+  /**
+   * Tokens whose last use may wait to be written. Past it new ones are not noted until the next
+   * write.
+   */
   waiting: 20_000,
   intervalMs: 10_000,
   /** Written at once, so that no single command grows past what a store takes well. */
@@ -15,8 +18,9 @@ export const USE_LIMITS = {
 } as const;
 
 /**
- * When and from where each token was last let in. A call costs one entry in a map; every ten seconds the map is written out, one entry per token however
- * many calls there were. Best effort: what a crash or an outage loses is at most the last interval's.
+ * When and from where each token was last let in. A call costs one entry in a map; every ten
+ * seconds the map is written out, one entry per token however many calls there were. Best effort:
+ * what a crash or an outage loses is at most the last interval's.
  */
 export class LastUses {
   readonly #store: UseStore;

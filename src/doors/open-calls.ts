@@ -10,15 +10,21 @@ export interface OpenCall {
   readonly permit: Permit;
   /** Where it stands in the list of open calls, which is the only one to set it; -1 = not there. */
   place: number;
-  /** The registry says no now: nothing more is given to the upstream or to the client. Must not throw. */
+  /**
+   * The registry says no now: nothing more is given to the upstream or to the client. Must not
+   * throw.
+   */
   shutOut(reason: RefusalReason): void;
 }
 
 /**
- * The calls of accounts that are under way: a stream of events or a long transfer would otherwise outlive the token that opened it.
+ * The calls of accounts that are under way: a stream of events or a long transfer would otherwise
+ * outlive the token that opened it.
  *
- * One list for all of them. A request pays for one entry and one removal; a change to the registry, which is rare, walks the list (there are as many as
- * connections at most). No set: that keeps what was removed until it grows or shrinks, and so makes calls outlive the collections of the young heap.
+ * One list for all of them. A request pays for one entry and one removal; a change to the registry,
+ * which is rare, walks the list (there are as many as connections at most). No set: that keeps what
+ * was removed until it grows or shrinks, and so makes calls outlive the collections of the young
+ * heap.
  */
 export class OpenCalls {
   readonly #view: RegistryView;
@@ -51,7 +57,9 @@ export class OpenCalls {
     last.place = place;
   }
 
-  /** Whether a permit would be issued at this moment, as far as that can be told without waiting. */
+  /**
+   * Whether a permit would be issued at this moment, as far as that can be told without waiting.
+   */
   stands(permit: Permit): boolean {
     const id = permit.account?.account.id;
     if (id === undefined) return true;
@@ -61,7 +69,9 @@ export class OpenCalls {
 
   /** An event is applied: who it shuts out is cut off before this returns. */
   changed(event: FeedEvent): void {
-    const accounts = new Set(event.changes.flatMap(({ kind, key }) => (kind === 'account' ? [key] : [])));
+    const accounts = new Set(
+      event.changes.flatMap(({ kind, key }) => (kind === 'account' ? [key] : [])),
+    );
     const everyone = event.changes.some(({ kind }) => kind !== 'account');
     this.#judge(everyone ? null : accounts);
   }
@@ -71,12 +81,18 @@ export class OpenCalls {
     this.#judge(null);
   }
 
-  /** Whether every call under way was judged by what is applied now. What had to be looked up is asked for. */
+  /**
+   * Whether every call under way was judged by what is applied now. What had to be looked up is
+   * asked for.
+   */
   settled(): boolean | Promise<boolean> {
     return this.#doubtful.size === 0 ? true : this.#settle();
   }
 
-  /** Time alone ends the overlap of a rotation, and an account that has an expiry. Called now and then. */
+  /**
+   * Time alone ends the overlap of a rotation, and an account that has an expiry. Called now and
+   * then.
+   */
   sweep(): void {
     const nowMs = this.#clock.wallMs();
     const over = new Set<string>();
@@ -84,7 +100,8 @@ export class OpenCalls {
       const account = permit.account;
       if (account === null) continue;
       const { expiresAtMs, previousUntilMs } = account;
-      if ((expiresAtMs !== null && nowMs >= expiresAtMs) || previousUntilMs > 0) over.add(account.account.id);
+      if ((expiresAtMs !== null && nowMs >= expiresAtMs) || previousUntilMs > 0)
+        over.add(account.account.id);
     }
     if (over.size > 0) this.#judge(over);
   }

@@ -4,8 +4,9 @@ import type { Peer, RequestHead } from '../wire/request-head.ts';
 /**
  * Whose address a call is recorded under, and what is said about the way it came.
  *
- * `Forwarded` and `X-Forwarded-For` are believed only from peers in `trustedProxies`, and then only as far as the chain of trusted proxies
- * reaches: the right-most address that is not one of them is the client. Everything further left could have been written by anyone.
+ * `Forwarded` and `X-Forwarded-For` are believed only from peers in `trustedProxies`, and then only
+ * as far as the chain of trusted proxies reaches: the right-most address that is not one of them is
+ * the client. Everything further left could have been written by anyone.
  */
 export interface ClientAddress {
   readonly address: string;
@@ -38,13 +39,18 @@ export class TrustedProxies {
   }
 
   clientOf(head: RequestHead, peer: Peer): ClientAddress {
-    if (!this.includes(peer.address)) return { address: peer.address, forwardedFor: '', forwarded: '' };
+    if (!this.includes(peer.address))
+      return { address: peer.address, forwardedFor: '', forwarded: '' };
     const forwardedFor = joined(head, 'x-forwarded-for');
     const forwarded = joined(head, 'forwarded');
     const byFor = this.#rightmostStranger(forwardedFor.split(','), peer.address);
-    const byForwarded = this.#rightmostStranger(forwarded.split(',').map(forParameter), peer.address);
+    const byForwarded = this.#rightmostStranger(
+      forwarded.split(',').map(forParameter),
+      peer.address,
+    );
     if (forwardedFor !== '' && forwarded !== '' && byFor !== byForwarded) {
-      // Proxies keep one of the two fields; where they disagree, the other came from the client, and we cannot know which.
+      // Proxies keep one of the two fields; where they disagree, the other came from the client,
+      // and we cannot know which.
       return { address: peer.address, forwardedFor: '', forwarded: '' };
     }
     return { address: forwardedFor === '' ? byForwarded : byFor, forwardedFor, forwarded };
@@ -66,7 +72,8 @@ export class TrustedProxies {
 function joined(head: RequestHead, name: string): string {
   let value = '';
   head.names.forEach((field, index) => {
-    if (field.lower === name) value += value === '' ? head.values[index]! : `, ${head.values[index]!}`;
+    if (field.lower === name)
+      value += value === '' ? head.values[index]! : `, ${head.values[index]!}`;
   });
   return value;
 }

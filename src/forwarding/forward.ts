@@ -4,7 +4,10 @@ import type { UpstreamConnection } from '../wire/upstream-connection.ts';
 import type { ResponseReceiver, UpstreamFailure } from '../wire/upstream-port.ts';
 import type { Upstream } from './upstream.ts';
 
-/** Who gets the upstream's answer: a call. The order is informational* head body* end, with `onFailure` possible at any point but the last. */
+/**
+ * Who gets the upstream's answer: a call. The order is informational* head body* end, with
+ * `onFailure` possible at any point but the last.
+ */
 export interface AnswerSink {
   /** The upstream takes the request body now. */
   onUpstreamReady(): void;
@@ -27,8 +30,9 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 /**
  * One permitted request on its way to an upstream and its answer on the way back.
  *
- * A second try is made in two cases only, once, on a new connection: the first connection was never made (nothing was sent), or an idempotent request
- * without a body met a kept connection that the upstream had closed (no byte of answer came). Everything else is the client's to repeat.
+ * A second try is made in two cases only, once, on a new connection: the first connection was never
+ * made (nothing was sent), or an idempotent request without a body met a kept connection that the
+ * upstream had closed (no byte of answer came). Everything else is the client's to repeat.
  */
 export class Forward implements ResponseReceiver {
   readonly #upstream: Upstream;
@@ -55,11 +59,14 @@ export class Forward implements ResponseReceiver {
    * Sends the head; the body may follow from `onUpstreamReady` on.
    *
    * @param hold keep the answer back until `release()`
-   * @returns false when the upstream has as many connections as it may: nothing was sent and nothing will be heard
+   * @returns false when the upstream has as many connections as it may: nothing was sent and
+   * nothing will be heard
    */
   start(hold: boolean): boolean {
     this.#holding = hold;
-    const connection = this.#upstream.pool.take(IDEMPOTENT.has(this.#head.method) && !this.#hasBody);
+    const connection = this.#upstream.pool.take(
+      IDEMPOTENT.has(this.#head.method) && !this.#hasBody,
+    );
     if (connection === null) return false;
     this.#use(connection);
     return true;
@@ -78,7 +85,10 @@ export class Forward implements ResponseReceiver {
     }
   }
 
-  /** Monotonic milliseconds (`performance.now()`) since which a held answer has been waiting; 0 = it is not. */
+  /**
+   * Monotonic milliseconds (`performance.now()`) since which a held answer has been waiting; 0 = it
+   * is not.
+   */
   get heldSinceMs(): number {
     return this.#connection?.heldSinceMs ?? 0;
   }
@@ -146,8 +156,13 @@ export class Forward implements ResponseReceiver {
 
   onFailure(failure: UpstreamFailure): void {
     this.#connection = null;
-    const mayRepeat = failure.neverSent || (failure.staleConnection && !this.#hasBody && IDEMPOTENT.has(this.#head.method));
-    const second = mayRepeat && !this.#secondTry && failure.kind !== 'timeout' ? this.#upstream.pool.takeNew() : null;
+    const mayRepeat =
+      failure.neverSent ||
+      (failure.staleConnection && !this.#hasBody && IDEMPOTENT.has(this.#head.method));
+    const second =
+      mayRepeat && !this.#secondTry && failure.kind !== 'timeout'
+        ? this.#upstream.pool.takeNew()
+        : null;
     if (second === null) {
       this.#sink.onFailure(failure);
     } else {

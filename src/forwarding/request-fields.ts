@@ -5,8 +5,9 @@ import type { ClientAddress } from './client-address.ts';
 import type { Trace } from './trace.ts';
 
 /**
- * The head that goes upstream: first everything that the client may not say is removed, then ours is set. There is no path on which a client's
- * field of a reserved name survives, also not when we have nothing to put in its place.
+ * The head that goes upstream: first everything that the client may not say is removed, then ours
+ * is set. There is no path on which a client's field of a reserved name survives, also not when we
+ * have nothing to put in its place.
  */
 
 /** This connection's business only (RFC 9110 §7.6.1), or framing that we write anew. */
@@ -38,7 +39,13 @@ const RESERVED = [
   'x-real-ip',
   'x-request-id',
 ] as const;
-const RESERVED_PREFIXES = ['x-account-', 'x-forwarded-', 'x-original-', 'x-rewrite-', 'client-cert'] as const;
+const RESERVED_PREFIXES = [
+  'x-account-',
+  'x-forwarded-',
+  'x-original-',
+  'x-rewrite-',
+  'client-cert',
+] as const;
 
 const REMOVED = new Set<string>([...NOT_PASSED_ON, ...RESERVED]);
 const FATE = { unknown: 0, passed: 1, removed: 2, authorization: 3, via: 4 } as const;
@@ -68,7 +75,10 @@ function isReserved(lower: string): boolean {
   return REMOVED.has(lower) || RESERVED_PREFIXES.some((prefix) => lower.startsWith(prefix));
 }
 
-/** `X--Account--Id` and `-Forwarded-` look like ours to whoever folds runs of hyphens, or reads a list of fields in a hurry. */
+/**
+ * `X--Account--Id` and `-Forwarded-` look like ours to whoever folds runs of hyphens, or reads a
+ * list of fields in a hurry.
+ */
 function plainly(lower: string): string {
   const single = lower.replace(/-{2,}/g, '-').replace(/^-/, '');
   const trimmed = single.replace(/-$/, '');
@@ -101,12 +111,16 @@ export function upstreamHead(request: OutgoingRequest): string {
     if (fate === FATE.removed) continue;
     if (head.nominated.length > 0 && head.nominated.includes(name.lower)) continue;
     if (fate === FATE.via) via += `${head.values[index]!}, `;
-    else if (fate === FATE.passed || permit.route.forwardAuthorization) text += `${name.text}: ${head.values[index]!}\r\n`;
+    else if (fate === FATE.passed || permit.route.forwardAuthorization)
+      text += `${name.text}: ${head.values[index]!}\r\n`;
   }
   return `${text}${framingField(head)}${identityFields(permit)}${wayFields(request)}Via: ${via}${head.version} ${request.gate}\r\n\r\n`;
 }
 
-/** The target as it was decided on; only whole literal segments, named by the route, are taken off its front. */
+/**
+ * The target as it was decided on; only whole literal segments, named by the route, are taken off
+ * its front.
+ */
 function outgoingTarget(head: RequestHead, permit: Permit): string {
   const { stripPrefix } = permit.route;
   if (stripPrefix === '') return head.target;
@@ -125,7 +139,10 @@ function framingField(head: RequestHead): string {
   }
 }
 
-/** Public routes carry no identity: nobody was authenticated. All values are names from the registry, whose grammar has no separators. */
+/**
+ * Public routes carry no identity: nobody was authenticated. All values are names from the
+ * registry, whose grammar has no separators.
+ */
 function identityFields(permit: Permit): string {
   if (permit.account === null) return '';
   const { id, name, teams } = permit.account.account;

@@ -4,8 +4,8 @@ const ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyz';
 const COUNTER_DIGITS = 9;
 
 /**
- * Request ids: a random part per process, then a counter. Unique among all instances (62 random bits) and in order within one; they are
- * names, not secrets.
+ * Request ids: a random part per process, then a counter. Unique among all instances (62 random
+ * bits) and in order within one; they are names, not secrets.
  */
 export function createRequestIds(): () => string {
   let prefix = '';

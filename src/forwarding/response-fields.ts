@@ -1,7 +1,10 @@
 import type { FieldName } from '../wire/field-names.ts';
 import type { ResponseHead } from '../wire/response-parser.ts';
 
-/** What of an upstream's head goes to the client. Framing is not here: each door frames in its own protocol's way. */
+/**
+ * What of an upstream's head goes to the client. Framing is not here: each door frames in its own
+ * protocol's way.
+ */
 
 /** RFC 9110 §7.6.1, and what we say ourselves. `content-length` is the framing's. */
 const REMOVED = new Set([
@@ -22,7 +25,8 @@ const fates = new Uint8Array(4096);
 function fateOf(name: FieldName): number {
   const known = name.id >= 0 && name.id < fates.length ? fates[name.id]! : FATE.unknown;
   if (known !== FATE.unknown) return known;
-  const fate = name.lower === 'via' ? FATE.via : REMOVED.has(name.lower) ? FATE.removed : FATE.passed;
+  const fate =
+    name.lower === 'via' ? FATE.via : REMOVED.has(name.lower) ? FATE.removed : FATE.passed;
   if (name.id >= 0 && name.id < fates.length) fates[name.id] = fate;
   return fate;
 }
@@ -42,17 +46,24 @@ export function clientFields(head: ResponseHead, requestId: string, gate: string
   return `${text}X-Request-Id: ${requestId}\r\nVia: ${via}1.1 ${gate}\r\n`;
 }
 
-/** Field lines of an interim answer (RFC 9110 §15.2): passed on as they are, without what concerns only the upstream's connection. */
+/**
+ * Field lines of an interim answer (RFC 9110 §15.2): passed on as they are, without what concerns
+ * only the upstream's connection.
+ */
 export function interimFields(head: ResponseHead): string {
   let text = '';
   for (let index = 0; index < head.names.length; index += 1) {
     const name = head.names[index]!;
-    if (fateOf(name) !== FATE.removed && !head.nominated.includes(name.lower)) text += `${name.text}: ${head.values[index]!}\r\n`;
+    if (fateOf(name) !== FATE.removed && !head.nominated.includes(name.lower))
+      text += `${name.text}: ${head.values[index]!}\r\n`;
   }
   return text;
 }
 
-/** The length that the upstream declared for a body that is not sent along (HEAD, 304); null when it declared none. */
+/**
+ * The length that the upstream declared for a body that is not sent along (HEAD, 304); null when it
+ * declared none.
+ */
 export function declaredLength(head: ResponseHead): string | null {
   for (let index = 0; index < head.names.length; index += 1) {
     if (head.names[index]!.lower === 'content-length') return head.values[index]!;

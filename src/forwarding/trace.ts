@@ -15,7 +15,8 @@ const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{
 const MAX_TRACESTATE_LENGTH = 512;
 const MAX_TRACESTATE_MEMBERS = 32;
 /** §3.3.1.3, its two kinds of key taken together. Members may be empty. */
-const TRACESTATE_MEMBER = /^[\t ]*(?:[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256})?[\t ]*$/;
+const TRACESTATE_MEMBER =
+  /^[\t ]*(?:[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256})?[\t ]*$/;
 
 export function traceOf(head: RequestHead): Trace {
   let traceparent: string | null = null;
@@ -27,7 +28,8 @@ export function traceOf(head: RequestHead): Trace {
       duplicate = traceparent !== null;
       traceparent = head.values[index]!;
     } else if (name === 'tracestate') {
-      tracestate = tracestate === null ? head.values[index]! : `${tracestate},${head.values[index]!}`;
+      tracestate =
+        tracestate === null ? head.values[index]! : `${tracestate},${head.values[index]!}`;
     }
   }
   const match = traceparent === null || duplicate ? null : TRACEPARENT.exec(traceparent);
@@ -39,7 +41,10 @@ export function traceOf(head: RequestHead): Trace {
 function isTracestate(value: string): boolean {
   if (value.length > MAX_TRACESTATE_LENGTH) return false;
   const members = value.split(',');
-  return members.length <= MAX_TRACESTATE_MEMBERS && members.every((member) => TRACESTATE_MEMBER.test(member));
+  return (
+    members.length <= MAX_TRACESTATE_MEMBERS &&
+    members.every((member) => TRACESTATE_MEMBER.test(member))
+  );
 }
 
 function newTrace(): Trace {

@@ -45,7 +45,9 @@ export interface GatewayAdminParts {
 export interface GatewayAdmin {
   readonly address: AdminServer['address'];
   readonly certificates: ServerCertificates;
-  /** The registry has changed: whoever may no longer follow a log is cut off before this returns. */
+  /**
+   * The registry has changed: whoever may no longer follow a log is cut off before this returns.
+   */
   changed(): void;
   /** For readiness: a warning when this process may not change the registry. */
   result(): CheckResult;
@@ -56,17 +58,40 @@ export interface GatewayAdmin {
 
 /** Opens `listen.admin`. Throws `ListenFault`, `CertificateFault`. */
 export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin> {
-  const { config, control, replica, lookups, outbox, floods, uses, instance, clock, nextRequestId, log } = parts;
+  const {
+    config,
+    control,
+    replica,
+    lookups,
+    outbox,
+    floods,
+    uses,
+    instance,
+    clock,
+    nextRequestId,
+    log,
+  } = parts;
   const { admin } = config.listen;
   if (admin === null) throw new TypeError('there is no listen.admin');
   const tls = tlsOf(config);
-  const certificates = new ServerCertificates(tls.certificates, () => clock.wallMs(), tls.clientCaFile);
+  const certificates = new ServerCertificates(
+    tls.certificates,
+    () => clock.wallMs(),
+    tls.clientCaFile,
+  );
   const streams = new OpenStreams();
   const rights = new Rights(parts.store, clock, log);
   const api: ApiParts = {
     control,
     guard: new ApiGuard({ view: replica, lookups, clock }),
-    recorder: new AdminRecorder({ outbox, floods, instance, clock, guarantee: config.audit.guarantee, nextRequestId }),
+    recorder: new AdminRecorder({
+      outbox,
+      floods,
+      instance,
+      clock,
+      guarantee: config.audit.guarantee,
+      nextRequestId,
+    }),
     streams,
     idempotency: new IdempotencyKeys(clock),
     found: admin.foundTokens ? new FoundTokens(control, parts.tries) : null,
@@ -96,7 +121,10 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
   };
 }
 
-/** Its own certificates, else the gate's. Which clients may come is asked only where it is said for this listener. */
+/**
+ * Its own certificates, else the gate's. Which clients may come is asked only where it is said for
+ * this listener.
+ */
 function tlsOf({ listen: { admin, proxy } }: Config) {
   if (admin?.tls != null) return admin.tls;
   if (proxy?.tls == null) throw new TypeError('the admin listener has no certificates');
@@ -105,7 +133,10 @@ function tlsOf({ listen: { admin, proxy } }: Config) {
 
 const RETRY_MS = 2_000;
 
-/** Finds out, in the background, whether this process may change the registry; an empty store gets its registry on the way. */
+/**
+ * Finds out, in the background, whether this process may change the registry; an empty store gets
+ * its registry on the way.
+ */
 class Rights {
   readonly #store: RegistryStore;
   readonly #clock: Clock;
@@ -140,7 +171,8 @@ class Rights {
         return;
       } catch (error) {
         if (error instanceof RegistryUnavailable && error.why === 'forbidden') {
-          this.#why = 'listen.admin can change nothing: the store user has no right to write the registry (use the user manager)';
+          this.#why =
+            'listen.admin can change nothing: the store user has no right to write the registry (use the user manager)';
           this.#log.error(this.#why);
           return;
         }

@@ -7,13 +7,19 @@ interface RouteNumbers {
   readonly upstream: number;
 }
 
-/** From what a call knows to the small numbers that metrics count by. Routes are told apart as objects: a reload brings new ones. */
+/**
+ * From what a call knows to the small numbers that metrics count by. Routes are told apart as
+ * objects: a reload brings new ones.
+ */
 export function createCallMeter(metrics: Metrics): CallMeter {
   const numbers = new WeakMap<Route, RouteNumbers>();
   const numbersOf = (route: Route): RouteNumbers => {
     let known = numbers.get(route);
     if (known === undefined) {
-      known = { route: metrics.requests.route(route.name), upstream: metrics.upstreams.upstream(route.upstream) };
+      known = {
+        route: metrics.requests.route(route.name),
+        upstream: metrics.upstreams.upstream(route.upstream),
+      };
       numbers.set(route, known);
     }
     return known;
@@ -22,8 +28,16 @@ export function createCallMeter(metrics: Metrics): CallMeter {
     callEnded(measure: CallMeasure): void {
       const known = measure.route === null ? null : numbersOf(measure.route);
       const method = metrics.requests.method(measure.method ?? '');
-      metrics.requests.count(known?.route ?? 0, method, measure.status, measure.reason, measure.durationMs, measure.overheadMs);
-      if (known !== null && measure.upstreamMs !== null) metrics.upstreams.observe(known.upstream, measure.upstreamMs);
+      metrics.requests.count(
+        known?.route ?? 0,
+        method,
+        measure.status,
+        measure.reason,
+        measure.durationMs,
+        measure.overheadMs,
+      );
+      if (known !== null && measure.upstreamMs !== null)
+        metrics.upstreams.observe(known.upstream, measure.upstreamMs);
     },
   };
 }

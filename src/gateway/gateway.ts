@@ -42,30 +42,44 @@ export interface GatewayAddresses {
 export interface Gateway {
   readonly instance: string;
   readonly addresses: GatewayAddresses;
-  /** Administration; null with Redis and without an admin listener, where this process holds no right to change the registry. */
+  /**
+   * Administration; null with Redis and without an admin listener, where this process holds no
+   * right to change the registry.
+   */
   readonly control: Control | null;
   readonly metrics: Metrics;
   readonly ready: boolean;
   /** What `/readyz` says. */
   readonly readiness: Readiness;
-  /** Takes over what a running gate can take over: routes, upstreams, limits, certificates. Throws, and changes nothing, when something does not fit. */
+  /**
+   * Takes over what a running gate can take over: routes, upstreams, limits, certificates. Throws,
+   * and changes nothing, when something does not fit.
+   */
   reload(config: Config): void;
   /** Shown in readiness until the next reload succeeds. */
   reloadRefused(why: string): void;
   /** Seals TLS session tickets with other keys from now on. */
   setTicketKeys(keys: TicketKeys): void;
-  /** Drains: not ready first, then no new connections, requests in flight finish, records are written out. */
+  /**
+   * Drains: not ready first, then no new connections, requests in flight finish, records are
+   * written out.
+   */
   close(): Promise<void>;
 }
 
 export interface GatewayOptions {
   readonly log: Log;
   readonly clock?: Clock;
-  /** Of a worker: what it shares with the others, its port among them. Default: both are its own. */
+  /**
+   * Of a worker: what it shares with the others, its port among them. Default: both are its own.
+   */
   readonly shared?: { readonly ticketKeys: TicketKeys } | null;
 }
 
-/** The name that `Via` and `Proxy-Status` give this gate. Not the instance's: that would tell outsiders about the inside. */
+/**
+ * The name that `Via` and `Proxy-Status` give this gate. Not the instance's: that would tell
+ * outsiders about the inside.
+ */
 const GATE = 'sallyport';
 /** How often calls under way are looked at for what time alone has ended. */
 const SWEEP_INTERVAL_MS = 1000;
@@ -77,7 +91,8 @@ const FLUSH_MS = 5000;
 /**
  * The one composition root: knows every concrete class, and owns and closes every resource.
  *
- * Resolves as soon as the ports are open, whether or not the store is there: until the first lease every call gets 503 and `/readyz` says why.
+ * Resolves as soon as the ports are open, whether or not the store is there: until the first lease
+ * every call gets 503 and `/readyz` says why.
  */
 export async function startGateway(config: Config, options: GatewayOptions): Promise<Gateway> {
   const parts = new GatewayParts(config, options);
@@ -137,7 +152,9 @@ class GatewayParts implements Gateway {
   }
 
   get ready(): boolean {
-    return !this.#draining && this.#replica?.current === true && this.#records?.outbox.healthy === true;
+    return (
+      !this.#draining && this.#replica?.current === true && this.#records?.outbox.healthy === true
+    );
   }
 
   get readiness(): Readiness {
@@ -159,7 +176,9 @@ class GatewayParts implements Gateway {
   async start(): Promise<void> {
     const config = this.#config;
     for (const note of prepareDataDir(config.instance.dataDir)) this.#log.warn(note);
-    this.#stores = await openGatewayStores(config, this.#clock, (count) => this.metrics.audit.count('activity_lost', count));
+    this.#stores = await openGatewayStores(config, this.#clock, (count) =>
+      this.metrics.audit.count('activity_lost', count),
+    );
     this.#records = openRecords({
       store: this.#stores.log,
       instance: this.instance,
@@ -191,10 +210,23 @@ class GatewayParts implements Gateway {
     );
     this.#upstreams = openUpstreams(config, this.#deadlines, this.#clock.wallMs(), this.#log);
     for (const { pool } of this.#upstreams.values()) pool.startChecks();
-    this.#limits = openLimits({ config, clock: this.#clock, view: replica, quotas: this.#stores.quotas, log: this.#log });
+    this.#limits = openLimits({
+      config,
+      clock: this.#clock,
+      view: replica,
+      quotas: this.#stores.quotas,
+      log: this.#log,
+    });
     const { rates, lookups } = this.#limits;
     const { routes, limits } = config;
-    this.#decider = createDecider({ view: replica, routes, clock: this.#clock, limits, lookups, rates });
+    this.#decider = createDecider({
+      view: replica,
+      routes,
+      clock: this.#clock,
+      limits,
+      lookups,
+      rates,
+    });
     this.#connectMetrics(replica);
     this.#recorder = new StatsRecorder({
       store: this.#stores.stats,
@@ -231,13 +263,20 @@ class GatewayParts implements Gateway {
   }
 
   #certificateExpirySeconds(): number | null {
-    const held = [this.#certificates, this.#admin?.certificates].flatMap((one) => one?.certificates ?? []);
+    const held = [this.#certificates, this.#admin?.certificates].flatMap(
+      (one) => one?.certificates ?? [],
+    );
     const expiries = held.map((certificate) => certificate.expiresAtMs / 1000);
     return expiries.length === 0 ? null : Math.min(...expiries);
   }
 
   async #startOps(address: { readonly host: string; readonly port: number }): Promise<void> {
-    this.#ops = await startOps({ address, checks: this.#checks(), metrics: this.metrics, log: this.#log });
+    this.#ops = await startOps({
+      address,
+      checks: this.#checks(),
+      metrics: this.metrics,
+      log: this.#log,
+    });
   }
 
   #checks(): readonly Check[] {
@@ -247,21 +286,33 @@ class GatewayParts implements Gateway {
       auditHealthy: () => this.#records?.outbox.healthy === true,
       auditProblem: () => this.#records?.problem ?? null,
       upstreams: () => this.#upstreams,
-      admin: this.#config.listen.admin === null ? null : () => this.#admin?.result() ?? { state: 'ok' },
+      admin:
+        this.#config.listen.admin === null ? null : () => this.#admin?.result() ?? { state: 'ok' },
       reloadFault: () => this.#reloadFault,
     });
   }
 
   async #startListener(proxy: NonNullable<Config['listen']['proxy']>): Promise<void> {
     const { address, tls } = proxy;
-    if (tls === null) this.#log.warn('the gate listens on plain HTTP: tokens can be read on their way here', { address });
-    else this.#certificates = new ServerCertificates(tls.certificates, () => this.#clock.wallMs(), tls.clientCaFile);
+    if (tls === null)
+      this.#log.warn('the gate listens on plain HTTP: tokens can be read on their way here', {
+        address,
+      });
+    else
+      this.#certificates = new ServerCertificates(
+        tls.certificates,
+        () => this.#clock.wallMs(),
+        tls.clientCaFile,
+      );
     const listener = new Http1Listener(
       {
         host: address.host,
         port: address.port,
         shared: this.#sharesPort,
-        tls: this.#certificates === null ? null : { certificates: this.#certificates, ticketKeys: this.#ticketKeys() },
+        tls:
+          this.#certificates === null
+            ? null
+            : { certificates: this.#certificates, ticketKeys: this.#ticketKeys() },
         maxConnections: this.#config.limits.connections,
       },
       this.#services(),
@@ -324,8 +375,15 @@ class GatewayParts implements Gateway {
     });
   }
 
-  /** Loaded only where there is an admin listener: a gate without one starts a quarter sooner for it. */
-  async #startAdmin({ store, sessions, tries }: NonNullable<GatewayStores['managed']>): Promise<void> {
+  /**
+   * Loaded only where there is an admin listener: a gate without one starts a quarter sooner for
+   * it.
+   */
+  async #startAdmin({
+    store,
+    sessions,
+    tries,
+  }: NonNullable<GatewayStores['managed']>): Promise<void> {
     const { openConsole } = await import('./console.ts');
     const { openAdmin } = await import('./admin.ts');
     const site = openConsole({
@@ -362,7 +420,8 @@ class GatewayParts implements Gateway {
 
   reload(next: Config): void {
     const upstreams = openUpstreams(next, this.#deadlines, this.#clock.wallMs(), this.#log);
-    // Certificates are read before anything is replaced: a pair that does not fit stops the reload as a whole.
+    // Certificates are read before anything is replaced: a pair that does not fit stops the reload
+    // as a whole.
     const tls = next.listen.proxy?.tls ?? null;
     if (tls !== null) this.#certificates?.reload(tls.certificates, tls.clientCaFile);
     if (next.listen.admin !== null) this.#admin?.reload(next);
@@ -404,7 +463,9 @@ class GatewayParts implements Gateway {
     this.#ticketRotation?.close();
     const cut = (await this.#listener?.drain(this.#config.instance.drainMs)) ?? 0;
     if (cut > 0)
-      this.#log.warn('connections were cut off: their requests took longer than instance.drainMs', { connections: cut });
+      this.#log.warn('connections were cut off: their requests took longer than instance.drainMs', {
+        connections: cut,
+      });
     await this.#admin?.close(ADMIN_CLOSE_MS);
     await this.#recorder?.close();
     await this.#socket?.close();

@@ -26,7 +26,8 @@ export function openLimits(parts: {
 }): GatewayLimits {
   const { config, clock, view, quotas, log } = parts;
   const leaser = quotas === null ? null : openLeaser(quotas, clock, log);
-  const makeBucket = leaser === null ? localBuckets : sharedBuckets(leaser, config.limits.localSharePercent);
+  const makeBucket =
+    leaser === null ? localBuckets : sharedBuckets(leaser, config.limits.localSharePercent);
   const rates = new RateLimiter({ clock, makeBucket, accountRate: config.limits.accountRate });
   const lookups = new GuessThrottle({ source: view, clock });
   rates.configure(config.limits.accountRate, config.routes);
@@ -47,7 +48,10 @@ function openLeaser(store: QuotaStore, clock: Clock, log: Log): QuotaLeaser {
     clock,
     onHealth: (answers) => {
       if (answers) log.info('rate limits are shared with the other instances again');
-      else log.warn('the store of the rate limits does not answer: this instance goes on with its own share');
+      else
+        log.warn(
+          'the store of the rate limits does not answer: this instance goes on with its own share',
+        );
     },
   });
 }

@@ -13,7 +13,10 @@ export interface RecordsParts {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly nextRequestId: () => string;
-  /** Refusals of unknown callers from one address that are recorded one by one, before the rest is counted. */
+  /**
+   * Refusals of unknown callers from one address that are recorded one by one, before the rest is
+   * counted.
+   */
   readonly foldRefusalsAfter: number;
 }
 
@@ -45,7 +48,11 @@ export function openRecords(parts: RecordsParts): Records {
     },
   });
   const write = (facts: FoldedFacts) =>
-    outbox.record((seq) => foldedEvent(instance, nextRequestId(), seq, clock.wallMs(), facts), null, null);
+    outbox.record(
+      (seq) => foldedEvent(instance, nextRequestId(), seq, clock.wallMs(), facts),
+      null,
+      null,
+    );
   const floods = new FloodFold({ clock, write, singles: foldRefusalsAfter });
   return {
     outbox,

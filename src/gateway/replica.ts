@@ -44,7 +44,8 @@ export function openReplica(parts: ReplicaParts): Replica {
         parts.changed();
       },
       settled: () => parts.openCalls()?.settled() ?? true,
-      onRevived: (accounts) => log.error('the registry has lost changes: what they revoked stays revoked', { accounts }),
+      onRevived: (accounts) =>
+        log.error('the registry has lost changes: what they revoked stays revoked', { accounts }),
       onLost: (why) => log.warn('the registry is loaded anew', { why }),
       onFault: (step, fault) => log.warn('the registry does not answer', { step, error: fault }),
     },

@@ -41,7 +41,10 @@ export interface GatewayStores {
   readonly quotas: QuotaStore | null;
   /** Only with the embedded store, whose owner this process is: it serves the command line too. */
   readonly owned: { readonly store: RegistryStore; readonly audit: AuditReader } | null;
-  /** What administration needs: with the embedded store always, with Redis only where there is an admin listener. */
+  /**
+   * What administration needs: with the embedded store always, with Redis only where there is an
+   * admin listener.
+   */
   readonly managed: ManagedStores | null;
   /** What was counted minute by minute. */
   readonly stats: StatsStore;
@@ -52,15 +55,18 @@ export interface GatewayStores {
 const AUDIT_COMMAND_TIMEOUT_MS = 900;
 
 /**
- * Opens the stores of a configuration. Redis need not be there: connections are made in the background, and until then nothing is served.
- * Throws `StoreInUse` when another process owns the embedded store.
+ * Opens the stores of a configuration. Redis need not be there: connections are made in the
+ * background, and until then nothing is served. Throws `StoreInUse` when another process owns the
+ * embedded store.
  */
 export async function openGatewayStores(
   config: Config,
   clock: Clock,
   activityLost: (count: number) => void,
 ): Promise<GatewayStores> {
-  return config.store.kind === 'redis' ? openRedis(config, config.store, clock, activityLost) : openEmbedded(config, clock);
+  return config.store.kind === 'redis'
+    ? openRedis(config, config.store, clock, activityLost)
+    : openEmbedded(config, clock);
 }
 
 async function openEmbedded(config: Config, clock: Clock): Promise<GatewayStores> {
@@ -68,7 +74,10 @@ async function openEmbedded(config: Config, clock: Clock): Promise<GatewayStores
   const store = openEmbeddedRegistry(join(dataDir, EMBEDDED_FILES.registry));
   try {
     await store.initialise(seededRoles(new Date(clock.wallMs()).toISOString()));
-    const audit = await openEmbeddedAudit({ ...auditLimits(config), path: join(dataDir, EMBEDDED_FILES.audit) });
+    const audit = await openEmbeddedAudit({
+      ...auditLimits(config),
+      path: join(dataDir, EMBEDDED_FILES.audit),
+    });
     const sessions = new EmbeddedSessions(join(dataDir, EMBEDDED_FILES.sessions), clock);
     const tries = new EmbeddedTries(join(dataDir, EMBEDDED_FILES.tries), clock);
     const stats = new EmbeddedStats(join(dataDir, EMBEDDED_FILES.stats));
@@ -80,18 +89,37 @@ async function openEmbedded(config: Config, clock: Clock): Promise<GatewayStores
       await store.close();
     };
     const owned = { store, audit };
-    return { source: store, log: audit, quotas: null, owned, managed: { ...owned, sessions, tries }, stats, close };
+    return {
+      source: store,
+      log: audit,
+      quotas: null,
+      owned,
+      managed: { ...owned, sessions, tries },
+      stats,
+      close,
+    };
   } catch (error) {
     await store.close();
     throw error;
   }
 }
 
-/** Two connections, so that a batch of records never waits behind a look-up, nor a look-up behind a batch. */
-function openRedis(config: Config, store: RedisStoreConfig, clock: Clock, activityLost: (count: number) => void): GatewayStores {
+/**
+ * Two connections, so that a batch of records never waits behind a look-up, nor a look-up behind a
+ * batch.
+ */
+function openRedis(
+  config: Config,
+  store: RedisStoreConfig,
+  clock: Clock,
+  activityLost: (count: number) => void,
+): GatewayStores {
   const name = `sallyport-${config.instance.name}`;
   const registry = connectRedis(redisSettings(store, name, clock));
-  const audit = connectRedis({ ...redisSettings(store, `${name}-audit`, clock), commandTimeoutMs: AUDIT_COMMAND_TIMEOUT_MS });
+  const audit = connectRedis({
+    ...redisSettings(store, `${name}-audit`, clock),
+    commandTimeoutMs: AUDIT_COMMAND_TIMEOUT_MS,
+  });
   const { minReplicaAcks } = config.registry;
   const options = { keyPrefix: store.keyPrefix, name, minReplicaAcks };
   const managing = config.listen.admin === null ? null : new RedisRegistryStore(registry, options);
@@ -118,5 +146,13 @@ function openRedis(config: Config, store: RedisStoreConfig, clock: Clock, activi
     audit.close();
     await source.close();
   };
-  return { source, log, quotas: new RedisQuotaStore(registry, store.keyPrefix), owned: null, managed, stats, close };
+  return {
+    source,
+    log,
+    quotas: new RedisQuotaStore(registry, store.keyPrefix),
+    owned: null,
+    managed,
+    stats,
+    close,
+  };
 }

@@ -8,13 +8,39 @@ import type { Deadlines } from '../wire/deadlines.ts';
 import type { UpstreamAddress, UpstreamTls } from '../wire/dialer.ts';
 import { UpstreamPool } from '../wire/upstream-pool.ts';
 
-/** The upstreams of a configuration, each with its pool. Throws `CertificateFault` for PEM files that do not serve. */
-export function openUpstreams(config: Config, deadlines: Deadlines, nowMs: number, log: Log): ReadonlyMap<string, Upstream> {
-  return new Map(config.upstreams.map((upstream) => [upstream.name, openUpstream(upstream, deadlines, nowMs, log)]));
+/**
+ * The upstreams of a configuration, each with its pool. Throws `CertificateFault` for PEM files
+ * that do not serve.
+ */
+export function openUpstreams(
+  config: Config,
+  deadlines: Deadlines,
+  nowMs: number,
+  log: Log,
+): ReadonlyMap<string, Upstream> {
+  return new Map(
+    config.upstreams.map((upstream) => [
+      upstream.name,
+      openUpstream(upstream, deadlines, nowMs, log),
+    ]),
+  );
 }
 
-function openUpstream(config: UpstreamConfig, deadlines: Deadlines, nowMs: number, log: Log): Upstream {
-  const { name, connectTimeoutMs, responseTimeoutMs, maxConnections, addresses, ejection, healthCheck } = config;
+function openUpstream(
+  config: UpstreamConfig,
+  deadlines: Deadlines,
+  nowMs: number,
+  log: Log,
+): Upstream {
+  const {
+    name,
+    connectTimeoutMs,
+    responseTimeoutMs,
+    maxConnections,
+    addresses,
+    ejection,
+    healthCheck,
+  } = config;
   const { host, port, secure } = addresses[0]!;
   const authority = authorityOf(host, port, secure);
   return {
@@ -64,11 +90,17 @@ const HEALTH_WORDS = {
 
 function tlsOf(config: UpstreamConfig, nowMs: number): UpstreamTls {
   const material = loadClientMaterial(config.tls, nowMs);
-  return { context: clientContext(material), serverName: material.serverName, rejectUnauthorized: material.verify };
+  return {
+    context: clientContext(material),
+    serverName: material.serverName,
+    rejectUnauthorized: material.verify,
+  };
 }
 
 /** For the gauge `sallyport_upstream_connections`. */
-export function* connectionCounts(upstreams: ReadonlyMap<string, Upstream>): Iterable<ConnectionCount> {
+export function* connectionCounts(
+  upstreams: ReadonlyMap<string, Upstream>,
+): Iterable<ConnectionCount> {
   for (const { name, pool } of upstreams.values()) {
     const { idle, active, connecting } = pool.counts();
     yield { upstream: name, state: 'idle', count: idle };
@@ -80,13 +112,15 @@ export function* connectionCounts(upstreams: ReadonlyMap<string, Upstream>): Ite
 /** For the gauge `sallyport_upstream_healthy`. */
 export function* addressUses(upstreams: ReadonlyMap<string, Upstream>): Iterable<AddressUse> {
   for (const { name, pool } of upstreams.values()) {
-    for (const { address, usable } of pool.states()) yield { upstream: name, address: nameOf(address), usable };
+    for (const { address, usable } of pool.states())
+      yield { upstream: name, address: nameOf(address), usable };
   }
 }
 
 /**
- * For readiness: a warning, not more. An instance that called itself unready because a service behind it is away would be taken out together with all others,
- * and with the services that are well. Names and numbers only: the probe is answered to whoever asks.
+ * For readiness: a warning, not more. An instance that called itself unready because a service
+ * behind it is away would be taken out together with all others, and with the services that are
+ * well. Names and numbers only: the probe is answered to whoever asks.
  */
 export function upstreamsResult(upstreams: ReadonlyMap<string, Upstream>): CheckResult {
   const problems: string[] = [];

@@ -15,9 +15,13 @@ export interface WarmStart {
   close(): Promise<void>;
 }
 
-/** Only beside Redis: the embedded registry is a file on this machine, and asking it costs no more than reading another. */
+/**
+ * Only beside Redis: the embedded registry is a file on this machine, and asking it costs no more
+ * than reading another.
+ */
 export async function openWarmStart(config: Config, clock: Clock, log: Log): Promise<WarmStart> {
-  if (config.store.kind !== 'redis') return { snapshot: null, keep: () => undefined, close: async () => undefined };
+  if (config.store.kind !== 'redis')
+    return { snapshot: null, keep: () => undefined, close: async () => undefined };
   const folder = config.instance.dataDir;
   const program = packageVersion();
   const { snapshot, why } = await readWarmSnapshot({ folder, program, nowMs: clock.wallMs() });
@@ -26,15 +30,23 @@ export async function openWarmStart(config: Config, clock: Clock, log: Log): Pro
   return {
     snapshot,
     keep: (replica) => {
-      const onFault = (error: unknown) => log.warn('the snapshot for the next start could not be written', { error });
-      keeper = new WarmKeeper({ folder, program, clock, holdings: () => replica.holdings(), onFault });
+      const onFault = (error: unknown) =>
+        log.warn('the snapshot for the next start could not be written', { error });
+      keeper = new WarmKeeper({
+        folder,
+        program,
+        clock,
+        holdings: () => replica.holdings(),
+        onFault,
+      });
     },
     close: async () => keeper?.close(),
   };
 }
 
 export function logWarm(log: Log, accounts: number, why: string | null): void {
-  if (why === null) log.info('the registry was loaded with the accounts of the last run', { accounts });
+  if (why === null)
+    log.info('the registry was loaded with the accounts of the last run', { accounts });
   else logCold(log, why);
 }
 

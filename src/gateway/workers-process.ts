@@ -1,6 +1,7 @@
 /**
- * One worker: a gate of its own in a process of its own. Its supervisor started it and tells it what to do; without one it ends. A signal sent to it alone drains
- * it too, and the supervisor starts another.
+ * One worker: a gate of its own in a process of its own. Its supervisor started it and tells it
+ * what to do; without one it ends. A signal sent to it alone drains it too, and the supervisor
+ * starts another.
  */
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -34,7 +35,8 @@ async function onMessage(message: ToWorker): Promise<void> {
       gateway?.reloadRefused(message.why);
       return;
     case 'metrics':
-      if (gateway !== null) say({ kind: 'answer', id: message.id, value: await gateway.metrics.snapshot() });
+      if (gateway !== null)
+        say({ kind: 'answer', id: message.id, value: await gateway.metrics.snapshot() });
       return;
     case 'ticket-keys':
       gateway?.setTicketKeys(message.keys);
@@ -58,10 +60,12 @@ async function open({ text, ticketKeys }: ToWorker & { kind: 'start' }): Promise
 function configOf(text: string): Config {
   const { config } = parseConfig(text, start!.file);
   const { proxy } = config.listen;
-  // People and pipelines that administer are few, and what the listener remembers of them (keys of creations, streams) is in one memory.
+  // People and pipelines that administer are few, and what the listener remembers of them (keys of
+  // creations, streams) is in one memory.
   const admin = start!.admin ? config.listen.admin : null;
   const port = start!.port;
-  const shared = proxy === null || port === null ? proxy : { ...proxy, address: { ...proxy.address, port } };
+  const shared =
+    proxy === null || port === null ? proxy : { ...proxy, address: { ...proxy.address, port } };
   return { ...config, listen: { ...config.listen, proxy: shared, admin, ops: null } };
 }
 

@@ -1,11 +1,17 @@
 import type { Readiness } from '../ops/readiness.ts';
 import type { TicketKeys } from '../tls/ticket-keys.ts';
 
-/** What a supervisor says to its workers. They are the same program on the same machine, started by it: nothing here comes from outside. */
+/**
+ * What a supervisor says to its workers. They are the same program on the same machine, started by
+ * it: nothing here comes from outside.
+ */
 export type ToWorker =
   | {
       readonly kind: 'start';
-      /** The configuration, as its file read when it was last good: a worker that is started again must not depend on a file that is being edited. */
+      /**
+       * The configuration, as its file read when it was last good: a worker that is started again
+       * must not depend on a file that is being edited.
+       */
       readonly text: string;
       /** Where it stands, for the relative paths in it. */
       readonly file: string;

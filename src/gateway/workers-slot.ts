@@ -63,10 +63,15 @@ export class WorkerSlot {
 
   /** Null when it serves, else why it does not. */
   get trouble(): string | null {
-    if (this.#openedMs === null) return this.#failure === null ? 'is being started' : `is being started again: ${this.#failure}`;
+    if (this.#openedMs === null)
+      return this.#failure === null
+        ? 'is being started'
+        : `is being started again: ${this.#failure}`;
     if (this.silentMs > SILENT_MS) return 'does not answer';
     if (this.#readiness === null || this.#readiness.ready) return null;
-    const failed = this.#readiness.checks.flatMap((check) => (check.state === 'failed' ? [`${check.name}: ${check.why}`] : []));
+    const failed = this.#readiness.checks.flatMap((check) =>
+      check.state === 'failed' ? [`${check.name}: ${check.why}`] : [],
+    );
     return failed.join('; ');
   }
 
@@ -74,7 +79,9 @@ export class WorkerSlot {
     return this.#openedMs === null ? 0 : this.#options.clock.monotonicMs() - this.#heardMs;
   }
 
-  /** A process that has hung is ended: connections that the system deals to it would wait for ever. */
+  /**
+   * A process that has hung is ended: connections that the system deals to it would wait for ever.
+   */
   endIfHung(): void {
     if (this.silentMs > HUNG_MS) this.#process?.kill('SIGKILL');
   }
@@ -93,7 +100,9 @@ export class WorkerSlot {
   async refreshSnapshot(limitMs: number): Promise<void> {
     if (this.#openedMs === null) return;
     const asked = this.#process;
-    const snapshot = await this.ask<MetricsSnapshot>({ kind: 'metrics' }, limitMs).catch(() => null);
+    const snapshot = await this.ask<MetricsSnapshot>({ kind: 'metrics' }, limitMs).catch(
+      () => null,
+    );
     if (snapshot !== null && this.#process === asked) this.#snapshot = snapshot;
   }
 
@@ -160,7 +169,10 @@ export class WorkerSlot {
     this.#opened = Promise.withResolvers();
     // Who waits for the first opening only does not hear of the others.
     this.#opened.promise.catch(() => {});
-    const child = fork(ENTRY, [], { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child = fork(ENTRY, [], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     this.#process = child;
     child.on('message', (message: FromWorker) => this.#onMessage(message));
     child.on('error', (fault) => this.#onFailure(fault.message));
@@ -196,14 +208,16 @@ export class WorkerSlot {
   }
 
   #onExit(how: string): void {
-    const livedMs = this.#openedMs === null ? 0 : this.#options.clock.monotonicMs() - this.#openedMs;
+    const livedMs =
+      this.#openedMs === null ? 0 : this.#options.clock.monotonicMs() - this.#openedMs;
     const why = this.#failure ?? how;
     this.#process = null;
     this.#openedMs = null;
     this.#readiness = null;
     this.#failure = why;
     this.#opened.reject(new Error(`${this.name}: ${why}`));
-    for (const waiting of this.#waiting.values()) waiting.reject(new Error(`${this.name} has ended (${how})`));
+    for (const waiting of this.#waiting.values())
+      waiting.reject(new Error(`${this.name} has ended (${how})`));
     if (this.#stopping) return;
     this.#options.died(this, why);
     if (livedMs >= STEADY_MS) this.#pauseMs = FIRST_PAUSE_MS;

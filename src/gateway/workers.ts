@@ -5,7 +5,13 @@ import type { LoadedConfig } from '../config/load.ts';
 import { listen } from '../ops/listen.ts';
 import { type Check, checkOf } from '../ops/readiness.ts';
 import { type OpsServer, startOps } from '../ops/server.ts';
-import { aggregatedText, aggregateSnapshots, countedIn, type MetricsSnapshot, TEXT_TYPE } from '../telemetry/aggregate.ts';
+import {
+  aggregatedText,
+  aggregateSnapshots,
+  countedIn,
+  type MetricsSnapshot,
+  TEXT_TYPE,
+} from '../telemetry/aggregate.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createWorkerMetrics } from '../telemetry/worker-metrics.ts';
 import { TicketRotation } from '../tls/ticket-keys.ts';
@@ -28,8 +34,10 @@ const SWEEP_MS = 1_000;
 const METRICS_MS = 2_000;
 
 /**
- * Opens `instance.workers` gates. Connections are dealt out by the system (SO_REUSEPORT), so the supervisor stands in nobody's way: it starts workers anew when they
- * die, hands out ticket keys and configurations, and answers for all on one operations listener. Throws when one of them cannot be opened now.
+ * Opens `instance.workers` gates. Connections are dealt out by the system (SO_REUSEPORT), so the
+ * supervisor stands in nobody's way: it starts workers anew when they die, hands out ticket keys
+ * and configurations, and answers for all on one operations listener. Throws when one of them
+ * cannot be opened now.
  */
 export async function startWorkers(loaded: LoadedConfig, log: Log): Promise<Workers> {
   const supervisor = new Supervisor(loaded, log, systemClock);
@@ -47,7 +55,10 @@ class Supervisor implements Workers {
   readonly #clock: Clock;
   readonly #slots: readonly WorkerSlot[];
   readonly #tickets: TicketRotation;
-  readonly #metrics = createWorkerMetrics({ deaths: () => this.#deaths, serving: () => this.#serving });
+  readonly #metrics = createWorkerMetrics({
+    deaths: () => this.#deaths,
+    serving: () => this.#serving,
+  });
   readonly #onExit = () => {
     for (const slot of this.#slots) slot.kill();
   };
@@ -79,11 +90,21 @@ class Supervisor implements Workers {
       ...options,
       start: () => {
         const { text, file } = this.#loaded;
-        return { kind: 'start', text, file, port: this.#port, ticketKeys: this.#tickets.keys, admin: index === 0 } as const;
+        return {
+          kind: 'start',
+          text,
+          file,
+          port: this.#port,
+          ticketKeys: this.#tickets.keys,
+          admin: index === 0,
+        } as const;
       },
     });
     const { workers } = loaded.config.instance;
-    this.#slots = Array.from({ length: workers }, (_, index) => new WorkerSlot(`worker-${index + 1}`, optionsOf(index)));
+    this.#slots = Array.from(
+      { length: workers },
+      (_, index) => new WorkerSlot(`worker-${index + 1}`, optionsOf(index)),
+    );
   }
 
   get ops(): OpsServer['address'] | null {
@@ -100,7 +121,8 @@ class Supervisor implements Workers {
     this.#started = true;
     if (listeners.ops !== null) await this.#startOps(listeners.ops.address);
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
-    const proxy = listeners.proxy === null ? null : { host: listeners.proxy.address.host, port: this.#port };
+    const proxy =
+      listeners.proxy === null ? null : { host: listeners.proxy.address.host, port: this.#port };
     this.#log.info('the gate is open', { workers: this.#slots.length, proxy, ops: this.ops });
   }
 
@@ -114,13 +136,16 @@ class Supervisor implements Workers {
   }
 
   /**
-   * Ready = at least one worker serves: a host that is taken out for one of its workers takes the others with it. What ails a worker is shown as a warning.
+   * Ready = at least one worker serves: a host that is taken out for one of its workers takes the
+   * others with it. What ails a worker is shown as a warning.
    */
   #checks(): readonly Check[] {
     return [
       checkOf('draining', () => (this.#draining ? 'the gate is shutting down' : null)),
       checkOf('workers', () => (this.#serving > 0 ? null : 'no worker serves')),
-      ...this.#slots.map((slot): Check => ({ name: slot.name, result: () => warning(slot.trouble) })),
+      ...this.#slots.map(
+        (slot): Check => ({ name: slot.name, result: () => warning(slot.trouble) }),
+      ),
       { name: 'config', result: () => warning(this.#reloadFault) },
     ];
   }
@@ -140,7 +165,8 @@ class Supervisor implements Workers {
       (sum) => {
         this.#counted = sum;
       },
-      (error: unknown) => this.#log.error('what a worker has counted is lost', { worker: slot.name, error }),
+      (error: unknown) =>
+        this.#log.error('what a worker has counted is lost', { worker: slot.name, error }),
     );
   }
 
@@ -159,7 +185,9 @@ class Supervisor implements Workers {
     const open = this.#slots.filter((slot) => slot.open);
     // From now on for those that are started meanwhile, too.
     this.#loaded = next;
-    const results = await Promise.allSettled(open.map((slot) => slot.ask({ kind: 'reload', text: next.text })));
+    const results = await Promise.allSettled(
+      open.map((slot) => slot.ask({ kind: 'reload', text: next.text })),
+    );
     const refusal = results.find((result) => result.status === 'rejected');
     if (refusal !== undefined) {
       this.#loaded = before;
@@ -191,10 +219,14 @@ function warning(why: string | null) {
 }
 
 /**
- * The port that all workers will share. Opened once by ourselves without sharing: a port that another program has (also a gate that was started twice, whose workers
- * would share theirs with ours) is found out now, and port 0 becomes a number.
+ * The port that all workers will share. Opened once by ourselves without sharing: a port that
+ * another program has (also a gate that was started twice, whose workers would share theirs with
+ * ours) is found out now, and port 0 becomes a number.
  */
-async function findPort(address: { readonly host: string; readonly port: number }): Promise<number> {
+async function findPort(address: {
+  readonly host: string;
+  readonly port: number;
+}): Promise<number> {
   const probe = createServer();
   await listen(probe, address, 'listen.proxy');
   const { port } = probe.address() as { port: number };

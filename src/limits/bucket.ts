@@ -1,6 +1,7 @@
 /**
- * A token bucket, in the form of the Generic Cell Rate Algorithm: what is kept is not the number of tokens but the time that it would take to fill up
- * (`levelMs`, 0 = full). One addition per call, and nothing has to run in between.
+ * A token bucket, in the form of the Generic Cell Rate Algorithm: what is kept is not the number of
+ * tokens but the time that it would take to fill up (`levelMs`, 0 = full). One addition per call,
+ * and nothing has to run in between.
  *
  * All times are milliseconds on the monotonic clock.
  */
@@ -25,7 +26,10 @@ export interface Terms {
   readonly intervalMs: number;
 }
 
-/** Slack for the rounding of floating point, in milliseconds: far below one call at any rate that can be configured. */
+/**
+ * Slack for the rounding of floating point, in milliseconds: far below one call at any rate that
+ * can be configured.
+ */
 export const ROUNDING_MS = 1e-4;
 
 /** A bucket that nobody shares: exact. */
@@ -49,7 +53,12 @@ export class LocalBucket implements Bucket {
   }
 
   remaining(nowMs: number): number {
-    return Math.max(0, Math.floor((this.#terms.windowMs - this.fullInMs(nowMs) + ROUNDING_MS) / this.#terms.intervalMs));
+    return Math.max(
+      0,
+      Math.floor(
+        (this.#terms.windowMs - this.fullInMs(nowMs) + ROUNDING_MS) / this.#terms.intervalMs,
+      ),
+    );
   }
 
   fullInMs(nowMs: number): number {

@@ -18,7 +18,8 @@ export class EmbeddedTries implements TryStore {
     this.#path = path;
     this.#clock = clock;
     this.#database = openDatabase(path, MIGRATIONS);
-    // Survives the process, which is what somebody who guesses could wait for; a power cut may cost the last moments.
+    // Survives the process, which is what somebody who guesses could wait for; a power cut may cost
+    // the last moments.
     this.#database.exec('PRAGMA synchronous=NORMAL');
   }
 
@@ -27,10 +28,14 @@ export class EmbeddedTries implements TryStore {
     return transact(this.#database, this.#path, () => {
       const levels = counts.map((count) => this.#levelMs(count, nowMs));
       const over = (tries: number) =>
-        Math.max(0, ...counts.map(({ costMs, mostMs }, at) => levels[at]! + tries * costMs - mostMs));
+        Math.max(
+          0,
+          ...counts.map(({ costMs, mostMs }, at) => levels[at]! + tries * costMs - mostMs),
+        );
       const waitMs = over(1);
       if (waitMs > 0) return { waitMs, nextWaitMs: waitMs };
-      for (const [at, { key, costMs }] of counts.entries()) this.#set(key, levels[at]! + costMs, nowMs);
+      for (const [at, { key, costMs }] of counts.entries())
+        this.#set(key, levels[at]! + costMs, nowMs);
       return { waitMs: 0, nextWaitMs: over(2) };
     });
   }
@@ -38,7 +43,8 @@ export class EmbeddedTries implements TryStore {
   async giveBack(counts: readonly TryCount[]): Promise<void> {
     const nowMs = Math.floor(this.#clock.wallMs());
     transact(this.#database, this.#path, () => {
-      for (const count of counts) this.#set(count.key, this.#levelMs(count, nowMs) - count.costMs, nowMs);
+      for (const count of counts)
+        this.#set(count.key, this.#levelMs(count, nowMs) - count.costMs, nowMs);
     });
   }
 
@@ -46,7 +52,10 @@ export class EmbeddedTries implements TryStore {
     this.#database.close();
   }
 
-  /** Never above the most, so that a clock that was set back keeps nobody waiting for longer than one try. */
+  /**
+   * Never above the most, so that a clock that was set back keeps nobody waiting for longer than
+   * one try.
+   */
   #levelMs({ key, mostMs }: TryCount, nowMs: number): number {
     const row = this.#database.prepare('SELECT until_ms FROM level WHERE key = ?').get(key);
     return Math.min(mostMs, Math.max(0, Number(row?.until_ms ?? 0) - nowMs));
@@ -54,6 +63,9 @@ export class EmbeddedTries implements TryStore {
 
   #set(key: string, levelMs: number, nowMs: number): void {
     this.#database.prepare('DELETE FROM level WHERE key = ? OR until_ms <= ?').run(key, nowMs);
-    if (levelMs > 0) this.#database.prepare('INSERT INTO level (key, until_ms) VALUES (?, ?)').run(key, nowMs + levelMs);
+    if (levelMs > 0)
+      this.#database
+        .prepare('INSERT INTO level (key, until_ms) VALUES (?, ?)')
+        .run(key, nowMs + levelMs);
   }
 }

@@ -20,7 +20,8 @@ export interface GuessThrottleOptions {
 const UNAVAILABLE: Lookup = { found: 'unavailable' };
 
 /**
- * Stands between the decision and the registry, so that guessed tokens can neither occupy the store nor hold up anybody else.
+ * Stands between the decision and the registry, so that guessed tokens can neither occupy the store
+ * nor hold up anybody else.
  *
  * ```
  *   id is cached (also: cached as absent) ─────────────────────────────────────────▶ answered at once, always
@@ -28,18 +29,24 @@ const UNAVAILABLE: Lookup = { found: 'unavailable' };
  *   id is not cached, client is guessing ──▶ [queue of the client] ──▶ guess lane ─▶ store
  * ```
  *
- * A client (an IPv4 address, or a /64 of IPv6) is *guessing* once it has asked for more ids that name no account than the allowance (60 in a minute). The
- * quiet lane goes round the clients that wait, one look-up each. The guess lane sends so many look-ups every 50 ms (256), divided evenly among all that guess,
- * so that all guesses together ask the store for at most 5,120 ids a second (in 20 commands on Redis, see registry/redis-lookups.ts), however many clients guess.
+ * A client (an IPv4 address, or a /64 of IPv6) is *guessing* once it has asked for more ids that
+ * name no account than the allowance (60 in a minute). The quiet lane goes round the clients that
+ * wait, one look-up each. The guess lane sends so many look-ups every 50 ms (256), divided evenly
+ * among all that guess, so that all guesses together ask the store for at most 5,120 ids a second
+ * (in 20 commands on Redis, see registry/redis-lookups.ts), however many clients guess.
  *
  * What is promised, whatever anybody guesses:
  * - A valid token that is cached on this instance is not affected at all.
- * - A valid token that is not cached, of a client that is not guessing, waits only behind other quiet clients: guesses have a lane of their own.
- * - A valid token that is not cached, of a client that is guessing, waits its turn and is then let in: at most 1.6 s when one client guesses with 8,192
+ * - A valid token that is not cached, of a client that is not guessing, waits only behind other
+ *   quiet clients: guesses have a lane of their own.
+ * - A valid token that is not cached, of a client that is guessing, waits its turn and is then let
+ *   in: at most 1.6 s when one client guesses with 8,192
  *   requests waiting at the same time, k times that when k do, in proportion less when fewer wait.
- * - No valid token is ever answered `guessing-throttled`: that is said only after the registry has said that the token is not valid (`guessing`), to all
+ * - No valid token is ever answered `guessing-throttled`: that is said only after the registry has
+ *   said that the token is not valid (`guessing`), to all
  *   tokens that fail from a client that is guessing, so that it tells nothing about any of them.
- * - Where these waits end is where any overload ends: past 8,192 look-ups of one client, 32,768 in all, or after 5 s, the answer is 503 (nobody knows), never 401.
+ * - Where these waits end is where any overload ends: past 8,192 look-ups of one client, 32,768 in
+ *   all, or after 5 s, the answer is 503 (nobody knows), never 401.
  */
 export class GuessThrottle {
   readonly #source: LookupSource;
@@ -76,11 +83,16 @@ export class GuessThrottle {
     const known = this.#source.cached(accountId);
     if (known !== null) return known;
     const client = this.#client(networkOf(address));
-    const full = client.waiting.length >= this.#limits.waitingPerClient || this.#waiting >= this.#limits.waitingInAll;
+    const full =
+      client.waiting.length >= this.#limits.waitingPerClient ||
+      this.#waiting >= this.#limits.waitingInAll;
     if (full || this.#closed) return UNAVAILABLE;
     const nowMs = this.#clock.monotonicMs();
-    const free = client.inFlight < this.#limits.atOncePerClient && this.#quietInFlight < this.#limits.quietAtOnce;
-    if (free && client.waiting.length === 0 && !client.guesses(nowMs)) return this.#ask(client, accountId, false);
+    const free =
+      client.inFlight < this.#limits.atOncePerClient &&
+      this.#quietInFlight < this.#limits.quietAtOnce;
+    if (free && client.waiting.length === 0 && !client.guesses(nowMs))
+      return this.#ask(client, accountId, false);
     const { promise, resolve } = Promise.withResolvers<Lookup>();
     client.waiting.push({ accountId, sinceMs: nowMs, resolve });
     this.#waiting += 1;
@@ -88,20 +100,28 @@ export class GuessThrottle {
     return promise;
   }
 
-  /** How a client that is guessing stands; null for one that is not. To be asked only about a token that has failed. */
+  /**
+   * How a client that is guessing stands; null for one that is not. To be asked only about a token
+   * that has failed.
+   */
   guessing(address: string): RateStanding | null {
     const client = this.#clients.get(networkOf(address)) ?? this.#others;
     const nowMs = this.#clock.monotonicMs();
     if (!client.guesses(nowMs)) return null;
     const retryAfterSeconds = Math.max(1, Math.ceil(client.quietInMs(nowMs) / 1000));
-    return { retryAfterSeconds, policy: this.#policy, limit: `"unknown-tokens";r=0;t=${retryAfterSeconds}` };
+    return {
+      retryAfterSeconds,
+      policy: this.#policy,
+      limit: `"unknown-tokens";r=0;t=${retryAfterSeconds}`,
+    };
   }
 
   /** Whoever still waits is told that nobody knows. */
   close(): void {
     this.#closed = true;
     if (this.#tick !== null) clearTimeout(this.#tick);
-    for (const client of [...this.#clients.values(), this.#others]) this.#giveUp(client, Number.POSITIVE_INFINITY);
+    for (const client of [...this.#clients.values(), this.#others])
+      this.#giveUp(client, Number.POSITIVE_INFINITY);
     this.#quietTurns.clear();
     this.#guessTurns.clear();
   }
@@ -125,16 +145,24 @@ export class GuessThrottle {
     for (const client of this.#quietTurns) if (client.guesses(nowMs)) this.#queue(client, nowMs);
     this.#releaseGuesses();
     this.#releaseQuiet();
-    if (this.#waiting > 0 && this.#tick === null) this.#tick = setTimeout(() => this.#onTick(), this.#limits.tickMs);
+    if (this.#waiting > 0 && this.#tick === null)
+      this.#tick = setTimeout(() => this.#onTick(), this.#limits.tickMs);
   }
 
   #releaseGuesses(): void {
-    const share = Math.max(1, Math.floor(this.#limits.guessesPerTick / Math.max(1, this.#guessTurns.size)));
+    const share = Math.max(
+      1,
+      Math.floor(this.#limits.guessesPerTick / Math.max(1, this.#guessTurns.size)),
+    );
     let left = this.#limits.guessesPerTick - this.#guessesInFlight;
     for (const client of [...this.#guessTurns]) {
       if (left <= 0) return;
       this.#guessTurns.delete(client);
-      for (let count = 0; count < share && left > 0 && client.waiting.length > 0; count += 1, left -= 1)
+      for (
+        let count = 0;
+        count < share && left > 0 && client.waiting.length > 0;
+        count += 1, left -= 1
+      )
         this.#release(client, true);
       if (client.waiting.length > 0) this.#guessTurns.add(client);
     }
@@ -184,7 +212,11 @@ export class GuessThrottle {
 
   /** Whatever waits since `oldestMs` or before. */
   #giveUp(client: GuessingClient, oldestMs: number): void {
-    for (let first = client.waiting.peek(); first !== null && first.sinceMs <= oldestMs; first = client.waiting.peek()) {
+    for (
+      let first = client.waiting.peek();
+      first !== null && first.sinceMs <= oldestMs;
+      first = client.waiting.peek()
+    ) {
       client.waiting.shift();
       this.#waiting -= 1;
       first.resolve(UNAVAILABLE);

@@ -1,7 +1,10 @@
 import type { Lookup } from '../registry/replica-port.ts';
 
 export interface GuessLimits {
-  /** Ids without an account that a client may ask for within the window before it counts as guessing. */
+  /**
+   * Ids without an account that a client may ask for within the window before it counts as
+   * guessing.
+   */
   readonly allowance: number;
   readonly windowMs: number;
   /** Look-ups of quiet clients under way at the same time, in all and of one client. */
@@ -81,7 +84,10 @@ export class GuessingClient {
     this.#limits = limits;
   }
 
-  /** Asked for an id that names no account. However many there are, a client that stops is quiet again after one window more. */
+  /**
+   * Asked for an id that names no account. However many there are, a client that stops is quiet
+   * again after one window more.
+   */
   guessed(nowMs: number): void {
     const { allowance, windowMs } = this.#limits;
     this.#levelMs = Math.min(this.#levelNowMs(nowMs) + windowMs / allowance, 2 * windowMs);

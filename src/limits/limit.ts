@@ -9,13 +9,16 @@ export interface Room {
 /** Makes the bucket of a name. */
 export type BucketMaker = (name: string, terms: Terms) => Bucket;
 
-/** Buckets looked at for an idle one when there is no room, so that no single call pays for a sweep. */
+/**
+ * Buckets looked at for an idle one when there is no room, so that no single call pays for a sweep.
+ */
 const SEARCHED = 32;
 
 /**
  * One limit with its buckets, by account id, or the one bucket of a route (by the empty id).
  *
- * An idle bucket is as good as none and makes room for another. When there is no room and none is idle, all further ids share one bucket: strict, and bounded.
+ * An idle bucket is as good as none and makes room for another. When there is no room and none is
+ * idle, all further ids share one bucket: strict, and bounded.
  */
 export class Limit {
   readonly terms: Terms;
@@ -28,7 +31,13 @@ export class Limit {
   #shared: Bucket | null = null;
 
   /** @param name the same on every instance; `policyName` is what clients see */
-  constructor(name: string, policyName: string, limit: Omit<RateLimit, 'per'>, room: Room, make: BucketMaker) {
+  constructor(
+    name: string,
+    policyName: string,
+    limit: Omit<RateLimit, 'per'>,
+    room: Room,
+    make: BucketMaker,
+  ) {
     const { requests, windowSeconds } = limit;
     const windowMs = windowSeconds * 1000;
     this.#name = `${name}:${requests}:${windowSeconds}`;

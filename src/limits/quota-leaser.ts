@@ -5,7 +5,10 @@ import type { QuotaStore } from './quota-port.ts';
 export interface QuotaLeaserOptions {
   readonly store: QuotaStore;
   readonly clock: Clock;
-  /** The store stopped answering (false) or answers again (true). Called on the change only; must not throw. */
+  /**
+   * The store stopped answering (false) or answers again (true). Called on the change only; must
+   * not throw.
+   */
   readonly onHealth?: (answers: boolean) => void;
 }
 
@@ -15,8 +18,9 @@ const BATCH = 256;
 const RETRY_MS = 250;
 
 /**
- * Asks the store on behalf of buckets, in the background: one batch at a time, at the end of the loop turn in which the first bucket wanted it, so that
- * what many calls need travels together. The queue holds each bucket once, so the table of buckets bounds it.
+ * Asks the store on behalf of buckets, in the background: one batch at a time, at the end of the
+ * loop turn in which the first bucket wanted it, so that what many calls need travels together. The
+ * queue holds each bucket once, so the table of buckets bounds it.
  */
 export class QuotaLeaser {
   readonly #options: QuotaLeaserOptions;

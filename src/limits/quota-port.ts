@@ -1,6 +1,9 @@
 /** What an instance asks of one shared bucket. Units are calls. */
 export interface QuotaAsk {
-  /** Name of the bucket, the same on every instance; its terms are part of it, so a changed limit begins with a full bucket. */
+  /**
+   * Name of the bucket, the same on every instance; its terms are part of it, so a changed limit
+   * begins with a full bucket.
+   */
   readonly name: string;
   readonly requests: number;
   readonly windowMs: number;
@@ -19,6 +22,9 @@ export interface QuotaGrant {
 
 /** Where instances that share limits keep the buckets. */
 export interface QuotaStore {
-  /** All at once; `null` for what could not be asked now (it may have been charged nevertheless). Never rejects. */
+  /**
+   * All at once; `null` for what could not be asked now (it may have been charged nevertheless).
+   * Never rejects.
+   */
   lease(asks: readonly QuotaAsk[]): Promise<readonly (QuotaGrant | null)[]>;
 }

@@ -5,12 +5,16 @@ import type { TryCharged, TryCount, TryStore } from './tries-port.ts';
 
 const CHARGE = loadScript('tries-charge');
 
-/** Counts in Redis, by its clock: a count is a key that lives as long as the count is above nothing. */
+/**
+ * Counts in Redis, by its clock: a count is a key that lives as long as the count is above nothing.
+ */
 export class RedisTries implements TryStore {
   readonly #connection: RedisConnection;
   readonly #prefix: string;
 
-  /** @param connection the owner closes it; its user must be the one that administers (`manager`) */
+  /**
+   * @param connection the owner closes it; its user must be the one that administers (`manager`)
+   */
   constructor(connection: RedisConnection, keyPrefix: string) {
     this.#connection = connection;
     this.#prefix = keyPrefix;

@@ -21,8 +21,15 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the host name could not be looked up',
 };
 
-/** Resolves once `server` listens. `setting`: the key of the configuration, `listen.ops`. Throws `ListenFault`. */
-export async function listen(server: Server, address: { host: string; port: number }, setting: string): Promise<void> {
+/**
+ * Resolves once `server` listens. `setting`: the key of the configuration, `listen.ops`. Throws
+ * `ListenFault`.
+ */
+export async function listen(
+  server: Server,
+  address: { host: string; port: number },
+  setting: string,
+): Promise<void> {
   const up = Promise.withResolvers<void>();
   const onError = (fault: NodeJS.ErrnoException) => up.reject(listenFault(fault, address, setting));
   server.once('error', onError);
@@ -34,8 +41,15 @@ export async function listen(server: Server, address: { host: string; port: numb
   }
 }
 
-function listenFault(fault: NodeJS.ErrnoException, { host, port }: { host: string; port: number }, setting: string): ListenFault {
+function listenFault(
+  fault: NodeJS.ErrnoException,
+  { host, port }: { host: string; port: number },
+  setting: string,
+): ListenFault {
   const code = fault.code ?? 'unknown';
   const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-  return new ListenFault(code, `${setting}: cannot listen on ${where}: ${EXPLANATIONS[code] ?? code}`);
+  return new ListenFault(
+    code,
+    `${setting}: cannot listen on ${where}: ${EXPLANATIONS[code] ?? code}`,
+  );
 }

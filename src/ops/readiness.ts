@@ -1,4 +1,7 @@
-/** What one check found. A warning does not make the instance unready: it says what somebody should look at. */
+/**
+ * What one check found. A warning does not make the instance unready: it says what somebody should
+ * look at.
+ */
 export type CheckResult =
   | { readonly state: 'ok' }
   | { readonly state: 'warning'; readonly why: string }
@@ -7,7 +10,9 @@ export type CheckResult =
 export interface Check {
   /** One word, as operators will search for it: `registry`, `audit`, `draining`, `config`. */
   readonly name: string;
-  /** Synchronous: what the parts know already. A probe must not cost a round trip, nor wait for one. */
+  /**
+   * Synchronous: what the parts know already. A probe must not cost a round trip, nor wait for one.
+   */
   result(): CheckResult;
 }
 

@@ -40,7 +40,8 @@ export async function startOps(options: OpsOptions): Promise<OpsServer> {
   );
   server.maxConnections = LIMITS.maxConnections;
   await listen(server, options.address, 'listen.ops');
-  // A connection that could not be accepted is told here; without a listener it would end the process.
+  // A connection that could not be accepted is told here; without a listener it would end the
+  // process.
   server.on('error', (fault) => options.log.error('the operations listener failed', { fault }));
   const { address, port } = server.address() as AddressInfo;
   return { address: { host: address, port }, close: (deadlineMs) => close(server, deadlineMs) };

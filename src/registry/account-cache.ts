@@ -8,12 +8,15 @@ interface Entry {
   used: boolean;
 }
 
-/** How many entries in use one eviction passes over at most, so that no single look-up pays for a sweep. */
+/**
+ * How many entries in use one eviction passes over at most, so that no single look-up pays for a
+ * sweep.
+ */
 const SECOND_CHANCES = 32;
 
 /**
- * Answers by account id, bounded. What is not asked for goes first: a "second chance" queue instead of strict least-recently-used, because a hit
- * then costs one look-up and no reordering.
+ * Answers by account id, bounded. What is not asked for goes first: a "second chance" queue instead
+ * of strict least-recently-used, because a hit then costs one look-up and no reordering.
  */
 export class AccountCache {
   readonly #entries = new Map<string, Entry>();

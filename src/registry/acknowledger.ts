@@ -1,7 +1,10 @@
 import type { Position, RegistrySource } from './port.ts';
 import type { Timing } from './timing.ts';
 
-/** An acknowledgement outlives a few renewals, so that a slow store does not make an instance look as if it had said nothing. */
+/**
+ * An acknowledgement outlives a few renewals, so that a slow store does not make an instance look
+ * as if it had said nothing.
+ */
 const KEPT = { leases: 3, leastMs: 60_000 } as const;
 const RETRY = { firstMs: 20, longestMs: 1_000 } as const;
 
@@ -10,14 +13,18 @@ export interface AcknowledgerOptions {
   readonly instance: string;
   readonly leaseMs: number;
   readonly timing: Timing;
-  /** Whether everybody who was shut out by what is applied is cut off. Asked before each acknowledgement. */
+  /**
+   * Whether everybody who was shut out by what is applied is cut off. Asked before each
+   * acknowledgement.
+   */
   settled(): boolean | Promise<boolean>;
   onFault(fault: unknown): void;
 }
 
 /**
- * Tells the store how far this instance has come: only ever what is applied and acted on. One message is under way at a time, and the next one carries the
- * newest position, so a storm of changes costs no more than the store's pace.
+ * Tells the store how far this instance has come: only ever what is applied and acted on. One
+ * message is under way at a time, and the next one carries the newest position, so a storm of
+ * changes costs no more than the store's pace.
  */
 export class Acknowledger {
   readonly #options: AcknowledgerOptions;
@@ -25,7 +32,10 @@ export class Acknowledger {
   readonly #closed = new AbortController();
   #newest: Position | null = null;
   #told: Position | null = null;
-  /** Counts how often everything was forgotten: what was applied before must not be acknowledged after. */
+  /**
+   * Counts how often everything was forgotten: what was applied before must not be acknowledged
+   * after.
+   */
   #lives = 0;
   #running: Promise<void> | null = null;
 
@@ -66,7 +76,11 @@ export class Acknowledger {
     let failures = 0;
     while (this.#newest !== null && this.#newest !== this.#told && !this.#closed.signal.aborted) {
       if (await this.#tell(this.#newest)) failures = 0;
-      else await this.#options.timing.sleep(Math.min(RETRY.longestMs, RETRY.firstMs * 2 ** failures++), this.#closed.signal);
+      else
+        await this.#options.timing.sleep(
+          Math.min(RETRY.longestMs, RETRY.firstMs * 2 ** failures++),
+          this.#closed.signal,
+        );
     }
   }
 

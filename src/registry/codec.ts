@@ -10,14 +10,16 @@ import {
 } from './port.ts';
 
 /**
- * Records as text. The store splices the version into the text (it alone knows the sequence number), so `"version":0` is what every written
- * text begins with. `schema` follows: a reader that does not know it refuses the record, because a field that it would overlook may be one that
+ * Records as text. The store splices the version into the text (it alone knows the sequence
+ * number), so `"version":0` is what every written text begins with. `schema` follows: a reader that
+ * does not know it refuses the record, because a field that it would overlook may be one that
  * restricts.
  */
 export const RECORD_SCHEMA = 1;
 
 /**
- * No record that administration writes comes near. Longer ones are not even looked into: whoever put them there must not keep the event loop busy.
+ * No record that administration writes comes near. Longer ones are not even looked into: whoever
+ * put them there must not keep the event loop busy.
  */
 const RECORD_CHARS_MAX = 4 * 1024 * 1024;
 
@@ -31,7 +33,13 @@ const moment = z
   .refine((text) => !Number.isNaN(Date.parse(text)));
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const version = z.int().min(1);
-const common = { version, schema: z.literal(RECORD_SCHEMA), description: z.string(), createdAt: moment, updatedAt: moment };
+const common = {
+  version,
+  schema: z.literal(RECORD_SCHEMA),
+  description: z.string(),
+  createdAt: moment,
+  updatedAt: moment,
+};
 
 /** An issuer of 512 characters, and a subject of 255 (OpenID Connect Core §2). */
 const SUBJECT_CHARACTERS_MAX = 768;
@@ -47,7 +55,8 @@ const accountShape = z.object({
   grants: z.array(z.object({ application: name, role: name })),
   expiresAt: moment.nullable(),
   token: z.object({ digest, createdAt: moment }).nullable(),
-  // Absent from records written before there was an overlap. A reader that does not know it lets in less, so it needs no schema of its own.
+  // Absent from records written before there was an overlap. A reader that does not know it lets in
+  // less, so it needs no schema of its own.
   previous: z.object({ digest, createdAt: moment, validUntil: moment }).nullable().exactOptional(),
   retired: z.array(digest),
   password: z.string().nullable(),
@@ -71,7 +80,10 @@ export function withVersion(text: string, seq: number): string {
   return `{"version":${seq}${text.slice(UNVERSIONED.length)}`;
 }
 
-/** Each throws `RegistryUnavailable('damaged')` when the text is not the record that its key promises. */
+/**
+ * Each throws `RegistryUnavailable('damaged')` when the text is not the record that its key
+ * promises.
+ */
 export function decodeAccount(id: string, text: string): Account {
   return decode(accountShape, 'account', id, text, (record) => record.id);
 }
@@ -98,8 +110,9 @@ function decode<T extends { schema: number }>(
 }
 
 /**
- * A role that cannot be read is left out: it grants nothing, which is the safe side. A team that cannot be read fails the whole snapshot: without
- * it the default role would decide over its applications, and that may allow more.
+ * A role that cannot be read is left out: it grants nothing, which is the safe side. A team that
+ * cannot be read fails the whole snapshot: without it the default role would decide over its
+ * applications, and that may allow more.
  */
 export function policyFrom(
   position: Position,
@@ -116,7 +129,12 @@ export function policyFrom(
       damagedRoles.push(name);
     }
   }
-  return { ...position, roles: readable, teams: [...teams].map(([name, text]) => decodeTeam(name, text)), damagedRoles };
+  return {
+    ...position,
+    roles: readable,
+    teams: [...teams].map(([name, text]) => decodeTeam(name, text)),
+    damagedRoles,
+  };
 }
 
 /** A page of accounts: the unreadable ones by id, those that `read` finds gone left out. */
@@ -137,9 +155,18 @@ export function decodePage<Row>(
   return page;
 }
 
-/** Changes as a feed carries them: label (`account:ID`) and text, the empty text for what was deleted. */
-export function decodeEvent(seq: number, changes: readonly (readonly [label: string, text: string])[]): FeedEvent {
-  return { seq, changes: changes.map(([label, text]) => decodeChange(label, text === '' ? null : text)) };
+/**
+ * Changes as a feed carries them: label (`account:ID`) and text, the empty text for what was
+ * deleted.
+ */
+export function decodeEvent(
+  seq: number,
+  changes: readonly (readonly [label: string, text: string])[],
+): FeedEvent {
+  return {
+    seq,
+    changes: changes.map(([label, text]) => decodeChange(label, text === '' ? null : text)),
+  };
 }
 
 function decodeChange(label: string, text: string | null): RecordChange {

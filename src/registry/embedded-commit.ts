@@ -2,12 +2,18 @@ import { encodeRecord, withVersion } from './codec.ts';
 import type { RegistryFile } from './embedded-file.ts';
 import { type Commit, type CommitResult, type Position, RegistryUnavailable } from './port.ts';
 
-/** How much history the feed keeps, in entries. The reader sits in the same process, so this is far more than it can miss. */
+/**
+ * How much history the feed keeps, in entries. The reader sits in the same process, so this is far
+ * more than it can miss.
+ */
 const FEED_ENTRIES = 10_000;
 
 const DAMAGED_VERSION = -1;
 
-/** A commit that does not fit what is stored: thrown inside the transaction to undo it, answered outside. */
+/**
+ * A commit that does not fit what is stored: thrown inside the transaction to undo it, answered
+ * outside.
+ */
 export class Conflict extends Error {
   readonly result: CommitResult;
   constructor(result: CommitResult) {
@@ -16,14 +22,19 @@ export class Conflict extends Error {
   }
 }
 
-/** To be called inside a transaction: does everything or, by a thrown `Conflict`, nothing. Returns where the registry is afterwards. */
+/**
+ * To be called inside a transaction: does everything or, by a thrown `Conflict`, nothing. Returns
+ * where the registry is afterwards.
+ */
 export function applyCommit(file: RegistryFile, commit: Commit): Position {
   const { epoch, seq: before } = file.position();
   const seq = before + 1;
   for (const { kind, key, version } of commit.expects) {
     const stored = versionOf(file, kind, key);
-    if (stored === DAMAGED_VERSION) throw new RegistryUnavailable('damaged', `${kind} ${key} cannot be read`);
-    if (stored !== version) throw new Conflict({ committed: false, conflict: 'version', key: `${kind}:${key}` });
+    if (stored === DAMAGED_VERSION)
+      throw new RegistryUnavailable('damaged', `${kind} ${key} cannot be read`);
+    if (stored !== version)
+      throw new Conflict({ committed: false, conflict: 'version', key: `${kind}:${key}` });
   }
   applyClaims(file, commit);
   applyReferences(file, commit);
@@ -38,7 +49,8 @@ export function applyCommit(file: RegistryFile, commit: Commit): Position {
   file.run('UPDATE position SET seq = ? WHERE epoch = ?', seq, epoch);
   applyAudit(file, commit.audit);
   for (const { kind, key, record } of commit.changes)
-    if (kind === 'account' && record === null) file.run('DELETE FROM last_use WHERE account = ?', key);
+    if (kind === 'account' && record === null)
+      file.run('DELETE FROM last_use WHERE account = ?', key);
   return { epoch, seq };
 }
 
@@ -46,23 +58,30 @@ function applyClaims(file: RegistryFile, { claims }: Commit): void {
   for (const claim of claims.drop) file.run('DELETE FROM claim WHERE claim = ?', claim);
   for (const { claim, owner } of claims.take) {
     const held = file.get('SELECT owner FROM claim WHERE claim = ?', claim)?.owner;
-    if (held !== undefined && held !== owner) throw new Conflict({ committed: false, conflict: 'claim', key: claim });
+    if (held !== undefined && held !== owner)
+      throw new Conflict({ committed: false, conflict: 'claim', key: claim });
     file.run('INSERT OR REPLACE INTO claim VALUES (?, ?)', claim, owner);
   }
 }
 
 function applyReferences(file: RegistryFile, { references, unreferenced }: Commit): void {
-  for (const { target, user } of references.remove) file.run('DELETE FROM reference WHERE target = ? AND user = ?', target, user);
-  for (const { target, user } of references.add) file.run('INSERT OR IGNORE INTO reference VALUES (?, ?)', target, user);
+  for (const { target, user } of references.remove)
+    file.run('DELETE FROM reference WHERE target = ? AND user = ?', target, user);
+  for (const { target, user } of references.add)
+    file.run('INSERT OR IGNORE INTO reference VALUES (?, ?)', target, user);
   for (const target of unreferenced) {
-    const count = Number(file.get('SELECT count(*) AS n FROM reference WHERE target = ?', target)?.n);
-    if (count > 0) throw new Conflict({ committed: false, conflict: 'referenced', key: target, count });
+    const count = Number(
+      file.get('SELECT count(*) AS n FROM reference WHERE target = ?', target)?.n,
+    );
+    if (count > 0)
+      throw new Conflict({ committed: false, conflict: 'referenced', key: target, count });
   }
 }
 
 function applyAudit(file: RegistryFile, audit: Commit['audit']): void {
   const { lastInsertRowid } = file.run('INSERT INTO change (event) VALUES (?)', audit.event);
-  for (const account of audit.accounts) file.run('INSERT OR IGNORE INTO account_change VALUES (?, ?)', account, lastInsertRowid);
+  for (const account of audit.accounts)
+    file.run('INSERT OR IGNORE INTO account_change VALUES (?, ?)', account, lastInsertRowid);
 }
 
 function versionOf(file: RegistryFile, kind: string, key: string): number {

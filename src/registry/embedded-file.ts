@@ -4,13 +4,19 @@ import { guarded, openDatabase, transact } from '../store/sqlite.ts';
 import { REGISTRY_MIGRATIONS } from './embedded-schema.ts';
 import { type Position, RegistryUnavailable } from './port.ts';
 
-/** The registry's SQLite file: statements prepared once, faults told in the registry's words, and what all questions begin with. */
+/**
+ * The registry's SQLite file: statements prepared once, faults told in the registry's words, and
+ * what all questions begin with.
+ */
 export class RegistryFile {
   readonly #path: string;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** Throws `StoreInUse` when another process owns the file, `RegistryUnavailable` when it cannot be used. */
+  /**
+   * Throws `StoreInUse` when another process owns the file, `RegistryUnavailable` when it cannot be
+   * used.
+   */
   constructor(path: string) {
     this.#path = path;
     try {
@@ -20,7 +26,9 @@ export class RegistryFile {
     }
   }
 
-  /** Nothing comes between the reads of one `work`: they are synchronous, and nobody else may write. */
+  /**
+   * Nothing comes between the reads of one `work`: they are synchronous, and nobody else may write.
+   */
   read<T>(work: () => T): T {
     return this.#translated(() => guarded(this.#path, work));
   }
@@ -45,7 +53,8 @@ export class RegistryFile {
   /** Throws `RegistryUnavailable` where no registry was ever made. */
   position(): Position {
     const row = this.get('SELECT epoch, seq FROM position');
-    if (row === undefined) throw new RegistryUnavailable('empty', 'there is no registry in this store');
+    if (row === undefined)
+      throw new RegistryUnavailable('empty', 'there is no registry in this store');
     return { epoch: String(row.epoch), seq: Number(row.seq) };
   }
 
@@ -55,7 +64,10 @@ export class RegistryFile {
   }
 
   recordsOf(kind: string): [string, string][] {
-    return this.all('SELECT key, text FROM record WHERE kind = ?', kind).map((row) => [String(row.key), String(row.text)]);
+    return this.all('SELECT key, text FROM record WHERE kind = ?', kind).map((row) => [
+      String(row.key),
+      String(row.text),
+    ]);
   }
 
   close(): void {
@@ -71,7 +83,8 @@ export class RegistryFile {
   }
 
   #translated<T>(work: () => T): T {
-    if (!this.#database.isOpen) throw new RegistryUnavailable('unreachable', 'the registry is closed');
+    if (!this.#database.isOpen)
+      throw new RegistryUnavailable('unreachable', 'the registry is closed');
     try {
       return work();
     } catch (fault) {
@@ -81,5 +94,7 @@ export class RegistryFile {
 }
 
 function unavailable(fault: unknown): unknown {
-  return fault instanceof StoreUnavailable ? new RegistryUnavailable(fault.why, fault.message, { cause: fault }) : fault;
+  return fault instanceof StoreUnavailable
+    ? new RegistryUnavailable(fault.why, fault.message, { cause: fault })
+    : fault;
 }

@@ -1,6 +1,9 @@
 import type { Migration } from '../store/sqlite.ts';
 
-/** The tables of registry.db. `position` has one row or none: none means that there is no registry yet. */
+/**
+ * The tables of registry.db. `position` has one row or none: none means that there is no registry
+ * yet.
+ */
 export const REGISTRY_MIGRATIONS: readonly Migration[] = [
   `
   CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), epoch TEXT NOT NULL, seq INTEGER NOT NULL) STRICT;

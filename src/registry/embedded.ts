@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Account, Role } from '../account/model.ts';
-import { decodeAccount, decodeEvent, decodePage, encodeRecord, policyFrom, withVersion } from './codec.ts';
+import {
+  decodeAccount,
+  decodeEvent,
+  decodePage,
+  encodeRecord,
+  policyFrom,
+  withVersion,
+} from './codec.ts';
 import { applyCommit, Conflict } from './embedded-commit.ts';
 import { RegistryFile } from './embedded-file.ts';
 import {
@@ -33,14 +40,18 @@ interface Follower {
   readonly listener: FeedListener;
 }
 
-/** Throws `StoreInUse` when another process owns the file, `RegistryUnavailable` when it cannot be used. */
+/**
+ * Throws `StoreInUse` when another process owns the file, `RegistryUnavailable` when it cannot be
+ * used.
+ */
 export function openEmbeddedRegistry(path: string): RegistryStore {
   return new EmbeddedRegistry(new RegistryFile(path));
 }
 
 /**
- * The registry in one SQLite file that this process owns. All work is synchronous (a read takes microseconds, a commit one fsync), so nothing can
- * come between a commit and its notification: followers have applied a change before `commit` resolves.
+ * The registry in one SQLite file that this process owns. All work is synchronous (a read takes
+ * microseconds, a commit one fsync), so nothing can come between a commit and its notification:
+ * followers have applied a change before `commit` resolves.
  */
 class EmbeddedRegistry implements RegistryStore {
   readonly #file: RegistryFile;
@@ -53,7 +64,9 @@ class EmbeddedRegistry implements RegistryStore {
   }
 
   async snapshot(): Promise<PolicySnapshot> {
-    return this.#file.read(() => policyFrom(this.#file.position(), this.#file.recordsOf('role'), this.#file.recordsOf('team')));
+    return this.#file.read(() =>
+      policyFrom(this.#file.position(), this.#file.recordsOf('role'), this.#file.recordsOf('team')),
+    );
   }
 
   async account(id: string): Promise<Position & { readonly account: Account | null }> {
@@ -63,7 +76,10 @@ class EmbeddedRegistry implements RegistryStore {
     });
   }
 
-  /** The process that asks is the one that owns the store: holding the lock is the proof, and being here is the membership. */
+  /**
+   * The process that asks is the one that owns the store: holding the lock is the proof, and being
+   * here is the membership.
+   */
   async renew(request: LeaseRequest): Promise<Position> {
     const position = this.#file.read(() => this.#file.position());
     this.#members.set(request.instance, request);
@@ -85,13 +101,26 @@ class EmbeddedRegistry implements RegistryStore {
   async recordUses(uses: readonly TokenUse[]): Promise<void> {
     this.#file.write(() => {
       for (const { account, token, timeMs, address } of uses)
-        this.#file.run('INSERT OR REPLACE INTO last_use VALUES (?, ?, ?, ?)', account, token, Math.trunc(timeMs), address);
+        this.#file.run(
+          'INSERT OR REPLACE INTO last_use VALUES (?, ?, ?, ?)',
+          account,
+          token,
+          Math.trunc(timeMs),
+          address,
+        );
     });
   }
 
   async uses(account: string): Promise<readonly TokenUse[]> {
-    const rows = this.#file.read(() => this.#file.all('SELECT token, time_ms, address FROM last_use WHERE account = ?', account));
-    return rows.map((row) => ({ account, token: String(row.token), timeMs: Number(row.time_ms), address: String(row.address) }));
+    const rows = this.#file.read(() =>
+      this.#file.all('SELECT token, time_ms, address FROM last_use WHERE account = ?', account),
+    );
+    return rows.map((row) => ({
+      account,
+      token: String(row.token),
+      timeMs: Number(row.time_ms),
+      address: String(row.address),
+    }));
   }
 
   async progress(instances: readonly string[]): Promise<readonly InstanceProgress[]> {
@@ -108,7 +137,10 @@ class EmbeddedRegistry implements RegistryStore {
     return now.epoch === change.epoch && now.seq >= change.seq;
   }
 
-  async instances(): Promise<{ readonly position: Position; readonly items: readonly InstanceStatus[] }> {
+  async instances(): Promise<{
+    readonly position: Position;
+    readonly items: readonly InstanceStatus[];
+  }> {
     const position = this.#file.read(() => this.#file.position());
     const items = [...this.#members.values()].map(({ instance, leaseMs, version = '' }) => ({
       instance,
@@ -140,9 +172,16 @@ class EmbeddedRegistry implements RegistryStore {
   async initialise(roles: readonly Role[]): Promise<boolean> {
     return this.#file.write(() => {
       if (this.#file.get('SELECT 1 FROM position') !== undefined) return false;
-      const entry = roles.map((role) => [`role:${role.name}`, withVersion(encodeRecord(role), 1)] as const);
+      const entry = roles.map(
+        (role) => [`role:${role.name}`, withVersion(encodeRecord(role), 1)] as const,
+      );
       for (const [label, text] of entry)
-        this.#file.run('INSERT INTO record VALUES (?, ?, ?)', 'role', label.slice('role:'.length), text);
+        this.#file.run(
+          'INSERT INTO record VALUES (?, ?, ?)',
+          'role',
+          label.slice('role:'.length),
+          text,
+        );
       this.#file.run('INSERT INTO position VALUES (1, ?, 1)', randomUUID());
       this.#file.run('INSERT INTO feed VALUES (1, ?)', JSON.stringify(entry));
       return true;
@@ -152,7 +191,10 @@ class EmbeddedRegistry implements RegistryStore {
   async commit(commit: Commit): Promise<CommitResult> {
     try {
       const { epoch, seq } = this.#file.write(() => applyCommit(this.#file, commit));
-      const members = [...this.#members.values()].map(({ instance, leaseMs }) => ({ instance, leaseMs }));
+      const members = [...this.#members.values()].map(({ instance, leaseMs }) => ({
+        instance,
+        leaseMs,
+      }));
       for (const follower of [...this.#followers]) this.#tell(follower);
       return { committed: true, epoch, seq, members, replicated: true };
     } catch (fault) {
@@ -164,17 +206,29 @@ class EmbeddedRegistry implements RegistryStore {
   async accountByName(name: string): Promise<Account | null> {
     return this.#file.read(() => {
       this.#file.position();
-      const owner = this.#file.get('SELECT owner FROM claim WHERE claim = ?', `name:${name}`)?.owner;
+      const owner = this.#file.get(
+        'SELECT owner FROM claim WHERE claim = ?',
+        `name:${name}`,
+      )?.owner;
       if (owner === undefined) return null;
       const id = String(owner).replace(/^account:/, '');
       const text = this.#file.record('account', id);
       if (text === null)
-        throw new RegistryUnavailable('damaged', `the account name ${JSON.stringify(name)} belongs to no account`);
+        throw new RegistryUnavailable(
+          'damaged',
+          `the account name ${JSON.stringify(name)} belongs to no account`,
+        );
       return decodeAccount(id, text);
     });
   }
 
-  async accounts({ cursor, limit }: { readonly cursor: string | null; readonly limit: number }): Promise<AccountPage> {
+  async accounts({
+    cursor,
+    limit,
+  }: {
+    readonly cursor: string | null;
+    readonly limit: number;
+  }): Promise<AccountPage> {
     return this.#file.read(() => {
       this.#file.position();
       const rows = this.#file.all(
@@ -204,7 +258,11 @@ class EmbeddedRegistry implements RegistryStore {
     return this.#file.read(() => {
       const rows =
         query.account === null
-          ? this.#file.all('SELECT id, event FROM change WHERE id < ? ORDER BY id DESC LIMIT ?', before, query.limit)
+          ? this.#file.all(
+              'SELECT id, event FROM change WHERE id < ? ORDER BY id DESC LIMIT ?',
+              before,
+              query.limit,
+            )
           : this.#file.all(
               'SELECT id, event FROM account_change JOIN change ON id = change WHERE account = ? AND change < ? ORDER BY change DESC LIMIT ?',
               query.account,
@@ -222,11 +280,21 @@ class EmbeddedRegistry implements RegistryStore {
     this.#file.close();
   }
 
-  /** Brings one follower up to date, or tells it that this cannot be. Its own faults must not undo what is committed. */
+  /**
+   * Brings one follower up to date, or tells it that this cannot be. Its own faults must not undo
+   * what is committed.
+   */
   #tell(follower: Follower): void {
     try {
-      for (let events = this.#pending(follower); events.length > 0; events = this.#pending(follower)) {
-        follower.position = { epoch: follower.position.epoch, seq: events.at(-1)?.seq ?? follower.position.seq };
+      for (
+        let events = this.#pending(follower);
+        events.length > 0;
+        events = this.#pending(follower)
+      ) {
+        follower.position = {
+          epoch: follower.position.epoch,
+          seq: events.at(-1)?.seq ?? follower.position.seq,
+        };
         follower.listener.onEvents(events);
       }
     } catch (fault) {
@@ -235,14 +303,20 @@ class EmbeddedRegistry implements RegistryStore {
   }
 
   #pending(follower: Follower): readonly FeedEvent[] {
-    return this.#followers.has(follower) ? this.#file.read(() => this.#eventsAfter(follower.position)) : [];
+    return this.#followers.has(follower)
+      ? this.#file.read(() => this.#eventsAfter(follower.position))
+      : [];
   }
 
   #eventsAfter(from: Position): readonly FeedEvent[] {
     const now = this.#file.position();
     if (now.epoch !== from.epoch) throw new FeedLost('the registry has another history (epoch)');
     if (now.seq < from.seq) throw new FeedLost('the registry has gone back to an earlier state');
-    const rows = this.#file.all('SELECT seq, changes FROM feed WHERE seq > ? ORDER BY seq LIMIT ?', from.seq, FEED_BATCH);
+    const rows = this.#file.all(
+      'SELECT seq, changes FROM feed WHERE seq > ? ORDER BY seq LIMIT ?',
+      from.seq,
+      FEED_BATCH,
+    );
     if (now.seq > from.seq && Number(rows[0]?.seq) !== from.seq + 1)
       throw new FeedLost('the feed no longer reaches back far enough');
     return rows.map((row) => decodeEvent(Number(row.seq), JSON.parse(String(row.changes))));

@@ -18,24 +18,32 @@ interface Pending {
 }
 
 /**
- * Everything that was learned since one snapshot. When the feed is lost the whole generation goes, and with it whatever is still on its way into
- * it: nothing of one history can slip into the next.
+ * Everything that was learned since one snapshot. When the feed is lost the whole generation goes,
+ * and with it whatever is still on its way into it: nothing of one history can slip into the next.
  */
 export class Generation {
   readonly epoch: string;
   readonly policy: Policy;
   readonly damagedRoles: readonly string[];
   readonly accounts: AccountCache;
-  /** Ids that name no account: bounded apart, so that guessing pushes out guesses and not accounts. */
+  /**
+   * Ids that name no account: bounded apart, so that guessing pushes out guesses and not accounts.
+   */
   readonly negatives: AccountCache;
   readonly pending = new Map<string, Pending>();
   /** Aborted when the generation is dropped. */
   readonly ended = new AbortController();
-  /** The number of the state of the tombstones that everything here was read under; undefined where there are none. */
+  /**
+   * The number of the state of the tombstones that everything here was read under; undefined where
+   * there are none.
+   */
   readonly tombstones: number | undefined;
   readonly trail: Trail;
 
-  constructor(snapshot: PolicySnapshot, limits: { readonly maxAccounts: number; readonly maxNegatives: number }) {
+  constructor(
+    snapshot: PolicySnapshot,
+    limits: { readonly maxAccounts: number; readonly maxNegatives: number },
+  ) {
     this.epoch = snapshot.epoch;
     this.policy = Policy.of(snapshot.roles, snapshot.teams);
     this.damagedRoles = snapshot.damagedRoles;
@@ -53,7 +61,10 @@ export class Generation {
     return this.trail.position.seq;
   }
 
-  /** Applies what is new of it. False: something is missing before it. The feed and a read past it may both bring the same event. */
+  /**
+   * Applies what is new of it. False: something is missing before it. The feed and a read past it
+   * may both bring the same event.
+   */
   apply(event: FeedEvent): boolean {
     const { seq, tip } = this.position;
     if (event.seq <= seq) return true;
@@ -63,7 +74,10 @@ export class Generation {
     return true;
   }
 
-  /** Keeps what a read found; answers what counts: the feed may have brought something newer while the read was under way. */
+  /**
+   * Keeps what a read found; answers what counts: the feed may have brought something newer while
+   * the read was under way.
+   */
   learn(id: string, read: Lookup, asOfSeq: number): Lookup {
     const newer = this.pending.get(id)?.newer ?? null;
     if (newer !== null && newer.seq > asOfSeq) return this.#keep(id, newer.answer, newer.seq);
@@ -100,24 +114,34 @@ export class Generation {
     }
   }
 
-  /** Only for accounts that are cached or being looked up: the cache holds who calls, not who exists. */
+  /**
+   * Only for accounts that are cached or being looked up: the cache holds who calls, not who
+   * exists.
+   */
   #applyAccount({ key, record }: AccountChange, seq: number): void {
     const pending = this.pending.get(key);
     const asOfSeq = this.accounts.asOf(key) ?? this.negatives.asOf(key);
     if (pending === undefined && asOfSeq === undefined) return;
-    const answer: Lookup = record === null ? ABSENT : { found: 'account', account: compilePrincipal(record) };
+    const answer: Lookup =
+      record === null ? ABSENT : { found: 'account', account: compilePrincipal(record) };
     if (pending !== undefined) pending.newer = { seq, answer };
     if (asOfSeq !== undefined && asOfSeq < seq) this.#keep(key, answer, seq);
   }
 
   #keep(id: string, answer: Lookup, asOfSeq: number): Lookup {
-    const [home, other] = answer.found === 'account' ? [this.accounts, this.negatives] : [this.negatives, this.accounts];
+    const [home, other] =
+      answer.found === 'account'
+        ? [this.accounts, this.negatives]
+        : [this.negatives, this.accounts];
     other.delete(id);
     home.put(id, answer, asOfSeq);
     return answer;
   }
 }
 
-function positionOf(epoch: string, { seq, tip }: { readonly seq: number; readonly tip?: string }): Position {
+function positionOf(
+  epoch: string,
+  { seq, tip }: { readonly seq: number; readonly tip?: string },
+): Position {
   return tip === undefined ? { epoch, seq } : { epoch, seq, tip };
 }

@@ -10,26 +10,39 @@ export function momentOf(clock: Clock): Moment {
   return { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() };
 }
 
-/** What became of a renewal's answer. `elsewhere`: the store that gave it does not know what we know. */
+/**
+ * What became of a renewal's answer. `elsewhere`: the store that gave it does not know what we
+ * know.
+ */
 export type Renewal = 'counts' | 'waits' | 'elsewhere';
 
-/** Positions whose tips are remembered: a renewal's answer may have been passed by that many changes while it was on its way. */
+/**
+ * Positions whose tips are remembered: a renewal's answer may have been passed by that many changes
+ * while it was on its way.
+ */
 const TIPS_KEPT = 1_024;
 
 /**
  * How long an instance may answer from its cache without proof that it is up to date.
  *
- * A renewal says: "at some moment after you sent this, the store that accepts changes stood at `seq`". It is worth something only once the reader has
- * applied everything up to that `seq`, and it is worth it from the moment of sending, the only one that surely came before the store's answer.
+ * A renewal says: "at some moment after you sent this, the store that accepts changes stood at
+ * `seq`". It is worth something only once the reader has applied everything up to that `seq`, and
+ * it is worth it from the moment of sending, the only one that surely came before the store's
+ * answer.
  *
- * Time is the monotonic clock's, which no administrator can set. It stands still while a machine is suspended, though, and then the wall clock knows better: the
- * larger of the two spans counts. So a wall clock that jumps forward ends a lease early, and one that jumps back changes nothing.
+ * Time is the monotonic clock's, which no administrator can set. It stands still while a machine is
+ * suspended, though, and then the wall clock knows better: the larger of the two spans counts. So a
+ * wall clock that jumps forward ends a lease early, and one that jumps back changes nothing.
  */
 export class Lease {
   readonly leaseMs: number;
   #since: Moment | null = null;
   /** A renewal whose changes are not all applied yet. */
-  #waiting: { readonly sent: Moment; readonly seq: number; readonly tip: string | undefined } | null = null;
+  #waiting: {
+    readonly sent: Moment;
+    readonly seq: number;
+    readonly tip: string | undefined;
+  } | null = null;
   /** Tips of what was applied, by position. */
   readonly #tips = new Map<number, string | undefined>();
   #appliedSeq = 0;
@@ -51,10 +64,13 @@ export class Lease {
     return Math.max(0, Math.min(monotonicMs, this.#since.wallMs + this.leaseMs - clock.wallMs()));
   }
 
-  /** A renewal was answered. Answers may arrive out of order: none shortens what another has given. */
+  /**
+   * A renewal was answered. Answers may arrive out of order: none shortens what another has given.
+   */
   renewed(sent: Moment, seq: number, tip: string | undefined): Renewal {
     if (seq > this.#appliedSeq) {
-      // The earlier one is kept: it needs less to be applied, and a stream of changes must not put the lease off for ever.
+      // The earlier one is kept: it needs less to be applied, and a stream of changes must not put
+      // the lease off for ever.
       this.#waiting ??= { sent, seq, tip };
       return 'waits';
     }
@@ -63,7 +79,10 @@ export class Lease {
     return 'counts';
   }
 
-  /** The reader has applied everything up to `seq`. False: a renewal was waiting for another change than this one. */
+  /**
+   * The reader has applied everything up to `seq`. False: a renewal was waiting for another change
+   * than this one.
+   */
   applied(seq: number, tip: string | undefined): boolean {
     this.#appliedSeq = seq;
     this.#tips.set(seq, tip);

@@ -1,14 +1,19 @@
 import type { Account, Role, Team } from '../account/model.ts';
 
 /**
- * The registry's two ports. `RegistrySource` is all that an instance needs to answer calls (an instance without an admin
- * listener holds no more rights than these); `RegistryStore` adds what administration needs.
+ * The registry's two ports. `RegistrySource` is all that an instance needs to answer calls (an
+ * instance without an admin listener holds no more rights than these); `RegistryStore` adds what
+ * administration needs.
  *
- * Rules that every implementation keeps (the contract suite in test/contract/registry.ts runs them on each):
- * - The sequence number `seq` grows by exactly one per committed change. The change, its feed entry and its audit record are written in one
+ * Rules that every implementation keeps (the contract suite in test/contract/registry.ts runs them
+ * on each):
+ * - The sequence number `seq` grows by exactly one per committed change. The change, its feed entry
+ *   and its audit record are written in one
  *   atomic step: all or nothing.
- * - A read that cannot be made throws `RegistryUnavailable`. It never answers "absent" for "don't know".
- * - `epoch` names one history of the registry: another epoch means that nothing learned before counts.
+ * - A read that cannot be made throws `RegistryUnavailable`. It never answers "absent" for "don't
+ *   know".
+ * - `epoch` names one history of the registry: another epoch means that nothing learned before
+ *   counts.
  */
 
 /** Where a reader stands in the registry's history. */
@@ -16,20 +21,26 @@ export interface Position {
   readonly epoch: string;
   readonly seq: number;
   /**
-   * Names the change at `seq` itself: a random word, chained through the feed. Two stores that went on separately after a failover agree on epoch and
-   * number and differ here. Absent where there is nothing to tell apart (a store that lives in one file).
+   * Names the change at `seq` itself: a random word, chained through the feed. Two stores that went
+   * on separately after a failover agree on epoch and number and differ here. Absent where there is
+   * nothing to tell apart (a store that lives in one file).
    */
   readonly tip?: string;
 }
 
-/** What else a store says about itself where changes can be lost: the number of the present state of its tombstones. */
+/**
+ * What else a store says about itself where changes can be lost: the number of the present state of
+ * its tombstones.
+ */
 export interface Standing extends Position {
   readonly tombstones?: number;
 }
 
 export type RecordKind = 'account' | 'role' | 'team';
 
-/** One record after a change; `record: null` = deleted. Records carry `version` = the change's seq. */
+/**
+ * One record after a change; `record: null` = deleted. Records carry `version` = the change's seq.
+ */
 export type RecordChange =
   | { readonly kind: 'account'; readonly key: string; readonly record: Account | null }
   | { readonly kind: 'role'; readonly key: string; readonly record: Role | null }
@@ -44,18 +55,27 @@ export interface FeedEvent {
   readonly tip?: string;
 }
 
-/** Roles and teams: few, and all of them are held by every instance. Read in one atomic step with the position. */
+/**
+ * Roles and teams: few, and all of them are held by every instance. Read in one atomic step with
+ * the position.
+ */
 export interface PolicySnapshot extends Standing {
   readonly roles: readonly Role[];
   readonly teams: readonly Team[];
-  /** Roles that are there and cannot be read. They are not in `roles`, so they allow nothing; whoever operates must know. */
+  /**
+   * Roles that are there and cannot be read. They are not in `roles`, so they allow nothing;
+   * whoever operates must know.
+   */
   readonly damagedRoles: readonly string[];
 }
 
 export interface FeedListener {
   /** In order, without gaps, beginning with `from.seq + 1`. */
   onEvents(events: readonly FeedEvent[]): void;
-  /** The feed cannot go on from where the reader stands (gap, trimmed, lower seq, other epoch, unreadable event): drop everything and reload. */
+  /**
+   * The feed cannot go on from where the reader stands (gap, trimmed, lower seq, other epoch,
+   * unreadable event): drop everything and reload.
+   */
   onLost(why: string): void;
 }
 
@@ -72,12 +92,16 @@ export interface LeaseRequest {
 }
 
 /**
- * What an instance knows to be revoked. A store that has lost the change (failover) is told, and everyone who reads the account from it is told with it:
- * `deleted` and `digests` for good, `inactive` until somebody who saw it activates the account.
+ * What an instance knows to be revoked. A store that has lost the change (failover) is told, and
+ * everyone who reads the account from it is told with it: `deleted` and `digests` for good,
+ * `inactive` until somebody who saw it activates the account.
  */
 export interface Tombstone {
   readonly account: string;
-  /** Digest -> the moment (ms since the epoch, wall clock) from which it counts for nothing; 0 = since ever. */
+  /**
+   * Digest -> the moment (ms since the epoch, wall clock) from which it counts for nothing; 0 =
+   * since ever.
+   */
   readonly digests: Readonly<Record<string, number>>;
   readonly deleted: boolean;
   readonly inactive: boolean;
@@ -99,33 +123,56 @@ export interface RegistrySource {
   /** The account by id, with the position at which it was read; `account: null` = there is none. */
   account(id: string): Promise<Position & { readonly account: Account | null }>;
   /**
-   * The fenced write that proves that the store which answers is the one that accepts changes (a replica or an isolated primary with
-   * `min-replicas-to-write` refuses it), together with the position read after it. The instance is in the list of members from before that reading
-   * until its lease has ended on the store's clock: a change that is not in the answer knows whom to wait for.
+   * The fenced write that proves that the store which answers is the one that accepts changes (a
+   * replica or an isolated primary with `min-replicas-to-write` refuses it), together with the
+   * position read after it. The instance is in the list of members from before that reading until
+   * its lease has ended on the store's clock: a change that is not in the answer knows whom to wait
+   * for.
    */
   renew(request: LeaseRequest): Promise<Standing>;
   /** Forgets the instance's lease and membership: a clean goodbye. */
   release(instance: string): Promise<void>;
-  /** Tells that the instance has applied everything up to a position, and cut off whom that shut out. Kept for `keepMs`. */
+  /**
+   * Tells that the instance has applied everything up to a position, and cut off whom that shut
+   * out. Kept for `keepMs`.
+   */
   acknowledge(instance: string, applied: Position, keepMs: number): Promise<void>;
-  /** Tells a store that has lost changes what was revoked by them. Merged with what it has been told by others. */
+  /**
+   * Tells a store that has lost changes what was revoked by them. Merged with what it has been told
+   * by others.
+   */
   assert(tombstones: readonly Tombstone[]): Promise<void>;
   /** Notes last uses, in the background and best effort. */
   recordUses(uses: readonly TokenUse[]): Promise<void>;
-  /** Follows the change feed from a position on. Reconnects by itself; what it missed it catches up or reports as lost. */
+  /**
+   * Follows the change feed from a position on. Reconnects by itself; what it missed it catches up
+   * or reports as lost.
+   */
   follow(from: Position, listener: FeedListener): Subscription;
-  /** Events after a position, read once over the ordinary connection: for a reader whose feed lags behind its lease. Throws `FeedLost` when they are no longer there. */
+  /**
+   * Events after a position, read once over the ordinary connection: for a reader whose feed lags
+   * behind its lease. Throws `FeedLost` when they are no longer there.
+   */
   eventsAfter(from: Position): Promise<readonly FeedEvent[]>;
   close(): Promise<void>;
 }
 
 /** One atomic administrative change: applied as a whole when every expectation holds. */
 export interface Commit {
-  /** Records that the change was computed from, with the version that was read; 0 = must not exist. */
-  readonly expects: readonly { readonly kind: RecordKind; readonly key: string; readonly version: number }[];
+  /**
+   * Records that the change was computed from, with the version that was read; 0 = must not exist.
+   */
+  readonly expects: readonly {
+    readonly kind: RecordKind;
+    readonly key: string;
+    readonly version: number;
+  }[];
   /** What is written (`record.version` is set to the new seq by the store) or deleted. */
   readonly changes: readonly RecordChange[];
-  /** Unique names: `name:billing` -> owner key, `application:CRM` -> team. Taking a claim that another owner holds is a conflict. */
+  /**
+   * Unique names: `name:billing` -> owner key, `application:CRM` -> team. Taking a claim that
+   * another owner holds is a conflict.
+   */
   readonly claims: {
     readonly take: readonly { readonly claim: string; readonly owner: string }[];
     readonly drop: readonly string[];
@@ -137,9 +184,15 @@ export interface Commit {
   };
   /** Targets that nobody may be using after the change (deletion). */
   readonly unreferenced: readonly string[];
-  /** Accounts that are activated by somebody who saw that they were not active: takes back a tombstone's `inactive`. */
+  /**
+   * Accounts that are activated by somebody who saw that they were not active: takes back a
+   * tombstone's `inactive`.
+   */
   readonly activates?: readonly string[];
-  /** The `change` audit event, serialised (audit/event.ts), and the accounts in whose activity log it appears. */
+  /**
+   * The `change` audit event, serialised (audit/event.ts), and the accounts in whose activity log
+   * it appears.
+   */
   readonly audit: { readonly event: string; readonly accounts: readonly string[] };
 }
 
@@ -150,9 +203,16 @@ export type CommitResult =
   /** The claim is held by another owner. */
   | { readonly committed: false; readonly conflict: 'claim'; readonly key: string }
   /** The target is still in use; `count` users. */
-  | { readonly committed: false; readonly conflict: 'referenced'; readonly key: string; readonly count: number };
+  | {
+      readonly committed: false;
+      readonly conflict: 'referenced';
+      readonly key: string;
+      readonly count: number;
+    };
 
-/** A change that was made, and who was there to take notice when it was: both read in the same step. */
+/**
+ * A change that was made, and who was there to take notice when it was: both read in the same step.
+ */
 export interface Committed {
   readonly committed: true;
   readonly seq: number;
@@ -172,7 +232,9 @@ export interface Member {
 
 export interface InstanceProgress {
   readonly instance: string;
-  /** False: it has said goodbye, or its lease is over, so it answers nothing until it has caught up. */
+  /**
+   * False: it has said goodbye, or its lease is over, so it answers nothing until it has caught up.
+   */
   readonly registered: boolean;
   /** What it has applied and acted on; null when it has not said. */
   readonly applied: Position | null;
@@ -185,7 +247,10 @@ export interface InstanceStatus extends InstanceProgress {
   readonly version: string;
 }
 
-/** Whether two stores could take changes and renew leases at once, and what that adds to the time until a revocation is certain. */
+/**
+ * Whether two stores could take changes and renew leases at once, and what that adds to the time
+ * until a revocation is certain.
+ */
 export interface Assurance {
   readonly assurance: 'proven' | 'topology-dependent';
   readonly marginMs: number;
@@ -208,7 +273,10 @@ export interface AccountPage extends Page<Account> {
 }
 
 export interface RegistryStore extends RegistrySource {
-  /** Writes epoch and first records into an empty store; does nothing if there is a registry. Answers whether it wrote. */
+  /**
+   * Writes epoch and first records into an empty store; does nothing if there is a registry.
+   * Answers whether it wrote.
+   */
   initialise(roles: readonly Role[]): Promise<boolean>;
   commit(commit: Commit): Promise<CommitResult>;
   /** How far each of these instances has come, all at one moment. */
@@ -221,11 +289,17 @@ export interface RegistryStore extends RegistrySource {
   /** The last use of each token of an account that is known. */
   uses(account: string): Promise<readonly TokenUse[]>;
   accountByName(name: string): Promise<Account | null>;
-  /** In a stable order; each account that exists throughout is listed exactly once, as item or as damaged. `limit` 1 to 500. */
+  /**
+   * In a stable order; each account that exists throughout is listed exactly once, as item or as
+   * damaged. `limit` 1 to 500.
+   */
   accounts(query: { readonly cursor: string | null; readonly limit: number }): Promise<AccountPage>;
   /** The users of a target (`role:deployer`), at most `limit`. */
   referencesTo(target: string, limit: number): Promise<readonly string[]>;
-  /** `change` audit events, newest first (`account: null` = of the whole registry). `before` is the cursor of an earlier page. */
+  /**
+   * `change` audit events, newest first (`account: null` = of the whole registry). `before` is the
+   * cursor of an earlier page.
+   */
   changes(query: {
     readonly account: string | null;
     readonly before: string | null;
@@ -237,8 +311,9 @@ export interface RegistryStore extends RegistrySource {
 export class RegistryUnavailable extends Error {
   override readonly name = 'RegistryUnavailable';
   /**
-   * `unreachable` (connection, timeout) · `refused` (the server answered that it can't now: LOADING, READONLY, OOM, …) · `forbidden`
-   * (credentials or rights) · `empty` (no registry there) · `damaged` (a record that can't be read)
+   * `unreachable` (connection, timeout) · `refused` (the server answered that it can't now:
+   * LOADING, READONLY, OOM, …) · `forbidden` (credentials or rights) · `empty` (no registry there)
+   * · `damaged` (a record that can't be read)
    */
   readonly why: 'unreachable' | 'refused' | 'forbidden' | 'empty' | 'damaged';
 
@@ -251,7 +326,10 @@ export class RegistryUnavailable extends Error {
 /** The feed no longer holds what the reader would need to go on from its position. */
 export class FeedLost extends Error {
   override readonly name = 'FeedLost';
-  /** The store's history is not the one that the reader knows: changes that the reader has applied are lost. */
+  /**
+   * The store's history is not the one that the reader knows: changes that the reader has applied
+   * are lost.
+   */
   readonly forked: boolean;
 
   constructor(message: string, { forked = false } = {}) {

@@ -1,11 +1,23 @@
 import type { Clock } from '../clock.ts';
-import { type Assurance, type Committed, type InstanceProgress, type RegistryStore, RegistryUnavailable } from './port.ts';
+import {
+  type Assurance,
+  type Committed,
+  type InstanceProgress,
+  type RegistryStore,
+  RegistryUnavailable,
+} from './port.ts';
 import { leaseTtlMs } from './redis-members.ts';
 import type { Timing } from './timing.ts';
 
-/** Whether what was revoked is refused everywhere: the receipt of a rotation, a deactivation, a deletion, or of whatever else takes rights away. */
+/**
+ * Whether what was revoked is refused everywhere: the receipt of a rotation, a deactivation, a
+ * deletion, or of whatever else takes rights away.
+ */
 export interface Revocation {
-  /** Every instance that could have let the old state pass has applied the change, or answers nothing until it has. */
+  /**
+   * Every instance that could have let the old state pass has applied the change, or answers
+   * nothing until it has.
+   */
   readonly effective: boolean;
   /** `proven`: the store was shown unable to have two primaries at once. */
   readonly assurance: Assurance['assurance'];
@@ -15,9 +27,15 @@ export interface Revocation {
   readonly acknowledged: number;
   /** Of these, those that have said goodbye or whose lease is over. */
   readonly lapsed: number;
-  /** From the sending of the change to the last of them, in milliseconds; null when nobody was to be waited for. */
+  /**
+   * From the sending of the change to the last of them, in milliseconds; null when nobody was to be
+   * waited for.
+   */
   readonly slowestMs: number | null;
-  /** ISO 8601, UTC: when it is certain without anybody's word, because every lease from before the change is over. Null when it is effective, or lost. */
+  /**
+   * ISO 8601, UTC: when it is certain without anybody's word, because every lease from before the
+   * change is over. Null when it is effective, or lost.
+   */
   readonly certainAt: string | null;
   /** The store made the change and has lost it again in a failover: it must be repeated. */
   readonly lost: boolean;
@@ -33,14 +51,21 @@ export interface ReceiptOptions {
   readonly sentMs: number;
 }
 
-/** Asked often at first, because most instances answer within milliseconds, and less often for those that don't. */
+/**
+ * Asked often at first, because most instances answer within milliseconds, and less often for those
+ * that don't.
+ */
 const ASK = { firstMs: 1, growth: 1.5, longestMs: 100 } as const;
 
 /**
- * Waits until a change is in force everywhere, and says what is known then. Never throws: the change is made, and when its reach cannot be found out the
- * answer says when it is certain all the same.
+ * Waits until a change is in force everywhere, and says what is known then. Never throws: the
+ * change is made, and when its reach cannot be found out the answer says when it is certain all the
+ * same.
  */
-export async function awaitReceipt(committed: Committed, options: ReceiptOptions): Promise<Revocation> {
+export async function awaitReceipt(
+  committed: Committed,
+  options: ReceiptOptions,
+): Promise<Revocation> {
   const answeredWallMs = options.clock.wallMs();
   const assurance = assuranceOf(options.store);
   const waiting = new Waiting(committed, options, assurance);
@@ -49,7 +74,10 @@ export async function awaitReceipt(committed: Committed, options: ReceiptOptions
   const { assurance: word, marginMs } = await assurance;
   const effective = waiting.pending === 0 && committed.replicated && held === 'yes';
   const lost = held === 'no';
-  const largestLeaseMs = Math.max(0, ...committed.members.map(({ leaseMs }) => leaseTtlMs(leaseMs)));
+  const largestLeaseMs = Math.max(
+    0,
+    ...committed.members.map(({ leaseMs }) => leaseTtlMs(leaseMs)),
+  );
   return {
     effective,
     assurance: word,
@@ -57,13 +85,22 @@ export async function awaitReceipt(committed: Committed, options: ReceiptOptions
     acknowledged: waiting.acknowledged,
     lapsed: waiting.lapsed,
     slowestMs: waiting.slowestMs,
-    certainAt: effective || lost ? null : new Date(Math.ceil(answeredWallMs + largestLeaseMs + marginMs)).toISOString(),
+    certainAt:
+      effective || lost
+        ? null
+        : new Date(Math.ceil(answeredWallMs + largestLeaseMs + marginMs)).toISOString(),
     lost,
   };
 }
 
-/** Asked last: what was acknowledged by everybody, or had no one left to acknowledge it, may have been lost by the store meanwhile. */
-async function isHeld(committed: Committed, store: Pick<RegistryStore, 'holds'>): Promise<'yes' | 'no' | 'unknown'> {
+/**
+ * Asked last: what was acknowledged by everybody, or had no one left to acknowledge it, may have
+ * been lost by the store meanwhile.
+ */
+async function isHeld(
+  committed: Committed,
+  store: Pick<RegistryStore, 'holds'>,
+): Promise<'yes' | 'no' | 'unknown'> {
   try {
     return (await store.holds(committed)) ? 'yes' : 'no';
   } catch (fault) {
@@ -98,7 +135,9 @@ class Waiting {
     this.#options = options;
     this.#assurance = assurance;
     const nowMs = options.clock.monotonicMs();
-    this.#pending = new Map(committed.members.map(({ instance, leaseMs }) => [instance, nowMs + leaseTtlMs(leaseMs)]));
+    this.#pending = new Map(
+      committed.members.map(({ instance, leaseMs }) => [instance, nowMs + leaseTtlMs(leaseMs)]),
+    );
   }
 
   get pending(): number {
@@ -108,7 +147,11 @@ class Waiting {
   async untilDone(): Promise<void> {
     const { clock, timing, waitMs } = this.#options;
     const endMs = clock.monotonicMs() + waitMs;
-    for (let pauseMs: number = ASK.firstMs; this.#pending.size > 0; pauseMs = Math.min(ASK.longestMs, pauseMs * ASK.growth)) {
+    for (
+      let pauseMs: number = ASK.firstMs;
+      this.#pending.size > 0;
+      pauseMs = Math.min(ASK.longestMs, pauseMs * ASK.growth)
+    ) {
       await this.#ask();
       const leftMs = endMs - clock.monotonicMs();
       if (this.#pending.size === 0 || leftMs <= 0) return;
@@ -119,23 +162,33 @@ class Waiting {
   async #ask(): Promise<void> {
     try {
       const { assurance } = await this.#assurance;
-      for (const progress of await this.#options.store.progress([...this.#pending.keys()])) this.#take(progress, assurance);
+      for (const progress of await this.#options.store.progress([...this.#pending.keys()]))
+        this.#take(progress, assurance);
     } catch (fault) {
       // Nobody is found out about now; the next question may be answered.
       if (!(fault instanceof RegistryUnavailable)) throw fault;
     }
   }
 
-  #take({ instance, registered, applied }: InstanceProgress, assurance: Assurance['assurance']): void {
-    const acknowledged = applied !== null && applied.epoch === this.#committed.epoch && applied.seq >= this.#committed.seq;
+  #take(
+    { instance, registered, applied }: InstanceProgress,
+    assurance: Assurance['assurance'],
+  ): void {
+    const acknowledged =
+      applied !== null &&
+      applied.epoch === this.#committed.epoch &&
+      applied.seq >= this.#committed.seq;
     const untilMs = this.#pending.get(instance);
     if (untilMs === undefined) return;
-    // A store that may have lost the last renewal does not know how long the lease runs: then we count by ourselves.
-    const lapsed = !registered && (assurance === 'proven' || this.#options.clock.monotonicMs() >= untilMs);
+    // A store that may have lost the last renewal does not know how long the lease runs: then we
+    // count by ourselves.
+    const lapsed =
+      !registered && (assurance === 'proven' || this.#options.clock.monotonicMs() >= untilMs);
     if (!acknowledged && !lapsed) return;
     this.#pending.delete(instance);
     if (acknowledged) this.acknowledged += 1;
     else this.lapsed += 1;
-    this.slowestMs = Math.round((this.#options.clock.monotonicMs() - this.#options.sentMs) * 10) / 10;
+    this.slowestMs =
+      Math.round((this.#options.clock.monotonicMs() - this.#options.sentMs) * 10) / 10;
   }
 }

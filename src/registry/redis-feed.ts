@@ -1,7 +1,13 @@
 import type { RegistryKeys } from '../store/keys.ts';
 import type { RedisConnection } from '../store/redis.ts';
 import { decodeEvent } from './codec.ts';
-import { type FeedEvent, type FeedListener, type Position, RegistryUnavailable, type Subscription } from './port.ts';
+import {
+  type FeedEvent,
+  type FeedListener,
+  type Position,
+  RegistryUnavailable,
+  type Subscription,
+} from './port.ts';
 import { META_FIELDS, pairs, positionFrom } from './redis-reply.ts';
 import type { Timing } from './timing.ts';
 
@@ -9,12 +15,20 @@ import type { Timing } from './timing.ts';
 export const FEED_BATCH = 256;
 
 /**
- * `blockMs`: how long one XREAD waits on the server. Its end is the feed's heartbeat: at each we compare positions, and a connection on which
- * not even that arrives is dropped (store/redis.ts).
+ * `blockMs`: how long one XREAD waits on the server. Its end is the feed's heartbeat: at each we
+ * compare positions, and a connection on which not even that arrives is dropped (store/redis.ts).
  */
-const FOLLOW = { blockMs: 2_000, connectDeadlineMs: 2_000, retryFirstMs: 50, retryLongestMs: 1_000 } as const;
+const FOLLOW = {
+  blockMs: 2_000,
+  connectDeadlineMs: 2_000,
+  retryFirstMs: 50,
+  retryLongestMs: 1_000,
+} as const;
 
-/** Follows the feed over a connection of its own until it is closed or lost. Faults of the connection only delay it. */
+/**
+ * Follows the feed over a connection of its own until it is closed or lost. Faults of the
+ * connection only delay it.
+ */
 export function followFeed(
   connection: RedisConnection,
   keys: RegistryKeys,
@@ -45,11 +59,14 @@ async function run(
 ) {
   let position: Position = from;
   let failures = 0;
-  // The first read does not wait: it catches up with what happened since `from`, or finds that it can't.
+  // The first read does not wait: it catches up with what happened since `from`, or finds that it
+  // can't.
   let waiting = false;
   while (!stopped.aborted) {
     try {
-      const read: FeedRead = waiting ? await next(own, keys, position) : await missed(own, keys, position);
+      const read: FeedRead = waiting
+        ? await next(own, keys, position)
+        : await missed(own, keys, position);
       const { events, lost } = read;
       if (stopped.aborted) return;
       if (lost !== null) {
@@ -57,7 +74,8 @@ async function run(
         return;
       }
       failures = 0;
-      // An empty answer to a waiting read may mean silence or an entry that can no longer come: look at the position before waiting again.
+      // An empty answer to a waiting read may mean silence or an entry that can no longer come:
+      // look at the position before waiting again.
       waiting = !(waiting && events.length === 0);
       position = after(position, events);
       if (events.length > 0) listener.onEvents(events);
@@ -75,27 +93,58 @@ async function run(
   }
 }
 
-/** Faults that waiting does not heal: the feed's own content. The rest (unreachable, refused, forbidden) is waited out; the lease bounds it. */
+/**
+ * Faults that waiting does not heal: the feed's own content. The rest (unreachable, refused,
+ * forbidden) is waited out; the lease bounds it.
+ */
 function lossOf(fault: unknown): string | null {
-  if (fault instanceof RegistryUnavailable && (fault.why === 'empty' || fault.why === 'damaged')) return fault.message;
+  if (fault instanceof RegistryUnavailable && (fault.why === 'empty' || fault.why === 'damaged'))
+    return fault.message;
   const why = (fault as { why?: unknown }).why;
-  return why === undefined || why === 'damaged' ? `the feed cannot be read: ${(fault as Error).message}` : null;
+  return why === undefined || why === 'damaged'
+    ? `the feed cannot be read: ${(fault as Error).message}`
+    : null;
 }
 
-async function pause(failures: number, own: RedisConnection, stopped: AbortSignal, timing: Timing): Promise<void> {
-  const delayMs = Math.min(FOLLOW.retryLongestMs, FOLLOW.retryFirstMs * 2 ** Math.min(failures - 1, 10));
+async function pause(
+  failures: number,
+  own: RedisConnection,
+  stopped: AbortSignal,
+  timing: Timing,
+): Promise<void> {
+  const delayMs = Math.min(
+    FOLLOW.retryLongestMs,
+    FOLLOW.retryFirstMs * 2 ** Math.min(failures - 1, 10),
+  );
   await timing.sleep(delayMs, stopped);
   if (!stopped.aborted) await own.ready(FOLLOW.connectDeadlineMs).catch(() => undefined);
 }
 
-async function next(own: RedisConnection, keys: RegistryKeys, position: Position): Promise<FeedRead> {
-  const reply = await own.call('XREAD', 'COUNT', FEED_BATCH, 'BLOCK', FOLLOW.blockMs, 'STREAMS', keys.feed, `${position.seq}-0`);
+async function next(
+  own: RedisConnection,
+  keys: RegistryKeys,
+  position: Position,
+): Promise<FeedRead> {
+  const reply = await own.call(
+    'XREAD',
+    'COUNT',
+    FEED_BATCH,
+    'BLOCK',
+    FOLLOW.blockMs,
+    'STREAMS',
+    keys.feed,
+    `${position.seq}-0`,
+  );
   if (reply === null) return { events: [], lost: null };
   const [stream] = reply as [string, unknown][];
   return readEntries(position, stream?.[1]);
 }
 
-async function missed(own: RedisConnection, keys: RegistryKeys, position: Position): Promise<FeedRead> {
+async function missed(
+  own: RedisConnection,
+  keys: RegistryKeys,
+  position: Position,
+): Promise<FeedRead> {
   const [meta, entries] = await own.readTogether(
     [keys.meta, keys.feed],
     [
@@ -119,14 +168,23 @@ export interface FeedRead {
 export function feedAfter(from: Position, now: Position, entries: unknown): FeedRead {
   if (now.epoch !== from.epoch) return lost('the registry has another history (epoch)');
   if (now.seq < from.seq) return lost('the registry has gone back to an earlier state');
-  if (now.seq === from.seq && now.tip !== undefined && from.tip !== undefined && now.tip !== from.tip) return lost(FORKED);
+  if (
+    now.seq === from.seq &&
+    now.tip !== undefined &&
+    from.tip !== undefined &&
+    now.tip !== from.tip
+  )
+    return lost(FORKED);
   const read = readEntries(from, entries);
   if (read.lost === null && read.events.length === 0 && now.seq > from.seq)
     return lost('the feed no longer reaches back far enough');
   return read;
 }
 
-/** The entries must be of the reader's epoch and follow on its position without a gap, each made on the one before it. */
+/**
+ * The entries must be of the reader's epoch and follow on its position without a gap, each made on
+ * the one before it.
+ */
 function readEntries(from: Position, reply: unknown): FeedRead {
   const events: FeedEvent[] = [];
   let { seq, tip } = from;

@@ -12,16 +12,23 @@ type Found = Position & { readonly account: Account | null };
 const MOST = 256;
 
 /**
- * Look-ups of accounts that come in the same turn of the event loop travel as one command: a flood of unknown ids, or a fresh instance that meets all its callers at
- * once, costs a round trip and one command instead of hundreds.
+ * Look-ups of accounts that come in the same turn of the event loop travel as one command: a flood
+ * of unknown ids, or a fresh instance that meets all its callers at once, costs a round trip and
+ * one command instead of hundreds.
  */
 export class AccountLookups {
   readonly #keys: RegistryKeys;
-  readonly #read: (keys: readonly string[], commands: readonly RedisCommand[]) => Promise<unknown[]>;
+  readonly #read: (
+    keys: readonly string[],
+    commands: readonly RedisCommand[],
+  ) => Promise<unknown[]>;
   #open = new Map<string, PromiseWithResolvers<Found>>();
 
   /** @param read answers with `meta` first and then with the replies, all of one moment */
-  constructor(keys: RegistryKeys, read: (keys: readonly string[], commands: readonly RedisCommand[]) => Promise<unknown[]>) {
+  constructor(
+    keys: RegistryKeys,
+    read: (keys: readonly string[], commands: readonly RedisCommand[]) => Promise<unknown[]>,
+  ) {
     this.#keys = keys;
     this.#read = read;
   }
@@ -76,7 +83,10 @@ function settle(
   for (const [index, [id, answer]] of [...asked].entries()) {
     try {
       if (typeof texts[index] !== 'string') assertAbsent(id, places[index], listed, counts);
-      answer.resolve({ ...positionFrom(position), account: readAccount(id, texts[index], graves[index]) });
+      answer.resolve({
+        ...positionFrom(position),
+        account: readAccount(id, texts[index], graves[index]),
+      });
     } catch (fault) {
       answer.reject(fault);
     }
@@ -84,15 +94,19 @@ function settle(
 }
 
 /**
- * A record and its place in the list are written and removed in one step. So an account is absent only when neither is there, and the list is whole: otherwise Redis
- * has evicted what is missing, and the account is not unknown but lost.
+ * A record and its place in the list are written and removed in one step. So an account is absent
+ * only when neither is there, and the list is whole: otherwise Redis has evicted what is missing,
+ * and the account is not unknown but lost.
  */
 function assertAbsent(id: string, place: unknown, listed: number, counts: unknown): void {
-  if (place !== null) throw damaged(`account ${id} (its record is gone, its place in the list is not)`);
+  if (place !== null)
+    throw damaged(`account ${id} (its record is gone, its place in the list is not)`);
   assertCount(counts, 'accounts', listed);
 }
 
-/** An account as it counts: its record, and what an instance had to tell about it after a failover. */
+/**
+ * An account as it counts: its record, and what an instance had to tell about it after a failover.
+ */
 export function readAccount(id: string, text: unknown, grave: unknown): Account | null {
   if (typeof text !== 'string') return null;
   const account = decodeAccount(id, text);

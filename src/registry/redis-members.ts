@@ -1,9 +1,16 @@
 import { damaged } from './codec.ts';
-import type { Committed, InstanceProgress, InstanceStatus, LeaseRequest, Member, Position } from './port.ts';
+import type {
+  Committed,
+  InstanceProgress,
+  InstanceStatus,
+  LeaseRequest,
+  Member,
+  Position,
+} from './port.ts';
 
 /**
- * Clocks differ in speed, by a few hundred parts in a million at worst. The store keeps a lease for longer than the instance trusts it, so that a lease that is
- * gone there is surely over here.
+ * Clocks differ in speed, by a few hundred parts in a million at worst. The store keeps a lease for
+ * longer than the instance trusts it, so that a lease that is gone there is surely over here.
  */
 const DRIFT = { share: 0.005, leastMs: 20 } as const;
 
@@ -17,18 +24,29 @@ export function aboutFrom({ leaseMs, version = '' }: LeaseRequest): string {
 }
 
 /** Throws `RegistryUnavailable('damaged')`: a member that cannot be read cannot be waited for. */
-function readAbout(instance: string, text: string): { readonly leaseMs: number; readonly version: string } {
+function readAbout(
+  instance: string,
+  text: string,
+): { readonly leaseMs: number; readonly version: string } {
   try {
     const { leaseMs, version } = JSON.parse(text) as { leaseMs?: unknown; version?: unknown };
-    if (typeof leaseMs === 'number' && leaseMs > 0) return { leaseMs, version: typeof version === 'string' ? version : '' };
+    if (typeof leaseMs === 'number' && leaseMs > 0)
+      return { leaseMs, version: typeof version === 'string' ? version : '' };
   } catch {
     // Falls through to the one fault that there is.
   }
   throw damaged(`the membership of instance ${instance}`);
 }
 
-/** The script's answer after its first word: seq, epoch, then instance and what it says of itself in turn. */
-export function committedFrom([seq, epoch, ...words]: readonly unknown[], tip: string, replicated: boolean): Committed {
+/**
+ * The script's answer after its first word: seq, epoch, then instance and what it says of itself in
+ * turn.
+ */
+export function committedFrom(
+  [seq, epoch, ...words]: readonly unknown[],
+  tip: string,
+  replicated: boolean,
+): Committed {
   const members: Member[] = [];
   for (let index = 0; index < words.length; index += 2) {
     const instance = String(words[index]);
@@ -38,7 +56,11 @@ export function committedFrom([seq, epoch, ...words]: readonly unknown[], tip: s
 }
 
 /** Replies of MGET on the acknowledgements and of PTTL on each lease. */
-export function progressFrom(instances: readonly string[], acks: unknown, ttls: readonly unknown[]): readonly Progress[] {
+export function progressFrom(
+  instances: readonly string[],
+  acks: unknown,
+  ttls: readonly unknown[],
+): readonly Progress[] {
   return instances.map((instance, index) => {
     const ttlMs = Number(ttls[index]);
     return {
@@ -56,7 +78,9 @@ interface Progress extends InstanceProgress {
 
 function appliedFrom(text: string | null): Position | null {
   const [seq = '', epoch = '', tip = ''] = text?.split(' ') ?? [];
-  return epoch === '' || !Number.isSafeInteger(Number(seq)) ? null : { epoch, seq: Number(seq), tip };
+  return epoch === '' || !Number.isSafeInteger(Number(seq))
+    ? null
+    : { epoch, seq: Number(seq), tip };
 }
 
 export function instancesFrom(

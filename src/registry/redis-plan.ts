@@ -2,7 +2,10 @@ import type { RegistryKeys } from '../store/keys.ts';
 import { encodeRecord } from './codec.ts';
 import type { Commit, RecordKind } from './port.ts';
 
-/** A commit as the script reads it: the keys that it touches beyond the fixed ones, and a plan that names them by their number in KEYS. */
+/**
+ * A commit as the script reads it: the keys that it touches beyond the fixed ones, and a plan that
+ * names them by their number in KEYS.
+ */
 export interface CommitPlan {
   readonly keys: readonly string[];
   readonly json: string;
@@ -42,15 +45,37 @@ class KeyTable {
 }
 
 /** @param instances the members that are known of: the script needs the key of each one's lease */
-export function planCommit(keys: RegistryKeys, commit: Commit, instances: readonly string[]): CommitPlan {
+export function planCommit(
+  keys: RegistryKeys,
+  commit: Commit,
+  instances: readonly string[],
+): CommitPlan {
   const { meta, accounts, roles, teams, claims, feed, changes, members, tombstones } = keys;
-  const table = new KeyTable([meta, accounts, roles, teams, claims, feed, changes, members, tombstones]);
+  const table = new KeyTable([
+    meta,
+    accounts,
+    roles,
+    teams,
+    claims,
+    feed,
+    changes,
+    members,
+    tombstones,
+  ]);
   const place = (kind: RecordKind, key: string): Place => {
     const label = `${kind}:${key}`;
-    if (kind === 'account') return { key: table.number(keys.account(key), 'string'), field: '', label };
-    return { key: table.number(kind === 'role' ? keys.roles : keys.teams, 'hash'), field: key, label };
+    if (kind === 'account')
+      return { key: table.number(keys.account(key), 'string'), field: '', label };
+    return {
+      key: table.number(kind === 'role' ? keys.roles : keys.teams, 'hash'),
+      field: key,
+      label,
+    };
   };
-  const reference = (target: string, user: string) => ({ key: table.number(keys.references(target), 'set'), user });
+  const reference = (target: string, user: string) => ({
+    key: table.number(keys.references(target), 'set'),
+    user,
+  });
   const plan = {
     expects: commit.expects.map(({ kind, key, version }) => ({ ...place(kind, key), version })),
     changes: commit.changes.map(({ kind, key, record }) => ({
@@ -62,9 +87,15 @@ export function planCommit(keys: RegistryKeys, commit: Commit, instances: readon
     drop: commit.claims.drop,
     add: commit.references.add.map(({ target, user }) => reference(target, user)),
     remove: commit.references.remove.map(({ target, user }) => reference(target, user)),
-    unreferenced: commit.unreferenced.map((target) => ({ key: table.number(keys.references(target), 'set'), label: target })),
+    unreferenced: commit.unreferenced.map((target) => ({
+      key: table.number(keys.references(target), 'set'),
+      label: target,
+    })),
     accountChanges: commit.audit.accounts.map((id) => table.number(keys.changesOf(id), 'stream')),
-    leases: instances.map((instance) => ({ instance, key: table.number(keys.lease(instance), 'string') })),
+    leases: instances.map((instance) => ({
+      instance,
+      key: table.number(keys.lease(instance), 'string'),
+    })),
     activates: commit.activates ?? [],
     event: commit.audit.event,
     types: table.types,

@@ -4,40 +4,65 @@ import { type PolicySnapshot, type Position, RegistryUnavailable } from './port.
 /** What is asked of the hash `meta`, in this order. */
 export const META_FIELDS = ['schema', 'epoch', 'seq', 'tip'] as const;
 
-/** Throws `RegistryUnavailable`: `empty` when there is no registry, `damaged` when it is not one that we understand. */
+/**
+ * Throws `RegistryUnavailable`: `empty` when there is no registry, `damaged` when it is not one
+ * that we understand.
+ */
 export function positionFrom(reply: unknown): Position {
   const [schema, epoch, seq, tip] = reply as (string | null)[];
   if (schema === null && epoch === null && seq === null) {
     throw new RegistryUnavailable('empty', 'there is no registry in this store');
   }
   if (schema !== String(RECORD_SCHEMA)) {
-    throw new RegistryUnavailable('damaged', `the registry is written in schema ${schema}, which this version does not know`);
+    throw new RegistryUnavailable(
+      'damaged',
+      `the registry is written in schema ${schema}, which this version does not know`,
+    );
   }
   const position = { epoch: epoch ?? '', seq: Number(seq ?? Number.NaN), tip: tip ?? '' };
-  if (position.epoch === '' || !Number.isSafeInteger(position.seq)) throw damaged('the position of the registry');
+  if (position.epoch === '' || !Number.isSafeInteger(position.seq))
+    throw damaged('the position of the registry');
   return position;
 }
 
-/** Field of `meta` that says how many accounts, roles, teams and claims there are. Written with every change. */
+/**
+ * Field of `meta` that says how many accounts, roles, teams and claims there are. Written with
+ * every change.
+ */
 export const COUNTS = 'counts';
 
 /**
- * Throws `RegistryUnavailable` (`damaged`) when there are not as many of a kind as `meta` says: a key that Redis has evicted looks like an empty one.
+ * Throws `RegistryUnavailable` (`damaged`) when there are not as many of a kind as `meta` says: a
+ * key that Redis has evicted looks like an empty one.
  *
  * @param counts as HMGET answers them; null in it: written by a version that did not count
  */
-export function assertCount(counts: unknown, kind: 'accounts' | 'roles' | 'teams', found: number): void {
+export function assertCount(
+  counts: unknown,
+  kind: 'accounts' | 'roles' | 'teams',
+  found: number,
+): void {
   const [text] = counts as (string | null)[];
   if (text === null || text === undefined) return;
   const expected = text.split(' ')[['accounts', 'roles', 'teams'].indexOf(kind)];
-  if (expected !== String(found)) throw damaged(`the list of ${kind} (${found} of ${expected} are there)`);
+  if (expected !== String(found))
+    throw damaged(`the list of ${kind} (${found} of ${expected} are there)`);
 }
 
 /** `roles` and `teams` are HGETALL replies: names and records in turn. */
-export function snapshotFrom(meta: unknown, roles: unknown, teams: unknown, graves: unknown, counts: unknown): PolicySnapshot {
+export function snapshotFrom(
+  meta: unknown,
+  roles: unknown,
+  teams: unknown,
+  graves: unknown,
+  counts: unknown,
+): PolicySnapshot {
   assertCount(counts, 'roles', pairs(roles).length);
   assertCount(counts, 'teams', pairs(teams).length);
-  return { ...policyFrom(positionFrom(meta), pairs(roles), pairs(teams)), tombstones: revisionFrom(graves) };
+  return {
+    ...policyFrom(positionFrom(meta), pairs(roles), pairs(teams)),
+    tombstones: revisionFrom(graves),
+  };
 }
 
 /** The number of the tombstones' present state, as HMGET answers it. */
@@ -49,7 +74,10 @@ export function revisionFrom(reply: unknown): number {
 /** `[a, 1, b, 2]` as pairs. */
 export function pairs(reply: unknown): [string, string][] {
   const words = reply as string[];
-  return Array.from({ length: words.length / 2 }, (_, index) => [words[2 * index] ?? '', words[2 * index + 1] ?? '']);
+  return Array.from({ length: words.length / 2 }, (_, index) => [
+    words[2 * index] ?? '',
+    words[2 * index + 1] ?? '',
+  ]);
 }
 
 /** A change by all that names it. */

@@ -20,14 +20,24 @@ import {
 import { FEED_BATCH, FORKED, feedAfter, followFeed } from './redis-feed.ts';
 import { AccountLookups } from './redis-lookups.ts';
 import { aboutFrom, leaseTtlMs } from './redis-members.ts';
-import { COUNTS, META_FIELDS, nameOf, positionFrom, revisionFrom, snapshotFrom } from './redis-reply.ts';
+import {
+  COUNTS,
+  META_FIELDS,
+  nameOf,
+  positionFrom,
+  revisionFrom,
+  snapshotFrom,
+} from './redis-reply.ts';
 import { systemTiming, type Timing } from './timing.ts';
 
 const ASSERT = loadScript('registry-assert');
 
 /** Field of the tombstones that counts their changes. */
 const REVISION = '#';
-/** Accounts that may have a tombstone. Past it nobody is told any more: whoever saw the revocation goes on refusing by itself. */
+/**
+ * Accounts that may have a tombstone. Past it nobody is told any more: whoever saw the revocation
+ * goes on refusing by itself.
+ */
 const TOMBSTONES_MAX = 100_000;
 /** How long replicas may take to confirm, below the time that a command may take. */
 export const WAIT_MS = 800;
@@ -43,8 +53,9 @@ export interface RedisRegistryOptions {
 }
 
 /**
- * What the ACL user `gate` can do: reads, and its own lease. The lease is written by plain commands and not by a script, because EVAL asks for
- * read and write rights on all its keys, and the gate has none to write the registry.
+ * What the ACL user `gate` can do: reads, and its own lease. The lease is written by plain commands
+ * and not by a script, because EVAL asks for read and write rights on all its keys, and the gate
+ * has none to write the registry.
  */
 export class RedisRegistrySource implements RegistrySource {
   protected readonly connection: RedisConnection;
@@ -67,8 +78,13 @@ export class RedisRegistrySource implements RegistrySource {
     this.#name = options.name;
     this.#timing = options.timing ?? systemTiming;
     this.minReplicaAcks = options.minReplicaAcks ?? 0;
-    this.#leases = this.minReplicaAcks > 0 ? connection.forBlocking(`${options.name}:lease`, WAIT_MS) : connection;
-    this.#lookups = new AccountLookups(this.keys, (keys, commands) => this.readWithPosition(keys, ...commands));
+    this.#leases =
+      this.minReplicaAcks > 0
+        ? connection.forBlocking(`${options.name}:lease`, WAIT_MS)
+        : connection;
+    this.#lookups = new AccountLookups(this.keys, (keys, commands) =>
+      this.readWithPosition(keys, ...commands),
+    );
   }
 
   async snapshot(): Promise<PolicySnapshot> {
@@ -88,11 +104,13 @@ export class RedisRegistrySource implements RegistrySource {
   }
 
   /**
-   * The write comes first and the position after it, over one connection: whoever accepted the write stood at that position or before. PEXPIRE is a
-   * write that a full Redis (OOM) still takes, unlike SET: a store without room must not stop those who only read it.
+   * The write comes first and the position after it, over one connection: whoever accepted the
+   * write stood at that position or before. PEXPIRE is a write that a full Redis (OOM) still takes,
+   * unlike SET: a store without room must not stop those who only read it.
    *
-   * The first time the lease is written before the membership, and both before the position is read. So whoever changes the registry either finds the
-   * instance among the members, or the instance finds the change in the position that it has to reach first.
+   * The first time the lease is written before the membership, and both before the position is
+   * read. So whoever changes the registry either finds the instance among the members, or the
+   * instance finds the change in the position that it has to reach first.
    */
   async renew(request: LeaseRequest): Promise<Standing> {
     const { instance, leaseMs } = request;
@@ -103,9 +121,14 @@ export class RedisRegistrySource implements RegistrySource {
       ['HMGET', tombstones, REVISION],
       ['HMGET', meta, ...META_FIELDS],
     ] as const;
-    const known = await this.#renewed([['PEXPIRE', lease, ttlMs], ['HMGET', members, instance], ...standing]);
+    const known = await this.#renewed([
+      ['PEXPIRE', lease, ttlMs],
+      ['HMGET', members, instance],
+      ...standing,
+    ]);
     const about = (known[1] as (string | null)[])[0];
-    if (known[0] === 1 && about !== null) return { ...positionFrom(known[3]), tombstones: revisionFrom(known[2]) };
+    if (known[0] === 1 && about !== null)
+      return { ...positionFrom(known[3]), tombstones: revisionFrom(known[2]) };
     const joined = await this.#renewed([
       ['SET', lease, '1', 'PX', ttlMs],
       ['HSET', members, instance, aboutFrom(request)],
@@ -114,14 +137,20 @@ export class RedisRegistrySource implements RegistrySource {
     return { ...positionFrom(joined[3]), tombstones: revisionFrom(joined[2]) };
   }
 
-  /** What a primary accepts alone, it may lose: where replicas are to confirm, a renewal that they have not confirmed is none. */
+  /**
+   * What a primary accepts alone, it may lose: where replicas are to confirm, a renewal that they
+   * have not confirmed is none.
+   */
   async #renewed(commands: readonly RedisCommand[]): Promise<unknown[]> {
     if (this.minReplicaAcks === 0) return this.answered(this.#leases.pipeline(commands));
     const wait = ['WAIT', this.minReplicaAcks, WAIT_MS] as const;
     const replies = await this.answered(this.#leases.pipeline([...commands, wait]));
     const confirmed = Number(replies.at(-1));
     if (confirmed >= this.minReplicaAcks) return replies;
-    throw new RegistryUnavailable('refused', `${confirmed} replicas confirmed the lease, and ${this.minReplicaAcks} must`);
+    throw new RegistryUnavailable(
+      'refused',
+      `${confirmed} replicas confirmed the lease, and ${this.minReplicaAcks} must`,
+    );
   }
 
   async release(instance: string): Promise<void> {
@@ -142,7 +171,8 @@ export class RedisRegistrySource implements RegistrySource {
   async assert(tombstones: readonly Tombstone[]): Promise<void> {
     const words = [JSON.stringify(tombstones), TOMBSTONES_MAX];
     const answer = await this.answered(this.connection.run(ASSERT, [this.keys.tombstones], words));
-    if (answer === -1) throw new RegistryUnavailable('refused', 'there is no room for more tombstones');
+    if (answer === -1)
+      throw new RegistryUnavailable('refused', 'there is no room for more tombstones');
   }
 
   async recordUses(uses: readonly TokenUse[]): Promise<void> {
@@ -158,7 +188,14 @@ export class RedisRegistrySource implements RegistrySource {
   }
 
   follow(from: Position, listener: FeedListener): Subscription {
-    const subscription = followFeed(this.connection, this.keys, `${this.#name}:feed`, from, listener, this.#timing);
+    const subscription = followFeed(
+      this.connection,
+      this.keys,
+      `${this.#name}:feed`,
+      from,
+      listener,
+      this.#timing,
+    );
     const tracked: Subscription = {
       close: async () => {
         this.#subscriptions.delete(tracked);
@@ -171,7 +208,10 @@ export class RedisRegistrySource implements RegistrySource {
 
   async eventsAfter(from: Position): Promise<readonly FeedEvent[]> {
     const { feed } = this.keys;
-    const [meta, entries] = await this.readWithPosition([feed], ['XRANGE', feed, `${from.seq + 1}-0`, '+', 'COUNT', FEED_BATCH]);
+    const [meta, entries] = await this.readWithPosition(
+      [feed],
+      ['XRANGE', feed, `${from.seq + 1}-0`, '+', 'COUNT', FEED_BATCH],
+    );
     const result = feedAfter(from, positionFrom(meta), entries);
     if (result.lost !== null) throw new FeedLost(result.lost, { forked: result.lost === FORKED });
     return result.events;
@@ -188,9 +228,14 @@ export class RedisRegistrySource implements RegistrySource {
   }
 
   /** The reply of HMGET on `meta` first, then those of the commands, all of one moment. */
-  protected async readWithPosition(keys: readonly string[], ...commands: readonly RedisCommand[]): Promise<unknown[]> {
+  protected async readWithPosition(
+    keys: readonly string[],
+    ...commands: readonly RedisCommand[]
+  ): Promise<unknown[]> {
     const position = ['HMGET', this.keys.meta, ...META_FIELDS] as const;
-    return this.answered(this.connection.readTogether([this.keys.meta, ...keys], [position, ...commands]));
+    return this.answered(
+      this.connection.readTogether([this.keys.meta, ...keys], [position, ...commands]),
+    );
   }
 
   protected async answered<T>(reply: Promise<T>): Promise<T> {
@@ -203,5 +248,7 @@ export class RedisRegistrySource implements RegistrySource {
 }
 
 function unavailable(fault: unknown): unknown {
-  return fault instanceof StoreUnavailable ? new RegistryUnavailable(fault.why, fault.message, { cause: fault }) : fault;
+  return fault instanceof StoreUnavailable
+    ? new RegistryUnavailable(fault.why, fault.message, { cause: fault })
+    : fault;
 }

@@ -44,16 +44,28 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
 
   async initialise(roles: readonly Role[]): Promise<boolean> {
     const { meta, accounts, roles: rolesKey, teams, claims, feed, tombstones } = this.keys;
-    const words = [RECORD_SCHEMA, randomUUID(), newTip(), ...roles.flatMap((role) => [role.name, encodeRecord(role)])];
+    const words = [
+      RECORD_SCHEMA,
+      randomUUID(),
+      newTip(),
+      ...roles.flatMap((role) => [role.name, encodeRecord(role)]),
+    ];
     const answer = await this.answered(
-      this.connection.run(INITIALISE, [meta, accounts, rolesKey, teams, claims, feed, tombstones], words),
+      this.connection.run(
+        INITIALISE,
+        [meta, accounts, rolesKey, teams, claims, feed, tombstones],
+        words,
+      ),
     );
     const [outcome, what] = answer as [string, string?];
     if (outcome === 'damaged') throw damaged(what ?? meta);
     return outcome === 'written';
   }
 
-  /** Comes again with the leases of members that it did not know of. Mostly it is right the second time, and every time after that. */
+  /**
+   * Comes again with the leases of members that it did not know of. Mostly it is right the second
+   * time, and every time after that.
+   */
   async commit(commit: Commit): Promise<CommitResult> {
     for (let attempt = 0; attempt < MEMBER_TRIES; attempt += 1) {
       const { keys, json } = planCommit(this.keys, commit, this.#members);
@@ -61,17 +73,24 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
       const words = [json, KEPT.feed, KEPT.changesPerAccount, tip];
       const { answer, replicated } = await this.#commit(keys, words);
       const [outcome, ...rest] = answer;
-      if (outcome === 'members') this.#members = [...new Set([...this.#members, ...(rest as string[])])];
+      if (outcome === 'members')
+        this.#members = [...new Set([...this.#members, ...(rest as string[])])];
       else if (outcome === 'committed') {
         const committed = committedFrom(rest, tip, replicated);
         this.#members = committed.members.map(({ instance }) => instance);
         return committed;
       } else return refusedFrom(outcome, rest);
     }
-    throw new RegistryUnavailable('refused', 'instances kept joining while the change was made; nothing was changed');
+    throw new RegistryUnavailable(
+      'refused',
+      'instances kept joining while the change was made; nothing was changed',
+    );
   }
 
-  /** The change is made either way; whether it survives the loss of the primary is what `replicated` tells. */
+  /**
+   * The change is made either way; whether it survives the loss of the primary is what `replicated`
+   * tells.
+   */
   async #commit(keys: readonly string[], words: readonly (string | number)[]) {
     const replicas = this.minReplicaAcks;
     if (replicas === 0) {
@@ -80,24 +99,33 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
     }
     const wait = { replicas, waitMs: WAIT_MS };
     const confirmed = await this.answered(this.connection.runConfirmed(COMMIT, keys, words, wait));
-    return { answer: confirmed.reply as [string, ...unknown[]], replicated: (confirmed.replicas ?? 0) >= replicas };
+    return {
+      answer: confirmed.reply as [string, ...unknown[]],
+      replicated: (confirmed.replicas ?? 0) >= replicas,
+    };
   }
 
   /**
-   * An acknowledgement counts only if what it names is in this store's history. After a failover an instance may, for a moment, acknowledge to the new primary
-   * what it had applied from the old one, and numbers are then used again.
+   * An acknowledgement counts only if what it names is in this store's history. After a failover an
+   * instance may, for a moment, acknowledge to the new primary what it had applied from the old
+   * one, and numbers are then used again.
    */
   async progress(instances: readonly string[]): Promise<readonly InstanceProgress[]> {
     if (instances.length === 0) return [];
     const [acks, leases] = [instances.map(this.keys.ack), instances.map(this.keys.lease)];
-    const reads: RedisCommand[] = [['MGET', ...acks], ...leases.map((lease) => ['PTTL', lease] as const)];
+    const reads: RedisCommand[] = [
+      ['MGET', ...acks],
+      ...leases.map((lease) => ['PTTL', lease] as const),
+    ];
     const [meta, told, ...ttls] = await this.readWithPosition([...acks, ...leases], ...reads);
     const progress = progressFrom(instances, told, ttls);
     const real = await this.#ofThisHistory(
       positionFrom(meta),
       progress.flatMap(({ applied }) => applied ?? []),
     );
-    return progress.map((one) => (one.applied !== null && real.has(nameOf(one.applied)) ? one : { ...one, applied: null }));
+    return progress.map((one) =>
+      one.applied !== null && real.has(nameOf(one.applied)) ? one : { ...one, applied: null },
+    );
   }
 
   async holds(change: Position): Promise<boolean> {
@@ -108,7 +136,9 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
 
   async #ofThisHistory(now: Position, named: readonly Position[]): Promise<ReadonlySet<string>> {
     const real = new Set([nameOf(now)]);
-    const doubtful = [...new Set(named.filter((one) => !real.has(nameOf(one))).map(({ seq }) => seq))];
+    const doubtful = [
+      ...new Set(named.filter((one) => !real.has(nameOf(one))).map(({ seq }) => seq)),
+    ];
     if (doubtful.length === 0) return real;
     const { feed } = this.keys;
     const reads = doubtful.map((seq) => ['XRANGE', feed, `${seq}-0`, `${seq}-0`] as const);
@@ -117,15 +147,23 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
     return real;
   }
 
-  async instances(): Promise<{ readonly position: Position; readonly items: readonly InstanceStatus[] }> {
+  async instances(): Promise<{
+    readonly position: Position;
+    readonly items: readonly InstanceStatus[];
+  }> {
     const { members } = this.keys;
     const [meta, about] = await this.readWithPosition([members], ['HGETALL', members]);
     const known = new Map(pairs(about));
-    return { position: positionFrom(meta), items: instancesFrom(known, await this.progress([...known.keys()])) };
+    return {
+      position: positionFrom(meta),
+      items: instancesFrom(known, await this.progress([...known.keys()])),
+    };
   }
 
   async assurance(): Promise<Assurance> {
-    return assuranceFrom(await this.answered(this.connection.callAt(this.keys.meta, 'INFO', 'replication')));
+    return assuranceFrom(
+      await this.answered(this.connection.callAt(this.keys.meta, 'INFO', 'replication')),
+    );
   }
 
   async uses(account: string): Promise<readonly TokenUse[]> {
@@ -150,10 +188,16 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
     throw damaged(`the claim to the account name ${JSON.stringify(name)}`);
   }
 
-  async accounts(query: { readonly cursor: string | null; readonly limit: number }): Promise<AccountPage> {
+  async accounts(query: {
+    readonly cursor: string | null;
+    readonly limit: number;
+  }): Promise<AccountPage> {
     const start = query.cursor === null ? '-' : `(${query.cursor}`;
     const { accounts } = this.keys;
-    const [meta, found] = await this.readWithPosition([accounts], ['ZRANGEBYLEX', accounts, start, '+', 'LIMIT', 0, query.limit]);
+    const [meta, found] = await this.readWithPosition(
+      [accounts],
+      ['ZRANGEBYLEX', accounts, start, '+', 'LIMIT', 0, query.limit],
+    );
     positionFrom(meta);
     const ids = found as string[];
     if (ids.length === 0) return { items: [], damaged: [], next: null };
@@ -163,10 +207,9 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
       ['MGET', ...keys],
       ['HMGET', tombstones, ...ids],
     ];
-    const [texts, graves] = (await this.answered(this.connection.readTogether([...keys, tombstones], reads))) as (
-      | string
-      | null
-    )[][];
+    const [texts, graves] = (await this.answered(
+      this.connection.readTogether([...keys, tombstones], reads),
+    )) as (string | null)[][];
     // An id without a text was deleted between the two reads.
     const rows = ids.map((id, index) => [id, [texts?.[index], graves?.[index]]] as const);
     const page = decodePage(rows, (id, [text, grave]) => readAccount(id, text, grave));
@@ -177,10 +220,13 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
     const users = new Set<string>();
     let cursor = '0';
     do {
-      const [next, found] = (await this.call('SSCAN', this.keys.references(target), cursor, 'COUNT', 1_000)) as [
-        string,
-        string[],
-      ];
+      const [next, found] = (await this.call(
+        'SSCAN',
+        this.keys.references(target),
+        cursor,
+        'COUNT',
+        1_000,
+      )) as [string, string[]];
       for (const user of found) users.add(user);
       cursor = next;
     } while (cursor !== '0' && users.size < limit);
@@ -194,7 +240,10 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
   }): Promise<ChangePage> {
     const key = query.account === null ? this.keys.changes : this.keys.changesOf(query.account);
     const end = query.before === null ? '+' : `(${query.before}`;
-    const entries = (await this.call('XREVRANGE', key, end, '-', 'COUNT', query.limit)) as [string, string[]][];
+    const entries = (await this.call('XREVRANGE', key, end, '-', 'COUNT', query.limit)) as [
+      string,
+      string[],
+    ][];
     const cursors = entries.map(([id]) => id);
     return {
       items: entries.map(([, fields]) => fields[1] ?? ''),

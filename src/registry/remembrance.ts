@@ -6,13 +6,19 @@ import { Revoked } from './revoked.ts';
 import type { Trail } from './trail.ts';
 
 export interface RemembranceObserver {
-  /** The store has lost changes: so many accounts are now known to be revoked although it did not say so. */
+  /**
+   * The store has lost changes: so many accounts are now known to be revoked although it did not
+   * say so.
+   */
   onRevived(accounts: number): void;
   /** It could not be told now. */
   onFault(fault: unknown): void;
 }
 
-/** What an instance keeps from one generation to the next: what it has seen revoked, and how far it had come. A store that has lost changes is told of them. */
+/**
+ * What an instance keeps from one generation to the next: what it has seen revoked, and how far it
+ * had come. A store that has lost changes is told of them.
+ */
 export class Remembrance {
   readonly #source: RegistrySource;
   readonly #observer: RemembranceObserver;
@@ -43,14 +49,16 @@ export class Remembrance {
   }
 
   /**
-   * Roles and teams, and what was revoked lately. When the store has lost changes that we have seen, it is told what they revoked, and only then is read what
-   * counts: every later change is then made by somebody who could know.
+   * Roles and teams, and what was revoked lately. When the store has lost changes that we have
+   * seen, it is told what they revoked, and only then is read what counts: every later change is
+   * then made by somebody who could know.
    */
   async load(): Promise<PolicySnapshot> {
     const snapshot = await this.#source.snapshot();
     this.#revoked.begin(snapshot.epoch);
     const history = await readHistory(this.#source, this.#reached, snapshot);
-    // Fewer tombstones than before: the same number of changes, and what it was told besides is lost.
+    // Fewer tombstones than before: the same number of changes, and what it was told besides is
+    // lost.
     const untold = (snapshot.tombstones ?? 0) < this.#reachedTombstones;
     if (history.lost || untold) this.#revoked.lose(snapshot, history.forked);
     for (const event of history.events) this.#revoked.note(event);
@@ -59,7 +67,10 @@ export class Remembrance {
     return (await this.tell()) ? await this.#source.snapshot() : snapshot;
   }
 
-  /** Answers whether there was something to tell and it was told. If it cannot be told now, we go on refusing by ourselves and try again. */
+  /**
+   * Answers whether there was something to tell and it was told. If it cannot be told now, we go on
+   * refusing by ourselves and try again.
+   */
   async tell(): Promise<boolean> {
     const lost = this.#revoked.lost();
     if (lost.length === 0) return false;

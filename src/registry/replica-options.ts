@@ -11,11 +11,17 @@ export interface ReplicaObserver {
   onLoaded?(): void;
   /** The start was a warm one with so many accounts, or the snapshot could not be used, and why. */
   onWarm?(accounts: number, why: string | null): void;
-  /** Whether nothing is going on any more that what is applied forbids. Asked before that is acknowledged; asked again when the answer is no. */
+  /**
+   * Whether nothing is going on any more that what is applied forbids. Asked before that is
+   * acknowledged; asked again when the answer is no.
+   */
   settled?(): boolean | Promise<boolean>;
   /** Everything learned was dropped; it is being loaded again. */
   onLost?(why: string): void;
-  /** The store has lost changes: so many accounts are now known to be revoked although it did not say so. */
+  /**
+   * The store has lost changes: so many accounts are now known to be revoked although it did not
+   * say so.
+   */
   onRevived?(accounts: number): void;
   /** A step failed and will be repeated. */
   onFault?(step: 'load' | 'renew' | 'lookup' | 'acknowledge' | 'assert', fault: Error): void;
@@ -35,7 +41,10 @@ export interface ReplicaOptions {
   readonly maxLookups?: number;
   /** Of the program, for who looks at the list of instances. */
   readonly version?: string;
-  /** What was cached when the instance last ended. It is brought up to date before any of it counts, and used for the first load only. */
+  /**
+   * What was cached when the instance last ended. It is brought up to date before any of it counts,
+   * and used for the first load only.
+   */
   readonly warm?: WarmSnapshot | null;
   readonly observer?: ReplicaObserver;
   readonly timing?: Timing;

@@ -9,13 +9,19 @@ export type Lookup =
   | { readonly found: 'unavailable' };
 
 /**
- * What the decision sees of the registry: accounts one by one, and the questions about roles and teams (`PolicyView`, which
- * account/policy.ts answers from their records).
+ * What the decision sees of the registry: accounts one by one, and the questions about roles and
+ * teams (`PolicyView`, which account/policy.ts answers from their records).
  */
 export interface RegistryView extends PolicyView {
-  /** Whether the lease allows an answer at this moment (monotonic clock). When false, everything is 503. */
+  /**
+   * Whether the lease allows an answer at this moment (monotonic clock). When false, everything is
+   * 503.
+   */
   readonly current: boolean;
-  /** The answer that is at hand: the account or its absence is cached, or nothing can be known. Null: the store would have to be asked. */
+  /**
+   * The answer that is at hand: the account or its absence is cached, or nothing can be known.
+   * Null: the store would have to be asked.
+   */
   cached(accountId: string): Lookup | null;
   /** Synchronous when `cached` has an answer. Never rejects. */
   lookup(accountId: string): Lookup | Promise<Lookup>;

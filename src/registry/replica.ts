@@ -5,12 +5,30 @@ import type { Clock } from '../clock.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { ABSENT, Generation, UNAVAILABLE } from './generation.ts';
 import { Lease, momentOf } from './lease.ts';
-import { type FeedEvent, FeedLost, type RegistrySource, RegistryUnavailable, type Standing, type Subscription } from './port.ts';
+import {
+  type FeedEvent,
+  FeedLost,
+  type RegistrySource,
+  RegistryUnavailable,
+  type Standing,
+  type Subscription,
+} from './port.ts';
 import { Remembrance } from './remembrance.ts';
 import { backoffMs, RenewalPace } from './renewal-pace.ts';
-import type { LookupCounts, ReplicaObserver, ReplicaOptions, ReplicaStatus } from './replica-options.ts';
+import type {
+  LookupCounts,
+  ReplicaObserver,
+  ReplicaOptions,
+  ReplicaStatus,
+} from './replica-options.ts';
 import type { Lookup, RegistryView } from './replica-port.ts';
-import { assertSameHistory, assertSameTombstones, assertSameWay, GONE_ANOTHER_WAY, isLoss } from './same-history.ts';
+import {
+  assertSameHistory,
+  assertSameTombstones,
+  assertSameWay,
+  GONE_ANOTHER_WAY,
+  isLoss,
+} from './same-history.ts';
 import { systemTiming, type Timing } from './timing.ts';
 import type { Holdings, WarmSnapshot } from './warm-snapshot.ts';
 import { warmAccounts } from './warm-start.ts';
@@ -19,7 +37,10 @@ const DEFAULTS = { maxNegatives: 10_000, maxLookups: 1_000 } as const;
 
 const NO_PERMISSIONS = compilePermissions([]);
 
-/** How long the feed may take to bring what a renewal has announced, before it is fetched past the feed. */
+/**
+ * How long the feed may take to bring what a renewal has announced, before it is fetched past the
+ * feed.
+ */
 const FEED_GRACE_MS = 50;
 /** In how many steps that time is waited for by a look-up. */
 const FEED_WAITS = 10;
@@ -143,13 +164,19 @@ export class Replica implements RegistryView, PolicyView {
     return this.#generation?.holdings() ?? null;
   }
 
-  /** Begins, and goes on until `close`, however long the store is away. Resolves after the first attempt: whether it led to a lease. */
+  /**
+   * Begins, and goes on until `close`, however long the store is away. Resolves after the first
+   * attempt: whether it led to a lease.
+   */
   start(): Promise<boolean> {
     this.#running ??= this.#run();
     return this.#firstAttempt.promise;
   }
 
-  /** Answers nothing any more and gives the lease back. The source stays open: whoever made it closes it. */
+  /**
+   * Answers nothing any more and gives the lease back. The source stays open: whoever made it
+   * closes it.
+   */
   async close(): Promise<void> {
     this.#closed.abort();
     this.#drop(this.#generation, 'closed');
@@ -164,7 +191,8 @@ export class Replica implements RegistryView, PolicyView {
 
   async #run(): Promise<void> {
     for (let failures = 0; !this.#closed.signal.aborted; failures += 1) {
-      if (failures > 0) await this.#timing.sleep(backoffMs(failures, RELOAD, this.#timing), this.#closed.signal);
+      if (failures > 0)
+        await this.#timing.sleep(backoffMs(failures, RELOAD, this.#timing), this.#closed.signal);
       if (this.#closed.signal.aborted) break;
       try {
         if (await this.#live()) failures = 0;
@@ -176,7 +204,9 @@ export class Replica implements RegistryView, PolicyView {
     this.#firstAttempt.resolve(false);
   }
 
-  /** One generation from its snapshot to its end. Answers whether it was ever good for an answer. */
+  /**
+   * One generation from its snapshot to its end. Answers whether it was ever good for an answer.
+   */
   async #live(): Promise<boolean> {
     const snapshot = await this.#remembered.load();
     const generation = new Generation(snapshot, {
@@ -201,19 +231,23 @@ export class Replica implements RegistryView, PolicyView {
   }
 
   /**
-   * Only for the first load: later ones follow on something having gone wrong with what was known. The accounts are at the generation's own position, so
-   * like everything in it they count from the first lease on, which demands every change up to that renewal to be applied.
+   * Only for the first load: later ones follow on something having gone wrong with what was known.
+   * The accounts are at the generation's own position, so like everything in it they count from the
+   * first lease on, which demands every change up to that renewal to be applied.
    */
   async #warmUp(generation: Generation, warm: WarmSnapshot, now: Standing): Promise<void> {
     this.#warm = null;
-    const { accounts, why } = await warmAccounts(this.#source, warm, now).catch((fault: unknown) => {
-      // Nothing but the store's silence is worth a second try.
-      if (fault instanceof RegistryUnavailable) this.#warm = warm;
-      throw fault;
-    });
+    const { accounts, why } = await warmAccounts(this.#source, warm, now).catch(
+      (fault: unknown) => {
+        // Nothing but the store's silence is worth a second try.
+        if (fault instanceof RegistryUnavailable) this.#warm = warm;
+        throw fault;
+      },
+    );
     for (const [id, held] of accounts ?? []) {
       const account = this.#remembered.against(held);
-      if (account !== null) generation.learn(id, { found: 'account', account: compilePrincipal(account) }, now.seq);
+      if (account !== null)
+        generation.learn(id, { found: 'account', account: compilePrincipal(account) }, now.seq);
     }
     this.#observer.onWarm?.(generation.accounts.size, why);
   }
@@ -280,20 +314,32 @@ export class Replica implements RegistryView, PolicyView {
     await this.#remembered.tell();
   }
 
-  /** Until what the store has announced is applied: as a rule the feed brings it within a millisecond. */
+  /**
+   * Until what the store has announced is applied: as a rule the feed brings it within a
+   * millisecond.
+   */
   async #meet(generation: Generation, seq: number): Promise<void> {
-    for (let waits = 0; waits < FEED_WAITS && this.#generation === generation && generation.appliedSeq < seq; waits += 1) {
+    for (
+      let waits = 0;
+      waits < FEED_WAITS && this.#generation === generation && generation.appliedSeq < seq;
+      waits += 1
+    ) {
       await this.#timing.sleep(FEED_GRACE_MS / FEED_WAITS, generation.ended.signal);
     }
-    if (this.#generation === generation && generation.appliedSeq < seq) await this.#catchUp(generation, seq);
+    if (this.#generation === generation && generation.appliedSeq < seq)
+      await this.#catchUp(generation, seq);
   }
 
-  /** The store is ahead of us. Usually the feed brings it within a millisecond; if it is dead without knowing it, we fetch past it. */
+  /**
+   * The store is ahead of us. Usually the feed brings it within a millisecond; if it is dead
+   * without knowing it, we fetch past it.
+   */
   async #catchUp(generation: Generation, seq: number): Promise<void> {
     await this.#timing.sleep(FEED_GRACE_MS, generation.ended.signal);
     while (this.#generation === generation && generation.appliedSeq < seq) {
       const events = await this.#source.eventsAfter(generation.position);
-      if (events.length === 0) throw new FeedLost('the feed does not hold what the store has announced');
+      if (events.length === 0)
+        throw new FeedLost('the feed does not hold what the store has announced');
       this.#apply(generation, events);
     }
   }
@@ -311,12 +357,14 @@ export class Replica implements RegistryView, PolicyView {
       const read = await this.#source.account(id);
       if (!this.current || this.#generation !== generation) return this.#unavailable();
       assertSameHistory(generation, read, appliedWhenSent);
-      // A read that is ahead of the feed counts only once the feed has come to where it was made: numbers alone are used again after a failover.
+      // A read that is ahead of the feed counts only once the feed has come to where it was made:
+      // numbers alone are used again after a failover.
       if (read.seq > generation.appliedSeq) await this.#meet(generation, read.seq);
       if (!this.current || this.#generation !== generation) return this.#unavailable();
       assertSameWay(generation, read);
       const account = read.account === null ? null : this.#remembered.against(read.account);
-      const found: Lookup = account === null ? ABSENT : { found: 'account', account: compilePrincipal(account) };
+      const found: Lookup =
+        account === null ? ABSENT : { found: 'account', account: compilePrincipal(account) };
       return generation.learn(id, found, read.seq);
     } catch (fault) {
       this.#observer.onFault?.('lookup', asError(fault));

@@ -9,7 +9,10 @@ interface Fact {
   readonly digests: ReadonlyMap<string, number>;
   readonly deleted: boolean;
   readonly inactive: boolean;
-  /** Whether the store that we read from now lacks the change that this was learned from, and whether it has been told. */
+  /**
+   * Whether the store that we read from now lacks the change that this was learned from, and
+   * whether it has been told.
+   */
   readonly lost: 'no' | 'untold' | 'told';
 }
 
@@ -21,11 +24,13 @@ export const REVOKED_LIMITS = {
 } as const;
 
 /**
- * What this instance has seen revoked. It outlives every reload, because a primary that took over without the last changes would otherwise bring back what
- * they had shut out, and nobody but those who saw the changes can know.
+ * What this instance has seen revoked. It outlives every reload, because a primary that took over
+ * without the last changes would otherwise bring back what they had shut out, and nobody but those
+ * who saw the changes can know.
  *
- * A revoked digest and a deleted account stay so whatever a store says later: tokens are random and ids are never used again. "Inactive" can be taken back
- * by an administrator, so it is held against the store only while the store does not know of it.
+ * A revoked digest and a deleted account stay so whatever a store says later: tokens are random and
+ * ids are never used again. "Inactive" can be taken back by an administrator, so it is held against
+ * the store only while the store does not know of it.
  */
 export class Revoked {
   readonly #facts = new Map<string, Fact>();
@@ -35,18 +40,26 @@ export class Revoked {
     return this.#facts.size;
   }
 
-  /** Begins with a registry. Another epoch is another registry, made by an administrator: what was learned of the one before says nothing about it. */
+  /**
+   * Begins with a registry. Another epoch is another registry, made by an administrator: what was
+   * learned of the one before says nothing about it.
+   */
   begin(epoch: string): void {
     if (this.#epoch !== epoch) this.#facts.clear();
     this.#epoch = epoch;
   }
 
-  /** Takes note of an event, and answers it as it is to be applied: what is known to be revoked is not brought back by it. */
+  /**
+   * Takes note of an event, and answers it as it is to be applied: what is known to be revoked is
+   * not brought back by it.
+   */
   note(event: FeedEvent): FeedEvent {
     if (!event.changes.some(({ kind }) => kind === 'account')) return event;
     return {
       ...event,
-      changes: event.changes.map((change) => (change.kind === 'account' ? this.#noteChange(change, event.seq) : change)),
+      changes: event.changes.map((change) =>
+        change.kind === 'account' ? this.#noteChange(change, event.seq) : change,
+      ),
     };
   }
 
@@ -57,12 +70,13 @@ export class Revoked {
   }
 
   /**
-   * The store stands at `position`, which is not where we were: what we learned after it is to be told, and what an earlier store was told. `forked`: also what
-   * came before may be lost.
+   * The store stands at `position`, which is not where we were: what we learned after it is to be
+   * told, and what an earlier store was told. `forked`: also what came before may be lost.
    */
   lose(position: Position, forked: boolean): void {
     for (const [id, fact] of this.#facts) {
-      if (forked || fact.lost !== 'no' || fact.seq > position.seq) this.#facts.set(id, { ...fact, lost: 'untold' });
+      if (forked || fact.lost !== 'no' || fact.seq > position.seq)
+        this.#facts.set(id, { ...fact, lost: 'untold' });
     }
   }
 
@@ -90,7 +104,9 @@ export class Revoked {
       this.#facts.set(key, fact);
       if (this.#facts.size > REVOKED_LIMITS.accounts) this.#forgetOldest();
     }
-    return record === null || fact === null ? change : { ...change, record: underTombstone(record, heldAgainst(fact)) };
+    return record === null || fact === null
+      ? change
+      : { ...change, record: underTombstone(record, heldAgainst(fact)) };
   }
 
   /** What the store has yet to be told goes last. */
@@ -109,14 +125,22 @@ function factOf(record: Account | null, seq: number, known: Fact | undefined): F
   const digests = new Map(known?.digests);
   for (const digest of record?.retired.toReversed() ?? []) digests.set(digest, 0);
   const previous = record?.previous ?? null;
-  if (previous !== null && digests.get(previous.digest) !== 0) digests.set(previous.digest, Date.parse(previous.validUntil));
+  if (previous !== null && digests.get(previous.digest) !== 0)
+    digests.set(previous.digest, Date.parse(previous.validUntil));
   const deleted = record === null || known?.deleted === true;
-  // While the store has not been told, its changes are made without knowing; afterwards they are made by people who know.
+  // While the store has not been told, its changes are made without knowing; afterwards they are
+  // made by people who know.
   const untold = known?.lost === 'untold';
   const inactive = record?.status === 'inactive' || (untold && known.inactive);
   if (digests.size === 0 && !deleted && !inactive && known === undefined) return null;
   const newest = new Map([...digests].slice(-REVOKED_LIMITS.digests));
-  return { seq: Math.max(seq, known?.seq ?? 0), digests: newest, deleted, inactive, lost: untold ? 'untold' : 'no' };
+  return {
+    seq: Math.max(seq, known?.seq ?? 0),
+    digests: newest,
+    deleted,
+    inactive,
+    lost: untold ? 'untold' : 'no',
+  };
 }
 
 function heldAgainst({ digests, deleted, inactive, lost }: Fact): Omit<Tombstone, 'account'> {

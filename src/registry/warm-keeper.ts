@@ -12,7 +12,10 @@ export interface WarmKeeperOptions {
   onFault(fault: unknown): void;
 }
 
-/** How often it is written. A crash costs what was learned since; the change feed reaches further back than that. */
+/**
+ * How often it is written. A crash costs what was learned since; the change feed reaches further
+ * back than that.
+ */
 const INTERVAL_MS = 300_000;
 
 /** Writes down what is cached every few minutes and at the end, for the next start. */

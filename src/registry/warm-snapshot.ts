@@ -8,11 +8,14 @@ import { RECORD_SCHEMA } from './codec.ts';
 import type { Standing } from './port.ts';
 
 /**
- * What an instance had cached, written down so that its next start need not ask the store for every caller at once. It says how things stood at one position
- * of the registry's history, no more: the reader brings it up to date from the change feed before it believes any of it (registry/replica.ts).
+ * What an instance had cached, written down so that its next start need not ask the store for every
+ * caller at once. It says how things stood at one position of the registry's history, no more: the
+ * reader brings it up to date from the change feed before it believes any of it
+ * (registry/replica.ts).
  *
- * Service accounts only, as they are stored: digests, no token. People and their password verifiers are left out. Sealed with AES-256-GCM under a key of this
- * data folder, so that a copy of the file alone tells nothing, and whoever can write it but not read the key can put nobody in.
+ * Service accounts only, as they are stored: digests, no token. People and their password verifiers
+ * are left out. Sealed with AES-256-GCM under a key of this data folder, so that a copy of the file
+ * alone tells nothing, and whoever can write it but not read the key can put nobody in.
  */
 export interface WarmSnapshot {
   readonly at: Standing;
@@ -32,7 +35,10 @@ export interface Holdings {
 
 export interface WarmOptions {
   readonly folder: string;
-  /** Version of the program. Another one may know fields that this one would have left out, so it does not read what this one wrote. */
+  /**
+   * Version of the program. Another one may know fields that this one would have left out, so it
+   * does not read what this one wrote.
+   */
   readonly program: string;
   /** Wall clock. */
   readonly nowMs: number;
@@ -44,7 +50,10 @@ export const WARM_LIMITS = {
   accounts: 50_000,
   /** Before sealing. */
   bytes: 64 * 1024 * 1024,
-  /** The feed would bring an older one up to date as well, if it still reaches back; but who called a day ago is no guess at who calls now. */
+  /**
+   * The feed would bring an older one up to date as well, if it still reaches back; but who called
+   * a day ago is no guess at who calls now.
+   */
   ageMs: 86_400_000,
   /** By how much a snapshot may seem to come from the future. */
   aheadMs: 300_000,
@@ -57,7 +66,10 @@ const [KEY_BYTES, NONCE_BYTES, TAG_BYTES] = [32, 12, 16];
 const OVERHEAD_BYTES = MAGIC.length + NONCE_BYTES + TAG_BYTES;
 /** Accounts that are worked on before others get their turn: about a millisecond. */
 const SLICE = 128;
-/** Prefix of files that are not complete yet, and how old one must be to be certainly left over from a crash. */
+/**
+ * Prefix of files that are not complete yet, and how old one must be to be certainly left over from
+ * a crash.
+ */
 const UNFINISHED = { prefix: '.warm-', staleMs: 600_000 } as const;
 
 /** The first line of the sealed text; one account follows on each of the others. */
@@ -68,15 +80,24 @@ interface Head {
   readonly at: Standing;
 }
 
-/** `why` null and no snapshot: there is none. Never throws: a start without a snapshot is only slower. */
+/**
+ * `why` null and no snapshot: there is none. Never throws: a start without a snapshot is only
+ * slower.
+ */
 export type WarmRead =
   | { readonly snapshot: WarmSnapshot; readonly why: null }
   | { readonly snapshot: null; readonly why: string | null };
 
-/** Reads the folder's snapshot, if it can be trusted to be one that this version of the program wrote here not long ago. */
+/**
+ * Reads the folder's snapshot, if it can be trusted to be one that this version of the program
+ * wrote here not long ago.
+ */
 export async function readWarmSnapshot(options: WarmOptions): Promise<WarmRead> {
   try {
-    const sealed = await readPrivate(join(options.folder, WARM_FILES.snapshot), WARM_LIMITS.bytes + OVERHEAD_BYTES);
+    const sealed = await readPrivate(
+      join(options.folder, WARM_FILES.snapshot),
+      WARM_LIMITS.bytes + OVERHEAD_BYTES,
+    );
     if (sealed === null) return { snapshot: null, why: null };
     const key = await readPrivate(join(options.folder, WARM_FILES.key), KEY_BYTES);
     if (key === null) return { snapshot: null, why: 'its key is gone' };
@@ -87,10 +108,15 @@ export async function readWarmSnapshot(options: WarmOptions): Promise<WarmRead> 
 }
 
 /**
- * Writes a snapshot in place of the one that is there; a reader finds the one or the other, whole. Answers how many accounts it holds, or null when the
- * generation was dropped meanwhile and nothing was written. Works in slices, so that calls under way hardly notice. Throws the file system's errors.
+ * Writes a snapshot in place of the one that is there; a reader finds the one or the other, whole.
+ * Answers how many accounts it holds, or null when the generation was dropped meanwhile and nothing
+ * was written. Works in slices, so that calls under way hardly notice. Throws the file system's
+ * errors.
  */
-export async function writeWarmSnapshot(holdings: Holdings, options: WarmOptions): Promise<number | null> {
+export async function writeWarmSnapshot(
+  holdings: Holdings,
+  options: WarmOptions,
+): Promise<number | null> {
   const { folder } = options;
   const key = await keyOf(folder);
   await removeLeftovers(options);
@@ -111,7 +137,12 @@ export async function writeWarmSnapshot(holdings: Holdings, options: WarmOptions
   }
 }
 
-async function writeSealed(file: FileHandle, key: Buffer, holdings: Holdings, options: WarmOptions): Promise<number> {
+async function writeSealed(
+  file: FileHandle,
+  key: Buffer,
+  holdings: Holdings,
+  options: WarmOptions,
+): Promise<number> {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv(CIPHER, key, nonce).setAAD(MAGIC);
   await file.appendFile(Buffer.concat([MAGIC, nonce]));
@@ -134,11 +165,13 @@ async function writeSealed(file: FileHandle, key: Buffer, holdings: Holdings, op
 }
 
 /**
- * Nothing for what changed after the position that the snapshot stands for: the store may yet lose that change, and then no event would ever correct it.
+ * Nothing for what changed after the position that the snapshot stands for: the store may yet lose
+ * that change, and then no event would ever correct it.
  */
 function lineOf(holdings: Holdings, id: string): string[] {
   const account = holdings.account(id);
-  if (account === null || account.kind !== 'service' || account.version > holdings.at.seq) return [];
+  if (account === null || account.kind !== 'service' || account.version > holdings.at.seq)
+    return [];
   return [`${JSON.stringify(account)}\n`];
 }
 
@@ -148,28 +181,37 @@ function unsealed(key: Buffer, sealed: Buffer): string {
     throw new Error('it is not a snapshot that this version can read');
   if (key.length !== KEY_BYTES) throw new Error('its key is damaged');
   const [nonceEnd, tagBegin] = [MAGIC.length + NONCE_BYTES, sealed.length - TAG_BYTES];
-  const decipher = createDecipheriv(CIPHER, key, sealed.subarray(MAGIC.length, nonceEnd), { authTagLength: TAG_BYTES })
+  const decipher = createDecipheriv(CIPHER, key, sealed.subarray(MAGIC.length, nonceEnd), {
+    authTagLength: TAG_BYTES,
+  })
     .setAAD(MAGIC)
     .setAuthTag(sealed.subarray(tagBegin));
   try {
-    return Buffer.concat([decipher.update(sealed.subarray(nonceEnd, tagBegin)), decipher.final()]).toString('utf8');
+    return Buffer.concat([
+      decipher.update(sealed.subarray(nonceEnd, tagBegin)),
+      decipher.final(),
+    ]).toString('utf8');
   } catch {
     throw new Error('it was damaged, or sealed with another key');
   }
 }
 
 /**
- * Records are not looked at as closely as those of a store are: they were when they were read from there, and only this version of the program, holding the key,
- * can have written them down. To do it again would more than double the start of a full cache.
+ * Records are not looked at as closely as those of a store are: they were when they were read from
+ * there, and only this version of the program, holding the key, can have written them down. To do
+ * it again would more than double the start of a full cache.
  */
 async function decoded(text: string, { program, nowMs }: WarmOptions): Promise<WarmRead> {
   const [head = '', ...lines] = text.split('\n');
   const about = JSON.parse(head) as Head;
-  if (about.program !== program) return { snapshot: null, why: `version ${about.program} of the program wrote it` };
-  if (about.schema !== RECORD_SCHEMA) return { snapshot: null, why: `it is written in schema ${about.schema}` };
+  if (about.program !== program)
+    return { snapshot: null, why: `version ${about.program} of the program wrote it` };
+  if (about.schema !== RECORD_SCHEMA)
+    return { snapshot: null, why: `it is written in schema ${about.schema}` };
   const ageMs = nowMs - about.savedMs;
   // Written so that what is no number is too old.
-  if (!(ageMs <= WARM_LIMITS.ageMs && ageMs >= -WARM_LIMITS.aheadMs)) return { snapshot: null, why: 'it is too old' };
+  if (!(ageMs <= WARM_LIMITS.ageMs && ageMs >= -WARM_LIMITS.aheadMs))
+    return { snapshot: null, why: 'it is too old' };
   const accounts: Account[] = [];
   for (const line of lines) {
     if (line !== '') accounts.push(JSON.parse(line) as Account);
@@ -178,7 +220,10 @@ async function decoded(text: string, { program, nowMs }: WarmOptions): Promise<W
   return { snapshot: { at: about.at, accounts }, why: null };
 }
 
-/** The folder's key, made when there is none that can be used. Of several processes that make one at once, one's counts for all. */
+/**
+ * The folder's key, made when there is none that can be used. Of several processes that make one at
+ * once, one's counts for all.
+ */
 async function keyOf(folder: string): Promise<Buffer> {
   const path = join(folder, WARM_FILES.key);
   const found = await readPrivate(path, KEY_BYTES).catch(() => null);
@@ -207,11 +252,15 @@ async function removeLeftovers({ folder, nowMs }: WarmOptions): Promise<void> {
     if (!name.startsWith(UNFINISHED.prefix)) continue;
     const path = join(folder, name);
     const found = await stat(path).catch(() => null);
-    if (found !== null && nowMs - found.mtimeMs > UNFINISHED.staleMs) await rm(path, { force: true });
+    if (found !== null && nowMs - found.mtimeMs > UNFINISHED.staleMs)
+      await rm(path, { force: true });
   }
 }
 
-/** Null when there is no such file. A link is not followed, and what others could have read or written is not believed. */
+/**
+ * Null when there is no such file. A link is not followed, and what others could have read or
+ * written is not believed.
+ */
 async function readPrivate(path: string, maxBytes: number): Promise<Buffer | null> {
   let file: FileHandle;
   try {
@@ -223,7 +272,8 @@ async function readPrivate(path: string, maxBytes: number): Promise<Buffer | nul
   }
   try {
     const found = await file.stat();
-    if (!found.isFile() || (found.mode & 0o077) !== 0) throw new Error(`${path} is not a file that is closed to others`);
+    if (!found.isFile() || (found.mode & 0o077) !== 0)
+      throw new Error(`${path} is not a file that is closed to others`);
     if (found.size > maxBytes) throw new Error(`${path} is larger than it can be`);
     return await file.readFile();
   } finally {

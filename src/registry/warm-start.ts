@@ -1,6 +1,12 @@
 import type { Account } from '../account/model.ts';
 import { eventsBetween } from './history.ts';
-import { type FeedEvent, FeedLost, type RegistrySource, RegistryUnavailable, type Standing } from './port.ts';
+import {
+  type FeedEvent,
+  FeedLost,
+  type RegistrySource,
+  RegistryUnavailable,
+  type Standing,
+} from './port.ts';
 import type { WarmSnapshot } from './warm-snapshot.ts';
 
 /** `why`: the reason for which the snapshot tells nothing about the registry as it stands. */
@@ -9,10 +15,13 @@ export type WarmStart =
   | { readonly accounts: null; readonly why: string };
 
 /**
- * A snapshot's accounts as they stand at `now`, the position that a generation is about to begin at: every change in between is read from the feed and applied.
- * All or nothing. Where the feed does not lead without a gap from the one position to the other, by number and by tip, the snapshot counts for nothing.
+ * A snapshot's accounts as they stand at `now`, the position that a generation is about to begin
+ * at: every change in between is read from the feed and applied. All or nothing. Where the feed
+ * does not lead without a gap from the one position to the other, by number and by tip, the
+ * snapshot counts for nothing.
  *
- * Throws `RegistryUnavailable` when the store does not answer: then nothing is known, and it can be tried again.
+ * Throws `RegistryUnavailable` when the store does not answer: then nothing is known, and it can be
+ * tried again.
  */
 export async function warmAccounts(
   source: Pick<RegistrySource, 'eventsAfter'>,
@@ -22,22 +31,30 @@ export async function warmAccounts(
   if (at.epoch !== now.epoch) return cold('the registry has another history (epoch)');
   if (at.seq > now.seq) return cold('the registry has gone back to an earlier state');
   // What was revoked by a change that was then lost stands in no feed.
-  if (at.tombstones !== now.tombstones) return cold('others have told of revocations that the registry had lost');
+  if (at.tombstones !== now.tombstones)
+    return cold('others have told of revocations that the registry had lost');
   let events: readonly FeedEvent[];
   try {
     events = (await eventsBetween(source, at, now)).filter(({ seq }) => seq <= now.seq);
   } catch (fault) {
-    if (fault instanceof FeedLost || (fault instanceof RegistryUnavailable && fault.why === 'damaged'))
+    if (
+      fault instanceof FeedLost ||
+      (fault instanceof RegistryUnavailable && fault.why === 'damaged')
+    )
       return cold(fault.message);
     throw fault;
   }
   const reached = events.at(-1) ?? at;
-  if (reached.seq !== now.seq || reached.tip !== now.tip) return cold('the feed does not lead from the snapshot to the present');
+  if (reached.seq !== now.seq || reached.tip !== now.tip)
+    return cold('the feed does not lead from the snapshot to the present');
   return { accounts: changed(accounts, events), why: null };
 }
 
 /** Only accounts that are held: the feed says nothing of who calls. */
-function changed(accounts: readonly Account[], events: readonly FeedEvent[]): ReadonlyMap<string, Account> {
+function changed(
+  accounts: readonly Account[],
+  events: readonly FeedEvent[],
+): ReadonlyMap<string, Account> {
   const held = new Map(accounts.map((account) => [account.id, account]));
   for (const { changes } of events) {
     for (const change of changes) {

@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 
-/** What the answers of the service have in common: how it says no, reads what it is sent, and shows lists. */
+/**
+ * What the answers of the service have in common: how it says no, reads what it is sent, and shows
+ * lists.
+ */
 export const BASE = '/lifetimeapi/rest/v2';
 
 const LIMITS = { jsonBytes: 64 * 1024, textCharacters: 500 } as const;
@@ -36,24 +39,37 @@ export function pick<T extends { readonly Key: string }>(
   return found;
 }
 
-export function text(body: Readonly<Record<string, unknown>>, field: string, fallback?: string): string {
+export function text(
+  body: Readonly<Record<string, unknown>>,
+  field: string,
+  fallback?: string,
+): string {
   const value = body[field] ?? fallback;
-  if (typeof value === 'string' && value.length <= LIMITS.textCharacters && (value !== '' || fallback !== undefined))
+  if (
+    typeof value === 'string' &&
+    value.length <= LIMITS.textCharacters &&
+    (value !== '' || fallback !== undefined)
+  )
     return value;
   throw new Problem(400, `${field} must be text of at most ${LIMITS.textCharacters} characters`);
 }
 
 export const jsonLimit = bodyLimit({
   maxSize: LIMITS.jsonBytes,
-  onError: (c) => c.json({ Errors: [`The body may have ${LIMITS.jsonBytes} bytes`], StatusCode: 413 }, 413),
+  onError: (c) =>
+    c.json({ Errors: [`The body may have ${LIMITS.jsonBytes} bytes`], StatusCode: 413 }, 413),
 });
 
 /** The body as an object; `whenEmpty` stands for a body that is not there. */
-export async function jsonObject(c: Context, whenEmpty?: Record<string, unknown>): Promise<Record<string, unknown>> {
+export async function jsonObject(
+  c: Context,
+  whenEmpty?: Record<string, unknown>,
+): Promise<Record<string, unknown>> {
   const written = await c.req.text();
   if (written === '' && whenEmpty !== undefined) return whenEmpty;
   const body: unknown = parsed(written);
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new Problem(400, 'The body must be a JSON object');
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw new Problem(400, 'The body must be a JSON object');
   return body as Record<string, unknown>;
 }
 

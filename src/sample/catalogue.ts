@@ -8,13 +8,17 @@ const VERSIONS_MAX = 2_000;
 /** Environments, applications and their versions. */
 export function addCatalogue(app: Hono, versions: Version[], clock: Clock): void {
   app.get(`${BASE}/environments`, (c) => list(c, ENVIRONMENTS));
-  app.get(`${BASE}/environments/:environment`, (c) => c.json(pick(ENVIRONMENTS, c.req.param('environment'), 'environment')));
+  app.get(`${BASE}/environments/:environment`, (c) =>
+    c.json(pick(ENVIRONMENTS, c.req.param('environment'), 'environment')),
+  );
   app.get(`${BASE}/environments/:environment/applications`, (c) => {
     pick(ENVIRONMENTS, c.req.param('environment'), 'environment');
     return list(c, APPLICATIONS);
   });
   app.get(`${BASE}/applications`, (c) => list(c, APPLICATIONS));
-  app.get(`${BASE}/applications/:application`, (c) => c.json(pick(APPLICATIONS, c.req.param('application'), 'application')));
+  app.get(`${BASE}/applications/:application`, (c) =>
+    c.json(pick(APPLICATIONS, c.req.param('application'), 'application')),
+  );
   app.get(`${BASE}/applications/:application/versions`, (c) => {
     const { Key } = pick(APPLICATIONS, c.req.param('application'), 'application');
     return list(
@@ -22,10 +26,14 @@ export function addCatalogue(app: Hono, versions: Version[], clock: Clock): void
       versions.filter((version) => version.ApplicationKey === Key),
     );
   });
-  app.get(`${BASE}/applications/:application/versions/:version`, (c) => c.json(versionOf(c, versions)));
+  app.get(`${BASE}/applications/:application/versions/:version`, (c) =>
+    c.json(versionOf(c, versions)),
+  );
   app.get(`${BASE}/applications/:application/versions/:version/content`, (c) => {
     const version = versionOf(c, versions);
-    return c.json({ url: `${outsideOrigin(c)}${BASE}/applications/${version.ApplicationKey}/versions/${version.Key}/package` });
+    return c.json({
+      url: `${outsideOrigin(c)}${BASE}/applications/${version.ApplicationKey}/versions/${version.Key}/package`,
+    });
   });
   app.get(`${BASE}/applications/:application/versions/:version/package`, (c) => {
     const version = versionOf(c, versions);
@@ -33,29 +41,36 @@ export function addCatalogue(app: Hono, versions: Version[], clock: Clock): void
     c.header('Content-Disposition', `attachment; filename="${version.Key}.oap"`);
     return c.body(`package of ${version.Key}\n`.repeat(1024));
   });
-  app.post(`${BASE}/environments/:environment/applications/:application/versions`, jsonLimit, async (c) => {
-    pick(ENVIRONMENTS, c.req.param('environment'), 'environment');
-    const { Key } = pick(APPLICATIONS, c.req.param('application'), 'application');
-    const body = await jsonObject(c);
-    const number = text(body, 'Version');
-    if (!/^\d{1,4}(\.\d{1,4}){0,3}$/.test(number)) throw new Problem(400, 'Version must look like 1.4.0');
-    if (versions.some((v) => v.ApplicationKey === Key && v.Version === number))
-      throw new Problem(409, `Version ${number} of ${Key} exists`);
-    if (versions.length >= VERSIONS_MAX) versions.shift();
-    const made: Version = {
-      Key: `${Key}-${number}`,
-      ApplicationKey: Key,
-      Version: number,
-      ChangeLog: text(body, 'ChangeLog', ''),
-      CreatedOn: new Date(clock.wallMs()).toISOString(),
-      CreatedBy: caller(c),
-    };
-    versions.push(made);
-    return c.json(made, 201);
-  });
+  app.post(
+    `${BASE}/environments/:environment/applications/:application/versions`,
+    jsonLimit,
+    async (c) => {
+      pick(ENVIRONMENTS, c.req.param('environment'), 'environment');
+      const { Key } = pick(APPLICATIONS, c.req.param('application'), 'application');
+      const body = await jsonObject(c);
+      const number = text(body, 'Version');
+      if (!/^\d{1,4}(\.\d{1,4}){0,3}$/.test(number))
+        throw new Problem(400, 'Version must look like 1.4.0');
+      if (versions.some((v) => v.ApplicationKey === Key && v.Version === number))
+        throw new Problem(409, `Version ${number} of ${Key} exists`);
+      if (versions.length >= VERSIONS_MAX) versions.shift();
+      const made: Version = {
+        Key: `${Key}-${number}`,
+        ApplicationKey: Key,
+        Version: number,
+        ChangeLog: text(body, 'ChangeLog', ''),
+        CreatedOn: new Date(clock.wallMs()).toISOString(),
+        CreatedBy: caller(c),
+      };
+      versions.push(made);
+      return c.json(made, 201);
+    },
+  );
 }
 
-/** Where the client believes this service to be: links in answers must lead through the gate again. */
+/**
+ * Where the client believes this service to be: links in answers must lead through the gate again.
+ */
 function outsideOrigin(c: Context): string {
   const here = new URL(c.req.url);
   return `${c.req.header('x-forwarded-proto') ?? here.protocol.slice(0, -1)}://${c.req.header('x-forwarded-host') ?? here.host}`;

@@ -1,11 +1,18 @@
 /**
- * Deployments and their states. Nothing ticks: a deployment remembers when it was started, continued or aborted, and its
- * state is worked out from the time at which somebody asks.
+ * Deployments and their states. Nothing ticks: a deployment remembers when it was started,
+ * continued or aborted, and its state is worked out from the time at which somebody asks.
  *
- * saved -> running -> finished_successful, by time. On its way to production it stops half-way and waits for somebody to continue it.
- * Until it is finished it can be aborted, which takes a moment too.
+ * saved -> running -> finished_successful, by time. On its way to production it stops half-way and
+ * waits for somebody to continue it. Until it is finished it can be aborted, which takes a moment
+ * too.
  */
-export type DeploymentState = 'saved' | 'running' | 'needs_user_intervention' | 'aborting' | 'aborted' | 'finished_successful';
+export type DeploymentState =
+  | 'saved'
+  | 'running'
+  | 'needs_user_intervention'
+  | 'aborting'
+  | 'aborted'
+  | 'finished_successful';
 
 export interface Deployment {
   readonly key: string;
@@ -30,7 +37,8 @@ export function stateAt(deployment: Deployment, nowMs: number): DeploymentState 
   const { startedAtMs, continuedAtMs, abortedAtMs } = deployment;
   if (abortedAtMs !== null) return nowMs - abortedAtMs < PACE.abortMs ? 'aborting' : 'aborted';
   if (startedAtMs === null) return 'saved';
-  if (!deployment.asksHalfWay) return nowMs - startedAtMs < 2 * PACE.halfMs ? 'running' : 'finished_successful';
+  if (!deployment.asksHalfWay)
+    return nowMs - startedAtMs < 2 * PACE.halfMs ? 'running' : 'finished_successful';
   if (nowMs - startedAtMs < PACE.halfMs) return 'running';
   if (continuedAtMs === null) return 'needs_user_intervention';
   return nowMs - continuedAtMs < PACE.halfMs ? 'running' : 'finished_successful';
@@ -52,20 +60,36 @@ export function logAt(deployment: Deployment, nowMs: number): readonly LogLine[]
     applications.forEach((application, index) => {
       lines.push([startedAtMs + 500 * (index + 1), `Preparing ${application} for ${target}`]);
     });
-    if (deployment.asksHalfWay) lines.push([startedAtMs + PACE.halfMs, 'Waiting for confirmation before production is touched']);
+    if (deployment.asksHalfWay)
+      lines.push([
+        startedAtMs + PACE.halfMs,
+        'Waiting for confirmation before production is touched',
+      ]);
     const lastLegAtMs = deployment.asksHalfWay ? continuedAtMs : startedAtMs + PACE.halfMs;
     if (deployment.asksHalfWay) lines.push([continuedAtMs, 'Confirmed']);
     if (lastLegAtMs !== null) lines.push([lastLegAtMs + PACE.halfMs, `Deployed to ${target}`]);
   }
   const endMs = Math.min(nowMs, abortedAtMs ?? nowMs);
-  const seen = lines.filter((line): line is [number, string] => line[0] !== null && line[0] <= endMs);
+  const seen = lines.filter(
+    (line): line is [number, string] => line[0] !== null && line[0] <= endMs,
+  );
   if (abortedAtMs !== null) seen.push([abortedAtMs, 'Aborted']);
-  return seen.map(([atMs, message]) => ({ Instant: new Date(atMs).toISOString(), Message: message }));
+  return seen.map(([atMs, message]) => ({
+    Instant: new Date(atMs).toISOString(),
+    Message: message,
+  }));
 }
 
 /** What can be asked of a deployment, and in which states. */
 export const COMMANDS = {
-  start: { from: ['saved'], apply: (d: Deployment, by: string, nowMs: number) => ({ ...d, startedBy: by, startedAtMs: nowMs }) },
+  start: {
+    from: ['saved'],
+    apply: (d: Deployment, by: string, nowMs: number) => ({
+      ...d,
+      startedBy: by,
+      startedAtMs: nowMs,
+    }),
+  },
   continue: {
     from: ['needs_user_intervention'],
     apply: (d: Deployment, _by: string, nowMs: number) => ({ ...d, continuedAtMs: nowMs }),
@@ -76,7 +100,10 @@ export const COMMANDS = {
   },
 } as const satisfies Record<
   string,
-  { from: readonly DeploymentState[]; apply: (d: Deployment, by: string, nowMs: number) => Deployment }
+  {
+    from: readonly DeploymentState[];
+    apply: (d: Deployment, by: string, nowMs: number) => Deployment;
+  }
 >;
 
 /** Deployments in memory, the newest 500: when another one comes, the oldest goes. */
@@ -85,9 +112,18 @@ export class DeploymentBook {
   readonly #byKey = new Map<string, Deployment>();
   #lastNumber = 1000;
 
-  add(plan: Omit<Deployment, 'key' | 'startedBy' | 'startedAtMs' | 'continuedAtMs' | 'abortedAtMs'>): Deployment {
+  add(
+    plan: Omit<Deployment, 'key' | 'startedBy' | 'startedAtMs' | 'continuedAtMs' | 'abortedAtMs'>,
+  ): Deployment {
     const key = `dep-${++this.#lastNumber}`;
-    const deployment: Deployment = { ...plan, key, startedBy: null, startedAtMs: null, continuedAtMs: null, abortedAtMs: null };
+    const deployment: Deployment = {
+      ...plan,
+      key,
+      startedBy: null,
+      startedAtMs: null,
+      continuedAtMs: null,
+      abortedAtMs: null,
+    };
     this.#byKey.set(key, deployment);
     const oldest = this.#byKey.keys().next().value;
     if (this.#byKey.size > DeploymentBook.LIMIT && oldest !== undefined) this.#byKey.delete(oldest);

@@ -7,9 +7,10 @@ import { DeploymentBook } from './deployments.ts';
 import { seedVersions } from './seed.ts';
 
 /**
- * A deployment service in the manner of the ones that stand behind a gate: environments, applications, versions, and deployments that take
- * their time. It has no door of its own: whoever reaches it is let in, and is called what the `X-Account-*` fields say.
- * That is why it must only be reachable through the gate.
+ * A deployment service in the manner of the ones that stand behind a gate: environments,
+ * applications, versions, and deployments that take their time. It has no door of its own: whoever
+ * reaches it is let in, and is called what the `X-Account-*` fields say. That is why it must only
+ * be reachable through the gate.
  */
 export function createSampleService(clock: Clock): Hono {
   const versions = seedVersions(clock.wallMs());
@@ -17,7 +18,10 @@ export function createSampleService(clock: Clock): Hono {
 
   app.onError((error, c) => {
     const status = error instanceof Problem ? error.status : 500;
-    return c.json({ Errors: [error instanceof Problem ? error.message : 'Internal error'], StatusCode: status }, status);
+    return c.json(
+      { Errors: [error instanceof Problem ? error.message : 'Internal error'], StatusCode: status },
+      status,
+    );
   });
   app.notFound((c) => c.json({ Errors: ['No such resource'], StatusCode: 404 }, 404));
 
@@ -30,7 +34,10 @@ export function createSampleService(clock: Clock): Hono {
   return app;
 }
 
-/** Clients spell these paths in any letter case, with and without the slash at the end; the service takes them all alike. */
+/**
+ * Clients spell these paths in any letter case, with and without the slash at the end; the service
+ * takes them all alike.
+ */
 function looseApiPath(request: Request): string {
   const path = new URL(request.url).pathname;
   return path.toLowerCase().replace(/(?<=.)\/$/, '');

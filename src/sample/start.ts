@@ -10,13 +10,19 @@ export interface RunningSample {
 }
 
 /**
- * Runs the sample service. Loopback unless told otherwise, because it lets in everybody who reaches it; port 0 takes any free one.
- * Rejects with the system's error when the port is taken.
+ * Runs the sample service. Loopback unless told otherwise, because it lets in everybody who reaches
+ * it; port 0 takes any free one. Rejects with the system's error when the port is taken.
  */
-export function startSample(options: { readonly host?: string; readonly port?: number } = {}): Promise<RunningSample> {
+export function startSample(
+  options: { readonly host?: string; readonly port?: number } = {},
+): Promise<RunningSample> {
   const host = options.host ?? '127.0.0.1';
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch: createSampleService(systemClock).fetch, hostname: host, port: options.port ?? 0 });
+    const server = serve({
+      fetch: createSampleService(systemClock).fetch,
+      hostname: host,
+      port: options.port ?? 0,
+    });
     server.once('error', reject);
     server.once('listening', () => {
       const { address, family, port } = server.address() as AddressInfo;

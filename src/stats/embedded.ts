@@ -7,7 +7,10 @@ const MIGRATIONS: readonly Migration[] = [
   'CREATE TABLE minute (minute INTEGER NOT NULL, instance TEXT NOT NULL, counts TEXT NOT NULL, PRIMARY KEY (minute, instance)) STRICT, WITHOUT ROWID;',
 ];
 
-/** Counts in a file of their own, so that they can be thrown away, and so that writing them never waits for the disk. */
+/**
+ * Counts in a file of their own, so that they can be thrown away, and so that writing them never
+ * waits for the disk.
+ */
 export class EmbeddedStats implements StatsStore {
   readonly #path: string;
   readonly #database: DatabaseSync;
@@ -16,7 +19,8 @@ export class EmbeddedStats implements StatsStore {
   constructor(path: string) {
     this.#path = path;
     this.#database = openDatabase(path, MIGRATIONS);
-    // A power cut may cost the last minutes; the calls beside which this is written must not wait for it.
+    // A power cut may cost the last minutes; the calls beside which this is written must not wait
+    // for it.
     this.#database.exec('PRAGMA synchronous=OFF');
   }
 
@@ -31,11 +35,15 @@ export class EmbeddedStats implements StatsStore {
 
   async read(first: number, last: number): Promise<readonly InstanceMinute[]> {
     const rows = guarded(this.#path, () =>
-      this.#database.prepare('SELECT minute, instance, counts FROM minute WHERE minute BETWEEN ? AND ?').all(first, last),
+      this.#database
+        .prepare('SELECT minute, instance, counts FROM minute WHERE minute BETWEEN ? AND ?')
+        .all(first, last),
     );
     return rows.flatMap((row) => {
       const counts = decodeCounts(String(row.counts));
-      return counts === null ? [] : [{ minute: Number(row.minute), instance: String(row.instance), counts }];
+      return counts === null
+        ? []
+        : [{ minute: Number(row.minute), instance: String(row.instance), counts }];
     });
   }
 

@@ -1,6 +1,7 @@
 /**
- * What people see of the traffic: counts per minute, kept for a day. Each instance writes what it has counted itself; whoever looks adds them up. No
- * promise hangs on them: a minute that could not be written is missing and nothing else.
+ * What people see of the traffic: counts per minute, kept for a day. Each instance writes what it
+ * has counted itself; whoever looks adds them up. No promise hangs on them: a minute that could not
+ * be written is missing and nothing else.
  */
 
 /** What was counted in one minute. */
@@ -21,12 +22,18 @@ export interface InstanceMinute {
 }
 
 export interface StatsReader {
-  /** All minutes from `first` to `last`, both included, in no order. What cannot be read is left out. Throws `StoreUnavailable`. */
+  /**
+   * All minutes from `first` to `last`, both included, in no order. What cannot be read is left
+   * out. Throws `StoreUnavailable`.
+   */
   read(first: number, last: number): Promise<readonly InstanceMinute[]>;
 }
 
 export interface StatsStore extends StatsReader {
-  /** Replaces what this instance has written for that minute: writing twice is harmless. Throws `StoreUnavailable`. */
+  /**
+   * Replaces what this instance has written for that minute: writing twice is harmless. Throws
+   * `StoreUnavailable`.
+   */
   write(entry: InstanceMinute): Promise<void>;
   close(): Promise<void>;
 }

@@ -18,8 +18,9 @@ const FLUSH_EVERY_MS = 5_000;
 const WAITING_MAX = 30;
 
 /**
- * Every few seconds adds what the meter has counted meanwhile to the present minute and writes that minute. A call costs nothing here; its minute is the one of
- * the flush, so it may be off by one flush.
+ * Every few seconds adds what the meter has counted meanwhile to the present minute and writes that
+ * minute. A call costs nothing here; its minute is the one of the flush, so it may be off by one
+ * flush.
  */
 export class StatsRecorder {
   readonly #options: RecorderOptions;
@@ -48,7 +49,8 @@ export class StatsRecorder {
     const minute = Math.floor(this.#options.clock.wallMs() / 60_000);
     this.#gather(minute);
     for (const [waiting, counts] of [...this.#waiting]) {
-      if (!(await this.#write({ minute: waiting, instance: this.#options.instance, counts }))) return;
+      if (!(await this.#write({ minute: waiting, instance: this.#options.instance, counts })))
+        return;
       // The present minute goes on.
       if (waiting !== minute) this.#waiting.delete(waiting);
     }
@@ -85,16 +87,29 @@ function difference(now: RequestTotals, before: RequestTotals): MinuteCounts | n
     if (more > 0) reasons[reason] = more;
   }
   if (Object.keys(reasons).length === 0) return null;
-  const less = (one: readonly number[], other: readonly number[]) => one.map((count, index) => count - (other[index] ?? 0));
-  return { reasons, durations: less(now.durations, before.durations), overheads: less(now.overheads, before.overheads) };
+  const less = (one: readonly number[], other: readonly number[]) =>
+    one.map((count, index) => count - (other[index] ?? 0));
+  return {
+    reasons,
+    durations: less(now.durations, before.durations),
+    overheads: less(now.overheads, before.overheads),
+  };
 }
 
 /** Counts of two, added up. */
 export function sum(one: MinuteCounts | null, other: MinuteCounts): MinuteCounts {
   if (one === null) return other;
   const reasons: Record<string, number> = { ...one.reasons };
-  for (const [reason, count] of Object.entries(other.reasons)) reasons[reason] = (reasons[reason] ?? 0) + count;
+  for (const [reason, count] of Object.entries(other.reasons))
+    reasons[reason] = (reasons[reason] ?? 0) + count;
   const add = (left: readonly number[], right: readonly number[]) =>
-    Array.from({ length: Math.max(left.length, right.length) }, (_, index) => (left[index] ?? 0) + (right[index] ?? 0));
-  return { reasons, durations: add(one.durations, other.durations), overheads: add(one.overheads, other.overheads) };
+    Array.from(
+      { length: Math.max(left.length, right.length) },
+      (_, index) => (left[index] ?? 0) + (right[index] ?? 0),
+    );
+  return {
+    reasons,
+    durations: add(one.durations, other.durations),
+    overheads: add(one.overheads, other.overheads),
+  };
 }

@@ -7,7 +7,10 @@ const HOUR_MINUTES = 60;
 /** An hour's hash lives until its last minute is a day old. */
 const KEEP_MS = (KEPT_MINUTES + HOUR_MINUTES) * 60_000;
 
-/** Counts in Redis: one hash per hour, one field per minute and instance. 24 hours of ten instances are 14,400 fields of some 200 bytes. */
+/**
+ * Counts in Redis: one hash per hour, one field per minute and instance. 24 hours of ten instances
+ * are 14,400 fields of some 200 bytes.
+ */
 export class RedisStats implements StatsStore {
   readonly #connection: RedisConnection;
   readonly #prefix: string;
@@ -28,9 +31,16 @@ export class RedisStats implements StatsStore {
 
   async read(first: number, last: number): Promise<readonly InstanceMinute[]> {
     const from = Math.floor(first / HOUR_MINUTES);
-    const hours = Array.from({ length: Math.floor(last / HOUR_MINUTES) - from + 1 }, (_, index) => from + index);
-    const replies = await Promise.all(hours.map((hour) => this.#connection.call('HGETALL', statsKey(this.#prefix, hour))));
-    return replies.flatMap((reply) => entriesOf(reply).filter(({ minute }) => minute >= first && minute <= last));
+    const hours = Array.from(
+      { length: Math.floor(last / HOUR_MINUTES) - from + 1 },
+      (_, index) => from + index,
+    );
+    const replies = await Promise.all(
+      hours.map((hour) => this.#connection.call('HGETALL', statsKey(this.#prefix, hour))),
+    );
+    return replies.flatMap((reply) =>
+      entriesOf(reply).filter(({ minute }) => minute >= first && minute <= last),
+    );
   }
 
   async close(): Promise<void> {}
@@ -43,7 +53,8 @@ function entriesOf(reply: unknown): readonly InstanceMinute[] {
   for (let index = 0; index + 1 < words.length; index += 2) {
     const [minute = '', instance = ''] = words[index]!.split(' ');
     const counts = decodeCounts(words[index + 1]!);
-    if (counts !== null && /^\d{1,12}$/.test(minute)) entries.push({ minute: Number(minute), instance, counts });
+    if (counts !== null && /^\d{1,12}$/.test(minute))
+      entries.push({ minute: Number(minute), instance, counts });
   }
   return entries;
 }

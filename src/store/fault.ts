@@ -1,13 +1,16 @@
 /**
- * What can go wrong between us and a store, told apart once, here. The rooms above turn it into their own unavailability.
+ * What can go wrong between us and a store, told apart once, here. The rooms above turn it into
+ * their own unavailability.
  *
- * The message holds what a log may hold: never a command's arguments, which can be a password or a record.
+ * The message holds what a log may hold: never a command's arguments, which can be a password or a
+ * record.
  */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
   /**
-   * `unreachable`: no answer (connection, timeout): what was asked may or may not have happened · `refused`: the server said that it can't
-   * now · `forbidden`: credentials or rights · `damaged`: what is stored is not what it should be
+   * `unreachable`: no answer (connection, timeout): what was asked may or may not have happened ·
+   * `refused`: the server said that it can't now · `forbidden`: credentials or rights · `damaged`:
+   * what is stored is not what it should be
    */
   readonly why: 'unreachable' | 'refused' | 'forbidden' | 'damaged';
   /** The store's own code (`READONLY`, `ECONNREFUSED`), or null. */

@@ -1,7 +1,9 @@
 /**
- * Every key name in Redis. `config/redis/users.acl` grants rights by these patterns: whoever changes a name here changes it there.
+ * Every key name in Redis. `config/redis/users.acl` grants rights by these patterns: whoever
+ * changes a name here changes it there.
  *
- * Braces are literal: what stands between them is the hash tag that keeps the keys of one script in one slot of a Cluster.
+ * Braces are literal: what stands between them is the hash tag that keeps the keys of one script in
+ * one slot of a Cluster.
  */
 
 export interface RegistryKeys {
@@ -26,11 +28,17 @@ export interface RegistryKeys {
   changesOf(accountId: string): string;
   /** String with a time to live. */
   lease(instance: string): string;
-  /** Hash: instance -> what it says of itself. Whose lease is gone counts no more, and is removed by the next change. */
+  /**
+   * Hash: instance -> what it says of itself. Whose lease is gone counts no more, and is removed by
+   * the next change.
+   */
   readonly members: string;
   /** String with a time to live: the position up to which an instance has applied everything. */
   ack(instance: string): string;
-  /** Hash: account id -> what instances have seen revoked and a failover had lost; field `#` counts its changes. */
+  /**
+   * Hash: account id -> what instances have seen revoked and a failover had lost; field `#` counts
+   * its changes.
+   */
   readonly tombstones: string;
 }
 
@@ -58,7 +66,10 @@ export function registryKeys(prefix: string): RegistryKeys {
 export interface AuditKeys {
   /** Stream: the record of calls, partition `n`. */
   stream(partition: number): string;
-  /** String with a time to live: the last sequence number that an instance's partition holds. In the stream's slot. */
+  /**
+   * String with a time to live: the last sequence number that an instance's partition holds. In the
+   * stream's slot.
+   */
   last(partition: number, instance: string): string;
   /** Stream: one account's calls, capped. */
   activity(accountId: string): string;
@@ -81,7 +92,10 @@ export function limitKeys(prefix: string): LimitKeys {
   return { bucket: (partition, name) => `${prefix}:limits:{${partition}}:${name}` };
 }
 
-/** Hash of one account: token id -> `MS ADDRESS`, the last use. With a time to live, and in no slot in particular. */
+/**
+ * Hash of one account: token id -> `MS ADDRESS`, the last use. With a time to live, and in no slot
+ * in particular.
+ */
 export function lastUsedKey(prefix: string, accountId: string): string {
   return `${prefix}:last-used:${accountId}`;
 }
@@ -91,7 +105,10 @@ export interface SessionKeys {
   session(digest: string): string;
   /** String with a time to live: a form that was used. */
   spent(what: string): string;
-  /** Sorted set with a time to live: digests of what the browsers hold from which somebody has signed in, by time. */
+  /**
+   * Sorted set with a time to live: digests of what the browsers hold from which somebody has
+   * signed in, by time.
+   */
   browsers(name: string): string;
 }
 
@@ -103,12 +120,18 @@ export function sessionKeys(prefix: string): SessionKeys {
   };
 }
 
-/** String with a time to live, which is the count: tries of one kind. In one slot, because several are counted in one step. */
+/**
+ * String with a time to live, which is the count: tries of one kind. In one slot, because several
+ * are counted in one step.
+ */
 export function triesKey(prefix: string, name: string): string {
   return `${prefix}:{tries}:${name}`;
 }
 
-/** Hash of one hour, with a time to live: `MINUTE INSTANCE` -> what that instance counted in that minute, as JSON. */
+/**
+ * Hash of one hour, with a time to live: `MINUTE INSTANCE` -> what that instance counted in that
+ * minute, as JSON.
+ */
 export function statsKey(prefix: string, hour: number): string {
   return `${prefix}:stats:${hour}`;
 }

@@ -8,7 +8,10 @@ import { StandaloneConnection } from './redis-standalone.ts';
 
 /** How long one server may take to say who has which slots. */
 const COMMAND_TIMEOUT_MS = 500;
-/** Servers asked at once; the first that answers is believed until a command shows that it was wrong. */
+/**
+ * Servers asked at once; the first that answers is believed until a command shows that it was
+ * wrong.
+ */
 const ASKED_AT_ONCE = 3;
 /** Servers that are remembered for the next look. */
 const MAX_SERVERS = 128;
@@ -24,31 +27,50 @@ export class ClusterDirectory implements Directory {
   #owners: (RedisAddress | undefined)[] = [];
   /** Primaries and replicas of the last answer. */
   #servers: readonly RedisAddress[] = [];
-  /** Where the next look begins: another server each time, because one that is cut off answers with what it knew. */
+  /**
+   * Where the next look begins: another server each time, because one that is cut off answers with
+   * what it knew.
+   */
   #next = 0;
   #fault: StoreUnavailable | null = null;
 
   constructor(seeds: readonly RedisAddress[], manner: RedisManner) {
     this.#seeds = seeds;
-    this.#manner = { ...manner, name: `${manner.name}:slots`, commandTimeoutMs: COMMAND_TIMEOUT_MS, blockMs: 0 };
+    this.#manner = {
+      ...manner,
+      name: `${manner.name}:slots`,
+      commandTimeoutMs: COMMAND_TIMEOUT_MS,
+      blockMs: 0,
+    };
     this.#look = new SharedLook(() => this.#ask());
   }
 
   async known(): Promise<void> {
     if (this.#owners.length === 0) await this.#look.now();
     if (this.#owners.length > 0) return;
-    throw this.#fault ?? new StoreUnavailable('unreachable', null, 'no server of the cluster has answered yet');
+    throw (
+      this.#fault ??
+      new StoreUnavailable('unreachable', null, 'no server of the cluster has answered yet')
+    );
   }
 
   serverFor(key: string | null): RedisAddress {
-    const owner = key === null ? this.#owners.find((one) => one !== undefined) : this.#owners[slotOf(key)];
+    const owner =
+      key === null ? this.#owners.find((one) => one !== undefined) : this.#owners[slotOf(key)];
     if (owner !== undefined) return owner;
     void this.#look.now();
-    throw new StoreUnavailable('refused', 'CLUSTERDOWN', 'no server of the cluster serves this part of the keys');
+    throw new StoreUnavailable(
+      'refused',
+      'CLUSTERDOWN',
+      'no server of the cluster serves this part of the keys',
+    );
   }
 
   moved(redirect: Redirected, by: RedisAddress): void {
-    this.#owners[redirect.slot] = { host: redirect.host === '' ? by.host : redirect.host, port: redirect.port };
+    this.#owners[redirect.slot] = {
+      host: redirect.host === '' ? by.host : redirect.host,
+      port: redirect.port,
+    };
     void this.#look.now();
   }
 
@@ -82,7 +104,11 @@ export class ClusterDirectory implements Directory {
   }
 
   #candidates(): readonly RedisAddress[] {
-    const all = [...new Map([...this.#servers, ...this.#seeds].map((address) => [addressText(address), address])).values()];
+    const all = [
+      ...new Map(
+        [...this.#servers, ...this.#seeds].map((address) => [addressText(address), address]),
+      ).values(),
+    ];
     this.#next += 1;
     const begin = this.#next % all.length;
     return [...all.slice(begin), ...all.slice(0, begin)].slice(0, MAX_SERVERS);
@@ -94,7 +120,11 @@ export class ClusterDirectory implements Directory {
       return rangesFrom(await connection.call('CLUSTER', 'SLOTS'), address);
     } catch (fault) {
       if (!(fault instanceof StoreUnavailable && fault.code === 'ERR')) throw fault;
-      throw new StoreUnavailable('refused', 'ERR', `the Redis at ${addressText(address)} is not part of a Cluster`);
+      throw new StoreUnavailable(
+        'refused',
+        'ERR',
+        `the Redis at ${addressText(address)} is not part of a Cluster`,
+      );
     } finally {
       connection.close();
     }
@@ -117,9 +147,15 @@ interface SlotRange {
   readonly servers: readonly RedisAddress[];
 }
 
-type SlotsReply = readonly [first: number, last: number, ...servers: (readonly [host: string | null, port: number])[]][];
+type SlotsReply = readonly [
+  first: number,
+  last: number,
+  ...servers: (readonly [host: string | null, port: number])[],
+][];
 
-/** A server that knows no name of its own leaves its host empty: it is the one that we have asked. */
+/**
+ * A server that knows no name of its own leaves its host empty: it is the one that we have asked.
+ */
 function rangesFrom(reply: unknown, asked: RedisAddress): readonly SlotRange[] {
   const ranges = (reply as SlotsReply).map(([first, last, ...servers]) => ({
     first,
@@ -129,5 +165,9 @@ function rangesFrom(reply: unknown, asked: RedisAddress): readonly SlotRange[] {
       .map(([host, port]) => ({ host: host === null || host === '' ? asked.host : host, port })),
   }));
   if (ranges.length > 0) return ranges;
-  throw new StoreUnavailable('refused', 'CLUSTERDOWN', `no slots are assigned in the cluster of ${addressText(asked)}`);
+  throw new StoreUnavailable(
+    'refused',
+    'CLUSTERDOWN',
+    `no slots are assigned in the cluster of ${addressText(asked)}`,
+  );
 }

@@ -2,8 +2,9 @@ import { ReplyError } from 'ioredis';
 import { StoreUnavailable } from './fault.ts';
 
 /**
- * Redis begins every error reply with its code: one upper-case word (Redis protocol, "Simple errors"). Only that word decides; what follows is
- * prose and differs between versions. A code that is not listed is an answer too, so it counts as `refused`. The words are for whoever reads a log
+ * Redis begins every error reply with its code: one upper-case word (Redis protocol, "Simple
+ * errors"). Only that word decides; what follows is prose and differs between versions. A code that
+ * is not listed is an answer too, so it counts as `refused`. The words are for whoever reads a log
  * or `/readyz`: what it means and, where it is not evident, where to look.
  */
 const CODES: Readonly<Record<string, readonly [why: StoreUnavailable['why'], words: string]>> = {
@@ -13,7 +14,10 @@ const CODES: Readonly<Record<string, readonly [why: StoreUnavailable['why'], wor
   DENIED: ['forbidden', 'protected mode lets nobody in from outside'],
   WRONGTYPE: ['damaged', 'a key holds something else than it should'],
   READONLY: ['refused', 'this server is a replica and takes no writes'],
-  NOREPLICAS: ['refused', 'too few replicas follow this server, so it takes no writes (min-replicas-to-write)'],
+  NOREPLICAS: [
+    'refused',
+    'too few replicas follow this server, so it takes no writes (min-replicas-to-write)',
+  ],
   OOM: ['refused', 'its memory is full (maxmemory), so it takes no writes that need more'],
   LOADING: ['refused', 'it is still loading its data'],
   MASTERDOWN: ['refused', 'it is a replica that has lost its primary'],
@@ -55,13 +59,21 @@ export function replyCode(fault: unknown): string | null {
 }
 
 /**
- * `lastConnectFault` is why the connection is down, when that is known: it explains better than "not writeable" why a command could not be sent.
- * The original is not kept as `cause`: ioredis hangs the command's arguments on its errors, HELLO's password among them.
+ * `lastConnectFault` is why the connection is down, when that is known: it explains better than
+ * "not writeable" why a command could not be sent. The original is not kept as `cause`: ioredis
+ * hangs the command's arguments on its errors, HELLO's password among them.
  */
-export function classify(fault: unknown, lastConnectFault: StoreUnavailable | null = null): StoreUnavailable {
+export function classify(
+  fault: unknown,
+  lastConnectFault: StoreUnavailable | null = null,
+): StoreUnavailable {
   if (fault instanceof StoreUnavailable) return fault;
   const code = replyCode(fault);
-  if (code !== null) return redirection(fault) ?? new StoreUnavailable(CODES[code]?.[0] ?? 'refused', code, messageOf(code));
+  if (code !== null)
+    return (
+      redirection(fault) ??
+      new StoreUnavailable(CODES[code]?.[0] ?? 'refused', code, messageOf(code))
+    );
   if (lastConnectFault !== null) return lastConnectFault;
   const system = systemCode(fault);
   return new StoreUnavailable(

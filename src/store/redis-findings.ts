@@ -2,8 +2,8 @@ import type { RedisRights } from './redis-rights.ts';
 import type { ClusterFacts, RedisFacts, SentinelFacts, ServerFacts } from './redis-survey.ts';
 
 /**
- * `unsafe`: a promise does not hold as it stands · `note`: worth knowing, and no promise depends on it · `unverified`: could not be looked at, so nothing is
- * said about it
+ * `unsafe`: a promise does not hold as it stands · `note`: worth knowing, and no promise depends on
+ * it · `unverified`: could not be looked at, so nothing is said about it
  */
 export interface Finding {
   readonly severity: 'unsafe' | 'note' | 'unverified';
@@ -26,7 +26,11 @@ const LEAST_VERSION = 7;
 const SENTINELS_MIN = 3;
 
 /** Everything that is to be said about a Redis, server by server. */
-export function findingsOf(facts: RedisFacts, rights: RedisRights, context: FindingContext): readonly Finding[] {
+export function findingsOf(
+  facts: RedisFacts,
+  rights: RedisRights,
+  context: FindingContext,
+): readonly Finding[] {
   return [
     ...aboutSentinels(facts.sentinel),
     ...aboutCluster(facts.cluster),
@@ -35,15 +39,28 @@ export function findingsOf(facts: RedisFacts, rights: RedisRights, context: Find
   ];
 }
 
-function aboutServer(server: ServerFacts, facts: RedisFacts, context: FindingContext): readonly Finding[] {
+function aboutServer(
+  server: ServerFacts,
+  facts: RedisFacts,
+  context: FindingContext,
+): readonly Finding[] {
   const { address, info, settings } = server;
   const say = speaker(address);
-  if (server.fault !== null) return [say('unverified', server.fault, 'Nothing is known about this server.')];
+  if (server.fault !== null)
+    return [say('unverified', server.fault, 'Nothing is known about this server.')];
   const unverified: Finding[] = [];
   if (info === null)
-    unverified.push(say('unverified', 'INFO is not allowed', `${LOOK} version, eviction, persistence and role.`));
+    unverified.push(
+      say('unverified', 'INFO is not allowed', `${LOOK} version, eviction, persistence and role.`),
+    );
   if (settings === null)
-    unverified.push(say('unverified', 'CONFIG GET is not allowed', `${LOOK} appendfsync, min-replicas-* and ports.`));
+    unverified.push(
+      say(
+        'unverified',
+        'CONFIG GET is not allowed',
+        `${LOOK} appendfsync, min-replicas-* and ports.`,
+      ),
+    );
   return [
     ...(info === null ? [] : aboutVersion(info, say)),
     ...(info === null ? [] : aboutMemory(info, say)),
@@ -66,7 +83,8 @@ function speaker(server: string | null): Say {
 function aboutVersion(info: Info, say: Say): readonly Finding[] {
   const version = info.get('redis_version') ?? '';
   if (Number.parseInt(version, 10) >= LEAST_VERSION) return [];
-  const means = 'The users gate and manager need key permissions and read-only scripts, which came with 7.0. Upgrade.';
+  const means =
+    'The users gate and manager need key permissions and read-only scripts, which came with 7.0. Upgrade.';
   return [say('unsafe', `Redis ${version}`, means)];
 }
 
@@ -79,26 +97,35 @@ function aboutMemory(info: Info, say: Say): readonly Finding[] {
     findings.push(say('unsafe', `maxmemory-policy ${policy}`, means));
   }
   if (info.get('maxmemory') === '0') {
-    const means = 'The host may kill Redis when memory runs out, instead of Redis refusing writes. Set maxmemory.';
+    const means =
+      'The host may kill Redis when memory runs out, instead of Redis refusing writes. Set maxmemory.';
     findings.push(say('note', 'no maxmemory', means));
   }
   return findings;
 }
 
-function aboutPersistence(info: Info, { settings, defaultUserFull }: ServerFacts, say: Say): readonly Finding[] {
+function aboutPersistence(
+  info: Info,
+  { settings, defaultUserFull }: ServerFacts,
+  say: Say,
+): readonly Finding[] {
   const findings: Finding[] = [];
   const appendOnly = info.get('aof_enabled') === '1';
   const snapshots = (settings?.get('save') ?? '') !== '';
   const fsync = settings?.get('appendfsync');
   if (!appendOnly) {
-    const found = settings === null || snapshots ? 'no append-only file' : 'neither append-only file nor snapshots';
+    const found =
+      settings === null || snapshots
+        ? 'no append-only file'
+        : 'neither append-only file nor snapshots';
     const back = snapshots
       ? 'goes back to the last snapshot: tokens revoked since work again'
       : 'forgets the registry and the audit';
     const means = `A restart of Redis ${back}. Set appendonly yes and appendfsync always.`;
     findings.push(say('unsafe', found, means));
   } else if (fsync !== undefined && fsync !== 'always') {
-    const lost = fsync === 'everysec' ? 'up to a second' : 'whatever the system had not written yet';
+    const lost =
+      fsync === 'everysec' ? 'up to a second' : 'whatever the system had not written yet';
     const means = `A host that loses power forgets ${lost} of what was acknowledged: a revoked token may work again, and records that callers waited for are gone. Set appendfsync always.`;
     findings.push(say('unsafe', `appendfsync ${fsync}`, means));
   }
@@ -112,7 +139,9 @@ function aboutPersistence(info: Info, { settings, defaultUserFull }: ServerFacts
     ['rdb_last_bgsave_status', 'the last snapshot failed'],
   ] as const) {
     if ((info.get(field) ?? 'ok') !== 'ok')
-      findings.push(say('unsafe', what, 'What is changed now may not survive a restart. Look at the disk.'));
+      findings.push(
+        say('unsafe', what, 'What is changed now may not survive a restart. Look at the disk.'),
+      );
   }
   return findings;
 }
@@ -127,9 +156,21 @@ function aboutReplication(
   const isReplica = info.get('role') !== 'master';
   const alone = facts.sentinel === null && facts.cluster === null;
   if (isReplica && alone)
-    return [say('unsafe', 'this server is a replica', 'It takes no writes: no lease, so no call is let in. Name the primary.')];
+    return [
+      say(
+        'unsafe',
+        'this server is a replica',
+        'It takes no writes: no lease, so no call is let in. Name the primary.',
+      ),
+    ];
   if (isReplica && info.get('master_link_status') !== 'up')
-    return [say('unsafe', 'the replica does not follow its primary', 'If the primary dies now, what was changed since is lost.')];
+    return [
+      say(
+        'unsafe',
+        'the replica does not follow its primary',
+        'If the primary dies now, what was changed since is lost.',
+      ),
+    ];
   if (alone && info.get('connected_slaves') === '0') return [];
   const { settings } = server;
   if (settings === null) return [];
@@ -142,9 +183,15 @@ function aboutReplication(
 }
 
 /** How long instances may still believe an old primary after a new one can take changes. */
-function aboutOverlap(settings: Info, facts: RedisFacts, { leaseMs }: FindingContext, say: Say): readonly Finding[] {
+function aboutOverlap(
+  settings: Info,
+  facts: RedisFacts,
+  { leaseMs }: FindingContext,
+  say: Say,
+): readonly Finding[] {
   const detectedMs =
-    facts.sentinel?.downAfterMs ?? (facts.cluster === null ? null : Number(settings.get('cluster-node-timeout')));
+    facts.sentinel?.downAfterMs ??
+    (facts.cluster === null ? null : Number(settings.get('cluster-node-timeout')));
   if (detectedMs === null) return [];
   const believedMs = Number(settings.get('min-replicas-max-lag')) * 1_000 + leaseMs;
   if (believedMs < detectedMs) return [];
@@ -161,12 +208,21 @@ function aboutAccess({ open, clockAheadMs, settings }: ServerFacts, say: Say): r
   }
   if (clockAheadMs !== null && Math.abs(clockAheadMs) > CLOCK_MAX_MS) {
     const side = clockAheadMs > 0 ? 'ahead of' : 'behind';
-    const means = 'Retention is counted from its clock, and the expiry of accounts from ours. Synchronise them.';
-    findings.push(say('unsafe', `its clock is ${Math.abs(clockAheadMs)} ms ${side} this machine's`, means));
+    const means =
+      'Retention is counted from its clock, and the expiry of accounts from ours. Synchronise them.';
+    findings.push(
+      say('unsafe', `its clock is ${Math.abs(clockAheadMs)} ms ${side} this machine's`, means),
+    );
   }
   const [plain, tls] = [settings?.get('port') ?? '0', settings?.get('tls-port') ?? '0'];
   if (plain !== '0' && tls !== '0') {
-    findings.push(say('note', `it also listens in the clear, on port ${plain}`, 'Set port 0 where everybody can speak TLS.'));
+    findings.push(
+      say(
+        'note',
+        `it also listens in the clear, on port ${plain}`,
+        'Set port 0 where everybody can speak TLS.',
+      ),
+    );
   }
   return findings;
 }
@@ -178,7 +234,11 @@ function aboutSentinels(sentinel: SentinelFacts | null): readonly Finding[] {
   const findings: Finding[] = [];
   if (known < SENTINELS_MIN) {
     findings.push(
-      say('unsafe', `${known} sentinel(s)`, 'With fewer than three nobody can agree on a failover when one is away. Run three.'),
+      say(
+        'unsafe',
+        `${known} sentinel(s)`,
+        'With fewer than three nobody can agree on a failover when one is away. Run three.',
+      ),
     );
   }
   if (quorum * 2 <= known && known >= SENTINELS_MIN)
@@ -191,7 +251,11 @@ function aboutSentinels(sentinel: SentinelFacts | null): readonly Finding[] {
     );
   if (answered < listed) {
     findings.push(
-      say('note', `${listed - answered} of ${listed} sentinels do not answer`, 'The others are asked; mend them before more go.'),
+      say(
+        'note',
+        `${listed - answered} of ${listed} sentinels do not answer`,
+        'The others are asked; mend them before more go.',
+      ),
     );
   }
   return findings;
@@ -211,7 +275,8 @@ function aboutCluster(cluster: ClusterFacts | null): readonly Finding[] {
     );
   }
   for (const primary of cluster.primariesWithoutReplica) {
-    const means = 'When it goes, its part of the keys is away until it is back: no lease, or no record of calls.';
+    const means =
+      'When it goes, its part of the keys is away until it is back: no lease, or no record of calls.';
     findings.push({ severity: 'unsafe', server: primary, found: 'no replica in step', means });
   }
   return findings;
@@ -228,10 +293,22 @@ function aboutRights(rights: RedisRights, { administers }: FindingContext): read
     ] as const
   ).filter(([right]) => !rights[right]);
   for (const [, what] of lacking) {
-    findings.push(say('unsafe', `the configured user may not ${what}`, 'No call is let in. See config/redis/users.acl.'));
+    findings.push(
+      say(
+        'unsafe',
+        `the configured user may not ${what}`,
+        'No call is let in. See config/redis/users.acl.',
+      ),
+    );
   }
   if (administers && !rights.writesRegistry) {
-    findings.push(say('unsafe', 'the configured user may not change the registry', 'Administration needs the user manager.'));
+    findings.push(
+      say(
+        'unsafe',
+        'the configured user may not change the registry',
+        'Administration needs the user manager.',
+      ),
+    );
   }
   if (!administers && rights.writesRegistry) {
     const means =

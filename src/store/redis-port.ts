@@ -1,27 +1,44 @@
 import type { Script } from './script.ts';
 
-/** What can be asked of one Redis or of several that work as one. Everything throws `StoreUnavailable`. */
+/**
+ * What can be asked of one Redis or of several that work as one. Everything throws
+ * `StoreUnavailable`.
+ */
 export interface RedisCommands {
-  /** One command that names a key, sent once: at the latest after the command timeout it is answered or has failed (where servers are looked for, after twice that). */
+  /**
+   * One command that names a key, sent once: at the latest after the command timeout it is answered
+   * or has failed (where servers are looked for, after twice that).
+   */
   call(command: string, ...words: readonly RedisWord[]): Promise<unknown>;
   /**
-   * Commands sent together: all replies, or the first error. Those on keys of one hash tag are carried out in this order by one server, though not as one
-   * step; a command without a key goes with the one before it. On a Cluster whose slots are moving they may be carried out twice, so send only what can bear
-   * it.
+   * Commands sent together: all replies, or the first error. Those on keys of one hash tag are
+   * carried out in this order by one server, though not as one step; a command without a key goes
+   * with the one before it. On a Cluster whose slots are moving they may be carried out twice, so
+   * send only what can bear it.
    */
   pipeline(commands: readonly RedisCommand[]): Promise<unknown[]>;
   /**
-   * Reads of one moment: no write can come between them. `keys` are all keys that the commands name. The first command reads something that every write
-   * of the others changes (the registry's position): it proves the moment where the server cannot read all in one step.
+   * Reads of one moment: no write can come between them. `keys` are all keys that the commands
+   * name. The first command reads something that every write of the others changes (the registry's
+   * position): it proves the moment where the server cannot read all in one step.
    */
   readTogether(keys: readonly string[], commands: readonly RedisCommand[]): Promise<unknown[]>;
-  /** Runs a script by its digest, sending its text only to a server that does not know it yet. `keys` are in one slot. */
+  /**
+   * Runs a script by its digest, sending its text only to a server that does not know it yet.
+   * `keys` are in one slot.
+   */
   run(script: Script, keys: readonly string[], words: readonly RedisWord[]): Promise<unknown>;
   /**
-   * Runs a script that writes, and counts the replicas that have got what it wrote, over one connection: asked over another one (also the same, lost and come
-   * back meanwhile), Redis counts replicas that have all of what that other one wrote, which is nothing.
+   * Runs a script that writes, and counts the replicas that have got what it wrote, over one
+   * connection: asked over another one (also the same, lost and come back meanwhile), Redis counts
+   * replicas that have all of what that other one wrote, which is nothing.
    */
-  runConfirmed(script: Script, keys: readonly string[], words: readonly RedisWord[], wait: ReplicaWait): Promise<Confirmed>;
+  runConfirmed(
+    script: Script,
+    keys: readonly string[],
+    words: readonly RedisWord[],
+    wait: ReplicaWait,
+  ): Promise<Confirmed>;
 }
 
 export interface ReplicaWait {
@@ -37,15 +54,24 @@ export interface Confirmed {
 }
 
 /**
- * The one way to Redis. Everything above speaks through this, a few functions wide, so that no caller knows whether it talks to one server, to the
- * primary that sentinels name, or to a Cluster.
+ * The one way to Redis. Everything above speaks through this, a few functions wide, so that no
+ * caller knows whether it talks to one server, to the primary that sentinels name, or to a Cluster.
  */
 export interface RedisConnection extends RedisCommands {
-  /** Keys lie on different servers (a Cluster): a script may name only such as have one hash tag in common. */
+  /**
+   * Keys lie on different servers (a Cluster): a script may name only such as have one hash tag in
+   * common.
+   */
   readonly spreadsKeys: boolean;
-  /** A command that names no key, about the server that holds this one and over the connection that writes it: WAIT, INFO, TIME. */
+  /**
+   * A command that names no key, about the server that holds this one and over the connection that
+   * writes it: WAIT, INFO, TIME.
+   */
   callAt(key: string, command: string, ...words: readonly RedisWord[]): Promise<unknown>;
-  /** Another connection to the same servers for reads that wait up to `blockMs` on the server's side. */
+  /**
+   * Another connection to the same servers for reads that wait up to `blockMs` on the server's
+   * side.
+   */
   forBlocking(name: string, blockMs: number): RedisConnection;
   /** Resolves once commands can be sent; throws `StoreUnavailable` after `deadlineMs`. */
   ready(deadlineMs: number): Promise<void>;
@@ -62,7 +88,9 @@ export interface RedisTls {
   readonly serverName: string | null;
   readonly certificate: string | null;
   readonly key: string | null;
-  /** False only when the operator said so: then anyone on the way can read and change the registry. */
+  /**
+   * False only when the operator said so: then anyone on the way can read and change the registry.
+   */
   readonly verify: boolean;
 }
 

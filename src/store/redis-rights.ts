@@ -18,10 +18,14 @@ export interface RedisRights {
 const NOTHING = 'return 1';
 
 /** Throws `StoreUnavailable` when the server does not answer; a missing right is an answer. */
-export async function probeRights(connection: RedisConnection, prefix: string): Promise<RedisRights> {
+export async function probeRights(
+  connection: RedisConnection,
+  prefix: string,
+): Promise<RedisRights> {
   const registry = registryKeys(prefix);
   const audit = auditKeys(prefix);
-  const may = async (command: string, ...words: readonly RedisWord[]) => allowed(connection.call(command, ...words));
+  const may = async (command: string, ...words: readonly RedisWord[]) =>
+    allowed(connection.call(command, ...words));
   // Nobody has these: an account id has no dashes, and no field of the position is called so.
   const nobody = registry.account('------------');
   const writes = [
@@ -30,7 +34,8 @@ export async function probeRights(connection: RedisConnection, prefix: string): 
     // To run a script on a key takes the right to write it, whatever the script does.
     await may('EVAL', NOTHING, 1, registry.meta),
   ];
-  // All that a look-up reads: a user from before the list of accounts was asked for would answer every first call with 503.
+  // All that a look-up reads: a user from before the list of accounts was asked for would answer
+  // every first call with 503.
   const reads = [
     await may('HMGET', registry.meta, 'schema'),
     await may('MGET', nobody),
@@ -43,7 +48,9 @@ export async function probeRights(connection: RedisConnection, prefix: string): 
     appendsAudit: await may('EVAL', NOTHING, 2, audit.stream(0), audit.last(0, 'check')),
     writesRegistry: writes.includes(true),
     leavesPrefix: await may('GET', `-${prefix}-`),
-    administersServer: await allowed(connection.callAt(registry.meta, 'CONFIG', 'GET', 'maxmemory')),
+    administersServer: await allowed(
+      connection.callAt(registry.meta, 'CONFIG', 'GET', 'maxmemory'),
+    ),
   };
 }
 

@@ -16,7 +16,10 @@ import {
 import { StandaloneConnection } from './redis-standalone.ts';
 import type { Script } from './script.ts';
 
-/** Knows which of several servers has a key now. Shared by the connections that were made for one purpose. */
+/**
+ * Knows which of several servers has a key now. Shared by the connections that were made for one
+ * purpose.
+ */
 export interface Directory {
   /** Different keys may be on different servers at one time. */
   readonly spreadsKeys: boolean;
@@ -41,11 +44,18 @@ const READY = { pauseMs: 50, perServerMs: 500 } as const;
 const APART_TRIES = 3;
 
 /** Answers after which the keys may be somewhere else. */
-const POINTS_ELSEWHERE: ReadonlySet<string> = new Set(['READONLY', 'MASTERDOWN', 'CLUSTERDOWN', 'UNBLOCKED', 'LOADING', 'MOVED']);
+const POINTS_ELSEWHERE: ReadonlySet<string> = new Set([
+  'READONLY',
+  'MASTERDOWN',
+  'CLUSTERDOWN',
+  'UNBLOCKED',
+  'LOADING',
+  'MOVED',
+]);
 
 /**
- * A connection to several servers that work as one. Each command goes to the server that the directory names; nothing is repeated unless the server
- * said that it has not done it.
+ * A connection to several servers that work as one. Each command goes to the server that the
+ * directory names; nothing is repeated unless the server said that it has not done it.
  */
 export class RoutedConnection implements RedisConnection {
   readonly #directory: Directory;
@@ -64,12 +74,17 @@ export class RoutedConnection implements RedisConnection {
     this.#directory = directory;
     this.#manner = manner;
     this.#ownsDirectory = ownsDirectory;
-    this.#stopListening = directory.onChange((inUse) => this.#retire(new Set(inUse.map(addressText))));
+    this.#stopListening = directory.onChange((inUse) =>
+      this.#retire(new Set(inUse.map(addressText))),
+    );
   }
 
   async call(command: string, ...words: readonly RedisWord[]): Promise<unknown> {
     const key = firstKey(command, words);
-    if (key === null) throw new TypeError(`${command} names no key, so it is not clear which server is meant: use callAt`);
+    if (key === null)
+      throw new TypeError(
+        `${command} names no key, so it is not clear which server is meant: use callAt`,
+      );
     return this.callAt(key, command, ...words);
   }
 
@@ -91,7 +106,10 @@ export class RoutedConnection implements RedisConnection {
     return replies;
   }
 
-  /** Looked up at one moment for all: commands on keys of one slot must not be torn apart by news that arrives between them. */
+  /**
+   * Looked up at one moment for all: commands on keys of one slot must not be torn apart by news
+   * that arrives between them.
+   */
   async #byServer(commands: readonly RedisCommand[]): Promise<readonly Group[]> {
     await this.#directory.known();
     const groups = new Map<string, Group>();
@@ -116,7 +134,10 @@ export class RoutedConnection implements RedisConnection {
     }
   }
 
-  async readTogether(keys: readonly string[], commands: readonly RedisCommand[]): Promise<unknown[]> {
+  async readTogether(
+    keys: readonly string[],
+    commands: readonly RedisCommand[],
+  ): Promise<unknown[]> {
     try {
       return await this.#routed(keys[0] ?? null, (node) => node.readTogether(keys, commands));
     } catch (fault) {
@@ -129,7 +150,12 @@ export class RoutedConnection implements RedisConnection {
     return this.#routed(keys[0] ?? null, (node) => node.run(script, keys, words));
   }
 
-  runConfirmed(script: Script, keys: readonly string[], words: readonly RedisWord[], wait: ReplicaWait): Promise<Confirmed> {
+  runConfirmed(
+    script: Script,
+    keys: readonly string[],
+    words: readonly RedisWord[],
+    wait: ReplicaWait,
+  ): Promise<Confirmed> {
     return this.#routed(keys[0] ?? null, (node) => node.runConfirmed(script, keys, words, wait));
   }
 
@@ -143,7 +169,9 @@ export class RoutedConnection implements RedisConnection {
       try {
         await this.#directory.known();
         const address = this.#directory.serverFor(null);
-        return await this.#node(address).ready(Math.max(1, Math.min(READY.perServerMs, endMs - performance.now())));
+        return await this.#node(address).ready(
+          Math.max(1, Math.min(READY.perServerMs, endMs - performance.now())),
+        );
       } catch (fault) {
         const forbidden = fault instanceof StoreUnavailable && fault.why === 'forbidden';
         if (forbidden || this.#closed || performance.now() + READY.pauseMs > endMs) throw fault;
@@ -166,7 +194,11 @@ export class RoutedConnection implements RedisConnection {
   }
 
   /** Does the work at a server, or where that one says that it is to be done. */
-  async #follow<T>(start: RedisAddress, work: (node: RedisCommands) => Promise<T>, followOnce = true): Promise<T> {
+  async #follow<T>(
+    start: RedisAddress,
+    work: (node: RedisCommands) => Promise<T>,
+    followOnce = true,
+  ): Promise<T> {
     const endMs = performance.now() + this.#manner.commandTimeoutMs + this.#manner.blockMs;
     let at = start;
     let asking = false;
@@ -180,7 +212,8 @@ export class RoutedConnection implements RedisConnection {
           throw fault;
         }
         if (!fault.once) this.#directory.moved(fault, at);
-        if ((fault.once && !followOnce) || redirects === MAX_REDIRECTS || performance.now() > endMs) throw fault;
+        if ((fault.once && !followOnce) || redirects === MAX_REDIRECTS || performance.now() > endMs)
+          throw fault;
         at = { host: fault.host === '' ? at.host : fault.host, port: fault.port };
         asking = fault.once;
       }
@@ -188,21 +221,28 @@ export class RoutedConnection implements RedisConnection {
   }
 
   /**
-   * Keys of the pipeline are on their way to another server, some here and some there already. Each command begins at the server that has the slot, and none
-   * is sent before the one ahead of it is answered, so the order holds.
+   * Keys of the pipeline are on their way to another server, some here and some there already. Each
+   * command begins at the server that has the slot, and none is sent before the one ahead of it is
+   * answered, so the order holds.
    */
   async #oneByOne(start: RedisAddress, commands: readonly RedisCommand[]): Promise<unknown[]> {
     const replies: unknown[] = [];
-    for (const [command, ...words] of commands) replies.push(await this.#follow(start, (node) => node.call(command, ...words)));
+    for (const [command, ...words] of commands)
+      replies.push(await this.#follow(start, (node) => node.call(command, ...words)));
     return replies;
   }
 
-  /** No server has all the keys while their slot is on its way. The first read, the same before and after the others, proves that nothing was written between. */
+  /**
+   * No server has all the keys while their slot is on its way. The first read, the same before and
+   * after the others, proves that nothing was written between.
+   */
   async #readApart(commands: readonly RedisCommand[], fault: StoreUnavailable): Promise<unknown[]> {
     const [[command, ...words], ...others] = commands as [RedisCommand, ...RedisCommand[]];
     for (let attempt = 0; attempt < APART_TRIES; attempt += 1) {
       const before = await this.call(command, ...words);
-      const replies = await Promise.all(others.map(([other, ...otherWords]) => this.call(other, ...otherWords)));
+      const replies = await Promise.all(
+        others.map(([other, ...otherWords]) => this.call(other, ...otherWords)),
+      );
       const after = await this.call(command, ...words);
       if (JSON.stringify(before) === JSON.stringify(after)) return [before, ...replies];
     }
@@ -211,11 +251,17 @@ export class RoutedConnection implements RedisConnection {
 
   #lookAgainAfter(fault: unknown): void {
     if (!(fault instanceof StoreUnavailable)) return;
-    if (fault.why === 'unreachable' || POINTS_ELSEWHERE.has(fault.code ?? '')) void this.#directory.lookAgain();
+    if (fault.why === 'unreachable' || POINTS_ELSEWHERE.has(fault.code ?? ''))
+      void this.#directory.lookAgain();
   }
 
   #node(address: RedisAddress): StandaloneConnection {
-    if (this.#closed) throw new StoreUnavailable('unreachable', null, 'Redis cannot be reached (the connection is closed)');
+    if (this.#closed)
+      throw new StoreUnavailable(
+        'unreachable',
+        null,
+        'Redis cannot be reached (the connection is closed)',
+      );
     const text = addressText(address);
     let node = this.#nodes.get(text);
     if (node === undefined) {
@@ -225,7 +271,10 @@ export class RoutedConnection implements RedisConnection {
     return node;
   }
 
-  /** What is out of use is cut after the time that a command under way may still take: a wait on a server that has lost its role would never end. */
+  /**
+   * What is out of use is cut after the time that a command under way may still take: a wait on a
+   * server that has lost its role would never end.
+   */
   #retire(inUse: ReadonlySet<string>): void {
     for (const [text, node] of this.#nodes) {
       if (inUse.has(text)) continue;

@@ -7,7 +7,10 @@ import { StandaloneConnection } from './redis-standalone.ts';
 
 /** Sentinels answer at once or are not there. */
 const COMMAND_TIMEOUT_MS = 500;
-/** How often the sentinels are asked unprompted: an old primary that is cut off from them answers on, and nothing but they can tell. */
+/**
+ * How often the sentinels are asked unprompted: an old primary that is cut off from them answers
+ * on, and nothing but they can tell.
+ */
 const POLL_MS = 1_000;
 
 interface Answer {
@@ -37,7 +40,15 @@ export class SentinelDirectory implements Directory {
     this.#place = place;
     const { username, password } = place;
     const tls = place.tls ? manner.tls : null;
-    const own = { ...manner, username, password, tls, database: 0, blockMs: 0, commandTimeoutMs: COMMAND_TIMEOUT_MS };
+    const own = {
+      ...manner,
+      username,
+      password,
+      tls,
+      database: 0,
+      blockMs: 0,
+      commandTimeoutMs: COMMAND_TIMEOUT_MS,
+    };
     this.#sentinels = place.addresses.map((address) => new StandaloneConnection(address, own));
     this.#look = new SharedLook(() => this.#ask());
     this.#poll = setInterval(() => void this.#look.now(), POLL_MS);
@@ -72,7 +83,10 @@ export class SentinelDirectory implements Directory {
     for (const sentinel of this.#sentinels) sentinel.close();
   }
 
-  /** The answer of the highest epoch among more than half of the sentinels; among all that answer when they are fewer. */
+  /**
+   * The answer of the highest epoch among more than half of the sentinels; among all that answer
+   * when they are fewer.
+   */
   async #ask(): ReturnType<Look> {
     const faults: StoreUnavailable[] = [];
     const answers = await majority(
@@ -85,35 +99,58 @@ export class SentinelDirectory implements Directory {
       return;
     }
     // A minority may not know yet what we know.
-    if (this.#known !== null && newest.epoch < this.#known.epoch && 2 * answers.length <= this.#sentinels.length) return;
-    const changed = this.#known === null || addressText(this.#known.primary) !== addressText(newest.primary);
+    if (
+      this.#known !== null &&
+      newest.epoch < this.#known.epoch &&
+      2 * answers.length <= this.#sentinels.length
+    )
+      return;
+    const changed =
+      this.#known === null || addressText(this.#known.primary) !== addressText(newest.primary);
     this.#known = newest;
     if (changed) for (const listener of this.#listeners) listener([newest.primary]);
   }
 
   async #answerOf(sentinel: StandaloneConnection): Promise<Answer> {
     const { primary: name } = this.#place;
-    const address = (await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)) as [string, string] | null;
+    const address = (await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)) as
+      | [string, string]
+      | null;
     if (address === null) {
-      throw new StoreUnavailable('refused', null, `the sentinels know no primary named ${name} (store.sentinels.name)`);
+      throw new StoreUnavailable(
+        'refused',
+        null,
+        `the sentinels know no primary named ${name} (store.sentinels.name)`,
+      );
     }
     const fields = (await sentinel.call('SENTINEL', 'MASTER', name)) as string[];
     const epoch = Number(fields[fields.indexOf('config-epoch') + 1]);
-    return { primary: { host: address[0], port: Number(address[1]) }, epoch: Number.isNaN(epoch) ? 0 : epoch };
+    return {
+      primary: { host: address[0], port: Number(address[1]) },
+      epoch: Number.isNaN(epoch) ? 0 : epoch,
+    };
   }
 
   /** What an answer says tells more than silence does. */
   #explain(faults: readonly StoreUnavailable[]): StoreUnavailable {
     const told = faults.find((fault) => fault.why !== 'unreachable');
     if (told?.code === null) return told;
-    if (told !== undefined) return new StoreUnavailable(told.why, told.code, `of the sentinels: ${told.message}`);
+    if (told !== undefined)
+      return new StoreUnavailable(told.why, told.code, `of the sentinels: ${told.message}`);
     const codes = [...new Set(faults.map((fault) => fault.code ?? 'no answer in time'))].join(', ');
-    return new StoreUnavailable('unreachable', faults[0]?.code ?? null, `no sentinel can be reached (${codes})`);
+    return new StoreUnavailable(
+      'unreachable',
+      faults[0]?.code ?? null,
+      `no sentinel can be reached (${codes})`,
+    );
   }
 }
 
 /** Resolves as soon as more than half have answered, or when all have answered or failed. */
-function majority<T>(asked: readonly Promise<T>[], onFault: (fault: unknown) => void): Promise<T[]> {
+function majority<T>(
+  asked: readonly Promise<T>[],
+  onFault: (fault: unknown) => void,
+): Promise<T[]> {
   return new Promise((resolve) => {
     const answers: T[] = [];
     let open = asked.length;

@@ -16,14 +16,18 @@ import type {
 } from './redis-port.ts';
 import { loadScript, type Script } from './script.ts';
 
-/** Between two attempts to connect: doubling from the first, with up to half of it shaved off at random so that a fleet does not come back in step. */
+/**
+ * Between two attempts to connect: doubling from the first, with up to half of it shaved off at
+ * random so that a fleet does not come back in step.
+ */
 const RECONNECT = { firstMs: 50, longestMs: 500 } as const;
 
 const READ_TOGETHER = loadScript('read-together', { readOnly: true });
 
 /**
- * Makes the sockets for the driver. It listens for one error of each and not for the next (an alert that comes while a failed connection is being put away),
- * and an error that nobody listens for ends the process.
+ * Makes the sockets for the driver. It listens for one error of each and not for the next (an alert
+ * that comes while a failed connection is being put away), and an error that nobody listens for
+ * ends the process.
  */
 class Connector extends AbstractConnector {
   readonly #options: DriverOptions;
@@ -35,7 +39,8 @@ class Connector extends AbstractConnector {
 
   async connect(): Promise<Socket> {
     const { host = 'localhost', port = 0, tls } = this.#options;
-    const socket = tls === undefined ? connectTcp({ host, port }) : connectTls({ host, port, ...tls });
+    const socket =
+      tls === undefined ? connectTcp({ host, port }) : connectTls({ host, port, ...tls });
     socket.once('error', (fault) => {
       this.firstError = fault;
     });
@@ -49,7 +54,10 @@ class Connector extends AbstractConnector {
 /** A connection to one server, which comes back by itself when it is lost. */
 export class StandaloneConnection implements RedisConnection {
   readonly spreadsKeys = false;
-  /** The same, each command with the permission to use a slot that is only on its way to this server (ASK). */
+  /**
+   * The same, each command with the permission to use a slot that is only on its way to this server
+   * (ASK).
+   */
   readonly asking: RedisCommands;
   readonly #plain: RedisCommands;
   readonly #driver: Redis;
@@ -57,7 +65,10 @@ export class StandaloneConnection implements RedisConnection {
   readonly #manner: RedisManner;
   /** Why the connection is down; null while it is up or when nothing is known yet. */
   #connectFault: StoreUnavailable | null = null;
-  /** The first command may wait for the first connection; later ones fail at once while there is none. */
+  /**
+   * The first command may wait for the first connection; later ones fail at once while there is
+   * none.
+   */
   #connectedBefore = false;
 
   constructor(address: RedisAddress, manner: RedisManner) {
@@ -102,7 +113,12 @@ export class StandaloneConnection implements RedisConnection {
     return this.#plain.run(script, keys, words);
   }
 
-  runConfirmed(script: Script, keys: readonly string[], words: readonly RedisWord[], wait: ReplicaWait): Promise<Confirmed> {
+  runConfirmed(
+    script: Script,
+    keys: readonly string[],
+    words: readonly RedisWord[],
+    wait: ReplicaWait,
+  ): Promise<Confirmed> {
     return this.#plain.runConfirmed(script, keys, words, wait);
   }
 
@@ -134,7 +150,8 @@ export class StandaloneConnection implements RedisConnection {
   }
 
   async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (!this.#connectedBefore && this.#driver.status !== 'end') await this.ready(this.#manner.commandTimeoutMs);
+    if (!this.#connectedBefore && this.#driver.status !== 'end')
+      await this.ready(this.#manner.commandTimeoutMs);
     try {
       return await work();
     } catch (fault) {
@@ -143,7 +160,10 @@ export class StandaloneConnection implements RedisConnection {
   }
 
   #notConnected(): StoreUnavailable {
-    return this.#connectFault ?? new StoreUnavailable('unreachable', null, 'Redis cannot be reached (no connection in time)');
+    return (
+      this.#connectFault ??
+      new StoreUnavailable('unreachable', null, 'Redis cannot be reached (no connection in time)')
+    );
   }
 }
 
@@ -162,10 +182,15 @@ class Commands implements RedisCommands {
     return this.#guarded(() => this.#send(command, words));
   }
 
-  /** All are answered before the first error is told: whoever sends them again elsewhere must not overtake them. */
+  /**
+   * All are answered before the first error is told: whoever sends them again elsewhere must not
+   * overtake them.
+   */
   async pipeline(commands: readonly RedisCommand[]): Promise<unknown[]> {
     return this.#guarded(async () => {
-      const replies = await Promise.allSettled(commands.map(([command, ...words]) => this.#send(command, words)));
+      const replies = await Promise.allSettled(
+        commands.map(([command, ...words]) => this.#send(command, words)),
+      );
       return replies.map((reply) => {
         if (reply.status === 'rejected') throw reply.reason;
         return reply.value;
@@ -173,14 +198,23 @@ class Commands implements RedisCommands {
     });
   }
 
-  async readTogether(keys: readonly string[], commands: readonly RedisCommand[]): Promise<unknown[]> {
+  async readTogether(
+    keys: readonly string[],
+    commands: readonly RedisCommand[],
+  ): Promise<unknown[]> {
     const words = commands.map((command) => command.map(String));
     return (await this.run(READ_TOGETHER, keys, [JSON.stringify(words)])) as unknown[];
   }
 
-  async run(script: Script, keys: readonly string[], words: readonly RedisWord[]): Promise<unknown> {
+  async run(
+    script: Script,
+    keys: readonly string[],
+    words: readonly RedisWord[],
+  ): Promise<unknown> {
     return this.#guarded(() =>
-      this.#evaluate(script, (command, first) => this.#send(command, [first, keys.length, ...keys, ...words])),
+      this.#evaluate(script, (command, first) =>
+        this.#send(command, [first, keys.length, ...keys, ...words]),
+      ),
     );
   }
 
@@ -200,7 +234,10 @@ class Commands implements RedisCommands {
   }
 
   /** `send` with the script's digest; with its text where the server does not know it. */
-  async #evaluate<T>(script: Script, send: (command: string, first: string) => Promise<T>): Promise<T> {
+  async #evaluate<T>(
+    script: Script,
+    send: (command: string, first: string) => Promise<T>,
+  ): Promise<T> {
     const suffix = script.readOnly ? '_RO' : '';
     try {
       return await send(`EVALSHA${suffix}`, script.sha1);
@@ -218,8 +255,9 @@ class Commands implements RedisCommands {
 }
 
 /**
- * Nothing is queued, repeated or sent again behind the caller's back: a command is sent once, on a living connection, and answered within its
- * time, or it fails. A connection on which nothing arrives for twice that long is dropped, because it may be half-open.
+ * Nothing is queued, repeated or sent again behind the caller's back: a command is sent once, on a
+ * living connection, and answered within its time, or it fails. A connection on which nothing
+ * arrives for twice that long is dropped, because it may be half-open.
  */
 function driverOptions({ host, port }: RedisAddress, manner: RedisManner): DriverOptions {
   const { commandTimeoutMs, blockMs, username, password, tls } = manner;
@@ -235,7 +273,8 @@ function driverOptions({ host, port }: RedisAddress, manner: RedisManner): Drive
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    // INFO before every use would ask for a right that the gate does not need; LOADING is told by each command.
+    // INFO before every use would ask for a right that the gate does not need; LOADING is told by
+    // each command.
     enableReadyCheck: false,
     disableClientInfo: true,
     protocol: 2,

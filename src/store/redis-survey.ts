@@ -20,7 +20,10 @@ export interface ServerFacts {
   readonly settings: ReadonlyMap<string, string> | null;
   /** Whether somebody without name and password may use it. */
   readonly open: boolean | null;
-  /** Whether the default user may carry out everything: Redis reads its append-only file as this user. */
+  /**
+   * Whether the default user may carry out everything: Redis reads its append-only file as this
+   * user.
+   */
   readonly defaultUserFull: boolean | null;
   /** How far its clock is ahead of ours, in milliseconds. */
   readonly clockAheadMs: number | null;
@@ -61,12 +64,20 @@ const MAX_SERVERS = 64;
 const DEADLINE_MS = 1_500;
 
 /**
- * Looks at every server of a Redis as it is configured, and changes nothing. `inspector`: as whom; the user of a gate sees little. Throws `StoreUnavailable`
- * when it cannot be found out which servers there are.
+ * Looks at every server of a Redis as it is configured, and changes nothing. `inspector`: as whom;
+ * the user of a gate sees little. Throws `StoreUnavailable` when it cannot be found out which
+ * servers there are.
  */
-export async function surveyRedis(settings: RedisSettings, inspector: RedisUser): Promise<RedisFacts> {
+export async function surveyRedis(
+  settings: RedisSettings,
+  inspector: RedisUser,
+): Promise<RedisFacts> {
   if ('url' in settings)
-    return { ...(await survey(settings, inspector, [addressOf(settings.url)])), sentinel: null, cluster: null };
+    return {
+      ...(await survey(settings, inspector, [addressOf(settings.url)])),
+      sentinel: null,
+      cluster: null,
+    };
   if ('cluster' in settings) {
     const { cluster, addresses } = await clusterOf(settings, settings.cluster);
     return { ...(await survey(settings, inspector, addresses)), sentinel: null, cluster };
@@ -75,14 +86,31 @@ export async function surveyRedis(settings: RedisSettings, inspector: RedisUser)
   return { ...(await survey(settings, inspector, addresses)), sentinel, cluster: null };
 }
 
-async function survey(settings: RedisSettings, inspector: RedisUser, addresses: readonly RedisAddress[]) {
-  return { servers: await Promise.all(addresses.slice(0, MAX_SERVERS).map((address) => lookAt(settings, inspector, address))) };
+async function survey(
+  settings: RedisSettings,
+  inspector: RedisUser,
+  addresses: readonly RedisAddress[],
+) {
+  return {
+    servers: await Promise.all(
+      addresses.slice(0, MAX_SERVERS).map((address) => lookAt(settings, inspector, address)),
+    ),
+  };
 }
 
-async function lookAt(settings: RedisSettings, inspector: RedisUser, address: RedisAddress): Promise<ServerFacts> {
-  const open = await withServer(settings, address, { username: null, password: null }, async (server) => {
-    return (await orNull(server.call('PING'))) !== null;
-  }).catch(() => null);
+async function lookAt(
+  settings: RedisSettings,
+  inspector: RedisUser,
+  address: RedisAddress,
+): Promise<ServerFacts> {
+  const open = await withServer(
+    settings,
+    address,
+    { username: null, password: null },
+    async (server) => {
+      return (await orNull(server.call('PING'))) !== null;
+    },
+  ).catch(() => null);
   const text = addressText(address);
   try {
     return await withServer(settings, address, inspector, async (server) => {
@@ -104,7 +132,15 @@ async function lookAt(settings: RedisSettings, inspector: RedisUser, address: Re
     });
   } catch (fault) {
     if (!(fault instanceof StoreUnavailable)) throw fault;
-    return { address: text, fault: fault.message, info: null, settings: null, open, defaultUserFull: null, clockAheadMs: null };
+    return {
+      address: text,
+      fault: fault.message,
+      info: null,
+      settings: null,
+      open,
+      defaultUserFull: null,
+      clockAheadMs: null,
+    };
   }
 }
 
@@ -138,7 +174,9 @@ async function clockOf(server: RedisConnection): Promise<number | null> {
   const sentMs = Date.now();
   const reply = (await orNull(server.call('TIME'))) as readonly [string, string] | null;
   if (reply === null) return null;
-  return Math.round(Number(reply[0]) * 1_000 + Number(reply[1]) / 1_000 - (sentMs + Date.now()) / 2);
+  return Math.round(
+    Number(reply[0]) * 1_000 + Number(reply[1]) / 1_000 - (sentMs + Date.now()) / 2,
+  );
 }
 
 function isFull(user: ReadonlyMap<string, unknown>): boolean {
@@ -147,12 +185,16 @@ function isFull(user: ReadonlyMap<string, unknown>): boolean {
 
 function linesOf(info: string): ReadonlyMap<string, string> {
   const pairs = info.split('\r\n').filter((line) => line.includes(':') && !line.startsWith('#'));
-  return new Map(pairs.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]));
+  return new Map(
+    pairs.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
+  );
 }
 
 function mapOf(reply: unknown): ReadonlyMap<string, string> {
   const words = reply as string[];
-  return new Map(words.flatMap((word, at) => (at % 2 === 0 ? [[word, String(words[at + 1])] as const] : [])));
+  return new Map(
+    words.flatMap((word, at) => (at % 2 === 0 ? [[word, String(words[at + 1])] as const] : [])),
+  );
 }
 
 type SentinelPlace = Extract<RedisSettings, { sentinels: unknown }>['sentinels'];
@@ -160,17 +202,29 @@ type SentinelPlace = Extract<RedisSettings, { sentinels: unknown }>['sentinels']
 async function sentinelsOf(settings: RedisSettings, place: SentinelPlace) {
   const asked = await Promise.allSettled(
     place.addresses.map((address) =>
-      withServer({ ...settings, tls: place.tls ? settings.tls : null }, address, place, async (sentinel) => {
-        const primary = mapOf(await sentinel.call('SENTINEL', 'MASTER', place.primary));
-        const replicas = ((await sentinel.call('SENTINEL', 'REPLICAS', place.primary)) as unknown[]).map(mapOf);
-        return { primary, replicas };
-      }),
+      withServer(
+        { ...settings, tls: place.tls ? settings.tls : null },
+        address,
+        place,
+        async (sentinel) => {
+          const primary = mapOf(await sentinel.call('SENTINEL', 'MASTER', place.primary));
+          const replicas = (
+            (await sentinel.call('SENTINEL', 'REPLICAS', place.primary)) as unknown[]
+          ).map(mapOf);
+          return { primary, replicas };
+        },
+      ),
     ),
   );
   const answers = asked.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-  const [newest] = answers.sort((a, b) => Number(b.primary.get('config-epoch')) - Number(a.primary.get('config-epoch')));
+  const [newest] = answers.sort(
+    (a, b) => Number(b.primary.get('config-epoch')) - Number(a.primary.get('config-epoch')),
+  );
   if (newest === undefined)
-    throw asked.find((one) => one.status === 'rejected')?.reason ?? new TypeError('no sentinel is listed');
+    throw (
+      asked.find((one) => one.status === 'rejected')?.reason ??
+      new TypeError('no sentinel is listed')
+    );
   const number = (name: string) => Number(newest.primary.get(name));
   const sentinel: SentinelFacts = {
     listed: place.addresses.length,
@@ -189,15 +243,23 @@ function addressIn(fields: ReadonlyMap<string, string>): RedisAddress {
 async function clusterOf(settings: RedisSettings, seeds: readonly RedisAddress[]) {
   const ranges = await firstOf(seeds, (seed) =>
     withServer(settings, seed, settings, async (server) => {
-      const reply = (await server.call('CLUSTER', 'SLOTS')) as [number, number, ...[string | null, number][]][];
+      const reply = (await server.call('CLUSTER', 'SLOTS')) as [
+        number,
+        number,
+        ...[string | null, number][],
+      ][];
       return reply.map(([first, last, ...servers]) => ({
         slots: last - first + 1,
         servers: servers.map(([host, port]) => ({ host: host || seed.host, port })),
       }));
     }),
   );
-  const lonely = ranges.filter(({ servers }) => servers.length === 1).map(({ servers }) => addressText(servers[0]!));
-  const all = new Map(ranges.flatMap(({ servers }) => servers.map((server) => [addressText(server), server])));
+  const lonely = ranges
+    .filter(({ servers }) => servers.length === 1)
+    .map(({ servers }) => addressText(servers[0]!));
+  const all = new Map(
+    ranges.flatMap(({ servers }) => servers.map((server) => [addressText(server), server])),
+  );
   const cluster: ClusterFacts = {
     slotsWithoutServer: SLOTS - ranges.reduce((sum, { slots }) => sum + slots, 0),
     primariesWithoutReplica: [...new Set(lonely)],
@@ -206,7 +268,10 @@ async function clusterOf(settings: RedisSettings, seeds: readonly RedisAddress[]
 }
 
 /** What the first that answers says; the last fault when none does. */
-async function firstOf<T>(seeds: readonly RedisAddress[], ask: (seed: RedisAddress) => Promise<T>): Promise<T> {
+async function firstOf<T>(
+  seeds: readonly RedisAddress[],
+  ask: (seed: RedisAddress) => Promise<T>,
+): Promise<T> {
   let last: unknown = new TypeError('no server is listed');
   for (const seed of seeds) {
     try {

@@ -2,24 +2,42 @@ import { closeSync, constants, fchmodSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreInUse, StoreUnavailable } from './fault.ts';
 
-/** One step of a database's schema; its place in the list is the version that it leads to. Steps that shipped are never edited. */
+/**
+ * One step of a database's schema; its place in the list is the version that it leads to. Steps
+ * that shipped are never edited.
+ */
 export type Migration = string;
 
 const PRIMARY_CODE_MASK = 0xff;
-const SQLITE = { busy: 5, readonly: 8, ioerr: 10, corrupt: 11, full: 13, cantopen: 14, notadb: 26 } as const;
+const SQLITE = {
+  busy: 5,
+  readonly: 8,
+  ioerr: 10,
+  corrupt: 11,
+  full: 13,
+  cantopen: 14,
+  notadb: 26,
+} as const;
 
 /**
- * Opens a database that this process alone owns, creating it (0600) when it is missing, and brings its schema up to date.
+ * Opens a database that this process alone owns, creating it (0600) when it is missing, and brings
+ * its schema up to date.
  *
- * WAL with synchronous=FULL: what was committed survives a power cut. locking_mode=EXCLUSIVE is the owner's lock; the kernel drops it with the
- * process, however that ends. Throws `StoreInUse`, or `StoreUnavailable` when the file is not what it should be.
+ * WAL with synchronous=FULL: what was committed survives a power cut. locking_mode=EXCLUSIVE is the
+ * owner's lock; the kernel drops it with the process, however that ends. Throws `StoreInUse`, or
+ * `StoreUnavailable` when the file is not what it should be.
  */
 export function openDatabase(path: string, migrations: readonly Migration[]): DatabaseSync {
   createPrivately(path);
-  const database = guarded(path, () => new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false }));
+  const database = guarded(
+    path,
+    () => new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false }),
+  );
   try {
     guarded(path, () => {
-      database.exec('PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF');
+      database.exec(
+        'PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF',
+      );
       migrate(database, path, migrations);
     });
     return database;
@@ -29,7 +47,10 @@ export function openDatabase(path: string, migrations: readonly Migration[]): Da
   }
 }
 
-/** Runs `work` in one transaction: all of it or nothing. Faults of SQLite become `StoreUnavailable`; others pass through, after the undo. */
+/**
+ * Runs `work` in one transaction: all of it or nothing. Faults of SQLite become `StoreUnavailable`;
+ * others pass through, after the undo.
+ */
 export function transact<T>(database: DatabaseSync, path: string, work: () => T): T {
   return guarded(path, () => {
     database.exec('BEGIN IMMEDIATE');
@@ -61,7 +82,11 @@ function createPrivately(path: string): void {
     closeSync(file);
   } catch (fault) {
     const code = (fault as NodeJS.ErrnoException).code ?? null;
-    throw new StoreUnavailable('unreachable', code, `${path} cannot be opened (${code ?? 'unknown'})`);
+    throw new StoreUnavailable(
+      'unreachable',
+      code,
+      `${path} cannot be opened (${code ?? 'unknown'})`,
+    );
   }
 }
 
@@ -70,7 +95,11 @@ function migrate(database: DatabaseSync, path: string, migrations: readonly Migr
   database.exec('BEGIN IMMEDIATE');
   const version = Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0);
   if (version > migrations.length) {
-    throw new StoreUnavailable('damaged', null, `${path} is written in schema ${version}, which this version does not know`);
+    throw new StoreUnavailable(
+      'damaged',
+      null,
+      `${path} is written in schema ${version}, which this version does not know`,
+    );
   }
   for (const step of migrations.slice(version)) database.exec(step);
   database.exec(`PRAGMA user_version=${migrations.length}`);

@@ -8,17 +8,31 @@ const MAX_TEXT = 2000;
 const MAX_ITEMS = 50;
 const MAX_DEPTH = 4;
 
-/** One JSON object: `time`, `level`, `msg`, then the fields. A field may not take the place of the first three. */
-export function formatJson(wallMs: number, level: LogLevel, msg: string, fields: LogFields): string {
+/**
+ * One JSON object: `time`, `level`, `msg`, then the fields. A field may not take the place of the
+ * first three.
+ */
+export function formatJson(
+  wallMs: number,
+  level: LogLevel,
+  msg: string,
+  fields: LogFields,
+): string {
   const line: Record<string, unknown> = { time: isoTime(wallMs), level, msg: safeText(msg) };
   for (const [name, value] of Object.entries(fields)) {
-    if (value !== undefined) line[name in line ? `field_${name}` : name] = safeField(name, value, 0);
+    if (value !== undefined)
+      line[name in line ? `field_${name}` : name] = safeField(name, value, 0);
   }
   return JSON.stringify(line);
 }
 
 /** `12:03:04.123 warn  message  key=value`. */
-export function formatForPeople(wallMs: number, level: LogLevel, msg: string, fields: LogFields): string {
+export function formatForPeople(
+  wallMs: number,
+  level: LogLevel,
+  msg: string,
+  fields: LogFields,
+): string {
   let line = `${isoTime(wallMs).slice(11, 23)} ${level.padEnd(5)} ${visible(safeText(msg))}`;
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
@@ -34,7 +48,13 @@ function isoTime(wallMs: number): string {
 }
 
 function safeField(name: string, value: unknown, depth: number): unknown {
-  if (isSecretName(name) && value !== null && typeof value !== 'boolean' && typeof value !== 'number') return '(removed)';
+  if (
+    isSecretName(name) &&
+    value !== null &&
+    typeof value !== 'boolean' &&
+    typeof value !== 'number'
+  )
+    return '(removed)';
   return safeValue(value, depth);
 }
 
@@ -63,31 +83,37 @@ function safeObject(object: object, depth: number): Record<string, unknown> {
 }
 
 /**
- * Name, code, message, the top of the stack and the cause; not the other properties, which may hold a command with its
- * arguments.
+ * Name, code, message, the top of the stack and the cause; not the other properties, which may hold
+ * a command with its arguments.
  */
 function safeError(error: Error, depth: number): Record<string, unknown> {
-  const safe: Record<string, unknown> = { name: safeText(error.name), message: safeText(error.message) };
+  const safe: Record<string, unknown> = {
+    name: safeText(error.name),
+    message: safeText(error.message),
+  };
   const code = (error as NodeJS.ErrnoException).code;
   if (typeof code === 'string') safe.code = safeText(code);
   const frames = error.stack
     ?.split('\n')
     .filter((line) => /^\s+at /.test(line))
     .slice(0, 8);
-  if (frames !== undefined && frames.length > 0) safe.stack = frames.map((line) => safeText(line.trim()));
-  if (error.cause !== undefined && depth < MAX_DEPTH) safe.cause = safeValue(error.cause, depth + 1);
+  if (frames !== undefined && frames.length > 0)
+    safe.stack = frames.map((line) => safeText(line.trim()));
+  if (error.cause !== undefined && depth < MAX_DEPTH)
+    safe.cause = safeValue(error.cause, depth + 1);
   return safe;
 }
 
 function safeText(text: string): string {
-  // Secrets are removed from a little more than is kept, so that the cut can't leave half a token that is no longer recognised.
+  // Secrets are removed from a little more than is kept, so that the cut can't leave half a token
+  // that is no longer recognised.
   const kept = withoutSecrets(text.slice(0, MAX_TEXT + 128)).toWellFormed();
   return kept.length > MAX_TEXT ? `${kept.slice(0, MAX_TEXT)}…` : kept;
 }
 
 /**
- * Control characters, directional marks and line separators as escapes: a terminal must show the line as it is (CWE-117,
- * CWE-150).
+ * Control characters, directional marks and line separators as escapes: a terminal must show the
+ * line as it is (CWE-117, CWE-150).
  */
 function visible(text: string): string {
   return text.replace(

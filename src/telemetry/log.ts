@@ -6,7 +6,10 @@ export type { LogFields, LogLevel } from './log-line.ts';
 
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-/** The process's own diary: one line per event, without secrets. What happened to a request stands in the audit log, not here. */
+/**
+ * The process's own diary: one line per event, without secrets. What happened to a request stands
+ * in the audit log, not here.
+ */
 export interface Log {
   debug(msg: string, fields?: LogFields): void;
   info(msg: string, fields?: LogFields): void;
@@ -23,14 +26,20 @@ export interface RootLog extends Log {
 
 export interface LogOptions {
   readonly level?: LogLevel;
-  /** `json`: one object per line. `human`: for a terminal. Default: human when the output is a terminal. */
+  /**
+   * `json`: one object per line. `human`: for a terminal. Default: human when the output is a
+   * terminal.
+   */
   readonly format?: 'json' | 'human';
   readonly clock?: Clock;
   /** Where lines go, each with its line break. Default: standard error. */
   readonly write?: (line: string) => void;
 }
 
-/** A log collector that goes away must not take the gate with it: lines that nobody takes are dropped. */
+/**
+ * A log collector that goes away must not take the gate with it: lines that nobody takes are
+ * dropped.
+ */
 function standardError(): (line: string) => void {
   if (!process.stderr.listeners('error').includes(dropped)) process.stderr.on('error', dropped);
   return (line) => void process.stderr.write(line);
@@ -44,7 +53,8 @@ export function createLog(options: LogOptions = {}): RootLog {
   const human = (options.format ?? (process.stderr.isTTY ? 'human' : 'json')) === 'human';
   const write = options.write ?? standardError();
   const format = human ? formatForPeople : formatJson;
-  const emit = (level: LogLevel, msg: string, fields: LogFields) => write(`${format(clock.wallMs(), level, msg, fields)}\n`);
+  const emit = (level: LogLevel, msg: string, fields: LogFields) =>
+    write(`${format(clock.wallMs(), level, msg, fields)}\n`);
   const repeats = createRepeats(clock, emit);
 
   function at(level: LogLevel, base: LogFields) {

@@ -34,7 +34,10 @@ export interface AddressUse {
   readonly usable: boolean;
 }
 
-/** Figures that are read when somebody asks for the metrics. Null = there is none now, so none is shown. Must not throw. */
+/**
+ * Figures that are read when somebody asks for the metrics. Null = there is none now, so none is
+ * shown. Must not throw.
+ */
 export interface MetricSources {
   /** Account look-ups so far, by where the answer came from. */
   lookups(): Readonly<Record<(typeof CACHE_RESULTS)[number], number>>;
@@ -68,14 +71,22 @@ export interface Metrics {
 }
 
 /** Seconds; an upstream's answer may be an upload's end. */
-const UPSTREAM_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] as const;
-const REVOCATION_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as const;
+const UPSTREAM_BOUNDS = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
+] as const;
+const REVOCATION_BOUNDS = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+] as const;
 
 /**
- * `processMetrics` false leaves out the process and Node defaults, which watch the whole process and belong to one registry
- * only.
+ * `processMetrics` false leaves out the process and Node defaults, which watch the whole process
+ * and belong to one registry only.
  */
-export function createMetrics({ processMetrics = true }: { readonly processMetrics?: boolean } = {}): Metrics {
+export function createMetrics({
+  processMetrics = true,
+}: {
+  readonly processMetrics?: boolean;
+} = {}): Metrics {
   const registry = new Registry();
   const sources: Partial<MetricSources> = {};
   const revocations = new Histogram(REVOCATION_BOUNDS, null);
@@ -89,14 +100,25 @@ export function createMetrics({ processMetrics = true }: { readonly processMetri
       'outcome',
       AUDIT_OUTCOMES,
     ),
-    reloads: wordCounter(registry, 'sallyport_config_reloads_total', 'Configuration reloads.', 'result', RELOAD_RESULTS),
+    reloads: wordCounter(
+      registry,
+      'sallyport_config_reloads_total',
+      'Configuration reloads.',
+      'result',
+      RELOAD_RESULTS,
+    ),
     revocation: (durationMs) => revocations.observe(0, durationMs / 1000),
     connect: (more) => void Object.assign(sources, more),
     contentType: registry.contentType,
     text: () => registry.metrics(),
     snapshot: () => snapshotOf(registry),
   };
-  declareHistogram(registry, 'sallyport_revocation_seconds', 'From a revocation to its last acknowledgement.', revocations);
+  declareHistogram(
+    registry,
+    'sallyport_revocation_seconds',
+    'From a revocation to its last acknowledgement.',
+    revocations,
+  );
   declareSources(registry, sources);
   declareBuildInfo(registry);
   if (processMetrics) collectDefaultMetrics({ register: registry });
@@ -133,41 +155,86 @@ function wordCounter<Word extends string>(
 }
 
 function declareSources(registry: Registry, sources: Partial<MetricSources>): void {
-  const gauge = (name: string, help: string, across: 'sum' | 'max' | 'min', read: () => number | null | undefined) =>
+  const gauge = (
+    name: string,
+    help: string,
+    across: 'sum' | 'max' | 'min',
+    read: () => number | null | undefined,
+  ) =>
     declareGauge(registry, name, help, across, (emit) => {
       const value = read();
       if (typeof value === 'number') emit(value);
     });
-  declareCounter(registry, 'sallyport_registry_cache_total', 'Account look-ups by where the answer came from.', (emit) => {
-    const lookups = sources.lookups?.();
-    for (const result of CACHE_RESULTS) emit(lookups?.[result] ?? 0, { result });
-  });
-  gauge('sallyport_registry_lag_seconds', 'How long ago the cache was last proved to be up to date.', 'max', () =>
-    sources.registryLagSeconds?.(),
+  declareCounter(
+    registry,
+    'sallyport_registry_cache_total',
+    'Account look-ups by where the answer came from.',
+    (emit) => {
+      const lookups = sources.lookups?.();
+      for (const result of CACHE_RESULTS) emit(lookups?.[result] ?? 0, { result });
+    },
   );
-  gauge('sallyport_lease_remaining_seconds', 'Until the lease ends and every call is refused.', 'min', () =>
-    sources.leaseRemainingSeconds?.(),
+  gauge(
+    'sallyport_registry_lag_seconds',
+    'How long ago the cache was last proved to be up to date.',
+    'max',
+    () => sources.registryLagSeconds?.(),
   );
-  gauge('sallyport_audit_pending', 'Audit events that are not accepted yet.', 'sum', () => sources.auditPending?.());
-  gauge('sallyport_audit_spool_bytes', 'Audit events in the local spool.', 'sum', () => sources.auditSpoolBytes?.());
-  gauge('sallyport_tls_certificate_expiry_timestamp_seconds', 'When the first certificate expires.', 'min', () =>
-    sources.certificateExpirySeconds?.(),
+  gauge(
+    'sallyport_lease_remaining_seconds',
+    'Until the lease ends and every call is refused.',
+    'min',
+    () => sources.leaseRemainingSeconds?.(),
   );
-  declareGauge(registry, 'sallyport_upstream_connections', 'Connections to upstreams by what they do.', 'sum', (emit) => {
-    for (const { upstream, state, count } of sources.upstreamConnections?.() ?? []) emit(count, { upstream, state });
-  });
-  declareGauge(registry, 'sallyport_upstream_healthy', '1: the address is used; 0: it fails and is left out.', 'min', (emit) => {
-    for (const { upstream, address, usable } of sources.upstreamAddresses?.() ?? []) emit(usable ? 1 : 0, { upstream, address });
-  });
+  gauge('sallyport_audit_pending', 'Audit events that are not accepted yet.', 'sum', () =>
+    sources.auditPending?.(),
+  );
+  gauge('sallyport_audit_spool_bytes', 'Audit events in the local spool.', 'sum', () =>
+    sources.auditSpoolBytes?.(),
+  );
+  gauge(
+    'sallyport_tls_certificate_expiry_timestamp_seconds',
+    'When the first certificate expires.',
+    'min',
+    () => sources.certificateExpirySeconds?.(),
+  );
+  declareGauge(
+    registry,
+    'sallyport_upstream_connections',
+    'Connections to upstreams by what they do.',
+    'sum',
+    (emit) => {
+      for (const { upstream, state, count } of sources.upstreamConnections?.() ?? [])
+        emit(count, { upstream, state });
+    },
+  );
+  declareGauge(
+    registry,
+    'sallyport_upstream_healthy',
+    '1: the address is used; 0: it fails and is left out.',
+    'min',
+    (emit) => {
+      for (const { upstream, address, usable } of sources.upstreamAddresses?.() ?? [])
+        emit(usable ? 1 : 0, { upstream, address });
+    },
+  );
 }
 
 function declareBuildInfo(registry: Registry): void {
   const labels = { version: packageVersion(), node: process.versions.node };
-  declareGauge(registry, 'sallyport_build_info', 'Always 1; the labels say what runs.', 'max', (emit) => emit(1, labels));
+  declareGauge(
+    registry,
+    'sallyport_build_info',
+    'Always 1; the labels say what runs.',
+    'max',
+    (emit) => emit(1, labels),
+  );
 }
 
 /** From package.json, two folders up in the repository and in a built package alike. */
 export function packageVersion(): string {
-  const about = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version?: unknown };
+  const about = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  ) as { version?: unknown };
   return typeof about.version === 'string' ? about.version : 'unknown';
 }

@@ -1,12 +1,15 @@
 import type { Clock } from '../clock.ts';
 import type { LogFields, LogLevel } from './log-line.ts';
 
-/** A message may appear this often per window; what comes more often is counted and told at the window's end. */
+/**
+ * A message may appear this often per window; what comes more often is counted and told at the
+ * window's end.
+ */
 const PER_WINDOW = 10;
 const WINDOW_MS = 10_000;
 /**
- * Different messages watched at a time. Messages are constants of the program, so there are few; past this the oldest is
- * forgotten.
+ * Different messages watched at a time. Messages are constants of the program, so there are few;
+ * past this the oldest is forgotten.
  */
 const MAX_MESSAGES = 500;
 
@@ -18,14 +21,23 @@ interface Window {
   held: number;
 }
 
-/** Keeps a fault that repeats thousands of times a second from filling the disk and hiding everything else. */
-export function createRepeats(clock: Clock, emit: (level: LogLevel, msg: string, fields: LogFields) => void) {
+/**
+ * Keeps a fault that repeats thousands of times a second from filling the disk and hiding
+ * everything else.
+ */
+export function createRepeats(
+  clock: Clock,
+  emit: (level: LogLevel, msg: string, fields: LogFields) => void,
+) {
   const windows = new Map<string, Window>();
   let timer: NodeJS.Timeout | null = null;
 
   function tellHeld(window: Window): void {
     if (window.held > 0)
-      emit(window.level, window.msg, { repeated: window.held, withinMs: Math.round(clock.monotonicMs() - window.sinceMs) });
+      emit(window.level, window.msg, {
+        repeated: window.held,
+        withinMs: Math.round(clock.monotonicMs() - window.sinceMs),
+      });
   }
 
   function sweep(nowMs: number): void {

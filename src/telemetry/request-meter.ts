@@ -4,15 +4,24 @@ import { declareCounter, declareHistogram, Histogram, NameTable } from './series
 
 /** Counts requests on the hot path: small integers in, array cells up by one. */
 export interface RequestMeter {
-  /** Number of a route, by name; null = no route matched. Ask once per route, not once per request. */
+  /**
+   * Number of a route, by name; null = no route matched. Ask once per route, not once per request.
+   */
   route(name: string | null): number;
   /** Number of a method as received; whatever is none of the nine is `OTHER`. */
   method(name: string): number;
   /**
-   * One finished request. `status`: what the client was told, 0 = nothing. `durationMs`: from the first byte to the last.
-   * `overheadMs`: our share of it; negative = not known.
+   * One finished request. `status`: what the client was told, 0 = nothing. `durationMs`: from the
+   * first byte to the last. `overheadMs`: our share of it; negative = not known.
    */
-  count(route: number, method: number, status: number, reason: Reason, durationMs: number, overheadMs: number): void;
+  count(
+    route: number,
+    method: number,
+    status: number,
+    reason: Reason,
+    durationMs: number,
+    overheadMs: number,
+  ): void;
   /** All that was counted so far, over all routes. Costs nothing until it is asked for. */
   totals(): RequestTotals;
 }
@@ -20,13 +29,27 @@ export interface RequestMeter {
 export interface RequestTotals {
   /** Requests by reason; only those that came up. */
   readonly reasons: ReadonlyMap<Reason, number>;
-  /** Requests that took so long in all, and that cost us so much, per bucket of `DURATION_BOUNDS` and `OVERHEAD_BOUNDS`, with one more for what is longer. */
+  /**
+   * Requests that took so long in all, and that cost us so much, per bucket of `DURATION_BOUNDS`
+   * and `OVERHEAD_BOUNDS`, with one more for what is longer.
+   */
   readonly durations: readonly number[];
   readonly overheads: readonly number[];
 }
 
 /** The nine methods of RFC 9110 §9 and RFC 5789, and one name for all others. */
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'OTHER'] as const;
+const METHODS = [
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'DELETE',
+  'CONNECT',
+  'OPTIONS',
+  'TRACE',
+  'PATCH',
+  'OTHER',
+] as const;
 const OTHER = METHODS.length - 1;
 const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 const REASONS: readonly Reason[] = [
@@ -36,21 +59,30 @@ const REASONS: readonly Reason[] = [
   ...(Object.keys(REFUSALS) as (keyof typeof REFUSALS)[]),
 ];
 
-const METHOD_INDEX: ReadonlyMap<string, number> = new Map(METHODS.map((name, index) => [name, index]));
-const REASON_INDEX: ReadonlyMap<string, number> = new Map(REASONS.map((name, index) => [name, index]));
+const METHOD_INDEX: ReadonlyMap<string, number> = new Map(
+  METHODS.map((name, index) => [name, index]),
+);
+const REASON_INDEX: ReadonlyMap<string, number> = new Map(
+  REASONS.map((name, index) => [name, index]),
+);
 const UNKNOWN_REASON = REASON_INDEX.get('internal-fault') as number;
 
 /** Seconds. Calls last from a millisecond to the minutes of an upload. */
-export const DURATION_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] as const;
+export const DURATION_BOUNDS = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
+] as const;
 /**
- * Seconds. Our own work lies between tens of microseconds and, with a store asked, some milliseconds; a second is the audit's
- * deadline.
+ * Seconds. Our own work lies between tens of microseconds and, with a store asked, some
+ * milliseconds; a second is the audit's deadline.
  */
 export const OVERHEAD_BOUNDS = [
   0.000_05, 0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1,
 ] as const;
 
-/** Cells of one route: every method, status class and reason. 18 KiB, made when the route sees its first request. */
+/**
+ * Cells of one route: every method, status class and reason. 18 KiB, made when the route sees its
+ * first request.
+ */
 const CELLS = METHODS.length * STATUS_CLASSES.length * REASONS.length;
 
 export function createRequestMeter(registry: Registry): RequestMeter {
@@ -94,12 +126,18 @@ export function createRequestMeter(registry: Registry): RequestMeter {
         counts[route] = cells;
       }
       const statusClass = status >= 100 && status < 600 ? (status / 100) | 0 : 0;
-      const cell = (method * STATUS_CLASSES.length + statusClass) * REASONS.length + (REASON_INDEX.get(reason) ?? UNKNOWN_REASON);
+      const cell =
+        (method * STATUS_CLASSES.length + statusClass) * REASONS.length +
+        (REASON_INDEX.get(reason) ?? UNKNOWN_REASON);
       cells[cell] = (cells[cell] as number) + 1;
       durations.observe(route, durationMs / 1000);
       overhead.observe(0, overheadMs / 1000);
     },
-    totals: () => ({ reasons: reasonsOf(counts), durations: durations.totals(), overheads: overhead.totals() }),
+    totals: () => ({
+      reasons: reasonsOf(counts),
+      durations: durations.totals(),
+      overheads: overhead.totals(),
+    }),
   };
 }
 

@@ -10,8 +10,9 @@ interface Sample {
 export type Emit = (value: number, labels?: Readonly<Record<string, string | number>>) => void;
 
 /**
- * Metrics that are read when somebody asks, and cost nothing before: prom-client's own counters build and hash a label object
- * for every increment, about 10 us per request. The registry asks a metric for no more than these fields.
+ * Metrics that are read when somebody asks, and cost nothing before: prom-client's own counters
+ * build and hash a label object for every increment, about 10 us per request. The registry asks a
+ * metric for no more than these fields.
  */
 interface PulledMetric {
   readonly name: string;
@@ -25,9 +26,16 @@ function register(registry: Registry, metric: PulledMetric): void {
   registry.registerMetric(metric as unknown as Metric);
 }
 
-function declare(registry: Registry, about: Omit<PulledMetric, 'get'>, samples: () => Sample[]): void {
+function declare(
+  registry: Registry,
+  about: Omit<PulledMetric, 'get'>,
+  samples: () => Sample[],
+): void {
   const { name, help, type, aggregator } = about;
-  register(registry, { ...about, get: async () => ({ name, help, type, aggregator, values: samples() }) });
+  register(registry, {
+    ...about,
+    get: async () => ({ name, help, type, aggregator, values: samples() }),
+  });
 }
 
 function gather(read: (emit: Emit) => void): Sample[] {
@@ -36,7 +44,12 @@ function gather(read: (emit: Emit) => void): Sample[] {
   return samples;
 }
 
-export function declareCounter(registry: Registry, name: string, help: string, read: (emit: Emit) => void): void {
+export function declareCounter(
+  registry: Registry,
+  name: string,
+  help: string,
+  read: (emit: Emit) => void,
+): void {
   declare(registry, { name, help, type: 'counter', aggregator: 'sum' }, () => gather(read));
 }
 
@@ -51,8 +64,15 @@ export function declareGauge(
   declare(registry, { name, help, type: 'gauge', aggregator }, () => gather(read));
 }
 
-export function declareHistogram(registry: Registry, name: string, help: string, histogram: Histogram): void {
-  declare(registry, { name, help, type: 'histogram', aggregator: 'sum' }, () => histogram.samples(name));
+export function declareHistogram(
+  registry: Registry,
+  name: string,
+  help: string,
+  histogram: Histogram,
+): void {
+  declare(registry, { name, help, type: 'histogram', aggregator: 'sum' }, () =>
+    histogram.samples(name),
+  );
 }
 
 /** Counts per bucket in one array; series are small integers. */
@@ -63,8 +83,14 @@ export class Histogram {
   /** Per series: one cell per bound, one for what is above them all, one for the sum. */
   #cells: Float64Array;
 
-  /** `bounds` in seconds, ascending. `labels` null: one series without labels, present from the start. */
-  constructor(bounds: readonly number[], labels: ((series: number) => Readonly<Record<string, string>>) | null) {
+  /**
+   * `bounds` in seconds, ascending. `labels` null: one series without labels, present from the
+   * start.
+   */
+  constructor(
+    bounds: readonly number[],
+    labels: ((series: number) => Readonly<Record<string, string>>) | null,
+  ) {
     this.#bounds = Float64Array.from(bounds);
     this.#width = bounds.length + 2;
     this.#labels = labels;
@@ -98,7 +124,8 @@ export class Histogram {
 
   samples(name: string): Sample[] {
     const samples: Sample[] = [];
-    for (let series = 0; series * this.#width < this.#cells.length; series++) this.#series(name, series, samples);
+    for (let series = 0; series * this.#width < this.#cells.length; series++)
+      this.#series(name, series, samples);
     return samples;
   }
 
@@ -129,7 +156,10 @@ export class Histogram {
   }
 }
 
-/** Names that come from the configuration, as small integers. A reload adds names and never takes one away: its series go on. */
+/**
+ * Names that come from the configuration, as small integers. A reload adds names and never takes
+ * one away: its series go on.
+ */
 export class NameTable {
   readonly #index = new Map<string, number>();
   readonly #names: string[];
@@ -158,5 +188,8 @@ export class NameTable {
   }
 }
 
-/** Far more than any configuration names; keeps reloads with ever new names from growing the process. */
+/**
+ * Far more than any configuration names; keeps reloads with ever new names from growing the
+ * process.
+ */
 const MAX_NAMES = 5000;

@@ -10,11 +10,18 @@ export interface WorkerFigures {
   serving(): number;
 }
 
-export function createWorkerMetrics(figures: WorkerFigures): { snapshot(): Promise<MetricsSnapshot> } {
+export function createWorkerMetrics(figures: WorkerFigures): {
+  snapshot(): Promise<MetricsSnapshot>;
+} {
   const registry = new Registry();
-  declareCounter(registry, 'sallyport_worker_deaths_total', 'Workers that ended without being asked to.', (emit) =>
-    emit(figures.deaths()),
+  declareCounter(
+    registry,
+    'sallyport_worker_deaths_total',
+    'Workers that ended without being asked to.',
+    (emit) => emit(figures.deaths()),
   );
-  declareGauge(registry, 'sallyport_workers_serving', 'Workers that answer calls.', 'sum', (emit) => emit(figures.serving()));
+  declareGauge(registry, 'sallyport_workers_serving', 'Workers that answer calls.', 'sum', (emit) =>
+    emit(figures.serving()),
+  );
   return { snapshot: () => snapshotOf(registry) };
 }

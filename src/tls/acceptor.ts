@@ -8,16 +8,21 @@ export interface AcceptorOptions {
   readonly ticketKeys: TicketKeys;
   /** Then a handshake that has not ended is broken off. */
   readonly handshakeTimeoutMs: number;
-  /** A handshake ended well. `misdirects`: null when no host can be out of place on this connection. */
+  /**
+   * A handshake ended well. `misdirects`: null when no host can be out of place on this connection.
+   */
   secured(socket: TLSSocket, misdirects: HostCheck | null): void;
 }
 
 /**
- * Ends TLS on sockets that somebody else accepted. Certificates and ticket keys are never changed under a handshake: each change makes new servers
- * (which listen nowhere), and a handshake under way ends with the one that it began with.
+ * Ends TLS on sockets that somebody else accepted. Certificates and ticket keys are never changed
+ * under a handshake: each change makes new servers (which listen nowhere), and a handshake under
+ * way ends with the one that it began with.
  *
- * OpenSSL, as Node offers it, opens tickets with one key only. So there is a second server that differs in nothing but the key of the period before, and a
- * ClientHello that shows that key's name goes there. It must show it in its first piece; otherwise it costs a full handshake, nothing more.
+ * OpenSSL, as Node offers it, opens tickets with one key only. So there is a second server that
+ * differs in nothing but the key of the period before, and a ClientHello that shows that key's name
+ * goes there. It must show it in its first piece; otherwise it costs a full handshake, nothing
+ * more.
  */
 export class TlsAcceptor {
   readonly #options: AcceptorOptions;
@@ -33,10 +38,14 @@ export class TlsAcceptor {
     this.#unsubscribe = options.certificates.onChange(() => this.setTicketKeys(this.#keys));
   }
 
-  /** Takes over the socket, with whatever was put back into it. @param hello the first bytes, to look at */
+  /**
+   * Takes over the socket, with whatever was put back into it. @param hello the first bytes, to
+   * look at
+   */
   accept(socket: Socket, hello: Buffer): void {
     const previous = this.#previous;
-    const server = previous !== null && hello.includes(previous.keyName) ? previous.server : this.#current;
+    const server =
+      previous !== null && hello.includes(previous.keyName) ? previous.server : this.#current;
     server.emit('connection', socket);
   }
 
@@ -44,7 +53,10 @@ export class TlsAcceptor {
     const { current, previous } = keys;
     this.#keys = keys;
     this.#current = this.#create(current);
-    this.#previous = previous === null ? null : { keyName: ticketKeyName(previous), server: this.#create(previous) };
+    this.#previous =
+      previous === null
+        ? null
+        : { keyName: ticketKeyName(previous), server: this.#create(previous) };
   }
 
   close(): void {
@@ -55,7 +67,9 @@ export class TlsAcceptor {
     const { certificates, handshakeTimeoutMs, secured } = this.#options;
     const { options, hostCheck } = certificates.snapshot();
     const server = createServer({ ...options, ticketKeys, handshakeTimeout: handshakeTimeoutMs });
-    server.on('secureConnection', (socket: TLSSocket) => secured(socket, hostCheck(socket.servername)));
+    server.on('secureConnection', (socket: TLSSocket) =>
+      secured(socket, hostCheck(socket.servername)),
+    );
     server.on('tlsClientError', (_error, socket) => socket.destroy());
     return server;
   }

@@ -21,9 +21,18 @@ export interface ClientMaterial {
 }
 
 /** Nothing configured: the system's CAs, the name of the address, no certificate of ours. */
-const PLAIN: ClientMaterial = { ca: null, serverName: null, certificate: null, key: null, verify: true };
+const PLAIN: ClientMaterial = {
+  ca: null,
+  serverName: null,
+  certificate: null,
+  key: null,
+  verify: true,
+};
 
-/** Throws `CertificateFault`. `tls` null: everything by default, and that means verified. `nowMs`: the wall clock. */
+/**
+ * Throws `CertificateFault`. `tls` null: everything by default, and that means verified. `nowMs`:
+ * the wall clock.
+ */
 export function loadClientMaterial(tls: ClientTls | null, nowMs: number): ClientMaterial {
   if (tls === null) return PLAIN;
   const { caFile, serverName, certificateFile, keyFile, verify } = tls;

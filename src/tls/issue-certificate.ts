@@ -16,7 +16,10 @@ export interface CertificateOrder {
   };
   readonly notBefore: Date;
   readonly notAfter: Date;
-  /** A CA may issue certificates for these hosts and for nothing else (RFC 5280 §4.2.1.10); any other may be reached by them. */
+  /**
+   * A CA may issue certificates for these hosts and for nothing else (RFC 5280 §4.2.1.10); any
+   * other may be reached by them.
+   */
   readonly hosts: readonly HostName[];
   readonly ca: boolean;
   /** What the certificate is good for; a CA, what it may issue for. */
@@ -27,8 +30,8 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as con
 const NAME_CONSTRAINTS = '2.5.29.30';
 
 /**
- * What writing certificates takes, loaded when one is issued and never before: a gate with certificates of its own has no use for it.
- * Its decorators need `reflect-metadata` first.
+ * What writing certificates takes, loaded when one is issued and never before: a gate with
+ * certificates of its own has no use for it. Its decorators need `reflect-metadata` first.
  */
 async function library() {
   await import('reflect-metadata');
@@ -70,10 +73,17 @@ export async function issueCertificate(order: CertificateOrder): Promise<string>
 
 async function extensionsOf(order: CertificateOrder, lib: Library): Promise<Extension[]> {
   const { x509 } = lib;
-  const usage = order.purpose === 'server' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
+  const usage =
+    order.purpose === 'server'
+      ? x509.ExtendedKeyUsage.serverAuth
+      : x509.ExtendedKeyUsage.clientAuth;
   const extensions: Extension[] = [
-    new x509.BasicConstraintsExtension(order.ca, order.ca ? 0 : undefined, true), // a CA: of no further CA
-    new x509.KeyUsagesExtension(order.ca ? x509.KeyUsageFlags.keyCertSign : x509.KeyUsageFlags.digitalSignature, true),
+    // a CA: of no further CA
+    new x509.BasicConstraintsExtension(order.ca, order.ca ? 0 : undefined, true),
+    new x509.KeyUsagesExtension(
+      order.ca ? x509.KeyUsageFlags.keyCertSign : x509.KeyUsageFlags.digitalSignature,
+      true,
+    ),
     // On the CA too, so that what it issues is good for nothing else.
     new x509.ExtendedKeyUsageExtension([usage]),
     await x509.SubjectKeyIdentifierExtension.create(order.publicKey),
@@ -90,11 +100,19 @@ async function extensionsOf(order: CertificateOrder, lib: Library): Promise<Exte
 }
 
 /** As a constraint, an address carries its mask: all ones, this one address. */
-function nameConstraints(hosts: readonly HostName[], { x509, asn1X509, AsnConvert }: Library): Extension {
+function nameConstraints(
+  hosts: readonly HostName[],
+  { x509, asn1X509, AsnConvert }: Library,
+): Extension {
   const subtrees = hosts.map((host) => {
-    const name = 'dns' in host ? { dNSName: host.dns } : { iPAddress: `${host.ip}/${host.ip.includes(':') ? 128 : 32}` };
+    const name =
+      'dns' in host
+        ? { dNSName: host.dns }
+        : { iPAddress: `${host.ip}/${host.ip.includes(':') ? 128 : 32}` };
     return new asn1X509.GeneralSubtree({ base: new asn1X509.GeneralName(name) });
   });
-  const constraints = new asn1X509.NameConstraints({ permittedSubtrees: new asn1X509.GeneralSubtrees(subtrees) });
+  const constraints = new asn1X509.NameConstraints({
+    permittedSubtrees: new asn1X509.GeneralSubtrees(subtrees),
+  });
   return new x509.Extension(NAME_CONSTRAINTS, true, AsnConvert.serialize(constraints));
 }

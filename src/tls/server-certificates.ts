@@ -1,8 +1,21 @@
 import { hash } from 'node:crypto';
-import { createSecureContext, type SecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls';
-import { type Certificate, type CertificateFiles, loadCertificate, readCertificates } from './certificate.ts';
+import {
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type TlsOptions,
+} from 'node:tls';
+import {
+  type Certificate,
+  type CertificateFiles,
+  loadCertificate,
+  readCertificates,
+} from './certificate.ts';
 
-/** AEAD with forward secrecy only, AES-128 first: the fastest where the processor helps, and strong enough. */
+/**
+ * AEAD with forward secrecy only, AES-128 first: the fastest where the processor helps, and strong
+ * enough.
+ */
 const CIPHERS = [
   'TLS_AES_128_GCM_SHA256',
   'TLS_AES_256_GCM_SHA384',
@@ -16,8 +29,9 @@ const CIPHERS = [
 ].join(':');
 
 /**
- * The key exchanges: the hybrid with ML-KEM first, which also holds against whoever records now and has a quantum computer later, where OpenSSL knows it
- * (3.5, since Node 24.5). No larger ones: with P-521, X448 or finite fields a stranger's few bytes would cost us milliseconds.
+ * The key exchanges: the hybrid with ML-KEM first, which also holds against whoever records now and
+ * has a quantum computer later, where OpenSSL knows it (3.5, since Node 24.5). No larger ones: with
+ * P-521, X448 or finite fields a stranger's few bytes would cost us milliseconds.
  */
 const GROUPS = knownGroups(['X25519MLKEM768', 'X25519', 'P-256', 'P-384']);
 
@@ -33,8 +47,8 @@ function knownGroups(groups: readonly string[]): string {
 }
 
 /**
- * SSL_OP_NO_RENEGOTIATION (OpenSSL's number; Node has no name for it). A client of TLS 1.2 could otherwise make the server do handshake
- * after handshake on one connection.
+ * SSL_OP_NO_RENEGOTIATION (OpenSSL's number; Node has no name for it). A client of TLS 1.2 could
+ * otherwise make the server do handshake after handshake on one connection.
  */
 const NO_RENEGOTIATION = 0x4000_0000;
 
@@ -42,7 +56,9 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const SESSION_LIFETIME_SECONDS = 300;
 const SESSION_CONTEXT_BYTES = 32;
 
-/** What all servers of the house have in common (RFC 9325): TLS 1.2 or newer, our order of ciphers. */
+/**
+ * What all servers of the house have in common (RFC 9325): TLS 1.2 or newer, our order of ciphers.
+ */
 function secureContextOptions(
   certificate: Pick<Certificate, 'chainPem' | 'keyPem'>,
   clientCa: string | null,
@@ -56,7 +72,8 @@ function secureContextOptions(
     honorCipherOrder: true,
     secureOptions: NO_RENEGOTIATION,
     sessionTimeout: SESSION_LIFETIME_SECONDS,
-    // A session counts only where the same was asked of the client: with other CAs for clients, tickets of before are worth nothing.
+    // A session counts only where the same was asked of the client: with other CAs for clients,
+    // tickets of before are worth nothing.
     sessionIdContext: hash('sha256', clientCa ?? '', 'hex').slice(0, SESSION_CONTEXT_BYTES),
     ...(clientCa === null ? {} : { ca: clientCa }),
   };
@@ -76,7 +93,10 @@ export interface CertificateInfo {
 }
 
 /** Days until a certificate expires, rounded down; negative once it has. */
-export function daysToExpiry({ expiresAtMs }: { readonly expiresAtMs: number }, nowMs: number): number {
+export function daysToExpiry(
+  { expiresAtMs }: { readonly expiresAtMs: number },
+  nowMs: number,
+): number {
   return Math.floor((expiresAtMs - nowMs) / 86_400_000);
 }
 
@@ -91,8 +111,8 @@ export interface TlsSnapshot {
 }
 
 /**
- * The certificates of one listener. The name that the client asks for (SNI) chooses among several; the first is the default. A reload checks
- * everything before it replaces anything.
+ * The certificates of one listener. The name that the client asks for (SNI) chooses among several;
+ * the first is the default. A reload checks everything before it replaces anything.
  */
 export class ServerCertificates {
   readonly #now: () => number;
@@ -101,8 +121,15 @@ export class ServerCertificates {
   #clientCaFile: string | null;
   #held: Held;
 
-  /** Throws `CertificateFault`. `now` is the wall clock, in milliseconds. `clientCaFile`: every client must present a certificate of one of its CAs. */
-  constructor(files: readonly CertificateFiles[], now: () => number = Date.now, clientCaFile: string | null = null) {
+  /**
+   * Throws `CertificateFault`. `now` is the wall clock, in milliseconds. `clientCaFile`: every
+   * client must present a certificate of one of its CAs.
+   */
+  constructor(
+    files: readonly CertificateFiles[],
+    now: () => number = Date.now,
+    clientCaFile: string | null = null,
+  ) {
     this.#now = now;
     this.#files = files;
     this.#clientCaFile = clientCaFile;
@@ -117,18 +144,27 @@ export class ServerCertificates {
     }));
   }
 
-  /** For a server that lives through reloads; then `attach` it, so that it follows them. HTTP/1.1 is the only protocol offered (RFC 7301). */
+  /**
+   * For a server that lives through reloads; then `attach` it, so that it follows them. HTTP/1.1 is
+   * the only protocol offered (RFC 7301).
+   */
   serverOptions(): TlsOptions {
     return { ...this.#held.options(), SNICallback: (name, done) => answer(this.#held, name, done) };
   }
 
-  /** For servers that are made anew at each change. With one certificate there is nothing to choose, and no handshake waits for our answer. */
+  /**
+   * For servers that are made anew at each change. With one certificate there is nothing to choose,
+   * and no handshake waits for our answer.
+   */
   snapshot(): TlsSnapshot {
     const held = this.#held;
     const several = held.certificates.length > 1;
     return {
-      options: several ? { ...held.options(), SNICallback: (name, done) => answer(held, name, done) } : held.options(),
-      hostCheck: (name) => (several && typeof name === 'string' && name !== '' ? held.hostCheck(name) : null),
+      options: several
+        ? { ...held.options(), SNICallback: (name, done) => answer(held, name, done) }
+        : held.options(),
+      hostCheck: (name) =>
+        several && typeof name === 'string' && name !== '' ? held.hostCheck(name) : null,
     };
   }
 
@@ -144,10 +180,13 @@ export class ServerCertificates {
   }
 
   /**
-   * Reads the files again, or other ones. Throws `CertificateFault` and keeps what it had when one of them is unfit. Connections that stand
-   * keep their certificate.
+   * Reads the files again, or other ones. Throws `CertificateFault` and keeps what it had when one
+   * of them is unfit. Connections that stand keep their certificate.
    */
-  reload(files: readonly CertificateFiles[] = this.#files, clientCaFile: string | null = this.#clientCaFile): void {
+  reload(
+    files: readonly CertificateFiles[] = this.#files,
+    clientCaFile: string | null = this.#clientCaFile,
+  ): void {
     const next = hold(files, clientCaFile, this.#now());
     this.#files = files;
     this.#clientCaFile = clientCaFile;
@@ -170,14 +209,19 @@ interface Held {
   hostCheck(name: string): HostCheck;
 }
 
-function hold(files: readonly CertificateFiles[], clientCaFile: string | null, nowMs: number): Held {
+function hold(
+  files: readonly CertificateFiles[],
+  clientCaFile: string | null,
+  nowMs: number,
+): Held {
   if (files.length === 0) throw new Error('a listener with TLS needs at least one certificate');
   const certificates = files.map((each) => loadCertificate(each, nowMs));
   const clientCa = clientCaFile === null ? null : readCertificates(clientCaFile).join('');
   const byName = new Map<string, Chosen>();
   for (const certificate of certificates) {
     const context = createSecureContext(secureContextOptions(certificate, clientCa));
-    for (const name of certificate.names) if (!byName.has(name)) byName.set(name, { certificate, context });
+    for (const name of certificate.names)
+      if (!byName.has(name)) byName.set(name, { certificate, context });
   }
   const standard = certificates[0]!;
   return {
@@ -191,7 +235,8 @@ function hold(files: readonly CertificateFiles[], clientCaFile: string | null, n
     choose: (name) => find(byName, name.toLowerCase())?.context,
     hostCheck: (name) => {
       const shown = find(byName, name.toLowerCase())?.certificate ?? standard;
-      // RFC 9110 §15.5.20. A host that no certificate of ours speaks for is the routes' business: a second certificate changes nothing for it.
+      // RFC 9110 §15.5.20. A host that no certificate of ours speaks for is the routes' business: a
+      // second certificate changes nothing for it.
       return (host) => {
         const meant = find(byName, host);
         return meant !== undefined && meant.certificate !== shown && !covers(shown, host);
@@ -215,8 +260,15 @@ function wildcardFor(name: string): string {
   return dot > 0 ? `*${name.slice(dot)}` : '';
 }
 
-/** Called by the TLS library with a name that a stranger chose: whatever happens here, it must not throw into the process. */
-function answer(held: Held, name: string, done: (error: Error | null, context?: SecureContext) => void): void {
+/**
+ * Called by the TLS library with a name that a stranger chose: whatever happens here, it must not
+ * throw into the process.
+ */
+function answer(
+  held: Held,
+  name: string,
+  done: (error: Error | null, context?: SecureContext) => void,
+): void {
   let context: SecureContext | undefined;
   let fault: Error | null = null;
   try {
@@ -224,6 +276,7 @@ function answer(held: Held, name: string, done: (error: Error | null, context?: 
   } catch (error) {
     fault = error instanceof Error ? error : new Error('no certificate could be chosen');
   }
-  // Outside of the guard: what the library's own continuation throws is not ours to answer a second time.
+  // Outside of the guard: what the library's own continuation throws is not ours to answer a second
+  // time.
   done(fault, context);
 }

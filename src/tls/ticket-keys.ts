@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * What session tickets (RFC 5077, RFC 8446 §4.6.1) are sealed with: 16 bytes of name, which every ticket shows in the clear, then a key to
- * authenticate and one to encrypt. Whoever has them can read a recorded TLS 1.2 connection that was resumed; so they live in memory only,
- * and not for long.
+ * What session tickets (RFC 5077, RFC 8446 §4.6.1) are sealed with: 16 bytes of name, which every
+ * ticket shows in the clear, then a key to authenticate and one to encrypt. Whoever has them can
+ * read a recorded TLS 1.2 connection that was resumed; so they live in memory only, and not for
+ * long.
  */
 export interface TicketKeys {
   /** Seals new tickets. */
@@ -30,7 +31,10 @@ export function ticketKeyName(key: Buffer): Buffer {
   return key.subarray(0, NAME_BYTES);
 }
 
-/** New keys every hour. One per instance: its workers are handed the same keys, so that a client may resume with any of them. */
+/**
+ * New keys every hour. One per instance: its workers are handed the same keys, so that a client may
+ * resume with any of them.
+ */
 export class TicketRotation {
   readonly #timer: NodeJS.Timeout;
   #keys = newTicketKeys();

@@ -1,5 +1,6 @@
 /**
- * Whether one address of an upstream is to be used, from what became of the requests that were sent there, and of the health checks where there are any.
+ * Whether one address of an upstream is to be used, from what became of the requests that were sent
+ * there, and of the health checks where there are any.
  *
  * ```
  *   in use ──▶ failures in a row, or no connection ──▶ ejected (base, doubled each time up to a bound) ──▶ on probation
@@ -7,12 +8,19 @@
  *     └──────────────── an answer ─────────────────────┴──────────── the next failure: ejected again ◀────────┘
  * ```
  *
- * Ejected is a preference and not a wall: who has no better address uses this one (upstream-pool.ts).
+ * Ejected is a preference and not a wall: who has no better address uses this one
+ * (upstream-pool.ts).
  */
 export interface EjectionOptions {
-  /** Failures in a row: resets, broken or missing answers. A connection that could not be made is enough by itself. */
+  /**
+   * Failures in a row: resets, broken or missing answers. A connection that could not be made is
+   * enough by itself.
+   */
   readonly afterFailures: number;
-  /** The first ejection, in milliseconds; each further one without an answer in between takes twice as long, up to `maxMs`. */
+  /**
+   * The first ejection, in milliseconds; each further one without an answer in between takes twice
+   * as long, up to `maxMs`.
+   */
   readonly baseMs: number;
   readonly maxMs: number;
   /** 502, 503 and 504 count as failures. */
@@ -78,7 +86,8 @@ export class AddressHealth {
     }
     this.#failures = 0;
     if (this.#ejections === 0) return;
-    // While ejected it may be an answer from before: used again, but at the next failure the time goes on doubling.
+    // While ejected it may be an answer from before: used again, but at the next failure the time
+    // goes on doubling.
     if (this.ejected) this.#ejectedUntilMs = 0;
     else this.#ejections = 0;
     if (this.#ejections === 0) this.#observer('back', 'it answers');
@@ -89,9 +98,11 @@ export class AddressHealth {
     // The exchanges that were under way together fail together: that is one failure.
     if (this.ejected) return;
     this.#failures += 1;
-    if (!unreachable && this.#ejections === 0 && this.#failures < this.#options.afterFailures) return;
+    if (!unreachable && this.#ejections === 0 && this.#failures < this.#options.afterFailures)
+      return;
     const { baseMs, maxMs } = this.#options;
-    this.#ejectedUntilMs = this.#clock.nowMs + Math.min(maxMs, baseMs * 2 ** Math.min(this.#ejections, 20));
+    this.#ejectedUntilMs =
+      this.#clock.nowMs + Math.min(maxMs, baseMs * 2 ** Math.min(this.#ejections, 20));
     this.#ejections += 1;
     this.#failures = 0;
     if (this.#ejections === 1) this.#observer('ejected', why);

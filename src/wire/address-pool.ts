@@ -1,12 +1,23 @@
-import { AddressHealth, type CheckOptions, type EjectionOptions, type HealthObserver } from './address-health.ts';
+import {
+  AddressHealth,
+  type CheckOptions,
+  type EjectionOptions,
+  type HealthObserver,
+} from './address-health.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { Dialer } from './dialer.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 import type { ConnectionKeeper, UpstreamFailure, UpstreamTimeouts } from './upstream-port.ts';
 
-/** Below the 5 s after which Node's own servers close an idle connection, the shortest default among common servers. */
+/**
+ * Below the 5 s after which Node's own servers close an idle connection, the shortest default among
+ * common servers.
+ */
 const IDLE_TIMEOUT_MS = 4000;
-/** How recently a connection must have served to be trusted with a request that cannot be sent twice. */
+/**
+ * How recently a connection must have served to be trusted with a request that cannot be sent
+ * twice.
+ */
 const FRESH_MS = 1000;
 
 export interface AddressPoolOptions {
@@ -19,7 +30,10 @@ export interface AddressPoolOptions {
   readonly observer: HealthObserver;
 }
 
-/** The connections to one address: the idle ones as a stack, so that the surplus grows old and is closed. */
+/**
+ * The connections to one address: the idle ones as a stack, so that the surplus grows old and is
+ * closed.
+ */
 export class AddressPool implements ConnectionKeeper {
   readonly health: AddressHealth;
   readonly #dialer: Dialer;
@@ -50,12 +64,14 @@ export class AddressPool implements ConnectionKeeper {
   }
 
   /**
-   * An idle connection, or a new one; null when there are as many as there may be, and all busy. `mustBeFresh`: the request cannot be repeated, so no
-   * connection that may have been closed meanwhile.
+   * An idle connection, or a new one; null when there are as many as there may be, and all busy.
+   * `mustBeFresh`: the request cannot be repeated, so no connection that may have been closed
+   * meanwhile.
    */
   take(mustBeFresh: boolean): UpstreamConnection | null {
     const last = this.#idle.at(-1);
-    if (last === undefined || (mustBeFresh && this.#deadlines.nowMs - last.idleSinceMs > FRESH_MS)) return this.takeNew();
+    if (last === undefined || (mustBeFresh && this.#deadlines.nowMs - last.idleSinceMs > FRESH_MS))
+      return this.takeNew();
     this.#idle.pop();
     return last;
   }

@@ -1,6 +1,7 @@
 /**
- * Finds the end of a message body in a stream of pieces (RFC 9112 §6, §7) and gives out its content, without the framing it came in: chunk sizes,
- * extensions and trailers of a sender never travel further than here.
+ * Finds the end of a message body in a stream of pieces (RFC 9112 §6, §7) and gives out its
+ * content, without the framing it came in: chunk sizes, extensions and trailers of a sender never
+ * travel further than here.
  *
  * ```
  *   length:   ──bytes──▶ done          close:  ──bytes──▶ (until the sender closes; `finish` says so)
@@ -44,10 +45,15 @@ const STEP = {
 
 /** Hex digits of one chunk size: up to 2^48 bytes, an exact integer. */
 const MAX_SIZE_DIGITS = 12;
-/** All chunk extensions of one body together, and all its trailers together. Nobody needs either. */
+/**
+ * All chunk extensions of one body together, and all its trailers together. Nobody needs either.
+ */
 const MAX_EXTENSION_BYTES = 4096;
 const MAX_TRAILER_BYTES = 8192;
-/** RFC 9110 §6.5.1: framing has no place in a trailer, and whoever sends it there hopes that somebody believes it. */
+/**
+ * RFC 9110 §6.5.1: framing has no place in a trailer, and whoever sends it there hopes that
+ * somebody believes it.
+ */
 const NEVER_IN_TRAILER: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding']);
 
 export class BodyReader {
@@ -97,7 +103,8 @@ export class BodyReader {
   /**
    * Reads a piece and hands its content to the sink.
    *
-   * @returns how many bytes of the piece belonged to this body; less than all of them only when the body is done or broken
+   * @returns how many bytes of the piece belonged to this body; less than all of them only when the
+   * body is done or broken
    */
   read(piece: Buffer, sink: BodySink): number {
     if (this.#state !== 'more') return 0;
@@ -184,7 +191,10 @@ export class BodyReader {
     }
   }
 
-  /** What may follow a chunk size or a complete extension: the end of the line, or another extension. */
+  /**
+   * What may follow a chunk size or a complete extension: the end of the line, or another
+   * extension.
+   */
   #afterWord(byte: number): void {
     this.#wordLength = 0;
     if (byte === CR) this.#step = STEP.sizeLf;
@@ -229,9 +239,14 @@ export class BodyReader {
     } else if (this.#step === STEP.trailerStart && byte === CR) {
       this.#step = STEP.endLf;
     } else if (isTokenByte(byte)) {
-      this.#trailerName = (this.#step === STEP.trailerStart ? '' : this.#trailerName) + String.fromCharCode(byte);
+      this.#trailerName =
+        (this.#step === STEP.trailerStart ? '' : this.#trailerName) + String.fromCharCode(byte);
       this.#step = STEP.trailerName;
-    } else if (this.#step === STEP.trailerName && byte === COLON && !NEVER_IN_TRAILER.has(this.#trailerName.toLowerCase())) {
+    } else if (
+      this.#step === STEP.trailerName &&
+      byte === COLON &&
+      !NEVER_IN_TRAILER.has(this.#trailerName.toLowerCase())
+    ) {
       this.#step = STEP.trailerValue;
     } else {
       this.#state = 'broken';

@@ -8,7 +8,10 @@ const SWEEP_INTERVAL_MS = 100;
 const NEVER = Number.POSITIVE_INFINITY;
 const PAGE_PLACES = 1024;
 
-/** Places for deadlines, side by side. A page is never moved: whoever has a place in it writes there without asking. */
+/**
+ * Places for deadlines, side by side. A page is never moved: whoever has a place in it writes there
+ * without asking.
+ */
 interface Page {
   readonly untilMs: Float64Array;
   readonly watched: (Watched | null)[];
@@ -16,18 +19,21 @@ interface Page {
 }
 
 /**
- * One coarse timer for every connection: a timer of its own per connection and request would be the dearest part of a request.
+ * One coarse timer for every connection: a timer of its own per connection and request would be the
+ * dearest part of a request.
  *
- * A sweep tells those whose time is over. A deadline is kept late by up to two sweep intervals, and not early. Deadlines stand side by side in memory: to look
- * at those of ten thousand connections that wait takes some 13 µs, where asking each of them took twenty times as long.
+ * A sweep tells those whose time is over. A deadline is kept late by up to two sweep intervals, and
+ * not early. Deadlines stand side by side in memory: to look at those of ten thousand connections
+ * that wait takes some 13 µs, where asking each of them took twenty times as long.
  */
 export class Deadlines {
   readonly #pages: Page[] = [];
   readonly #timer: NodeJS.Timeout;
   #sweptMs = performance.now();
   /**
-   * Milliseconds as of the last sweep, on a scale of its own: cheap to read, up to one interval behind. Time in which the process did not run (stopped, or
-   * its loop blocked) counts for one interval more at most: nobody can be called silent while we were not listening.
+   * Milliseconds as of the last sweep, on a scale of its own: cheap to read, up to one interval
+   * behind. Time in which the process did not run (stopped, or its loop blocked) counts for one
+   * interval more at most: nobody can be called silent while we were not listening.
    */
   nowMs = 0;
 
@@ -79,7 +85,9 @@ export class Deadlines {
 export class Deadline {
   #page: Page | null;
   readonly #place: number;
-  /** The page's; once this has ended, one where nobody looks: the place may be another's by then. */
+  /**
+   * The page's; once this has ended, one where nobody looks: the place may be another's by then.
+   */
   #untilMs: Float64Array;
 
   constructor(page: Page, place: number) {

@@ -17,8 +17,8 @@ export interface UpstreamTls {
 }
 
 /**
- * Makes connections to one address. Over TLS a later one resumes the session of an earlier one (RFC 8446 §2.2), which spares both ends the certificates
- * and most of the arithmetic.
+ * Makes connections to one address. Over TLS a later one resumes the session of an earlier one (RFC
+ * 8446 §2.2), which spares both ends the certificates and most of the arithmetic.
  */
 export class Dialer {
   readonly #address: UpstreamAddress;
@@ -53,7 +53,8 @@ export class Dialer {
       rejectUnauthorized,
       ALPNProtocols: ['http/1.1'],
       ...(this.#session === null ? {} : { session: this.#session }),
-      // RFC 6066 §3: no IP addresses in SNI. The name is still what the certificate is checked against.
+      // RFC 6066 §3: no IP addresses in SNI. The name is still what the certificate is checked
+      // against.
       ...(/^[\d.]+$|:/.test(name) ? {} : { servername: name }),
     });
     socket.setNoDelay(true);
@@ -65,8 +66,8 @@ export class Dialer {
   }
 
   /**
-   * Only now: the certificate was found to be good. Node asks a resumed session for no certificate and so compares no name, so a session from a handshake that
-   * was turned down must never be kept.
+   * Only now: the certificate was found to be good. Node asks a resumed session for no certificate
+   * and so compares no name, so a session from a handshake that was turned down must never be kept.
    */
   #remember(socket: TLSSocket): void {
     if (socket.getProtocol() === 'TLSv1.3') {

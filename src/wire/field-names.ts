@@ -1,9 +1,11 @@
 /**
  * Field names, interned.
  *
- * A connection sends the same dozen names over and over. Each spelling is checked and lower-cased once; afterwards a look-up by the received text
- * gives the same object, whose small integer `id` other rooms use as an index for what they know of the name (forwarding: removed
- * or passed on). The table is bounded: spellings past the bound are still served, only without the short cut (`id` -1).
+ * A connection sends the same dozen names over and over. Each spelling is checked and lower-cased
+ * once; afterwards a look-up by the received text gives the same object, whose small integer `id`
+ * other rooms use as an index for what they know of the name (forwarding: removed or passed on).
+ * The table is bounded: spellings past the bound are still served, only without the short cut (`id`
+ * -1).
  */
 export interface FieldName {
   /** As received. */
@@ -42,8 +44,9 @@ const MAX_INTERNED = 2048;
 const MAX_INTERNED_LENGTH = 64;
 
 /**
- * Requests: stricter than RFC 9110 §5.6.2 `token`. Upstreams that speak CGI, WSGI or Rack fold every other character to the same variable name
- * (`X_Account_Id` becomes `X-Account-Id`), so only names that cannot be folded into another one are let in.
+ * Requests: stricter than RFC 9110 §5.6.2 `token`. Upstreams that speak CGI, WSGI or Rack fold
+ * every other character to the same variable name (`X_Account_Id` becomes `X-Account-Id`), so only
+ * names that cannot be folded into another one are let in.
  */
 const REQUEST_NAME = /^[A-Za-z0-9-]+$/;
 /** Responses come from our own upstreams and go to the client as they are: the RFC's `token`. */
@@ -66,7 +69,8 @@ class FieldNameTable {
     if (!this.#grammar.test(text)) return null;
     const lower = text.toLowerCase();
     const intern = this.#known.size < MAX_INTERNED && text.length <= MAX_INTERNED_LENGTH;
-    // Flattened copy: a slice of the received head would keep the whole head alive for as long as the table lives.
+    // Flattened copy: a slice of the received head would keep the whole head alive for as long as
+    // the table lives.
     const own = Buffer.from(text, 'latin1').toString('latin1');
     const name: FieldName = {
       text: own,

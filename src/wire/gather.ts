@@ -1,11 +1,14 @@
 import type { Socket } from 'node:net';
 
 /**
- * Gathers what belongs together (a head and the first piece of its body, a chunk and its size) into one write: one system call and one TLS record
- * instead of three.
+ * Gathers what belongs together (a head and the first piece of its body, a chunk and its size) into
+ * one write: one system call and one TLS record instead of three.
  */
 
-/** Up to here pieces are copied into one buffer; beyond, the copy would cost more than the vectored write it saves. */
+/**
+ * Up to here pieces are copied into one buffer; beyond, the copy would cost more than the vectored
+ * write it saves.
+ */
 const MAX_COPIED_BYTES = 32 * 1024;
 
 export class Gather {
@@ -34,7 +37,9 @@ export class Gather {
     this.#pieceBytes += bytes.length;
   }
 
-  /** Writes what was gathered. @returns false when the socket wants a pause until its `drain` event */
+  /**
+   * Writes what was gathered. @returns false when the socket wants a pause until its `drain` event
+   */
   flush(): boolean {
     const text = this.#text;
     const pieces = this.#pieces;
@@ -47,14 +52,17 @@ export class Gather {
     this.#text = '';
     this.#pieces = [];
     this.#pieceBytes = 0;
-    return total <= MAX_COPIED_BYTES ? this.#socket.write(joined(text, pieces, total)) : this.#writeEach(text, pieces);
+    return total <= MAX_COPIED_BYTES
+      ? this.#socket.write(joined(text, pieces, total))
+      : this.#writeEach(text, pieces);
   }
 
   #writeEach(text: string, pieces: readonly (Buffer | string)[]): boolean {
     this.#socket.cork();
     let more = text.length === 0 || this.#socket.write(text, 'latin1');
     for (const piece of pieces)
-      more = typeof piece === 'string' ? this.#socket.write(piece, 'latin1') : this.#socket.write(piece);
+      more =
+        typeof piece === 'string' ? this.#socket.write(piece, 'latin1') : this.#socket.write(piece);
     this.#socket.uncork();
     return more;
   }
@@ -63,6 +71,7 @@ export class Gather {
 function joined(text: string, pieces: readonly (Buffer | string)[], total: number): Buffer {
   const whole = Buffer.allocUnsafe(total);
   let at = whole.write(text, 0, 'latin1');
-  for (const piece of pieces) at += typeof piece === 'string' ? whole.write(piece, at, 'latin1') : piece.copy(whole, at);
+  for (const piece of pieces)
+    at += typeof piece === 'string' ? whole.write(piece, at, 'latin1') : piece.copy(whole, at);
   return whole;
 }

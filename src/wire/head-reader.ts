@@ -1,8 +1,8 @@
 /**
  * Collects the bytes of one head, request's or response's, until the empty line that ends it.
  *
- * Nearly always a head arrives in one piece, and then nothing is copied but into the string that is parsed. Pieces are joined only while a head is
- * incomplete, never beyond `limitBytes`.
+ * Nearly always a head arrives in one piece, and then nothing is copied but into the string that is
+ * parsed. Pieces are joined only while a head is incomplete, never beyond `limitBytes`.
  */
 export type HeadResult =
   /** `rest`: what followed the head in the same piece. */
@@ -10,7 +10,10 @@ export type HeadResult =
   | { readonly state: 'incomplete' }
   /** No head within the limit. `inFirstLine`: not even its first line ended. */
   | { readonly state: 'too-large'; readonly inFirstLine: boolean }
-  /** What came so far can never become a head: better said now than when the time for the head is over. */
+  /**
+   * What came so far can never become a head: better said now than when the time for the head is
+   * over.
+   */
   | { readonly state: 'hopeless' };
 
 const INCOMPLETE: HeadResult = { state: 'incomplete' };
@@ -19,7 +22,10 @@ const END = '\r\n\r\n';
 const CR = 13;
 const LF = 10;
 
-/** Bytes that can stand in no head, and line ends that are not CRLF. A CR at the very end may still get its LF. */
+/**
+ * Bytes that can stand in no head, and line ends that are not CRLF. A CR at the very end may still
+ * get its LF.
+ */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
 const IMPOSSIBLE = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r[^\n]|(?:^|[^\r])\n/;
 
@@ -28,12 +34,16 @@ export class HeadReader {
   readonly #forgivesEmptyLine: boolean;
   readonly #start: string;
   #pending: Buffer | null = null;
-  /** How much of what is pending has been searched: a head that comes byte by byte costs no more than one that comes at once. */
+  /**
+   * How much of what is pending has been searched: a head that comes byte by byte costs no more
+   * than one that comes at once.
+   */
   #searched = 0;
   #emptyLineSeen = false;
 
   /**
-   * @param forgivesEmptyLine one empty line before the first line is passed over (RFC 9112 §2.2: old clients end a POST with one)
+   * @param forgivesEmptyLine one empty line before the first line is passed over (RFC 9112 §2.2:
+   * old clients end a POST with one)
    * @param start what every head begins with; empty when that can be anything
    */
   constructor(limitBytes: number, forgivesEmptyLine = true, start = '') {
@@ -63,10 +73,15 @@ export class HeadReader {
       const next = from + end + END.length;
       this.#forget();
       const head = from === 0 ? text.slice(0, end + 2) : bytes.toString('latin1', 0, next - 2);
-      return { state: 'complete', text: head, rest: next < bytes.length ? bytes.subarray(next) : null };
+      return {
+        state: 'complete',
+        text: head,
+        rest: next < bytes.length ? bytes.subarray(next) : null,
+      };
     }
     if (IMPOSSIBLE.test(text) || (from === 0 && !this.#mayBegin(text))) return HOPELESS;
-    if (bytes.length >= this.#limitBytes) return { state: 'too-large', inFirstLine: !bytes.subarray(0, limit).includes(LF) };
+    if (bytes.length >= this.#limitBytes)
+      return { state: 'too-large', inFirstLine: !bytes.subarray(0, limit).includes(LF) };
     this.#pending = bytes.length === 0 ? null : bytes;
     this.#searched = limit;
     return INCOMPLETE;
@@ -77,7 +92,10 @@ export class HeadReader {
     return text.length < length ? this.#start.startsWith(text) : text.startsWith(this.#start);
   }
 
-  /** Where the search goes on: before the last three bytes, which may begin the end, and never between CR and LF. */
+  /**
+   * Where the search goes on: before the last three bytes, which may begin the end, and never
+   * between CR and LF.
+   */
   #searchFrom(bytes: Buffer): number {
     const from = Math.max(0, this.#searched - 3);
     return from > 0 && bytes[from] === LF ? from - 1 : from;

@@ -6,7 +6,10 @@ import type { ConnectionKeeper, ResponseReceiver, UpstreamFailure } from './upst
 export interface ProbeOptions {
   /** The whole request: a GET that asks for the connection to be closed. */
   readonly head: string;
-  /** From the end of one check to the beginning of the next, give or take a tenth: instances that start together shall not ask together. */
+  /**
+   * From the end of one check to the beginning of the next, give or take a tenth: instances that
+   * start together shall not ask together.
+   */
   readonly intervalMs: number;
   /** For a whole check, from the connection to the head of the answer. */
   readonly timeoutMs: number;
@@ -14,7 +17,10 @@ export interface ProbeOptions {
   readonly result: (passed: boolean, why: string) => void;
 }
 
-/** Checks one address again and again, one check at a time, each on a connection of its own: whether a new connection can be made is half of the question. */
+/**
+ * Checks one address again and again, one check at a time, each on a connection of its own: whether
+ * a new connection can be made is half of the question.
+ */
 export class HealthProber {
   readonly #dialer: Dialer;
   readonly #options: ProbeOptions;
@@ -39,7 +45,10 @@ export class HealthProber {
       this.#probe = null;
       if (this.#stopped) return;
       this.#options.result(passed, why);
-      this.#timer = setTimeout(() => this.#check(), this.#options.intervalMs * (0.9 + Math.random() * 0.2));
+      this.#timer = setTimeout(
+        () => this.#check(),
+        this.#options.intervalMs * (0.9 + Math.random() * 0.2),
+      );
       this.#timer.unref();
     });
   }
@@ -52,12 +61,19 @@ class Probe implements ResponseReceiver, ConnectionKeeper {
   readonly #done: (passed: boolean, why: string) => void;
   #settled = false;
 
-  constructor(dialer: Dialer, { head, timeoutMs }: ProbeOptions, done: (passed: boolean, why: string) => void) {
+  constructor(
+    dialer: Dialer,
+    { head, timeoutMs }: ProbeOptions,
+    done: (passed: boolean, why: string) => void,
+  ) {
     this.#done = done;
     this.#timer = setTimeout(() => this.#settle(false, 'no answer in time'), timeoutMs);
     this.#timer.unref();
     // Its own deadlines are the longer ones: the timer is for the whole.
-    this.#connection = dialer.open(this, { connectTimeoutMs: 2 * timeoutMs, responseTimeoutMs: 2 * timeoutMs });
+    this.#connection = dialer.open(this, {
+      connectTimeoutMs: 2 * timeoutMs,
+      responseTimeoutMs: 2 * timeoutMs,
+    });
     this.#connection.begin(this, false);
     this.#connection.sendText(head);
     this.#connection.flush();

@@ -1,6 +1,7 @@
 /**
- * What an upstream has sent while its answer is kept back: the bytes of one read (the connection is paused after it), and how the connection ended if it
- * did. How it ended matters: an end completes an answer that only the connection delimits, a failure never does.
+ * What an upstream has sent while its answer is kept back: the bytes of one read (the connection is
+ * paused after it), and how the connection ended if it did. How it ended matters: an end completes
+ * an answer that only the connection delimits, a failure never does.
  */
 export class HeldAnswer {
   /** Answers are kept back now. */

@@ -1,8 +1,9 @@
 import { isIPv6 } from 'node:net';
 
 /**
- * `Host = uri-host [ ":" port ]` (RFC 9110 §7.2), narrowed to what names a server in practice: a DNS name (underscores allowed: container
- * networks have them), an IPv4 address or a bracketed IPv6 literal. No user info, no path, no list, no escapes, no zone ids.
+ * `Host = uri-host [ ":" port ]` (RFC 9110 §7.2), narrowed to what names a server in practice: a
+ * DNS name (underscores allowed: container networks have them), an IPv4 address or a bracketed IPv6
+ * literal. No user info, no path, no list, no escapes, no zone ids.
  */
 const NAME_AND_PORT =
   /^([A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?)(?::(\d{1,5}))?$/;
@@ -12,7 +13,10 @@ const MAX_REMEMBERED = 1024;
 const MAX_LENGTH = 261;
 const remembered = new Map<string, string>();
 
-/** The host in lower case, or null when it is not one. What was checked once is remembered, in a bounded table. */
+/**
+ * The host in lower case, or null when it is not one. What was checked once is remembered, in a
+ * bounded table.
+ */
 export function parseHost(value: string): string | null {
   const known = remembered.get(value);
   if (known !== undefined) return known;

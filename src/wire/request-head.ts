@@ -8,18 +8,24 @@ export type BodyFraming =
   | { readonly kind: 'chunked' };
 
 /**
- * One parsed and checked request head. Every door produces this same shape; it is never changed afterwards: the strings
- * that are decided on are the strings that are forwarded.
+ * One parsed and checked request head. Every door produces this same shape; it is never changed
+ * afterwards: the strings that are decided on are the strings that are forwarded.
  */
 export interface RequestHead {
-  /** As received, case-sensitive (RFC 9110 §9.1). Any token: whether it is known is for the decision to say. */
+  /**
+   * As received, case-sensitive (RFC 9110 §9.1). Any token: whether it is known is for the decision
+   * to say.
+   */
   readonly method: string;
   /** Origin-form target as received: `path` + `query`. */
   readonly target: string;
   /** The target up to, and without, the `?`. Begins with `/`; has passed the target gate. */
   readonly path: string;
   readonly version: '1.0' | '1.1' | '2';
-  /** Host as received (or `:authority`), lower-cased, port included. Empty only in HTTP/1.0 without Host. */
+  /**
+   * Host as received (or `:authority`), lower-cased, port included. Empty only in HTTP/1.0 without
+   * Host.
+   */
   readonly host: string;
   /** Names and values of all fields in order of arrival; `names[i]` belongs to `values[i]`. */
   readonly names: readonly FieldName[];
@@ -28,7 +34,9 @@ export interface RequestHead {
   readonly authorization: string | null;
   readonly userAgent: string | null;
   readonly framing: BodyFraming;
-  /** Lower-cased names that `Connection` declares to be for this connection only (RFC 9110 §7.6.1). */
+  /**
+   * Lower-cased names that `Connection` declares to be for this connection only (RFC 9110 §7.6.1).
+   */
   readonly nominated: readonly string[];
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;

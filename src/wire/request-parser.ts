@@ -7,9 +7,10 @@ import { pathEnd } from './target.ts';
 /**
  * The strict HTTP/1.x request-head parser (RFC 9112 §2 to §6).
  *
- * It accepts a strict subset of what common servers accept: CRLF only, one SP between the parts of the request line, origin-form targets,
- * no folding, one reading of the framing. It works on the head as one latin-1 string: V8 searches and slices such strings without copying, which makes
- * this several times faster than a loop over bytes.
+ * It accepts a strict subset of what common servers accept: CRLF only, one SP between the parts of
+ * the request line, origin-form targets, no folding, one reading of the framing. It works on the
+ * head as one latin-1 string: V8 searches and slices such strings without copying, which makes this
+ * several times faster than a loop over bytes.
  */
 
 /** Fields in one head. More than any real client sends. */
@@ -19,7 +20,8 @@ const MAX_METHOD_LENGTH = 32;
 const LENGTH_DIGITS = /^[0-9]{1,15}$/;
 const METHOD = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 const HTTP_VERSION = /^HTTP\/[0-9]\.[0-9]$/;
-const TOKEN_LIST = /^[\t ]*[A-Za-z0-9!#$%&'*+.^_`|~-]+[\t ]*(?:,[\t ]*[A-Za-z0-9!#$%&'*+.^_`|~-]+[\t ]*)*$/;
+const TOKEN_LIST =
+  /^[\t ]*[A-Za-z0-9!#$%&'*+.^_`|~-]+[\t ]*(?:,[\t ]*[A-Za-z0-9!#$%&'*+.^_`|~-]+[\t ]*)*$/;
 /** Controls that may stand nowhere in a head. CR and LF are judged line by line. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
 const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
@@ -37,7 +39,9 @@ export function isHeadFault(result: RequestHead | HeadFault): result is HeadFaul
   return 'fault' in result;
 }
 
-/** Collected while the fields are read; the checks that need more than one field come at the end. */
+/**
+ * Collected while the fields are read; the checks that need more than one field come at the end.
+ */
 interface Framing {
   host: string | null;
   authorization: string | null;
@@ -51,20 +55,24 @@ interface Framing {
 /**
  * Parses a head.
  *
- * @param text the head in latin-1, from the method to the last field line, each line with its CRLF, without the empty line that ends it
+ * @param text the head in latin-1, from the method to the last field line, each line with its CRLF,
+ * without the empty line that ends it
  * @param maxTargetLength longest target in bytes
  */
 export function parseRequestHead(text: string, maxTargetLength: number): RequestHead | HeadFault {
   if (CONTROL.test(text)) return fault('request-malformed', 'control character in the head');
   const lineEnd = text.indexOf('\r');
-  if (lineEnd === -1 || text.indexOf('\n') !== lineEnd + 1) return fault('request-malformed', 'line not ended by CRLF');
+  if (lineEnd === -1 || text.indexOf('\n') !== lineEnd + 1)
+    return fault('request-malformed', 'line not ended by CRLF');
 
   const methodEnd = text.indexOf(' ');
-  if (methodEnd <= 0 || methodEnd > MAX_METHOD_LENGTH) return fault('request-malformed', 'no method');
+  if (methodEnd <= 0 || methodEnd > MAX_METHOD_LENGTH)
+    return fault('request-malformed', 'no method');
   const method = text.slice(0, methodEnd);
   if (!METHOD.test(method)) return fault('request-malformed', 'method is not a token');
   const targetEnd = text.indexOf(' ', methodEnd + 1);
-  if (targetEnd === -1 || targetEnd > lineEnd) return fault('request-malformed', 'no version in the request line');
+  if (targetEnd === -1 || targetEnd > lineEnd)
+    return fault('request-malformed', 'no version in the request line');
   const version = versionOf(text.slice(targetEnd + 1, lineEnd));
   if (typeof version === 'object') return version;
   const target = text.slice(methodEnd + 1, targetEnd);
@@ -86,11 +94,13 @@ export function parseRequestHead(text: string, maxTargetLength: number): Request
 
   const host = hostOf(seen.host, version);
   if (typeof host === 'object') return host;
-  // After the fields: a target fault in a head that could not even be framed is the smaller of the two.
+  // After the fields: a target fault in a head that could not even be framed is the smaller of the
+  // two.
   const framing = framingOf(seen.length, seen.coding, version);
   if ('fault' in framing) return framing;
   const pathLength = targetPathLength(method, target);
-  if (pathLength === -1) return fault('target-ambiguous', 'target is not an unambiguous origin-form');
+  if (pathLength === -1)
+    return fault('target-ambiguous', 'target is not an unambiguous origin-form');
   const connection = connectionOf(seen.connection);
   if ('fault' in connection) return connection;
   if (seen.expect !== null && version === '1.1' && seen.expect.toLowerCase() !== '100-continue') {
@@ -123,29 +133,43 @@ function versionOf(text: string): '1.1' | '1.0' | HeadFault {
 }
 
 /**
- * The asterisk-form and the authority-form belong to OPTIONS and CONNECT (RFC 9112 §3.2). CONNECT is refused whatever its target, with its own
- * answer, so its target is not judged here.
+ * The asterisk-form and the authority-form belong to OPTIONS and CONNECT (RFC 9112 §3.2). CONNECT
+ * is refused whatever its target, with its own answer, so its target is not judged here.
  */
 function targetPathLength(method: string, target: string): number {
   return method === 'CONNECT' ? target.length : pathEnd(target);
 }
 
 /** Reads every field line into `names`, `values` and `seen`. */
-function readFields(text: string, start: number, names: FieldName[], values: string[], seen: Framing): HeadFault | null {
+function readFields(
+  text: string,
+  start: number,
+  names: FieldName[],
+  values: string[],
+  seen: Framing,
+): HeadFault | null {
   let position = start;
   while (position < text.length) {
     const end = text.indexOf('\r', position);
-    if (end === -1 || text.charCodeAt(end + 1) !== LF) return fault('request-malformed', 'line not ended by CRLF');
-    if (text.indexOf('\n', position) !== end + 1) return fault('request-malformed', 'line feed without carriage return');
+    if (end === -1 || text.charCodeAt(end + 1) !== LF)
+      return fault('request-malformed', 'line not ended by CRLF');
+    if (text.indexOf('\n', position) !== end + 1)
+      return fault('request-malformed', 'line feed without carriage return');
     const colon = text.indexOf(':', position);
-    if (colon === -1 || colon > end) return fault('request-malformed', 'field line without a colon');
-    // A line that begins with white space (obs-fold) and white space before the colon fail here too: neither is in a name.
+    if (colon === -1 || colon > end)
+      return fault('request-malformed', 'field line without a colon');
+    // A line that begins with white space (obs-fold) and white space before the colon fail here
+    // too: neither is in a name.
     const name = requestFieldNames.get(text.slice(position, colon));
     if (name === null) return fault('request-malformed', 'field name outside [A-Za-z0-9-]');
     const value = trimmed(text, colon + 1, end);
     if (name.framing !== FRAMING_FIELD.none) {
-      if (name.framing === FRAMING_FIELD.transferEncoding && text.slice(colon, end).includes('\t')) {
-        // Legal around the value, and all the same read by some as another coding than `chunked`, llhttp among them.
+      if (
+        name.framing === FRAMING_FIELD.transferEncoding &&
+        text.slice(colon, end).includes('\t')
+      ) {
+        // Legal around the value, and all the same read by some as another coding than `chunked`,
+        // llhttp among them.
         return fault('request-malformed', 'tab in Transfer-Encoding');
       }
       const misuse = note(name, value, seen);
@@ -166,7 +190,8 @@ function note(name: FieldName, value: string, seen: Framing): HeadFault | null {
       seen.host = value;
       return null;
     case FRAMING_FIELD.authorization:
-      if (seen.authorization !== null) return fault('request-ambiguous', 'more than one Authorization');
+      if (seen.authorization !== null)
+        return fault('request-ambiguous', 'more than one Authorization');
       seen.authorization = value;
       return null;
     case FRAMING_FIELD.contentLength:
@@ -174,7 +199,8 @@ function note(name: FieldName, value: string, seen: Framing): HeadFault | null {
       seen.length = value;
       return null;
     case FRAMING_FIELD.transferEncoding:
-      if (seen.coding !== null) return fault('request-ambiguous', 'more than one Transfer-Encoding');
+      if (seen.coding !== null)
+        return fault('request-ambiguous', 'more than one Transfer-Encoding');
       seen.coding = value;
       return null;
     case FRAMING_FIELD.expect:
@@ -199,12 +225,18 @@ function hostOf(value: string | null, version: '1.0' | '1.1'): string | HeadFaul
 }
 
 /** RFC 9112 §6: one way to know where the body ends, or none at all. */
-function framingOf(length: string | null, coding: string | null, version: '1.0' | '1.1'): BodyFraming | HeadFault {
+function framingOf(
+  length: string | null,
+  coding: string | null,
+  version: '1.0' | '1.1',
+): BodyFraming | HeadFault {
   if (coding !== null) {
-    if (length !== null) return fault('request-ambiguous', 'both Content-Length and Transfer-Encoding');
+    if (length !== null)
+      return fault('request-ambiguous', 'both Content-Length and Transfer-Encoding');
     if (version === '1.0') return fault('request-ambiguous', 'Transfer-Encoding in HTTP/1.0');
     if (coding.toLowerCase() === 'chunked') return CHUNKED;
-    if (!TOKEN_LIST.test(coding)) return fault('request-malformed', 'Transfer-Encoding is not a list of codings');
+    if (!TOKEN_LIST.test(coding))
+      return fault('request-malformed', 'Transfer-Encoding is not a list of codings');
     const codings = coding
       .toLowerCase()
       .split(',')
@@ -238,14 +270,16 @@ const NEVER_NOMINATED = new Set(['host', 'content-length', 'transfer-encoding', 
 function connectionOf(value: string | null): ConnectionOptions | HeadFault {
   if (value === null || value === 'keep-alive' || value === '') return KEEP_ALIVE;
   if (value === 'close') return CLOSE;
-  if (!TOKEN_LIST.test(value)) return fault('request-malformed', 'Connection is not a list of tokens');
+  if (!TOKEN_LIST.test(value))
+    return fault('request-malformed', 'Connection is not a list of tokens');
   const nominated: string[] = [];
   let close = false;
   for (const item of value.toLowerCase().split(',')) {
     const option = item.trim();
     if (option === 'close') close = true;
     else if (option !== 'keep-alive') nominated.push(option);
-    if (NEVER_NOMINATED.has(option)) return fault('request-ambiguous', 'Connection names an end-to-end field');
+    if (NEVER_NOMINATED.has(option))
+      return fault('request-ambiguous', 'Connection names an end-to-end field');
   }
   return { close, nominated };
 }

@@ -4,8 +4,9 @@ import { type FieldName, FRAMING_FIELD, responseFieldNames } from './field-names
 /**
  * The HTTP/1.x response-head parser, for what upstreams send.
  *
- * A little more lenient than the request parser where upstreams are known to be (a missing reason phrase, any `token` as a field name), and as strict in everything that
- * says where the message ends: a response with two readings is a broken one.
+ * A little more lenient than the request parser where upstreams are known to be (a missing reason
+ * phrase, any `token` as a field name), and as strict in everything that says where the message
+ * ends: a response with two readings is a broken one.
  */
 export interface ResponseHead {
   readonly status: number;

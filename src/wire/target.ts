@@ -1,30 +1,44 @@
 /**
- * The target gate: a request target is let through only if nobody behind us can read it in another way.
+ * The target gate: a request target is let through only if nobody behind us can read it in another
+ * way.
  *
- * Nothing is normalised. Where a normaliser would have had something to do (a dot segment, an empty segment, an escape that need not be one), two
- * programs can disagree about which resource is meant, and the request is refused instead.
+ * Nothing is normalised. Where a normaliser would have had something to do (a dot segment, an empty
+ * segment, an escape that need not be one), two programs can disagree about which resource is
+ * meant, and the request is refused instead.
  */
 
-/** Segments of plain characters, none beginning with a dot: nearly every real path, and nothing in it can be ambiguous. */
+/**
+ * Segments of plain characters, none beginning with a dot: nearly every real path, and nothing in
+ * it can be ambiguous.
+ */
 const PLAIN_PATH = /^(?:\/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9_~!$&'()*+,=:@.-]*)*\/?$/;
 /** RFC 3986 §3.3 `path-absolute`, escapes well formed. */
 const ANY_PATH = /^(?:\/(?:[A-Za-z0-9_~!$&'()*+,;=:@.-]|%[0-9A-Fa-f]{2})*)+$/;
-/** RFC 3986 §3.4, and the printable characters that browsers and scripts send unescaped in a query. No `#`, no space. */
+/**
+ * RFC 3986 §3.4, and the printable characters that browsers and scripts send unescaped in a query.
+ * No `#`, no space.
+ */
 const QUERY = /^\?[\x21\x22\x24-\x7e]*$/;
 
 /**
- * Escapes that are refused: controls and DEL, `/`, `\`, unreserved characters (RFC 3986 §6.2.2.2: the same resource by two names), and an escaped
- * `%` that makes an escape for whoever decodes twice.
+ * Escapes that are refused: controls and DEL, `/`, `\`, unreserved characters (RFC 3986 §6.2.2.2:
+ * the same resource by two names), and an escaped `%` that makes an escape for whoever decodes
+ * twice.
  */
-const AMBIGUOUS_ESCAPE = /%(?:[01][0-9a-f]|7f|2f|5c|2d|2e|3[0-9]|4[1-9a-f]|5[0-9a]|5f|6[1-9a-f]|7[0-9a]|7e|25[0-9a-f]{2})/i;
+const AMBIGUOUS_ESCAPE =
+  /%(?:[01][0-9a-f]|7f|2f|5c|2d|2e|3[0-9]|4[1-9a-f]|5[0-9a]|5f|6[1-9a-f]|7[0-9a]|7e|25[0-9a-f]{2})/i;
 /**
- * What a path may not hold even unescaped: an empty segment; a segment that is empty before its path parameter (`/;x/`: some servers strip `;x`
- * first, some also when it is written `%3b`); a segment that ends in a dot, which covers `.`, `..` and `..;x`, and `name.`, whose last dot Windows
- * drops, like a last space.
+ * What a path may not hold even unescaped: an empty segment; a segment that is empty before its
+ * path parameter (`/;x/`: some servers strip `;x` first, some also when it is written `%3b`); a
+ * segment that ends in a dot, which covers `.`, `..` and `..;x`, and `name.`, whose last dot
+ * Windows drops, like a last space.
  */
 const AMBIGUOUS_SEGMENT = /\/(?:[/;]|%3b)|(?:\.|%20)(?:[;/]|%3b|$)/i;
 
-/** Where the path of an origin-form target ends (the index of `?`, or the length); -1 when the target is ambiguous. */
+/**
+ * Where the path of an origin-form target ends (the index of `?`, or the length); -1 when the
+ * target is ambiguous.
+ */
 export function pathEnd(target: string): number {
   const question = target.indexOf('?');
   const end = question === -1 ? target.length : question;
@@ -49,6 +63,7 @@ function hasOnlyHarmlessEscapes(path: string): boolean {
     decodeURIComponent(path);
     return true;
   } catch {
-    return false; // not UTF-8: overlong forms and stray bytes are read differently by different decoders
+    // not UTF-8: overlong forms and stray bytes are read differently by different decoders
+    return false;
   }
 }

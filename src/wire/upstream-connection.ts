@@ -5,10 +5,18 @@ import { Gather } from './gather.ts';
 import { HeadReader } from './head-reader.ts';
 import { HeldAnswer } from './held-answer.ts';
 import { parseResponseHead, type ResponseHead } from './response-parser.ts';
-import type { ConnectionKeeper, ResponseReceiver, UpstreamFailure, UpstreamTimeouts } from './upstream-port.ts';
+import type {
+  ConnectionKeeper,
+  ResponseReceiver,
+  UpstreamFailure,
+  UpstreamTimeouts,
+} from './upstream-port.ts';
 
 const HEAD_LIMIT_BYTES = 64 * 1024;
-/** As much as one read brings at most: libuv's buffer, or one TLS record (RFC 8446 §5.1). Behind a full one there is nearly always more, already here. */
+/**
+ * As much as one read brings at most: libuv's buffer, or one TLS record (RFC 8446 §5.1). Behind a
+ * full one there is nearly always more, already here.
+ */
 const FULL_READ_BYTES = { connect: 64 * 1024, secureConnect: 16 * 1024 } as const;
 /** So much may wait for a late flush: with it, what one write gathers stays below twice as much. */
 const MAX_LATE_BYTES = 64 * 1024;
@@ -73,7 +81,9 @@ export class UpstreamConnection implements Watched {
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('drain', () => this.#guarded(() => this.#onDrain()));
     socket.on('end', () => this.#guarded(() => this.#onEnd()));
-    socket.on('error', (error: NodeJS.ErrnoException) => this.#guarded(() => this.#onError(error.code ?? 'connection failed')));
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      this.#guarded(() => this.#onError(error.code ?? 'connection failed')),
+    );
     socket.on('close', () => this.#guarded(() => this.#onError('connection closed')));
   }
 
@@ -97,7 +107,10 @@ export class UpstreamConnection implements Watched {
     return this.#connected;
   }
 
-  /** Monotonic milliseconds (`performance.now()`) since which a held answer has been waiting; 0 = it is not. */
+  /**
+   * Monotonic milliseconds (`performance.now()`) since which a held answer has been waiting; 0 = it
+   * is not.
+   */
   get heldSinceMs(): number {
     return this.#held.sinceMs;
   }
@@ -144,7 +157,9 @@ export class UpstreamConnection implements Watched {
     this.#watchSilence();
   }
 
-  /** Keeps the answer back: what arrives from now on waits, bounded by one read, until `release()`. */
+  /**
+   * Keeps the answer back: what arrives from now on waits, bounded by one read, until `release()`.
+   */
   hold(): void {
     this.#held.hold();
   }
@@ -188,13 +203,15 @@ export class UpstreamConnection implements Watched {
   }
 
   /**
-   * The upstream's time runs from now, as long as it is the upstream that everything waits for. A client that sends its body slowly has its own time, and an
-   * upload may take as long as it takes.
+   * The upstream's time runs from now, as long as it is the upstream that everything waits for. A
+   * client that sends its body slowly has its own time, and an upload may take as long as it takes.
    */
   #watchSilence(): void {
     if (!this.#connected) return;
     const owes = (this.#requestSent || this.#blocked) && !this.#paused;
-    this.#deadline.untilMs = owes ? this.#deadlines.nowMs + this.#timeouts.responseTimeoutMs : Number.POSITIVE_INFINITY;
+    this.#deadline.untilMs = owes
+      ? this.#deadlines.nowMs + this.#timeouts.responseTimeoutMs
+      : Number.POSITIVE_INFINITY;
   }
 
   #onConnect(): void {
@@ -225,7 +242,8 @@ export class UpstreamConnection implements Watched {
 
   #read(chunk: Buffer): void {
     if (this.#receiver === null) {
-      // Bytes that nobody asked for: whatever they are, the next exchange must not take them for its answer.
+      // Bytes that nobody asked for: whatever they are, the next exchange must not take them for
+      // its answer.
       this.destroy();
       return;
     }
@@ -237,13 +255,15 @@ export class UpstreamConnection implements Watched {
     // A receiver that is done is flushed by its own end.
     if (this.#receiver === null) return;
     this.#lateBytes += chunk.length;
-    if (chunk.length === this.#fullReadBytes && this.#lateBytes <= MAX_LATE_BYTES) this.#flushLate();
+    if (chunk.length === this.#fullReadBytes && this.#lateBytes <= MAX_LATE_BYTES)
+      this.#flushLate();
     else this.#flushReceiver();
   }
 
   /**
-   * Puts the flush off by one turn of the loop at most: an answer's tail of a few bytes then travels with what came before it, instead of as a write and TLS records
-   * of its own. Small reads are never put off, so a stream of events is not held up.
+   * Puts the flush off by one turn of the loop at most: an answer's tail of a few bytes then
+   * travels with what came before it, instead of as a write and TLS records of its own. Small reads
+   * are never put off, so a stream of events is not held up.
    */
   #flushLate(): void {
     this.#lateFlush ??= setImmediate(() => this.#guarded(() => this.#flushReceiver()));
@@ -293,8 +313,10 @@ export class UpstreamConnection implements Watched {
 
   #onInterim(head: ResponseHead): void {
     this.#informational += 1;
-    // 101 cannot be an answer to us: no Upgrade is ever sent on this way (RFC 9110 §15.2.2). One after which the connection would close can have no final answer.
-    const expected = head.status !== 101 && head.keepAlive && this.#informational <= MAX_INFORMATIONAL;
+    // 101 cannot be an answer to us: no Upgrade is ever sent on this way (RFC 9110 §15.2.2). One
+    // after which the connection would close can have no final answer.
+    const expected =
+      head.status !== 101 && head.keepAlive && this.#informational <= MAX_INFORMATIONAL;
     if (!expected) this.#fail('broken', 'unexpected interim answer');
     else this.#receiver!.onInformational(head);
   }
@@ -304,14 +326,21 @@ export class UpstreamConnection implements Watched {
     const taken = body.read(chunk, this.#receiver!);
     if (this.#receiver === null) return null; // it gave up on what it was given
     if (body.state === 'broken') this.#fail('broken', 'invalid chunked body');
-    else if (body.state === 'done') this.#complete(taken < chunk.length ? chunk.subarray(taken) : null);
+    else if (body.state === 'done')
+      this.#complete(taken < chunk.length ? chunk.subarray(taken) : null);
     return null;
   }
 
-  /** The answer is whole. The connection is kept only if it is certain where the next answer begins. */
+  /**
+   * The answer is whole. The connection is kept only if it is certain where the next answer begins.
+   */
   #complete(leftover: Buffer | null): void {
     const receiver = this.#receiver!;
-    const reusable = this.#head!.keepAlive && this.#requestSent && leftover === null && this.#held.ended === 'open';
+    const reusable =
+      this.#head!.keepAlive &&
+      this.#requestSent &&
+      leftover === null &&
+      this.#held.ended === 'open';
     this.#receiver = null;
     this.#forgetLateFlush();
     this.#served += 1;
@@ -328,8 +357,9 @@ export class UpstreamConnection implements Watched {
   }
 
   /**
-   * The upstream sends nothing more. A proper end only of a body that ends so. Whether such a body was whole nobody can tell, with TLS neither: Node does not say whether
-   * the end was announced (close_notify) or the connection was cut. Upstreams that care send a length or chunks.
+   * The upstream sends nothing more. A proper end only of a body that ends so. Whether such a body
+   * was whole nobody can tell, with TLS neither: Node does not say whether the end was announced
+   * (close_notify) or the connection was cut. Upstreams that care send a length or chunks.
    */
   #onEnd(): void {
     if (this.#held.holding) {
@@ -373,7 +403,10 @@ export class UpstreamConnection implements Watched {
   }
 }
 
-/** The exchange is over, and its connection closed or free for another one: what goes wrong in this step concerns the receiver alone. */
+/**
+ * The exchange is over, and its connection closed or free for another one: what goes wrong in this
+ * step concerns the receiver alone.
+ */
 function lastWord(receiver: ResponseReceiver, word: () => void): void {
   try {
     word();

@@ -59,10 +59,13 @@ export class UpstreamPool {
     this.#members = options.addresses.map((address) => newMember(address, options, deadlines));
   }
 
-  /** Begins with the health checks, where there are any; they go on until `retire` or `close`. Once. */
+  /**
+   * Begins with the health checks, where there are any; they go on until `retire` or `close`. Once.
+   */
   startChecks(): void {
     const { healthCheck } = this.#options;
-    if (healthCheck !== null) this.#probers = this.#members.map((member) => newProber(member, this.#options, healthCheck));
+    if (healthCheck !== null)
+      this.#probers = this.#members.map((member) => newProber(member, this.#options, healthCheck));
   }
 
   /** How many connections there are, by what they do. */
@@ -77,7 +80,8 @@ export class UpstreamPool {
   }
 
   /**
-   * A connection for one exchange, perhaps still connecting; null when there are as many as there may be.
+   * A connection for one exchange, perhaps still connecting; null when there are as many as there
+   * may be.
    *
    * @param repeatable the request may be sent again if the connection turns out to be dead
    */
@@ -85,12 +89,18 @@ export class UpstreamPool {
     return this.#choose().take(!repeatable);
   }
 
-  /** A new connection, for the second try of a request: an idle one may be as dead as the first. Null as for `take`. */
+  /**
+   * A new connection, for the second try of a request: an idle one may be as dead as the first.
+   * Null as for `take`.
+   */
   takeNew(): UpstreamConnection | null {
     return this.#choose().takeNew();
   }
 
-  /** The address with the fewest exchanges under way; ties go round; one that fails only if all do, one on probation with one exchange at a time. */
+  /**
+   * The address with the fewest exchanges under way; ties go round; one that fails only if all do,
+   * one on probation with one exchange at a time.
+   */
   #choose(): AddressPool {
     const members = this.#members;
     if (members.length === 1) return members[0]!.pool;
@@ -108,7 +118,10 @@ export class UpstreamPool {
     return best;
   }
 
-  /** Closes idle connections; busy ones go on, and close after their exchange. For a configuration that no longer names this upstream. */
+  /**
+   * Closes idle connections; busy ones go on, and close after their exchange. For a configuration
+   * that no longer names this upstream.
+   */
   retire(): void {
     for (const prober of this.#probers) prober.stop();
     for (const { pool } of this.#members) pool.retire();
@@ -142,9 +155,18 @@ function newMember(address: UpstreamAddress, options: PoolOptions, deadlines: De
   return { address, dialer, pool };
 }
 
-function newProber({ address, dialer, pool }: Member, options: PoolOptions, check: HealthCheckOptions): HealthProber {
+function newProber(
+  { address, dialer, pool }: Member,
+  options: PoolOptions,
+  check: HealthCheckOptions,
+): HealthProber {
   const host = options.checkHost(address);
   const head = `GET ${check.path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: sallyport-health-check\r\nConnection: close\r\n\r\n`;
   const result = (passed: boolean, why: string) => pool.health.checked(passed, why);
-  return new HealthProber(dialer, { head, intervalMs: check.intervalMs, timeoutMs: check.timeoutMs, result });
+  return new HealthProber(dialer, {
+    head,
+    intervalMs: check.intervalMs,
+    timeoutMs: check.timeoutMs,
+    result,
+  });
 }

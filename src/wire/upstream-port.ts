@@ -9,11 +9,17 @@ export interface UpstreamFailure {
   readonly detail: string;
   /** Nothing can have reached the upstream: the connection was never made. */
   readonly neverSent: boolean;
-  /** The connection had served before and died without a byte of answer: the upstream closed it while we were sending. */
+  /**
+   * The connection had served before and died without a byte of answer: the upstream closed it
+   * while we were sending.
+   */
   readonly staleConnection: boolean;
 }
 
-/** The exchange that a connection works for. Called in this order: informational* head body* end, with failure possible at any point but the last. */
+/**
+ * The exchange that a connection works for. Called in this order: informational* head body* end,
+ * with failure possible at any point but the last.
+ */
 export interface ResponseReceiver extends BodySink {
   /** The connection stands: the request body may come. */
   onConnected(): void;
@@ -23,7 +29,10 @@ export interface ResponseReceiver extends BodySink {
   onFailure(failure: UpstreamFailure): void;
   /** A step of this exchange threw: it is over, and the connection closed. Must not throw. */
   onFault(error: unknown): void;
-  /** The end of what one read brought: write it out. @returns false to pause the upstream until `resume()` */
+  /**
+   * The end of what one read brought: write it out. @returns false to pause the upstream until
+   * `resume()`
+   */
   flush(): boolean;
   /** The upstream takes request bytes again. */
   onDrain(): void;

@@ -14,7 +14,9 @@ const COUNTS: Readonly<Record<string, number>> = {
 };
 const COUNT = 60;
 
-const missing = existsSync('/proc/self/status') ? null : 'no /proc to see the memory of a process in';
+const missing = existsSync('/proc/self/status')
+  ? null
+  : 'no /proc to see the memory of a process in';
 
 describe('a gate that is abused', () => {
   let gate: AbusedGate;
@@ -29,22 +31,28 @@ describe('a gate that is abused', () => {
 
   afterAll(() => gate?.stop());
 
-  it.for(ABUSES)('by $name serves the others meanwhile', { timeout: 120_000 }, async ({ name, run }, ctx) => {
-    if (missing !== null) ctx.skip(missing);
-    const witness = new Witness(gate);
-    const before = gate.cpuSeconds;
-    await run(gate, COUNTS[name] ?? COUNT);
-    const served = await witness.stop();
-    const cpuSeconds = (gate.cpuSeconds - before).toFixed(2);
-    console.log(
-      `${name}: ${served} answers to others, ${mebibytes(gate.rssBytes)} MiB resident, ${cpuSeconds} s of processor time`,
-    );
-  });
+  it.for(ABUSES)(
+    'by $name serves the others meanwhile',
+    { timeout: 120_000 },
+    async ({ name, run }, ctx) => {
+      if (missing !== null) ctx.skip(missing);
+      const witness = new Witness(gate);
+      const before = gate.cpuSeconds;
+      await run(gate, COUNTS[name] ?? COUNT);
+      const served = await witness.stop();
+      const cpuSeconds = (gate.cpuSeconds - before).toFixed(2);
+      console.log(
+        `${name}: ${served} answers to others, ${mebibytes(gate.rssBytes)} MiB resident, ${cpuSeconds} s of processor time`,
+      );
+    },
+  );
 
   it('holds afterwards what it held before', { timeout: 2 * SETTLE_MS }, async (ctx) => {
     if (missing !== null) ctx.skip(missing);
     const settledMs = await gate.settled(baseline, SETTLE_MS);
-    console.log(`before: ${shown(baseline)}; ${(settledMs / 1000).toFixed(1)} s after: ${shown(await gate.holdings())}`);
+    console.log(
+      `before: ${shown(baseline)}; ${(settledMs / 1000).toFixed(1)} s after: ${shown(await gate.holdings())}`,
+    );
     expect(settledMs).toBeLessThan(SETTLE_MS + 1000);
   });
 });

@@ -70,11 +70,14 @@ export const ABUSES: readonly Abuse[] = [
       const sockets = await Promise.all(Array.from({ length: count }, () => openTls(gate)));
       for (const socket of sockets) {
         socket.pause();
-        socket.write(`GET /big HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${gate.token}\r\n\r\n`);
+        socket.write(
+          `GET /big HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${gate.token}\r\n\r\n`,
+        );
       }
       const before = gate.descriptors;
       const begin = performance.now();
-      while (gate.descriptors > before - count && performance.now() - begin < PATIENCE_MS) await sleep(DRIP_MS);
+      while (gate.descriptors > before - count && performance.now() - begin < PATIENCE_MS)
+        await sleep(DRIP_MS);
       const left = gate.descriptors - before + count;
       for (const socket of sockets) socket.destroy();
       if (left > 0) throw new Error(`${left} connections were still open`);
@@ -118,7 +121,10 @@ export const ABUSES: readonly Abuse[] = [
           const inFirstLine = index % 2 === 0;
           socket.write(inFirstLine ? 'GET /' : 'GET /a HTTP/1.1\r\nHost: localhost\r\nX-Long: ');
           await pour(socket, Buffer.alloc(MEBIBYTE / 16, 'x'), 16);
-          expectStart((await inTime('a long head', over)).text, inFirstLine ? 'HTTP/1.1 414 ' : 'HTTP/1.1 431 ');
+          expectStart(
+            (await inTime('a long head', over)).text,
+            inFirstLine ? 'HTTP/1.1 414 ' : 'HTTP/1.1 431 ',
+          );
         },
         16,
       ),
@@ -148,8 +154,13 @@ export const ABUSES: readonly Abuse[] = [
           const over = ended(socket);
           const long = index % 2 === 0;
           const token = `slp_${'A'.repeat(long ? 100_000 : 15_000)}`;
-          socket.write(`GET /a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer ${token}\r\n\r\n`);
-          expectStart((await inTime('a long token', over)).text, long ? 'HTTP/1.1 431 ' : 'HTTP/1.1 401 ');
+          socket.write(
+            `GET /a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+          );
+          expectStart(
+            (await inTime('a long token', over)).text,
+            long ? 'HTTP/1.1 431 ' : 'HTTP/1.1 401 ',
+          );
         },
         16,
       ),

@@ -13,7 +13,10 @@ export interface Ended {
 /** Enough of an answer to know it by. */
 const TEXT_MAX = 1000;
 
-/** Addresses of the loopback to come from: one has not ports enough for all connections of a long run. */
+/**
+ * Addresses of the loopback to come from: one has not ports enough for all connections of a long
+ * run.
+ */
 let next = 0;
 function localAddress(): string {
   next += 1;
@@ -21,14 +24,26 @@ function localAddress(): string {
 }
 
 export function openTcp(gate: AbusedGate): Socket {
-  const socket = connectTcp({ port: gate.port, host: '127.0.0.1', localAddress: localAddress(), noDelay: true });
+  const socket = connectTcp({
+    port: gate.port,
+    host: '127.0.0.1',
+    localAddress: localAddress(),
+    noDelay: true,
+  });
   socket.on('error', () => {});
   return socket;
 }
 
-/** Over TLS; resolves when the handshake has ended, rejects when it has not. `transport`: the TCP socket beneath. */
+/**
+ * Over TLS; resolves when the handshake has ended, rejects when it has not. `transport`: the TCP
+ * socket beneath.
+ */
 export async function openTls(gate: AbusedGate, transport = openTcp(gate)): Promise<Socket> {
-  const socket = connectTls({ socket: transport, rejectUnauthorized: false, servername: 'localhost' });
+  const socket = connectTls({
+    socket: transport,
+    rejectUnauthorized: false,
+    servername: 'localhost',
+  });
   await once(socket, 'secureConnect');
   socket.on('error', () => {});
   return socket;
@@ -52,7 +67,11 @@ export function ended(socket: Socket): Promise<Ended> {
 }
 
 /** `count` times `work`, some at a time. */
-export async function many(count: number, work: (index: number) => Promise<void>, lanes = 64): Promise<void> {
+export async function many(
+  count: number,
+  work: (index: number) => Promise<void>,
+  lanes = 64,
+): Promise<void> {
   let begun = 0;
   const lane = async () => {
     while (begun < count) {
@@ -75,7 +94,10 @@ export async function pour(socket: Socket, bytes: Buffer, times: number): Promis
   }
 }
 
-/** A client that does nothing wrong and goes on asking, one request after the other on a connection that it keeps. */
+/**
+ * A client that does nothing wrong and goes on asking, one request after the other on a connection
+ * that it keeps.
+ */
 export class Witness {
   readonly #gate: AbusedGate;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
@@ -88,7 +110,10 @@ export class Witness {
     this.#working = this.#work();
   }
 
-  /** Ends it. @returns how many answers it got; throws when one was not what it should be, or there was none */
+  /**
+   * Ends it. @returns how many answers it got; throws when one was not what it should be, or there
+   * was none
+   */
   async stop(): Promise<number> {
     this.#stopped = true;
     await this.#working;
@@ -108,28 +133,45 @@ export class Witness {
 }
 
 /** One request; its status, or the code of what went wrong. */
-function ask(gate: AbusedGate, agent: Agent, path: string, again = false): Promise<number | string> {
+function ask(
+  gate: AbusedGate,
+  agent: Agent,
+  path: string,
+  again = false,
+): Promise<number | string> {
   const headers = { Authorization: `Bearer ${gate.token}`, Host: 'localhost' };
   return new Promise((resolve) => {
-    const request = get({ port: gate.port, host: '127.0.0.1', servername: 'localhost', path, headers, agent }, (response) => {
-      response.resume();
-      response.on('end', () => resolve(response.statusCode ?? 'none'));
-      response.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'broken'));
-    });
+    const request = get(
+      { port: gate.port, host: '127.0.0.1', servername: 'localhost', path, headers, agent },
+      (response) => {
+        response.resume();
+        response.on('end', () => resolve(response.statusCode ?? 'none'));
+        response.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'broken'));
+      },
+    );
     request.setTimeout(30_000, () => request.destroy(new Error('no answer in 30 s')));
     request.on('error', (error: NodeJS.ErrnoException) => {
-      // A kept connection may have been idle for too long when this process comes to its turn again: whoever keeps connections asks once more.
+      // A kept connection may have been idle for too long when this process comes to its turn
+      // again: whoever keeps connections asks once more.
       const isLate = request.reusedSocket && error.code === 'ECONNRESET' && !again;
       resolve(isLate ? ask(gate, agent, path, true) : (error.code ?? error.message));
     });
   });
 }
 
-/** Work of an honest kind until the gate's process has the size of one that works: small requests, long answers, uploads, on as many connections as later abuse it. */
-export async function warmUp(gate: AbusedGate, connections: number, requests: number): Promise<void> {
+/**
+ * Work of an honest kind until the gate's process has the size of one that works: small requests,
+ * long answers, uploads, on as many connections as later abuse it.
+ */
+export async function warmUp(
+  gate: AbusedGate,
+  connections: number,
+  requests: number,
+): Promise<void> {
   await many(connections, async (index) => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
-    for (let count = 0; count < requests; count += 1) await ask(gate, agent, count === index % requests ? '/big' : '/small');
+    for (let count = 0; count < requests; count += 1)
+      await ask(gate, agent, count === index % requests ? '/big' : '/small');
     agent.destroy();
   });
 }

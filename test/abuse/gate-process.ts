@@ -1,9 +1,15 @@
-/** A gate in a process of its own, so that its memory and its descriptors are nobody else's. Its options come as JSON; the rest is said by IPC. */
+/**
+ * A gate in a process of its own, so that its memory and its descriptors are nobody else's. Its
+ * options come as JSON; the rest is said by IPC.
+ */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type GatewayOptions, startGateway } from '../support/gateway.ts';
 
-/** What the gate logs is kept for tests that look at it; here nobody does, and it would look like a leak. */
+/**
+ * What the gate logs is kept for tests that look at it; here nobody does, and it would look like a
+ * leak.
+ */
 const FORGET_MS = 50;
 
 // The collector on demand, without a flag on the command line: the gate runs as it does elsewhere.
@@ -15,7 +21,10 @@ setInterval(() => {
   (gate.log as string[]).length = 0;
 }, FORGET_MS).unref();
 
-/** Any message asks how much is still in use when all garbage is gone; the second collection takes what the first one's finalisers let go. */
+/**
+ * Any message asks how much is still in use when all garbage is gone; the second collection takes
+ * what the first one's finalisers let go.
+ */
 process.on('message', () => {
   collect();
   setImmediate(() => {

@@ -24,7 +24,10 @@ export interface AbusedGate {
   readonly cpuSeconds: number;
   /** Collects the gate's garbage first. */
   holdings(): Promise<Holdings>;
-  /** Waits until it holds the baseline and a tenth; throws with the figures after `limitMs`. @returns how long it took, in milliseconds */
+  /**
+   * Waits until it holds the baseline and a tenth; throws with the figures after `limitMs`.
+   * @returns how long it took, in milliseconds
+   */
   settled(baseline: Holdings, limitMs: number): Promise<number>;
   stop(): Promise<void>;
 }
@@ -36,13 +39,26 @@ const TICKS_PER_SECOND = 100;
 /** Descriptors come and go with the store's and the upstream's connections. */
 const LOOSE_DESCRIPTORS = 8;
 
-/** A gate in a process of its own, over TLS, with an upstream in this one. Linux only: it reads /proc. */
-export async function startAbusedGate(limits: Readonly<Record<string, number>>): Promise<AbusedGate> {
+/**
+ * A gate in a process of its own, over TLS, with an upstream in this one. Linux only: it reads
+ * /proc.
+ */
+export async function startAbusedGate(
+  limits: Readonly<Record<string, number>>,
+): Promise<AbusedGate> {
   const upstream = await startUpstream();
   const address = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
-  const options: GatewayOptions = { upstreams: { echo: { addresses: [address] } }, guarantee: 'buffered', limits };
-  const child = fork(join(import.meta.dirname, 'gate-process.ts'), [JSON.stringify(options)], { execArgv: [] });
-  const [{ port, token }] = (await Promise.race([once(child, 'message'), failed(child)])) as [{ port: number; token: string }];
+  const options: GatewayOptions = {
+    upstreams: { echo: { addresses: [address] } },
+    guarantee: 'buffered',
+    limits,
+  };
+  const child = fork(join(import.meta.dirname, 'gate-process.ts'), [JSON.stringify(options)], {
+    execArgv: [],
+  });
+  const [{ port, token }] = (await Promise.race([once(child, 'message'), failed(child)])) as [
+    { port: number; token: string },
+  ];
   const pid = child.pid!;
   const gate: AbusedGate = {
     port,
@@ -51,7 +67,9 @@ export async function startAbusedGate(limits: Readonly<Record<string, number>>):
       return readdirSync(`/proc/${pid}/fd`).length;
     },
     get rssBytes() {
-      return 1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
+      return (
+        1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1])
+      );
     },
     get cpuSeconds() {
       return cpuSeconds(pid);
@@ -91,8 +109,16 @@ async function settled(gate: AbusedGate, baseline: Holdings, limitMs: number): P
     const now = await gate.holdings();
     const passed = performance.now() - begin;
     const few = now.descriptors <= baseline.descriptors * 1.1 + LOOSE_DESCRIPTORS;
-    if (few && now.rssBytes <= baseline.rssBytes * 1.1 && now.inUseBytes <= baseline.inUseBytes * 1.1) return passed;
-    if (passed > limitMs) throw new Error(`after ${limitMs} ms it holds ${shown(now)}; before it were ${shown(baseline)}`);
+    if (
+      few &&
+      now.rssBytes <= baseline.rssBytes * 1.1 &&
+      now.inUseBytes <= baseline.inUseBytes * 1.1
+    )
+      return passed;
+    if (passed > limitMs)
+      throw new Error(
+        `after ${limitMs} ms it holds ${shown(now)}; before it were ${shown(baseline)}`,
+      );
     await sleep(500);
   }
 }

@@ -42,7 +42,10 @@ loads:            ${LOADS.join(' ')}
 only when named:  ${EXTRA_LOADS.join(' ')}
 targets:          ${TARGETS.join(' ')}`;
 
-/** Null when help was asked for. Throws an `Error` with a line for the user when the words make no sense. */
+/**
+ * Null when help was asked for. Throws an `Error` with a line for the user when the words make no
+ * sense.
+ */
 export function planOf(words: readonly string[]): Plan | null {
   const { values } = parseArgs({
     args: [...words],
@@ -62,12 +65,14 @@ export function planOf(words: readonly string[]): Plan | null {
   const unknown = only.find((word) => !known.includes(word));
   if (unknown !== undefined) throw new Error(`--only ${unknown}: there is no such load or target`);
   const rounds = Number(values.rounds ?? (quick ? 3 : 5));
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) throw new Error('--rounds: expected a number from 1 to 100');
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100)
+    throw new Error('--rounds: expected a number from 1 to 100');
   const namedExtras = chosen(EXTRA_LOADS, only);
   const namedLoads = chosen(LOADS, only);
   const namedTargets = chosen(TARGETS, only);
   return {
-    loads: namedLoads.length > 0 || namedExtras.length > 0 ? namedLoads : quick ? QUICK_LOADS : LOADS,
+    loads:
+      namedLoads.length > 0 || namedExtras.length > 0 ? namedLoads : quick ? QUICK_LOADS : LOADS,
     extraLoads: namedExtras,
     targets: namedTargets.length > 0 ? namedTargets : quick ? QUICK_TARGETS : TARGETS,
     extraTargets: namedTargets.length > 0 ? namedTargets : EXTRA_TARGETS,
@@ -80,6 +85,9 @@ export function planOf(words: readonly string[]): Plan | null {
   };
 }
 
-function chosen<Name extends string>(names: readonly Name[], only: readonly string[]): readonly Name[] {
+function chosen<Name extends string>(
+  names: readonly Name[],
+  only: readonly string[],
+): readonly Name[] {
   return names.filter((name) => only.includes(name));
 }

@@ -33,10 +33,16 @@ export interface Population {
 }
 
 /**
- * Fills Redis: those who call are created as an administrator would create them, the others, which are only there to be many, are written as
- * records. Every account is there a second time for the peers, as experts of theirs would keep it: one string by the digest of its token.
+ * Fills Redis: those who call are created as an administrator would create them, the others, which
+ * are only there to be many, are written as records. Every account is there a second time for the
+ * peers, as experts of theirs would keep it: one string by the digest of its token.
  */
-export async function createCallers(url: string, redis: RedisConnection, folder: string, wanted: Population): Promise<Caller[]> {
+export async function createCallers(
+  url: string,
+  redis: RedisConnection,
+  folder: string,
+  wanted: Population,
+): Promise<Caller[]> {
   const { config } = parseConfig(
     JSON.stringify({ store: { kind: 'redis', url, keyPrefix: KEY_PREFIX } }),
     join(folder, 'x.yaml'),
@@ -74,9 +80,16 @@ async function createFiller(redis: RedisConnection, count: number): Promise<void
   const keys = registryKeys(KEY_PREFIX);
   for (const batch of inBatches(Array.from({ length: Math.max(0, count) }, (_, n) => n))) {
     const records = batch.map((n) => withVersion(encodeRecord(account(n, { role: READ_ROLE })), 1));
-    await redis.call('MSET', ...batch.flatMap((n, index) => [keys.account(idOf(n)), records[index]!]));
+    await redis.call(
+      'MSET',
+      ...batch.flatMap((n, index) => [keys.account(idOf(n)), records[index]!]),
+    );
     await redis.call('ZADD', keys.accounts, ...batch.flatMap((n) => [0, idOf(n)]));
-    const strangers = batch.map((n) => ({ id: idOf(n), name: `account-${n}`, token: newToken(idOf(n)) }));
+    const strangers = batch.map((n) => ({
+      id: idOf(n),
+      name: `account-${n}`,
+      token: newToken(idOf(n)),
+    }));
     await redis.call('MSET', ...strangers.flatMap(peerRecord));
   }
 }
@@ -87,5 +100,7 @@ function peerRecord({ id, name, token }: Caller): readonly [string, string] {
 }
 
 function inBatches<T>(items: readonly T[]): T[][] {
-  return Array.from({ length: Math.ceil(items.length / BATCH) }, (_, n) => items.slice(n * BATCH, (n + 1) * BATCH));
+  return Array.from({ length: Math.ceil(items.length / BATCH) }, (_, n) =>
+    items.slice(n * BATCH, (n + 1) * BATCH),
+  );
 }

@@ -23,12 +23,19 @@ export interface Seen {
 const LONGEST_S = 600;
 
 /**
- * Starts the clients of a load: wrk for connections that stay, a program of ours for those that do not (wrk would resume every session).
- * `rate`: requests per second; 0 = as fast as the answers come.
+ * Starts the clients of a load: wrk for connections that stay, a program of ours for those that do
+ * not (wrk would resume every session). `rate`: requests per second; 0 = as fast as the answers
+ * come.
  */
 export function startClients(stage: Stage, peer: RunningPeer, load: Load, rate: number): Clients {
-  const values = stage.file(stage.folder('clients'), 'values', authorizationsOf(stage, peer, load).join('\n'));
-  return load.handshake === 'none' ? startWrk(stage, peer, load, rate, values) : startHandshakes(stage, peer, load, rate, values);
+  const values = stage.file(
+    stage.folder('clients'),
+    'values',
+    authorizationsOf(stage, peer, load).join('\n'),
+  );
+  return load.handshake === 'none'
+    ? startWrk(stage, peer, load, rate, values)
+    : startHandshakes(stage, peer, load, rate, values);
 }
 
 /** What the requests say in turn. Of ten, `refusedOfTen` bear the forged token. */
@@ -36,26 +43,64 @@ function authorizationsOf(stage: Stage, peer: RunningPeer, load: Load): readonly
   const authorize = peer.authorization ?? (({ token }) => `Bearer ${token}`);
   const good = stage.callers.slice(0, load.tokens).map(authorize);
   if (load.refusedOfTen === 0) return good;
-  return Array.from({ length: 10 }, (_, n) => ((n * 3) % 10 < load.refusedOfTen ? stage.forged : good[0]!));
+  return Array.from({ length: 10 }, (_, n) =>
+    (n * 3) % 10 < load.refusedOfTen ? stage.forged : good[0]!,
+  );
 }
 
-function startWrk(stage: Stage, peer: RunningPeer, load: Load, rate: number, values: string): Clients {
+function startWrk(
+  stage: Stage,
+  peer: RunningPeer,
+  load: Load,
+  rate: number,
+  values: string,
+): Clients {
   const url = `http${load.secure ? 's' : ''}://127.0.0.1:${peer.port}${load.path}`;
   const script = join(import.meta.dirname, 'lua/wrk.lua');
-  const words = ['-t1', `-c${load.connections}`, `-d${LONGEST_S}s`, '--timeout', '5s', '-s', script, url, '--'];
+  const words = [
+    '-t1',
+    `-c${load.connections}`,
+    `-d${LONGEST_S}s`,
+    '--timeout',
+    '5s',
+    '-s',
+    script,
+    url,
+    '--',
+  ];
   const request = [load.method, String(load.bodyBytes), String(rate), values];
   return startProgram(stage, 'wrk', [...words, ...request], load.refusedOfTen > 0);
 }
 
-function startHandshakes(stage: Stage, peer: RunningPeer, load: Load, rate: number, values: string): Clients {
+function startHandshakes(
+  stage: Stage,
+  peer: RunningPeer,
+  load: Load,
+  rate: number,
+  values: string,
+): Clients {
   const program = join(import.meta.dirname, 'handshakes.ts');
-  const words = [String(peer.port), load.path, load.handshake, String(load.connections), String(rate), values];
+  const words = [
+    String(peer.port),
+    load.path,
+    load.handshake,
+    String(load.connections),
+    String(rate),
+    values,
+  ];
   return startProgram(stage, process.execPath, [program, ...words], false);
 }
 
 /** Both programs end on SIGINT and say what they saw in one line of JSON. */
-function startProgram(stage: Stage, command: string, words: readonly string[], refusalsAreWanted: boolean): Clients {
-  const child = spawn('taskset', ['-c', stage.cpus.load, command, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+function startProgram(
+  stage: Stage,
+  command: string,
+  words: readonly string[],
+  refusalsAreWanted: boolean,
+): Clients {
+  const child = spawn('taskset', ['-c', stage.cpus.load, command, ...words], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const stopWithUs = () => child.kill('SIGKILL');
   process.once('exit', stopWithUs);
   let output = '';
@@ -83,7 +128,10 @@ function seenIn(output: string, refusalsAreWanted: boolean): Seen {
   const line = output.split('\n').findLast((text) => text.startsWith('{'));
   if (line === undefined) throw new Error(`the clients said nothing of what they saw:\n${output}`);
   const seen = JSON.parse(line) as Record<string, number>;
-  const failures = ['connectErrors', 'readErrors', 'writeErrors', 'timeouts'].reduce((sum, name) => sum + (seen[name] ?? 0), 0);
+  const failures = ['connectErrors', 'readErrors', 'writeErrors', 'timeouts'].reduce(
+    (sum, name) => sum + (seen[name] ?? 0),
+    0,
+  );
   return {
     requests: seen.requests ?? 0,
     p50Ms: (seen.p50Us ?? Number.NaN) / 1000,

@@ -7,16 +7,29 @@ import { type Result, rounded } from './result.ts';
 import type { Stage } from './stage.ts';
 import { peerOf, type RunningPeers } from './targets.ts';
 
-/** A peer that has no more in hand than this is not asked for its latency at the moderate rate: it would measure the queue. */
+/**
+ * A peer that has no more in hand than this is not asked for its latency at the moderate rate: it
+ * would measure the queue.
+ */
 const IN_HAND = 1.3;
 /**
- * By then programs that compile as they run have compiled what matters, and they do so once: the next load on the same process needs less.
- * A handshake is hundreds of times the work of a request, and mostly not JavaScript's.
+ * By then programs that compile as they run have compiled what matters, and they do so once: the
+ * next load on the same process needs less. A handshake is hundreds of times the work of a request,
+ * and mostly not JavaScript's.
  */
 const WARM_REQUESTS = { first: 100_000, next: 20_000, handshakes: 500 } as const;
 
-/** Starts the target, if it does not run yet, and runs it warm. @returns whether the target runs and does its job */
-async function warmUp(stage: Stage, peers: RunningPeers, plan: Plan, load: Load, target: TargetName): Promise<boolean> {
+/**
+ * Starts the target, if it does not run yet, and runs it warm. @returns whether the target runs and
+ * does its job
+ */
+async function warmUp(
+  stage: Stage,
+  peers: RunningPeers,
+  plan: Plan,
+  load: Load,
+  target: TargetName,
+): Promise<boolean> {
   if (load.refusedOfTen > 0 && peerOf(target).does.verify === null) {
     console.error(`${target} is left out of ${load.name}: it refuses nobody`);
     return false;
@@ -27,7 +40,9 @@ async function warmUp(stage: Stage, peers: RunningPeers, plan: Plan, load: Load,
     warm.add(peer);
     return true;
   } catch (error) {
-    console.error(`${target} is left out of ${load.name}: ${error instanceof Error ? error.message : error}`);
+    console.error(
+      `${target} is left out of ${load.name}: ${error instanceof Error ? error.message : error}`,
+    );
     process.exitCode = 1;
     return false;
   }
@@ -55,7 +70,9 @@ export async function measureLoad(
   }
   for (let round = 0; round < plan.rounds; round += 1) {
     for (const [target, taken] of rounds) {
-      taken.push(await measureRound(stage, await peers.get(target, load.secure), load, plan.windowMs));
+      taken.push(
+        await measureRound(stage, await peers.get(target, load.secure), load, plan.windowMs),
+      );
       const { cpuUsPerRequest, requestsPerSecond, errors } = taken.at(-1)!;
       console.error(
         `${name} ${target} ${round + 1}: ${cpuUsPerRequest.toFixed(1)} us, ${requestsPerSecond.toFixed(0)}/s, ${errors} errors`,
@@ -67,7 +84,13 @@ export async function measureLoad(
     const requestsPerSecond = median(taken.map((round) => round.requestsPerSecond));
     const canKeepUp = requestsPerSecond > load.moderateRate * IN_HAND;
     const latency = canKeepUp
-      ? await measureLatency(stage, await peers.get(target, load.secure), load, load.moderateRate, plan.latencyMs)
+      ? await measureLatency(
+          stage,
+          await peers.get(target, load.secure),
+          load,
+          load.moderateRate,
+          plan.latencyMs,
+        )
       : null;
     results.push({
       load: name,

@@ -14,18 +14,32 @@ import type { RunningPeers } from './targets.ts';
 const LOAD = loadOf('get-128-tls');
 const RATE = 1600;
 const IDLE_CONNECTIONS = 10_000;
-/** Memory is compared between these two numbers of connections: what a process needs once is not counted. */
+/**
+ * Memory is compared between these two numbers of connections: what a process needs once is not
+ * counted.
+ */
 const FEW_CONNECTIONS = 1000;
 const MANY_CONNECTIONS = 4000;
 /** What was only needed to make the connections is given back, as far as it ever is. */
 const REST_MS = 3000;
 
-const NOTHING = { cpuUsPerRequest: null, requestsPerSecond: null, p50Ms: null, p99Ms: null, errors: 0 } as const;
+const NOTHING = {
+  cpuUsPerRequest: null,
+  requestsPerSecond: null,
+  p50Ms: null,
+  p99Ms: null,
+  errors: 0,
+} as const;
 
 /** By then code that is compiled as it runs is compiled. */
 const WARM_REQUESTS = 100_000;
 
-export async function measureExtra(stage: Stage, peers: RunningPeers, plan: Plan, load: ExtraLoadName): Promise<Result[]> {
+export async function measureExtra(
+  stage: Stage,
+  peers: RunningPeers,
+  plan: Plan,
+  load: ExtraLoadName,
+): Promise<Result[]> {
   for (const target of plan.extraTargets) {
     const peer = await peers.get(target, true);
     if (peer.compiles === true) await runUntil(stage, peer, LOAD, WARM_REQUESTS, plan.warmUpMs);
@@ -34,20 +48,35 @@ export async function measureExtra(stage: Stage, peers: RunningPeers, plan: Plan
   const results: Result[] = [];
   for (const target of plan.extraTargets) {
     const peer = await peers.get(target, true);
-    results.push(load === 'idle-memory' ? await idleMemory(stage, target, peer) : await besideLoad(stage, plan, target, peer));
+    results.push(
+      load === 'idle-memory'
+        ? await idleMemory(stage, target, peer)
+        : await besideLoad(stage, plan, target, peer),
+    );
   }
   return results;
 }
 
-/** At 1,600 requests a second over TLS, in turn: what each target adds to what nginx as a plain proxy takes. */
+/**
+ * At 1,600 requests a second over TLS, in turn: what each target adds to what nginx as a plain
+ * proxy takes.
+ */
 async function latency(stage: Stage, peers: RunningPeers, plan: Plan): Promise<Result[]> {
-  const rounds = new Map(plan.extraTargets.map((target) => [target, [] as { p50Ms: number; p99Ms: number; errors: number }[]]));
+  const rounds = new Map(
+    plan.extraTargets.map((target) => [
+      target,
+      [] as { p50Ms: number; p99Ms: number; errors: number }[],
+    ]),
+  );
   for (let round = 0; round < plan.rounds; round += 1) {
     for (const [target, seen] of rounds) {
-      seen.push(await measureLatency(stage, await peers.get(target, true), LOAD, RATE, plan.latencyMs));
+      seen.push(
+        await measureLatency(stage, await peers.get(target, true), LOAD, RATE, plan.latencyMs),
+      );
     }
   }
-  const p99Of = (target: TargetName) => median((rounds.get(target) ?? []).map((seen) => seen.p99Ms));
+  const p99Of = (target: TargetName) =>
+    median((rounds.get(target) ?? []).map((seen) => seen.p99Ms));
   return [...rounds].map(([target, seen]) => ({
     ...NOTHING,
     load: 'latency-1600',
@@ -55,7 +84,9 @@ async function latency(stage: Stage, peers: RunningPeers, plan: Plan): Promise<R
     p50Ms: rounded(median(seen.map((one) => one.p50Ms)), 3),
     p99Ms: rounded(p99Of(target), 3),
     errors: seen.reduce((sum, one) => sum + one.errors, 0),
-    ...(rounds.has('nginx-plain') ? { addedP99Ms: rounded(p99Of(target) - p99Of('nginx-plain'), 3) } : {}),
+    ...(rounds.has('nginx-plain')
+      ? { addedP99Ms: rounded(p99Of(target) - p99Of('nginx-plain'), 3) }
+      : {}),
   }));
 }
 
@@ -67,11 +98,18 @@ async function idleMemory(stage: Stage, target: TargetName, peer: RunningPeer): 
   await sleep(REST_MS);
   const afterBytes = memoryBytesOf(peer.pids);
   const lost = (await many.close()) + (await few.close());
-  const bytesPerConnection = Math.round((afterBytes - beforeBytes) / (MANY_CONNECTIONS - FEW_CONNECTIONS));
+  const bytesPerConnection = Math.round(
+    (afterBytes - beforeBytes) / (MANY_CONNECTIONS - FEW_CONNECTIONS),
+  );
   return { ...NOTHING, load: 'idle-memory', target, errors: lost, bytesPerConnection };
 }
 
-async function besideLoad(stage: Stage, plan: Plan, target: TargetName, peer: RunningPeer): Promise<Result> {
+async function besideLoad(
+  stage: Stage,
+  plan: Plan,
+  target: TargetName,
+  peer: RunningPeer,
+): Promise<Result> {
   const alone = await measureLatency(stage, peer, LOAD, RATE, plan.latencyMs);
   const idle = await openIdle(stage, peer, IDLE_CONNECTIONS);
   await sleep(REST_MS);

@@ -1,12 +1,14 @@
 /**
  * Clients that open a new TLS 1.3 connection for every request, as deployment scripts do.
- * Arguments: PORT PATH full|resumed CONNECTIONS RATE FILE. RATE 0: CONNECTIONS at a time; else so many a second, by a timetable that waits for no answer.
- * `resumed`: the session of the connection before; one that the server did not take up counts as an error. On SIGINT: one line of JSON.
+ * Arguments: PORT PATH full|resumed CONNECTIONS RATE FILE. RATE 0: CONNECTIONS at a time; else so
+ * many a second, by a timetable that waits for no answer. `resumed`: the session of the connection
+ * before; one that the server did not take up counts as an error. On SIGINT: one line of JSON.
  */
 import { readFileSync } from 'node:fs';
 import { type ConnectionOptions, connect, createSecureContext } from 'node:tls';
 
-const [port = '', path = '', kind = '', connections = '', rate = '', file = ''] = process.argv.slice(2);
+const [port = '', path = '', kind = '', connections = '', rate = '', file = ''] =
+  process.argv.slice(2);
 const authorization = readFileSync(file, 'utf8').split('\n')[0];
 const request = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\nAuthorization: ${authorization}\r\n\r\n`;
 const resumes = kind === 'resumed';
@@ -18,7 +20,8 @@ const options: ConnectionOptions = {
   port: Number(port),
   // The certificate is the benchmark's own, and checking it would only be work for the client.
   rejectUnauthorized: false,
-  // One key exchange for all: left alone, this client and servers with its OpenSSL would agree on a post-quantum one that nginx does not know.
+  // One key exchange for all: left alone, this client and servers with its OpenSSL would agree on a
+  // post-quantum one that nginx does not know.
   secureContext: createSecureContext({ minVersion: 'TLSv1.3', ecdhCurve: 'X25519' }),
 };
 const tookUs: number[] = [];

@@ -1,6 +1,6 @@
 /**
- * Opens TLS connections, makes one request on each, and leaves them alone. Arguments: PORT COUNT PATH AUTHORIZATION. Prints `open` when all stand;
- * on SIGINT, `left N`: how many still do.
+ * Opens TLS connections, makes one request on each, and leaves them alone. Arguments: PORT COUNT
+ * PATH AUTHORIZATION. Prints `open` when all stand; on SIGINT, `left N`: how many still do.
  */
 import { connect, createSecureContext, type TLSSocket } from 'node:tls';
 
@@ -13,9 +13,12 @@ const standing = new Set<TLSSocket>();
 /** Resolves when the answer has begun, or the connection has failed. */
 function openOne(): Promise<void> {
   return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port: Number(port), rejectUnauthorized: false, secureContext }, () => {
-      socket.write(request);
-    });
+    const socket = connect(
+      { host: '127.0.0.1', port: Number(port), rejectUnauthorized: false, secureContext },
+      () => {
+        socket.write(request);
+      },
+    );
     socket.once('data', () => {
       standing.add(socket);
       resolve();

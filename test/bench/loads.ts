@@ -15,7 +15,10 @@ export interface Load {
   readonly tokens: number;
   /** How many of ten requests bear a token that nobody issued. */
   readonly refusedOfTen: number;
-  /** Requests per second at which latency is measured: well below what every peer can do but the slowest. */
+  /**
+   * Requests per second at which latency is measured: well below what every peer can do but the
+   * slowest.
+   */
   readonly moderateRate: number;
 }
 

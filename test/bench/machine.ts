@@ -24,7 +24,9 @@ export function machine(): Machine {
 /** `nginx -V` speaks on standard error. */
 function nginxVersion(): string {
   try {
-    const said = execFileSync('sh', ['-c', 'PATH=$PATH:/usr/sbin nginx -V 2>&1'], { encoding: 'utf8' });
+    const said = execFileSync('sh', ['-c', 'PATH=$PATH:/usr/sbin nginx -V 2>&1'], {
+      encoding: 'utf8',
+    });
     const [, version = '?'] = /nginx version: nginx\/(\S+)/.exec(said) ?? [];
     const [, openssl = '?'] = /(?:built|running) with OpenSSL (\S+)/.exec(said) ?? [];
     return `nginx ${version} with OpenSSL ${openssl}`;

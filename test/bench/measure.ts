@@ -24,14 +24,23 @@ export interface Latency {
 /** Connections are made, handshakes done and code is warm before anything is counted. */
 const SETTLE_MS = 300;
 const LOOK_EVERY_MS = 50;
-/** When the timetable of a given rate begins (lua/wrk.lua): what the handshakes of all connections at once take is no latency of requests. */
+/**
+ * When the timetable of a given rate begins (lua/wrk.lua): what the handshakes of all connections
+ * at once take is no latency of requests.
+ */
 const CONNECT_MS = 1000;
 
 /**
- * Runs the clients and looks at processor time and at the upstream's own count of requests at two moments while they run: the handshakes of 64
- * connections, their ends, and the clients' start are outside.
+ * Runs the clients and looks at processor time and at the upstream's own count of requests at two
+ * moments while they run: the handshakes of 64 connections, their ends, and the clients' start are
+ * outside.
  */
-export async function measureRound(stage: Stage, peer: RunningPeer, load: Load, windowMs: number): Promise<Round> {
+export async function measureRound(
+  stage: Stage,
+  peer: RunningPeer,
+  load: Load,
+  windowMs: number,
+): Promise<Round> {
   await forgetRecords(stage);
   const clients = startClients(stage, peer, load, 0);
   await sleep(SETTLE_MS);
@@ -65,13 +74,23 @@ export async function measureLatency(
   return { p50Ms, p99Ms, errors, rate: (requests * 1000) / (performance.now() - startedMs) };
 }
 
-/** Runs the clients until the upstream has seen so many requests, without measuring; not longer than `longestMs`. */
-export async function runUntil(stage: Stage, peer: RunningPeer, load: Load, requests: number, longestMs: number): Promise<void> {
+/**
+ * Runs the clients until the upstream has seen so many requests, without measuring; not longer than
+ * `longestMs`.
+ */
+export async function runUntil(
+  stage: Stage,
+  peer: RunningPeer,
+  load: Load,
+  requests: number,
+  longestMs: number,
+): Promise<void> {
   await forgetRecords(stage);
   const endMs = performance.now() + longestMs;
   const enough = (await stage.upstream.requests()) + requests;
   const clients = startClients(stage, peer, load, 0);
-  while ((await stage.upstream.requests()) < enough && performance.now() < endMs) await sleep(LOOK_EVERY_MS);
+  while ((await stage.upstream.requests()) < enough && performance.now() < endMs)
+    await sleep(LOOK_EVERY_MS);
   await clients.stop();
 }
 
@@ -86,7 +105,10 @@ async function look(stage: Stage, peer: RunningPeer): Promise<Look> {
   return { atMs: performance.now(), requests, cpuUs: cpuUsOf(peer.pids) };
 }
 
-/** Empties the streams, so that Redis does not grow by a gigabyte a minute. Numbers already given, and the streams themselves, stay. */
+/**
+ * Empties the streams, so that Redis does not grow by a gigabyte a minute. Numbers already given,
+ * and the streams themselves, stay.
+ */
 async function forgetRecords(stage: Stage): Promise<void> {
   await stage.redis.pipeline(stage.streams.map((stream) => ['XTRIM', stream, 'MAXLEN', 0]));
 }

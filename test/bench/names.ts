@@ -30,7 +30,16 @@ export type LoadName = (typeof LOADS)[number];
 export const EXTRA_LOADS = ['latency-1600', 'idle-memory', 'idle-beside-load'] as const;
 export type ExtraLoadName = (typeof EXTRA_LOADS)[number];
 
-export const QUICK_LOADS: readonly LoadName[] = ['get-128-plain', 'get-128-tls', 'get-64k-tls', 'post-4k-tls'];
+export const QUICK_LOADS: readonly LoadName[] = [
+  'get-128-plain',
+  'get-128-tls',
+  'get-64k-tls',
+  'post-4k-tls',
+];
 export const QUICK_TARGETS: readonly TargetName[] = TARGETS.slice(0, 6);
 /** Those whose idle connections and latency are worth the time. */
-export const EXTRA_TARGETS: readonly TargetName[] = ['nginx-plain', 'sallyport-buffered', 'sallyport-acknowledged'];
+export const EXTRA_TARGETS: readonly TargetName[] = [
+  'nginx-plain',
+  'sallyport-buffered',
+  'sallyport-acknowledged',
+];

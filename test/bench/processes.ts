@@ -7,8 +7,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
 /**
- * Processor time of the trees so far, user and system, in microseconds, exact to one clock tick (10 ms). Children that have ended and were waited
- * for are counted with their parents.
+ * Processor time of the trees so far, user and system, in microseconds, exact to one clock tick (10
+ * ms). Children that have ended and were waited for are counted with their parents.
  */
 export function cpuUsOf(roots: readonly number[]): number {
   let ticks = 0;
@@ -16,7 +16,10 @@ export function cpuUsOf(roots: readonly number[]): number {
   return (ticks * 1e6) / TICKS_PER_SECOND;
 }
 
-/** Memory of the trees that is theirs (proportional set size), in bytes. Socket buffers belong to the kernel and are not in it. */
+/**
+ * Memory of the trees that is theirs (proportional set size), in bytes. Socket buffers belong to
+ * the kernel and are not in it.
+ */
 export function memoryBytesOf(roots: readonly number[]): number {
   let kib = 0;
   for (const pid of treesOf(roots)) {
@@ -39,14 +42,20 @@ function treesOf(roots: readonly number[]): readonly number[] {
 function childrenOf(pid: number): readonly number[] {
   try {
     return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-      readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+      readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8')
+        .split(' ')
+        .filter(Boolean)
+        .map(Number),
     );
   } catch {
     return [];
   }
 }
 
-/** proc(5), fields 14 to 17 of `stat`: utime, stime, cutime, cstime. The second field, the name, may hold spaces: counting begins after it. */
+/**
+ * proc(5), fields 14 to 17 of `stat`: utime, stime, cutime, cstime. The second field, the name, may
+ * hold spaces: counting begins after it.
+ */
 function ticksOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

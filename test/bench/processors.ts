@@ -8,9 +8,14 @@ export interface Processors {
   readonly load: string;
 }
 
-/** The last processor is the proxy's: interrupts fall on the first. Throws where there is only one. */
+/**
+ * The last processor is the proxy's: interrupts fall on the first. Throws where there is only one.
+ */
 export function processors(count: number): Processors {
-  if (count < 2) throw new Error('the benchmark needs two processors: one for the proxy, one for everything else');
+  if (count < 2)
+    throw new Error(
+      'the benchmark needs two processors: one for the proxy, one for everything else',
+    );
   return { proxy: String(count - 1), load: count === 2 ? '0' : `0-${count - 2}` };
 }
 

@@ -6,22 +6,33 @@ import type { Stage } from './stage.ts';
 import { ECHO_PATH } from './upstream.ts';
 
 /**
- * Before a peer is measured it has to show that it does what the table says: the upstream learns who calls and never sees the token, a forged
- * token is refused, and both calls stand in a stream of Redis. A proxy that was set up wrongly would be fast. Throws when it fails.
+ * Before a peer is measured it has to show that it does what the table says: the upstream learns
+ * who calls and never sees the token, a forged token is refused, and both calls stand in a stream
+ * of Redis. A proxy that was set up wrongly would be fast. Throws when it fails.
  */
-export async function proveJob(stage: Stage, peer: Peer, running: RunningPeer, secure: boolean): Promise<void> {
+export async function proveJob(
+  stage: Stage,
+  peer: Peer,
+  running: RunningPeer,
+  secure: boolean,
+): Promise<void> {
   const caller = stage.callers[0]!;
   const authorization = running.authorization?.(caller) ?? `Bearer ${caller.token}`;
   const before = await recordsIn(stage);
   const permitted = await ask(running.port, secure, authorization);
-  if (permitted.status !== 200) throw new Error(`${peer.name} answered ${permitted.status} to a good token: ${permitted.body}`);
+  if (permitted.status !== 200)
+    throw new Error(`${peer.name} answered ${permitted.status} to a good token: ${permitted.body}`);
   if (peer.does.verify === null) return;
   const [id = '', name = '', token = ''] = permitted.body.split('|');
-  if (id === '' || !name.startsWith(caller.name)) throw new Error(`${peer.name} did not say who calls: ${permitted.body}`);
-  if (token !== '' && peer.hidesToken !== false) throw new Error(`${peer.name} passed the token on`);
+  if (id === '' || !name.startsWith(caller.name))
+    throw new Error(`${peer.name} did not say who calls: ${permitted.body}`);
+  if (token !== '' && peer.hidesToken !== false)
+    throw new Error(`${peer.name} passed the token on`);
   const refused = await ask(running.port, secure, stage.forged);
-  if (refused.status !== 401) throw new Error(`${peer.name} answered ${refused.status} to a forged token`);
-  if (peer.does.record !== null && !(await grows(stage, before + 2))) throw new Error(`${peer.name} did not record both calls`);
+  if (refused.status !== 401)
+    throw new Error(`${peer.name} answered ${refused.status} to a forged token`);
+  if (peer.does.record !== null && !(await grows(stage, before + 2)))
+    throw new Error(`${peer.name} did not record both calls`);
 }
 
 /** Within a second at most: records may be gathered. */
@@ -38,10 +49,22 @@ async function recordsIn(stage: Stage): Promise<number> {
   return lengths.reduce<number>((sum, length) => sum + Number(length), 0);
 }
 
-function ask(port: number, secure: boolean, authorization: string): Promise<{ readonly status: number; readonly body: string }> {
-  const options: RequestOptions = { host: '127.0.0.1', port, path: ECHO_PATH, headers: { authorization }, agent: false };
+function ask(
+  port: number,
+  secure: boolean,
+  authorization: string,
+): Promise<{ readonly status: number; readonly body: string }> {
+  const options: RequestOptions = {
+    host: '127.0.0.1',
+    port,
+    path: ECHO_PATH,
+    headers: { authorization },
+    agent: false,
+  };
   return new Promise((resolve, reject) => {
-    const request = secure ? requestHttps({ ...options, rejectUnauthorized: false }) : requestHttp(options);
+    const request = secure
+      ? requestHttps({ ...options, rejectUnauthorized: false })
+      : requestHttp(options);
     request.on('error', reject);
     request.on('response', (response) => {
       let body = '';

@@ -24,7 +24,15 @@ export function tableText(results: readonly Result[], about: Machine): string {
 
 function loadTable(load: string, rows: readonly Result[]): string {
   const ours = rows.find((row) => row.target === YARDSTICK)?.cpuUsPerRequest ?? null;
-  const head = ['target', 'CPU us / request', `ratio to ${YARDSTICK}`, 'requests / s', 'p50 ms', 'p99 ms', 'errors'];
+  const head = [
+    'target',
+    'CPU us / request',
+    `ratio to ${YARDSTICK}`,
+    'requests / s',
+    'p50 ms',
+    'p99 ms',
+    'errors',
+  ];
   const lines = rows.map((row) => {
     const ratio = ours === null || row.cpuUsPerRequest === null ? null : row.cpuUsPerRequest / ours;
     return [
@@ -51,7 +59,8 @@ function extraTable(load: string, rows: readonly Result[]): string {
     'errors',
   ];
   const lines = rows.map((row) => {
-    const kib = row.bytesPerConnection === undefined ? undefined : (row.bytesPerConnection / 1024).toFixed(1);
+    const kib =
+      row.bytesPerConnection === undefined ? undefined : (row.bytesPerConnection / 1024).toFixed(1);
     return [row.target, row.p50Ms, row.p99Ms, row.addedP99Ms, row.p99AloneMs, kib, row.errors];
   });
   return `**${load}**\n\n${markdown(head, lines)}`;

@@ -1,6 +1,9 @@
 import type { ExtraLoadName, LoadName, TargetName } from './names.ts';
 
-/** One line of the answer. Null = not measured by this load, or could not be: the target cannot keep up with the moderate rate. */
+/**
+ * One line of the answer. Null = not measured by this load, or could not be: the target cannot keep
+ * up with the moderate rate.
+ */
 export interface Result {
   readonly load: LoadName | ExtraLoadName;
   readonly target: TargetName;

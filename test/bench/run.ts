@@ -1,4 +1,7 @@
-/** `npm run bench`: Sallyport beside what people would use instead, doing the same job. See docs/PERFORMANCE.md for the method. */
+/**
+ * `npm run bench`: Sallyport beside what people would use instead, doing the same job. See
+ * docs/PERFORMANCE.md for the method.
+ */
 import { prepare } from '../support/system.ts';
 import { type Plan, planOf, USAGE } from './arguments.ts';
 import { measureLoad } from './compare.ts';
@@ -28,11 +31,14 @@ async function main(words: readonly string[]): Promise<number> {
   }
   // Whatever is said on the way must not stand between the brackets of the JSON.
   console.log = console.error;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => process.exit(130));
   prepare(['bench']);
   const results = await measureAll(plan);
   const about = machine();
-  process.stdout.write(plan.json ? `${JSON.stringify(results, null, 1)}\n` : `${tableText(results, about)}\n`);
+  process.stdout.write(
+    plan.json ? `${JSON.stringify(results, null, 1)}\n` : `${tableText(results, about)}\n`,
+  );
   if (plan.write) writeDocument(results, about);
   return 0;
 }
@@ -44,8 +50,10 @@ async function measureAll(plan: Plan): Promise<Result[]> {
   try {
     const results: Result[] = [];
     const targets = plan.targets.filter(isThere);
-    for (const load of plan.loads) results.push(...(await measureLoad(stage, peers, plan, load, targets)));
-    for (const load of plan.extraLoads) results.push(...(await measureExtra(stage, peers, plan, load)));
+    for (const load of plan.loads)
+      results.push(...(await measureLoad(stage, peers, plan, load, targets)));
+    for (const load of plan.extraLoads)
+      results.push(...(await measureExtra(stage, peers, plan, load)));
     return results;
   } finally {
     await peers.stop();

@@ -10,7 +10,10 @@ import { type Caller, createCallers, KEY_PREFIX, type Population } from './calle
 import { type Processors, pin, processors } from './processors.ts';
 import { startUpstream, type UpstreamServer } from './upstream.ts';
 
-/** What stands around every peer, the same for all: Redis with its accounts, the upstream, a certificate, the processors. */
+/**
+ * What stands around every peer, the same for all: Redis with its accounts, the upstream, a
+ * certificate, the processors.
+ */
 export interface Stage {
   readonly directory: string;
   readonly cpus: Processors;
@@ -24,7 +27,10 @@ export interface Stage {
   readonly accounts: number;
   /** Those whose tokens the clients use. */
   readonly callers: readonly Caller[];
-  /** What is said in `Authorization` with a token that is well formed, names an account that there is, and was never issued. */
+  /**
+   * What is said in `Authorization` with a token that is well formed, names an account that there
+   * is, and was never issued.
+   */
   readonly forged: string;
   /** A folder of one's own. */
   folder(name: string): string;

@@ -28,7 +28,10 @@ export function peerOf(name: TargetName): Peer {
   return PEERS[name];
 }
 
-/** Peers as they are needed: one process per listener, kept until the end, so that every round but the first meets warm code. */
+/**
+ * Peers as they are needed: one process per listener, kept until the end, so that every round but
+ * the first meets warm code.
+ */
 export class RunningPeers {
   readonly #stage: Stage;
   readonly #running = new Map<string, Promise<RunningPeer>>();

@@ -12,7 +12,10 @@ export interface UpstreamServer {
   stop(): Promise<void>;
 }
 
-/** Answers with what it was told about the caller: for proving, before anything is measured, that a peer does its job. */
+/**
+ * Answers with what it was told about the caller: for proving, before anything is measured, that a
+ * peer does its job.
+ */
 export const ECHO_PATH = '/lifetimeapi/rest/v2/applications/crm/echo';
 
 const SMALL = JSON.stringify({ Key: 'crm', Versions: [], Note: '-'.repeat(128) }).slice(0, 127);
@@ -22,14 +25,20 @@ export async function startUpstream(folder: string, cpus: string): Promise<Upstr
   const port = await freePort();
   const files = join(folder, 'files', 'lifetimeapi/rest/v2/applications/crm');
   mkdirSync(files, { recursive: true });
-  for (const [name, bytes] of Object.entries(SIZES)) writeFileSync(join(files, name), 'x'.repeat(bytes));
+  for (const [name, bytes] of Object.entries(SIZES))
+    writeFileSync(join(files, name), 'x'.repeat(bytes));
   writeFileSync(join(folder, 'nginx.conf'), text(port, join(folder, 'files')));
   const ready = () =>
     countOf(port).then(
       () => true,
       () => false,
     );
-  const child: Child = await startChild({ cpus, command: 'nginx', words: nginxWords(folder), ready });
+  const child: Child = await startChild({
+    cpus,
+    command: 'nginx',
+    words: nginxWords(folder),
+    ready,
+  });
   return { port, requests: () => countOf(port), stop: () => child.stop() };
 }
 

@@ -1,16 +1,26 @@
 import axe, { type AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
 
-/** WCAG 2.2, levels A and AA. One line per finding; a page that was hardly looked at is a finding too. */
+/**
+ * WCAG 2.2, levels A and AA. One line per finding; a page that was hardly looked at is a finding
+ * too.
+ */
 export async function inaccessible(page: Page): Promise<readonly string[]> {
   await page.evaluate(axe.source);
   const options = JSON.stringify({
-    runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] },
+    runOnly: {
+      type: 'tag',
+      values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    },
     resultTypes: ['violations'],
   });
   const results = await page.evaluate<AxeResults>(`axe.run(document, ${options})`);
-  if (results.passes.length < 5) return [`${page.url()}: only ${results.passes.length} rules found something to look at`];
+  if (results.passes.length < 5)
+    return [`${page.url()}: only ${results.passes.length} rules found something to look at`];
   return results.violations.flatMap(({ id, impact, help, nodes }) =>
-    nodes.map(({ target }) => `${new URL(page.url()).pathname}: ${impact} ${id} (${help}) at ${target.join(' ')}`),
+    nodes.map(
+      ({ target }) =>
+        `${new URL(page.url()).pathname}: ${impact} ${id} (${help}) at ${target.join(' ')}`,
+    ),
   );
 }

@@ -25,7 +25,11 @@ beforeAll(async () => {
   if (MISSING !== null) return;
   sample = await startSample();
   test = await startGateway({ upstreams: { sample: { addresses: [sample.url] } }, admin: {} });
-  await test.administration.createUser(owner, { name: 'ada', role: 'administrator', password: PASSWORD });
+  await test.administration.createUser(owner, {
+    name: 'ada',
+    role: 'administrator',
+    password: PASSWORD,
+  });
   await test.administration.createTeam(owner, { name: 'core', applications: ['CRM'] });
   chromium = await startChromium();
   context = await newContext();
@@ -54,7 +58,8 @@ function newContext(options: Parameters<Browser['newContext']>[0] = {}): Promise
 function listen(to: Page): void {
   to.on('console', (message) => {
     // That a page answers 4xx is for the tests to expect; the browser notes it too.
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) complaints.push(message.text());
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+      complaints.push(message.text());
   });
   to.on('pageerror', (error) => complaints.push(error.message));
 }
@@ -135,7 +140,8 @@ describe('a person gives a machine its key', () => {
       .getByText(/^200 in /)
       .waitFor();
     const text = await row('/echo/hello-first').textContent();
-    for (const word of ['Let in', 'GET', 'role tester', 'ci-runner/1.0', 'from 127.0.0.1']) expect(text).toContain(word);
+    for (const word of ['Let in', 'GET', 'role tester', 'ci-runner/1.0', 'from 127.0.0.1'])
+      expect(text).toContain(word);
     expect(text).not.toContain('secret');
   });
 
@@ -151,7 +157,8 @@ describe('a person gives a machine its key', () => {
     token = fresh;
     await page.getByRole('link', { name: 'I have copied it' }).click();
     await row('/echo').getByText('Let in').first().waitFor();
-    // Whoever shows a revoked token is not known to be the account: that stands in the whole log, not in the account's.
+    // Whoever shows a revoked token is not known to be the account: that stands in the whole log,
+    // not in the account's.
     await page.goto('/activity');
     await row('The token was revoked').waitFor();
   });
@@ -192,7 +199,9 @@ describe('a person gives a machine its key', () => {
     await vi.waitFor(
       async () => {
         await page.goto('/');
-        expect(await page.locator('.figure', { hasText: 'Calls' }).first().textContent()).not.toBe('Calls0');
+        expect(await page.locator('.figure', { hasText: 'Calls' }).first().textContent()).not.toBe(
+          'Calls0',
+        );
         expect(await page.locator('svg.chart rect.let-in').count()).toBeGreaterThan(0);
         // The last call of the story: it may be counted later than the first.
         expect(await page.getByRole('link', { name: 'The account is inactive' }).count()).toBe(1);
@@ -248,7 +257,9 @@ describe('the pages', () => {
     '/nothing',
   ];
 
-  async function findings(options: Parameters<Browser['newContext']>[0]): Promise<readonly string[]> {
+  async function findings(
+    options: Parameters<Browser['newContext']>[0],
+  ): Promise<readonly string[]> {
     // The checker puts its own text into pages, which the pages' policy forbids to everybody.
     const looking = await newContext({ bypassCSP: true, ...options });
     const on = await looking.newPage();
@@ -259,7 +270,9 @@ describe('the pages', () => {
     for (const path of PATHS) {
       await on.goto(path);
       found.push(...(await inaccessible(on)));
-      const wider = await on.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+      const wider = await on.evaluate<number>(
+        'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+      );
       if (wider > 0) found.push(`${path} is ${wider} px wider than the screen`);
     }
     await on.goto('/service-accounts/board/new-token');
@@ -282,11 +295,15 @@ describe('the pages', () => {
   });
 
   it('are accessible and fit the screen, light on a desk', async () => {
-    expect(await findings({ colorScheme: 'light', viewport: { width: 1280, height: 860 } })).toEqual([]);
+    expect(
+      await findings({ colorScheme: 'light', viewport: { width: 1280, height: 860 } }),
+    ).toEqual([]);
   }, 60_000);
 
   it('are accessible and fit the screen, dark on a phone', async () => {
-    expect(await findings({ colorScheme: 'dark', viewport: { width: 360, height: 740 } })).toEqual([]);
+    expect(await findings({ colorScheme: 'dark', viewport: { width: 360, height: 740 } })).toEqual(
+      [],
+    );
   }, 60_000);
 
   it('do their work without a script: sign in, create, look, deactivate', async () => {
@@ -300,7 +317,8 @@ describe('the pages', () => {
     const shown = (await on.locator('#token').textContent()) ?? '';
     expect(shown).toMatch(TOKEN);
     expect(await call(shown, '/echo/plain')).toBe(200);
-    // A reload sends the form again; it is known to be used, so the account is shown and the token still counts.
+    // A reload sends the form again; it is known to be used, so the account is shown and the token
+    // still counts.
     await on.reload();
     await on.getByText('shown once').waitFor();
     expect(await call(shown, '/echo/plain-again')).toBe(200);
@@ -317,11 +335,15 @@ describe('the pages', () => {
     const on = await typing.newPage();
     await signIn(on);
     await on.keyboard.press('Tab');
-    expect(await on.evaluate<string>('document.activeElement.textContent')).toBe('Skip to the content');
+    expect(await on.evaluate<string>('document.activeElement.textContent')).toBe(
+      'Skip to the content',
+    );
     await on.keyboard.press('Enter');
     expect(await on.evaluate<string>('document.activeElement.id')).toBe('content');
     await on.goto('/roles');
-    expect(await on.locator('nav[aria-label="Main"] [aria-current="page"]').textContent()).toBe('Roles');
+    expect(await on.locator('nav[aria-label="Main"] [aria-current="page"]').textContent()).toBe(
+      'Roles',
+    );
     await typing.close();
   });
 

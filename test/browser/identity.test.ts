@@ -8,7 +8,10 @@ import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { CLIENT, startIdentityProvider, type TestIdentityProvider } from '../support/identity.ts';
 import { have } from '../support/system.ts';
 
-/** Sign-in by an identity provider as a person walks it: over the provider's own pages, which are on another site. */
+/**
+ * Sign-in by an identity provider as a person walks it: over the provider's own pages, which are on
+ * another site.
+ */
 const MISSING = have('chromium') ? null : 'not installed: chromium';
 
 let provider: TestIdentityProvider;
@@ -44,7 +47,8 @@ beforeAll(async () => {
   page = await context.newPage();
   page.on('console', (message) => {
     const isOurs = message.location().url.startsWith(origin());
-    if (isOurs && message.type() === 'error' && !message.text().startsWith('Failed to load')) complaints.push(message.text());
+    if (isOurs && message.type() === 'error' && !message.text().startsWith('Failed to load'))
+      complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(error.message));
 });
@@ -60,7 +64,8 @@ function origin(): string {
 }
 
 const path = () => new URL(page.url()).pathname;
-const toProvider = () => page.getByRole('link', { name: `Sign in with ${new URL(provider.issuer).host}` });
+const toProvider = () =>
+  page.getByRole('link', { name: `Sign in with ${new URL(provider.issuer).host}` });
 
 describe('a person whom the identity provider knows', () => {
   beforeEach((ctx) => {
@@ -80,7 +85,10 @@ describe('a person whom the identity provider knows', () => {
     await page.getByRole('heading', { name: 'Service Accounts', level: 1 }).waitFor();
     expect(path()).toBe('/service-accounts');
     const cookies = await page.context().cookies(origin());
-    expect(cookies.find(({ name }) => name === '__Host-sallyport')).toMatchObject({ sameSite: 'Strict', httpOnly: true });
+    expect(cookies.find(({ name }) => name === '__Host-sallyport')).toMatchObject({
+      sameSite: 'Strict',
+      httpOnly: true,
+    });
     expect(cookies.find(({ name }) => name === '__Host-sallyport-flow')).toBeUndefined();
     await page.goto('/profile');
     await page.locator('#content').getByText('administrator', { exact: true }).waitFor();

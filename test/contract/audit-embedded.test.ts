@@ -20,7 +20,9 @@ async function createBackend(): Promise<AuditBackend> {
       return { log: audit, reader: audit, close: () => audit.close() };
     },
     crash: { not: 'it lives in this process; the durability test kills a process of its own' },
-    freeze: { not: 'a thread cannot be stopped from outside; the test of the thread uses a worker that hangs' },
+    freeze: {
+      not: 'a thread cannot be stopped from outside; the test of the thread uses a worker that hangs',
+    },
     activity: { cap: CAP, slack: 0 },
     dispose: () => rm(directory, { recursive: true, force: true }),
   };

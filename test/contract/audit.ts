@@ -13,11 +13,22 @@ interface OpenedAudit {
 export interface AuditBackend {
   /** Over the same data each time. */
   open(): Promise<OpenedAudit>;
-  /** Ends whatever keeps the data as a crash would, and brings it back. Null with the reason why that makes no sense here. */
+  /**
+   * Ends whatever keeps the data as a crash would, and brings it back. Null with the reason why
+   * that makes no sense here.
+   */
   readonly crash: (() => Promise<void>) | { readonly not: string };
-  /** Stops it from answering without ending it. `hasty` opens the same data for somebody who waits for a second at most; everybody else is patient. */
-  readonly freeze: { hasty(): Promise<OpenedAudit>; stop(): void; goOn(): void } | { readonly not: string };
-  /** What `activityPerAccount` is set to, and how many more may be kept because trimming goes in lumps. */
+  /**
+   * Stops it from answering without ending it. `hasty` opens the same data for somebody who waits
+   * for a second at most; everybody else is patient.
+   */
+  readonly freeze:
+    | { hasty(): Promise<OpenedAudit>; stop(): void; goOn(): void }
+    | { readonly not: string };
+  /**
+   * What `activityPerAccount` is set to, and how many more may be kept because trimming goes in
+   * lumps.
+   */
   readonly activity: { readonly cap: number; readonly slack: number };
   dispose(): Promise<void>;
 }
@@ -49,7 +60,9 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
         expect(page.events.length).toBeLessThanOrEqual(7);
         shown.push(...page.events.filter((event) => event.includes('"paging"')));
         before = page.next;
-        await opened.log.append(batchOf('later', shown.length + 1, entries('later', shown.length + 1, 1)));
+        await opened.log.append(
+          batchOf('later', shown.length + 1, entries('later', shown.length + 1, 1)),
+        );
       } while (before !== null);
       expect(shown.map(seqOf)).toEqual(numbers(1, 25).reverse());
       const page = await opened.reader.tail({ before: null, limit: 10 });
@@ -63,8 +76,12 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
         account: i % 2 === 0 ? 'accountMine1' : 'accountElse1',
       }));
       await opened.log.append(batchOf('mine', 1, mine));
-      await eventually(async () => expect(await wholeActivity(opened.reader, 'accountMine1', 2)).toEqual([9, 7, 5, 3, 1]));
-      expect(await opened.reader.activity({ account: 'nobody000000', before: null, limit: 5 })).toEqual({
+      await eventually(async () =>
+        expect(await wholeActivity(opened.reader, 'accountMine1', 2)).toEqual([9, 7, 5, 3, 1]),
+      );
+      expect(
+        await opened.reader.activity({ account: 'nobody000000', before: null, limit: 5 }),
+      ).toEqual({
         cursors: [],
         events: [],
         next: null,
@@ -74,8 +91,12 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
     it('shows events of no account in no activity log', async () => {
       await opened.log.append(batchOf('nobody', 1, entries('nobody', 1, 2, null)));
       await opened.log.append(batchOf('nobody', 3, entries('nobody', 3, 1, 'accountAfter')));
-      await eventually(async () => expect(await wholeActivity(opened.reader, 'accountAfter', 5)).toEqual([3]));
-      expect((await opened.reader.activity({ account: '', before: null, limit: 5 })).events).toEqual([]);
+      await eventually(async () =>
+        expect(await wholeActivity(opened.reader, 'accountAfter', 5)).toEqual([3]),
+      );
+      expect(
+        (await opened.reader.activity({ account: '', before: null, limit: 5 })).events,
+      ).toEqual([]);
     });
 
     it('keeps a batch once, however often and however overlapping it is sent', async () => {
@@ -99,7 +120,10 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
       // Events of one millisecond have no order between streams.
       expect((await opened.reader.tail({ before: null, limit: 20 })).events).toContain(event);
       await eventually(async () =>
-        expect((await opened.reader.activity({ account: 'accountText1', before: null, limit: 5 })).events).toEqual([event]),
+        expect(
+          (await opened.reader.activity({ account: 'accountText1', before: null, limit: 5 }))
+            .events,
+        ).toEqual([event]),
       );
     });
 
@@ -113,7 +137,9 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
       const { cap, slack } = backend.activity;
       const total = cap + slack + 400;
       for (let seq = 1; seq <= total; seq += 200) {
-        await opened.log.append(batchOf('capped', seq, entries('capped', seq, 200, 'accountCapped')));
+        await opened.log.append(
+          batchOf('capped', seq, entries('capped', seq, 200, 'accountCapped')),
+        );
       }
       const newest = total + (total % 200 === 0 ? 0 : 200 - (total % 200));
       await eventually(async () => {
@@ -128,7 +154,9 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
     it('refuses a cursor that it did not give out', async () => {
       for (const before of ['', 'x', '-1', '1-2-3', "1' OR 1", '9'.repeat(40)]) {
         await expect(opened.reader.tail({ before, limit: 1 })).rejects.toThrow(RangeError);
-        await expect(opened.reader.activity({ account: 'accountMine1', before, limit: 1 })).rejects.toThrow(RangeError);
+        await expect(
+          opened.reader.activity({ account: 'accountMine1', before, limit: 1 }),
+        ).rejects.toThrow(RangeError);
       }
     });
 
@@ -141,9 +169,12 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
       freeze.stop();
       try {
         const late = sleep(FAILED_MS).then(() => 'late');
-        const told = (answer: Promise<unknown>) => Promise.race([late, answer.catch((fault: unknown) => fault)]);
+        const told = (answer: Promise<unknown>) =>
+          Promise.race([late, answer.catch((fault: unknown) => fault)]);
         expect(await told(hasty.log.append(batch))).toBeInstanceOf(AuditUnavailable);
-        expect(await told(hasty.reader.tail({ before: null, limit: 1 }))).toBeInstanceOf(AuditUnavailable);
+        expect(await told(hasty.reader.tail({ before: null, limit: 1 }))).toBeInstanceOf(
+          AuditUnavailable,
+        );
       } finally {
         freeze.goOn();
         await hasty.close();
@@ -157,7 +188,9 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
       if ('not' in crash) return ctx.skip(crash.not);
       await opened.log.append(batchOf('crash', 1, entries('crash', 1, 10)));
       await crash();
-      await eventually(async () => expect(await everySeq(opened.reader, 'crash')).toEqual(numbers(1, 10)));
+      await eventually(async () =>
+        expect(await everySeq(opened.reader, 'crash')).toEqual(numbers(1, 10)),
+      );
       await opened.log.append(batchOf('crash', 9, entries('crash', 9, 4)));
       expect(await everySeq(opened.reader, 'crash')).toEqual(numbers(1, 12));
     });
@@ -172,8 +205,17 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
   });
 }
 
-export function entries(instance: string, firstSeq: number, count: number, account: string | null = null, pad = ''): Entry[] {
-  return numbers(firstSeq, firstSeq + count - 1).map((seq) => ({ event: JSON.stringify({ instance, seq, pad }), account }));
+export function entries(
+  instance: string,
+  firstSeq: number,
+  count: number,
+  account: string | null = null,
+  pad = '',
+): Entry[] {
+  return numbers(firstSeq, firstSeq + count - 1).map((seq) => ({
+    event: JSON.stringify({ instance, seq, pad }),
+    account,
+  }));
 }
 
 function numbers(from: number, to: number): number[] {
@@ -184,7 +226,11 @@ function seqOf(event: string): number {
   return (JSON.parse(event) as { seq: number }).seq;
 }
 
-async function wholeActivity(reader: AuditReader, account: string, limit: number): Promise<number[]> {
+async function wholeActivity(
+  reader: AuditReader,
+  account: string,
+  limit: number,
+): Promise<number[]> {
   const shown: number[] = [];
   let before: string | null = null;
   do {
@@ -201,7 +247,8 @@ export async function everySeq(reader: AuditReader, instance: string): Promise<n
   let before: string | null = null;
   do {
     const page = await reader.tail({ before, limit: 500 });
-    for (const event of page.events) if (event.includes(`"instance":"${instance}"`)) seqs.push(seqOf(event));
+    for (const event of page.events)
+      if (event.includes(`"instance":"${instance}"`)) seqs.push(seqOf(event));
     before = page.next;
   } while (before !== null);
   return seqs.reverse();

@@ -89,7 +89,13 @@ class OnRedis implements RegistryUnderTest {
 
   async overwrite(kind: string, key: string, text: string): Promise<void> {
     if (kind === 'account') await this.#behind.call('SET', this.#keys.account(key), text);
-    else await this.#behind.call('HSET', kind === 'role' ? this.#keys.roles : this.#keys.teams, key, text);
+    else
+      await this.#behind.call(
+        'HSET',
+        kind === 'role' ? this.#keys.roles : this.#keys.teams,
+        key,
+        text,
+      );
   }
 
   async close(): Promise<void> {
@@ -98,6 +104,9 @@ class OnRedis implements RegistryUnderTest {
   }
 
   #open(manner: keyof typeof COMMAND_TIMEOUT_MS): RegistryStore {
-    return new RedisRegistryStore(this.#place.connect('store', COMMAND_TIMEOUT_MS[manner]), { keyPrefix: PREFIX, name: 'store' });
+    return new RedisRegistryStore(this.#place.connect('store', COMMAND_TIMEOUT_MS[manner]), {
+      keyPrefix: PREFIX,
+      name: 'store',
+    });
   }
 }

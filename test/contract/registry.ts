@@ -9,11 +9,21 @@ import {
   type RegistryStore,
   RegistryUnavailable,
 } from '../../src/registry/port.ts';
-import { account, commitOf, creation, digestOf, idOf, role, team, update } from './registry-records.ts';
+import {
+  account,
+  commitOf,
+  creation,
+  digestOf,
+  idOf,
+  role,
+  team,
+  update,
+} from './registry-records.ts';
 
 /**
- * What every registry store keeps, whatever it is built on. A backend brings a fresh, empty store and the powers to make it fail; a power that it cannot
- * have is named with its reason, and the tests that need it are reported as skipped.
+ * What every registry store keeps, whatever it is built on. A backend brings a fresh, empty store
+ * and the powers to make it fail; a power that it cannot have is named with its reason, and the
+ * tests that need it are reported as skipped.
  */
 export interface RegistryBackend {
   readonly name: string;
@@ -27,12 +37,17 @@ export interface RegistryUnderTest {
   readonly store: RegistryStore;
   /** Another independent way to the same data. */
   second(): Promise<RegistryStore>;
-  /** Another one, on which whatever is not answered in a fraction of a second has failed. On the others a slow machine has its time. */
+  /**
+   * Another one, on which whatever is not answered in a fraction of a second has failed. On the
+   * others a slow machine has its time.
+   */
   hasty(): Promise<RegistryStore>;
   /** The backend stops answering without closing anything. */
   freeze(): void;
   thaw(): void;
-  /** Ends the process that holds the data, without goodbye where it has one, and starts it again. */
+  /**
+   * Ends the process that holds the data, without goodbye where it has one, and starts it again.
+   */
   reopen(): Promise<void>;
   /** Loses everything. */
   wipe(): Promise<void>;
@@ -92,11 +107,14 @@ export function registryContract(backend: RegistryBackend): void {
           () => store().eventsAfter({ epoch: 'x', seq: 0 }),
           () => store().commit(creation(account(1))),
         ];
-        for (const ask of asked) await expect(ask()).rejects.toMatchObject({ name: 'RegistryUnavailable', why: 'empty' });
+        for (const ask of asked)
+          await expect(ask()).rejects.toMatchObject({ name: 'RegistryUnavailable', why: 'empty' });
       });
 
       it('is initialised once, whoever comes first', async () => {
-        const answers = await Promise.all([1, 2, 3].map(() => store().initialise([role('viewer'), role('deployer')])));
+        const answers = await Promise.all(
+          [1, 2, 3].map(() => store().initialise([role('viewer'), role('deployer')])),
+        );
         expect(answers.filter(Boolean)).toHaveLength(1);
         const snapshot = await store().snapshot();
         expect(snapshot.roles.map((known) => [known.name, known.version]).sort()).toEqual([
@@ -120,8 +138,13 @@ export function registryContract(backend: RegistryBackend): void {
 
       it('count up by one and write their number into the record', async () => {
         expect(await committed(store().commit(creation(account(1))))).toBe(2);
-        expect(await committed(store().commit(update(account(1, { description: 'two' }), 2)))).toBe(3);
-        expect(await store().account(idOf(1))).toMatchObject({ seq: 3, account: account(1, { description: 'two', version: 3 }) });
+        expect(await committed(store().commit(update(account(1, { description: 'two' }), 2)))).toBe(
+          3,
+        );
+        expect(await store().account(idOf(1))).toMatchObject({
+          seq: 3,
+          account: account(1, { description: 'two', version: 3 }),
+        });
       });
 
       it('give back every field of a record as it was written', async () => {
@@ -141,16 +164,23 @@ export function registryContract(backend: RegistryBackend): void {
       });
 
       it('take records of 100 KB', async () => {
-        const grants = Array.from({ length: 2_500 }, (_, n) => ({ application: `application-${n}`, role: 'viewer' }));
+        const grants = Array.from({ length: 2_500 }, (_, n) => ({
+          application: `application-${n}`,
+          role: 'viewer',
+        }));
         await committed(store().commit(creation(account(1, { grants }))));
         expect((await store().account(idOf(1))).account?.grants).toEqual(grants);
         const { epoch } = await store().snapshot();
-        expect((await store().eventsAfter({ epoch, seq: 1 }))[0]?.changes[0]?.record).toMatchObject({ grants });
+        expect((await store().eventsAfter({ epoch, seq: 1 }))[0]?.changes[0]?.record).toMatchObject(
+          { grants },
+        );
       });
 
       it('delete a record, and the account is absent afterwards', async () => {
         await committed(store().commit(creation(account(1))));
-        await committed(store().commit(commitOf([{ kind: 'account', key: idOf(1), record: null }])));
+        await committed(
+          store().commit(commitOf([{ kind: 'account', key: idOf(1), record: null }])),
+        );
         expect((await store().account(idOf(1))).account).toBeNull();
         expect((await store().accounts({ cursor: null, limit: 10 })).items).toEqual([]);
       });
@@ -172,17 +202,36 @@ export function registryContract(backend: RegistryBackend): void {
       });
 
       it.each([
-        ['the record exists and must not', { expects: [{ kind: 'account', key: idOf(1), version: 0 }] }, 'version'],
-        ['the record changed since', { expects: [{ kind: 'account', key: idOf(1), version: 1 }] }, 'version'],
-        ['a record that was relied on is gone', { expects: [{ kind: 'team', key: 'gone', version: 9 }] }, 'version'],
-        ['the name is taken', { claims: { take: [{ claim: 'name:account-1', owner: 'account:other' }], drop: [] } }, 'claim'],
+        [
+          'the record exists and must not',
+          { expects: [{ kind: 'account', key: idOf(1), version: 0 }] },
+          'version',
+        ],
+        [
+          'the record changed since',
+          { expects: [{ kind: 'account', key: idOf(1), version: 1 }] },
+          'version',
+        ],
+        [
+          'a record that was relied on is gone',
+          { expects: [{ kind: 'team', key: 'gone', version: 9 }] },
+          'version',
+        ],
+        [
+          'the name is taken',
+          { claims: { take: [{ claim: 'name:account-1', owner: 'account:other' }], drop: [] } },
+          'claim',
+        ],
         ['the target is in use', { unreferenced: ['role:viewer'] }, 'referenced'],
       ] as const)('change nothing at all when %s', async (_, parts, conflict) => {
         await committed(store().commit(creation(account(1))));
         const before = await everything();
         const answer = await store().commit(
           commitOf([{ kind: 'account', key: idOf(2), record: account(2) }], {
-            claims: { take: [{ claim: 'name:renamed', owner: `account:${idOf(2)}` }], drop: ['name:account-1x'] },
+            claims: {
+              take: [{ claim: 'name:renamed', owner: `account:${idOf(2)}` }],
+              drop: ['name:account-1x'],
+            },
             references: { add: [{ target: 'role:viewer', user: 'account:x' }], remove: [] },
             ...(parts as object),
           }),
@@ -207,7 +256,9 @@ export function registryContract(backend: RegistryBackend): void {
         };
         await Promise.all([writer(store()), writer(other)]);
         expect((await store().account(idOf(1))).account?.description).toBe('40');
-        expect(seqs.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_unused, index) => 3 + index));
+        expect(seqs.toSorted((a, b) => a - b)).toEqual(
+          Array.from({ length: 40 }, (_unused, index) => 3 + index),
+        );
       });
     });
 
@@ -216,9 +267,15 @@ export function registryContract(backend: RegistryBackend): void {
 
       it('pass a name on in the commit that gives it up', async () => {
         await committed(store().commit(creation(account(1))));
-        const rename = commitOf([{ kind: 'account', key: idOf(1), record: account(1, { name: 'renamed' }) }], {
-          claims: { take: [{ claim: 'name:renamed', owner: `account:${idOf(1)}` }], drop: ['name:account-1'] },
-        });
+        const rename = commitOf(
+          [{ kind: 'account', key: idOf(1), record: account(1, { name: 'renamed' }) }],
+          {
+            claims: {
+              take: [{ claim: 'name:renamed', owner: `account:${idOf(1)}` }],
+              drop: ['name:account-1'],
+            },
+          },
+        );
         await committed(store().commit(rename));
         expect((await store().accountByName('renamed'))?.id).toBe(idOf(1));
         expect(await store().accountByName('account-1')).toBeNull();
@@ -228,12 +285,22 @@ export function registryContract(backend: RegistryBackend): void {
 
       it('let an owner take again what it holds, and another take what is dropped at once', async () => {
         const take = (owner: string, drop: string[] = []) =>
-          store().commit(commitOf([], { claims: { take: [{ claim: 'application:CRM', owner }], drop } }));
+          store().commit(
+            commitOf([], { claims: { take: [{ claim: 'application:CRM', owner }], drop } }),
+          );
         await committed(take('team:a'));
         await committed(take('team:a'));
-        expect(await take('team:b')).toEqual({ committed: false, conflict: 'claim', key: 'application:CRM' });
+        expect(await take('team:b')).toEqual({
+          committed: false,
+          conflict: 'claim',
+          key: 'application:CRM',
+        });
         await committed(take('team:b', ['application:CRM']));
-        expect(await take('team:a')).toEqual({ committed: false, conflict: 'claim', key: 'application:CRM' });
+        expect(await take('team:a')).toEqual({
+          committed: false,
+          conflict: 'claim',
+          key: 'application:CRM',
+        });
       });
 
       it('count the users of a target as they will be after the commit', async () => {
@@ -248,17 +315,34 @@ export function registryContract(backend: RegistryBackend): void {
             }),
           );
         await committed(uses(['x', 'y', 'y'], []));
-        expect(await uses([], ['x'], ['team:a'])).toEqual({ committed: false, conflict: 'referenced', key: 'team:a', count: 1 });
-        expect(await uses(['z'], ['x', 'y'], ['team:a'])).toMatchObject({ conflict: 'referenced', count: 1 });
-        expect(await uses(['x'], ['x', 'y'], ['team:a'])).toMatchObject({ conflict: 'referenced', count: 1 });
-        expect(await uses(['x'], [], ['team:a'])).toMatchObject({ conflict: 'referenced', count: 2 });
+        expect(await uses([], ['x'], ['team:a'])).toEqual({
+          committed: false,
+          conflict: 'referenced',
+          key: 'team:a',
+          count: 1,
+        });
+        expect(await uses(['z'], ['x', 'y'], ['team:a'])).toMatchObject({
+          conflict: 'referenced',
+          count: 1,
+        });
+        expect(await uses(['x'], ['x', 'y'], ['team:a'])).toMatchObject({
+          conflict: 'referenced',
+          count: 1,
+        });
+        expect(await uses(['x'], [], ['team:a'])).toMatchObject({
+          conflict: 'referenced',
+          count: 2,
+        });
         expect((await store().referencesTo('team:a', 10)).toSorted()).toEqual(['x', 'y']);
         await committed(uses([], ['x', 'x', 'y', 'unknown'], ['team:a']));
         expect(await store().referencesTo('team:a', 10)).toEqual([]);
       });
 
       it('name at most as many users as asked for', async () => {
-        const add = Array.from({ length: 50 }, (_, n) => ({ target: 'role:viewer', user: `account:${idOf(n)}` }));
+        const add = Array.from({ length: 50 }, (_, n) => ({
+          target: 'role:viewer',
+          user: `account:${idOf(n)}`,
+        }));
         await committed(store().commit(commitOf([], { references: { add, remove: [] } })));
         expect(await store().referencesTo('role:viewer', 7)).toHaveLength(7);
         expect(new Set(await store().referencesTo('role:viewer', 100)).size).toBe(50);
@@ -278,7 +362,9 @@ export function registryContract(backend: RegistryBackend): void {
           seen.push(...page.items.map(({ id }) => id));
           if (page.next === null) break;
           cursor = page.next;
-          await store().commit(commitOf([{ kind: 'account', key: page.items.at(-1)?.id ?? '', record: null }]));
+          await store().commit(
+            commitOf([{ kind: 'account', key: page.items.at(-1)?.id ?? '', record: null }]),
+          );
           await store().commit(creation(account(pages)));
         }
         expect(cursor).not.toBeNull();
@@ -287,7 +373,9 @@ export function registryContract(backend: RegistryBackend): void {
 
       it('show changes newest first, of all and of one account, page by page', async () => {
         for (const n of [1, 2, 1, 2, 1]) {
-          await committed(store().commit(commitOf([], { audit: { event: `{"n":${n}}`, accounts: [idOf(n)] } })));
+          await committed(
+            store().commit(commitOf([], { audit: { event: `{"n":${n}}`, accounts: [idOf(n)] } })),
+          );
         }
         const all = await store().changes({ account: null, before: null, limit: 10 });
         expect(all).toMatchObject({ items: [1, 2, 1, 2, 1].map((n) => `{"n":${n}}`), next: null });
@@ -295,7 +383,11 @@ export function registryContract(backend: RegistryBackend): void {
         expect(first.items).toHaveLength(2);
         const second = await store().changes({ account: idOf(1), before: first.next, limit: 2 });
         expect(second).toMatchObject({ items: ['{"n":1}'], next: null });
-        const after = await store().changes({ account: null, before: all.cursors[2] ?? '', limit: 10 });
+        const after = await store().changes({
+          account: null,
+          before: all.cursors[2] ?? '',
+          limit: 10,
+        });
         expect(after.items).toEqual(['{"n":2}', '{"n":1}']);
       });
     });
@@ -335,12 +427,16 @@ export function registryContract(backend: RegistryBackend): void {
 
       it('begins where the reader stands, however far back', async () => {
         for (let n = 0; n < 300; n += 1)
-          await committed(store().commit(commitOf([{ kind: 'role', key: `r${n}`, record: role(`r${n}`) }])));
+          await committed(
+            store().commit(commitOf([{ kind: 'role', key: `r${n}`, record: role(`r${n}`) }])),
+          );
         const { events, subscription } = following({ ...position, seq: 100 });
         await until(() => events.length === 201);
         await committed(store().commit(commitOf([{ kind: 'role', key: 'r1', record: null }])));
         await until(() => events.length === 202);
-        expect(events.map(({ seq }) => seq)).toEqual(Array.from({ length: 202 }, (_, n) => 101 + n));
+        expect(events.map(({ seq }) => seq)).toEqual(
+          Array.from({ length: 202 }, (_, n) => 101 + n),
+        );
         expect(events.at(-1)?.changes).toEqual([{ kind: 'role', key: 'r1', record: null }]);
         await subscription.close();
       });
@@ -370,7 +466,9 @@ export function registryContract(backend: RegistryBackend): void {
         await until(() => lost.length > 0);
         expect([lost.length, events]).toEqual([1, []]);
         await subscription.close();
-        expect((await store().eventsAfter({ ...position, seq: 4 })).map(({ seq }) => seq)).toEqual([5, 6]);
+        expect((await store().eventsAfter({ ...position, seq: 4 })).map(({ seq }) => seq)).toEqual([
+          5, 6,
+        ]);
       });
 
       it('says that it is lost when all of it is gone', async () => {
@@ -410,12 +508,18 @@ export function registryContract(backend: RegistryBackend): void {
         await committed(store().commit(creation(account(1))));
         await under.overwrite('role', 'viewer', 'not json');
         await committed(
-          store().commit(commitOf([{ kind: 'account', key: idOf(2), record: { ...account(2), kind: 'robot' as 'user' } }])),
+          store().commit(
+            commitOf([
+              { kind: 'account', key: idOf(2), record: { ...account(2), kind: 'robot' as 'user' } },
+            ]),
+          ),
         );
         await expect(store().eventsAfter(position)).rejects.toBeInstanceOf(Error);
         const { events, lost, subscription } = following(position);
         await until(() => lost.length > 0);
-        expect(events.flatMap(({ changes }) => changes).every(({ key }) => key !== idOf(2))).toBe(true);
+        expect(events.flatMap(({ changes }) => changes).every(({ key }) => key !== idOf(2))).toBe(
+          true,
+        );
         await subscription.close();
       });
     });
@@ -425,16 +529,27 @@ export function registryContract(backend: RegistryBackend): void {
 
       it('tells the position of the moment', async () => {
         const { epoch } = await store().snapshot();
-        expect(await store().renew({ instance: 'edge-1', leaseMs: 1_000 })).toMatchObject({ epoch, seq: 1 });
+        expect(await store().renew({ instance: 'edge-1', leaseMs: 1_000 })).toMatchObject({
+          epoch,
+          seq: 1,
+        });
         await committed(store().commit(creation(account(1))));
-        expect(await store().renew({ instance: 'edge-1', leaseMs: 1_000 })).toMatchObject({ epoch, seq: 2 });
+        expect(await store().renew({ instance: 'edge-1', leaseMs: 1_000 })).toMatchObject({
+          epoch,
+          seq: 2,
+        });
       });
 
       it('makes whoever holds it a member, whom every change from then on names', async () => {
-        const renew = (instance: string, leaseMs: number) => store().renew({ instance, leaseMs, version: '1.2.3' });
+        const renew = (instance: string, leaseMs: number) =>
+          store().renew({ instance, leaseMs, version: '1.2.3' });
         const change = async () => {
-          const answer = await store().commit(commitOf([{ kind: 'role', key: 'viewer', record: role('viewer') }]));
-          return answer.committed ? answer.members.toSorted((a, b) => (a.instance < b.instance ? -1 : 1)) : answer;
+          const answer = await store().commit(
+            commitOf([{ kind: 'role', key: 'viewer', record: role('viewer') }]),
+          );
+          return answer.committed
+            ? answer.members.toSorted((a, b) => (a.instance < b.instance ? -1 : 1))
+            : answer;
         };
         expect(await change()).toEqual([]);
         await renew('edge-1', 60_000);
@@ -448,7 +563,15 @@ export function registryContract(backend: RegistryBackend): void {
         await store().release('edge-1');
         expect(await change()).toEqual([{ instance: 'edge-2', leaseMs: 90_000 }]);
         const { items, position } = await store().instances();
-        expect(items).toMatchObject([{ instance: 'edge-2', leaseMs: 90_000, version: '1.2.3', registered: true, applied: null }]);
+        expect(items).toMatchObject([
+          {
+            instance: 'edge-2',
+            leaseMs: 90_000,
+            version: '1.2.3',
+            registered: true,
+            applied: null,
+          },
+        ]);
         expect(position.seq).toBe(5);
       });
 
@@ -457,14 +580,21 @@ export function registryContract(backend: RegistryBackend): void {
         await store().renew({ instance: 'edge-2', leaseMs: 60_000 });
         await store().acknowledge('edge-1', position, 60_000);
         const seen = async () =>
-          (await store().progress(['edge-1', 'edge-2', 'edge-3'])).map((one) => [one.registered, one.applied?.seq ?? null]);
+          (await store().progress(['edge-1', 'edge-2', 'edge-3'])).map((one) => [
+            one.registered,
+            one.applied?.seq ?? null,
+          ]);
         expect(await seen()).toEqual([
           [true, 1],
           [true, null],
           [false, null],
         ]);
         await committed(store().commit(creation(account(1))));
-        await store().acknowledge('edge-1', await store().renew({ instance: 'edge-1', leaseMs: 60_000 }), 60_000);
+        await store().acknowledge(
+          'edge-1',
+          await store().renew({ instance: 'edge-1', leaseMs: 60_000 }),
+          60_000,
+        );
         await store().release('edge-2');
         expect((await seen()).slice(0, 2)).toEqual([
           [true, 2],
@@ -487,10 +617,18 @@ export function registryContract(backend: RegistryBackend): void {
       beforeEach(initialised);
 
       it('are kept by token, the latest of each', async () => {
-        const use = (token: string, timeMs: number, address: string) => ({ account: idOf(1), token, timeMs, address });
+        const use = (token: string, timeMs: number, address: string) => ({
+          account: idOf(1),
+          token,
+          timeMs,
+          address,
+        });
         await store().recordUses([]);
         await store().recordUses([use('aa', 1_000, '10.0.0.1'), use('bb', 2_000, '2001:db8::7')]);
-        await store().recordUses([use('aa', 3_000, '10.0.0.2'), { ...use('cc', 4_000, '10.0.0.3'), account: idOf(2) }]);
+        await store().recordUses([
+          use('aa', 3_000, '10.0.0.2'),
+          { ...use('cc', 4_000, '10.0.0.3'), account: idOf(2) },
+        ]);
         const uses = (await store().uses(idOf(1))).toSorted((a, b) => a.timeMs - b.timeMs);
         expect(uses).toEqual([use('bb', 2_000, '2001:db8::7'), use('aa', 3_000, '10.0.0.2')]);
         expect(await store().uses(idOf(9))).toEqual([]);
@@ -501,7 +639,11 @@ export function registryContract(backend: RegistryBackend): void {
       beforeEach(async () => {
         await initialised();
         for (const n of [1, 2, 3]) await committed(store().commit(creation(account(n))));
-        await committed(store().commit(commitOf([{ kind: 'team', key: 'platform', record: team('platform', ['CRM']) }])));
+        await committed(
+          store().commit(
+            commitOf([{ kind: 'team', key: 'platform', record: team('platform', ['CRM']) }]),
+          ),
+        );
       });
 
       const DAMAGED = { name: 'RegistryUnavailable', why: 'damaged' };
@@ -514,15 +656,24 @@ export function registryContract(backend: RegistryBackend): void {
         ['of a schema from the future', JSON.stringify({ ...account(2), schema: 2, version: 3 })],
         ['of no schema', JSON.stringify({ ...account(2), version: 3 })],
         ['of another account', JSON.stringify({ ...account(1), schema: 1, version: 3 })],
-        ['with an expiry that is no time', JSON.stringify({ ...account(2, { expiresAt: 'soon' }), schema: 1, version: 3 })],
-      ])('of one account (%s) leaves the others alone and is never taken for absence', async (_, text) => {
-        await under.overwrite('account', idOf(2), text);
-        await expect(store().account(idOf(2))).rejects.toMatchObject(DAMAGED);
-        await expect(store().accountByName('account-2')).rejects.toMatchObject(DAMAGED);
-        expect((await store().account(idOf(1))).account?.name).toBe('account-1');
-        const page = await store().accounts({ cursor: null, limit: 10 });
-        expect([page.items.map(({ id }) => id), page.damaged]).toEqual([[idOf(1), idOf(3)], [idOf(2)]]);
-      });
+        [
+          'with an expiry that is no time',
+          JSON.stringify({ ...account(2, { expiresAt: 'soon' }), schema: 1, version: 3 }),
+        ],
+      ])(
+        'of one account (%s) leaves the others alone and is never taken for absence',
+        async (_, text) => {
+          await under.overwrite('account', idOf(2), text);
+          await expect(store().account(idOf(2))).rejects.toMatchObject(DAMAGED);
+          await expect(store().accountByName('account-2')).rejects.toMatchObject(DAMAGED);
+          expect((await store().account(idOf(1))).account?.name).toBe('account-1');
+          const page = await store().accounts({ cursor: null, limit: 10 });
+          expect([page.items.map(({ id }) => id), page.damaged]).toEqual([
+            [idOf(1), idOf(3)],
+            [idOf(2)],
+          ]);
+        },
+      );
 
       it('of an account is not written over by a change that could not have read it', async () => {
         await under.overwrite('account', idOf(2), 'not json');
@@ -532,7 +683,11 @@ export function registryContract(backend: RegistryBackend): void {
 
       it('of a role leaves it out, so that it allows nothing, and names it', async () => {
         await under.overwrite('role', 'viewer', '{"version":1}');
-        expect(await store().snapshot()).toMatchObject({ roles: [], damagedRoles: ['viewer'], teams: [{ name: 'platform' }] });
+        expect(await store().snapshot()).toMatchObject({
+          roles: [],
+          damagedRoles: ['viewer'],
+          teams: [{ name: 'platform' }],
+        });
       });
 
       it('of a team fails the snapshot, because roles without it could allow more', async () => {
@@ -561,13 +716,18 @@ export function registryContract(backend: RegistryBackend): void {
           hasty.commit(creation(account(2))),
         ];
         const late = sleep(FAILED_MS).then(() => 'late');
-        for (const answer of await Promise.all(asked.map((ask) => Promise.race([late, ask.catch((fault: unknown) => fault)])))) {
+        for (const answer of await Promise.all(
+          asked.map((ask) => Promise.race([late, ask.catch((fault: unknown) => fault)])),
+        )) {
           expect(answer).toBeInstanceOf(RegistryUnavailable);
           expect(answer).toMatchObject({ why: 'unreachable' });
         }
         under.thaw();
         for (const one of [hasty, store()]) {
-          await until(async () => (await one.account(idOf(1)).catch(() => null))?.account?.name === 'account-1');
+          await until(
+            async () =>
+              (await one.account(idOf(1)).catch(() => null))?.account?.name === 'account-1',
+          );
         }
       });
 
@@ -577,7 +737,9 @@ export function registryContract(backend: RegistryBackend): void {
         await under.reopen();
         expect(await everything()).toEqual(before);
         const { epoch } = before.snapshot;
-        expect((await store().eventsAfter({ epoch, seq: 1 })).map(({ seq }) => seq)).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+        expect((await store().eventsAfter({ epoch, seq: 1 })).map(({ seq }) => seq)).toEqual([
+          2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+        ]);
         expect(await committed(store().commit(creation(account(11))))).toBe(12);
       });
 
@@ -585,7 +747,9 @@ export function registryContract(backend: RegistryBackend): void {
         await committed(store().commit(creation(account(1))));
         await under.wipe();
         await expect(store().account(idOf(1))).rejects.toMatchObject({ why: 'empty' });
-        await expect(store().renew({ instance: 'a', leaseMs: 1_000 })).rejects.toMatchObject({ why: 'empty' });
+        await expect(store().renew({ instance: 'a', leaseMs: 1_000 })).rejects.toMatchObject({
+          why: 'empty',
+        });
       });
     });
 
@@ -597,10 +761,14 @@ export function registryContract(backend: RegistryBackend): void {
 }
 
 /** Waits for a condition, within a bound. */
-export async function until(condition: () => boolean | Promise<boolean>, withinMs = SOON_MS): Promise<void> {
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  withinMs = SOON_MS,
+): Promise<void> {
   const end = performance.now() + withinMs;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`did not happen within ${withinMs} ms: ${condition}`);
+    if (performance.now() > end)
+      throw new Error(`did not happen within ${withinMs} ms: ${condition}`);
     await sleep(5);
   }
 }

@@ -5,13 +5,21 @@ import { type CorpusGate, startCorpusGate, TRANSPORTS } from './gates.ts';
 import { type AuthorizationRow, rowsOf } from './rows.ts';
 import { Table } from './table.ts';
 
-/** Every way to write a credential: the one that RFC 6750 §2.1 gives is taken for who it names, nothing else is taken for anybody. */
+/**
+ * Every way to write a credential: the one that RFC 6750 §2.1 gives is taken for who it names,
+ * nothing else is taken for anybody.
+ */
 
 const LANES = 32;
 const ANSWER_MS = 8000;
 
-/** Statuses that a row allows when it is refused, and whether it may be let in as the account of the first token. */
-const EXPECTATIONS: Readonly<Record<string, { readonly statuses: readonly number[]; readonly letIn: boolean }>> = {
+/**
+ * Statuses that a row allows when it is refused, and whether it may be let in as the account of the
+ * first token.
+ */
+const EXPECTATIONS: Readonly<
+  Record<string, { readonly statuses: readonly number[]; readonly letIn: boolean }>
+> = {
   'accept-as-A': { statuses: [], letIn: true },
   'reject-400': { statuses: [400], letIn: false },
   'reject-401': { statuses: [401], letIn: false },
@@ -64,7 +72,10 @@ async function converseAll(
     results.push({ row, answered, from: connection.localAddress });
   });
   const forwarded = gate.forwarded();
-  return results.map(({ from, ...result }) => ({ ...result, forwarded: forwarded.get(from) ?? [] }));
+  return results.map(({ from, ...result }) => ({
+    ...result,
+    forwarded: forwarded.get(from) ?? [],
+  }));
 }
 
 /** The whole request for a row. Two rows say in words what to send beside their lines. */
@@ -73,30 +84,42 @@ function requestOf(row: AuthorizationRow, tokens: readonly [string, string]): Bu
   const target = row.category === 'query' ? `/?access_token=${tokens[0]}` : '/some/path';
   const trailer = row.category === 'trailer' ? '2\r\nhi\r\n0\r\nX-Account-Id: root\r\n\r\n' : '';
   const method = trailer === '' ? 'GET' : 'POST';
-  return Buffer.from(`${method} ${target} HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n${trailer}`, 'latin1');
+  return Buffer.from(
+    `${method} ${target} HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n${trailer}`,
+    'latin1',
+  );
 }
 
 function filled(lines: string, [first, second]: readonly [string, string]): string {
   // The placeholder of the Basic row stands inside its base64.
   const open = lines.replace(/Basic ([A-Za-z0-9+/]{8,}={0,2})/, (whole, encoded: string) => {
     const decoded = Buffer.from(encoded, 'base64').toString('latin1');
-    return decoded.includes('{{TOKEN}}') ? `Basic ${Buffer.from(decoded.replace('{{TOKEN}}', first)).toString('base64')}` : whole;
+    return decoded.includes('{{TOKEN}}')
+      ? `Basic ${Buffer.from(decoded.replace('{{TOKEN}}', first)).toString('base64')}`
+      : whole;
   });
-  return open.replace(/\{\{(TOKEN2?)(?:\|([a-z-]+))?\}\}/g, (_, name: string, filter: string | undefined) => {
-    const token = name === 'TOKEN' ? first : second;
-    if (filter === undefined) return token;
-    if (filter === 'upper') return token.toUpperCase();
-    if (filter === 'last-char-unused-bits-changed') return token.slice(0, -1) + (token.endsWith('A') ? 'B' : 'A');
-    throw new Error(`unknown filter ${filter}`);
-  });
+  return open.replace(
+    /\{\{(TOKEN2?)(?:\|([a-z-]+))?\}\}/g,
+    (_, name: string, filter: string | undefined) => {
+      const token = name === 'TOKEN' ? first : second;
+      if (filter === undefined) return token;
+      if (filter === 'upper') return token.toUpperCase();
+      if (filter === 'last-char-unused-bits-changed')
+        return token.slice(0, -1) + (token.endsWith('A') ? 'B' : 'A');
+      throw new Error(`unknown filter ${filter}`);
+    },
+  );
 }
 
 function faultOf(accountId: string, { row, answered, forwarded }: Result): readonly string[] {
   const expected = EXPECTATIONS[row.expected];
   const shown = `${row.id} (${row.expected}) → ${answered.statuses} ${answered.reason}`;
   if (expected === undefined) return [`nobody said what to expect: ${shown}`];
-  if (forwarded.length === 0) return expected.statuses.includes(answered.statuses[0] ?? 0) ? [] : [`refused: ${shown}`];
+  if (forwarded.length === 0)
+    return expected.statuses.includes(answered.statuses[0] ?? 0) ? [] : [`refused: ${shown}`];
   if (!expected.letIn || forwarded.length > 1) return [`let in: ${shown}`];
   const ids = valuesOf(forwarded[0]!, 'x-account-id');
-  return ids.length === 1 && ids[0] === accountId && answered.statuses[0] === 200 ? [] : [`let in as ${ids}: ${shown}`];
+  return ids.length === 1 && ids[0] === accountId && answered.statuses[0] === 200
+    ? []
+    : [`let in as ${ids}: ${shown}`];
 }

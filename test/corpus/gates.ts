@@ -6,15 +6,22 @@ import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
 export const TRANSPORTS = ['plaintext', 'TLS'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
-/** A real gate in front of a raw TCP upstream that records; every conversation comes from an address of its own. */
+/**
+ * A real gate in front of a raw TCP upstream that records; every conversation comes from an address
+ * of its own.
+ */
 export interface CorpusGate {
   readonly gate: TestGateway;
   readonly upstream: RawUpstream;
-  /** How to connect for the next conversation, and the address that its requests will be known by. */
+  /**
+   * How to connect for the next conversation, and the address that its requests will be known by.
+   */
   connection(): RawClientOptions & { readonly localAddress: string };
   /** Complete requests that reached the upstream, by the address that they came from. */
   forwarded(): ReadonlyMap<string, readonly Message[]>;
-  /** Everything that reached the upstream and is not plainly one of our requests: must stay empty. */
+  /**
+   * Everything that reached the upstream and is not plainly one of our requests: must stay empty.
+   */
   strays(): readonly string[];
   stop(): Promise<void>;
 }
@@ -24,20 +31,25 @@ function answer(line: string): string {
   return `HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n${line.startsWith('HEAD ') ? '' : 'ok'}`;
 }
 
-/** Where the gate says a request came from: the one thing in it that no byte of the client can have made. */
+/**
+ * Where the gate says a request came from: the one thing in it that no byte of the client can have
+ * made.
+ */
 function origin(request: Message): string {
   return valuesOf(request, 'x-forwarded-for').join(' and ');
 }
 
 /**
- * `buffered`: what is judged here is how requests are read, and thousands of refusals that each wait for a disk would only make it slow. The
- * other guarantee has tests of its own.
+ * `buffered`: what is judged here is how requests are read, and thousands of refusals that each
+ * wait for a disk would only make it slow. The other guarantee has tests of its own.
  */
 export async function startCorpusGate(
   transport: Transport,
   routes?: readonly Readonly<Record<string, unknown>>[],
 ): Promise<CorpusGate> {
-  const upstream = await startRawUpstream({ answer: (request) => [{ send: answer(request.line) }] });
+  const upstream = await startRawUpstream({
+    answer: (request) => [{ send: answer(request.line) }],
+  });
   const gate = await startGateway({
     upstreams: { recorder: { addresses: [upstream.url] } },
     guarantee: 'buffered',
@@ -58,8 +70,12 @@ export async function startCorpusGate(
     forwarded: () => Map.groupBy(upstream.requests, origin),
     strays: () => [
       ...upstream.faults,
-      ...upstream.requests.filter((request) => !known.has(origin(request))).map((r) => `from ${origin(r)}: ${r.line}`),
-      ...upstream.requests.flatMap((request) => request.trailers.map(([name]) => `trailer ${name}`)),
+      ...upstream.requests
+        .filter((request) => !known.has(origin(request)))
+        .map((r) => `from ${origin(r)}: ${r.line}`),
+      ...upstream.requests.flatMap((request) =>
+        request.trailers.map(([name]) => `trailer ${name}`),
+      ),
     ],
     stop: async () => {
       await gate.stop();

@@ -6,14 +6,17 @@ import { type IdentityRow, rowsOf } from './rows.ts';
 import { Table } from './table.ts';
 
 /**
- * Field lines with which a client tries to say who it is, where it comes from or what it wants: the upstream sees what the gate says, and only
- * that, or nothing at all.
+ * Field lines with which a client tries to say who it is, where it comes from or what it wants: the
+ * upstream sees what the gate says, and only that, or nothing at all.
  */
 
 const LANES = 16;
 const ANSWER_MS = 8000;
 
-/** Names that are the gate's to set, however they are spelled: any run of other characters counts as one hyphen. */
+/**
+ * Names that are the gate's to set, however they are spelled: any run of other characters counts as
+ * one hyphen.
+ */
 const OURS =
   /^(?:http-)?(?:x-account|x-forwarded|x-original|x-rewrite|client-cert|forwarded|x-real-ip|x-request-id|x-http-method|x-method)/;
 /** New with every request. */
@@ -39,7 +42,11 @@ it.for(TRANSPORTS)(
     const gate = await startCorpusGate(transport);
     try {
       const powerless = await gate.gate.createAccount({ name: 'powerless', role: 'none' });
-      const plain: IdentityRow = { id: 'plain', header_lines_b64: '', expected: 'upstream-sees-our-value' };
+      const plain: IdentityRow = {
+        id: 'plain',
+        header_lines_b64: '',
+        expected: 'upstream-sees-our-value',
+      };
       const results = await converseAll(gate, [plain, ...rows], powerless.token);
       const bare = results.find((result) => result.row === plain)!;
       expect(bare.forwarded).toHaveLength(1);
@@ -49,7 +56,10 @@ it.for(TRANSPORTS)(
         const found = faultOf(ours, result);
         const { row, forwarded } = result;
         if (row !== plain)
-          table.add([row.expected, transport], [found.length === 0, forwarded.length > 0, forwarded.length === 0]);
+          table.add(
+            [row.expected, transport],
+            [found.length === 0, forwarded.length > 0, forwarded.length === 0],
+          );
         return found;
       });
       expect(faults).toEqual([]);
@@ -60,7 +70,11 @@ it.for(TRANSPORTS)(
   },
 );
 
-async function converseAll(gate: CorpusGate, rows: readonly IdentityRow[], powerless: string): Promise<Result[]> {
+async function converseAll(
+  gate: CorpusGate,
+  rows: readonly IdentityRow[],
+  powerless: string,
+): Promise<Result[]> {
   const results: Omit<Result, 'forwarded'>[] = [];
   await inLanes(rows, LANES, async (row) => {
     const connection = gate.connection();
@@ -80,8 +94,14 @@ function requestOf(row: IdentityRow, token: string): Buffer {
   ]);
 }
 
-/** The fields that only the gate may set, as the upstream would read them, without what differs from request to request. */
-function ourFields({ forwarded, address }: Pick<Result, 'forwarded' | 'address'>): readonly string[] {
+/**
+ * The fields that only the gate may set, as the upstream would read them, without what differs from
+ * request to request.
+ */
+function ourFields({
+  forwarded,
+  address,
+}: Pick<Result, 'forwarded' | 'address'>): readonly string[] {
   return forwarded[0]!.fields
     .map(
       ([name, value]) =>
@@ -94,7 +114,10 @@ function ourFields({ forwarded, address }: Pick<Result, 'forwarded' | 'address'>
         ] as const,
     )
     .filter(([name]) => OURS.test(name))
-    .map(([name, value]) => `${name}: ${FRESH.has(name) ? 'fresh' : value.replaceAll(address, 'CLIENT')}`)
+    .map(
+      ([name, value]) =>
+        `${name}: ${FRESH.has(name) ? 'fresh' : value.replaceAll(address, 'CLIENT')}`,
+    )
     .sort();
 }
 
@@ -107,7 +130,8 @@ function faultOf(ours: readonly string[], result: Result): readonly string[] {
   if (forwarded.length > 1) faults.push('forwarded twice');
   if (forwarded.length === 1 && row.expected === 'reject-400') faults.push('forwarded');
   if (forwarded.length === 0 && status !== 400) faults.push('neither forwarded nor refused');
-  if (forwarded.length === 0 && row.expected === 'upstream-sees-our-value') faults.push('not forwarded');
+  if (forwarded.length === 0 && row.expected === 'upstream-sees-our-value')
+    faults.push('not forwarded');
   if (forwarded.length === 1 && ourFields(result).join('\n') !== ours.join('\n'))
     faults.push(`the upstream saw ${ourFields(result)}`);
   if (forwarded.length === 1 && !forwarded[0]!.line.startsWith('GET /apps/one '))

@@ -6,8 +6,9 @@ import { type PathRow, rowsOf } from './rows.ts';
 import { Table } from './table.ts';
 
 /**
- * Targets that some servers read in two ways. The caller may use what is public and what is below `/a`, `/abc`, `/foo` and so on, and nothing
- * below `/admin`: whatever a target is written like, it is refused, or it is decided like the path that everyone would take it for.
+ * Targets that some servers read in two ways. The caller may use what is public and what is below
+ * `/a`, `/abc`, `/foo` and so on, and nothing below `/admin`: whatever a target is written like, it
+ * is refused, or it is decided like the path that everyone would take it for.
  */
 const ROUTES = [
   { name: 'open', path: '/public/**', access: 'public', upstream: 'recorder' },
@@ -42,18 +43,24 @@ it.for(TRANSPORTS)(
       const targets = [...new Set(rows.flatMap((row) => [targetOf(row), row.canonical ?? '/']))];
       const results = await converseAll(gate, [...targets, '/admin/secret', '/public/x', '/abc']);
       expect(results.get('/admin/secret')!.answered.statuses).toEqual([403]);
-      for (const open of ['/public/x', '/abc']) expect(results.get(open)!.forwarded).toHaveLength(1);
+      for (const open of ['/public/x', '/abc'])
+        expect(results.get(open)!.forwarded).toHaveLength(1);
       const faults = rows.flatMap((row) => {
         const fault = faultOf(row, results);
         const { forwarded } = results.get(targetOf(row))!;
         const source = row.source.split('@')[0]!;
-        table.add([source, transport], [fault === null, forwarded.length > 0, forwarded.length === 0]);
+        table.add(
+          [source, transport],
+          [fault === null, forwarded.length > 0, forwarded.length === 0],
+        );
         return fault === null ? [] : [fault];
       });
       expect(faults).toEqual([]);
       expect(gate.strays()).toEqual([]);
       // Nobody who may not go there got there, in whatever spelling.
-      expect(gate.upstream.requests.filter((request) => /admin|secret/i.test(request.line))).toEqual([]);
+      expect(
+        gate.upstream.requests.filter((request) => /admin|secret/i.test(request.line)),
+      ).toEqual([]);
     } finally {
       await gate.stop();
     }
@@ -64,7 +71,10 @@ function targetOf(row: PathRow): string {
   return Buffer.from(row.target_b64, 'base64').toString('latin1');
 }
 
-async function converseAll(gate: CorpusGate, targets: readonly string[]): Promise<ReadonlyMap<string, Result>> {
+async function converseAll(
+  gate: CorpusGate,
+  targets: readonly string[],
+): Promise<ReadonlyMap<string, Result>> {
   const results: { target: string; answered: Answered; from: string }[] = [];
   await inLanes([...new Set(targets)], LANES, async (target) => {
     const connection = gate.connection();
@@ -73,7 +83,12 @@ async function converseAll(gate: CorpusGate, targets: readonly string[]): Promis
     results.push({ target, answered, from: connection.localAddress });
   });
   const forwarded = gate.forwarded();
-  return new Map(results.map(({ target, answered, from }) => [target, { answered, forwarded: forwarded.get(from) ?? [] }]));
+  return new Map(
+    results.map(({ target, answered, from }) => [
+      target,
+      { answered, forwarded: forwarded.get(from) ?? [] },
+    ]),
+  );
 }
 
 function faultOf(row: PathRow, results: ReadonlyMap<string, Result>): string | null {
@@ -84,7 +99,10 @@ function faultOf(row: PathRow, results: ReadonlyMap<string, Result>): string | n
   if (forwarded.length === 0) return status >= 400 && status < 500 ? null : `no refusal: ${shown}`;
   if (row.expected.startsWith('must-reject')) return `forwarded: ${shown}`;
   const canonical = results.get(row.canonical ?? '/')!;
-  if (canonical.answered.statuses[0] !== status) return `decided otherwise than ${row.canonical}: ${shown}`;
+  if (canonical.answered.statuses[0] !== status)
+    return `decided otherwise than ${row.canonical}: ${shown}`;
   // Nothing was decoded, cleaned or otherwise rewritten on the way.
-  return forwarded[0]!.line === `GET ${target} HTTP/1.1` ? null : `rewritten to ${forwarded[0]!.line}: ${shown}`;
+  return forwarded[0]!.line === `GET ${target} HTTP/1.1`
+    ? null
+    : `rewritten to ${forwarded[0]!.line}: ${shown}`;
 }

@@ -1,22 +1,35 @@
 import type { RefusalReason } from '../../src/refusal.ts';
 
 /**
- * What HTTP allows and this gate refuses all the same: each rule with the answer it gives, and why it stands. The tests hold the list in both
- * directions: a valid row that is refused must stand here, and a row that stands here must be refused, by its rule.
+ * What HTTP allows and this gate refuses all the same: each rule with the answer it gives, and why
+ * it stands. The tests hold the list in both directions: a valid row that is refused must stand
+ * here, and a row that stands here must be refused, by its rule.
  */
 export const RULES = {
-  'nine-methods': { reason: 'method-unknown', why: 'routes name methods; what none can name is not let in' },
+  'nine-methods': {
+    reason: 'method-unknown',
+    why: 'routes name methods; what none can name is not let in',
+  },
   'origin-form-only': {
     reason: 'target-ambiguous',
     why: 'an absolute target and Host can name two servers, and `*` names no path',
   },
-  'no-empty-segment': { reason: 'target-ambiguous', why: 'some servers merge slashes, others do not' },
-  'host-names-a-server': { reason: 'request-malformed', why: 'Host is a name or an address, perhaps with a port' },
+  'no-empty-segment': {
+    reason: 'target-ambiguous',
+    why: 'some servers merge slashes, others do not',
+  },
+  'host-names-a-server': {
+    reason: 'request-malformed',
+    why: 'Host is a name or an address, perhaps with a port',
+  },
   'head-within-16-kib': {
     reason: 'headers-too-large',
     why: 'limits.headBytes, here at its default; the row is larger with a token in it',
   },
-  'plain-field-names': { reason: 'request-malformed', why: 'names outside [A-Za-z0-9-] can be folded into names of ours' },
+  'plain-field-names': {
+    reason: 'request-malformed',
+    why: 'names outside [A-Za-z0-9-] can be folded into names of ours',
+  },
 } as const satisfies Record<string, { readonly reason: RefusalReason; readonly why: string }>;
 
 export type Rule = keyof typeof RULES;

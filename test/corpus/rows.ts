@@ -3,8 +3,9 @@ import { platform } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
 /**
- * The request corpora of other projects. They are read where they stand and are no part of this repository: each row names its source and
- * licence. `SALLYPORT_CORPUS` names their folder; without it they are looked for beside the repository.
+ * The request corpora of other projects. They are read where they stand and are no part of this
+ * repository: each row names its source and licence. `SALLYPORT_CORPUS` names their folder; without
+ * it they are looked for beside the repository.
  */
 const ROOT = dirname(dirname(import.meta.dirname));
 const FOLDER = resolve(process.env.SALLYPORT_CORPUS ?? join(ROOT, '..', 'shared', 'corpus'));
@@ -30,7 +31,10 @@ export interface Http1Row {
   readonly expected: Http1Expected;
   /** At most this many complete requests may reach the upstream, whatever is answered. */
   readonly max_upstream_complete_requests: number;
-  /** Where lines may be inserted: right after the first request line. Null where there is no such place. */
+  /**
+   * Where lines may be inserted: right after the first request line. Null where there is no such
+   * place.
+   */
   readonly insert_at: number | null;
 }
 
@@ -64,11 +68,16 @@ interface Corpora {
 }
 
 /** All rows of a corpus; skips the test, with the reason, where the corpora are not at hand. */
-export function rowsOf<Name extends keyof Corpora>(ctx: Skippable, name: Name): readonly Corpora[Name][] {
-  // Conversations are told apart by where they come from, and only Linux lets anyone come from all of 127.0.0.0/8.
+export function rowsOf<Name extends keyof Corpora>(
+  ctx: Skippable,
+  name: Name,
+): readonly Corpora[Name][] {
+  // Conversations are told apart by where they come from, and only Linux lets anyone come from all
+  // of 127.0.0.0/8.
   if (platform() !== 'linux') ctx.skip('needs the many loopback addresses of Linux');
   const path = join(FOLDER, name);
-  if (!existsSync(path)) ctx.skip(`no ${name}: name the folder of the request corpora in SALLYPORT_CORPUS`);
+  if (!existsSync(path))
+    ctx.skip(`no ${name}: name the folder of the request corpora in SALLYPORT_CORPUS`);
   return readFileSync(path, 'utf8')
     .split('\n')
     .filter((line) => line !== '')

@@ -10,7 +10,10 @@ export class Table {
     this.#keys = keys.length;
   }
 
-  /** Adds one row to the line of these keys. Per count: true or false where it applies, null where it does not. */
+  /**
+   * Adds one row to the line of these keys. Per count: true or false where it applies, null where
+   * it does not.
+   */
   add(keys: readonly string[], counts: readonly (boolean | null)[]): void {
     const key = keys.join('\t');
     const line = this.#lines.get(key) ?? Array.from({ length: counts.length * 2 }, () => 0);
@@ -26,10 +29,14 @@ export class Table {
     if (this.#lines.size === 0) return;
     const rows = [...this.#lines].map(([key, line]) => [
       ...key.split('\t'),
-      ...this.#columns.slice(this.#keys).map((_, index) => `${line[index * 2]}/${line[index * 2 + 1]}`),
+      ...this.#columns
+        .slice(this.#keys)
+        .map((_, index) => `${line[index * 2]}/${line[index * 2 + 1]}`),
     ]);
     const all = [this.#columns, ...rows];
-    const widths = this.#columns.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
+    const widths = this.#columns.map((_, column) =>
+      Math.max(...all.map((row) => row[column]!.length)),
+    );
     const text = all.map((row) =>
       row
         .map((cell, column) => cell.padEnd(widths[column]!))

@@ -46,16 +46,30 @@ describe('check --connect', () => {
       listen: { proxy: { address: '127.0.0.1:0', plaintext: true } },
       store: { kind: 'redis', ...keys },
       upstreams: { api: { addresses: [`http://127.0.0.1:${port}`], connectTimeoutMs: 30_000 } },
-      routes: [{ name: 'all', path: '/**', methods: ['GET'], application: 'any', permission: 'a:b', upstream: 'api' }],
+      routes: [
+        {
+          name: 'all',
+          path: '/**',
+          methods: ['GET'],
+          application: 'any',
+          permission: 'a:b',
+          upstream: 'api',
+        },
+      ],
     });
   }
 
   async function check(keys: Readonly<Record<string, unknown>>, inspect: boolean) {
     const { config } = parseConfig(fileWith(keys), 'check.yaml');
     if (config.store.kind !== 'redis') throw new TypeError('not a Redis');
-    const inspector = inspect ? { redisUser: 'root', redisPasswordFile: shell.path('root.password') } : {};
+    const inspector = inspect
+      ? { redisUser: 'root', redisPasswordFile: shell.path('root.password') }
+      : {};
     const findings = await inspectRedis(config, config.store, inspector);
-    return { findings, unsafe: findings.filter(({ severity }) => severity === 'unsafe').map(({ found }) => found) };
+    return {
+      findings,
+      unsafe: findings.filter(({ severity }) => severity === 'unsafe').map(({ found }) => found),
+    };
   }
 
   const gateOn = (at: RedisServer) => ({ url: at.url, ...users.gate });
@@ -67,17 +81,25 @@ describe('check --connect', () => {
   it.each(['zmscore', 'zcard', 'mget'])(
     'says when the user of a gate may not look accounts up whole (no %s)',
     async (command) => {
-      await asAdmin(server, users.root, (root) => root.call('ACL', 'SETUSER', users.gate.username, `-${command}`));
+      await asAdmin(server, users.root, (root) =>
+        root.call('ACL', 'SETUSER', users.gate.username, `-${command}`),
+      );
       onTestFinished(async () => {
-        await asAdmin(server, users.root, (root) => root.call('ACL', 'SETUSER', users.gate.username, `+${command}`));
+        await asAdmin(server, users.root, (root) =>
+          root.call('ACL', 'SETUSER', users.gate.username, `+${command}`),
+        );
       });
-      expect((await check(gateOn(server), true)).unsafe).toEqual(['the configured user may not read the registry']);
+      expect((await check(gateOn(server), true)).unsafe).toEqual([
+        'the configured user may not read the registry',
+      ]);
     },
   );
 
   it('says what the user of a gate could not look at, and does not take it for fine', async () => {
     const { findings } = await check(gateOn(server), false);
-    expect(findings.map(({ severity, found }) => [severity, found])).toEqual([['unverified', 'CONFIG GET is not allowed']]);
+    expect(findings.map(({ severity, found }) => [severity, found])).toEqual([
+      ['unverified', 'CONFIG GET is not allowed'],
+    ]);
   });
 
   it.each([
@@ -85,7 +107,8 @@ describe('check --connect', () => {
     ['appendfsync', 'everysec', 'appendfsync everysec'],
     ['appendonly', 'no', 'neither append-only file nor snapshots'],
   ])('finds %s %s unsafe, and says for what', async (name, value, found) => {
-    const set = (to: string) => asAdmin(server, users.root, (root) => root.call('CONFIG', 'SET', name, to));
+    const set = (to: string) =>
+      asAdmin(server, users.root, (root) => root.call('CONFIG', 'SET', name, to));
     const before = await asAdmin(server, users.root, (root) => root.call('CONFIG', 'GET', name));
     await set(value);
     const { unsafe, findings } = await check(gateOn(server), true);
@@ -97,7 +120,9 @@ describe('check --connect', () => {
   it('finds a user unsafe who may do more than this instance needs, or less', async () => {
     const manager = await check({ url: server.url, ...users.manager }, true);
     expect(manager).toMatchObject({ unsafe: ['the configured user may change the registry'] });
-    await asAdmin(server, users.root, (root) => root.call('ACL', 'SETUSER', 'gate', 'clearselectors'));
+    await asAdmin(server, users.root, (root) =>
+      root.call('ACL', 'SETUSER', 'gate', 'clearselectors'),
+    );
     const crippled = await check(gateOn(server), true);
     await asAdmin(server, users.root, (root) => root.call('ACL', 'LOAD'));
     expect(crippled.unsafe).toEqual([
@@ -128,10 +153,18 @@ describe('check --connect', () => {
   });
 
   it('holds replication against the lease and the sentinels', async () => {
-    const options = { configFile: CONF, aclFile: users.aclFile, admin: users.root, appendOnly: true };
+    const options = {
+      configFile: CONF,
+      aclFile: users.aclFile,
+      admin: users.root,
+      appendOnly: true,
+    };
     const sentinels = await startSentinels({ ...options, downAfterMs: 5_000 });
     const addresses = sentinels.addresses.map(({ host, port }) => `${host}:${port}`);
-    const store = { sentinels: { name: PRIMARY_NAME, addresses: [...addresses, '127.0.0.1:1'] }, ...users.gate };
+    const store = {
+      sentinels: { name: PRIMARY_NAME, addresses: [...addresses, '127.0.0.1:1'] },
+      ...users.gate,
+    };
     const [primary, replica] = sentinels.servers;
     const weak = await check(store, true);
     expect(weak.unsafe).toEqual(['min-replicas-to-write 0', 'min-replicas-to-write 0']);
@@ -139,7 +172,9 @@ describe('check --connect', () => {
       new Set([null, `127.0.0.1:${primary.port}`, `127.0.0.1:${replica.port}`]),
     );
     for (const one of sentinels.servers) {
-      await asAdmin(one, users.root, (root) => root.call('CONFIG', 'SET', 'min-replicas-to-write', 1));
+      await asAdmin(one, users.root, (root) =>
+        root.call('CONFIG', 'SET', 'min-replicas-to-write', 1),
+      );
     }
     const { findings } = await check(store, true);
     await sentinels.stop();
@@ -152,11 +187,21 @@ describe('check --connect', () => {
   });
 
   it('looks at every node of a cluster, and at what is not covered', async () => {
-    const cluster = await startCluster({ configFile: CONF, aclFile: users.aclFile, admin: users.root, appendOnly: true });
+    const cluster = await startCluster({
+      configFile: CONF,
+      aclFile: users.aclFile,
+      admin: users.root,
+      appendOnly: true,
+    });
     for (const node of cluster.nodes) {
-      await asAdmin(node, users.root, (root) => root.call('CONFIG', 'SET', 'min-replicas-to-write', 1));
+      await asAdmin(node, users.root, (root) =>
+        root.call('CONFIG', 'SET', 'min-replicas-to-write', 1),
+      );
     }
-    const store = { cluster: cluster.addresses.slice(0, 2).map(({ host, port }) => `${host}:${port}`), ...users.gate };
+    const store = {
+      cluster: cluster.addresses.slice(0, 2).map(({ host, port }) => `${host}:${port}`),
+      ...users.gate,
+    };
     let whole = await check(store, true);
     // How far a replica is, the others learn by and by.
     await until('replicas are in step', async () => {
@@ -176,22 +221,34 @@ describe('check --connect', () => {
     let files = 0;
     const run = async (keys: Readonly<Record<string, unknown>>, port: number) => {
       files += 1;
-      return shell.run('check', '--config', shell.write(`check-${files}.yaml`, fileWith(keys, port)), '--connect');
+      return shell.run(
+        'check',
+        '--config',
+        shell.write(`check-${files}.yaml`, fileWith(keys, port)),
+        '--connect',
+      );
     };
     const upstream = createServer().listen(0, '127.0.0.1');
     await once(upstream, 'listening');
     const { port } = upstream.address() as AddressInfo;
     onTestFinished(() => void upstream.close());
-    // One after the other: what takes too long to answer because four of them begin at once is told as away.
+    // One after the other: what takes too long to answer because four of them begin at once is told
+    // as away.
     const sound = await run(gateOn(server), port);
     const unsafe = await run({ url: server.url, ...users.manager }, port);
     const away = await run({ url: 'redis://127.0.0.1:1' }, port);
     const half = await run({ url: server.url, ...users.manager }, 1);
     expect(sound).toMatchObject({ code: 0, out: expect.stringContaining('is in order') });
-    expect(unsafe).toMatchObject({ code: 1, out: expect.stringContaining('may change the registry\n  This instance') });
+    expect(unsafe).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('may change the registry\n  This instance'),
+    });
     expect(unsafe.out).not.toContain('is in order');
     expect(away).toMatchObject({ code: 3, out: '' });
-    expect(half).toMatchObject({ code: 3, out: expect.stringContaining('may change the registry') });
+    expect(half).toMatchObject({
+      code: 3,
+      out: expect.stringContaining('may change the registry'),
+    });
   });
 });
 
@@ -223,10 +280,15 @@ describe('what is found in facts', () => {
     leavesPrefix: false,
     administersServer: false,
   };
-  const found = (change: Partial<ServerFacts>, more: Partial<RedisFacts> = {}, administers = false) =>
-    findingsOf({ ...facts, servers: [{ ...server, ...change }], ...more }, rights, { leaseMs: 1_000, administers }).map(
-      (finding) => `${finding.severity}: ${finding.found}`,
-    );
+  const found = (
+    change: Partial<ServerFacts>,
+    more: Partial<RedisFacts> = {},
+    administers = false,
+  ) =>
+    findingsOf({ ...facts, servers: [{ ...server, ...change }], ...more }, rights, {
+      leaseMs: 1_000,
+      administers,
+    }).map((finding) => `${finding.severity}: ${finding.found}`);
   const withInfo = (name: string, value: string) => ({ info: new Map([...sound, [name, value]]) });
 
   it('is nothing where all is sound', () => {
@@ -240,8 +302,16 @@ describe('what is found in facts', () => {
       withInfo('aof_last_write_status', 'err'),
       'unsafe: the last write to the append-only file failed',
     ],
-    ['a clock ahead', { clockAheadMs: 5_000 }, "unsafe: its clock is 5000 ms ahead of this machine's"],
-    ['a clock behind', { clockAheadMs: -5_000 }, "unsafe: its clock is 5000 ms behind this machine's"],
+    [
+      'a clock ahead',
+      { clockAheadMs: 5_000 },
+      "unsafe: its clock is 5000 ms ahead of this machine's",
+    ],
+    [
+      'a clock behind',
+      { clockAheadMs: -5_000 },
+      "unsafe: its clock is 5000 ms behind this machine's",
+    ],
     ['no limit of memory', withInfo('maxmemory', '0'), 'note: no maxmemory'],
     [
       'a port in the clear beside TLS',
@@ -255,13 +325,24 @@ describe('what is found in facts', () => {
   });
 
   it('is a user who cannot change what he should, too few sentinels and a primary alone in a cluster', () => {
-    expect(found({}, {}, true)).toEqual(['unsafe: the configured user may not change the registry']);
+    expect(found({}, {}, true)).toEqual([
+      'unsafe: the configured user may not change the registry',
+    ]);
     const sentinel = { listed: 2, answered: 2, known: 2, quorum: 2, downAfterMs: 60_000 };
-    const guarded = { settings: new Map([...settings, ['min-replicas-to-write', '1'], ['min-replicas-max-lag', '10']]) };
+    const guarded = {
+      settings: new Map([
+        ...settings,
+        ['min-replicas-to-write', '1'],
+        ['min-replicas-max-lag', '10'],
+      ]),
+    };
     expect(found(guarded, { sentinel })).toEqual(['unsafe: 2 sentinel(s)']);
     const cluster = { slotsWithoutServer: 0, primariesWithoutReplica: ['r:1'] };
-    expect(found({ settings: new Map([...guarded.settings, ['cluster-node-timeout', '60000']]) }, { cluster })).toEqual([
-      'unsafe: no replica in step',
-    ]);
+    expect(
+      found(
+        { settings: new Map([...guarded.settings, ['cluster-node-timeout', '60000']]) },
+        { cluster },
+      ),
+    ).toEqual(['unsafe: no replica in step']);
   });
 });

@@ -26,7 +26,10 @@ describe('a cluster', () => {
     if (missing !== null) return;
     cluster = await startCluster();
     connection = connect(cluster.addresses.slice(5));
-    store = new RedisRegistryStore(connect(cluster.addresses), { keyPrefix: PREFIX, name: 'store' });
+    store = new RedisRegistryStore(connect(cluster.addresses), {
+      keyPrefix: PREFIX,
+      name: 'store',
+    });
     await store.initialise([role('viewer')]);
     for (let n = 1; n <= 3; n += 1) await store.commit(creation(account(n)));
   });
@@ -65,16 +68,22 @@ describe('a cluster', () => {
       keys.feed,
     ];
     await asAdmin(cluster.nodes[0]!, null, async (root) => {
-      for (const key of shapes) expect([key, slotOf(key)]).toEqual([key, await root.call('CLUSTER', 'KEYSLOT', key)]);
+      for (const key of shapes)
+        expect([key, slotOf(key)]).toEqual([key, await root.call('CLUSTER', 'KEYSLOT', key)]);
     });
   });
 
   it('is asked at the right node for every key, and in one pipeline at several', async () => {
     const names = Array.from({ length: 40 }, (_, n) => `key-${n}`);
-    expect(await connection.pipeline(names.map((name) => ['SET', name, name]))).toEqual(names.map(() => 'OK'));
+    expect(await connection.pipeline(names.map((name) => ['SET', name, name]))).toEqual(
+      names.map(() => 'OK'),
+    );
     expect(await connection.pipeline(names.map((name) => ['GET', name]))).toEqual(names);
     await expect(connection.call('DBSIZE')).rejects.toThrow('names no key');
-    await expect(connection.call('MGET', 'key-1', 'key-2')).rejects.toMatchObject({ why: 'refused', code: 'CROSSSLOT' });
+    await expect(connection.call('MGET', 'key-1', 'key-2')).rejects.toMatchObject({
+      why: 'refused',
+      code: 'CROSSSLOT',
+    });
   });
 
   it('takes buckets of limits and last uses of tokens, whose keys are spread over the nodes', async () => {
@@ -87,7 +96,12 @@ describe('a cluster', () => {
       want: 3,
     }));
     expect((await quotas.lease(asks)).map((grant) => grant?.granted)).toEqual(asks.map(() => 3));
-    const uses = [1, 2, 3].map((n) => ({ account: idOf(n), token: `token-${n}`, timeMs: 1_000 + n, address: '192.0.2.1' }));
+    const uses = [1, 2, 3].map((n) => ({
+      account: idOf(n),
+      token: `token-${n}`,
+      timeMs: 1_000 + n,
+      address: '192.0.2.1',
+    }));
     await store.recordUses(uses);
     for (const use of uses) expect(await store.uses(use.account)).toEqual([use]);
   });
@@ -95,7 +109,9 @@ describe('a cluster', () => {
   it('is told from a server that is none', async () => {
     const server = await startRedis();
     const other = connect([{ host: '127.0.0.1', port: server.port }]);
-    await expect(other.call('GET', 'x')).rejects.toMatchObject({ message: expect.stringContaining('not part of a Cluster') });
+    await expect(other.call('GET', 'x')).rejects.toMatchObject({
+      message: expect.stringContaining('not part of a Cluster'),
+    });
     other.close();
     await server.stop();
   });
@@ -117,9 +133,15 @@ describe('a cluster', () => {
       expect((await store.account(idOf(99))).account).toBe(null);
       expect((await store.renew({ instance: 'edge-1', leaseMs: 60_000 })).epoch).toBe(at.epoch);
       // What needs keys of both nodes is refused as a whole.
-      const commit = await store.commit(creation(account(10 + moved))).catch((fault: unknown) => fault);
+      const commit = await store
+        .commit(creation(account(10 + moved)))
+        .catch((fault: unknown) => fault);
       if (!(commit instanceof Error)) changed += 1;
-      else expect(commit).toMatchObject({ why: 'refused', message: expect.stringContaining('TRYAGAIN') });
+      else
+        expect(commit).toMatchObject({
+          why: 'refused',
+          message: expect.stringContaining('TRYAGAIN'),
+        });
     });
     expect(split).toBeGreaterThan(3);
     expect(target).not.toBe(former);
@@ -132,7 +154,10 @@ describe('a cluster', () => {
   it('goes on when a replica takes over, and the feed with it', async () => {
     const at = await store.snapshot();
     const brought = Promise.withResolvers<number>();
-    const subscription = store.follow(at, { onEvents: ([event]) => brought.resolve(event?.seq ?? 0), onLost: brought.reject });
+    const subscription = store.follow(at, {
+      onEvents: ([event]) => brought.resolve(event?.seq ?? 0),
+      onLost: brought.reject,
+    });
     await cluster.failover(await cluster.ownerOf(SLOT));
     await until('changes are taken', () => store.commit(creation(account(60))).then(Boolean));
     expect(await brought.promise).toBe(at.seq + 1);
@@ -145,9 +170,15 @@ describe('a cluster', () => {
       asAdmin(primary, null, async (root) => (await root.call('WAIT', 1, 1_000)) === 1),
     );
     await primary.kill();
-    await expect(store.account(idOf(1))).rejects.toMatchObject({ name: 'RegistryUnavailable', why: 'unreachable' });
+    await expect(store.account(idOf(1))).rejects.toMatchObject({
+      name: 'RegistryUnavailable',
+      why: 'unreachable',
+    });
     await cluster.ownerOtherThan(SLOT, primary);
-    await until('it is read again', async () => (await store.account(idOf(1))).account?.name === 'account-1');
+    await until(
+      'it is read again',
+      async () => (await store.account(idOf(1))).account?.name === 'account-1',
+    );
     expect(await store.commit(creation(account(70)))).toMatchObject({ committed: true });
     await primary.restart();
   });

@@ -15,7 +15,10 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
 const missing = redisMissing();
 
-/** A console over a real Cluster as `manager`, beside a gate without administration as `gate`: what each keeps is on whichever node has the slot. */
+/**
+ * A console over a real Cluster as `manager`, beside a gate without administration as `gate`: what
+ * each keeps is on whichever node has the slot.
+ */
 describe('the console over a cluster', () => {
   let users: RedisUsers;
   let cluster: RedisCluster;
@@ -33,8 +36,16 @@ describe('the console over a cluster', () => {
     const asManager = { cluster: addresses, ...users.manager };
     const upstreams = { sample: { addresses: [sample.url] } };
     managing = await startGateway({ upstreams, store: asManager, admin: { foundTokens: true } });
-    serving = await startGateway({ upstreams, store: { cluster: addresses, ...users.gate }, administratorStore: asManager });
-    await managing.administration.createUser(owner, { name: 'ada', role: 'administrator', password: PASSWORD });
+    serving = await startGateway({
+      upstreams,
+      store: { cluster: addresses, ...users.gate },
+      administratorStore: asManager,
+    });
+    await managing.administration.createUser(owner, {
+      name: 'ada',
+      role: 'administrator',
+      password: PASSWORD,
+    });
   });
   afterAll(async () => {
     await serving?.stop();
@@ -54,22 +65,38 @@ describe('the console over a cluster', () => {
     return one;
   };
 
-  function ask(port: number, path: string, { bearer, body }: { bearer?: string; body?: object } = {}): Promise<number> {
+  function ask(
+    port: number,
+    path: string,
+    { bearer, body }: { bearer?: string; body?: object } = {},
+  ): Promise<number> {
     return new Promise((resolve, reject) => {
       const headers = {
         ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       };
       const method = body === undefined ? 'GET' : 'POST';
-      const options = { host: '127.0.0.1', port, path, method, headers, rejectUnauthorized: false, agent: false };
-      const sent = request(options, (response) => response.resume().once('end', () => resolve(response.statusCode ?? 0)));
+      const options = {
+        host: '127.0.0.1',
+        port,
+        path,
+        method,
+        headers,
+        rejectUnauthorized: false,
+        agent: false,
+      };
+      const sent = request(options, (response) =>
+        response.resume().once('end', () => resolve(response.statusCode ?? 0)),
+      );
       sent.once('error', reject);
       sent.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }
 
   /** Names of all keys, on whichever primary they are. */
-  async function keysLike(pattern: string): Promise<readonly { readonly key: string; readonly node: number }[]> {
+  async function keysLike(
+    pattern: string,
+  ): Promise<readonly { readonly key: string; readonly node: number }[]> {
     const found = await Promise.all(
       cluster.nodes
         .slice(0, 3)
@@ -100,17 +127,30 @@ describe('the console over a cluster', () => {
     token = /slp_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}/.exec(created.text)?.[0] ?? '';
     expect([created.status, token]).toEqual([200, expect.stringMatching(/^slp_/)]);
     for (const gate of [managing, serving])
-      await expect.poll(() => ask(gate.port, '/healthz', { bearer: token }), { timeout: 10_000 }).toBe(200);
-    const rotated = await one.submit('/service-accounts/on-cluster/new-token', '/service-accounts/on-cluster/new-token');
+      await expect
+        .poll(() => ask(gate.port, '/healthz', { bearer: token }), { timeout: 10_000 })
+        .toBe(200);
+    const rotated = await one.submit(
+      '/service-accounts/on-cluster/new-token',
+      '/service-accounts/on-cluster/new-token',
+    );
     expect(rotated.text).toMatch(/In force on all 2 running gates/);
-    for (const gate of [managing, serving]) expect(await ask(gate.port, '/healthz', { bearer: token })).toBe(401);
-    for (const page of ['/service-accounts/on-cluster', '/activity', '/roles/tester', '/teams', '/users'])
+    for (const gate of [managing, serving])
+      expect(await ask(gate.port, '/healthz', { bearer: token })).toBe(401);
+    for (const page of [
+      '/service-accounts/on-cluster',
+      '/activity',
+      '/roles/tester',
+      '/teams',
+      '/users',
+    ])
       expect([page, (await one.get(page)).status]).toEqual([page, 200]);
   });
 
   it('shows in the overview what both gates have counted', async () => {
     const one = await signedIn();
-    for (const gate of [managing, serving]) for (let n = 0; n < 5; n += 1) await ask(gate.port, '/refused');
+    for (const gate of [managing, serving])
+      for (let n = 0; n < 5; n += 1) await ask(gate.port, '/refused');
     const refused = async () => {
       const { text } = await one.get('/?range=24h');
       expect(text).not.toContain('cannot be read now');
@@ -122,7 +162,10 @@ describe('the console over a cluster', () => {
 
   it('answers the API, and takes found tokens, counted on one node', async () => {
     const { port } = managing.gateway.addresses.admin!;
-    const { token: bearer } = await managing.createAccount({ name: 'api-account', role: 'administrator' });
+    const { token: bearer } = await managing.createAccount({
+      name: 'api-account',
+      role: 'administrator',
+    });
     for (const path of [
       '/service-accounts',
       '/users',
@@ -133,7 +176,9 @@ describe('the console over a cluster', () => {
       '/explain?account=api-account&method=GET&path=/x',
     ])
       await expect
-        .poll(async () => [path, await ask(port, `/api/v1${path}`, { bearer })], { timeout: 10_000 })
+        .poll(async () => [path, await ask(port, `/api/v1${path}`, { bearer })], {
+          timeout: 10_000,
+        })
         .toEqual([path, 200]);
     expect(await ask(port, '/api/v1/tokens/found', { body: { token } })).toBe(202);
   });
@@ -143,7 +188,8 @@ describe('the console over a cluster', () => {
       expect((await browser().signIn('nobody', `wrong password ${guess}`)).status).toBe(401);
     expect((await browser().signIn('nobody', PASSWORD)).status).toBe(429);
     const counts = await keysLike('sallyport:{tries}:*');
-    // Of the name, the address, and both together; the one over all is forgotten after 45 ms for each try.
+    // Of the name, the address, and both together; the one over all is forgotten after 45 ms for
+    // each try.
     expect(counts.length).toBeGreaterThanOrEqual(3);
     expect(new Set(counts.map(({ key }) => slotOf(key))).size).toBe(1);
   });

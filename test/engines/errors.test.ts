@@ -28,9 +28,15 @@ interface Fault {
   readonly anonymous?: true;
   begin(scene: Scene): Promise<unknown>;
   end(scene: Scene): Promise<unknown>;
-  /** What `/readyz` says, and of what. Null: the state concerns single accounts, and the gate stays ready. */
+  /**
+   * What `/readyz` says, and of what. Null: the state concerns single accounts, and the gate stays
+   * ready.
+   */
   readonly told: { readonly check: 'registry' | 'audit'; readonly why: RegExp } | null;
-  /** What may be read is answered on: for good where the lease is renewed, else until it has run out. */
+  /**
+   * What may be read is answered on: for good where the lease is renewed, else until it has run
+   * out.
+   */
   readonly readable?: 'for good' | 'until the lease is out';
 }
 
@@ -76,11 +82,20 @@ const FAULTS: readonly Fault[] = [
     name: 'LOADING',
     begin: async ({ root, leave }) => {
       await root.call('DEBUG', 'POPULATE', 1_000, 'filler', 2_000);
-      await root.call('CONFIG', 'SET', 'key-load-delay', 50_000, 'loading-process-events-interval-bytes', 1_024);
+      await root.call(
+        'CONFIG',
+        'SET',
+        'key-load-delay',
+        50_000,
+        'loading-process-events-interval-bytes',
+        1_024,
+      );
       leave(root.call('DEBUG', 'RELOAD'));
     },
     end: async ({ server, users }) => {
-      await asAdmin(server, users.root, (other) => other.call('CONFIG', 'SET', 'key-load-delay', 0));
+      await asAdmin(server, users.root, (other) =>
+        other.call('CONFIG', 'SET', 'key-load-delay', 0),
+      );
     },
     told: registry(/answered LOADING: it is still loading its data/),
   },
@@ -106,7 +121,16 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'NOPERM',
     begin: ({ root }) =>
-      root.call('ACL', 'SETUSER', 'gate', 'nocommands', 'clearselectors', '+hello', '+auth', '+client|setname'),
+      root.call(
+        'ACL',
+        'SETUSER',
+        'gate',
+        'nocommands',
+        'clearselectors',
+        '+hello',
+        '+auth',
+        '+client|setname',
+      ),
     end: ({ root }) => root.call('ACL', 'LOAD'),
     told: registry(/answered NOPERM: the configured user lacks a right/),
   },
@@ -140,7 +164,8 @@ const FAULTS: readonly Fault[] = [
         until('the script runs', () => other.call('GET', 'x').then(() => false, isBusy)),
       );
     },
-    end: ({ server, users }) => asAdmin(server, users.root, (other) => other.call('SCRIPT', 'KILL')),
+    end: ({ server, users }) =>
+      asAdmin(server, users.root, (other) => other.call('SCRIPT', 'KILL')),
     told: registry(/answered BUSY: a script has been running for too long/),
   },
   {
@@ -165,19 +190,32 @@ const FAULTS: readonly Fault[] = [
     told: null,
     readable: 'for good',
   },
-  ...(['10 MB of text that is no record', '10 MB of a record with a description', 'a record of a newer schema'] as const).map(
+  ...(
+    [
+      '10 MB of text that is no record',
+      '10 MB of a record with a description',
+      'a record of a newer schema',
+    ] as const
+  ).map(
     (name): Fault => ({
       name,
       begin: async ({ root, unseenKey }) => {
         const long = 'x'.repeat(10 * 1024 * 1024);
         const description = name.startsWith('10 MB') ? long : '';
-        const record = withVersion(encodeRecord({ ...account(1), id: unseenKey.slice(-12), description }), 1);
+        const record = withVersion(
+          encodeRecord({ ...account(1), id: unseenKey.slice(-12), description }),
+          1,
+        );
         const text = {
           '10 MB of text that is no record': long,
           'a record of a newer schema': record.replace('"schema":1', '"schema":2'),
         };
         await root.call('RENAME', unseenKey, `${unseenKey}.kept`);
-        await root.call('SET', unseenKey, name === '10 MB of a record with a description' ? record : text[name]);
+        await root.call(
+          'SET',
+          unseenKey,
+          name === '10 MB of a record with a description' ? record : text[name],
+        );
       },
       end: ({ root, unseenKey }) => root.call('RENAME', `${unseenKey}.kept`, unseenKey),
       told: null,
@@ -218,10 +256,20 @@ describe('a Redis that cannot answer', () => {
   it.concurrent.each(FAULTS)(
     '$name: no token counts as unknown, nothing is learned from it, and it is said why',
     async (fault) => {
-      const config = ['--enable-debug-command', 'yes', '--enable-protected-configs', 'yes', '--lua-time-limit', '50'];
+      const config = [
+        '--enable-debug-command',
+        'yes',
+        '--enable-protected-configs',
+        'yes',
+        '--lua-time-limit',
+        '50',
+      ];
       const server = await startRedis({ aclFile: users.aclFile, appendOnly: 'unsynced', config });
       const store = { url: server.url };
-      if (fault.anonymous) await asAdmin(server, users.root, (root) => root.call('ACL', 'SETUSER', 'default', 'on', 'nopass'));
+      if (fault.anonymous)
+        await asAdmin(server, users.root, (root) =>
+          root.call('ACL', 'SETUSER', 'default', 'on', 'nopass'),
+        );
       const stores = {
         store: fault.anonymous ? store : { ...store, ...users.gate },
         administratorStore: { ...store, ...users.manager },
@@ -236,7 +284,9 @@ describe('a Redis that cannot answer', () => {
     await asAdmin(server, users.root, (root) => root.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383));
     const store = { cluster: [`127.0.0.1:${server.port}`] };
     await asAdmin(server, users.root, (root) =>
-      until('the cluster serves', async () => /cluster_state:ok/.test(String(await root.call('CLUSTER', 'INFO')))),
+      until('the cluster serves', async () =>
+        /cluster_state:ok/.test(String(await root.call('CLUSTER', 'INFO'))),
+      ),
     );
     await scene(
       server,
@@ -246,7 +296,9 @@ describe('a Redis that cannot answer', () => {
         name: 'CLUSTERDOWN',
         begin: ({ root }) => root.call('CLUSTER', 'DELSLOTS', slotOf(keys.meta)),
         end: ({ root }) => root.call('CLUSTER', 'ADDSLOTS', slotOf(keys.meta)),
-        told: registry(/answered CLUSTERDOWN: the cluster does not serve|no server of the cluster serves/),
+        told: registry(
+          /answered CLUSTERDOWN: the cluster does not serve|no server of the cluster serves/,
+        ),
       },
     );
   });
@@ -264,7 +316,13 @@ describe('a Redis that cannot answer', () => {
       leaseMs: LEASE_MS,
       plaintext: true,
       routes: [
-        { name: 'unrecorded', path: PATHS.registry, methods: ['POST'], ...ROUTE, audit: 'best-effort' },
+        {
+          name: 'unrecorded',
+          path: PATHS.registry,
+          methods: ['POST'],
+          ...ROUTE,
+          audit: 'best-effort',
+        },
         { name: 'recorded', path: PATHS.audit, methods: ['POST'], ...ROUTE },
       ],
       ...stores,
@@ -281,20 +339,38 @@ describe('a Redis that cannot answer', () => {
       const check = fault.told?.check ?? 'registry';
       const refused = (token: string) => refusal(gate, token, PATHS[check]);
       const [first, unknown] = await Promise.all([refused(unseen.token), refused(stranger.token)]);
-      // Which of the two is noticed first is a matter of speed: the lease may have run out by now, and the records be away.
-      expect([...AWAY, ...(fault.readable === 'until the lease is out' ? [200] : [])]).toContain(first);
+      // Which of the two is noticed first is a matter of speed: the lease may have run out by now,
+      // and the records be away.
+      expect([...AWAY, ...(fault.readable === 'until the lease is out' ? [200] : [])]).toContain(
+        first,
+      );
       if (fault.readable === undefined) expect(AWAY).toContain(unknown);
       if (fault.told !== null) {
         const { why } = fault.told;
-        await until(`/readyz says why of the ${check}`, async () => why.test(String((await trouble(gate))[check])));
+        await until(`/readyz says why of the ${check}`, async () =>
+          why.test(String((await trouble(gate))[check])),
+        );
         // Where the records are away too, that may be what is said.
         const refusals = await Promise.all([unseen.token, gate.token, stranger.token].map(refused));
         for (const one of refusals) expect(AWAY).toContain(one);
-      } else await until('the others are let in', async () => (await call(gate, gate.token)).status === 200);
+      } else
+        await until(
+          'the others are let in',
+          async () => (await call(gate, gate.token)).status === 200,
+        );
       await fault.end(play);
-      await until('the account is let in', async () => (await call(gate, unseen.token)).status === 200);
-      await until('the stranger is unknown', async () => (await call(gate, stranger.token)).status === 401);
-      await until('nothing is wrong any more', async () => Object.keys(await trouble(gate)).length === 0);
+      await until(
+        'the account is let in',
+        async () => (await call(gate, unseen.token)).status === 200,
+      );
+      await until(
+        'the stranger is unknown',
+        async () => (await call(gate, stranger.token)).status === 401,
+      );
+      await until(
+        'nothing is wrong any more',
+        async () => Object.keys(await trouble(gate)).length === 0,
+      );
     } finally {
       await gate.stop();
       root.close();
@@ -304,10 +380,17 @@ describe('a Redis that cannot answer', () => {
   }
 });
 
-/** Where no record holds a call up, so that what is said of the registry can be heard while the audit log is away too; and where one does. */
+/**
+ * Where no record holds a call up, so that what is said of the registry can be heard while the
+ * audit log is away too; and where one does.
+ */
 const PATHS = { registry: '/unrecorded', audit: '/recorded' } as const;
 
-async function call(gate: TestGateway, token: string, path: string = PATHS.registry): Promise<Response> {
+async function call(
+  gate: TestGateway,
+  token: string,
+  path: string = PATHS.registry,
+): Promise<Response> {
   return fetch(gate.url + path, { method: 'POST', headers: { authorization: `Bearer ${token}` } });
 }
 
@@ -321,7 +404,13 @@ async function refusal(gate: TestGateway, token: string, path?: string): Promise
 /** What is wrong, by check. */
 async function trouble(gate: TestGateway): Promise<Readonly<Record<string, string>>> {
   const { checks } = (await (await fetch(`${gate.opsUrl}/readyz`)).json()) as {
-    readonly checks: readonly { readonly name: string; readonly state: string; readonly why?: string }[];
+    readonly checks: readonly {
+      readonly name: string;
+      readonly state: string;
+      readonly why?: string;
+    }[];
   };
-  return Object.fromEntries(checks.filter(({ state }) => state !== 'ok').map(({ name, why }) => [name, why ?? '']));
+  return Object.fromEntries(
+    checks.filter(({ state }) => state !== 'ok').map(({ name, why }) => [name, why ?? '']),
+  );
 }

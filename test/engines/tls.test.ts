@@ -2,7 +2,11 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connectRedis, type RedisTls } from '../../src/store/redis.ts';
 import { type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
-import { issueRedisCertificates, type KeyedCertificate, type RedisCertificates } from '../support/redis-tls.ts';
+import {
+  issueRedisCertificates,
+  type KeyedCertificate,
+  type RedisCertificates,
+} from '../support/redis-tls.ts';
 import { have } from '../support/system.ts';
 
 const missing = redisMissing() ?? (have('openssl') ? null : 'openssl is not installed');
@@ -22,7 +26,10 @@ describe('TLS to a Redis that asks for client certificates', () => {
   });
 
   const read = (file: string) => readFileSync(file, 'utf8');
-  const keyed = ({ certificateFile, keyFile }: KeyedCertificate) => ({ certificate: read(certificateFile), key: read(keyFile) });
+  const keyed = ({ certificateFile, keyFile }: KeyedCertificate) => ({
+    certificate: read(certificateFile),
+    key: read(keyFile),
+  });
 
   async function pinged(
     change: (ours: RedisCertificates) => Partial<RedisTls>,
@@ -37,7 +44,14 @@ describe('TLS to a Redis that asks for client certificates', () => {
       ...change(certificates),
     };
     const url = `rediss://${host}:${server.tlsPort}`;
-    const connection = connectRedis({ url, username: null, password: null, tls, name: 'tls', commandTimeoutMs });
+    const connection = connectRedis({
+      url,
+      username: null,
+      password: null,
+      tls,
+      name: 'tls',
+      commandTimeoutMs,
+    });
     try {
       return await connection.call('PING');
     } catch (fault) {
@@ -53,7 +67,8 @@ describe('TLS to a Redis that asks for client certificates', () => {
   });
 
   /** Which waits for its time to be over: all at once. */
-  const refused = (change: Parameters<typeof pinged>[0], host?: string) => pinged(change, host, 4_000);
+  const refused = (change: Parameters<typeof pinged>[0], host?: string) =>
+    pinged(change, host, 4_000);
 
   it.concurrent.each([
     [
@@ -63,7 +78,12 @@ describe('TLS to a Redis that asks for client certificates', () => {
       /CERT|SIGNATURE|ISSUER/,
     ],
     ['by no CA of this system', () => ({ ca: null }), '127.0.0.1', /CERT|SIGNATURE|ISSUER/],
-    ['with another name', () => ({ serverName: 'other.test' }), '127.0.0.1', /ERR_TLS_CERT_ALTNAME_INVALID/],
+    [
+      'with another name',
+      () => ({ serverName: 'other.test' }),
+      '127.0.0.1',
+      /ERR_TLS_CERT_ALTNAME_INVALID/,
+    ],
     ['for another host', () => ({}), 'localhost', /ERR_TLS_CERT_ALTNAME_INVALID/],
   ])('refuses a certificate %s, and says so', async (_, change, host, code) => {
     expect(await refused(change, host)).toMatchObject({
@@ -75,11 +95,16 @@ describe('TLS to a Redis that asks for client certificates', () => {
 
   it.concurrent('is refused without a client certificate, and with one of another CA', async () => {
     for (const ours of [{ certificate: null, key: null }, keyed(certificates.stranger)]) {
-      expect(await refused(() => ours)).toMatchObject({ name: 'StoreUnavailable', why: 'unreachable' });
+      expect(await refused(() => ours)).toMatchObject({
+        name: 'StoreUnavailable',
+        why: 'unreachable',
+      });
     }
   });
 
   it('takes any server when it is told not to verify, and no other time', async () => {
-    expect(await pinged(({ stranger }) => ({ ca: read(stranger.caFile), verify: false }))).toBe('PONG');
+    expect(await pinged(({ stranger }) => ({ ca: read(stranger.caFile), verify: false }))).toBe(
+      'PONG',
+    );
   });
 });

@@ -7,7 +7,9 @@ import { newToken } from '../../src/account/token.ts';
 import { underFault } from '../support/fault-load.ts';
 import type { TestGateway } from '../support/gateway.ts';
 
-/** No gate at all: a server that answers as it is told, and an administration that revokes nothing. */
+/**
+ * No gate at all: a server that answers as it is told, and an administration that revokes nothing.
+ */
 async function reportOn(statusOf: () => number, fault: () => Promise<void> = async () => {}) {
   const server = createServer((_, response) => {
     response.writeHead(statusOf()).end();

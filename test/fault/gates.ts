@@ -47,14 +47,20 @@ export async function startStore(): Promise<Store> {
 }
 
 /** A gate on that store, ready. Plain HTTP: these tests are about what stands behind the gate. */
-export async function startGate({ redis, upstream }: Store, options: Partial<GatewayOptions> = {}): Promise<TestGateway> {
+export async function startGate(
+  { redis, upstream }: Store,
+  options: Partial<GatewayOptions> = {},
+): Promise<TestGateway> {
   const gate = await startGateway({
     upstreams: { raw: { addresses: [upstream.url] } },
     plaintext: true,
     store: { url: redis.url },
     ...options,
     // Every refusal is to be found in the records one by one.
-    config: { audit: { guarantee: options.guarantee ?? 'acknowledged', foldRefusalsAfter: 1_000_000 }, ...options.config },
+    config: {
+      audit: { guarantee: options.guarantee ?? 'acknowledged', foldRefusalsAfter: 1_000_000 },
+      ...options.config,
+    },
   });
   stopAfterwards(() => gate.stop());
   await isReady(gate.gateway);
@@ -85,10 +91,16 @@ export async function isReady(gateway: Gateway, limitMs = 30_000): Promise<void>
 
 export interface Readyz {
   readonly ready: boolean;
-  readonly checks: readonly { readonly name: string; readonly state: string; readonly why?: string }[];
+  readonly checks: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly why?: string;
+  }[];
 }
 
-export async function readyz(gateway: Gateway): Promise<{ readonly status: number; readonly body: Readyz }> {
+export async function readyz(
+  gateway: Gateway,
+): Promise<{ readonly status: number; readonly body: Readyz }> {
   const { host, port } = gateway.addresses.ops!;
   const response = await fetch(`http://${host}:${port}/readyz`);
   return { status: response.status, body: (await response.json()) as Readyz };
@@ -102,21 +114,31 @@ export class Callers {
   readonly clients: { connection: RawClient; methods: readonly string[] }[] = [];
 
   /** One call on a connection of its own. Throws when there was no whole answer. */
-  async call(port: number, token: string | null, line = 'GET /call'): Promise<SeenAnswer & { readonly tookMs: number }> {
+  async call(
+    port: number,
+    token: string | null,
+    line = 'GET /call',
+  ): Promise<SeenAnswer & { readonly tookMs: number }> {
     const begin = performance.now();
     const connection = await connectRaw({ port });
     const client = { connection, methods: [line.split(' ')[0]!] };
     this.clients.push(client);
     const credential = token === null ? '' : `Authorization: Bearer ${token}\r\n`;
-    await connection.send(`${line} HTTP/1.1\r\nHost: api.test\r\n${credential}Content-Length: 0\r\nConnection: close\r\n\r\n`);
+    await connection.send(
+      `${line} HTTP/1.1\r\nHost: api.test\r\n${credential}Content-Length: 0\r\nConnection: close\r\n\r\n`,
+    );
     await connection.waitForClose();
     connection.close();
     const [answer] = answersOf({ clients: [client] });
-    if (answer === undefined) throw new Error(`no whole answer to ${line}: ${JSON.stringify(connection.bytes.toString())}`);
+    if (answer === undefined)
+      throw new Error(`no whole answer to ${line}: ${JSON.stringify(connection.bytes.toString())}`);
     return { ...answer, tookMs: performance.now() - begin };
   }
 
-  /** Calls until it is let in. On a machine that stood still for the whole of a short lease it is first told 503; it is never told anything else. */
+  /**
+   * Calls until it is let in. On a machine that stood still for the whole of a short lease it is
+   * first told 503; it is never told anything else.
+   */
   async letIn(port: number, token: string, line?: string): Promise<void> {
     for (const endMs = performance.now() + LET_IN_MS; ; await sleep(10)) {
       const { status } = await this.call(port, token, line);
@@ -148,7 +170,13 @@ export class Callers {
   async examine(gate: TestGateway, upstream: RawUpstream): Promise<void> {
     await expect
       .poll(
-        async () => faultsOf({ clients: this.clients, upstreams: [upstream], events: await gate.events(), auditWasAway: true }),
+        async () =>
+          faultsOf({
+            clients: this.clients,
+            upstreams: [upstream],
+            events: await gate.events(),
+            auditWasAway: true,
+          }),
         {
           timeout: 30_000,
         },
@@ -159,5 +187,9 @@ export class Callers {
 
 /** `200`, or `503 audit-unavailable`: what callers were told, without repetitions. */
 export function kinds(answers: readonly SeenAnswer[]): string[] {
-  return [...new Set(answers.map(({ status, reason }) => (reason === null ? `${status}` : `${status} ${reason}`)))].sort();
+  return [
+    ...new Set(
+      answers.map(({ status, reason }) => (reason === null ? `${status}` : `${status} ${reason}`)),
+    ),
+  ].sort();
 }

@@ -25,8 +25,13 @@ describe('a Redis that is killed and comes back', () => {
       await store.redis.kill();
       const away: SeenAnswer[] = [];
       const begun = performance.now();
-      // The lease has run out by then, whatever the guarantee; a machine that stood still has its time to notice.
-      for (; performance.now() - begun < 3500 || (away.at(-1)?.status === 200 && performance.now() - begun < 30_000); ) {
+      // The lease has run out by then, whatever the guarantee; a machine that stood still has its
+      // time to notice.
+      for (
+        ;
+        performance.now() - begun < 3500 ||
+        (away.at(-1)?.status === 200 && performance.now() - begun < 30_000);
+      ) {
         for (const line of ['GET /read', 'POST /change']) {
           const answer = await callers.call(gate.port, gate.token, line);
           expect(answer.tookMs).toBeLessThan(ANSWERED_MS);
@@ -40,12 +45,15 @@ describe('a Redis that is killed and comes back', () => {
         reason: guarantee === 'buffered' ? 'registry-unavailable' : expect.anything(),
       });
       expect((await readyz(gate.gateway)).status).toBe(503);
-      if (guarantee === 'acknowledged') expect(store.upstream.requests.filter(({ line }) => line.startsWith('POST'))).toEqual([]);
+      if (guarantee === 'acknowledged')
+        expect(store.upstream.requests.filter(({ line }) => line.startsWith('POST'))).toEqual([]);
 
       await store.redis.restart();
       const begin = performance.now();
       await isReady(gate.gateway);
-      console.log(`Redis killed, ${guarantee}: ready ${Math.round(performance.now() - begin)} ms after it was back`);
+      console.log(
+        `Redis killed, ${guarantee}: ready ${Math.round(performance.now() - begin)} ms after it was back`,
+      );
       await callers.letIn(gate.port, gate.token, 'POST /after');
       expect((await callers.call(gate.port, `${gate.token.slice(0, -1)}-`)).status).toBe(401);
       await callers.examine(gate, store.upstream);
@@ -82,7 +90,10 @@ describe('a Redis that is frozen', () => {
     const frozenMs = performance.now();
     let lastGoodMs = 0;
     const seen: SeenAnswer[] = [];
-    while (performance.now() - frozenMs < 5000 || (seen.at(-1)?.status === 200 && lastGoodMs <= leaseMs)) {
+    while (
+      performance.now() - frozenMs < 5000 ||
+      (seen.at(-1)?.status === 200 && lastGoodMs <= leaseMs)
+    ) {
       const begin = performance.now();
       const answer = await callers.call(gate.port, gate.token);
       if (answer.status === 200) lastGoodMs = begin - frozenMs;
@@ -111,11 +122,16 @@ describe('a Redis that is frozen', () => {
     const callers = new Callers();
     await callers.call(gate.port, gate.token);
     store.redis.pause();
-    expect(await callers.call(gate.port, other.token)).toMatchObject({ status: 503, reason: 'registry-unavailable' });
+    expect(await callers.call(gate.port, other.token)).toMatchObject({
+      status: 503,
+      reason: 'registry-unavailable',
+    });
     expect((await callers.call(gate.port, gate.token)).status).toBe(200);
     store.redis.resume();
     await isReady(gate.gateway);
-    await expect.poll(async () => (await callers.call(gate.port, other.token)).status, { timeout: 30_000 }).toBe(200);
+    await expect
+      .poll(async () => (await callers.call(gate.port, other.token)).status, { timeout: 30_000 })
+      .toBe(200);
   });
 });
 
@@ -127,11 +143,18 @@ describe('a gate that ends while Redis is frozen', () => {
     await callers.call(gate.port, gate.token);
     await gate.events();
     store.redis.pause();
-    for (let count = 0; count < 3; count += 1) expect((await callers.call(gate.port, gate.token)).status).toBe(200);
+    for (let count = 0; count < 3; count += 1)
+      expect((await callers.call(gate.port, gate.token)).status).toBe(200);
     await gate.gateway.close();
     // A decision and an outcome each.
-    expect(await gate.gateway.metrics.text()).toMatch(/^sallyport_audit_events_total\{outcome="lost"\} 6$/m);
-    expect(gate.log.some((line) => line.includes('could not be written out') && line.includes('"events":6'))).toBe(true);
+    expect(await gate.gateway.metrics.text()).toMatch(
+      /^sallyport_audit_events_total\{outcome="lost"\} 6$/m,
+    );
+    expect(
+      gate.log.some(
+        (line) => line.includes('could not be written out') && line.includes('"events":6'),
+      ),
+    ).toBe(true);
     store.redis.resume();
   });
 });
@@ -166,14 +189,19 @@ describe('a gate whose store', () => {
     const { parseConfig } = await import('../../src/config/load.ts');
     const text = JSON.stringify({
       instance: { name: 'wrong', dataDir: first.dataDir },
-      listen: { proxy: { address: '127.0.0.1:0', plaintext: true }, ops: { address: '127.0.0.1:0' } },
+      listen: {
+        proxy: { address: '127.0.0.1:0', plaintext: true },
+        ops: { address: '127.0.0.1:0' },
+      },
       store: { kind: 'redis', url: store.redis.url, username: 'gate', passwordFile },
     });
     const wrong = await startAnother(parseConfig(text, join(first.dataDir, 'wrong.yaml')).config);
     expect(wrong.gateway.ready).toBe(false);
     expect((await callers.call(wrong.port, first.token)).status).toBe(503);
     const { body } = await readyz(wrong.gateway);
-    expect(body.checks.find(({ name }) => name === 'registry')?.why).toMatch(/password|rights|forbid|refuse|WRONGPASS/i);
+    expect(body.checks.find(({ name }) => name === 'registry')?.why).toMatch(
+      /password|rights|forbid|refuse|WRONGPASS/i,
+    );
     expect(wrong.log.join('\n') + JSON.stringify(body)).not.toContain('wrong-password-4711');
   });
 
@@ -189,6 +217,8 @@ describe('a gate whose store', () => {
     const answers = await callers.callWhile(sleep(4000), gate.port, gate.token);
     for (const kind of kinds(answers)) expect(kind).toMatch(/^(200|503 registry-unavailable)$/);
     expect(answers.at(-1)).toMatchObject({ status: 503, reason: 'registry-unavailable' });
-    expect((await readyz(gate.gateway)).body.checks.find(({ name }) => name === 'registry')?.why).toMatch(/registry/);
+    expect(
+      (await readyz(gate.gateway)).body.checks.find(({ name }) => name === 'registry')?.why,
+    ).toMatch(/registry/);
   });
 });

@@ -1,5 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { clusterFailover, clusterReshard, type FaultScene, sentinelFailover, sentinelTailLost } from '../support/fault-scenes.ts';
+import {
+  clusterFailover,
+  clusterReshard,
+  type FaultScene,
+  sentinelFailover,
+  sentinelTailLost,
+} from '../support/fault-scenes.ts';
 import { requireOrSkip } from '../support/system.ts';
 
 beforeEach((ctx) => requireOrSkip(ctx, 'redis-server'));
@@ -18,7 +24,9 @@ describe('a gate under load', () => {
       const report = await scene();
       expect(report.wrong).toEqual([]);
       // What nobody asked for cannot have been answered wrongly.
-      expect(Math.min(report.revoked, report.known.calls, report.recorded.calls, report.unmet.calls)).toBeGreaterThan(0);
+      expect(
+        Math.min(report.revoked, report.known.calls, report.recorded.calls, report.unmet.calls),
+      ).toBeGreaterThan(0);
       console.log(
         `${name}: of ${report.recorded.calls} calls ${report.recorded.failed} failed, the last after ${report.recorded.recoveryMs} ms`,
       );

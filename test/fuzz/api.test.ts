@@ -2,7 +2,13 @@ import { request } from 'node:https';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiAnswer, type ApiBench, openApi, owner } from '../support/api/api.ts';
-import { type ApiDocument, type DocumentedOperation, type MadeRequest, makeRequest, operationsOf } from './api/requests.ts';
+import {
+  type ApiDocument,
+  type DocumentedOperation,
+  type MadeRequest,
+  makeRequest,
+  operationsOf,
+} from './api/requests.ts';
 import { Values } from './api/values.ts';
 import { Random } from './random.ts';
 
@@ -43,19 +49,30 @@ describe(`the API, asked at random by its own document (FUZZ_SEED=${SEED})`, () 
           requests.slice(from, from + AT_ONCE).map(async (made) => {
             const answer = await perform(api, operation, made);
             const found = judge(operation, answer);
-            if (found !== null) findings.push(`${made.method} ${made.path} ${String(made.raw ?? '').slice(0, 200)}: ${found}`);
-            seen.set(operation.operationId, (seen.get(operation.operationId) ?? new Set()).add(answer.status));
+            if (found !== null)
+              findings.push(
+                `${made.method} ${made.path} ${String(made.raw ?? '').slice(0, 200)}: ${found}`,
+              );
+            seen.set(
+              operation.operationId,
+              (seen.get(operation.operationId) ?? new Set()).add(answer.status),
+            );
           }),
         );
       }
     }
     expect(findings).toEqual([]);
     // A fuzzer that never gets in proves nothing.
-    const never = [...seen].filter(([, statuses]) => ![...statuses].some((status) => status < 300)).map(([id]) => id);
+    const never = [...seen]
+      .filter(([, statuses]) => ![...statuses].some((status) => status < 300))
+      .map(([id]) => id);
     expect(never).toEqual([]);
   }, 120_000);
 
-  async function requestsFor(operation: DocumentedOperation, random: Random): Promise<readonly MadeRequest[]> {
+  async function requestsFor(
+    operation: DocumentedOperation,
+    random: Random,
+  ): Promise<readonly MadeRequest[]> {
     // A password costs a tenth of a second by design, and a found token half a one.
     const dear = /^\/(users|tokens)\b/.test(operation.path) && operation.method !== 'get';
     const { valid, odd } = dear ? DEAR_REQUESTS : REQUESTS;
@@ -70,15 +87,20 @@ describe(`the API, asked at random by its own document (FUZZ_SEED=${SEED})`, () 
   }
 
   /** What is wrong with an answer; null: nothing. */
-  function judge({ responses }: DocumentedOperation, { status, headers, text }: ApiAnswer): string | null {
+  function judge(
+    { responses }: DocumentedOperation,
+    { status, headers, text }: ApiAnswer,
+  ): string | null {
     if (status >= 500) return `${status} ${text}`;
     const documented = responses[status] ?? (status >= 400 ? responses.default : undefined);
     if (documented === undefined) return `${status} is not documented: ${text}`;
     const type = String(headers['content-type'] ?? '');
     const reference = documented.$ref === undefined ? `#/components/schemas/Problem` : undefined;
     const schema =
-      documented.content?.[type]?.schema ?? (status >= 400 ? { $ref: reference ?? '#/components/schemas/Problem' } : undefined);
-    if (status >= 400 && type !== 'application/problem+json') return `${status} as ${type}: ${text}`;
+      documented.content?.[type]?.schema ??
+      (status >= 400 ? { $ref: reference ?? '#/components/schemas/Problem' } : undefined);
+    if (status >= 400 && type !== 'application/problem+json')
+      return `${status} as ${type}: ${text}`;
     if (type === 'text/event-stream') return null;
     if (schema?.$ref === undefined) return `${status} as ${type} is not documented`;
     const validate = ajv.compile({ $ref: `api${schema.$ref}` });
@@ -88,7 +110,10 @@ describe(`the API, asked at random by its own document (FUZZ_SEED=${SEED})`, () 
   }
 });
 
-/** Fresh things to work on, so that each request has something to find; some that are there no more, some that never were. */
+/**
+ * Fresh things to work on, so that each request has something to find; some that are there no more,
+ * some that never were.
+ */
 async function pools(api: ApiBench, { path }: DocumentedOperation, n: number) {
   const { administration } = api.test;
   const tag = `${Date.now().toString(36)}-${n}-${Math.floor(performance.now() * 1000).toString(36)}`;
@@ -100,7 +125,8 @@ async function pools(api: ApiBench, { path }: DocumentedOperation, n: number) {
     role: 'tester',
     teams: teams.map((team) => ({ team, role: 'tester' })),
   });
-  if (n % 2 === 0) await administration.grantRole(owner, { id: account.id, application: 'CRM', role: 'tester' });
+  if (n % 2 === 0)
+    await administration.grantRole(owner, { id: account.id, application: 'CRM', role: 'tester' });
   await administration.createRole(owner, { name: `r-${tag}`, permissions: ['a:b'] });
   const pool = { ...named(tag, account.id, token), ...namesFor(path, tag) };
   if (!path.startsWith('/users/')) return pool;
@@ -150,7 +176,11 @@ function named(tag: string, id: string, token: string): Record<string, readonly 
   };
 }
 
-async function perform(api: ApiBench, operation: DocumentedOperation, made: MadeRequest): Promise<ApiAnswer> {
+async function perform(
+  api: ApiBench,
+  operation: DocumentedOperation,
+  made: MadeRequest,
+): Promise<ApiAnswer> {
   if (operation.operationId === 'followActivity') return headOf(api, made);
   // The token that renews itself is not the one that asks everything else.
   if (operation.operationId !== 'renewToken') return api.call(made.method, made.path, made);
@@ -164,19 +194,26 @@ async function perform(api: ApiBench, operation: DocumentedOperation, made: Made
 /** Of a stream only its beginning: it does not end. */
 function headOf(api: ApiBench, { path, headers = {} }: MadeRequest): Promise<ApiAnswer> {
   return new Promise((resolve, reject) => {
-    const all = { authorization: `Bearer ${api.administrator.token}`, ...(headers as Record<string, string>) };
-    const sent = request(`${api.url}/api/v1${path}`, { ca: api.ca, agent: false, headers: all }, (answer) => {
-      const status = answer.statusCode ?? 0;
-      answer.on('error', () => {});
-      const pieces: Buffer[] = [];
-      const done = () => {
-        const text = Buffer.concat(pieces).toString('utf8');
-        resolve({ status, headers: answer.headers, text, body: null as never });
-        sent.destroy();
-      };
-      if (status === 200) return done();
-      answer.on('data', (piece: Buffer) => pieces.push(piece)).once('end', done);
-    });
+    const all = {
+      authorization: `Bearer ${api.administrator.token}`,
+      ...(headers as Record<string, string>),
+    };
+    const sent = request(
+      `${api.url}/api/v1${path}`,
+      { ca: api.ca, agent: false, headers: all },
+      (answer) => {
+        const status = answer.statusCode ?? 0;
+        answer.on('error', () => {});
+        const pieces: Buffer[] = [];
+        const done = () => {
+          const text = Buffer.concat(pieces).toString('utf8');
+          resolve({ status, headers: answer.headers, text, body: null as never });
+          sent.destroy();
+        };
+        if (status === 200) return done();
+        answer.on('data', (piece: Buffer) => pieces.push(piece)).once('end', done);
+      },
+    );
     sent.once('error', reject);
     sent.end();
   });

@@ -6,7 +6,10 @@ import { describe, expect, it } from 'vitest';
 import { KINDS } from './fuzz.ts';
 import { MUTANTS, type Mutant } from './mutants.ts';
 
-/** Runs as people run it, in a process of its own: nothing of the test runner is then in the way of either parser. */
+/**
+ * Runs as people run it, in a process of its own: nothing of the test runner is then in the way of
+ * either parser.
+ */
 const PROGRAM = join(import.meta.dirname, '..', 'prove', 'fuzz.ts');
 const WIRE = join(import.meta.dirname, '..', '..', 'src', 'wire');
 const SEED = 20_261;
@@ -31,13 +34,16 @@ function run(args: readonly string[], env: Readonly<Record<string, string>> = {}
       process.execPath,
       [PROGRAM, ...args],
       { env: { ...process.env, SEED: `${SEED}`, ...env } },
-      (error, stdout, stderr) => resolve({ output: stdout + stderr, code: error === null ? 0 : Number(error.code ?? 1) }),
+      (error, stdout, stderr) =>
+        resolve({ output: stdout + stderr, code: error === null ? 0 : Number(error.code ?? 1) }),
     );
   });
 }
 
 describe.each(KINDS)('random %s', (kind) => {
-  it('that we let in are let in by Node’s parser and read the same', { timeout: 60_000 }, async () => {
+  it('that we let in are let in by Node’s parser and read the same', {
+    timeout: 60_000,
+  }, async () => {
     const { output, code } = await run([kind, '--cases', 'Infinity', '--seconds', `${SECONDS}`]);
     expect(output).toMatch(new RegExp(`^${kind}: \\d+ cases`));
     expect(code, output).toBe(0);
@@ -47,13 +53,19 @@ describe.each(KINDS)('random %s', (kind) => {
 });
 
 /** `work` with a copy of the wire engine that has this fault. */
-async function withMutant<T>({ file, from, to }: Mutant, work: (folder: string) => Promise<T>): Promise<T> {
+async function withMutant<T>(
+  { file, from, to }: Mutant,
+  work: (folder: string) => Promise<T>,
+): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-mutant-'));
   try {
     cpSync(WIRE, folder, { recursive: true });
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
     const source = readFileSync(join(folder, file), 'utf8');
-    expect(source.split(from), `${file} has changed: this mutant says nothing any more`).toHaveLength(2);
+    expect(
+      source.split(from),
+      `${file} has changed: this mutant says nothing any more`,
+    ).toHaveLength(2);
     writeFileSync(join(folder, file), source.replace(from, to));
     return await work(folder);
   } finally {
@@ -61,14 +73,18 @@ async function withMutant<T>({ file, from, to }: Mutant, work: (folder: string) 
   }
 }
 
-it.each(MUTANTS)('finds and repeats the fault that $name ($kind)', { timeout: 60_000 }, async (mutant) => {
-  await withMutant(mutant, async (wire) => {
-    const found = await run([mutant.kind, '--cases', `${CASES}`], { WIRE: wire });
-    const seed = /^SEED=(\d+) npm run prove -- fuzz /m.exec(found.output)?.[1];
-    expect(found.code, found.output).toBe(1);
-    expect(seed, found.output).toBeDefined();
-    const repeated = await run([mutant.kind, '--cases', '1'], { WIRE: wire, SEED: seed! });
-    expect(repeated.output.split('\n').slice(1)).toEqual(found.output.split('\n').slice(1));
-    console.log(`after ${Number(seed) - SEED + 1} cases: ${found.output.split('\n')[2]?.trim()}`);
-  });
-});
+it.each(MUTANTS)(
+  'finds and repeats the fault that $name ($kind)',
+  { timeout: 60_000 },
+  async (mutant) => {
+    await withMutant(mutant, async (wire) => {
+      const found = await run([mutant.kind, '--cases', `${CASES}`], { WIRE: wire });
+      const seed = /^SEED=(\d+) npm run prove -- fuzz /m.exec(found.output)?.[1];
+      expect(found.code, found.output).toBe(1);
+      expect(seed, found.output).toBeDefined();
+      const repeated = await run([mutant.kind, '--cases', '1'], { WIRE: wire, SEED: seed! });
+      expect(repeated.output.split('\n').slice(1)).toEqual(found.output.split('\n').slice(1));
+      console.log(`after ${Number(seed) - SEED + 1} cases: ${found.output.split('\n')[2]?.trim()}`);
+    });
+  },
+);

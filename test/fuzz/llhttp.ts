@@ -2,8 +2,9 @@ import { METHODS } from 'node:http';
 import { createRequire } from 'node:module';
 
 /**
- * Node's own HTTP parser (llhttp), without sockets around it: what `node:http` reads a connection with, several hundred times faster than over one.
- * `_http_common` is not a documented module; a Node without it makes the fuzzer fail, not pass.
+ * Node's own HTTP parser (llhttp), without sockets around it: what `node:http` reads a connection
+ * with, several hundred times faster than over one. `_http_common` is not a documented module; a
+ * Node without it makes the fuzzer fail, not pass.
  */
 interface RawParser {
   [callback: number]: (...args: never[]) => unknown;
@@ -23,7 +24,9 @@ interface RawParserClass {
   readonly kLenientNone: number;
 }
 
-const { HTTPParser } = createRequire(import.meta.url)('_http_common') as { readonly HTTPParser: RawParserClass };
+const { HTTPParser } = createRequire(import.meta.url)('_http_common') as {
+  readonly HTTPParser: RawParserClass;
+};
 
 /** Beyond every limit of ours: that ours are kept is for other tests. */
 const MAX_HEADER_BYTES = 1024 * 1024;
@@ -83,7 +86,8 @@ export class Llhttp {
   read(bytes: Buffer): void {
     if (this.fault !== null || bytes.length === 0) return;
     const result = this.#parser.execute(bytes);
-    if (typeof result !== 'number') this.fault = String((result as Error & { code?: unknown }).code ?? result);
+    if (typeof result !== 'number')
+      this.fault = String((result as Error & { code?: unknown }).code ?? result);
     else if (result < bytes.length) this.fault = `stopped after ${result} of ${bytes.length} bytes`;
   }
 
@@ -91,12 +95,14 @@ export class Llhttp {
   finish(): void {
     if (this.fault !== null) return;
     const result = this.#parser.finish();
-    if (result !== undefined) this.fault = String((result as Error & { code?: unknown }).code ?? result);
+    if (result !== undefined)
+      this.fault = String((result as Error & { code?: unknown }).code ?? result);
   }
 
   #listen(): void {
     const parser = this.#parser;
-    // Fields come ahead in portions when there are more than 32 or a piece ends among them; after the head the same call brings trailers.
+    // Fields come ahead in portions when there are more than 32 or a piece ends among them; after
+    // the head the same call brings trailers.
     parser[HTTPParser.kOnHeaders] = (fields: string[], target: string) => {
       this.#fields.push(...fields);
       this.#target += target;
@@ -122,7 +128,8 @@ export class Llhttp {
         body: '',
         whole: false,
       });
-      // What `node:http` answers: no body after HEAD and after an interim answer, and no change of protocol.
+      // What `node:http` answers: no body after HEAD and after an interim answer, and no change of
+      // protocol.
       this.#fields = [];
       this.#target = '';
       return this.#skipsBody || (status !== undefined && status < 200) ? 1 : 0;
@@ -145,11 +152,18 @@ function methodNumbers(): readonly string[] {
   const parser = new HTTPParser();
   for (const name of METHODS) {
     parser.initialize(HTTPParser.REQUEST, {}, MAX_HEADER_BYTES, HTTPParser.kLenientNone);
-    parser[HTTPParser.kOnHeadersComplete] = (_major: number, _minor: number, _fields: string[], method: number) => {
+    parser[HTTPParser.kOnHeadersComplete] = (
+      _major: number,
+      _minor: number,
+      _fields: string[],
+      method: number,
+    ) => {
       names[method] = name;
       return 0;
     };
-    parser.execute(Buffer.from(`${name} ${name === 'CONNECT' ? 'a:1' : '/'} HTTP/1.1\r\nHost: a\r\n\r\n`));
+    parser.execute(
+      Buffer.from(`${name} ${name === 'CONNECT' ? 'a:1' : '/'} HTTP/1.1\r\nHost: a\r\n\r\n`),
+    );
   }
   return names;
 }

@@ -1,12 +1,49 @@
 import type { Random } from './random.ts';
 
-/** What requests and responses have in common: line ends, fields and bodies, usual ones and such as servers have disagreed about. */
+/**
+ * What requests and responses have in common: line ends, fields and bodies, usual ones and such as
+ * servers have disagreed about.
+ */
 
-export const LINE_ENDS = ['\n', '\r', '\r\r\n', ' \r\n', '\t\r\n', '\r\n ', '\r\n\t', '\n\r', '', '\0\r\n', '\r\n\r\n', '\v\r\n'];
+export const LINE_ENDS = [
+  '\n',
+  '\r',
+  '\r\r\n',
+  ' \r\n',
+  '\t\r\n',
+  '\r\n ',
+  '\r\n\t',
+  '\n\r',
+  '',
+  '\0\r\n',
+  '\r\n\r\n',
+  '\v\r\n',
+];
 
-const NAMES = ['Accept', 'X-Y', 'Cookie', 'Cache-Control', 'a', 'Via', 'TE', 'Upgrade', 'Trailer', 'Content-Type', 'Keep-Alive'];
+const NAMES = [
+  'Accept',
+  'X-Y',
+  'Cookie',
+  'Cache-Control',
+  'a',
+  'Via',
+  'TE',
+  'Upgrade',
+  'Trailer',
+  'Content-Type',
+  'Keep-Alive',
+];
 const STRANGE_NAMES = [
-  ...['__proto__', 'constructor', 'X_Y', 'Content_Length', 'Content-Length ', ' Content-Length', 'Transfer-Encoding\t', ''],
+  ...[
+    '__proto__',
+    'constructor',
+    'X_Y',
+    'Content_Length',
+    'Content-Length ',
+    ' Content-Length',
+    'Transfer-Encoding\t',
+    '',
+  ],
   ...[
     'X\0Y',
     'caf\u00e9',
@@ -20,7 +57,17 @@ const STRANGE_NAMES = [
     '\u00ffHost',
   ],
 ];
-const VALUES = ['a', '', ' a b ', '\ta\t', 'a,b;c="d"', '{{}}', 'W/"x", "y"', 'x'.repeat(300), 'caf\u00c3\u00a9'];
+const VALUES = [
+  'a',
+  '',
+  ' a b ',
+  '\ta\t',
+  'a,b;c="d"',
+  '{{}}',
+  'W/"x", "y"',
+  'x'.repeat(300),
+  'caf\u00c3\u00a9',
+];
 const STRANGE_VALUES = [
   '\0',
   'a\0b',
@@ -38,8 +85,34 @@ const STRANGE_VALUES = [
 
 export const LENGTHS = ['0', '5', '5', '05', '10', '3'];
 export const STRANGE_LENGTHS = [
-  ...['+5', '-5', '5,5', '5, 5', '5,6', '0x5', '5 5', '5\u00a0', '\u00b5', '', '5;', '1e1', '5.0', '\t5', '5\t', '5\v', '"5"'],
-  ...['18446744073709551621', '99999999999999999999', '9007199254740993', '4294967301', '\u0665', '-0', '00000000000000000005'],
+  ...[
+    '+5',
+    '-5',
+    '5,5',
+    '5, 5',
+    '5,6',
+    '0x5',
+    '5 5',
+    '5\u00a0',
+    '\u00b5',
+    '',
+    '5;',
+    '1e1',
+    '5.0',
+    '\t5',
+    '5\t',
+    '5\v',
+    '"5"',
+  ],
+  ...[
+    '18446744073709551621',
+    '99999999999999999999',
+    '9007199254740993',
+    '4294967301',
+    '\u0665',
+    '-0',
+    '00000000000000000005',
+  ],
 ];
 const CODINGS = ['chunked', 'chunked', 'chunked', 'Chunked', ' chunked', 'CHUNKED '];
 const STRANGE_CODINGS = [
@@ -130,7 +203,8 @@ export function framed(random: Random, odd: number): Framed {
   } else if (kind === 3) {
     fields.push(lengthField(random, odd, '0'));
   }
-  while (random.chance(odd)) fields.push(random.chance(0.5) ? lengthField(random, odd) : codingField(random, odd));
+  while (random.chance(odd))
+    fields.push(random.chance(0.5) ? lengthField(random, odd) : codingField(random, odd));
   if (random.chance(odd)) body = random.chance(0.5) ? content(random) : chunkedBody(random, odd);
   return { fields, body };
 }
@@ -194,18 +268,23 @@ function chunkedBody(random: Random, odd: number): string {
   let text = '';
   for (let chunks = random.below(4); chunks > 0; chunks -= 1) {
     const piece = content(random);
-    text += chunkSize(piece.length, random, odd) + extension(random, odd) + lineEnd(random, odd / 2);
+    text +=
+      chunkSize(piece.length, random, odd) + extension(random, odd) + lineEnd(random, odd / 2);
     text += piece + lineEnd(random, odd / 2);
   }
-  text += random.mostly(['0', '0', '00', '000'], ['', '0x0', '-0', '0 ', ' 0', '+0', 'g'], odd / 2) + extension(random, odd / 2);
+  text +=
+    random.mostly(['0', '0', '00', '000'], ['', '0x0', '-0', '0 ', ' 0', '+0', 'g'], odd / 2) +
+    extension(random, odd / 2);
   text += lineEnd(random, odd / 2);
-  while (random.chance(0.15)) text += random.mostly(TRAILERS, STRANGE_TRAILERS, odd) + lineEnd(random, odd / 2);
+  while (random.chance(0.15))
+    text += random.mostly(TRAILERS, STRANGE_TRAILERS, odd) + lineEnd(random, odd / 2);
   return text + lineEnd(random, odd / 2);
 }
 
 function chunkSize(length: number, random: Random, odd: number): string {
   const digits = length.toString(16);
-  if (!random.chance(odd)) return random.pick([digits, digits, digits.toUpperCase(), `0${digits}`, `000${digits}`]);
+  if (!random.chance(odd))
+    return random.pick([digits, digits, digits.toUpperCase(), `0${digits}`, `000${digits}`]);
   return random.pick([
     ...[
       `0x${digits}`,
@@ -233,7 +312,10 @@ function extension(random: Random, odd: number): string {
   return random.mostly(EXTENSIONS, STRANGE_EXTENSIONS, odd);
 }
 
-/** How often something strange is put into one case: often never, so that whole conversations are read, too. */
+/**
+ * How often something strange is put into one case: often never, so that whole conversations are
+ * read, too.
+ */
 export function oddness(random: Random): number {
   return random.pick([0, 0, 0.02, 0.05, 0.15, 0.4]);
 }

@@ -36,7 +36,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'Content-Length stands beside Transfer-Encoding',
     kind: 'requests',
     file: 'request-parser.ts',
-    from: "if (length !== null) return fault('request-ambiguous', 'both Content-Length and Transfer-Encoding');",
+    from: "if (length !== null)\n      return fault('request-ambiguous', 'both Content-Length and Transfer-Encoding');",
     to: '',
   },
   {
@@ -64,7 +64,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a connection with bytes after the answer is kept',
     kind: 'responses',
     file: 'upstream-connection.ts',
-    from: ' && leftover === null',
+    from: ' &&\n      leftover === null',
     to: '',
   },
   {
@@ -85,8 +85,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a connection is kept after an early answer',
     kind: 'responses',
     file: 'upstream-connection.ts',
-    from: ' && this.#requestSent && leftover',
-    to: ' && leftover',
+    from: ' &&\n      this.#requestSent &&\n      leftover',
+    to: ' &&\n      leftover',
   },
   {
     name: 'HTTP/1.0 keeps connections without having said so',

@@ -2,14 +2,16 @@ import type { Random } from './random.ts';
 
 /** Bytes that mean something to a parser of HTTP/1.1, and some that only look as if. */
 const TELLING = [
-  0, 9, 10, 11, 12, 13, 32, 34, 35, 37, 43, 44, 45, 47, 48, 49, 58, 59, 61, 63, 92, 95, 127, 128, 133, 160, 173, 255,
+  0, 9, 10, 11, 12, 13, 32, 34, 35, 37, 43, 44, 45, 47, 48, 49, 58, 59, 61, 63, 92, 95, 127, 128,
+  133, 160, 173, 255,
 ];
 const MAX_EDITS = 3;
 
 /** A few bytes changed, dropped, doubled, moved or put in. */
 export function mutated(bytes: Buffer, random: Random): Buffer {
   let result = bytes;
-  for (let edits = 1 + random.below(MAX_EDITS); edits > 0 && result.length > 0; edits -= 1) result = edited(result, random);
+  for (let edits = 1 + random.below(MAX_EDITS); edits > 0 && result.length > 0; edits -= 1)
+    result = edited(result, random);
   return result;
 }
 
@@ -35,7 +37,12 @@ function edited(bytes: Buffer, random: Random): Buffer {
       // Near a line end: that is where readings part.
       const lineEnd = bytes.indexOf(13, at);
       const where = lineEnd === -1 ? at : lineEnd + random.below(2);
-      return spliced(bytes, where, Math.min(bytes.length, where + random.below(2)), random.chance(0.5) ? [byte] : []);
+      return spliced(
+        bytes,
+        where,
+        Math.min(bytes.length, where + random.below(2)),
+        random.chance(0.5) ? [byte] : [],
+      );
     }
   }
 }

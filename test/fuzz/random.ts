@@ -1,4 +1,6 @@
-/** Random numbers that a seed repeats (mulberry32): small, fast, and good enough to choose bytes. */
+/**
+ * Random numbers that a seed repeats (mulberry32): small, fast, and good enough to choose bytes.
+ */
 export class Random {
   #state: number;
 
@@ -30,7 +32,10 @@ export class Random {
     return items[this.below(items.length)]!;
   }
 
-  /** Mostly something usual; with the probability `odd` something that servers have been known to disagree about. */
+  /**
+   * Mostly something usual; with the probability `odd` something that servers have been known to
+   * disagree about.
+   */
   mostly<T>(usual: readonly T[], strange: readonly T[], odd: number): T {
     return this.pick(this.chance(odd) ? strange : usual);
   }

@@ -1,4 +1,11 @@
-import { CONNECTIONS, framed, lineEnd, oddness, plainField, STRANGE_CONNECTIONS } from './message-parts.ts';
+import {
+  CONNECTIONS,
+  framed,
+  lineEnd,
+  oddness,
+  plainField,
+  STRANGE_CONNECTIONS,
+} from './message-parts.ts';
 import { mutated } from './pieces.ts';
 import type { Random } from './random.ts';
 
@@ -87,14 +94,20 @@ const FURTHER = [
     'Upgrade: websocket',
     'Upgrade: h2c',
   ],
-  ...['Transfer-Encoding: chunked', 'Content-Length: 5', 'Proxy-Connection: close', 'Sec-WebSocket-Key: x'],
+  ...[
+    'Transfer-Encoding: chunked',
+    'Content-Length: 5',
+    'Proxy-Connection: close',
+    'Sec-WebSocket-Key: x',
+  ],
 ];
 
 /** One to four requests on one connection. */
 export function requestBytes(random: Random): Buffer {
   const odd = oddness(random);
   let text = '';
-  for (let left = 1 + random.below(random.chance(0.4) ? 4 : 1); left > 0; left -= 1) text += requestText(random, odd);
+  for (let left = 1 + random.below(random.chance(0.4) ? 4 : 1); left > 0; left -= 1)
+    text += requestText(random, odd);
   const bytes = Buffer.from(text, 'latin1');
   const result = random.chance(0.3) ? mutated(bytes, random) : bytes;
   return random.chance(0.08) ? result.subarray(0, random.below(result.length + 1)) : result;
@@ -106,8 +119,10 @@ function requestText(random: Random, odd: number): string {
   const line = `${method} ${random.mostly(TARGETS, STRANGE_TARGETS, odd / 2)} ${random.mostly(VERSIONS, STRANGE_VERSIONS, odd / 2)}`;
   const { fields, body } = framed(random, odd);
   const lines = [random.mostly(HOSTS, STRANGE_HOSTS, odd / 2), ...fields];
-  for (let more = random.below(random.chance(0.02) ? 60 : 4); more > 0; more -= 1) lines.push(plainField(random, odd));
-  if (random.chance(0.15)) lines.push(`Connection: ${random.mostly(CONNECTIONS, STRANGE_CONNECTIONS, odd + 0.05)}`);
+  for (let more = random.below(random.chance(0.02) ? 60 : 4); more > 0; more -= 1)
+    lines.push(plainField(random, odd));
+  if (random.chance(0.15))
+    lines.push(`Connection: ${random.mostly(CONNECTIONS, STRANGE_CONNECTIONS, odd + 0.05)}`);
   if (random.chance(odd / 2)) lines.push(random.pick(FURTHER));
   if (random.chance(0.3)) shuffle(lines, random);
   const all = [line, ...lines, ''].map((one) => one + lineEnd(random, odd / 6));

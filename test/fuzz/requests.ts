@@ -28,10 +28,16 @@ class OurRequest implements BodySink {
   }
 }
 
-/** One connection, read the way the door reads it, without its sockets: heads and bodies in turn, until one of them says stop. */
+/**
+ * One connection, read the way the door reads it, without its sockets: heads and bodies in turn,
+ * until one of them says stop.
+ */
 class OurReading {
   readonly requests: OurRequest[] = [];
-  /** `refused`: closes with a refusal. `closed`: closes after the last answer. `open`: waits for more. */
+  /**
+   * `refused`: closes with a refusal. `closed`: closes after the last answer. `open`: waits for
+   * more.
+   */
   state: 'open' | 'refused' | 'closed' = 'open';
   readonly #wire: Wire;
   readonly #heads: HeadReader;
@@ -54,7 +60,8 @@ class OurReading {
   #readHead(bytes: Buffer): Buffer | null {
     const result = this.#heads.push(bytes);
     if (result.state === 'incomplete') return null;
-    const head = result.state === 'complete' ? this.#wire.parseRequestHead(result.text, TARGET_BYTES) : null;
+    const head =
+      result.state === 'complete' ? this.#wire.parseRequestHead(result.text, TARGET_BYTES) : null;
     if (head === null || this.#wire.isHeadFault(head)) {
       this.state = 'refused';
       return null;
@@ -99,7 +106,10 @@ export interface Finding {
   readonly bytes: Buffer;
 }
 
-/** Compares one random connection. llhttp is reused: a new one for each case would cost more than all the rest. */
+/**
+ * Compares one random connection. llhttp is reused: a new one for each case would cost more than
+ * all the rest.
+ */
 export function requestComparer(wire: Wire): (random: Random) => Finding {
   const llhttp = Llhttp.requests();
   return (random) => {
@@ -109,16 +119,28 @@ export function requestComparer(wire: Wire): (random: Random) => Finding {
     const reading = new OurReading(wire, [bytes]);
     const problem =
       splitProblem(wire, reading, cutAt(bytes, cuts), 'in pieces') ??
-      (everyByte ? splitProblem(wire, reading, cutAt(bytes, [...bytes.keys()]), 'byte by byte') : null) ??
+      (everyByte
+        ? splitProblem(wire, reading, cutAt(bytes, [...bytes.keys()]), 'byte by byte')
+        : null) ??
       disagreement(reading, bytes, cuts, llhttp);
-    return { accepted: reading.requests.filter(({ whole }) => whole).map(({ head }) => head.framing.kind), problem, bytes };
+    return {
+      accepted: reading.requests.filter(({ whole }) => whole).map(({ head }) => head.framing.kind),
+      problem,
+      bytes,
+    };
   };
 }
 
 /** However the bytes are cut, they are read the same. */
-function splitProblem(wire: Wire, whole: OurReading, pieces: readonly Buffer[], how: string): string | null {
+function splitProblem(
+  wire: Wire,
+  whole: OurReading,
+  pieces: readonly Buffer[],
+  how: string,
+): string | null {
   const split = new OurReading(wire, pieces);
-  if (split.state !== whole.state) return `${how} it is ${split.state}, as a whole it is ${whole.state}`;
+  if (split.state !== whole.state)
+    return `${how} it is ${split.state}, as a whole it is ${whole.state}`;
   if (split.requests.length !== whole.requests.length)
     return `${how} there are ${split.requests.length} requests, as a whole ${whole.requests.length}`;
   for (const [index, request] of split.requests.entries()) {
@@ -132,8 +154,16 @@ function splitProblem(wire: Wire, whole: OurReading, pieces: readonly Buffer[], 
   return null;
 }
 
-/** What we let in, llhttp lets in, and reads the same: line, fields, body, and where each message ends. The reverse is not asked for. */
-function disagreement(reading: OurReading, bytes: Buffer, cuts: readonly number[], llhttp: Llhttp): string | null {
+/**
+ * What we let in, llhttp lets in, and reads the same: line, fields, body, and where each message
+ * ends. The reverse is not asked for.
+ */
+function disagreement(
+  reading: OurReading,
+  bytes: Buffer,
+  cuts: readonly number[],
+  llhttp: Llhttp,
+): string | null {
   const requests = comparable(reading.requests);
   if (requests.length === 0) return null;
   const cutShort = requests.length < reading.requests.length;
@@ -143,11 +173,16 @@ function disagreement(reading: OurReading, bytes: Buffer, cuts: readonly number[
   const until = cutShort || reading.state === 'closed' ? lastEnd : bytes.length;
   llhttp.begin();
   let passed = 0;
-  for (const piece of cutAt(bytes.subarray(0, until), [...cuts, ...ends, ...ends.map((end) => end - 1)])) {
+  for (const piece of cutAt(bytes.subarray(0, until), [
+    ...cuts,
+    ...ends,
+    ...ends.map((end) => end - 1),
+  ])) {
     llhttp.read(piece);
     passed += piece.length;
     if (passed > lastEnd) continue;
-    if (llhttp.fault !== null) return `llhttp refuses (${llhttp.fault}) within the first ${passed} bytes`;
+    if (llhttp.fault !== null)
+      return `llhttp refuses (${llhttp.fault}) within the first ${passed} bytes`;
     const expected = ends.filter((end) => end <= passed).length;
     if (llhttp.completed !== expected)
       return `after ${passed} bytes ${expected} requests end for us, ${llhttp.completed} for llhttp`;
@@ -162,19 +197,26 @@ function disagreement(reading: OurReading, bytes: Buffer, cuts: readonly number[
 }
 
 /**
- * Up to the first that is no matter between the two: one with a method that the gate refuses whatever else it says (llhttp knows fewer methods, and
- * reads CONNECT as the end of HTTP), or with `Proxy-Connection`, a field of no RFC that llhttp takes for `Connection` and nobody else does.
+ * Up to the first that is no matter between the two: one with a method that the gate refuses
+ * whatever else it says (llhttp knows fewer methods, and reads CONNECT as the end of HTTP), or with
+ * `Proxy-Connection`, a field of no RFC that llhttp takes for `Connection` and nobody else does.
  */
 function comparable(requests: readonly OurRequest[]): readonly OurRequest[] {
   const end = requests.findIndex(
-    ({ head }) => !FORWARDED_METHODS.has(head.method) || head.names.some(({ lower }) => lower === 'proxy-connection'),
+    ({ head }) =>
+      !FORWARDED_METHODS.has(head.method) ||
+      head.names.some(({ lower }) => lower === 'proxy-connection'),
   );
   return end === -1 ? requests : requests.slice(0, end);
 }
 
 const FORWARDED_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-function requestProblem({ head, body, whole }: OurRequest, theirs: LlhttpMessage | undefined, refused: boolean): string | null {
+function requestProblem(
+  { head, body, whole }: OurRequest,
+  theirs: LlhttpMessage | undefined,
+  refused: boolean,
+): string | null {
   if (theirs === undefined) return 'llhttp sees no such request';
   if (head.method !== theirs.method) return `method ${theirs.method} for llhttp`;
   if (head.target !== theirs.target) return `target ${theirs.target} for llhttp`;
@@ -189,13 +231,20 @@ function requestProblem({ head, body, whole }: OurRequest, theirs: LlhttpMessage
 
 /** Names as received, values without blanks around them. */
 export function fieldsProblem(
-  ours: { readonly names: readonly { readonly text: string }[]; readonly values: readonly string[] },
+  ours: {
+    readonly names: readonly { readonly text: string }[];
+    readonly values: readonly string[];
+  },
   theirs: LlhttpMessage,
 ): string | null {
   const count = ours.names.length;
-  if (theirs.fields.length !== 2 * count) return `${theirs.fields.length / 2} fields for llhttp, ${count} for us`;
+  if (theirs.fields.length !== 2 * count)
+    return `${theirs.fields.length / 2} fields for llhttp, ${count} for us`;
   for (let index = 0; index < count; index += 1) {
-    if (ours.names[index]!.text !== theirs.fields[2 * index] || ours.values[index] !== theirs.fields[2 * index + 1])
+    if (
+      ours.names[index]!.text !== theirs.fields[2 * index] ||
+      ours.values[index] !== theirs.fields[2 * index + 1]
+    )
       return `field ${index + 1} is another for llhttp`;
   }
   return null;

@@ -66,8 +66,16 @@ interface Manner {
   readonly ending: 'none' | 'end' | 'error';
 }
 
-/** Drives a real upstream connection: each exchange begins when the one before has given the connection back, and only then. */
-function readOurs(wire: Wire, conversation: Conversation, pieces: readonly Buffer[], manner: Manner): Exchange[] {
+/**
+ * Drives a real upstream connection: each exchange begins when the one before has given the
+ * connection back, and only then.
+ */
+function readOurs(
+  wire: Wire,
+  conversation: Conversation,
+  pieces: readonly Buffer[],
+  manner: Manner,
+): Exchange[] {
   const socket = new SilentSocket();
   const exchanges: Exchange[] = [];
   let free = false;
@@ -82,7 +90,13 @@ function readOurs(wire: Wire, conversation: Conversation, pieces: readonly Buffe
     answered: () => {},
     failed: () => {},
   };
-  const connection: UpstreamConnection = new wire.UpstreamConnection(socket.asSocket, 'connect', keeper, NO_DEADLINES, TIMEOUTS);
+  const connection: UpstreamConnection = new wire.UpstreamConnection(
+    socket.asSocket,
+    'connect',
+    keeper,
+    NO_DEADLINES,
+    TIMEOUTS,
+  );
   const begin = () => {
     const exchange = new Exchange(conversation.toHead[exchanges.length]!);
     exchanges.push(exchange);
@@ -102,7 +116,8 @@ function readOurs(wire: Wire, conversation: Conversation, pieces: readonly Buffe
   const last = exchanges.at(-1)!;
   const open = last.outcome === 'open';
   if (manner.ending === 'end') socket.say('end');
-  if (manner.ending === 'error') socket.say('error', Object.assign(new Error('reset'), { code: 'ECONNRESET' }));
+  if (manner.ending === 'error')
+    socket.say('error', Object.assign(new Error('reset'), { code: 'ECONNRESET' }));
   last.ended = open && last.outcome === 'whole';
   return exchanges;
 }
@@ -115,13 +130,22 @@ export function responseComparer(wire: Wire): (random: Random) => Finding {
     const atEnds = random.chance(0.8) ? ends : [];
     const early = random.chance(0.1) ? random.below(toHead.length) : -1;
     const manner: Manner = { early, ending: random.pick(['none', 'end', 'end', 'error']) };
-    const cuts = [...atEnds, ...(random.chance(0.05) ? bytes.keys() : randomCuts(bytes.length, random))];
+    const cuts = [
+      ...atEnds,
+      ...(random.chance(0.05) ? bytes.keys() : randomCuts(bytes.length, random)),
+    ];
     const exchanges = readOurs(wire, conversation, cutAt(bytes, cuts), manner);
-    const accepted = exchanges.filter(({ outcome }) => outcome === 'whole').map((exchange) => kindOf(exchange));
+    const accepted = exchanges
+      .filter(({ outcome }) => outcome === 'whole')
+      .map((exchange) => kindOf(exchange));
     for (const [index, exchange] of exchanges.entries()) {
       const problem = exchangeProblem(exchange, index === manner.early, llhttp);
       if (problem !== null)
-        return { accepted, bytes, problem: `answer ${index + 1}${exchange.toHead ? ' (to HEAD)' : ''}: ${problem}` };
+        return {
+          accepted,
+          bytes,
+          problem: `answer ${index + 1}${exchange.toHead ? ' (to HEAD)' : ''}: ${problem}`,
+        };
     }
     return { accepted, bytes, problem: null };
   };
@@ -133,7 +157,8 @@ function kindOf({ head, kept }: Exchange): string {
 
 function exchangeProblem(exchange: Exchange, early: boolean, llhttp: Llhttp): string | null {
   if (exchange.fault !== null) return `a step threw: ${exchange.fault}`;
-  if (exchange.kept && exchange.outcome !== 'whole') return 'the connection was kept before the answer was whole';
+  if (exchange.kept && exchange.outcome !== 'whole')
+    return 'the connection was kept before the answer was whole';
   if (exchange.kept && early) return 'the connection was kept though its request was not complete';
   if (exchange.kept && exchange.ended) return 'the connection was kept though it has ended';
   readTheirs(exchange, llhttp);
@@ -142,7 +167,10 @@ function exchangeProblem(exchange: Exchange, early: boolean, llhttp: Llhttp): st
     : messagesProblem(exchange, llhttp);
 }
 
-/** The same bytes to llhttp. Of an exchange after which the connection was kept the last byte comes alone: it must be the end for both. */
+/**
+ * The same bytes to llhttp. Of an exchange after which the connection was kept the last byte comes
+ * alone: it must be the end for both.
+ */
 function readTheirs(exchange: Exchange, llhttp: Llhttp): void {
   llhttp.begin(exchange.toHead);
   for (const piece of exchange.pieces.slice(0, -1)) llhttp.read(piece);
@@ -155,12 +183,20 @@ function boundaryProblem(exchange: Exchange, llhttp: Llhttp): string | null {
   const expected = exchange.interim.length + 1;
   if (llhttp.completed >= expected) return 'bytes after the answer, and the connection was kept';
   llhttp.read(exchange.pieces.at(-1)!.subarray(-1));
-  if (llhttp.fault !== null) return `the connection was kept after an answer that llhttp refuses (${llhttp.fault})`;
-  if (llhttp.completed !== expected) return 'the connection was kept, and the answer is not whole for llhttp';
-  // Before it is told that HEAD has no body, llhttp reckons with one that only the connection's end delimits.
+  if (llhttp.fault !== null)
+    return `the connection was kept after an answer that llhttp refuses (${llhttp.fault})`;
+  if (llhttp.completed !== expected)
+    return 'the connection was kept, and the answer is not whole for llhttp';
+  // Before it is told that HEAD has no body, llhttp reckons with one that only the connection's end
+  // delimits.
   const endless =
-    exchange.toHead && !exchange.head!.names.some(({ lower }) => lower === 'content-length' || lower === 'transfer-encoding');
-  return llhttp.messages.at(-1)!.keepAlive || endless ? null : 'the connection was kept, and for llhttp it closes';
+    exchange.toHead &&
+    !exchange.head!.names.some(
+      ({ lower }) => lower === 'content-length' || lower === 'transfer-encoding',
+    );
+  return llhttp.messages.at(-1)!.keepAlive || endless
+    ? null
+    : 'the connection was kept, and for llhttp it closes';
 }
 
 function messagesProblem(exchange: Exchange, llhttp: Llhttp): string | null {
@@ -175,12 +211,16 @@ function messagesProblem(exchange: Exchange, llhttp: Llhttp): string | null {
   const theirs = llhttp.messages[interim.length];
   if (head === null || theirs === undefined) return null;
   if (outcome === 'failed') return theirs.body.startsWith(body) ? null : 'another body for llhttp';
-  // These have no body, whatever they say (RFC 9112 §6.3): what llhttp then reads as one is for us a breach, after which the connection is closed.
+  // These have no body, whatever they say (RFC 9112 §6.3): what llhttp then reads as one is for us
+  // a breach, after which the connection is closed.
   const bodiless = exchange.toHead || head.status === 204 || head.status === 304;
-  if (body !== theirs.body && !(bodiless && body === '' && !exchange.kept)) return 'another body for llhttp';
+  if (body !== theirs.body && !(bodiless && body === '' && !exchange.kept))
+    return 'another body for llhttp';
   if (exchange.ended) {
     llhttp.finish();
     if (llhttp.fault !== null) return `the end is no end for llhttp (${llhttp.fault})`;
   }
-  return outcome === 'open' && llhttp.fault !== null ? `llhttp refuses (${llhttp.fault}) the body that we still read` : null;
+  return outcome === 'open' && llhttp.fault !== null
+    ? `llhttp refuses (${llhttp.fault}) the body that we still read`
+    : null;
 }

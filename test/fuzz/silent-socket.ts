@@ -2,7 +2,10 @@ import type { Socket } from 'node:net';
 
 type Listener = (argument?: unknown) => void;
 
-/** As much of a socket as an upstream connection uses, without a system beneath: the fuzzer says what comes and when. */
+/**
+ * As much of a socket as an upstream connection uses, without a system beneath: the fuzzer says
+ * what comes and when.
+ */
 export class SilentSocket {
   readonly #listeners = new Map<string, Listener>();
   readonly writableNeedDrain = false;

@@ -5,12 +5,16 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ROOT } from './tree.ts';
 
-/** .ci/run itself, with an npm and a runner that do and say what the test wants: what it makes of their answers decides what lands. */
+/**
+ * .ci/run itself, with an npm and a runner that do and say what the test wants: what it makes of
+ * their answers decides what lands.
+ */
 let home = '';
 
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'sallyport-ci-'));
-  for (const folder of ['.ci', 'bin', 'tools', 'test/corpus', 'test/fault']) mkdirSync(join(home, folder), { recursive: true });
+  for (const folder of ['.ci', 'bin', 'tools', 'test/corpus', 'test/fault'])
+    mkdirSync(join(home, folder), { recursive: true });
   copyFileSync(join(ROOT, '.ci/run'), join(home, '.ci/run'));
   script('tools/id', 'echo 1000');
   writeFileSync(join(home, 'test/corpus/a.test.ts'), '');
@@ -33,8 +37,16 @@ it('adds up the suites, and runs only rings that have tests', () => {
 it.each([
   ['a failed test', 'echo "10 passed, 1 failed"; exit 1', '15 passed, 1 failed, 0 skipped'],
   ['a suite that ends without counts', 'echo "all is well"', '5 passed, 1 failed, 0 skipped'],
-  ['a suite that is killed', 'echo "1 passed, 0 failed" >/dev/null; kill -9 $$', '5 passed, 1 failed, 0 skipped'],
-  ['an exit code that says more than the counts', 'echo "10 passed, 0 failed"; exit 3', '15 passed, 1 failed, 0 skipped'],
+  [
+    'a suite that is killed',
+    'echo "1 passed, 0 failed" >/dev/null; kill -9 $$',
+    '5 passed, 1 failed, 0 skipped',
+  ],
+  [
+    'an exit code that says more than the counts',
+    'echo "10 passed, 0 failed"; exit 3',
+    '15 passed, 1 failed, 0 skipped',
+  ],
 ])('fails for %s, and still runs the rest', (_name, command, expected) => {
   npm({ test: command });
   script('bin/with-node', 'echo "5 passed, 0 failed, 0 skipped"');
@@ -46,7 +58,10 @@ it('names every failed test of every suite at its end, with the first lines of i
   npm({
     test: 'echo "FAILED test/unit/a.test.ts > is a"; echo "FAILED | Error: no"; echo "1 passed, 1 failed, 0 skipped"; exit 1',
   });
-  script('bin/with-node', 'echo "FAILED test/x.test.ts > $2"; echo "0 passed, 1 failed, 0 skipped"; exit 1');
+  script(
+    'bin/with-node',
+    'echo "FAILED test/x.test.ts > $2"; echo "0 passed, 1 failed, 0 skipped"; exit 1',
+  );
   expect(run().lines.slice(-7, -4)).toEqual([
     'test FAILED test/unit/a.test.ts > is a',
     'test FAILED | Error: no',

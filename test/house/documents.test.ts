@@ -24,7 +24,8 @@ describe('the documents', () => {
 describe('the scripts', () => {
   it('start on the locked Node, never on whichever Node started npm, and leave no shell between npm and it', () => {
     // Without exec a SIGTERM to npm ends the shell, and what the shell has started lives on.
-    for (const [name, command] of Object.entries(scripts)) expect(command, name).toMatch(/^exec bin\/(with-node|sallyport)( |$)/);
+    for (const [name, command] of Object.entries(scripts))
+      expect(command, name).toMatch(/^exec bin\/(with-node|sallyport)( |$)/);
   });
 
   it('name files that exist', () => {
@@ -38,14 +39,18 @@ describe('the scripts', () => {
 
 function brokenLinksOf(path: string): string[] {
   const links = [...withoutCode(read(path)).matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1]!);
-  return links.filter((link) => !/^[a-z]+:/i.test(link) && !reaches(path, link)).map((link) => `${path}: ${link}`);
+  return links
+    .filter((link) => !/^[a-z]+:/i.test(link) && !reaches(path, link))
+    .map((link) => `${path}: ${link}`);
 }
 
 function reaches(path: string, link: string): boolean {
   const [file = '', heading] = link.split('#');
   const target = file === '' ? path : normalize(join(dirname(path), decodeURIComponent(file)));
   if (!existsSync(join(ROOT, target))) return false;
-  return heading === undefined || !target.endsWith('.md') || headingsOf(read(target)).includes(heading);
+  return (
+    heading === undefined || !target.endsWith('.md') || headingsOf(read(target)).includes(heading)
+  );
 }
 
 /** Headings as the anchors that GitHub makes of them. */
@@ -60,7 +65,9 @@ function headingsOf(text: string): string[] {
 }
 
 function scriptsNamedIn(text: string): string[] {
-  const run = [...text.matchAll(/npm run(?: -s| --silent)? ([a-z][a-z:-]*)/g)].map((match) => match[1]!);
+  const run = [...text.matchAll(/npm run(?: -s| --silent)? ([a-z][a-z:-]*)/g)].map(
+    (match) => match[1]!,
+  );
   const short = [...text.matchAll(/npm (test|start)\b/g)].map((match) => match[1]!);
   return [...run, ...short];
 }

@@ -4,7 +4,9 @@ import { projectFiles, read } from './tree.ts';
 export interface Import {
   /** The importing file, `src/...`. */
   readonly from: string;
-  /** A file of ours (`src/...`) or the name of a package or of a part of Node (`node:net`, `hono`). */
+  /**
+   * A file of ours (`src/...`) or the name of a package or of a part of Node (`node:net`, `hono`).
+   */
   readonly to: string;
   readonly ours: boolean;
 }
@@ -25,14 +27,20 @@ export function importsOfSource(): Import[] {
 /** Throws on an import whose target is computed: nobody could say what it reaches. */
 export function importsOf(path: string, source: string): Import[] {
   const text = withoutComments(source);
-  const names = [STATIC, BARE, WORKER].flatMap((pattern) => [...text.matchAll(pattern)].map((match) => match[1]!));
+  const names = [STATIC, BARE, WORKER].flatMap((pattern) =>
+    [...text.matchAll(pattern)].map((match) => match[1]!),
+  );
   for (const match of text.matchAll(DYNAMIC)) {
     if (match[2] === undefined) throw new Error(`${path}: an import with a computed target`);
     names.push(match[2]);
   }
   return names.map((name) => {
     const ours = name.startsWith('.');
-    return { from: path, to: ours ? posix.normalize(posix.join(posix.dirname(path), name)) : packageOf(name), ours };
+    return {
+      from: path,
+      to: ours ? posix.normalize(posix.join(posix.dirname(path), name)) : packageOf(name),
+      ours,
+    };
   });
 }
 
@@ -49,7 +57,9 @@ function packageOf(name: string): string {
     .join('/');
 }
 
-/** Comments at the beginning of a line and block comments: enough for prose that speaks of imports. */
+/**
+ * Comments at the beginning of a line and block comments: enough for prose that speaks of imports.
+ */
 function withoutComments(source: string): string {
   return source.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
 }

@@ -16,9 +16,16 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ROOT } from './tree.ts';
 
-/** The launchers of this repository in a house of their own, in which the Node that they find is ours to choose. */
-const SAYS_WHERE = 'console.log(JSON.stringify({ args: process.argv.slice(2), cwd: process.cwd(), exec: process.execArgv }));';
-/** Prints the MiB of its young heap once it has been in use, and then those of a process that it forks as the gate forks workers. */
+/**
+ * The launchers of this repository in a house of their own, in which the Node that they find is
+ * ours to choose.
+ */
+const SAYS_WHERE =
+  'console.log(JSON.stringify({ args: process.argv.slice(2), cwd: process.cwd(), exec: process.execArgv }));';
+/**
+ * Prints the MiB of its young heap once it has been in use, and then those of a process that it
+ * forks as the gate forks workers.
+ */
 const FORKS_AND_FILLS = `
 import { fork } from 'node:child_process';
 import { getHeapSpaceStatistics } from 'node:v8';
@@ -34,9 +41,14 @@ let house = '';
 beforeEach(() => {
   home = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-launcher-')));
   house = join(home, 'a house');
-  for (const folder of ['bin', 'src', 'node_modules/.bin']) mkdirSync(join(house, folder), { recursive: true });
-  for (const name of ['sallyport', 'with-node']) copyFileSync(join(ROOT, 'bin', name), join(house, 'bin', name));
-  writeFileSync(join(house, 'src', 'main.ts'), `const where: string = 'typed';\nvoid where;\n${SAYS_WHERE}`);
+  for (const folder of ['bin', 'src', 'node_modules/.bin'])
+    mkdirSync(join(house, folder), { recursive: true });
+  for (const name of ['sallyport', 'with-node'])
+    copyFileSync(join(ROOT, 'bin', name), join(house, 'bin', name));
+  writeFileSync(
+    join(house, 'src', 'main.ts'),
+    `const where: string = 'typed';\nvoid where;\n${SAYS_WHERE}`,
+  );
 });
 
 afterEach(() => rmSync(home, { recursive: true, force: true }));
@@ -45,20 +57,35 @@ describe('bin/sallyport', () => {
   it('hands its words over as they are and keeps the working folder', () => {
     lockNode();
     const words = ['account', 'create', 'a b', '', '*', '--x=$HOME'];
-    expect(run(join(house, 'bin/sallyport'), words).answer).toEqual({ args: words, cwd: home, exec: [] });
+    expect(run(join(house, 'bin/sallyport'), words).answer).toEqual({
+      args: words,
+      cwd: home,
+      exec: [],
+    });
   });
 
   it('gives the gate, and the processes that it forks, a large young heap and room to grow; other commands none', () => {
     lockNode();
-    const exec = ['--min-semi-space-size=16', '--max-semi-space-size=16', '--heap-growing-percent=200'];
+    const exec = [
+      '--min-semi-space-size=16',
+      '--max-semi-space-size=16',
+      '--heap-growing-percent=200',
+    ];
     const words = ['serve', '--config', 'a b.yaml'];
-    expect(run(join(house, 'bin/sallyport'), words).answer).toEqual({ args: words, cwd: home, exec });
+    expect(run(join(house, 'bin/sallyport'), words).answer).toEqual({
+      args: words,
+      cwd: home,
+      exec,
+    });
     expect(run(join(house, 'bin/sallyport'), ['account', 'serve']).answer?.exec).toEqual([]);
     expect(readFileSync(join(ROOT, 'Dockerfile'), 'utf8')).toContain(
       `ENTRYPOINT ["node", ${exec.map((word) => `"${word}"`).join(', ')}, "/app/src/main.ts"]`,
     );
     writeFileSync(join(house, 'src', 'main.ts'), FORKS_AND_FILLS);
-    const [first, ...rest] = run(join(house, 'bin/sallyport'), ['serve']).stdout.trim().split('\n').map(Number);
+    const [first, ...rest] = run(join(house, 'bin/sallyport'), ['serve'])
+      .stdout.trim()
+      .split('\n')
+      .map(Number);
     expect(first).toBeGreaterThanOrEqual(16);
     expect(rest).toEqual([first]);
   });
@@ -103,7 +130,9 @@ describe('bin/with-node', () => {
     const old = fakeNode('old', 'v22.22.0');
     const good = fakeNode('good', 'v26.1.0');
     const path = [join(house, 'node_modules/.bin'), old, join(home, 'nowhere'), good].join(':');
-    expect(run(join(house, 'bin/sallyport'), ['x'], { path }).stdout).toBe(`v26.1.0 runs ${house}/src/main.ts x\n`);
+    expect(run(join(house, 'bin/sallyport'), ['x'], { path }).stdout).toBe(
+      `v26.1.0 runs ${house}/src/main.ts x\n`,
+    );
   });
 
   it('keeps a Node before 26 from warning about what it still calls experimental', () => {
@@ -119,8 +148,14 @@ describe('bin/with-node', () => {
     ['npm ci', () => {}],
   ])('says in one line what is missing: %s', (expected, prepare) => {
     prepare();
-    const { status, stderr, stdout } = run(join(house, 'bin/sallyport'), [], { path: fakeNode('old', 'v20.20.2') });
-    expect({ status, stdout, lines: stderr.trimEnd().split('\n').length }).toEqual({ status: 2, stdout: '', lines: 1 });
+    const { status, stderr, stdout } = run(join(house, 'bin/sallyport'), [], {
+      path: fakeNode('old', 'v20.20.2'),
+    });
+    expect({ status, stdout, lines: stderr.trimEnd().split('\n').length }).toEqual({
+      status: 2,
+      stdout: '',
+      lines: 1,
+    });
     expect(stderr).toContain(expected);
     expect(stderr).toContain('node >= 24');
   });
@@ -138,7 +173,10 @@ function lockBrokenNode(complaint: string): void {
 function fakeNode(name: string, version: string): string {
   const folder = join(home, name);
   mkdirSync(folder);
-  script(join(folder, 'node'), `[ "$1" = --version ] && { echo ${version}; exit; }; echo ${version} runs "$@"`);
+  script(
+    join(folder, 'node'),
+    `[ "$1" = --version ] && { echo ${version}; exit; }; echo ${version} runs "$@"`,
+  );
   return folder;
 }
 
@@ -154,7 +192,10 @@ interface Ran {
   readonly answer: { args: string[]; cwd: string; exec: string[] } | null;
 }
 
-/** `path` stands before the folders of sh, dirname, readlink and head, in which there is no node: they are linked into a folder of their own. */
+/**
+ * `path` stands before the folders of sh, dirname, readlink and head, in which there is no node:
+ * they are linked into a folder of their own.
+ */
 function run(command: string, words: readonly string[], { cwd = home, path = '' } = {}): Ran {
   const tools = join(home, 'coreutils');
   mkdirSync(tools, { recursive: true });

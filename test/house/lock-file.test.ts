@@ -16,7 +16,10 @@ interface Manifest {
   readonly optionalDependencies: Record<string, string>;
 }
 
-/** Packages whose install script may stand in the lock file: never installed on the platforms that we ship for. */
+/**
+ * Packages whose install script may stand in the lock file: never installed on the platforms that
+ * we ship for.
+ */
 const MAY_HAVE_SCRIPTS = ['node_modules/fsevents'];
 
 const lock = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> };
@@ -25,26 +28,44 @@ const packages = Object.entries(lock.packages).filter(([path]) => path !== '');
 
 describe('the lock file', () => {
   it('names no registry: whichever one is configured must deliver the same bytes', () => {
-    expect(packages.filter(([, locked]) => locked.resolved !== undefined).map(([path]) => path)).toEqual([]);
+    expect(
+      packages.filter(([, locked]) => locked.resolved !== undefined).map(([path]) => path),
+    ).toEqual([]);
   });
 
   it('holds the hash of every package', () => {
-    expect(packages.filter(([, locked]) => !locked.integrity?.startsWith('sha512-')).map(([path]) => path)).toEqual([]);
+    expect(
+      packages
+        .filter(([, locked]) => !locked.integrity?.startsWith('sha512-'))
+        .map(([path]) => path),
+    ).toEqual([]);
   });
 
   it('runs no code of a package at installation', () => {
-    const withScript = packages.filter(([path, locked]) => locked.hasInstallScript && !MAY_HAVE_SCRIPTS.includes(path));
+    const withScript = packages.filter(
+      ([path, locked]) => locked.hasInstallScript && !MAY_HAVE_SCRIPTS.includes(path),
+    );
     expect(withScript.map(([path]) => path)).toEqual([]);
   });
 
   it('holds every platform: without one of them `npm ci` refuses the whole file', () => {
-    const locked = new Set(packages.map(([path]) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)));
-    const wanted = packages.flatMap(([, { optionalDependencies = {} }]) => Object.keys(optionalDependencies));
+    const locked = new Set(
+      packages.map(([path]) =>
+        path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length),
+      ),
+    );
+    const wanted = packages.flatMap(([, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies),
+    );
     expect(wanted.filter((name) => !locked.has(name))).toEqual([]);
   });
 
   it('agrees with package.json, which pins exact versions', () => {
-    const wanted = { ...manifest.dependencies, ...manifest.devDependencies, ...manifest.optionalDependencies };
+    const wanted = {
+      ...manifest.dependencies,
+      ...manifest.devDependencies,
+      ...manifest.optionalDependencies,
+    };
     for (const [name, version] of Object.entries(wanted)) {
       expect(version, name).toMatch(/^\d+\.\d+\.\d+$/);
       expect(lock.packages[`node_modules/${name}`]?.version, name).toBe(version);

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { type Import, importsOf, importsOfSource, roomOf } from './imports.ts';
 
-/** A room may import from rooms of its own rank and of those above it in this list; between rooms there is no circle. */
+/**
+ * A room may import from rooms of its own rank and of those above it in this list; between rooms
+ * there is no circle.
+ */
 const RANKS: readonly (readonly string[])[] = [
   ['account', 'clock', 'periodic', 'refusal', 'wire'],
   ['config', 'telemetry', 'store', 'tls'],
@@ -15,7 +18,10 @@ const RANKS: readonly (readonly string[])[] = [
   ['main'],
 ];
 
-/** Rooms that know nothing of ours but themselves, and what is let through: they could be lifted out and published. */
+/**
+ * Rooms that know nothing of ours but themselves, and what is let through: they could be lifted out
+ * and published.
+ */
 const ALONE: Readonly<Record<string, readonly string[]>> = {
   account: [],
   wire: [],
@@ -50,16 +56,22 @@ const ours = imports.filter((entry) => entry.ours && roomOf(entry.from) !== room
 
 describe('the ranks of the rooms', () => {
   it('has a rank for every room', () => {
-    const rooms = new Set(imports.flatMap((entry) => [roomOf(entry.from), ...(entry.ours ? [roomOf(entry.to)] : [])]));
+    const rooms = new Set(
+      imports.flatMap((entry) => [roomOf(entry.from), ...(entry.ours ? [roomOf(entry.to)] : [])]),
+    );
     expect([...rooms].filter((room) => rankOf(room) === -1)).toEqual([]);
   });
 
   it('lets imports point one way only', () => {
-    expect(ours.filter((entry) => rankOf(roomOf(entry.to)) > rankOf(roomOf(entry.from))).map(show)).toEqual([]);
+    expect(
+      ours.filter((entry) => rankOf(roomOf(entry.to)) > rankOf(roomOf(entry.from))).map(show),
+    ).toEqual([]);
   });
 
   it('keeps the rooms alone that know nothing of ours', () => {
-    const reaching = ours.filter((entry) => ALONE[roomOf(entry.from)]?.includes(roomOf(entry.to)) === false);
+    const reaching = ours.filter(
+      (entry) => ALONE[roomOf(entry.from)]?.includes(roomOf(entry.to)) === false,
+    );
     expect(reaching.map(show)).toEqual([]);
   });
 
@@ -68,13 +80,17 @@ describe('the ranks of the rooms', () => {
   });
 
   it('reaches nothing outside src', () => {
-    expect(imports.filter((entry) => entry.ours && !entry.to.startsWith('src/')).map(show)).toEqual([]);
+    expect(imports.filter((entry) => entry.ours && !entry.to.startsWith('src/')).map(show)).toEqual(
+      [],
+    );
   });
 });
 
 describe('the fences around packages', () => {
   it.each(Object.entries(FENCES))('%s is imported only where it may be', (name, allowed) => {
-    expect(imports.filter((entry) => entry.to === name && !allowed.test(entry.from)).map(show)).toEqual([]);
+    expect(
+      imports.filter((entry) => entry.to === name && !allowed.test(entry.from)).map(show),
+    ).toEqual([]);
   });
 });
 
@@ -90,13 +106,28 @@ describe('the reading of imports', () => {
       "/* import { no } from 'commented'; */",
     ].join('\n');
     const targets = importsOf('src/wire/x.ts', source).map((entry) => entry.to);
-    expect(targets.sort()).toEqual(['@hono/node-server', 'hono', 'node:net', 'src/account/model.ts', 'src/wire/b.ts']);
+    expect(targets.sort()).toEqual([
+      '@hono/node-server',
+      'hono',
+      'node:net',
+      'src/account/model.ts',
+      'src/wire/b.ts',
+    ]);
     expect(() => importsOf('src/wire/x.ts', 'await import(name)')).toThrow('computed');
   });
 
   it('finds a circle', () => {
-    const edge = (from: string, to: string): Import => ({ from: `src/${from}/x.ts`, to: `src/${to}/x.ts`, ours: true });
-    expect(circleIn([edge('a', 'b'), edge('b', 'c'), edge('c', 'a')])).toEqual(['a', 'b', 'c', 'a']);
+    const edge = (from: string, to: string): Import => ({
+      from: `src/${from}/x.ts`,
+      to: `src/${to}/x.ts`,
+      ours: true,
+    });
+    expect(circleIn([edge('a', 'b'), edge('b', 'c'), edge('c', 'a')])).toEqual([
+      'a',
+      'b',
+      'c',
+      'a',
+    ]);
     expect(circleIn([edge('a', 'b'), edge('a', 'c'), edge('b', 'c')])).toEqual([]);
   });
 });

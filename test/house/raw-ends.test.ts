@@ -1,7 +1,17 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { readRequest, readResponse, readResponses, statusOf, valuesOf } from '../support/http-bytes.ts';
+import {
+  readRequest,
+  readResponse,
+  readResponses,
+  statusOf,
+  valuesOf,
+} from '../support/http-bytes.ts';
 import { connectRaw, exchange } from '../support/raw-client.ts';
-import { type RawUpstream, type RawUpstreamOptions, startRawUpstream } from '../support/raw-upstream.ts';
+import {
+  type RawUpstream,
+  type RawUpstreamOptions,
+  startRawUpstream,
+} from '../support/raw-upstream.ts';
 
 /** The measuring tools are measured first: a recorder that miscounts would pass every gate. */
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -26,7 +36,11 @@ describe('the raw upstream', () => {
     await client.send(...bytes.split(/(?<=[\r:])/));
     await client.waitFor('three answers', (answer) => answer.toString().split('ok').length === 4);
     client.close();
-    expect(upstream?.requests.map((request) => request.line)).toEqual(['GET / HTTP/1.1', 'POST /b HTTP/1.1', 'GET / HTTP/1.1']);
+    expect(upstream?.requests.map((request) => request.line)).toEqual([
+      'GET / HTTP/1.1',
+      'POST /b HTTP/1.1',
+      'GET / HTTP/1.1',
+    ]);
     expect(upstream?.requests[1]?.body.toString()).toBe('hello');
     expect(upstream?.bytes.toString()).toBe(bytes);
     expect(upstream?.faults).toEqual([]);
@@ -34,7 +48,11 @@ describe('the raw upstream', () => {
 
   it('does not count a request whose body is not there', async () => {
     const { port } = await start();
-    await exchange({ port, pieces: ['POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhell'], half: true });
+    await exchange({
+      port,
+      pieces: ['POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhell'],
+      half: true,
+    });
     expect(upstream?.requests).toHaveLength(0);
     expect(upstream?.connections[0]?.closed).toBe('end');
   });
@@ -52,17 +70,27 @@ describe('the raw upstream', () => {
   it('answers at the head when told to, and can close in the middle of a body', async () => {
     const { port } = await start({
       answerAt: 'head',
-      answer: () => [{ send: 'HTTP/1.1 413 Too Large\r\nContent-Length: 10\r\n\r\nfive!' }, { end: true }],
+      answer: () => [
+        { send: 'HTTP/1.1 413 Too Large\r\nContent-Length: 10\r\n\r\nfive!' },
+        { end: true },
+      ],
     });
-    const { text, closed } = await exchange({ port, pieces: ['POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n'] });
+    const { text, closed } = await exchange({
+      port,
+      pieces: ['POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n'],
+    });
     expect(text).toMatch(/five!$/);
     expect(closed).toBe('end');
   });
 
   it('resets, hangs until told, and stops reading', async () => {
-    const { port } = await start({ answer: (_head, number) => (number === 0 ? [{ reset: true }] : []) });
+    const { port } = await start({
+      answer: (_head, number) => (number === 0 ? [{ reset: true }] : []),
+    });
     expect((await exchange({ port, pieces: [GET] })).closed).toBe('reset');
-    await expect(exchange({ port, pieces: [GET], limitMs: 100 })).rejects.toThrow('not within 100 ms');
+    await expect(exchange({ port, pieces: [GET], limitMs: 100 })).rejects.toThrow(
+      'not within 100 ms',
+    );
     expect(upstream?.requests).toHaveLength(2);
   });
 
@@ -79,17 +107,24 @@ describe('the raw upstream', () => {
   });
 
   it.each([
-    ['two framings', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+    [
+      'two framings',
+      'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    ],
     ['two equal lengths', 'POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx'],
     ['a bare LF', 'GET / HTTP/1.1\nHost: a\r\n\r\n'],
     ['a folded line', 'GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n'],
     ['a space before the colon', 'GET / HTTP/1.1\r\nHost : a\r\n\r\n'],
-    ['a chunk extension', 'POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;a=b\r\nx\r\n0\r\n\r\n'],
+    [
+      'a chunk extension',
+      'POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;a=b\r\nx\r\n0\r\n\r\n',
+    ],
     ['another coding', 'POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'],
     ['a rest that is no request', `${GET}0\r\n\r\n${GET}`],
   ])('calls %s a fault instead of guessing', (_name, bytes) => {
     const first = readRequest(Buffer.from(bytes));
-    const reading = first.state === 'complete' ? readRequest(Buffer.from(bytes), first.message.end) : first;
+    const reading =
+      first.state === 'complete' ? readRequest(Buffer.from(bytes), first.message.end) : first;
     expect(reading.state).toBe('fault');
   });
 });

@@ -5,14 +5,23 @@ import { dirname, join } from 'node:path';
 /** The repository's root. */
 export const ROOT = dirname(dirname(import.meta.dirname));
 
-/** Every file that is, or is about to be, part of the repository, relative to its root: what git tracks and does not ignore. */
+/**
+ * Every file that is, or is about to be, part of the repository, relative to its root: what git
+ * tracks and does not ignore.
+ */
 export function projectFiles(under = '.'): string[] {
-  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', under], {
-    cwd: ROOT,
-    encoding: 'utf8',
-  });
+  const listed = execFileSync(
+    'git',
+    ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', under],
+    {
+      cwd: ROOT,
+      encoding: 'utf8',
+    },
+  );
   // A file that was removed and not committed yet is still listed.
-  return [...new Set(listed.split('\0'))].filter((path) => path !== '' && existsSync(join(ROOT, path))).sort();
+  return [...new Set(listed.split('\0'))]
+    .filter((path) => path !== '' && existsSync(join(ROOT, path)))
+    .sort();
 }
 
 export function read(path: string): string {

@@ -2,10 +2,16 @@ import { expect, it } from 'vitest';
 import { projectFiles, ROOT, readText } from './tree.ts';
 
 /** The words are put together here, so that this file does not hold what it looks for. */
-const LEFT_OPEN = new RegExp(`\\b(${['TO', 'FIX', 'XX'].map((begin, i) => begin + ['DO', 'ME', 'X'][i]).join('|')})\\b`);
-const SINGLED_OUT = new RegExp(`\\b(it|test|describe)\\.(${['sk-ip', 'on-ly', 'to-do'].join('|').replaceAll('-', '')})\\b`);
+const LEFT_OPEN = new RegExp(
+  `\\b(${['TO', 'FIX', 'XX'].map((begin, i) => begin + ['DO', 'ME', 'X'][i]).join('|')})\\b`,
+);
+const SINGLED_OUT = new RegExp(
+  `\\b(it|test|describe)\\.(${['sk-ip', 'on-ly', 'to-do'].join('|').replaceAll('-', '')})\\b`,
+);
 const REGISTRY_HOSTS = /registry\.(npm|yarn)[a-z]*\.[a-z]+|\/\/(deb|security|archive|ftp)\.debian/i;
-const MACHINE_PATHS = new RegExp(`(^|[^\\w.~$}-])/(root|work|home/(?!node\\b)[a-z]+)/|${RegExp.escape(ROOT)}/`);
+const MACHINE_PATHS = new RegExp(
+  `(^|[^\\w.~$}-])/(root|work|home/(?!node\\b)[a-z]+)/|${RegExp.escape(ROOT)}/`,
+);
 
 const files = projectFiles();
 
@@ -26,9 +32,11 @@ it('singles out no test and switches none off', () => {
 });
 
 it('would find them', () => {
-  for (const folder of ['root', 'work', 'home/me']) expect(`cat "/${folder}/x"`).toMatch(MACHINE_PATHS);
+  for (const folder of ['root', 'work', 'home/me'])
+    expect(`cat "/${folder}/x"`).toMatch(MACHINE_PATHS);
   expect(`${ROOT}/c`).toMatch(MACHINE_PATHS);
-  for (const path of ['network/x', './work/x', '/home/node/app', 'a/root/b']) expect(path).not.toMatch(MACHINE_PATHS);
+  for (const path of ['network/x', './work/x', '/home/node/app', 'a/root/b'])
+    expect(path).not.toMatch(MACHINE_PATHS);
   expect(`it.${'only'}(`).toMatch(SINGLED_OUT);
   expect(`// ${'TO'}${'DO'}: x`).toMatch(LEFT_OPEN);
   expect(`https://registry.${'npmjs'}.org`).toMatch(REGISTRY_HOSTS);
@@ -41,6 +49,8 @@ function inCode(): string[] {
 function linesWith(pattern: RegExp, paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
     const lines = (readText(path) ?? '').split('\n');
-    return lines.flatMap((line, i) => (pattern.test(line) ? [`${path}:${i + 1}: ${line.trim().slice(0, 120)}`] : []));
+    return lines.flatMap((line, i) =>
+      pattern.test(line) ? [`${path}:${i + 1}: ${line.trim().slice(0, 120)}`] : [],
+    );
   });
 }

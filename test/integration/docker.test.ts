@@ -29,10 +29,18 @@ describe('docker-compose.yml', () => {
   });
 
   it('gives no service more than it needs, and opens ports to this machine only', (ctx) => {
-    const { services } = parse(compose(ctx, 'config').stdout) as { services: Record<string, Service> };
-    expect(Object.keys(services)).toEqual(expect.arrayContaining(['gate', 'init', 'redis', 'sample', 'setup']));
+    const { services } = parse(compose(ctx, 'config').stdout) as {
+      services: Record<string, Service>;
+    };
+    expect(Object.keys(services)).toEqual(
+      expect.arrayContaining(['gate', 'init', 'redis', 'sample', 'setup']),
+    );
     for (const [name, service] of Object.entries(services)) {
-      expect(service, name).toMatchObject({ read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] });
+      expect(service, name).toMatchObject({
+        read_only: true,
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+      });
       expect(service.privileged ?? false, name).toBe(false);
       for (const port of service.ports ?? [])
         expect(typeof port === 'string' ? port : port.host_ip, name).toMatch(/^127\.0\.0\.1/);
@@ -40,14 +48,18 @@ describe('docker-compose.yml', () => {
   });
 });
 
-/** The same files, scripts and steps as in docker-compose.yml, with processes in place of containers: shown also where no engine runs. */
+/**
+ * The same files, scripts and steps as in docker-compose.yml, with processes in place of
+ * containers: shown also where no engine runs.
+ */
 describe('the steps of docker-compose.yml', () => {
   let home = '';
   const cleanups: (() => Promise<unknown>)[] = [];
 
   beforeEach(() => {
     home = mkdtempSync(join(tmpdir(), 'sallyport-compose-'));
-    for (const folder of ['gate', 'manage', 'redis', 'data']) mkdirSync(join(home, folder), { mode: 0o700 });
+    for (const folder of ['gate', 'manage', 'redis', 'data'])
+      mkdirSync(join(home, folder), { mode: 0o700 });
   });
 
   afterEach(async () => {
@@ -55,16 +67,26 @@ describe('the steps of docker-compose.yml', () => {
     rmSync(home, { recursive: true, force: true });
   });
 
-  it('lead from nothing to a call that is let in, and again without losing anything', { timeout: 60_000 }, async (ctx) => {
+  it('lead from nothing to a call that is let in, and again without losing anything', {
+    timeout: 60_000,
+  }, async (ctx) => {
     requireOrSkip(ctx, 'redis-server');
     init();
     const before = secrets();
     init();
     expect(secrets()).toEqual(before);
 
-    const sample = await start(['sample', '--port', '0'], {}, (line) => /listens on (\S+)/.exec(line)?.[1]);
+    const sample = await start(
+      ['sample', '--port', '0'],
+      {},
+      (line) => /listens on (\S+)/.exec(line)?.[1],
+    );
     const aclFile = join(home, 'redis', 'users.acl');
-    const redis = await startRedis({ aclFile, configFile: join(ROOT, 'config/redis/redis.conf'), appendOnly: true });
+    const redis = await startRedis({
+      aclFile,
+      configFile: join(ROOT, 'config/redis/redis.conf'),
+      appendOnly: true,
+    });
     cleanups.push(() => redis.stop());
     const config = writeConfig(redis.port, sample);
     expect(setup(config)).toContain('deployer');
@@ -72,7 +94,11 @@ describe('the steps of docker-compose.yml', () => {
 
     const created = manage(config, 'account', 'create', 'ci', '--role', 'viewer', '--json');
     const token = /slp_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}/.exec(created)?.[0] ?? '';
-    const { port, opsPort } = await start(['serve', '--config', config], asUser('gate', 'gate', config), openedOn);
+    const { port, opsPort } = await start(
+      ['serve', '--config', config],
+      asUser('gate', 'gate', config),
+      openedOn,
+    );
     expect((await fetch(`http://127.0.0.1:${opsPort}/readyz`)).status).toBe(200);
     const path = '/lifetimeapi/rest/v2/environments';
     expect(curl(ctx, port, path, token)).toBe(200);
@@ -85,8 +111,8 @@ describe('the steps of docker-compose.yml', () => {
   }
 
   function secrets(): string[] {
-    return ['gate/tls.key', 'gate/ca.pem', 'gate/redis.password', 'manage/redis.password'].map((path) =>
-      readFileSync(join(home, path), 'utf8'),
+    return ['gate/tls.key', 'gate/ca.pem', 'gate/redis.password', 'manage/redis.password'].map(
+      (path) => readFileSync(join(home, path), 'utf8'),
     );
   }
 
@@ -109,16 +135,25 @@ describe('the steps of docker-compose.yml', () => {
   }
 
   function manage(config: string, ...words: string[]): string {
-    return run('sh', [join(ROOT, 'config/docker/manage.sh'), ...words], asUser('manager', 'manage', config));
+    return run(
+      'sh',
+      [join(ROOT, 'config/docker/manage.sh'), ...words],
+      asUser('manager', 'manage', config),
+    );
   }
 
-  /** Starts Sallyport, to be ended with the test, and answers what `pick` finds in a line of its output. */
+  /**
+   * Starts Sallyport, to be ended with the test, and answers what `pick` finds in a line of its
+   * output.
+   */
   async function start<T>(
     words: readonly string[],
     env: Record<string, string>,
     pick: (line: string) => T | undefined,
   ): Promise<T> {
-    const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), ...words], { env: { ...process.env, ...env } });
+    const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), ...words], {
+      env: { ...process.env, ...env },
+    });
     const gone = once(child, 'exit');
     cleanups.push(() => {
       child.kill('SIGKILL');
@@ -133,19 +168,41 @@ describe('the steps of docker-compose.yml', () => {
         if (found !== undefined) resolve(found);
       });
     }
-    child.once('exit', () => reject(new Error(`sallyport ${words[0]} does not start: ${said.join('\n')}`)));
+    child.once('exit', () =>
+      reject(new Error(`sallyport ${words[0]} does not start: ${said.join('\n')}`)),
+    );
     return await promise;
   }
 
   function curl(ctx: TestContext, port: number, path: string, token: string): number {
     requireOrSkip(ctx, 'curl');
-    const words = ['-q', '-sS', '--cacert', join(home, 'gate/ca.pem'), '-o', '/dev/null', '-w', '%{http_code}'];
-    return Number(run('curl', [...words, '-H', `Authorization: Bearer ${token}`, `https://localhost:${port}${path}`], {}));
+    const words = [
+      '-q',
+      '-sS',
+      '--cacert',
+      join(home, 'gate/ca.pem'),
+      '-o',
+      '/dev/null',
+      '-w',
+      '%{http_code}',
+    ];
+    return Number(
+      run(
+        'curl',
+        [...words, '-H', `Authorization: Bearer ${token}`, `https://localhost:${port}${path}`],
+        {},
+      ),
+    );
   }
 
   function asUser(user: string, folder: string, config: string): Record<string, string> {
     const path = `${join(ROOT, 'bin')}:${process.env.PATH}`;
-    return { PATH: path, SALLYPORT_STORE_USER: user, SALLYPORT_SECRETS: join(home, folder), SALLYPORT_CONFIG: config };
+    return {
+      PATH: path,
+      SALLYPORT_STORE_USER: user,
+      SALLYPORT_SECRETS: join(home, folder),
+      SALLYPORT_CONFIG: config,
+    };
   }
 });
 
@@ -154,10 +211,16 @@ describe('the image', () => {
     const docker = engineOrSkip(ctx);
     const tag = `sallyport-test:${process.pid}`;
     try {
-      const built = spawnSync(docker, ['build', '--quiet', '--tag', tag, ROOT], { encoding: 'utf8', timeout: BUILD_MS });
+      const built = spawnSync(docker, ['build', '--quiet', '--tag', tag, ROOT], {
+        encoding: 'utf8',
+        timeout: BUILD_MS,
+      });
       expect(built.status, built.stderr).toBe(0);
       const hardened = ['run', '--rm', '--read-only', '--cap-drop=ALL', '--network=none', tag];
-      const asked = spawnSync(docker, [...hardened, '--version'], { encoding: 'utf8', timeout: BUILD_MS });
+      const asked = spawnSync(docker, [...hardened, '--version'], {
+        encoding: 'utf8',
+        timeout: BUILD_MS,
+      });
       expect({ status: asked.status, stderr: asked.stderr }).toEqual({ status: 0, stderr: '' });
     } finally {
       spawnSync(docker, ['image', 'rm', '--force', tag], { stdio: 'ignore' });
@@ -166,21 +229,30 @@ describe('the image', () => {
 });
 
 /** docker-compose, or the plugin of docker. */
-function compose(ctx: TestContext, ...words: string[]): { status: number | null; stdout: string; stderr: string } {
+function compose(
+  ctx: TestContext,
+  ...words: string[]
+): { status: number | null; stdout: string; stderr: string } {
   const alone = findProgram('docker-compose');
   const docker = findProgram('docker');
-  const plugin = alone === null && docker !== null && spawnSync(docker, ['compose', 'version']).status === 0;
+  const plugin =
+    alone === null && docker !== null && spawnSync(docker, ['compose', 'version']).status === 0;
   if (!plugin) requireOrSkip(ctx, 'docker-compose');
   const [command, ...first] = plugin ? [docker, 'compose'] : [alone!];
-  return spawnSync(command, [...first, '--file', join(ROOT, 'docker-compose.yml'), ...words], { cwd: ROOT, encoding: 'utf8' });
+  return spawnSync(command, [...first, '--file', join(ROOT, 'docker-compose.yml'), ...words], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
 }
 
 function engineOrSkip(ctx: TestContext): string {
   const docker = findProgram('docker');
-  if (docker === null || spawnSync(docker, ['info'], { timeout: 30_000 }).status !== 0) ctx.skip('no Docker engine answers');
+  if (docker === null || spawnSync(docker, ['info'], { timeout: 30_000 }).status !== 0)
+    ctx.skip('no Docker engine answers');
   const base = /^FROM (\S+)/m.exec(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'))?.[1] ?? '';
   const there =
-    spawnSync(docker, ['image', 'inspect', base]).status === 0 || spawnSync(docker, ['pull', '--quiet', base]).status === 0;
+    spawnSync(docker, ['image', 'inspect', base]).status === 0 ||
+    spawnSync(docker, ['pull', '--quiet', base]).status === 0;
   if (!there) ctx.skip(`the image ${base} cannot be had`);
   return docker;
 }

@@ -1,16 +1,26 @@
 /**
- * `npm run prove -- abuse [CONNECTIONS]`: ten thousand idle TLS connections (or as many as are asked for) beside an honest client, twice, and what each of them
- * costs the gate in memory; then every abuse of test/abuse many times as hard. Fails when the gate does not let go of all of it within a minute.
+ * `npm run prove -- abuse [CONNECTIONS]`: ten thousand idle TLS connections (or as many as are
+ * asked for) beside an honest client, twice, and what each of them costs the gate in memory; then
+ * every abuse of test/abuse many times as hard. Fails when the gate does not let go of all of it
+ * within a minute.
  *
- * What the gate has freed after so many connections the C library (glibc) keeps for the next ones instead of giving it back to the system: so here the
- * second time must not make the process larger than the first one did, and what is in use, and the descriptors, must be what they were. With jemalloc
- * (`LD_PRELOAD=libjemalloc.so.2 MALLOC_CONF=background_thread:true`) the process itself gets as small again.
+ * What the gate has freed after so many connections the C library (glibc) keeps for the next ones
+ * instead of giving it back to the system: so here the second time must not make the process larger
+ * than the first one did, and what is in use, and the descriptors, must be what they were. With
+ * jemalloc (`LD_PRELOAD=libjemalloc.so.2 MALLOC_CONF=background_thread:true`) the process itself
+ * gets as small again.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { ABUSES } from '../abuse/abuses.ts';
 import { many, openTls, Witness, warmUp } from '../abuse/clients.ts';
-import { type AbusedGate, type Holdings, mebibytes, shown, startAbusedGate } from '../abuse/gate.ts';
+import {
+  type AbusedGate,
+  type Holdings,
+  mebibytes,
+  shown,
+  startAbusedGate,
+} from '../abuse/gate.ts';
 
 const CONNECTIONS = Number(process.argv[2] ?? 10_000);
 /** Below the connections that the upstream may have. */
@@ -33,7 +43,9 @@ function missingFor(connections: number): string | null {
   const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
   // Node raises the soft limit to the hard one by itself when it starts.
   const wanted = connections + SPARE_DESCRIPTORS;
-  return Number(soft) < wanted ? `${wanted} open files are needed, ${soft} are allowed (ulimit -n)` : null;
+  return Number(soft) < wanted
+    ? `${wanted} open files are needed, ${soft} are allowed (ulimit -n)`
+    : null;
 }
 
 /** Each connection has made one request, as a browser's or a pool's has, and then says nothing. */
@@ -57,11 +69,14 @@ async function crowd(gate: AbusedGate, before: Holdings): Promise<Holdings> {
   const cpuEach = ((gate.cpuSeconds - cpuBefore) / CONNECTIONS) * 1e6;
   const witness = new Witness(gate);
   const full = await gate.holdings();
-  const each = (key: 'rssBytes' | 'inUseBytes') => ((full[key] - before[key]) / CONNECTIONS / 1024).toFixed(1);
+  const each = (key: 'rssBytes' | 'inUseBytes') =>
+    ((full[key] - before[key]) / CONNECTIONS / 1024).toFixed(1);
   console.log(
     `${CONNECTIONS} idle TLS connections: ${shown(full)}; handshake and one request each: ${cpuEach.toFixed(0)} us of processor time`,
   );
-  console.log(`one idle connection: ${each('rssBytes')} KiB resident, of which ${each('inUseBytes')} KiB are JavaScript's`);
+  console.log(
+    `one idle connection: ${each('rssBytes')} KiB resident, of which ${each('inUseBytes')} KiB are JavaScript's`,
+  );
   await new Promise((resolve) => setTimeout(resolve, 5000));
   console.log(`${await witness.stop()} answers to another client meanwhile`);
   for (const socket of sockets) socket.destroy();

@@ -1,7 +1,8 @@
 /**
- * `npm run prove -- docker`: builds the image, runs docker-compose.yml on a real Docker engine, and looks at it from outside. Uses the engine of this machine if
- * one answers; else, as root on a Debian, starts one of its own, makes the base images that cannot be pulled, and clears everything away again. The last line is
- * `N passed, N failed, N skipped`. One to two minutes.
+ * `npm run prove -- docker`: builds the image, runs docker-compose.yml on a real Docker engine, and
+ * looks at it from outside. Uses the engine of this machine if one answers; else, as root on a
+ * Debian, starts one of its own, makes the base images that cannot be pulled, and clears everything
+ * away again. The last line is `N passed, N failed, N skipped`. One to two minutes.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,10 +17,18 @@ import { Stack } from '../support/docker/stack.ts';
 import { have, type Part, prepare } from '../support/system.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const OWN_ENGINE: readonly Part[] = ['docker', 'dockerd', 'docker-compose', 'iptables', 'mmdebstrap', 'curl'];
+const OWN_ENGINE: readonly Part[] = [
+  'docker',
+  'dockerd',
+  'docker-compose',
+  'iptables',
+  'mmdebstrap',
+  'curl',
+];
 
 const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 await main();
@@ -49,7 +58,8 @@ async function engineHere(folder: string, commands: Commands): Promise<Engine | 
   prepare(['docker']);
   const missing = OWN_ENGINE.filter((part) => !have(part));
   if (process.getuid?.() === 0 && missing.length === 0) return await startEngine(folder, commands);
-  const why = missing.length > 0 ? `not installed: ${missing.join(', ')}` : 'only root may start one';
+  const why =
+    missing.length > 0 ? `not installed: ${missing.join(', ')}` : 'only root may start one';
   console.log(`skipped: no Docker engine answers, and an own one cannot be started (${why})`);
   counts.skipped += 1;
   return null;
@@ -61,13 +71,22 @@ async function onEngine(engine: Engine, folder: string): Promise<void> {
   const stack = await Stack.prepare(`sallyport-prove-${process.pid}`, folder, engine.commands);
   try {
     // In the engine's own network a builder may have no way out.
-    await step('docker build', () => stack.docker('build', '--network', 'host', '--tag', stack.image, ROOT));
-    await judge('the image holds what runs, and nothing else', async () => console.log(await checkImage(stack, bases.node)));
-    await judge('alone, with a store in a volume, it runs as the Dockerfile says', () => runsAlone(stack, folder));
+    await step('docker build', () =>
+      stack.docker('build', '--network', 'host', '--tag', stack.image, ROOT),
+    );
+    await judge('the image holds what runs, and nothing else', async () =>
+      console.log(await checkImage(stack, bases.node)),
+    );
+    await judge('alone, with a store in a volume, it runs as the Dockerfile says', () =>
+      runsAlone(stack, folder),
+    );
     await step('docker-compose up', () => stack.compose('up', '--detach'));
     const tokens: Tokens = { deployer: '', viewer: '', administrator: '', password: '' };
     for (const [what, check] of CHECKS) await judge(what, () => check(stack, tokens));
-    if (counts.failed > 0) console.log((await stack.logs(await stack.container('gate'))).split('\n').slice(-40).join('\n'));
+    if (counts.failed > 0)
+      console.log(
+        (await stack.logs(await stack.container('gate'))).split('\n').slice(-40).join('\n'),
+      );
   } finally {
     await clearAlone(stack);
     await stack.clear();
@@ -77,7 +96,9 @@ async function onEngine(engine: Engine, folder: string): Promise<void> {
 async function bringBases(bases: BaseImages, engine: Engine, folder: string): Promise<boolean> {
   if (await pullAll(bases, engine.commands)) return true;
   if (engine.own) {
-    console.log(`${bases.node} and ${bases.redis} cannot be pulled: stand-ins are made from Debian's packages`);
+    console.log(
+      `${bases.node} and ${bases.redis} cannot be pulled: stand-ins are made from Debian's packages`,
+    );
     await standIn(bases, folder, engine.commands);
     return true;
   }
@@ -110,5 +131,7 @@ async function step<T>(what: string, work: () => Promise<T>): Promise<T> {
 }
 
 function say(mark: string, what: string, begin: number): void {
-  console.log(`${mark.padEnd(6)} ${((performance.now() - begin) / 1000).toFixed(1).padStart(5)} s  ${what}`);
+  console.log(
+    `${mark.padEnd(6)} ${((performance.now() - begin) / 1000).toFixed(1).padStart(5)} s  ${what}`,
+  );
 }

@@ -1,7 +1,9 @@
 /**
- * `npm run prove -- many-instances [INSTANCES [SECONDS]]`: 200 instances (or as many as are asked for) on one registry, each a replica with its own lease,
- * acknowledgements and feed connection, in a few processes. Prints what they cost Redis when nothing changes and with ten changes a second, and writes it into
- * docs/SCALE.md. What a change costs in all is the difference between the two; how long it takes to reach the last instance is what the receipt waits for.
+ * `npm run prove -- many-instances [INSTANCES [SECONDS]]`: 200 instances (or as many as are asked
+ * for) on one registry, each a replica with its own lease, acknowledgements and feed connection, in
+ * a few processes. Prints what they cost Redis when nothing changes and with ten changes a second,
+ * and writes it into docs/SCALE.md. What a change costs in all is the difference between the two;
+ * how long it takes to reach the last instance is what the receipt waits for.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -41,7 +43,10 @@ async function prove(instances: number, seconds: number): Promise<void> {
   if (missing !== null) return console.log(`skipped: ${missing}`);
   const server = await startRedis({ appendOnly: true });
   const root = connect(server.url, 'root');
-  const store = new RedisRegistryStore(connect(server.url, 'store'), { keyPrefix: PREFIX, name: 'store' });
+  const store = new RedisRegistryStore(connect(server.url, 'store'), {
+    keyPrefix: PREFIX,
+    name: 'store',
+  });
   const children: ChildProcess[] = [];
   try {
     await store.initialise([role('viewer')]);
@@ -50,16 +55,29 @@ async function prove(instances: number, seconds: number): Promise<void> {
       const share = Math.floor(instances / PROCESSES) + (n < instances % PROCESSES ? 1 : 0);
       children.push(fork(import.meta.filename, [server.url, String(n), String(share)]));
     }
-    await Promise.all(children.map((one) => once(one, 'message', { signal: AbortSignal.timeout(STEPS_MS) })));
+    await Promise.all(
+      children.map((one) => once(one, 'message', { signal: AbortSignal.timeout(STEPS_MS) })),
+    );
     const present = (await store.instances()).items.length;
     const idle = await measured(root, seconds, () => sleep(seconds * 1_000));
     const latenciesMs: number[] = [];
     const busy = await measured(root, seconds, () => change(store, seconds, latenciesMs));
     const memory = await info(root, 'memory');
-    report({ instances: present, seconds, idle, busy, latenciesMs, clientBytes: Number(memory.get('mem_clients_normal')) });
+    report({
+      instances: present,
+      seconds,
+      idle,
+      busy,
+      latenciesMs,
+      clientBytes: Number(memory.get('mem_clients_normal')),
+    });
   } finally {
     for (const one of children) one.kill('SIGTERM');
-    await Promise.all(children.map((one) => (one.exitCode === null && one.signalCode === null ? once(one, 'exit') : null)));
+    await Promise.all(
+      children.map((one) =>
+        one.exitCode === null && one.signalCode === null ? once(one, 'exit') : null,
+      ),
+    );
     root.close();
     await store.close();
     await server.stop();
@@ -67,7 +85,11 @@ async function prove(instances: number, seconds: number): Promise<void> {
 }
 
 /** Ten changes a second, each waited for until every instance has applied and acknowledged it. */
-async function change(store: RedisRegistryStore, seconds: number, latenciesMs: number[]): Promise<void> {
+async function change(
+  store: RedisRegistryStore,
+  seconds: number,
+  latenciesMs: number[],
+): Promise<void> {
   const versions = new Map<number, number>();
   const waits: Promise<void>[] = [];
   const beginMs = performance.now();
@@ -80,16 +102,25 @@ async function change(store: RedisRegistryStore, seconds: number, latenciesMs: n
     const result = await store.commit(update(account(which, { token }), version));
     if (!result.committed) throw new Error(result.conflict);
     versions.set(which, result.seq);
-    // One in ten is followed up: asking how far everybody is costs as well, and an administrator asks for what revokes.
+    // One in ten is followed up: asking how far everybody is costs as well, and an administrator
+    // asks for what revokes.
     if (n % 10 === 0) {
       const members = (result.members ?? []).map(({ instance }) => instance);
-      waits.push(acknowledged(store, members, result.seq).then(() => void latenciesMs.push(performance.now() - sentMs)));
+      waits.push(
+        acknowledged(store, members, result.seq).then(
+          () => void latenciesMs.push(performance.now() - sentMs),
+        ),
+      );
     }
   }
   await Promise.all(waits);
 }
 
-async function acknowledged(store: RedisRegistryStore, members: readonly string[], seq: number): Promise<void> {
+async function acknowledged(
+  store: RedisRegistryStore,
+  members: readonly string[],
+  seq: number,
+): Promise<void> {
   const deadlineMs = performance.now() + STEPS_MS;
   while ((await store.progress(members)).some(({ applied }) => (applied?.seq ?? 0) < seq)) {
     if (performance.now() > deadlineMs) throw new Error('not acknowledged in a minute');
@@ -103,7 +134,9 @@ async function measured(root: RedisConnection, seconds: number, during: () => Pr
   const after = await counters(root);
   const tookSeconds = (after.atMs - before.atMs) / 1_000;
   const per = (pick: (of: Counters) => number) => (pick(after) - pick(before)) / tookSeconds;
-  const calls = Object.keys(after.calls).map((name) => [name, per((of) => of.calls[name] ?? 0)] as const);
+  const calls = Object.keys(after.calls).map(
+    (name) => [name, per((of) => of.calls[name] ?? 0)] as const,
+  );
   return {
     cpuPercent: per((of) => of.cpuSeconds) * 100,
     commands: per((of) => of.commands),
@@ -114,7 +147,11 @@ async function measured(root: RedisConnection, seconds: number, during: () => Pr
 }
 
 async function counters(root: RedisConnection): Promise<Counters> {
-  const [cpu, stats, commands] = [await info(root, 'cpu'), await info(root, 'stats'), await info(root, 'commandstats')];
+  const [cpu, stats, commands] = [
+    await info(root, 'cpu'),
+    await info(root, 'stats'),
+    await info(root, 'commandstats'),
+  ];
   return {
     atMs: performance.now(),
     cpuSeconds: Number(cpu.get('used_cpu_user')) + Number(cpu.get('used_cpu_sys')),
@@ -122,7 +159,10 @@ async function counters(root: RedisConnection): Promise<Counters> {
     bytesIn: Number(stats.get('total_net_input_bytes')),
     bytesOut: Number(stats.get('total_net_output_bytes')),
     calls: Object.fromEntries(
-      [...commands].map(([name, text]) => [name.replace('cmdstat_', ''), Number(/calls=(\d+)/.exec(text)?.[1])]),
+      [...commands].map(([name, text]) => [
+        name.replace('cmdstat_', ''),
+        Number(/calls=(\d+)/.exec(text)?.[1]),
+      ]),
     ),
   };
 }
@@ -147,17 +187,23 @@ interface Outcome {
 
 function report({ instances, seconds, idle, busy, latenciesMs, clientBytes }: Outcome): void {
   const rows = [
-    ['processor, of one core', ...[idle, busy].map(({ cpuPercent }) => `${cpuPercent.toFixed(1)} %`)],
+    [
+      'processor, of one core',
+      ...[idle, busy].map(({ cpuPercent }) => `${cpuPercent.toFixed(1)} %`),
+    ],
     ['commands a second', ...[idle, busy].map(({ commands }) => commands.toFixed(0))],
     ['bytes a second to Redis', ...[idle, busy].map(({ bytesIn }) => bytesIn.toFixed(0))],
     ['bytes a second from Redis', ...[idle, busy].map(({ bytesOut }) => bytesOut.toFixed(0))],
     [
       'of these commands',
-      ...[idle, busy].map(({ calls }) => calls.map(([name, rate]) => `${name} ${rate.toFixed(0)}`).join(', ')),
+      ...[idle, busy].map(({ calls }) =>
+        calls.map(([name, rate]) => `${name} ${rate.toFixed(0)}`).join(', '),
+      ),
     ],
   ];
   const sorted = latenciesMs.toSorted((a, b) => a - b);
-  const at = (share: number) => (sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN).toFixed(0);
+  const at = (share: number) =>
+    (sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN).toFixed(0);
   const lines = [
     conditions(
       `npm run prove -- many-instances ${instances} ${seconds}`,
@@ -179,8 +225,20 @@ async function child(): Promise<void> {
   const [url = '', number = '', count = ''] = process.argv.slice(2);
   const made = Array.from({ length: Number(count) }, (_, n) => {
     const instance = `edge-${number}-${n}`;
-    const source = new RedisRegistrySource(connect(url, instance), { keyPrefix: PREFIX, name: instance });
-    return { source, replica: new Replica({ source, clock: systemClock, instance, leaseMs: LEASE_MS, maxAccounts: 1_000 }) };
+    const source = new RedisRegistrySource(connect(url, instance), {
+      keyPrefix: PREFIX,
+      name: instance,
+    });
+    return {
+      source,
+      replica: new Replica({
+        source,
+        clock: systemClock,
+        instance,
+        leaseMs: LEASE_MS,
+        maxAccounts: 1_000,
+      }),
+    };
   });
   const ended = once(process, 'SIGTERM');
   for (const { replica } of made) {
@@ -199,5 +257,12 @@ async function child(): Promise<void> {
 }
 
 function connect(url: string, name: string): RedisConnection {
-  return connectRedis({ url, username: null, password: null, tls: null, name, commandTimeoutMs: 5_000 });
+  return connectRedis({
+    url,
+    username: null,
+    password: null,
+    tls: null,
+    name,
+    commandTimeoutMs: 5_000,
+  });
 }

@@ -1,6 +1,7 @@
 /**
- * `npm run prove -- rate-limits`: what a limit costs a call, in nanoseconds on this thread, by the numbers of accounts; and how close to the limit instances on one real Redis
- * come, beside the largest overshoot that src/limits/leased-bucket.ts states.
+ * `npm run prove -- rate-limits`: what a limit costs a call, in nanoseconds on this thread, by the
+ * numbers of accounts; and how close to the limit instances on one real Redis come, beside the
+ * largest overshoot that src/limits/leased-bucket.ts states.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { systemClock } from '../../src/clock.ts';
@@ -16,7 +17,10 @@ import { redisMissing, startRedis } from '../support/redis-server.ts';
 
 const CALLS = 2_000_000;
 const ROUNDS = 7;
-const ACCOUNTS = Array.from({ length: 50_000 }, (_, index) => `account${String(index).padStart(5, '0')}`);
+const ACCOUNTS = Array.from(
+  { length: 50_000 },
+  (_, index) => `account${String(index).padStart(5, '0')}`,
+);
 
 function limiter(makeBucket: BucketMaker, requests: number | null): RateLimiter {
   return new RateLimiter({
@@ -45,7 +49,10 @@ function show(what: string, value: string): void {
 
 function hotPath(): void {
   const free: RatedRoute = { name: 'free', rateLimit: null };
-  const limited: RatedRoute = { name: 'limited', rateLimit: { requests: 1_000_000, windowSeconds: 1, per: 'account' } };
+  const limited: RatedRoute = {
+    name: 'limited',
+    rateLimit: { requests: 1_000_000, windowSeconds: 1, per: 'account' },
+  };
   const account = (index: number) => ACCOUNTS[index % ACCOUNTS.length]!;
   const none = limiter(localBuckets, null);
   const local = limiter(localBuckets, null);
@@ -95,8 +102,17 @@ async function overshoot(n: number, requests: number, windowSeconds: number): Pr
   const redis = await startRedis();
   const on: RatedRoute = { name: 'r', rateLimit: { requests, windowSeconds, per: 'route' } };
   const instances = Array.from({ length: n }, (_, index) => {
-    const connection = connectRedis({ url: redis.url, username: null, password: null, tls: null, name: `i${index}` });
-    const leaser = new QuotaLeaser({ store: new RedisQuotaStore(connection, 'prove'), clock: systemClock });
+    const connection = connectRedis({
+      url: redis.url,
+      username: null,
+      password: null,
+      tls: null,
+      name: `i${index}`,
+    });
+    const leaser = new QuotaLeaser({
+      store: new RedisQuotaStore(connection, 'prove'),
+      clock: systemClock,
+    });
     return { connection, leaser, limiter: limiter(sharedBuckets(leaser, 25), null) };
   });
   for (const { connection } of instances) await connection.ready(5_000);
@@ -105,7 +121,8 @@ async function overshoot(n: number, requests: number, windowSeconds: number): Pr
   let calls = 0;
   while (performance.now() - begin < 5_000) {
     for (const { limiter: one } of instances) {
-      for (let call = 0; call < 20; call += 1, calls += 1) if (one.ask(on, null)!.retryAfterSeconds === 0) permitted += 1;
+      for (let call = 0; call < 20; call += 1, calls += 1)
+        if (one.ask(on, null)!.retryAfterSeconds === 0) permitted += 1;
     }
     await turn();
   }

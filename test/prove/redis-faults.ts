@@ -1,6 +1,7 @@
 /**
- * `npm run prove -- redis-faults [RUNS]`: plays every way in which Redis can fail with a gate under load, and writes what it cost into docs/RELIABILITY.md. A wrong
- * answer (a revoked or unknown token let in, a token that counts called unknown) ends it with exit code 1.
+ * `npm run prove -- redis-faults [RUNS]`: plays every way in which Redis can fail with a gate under
+ * load, and writes what it cost into docs/RELIABILITY.md. A wrong answer (a revoked or unknown
+ * token let in, a token that counts called unknown) ends it with exit code 1.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -23,7 +24,10 @@ const FAULTS: readonly (readonly [name: string, scene: scenes.FaultScene])[] = [
   ['one server: full with `allkeys-lru`, a backup brought back after 5 s', scenes.evicted],
   ['sentinels: primary and replica swapped', scenes.sentinelFailover],
   ['sentinels: primary killed', scenes.sentinelPrimaryKilled],
-  ['sentinels: primary killed after half a second that no replica has seen', scenes.sentinelTailLost],
+  [
+    'sentinels: primary killed after half a second that no replica has seen',
+    scenes.sentinelTailLost,
+  ],
   ['cluster: replica takes over from its living primary', scenes.clusterFailover],
   ['cluster: primary of the registry killed', scenes.clusterPrimaryKilled],
   ['cluster: slot of the registry moves to another primary', scenes.clusterReshard],
@@ -49,14 +53,20 @@ async function main(): Promise<void> {
 
 /** The worst of all runs, but for counts, which are of all runs together. */
 function cellsOf(reports: readonly FaultReport[]): readonly string[] {
-  const sum = (of: (report: FaultReport) => number) => reports.reduce((total, report) => total + of(report), 0);
+  const sum = (of: (report: FaultReport) => number) =>
+    reports.reduce((total, report) => total + of(report), 0);
   const worst = (of: (report: FaultReport) => number) => Math.max(...reports.map(of));
-  const failed = (toll: (report: FaultReport) => Toll) => `${sum((one) => toll(one).failed)} of ${sum((one) => toll(one).calls)}`;
+  const failed = (toll: (report: FaultReport) => Toll) =>
+    `${sum((one) => toll(one).failed)} of ${sum((one) => toll(one).calls)}`;
   return [
     failed(({ known }) => known),
     failed(({ recorded }) => recorded),
     failed(({ unmet }) => unmet),
-    String(worst(({ known, recorded, unmet }) => Math.max(known.recoveryMs, recorded.recoveryMs, unmet.recoveryMs))),
+    String(
+      worst(({ known, recorded, unmet }) =>
+        Math.max(known.recoveryMs, recorded.recoveryMs, unmet.recoveryMs),
+      ),
+    ),
     String(worst(({ known }) => known.p99Ms)),
     String(worst(({ known }) => known.maxMs)),
     `${sum((one) => one.revoked)} (${sum((one) => one.changesFailed)} failed)`,
@@ -89,8 +99,12 @@ function head(): string {
 function writeIn(text: string): void {
   const before = readFileSync(DOCUMENT, 'utf8');
   const [begin, end] = [before.indexOf(BEGIN), before.indexOf(END)];
-  if (begin === -1 || end < begin) throw new Error(`docs/RELIABILITY.md has lost its marks ${BEGIN} and ${END}`);
-  writeFileSync(DOCUMENT, `${before.slice(0, begin + BEGIN.length)}\n${text}\n${before.slice(end)}`);
+  if (begin === -1 || end < begin)
+    throw new Error(`docs/RELIABILITY.md has lost its marks ${BEGIN} and ${END}`);
+  writeFileSync(
+    DOCUMENT,
+    `${before.slice(0, begin + BEGIN.length)}\n${text}\n${before.slice(end)}`,
+  );
 }
 
 const missing = redisMissing();

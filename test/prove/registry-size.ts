@@ -1,7 +1,9 @@
 /**
- * `npm run prove -- registry-size [ACCOUNTS]`: neither start-up nor the cost of a request grows with the number of accounts. Prints, for a small and
- * a large registry on each store, the time from nothing to the first lease, of a look-up that goes to the store, and of a cached one, and on Redis what an
- * account takes of its memory. With a million accounts or more it writes the table into docs/SCALE.md.
+ * `npm run prove -- registry-size [ACCOUNTS]`: neither start-up nor the cost of a request grows
+ * with the number of accounts. Prints, for a small and a large registry on each store, the time
+ * from nothing to the first lease, of a look-up that goes to the store, and of a cached one, and on
+ * Redis what an account takes of its memory. With a million accounts or more it writes the table
+ * into docs/SCALE.md.
  */
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,7 +15,12 @@ import { openEmbeddedRegistry } from '../../src/registry/embedded.ts';
 import type { RegistryStore } from '../../src/registry/port.ts';
 import { RedisRegistryStore } from '../../src/registry/redis.ts';
 import { Replica } from '../../src/registry/replica.ts';
-import { readWarmSnapshot, WARM_FILES, type WarmSnapshot, writeWarmSnapshot } from '../../src/registry/warm-snapshot.ts';
+import {
+  readWarmSnapshot,
+  WARM_FILES,
+  type WarmSnapshot,
+  writeWarmSnapshot,
+} from '../../src/registry/warm-snapshot.ts';
 import { type RegistryKeys, registryKeys } from '../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
 import { account, idOf, role } from '../contract/registry-records.ts';
@@ -44,7 +51,10 @@ const missing = redisMissing();
 if (missing === null) for (const size of sizes) await onRedis(size);
 else console.log(`Redis: skipped, ${missing}`);
 const table = [
-  conditions(`npm run prove -- registry-size ${large}`, 'each account with a name claim and a role, as administration writes it'),
+  conditions(
+    `npm run prove -- registry-size ${large}`,
+    'each account with a name claim and a role, as administration writes it',
+  ),
   '',
   '| registry | start to first lease, median | look-up in the store, p50 | p99 | look-up in the cache | memory of Redis per account |',
   '| --- | --- | --- | --- | --- | --- |',
@@ -74,7 +84,14 @@ async function onEmbedded(size: number): Promise<void> {
 async function onRedis(size: number): Promise<void> {
   const server = await startRedis();
   const connect = (name: string): RedisConnection =>
-    connectRedis({ url: server.url, username: null, password: null, tls: null, name, commandTimeoutMs: 5_000 });
+    connectRedis({
+      url: server.url,
+      username: null,
+      password: null,
+      tls: null,
+      name,
+      commandTimeoutMs: 5_000,
+    });
   const open = () => new RedisRegistryStore(connect('size'), { keyPrefix: PREFIX, name: 'size' });
   const seed = open();
   await seed.initialise([role('viewer')]);
@@ -82,7 +99,10 @@ async function onRedis(size: number): Promise<void> {
   const keys = registryKeys(PREFIX);
   const root = connect('seed');
   const emptyBytes = await usedBytes(root);
-  const begins = Array.from({ length: Math.ceil(size / BATCH) }, (_, index) => index * BATCH).values();
+  const begins = Array.from(
+    { length: Math.ceil(size / BATCH) },
+    (_, index) => index * BATCH,
+  ).values();
   await Promise.all(Array.from({ length: BATCHES }, () => fill(root, keys, begins, size)));
   const perAccountBytes = ((await usedBytes(root)) - emptyBytes) / size;
   root.close();
@@ -91,10 +111,21 @@ async function onRedis(size: number): Promise<void> {
   await server.stop();
 }
 
-/** Everything that administration keeps of an account, its name's claim and its role's reference included. */
-async function fill(root: RedisConnection, keys: RegistryKeys, begins: Iterable<number>, size: number): Promise<void> {
+/**
+ * Everything that administration keeps of an account, its name's claim and its role's reference
+ * included.
+ */
+async function fill(
+  root: RedisConnection,
+  keys: RegistryKeys,
+  begins: Iterable<number>,
+  size: number,
+): Promise<void> {
   for (const begin of begins) {
-    const batch = Array.from({ length: Math.min(BATCH, size - begin) }, (_, index) => begin + index);
+    const batch = Array.from(
+      { length: Math.min(BATCH, size - begin) },
+      (_, index) => begin + index,
+    );
     await root.pipeline([
       ['MSET', ...batch.flatMap((n) => [keys.account(idOf(n)), text(n)])],
       ['ZADD', keys.accounts, ...batch.flatMap((n) => [0, idOf(n)])],
@@ -108,7 +139,12 @@ async function usedBytes(root: RedisConnection): Promise<number> {
   return Number(/^used_memory:(\d+)/m.exec(String(await root.call('INFO', 'memory')))?.[1]);
 }
 
-async function measure(title: string, size: number, open: () => RegistryStore, perAccount: string): Promise<void> {
+async function measure(
+  title: string,
+  size: number,
+  open: () => RegistryStore,
+  perAccount: string,
+): Promise<void> {
   const startsMs: number[] = [];
   for (let run = 0; run < STARTS; run += 1) {
     const beginMs = performance.now();
@@ -129,7 +165,14 @@ async function measure(title: string, size: number, open: () => RegistryStore, p
   const hitNs = cachedNs(replica, hot);
   await close();
   const us = (share: number) => `${(atShare(missesMs, share) * 1e3).toFixed(0)} µs`;
-  rows.push([title, `${atShare(startsMs, 0.5).toFixed(1)} ms`, us(0.5), us(0.99), `${hitNs.toFixed(0)} ns`, perAccount]);
+  rows.push([
+    title,
+    `${atShare(startsMs, 0.5).toFixed(1)} ms`,
+    us(0.5),
+    us(0.99),
+    `${hitNs.toFixed(0)} ns`,
+    perAccount,
+  ]);
   console.log(rows.at(-1)?.join(', '));
 }
 
@@ -140,7 +183,11 @@ async function warmStart(open: () => RegistryStore, size: number): Promise<strin
   const first = await begin(open);
   const cached = Math.min(CACHED, size);
   for (let n = 0; n < cached; n += LOOKUPS)
-    await Promise.all(Array.from({ length: Math.min(LOOKUPS, cached - n) }, (_, k) => first.replica.lookup(idOf(n + k))));
+    await Promise.all(
+      Array.from({ length: Math.min(LOOKUPS, cached - n) }, (_, k) =>
+        first.replica.lookup(idOf(n + k)),
+      ),
+    );
   const writeBeginMs = performance.now();
   const written = await writeWarmSnapshot(first.replica.holdings()!, options);
   const writeMs = performance.now() - writeBeginMs;
@@ -153,7 +200,8 @@ async function warmStart(open: () => RegistryStore, size: number): Promise<strin
   const warm = next.replica.status().cachedAccounts;
   await next.close();
   await rm(folder, { recursive: true, force: true });
-  if (written !== cached || warm !== cached) throw new Error(`of ${cached} accounts ${written} were written and ${warm} read`);
+  if (written !== cached || warm !== cached)
+    throw new Error(`of ${cached} accounts ${written} were written and ${warm} read`);
   return `Warm start with ${cached} accounts: a snapshot of ${(bytes / 1e6).toFixed(1)} MB, written in slices within ${writeMs.toFixed(0)} ms, and ${startMs.toFixed(0)} ms from its reading to the first lease.`;
 }
 
@@ -167,7 +215,8 @@ function cachedNs(replica: Replica, ids: readonly string[]): number {
     if (!(answer instanceof Promise) && answer.found === 'account') found += 1;
   }
   const tookMs = performance.now() - beginMs;
-  if (found !== HITS) throw new Error(`only ${found} of ${HITS} look-ups were answered from the cache`);
+  if (found !== HITS)
+    throw new Error(`only ${found} of ${HITS} look-ups were answered from the cache`);
   return (tookMs * 1e6) / HITS;
 }
 
@@ -176,9 +225,17 @@ async function begin(
   warm: WarmSnapshot | null = null,
 ): Promise<{ readonly replica: Replica; close(): Promise<void> }> {
   const source = open();
-  const replica = new Replica({ source, clock: systemClock, instance: 'size-1', leaseMs: 30_000, maxAccounts: CACHED, warm });
+  const replica = new Replica({
+    source,
+    clock: systemClock,
+    instance: 'size-1',
+    leaseMs: 30_000,
+    maxAccounts: CACHED,
+    warm,
+  });
   if (!(await replica.start())) throw new Error(`not ready: ${replica.status().why}`);
-  if (warm === null && replica.status().cachedAccounts !== 0) throw new Error('accounts were loaded at start');
+  if (warm === null && replica.status().cachedAccounts !== 0)
+    throw new Error('accounts were loaded at start');
   return {
     replica,
     close: async () => {

@@ -1,8 +1,11 @@
 /**
- * A thousand rotations against three real gates on a real Redis, under load: `npm run prove -- revocation [ROTATIONS]`.
+ * A thousand rotations against three real gates on a real Redis, under load: `npm run prove --
+ * revocation [ROTATIONS]`.
  *
- * After each rotation has answered "effective", the old token is sent to every gate over connections that are already open, while other accounts keep the gates
- * busy and the old token is also tried all the time. Any of it that begins after the answer and is let in is counted; the count must be 0.
+ * After each rotation has answered "effective", the old token is sent to every gate over
+ * connections that are already open, while other accounts keep the gates busy and the old token is
+ * also tried all the time. Any of it that begins after the answer and is let in is counted; the
+ * count must be 0.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -30,19 +33,31 @@ const owner = storeOwner('proof', 'command-line');
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-revocation-'));
 const children: ChildProcess[] = [];
 const redis = await startRedis({ appendOnly: true });
-const connection = connectRedis({ url: redis.url, username: null, password: null, tls: null, name: 'proof' });
+const connection = connectRedis({
+  url: redis.url,
+  username: null,
+  password: null,
+  tls: null,
+  name: 'proof',
+});
 const store = new RedisRegistryStore(connection, { keyPrefix: 'sallyport', name: 'proof' });
 
 async function prove(): Promise<void> {
   await store.initialise(seededRoles(new Date().toISOString()));
   const administration = createAdministration({ store, clock: systemClock, instance: null });
   await administration.createRole(owner, { name: 'caller', permissions: ['test:all'] });
-  const steady = (await administration.createServiceAccount(owner, { name: 'steady', role: 'caller' })).token;
-  let current = (await administration.createServiceAccount(owner, { name: 'rotated', role: 'caller' })).token;
+  const steady = (
+    await administration.createServiceAccount(owner, { name: 'steady', role: 'caller' })
+  ).token;
+  let current = (
+    await administration.createServiceAccount(owner, { name: 'rotated', role: 'caller' })
+  ).token;
   const upstream = await startUpstream();
   const ports = await Promise.all(Array.from({ length: GATES }, (_, n) => startGate(n, upstream)));
   await until(async () =>
-    (await Promise.all(ports.map((port) => call(port, steady, new Agent())))).every((status) => status === 200),
+    (await Promise.all(ports.map((port) => call(port, steady, new Agent())))).every(
+      (status) => status === 200,
+    ),
   );
   await until(async () => (await store.instances()).items.length === GATES);
 
@@ -66,14 +81,19 @@ async function prove(): Promise<void> {
     const statuses = await Promise.all(ports.map((port, index) => call(port, old, probes[index]!)));
     acceptedAfter += statuses.filter((status) => status !== 401).length;
     const fresh = await Promise.all(ports.map((port, index) => call(port, token, probes[index]!)));
-    if (fresh.some((status) => status !== 200)) throw new Error(`a new token was refused: ${fresh.join()}`);
+    if (fresh.some((status) => status !== 200))
+      throw new Error(`a new token was refused: ${fresh.join()}`);
   }
   const seconds = (performance.now() - startedMs) / 1000;
   await load.stop();
   acceptedAfter += load.acceptedAfter;
-  console.log(`${rotations} rotations in ${seconds.toFixed(1)} s beside ${Math.round(load.calls / seconds)} calls a second`);
+  console.log(
+    `${rotations} rotations in ${seconds.toFixed(1)} s beside ${Math.round(load.calls / seconds)} calls a second`,
+  );
   console.log(`from the call to certainty: ${figures(certainMs)}`);
-  console.log(`from the sending of the change to the last gate's acknowledgement, as seen: ${figures(propagationMs)}`);
+  console.log(
+    `from the sending of the change to the last gate's acknowledgement, as seen: ${figures(propagationMs)}`,
+  );
   console.log(
     `not effective within the wait: ${uncertain}; old token let in after the answer: ${acceptedAfter}; other answers to the load: ${JSON.stringify(load.others)}`,
   );
@@ -96,7 +116,8 @@ class Load {
   }
 
   start(callers: number, token: () => string): void {
-    for (const port of this.#ports) for (let n = 0; n < callers; n += 1) this.#loops.push(this.#loop(port, token));
+    for (const port of this.#ports)
+      for (let n = 0; n < callers; n += 1) this.#loops.push(this.#loop(port, token));
   }
 
   revoked(token: string): void {
@@ -115,7 +136,8 @@ class Load {
       const begunMs = performance.now();
       const status = await call(port, token, agent);
       this.calls += 1;
-      if (status === 200 && begunMs > (this.#revokedMs.get(token) ?? Number.POSITIVE_INFINITY)) this.acceptedAfter += 1;
+      if (status === 200 && begunMs > (this.#revokedMs.get(token) ?? Number.POSITIVE_INFINITY))
+        this.acceptedAfter += 1;
       // A refusal is right when the token was rotated while the call was under way.
       if (status !== 200) this.others[status] = (this.others[status] ?? 0) + 1;
       // Leaves the processor to the gates, which share it with us.
@@ -155,7 +177,16 @@ async function startGate(n: number, upstream: number): Promise<number> {
     listen: { proxy: { address: `127.0.0.1:${port}`, plaintext: true } },
     store: { kind: 'redis', url: redis.url },
     upstreams: { up: { addresses: [`http://127.0.0.1:${upstream}`] } },
-    routes: [{ name: 'all', path: '/**', methods: ['GET'], application: 'any', permission: 'test:all', upstream: 'up' }],
+    routes: [
+      {
+        name: 'all',
+        path: '/**',
+        methods: ['GET'],
+        application: 'any',
+        permission: 'test:all',
+        upstream: 'up',
+      },
+    ],
   };
   writeFileSync(file, JSON.stringify(config));
   children.push(spawn(process.execPath, [MAIN, 'serve', '--config', file], { stdio: 'ignore' }));
@@ -182,7 +213,8 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
 
 function figures(ms: number[]): string {
   const sorted = ms.toSorted((a, b) => a - b);
-  const at = (share: number) => (sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0).toFixed(1);
+  const at = (share: number) =>
+    (sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0).toFixed(1);
   return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms`;
 }
 

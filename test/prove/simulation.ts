@@ -1,4 +1,7 @@
-/** The simulation over many seeds, on all processors: `npm run prove -- simulation [COUNT [FROM]]`, 100,000 by default. */
+/**
+ * The simulation over many seeds, on all processors: `npm run prove -- simulation [COUNT [FROM]]`,
+ * 100,000 by default.
+ */
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +28,8 @@ async function work(): Promise<void> {
     for (const [key, value] of Object.entries(sums)) total[key] = (total[key] ?? 0) + Number(value);
     if (violation !== null) violations.push(violation);
     done += size;
-    if (done % (10 * CHUNK) === 0) console.log(`${done} seeds after ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
+    if (done % (10 * CHUNK) === 0)
+      console.log(`${done} seeds after ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
   }
 }
 
@@ -43,7 +47,8 @@ async function chunk(first: number, size: number): Promise<Record<string, unknow
 
 await Promise.all(Array.from({ length: workers }, work));
 console.log(total);
-for (const violation of violations) console.log(violation, '(again: SEED=N node test/simulation/main.ts)');
+for (const violation of violations)
+  console.log(violation, '(again: SEED=N node test/simulation/main.ts)');
 console.log(
   `${violations.length === 0 ? 'every promise was kept' : 'A PROMISE WAS BROKEN'} in ${((performance.now() - startedMs) / 1000).toFixed(0)} s`,
 );

@@ -1,6 +1,7 @@
 /**
- * `npm run prove -- testssl`: testssl.sh (Debian: testssl.sh) against a gate on loopback with a certificate such as an operator brings: 90 days, by a CA that says
- * where its revocation list is. Prints what it found as a Markdown table and fails on a finding of medium or worse. Two minutes.
+ * `npm run prove -- testssl`: testssl.sh (Debian: testssl.sh) against a gate on loopback with a
+ * certificate such as an operator brings: 90 days, by a CA that says where its revocation list is.
+ * Prints what it found as a Markdown table and fails on a finding of medium or worse. Two minutes.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,8 +20,19 @@ interface Finding {
 
 /** `FATAL`: the scan itself came to no end. */
 const BAD = ['MEDIUM', 'HIGH', 'CRITICAL', 'FATAL'];
-/** Names of findings that a whole scan has at least: one that broke off early must not pass for a clean one. */
-const MUST_HAVE = ['TLS1_3', 'TLS1_2', 'cipherlist_STRONG', 'cert_chain_of_trust', 'ROBOT', 'secure_client_renego', 'LUCKY13'];
+/**
+ * Names of findings that a whole scan has at least: one that broke off early must not pass for a
+ * clean one.
+ */
+const MUST_HAVE = [
+  'TLS1_3',
+  'TLS1_2',
+  'cipherlist_STRONG',
+  'cert_chain_of_trust',
+  'ROBOT',
+  'secure_client_renego',
+  'LUCKY13',
+];
 const LIMIT_MS = 900_000;
 
 const program = findProgram('testssl') ?? findProgram('testssl.sh');
@@ -35,14 +47,32 @@ const { caFile, ...certificate } = issueCertificate();
 const gate = await startGateway({
   upstreams: { raw: { addresses: [upstream.url] } },
   config: {
-    listen: { proxy: { address: '127.0.0.1:0', tls: { certificates: [certificate] } }, ops: { address: '127.0.0.1:0' } },
+    listen: {
+      proxy: { address: '127.0.0.1:0', tls: { certificates: [certificate] } },
+      ops: { address: '127.0.0.1:0' },
+    },
   },
 });
 try {
   const report = join(gate.dataDir, 'testssl.json');
-  const words = ['--quiet', '--color', '0', '--warnings', 'off', '--nodns', 'none', '--add-ca', caFile, '--jsonfile', report];
+  const words = [
+    '--quiet',
+    '--color',
+    '0',
+    '--warnings',
+    'off',
+    '--nodns',
+    'none',
+    '--add-ca',
+    caFile,
+    '--jsonfile',
+    report,
+  ];
   // Beside us: the gate that it scans lives in this process.
-  const scan = spawn(program, [...words, `localhost:${gate.port}`], { stdio: 'ignore', timeout: LIMIT_MS });
+  const scan = spawn(program, [...words, `localhost:${gate.port}`], {
+    stdio: 'ignore',
+    timeout: LIMIT_MS,
+  });
   await once(scan, 'exit');
   judge(JSON.parse(readFileSync(report, 'utf8')) as readonly Finding[]);
 } finally {
@@ -57,7 +87,18 @@ function issueCertificate() {
   const issue = (name: string, ...words: readonly string[]) =>
     execFileSync(
       'openssl',
-      ['req', '-x509', '-subj', `/CN=${name}`, ...key, '-keyout', at(`${name}.key`), '-out', at(`${name}.crt`), ...words],
+      [
+        'req',
+        '-x509',
+        '-subj',
+        `/CN=${name}`,
+        ...key,
+        '-keyout',
+        at(`${name}.key`),
+        '-out',
+        at(`${name}.crt`),
+        ...words,
+      ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
   const extensions = [
@@ -78,12 +119,19 @@ function issueCertificate() {
     at('ca.key'),
     ...extensions.flatMap((one) => ['-addext', one]),
   );
-  return { caFile: at('ca.crt'), certificateFile: at('localhost.crt'), keyFile: at('localhost.key') };
+  return {
+    caFile: at('ca.crt'),
+    certificateFile: at('localhost.crt'),
+    keyFile: at('localhost.key'),
+  };
 }
 
 function judge(findings: readonly Finding[]): void {
   console.log('| finding | verdict | |\n|---|---|---|');
-  for (const each of findings.filter(({ severity }) => !['INFO', 'WARN', 'DEBUG'].includes(severity))) console.log(rowOf(each));
+  for (const each of findings.filter(
+    ({ severity }) => !['INFO', 'WARN', 'DEBUG'].includes(severity),
+  ))
+    console.log(rowOf(each));
   const bad = findings.filter(({ severity }) => BAD.includes(severity));
   const missing = MUST_HAVE.filter((name) => !findings.some(({ id }) => id === name));
   console.log(`\n${findings.length} findings, ${bad.length} of medium or worse`);

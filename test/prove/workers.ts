@@ -1,6 +1,8 @@
 /**
- * `npm run prove -- workers [CONNECTIONS...]`: what a second worker brings and costs: requests per second, processor time per request of the gate's processes, and how the
- * system deals connections out. Needs wrk, nginx and Redis. With two cores, load, upstream and Redis take what they need from the same two.
+ * `npm run prove -- workers [CONNECTIONS...]`: what a second worker brings and costs: requests per
+ * second, processor time per request of the gate's processes, and how the system deals connections
+ * out. Needs wrk, nginx and Redis. With two cores, load, upstream and Redis take what they need
+ * from the same two.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -27,7 +29,8 @@ try {
     for (const workers of [1, 2]) {
       const fleet = await startFleet(workers, `http://127.0.0.1:${upstream.port}`);
       try {
-        for (const count of connections.length > 0 ? connections : [16, 64]) await measure(fleet, workers, count);
+        for (const count of connections.length > 0 ? connections : [16, 64])
+          await measure(fleet, workers, count);
       } finally {
         await fleet.stop();
       }
@@ -50,11 +53,26 @@ async function measure(fleet: Fleet, workers: number, count: number): Promise<vo
   const supervisor = workers === 1 ? 0 : cpuUsOf([fleet.process.pid!]) - supervisorBefore - whole;
   const shares = used.map((us) => `${Math.round((100 * us) / whole)} %`).join(' ');
   const perRequest = (us: number) => (us / requests).toFixed(1);
-  console.log(`| ${workers} | ${count} | ${perSecond} | ${perRequest(whole)} | ${perRequest(supervisor)} | ${shares} |`);
+  console.log(
+    `| ${workers} | ${count} | ${perSecond} | ${perRequest(whole)} | ${perRequest(supervisor)} | ${shares} |`,
+  );
 }
 
-async function load(fleet: Fleet, count: number, seconds: number): Promise<{ requests: number; perSecond: number }> {
-  const words = ['-t', '1', '-c', String(count), '-d', `${seconds}s`, '-H', `Authorization: Bearer ${fleet.token}`];
+async function load(
+  fleet: Fleet,
+  count: number,
+  seconds: number,
+): Promise<{ requests: number; perSecond: number }> {
+  const words = [
+    '-t',
+    '1',
+    '-c',
+    String(count),
+    '-d',
+    `${seconds}s`,
+    '-H',
+    `Authorization: Bearer ${fleet.token}`,
+  ];
   const { stdout } = await run('wrk', [...words, `https://localhost:${fleet.port}/all/x`]);
   if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(stdout);
   const requests = Number(/(\d+) requests in/.exec(stdout)?.[1]);

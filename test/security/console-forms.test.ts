@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { safeNext } from '../../src/console/form-data.ts';
-import { type Browser, hiddenFields, operator, PASSWORD, startConsole, type TestConsole } from '../support/console.ts';
+import {
+  type Browser,
+  hiddenFields,
+  operator,
+  PASSWORD,
+  startConsole,
+  type TestConsole,
+} from '../support/console.ts';
 
 /** Requests that a person did not mean, and pages that somebody else puts in front of them. */
 let test: TestConsole;
@@ -14,7 +21,8 @@ beforeAll(async () => {
 });
 afterAll(() => test.stop());
 
-const statusOf = async (name: string) => (await test.administration.showAccount(operator, { name })).status;
+const statusOf = async (name: string) =>
+  (await test.administration.showAccount(operator, { name })).status;
 
 describe('forms that other sites send (CSRF)', () => {
   const path = '/service-accounts/machine/deactivate';
@@ -26,16 +34,22 @@ describe('forms that other sites send (CSRF)', () => {
 
   it.each([
     ['another site', { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }],
-    ['another host of the same site', { 'sec-fetch-site': 'same-site', origin: 'https://other.localhost' }],
+    [
+      'another host of the same site',
+      { 'sec-fetch-site': 'same-site', origin: 'https://other.localhost' },
+    ],
     ['another port', { 'sec-fetch-site': 'same-site', origin: 'https://localhost:1' }],
     ['a page without origin', { origin: 'null' }],
     ['plain HTTP', { origin: 'http://localhost' }],
     ['a site that hides where it is', { 'sec-fetch-site': 'none' }],
-  ])('are refused when they come from %s, although everything else is right', async (_what, headers) => {
-    const answer = await ada.post(path, await form(), headers);
-    expect(answer.status).toBe(403);
-    expect(await statusOf('machine')).toBe('active');
-  });
+  ])(
+    'are refused when they come from %s, although everything else is right',
+    async (_what, headers) => {
+      const answer = await ada.post(path, await form(), headers);
+      expect(answer.status).toBe(403);
+      expect(await statusOf('machine')).toBe('active');
+    },
+  );
 
   it('are refused when nothing says where they come from', async () => {
     const body = new URLSearchParams(await form()).toString();
@@ -53,21 +67,29 @@ describe('forms that other sites send (CSRF)', () => {
     expect(await statusOf('machine')).toBe('active');
   });
 
-  it.each(['text/plain', 'application/json', 'multipart/form-data; boundary=x'])('are refused as %s', async (type) => {
-    expect((await ada.post(path, await form(), { 'content-type': type })).status).toBe(415);
-    expect(await statusOf('machine')).toBe('active');
-  });
+  it.each(['text/plain', 'application/json', 'multipart/form-data; boundary=x'])(
+    'are refused as %s',
+    async (type) => {
+      expect((await ada.post(path, await form(), { 'content-type': type })).status).toBe(415);
+      expect(await statusOf('machine')).toBe('active');
+    },
+  );
 
   it('change nothing by GET, nor by methods that nobody expects', async () => {
     expect((await ada.get(path)).status).toBe(404);
     for (const method of ['PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
-      expect([method, (await ada.send(path, { method, headers: ada.ourForm() })).status]).toEqual([method, 405]);
+      expect([method, (await ada.send(path, { method, headers: ada.ourForm() })).status]).toEqual([
+        method,
+        405,
+      ]);
     }
     expect(await statusOf('machine')).toBe('active');
   });
 
   it('are refused when they are larger than any form of the console', async () => {
-    expect((await ada.post(path, { ...(await form()), more: 'x'.repeat(70_000) })).status).toBe(413);
+    expect((await ada.post(path, { ...(await form()), more: 'x'.repeat(70_000) })).status).toBe(
+      413,
+    );
   });
 
   it('work as the page sends them', async () => {
@@ -76,7 +98,9 @@ describe('forms that other sites send (CSRF)', () => {
   });
 
   it('cannot sign somebody in as another (login CSRF)', async () => {
-    const answer = await test.browser().post('/sign-in', { name: 'ada', password: 'x' }, { origin: 'https://evil.example' });
+    const answer = await test
+      .browser()
+      .post('/sign-in', { name: 'ada', password: 'x' }, { origin: 'https://evil.example' });
     expect(answer.status).toBe(403);
     expect(answer.headers['set-cookie']).toBeUndefined();
   });
@@ -93,28 +117,31 @@ describe('every page', () => {
     '/activity',
   ];
 
-  it.each(pages)('%s cannot be framed, runs only our script, and is kept by nobody', async (path) => {
-    const [first, second] = [await ada.get(path), await ada.get(path)];
-    const policy = String(first.headers['content-security-policy']);
-    for (const rule of [
-      "default-src 'none'",
-      "frame-ancestors 'none'",
-      "base-uri 'none'",
-      "form-action 'self'",
-      "require-trusted-types-for 'script'",
-    ]) {
-      expect(policy).toContain(rule);
-    }
-    expect(policy).not.toMatch(/unsafe|\*|https?:|data:/);
-    expect(first.headers).toMatchObject({
-      'x-frame-options': 'DENY',
-      'x-content-type-options': 'nosniff',
-      'cache-control': 'no-store',
-    });
-    const nonce = /script-src 'nonce-([^']+)'/.exec(policy)?.[1];
-    expect(nonce).toMatch(/^[A-Za-z0-9+/]{22}==$/);
-    expect(String(second.headers['content-security-policy'])).not.toContain(String(nonce));
-  });
+  it.each(pages)(
+    '%s cannot be framed, runs only our script, and is kept by nobody',
+    async (path) => {
+      const [first, second] = [await ada.get(path), await ada.get(path)];
+      const policy = String(first.headers['content-security-policy']);
+      for (const rule of [
+        "default-src 'none'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "require-trusted-types-for 'script'",
+      ]) {
+        expect(policy).toContain(rule);
+      }
+      expect(policy).not.toMatch(/unsafe|\*|https?:|data:/);
+      expect(first.headers).toMatchObject({
+        'x-frame-options': 'DENY',
+        'x-content-type-options': 'nosniff',
+        'cache-control': 'no-store',
+      });
+      const nonce = /script-src 'nonce-([^']+)'/.exec(policy)?.[1];
+      expect(nonce).toMatch(/^[A-Za-z0-9+/]{22}==$/);
+      expect(String(second.headers['content-security-policy'])).not.toContain(String(nonce));
+    },
+  );
 
   it('holds no handler, style or script of its own', async () => {
     for (const path of pages) {
@@ -128,7 +155,8 @@ describe('every page', () => {
   it('loads nothing from anywhere else', async () => {
     for (const path of pages) {
       const { text } = await ada.get(path);
-      for (const [, target] of text.matchAll(/\s(?:src|href|action)="([^"]*)"/g)) expect(target).toMatch(/^(\/(?!\/)|#|$)/);
+      for (const [, target] of text.matchAll(/\s(?:src|href|action)="([^"]*)"/g))
+        expect(target).toMatch(/^(\/(?!\/)|#|$)/);
     }
   });
 
@@ -136,7 +164,11 @@ describe('every page', () => {
     const { text } = await ada.get('/');
     for (const [, path = ''] of text.matchAll(/"(\/assets\/[^"]+)"/g)) {
       const asset = await ada.get(path);
-      expect([path, asset.status, asset.headers['cache-control']]).toEqual([path, 200, 'public, max-age=31536000, immutable']);
+      expect([path, asset.status, asset.headers['cache-control']]).toEqual([
+        path,
+        200,
+        'public, max-age=31536000, immutable',
+      ]);
     }
     expect((await ada.get('/assets/console.0000000000000000.js')).status).toBe(404);
     expect((await ada.get('/assets/..%2fconsole.ts')).status).toBe(404);

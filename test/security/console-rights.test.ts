@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Browser, hiddenFields, operator, PASSWORD, startConsole, type TestConsole } from '../support/console.ts';
+import {
+  type Browser,
+  hiddenFields,
+  operator,
+  PASSWORD,
+  startConsole,
+  type TestConsole,
+} from '../support/console.ts';
 
 /** What somebody with fewer rights tries, by the pages and past them. */
 let test: TestConsole;
@@ -16,7 +23,10 @@ beforeAll(async () => {
     name: 'manager',
     permissions: ['sallyport:registry:read', 'sallyport:registry:write', 'deployments:*'],
   });
-  await administration.createRole(operator, { name: 'reader', permissions: ['sallyport:registry:read'] });
+  await administration.createRole(operator, {
+    name: 'reader',
+    permissions: ['sallyport:registry:read'],
+  });
   await administration.createTeam(operator, { name: 'core', applications: ['CRM'] });
   await administration.createServiceAccount(operator, { name: 'strong', role: 'administrator' });
   await administration.createServiceAccount(operator, {
@@ -41,7 +51,10 @@ afterAll(() => test.stop());
 const account = (name: string) => test.administration.showAccount(operator, { name });
 
 /** The hidden fields of any form of the session, for a form that its page would not show. */
-async function forged(browser: Browser, fields: Record<string, string> = {}): Promise<Record<string, string>> {
+async function forged(
+  browser: Browser,
+  fields: Record<string, string> = {},
+): Promise<Record<string, string>> {
   const { form = '' } = hiddenFields((await browser.get('/profile')).text, '/sign-out');
   return { form, once: randomBytes(16).toString('base64url'), ...fields };
 }
@@ -52,8 +65,16 @@ describe('a manager who is not an administrator', () => {
     ['lowers a stronger account', '/service-accounts/strong/edit', { role: 'none', version: '0' }],
     ['deactivates a stronger account', '/service-accounts/strong/deactivate', {}],
     ['deletes a stronger account', '/service-accounts/strong/delete', { confirm: 'strong' }],
-    ['grants a stronger role', '/service-accounts/weak/grants', { application: 'CRM', role: 'administrator' }],
-    ['joins with a stronger role', '/service-accounts/weak/teams', { team: 'core', role: 'administrator' }],
+    [
+      'grants a stronger role',
+      '/service-accounts/weak/grants',
+      { application: 'CRM', role: 'administrator' },
+    ],
+    [
+      'joins with a stronger role',
+      '/service-accounts/weak/teams',
+      { team: 'core', role: 'administrator' },
+    ],
     [
       'sets the password of an administrator',
       '/users/ada/password',
@@ -63,13 +84,26 @@ describe('a manager who is not an administrator', () => {
     [
       'creates an administrator',
       '/new/user',
-      { name: 'eve', role: 'administrator', password: 'mine now, thank you', repeated: 'mine now, thank you' },
+      {
+        name: 'eve',
+        role: 'administrator',
+        password: 'mine now, thank you',
+        repeated: 'mine now, thank you',
+      },
     ],
     ['creates a strong machine', '/new/service-account', { name: 'eve', role: 'administrator' }],
     ['raises themselves', '/users/mallory/edit', { role: 'administrator', version: '0' }],
     ['makes a role beyond their own', '/new/role', { name: 'more', permissions: 'sallyport:*' }],
-    ['widens their own role', '/roles/manager/edit', { permissions: 'sallyport:*\ndeployments:*', version: '0' }],
-    ['widens the role of administrators', '/roles/administrator/edit', { description: 'mine', version: '0' }],
+    [
+      'widens their own role',
+      '/roles/manager/edit',
+      { permissions: 'sallyport:*\ndeployments:*', version: '0' },
+    ],
+    [
+      'widens the role of administrators',
+      '/roles/administrator/edit',
+      { description: 'mine', version: '0' },
+    ],
   ])('is refused when the manager %s', async (_what, path, fields) => {
     const before = JSON.stringify([
       await account('strong'),
@@ -80,10 +114,17 @@ describe('a manager who is not an administrator', () => {
     const answer = await manager.post(path, await forged(manager, fields));
     expect([403, 409]).toContain(answer.status);
     expect(answer.text).not.toMatch(/slp_[0-9A-Za-z]{12}_/);
-    expect(JSON.stringify([await account('strong'), await account('weak'), await account('ada'), await account('mallory')])).toBe(
-      before,
+    expect(
+      JSON.stringify([
+        await account('strong'),
+        await account('weak'),
+        await account('ada'),
+        await account('mallory'),
+      ]),
+    ).toBe(before);
+    await expect(test.administration.showRole(operator, { name: 'more' })).rejects.toThrow(
+      'no role',
     );
-    await expect(test.administration.showRole(operator, { name: 'more' })).rejects.toThrow('no role');
   });
 
   it('is refused for the reason of rights when the version is right too', async () => {
@@ -110,11 +151,19 @@ describe('a manager who is not an administrator', () => {
 
 describe('somebody who may only look', () => {
   it('is shown no button that changes anything', async () => {
-    for (const path of ['/service-accounts', '/service-accounts/weak', '/users/ada', '/roles/deployer', '/teams/core']) {
+    for (const path of [
+      '/service-accounts',
+      '/service-accounts/weak',
+      '/users/ada',
+      '/roles/deployer',
+      '/teams/core',
+    ]) {
       const { status, text } = await reader.get(path);
       expect([path, status]).toEqual([path, 200]);
       const actions = [...text.matchAll(/action="([^"]*)"/g)].map(([, action]) => action);
-      expect(actions.filter((action) => action !== '/sign-out' && action !== '/service-accounts')).toEqual([]);
+      expect(
+        actions.filter((action) => action !== '/sign-out' && action !== '/service-accounts'),
+      ).toEqual([]);
       expect(text).not.toMatch(/href="(\/new\/|[^"]*\/(edit|delete|new-token|password)")/);
     }
   });
@@ -128,13 +177,21 @@ describe('somebody who may only look', () => {
       '/teams/core/delete',
       '/new/team',
     ]) {
-      expect([path, (await reader.post(path, await forged(reader, { name: 'x', confirm: 'weak' }))).status]).toEqual([path, 403]);
+      expect([
+        path,
+        (await reader.post(path, await forged(reader, { name: 'x', confirm: 'weak' }))).status,
+      ]).toEqual([path, 403]);
     }
     expect((await account('weak')).status).toBe('active');
   });
 
   it('is not shown the log, neither as a page nor as a stream nor as a file', async () => {
-    for (const path of ['/activity', '/activity/stream', '/activity/export', '/service-accounts/weak/stream']) {
+    for (const path of [
+      '/activity',
+      '/activity/stream',
+      '/activity/export',
+      '/service-accounts/weak/stream',
+    ]) {
       expect([path, (await reader.get(path)).status]).toEqual([path, 403]);
     }
     expect((await reader.get('/service-accounts/weak')).text).not.toContain('data-stream');
@@ -148,7 +205,14 @@ describe('somebody without any right', () => {
     const { text } = await nix.get('/profile');
     expect(text).toContain('opens no page of this console');
     expect(text).not.toContain('href="/users"');
-    for (const path of ['/service-accounts', '/users/nix', '/roles', '/teams', '/instances', '/find/ada'])
+    for (const path of [
+      '/service-accounts',
+      '/users/nix',
+      '/roles',
+      '/teams',
+      '/instances',
+      '/find/ada',
+    ])
       expect([path, (await nix.get(path)).status]).toEqual([path, 403]);
     const changed = await nix.submit('/profile', '/profile/password', {
       current: PASSWORD,
@@ -163,7 +227,9 @@ describe('somebody without any right', () => {
 describe('logs that are followed', () => {
   it('are bounded for one person, so that many windows keep nobody else out', async () => {
     const ada = await test.signedIn('ada');
-    const opened = await Promise.all(Array.from({ length: 14 }, () => ada.open('/activity/stream')));
+    const opened = await Promise.all(
+      Array.from({ length: 14 }, () => ada.open('/activity/stream')),
+    );
     try {
       expect(opened.filter(({ status }) => status === 200)).toHaveLength(12);
       expect(opened.filter(({ status }) => status === 503)).toHaveLength(2);
@@ -189,8 +255,14 @@ describe('logs that are followed', () => {
 describe('a log that is followed', () => {
   it.each<[string, (browser: Browser) => Promise<unknown>]>([
     ['they sign out', (browser) => browser.submit('/profile', '/sign-out')],
-    ['they may no longer', () => test.administration.editAccount(operator, { name: 'watcher', role: 'none' })],
-    ['they are deactivated', () => test.administration.deactivateAccount(operator, { name: 'watcher' })],
+    [
+      'they may no longer',
+      () => test.administration.editAccount(operator, { name: 'watcher', role: 'none' }),
+    ],
+    [
+      'they are deactivated',
+      () => test.administration.deactivateAccount(operator, { name: 'watcher' }),
+    ],
   ])('shows nothing more to somebody once %s', async (_, end) => {
     const browser = await test.signedIn('watcher');
     const { status, text, ended } = await browser.follow('/activity/stream');
@@ -211,7 +283,11 @@ describe('a log that is followed', () => {
     await ended;
     expect(text()).toContain('event: over');
     expect(text()).not.toContain('/after-it-ended');
-    await test.administration.editAccount(operator, { name: 'watcher', role: 'administrator', status: 'active' });
+    await test.administration.editAccount(operator, {
+      name: 'watcher',
+      role: 'administrator',
+      status: 'active',
+    });
   });
 });
 
@@ -224,9 +300,13 @@ describe('the last who administers', () => {
       ada2.submit('/users/ada', '/users/ada/deactivate'),
     ]);
     expect(answers.map(({ status }) => status).sort()).not.toEqual([200, 200]);
-    const [left, browser] = (await account('ada')).status === 'active' ? ['ada', ada] : ['ada2', ada2];
+    const [left, browser] =
+      (await account('ada')).status === 'active' ? ['ada', ada] : ['ada2', ada2];
     const refused = await browser.submit(`/users/${left}`, `/users/${left}/deactivate`);
-    expect([refused.status, refused.text]).toEqual([409, expect.stringContaining('make another administrator first')]);
+    expect([refused.status, refused.text]).toEqual([
+      409,
+      expect.stringContaining('make another administrator first'),
+    ]);
     expect(await account(left)).toMatchObject({ status: 'active' });
   });
 });

@@ -8,10 +8,14 @@ let test: TestConsole;
 
 beforeAll(async () => {
   test = await startConsole();
-  for (const name of ['ada', 'grace', 'edsger', 'barbara']) await test.createUser(name, 'administrator');
+  for (const name of ['ada', 'grace', 'edsger', 'barbara'])
+    await test.createUser(name, 'administrator');
   await test.createUser('gone', 'administrator');
   await test.administration.deactivateAccount(operator, { name: 'gone' });
-  await test.administration.createServiceAccount(operator, { name: 'machine', role: 'administrator' });
+  await test.administration.createServiceAccount(operator, {
+    name: 'machine',
+    role: 'administrator',
+  });
 });
 afterAll(() => test.stop());
 
@@ -20,7 +24,8 @@ describe('the cookie', () => {
     const answer = await test.browser().signIn('ada', PASSWORD);
     const [, cookie = ''] = [answer.headers['set-cookie']].flat().map(String).sort();
     expect(cookie).toMatch(/^__Host-sallyport=[A-Za-z0-9_-]{43}; /);
-    for (const word of ['Path=/', 'HttpOnly', 'Secure', 'SameSite=Strict']) expect(cookie).toContain(word);
+    for (const word of ['Path=/', 'HttpOnly', 'Secure', 'SameSite=Strict'])
+      expect(cookie).toContain(word);
     expect(cookie).not.toMatch(/Domain|Expires|Max-Age/i);
   });
 
@@ -37,11 +42,14 @@ describe('the cookie', () => {
     expect((await thief.get('/profile')).location).toContain('/sign-in');
   });
 
-  it.each(['', 'x', 'A'.repeat(43), '../../etc/passwd', `${'A'.repeat(42)}%00`])('lets nobody in as %j', async (value) => {
-    const browser = test.browser();
-    browser.cookie = `__Host-sallyport=${value}`;
-    expect((await browser.get('/profile')).status).toBe(303);
-  });
+  it.each(['', 'x', 'A'.repeat(43), '../../etc/passwd', `${'A'.repeat(42)}%00`])(
+    'lets nobody in as %j',
+    async (value) => {
+      const browser = test.browser();
+      browser.cookie = `__Host-sallyport=${value}`;
+      expect((await browser.get('/profile')).status).toBe(303);
+    },
+  );
 });
 
 describe('a session', () => {
@@ -56,7 +64,11 @@ describe('a session', () => {
   });
 
   it('ends in all browsers by "sign out everywhere", and no other person is touched', async () => {
-    const [one, other, grace] = [await test.signedIn('ada'), await test.signedIn('ada'), await test.signedIn('grace')];
+    const [one, other, grace] = [
+      await test.signedIn('ada'),
+      await test.signedIn('ada'),
+      await test.signedIn('grace'),
+    ];
     await one.submit('/profile', '/profile/sign-out-everywhere');
     expect((await other.get('/profile')).status).toBe(303);
     expect((await grace.get('/profile')).status).toBe(200);
@@ -73,13 +85,19 @@ describe('a session', () => {
   it('ends when the person is deleted, and when their password is set', async () => {
     const [barbara, edsger] = [await test.signedIn('barbara'), await test.signedIn('edsger')];
     await test.administration.deleteAccount(operator, { name: 'barbara' });
-    await test.administration.setPassword(operator, { name: 'edsger', password: 'quite another sentence' });
+    await test.administration.setPassword(operator, {
+      name: 'edsger',
+      password: 'quite another sentence',
+    });
     expect((await barbara.get('/profile')).status).toBe(303);
     expect((await edsger.get('/profile')).status).toBe(303);
   });
 
   it('gives what the role gives at this moment, not at sign-in', async () => {
-    await test.administration.createRole(operator, { name: 'passing', permissions: ['sallyport:*'] });
+    await test.administration.createRole(operator, {
+      name: 'passing',
+      permissions: ['sallyport:*'],
+    });
     await test.createUser('tony', 'passing');
     const tony = await test.signedIn('tony');
     expect((await tony.get('/users')).status).toBe(200);
@@ -143,7 +161,11 @@ describe('whoever is not let in', () => {
       '/nothing',
     ]) {
       const answer = await test.browser().get(path);
-      expect([path, answer.status, answer.location?.startsWith('/sign-in')]).toEqual([path, 303, true]);
+      expect([path, answer.status, answer.location?.startsWith('/sign-in')]).toEqual([
+        path,
+        303,
+        true,
+      ]);
       expect(answer.text).toBe('');
     }
   });
@@ -184,10 +206,12 @@ describe('guessing (brute force)', () => {
     expect((await copy.get('/profile')).status).toBe(303);
     const [known = ''] = [answer.headers['set-cookie']].flat().map(String).sort();
     expect(known).toMatch(/^__Host-sallyport-browser=[0-9a-f]{32}\.[A-Za-z0-9_-]{43}; /);
-    for (const word of ['Max-Age=7776000', 'Path=/', 'HttpOnly', 'Secure', 'SameSite=Strict']) expect(known).toContain(word);
+    for (const word of ['Max-Age=7776000', 'Path=/', 'HttpOnly', 'Secure', 'SameSite=Strict'])
+      expect(known).toContain(word);
     expect((await copy.signIn('target', PASSWORD)).status).toBe(429);
     // A stolen one is bounded like everybody else.
-    for (let guess = 0; guess < THROTTLE.perNameAndAddress; guess += 1) await copy.signIn('grace', `wrong password ${guess}`);
+    for (let guess = 0; guess < THROTTLE.perNameAndAddress; guess += 1)
+      await copy.signIn('grace', `wrong password ${guess}`);
     expect((await copy.signIn('grace', PASSWORD)).status).toBe(429);
   });
 
@@ -207,7 +231,10 @@ describe('guessing (brute force)', () => {
     const fields = { password: 'a new long sentence', repeated: 'a new long sentence' };
     let refusals = 0;
     for (let guess = 0; guess <= THROTTLE.perNameAndAddress; guess += 1) {
-      const answer = await browser.submit('/profile', '/profile/password', { ...fields, current: `wrong ${guess}` });
+      const answer = await browser.submit('/profile', '/profile/password', {
+        ...fields,
+        current: `wrong ${guess}`,
+      });
       if (answer.status === 403) refusals += 1;
       else expect(answer.status).toBe(422);
     }

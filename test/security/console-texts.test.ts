@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Browser, operator, startConsole, type TestConsole } from '../support/console.ts';
 
-/** Text that other people wrote, on pages that an administrator looks at (stored XSS), and the one text that is shown once. */
+/**
+ * Text that other people wrote, on pages that an administrator looks at (stored XSS), and the one
+ * text that is shown once.
+ */
 let test: TestConsole;
 let ada: Browser;
 let id: string;
@@ -12,8 +15,16 @@ beforeAll(async () => {
   test = await startConsole();
   const { administration } = test;
   await test.createUser('ada', 'administrator');
-  await administration.createRole(operator, { name: 'evil-role', description: EVIL, permissions: ['deployments:read'] });
-  await administration.createTeam(operator, { name: 'evil-team', description: EVIL, applications: ['CRM'] });
+  await administration.createRole(operator, {
+    name: 'evil-role',
+    description: EVIL,
+    permissions: ['deployments:read'],
+  });
+  await administration.createTeam(operator, {
+    name: 'evil-team',
+    description: EVIL,
+    applications: ['CRM'],
+  });
   const made = await administration.createServiceAccount(operator, {
     name: 'evil',
     role: 'evil-role',
@@ -85,13 +96,20 @@ const TAGS = new Set(
   ),
 );
 
-/** Each tag of the page is one that our templates have, once the text of `<` and `>` is escaped; and no attribute is a handler. */
+/**
+ * Each tag of the page is one that our templates have, once the text of `<` and `>` is escaped; and
+ * no attribute is a handler.
+ */
 function expectHarmless(text: string): void {
   expect(text.match(/<title>/g)).toHaveLength(1);
   for (const [, slash, name = '', rest = ''] of text.matchAll(/<(\/?)([a-z0-9]*)([^<>]*)>/gi)) {
     if (`${slash}${name}${rest}`.startsWith('!doctype')) continue;
     const bare = rest.replaceAll(/"[^"<>]*"/g, '""');
-    expect([name, TAGS.has(name), /[\s/"]on[a-z]+\s*=|srcdoc|formaction|[<>']/i.test(bare)]).toEqual([name, true, false]);
+    expect([
+      name,
+      TAGS.has(name),
+      /[\s/"]on[a-z]+\s*=|srcdoc|formaction|[<>']/i.test(bare),
+    ]).toEqual([name, true, false]);
     if (name === 'script' && slash === '') expect(rest).toMatch(/^ src="\/assets\//);
   }
   expect(text.replaceAll(/<[^<>]*>/g, '')).not.toMatch(/[<>]/);
@@ -169,12 +187,21 @@ describe('a token', () => {
   const TOKEN = /slp_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}/g;
 
   it('is in the one answer that issued it, which nobody keeps, and on no page afterwards', async () => {
-    const issued = await ada.submit('/new/service-account', '/new/service-account', { name: 'fresh', role: 'none' });
+    const issued = await ada.submit('/new/service-account', '/new/service-account', {
+      name: 'fresh',
+      role: 'none',
+    });
     const [token = ''] = issued.text.match(TOKEN) ?? [];
     expect(issued.status).toBe(200);
     expect(issued.headers['cache-control']).toBe('no-store');
     expect(token).not.toBe('');
-    for (const path of ['/service-accounts/fresh', '/service-accounts', '/activity', '/activity/export', '/'])
+    for (const path of [
+      '/service-accounts/fresh',
+      '/service-accounts',
+      '/activity',
+      '/activity/export',
+      '/',
+    ])
       expect((await ada.get(path)).text).not.toContain(token);
     expect(JSON.stringify(test.log)).not.toContain('slp_');
   });
@@ -183,14 +210,18 @@ describe('a token', () => {
     const page = '/service-accounts/fresh/new-token';
     const { text } = await ada.get(page);
     const fields = Object.fromEntries(
-      [...text.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)">/g)].map(([, name, value]) => [name, value]),
+      [...text.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)">/g)].map(
+        ([, name, value]) => [name, value],
+      ),
     );
     const first = await ada.post(page, fields as Record<string, string>);
     expect(first.text.match(TOKEN)).toHaveLength(1);
     const before = await test.administration.showAccount(operator, { name: 'fresh' });
     const again = await ada.post(page, fields as Record<string, string>);
     expect([again.status, again.location]).toEqual([303, '/service-accounts/fresh?done=shown']);
-    expect((await test.administration.showAccount(operator, { name: 'fresh' })).token?.id).toBe(before.token?.id);
+    expect((await test.administration.showAccount(operator, { name: 'fresh' })).token?.id).toBe(
+      before.token?.id,
+    );
     expect((await ada.get('/service-accounts/fresh?done=shown')).text).toContain('shown once');
   });
 
@@ -199,13 +230,21 @@ describe('a token', () => {
     const form = /name="form" value="([^"]*)"/.exec(text)?.[1] ?? '';
     const before = await test.administration.showAccount(operator, { name: 'fresh' });
     expect((await ada.post('/service-accounts/fresh/new-token', { form })).status).toBe(303);
-    expect((await test.administration.showAccount(operator, { name: 'fresh' })).token?.id).toBe(before.token?.id);
+    expect((await test.administration.showAccount(operator, { name: 'fresh' })).token?.id).toBe(
+      before.token?.id,
+    );
   });
 
   it('can be named in no description, so nobody leaves one lying about', async () => {
-    const issued = await ada.submit('/new/service-account', '/new/service-account', { name: 'other', role: 'none' });
+    const issued = await ada.submit('/new/service-account', '/new/service-account', {
+      name: 'other',
+      role: 'none',
+    });
     const [token = ''] = issued.text.match(TOKEN) ?? [];
-    const answer = await ada.submit('/new/team', '/new/team', { name: 'leaky', description: `the token is ${token}` });
+    const answer = await ada.submit('/new/team', '/new/team', {
+      name: 'leaky',
+      description: `the token is ${token}`,
+    });
     expect(answer.status).toBe(422);
   });
 });

@@ -5,7 +5,9 @@ import { connectRaw } from '../support/raw-client.ts';
 import type { Step } from '../support/raw-upstream.ts';
 import { fieldsOf, type GuardedUpstream, request, startGuarded } from './gate.ts';
 
-/** Where one request ends and the next begins is said once, by the gate, in the gate's own words. */
+/**
+ * Where one request ends and the next begins is said once, by the gate, in the gate's own words.
+ */
 
 const OK: readonly Step[] = [{ send: 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok' }];
 let steps: readonly Step[] = OK;
@@ -33,12 +35,24 @@ describe('bodies', () => {
   it.each([
     [['Content-Length: 5'], 'hello', 'content-length: 5', 'hello'],
     [['Content-Length: 005'], 'hello', 'content-length: 5', 'hello'],
-    [['Transfer-Encoding: Chunked'], '5\r\nhello\r\n0\r\n\r\n', 'transfer-encoding: chunked', 'hello'],
-    [['Transfer-Encoding: chunked'], '0005;ext="GET / HTTP/1.1"\r\nhello\r\n0;x\r\n\r\n', 'transfer-encoding: chunked', 'hello'],
+    [
+      ['Transfer-Encoding: Chunked'],
+      '5\r\nhello\r\n0\r\n\r\n',
+      'transfer-encoding: chunked',
+      'hello',
+    ],
+    [
+      ['Transfer-Encoding: chunked'],
+      '0005;ext="GET / HTTP/1.1"\r\nhello\r\n0;x\r\n\r\n',
+      'transfer-encoding: chunked',
+      'hello',
+    ],
   ])('with %j go upstream in framing of ours', async (fields, body, framing, content) => {
     const { status, forwarded } = await post(fields, body);
     expect([status, forwarded[0]!.body.toString()]).toEqual([200, content]);
-    expect(fieldsOf(forwarded[0]!, /^(content-length|transfer-encoding|te|trailer)$/i)).toEqual([framing]);
+    expect(fieldsOf(forwarded[0]!, /^(content-length|transfer-encoding|te|trailer)$/i)).toEqual([
+      framing,
+    ]);
     expect(guarded.upstream.bytes.toString()).not.toContain('ext=');
   });
 
@@ -72,7 +86,12 @@ describe('bodies', () => {
   ])('that can be read in two ways (%j) are not read at all', async (fields, reason) => {
     const whole = `${request('POST /a HTTP/1.1', [guarded.authorization, ...fields], '0\r\n\r\n')}${SMUGGLED}`;
     const answered = await converseWith(whole);
-    expect([answered.reason, answered.closed, answered.statuses.length, linesSeen()]).toEqual([reason, true, 1, []]);
+    expect([answered.reason, answered.closed, answered.statuses.length, linesSeen()]).toEqual([
+      reason,
+      true,
+      1,
+      [],
+    ]);
   });
 
   it.each([
@@ -86,9 +105,16 @@ describe('bodies', () => {
     const answered = await converseWith(
       `${request('POST /a HTTP/1.1', [guarded.authorization, 'Transfer-Encoding: chunked'], body)}${SMUGGLED}`,
     );
-    expect([answered.reason, answered.closed, answered.statuses, linesSeen()]).toEqual(['request-malformed', true, [400], []]);
+    expect([answered.reason, answered.closed, answered.statuses, linesSeen()]).toEqual([
+      'request-malformed',
+      true,
+      [400],
+      [],
+    ]);
     await guarded.upstream.waitFor('the broken request is given up', (upstream) =>
-      upstream.connections.every((one) => one.requests.length > 0 || one.bytes.length === 0 || one.closed !== 'open'),
+      upstream.connections.every(
+        (one) => one.requests.length > 0 || one.bytes.length === 0 || one.closed !== 'open',
+      ),
     );
   });
 
@@ -97,18 +123,29 @@ describe('bodies', () => {
       const answered = await converseWith(
         `${request('POST /a HTTP/1.1', [field])}${SMUGGLED.replace('\r\n\r\n', `\r\n${guarded.authorization}\r\n\r\n`)}`,
       );
-      expect([answered.reason, answered.closed, answered.statuses, linesSeen()]).toEqual(['token-missing', true, [401], []]);
+      expect([answered.reason, answered.closed, answered.statuses, linesSeen()]).toEqual([
+        'token-missing',
+        true,
+        [401],
+        [],
+      ]);
     }
   });
 
   it('that come after an early answer are never read as the next request', async () => {
     const early = await startGuarded({
       plaintext: true,
-      upstream: { answerAt: 'head', answer: () => [{ send: 'HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n' }] },
+      upstream: {
+        answerAt: 'head',
+        answer: () => [{ send: 'HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n' }],
+      },
     });
     try {
       const head = request('POST /a HTTP/1.1', [early.authorization, 'Content-Length: 200']);
-      const answered = await converse({ port: early.port }, [Buffer.from(head), Buffer.from(SMUGGLED)]);
+      const answered = await converse({ port: early.port }, [
+        Buffer.from(head),
+        Buffer.from(SMUGGLED),
+      ]);
       expect([answered.statuses, answered.closed]).toEqual([[413], true]);
       expect(early.upstream.requests).toEqual([]);
     } finally {
@@ -129,7 +166,10 @@ describe('Expect', () => {
       'Connection: close',
     ];
     await client.send(request('POST /a HTTP/1.1', fields));
-    await client.waitFor('100 Continue', (bytes) => bytes.toString() === 'HTTP/1.1 100 Continue\r\n\r\n');
+    await client.waitFor(
+      '100 Continue',
+      (bytes) => bytes.toString() === 'HTTP/1.1 100 Continue\r\n\r\n',
+    );
     await client.send('hello');
     const answers = readResponses(await client.waitForClose(), ['POST']);
     expect(answers.map((answer) => answer.line.split(' ')[1])).toEqual(['100', '200']);
@@ -152,31 +192,54 @@ describe('Expect', () => {
   );
 
   it('is not answered with 100 for who is not known', async () => {
-    const answered = await converseWith(request('POST /a HTTP/1.1', ['Expect: 100-continue', 'Content-Length: 5']));
+    const answered = await converseWith(
+      request('POST /a HTTP/1.1', ['Expect: 100-continue', 'Content-Length: 5']),
+    );
     expect([answered.statuses, answered.closed]).toEqual([[401], true]);
   });
 });
 
 describe('Upgrade', () => {
   it.each([
-    ['h2c', ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA']],
+    [
+      'h2c',
+      [
+        'Connection: Upgrade, HTTP2-Settings',
+        'Upgrade: h2c',
+        'HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA',
+      ],
+    ],
     ['websocket', ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13']],
     ['something else', ['Upgrade: TLS/1.0']],
   ])('to %s is not passed on', async (_, fields) => {
-    const { status, forwarded } = await guarded.ask(request('GET /a HTTP/1.1', [guarded.authorization, ...fields]));
+    const { status, forwarded } = await guarded.ask(
+      request('GET /a HTTP/1.1', [guarded.authorization, ...fields]),
+    );
     expect([status, fieldsOf(forwarded[0]!, /upgrade|connection|http2/i)]).toEqual([200, []]);
   });
 
   it('lets no bytes through behind it: they are the next request, and need a token of their own', async () => {
-    const upgrade = request('GET /a HTTP/1.1', [guarded.authorization, 'Connection: Upgrade', 'Upgrade: websocket']);
+    const upgrade = request('GET /a HTTP/1.1', [
+      guarded.authorization,
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+    ]);
     const answered = await converseWith(upgrade + SMUGGLED);
     expect([answered.statuses, linesSeen()]).toEqual([[200, 401], ['GET /a HTTP/1.1']]);
   });
 
   it('answered with 101 by an upstream that was not asked is a broken answer, and opens no tunnel', async () => {
-    steps = [{ send: 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\ntunnelled' }];
+    steps = [
+      {
+        send: 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\ntunnelled',
+      },
+    ];
     const answered = await converseWith(
-      request('GET /a HTTP/1.1', [guarded.authorization, 'Connection: Upgrade', 'Upgrade: websocket']),
+      request('GET /a HTTP/1.1', [
+        guarded.authorization,
+        'Connection: Upgrade',
+        'Upgrade: websocket',
+      ]),
     );
     expect([answered.statuses, answered.reason]).toEqual([[502], 'upstream-broken']);
     expect(answered.text).not.toContain('tunnelled');
@@ -194,7 +257,10 @@ describe('answers', () => {
       'more than was announced',
       'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged',
     ],
-    ['a second answer', 'HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged'],
+    [
+      'a second answer',
+      'HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged',
+    ],
     ['a body to a bodiless status', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 6\r\n\r\nforged'],
   ])('with %s do not become the answer to somebody else', async (_, sent) => {
     steps = [{ send: sent }];
@@ -204,14 +270,22 @@ describe('answers', () => {
     steps = OK;
     for (let round = 0; round < 3; round += 1) {
       const next = await guarded.ask(request('GET /b HTTP/1.1', [guarded.authorization]));
-      expect([next.status, next.answer!.body.toString(), next.forwarded.length]).toEqual([200, 'ok', 1]);
-      // Whatever else comes on that connection would be taken for the next answer: it is not asked again.
+      expect([next.status, next.answer!.body.toString(), next.forwarded.length]).toEqual([
+        200,
+        'ok',
+        1,
+      ]);
+      // Whatever else comes on that connection would be taken for the next answer: it is not asked
+      // again.
       expect(used.requests).toEqual([]);
     }
   });
 
   it.each([
-    ['both lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+    [
+      'both lengths',
+      'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    ],
     ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok'],
     ['a folded field', 'HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 2\r\n\r\nok'],
     ['a bare LF', 'HTTP/1.1 200 OK\nContent-Length: 2\n\nok'],

@@ -1,7 +1,16 @@
-import { type GatewayOptions, type RouteText, startGateway, type TestGateway } from '../support/gateway.ts';
+import {
+  type GatewayOptions,
+  type RouteText,
+  startGateway,
+  type TestGateway,
+} from '../support/gateway.ts';
 import { type Message, readResponse, statusOf } from '../support/http-bytes.ts';
 import { connectRaw } from '../support/raw-client.ts';
-import { type RawUpstream, type RawUpstreamOptions, startRawUpstream } from '../support/raw-upstream.ts';
+import {
+  type RawUpstream,
+  type RawUpstreamOptions,
+  startRawUpstream,
+} from '../support/raw-upstream.ts';
 
 /** What came of one request on a connection of its own. */
 export interface Outcome {
@@ -15,7 +24,10 @@ export interface Outcome {
   readonly forwarded: readonly Message[];
 }
 
-/** A real gate in front of an upstream that records bytes, for questions that are asked one after another. */
+/**
+ * A real gate in front of an upstream that records bytes, for questions that are asked one after
+ * another.
+ */
 export interface GuardedUpstream {
   readonly gate: TestGateway;
   readonly upstream: RawUpstream;
@@ -23,7 +35,10 @@ export interface GuardedUpstream {
   /** `Authorization` line of the account that may do everything. */
   readonly authorization: string;
   /** Sends the bytes and waits for one final answer, or for the end of the connection. */
-  ask(request: string | readonly (string | Buffer)[], connection?: { readonly plaintext?: boolean }): Promise<Outcome>;
+  ask(
+    request: string | readonly (string | Buffer)[],
+    connection?: { readonly plaintext?: boolean },
+  ): Promise<Outcome>;
   stop(): Promise<void>;
 }
 
@@ -52,7 +67,10 @@ export async function startGuarded(options: GuardedOptions = {}): Promise<Guarde
     ask: async (request, connection) => {
       upstream.clear();
       const secure = !(connection?.plaintext ?? options.plaintext ?? false);
-      const client = await connectRaw({ port: gate.port, ...(secure ? { tls: { rejectUnauthorized: false } } : {}) });
+      const client = await connectRaw({
+        port: gate.port,
+        ...(secure ? { tls: { rejectUnauthorized: false } } : {}),
+      });
       const pieces = typeof request === 'string' ? [Buffer.from(request, 'latin1')] : request;
       try {
         await client.send(...pieces);
@@ -80,7 +98,9 @@ export function request(line: string, fields: readonly string[] = [], body = '')
 }
 
 export function fieldsOf(message: Message, pattern: RegExp): string[] {
-  return message.fields.filter(([name]) => pattern.test(name)).map(([name, value]) => `${name.toLowerCase()}: ${value}`);
+  return message.fields
+    .filter(([name]) => pattern.test(name))
+    .map(([name, value]) => `${name.toLowerCase()}: ${value}`);
 }
 
 function outcomeOf(bytes: Buffer, method: string, forwarded: readonly Message[]): Outcome {

@@ -4,7 +4,10 @@ import { readResponses, valuesOf } from '../support/http-bytes.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { fieldsOf, type GuardedUpstream, request, startGuarded } from './gate.ts';
 
-/** Who is calling is the gate's to say: nothing that a client sends is taken for it, by the gate or by anyone behind it. */
+/**
+ * Who is calling is the gate's to say: nothing that a client sends is taken for it, by the gate or
+ * by anyone behind it.
+ */
 
 let guarded: GuardedUpstream;
 
@@ -33,7 +36,8 @@ beforeAll(async () => {
 });
 afterAll(() => guarded.stop());
 
-const get = (...fields: string[]) => guarded.ask(request('GET /apps/one HTTP/1.1', [guarded.authorization, ...fields]));
+const get = (...fields: string[]) =>
+  guarded.ask(request('GET /apps/one HTTP/1.1', [guarded.authorization, ...fields]));
 
 describe('names that fold into names of ours', () => {
   it.each([
@@ -51,7 +55,11 @@ describe('names that fold into names of ours', () => {
     '__proto__',
   ])('%j is refused as a field name, and nothing goes upstream', async (name) => {
     const outcome = await get(`${name}: root`);
-    expect([outcome.status, outcome.reason, outcome.forwarded]).toEqual([400, 'request-malformed', []]);
+    expect([outcome.status, outcome.reason, outcome.forwarded]).toEqual([
+      400,
+      'request-malformed',
+      [],
+    ]);
     expect(outcome.text).toContain('Connection: close\r\n');
   });
 });
@@ -63,41 +71,60 @@ describe('fields of ours', () => {
       'close, x-account-id, X-ACCOUNT-TEAMS',
       'X-Request-Id, Forwarded, X-Forwarded-For',
     ]) {
-      const { forwarded } = await get(`Connection: ${nomination}`, 'X-Account-Id: root', 'X-Request-Id: mine');
+      const { forwarded } = await get(
+        `Connection: ${nomination}`,
+        'X-Account-Id: root',
+        'X-Request-Id: mine',
+      );
       expect(fieldsOf(forwarded[0]!, /^x-account-(id|teams)$/i)).toEqual([
         `x-account-id: ${guarded.gate.account.id}`,
         'x-account-teams: ',
       ]);
-      expect(fieldsOf(forwarded[0]!, /^(x-request-id|forwarded|x-forwarded-for)$/i)).toHaveLength(3);
+      expect(fieldsOf(forwarded[0]!, /^(x-request-id|forwarded|x-forwarded-for)$/i)).toHaveLength(
+        3,
+      );
       expect(valuesOf(forwarded[0]!, 'x-request-id')).not.toContain('mine');
     }
   });
 
   it('stand once each, however often the client sends them', async () => {
-    const copies = Array.from({ length: 20 }, (_, index) => `X-Account-${['Id', 'Name', 'Role', 'Teams'][index % 4]}: root`);
+    const copies = Array.from(
+      { length: 20 },
+      (_, index) => `X-Account-${['Id', 'Name', 'Role', 'Teams'][index % 4]}: root`,
+    );
     const { forwarded } = await get(...copies);
-    expect(forwarded[0]!.fields.filter(([name]) => /^x-account/i.test(name)).map(([name]) => name)).toEqual([
-      'X-Account-Id',
-      'X-Account-Name',
-      'X-Account-Role',
-      'X-Account-Teams',
-    ]);
+    expect(
+      forwarded[0]!.fields.filter(([name]) => /^x-account/i.test(name)).map(([name]) => name),
+    ).toEqual(['X-Account-Id', 'X-Account-Name', 'X-Account-Role', 'X-Account-Teams']);
     expect(JSON.stringify(forwarded[0]!.fields)).not.toContain('root');
   });
 
   it('are empty, not the client’s, for an account without teams, and list the teams of one that has some', async () => {
     const { administration } = guarded.gate;
-    expect(valuesOf((await get('X-Account-Teams: everything')).forwarded[0]!, 'x-account-teams')).toEqual(['']);
-    for (const name of ['red', 'blue']) await administration.createTeam(owner, { name, description: '', applications: [] });
+    expect(
+      valuesOf((await get('X-Account-Teams: everything')).forwarded[0]!, 'x-account-teams'),
+    ).toEqual(['']);
+    for (const name of ['red', 'blue'])
+      await administration.createTeam(owner, { name, description: '', applications: [] });
     const member = await guarded.gate.createAccount({ name: 'member', role: 'tester' });
-    for (const team of ['red', 'blue']) await administration.joinTeam(owner, { name: 'member', team, role: 'tester' });
-    const asked = request('GET /apps/one HTTP/1.1', [`Authorization: Bearer ${member.token}`, 'X-Account-Teams: everything']);
-    await expect.poll(async () => valuesOf((await guarded.ask(asked)).forwarded[0]!, 'x-account-teams')).toEqual(['blue,red']);
+    for (const team of ['red', 'blue'])
+      await administration.joinTeam(owner, { name: 'member', team, role: 'tester' });
+    const asked = request('GET /apps/one HTTP/1.1', [
+      `Authorization: Bearer ${member.token}`,
+      'X-Account-Teams: everything',
+    ]);
+    await expect
+      .poll(async () => valuesOf((await guarded.ask(asked)).forwarded[0]!, 'x-account-teams'))
+      .toEqual(['blue,red']);
   });
 
   it('are not there where nobody was authenticated, and the client’s are not there either', async () => {
     const { status, forwarded } = await guarded.ask(
-      request('GET /public/x HTTP/1.1', [guarded.authorization, 'X-Account-Id: root', 'X-Account-Assertion: x']),
+      request('GET /public/x HTTP/1.1', [
+        guarded.authorization,
+        'X-Account-Id: root',
+        'X-Account-Assertion: x',
+      ]),
     );
     expect(status).toBe(200);
     expect(fieldsOf(forwarded[0]!, /account|authorization/i)).toEqual([]);
@@ -116,8 +143,16 @@ describe('fields of ours', () => {
         request('GET /apps/four HTTP/1.1', [guarded.authorization, 'Connection: close']),
     );
     const answers = readResponses(await client.waitForClose());
-    expect(answers.map((answer) => answer.line.split(' ')[1])).toEqual(['200', '200', '401', '200']);
-    const who = guarded.upstream.requests.map((seen) => [seen.line.split(' ')[1], valuesOf(seen, 'x-account-id')[0]]);
+    expect(answers.map((answer) => answer.line.split(' ')[1])).toEqual([
+      '200',
+      '200',
+      '401',
+      '200',
+    ]);
+    const who = guarded.upstream.requests.map((seen) => [
+      seen.line.split(' ')[1],
+      valuesOf(seen, 'x-account-id')[0],
+    ]);
     expect(who).toEqual([
       ['/apps/one', guarded.gate.account.id],
       ['/apps/two', other.id],
@@ -143,8 +178,14 @@ describe('the decision', () => {
     'User-Agent: GoogleHC/1.0',
     'Via: 1.1 sallyport',
   ])('is not moved by %s', async (field) => {
-    const refused = await guarded.ask(request('GET /admin/users HTTP/1.1', [guarded.authorization, field]));
-    expect([refused.status, refused.reason, refused.forwarded]).toEqual([403, 'permission-denied', []]);
+    const refused = await guarded.ask(
+      request('GET /admin/users HTTP/1.1', [guarded.authorization, field]),
+    );
+    expect([refused.status, refused.reason, refused.forwarded]).toEqual([
+      403,
+      'permission-denied',
+      [],
+    ]);
     const unknown = await guarded.ask(request('GET /admin/users HTTP/1.1', [field]));
     expect([unknown.status, unknown.reason, unknown.forwarded]).toEqual([401, 'token-missing', []]);
   });
@@ -152,7 +193,11 @@ describe('the decision', () => {
   it('is about the method of the request line, whatever other method a field names', async () => {
     for (const name of ['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override']) {
       const { status, forwarded } = await get(`${name}: DELETE`);
-      expect([status, forwarded[0]!.line, fieldsOf(forwarded[0]!, /method/i)]).toEqual([200, 'GET /apps/one HTTP/1.1', []]);
+      expect([status, forwarded[0]!.line, fieldsOf(forwarded[0]!, /method/i)]).toEqual([
+        200,
+        'GET /apps/one HTTP/1.1',
+        [],
+      ]);
     }
   });
 });

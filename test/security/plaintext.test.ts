@@ -3,7 +3,10 @@ import { readResponses } from '../support/http-bytes.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { type GuardedUpstream, request, startGuarded } from './gate.ts';
 
-/** Plain HTTP on the port that speaks TLS: refused, and what was sent in the clear is taken for stolen. */
+/**
+ * Plain HTTP on the port that speaks TLS: refused, and what was sent in the clear is taken for
+ * stolen.
+ */
 
 let guarded: GuardedUpstream;
 
@@ -27,7 +30,11 @@ it('is refused with a valid token, which is recorded and logged as exposed', asy
     `Authorization: ${guarded.gate.token}`,
   ]) {
     const outcome = await plainly(request('GET /apps/one HTTP/1.1', [field]));
-    expect([outcome.status, outcome.reason, outcome.forwarded]).toEqual([403, 'plaintext-refused', []]);
+    expect([outcome.status, outcome.reason, outcome.forwarded]).toEqual([
+      403,
+      'plaintext-refused',
+      [],
+    ]);
     expect(outcome.text).toContain('Connection: close\r\n');
     expect(await lastDecision()).toMatchObject({
       reason: 'plaintext-refused',
@@ -50,7 +57,11 @@ it('is refused without a token, with one that is none, and on public routes, and
     'nonsense\n\n',
   ]) {
     const outcome = await plainly(text);
-    expect([outcome.status, outcome.reason, outcome.forwarded]).toEqual([403, 'plaintext-refused', []]);
+    expect([outcome.status, outcome.reason, outcome.forwarded]).toEqual([
+      403,
+      'plaintext-refused',
+      [],
+    ]);
     expect((await lastDecision()).claimedAccountId).toBeUndefined();
   }
   expect(warnings()).toHaveLength(before);

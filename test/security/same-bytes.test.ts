@@ -5,8 +5,9 @@ import { connectRaw, type RawClient } from '../support/raw-client.ts';
 import { type GuardedUpstream, startGuarded } from './gate.ts';
 
 /**
- * What was authorised is what is forwarded, byte for byte: the line, the fields that are the client's to send, the content of the body. Held against
- * generated requests, in any framing and any pieces, and against what the audit log says was decided.
+ * What was authorised is what is forwarded, byte for byte: the line, the fields that are the
+ * client's to send, the content of the body. Held against generated requests, in any framing and
+ * any pieces, and against what the audit log says was decided.
  */
 interface Sample {
   readonly method: string;
@@ -26,7 +27,16 @@ const segment = fc.oneof(
   fc.constantFrom('a.b', '%20x', 'M%C3%BCller', '%2B', '%25', '..a', 'a;v=1', '%3a', '%3A'),
 );
 const field = fc.tuple(
-  fc.constantFrom('Accept', 'X-CUSTOM', 'x-custom', 'Cookie', 'content-type', 'If-Match', 'Cache-Control', 'Range'),
+  fc.constantFrom(
+    'Accept',
+    'X-CUSTOM',
+    'x-custom',
+    'Cookie',
+    'content-type',
+    'If-Match',
+    'Cache-Control',
+    'Range',
+  ),
   fc.string({ unit: fc.constantFrom(...'aZ09 \t"\\,;=%\u00e9\u00ff\u00a0'), maxLength: 30 }),
 );
 const samples: fc.Arbitrary<Sample> = fc.record({
@@ -42,7 +52,10 @@ const samples: fc.Arbitrary<Sample> = fc.record({
 describe.each([true, false])('over one connection (plain HTTP: %s)', (plaintext) => {
   it('every request arrives as it was authorised', { timeout: 60_000 }, async () => {
     const guarded = await startGuarded({ plaintext });
-    const client = await connectRaw({ port: guarded.port, ...(plaintext ? {} : { tls: { rejectUnauthorized: false } }) });
+    const client = await connectRaw({
+      port: guarded.port,
+      ...(plaintext ? {} : { tls: { rejectUnauthorized: false } }),
+    });
     try {
       const asked = fc.sample(samples, { numRuns: RUNS, seed: 20_262 });
       for (const [index, sample] of asked.entries()) await arrives(guarded, client, sample, index);
@@ -57,26 +70,49 @@ describe.each([true, false])('over one connection (plain HTTP: %s)', (plaintext)
   });
 });
 
-async function arrives(guarded: GuardedUpstream, client: RawClient, sample: Sample, index: number): Promise<void> {
+async function arrives(
+  guarded: GuardedUpstream,
+  client: RawClient,
+  sample: Sample,
+  index: number,
+): Promise<void> {
   const before = client.bytes.length;
   await client.send(...piecesOf(bytesOf(sample, guarded.authorization), sample.cuts));
-  await client.waitFor('an answer', (bytes) => readResponse(bytes, { offset: before }).state === 'complete');
+  await client.waitFor(
+    'an answer',
+    (bytes) => readResponse(bytes, { offset: before }).state === 'complete',
+  );
   const seen = guarded.upstream.requests[index]!;
   expect(seen.line).toBe(`${sample.method} ${sample.path}${sample.query} HTTP/1.1`);
   expect(seen.body.equals(sample.body)).toBe(true);
   const theirs = seen.fields.filter(
     ([name]) =>
-      !/^(host|content-length|transfer-encoding|x-account-.*|x-forwarded-.*|forwarded|x-request-id|traceparent|via)$/i.test(name),
+      !/^(host|content-length|transfer-encoding|x-account-.*|x-forwarded-.*|forwarded|x-request-id|traceparent|via)$/i.test(
+        name,
+      ),
   );
-  expect(theirs).toEqual(sample.fields.map(([name, value]) => [name, value.replace(/^[ \t]+|[ \t]+$/g, '')]));
+  expect(theirs).toEqual(
+    sample.fields.map(([name, value]) => [name, value.replace(/^[ \t]+|[ \t]+$/g, '')]),
+  );
   expect(guarded.upstream.faults).toEqual([]);
 }
 
 function bytesOf(sample: Sample, authorization: string): Buffer {
-  const framing = sample.chunks.length > 0 ? 'Transfer-Encoding: chunked' : `Content-Length: ${sample.body.length}`;
-  const lines = [`${sample.method} ${sample.path}${sample.query} HTTP/1.1`, 'Host: Localhost:1', authorization, framing];
+  const framing =
+    sample.chunks.length > 0
+      ? 'Transfer-Encoding: chunked'
+      : `Content-Length: ${sample.body.length}`;
+  const lines = [
+    `${sample.method} ${sample.path}${sample.query} HTTP/1.1`,
+    'Host: Localhost:1',
+    authorization,
+    framing,
+  ];
   const head = [...lines, ...sample.fields.map(([name, value]) => `${name}:${value}`)].join('\r\n');
-  return Buffer.concat([Buffer.from(`${head}\r\n\r\n`, 'latin1'), sample.chunks.length > 0 ? chunked(sample) : sample.body]);
+  return Buffer.concat([
+    Buffer.from(`${head}\r\n\r\n`, 'latin1'),
+    sample.chunks.length > 0 ? chunked(sample) : sample.body,
+  ]);
 }
 
 function chunked({ body, chunks }: Sample): Buffer {
@@ -91,6 +127,10 @@ function chunked({ body, chunks }: Sample): Buffer {
 }
 
 function piecesOf(bytes: Buffer, cuts: readonly number[]): Buffer[] {
-  const ends = [...new Set([...cuts.map((cut) => Math.min(cut, bytes.length)), bytes.length])].sort((a, b) => a - b);
-  return ends.map((end, index) => bytes.subarray(index === 0 ? 0 : ends[index - 1]!, end)).filter((piece) => piece.length > 0);
+  const ends = [...new Set([...cuts.map((cut) => Math.min(cut, bytes.length)), bytes.length])].sort(
+    (a, b) => a - b,
+  );
+  return ends
+    .map((end, index) => bytes.subarray(index === 0 ? 0 : ends[index - 1]!, end))
+    .filter((piece) => piece.length > 0);
 }

@@ -5,7 +5,10 @@ import { newAccountId } from '../../src/account/id.ts';
 import { newToken } from '../../src/account/token.ts';
 import { type GuardedUpstream, request, startGuarded } from './gate.ts';
 
-/** Tokens in every place where clients have been seen to put them, live ones and others: none is found again in anything the gate writes. */
+/**
+ * Tokens in every place where clients have been seen to put them, live ones and others: none is
+ * found again in anything the gate writes.
+ */
 
 let guarded: GuardedUpstream;
 beforeAll(async () => {
@@ -39,9 +42,24 @@ function requestsWith(token: string): readonly string[] {
     request('GET /a HTTP/1.1', [authorised, `User-Agent: ${token}`]),
     request('GET /a HTTP/1.1', [authorised, `User-Agent: curl (${escaped}) ${token}`]),
     request('GET /a HTTP/1.1', [`User-Agent: ${'x'.repeat(230)}${token}`]),
-    request('GET /a HTTP/1.1', [authorised, `Referer: https://h/?t=${token}`, `Cookie: t=${token}`, `X-Api-Key: ${token}`]),
-    request('GET /a HTTP/1.1', [authorised, `traceparent: ${token}`, `tracestate: t=${token}`, `X-Request-Id: ${token}`]),
-    request('GET /a HTTP/1.1', [authorised, `X-Forwarded-For: ${token}`, `Forwarded: for=${token}`, `Via: 1.1 ${token}`]),
+    request('GET /a HTTP/1.1', [
+      authorised,
+      `Referer: https://h/?t=${token}`,
+      `Cookie: t=${token}`,
+      `X-Api-Key: ${token}`,
+    ]),
+    request('GET /a HTTP/1.1', [
+      authorised,
+      `traceparent: ${token}`,
+      `tracestate: t=${token}`,
+      `X-Request-Id: ${token}`,
+    ]),
+    request('GET /a HTTP/1.1', [
+      authorised,
+      `X-Forwarded-For: ${token}`,
+      `Forwarded: for=${token}`,
+      `Via: 1.1 ${token}`,
+    ]),
     request('POST /a HTTP/1.1', [authorised, `Content-Length: ${token.length}`], token),
     request(
       'POST /a HTTP/1.1',
@@ -71,16 +89,23 @@ it('is in no answer, event, log line, metric or file', async () => {
       expect(outcome.status, text).not.toBeNull();
       written.push(outcome.text);
     }
-    for (const text of requestsWith(token).slice(0, 5)) written.push((await guarded.ask(text, { plaintext: true })).text);
+    for (const text of requestsWith(token).slice(0, 5))
+      written.push((await guarded.ask(text, { plaintext: true })).text);
   }
   written.push(JSON.stringify(await guarded.gate.events()), ...guarded.gate.log);
-  written.push(await guarded.gate.gateway.metrics.text(), await (await fetch(`${guarded.gate.opsUrl}/metrics`)).text());
-  for (const name of readdirSync(guarded.gate.dataDir)) written.push(fileText(join(guarded.gate.dataDir, name)));
+  written.push(
+    await guarded.gate.gateway.metrics.text(),
+    await (await fetch(`${guarded.gate.opsUrl}/metrics`)).text(),
+  );
+  for (const name of readdirSync(guarded.gate.dataDir))
+    written.push(fileText(join(guarded.gate.dataDir, name)));
   // What was recorded is there: this would be no proof if nothing had been written.
   expect(written.filter((text) => text.includes(live.id)).length).toBeGreaterThan(2);
   for (const token of [...tokens, guarded.gate.token]) {
     for (const secret of [token.slice(17, 35), token.slice(30, 50), token.slice(46)]) {
-      expect(written.filter((text) => text.includes(secret)).map((text) => excerpt(text, secret))).toEqual([]);
+      expect(
+        written.filter((text) => text.includes(secret)).map((text) => excerpt(text, secret)),
+      ).toEqual([]);
     }
   }
 });

@@ -5,22 +5,41 @@ import { newToken } from '../../src/account/token.ts';
 import { owner } from '../support/gateway.ts';
 import { type GuardedUpstream, request, startGuarded } from './gate.ts';
 
-/** The ways in which a presented token fails. The audit log tells them apart; whoever presents one learns nothing from the answer. */
-const REASONS = ['token-malformed', 'token-unknown', 'token-revoked', 'token-expired', 'account-inactive'] as const;
+/**
+ * The ways in which a presented token fails. The audit log tells them apart; whoever presents one
+ * learns nothing from the answer.
+ */
+const REASONS = [
+  'token-malformed',
+  'token-unknown',
+  'token-revoked',
+  'token-expired',
+  'account-inactive',
+] as const;
 
 /** Long enough to create the account before it has expired, on a slow machine too. */
 const EXPIRES_MS = 3_000;
 
 let guarded: GuardedUpstream;
-/** A token for each failure, and the account that the audit log may name: the one that was proved, or the one that was merely claimed. */
-const failing = new Map<string, { readonly token: string; readonly account: string | null; readonly claimed: string | null }>();
+/**
+ * A token for each failure, and the account that the audit log may name: the one that was proved,
+ * or the one that was merely claimed.
+ */
+const failing = new Map<
+  string,
+  { readonly token: string; readonly account: string | null; readonly claimed: string | null }
+>();
 
 beforeAll(async () => {
   guarded = await startGuarded();
   const { administration, createAccount } = guarded.gate;
   const absent = newAccountId();
   failing.set('token-unknown', { token: newToken(absent), account: null, claimed: absent });
-  failing.set('token-malformed', { token: `${newToken(absent).slice(0, -1)}-`, account: null, claimed: null });
+  failing.set('token-malformed', {
+    token: `${newToken(absent).slice(0, -1)}-`,
+    account: null,
+    claimed: null,
+  });
 
   const rotated = await createAccount({ name: 'rotated', role: 'tester' });
   await administration.rotateToken(owner, { name: 'rotated' });
@@ -37,7 +56,11 @@ beforeAll(async () => {
     description: '',
     expiresAt,
   });
-  failing.set('token-expired', { token: expired.token, account: expired.account.id, claimed: null });
+  failing.set('token-expired', {
+    token: expired.token,
+    account: expired.account.id,
+    claimed: null,
+  });
   await sleep(Date.parse(expiresAt) + 100 - Date.now());
 });
 afterAll(() => guarded.stop());
@@ -59,7 +82,9 @@ it('all five get the same bytes but for the request id, and are told apart in th
     texts.set(reason, withoutIdAndDate(outcome.text));
   }
   expect(new Set(texts.values()).size).toBe(1);
-  const events = (await guarded.gate.events()).filter((event) => event.phase === 'decision').slice(-REASONS.length);
+  const events = (await guarded.gate.events())
+    .filter((event) => event.phase === 'decision')
+    .slice(-REASONS.length);
   expect(events.map((event) => event.reason)).toEqual([...REASONS]);
   for (const event of events) {
     const expected = failing.get(event.reason!)!;
@@ -71,7 +96,8 @@ it('all five get the same bytes but for the request id, and are told apart in th
 it('does so on every path: what exists, and what does not, looks the same to who is not known', async () => {
   const answers = new Set<string>();
   for (const target of ['/apps/one', '/nothing/here', '/admin', '/'])
-    for (const reason of REASONS) answers.add(withoutIdAndDate((await answerTo(failing.get(reason)!.token, target)).text));
+    for (const reason of REASONS)
+      answers.add(withoutIdAndDate((await answerTo(failing.get(reason)!.token, target)).text));
   expect(answers.size).toBe(1);
 });
 
@@ -98,14 +124,20 @@ it('does not take a token from anywhere but Authorization', async () => {
     request(`GET /apps/one?access_token=${token} HTTP/1.1`),
     request(`GET /apps/${token} HTTP/1.1`),
     request('GET /apps/one HTTP/1.1', [`Cookie: access_token=${token}; token=${token}`]),
-    request('GET /apps/one HTTP/1.1', [`X-Api-Key: ${token}`, `X-Auth-Token: ${token}`, `Api-Authorization: Bearer ${token}`]),
+    request('GET /apps/one HTTP/1.1', [
+      `X-Api-Key: ${token}`,
+      `X-Auth-Token: ${token}`,
+      `Api-Authorization: Bearer ${token}`,
+    ]),
     request(
       'POST /apps/one HTTP/1.1',
       ['Content-Type: application/x-www-form-urlencoded', 'Content-Length: 79'],
       `access_token=${token}`,
     ),
     request('GET /apps/one HTTP/1.1', [`Authorization: ${token}`]),
-    request('GET /apps/one HTTP/1.1', [`Authorization: Basic ${Buffer.from(`x:${token}`).toString('base64')}`]),
+    request('GET /apps/one HTTP/1.1', [
+      `Authorization: Basic ${Buffer.from(`x:${token}`).toString('base64')}`,
+    ]),
   ];
   for (const text of places) {
     const outcome = await guarded.ask(text);

@@ -1,6 +1,7 @@
 /**
- * Runs seeds of the simulation: `node test/simulation/main.ts --from 0 --count 1000 [--mode loss] [--mutant fence] [--verbose]`. `SEED=7` runs one, with its story.
- * The last line is a JSON summary. Exit code 1 when a promise was broken.
+ * Runs seeds of the simulation: `node test/simulation/main.ts --from 0 --count 1000 [--mode loss]
+ * [--mutant fence] [--verbose]`. `SEED=7` runs one, with its story. The last line is a JSON
+ * summary. Exit code 1 when a promise was broken.
  */
 import { parseArgs } from 'node:util';
 import { mutate } from './mutants.ts';
@@ -23,7 +24,15 @@ const { runSeed } = await import('./run-seed.ts');
 const one = process.env.SEED === undefined ? null : Number(process.env.SEED);
 const from = one ?? Number(values.from);
 const end = one === null ? from + Number(values.count) : from + 1;
-const total = { seeds: 0, accepted: 0, refused: 0, unavailable: 0, effective: 0, uncertain: 0, failovers: 0 };
+const total = {
+  seeds: 0,
+  accepted: 0,
+  refused: 0,
+  unavailable: 0,
+  effective: 0,
+  uncertain: 0,
+  failovers: 0,
+};
 let broken: Outcome | null = null;
 for (let seed = from; seed < end && broken === null; seed += 1) {
   const options = {
@@ -32,11 +41,19 @@ for (let seed = from; seed < end && broken === null; seed += 1) {
   };
   const outcome = await runSeed(seed, options);
   total.seeds += 1;
-  for (const key of ['accepted', 'refused', 'unavailable', 'effective', 'uncertain', 'failovers'] as const)
+  for (const key of [
+    'accepted',
+    'refused',
+    'unavailable',
+    'effective',
+    'uncertain',
+    'failovers',
+  ] as const)
     total[key] += outcome[key];
   for (const line of outcome.log) console.log(line);
   if (outcome.violation !== null) broken = outcome;
 }
-const violation = broken === null ? null : { seed: broken.seed, mode: broken.mode, violation: broken.violation };
+const violation =
+  broken === null ? null : { seed: broken.seed, mode: broken.mode, violation: broken.violation };
 console.log(JSON.stringify({ ...total, violation }));
 process.exitCode = violation === null ? 0 : 1;

@@ -11,9 +11,10 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   /** A renewal only reads: an old primary that was cut off gives it too. */
   fence: {
     file: 'src/registry/redis-source.ts',
-    piece: "await this.#renewed([['PEXPIRE', lease, ttlMs], ['HMGET', members, instance], ...standing]);",
+    piece:
+      "['PEXPIRE', lease, ttlMs],\n      ['HMGET', members, instance],\n      ...standing,\n    ]);",
     instead:
-      "await this.#renewed([['HMGET', members, instance], ['HMGET', members, instance], ...standing]); if ((known[0] as string[])[0] !== null) known[0] = 1;",
+      "['HMGET', members, instance],\n      ['HMGET', members, instance],\n      ...standing,\n    ]); if ((known[0] as string[])[0] !== null) known[0] = 1;",
   },
   /** What was seen revoked is forgotten with everything else. */
   tombstone: {
@@ -41,7 +42,10 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   },
 };
 
-/** From now on the named file is loaded with its mistake. Throws when the piece is not there exactly once: then the source has moved on and the mutant has not. */
+/**
+ * From now on the named file is loaded with its mistake. Throws when the piece is not there exactly
+ * once: then the source has moved on and the mutant has not.
+ */
 export function mutate(name: string): void {
   const mutant = MUTANTS[name];
   if (mutant === undefined) throw new Error(`there is no mutant ${name}`);
@@ -50,7 +54,8 @@ export function mutate(name: string): void {
       const loaded = next(url, context);
       if (!url.endsWith(mutant.file)) return loaded;
       const source = String(loaded.source);
-      if (source.split(mutant.piece).length !== 2) throw new Error(`the mutant ${name} does not fit ${mutant.file}`);
+      if (source.split(mutant.piece).length !== 2)
+        throw new Error(`the mutant ${name} does not fit ${mutant.file}`);
       return { ...loaded, source: source.replace(mutant.piece, () => mutant.instead) };
     },
   });

@@ -14,9 +14,11 @@ import { Link, SimConnection, SimServer } from './sim-redis.ts';
 import { Process, World } from './world.ts';
 
 /**
- * What goes wrong in a run. `stops`: processes are stopped, wall clocks jump both ways. `sleeps`: machines are suspended, wall clocks jump ahead (a clock that is set
- * back on a machine that sleeps within one lease is more than two clocks can tell). `failover`: another primary takes over with all changes, while the old one still
- * answers reads. `loss`: it takes over without the last changes.
+ * What goes wrong in a run. `stops`: processes are stopped, wall clocks jump both ways. `sleeps`:
+ * machines are suspended, wall clocks jump ahead (a clock that is set back on a machine that sleeps
+ * within one lease is more than two clocks can tell). `failover`: another primary takes over with
+ * all changes, while the old one still answers reads. `loss`: it takes over without the last
+ * changes.
  */
 export const MODES = ['stops', 'sleeps', 'failover', 'loss'] as const;
 export type Mode = (typeof MODES)[number];
@@ -75,12 +77,22 @@ class Run {
   readonly #ids = new Map<string, string>();
   /** Bans on accounts, lifted by an activation. */
   readonly #banned = new Map<string, Ban[]>();
-  /** How often an account was activated: a receipt for what was before says nothing about what came after. */
+  /**
+   * How often an account was activated: a receipt for what was before says nothing about what came
+   * after.
+   */
   readonly #activations = new Map<string, number>();
   readonly #changes = new Map<string, Promise<void>>();
   #server: SimServer;
   #violation: string | null = null;
-  readonly #counts = { accepted: 0, refused: 0, unavailable: 0, effective: 0, uncertain: 0, failovers: 0 };
+  readonly #counts = {
+    accepted: 0,
+    refused: 0,
+    unavailable: 0,
+    effective: 0,
+    uncertain: 0,
+    failovers: 0,
+  };
 
   constructor(seed: number, mode: Mode, verbose: boolean) {
     this.#world = new World(seed);
@@ -90,10 +102,20 @@ class Run {
     const process = new Process(this.#world, 'admin');
     const link = new Link(this.#server);
     const connection = new SimConnection(this.#world, process, link, 500);
-    if (mode === 'failover' || mode === 'loss') connection.info = 'role:master\r\nconnected_slaves:1\r\nrepl_backlog_active:1';
+    if (mode === 'failover' || mode === 'loss')
+      connection.info = 'role:master\r\nconnected_slaves:1\r\nrepl_backlog_active:1';
     this.#admin = { process, link };
-    this.#store = new RedisRegistryStore(connection, { keyPrefix: PREFIX, name: 'admin', timing: process.timing });
-    this.#administration = createAdministration({ store: this.#store, clock: process, instance: null, timing: process.timing });
+    this.#store = new RedisRegistryStore(connection, {
+      keyPrefix: PREFIX,
+      name: 'admin',
+      timing: process.timing,
+    });
+    this.#administration = createAdministration({
+      store: this.#store,
+      clock: process,
+      instance: null,
+      timing: process.timing,
+    });
   }
 
   async run(): Promise<Omit<Outcome, 'seed' | 'mode'>> {
@@ -110,7 +132,10 @@ class Run {
   async #prepare(): Promise<void> {
     await this.#store.initialise([]);
     for (const name of ACCOUNTS) {
-      const { account, token } = await this.#administration.createServiceAccount(owner, { name, role: 'none' });
+      const { account, token } = await this.#administration.createServiceAccount(owner, {
+        name,
+        role: 'none',
+      });
       this.#ids.set(name, account.id);
       this.#issued.push({ token, account: name, bans: [] });
       this.#banned.set(name, []);
@@ -123,7 +148,11 @@ class Run {
     const link = new Link(this.#server);
     const leaseMs = world.pick([1_500, 2_500, 4_000]);
     const connection = new SimConnection(world, process, link, 400);
-    const source = new RedisRegistrySource(connection, { keyPrefix: PREFIX, name, timing: process.timing });
+    const source = new RedisRegistrySource(connection, {
+      keyPrefix: PREFIX,
+      name,
+      timing: process.timing,
+    });
     const replica = new Replica({
       source,
       clock: process,
@@ -148,8 +177,10 @@ class Run {
     };
     times(10, () => this.#change());
     times(6, () => this.#disturb());
-    if (this.#mode === 'failover' || this.#mode === 'loss') times(world.pick([1, 2]), () => this.#failOver());
-    for (let atMs = 300; atMs < HORIZON_MS - 300; atMs += world.between(15, 60)) world.after(atMs, () => this.#request());
+    if (this.#mode === 'failover' || this.#mode === 'loss')
+      times(world.pick([1, 2]), () => this.#failOver());
+    for (let atMs = 300; atMs < HORIZON_MS - 300; atMs += world.between(15, 60))
+      world.after(atMs, () => this.#request());
   }
 
   // ── what goes wrong ──
@@ -159,7 +190,15 @@ class Run {
     const instance = world.pick(this.#instances);
     const { process, link } = instance;
     const forMs = world.between(100, 5_000);
-    const what = world.pick(['cut-there', 'cut-back', 'cut', 'slow', 'slow', 'stop', 'jump'] as const);
+    const what = world.pick([
+      'cut-there',
+      'cut-back',
+      'cut',
+      'slow',
+      'slow',
+      'stop',
+      'jump',
+    ] as const);
     this.#say(`${process.name}: ${what} for ${forMs.toFixed(0)} ms`);
     switch (what) {
       case 'cut':
@@ -178,11 +217,16 @@ class Run {
         world.after(forMs, () => process.resume());
         break;
       case 'jump':
-        process.jumpWall(this.#mode === 'sleeps' ? world.between(0, 5_000) : world.between(-8_000, 5_000));
+        process.jumpWall(
+          this.#mode === 'sleeps' ? world.between(0, 5_000) : world.between(-8_000, 5_000),
+        );
     }
   }
 
-  /** Each process hears of the new primary in its own time. Until then it talks to the old one, which refuses writes, or to nobody. */
+  /**
+   * Each process hears of the new primary in its own time. Until then it talks to the old one,
+   * which refuses writes, or to nobody.
+   */
   #failOver(): void {
     const world = this.#world;
     const old = this.#server;
@@ -193,7 +237,10 @@ class Run {
     this.#say(`another primary, without the last ${lost} writes; the old one is ${old.state}`);
     for (const { link } of [this.#admin, ...this.#instances]) {
       if (link.server !== old) continue;
-      const delayMs = link === this.#admin.link ? world.between(0, 200) : world.between(10, world.chance(0.3) ? 6_000 : 500);
+      const delayMs =
+        link === this.#admin.link
+          ? world.between(0, 200)
+          : world.between(10, world.chance(0.3) ? 6_000 : 500);
       world.after(delayMs, () => {
         link.server = this.#server;
       });
@@ -202,7 +249,10 @@ class Run {
 
   // ── what administrators do ──
 
-  /** One change of an account at a time, so that what its receipt promises is plain. Those of different accounts overlap as they like. */
+  /**
+   * One change of an account at a time, so that what its receipt promises is plain. Those of
+   * different accounts overlap as they like.
+   */
   #change(): void {
     const account = this.#world.pick(ACCOUNTS);
     this.#changes.set(
@@ -214,11 +264,21 @@ class Run {
   async #changeOne(account: string): Promise<void> {
     const world = this.#world;
     const waitMs = Math.floor(world.between(0, 4_000));
-    const what = world.pick(['rotate', 'rotate', 'rotate', 'overlap', 'close', 'deactivate', 'activate', 'activate'] as const);
+    const what = world.pick([
+      'rotate',
+      'rotate',
+      'rotate',
+      'overlap',
+      'close',
+      'deactivate',
+      'activate',
+      'activate',
+    ] as const);
     const ref = { name: account, waitMs };
     this.#say(`${what} ${account}`);
     try {
-      if (what === 'rotate' || what === 'overlap') await this.#rotate(account, waitMs, what === 'overlap' ? 1_500 : 0);
+      if (what === 'rotate' || what === 'overlap')
+        await this.#rotate(account, waitMs, what === 'overlap' ? 1_500 : 0);
       if (what === 'close') {
         const bound = this.#bannable(account, (index, all) => index < all.length - 1);
         this.#ban(bound, (await this.#administration.closeOverlap(owner, ref)).revocation);
@@ -233,11 +293,13 @@ class Run {
       if (what === 'activate') {
         this.#activated(account);
         await this.#administration.activateAccount(owner, ref);
-        // Whoever deactivated it meanwhile was first or last, and nobody can say: then nothing is promised.
+        // Whoever deactivated it meanwhile was first or last, and nobody can say: then nothing is
+        // promised.
         this.#activated(account);
       }
     } catch (fault) {
-      // The store did not answer: it is not known what became of the change, and nothing is promised about it.
+      // The store did not answer: it is not known what became of the change, and nothing is
+      // promised about it.
       if (!(fault instanceof AdminError)) throw fault;
       this.#say(`${what} ${account}: ${fault.message}`);
       if (what === 'activate') this.#activated(account);
@@ -251,7 +313,11 @@ class Run {
 
   async #rotate(account: string, waitMs: number, overlapMs: number): Promise<void> {
     const before = this.#bannable(account, () => true);
-    const { token, revocation } = await this.#administration.rotateToken(owner, { name: account, waitMs, overlapMs });
+    const { token, revocation } = await this.#administration.rotateToken(owner, {
+      name: account,
+      waitMs,
+      overlapMs,
+    });
     const untilMs = overlapMs === 0 ? null : this.#world.nowMs + overlapMs;
     this.#issued.push({ token, account, bans: [] });
     // With an overlap the last token lives on; those before it are revoked.
@@ -260,8 +326,13 @@ class Run {
   }
 
   /** Tokens of an account, as they stand when a change begins. */
-  #bannable(account: string, which: (index: number, all: readonly Issued[]) => boolean): readonly Issued[] {
-    return this.#issued.filter((one) => one.account === account).filter((_, index, all) => which(index, all));
+  #bannable(
+    account: string,
+    which: (index: number, all: readonly Issued[]) => boolean,
+  ): readonly Issued[] {
+    return this.#issued
+      .filter((one) => one.account === account)
+      .filter((_, index, all) => which(index, all));
   }
 
   #ban(tokens: readonly Issued[], revocation: Revocation | undefined): void {
@@ -271,13 +342,20 @@ class Run {
     });
   }
 
-  /** The store itself says which token is live: after a failover that may be one whose rotation was lost. */
+  /**
+   * The store itself says which token is live: after a failover that may be one whose rotation was
+   * lost.
+   */
   #mayBeLive({ token, account }: Issued): boolean {
-    const text = this.#server.database.command(this.#world.nowMs, ['GET', KEYS.account(this.#ids.get(account)!)]) as
-      | string
-      | null;
+    const text = this.#server.database.command(this.#world.nowMs, [
+      'GET',
+      KEYS.account(this.#ids.get(account)!),
+    ]) as string | null;
     if (text === null) return false;
-    const record = JSON.parse(text) as { token: { digest: string } | null; previous?: { digest: string } | null };
+    const record = JSON.parse(text) as {
+      token: { digest: string } | null;
+      previous?: { digest: string } | null;
+    };
     const digest = tokenDigest(token);
     return record.token?.digest === digest || record.previous?.digest === digest;
   }
@@ -298,7 +376,10 @@ class Run {
     }
   }
 
-  /** Who has told the store that it has applied everything there is. A store that loses changes can promise nothing about anybody else. */
+  /**
+   * Who has told the store that it has applied everything there is. A store that loses changes can
+   * promise nothing about anybody else.
+   */
   #acknowledged(): ReadonlySet<string> {
     const { database } = this.#server;
     const seq = Number(database.command(this.#world.nowMs, ['HGET', KEYS.meta, 'seq']));
@@ -307,9 +388,9 @@ class Run {
       this.#instances
         .map(({ process }) => process.name)
         .filter((name) => {
-          const [applied, , at] = ((database.command(this.#world.nowMs, ['GET', KEYS.ack(name)]) as string | null) ?? '').split(
-            ' ',
-          );
+          const [applied, , at] = (
+            (database.command(this.#world.nowMs, ['GET', KEYS.ack(name)]) as string | null) ?? ''
+          ).split(' ');
           return Number(applied) === seq && at === tip;
         }),
     );
@@ -326,9 +407,14 @@ class Run {
       const accountId = token.slice(4, 16);
       if (!instance.replica.current) return this.#judged(instance, known, null);
       const lookup = instance.replica.lookup(accountId);
-      if (!(lookup instanceof Promise)) return this.#judged(instance, known, this.#proof(instance, token, lookup));
+      if (!(lookup instanceof Promise))
+        return this.#judged(instance, known, this.#proof(instance, token, lookup));
       void lookup.then((late) =>
-        this.#judged(instance, known, instance.replica.current ? this.#proof(instance, token, late) : null),
+        this.#judged(
+          instance,
+          known,
+          instance.replica.current ? this.#proof(instance, token, late) : null,
+        ),
       );
     };
     // A stopped process finds the request when it goes on, before anything else.
@@ -337,7 +423,11 @@ class Run {
 
   #proof({ process }: Instance, token: string, lookup: Lookup): Proof | null {
     if (lookup.found === 'unavailable') return null;
-    return prove(lookup.found === 'account' ? lookup.account : null, tokenDigest(token), process.wallMs());
+    return prove(
+      lookup.found === 'account' ? lookup.account : null,
+      tokenDigest(token),
+      process.wallMs(),
+    );
   }
 
   #judged({ process, leaseMs }: Instance, known: Issued | null, proof: Proof | null): void {

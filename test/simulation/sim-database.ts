@@ -9,8 +9,9 @@ const INITIALISE = loadScript('registry-initialise');
 const ASSERT = loadScript('registry-assert');
 
 /**
- * As much of Redis as the registry asks for, command by command, with the registry's scripts carried over from Lua. The real scripts are held to the same
- * behaviour by the contract suite on a real server.
+ * As much of Redis as the registry asks for, command by command, with the registry's scripts
+ * carried over from Lua. The real scripts are held to the same behaviour by the contract suite on a
+ * real server.
  */
 export class SimDatabase {
   readonly #values: Map<string, Value>;
@@ -26,7 +27,13 @@ export class SimDatabase {
     for (const [key, value] of this.#values) {
       values.set(
         key,
-        value instanceof Map ? new Map(value) : value instanceof Set ? new Set(value) : Array.isArray(value) ? [...value] : value,
+        value instanceof Map
+          ? new Map(value)
+          : value instanceof Set
+            ? new Set(value)
+            : Array.isArray(value)
+              ? [...value]
+              : value,
       );
     }
     return new SimDatabase(values, new Map(this.#ends));
@@ -64,7 +71,8 @@ export class SimDatabase {
       case 'HGETALL':
         return [...this.#hash(key)].flat();
       case 'HSET':
-        for (let index = 0; index < rest.length; index += 2) this.#hash(key).set(rest[index]!, rest[index + 1]!);
+        for (let index = 0; index < rest.length; index += 2)
+          this.#hash(key).set(rest[index]!, rest[index + 1]!);
         return 1;
       case 'HDEL':
         return Number(this.#hash(key).delete(rest[0]!));
@@ -81,7 +89,12 @@ export class SimDatabase {
     }
   }
 
-  script(nowMs: number, script: Script, keys: readonly string[], words: readonly (string | number)[]): unknown {
+  script(
+    nowMs: number,
+    script: Script,
+    keys: readonly string[],
+    words: readonly (string | number)[],
+  ): unknown {
     this.#expire(nowMs);
     if (script.sha1 === COMMIT.sha1) return this.#commit(keys, words.map(String));
     if (script.sha1 === INITIALISE.sha1) return this.#initialise(keys, words.map(String));
@@ -97,7 +110,9 @@ export class SimDatabase {
   #range(key: string, [start = '', end = '', , count = '']: readonly string[]): Stream {
     const from = Number.parseInt(start, 10);
     const to = end === '+' ? Number.POSITIVE_INFINITY : Number.parseInt(end, 10);
-    const found = this.#stream(key).filter(([id]) => Number.parseInt(id, 10) >= from && Number.parseInt(id, 10) <= to);
+    const found = this.#stream(key).filter(
+      ([id]) => Number.parseInt(id, 10) >= from && Number.parseInt(id, 10) <= to,
+    );
     return count === '' ? found : found.slice(0, Number(count));
   }
 
@@ -169,8 +184,13 @@ export class SimDatabase {
     const meta = this.#hash(META);
     const [epoch, before] = [meta.get('epoch'), Number(meta.get('seq'))];
     if (epoch === undefined) return ['empty'];
-    const counts = () => [this.#set(ACCOUNTS).size, ...[ROLES, TEAMS, CLAIMS].map((hash) => this.#hash(hash).size)].join(' ');
-    if (meta.get('counts') !== counts()) return ['damaged', 'a list of accounts, roles, teams or names'];
+    const counts = () =>
+      [
+        this.#set(ACCOUNTS).size,
+        ...[ROLES, TEAMS, CLAIMS].map((hash) => this.#hash(hash).size),
+      ].join(' ');
+    if (meta.get('counts') !== counts())
+      return ['damaged', 'a list of accounts, roles, teams or names'];
     const read = ({ key, field }: Place) =>
       field === '' ? this.#values.get(keys[key - 1]!) : this.#hash(keys[key - 1]!).get(field);
     for (const expected of plan.expects) {
@@ -184,22 +204,30 @@ export class SimDatabase {
       const text = change.field === '' && change.text !== '' ? graves.get(change.id) : undefined;
       if (text === undefined) continue;
       const grave = JSON.parse(text) as Grave;
-      const record = JSON.parse(change.text) as { token: { digest: string } | null; status: string };
-      if (grave.deleted || (record.token !== null && record.token.digest in grave.digests)) return ['version', change.label];
+      const record = JSON.parse(change.text) as {
+        token: { digest: string } | null;
+        status: string;
+      };
+      if (grave.deleted || (record.token !== null && record.token.digest in grave.digests))
+        return ['version', change.label];
       if (!grave.inactive || record.status !== 'active') continue;
       if (!plan.activates.includes(change.id)) return ['version', change.label];
       raised.set(change.id, { ...grave, inactive: false });
     }
     for (const { claim, owner } of plan.take) {
       const held = this.#hash(CLAIMS).get(claim);
-      if (held !== undefined && held !== owner && !plan.drop.includes(claim)) return ['claim', claim];
+      if (held !== undefined && held !== owner && !plan.drop.includes(claim))
+        return ['claim', claim];
     }
     const lease = new Map(plan.leases.map(({ instance, key }) => [instance, keys[key - 1]!]));
     const members = [...this.#hash(MEMBERS)];
-    const unknown = members.filter(([instance]) => !lease.has(instance)).map(([instance]) => instance);
+    const unknown = members
+      .filter(([instance]) => !lease.has(instance))
+      .map(([instance]) => instance);
     if (unknown.length > 0) return ['members', ...unknown];
     const here = members.filter(([instance]) => this.#values.has(lease.get(instance)!));
-    for (const [instance] of members) if (!this.#values.has(lease.get(instance)!)) this.#hash(MEMBERS).delete(instance);
+    for (const [instance] of members)
+      if (!this.#values.has(lease.get(instance)!)) this.#hash(MEMBERS).delete(instance);
     for (const [id, grave] of raised) {
       graves.set(id, JSON.stringify(grave));
       graves.set('#', String(Number(graves.get('#') ?? 0) + 1));
@@ -207,7 +235,8 @@ export class SimDatabase {
     const seq = before + 1;
     const entry = ['epoch', epoch, 'link', `${meta.get('tip') ?? ''} ${tip}`];
     for (const change of plan.changes) {
-      const text = change.text === '' ? '' : `{"version":${seq}${change.text.slice('{"version":0'.length)}`;
+      const text =
+        change.text === '' ? '' : `{"version":${seq}${change.text.slice('{"version":0'.length)}`;
       entry.push(change.label, text);
       const key = keys[change.key - 1]!;
       if (change.field !== '') this.#hash(key).set(change.field, text);
@@ -227,9 +256,13 @@ export class SimDatabase {
     let changed = false;
     for (const told of JSON.parse(json) as (Grave & { account: string })[]) {
       const text = graves.get(told.account);
-      const known = text === undefined ? { deleted: false, inactive: false, digests: {} } : (JSON.parse(text) as Grave);
+      const known =
+        text === undefined
+          ? { deleted: false, inactive: false, digests: {} }
+          : (JSON.parse(text) as Grave);
       const digests = { ...known.digests };
-      for (const [digest, from] of Object.entries(told.digests)) digests[digest] = Math.min(digests[digest] ?? from, from);
+      for (const [digest, from] of Object.entries(told.digests))
+        digests[digest] = Math.min(digests[digest] ?? from, from);
       const now = JSON.stringify({
         deleted: known.deleted || told.deleted,
         inactive: known.inactive || told.inactive,

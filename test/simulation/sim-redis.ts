@@ -13,7 +13,10 @@ interface Waiter {
 /** How many writes a failover may lose at most. */
 const COPIES = 12;
 
-/** One server. `isolated`: it has lost its replicas and refuses writes (min-replicas-to-write), while it still answers reads. */
+/**
+ * One server. `isolated`: it has lost its replicas and refuses writes (min-replicas-to-write),
+ * while it still answers reads.
+ */
 export class SimServer {
   readonly #world: World;
   database: SimDatabase;
@@ -30,7 +33,8 @@ export class SimServer {
 
   /** The server that takes over, without the last `lost` writes. */
   successor(lost: number): SimServer {
-    const database = lost === 0 ? this.database : (this.#copies.at(-lost) ?? this.#copies[0] ?? this.database);
+    const database =
+      lost === 0 ? this.database : (this.#copies.at(-lost) ?? this.#copies[0] ?? this.database);
     return new SimServer(this.#world, database.copy(), this.#keepsCopies);
   }
 
@@ -78,7 +82,10 @@ export class Link {
   }
 }
 
-/** A connection with one order of messages in each direction, as TCP keeps it. What a cut holds back is lost or comes late. */
+/**
+ * A connection with one order of messages in each direction, as TCP keeps it. What a cut holds back
+ * is lost or comes late.
+ */
 export class SimConnection implements RedisConnection {
   readonly spreadsKeys = false;
   readonly #world: World;
@@ -102,7 +109,8 @@ export class SimConnection implements RedisConnection {
   }
 
   callAt(_key: string, command: string, ...words: readonly RedisWord[]): Promise<unknown> {
-    if (command === 'INFO') return this.#exchange((server) => (server.state === 'primary' ? this.info : ''));
+    if (command === 'INFO')
+      return this.#exchange((server) => (server.state === 'primary' ? this.info : ''));
     return this.call(command, ...words);
   }
 
@@ -125,15 +133,23 @@ export class SimConnection implements RedisConnection {
   }
 
   readTogether(_keys: readonly string[], commands: readonly RedisCommand[]): Promise<unknown[]> {
-    return this.#exchange((server) => commands.map((words) => server.command(words))) as Promise<unknown[]>;
+    return this.#exchange((server) => commands.map((words) => server.command(words))) as Promise<
+      unknown[]
+    >;
   }
 
   run(script: Script, keys: readonly string[], words: readonly RedisWord[]): Promise<unknown> {
     return this.#exchange((server) => server.script(script, keys, words as (string | number)[]));
   }
 
-  /** There are no replicas to wait for in these worlds: what a failover loses is chosen by the seed. */
-  async runConfirmed(script: Script, keys: readonly string[], words: readonly RedisWord[]): Promise<Confirmed> {
+  /**
+   * There are no replicas to wait for in these worlds: what a failover loses is chosen by the seed.
+   */
+  async runConfirmed(
+    script: Script,
+    keys: readonly string[],
+    words: readonly RedisWord[],
+  ): Promise<Confirmed> {
     return { reply: await this.run(script, keys, words), replicas: 0 };
   }
 
@@ -168,7 +184,9 @@ export class SimConnection implements RedisConnection {
     });
   }
 
-  #exchange(act: (server: SimServer, reply: (answer: unknown) => void) => unknown): Promise<unknown> {
+  #exchange(
+    act: (server: SimServer, reply: (answer: unknown) => void) => unknown,
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#closed) reject(unreachable());
       let open = true;
@@ -201,7 +219,10 @@ export class SimConnection implements RedisConnection {
     // What comes back waits while the process is stopped; what goes there is on its way.
     const owner = direction === 'back' ? this.#process : null;
     const last = direction === 'there' ? this.#lastThereMs : this.#lastBackMs;
-    const atMs = Math.max(last, this.#world.nowMs + this.#world.between(link.latencyMs.least, link.latencyMs.most));
+    const atMs = Math.max(
+      last,
+      this.#world.nowMs + this.#world.between(link.latencyMs.least, link.latencyMs.most),
+    );
     if (direction === 'there') this.#lastThereMs = atMs;
     else this.#lastBackMs = atMs;
     const arrive = (): undefined | false => {

@@ -20,7 +20,11 @@ interface Summary {
   readonly effective: number;
   readonly uncertain: number;
   readonly failovers: number;
-  readonly violation: { readonly seed: number; readonly mode: string; readonly violation: string } | null;
+  readonly violation: {
+    readonly seed: number;
+    readonly mode: string;
+    readonly violation: string;
+  } | null;
 }
 
 /** In a process of its own: mistakes are made in the source as it is loaded. */
@@ -44,11 +48,21 @@ describe('instances, a store and their clocks, with everything that can go wrong
     `keep every promise over ${SEEDS} seeds`,
     async () => {
       const share = SEEDS / WORKERS;
-      const runs = Array.from({ length: WORKERS }, (_, n) => simulate('--from', String(n * share), '--count', String(share)));
+      const runs = Array.from({ length: WORKERS }, (_, n) =>
+        simulate('--from', String(n * share), '--count', String(share)),
+      );
       const summaries = await Promise.all(runs);
       expect(summaries.flatMap(({ violation }) => violation ?? [])).toEqual([]);
-      const sum = (key: 'seeds' | 'accepted' | 'refused' | 'unavailable' | 'effective' | 'uncertain' | 'failovers') =>
-        summaries.reduce((total, one) => total + one[key], 0);
+      const sum = (
+        key:
+          | 'seeds'
+          | 'accepted'
+          | 'refused'
+          | 'unavailable'
+          | 'effective'
+          | 'uncertain'
+          | 'failovers',
+      ) => summaries.reduce((total, one) => total + one[key], 0);
       expect(sum('seeds')).toBe(SEEDS);
       // A run in which nothing is let in, nothing is revoked or nothing goes wrong proves nothing.
       expect(sum('accepted')).toBeGreaterThan(SEEDS * 50);
@@ -62,7 +76,10 @@ describe('instances, a store and their clocks, with everything that can go wrong
   );
 
   it.each(MODES)('happen in the same way for the same seed (%s)', async (mode) => {
-    const [one, other] = [await runSeed(7, { mode, verbose: true }), await runSeed(7, { mode, verbose: true })];
+    const [one, other] = [
+      await runSeed(7, { mode, verbose: true }),
+      await runSeed(7, { mode, verbose: true }),
+    ];
     expect(one.log.length).toBeGreaterThan(5);
     expect(other).toEqual(one);
     expect((await runSeed(8, { mode, verbose: true })).log).not.toEqual(one.log);
@@ -74,9 +91,14 @@ describe('mistakes in the source', () => {
     '%s is found, and found again by its seed',
     async (mutant) => {
       const { violation } = await simulate('--mutant', mutant, '--count', String(MUTANT_SEEDS));
-      expect(violation, `the mistake ${mutant} was not found in ${MUTANT_SEEDS} seeds`).not.toBeNull();
+      expect(
+        violation,
+        `the mistake ${mutant} was not found in ${MUTANT_SEEDS} seeds`,
+      ).not.toBeNull();
       const seed = String(violation?.seed);
-      expect((await simulate('--mutant', mutant, '--from', seed, '--count', '1')).violation).toEqual(violation);
+      expect(
+        (await simulate('--mutant', mutant, '--from', seed, '--count', '1')).violation,
+      ).toEqual(violation);
       expect((await simulate('--from', seed, '--count', '1')).violation).toBeNull();
     },
     LIMIT_MS,

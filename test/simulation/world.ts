@@ -25,7 +25,8 @@ interface Happening {
 type Deed = () => void | false;
 
 /**
- * Time and chance of one run. Nothing happens but what is scheduled here, in one order that the seed decides, and time stands still while it happens.
+ * Time and chance of one run. Nothing happens but what is scheduled here, in one order that the
+ * seed decides, and time stands still while it happens.
  */
 export class World {
   readonly random: () => number;
@@ -101,7 +102,10 @@ function before(one: Happening, other: Happening): boolean {
   return one.atMs < other.atMs || (one.atMs === other.atMs && one.order < other.order);
 }
 
-/** Until everything that was set off has come to rest: promises, and what waits for the end of this turn of the loop. */
+/**
+ * Until everything that was set off has come to rest: promises, and what waits for the end of this
+ * turn of the loop.
+ */
 async function settle(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
   await new Promise((resolve) => setImmediate(resolve));
@@ -109,7 +113,10 @@ async function settle(): Promise<void> {
 
 const WALL_BEGIN_MS = Date.parse('2026-01-01T00:00:00Z');
 
-/** A process with clocks of its own, which can be stopped, put to sleep with its machine, and told a wrong time. */
+/**
+ * A process with clocks of its own, which can be stopped, put to sleep with its machine, and told a
+ * wrong time.
+ */
 export class Process implements Clock {
   readonly name: string;
   readonly #world: World;

@@ -17,6 +17,8 @@ export function batchOf(instance: string, firstSeq: number, entries: readonly En
 /** What went into it. */
 export function entriesOf(batch: EventBatch): Entry[] {
   const entries: Entry[] = [];
-  eachEvent(batch, (event, account) => entries.push({ event: event.toString('utf8', 0, event.length - 1), account }));
+  eachEvent(batch, (event, account) =>
+    entries.push({ event: event.toString('utf8', 0, event.length - 1), account }),
+  );
   return entries;
 }

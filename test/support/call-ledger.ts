@@ -4,16 +4,21 @@ import type { RawClient } from './raw-client.ts';
 import type { RecordedConnection } from './raw-upstream.ts';
 
 /**
- * Joins what clients saw, what upstreams saw and what was recorded, and holds the three against each other. Run after every test about calls: whatever else a test
- * is about, these hold.
+ * Joins what clients saw, what upstreams saw and what was recorded, and holds the three against
+ * each other. Run after every test about calls: whatever else a test is about, these hold.
  */
 export interface Ledger {
   /** Each with the methods of its requests, in order; GET where nothing is said. */
-  readonly clients: readonly { readonly connection: RawClient; readonly methods: readonly string[] }[];
+  readonly clients: readonly {
+    readonly connection: RawClient;
+    readonly methods: readonly string[];
+  }[];
   readonly upstreams: readonly { readonly connections: readonly RecordedConnection[] }[];
   /** All events of the gates, in any order. */
   readonly events: readonly AuditEvent[];
-  /** Requests that had no audit log to be recorded in may be without a record; answers of 2xx never. */
+  /**
+   * Requests that had no audit log to be recorded in may be without a record; answers of 2xx never.
+   */
   readonly auditWasAway?: boolean;
 }
 
@@ -28,8 +33,15 @@ export interface SeenAnswer {
 
 /** Every way in which the three do not agree, as sentences; empty when all is well. */
 export function faultsOf(ledger: Ledger): string[] {
-  const calls = ledger.events.filter((event) => event.phase === 'decision' || event.phase === 'outcome');
-  return [...decisionFaults(calls), ...answerFaults(ledger, calls), ...upstreamFaults(ledger, calls), ...numberFaults(ledger)];
+  const calls = ledger.events.filter(
+    (event) => event.phase === 'decision' || event.phase === 'outcome',
+  );
+  return [
+    ...decisionFaults(calls),
+    ...answerFaults(ledger, calls),
+    ...upstreamFaults(ledger, calls),
+    ...numberFaults(ledger),
+  ];
 }
 
 /** All whole answers, interim ones left out. What a client got in part is no answer. */
@@ -38,13 +50,22 @@ export function answersOf({ clients }: Pick<Ledger, 'clients'>): SeenAnswer[] {
     const answers: SeenAnswer[] = [];
     for (let offset = 0; offset < connection.bytes.length; ) {
       const method = methods[answers.length] ?? 'GET';
-      const reading = readResponse(connection.bytes, { offset, method, closed: connection.closed === 'end' });
+      const reading = readResponse(connection.bytes, {
+        offset,
+        method,
+        closed: connection.closed === 'end',
+      });
       if (reading.state !== 'complete') break;
       offset = reading.message.end;
       const status = statusOf(reading.message);
       if (status < 200) continue;
       const { body } = reading.message;
-      answers.push({ requestId: valuesOf(reading.message, 'x-request-id')[0] ?? '', status, body, reason: reasonIn(body) });
+      answers.push({
+        requestId: valuesOf(reading.message, 'x-request-id')[0] ?? '',
+        status,
+        body,
+        reason: reasonIn(body),
+      });
     }
     return answers;
   });
@@ -67,22 +88,31 @@ function decisionFaults(calls: readonly AuditEvent[]): string[] {
     const outcomes = events.filter((event) => event.phase === 'outcome');
     const wanted = decisions[0]?.decision === 'permit' ? 1 : 0;
     if (decisions.length !== 1) faults.push(`${id}: ${decisions.length} decisions`);
-    if (outcomes.length !== wanted) faults.push(`${id}: ${outcomes.length} outcomes of a ${decisions[0]?.decision}`);
+    if (outcomes.length !== wanted)
+      faults.push(`${id}: ${outcomes.length} outcomes of a ${decisions[0]?.decision}`);
     for (const { requestBytes, responseBytes, durationMs } of outcomes) {
-      if (![requestBytes, responseBytes, durationMs].every((value) => typeof value === 'number' && value >= 0))
+      if (
+        ![requestBytes, responseBytes, durationMs].every(
+          (value) => typeof value === 'number' && value >= 0,
+        )
+      )
         faults.push(`${id}: an outcome without its numbers`);
     }
   }
   return faults;
 }
 
-/** No answer without its record, and none that says something else than the record, or that belongs to another request. */
+/**
+ * No answer without its record, and none that says something else than the record, or that belongs
+ * to another request.
+ */
 function answerFaults(ledger: Ledger, calls: readonly AuditEvent[]): string[] {
   const faults: string[] = [];
   const seen = new Set<string>();
   for (const answer of answersOf(ledger)) {
     const { requestId, status, body, reason } = answer;
-    const of = (phase: string) => calls.find((event) => event.id === requestId && event.phase === phase);
+    const of = (phase: string) =>
+      calls.find((event) => event.id === requestId && event.phase === phase);
     const decision = of('decision');
     const outcome = of('outcome');
     const name = `the answer ${status} to ${requestId || 'nobody'}`;
@@ -92,7 +122,11 @@ function answerFaults(ledger: Ledger, calls: readonly AuditEvent[]): string[] {
       if (!(ledger.auditWasAway && status === 503)) faults.push(`${name} has no decision`);
       continue;
     }
-    if (decision.decision === 'refusal' && decision.status !== status && reason !== 'audit-unavailable')
+    if (
+      decision.decision === 'refusal' &&
+      decision.status !== status &&
+      reason !== 'audit-unavailable'
+    )
       faults.push(`${name} is recorded as ${decision.reason} ${decision.status}`);
     if (decision.decision === 'permit' && outcome?.status !== status)
       faults.push(`${name} is recorded with the outcome ${outcome?.reason} ${outcome?.status}`);
@@ -101,7 +135,8 @@ function answerFaults(ledger: Ledger, calls: readonly AuditEvent[]): string[] {
     if (outcome !== undefined && reason !== null && outcome.reason !== reason)
       faults.push(`${name} says ${reason}, its record ${outcome.reason}`);
     const owner = /^for (\S+)/.exec(body.toString('latin1', 0, 80))?.[1];
-    if (owner !== undefined && owner !== requestId) faults.push(`${name} is the upstream's answer to ${owner}`);
+    if (owner !== undefined && owner !== requestId)
+      faults.push(`${name} is the upstream's answer to ${owner}`);
   }
   return faults;
 }
@@ -111,21 +146,27 @@ function upstreamFaults(ledger: Ledger, calls: readonly AuditEvent[]): string[] 
   const faults: string[] = [];
   for (const connection of ledger.upstreams.flatMap((upstream) => upstream.connections)) {
     if (connection.fault !== null) faults.push(`an upstream was sent ${connection.fault}`);
-    const heads = connection.bytes.toString('latin1').match(/[A-Z]+ \/\S* HTTP\/1\.1\r\n(?:[^\r\n]+\r\n)*\r\n/g) ?? [];
+    const heads =
+      connection.bytes
+        .toString('latin1')
+        .match(/[A-Z]+ \/\S* HTTP\/1\.1\r\n(?:[^\r\n]+\r\n)*\r\n/g) ?? [];
     for (const head of heads) faults.push(...headFaults(head, calls));
-    if (connection.requests.length > heads.length) faults.push('an upstream counted requests that have no head');
+    if (connection.requests.length > heads.length)
+      faults.push('an upstream counted requests that have no head');
   }
   return faults;
 }
 
 function headFaults(head: string, calls: readonly AuditEvent[]): string[] {
-  const values = (name: string) => [...head.matchAll(new RegExp(`^${name}: (.*)\\r$`, 'gim'))].map((match) => match[1]!);
+  const values = (name: string) =>
+    [...head.matchAll(new RegExp(`^${name}: (.*)\\r$`, 'gim'))].map((match) => match[1]!);
   const [id = '', ...more] = values('x-request-id');
   const decision = calls.find((event) => event.id === id && event.phase === 'decision');
   const what = `the request ${id} at an upstream`;
   const faults: string[] = [];
   if (more.length > 0) faults.push(`${what} has several ids`);
-  if (decision?.decision !== 'permit') faults.push(`${what} has no permit, but ${decision?.reason ?? 'no decision'}`);
+  if (decision?.decision !== 'permit')
+    faults.push(`${what} has no permit, but ${decision?.reason ?? 'no decision'}`);
   if (values('authorization').length > 0) faults.push(`${what} carries a credential`);
   const account = decision?.account as { id: string; name: string } | null | undefined;
   for (const [name, value] of [
@@ -133,14 +174,17 @@ function headFaults(head: string, calls: readonly AuditEvent[]): string[] {
     ['x-account-name', account?.name],
   ] as const) {
     const found = values(name);
-    if (found.join() !== (value ?? '')) faults.push(`${what} carries ${name} ${JSON.stringify(found)} instead of ${value}`);
+    if (found.join() !== (value ?? ''))
+      faults.push(`${what} carries ${name} ${JSON.stringify(found)} instead of ${value}`);
   }
   return faults;
 }
 
 /** Per instance, numbers without a hole and without a repetition. */
 function numberFaults({ events, auditWasAway }: Ledger): string[] {
-  const numbered = events.filter((event) => typeof event.instance === 'string' && event.phase !== 'change');
+  const numbered = events.filter(
+    (event) => typeof event.instance === 'string' && event.phase !== 'change',
+  );
   const faults: string[] = [];
   for (const [instance, own] of Map.groupBy(numbered, (event) => event.instance)) {
     const numbers = own.map((event) => event.seq).sort((a, b) => a - b);

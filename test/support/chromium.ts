@@ -1,7 +1,10 @@
 import { type Browser, chromium } from 'playwright-core';
 import { findProgram } from './system.ts';
 
-/** Debian's Chromium, without a window. Nothing is downloaded, and it talks to nobody but the page's own server. */
+/**
+ * Debian's Chromium, without a window. Nothing is downloaded, and it talks to nobody but the page's
+ * own server.
+ */
 export async function startChromium(): Promise<Browser> {
   const executablePath = findProgram('chromium');
   if (executablePath === null) throw new Error('chromium is not installed');

@@ -21,7 +21,12 @@ export async function fillConsole(test: TestConsole): Promise<void> {
   await admin.createRole(operator, {
     name: 'account-manager',
     description: 'Looks after the accounts of the deployment teams',
-    permissions: ['sallyport:registry:read', 'sallyport:registry:write', 'sallyport:activity:read', 'deployments:read'],
+    permissions: [
+      'sallyport:registry:read',
+      'sallyport:registry:write',
+      'sallyport:activity:read',
+      'deployments:read',
+    ],
   });
   await admin.createTeam(operator, {
     name: 'customer-apps',
@@ -45,7 +50,11 @@ export async function fillConsole(test: TestConsole): Promise<void> {
   });
   await admin.grantRole(operator, { name: 'ci-pipeline', application: 'Ledger', role: 'none' });
   test.setBack(190 * DAY_MS);
-  await admin.createServiceAccount(operator, { name: 'status-board', role: 'viewer', description: 'The screen in the hallway' });
+  await admin.createServiceAccount(operator, {
+    name: 'status-board',
+    role: 'viewer',
+    description: 'The screen in the hallway',
+  });
   await admin.createServiceAccount(operator, {
     name: 'nightly-report',
     role: 'viewer',
@@ -53,7 +62,11 @@ export async function fillConsole(test: TestConsole): Promise<void> {
     expiresAt: soon,
   });
   test.setBack(20 * DAY_MS);
-  await admin.createServiceAccount(operator, { name: 'backup-agent', role: 'none', description: 'Copies packages away' });
+  await admin.createServiceAccount(operator, {
+    name: 'backup-agent',
+    role: 'none',
+    description: 'Copies packages away',
+  });
   await admin.createServiceAccount(operator, {
     name: 'billing-release',
     role: 'viewer',
@@ -75,7 +88,14 @@ async function recordCalls(test: TestConsole, id: string): Promise<void> {
   const account = { id, name: 'ci-pipeline', kind: 'service' };
   const api = '/lifetimeapi/rest/v2';
   const calls = [
-    { method: 'GET', path: `${api}/environments`, permission: 'environments:read', role: 'viewer', status: 200, ms: 3.4 },
+    {
+      method: 'GET',
+      path: `${api}/environments`,
+      permission: 'environments:read',
+      role: 'viewer',
+      status: 200,
+      ms: 3.4,
+    },
     {
       method: 'POST',
       path: `${api}/applications/CRM/deployments`,
@@ -172,7 +192,11 @@ async function countADay(test: TestConsole): Promise<void> {
     const wave = 1 + Math.sin(back / 9) * 0.5 + Math.sin(back / 171) * 0.4;
     const calls = Math.round(140 * wave + ((back * 37) % 23));
     const isBad = back > 20 && back < 32;
-    const durations = spread(DURATION_BOUNDS.length + 1, calls, isBad ? [0, 0, 0, 1, 3, 5, 4, 3, 1] : [0, 2, 6, 4, 2, 1, 1]);
+    const durations = spread(
+      DURATION_BOUNDS.length + 1,
+      calls,
+      isBad ? [0, 0, 0, 1, 3, 5, 4, 3, 1] : [0, 2, 6, 4, 2, 1, 1],
+    );
     const overheads = spread(OVERHEAD_BOUNDS.length + 1, calls, [1, 6, 5, 2, 1]);
     const reasons = {
       permitted: Math.round(calls * 0.96),
@@ -181,7 +205,11 @@ async function countADay(test: TestConsole): Promise<void> {
       'token-missing': 1,
       ...(isBad ? { 'upstream-timeout': 9 } : {}),
     };
-    await test.stats.write({ minute, instance: 'edge-a-1f0c', counts: { reasons, durations, overheads } });
+    await test.stats.write({
+      minute,
+      instance: 'edge-a-1f0c',
+      counts: { reasons, durations, overheads },
+    });
   }
 }
 

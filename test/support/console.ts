@@ -73,7 +73,9 @@ export async function startConsole({ recordsSignIns = true } = {}): Promise<Test
   let seq = 0;
   const record: TestConsole['record'] = (event, account = null) => {
     seq += 1;
-    return audit.append(batchOf('test', seq, [{ event: JSON.stringify({ seq, ...event }), account }]));
+    return audit.append(
+      batchOf('test', seq, [{ event: JSON.stringify({ seq, ...event }), account }]),
+    );
   };
   const app = createConsole({
     control,
@@ -85,7 +87,11 @@ export async function startConsole({ recordsSignIns = true } = {}): Promise<Test
     recordSignIn: async (facts) => {
       signIns.push(facts);
       if (!recordsSignIns) return false;
-      const event = signInEvent('test', seq + 1, { id: randomUUID(), timeMs: Date.now(), ...facts });
+      const event = signInEvent('test', seq + 1, {
+        id: randomUUID(),
+        timeMs: Date.now(),
+        ...facts,
+      });
       await record(JSON.parse(event));
       return true;
     },
@@ -111,13 +117,22 @@ export async function startConsole({ recordsSignIns = true } = {}): Promise<Test
     },
     async used(name, timeMs, address) {
       const account = await administration.showAccount(operator, { name });
-      await store.recordUses([{ account: account.id, token: account.token?.id ?? '', timeMs, address }]);
+      await store.recordUses([
+        { account: account.id, token: account.token?.id ?? '', timeMs, address },
+      ]);
     },
-    sessionFiles: () => ['sessions.db', 'sessions.db-wal'].map((name) => join(dataDir, name)).filter((file) => existsSync(file)),
+    sessionFiles: () =>
+      ['sessions.db', 'sessions.db-wal']
+        .map((name) => join(dataDir, name))
+        .filter((file) => existsSync(file)),
     record,
     async createUser(name, role) {
       await verifier;
-      const { account } = await administration.createUser(operator, { name, role, password: PASSWORD });
+      const { account } = await administration.createUser(operator, {
+        name,
+        role,
+        password: PASSWORD,
+      });
       return { id: account.id };
     },
     browser: () => new Browser(port),
@@ -157,7 +172,10 @@ export interface Sent {
   readonly cookies?: boolean;
 }
 
-/** As much of a browser as the console notices: cookies, forms, and the headers that say where a request comes from. */
+/**
+ * As much of a browser as the console notices: cookies, forms, and the headers that say where a
+ * request comes from.
+ */
 export class Browser {
   readonly #port: number;
   /** The session's. */
@@ -173,13 +191,24 @@ export class Browser {
     return this.send(path, { headers });
   }
 
-  /** Sends a form as a page of the console does, with whatever hidden fields that page's form carries. */
-  async submit(page: string, action: string, fields: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  /**
+   * Sends a form as a page of the console does, with whatever hidden fields that page's form
+   * carries.
+   */
+  async submit(
+    page: string,
+    action: string,
+    fields: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> {
     const { text } = await this.get(page);
     return this.post(action, { ...hiddenFields(text, action), ...fields });
   }
 
-  post(path: string, fields: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  post(
+    path: string,
+    fields: Readonly<Record<string, string>>,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> {
     const body = new URLSearchParams(fields).toString();
     return this.send(path, { method: 'POST', body, headers: { ...this.ourForm(), ...headers } });
   }
@@ -197,12 +226,21 @@ export class Browser {
     return this.post('/sign-in', { name, password, next });
   }
 
-  send(path: string, { method = 'GET', headers = {}, body, cookies = true }: Sent): Promise<Answer> {
+  send(
+    path: string,
+    { method = 'GET', headers = {}, body, cookies = true }: Sent,
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const held = [this.cookie, this.known].filter((each) => each !== '').join('; ');
       const cookie: Record<string, string> = cookies && held !== '' ? { cookie: held } : {};
       const host = `localhost:${this.#port}`;
-      const options = { port: this.#port, host: '127.0.0.1', path, method, headers: { host, ...cookie, ...headers } };
+      const options = {
+        port: this.#port,
+        host: '127.0.0.1',
+        path,
+        method,
+        headers: { host, ...cookie, ...headers },
+      };
       const sent = request({ ...options, rejectUnauthorized: false, agent: false }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -226,7 +264,14 @@ export class Browser {
   open(path: string): Promise<{ readonly status: number; close(): void }> {
     return new Promise((resolve, reject) => {
       const headers = { host: `localhost:${this.#port}`, cookie: this.cookie };
-      const options = { port: this.#port, host: '127.0.0.1', path, headers, rejectUnauthorized: false, agent: false };
+      const options = {
+        port: this.#port,
+        host: '127.0.0.1',
+        path,
+        headers,
+        rejectUnauthorized: false,
+        agent: false,
+      };
       const sent = request(options, (response) => {
         response.resume();
         // Hanging up is what the test does.
@@ -239,15 +284,28 @@ export class Browser {
   }
 
   /** The same, and keeps what is sent; `ended` resolves when the other side has ended it. */
-  follow(path: string): Promise<{ readonly status: number; text(): string; readonly ended: Promise<void> }> {
+  follow(
+    path: string,
+  ): Promise<{ readonly status: number; text(): string; readonly ended: Promise<void> }> {
     return new Promise((resolve, reject) => {
       const headers = { host: `localhost:${this.#port}`, cookie: this.cookie };
-      const options = { port: this.#port, host: '127.0.0.1', path, headers, rejectUnauthorized: false, agent: false };
+      const options = {
+        port: this.#port,
+        host: '127.0.0.1',
+        path,
+        headers,
+        rejectUnauthorized: false,
+        agent: false,
+      };
       const sent = request(options, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         const ended = new Promise<void>((done) => response.once('close', done));
-        resolve({ status: response.statusCode ?? 0, text: () => Buffer.concat(chunks).toString('utf8'), ended });
+        resolve({
+          status: response.statusCode ?? 0,
+          text: () => Buffer.concat(chunks).toString('utf8'),
+          ended,
+        });
       });
       sent.once('error', reject);
       sent.end();

@@ -10,15 +10,31 @@ export interface Answered {
   readonly closed: boolean;
 }
 
-/** Longest quiet after an answer on a connection that stays open: whatever was still to come would have come. */
+/**
+ * Longest quiet after an answer on a connection that stays open: whatever was still to come would
+ * have come.
+ */
 const QUIET_MS = 300;
-/** How long nothing at all may come: a request that was understood as incomplete is waited for no longer. */
+/**
+ * How long nothing at all may come: a request that was understood as incomplete is waited for no
+ * longer.
+ */
 const SILENCE_MS = 3_000;
-/** Time is counted in looks, of which a machine that stands still costs one at most: the gate is in this process, and says nothing meanwhile. */
+/**
+ * Time is counted in looks, of which a machine that stands still costs one at most: the gate is in
+ * this process, and says nothing meanwhile.
+ */
 const LOOK_MS = 50;
 
-/** Sends the pieces on a connection of their own and listens until the gate closes it, or has nothing more to say. */
-export async function converse(options: RawClientOptions, pieces: readonly Buffer[], silenceMs = SILENCE_MS): Promise<Answered> {
+/**
+ * Sends the pieces on a connection of their own and listens until the gate closes it, or has
+ * nothing more to say.
+ */
+export async function converse(
+  options: RawClientOptions,
+  pieces: readonly Buffer[],
+  silenceMs = SILENCE_MS,
+): Promise<Answered> {
   const client = await connectRaw(options);
   try {
     await client.send(...pieces);
@@ -59,7 +75,11 @@ function settled(client: RawClient, silenceMs: number): Promise<void> {
 }
 
 /** Runs `work` over all items, `lanes` at a time, in order within what a lane takes. */
-export async function inLanes<T>(items: readonly T[], lanes: number, work: (item: T, index: number) => Promise<void>) {
+export async function inLanes<T>(
+  items: readonly T[],
+  lanes: number,
+  work: (item: T, index: number) => Promise<void>,
+) {
   let next = 0;
   const lane = async () => {
     for (let index = next++; index < items.length; index = next++) await work(items[index]!, index);

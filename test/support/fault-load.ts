@@ -4,12 +4,18 @@ import { owner, type RouteText, type TestGateway } from './gateway.ts';
 
 /** What a fault did to those who call, and to those who administer. */
 export interface FaultReport {
-  /** Of callers whose account the gate knows: on the route that needs no record, and on the one whose calls wait for theirs. */
+  /**
+   * Of callers whose account the gate knows: on the route that needs no record, and on the one
+   * whose calls wait for theirs.
+   */
   readonly known: Toll;
   readonly recorded: Toll;
   /** Of callers whom the gate had never met. */
   readonly unmet: Toll;
-  /** Rotations that were answered as in force while it went on; their old tokens were tried ever after. */
+  /**
+   * Rotations that were answered as in force while it went on; their old tokens were tried ever
+   * after.
+   */
   readonly revoked: number;
   /** Changes that could not be made. */
   readonly changesFailed: number;
@@ -36,7 +42,14 @@ export function faultRoutes(upstream: string): readonly RouteText[] {
   ];
 }
 
-const EVERY_MS = { known: 5, recorded: 10, unmet: 40, revoked: 10, unknown: 25, rotate: 40 } as const;
+const EVERY_MS = {
+  known: 5,
+  recorded: 10,
+  unmet: 40,
+  revoked: 10,
+  unknown: 25,
+  rotate: 40,
+} as const;
 const POOL = { unmet: 150, rotated: 150 } as const;
 /** Undisturbed load before the fault, and after the last failure. */
 const CALM_MS = 1_000;
@@ -50,10 +63,15 @@ interface Seen {
 }
 
 /**
- * Calls a gate in all ways while a fault happens, until nothing has failed for a second. The gate's administration rotates tokens all the while; a token whose rotation
- * was answered as in force must not be let in ever after, one that nobody has never, and one that counts must not be called unknown.
+ * Calls a gate in all ways while a fault happens, until nothing has failed for a second. The gate's
+ * administration rotates tokens all the while; a token whose rotation was answered as in force must
+ * not be let in ever after, one that nobody has never, and one that counts must not be called
+ * unknown.
  */
-export async function underFault(gate: TestGateway, fault: () => Promise<unknown>): Promise<FaultReport> {
+export async function underFault(
+  gate: TestGateway,
+  fault: () => Promise<unknown>,
+): Promise<FaultReport> {
   const load = new Load(gate);
   await load.prepare();
   const done = load.run();
@@ -71,7 +89,11 @@ export async function underFault(gate: TestGateway, fault: () => Promise<unknown
 
 class Load {
   readonly #gate: TestGateway;
-  readonly #seen: Record<'known' | 'recorded' | 'unmet', Seen[]> = { known: [], recorded: [], unmet: [] };
+  readonly #seen: Record<'known' | 'recorded' | 'unmet', Seen[]> = {
+    known: [],
+    recorded: [],
+    unmet: [],
+  };
   readonly #unmet: string[] = [];
   readonly #rotatable: { readonly id: string; readonly token: string }[] = [];
   readonly #revoked: string[] = [];
@@ -105,7 +127,9 @@ class Load {
         const revoked = this.#revoked[Math.floor(Math.random() * this.#revoked.length)];
         if (revoked !== undefined) await this.#expectOut('a revoked token', revoked);
       }),
-      this.#every(EVERY_MS.unknown, () => this.#expectOut('a token that nobody has', newToken('000000000000'))),
+      this.#every(EVERY_MS.unknown, () =>
+        this.#expectOut('a token that nobody has', newToken('000000000000')),
+      ),
       this.#every(EVERY_MS.rotate, () => this.#rotate()),
     ]);
   }
@@ -119,9 +143,13 @@ class Load {
     const endMs = performance.now() + RECOVERY_LIMIT_MS;
     const calmSinceMs = performance.now();
     for (;;) {
-      const last = Math.max(calmSinceMs, ...(['known', 'recorded'] as const).map((kind) => this.#lastFailureMs(kind)));
+      const last = Math.max(
+        calmSinceMs,
+        ...(['known', 'recorded'] as const).map((kind) => this.#lastFailureMs(kind)),
+      );
       if (performance.now() - last > CALM_MS) return;
-      if (performance.now() > endMs) throw new Error(`calls still failed ${RECOVERY_LIMIT_MS} ms after the fault`);
+      if (performance.now() > endMs)
+        throw new Error(`calls still failed ${RECOVERY_LIMIT_MS} ms after the fault`);
       await sleep(50);
     }
   }
@@ -169,12 +197,17 @@ class Load {
     }
   }
 
-  async #expectIn(kind: 'known' | 'recorded' | 'unmet', token: string, path: string): Promise<void> {
+  async #expectIn(
+    kind: 'known' | 'recorded' | 'unmet',
+    token: string,
+    path: string,
+  ): Promise<void> {
     const startedMs = performance.now();
     const status = await this.#call(token, path);
     const endedMs = performance.now();
     this.#seen[kind].push({ endedMs, tookMs: endedMs - startedMs, status });
-    if (![200, 503, 0].includes(status)) this.#wrong.add(`a token that counts got ${status} (${kind})`);
+    if (![200, 503, 0].includes(status))
+      this.#wrong.add(`a token that counts got ${status} (${kind})`);
   }
 
   async #expectOut(whose: string, token: string): Promise<void> {
@@ -188,7 +221,10 @@ class Load {
     // The gate knows it, so that it has something to forget.
     await this.#call(account.token, '/unrecorded');
     try {
-      const { revocation } = await this.#gate.administration.rotateToken(owner, { id: account.id, waitMs: 1_000 });
+      const { revocation } = await this.#gate.administration.rotateToken(owner, {
+        id: account.id,
+        waitMs: 1_000,
+      });
       if (revocation?.effective === true) this.#revoked.push(account.token);
     } catch {
       // Whether it was made is not known, so nothing is expected of the old token.

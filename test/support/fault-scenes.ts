@@ -46,12 +46,17 @@ async function withGate<T extends { stop(): Promise<void> }>(
   }
 }
 
-async function onOne(play: (gate: TestGateway, redis: Awaited<ReturnType<typeof startRedis>>) => Promise<FaultReport>) {
+async function onOne(
+  play: (gate: TestGateway, redis: Awaited<ReturnType<typeof startRedis>>) => Promise<FaultReport>,
+) {
   const redis = await startRedis({ appendOnly: true });
   return withGate(redis, { url: redis.url }, play);
 }
 
-/** The gate's path to Redis leads through a relay, the administrators' does not: they go on changing what the gate cannot hear of. */
+/**
+ * The gate's path to Redis leads through a relay, the administrators' does not: they go on changing
+ * what the gate cannot hear of.
+ */
 async function behindRelay(play: (gate: TestGateway, relay: TcpRelay) => Promise<FaultReport>) {
   const redis = await startRedis({ appendOnly: true });
   const relay = await startRelay(redis.port);
@@ -60,15 +65,29 @@ async function behindRelay(play: (gate: TestGateway, relay: TcpRelay) => Promise
   return withGate(both, store, (gate) => play(gate, relay), { url: redis.url });
 }
 
-async function onSentinels(play: (gate: TestGateway, redis: Awaited<ReturnType<typeof startSentinels>>) => Promise<FaultReport>) {
+async function onSentinels(
+  play: (
+    gate: TestGateway,
+    redis: Awaited<ReturnType<typeof startSentinels>>,
+  ) => Promise<FaultReport>,
+) {
   const redis = await startSentinels({ appendOnly: true });
   const addresses = redis.addresses.map(({ host, port }) => `${host}:${port}`);
   return withGate(redis, { sentinels: { name: PRIMARY_NAME, addresses } }, play);
 }
 
-async function onCluster(play: (gate: TestGateway, redis: Awaited<ReturnType<typeof startCluster>>) => Promise<FaultReport>) {
+async function onCluster(
+  play: (
+    gate: TestGateway,
+    redis: Awaited<ReturnType<typeof startCluster>>,
+  ) => Promise<FaultReport>,
+) {
   const redis = await startCluster({ appendOnly: true });
-  return withGate(redis, { cluster: redis.addresses.map(({ host, port }) => `${host}:${port}`) }, play);
+  return withGate(
+    redis,
+    { cluster: redis.addresses.map(({ host, port }) => `${host}:${port}`) },
+    play,
+  );
 }
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
@@ -95,7 +114,10 @@ export const killed: FaultScene = () =>
     }),
   );
 
-/** For so long nothing gets from the gate to Redis (`there`), or from Redis to the gate (`back`); connections stay open. */
+/**
+ * For so long nothing gets from the gate to Redis (`there`), or from Redis to the gate (`back`);
+ * connections stay open.
+ */
 export const cutOff =
   (way: 'there' | 'back', ms: number): FaultScene =>
   () =>
@@ -118,7 +140,10 @@ const commanded = (fault: (administrator: Redis) => Promise<void>): Promise<Faul
     }
   });
 
-/** Everything is deleted, and after a while a backup of half a second before is brought back: what was revoked since then is live in it. */
+/**
+ * Everything is deleted, and after a while a backup of half a second before is brought back: what
+ * was revoked since then is live in it.
+ */
 export const flushed: FaultScene = () =>
   commanded(async (administrator) => {
     const backup = await backUp(administrator);
@@ -128,14 +153,18 @@ export const flushed: FaultScene = () =>
     await bringBack(administrator, backup);
   });
 
-/** Memory is short and Redis may evict what it likes. After a while it is given room, and a backup is brought back. */
+/**
+ * Memory is short and Redis may evict what it likes. After a while it is given room, and a backup
+ * is brought back.
+ */
 export const evicted: FaultScene = () =>
   commanded(async (administrator) => {
     const backup = await backUp(administrator);
     const used = Number(/used_memory:(\d+)/.exec(await administrator.info('memory'))?.[1]);
     await administrator.config('SET', 'maxmemory-policy', 'allkeys-lru');
     await administrator.config('SET', 'maxmemory', used);
-    for (let n = 0; n < FILLERS; n += 1) await administrator.set(`filler:${n}`, 'x'.repeat(used / FILLERS / 4));
+    for (let n = 0; n < FILLERS; n += 1)
+      await administrator.set(`filler:${n}`, 'x'.repeat(used / FILLERS / 4));
     await wait(LEASE_MS / 2);
     await administrator.config('SET', 'maxmemory', 0);
     await administrator.config('SET', 'maxmemory-policy', 'noeviction');
@@ -144,7 +173,9 @@ export const evicted: FaultScene = () =>
 
 const FILLERS = 200;
 
-/** All of one moment, as a snapshot of Redis is. Leases and acknowledgements run out by themselves. */
+/**
+ * All of one moment, as a snapshot of Redis is. Leases and acknowledgements run out by themselves.
+ */
 const DUMP_ALL = `
 local dumps = {}
 for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
@@ -158,7 +189,8 @@ return dumps`;
 async function backUp(redis: Redis): Promise<ReadonlyMap<string, Buffer>> {
   const dumps = (await redis.callBuffer('EVAL', DUMP_ALL, 0, `${PREFIX}:{registry}:*`)) as Buffer[];
   const backup = new Map<string, Buffer>();
-  for (let index = 0; index < dumps.length; index += 2) backup.set(String(dumps[index]), dumps[index + 1]!);
+  for (let index = 0; index < dumps.length; index += 2)
+    backup.set(String(dumps[index]), dumps[index + 1]!);
   return backup;
 }
 
@@ -168,7 +200,8 @@ async function bringBack(redis: Redis, backup: ReadonlyMap<string, Buffer>): Pro
   await restore.exec();
 }
 
-export const sentinelFailover: FaultScene = () => onSentinels((gate, redis) => underFault(gate, () => redis.failover()));
+export const sentinelFailover: FaultScene = () =>
+  onSentinels((gate, redis) => underFault(gate, () => redis.failover()));
 
 export const sentinelPrimaryKilled: FaultScene = () =>
   onSentinels((gate, redis) =>
@@ -179,7 +212,9 @@ export const sentinelPrimaryKilled: FaultScene = () =>
     }),
   );
 
-/** For half a second everything that is changed is told to nobody but the primary, which then dies. */
+/**
+ * For half a second everything that is changed is told to nobody but the primary, which then dies.
+ */
 export const sentinelTailLost: FaultScene = () =>
   onSentinels((gate, redis) =>
     underFault(gate, async () => {
@@ -191,7 +226,9 @@ export const sentinelTailLost: FaultScene = () =>
   );
 
 export const clusterFailover: FaultScene = () =>
-  onCluster((gate, redis) => underFault(gate, async () => redis.failover(await redis.ownerOf(SLOT))));
+  onCluster((gate, redis) =>
+    underFault(gate, async () => redis.failover(await redis.ownerOf(SLOT))),
+  );
 
 export const clusterPrimaryKilled: FaultScene = () =>
   onCluster((gate, redis) =>
@@ -203,4 +240,5 @@ export const clusterPrimaryKilled: FaultScene = () =>
   );
 
 /** The slot of the whole registry moves to another primary, key by key. */
-export const clusterReshard: FaultScene = () => onCluster((gate, redis) => underFault(gate, () => redis.migrate(SLOT)));
+export const clusterReshard: FaultScene = () =>
+  onCluster((gate, redis) => underFault(gate, () => redis.migrate(SLOT)));

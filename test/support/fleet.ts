@@ -38,7 +38,11 @@ export interface Fleet {
   readonly token: string;
   log(): string;
   workerPids(): readonly number[];
-  call(options?: { readonly agent?: Agent; readonly session?: Buffer; readonly path?: string }): Promise<Seen>;
+  call(options?: {
+    readonly agent?: Agent;
+    readonly session?: Buffer;
+    readonly path?: string;
+  }): Promise<Seen>;
   ops(path: string): Promise<string>;
   writeConfig(routes: readonly string[]): void;
   writeText(text: string): void;
@@ -61,10 +65,22 @@ export async function startFleet(workers = 2, upstreamUrl: string | null = null)
   const opsPort = await freePort();
   const file = join(folder, 'sallyport.yaml');
   const writeConfig = (routes: readonly string[]) =>
-    writeFileSync(file, configText(routes, { workers, redis, upstreamUrl: upstreamUrl ?? upstream.url, files, opsPort }));
+    writeFileSync(
+      file,
+      configText(routes, {
+        workers,
+        redis,
+        upstreamUrl: upstreamUrl ?? upstream.url,
+        files,
+        opsPort,
+      }),
+    );
   writeConfig(['all']);
   const token = await createAccount(file);
-  const child = spawn(process.execPath, [MAIN, 'serve', '--config', file], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(process.execPath, [MAIN, 'serve', '--config', file], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log += text;
@@ -88,7 +104,11 @@ export async function startFleet(workers = 2, upstreamUrl: string | null = null)
     port,
     token,
     log: () => log,
-    workerPids: () => readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ').map(Number),
+    workerPids: () =>
+      readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
+        .trim()
+        .split(' ')
+        .map(Number),
     call: (options = {}) => call({ port, token, ca, ...options }),
     ops: async (path) => (await fetch(`http://127.0.0.1:${opsPort}${path}`)).text(),
     writeConfig,
@@ -100,12 +120,19 @@ export async function startFleet(workers = 2, upstreamUrl: string | null = null)
       const ended = promisify(execFile)(process.execPath, words, { cwd: folder, timeout: OPEN_MS });
       return ended.then(
         ({ stderr }) => ({ code: 0, log: stderr }),
-        (fault: { code: number | null; stderr: string }) => ({ code: fault.code, log: fault.stderr }),
+        (fault: { code: number | null; stderr: string }) => ({
+          code: fault.code,
+          log: fault.stderr,
+        }),
       );
     },
     stop,
   };
-  await until('the workers are ready', async () => /"ready":true/.test(await fleet.ops('/readyz')), OPEN_MS);
+  await until(
+    'the workers are ready',
+    async () => /"ready":true/.test(await fleet.ops('/readyz')),
+    OPEN_MS,
+  );
   return fleet;
 }
 
@@ -117,7 +144,10 @@ interface Parts {
   readonly opsPort: number;
 }
 
-function configText(routes: readonly string[], { workers, redis, upstreamUrl, files, opsPort }: Parts): string {
+function configText(
+  routes: readonly string[],
+  { workers, redis, upstreamUrl, files, opsPort }: Parts,
+): string {
   const { certificateFile, keyFile } = files;
   const route = (name: string) => ({
     name,
@@ -146,8 +176,18 @@ async function createAccount(file: string): Promise<string> {
   try {
     const administration = createAdministration({ ...stores, clock: systemClock, instance: null });
     const owner = storeOwner('test', 'command-line');
-    await administration.createRole(owner, { name: 'tester', description: '', permissions: ['test:*'] });
-    return (await administration.createServiceAccount(owner, { name: 'caller', description: '', role: 'tester' })).token;
+    await administration.createRole(owner, {
+      name: 'tester',
+      description: '',
+      permissions: ['test:*'],
+    });
+    return (
+      await administration.createServiceAccount(owner, {
+        name: 'caller',
+        description: '',
+        role: 'tester',
+      })
+    ).token;
   } finally {
     await stores.close();
   }
@@ -182,7 +222,11 @@ function call({ port, token, ca, agent, session, path = '/all/x' }: CallOptions)
   const headers = { authorization: `Bearer ${token}` };
   const options = { host: '127.0.0.1', port, servername: 'localhost', ca, path, headers };
   return new Promise((resolve, reject) => {
-    const asked = request({ ...options, agent: agent ?? new Agent({ maxCachedSessions: 0 }), ...(session ? { session } : {}) });
+    const asked = request({
+      ...options,
+      agent: agent ?? new Agent({ maxCachedSessions: 0 }),
+      ...(session ? { session } : {}),
+    });
     let given: Buffer | null = null;
     // A connection that is kept has been asked for its session by its first call.
     if (agent === undefined) {
@@ -199,7 +243,12 @@ function call({ port, token, ca, agent, session, path = '/all/x' }: CallOptions)
         body += text;
       });
       response.once('error', reject).once('end', () => {
-        resolve({ status: response.statusCode ?? 0, worker: body.split('-')[0] ?? '', resumed, session: given });
+        resolve({
+          status: response.statusCode ?? 0,
+          worker: body.split('-')[0] ?? '',
+          resumed,
+          session: given,
+        });
       });
     });
     asked.end();

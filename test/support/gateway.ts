@@ -18,8 +18,12 @@ export type RouteText = Readonly<Record<string, unknown>>;
 
 export interface GatewayOptions {
   /** By name; the first is where the default routes lead. */
-  readonly upstreams: Readonly<Record<string, { readonly addresses: readonly string[] } & Readonly<Record<string, unknown>>>>;
-  /** Default: everything below `/` for accounts that hold `test:all`, and `/public/**` for everyone. */
+  readonly upstreams: Readonly<
+    Record<string, { readonly addresses: readonly string[] } & Readonly<Record<string, unknown>>>
+  >;
+  /**
+   * Default: everything below `/` for accounts that hold `test:all`, and `/public/**` for everyone.
+   */
   readonly routes?: readonly RouteText[];
   readonly guarantee?: 'acknowledged' | 'buffered';
   /** Keys of `store` beside `kind: redis`. */
@@ -77,14 +81,21 @@ const ALL = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 function configText(options: GatewayOptions, dataDir: string): string {
   const upstream = Object.keys(options.upstreams)[0]!;
-  const certificates = [{ certificateFile: join(dataDir, 'tls.crt'), keyFile: join(dataDir, 'tls.key') }];
+  const certificates = [
+    { certificateFile: join(dataDir, 'tls.crt'), keyFile: join(dataDir, 'tls.key') },
+  ];
   const store = options.store ?? 'embedded';
   // JSON is YAML.
   return JSON.stringify({
     instance: { name: 'test', dataDir, drainMs: 2000 },
     listen: {
-      proxy: { address: '127.0.0.1:0', ...(options.plaintext ? { plaintext: true } : { tls: { certificates } }) },
-      ...(options.admin === undefined ? {} : { admin: { address: '127.0.0.1:0', tls: { certificates }, ...options.admin } }),
+      proxy: {
+        address: '127.0.0.1:0',
+        ...(options.plaintext ? { plaintext: true } : { tls: { certificates } }),
+      },
+      ...(options.admin === undefined
+        ? {}
+        : { admin: { address: '127.0.0.1:0', tls: { certificates }, ...options.admin } }),
       ops: { address: '127.0.0.1:0' },
     },
     store: store === 'embedded' ? { kind: 'embedded' } : { kind: 'redis', ...store },
@@ -92,7 +103,14 @@ function configText(options: GatewayOptions, dataDir: string): string {
     audit: { guarantee: options.guarantee ?? 'acknowledged' },
     upstreams: options.upstreams,
     routes: options.routes ?? [
-      { name: 'all', path: '/**', methods: ALL, application: 'any', permission: 'test:all', upstream },
+      {
+        name: 'all',
+        path: '/**',
+        methods: ALL,
+        application: 'any',
+        permission: 'test:all',
+        upstream,
+      },
       { name: 'public', path: '/public/**', access: 'public', upstream },
     ],
     limits: options.limits ?? {},
@@ -100,14 +118,20 @@ function configText(options: GatewayOptions, dataDir: string): string {
   });
 }
 
-/** A real gate in this process, on free ports of the loopback, with an account that may do everything. */
+/**
+ * A real gate in this process, on free ports of the loopback, with an account that may do
+ * everything.
+ */
 export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
   const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-gateway-'));
   mkdirSync(dataDir, { recursive: true });
   await ensureLocalCertificate(dataDir, Date.now());
   const { config } = parseConfig(configText(options, dataDir), join(dataDir, 'test.yaml'));
   const administrator = options.administratorStore ?? options.store;
-  const forAdministrator = configText(administrator === undefined ? options : { ...options, store: administrator }, dataDir);
+  const forAdministrator = configText(
+    administrator === undefined ? options : { ...options, store: administrator },
+    dataDir,
+  );
   const log: string[] = [];
   const gateway = await start(config, {
     log: createLog({ format: 'json', level: 'debug', write: (line) => void log.push(line) }),
@@ -121,7 +145,9 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
         })
       : null;
   const control =
-    stores === null ? gateway.control! : createControl({ ...stores, clock: systemClock, instance: null, routes: () => null });
+    stores === null
+      ? gateway.control!
+      : createControl({ ...stores, clock: systemClock, instance: null, routes: () => null });
   const { administration } = control;
   const createAccount = async (fields: { name: string; role: string }) => {
     const made = await administration.createServiceAccount(owner, { description: '', ...fields });
@@ -157,7 +183,11 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
 async function ensureRole(administration: Administration): Promise<void> {
   const roles = await administration.listRoles(owner, {});
   if (roles.some((role) => role.name === 'tester')) return;
-  await administration.createRole(owner, { name: 'tester', description: '', permissions: ['test:*'] });
+  await administration.createRole(owner, {
+    name: 'tester',
+    description: '',
+    permissions: ['test:*'],
+  });
 }
 
 /** The whole log through the port that the command line reads. */
@@ -166,11 +196,14 @@ async function allEvents(gateway: Gateway, control: Control): Promise<readonly A
   const lines: string[] = [];
   let cursor: string | null = null;
   do {
-    const page: { items: readonly string[]; next: string | null } = await control.activityPage(owner, {
-      account: null,
-      cursor,
-      limit: 500,
-    });
+    const page: { items: readonly string[]; next: string | null } = await control.activityPage(
+      owner,
+      {
+        account: null,
+        cursor,
+        limit: 500,
+      },
+    );
     lines.push(...page.items);
     cursor = page.next;
   } while (cursor !== null);

@@ -17,11 +17,19 @@ export interface RawClientOptions {
 export interface RawClient {
   readonly socket: Socket;
   readonly bytes: Buffer;
-  /** How the peer ended it: `end` = FIN, `reset` = RST or another socket fault, `open` = not yet. */
+  /**
+   * How the peer ended it: `end` = FIN, `reset` = RST or another socket fault, `open` = not yet.
+   */
   readonly closed: 'open' | 'end' | 'reset';
-  /** Sends the pieces, each in a packet of its own as far as the kernel allows. Numbers are pauses in ms. */
+  /**
+   * Sends the pieces, each in a packet of its own as far as the kernel allows. Numbers are pauses
+   * in ms.
+   */
   send(...pieces: readonly (string | Buffer | number)[]): Promise<void>;
-  /** Resolves with all bytes so far when `holds` does; throws with `what` and the bytes when the peer closes first or after `limitMs`. */
+  /**
+   * Resolves with all bytes so far when `holds` does; throws with `what` and the bytes when the
+   * peer closes first or after `limitMs`.
+   */
   waitFor(what: string, holds: (bytes: Buffer) => boolean, limitMs?: number): Promise<Buffer>;
   /** Resolves with all bytes when the peer has closed; throws after `limitMs`. */
   waitForClose(limitMs?: number): Promise<Buffer>;
@@ -47,7 +55,10 @@ export async function connectRaw(options: RawClientOptions): Promise<RawClient> 
   return new Client(socket, transport);
 }
 
-/** Sends `pieces` on a connection of its own and answers with what came back until the peer closed, or until `until` holds. */
+/**
+ * Sends `pieces` on a connection of its own and answers with what came back until the peer closed,
+ * or until `until` holds.
+ */
 export async function exchange(
   options: RawClientOptions & {
     readonly pieces: readonly (string | Buffer | number)[];
@@ -56,13 +67,19 @@ export async function exchange(
     readonly half?: boolean;
     readonly limitMs?: number;
   },
-): Promise<{ readonly bytes: Buffer; readonly text: string; readonly closed: 'open' | 'end' | 'reset' }> {
+): Promise<{
+  readonly bytes: Buffer;
+  readonly text: string;
+  readonly closed: 'open' | 'end' | 'reset';
+}> {
   const client = await connectRaw(options);
   try {
     await client.send(...options.pieces);
     if (options.half) client.end();
     const { until, limitMs } = options;
-    const bytes = until ? await client.waitFor('the expected answer', until, limitMs) : await client.waitForClose(limitMs);
+    const bytes = until
+      ? await client.waitFor('the expected answer', until, limitMs)
+      : await client.waitForClose(limitMs);
     return { bytes, text: bytes.toString('latin1'), closed: client.closed };
   } finally {
     client.close();
@@ -101,14 +118,21 @@ class Client implements RawClient {
       if (this.socket.destroyed || !this.socket.writable) return;
       if (typeof piece === 'number') await sleep(piece);
       else if (!this.socket.write(piece))
-        await Promise.race([once(this.socket, 'drain'), once(this.socket, 'close')]).catch(() => {});
+        await Promise.race([once(this.socket, 'drain'), once(this.socket, 'close')]).catch(
+          () => {},
+        );
       else await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
-  async waitFor(what: string, holds: (bytes: Buffer) => boolean, limitMs = WAIT_LIMIT_MS): Promise<Buffer> {
+  async waitFor(
+    what: string,
+    holds: (bytes: Buffer) => boolean,
+    limitMs = WAIT_LIMIT_MS,
+  ): Promise<Buffer> {
     await this.#until(what, () => holds(this.bytes) || this.closed !== 'open', limitMs);
-    if (!holds(this.bytes)) throw new Error(`the peer closed (${this.closed}) before ${what}: ${this.#show()}`);
+    if (!holds(this.bytes))
+      throw new Error(`the peer closed (${this.closed}) before ${what}: ${this.#show()}`);
     return this.bytes;
   }
 
@@ -135,7 +159,10 @@ class Client implements RawClient {
     const watcher = () => {
       if (holds()) resolve();
     };
-    const timer = setTimeout(() => reject(new Error(`not within ${limitMs} ms: ${what}; so far: ${this.#show()}`)), limitMs);
+    const timer = setTimeout(
+      () => reject(new Error(`not within ${limitMs} ms: ${what}; so far: ${this.#show()}`)),
+      limitMs,
+    );
     this.#watchers.add(watcher);
     await promise.finally(() => {
       clearTimeout(timer);

@@ -4,7 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { type Message, type MessageHead, readRequest } from './http-bytes.ts';
 
-/** One step of an answer. A script that ends without `end` or `reset` leaves the connection open: an empty one hangs. */
+/**
+ * One step of an answer. A script that ends without `end` or `reset` leaves the connection open: an
+ * empty one hangs.
+ */
 export type Step =
   | { readonly send: string | Buffer }
   | { readonly waitMs: number }
@@ -18,9 +21,14 @@ export type Step =
   | { readonly reading: boolean };
 
 export interface RawUpstreamOptions {
-  /** The answer to the request with this number (from 0, over all connections). Default: `200` with the body `ok`. */
+  /**
+   * The answer to the request with this number (from 0, over all connections). Default: `200` with
+   * the body `ok`.
+   */
   readonly answer?: (request: MessageHead, number: number) => readonly Step[];
-  /** When the answer begins: with the complete request (default) or as soon as its head is there. */
+  /**
+   * When the answer begins: with the complete request (default) or as soon as its head is there.
+   */
   readonly answerAt?: 'end' | 'head';
   /** Steps at the moment a connection is accepted, before anything is read. */
   readonly onConnect?: readonly Step[];
@@ -32,9 +40,14 @@ export interface RawUpstreamOptions {
 export interface RecordedConnection {
   readonly bytes: Buffer;
   readonly requests: readonly Message[];
-  /** Bytes that are not plainly one request (`http-bytes.ts`), or null. After it nothing more is counted or answered. */
+  /**
+   * Bytes that are not plainly one request (`http-bytes.ts`), or null. After it nothing more is
+   * counted or answered.
+   */
   readonly fault: string | null;
-  /** How the peer ended it: `end` = FIN, `reset` = RST or another socket fault, `open` = not yet. */
+  /**
+   * How the peer ended it: `end` = FIN, `reset` = RST or another socket fault, `open` = not yet.
+   */
   readonly closed: 'open' | 'end' | 'reset';
 }
 
@@ -48,9 +61,14 @@ export interface RawUpstream {
   readonly faults: readonly string[];
   /** Everything that was received, connection after connection. */
   readonly bytes: Buffer;
-  /** Resolves when `holds` does, looked at again after every event; throws with `what` after `limitMs`. */
+  /**
+   * Resolves when `holds` does, looked at again after every event; throws with `what` after
+   * `limitMs`.
+   */
   waitFor(what: string, holds: (upstream: RawUpstream) => boolean, limitMs?: number): Promise<void>;
-  /** Forgets what was recorded; open connections stay and are still counted from their next byte on. */
+  /**
+   * Forgets what was recorded; open connections stay and are still counted from their next byte on.
+   */
   clear(): void;
   /** Drops all connections and frees the port. */
   stop(): Promise<void>;
@@ -62,7 +80,9 @@ const WAIT_LIMIT_MS = 30_000;
 /** A recorder that kept everything would hide an endless stream as a full memory. */
 const BYTES_MAX = 64 * 1024 * 1024;
 
-/** A TCP server that knows no HTTP library: it records what arrives and answers with fixed bytes. */
+/**
+ * A TCP server that knows no HTTP library: it records what arrives and answers with fixed bytes.
+ */
 export async function startRawUpstream(options: RawUpstreamOptions = {}): Promise<RawUpstream> {
   const upstream = new Recorder(options);
   await upstream.listen();
@@ -82,8 +102,13 @@ class Recorder implements RawUpstream {
   constructor(options: RawUpstreamOptions) {
     this.#options = options;
     const accept = (socket: Socket) => this.#accept(socket);
-    this.#server = options.tls ? createTlsServer(options.tls, accept) : createTcpServer({ allowHalfOpen: true }, accept);
-    if (options.tls) this.#server.on('connection', (socket: Socket) => this.#transports.set(portOfPeer(socket), socket));
+    this.#server = options.tls
+      ? createTlsServer(options.tls, accept)
+      : createTcpServer({ allowHalfOpen: true }, accept);
+    if (options.tls)
+      this.#server.on('connection', (socket: Socket) =>
+        this.#transports.set(portOfPeer(socket), socket),
+      );
   }
 
   async listen(): Promise<void> {
@@ -115,13 +140,20 @@ class Recorder implements RawUpstream {
     return Buffer.concat(this.#connections.map((connection) => connection.bytes));
   }
 
-  async waitFor(what: string, holds: (upstream: RawUpstream) => boolean, limitMs = WAIT_LIMIT_MS): Promise<void> {
+  async waitFor(
+    what: string,
+    holds: (upstream: RawUpstream) => boolean,
+    limitMs = WAIT_LIMIT_MS,
+  ): Promise<void> {
     if (holds(this)) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const watcher = () => {
       if (holds(this)) resolve();
     };
-    const timer = setTimeout(() => reject(new Error(`upstream: not within ${limitMs} ms: ${what}`)), limitMs);
+    const timer = setTimeout(
+      () => reject(new Error(`upstream: not within ${limitMs} ms: ${what}`)),
+      limitMs,
+    );
     this.#watchers.add(watcher);
     await promise.finally(() => {
       clearTimeout(timer);
@@ -213,7 +245,9 @@ class Connection implements RecordedConnection {
   #buffer: Buffer = Buffer.alloc(4096);
   /** Where the request begins that is not complete yet. */
   #begin = 0;
-  /** The size below which it cannot be complete: saves reading a long body again with every packet. */
+  /**
+   * The size below which it cannot be complete: saves reading a long body again with every packet.
+   */
   #needs = 0;
   #headAnswered = false;
 

@@ -1,5 +1,13 @@
 import { freePort } from './free-port.ts';
-import { allowReplication, asAdmin, askUntil, blockReplication, infoOf, type RedisAdmin, until } from './redis-replication.ts';
+import {
+  allowReplication,
+  asAdmin,
+  askUntil,
+  blockReplication,
+  infoOf,
+  type RedisAdmin,
+  until,
+} from './redis-replication.ts';
 import { type RedisOptions, type RedisServer, startRedis } from './redis-server.ts';
 
 export interface ClusterOptions extends RedisOptions {
@@ -18,10 +26,19 @@ export interface RedisCluster {
   replicaOf(primary: RedisServer): Promise<RedisServer>;
   /** Has the replica take over from its living primary, without losing anything. */
   failover(primary: RedisServer): Promise<RedisServer>;
-  /** What the primary accepts from now on reaches no replica: whatever is written before `kill` is lost by the failover. */
+  /**
+   * What the primary accepts from now on reaches no replica: whatever is written before `kill` is
+   * lost by the failover.
+   */
   loseTail(slot: number): Promise<{ readonly primary: RedisServer; readonly replica: RedisServer }>;
-  /** Moves a slot to another primary key by key, as a reshard does. `pace` is awaited after each key. */
-  migrate(slot: number, pace?: (moved: number, left: number) => Promise<void>): Promise<RedisServer>;
+  /**
+   * Moves a slot to another primary key by key, as a reshard does. `pace` is awaited after each
+   * key.
+   */
+  migrate(
+    slot: number,
+    pace?: (moved: number, left: number) => Promise<void>,
+  ): Promise<RedisServer>;
   /** Resolves once another node has the slot, and the cluster serves it. */
   ownerOtherThan(slot: number, former: RedisServer): Promise<RedisServer>;
   stop(): Promise<void>;
@@ -77,26 +94,43 @@ class LocalCluster implements RedisCluster {
       await this.#as(node, (root) => root.call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1));
     }
     for (let index = 0; index < PRIMARIES; index += 1) {
-      const [first, last] = [Math.floor((SLOTS * index) / PRIMARIES), Math.floor((SLOTS * (index + 1)) / PRIMARIES) - 1];
-      await this.#as(this.nodes[index]!, (root) => root.call('CLUSTER', 'ADDSLOTSRANGE', first, last));
+      const [first, last] = [
+        Math.floor((SLOTS * index) / PRIMARIES),
+        Math.floor((SLOTS * (index + 1)) / PRIMARIES) - 1,
+      ];
+      await this.#as(this.nodes[index]!, (root) =>
+        root.call('CLUSTER', 'ADDSLOTSRANGE', first, last),
+      );
     }
     await this.#meet(busPorts);
-    await this.#everywhere('all nodes know each other', (lines) => lines.length === NODES && lines.every(isSettled));
+    await this.#everywhere(
+      'all nodes know each other',
+      (lines) => lines.length === NODES && lines.every(isSettled),
+    );
     for (let index = PRIMARIES; index < NODES; index += 1) {
       const primaryId = (await this.#linesOf(this.nodes[index - PRIMARIES]!)).find(isMyself)!.id;
       await this.#as(this.nodes[index]!, (root) => root.call('CLUSTER', 'REPLICATE', primaryId));
     }
-    await this.#everywhere('each primary has a replica', (lines) => lines.filter(isReplica).length === NODES - PRIMARIES);
+    await this.#everywhere(
+      'each primary has a replica',
+      (lines) => lines.filter(isReplica).length === NODES - PRIMARIES,
+    );
     for (const node of this.nodes) await until('the cluster serves', () => this.#serves(node));
     for (const node of this.nodes.slice(PRIMARIES)) {
-      await until('the replica follows', () => this.#as(node, async (root) => /master_link_status:up/.test(await infoOf(root))));
+      await until('the replica follows', () =>
+        this.#as(node, async (root) => /master_link_status:up/.test(await infoOf(root))),
+      );
     }
     for (const node of this.nodes) {
-      await this.#as(node, (root) => root.call('CONFIG', 'SET', 'cluster-replica-no-failover', 'no'));
+      await this.#as(node, (root) =>
+        root.call('CONFIG', 'SET', 'cluster-replica-no-failover', 'no'),
+      );
     }
   }
 
-  /** A node that does not answer an introduction in time is forgotten, so it is introduced again. */
+  /**
+   * A node that does not answer an introduction in time is forgotten, so it is introduced again.
+   */
   async #meet(busPorts: readonly number[]): Promise<void> {
     const [first] = this.nodes;
     for (const [index, node] of this.nodes.entries()) {
@@ -105,7 +139,10 @@ class LocalCluster implements RedisCluster {
         if (lines.some((line) => isOf(line, node) && isSettled(line))) return true;
         const known = lines.some((line) => isOf(line, node));
         const port = node.tlsPort ?? node.port;
-        if (!known) await this.#as(first!, (root) => root.call('CLUSTER', 'MEET', '127.0.0.1', port, busPorts[index]!));
+        if (!known)
+          await this.#as(first!, (root) =>
+            root.call('CLUSTER', 'MEET', '127.0.0.1', port, busPorts[index]!),
+          );
         return false;
       });
     }
@@ -124,14 +161,19 @@ class LocalCluster implements RedisCluster {
       '--cluster-node-timeout',
       timeoutMs,
     ];
-    const tls = this.#options.certificates === undefined ? [] : ['--tls-cluster', 'yes', '--tls-replication', 'yes'];
+    const tls =
+      this.#options.certificates === undefined
+        ? []
+        : ['--tls-cluster', 'yes', '--tls-replication', 'yes'];
     return [...(this.#options.config ?? []), ...cluster, ...tls];
   }
 
   async ownerOf(slot: number): Promise<RedisServer> {
     for (const node of this.nodes) {
       const lines = await this.#linesOf(node).catch(() => null);
-      const owner = lines?.find((line) => !line.flags.includes('fail') && line.slots.some((range) => holds(range, slot)));
+      const owner = lines?.find(
+        (line) => !line.flags.includes('fail') && line.slots.some((range) => holds(range, slot)),
+      );
       if (owner !== undefined) return this.#byPort(owner.port);
     }
     throw new Error(`nobody has slot ${slot}`);
@@ -165,16 +207,22 @@ class LocalCluster implements RedisCluster {
     return { primary, replica };
   }
 
-  async migrate(slot: number, pace: (moved: number, left: number) => Promise<void> = async () => {}): Promise<RedisServer> {
+  async migrate(
+    slot: number,
+    pace: (moved: number, left: number) => Promise<void> = async () => {},
+  ): Promise<RedisServer> {
     const from = await this.ownerOf(slot);
     const lines = await this.#linesOf(from);
-    const target = lines.find((line) => !isOf(line, from) && line.slots.length > 0 && !line.flags.includes('fail'))!;
+    const target = lines.find(
+      (line) => !isOf(line, from) && line.slots.length > 0 && !line.flags.includes('fail'),
+    )!;
     const source = lines.find(isMyself)!;
     const to = this.#byPort(target.port);
     await this.#as(to, (root) => root.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', source.id));
     await this.#as(from, async (root) => {
       await root.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', target.id);
-      const auth = this.#admin === null ? [] : ['AUTH2', this.#admin.username, this.#admin.password];
+      const auth =
+        this.#admin === null ? [] : ['AUTH2', this.#admin.username, this.#admin.password];
       for (let moved = 0; ; moved += 1) {
         const [key] = (await root.call('CLUSTER', 'GETKEYSINSLOT', slot, 1)) as string[];
         const left = Number(await root.call('CLUSTER', 'COUNTKEYSINSLOT', slot));
@@ -183,8 +231,10 @@ class LocalCluster implements RedisCluster {
         await root.call('MIGRATE', '127.0.0.1', to.port, key, 0, 5_000, ...auth);
       }
     });
-    // The new owner first: between the two, the old one would send everybody to a node that knows nothing yet.
-    for (const node of [to, from]) await this.#as(node, (root) => root.call('CLUSTER', 'SETSLOT', slot, 'NODE', target.id));
+    // The new owner first: between the two, the old one would send everybody to a node that knows
+    // nothing yet.
+    for (const node of [to, from])
+      await this.#as(node, (root) => root.call('CLUSTER', 'SETSLOT', slot, 'NODE', target.id));
     return to;
   }
 
@@ -194,7 +244,8 @@ class LocalCluster implements RedisCluster {
       for (const node of this.nodes) {
         if (node === former) continue;
         const mine = (await this.#linesOf(node).catch(() => [])).find(isMyself);
-        if (mine?.slots.some((range) => holds(range, slot)) && (await this.#serves(node))) found = node;
+        if (mine?.slots.some((range) => holds(range, slot)) && (await this.#serves(node)))
+          found = node;
       }
       return found !== null;
     });
@@ -205,12 +256,18 @@ class LocalCluster implements RedisCluster {
     await Promise.all(this.nodes.map((node) => node.stop()));
   }
 
-  async #everywhere(what: string, holdsFor: (lines: readonly NodeLine[]) => boolean): Promise<void> {
-    for (const node of this.nodes) await until(what, async () => holdsFor(await this.#linesOf(node)));
+  async #everywhere(
+    what: string,
+    holdsFor: (lines: readonly NodeLine[]) => boolean,
+  ): Promise<void> {
+    for (const node of this.nodes)
+      await until(what, async () => holdsFor(await this.#linesOf(node)));
   }
 
   async #serves(node: RedisServer): Promise<boolean> {
-    return this.#as(node, async (root) => /^cluster_state:ok\r$/m.test(String(await root.call('CLUSTER', 'INFO'))));
+    return this.#as(node, async (root) =>
+      /^cluster_state:ok\r$/m.test(String(await root.call('CLUSTER', 'INFO'))),
+    );
   }
 
   async #linesOf(node: RedisServer): Promise<readonly NodeLine[]> {
@@ -231,9 +288,17 @@ class LocalCluster implements RedisCluster {
 
 /** `id ip:port@busport flags primary ping pong epoch link slot slot-slot …` (CLUSTER NODES). */
 function lineFrom(text: string): NodeLine {
-  const [id = '', address = '', flags = '', primaryId = '', , , , , ...slots] = text.trim().split(' ');
+  const [id = '', address = '', flags = '', primaryId = '', , , , , ...slots] = text
+    .trim()
+    .split(' ');
   const port = Number(/:([0-9]+)@/.exec(address)?.[1]);
-  return { id, port, flags: flags.split(','), primaryId, slots: slots.filter((range) => !range.startsWith('[')) };
+  return {
+    id,
+    port,
+    flags: flags.split(','),
+    primaryId,
+    slots: slots.filter((range) => !range.startsWith('[')),
+  };
 }
 
 function holds(range: string, slot: number): boolean {

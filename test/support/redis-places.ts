@@ -25,11 +25,14 @@ const PATIENT_MS = 120_000;
 /** How long the nodes of a cluster wait for one another until they serve, at most. */
 const FORMING_MS = 2_000;
 
-export const REDIS_PLACES: Readonly<Record<'one server' | 'sentinels' | 'a cluster', () => Promise<RedisPlace>>> = {
+export const REDIS_PLACES: Readonly<
+  Record<'one server' | 'sentinels' | 'a cluster', () => Promise<RedisPlace>>
+> = {
   'one server': async () => {
     const server = await startRedis({ appendOnly: 'unsynced' });
     return {
-      connect: (name, commandTimeoutMs) => connectRedis({ ...ANYBODY, url: server.url, name, commandTimeoutMs }),
+      connect: (name, commandTimeoutMs) =>
+        connectRedis({ ...ANYBODY, url: server.url, name, commandTimeoutMs }),
       config: { kind: 'redis', url: server.url },
       ...over([server], () => server),
       stop: () => server.stop(),
@@ -41,7 +44,12 @@ export const REDIS_PLACES: Readonly<Record<'one server' | 'sentinels' | 'a clust
     const addresses = topology.addresses.map(({ host, port }) => `${host}:${port}`);
     return {
       connect: (name, commandTimeoutMs) =>
-        connectRedis({ ...ANYBODY, sentinels: { ...sentinels, tls: false }, name, commandTimeoutMs }),
+        connectRedis({
+          ...ANYBODY,
+          sentinels: { ...sentinels, tls: false },
+          name,
+          commandTimeoutMs,
+        }),
       config: { kind: 'redis', sentinels: { name: PRIMARY_NAME, addresses } },
       ...over([topology.servers[0]], () => topology.servers[0]),
       stop: () => topology.stop(),
@@ -50,12 +58,15 @@ export const REDIS_PLACES: Readonly<Record<'one server' | 'sentinels' | 'a clust
   'a cluster': async () => {
     const cluster = await startCluster({ appendOnly: 'unsynced', nodeTimeoutMs: FORMING_MS });
     for (const node of cluster.nodes) {
-      await asAdmin(node, null, (root) => root.call('CONFIG', 'SET', 'cluster-node-timeout', PATIENT_MS));
+      await asAdmin(node, null, (root) =>
+        root.call('CONFIG', 'SET', 'cluster-node-timeout', PATIENT_MS),
+      );
     }
     const primaries = cluster.nodes.slice(0, 3);
     const addresses = cluster.addresses.slice(0, 2);
     return {
-      connect: (name, commandTimeoutMs) => connectRedis({ ...ANYBODY, cluster: addresses, name, commandTimeoutMs }),
+      connect: (name, commandTimeoutMs) =>
+        connectRedis({ ...ANYBODY, cluster: addresses, name, commandTimeoutMs }),
       config: { kind: 'redis', cluster: addresses.map(({ host, port }) => `${host}:${port}`) },
       ...over(primaries, (key) => primaries[Math.floor((slotOf(key) * 3) / 16_384)]!),
       stop: () => cluster.stop(),

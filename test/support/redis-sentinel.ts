@@ -16,7 +16,12 @@ import {
   replicated,
   until,
 } from './redis-replication.ts';
-import { findRedisServer, type RedisOptions, type RedisServer, startRedis } from './redis-server.ts';
+import {
+  findRedisServer,
+  type RedisOptions,
+  type RedisServer,
+  startRedis,
+} from './redis-server.ts';
 import { tlsWords } from './redis-tls.ts';
 
 /** What a test's sentinels call the primary. */
@@ -43,9 +48,15 @@ export interface RedisSentinels {
   /** Of the two, the one that the sentinels name now. */
   primary(): Promise<RedisServer>;
   other(server: RedisServer): RedisServer;
-  /** Asks a sentinel to swap primary and replica, without losing anything. Resolves once the other one is named. */
+  /**
+   * Asks a sentinel to swap primary and replica, without losing anything. Resolves once the other
+   * one is named.
+   */
   failover(): Promise<void>;
-  /** What the primary accepts from now on reaches no replica: whatever is written before `kill` is lost by the failover. */
+  /**
+   * What the primary accepts from now on reaches no replica: whatever is written before `kill` is
+   * lost by the failover.
+   */
   loseTail(): Promise<{ readonly primary: RedisServer; readonly replica: RedisServer }>;
   /** Resolves once the sentinels name this server and it takes writes. */
   promoted(server: RedisServer): Promise<void>;
@@ -65,7 +76,10 @@ export async function startSentinels(options: SentinelOptions = {}): Promise<Red
 }
 
 const SENTINELS = 3;
-/** A sentinel that comes late to its own timer, as on a crowded machine, takes its clock for broken and does nothing for half a minute. */
+/**
+ * A sentinel that comes late to its own timer, as on a crowded machine, takes its clock for broken
+ * and does nothing for half a minute.
+ */
 const LATE_TIMER_MS = 60_000;
 const living = new Set<ChildProcess>();
 
@@ -109,24 +123,34 @@ class LocalSentinels implements RedisSentinels {
     for (const server of this.servers) await allowReplication(server, this.#admin);
     await asAdmin(replica, this.#admin, async (root) => {
       await root.call('REPLICAOF', '127.0.0.1', portOf(primary));
-      await until('the replica follows', async () => /master_link_status:up/.test(await infoOf(root)));
+      await until('the replica follows', async () =>
+        /master_link_status:up/.test(await infoOf(root)),
+      );
     });
     await replicated(primary, this.#admin);
     this.#ports = await Promise.all(Array.from({ length: SENTINELS }, freePort));
-    if (certificates !== undefined) this.#tlsPorts = await Promise.all(Array.from({ length: SENTINELS }, freePort));
+    if (certificates !== undefined)
+      this.#tlsPorts = await Promise.all(Array.from({ length: SENTINELS }, freePort));
     const ids = this.#ports.map(() => randomBytes(20).toString('hex'));
     for (const [index] of this.#ports.entries()) await this.#startSentinel(index, ids);
     await until('all sentinels agree', async () => {
       if (this.#children.some(hasEnded)) throw new Error('a sentinel has ended');
       const views = await Promise.all(this.#ports.map((port) => this.#asSentinel(port, viewOf)));
-      return views.every((view) => view.primaryUp && view.sentinels === SENTINELS && view.replicas === 1);
+      return views.every(
+        (view) => view.primaryUp && view.sentinels === SENTINELS && view.replicas === 1,
+      );
     });
     for (const port of this.#ports) {
-      await this.#asSentinel(port, (sentinel) => sentinel.call('SENTINEL', 'DEBUG', 'TILT-TRIGGER', LATE_TIMER_MS));
+      await this.#asSentinel(port, (sentinel) =>
+        sentinel.call('SENTINEL', 'DEBUG', 'TILT-TRIGGER', LATE_TIMER_MS),
+      );
     }
   }
 
-  /** Sentinels that know each other from their files need not wait for the messages by which they would find each other. */
+  /**
+   * Sentinels that know each other from their files need not wait for the messages by which they
+   * would find each other.
+   */
   async #startSentinel(index: number, ids: readonly string[]): Promise<void> {
     const [primary, replica] = this.servers;
     const { downAfterMs = 1_000, sentinelPassword } = this.#options;
@@ -141,7 +165,9 @@ class LocalSentinels implements RedisSentinels {
       `sentinel failover-timeout ${PRIMARY_NAME} 6000`,
       `sentinel known-replica ${PRIMARY_NAME} 127.0.0.1 ${portOf(replica)}`,
       ...(this.#tlsPorts.length > 0 ? this.#tlsPorts : this.#ports).flatMap((port, other) =>
-        other === index ? [] : [`sentinel known-sentinel ${PRIMARY_NAME} 127.0.0.1 ${port} ${ids[other]}`],
+        other === index
+          ? []
+          : [`sentinel known-sentinel ${PRIMARY_NAME} 127.0.0.1 ${port} ${ids[other]}`],
       ),
     ];
     const watcher = this.#options.watcher ?? this.#admin;
@@ -153,7 +179,9 @@ class LocalSentinels implements RedisSentinels {
       lines.push(`requirepass ${sentinelPassword}`, `sentinel sentinel-pass ${sentinelPassword}`);
     const file = join(this.#directory, `sentinel-${index}.conf`);
     await writeFile(file, `${lines.join('\n')}\n`);
-    const child = spawn(findRedisServer() ?? 'redis-server', [file, '--sentinel'], { stdio: 'ignore' });
+    const child = spawn(findRedisServer() ?? 'redis-server', [file, '--sentinel'], {
+      stdio: 'ignore',
+    });
     child.on('error', () => {});
     this.#children.push(child);
     living.add(child);
@@ -165,17 +193,24 @@ class LocalSentinels implements RedisSentinels {
     const port = this.#tlsPorts[index];
     if (certificates === undefined || port === undefined) return [];
     const words = tlsWords(certificates, port);
-    const lines = words.flatMap((word, at) => (at % 2 === 0 ? [`${word.slice(2)} ${words[at + 1]}`] : []));
+    const lines = words.flatMap((word, at) =>
+      at % 2 === 0 ? [`${word.slice(2)} ${words[at + 1]}`] : [],
+    );
     return [...lines, 'tls-replication yes'];
   }
 
   async primary(): Promise<RedisServer> {
     const port = await this.#asSentinel(this.#ports[0]!, async (sentinel) => {
-      const [, text] = (await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', PRIMARY_NAME)) as [string, string];
+      const [, text] = (await sentinel.call(
+        'SENTINEL',
+        'GET-MASTER-ADDR-BY-NAME',
+        PRIMARY_NAME,
+      )) as [string, string];
       return Number(text);
     });
     const found = this.#servers.find((server) => portOf(server) === port);
-    if (found === undefined) throw new Error(`the sentinels name port ${port}, which is none of ours`);
+    if (found === undefined)
+      throw new Error(`the sentinels name port ${port}, which is none of ours`);
     return found;
   }
 
@@ -191,7 +226,10 @@ class LocalSentinels implements RedisSentinels {
     await askUntil(
       'the sentinels have failed over',
       async () => (await this.primary()) === next,
-      () => this.#asSentinel(this.#ports[0]!, (sentinel) => sentinel.call('SENTINEL', 'FAILOVER', PRIMARY_NAME)),
+      () =>
+        this.#asSentinel(this.#ports[0]!, (sentinel) =>
+          sentinel.call('SENTINEL', 'FAILOVER', PRIMARY_NAME),
+        ),
     );
     await this.promoted(next);
   }
@@ -208,7 +246,9 @@ class LocalSentinels implements RedisSentinels {
       return asAdmin(server, this.#admin, async (root) => /role:master/.test(await infoOf(root)));
     });
     // It may have been shut out while it was the primary that must lose its tail.
-    await asAdmin(server, this.#admin, (root) => root.call('ACL', 'SETUSER', REPLICA_USER.username, 'on'));
+    await asAdmin(server, this.#admin, (root) =>
+      root.call('ACL', 'SETUSER', REPLICA_USER.username, 'on'),
+    );
   }
 
   async stop(): Promise<void> {

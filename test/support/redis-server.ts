@@ -8,7 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
 import { type RedisCertificates, tlsWords } from './redis-tls.ts';
 
-/** A real Redis on a free loopback port, with its own temporary directory, and the powers to make it fail. */
+/**
+ * A real Redis on a free loopback port, with its own temporary directory, and the powers to make it
+ * fail.
+ */
 export interface RedisServer {
   readonly port: number;
   /** Where it speaks TLS; null when it was started without certificates. */
@@ -39,8 +42,9 @@ export interface RedisOptions {
   /** Also speak TLS, with these; clients must show a certificate. */
   readonly certificates?: RedisCertificates;
   /**
-   * Append-only file, written before each answer; without it nothing survives a restart. True: with fsync, as a gate needs it. `unsynced`: what is answered
-   * survives the end of the process all the same, and a busy disk holds nobody up.
+   * Append-only file, written before each answer; without it nothing survives a restart. True: with
+   * fsync, as a gate needs it. `unsynced`: what is answered survives the end of the process all the
+   * same, and a busy disk holds nobody up.
    */
   readonly appendOnly?: boolean | 'unsynced';
 }
@@ -53,22 +57,30 @@ process.once('exit', () => {
   for (const child of living) child.kill('SIGKILL');
 });
 
-/** The server's binary (`$REDIS_SERVER_BIN`, else on PATH), or null: then a test says why it cannot run. */
+/**
+ * The server's binary (`$REDIS_SERVER_BIN`, else on PATH), or null: then a test says why it cannot
+ * run.
+ */
 export function findRedisServer(): string | null {
   const named = process.env.REDIS_SERVER_BIN;
-  const candidates = named ? [named] : (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'redis-server'));
+  const candidates = named
+    ? [named]
+    : (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'redis-server'));
   return candidates.find(isExecutable) ?? null;
 }
 
 /** Why tests on Redis cannot run here, for `context.skip`; null when they can. */
 export function redisMissing(): string | null {
-  return findRedisServer() === null ? 'redis-server is not installed (or set REDIS_SERVER_BIN)' : null;
+  return findRedisServer() === null
+    ? 'redis-server is not installed (or set REDIS_SERVER_BIN)'
+    : null;
 }
 
 /** Throws when no binary is found or the server does not come up within 30 s. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const binary = findRedisServer();
-  if (binary === null) throw new Error('redis-server not found: install it, or set REDIS_SERVER_BIN to its path');
+  if (binary === null)
+    throw new Error('redis-server not found: install it, or set REDIS_SERVER_BIN to its path');
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-redis-'));
   for (let attempt = 1; ; attempt += 1) {
     const tlsPort = options.certificates === undefined ? null : await freePort();
@@ -127,7 +139,12 @@ class LocalRedis implements RedisServer {
     child.stderr?.on('data', (chunk) => this.#keep(String(chunk)));
     const end = performance.now() + READY_MS;
     while (!(await answersPing(this.port))) {
-      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined || performance.now() > end) {
+      if (
+        child.exitCode !== null ||
+        child.signalCode !== null ||
+        child.pid === undefined ||
+        performance.now() > end
+      ) {
         await this.kill();
         throw new Error(`redis-server did not come up on port ${this.port}:\n${this.#output}`);
       }
@@ -146,7 +163,13 @@ class LocalRedis implements RedisServer {
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = null;
-    if (child === null || child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (
+      child === null ||
+      child.pid === undefined ||
+      child.exitCode !== null ||
+      child.signalCode !== null
+    )
+      return;
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     child.kill('SIGKILL');
     await gone;
@@ -165,7 +188,10 @@ class LocalRedis implements RedisServer {
   #words(): string[] {
     const { appendOnly = false } = this.#options;
     const fsync = appendOnly === 'unsynced' ? 'no' : 'always';
-    const persistence = appendOnly === false ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', fsync];
+    const persistence =
+      appendOnly === false
+        ? ['--appendonly', 'no']
+        : ['--appendonly', 'yes', '--appendfsync', fsync];
     const acl = this.#options.aclFile === undefined ? [] : ['--aclfile', this.#options.aclFile];
     const place = [
       '--bind',
@@ -181,7 +207,10 @@ class LocalRedis implements RedisServer {
     ];
     const file = this.#options.configFile === undefined ? [] : [this.#options.configFile];
     const { certificates } = this.#options;
-    const tls = certificates === undefined || this.tlsPort === null ? [] : tlsWords(certificates, this.tlsPort);
+    const tls =
+      certificates === undefined || this.tlsPort === null
+        ? []
+        : tlsWords(certificates, this.tlsPort);
     return [...file, ...place, ...persistence, ...acl, ...tls, ...(this.#options.config ?? [])];
   }
 
@@ -200,7 +229,10 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** A server that loads its data answers LOADING and one with users NOAUTH: the second is ready, the first is not. */
+/**
+ * A server that loads its data answers LOADING and one with users NOAUTH: the second is ready, the
+ * first is not.
+ */
 async function answersPing(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' });

@@ -32,9 +32,14 @@ export async function makeRedisUsers(): Promise<RedisUsers> {
   const watcher = { username: 'sentinel', password: 'watcher-password' };
   await writeFile(files.SENTINEL_PASSWORD_FILE, watcher.password, { mode: 0o600 });
   await writeFile(files.MANAGER_PASSWORD_FILE, 'manager-password\n', { mode: 0o600 });
-  const sentinel = { password: 'sentinel-password', passwordFile: join(folder, 'sentinel.password') };
+  const sentinel = {
+    password: 'sentinel-password',
+    passwordFile: join(folder, 'sentinel.password'),
+  };
   await writeFile(sentinel.passwordFile, sentinel.password, { mode: 0o600 });
-  const { stdout } = await promisify(execFile)(join(CONFIG, 'make-users.sh'), { env: { ...process.env, ...files } });
+  const { stdout } = await promisify(execFile)(join(CONFIG, 'make-users.sh'), {
+    env: { ...process.env, ...files },
+  });
   const aclFile = join(folder, 'users.acl');
   const root = { username: 'root', password: 'root-password' };
   await writeFile(aclFile, `${stdout}user ${root.username} on >${root.password} ~* &* +@all\n`);

@@ -10,14 +10,16 @@ interface Counts {
 
 /**
  * Ends the output with `N passed, N failed, N skipped`, and decides what counts:
- * - a file that cannot be imported, a failed hook and an error that no test caught are failures of their own;
+ * - a file that cannot be imported, a failed hook and an error that no test caught are failures of
+ *   their own;
  * - a test that was never run is a failure, not a skip;
  * - a run that executed no test at all is a failure: nothing was shown;
  * - what was skipped is listed with its reason, so that nobody takes it for passed;
- * - what failed is named once more in lines that begin with `FAILED`, which `.ci/run` collects for its own end.
+ * - what failed is named once more in lines that begin with `FAILED`, which `.ci/run` collects for
+ *   its own end.
  *
- * All this is written while the process exits, after everything else that writes to the output; also when it is stopped because
- * it takes too long, and then with the files that were under way.
+ * All this is written while the process exits, after everything else that writes to the output;
+ * also when it is stopped because it takes too long, and then with the files that were under way.
  */
 export class CountsReporter implements Reporter {
   #root = '';
@@ -28,7 +30,10 @@ export class CountsReporter implements Reporter {
   readonly #failures: string[][] = [];
   readonly #underWay = new Set<TestModule>();
 
-  /** Not in the constructor: whoever only reads the configuration runs nothing, and has nothing to count. */
+  /**
+   * Not in the constructor: whoever only reads the configuration runs nothing, and has nothing to
+   * count.
+   */
   onInit({ config }: Vitest): void {
     this.#root = config.root;
     process.once('exit', () => this.#write());
@@ -48,14 +53,19 @@ export class CountsReporter implements Reporter {
     this.#countModule(module);
   }
 
-  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[], reason: TestRunEndReason): void {
+  onTestRunEnd(
+    modules: readonly TestModule[],
+    unhandled: readonly SerializedError[],
+    reason: TestRunEndReason,
+  ): void {
     this.#ended = true;
     this.#restart();
     for (const module of modules) this.#countModule(module);
     for (const fault of unhandled) this.#fail(failure('outside of every test', fault, this.#root));
     const executed = this.#counts.passed + this.#counts.failed;
     if (executed === 0) this.#fail(failure('no test was executed', undefined, this.#root));
-    else if (reason !== 'passed' && this.#counts.failed === 0) this.#fail(failure(`the run: ${reason}`, undefined, this.#root));
+    else if (reason !== 'passed' && this.#counts.failed === 0)
+      this.#fail(failure(`the run: ${reason}`, undefined, this.#root));
   }
 
   #restart(): void {
@@ -90,7 +100,11 @@ export class CountsReporter implements Reporter {
     if (!this.#ended) this.#failUnended();
     const { passed, failed, skipped } = this.#counts;
     const skips = [...this.#reasons].map(([reason, count]) => `skipped ${count}: ${reason}`);
-    const lines = [...this.#failures.flat(), ...skips, `${passed} passed, ${failed} failed, ${skipped} skipped\n`];
+    const lines = [
+      ...this.#failures.flat(),
+      ...skips,
+      `${passed} passed, ${failed} failed, ${skipped} skipped\n`,
+    ];
     if (failed > 0) process.exitCode = 1;
     try {
       writeSync(1, lines.join('\n'));

@@ -16,6 +16,10 @@ export function writeSection(name: string, text: string): void {
   const before = readFileSync(DOCUMENT, 'utf8');
   const [beginMark, endMark] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`];
   const [begin, end] = [before.indexOf(beginMark), before.indexOf(endMark)];
-  if (begin === -1 || end < begin) throw new Error(`docs/SCALE.md has lost its marks ${beginMark} and ${endMark}`);
-  writeFileSync(DOCUMENT, `${before.slice(0, begin + beginMark.length)}\n${text}\n${before.slice(end)}`);
+  if (begin === -1 || end < begin)
+    throw new Error(`docs/SCALE.md has lost its marks ${beginMark} and ${endMark}`);
+  writeFileSync(
+    DOCUMENT,
+    `${before.slice(0, begin + beginMark.length)}\n${text}\n${before.slice(end)}`,
+  );
 }

@@ -18,7 +18,10 @@ export interface Result {
   readonly err: string;
 }
 
-/** A folder of its own in which the real command line is run, as a child process with its output in pipes. */
+/**
+ * A folder of its own in which the real command line is run, as a child process with its output in
+ * pipes.
+ */
 export class Shell {
   readonly main = MAIN;
   readonly folder = mkdtempSync(join(tmpdir(), 'sallyport-cli-'));
@@ -50,7 +53,10 @@ export class Shell {
     return JSON.parse(result.out) as T;
   }
 
-  /** Prepares the store without starting a process for each step; closed again before any command runs. */
+  /**
+   * Prepares the store without starting a process for each step; closed again before any command
+   * runs.
+   */
   async prepare(work: (admin: Administration) => Promise<unknown>): Promise<void> {
     const { config } = parseConfig(EMBEDDED, this.path('sallyport.yaml'));
     const stores = await openStores(config, { clock: systemClock, create: true, note: () => {} });
@@ -76,7 +82,9 @@ export class Shell {
     process_.stderr.setEncoding('utf8').on('data', (text: string) => {
       err += text;
     });
-    const ended = new Promise<number | null>((resolve) => process_.once('close', (code) => resolve(code)));
+    const ended = new Promise<number | null>((resolve) =>
+      process_.once('close', (code) => resolve(code)),
+    );
     return { process: process_, out: () => out, err: () => err, ended };
   }
 

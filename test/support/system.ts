@@ -2,17 +2,32 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** The parts of the system that tests run for real, with the Debian package that brings each, and the rings that use it. */
+/**
+ * The parts of the system that tests run for real, with the Debian package that brings each, and
+ * the rings that use it.
+ */
 const PARTS = {
   'redis-server': {
     package: 'redis-server',
-    rings: ['contract', 'integration', 'engines', 'processes', 'fault', 'security', 'browser', 'bench'],
+    rings: [
+      'contract',
+      'integration',
+      'engines',
+      'processes',
+      'fault',
+      'security',
+      'browser',
+      'bench',
+    ],
   },
   'redis-cli': { package: 'redis-tools', rings: ['integration', 'engines', 'processes', 'fault'] },
   nginx: { package: 'nginx', rings: ['integration', 'clients', 'fault', 'bench'] },
   curl: { package: 'curl', rings: ['integration', 'clients', 'security', 'docker'] },
   wget: { package: 'wget', rings: ['integration', 'clients'] },
-  openssl: { package: 'openssl', rings: ['unit', 'integration', 'engines', 'processes', 'security'] },
+  openssl: {
+    package: 'openssl',
+    rings: ['unit', 'integration', 'engines', 'processes', 'security'],
+  },
   'python3-requests': { package: 'python3-requests', rings: ['integration', 'clients'] },
   'docker-compose': { package: 'docker-compose', rings: ['integration', 'docker'] },
   docker: { package: 'docker.io', rings: ['docker'] },
@@ -32,7 +47,10 @@ export type Part = keyof typeof PARTS;
 /** A module is no program: it lies where Debian's nginx looks for it. */
 const NGINX_LUA = '/usr/lib/nginx/modules/ngx_http_lua_module.so';
 
-/** What `ctx` of vitest offers; named here so that this file also serves scripts that run without vitest. */
+/**
+ * What `ctx` of vitest offers; named here so that this file also serves scripts that run without
+ * vitest.
+ */
 interface Skippable {
   skip(reason: string): never;
 }
@@ -49,13 +67,19 @@ export function requireOrSkip(ctx: Skippable, ...parts: readonly Part[]): void {
   if (missing.length > 0) ctx.skip(`not installed: ${missing.join(', ')}`);
 }
 
-/** The program's path by PATH, or null. Also looks where Debian puts daemons: /usr/sbin is not on everybody's PATH. */
+/**
+ * The program's path by PATH, or null. Also looks where Debian puts daemons: /usr/sbin is not on
+ * everybody's PATH.
+ */
 export function findProgram(name: string): string | null {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
   return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
 }
 
-/** A Python that can import requests, or null. Debian's first: the first `python3` of PATH may not see Debian's packages. */
+/**
+ * A Python that can import requests, or null. Debian's first: the first `python3` of PATH may not
+ * see Debian's packages.
+ */
 export function pythonWithRequests(): string | null {
   knownPython ??= ['/usr/bin/python3', 'python3'].find(
     (python) => spawnSync(python, ['-c', 'import requests'], { stdio: 'ignore' }).status === 0,
@@ -67,43 +91,63 @@ export function pythonWithRequests(): string | null {
 let knownPython: string | undefined;
 
 /**
- * Brings what the rings need. As root on a Debian it installs what is missing, and says so; elsewhere it names it in one line,
- * and the tests that need it skip. Never throws: a test that lacks a part says so itself.
+ * Brings what the rings need. As root on a Debian it installs what is missing, and says so;
+ * elsewhere it names it in one line, and the tests that need it skip. Never throws: a test that
+ * lacks a part says so itself.
  */
 export function prepare(rings: readonly string[]): void {
   const packages = missingPackages(rings);
   if (packages.length === 0) return;
   if (!canInstall()) {
-    console.log(`Not installed, so what needs it is skipped: ${packages.join(' ')} (names of Debian packages)`);
+    console.log(
+      `Not installed, so what needs it is skipped: ${packages.join(' ')} (names of Debian packages)`,
+    );
     return;
   }
   console.log(`Installing with apt-get, because the tests run them: ${packages.join(' ')}`);
   withoutStartingDaemons(() => {
-    const failed = ['update', 'install'].find((verb) => aptGet(verb, verb === 'install' ? packages : []) !== 0);
+    const failed = ['update', 'install'].find(
+      (verb) => aptGet(verb, verb === 'install' ? packages : []) !== 0,
+    );
     if (failed !== undefined)
-      console.log(`apt-get ${failed} failed; what needs these packages is skipped: ${packages.join(' ')}`);
+      console.log(
+        `apt-get ${failed} failed; what needs these packages is skipped: ${packages.join(' ')}`,
+      );
   });
 }
 
 function missingPackages(rings: readonly string[]): string[] {
   const parts = Object.entries(PARTS) as [Part, { package: string; rings: readonly string[] }][];
-  const missing = parts.filter(([part, { rings: users }]) => users.some((ring) => rings.includes(ring)) && !have(part));
+  const missing = parts.filter(
+    ([part, { rings: users }]) => users.some((ring) => rings.includes(ring)) && !have(part),
+  );
   return [...new Set(missing.map(([, p]) => p.package))];
 }
 
 function canInstall(): boolean {
-  return process.getuid?.() === 0 && existsSync('/etc/debian_version') && findProgram('apt-get') !== null;
+  return (
+    process.getuid?.() === 0 && existsSync('/etc/debian_version') && findProgram('apt-get') !== null
+  );
 }
 
-/** Answers the exit status. Only apt-get's errors are shown: its progress would bury the tests' own lines. */
+/**
+ * Answers the exit status. Only apt-get's errors are shown: its progress would bury the tests' own
+ * lines.
+ */
 function aptGet(verb: string, packages: readonly string[]): number {
   const options = ['-q', '-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120'];
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const result = spawnSync('apt-get', [verb, ...options, ...packages], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const result = spawnSync('apt-get', [verb, ...options, ...packages], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   return result.status ?? 1;
 }
 
-/** Debian starts redis-server and nginx when it installs them; the tests start their own, on ports of their own. */
+/**
+ * Debian starts redis-server and nginx when it installs them; the tests start their own, on ports
+ * of their own.
+ */
 function withoutStartingDaemons(install: () => void): void {
   const policy = '/usr/sbin/policy-rc.d';
   const ours = !existsSync(policy);

@@ -4,8 +4,9 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export interface TcpRelay {
   readonly port: number;
   /**
-   * From now on nothing passes on the chosen connections, those that come later included, in either direction or only to (`there`) or from (`back`) the server.
-   * `chosen` sees the first bytes that the client sent (Redis: its name).
+   * From now on nothing passes on the chosen connections, those that come later included, in either
+   * direction or only to (`there`) or from (`back`) the server. `chosen` sees the first bytes that
+   * the client sent (Redis: its name).
    */
   silence(chosen?: (head: string) => boolean, way?: 'there' | 'back' | 'both'): void;
   /** Lets everything pass again; what was held back is delivered. */
@@ -33,7 +34,11 @@ export async function startRelay(targetPort: number): Promise<TcpRelay> {
     }
   };
   const server = createServer((client) => {
-    const pair: Pair = { client, server: connect({ port: targetPort, host: '127.0.0.1' }), head: '' };
+    const pair: Pair = {
+      client,
+      server: connect({ port: targetPort, host: '127.0.0.1' }),
+      head: '',
+    };
     pairs.add(pair);
     client.on('data', (chunk) => {
       if (pair.head.length < HEAD_BYTES) pair.head += chunk.toString('latin1');

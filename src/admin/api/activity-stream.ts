@@ -8,7 +8,10 @@ import { refusedBy } from './problem.ts';
 import { activityFilter, eventPage, name, pageQuery } from './schemas.ts';
 import { eventStream, type OpenStream } from './streams.ts';
 
-/** The row of a route that does not answer once: it is documented like the others, and has a way of its own below. */
+/**
+ * The row of a route that does not answer once: it is documented like the others, and has a way of
+ * its own below.
+ */
 export const STREAM: Operation = {
   id: 'followActivity',
   method: 'get',
@@ -21,7 +24,9 @@ export const STREAM: Operation = {
   params: null,
   query: z.strictObject({
     account: name.optional(),
-    limit: pageQuery.limit.describe('So many of the newest events first, where nothing is gone on after (1 to 500, default 50).'),
+    limit: pageQuery.limit.describe(
+      'So many of the newest events first, where nothing is gone on after (1 to 500, default 50).',
+    ),
     after: z.string().min(1).max(512).optional().describe('In place of Last-Event-ID.'),
     ...activityFilter,
   }),
@@ -36,11 +41,19 @@ interface StreamQuery {
   readonly after?: string;
 }
 
-/** Opens a stream of events. It ends when the client leaves, the token no longer counts, or the gate drains. */
-export async function followRoute(c: ApiContext, parts: ApiParts, requests: Requests): Promise<Response> {
+/**
+ * Opens a stream of events. It ends when the client leaves, the token no longer counts, or the gate
+ * drains.
+ */
+export async function followRoute(
+  c: ApiContext,
+  parts: ApiParts,
+  requests: Requests,
+): Promise<Response> {
   const record = requests.begin(c);
   const admission = await requests.admit(c, record, STREAM.needs);
-  if (!admission.admitted) return requests.deny(c, record, admission.reason, admission.known, admission.retryAfterSeconds);
+  if (!admission.admitted)
+    return requests.deny(c, record, admission.reason, admission.known, admission.retryAfterSeconds);
   if (!(await record.decided('permitted', admission.known, null)))
     return requests.refused(c, record, { reason: 'audit-unavailable' });
   const ended = (response: Response) => {
@@ -66,12 +79,15 @@ export async function followRoute(c: ApiContext, parts: ApiParts, requests: Requ
       account: account === undefined ? null : { name: account },
       ...defined({ limit, after: from === '' ? undefined : from }),
     };
-    // Said as an answer, not in the stream: an account that there is not, a log that cannot be read.
+    // Said as an answer, not in the stream: an account that there is not, a log that cannot be
+    // read.
     await parts.control.activity(caller.actor, { ...input, limit: 1 });
     const source = parts.control.follow(caller.actor, input, stop.signal);
     if (c.req.method === 'HEAD') return ended(sse(record.id, null));
     if (!parts.streams.add(stream))
-      return ended(requests.refused(c, record, { reason: 'overloaded', detail: 'too many streams are open' }));
+      return ended(
+        requests.refused(c, record, { reason: 'overloaded', detail: 'too many streams are open' }),
+      );
     stop.signal.addEventListener('abort', () => {
       parts.streams.remove(stream);
       record.ended(200, 'permitted');
@@ -87,6 +103,10 @@ export async function followRoute(c: ApiContext, parts: ApiParts, requests: Requ
 
 function sse(requestId: string, body: ReadableStream<Uint8Array> | null): Response {
   return new Response(body, {
-    headers: { 'content-type': 'text/event-stream', 'x-request-id': requestId, 'x-accel-buffering': 'no' },
+    headers: {
+      'content-type': 'text/event-stream',
+      'x-request-id': requestId,
+      'x-accel-buffering': 'no',
+    },
   });
 }

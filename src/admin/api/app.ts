@@ -14,7 +14,14 @@ import { readBody, readIdempotencyKey, readIfMatch, readParams, readQuery } from
 import { openApiDocument } from './openapi.ts';
 import type { Answer, Call, Operation, OperationServices } from './operation.ts';
 import { FOUND_TOKENS, OPERATIONS } from './operations.ts';
-import { isRefusal, type Problem, problemHeaders, problemOf, type Refused, refusedBy } from './problem.ts';
+import {
+  isRefusal,
+  type Problem,
+  problemHeaders,
+  problemOf,
+  type Refused,
+  refusedBy,
+} from './problem.ts';
 import { type AdminCallRecord, type AdminRecorder, type Known, NOBODY } from './recorder.ts';
 import type { OpenStreams } from './streams.ts';
 
@@ -39,7 +46,10 @@ export interface ApiParts {
 export type ApiEnv = { Bindings: HttpBindings };
 export type ApiContext = Context<ApiEnv>;
 
-/** Data for programs: nothing in it can run, be framed, be read from another origin, or be kept by a cache. */
+/**
+ * Data for programs: nothing in it can run, be framed, be read from another origin, or be kept by a
+ * cache.
+ */
 const SECURITY_HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -48,7 +58,10 @@ const SECURITY_HEADERS = {
   'x-content-type-options': 'nosniff',
 } as const;
 
-/** The API, with its base in all its paths. Every request takes the same way: see `Requests.perform`. */
+/**
+ * The API, with its base in all its paths. Every request takes the same way: see
+ * `Requests.perform`.
+ */
 export function createApi(parts: ApiParts): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>().basePath(API_BASE);
   const operations = parts.found === null ? OPERATIONS : [...OPERATIONS, ...FOUND_TOKENS];
@@ -57,14 +70,17 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
 
   app.use(async (c, next) => {
     await next();
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) if (!c.res.headers.has(name)) c.res.headers.set(name, value);
+    for (const [name, value] of Object.entries(SECURITY_HEADERS))
+      if (!c.res.headers.has(name)) c.res.headers.set(name, value);
   });
   app.get('/openapi.json', (c) => c.body(document, 200, { 'content-type': 'application/json' }));
   const page = docsPage(openApiDocument(operations, parts.version));
   app.get('/docs', (c) => c.body(page, 200, DOCS_HEADERS));
   app.get('/activity/stream', (c) => followRoute(c, parts, requests));
   for (const operation of operations) {
-    app.on(operation.method.toUpperCase(), honoPath(operation.path), (c) => requests.perform(c, operation));
+    app.on(operation.method.toUpperCase(), honoPath(operation.path), (c) =>
+      requests.perform(c, operation),
+    );
   }
   for (const [path, allow] of allowedMethods(operations))
     app.all(honoPath(path), (c) => requests.refuse(c, 'method-refused', { allow }));
@@ -106,7 +122,8 @@ export class Requests {
     // 1. Who asks, and may they? Before anything of the request but its head is looked at.
     const admission = await this.admit(c, record, operation.needs);
     if (!admission.admitted) return this.#deny(c, record, admission);
-    // 2. On record before anything is done. The change itself is written down once more, by the step that makes it.
+    // 2. On record before anything is done. The change itself is written down once more, by the
+    //    step that makes it.
     if (!(await record.decided('permitted', admission.known, null)))
       return this.#refused(c, record, { reason: 'audit-unavailable' });
     // 3. What is asked for, and done.
@@ -116,7 +133,8 @@ export class Requests {
       this.#parts.log.error('a request to the admin API failed', { path: c.req.path, fault });
       return { reason: 'internal-fault' } as const;
     });
-    const response = 'reason' in result ? this.#refused(c, record, result) : answered(record.id, result);
+    const response =
+      'reason' in result ? this.#refused(c, record, result) : answered(record.id, result);
     record.ended(response.status, 'reason' in result ? reasonOf(result) : 'permitted');
     return response;
   }
@@ -131,24 +149,43 @@ export class Requests {
     });
   }
 
-  async admit(c: ApiContext, record: AdminCallRecord, needs: Operation['needs']): Promise<Admission> {
+  async admit(
+    c: ApiContext,
+    record: AdminCallRecord,
+    needs: Operation['needs'],
+  ): Promise<Admission> {
     const address = record.facts.clientAddress;
     if (needs === 'nobody') return this.#admitAnybody(address);
     const admission = await this.#judge(c, record, needs);
-    if (admission.admitted) this.#parts.used(admission.caller.principal.account.id, admission.known.tokenId ?? '', address);
+    if (admission.admitted)
+      this.#parts.used(
+        admission.caller.principal.account.id,
+        admission.known.tokenId ?? '',
+        address,
+      );
     return admission;
   }
 
-  async #judge(c: ApiContext, { facts }: AdminCallRecord, needs: Exclude<Operation['needs'], 'nobody'>): Promise<Admission> {
+  async #judge(
+    c: ApiContext,
+    { facts }: AdminCallRecord,
+    needs: Exclude<Operation['needs'], 'nobody'>,
+  ): Promise<Admission> {
     const authorization = authorizationOf(c);
-    if (authorization === undefined) return { admitted: false, reason: 'request-ambiguous', known: NOBODY };
-    return this.#parts.guard.admit(authorization, facts.clientAddress, needs === 'any' ? null : needs);
+    if (authorization === undefined)
+      return { admitted: false, reason: 'request-ambiguous', known: NOBODY };
+    return this.#parts.guard.admit(
+      authorization,
+      facts.clientAddress,
+      needs === 'any' ? null : needs,
+    );
   }
 
   async #admitAnybody(address: string): Promise<Admission> {
     try {
       const retryAfterSeconds = (await this.#parts.found?.retryAfterSeconds(address)) ?? null;
-      if (retryAfterSeconds !== null) return { admitted: false, reason: 'rate-limited', known: NOBODY, retryAfterSeconds };
+      if (retryAfterSeconds !== null)
+        return { admitted: false, reason: 'rate-limited', known: NOBODY, retryAfterSeconds };
       return { admitted: true, caller: NO_CALLER, known: NOBODY };
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
@@ -156,19 +193,28 @@ export class Requests {
     }
   }
 
-  async #carryOut(c: ApiContext, record: AdminCallRecord, operation: Operation, first: Admitted): Promise<Answer | Refused> {
+  async #carryOut(
+    c: ApiContext,
+    record: AdminCallRecord,
+    operation: Operation,
+    first: Admitted,
+  ): Promise<Answer | Refused> {
     const params = readParams(operation, c.req.param());
     if (!params.ok) return params.refused;
     const query = readQuery(operation, c.req.url);
     if (!query.ok) return query.refused;
-    const version = readIfMatch(operation.conditional === true ? (c.req.header('if-match') ?? null) : null);
+    const version = readIfMatch(
+      operation.conditional === true ? (c.req.header('if-match') ?? null) : null,
+    );
     if (!version.ok) return version.refused;
     const body = await readBody(operation, c.req.raw);
     if (!body.ok) return body.refused;
-    // Whoever sends a body takes as long as they like, and a record may wait a second: a token that was revoked meanwhile does nothing more, and a role gives
-    // what it gives now.
+    // Whoever sends a body takes as long as they like, and a record may wait a second: a token that
+    // was revoked meanwhile does nothing more, and a role gives what it gives now.
     const again =
-      operation.method === 'get' || operation.needs === 'nobody' ? first : await this.#judge(c, record, operation.needs);
+      operation.method === 'get' || operation.needs === 'nobody'
+        ? first
+        : await this.#judge(c, record, operation.needs);
     if (!again.admitted) return { reason: again.reason };
     const { caller } = again;
     const call = {
@@ -184,11 +230,20 @@ export class Requests {
   }
 
   /** A creation that carries a key is made once, however often it is asked for. */
-  async #create(c: ApiContext, operation: Operation, call: Call<never, never, never>, body: string): Promise<Answer | Refused> {
+  async #create(
+    c: ApiContext,
+    operation: Operation,
+    call: Call<never, never, never>,
+    body: string,
+  ): Promise<Answer | Refused> {
     const key = readIdempotencyKey(c.req.header('idempotency-key') ?? null);
     if (!key.ok) return key.refused;
     if (key.value === null) return operation.handle(this.#services, call);
-    const claim = this.#parts.idempotency.claim(call.caller.principal.account.id, key.value, `${operation.id}\n${body}`);
+    const claim = this.#parts.idempotency.claim(
+      call.caller.principal.account.id,
+      key.value,
+      `${operation.id}\n${body}`,
+    );
     if (claim.claim === 'pending') return { reason: 'idempotency-pending' };
     if (claim.claim === 'mismatch') return { reason: 'idempotency-mismatch' };
     if (claim.claim === 'made') return this.#repeat(operation, call, claim.made);
@@ -203,9 +258,15 @@ export class Requests {
     }
   }
 
-  async #repeat(operation: Operation, call: Call<never, never, never>, made: string): Promise<Answer | Refused> {
+  async #repeat(
+    operation: Operation,
+    call: Call<never, never, never>,
+    made: string,
+  ): Promise<Answer | Refused> {
     try {
-      return (await operation.creates?.(this.#services, call, made)) ?? { reason: 'idempotency-spent' };
+      return (
+        (await operation.creates?.(this.#services, call, made)) ?? { reason: 'idempotency-spent' }
+      );
     } catch (error) {
       const refused = refusedBy(error);
       if (refused?.reason === 'not-found') return { reason: 'idempotency-spent' };
@@ -226,14 +287,20 @@ export class Requests {
     known: Known,
     retryAfterSeconds?: number,
   ): Promise<Response> {
-    const headers = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
+    const headers =
+      retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
     const { status } = problemOf({ reason }, record.id);
-    if (!(await record.decided(reason, known, status))) return this.#refused(c, record, { reason: 'audit-unavailable' });
+    if (!(await record.decided(reason, known, status)))
+      return this.#refused(c, record, { reason: 'audit-unavailable' });
     return this.#refused(c, record, { reason, headers });
   }
 
   /** Paths and methods that there are not. */
-  async refuse(c: ApiContext, reason: 'route-unknown' | 'method-refused', headers: Record<string, string>): Promise<Response> {
+  async refuse(
+    c: ApiContext,
+    reason: 'route-unknown' | 'method-refused',
+    headers: Record<string, string>,
+  ): Promise<Response> {
     const record = this.begin(c);
     if (!(await record.decided(reason, NOBODY, problemOf({ reason }, record.id).status)))
       return this.#refused(c, record, { reason: 'audit-unavailable' });
@@ -276,7 +343,10 @@ function answered(requestId: string, { status, body, version }: Answer): Respons
   });
 }
 
-/** Of a request that was let in at first: not any more, or a fault on our side. What was wrong with the request itself is told by the status. */
+/**
+ * Of a request that was let in at first: not any more, or a fault on our side. What was wrong with
+ * the request itself is told by the status.
+ */
 const OUTCOMES: readonly number[] = [401, 403, 429, 500, 503];
 
 /** The outcome in the words that audit and metrics have. */

@@ -54,7 +54,15 @@ ${Object.entries(components.schemas).map(
   return String(page);
 }
 
-function operationOf({ path, method, operation }: { path: string; method: string; operation: DocOperation }) {
+function operationOf({
+  path,
+  method,
+  operation,
+}: {
+  path: string;
+  method: string;
+  operation: DocOperation;
+}) {
   return html`<details id="${operation.operationId}"><summary><h3><span class="method">${method}</span> <code>${path}</code></h3> <span class="quiet">${operation.summary}</span></summary>
 <p>${operation.description ?? ''}</p>
 ${
@@ -66,9 +74,14 @@ ${
       )}</tbody></table>`
 }
 ${operation.requestBody === undefined ? '' : html`<p>Body: ${linkOf(operation.requestBody)}</p>`}
-<table><thead><tr><th>Status</th><th>Answer</th></tr></thead><tbody>${Object.entries(operation.responses)
+<table><thead><tr><th>Status</th><th>Answer</th></tr></thead><tbody>${Object.entries(
+    operation.responses,
+  )
     .filter(([status]) => status !== 'default')
-    .map(([status, response]) => html`<tr><td>${status}</td><td>${response.description} ${linkOf(response)}</td></tr>`)}
+    .map(
+      ([status, response]) =>
+        html`<tr><td>${status}</td><td>${response.description} ${linkOf(response)}</td></tr>`,
+    )}
 <tr><td>else</td><td><a href="#schema-Problem">Problem</a></td></tr></tbody></table>
 </details>`;
 }
@@ -98,11 +111,15 @@ interface DocOperation {
     readonly description?: string;
   }[];
   readonly requestBody?: Parameters<typeof linkOf>[0];
-  readonly responses: Readonly<Record<string, { readonly description: string } & Parameters<typeof linkOf>[0]>>;
+  readonly responses: Readonly<
+    Record<string, { readonly description: string } & Parameters<typeof linkOf>[0]>
+  >;
 }
 
 interface OpenApi {
   readonly info: { readonly title: string; readonly version: string; readonly description: string };
   readonly paths: Readonly<Record<string, Readonly<Record<string, DocOperation>>>>;
-  readonly components: { readonly schemas: Readonly<Record<string, { readonly description?: string }>> };
+  readonly components: {
+    readonly schemas: Readonly<Record<string, { readonly description?: string }>>;
+  };
 }

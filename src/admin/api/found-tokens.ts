@@ -16,7 +16,10 @@ const ANSWER_MS = 400;
 /** Whoever finds a token is nobody that is known. */
 const FINDER: AdminActor = { ...storeOwner('finder', 'admin-api'), kind: 'system' };
 
-/** Takes found tokens out of use. Anybody may report one, so few are taken: ten a minute of one client, a hundred of all, over all instances. */
+/**
+ * Takes found tokens out of use. Anybody may report one, so few are taken: ten a minute of one
+ * client, a hundred of all, over all instances.
+ */
 export class FoundTokens {
   readonly #control: Control;
   readonly #tries: TryStore;
@@ -35,7 +38,10 @@ export class FoundTokens {
     return waitMs === 0 ? null : Math.ceil(waitMs / 1000);
   }
 
-  /** Resolves in the same way, and not sooner, whether or not it was a token. Throws `AdminError` `unavailable` when nobody could find out. */
+  /**
+   * Resolves in the same way, and not sooner, whether or not it was a token. Throws `AdminError`
+   * `unavailable` when nobody could find out.
+   */
   async report(token: string): Promise<void> {
     const [outcome] = await Promise.allSettled([
       this.#control.administration.reportToken(FINDER, { token, waitMs: 0 }),

@@ -18,11 +18,17 @@ export interface GuardOptions {
 
 export type Admission =
   | { readonly admitted: true; readonly caller: Caller; readonly known: Known }
-  | { readonly admitted: false; readonly reason: RefusalReason; readonly known: Known; readonly retryAfterSeconds?: number };
+  | {
+      readonly admitted: false;
+      readonly reason: RefusalReason;
+      readonly known: Known;
+      readonly retryAfterSeconds?: number;
+    };
 
 /**
- * Who may ask the API: service accounts by their token, judged by the functions that let calls through the gate, and their default role by Sallyport's own
- * permissions. The order is the gate's: what we know (lease), who it is, what it may.
+ * Who may ask the API: service accounts by their token, judged by the functions that let calls
+ * through the gate, and their default role by Sallyport's own permissions. The order is the gate's:
+ * what we know (lease), who it is, what it may.
  */
 export class ApiGuard {
   readonly #options: GuardOptions;
@@ -32,7 +38,11 @@ export class ApiGuard {
   }
 
   /** @param needs null: a valid token is enough */
-  async admit(authorization: string | null, address: string, needs: OwnPermission | null): Promise<Admission> {
+  async admit(
+    authorization: string | null,
+    address: string,
+    needs: OwnPermission | null,
+  ): Promise<Admission> {
     const { view, lookups } = this.#options;
     if (!view.current) return refused('registry-unavailable', NOBODY);
     const credential = readCredential(authorization, false);
@@ -41,20 +51,27 @@ export class ApiGuard {
     const lookup = await lookups.lookup(credential.accountId, address);
     // Time may have passed: the lease may have run out while we waited.
     const claimed: Known = { ...NOBODY, claimedAccountId: credential.accountId };
-    if (lookup.found === 'unavailable' || !view.current) return refused('registry-unavailable', claimed);
+    if (lookup.found === 'unavailable' || !view.current)
+      return refused('registry-unavailable', claimed);
     const principal = lookup.found === 'account' ? lookup.account : null;
     const digest = tokenDigest(credential.token);
     const proof = prove(principal, digest, this.#options.clock.wallMs());
-    if (principal === null || proof === 'token-unknown') return this.#refuseToken('token-unknown', claimed, address);
-    if (proof === 'token-revoked') return this.#refuseToken(proof, { ...claimed, tokenId: tokenId(digest) }, address);
+    if (principal === null || proof === 'token-unknown')
+      return this.#refuseToken('token-unknown', claimed, address);
+    if (proof === 'token-revoked')
+      return this.#refuseToken(proof, { ...claimed, tokenId: tokenId(digest) }, address);
     const caller = this.#callerOf(principal, credential.token);
     const known: Known = { actor: caller.actor, claimedAccountId: null, tokenId: tokenId(digest) };
     if (proof !== 'proven') return this.#refuseToken(proof, known, address);
-    if (needs !== null && !view.roleAllows(principal.account.role, needs)) return refused('permission-denied', known);
+    if (needs !== null && !view.roleAllows(principal.account.role, needs))
+      return refused('permission-denied', known);
     return { admitted: true, caller, known };
   }
 
-  /** Whether a request that was let in would be let in still. Synchronous: what is not at hand is not known, and then the answer is no. */
+  /**
+   * Whether a request that was let in would be let in still. Synchronous: what is not at hand is
+   * not known, and then the answer is no.
+   */
   stands({ principal, token }: Caller, needs: OwnPermission | null): boolean {
     const { view, clock } = this.#options;
     const lookup = view.current ? view.cached(principal.account.id) : null;
@@ -73,7 +90,12 @@ export class ApiGuard {
   #refuseToken(reason: RefusalReason, known: Known, address: string): Admission {
     const rate = this.#options.lookups.guessing(address);
     if (rate === null) return refused(reason, known);
-    return { admitted: false, reason: 'guessing-throttled', known, retryAfterSeconds: rate.retryAfterSeconds };
+    return {
+      admitted: false,
+      reason: 'guessing-throttled',
+      known,
+      retryAfterSeconds: rate.retryAfterSeconds,
+    };
   }
 }
 

@@ -1,7 +1,10 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 
-/** What becomes of a creation that carries a key. `made`: it was done before, and this is what it made. */
+/**
+ * What becomes of a creation that carries a key. `made`: it was done before, and this is what it
+ * made.
+ */
 export type Claim =
   | { readonly claim: 'first'; done(made: string): void; failed(): void }
   | { readonly claim: 'pending' }
@@ -17,11 +20,14 @@ interface Entry {
 export const IDEMPOTENCY_LIMITS = { keptMs: 86_400_000, keys: 10_000, keyCharacters: 255 } as const;
 
 /**
- * Keys of creations, so that a client that lost an answer may ask again without making a second account.
+ * Keys of creations, so that a client that lost an answer may ask again without making a second
+ * account.
  *
- * Kept in the memory of the instance for 24 hours, 10,000 keys at most, the oldest going first: another instance, or this one after a restart, does not know
- * them. Nothing is made twice even then, because names are unique: the repetition is refused with `name-taken`. Only what a request made is kept, never an answer:
- * an answer may hold a token. What it asked for is kept as a keyed digest, because it may hold a password.
+ * Kept in the memory of the instance for 24 hours, 10,000 keys at most, the oldest going first:
+ * another instance, or this one after a restart, does not know them. Nothing is made twice even
+ * then, because names are unique: the repetition is refused with `name-taken`. Only what a request
+ * made is kept, never an answer: an answer may hold a token. What it asked for is kept as a keyed
+ * digest, because it may hold a password.
  */
 export class IdempotencyKeys {
   readonly #clock: Clock;
@@ -32,14 +38,22 @@ export class IdempotencyKeys {
     this.#clock = clock;
   }
 
-  /** @param caller whose keys they are: two accounts may choose the same. @param request everything that the request asks for */
+  /**
+   * @param caller whose keys they are: two accounts may choose the same. @param request everything
+   * that the request asks for
+   */
   claim(caller: string, key: string, request: string): Claim {
     const name = this.#digest(`${caller}\n${key}`);
     const fingerprint = this.#digest(request);
     const entry = this.#entries.get(name);
-    if (entry !== undefined && entry.endsMs > this.#clock.monotonicMs()) return repetition(entry, fingerprint);
+    if (entry !== undefined && entry.endsMs > this.#clock.monotonicMs())
+      return repetition(entry, fingerprint);
     this.#makeRoom();
-    const first: Entry = { request: fingerprint, endsMs: this.#clock.monotonicMs() + IDEMPOTENCY_LIMITS.keptMs, made: null };
+    const first: Entry = {
+      request: fingerprint,
+      endsMs: this.#clock.monotonicMs() + IDEMPOTENCY_LIMITS.keptMs,
+      made: null,
+    };
     this.#entries.delete(name);
     this.#entries.set(name, first);
     return {

@@ -7,16 +7,24 @@ import type { Refused } from './problem.ts';
 /** Longest body of a request, in bytes: a team with all its applications fits. */
 export const BODY_BYTES = 128 * 1024;
 
-export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refused: Refused };
+export type Read<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly refused: Refused };
 
 const NOTHING = { ok: true, value: {} } as const;
 
 /** Path parameters that cannot name anything name nothing. */
-export function readParams({ params }: Operation, given: Readonly<Record<string, string>>): Read<object> {
+export function readParams(
+  { params }: Operation,
+  given: Readonly<Record<string, string>>,
+): Read<object> {
   if (params === null) return NOTHING;
   const result = params.safeParse(given);
   if (result.success) return { ok: true, value: result.data };
-  return { ok: false, refused: { reason: 'not-found', detail: 'the path names nothing that there could be' } };
+  return {
+    ok: false,
+    refused: { reason: 'not-found', detail: 'the path names nothing that there could be' },
+  };
 }
 
 /** Each name once: of two values nobody could say which one was meant. */
@@ -24,9 +32,13 @@ export function readQuery({ query }: Operation, url: string): Read<object> {
   const given = new URLSearchParams(new URL(url).search);
   const names = [...given.keys()];
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) return invalid([{ field: printable(twice), message: 'is given more than once' }]);
+  if (twice !== undefined)
+    return invalid([{ field: printable(twice), message: 'is given more than once' }]);
   if (query === null) {
-    const unknown = names.map((name) => ({ field: printable(name), message: 'is not a parameter of this operation' }));
+    const unknown = names.map((name) => ({
+      field: printable(name),
+      message: 'is not a parameter of this operation',
+    }));
     return unknown.length === 0 ? NOTHING : invalid(unknown);
   }
   return parse(query, Object.fromEntries(given));
@@ -39,7 +51,11 @@ export async function readBody(
 ): Promise<Read<object> & { readonly text?: string }> {
   if (body === null) return NOTHING;
   const text = await readText(request);
-  if (text === null) return { ok: false, refused: { reason: 'body-too-large', detail: `at most ${BODY_BYTES} bytes are read` } };
+  if (text === null)
+    return {
+      ok: false,
+      refused: { reason: 'body-too-large', detail: `at most ${BODY_BYTES} bytes are read` },
+    };
   if (text === '' && bodyOptional === true) return { ...NOTHING, text };
   // RFC 9110 §8.3: parameters may follow.
   if (!/^application\/json *(;|$)/i.test(request.headers.get('content-type') ?? '')) {
@@ -53,7 +69,10 @@ export async function readBody(
   }
 }
 
-/** Null: it is longer than a body may be. What a client declares is not believed; what comes is counted. */
+/**
+ * Null: it is longer than a body may be. What a client declares is not believed; what comes is
+ * counted.
+ */
 async function readText(request: Request): Promise<string | null> {
   if (request.body === null) return '';
   const pieces: Uint8Array[] = [];
@@ -76,16 +95,18 @@ const FAULTS_MAX = 20;
 
 function faultsOf(issue: z.core.$ZodIssue): readonly Fault[] {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys
-      .slice(0, FAULTS_MAX)
-      .map((key) => ({ field: pathOf([...issue.path, printable(key)]), message: 'is not a known field' }));
+    return issue.keys.slice(0, FAULTS_MAX).map((key) => ({
+      field: pathOf([...issue.path, printable(key)]),
+      message: 'is not a known field',
+    }));
   }
   return [{ field: pathOf(issue.path), message: issue.message }];
 }
 
 function pathOf(path: readonly PropertyKey[]): string {
   const text = path.reduce<string>(
-    (so, key) => (typeof key === 'number' ? `${so}[${key}]` : so === '' ? String(key) : `${so}.${String(key)}`),
+    (so, key) =>
+      typeof key === 'number' ? `${so}[${key}]` : so === '' ? String(key) : `${so}.${String(key)}`,
     '',
   );
   return text === '' ? 'input' : text;
@@ -97,8 +118,9 @@ function invalid(faults: readonly Fault[]): { readonly ok: false; readonly refus
 }
 
 /**
- * `If-Match` (RFC 9110 §13.1.1): the version that the caller has seen. `*` asks only that it be there, which every change does anyway. Null: it was not said.
- * A tag that is none of ours matches nothing.
+ * `If-Match` (RFC 9110 §13.1.1): the version that the caller has seen. `*` asks only that it be
+ * there, which every change does anyway. Null: it was not said. A tag that is none of ours matches
+ * nothing.
  */
 export function readIfMatch(field: string | null): Read<number | null> {
   if (field === null || field.trim() === '*') return { ok: true, value: null };
@@ -106,7 +128,10 @@ export function readIfMatch(field: string | null): Read<number | null> {
   if (version !== undefined) return { ok: true, value: Number(version) };
   return {
     ok: false,
-    refused: { reason: 'precondition-failed', detail: 'If-Match takes one ETag as it was given out, such as "17"' },
+    refused: {
+      reason: 'precondition-failed',
+      detail: 'If-Match takes one ETag as it was given out, such as "17"',
+    },
   };
 }
 
@@ -114,5 +139,7 @@ export function readIfMatch(field: string | null): Read<number | null> {
 export function readIdempotencyKey(field: string | null): Read<string | null> {
   if (field === null) return { ok: true, value: null };
   if (/^[!-~]{1,255}$/.test(field)) return { ok: true, value: field };
-  return invalid([{ field: 'Idempotency-Key', message: 'must be 1 to 255 printable ASCII characters' }]);
+  return invalid([
+    { field: 'Idempotency-Key', message: 'must be 1 to 255 printable ASCII characters' },
+  ]);
 }

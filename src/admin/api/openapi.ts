@@ -7,7 +7,10 @@ type Json = Readonly<Record<string, unknown>>;
 
 const JSON_TYPE = 'application/json';
 
-/** The OpenAPI 3.1 document, made of the same rows and schemas by which requests are routed and checked. */
+/**
+ * The OpenAPI 3.1 document, made of the same rows and schemas by which requests are routed and
+ * checked.
+ */
 export function openApiDocument(operations: readonly Operation[], version: string): Json {
   const paths: Record<string, Record<string, Json>> = {};
   for (const operation of [...operations, STREAM]) {
@@ -27,10 +30,17 @@ export function openApiDocument(operations: readonly Operation[], version: strin
     paths,
     components: {
       schemas: componentSchemas(),
-      securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'The token of a service account.' } },
-      headers: { ETag: { description: 'Version of the record, for If-Match.', schema: { type: 'string' } } },
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', description: 'The token of a service account.' },
+      },
+      headers: {
+        ETag: { description: 'Version of the record, for If-Match.', schema: { type: 'string' } },
+      },
       responses: {
-        Problem: { description: 'Why not.', content: { 'application/problem+json': { schema: ref(problem) } } },
+        Problem: {
+          description: 'Why not.',
+          content: { 'application/problem+json': { schema: ref(problem) } },
+        },
       },
     },
   };
@@ -38,8 +48,15 @@ export function openApiDocument(operations: readonly Operation[], version: strin
 
 function describe(operation: Operation): Json {
   const { id, tag, summary, needs } = operation;
-  const permission = needs === 'any' ? 'Needs a valid token.' : needs === 'nobody' ? '' : `Needs the permission \`${needs}\`.`;
-  const description = [operation.description, permission].filter((text) => text !== undefined && text !== '').join(' ');
+  const permission =
+    needs === 'any'
+      ? 'Needs a valid token.'
+      : needs === 'nobody'
+        ? ''
+        : `Needs the permission \`${needs}\`.`;
+  const description = [operation.description, permission]
+    .filter((text) => text !== undefined && text !== '')
+    .join(' ');
   return {
     operationId: id,
     tags: [tag],
@@ -47,7 +64,9 @@ function describe(operation: Operation): Json {
     ...(description === '' ? {} : { description }),
     ...(needs === 'nobody' ? { security: [] } : {}),
     parameters: parametersOf(operation),
-    ...(operation.body === null ? {} : { requestBody: bodyOf(operation.body, operation.bodyOptional !== true) }),
+    ...(operation.body === null
+      ? {}
+      : { requestBody: bodyOf(operation.body, operation.bodyOptional !== true) }),
     responses: { ...responsesOf(operation), default: { $ref: '#/components/responses/Problem' } },
   };
 }
@@ -57,7 +76,12 @@ function parametersOf({ params, query, conditional, creates, id }: Operation): r
     ...fieldsOf(params, 'path'),
     ...fieldsOf(query, 'query'),
     ...(conditional === true
-      ? [header('If-Match', 'ETag of the record as you saw it: when it has been changed since, the answer is 412.')]
+      ? [
+          header(
+            'If-Match',
+            'ETag of the record as you saw it: when it has been changed since, the answer is 412.',
+          ),
+        ]
       : []),
     ...(creates === undefined
       ? []
@@ -96,7 +120,9 @@ function bodyOf(schema: z.ZodType, required: boolean): Json {
 
 function responsesOf(operation: Operation): Json {
   const type = operation.id === STREAM.id ? 'text/event-stream' : JSON_TYPE;
-  return Object.fromEntries(Object.entries(operation.answers).map(([status, answer]) => [status, responseOf(answer, type)]));
+  return Object.fromEntries(
+    Object.entries(operation.answers).map(([status, answer]) => [status, responseOf(answer, type)]),
+  );
 }
 
 function responseOf({ description, schema, etag }: AnswerDoc, type: string): Json {
@@ -109,7 +135,8 @@ function responseOf({ description, schema, etag }: AnswerDoc, type: string): Jso
 
 function ref(schema: z.ZodType): Json {
   const id = components.get(schema)?.id;
-  if (id === undefined) throw new TypeError('a schema of an answer or a body is not among the components');
+  if (id === undefined)
+    throw new TypeError('a schema of an answer or a body is not among the components');
   return { $ref: uri(id) };
 }
 
@@ -119,5 +146,7 @@ function uri(id: string): string {
 
 function componentSchemas(): Json {
   const { schemas } = z.toJSONSchema(components, { uri, io: 'output' });
-  return Object.fromEntries(Object.entries(schemas).map(([id, { $schema: _schema, $id: _id, ...schema }]) => [id, schema]));
+  return Object.fromEntries(
+    Object.entries(schemas).map(([id, { $schema: _schema, $id: _id, ...schema }]) => [id, schema]),
+  );
 }

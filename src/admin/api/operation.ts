@@ -58,7 +58,10 @@ export interface Operation {
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
-  /** What the caller's default role must hold. `any`: a valid token is enough. `nobody`: not even that. */
+  /**
+   * What the caller's default role must hold. `any`: a valid token is enough. `nobody`: not even
+   * that.
+   */
   readonly needs: OwnPermission | 'any' | 'nobody';
   readonly params: z.ZodObject | null;
   readonly query: z.ZodObject | null;
@@ -68,31 +71,53 @@ export interface Operation {
   /** Takes `If-Match`. */
   readonly conditional?: true;
   /** Takes `Idempotency-Key`. */
-  readonly creates?: (services: OperationServices, call: Call<never, never, never>, made: string) => Promise<Answer>;
+  readonly creates?: (
+    services: OperationServices,
+    call: Call<never, never, never>,
+    made: string,
+  ) => Promise<Answer>;
   readonly answers: Readonly<Record<number, AnswerDoc>>;
-  readonly handle: (services: OperationServices, call: Call<never, never, never>) => Promise<Answer>;
+  readonly handle: (
+    services: OperationServices,
+    call: Call<never, never, never>,
+  ) => Promise<Answer>;
 }
 
 type Output<T> = T extends z.ZodType ? z.output<T> : Record<never, never>;
 
-interface Typed<P extends z.ZodObject | null, Q extends z.ZodObject | null, B extends z.ZodObject | null>
-  extends Omit<Operation, 'params' | 'query' | 'body' | 'handle' | 'creates'> {
+interface Typed<
+  P extends z.ZodObject | null,
+  Q extends z.ZodObject | null,
+  B extends z.ZodObject | null,
+> extends Omit<Operation, 'params' | 'query' | 'body' | 'handle' | 'creates'> {
   readonly params: P;
   readonly query: Q;
   readonly body: B;
-  readonly handle: (services: OperationServices, call: Call<Output<P>, Output<Q>, Output<B>>) => Promise<Answer>;
+  readonly handle: (
+    services: OperationServices,
+    call: Call<Output<P>, Output<Q>, Output<B>>,
+  ) => Promise<Answer>;
   /** Answers a repetition: what was made, as it is now, without what is told once. */
-  readonly creates?: (services: OperationServices, call: Call<Output<P>, Output<Q>, Output<B>>, made: string) => Promise<Answer>;
+  readonly creates?: (
+    services: OperationServices,
+    call: Call<Output<P>, Output<Q>, Output<B>>,
+    made: string,
+  ) => Promise<Answer>;
 }
 
 /** Binds the types of an operation's input to its schemas. */
-export function operation<P extends z.ZodObject | null, Q extends z.ZodObject | null, B extends z.ZodObject | null>(
-  row: Typed<P, Q, B>,
-): Operation {
+export function operation<
+  P extends z.ZodObject | null,
+  Q extends z.ZodObject | null,
+  B extends z.ZodObject | null,
+>(row: Typed<P, Q, B>): Operation {
   return row as unknown as Operation;
 }
 
-/** 200 when a change is in force everywhere, or took nothing away; 202 when it is made and not everybody has confirmed it yet. */
+/**
+ * 200 when a change is in force everywhere, or took nothing away; 202 when it is made and not
+ * everybody has confirmed it yet.
+ */
 export function changed(answer: Receipted, version?: number): Answer {
   const status = answer.revocation?.effective === false ? 202 : 200;
   return { status, body: answer, ...(version === undefined ? {} : { version }) };
@@ -102,5 +127,7 @@ export function changed(answer: Receipted, version?: number): Answer {
 export function defined<T extends Readonly<Record<string, unknown>>>(
   fields: T,
 ): { readonly [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  ) as never;
 }

@@ -9,4 +9,11 @@ import { USERS } from './operations/users.ts';
 export { FOUND_TOKENS } from './operations/tokens.ts';
 
 /** All that the API can, in the order of its documentation. */
-export const OPERATIONS: readonly Operation[] = [...SERVICE_ACCOUNTS, ...USERS, ...ROLES, ...TEAMS, ...RECORDS, ...TOKENS];
+export const OPERATIONS: readonly Operation[] = [
+  ...SERVICE_ACCOUNTS,
+  ...USERS,
+  ...ROLES,
+  ...TEAMS,
+  ...RECORDS,
+  ...TOKENS,
+];

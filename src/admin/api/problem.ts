@@ -1,7 +1,10 @@
 import { type RefusalReason, refusalKind } from '../../refusal.ts';
 import { AdminError, type AdminErrorCode, type Fault } from '../error.ts';
 
-/** What the API says instead of an answer (RFC 9457). Callers branch on `reason`, which is stable; `title` and `detail` are for people. */
+/**
+ * What the API says instead of an answer (RFC 9457). Callers branch on `reason`, which is stable;
+ * `title` and `detail` are for people.
+ */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -33,8 +36,14 @@ const REASONS = {
   'in-use': { status: 409, title: 'Others still use it' },
   'last-administrator': { status: 409, title: 'Nobody would remain who may administer as much' },
   conflict: { status: 409, title: 'Others changed the same at the same time; try again' },
-  'idempotency-pending': { status: 409, title: 'The first request with this key is still under way' },
-  'idempotency-spent': { status: 409, title: 'What the first request with this key made is no longer there' },
+  'idempotency-pending': {
+    status: 409,
+    title: 'The first request with this key is still under way',
+  },
+  'idempotency-spent': {
+    status: 409,
+    title: 'What the first request with this key made is no longer there',
+  },
   'precondition-failed': { status: 412, title: 'It has been changed since you looked' },
   'media-type-refused': { status: 415, title: 'The body must be application/json' },
   invalid: { status: 422, title: 'The input cannot be accepted' },
@@ -80,19 +89,37 @@ export function problemOf({ reason, detail, faults, users }: Refused, requestId:
     ...(faults === undefined ? {} : { faults }),
     ...(users === undefined ? {} : { users }),
   };
-  if (isOwn(reason)) return { type: `urn:sallyport:admin:${reason}`, ...REASONS[reason], reason, requestId, ...more };
+  if (isOwn(reason))
+    return {
+      type: `urn:sallyport:admin:${reason}`,
+      ...REASONS[reason],
+      reason,
+      requestId,
+      ...more,
+    };
   const { status, title, publicReason = reason } = refusalKind(reason);
-  return { type: `urn:sallyport:refusal:${publicReason}`, title, status, reason: publicReason, requestId, ...more };
+  return {
+    type: `urn:sallyport:refusal:${publicReason}`,
+    title,
+    status,
+    reason: publicReason,
+    requestId,
+    ...more,
+  };
 }
 
 /** Header fields that belong to a refusal whatever it is about. */
-export function problemHeaders({ reason, headers }: Refused, realm: string): Record<string, string> {
+export function problemHeaders(
+  { reason, headers }: Refused,
+  realm: string,
+): Record<string, string> {
   const fields: Record<string, string> = { 'content-type': 'application/problem+json', ...headers };
   if (isOwn(reason)) return reason === 'unavailable' ? { 'retry-after': '1', ...fields } : fields;
   const { bearerError, retryAfterSeconds } = refusalKind(reason);
   if (bearerError !== undefined) {
     // RFC 6750 §3: no error code when no credentials were presented.
-    fields['www-authenticate'] = `Bearer realm="${realm}"${bearerError === '' ? '' : `, error="${bearerError}"`}`;
+    fields['www-authenticate'] =
+      `Bearer realm="${realm}"${bearerError === '' ? '' : `, error="${bearerError}"`}`;
   }
   if (retryAfterSeconds !== undefined) fields['retry-after'] ??= String(retryAfterSeconds);
   return fields;

@@ -30,7 +30,9 @@ export interface RequestFacts {
   readonly userAgent: string | null;
 }
 
-/** Writes down requests to the administration: a decision before anything is done, an outcome after. */
+/**
+ * Writes down requests to the administration: a decision before anything is done, an outcome after.
+ */
 export class AdminRecorder {
   readonly #options: RecorderOptions;
 
@@ -59,12 +61,16 @@ export class AdminCallRecord {
     this.#startedMs = options.clock.monotonicMs();
   }
 
-  /** Resolves when the record is safe, as far as the configuration asks for that; false: it could not be made safe, so nothing may be done. */
+  /**
+   * Resolves when the record is safe, as far as the configuration asks for that; false: it could
+   * not be made safe, so nothing may be done.
+   */
   async decided(reason: Reason, known: Known, status: number | null): Promise<boolean> {
     this.#known = known;
     this.#permitted = reason === 'permitted';
     const { floods, guarantee } = this.#options;
-    if (known.actor === null && !this.#permitted && floods.folds(this.facts.clientAddress, reason)) return true;
+    if (known.actor === null && !this.#permitted && floods.folds(this.facts.clientAddress, reason))
+      return true;
     const facts = { ...this.#facts(reason, status), phase: 'decision', durationMs: null } as const;
     if (guarantee === 'buffered') {
       this.#write(facts, null);
@@ -83,11 +89,22 @@ export class AdminCallRecord {
   }
 
   #facts(reason: Reason, status: number | null): Omit<AdminCallFacts, 'phase' | 'durationMs'> {
-    return { id: this.id, timeMs: this.#options.clock.wallMs(), reason, status, ...this.#known, ...this.facts };
+    return {
+      id: this.id,
+      timeMs: this.#options.clock.wallMs(),
+      reason,
+      status,
+      ...this.#known,
+      ...this.facts,
+    };
   }
 
   #write(facts: AdminCallFacts, waiter: Parameters<Outbox['record']>[2]): void {
     const { outbox, instance } = this.#options;
-    outbox.record((seq) => adminCallEvent(instance, seq, facts), this.#known.actor?.id ?? null, waiter);
+    outbox.record(
+      (seq) => adminCallEvent(instance, seq, facts),
+      this.#known.actor?.id ?? null,
+      waiter,
+    );
   }
 }

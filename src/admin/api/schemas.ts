@@ -4,8 +4,9 @@ import { FIELD_LIMITS } from '../fields.ts';
 import { OVERLAP_MOST_MS } from '../service-accounts.ts';
 
 /**
- * What goes in and out, as schemas: requests are checked by them, and the OpenAPI document is made of them. What they say about input is its form; whether a
- * role exists, or a permission has a meaning, only administration knows, and says so in the same words to everybody.
+ * What goes in and out, as schemas: requests are checked by them, and the OpenAPI document is made
+ * of them. What they say about input is its form; whether a role exists, or a permission has a
+ * meaning, only administration knows, and says so in the same words to everybody.
  */
 
 /** Named in the OpenAPI document. */
@@ -18,8 +19,12 @@ function component<T extends z.ZodType>(id: string, schema: T, description?: str
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
-export const name = z.string().regex(NAME, 'must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or a digit');
-export const accountId = z.string().regex(/^[0-9A-Za-z]{12}$/, 'must be the 12 letters and digits of an account');
+export const name = z
+  .string()
+  .regex(NAME, 'must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or a digit');
+export const accountId = z
+  .string()
+  .regex(/^[0-9A-Za-z]{12}$/, 'must be the 12 letters and digits of an account');
 const description = z
   .string()
   .max(4 * FIELD_LIMITS.descriptionCharacters)
@@ -55,14 +60,18 @@ export const account = component(
     name: z.string(),
     description: z.string(),
     status,
-    expired: z.boolean().describe('The expiry has passed: the account is let in nowhere, whatever its status.'),
+    expired: z
+      .boolean()
+      .describe('The expiry has passed: the account is let in nowhere, whatever its status.'),
     role: z.string().describe('Decides wherever neither a grant nor a team says otherwise.'),
     teams: z.array(z.object({ team: z.string(), role: z.string() })),
     grants: z.array(z.object({ application: z.string(), role: z.string() })),
     createdAt: moment,
     updatedAt: moment,
     expiresAt: moment.nullable(),
-    token: tokenView.nullable().describe('The live token of a service account; null when it has none.'),
+    token: tokenView
+      .nullable()
+      .describe('The live token of a service account; null when it has none.'),
     previousToken: tokenView
       .extend({ validUntil: moment })
       .nullable()
@@ -75,25 +84,39 @@ export const account = component(
 export const revocation = component(
   'Revocation',
   z.object({
-    effective: z.boolean().describe('Every instance that could have let the old state pass has applied the change.'),
+    effective: z
+      .boolean()
+      .describe('Every instance that could have let the old state pass has applied the change.'),
     assurance: z.enum(['proven', 'topology-dependent']),
     instances: z.int(),
     acknowledged: z.int(),
     lapsed: z.int(),
     slowestMs: z.number().nullable(),
-    lost: z.boolean().describe('A failover of the store has taken the change away again: look, and make it anew.'),
-    certainAt: moment.nullable().describe('When it is certain without anybody’s word; null when it is effective.'),
+    lost: z
+      .boolean()
+      .describe('A failover of the store has taken the change away again: look, and make it anew.'),
+    certainAt: moment
+      .nullable()
+      .describe('When it is certain without anybody’s word; null when it is effective.'),
   }),
   'Where a change that took something away is in force.',
 );
 
 const receipt = { revocation: revocation.optional() };
 
-export const changedAccount = component('ChangedAccount', z.object({ account, changed: z.boolean(), ...receipt }));
+export const changedAccount = component(
+  'ChangedAccount',
+  z.object({ account, changed: z.boolean(), ...receipt }),
+);
 export const issuedToken = component('IssuedToken', z.object({ account, token, ...receipt }));
 export const createdServiceAccount = component(
   'CreatedServiceAccount',
-  z.object({ account, token: token.nullable().describe('Null when the request was a repetition: a token is told once.') }),
+  z.object({
+    account,
+    token: token
+      .nullable()
+      .describe('Null when the request was a repetition: a token is told once.'),
+  }),
 );
 export const oneAccount = component('OneAccount', z.object({ account }));
 export const accountPage = component(
@@ -121,8 +144,14 @@ export const shownRole = component(
   'ShownRole',
   z.object({ role, usedBy: z.array(z.string()).describe('Names of accounts, at most 100.') }),
 );
-export const changedRole = component('ChangedRole', z.object({ role, changed: z.boolean(), ...receipt }));
-export const rolePage = component('RolePage', z.object({ items: z.array(role), next: z.string().nullable() }));
+export const changedRole = component(
+  'ChangedRole',
+  z.object({ role, changed: z.boolean(), ...receipt }),
+);
+export const rolePage = component(
+  'RolePage',
+  z.object({ items: z.array(role), next: z.string().nullable() }),
+);
 
 const teamFields = {
   name: z.string(),
@@ -135,19 +164,39 @@ const teamFields = {
 export const team = component('Team', z.object(teamFields));
 const member = component(
   'TeamMember',
-  z.object({ id: z.string(), account: z.string(), kind: z.enum(['service', 'user']), role: z.string() }),
+  z.object({
+    id: z.string(),
+    account: z.string(),
+    kind: z.enum(['service', 'user']),
+    role: z.string(),
+  }),
 );
-export const shownTeam = component('ShownTeam', z.object({ team: z.object({ ...teamFields, members: z.array(member) }) }));
-export const memberPage = component('TeamMemberPage', z.object({ items: z.array(member), next: z.string().nullable() }));
-export const changedTeam = component('ChangedTeam', z.object({ team, changed: z.boolean(), ...receipt }));
-export const teamPage = component('TeamPage', z.object({ items: z.array(team), next: z.string().nullable() }));
+export const shownTeam = component(
+  'ShownTeam',
+  z.object({ team: z.object({ ...teamFields, members: z.array(member) }) }),
+);
+export const memberPage = component(
+  'TeamMemberPage',
+  z.object({ items: z.array(member), next: z.string().nullable() }),
+);
+export const changedTeam = component(
+  'ChangedTeam',
+  z.object({ team, changed: z.boolean(), ...receipt }),
+);
+export const teamPage = component(
+  'TeamPage',
+  z.object({ items: z.array(team), next: z.string().nullable() }),
+);
 
 const event = component(
   'Event',
   z.looseObject({ id: z.string(), time: z.string(), type: z.string(), phase: z.string() }),
   'One record of a call or of a change. Fields without a value are left out.',
 );
-export const eventPage = component('EventPage', z.object({ items: z.array(event), next: z.string().nullable() }));
+export const eventPage = component(
+  'EventPage',
+  z.object({ items: z.array(event), next: z.string().nullable() }),
+);
 
 export const instances = component(
   'Instances',
@@ -225,17 +274,30 @@ export const accountEdit = component(
 const password = z.string().min(1).max(1024);
 export const newUser = component(
   'NewUser',
-  z.strictObject({ name, role: name, password, description: description.optional(), expiresAt: expiry.optional() }),
+  z.strictObject({
+    name,
+    role: name,
+    password,
+    description: description.optional(),
+    expiresAt: expiry.optional(),
+  }),
 );
 export const newPassword = component('NewPassword', z.strictObject({ password }));
-export const newRole = component('NewRole', z.strictObject({ name, permissions, description: description.optional() }));
+export const newRole = component(
+  'NewRole',
+  z.strictObject({ name, permissions, description: description.optional() }),
+);
 export const roleEdit = component(
   'RoleEdit',
   z.strictObject({ permissions: permissions.optional(), description: description.optional() }),
 );
 export const newTeam = component(
   'NewTeam',
-  z.strictObject({ name, description: description.optional(), applications: applications.optional() }),
+  z.strictObject({
+    name,
+    description: description.optional(),
+    applications: applications.optional(),
+  }),
 );
 export const teamEdit = component(
   'TeamEdit',
@@ -255,33 +317,51 @@ export const rotation = component(
       .min(0)
       .max(OVERLAP_MOST_MS)
       .optional()
-      .describe('How long the present token is let in beside the new one; default 0: it is refused at once.'),
+      .describe(
+        'How long the present token is let in beside the new one; default 0: it is refused at once.',
+      ),
   }),
 );
-export const foundToken = component('FoundToken', z.strictObject({ token: z.string().min(1).max(256) }));
+export const foundToken = component(
+  'FoundToken',
+  z.strictObject({ token: z.string().min(1).max(256) }),
+);
 
 // Parameters. They arrive as text.
 
 const number = (least: number, most: number) =>
-  z.codec(z.string().regex(/^\d{1,9}$/, `must be a whole number from ${least} to ${most}`), z.int().min(least).max(most), {
-    decode: Number,
-    encode: String,
-  });
+  z.codec(
+    z.string().regex(/^\d{1,9}$/, `must be a whole number from ${least} to ${most}`),
+    z.int().min(least).max(most),
+    {
+      decode: Number,
+      encode: String,
+    },
+  );
 const yes = z.enum(['true', 'false']);
 
 export const pageQuery = {
   cursor: z.string().min(1).max(512).optional().describe('`next` of the page before.'),
-  limit: number(1, 500).optional().describe('At most so many (1 to 500, default 100). Only `next: null` is the end.'),
+  limit: number(1, 500)
+    .optional()
+    .describe('At most so many (1 to 500, default 100). Only `next: null` is the end.'),
 };
 export const waitQuery = {
   waitMs: number(0, RECEIPT_WAIT.mostMs)
     .optional()
-    .describe('How long to wait until a change that takes something away is in force everywhere (default 5000).'),
+    .describe(
+      'How long to wait until a change that takes something away is in force everywhere (default 5000).',
+    ),
 };
 export const accountQuery = {
   ...pageQuery,
   name: name.optional().describe('Exactly this name.'),
-  search: z.string().min(1).max(200).optional().describe('Part of the name, the description or the id.'),
+  search: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('Part of the name, the description or the id.'),
   status: z.enum(['active', 'inactive', 'expired']).optional(),
   role: name.optional().describe('Has the role anywhere: by default, in a team or by a grant.'),
   team: name.optional(),
@@ -290,7 +370,9 @@ export const accountQuery = {
 export const serviceAccountQuery = {
   ...accountQuery,
   neverUsed: yes.optional(),
-  unusedForDays: number(1, 3650).optional().describe('Not let in for so many days, with a token older than that.'),
+  unusedForDays: number(1, 3650)
+    .optional()
+    .describe('Not let in for so many days, with a token older than that.'),
   lastUsed: yes.optional().describe('Also say when each token was last let in.'),
 };
 export const activityFilter = {

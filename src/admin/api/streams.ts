@@ -44,7 +44,10 @@ export class OpenStreams {
     return this.#open.size;
   }
 
-  /** The registry has changed, or time has passed: who may no longer is cut off before this returns. Whoever still may opens another. */
+  /**
+   * The registry has changed, or time has passed: who may no longer is cut off before this returns.
+   * Whoever still may opens another.
+   */
   judge(): void {
     for (const stream of this.#open) if (!stream.stands()) this.#end(stream);
   }
@@ -68,8 +71,9 @@ export class OpenStreams {
 const HEARTBEAT = Symbol('heartbeat');
 
 /**
- * Server-sent events of a followed log. The reader sets the pace: what it does not take is not read from the log. Each event has an id (`markOf`) by which a
- * client goes on after a break; around a break an event may come twice, never not at all. `skipped`: more happened than can be shown.
+ * Server-sent events of a followed log. The reader sets the pace: what it does not take is not read
+ * from the log. Each event has an id (`markOf`) by which a client goes on after a break; around a
+ * break an event may come twice, never not at all. `skipped`: more happened than can be shown.
  *
  * @param stop ends the stream from our side; aborted here when the client is gone
  */
@@ -109,7 +113,8 @@ export function eventStream(
             controller.close();
             return;
           }
-          const text = item === HEARTBEAT ? ': nothing happened\n\n' : textOf(item.value as Followed, matches);
+          const text =
+            item === HEARTBEAT ? ': nothing happened\n\n' : textOf(item.value as Followed, matches);
           if (text === '') continue;
           controller.enqueue(encoder.encode(text));
           return;

@@ -28,7 +28,10 @@ export interface ApiRequest {
 
 const LIMITS = { answerMs: 30_000, answerBytes: 32 * 1024 * 1024 } as const;
 
-/** Speaks to the admin API of a running gate: HTTPS only, the token in no URL, redirects not followed. */
+/**
+ * Speaks to the admin API of a running gate: HTTPS only, the token in no URL, redirects not
+ * followed.
+ */
 export class ApiClient {
   readonly #options: ApiClientOptions;
   readonly #agent: Agent;
@@ -37,19 +40,27 @@ export class ApiClient {
   constructor(options: ApiClientOptions) {
     this.#options = options;
     this.#base = `${options.url.pathname.replace(/\/+$/, '')}/api/v1`;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 4, ...(options.ca === null ? {} : { ca: options.ca }) });
+    this.#agent = new Agent({
+      keepAlive: true,
+      maxSockets: 4,
+      ...(options.ca === null ? {} : { ca: options.ca }),
+    });
   }
 
   close(): void {
     this.#agent.destroy();
   }
 
-  /** The body of a good answer. Throws `AdminError` in the words of the other side, or `unavailable`. */
+  /**
+   * The body of a good answer. Throws `AdminError` in the words of the other side, or
+   * `unavailable`.
+   */
   async ask<T>(asked: ApiRequest): Promise<T> {
     const patienceMs = LIMITS.answerMs + (asked.patienceMs ?? 0);
     const answer = await this.open(asked, AbortSignal.timeout(patienceMs));
     const body = parsed(await this.#textOf(asked.method, answer));
-    if (body === null) throw this.#unavailable(asked.method, 'it does not answer like a gate of this version');
+    if (body === null)
+      throw this.#unavailable(asked.method, 'it does not answer like a gate of this version');
     return body as T;
   }
 
@@ -65,7 +76,10 @@ export class ApiClient {
     return this.#options.url.origin;
   }
 
-  #send({ method, path, query = {}, body, headers = {}, token }: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  #send(
+    { method, path, query = {}, body, headers = {}, token }: ApiRequest,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
     const text = body === undefined ? null : JSON.stringify(body);
     const { url } = this.#options;
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
@@ -79,7 +93,9 @@ export class ApiClient {
       headers: {
         authorization: `Bearer ${token ?? this.#options.token}`,
         accept: 'application/json, application/problem+json, text/event-stream',
-        ...(text === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+        ...(text === null
+          ? {}
+          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
         ...headers,
       },
     });
@@ -90,9 +106,13 @@ export class ApiClient {
   }
 
   #unavailable(method: Method, why: string, cause?: unknown): AdminError {
-    return new AdminError('unavailable', `the server ${this.#where} cannot be asked: ${why}${outcomeOf(method, cause)}`, {
-      cause,
-    });
+    return new AdminError(
+      'unavailable',
+      `the server ${this.#where} cannot be asked: ${why}${outcomeOf(method, cause)}`,
+      {
+        cause,
+      },
+    );
   }
 
   async #textOf(method: Method, answer: IncomingMessage): Promise<string> {
@@ -105,10 +125,15 @@ export class ApiClient {
 
   #refusal(method: Method, status: number, body: unknown): AdminError {
     const { reason, detail, title, faults, users } = (body ?? {}) as Partial<Told>;
-    if (typeof reason !== 'string') return this.#unavailable(method, `it answered ${status}, not like a gate of this version`);
-    if (status === 401) return new AdminError('forbidden', `${this.#where} does not accept the token (${reason})`);
+    if (typeof reason !== 'string')
+      return this.#unavailable(method, `it answered ${status}, not like a gate of this version`);
+    if (status === 401)
+      return new AdminError('forbidden', `${this.#where} does not accept the token (${reason})`);
     const message = typeof detail === 'string' ? detail : `${title ?? 'refused'} (${reason})`;
-    return new AdminError(codeOf(status, reason), message, { faults: faults ?? [], users: users ?? [] });
+    return new AdminError(codeOf(status, reason), message, {
+      faults: faults ?? [],
+      users: users ?? [],
+    });
   }
 }
 
@@ -131,7 +156,9 @@ function codeOf(status: number, reason: string): AdminErrorCode {
 
 function searchOf(query: NonNullable<ApiRequest['query']>): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
-  const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  const search = new URLSearchParams(
+    given.map(([name, value]) => [name, String(value)]),
+  ).toString();
   return search === '' ? '' : `?${search}`;
 }
 
@@ -161,8 +188,10 @@ const WORDS: Readonly<Record<string, string>> = {
   ABORT_ERR: 'it did not answer in time',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is not trusted here (name its CA with --ca-file)',
   SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is not trusted here (name its CA with --ca-file)',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is not trusted here (name its CA with --ca-file)',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is not trusted here (name its CA with --ca-file)',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    'its certificate is not trusted here (name its CA with --ca-file)',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    'its certificate is not trusted here (name its CA with --ca-file)',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host name',
   EPROTO: 'it does not speak HTTPS',
 };
@@ -183,7 +212,10 @@ const NEVER_SENT: readonly string[] = [
   'ERR_TLS_CERT_ALTNAME_INVALID',
 ];
 
-/** A change whose answer did not arrive may have been made: a token may have been lost with the answer. Who only looked can look again. */
+/**
+ * A change whose answer did not arrive may have been made: a token may have been lost with the
+ * answer. Who only looked can look again.
+ */
 function outcomeOf(method: Method, cause: unknown): string {
   if (method === 'GET') return '';
   const { code = '' } = (cause ?? {}) as NodeJS.ErrnoException;

@@ -8,7 +8,10 @@ export interface ServerEvent {
 /** Longest line, in characters: a record of a change with all it may hold fits. */
 const LINE_CHARACTERS = 4 * 1024 * 1024;
 
-/** Reads a stream of server-sent events (WHATWG HTML §9.2.6), as much of it as the admin API uses: lines end with LF, data is one line. */
+/**
+ * Reads a stream of server-sent events (WHATWG HTML §9.2.6), as much of it as the admin API uses:
+ * lines end with LF, data is one line.
+ */
 export async function* serverEvents(stream: AsyncIterable<Buffer>): AsyncGenerator<ServerEvent> {
   const decoder = new TextDecoder();
   let rest = '';
@@ -31,7 +34,8 @@ export async function* serverEvents(stream: AsyncIterable<Buffer>): AsyncGenerat
 
 function fieldOf(line: string): Partial<ServerEvent> {
   const colon = line.indexOf(':');
-  const [name, value] = colon === -1 ? [line, ''] : [line.slice(0, colon), line.slice(colon + 1).replace(/^ /, '')];
+  const [name, value] =
+    colon === -1 ? [line, ''] : [line.slice(0, colon), line.slice(colon + 1).replace(/^ /, '')];
   if (name === 'event') return { type: value };
   return name === 'data' || name === 'id' ? { [name]: value } : {};
 }

@@ -12,7 +12,10 @@ import { ApiClient, type ApiClientOptions } from './api-client.ts';
 import { serverEvents } from './event-source.ts';
 import { OPERATIONS_OVER_HTTP } from './server-operations.ts';
 
-/** A running gate's `Control`, reached through its admin API. Who acts is the token's account, whoever the caller names. */
+/**
+ * A running gate's `Control`, reached through its admin API. Who acts is the token's account,
+ * whoever the caller names.
+ */
 export interface ServerControl {
   readonly control: Control;
   close(): void;
@@ -24,15 +27,22 @@ export function connectServer(options: ApiClientOptions): ServerControl {
     administration: administrationOf((name) => async (_actor, input) => {
       const operation = OPERATIONS_OVER_HTTP[name];
       if (operation === undefined)
-        throw new AdminError('invalid', 'this cannot be done over --server: name the store with --config');
+        throw new AdminError(
+          'invalid',
+          'this cannot be done over --server: name the store with --config',
+        );
       if (LEAVE_NONE in Object(input))
-        throw new AdminError('invalid', 'a gate leaves no house without administrator: name the store with --config');
+        throw new AdminError(
+          'invalid',
+          'a gate leaves no house without administrator: name the store with --config',
+        );
       return operation(client, input as never);
     }),
     activity: (_actor, query) => newestEvents(client, query),
     activityPage: (_actor, query) => eventPage(client, query),
     follow: (_actor, query, signal) => follow(client, query, signal),
-    explain: (_actor, question) => client.ask<Explanation>({ method: 'GET', path: '/explain', query: { ...question } }),
+    explain: (_actor, question) =>
+      client.ask<Explanation>({ method: 'GET', path: '/explain', query: { ...question } }),
     instances: () => client.ask<InstancesView>({ method: 'GET', path: '/instances' }),
   };
   return { control, close: () => client.close() };
@@ -41,8 +51,14 @@ export function connectServer(options: ApiClientOptions): ServerControl {
 type ActivityQuery = Parameters<Control['activity']>[1];
 type PageQuery = Parameters<Control['activityPage']>[1];
 
-async function eventPage(client: ApiClient, { account, ...query }: PageQuery): Promise<ActivityPage> {
-  const path = account?.id === undefined ? '/activity' : `/service-accounts/${encodeURIComponent(account.id)}/activity`;
+async function eventPage(
+  client: ApiClient,
+  { account, ...query }: PageQuery,
+): Promise<ActivityPage> {
+  const path =
+    account?.id === undefined
+      ? '/activity'
+      : `/service-accounts/${encodeURIComponent(account.id)}/activity`;
   const { items, next } = await client.ask<{ items: readonly unknown[]; next: string | null }>({
     method: 'GET',
     path,
@@ -54,27 +70,44 @@ async function eventPage(client: ApiClient, { account, ...query }: PageQuery): P
 const PAGE_MOST = 500;
 
 /** Oldest first, as who reads a terminal wants it. */
-async function newestEvents(client: ApiClient, { account, limit = 50 }: ActivityQuery): Promise<readonly string[]> {
+async function newestEvents(
+  client: ApiClient,
+  { account, limit = 50 }: ActivityQuery,
+): Promise<readonly string[]> {
   const events: string[] = [];
   let cursor: string | null = null;
   do {
-    const page: ActivityPage = await eventPage(client, { account, cursor, limit: Math.min(PAGE_MOST, limit - events.length) });
+    const page: ActivityPage = await eventPage(client, {
+      account,
+      cursor,
+      limit: Math.min(PAGE_MOST, limit - events.length),
+    });
     events.push(...page.items);
     cursor = page.next;
   } while (cursor !== null && events.length < limit);
   return events.reverse();
 }
 
-/** A stream that breaks off is taken up again where it ended; so many times in a row without a single event, and then no more. */
+/**
+ * A stream that breaks off is taken up again where it ended; so many times in a row without a
+ * single event, and then no more.
+ */
 const RECONNECT = { attempts: 5, pauseMs: 1_000 } as const;
 
-async function* follow(client: ApiClient, { account, limit }: ActivityQuery, signal: AbortSignal): AsyncGenerator<Followed> {
+async function* follow(
+  client: ApiClient,
+  { account, limit }: ActivityQuery,
+  signal: AbortSignal,
+): AsyncGenerator<Followed> {
   let last = '';
   for (let failures = 0; !signal.aborted; failures += 1) {
     try {
       const query = { account: account?.name, limit: last === '' ? limit : undefined };
       const headers = last === '' ? {} : { 'last-event-id': last };
-      const stream = await client.open({ method: 'GET', path: '/activity/stream', query, headers }, signal);
+      const stream = await client.open(
+        { method: 'GET', path: '/activity/stream', query, headers },
+        signal,
+      );
       for await (const { type, data, id } of serverEvents(stream)) {
         failures = 0;
         if (id !== '') last = id;

@@ -10,16 +10,31 @@ import type { ApiClient, ApiRequest } from './api-client.ts';
 type Input<Name extends OperationName> = Parameters<Administration[Name]>[1];
 type Output<Name extends OperationName> = ReturnType<Administration[Name]>;
 
-/** Each operation of administration as a request, or two: the API knows accounts by their ids, people by their names. */
+/**
+ * Each operation of administration as a request, or two: the API knows accounts by their ids,
+ * people by their names.
+ */
 export const OPERATIONS_OVER_HTTP: {
   readonly [Name in OperationName]?: (client: ApiClient, input: Input<Name>) => Output<Name>;
 } = {
-  createServiceAccount: (client, body) => client.ask({ method: 'POST', path: '/service-accounts', body }),
+  createServiceAccount: (client, body) =>
+    client.ask({ method: 'POST', path: '/service-accounts', body }),
   rotateToken: async (client, { overlapMs, ...ref }) =>
-    client.ask({ ...(await at(client, ref, '/token')), method: 'POST', body: given({ overlapMs }) }),
-  closeOverlap: async (client, ref) => client.ask({ ...(await at(client, ref, '/token/overlap')), method: 'DELETE' }),
+    client.ask({
+      ...(await at(client, ref, '/token')),
+      method: 'POST',
+      body: given({ overlapMs }),
+    }),
+  closeOverlap: async (client, ref) =>
+    client.ask({ ...(await at(client, ref, '/token/overlap')), method: 'DELETE' }),
   renewToken: (client, { token, overlapMs, waitMs }) =>
-    client.ask({ ...waiting(waitMs), method: 'POST', path: '/token/renew', body: given({ overlapMs }), token }),
+    client.ask({
+      ...waiting(waitMs),
+      method: 'POST',
+      path: '/token/renew',
+      body: given({ overlapMs }),
+      token,
+    }),
   reportToken: async (client, { token }) => {
     await client.ask({ method: 'POST', path: '/tokens/found', body: { token } });
     // The answer tells nothing, whoever asks.
@@ -28,25 +43,43 @@ export const OPERATIONS_OVER_HTTP: {
 
   createUser: (client, body) => client.ask({ method: 'POST', path: '/users', body }),
   setPassword: async (client, { password, ...ref }) =>
-    client.ask({ ...(await at(client, { kind: 'user', ...ref }, '/password')), method: 'PUT', body: { password } }),
+    client.ask({
+      ...(await at(client, { kind: 'user', ...ref }, '/password')),
+      method: 'PUT',
+      body: { password },
+    }),
 
   listAccounts: (client, { kind = 'service', ...query }) =>
     client.ask({ method: 'GET', path: PLACES[kind], query: { ...query } }),
   showAccount: async (client, ref) => {
-    const answer = await client.ask<{ account: Awaited<Output<'showAccount'>> }>({ ...(await at(client, ref)), method: 'GET' });
+    const answer = await client.ask<{ account: Awaited<Output<'showAccount'>> }>({
+      ...(await at(client, ref)),
+      method: 'GET',
+    });
     return answer.account;
   },
   editAccount: async (client, { description, role, status, expiresAt, ...ref }) =>
-    client.ask({ ...(await at(client, ref)), method: 'PATCH', body: given({ description, role, status, expiresAt }) }),
-  activateAccount: async (client, ref) => client.ask({ ...(await at(client, ref)), method: 'PATCH', body: { status: 'active' } }),
+    client.ask({
+      ...(await at(client, ref)),
+      method: 'PATCH',
+      body: given({ description, role, status, expiresAt }),
+    }),
+  activateAccount: async (client, ref) =>
+    client.ask({ ...(await at(client, ref)), method: 'PATCH', body: { status: 'active' } }),
   deactivateAccount: async (client, ref) =>
     client.ask({ ...(await at(client, ref)), method: 'PATCH', body: { status: 'inactive' } }),
-  deleteAccount: async (client, ref) => client.ask({ ...(await at(client, ref)), method: 'DELETE' }),
+  deleteAccount: async (client, ref) =>
+    client.ask({ ...(await at(client, ref)), method: 'DELETE' }),
   joinTeam: async (client, { team, role, ...ref }) =>
     client.ask({ ...(await inTeam(client, team, ref)), method: 'PUT', body: { role } }),
-  leaveTeam: async (client, { team, ...ref }) => client.ask({ ...(await inTeam(client, team, ref)), method: 'DELETE' }),
+  leaveTeam: async (client, { team, ...ref }) =>
+    client.ask({ ...(await inTeam(client, team, ref)), method: 'DELETE' }),
   grantRole: async (client, { application, role, ...ref }) =>
-    client.ask({ ...(await at(client, ref, `/grants/${segment(application)}`)), method: 'PUT', body: { role } }),
+    client.ask({
+      ...(await at(client, ref, `/grants/${segment(application)}`)),
+      method: 'PUT',
+      body: { role },
+    }),
   revokeGrant: async (client, { application, ...ref }) =>
     client.ask({ ...(await at(client, ref, `/grants/${segment(application)}`)), method: 'DELETE' }),
 
@@ -54,7 +87,12 @@ export const OPERATIONS_OVER_HTTP: {
   showRole: (client, { name }) => client.ask({ method: 'GET', path: `/roles/${segment(name)}` }),
   createRole: (client, body) => client.ask({ method: 'POST', path: '/roles', body }),
   editRole: (client, { name, waitMs, version, ...body }) =>
-    client.ask({ ...waiting(waitMs, version), method: 'PATCH', path: `/roles/${segment(name)}`, body }),
+    client.ask({
+      ...waiting(waitMs, version),
+      method: 'PATCH',
+      path: `/roles/${segment(name)}`,
+      body,
+    }),
   deleteRole: (client, { name, waitMs, version }) =>
     client.ask({ ...waiting(waitMs, version), method: 'DELETE', path: `/roles/${segment(name)}` }),
 
@@ -63,12 +101,20 @@ export const OPERATIONS_OVER_HTTP: {
     (await client.ask<{ team: TeamView }>({ method: 'GET', path: `/teams/${segment(name)}` })).team,
   createTeam: (client, body) => client.ask({ method: 'POST', path: '/teams', body }),
   editTeam: (client, { name, waitMs, version, ...body }) =>
-    client.ask({ ...waiting(waitMs, version), method: 'PATCH', path: `/teams/${segment(name)}`, body }),
+    client.ask({
+      ...waiting(waitMs, version),
+      method: 'PATCH',
+      path: `/teams/${segment(name)}`,
+      body,
+    }),
   deleteTeam: (client, { name, waitMs, version }) =>
     client.ask({ ...waiting(waitMs, version), method: 'DELETE', path: `/teams/${segment(name)}` }),
 };
 
-const PLACES: Readonly<Record<AccountKind, string>> = { service: '/service-accounts', user: '/users' };
+const PLACES: Readonly<Record<AccountKind, string>> = {
+  service: '/service-accounts',
+  user: '/users',
+};
 
 type Where = Pick<ApiRequest, 'path' | 'query' | 'headers' | 'patienceMs'>;
 
@@ -80,10 +126,16 @@ async function at(client: ApiClient, ref: AccountRef, below = ''): Promise<Where
 
 async function inTeam(client: ApiClient, team: string, ref: AccountRef): Promise<Where> {
   const { id } = await resolve(client, ref);
-  return { path: `/teams/${segment(team)}/members/${segment(id)}`, ...waiting(ref.waitMs, ref.version) };
+  return {
+    path: `/teams/${segment(team)}/members/${segment(id)}`,
+    ...waiting(ref.waitMs, ref.version),
+  };
 }
 
-function waiting(waitMs?: number, version?: number): Pick<ApiRequest, 'query' | 'headers' | 'patienceMs'> {
+function waiting(
+  waitMs?: number,
+  version?: number,
+): Pick<ApiRequest, 'query' | 'headers' | 'patienceMs'> {
   return {
     ...(waitMs === undefined ? {} : { query: { waitMs }, patienceMs: waitMs }),
     ...(version === undefined ? {} : { headers: { 'if-match': `"${version}"` } }),
@@ -91,11 +143,18 @@ function waiting(waitMs?: number, version?: number): Pick<ApiRequest, 'query' | 
 }
 
 /** The id behind a name. Whoever does not say of which kind it is means either. */
-async function resolve(client: ApiClient, ref: AccountRef): Promise<{ readonly kind: AccountKind; readonly id: string }> {
+async function resolve(
+  client: ApiClient,
+  ref: AccountRef,
+): Promise<{ readonly kind: AccountKind; readonly id: string }> {
   if (ref.id !== undefined) return { kind: ref.kind ?? 'service', id: ref.id };
   const kinds: readonly AccountKind[] = ref.kind === undefined ? ['service', 'user'] : [ref.kind];
   for (const kind of kinds) {
-    const { items } = await client.ask<AccountViewPage>({ method: 'GET', path: PLACES[kind], query: { name: ref.name } });
+    const { items } = await client.ask<AccountViewPage>({
+      method: 'GET',
+      path: PLACES[kind],
+      query: { name: ref.name },
+    });
     if (items[0] !== undefined) return { kind, id: items[0].id };
   }
   throw notFound(ref.kind === undefined ? 'account' : kindWord({ kind: ref.kind }), ref.name);

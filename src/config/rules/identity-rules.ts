@@ -11,5 +11,8 @@ export function checkIdentity(file: Raw, source: YamlSource, report: Report): vo
   if (!given && !fromFile) report.fault(['identity', 'clientSecretFile'], 'is missing');
   if (given && fromFile) report.fault(path, 'either clientSecret or clientSecretFile, not both');
   if (given && !isReference(source.written(path)))
-    report.fault(path, 'a secret is not written into this file: use clientSecretFile, or a variable of the environment');
+    report.fault(
+      path,
+      'a secret is not written into this file: use clientSecretFile, or a variable of the environment',
+    );
 }

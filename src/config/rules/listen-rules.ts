@@ -22,11 +22,18 @@ export function checkListen(file: Raw, report: Report): void {
 function checkProxy(proxy: Raw, report: Report): void {
   const path = ['listen', 'proxy'];
   const plaintext = proxy.plaintext === true;
-  if (has(proxy, 'tls') && plaintext) report.fault([...path, 'plaintext'], 'either tls or plaintext: true, not both');
+  if (has(proxy, 'tls') && plaintext)
+    report.fault([...path, 'plaintext'], 'either tls or plaintext: true, not both');
   if (!has(proxy, 'tls') && !plaintext)
-    report.fault([...path, 'tls'], 'is missing: tokens need HTTPS (or say plaintext: true, where something else ends TLS)');
+    report.fault(
+      [...path, 'tls'],
+      'is missing: tokens need HTTPS (or say plaintext: true, where something else ends TLS)',
+    );
   if (plaintext) {
-    report.warning([...path, 'plaintext'], 'the gate listens without TLS: tokens are readable on the way to it');
+    report.warning(
+      [...path, 'plaintext'],
+      'the gate listens without TLS: tokens are readable on the way to it',
+    );
   }
 }
 
@@ -38,8 +45,14 @@ function checkAddresses(listen: Raw, report: Report): void {
     const address = parseHostPort(text(group(listen[name]).address) ?? DEFAULT_ADDRESS[name]!);
     if (address === null || address.port === 0) continue;
     const other = taken.get(address.port);
-    if (other !== undefined && (other.host === address.host || isAny(other.host) || isAny(address.host))) {
-      report.fault(['listen', name, 'address'], `the port is already taken by listen.${other.name}`);
+    if (
+      other !== undefined &&
+      (other.host === address.host || isAny(other.host) || isAny(address.host))
+    ) {
+      report.fault(
+        ['listen', name, 'address'],
+        `the port is already taken by listen.${other.name}`,
+      );
     }
     taken.set(address.port, { name, host: address.host });
   }

@@ -1,6 +1,6 @@
 /**
- * Readers for what was written, before it is known to be well-formed: rules between keys look at it and stay silent about what is not as it
- * should be, since the schema speaks about that.
+ * Readers for what was written, before it is known to be well-formed: rules between keys look at it
+ * and stay silent about what is not as it should be, since the schema speaks about that.
  */
 export type Raw = Readonly<Record<string, unknown>>;
 

@@ -1,14 +1,22 @@
 import { isIP } from 'node:net';
 import { isOwn, isPermission } from '../../account/permission.ts';
 import type { ConfigPath, Report } from '../faults.ts';
-import { type PathTemplate, parsePathTemplate, stripPrefixFault, variablesOf } from '../path-template.ts';
+import {
+  type PathTemplate,
+  parsePathTemplate,
+  stripPrefixFault,
+  variablesOf,
+} from '../path-template.ts';
 import { PUBLIC_METHODS } from '../sections/routes.ts';
 import { nearest } from '../suggestion.ts';
 import { isHost } from '../values.ts';
 import type { YamlSource } from '../yaml-source.ts';
 import { group, has, list, type Raw, text } from './raw.ts';
 
-/** Rules between the keys of a route. They look at what is written, so that a slip in one key does not hide the faults of another. */
+/**
+ * Rules between the keys of a route. They look at what is written, so that a slip in one key does
+ * not hide the faults of another.
+ */
 export function checkRoutes(file: Raw, source: YamlSource, report: Report): void {
   const upstreams = Object.keys(group(file.upstreams));
   const names = new Map<string, number>();
@@ -30,11 +38,18 @@ function checkName(route: Raw, names: Map<string, number>, index: number, report
   const name = text(route.name);
   if (name === null) return;
   const other = names.get(name);
-  if (other !== undefined) report.fault(['routes', index, 'name'], `routes[${other}] has the same name`);
+  if (other !== undefined)
+    report.fault(['routes', index, 'name'], `routes[${other}] has the same name`);
   else names.set(name, index);
 }
 
-function checkUpstream(route: Raw, known: readonly string[], path: ConfigPath, source: YamlSource, report: Report): void {
+function checkUpstream(
+  route: Raw,
+  known: readonly string[],
+  path: ConfigPath,
+  source: YamlSource,
+  report: Report,
+): void {
   const upstream = text(route.upstream);
   if (upstream === null || known.includes(upstream)) return;
   const here = [...path, 'upstream'];
@@ -70,28 +85,37 @@ function checkMethods(route: Raw, path: ConfigPath, report: Report): void {
   for (const [index, method] of methods.entries()) {
     const here = [...path, 'methods', index];
     if (methods.indexOf(method) !== index) report.fault(here, 'the method is given twice');
-    if (method === 'CONNECT' || method === 'TRACE') report.fault(here, 'CONNECT and TRACE are never let in');
+    if (method === 'CONNECT' || method === 'TRACE')
+      report.fault(here, 'CONNECT and TRACE are never let in');
   }
 }
 
 function checkPublic(route: Raw, path: ConfigPath, report: Report): void {
   for (const [index, method] of list(route.methods).entries()) {
     const isAllowed = (PUBLIC_METHODS as readonly unknown[]).includes(method);
-    if (!isAllowed) report.fault([...path, 'methods', index], 'a public route lets only GET and HEAD in');
+    if (!isAllowed)
+      report.fault([...path, 'methods', index], 'a public route lets only GET and HEAD in');
   }
   if (group(route.rateLimit).per === 'account') {
-    report.fault([...path, 'rateLimit', 'per'], 'a public route knows no accounts: only `per: route` is possible');
+    report.fault(
+      [...path, 'rateLimit', 'per'],
+      'a public route knows no accounts: only `per: route` is possible',
+    );
   }
   for (const key of ['permission', 'application', 'acceptBareToken', 'forwardAuthorization']) {
     if (has(route, key) && route[key] !== false)
-      report.fault([...path, key], 'means nothing on a public route: no token is read or forwarded');
+      report.fault(
+        [...path, key],
+        'means nothing on a public route: no token is read or forwarded',
+      );
   }
 }
 
 function checkPermission(route: Raw, path: ConfigPath, report: Report): void {
   const here = [...path, 'permission'];
   const permission = text(route.permission);
-  if (!has(route, 'permission')) report.fault(here, 'is missing (only a route with access: public needs none)');
+  if (!has(route, 'permission'))
+    report.fault(here, 'is missing (only a route with access: public needs none)');
   else if (permission !== null && isOwn(permission))
     report.fault(here, "no route may require one of Sallyport's own permissions");
   else if (permission !== null && !isPermission(permission))
@@ -99,7 +123,12 @@ function checkPermission(route: Raw, path: ConfigPath, report: Report): void {
   if (!has(route, 'methods')) report.fault([...path, 'methods'], 'is missing');
 }
 
-function checkApplication(route: Raw, template: PathTemplate | null, path: ConfigPath, report: Report): void {
+function checkApplication(
+  route: Raw,
+  template: PathTemplate | null,
+  path: ConfigPath,
+  report: Report,
+): void {
   const here = [...path, 'application'];
   if (route.access !== 'public' && !has(route, 'application')) {
     report.fault(here, 'is missing: {variable} of the path, the name of an application, or any');

@@ -29,14 +29,21 @@ export function checkStore(file: Raw, source: YamlSource, report: Report): void 
 
 function checkWorkers({ workers }: Raw, report: Report): void {
   if (typeof workers === 'number' && workers > 1)
-    report.fault(['instance', 'workers'], 'an embedded store has one owner: several workers need store.kind: redis');
+    report.fault(
+      ['instance', 'workers'],
+      'an embedded store has one owner: several workers need store.kind: redis',
+    );
 }
 
 function checkPlace(store: Raw, report: Report): void {
   const [first, ...others] = PLACES.filter((place) => has(store, place));
   if (first === undefined)
-    report.fault(['store', 'url'], 'is missing: name one Redis by url, or several by sentinels or cluster');
-  for (const other of others) report.fault(['store', other], `either ${first} or ${other}, not both`);
+    report.fault(
+      ['store', 'url'],
+      'is missing: name one Redis by url, or several by sentinels or cluster',
+    );
+  for (const other of others)
+    report.fault(['store', other], `either ${first} or ${other}, not both`);
   if (has(store, 'tls') && (text(store.url) ?? '').startsWith('redis:'))
     report.fault(['store', 'tls'], 'only with a rediss: URL');
 }
@@ -45,7 +52,8 @@ function checkPlace(store: Raw, report: Report): void {
 function unprotected(store: Raw): readonly ConfigPath[] {
   const found: ConfigPath[] = [];
   const url = text(store.url) ?? '';
-  if (url.startsWith('redis:') && !isLoopback(url.slice('redis://'.length))) found.push(['store', 'url']);
+  if (url.startsWith('redis:') && !isLoopback(url.slice('redis://'.length)))
+    found.push(['store', 'url']);
   const { addresses, tls } = group(store.sentinels);
   const inTheClear = !has(store, 'tls');
   if ((inTheClear || tls === false) && !allLoopback(addresses)) found.push(['store', 'sentinels']);
@@ -58,7 +66,10 @@ function checkPassword(owner: Raw, at: ConfigPath, source: YamlSource, report: R
   if (!has(owner, 'password')) return;
   if (has(owner, 'passwordFile')) report.fault(path, 'either password or passwordFile, not both');
   if (!isReference(source.written(path)))
-    report.fault(path, 'a password is not written into this file: use passwordFile, or a variable of the environment');
+    report.fault(
+      path,
+      'a password is not written into this file: use passwordFile, or a variable of the environment',
+    );
 }
 
 function allLoopback(addresses: unknown): boolean {

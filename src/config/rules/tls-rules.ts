@@ -6,11 +6,15 @@ export function checkClientCertificate(tls: Raw, path: ConfigPath, report: Repor
     ['certificateFile', 'keyFile'],
     ['keyFile', 'certificateFile'],
   ] as const) {
-    if (has(tls, given) && !has(tls, missing)) report.fault([...path, missing], `is missing: ${given} needs it`);
+    if (has(tls, given) && !has(tls, missing))
+      report.fault([...path, missing], `is missing: ${given} needs it`);
   }
 }
 
 export function checkVerification(tls: Raw, path: ConfigPath, report: Report): void {
   if (tls.verify === false)
-    report.warning([...path, 'verify'], 'the certificate is not verified: whoever is on the way can pose as the server');
+    report.warning(
+      [...path, 'verify'],
+      'the certificate is not verified: whoever is on the way can pose as the server',
+    );
 }

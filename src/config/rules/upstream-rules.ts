@@ -18,6 +18,8 @@ function checkSchemes(upstream: Raw, path: readonly string[], report: Report): v
   const addresses = list(upstream.addresses).map((address) => text(address) ?? '');
   const secure = addresses.filter((address) => address.startsWith('https:')).length;
   // A mixed list would send some calls in the clear, by chance.
-  if (secure > 0 && secure < addresses.length) report.fault([...path, 'addresses'], 'either all http or all https');
-  if (has(upstream, 'tls') && secure === 0 && addresses.length > 0) report.fault([...path, 'tls'], 'only with https addresses');
+  if (secure > 0 && secure < addresses.length)
+    report.fault([...path, 'addresses'], 'either all http or all https');
+  if (has(upstream, 'tls') && secure === 0 && addresses.length > 0)
+    report.fault([...path, 'tls'], 'only with https addresses');
 }

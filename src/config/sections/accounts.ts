@@ -4,7 +4,11 @@ import { name } from '../values.ts';
 /** RFC 3339 date-time with a zone. */
 const ISO_MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
 
-const description = z.string().max(500, 'at most 500 characters').default('').describe('In plain words.');
+const description = z
+  .string()
+  .max(500, 'at most 500 characters')
+  .default('')
+  .describe('In plain words.');
 
 const role = z.strictObject({
   name: name.describe('Unique.'),
@@ -18,7 +22,11 @@ const role = z.strictObject({
 const team = z.strictObject({
   name: name.describe('Unique.'),
   description,
-  applications: z.array(name).max(500, 'at most 500 applications').default([]).describe('Applications that the team owns.'),
+  applications: z
+    .array(name)
+    .max(500, 'at most 500 applications')
+    .default([])
+    .describe('Applications that the team owns.'),
 });
 
 const serviceAccount = z.strictObject({
@@ -26,12 +34,22 @@ const serviceAccount = z.strictObject({
   description,
   role: name.describe('The default role; `none` for accounts that live by teams and grants.'),
   teams: z
-    .array(z.strictObject({ team: name.describe('Of which team.'), role: name.describe('The role in it.') }))
+    .array(
+      z.strictObject({
+        team: name.describe('Of which team.'),
+        role: name.describe('The role in it.'),
+      }),
+    )
     .max(50, 'at most 50 teams')
     .default([])
     .describe('Memberships, each with its role.'),
   grants: z
-    .array(z.strictObject({ application: name.describe('On which application.'), role: name.describe('The role there.') }))
+    .array(
+      z.strictObject({
+        application: name.describe('On which application.'),
+        role: name.describe('The role there.'),
+      }),
+    )
     .max(200, 'at most 200 grants')
     .default([])
     .describe('Roles on single applications.'),
@@ -46,8 +64,16 @@ const serviceAccount = z.strictObject({
 
 export const accountsSection = z
   .strictObject({
-    roles: z.array(role).max(500, 'at most 500 roles').default([]).describe('Named sets of permissions.'),
-    teams: z.array(team).max(2000, 'at most 2000 teams').default([]).describe('Teams and what they own.'),
+    roles: z
+      .array(role)
+      .max(500, 'at most 500 roles')
+      .default([])
+      .describe('Named sets of permissions.'),
+    teams: z
+      .array(team)
+      .max(2000, 'at most 2000 teams')
+      .default([])
+      .describe('Teams and what they own.'),
     serviceAccounts: z
       .array(serviceAccount)
       .max(10_000, 'at most 10000 accounts')

@@ -6,7 +6,9 @@ export const auditSection = z
     guarantee: z
       .enum(['acknowledged', 'buffered'])
       .default('acknowledged')
-      .describe('`acknowledged`: no answer without an accepted record. `buffered`: a crash can lose the last moments.'),
+      .describe(
+        '`acknowledged`: no answer without an accepted record. `buffered`: a crash can lose the last moments.',
+      ),
     spool: z
       .strictObject({
         maxBytes: whole(
@@ -19,7 +21,10 @@ export const auditSection = z
     retention: z
       .strictObject({
         days: whole({ min: 1, max: 36_500, default: 90 }, 'How long events are kept, in days.'),
-        maxBytes: whole({ min: 0, max: 2 ** 50, default: 0 }, 'Size at which the oldest events go, in bytes; 0 = no limit.'),
+        maxBytes: whole(
+          { min: 0, max: 2 ** 50, default: 0 },
+          'Size at which the oldest events go, in bytes; 0 = no limit.',
+        ),
       })
       .prefault({})
       .describe('How long events are kept.'),
@@ -27,7 +32,10 @@ export const auditSection = z
       { min: 1, max: 1_000_000, default: 50 },
       'Refusals of callers who are not known that are recorded one by one, of one client address in ten seconds; further ones are counted.',
     ),
-    activityPerAccount: whole({ min: 10, max: 10_000_000, default: 10_000 }, "Events kept in one account's activity log."),
+    activityPerAccount: whole(
+      { min: 10, max: 10_000_000, default: 10_000 },
+      "Events kept in one account's activity log.",
+    ),
   })
   .prefault({})
   .describe('The record of every call and every change.');

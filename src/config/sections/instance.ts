@@ -2,7 +2,9 @@ import { hostname } from 'node:os';
 import * as z from 'zod';
 import { file, NAME_PATTERN, name, whole } from '../values.ts';
 
-/** The host's name where it is a valid name, which it is in every container; otherwise `sallyport`. */
+/**
+ * The host's name where it is a valid name, which it is in every container; otherwise `sallyport`.
+ */
 function defaultName(): string {
   const host = hostname();
   return NAME_PATTERN.test(host) ? host : 'sallyport';
@@ -18,7 +20,9 @@ export const instanceSection = z
       ),
     dataDir: file
       .default('./data')
-      .describe('Folder for what this instance keeps on disk (mode 0700), relative to this file. The embedded store lives here.'),
+      .describe(
+        'Folder for what this instance keeps on disk (mode 0700), relative to this file. The embedded store lives here.',
+      ),
     workers: whole(
       { min: 1, max: 256, default: 1 },
       'Worker processes on one port, each an instance of its own; more than one needs Redis. One per core is what pays.',

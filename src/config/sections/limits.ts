@@ -3,19 +3,36 @@ import { orNull, whole } from '../values.ts';
 
 /** A bucket of calls that fills up again evenly. */
 export const rate = {
-  requests: z.int().min(1).max(1_000_000).describe('Calls that may be made at once by whoever was quiet before.'),
-  windowSeconds: z.int().min(1).max(86_400).describe('Time in which as many calls come back, evenly, in seconds.'),
+  requests: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .describe('Calls that may be made at once by whoever was quiet before.'),
+  windowSeconds: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .describe('Time in which as many calls come back, evenly, in seconds.'),
 };
 
 export const limitsSection = z
   .strictObject({
-    connections: whole({ min: 1, max: 1_000_000, default: 20_000 }, 'Client connections at the same time.'),
+    connections: whole(
+      { min: 1, max: 1_000_000, default: 20_000 },
+      'Client connections at the same time.',
+    ),
     headBytes: whole(
       { min: 1024, max: 1_048_576, default: 16_384 },
       'Size of a request head (request line and headers), in bytes.',
     ),
-    targetBytes: whole({ min: 128, max: 65_536, default: 8192 }, 'Length of a request target (path and query), in bytes.'),
-    headTimeoutMs: whole({ min: 100, max: 600_000, default: 10_000 }, 'Time for a request head to arrive, in milliseconds.'),
+    targetBytes: whole(
+      { min: 128, max: 65_536, default: 8192 },
+      'Length of a request target (path and query), in bytes.',
+    ),
+    headTimeoutMs: whole(
+      { min: 100, max: 600_000, default: 10_000 },
+      'Time for a request head to arrive, in milliseconds.',
+    ),
     idleTimeoutMs: whole(
       { min: 100, max: 86_400_000, default: 60_000 },
       'Time without a byte in either direction before a connection is closed, in milliseconds.',
@@ -24,7 +41,10 @@ export const limitsSection = z
       { min: 0, max: 2 ** 50, default: 0 },
       'Size of a request body, in bytes; 0 = no limit (bodies are streamed, never held).',
     ),
-    accountRate: orNull(z.strictObject(rate), 'What one account may call in all, over all routes together. Beyond: 429.'),
+    accountRate: orNull(
+      z.strictObject(rate),
+      'What one account may call in all, over all routes together. Beyond: 429.',
+    ),
     localSharePercent: whole(
       { min: 1, max: 100, default: 25 },
       'Part of a rate limit that one instance gives out by itself while the store is away, and before it has asked; about 100 / instances.',

@@ -11,15 +11,23 @@ const serverTls = z.strictObject({
     .array(certificate)
     .min(1, 'at least one certificate is needed')
     .max(64, 'at most 64 certificates')
-    .describe('One or more certificates; the name that the client asks for (SNI) chooses, the first is the default.'),
-  clientCaFile: orNull(file, 'PEM file of CAs: every client must present a certificate of one of them.'),
+    .describe(
+      'One or more certificates; the name that the client asks for (SNI) chooses, the first is the default.',
+    ),
+  clientCaFile: orNull(
+    file,
+    'PEM file of CAs: every client must present a certificate of one of them.',
+  ),
 });
 
 const networks = z.array(network).max(256, 'at most 256 entries').default([]);
 
 const proxy = z
   .strictObject({
-    address: listenAddress('0.0.0.0:8443', 'Where the gate listens, `host:port`; port 0 takes any free port.'),
+    address: listenAddress(
+      '0.0.0.0:8443',
+      'Where the gate listens, `host:port`; port 0 takes any free port.',
+    ),
     trustedProxies: networks.describe(
       'Addresses or ranges of proxies in front of the gate whose Forwarded and X-Forwarded-For are believed. Default: none.',
     ),
@@ -33,13 +41,19 @@ const proxy = z
 
 const ops = z
   .strictObject({
-    address: listenAddress('127.0.0.1:9464', 'Where /livez, /readyz and /metrics are served, plain HTTP.'),
+    address: listenAddress(
+      '127.0.0.1:9464',
+      'Where /livez, /readyz and /metrics are served, plain HTTP.',
+    ),
   })
   .describe('Health and metrics.');
 
 const admin = z
   .strictObject({
-    address: listenAddress('127.0.0.1:9443', 'Where the admin API and the console are served, HTTPS.'),
+    address: listenAddress(
+      '127.0.0.1:9443',
+      'Where the admin API and the console are served, HTTPS.',
+    ),
     tls: orNull(serverTls, 'Certificates of the admin listener. Default: those of listen.proxy.'),
     foundTokens: flag(
       false,

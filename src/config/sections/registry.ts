@@ -7,8 +7,14 @@ export const registrySection = z
       { min: 1000, max: 3_600_000, default: 30_000 },
       'How long an instance may answer from its cache without proof that it is up to date, in milliseconds. Past it: 503.',
     ),
-    minReplicaAcks: whole({ min: 0, max: 16, default: 0 }, 'Replicas that must confirm a change before it counts as made.'),
-    cacheAccounts: whole({ min: 100, max: 5_000_000, default: 50_000 }, 'Accounts that an instance keeps in memory at most.'),
+    minReplicaAcks: whole(
+      { min: 0, max: 16, default: 0 },
+      'Replicas that must confirm a change before it counts as made.',
+    ),
+    cacheAccounts: whole(
+      { min: 100, max: 5_000_000, default: 50_000 },
+      'Accounts that an instance keeps in memory at most.',
+    ),
   })
   .prefault({})
   .describe('The cache of the registry and its lease.');

@@ -26,17 +26,22 @@ const errors = z.enum(['problem', 'lifetime']);
 /** The file-level default. */
 export const errorsKey = errors
   .default('problem')
-  .describe('Shape of refusals: RFC 9457 `problem`, or `lifetime` for clients of the LifeTime API. A route may say otherwise.');
+  .describe(
+    'Shape of refusals: RFC 9457 `problem`, or `lifetime` for clients of the LifeTime API. A route may say otherwise.',
+  );
 
 const rateLimit = z.strictObject({
   ...rate,
   per: z
     .enum(['account', 'route'])
-    .describe('Whose calls are counted together: those of each account, or all calls of the route.'),
+    .describe(
+      'Whose calls are counted together: those of each account, or all calls of the route.',
+    ),
 });
 
-// Rules between keys (a permission unless public, variables that exist, …) are in ../route-rules.ts: they run on what is
-// written, so that a slip in one key does not hide the faults of the others.
+// Rules between keys (a permission unless public, variables that exist, …) are in
+// ../route-rules.ts: they run on what is written, so that a slip in one key does not hide the
+// faults of the others.
 const route = z
   .strictObject({
     name: name.describe('Unique; appears in audit and metrics.'),
@@ -47,7 +52,11 @@ const route = z
       .describe(
         'Path to match: literal segments, `{name}` for one segment, `/**` at the end for whatever follows (also nothing).',
       ),
-    methods: z.array(z.enum(ROUTE_METHODS)).min(1, 'at least one method is needed').optional().describe('Methods to match.'),
+    methods: z
+      .array(z.enum(ROUTE_METHODS))
+      .min(1, 'at least one method is needed')
+      .optional()
+      .describe('Methods to match.'),
     access: z
       .enum(['account', 'public'])
       .default('account')
@@ -56,18 +65,34 @@ const route = z
       .string()
       .regex(APPLICATION, 'expected {variable}, the name of an application, or any')
       .optional()
-      .describe('Which application a request is about: `{variable}` of the path, a fixed name, or `any`.'),
-    permission: orNull(z.string().max(128), 'Permission that the effective role must hold, such as `deployments:write`.'),
+      .describe(
+        'Which application a request is about: `{variable}` of the path, a fixed name, or `any`.',
+      ),
+    permission: orNull(
+      z.string().max(128),
+      'Permission that the effective role must hold, such as `deployments:write`.',
+    ),
     upstream: z.string().describe('Name of the upstream.'),
-    stripPrefix: z.string().default('').describe('Leading literal segments that are removed before forwarding, such as `/api`.'),
+    stripPrefix: z
+      .string()
+      .default('')
+      .describe('Leading literal segments that are removed before forwarding, such as `/api`.'),
     caseInsensitive: flag(false, 'Whether literal segments match in any letter case.'),
-    acceptBareToken: flag(false, 'Whether `Authorization: <token>` without `Bearer` is understood.'),
-    forwardAuthorization: flag(false, "Whether the upstream gets the client's Authorization header. It holds the token."),
+    acceptBareToken: flag(
+      false,
+      'Whether `Authorization: <token>` without `Bearer` is understood.',
+    ),
+    forwardAuthorization: flag(
+      false,
+      "Whether the upstream gets the client's Authorization header. It holds the token.",
+    ),
     audit: z
       .enum(['required', 'best-effort'])
       .default('required')
       .describe('`best-effort`: calls go on when they cannot be recorded.'),
-    errors: errors.optional().describe('Shape of refusals on this route, where it differs from the file.'),
+    errors: errors
+      .optional()
+      .describe('Shape of refusals on this route, where it differs from the file.'),
     rateLimit: orNull(rateLimit, 'How often the route may be called. Beyond: 429.'),
   })
   .transform(({ application, methods, host, ...rest }) => ({

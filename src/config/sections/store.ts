@@ -1,35 +1,64 @@
 import * as z from 'zod';
-import { file, flag, type HostPort, NAME_PATTERN, orNull, parseHostPort, secret } from '../values.ts';
+import {
+  file,
+  flag,
+  type HostPort,
+  NAME_PATTERN,
+  orNull,
+  parseHostPort,
+  secret,
+} from '../values.ts';
 
 const redisTls = z.strictObject({
-  caFile: orNull(file, 'PEM file of CAs that may have signed the server certificate, instead of the system ones.'),
+  caFile: orNull(
+    file,
+    'PEM file of CAs that may have signed the server certificate, instead of the system ones.',
+  ),
   serverName: orNull(
     z.string().min(1).max(253),
     'Name that the server certificate must carry, where it is not the host of the URL.',
   ),
   certificateFile: orNull(file, 'PEM file: our client certificate.'),
   keyFile: orNull(file, 'PEM file: its private key.'),
-  verify: flag(true, 'Whether the server certificate is verified. `false` is warned about at every start.'),
+  verify: flag(
+    true,
+    'Whether the server certificate is verified. `false` is warned about at every start.',
+  ),
 });
 
 const serverAddress = z.string().transform((text, context): HostPort => {
   const address = parseHostPort(text);
   if (address !== null && address.port > 0) return address;
-  context.issues.push({ code: 'custom', input: text, message: 'expected host:port, such as redis-1.internal:6379' });
+  context.issues.push({
+    code: 'custom',
+    input: text,
+    message: 'expected host:port, such as redis-1.internal:6379',
+  });
   return z.NEVER;
 });
 
-const REDIS_URL = /^rediss?:\/\/(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:\/[0-9]{0,5})?$/;
+const REDIS_URL =
+  /^rediss?:\/\/(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:\/[0-9]{0,5})?$/;
 
 const passwordFrom = {
-  password: orNull(secret, 'Its password, taken from the environment; a password that is written out here is refused.'),
+  password: orNull(
+    secret,
+    'Its password, taken from the environment; a password that is written out here is refused.',
+  ),
   passwordFile: orNull(file, 'File that holds the password.'),
 };
 
 const sentinels = z.strictObject({
   name: z.string().min(1).max(128).describe('Name under which the sentinels watch the primary.'),
-  addresses: z.array(serverAddress).min(1).max(16).describe('Addresses of all sentinels, `host:port`.'),
-  username: orNull(z.string().min(1).max(128), 'ACL user at the sentinels, where they ask for one.'),
+  addresses: z
+    .array(serverAddress)
+    .min(1)
+    .max(16)
+    .describe('Addresses of all sentinels, `host:port`.'),
+  username: orNull(
+    z.string().min(1).max(128),
+    'ACL user at the sentinels, where they ask for one.',
+  ),
   ...passwordFrom,
   tls: flag(true, 'Whether the sentinels are spoken to as `store.tls` says, where it is given.'),
 });
@@ -45,12 +74,18 @@ const redis = z.strictObject({
       ),
     'One server: `rediss://host:port/database` (TLS) or `redis://…`. Instead of it: `sentinels` or `cluster`.',
   ),
-  sentinels: orNull(sentinels, 'The primary that Redis Sentinel names, database 0; followed when it changes.'),
+  sentinels: orNull(
+    sentinels,
+    'The primary that Redis Sentinel names, database 0; followed when it changes.',
+  ),
   cluster: orNull(
     z.array(serverAddress).min(1).max(64),
     'Redis Cluster: addresses of some of its nodes, `host:port`; the others are learned from them.',
   ),
-  username: orNull(z.string().min(1).max(128), 'ACL user; `gate` is enough for an instance without an admin listener.'),
+  username: orNull(
+    z.string().min(1).max(128),
+    'ACL user; `gate` is enough for an instance without an admin listener.',
+  ),
   ...passwordFrom,
   keyPrefix: z
     .string()
@@ -63,9 +98,13 @@ const redis = z.strictObject({
   ),
 });
 
-const embedded = z.strictObject({ kind: z.literal('embedded').describe('Files under instance.dataDir: for one instance.') });
+const embedded = z.strictObject({
+  kind: z.literal('embedded').describe('Files under instance.dataDir: for one instance.'),
+});
 
 export const storeSection = z
   .discriminatedUnion('kind', [redis, embedded])
   .prefault({ kind: 'embedded' })
-  .describe('Where accounts, roles, teams and the audit live: Redis, or files under instance.dataDir for a single instance.');
+  .describe(
+    'Where accounts, roles, teams and the audit live: Redis, or files under instance.dataDir for a single instance.',
+  );

@@ -26,7 +26,8 @@ const address = z.string().transform((text, context): UpstreamAddress => {
   context.issues.push({
     code: 'custom',
     input: text,
-    message: 'expected scheme, host and port only, such as http://10.0.0.7:8080 (no path, no trailing slash, no user)',
+    message:
+      'expected scheme, host and port only, such as http://10.0.0.7:8080 (no path, no trailing slash, no user)',
   });
   return z.NEVER;
 });
@@ -34,17 +35,26 @@ const address = z.string().transform((text, context): UpstreamAddress => {
 /** `preserve`, `upstream` or a fixed `host` or `host:port`. */
 const host = z
   .string()
-  .refine((text) => isHost(text) || (parseHostPort(text)?.port ?? 0) > 0, 'expected preserve, upstream, or a host name');
+  .refine(
+    (text) => isHost(text) || (parseHostPort(text)?.port ?? 0) > 0,
+    'expected preserve, upstream, or a host name',
+  );
 
 const upstreamTls = z.strictObject({
-  caFile: orNull(file, 'PEM file of CAs that may have signed the upstream certificate, instead of the system ones.'),
+  caFile: orNull(
+    file,
+    'PEM file of CAs that may have signed the upstream certificate, instead of the system ones.',
+  ),
   serverName: orNull(
     z.string().refine(isHost, 'expected a host name'),
     'Name to ask for (SNI) and to find in the certificate, where it is not the host of the address.',
   ),
   certificateFile: orNull(file, 'PEM file: our client certificate.'),
   keyFile: orNull(file, 'PEM file: its private key.'),
-  verify: flag(true, 'Whether the upstream certificate is verified. `false` is warned about at every start.'),
+  verify: flag(
+    true,
+    'Whether the upstream certificate is verified. `false` is warned about at every start.',
+  ),
 });
 
 const ejection = z.strictObject({
@@ -64,12 +74,27 @@ const healthCheck = z.strictObject({
   path: z
     .string()
     .max(2048)
-    .refine((text) => pathEnd(text) !== -1, 'expected a path that begins with / and is written in one way only')
+    .refine(
+      (text) => pathEnd(text) !== -1,
+      'expected a path that begins with / and is written in one way only',
+    )
     .describe('What is asked for, by GET. Any status below 400 is healthy.'),
-  intervalMs: whole({ min: 100, max: 3_600_000, default: 10_000 }, 'Time between two checks of an address, in milliseconds.'),
-  timeoutMs: whole({ min: 10, max: 120_000, default: 2000 }, 'Time for one check, connection included, in milliseconds.'),
-  unhealthyAfter: whole({ min: 1, max: 100, default: 3 }, 'Failed checks in a row before an address is left out.'),
-  healthyAfter: whole({ min: 1, max: 100, default: 2 }, 'Passed checks in a row before it is used again.'),
+  intervalMs: whole(
+    { min: 100, max: 3_600_000, default: 10_000 },
+    'Time between two checks of an address, in milliseconds.',
+  ),
+  timeoutMs: whole(
+    { min: 10, max: 120_000, default: 2000 },
+    'Time for one check, connection included, in milliseconds.',
+  ),
+  unhealthyAfter: whole(
+    { min: 1, max: 100, default: 3 },
+    'Failed checks in a row before an address is left out.',
+  ),
+  healthyAfter: whole(
+    { min: 1, max: 100, default: 2 },
+    'Passed checks in a row before it is used again.',
+  ),
 });
 
 const upstream = z.strictObject({
@@ -77,10 +102,14 @@ const upstream = z.strictObject({
     .array(address)
     .min(1, 'at least one address is needed')
     .max(64, 'at most 64 addresses')
-    .describe('Where the service runs: `http://host:port` or `https://host:port`, all of one scheme.'),
+    .describe(
+      'Where the service runs: `http://host:port` or `https://host:port`, all of one scheme.',
+    ),
   host: host
     .default('preserve')
-    .describe("Host header towards the upstream: the client's (`preserve`), the address's (`upstream`), or a fixed name."),
+    .describe(
+      "Host header towards the upstream: the client's (`preserve`), the address's (`upstream`), or a fixed name.",
+    ),
   tls: orNull(
     upstreamTls,
     'TLS towards the upstream; only with https addresses. The certificate is verified unless said otherwise.',
@@ -93,15 +122,24 @@ const upstream = z.strictObject({
     { min: 1, max: 86_400_000, default: 300_000 },
     'Longest silence of an upstream that owes us bytes, before its answer and within it, in milliseconds.',
   ),
-  maxConnections: whole({ min: 1, max: 65_535, default: 512 }, 'Connections to each of its addresses, idle and busy together.'),
-  ejection: ejection.prefault({}).describe('When an address that fails is left out for a while. If all fail, all are used.'),
-  healthCheck: orNull(healthCheck, 'Asks every address again and again whether it is well. Off unless it is given.'),
+  maxConnections: whole(
+    { min: 1, max: 65_535, default: 512 },
+    'Connections to each of its addresses, idle and busy together.',
+  ),
+  ejection: ejection
+    .prefault({})
+    .describe('When an address that fails is left out for a while. If all fail, all are used.'),
+  healthCheck: orNull(
+    healthCheck,
+    'Asks every address again and again whether it is well. Off unless it is given.',
+  ),
   assertion: z.boolean().default(false).describe('Whether a signed X-Account-Assertion is added.'),
 });
 
 export const upstreamsSection = z
   .record(z.string().regex(NAME_PATTERN, 'not a valid name'), upstream)
   .default({})
-  // A list, so that nobody looks names up in an object whose prototype also answers to `constructor`.
+  // A list, so that nobody looks names up in an object whose prototype also answers to
+  // `constructor`.
   .transform((upstreams) => Object.entries(upstreams).map(([name, rest]) => ({ name, ...rest })))
   .describe('The services behind the gate, by name.');

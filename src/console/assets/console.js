@@ -19,7 +19,8 @@
           status.textContent = 'Copied to the clipboard.';
         },
         () => {
-          status.textContent = 'The browser does not allow copying: select the text and copy it by hand.';
+          status.textContent =
+            'The browser does not allow copying: select the text and copy it by hand.';
         },
       );
     });
@@ -81,6 +82,9 @@
     say('off', 'Stopped: reload the page to sign in again');
   });
   source.addEventListener('error', () => {
-    say('off', source.readyState === EventSource.CLOSED ? 'Stopped: reload the page' : 'Reconnecting');
+    say(
+      'off',
+      source.readyState === EventSource.CLOSED ? 'Stopped: reload the page' : 'Reconnecting',
+    );
   });
 })();

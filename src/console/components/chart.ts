@@ -1,7 +1,10 @@
 import { type Html, html, type Slot } from '../html.ts';
 import { countWords, msWords } from '../words.ts';
 
-/** Small charts as SVG, made on the server. Figures stand beside them as a table, so nothing is said by a picture alone. */
+/**
+ * Small charts as SVG, made on the server. Figures stand beside them as a table, so nothing is said
+ * by a picture alone.
+ */
 
 /** Letters keep their size, so a chart in half the width is drawn in half the units. */
 const WIDE = 860;
@@ -57,8 +60,14 @@ export interface Line {
 }
 
 /** Durations over time. Where nothing was measured the line is broken. */
-export function durationChart(lines: readonly Line[], labels: readonly string[], title: string): Html {
-  const most = niceTop(Math.max(0.1, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0))));
+export function durationChart(
+  lines: readonly Line[],
+  labels: readonly string[],
+  title: string,
+): Html {
+  const most = niceTop(
+    Math.max(0.1, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0))),
+  );
   const step = plotWidth(NARROW) / Math.max(1, labels.length);
   const x = (index: number) => (LEFT + (index + 0.5) * step).toFixed(1);
   const y = (value: number) => (TOP + PLOT_HEIGHT - (value / most) * PLOT_HEIGHT).toFixed(1);
@@ -79,7 +88,9 @@ export function durationChart(lines: readonly Line[], labels: readonly string[],
 }
 
 /** Unbroken stretches: where each begins, and its values. */
-function runs(values: readonly (number | null)[]): readonly (readonly [first: number, values: readonly number[]])[] {
+function runs(
+  values: readonly (number | null)[],
+): readonly (readonly [first: number, values: readonly number[]])[] {
   const found: [number, number[]][] = [];
   values.forEach((value, index) => {
     if (value === null) return;
@@ -92,11 +103,19 @@ function runs(values: readonly (number | null)[]): readonly (readonly [first: nu
 
 const LABELS = 5;
 
-function frame(width: number, title: string, grid: Slot, content: Slot, labels: readonly string[]): Html {
+function frame(
+  width: number,
+  title: string,
+  grid: Slot,
+  content: Slot,
+  labels: readonly string[],
+): Html {
   const every = Math.max(1, Math.ceil(labels.length / (width === WIDE ? 2 * LABELS : LABELS)));
   const step = plotWidth(width) / Math.max(1, labels.length);
   const times = labels.map((label, index) =>
-    index % every === 0 ? html`<text x="${(LEFT + index * step).toFixed(1)}" y="${HEIGHT - 6}">${label}</text>` : '',
+    index % every === 0
+      ? html`<text x="${(LEFT + index * step).toFixed(1)}" y="${HEIGHT - 6}">${label}</text>`
+      : '',
   );
   return html`<svg class="chart ${width === WIDE ? 'wide' : ''}" viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label="${title}">${grid}${content}${times}</svg>`;
 }
@@ -111,7 +130,11 @@ function axis(width: number, most: number, words: (value: number) => string): Sl
 /** The next round number: 1, 2, 4, 10, 20, … so that its half is round too. */
 function niceTop(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10].map((factor) => factor * power).find((top) => top >= value) ?? value;
+  return (
+    [1, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10]
+      .map((factor) => factor * power)
+      .find((top) => top >= value) ?? value
+  );
 }
 
 /** Horizontal bars with their words and counts. */

@@ -7,10 +7,20 @@ import { permissionsWords } from '../words.ts';
 import { chips, table } from './parts.ts';
 
 /** What the account may do, application by application, as the gate itself would decide it. */
-export function effectiveTable(account: AccountView, roles: readonly Role[], teams: readonly Team[]): Html {
+export function effectiveTable(
+  account: AccountView,
+  roles: readonly Role[],
+  teams: readonly Team[],
+): Html {
   const policy = Policy.of(roles, teams);
   // Who may do what hangs on roles, teams and grants alone.
-  const principal = compilePrincipal({ ...account, token: null, previous: null, retired: [], password: null });
+  const principal = compilePrincipal({
+    ...account,
+    token: null,
+    previous: null,
+    retired: [],
+    password: null,
+  });
   const own = new Set(account.teams.map(({ team }) => team));
   const applications = new Set([
     ...account.grants.map(({ application }) => application),
@@ -27,11 +37,15 @@ export function effectiveTable(account: AccountView, roles: readonly Role[], tea
     return row(html`<span class="mono">${application}</span>`, role, ruleWords(rule, owner));
   });
   const rest = row('Everything else', account.role, 'default role');
-  const columns = ['Application', 'Decided by', 'Role', 'What that means'].map((name) => ({ name }));
+  const columns = ['Application', 'Decided by', 'Role', 'What that means'].map((name) => ({
+    name,
+  }));
   return table('Effective permissions', columns, [...rows, rest]);
 }
 
 function ruleWords(rule: 'grant' | 'team' | 'default', team: string | null): Slot {
   if (rule === 'grant') return 'grant on this application';
-  return rule === 'team' && team !== null ? html`team <a href="/teams/${team}">${team}</a>` : 'default role';
+  return rule === 'team' && team !== null
+    ? html`team <a href="/teams/${team}">${team}</a>`
+    : 'default role';
 }

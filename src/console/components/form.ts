@@ -6,7 +6,9 @@ import type { Visitor } from '../visitor.ts';
 /** What every form of a session carries; `once` for those whose answer must not be given twice. */
 export function formFields(visitor: Visitor, { once = false } = {}): Html {
   return html`<input type="hidden" name="form" value="${visitor.formToken}">${
-    once ? html`<input type="hidden" name="once" value="${randomBytes(16).toString('base64url')}">` : ''
+    once
+      ? html`<input type="hidden" name="once" value="${randomBytes(16).toString('base64url')}">`
+      : ''
   }`;
 }
 
@@ -17,7 +19,9 @@ export function buttonForm(
   words: string,
   { tone = '', fields = {} as Record<string, string>, about = '' } = {},
 ): Html {
-  return html`<form method="post" action="${path}">${formFields(visitor)}${Object.entries(fields).map(
+  return html`<form method="post" action="${path}">${formFields(visitor)}${Object.entries(
+    fields,
+  ).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   )}<button class="${tone}">${words}${about === '' ? '' : html`<span class="hidden"> ${about}</span>`}</button></form>`;
 }
@@ -31,14 +35,19 @@ export interface FieldAbout {
 
 /** Messages about this field, or about a part of it (`permissions[2]`). */
 function messagesFor({ name, faults = [] }: FieldAbout): readonly string[] {
-  return faults.filter(({ field }) => field === name || field.startsWith(`${name}[`)).map(({ message }) => message);
+  return faults
+    .filter(({ field }) => field === name || field.startsWith(`${name}[`))
+    .map(({ message }) => message);
 }
 
 /** Label, hint, control, faults; the control is told which words are about it. */
 function field(about: FieldAbout, control: (attributes: Html) => Html): Html {
   const messages = messagesFor(about);
   const id = `field-${about.name}`;
-  const described = [...(about.hint === undefined ? [] : [`${id}-hint`]), ...(messages.length === 0 ? [] : [`${id}-fault`])];
+  const described = [
+    ...(about.hint === undefined ? [] : [`${id}-hint`]),
+    ...(messages.length === 0 ? [] : [`${id}-fault`]),
+  ];
   const attributes = html` id="${id}" name="${about.name}"${described.length === 0 ? '' : html` aria-describedby="${described.join(' ')}"`}${
     messages.length === 0 ? '' : html` aria-invalid="true"`
   }`;
@@ -62,7 +71,15 @@ export interface TextAbout extends FieldAbout {
 }
 
 export function textField(about: TextAbout): Html {
-  const { value = '', type = 'text', isRequired = false, autocomplete = 'off', maxLength = 500, isFirst = false, list } = about;
+  const {
+    value = '',
+    type = 'text',
+    isRequired = false,
+    autocomplete = 'off',
+    maxLength = 500,
+    isFirst = false,
+    list,
+  } = about;
   // Names are no words of a language: nobody is to correct or capitalise them.
   const plain = type === 'text' ? html` spellcheck="false" autocapitalize="none"` : '';
   return field(
@@ -78,7 +95,9 @@ export function textField(about: TextAbout): Html {
   );
 }
 
-export function areaField(about: FieldAbout & { readonly value?: string; readonly rows?: number }): Html {
+export function areaField(
+  about: FieldAbout & { readonly value?: string; readonly rows?: number },
+): Html {
   return field(
     about,
     (attributes) => html`<textarea rows="${about.rows ?? 5}" spellcheck="false"${attributes}>
@@ -91,12 +110,15 @@ export interface Choice {
   readonly words: string;
 }
 
-export function selectField(about: FieldAbout & { readonly value?: string; readonly choices: readonly Choice[] }): Html {
+export function selectField(
+  about: FieldAbout & { readonly value?: string; readonly choices: readonly Choice[] },
+): Html {
   return field(
     about,
     (attributes) =>
       html`<select${attributes}>${about.choices.map(
-        ({ value, words }) => html`<option value="${value}"${value === about.value ? html` selected` : ''}>${words}</option>`,
+        ({ value, words }) =>
+          html`<option value="${value}"${value === about.value ? html` selected` : ''}>${words}</option>`,
       )}</select>`,
   );
 }
@@ -104,9 +126,11 @@ export function selectField(about: FieldAbout & { readonly value?: string; reado
 /** Everything that is wrong, above the form; what belongs to a field is said there too. */
 export function faultSummary(message: string | null, faults: readonly Fault[]): Slot {
   if (message === null) return '';
-  if (faults.length === 0) return html`<div class="notice bad" role="alert"><p>${sentence(message)}</p></div>`;
+  if (faults.length === 0)
+    return html`<div class="notice bad" role="alert"><p>${sentence(message)}</p></div>`;
   return html`<div class="notice bad" role="alert"><p>Nothing was changed yet. Please look at:</p><ul>${faults.map(
-    ({ field: name, message: words }) => html`<li><strong>${fieldName(name)}</strong> ${words}</li>`,
+    ({ field: name, message: words }) =>
+      html`<li><strong>${fieldName(name)}</strong> ${words}</li>`,
   )}</ul></div>`;
 }
 

@@ -31,7 +31,9 @@ interface Entry {
   readonly needs: OwnPermission;
 }
 
-const TRAFFIC: readonly Entry[] = [{ name: 'Overview', path: '/', needs: 'sallyport:activity:read' }];
+const TRAFFIC: readonly Entry[] = [
+  { name: 'Overview', path: '/', needs: 'sallyport:activity:read' },
+];
 const MANAGEMENT: readonly Entry[] = [
   { name: 'Service Accounts', path: '/service-accounts', needs: 'sallyport:registry:read' },
   { name: 'Users', path: '/users', needs: 'sallyport:registry:read' },
@@ -45,7 +47,10 @@ const WATCHING: readonly Entry[] = [
 
 /** The first page that somebody may see. */
 export function homeOf(visitor: Visitor): string {
-  return [...TRAFFIC, ...MANAGEMENT, ...WATCHING].find(({ needs }) => visitor.may(needs))?.path ?? '/profile';
+  return (
+    [...TRAFFIC, ...MANAGEMENT, ...WATCHING].find(({ needs }) => visitor.may(needs))?.path ??
+    '/profile'
+  );
 }
 
 /** A whole page for somebody who is signed in. */
@@ -77,8 +82,14 @@ ${content}
   );
 }
 
-/** A page for whoever is not signed in: a card in the middle and nothing that tells about the inside. */
-export function door(frame: { readonly title: string; readonly nonce: string }, content: Slot): Html {
+/**
+ * A page for whoever is not signed in: a card in the middle and nothing that tells about the
+ * inside.
+ */
+export function door(
+  frame: { readonly title: string; readonly nonce: string },
+  content: Slot,
+): Html {
   return documentOf(
     frame,
     html`<div class="door"><main id="content"><div class="card"><div class="card-body">
@@ -88,7 +99,10 @@ ${content}
   );
 }
 
-function documentOf({ title, nonce }: { readonly title: string; readonly nonce: string }, body: Html): Html {
+function documentOf(
+  { title, nonce }: { readonly title: string; readonly nonce: string },
+  body: Html,
+): Html {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -107,11 +121,16 @@ ${body}
 </html>`;
 }
 
-function group(title: string | null, entries: readonly Entry[], { visitor, section }: PageFrame): Slot {
+function group(
+  title: string | null,
+  entries: readonly Entry[],
+  { visitor, section }: PageFrame,
+): Slot {
   const shown = entries.filter(({ needs }) => visitor.may(needs));
   if (shown.length === 0) return '';
   return html`<div>${title === null ? '' : html`<h2>${title}</h2>`}<ul>${shown.map(
-    ({ name, path }) => html`<li><a href="${path}"${path === section ? html` aria-current="page"` : ''}>${name}</a></li>`,
+    ({ name, path }) =>
+      html`<li><a href="${path}"${path === section ? html` aria-current="page"` : ''}>${name}</a></li>`,
   )}</ul></div>`;
 }
 

@@ -13,10 +13,16 @@ export interface LogAbout {
   readonly whenEmpty: string;
 }
 
-/** A log that goes on by itself where a script may run; without one it is as it was when the page was made. */
+/**
+ * A log that goes on by itself where a script may run; without one it is as it was when the page
+ * was made.
+ */
 export function logTable({ caption, rows, stream, whenEmpty }: LogAbout): Html {
   const newest = rows[0]?.mark ?? '';
-  const source = stream === null ? '' : `${stream}${newest === '' ? '' : `?after=${encodeURIComponent(newest)}`}`;
+  const source =
+    stream === null
+      ? ''
+      : `${stream}${newest === '' ? '' : `?after=${encodeURIComponent(newest)}`}`;
   const following = stream === null ? '' : html` data-stream="${source}" data-rows="${LOG_ROWS}"`;
   return html`<div class="scroll"${following}${rows.length === 0 ? html` hidden` : ''}><table class="folding log"><caption class="hidden">${caption}</caption>
 <thead><tr><th scope="col">Time (UTC)</th><th scope="col">Verdict</th><th scope="col">What</th><th scope="col">Who</th><th scope="col">Answer</th></tr></thead>

@@ -25,7 +25,11 @@ export interface CardHead {
 }
 
 /** A titled box. `bare`: the content brings its own margins, as tables do. */
-export function card({ title, note, actions }: CardHead, content: Slot, { bare = false } = {}): Html {
+export function card(
+  { title, note, actions }: CardHead,
+  content: Slot,
+  { bare = false } = {},
+): Html {
   return html`<section class="card"><div class="card-head"><div><h2>${title}</h2>${note === undefined ? '' : html`<p>${note}</p>`}</div>${
     actions === undefined ? '' : html`<div class="actions">${actions}</div>`
   }</div>${bare ? content : html`<div class="card-body">${content}</div>`}</section>`;
@@ -55,8 +59,13 @@ export interface Column {
 }
 
 /** A table whose rows become small cards on a phone. The first cell names the row. */
-export function table(caption: string, columns: readonly Column[], rows: readonly (readonly Slot[])[]): Html {
-  const number = (index: number) => (columns[index]?.isNumber === true ? html` class="number"` : '');
+export function table(
+  caption: string,
+  columns: readonly Column[],
+  rows: readonly (readonly Slot[])[],
+): Html {
+  const number = (index: number) =>
+    columns[index]?.isNumber === true ? html` class="number"` : '';
   return html`<div class="scroll"><table class="folding"><caption class="hidden">${caption}</caption>
 <thead><tr>${columns.map(({ name }, index) => html`<th scope="col"${number(index)}>${name}</th>`)}</tr></thead>
 <tbody>${rows.map(

@@ -6,5 +6,8 @@ import { notice } from './parts.ts';
 /** What was done, and where it is in force by now. */
 export function receiptNotice(words: string, revocation: Revocation | undefined): Html {
   if (revocation === undefined) return notice('good', html`<p>${words}</p>`);
-  return notice(revocation.effective ? 'good' : 'warn', html`<p><strong>${words}</strong></p><p>${receiptLine(revocation)}</p>`);
+  return notice(
+    revocation.effective ? 'good' : 'warn',
+    html`<p><strong>${words}</strong></p><p>${receiptLine(revocation)}</p>`,
+  );
 }

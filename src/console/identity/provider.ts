@@ -11,10 +11,16 @@ export interface Vouched {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** The provider cannot be reached, or answers what nobody can work with. Says nothing about the person. */
+/**
+ * The provider cannot be reached, or answers what nobody can work with. Says nothing about the
+ * person.
+ */
 export class ProviderAway extends Error {
   override readonly name = 'ProviderAway';
-  /** Whether the provider was asked just now: what is only remembered is not worth a line of the log. */
+  /**
+   * Whether the provider was asked just now: what is only remembered is not worth a line of the
+   * log.
+   */
   readonly wasAsked: boolean;
 
   constructor(why: string, { wasAsked }: { readonly wasAsked: boolean }) {
@@ -41,8 +47,8 @@ const PROVIDER_LIMITS = {
 } as const;
 
 /**
- * The identity provider as the OpenID Connect library speaks to it. It is asked at the first sign-in and not at start: that it is away stops nobody but those
- * who sign in by it.
+ * The identity provider as the OpenID Connect library speaks to it. It is asked at the first
+ * sign-in and not at start: that it is away stops nobody but those who sign in by it.
  */
 export class IdentityProvider {
   readonly #config: IdentityConfig;
@@ -71,7 +77,10 @@ export class IdentityProvider {
     });
   }
 
-  /** Who came back to `callback`, with the parameters that the browser brought. Throws `ProviderAway`, `ProviderRefused`. */
+  /**
+   * Who came back to `callback`, with the parameters that the browser brought. Throws
+   * `ProviderAway`, `ProviderRefused`.
+   */
   async vouch(flow: Flow, callback: URL): Promise<Vouched> {
     if (this.#exchanges >= PROVIDER_LIMITS.exchanges) {
       throw new ProviderAway('too many people are signing in at this moment', { wasAsked: false });
@@ -94,7 +103,8 @@ export class IdentityProvider {
       idTokenExpected: true,
     });
     const idToken = tokens.claims();
-    // The library lets some providers speak for the issuers of all their customers; ours is one issuer.
+    // The library lets some providers speak for the issuers of all their customers; ours is one
+    // issuer.
     if (idToken === undefined || idToken.iss !== client.serverMetadata().issuer)
       throw new ProviderRefused('the ID token has another issuer');
     const { roleClaim, nameClaim } = this.#config;
@@ -108,7 +118,8 @@ export class IdentityProvider {
 
   async #client(): Promise<oidc.Configuration> {
     const nowMs = this.#nowMs();
-    if (this.#known !== null && nowMs - this.#known.atMs < PROVIDER_LIMITS.freshMs) return this.#known.client;
+    if (this.#known !== null && nowMs - this.#known.atMs < PROVIDER_LIMITS.freshMs)
+      return this.#known.client;
     if (nowMs - this.#failedAtMs >= PROVIDER_LIMITS.restMs) {
       this.#asking ??= this.#discover().finally(() => {
         this.#asking = null;
@@ -121,7 +132,9 @@ export class IdentityProvider {
     }
     // What was true an hour ago is better than nothing.
     if (this.#known !== null) return this.#known.client;
-    throw new ProviderAway('the identity provider could not be reached a moment ago', { wasAsked: false });
+    throw new ProviderAway('the identity provider could not be reached a moment ago', {
+      wasAsked: false,
+    });
   }
 
   async #discover(): Promise<oidc.Configuration> {
@@ -141,17 +154,27 @@ export class IdentityProvider {
   }
 }
 
-function discovered({ issuer, clientId, clientSecret }: IdentityConfig): Promise<oidc.Configuration> {
+function discovered({
+  issuer,
+  clientId,
+  clientSecret,
+}: IdentityConfig): Promise<oidc.Configuration> {
   if (clientSecret === null) throw new TypeError('there is no identity.clientSecret');
   // Signatures of ID tokens are verified although they come over TLS from the provider itself.
-  const execute = [oidc.enableNonRepudiationChecks, ...(issuer.startsWith('http:') ? [oidc.allowInsecureRequests] : [])];
+  const execute = [
+    oidc.enableNonRepudiationChecks,
+    ...(issuer.startsWith('http:') ? [oidc.allowInsecureRequests] : []),
+  ];
   return oidc.discovery(new URL(issuer), clientId, {}, authentication(clientSecret.reveal()), {
     execute,
     timeout: PROVIDER_LIMITS.timeoutSeconds,
   });
 }
 
-/** `client_secret_basic` is what a provider knows that names nothing else (OpenID Connect Discovery §3). */
+/**
+ * `client_secret_basic` is what a provider knows that names nothing else (OpenID Connect Discovery
+ * §3).
+ */
 function authentication(secret: string): oidc.ClientAuth {
   const [basic, post] = [oidc.ClientSecretBasic(secret), oidc.ClientSecretPost(secret)];
   return (server, client, body, headers) => {
@@ -160,7 +183,9 @@ function authentication(secret: string): oidc.ClientAuth {
   };
 }
 
-/** Faults of the answer itself. Whatever else goes wrong, goes wrong between us and the provider. */
+/**
+ * Faults of the answer itself. Whatever else goes wrong, goes wrong between us and the provider.
+ */
 const REFUSALS: readonly string[] = [
   'OAUTH_AUTHORIZATION_RESPONSE_ERROR',
   'OAUTH_INVALID_RESPONSE',
@@ -174,11 +199,19 @@ const REFUSALS: readonly string[] = [
 function judged(error: unknown): ProviderAway | ProviderRefused {
   if (error instanceof ProviderAway || error instanceof ProviderRefused) return error;
   const { code } = error as { readonly code?: unknown };
-  const isRefusal = error instanceof oidc.ResponseBodyError ? error.error === 'invalid_grant' : REFUSALS.includes(String(code));
-  return isRefusal ? new ProviderRefused(wordsOf(error)) : new ProviderAway(wordsOf(error), { wasAsked: true });
+  const isRefusal =
+    error instanceof oidc.ResponseBodyError
+      ? error.error === 'invalid_grant'
+      : REFUSALS.includes(String(code));
+  return isRefusal
+    ? new ProviderRefused(wordsOf(error))
+    : new ProviderAway(wordsOf(error), { wasAsked: true });
 }
 
-/** For the log. Built from words of the library and of the standard alone: what hangs on its errors holds codes and tokens. */
+/**
+ * For the log. Built from words of the library and of the standard alone: what hangs on its errors
+ * holds codes and tokens.
+ */
 function wordsOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   const { code } = error as { readonly code?: unknown };

@@ -30,7 +30,12 @@ export interface Return {
 
 /** Whoever has proved at the provider who they are may know why it is not enough. */
 export type IdentityResult =
-  | { readonly outcome: 'signed-in'; readonly name: string; readonly sessionId: string; readonly next: string }
+  | {
+      readonly outcome: 'signed-in';
+      readonly name: string;
+      readonly sessionId: string;
+      readonly next: string;
+    }
   | { readonly outcome: 'refused'; readonly words: string }
   | { readonly outcome: 'throttled'; readonly waitSeconds: number }
   | { readonly outcome: 'away' }
@@ -46,7 +51,10 @@ interface Refusal {
   readonly claimed?: string | null;
 }
 
-/** Throttle, check the flow, ask the provider, map, find or make the account, judge, record, begin the session: in this order. */
+/**
+ * Throttle, check the flow, ask the provider, map, find or make the account, judge, record, begin
+ * the session: in this order.
+ */
 export async function signInByIdentity(
   parts: ConsoleParts,
   identity: IdentityParts,
@@ -74,7 +82,11 @@ export async function signInByIdentity(
   if ('reason' in found) return refuse(parts, back, found);
   const reason = standingOf(found, parts.clock.wallMs());
   if (reason !== 'signed-in')
-    return refuse(parts, back, { reason, words: 'Your account is not active here.', claimed: found.id });
+    return refuse(parts, back, {
+      reason,
+      words: 'Your account is not active here.',
+      claimed: found.id,
+    });
   if (!(await record(parts, back, reason, found, null))) return { outcome: 'unrecorded' };
   const sessionId = await beginSession(parts, found, back.address);
   return { outcome: 'signed-in', name: found.name, sessionId, next: back.flow?.next ?? '/' };
@@ -111,26 +123,47 @@ async function accountOf(
 ): Promise<Account | Refusal | 'registry-away'> {
   const role = mappedRole(config, claims[config.roleClaim]);
   if (role === null)
-    return { reason: 'identity-without-role', words: 'You are in none of the groups that may use this console.' };
+    return {
+      reason: 'identity-without-role',
+      words: 'You are in none of the groups that may use this console.',
+    };
   const name = claims[config.nameClaim];
   if (typeof name !== 'string' || !isName(name)) {
-    parts.log.warn('the identity provider gives a name that no user can have', { claim: config.nameClaim });
-    return { reason: 'identity-refused', words: 'The identity provider gives you a name that cannot be used here.' };
+    parts.log.warn('the identity provider gives a name that no user can have', {
+      claim: config.nameClaim,
+    });
+    return {
+      reason: 'identity-refused',
+      words: 'The identity provider gives you a name that cannot be used here.',
+    };
   }
   try {
-    const made = await parts.control.administration.admitPerson(IDENTITY_ACTOR, { name, subject, role });
+    const made = await parts.control.administration.admitPerson(IDENTITY_ACTOR, {
+      name,
+      subject,
+      role,
+    });
     const { account } = await parts.store.account(made.account.id);
-    return account ?? { reason: 'name-unknown', words: 'Your account was deleted at this very moment.' };
+    return (
+      account ?? { reason: 'name-unknown', words: 'Your account was deleted at this very moment.' }
+    );
   } catch (error) {
     if (!(error instanceof AdminError)) throw error;
     if (error.code === 'name-taken') {
       const words = `You cannot sign in as ${name}: ${error.message}. Somebody who administers users has to sort that out.`;
-      return { reason: 'identity-name-taken', words, claimed: (await parts.store.accountByName(name))?.id ?? null };
+      return {
+        reason: 'identity-name-taken',
+        words,
+        claimed: (await parts.store.accountByName(name))?.id ?? null,
+      };
     }
     if (error.code === 'unavailable' || error.code === 'conflict') return 'registry-away';
     if (error.code !== 'invalid') throw error;
     parts.log.error('identity.roles does not fit the registry', { role, why: error.message });
-    return { reason: 'identity-without-role', words: 'The role that your group is to have does not exist here.' };
+    return {
+      reason: 'identity-without-role',
+      words: 'The role that your group is to have does not exist here.',
+    };
   }
 }
 
@@ -140,7 +173,11 @@ function mappedRole({ roles }: IdentityConfig, claim: unknown): string | null {
   return Object.entries(roles).find(([group]) => groups.includes(group))?.[1] ?? null;
 }
 
-async function refuse(parts: ConsoleParts, back: Return, { reason, words, claimed = null }: Refusal): Promise<IdentityResult> {
+async function refuse(
+  parts: ConsoleParts,
+  back: Return,
+  { reason, words, claimed = null }: Refusal,
+): Promise<IdentityResult> {
   await record(parts, back, reason, null, claimed);
   return { outcome: 'refused', words };
 }
@@ -152,5 +189,12 @@ function record(
   account: Account | null,
   claimedAccountId: string | null,
 ): Promise<boolean> {
-  return parts.recordSignIn({ reason, account, claimedAccountId, clientAddress: address, userAgent, method: 'oidc' });
+  return parts.recordSignIn({
+    reason,
+    account,
+    claimedAccountId,
+    clientAddress: address,
+    userAgent,
+    method: 'oidc',
+  });
 }

@@ -29,16 +29,26 @@ const KINDS: readonly Kind[] = [
     word: 'service account',
     loses: 'Its token is refused from then on, on all running gates.',
   },
-  { kind: 'user', section: '/users', sectionName: 'Users', word: 'user', loses: 'All sessions of that person end at once.' },
+  {
+    kind: 'user',
+    section: '/users',
+    sectionName: 'Users',
+    word: 'user',
+    loses: 'All sessions of that person end at once.',
+  },
 ];
 
 type Failed = Extract<Attempted<unknown>, { done: false }>;
 
 export function accountChangePages(app: Hono<Env>, parts: ConsoleParts): void {
   for (const kind of KINDS) {
-    app.get(`${kind.section}/:name/edit`, async (c) => editForm(c, parts, kind, valuesOf(await read(c, parts, kind))));
+    app.get(`${kind.section}/:name/edit`, async (c) =>
+      editForm(c, parts, kind, valuesOf(await read(c, parts, kind))),
+    );
     app.post(`${kind.section}/:name/edit`, (c) => edit(c, parts, kind));
-    app.get(`${kind.section}/:name/delete`, async (c) => deleteForm(c, kind, await read(c, parts, kind)));
+    app.get(`${kind.section}/:name/delete`, async (c) =>
+      deleteForm(c, kind, await read(c, parts, kind)),
+    );
     app.post(`${kind.section}/:name/delete`, (c) => remove(c, parts, kind));
   }
 }
@@ -68,11 +78,22 @@ async function edit(c: ConsoleContext, parts: ConsoleParts, kind: Kind): Promise
     role: form.word('role'),
     expires: form.word('expiresAt'),
   };
-  // The form knows days only: an expiry in the middle of one stays as it is unless another day is chosen.
-  const expiry = values.expires === dayOf(before.expiresAt) ? {} : { expiresAt: expiryFrom(values.expires) };
+  // The form knows days only: an expiry in the middle of one stays as it is unless another day is
+  // chosen.
+  const expiry =
+    values.expires === dayOf(before.expiresAt) ? {} : { expiresAt: expiryFrom(values.expires) };
   const { description, role } = values;
-  const input = { name, kind: kind.kind, version: Number(values.version), description, role, ...expiry };
-  const attempted = await attempt(() => parts.control.administration.editAccount(visitor.actor, input));
+  const input = {
+    name,
+    kind: kind.kind,
+    version: Number(values.version),
+    description,
+    role,
+    ...expiry,
+  };
+  const attempted = await attempt(() =>
+    parts.control.administration.editAccount(visitor.actor, input),
+  );
   if (attempted.done) return goOn(c, `${kind.section}/${name}`, 'changed');
   return editForm(c, parts, kind, values, attempted);
 }
@@ -87,7 +108,9 @@ async function editForm(
   const name = nameIn(c);
   const faults = failed?.faults ?? [];
   const path = `${kind.section}/${name}`;
-  const choices = roleChoices(await parts.control.administration.listRoles(c.var.visitor.actor, {}));
+  const choices = roleChoices(
+    await parts.control.administration.listRoles(c.var.visitor.actor, {}),
+  );
   const content = html`${faultSummary(failed?.message ?? null, faults)}<section class="card"><div class="card-body">
 <form class="stack" method="post" action="${path}/edit">${formFields(c.var.visitor)}<input type="hidden" name="version" value="${values.version}">
 ${textField({ name: 'description', label: 'Description', value: values.description, faults, isFirst: true })}
@@ -99,7 +122,12 @@ ${textField({ name: 'expiresAt', label: 'Expires', type: 'date', value: values.e
     { name: kind.sectionName, path: kind.section },
     { name, path },
   ];
-  return show(c, { title: `Edit ${name}`, section: kind.section, crumbs }, content, failed?.status ?? 200);
+  return show(
+    c,
+    { title: `Edit ${name}`, section: kind.section, crumbs },
+    content,
+    failed?.status ?? 200,
+  );
 }
 
 async function remove(c: ConsoleContext, parts: ConsoleParts, kind: Kind): Promise<Response> {
@@ -114,7 +142,10 @@ async function remove(c: ConsoleContext, parts: ConsoleParts, kind: Kind): Promi
     });
   }
   const attempted = await attempt(() =>
-    parts.control.administration.deleteAccount(c.var.visitor.actor, { id: account.id, kind: kind.kind }),
+    parts.control.administration.deleteAccount(c.var.visitor.actor, {
+      id: account.id,
+      kind: kind.kind,
+    }),
   );
   if (attempted.done) return goOn(c, kind.section, 'deleted');
   return deleteForm(c, kind, account, attempted);
@@ -136,5 +167,10 @@ ${textField({ name: 'confirm', label: `Type ${name} to delete it`, isRequired: t
     { name: kind.sectionName, path: kind.section },
     { name, path },
   ];
-  return show(c, { title: `Delete ${name}?`, section: kind.section, crumbs }, content, failed?.status ?? 200);
+  return show(
+    c,
+    { title: `Delete ${name}?`, section: kind.section, crumbs },
+    content,
+    failed?.status ?? 200,
+  );
 }

@@ -55,11 +55,17 @@ export function queryOf(asked: Asked): ActivityPageQuery {
   return {
     account: account === '' ? null : { name: account },
     ...Object.fromEntries(Object.entries(compared).filter(([, value]) => value !== '')),
-    ...(since === '' ? {} : { since: /^\d{4}-\d{2}-\d{2}$/.test(since) ? `${since}T00:00:00Z` : since }),
+    ...(since === ''
+      ? {}
+      : { since: /^\d{4}-\d{2}-\d{2}$/.test(since) ? `${since}T00:00:00Z` : since }),
   };
 }
 
-function addressOf(path: string, asked: Asked, more: Readonly<Record<string, string>> = {}): string {
+function addressOf(
+  path: string,
+  asked: Asked,
+  more: Readonly<Record<string, string>> = {},
+): string {
   const filled = Object.entries({ ...asked, ...more }).filter(([, value]) => value !== '');
   return filled.length === 0 ? path : `${path}?${new URLSearchParams(filled).toString()}`;
 }
@@ -67,9 +73,14 @@ function addressOf(path: string, asked: Asked, more: Readonly<Record<string, str
 async function showActivity(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const asked = askedIn(c);
   const cursor = c.req.query('after') ?? null;
-  const { items, next } = await parts.control.activityPage(c.var.visitor.actor, { ...queryOf(asked), cursor, limit: LOG_ROWS });
+  const { items, next } = await parts.control.activityPage(c.var.visitor.actor, {
+    ...queryOf(asked),
+    cursor,
+    limit: LOG_ROWS,
+  });
   const rows = eventRows(items);
-  // What goes on by itself is the whole log: a narrowed one, or one from further back, stays as it is.
+  // What goes on by itself is the whole log: a narrowed one, or one from further back, stays as it
+  // is.
   const isWhole = cursor === null && Object.values(asked).every((value) => value === '');
   const narrowed = empty(
     'Nothing matches',

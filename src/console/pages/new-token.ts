@@ -24,7 +24,10 @@ const OVERLAPS = [
 /** Says what will happen, and then does it. */
 export function newTokenPages(app: Hono<Env>, parts: ConsoleParts): void {
   app.get(PATH, async (c) => {
-    const account = await parts.control.administration.showAccount(c.var.visitor.actor, { name: nameIn(c), kind: 'service' });
+    const account = await parts.control.administration.showAccount(c.var.visitor.actor, {
+      name: nameIn(c),
+      kind: 'service',
+    });
     return ask(c, parts, account);
   });
 
@@ -33,10 +36,19 @@ export function newTokenPages(app: Hono<Env>, parts: ConsoleParts): void {
     if (!(await spend(c, parts))) return goOn(c, `${SECTION}/${name}`, 'shown');
     const { administration } = parts.control;
     const { actor } = c.var.visitor;
-    const overlapMs = Number(OVERLAPS.find(({ value }) => value === c.var.form.text('overlap'))?.value ?? 0);
-    const attempted = await attempt(() => administration.rotateToken(actor, { name, kind: 'service', overlapMs }));
+    const overlapMs = Number(
+      OVERLAPS.find(({ value }) => value === c.var.form.text('overlap'))?.value ?? 0,
+    );
+    const attempted = await attempt(() =>
+      administration.rotateToken(actor, { name, kind: 'service', overlapMs }),
+    );
     if (attempted.done) return showToken(c, { issued: attempted.value, isNew: false });
-    return ask(c, parts, await administration.showAccount(actor, { name, kind: 'service' }), attempted);
+    return ask(
+      c,
+      parts,
+      await administration.showAccount(actor, { name, kind: 'service' }),
+      attempted,
+    );
   });
 }
 
@@ -65,5 +77,10 @@ ${token === null ? '' : selectField({ name: 'overlap', label: 'The present token
     { name: 'Service Accounts', path: SECTION },
     { name: account.name, path },
   ];
-  return show(c, { title: 'Generate new Authentication Token', section: SECTION, crumbs }, content, failed?.status ?? 200);
+  return show(
+    c,
+    { title: 'Generate new Authentication Token', section: SECTION, crumbs },
+    content,
+    failed?.status ?? 200,
+  );
 }

@@ -22,7 +22,8 @@ type Range = (typeof RANGES)[number];
 
 export function overviewPages(app: Hono<Env>, parts: ConsoleParts): void {
   app.get('/', async (c) => {
-    if (!c.var.visitor.may('sallyport:activity:read')) return c.redirect(homeOf(c.var.visitor), 303);
+    if (!c.var.visitor.may('sallyport:activity:read'))
+      return c.redirect(homeOf(c.var.visitor), 303);
     return overview(c, parts);
   });
 }
@@ -58,7 +59,10 @@ function rangeLinks(chosen: Range): Html {
 
 function figures({ total }: Traffic): Html {
   const all = total.letIn + total.refused;
-  const share = all === 0 ? '' : `${((total.refused / all) * 100).toFixed(total.refused === 0 ? 0 : 1)} % of all`;
+  const share =
+    all === 0
+      ? ''
+      : `${((total.refused / all) * 100).toFixed(total.refused === 0 ? 0 : 1)} % of all`;
   const figure = (name: string, value: string, note: string) =>
     html`<dl class="card figure"><dt>${name}</dt><dd>${value}</dd>${note === '' ? '' : html`<dd>${note}</dd>`}</dl>`;
   return html`<div class="figures">${figure('Calls', countWords(all), '')}${figure('Let in', countWords(total.letIn), '')}${figure('Refused', countWords(total.refused), share)}${figure(
@@ -75,13 +79,19 @@ function noCalls(c: ConsoleContext): Html {
     mayWrite
       ? 'Create a service account, give its token to a machine, and let it call an API through the gate: its calls are counted here, minute by minute.'
       : 'Calls through the gate are counted here, minute by minute.',
-    mayWrite ? html`<a class="button primary" href="/new/service-account">New Service Account</a>` : '',
+    mayWrite
+      ? html`<a class="button primary" href="/new/service-account">New Service Account</a>`
+      : '',
   );
 }
 
 function charts(traffic: Traffic, { binMinutes, words }: Range): Html {
   const labels = traffic.bins.map(({ startMs }) => new Date(startMs).toISOString().slice(11, 16));
-  const bins = traffic.bins.map(({ letIn, refused }, index) => ({ label: labels[index] ?? '', letIn, refused }));
+  const bins = traffic.bins.map(({ letIn, refused }, index) => ({
+    label: labels[index] ?? '',
+    letIn,
+    refused,
+  }));
   const all = `${plural(traffic.total.letIn, 'call')} let in and ${countWords(traffic.total.refused)} refused in the last ${words.toLowerCase()}`;
   const lines = [
     { name: 'typical', values: traffic.bins.map(({ medianMs }) => medianMs) },
@@ -137,10 +147,12 @@ function figureTable({ bins }: Traffic, labels: readonly string[]): Html {
           ],
         ],
   );
-  const columns = ['From', 'Let in', 'Refused', 'Half within', '95 of 100 within'].map((name, index) => ({
-    name,
-    isNumber: index > 0,
-  }));
+  const columns = ['From', 'Let in', 'Refused', 'Half within', '95 of 100 within'].map(
+    (name, index) => ({
+      name,
+      isNumber: index > 0,
+    }),
+  );
   return html`<details class="small"><summary>Figures</summary>${table('Calls over time', columns, rows)}</details>`;
 }
 
@@ -159,7 +171,10 @@ async function attention(c: ConsoleContext, parts: ConsoleParts): Promise<Slot> 
         ...query,
       })
     ).items;
-  const [expiring, unused] = await Promise.all([ask({ expiringWithinDays: 30 }), ask({ unusedForDays: 90 })]);
+  const [expiring, unused] = await Promise.all([
+    ask({ expiringWithinDays: 30 }),
+    ask({ unusedForDays: 90 }),
+  ]);
   if (expiring.length + unused.length === 0) return '';
   const names = (accounts: readonly AccountView[]) =>
     accounts.map(({ name }) => html`<li><a href="/service-accounts/${name}">${name}</a></li>`);

@@ -26,7 +26,9 @@ export function profilePages(app: Hono<Env>, parts: ConsoleParts, throttle: Sign
     return c.redirect('/sign-in?note=password', 303);
   });
   app.post(`${SECTION}/sign-out-everywhere`, async (c) => {
-    const attempted = await attempt(() => administration.signOutEverywhere(c.var.visitor.actor, {}));
+    const attempted = await attempt(() =>
+      administration.signOutEverywhere(c.var.visitor.actor, {}),
+    );
     if (!attempted.done) return profile(c, attempted);
     takeCookie(c);
     return c.redirect('/sign-in?note=everywhere', 303);
@@ -34,7 +36,11 @@ export function profilePages(app: Hono<Env>, parts: ConsoleParts, throttle: Sign
 }
 
 /** Whoever finds an open browser must not be able to guess the password there without end. */
-async function changePassword(c: ConsoleContext, parts: ConsoleParts, throttle: SignInThrottle): Promise<Attempted<unknown>> {
+async function changePassword(
+  c: ConsoleContext,
+  parts: ConsoleParts,
+  throttle: SignInThrottle,
+): Promise<Attempted<unknown>> {
   const { form, visitor } = c.var;
   const password = form.text('password');
   if (password !== form.text('repeated')) return DIFFERENT;
@@ -44,7 +50,10 @@ async function changePassword(c: ConsoleContext, parts: ConsoleParts, throttle: 
     return { done: false, status: 403, message, faults: [] };
   }
   const attempted = await attempt(() =>
-    parts.control.administration.changeOwnPassword(visitor.actor, { current: form.text('current'), password }),
+    parts.control.administration.changeOwnPassword(visitor.actor, {
+      current: form.text('current'),
+      password,
+    }),
   );
   const isWrong = !attempted.done && attempted.faults.some(({ field }) => field === 'current');
   if (!isWrong) await tried.takeBack();

@@ -21,7 +21,11 @@ export function rolesPages(app: Hono<Env>, parts: ConsoleParts): void {
   app.get('/new/role', (c) => roleForm(c, parts, { name: '', description: '', permissions: '' }));
   app.post('/new/role', async (c) => {
     const { form, visitor } = c.var;
-    const input = { name: form.word('name'), description: form.text('description'), permissions: form.list('permissions') };
+    const input = {
+      name: form.word('name'),
+      description: form.text('description'),
+      permissions: form.list('permissions'),
+    };
     const attempted = await attempt(() => administration.createRole(visitor.actor, input));
     if (attempted.done) return goOn(c, `${SECTION}/${input.name}`, 'created');
     return roleForm(c, parts, { ...input, permissions: form.text('permissions') }, attempted);
@@ -29,21 +33,36 @@ export function rolesPages(app: Hono<Env>, parts: ConsoleParts): void {
   app.get(`${SECTION}/:name`, (c) => showRole(c, parts, doneNotice(c)));
   app.get(`${SECTION}/:name/edit`, async (c) => {
     const { role } = await administration.showRole(c.var.visitor.actor, { name: nameIn(c) });
-    return roleForm(c, parts, { ...role, permissions: role.permissions.join('\n'), version: role.version });
+    return roleForm(c, parts, {
+      ...role,
+      permissions: role.permissions.join('\n'),
+      version: role.version,
+    });
   });
   app.post(`${SECTION}/:name/edit`, async (c) => {
     const { form, visitor } = c.var;
     const name = nameIn(c);
     const description = form.text('description');
     const version = Number(form.word('version'));
-    // The administrator's permissions are fixed; sending them would be taken for a wish to change them.
-    const permissions = name === ADMINISTRATOR_ROLE ? {} : { permissions: form.list('permissions') };
-    const attempted = await attempt(() => administration.editRole(visitor.actor, { name, description, version, ...permissions }));
+    // The administrator's permissions are fixed; sending them would be taken for a wish to change
+    // them.
+    const permissions =
+      name === ADMINISTRATOR_ROLE ? {} : { permissions: form.list('permissions') };
+    const attempted = await attempt(() =>
+      administration.editRole(visitor.actor, { name, description, version, ...permissions }),
+    );
     if (attempted.done) return goOn(c, `${SECTION}/${name}`, 'changed');
-    return roleForm(c, parts, { name, description, permissions: form.text('permissions'), version }, attempted);
+    return roleForm(
+      c,
+      parts,
+      { name, description, permissions: form.text('permissions'), version },
+      attempted,
+    );
   });
   app.post(`${SECTION}/:name/delete`, async (c) => {
-    const attempted = await attempt(() => administration.deleteRole(c.var.visitor.actor, { name: nameIn(c) }));
+    const attempted = await attempt(() =>
+      administration.deleteRole(c.var.visitor.actor, { name: nameIn(c) }),
+    );
     return attempted.done
       ? goOn(c, SECTION, 'deleted')
       : showRole(c, parts, faultSummary(attempted.message, attempted.faults), attempted.status);
@@ -76,7 +95,9 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
       title: 'Roles',
       section: SECTION,
       lead: 'A role is a named set of permissions. An account has one by default, and may have others in teams and on single applications.',
-      ...(mayWrite ? { actions: html`<a class="button primary" href="/new/role">New Role</a>` } : {}),
+      ...(mayWrite
+        ? { actions: html`<a class="button primary" href="/new/role">New Role</a>` }
+        : {}),
     },
     html`${doneNotice(c)}<section class="card">${table('Roles', columns, rows)}</section>`,
   );
@@ -93,7 +114,9 @@ async function showRole(
   status: 200 | Failed['status'] = 200,
 ): Promise<Response> {
   const { visitor } = c.var;
-  const { role, usedBy } = await parts.control.administration.showRole(visitor.actor, { name: nameIn(c) });
+  const { role, usedBy } = await parts.control.administration.showRole(visitor.actor, {
+    name: nameIn(c),
+  });
   const path = `${SECTION}/${role.name}`;
   const mayWrite = visitor.may('sallyport:registry:write') && !role.builtIn;
   const list =
@@ -153,7 +176,12 @@ ${isFixed ? html`<p class="quiet">The permissions of this role are fixed: somebo
 <div class="actions"><button class="primary">${isNew ? 'Create' : 'Save'}</button><a class="button" href="${path}">Cancel</a></div></form></div></section>
 ${card({ title: 'Permissions to choose from' }, askedFor(parts))}</div>`;
   const crumbs = isNew ? CRUMBS : [...CRUMBS, { name: values.name, path }];
-  return show(c, { title: isNew ? 'New Role' : `Edit ${values.name}`, section: SECTION, crumbs }, content, failed?.status ?? 200);
+  return show(
+    c,
+    { title: isNew ? 'New Role' : `Edit ${values.name}`, section: SECTION, crumbs },
+    content,
+    failed?.status ?? 200,
+  );
 }
 
 /** What the routes in force ask for: a permission that no route asks for opens nothing. */

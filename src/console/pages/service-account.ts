@@ -23,19 +23,30 @@ export function serviceAccountPage(app: Hono<Env>, parts: ConsoleParts): void {
   app.get(path, (c) => showAccount(c, parts));
 
   app.post(`${path}/activate`, (c) =>
-    act(c, parts, 'The account is active.', (ref) => administration.activateAccount(c.var.visitor.actor, ref)),
+    act(c, parts, 'The account is active.', (ref) =>
+      administration.activateAccount(c.var.visitor.actor, ref),
+    ),
   );
   app.post(`${path}/deactivate`, (c) =>
-    act(c, parts, 'The account is inactive: its token is refused until it is activated again.', (ref) =>
-      administration.deactivateAccount(c.var.visitor.actor, ref),
+    act(
+      c,
+      parts,
+      'The account is inactive: its token is refused until it is activated again.',
+      (ref) => administration.deactivateAccount(c.var.visitor.actor, ref),
     ),
   );
   app.post(`${path}/close-overlap`, (c) =>
-    act(c, parts, 'The old token is refused from now on.', (ref) => administration.closeOverlap(c.var.visitor.actor, ref)),
+    act(c, parts, 'The old token is refused from now on.', (ref) =>
+      administration.closeOverlap(c.var.visitor.actor, ref),
+    ),
   );
   app.post(`${path}/teams`, (c) =>
     act(c, parts, 'The membership is set.', (ref) =>
-      administration.joinTeam(c.var.visitor.actor, { ...ref, team: c.var.form.word('team'), role: c.var.form.word('role') }),
+      administration.joinTeam(c.var.visitor.actor, {
+        ...ref,
+        team: c.var.form.word('team'),
+        role: c.var.form.word('role'),
+      }),
     ),
   );
   app.post(`${path}/leave`, (c) =>
@@ -54,14 +65,20 @@ export function serviceAccountPage(app: Hono<Env>, parts: ConsoleParts): void {
   );
   app.post(`${path}/revoke`, (c) =>
     act(c, parts, 'The grant is taken back.', (ref) =>
-      administration.revokeGrant(c.var.visitor.actor, { ...ref, application: c.var.form.word('application') }),
+      administration.revokeGrant(c.var.visitor.actor, {
+        ...ref,
+        application: c.var.form.word('application'),
+      }),
     ),
   );
 }
 
 type Ref = { readonly name: string; readonly kind: 'service' };
 
-/** Does one thing and shows the account again, with where the change is in force by now. Doing it twice changes nothing more. */
+/**
+ * Does one thing and shows the account again, with where the change is in force by now. Doing it
+ * twice changes nothing more.
+ */
 async function act(
   c: ConsoleContext,
   parts: ConsoleParts,
@@ -70,7 +87,10 @@ async function act(
 ): Promise<Response> {
   const attempted = await attempt(() => work({ name: nameIn(c), kind: 'service' }));
   const said = attempted.done
-    ? receiptNotice(attempted.value.changed ? words : 'It was so already; nothing was changed.', attempted.value.revocation)
+    ? receiptNotice(
+        attempted.value.changed ? words : 'It was so already; nothing was changed.',
+        attempted.value.revocation,
+      )
     : faultSummary(attempted.message, attempted.faults);
   return showAccount(c, parts, { said, status: statusOf(attempted) });
 }
@@ -82,7 +102,10 @@ function statusOf(attempted: Attempted<unknown>) {
 async function showAccount(
   c: ConsoleContext,
   parts: ConsoleParts,
-  { said, status }: { readonly said: Slot; readonly status: ReturnType<typeof statusOf> } = { said: doneNotice(c), status: 200 },
+  { said, status }: { readonly said: Slot; readonly status: ReturnType<typeof statusOf> } = {
+    said: doneNotice(c),
+    status: 200,
+  },
 ): Promise<Response> {
   const { administration } = parts.control;
   const { visitor } = c.var;
@@ -131,7 +154,10 @@ function detailsCard(account: AccountView, nowMs: number, mayWrite: boolean): Ht
     facts([
       ['Id', html`<code>${account.id}</code>`],
       ['Default role', html`<a href="/roles/${account.role}">${account.role}</a>`],
-      ['Created', html`${moment(account.createdAt)} <span class="quiet">(${ago(account.createdAt, nowMs)})</span>`],
+      [
+        'Created',
+        html`${moment(account.createdAt)} <span class="quiet">(${ago(account.createdAt, nowMs)})</span>`,
+      ],
       ['Last change', moment(account.updatedAt)],
       [
         'Expires',
@@ -141,7 +167,12 @@ function detailsCard(account: AccountView, nowMs: number, mayWrite: boolean): Ht
       ],
       ...(mayWrite
         ? []
-        : [['Your rights', html`<span class="quiet">You may look at this account and not change it.</span>`] as const]),
+        : [
+            [
+              'Your rights',
+              html`<span class="quiet">You may look at this account and not change it.</span>`,
+            ] as const,
+          ]),
     ]),
   );
 }
@@ -170,15 +201,25 @@ function tokenCard(c: ConsoleContext, account: AccountView, nowMs: number): Html
     previousToken === null
       ? ''
       : html`<div class="notice warn"><p>The token before it works too, until ${moment(previousToken.validUntil)} UTC.</p>${
-          mayWrite ? html`<p>${buttonForm(c.var.visitor, `${path}/close-overlap`, 'Refuse it now', { tone: 'small' })}</p>` : ''
+          mayWrite
+            ? html`<p>${buttonForm(c.var.visitor, `${path}/close-overlap`, 'Refuse it now', { tone: 'small' })}</p>`
+            : ''
         }</div>`;
   const generate = mayWrite
     ? html`<p class="actions"><a class="button primary" href="${path}/new-token">Generate new Authentication Token</a></p>`
     : '';
-  return card({ title: 'Authentication token' }, html`<div class="flow">${facts(rows)}${overlap}${generate}</div>`);
+  return card(
+    { title: 'Authentication token' },
+    html`<div class="flow">${facts(rows)}${overlap}${generate}</div>`,
+  );
 }
 
-function teamsCard(c: ConsoleContext, account: AccountView, roles: readonly Role[], teams: readonly Team[]): Html {
+function teamsCard(
+  c: ConsoleContext,
+  account: AccountView,
+  roles: readonly Role[],
+  teams: readonly Team[],
+): Html {
   const { visitor } = c.var;
   const path = `${SECTION}/${account.name}`;
   const mayWrite = visitor.may('sallyport:registry:write');
@@ -186,21 +227,34 @@ function teamsCard(c: ConsoleContext, account: AccountView, roles: readonly Role
     ({ team, role }) =>
       html`<tr><th scope="row"><a href="/teams/${team}">${team}</a></th><td>${role}</td><td>${
         mayWrite
-          ? buttonForm(visitor, `${path}/leave`, 'Leave', { tone: 'small', fields: { team }, about: `the team ${team}` })
+          ? buttonForm(visitor, `${path}/leave`, 'Leave', {
+              tone: 'small',
+              fields: { team },
+              about: `the team ${team}`,
+            })
           : ''
       }</td></tr>`,
   );
-  const open = teams.filter(({ name }) => !account.teams.some(({ team }) => team === name)).map(({ name }) => name);
+  const open = teams
+    .filter(({ name }) => !account.teams.some(({ team }) => team === name))
+    .map(({ name }) => name);
   const list =
     rows.length === 0
       ? html`<p class="quiet">In no team. ${teams.length === 0 ? 'There are no teams yet.' : 'In a team, its role there counts for the applications of that team.'}</p>`
       : html`<table class="tight"><caption class="hidden">Teams</caption><thead><tr><th scope="col">Team</th><th scope="col">Role in it</th><th scope="col"><span class="hidden">Leave</span></th></tr></thead><tbody>${rows}</tbody></table>`;
   const join =
-    mayWrite && open.length > 0 ? pairForm(c, `${path}/teams`, { name: 'team', label: 'Team', values: open }, roles, 'Join') : '';
+    mayWrite && open.length > 0
+      ? pairForm(c, `${path}/teams`, { name: 'team', label: 'Team', values: open }, roles, 'Join')
+      : '';
   return card({ title: 'Teams' }, html`<div class="flow">${list}${join}</div>`);
 }
 
-function grantsCard(c: ConsoleContext, account: AccountView, roles: readonly Role[], teams: readonly Team[]): Html {
+function grantsCard(
+  c: ConsoleContext,
+  account: AccountView,
+  roles: readonly Role[],
+  teams: readonly Team[],
+): Html {
   const { visitor } = c.var;
   const path = `${SECTION}/${account.name}`;
   const mayWrite = visitor.may('sallyport:registry:write');
@@ -222,7 +276,13 @@ function grantsCard(c: ConsoleContext, account: AccountView, roles: readonly Rol
       : html`<table class="tight"><caption class="hidden">Grants</caption><thead><tr><th scope="col">Application</th><th scope="col">Role on it</th><th scope="col"><span class="hidden">Take back</span></th></tr></thead><tbody>${rows}</tbody></table>`;
   const known = teams.flatMap(({ applications }) => applications);
   const grant = mayWrite
-    ? pairForm(c, `${path}/grants`, { name: 'application', label: 'Application', values: null, known }, roles, 'Grant')
+    ? pairForm(
+        c,
+        `${path}/grants`,
+        { name: 'application', label: 'Application', values: null, known },
+        roles,
+        'Grant',
+      )
     : '';
   return card({ title: 'Grants' }, html`<div class="flow">${list}${grant}</div>`);
 }
@@ -254,10 +314,17 @@ function pairForm(
 <button>${words}</button></div></form>`;
 }
 
-async function activityCard(c: ConsoleContext, parts: ConsoleParts, account: AccountView): Promise<Slot> {
+async function activityCard(
+  c: ConsoleContext,
+  parts: ConsoleParts,
+  account: AccountView,
+): Promise<Slot> {
   const { visitor } = c.var;
   if (!visitor.may('sallyport:activity:read')) return '';
-  const { items } = await parts.control.activityPage(visitor.actor, { account: { id: account.id }, limit: LOG_ROWS });
+  const { items } = await parts.control.activityPage(visitor.actor, {
+    account: { id: account.id },
+    limit: LOG_ROWS,
+  });
   return card(
     {
       title: 'Activity',

@@ -94,7 +94,11 @@ function newButton(): Html {
 
 function nothing(c: ConsoleContext, isNarrowed: boolean): Html {
   if (isNarrowed)
-    return empty('Nothing matches', 'No service account is like that.', html`<a class="button" href="${SECTION}">Show all</a>`);
+    return empty(
+      'Nothing matches',
+      'No service account is like that.',
+      html`<a class="button" href="${SECTION}">Show all</a>`,
+    );
   return empty(
     'No service accounts yet',
     'A service account is a machine with a token of its own: a pipeline, a scheduler, a monitor. Create one, give its token to the machine, and see here what it does.',
@@ -108,7 +112,9 @@ export function byName(accounts: readonly AccountView[]): readonly AccountView[]
 }
 
 function accountTable(accounts: readonly AccountView[], nowMs: number): Html {
-  const columns = ['Name', 'Status', 'Role', 'Teams', 'Last used', 'Token age'].map((name) => ({ name }));
+  const columns = ['Name', 'Status', 'Role', 'Teams', 'Last used', 'Token age'].map((name) => ({
+    name,
+  }));
   return table(
     'Service accounts',
     columns,
@@ -122,9 +128,15 @@ function accountRow(account: AccountView, nowMs: number): readonly Slot[] {
     html`<a href="${SECTION}/${name}">${name}</a>${description === '' ? '' : html` <span class="small quiet">${description}</span>`}`,
     standing(account),
     role,
-    teams.length === 0 ? html`<span class="quiet">none</span>` : teams.map(({ team }) => team).join(', '),
-    token?.lastUsed == null ? html`<span class="quiet">never</span>` : ago(token.lastUsed.at, nowMs),
-    token === null ? html`<span class="quiet">no token</span>` : spanWords(nowMs - Date.parse(token.createdAt)),
+    teams.length === 0
+      ? html`<span class="quiet">none</span>`
+      : teams.map(({ team }) => team).join(', '),
+    token?.lastUsed == null
+      ? html`<span class="quiet">never</span>`
+      : ago(token.lastUsed.at, nowMs),
+    token === null
+      ? html`<span class="quiet">no token</span>`
+      : spanWords(nowMs - Date.parse(token.createdAt)),
   ];
 }
 
@@ -148,13 +160,27 @@ async function create(c: ConsoleContext, parts: ConsoleParts): Promise<Response>
     description: form.text('description'),
     role: form.word('role'),
     expires: form.word('expiresAt'),
-    teams: teams.map((team, index) => ({ team, role: roles[index] ?? '' })).filter(({ team }) => team !== ''),
+    teams: teams
+      .map((team, index) => ({ team, role: roles[index] ?? '' }))
+      .filter(({ team }) => team !== ''),
   };
   if (!(await spend(c, parts)))
-    return goOn(c, values.name === '' ? SECTION : `${SECTION}/${encodeURIComponent(values.name)}`, 'shown');
+    return goOn(
+      c,
+      values.name === '' ? SECTION : `${SECTION}/${encodeURIComponent(values.name)}`,
+      'shown',
+    );
   const { name, role, description } = values;
-  const input = { name, role, description, teams: values.teams, expiresAt: expiryFrom(values.expires) };
-  const attempted = await attempt(() => parts.control.administration.createServiceAccount(visitor.actor, input));
+  const input = {
+    name,
+    role,
+    description,
+    teams: values.teams,
+    expiresAt: expiryFrom(values.expires),
+  };
+  const attempted = await attempt(() =>
+    parts.control.administration.createServiceAccount(visitor.actor, input),
+  );
   if (!attempted.done) return newForm(c, parts, values, attempted);
   return showToken(c, { issued: attempted.value, isNew: true });
 }
@@ -167,7 +193,10 @@ async function newForm(
 ): Promise<Response> {
   const { administration } = parts.control;
   const { actor } = c.var.visitor;
-  const [roles, teams] = await Promise.all([administration.listRoles(actor, {}), administration.listTeams(actor, {})]);
+  const [roles, teams] = await Promise.all([
+    administration.listRoles(actor, {}),
+    administration.listTeams(actor, {}),
+  ]);
   const faults = failed?.faults ?? [];
   const choices = roleChoices(roles);
   const content = html`${faultSummary(failed?.message ?? null, faults)}<section class="card"><div class="card-body">
@@ -190,17 +219,35 @@ ${textField({ name: 'expiresAt', label: 'Expires (optional)', type: 'date', valu
   const crumbs = [{ name: 'Service Accounts', path: SECTION }];
   return show(
     c,
-    { title: 'New Service Account', section: SECTION, crumbs, lead: 'Its token is shown once, on the next page.' },
+    {
+      title: 'New Service Account',
+      section: SECTION,
+      crumbs,
+      lead: 'Its token is shown once, on the next page.',
+    },
     content,
     failed?.status ?? 200,
   );
 }
 
-function teamRows(values: NewValues, teams: readonly string[], roles: readonly { value: string; words: string }[]): Html {
-  const teamChoices = [{ value: '', words: 'No team' }, ...teams.map((name) => ({ value: name, words: name }))];
-  const select = (name: string, label: string, value: string, choices: readonly { value: string; words: string }[]) =>
+function teamRows(
+  values: NewValues,
+  teams: readonly string[],
+  roles: readonly { value: string; words: string }[],
+): Html {
+  const teamChoices = [
+    { value: '', words: 'No team' },
+    ...teams.map((name) => ({ value: name, words: name })),
+  ];
+  const select = (
+    name: string,
+    label: string,
+    value: string,
+    choices: readonly { value: string; words: string }[],
+  ) =>
     html`<select name="${name}" aria-label="${label}">${choices.map(
-      (choice) => html`<option value="${choice.value}"${choice.value === value ? html` selected` : ''}>${choice.words}</option>`,
+      (choice) =>
+        html`<option value="${choice.value}"${choice.value === value ? html` selected` : ''}>${choice.words}</option>`,
     )}</select>`;
   const rows = Array.from({ length: TEAM_ROWS }, (_, index) => {
     const { team, role } = values.teams[index] ?? { team: '', role: 'none' };
@@ -210,7 +257,9 @@ function teamRows(values: NewValues, teams: readonly string[], roles: readonly {
 <p class="hint">In the applications of a team its role there counts instead of the role above.</p>${rows}</fieldset></details>`;
 }
 
-export function roleChoices(roles: readonly RoleView[]): readonly { value: string; words: string }[] {
+export function roleChoices(
+  roles: readonly RoleView[],
+): readonly { value: string; words: string }[] {
   return roles.map(({ name, description }) => ({
     value: name,
     words: description === '' ? name : `${name} · ${description.slice(0, 80)}`,

@@ -1,7 +1,15 @@
 import type { Hono } from 'hono';
 import { homeOf } from '../components/layout.ts';
 import { safeNext } from '../form-data.ts';
-import { addressOf, type ConsoleContext, type Env, giveCookie, IDENTITY_PATH, sessionIdOf, takeCookie } from '../guard.ts';
+import {
+  addressOf,
+  type ConsoleContext,
+  type Env,
+  giveCookie,
+  IDENTITY_PATH,
+  sessionIdOf,
+  takeCookie,
+} from '../guard.ts';
 import { knownBrowser, rememberBrowser } from '../known-browser.ts';
 import type { ConsoleParts } from '../parts.ts';
 import { sessionDigest } from '../sessions.ts';
@@ -32,7 +40,8 @@ export function signInPages(app: Hono<Env>, parts: ConsoleParts, throttle: SignI
   });
 
   app.post('/sign-in', async (c) => {
-    if (!ways.password) return c.html(refusalPage(c.var.nonce, 'Nobody signs in with a password here.'), 403);
+    if (!ways.password)
+      return c.html(refusalPage(c.var.nonce, 'Nobody signs in with a password here.'), 403);
     const name = c.var.form.word('name');
     const next = safeNext(c.var.form.text('next'));
     const userAgent = c.req.header('user-agent') ?? null;
@@ -45,7 +54,8 @@ export function signInPages(app: Hono<Env>, parts: ConsoleParts, throttle: SignI
       browser,
     });
     if (result.outcome !== 'signed-in') return again(c, { name, next, ways }, result);
-    // The session that the browser brought, if any, ends: whoever signs in anew is not somebody else's guest.
+    // The session that the browser brought, if any, ends: whoever signs in anew is not somebody
+    // else's guest.
     if (sessionIdOf(c) !== '') await parts.sessions.end(sessionDigest(sessionIdOf(c)));
     await rememberBrowser(c, parts.sessions, result.name, browser);
     giveCookie(c, result.sessionId);
@@ -75,7 +85,10 @@ export function signInPages(app: Hono<Env>, parts: ConsoleParts, throttle: SignI
 function waysOf({ identity }: ConsoleParts): SignInWays {
   if (identity === undefined || identity === null) return { password: true, provider: null };
   const { allowPasswords, issuer } = identity.config;
-  return { password: allowPasswords, provider: { host: new URL(issuer).host, path: IDENTITY_PATH } };
+  return {
+    password: allowPasswords,
+    provider: { host: new URL(issuer).host, path: IDENTITY_PATH },
+  };
 }
 
 function again(
@@ -85,7 +98,10 @@ function again(
 ): Response | Promise<Response> {
   if (result.outcome === 'throttled') c.header('retry-after', String(result.waitSeconds));
   const status = { refused: 401, throttled: 429, busy: 503, unrecorded: 503 } as const;
-  return c.html(signInPage({ nonce: c.var.nonce, ...form, problem: problemOf(result) }), status[result.outcome]);
+  return c.html(
+    signInPage({ nonce: c.var.nonce, ...form, problem: problemOf(result) }),
+    status[result.outcome],
+  );
 }
 
 /** The same words for every way in which a name and a password fail. */

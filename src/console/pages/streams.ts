@@ -13,11 +13,15 @@ import { askedIn, queryOf } from './activity.ts';
 export function streamPages(app: Hono<Env>, parts: ConsoleParts): void {
   const open = new OpenStreams();
   app.get('/activity/stream', (c) => follow(c, parts, open, null));
-  app.get('/service-accounts/:name/stream', (c) => follow(c, parts, open, { name: nameIn(c), kind: 'service' }));
+  app.get('/service-accounts/:name/stream', (c) =>
+    follow(c, parts, open, { name: nameIn(c), kind: 'service' }),
+  );
   app.get('/activity/export', (c) => exportLog(c, parts));
 }
 
-/** In all, and of one person: whoever leaves many windows open must not keep others from looking. */
+/**
+ * In all, and of one person: whoever leaves many windows open must not keep others from looking.
+ */
 const STREAMS_MAX = 100;
 const STREAMS_PER_PERSON_MAX = 12;
 
@@ -61,7 +65,8 @@ function follow(
   if (c.req.method === 'HEAD') return c.body(null, 200, { 'content-type': 'text/event-stream' });
   const after = (c.req.header('last-event-id') ?? c.req.query('after') ?? '').slice(0, 512);
   const person = c.var.visitor.actor.id ?? '';
-  if (!open.open(person)) return c.text('too many logs are being followed', 503, { 'retry-after': '10' });
+  if (!open.open(person))
+    return c.text('too many logs are being followed', 503, { 'retry-after': '10' });
   return streamSSE(
     c,
     async (sse) => {
@@ -84,7 +89,8 @@ function follow(
           const row = 'event' in item ? eventRow(item.event) : null;
           if (row !== null && parts.clock.monotonicMs() - checkedMs > FRESH_MS) await check();
           if (ended.signal.aborted) break;
-          if (row !== null) await sse.writeSSE({ event: 'activity', id: row.mark, data: JSON.stringify(row) });
+          if (row !== null)
+            await sse.writeSSE({ event: 'activity', id: row.mark, data: JSON.stringify(row) });
         }
       } finally {
         clearInterval(watch);
@@ -96,8 +102,14 @@ function follow(
   );
 }
 
-/** `unknown`: the store is away. The stream ends then, too, and the browser comes back by itself; but nobody is told that they are signed out. */
-async function standingNow(c: ConsoleContext, parts: ConsoleParts): Promise<'stands' | 'over' | 'unknown'> {
+/**
+ * `unknown`: the store is away. The stream ends then, too, and the browser comes back by itself;
+ * but nobody is told that they are signed out.
+ */
+async function standingNow(
+  c: ConsoleContext,
+  parts: ConsoleParts,
+): Promise<'stands' | 'over' | 'unknown'> {
   try {
     const visitor = await visitorOf(parts, c.var.visitor.sessionId, { touch: false });
     return visitor?.may('sallyport:activity:read') === true ? 'stands' : 'over';
@@ -109,11 +121,14 @@ async function standingNow(c: ConsoleContext, parts: ConsoleParts): Promise<'sta
 const EXPORT_PAGE = 500;
 const EXPORT_EVENTS_MAX = 100_000;
 
-/** The log as it is kept, one event of JSON on each line, newest first, narrowed as the page was. */
+/**
+ * The log as it is kept, one event of JSON on each line, newest first, narrowed as the page was.
+ */
 async function exportLog(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const { actor } = c.var.visitor;
   const query = queryOf(askedIn(c));
-  // The first page before the headers: what is wrong with the question is said on a page and not in the file.
+  // The first page before the headers: what is wrong with the question is said on a page and not in
+  // the file.
   const first = await parts.control.activityPage(actor, { ...query, limit: EXPORT_PAGE });
   c.header('content-type', 'application/x-ndjson; charset=utf-8');
   c.header('content-disposition', 'attachment; filename="sallyport-activity.ndjson"');
@@ -126,8 +141,11 @@ async function exportLog(c: ConsoleContext, parts: ConsoleParts): Promise<Respon
       const cursor = page.next;
       if (cursor === null) return;
       // Whoever reads slowly must not go on reading when they may no longer.
-      if ((await standingNow(c, parts)) !== 'stands') throw new Error('the session of whoever exported the log has ended');
-      const further = await attempt(() => parts.control.activityPage(actor, { ...query, cursor, limit: EXPORT_PAGE }));
+      if ((await standingNow(c, parts)) !== 'stands')
+        throw new Error('the session of whoever exported the log has ended');
+      const further = await attempt(() =>
+        parts.control.activityPage(actor, { ...query, cursor, limit: EXPORT_PAGE }),
+      );
       // Cut off rather than looking complete.
       if (!further.done) throw new Error('the log could not be read to its end');
       page = further.value;

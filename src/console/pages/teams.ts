@@ -22,7 +22,11 @@ export function teamsPages(app: Hono<Env>, parts: ConsoleParts): void {
   app.get('/new/team', (c) => teamForm(c, { name: '', description: '', applications: '' }));
   app.post('/new/team', async (c) => {
     const { form, visitor } = c.var;
-    const input = { name: form.word('name'), description: form.text('description'), applications: form.list('applications') };
+    const input = {
+      name: form.word('name'),
+      description: form.text('description'),
+      applications: form.list('applications'),
+    };
     const attempted = await attempt(() => administration.createTeam(visitor.actor, input));
     if (attempted.done) return goOn(c, `${SECTION}/${input.name}`, 'created');
     return teamForm(c, { ...input, applications: form.text('applications') }, attempted);
@@ -35,15 +39,25 @@ export function teamsPages(app: Hono<Env>, parts: ConsoleParts): void {
   app.post(`${SECTION}/:name/edit`, async (c) => {
     const { form, visitor } = c.var;
     const name = nameIn(c);
-    const values = { name, description: form.text('description'), version: Number(form.word('version')) };
+    const values = {
+      name,
+      description: form.text('description'),
+      version: Number(form.word('version')),
+    };
     const attempted = await attempt(() =>
-      administration.editTeam(visitor.actor, { ...values, applications: form.list('applications') }),
+      administration.editTeam(visitor.actor, {
+        ...values,
+        applications: form.list('applications'),
+      }),
     );
-    if (!attempted.done) return teamForm(c, { ...values, applications: form.text('applications') }, attempted);
+    if (!attempted.done)
+      return teamForm(c, { ...values, applications: form.text('applications') }, attempted);
     return showTeam(c, parts, receiptNotice('The change is made.', attempted.value.revocation));
   });
   app.post(`${SECTION}/:name/delete`, async (c) => {
-    const attempted = await attempt(() => administration.deleteTeam(c.var.visitor.actor, { name: nameIn(c) }));
+    const attempted = await attempt(() =>
+      administration.deleteTeam(c.var.visitor.actor, { name: nameIn(c) }),
+    );
     return attempted.done
       ? goOn(c, SECTION, 'deleted')
       : showTeam(c, parts, faultSummary(attempted.message, attempted.faults), attempted.status);
@@ -66,10 +80,16 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
     button,
   );
   const content = html`${doneNotice(c)}<section class="card">${
-    teams.length === 0 ? nothing : table('Teams', [{ name: 'Team' }, { name: 'Applications' }], rows)
+    teams.length === 0
+      ? nothing
+      : table('Teams', [{ name: 'Team' }, { name: 'Applications' }], rows)
   }</section>`;
   const lead = 'Who looks after which applications. An application belongs to at most one team.';
-  return show(c, { title: 'Teams', section: SECTION, lead, ...(mayWrite ? { actions: button } : {}) }, content);
+  return show(
+    c,
+    { title: 'Teams', section: SECTION, lead, ...(mayWrite ? { actions: button } : {}) },
+    content,
+  );
 }
 
 async function showTeam(
@@ -87,7 +107,9 @@ async function showTeam(
   ]);
   const content = html`${said}<div class="columns">${card(
     { title: 'Applications', note: plural(team.applications.length, 'application') },
-    team.applications.length === 0 ? html`<p class="quiet">None yet: edit the team to add some.</p>` : chips(team.applications),
+    team.applications.length === 0
+      ? html`<p class="quiet">None yet: edit the team to add some.</p>`
+      : chips(team.applications),
   )}${card(
     { title: 'Members', note: 'An account joins a team on its own page.' },
     members.length === 0
@@ -126,7 +148,11 @@ interface TeamValues {
   readonly version?: number;
 }
 
-function teamForm(c: ConsoleContext, values: TeamValues, failed: Failed | null = null): Response | Promise<Response> {
+function teamForm(
+  c: ConsoleContext,
+  values: TeamValues,
+  failed: Failed | null = null,
+): Response | Promise<Response> {
   const isNew = values.version === undefined;
   const path = isNew ? SECTION : `${SECTION}/${values.name}`;
   const faults = failed?.faults ?? [];
@@ -137,5 +163,10 @@ ${textField({ name: 'description', label: 'Description', value: values.descripti
 ${areaField({ name: 'applications', label: 'Applications', value: values.applications, rows: 8, faults, hint: 'One on each line, as the paths of the routes name them.' })}
 <div class="actions"><button class="primary">${isNew ? 'Create' : 'Save'}</button><a class="button" href="${path}">Cancel</a></div></form></div></section>`;
   const crumbs = isNew ? CRUMBS : [...CRUMBS, { name: values.name, path }];
-  return show(c, { title: isNew ? 'New Team' : `Edit ${values.name}`, section: SECTION, crumbs }, content, failed?.status ?? 200);
+  return show(
+    c,
+    { title: isNew ? 'New Team' : `Edit ${values.name}`, section: SECTION, crumbs },
+    content,
+    failed?.status ?? 200,
+  );
 }

@@ -7,8 +7,9 @@ import { html } from '../html.ts';
 import { moment } from '../words.ts';
 
 /**
- * The one page that ever holds a token: the very answer to the form that issued it. Nothing is kept for it, so there is nothing to show again; a reload shows the
- * account instead (the script says so to the browser's history; without one, the form's mark is spent).
+ * The one page that ever holds a token: the very answer to the form that issued it. Nothing is kept
+ * for it, so there is nothing to show again; a reload shows the account instead (the script says so
+ * to the browser's history; without one, the form's mark is spent).
  */
 export function showToken(
   c: ConsoleContext,

@@ -2,7 +2,13 @@ import type { Hono } from 'hono';
 import type { AccountView } from '../../admin/views.ts';
 import { doneNotice, goOn, nameIn, show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
-import { buttonForm, faultSummary, formFields, selectField, textField } from '../components/form.ts';
+import {
+  buttonForm,
+  faultSummary,
+  formFields,
+  selectField,
+  textField,
+} from '../components/form.ts';
 import { card, empty, facts, standing, table } from '../components/parts.ts';
 import { receiptNotice } from '../components/receipt.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
@@ -25,7 +31,9 @@ export function usersPages(app: Hono<Env>, parts: ConsoleParts): void {
   app.post('/new/user', (c) => create(c, parts));
   app.get(`${SECTION}/:name`, (c) => showUser(c, parts, doneNotice(c)));
   app.post(`${SECTION}/:name/activate`, async (c) => {
-    const attempted = await attempt(() => administration.activateAccount(c.var.visitor.actor, { name: nameIn(c), kind: 'user' }));
+    const attempted = await attempt(() =>
+      administration.activateAccount(c.var.visitor.actor, { name: nameIn(c), kind: 'user' }),
+    );
     return after(c, parts, attempted, 'The user may sign in again.');
   });
   app.post(`${SECTION}/:name/deactivate`, async (c) => {
@@ -41,7 +49,9 @@ export function usersPages(app: Hono<Env>, parts: ConsoleParts): void {
     const password = form.text('password');
     const attempted =
       password === form.text('repeated')
-        ? await attempt(() => administration.setPassword(visitor.actor, { name, kind: 'user', password }))
+        ? await attempt(() =>
+            administration.setPassword(visitor.actor, { name, kind: 'user', password }),
+          )
         : DIFFERENT;
     return attempted.done ? goOn(c, `${SECTION}/${name}`, 'password') : passwordForm(c, attempted);
   });
@@ -77,8 +87,13 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
       ? empty('No users here', 'Users are the people who sign in to this console.', button)
       : table('Users', columns, rows)
   }${next === null ? '' : html`<div class="pages"><span>More users follow.</span><a class="button small" href="${SECTION}?after=${encodeURIComponent(next)}">Next page</a></div>`}</section>`;
-  const lead = 'People who sign in to this console. They hold no token, and the APIs behind the gate refuse them.';
-  return show(c, { title: 'Users', section: SECTION, lead, ...(mayWrite ? { actions: button } : {}) }, content);
+  const lead =
+    'People who sign in to this console. They hold no token, and the APIs behind the gate refuse them.';
+  return show(
+    c,
+    { title: 'Users', section: SECTION, lead, ...(mayWrite ? { actions: button } : {}) },
+    content,
+  );
 }
 
 async function create(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
@@ -98,10 +113,16 @@ async function create(c: ConsoleContext, parts: ConsoleParts): Promise<Response>
   return attempted.done ? goOn(c, `${SECTION}/${name}`, 'created') : newForm(c, parts, attempted);
 }
 
-async function newForm(c: ConsoleContext, parts: ConsoleParts, failed: Failed | null = null): Promise<Response> {
+async function newForm(
+  c: ConsoleContext,
+  parts: ConsoleParts,
+  failed: Failed | null = null,
+): Promise<Response> {
   const given = (name: string) => (failed === null ? '' : c.var.form.text(name));
   const faults = failed?.faults ?? [];
-  const choices = roleChoices(await parts.control.administration.listRoles(c.var.visitor.actor, {}));
+  const choices = roleChoices(
+    await parts.control.administration.listRoles(c.var.visitor.actor, {}),
+  );
   const content = html`${faultSummary(failed?.message ?? null, faults)}<section class="card"><div class="card-body">
 <form class="stack" method="post" action="/new/user">${formFields(c.var.visitor)}
 ${textField({ name: 'name', label: 'User name', value: given('name'), isRequired: true, maxLength: 64, isFirst: true, faults })}
@@ -110,7 +131,12 @@ ${selectField({ name: 'role', label: 'Role', value: given('role') || 'none', cho
 ${passwordFields(faults)}
 ${textField({ name: 'expiresAt', label: 'Expires (optional)', type: 'date', value: given('expiresAt'), faults, hint: 'At the end of that day, UTC. Empty: never.' })}
 <div class="actions"><button class="primary">Create</button><a class="button" href="${SECTION}">Cancel</a></div></form></div></section>`;
-  return show(c, { title: 'New User', section: SECTION, crumbs: CRUMBS }, content, failed?.status ?? 200);
+  return show(
+    c,
+    { title: 'New User', section: SECTION, crumbs: CRUMBS },
+    content,
+    failed?.status ?? 200,
+  );
 }
 
 export function passwordFields(faults: Failed['faults']): Slot {
@@ -124,11 +150,15 @@ async function after(
   attempted: Attempted<{ readonly changed: boolean }>,
   words: string,
 ): Promise<Response> {
-  if (!attempted.done) return showUser(c, parts, faultSummary(attempted.message, attempted.faults), attempted.status);
+  if (!attempted.done)
+    return showUser(c, parts, faultSummary(attempted.message, attempted.faults), attempted.status);
   return showUser(
     c,
     parts,
-    receiptNotice(attempted.value.changed ? words : 'It was so already; nothing was changed.', undefined),
+    receiptNotice(
+      attempted.value.changed ? words : 'It was so already; nothing was changed.',
+      undefined,
+    ),
   );
 }
 
@@ -139,7 +169,10 @@ async function showUser(
   status: 200 | Failed['status'] = 200,
 ): Promise<Response> {
   const { visitor } = c.var;
-  const user = await parts.control.administration.showAccount(visitor.actor, { name: nameIn(c), kind: 'user' });
+  const user = await parts.control.administration.showAccount(visitor.actor, {
+    name: nameIn(c),
+    kind: 'user',
+  });
   const { role } = await parts.control.administration.showRole(visitor.actor, { name: user.role });
   const path = `${SECTION}/${user.name}`;
   const mayWrite = visitor.may('sallyport:registry:write');
@@ -151,7 +184,10 @@ async function showUser(
       ['What that means', permissionsWords(role.permissions)],
       ['Created', moment(user.createdAt)],
       ['Last change', moment(user.updatedAt)],
-      ['Expires', user.expiresAt === null ? html`<span class="quiet">never</span>` : moment(user.expiresAt)],
+      [
+        'Expires',
+        user.expiresAt === null ? html`<span class="quiet">never</span>` : moment(user.expiresAt),
+      ],
     ]),
   )}${mayWrite ? passwordCard(path) : ''}</div>`;
   return show(
@@ -186,7 +222,10 @@ function userActions(c: ConsoleContext, { name, status }: AccountView): Slot {
   }<a class="button danger" href="${path}/delete">Delete…</a>`;
 }
 
-function passwordForm(c: ConsoleContext, failed: Failed | null = null): Response | Promise<Response> {
+function passwordForm(
+  c: ConsoleContext,
+  failed: Failed | null = null,
+): Response | Promise<Response> {
   const name = nameIn(c);
   const path = `${SECTION}/${name}`;
   const faults = failed?.faults ?? [];

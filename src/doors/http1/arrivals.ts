@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 
 /**
- * TCP connections that have not become ours yet: they wait for a first byte, or for the end of a handshake. Bounded: past `max`, the one that has
- * waited longest goes. An honest client is done within some round trips; whoever holds a place longer is the likeliest not to be one.
+ * TCP connections that have not become ours yet: they wait for a first byte, or for the end of a
+ * handshake. Bounded: past `max`, the one that has waited longest goes. An honest client is done
+ * within some round trips; whoever holds a place longer is the likeliest not to be one.
  */
 export class Arrivals {
   readonly #max: number;
@@ -20,7 +21,8 @@ export class Arrivals {
   /** Answers what it is known by from now on: a socket that has closed can no longer say. */
   add(socket: Socket): string {
     const key = pairOf(socket);
-    // A pair that comes again is a new connection: the old one has gone without our having heard of it yet.
+    // A pair that comes again is a new connection: the old one has gone without our having heard of
+    // it yet.
     this.#drop(key);
     if (this.#sockets.size >= this.#max) this.#drop(this.#sockets.keys().next().value!);
     this.#sockets.set(key, socket);

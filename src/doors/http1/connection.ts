@@ -20,7 +20,10 @@ export interface ConnectionLimits {
   readonly idleTimeoutMs: number;
 }
 
-/** The listener, as its connections see it. Read anew for every request: a reloaded configuration counts from the next one on. */
+/**
+ * The listener, as its connections see it. Read anew for every request: a reloaded configuration
+ * counts from the next one on.
+ */
 export interface ConnectionHost {
   readonly services: CallServices;
   readonly limits: ConnectionLimits;
@@ -67,7 +70,10 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
   #lingering: Lingering | null = null;
   #closed = false;
 
-  constructor({ socket, transport, peer, refusesPlaintext, misdirects }: Arrival, host: ConnectionHost) {
+  constructor(
+    { socket, transport, peer, refusesPlaintext, misdirects }: Arrival,
+    host: ConnectionHost,
+  ) {
     this.#socket = socket;
     this.#transport = transport;
     this.peer = peer;
@@ -116,7 +122,9 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     else this.#guarded(() => this.#lingering?.drop(chunk));
   }
 
-  /** Answers that nobody reads must not pile up: the next request waits until this one's is taken. */
+  /**
+   * Answers that nobody reads must not pile up: the next request waits until this one's is taken.
+   */
   get awaitsRequest(): boolean {
     return this.#call === null && !this.#waitsForDrain;
   }
@@ -150,7 +158,10 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     else call.begin();
   }
 
-  /** A token that was sent in the clear must be taken for stolen: whose it claims to be is recorded, and said in the log. */
+  /**
+   * A token that was sent in the clear must be taken for stolen: whose it claims to be is recorded,
+   * and said in the log.
+   */
   #refusePlaintext(call: Call, head: RequestHead): void {
     const credential = readCredential(head.authorization, true);
     const exposed = credential.presented === 'token' ? credential.accountId : null;
@@ -182,11 +193,16 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     this.#call?.onRequestFailed('request-malformed');
   }
 
-  /** The client's time runs from now, as long as it is the client that everything waits for: for a request, for more of a body, or to take what it is sent. */
+  /**
+   * The client's time runs from now, as long as it is the client that everything waits for: for a
+   * request, for more of a body, or to take what it is sent.
+   */
   #watchClient(): void {
     if (this.#lingering !== null) return;
     const waits = this.#call === null || this.#in.bodyFlows || this.#waitsForDrain;
-    this.#deadline.untilMs = waits ? this.#host.deadlines.nowMs + this.#host.limits.idleTimeoutMs : Number.POSITIVE_INFINITY;
+    this.#deadline.untilMs = waits
+      ? this.#host.deadlines.nowMs + this.#host.limits.idleTimeoutMs
+      : Number.POSITIVE_INFINITY;
   }
 
   // ── the call's view ──
@@ -219,7 +235,8 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
   }
 
   head(head: ResponseHead, fields: string): void {
-    // An answer before the end of the request: what is left of the body will not be read as a request.
+    // An answer before the end of the request: what is left of the body will not be read as a
+    // request.
     if (this.#in.bodyLeft || this.#host.draining) this.#out.persistent = false;
     this.#out.head(head, fields);
   }
@@ -309,13 +326,18 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     if (this.#lingering !== null || this.#closed) return;
     this.#in.stop();
     this.#deadline.untilMs = Number.POSITIVE_INFINITY;
-    this.#lingering = new Lingering(this.#socket, this.#host.deadlines, this.#host.limits.idleTimeoutMs);
+    this.#lingering = new Lingering(
+      this.#socket,
+      this.#host.deadlines,
+      this.#host.limits.idleTimeoutMs,
+    );
     this.#socket.resume();
   }
 
   /**
-   * The client has ended its direction. While a call is under way it is taken to have gone: over TLS that and a half-close cannot be told apart. Answers that are
-   * already on their way out it still gets.
+   * The client has ended its direction. While a call is under way it is taken to have gone: over
+   * TLS that and a half-close cannot be told apart. Answers that are already on their way out it
+   * still gets.
    */
   #onEnd(): void {
     if (this.#call === null) this.#closeGracefully();

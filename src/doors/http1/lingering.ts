@@ -7,10 +7,13 @@ const TOTAL_MS = 10_000;
 const BYTES_MAX = 64 * 1024 * 1024;
 
 /**
- * The end of a connection after our last word (RFC 9112 §9.6). Closing a socket with unread bytes in it makes the kernel reset the connection, and the client,
- * still busy sending, could lose the very answer that tells it to stop. So our direction ends first, and what still comes is read and thrown away, for a while.
+ * The end of a connection after our last word (RFC 9112 §9.6). Closing a socket with unread bytes
+ * in it makes the kernel reset the connection, and the client, still busy sending, could lose the
+ * very answer that tells it to stop. So our direction ends first, and what still comes is read and
+ * thrown away, for a while.
  *
- * Takes the socket over: whoever hands it in gives its listeners up, but for `close`, which comes in any case.
+ * Takes the socket over: whoever hands it in gives its listeners up, but for `close`, which comes
+ * in any case.
  */
 export class Lingering implements Watched {
   readonly #socket: Socket;

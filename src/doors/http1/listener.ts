@@ -7,16 +7,27 @@ import type { Deadlines } from '../../wire/deadlines.ts';
 import type { Peer } from '../../wire/request-head.ts';
 import type { CallServices } from '../call-port.ts';
 import { Arrivals } from './arrivals.ts';
-import { type Arrival, type ConnectionHost, type ConnectionLimits, Http1Connection } from './connection.ts';
+import {
+  type Arrival,
+  type ConnectionHost,
+  type ConnectionLimits,
+  Http1Connection,
+} from './connection.ts';
 
 export interface ListenerOptions {
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
-  /** Other processes of ours listen on the same port: the system deals connections out (SO_REUSEPORT). */
+  /**
+   * Other processes of ours listen on the same port: the system deals connections out
+   * (SO_REUSEPORT).
+   */
   readonly shared?: boolean;
   /** Null = plain HTTP, which the configuration only allows when it is said. */
-  readonly tls: { readonly certificates: ServerCertificates; readonly ticketKeys: TicketKeys } | null;
+  readonly tls: {
+    readonly certificates: ServerCertificates;
+    readonly ticketKeys: TicketKeys;
+  } | null;
   /** Connections at most; further ones are closed at once. */
   readonly maxConnections: number;
 }
@@ -25,17 +36,22 @@ export interface ListenerOptions {
 const TLS_HANDSHAKE = 22;
 
 /**
- * Of all connections, one in so many may be half-open: strangers who never finish a handshake must not take the places of those who have.
+ * Of all connections, one in so many may be half-open: strangers who never finish a handshake must
+ * not take the places of those who have.
  */
 const HALF_OPEN_SHARE = 4;
-/** So many may be, however few connections are allowed: all of a burst of honest clients are half-open for a moment. */
+/**
+ * So many may be, however few connections are allowed: all of a burst of honest clients are
+ * half-open for a moment.
+ */
 const MIN_HALF_OPEN = 64;
 
 /**
- * The gate's own listener: accepts TCP connections, ends TLS, and gives each connection to the HTTP/1.1 engine.
+ * The gate's own listener: accepts TCP connections, ends TLS, and gives each connection to the
+ * HTTP/1.1 engine.
  *
- * The first byte tells TLS from plain HTTP, so that a client that speaks plain HTTP to the TLS port is answered instead of dropped, and a token that it sent in the
- * clear is noticed.
+ * The first byte tells TLS from plain HTTP, so that a client that speaks plain HTTP to the TLS port
+ * is answered instead of dropped, and a token that it sent in the clear is noticed.
  */
 export class Http1Listener implements ConnectionHost {
   readonly #options: ListenerOptions;
@@ -49,13 +65,22 @@ export class Http1Listener implements ConnectionHost {
   draining = false;
   #whenEmpty: (() => void) | null = null;
 
-  constructor(options: ListenerOptions, services: CallServices, limits: ConnectionLimits, deadlines: Deadlines) {
+  constructor(
+    options: ListenerOptions,
+    services: CallServices,
+    limits: ConnectionLimits,
+    deadlines: Deadlines,
+  ) {
     this.#options = options;
     this.services = services;
     this.limits = limits;
     this.deadlines = deadlines;
-    this.#arriving = new Arrivals(Math.max(MIN_HALF_OPEN, Math.floor(options.maxConnections / HALF_OPEN_SHARE)));
-    this.#tcp = createServer({ noDelay: true }, (socket) => this.#guarded(socket, () => this.#onSocket(socket)));
+    this.#arriving = new Arrivals(
+      Math.max(MIN_HALF_OPEN, Math.floor(options.maxConnections / HALF_OPEN_SHARE)),
+    );
+    this.#tcp = createServer({ noDelay: true }, (socket) =>
+      this.#guarded(socket, () => this.#onSocket(socket)),
+    );
     this.#tls = options.tls === null ? null : this.#createTls(options.tls);
   }
 
@@ -63,7 +88,8 @@ export class Http1Listener implements ConnectionHost {
     return new TlsAcceptor({
       ...tls,
       handshakeTimeoutMs: this.limits.headTimeoutMs,
-      secured: (socket, misdirects) => this.#guarded(socket, () => this.#onHandshake(socket, misdirects)),
+      secured: (socket, misdirects) =>
+        this.#guarded(socket, () => this.#onHandshake(socket, misdirects)),
     });
   }
 
@@ -79,7 +105,9 @@ export class Http1Listener implements ConnectionHost {
       this.#tcp.listen({ host, port, backlog: 1024, reusePort: shared }, () => {
         this.#tcp.off('error', reject);
         // Failing to accept one connection (EMFILE, ECONNABORTED) must not end the others.
-        this.#tcp.on('error', (error) => this.services.log.error('accepting a connection failed', { error }));
+        this.#tcp.on('error', (error) =>
+          this.services.log.error('accepting a connection failed', { error }),
+        );
         const address = this.#tcp.address();
         resolve(typeof address === 'object' && address !== null ? address.port : 0);
       });
@@ -96,7 +124,8 @@ export class Http1Listener implements ConnectionHost {
       socket.destroy();
       return;
     }
-    if (this.#tls === null) this.#adopt({ socket, transport: socket, refusesPlaintext: false, misdirects: null });
+    if (this.#tls === null)
+      this.#adopt({ socket, transport: socket, refusesPlaintext: false, misdirects: null });
     else this.#awaitFirstByte(socket, this.#tls);
   }
 
@@ -150,7 +179,10 @@ export class Http1Listener implements ConnectionHost {
   #adopt(arrival: Omit<Arrival, 'peer'>): void {
     const { socket, transport } = arrival;
     if (this.draining) socket.destroy();
-    else this.#connections.add(new Http1Connection({ ...arrival, peer: peerOf(socket, socket !== transport) }, this));
+    else
+      this.#connections.add(
+        new Http1Connection({ ...arrival, peer: peerOf(socket, socket !== transport) }, this),
+      );
   }
 
   closed(connection: Http1Connection): void {
@@ -194,5 +226,9 @@ export class Http1Listener implements ConnectionHost {
 
 function peerOf(socket: Socket, secure: boolean): Peer {
   const address = socket.remoteAddress ?? '';
-  return { address: address.startsWith('::ffff:') ? address.slice(7) : address, port: socket.remotePort ?? 0, secure };
+  return {
+    address: address.startsWith('::ffff:') ? address.slice(7) : address,
+    port: socket.remotePort ?? 0,
+    secure,
+  };
 }

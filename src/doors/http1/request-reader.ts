@@ -4,7 +4,10 @@ import { HeadReader } from '../../wire/head-reader.ts';
 import type { RequestHead, WireFault } from '../../wire/request-head.ts';
 import { isHeadFault, parseRequestHead } from '../../wire/request-parser.ts';
 
-/** Whom the requests of a connection are for. In this order, again and again: head, content* end, or a fault instead of either. */
+/**
+ * Whom the requests of a connection are for. In this order, again and again: head, content* end, or
+ * a fault instead of either.
+ */
 export interface RequestHandler extends BodySink {
   /** The next request may begin; otherwise its bytes wait. */
   readonly awaitsRequest: boolean;
@@ -25,13 +28,18 @@ export interface RequestHandler extends BodySink {
 }
 
 /**
- * Bytes that are read before their time at most (past it the socket is paused, give or take one read). Reading ahead is how we notice that a client has gone while
- * its call is under way: behind bytes that nobody takes, its end is not seen. So a client that goes away in an upload that the upstream does not take is noticed
- * when the upstream takes more of it, or when the upstream's time is over.
+ * Bytes that are read before their time at most (past it the socket is paused, give or take one
+ * read). Reading ahead is how we notice that a client has gone while its call is under way: behind
+ * bytes that nobody takes, its end is not seen. So a client that goes away in an upload that the
+ * upstream does not take is noticed when the upstream takes more of it, or when the upstream's time
+ * is over.
  */
 const READ_AHEAD_BYTES = 64 * 1024;
 
-/** Finds the requests in what one client sends: heads and bodies in turn, as far as somebody takes them; what comes before its time is kept, within bounds. */
+/**
+ * Finds the requests in what one client sends: heads and bodies in turn, as far as somebody takes
+ * them; what comes before its time is kept, within bounds.
+ */
 export class RequestReader {
   readonly #socket: Socket;
   readonly #handler: RequestHandler;
@@ -39,7 +47,10 @@ export class RequestReader {
   /** What of the request body is still to be read; null when nothing is. */
   #body: BodyReader | null = null;
   #bodyFlows = false;
-  /** Bytes that came before their time: the body of a call that is not ready for it, or the next request. */
+  /**
+   * Bytes that came before their time: the body of a call that is not ready for it, or the next
+   * request.
+   */
   #rest: Buffer | null = null;
   #consuming = false;
   /** The head that is being read brought bytes of its body along. */
@@ -162,7 +173,8 @@ export class RequestReader {
   /** @returns what follows the body in this piece */
   #readBody(bytes: Buffer, body: BodyReader): Buffer | null {
     const taken = body.read(bytes, this.#handler);
-    // Answered in the middle of its body: such a connection closes, and nothing more is read from it.
+    // Answered in the middle of its body: such a connection closes, and nothing more is read from
+    // it.
     if (this.#body !== body) return null;
     if (body.state === 'broken') {
       this.#bodyFlows = false;

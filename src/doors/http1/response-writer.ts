@@ -6,21 +6,28 @@ import type { ResponseHead } from '../../wire/response-parser.ts';
 import type { RefusalAnswer } from '../answer.ts';
 
 /**
- * Writes answers to one client connection in HTTP/1.1 framing (RFC 9112 §6), one answer after the other. The framing is always ours: what the upstream said
- * about the length of its message was read by its own connection, and ends there.
+ * Writes answers to one client connection in HTTP/1.1 framing (RFC 9112 §6), one answer after the
+ * other. The framing is always ours: what the upstream said about the length of its message was
+ * read by its own connection, and ends there.
  */
 export class ResponseWriter {
   readonly #out: Gather;
   #head: RequestHead | null = null;
   #chunked = false;
-  /** Whether another request may follow on this connection; the answer's head says so when it must not. */
+  /**
+   * Whether another request may follow on this connection; the answer's head says so when it must
+   * not.
+   */
   persistent = true;
 
   constructor(socket: Socket) {
     this.#out = new Gather(socket);
   }
 
-  /** What comes next answers this request. Null: what came could not be read as one. Not kept past its answer: heads bear tokens, and connections idle for long. */
+  /**
+   * What comes next answers this request. Null: what came could not be read as one. Not kept past
+   * its answer: heads bear tokens, and connections idle for long.
+   */
   begin(head: RequestHead | null, persistent: boolean): void {
     this.#head = head;
     this.persistent = persistent;
@@ -42,13 +49,16 @@ export class ResponseWriter {
 
   /** RFC 9110 §15.2: HTTP/1.0 knows no interim answers. */
   informational(head: ResponseHead): void {
-    if (this.#head?.version === '1.1') this.#out.text(`HTTP/1.1 ${head.status} ${head.reason}\r\n${interimFields(head)}\r\n`);
+    if (this.#head?.version === '1.1')
+      this.#out.text(`HTTP/1.1 ${head.status} ${head.reason}\r\n${interimFields(head)}\r\n`);
   }
 
   /** @param fields field lines without framing */
   head(head: ResponseHead, fields: string): void {
     const framing = this.#framingField(head);
-    this.#out.text(`HTTP/1.1 ${head.status} ${head.reason}\r\n${fields}${framing}${this.#connectionField()}\r\n`);
+    this.#out.text(
+      `HTTP/1.1 ${head.status} ${head.reason}\r\n${fields}${framing}${this.#connectionField()}\r\n`,
+    );
   }
 
   #framingField(head: ResponseHead): string {
@@ -91,7 +101,10 @@ export class ResponseWriter {
     this.#head = null;
   }
 
-  /** Writes out what was given. @returns false when the client is slow: wait for the socket's `drain` */
+  /**
+   * Writes out what was given. @returns false when the client is slow: wait for the socket's
+   * `drain`
+   */
   flush(): boolean {
     return this.#out.flush();
   }

@@ -9,7 +9,11 @@ import { startService } from './service/start.ts';
 export const caddy: Peer = {
   name: 'caddy',
   about: 'Caddy 2.6 (Debian 12) with forward_auth to a service on node:http, both counted',
-  does: { verify: 'Redis, cached for 5 s', inject: 'yes', record: 'Redis stream, decision only, at most 20 ms later' },
+  does: {
+    verify: 'Redis, cached for 5 s',
+    inject: 'yes',
+    record: 'Redis stream, decision only, at most 20 ms later',
+  },
   missing: () => (have('caddy') ? null : 'caddy is not installed'),
   async start(stage, secure) {
     const service = await startService(stage, 'auth-service.ts');

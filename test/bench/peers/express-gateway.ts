@@ -9,12 +9,16 @@ import type { Peer } from './peer.ts';
 
 const VERSION = '1.16.11';
 /** Beside what npm itself keeps; `npm ci` clears it. */
-const CACHE = join(import.meta.dirname, '../../../node_modules/.cache/sallyport-bench/express-gateway');
+const CACHE = join(
+  import.meta.dirname,
+  '../../../node_modules/.cache/sallyport-bench/express-gateway',
+);
 const PACKAGE = join(CACHE, 'node_modules/express-gateway');
 
 /**
- * Express Gateway with its own keys in Redis. Its last release is of 2020 and brings some 700 packages, so it is no dependency of ours: it is
- * installed into a cache, without running any of their scripts, when somebody wants to measure it.
+ * Express Gateway with its own keys in Redis. Its last release is of 2020 and brings some 700
+ * packages, so it is no dependency of ours: it is installed into a cache, without running any of
+ * their scripts, when somebody wants to measure it.
  */
 export const expressGateway: Peer = {
   name: 'express-gateway',
@@ -26,7 +30,11 @@ export const expressGateway: Peer = {
     const port = await freePort();
     const adminPort = await freePort();
     cpSync(join(PACKAGE, 'lib/config/models'), join(folder, 'models'), { recursive: true });
-    stage.file(folder, 'gateway.config.yml', JSON.stringify(gatewayConfig(stage, { port, adminPort, secure })));
+    stage.file(
+      folder,
+      'gateway.config.yml',
+      JSON.stringify(gatewayConfig(stage, { port, adminPort, secure })),
+    );
     stage.file(folder, 'system.config.yml', JSON.stringify(systemConfig(stage)));
     const program = "require('express-gateway')().load(process.env.EG_CONFIG_DIR).run();";
     const child = await startChild({
@@ -54,8 +62,18 @@ function install(): string | null {
   mkdirSync(CACHE, { recursive: true });
   writeFileSync(join(CACHE, 'package.json'), '{ "private": true }\n');
   try {
-    const words = ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--omit=optional', '--loglevel=error'];
-    execFileSync('npm', [...words, '-E', `express-gateway@${VERSION}`], { cwd: CACHE, stdio: 'pipe' });
+    const words = [
+      'install',
+      '--no-audit',
+      '--no-fund',
+      '--ignore-scripts',
+      '--omit=optional',
+      '--loglevel=error',
+    ];
+    execFileSync('npm', [...words, '-E', `express-gateway@${VERSION}`], {
+      cwd: CACHE,
+      stdio: 'pipe',
+    });
     return null;
   } catch (error) {
     return `npm could not install express-gateway@${VERSION}: ${error instanceof Error ? error.message.split('\n')[0] : error}`;
@@ -77,7 +95,9 @@ interface Ports {
 function gatewayConfig(stage: Stage, { port, adminPort, secure }: Ports): object {
   const { certificateFile, keyFile } = stage.certificate;
   const tls = { default: { key: keyFile, cert: certificateFile } };
-  const listener = secure ? { https: { port, hostname: '127.0.0.1', tls } } : { http: { port, hostname: '127.0.0.1' } };
+  const listener = secure
+    ? { https: { port, hostname: '127.0.0.1', tls } }
+    : { http: { port, hostname: '127.0.0.1' } };
   return {
     ...listener,
     admin: { port: adminPort, host: '127.0.0.1' },
@@ -108,8 +128,15 @@ function systemConfig(stage: Stage): object {
   };
 }
 
-/** A user and a key for every caller, by the gateway's own administration. @returns `KEY:SECRET` by the caller's id */
-async function issueKeys(url: string, callers: readonly Caller[], suffix: string): Promise<ReadonlyMap<string, string>> {
+/**
+ * A user and a key for every caller, by the gateway's own administration. @returns `KEY:SECRET` by
+ * the caller's id
+ */
+async function issueKeys(
+  url: string,
+  callers: readonly Caller[],
+  suffix: string,
+): Promise<ReadonlyMap<string, string>> {
   const keys = new Map<string, string>();
   for (const caller of callers) {
     const username = `${caller.name}-${suffix}`;

@@ -10,7 +10,10 @@ import type { Peer } from './peer.ts';
 
 const NAMES = ['Id', 'Name', 'Role', 'Teams'] as const;
 
-/** HAProxy speaks no Redis: the digests stand in a map file, which something else would have to write and reload. */
+/**
+ * HAProxy speaks no Redis: the digests stand in a map file, which something else would have to
+ * write and reload.
+ */
 export const haproxy: Peer = {
   name: 'haproxy',
   about: 'HAProxy 2.6 (Debian 12), sha2() and a map file',
@@ -21,7 +24,11 @@ export const haproxy: Peer = {
     const port = await freePort();
     const map = stage.file(folder, 'tokens.map', mapText(stage));
     const { certificateFile, keyFile } = stage.certificate;
-    const pem = stage.file(folder, 'tls.pem', readFileSync(certificateFile, 'utf8') + readFileSync(keyFile, 'utf8'));
+    const pem = stage.file(
+      folder,
+      'tls.pem',
+      readFileSync(certificateFile, 'utf8') + readFileSync(keyFile, 'utf8'),
+    );
     const bind = `bind 127.0.0.1:${port} backlog 4096${secure ? ` ssl crt ${pem} alpn http/1.1 ssl-min-ver TLSv1.2` : ''}`;
     const file = stage.file(folder, 'haproxy.cfg', configText(stage, bind, map));
     const child = await startChild({
@@ -36,7 +43,9 @@ export const haproxy: Peer = {
 
 /** Upper case, as HAProxy's `hex` writes it. As many entries as the registry has accounts. */
 function mapText(stage: Stage): string {
-  const known = stage.callers.map(({ id, name, token }) => `${tokenDigest(token).toUpperCase()} ${id}|${name}|${ROLE}|${TEAM}`);
+  const known = stage.callers.map(
+    ({ id, name, token }) => `${tokenDigest(token).toUpperCase()} ${id}|${name}|${ROLE}|${TEAM}`,
+  );
   const others = Array.from({ length: Math.max(0, stage.accounts - known.length) }, () => {
     const digest = randomBytes(32).toString('hex').toUpperCase();
     return `${digest} other|other|${ROLE}|${TEAM}`;
@@ -46,7 +55,8 @@ function mapText(stage: Stage): string {
 
 function configText(stage: Stage, bind: string, map: string): string {
   const identity = NAMES.map(
-    (name, index) => `http-request set-header X-Account-${name} %[var(txn.account),field(${index + 1},|)]`,
+    (name, index) =>
+      `http-request set-header X-Account-${name} %[var(txn.account),field(${index + 1},|)]`,
   );
   return `global
   nbthread 1

@@ -5,7 +5,11 @@ import { startService } from './service/start.ts';
 export const honoHttpProxy3: Peer = {
   name: 'hono-http-proxy-3',
   about: 'Hono on @hono/node-server, http-proxy-3 2.0.1',
-  does: { verify: 'Redis, cached for 5 s', inject: 'yes', record: 'Redis stream, one event per call, at most 20 ms later' },
+  does: {
+    verify: 'Redis, cached for 5 s',
+    inject: 'yes',
+    record: 'Redis stream, one event per call, at most 20 ms later',
+  },
   missing: () => null,
   async start(stage, secure) {
     const { certificateFile, keyFile } = stage.certificate;

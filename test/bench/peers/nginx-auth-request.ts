@@ -9,7 +9,11 @@ const NAMES = ['id', 'name', 'role', 'teams'] as const;
 export const nginxAuthRequest: Peer = {
   name: 'nginx-auth-request',
   about: 'nginx (Debian 12) with auth_request to a service on node:http, both counted',
-  does: { verify: 'Redis, cached for 5 s', inject: 'yes', record: 'Redis stream, decision only, at most 20 ms later' },
+  does: {
+    verify: 'Redis, cached for 5 s',
+    inject: 'yes',
+    record: 'Redis stream, decision only, at most 20 ms later',
+  },
   missing: () => (have('nginx') ? null : 'nginx is not installed'),
   async start(stage, secure) {
     const service = await startService(stage, 'auth-service.ts');

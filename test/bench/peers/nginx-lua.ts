@@ -9,20 +9,27 @@ const MODULES = '/usr/lib/nginx/modules';
 const LUA = join(import.meta.dirname, '../lua');
 const IDENTITY = `proxy_set_header Authorization ""; proxy_set_header X-Account-Id $account_id; proxy_set_header X-Account-Name $account_name;
       proxy_set_header X-Account-Role $account_role; proxy_set_header X-Account-Teams $account_teams;`;
-const VARIABLES = 'set $account_id ""; set $account_name ""; set $account_role ""; set $account_teams "";';
+const VARIABLES =
+  'set $account_id ""; set $account_name ""; set $account_role ""; set $account_teams "";';
 
 /** The best that can be made of nginx and Lua: verified from a cache, recorded in batches. */
 export const nginxLuaCached: Peer = {
   name: 'nginx-lua-cached',
-  about: 'nginx with Lua (Debian 12), worker cache over a shared dictionary, records gathered for 20 ms',
-  does: { verify: 'Redis, cached for 5 s', inject: 'yes', record: 'Redis stream, one event per call, at most 20 ms later' },
+  about:
+    'nginx with Lua (Debian 12), worker cache over a shared dictionary, records gathered for 20 ms',
+  does: {
+    verify: 'Redis, cached for 5 s',
+    inject: 'yes',
+    record: 'Redis stream, one event per call, at most 20 ms later',
+  },
   missing: luaMissing,
   start: (stage, secure) =>
     startNginx(stage, `nginx-lua-cached-${secure}`, (port) =>
       luaText(stage, port, secure, {
         http: `lua_shared_dict accounts 64m;
   init_worker_by_lua_block { require("redis").setup("127.0.0.1", ${stage.redisPort}) require("cached").start() }`,
-        handlers: 'access_by_lua_block { require("cached").access() } log_by_lua_block { require("cached").log() }',
+        handlers:
+          'access_by_lua_block { require("cached").access() } log_by_lua_block { require("cached").log() }',
       }),
     ),
 };
@@ -31,7 +38,11 @@ export const nginxLuaCached: Peer = {
 export const nginxLua: Peer = {
   name: 'nginx-lua',
   about: 'nginx with Lua (Debian 12), one Redis script per request',
-  does: { verify: 'Redis, every time', inject: 'yes', record: 'Redis stream, decision before the answer, no outcome' },
+  does: {
+    verify: 'Redis, every time',
+    inject: 'yes',
+    record: 'Redis stream, decision before the answer, no outcome',
+  },
   missing: luaMissing,
   start: (stage, secure) =>
     startNginx(stage, `nginx-lua-${secure}`, (port) =>
@@ -53,7 +64,9 @@ function luaText(
   parts: { readonly http: string; readonly handlers: string },
 ): string {
   return nginxText({
-    main: ['ndk_http_module', 'ngx_http_lua_module'].map((name) => `load_module ${MODULES}/${name}.so;`).join(' '),
+    main: ['ndk_http_module', 'ngx_http_lua_module']
+      .map((name) => `load_module ${MODULES}/${name}.so;`)
+      .join(' '),
     http: `lua_package_path "${LUA}/?.lua;;"; lua_socket_log_errors off;
   ${parts.http}
   ${poolText(stage)}`,

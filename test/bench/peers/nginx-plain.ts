@@ -2,7 +2,10 @@ import { have } from '../../support/system.ts';
 import { forwardText, listenText, nginxText, poolText, startNginx } from './nginx.ts';
 import type { Peer } from './peer.ts';
 
-/** nginx as a plain proxy: it asks nobody anything and records nothing. The limit of what can be reached, not a peer. */
+/**
+ * nginx as a plain proxy: it asks nobody anything and records nothing. The limit of what can be
+ * reached, not a peer.
+ */
 export const nginxPlain: Peer = {
   name: 'nginx-plain',
   about: 'nginx (Debian 12)',

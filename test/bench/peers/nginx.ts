@@ -3,7 +3,10 @@ import { freePort, startChild } from '../children.ts';
 import type { Stage } from '../stage.ts';
 import type { RunningPeer } from './peer.ts';
 
-/** What all nginx peers, and the upstream, have in common: one worker, no log, limits that no load reaches. */
+/**
+ * What all nginx peers, and the upstream, have in common: one worker, no log, limits that no load
+ * reaches.
+ */
 export interface NginxParts {
   /** Outside `events` and `http`. */
   readonly main?: string;
@@ -12,9 +15,12 @@ export interface NginxParts {
 }
 
 export function nginxText({ main = '', http = '', server }: NginxParts): string {
-  // Workers of a master that is root would become another user, who may not read the folder of the benchmark.
+  // Workers of a master that is root would become another user, who may not read the folder of the
+  // benchmark.
   const user = process.getuid?.() === 0 ? 'user root;' : '';
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${name};`).join(' ');
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((name) => `${name}_temp_path ${name};`)
+    .join(' ');
   return `daemon off; worker_processes 1; worker_rlimit_nofile 20000; pid nginx.pid; error_log stderr error; ${user}
 ${main}
 events { worker_connections 16384; }
@@ -47,8 +53,8 @@ export function poolText(stage: Stage): string {
 }
 
 /**
- * Forwarding as every nginx peer does it. Buffers take a body of 64 KiB whole, and nothing is ever written to a temporary file.
- * `identity`: what is said about the caller.
+ * Forwarding as every nginx peer does it. Buffers take a body of 64 KiB whole, and nothing is ever
+ * written to a temporary file. `identity`: what is said about the caller.
  */
 export function forwardText(identity: string): string {
   return `proxy_pass http://deployments; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;

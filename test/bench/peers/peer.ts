@@ -8,7 +8,11 @@ export interface Peer {
   /** What it is, with its version, for the table. */
   readonly about: string;
   /** How it does each part of the job; null = it does not. */
-  readonly does: { readonly verify: string | null; readonly inject: string | null; readonly record: string | null };
+  readonly does: {
+    readonly verify: string | null;
+    readonly inject: string | null;
+    readonly record: string | null;
+  };
   /** False = it cannot take the token off the request. */
   readonly hidesToken?: false;
   /** Why it cannot run here; null = it can. Asked before it is started. */

@@ -7,10 +7,19 @@ import type { Peer } from './peer.ts';
 const ROOT = join(import.meta.dirname, '../../..');
 const BASE = '/lifetimeapi/rest/v2/applications/{application}/**';
 
-export const sallyportBuffered = sallyport('buffered', 'Redis stream, decision and outcome, at most 50 ms later');
-export const sallyportAcknowledged = sallyport('acknowledged', 'Redis stream, decision before the answer, outcome after it');
+export const sallyportBuffered = sallyport(
+  'buffered',
+  'Redis stream, decision and outcome, at most 50 ms later',
+);
+export const sallyportAcknowledged = sallyport(
+  'acknowledged',
+  'Redis stream, decision before the answer, outcome after it',
+);
 
-/** This project, as it is started by everybody else: the command line, a configuration file, Redis. Nothing is switched off. */
+/**
+ * This project, as it is started by everybody else: the command line, a configuration file, Redis.
+ * Nothing is switched off.
+ */
 function sallyport(guarantee: 'buffered' | 'acknowledged', record: string): Peer {
   return {
     name: `sallyport-${guarantee}`,
@@ -51,18 +60,27 @@ function configOf(stage: Stage, { guarantee, secure, folder, port, opsPort }: Pl
   return {
     instance: { name: 'bench', dataDir: join(folder, 'data'), drainMs: 1000 },
     listen: {
-      proxy: { address: `127.0.0.1:${port}`, ...(secure ? { tls: { certificates: [stage.certificate] } } : { plaintext: true }) },
+      proxy: {
+        address: `127.0.0.1:${port}`,
+        ...(secure ? { tls: { certificates: [stage.certificate] } } : { plaintext: true }),
+      },
       ops: { address: `127.0.0.1:${opsPort}` },
     },
     store: { kind: 'redis', url: `redis://127.0.0.1:${stage.redisPort}`, keyPrefix: KEY_PREFIX },
-    // Every refusal as an event of its own, as the other peers write it: floods are not folded here.
+    // Every refusal as an event of its own, as the other peers write it: floods are not folded
+    // here.
     audit: { guarantee, foldRefusalsAfter: 1_000_000 },
     upstreams: { deployments: { addresses: [`http://127.0.0.1:${stage.upstream.port}`] } },
     // As long as the other peers keep them.
     limits: { idleTimeoutMs: 3_600_000 },
     routes: [
       { ...route, name: 'read', methods: ['GET', 'HEAD'], permission: 'deployments:read' },
-      { ...route, name: 'write', methods: ['POST', 'PUT', 'DELETE'], permission: 'deployments:write' },
+      {
+        ...route,
+        name: 'write',
+        methods: ['POST', 'PUT', 'DELETE'],
+        permission: 'deployments:write',
+      },
     ],
   };
 }

@@ -19,12 +19,17 @@ export interface DocumentedOperation {
   readonly path: string;
   readonly operationId: string;
   readonly parameters: readonly Parameter[];
-  readonly requestBody?: { readonly required: boolean; readonly content: Readonly<Record<string, { readonly schema: Schema }>> };
+  readonly requestBody?: {
+    readonly required: boolean;
+    readonly content: Readonly<Record<string, { readonly schema: Schema }>>;
+  };
   readonly responses: Readonly<Record<string, Answer>>;
 }
 
 export interface ApiDocument {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Omit<DocumentedOperation, 'method' | 'path'>>>>>;
+  readonly paths: Readonly<
+    Record<string, Readonly<Record<string, Omit<DocumentedOperation, 'method' | 'path'>>>>
+  >;
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
 }
 
@@ -40,7 +45,12 @@ export interface MadeRequest extends ApiRequest {
 }
 
 /** A request for an operation, as documented or (with `odd` above 0) somewhat off. */
-export function makeRequest(operation: DocumentedOperation, values: Values, random: Random, odd: number): MadeRequest {
+export function makeRequest(
+  operation: DocumentedOperation,
+  values: Values,
+  random: Random,
+  odd: number,
+): MadeRequest {
   let { path } = operation;
   const query = new URLSearchParams();
   const headers: Record<string, string> = {};
@@ -48,7 +58,10 @@ export function makeRequest(operation: DocumentedOperation, values: Values, rand
     if (!required && random.chance(0.6)) continue;
     const text = textOf(values.make(schema, odd, name));
     if (where === 'path')
-      path = path.replace(`{${name}}`, encodeURIComponent(text.toWellFormed()).replaceAll('.', '%2E') || '%20');
+      path = path.replace(
+        `{${name}}`,
+        encodeURIComponent(text.toWellFormed()).replaceAll('.', '%2E') || '%20',
+      );
     else if (where === 'query') query.append(name, text);
     else if (/^[ -~]{1,200}$/.test(text)) headers[name] = text;
   }
@@ -59,8 +72,14 @@ export function makeRequest(operation: DocumentedOperation, values: Values, rand
   if (schema === undefined) return { ...request, headers };
   const body = JSON.stringify(values.make(schema, odd));
   const raw = random.chance(odd / 3) ? body.slice(0, random.below(body.length + 1)) : body;
-  const type = random.chance(odd / 3) ? random.pick(['text/plain', '', 'application/json; charset=utf-8']) : 'application/json';
-  return { ...request, raw, headers: { ...headers, ...(type === '' ? {} : { 'content-type': type }) } };
+  const type = random.chance(odd / 3)
+    ? random.pick(['text/plain', '', 'application/json; charset=utf-8'])
+    : 'application/json';
+  return {
+    ...request,
+    raw,
+    headers: { ...headers, ...(type === '' ? {} : { 'content-type': type }) },
+  };
 }
 
 function textOf(value: unknown): string {

@@ -14,7 +14,10 @@ export interface Schema {
   readonly maximum?: number;
 }
 
-/** Names and moments that mean something to the gate under test, by the field that they stand in; what is refused is in the second half. */
+/**
+ * Names and moments that mean something to the gate under test, by the field that they stand in;
+ * what is refused is in the second half.
+ */
 export type Pools = Readonly<Record<string, readonly unknown[]>>;
 
 const STRANGE_TEXTS = [
@@ -39,7 +42,20 @@ const STRANGE_TEXTS = [
   'slp_000000000000_0000000000000000000000000000000000000000000000000',
 ];
 
-const STRANGE_VALUES = [null, true, 0, -1, 1.5, 1e300, [], {}, [[]], [null], { a: 1 }, ...STRANGE_TEXTS];
+const STRANGE_VALUES = [
+  null,
+  true,
+  0,
+  -1,
+  1.5,
+  1e300,
+  [],
+  {},
+  [[]],
+  [null],
+  { a: 1 },
+  ...STRANGE_TEXTS,
+];
 
 /** Values made from schemas: such as they ask for, or, now and then, of another kind. */
 export class Values {
@@ -58,7 +74,8 @@ export class Values {
     if (this.#random.chance(odd)) return this.#random.pick(STRANGE_VALUES);
     const resolved = this.#resolve(schema);
     if (resolved.enum !== undefined) return this.#random.pick(resolved.enum);
-    if (resolved.anyOf !== undefined) return this.make(this.#random.pick(resolved.anyOf), odd, field);
+    if (resolved.anyOf !== undefined)
+      return this.make(this.#random.pick(resolved.anyOf), odd, field);
     const pool = this.#pools[field];
     if (pool !== undefined && resolved.type !== 'array' && resolved.type !== 'object')
       return this.#random.pick(odd === 0 ? pool.slice(0, Math.ceil(pool.length / 2)) : pool);
@@ -66,11 +83,16 @@ export class Values {
       case 'object':
         return this.#object(resolved, odd);
       case 'array':
-        return Array.from({ length: this.#random.below(4) }, () => this.make(resolved.items ?? {}, odd, field));
+        return Array.from({ length: this.#random.below(4) }, () =>
+          this.make(resolved.items ?? {}, odd, field),
+        );
       case 'integer':
       case 'number':
         return (
-          (resolved.minimum ?? 0) + this.#random.below(Math.min(1_000, (resolved.maximum ?? 1_000) - (resolved.minimum ?? 0) + 1))
+          (resolved.minimum ?? 0) +
+          this.#random.below(
+            Math.min(1_000, (resolved.maximum ?? 1_000) - (resolved.minimum ?? 0) + 1),
+          )
         );
       case 'boolean':
         return this.#random.chance(0.5);
@@ -86,10 +108,13 @@ export class Values {
   #object({ properties = {}, required = [] }: Schema, odd: number): Record<string, unknown> {
     const made: Record<string, unknown> = {};
     for (const [name, schema] of Object.entries(properties)) {
-      const left = required.includes(name) ? this.#random.chance(odd / 3) : this.#random.chance(0.5);
+      const left = required.includes(name)
+        ? this.#random.chance(odd / 3)
+        : this.#random.chance(0.5);
       if (!left) made[name] = this.make(schema, odd, name);
     }
-    if (this.#random.chance(odd / 3)) made[this.#random.pick(['extra', '__proto__', 'version', 'id'])] = 1;
+    if (this.#random.chance(odd / 3))
+      made[this.#random.pick(['extra', '__proto__', 'version', 'id'])] = 1;
     return made;
   }
 

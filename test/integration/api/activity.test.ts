@@ -5,7 +5,12 @@ import { type ServerEvent, serverEvents } from '../../../src/admin/remote/event-
 import { type ApiBench, openApi } from '../../support/api/api.ts';
 
 interface Page {
-  readonly items: readonly { readonly id: string; readonly phase: string; readonly type: string; readonly time: string }[];
+  readonly items: readonly {
+    readonly id: string;
+    readonly phase: string;
+    readonly type: string;
+    readonly time: string;
+  }[];
   readonly next: string | null;
 }
 
@@ -27,7 +32,8 @@ describe('activity over the API', () => {
   afterAll(() => api.stop());
 
   it('shows calls and changes newest first, every one once, however small the pages', async () => {
-    const whole = (await api.call('GET', `/service-accounts/${id}/activity?limit=500`)).body as Page;
+    const whole = (await api.call('GET', `/service-accounts/${id}/activity?limit=500`))
+      .body as Page;
     expect(whole.next).toBeNull();
     expect(whole.items.filter(({ type }) => type === 'account-changed')).toHaveLength(6);
     expect(whole.items.filter(({ type }) => type === 'admin-call')).toHaveLength(6);
@@ -36,7 +42,10 @@ describe('activity over the API', () => {
     const paged: string[] = [];
     for (let cursor: string | null = ''; cursor !== null; ) {
       const page: Page = (
-        await api.call('GET', `/service-accounts/${id}/activity?limit=3${cursor === '' ? '' : `&cursor=${cursor}`}`)
+        await api.call(
+          'GET',
+          `/service-accounts/${id}/activity?limit=3${cursor === '' ? '' : `&cursor=${cursor}`}`,
+        )
       ).body;
       paged.push(...page.items.map(keyOf));
       cursor = page.next;
@@ -59,7 +68,10 @@ describe('activity over the API', () => {
   it.each([
     ['type=account-changed', (event: Page['items'][number]) => event.type === 'account-changed'],
     ['phase=decision', (event: Page['items'][number]) => event.phase === 'decision'],
-    ['account=busy&reason=permission-denied', (event: Page['items'][number]) => event.type === 'admin-call'],
+    [
+      'account=busy&reason=permission-denied',
+      (event: Page['items'][number]) => event.type === 'admin-call',
+    ],
   ])('filters by %s', async (query, holds) => {
     const { items } = (await api.call('GET', `/activity?limit=500&${query}`)).body as Page;
     expect(items.length).toBeGreaterThan(0);
@@ -69,22 +81,27 @@ describe('activity over the API', () => {
   it('filters by time', async () => {
     const { items } = (await api.call('GET', '/activity?account=busy&limit=500')).body as Page;
     const [newest, oldest] = [items[0]!, items.at(-1)!];
-    const before = (await api.call('GET', `/activity?account=busy&limit=500&until=${newest.time}`)).body as Page;
+    const before = (await api.call('GET', `/activity?account=busy&limit=500&until=${newest.time}`))
+      .body as Page;
     expect(before.items.every(({ time }) => time < newest.time)).toBe(true);
-    const after = (await api.call('GET', `/activity?account=busy&limit=500&since=${newest.time}`)).body as Page;
+    const after = (await api.call('GET', `/activity?account=busy&limit=500&since=${newest.time}`))
+      .body as Page;
     expect(after.items.map(keyOf)).toContain(keyOf(newest));
     expect(after.items.map(keyOf)).not.toContain(keyOf(oldest));
   });
 
   it('streams what happens, and goes on after the last event that was seen', async () => {
-    const change = (text: string) => api.call('PATCH', `/service-accounts/${id}`, { body: { description: text } });
+    const change = (text: string) =>
+      api.call('PATCH', `/service-accounts/${id}`, { body: { description: text } });
     const stream = await follow(api, '/activity/stream?account=busy&type=account-changed&limit=1');
     await change('streamed');
     const seen = await until(stream.events, 'streamed');
     stream.close();
     await change('missed one');
     await change('missed two');
-    const resumed = await follow(api, '/activity/stream?account=busy&type=account-changed', { 'last-event-id': seen.id });
+    const resumed = await follow(api, '/activity/stream?account=busy&type=account-changed', {
+      'last-event-id': seen.id,
+    });
     const missed = await until(resumed.events, 'missed two');
     expect(missed.before.filter(({ data }) => data.includes('missed one'))).toHaveLength(1);
     expect(missed.before.map(({ id: one }) => one)).not.toContain(seen.id);
@@ -93,7 +110,8 @@ describe('activity over the API', () => {
 
   it('begins with as many as were asked for, and takes nothing older for news', async () => {
     const stream = await follow(api, '/activity/stream?account=busy&limit=2');
-    const change = (text: string) => api.call('PATCH', `/service-accounts/${id}`, { body: { description: text } });
+    const change = (text: string) =>
+      api.call('PATCH', `/service-accounts/${id}`, { body: { description: text } });
     await until(stream.events, '');
     await until(stream.events, '');
     // Long enough for another look at the log, and then for one with news.
@@ -105,7 +123,10 @@ describe('activity over the API', () => {
   });
 
   it('ends a stream whose token is put out of use, before that is called effective', async () => {
-    const { id: watcher, token } = await api.test.createAccount({ name: 'watcher', role: 'administrator' });
+    const { id: watcher, token } = await api.test.createAccount({
+      name: 'watcher',
+      role: 'administrator',
+    });
     const stream = await follow(api, '/activity/stream', {}, token);
     const ended = drained(stream.events);
     const rotated = await api.call('POST', `/service-accounts/${watcher}/token`);
@@ -115,17 +136,25 @@ describe('activity over the API', () => {
   });
 
   it('refuses an account that there is not, as an answer and not in the stream', async () => {
-    expect((await api.call('GET', '/activity/stream?account=nobody')).body).toMatchObject({ status: 404, reason: 'not-found' });
+    expect((await api.call('GET', '/activity/stream?account=nobody')).body).toMatchObject({
+      status: 404,
+      reason: 'not-found',
+    });
     // What is no date, and what is the first moment that a date can be.
     for (const after of ['x', '', '-271821-04-20T00:00:00.000Z~x~y', '-000001-01-01T00:00:00Z'])
-      expect((await api.call('GET', `/activity/stream?after=${after}`)).body).toMatchObject({ status: 422 });
+      expect((await api.call('GET', `/activity/stream?after=${after}`)).body).toMatchObject({
+        status: 422,
+      });
   });
 
   it('opens only so many streams for one account', async () => {
     const { token } = await api.test.createAccount({ name: 'greedy', role: 'administrator' });
     const open = [];
     for (let n = 0; n < 8; n += 1) open.push(await follow(api, '/activity/stream', {}, token));
-    expect((await api.call('GET', '/activity/stream', { token })).body).toMatchObject({ status: 503, reason: 'overloaded' });
+    expect((await api.call('GET', '/activity/stream', { token })).body).toMatchObject({
+      status: 503,
+      reason: 'overloaded',
+    });
     for (const stream of open) stream.close();
   });
 });

@@ -10,7 +10,14 @@ describe('the API as a server of HTTP', () => {
 
   it.each<[string, string, string, ApiRequest, number, string]>([
     ['no token', 'GET', '/roles', { token: null }, 401, 'token-missing'],
-    ['another scheme', 'GET', '/roles', { token: null, headers: { authorization: 'Basic YTpi' } }, 401, 'token-missing'],
+    [
+      'another scheme',
+      'GET',
+      '/roles',
+      { token: null, headers: { authorization: 'Basic YTpi' } },
+      401,
+      'token-missing',
+    ],
     ['what is no token', 'GET', '/roles', { token: 'slp_x' }, 401, 'token-refused'],
     [
       'two Authorization fields',
@@ -31,7 +38,14 @@ describe('the API as a server of HTTP', () => {
     ['a limit that is none', 'GET', '/service-accounts?limit=0', {}, 422, 'invalid'],
     ['a cursor that was not given out', 'GET', '/activity?cursor=e30', {}, 422, 'invalid'],
     ['a moment that is none', 'GET', '/activity?since=yesterday', {}, 422, 'invalid'],
-    ['a body that is no JSON', 'POST', '/roles', { raw: '{', headers: jsonType() }, 400, 'body-malformed'],
+    [
+      'a body that is no JSON',
+      'POST',
+      '/roles',
+      { raw: '{', headers: jsonType() },
+      400,
+      'body-malformed',
+    ],
     [
       'a body of another type',
       'POST',
@@ -42,7 +56,14 @@ describe('the API as a server of HTTP', () => {
     ],
     ['no body', 'POST', '/roles', {}, 415, 'media-type-refused'],
     ['a list for a body', 'POST', '/roles', { body: [] }, 422, 'invalid'],
-    ['an unknown field', 'POST', '/roles', { body: { name: 'x', permissions: [], color: 1 } }, 422, 'invalid'],
+    [
+      'an unknown field',
+      'POST',
+      '/roles',
+      { body: { name: 'x', permissions: [], color: 1 } },
+      422,
+      'invalid',
+    ],
     [
       'a field of the prototype',
       'POST',
@@ -51,22 +72,55 @@ describe('the API as a server of HTTP', () => {
       422,
       'invalid',
     ],
-    ['a permission without meaning', 'POST', '/roles', { body: { name: 'x', permissions: ['sallyport:all'] } }, 422, 'invalid'],
-    ['a body past the limit', 'POST', '/roles', { raw: `"${'x'.repeat(140_000)}"`, headers: jsonType() }, 413, 'body-too-large'],
-    ['a taken name', 'POST', '/roles', { body: { name: 'tester', permissions: [] } }, 409, 'name-taken'],
+    [
+      'a permission without meaning',
+      'POST',
+      '/roles',
+      { body: { name: 'x', permissions: ['sallyport:all'] } },
+      422,
+      'invalid',
+    ],
+    [
+      'a body past the limit',
+      'POST',
+      '/roles',
+      { raw: `"${'x'.repeat(140_000)}"`, headers: jsonType() },
+      413,
+      'body-too-large',
+    ],
+    [
+      'a taken name',
+      'POST',
+      '/roles',
+      { body: { name: 'tester', permissions: [] } },
+      409,
+      'name-taken',
+    ],
     ['a role that is in use', 'DELETE', '/roles/tester', {}, 409, 'in-use'],
     ['a built-in role', 'PATCH', '/roles/none', { body: { permissions: ['*'] } }, 403, 'forbidden'],
-    ['found tokens, where they are not asked for', 'POST', '/tokens/found', { body: { token: 'x' } }, 404, 'route-unknown'],
+    [
+      'found tokens, where they are not asked for',
+      'POST',
+      '/tokens/found',
+      { body: { token: 'x' } },
+      404,
+      'route-unknown',
+    ],
   ])('answers %s with a problem', async (_name, method, path, request, status, reason) => {
     const answer = await api.call(method, path, request);
     expect(answer.status).toBe(status);
     expect(answer.headers['content-type']).toBe('application/problem+json');
-    expect(answer.body).toMatchObject({ status, title: expect.any(String), type: expect.any(String) });
+    expect(answer.body).toMatchObject({
+      status,
+      title: expect.any(String),
+      type: expect.any(String),
+    });
     if (reason !== '') {
       expect(answer.body).toMatchObject({ reason, requestId: expect.any(String) });
       expect(answer.headers['x-request-id']).toBe((answer.body as { requestId: string }).requestId);
     }
-    if (status === 401) expect(answer.headers['www-authenticate']).toMatch(/^Bearer realm="sallyport"/);
+    if (status === 401)
+      expect(answer.headers['www-authenticate']).toMatch(/^Bearer realm="sallyport"/);
     if (status === 405) expect(answer.headers.allow).toBe('GET, HEAD, POST');
   });
 
@@ -78,9 +132,16 @@ describe('the API as a server of HTTP', () => {
       ['PATCH', { role: 'none' }],
     ] as const) {
       const answer = await api.call(method, path, { body });
-      expect(answer.body).toMatchObject({ status: 409, reason: 'last-administrator', detail: expect.stringContaining('first') });
+      expect(answer.body).toMatchObject({
+        status: 409,
+        reason: 'last-administrator',
+        detail: expect.stringContaining('first'),
+      });
     }
-    expect((await api.call('PATCH', path, { body: { status: 'inactive', leaveNoAdministrator: true } })).status).toBe(422);
+    expect(
+      (await api.call('PATCH', path, { body: { status: 'inactive', leaveNoAdministrator: true } }))
+        .status,
+    ).toBe(422);
   });
 
   it('answers HEAD like GET, without the body', async () => {
@@ -104,14 +165,23 @@ describe('the API as a server of HTTP', () => {
       expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
       expect(headers['cache-control']).toBe('no-store');
       expect(headers['x-content-type-options']).toBe('nosniff');
-      expect(headers['content-security-policy']).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
+      expect(headers['content-security-policy']).toMatch(
+        /default-src 'none'.*frame-ancestors 'none'/,
+      );
     }
   });
 
   it('names every fault of an input, not only the first', async () => {
-    const answer = await api.call('POST', '/service-accounts', { body: { name: '-', role: 'x y', colour: 1, expiresAt: 7 } });
+    const answer = await api.call('POST', '/service-accounts', {
+      body: { name: '-', role: 'x y', colour: 1, expiresAt: 7 },
+    });
     const { faults } = answer.body as { faults: readonly { field: string }[] };
-    expect(faults.map(({ field }) => field).sort()).toEqual(['colour', 'expiresAt', 'name', 'role']);
+    expect(faults.map(({ field }) => field).sort()).toEqual([
+      'colour',
+      'expiresAt',
+      'name',
+      'role',
+    ]);
   });
 
   it('documents itself without a token: an OpenAPI document and a page without script', async () => {
@@ -132,18 +202,43 @@ describe('the API as a server of HTTP', () => {
     await api.call('GET', `/service-accounts?search=${secret}`);
     await api.call('GET', '/roles', { token: null });
     await api.call('POST', '/roles', { body: { name: 'logged', permissions: [] } });
-    const events = (await api.test.events()).filter(({ type }) => type === 'admin-call' || type === 'role-created');
+    const events = (await api.test.events()).filter(
+      ({ type }) => type === 'admin-call' || type === 'role-created',
+    );
     expect(JSON.stringify(events)).not.toContain(secret);
-    const actor = { id: api.administrator.id, name: 'administrator-account', kind: 'service', via: 'admin-api' };
+    const actor = {
+      id: api.administrator.id,
+      name: 'administrator-account',
+      kind: 'service',
+      via: 'admin-api',
+    };
     expect(events).toContainEqual(
-      expect.objectContaining({ phase: 'decision', reason: 'permitted', method: 'GET', path: '/api/v1/service-accounts', actor }),
+      expect.objectContaining({
+        phase: 'decision',
+        reason: 'permitted',
+        method: 'GET',
+        path: '/api/v1/service-accounts',
+        actor,
+      }),
     );
     expect(events).toContainEqual(
-      expect.objectContaining({ phase: 'decision', decision: 'refusal', reason: 'token-missing', account: null, status: 401 }),
+      expect.objectContaining({
+        phase: 'decision',
+        decision: 'refusal',
+        reason: 'token-missing',
+        account: null,
+        status: 401,
+      }),
     );
-    expect(events).toContainEqual(expect.objectContaining({ phase: 'outcome', status: 201, method: 'POST', actor }));
     expect(events).toContainEqual(
-      expect.objectContaining({ type: 'role-created', actor, target: expect.objectContaining({ name: 'logged' }) }),
+      expect.objectContaining({ phase: 'outcome', status: 201, method: 'POST', actor }),
+    );
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        type: 'role-created',
+        actor,
+        target: expect.objectContaining({ name: 'logged' }),
+      }),
     );
   });
 });

@@ -39,14 +39,20 @@ describe('the admin listener on Redis', () => {
 
   it('administers as the user manager, and shows everybody’s activity', async () => {
     const api = await openAs('manager');
-    const made = await api.call('POST', '/service-accounts', { body: { name: 'on-redis', role: 'tester' } });
+    const made = await api.call('POST', '/service-accounts', {
+      body: { name: 'on-redis', role: 'tester' },
+    });
     expect(made.status).toBe(201);
     const { id } = (made.body as { account: { id: string } }).account;
     const rotated = await api.call('POST', `/service-accounts/${id}/token`);
     expect(rotated.body).toMatchObject({ revocation: { effective: true, instances: 1 } });
     await api.test.events();
-    const { items } = (await api.call('GET', '/activity?limit=500')).body as { items: readonly { type: string }[] };
-    expect(items.map(({ type }) => type)).toEqual(expect.arrayContaining(['admin-call', 'account-created', 'token-rotated']));
+    const { items } = (await api.call('GET', '/activity?limit=500')).body as {
+      items: readonly { type: string }[];
+    };
+    expect(items.map(({ type }) => type)).toEqual(
+      expect.arrayContaining(['admin-call', 'account-created', 'token-rotated']),
+    );
     expect(warningOf(await readiness(api))).toBeUndefined();
     await api.stop();
     open.pop();
@@ -54,7 +60,9 @@ describe('the admin listener on Redis', () => {
 
   it('says so when its user may not write the registry, and changes nothing', async () => {
     const api = await openAs('gate');
-    await expect.poll(async () => warningOf(await readiness(api)), { timeout: 30_000 }).toMatch(/user manager/);
+    await expect
+      .poll(async () => warningOf(await readiness(api)), { timeout: 30_000 })
+      .toMatch(/user manager/);
     const refused = await api.call('POST', '/roles', { body: { name: 'never', permissions: [] } });
     expect(refused.body).toMatchObject({
       status: 503,
@@ -63,14 +71,21 @@ describe('the admin listener on Redis', () => {
     });
     expect((await api.call('GET', '/roles/never')).status).toBe(404);
     // Where nobody can count, nobody may try.
-    const found = await api.call('POST', '/tokens/found', { token: null, body: { token: 'nothing' } });
+    const found = await api.call('POST', '/tokens/found', {
+      token: null,
+      body: { token: 'nothing' },
+    });
     expect(found.body).toMatchObject({ status: 503, reason: 'registry-unavailable' });
   });
 });
 
 interface Readiness {
   readonly ready: boolean;
-  readonly checks: readonly { readonly name: string; readonly state: string; readonly why?: string }[];
+  readonly checks: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly why?: string;
+  }[];
 }
 
 async function readiness(api: ApiBench): Promise<Readiness> {

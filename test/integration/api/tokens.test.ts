@@ -17,7 +17,8 @@ describe('tokens over the API', () => {
     const made = await api.test.createAccount({ name: `weak-${count}`, role: 'none' });
     return { ...made, name: `weak-${count}` };
   };
-  const works = async (token: string) => (await api.call('GET', '/roles', { token })).status === 403;
+  const works = async (token: string) =>
+    (await api.call('GET', '/roles', { token })).status === 403;
 
   beforeAll(async () => {
     api = await openApi({ foundTokens: true });
@@ -50,9 +51,13 @@ describe('tokens over the API', () => {
     const { id, token } = await weak();
     const answers = [];
     for (const found of [token, token, newToken(id), newToken('000000000000'), 'what is that?']) {
-      answers.push(await api.call('POST', '/tokens/found', { token: null, body: { token: found } }));
+      answers.push(
+        await api.call('POST', '/tokens/found', { token: null, body: { token: found } }),
+      );
     }
-    expect(new Set(answers.map(({ status, text }) => `${status} ${text}`))).toEqual(new Set(['202 {"received":true}\n']));
+    expect(new Set(answers.map(({ status, text }) => `${status} ${text}`))).toEqual(
+      new Set(['202 {"received":true}\n']),
+    );
     expect((await api.call('GET', '/roles', { token })).status).toBe(401);
     const reports = (await api.test.events()).filter(
       ({ type, target }) => type === 'token-reported' && (target as { id: string }).id === id,
@@ -64,7 +69,10 @@ describe('tokens over the API', () => {
 
   it('gives an account whose token was found another one', async () => {
     const { id, token } = await weak();
-    await api.test.administration.reportToken({ ...(await import('../../support/api/api.ts')).owner }, { token });
+    await api.test.administration.reportToken(
+      { ...(await import('../../support/api/api.ts')).owner },
+      { token },
+    );
     const rotated = await api.call('POST', `/service-accounts/${id}/token`);
     expect(await works((rotated.body as Issued).token)).toBe(true);
     expect(await works(token)).toBe(false);
@@ -72,9 +80,13 @@ describe('tokens over the API', () => {
 
   it('takes few found tokens of one client', async () => {
     const statuses: number[] = [];
-    // Ten, and what the minute has forgiven until then: an answer takes less than the sixth second that forgives one.
+    // Ten, and what the minute has forgiven until then: an answer takes less than the sixth second
+    // that forgives one.
     for (let n = 0; n < 100 && statuses.at(-1) !== 429; n += 1) {
-      const answer = await api.call('POST', '/tokens/found', { token: null, body: { token: 'nothing' } });
+      const answer = await api.call('POST', '/tokens/found', {
+        token: null,
+        body: { token: 'nothing' },
+      });
       statuses.push(answer.status);
       if (answer.status === 429) expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
     }
@@ -86,9 +98,26 @@ describe('tokens over the API', () => {
     try {
       const { token, name } = await weak();
       shell.write('found.txt', `${token}\n`);
-      shell.write('s.yaml', JSON.stringify({ instance: { name: 'x', dataDir: api.test.dataDir }, store: { kind: 'embedded' } }));
-      const found = await shell.run('token', 'found', '--token-file', 'found.txt', '--config', 's.yaml');
-      expect([found.code, found.err.includes('slp_'), found.out]).toEqual([0, false, expect.stringContaining(name)]);
+      shell.write(
+        's.yaml',
+        JSON.stringify({
+          instance: { name: 'x', dataDir: api.test.dataDir },
+          store: { kind: 'embedded' },
+        }),
+      );
+      const found = await shell.run(
+        'token',
+        'found',
+        '--token-file',
+        'found.txt',
+        '--config',
+        's.yaml',
+      );
+      expect([found.code, found.err.includes('slp_'), found.out]).toEqual([
+        0,
+        false,
+        expect.stringContaining(name),
+      ]);
       expect(await works(token)).toBe(false);
 
       const other = await weak();
@@ -98,11 +127,17 @@ describe('tokens over the API', () => {
       expect(renewed.code).toBe(0);
       expect(await works(renewed.out.trim())).toBe(true);
       const refused = await shell.run('account', 'list', ...server);
-      expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('does not accept the token')]);
+      expect([refused.code, refused.err]).toEqual([
+        1,
+        expect.stringContaining('does not accept the token'),
+      ]);
       const untrusted = await shell.run('account', 'list', '--server', api.url);
       expect([untrusted.code, untrusted.err]).toEqual([3, expect.stringContaining('--ca-file')]);
       const nobody = await shell.run('account', 'list', '--server', 'https://127.0.0.1:1');
-      expect([nobody.code, nobody.err]).toEqual([3, expect.stringContaining('nothing listens there')]);
+      expect([nobody.code, nobody.err]).toEqual([
+        3,
+        expect.stringContaining('nothing listens there'),
+      ]);
     } finally {
       shell.close();
     }

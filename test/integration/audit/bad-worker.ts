@@ -2,8 +2,8 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 
 /**
- * An audit worker that fails as its file name says: `die` ends on its first batch and works when started again, `hang` never
- * answers.
+ * An audit worker that fails as its file name says: `die` ends on its first batch and works when
+ * started again, `hang` never answers.
  */
 const { path } = workerData as { path: string };
 const first = !existsSync(path);

@@ -53,7 +53,8 @@ it('keeps its files from other users', async () => {
   const audit = await open();
   try {
     await audit.append(batchOf('mode', 1, [{ event: '{}', account: null }]));
-    for (const name of ['audit.db', 'audit.db-wal']) expect((await stat(join(directory, name))).mode & 0o777).toBe(0o600);
+    for (const name of ['audit.db', 'audit.db-wal'])
+      expect((await stat(join(directory, name))).mode & 0o777).toBe(0o600);
   } finally {
     await audit.close();
   }
@@ -70,7 +71,9 @@ it('lets the oldest events go when the file is larger than it may be', async () 
       }));
       await audit.append(batchOf('size', seq, entries));
     }
-    await expect.poll(async () => (await everySeq(audit, 'size')).length, { timeout: 30_000 }).toBeLessThan(2000);
+    await expect
+      .poll(async () => (await everySeq(audit, 'size')).length, { timeout: 30_000 })
+      .toBeLessThan(2000);
     const kept = await everySeq(audit, 'size');
     expect(kept.at(-1)).toBe(6000);
   } finally {

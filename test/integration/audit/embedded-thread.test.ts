@@ -24,7 +24,12 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
 function workerThat(fails: string, timeoutMs: number): AuditWorker {
-  const settings = { path: join(directory, fails), retentionDays: 1, maxBytes: 0, activityPerAccount: 1 };
+  const settings = {
+    path: join(directory, fails),
+    retentionDays: 1,
+    maxBytes: 0,
+    activityPerAccount: 1,
+  };
   return new AuditWorker(settings, timeoutMs, BAD_WORKER);
 }
 

@@ -30,7 +30,11 @@ describe.runIf(findRedisServer() !== null)('outbox in front of a real Redis', ()
     await server.stop();
   });
 
-  function start(instance: string, clock: Clock = systemClock, retention = { days: 90, maxBytes: 0 }): void {
+  function start(
+    instance: string,
+    clock: Clock = systemClock,
+    retention = { days: 90, maxBytes: 0 },
+  ): void {
     lost.count = 0;
     const log = createRedisAuditLog({
       connection,
@@ -76,7 +80,10 @@ describe.runIf(findRedisServer() !== null)('outbox in front of a real Redis', ()
     server.pause();
     try {
       const startedMs = performance.now();
-      const answers = await Promise.all([record('frozen'), sleep(300).then(() => record('frozen'))]);
+      const answers = await Promise.all([
+        record('frozen'),
+        sleep(300).then(() => record('frozen')),
+      ]);
       expect(answers).toEqual(['not accepted', 'not accepted']);
       expect(performance.now() - startedMs).toBeLessThan(20_000);
       await expect.poll(() => outbox.healthy, { timeout: 30_000 }).toBe(false);
@@ -116,7 +123,8 @@ describe.runIf(findRedisServer() !== null)('outbox in front of a real Redis', ()
 
   it('lets the oldest go when the streams are larger than they may be', async () => {
     start('size', systemClock, { days: 90, maxBytes: 400_000 });
-    for (let i = 0; i < 3; i++) await Promise.all(Array.from({ length: 2000 }, () => record('size')));
+    for (let i = 0; i < 3; i++)
+      await Promise.all(Array.from({ length: 2000 }, () => record('size')));
     await outbox.close(2000);
     const instance = neighbourOf('size');
     start(instance, systemClock, { days: 90, maxBytes: 400_000 });

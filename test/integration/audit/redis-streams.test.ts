@@ -48,9 +48,12 @@ describe.runIf(findRedisServer() !== null)('audit streams', () => {
   });
 
   it('that hold something else are an unavailable log, and nothing is written', async () => {
-    for (let n = 0; n < AUDIT_PARTITIONS; n++) await connection.call('SET', `wrong:audit:{${n}}`, 'x');
+    for (let n = 0; n < AUDIT_PARTITIONS; n++)
+      await connection.call('SET', `wrong:audit:{${n}}`, 'x');
     const log = createLogWith('wrong', []);
-    await expect(log.append(batchOf('i', 1, entries('i', 1, 2, 'accountWrong')))).rejects.toThrow(/WRONGTYPE/);
+    await expect(log.append(batchOf('i', 1, entries('i', 1, 2, 'accountWrong')))).rejects.toThrow(
+      /WRONGTYPE/,
+    );
     await log.close();
     expect(await connection.call('EXISTS', 'wrong:activity:accountWrong')).toBe(0);
   });
@@ -63,7 +66,11 @@ describe.runIf(findRedisServer() !== null)('audit streams', () => {
     await log.append(batchOf('i', 1, batch));
     await log.close();
     expect(lost).toEqual([2]);
-    const good = await createRedisAuditReader(connection, 'beside').activity({ account: 'accountGood1', before: null, limit: 5 });
+    const good = await createRedisAuditReader(connection, 'beside').activity({
+      account: 'accountGood1',
+      before: null,
+      limit: 5,
+    });
     expect(good.events).toHaveLength(1);
   });
 
@@ -73,27 +80,43 @@ describe.runIf(findRedisServer() !== null)('audit streams', () => {
     const batch = batchOf(
       'i',
       1,
-      Array.from({ length: 1000 }, (_, i) => ({ event: JSON.stringify({ seq: i }), account: `account${i % 500}` })),
+      Array.from({ length: 1000 }, (_, i) => ({
+        event: JSON.stringify({ seq: i }),
+        account: `account${i % 500}`,
+      })),
     );
     await log.append(batch);
     await log.append(batch);
     await log.append(batchOf('i', 1000, entries('i', 1000, 2, 'account499')));
     await log.close();
-    const lengths = await Promise.all([0, 1, 254, 255, 256, 498, 499].map((i) => lengthOf(`many:activity:account${i}`)));
+    const lengths = await Promise.all(
+      [0, 1, 254, 255, 256, 498, 499].map((i) => lengthOf(`many:activity:account${i}`)),
+    );
     expect(lengths).toEqual([2, 2, 2, 2, 2, 2, 3]);
-    expect(Number(await connection.call('PTTL', 'many:activity:account7'))).toBeGreaterThan(89 * 24 * 3600 * 1000);
+    expect(Number(await connection.call('PTTL', 'many:activity:account7'))).toBeGreaterThan(
+      89 * 24 * 3600 * 1000,
+    );
     expect(lost).toEqual([]);
   });
 
   it('are written also where Redis does not let one command have the keys of the activity logs', async () => {
     const lost: number[] = [];
     await connection.call('ACL', 'SETUSER', 'narrow', 'on', '>pw', '~narrow:audit:*', '+@all');
-    const narrow = connectRedis({ url: server.url, username: 'narrow', password: 'pw', tls: null, name: 'audit' });
+    const narrow = connectRedis({
+      url: server.url,
+      username: 'narrow',
+      password: 'pw',
+      tls: null,
+      name: 'audit',
+    });
     try {
       const log = createLogWith('narrow', lost, narrow);
       await log.append(batchOf('i', 1, entries('i', 1, 3, 'accountNo01')));
       await log.close();
-      expect((await createRedisAuditReader(connection, 'narrow').tail({ before: null, limit: 9 })).events).toHaveLength(3);
+      expect(
+        (await createRedisAuditReader(connection, 'narrow').tail({ before: null, limit: 9 }))
+          .events,
+      ).toHaveLength(3);
       expect(lost).toEqual([3]);
     } finally {
       narrow.close();
@@ -105,7 +128,9 @@ describe.runIf(findRedisServer() !== null)('audit streams', () => {
     const log = createLogWith('flood', lost);
     const batches = Array.from({ length: 24 }, (_, i) => i * 1000 + 1);
     await Promise.all(
-      batches.map((firstSeq) => log.append(batchOf(`f${firstSeq}`, 1, entries('f', firstSeq, 1000, 'accountFlood')))),
+      batches.map((firstSeq) =>
+        log.append(batchOf(`f${firstSeq}`, 1, entries('f', firstSeq, 1000, 'accountFlood'))),
+      ),
     );
     await log.close();
     const kept = Number(await connection.call('XLEN', 'flood:activity:accountFlood'));

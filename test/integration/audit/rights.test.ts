@@ -33,7 +33,13 @@ describe.runIf(findRedisServer() !== null)('with the Redis users that ship', () 
   });
 
   function as(username: string): RedisConnection {
-    const settings = { url: server.url, username, password: `${username}-password`, tls: null, name: 'audit' };
+    const settings = {
+      url: server.url,
+      username,
+      password: `${username}-password`,
+      tls: null,
+      name: 'audit',
+    };
     const connection = connectRedis(settings);
     connections.push(connection);
     return connection;
@@ -54,7 +60,9 @@ describe.runIf(findRedisServer() !== null)('with the Redis users that ship', () 
     expect(lost).toEqual([]);
     const reader = createRedisAuditReader(as('manager'), 'sallyport');
     expect(await everySeq(reader, 'acl')).toEqual([1, 2, 3]);
-    expect((await reader.activity({ account: 'accountAcl01', before: null, limit: 9 })).events).toHaveLength(3);
+    expect(
+      (await reader.activity({ account: 'accountAcl01', before: null, limit: 9 })).events,
+    ).toHaveLength(3);
   });
 
   it('an outbox finds out at once that it may not write, without a record', async () => {
@@ -85,7 +93,9 @@ describe.runIf(findRedisServer() !== null)('with the Redis users that ship', () 
   it('the gate may neither delete the record nor read it', async () => {
     const gate = as('gate');
     for (const command of ['DEL', 'XDEL', 'XRANGE', 'UNLINK']) {
-      await expect(gate.call(command, 'sallyport:audit:{0}', '-', '+'), command).rejects.toThrow(/NOPERM/);
+      await expect(gate.call(command, 'sallyport:audit:{0}', '-', '+'), command).rejects.toThrow(
+        /NOPERM/,
+      );
     }
   });
 });

@@ -2,8 +2,8 @@ import { openEmbeddedAudit } from '../../../src/audit/embedded.ts';
 import { batchOf } from '../../support/audit-batch.ts';
 
 /**
- * A process that appends to the audit file named on its command line until it is killed, and prints each number once it is
- * accepted.
+ * A process that appends to the audit file named on its command line until it is killed, and prints
+ * each number once it is accepted.
  */
 const audit = await openEmbeddedAudit({
   path: process.argv[2] ?? '',

@@ -4,12 +4,25 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Browser } from '../../support/console.ts';
 import { owner, startGateway, type TestGateway } from '../../support/gateway.ts';
-import { CLIENT, startIdentityProvider, type TestIdentityProvider, type Visited, WebBrowser } from '../../support/identity.ts';
+import {
+  CLIENT,
+  startIdentityProvider,
+  type TestIdentityProvider,
+  type Visited,
+  WebBrowser,
+} from '../../support/identity.ts';
 
-/** Sign-in to the console of a real gate by a real identity provider. Every browser here sends cookies as browsers do. */
+/**
+ * Sign-in to the console of a real gate by a real identity provider. Every browser here sends
+ * cookies as browsers do.
+ */
 const PASSWORD = 'a rather long sentence';
 const SESSION = '__Host-sallyport';
-const ada = { sub: 'u-1', preferred_username: 'ada', groups: ['everybody', 'platform-admins', 'readers'] };
+const ada = {
+  sub: 'u-1',
+  preferred_username: 'ada',
+  groups: ['everybody', 'platform-admins', 'readers'],
+};
 
 let provider: TestIdentityProvider;
 let test: TestGateway;
@@ -39,20 +52,33 @@ function startGate(more: Readonly<Record<string, unknown>>): Promise<TestGateway
     roles: { 'platform-admins': 'administrator', readers: 'tester', ghosts: 'no-such-role' },
     ...more,
   };
-  return startGateway({ upstreams: { nowhere: { addresses: ['http://127.0.0.1:9'] } }, admin: {}, config: { identity } });
+  return startGateway({
+    upstreams: { nowhere: { addresses: ['http://127.0.0.1:9'] } },
+    admin: {},
+    config: { identity },
+  });
 }
 
 const origin = () => `https://localhost:${test.gateway.addresses.admin!.port}`;
 const at = (path: string) => new URL(path, origin());
 const isCallback = (url: URL) => url.pathname === '/sign-in/callback';
 
-/** To the provider, where somebody signs in, and back as far as the address that the provider sends the browser to. */
-function toCallback(browser: WebBrowser, next = '/', change: (url: URL) => void = () => {}): Promise<URL> {
-  return browser.visit(at(`/sign-in/identity?next=${encodeURIComponent(next)}`), origin()).then(({ location, status }) => {
-    expect(status).toBe(303);
-    change(location!);
-    return browser.follow(location!, isCallback, origin());
-  });
+/**
+ * To the provider, where somebody signs in, and back as far as the address that the provider sends
+ * the browser to.
+ */
+function toCallback(
+  browser: WebBrowser,
+  next = '/',
+  change: (url: URL) => void = () => {},
+): Promise<URL> {
+  return browser
+    .visit(at(`/sign-in/identity?next=${encodeURIComponent(next)}`), origin())
+    .then(({ location, status }) => {
+      expect(status).toBe(303);
+      change(location!);
+      return browser.follow(location!, isCallback, origin());
+    });
 }
 
 async function signIn(browser = new WebBrowser(), next = '/'): Promise<Visited> {
@@ -76,10 +102,16 @@ describe('a provider that is away', () => {
     expect(text).toContain(`Sign in with ${new URL(provider.issuer).host}`);
     expect(text).toContain('type="password"');
     const { status, text: words } = await browser.visit(at('/sign-in/identity'), origin());
-    expect([status, words]).toEqual([503, expect.stringContaining('The identity provider cannot be reached now')]);
+    expect([status, words]).toEqual([
+      503,
+      expect.stringContaining('The identity provider cannot be reached now'),
+    ]);
     provider.open(at('/sign-in/callback').href);
     await expect
-      .poll(async () => (await browser.visit(at('/sign-in/identity'), origin())).status, { timeout: 10_000, interval: 250 })
+      .poll(async () => (await browser.visit(at('/sign-in/identity'), origin())).status, {
+        timeout: 10_000,
+        interval: 250,
+      })
       .toBe(303);
   });
 
@@ -97,18 +129,27 @@ describe('somebody whom the provider vouches for', () => {
   it('has a user account without a password, made at the first sign-in, and a session like any other', async () => {
     const browser = new WebBrowser();
     const { status, text, headers } = await signIn(browser, '/service-accounts');
-    expect([status, text]).toEqual([200, expect.stringContaining('content="0; url=/service-accounts"')]);
+    expect([status, text]).toEqual([
+      200,
+      expect.stringContaining('content="0; url=/service-accounts"'),
+    ]);
     expect(headers['cache-control']).toBe('no-store');
     const page = await browser.visit(at('/service-accounts'), origin());
     expect([page.status, page.text]).toEqual([200, expect.stringContaining('ada')]);
     const events = await test.events();
-    const created = events.find((event) => (event.target as { name?: string } | undefined)?.name === 'ada');
+    const created = events.find(
+      (event) => (event.target as { name?: string } | undefined)?.name === 'ada',
+    );
     expect(created).toMatchObject({
       type: 'account-created',
       actor: { kind: 'system', name: 'identity-provider', via: 'console' },
       after: { kind: 'user', role: 'administrator', subject: `${provider.issuer}#u-1` },
     });
-    expect(await lastSignIn()).toMatchObject({ reason: 'signed-in', method: 'oidc', account: { name: 'ada' } });
+    expect(await lastSignIn()).toMatchObject({
+      reason: 'signed-in',
+      method: 'oidc',
+      account: { name: 'ada' },
+    });
     expect(test.log.join('\n')).not.toContain(CLIENT.secret);
   });
 
@@ -116,7 +157,9 @@ describe('somebody whom the provider vouches for', () => {
     provider.person = { sub: 'u-3', preferred_username: 'linus', groups: ['readers'] };
     const browsers = Array.from({ length: 4 }, () => new WebBrowser());
     const callbacks = await Promise.all(browsers.map((browser) => toCallback(browser)));
-    const visits = await Promise.all(callbacks.map((callback, index) => browsers[index]!.visit(callback, provider.issuer)));
+    const visits = await Promise.all(
+      callbacks.map((callback, index) => browsers[index]!.visit(callback, provider.issuer)),
+    );
     expect(visits.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     expect((await users()).filter((name) => name === 'linus')).toHaveLength(1);
   });
@@ -135,15 +178,20 @@ describe('somebody whom the provider vouches for', () => {
     expect((await browser.visit(at('/new/user'), origin())).status).toBe(403);
     provider.person = ada;
     await signIn();
-    expect((await test.administration.showAccount(owner, { name: 'ada' })).role).toBe('administrator');
+    expect((await test.administration.showAccount(owner, { name: 'ada' })).role).toBe(
+      'administrator',
+    );
   });
 
-  it.each(['https://elsewhere.test/', '//elsewhere.test', '/\\elsewhere.test', '/sign-out', '/api/v1/users'])(
-    'goes on to our own pages only: %s',
-    async (next) => {
-      expect((await signIn(new WebBrowser(), next)).text).toContain('content="0; url=/"');
-    },
-  );
+  it.each([
+    'https://elsewhere.test/',
+    '//elsewhere.test',
+    '/\\elsewhere.test',
+    '/sign-out',
+    '/api/v1/users',
+  ])('goes on to our own pages only: %s', async (next) => {
+    expect((await signIn(new WebBrowser(), next)).text).toContain('content="0; url=/"');
+  });
 
   it('is refused while the account is not active, and stays as it is', async () => {
     await test.administration.deactivateAccount(owner, { name: 'ada', leaveNoAdministrator: true });
@@ -156,7 +204,11 @@ describe('somebody whom the provider vouches for', () => {
       status: 'inactive',
       role: 'administrator',
     });
-    expect(await lastSignIn()).toMatchObject({ reason: 'account-inactive', method: 'oidc', account: null });
+    expect(await lastSignIn()).toMatchObject({
+      reason: 'account-inactive',
+      method: 'oidc',
+      account: null,
+    });
     // Another name at the provider is no way around.
     provider.person = { ...ada, preferred_username: 'ada2' };
     expect((await signIn()).text).toContain('under another name');
@@ -168,12 +220,22 @@ describe('somebody whom the provider vouches for', () => {
 describe('somebody who is refused', () => {
   async function expectRefused(person: object, words: string, reason: string): Promise<void> {
     const before = await users();
-    provider.person = { sub: 'u-2', preferred_username: 'eve', groups: ['platform-admins'], ...person };
+    provider.person = {
+      sub: 'u-2',
+      preferred_username: 'eve',
+      groups: ['platform-admins'],
+      ...person,
+    };
     const browser = new WebBrowser();
     const { status, text } = await signIn(browser);
     expect([status, text]).toEqual([403, expect.stringContaining(words)]);
     expect(browser.cookie(origin(), SESSION)).toBeUndefined();
-    expect(await lastSignIn()).toMatchObject({ reason, method: 'oidc', account: null, decision: 'refusal' });
+    expect(await lastSignIn()).toMatchObject({
+      reason,
+      method: 'oidc',
+      account: null,
+      decision: 'refusal',
+    });
     expect(await users()).toEqual(before);
   }
 
@@ -184,22 +246,38 @@ describe('somebody who is refused', () => {
     [{ 'platform-admins': true }],
     ['platform-admins,readers'],
     [[['platform-admins']]],
-  ])('is in no group that has a role: %j', (groups) => expectRefused({ groups }, 'none of the groups', 'identity-without-role'));
+  ])('is in no group that has a role: %j', (groups) =>
+    expectRefused({ groups }, 'none of the groups', 'identity-without-role'),
+  );
 
   it('has a group whose role does not exist', () =>
     expectRefused({ groups: ['ghosts'] }, 'does not exist', 'identity-without-role'));
 
-  it.each([undefined, '', 'eve@example.com', '<b>eve</b>', 7, ['eve']])('has a name that no user can have: %j', (name) =>
-    expectRefused({ preferred_username: name }, 'a name that cannot be used here', 'identity-refused'),
+  it.each([undefined, '', 'eve@example.com', '<b>eve</b>', 7, ['eve']])(
+    'has a name that no user can have: %j',
+    (name) =>
+      expectRefused(
+        { preferred_username: name },
+        'a name that cannot be used here',
+        'identity-refused',
+      ),
   );
 
   it('has the name of a service account', async () => {
-    await expectRefused({ preferred_username: test.account.name }, 'not theirs', 'identity-name-taken');
+    await expectRefused(
+      { preferred_username: test.account.name },
+      'not theirs',
+      'identity-name-taken',
+    );
     expect(await lastSignIn()).toMatchObject({ claimedAccountId: test.account.id });
   });
 
   it('has the name of a user with a password', async () => {
-    await test.administration.createUser(owner, { name: 'grace', role: 'administrator', password: PASSWORD });
+    await test.administration.createUser(owner, {
+      name: 'grace',
+      role: 'administrator',
+      password: PASSWORD,
+    });
     await expectRefused({ preferred_username: 'grace' }, 'not theirs', 'identity-name-taken');
   });
 
@@ -225,7 +303,10 @@ describe('a way back that somebody has tampered with', () => {
     const browser = new WebBrowser();
     const callback = await toCallback(browser);
     const [mac = '', next = ''] = callback.searchParams.get('state')!.split('.');
-    callback.searchParams.set('state', `${mac.replace(/^./, (first) => (first === 'A' ? 'B' : 'A'))}.${next}`);
+    callback.searchParams.set(
+      'state',
+      `${mac.replace(/^./, (first) => (first === 'A' ? 'B' : 'A'))}.${next}`,
+    );
     await expectNobody(browser, callback);
     expect(await lastSignIn()).toMatchObject({ reason: 'identity-refused', method: 'oidc' });
   });
@@ -233,7 +314,10 @@ describe('a way back that somebody has tampered with', () => {
   it('has a state with another page to go on to', async () => {
     const browser = new WebBrowser();
     const callback = await toCallback(browser);
-    callback.searchParams.set('state', callback.searchParams.get('state')!.replace(/\..*/, './users'));
+    callback.searchParams.set(
+      'state',
+      callback.searchParams.get('state')!.replace(/\..*/, './users'),
+    );
     await expectNobody(browser, callback);
   });
 
@@ -254,13 +338,19 @@ describe('a way back that somebody has tampered with', () => {
 
   it('has an ID token for another nonce', async () => {
     const browser = new WebBrowser();
-    await expectNobody(browser, await toCallback(browser, '/', (url) => url.searchParams.set('nonce', 'another')));
+    await expectNobody(
+      browser,
+      await toCallback(browser, '/', (url) => url.searchParams.set('nonce', 'another')),
+    );
   });
 
   it('has a code that was issued to another challenge', async () => {
     const browser = new WebBrowser();
     const stolen = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
-    await expectNobody(browser, await toCallback(browser, '/', (url) => url.searchParams.set('code_challenge', stolen)));
+    await expectNobody(
+      browser,
+      await toCallback(browser, '/', (url) => url.searchParams.set('code_challenge', stolen)),
+    );
   });
 
   it('names another issuer', async () => {
@@ -272,7 +362,10 @@ describe('a way back that somebody has tampered with', () => {
 });
 
 it('is begun on our own page only', async () => {
-  const { status, location } = await new WebBrowser().visit(at('/sign-in/identity'), 'https://elsewhere.test');
+  const { status, location } = await new WebBrowser().visit(
+    at('/sign-in/identity'),
+    'https://elsewhere.test',
+  );
   expect([status, location?.pathname]).toEqual([303, '/sign-in']);
 });
 
@@ -281,7 +374,10 @@ it('is refused for a while to an address from which too much came back wrong', a
   for (let attempt = 0; attempt < 9; attempt += 1) {
     const browser = new WebBrowser();
     await browser.visit(at('/sign-in/identity'), origin());
-    outcomes.push((await browser.visit(at('/sign-in/callback?code=guessed&state=guessed'), provider.issuer)).status);
+    outcomes.push(
+      (await browser.visit(at('/sign-in/callback?code=guessed&state=guessed'), provider.issuer))
+        .status,
+    );
   }
   expect(outcomes.slice(0, 2)).toEqual([403, 403]);
   expect(outcomes.at(-1)).toBe(429);
@@ -291,7 +387,11 @@ it('is refused for a while to an address from which too much came back wrong', a
 it('is the only way in where passwords are not allowed', async () => {
   const gate = await startGate({ allowPasswords: false });
   try {
-    await gate.administration.createUser(owner, { name: 'grace', role: 'administrator', password: PASSWORD });
+    await gate.administration.createUser(owner, {
+      name: 'grace',
+      role: 'administrator',
+      password: PASSWORD,
+    });
     const browser = new Browser(gate.gateway.addresses.admin!.port);
     const { text } = await browser.get('/sign-in');
     expect(text).toContain('Sign in with');

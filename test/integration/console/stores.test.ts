@@ -34,7 +34,13 @@ beforeAll(async () => {
   users = await makeRedisUsers();
   server = await startRedis({ aclFile: users.aclFile });
   const as = (username: string) =>
-    connectRedis({ url: server.url, username, password: `${username}-password`, tls: null, name: username });
+    connectRedis({
+      url: server.url,
+      username,
+      password: `${username}-password`,
+      tls: null,
+      name: username,
+    });
   [root, gate, manager] = [as('root'), as('gate'), as('manager')];
 });
 afterAll(async () => {
@@ -49,14 +55,23 @@ const KINDS = ['embedded', 'redis'] as const;
 
 describe.each(KINDS)('sessions in the %s store', (kind) => {
   let sessions: SessionStore;
-  const session = { account: 'A'.repeat(12), signOuts: 0, startedMs: 1, seenMs: 2, address: '10.0.0.1' };
+  const session = {
+    account: 'A'.repeat(12),
+    signOuts: 0,
+    startedMs: 1,
+    seenMs: 2,
+    address: '10.0.0.1',
+  };
 
   beforeEach((ctx) => {
     if (kind === 'redis' && missing !== null) ctx.skip(missing);
     sessions ??=
       kind === 'redis'
         ? new RedisSessions(manager, 'sallyport', { wallMs: () => nowMs, monotonicMs: () => 0 })
-        : new EmbeddedSessions(join(folder, 'sessions.db'), { wallMs: () => nowMs, monotonicMs: () => 0 });
+        : new EmbeddedSessions(join(folder, 'sessions.db'), {
+            wallMs: () => nowMs,
+            monotonicMs: () => 0,
+          });
   });
   afterAll(() => sessions?.close());
 
@@ -87,21 +102,28 @@ describe.each(KINDS)('sessions in the %s store', (kind) => {
   });
 
   it('spend each thing once, however many try at once', async () => {
-    const tries = await Promise.all(Array.from({ length: 8 }, () => sessions.spend('form', 60_000)));
+    const tries = await Promise.all(
+      Array.from({ length: 8 }, () => sessions.spend('form', 60_000)),
+    );
     expect(tries.filter(Boolean)).toHaveLength(1);
     expect(await sessions.spend('another form', 60_000)).toBe(true);
   });
 
   it('know a browser by whose it is, up to so many of one person, the newest', async () => {
     const [who, other] = ['a'.repeat(32), 'b'.repeat(32)];
-    const digests = Array.from({ length: KNOWN_BROWSERS.perName + 1 }, () => sessionDigest(newSessionId()));
+    const digests = Array.from({ length: KNOWN_BROWSERS.perName + 1 }, () =>
+      sessionDigest(newSessionId()),
+    );
     const known = async (of: string) =>
       (await Promise.all(digests.map((digest) => sessions.isBrowserOf(of, digest)))).map(Number);
     for (const digest of digests) {
       nowMs += 1;
       await sessions.noteBrowser(who, digest, null);
     }
-    expect(await known(who)).toEqual([0, ...Array.from({ length: KNOWN_BROWSERS.perName }, () => 1)]);
+    expect(await known(who)).toEqual([
+      0,
+      ...Array.from({ length: KNOWN_BROWSERS.perName }, () => 1),
+    ]);
     expect((await known(other)).filter(Boolean)).toEqual([]);
     await sessions.noteBrowser(who, digests[0]!, digests[5]!);
     expect((await known(who)).flatMap((is, at) => (is ? [] : at))).toEqual([5]);
@@ -124,7 +146,11 @@ describe.each(KINDS)('counts of tries in the %s store', (kind) => {
     kind === 'redis'
       ? new RedisTries(manager, 'sallyport')
       : new EmbeddedTries(file(), { wallMs: () => nowMs, monotonicMs: () => 0 });
-  const count = (key: string, most: number, windowMs = 600_000) => ({ key, costMs: windowMs / most, mostMs: windowMs });
+  const count = (key: string, most: number, windowMs = 600_000) => ({
+    key,
+    costMs: windowMs / most,
+    mostMs: windowMs,
+  });
   /** Waits where time is Redis's, and sets the clock where it is ours. */
   const pass = (ms: number) => {
     nowMs += ms;
@@ -138,9 +164,13 @@ describe.each(KINDS)('counts of tries in the %s store', (kind) => {
   afterAll(() => tries?.close());
 
   it('let so many through, however many come at once, and then ask for patience', async () => {
-    const answers = await Promise.all(Array.from({ length: 20 }, () => tries.charge([count('a', 8), count('a in all', 100)])));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => tries.charge([count('a', 8), count('a in all', 100)])),
+    );
     expect(answers.filter(({ waitMs }) => waitMs === 0)).toHaveLength(8);
-    expect(answers.filter(({ waitMs, nextWaitMs }) => waitMs === 0 && nextWaitMs > 0)).toHaveLength(1);
+    expect(answers.filter(({ waitMs, nextWaitMs }) => waitMs === 0 && nextWaitMs > 0)).toHaveLength(
+      1,
+    );
     const { waitMs } = await tries.charge([count('a', 8)]);
     expect(waitMs).toBeGreaterThan(60_000);
     expect(waitMs).toBeLessThanOrEqual(75_000);
@@ -148,7 +178,8 @@ describe.each(KINDS)('counts of tries in the %s store', (kind) => {
 
   it('count in all places or in none', async () => {
     for (let time = 0; time < 3; time += 1) await tries.charge([count('full', 3)]);
-    for (let time = 0; time < 5; time += 1) await tries.charge([count('beside', 2), count('full', 3)]);
+    for (let time = 0; time < 5; time += 1)
+      await tries.charge([count('beside', 2), count('full', 3)]);
     expect((await tries.charge([count('beside', 2)])).waitMs).toBe(0);
   });
 
@@ -167,7 +198,9 @@ describe.each(KINDS)('counts of tries in the %s store', (kind) => {
     const fast = [count('fast', 2, 1000)];
     // The third of a second; a few more where time itself has taken some down.
     let waitMs = 0;
-    await expect.poll(async () => (waitMs = (await tries.charge(fast)).waitMs), { interval: 1 }).toBeGreaterThan(0);
+    await expect
+      .poll(async () => (waitMs = (await tries.charge(fast)).waitMs), { interval: 1 })
+      .toBeGreaterThan(0);
     await pass(waitMs + 20);
     expect((await tries.charge(fast)).waitMs).toBe(0);
   });
@@ -186,7 +219,9 @@ describe.each(KINDS)('counts of tries in the %s store', (kind) => {
     if (kind === 'embedded') {
       await tries.close();
       const database = new DatabaseSync(file());
-      expect(database.prepare("SELECT count(*) AS rows FROM level WHERE key = 'gone'").get()?.rows).toBe(0);
+      expect(
+        database.prepare("SELECT count(*) AS rows FROM level WHERE key = 'gone'").get()?.rows,
+      ).toBe(0);
       database.close();
       tries = open();
       return;
@@ -207,12 +242,19 @@ describe.each(KINDS)('counts of tries in the %s store', (kind) => {
 
 describe.each(KINDS)('counts in the %s store', (kind) => {
   let stats: StatsStore;
-  const counts = (permitted: number) => ({ reasons: { permitted }, durations: [permitted, 0], overheads: [0, permitted] });
+  const counts = (permitted: number) => ({
+    reasons: { permitted },
+    durations: [permitted, 0],
+    overheads: [0, permitted],
+  });
   const last = Math.floor(Date.now() / 60_000);
 
   beforeEach((ctx) => {
     if (kind === 'redis' && missing !== null) ctx.skip(missing);
-    stats ??= kind === 'redis' ? new RedisStats(gate, 'sallyport') : new EmbeddedStats(join(folder, 'stats.db'));
+    stats ??=
+      kind === 'redis'
+        ? new RedisStats(gate, 'sallyport')
+        : new EmbeddedStats(join(folder, 'stats.db'));
   });
   afterAll(() => stats?.close());
 
@@ -229,7 +271,15 @@ describe.each(KINDS)('counts in the %s store', (kind) => {
     // The gate's user writes counts and cannot read them; whoever manages can.
     const reader = kind === 'redis' ? new RedisStats(manager, 'sallyport') : stats;
     const read = await reader.read(last - 100, last);
-    expect(read.map(({ minute, instance, counts: { reasons } }) => [minute - last, instance, reasons.permitted]).sort()).toEqual(
+    expect(
+      read
+        .map(({ minute, instance, counts: { reasons } }) => [
+          minute - last,
+          instance,
+          reasons.permitted,
+        ])
+        .sort(),
+    ).toEqual(
       [
         [-61, 'a', 7],
         [0, 'a', 3],
@@ -249,6 +299,8 @@ describe.each(KINDS)('counts in the %s store', (kind) => {
     await stats.write({ minute: last - 1, instance: 'old', counts: counts(1) });
     await stats.write({ minute: last + KEPT_MINUTES, instance: 'new', counts: counts(1) });
     expect((await stats.read(0, last - 1)).length).toBe(0);
-    expect((await stats.read(last, last + KEPT_MINUTES)).map(({ instance }) => instance)).toContain('new');
+    expect((await stats.read(last, last + KEPT_MINUTES)).map(({ instance }) => instance)).toContain(
+      'new',
+    );
   });
 });

@@ -17,7 +17,11 @@ describe('consoles of two gates over one Redis', () => {
     users = await makeRedisUsers();
     redis = await startRedis({ aclFile: users.aclFile });
     gates = [await start(), await start()];
-    await gates[0]!.administration.createUser(owner, { name: 'ada', role: 'administrator', password: PASSWORD });
+    await gates[0]!.administration.createUser(owner, {
+      name: 'ada',
+      role: 'administrator',
+      password: PASSWORD,
+    });
   });
   afterAll(async () => {
     for (const gate of gates) await gate.stop();
@@ -54,7 +58,11 @@ describe('consoles of two gates over one Redis', () => {
   it('record who signed in, and who only tried', async () => {
     await at(1).signIn('ada', 'not the password');
     await expect
-      .poll(async () => (await gates[0]!.events()).filter(({ phase }) => phase === 'sign-in').map(({ reason }) => reason))
+      .poll(async () =>
+        (await gates[0]!.events())
+          .filter(({ phase }) => phase === 'sign-in')
+          .map(({ reason }) => reason),
+      )
       .toEqual(expect.arrayContaining(['signed-in', 'signed-out', 'password-wrong']));
   });
 
@@ -75,7 +83,10 @@ describe('consoles of two gates over one Redis', () => {
     expect((await at(0).signIn('grace', PASSWORD)).status).toBe(429);
     expect((await at(1).signIn('grace', PASSWORD)).status).toBe(429);
     const third = await start();
-    const { status, headers } = await new Browser(third.gateway.addresses.admin!.port).signIn('grace', PASSWORD);
+    const { status, headers } = await new Browser(third.gateway.addresses.admin!.port).signIn(
+      'grace',
+      PASSWORD,
+    );
     await third.stop();
     expect(status).toBe(429);
     expect(Number(headers['retry-after'])).toBeGreaterThan(0);
@@ -85,10 +96,15 @@ describe('consoles of two gates over one Redis', () => {
     redis.pause();
     const answer = await at(0).signIn('ada', PASSWORD);
     redis.resume();
-    expect([answer.status, answer.text]).toEqual([503, expect.stringContaining('The store cannot be reached now')]);
+    expect([answer.status, answer.text]).toEqual([
+      503,
+      expect.stringContaining('The store cannot be reached now'),
+    ]);
     expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
     expect(answer.headers['set-cookie']).toBeUndefined();
-    await expect.poll(async () => (await at(0).signIn('ada', PASSWORD)).status, { timeout: 10_000 }).toBe(303);
+    await expect
+      .poll(async () => (await at(0).signIn('ada', PASSWORD)).status, { timeout: 10_000 })
+      .toBe(303);
   });
 
   it('say that the store is away instead of that nobody may enter', async () => {
@@ -99,6 +115,8 @@ describe('consoles of two gates over one Redis', () => {
     redis.resume();
     expect(answer.status).toBe(503);
     expect(answer.text).toContain('The store cannot be reached now');
-    await expect.poll(async () => (await browser.get('/profile')).status, { timeout: 10_000 }).toBe(200);
+    await expect
+      .poll(async () => (await browser.get('/profile')).status, { timeout: 10_000 })
+      .toBe(200);
   });
 });

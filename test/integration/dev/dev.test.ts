@@ -14,7 +14,10 @@ describe('sallyport dev', () => {
 
   async function start(): Promise<string> {
     running = shell.start('dev', '--port', '0', '--admin-port', '0', '--ops-port', '0');
-    await vi.waitFor(() => expect(running.out() + running.err()).toContain('Ctrl-C ends it.'), 50_000);
+    await vi.waitFor(
+      () => expect(running.out() + running.err()).toContain('Ctrl-C ends it.'),
+      50_000,
+    );
     return running.out();
   }
 
@@ -23,14 +26,22 @@ describe('sallyport dev', () => {
     return running.ended;
   }
 
-  /** A line of the page, pasted into a shell as a person would. Only npx is left out: it looks for the command in this project. */
+  /**
+   * A line of the page, pasted into a shell as a person would. Only npx is left out: it looks for
+   * the command in this project.
+   */
   function paste(line: string): string {
     if (line.startsWith(SALLYPORT)) return `node ${shell.main} ${line.slice(SALLYPORT.length)}`;
     return line;
   }
 
   function sh(line: string) {
-    return spawnSync('sh', ['-c', paste(line)], { cwd: shell.folder, encoding: 'utf8', timeout: 15_000, env: shell.env });
+    return spawnSync('sh', ['-c', paste(line)], {
+      cwd: shell.folder,
+      encoding: 'utf8',
+      timeout: 15_000,
+      env: shell.env,
+    });
   }
 
   function linesOf(page: string): string[] {
@@ -48,7 +59,14 @@ describe('sallyport dev', () => {
 
   it('keeps everything in a folder that only its user can enter', () => {
     expect(statSync(shell.path('data')).mode & 0o777).toBe(0o700);
-    for (const name of ['dev-token', 'tls.key', 'registry.db', 'audit.db', 'owner.sock', 'dev.yaml']) {
+    for (const name of [
+      'dev-token',
+      'tls.key',
+      'registry.db',
+      'audit.db',
+      'owner.sock',
+      'dev.yaml',
+    ]) {
       expect([name, statSync(shell.path(`data/${name}`)).mode & 0o777]).toEqual([name, 0o600]);
     }
     expect(page).not.toContain('slp_');
@@ -66,8 +84,13 @@ describe('sallyport dev', () => {
       StartedBy: 'ci-pipeline',
       Applications: ['CRM-1.2.0'],
     });
-    expect(JSON.parse(sh(refused).stdout)).toMatchObject({ status: 403, reason: 'permission-denied' });
-    expect(sh(explain).stdout).toMatch(/refused: permission-denied[\s\S]*default role of ci-pipeline, viewer/);
+    expect(JSON.parse(sh(refused).stdout)).toMatchObject({
+      status: 403,
+      reason: 'permission-denied',
+    });
+    expect(sh(explain).stdout).toMatch(
+      /refused: permission-denied[\s\S]*default role of ci-pipeline, viewer/,
+    );
 
     expect(sh(rotate).status).toBe(0);
     expect(JSON.parse(sh(letIn).stdout)).toMatchObject({ Status: 'running' });
@@ -118,9 +141,13 @@ describe('sallyport dev', () => {
     await shell.json('account', 'create', 'mine', '--role', 'viewer');
     const token = readFileSync(shell.path('data/dev-token'), 'utf8');
     expect(await stop('SIGINT')).toBe(0);
-    expect(page).toMatch(/Console +https:\/\/localhost:\d+ +admin, password [\w-]{20} \(shown this once\)/);
+    expect(page).toMatch(
+      /Console +https:\/\/localhost:\d+ +admin, password [\w-]{20} \(shown this once\)/,
+    );
     page = await start();
-    expect(page).toMatch(/Console +https:\/\/localhost:\d+ +admin, with the password shown at the first start/);
+    expect(page).toMatch(
+      /Console +https:\/\/localhost:\d+ +admin, with the password shown at the first start/,
+    );
     expect(readFileSync(shell.path('data/dev-token'), 'utf8')).toBe(token);
     expect((await shell.run('account', 'list')).out).toMatch(/^mine /m);
     expect(await stop('SIGTERM')).toBe(0);
@@ -132,7 +159,15 @@ describe('sallyport dev', () => {
     const taken: Server = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as { port: number };
-    const failed = await shell.run('dev', '--port', String(port), '--admin-port', '0', '--ops-port', '0');
+    const failed = await shell.run(
+      'dev',
+      '--port',
+      String(port),
+      '--admin-port',
+      '0',
+      '--ops-port',
+      '0',
+    );
     taken.close();
     expect(failed.code).toBe(2);
     expect(failed.err).toContain(`port ${port} on 127.0.0.1 is already in use`);

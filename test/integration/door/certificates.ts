@@ -16,7 +16,10 @@ function newFolder(): string {
   return folder;
 }
 
-/** An upstream's certificate for localhost and 127.0.0.1 by a CA of its own, and how a gate is told to trust it. */
+/**
+ * An upstream's certificate for localhost and 127.0.0.1 by a CA of its own, and how a gate is told
+ * to trust it.
+ */
 export interface UpstreamCertificate {
   readonly server: TlsOptions;
   readonly client: { readonly caFile: string };
@@ -29,14 +32,40 @@ export async function issueTls(): Promise<UpstreamCertificate> {
 }
 
 /** A client certificate that signs for itself, as files. Needs openssl. */
-export function issueClientCertificate(): { readonly certificateFile: string; readonly keyFile: string } {
+export function issueClientCertificate(): {
+  readonly certificateFile: string;
+  readonly keyFile: string;
+} {
   const folder = newFolder();
   const certificateFile = join(folder, 'client.crt');
   const keyFile = join(folder, 'client.key');
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', keyFile];
+  const key = [
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-keyout',
+    keyFile,
+  ];
   const extensions = ['-addext', 'extendedKeyUsage=clientAuth'];
-  execFileSync('openssl', ['req', '-x509', '-subj', '/CN=gate', '-days', '2', ...key, ...extensions, '-out', certificateFile], {
-    stdio: 'ignore',
-  });
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-subj',
+      '/CN=gate',
+      '-days',
+      '2',
+      ...key,
+      ...extensions,
+      '-out',
+      certificateFile,
+    ],
+    {
+      stdio: 'ignore',
+    },
+  );
   return { certificateFile, keyFile };
 }

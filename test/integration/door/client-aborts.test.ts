@@ -12,11 +12,19 @@ const HOW: readonly (readonly [string, (client: RawClient) => void])[] = [
 /** Everything about the one call of a test, once its outcome is there. */
 async function ending(door: Door, path: string) {
   const [decision, outcome] = await door.eventsOf(path);
-  return { decision: decision?.reason, outcome: outcome?.reason, status: outcome?.status, requestBytes: outcome?.requestBytes };
+  return {
+    decision: decision?.reason,
+    outcome: outcome?.reason,
+    status: outcome?.status,
+    requestBytes: outcome?.requestBytes,
+  };
 }
 
 async function upstreamLetGo(door: Door): Promise<void> {
-  await door.upstream.waitFor('the gate gives its connection up', ({ connections }) => connections[0]?.closed !== 'open');
+  await door.upstream.waitFor(
+    'the gate gives its connection up',
+    ({ connections }) => connections[0]?.closed !== 'open',
+  );
 }
 
 describe.each([{ tls: false }, { tls: true }])('a client that goes away (TLS: $tls)', ({ tls }) => {
@@ -37,7 +45,11 @@ describe.each([{ tls: false }, { tls: true }])('a client that goes away (TLS: $t
       await door.upstream.waitFor('the part', ({ bytes }) => bytes.includes('part'));
       leave(client);
       await upstreamLetGo(door);
-      expect(await ending(door, '/up')).toEqual({ decision: 'permitted', outcome: 'client-aborted', requestBytes: 4 });
+      expect(await ending(door, '/up')).toEqual({
+        decision: 'permitted',
+        outcome: 'client-aborted',
+        requestBytes: 4,
+      });
       expect(door.upstream.requests).toHaveLength(0);
     });
 
@@ -45,12 +57,18 @@ describe.each([{ tls: false }, { tls: true }])('a client that goes away (TLS: $t
       const door = await startDoor({ tls, upstream: { answer: () => [] } });
       const client = await door.connect(['POST']);
       // A body and further requests: what was read ahead must not hide that the client has gone.
-      await client.send(`${door.head('POST /think', 'Content-Length: 4')}body${door.head('GET /next')}`);
+      await client.send(
+        `${door.head('POST /think', 'Content-Length: 4')}body${door.head('GET /next')}`,
+      );
       await door.upstream.waitFor('the request', ({ requests }) => requests.length === 1);
       await client.send(door.head('GET /another'), 30);
       leave(client);
       await upstreamLetGo(door);
-      expect(await ending(door, '/think')).toEqual({ decision: 'permitted', outcome: 'client-aborted', requestBytes: 4 });
+      expect(await ending(door, '/think')).toEqual({
+        decision: 'permitted',
+        outcome: 'client-aborted',
+        requestBytes: 4,
+      });
       expect(door.upstream.requests).toHaveLength(1);
     });
 
@@ -68,7 +86,9 @@ describe.each([{ tls: false }, { tls: true }])('a client that goes away (TLS: $t
 
 describe('a client that goes away', () => {
   it('between two answers loses neither the record of the one nor begins the other', async () => {
-    const door = await startDoor({ upstream: { answer: (request, number) => (number === 0 ? answerFor(request) : []) } });
+    const door = await startDoor({
+      upstream: { answer: (request, number) => (number === 0 ? answerFor(request) : []) },
+    });
     const client = await door.connect();
     await client.send(door.head('GET /1') + door.head('GET /2') + door.head('GET /3'));
     await client.waitFor('the first answer', (bytes) => bytes.includes('for '));
@@ -82,7 +102,12 @@ describe('a client that goes away', () => {
   it('after its last answer, still to be written, gets all of it', async () => {
     const body = Buffer.alloc(8_000_000, 'x');
     const door = await startDoor({
-      upstream: { answer: () => [{ send: `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n` }, { send: body }] },
+      upstream: {
+        answer: () => [
+          { send: `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n` },
+          { send: body },
+        ],
+      },
     });
     const client = await door.connect();
     client.socket.pause();

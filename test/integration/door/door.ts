@@ -4,10 +4,21 @@ import { createControl } from '../../../src/admin/control.ts';
 import { openStores } from '../../../src/admin/stores.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { faultsOf } from '../../support/call-ledger.ts';
-import { type AuditEvent, type GatewayOptions, owner, startGateway, type TestGateway } from '../../support/gateway.ts';
+import {
+  type AuditEvent,
+  type GatewayOptions,
+  owner,
+  startGateway,
+  type TestGateway,
+} from '../../support/gateway.ts';
 import { type MessageHead, valuesOf } from '../../support/http-bytes.ts';
 import { connectRaw, type RawClient } from '../../support/raw-client.ts';
-import { type RawUpstream, type RawUpstreamOptions, type Step, startRawUpstream } from '../../support/raw-upstream.ts';
+import {
+  type RawUpstream,
+  type RawUpstreamOptions,
+  type Step,
+  startRawUpstream,
+} from '../../support/raw-upstream.ts';
 
 export interface DoorOptions {
   readonly upstream?: RawUpstreamOptions;
@@ -24,12 +35,18 @@ export interface DoorOptions {
 export interface Door {
   readonly gate: TestGateway;
   readonly upstream: RawUpstream;
-  /** A client connection; its answers are held against the records after the test. `methods` of its requests where they are not all GET. */
+  /**
+   * A client connection; its answers are held against the records after the test. `methods` of its
+   * requests where they are not all GET.
+   */
   connect(methods?: readonly string[]): Promise<RawClient>;
   /** A request head with the token, Host and what is given, and its empty line. */
   head(line: string, ...fields: readonly string[]): string;
   /** Sends and waits for the close. */
-  talk(pieces: readonly (string | Buffer | number)[], methods?: readonly string[]): Promise<{ text: string; closed: string }>;
+  talk(
+    pieces: readonly (string | Buffer | number)[],
+    methods?: readonly string[],
+  ): Promise<{ text: string; closed: string }>;
   /** Drains and closes the gate; the events can still be read. */
   close(): Promise<void>;
   events(): Promise<readonly AuditEvent[]>;
@@ -65,7 +82,9 @@ export async function startDoor(options: DoorOptions = {}): Promise<Door> {
   // With Redis, whoever came first found no registry there and looks again a moment later.
   await expect.poll(() => gate.gateway.ready, { timeout: 30_000, interval: 10 }).toBe(true);
   const clients: OpenDoor['clients'] = [];
-  const tls = options.tls ? { tls: { ca: readFileSync(gate.caFile), servername: 'localhost' } } : {};
+  const tls = options.tls
+    ? { tls: { ca: readFileSync(gate.caFile), servername: 'localhost' } }
+    : {};
   let closed = false;
   const door: Door = {
     gate,
@@ -93,7 +112,8 @@ export async function startDoor(options: DoorOptions = {}): Promise<Door> {
         const events = await door.events();
         const decision = events.find((event) => event.phase === 'decision' && event.path === path);
         const own = events.filter((event) => event.id === decision?.id);
-        if (own.length >= count || performance.now() > endMs) return own.sort((a, b) => a.seq - b.seq);
+        if (own.length >= count || performance.now() > endMs)
+          return own.sort((a, b) => a.seq - b.seq);
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     },
@@ -121,7 +141,12 @@ afterEach(async () => {
 async function eventsOfClosed({ config }: TestGateway): Promise<readonly AuditEvent[]> {
   const stores = await openStores(config, { clock: systemClock, create: false, note: () => {} });
   try {
-    const control = createControl({ ...stores, clock: systemClock, instance: null, routes: () => null });
+    const control = createControl({
+      ...stores,
+      clock: systemClock,
+      instance: null,
+      routes: () => null,
+    });
     const lines = await control.activity(owner, { account: null, limit: 1000 });
     return lines.map((line) => JSON.parse(line) as AuditEvent);
   } finally {
@@ -129,7 +154,10 @@ async function eventsOfClosed({ config }: TestGateway): Promise<readonly AuditEv
   }
 }
 
-/** A call that has just ended on the wire may not be on record yet; what does not agree in the end is a fault. */
+/**
+ * A call that has just ended on the wire may not be on record yet; what does not agree in the end
+ * is a fault.
+ */
 async function ledgerFaults(door: Door, clients: OpenDoor['clients']): Promise<string[]> {
   for (const endMs = performance.now() + RECORDED_MS; ; ) {
     const faults = faultsOf({ clients, upstreams: [door.upstream], events: await door.events() });

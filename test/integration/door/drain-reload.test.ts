@@ -15,8 +15,15 @@ describe.each([{ tls: false }, { tls: true }])('a gate that drains (TLS: $tls)',
       upstream: {
         answer: (request) =>
           request.line.includes('/body')
-            ? [{ send: 'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf' }, { until: go.promise }, { send: 'half' }]
-            : [{ until: request.line.includes('/wait') ? go.promise : Promise.resolve() }, ...answerFor(request)],
+            ? [
+                { send: 'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf' },
+                { until: go.promise },
+                { send: 'half' },
+              ]
+            : [
+                { until: request.line.includes('/wait') ? go.promise : Promise.resolve() },
+                ...answerFor(request),
+              ],
       },
     });
     const idle = await door.connect();
@@ -29,21 +36,35 @@ describe.each([{ tls: false }, { tls: true }])('a gate that drains (TLS: $tls)',
     await uploading.send(door.head('POST /up', 'Content-Length: 8'), 'half');
     await reading.send(door.head('GET /body'));
     await reading.waitFor('half', (bytes) => bytes.includes('half'));
-    await door.upstream.waitFor('all', ({ bytes }) => bytes.includes('/wait') && bytes.includes('half'));
+    await door.upstream.waitFor(
+      'all',
+      ({ bytes }) => bytes.includes('/wait') && bytes.includes('half'),
+    );
 
     const closed = door.close();
     await idle.waitForClose();
     await expect(connectRaw({ port: door.gate.port })).rejects.toThrow('ECONNREFUSED');
     await uploading.send('half');
     go.resolve();
-    const answers = await Promise.all([waiting, uploading, reading].map((client) => client.waitForClose()));
+    const answers = await Promise.all(
+      [waiting, uploading, reading].map((client) => client.waitForClose()),
+    );
     await closed;
-    const [waited, uploaded, read] = answers.map((bytes, index) => readResponses(bytes, index === 1 ? ['POST'] : []));
+    const [waited, uploaded, read] = answers.map((bytes, index) =>
+      readResponses(bytes, index === 1 ? ['POST'] : []),
+    );
     expect(waited!.map(statusOf)).toEqual([200]);
     expect(valuesOf(waited![0]!, 'connection')).toEqual(['close']);
-    expect([statusOf(uploaded![0]!), valuesOf(uploaded![0]!, 'connection')]).toEqual([200, ['close']]);
+    expect([statusOf(uploaded![0]!), valuesOf(uploaded![0]!, 'connection')]).toEqual([
+      200,
+      ['close'],
+    ]);
     expect(read![0]!.body.toString()).toBe('halfhalf');
-    expect([waiting, uploading, reading].map((client) => client.closed)).toEqual(['end', 'end', 'end']);
+    expect([waiting, uploading, reading].map((client) => client.closed)).toEqual([
+      'end',
+      'end',
+      'end',
+    ]);
     expect(door.gate.log.some((line) => line.includes('cut off'))).toBe(false);
   });
 
@@ -65,7 +86,14 @@ function changed(door: Door, keys: Readonly<Record<string, unknown>>): Config {
     listen: { proxy: { address: '127.0.0.1:0', plaintext: true } },
     store: { kind: 'embedded' },
     routes: [
-      { name: 'all', path: '/{part}/**', methods: ['GET', 'POST'], application: 'any', permission: 'test:all', upstream: 'raw' },
+      {
+        name: 'all',
+        path: '/{part}/**',
+        methods: ['GET', 'POST'],
+        application: 'any',
+        permission: 'test:all',
+        upstream: 'raw',
+      },
     ],
     ...keys,
   };
@@ -79,7 +107,9 @@ describe('a reload under load', () => {
     const door = await startDoor({
       upstream: {
         answer: (request) =>
-          request.line.includes('/wait') ? [{ until: go.promise }, ...answerFor(request)] : answerFor(request),
+          request.line.includes('/wait')
+            ? [{ until: go.promise }, ...answerFor(request)]
+            : answerFor(request),
       },
     });
     try {
@@ -92,10 +122,14 @@ describe('a reload under load', () => {
       const load = Array.from({ length: 4 }, async () => {
         const client = await door.connect();
         for (let count = 1; !stop; count += 1) {
-          await client.send(door.head('GET /call/x'), 10); // few enough for the records to be read at once
+          // few enough for the records to be read at once
+          await client.send(door.head('GET /call/x'), 10);
           await client.waitFor(
             'an answer',
-            (bytes) => bytes.toString('latin1').split('\nfor ').length + bytes.toString('latin1').split('}\n').length > count + 1,
+            (bytes) =>
+              bytes.toString('latin1').split('\nfor ').length +
+                bytes.toString('latin1').split('}\n').length >
+              count + 1,
           );
           answers += 1;
         }
@@ -119,7 +153,9 @@ describe('a reload under load', () => {
       expect(readResponses(await waiting.waitForClose()).map(statusOf)).toEqual([200, 200]);
       expect(door.upstream.requests.length).toBe(before);
       // No connection stays open to an address that is no longer named.
-      await door.upstream.waitFor('all closed', ({ connections }) => connections.every(({ closed }) => closed !== 'open'));
+      await door.upstream.waitFor('all closed', ({ connections }) =>
+        connections.every(({ closed }) => closed !== 'open'),
+      );
     } finally {
       await next.stop();
     }
@@ -132,10 +168,19 @@ describe('a reload under load', () => {
     await client.waitFor('an answer', (bytes) => bytes.includes('for '));
     const upstreams = { raw: { addresses: [door.upstream.url] } };
     const routes = [
-      { name: 'two', path: '/two', methods: ['GET', 'POST'], application: 'any', permission: 'test:all', upstream: 'raw' },
+      {
+        name: 'two',
+        path: '/two',
+        methods: ['GET', 'POST'],
+        application: 'any',
+        permission: 'test:all',
+        upstream: 'raw',
+      },
     ];
     door.gate.gateway.reload(changed(door, { upstreams, routes, limits: { bodyBytes: 10 } }));
     await client.send(door.head('GET /one/x') + door.head('POST /two', 'Content-Length: 11'));
-    expect(readResponses(await client.waitForClose(), ['GET', 'GET', 'POST']).map(statusOf)).toEqual([200, 404, 413]);
+    expect(
+      readResponses(await client.waitForClose(), ['GET', 'GET', 'POST']).map(statusOf),
+    ).toEqual([200, 404, 413]);
   });
 });

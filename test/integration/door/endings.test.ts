@@ -7,7 +7,10 @@ import { answerFor, startDoor } from './door.ts';
 const LENGTH = 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n';
 const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
 
-/** How an upstream can fail, and what the client is given in its place: our 502, or an answer that cannot be taken for a whole one. */
+/**
+ * How an upstream can fail, and what the client is given in its place: our 502, or an answer that
+ * cannot be taken for a whole one.
+ */
 const DEATHS: readonly (readonly [string, 502 | 'broken', readonly Step[]])[] = [
   ['before the head', 502, []],
   ['in the head', 502, [{ send: 'HTTP/1.1 200 OK\r\nContent-' }]],
@@ -28,37 +31,52 @@ const HOW = [
 const WAYS = HOW.flatMap(([how, last]) => [true, false].map((tls) => ({ how, last, tls })));
 
 describe('an upstream that dies', () => {
-  it.each(WAYS)('by $how (TLS: $tls), wherever in its answer, never looks like a whole answer', async ({ last, tls }) => {
-    const material = tls ? await issueTls() : null;
-    const steps = (number: number) => [...DEATHS[number]![2], { waitMs: 20 }, last];
-    const door = await startDoor({
-      tls,
-      upstream: {
-        answer: (request) => steps(Number(request.line.split(' ')[1]!.split('/')[2])),
-        ...(material === null ? {} : { tls: material.server }),
-      },
-      ...(material === null ? {} : { upstreamConfig: { tls: material.client } }),
-    });
-    for (const [number, [when, seen]] of DEATHS.entries()) {
-      // An HTTP/1.0 client knows the end of some answers by the end of the connection alone.
-      for (const version of ['1.1', '1.0']) {
-        const client = await door.connect(['POST']);
-        const head = door.head(`POST /${version}/${number}`, 'Content-Length: 0', 'Connection: close');
-        await client.send(head.replace('HTTP/1.1', `HTTP/${version}`));
-        const bytes = await client.waitForClose();
-        const last = bytes.toString('latin1').lastIndexOf('HTTP/1.1 ');
-        const reading = readResponse(bytes, { offset: Math.max(0, last), method: 'POST', closed: false });
-        const what = reading.state === 'complete' ? statusOf(reading.message) : 'broken';
-        expect([what, client.closed], when).toEqual([seen, seen === 502 ? 'end' : 'reset']);
+  it.each(WAYS)(
+    'by $how (TLS: $tls), wherever in its answer, never looks like a whole answer',
+    async ({ last, tls }) => {
+      const material = tls ? await issueTls() : null;
+      const steps = (number: number) => [...DEATHS[number]![2], { waitMs: 20 }, last];
+      const door = await startDoor({
+        tls,
+        upstream: {
+          answer: (request) => steps(Number(request.line.split(' ')[1]!.split('/')[2])),
+          ...(material === null ? {} : { tls: material.server }),
+        },
+        ...(material === null ? {} : { upstreamConfig: { tls: material.client } }),
+      });
+      for (const [number, [when, seen]] of DEATHS.entries()) {
+        // An HTTP/1.0 client knows the end of some answers by the end of the connection alone.
+        for (const version of ['1.1', '1.0']) {
+          const client = await door.connect(['POST']);
+          const head = door.head(
+            `POST /${version}/${number}`,
+            'Content-Length: 0',
+            'Connection: close',
+          );
+          await client.send(head.replace('HTTP/1.1', `HTTP/${version}`));
+          const bytes = await client.waitForClose();
+          const last = bytes.toString('latin1').lastIndexOf('HTTP/1.1 ');
+          const reading = readResponse(bytes, {
+            offset: Math.max(0, last),
+            method: 'POST',
+            closed: false,
+          });
+          const what = reading.state === 'complete' ? statusOf(reading.message) : 'broken';
+          expect([what, client.closed], when).toEqual([seen, seen === 502 ? 'end' : 'reset']);
+        }
       }
-    }
-    const outcomes = (await door.gate.events()).filter(({ phase }) => phase === 'outcome');
-    expect(outcomes.map(({ reason }) => reason)).toEqual(Array(2 * DEATHS.length).fill('upstream-broken'));
-  });
+      const outcomes = (await door.gate.events()).filter(({ phase }) => phase === 'outcome');
+      expect(outcomes.map(({ reason }) => reason)).toEqual(
+        Array(2 * DEATHS.length).fill('upstream-broken'),
+      );
+    },
+  );
 
   it('in the middle of a body that only its connection delimits is a reset for the client when the upstream was reset', async () => {
     const door = await startDoor({
-      upstream: { answer: () => [{ send: 'HTTP/1.1 200 OK\r\n\r\nhalf' }, { waitMs: 30 }, { reset: true }] },
+      upstream: {
+        answer: () => [{ send: 'HTTP/1.1 200 OK\r\n\r\nhalf' }, { waitMs: 30 }, { reset: true }],
+      },
     });
     const { text, closed } = await door.talk([door.head('GET /half')]);
     expect(text.endsWith('0\r\n\r\n')).toBe(false);
@@ -66,7 +84,9 @@ describe('an upstream that dies', () => {
   });
 
   it('with bytes that are no HTTP is a 502', async () => {
-    const door = await startDoor({ upstream: { answer: () => [{ send: 'SSH-2.0-OpenSSH_9.2\r\n' }] } });
+    const door = await startDoor({
+      upstream: { answer: () => [{ send: 'SSH-2.0-OpenSSH_9.2\r\n' }] },
+    });
     const { text } = await door.talk([door.head('GET /ssh', 'Connection: close')]);
     expect(text).toMatch(/^HTTP\/1\.1 502 /);
     expect(text).toContain('Proxy-Status: sallyport; error=http_protocol_error');
@@ -75,13 +95,19 @@ describe('an upstream that dies', () => {
 
 describe('an upstream that hangs', () => {
   it('before its head is a 504 after the time it has', async () => {
-    const door = await startDoor({ upstream: { answer: () => [] }, upstreamConfig: { responseTimeoutMs: 300 } });
+    const door = await startDoor({
+      upstream: { answer: () => [] },
+      upstreamConfig: { responseTimeoutMs: 300 },
+    });
     const { text } = await door.talk([door.head('GET /hang', 'Connection: close')]);
     expect(text).toMatch(/^HTTP\/1\.1 504 /);
     expect(text).toContain('Proxy-Status: sallyport; error=http_response_timeout');
     const [, outcome] = await door.eventsOf('/hang');
     expect([outcome!.reason, outcome!.status]).toEqual(['upstream-timeout', 504]);
-    await door.upstream.waitFor('the connection is given up', ({ connections }) => connections[0]!.closed !== 'open');
+    await door.upstream.waitFor(
+      'the connection is given up',
+      ({ connections }) => connections[0]!.closed !== 'open',
+    );
   });
 
   it('in its body breaks the answer off', async () => {
@@ -93,7 +119,11 @@ describe('an upstream that hangs', () => {
     expect(text).toMatch(/half$/);
     expect(closed).toBe('reset');
     const [, outcome] = await door.eventsOf('/hang');
-    expect([outcome!.reason, outcome!.status, outcome!.responseBytes]).toEqual(['upstream-timeout', 200, 4]);
+    expect([outcome!.reason, outcome!.status, outcome!.responseBytes]).toEqual([
+      'upstream-timeout',
+      200,
+      4,
+    ]);
   });
 
   it('is not what an upload is that takes longer than the upstream has for its answer', async () => {
@@ -108,17 +138,29 @@ describe('an upstream that hangs', () => {
 describe('an answer before the end of the request', () => {
   it('reaches the client whole, and the connection closes without a reset that could take it away', async () => {
     const door = await startDoor({
-      upstream: { answerAt: 'head', answer: () => [{ send: 'HTTP/1.1 413 Content Too Large\r\nContent-Length: 4\r\n\r\nstop' }] },
+      upstream: {
+        answerAt: 'head',
+        answer: () => [{ send: 'HTTP/1.1 413 Content Too Large\r\nContent-Length: 4\r\n\r\nstop' }],
+      },
     });
     const client = await door.connect(['POST']);
     await client.send(door.head('POST /early', 'Content-Length: 20000000'));
-    // The client goes on sending, and only looks at the answer when the gate no longer takes anything.
-    for (let sent = 0; sent < 5 && client.closed === 'open'; sent += 1) await client.send(Buffer.alloc(1_000_000), 20);
+    // The client goes on sending, and only looks at the answer when the gate no longer takes
+    // anything.
+    for (let sent = 0; sent < 5 && client.closed === 'open'; sent += 1)
+      await client.send(Buffer.alloc(1_000_000), 20);
     const bytes = await client.waitForClose();
     expect(client.closed).toBe('end');
     const [answer] = readResponses(bytes);
-    expect([statusOf(answer!), answer!.body.toString(), valuesOf(answer!, 'connection')]).toEqual([413, 'stop', ['close']]);
-    await door.upstream.waitFor('its connection is not used again', ({ connections }) => connections[0]!.closed !== 'open');
+    expect([statusOf(answer!), answer!.body.toString(), valuesOf(answer!, 'connection')]).toEqual([
+      413,
+      'stop',
+      ['close'],
+    ]);
+    await door.upstream.waitFor(
+      'its connection is not used again',
+      ({ connections }) => connections[0]!.closed !== 'open',
+    );
     expect(door.upstream.requests).toHaveLength(0);
   });
 
@@ -126,7 +168,11 @@ describe('an answer before the end of the request', () => {
     const door = await startDoor({
       upstream: {
         answerAt: 'head',
-        answer: () => [{ send: 'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nbeg' }, { waitMs: 200 }, { send: 'inend' }],
+        answer: () => [
+          { send: 'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nbeg' },
+          { waitMs: 200 },
+          { send: 'inend' },
+        ],
       },
     });
     const client = await door.connect(['POST']);
@@ -140,7 +186,11 @@ describe('bytes after an answer', () => {
   it.each([
     [
       'in the same packet',
-      [{ send: 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil' }],
+      [
+        {
+          send: 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil',
+        },
+      ],
     ],
     [
       'a moment later',
@@ -150,25 +200,42 @@ describe('bytes after an answer', () => {
         { send: 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil' },
       ],
     ],
-    ['after no body', [{ send: 'HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil' }]],
-  ] as readonly (readonly [string, readonly Step[]])[])('%s are never the answer to the next request', async (_when, steps) => {
-    const door = await startDoor({ upstream: { answer: (request, number) => (number === 0 ? steps : answerFor(request)) } });
-    const client = await door.connect();
-    await client.send(door.head('GET /first'));
-    await client.waitFor('the first answer', (bytes) => bytes.includes('\r\n\r\n'));
-    // At once, and not because it has been idle for long.
-    await door.upstream.waitFor('the connection is given up', ({ connections }) => connections[0]!.closed !== 'open', 2000);
-    await client.send(door.head('GET /second', 'Connection: close'));
-    expect((await client.waitForClose()).toString()).not.toContain('evil');
-    expect(door.upstream.connections.map(({ requests }) => requests.length)).toEqual([1, 1]);
-  });
+    [
+      'after no body',
+      [{ send: 'HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil' }],
+    ],
+  ] as readonly (readonly [string, readonly Step[]])[])(
+    '%s are never the answer to the next request',
+    async (_when, steps) => {
+      const door = await startDoor({
+        upstream: { answer: (request, number) => (number === 0 ? steps : answerFor(request)) },
+      });
+      const client = await door.connect();
+      await client.send(door.head('GET /first'));
+      await client.waitFor('the first answer', (bytes) => bytes.includes('\r\n\r\n'));
+      // At once, and not because it has been idle for long.
+      await door.upstream.waitFor(
+        'the connection is given up',
+        ({ connections }) => connections[0]!.closed !== 'open',
+        2000,
+      );
+      await client.send(door.head('GET /second', 'Connection: close'));
+      expect((await client.waitForClose()).toString()).not.toContain('evil');
+      expect(door.upstream.connections.map(({ requests }) => requests.length)).toEqual([1, 1]);
+    },
+  );
 
   it('are never the answer to a request that was already waiting', async () => {
-    const evil = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil';
+    const evil =
+      'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil';
     const door = await startDoor({
-      upstream: { answer: (request, number) => (number === 0 ? [{ send: evil }] : answerFor(request)) },
+      upstream: {
+        answer: (request, number) => (number === 0 ? [{ send: evil }] : answerFor(request)),
+      },
     });
-    const { text } = await door.talk([door.head('GET /1') + door.head('GET /2') + door.head('GET /3', 'Connection: close')]);
+    const { text } = await door.talk([
+      door.head('GET /1') + door.head('GET /2') + door.head('GET /3', 'Connection: close'),
+    ]);
     expect(text).not.toContain('evil');
     expect(readResponses(Buffer.from(text, 'latin1')).map(statusOf)).toEqual([200, 200, 200]);
   });

@@ -6,8 +6,9 @@ import { undisturbed } from '../../support/undisturbed.ts';
 import { type Door, startDoor } from './door.ts';
 
 /**
- * What is given out while the log does not answer. Redis is frozen, not killed: connections stand, and nothing says that anything is wrong but the time. The lease
- * is long, so the accounts stay known.
+ * What is given out while the log does not answer. Redis is frozen, not killed: connections stand,
+ * and nothing says that anything is wrong but the time. The lease is long, so the accounts stay
+ * known.
  */
 const LEASE_MS = 60_000;
 /** A call must know within a second whether it is on record; the rest is for a busy machine. */
@@ -23,7 +24,14 @@ beforeEach(async (ctx) => {
 
 async function start(guarantee: 'acknowledged' | 'buffered'): Promise<Door> {
   const routes = [
-    { name: 'all', path: '/**', methods: ['GET', 'POST'], application: 'any', permission: 'test:all', upstream: 'raw' },
+    {
+      name: 'all',
+      path: '/**',
+      methods: ['GET', 'POST'],
+      application: 'any',
+      permission: 'test:all',
+      upstream: 'raw',
+    },
     {
       name: 'effort',
       path: '/effort',
@@ -43,17 +51,23 @@ async function start(guarantee: 'acknowledged' | 'buffered'): Promise<Door> {
 
 async function call(door: Door, line: string): Promise<number> {
   const method = line.split(' ')[0]!;
-  const { text } = await door.talk([door.head(line, 'Content-Length: 0', 'Connection: close')], [method]);
+  const { text } = await door.talk(
+    [door.head(line, 'Content-Length: 0', 'Connection: close')],
+    [method],
+  );
   return statusOf(readResponses(Buffer.from(text, 'latin1'), [method]).at(-1)!);
 }
 
 /** Refused by its form alone: no account has to be known for it. */
 async function refused(door: Door): Promise<{ status: number; text: string }> {
-  const { text } = await door.talk(['GET /refused HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n']);
+  const { text } = await door.talk([
+    'GET /refused HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+  ]);
   return { status: Number(text.slice(9, 12)), text };
 }
 
-const paths = (door: Door) => door.upstream.requests.map(({ line }) => line.split(' ').slice(0, 2).join(' '));
+const paths = (door: Door) =>
+  door.upstream.requests.map(({ line }) => line.split(' ').slice(0, 2).join(' '));
 
 async function isWellAgain(door: Door): Promise<void> {
   await expect.poll(() => call(door, 'POST /after'), { timeout: 30_000, interval: 100 }).toBe(200);
@@ -65,7 +79,10 @@ describe('under `acknowledged`, with a log that does not answer', () => {
     const door = await start('acknowledged');
     redis.pause();
     const begin = performance.now();
-    const { text } = await door.talk([door.head('POST /change', 'Content-Length: 4', 'Connection: close'), 'body'], ['POST']);
+    const { text } = await door.talk(
+      [door.head('POST /change', 'Content-Length: 4', 'Connection: close'), 'body'],
+      ['POST'],
+    );
     expect(performance.now() - begin).toBeLessThan(ANSWERED_MS);
     expect(text).toMatch(/^HTTP\/1\.1 503 /);
     expect(text).toContain('audit-unavailable');
@@ -73,7 +90,8 @@ describe('under `acknowledged`, with a log that does not answer', () => {
     expect(paths(door)).toEqual(['GET /before']);
     redis.resume();
     await isWellAgain(door);
-    // The decision was kept and is on record now, with the outcome that says that nothing came of it.
+    // The decision was kept and is on record now, with the outcome that says that nothing came of
+    // it.
     const events = await door.eventsOf('/change');
     expect(events.map(({ phase, reason, status }) => [phase, reason, status])).toEqual([
       ['decision', 'permitted', undefined],
@@ -126,11 +144,19 @@ describe('under `acknowledged`, with a log that does not answer', () => {
     writer.reset();
     reader.reset();
     // The held answer's connection is given up at once, not when the record comes.
-    await door.upstream.waitFor('the end of it', ({ connections }) => connections.every(({ closed }) => closed !== 'open'));
+    await door.upstream.waitFor('the end of it', ({ connections }) =>
+      connections.every(({ closed }) => closed !== 'open'),
+    );
     redis.resume();
     await isWellAgain(door);
-    expect((await door.eventsOf('/gone-change')).map(({ reason }) => reason)).toEqual(['permitted', 'client-aborted']);
-    expect((await door.eventsOf('/gone-read')).map(({ reason }) => reason)).toEqual(['permitted', 'client-aborted']);
+    expect((await door.eventsOf('/gone-change')).map(({ reason }) => reason)).toEqual([
+      'permitted',
+      'client-aborted',
+    ]);
+    expect((await door.eventsOf('/gone-read')).map(({ reason }) => reason)).toEqual([
+      'permitted',
+      'client-aborted',
+    ]);
     expect(paths(door)).not.toContain('POST /gone-change');
   });
 
@@ -155,7 +181,10 @@ describe('an answer that is held', () => {
       '/part': ['HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbody', { reset: true }],
       '/to-the-end': ['HTTP/1.1 200 OK\r\n\r\nbody', { end: true }],
       '/to-the-reset': ['HTTP/1.1 200 OK\r\n\r\nbody', { reset: true }],
-      '/two': ['HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbodyHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil', { waitMs: 0 }],
+      '/two': [
+        'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbodyHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil',
+        { waitMs: 0 },
+      ],
     } as const;
     const door = await startDoor({
       servers: [redis],
@@ -203,6 +232,9 @@ describe('under `buffered`, with a log that does not answer', () => {
     expect((await refused(door)).status).toBe(401);
     redis.resume();
     await expect.poll(() => door.gate.gateway.ready, { timeout: 30_000 }).toBe(true);
-    expect((await door.eventsOf('/change')).map(({ reason }) => reason)).toEqual(['permitted', 'permitted']);
+    expect((await door.eventsOf('/change')).map(({ reason }) => reason)).toEqual([
+      'permitted',
+      'permitted',
+    ]);
   });
 });

@@ -17,7 +17,11 @@ describe('time', () => {
     expect(text).toMatch(/^HTTP\/1\.1 408 /);
     expect(text).toContain('Connection: close');
     const [decision] = (await door.gate.events()).filter(({ phase }) => phase === 'decision');
-    expect([decision!.reason, decision!.status, decision!.account]).toEqual(['request-timeout', 408, null]);
+    expect([decision!.reason, decision!.status, decision!.account]).toEqual([
+      'request-timeout',
+      408,
+      null,
+    ]);
   });
 
   it('for a body runs from its last byte: a slow one arrives, a silent one is a 408', async () => {
@@ -26,11 +30,18 @@ describe('time', () => {
     await slow.send(door.head('POST /slow', 'Content-Length: 16', 'Connection: close'));
     for (const letter of 'a letter a while') await slow.send(letter, 150);
     expect(readResponses(await slow.waitForClose()).map(statusOf)).toEqual([200]);
-    const { text, closed } = await door.talk([door.head('POST /silent', 'Content-Length: 6'), 'up'], ['POST']);
+    const { text, closed } = await door.talk(
+      [door.head('POST /silent', 'Content-Length: 6'), 'up'],
+      ['POST'],
+    );
     expect(text).toMatch(/^HTTP\/1\.1 408 /);
     expect(closed).toBe('end');
     const [, outcome] = await door.eventsOf('/silent');
-    expect([outcome!.reason, outcome!.status, outcome!.requestBytes]).toEqual(['request-timeout', 408, 2]);
+    expect([outcome!.reason, outcome!.status, outcome!.requestBytes]).toEqual([
+      'request-timeout',
+      408,
+      2,
+    ]);
     expect(door.upstream.requests).toHaveLength(1);
   });
 
@@ -38,7 +49,8 @@ describe('time', () => {
     const door = await startDoor(limits({ idleTimeoutMs: 400, headTimeoutMs: 300 }));
     const never = await door.talk([]);
     expect([never.text, never.closed]).toEqual(['', 'end']);
-    // One whose head does not leave in time, because this process stood still, is closed like the other.
+    // One whose head does not leave in time, because this process stood still, is closed like the
+    // other.
     await undisturbed(async () => {
       const client = await door.connect();
       await client.send(door.head('GET /one'));
@@ -52,7 +64,10 @@ describe('time', () => {
 describe('size', () => {
   it('of a body: 413 for what is declared too large, before anything goes upstream', async () => {
     const door = await startDoor(limits({ bodyBytes: 1000 }));
-    const { text } = await door.talk([door.head('POST /declared', 'Content-Length: 1001')], ['POST']);
+    const { text } = await door.talk(
+      [door.head('POST /declared', 'Content-Length: 1001')],
+      ['POST'],
+    );
     expect(text).toMatch(/^HTTP\/1\.1 413 /);
     expect(door.upstream.connections).toHaveLength(0);
     const [decision] = await door.eventsOf('/declared', 1);
@@ -63,13 +78,20 @@ describe('size', () => {
     const door = await startDoor(limits({ bodyBytes: 1000 }));
     const chunk = `c8\r\n${'x'.repeat(200)}\r\n`;
     const { text } = await door.talk(
-      [door.head('POST /fits', 'Transfer-Encoding: chunked', 'Connection: close'), ...Array(5).fill(chunk), '0\r\n\r\n'],
+      [
+        door.head('POST /fits', 'Transfer-Encoding: chunked', 'Connection: close'),
+        ...Array(5).fill(chunk),
+        '0\r\n\r\n',
+      ],
       ['POST'],
     );
     expect(text).toMatch(/^HTTP\/1\.1 200 /);
     // Many chunks in one packet, and one by one.
     for (const pieces of [[chunk.repeat(50)], Array(50).fill(chunk)]) {
-      const large = await door.talk([door.head('POST /large', 'Transfer-Encoding: chunked'), ...pieces, '0\r\n\r\n'], ['POST']);
+      const large = await door.talk(
+        [door.head('POST /large', 'Transfer-Encoding: chunked'), ...pieces, '0\r\n\r\n'],
+        ['POST'],
+      );
       expect(large.text).toMatch(/^HTTP\/1\.1 413 /);
       expect(large.closed).toBe('end');
     }
@@ -91,11 +113,16 @@ describe('size', () => {
     ] as const;
     for (const [bytes, status] of cases) {
       const { text, closed } = await door.talk([bytes]);
-      expect([text.slice(9, 12), closed], JSON.stringify(bytes.slice(0, 60))).toEqual([String(status), 'end']);
+      expect([text.slice(9, 12), closed], JSON.stringify(bytes.slice(0, 60))).toEqual([
+        String(status),
+        'end',
+      ]);
       expect(text).toContain('Connection: close');
     }
     expect(door.upstream.connections).toHaveLength(0);
-    expect((await door.gate.events()).filter(({ phase }) => phase === 'decision')).toHaveLength(cases.length);
+    expect((await door.gate.events()).filter(({ phase }) => phase === 'decision')).toHaveLength(
+      cases.length,
+    );
   });
 
   it('of the number of connections: one too many is closed, TLS ones count once, and room that is left is used', async () => {
@@ -113,7 +140,9 @@ describe('size', () => {
         for (let attempt = 0; ; attempt += 1) {
           const client = await door.connect().catch(() => null);
           await client?.send(door.head('GET /again'));
-          const bytes = await client?.waitFor('an answer', (seen) => seen.includes('for ')).catch(() => null);
+          const bytes = await client
+            ?.waitFor('an answer', (seen) => seen.includes('for '))
+            .catch(() => null);
           if (bytes || attempt === 50) return bytes;
         }
       })();
@@ -125,7 +154,9 @@ describe('size', () => {
 describe('what follows a valid request', () => {
   it('is judged for itself: garbage is refused in its place, and nothing after it is read', async () => {
     const door = await startDoor();
-    const { text, closed } = await door.talk([`${door.head('GET /valid')}garbage\r\n\r\n${door.head('GET /after')}`]);
+    const { text, closed } = await door.talk([
+      `${door.head('GET /valid')}garbage\r\n\r\n${door.head('GET /after')}`,
+    ]);
     const answers = readResponses(Buffer.from(text, 'latin1'));
     expect(answers.map(statusOf)).toEqual([200, 400]);
     expect(closed).toBe('end');
@@ -138,7 +169,9 @@ describe('what follows a valid request', () => {
       [`${door.head('POST /five', 'Content-Length: 5')}hello GET /smuggled HTTP/1.1\r\n\r\n`],
       ['POST', 'GET'],
     );
-    expect(readResponses(Buffer.from(text, 'latin1'), ['POST', 'GET']).map(statusOf)).toEqual([200, 400]);
+    expect(readResponses(Buffer.from(text, 'latin1'), ['POST', 'GET']).map(statusOf)).toEqual([
+      200, 400,
+    ]);
     expect(door.upstream.requests.map((request) => request.body.toString())).toEqual(['hello']);
   });
 });
@@ -164,16 +197,28 @@ describe('plain HTTP on the TLS port', () => {
       account: null,
       claimedAccountId: door.gate.account.id,
     });
-    expect(door.gate.log.some((line) => line.includes('rotate it') && line.includes(door.gate.account.id))).toBe(true);
-    expect(door.gate.log.join('') + JSON.stringify(await door.gate.events())).not.toContain(door.gate.token);
+    expect(
+      door.gate.log.some(
+        (line) => line.includes('rotate it') && line.includes(door.gate.account.id),
+      ),
+    ).toBe(true);
+    expect(door.gate.log.join('') + JSON.stringify(await door.gate.events())).not.toContain(
+      door.gate.token,
+    );
   });
 
   it('without a token, or without a valid head, is refused without that flag', async () => {
     const door = await startDoor({ tls: true });
-    for (const bytes of ['GET /none HTTP/1.1\r\nHost: a\r\n\r\n', 'EHLO mail\r\n\r\n', 'GET /bad HTTP/1.1\r\n\r\n']) {
+    for (const bytes of [
+      'GET /none HTTP/1.1\r\nHost: a\r\n\r\n',
+      'EHLO mail\r\n\r\n',
+      'GET /bad HTTP/1.1\r\n\r\n',
+    ]) {
       expect(await plain(door, bytes)).toContain('plaintext-refused');
     }
     const decisions = (await door.gate.events()).filter(({ phase }) => phase === 'decision');
-    expect(decisions.map(({ reason, exposed }) => [reason, exposed])).toEqual(Array(3).fill(['plaintext-refused', undefined]));
+    expect(decisions.map(({ reason, exposed }) => [reason, exposed])).toEqual(
+      Array(3).fill(['plaintext-refused', undefined]),
+    );
   });
 });

@@ -11,8 +11,9 @@ import { connectRaw } from '../../support/raw-client.ts';
 import { type RawUpstream, startRawUpstream } from '../../support/raw-upstream.ts';
 
 /**
- * A fault of ours, at every step that an event of a socket leads to: it may cost one call its answer, and never the process (the test runner fails on an
- * exception that nobody catches), nor any other call, nor make a broken answer look whole.
+ * A fault of ours, at every step that an event of a socket leads to: it may cost one call its
+ * answer, and never the process (the test runner fails on an exception that nobody catches), nor
+ * any other call, nor make a broken answer look whole.
  */
 const STEPS: readonly (readonly [string, object, string])[] = [
   ['reading a head', HeadReader.prototype, 'push'],
@@ -41,11 +42,16 @@ let gate: TestGateway;
 let upstream: RawUpstream;
 
 beforeAll(async () => {
-  upstream = await startRawUpstream({ answer: ({ line }) => (line.includes('/dead') ? [{ reset: true }] : ANSWER) });
+  upstream = await startRawUpstream({
+    answer: ({ line }) => (line.includes('/dead') ? [{ reset: true }] : ANSWER),
+  });
   gate = await startGateway({ upstreams: { raw: { addresses: [upstream.url] } }, plaintext: true });
 });
 
-const ANSWER = [{ send: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n' }, { send: '0\r\n\r\n' }];
+const ANSWER = [
+  { send: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n' },
+  { send: '0\r\n\r\n' },
+];
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -56,7 +62,10 @@ afterAll(async () => {
   await upstream.stop();
 });
 
-/** A call of each kind that leads through all the steps: a body, an answer, a dead upstream, a refusal with a body behind it, a client that leaves. */
+/**
+ * A call of each kind that leads through all the steps: a body, an answer, a dead upstream, a
+ * refusal with a body behind it, a client that leaves.
+ */
 async function callsOfAllKinds(): Promise<string[]> {
   const head = (path: string) => `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n`;
   const authorization = `Authorization: Bearer ${gate.token}\r\n`;
@@ -81,7 +90,11 @@ async function callsOfAllKinds(): Promise<string[]> {
 describe('a fault of our own', () => {
   it('does not happen in these calls by itself', async () => {
     const [well, dead, refused] = await callsOfAllKinds();
-    expect([well!.slice(9, 12), dead!.slice(9, 12), refused!.slice(9, 12)]).toEqual(['200', '502', '401']);
+    expect([well!.slice(9, 12), dead!.slice(9, 12), refused!.slice(9, 12)]).toEqual([
+      '200',
+      '502',
+      '401',
+    ]);
     expect(gate.log.join('\n')).not.toContain('inside the gate');
   });
 
@@ -95,11 +108,16 @@ describe('a fault of our own', () => {
     for (const text of answers) {
       // A whole answer, a 500 of ours, or one that nobody can take for whole.
       const whole =
-        /^HTTP\/1\.1 200 OK\r\n.*\r\n\r\n2\r\nok\r\n0\r\n\r\n$/s.test(text) || /^HTTP\/1\.1 (?:401|500|502) .*\}\n$/s.test(text);
+        /^HTTP\/1\.1 200 OK\r\n.*\r\n\r\n2\r\nok\r\n0\r\n\r\n$/s.test(text) ||
+        /^HTTP\/1\.1 (?:401|500|502) .*\}\n$/s.test(text);
       if (!whole) expect(text).not.toMatch(/0\r\n\r\n$/);
     }
     // And the next ones are served.
     const [well, dead, refused] = await callsOfAllKinds();
-    expect([well!.slice(9, 12), dead!.slice(9, 12), refused!.slice(9, 12)]).toEqual(['200', '502', '401']);
+    expect([well!.slice(9, 12), dead!.slice(9, 12), refused!.slice(9, 12)]).toEqual([
+      '200',
+      '502',
+      '401',
+    ]);
   });
 });

@@ -7,8 +7,9 @@ import { startDoor } from './door.ts';
 const WHOLE_BYTES = 200_000_000;
 const PIECE = Buffer.alloc(100_000, 'abcdefghij');
 /**
- * What may be on its way at most when one end takes nothing: the kernel's buffers on both sides of the gate (up to 6 and 4 MB each), and what the gate holds. A
- * gate that kept all of it would be far past it.
+ * What may be on its way at most when one end takes nothing: the kernel's buffers on both sides of
+ * the gate (up to 6 and 4 MB each), and what the gate holds. A gate that kept all of it would be
+ * far past it.
  */
 const ON_ITS_WAY_BYTES = 40_000_000;
 const RSS_BYTES = 100_000_000;
@@ -99,7 +100,14 @@ describe('pressure', () => {
       const door = await startDoor({ upstreamConfig: { addresses: [upstream.url] } });
       const client = await door.connect(['POST']);
       const before = process.memoryUsage.rss();
-      await client.send(door.head('POST /big', `Content-Length: ${WHOLE_BYTES}`, 'Expect: 100-continue', 'Connection: close'));
+      await client.send(
+        door.head(
+          'POST /big',
+          `Content-Length: ${WHOLE_BYTES}`,
+          'Expect: 100-continue',
+          'Connection: close',
+        ),
+      );
       await client.waitFor('100', (bytes) => bytes.includes('100 Continue'));
       // The head was the upstream's first packet; from here on it counts the body alone.
       await begun.promise;
@@ -110,7 +118,11 @@ describe('pressure', () => {
       reading.resolve();
       await client.waitFor('done', (bytes) => bytes.includes('done'), 60_000);
       const [, outcome] = await door.eventsOf('/big');
-      expect(outcome).toMatchObject({ reason: 'permitted', requestBytes: WHOLE_BYTES, responseBytes: 4 });
+      expect(outcome).toMatchObject({
+        reason: 'permitted',
+        requestBytes: WHOLE_BYTES,
+        responseBytes: 4,
+      });
     } finally {
       await upstream.stop();
     }
@@ -144,7 +156,9 @@ describe('pressure', () => {
   it('that never ends is given up: an upstream that does not take its body is a 504', async () => {
     const upstream = await startUpstream((socket) => socket.pause());
     try {
-      const door = await startDoor({ upstreamConfig: { addresses: [upstream.url], responseTimeoutMs: 500 } });
+      const door = await startDoor({
+        upstreamConfig: { addresses: [upstream.url], responseTimeoutMs: 500 },
+      });
       const client = await door.connect(['POST']);
       await client.send(door.head('POST /big', `Content-Length: ${WHOLE_BYTES}`));
       const progress = { sent: 0 };

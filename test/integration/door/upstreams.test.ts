@@ -6,35 +6,56 @@ import { requireOrSkip } from '../../support/system.ts';
 import { issueClientCertificate, issueTls } from './certificates.ts';
 import { answerFor, type Door, startDoor } from './door.ts';
 
-async function statusOfCall(door: Door, line: string, ...fields: readonly string[]): Promise<number> {
-  const { text } = await door.talk([door.head(line, 'Connection: close', ...fields)], [line.split(' ')[0]!]);
+async function statusOfCall(
+  door: Door,
+  line: string,
+  ...fields: readonly string[]
+): Promise<number> {
+  const { text } = await door.talk(
+    [door.head(line, 'Connection: close', ...fields)],
+    [line.split(' ')[0]!],
+  );
   return statusOf(readResponses(Buffer.from(text, 'latin1'), [line.split(' ')[0]!]).at(-1)!);
 }
 
 describe('a kept connection that the upstream closes when the next request comes', () => {
   /** The first answer on each connection keeps it; the second request on it finds it dead. */
-  const dying: RawUpstreamOptions = { answer: (request, number) => (number === 1 ? [{ reset: true }] : answerFor(request)) };
+  const dying: RawUpstreamOptions = {
+    answer: (request, number) => (number === 1 ? [{ reset: true }] : answerFor(request)),
+  };
 
   it('costs a request that may be repeated a second try, and only one record', async () => {
     const door = await startDoor({ upstream: dying });
     expect(await statusOfCall(door, 'GET /first')).toBe(200);
     expect(await statusOfCall(door, 'GET /second')).toBe(200);
-    expect(door.upstream.requests.map(({ line }) => line.split(' ')[1])).toEqual(['/first', '/second', '/second']);
-    expect((await door.eventsOf('/second')).map(({ phase }) => phase)).toEqual(['decision', 'outcome']);
+    expect(door.upstream.requests.map(({ line }) => line.split(' ')[1])).toEqual([
+      '/first',
+      '/second',
+      '/second',
+    ]);
+    expect((await door.eventsOf('/second')).map(({ phase }) => phase)).toEqual([
+      'decision',
+      'outcome',
+    ]);
   });
 
   it('costs a POST its answer: it is never sent twice', async () => {
     const door = await startDoor({ upstream: dying });
     expect(await statusOfCall(door, 'GET /first')).toBe(200);
     expect(await statusOfCall(door, 'POST /second', 'Content-Length: 0')).toBe(502);
-    expect(door.upstream.requests.map(({ line }) => line.split(' ')[1])).toEqual(['/first', '/second']);
+    expect(door.upstream.requests.map(({ line }) => line.split(' ')[1])).toEqual([
+      '/first',
+      '/second',
+    ]);
   });
 
   it('is not what a connection is that has begun to answer', async () => {
     const door = await startDoor({
       upstream: {
         answer: (request, number) =>
-          number === 1 ? [{ send: 'HTTP/1.1 2' }, { waitMs: 30 }, { reset: true }] : answerFor(request),
+          number === 1
+            ? [{ send: 'HTTP/1.1 2' }, { waitMs: 30 }, { reset: true }]
+            : answerFor(request),
       },
     });
     expect(await statusOfCall(door, 'GET /first')).toBe(200);
@@ -44,19 +65,33 @@ describe('a kept connection that the upstream closes when the next request comes
 
   it('is not tried more than twice', async () => {
     const door = await startDoor({
-      upstream: { answer: (request, number) => (number === 0 ? answerFor(request) : [{ reset: true }]) },
+      upstream: {
+        answer: (request, number) => (number === 0 ? answerFor(request) : [{ reset: true }]),
+      },
     });
     expect(await statusOfCall(door, 'GET /first')).toBe(200);
     expect(await statusOfCall(door, 'GET /second')).toBe(502);
-    expect(door.upstream.requests.map(({ line }) => line.split(' ')[1])).toEqual(['/first', '/second', '/second']);
+    expect(door.upstream.requests.map(({ line }) => line.split(' ')[1])).toEqual([
+      '/first',
+      '/second',
+      '/second',
+    ]);
   });
 
   it('is noticed when it closes before that, and not used', async () => {
     const door = await startDoor({
-      upstream: { answer: (request, number) => [...answerFor(request), ...(number === 0 ? [{ end: true } as const] : [])] },
+      upstream: {
+        answer: (request, number) => [
+          ...answerFor(request),
+          ...(number === 0 ? [{ end: true } as const] : []),
+        ],
+      },
     });
     expect(await statusOfCall(door, 'GET /first')).toBe(200);
-    await door.upstream.waitFor('the close', ({ connections }) => connections[0]!.closed !== 'open');
+    await door.upstream.waitFor(
+      'the close',
+      ({ connections }) => connections[0]!.closed !== 'open',
+    );
     expect(await statusOfCall(door, 'POST /second', 'Content-Length: 0')).toBe(200);
     expect(door.upstream.requests).toHaveLength(2);
   });
@@ -72,7 +107,14 @@ describe('several addresses', () => {
       const shared = await startDoor({ upstreamConfig: { addresses: [dead, second.url] } });
       for (let number = 0; number < 6; number += 1)
         expect(await statusOfCall(shared, `POST /${number}`, 'Content-Length: 0')).toBe(200);
-      expect(second.requests.map(({ line }) => line.split(' ')[1])).toEqual(['/0', '/1', '/2', '/3', '/4', '/5']);
+      expect(second.requests.map(({ line }) => line.split(' ')[1])).toEqual([
+        '/0',
+        '/1',
+        '/2',
+        '/3',
+        '/4',
+        '/5',
+      ]);
     } finally {
       await second.stop();
     }
@@ -83,7 +125,8 @@ describe('several addresses', () => {
     try {
       const first = await startRawUpstream({ answer: answerFor });
       const door = await startDoor({ upstreamConfig: { addresses: [first.url, second.url] } });
-      for (let number = 0; number < 6; number += 1) expect(await statusOfCall(door, `GET /${number}`)).toBe(200);
+      for (let number = 0; number < 6; number += 1)
+        expect(await statusOfCall(door, `GET /${number}`)).toBe(200);
       expect([first.requests.length, second.requests.length]).toEqual([3, 3]);
       await first.stop();
     } finally {
@@ -92,7 +135,9 @@ describe('several addresses', () => {
   });
 
   it('that all refuse are a 502', async () => {
-    const door = await startDoor({ upstreamConfig: { addresses: ['http://127.0.0.1:1', 'http://127.0.0.1:2'] } });
+    const door = await startDoor({
+      upstreamConfig: { addresses: ['http://127.0.0.1:1', 'http://127.0.0.1:2'] },
+    });
     const { text } = await door.talk([door.head('GET /none', 'Connection: close')]);
     expect(text).toMatch(/^HTTP\/1\.1 502 /);
     expect(text).toContain('Proxy-Status: sallyport; error=connection_refused');
@@ -117,30 +162,51 @@ describe('several addresses', () => {
 describe('TLS to the upstream', () => {
   it('is spoken with the CA that is configured, and one connection serves many calls', async () => {
     const { server, client } = await issueTls();
-    const door = await startDoor({ upstream: { tls: server }, upstreamConfig: { tls: { ...client, serverName: 'localhost' } } });
-    for (let number = 0; number < 3; number += 1) expect(await statusOfCall(door, `GET /${number}`)).toBe(200);
+    const door = await startDoor({
+      upstream: { tls: server },
+      upstreamConfig: { tls: { ...client, serverName: 'localhost' } },
+    });
+    for (let number = 0; number < 3; number += 1)
+      expect(await statusOfCall(door, `GET /${number}`)).toBe(200);
     expect(door.upstream.connections).toHaveLength(1);
   });
 
   it.each([
     ['another CA', async () => ({ tls: (await issueTls()).client })],
     ['the CAs of the system', async () => ({})],
-    ['another name', async (own: { caFile: string }) => ({ tls: { ...own, serverName: 'other.test' } })],
-  ])('is a 502 when it is measured by %s, and not a byte of the request is sent', async (_what, config) => {
-    const { server, client } = await issueTls();
-    const door = await startDoor({ upstream: { tls: server }, upstreamConfig: await config(client) });
-    expect(await statusOfCall(door, 'POST /secret', 'Content-Length: 0')).toBe(502);
-    expect(door.upstream.bytes).toHaveLength(0);
-    const [, outcome] = await door.eventsOf('/secret');
-    expect(outcome!.reason).toBe('upstream-unreachable');
-  });
+    [
+      'another name',
+      async (own: { caFile: string }) => ({ tls: { ...own, serverName: 'other.test' } }),
+    ],
+  ])(
+    'is a 502 when it is measured by %s, and not a byte of the request is sent',
+    async (_what, config) => {
+      const { server, client } = await issueTls();
+      const door = await startDoor({
+        upstream: { tls: server },
+        upstreamConfig: await config(client),
+      });
+      expect(await statusOfCall(door, 'POST /secret', 'Content-Length: 0')).toBe(502);
+      expect(door.upstream.bytes).toHaveLength(0);
+      const [, outcome] = await door.eventsOf('/secret');
+      expect(outcome!.reason).toBe('upstream-unreachable');
+    },
+  );
 
   it('shows the client certificate where one is asked for', async (ctx) => {
     requireOrSkip(ctx, 'openssl');
     const { server, client } = await issueTls();
     const own = issueClientCertificate();
-    const mutual = { ...server, requestCert: true, rejectUnauthorized: true, ca: readFileSync(own.certificateFile) };
-    const door = await startDoor({ upstream: { tls: mutual }, upstreamConfig: { tls: { ...client, ...own } } });
+    const mutual = {
+      ...server,
+      requestCert: true,
+      rejectUnauthorized: true,
+      ca: readFileSync(own.certificateFile),
+    };
+    const door = await startDoor({
+      upstream: { tls: mutual },
+      upstreamConfig: { tls: { ...client, ...own } },
+    });
     expect(await statusOfCall(door, 'GET /mutual')).toBe(200);
     const without = await startDoor({ upstream: { tls: mutual }, upstreamConfig: { tls: client } });
     expect(await statusOfCall(without, 'GET /mutual')).toBe(502);

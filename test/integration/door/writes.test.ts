@@ -8,7 +8,9 @@ import { answerFor, type Door, startDoor } from './door.ts';
 function upstreamWrites(door: Door): () => number {
   const spy = vi.spyOn(Socket.prototype, 'write');
   onTestFinished(() => spy.mockRestore());
-  return () => spy.mock.contexts.filter((socket) => (socket as Socket).remotePort === door.upstream.port).length;
+  return () =>
+    spy.mock.contexts.filter((socket) => (socket as Socket).remotePort === door.upstream.port)
+      .length;
 }
 
 /** Nothing waits for a record: a body that came with its head meets an upstream that is ready. */
@@ -30,7 +32,8 @@ it.each(GUARANTEES.flatMap((guarantee) => CALLS.map((call) => [guarantee, ...cal
     const methods = [method, method, method];
     const client = await door.connect(methods);
     const request = door.head(`${method} /one`, ...(field === '' ? [] : [field])) + body;
-    const answers = () => readResponses(client.bytes, methods).filter((answer) => statusOf(answer) === 200).length;
+    const answers = () =>
+      readResponses(client.bytes, methods).filter((answer) => statusOf(answer) === 200).length;
     // Over a new connection to the upstream, then over the kept one.
     for (let count = 1; count <= methods.length; count += 1) {
       const writes = upstreamWrites(door);
@@ -40,7 +43,11 @@ it.each(GUARANTEES.flatMap((guarantee) => CALLS.map((call) => [guarantee, ...cal
       expect(writes() - before).toBe(1);
     }
     const content = body === '' ? '' : 'hello';
-    expect(door.upstream.requests.map((message) => message.body.toString())).toEqual([content, content, content]);
+    expect(door.upstream.requests.map((message) => message.body.toString())).toEqual([
+      content,
+      content,
+      content,
+    ]);
   },
 );
 
@@ -52,7 +59,9 @@ it('a head does not wait for a body that has not come', async () => {
   await client.send(door.head('GET /first'));
   await client.waitFor('the first answer', (bytes) => bytes.includes('\r\n\r\nok'));
   await client.send(door.head('POST /second', 'Content-Length: 5'));
-  await client.waitFor('the second answer, to the head alone', (bytes) => bytes.includes('\r\n\r\nfor '));
+  await client.waitFor('the second answer, to the head alone', (bytes) =>
+    bytes.includes('\r\n\r\nfor '),
+  );
   await client.send('hello');
   await client.waitForClose();
 });
@@ -60,38 +69,45 @@ it('a head does not wait for a body that has not come', async () => {
 it.each([
   ['a part of it', 'Content-Length: 5', ['he', 'llo']],
   ['not even a byte of content', CHUNKED, ['5\r\n', 'hello\r\n0\r\n\r\n']],
-])('a head does not wait for more of its body than came with it: %s', async (_what, field, [first, second]) => {
-  const headsSeen: string[] = [];
-  const door = await startDoor({
-    gateway: BUFFERED,
-    upstream: {
-      answerAt: 'head',
-      answer: (head, number) => {
-        headsSeen.push(head.line);
-        return number === 0 ? OK : [{ until: bodySent.promise }, ...answerFor(head)];
+])(
+  'a head does not wait for more of its body than came with it: %s',
+  async (_what, field, [first, second]) => {
+    const headsSeen: string[] = [];
+    const door = await startDoor({
+      gateway: BUFFERED,
+      upstream: {
+        answerAt: 'head',
+        answer: (head, number) => {
+          headsSeen.push(head.line);
+          return number === 0 ? OK : [{ until: bodySent.promise }, ...answerFor(head)];
+        },
       },
-    },
-  });
-  const bodySent = Promise.withResolvers<void>();
-  const client = await door.connect(['GET', 'POST']);
-  await client.send(door.head('GET /first'));
-  await client.waitFor('the first answer', (bytes) => bytes.includes('\r\n\r\nok'));
-  await client.send(door.head('POST /second', field, 'Connection: close') + first!);
-  await door.upstream.waitFor('the head of the second request', () => headsSeen.length === 2);
-  await client.send(second!);
-  await door.upstream.waitFor('all of it', ({ requests }) => requests.length === 2);
-  bodySent.resolve();
-  await client.waitForClose();
-  expect(door.upstream.requests[1]!.body.toString()).toBe('hello');
-});
+    });
+    const bodySent = Promise.withResolvers<void>();
+    const client = await door.connect(['GET', 'POST']);
+    await client.send(door.head('GET /first'));
+    await client.waitFor('the first answer', (bytes) => bytes.includes('\r\n\r\nok'));
+    await client.send(door.head('POST /second', field, 'Connection: close') + first!);
+    await door.upstream.waitFor('the head of the second request', () => headsSeen.length === 2);
+    await client.send(second!);
+    await door.upstream.waitFor('all of it', ({ requests }) => requests.length === 2);
+    bodySent.resolve();
+    await client.waitForClose();
+    expect(door.upstream.requests[1]!.body.toString()).toBe('hello');
+  },
+);
 
 it('does not say 100 to a body that is there, over a kept connection too', async () => {
   const door = await startDoor({ gateway: BUFFERED });
   const client = await door.connect(['GET', 'POST']);
   await client.send(door.head('GET /first'));
   await client.waitFor('the first answer', (bytes) => bytes.includes('\r\n\r\nfor '));
-  await client.send(`${door.head('POST /second', 'Content-Length: 4', 'Expect: 100-continue', 'Connection: close')}body`);
-  expect(readResponses(await client.waitForClose(), ['GET', 'POST']).map(statusOf)).toEqual([200, 200]);
+  await client.send(
+    `${door.head('POST /second', 'Content-Length: 4', 'Expect: 100-continue', 'Connection: close')}body`,
+  );
+  expect(readResponses(await client.waitForClose(), ['GET', 'POST']).map(statusOf)).toEqual([
+    200, 200,
+  ]);
 });
 
 it('all of an answer that has come is written out, also when its pieces are as large as a read', async () => {
@@ -109,7 +125,10 @@ it('all of an answer that has come is written out, also when its pieces are as l
   });
   const client = await door.connect();
   await client.send(door.head('GET /large', 'Connection: close'));
-  await client.waitFor('all but the end', (bytes) => bytes.length - bytes.indexOf('\r\n\r\n') - 4 === whole);
+  await client.waitFor(
+    'all but the end',
+    (bytes) => bytes.length - bytes.indexOf('\r\n\r\n') - 4 === whole,
+  );
   seen.resolve();
   expect((await client.waitForClose()).subarray(-4).toString()).toBe('xend');
 });

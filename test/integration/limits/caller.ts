@@ -12,12 +12,23 @@ export interface Place {
 
 const LIMIT_MS = 50_000;
 
-/** Sends one request for each token on one connection, all at once, and answers with the responses in order. */
-export async function call(place: Place, tokens: readonly string[], path = '/x'): Promise<readonly Message[]> {
+/**
+ * Sends one request for each token on one connection, all at once, and answers with the responses
+ * in order.
+ */
+export async function call(
+  place: Place,
+  tokens: readonly string[],
+  path = '/x',
+): Promise<readonly Message[]> {
   const client = await connectRaw({ port: place.port, localAddress: place.from });
   try {
     await client.send(
-      tokens.map((token) => `GET ${path} HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer ${token}\r\n\r\n`).join(''),
+      tokens
+        .map(
+          (token) => `GET ${path} HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+        )
+        .join(''),
     );
     const answers: Message[] = [];
     let offset = 0;

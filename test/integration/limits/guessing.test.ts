@@ -24,7 +24,13 @@ describe('20,000 guessed tokens from one address', () => {
   beforeAll(async () => {
     if (missing !== null) return;
     redis = await startRedis();
-    admin = connectRedis({ url: redis.url, username: null, password: null, tls: null, name: 'test' });
+    admin = connectRedis({
+      url: redis.url,
+      username: null,
+      password: null,
+      tls: null,
+      name: 'test',
+    });
     upstream = await startRawUpstream();
     const upstreams = { api: { addresses: [upstream.url] } };
     gate = await startGateway({ upstreams, store: { url: redis.url }, plaintext: true });
@@ -95,12 +101,16 @@ describe('20,000 guessed tokens from one address', () => {
       expect(seconds).toBeLessThanOrEqual(60);
       expect(fieldOf(answer, 'ratelimit-policy')).toBe('"unknown-tokens";q=60;w=60');
       expect(fieldOf(answer, 'ratelimit')).toBe(`"unknown-tokens";r=0;t=${seconds}`);
-      expect(JSON.parse(answer.body.toString())).toMatchObject({ reason: 'guessing-throttled', status: 429 });
+      expect(JSON.parse(answer.body.toString())).toMatchObject({
+        reason: 'guessing-throttled',
+        status: 429,
+      });
     }
     // Many guesses travel in one command.
     expect((await storeReads()) - readsBefore).toBeLessThan(GUESSES / 10);
 
-    // Whoever guesses is told the same about every token that fails, so that the answer says nothing about any of them.
+    // Whoever guesses is told the same about every token that fails, so that the answer says
+    // nothing about any of them.
     const { id, token } = await gate.createAccount({ name: 'inactive', role: 'tester' });
     expect(tally(await call(guesser, [token]))).toEqual({ 200: 1 });
     await gate.administration.deactivateAccount(owner, { id });
@@ -112,17 +122,24 @@ describe('20,000 guessed tokens from one address', () => {
     expect(withoutId(failing!)).toBe(withoutId(guessed[0]!));
 
     await gate.gateway.close();
-    const events = (await gate.control.activity(owner, { account: null, limit: 1000 })).map((line) => JSON.parse(line));
+    const events = (await gate.control.activity(owner, { account: null, limit: 1000 })).map(
+      (line) => JSON.parse(line),
+    );
     const refused = events.filter(
-      ({ phase, decision, account }) => phase === 'decision' && decision === 'refusal' && account === null,
+      ({ phase, decision, account }) =>
+        phase === 'decision' && decision === 'refusal' && account === null,
     );
     const folded = refused.filter(({ count }) => count !== undefined);
-    expect(refused.length - folded.length + folded.reduce((sum, { count }) => sum + count, 0)).toBe(FIRST + GUESSES);
+    expect(refused.length - folded.length + folded.reduce((sum, { count }) => sum + count, 0)).toBe(
+      FIRST + GUESSES,
+    );
     expect(refused.length).toBeLessThan(60);
     for (const { clientAddress, firstTime, lastTime, count, reasons } of folded) {
       expect(clientAddress).toBe('127.0.0.1');
       expect(firstTime <= lastTime).toBe(true);
-      expect(Object.values(reasons as Record<string, number>).reduce((sum, one) => sum + one, 0)).toBe(count);
+      expect(
+        Object.values(reasons as Record<string, number>).reduce((sum, one) => sum + one, 0),
+      ).toBe(count);
     }
   });
 });

@@ -22,7 +22,12 @@ describe('a gate with rate limits', () => {
       plaintext: true,
       routes: [
         { ...READ, name: 'free', path: '/free/**' },
-        { ...READ, name: 'each', path: '/each/**', rateLimit: { requests: 3, windowSeconds: 3600, per: 'account' } },
+        {
+          ...READ,
+          name: 'each',
+          path: '/each/**',
+          rateLimit: { requests: 3, windowSeconds: 3600, per: 'account' },
+        },
         {
           ...READ,
           name: 'closed',
@@ -58,9 +63,15 @@ describe('a gate with rate limits', () => {
     upstream.clear();
     const answers = await get('/each/x', times(5));
     expect(answers.map(statusOf)).toEqual([200, 200, 200, 429, 429]);
-    expect(answers.map((answer) => fieldOf(answer, 'ratelimit-policy'))).toEqual(Array(5).fill('"route";q=3;w=3600'));
+    expect(answers.map((answer) => fieldOf(answer, 'ratelimit-policy'))).toEqual(
+      Array(5).fill('"route";q=3;w=3600'),
+    );
     const told = answers.slice(0, 3).map((answer) => fieldOf(answer, 'ratelimit') ?? '');
-    expect(told.map((field) => field.replace(/\d+$/, ''))).toEqual(['"route";r=2;t=', '"route";r=1;t=', '"route";r=0;t=']);
+    expect(told.map((field) => field.replace(/\d+$/, ''))).toEqual([
+      '"route";r=2;t=',
+      '"route";r=1;t=',
+      '"route";r=0;t=',
+    ]);
     for (const [index, field] of told.entries()) {
       // Less by the time that has passed since the first one.
       const full = 1200 * (index + 1);
@@ -87,11 +98,11 @@ describe('a gate with rate limits', () => {
 
   it('says nothing where nothing is limited', async () => {
     const [answer] = await get('/free/x', times(1));
-    expect([fieldOf(answer!, 'ratelimit-policy'), fieldOf(answer!, 'ratelimit'), fieldOf(answer!, 'retry-after')]).toEqual([
-      null,
-      null,
-      null,
-    ]);
+    expect([
+      fieldOf(answer!, 'ratelimit-policy'),
+      fieldOf(answer!, 'ratelimit'),
+      fieldOf(answer!, 'retry-after'),
+    ]).toEqual([null, null, null]);
   });
 
   it('counts no call that is refused for another reason', async () => {
@@ -105,7 +116,9 @@ describe('a gate with rate limits', () => {
     expect(answers.map(statusOf)).toEqual([200, 200, 429]);
     expect(JSON.parse(answers[2]!.body.toString())).toMatchObject({ StatusCode: 429 });
     // An upstream's own limits are passed on beside ours.
-    const both = answers[0]!.fields.filter(([name]) => name.toLowerCase() === 'ratelimit').map(([, value]) => value);
+    const both = answers[0]!.fields
+      .filter(([name]) => name.toLowerCase() === 'ratelimit')
+      .map(([, value]) => value);
     expect(both).toEqual(['"theirs";r=1;t=1', '"route";r=1;t=1800']);
   });
 

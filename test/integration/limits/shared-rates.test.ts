@@ -36,7 +36,10 @@ describe('rate limits that instances share through one Redis', () => {
     const users = (await readFile(ACL_FILE, 'utf8'))
       .replaceAll('GATE_PASSWORD_SHA256', hash('sha256', 'gate-password', 'hex'))
       .replaceAll('MANAGER_PASSWORD_SHA256', hash('sha256', 'manager-password', 'hex'));
-    await writeFile(join(directory, 'users.acl'), `${users}user root on >root-password ~* &* +@all\n`);
+    await writeFile(
+      join(directory, 'users.acl'),
+      `${users}user root on >root-password ~* &* +@all\n`,
+    );
     server = await startRedis({ aclFile: join(directory, 'users.acl') });
     root = as('root');
   });
@@ -54,7 +57,13 @@ describe('rate limits that instances share through one Redis', () => {
   });
 
   function as(username: string): RedisConnection {
-    return connectRedis({ url: server.url, username, password: `${username}-password`, tls: null, name: username });
+    return connectRedis({
+      url: server.url,
+      username,
+      password: `${username}-password`,
+      tls: null,
+      name: username,
+    });
   }
 
   /** An instance with the rights of the ACL user `gate`. */
@@ -62,7 +71,11 @@ describe('rate limits that instances share through one Redis', () => {
     const connection = as('gate');
     const health: boolean[] = [];
     const store = new RedisQuotaStore(connection, 'sallyport');
-    const leaser = new QuotaLeaser({ store, clock: systemClock, onHealth: (answers) => void health.push(answers) });
+    const leaser = new QuotaLeaser({
+      store,
+      clock: systemClock,
+      onHealth: (answers) => void health.push(answers),
+    });
     const limiter = new RateLimiter({
       clock: systemClock,
       makeBucket: sharedBuckets(leaser, SHARE_PERCENT),
@@ -87,11 +100,15 @@ describe('rate limits that instances share through one Redis', () => {
 
   function permitted(of: Instance, on: RatedRoute, calls: number): number {
     let count = 0;
-    for (let call = 0; call < calls; call += 1) if (of.limiter.ask(on, 'account00001')!.retryAfterSeconds === 0) count += 1;
+    for (let call = 0; call < calls; call += 1)
+      if (of.limiter.ask(on, 'account00001')!.retryAfterSeconds === 0) count += 1;
     return count;
   }
 
-  /** Calls as fast as all can for `forMs`, and with a pause for the background now and then. Answers with the count and the time that it took. */
+  /**
+   * Calls as fast as all can for `forMs`, and with a pause for the background now and then. Answers
+   * with the count and the time that it took.
+   */
   async function flood(all: readonly Instance[], on: RatedRoute, forMs: number) {
     const beginMs = performance.now();
     let count = 0;
@@ -144,7 +161,11 @@ describe('rate limits that instances share through one Redis', () => {
     const beginMs = performance.now();
     let count = 0;
     // Longer where the store is slow to answer: with less than the limit nothing was tried.
-    for (let round = 0; round < 50 || (count < 40 && performance.now() - beginMs < 30_000); round += 1) {
+    for (
+      let round = 0;
+      round < 50 || (count < 40 && performance.now() - beginMs < 30_000);
+      round += 1
+    ) {
       for (const one of all) count += permitted(one, on, 40);
       await sleep(1);
     }
@@ -174,7 +195,10 @@ describe('rate limits that instances share through one Redis', () => {
     const first = await instance();
     const second = await instance();
     const on = route(50, 3600);
-    await until('the first has used up all', () => permitted(first, on, 5) === 0 && usedUp(first, on));
+    await until(
+      'the first has used up all',
+      () => permitted(first, on, 5) === 0 && usedUp(first, on),
+    );
     await until('the second has heard of it', () => usedUp(second, on));
     const standing = second.limiter.ask(on, 'account00001');
     expect(standing?.retryAfterSeconds).toBeGreaterThan(1);
@@ -211,9 +235,14 @@ describe('rate limits that instances share through one Redis', () => {
       keys = (await root.call('KEYS', '*')) as string[];
       return keys.length > 0;
     });
-    expect(keys).toEqual([expect.stringMatching(/^sallyport:limits:\{[0-3]\}:route:deploy:account:10:5:account00001$/)]);
+    expect(keys).toEqual([
+      expect.stringMatching(/^sallyport:limits:\{[0-3]\}:route:deploy:account:10:5:account00001$/),
+    ]);
     expect(await root.call('PTTL', keys[0]!)).toBeGreaterThan(0);
-    await until('the bucket is full again', async () => ((await root.call('KEYS', '*')) as string[]).length === 0);
+    await until(
+      'the bucket is full again',
+      async () => ((await root.call('KEYS', '*')) as string[]).length === 0,
+    );
   });
 
   it('counts in the store as exactly as alone: seven calls of seven, however the interval rounds', async () => {

@@ -21,14 +21,19 @@ afterEach(async () => {
 
 const log = createLog({ format: 'json', write: (line) => void lines.push(line) });
 
-async function start(checks: readonly Check[] = [], metrics = createMetrics({ processMetrics: false })): Promise<string> {
+async function start(
+  checks: readonly Check[] = [],
+  metrics = createMetrics({ processMetrics: false }),
+): Promise<string> {
   ops = await startOps({ address: { host: '127.0.0.1', port: 0 }, checks, metrics, log });
   return `http://127.0.0.1:${ops.address.port}`;
 }
 
 describe('the operations listener', () => {
   it('says that it lives whatever else is wrong', async () => {
-    const base = await start([{ name: 'audit', result: () => ({ state: 'failed', why: 'store away' }) }]);
+    const base = await start([
+      { name: 'audit', result: () => ({ state: 'failed', why: 'store away' }) },
+    ]);
     const answer = await fetch(`${base}/livez`);
     expect([answer.status, await answer.json()]).toEqual([200, { alive: true }]);
   });
@@ -52,7 +57,10 @@ describe('the operations listener', () => {
   it('is not ready when one check fails or cannot be made, and becomes ready again', async () => {
     let why: string | null = 'no lease yet';
     const base = await start([
-      { name: 'registry', result: () => (why === null ? { state: 'ok' } : { state: 'failed', why }) },
+      {
+        name: 'registry',
+        result: () => (why === null ? { state: 'ok' } : { state: 'failed', why }),
+      },
       {
         name: 'audit',
         result() {
@@ -78,7 +86,8 @@ describe('the operations listener', () => {
       const post = await fetch(base + path, { method: 'POST', body: 'x' });
       expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
     }
-    for (const path of ['/', '/livez/', '/metrics/x', '/LIVEZ']) expect((await fetch(base + path)).status, path).toBe(404);
+    for (const path of ['/', '/livez/', '/metrics/x', '/LIVEZ'])
+      expect((await fetch(base + path)).status, path).toBe(404);
   });
 
   it('sets security headers on every answer, also on errors', async () => {
@@ -100,8 +109,12 @@ describe('the operations listener', () => {
     };
     const base = await start([], { ...createMetrics({ processMetrics: false }), text });
     const answers = await Promise.all(Array.from({ length: 10 }, () => fetch(`${base}/metrics`)));
-    expect(await Promise.all(answers.map((answer) => answer.text()))).toEqual(Array(10).fill('x 1\n'));
-    expect(answers[0]?.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(await Promise.all(answers.map((answer) => answer.text()))).toEqual(
+      Array(10).fill('x 1\n'),
+    );
+    expect(answers[0]?.headers.get('content-type')).toBe(
+      'text/plain; version=0.0.4; charset=utf-8',
+    );
     expect(made).toBeLessThan(10);
   });
 
@@ -149,7 +162,12 @@ describe('a listener that cannot be opened', () => {
     ],
   ])('says so clearly: %s', async (_what, address, message) => {
     await start();
-    const attempt = startOps({ address: await address(), checks: [], metrics: createMetrics({ processMetrics: false }), log });
+    const attempt = startOps({
+      address: await address(),
+      checks: [],
+      metrics: createMetrics({ processMetrics: false }),
+      log,
+    });
     await expect(attempt).rejects.toThrow(ListenFault);
     await expect(attempt).rejects.toThrow(message);
   });
@@ -163,7 +181,8 @@ it('writes metrics that promtool finds nothing wrong with', async (ctx) => {
   const base = await start([], metrics);
   const promtool = spawn(PROMTOOL, ['check', 'metrics'], { stdio: ['pipe', 'pipe', 'pipe'] });
   let said = '';
-  for (const stream of [promtool.stdout, promtool.stderr]) stream.on('data', (chunk) => (said += String(chunk)));
+  for (const stream of [promtool.stdout, promtool.stderr])
+    stream.on('data', (chunk) => (said += String(chunk)));
   promtool.stdin.end(await (await fetch(`${base}/metrics`)).text());
   const [code] = await once(promtool, 'close');
   // The process and Node defaults are prom-client's; its names are not ours to mend.

@@ -6,14 +6,25 @@ import { RedisRegistrySource } from '../../../src/registry/redis-source.ts';
 import { Replica } from '../../../src/registry/replica.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { until } from '../../contract/registry.ts';
-import { account, commitOf, creation, digestOf, idOf, role, update } from '../../contract/registry-records.ts';
+import {
+  account,
+  commitOf,
+  creation,
+  digestOf,
+  idOf,
+  role,
+  update,
+} from '../../contract/registry-records.ts';
 import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
 import { startRelay, type TcpRelay } from '../../support/tcp-relay.ts';
 
 const PREFIX = 'sallyport';
 const missing = redisMissing();
 
-/** A Redis that comes back without its last changes is what a failover to a replica that lagged behind looks like from outside. */
+/**
+ * A Redis that comes back without its last changes is what a failover to a replica that lagged
+ * behind looks like from outside.
+ */
 describe('a Redis that has lost acknowledged changes', () => {
   let server: RedisServer;
   let relay: TcpRelay;
@@ -28,7 +39,10 @@ describe('a Redis that has lost acknowledged changes', () => {
     if (missing !== null) context.skip(missing);
     server = await startRedis();
     relay = await startRelay(server.port);
-    store = new RedisRegistryStore(connect(server.port, 'store'), { keyPrefix: PREFIX, name: 'store' });
+    store = new RedisRegistryStore(connect(server.port, 'store'), {
+      keyPrefix: PREFIX,
+      name: 'store',
+    });
     root = connect(server.port, 'root');
     [revived, lost] = [[], []];
     await store.initialise([role('viewer')]);
@@ -36,7 +50,8 @@ describe('a Redis that has lost acknowledged changes', () => {
     await root.call('SAVE');
     edge = replica('edge-1');
     await edge.start();
-    for (const n of [1, 2, 3, 4]) await until(async () => (await edge.lookup(idOf(n))).found === 'account');
+    for (const n of [1, 2, 3, 4])
+      await until(async () => (await edge.lookup(idOf(n))).found === 'account');
     await revoke();
   });
 
@@ -50,16 +65,31 @@ describe('a Redis that has lost acknowledged changes', () => {
     await server.stop();
   });
 
-  /** The test's own connections are patient; an instance is to notice in time that it is cut off. */
+  /**
+   * The test's own connections are patient; an instance is to notice in time that it is cut off.
+   */
   function connect(port: number, name: string, commandTimeoutMs = 15_000): RedisConnection {
     const url = `redis://127.0.0.1:${port}`;
     return connectRedis({ url, username: null, password: null, tls: null, name, commandTimeoutMs });
   }
 
   function replica(instance: string): Replica {
-    const source = new RedisRegistrySource(connect(relay.port, instance, 500), { keyPrefix: PREFIX, name: instance });
-    const observer = { onRevived: (count: number) => void revived.push(count), onLost: (why: string) => void lost.push(why) };
-    const made = new Replica({ source, clock: systemClock, instance, leaseMs: 2_000, maxAccounts: 100, observer });
+    const source = new RedisRegistrySource(connect(relay.port, instance, 500), {
+      keyPrefix: PREFIX,
+      name: instance,
+    });
+    const observer = {
+      onRevived: (count: number) => void revived.push(count),
+      onLost: (why: string) => void lost.push(why),
+    };
+    const made = new Replica({
+      source,
+      clock: systemClock,
+      instance,
+      leaseMs: 2_000,
+      maxAccounts: 100,
+      observer,
+    });
     closing.push(async () => {
       await made.close();
       await source.close();
@@ -67,14 +97,19 @@ describe('a Redis that has lost acknowledged changes', () => {
     return made;
   }
 
-  /** Account 1 gets a new token, 2 is deleted, 3 is deactivated; 4 stays. All of it is applied when this returns. */
+  /**
+   * Account 1 gets a new token, 2 is deleted, 3 is deactivated; 4 stays. All of it is applied when
+   * this returns.
+   */
   async function revoke(): Promise<void> {
     const token = { digest: digestOf(50), createdAt: '2026-01-01T00:00:00.000Z' };
     await store.commit(update(account(1, { token, retired: [digestOf(1)] }), 2));
     await store.commit(commitOf([{ kind: 'account', key: idOf(2), record: null }]));
     await store.commit(update(account(3, { status: 'inactive' }), 4));
     await until(
-      () => edge.status().lagSeq === 0 && JSON.stringify(answersNow(edge)) === JSON.stringify(['50', 'absent', 'inactive', '4']),
+      () =>
+        edge.status().lagSeq === 0 &&
+        JSON.stringify(answersNow(edge)) === JSON.stringify(['50', 'absent', 'inactive', '4']),
     );
   }
 
@@ -91,7 +126,9 @@ describe('a Redis that has lost acknowledged changes', () => {
       if (found?.found !== 'account') return found?.found ?? 'not cached';
       const { status, token, retired } = found.account.account;
       if (status === 'inactive') return 'inactive';
-      return token === null ? `none, ${retired.length} retired` : String(Number.parseInt(token.digest, 16));
+      return token === null
+        ? `none, ${retired.length} retired`
+        : String(Number.parseInt(token.digest, 16));
     });
   }
 
@@ -128,13 +165,24 @@ describe('a Redis that has lost acknowledged changes', () => {
     await server.kill();
     await restart();
     await until(() => lost.length > 0 && edge.current);
-    const change = async (n: number, parts: Partial<Account>, version: number, activates: string[] = []) =>
-      (await store.commit({ ...update(account(n, parts), version), activates })).committed;
+    const change = async (
+      n: number,
+      parts: Partial<Account>,
+      version: number,
+      activates: string[] = [],
+    ) => (await store.commit({ ...update(account(n, parts), version), activates })).committed;
     expect(await change(1, { description: 'unaware' }, 2)).toBe(false);
     expect(await change(2, { description: 'unaware' }, 3)).toBe(false);
     expect(await change(3, { description: 'unaware' }, 4)).toBe(false);
     expect(
-      await change(1, { token: { digest: digestOf(60), createdAt: '2026-01-01T00:00:00.000Z' }, retired: [digestOf(1)] }, 2),
+      await change(
+        1,
+        {
+          token: { digest: digestOf(60), createdAt: '2026-01-01T00:00:00.000Z' },
+          retired: [digestOf(1)],
+        },
+        2,
+      ),
     ).toBe(true);
     expect(await change(3, { status: 'inactive', description: 'aware' }, 4)).toBe(true);
     expect(await change(3, { description: 'activated' }, 7, [idOf(3)])).toBe(true);

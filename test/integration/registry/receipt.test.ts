@@ -1,14 +1,20 @@
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../../contract/registry.ts';
-import { type GatewayOptions, owner, startGateway, type TestGateway } from '../../support/gateway.ts';
+import {
+  type GatewayOptions,
+  owner,
+  startGateway,
+  type TestGateway,
+} from '../../support/gateway.ts';
 import { startRawUpstream } from '../../support/raw-upstream.ts';
 import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
 import { startRelay, type TcpRelay } from '../../support/tcp-relay.ts';
 
 const missing = redisMissing();
 /** An upstream that begins an answer and never ends it, as a stream of events does. */
-const STREAM = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n6\r\ndata:1\r\n';
+const STREAM =
+  'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n6\r\ndata:1\r\n';
 
 /** By then the instance that hears of a change has said so, on a slow machine too. */
 const ANSWERED_MS = 4_000;
@@ -53,7 +59,9 @@ describe('a revocation with instances on one Redis', () => {
       text += chunk.toString('latin1');
     });
     socket.on('error', () => {});
-    socket.write(`GET /events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+    socket.write(
+      `GET /events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+    );
     await until(() => /data:1|^HTTP\/1\.1 [45]/.test(text) || socket.closed);
     return { text: () => text, open: () => !socket.closed, ended, close: () => socket.destroy() };
   }
@@ -80,7 +88,9 @@ describe('a revocation with instances on one Redis', () => {
     expect(again.text()).toMatch(/^HTTP\/1.1 200 /);
     again.close();
     others.close();
-    const outcomes = (await two.events()).filter(({ phase, reason }) => phase === 'outcome' && reason === 'token-revoked');
+    const outcomes = (await two.events()).filter(
+      ({ phase, reason }) => phase === 'outcome' && reason === 'token-revoked',
+    );
     expect(outcomes.length).toBeGreaterThan(0);
   });
 
@@ -90,22 +100,32 @@ describe('a revocation with instances on one Redis', () => {
       'account-inactive',
       (gate: TestGateway) => gate.administration.deactivateAccount(owner, { name: 'watcher' }),
     ],
-    ['deleting', 'token-revoked', (gate: TestGateway) => gate.administration.deleteAccount(owner, { name: 'watcher' })],
+    [
+      'deleting',
+      'token-revoked',
+      (gate: TestGateway) => gate.administration.deleteAccount(owner, { name: 'watcher' }),
+    ],
     [
       'lowering',
       'permission-denied',
-      (gate: TestGateway) => gate.administration.editAccount(owner, { name: 'watcher', role: 'none' }),
+      (gate: TestGateway) =>
+        gate.administration.editAccount(owner, { name: 'watcher', role: 'none' }),
     ],
     [
       'taking the permission from the role of',
       'permission-denied',
-      (gate: TestGateway) => gate.administration.editRole(owner, { name: 'tester', permissions: ['other:read'] }),
+      (gate: TestGateway) =>
+        gate.administration.editRole(owner, { name: 'tester', permissions: ['other:read'] }),
     ],
   ] as const)('%s the account ends its streams too', async (_, reason, revoke) => {
     const one = await gate(redis.port);
     const account = await one.createAccount({ name: 'watcher', role: 'tester' });
     const open = await stream(one, account.token);
-    expect((await revoke(one)).revocation).toMatchObject({ effective: true, instances: 1, acknowledged: 1 });
+    expect((await revoke(one)).revocation).toMatchObject({
+      effective: true,
+      instances: 1,
+      acknowledged: 1,
+    });
     await open.ended;
     const outcomes = (await one.events()).filter(({ phase }) => phase === 'outcome');
     expect(outcomes).toMatchObject([{ reason, status: 200 }]);
@@ -118,8 +138,16 @@ describe('a revocation with instances on one Redis', () => {
     const open = await stream(cut, token);
     relay.silence(() => true);
     const beforeMs = Date.now();
-    const { revocation } = await one.administration.rotateToken(owner, { name: 'watcher', waitMs: ANSWERED_MS });
-    expect(revocation).toMatchObject({ effective: false, instances: 2, acknowledged: 1, lapsed: 0 });
+    const { revocation } = await one.administration.rotateToken(owner, {
+      name: 'watcher',
+      waitMs: ANSWERED_MS,
+    });
+    expect(revocation).toMatchObject({
+      effective: false,
+      instances: 2,
+      acknowledged: 1,
+      lapsed: 0,
+    });
     const certainMs = Date.parse(revocation?.certainAt ?? '') - beforeMs;
     expect(certainMs).toBeGreaterThanOrEqual(60_000);
     expect(certainMs).toBeLessThan(90_000);
@@ -133,7 +161,10 @@ describe('a revocation with instances on one Redis', () => {
     await one.createAccount({ name: 'watcher', role: 'tester' });
     await gone.gateway.close();
     relay.silence(() => true);
-    const { revocation } = await one.administration.rotateToken(owner, { name: 'watcher', waitMs: 30_000 });
+    const { revocation } = await one.administration.rotateToken(owner, {
+      name: 'watcher',
+      waitMs: 30_000,
+    });
     expect(revocation).toMatchObject({ effective: true, instances: 2, acknowledged: 1, lapsed: 1 });
     expect(cut.gateway.ready).toBe(false);
     const { items } = await one.control.instances(owner, {});

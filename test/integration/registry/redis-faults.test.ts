@@ -16,7 +16,14 @@ describe('faults of Redis', () => {
   let store: RedisRegistryStore;
 
   const connect = (name: string, commandTimeoutMs = 15_000) =>
-    connectRedis({ url: server.url, username: null, password: null, tls: null, name, commandTimeoutMs });
+    connectRedis({
+      url: server.url,
+      username: null,
+      password: null,
+      tls: null,
+      name,
+      commandTimeoutMs,
+    });
 
   beforeAll(async () => {
     if (missing !== null) return;
@@ -41,7 +48,9 @@ describe('faults of Redis', () => {
 
   async function dump(): Promise<Record<string, unknown>> {
     const keys = ((await root.call('KEYS', '*')) as string[]).sort();
-    return Object.fromEntries(await Promise.all(keys.map(async (key) => [key, await root.call('DUMP', key)])));
+    return Object.fromEntries(
+      await Promise.all(keys.map(async (key) => [key, await root.call('DUMP', key)])),
+    );
   }
 
   const keys = registryKeys(PREFIX);
@@ -54,28 +63,40 @@ describe('faults of Redis', () => {
     ['account', keys.account(idOf(2))],
     ['users of a role', keys.references('role:viewer')],
     ['changes of an account', keys.changesOf(idOf(2))],
-  ])('a key of the wrong type (%s) refuses the commit before anything is written', async (_, key) => {
-    await root.call('DEL', key);
-    await root.call('LPUSH', key, 'x');
-    const before = await dump();
-    await expect(store.commit(creation(account(2)))).rejects.toMatchObject({ name: 'RegistryUnavailable', why: 'damaged' });
-    expect(await dump()).toEqual(before);
-  });
+  ])(
+    'a key of the wrong type (%s) refuses the commit before anything is written',
+    async (_, key) => {
+      await root.call('DEL', key);
+      await root.call('LPUSH', key, 'x');
+      const before = await dump();
+      await expect(store.commit(creation(account(2)))).rejects.toMatchObject({
+        name: 'RegistryUnavailable',
+        why: 'damaged',
+      });
+      expect(await dump()).toEqual(before);
+    },
+  );
 
   it.each([
     ['accounts', keys.accounts],
     ['roles', keys.roles],
     ['names', keys.claims],
-  ])('a list of %s that was evicted refuses the commit, instead of beginning a new one', async (_, key) => {
-    await root.call('DEL', key);
-    const before = await dump();
-    await expect(store.commit(creation(account(2)))).rejects.toMatchObject({ why: 'damaged' });
-    expect(await dump()).toEqual(before);
-  });
+  ])(
+    'a list of %s that was evicted refuses the commit, instead of beginning a new one',
+    async (_, key) => {
+      await root.call('DEL', key);
+      const before = await dump();
+      await expect(store.commit(creation(account(2)))).rejects.toMatchObject({ why: 'damaged' });
+      expect(await dump()).toEqual(before);
+    },
+  );
 
   it('roles that were evicted are not taken for roles that nobody made', async () => {
     await root.call('DEL', keys.roles);
-    await expect(store.snapshot()).rejects.toMatchObject({ name: 'RegistryUnavailable', why: 'damaged' });
+    await expect(store.snapshot()).rejects.toMatchObject({
+      name: 'RegistryUnavailable',
+      why: 'damaged',
+    });
   });
 
   it('a feed that is ahead of the position refuses the commit before anything is written', async () => {
@@ -96,15 +117,24 @@ describe('faults of Redis', () => {
     ['a position that is no number', ['HSET', keys.meta, 'seq', 'x'], 'damaged'],
     ['a position without a history', ['HDEL', keys.meta, 'epoch'], 'damaged'],
     ['an account that was evicted', ['DEL', keys.account(idOf(1))], 'damaged'],
-    ['an account whose list was evicted too', ['DEL', keys.account(idOf(1)), keys.accounts], 'damaged'],
+    [
+      'an account whose list was evicted too',
+      ['DEL', keys.account(idOf(1)), keys.accounts],
+      'damaged',
+    ],
     ['an account of the wrong type', ['RENAME', keys.roles, keys.account(idOf(1))], 'damaged'],
   ] as const)('%s is named as damage, never as absence', async (_, [command, ...words], why) => {
     await root.call(command, ...words);
-    await expect(store.account(idOf(1))).rejects.toMatchObject({ name: 'RegistryUnavailable', why });
+    await expect(store.account(idOf(1))).rejects.toMatchObject({
+      name: 'RegistryUnavailable',
+      why,
+    });
   });
 
   it('a server that is busy with a script is told as refusing, and works again afterwards', async () => {
-    const busy = root.call('EVAL', 'while true do end', 0).catch((error: { code: unknown }) => error.code);
+    const busy = root
+      .call('EVAL', 'while true do end', 0)
+      .catch((error: { code: unknown }) => error.code);
     const observer = connect('observer');
     await until(() =>
       observer.call('GET', 'x').then(
@@ -154,7 +184,10 @@ describe('faults of Redis', () => {
       name: 'x',
       commandTimeoutMs: 15_000,
     });
-    await expect(nobody.call('PING')).rejects.toMatchObject({ why: 'unreachable', code: 'ECONNREFUSED' });
+    await expect(nobody.call('PING')).rejects.toMatchObject({
+      why: 'unreachable',
+      code: 'ECONNREFUSED',
+    });
     nobody.close();
     await expect(nobody.call('PING')).rejects.toMatchObject({ why: 'unreachable' });
   });

@@ -7,7 +7,14 @@ import { Replica } from '../../../src/registry/replica.ts';
 import type { Lookup } from '../../../src/registry/replica-port.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { until } from '../../contract/registry.ts';
-import { account, creation, digestOf, idOf, role, update } from '../../contract/registry-records.ts';
+import {
+  account,
+  creation,
+  digestOf,
+  idOf,
+  role,
+  update,
+} from '../../contract/registry-records.ts';
 import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
 import { startRelay, type TcpRelay } from '../../support/tcp-relay.ts';
 
@@ -31,7 +38,10 @@ describe('replicas on one Redis', () => {
     if (missing !== null) context.skip(missing);
     server = await startRedis({ appendOnly: 'unsynced' });
     relay = await startRelay(server.port);
-    store = new RedisRegistryStore(connect(server.port, 'store'), { keyPrefix: PREFIX, name: 'store' });
+    store = new RedisRegistryStore(connect(server.port, 'store'), {
+      keyPrefix: PREFIX,
+      name: 'store',
+    });
     root = connect(server.port, 'root');
     await store.initialise([role('viewer')]);
     await store.commit(creation(account(1)));
@@ -47,7 +57,9 @@ describe('replicas on one Redis', () => {
     await server.stop();
   });
 
-  /** The test's own connections are patient; an instance is to notice in time that it is cut off. */
+  /**
+   * The test's own connections are patient; an instance is to notice in time that it is cut off.
+   */
   function connect(port: number, name: string, commandTimeoutMs = 15_000): RedisConnection {
     return connectRedis({
       url: `redis://127.0.0.1:${port}`,
@@ -60,12 +72,23 @@ describe('replicas on one Redis', () => {
   }
 
   /** Through the relay, so that its paths can be cut. */
-  function replica(instance: string, leaseMs = LEASE_MS, onLost: (why: string) => void = () => undefined): Replica {
+  function replica(
+    instance: string,
+    leaseMs = LEASE_MS,
+    onLost: (why: string) => void = () => undefined,
+  ): Replica {
     const source = new RedisRegistrySource(connect(relay.port, instance, COMMAND_TIMEOUT_MS), {
       keyPrefix: PREFIX,
       name: instance,
     });
-    const made = new Replica({ source, clock: systemClock, instance, leaseMs, maxAccounts: 1_000, observer: { onLost } });
+    const made = new Replica({
+      source,
+      clock: systemClock,
+      instance,
+      leaseMs,
+      maxAccounts: 1_000,
+      observer: { onLost },
+    });
     closing.push(async () => {
       await made.close();
       await source.close();
@@ -73,7 +96,11 @@ describe('replicas on one Redis', () => {
     return made;
   }
 
-  async function started(instance: string, leaseMs = LEASE_MS, onLost?: (why: string) => void): Promise<Replica> {
+  async function started(
+    instance: string,
+    leaseMs = LEASE_MS,
+    onLost?: (why: string) => void,
+  ): Promise<Replica> {
     const made = replica(instance, leaseMs, onLost);
     await made.start();
     await until(() => made.current);
@@ -81,7 +108,10 @@ describe('replicas on one Redis', () => {
     return made;
   }
 
-  /** What is answered once anything is known. With so short a time for a command, a moment in which the machine stands still is one in which nothing is. */
+  /**
+   * What is answered once anything is known. With so short a time for a command, a moment in which
+   * the machine stands still is one in which nothing is.
+   */
   async function known(of: Replica, id: string): Promise<Lookup> {
     let answer: Lookup = { found: 'unavailable' };
     await until(async () => {
@@ -93,7 +123,9 @@ describe('replicas on one Redis', () => {
 
   function liveDigest(of: Replica): string | null {
     const found = of.lookup(idOf(1));
-    return !(found instanceof Promise) && found.found === 'account' ? found.account.liveDigest : null;
+    return !(found instanceof Promise) && found.found === 'account'
+      ? found.account.liveDigest
+      : null;
   }
 
   async function rotate(n: number, version: number): Promise<number> {
@@ -111,15 +143,19 @@ describe('replicas on one Redis', () => {
       const answeredMs = performance.now();
       for (const each of replicas) {
         while (liveDigest(each) !== digestOf(1_000 + n)) {
-          if (performance.now() - answeredMs > SEEN_MS) throw new Error(`not seen within ${SEEN_MS} ms`);
+          if (performance.now() - answeredMs > SEEN_MS)
+            throw new Error(`not seen within ${SEEN_MS} ms`);
           await new Promise(setImmediate);
         }
       }
       delaysMs.push(performance.now() - answeredMs);
     }
     delaysMs.sort((a, b) => a - b);
-    const at = (share: number) => (delaysMs[Math.ceil(delaysMs.length * share) - 1] ?? 0).toFixed(2);
-    console.log(`rotation seen by both replicas after the answer: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms`);
+    const at = (share: number) =>
+      (delaysMs[Math.ceil(delaysMs.length * share) - 1] ?? 0).toFixed(2);
+    console.log(
+      `rotation seen by both replicas after the answer: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms`,
+    );
     expect(delaysMs).toHaveLength(ROTATIONS);
   });
 
@@ -147,7 +183,8 @@ describe('replicas on one Redis', () => {
   it('stop at the lease when they are cut off, cached accounts too, and recover without a restart', async () => {
     const edge = await started('edge-1');
     relay.silence();
-    // Nothing that is sent from now on is answered. Each look counts from its beginning, however late this process gets to it.
+    // Nothing that is sent from now on is answered. Each look counts from its beginning, however
+    // late this process gets to it.
     const cutOffMs = performance.now();
     let lastCurrentMs = 0;
     const looked = () => {

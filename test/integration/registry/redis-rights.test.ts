@@ -28,15 +28,30 @@ describe('rights of the Redis users', () => {
   beforeAll(async () => {
     if (missing !== null) return;
     directory = await mkdtemp(join(tmpdir(), 'sallyport-acl-'));
-    const files = { GATE_PASSWORD_FILE: join(directory, 'gate'), MANAGER_PASSWORD_FILE: join(directory, 'manager') };
+    const files = {
+      GATE_PASSWORD_FILE: join(directory, 'gate'),
+      MANAGER_PASSWORD_FILE: join(directory, 'manager'),
+    };
     await writeFile(files.GATE_PASSWORD_FILE, 'gate-password\n');
     await writeFile(files.MANAGER_PASSWORD_FILE, 'manager-password\n');
-    const { stdout } = await promisify(execFile)(join(CONFIG, 'make-users.sh'), { env: { ...process.env, ...files } });
+    const { stdout } = await promisify(execFile)(join(CONFIG, 'make-users.sh'), {
+      env: { ...process.env, ...files },
+    });
     const aclFile = join(directory, 'users.acl');
     await writeFile(aclFile, `${stdout}user root on >root-password ~* &* +@all\n`);
-    server = await startRedis({ configFile: join(CONFIG, 'redis.conf'), aclFile, appendOnly: true });
+    server = await startRedis({
+      configFile: join(CONFIG, 'redis.conf'),
+      aclFile,
+      appendOnly: true,
+    });
     const as = (username: string) =>
-      connectRedis({ url: server.url, username, password: `${username}-password`, tls: null, name: username });
+      connectRedis({
+        url: server.url,
+        username,
+        password: `${username}-password`,
+        tls: null,
+        name: username,
+      });
     [root, gate, manager] = [as('root'), as('gate'), as('manager')];
     store = new RedisRegistryStore(manager, { keyPrefix: PREFIX, name: 'manager' });
     await store.initialise([role('viewer')]);
@@ -59,7 +74,9 @@ describe('rights of the Redis users', () => {
     const keys = ((await root.call('KEYS', `${PREFIX}:{registry}:*`)) as string[])
       .filter((key) => !key.includes(':lease:'))
       .sort();
-    return Object.fromEntries(await Promise.all(keys.map(async (key) => [key, await root.call('DUMP', key)])));
+    return Object.fromEntries(
+      await Promise.all(keys.map(async (key) => [key, await root.call('DUMP', key)])),
+    );
   }
 
   async function fault(reply: Promise<unknown>): Promise<{ readonly code: unknown }> {
@@ -74,7 +91,11 @@ describe('rights of the Redis users', () => {
     const { epoch, roles } = await source.snapshot();
     expect(roles.map(({ name }) => name)).toEqual(['viewer']);
     expect((await source.account(idOf(1))).account?.name).toBe('account-1');
-    expect(await source.renew({ instance: 'edge-1', leaseMs: 60_000 })).toMatchObject({ epoch, seq: 2, tombstones: 0 });
+    expect(await source.renew({ instance: 'edge-1', leaseMs: 60_000 })).toMatchObject({
+      epoch,
+      seq: 2,
+      tombstones: 0,
+    });
     expect(await root.call('PTTL', `${PREFIX}:{registry}:lease:edge-1`)).toBeGreaterThan(50_000);
     expect(await source.eventsAfter({ epoch, seq: 1 })).toHaveLength(1);
     const seen = Promise.withResolvers<number>();
@@ -90,15 +111,24 @@ describe('rights of the Redis users', () => {
 
   it('let no command of the gate write a registry key: each that Redis knows is tried in many shapes', async () => {
     const registry = registryKeys(PREFIX);
-    const commands = (await root.call('COMMAND', 'LIST', 'FILTERBY', 'ACLCAT', 'write')) as string[];
+    const commands = (await root.call(
+      'COMMAND',
+      'LIST',
+      'FILTERBY',
+      'ACLCAT',
+      'write',
+    )) as string[];
     expect(commands.length).toBeGreaterThan(100);
     let understood = 0;
     const allowed: string[] = [];
     for (const key of [registry.meta, registry.account(idOf(1))]) {
-      for (const words of commands.flatMap((command) => shapes(command.split('|'), key, registry.lease('edge-1')))) {
+      for (const words of commands.flatMap((command) =>
+        shapes(command.split('|'), key, registry.lease('edge-1')),
+      )) {
         if ((await dryRun('root', words)) !== 'OK') continue;
         understood += 1;
-        if ((await dryRun('gate', words)) === 'OK' && (await keysOf(words)).includes(key)) allowed.push(words.join(' '));
+        if ((await dryRun('gate', words)) === 'OK' && (await keysOf(words)).includes(key))
+          allowed.push(words.join(' '));
       }
     }
     expect(understood).toBeGreaterThan(1_000);
@@ -115,9 +145,19 @@ describe('rights of the Redis users', () => {
   }
 
   it('let no script, transaction or server command of the gate write a registry key', async () => {
-    const { meta, roles, feed, accounts, teams, claims, changes, account: accountKey } = registryKeys(PREFIX);
+    const {
+      meta,
+      roles,
+      feed,
+      accounts,
+      teams,
+      claims,
+      changes,
+      account: accountKey,
+    } = registryKeys(PREFIX);
     const before = await registryBytes();
-    const script = (...words: string[]) => gate.call('EVAL', `return redis.call(unpack(ARGV))`, 0, ...words);
+    const script = (...words: string[]) =>
+      gate.call('EVAL', `return redis.call(unpack(ARGV))`, 0, ...words);
     const commit = loadScript('registry-commit');
     const attempts: Promise<unknown>[] = [
       script('HSET', meta, 'seq', '1'),
@@ -127,7 +167,21 @@ describe('rights of the Redis users', () => {
       script('RENAME', registryKeys(PREFIX).lease('x'), meta),
       script('FLUSHALL'),
       gate.call('EVAL', `return redis.pcall('DEL', KEYS[1])`, 1, meta),
-      gate.call('EVAL', commit.text, 7, meta, accounts, roles, teams, claims, feed, changes, '{}', 1, 1),
+      gate.call(
+        'EVAL',
+        commit.text,
+        7,
+        meta,
+        accounts,
+        roles,
+        teams,
+        claims,
+        feed,
+        changes,
+        '{}',
+        1,
+        1,
+      ),
       gate.pipeline([['MULTI'], ['SET', accountKey(idOf(1)), '{}'], ['EXEC']]),
       gate.call('EVAL_RO', `return redis.call('DEL', KEYS[1])`, 1, meta),
       gate.call('FLUSHALL'),
@@ -141,7 +195,8 @@ describe('rights of the Redis users', () => {
       gate.call('DEBUG', 'JMAP'),
       gate.call('SHUTDOWN', 'NOSAVE'),
     ];
-    for (const attempt of attempts) expect((await fault(attempt)).code).toMatch(/^(NOPERM|ERR|EXECABORT)$/);
+    for (const attempt of attempts)
+      expect((await fault(attempt)).code).toMatch(/^(NOPERM|ERR|EXECABORT)$/);
     expect(await registryBytes()).toEqual(before);
   });
 
@@ -154,7 +209,13 @@ describe('rights of the Redis users', () => {
         [1, '{"a":1}\n{"a":2}', 1000, '0', 1000, Buffer.from([0, 1, 0, 0]), 10, 60_000],
       ),
     ).toBe(0);
-    expect(await gate.run(loadScript('audit-activity'), [audit.activity(idOf(1))], ['{"a":1}', 10, 60_000])).toBe(1);
+    expect(
+      await gate.run(
+        loadScript('audit-activity'),
+        [audit.activity(idOf(1))],
+        ['{"a":1}', 10, 60_000],
+      ),
+    ).toBe(1);
     expect(await gate.call('SET', `${PREFIX}:limits:x`, 1, 'PX', 100)).toBe('OK');
     expect(await gate.call('HSET', `${PREFIX}:last-used:x`, 'a', 1)).toBe(1);
   });
@@ -188,15 +249,31 @@ describe('rights of the Redis users', () => {
   });
 
   it('tell a wrong password, a missing one and a missing right from an outage', async () => {
-    const wrong = connectRedis({ url: server.url, username: 'gate', password: 'secret-guess', tls: null, name: 'x' });
-    const anonymous = connectRedis({ url: server.url, username: null, password: null, tls: null, name: 'x' });
+    const wrong = connectRedis({
+      url: server.url,
+      username: 'gate',
+      password: 'secret-guess',
+      tls: null,
+      name: 'x',
+    });
+    const anonymous = connectRedis({
+      url: server.url,
+      username: null,
+      password: null,
+      tls: null,
+      name: 'x',
+    });
     const without = new RedisRegistryStore(gate, { keyPrefix: PREFIX, name: 'x' });
     const refused = await new RedisRegistrySource(wrong, { keyPrefix: PREFIX, name: 'x' })
       .snapshot()
       .catch((error: Error) => error);
     expect(refused).toMatchObject({ name: 'RegistryUnavailable', why: 'forbidden' });
-    expect(JSON.stringify([refused, (refused as Error).stack, (refused as Error).cause])).not.toContain('secret-guess');
-    await expect(new RedisRegistrySource(anonymous, { keyPrefix: PREFIX, name: 'x' }).snapshot()).rejects.toMatchObject({
+    expect(
+      JSON.stringify([refused, (refused as Error).stack, (refused as Error).cause]),
+    ).not.toContain('secret-guess');
+    await expect(
+      new RedisRegistrySource(anonymous, { keyPrefix: PREFIX, name: 'x' }).snapshot(),
+    ).rejects.toMatchObject({
       why: 'forbidden',
     });
     await expect(without.commit(creation(account(3)))).rejects.toMatchObject({ why: 'forbidden' });
@@ -205,7 +282,10 @@ describe('rights of the Redis users', () => {
   });
 });
 
-/** Ways in which a command may be given a key among other words; Redis itself says which of them it understands. */
+/**
+ * Ways in which a command may be given a key among other words; Redis itself says which of them it
+ * understands.
+ */
 function shapes(command: readonly string[], key: string, own: string): string[][] {
   const after = [
     [],
@@ -218,6 +298,16 @@ function shapes(command: readonly string[], key: string, own: string): string[][
     ['*', 'f', 'v'],
     ['GROUP', 'g', 'c', 'STREAMS', key, '>'],
   ];
-  const before = [[], [own], ['1'], ['return 1', '1'], ['AND', own], ['1', own], [own, own], ['MINID'], ['CREATE']];
+  const before = [
+    [],
+    [own],
+    ['1'],
+    ['return 1', '1'],
+    ['AND', own],
+    ['1', own],
+    [own, own],
+    ['MINID'],
+    ['CREATE'],
+  ];
   return before.flatMap((front) => after.map((back) => [...command, ...front, key, ...back]));
 }

@@ -29,8 +29,18 @@ describe('a primary whose replicas must confirm', () => {
   });
 
   function storeWith(minReplicaAcks: number): RedisRegistryStore {
-    const connection = connectRedis({ url: primary.url, username: null, password: null, tls: null, name: 'store' });
-    return new RedisRegistryStore(connection, { keyPrefix: 'sallyport', name: 'store', minReplicaAcks });
+    const connection = connectRedis({
+      url: primary.url,
+      username: null,
+      password: null,
+      tls: null,
+      name: 'store',
+    });
+    return new RedisRegistryStore(connection, {
+      keyPrefix: 'sallyport',
+      name: 'store',
+      minReplicaAcks,
+    });
   }
 
   async function renewed(by: RedisRegistryStore): Promise<boolean> {
@@ -38,13 +48,19 @@ describe('a primary whose replicas must confirm', () => {
   }
 
   it('gives no lease, and calls no change safe, that a replica has not confirmed', async () => {
-    expect(await store.commit(creation(account(1)))).toMatchObject({ committed: true, replicated: true });
+    expect(await store.commit(creation(account(1)))).toMatchObject({
+      committed: true,
+      replicated: true,
+    });
     await copy.kill();
     await expect(store.renew({ instance: 'edge-1', leaseMs: 60_000 })).rejects.toMatchObject({
       why: 'refused',
       message: '0 replicas confirmed the lease, and 1 must',
     });
-    expect(await store.commit(creation(account(2)))).toMatchObject({ committed: true, replicated: false });
+    expect(await store.commit(creation(account(2)))).toMatchObject({
+      committed: true,
+      replicated: false,
+    });
   });
 
   it('answers look-ups while a renewal waits for its replicas', async () => {
@@ -60,7 +76,13 @@ describe('a primary whose replicas must confirm', () => {
   it('is not called proven to be the only one, and one that never had a replica is', async () => {
     expect(await store.assurance()).toEqual({ assurance: 'topology-dependent', marginMs: 10_000 });
     const alone = await startRedis();
-    const connection = connectRedis({ url: alone.url, username: null, password: null, tls: null, name: 'alone' });
+    const connection = connectRedis({
+      url: alone.url,
+      username: null,
+      password: null,
+      tls: null,
+      name: 'alone',
+    });
     const other = new RedisRegistryStore(connection, { keyPrefix: 'sallyport', name: 'alone' });
     expect(await other.assurance()).toEqual({ assurance: 'proven', marginMs: 0 });
     await other.close();

@@ -32,9 +32,13 @@ describe('the embedded store', () => {
   });
 
   it('has one owner: another process is told so, until the owner is gone; and a kill loses nothing that was acknowledged', async () => {
-    const owner = spawn(process.execPath, ['--input-type=module', '-e', OWNER, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const owner = spawn(process.execPath, ['--input-type=module', '-e', OWNER, path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     expect(String((await once(owner.stdout, 'data'))[0])).toContain('true');
-    expect(() => openEmbeddedRegistry(path)).toThrow(expect.objectContaining({ name: 'StoreInUse', path }));
+    expect(() => openEmbeddedRegistry(path)).toThrow(
+      expect.objectContaining({ name: 'StoreInUse', path }),
+    );
     owner.kill('SIGKILL');
     await once(owner, 'exit');
     const store = openEmbeddedRegistry(path);
@@ -53,11 +57,16 @@ describe('the embedded store', () => {
   });
 
   it.each([
-    ['something else', 'not a database at all, but long enough to have a header of its own: it was never one'],
+    [
+      'something else',
+      'not a database at all, but long enough to have a header of its own: it was never one',
+    ],
     ['cut off', 'SQLite format 3\0'],
   ])('says what is wrong with a file that is %s, and leaves it as it is', async (_, content) => {
     await writeFile(path, content);
-    expect(() => openEmbeddedRegistry(path)).toThrow(expect.objectContaining({ name: 'RegistryUnavailable', why: 'damaged' }));
+    expect(() => openEmbeddedRegistry(path)).toThrow(
+      expect.objectContaining({ name: 'RegistryUnavailable', why: 'damaged' }),
+    );
     expect((await stat(path)).size).toBe(content.length);
   });
 
@@ -70,7 +79,9 @@ describe('the embedded store', () => {
 
   it('refuses a symbolic link and a folder that is not there', async () => {
     await symlink(join(directory, 'elsewhere'), path);
-    expect(() => openEmbeddedRegistry(path)).toThrow(expect.objectContaining({ why: 'unreachable' }));
+    expect(() => openEmbeddedRegistry(path)).toThrow(
+      expect.objectContaining({ why: 'unreachable' }),
+    );
     expect(() => openEmbeddedRegistry(join(directory, 'no', 'registry.db'))).toThrow(
       expect.objectContaining({ why: 'unreachable' }),
     );
@@ -81,7 +92,10 @@ describe('the embedded store', () => {
     await store.initialise([role('viewer')]);
     await store.close();
     await store.close();
-    await expect(store.account(idOf(1))).rejects.toMatchObject({ name: 'RegistryUnavailable', why: 'unreachable' });
+    await expect(store.account(idOf(1))).rejects.toMatchObject({
+      name: 'RegistryUnavailable',
+      why: 'unreachable',
+    });
     await expect(store.commit(creation(account(1)))).rejects.toMatchObject({ why: 'unreachable' });
   });
 });

@@ -13,7 +13,15 @@ import { registryKeys } from '../../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
 import { until } from '../../contract/registry.ts';
-import { account, commitOf, creation, digestOf, idOf, role, update } from '../../contract/registry-records.ts';
+import {
+  account,
+  commitOf,
+  creation,
+  digestOf,
+  idOf,
+  role,
+  update,
+} from '../../contract/registry-records.ts';
 import { owner, startGateway } from '../../support/gateway.ts';
 import { startRawUpstream } from '../../support/raw-upstream.ts';
 import { type RedisServer, startRedis } from '../../support/redis-server.ts';
@@ -40,10 +48,20 @@ afterEach(async () => {
 });
 
 function connect(name: string): RedisConnection {
-  return connectRedis({ url: server.url, username: null, password: null, tls: null, name, commandTimeoutMs: 2_000 });
+  return connectRedis({
+    url: server.url,
+    username: null,
+    password: null,
+    tls: null,
+    name,
+    commandTimeoutMs: 2_000,
+  });
 }
 
-/** The embedded registry is a file beside the gate, so there is nothing that a snapshot could save: these tests are about Redis. */
+/**
+ * The embedded registry is a file beside the gate, so there is nothing that a snapshot could save:
+ * these tests are about Redis.
+ */
 describe('a replica that starts with what it had cached before', () => {
   let store: RedisRegistryStore;
   let root: RedisConnection;
@@ -70,12 +88,21 @@ describe('a replica that starts with what it had cached before', () => {
 
   const options = () => ({ folder, program: PROGRAM, nowMs: Date.now() });
 
-  async function begin(observer: ReplicaObserver): Promise<{ readonly replica: Replica; close(): Promise<void> }> {
+  async function begin(
+    observer: ReplicaObserver,
+  ): Promise<{ readonly replica: Replica; close(): Promise<void> }> {
     const { snapshot } = await readWarmSnapshot(options());
     const source = new RedisRegistrySource(connect('edge'), { keyPrefix: PREFIX, name: 'edge' });
     const instance = `edge-${closing.length}`;
     const replica = new Replica({
-      ...{ source, clock: systemClock, instance, leaseMs: LEASE_MS, maxAccounts: 100, warm: snapshot },
+      ...{
+        source,
+        clock: systemClock,
+        instance,
+        leaseMs: LEASE_MS,
+        maxAccounts: 100,
+        warm: snapshot,
+      },
       observer,
     });
     const close = async () => {
@@ -106,7 +133,9 @@ describe('a replica that starts with what it had cached before', () => {
 
   async function rotate(n: number, digest: string): Promise<void> {
     const { account: now } = await store.account(idOf(n));
-    const result = await store.commit(update({ ...now!, token: { digest, createdAt: MOMENT } }, now!.version));
+    const result = await store.commit(
+      update({ ...now!, token: { digest, createdAt: MOMENT } }, now!.version),
+    );
     expect(result.committed).toBe(true);
   }
 
@@ -131,7 +160,14 @@ describe('a replica that starts with what it had cached before', () => {
     expect(snapshot?.accounts[0]?.token?.digest).toBe(digestOf(1));
     const source = new RedisRegistrySource(connect('edge'), { keyPrefix: PREFIX, name: 'edge' });
     const replica: Replica = new Replica({
-      ...{ source, clock: systemClock, instance: 'edge-9', leaseMs: LEASE_MS, maxAccounts: 100, warm: snapshot },
+      ...{
+        source,
+        clock: systemClock,
+        instance: 'edge-9',
+        leaseMs: LEASE_MS,
+        maxAccounts: 100,
+        warm: snapshot,
+      },
       // At the very moment that it begins, lease or not.
       observer: { onLoaded: () => look(replica), onWarm: () => look(replica) },
     });
@@ -185,7 +221,10 @@ describe('a replica that starts with what it had cached before', () => {
     expect(digestIn(replica, 1)).toBe(digestOf(902));
   });
 
-  const coldStarts: Record<string, { readonly happens: () => Promise<unknown>; readonly why: RegExp }> = {
+  const coldStarts: Record<
+    string,
+    { readonly happens: () => Promise<unknown>; readonly why: RegExp }
+  > = {
     'the feed was trimmed meanwhile': {
       happens: async () => {
         await rotate(1, digestOf(901));
@@ -205,7 +244,9 @@ describe('a replica that starts with what it had cached before', () => {
       happens: async () => {
         await root.call('FLUSHALL');
         await store.initialise([role('viewer')]);
-        await store.commit(creation(account(1, { token: { digest: digestOf(901), createdAt: MOMENT } })));
+        await store.commit(
+          creation(account(1, { token: { digest: digestOf(901), createdAt: MOMENT } })),
+        );
       },
       why: /another history/,
     },
@@ -213,7 +254,9 @@ describe('a replica that starts with what it had cached before', () => {
       happens: async () => {
         const { meta, feed } = registryKeys(PREFIX);
         const { seq } = (await store.instances()).position;
-        const [[, fields]] = (await root.call('XRANGE', feed, `${seq - 1}-0`, `${seq - 1}-0`)) as [[string, string[]]];
+        const [[, fields]] = (await root.call('XRANGE', feed, `${seq - 1}-0`, `${seq - 1}-0`)) as [
+          [string, string[]],
+        ];
         await root.call('HSET', meta, 'seq', seq - 1, 'tip', fields[3]!.split(' ')[1]!);
         await root.call('XDEL', feed, `${seq}-0`);
       },
@@ -224,7 +267,10 @@ describe('a replica that starts with what it had cached before', () => {
       why: /another way|does not lead/,
     },
     'others told of revocations that had been lost': {
-      happens: async () => store.assert([{ account: idOf(1), digests: { [digestOf(1)]: 0 }, deleted: false, inactive: false }]),
+      happens: async () =>
+        store.assert([
+          { account: idOf(1), digests: { [digestOf(1)]: 0 }, deleted: false, inactive: false },
+        ]),
       why: /others have told/,
     },
   };
@@ -237,7 +283,9 @@ describe('a replica that starts with what it had cached before', () => {
       expect(replica.cached(idOf(1))).toBeNull();
       const { account: now } = await store.account(idOf(1));
       const found = await replica.lookup(idOf(1));
-      expect(found.found === 'account' ? found.account.account.token : null).toEqual(now?.token ?? null);
+      expect(found.found === 'account' ? found.account.account.token : null).toEqual(
+        now?.token ?? null,
+      );
     });
   }
 });
@@ -258,24 +306,33 @@ describe('a gate beside Redis', () => {
       await first.createAccount({ name: 'rotated', role: 'tester' }),
     ];
     const status = async (port: number, token: string) =>
-      (await fetch(`http://127.0.0.1:${port}/`, { headers: { authorization: `Bearer ${token}` } })).status;
-    for (const { token } of [steady, rotated]) expect(await status(first.port, token)).toBeLessThan(300);
+      (await fetch(`http://127.0.0.1:${port}/`, { headers: { authorization: `Bearer ${token}` } }))
+        .status;
+    for (const { token } of [steady, rotated])
+      expect(await status(first.port, token)).toBeLessThan(300);
 
     const log: string[] = [];
     const config = { ...first.config, instance: { ...first.config.instance, dataDir: folder } };
     const run = async () => {
-      const gate = await startFromSource(config, { log: createLog({ format: 'json', write: (line) => void log.push(line) }) });
+      const gate = await startFromSource(config, {
+        log: createLog({ format: 'json', write: (line) => void log.push(line) }),
+      });
       await until(() => gate.ready);
       return gate;
     };
     const second = await run();
-    for (const { token } of [steady, rotated]) expect(await status(second.addresses.proxy!.port, token)).toBeLessThan(300);
+    for (const { token } of [steady, rotated])
+      expect(await status(second.addresses.proxy!.port, token)).toBeLessThan(300);
     await second.close();
     const { token: fresh } = await first.administration.rotateToken(owner, { id: rotated.id });
 
     const third = await run();
     const port = third.addresses.proxy!.port;
-    expect(log.some((line) => line.includes('accounts of the last run') && line.includes('"accounts":2'))).toBe(true);
+    expect(
+      log.some(
+        (line) => line.includes('accounts of the last run') && line.includes('"accounts":2'),
+      ),
+    ).toBe(true);
     expect(await status(port, rotated.token)).toBe(401);
     for (const token of [steady.token, fresh]) expect(await status(port, token)).toBeLessThan(300);
     expect(await third.metrics.text()).toMatch(/sallyport_registry_cache_total\{result="miss"\} 0/);

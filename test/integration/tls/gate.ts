@@ -21,7 +21,10 @@ export interface TlsGate {
 }
 
 /** A gate with certificates of the test's. */
-export async function startTlsGate(tls: TlsSettings, limits: Readonly<Record<string, number>> = {}): Promise<TlsGate> {
+export async function startTlsGate(
+  tls: TlsSettings,
+  limits: Readonly<Record<string, number>> = {},
+): Promise<TlsGate> {
   const upstream = await startRawUpstream({});
   const upstreams = { raw: { addresses: [upstream.url] } };
   const listen = (settings: TlsSettings) => ({
@@ -35,8 +38,18 @@ export async function startTlsGate(tls: TlsSettings, limits: Readonly<Record<str
   });
   const { instance, store, routes } = gate.config;
   const configOf = (settings: TlsSettings): Config => {
-    const text = JSON.stringify({ listen: listen(settings), store: { kind: 'embedded' }, upstreams, limits });
-    return { ...parseConfig(text, join(gate.dataDir, 'other.yaml')).config, instance, store, routes };
+    const text = JSON.stringify({
+      listen: listen(settings),
+      store: { kind: 'embedded' },
+      upstreams,
+      limits,
+    });
+    return {
+      ...parseConfig(text, join(gate.dataDir, 'other.yaml')).config,
+      instance,
+      store,
+      routes,
+    };
   };
   return { gate, upstream, reload: (settings) => gate.gateway.reload(configOf(settings)) };
 }
@@ -44,16 +57,35 @@ export async function startTlsGate(tls: TlsSettings, limits: Readonly<Record<str
 export interface Seen {
   readonly status: number;
   readonly body: string;
-  /** Serial number of the certificate that was shown; null on a connection that resumed a session without one. */
+  /**
+   * Serial number of the certificate that was shown; null on a connection that resumed a session
+   * without one.
+   */
   readonly serial: string | null;
 }
 
 /** One GET of the gate. Without `agent`: over a connection of its own, with a full handshake. */
-export function call(gate: TestGateway, options: RequestOptions, host = 'localhost'): Promise<Seen> {
-  const headers = { host: `${host}:${gate.port}`, authorization: `Bearer ${gate.token}`, ...options.headers };
+export function call(
+  gate: TestGateway,
+  options: RequestOptions,
+  host = 'localhost',
+): Promise<Seen> {
+  const headers = {
+    host: `${host}:${gate.port}`,
+    authorization: `Bearer ${gate.token}`,
+    ...options.headers,
+  };
   const agent = options.agent ?? new Agent({ maxCachedSessions: 0 });
   return new Promise((resolve, reject) => {
-    const asked = request({ host: '127.0.0.1', port: gate.port, servername: host, path: '/x', agent, ...options, headers });
+    const asked = request({
+      host: '127.0.0.1',
+      port: gate.port,
+      servername: host,
+      path: '/x',
+      agent,
+      ...options,
+      headers,
+    });
     asked.once('error', reject);
     asked.once('response', (response) => {
       const serial = (response.socket as TLSSocket).getPeerCertificate().serialNumber ?? null;
@@ -61,7 +93,9 @@ export function call(gate: TestGateway, options: RequestOptions, host = 'localho
       response.setEncoding('utf8').on('data', (text: string) => {
         body += text;
       });
-      response.once('error', reject).once('end', () => resolve({ status: response.statusCode ?? 0, body, serial }));
+      response
+        .once('error', reject)
+        .once('end', () => resolve({ status: response.statusCode ?? 0, body, serial }));
     });
     asked.end();
   });

@@ -10,16 +10,26 @@ import { call, startTlsGate } from './gate.ts';
 it('answers 421 for a host of another certificate than the one that was shown, and serves it where it belongs', async () => {
   const authority = await newAuthority();
   const dir = folder();
-  const certificates = [await writeCertificate(dir, 'first', authority), await writeCertificate(dir, 'second', authority)];
+  const certificates = [
+    await writeCertificate(dir, 'first', authority),
+    await writeCertificate(dir, 'second', authority),
+  ];
   const { gate, upstream, reload } = await startTlsGate({ certificates });
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   onTestFinished(() => agent.destroy());
   const ask = (servername: string, host: string) =>
-    call(gate, { ca: authority.pem, servername, agent, headers: { host: `${host}:${gate.port}` } }, servername);
+    call(
+      gate,
+      { ca: authority.pem, servername, agent, headers: { host: `${host}:${gate.port}` } },
+      servername,
+    );
   expect(await ask('first.test', 'first.test')).toMatchObject({ status: 200 });
   const before = upstream.connections.flatMap(({ requests }) => requests).length;
   const misplaced = await ask('first.test', 'second.test');
-  expect(misplaced).toMatchObject({ status: 421, body: expect.stringContaining('"reason":"host-misdirected"') });
+  expect(misplaced).toMatchObject({
+    status: 421,
+    body: expect.stringContaining('"reason":"host-misdirected"'),
+  });
   expect(await ask('first.test', 'SECOND.test.')).toMatchObject({ status: 421 });
   expect(upstream.connections.flatMap(({ requests }) => requests)).toHaveLength(before);
   expect(await ask('second.test', 'second.test')).toMatchObject({ status: 200 });
@@ -28,7 +38,9 @@ it('answers 421 for a host of another certificate than the one that was shown, a
   expect(recorded).toHaveLength(2);
   expect(recorded.every((event) => event.account === null)).toBe(true);
   reload({ certificates: certificates.slice(0, 1) });
-  expect(await call(gate, { ca: authority.pem, headers: { host: 'second.test' } }, 'first.test')).toMatchObject({ status: 200 });
+  expect(
+    await call(gate, { ca: authority.pem, headers: { host: 'second.test' } }, 'first.test'),
+  ).toMatchObject({ status: 200 });
 });
 
 it('lets in only clients with a certificate of its CA, and asks them for a token all the same', async () => {
@@ -38,11 +50,19 @@ it('lets in only clients with a certificate of its CA, and asks them for a token
   const clientCaFile = join(dir, 'clients.pem');
   writeFileSync(clientCaFile, clients.pem);
   const own = await writeCertificate(dir, 'own', authority, { hosts: [{ dns: 'localhost' }] });
-  const { certificateFile, keyFile } = await writeCertificate(dir, 'client', clients, { purpose: 'client' });
+  const { certificateFile, keyFile } = await writeCertificate(dir, 'client', clients, {
+    purpose: 'client',
+  });
   const { gate, reload } = await startTlsGate({ certificates: [own], clientCaFile });
-  const known = { ca: authority.pem, cert: readFileSync(certificateFile), key: readFileSync(keyFile) };
+  const known = {
+    ca: authority.pem,
+    cert: readFileSync(certificateFile),
+    key: readFileSync(keyFile),
+  };
   expect(await call(gate, known)).toMatchObject({ status: 200 });
-  expect(await call(gate, { ...known, headers: { authorization: 'Bearer none' } })).toMatchObject({ status: 401 });
+  expect(await call(gate, { ...known, headers: { authorization: 'Bearer none' } })).toMatchObject({
+    status: 401,
+  });
   await expect(call(gate, { ca: authority.pem })).rejects.toThrow();
   // A reload asks for less, then for more again.
   reload({ certificates: [own] });
@@ -55,7 +75,10 @@ it('lets in only clients with a certificate of its CA, and asks them for a token
 it('lets the half-open connections that have waited longest go for new ones, so that a flood of them keeps nobody out', async () => {
   const authority = await newAuthority([{ dns: 'localhost' }]);
   const own = await writeCertificate(folder(), 'own', authority, { hosts: [{ dns: 'localhost' }] });
-  const { gate } = await startTlsGate({ certificates: [own] }, { connections: 400, headTimeoutMs: 60_000 });
+  const { gate } = await startTlsGate(
+    { certificates: [own] },
+    { connections: 400, headTimeoutMs: 60_000 },
+  );
   const sockets: Socket[] = [];
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy();

@@ -6,9 +6,14 @@ import { call, type Seen, startTlsGate } from './gate.ts';
 const RELOADS = 6;
 
 it('takes another certificate, of another CA too, under load without a failed request', async () => {
-  const authorities = [await newAuthority([{ dns: 'localhost' }], 'One'), await newAuthority([{ dns: 'localhost' }], 'Two')];
+  const authorities = [
+    await newAuthority([{ dns: 'localhost' }], 'One'),
+    await newAuthority([{ dns: 'localhost' }], 'Two'),
+  ];
   const hosts = [{ dns: 'localhost' }];
-  const pairs = await Promise.all(authorities.map((each, index) => writeCertificate(folder(), `pair-${index}`, each, { hosts })));
+  const pairs = await Promise.all(
+    authorities.map((each, index) => writeCertificate(folder(), `pair-${index}`, each, { hosts })),
+  );
   const ca = authorities.map(({ pem }) => pem);
   const { gate, reload } = await startTlsGate({ certificates: [pairs[0]!] });
   const seen: Seen[] = [];
@@ -23,13 +28,23 @@ it('takes another certificate, of another CA too, under load without a failed re
       );
   };
   // New connections with full handshakes, resumed sessions, and connections that stand.
-  const loads = [load(), load(), load(new Agent({ keepAlive: false })), load(keptAlive), load(keptAlive)];
+  const loads = [
+    load(),
+    load(),
+    load(new Agent({ keepAlive: false })),
+    load(keptAlive),
+    load(keptAlive),
+  ];
   for (let round = 1; round <= RELOADS; round += 1) {
     const enough = seen.length + 40;
-    while (seen.length < enough && failed.length === 0) await call(gate, { ca }).then((answer) => seen.push(answer));
+    while (seen.length < enough && failed.length === 0)
+      await call(gate, { ca }).then((answer) => seen.push(answer));
     reload({ certificates: [pairs[round % 2]!] });
     // The very next handshake shows the new one.
-    const serials = [(await call(gate, { ca })).serial, (await call(gate, { ca: ca[round % 2]! })).serial];
+    const serials = [
+      (await call(gate, { ca })).serial,
+      (await call(gate, { ca: ca[round % 2]! })).serial,
+    ];
     expect(serials[0]).toBe(serials[1]);
   }
   going = false;

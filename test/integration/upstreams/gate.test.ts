@@ -1,6 +1,11 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { readResponses, statusOf } from '../../support/http-bytes.ts';
-import { OK, type RawUpstream, type RawUpstreamOptions, startRawUpstream } from '../../support/raw-upstream.ts';
+import {
+  OK,
+  type RawUpstream,
+  type RawUpstreamOptions,
+  startRawUpstream,
+} from '../../support/raw-upstream.ts';
 import { answerFor, type Door, startDoor } from '../door/door.ts';
 
 async function upstream(options: RawUpstreamOptions = {}): Promise<RawUpstream> {
@@ -16,13 +21,17 @@ async function statusOfCall(
   ...body: readonly string[]
 ): Promise<number> {
   const method = line.split(' ')[0]!;
-  const { text } = await door.talk([door.head(line, 'Connection: close', ...fields), ...body], [method]);
+  const { text } = await door.talk(
+    [door.head(line, 'Connection: close', ...fields), ...body],
+    [method],
+  );
   return statusOf(readResponses(Buffer.from(text, 'latin1'), [method]).at(-1)!);
 }
 
 const EMPTY = [{ send: 'HTTP/1.1 204 X\r\n\r\n' }];
 
-const bodies = ({ requests }: RawUpstream) => requests.map(({ line, body }) => `${line.split(' ')[0]} ${body.toString()}`);
+const bodies = ({ requests }: RawUpstream) =>
+  requests.map(({ line, body }) => `${line.split(' ')[0]} ${body.toString()}`);
 
 describe('a request that was never sent', () => {
   it.each([
@@ -30,16 +39,19 @@ describe('a request that was never sent', () => {
     ['POST', ['Content-Length: 5'], ['he', 'llo']],
     ['PATCH', ['Transfer-Encoding: chunked'], ['5\r\nhello\r\n', '0\r\n\r\n']],
     ['PUT', ['Content-Length: 5', 'Expect: 100-continue'], ['hello']],
-  ])('goes to another address, whatever its method, with its whole body (%s, %s)', async (method, fields, body) => {
-    const dead = await startRawUpstream();
-    const { url } = dead;
-    await dead.stop();
-    const second = await upstream();
-    const door = await startDoor({ upstreamConfig: { addresses: [url, second.url] } });
-    expect(await statusOfCall(door, `${method} /a`, fields, ...body)).toBe(200);
-    expect(await statusOfCall(door, `${method} /b`, fields, ...body)).toBe(200);
-    expect(bodies(second)).toEqual([`${method} hello`, `${method} hello`]);
-  });
+  ])(
+    'goes to another address, whatever its method, with its whole body (%s, %s)',
+    async (method, fields, body) => {
+      const dead = await startRawUpstream();
+      const { url } = dead;
+      await dead.stop();
+      const second = await upstream();
+      const door = await startDoor({ upstreamConfig: { addresses: [url, second.url] } });
+      expect(await statusOfCall(door, `${method} /a`, fields, ...body)).toBe(200);
+      expect(await statusOfCall(door, `${method} /b`, fields, ...body)).toBe(200);
+      expect(bodies(second)).toEqual([`${method} hello`, `${method} hello`]);
+    },
+  );
 });
 
 describe('a request whose kept connection dies', () => {
@@ -49,12 +61,17 @@ describe('a request whose kept connection dies', () => {
       number === 1 ? [{ reset: true as const }] : answerFor(request),
   };
 
-  it.each(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])('is sent again when it is %s', async (method) => {
-    const door = await startDoor({ upstream: { answer: (_head, number) => (number === 1 ? [{ reset: true }] : EMPTY) } });
-    expect(await statusOfCall(door, 'GET /first')).toBe(204);
-    expect(await statusOfCall(door, `${method} /second`)).toBe(204);
-    expect(door.upstream.requests).toHaveLength(3);
-  });
+  it.each(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])(
+    'is sent again when it is %s',
+    async (method) => {
+      const door = await startDoor({
+        upstream: { answer: (_head, number) => (number === 1 ? [{ reset: true }] : EMPTY) },
+      });
+      expect(await statusOfCall(door, 'GET /first')).toBe(204);
+      expect(await statusOfCall(door, `${method} /second`)).toBe(204);
+      expect(door.upstream.requests).toHaveLength(3);
+    },
+  );
 
   it.each([
     ['POST', [], []],
@@ -76,7 +93,8 @@ describe('a request whose kept connection dies', () => {
 
   it('is not sent again when the upstream was silent for too long: it may be at work', async () => {
     const slow = {
-      answer: (request: Parameters<typeof answerFor>[0], number: number) => (number === 1 ? [] : answerFor(request)),
+      answer: (request: Parameters<typeof answerFor>[0], number: number) =>
+        number === 1 ? [] : answerFor(request),
     };
     const door = await startDoor({ upstream: slow, upstreamConfig: { responseTimeoutMs: 1500 } });
     expect(await statusOfCall(door, 'GET /first')).toBe(200);
@@ -98,29 +116,59 @@ describe('an interim answer after which the connection would close', () => {
 describe('an address that is left out', () => {
   it('is seen in the metrics, in the readiness and in the log, and does not make the instance unready', async () => {
     const one = await upstream({
-      answer: ({ line }) => [{ send: `HTTP/1.1 ${line.includes('/healthz') ? 500 : 200} X\r\nContent-Length: 0\r\n\r\n` }],
+      answer: ({ line }) => [
+        {
+          send: `HTTP/1.1 ${line.includes('/healthz') ? 500 : 200} X\r\nContent-Length: 0\r\n\r\n`,
+        },
+      ],
     });
-    const healthCheck = { path: '/healthz', intervalMs: 100, timeoutMs: 20_000, unhealthyAfter: 1, healthyAfter: 1 };
+    const healthCheck = {
+      path: '/healthz',
+      intervalMs: 100,
+      timeoutMs: 20_000,
+      unhealthyAfter: 1,
+      healthyAfter: 1,
+    };
     const second = await upstream();
-    const door = await startDoor({ upstreamConfig: { addresses: [one.url, second.url], healthCheck } });
+    const door = await startDoor({
+      upstreamConfig: { addresses: [one.url, second.url], healthCheck },
+    });
     const healthy = async () =>
-      [...(await door.gate.gateway.metrics.text()).matchAll(/^sallyport_upstream_healthy\{(.*)\} (\d)$/gm)].map(
-        (match) => `${match[1]} ${match[2]}`,
-      );
+      [
+        ...(await door.gate.gateway.metrics.text()).matchAll(
+          /^sallyport_upstream_healthy\{(.*)\} (\d)$/gm,
+        ),
+      ].map((match) => `${match[1]} ${match[2]}`);
     await expect
       .poll(healthy, { timeout: 30_000 })
-      .toEqual([`upstream="raw",address="127.0.0.1:${one.port}" 0`, `upstream="raw",address="127.0.0.1:${second.port}" 1`]);
+      .toEqual([
+        `upstream="raw",address="127.0.0.1:${one.port}" 0`,
+        `upstream="raw",address="127.0.0.1:${second.port}" 1`,
+      ]);
     const response = await fetch(`${door.gate.opsUrl}/readyz`);
-    const { ready, checks } = (await response.json()) as { ready: boolean; checks: readonly unknown[] };
+    const { ready, checks } = (await response.json()) as {
+      ready: boolean;
+      checks: readonly unknown[];
+    };
     expect([response.status, ready]).toEqual([200, true]);
-    expect(checks).toContainEqual({ name: 'upstreams', state: 'warning', why: 'raw: 1 of 2 addresses fail' });
+    expect(checks).toContainEqual({
+      name: 'upstreams',
+      state: 'warning',
+      why: 'raw: 1 of 2 addresses fail',
+    });
     const said = door.gate.log
       .map((line) => JSON.parse(line) as Record<string, unknown>)
       .filter((line) => line.upstream !== undefined);
     expect(said).toEqual([
-      expect.objectContaining({ level: 'warn', upstream: 'raw', address: `127.0.0.1:${one.port}`, why: 'status 500' }),
+      expect.objectContaining({
+        level: 'warn',
+        upstream: 'raw',
+        address: `127.0.0.1:${one.port}`,
+        why: 'status 500',
+      }),
     ]);
-    for (let number = 0; number < 4; number += 1) expect(await statusOfCall(door, `GET /${number}`)).toBe(200);
+    for (let number = 0; number < 4; number += 1)
+      expect(await statusOfCall(door, `GET /${number}`)).toBe(200);
     expect(second.requests.filter(({ line }) => !line.includes('/healthz'))).toHaveLength(4);
   });
 });

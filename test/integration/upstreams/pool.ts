@@ -27,7 +27,8 @@ export function openPool(ports: readonly number[], options: Partial<PoolOptions>
       ejection: { afterFailures: 5, baseMs: 60_000, maxMs: 60_000, countServerErrors: false },
       healthCheck: null,
       checkHost: ({ port }) => `check.test:${port}`,
-      healthChanged: ({ port }, change, why) => void changes.push(`${change} ${ports.indexOf(port)} ${why}`),
+      healthChanged: ({ port }, change, why) =>
+        void changes.push(`${change} ${ports.indexOf(port)} ${why}`),
       ...options,
     },
     deadlines,
@@ -37,7 +38,12 @@ export function openPool(ports: readonly number[], options: Partial<PoolOptions>
     deadlines.close();
   });
   pool.startChecks();
-  return { pool, changes, usable: () => pool.states().map((state) => state.usable), call: () => call(pool) };
+  return {
+    pool,
+    changes,
+    usable: () => pool.states().map((state) => state.usable),
+    call: () => call(pool),
+  };
 }
 
 function call(pool: UpstreamPool): Promise<number | UpstreamFailure['kind'] | 'full'> {

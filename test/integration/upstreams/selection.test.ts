@@ -1,5 +1,11 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { OK, type RawUpstream, type RawUpstreamOptions, type Step, startRawUpstream } from '../../support/raw-upstream.ts';
+import {
+  OK,
+  type RawUpstream,
+  type RawUpstreamOptions,
+  type Step,
+  startRawUpstream,
+} from '../../support/raw-upstream.ts';
 import { openPool } from './pool.ts';
 
 async function upstreams(...all: readonly RawUpstreamOptions[]): Promise<RawUpstream[]> {
@@ -19,7 +25,9 @@ async function freedPort(): Promise<number> {
 
 const ports = (all: readonly RawUpstream[]) => all.map(({ port }) => port);
 const counts = (all: readonly RawUpstream[]) => all.map(({ requests }) => requests.length);
-const status = (code: number): Step[] => [{ send: `HTTP/1.1 ${code} X\r\nContent-Length: 0\r\n\r\n` }];
+const status = (code: number): Step[] => [
+  { send: `HTTP/1.1 ${code} X\r\nContent-Length: 0\r\n\r\n` },
+];
 
 describe('addresses that are all well', () => {
   it('get one call after the other in turn', async () => {
@@ -35,7 +43,9 @@ describe('addresses that are all well', () => {
     const all = await upstreams(held, held, held);
     const { call, pool } = openPool(ports(all));
     const calls = Array.from({ length: 30 }, () => call());
-    await Promise.all(all.map((one) => one.waitFor('its share', ({ requests }) => requests.length === 10)));
+    await Promise.all(
+      all.map((one) => one.waitFor('its share', ({ requests }) => requests.length === 10)),
+    );
     expect(pool.counts()).toEqual({ idle: 0, active: 30, connecting: 0 });
     release();
     expect(new Set(await Promise.all(calls))).toEqual(new Set([200]));
@@ -96,7 +106,10 @@ describe('an address that fails', () => {
     const all = await upstreams({ answer: () => steps }, {});
     const ejection = { afterFailures: 1, baseMs: 60_000, maxMs: 60_000, countServerErrors: false };
     // Long for those that answer, so that nothing but the fault of the first one counts.
-    const { call, usable } = openPool(ports(all), { responseTimeoutMs: steps.length === 0 ? 1500 : 30_000, ejection });
+    const { call, usable } = openPool(ports(all), {
+      responseTimeoutMs: steps.length === 0 ? 1500 : 30_000,
+      ejection,
+    });
     for (let number = 0; number < 4; number += 1) await call();
     expect([counts(all), usable()]).toEqual([
       [1, 3],
@@ -105,7 +118,9 @@ describe('an address that fails', () => {
   });
 
   it('does not fail by closing connections that are idle', async () => {
-    const all = await upstreams({ answer: (_head, number) => (number === 0 ? OK : [{ reset: true }]) });
+    const all = await upstreams({
+      answer: (_head, number) => (number === 0 ? OK : [{ reset: true }]),
+    });
     const ejection = { afterFailures: 1, baseMs: 60_000, maxMs: 60_000, countServerErrors: false };
     const { call, usable } = openPool(ports(all), { ejection });
     expect([await call(), await call(), usable()]).toEqual([200, 'broken', [true]]);
@@ -122,7 +137,10 @@ describe('an address that fails', () => {
   it('is tried again after a while, one call at a time, and used as before when it answers', async () => {
     let well = false;
     const { promise: open, resolve: release } = Promise.withResolvers<void>();
-    const all = await upstreams({ answer: () => (well ? [{ until: open }, ...OK] : [{ reset: true }]) }, {});
+    const all = await upstreams(
+      { answer: () => (well ? [{ until: open }, ...OK] : [{ reset: true }]) },
+      {},
+    );
     const ejection = { afterFailures: 1, baseMs: 2000, maxMs: 2000, countServerErrors: false };
     const { call, usable, changes } = openPool(ports(all), { ejection });
     for (let number = 0; number < 4; number += 1) await call();

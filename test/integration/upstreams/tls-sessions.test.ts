@@ -41,24 +41,41 @@ async function startServer(options: TlsOptions): Promise<Server> {
 }
 
 const trusting = (caFile: string, serverName: string) => ({
-  context: clientContext({ ca: readFileSync(caFile, 'utf8'), serverName, certificate: null, key: null, verify: true }),
+  context: clientContext({
+    ca: readFileSync(caFile, 'utf8'),
+    serverName,
+    certificate: null,
+    key: null,
+    verify: true,
+  }),
   serverName,
   rejectUnauthorized: true,
 });
 
-it.each(['TLSv1.2', 'TLSv1.3'] as const)('a later connection resumes the session of an earlier one (%s)', async (version) => {
-  const { server, client } = await issueTls();
-  const { port, resumed } = await startServer({ ...server, minVersion: version, maxVersion: version });
-  const { call } = openPool([port], { tls: trusting(client.caFile, 'localhost') });
-  for (let number = 0; number < 4; number += 1) expect(await call()).toBe(200);
-  expect(resumed).toEqual([false, true, true, true]);
-});
+it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+  'a later connection resumes the session of an earlier one (%s)',
+  async (version) => {
+    const { server, client } = await issueTls();
+    const { port, resumed } = await startServer({
+      ...server,
+      minVersion: version,
+      maxVersion: version,
+    });
+    const { call } = openPool([port], { tls: trusting(client.caFile, 'localhost') });
+    for (let number = 0; number < 4; number += 1) expect(await call()).toBe(200);
+    expect(resumed).toEqual([false, true, true, true]);
+  },
+);
 
 it.each(['TLSv1.2', 'TLSv1.3'] as const)(
   'a handshake that was turned down leaves no session by which the next would get in (%s)',
   async (version) => {
     const { server, client } = await issueTls();
-    const { port, resumed, requests } = await startServer({ ...server, minVersion: version, maxVersion: version });
+    const { port, resumed, requests } = await startServer({
+      ...server,
+      minVersion: version,
+      maxVersion: version,
+    });
     const { call } = openPool([port], { tls: trusting(client.caFile, 'other.test') });
     for (let number = 0; number < 4; number += 1) expect(await call()).toBe('unreachable');
     expect([requests, resumed.includes(true)]).toEqual([[], false]);

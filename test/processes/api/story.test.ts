@@ -2,7 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiBench, openApi } from '../../support/api/api.ts';
 import { type Driver, httpDriver, shellDriver } from '../../support/api/drivers.ts';
 
-/** One story, told through the API itself and through the command line both ways: what holds here holds there. */
+/**
+ * One story, told through the API itself and through the command line both ways: what holds here
+ * holds there.
+ */
 describe('the same story', () => {
   let api: ApiBench;
   beforeAll(async () => {
@@ -18,7 +21,12 @@ describe('the same story', () => {
     '%s',
     async (_how, prefix, driverOf) => {
       const driver = driverOf(api);
-      const [ci, team, role, app] = [`${prefix}-ci`, `${prefix}-team`, `${prefix}-role`, `${prefix}-App`];
+      const [ci, team, role, app] = [
+        `${prefix}-ci`,
+        `${prefix}-team`,
+        `${prefix}-role`,
+        `${prefix}-App`,
+      ];
       try {
         await tell(driver, { ci, team, role, app });
       } finally {
@@ -61,7 +69,11 @@ async function tell(driver: Driver, { ci, team, role, app }: Names): Promise<voi
     accounts: expect.arrayContaining([expect.objectContaining({ name: ci })]),
   });
   const question = [ci, 'GET', '/any'] as const;
-  expect((await driver.explain(...question)).answer).toMatchObject({ allowed: false, reason: 'permission-denied', role: 'none' });
+  expect((await driver.explain(...question)).answer).toMatchObject({
+    allowed: false,
+    reason: 'permission-denied',
+    role: 'none',
+  });
 
   const rotated = (await driver.rotate(ci)).answer as { token?: string; revocation?: object };
   expect(rotated.token).toMatch(/^slp_/);
@@ -72,11 +84,22 @@ async function tell(driver: Driver, { ci, team, role, app }: Names): Promise<voi
     changed: true,
     account: { grants: [{ application: app, role: 'none' }] },
   });
-  expect((await driver.revoke(ci, app)).answer).toMatchObject({ changed: true, account: { grants: [] } });
+  expect((await driver.revoke(ci, app)).answer).toMatchObject({
+    changed: true,
+    account: { grants: [] },
+  });
   expect((await driver.revoke(ci, app)).said).toBe('refused');
-  expect((await driver.stand(ci, 'inactive')).answer).toMatchObject({ account: { status: 'inactive' }, revocation: {} });
-  expect((await driver.explain(...question)).answer).toMatchObject({ allowed: false, reason: 'account-inactive' });
-  expect((await driver.stand(ci, 'active')).answer).toMatchObject({ account: { status: 'active' } });
+  expect((await driver.stand(ci, 'inactive')).answer).toMatchObject({
+    account: { status: 'inactive' },
+    revocation: {},
+  });
+  expect((await driver.explain(...question)).answer).toMatchObject({
+    allowed: false,
+    reason: 'account-inactive',
+  });
+  expect((await driver.stand(ci, 'active')).answer).toMatchObject({
+    account: { status: 'active' },
+  });
 
   expect(await driver.activity(ci)).toEqual([
     'account-created',
@@ -86,7 +109,9 @@ async function tell(driver: Driver, { ci, team, role, app }: Names): Promise<voi
     'account-deactivated',
     'account-activated',
   ]);
-  expect((await driver.instances()).answer).toMatchObject({ items: [expect.objectContaining({ lag: expect.any(Number) })] });
+  expect((await driver.instances()).answer).toMatchObject({
+    items: [expect.objectContaining({ lag: expect.any(Number) })],
+  });
   expect((await driver.remove(ci)).said).toBe('done');
   expect((await driver.show(ci)).said).toBe('refused');
 }

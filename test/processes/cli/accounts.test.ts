@@ -14,10 +14,24 @@ describe('accounts on the command line', () => {
   beforeAll(async () => {
     shell.write('sallyport.yaml', EMBEDDED);
     await shell.json('role', 'create', 'viewer', '--permission', 'apps:read,apps:list', ...store);
-    await shell.json('team', 'create', 'payments', '--application', 'Billing', '--application', 'Ledger', ...store);
+    await shell.json(
+      'team',
+      'create',
+      'payments',
+      '--application',
+      'Billing',
+      '--application',
+      'Ledger',
+      ...store,
+    );
     await shell.prepare(async (admin) => {
-      for (const name of ['kept', 'brief', 'watched', 'taken']) await admin.createServiceAccount(owner, { name, role: 'viewer' });
-      await admin.createServiceAccount(owner, { name: 'asker', role: 'none', teams: [{ team: 'payments', role: 'viewer' }] });
+      for (const name of ['kept', 'brief', 'watched', 'taken'])
+        await admin.createServiceAccount(owner, { name, role: 'viewer' });
+      await admin.createServiceAccount(owner, {
+        name: 'asker',
+        role: 'none',
+        teams: [{ team: 'payments', role: 'viewer' }],
+      });
       await admin.grantRole(owner, { name: 'asker', application: 'Ledger', role: 'none' });
     });
   });
@@ -25,20 +39,44 @@ describe('accounts on the command line', () => {
 
   it('takes administration away from everybody only when that is said', async () => {
     shell.write('password', 'a rather long sentence\n');
-    await shell.json('user', 'create', 'boss', '--role', 'administrator', '--password-file', 'password', ...store);
+    await shell.json(
+      'user',
+      'create',
+      'boss',
+      '--role',
+      'administrator',
+      '--password-file',
+      'password',
+      ...store,
+    );
     for (const words of [
       ['deactivate', 'boss', '--yes'],
       ['delete', 'boss', '--yes'],
       ['edit', 'boss', '--role', 'none'],
     ]) {
       const refused = await shell.run('user', ...words, ...store);
-      expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('--leave-no-administrator')]);
+      expect([refused.code, refused.err]).toEqual([
+        1,
+        expect.stringContaining('--leave-no-administrator'),
+      ]);
     }
-    expect((await shell.run('user', 'delete', 'boss', '--yes', '--leave-no-administrator', ...store)).code).toBe(0);
+    expect(
+      (await shell.run('user', 'delete', 'boss', '--yes', '--leave-no-administrator', ...store))
+        .code,
+    ).toBe(0);
   });
 
   it('shows the token of a new account alone on stdout, and what it is on stderr', async () => {
-    const made = await shell.run('account', 'create', 'ci', '--role', 'viewer', '--description', 'Builds', ...store);
+    const made = await shell.run(
+      'account',
+      'create',
+      'ci',
+      '--role',
+      'viewer',
+      '--description',
+      'Builds',
+      ...store,
+    );
     expect(made.code).toBe(0);
     expect(made.out).toMatch(/^slp_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}\n$/);
     expect(made.err).toContain('shown once');
@@ -61,7 +99,9 @@ describe('accounts on the command line', () => {
       ...store,
     );
     const table = await shell.run('account', 'list', ...store);
-    expect(table.out.split('\n')[0]).toMatch(/^NAME +STATUS +ROLE +TEAMS +GRANTS +EXPIRES +DESCRIPTION$/);
+    expect(table.out.split('\n')[0]).toMatch(
+      /^NAME +STATUS +ROLE +TEAMS +GRANTS +EXPIRES +DESCRIPTION$/,
+    );
     expect(table.out).toMatch(/^nightly +active +none +payments:viewer +- +2090-01-31/m);
     expect(table.out).not.toContain('\u001b');
     const { accounts } = (await shell.json('account', 'list', ...store)) as Listed;
@@ -72,7 +112,16 @@ describe('accounts on the command line', () => {
   });
 
   it('writes a token into a file that nobody else can read, and shows it nowhere', async () => {
-    const made = await shell.run('account', 'create', 'filed', '--role', 'viewer', '--token-file', 'filed.token', ...store);
+    const made = await shell.run(
+      'account',
+      'create',
+      'filed',
+      '--role',
+      'viewer',
+      '--token-file',
+      'filed.token',
+      ...store,
+    );
     expect(made).toMatchObject({ code: 0, err: '' });
     expect(made.out).not.toContain('slp_');
     expect(readFileSync(shell.path('filed.token'), 'utf8')).toMatch(/^slp_\w{62}\n$/);
@@ -85,10 +134,27 @@ describe('accounts on the command line', () => {
     const unasked = await shell.run('account', 'rotate', name, ...store);
     expect(unasked.code).toBe(2);
     expect(unasked.err).toContain('--yes');
-    const over = await shell.run('account', 'create', 'other', '--role', 'viewer', '--token-file', 'filed.token', ...store);
+    const over = await shell.run(
+      'account',
+      'create',
+      'other',
+      '--role',
+      'viewer',
+      '--token-file',
+      'filed.token',
+      ...store,
+    );
     expect(over.code).toBe(2);
     expect(readFileSync(shell.path('filed.token'), 'utf8')).toBe(before);
-    const rotated = await shell.run('account', 'rotate', name, '--yes', '--token-file', 'filed.token', ...store);
+    const rotated = await shell.run(
+      'account',
+      'rotate',
+      name,
+      '--yes',
+      '--token-file',
+      'filed.token',
+      ...store,
+    );
     expect(rotated.code).toBe(0);
     expect(readFileSync(shell.path('filed.token'), 'utf8')).not.toBe(before);
   });
@@ -97,11 +163,23 @@ describe('accounts on the command line', () => {
     const before = (await shell.json('account', 'show', 'kept', ...store)) as {
       account: { version: number };
     };
-    const lost = await shell.run('account', 'rotate', 'kept', '--yes', '--token-file', 'no/such/folder/token', ...store);
+    const lost = await shell.run(
+      'account',
+      'rotate',
+      'kept',
+      '--yes',
+      '--token-file',
+      'no/such/folder/token',
+      ...store,
+    );
     expect(lost.code).toBe(2);
-    const shown = (await shell.json('account', 'show', 'kept', ...store)) as { account: { version: number } };
+    const shown = (await shell.json('account', 'show', 'kept', ...store)) as {
+      account: { version: number };
+    };
     expect(shown.account.version).toBe(before.account.version);
-    expect(readdirSync(shell.folder).filter((name) => /token\.[0-9a-f]{12}/.test(name))).toEqual([]);
+    expect(readdirSync(shell.folder).filter((name) => /token\.[0-9a-f]{12}/.test(name))).toEqual(
+      [],
+    );
   });
 
   it('deactivates, activates, edits and deletes', async () => {
@@ -109,9 +187,13 @@ describe('accounts on the command line', () => {
     expect(await shell.json('account', 'deactivate', 'brief', '--yes', ...store)).toMatchObject({
       account: { status: 'inactive' },
     });
-    expect(await shell.json('account', 'activate', 'brief', ...store)).toMatchObject({ changed: true });
+    expect(await shell.json('account', 'activate', 'brief', ...store)).toMatchObject({
+      changed: true,
+    });
     expect((await shell.run('account', 'activate', 'brief', ...store)).out).toContain('already');
-    expect(await shell.json('account', 'edit', 'brief', '--expires', '90d', '--role', 'none', ...store)).toMatchObject({
+    expect(
+      await shell.json('account', 'edit', 'brief', '--expires', '90d', '--role', 'none', ...store),
+    ).toMatchObject({
       account: { role: 'none', expiresAt: expect.stringMatching(/^20/) },
     });
     expect((await shell.run('account', 'edit', 'brief', ...store)).code).toBe(2);
@@ -123,22 +205,46 @@ describe('accounts on the command line', () => {
   });
 
   it('grants and explains by which rule a call is let in', async () => {
-    const explain = (path: string) => shell.json('explain', '--account', 'asker', 'get', path, ...store);
-    expect(await explain('/apps/Billing/x?q=1')).toMatchObject({ allowed: true, rule: 'team', role: 'viewer', route: 'read' });
-    expect(await explain('/apps/Ledger/x')).toMatchObject({ allowed: false, rule: 'grant', role: 'none' });
+    const explain = (path: string) =>
+      shell.json('explain', '--account', 'asker', 'get', path, ...store);
+    expect(await explain('/apps/Billing/x?q=1')).toMatchObject({
+      allowed: true,
+      rule: 'team',
+      role: 'viewer',
+      route: 'read',
+    });
+    expect(await explain('/apps/Ledger/x')).toMatchObject({
+      allowed: false,
+      rule: 'grant',
+      role: 'none',
+    });
     expect(await explain('/elsewhere')).toMatchObject({ allowed: false, reason: 'route-unknown' });
     await shell.json('account', 'revoke', 'asker', '--application', 'Ledger', ...store);
     expect(await explain('/apps/Ledger/x')).toMatchObject({ allowed: true });
-    const words = await shell.run('explain', '--account', 'asker', 'GET', '/apps/Billing', ...store);
+    const words = await shell.run(
+      'explain',
+      '--account',
+      'asker',
+      'GET',
+      '/apps/Billing',
+      ...store,
+    );
     expect(words.out).toContain('Billing belongs to team payments');
   });
 
   it('tells what was done to an account, and by whom', async () => {
     await shell.json('account', 'rotate', 'watched', '--yes', ...store);
-    const lines = (await shell.run('activity', 'watched', '--json', ...store)).out.trim().split('\n');
-    expect(lines.map((line) => JSON.parse(line).type)).toEqual(['account-created', 'token-rotated']);
+    const lines = (await shell.run('activity', 'watched', '--json', ...store)).out
+      .trim()
+      .split('\n');
+    expect(lines.map((line) => JSON.parse(line).type)).toEqual([
+      'account-created',
+      'token-rotated',
+    ]);
     const words = await shell.run('activity', 'watched', ...store);
-    expect(words.out).toMatch(/changed {2}token-rotated account watched {2}\(by .+, command-line\)/);
+    expect(words.out).toMatch(
+      /changed {2}token-rotated account watched {2}\(by .+, command-line\)/,
+    );
     const all = await shell.run('audit', 'tail', '--limit', '1000', '--json', ...store);
     expect(all.out).toContain('role-created');
   });
@@ -163,14 +269,35 @@ describe('accounts on the command line', () => {
   it('creates users with a password from a file, or one that it makes up and shows once', async () => {
     shell.write('pass', 'correct horse battery staple\nsecond line\n');
     expect(
-      (await shell.run('user', 'create', 'alice', '--role', 'administrator', '--password-file', 'pass', ...store)).code,
+      (
+        await shell.run(
+          'user',
+          'create',
+          'alice',
+          '--role',
+          'administrator',
+          '--password-file',
+          'pass',
+          ...store,
+        )
+      ).code,
     ).toBe(0);
-    const made = await shell.run('user', 'create', 'bob', '--role', 'none', '--generate-password', ...store);
+    const made = await shell.run(
+      'user',
+      'create',
+      'bob',
+      '--role',
+      'none',
+      '--generate-password',
+      ...store,
+    );
     expect(made.out).toMatch(/^[0-9A-Za-z]{24}\n$/);
     const unasked = await shell.run('user', 'password', 'bob', ...store);
     expect(unasked).toMatchObject({ code: 2, out: '' });
     shell.write('short', 'short\n');
-    expect((await shell.run('user', 'password', 'bob', '--password-file', 'short', ...store)).err).toContain('at least 12');
+    expect(
+      (await shell.run('user', 'password', 'bob', '--password-file', 'short', ...store)).err,
+    ).toContain('at least 12');
     const { accounts } = (await shell.json('user', 'list', ...store)) as Listed;
     expect(accounts.map(({ name }) => name)).toEqual(['alice', 'bob']);
   });
@@ -187,7 +314,15 @@ describe('accounts on the command line', () => {
   it('says which file is in the way of the data folder', async () => {
     writeFileSync(shell.path('file'), '');
     shell.write('blocked.yaml', EMBEDDED.replace('./store', './file/store'));
-    const made = await shell.run('account', 'create', 'x', '--role', 'none', '--config', 'blocked.yaml');
+    const made = await shell.run(
+      'account',
+      'create',
+      'x',
+      '--role',
+      'none',
+      '--config',
+      'blocked.yaml',
+    );
     expect(made.code).toBe(2);
     expect(made.err).toMatch(/file\/store.*cannot be made/);
   });
@@ -200,7 +335,10 @@ describe('accounts on the command line, with Redis', () => {
   beforeAll(async () => {
     if (findRedisServer() === null) return;
     redis = await startRedis();
-    shell.write('redis.yaml', EMBEDDED.replace('{ kind: embedded }', `{ kind: redis, url: "${redis.url}" }`));
+    shell.write(
+      'redis.yaml',
+      EMBEDDED.replace('{ kind: embedded }', `{ kind: redis, url: "${redis.url}" }`),
+    );
   });
   afterAll(async () => {
     shell.close();
@@ -217,9 +355,14 @@ describe('accounts on the command line, with Redis', () => {
     expect(await shell.json('account', 'rotate', 'ci', '--yes', ...store)).toMatchObject({
       token: expect.stringMatching(/^slp_/),
     });
-    expect((await shell.run('explain', '--account', 'ci', 'GET', '/apps/CRM', ...store)).out).toContain('let in');
+    expect(
+      (await shell.run('explain', '--account', 'ci', 'GET', '/apps/CRM', ...store)).out,
+    ).toContain('let in');
     const lines = (await shell.run('activity', 'ci', '--json', ...store)).out.trim().split('\n');
-    expect(lines.map((line) => JSON.parse(line).type)).toEqual(['account-created', 'token-rotated']);
+    expect(lines.map((line) => JSON.parse(line).type)).toEqual([
+      'account-created',
+      'token-rotated',
+    ]);
     await redis.kill();
     const away = await shell.run('account', 'list', ...store);
     expect(away).toMatchObject({ code: 3, out: '' });

@@ -51,7 +51,9 @@ describe('completion by a shell', () => {
   it('offers commands, and below them those of a group', (ctx) => {
     if (!isInstalled('bash')) return ctx.skip('bash is not installed');
     expect(inBash('acc')).toEqual(['account']);
-    expect(inBash('')).toEqual(expect.arrayContaining(['dev', 'serve', 'account', 'audit', 'completion', 'help']));
+    expect(inBash('')).toEqual(
+      expect.arrayContaining(['dev', 'serve', 'account', 'audit', 'completion', 'help']),
+    );
     expect(inBash('audit', '')).toEqual(['tail', 'export', 'verify', 'help']);
     expect(inBash('help', 'inst')).toEqual(['instances']);
     expect(inBash('completion', '')).toEqual(['bash', 'zsh', 'fish']);
@@ -70,10 +72,9 @@ describe('completion by a shell', () => {
   it('takes no value for a command, and no option for an argument', (ctx) => {
     if (!isInstalled('bash')) return ctx.skip('bash is not installed');
     expect(inBash('account', 'list', '--team', 'show', '--stat')).toEqual(['--status']);
-    expect(inBash('registry', 'import', '--server', 'https', ':', '//gate', ':', '9443', 'man')).toEqual([
-      'manage folder',
-      'manage.yaml',
-    ]);
+    expect(
+      inBash('registry', 'import', '--server', 'https', ':', '//gate', ':', '9443', 'man'),
+    ).toEqual(['manage folder', 'manage.yaml']);
   });
 
   it('offers files where a file is wanted, and nowhere else', (ctx) => {
@@ -84,7 +85,13 @@ describe('completion by a shell', () => {
 
   it('offers nothing that is in no help, and all that is', (ctx) => {
     if (!isInstalled('bash')) return ctx.skip('bash is not installed');
-    expect(inBash('instances', '--')).toEqual(['--config', '--server', '--ca-file', '--json', '--help']);
+    expect(inBash('instances', '--')).toEqual([
+      '--config',
+      '--server',
+      '--ca-file',
+      '--json',
+      '--help',
+    ]);
   });
 
   it('completes a line that is typed into zsh', (ctx) => {
@@ -101,8 +108,11 @@ describe('completion by a shell', () => {
       zpty -w inner "$1"
       zpty -r inner seen '*<got:*>*'
       print -r -- "$seen"`;
-    const typed = (line: string) => /<got:([^$>]*)>/.exec(inShell('zsh', '-f', '-c', script, 'zsh', line))?.[1];
-    expect(typed('sallyport acc\tli\t--nev\t--stat\tina\t')).toBe('account list --never-used --status inactive');
+    const typed = (line: string) =>
+      /<got:([^$>]*)>/.exec(inShell('zsh', '-f', '-c', script, 'zsh', line))?.[1];
+    expect(typed('sallyport acc\tli\t--nev\t--stat\tina\t')).toBe(
+      'account list --never-used --status inactive',
+    );
     expect(typed('sallyport serve --config manage.\t')).toBe('serve --config manage.yaml');
     expect(typed('sallyport account list --status=exp\t')).toBe('account list --status=expired');
     expect(typed('sallyport completion zs\t')).toBe('completion zsh');
@@ -110,10 +120,14 @@ describe('completion by a shell', () => {
 
   it('completes a line in fish', (ctx) => {
     if (!isInstalled('fish')) return ctx.skip('fish is not installed');
-    expect(inFish('sallyport acc')).toEqual(['account\tservice accounts: the machines that are let in']);
+    expect(inFish('sallyport acc')).toEqual([
+      'account\tservice accounts: the machines that are let in',
+    ]);
     expect(inFish('sallyport account list --status ')).toEqual(['active', 'expired', 'inactive']);
     expect(inFish('sallyport account list --status=in')).toEqual(['--status=inactive']);
-    expect(inFish('sallyport account list --team show --nev')).toEqual([expect.stringMatching(/^--never-used\t/)]);
+    expect(inFish('sallyport account list --team show --nev')).toEqual([
+      expect.stringMatching(/^--never-used\t/),
+    ]);
     expect(inFish('sallyport serve --config manage.')).toEqual(['manage.yaml']);
     expect(inFish('sallyport account show man')).toEqual([]);
   });

@@ -20,13 +20,18 @@ accounts:
 
 interface Applied {
   readonly applied: boolean;
-  readonly changes: readonly { readonly what: string; readonly target: string; readonly differences: readonly string[] }[];
+  readonly changes: readonly {
+    readonly what: string;
+    readonly target: string;
+    readonly differences: readonly string[];
+  }[];
 }
 
 describe('a declaration', () => {
   const shell = new Shell();
   const store = ['--config', 'sallyport.yaml'];
-  const apply = (...words: string[]): Promise<Applied> => shell.json('apply', '-f', 'accounts.yaml', ...words, ...store);
+  const apply = (...words: string[]): Promise<Applied> =>
+    shell.json('apply', '-f', 'accounts.yaml', ...words, ...store);
 
   beforeAll(() => {
     shell.write('sallyport.yaml', EMBEDDED);
@@ -40,7 +45,11 @@ describe('a declaration', () => {
     expect(planned.applied).toBe(false);
     expect(planned.changes).toEqual([
       { what: 'create', target: 'role deployer', differences: [] },
-      { what: 'change', target: 'role viewer', differences: ['permissions: apps:read → deployments:read'] },
+      {
+        what: 'change',
+        target: 'role viewer',
+        differences: ['permissions: apps:read → deployments:read'],
+      },
       { what: 'create', target: 'team crm', differences: [] },
       { what: 'create', target: 'service account pipeline', differences: [] },
       { what: 'create', target: 'service account board', differences: [] },
@@ -52,19 +61,30 @@ describe('a declaration', () => {
   it('neither needs nor makes a token, and leaves one that was issued alone', async () => {
     const issued = await shell.run('account', 'rotate', 'pipeline', '--yes', ...store);
     expect(issued.out).toMatch(/^slp_/);
-    writeFileSync(shell.path('accounts.yaml'), DECLARED.replace('role: none, teams', 'role: viewer, teams'));
+    writeFileSync(
+      shell.path('accounts.yaml'),
+      DECLARED.replace('role: none, teams', 'role: viewer, teams'),
+    );
     const changed = await shell.run('apply', '-f', 'accounts.yaml', '--yes', ...store);
     expect(changed.out).toContain('~ service account pipeline');
     expect(changed.out).toContain('role: none → viewer');
     expect(changed.out + changed.err).not.toContain('slp_');
-    const shown = await shell.json<{ account: { role: string; token: object } }>('account', 'show', 'pipeline', ...store);
+    const shown = await shell.json<{ account: { role: string; token: object } }>(
+      'account',
+      'show',
+      'pipeline',
+      ...store,
+    );
     expect(shown.account).toMatchObject({ role: 'viewer', token: { id: expect.any(String) } });
   });
 
   it('asks before it changes anything, and says where a file is wrong', async () => {
     writeFileSync(shell.path('accounts.yaml'), DECLARED.replace('Deploys', 'Deploys all'));
     expect(await shell.run('apply', '-f', 'accounts.yaml', ...store)).toMatchObject({ code: 2 });
-    writeFileSync(shell.path('accounts.yaml'), DECLARED.replace('role: viewer, expiresAt', 'rolle: viewer, expiresAt'));
+    writeFileSync(
+      shell.path('accounts.yaml'),
+      DECLARED.replace('role: viewer, expiresAt', 'rolle: viewer, expiresAt'),
+    );
     const wrong = await shell.run('apply', '-f', 'accounts.yaml', ...store);
     expect(wrong.code).toBe(2);
     expect(wrong.err).toContain('accounts.serviceAccounts[1].rolle');
@@ -98,9 +118,13 @@ describe('a registry that moves', () => {
     expect(await shell.run(...into, 'there.yaml')).toMatchObject({ code: 0 });
     expect((await shell.run(...into, 'there.yaml')).err).toContain('Imported 0 records');
     await shell.run('registry', 'export', 'again.ndjson', '--config', 'there.yaml');
-    expect(await shell.run('registry', 'import', 'again.ndjson', '--yes', '--config', 'back.yaml')).toMatchObject({ code: 0 });
+    expect(
+      await shell.run('registry', 'import', 'again.ndjson', '--yes', '--config', 'back.yaml'),
+    ).toMatchObject({ code: 0 });
     const before = await shell.json<object>('account', 'list', '--config', 'here.yaml');
-    expect(withoutVersions(await shell.json('account', 'list', '--config', 'back.yaml'))).toEqual(withoutVersions(before));
+    expect(withoutVersions(await shell.json('account', 'list', '--config', 'back.yaml'))).toEqual(
+      withoutVersions(before),
+    );
     // Last: the gate of the test brings an account of its own.
     expect(await statusFor(redis, token)).toBe(200);
   });
@@ -109,10 +133,32 @@ describe('a registry that moves', () => {
     if (redis === null) return ctx.skip('redis-server is not here');
     const whole = readFileSync(shell.path('registry.ndjson'), 'utf8');
     shell.write('short.ndjson', whole.slice(0, whole.lastIndexOf('{"end"')));
-    const short = await shell.run('registry', 'import', 'short.ndjson', '--yes', '--config', 'there.yaml');
+    const short = await shell.run(
+      'registry',
+      'import',
+      'short.ndjson',
+      '--yes',
+      '--config',
+      'there.yaml',
+    );
     expect([short.code, short.err]).toEqual([2, expect.stringContaining('cut short')]);
-    await shell.run('role', 'edit', 'tester', '--permission', 'other:all', '--config', 'there.yaml');
-    const other = await shell.run('registry', 'import', 'registry.ndjson', '--yes', '--config', 'there.yaml');
+    await shell.run(
+      'role',
+      'edit',
+      'tester',
+      '--permission',
+      'other:all',
+      '--config',
+      'there.yaml',
+    );
+    const other = await shell.run(
+      'registry',
+      'import',
+      'registry.ndjson',
+      '--yes',
+      '--config',
+      'there.yaml',
+    );
     expect([other.code, other.err]).toEqual([1, expect.stringContaining('another role tester')]);
   });
 });
@@ -120,8 +166,26 @@ describe('a registry that moves', () => {
 async function fill(shell: Shell): Promise<string> {
   await shell.run('role', 'create', 'tester', '--permission', 'test:*', '--config', 'here.yaml');
   await shell.run('team', 'create', 'one', '--application', 'CRM', '--config', 'here.yaml');
-  const made = await shell.run('account', 'create', 'mover', '--role', 'tester', '--config', 'here.yaml');
-  await shell.run('account', 'join', 'mover', '--team', 'one', '--role', 'tester', '--config', 'here.yaml');
+  const made = await shell.run(
+    'account',
+    'create',
+    'mover',
+    '--role',
+    'tester',
+    '--config',
+    'here.yaml',
+  );
+  await shell.run(
+    'account',
+    'join',
+    'mover',
+    '--team',
+    'one',
+    '--role',
+    'tester',
+    '--config',
+    'here.yaml',
+  );
   return made.out.trim();
 }
 
@@ -144,5 +208,9 @@ async function statusFor(redis: RedisServer, token: string): Promise<number> {
 }
 
 function withoutVersions(listed: object): unknown {
-  return JSON.parse(JSON.stringify(listed, (key, value) => (key === 'version' || key === 'updatedAt' ? undefined : value)));
+  return JSON.parse(
+    JSON.stringify(listed, (key, value) =>
+      key === 'version' || key === 'updatedAt' ? undefined : value,
+    ),
+  );
 }

@@ -16,19 +16,38 @@ describe('finding things on the command line', () => {
   beforeAll(async () => {
     api = await openApi();
     const dataDir = api.test.dataDir;
-    shell.write('manage.yaml', JSON.stringify({ instance: { name: 'x', dataDir }, store: { kind: 'embedded' } }));
+    shell.write(
+      'manage.yaml',
+      JSON.stringify({ instance: { name: 'x', dataDir }, store: { kind: 'embedded' } }),
+    );
     Object.assign(shell.env, { SALLYPORT_TOKEN: api.administrator.token });
-    ways = { '--config': ['--config', 'manage.yaml'], '--server': ['--server', api.url, '--ca-file', api.test.caFile] };
+    ways = {
+      '--config': ['--config', 'manage.yaml'],
+      '--server': ['--server', api.url, '--ca-file', api.test.caFile],
+    };
     const { administration } = api.test;
     await administration.createRole(owner, { name: 'viewer', permissions: ['apps:read'] });
     await administration.createTeam(owner, { name: 'payments', applications: ['Billing'] });
     const soon = new Date(Date.now() + 3 * DAY_MS).toISOString();
     const teams = [{ team: 'payments', role: 'viewer' }];
-    await administration.createServiceAccount(owner, { name: 'build', role: 'none', teams, description: 'Nightly things' });
-    await administration.createServiceAccount(owner, { name: 'brief', role: 'viewer', expiresAt: soon });
+    await administration.createServiceAccount(owner, {
+      name: 'build',
+      role: 'none',
+      teams,
+      description: 'Nightly things',
+    });
+    await administration.createServiceAccount(owner, {
+      name: 'brief',
+      role: 'viewer',
+      expiresAt: soon,
+    });
     await administration.createServiceAccount(owner, { name: 'asleep', role: 'none' });
     await administration.deactivateAccount(owner, { name: 'asleep' });
-    await administration.createUser(owner, { name: 'alice', role: 'viewer', password: 'correct horse battery staple' });
+    await administration.createUser(owner, {
+      name: 'alice',
+      role: 'viewer',
+      password: 'correct horse battery staple',
+    });
     const gone = await administration.createServiceAccount(owner, { name: 'gone', role: 'none' });
     deleted = gone.account.id;
     await administration.deleteAccount(owner, { name: 'gone' });
@@ -42,7 +61,10 @@ describe('finding things on the command line', () => {
 
   describe.each(['--config', '--server'] as const)('by %s', (way) => {
     const names = async (...words: string[]): Promise<readonly string[]> => {
-      const { accounts } = await shell.json<{ accounts: { name: string }[] }>(...words, ...ways[way]);
+      const { accounts } = await shell.json<{ accounts: { name: string }[] }>(
+        ...words,
+        ...ways[way],
+      );
       return accounts.map(({ name }) => name).filter((name) => ours.includes(name));
     };
     const events = async (...words: string[]): Promise<readonly string[]> => {
@@ -69,13 +91,24 @@ describe('finding things on the command line', () => {
 
     it.each<[() => string[], string[]]>([
       [() => ['activity', deleted, '--id'], ['account-created', 'account-deleted']],
-      [() => ['audit', 'tail', '--phase', 'change', '--type', 'team-created', '--since', '1h'], ['team-created']],
+      [
+        () => ['audit', 'tail', '--phase', 'change', '--type', 'team-created', '--since', '1h'],
+        ['team-created'],
+      ],
     ])('narrows the log', async (words, expected) => {
       expect(await events(...words())).toEqual(expected);
     });
 
     it('follows what matches', async () => {
-      const following = shell.start('audit', 'tail', '--follow', '--type', 'team-created', '--json', ...ways[way]);
+      const following = shell.start(
+        'audit',
+        'tail',
+        '--follow',
+        '--type',
+        'team-created',
+        '--json',
+        ...ways[way],
+      );
       await expect.poll(following.out, { timeout: 20_000 }).toContain('"team-created"');
       following.process.kill('SIGINT');
       expect(await following.ended).toBe(0);
@@ -104,7 +137,15 @@ describe('finding things on the command line', () => {
   });
 
   it('leaves no export behind that is not whole', async () => {
-    const words = ['audit', 'export', 'half.ndjson', '--since', '1h', '--server', 'https://127.0.0.1:1'];
+    const words = [
+      'audit',
+      'export',
+      'half.ndjson',
+      '--since',
+      '1h',
+      '--server',
+      'https://127.0.0.1:1',
+    ];
     expect(await shell.run(...words)).toMatchObject({ code: 3, out: '' });
     expect(existsSync(shell.path('half.ndjson'))).toBe(false);
   });
@@ -120,15 +161,29 @@ describe('finding things on the command line', () => {
       return [code, err];
     };
     expect(await asked(token)).toEqual([1, expect.stringContaining('does not accept the token')]);
-    expect(await asked('some-secret')).toEqual([2, expect.stringContaining('what is there is none')]);
+    expect(await asked('some-secret')).toEqual([
+      2,
+      expect.stringContaining('what is there is none'),
+    ]);
   });
 
   it('trusts a server by the named CA alone', async () => {
     shell.write('other.pem', 'no certificate\n');
     const wrong = await shell.run('account', 'list', '--server', api.url, '--ca-file', 'other.pem');
     expect(wrong).toMatchObject({ code: 2, out: '', err: expect.stringContaining('other.pem') });
-    const missing = await shell.run('account', 'list', '--server', api.url, '--ca-file', 'missing.pem');
-    expect(missing).toMatchObject({ code: 2, out: '', err: expect.stringContaining('missing.pem') });
+    const missing = await shell.run(
+      'account',
+      'list',
+      '--server',
+      api.url,
+      '--ca-file',
+      'missing.pem',
+    );
+    expect(missing).toMatchObject({
+      code: 2,
+      out: '',
+      err: expect.stringContaining('missing.pem'),
+    });
     const name = await shell.run(
       'account',
       'list',

@@ -36,7 +36,13 @@ describe('revocations on the command line, with running gates', () => {
   beforeAll(async () => {
     if (missing !== null) return;
     redis = await startRedis();
-    const connection = connectRedis({ url: redis.url, username: null, password: null, tls: null, name: 'test' });
+    const connection = connectRedis({
+      url: redis.url,
+      username: null,
+      password: null,
+      tls: null,
+      name: 'test',
+    });
     registry = new RedisRegistryStore(connection, { keyPrefix: 'sallyport', name: 'test' });
     upstream.listen(0, '127.0.0.1');
     await once(upstream, 'listening');
@@ -46,9 +52,15 @@ describe('revocations on the command line, with running gates', () => {
       shell.write(`${name}.yaml`, configOf(name, port));
     }
     await shell.json('role', 'create', 'caller', '--permission', 'test:all', ...store);
-    token = ((await shell.json('account', 'create', 'ci', '--role', 'caller', ...store)) as Rotated).token;
-    for (const name of ['gate-1', 'gate-2']) gates.push(shell.start('serve', '--config', `${name}.yaml`));
-    await until(async () => (await Promise.all(ports.map((port) => call(port)))).every((status) => status === 200), 55_000);
+    token = ((await shell.json('account', 'create', 'ci', '--role', 'caller', ...store)) as Rotated)
+      .token;
+    for (const name of ['gate-1', 'gate-2'])
+      gates.push(shell.start('serve', '--config', `${name}.yaml`));
+    await until(
+      async () =>
+        (await Promise.all(ports.map((port) => call(port)))).every((status) => status === 200),
+      55_000,
+    );
   });
 
   afterAll(async () => {
@@ -70,16 +82,30 @@ describe('revocations on the command line, with running gates', () => {
       listen: { proxy: { address: `127.0.0.1:${port}`, plaintext: true } },
       store: { kind: 'redis', url: redis.url },
       registry: { leaseMs: LEASE_MS },
-      upstreams: { up: { addresses: [`http://127.0.0.1:${(upstream.address() as AddressInfo).port}`] } },
-      routes: [{ name: 'all', path: '/**', methods: ['GET'], application: 'any', permission: 'test:all', upstream: 'up' }],
+      upstreams: {
+        up: { addresses: [`http://127.0.0.1:${(upstream.address() as AddressInfo).port}`] },
+      },
+      routes: [
+        {
+          name: 'all',
+          path: '/**',
+          methods: ['GET'],
+          application: 'any',
+          permission: 'test:all',
+          upstream: 'up',
+        },
+      ],
     });
   }
 
-  const administration = () => createAdministration({ store: registry, clock: systemClock, instance: null });
+  const administration = () =>
+    createAdministration({ store: registry, clock: systemClock, instance: null });
 
   async function call(port: number, bearer = token): Promise<number> {
     try {
-      const answer = await fetch(`http://127.0.0.1:${port}/x`, { headers: { authorization: `Bearer ${bearer}` } });
+      const answer = await fetch(`http://127.0.0.1:${port}/x`, {
+        headers: { authorization: `Bearer ${bearer}` },
+      });
       await answer.arrayBuffer();
       return answer.status;
     } catch {
@@ -89,9 +115,13 @@ describe('revocations on the command line, with running gates', () => {
 
   it('list the running gates', async () => {
     const listed = await shell.run('instances', ...store);
-    expect(listed.out.split('\n')[0]).toMatch(/^INSTANCE +VERSION +LEASE +ENDS IN +APPLIED +BEHIND$/);
+    expect(listed.out.split('\n')[0]).toMatch(
+      /^INSTANCE +VERSION +LEASE +ENDS IN +APPLIED +BEHIND$/,
+    );
     expect(listed.out).toMatch(/^gate-1-[0-9a-f]{8} +\S+ +8\.0 s +\d\.\d s +\d+ +0$/m);
-    const { items } = (await shell.json('instances', ...store)) as { items: { instance: string }[] };
+    const { items } = (await shell.json('instances', ...store)) as {
+      items: { instance: string }[];
+    };
     expect(items.map(({ instance }) => instance.slice(0, 6))).toEqual(['gate-1', 'gate-2']);
   });
 
@@ -106,15 +136,33 @@ describe('revocations on the command line, with running gates', () => {
 
   it('let both tokens in during an overlap, until it is closed', async () => {
     const old = token;
-    const rotated = (await shell.json('account', 'rotate', 'ci', '--yes', '--overlap', '10m', ...store)) as Rotated;
+    const rotated = (await shell.json(
+      'account',
+      'rotate',
+      'ci',
+      '--yes',
+      '--overlap',
+      '10m',
+      ...store,
+    )) as Rotated;
     token = rotated.token;
     for (const port of ports) expect([await call(port, old), await call(port)]).toEqual([200, 200]);
-    expect((await shell.run('account', 'show', 'ci', ...store)).out).toMatch(/^Old token +let in until 2/m);
+    expect((await shell.run('account', 'show', 'ci', ...store)).out).toMatch(
+      /^Old token +let in until 2/m,
+    );
     const closed = await shell.run('account', 'rotate', 'ci', '--close', '--yes', ...store);
     expect(closed.out).toBe('Only the new token of ci is let in.\n');
     expect(closed.err).toMatch(/In force on all 2 running gates/);
     for (const port of ports) expect([await call(port, old), await call(port)]).toEqual([401, 200]);
-    const both = await shell.run('account', 'rotate', 'ci', '--close', '--overlap', '10m', ...store);
+    const both = await shell.run(
+      'account',
+      'rotate',
+      'ci',
+      '--close',
+      '--overlap',
+      '10m',
+      ...store,
+    );
     expect([both.code, both.err]).toEqual([2, expect.stringContaining('say one of them')]);
   });
 

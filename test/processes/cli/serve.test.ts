@@ -42,13 +42,21 @@ ${routes}`;
 
   function call(path: string): Promise<{ status: number; body: string }> {
     return new Promise((resolve, reject) => {
-      const asked = request({ host: '127.0.0.1', port, path, headers: { authorization: `Bearer ${token}` }, agent: false });
+      const asked = request({
+        host: '127.0.0.1',
+        port,
+        path,
+        headers: { authorization: `Bearer ${token}` },
+        agent: false,
+      });
       asked.once('error', reject).once('response', (response) => {
         let body = '';
         response.setEncoding('utf8').on('data', (text: string) => {
           body += text;
         });
-        response.once('end', () => resolve({ status: response.statusCode ?? 0, body })).once('error', reject);
+        response
+          .once('end', () => resolve({ status: response.statusCode ?? 0, body }))
+          .once('error', reject);
       });
       asked.end();
     });
@@ -60,8 +68,19 @@ ${routes}`;
     ops = await freePort();
     shell.write('sallyport.yaml', config(route('first')));
     await start();
-    await shell.json('role', 'create', 'reader', '--permission', 'first:read,second:read', ...store);
-    token = ((await shell.json('account', 'create', 'ci', '--role', 'reader', ...store)) as { token: string }).token;
+    await shell.json(
+      'role',
+      'create',
+      'reader',
+      '--permission',
+      'first:read,second:read',
+      ...store,
+    );
+    token = (
+      (await shell.json('account', 'create', 'ci', '--role', 'reader', ...store)) as {
+        token: string;
+      }
+    ).token;
   });
   afterAll(async () => {
     for (const go of held) go();
@@ -75,7 +94,9 @@ ${routes}`;
   });
 
   it('takes changes from the command line at once', async () => {
-    const rotated = (await shell.json('account', 'rotate', 'ci', '--yes', ...store)) as { token: string };
+    const rotated = (await shell.json('account', 'rotate', 'ci', '--yes', ...store)) as {
+      token: string;
+    };
     expect((await call('/first')).status).toBe(401);
     token = rotated.token;
     const answer = call('/first');
@@ -99,8 +120,12 @@ ${routes}`;
     await expect.poll(() => running.err(), { timeout: 30_000 }).toContain('routes[0]');
     shell.write('sallyport.yaml', config(route('first') + route('second')));
     running.process.kill('SIGHUP');
-    await expect.poll(() => running.err(), { timeout: 30_000 }).toContain('the configuration was reloaded');
-    expect(await shell.json('explain', '--account', 'ci', 'GET', '/second', ...store)).toMatchObject({ allowed: true });
+    await expect
+      .poll(() => running.err(), { timeout: 30_000 })
+      .toContain('the configuration was reloaded');
+    expect(
+      await shell.json('explain', '--account', 'ci', 'GET', '/second', ...store),
+    ).toMatchObject({ allowed: true });
   });
 
   it('finishes the call under way on SIGTERM and exits with 0', async () => {

@@ -30,9 +30,14 @@ describe('the words of the command line', () => {
 
   beforeAll(async () => {
     shell.write('sallyport.yaml', EMBEDDED);
-    await shell.prepare((admin) => admin.createRole(owner, { name: 'viewer', permissions: ['apps:read'] }));
+    await shell.prepare((admin) =>
+      admin.createRole(owner, { name: 'viewer', permissions: ['apps:read'] }),
+    );
     shell.write('broken.yaml', 'routes: [\n');
-    shell.write('faulty.yaml', EMBEDDED.replace('permission:', 'permision:').replace('name: test', 'name: "no name"'));
+    shell.write(
+      'faulty.yaml',
+      EMBEDDED.replace('permission:', 'permision:').replace('name: test', 'name: "no name"'),
+    );
     shell.write(
       'tie.yaml',
       `${EMBEDDED}  - { name: also, path: "/apps/{other}/x", methods: [GET], application: any, permission: apps:read, upstream: api }\n  - { name: again, path: "/apps/{more}/x", methods: [GET], application: any, permission: apps:read, upstream: api }\n`,
@@ -55,7 +60,10 @@ describe('the words of the command line', () => {
     [['account', 'list'], /which store/],
     [['account', 'list', '--server', 'https://localhost:9443'], /SALLYPORT_TOKEN/],
     [['account', 'list', '--server', 'http://localhost:9443'], /https:/],
-    [['account', 'list', '--server', 'https://localhost:9443', '--config', 'x.yaml'], /either --config/],
+    [
+      ['account', 'list', '--server', 'https://localhost:9443', '--config', 'x.yaml'],
+      /either --config/,
+    ],
     [['account', 'list', '--ca-file', 'ca.pem'], /--server/],
     [['account', 'list', '--config', 'missing.yaml'], /missing\.yaml/],
     [['account', 'list', '--config', 'broken.yaml'], /broken\.yaml:/],
@@ -73,17 +81,22 @@ describe('the words of the command line', () => {
     expect(result.err).not.toMatch(/^\s+at /m);
   });
 
-  it.each([[['--help']], [['account', '--help']], [['account', 'create', '--help']], [['help', 'account']], [['--version']]])(
-    '%j is answered on stdout',
-    async (words) => {
-      const result = await shell.run(...words);
-      expect(result).toMatchObject({ code: 0, err: '' });
-      expect(result.out).not.toBe('');
-    },
-  );
+  it.each([
+    [['--help']],
+    [['account', '--help']],
+    [['account', 'create', '--help']],
+    [['help', 'account']],
+    [['--version']],
+  ])('%j is answered on stdout', async (words) => {
+    const result = await shell.run(...words);
+    expect(result).toMatchObject({ code: 0, err: '' });
+    expect(result.out).not.toBe('');
+  });
 
   it('shows examples in the help of a command', async () => {
-    expect((await shell.run('account', 'create', '--help')).out).toContain('Examples:\n  sallyport account create');
+    expect((await shell.run('account', 'create', '--help')).out).toContain(
+      'Examples:\n  sallyport account create',
+    );
   });
 
   it('shows an example in the help of every command', () => {
@@ -140,7 +153,15 @@ describe('the words of the command line', () => {
 
   it('says that another process holds the store', async () => {
     const held = openEmbeddedRegistry(shell.path('store/registry.db'));
-    const result = await shell.run('account', 'create', 'x', '--role', 'none', '--config', 'sallyport.yaml');
+    const result = await shell.run(
+      'account',
+      'create',
+      'x',
+      '--role',
+      'none',
+      '--config',
+      'sallyport.yaml',
+    );
     await held.close();
     expect(result).toMatchObject({ code: 3, out: '' });
     expect(result.err).toContain('in use by another process');

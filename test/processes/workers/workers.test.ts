@@ -25,7 +25,8 @@ describe('two workers on one port', () => {
   it('both answer, each as an instance of its own, behind one readiness', async (ctx) => {
     if (missing !== null) ctx.skip(missing);
     const workers = new Set<string>();
-    for (let calls = 0; calls < 200 && workers.size < 2; calls += 1) workers.add((await counted()).worker);
+    for (let calls = 0; calls < 200 && workers.size < 2; calls += 1)
+      workers.add((await counted()).worker);
     expect(workers.size).toBe(2);
     const { ready, checks } = JSON.parse(await fleet.ops('/readyz')) as {
       ready: boolean;
@@ -62,7 +63,10 @@ describe('two workers on one port', () => {
 
   it('have their port to themselves: who starts the same again is told so', async (ctx) => {
     if (missing !== null) ctx.skip(missing);
-    expect(await fleet.again()).toMatchObject({ code: 2, log: expect.stringContaining('another process listens there already') });
+    expect(await fleet.again()).toMatchObject({
+      code: 2,
+      log: expect.stringContaining('another process listens there already'),
+    });
   });
 
   it('take over a changed file, all of them, and none a bad one', async (ctx) => {
@@ -76,8 +80,12 @@ describe('two workers on one port', () => {
       expect(workers.size).toBe(2);
     }, LIMIT_MS);
     fleet.writeText('{ "routes": [{ "name": ');
-    await vi.waitFor(async () => expect(await fleet.ops('/readyz')).toMatch(/"name":"config","state":"warning"/), LIMIT_MS);
-    for (let calls = 0; calls < 20; calls += 1) expect(await counted({ path: '/more/x' })).toMatchObject({ status: 200 });
+    await vi.waitFor(
+      async () => expect(await fleet.ops('/readyz')).toMatch(/"name":"config","state":"warning"/),
+      LIMIT_MS,
+    );
+    for (let calls = 0; calls < 20; calls += 1)
+      expect(await counted({ path: '/more/x' })).toMatchObject({ status: 200 });
   });
 
   it('lose one to kill -9: the other does not lose a request, and a new one is there soon', async (ctx) => {
@@ -111,13 +119,20 @@ describe('two workers on one port', () => {
     process.kill(pids[0]!, 'SIGKILL');
     await vi.waitFor(() => expect(failed.length).toBeGreaterThan(0), LIMIT_MS);
     // The dead one's connections are gone, and its port with it: whoever comes now is served.
-    for (let calls = 0; calls < 20; calls += 1) expect(await counted()).toMatchObject({ status: 200 });
+    for (let calls = 0; calls < 20; calls += 1)
+      expect(await counted()).toMatchObject({ status: 200 });
     await vi.waitFor(() => {
       expect(fleet.workerPids()).toHaveLength(2);
       expect(fleet.workerPids()).not.toContain(pids[0]);
     }, LIMIT_MS);
-    await vi.waitFor(async () => expect(await fleet.ops('/metrics')).toMatch(/^sallyport_workers_serving 2$/m), LIMIT_MS);
-    await vi.waitFor(async () => expect(before).not.toContain((await counted()).worker), { timeout: LIMIT_MS, interval: 1 });
+    await vi.waitFor(
+      async () => expect(await fleet.ops('/metrics')).toMatch(/^sallyport_workers_serving 2$/m),
+      LIMIT_MS,
+    );
+    await vi.waitFor(async () => expect(before).not.toContain((await counted()).worker), {
+      timeout: LIMIT_MS,
+      interval: 1,
+    });
     going = false;
     await Promise.all(loads);
     for (const agent of agents) agent.destroy();
@@ -127,13 +142,15 @@ describe('two workers on one port', () => {
     expect(requestsIn(after)).toBeGreaterThan(metricsBefore);
     expect(after).toMatch(/^sallyport_worker_deaths_total 1$/m);
     // The file on disk is still the bad one: the new worker began with the last good one.
-    for (let calls = 0; calls < 20; calls += 1) expect(await counted({ path: '/more/x' })).toMatchObject({ status: 200 });
+    for (let calls = 0; calls < 20; calls += 1)
+      expect(await counted({ path: '/more/x' })).toMatchObject({ status: 200 });
   });
 
   it('resume with the new one too, which was handed the keys', async (ctx) => {
     if (missing !== null) ctx.skip(missing);
     const { session } = await counted();
-    for (let calls = 0; calls < 20; calls += 1) expect(await counted({ session: session! })).toMatchObject({ resumed: true });
+    for (let calls = 0; calls < 20; calls += 1)
+      expect(await counted({ session: session! })).toMatchObject({ resumed: true });
   });
 
   it('show one that has stopped answering, and take it back when it goes on', async (ctx) => {
@@ -141,12 +158,16 @@ describe('two workers on one port', () => {
     const [pid] = fleet.workerPids();
     process.kill(pid!, 'SIGSTOP');
     await vi.waitFor(
-      async () => expect(await fleet.ops('/readyz')).toContain('"state":"warning","why":"does not answer"'),
+      async () =>
+        expect(await fleet.ops('/readyz')).toContain('"state":"warning","why":"does not answer"'),
       LIMIT_MS,
     );
     expect(JSON.parse(await fleet.ops('/readyz'))).toMatchObject({ ready: true });
     process.kill(pid!, 'SIGCONT');
-    await vi.waitFor(async () => expect(await fleet.ops('/readyz')).not.toContain('does not answer'), LIMIT_MS);
+    await vi.waitFor(
+      async () => expect(await fleet.ops('/readyz')).not.toContain('does not answer'),
+      LIMIT_MS,
+    );
     expect(fleet.workerPids()).toContain(pid);
   });
 
@@ -169,10 +190,13 @@ it('end when their supervisor is killed: nobody serves who cannot be told to sto
   const pids = fleet.workerPids();
   expect(pids).toHaveLength(2);
   fleet.process.kill('SIGKILL');
-  for (const pid of pids) await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), LIMIT_MS);
+  for (const pid of pids)
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), LIMIT_MS);
 });
 
 function requestsIn(metrics: string): number {
-  const lines = [...metrics.matchAll(/^sallyport_requests_total\{.*status_class="2xx".*\} (\d+)$/gm)];
+  const lines = [
+    ...metrics.matchAll(/^sallyport_requests_total\{.*status_class="2xx".*\} (\d+)$/gm),
+  ];
   return lines.reduce((sum, [, count]) => sum + Number(count), 0);
 }

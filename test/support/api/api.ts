@@ -103,7 +103,12 @@ function send({ port, ca, method, path, headers, body }: Sending): Promise<ApiAn
       answer.once('error', reject);
       answer.once('end', () => {
         const text = Buffer.concat(pieces).toString('utf8');
-        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text, body: parsed(text) as never });
+        resolve({
+          status: answer.statusCode ?? 0,
+          headers: answer.headers,
+          text,
+          body: parsed(text) as never,
+        });
       });
     });
     sent.once('error', reject);

@@ -42,7 +42,12 @@ export function httpDriver(api: ApiBench): Driver {
     createRole: (name, permissions) => call('POST', '/roles', { name, permissions }),
     createTeam: (name, applications) => call('POST', '/teams', { name, applications }),
     createAccount: (name, team, role) =>
-      call('POST', '/service-accounts', { name, role: 'none', description: 'As the story has it', teams: [{ team, role }] }),
+      call('POST', '/service-accounts', {
+        name,
+        role: 'none',
+        description: 'As the story has it',
+        teams: [{ team, role }],
+      }),
     show: async (name) => call('GET', await at(name)),
     list: async () => {
       const { said, answer } = await call('GET', '/service-accounts');
@@ -50,13 +55,17 @@ export function httpDriver(api: ApiBench): Driver {
     },
     rotate: async (name) => call('POST', `${await at(name)}/token`, {}),
     stand: async (name, status) => call('PATCH', await at(name), { status }),
-    grant: async (name, application, role) => call('PUT', `${await at(name)}/grants/${application}`, { role }),
+    grant: async (name, application, role) =>
+      call('PUT', `${await at(name)}/grants/${application}`, { role }),
     revoke: async (name, application) => call('DELETE', `${await at(name)}/grants/${application}`),
     remove: async (name) => call('DELETE', await at(name)),
-    explain: (name, method, path) => call('GET', `/explain?${new URLSearchParams({ account: name, method, path })}`),
+    explain: (name, method, path) =>
+      call('GET', `/explain?${new URLSearchParams({ account: name, method, path })}`),
     activity: async (name) => {
       const { answer } = await call('GET', `/activity?account=${name}`);
-      return (answer as unknown as { items: { type: string }[] }).items.map(({ type }) => type).reverse();
+      return (answer as unknown as { items: { type: string }[] }).items
+        .map(({ type }) => type)
+        .reverse();
     },
     instances: () => call('GET', '/instances'),
     close: () => {},
@@ -66,24 +75,47 @@ export function httpDriver(api: ApiBench): Driver {
 /** The command line, as a process of its own, against the store or against the server. */
 export function shellDriver(api: ApiBench, way: '--config' | '--server'): Driver {
   const shell = new Shell();
-  const where = way === '--config' ? ['--config', configFor(api, shell)] : ['--server', api.url, '--ca-file', api.test.caFile];
+  const where =
+    way === '--config'
+      ? ['--config', configFor(api, shell)]
+      : ['--server', api.url, '--ca-file', api.test.caFile];
   Object.assign(shell.env, way === '--server' ? { SALLYPORT_TOKEN: api.administrator.token } : {});
   const run = async (...words: string[]): Promise<Outcome> => {
     const { code, out, err } = await shell.run(...words, ...where, '--json');
     if (code !== 0 && code !== 1) throw new Error(`${words.join(' ')}: ${code} ${err}`);
-    return code === 0 ? { said: 'done', answer: JSON.parse(out) as never } : { said: 'refused', answer: {} };
+    return code === 0
+      ? { said: 'done', answer: JSON.parse(out) as never }
+      : { said: 'refused', answer: {} };
   };
   return {
-    createRole: (name, permissions) => run('role', 'create', name, '--permission', permissions.join(',')),
-    createTeam: (name, applications) => run('team', 'create', name, '--application', applications.join(',')),
+    createRole: (name, permissions) =>
+      run('role', 'create', name, '--permission', permissions.join(',')),
+    createTeam: (name, applications) =>
+      run('team', 'create', name, '--application', applications.join(',')),
     createAccount: (name, team, role) =>
-      run('account', 'create', name, '--role', 'none', '--description', 'As the story has it', '--team', `${team}:${role}`),
+      run(
+        'account',
+        'create',
+        name,
+        '--role',
+        'none',
+        '--description',
+        'As the story has it',
+        '--team',
+        `${team}:${role}`,
+      ),
     show: (name) => run('account', 'show', name),
     list: () => run('account', 'list'),
     rotate: (name) => run('account', 'rotate', name, '--yes'),
     stand: (name, status) =>
-      run('account', status === 'active' ? 'activate' : 'deactivate', name, ...(status === 'active' ? [] : ['--yes'])),
-    grant: (name, application, role) => run('account', 'grant', name, '--application', application, '--role', role),
+      run(
+        'account',
+        status === 'active' ? 'activate' : 'deactivate',
+        name,
+        ...(status === 'active' ? [] : ['--yes']),
+      ),
+    grant: (name, application, role) =>
+      run('account', 'grant', name, '--application', application, '--role', role),
     revoke: (name, application) => run('account', 'revoke', name, '--application', application),
     remove: (name) => run('account', 'delete', name, '--yes'),
     explain: (name, method, path) => run('explain', method, path, '--account', name),
@@ -104,7 +136,10 @@ function configFor(api: ApiBench, shell: Shell): string {
   const { dataDir } = api.test;
   writeFileSync(
     shell.path('store.yaml'),
-    JSON.stringify({ instance: { name: 'asker', dataDir: join(dataDir) }, store: { kind: 'embedded' } }),
+    JSON.stringify({
+      instance: { name: 'asker', dataDir: join(dataDir) },
+      store: { kind: 'embedded' },
+    }),
   );
   return 'store.yaml';
 }

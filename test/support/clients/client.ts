@@ -26,13 +26,22 @@ export interface Answer {
   readonly text: string;
 }
 
-/** A program that people call services with. Each call is a process, and so a connection, of its own. */
+/**
+ * A program that people call services with. Each call is a process, and so a connection, of its
+ * own.
+ */
 export interface Client {
   readonly name: string;
   /** What must be installed for it. */
   readonly part: Part | null;
-  /** The command; the body goes to `saveTo` (`-` = standard output), status and headers to standard error or output. */
-  command(call: Call, saveTo: string): { readonly words: readonly string[]; readonly env?: Readonly<Record<string, string>> };
+  /**
+   * The command; the body goes to `saveTo` (`-` = standard output), status and headers to standard
+   * error or output.
+   */
+  command(
+    call: Call,
+    saveTo: string,
+  ): { readonly words: readonly string[]; readonly env?: Readonly<Record<string, string>> };
 }
 
 const CALL_MS = 60_000;
@@ -45,9 +54,23 @@ const curl: Client = {
   part: 'curl',
   command: ({ method, url, caFile, headers, bodyFile }, saveTo) => ({
     words: [
-      ...['curl', '-q', '--silent', '--show-error', '--no-buffer', '--cacert', caFile, '--output', saveTo],
+      ...[
+        'curl',
+        '-q',
+        '--silent',
+        '--show-error',
+        '--no-buffer',
+        '--cacert',
+        caFile,
+        '--output',
+        saveTo,
+      ],
       ...(saveTo === '-' ? [] : ['--dump-header', '-']),
-      ...(method === 'HEAD' ? ['--head'] : bodyFile ? ['--request', method, '--upload-file', bodyFile] : ['--request', method]),
+      ...(method === 'HEAD'
+        ? ['--head']
+        : bodyFile
+          ? ['--request', method, '--upload-file', bodyFile]
+          : ['--request', method]),
       ...(method === 'POST' && !bodyFile ? ['--data', ''] : []),
       ...headerWords('--header', headers),
       url,
@@ -82,7 +105,11 @@ const requests: Client = {
   name: 'python3-requests',
   part: 'python3-requests',
   command: (call, saveTo) => ({
-    words: [pythonWithRequests() ?? 'python3', join(programs, 'requests_client.py'), ...scriptWords(call, saveTo)],
+    words: [
+      pythonWithRequests() ?? 'python3',
+      join(programs, 'requests_client.py'),
+      ...scriptWords(call, saveTo),
+    ],
     env: { REQUESTS_CA_BUNDLE: call.caFile },
   }),
 };
@@ -98,7 +125,10 @@ const nodeFetch: Client = {
 
 export const CLIENTS: readonly Client[] = [curl, wget, requests, nodeFetch];
 
-/** Makes the call and waits for its end. Throws when the program gives no status, with what it said instead. */
+/**
+ * Makes the call and waits for its end. Throws when the program gives no status, with what it said
+ * instead.
+ */
 export async function call(client: Client, wanted: Call): Promise<Answer> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-client-'));
   const saveTo = join(folder, 'body');
@@ -115,13 +145,21 @@ export async function call(client: Client, wanted: Call): Promise<Answer> {
 }
 
 /** Makes the call and shows the body while it comes. */
-export function stream(client: Client, wanted: Call): { readonly body: AsyncIterable<Buffer>; readonly ended: Promise<void> } {
+export function stream(
+  client: Client,
+  wanted: Call,
+): { readonly body: AsyncIterable<Buffer>; readonly ended: Promise<void> } {
   const running = start(client, wanted, '-');
   return { body: running.body, ended: running.ended };
 }
 
-/** SHA-256 and length of a file; of a file that is not there, those of nothing: some clients write none when the body is empty. */
-export async function hashFile(path: string): Promise<{ bytes: number; sha256: string; text: string }> {
+/**
+ * SHA-256 and length of a file; of a file that is not there, those of nothing: some clients write
+ * none when the body is empty.
+ */
+export async function hashFile(
+  path: string,
+): Promise<{ bytes: number; sha256: string; text: string }> {
   const digest = createHash('sha256');
   let bytes = 0;
   try {
@@ -147,7 +185,8 @@ function start(client: Client, wanted: Call, saveTo: string) {
   child.stderr.on('data', (chunk) => {
     said += chunk;
   });
-  // curl cannot open /dev/stderr when that is a socket, so it shows the head on standard output, which is free then.
+  // curl cannot open /dev/stderr when that is a socket, so it shows the head on standard output,
+  // which is free then.
   if (saveTo !== '-')
     child.stdout.on('data', (chunk) => {
       said += chunk;
@@ -175,5 +214,11 @@ function headerWords(option: string, headers: Readonly<Record<string, string>> =
 }
 
 function scriptWords({ method, url, headers = {}, bodyFile = '' }: Call, saveTo: string): string[] {
-  return [method, url, saveTo, bodyFile, ...Object.entries(headers).map(([name, value]) => `${name}:${value}`)];
+  return [
+    method,
+    url,
+    saveTo,
+    bodyFile,
+    ...Object.entries(headers).map(([name, value]) => `${name}:${value}`),
+  ];
 }

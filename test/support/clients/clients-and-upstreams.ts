@@ -12,8 +12,9 @@ import type { Upstream } from '../upstreams/upstream.ts';
 import { type Answer, type Call, CLIENTS, call, hashFile, stream } from './client.ts';
 
 /**
- * What people really call with, through the gate, to what they really run: every client with every upstream. Bodies are compared by
- * their hashes. Left out, because the upstream has no such thing: uploads to Python's http.server, event streams from it and nginx.
+ * What people really call with, through the gate, to what they really run: every client with every
+ * upstream. Bodies are compared by their hashes. Left out, because the upstream has no such thing:
+ * uploads to Python's http.server, event streams from it and nginx.
  */
 const SMALL = 'a small file\n';
 const CALL_MS = 90_000;
@@ -23,7 +24,10 @@ interface Kind {
   readonly part: Part | null;
   start(folder: string): Promise<Upstream>;
   /** Path for `PUT`, and the hash of what arrived there. */
-  readonly upload: { path(): string; arrived(upstream: Upstream, path: string): Promise<string | undefined> } | null;
+  readonly upload: {
+    path(): string;
+    arrived(upstream: Upstream, path: string): Promise<string | undefined>;
+  } | null;
   /** The upstream's own answer to an empty POST. */
   readonly emptyPost: { readonly path: string; readonly status: number };
 }
@@ -43,7 +47,10 @@ const KINDS: readonly Kind[] = [
     upload: {
       path: () => `/uploads/package-${uploads++}`,
       arrived: async (upstream, path) => {
-        const file = join((upstream as Awaited<ReturnType<typeof startNginx>>).uploads, path.slice('/uploads/'.length));
+        const file = join(
+          (upstream as Awaited<ReturnType<typeof startNginx>>).uploads,
+          path.slice('/uploads/'.length),
+        );
         const { sha256 } = await hashFile(file);
         rmSync(file);
         return sha256;
@@ -51,7 +58,13 @@ const KINDS: readonly Kind[] = [
     },
     emptyPost: { path: '/empty', status: 201 },
   },
-  { name: 'http.server', part: null, start: startPythonServer, upload: null, emptyPost: { path: '/files/small', status: 501 } },
+  {
+    name: 'http.server',
+    part: null,
+    start: startPythonServer,
+    upload: null,
+    emptyPost: { path: '/files/small', status: 501 },
+  },
   {
     name: 'node:http',
     part: null,
@@ -98,7 +111,10 @@ export function testClientsAndUpstreams({ megabytes }: Sizes): void {
       await upstream?.stop();
     });
 
-    /** The upstream and a call through the gate with the account's token; skips when a part is not here, fails when it is and did not start. */
+    /**
+     * The upstream and a call through the gate with the account's token; skips when a part is not
+     * here, fails when it is and did not start.
+     */
     function prepare(
       ctx: TestContext,
       part: Part | null,
@@ -107,24 +123,37 @@ export function testClientsAndUpstreams({ megabytes }: Sizes): void {
       if (upstream === null || gateway === null) throw new Error(`${kind.name} did not start`);
       const { url, caFile, token } = gateway;
       const headers = { authorization: `Bearer ${token}` };
-      return { upstream, to: (method, path) => ({ method, url: `${url}${path}`, caFile, headers }) };
+      return {
+        upstream,
+        to: (method, path) => ({ method, url: `${url}${path}`, caFile, headers }),
+      };
     }
 
     describe.each(CLIENTS)('called by $name', (client) => {
       it('gives a small file', async (ctx) => {
         const { to } = prepare(ctx, client.part);
-        expect(await call(client, to('GET', '/files/small'))).toMatchObject({ status: 200, text: SMALL });
+        expect(await call(client, to('GET', '/files/small'))).toMatchObject({
+          status: 200,
+          text: SMALL,
+        });
       });
 
       it('answers HEAD with the length and no body', async (ctx) => {
         const { to } = prepare(ctx, client.part);
         const answer = await call(client, to('HEAD', '/files/big'));
-        expect([answer.status, answer.headers.get('content-length')]).toEqual([200, String(bigBytes)]);
+        expect([answer.status, answer.headers.get('content-length')]).toEqual([
+          200,
+          String(bigBytes),
+        ]);
       });
 
       it(`gives ${megabytes} MB unchanged`, { timeout: CALL_MS }, async (ctx) => {
         const { to } = prepare(ctx, client.part);
-        expect(summary(await call(client, to('GET', '/files/big')))).toEqual({ status: 200, bytes: bigBytes, sha256: bigHash });
+        expect(summary(await call(client, to('GET', '/files/big')))).toEqual({
+          status: 200,
+          bytes: bigBytes,
+          sha256: bigHash,
+        });
       });
 
       const { upload } = kind;
@@ -132,7 +161,10 @@ export function testClientsAndUpstreams({ megabytes }: Sizes): void {
         it(`takes ${megabytes} MB unchanged`, { timeout: CALL_MS }, async (ctx) => {
           const { upstream, to } = prepare(ctx, client.part);
           const path = upload.path();
-          const headers = { ...to('PUT', path).headers, 'content-type': 'application/octet-stream' };
+          const headers = {
+            ...to('PUT', path).headers,
+            'content-type': 'application/octet-stream',
+          };
           const answer = await call(client, { ...to('PUT', path), headers, bodyFile: bigFile });
           expect(answer.status).toBe(201);
           expect(await upload.arrived(upstream, path)).toBe(bigHash);
@@ -145,14 +177,21 @@ export function testClientsAndUpstreams({ megabytes }: Sizes): void {
         expect(answer.status).toBe(kind.emptyPost.status);
         if (kind.name !== 'node:http') return;
         const last = (upstream as NodeServer).received.at(-1);
-        expect([last?.method, last?.bytes, last?.headers['content-length']]).toEqual(['POST', 0, '0']);
+        expect([last?.method, last?.bytes, last?.headers['content-length']]).toEqual([
+          'POST',
+          0,
+          '0',
+        ]);
       });
 
       it('serves call after call, each on a connection of its own', async (ctx) => {
         const { to } = prepare(ctx, client.part);
         for (let i = 0; i < 5; i++) {
           const wanted = to('GET', '/files/small');
-          const answer = await call(client, { ...wanted, headers: { ...wanted.headers, connection: 'close' } });
+          const answer = await call(client, {
+            ...wanted,
+            headers: { ...wanted.headers, connection: 'close' },
+          });
           expect(answer).toMatchObject({ status: 200, text: SMALL });
         }
       });
@@ -161,7 +200,11 @@ export function testClientsAndUpstreams({ megabytes }: Sizes): void {
 
       it(`gives ${megabytes} MB of unknown length unchanged`, { timeout: CALL_MS }, async (ctx) => {
         const { to } = prepare(ctx, client.part);
-        expect(summary(await call(client, to('GET', '/chunked/big')))).toEqual({ status: 200, bytes: bigBytes, sha256: bigHash });
+        expect(summary(await call(client, to('GET', '/chunked/big')))).toEqual({
+          status: 200,
+          bytes: bigBytes,
+          sha256: bigHash,
+        });
       });
 
       it('shows each server-sent event when it is sent', async (ctx) => {
@@ -184,7 +227,10 @@ function summary({ status, bytes, sha256 }: Answer) {
   return { status, bytes, sha256 };
 }
 
-/** Every megabyte differs from the others, so that one that is lost, doubled or moved changes the hash. */
+/**
+ * Every megabyte differs from the others, so that one that is lost, doubled or moved changes the
+ * hash.
+ */
 function writeBigFile(path: string, megabytes: number): void {
   const block = randomBytes(1_000_000);
   const file = openSync(path, 'w');

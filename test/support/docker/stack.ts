@@ -30,7 +30,11 @@ export class Stack {
       SALLYPORT_CONSOLE_PORT: String(ports.console),
     });
     const program = findProgram('docker-compose');
-    this.#compose = [...(program === null ? (['docker', 'compose'] as const) : ([program] as const)), '--project-name', project];
+    this.#compose = [
+      ...(program === null ? (['docker', 'compose'] as const) : ([program] as const)),
+      '--project-name',
+      project,
+    ];
   }
 
   static async prepare(project: string, folder: string, commands: Commands): Promise<Stack> {
@@ -61,11 +65,20 @@ export class Stack {
     return this.#commands.outcome('docker', 'exec', await this.container(service), ...words);
   }
 
-  /** Ids of containers, running or not; without a service, of all that compose started. Asked of docker: compose takes ten times as long. */
+  /**
+   * Ids of containers, running or not; without a service, of all that compose started. Asked of
+   * docker: compose takes ten times as long.
+   */
   async containers(service?: string): Promise<readonly string[]> {
-    const labels = [`project=${this.project}`, 'oneoff=False', ...(service === undefined ? [] : [`service=${service}`])];
+    const labels = [
+      `project=${this.project}`,
+      'oneoff=False',
+      ...(service === undefined ? [] : [`service=${service}`]),
+    ];
     const filters = labels.flatMap((label) => ['--filter', `label=com.docker.compose.${label}`]);
-    return (await this.docker('ps', '--all', '--quiet', ...filters)).split('\n').filter((id) => id !== '');
+    return (await this.docker('ps', '--all', '--quiet', ...filters))
+      .split('\n')
+      .filter((id) => id !== '');
   }
 
   async container(service: string): Promise<string> {
@@ -79,35 +92,66 @@ export class Stack {
     return (JSON.parse(await this.docker('inspect', await this.container(service))) as [T])[0];
   }
 
-  /** Resolves when the engine calls the service healthy; throws after a minute, with what the last check said. */
+  /**
+   * Resolves when the engine calls the service healthy; throws after a minute, with what the last
+   * check said.
+   */
   async healthy(service: string): Promise<void> {
     const limit = performance.now() + HEALTHY_MS;
     for (;;) {
-      const { State: state } = await this.inspect<{ State: { Health?: { Status: string; Log: readonly { Output: string }[] } } }>(
-        service,
-      );
+      const { State: state } = await this.inspect<{
+        State: { Health?: { Status: string; Log: readonly { Output: string }[] } };
+      }>(service);
       if (state.Health?.Status === 'healthy') return;
-      if (performance.now() > limit) throw new Error(`${service} is not healthy: ${JSON.stringify(state)}`);
+      if (performance.now() > limit)
+        throw new Error(`${service} is not healthy: ${JSON.stringify(state)}`);
       await sleep(EVERY_MS);
     }
   }
 
-  /** curl from outside; answers the status and the body. A connection that fails has the status 0. */
-  async curl(url: string, token?: string, ...words: readonly string[]): Promise<{ status: number; body: string }> {
-    const all = ['-q', '-sS', '--max-time', '20', '--cacert', this.caFile, '-w', '\n%{http_code}', ...words];
-    const { out } = await this.#commands.outcome('curl', ...all, ...(token ? ['-H', `Authorization: Bearer ${token}`] : []), url);
+  /**
+   * curl from outside; answers the status and the body. A connection that fails has the status 0.
+   */
+  async curl(
+    url: string,
+    token?: string,
+    ...words: readonly string[]
+  ): Promise<{ status: number; body: string }> {
+    const all = [
+      '-q',
+      '-sS',
+      '--max-time',
+      '20',
+      '--cacert',
+      this.caFile,
+      '-w',
+      '\n%{http_code}',
+      ...words,
+    ];
+    const { out } = await this.#commands.outcome(
+      'curl',
+      ...all,
+      ...(token ? ['-H', `Authorization: Bearer ${token}`] : []),
+      url,
+    );
     const at = out.lastIndexOf('\n');
     return { status: Number(out.slice(at + 1)), body: out.slice(0, at) };
   }
 
   /** Fetches the CA's certificate, as docker-compose.yml says. */
   async trust(): Promise<void> {
-    writeFileSync(this.caFile, await this.compose('exec', '-T', 'gate', 'cat', '/run/sallyport/gate/ca.pem'));
+    writeFileSync(
+      this.caFile,
+      await this.compose('exec', '-T', 'gate', 'cat', '/run/sallyport/gate/ca.pem'),
+    );
   }
 
   /** Until /readyz answers 200. */
   async ready(): Promise<void> {
-    await until('the gate is ready', async () => (await this.curl(`http://127.0.0.1:${this.ports.ops}/readyz`)).status === 200);
+    await until(
+      'the gate is ready',
+      async () => (await this.curl(`http://127.0.0.1:${this.ports.ops}/readyz`)).status === 200,
+    );
   }
 
   /** Both outputs of a container. */
@@ -125,7 +169,17 @@ export class Stack {
   async clear(): Promise<void> {
     const [program, ...first] = this.#compose;
     const commands = this.#commands.with({}, null);
-    await commands.run(program, ...first, '--profile', 'manage', 'down', '--volumes', '--remove-orphans', '--timeout', '5');
+    await commands.run(
+      program,
+      ...first,
+      '--profile',
+      'manage',
+      'down',
+      '--volumes',
+      '--remove-orphans',
+      '--timeout',
+      '5',
+    );
     await this.forget('image', 'rm', '--force', this.image);
   }
 }

@@ -15,8 +15,8 @@ const START_TRIES = 3;
 const READY_MS = 30_000;
 
 /**
- * nginx with the folder under `/files/`, WebDAV's PUT under `/uploads/`, and `POST /empty` (201). It makes no event streams of its own.
- * Throws when nginx is not installed or does not come up.
+ * nginx with the folder under `/files/`, WebDAV's PUT under `/uploads/`, and `POST /empty` (201).
+ * It makes no event streams of its own. Throws when nginx is not installed or does not come up.
  */
 export async function startNginx(folder: string): Promise<Nginx> {
   const binary = findProgram('nginx');
@@ -44,7 +44,10 @@ export async function startNginx(folder: string): Promise<Nginx> {
   }
 }
 
-/** One process, no daemon: what is started here can be stopped here. As root it would give its work to another user, who may not read. */
+/**
+ * One process, no daemon: what is started here can be stopped here. As root it would give its work
+ * to another user, who may not read.
+ */
 function configuration(home: string, port: number): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `${kind}_temp_path ${home}/${kind};`)
@@ -73,8 +76,14 @@ http {
 }
 
 async function answers(url: string, died: () => boolean): Promise<boolean> {
-  for (const end = performance.now() + READY_MS; performance.now() < end && !died(); await sleep(20)) {
-    const answer = await fetch(`${url}/ready`, { headers: { connection: 'close' } }).catch(() => null);
+  for (
+    const end = performance.now() + READY_MS;
+    performance.now() < end && !died();
+    await sleep(20)
+  ) {
+    const answer = await fetch(`${url}/ready`, { headers: { connection: 'close' } }).catch(
+      () => null,
+    );
     if (answer !== null && (await answer.text()) === 'ready\n') return true;
   }
   return false;

@@ -20,13 +20,17 @@ export interface Received {
 
 export interface NodeServer extends Upstream {
   readonly received: readonly Received[];
-  /** Lets the event streams that wait go on: `/events` sends `one`, waits for this, sends `two` and ends. */
+  /**
+   * Lets the event streams that wait go on: `/events` sends `one`, waits for this, sends `two` and
+   * ends.
+   */
   release(): void;
 }
 
 /**
- * node:http with the folder under `/files/` (with a length) and `/chunked/` (without one); everything that has a body is hashed and
- * answered with 201 and what was received, as JSON; `/events` is a server-sent event stream.
+ * node:http with the folder under `/files/` (with a length) and `/chunked/` (without one);
+ * everything that has a body is hashed and answered with 201 and what was received, as JSON;
+ * `/events` is a server-sent event stream.
  */
 export async function startNodeServer(folder: string): Promise<NodeServer> {
   const received: Received[] = [];
@@ -36,14 +40,23 @@ export async function startNodeServer(folder: string): Promise<NodeServer> {
     if (!sockets.has(request.socket)) sockets.set(request.socket, sockets.size);
     const body = await hash(request);
     const { method = '', url: target = '', headers } = request;
-    const record = { method, target, headers, ...body, connection: sockets.get(request.socket) ?? -1 };
+    const record = {
+      method,
+      target,
+      headers,
+      ...body,
+      connection: sockets.get(request.socket) ?? -1,
+    };
     received.push(record);
     if (target === '/events') await sendEvents(response, () => released.promise);
     else if (method === 'GET' || method === 'HEAD') await sendFile(folder, request, response);
-    else response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify(record));
+    else
+      response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify(record));
   };
   // A client that goes away in the middle is its own affair.
-  const server = createServer((request, response) => void answer(request, response).catch(() => response.destroy()));
+  const server = createServer(
+    (request, response) => void answer(request, response).catch(() => response.destroy()),
+  );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
@@ -71,7 +84,11 @@ async function hash(request: IncomingMessage): Promise<{ bytes: number; sha256: 
   return { bytes, sha256: digest.digest('hex') };
 }
 
-async function sendFile(folder: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function sendFile(
+  folder: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const target = request.url ?? '';
   const path = join(folder, basename(target));
   const size = statSync(path, { throwIfNoEntry: false })?.size;

@@ -6,13 +6,23 @@ import { startProgram, type Upstream } from './upstream.ts';
 const READY_MS = 10_000;
 
 /**
- * Python's own `http.server` with the folder under `/files/`: HTTP/1.0 answers, one connection per request. It knows GET and HEAD only;
- * it takes no uploads and answers a POST with 501. Throws when it does not come up.
+ * Python's own `http.server` with the folder under `/files/`: HTTP/1.0 answers, one connection per
+ * request. It knows GET and HEAD only; it takes no uploads and answers a POST with 501. Throws when
+ * it does not come up.
  */
 export async function startPythonServer(folder: string): Promise<Upstream> {
   const home = mkdtempSync(join(tmpdir(), 'sallyport-python-'));
   symlinkSync(folder, join(home, 'files'));
-  const program = startProgram('python3', ['-u', '-m', 'http.server', '0', '--bind', '127.0.0.1', '--directory', home]);
+  const program = startProgram('python3', [
+    '-u',
+    '-m',
+    'http.server',
+    '0',
+    '--bind',
+    '127.0.0.1',
+    '--directory',
+    home,
+  ]);
   const stop = async () => {
     await program.stop();
     rmSync(home, { recursive: true, force: true });

@@ -10,13 +10,21 @@ import {
 } from '../../../src/account/permission.ts';
 import { patternLists, patterns, permissions } from './samples.ts';
 
-const allows = (list: readonly string[], permission: string) => compilePermissions(list).allows(permission);
+const allows = (list: readonly string[], permission: string) =>
+  compilePermissions(list).allows(permission);
 
 describe('the grammar', () => {
-  it.each(['a:b', 'deployments:read', 'a:b:c', 'A.b-c_d:0', '*', 'a:*', 'a:b:*', 'sallyport:*', ...OWN_PERMISSIONS])(
-    'takes %s',
-    (pattern) => expect(permissionFault(pattern)).toBe(null),
-  );
+  it.each([
+    'a:b',
+    'deployments:read',
+    'a:b:c',
+    'A.b-c_d:0',
+    '*',
+    'a:*',
+    'a:b:*',
+    'sallyport:*',
+    ...OWN_PERMISSIONS,
+  ])('takes %s', (pattern) => expect(permissionFault(pattern)).toBe(null));
 
   it.each([
     '',
@@ -56,7 +64,12 @@ describe('the grammar', () => {
 
   it('tells permissions from patterns', () => {
     expect(isPermission('a:b')).toBe(true);
-    expect(['*', 'a:*', 'sallyport:*', 'a'].map(isPermission)).toEqual([false, false, false, false]);
+    expect(['*', 'a:*', 'sallyport:*', 'a'].map(isPermission)).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ]);
   });
 });
 
@@ -96,7 +109,9 @@ describe('a set of permissions', () => {
   it('answers as the plain reading of its patterns', () => {
     void fc.assert(
       fc.property(patternLists, permissions, (list, permission) => {
-        expect(allows(list, permission)).toBe(list.some((pattern) => plainlyCovers(pattern, permission)));
+        expect(allows(list, permission)).toBe(
+          list.some((pattern) => plainlyCovers(pattern, permission)),
+        );
       }),
     );
   });
@@ -104,7 +119,8 @@ describe('a set of permissions', () => {
 
 describe('exceeding', () => {
   it('is found out, with the reach of each side in words', () => {
-    const exceeding = (a: readonly string[], b: readonly string[]) => exceeds(compilePermissions(a), compilePermissions(b));
+    const exceeding = (a: readonly string[], b: readonly string[]) =>
+      exceeds(compilePermissions(a), compilePermissions(b));
     expect(exceeding(['a:b'], ['a:*'])).toBe(false);
     expect(exceeding(['a:*'], ['a:b'])).toBe(true);
     expect(exceeding(['a:b:*'], ['a:*'])).toBe(false);
@@ -118,16 +134,22 @@ describe('exceeding', () => {
   });
 
   it('takes all of Sallyport for more than its four permissions: a later version may know a fifth', () => {
-    expect(exceeds(compilePermissions(['sallyport:*']), compilePermissions(OWN_PERMISSIONS))).toBe(true);
-    expect(exceeds(compilePermissions(OWN_PERMISSIONS), compilePermissions(['sallyport:*']))).toBe(false);
+    expect(exceeds(compilePermissions(['sallyport:*']), compilePermissions(OWN_PERMISSIONS))).toBe(
+      true,
+    );
+    expect(exceeds(compilePermissions(OWN_PERMISSIONS), compilePermissions(['sallyport:*']))).toBe(
+      false,
+    );
   });
 
   it('agrees with what is allowed: no sample gets through a set that is not exceeded', () => {
     void fc.assert(
       fc.property(patternLists, patternLists, permissions, (a, b, permission) => {
         const [one, other] = [compilePermissions(a), compilePermissions(b)];
-        if (!exceeds(one, other) && one.allows(permission)) expect(other.allows(permission)).toBe(true);
-        if (one.allows(permission) && !other.allows(permission)) expect(exceeds(one, other)).toBe(true);
+        if (!exceeds(one, other) && one.allows(permission))
+          expect(other.allows(permission)).toBe(true);
+        if (one.allows(permission) && !other.allows(permission))
+          expect(exceeds(one, other)).toBe(true);
       }),
       { numRuns: 1000 },
     );
@@ -151,7 +173,11 @@ describe('exceeding', () => {
   it('is reflexively false, transitive, and never true of a subset', () => {
     void fc.assert(
       fc.property(patternLists, patternLists, patternLists, (a, b, c) => {
-        const [one, two, three] = [compilePermissions(a), compilePermissions(b), compilePermissions(c)];
+        const [one, two, three] = [
+          compilePermissions(a),
+          compilePermissions(b),
+          compilePermissions(c),
+        ];
         expect(exceeds(one, one)).toBe(false);
         expect(exceeds(one, compilePermissions([...a, ...b]))).toBe(false);
         if (!exceeds(one, two) && !exceeds(two, three)) expect(exceeds(one, three)).toBe(false);

@@ -18,14 +18,20 @@ describe('roles', () => {
   });
 
   it('that do not exist allow nothing, not even by a name of the language', () => {
-    for (const name of ['ghost', '__proto__', 'constructor', '']) expect(new Policy().roleAllows(name, 'a:b')).toBe(false);
+    for (const name of ['ghost', '__proto__', 'constructor', ''])
+      expect(new Policy().roleAllows(name, 'a:b')).toBe(false);
   });
 
   it('named none allow nothing, even if the store holds a record of that name', () => {
     const policy = Policy.of([role('none', '*'), role('None', '*')], []);
     expect(policy.roleAllows('none', 'a:b')).toBe(false);
     expect(policy.roleAllows('None', 'a:b')).toBe(false);
-    expect(['none', 'None', 'nonE', 'nobody'].map(isBuiltInRole)).toEqual([true, true, true, false]);
+    expect(['none', 'None', 'nonE', 'nobody'].map(isBuiltInRole)).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
   });
 
   it('are seeded with one that reaches everything', () => {
@@ -72,13 +78,17 @@ describe('teams', () => {
 
   it('end up the same whether changed step by step or read at once', () => {
     const applications = fc.uniqueArray(fc.constantFrom('x', 'X', 'y', 'z'), { maxLength: 4 });
-    const steps = fc.array(fc.tuple(fc.constantFrom('a', 'b'), applications, fc.boolean()), { maxLength: 12 });
+    const steps = fc.array(fc.tuple(fc.constantFrom('a', 'b'), applications, fc.boolean()), {
+      maxLength: 12,
+    });
     void fc.assert(
       fc.property(steps, (changes) => {
         const policy = new Policy();
         const teams = new Map<string, readonly string[]>();
         for (const [name, wanted, drop] of changes) {
-          const taken = new Set([...teams].filter(([other]) => other !== name).flatMap(([, owned]) => owned));
+          const taken = new Set(
+            [...teams].filter(([other]) => other !== name).flatMap(([, owned]) => owned),
+          );
           const free = drop ? [] : wanted.filter((application) => !taken.has(application));
           if (drop) policy.dropTeam(name);
           else policy.putTeam(team(name, ...free));

@@ -5,14 +5,19 @@ import { compilePrincipal } from '../../../src/account/principal.ts';
 import { NO_DIGEST } from '../../../src/account/token.ts';
 import { account } from './samples.ts';
 
-/** Up to 20 entries with distinct keys: both below and above the length at which lists are indexed. */
+/**
+ * Up to 20 entries with distinct keys: both below and above the length at which lists are indexed.
+ */
 const names = fc.constantFrom(...Array.from({ length: 24 }, (_, index) => `n${index}`));
 const roles = fc.constantFrom('viewer', 'deployer', 'none', 'owner');
 const grants = fc.uniqueArray(fc.record({ application: names, role: roles }), {
   selector: (entry) => entry.application,
   maxLength: 20,
 });
-const teams = fc.uniqueArray(fc.record({ team: names, role: roles }), { selector: (entry) => entry.team, maxLength: 20 });
+const teams = fc.uniqueArray(fc.record({ team: names, role: roles }), {
+  selector: (entry) => entry.team,
+  maxLength: 20,
+});
 const accounts = fc.record({ role: roles, grants, teams }).map((parts) => account(parts));
 
 describe('the effective role', () => {
@@ -32,14 +37,26 @@ describe('the effective role', () => {
 
   it('is replaced by a grant, whatever it was before, and only on that application', () => {
     void fc.assert(
-      fc.property(accounts, names, roles, names, fc.option(names), (record, application, role, elsewhere, owner) => {
-        const others = record.grants.filter((grant) => grant.application !== application);
-        const changed = compilePrincipal({ ...record, grants: [...others, { application, role }] });
-        expect(changed.effectiveRole(application, owner)).toBe(role);
-        if (elsewhere !== application) {
-          expect(changed.effectiveRole(elsewhere, owner)).toBe(compilePrincipal(record).effectiveRole(elsewhere, owner));
-        }
-      }),
+      fc.property(
+        accounts,
+        names,
+        roles,
+        names,
+        fc.option(names),
+        (record, application, role, elsewhere, owner) => {
+          const others = record.grants.filter((grant) => grant.application !== application);
+          const changed = compilePrincipal({
+            ...record,
+            grants: [...others, { application, role }],
+          });
+          expect(changed.effectiveRole(application, owner)).toBe(role);
+          if (elsewhere !== application) {
+            expect(changed.effectiveRole(elsewhere, owner)).toBe(
+              compilePrincipal(record).effectiveRole(elsewhere, owner),
+            );
+          }
+        },
+      ),
     );
   });
 
@@ -59,8 +76,17 @@ describe('the effective role', () => {
 
   it('takes the first of two contradicting entries, in short and long lists alike', () => {
     for (const length of [2, 30]) {
-      const doubled = Array.from({ length }, (_, index) => ({ application: `a${index}`, role: 'viewer' }));
-      const record = account({ grants: [{ application: 'x', role: 'first' }, ...doubled, { application: 'x', role: 'second' }] });
+      const doubled = Array.from({ length }, (_, index) => ({
+        application: `a${index}`,
+        role: 'viewer',
+      }));
+      const record = account({
+        grants: [
+          { application: 'x', role: 'first' },
+          ...doubled,
+          { application: 'x', role: 'second' },
+        ],
+      });
       expect(compilePrincipal(record).effectiveRole('x', null)).toBe('first');
     }
   });
@@ -79,7 +105,9 @@ describe('a compiled account', () => {
   });
 
   it('finds the granted spellings of an application', () => {
-    const record = account({ grants: ['CRM', 'crm', 'Crm2', 'erp'].map((application) => ({ application, role: 'viewer' })) });
+    const record = account({
+      grants: ['CRM', 'crm', 'Crm2', 'erp'].map((application) => ({ application, role: 'viewer' })),
+    });
     expect(compilePrincipal(record).grantedLike('crm')).toEqual(['CRM', 'crm']);
     expect(compilePrincipal(record).grantedLike('crm2')).toEqual(['Crm2']);
     expect(compilePrincipal(record).grantedLike('none')).toEqual([]);
@@ -94,7 +122,8 @@ describe('a compiled account', () => {
   });
 
   it('knows when it expires, and takes a damaged date for the past', () => {
-    const expiryOf = (expiresAt: string | null) => compilePrincipal(account({ expiresAt })).expiresAtMs;
+    const expiryOf = (expiresAt: string | null) =>
+      compilePrincipal(account({ expiresAt })).expiresAtMs;
     expect(expiryOf(null)).toBe(null);
     expect(expiryOf('2026-11-01T00:00:00.000Z')).toBe(Date.UTC(2026, 10, 1));
     expect(expiryOf('next summer')).toBe(Number.NEGATIVE_INFINITY);

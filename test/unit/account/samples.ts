@@ -34,7 +34,8 @@ export function team(name: string, ...applications: string[]): Team {
 
 /** Few words, so that samples meet. */
 const word = fc.constantFrom('a', 'b', 'c', 'sally', 'A.x-1');
-const words = (minLength: number) => fc.array(word, { minLength, maxLength: 3 }).map((parts) => parts.join(':'));
+const words = (minLength: number) =>
+  fc.array(word, { minLength, maxLength: 3 }).map((parts) => parts.join(':'));
 const own = fc.constantFrom(
   'sallyport:registry:read',
   'sallyport:registry:write',
@@ -42,7 +43,10 @@ const own = fc.constantFrom(
   'sallyport:instances:read',
 );
 
-export const permissions = fc.oneof({ weight: 4, arbitrary: words(2) }, { weight: 1, arbitrary: own });
+export const permissions = fc.oneof(
+  { weight: 4, arbitrary: words(2) },
+  { weight: 1, arbitrary: own },
+);
 export const patterns = fc.oneof(
   { weight: 4, arbitrary: words(2) },
   { weight: 4, arbitrary: words(1).map((front) => `${front}:*`) },

@@ -4,11 +4,21 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ALPHABET, base62, randomCharacters, readBase62 } from '../../../src/account/alphabet.ts';
 import { isAccountId, newAccountId } from '../../../src/account/id.ts';
-import { digestsEqual, NO_DIGEST, newToken, parseToken, tokenDigest, tokenId } from '../../../src/account/token.ts';
+import {
+  digestsEqual,
+  NO_DIGEST,
+  newToken,
+  parseToken,
+  tokenDigest,
+  tokenId,
+} from '../../../src/account/token.ts';
 
 const ids = fc.string({ unit: fc.constantFrom(...ALPHABET), minLength: 12, maxLength: 12 });
 /** Any UTF-16, halves of pairs included. */
-const anyText = fc.string({ unit: fc.nat(0xffff).map((code) => String.fromCharCode(code)), maxLength: 70 });
+const anyText = fc.string({
+  unit: fc.nat(0xffff).map((code) => String.fromCharCode(code)),
+  maxLength: 70,
+});
 
 describe('random characters', () => {
   it('throw away the bytes that would favour some characters', () => {
@@ -21,10 +31,15 @@ describe('random characters', () => {
   it('come up equally often', () => {
     const drawn = 62 * 4000;
     const counts = new Map<string, number>();
-    for (const character of randomCharacters(drawn)) counts.set(character, (counts.get(character) ?? 0) + 1);
+    for (const character of randomCharacters(drawn))
+      counts.set(character, (counts.get(character) ?? 0) + 1);
     expect(counts.size).toBe(62);
-    // Chi-square with 61 degrees of freedom: above 140 by chance once in 10^7 runs. Without rejection it would be about 7800 here.
-    const chiSquare = [...counts.values()].reduce((sum, count) => sum + (count - 4000) ** 2 / 4000, 0);
+    // Chi-square with 61 degrees of freedom: above 140 by chance once in 10^7 runs. Without
+    // rejection it would be about 7800 here.
+    const chiSquare = [...counts.values()].reduce(
+      (sum, count) => sum + (count - 4000) ** 2 / 4000,
+      0,
+    );
     expect(chiSquare).toBeLessThan(140);
   });
 
@@ -98,7 +113,8 @@ describe('a token', () => {
   it('is refused with two neighbours exchanged', () => {
     const token = newToken('abcdefghijkl');
     for (let index = 0; index + 1 < token.length; index++) {
-      const swapped = token.slice(0, index) + token[index + 1] + token[index] + token.slice(index + 2);
+      const swapped =
+        token.slice(0, index) + token[index + 1] + token[index] + token.slice(index + 2);
       if (swapped !== token) expect(parseToken(swapped)).toBe(null);
     }
   });

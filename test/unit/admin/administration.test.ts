@@ -34,8 +34,15 @@ describe.each(STORES)('administration over the %s store', (kind) => {
     const stored = (await store.account(account.id)).account!;
     expect(stored.token?.digest).toBe(tokenDigest(token));
     expect(account).toEqual(await admin.showAccount(owner, { name }));
-    expect(account).toMatchObject({ kind: 'service', status: 'active', description: 'Nightly  builds', version: stored.version });
-    expect(JSON.stringify([account, await changesOf(store, account.id)])).not.toContain(token.slice(17));
+    expect(account).toMatchObject({
+      kind: 'service',
+      status: 'active',
+      description: 'Nightly  builds',
+      version: stored.version,
+    });
+    expect(JSON.stringify([account, await changesOf(store, account.id)])).not.toContain(
+      token.slice(17),
+    );
   });
 
   it('records each change with its actor and what was before and after', async () => {
@@ -68,8 +75,14 @@ describe.each(STORES)('administration over the %s store', (kind) => {
   it('refuses a name that is taken, by a machine or by a person', async () => {
     const { admin } = bench!;
     await admin.createServiceAccount(owner, { name, role: 'viewer' });
-    expect(await refusal(admin.createServiceAccount(owner, { name, role: 'viewer' }))).toMatchObject({ code: 'name-taken' });
-    const asUser = admin.createUser(owner, { name, role: 'viewer', password: 'correct horse battery' });
+    expect(
+      await refusal(admin.createServiceAccount(owner, { name, role: 'viewer' })),
+    ).toMatchObject({ code: 'name-taken' });
+    const asUser = admin.createUser(owner, {
+      name,
+      role: 'viewer',
+      password: 'correct horse battery',
+    });
     expect(await refusal(asUser)).toMatchObject({ code: 'name-taken' });
   });
 
@@ -116,16 +129,31 @@ describe.each(STORES)('administration over the %s store', (kind) => {
     const { admin, store } = bench!;
     await admin.createServiceAccount(owner, { name, role: 'viewer' });
     const { seq } = await store.snapshot();
-    expect(await admin.activateAccount(owner, { name })).toMatchObject({ changed: false, account: { status: 'active' } });
-    expect(await admin.editAccount(owner, { name, role: 'viewer' })).toMatchObject({ changed: false });
+    expect(await admin.activateAccount(owner, { name })).toMatchObject({
+      changed: false,
+      account: { status: 'active' },
+    });
+    expect(await admin.editAccount(owner, { name, role: 'viewer' })).toMatchObject({
+      changed: false,
+    });
     expect((await store.snapshot()).seq).toBe(seq);
-    expect(await admin.deactivateAccount(owner, { name })).toMatchObject({ changed: true, account: { status: 'inactive' } });
+    expect(await admin.deactivateAccount(owner, { name })).toMatchObject({
+      changed: true,
+      account: { status: 'inactive' },
+    });
   });
 
   it('sets, shows and clears an expiry', async () => {
     const { admin } = bench!;
-    await admin.createServiceAccount(owner, { name, role: 'viewer', expiresAt: '2026-06-01T12:00:00+02:00' });
-    expect(await admin.showAccount(owner, { name })).toMatchObject({ expiresAt: '2026-06-01T10:00:00.000Z', expired: false });
+    await admin.createServiceAccount(owner, {
+      name,
+      role: 'viewer',
+      expiresAt: '2026-06-01T12:00:00+02:00',
+    });
+    expect(await admin.showAccount(owner, { name })).toMatchObject({
+      expiresAt: '2026-06-01T10:00:00.000Z',
+      expired: false,
+    });
     bench!.clock.ms = Date.parse('2026-06-01T10:00:00Z');
     expect(await admin.showAccount(owner, { name })).toMatchObject({ expired: true });
     const edited = await admin.editAccount(owner, { name, expiresAt: null });
@@ -152,8 +180,12 @@ describe.each(STORES)('administration over the %s store', (kind) => {
     await admin.revokeGrant(owner, { name, application: 'Billing' });
     const left = await admin.leaveTeam(owner, { name, team: 'payments' });
     expect(left.account).toMatchObject({ teams: [], grants: [] });
-    expect(await refusal(admin.leaveTeam(owner, { name, team: 'payments' }))).toMatchObject({ code: 'not-found' });
-    expect(await refusal(admin.revokeGrant(owner, { name, application: 'Billing' }))).toMatchObject({ code: 'not-found' });
+    expect(await refusal(admin.leaveTeam(owner, { name, team: 'payments' }))).toMatchObject({
+      code: 'not-found',
+    });
+    expect(await refusal(admin.revokeGrant(owner, { name, application: 'Billing' }))).toMatchObject(
+      { code: 'not-found' },
+    );
   });
 
   it('refuses to delete a role or team in use, says who uses it, and deletes it afterwards', async () => {
@@ -164,27 +196,43 @@ describe.each(STORES)('administration over the %s store', (kind) => {
     await admin.createTeam(owner, { name: team });
     await admin.createServiceAccount(owner, { name, role: 'none', teams: [{ team, role }] });
     await admin.grantRole(owner, { name, application: 'CRM', role });
-    expect(await refusal(admin.deleteRole(owner, { name: role }))).toMatchObject({ code: 'in-use', users: [name] });
-    expect(await refusal(admin.deleteTeam(owner, { name: team }))).toMatchObject({ code: 'in-use', users: [name] });
+    expect(await refusal(admin.deleteRole(owner, { name: role }))).toMatchObject({
+      code: 'in-use',
+      users: [name],
+    });
+    expect(await refusal(admin.deleteTeam(owner, { name: team }))).toMatchObject({
+      code: 'in-use',
+      users: [name],
+    });
     await admin.leaveTeam(owner, { name, team });
     // The grant still uses the role, the team is free.
-    expect(await refusal(admin.deleteRole(owner, { name: role }))).toMatchObject({ code: 'in-use' });
+    expect(await refusal(admin.deleteRole(owner, { name: role }))).toMatchObject({
+      code: 'in-use',
+    });
     await admin.deleteTeam(owner, { name: team });
     await admin.revokeGrant(owner, { name, application: 'CRM' });
     await admin.deleteRole(owner, { name: role });
-    expect(await refusal(admin.showRole(owner, { name: role }))).toMatchObject({ code: 'not-found' });
+    expect(await refusal(admin.showRole(owner, { name: role }))).toMatchObject({
+      code: 'not-found',
+    });
   });
 
   it('lets an application belong to one team only, in whatever letter case', async () => {
     const { admin } = bench!;
     const team = `team-${n}`;
-    const taken = await refusal(admin.createTeam(owner, { name: team, applications: ['Fresh', 'billing'] }));
+    const taken = await refusal(
+      admin.createTeam(owner, { name: team, applications: ['Fresh', 'billing'] }),
+    );
     expect(taken).toMatchObject({ code: 'name-taken' });
     expect(taken.message).toContain('payments');
     const twice = admin.createTeam(owner, { name: team, applications: ['Fresh', 'FRESH'] });
     expect(await refusal(twice)).toMatchObject({ code: 'invalid' });
     await admin.createTeam(owner, { name: team, applications: ['Fresh'] });
-    await admin.editTeam(owner, { name: team, removeApplications: ['Fresh'], addApplications: ['Other'] });
+    await admin.editTeam(owner, {
+      name: team,
+      removeApplications: ['Fresh'],
+      addApplications: ['Other'],
+    });
     const other = await admin.createTeam(owner, { name: `${team}-b`, applications: ['fresh'] });
     expect(other.team.applications).toEqual(['fresh']);
   });
@@ -200,23 +248,32 @@ describe.each(STORES)('administration over the %s store', (kind) => {
     ];
     const codes = await Promise.all(faults.map(async (fault) => (await refusal(fault)).code));
     expect(codes).toEqual(['invalid', 'forbidden', 'forbidden', 'forbidden', 'forbidden']);
-    expect((await admin.listRoles(owner, {})).map(({ name }) => name)).toEqual(expect.arrayContaining(['none', 'administrator']));
+    expect((await admin.listRoles(owner, {})).map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['none', 'administrator']),
+    );
   });
 
   it('loses no update when many write the same account at once', async () => {
     const { admin } = bench!;
     await admin.createServiceAccount(owner, { name, role: 'none' });
     const applications = Array.from({ length: 6 }, (_, i) => `App-${i}`);
-    await Promise.all(applications.map((application) => admin.grantRole(owner, { name, application, role: 'viewer' })));
+    await Promise.all(
+      applications.map((application) =>
+        admin.grantRole(owner, { name, application, role: 'viewer' }),
+      ),
+    );
     const account = await admin.showAccount(owner, { name });
     expect(account.grants.map(({ application }) => application)).toEqual(applications);
   });
 
   it('lets one of two creations of the same name win', async () => {
     const { admin } = bench!;
-    const results = await Promise.allSettled([1, 2, 3].map(() => admin.createServiceAccount(owner, { name, role: 'viewer' })));
+    const results = await Promise.allSettled(
+      [1, 2, 3].map(() => admin.createServiceAccount(owner, { name, role: 'viewer' })),
+    );
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-    for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'name-taken' });
+    for (const result of results)
+      if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'name-taken' });
   });
 
   it('lists each account once, page by page, and by kind', async () => {
@@ -236,15 +293,26 @@ describe.each(STORES)('administration over the %s store', (kind) => {
 
   it('keeps people and machines apart', async () => {
     const { admin, store } = bench!;
-    const { account } = await admin.createUser(owner, { name, role: 'administrator', password: 'correct horse battery' });
+    const { account } = await admin.createUser(owner, {
+      name,
+      role: 'administrator',
+      password: 'correct horse battery',
+    });
     expect((await store.account(account.id)).account?.password).toMatch(/^\$scrypt\$/);
-    expect(JSON.stringify([account, await changesOf(store, account.id)])).not.toMatch(/scrypt|correct horse/);
+    expect(JSON.stringify([account, await changesOf(store, account.id)])).not.toMatch(
+      /scrypt|correct horse/,
+    );
     expect(await refusal(admin.rotateToken(owner, { name }))).toMatchObject({ code: 'invalid' });
-    expect(await refusal(admin.deleteAccount(owner, { name, kind: 'service' }))).toMatchObject({ code: 'not-found' });
+    expect(await refusal(admin.deleteAccount(owner, { name, kind: 'service' }))).toMatchObject({
+      code: 'not-found',
+    });
     const same = admin.setPassword(owner, { name, password: 'correct horse battery' });
     expect(await refusal(same)).toMatchObject({ code: 'invalid' });
     await admin.setPassword(owner, { name, password: 'another horse battery' });
-    expect((await changesOf(store, account.id)).map(({ type }) => type)).toEqual(['account-created', 'password-set']);
+    expect((await changesOf(store, account.id)).map(({ type }) => type)).toEqual([
+      'account-created',
+      'password-set',
+    ]);
     const weak = admin.createUser(owner, { name: `${name}-b`, role: 'none', password: 'short' });
     expect((await refusal(weak)).faults.map(({ field }) => field)).toEqual(['password']);
   });

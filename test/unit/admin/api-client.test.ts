@@ -29,7 +29,10 @@ describe('a server that does not answer as it should', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function clientOf(port: number, ca: string | null = readFileSync(join(folder, 'ca.pem'), 'utf8')): ApiClient {
+  function clientOf(
+    port: number,
+    ca: string | null = readFileSync(join(folder, 'ca.pem'), 'utf8'),
+  ): ApiClient {
     return new ApiClient({ url: new URL(`https://localhost:${port}`), token: 'a token', ca });
   }
 
@@ -48,13 +51,22 @@ describe('a server that does not answer as it should', () => {
         setImmediate(() => response.destroy());
       },
     ],
-  ])('and %s leaves it open whether a change was made, and a reading is only told why', async (_, how) => {
-    answer = how;
-    expect(await change()).toMatchObject({ code: 'unavailable', message: expect.stringContaining('look before you repeat it') });
-    const told = await read();
-    expect(told).toMatchObject({ code: 'unavailable', message: expect.stringMatching(/cannot be asked: \w+/) });
-    expect(told.message).not.toMatch(/change|repeat/);
-  });
+  ])(
+    'and %s leaves it open whether a change was made, and a reading is only told why',
+    async (_, how) => {
+      answer = how;
+      expect(await change()).toMatchObject({
+        code: 'unavailable',
+        message: expect.stringContaining('look before you repeat it'),
+      });
+      const told = await read();
+      expect(told).toMatchObject({
+        code: 'unavailable',
+        message: expect.stringMatching(/cannot be asked: \w+/),
+      });
+      expect(told.message).not.toMatch(/change|repeat/);
+    },
+  );
 
   it('because there is none, or it is not to be trusted, has changed nothing', async () => {
     const { port } = server.address() as AddressInfo;

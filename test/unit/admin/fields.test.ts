@@ -3,14 +3,19 @@ import { newToken } from '../../../src/account/token.ts';
 import { AdminError } from '../../../src/admin/error.ts';
 import { Fields } from '../../../src/admin/fields.ts';
 
-function faultsOf(read: (fields: Fields) => void, input: unknown, known = Object.keys(Object(input))): readonly string[] {
+function faultsOf(
+  read: (fields: Fields) => void,
+  input: unknown,
+  known = Object.keys(Object(input)),
+): readonly string[] {
   const fields = new Fields(input, known);
   read(fields);
   try {
     fields.check();
     return [];
   } catch (error) {
-    if (error instanceof AdminError) return error.faults.map(({ field, message }) => `${field}: ${message}`);
+    if (error instanceof AdminError)
+      return error.faults.map(({ field, message }) => `${field}: ${message}`);
     throw error;
   }
 }
@@ -24,8 +29,12 @@ describe('the fields of an input', () => {
   );
 
   it('counts a description in characters, not in code units', () => {
-    expect(faultsOf((fields) => fields.description(), { description: '🚢'.repeat(500) })).toEqual([]);
-    expect(faultsOf((fields) => fields.description(), { description: '🚢'.repeat(501) })).toHaveLength(1);
+    expect(faultsOf((fields) => fields.description(), { description: '🚢'.repeat(500) })).toEqual(
+      [],
+    );
+    expect(
+      faultsOf((fields) => fields.description(), { description: '🚢'.repeat(501) }),
+    ).toHaveLength(1);
   });
 
   it('refuses a description that holds a token, and does not repeat it', () => {
@@ -36,7 +45,9 @@ describe('the fields of an input', () => {
   });
 
   it('cuts foreign values and takes their control characters away before it shows them', () => {
-    const [fault = ''] = faultsOf((fields) => fields.name('name'), { name: `\u001b[2J${'x'.repeat(5000)}` });
+    const [fault = ''] = faultsOf((fields) => fields.name('name'), {
+      name: `\u001b[2J${'x'.repeat(5000)}`,
+    });
     expect(fault).not.toContain('\u001b');
     expect(fault.length).toBeLessThan(300);
   });
@@ -46,8 +57,12 @@ describe('the fields of an input', () => {
   });
 
   it('knows no field by way of a prototype', () => {
-    expect(faultsOf((fields) => fields.name('constructor'), {}, ['constructor'])).toEqual(['constructor: is missing']);
-    expect(faultsOf(() => {}, JSON.parse('{"__proto__": 1}'), [])).toEqual(['__proto__: is not a known field']);
+    expect(faultsOf((fields) => fields.name('constructor'), {}, ['constructor'])).toEqual([
+      'constructor: is missing',
+    ]);
+    expect(faultsOf(() => {}, JSON.parse('{"__proto__": 1}'), [])).toEqual([
+      '__proto__: is not a known field',
+    ]);
   });
 
   it.each(['2030-01-01', '2030-01-01T00:00:00', '2030-13-01T00:00:00Z', 'tomorrow', '1e9', ''])(

@@ -22,8 +22,13 @@ describe.each(STORES)('people whom an identity provider vouches for, in the %s s
     const made = await Promise.all(Array.from({ length: 5 }, () => admit(ada)));
     const [id, ...others] = new Set(made.map(({ account }) => account.id));
     expect(others).toEqual([]);
-    expect((await changesOf(bench!.store, id!)).map(({ type }) => type)).toEqual(['account-created']);
-    expect((await bench!.store.account(id!)).account).toMatchObject({ password: null, subject: ada.subject });
+    expect((await changesOf(bench!.store, id!)).map(({ type }) => type)).toEqual([
+      'account-created',
+    ]);
+    expect((await bench!.store.account(id!)).account).toMatchObject({
+      password: null,
+      subject: ada.subject,
+    });
   });
 
   it('get the mapped role, and nothing is written when they have it', async () => {
@@ -34,12 +39,18 @@ describe.each(STORES)('people whom an identity provider vouches for, in the %s s
   });
 
   it('are nobody else, by name or by subject', async () => {
-    expect(await refusal(admit({ ...ada, subject: 'https://login.test#2' }))).toMatchObject({ code: 'name-taken' });
-    expect(await refusal(admit({ ...ada, subject: 'https://other.test#1' }))).toMatchObject({ code: 'name-taken' });
+    expect(await refusal(admit({ ...ada, subject: 'https://login.test#2' }))).toMatchObject({
+      code: 'name-taken',
+    });
+    expect(await refusal(admit({ ...ada, subject: 'https://other.test#1' }))).toMatchObject({
+      code: 'name-taken',
+    });
     const { message } = await refusal(admit({ ...ada, name: 'countess' }));
     expect(message).toContain('under another name');
     await bench!.admin.createServiceAccount(owner, { name: 'ci', role: 'none' });
-    expect(await refusal(admit({ ...ada, name: 'ci', subject: 'x#3' }))).toMatchObject({ code: 'name-taken' });
+    expect(await refusal(admit({ ...ada, name: 'ci', subject: 'x#3' }))).toMatchObject({
+      code: 'name-taken',
+    });
   });
 
   it('have their name and their subject free again once the account is deleted', async () => {
@@ -49,8 +60,12 @@ describe.each(STORES)('people whom an identity provider vouches for, in the %s s
   });
 
   it('need a role that exists, and somebody who may vouch', async () => {
-    expect(await refusal(admit({ ...ada, role: 'no-such-role' }))).toMatchObject({ code: 'invalid' });
+    expect(await refusal(admit({ ...ada, role: 'no-such-role' }))).toMatchObject({
+      code: 'invalid',
+    });
     const manager = { ...IDENTITY_ACTOR, permissions: compilePermissions(['*']) };
-    expect(await refusal(bench!.admin.admitPerson(manager, ada))).toMatchObject({ code: 'forbidden' });
+    expect(await refusal(bench!.admin.admitPerson(manager, ada))).toMatchObject({
+      code: 'forbidden',
+    });
   });
 });

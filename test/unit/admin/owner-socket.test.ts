@@ -6,7 +6,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createControl } from '../../../src/admin/control.ts';
 import { connectOwner, type RemoteControl } from '../../../src/admin/owner-client.ts';
-import { OWNER_LIMITS, ownerSocketPath, SocketPathTooLong } from '../../../src/admin/owner-protocol.ts';
+import {
+  OWNER_LIMITS,
+  ownerSocketPath,
+  SocketPathTooLong,
+} from '../../../src/admin/owner-protocol.ts';
 import { type OwnerSocket, openOwnerSocket } from '../../../src/admin/owner-socket.ts';
 import { openEmbeddedAudit } from '../../../src/audit/embedded.ts';
 import type { AuditLog, AuditReader } from '../../../src/audit/port.ts';
@@ -74,13 +78,23 @@ describe('the socket of an owner', () => {
 
   it('does what administration does, and says no in the same words', async () => {
     const { administration } = remote.control;
-    const { account, token } = await administration.createServiceAccount(owner, { name: 'ci', role: 'none' });
+    const { account, token } = await administration.createServiceAccount(owner, {
+      name: 'ci',
+      role: 'none',
+    });
     expect(token).toHaveLength(66);
-    expect(await administration.showAccount(owner, { name: 'ci' })).toEqual(await bench.admin.showAccount(owner, { name: 'ci' }));
-    const remotely = await refusal(administration.createServiceAccount(owner, { name: 'ci', role: 'nope', description: 'a\nb' }));
-    const locally = await refusal(bench.admin.createServiceAccount(owner, { name: 'ci', role: 'nope', description: 'a\nb' }));
+    expect(await administration.showAccount(owner, { name: 'ci' })).toEqual(
+      await bench.admin.showAccount(owner, { name: 'ci' }),
+    );
+    const remotely = await refusal(
+      administration.createServiceAccount(owner, { name: 'ci', role: 'nope', description: 'a\nb' }),
+    );
+    const locally = await refusal(
+      bench.admin.createServiceAccount(owner, { name: 'ci', role: 'nope', description: 'a\nb' }),
+    );
     expect(remotely).toEqual(locally);
-    const [event] = (await bench.store.changes({ account: account.id, before: null, limit: 1 })).items;
+    const [event] = (await bench.store.changes({ account: account.id, before: null, limit: 1 }))
+      .items;
     expect(JSON.parse(event!)).toMatchObject({
       instance: 'i-1',
       actor: { name: 'tester', via: 'command-line', kind: 'operator' },
@@ -93,30 +107,68 @@ describe('the socket of an owner', () => {
     await administration.createRole(owner, { name: 'reader', permissions: ['apps:read'] });
     await administration.createServiceAccount(owner, { name: 'ci', role: 'none' });
     await administration.grantRole(owner, { name: 'ci', application: 'CRM', role: 'reader' });
-    const allowed = await remote.control.explain(owner, { account: 'ci', method: 'GET', path: '/apps/CRM/x' });
-    expect(allowed).toMatchObject({ allowed: true, route: 'read', rule: 'grant', role: 'reader', application: 'CRM' });
-    const refused = await remote.control.explain(owner, { account: 'ci', method: 'GET', path: '/apps/Billing/x' });
-    expect(refused).toMatchObject({ allowed: false, reason: 'permission-denied', rule: 'default', role: 'none' });
+    const allowed = await remote.control.explain(owner, {
+      account: 'ci',
+      method: 'GET',
+      path: '/apps/CRM/x',
+    });
+    expect(allowed).toMatchObject({
+      allowed: true,
+      route: 'read',
+      rule: 'grant',
+      role: 'reader',
+      application: 'CRM',
+    });
+    const refused = await remote.control.explain(owner, {
+      account: 'ci',
+      method: 'GET',
+      path: '/apps/Billing/x',
+    });
+    expect(refused).toMatchObject({
+      allowed: false,
+      reason: 'permission-denied',
+      rule: 'default',
+      role: 'none',
+    });
     const unknown = remote.control.explain(owner, { account: 'nobody', method: 'GET', path: '/' });
     expect(await refusal(unknown)).toMatchObject({ code: 'not-found' });
   });
 
   it('lays calls and changes of an account into one log, oldest first', async () => {
-    const { account } = await remote.control.administration.createServiceAccount(owner, { name: 'ci', role: 'none' });
-    const call = (time: string) => ({ event: JSON.stringify({ time, phase: 'decision' }), account: account.id });
+    const { account } = await remote.control.administration.createServiceAccount(owner, {
+      name: 'ci',
+      role: 'none',
+    });
+    const call = (time: string) => ({
+      event: JSON.stringify({ time, phase: 'decision' }),
+      account: account.id,
+    });
     const entries = [call('2026-05-04T09:00:00.000Z'), call('2026-05-04T11:00:00.000Z')];
     await audit.append(batchOf('i-1', 1, entries));
     const events = await remote.control.activity(owner, { account: { name: 'ci' } });
-    expect(events.map((event) => JSON.parse(event).phase)).toEqual(['decision', 'change', 'decision']);
-    expect(await remote.control.activity(owner, { account: { name: 'ci' }, limit: 1 })).toEqual(events.slice(2));
+    expect(events.map((event) => JSON.parse(event).phase)).toEqual([
+      'decision',
+      'change',
+      'decision',
+    ]);
+    expect(await remote.control.activity(owner, { account: { name: 'ci' }, limit: 1 })).toEqual(
+      events.slice(2),
+    );
     expect(await remote.control.activity(owner, { account: null })).toHaveLength(3);
   });
 
   it('follows: what was, then what comes, each once', async () => {
-    const { account } = await remote.control.administration.createServiceAccount(owner, { name: 'ci', role: 'none' });
+    const { account } = await remote.control.administration.createServiceAccount(owner, {
+      name: 'ci',
+      role: 'none',
+    });
     const stop = new AbortController();
     const seen: string[] = [];
-    for await (const item of remote.control.follow(owner, { account: { name: 'ci' } }, stop.signal)) {
+    for await (const item of remote.control.follow(
+      owner,
+      { account: { name: 'ci' } },
+      stop.signal,
+    )) {
       if (!('event' in item)) continue;
       seen.push(JSON.parse(item.event).id);
       if (seen.length === 4) stop.abort();
@@ -157,16 +209,30 @@ describe('the socket of an owner', () => {
   it('says what to do about a path that is too long for a socket', () => {
     expect(() => ownerSocketPath(join('/', 'x'.repeat(120)))).toThrow(SocketPathTooLong);
     // Too long as a whole, near enough from here.
-    expect(ownerSocketPath(join(process.cwd(), 'y'.repeat(90)))).toBe(join('y'.repeat(90), 'owner.sock'));
+    expect(ownerSocketPath(join(process.cwd(), 'y'.repeat(90)))).toBe(
+      join('y'.repeat(90), 'owner.sock'),
+    );
   });
 
   it.each<[string, string, RegExp]>([
     ['what is no JSON', 'GET / HTTP/1.1', /not a request/],
     ['what is no request', '[]', /not a request/],
     ['another version', '{"v":2,"id":1,"op":"hello","as":"x"}', /another version/],
-    ['an operation that does not exist', '{"v":1,"id":1,"op":"constructor","as":"x"}', /does not know/],
-    ['an input that is none', '{"v":1,"id":1,"op":"showAccount","as":"x","input":null}', /name: is missing/],
-    ['a question without anything', '{"v":1,"id":1,"op":"explain","as":"x"}', /account: is missing/],
+    [
+      'an operation that does not exist',
+      '{"v":1,"id":1,"op":"constructor","as":"x"}',
+      /does not know/,
+    ],
+    [
+      'an input that is none',
+      '{"v":1,"id":1,"op":"showAccount","as":"x","input":null}',
+      /name: is missing/,
+    ],
+    [
+      'a question without anything',
+      '{"v":1,"id":1,"op":"explain","as":"x"}',
+      /account: is missing/,
+    ],
     [
       'an activity query of the wrong shape',
       '{"v":1,"id":1,"op":"activity","as":"x","input":{"account":7}}',

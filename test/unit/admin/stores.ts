@@ -47,7 +47,13 @@ function embeddedStore() {
 
 async function redisStore() {
   const server = await startRedis();
-  const connection = connectRedis({ url: server.url, username: null, password: null, tls: null, name: 'admin-test' });
+  const connection = connectRedis({
+    url: server.url,
+    username: null,
+    password: null,
+    tls: null,
+    name: 'admin-test',
+  });
   const store = new RedisRegistryStore(connection, { keyPrefix: 'test', name: 'admin-test' });
   const close = async () => {
     await store.close();
@@ -68,7 +74,10 @@ export async function refusal(promise: Promise<unknown>): Promise<AdminError> {
 }
 
 /** All `change` events, oldest first. */
-export async function changesOf(store: RegistryStore, account: string | null = null): Promise<Record<string, unknown>[]> {
+export async function changesOf(
+  store: RegistryStore,
+  account: string | null = null,
+): Promise<Record<string, unknown>[]> {
   const page = await store.changes({ account, before: null, limit: 500 });
   return page.items.map((event) => JSON.parse(event) as Record<string, unknown>).reverse();
 }

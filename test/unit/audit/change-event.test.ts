@@ -30,7 +30,10 @@ const FACTS: ChangeFacts = {
   actor: { id: null, name: 'ada', kind: 'operator', via: 'command-line' },
   target: { kind: 'account', id: ACCOUNT.id, name: ACCOUNT.name },
   before: ACCOUNT,
-  after: { ...ACCOUNT, token: { digest: SECRETS[1] as string, createdAt: '2026-11-25T06:00:00.000Z' } },
+  after: {
+    ...ACCOUNT,
+    token: { digest: SECRETS[1] as string, createdAt: '2026-11-25T06:00:00.000Z' },
+  },
   requestId: null,
   clientAddress: null,
 };
@@ -80,8 +83,12 @@ it('is one well-formed line', () => {
 });
 
 it('says null for what did not exist and what exists no more', () => {
-  expect(JSON.parse(changeEvent({ ...FACTS, type: 'account-created', before: null })).before).toBeNull();
-  expect(JSON.parse(changeEvent({ ...FACTS, type: 'account-deleted', after: null })).after).toBeNull();
+  expect(
+    JSON.parse(changeEvent({ ...FACTS, type: 'account-created', before: null })).before,
+  ).toBeNull();
+  expect(
+    JSON.parse(changeEvent({ ...FACTS, type: 'account-deleted', after: null })).after,
+  ).toBeNull();
 });
 
 it('keeps a role with a huge list bounded, and says that it was cut', () => {

@@ -10,7 +10,12 @@ let directory: string;
 let file: AuditFile;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'sallyport-audit-'));
-  file = new AuditFile({ path: join(directory, 'audit.db'), retentionDays: 90, maxBytes: 0, activityPerAccount: 3 });
+  file = new AuditFile({
+    path: join(directory, 'audit.db'),
+    retentionDays: 90,
+    maxBytes: 0,
+    activityPerAccount: 3,
+  });
 });
 afterEach(() => {
   file.close();
@@ -52,7 +57,10 @@ it('still knows a batch whose events are gone from the file', () => {
 
 it('keeps the whole record though an activity log shows its newest only', () => {
   append(1, 10, 0);
-  expect(file.read('accountFile1', null, 100)).toMatchObject({ events: ['10', '9', '8'], next: null });
+  expect(file.read('accountFile1', null, 100)).toMatchObject({
+    events: ['10', '9', '8'],
+    next: null,
+  });
   expect(file.read('accountFile1', 9, 100).events).toEqual(['8']);
   expect(file.read(null, null, 100).events).toHaveLength(10);
 });

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createEventWriter, type DecisionFacts, EVENT_LIMITS, type OutcomeFacts } from '../../../src/audit/event.ts';
+import {
+  createEventWriter,
+  type DecisionFacts,
+  EVENT_LIMITS,
+  type OutcomeFacts,
+} from '../../../src/audit/event.ts';
 
 const writer = createEventWriter('edge-a.k2J9x');
 const TOKEN = `slp_a1B2c3D4e5F6_${'s3CrEt'.repeat(8)}x`;
@@ -39,8 +44,15 @@ const OUTCOME: OutcomeFacts = {
 };
 
 /** Any UTF-16, halves of surrogate pairs and control characters included. */
-const anyUnits = fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 3000 }).map((units) => String.fromCharCode(...units));
-const anyText = fc.oneof(anyUnits, fc.string(), fc.constant('\ud800'), fc.constant('x'.repeat(9000)));
+const anyUnits = fc
+  .array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 3000 })
+  .map((units) => String.fromCharCode(...units));
+const anyText = fc.oneof(
+  anyUnits,
+  fc.string(),
+  fc.constant('\ud800'),
+  fc.constant('x'.repeat(9000)),
+);
 const odd = fc.oneof(
   anyText,
   fc.constant(null),
@@ -50,9 +62,14 @@ const odd = fc.oneof(
   fc.constant(Number.NaN),
 );
 
-/** Facts in which every field may be anything: what the types forbid, but a door with a fault might do. */
+/**
+ * Facts in which every field may be anything: what the types forbid, but a door with a fault might
+ * do.
+ */
 function anyFacts<Facts extends object>(sample: Facts): fc.Arbitrary<Facts> {
-  const fields = Object.fromEntries(Object.entries(sample).map(([name, value]) => [name, fc.oneof(fc.constant(value), odd)]));
+  const fields = Object.fromEntries(
+    Object.entries(sample).map(([name, value]) => [name, fc.oneof(fc.constant(value), odd)]),
+  );
   return fc.record(fields, { requiredKeys: [] }) as unknown as fc.Arbitrary<Facts>;
 }
 
@@ -91,7 +108,13 @@ describe('events about calls', () => {
 
   it('name a refusal by its reason and leave the account out when it is not known', () => {
     const event = JSON.parse(
-      writer.decision(1, { ...DECISION, reason: 'token-unknown', account: null, claimedAccountId: 'a1B2c3D4e5F6', status: 401 }),
+      writer.decision(1, {
+        ...DECISION,
+        reason: 'token-unknown',
+        account: null,
+        claimedAccountId: 'a1B2c3D4e5F6',
+        status: 401,
+      }),
     );
     expect(event).toMatchObject({
       decision: 'refusal',
@@ -109,7 +132,9 @@ describe('events about calls', () => {
           expect(event).not.toMatch(/[\n\r\u0085\u2028\u2029]/);
           expect(event.isWellFormed()).toBe(true);
           expect(event).not.toMatch(/\\ud[89a-f]/i);
-          expect(event.length).toBeLessThan(6 * (EVENT_LIMITS.path + EVENT_LIMITS.userAgent + 10 * EVENT_LIMITS.short) + 1000);
+          expect(event.length).toBeLessThan(
+            6 * (EVENT_LIMITS.path + EVENT_LIMITS.userAgent + 10 * EVENT_LIMITS.short) + 1000,
+          );
           expect(Object.keys(JSON.parse(event))).toContain('account');
         }
       }),
@@ -132,22 +157,33 @@ describe('events about calls', () => {
         fc.nat({ max: 2200 }),
         fc.constantFrom('path', 'userAgent', 'application', 'method', 'claimedAccountId'),
         (offset, field) => {
-          const event = writer.decision(1, { ...DECISION, [field]: `/${'a'.repeat(offset)}${TOKEN}` });
+          const event = writer.decision(1, {
+            ...DECISION,
+            [field]: `/${'a'.repeat(offset)}${TOKEN}`,
+          });
           expect(event).not.toContain(secret.slice(0, 8));
         },
       ),
     );
-    expect(writer.decision(1, { ...DECISION, path: `/x/${TOKEN.replaceAll('_', '%5F')}` })).not.toContain(secret);
+    expect(
+      writer.decision(1, { ...DECISION, path: `/x/${TOKEN.replaceAll('_', '%5F')}` }),
+    ).not.toContain(secret);
   });
 
   it('mark what was cut', () => {
     const long = JSON.parse(
-      writer.decision(1, { ...DECISION, path: `/${'p'.repeat(5000)}`, userAgent: '\u{1f6aa}'.repeat(500) }),
+      writer.decision(1, {
+        ...DECISION,
+        path: `/${'p'.repeat(5000)}`,
+        userAgent: '\u{1f6aa}'.repeat(500),
+      }),
     );
     expect(long.path).toHaveLength(2048);
     expect(long.userAgent.length).toBeLessThanOrEqual(256);
     expect(long.truncated).toEqual(['path', 'userAgent']);
-    expect(JSON.parse(writer.decision(1, { ...DECISION, path: `/a?${'q'.repeat(5000)}` })).truncated).toBeUndefined();
+    expect(
+      JSON.parse(writer.decision(1, { ...DECISION, path: `/a?${'q'.repeat(5000)}` })).truncated,
+    ).toBeUndefined();
   });
 
   it('show invisible characters as escapes, so that a terminal shows the line as it is', () => {

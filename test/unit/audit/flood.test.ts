@@ -31,7 +31,8 @@ function open(limits: Partial<FloodLimits> = {}): FloodFold {
 /** How many of `count` refusals are to be written one by one. */
 function singles(of: FloodFold, address: string, count: number): number {
   let single = 0;
-  for (let index = 0; index < count; index += 1) if (!of.folds(address, 'token-unknown')) single += 1;
+  for (let index = 0; index < count; index += 1)
+    if (!of.folds(address, 'token-unknown')) single += 1;
   return single;
 }
 
@@ -103,7 +104,9 @@ it('takes a /64 of IPv6 for one client', () => {
   const fold = open();
   expect(singles(fold, '2001:db8::1', 2) + singles(fold, '2001:db8::2', 9)).toBe(3);
   fold.close();
-  expect(written.map(({ clientAddress, count }) => [clientAddress, count])).toEqual([['2001:db8:0:0::/64', 8]]);
+  expect(written.map(({ clientAddress, count }) => [clientAddress, count])).toEqual([
+    ['2001:db8:0:0::/64', 8],
+  ]);
 });
 
 it('bounds what is written singly in all, however many clients there are', () => {
@@ -117,7 +120,8 @@ it('bounds what is written singly in all, however many clients there are', () =>
 
 it('counts clients beyond its table as one without an address', () => {
   const fold = open({ clients: 2 });
-  for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4']) singles(fold, address, 5);
+  for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'])
+    singles(fold, address, 5);
   fold.close();
   expect(written.map(({ clientAddress, count }) => [clientAddress, count])).toEqual([
     ['192.0.2.1', 2],
@@ -136,12 +140,14 @@ it('loses none and doubles none, whatever comes when', () => {
   };
   for (let count = 0; count < 20_000; count += 1) {
     nowMs += random(100) === 0 ? random(15_000) : random(3);
-    if (!fold.folds(`192.0.2.${random(9)}`, random(2) === 0 ? 'token-unknown' : 'token-missing')) single += 1;
+    if (!fold.folds(`192.0.2.${random(9)}`, random(2) === 0 ? 'token-unknown' : 'token-missing'))
+      single += 1;
   }
   fold.close();
   const counted = written.reduce((sum, { count }) => sum + count, 0);
   expect(single + counted).toBe(20_000);
-  for (const { count, reasons } of written) expect([...reasons.values()].reduce((sum, one) => sum + one, 0)).toBe(count);
+  for (const { count, reasons } of written)
+    expect([...reasons.values()].reduce((sum, one) => sum + one, 0)).toBe(count);
 });
 
 it('is one line of JSON whose reason is the most frequent', () => {
@@ -149,7 +155,13 @@ it('is one line of JSON whose reason is the most frequent', () => {
     ['token-missing', 2],
     ['token-unknown', 5],
   ] as const);
-  const facts: FoldedFacts = { clientAddress: '192.0.2.1', count: 7, reasons, firstMs: WALL, lastMs: WALL + 5 };
+  const facts: FoldedFacts = {
+    clientAddress: '192.0.2.1',
+    count: 7,
+    reasons,
+    firstMs: WALL,
+    lastMs: WALL + 5,
+  };
   expect(JSON.parse(foldedEvent('edge-1', 'id-1', 9, WALL + 7, facts))).toEqual({
     id: 'id-1',
     time: '2026-11-01T00:00:00.007Z',

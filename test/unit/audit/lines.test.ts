@@ -4,8 +4,14 @@ import { EventLines, SpareLines } from '../../../src/audit/lines.ts';
 import { batchOf, entriesOf } from '../../support/audit-batch.ts';
 
 /** What an event may be: any text on one line. */
-const event = fc.string({ unit: 'binary', minLength: 1, maxLength: 300 }).map((text) => JSON.stringify(text));
-const account = fc.oneof(fc.constant(null), fc.constantFrom('one', 'two', 'three'), fc.string({ minLength: 1 }));
+const event = fc
+  .string({ unit: 'binary', minLength: 1, maxLength: 300 })
+  .map((text) => JSON.stringify(text));
+const account = fc.oneof(
+  fc.constant(null),
+  fc.constantFrom('one', 'two', 'three'),
+  fc.string({ minLength: 1 }),
+);
 const entries = fc.array(fc.record({ event, account }), { maxLength: 600 });
 
 describe('events as bytes', () => {
@@ -23,7 +29,10 @@ describe('events as bytes', () => {
   });
 
   it('grow beyond the first buffers', () => {
-    const many = Array.from({ length: 1000 }, (_, i) => ({ event: `${i}${'ü'.repeat(1500)}`, account: `account${i}` }));
+    const many = Array.from({ length: 1000 }, (_, i) => ({
+      event: `${i}${'ü'.repeat(1500)}`,
+      account: `account${i}`,
+    }));
     expect(entriesOf(batchOf('unit', 1, many))).toEqual(many);
   });
 

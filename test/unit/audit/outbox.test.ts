@@ -11,9 +11,20 @@ class HandLog implements AuditLog {
   readonly sent: { batch: EventBatch; copy: EventBatch; accept(): void; fail(): void }[] = [];
   append(batch: EventBatch): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    // The bytes as they were: the outbox may write others in their place once it is told that they are accepted.
-    const copy = { ...batch, lines: Buffer.from(batch.lines), accounts: [...batch.accounts], marks: Buffer.from(batch.marks) };
-    this.sent.push({ batch, copy, accept: resolve, fail: () => reject(new AuditUnavailable('gone')) });
+    // The bytes as they were: the outbox may write others in their place once it is told that they
+    // are accepted.
+    const copy = {
+      ...batch,
+      lines: Buffer.from(batch.lines),
+      accounts: [...batch.accounts],
+      marks: Buffer.from(batch.marks),
+    };
+    this.sent.push({
+      batch,
+      copy,
+      accept: resolve,
+      fail: () => reject(new AuditUnavailable('gone')),
+    });
     return promise;
   }
   async close(): Promise<void> {}
@@ -26,7 +37,13 @@ class HandLog implements AuditLog {
 let log: HandLog;
 let outbox: BatchingOutbox;
 let told: string[];
-let seen: { accepted: number; lost: number; resent: number; health: (string | null)[]; faults: number };
+let seen: {
+  accepted: number;
+  lost: number;
+  resent: number;
+  health: (string | null)[];
+  faults: number;
+};
 
 function start(limits: Partial<OutboxLimits> = {}, probe = false): void {
   log = new HandLog();
@@ -63,7 +80,10 @@ function record(name: string, waits = true): void {
     (seq) => `${seq}:${name}`,
     null,
     waits
-      ? { accepted: () => void told.push(`${name} accepted`), notAccepted: () => void told.push(`${name} not accepted`) }
+      ? {
+          accepted: () => void told.push(`${name} accepted`),
+          notAccepted: () => void told.push(`${name} not accepted`),
+        }
       : null,
   );
 }
@@ -223,7 +243,9 @@ describe('the memory of a batch', () => {
       await expect.poll(() => outbox.pending).toBe(0);
     }
     expect(memoryOf(1)).toBe(memoryOf(0));
-    expect(log.sent.map((_, n) => log.events(n))).toEqual([0, 1, 2, 3].map((n) => [`${n + 1}:event ${n}`]));
+    expect(log.sent.map((_, n) => log.events(n))).toEqual(
+      [0, 1, 2, 3].map((n) => [`${n + 1}:event ${n}`]),
+    );
   });
 
   it('stays as it was once sending it has failed: the log may still be reading it when a resend is accepted', async () => {
@@ -257,9 +279,12 @@ describe('the memory of a batch', () => {
 
   it('knows the account of each event', async () => {
     start();
-    for (const account of ['one', 'two', null, 'one']) outbox.record((seq) => `${seq}`, account, null);
+    for (const account of ['one', 'two', null, 'one'])
+      outbox.record((seq) => `${seq}`, account, null);
     const { copy } = await sent(0);
-    expect(entriesOf(copy)).toEqual(['one', 'two', null, 'one'].map((account, i) => ({ event: `${i + 1}`, account })));
+    expect(entriesOf(copy)).toEqual(
+      ['one', 'two', null, 'one'].map((account, i) => ({ event: `${i + 1}`, account })),
+    );
   });
 });
 

@@ -4,7 +4,13 @@ import { LOADS, TARGETS } from '../../bench/names.ts';
 
 describe('what the benchmark is asked to do', () => {
   it('measures everything but the extra loads when nothing is said', () => {
-    expect(planOf([])).toMatchObject({ loads: LOADS, extraLoads: [], targets: TARGETS, json: false, write: false });
+    expect(planOf([])).toMatchObject({
+      loads: LOADS,
+      extraLoads: [],
+      targets: TARGETS,
+      json: false,
+      write: false,
+    });
   });
 
   it('takes four loads and six targets, three rounds each, when it has to be quick', () => {
@@ -28,7 +34,10 @@ describe('what the benchmark is asked to do', () => {
   });
 
   it('runs the extra loads only when they are named, and then nothing else', () => {
-    expect(planOf(['--only', 'idle-memory'])).toMatchObject({ loads: [], extraLoads: ['idle-memory'] });
+    expect(planOf(['--only', 'idle-memory'])).toMatchObject({
+      loads: [],
+      extraLoads: ['idle-memory'],
+    });
   });
 
   it('names what it does not know', () => {

@@ -5,11 +5,22 @@ import type { Result } from '../../bench/result.ts';
 const about = { date: '2026-11-24', text: 'a machine' };
 
 function result(target: Result['target'], cpuUsPerRequest: number, p99Ms: number | null): Result {
-  return { load: 'get-128-tls', target, cpuUsPerRequest, requestsPerSecond: 1000, p50Ms: p99Ms, p99Ms, errors: 0 };
+  return {
+    load: 'get-128-tls',
+    target,
+    cpuUsPerRequest,
+    requestsPerSecond: 1000,
+    p50Ms: p99Ms,
+    p99Ms,
+    errors: 0,
+  };
 }
 
 it('shows every target as a multiple of the buffered gate, and leaves a cell empty where nothing was measured', () => {
-  const text = tableText([result('sallyport-buffered', 40, 1.5), result('caddy', 100, null)], about);
+  const text = tableText(
+    [result('sallyport-buffered', 40, 1.5), result('caddy', 100, null)],
+    about,
+  );
   expect(text).toContain('Measured on 2026-11-24: a machine.');
   expect(text).toContain('| sallyport-buffered | 40.0 | 1.00 | 1000 | 1.5 | 1.5 | 0 |');
   expect(text).toContain('| caddy | 100.0 | 2.50 | 1000 |  |  | 0 |');

@@ -2,7 +2,12 @@ import { expect, it } from 'vitest';
 import { signInEvent } from '../../../src/audit/sign-in-event.ts';
 import { formatEvent } from '../../../src/cli/event-line.ts';
 
-const facts = { id: 'id-1', timeMs: Date.parse('2026-11-24T07:00:00Z'), clientAddress: '10.0.0.1', userAgent: 'a "browser"' };
+const facts = {
+  id: 'id-1',
+  timeMs: Date.parse('2026-11-24T07:00:00Z'),
+  clientAddress: '10.0.0.1',
+  userAgent: 'a "browser"',
+};
 
 it('shows a sign-in, and an attempt at one, as one line', () => {
   const signedIn = signInEvent('edge', 1, {
@@ -17,7 +22,9 @@ it('shows a sign-in, and an attempt at one, as one line', () => {
     account: { name: 'ada', kind: 'user' },
     userAgent: 'a "browser"',
   });
-  expect(formatEvent(signedIn)).toBe('2026-11-24 07:00:00.000  console  ada  (signed-in at the console, from 10.0.0.1)');
+  expect(formatEvent(signedIn)).toBe(
+    '2026-11-24 07:00:00.000  console  ada  (signed-in at the console, from 10.0.0.1)',
+  );
   const tried = signInEvent('edge', 2, {
     ...facts,
     reason: 'password-wrong',
@@ -26,5 +33,7 @@ it('shows a sign-in, and an attempt at one, as one line', () => {
     userAgent: null,
   });
   expect(JSON.parse(tried)).not.toHaveProperty('userAgent');
-  expect(formatEvent(tried)).toContain('refused  somebody as AAAAAAAAAAAA  (password-wrong at the console');
+  expect(formatEvent(tried)).toContain(
+    'refused  somebody as AAAAAAAAAAAA  (password-wrong at the console',
+  );
 });

@@ -34,7 +34,9 @@ it('is closed to others with all files in it, and says so', () => {
 it('is refused where it cannot be', () => {
   const dir = folder({ file: 'x' });
   expect(() => prepareDataDir(join(dir, 'file'))).toThrow(DataDirFault);
-  expect(() => prepareDataDir(join(dir, 'file', 'data'))).toThrow(/the data folder cannot be made \(ENOTDIR\)/);
+  expect(() => prepareDataDir(join(dir, 'file', 'data'))).toThrow(
+    /the data folder cannot be made \(ENOTDIR\)/,
+  );
   expect(() => prepareDataDir('/proc/sallyport')).toThrow(/the data folder cannot be made/);
 });
 
@@ -42,7 +44,9 @@ it('is refused where nothing can be written', (ctx) => {
   // Root may write everywhere but where the file system itself says no, which a full one does.
   const dir = join(folder(), 'data');
   mkdirSync(dir, { mode: 0o700 });
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'ro,mode=0700', 'tmpfs', dir], { stdio: 'ignore' }).status === 0;
+  const mounted =
+    spawnSync('mount', ['-t', 'tmpfs', '-o', 'ro,mode=0700', 'tmpfs', dir], { stdio: 'ignore' })
+      .status === 0;
   if (!mounted) ctx.skip('a read-only file system cannot be mounted here');
   try {
     expect(() => prepareDataDir(dir)).toThrow(`${dir}: the data folder is not writable (EROFS)`);

@@ -4,17 +4,31 @@ import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, it } from 'vitest';
 import { parse as parseYaml } from 'yaml';
-import { JSON_SCHEMA_FILE, type JsonSchema, jsonSchema, jsonSchemaText } from '../../../src/config/json-schema.ts';
+import {
+  JSON_SCHEMA_FILE,
+  type JsonSchema,
+  jsonSchema,
+  jsonSchemaText,
+} from '../../../src/config/json-schema.ts';
 import { type ConfigCheck, loadConfig } from '../../../src/config/load.ts';
 import { findTies } from '../../../src/decision/route-ties.ts';
 import { folder } from './samples.ts';
 
 const CONFIG = fileURLToPath(new URL('../../../config/', import.meta.url));
-const EXAMPLES = ['sallyport.yaml', ...readdirSync(join(CONFIG, 'examples')).map((name) => `examples/${name}`)];
-const ENVIRONMENT = { POD_NAME: 'gate-0', REDIS_ADDRESS: 'redis.internal:6379', APPLICATION: 'crm', REDIS_PASSWORD: 'x' };
+const EXAMPLES = [
+  'sallyport.yaml',
+  ...readdirSync(join(CONFIG, 'examples')).map((name) => `examples/${name}`),
+];
+const ENVIRONMENT = {
+  POD_NAME: 'gate-0',
+  REDIS_ADDRESS: 'redis.internal:6379',
+  APPLICATION: 'crm',
+  REDIS_PASSWORD: 'x',
+};
 
 const checkTies: ConfigCheck = ({ routes }, report) => {
-  for (const tie of findTies(routes)) report.fault(['routes'], `${tie.first.name} ties with ${tie.second.name}`);
+  for (const tie of findTies(routes))
+    report.fault(['routes'], `${tie.first.name} ties with ${tie.second.name}`);
 };
 
 /** Loads an example in a folder in which the files that it names are there. */
@@ -24,7 +38,10 @@ function loadExample(name: string) {
     [...text.matchAll(/^(?!\s*#).*?File: /gm)].length > 0
       ? [...text.matchAll(/File: ([a-z.-]+)/g)].map((match) => match[1]!)
       : [];
-  const dir = folder({ 'sallyport.yaml': text, ...Object.fromEntries(named.map((file) => [file, 'x'])) });
+  const dir = folder({
+    'sallyport.yaml': text,
+    ...Object.fromEntries(named.map((file) => [file, 'x'])),
+  });
   return loadConfig(join(dir, 'sallyport.yaml'), {
     environment: ENVIRONMENT,
     checks: [checkTies],
@@ -60,8 +77,12 @@ it('shows every available key in the commented example', () => {
 
 it('answers LifeTime clients in their own way', () => {
   const { config } = loadExample('examples/lifetime.yaml');
-  expect(config.routes.every((route) => route.errors === 'lifetime' && route.caseInsensitive)).toBe(true);
-  expect(config.routes.filter((route) => route.acceptBareToken).map(({ name }) => name)).toEqual(['download']);
+  expect(config.routes.every((route) => route.errors === 'lifetime' && route.caseInsensitive)).toBe(
+    true,
+  );
+  expect(config.routes.filter((route) => route.acceptBareToken).map(({ name }) => name)).toEqual([
+    'download',
+  ]);
 });
 
 it('keeps config/sallyport.schema.json up to date (node src/config/json-schema.ts writes it)', () => {
@@ -110,7 +131,8 @@ function visit(
     visit(child, `${path}.${key}`, see, isAvailable);
   }
   const below = [node.items, node.additionalProperties, ...(node.oneOf ?? [])];
-  for (const child of below) if (typeof child === 'object') visit(child, `${path}.*`, see, isAvailable);
+  for (const child of below)
+    if (typeof child === 'object') visit(child, `${path}.*`, see, isAvailable);
 }
 
 function isUnavailable({ description = '' }: JsonSchema): boolean {

@@ -47,7 +47,9 @@ realm: 3
 
 it('says what was expected in words for people', () => {
   expect(
-    saidOf('limits: { headBytes: 1.5, bodyBytes: -1, idleTimeoutMs: "60000" }\nerrors: html\nroutes: {}\nupstreams: []'),
+    saidOf(
+      'limits: { headBytes: 1.5, bodyBytes: -1, idleTimeoutMs: "60000" }\nerrors: html\nroutes: {}\nupstreams: []',
+    ),
   ).toEqual([
     'limits.headBytes: expected a whole number',
     'limits.bodyBytes: expected at least 0',
@@ -62,7 +64,9 @@ it('says what was expected in words for people', () => {
 
 it('suggests keys that are near, and none where nothing is', () => {
   expect(saidOf('lisen: {}')).toEqual(['lisen: unknown key (did you mean listen?)']);
-  expect(saidOf('limits: { headbytes: 5000 }')).toEqual(['limits.headbytes: unknown key (did you mean headBytes?)']);
+  expect(saidOf('limits: { headbytes: 5000 }')).toEqual([
+    'limits.headbytes: unknown key (did you mean headBytes?)',
+  ]);
   expect(saidOf('store: { kind: redis, url: "redis://localhost", usrename: gate }')).toEqual([
     'store.usrename: unknown key (did you mean username?)',
   ]);
@@ -90,7 +94,10 @@ it.each([
   const faults = faultsIn(text);
   expect(faults.length).toBeGreaterThan(0);
   for (const fault of faults)
-    expect(fault).toMatchObject({ line: expect.any(Number), message: expect.stringContaining('not valid YAML') });
+    expect(fault).toMatchObject({
+      line: expect.any(Number),
+      message: expect.stringContaining('not valid YAML'),
+    });
 });
 
 it('takes an empty file for a mistake: it is what half a write leaves', () => {
@@ -105,11 +112,16 @@ it('reads an alias like what it stands for', () => {
 });
 
 it('refuses an alias without an anchor', () => {
-  expect(saidOf('errors: problem\nrealm: *nothing\n')).toEqual(['realm: there is no such anchor before it']);
+  expect(saidOf('errors: problem\nrealm: *nothing\n')).toEqual([
+    'realm: there is no such anchor before it',
+  ]);
 });
 
 it('does not let aliases grow without end', () => {
-  const levels = Array.from({ length: 12 }, (_, i) => `l${i + 1}: &l${i + 1} [${Array(10).fill(`*l${i}`).join(', ')}]`);
+  const levels = Array.from(
+    { length: 12 },
+    (_, i) => `l${i + 1}: &l${i + 1} [${Array(10).fill(`*l${i}`).join(', ')}]`,
+  );
   expect(saidOf(`l0: &l0 [x, x]\n${levels.join('\n')}`).join()).toContain('more than 1000 aliases');
   expect(saidOf('realm: &r [*r]').join()).toContain('nested too deeply');
 });
@@ -121,7 +133,9 @@ it('survives a file that is all faults, with a bounded list', () => {
 
 it('reads files of at most 1 MiB, and says why one cannot be read', () => {
   const dir = folder({ 'big.yaml': `# ${'x'.repeat(1_048_576)}\n` });
-  expect(() => loadConfig(`${dir}/big.yaml`)).toThrow(`${dir}/big.yaml is larger than 1048576 bytes`);
+  expect(() => loadConfig(`${dir}/big.yaml`)).toThrow(
+    `${dir}/big.yaml is larger than 1048576 bytes`,
+  );
   expect(() => loadConfig(`${dir}/none.yaml`)).toThrow(`${dir}/none.yaml does not exist`);
   expect(() => loadConfig(dir)).toThrow(`${dir} is a folder`);
   expect(() => loadConfig('/dev/zero')).toThrow('/dev/zero is not a regular file');
@@ -136,7 +150,9 @@ it('lets other rooms speak with line and path, once all is in order here', () =>
   - { name: a, path: /a, access: public, upstream: api }
   - { name: b, path: /b, access: public, upstream: api }
 `;
-  expect(faultsIn(text, { checks })).toEqual([{ line: 6, column: 5, path: 'routes[1]', message: 'tied with routes[0]' }]);
+  expect(faultsIn(text, { checks })).toEqual([
+    { line: 6, column: 5, path: 'routes[1]', message: 'tied with routes[0]' },
+  ]);
   expect(saidOf(`${text}x: 1\n`, { checks })).toEqual(['x: unknown key']);
 });
 
@@ -155,8 +171,11 @@ routes: [{ name: "\${S} ", path: "\${S}", methods: ["\${S}"], application: "{\${
   } catch (fault) {
     expect(fault).toBeInstanceOf(ConfigFaults);
     expect((fault as ConfigFaults).faults.length).toBeGreaterThan(10);
-    expect(`${fault} ${inspect(fault, { depth: 9 })}`.replaceAll((fault as ConfigFaults).files.join(), '')).not.toContain(
-      'hunter2',
-    );
+    expect(
+      `${fault} ${inspect(fault, { depth: 9 })}`.replaceAll(
+        (fault as ConfigFaults).files.join(),
+        '',
+      ),
+    ).not.toContain('hunter2');
   }
 });

@@ -14,7 +14,11 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-const withoutSecret = { issuer: 'https://login.test/ops', clientId: 'us', roles: { admins: 'administrator' } };
+const withoutSecret = {
+  issuer: 'https://login.test/ops',
+  clientId: 'us',
+  roles: { admins: 'administrator' },
+};
 const least = { ...withoutSecret, clientSecretFile: 'secret' };
 const VARIABLE = '$' + '{SECRET}';
 
@@ -51,9 +55,15 @@ it('takes its secret from a file or the environment, and not from the configurat
   const fromEnvironment = parse({ ...withoutSecret, clientSecret: VARIABLE });
   expect(fromEnvironment.config.identity?.clientSecret?.reveal()).toBe('from the environment');
   expect(saidOf(withoutSecret)).toContain('identity.clientSecretFile: is missing');
-  expect(saidOf({ ...withoutSecret, clientSecret: 'written out' })).toContain('not written into this file');
-  expect(saidOf({ ...least, clientSecret: VARIABLE })).toContain('either clientSecret or clientSecretFile');
-  expect(saidOf({ ...least, clientSecretFile: 'not-there' })).toContain('identity.clientSecretFile');
+  expect(saidOf({ ...withoutSecret, clientSecret: 'written out' })).toContain(
+    'not written into this file',
+  );
+  expect(saidOf({ ...least, clientSecret: VARIABLE })).toContain(
+    'either clientSecret or clientSecretFile',
+  );
+  expect(saidOf({ ...least, clientSecretFile: 'not-there' })).toContain(
+    'identity.clientSecretFile',
+  );
 });
 
 it.each([
@@ -64,11 +74,14 @@ it.each([
   'https://login.test/#a',
   'file:///x',
 ])('refuses the issuer %s', (issuer) =>
-  expect(saidOf({ ...least, issuer })).toContain('identity.issuer: expected the https URL of an issuer'),
+  expect(saidOf({ ...least, issuer })).toContain(
+    'identity.issuer: expected the https URL of an issuer',
+  ),
 );
 
-it.each(['http://localhost:1', 'http://127.0.0.1:1', 'http://[::1]:1'])('speaks plain HTTP to this machine only: %s', (issuer) =>
-  expect(saidOf({ ...least, issuer })).toBe(''),
+it.each(['http://localhost:1', 'http://127.0.0.1:1', 'http://[::1]:1'])(
+  'speaks plain HTTP to this machine only: %s',
+  (issuer) => expect(saidOf({ ...least, issuer })).toBe(''),
 );
 
 it.each([
@@ -77,7 +90,9 @@ it.each([
   'https://a.test/sign-in/callback?x',
   'https://u@a.test/sign-in/callback',
 ])('refuses the way back %s', (redirectUri) =>
-  expect(saidOf({ ...least, redirectUri })).toContain('identity.redirectUri: expected https://HOST/sign-in/callback'),
+  expect(saidOf({ ...least, redirectUri })).toContain(
+    'identity.redirectUri: expected https://HOST/sign-in/callback',
+  ),
 );
 
 it('wants groups, in an order that can be told', () => {

@@ -9,14 +9,30 @@ import { folder, parse, saidOf } from './samples.ts';
 it('fills in every default', () => {
   const { config, warnings } = parse('{}');
   expect(config).toMatchObject({
-    instance: { name: expect.stringMatching(/./), dataDir: '/nowhere/data', workers: 1, drainMs: 30000 },
+    instance: {
+      name: expect.stringMatching(/./),
+      dataDir: '/nowhere/data',
+      workers: 1,
+      drainMs: 30000,
+    },
     listen: { proxy: null, admin: null, ops: null, decision: null },
     store: { kind: 'embedded' },
     registry: { leaseMs: 30000, minReplicaAcks: 0, cacheAccounts: 50000 },
-    audit: { guarantee: 'acknowledged', retention: { days: 90, maxBytes: 0 }, activityPerAccount: 10000 },
+    audit: {
+      guarantee: 'acknowledged',
+      retention: { days: 90, maxBytes: 0 },
+      activityPerAccount: 10000,
+    },
     upstreams: [],
     routes: [],
-    limits: { connections: 20000, headBytes: 16384, targetBytes: 8192, headTimeoutMs: 10000, idleTimeoutMs: 60000, bodyBytes: 0 },
+    limits: {
+      connections: 20000,
+      headBytes: 16384,
+      targetBytes: 8192,
+      headTimeoutMs: 10000,
+      idleTimeoutMs: 60000,
+      bodyBytes: 0,
+    },
     realm: 'sallyport',
     errors: 'problem',
   });
@@ -38,7 +54,9 @@ it.each([
   ['[::]:0', { host: '::', port: 0 }],
   ['localhost:65535', { host: 'localhost', port: 65535 }],
 ])('listens on %s', (text, address) => {
-  expect(parse(`listen: { ops: { address: "${text}" } }`).config.listen.ops?.address).toEqual(address);
+  expect(parse(`listen: { ops: { address: "${text}" } }`).config.listen.ops?.address).toEqual(
+    address,
+  );
 });
 
 it.each([
@@ -62,29 +80,50 @@ it.each([
 });
 
 it('refuses two listeners on one port', () => {
-  const listen = (ops: string) => `listen: { proxy: { address: "127.0.0.1:8443", plaintext: true }, ops: { address: "${ops}" } }`;
-  expect(saidOf(listen('127.0.0.1:8443'))).toEqual(['listen.ops.address: the port is already taken by listen.proxy']);
-  expect(saidOf(listen('0.0.0.0:8443'))).toEqual(['listen.ops.address: the port is already taken by listen.proxy']);
+  const listen = (ops: string) =>
+    `listen: { proxy: { address: "127.0.0.1:8443", plaintext: true }, ops: { address: "${ops}" } }`;
+  expect(saidOf(listen('127.0.0.1:8443'))).toEqual([
+    'listen.ops.address: the port is already taken by listen.proxy',
+  ]);
+  expect(saidOf(listen('0.0.0.0:8443'))).toEqual([
+    'listen.ops.address: the port is already taken by listen.proxy',
+  ]);
   expect(saidOf(listen('127.0.0.2:8443'))).toEqual([]);
 });
 
 it('listens with TLS, or without it only when that is said, and then warns', () => {
   const dir = folder({ c: 'x', k: 'x' });
   const tls = `tls: { certificates: [{ certificateFile: ${dir}/c, keyFile: ${dir}/k }] }`;
-  expect(saidOf('listen: { proxy: {} }')).toEqual([expect.stringContaining('listen.proxy.tls: is missing')]);
+  expect(saidOf('listen: { proxy: {} }')).toEqual([
+    expect.stringContaining('listen.proxy.tls: is missing'),
+  ]);
   expect(saidOf(`listen: { proxy: { ${tls}, plaintext: true } }`)).toEqual([
     'listen.proxy.plaintext: either tls or plaintext: true, not both',
   ]);
   expect(parse(`listen: { proxy: { ${tls} } }`).warnings).toEqual([]);
   expect(parse('listen: { proxy: { plaintext: true } }').warnings).toEqual([
-    expect.objectContaining({ path: 'listen.proxy.plaintext', line: 1, message: expect.stringContaining('without TLS') }),
+    expect.objectContaining({
+      path: 'listen.proxy.plaintext',
+      line: 1,
+      message: expect.stringContaining('without TLS'),
+    }),
   ]);
 });
 
 it('takes addresses and ranges as trusted proxies, and nothing else', () => {
-  const text = (list: string) => `listen: { proxy: { plaintext: true, trustedProxies: [${list}] } }`;
-  expect(parse(text('10.0.0.1, 10.0.0.0/8, "::1", "fd00::/8"')).config.listen.proxy?.trustedProxies).toHaveLength(4);
-  for (const wrong of ['10.0.0.0/33', '"fd00::/129"', 'localhost', '10.0.0.0/8/8', '10.0.0/8', '"*"']) {
+  const text = (list: string) =>
+    `listen: { proxy: { plaintext: true, trustedProxies: [${list}] } }`;
+  expect(
+    parse(text('10.0.0.1, 10.0.0.0/8, "::1", "fd00::/8"')).config.listen.proxy?.trustedProxies,
+  ).toHaveLength(4);
+  for (const wrong of [
+    '10.0.0.0/33',
+    '"fd00::/129"',
+    'localhost',
+    '10.0.0.0/8/8',
+    '10.0.0/8',
+    '"*"',
+  ]) {
     expect(saidOf(text(wrong))).toHaveLength(1);
   }
 });
@@ -116,20 +155,28 @@ routes: [{ name: p, path: /p, access: public, upstream: a }]`;
 it('warns of a private key that everyone can read', () => {
   const dir = folder({ c: 'x', k: 'x' });
   chmodSync(join(dir, 'k'), 0o644);
-  const { warnings } = parseIn(dir, 'listen: { proxy: { tls: { certificates: [{ certificateFile: c, keyFile: k }] } } }');
+  const { warnings } = parseIn(
+    dir,
+    'listen: { proxy: { tls: { certificates: [{ certificateFile: c, keyFile: k }] } } }',
+  );
   expect(warnings.map(({ path }) => path)).toEqual(['listen.proxy.tls.certificates[0].keyFile']);
 });
 
 it('replaces variables in texts, whole or in part, once', () => {
   const environment = { NAME: 'edge', NEXT: '${NAME}', EMPTY: '' };
-  const { config } = parse('realm: "a ${NAME} b ${NEXT} $${NAME} $NAME${EMPTY}"\ninstance: { name: "${NAME}" }', { environment });
+  const { config } = parse(
+    'realm: "a ${NAME} b ${NEXT} $${NAME} $NAME${EMPTY}"\ninstance: { name: "${NAME}" }',
+    { environment },
+  );
   expect(config.realm).toBe('a edge b ${NAME} ${NAME} $NAME');
   expect(config.instance.name).toBe('edge');
 });
 
 it('names variables that are not set or not written well', () => {
   expect(saidOf('realm: "${NOPE}"')).toEqual(['realm: the environment variable NOPE is not set']);
-  expect(saidOf('realm: "${NOPE} and ${NEITHER}"')).toEqual(['realm: the environment variable NOPE is not set']);
+  expect(saidOf('realm: "${NOPE} and ${NEITHER}"')).toEqual([
+    'realm: the environment variable NOPE is not set',
+  ]);
   for (const wrong of ['${', '${A', '${}', '${A-B}', '${A:-x}', '${toString}', '${constructor}'])
     expect(saidOf(`realm: "${wrong}"`)).toHaveLength(1);
 });
@@ -144,13 +191,16 @@ const REDIS = 'kind: redis, url: "rediss://redis.internal:6379/0"';
 
 it('reads a password from a file, without its line break, and shows it to nobody', () => {
   const dir = folder({ pw: 'correct horse\n' });
-  const { config, warnings, files } = parseIn(dir, `store: { ${REDIS}, username: gate, passwordFile: pw }`);
+  const { config, warnings, files } = parseIn(
+    dir,
+    `store: { ${REDIS}, username: gate, passwordFile: pw }`,
+  );
   const { store } = config;
   if (store.kind !== 'redis') return expect.unreachable();
   expect(store.password?.reveal()).toBe('correct horse');
-  expect(`${JSON.stringify(config)} ${inspect(config, { depth: 9, showHidden: true })} ${store.password}`).not.toContain(
-    'correct',
-  );
+  expect(
+    `${JSON.stringify(config)} ${inspect(config, { depth: 9, showHidden: true })} ${store.password}`,
+  ).not.toContain('correct');
   expect(warnings).toEqual([]);
   expect(files).toEqual([join(dir, 'pw')]);
 });
@@ -158,8 +208,12 @@ it('reads a password from a file, without its line break, and shows it to nobody
 it('warns of a password that everyone can read, and refuses an empty one', () => {
   const dir = folder({ pw: 'x', empty: '\n' });
   chmodSync(join(dir, 'pw'), 0o644);
-  expect(parseIn(dir, `store: { ${REDIS}, passwordFile: pw }`).warnings.map(({ path }) => path)).toEqual(['store.passwordFile']);
-  expect(() => parseIn(dir, `store: { ${REDIS}, passwordFile: empty }`)).toThrow('store.passwordFile: the file is empty');
+  expect(
+    parseIn(dir, `store: { ${REDIS}, passwordFile: pw }`).warnings.map(({ path }) => path),
+  ).toEqual(['store.passwordFile']);
+  expect(() => parseIn(dir, `store: { ${REDIS}, passwordFile: empty }`)).toThrow(
+    'store.passwordFile: the file is empty',
+  );
 });
 
 it('takes a password from the environment, and none that is written out', () => {
@@ -167,7 +221,9 @@ it('takes a password from the environment, and none that is written out', () => 
   const { store } = parse(`store: { ${REDIS}, password: "\${P}" }`, { environment }).config;
   expect(store.kind === 'redis' && store.password?.reveal()).toBe('s3cret');
   const written = saidOf(`store: { ${REDIS}, password: hunter2 }`);
-  expect(written).toEqual([expect.stringContaining('store.password: a password is not written into this file')]);
+  expect(written).toEqual([
+    expect.stringContaining('store.password: a password is not written into this file'),
+  ]);
   expect(written.join()).not.toContain('hunter2');
   expect(saidOf(`store: { ${REDIS}, password: "hunter2\${P}" }`, { environment })).toHaveLength(1);
 });
@@ -176,7 +232,10 @@ it.each([
   ['store: { kind: redis }', 'store.url: is missing'],
   ['store: { kind: redis, url: "redis://u:p@localhost" }', 'store.url: expected redis://'],
   ['store: { kind: redis, url: "http://localhost" }', 'store.url: expected redis://'],
-  ['store: { kind: redis, url: "redis://localhost", tls: {} }', 'store.tls: only with a rediss: URL'],
+  [
+    'store: { kind: redis, url: "redis://localhost", tls: {} }',
+    'store.tls: only with a rediss: URL',
+  ],
   ['store: { kind: embedded, url: "redis://localhost" }', 'store.url: unknown key'],
   [
     `store: { ${REDIS}, password: "\${P}", passwordFile: /dev/null }`,
@@ -188,17 +247,29 @@ it.each([
 });
 
 it('warns of a Redis that is reached in the clear, except on this machine', () => {
-  const warned = (url: string) => parse(`store: { kind: redis, url: "${url}" }`).warnings.map(({ path }) => path);
+  const warned = (url: string) =>
+    parse(`store: { kind: redis, url: "${url}" }`).warnings.map(({ path }) => path);
   expect(warned('redis://10.0.0.5:6379')).toEqual(['store.url']);
   expect(warned('redis://localhost.example.com')).toEqual(['store.url']);
-  for (const local of ['redis://127.0.0.1:6379/2', 'redis://localhost', 'redis://[::1]:6379', 'rediss://10.0.0.5'])
+  for (const local of [
+    'redis://127.0.0.1:6379/2',
+    'redis://localhost',
+    'redis://[::1]:6379',
+    'rediss://10.0.0.5',
+  ])
     expect(warned(local)).toEqual([]);
 });
 
 it('takes a Redis by sentinels or as a cluster, each instead of a URL', () => {
   const redis = (keys: string) => `store: { kind: redis, ${keys} }`;
-  const { store } = parse(redis('sentinels: { name: main, addresses: ["127.0.0.1:26379", "[::1]:26379"] }')).config;
-  expect(store).toMatchObject({ url: null, cluster: null, sentinels: { name: 'main', tls: true, username: null } });
+  const { store } = parse(
+    redis('sentinels: { name: main, addresses: ["127.0.0.1:26379", "[::1]:26379"] }'),
+  ).config;
+  expect(store).toMatchObject({
+    url: null,
+    cluster: null,
+    sentinels: { name: 'main', tls: true, username: null },
+  });
   expect(store).toMatchObject({
     sentinels: {
       addresses: [
@@ -211,21 +282,32 @@ it('takes a Redis by sentinels or as a cluster, each instead of a URL', () => {
     cluster: [{ host: '127.0.0.1', port: 7000 }],
     tls: { verify: true, caFile: null },
   });
-  expect(saidOf(redis('')).join()).toContain('name one Redis by url, or several by sentinels or cluster');
-  expect(saidOf(redis('url: "redis://127.0.0.1", cluster: ["127.0.0.1:1"]')).join()).toContain('either url or cluster');
+  expect(saidOf(redis('')).join()).toContain(
+    'name one Redis by url, or several by sentinels or cluster',
+  );
+  expect(saidOf(redis('url: "redis://127.0.0.1", cluster: ["127.0.0.1:1"]')).join()).toContain(
+    'either url or cluster',
+  );
   expect(saidOf(redis('cluster: []')).join()).toContain('expected at least 1 entries');
   expect(saidOf(redis('cluster: ["127.0.0.1"]')).join()).toContain('expected host:port');
-  expect(saidOf(redis('sentinels: { name: main, addresses: ["127.0.0.1:1"], password: written-out }')).join('\n')).toMatch(
-    /store\.sentinels\.password.*not written into this file/,
-  );
+  expect(
+    saidOf(
+      redis('sentinels: { name: main, addresses: ["127.0.0.1:1"], password: written-out }'),
+    ).join('\n'),
+  ).toMatch(/store\.sentinels\.password.*not written into this file/);
 });
 
 it('warns of sentinels and cluster nodes that are reached in the clear, except on this machine', () => {
-  const warned = (keys: string) => parse(`store: { kind: redis, ${keys} }`).warnings.map(({ path }) => path);
+  const warned = (keys: string) =>
+    parse(`store: { kind: redis, ${keys} }`).warnings.map(({ path }) => path);
   expect(warned('cluster: ["127.0.0.1:1", "10.0.0.5:1"]')).toEqual(['store.cluster']);
   expect(warned('cluster: ["10.0.0.5:1"], tls: {}')).toEqual([]);
-  expect(warned('sentinels: { name: main, addresses: ["10.0.0.5:1"] }')).toEqual(['store.sentinels']);
-  expect(warned('sentinels: { name: main, addresses: ["10.0.0.5:1"], tls: false }, tls: {}')).toEqual(['store.sentinels']);
+  expect(warned('sentinels: { name: main, addresses: ["10.0.0.5:1"] }')).toEqual([
+    'store.sentinels',
+  ]);
+  expect(
+    warned('sentinels: { name: main, addresses: ["10.0.0.5:1"], tls: false }, tls: {}'),
+  ).toEqual(['store.sentinels']);
   expect(warned('sentinels: { name: main, addresses: ["localhost:1"] }')).toEqual([]);
 });
 
@@ -241,7 +323,9 @@ it.each([
 
 it('lets an embedded store have one process only', () => {
   const workers = (store: string) => saidOf(`instance: { workers: 2 }\n${store}`).join('\n');
-  expect(workers('store: { kind: embedded }')).toContain('instance.workers: an embedded store has one owner');
+  expect(workers('store: { kind: embedded }')).toContain(
+    'instance.workers: an embedded store has one owner',
+  );
   expect(workers('')).toContain('instance.workers: an embedded store has one owner');
   expect(workers('store: { kind: redis, url: "redis://127.0.0.1" }')).toBe('');
 });

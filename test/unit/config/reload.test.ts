@@ -14,7 +14,11 @@ interface Seen {
 }
 
 /** Watches a file. The poll is slow by default, so that what is seen was seen by its event. */
-function follow(file: string, options: ReloadOptions = {}, apply: () => void | Promise<void> = () => {}): Seen {
+function follow(
+  file: string,
+  options: ReloadOptions = {},
+  apply: () => void | Promise<void> = () => {},
+): Seen {
   const applied: Seen['applied'] = [];
   const refused: unknown[] = [];
   const reloader = new ConfigReloader(
@@ -100,7 +104,10 @@ it('keeps the last good configuration when the file is emptied or taken away', a
 });
 
 it('says that a file that is named has changed, though no key did', async () => {
-  const dir = folder({ 'a.yaml': 'store: { kind: redis, url: "rediss://r", tls: { caFile: ca.pem } }', 'ca.pem': 'x' });
+  const dir = folder({
+    'a.yaml': 'store: { kind: redis, url: "rediss://r", tls: { caFile: ca.pem } }',
+    'ca.pem': 'x',
+  });
   const { applied } = follow(join(dir, 'a.yaml'));
   writeFileSync(join(dir, 'ca.pem'), 'y');
   await until(() => applied.length > 0);
@@ -111,7 +118,10 @@ it('waits for a file that the new configuration names and that comes later', asy
   const dir = folder({ 'a.yaml': 'realm: a', 'sub.txt': '' });
   mkdirSync(join(dir, 'secrets'));
   const { applied, refused } = follow(join(dir, 'a.yaml'));
-  writeFileSync(join(dir, 'a.yaml'), 'store: { kind: redis, url: "rediss://r", passwordFile: secrets/pw }');
+  writeFileSync(
+    join(dir, 'a.yaml'),
+    'store: { kind: redis, url: "rediss://r", passwordFile: secrets/pw }',
+  );
   await until(() => refused.length > 0);
   writeFileSync(join(dir, 'secrets', 'pw'), 'x', { mode: 0o600 });
   await until(() => applied.length > 0);
@@ -144,11 +154,15 @@ it('reloads one at a time, and once more for all that came meanwhile', async () 
   let running = 0;
   let most = 0;
   const gates: (() => void)[] = [];
-  const { applied, reloader } = follow(join(folder({ 'a.yaml': 'realm: a' }), 'a.yaml'), {}, async () => {
-    most = Math.max(most, ++running);
-    await new Promise<void>((resolve) => gates.push(resolve));
-    running--;
-  });
+  const { applied, reloader } = follow(
+    join(folder({ 'a.yaml': 'realm: a' }), 'a.yaml'),
+    {},
+    async () => {
+      most = Math.max(most, ++running);
+      await new Promise<void>((resolve) => gates.push(resolve));
+      running--;
+    },
+  );
   for (let i = 0; i < 10; i++) reloader.reload();
   await until(() => gates.length === 1);
   gates[0]!();

@@ -71,7 +71,8 @@ it('reads a public route: GET and HEAD, no permission, no application', () => {
 });
 
 it('takes the shape of refusals from the file where a route says none', () => {
-  const errorsOf = (changes: Record<string, string>, file: string) => parse(routeWith(changes) + file).config.routes[0]?.errors;
+  const errorsOf = (changes: Record<string, string>, file: string) =>
+    parse(routeWith(changes) + file).config.routes[0]?.errors;
   expect(errorsOf({}, '')).toBe('problem');
   expect(errorsOf({}, 'errors: lifetime')).toBe('lifetime');
   expect(errorsOf({ errors: 'problem' }, 'errors: lifetime')).toBe('problem');
@@ -82,12 +83,18 @@ it.each([
   ['crm', { from: 'fixed', name: 'crm' }],
   ['"{x}"', { from: 'path', variable: 'x' }],
 ])('understands application: %s', (application, expected) => {
-  expect(parse(routeWith({ path: '"/a/{x}"', application })).config.routes[0]?.application).toEqual(expected);
+  expect(parse(routeWith({ path: '"/a/{x}"', application })).config.routes[0]?.application).toEqual(
+    expected,
+  );
 });
 
 it.each([
   ['permission', null, 'is missing (only a route with access: public needs none)'],
-  ['permission', '"sallyport:registry:read"', "no route may require one of Sallyport's own permissions"],
+  [
+    'permission',
+    '"sallyport:registry:read"',
+    "no route may require one of Sallyport's own permissions",
+  ],
   ['permission', '"SallyPort:x"', "no route may require one of Sallyport's own permissions"],
   ['permission', '"deployments:*"', 'expected a permission such as deployments:write, without *'],
   ['permission', '"*"', 'expected a permission such as deployments:write, without *'],
@@ -107,9 +114,17 @@ it.each([
   ['host', '""', 'expected a host name without port, or *'],
   ['stripPrefix', '/b', 'must be whole literal segments at the beginning of the path'],
   ['stripPrefix', '/a', 'would leave nothing of the path'],
-  ['stripPrefix', 'a', 'expected leading segments of the path such as /api, without a slash at the end'],
+  [
+    'stripPrefix',
+    'a',
+    'expected leading segments of the path such as /api, without a slash at the end',
+  ],
   ['audit', 'never', 'expected required or best-effort'],
-  ['name', '"a b"', 'a name has 1 to 64 characters of A-Z a-z 0-9 . _ - and begins with a letter or digit'],
+  [
+    'name',
+    '"a b"',
+    'a name has 1 to 64 characters of A-Z a-z 0-9 . _ - and begins with a letter or digit',
+  ],
 ])('refuses a route with %s: %s', (key, value, message) => {
   expect(saidOf(routeWith({ [key]: value }))).toEqual([`routes[0].${key}: ${message}`]);
 });
@@ -124,7 +139,12 @@ it('refuses methods that are unknown, never let in, or given twice', () => {
 });
 
 it('gives a public route nothing to do with tokens', () => {
-  const text = routeWith({ access: 'public', methods: '[GET, POST]', acceptBareToken: 'true', forwardAuthorization: 'true' });
+  const text = routeWith({
+    access: 'public',
+    methods: '[GET, POST]',
+    acceptBareToken: 'true',
+    forwardAuthorization: 'true',
+  });
   expect(saidOf(text)).toEqual([
     'routes[0].methods[1]: a public route lets only GET and HEAD in',
     'routes[0].application: means nothing on a public route: no token is read or forwarded',

@@ -9,7 +9,8 @@ import { type LoadedConfig, type LoadOptions, parseConfig } from '../../../src/c
 export function folder(files: Readonly<Record<string, string>> = {}): string {
   const path = mkdtempSync(join(tmpdir(), 'sallyport-config-'));
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text, { mode: 0o600 });
+  for (const [name, text] of Object.entries(files))
+    writeFileSync(join(path, name), text, { mode: 0o600 });
   return path;
 }
 
@@ -24,7 +25,14 @@ export function route(keys: string): string {
 }
 
 /** The keys that every route needs, but for what a test says about them. */
-export const ROUTE = { name: 'r', path: '/a', methods: '[GET]', application: 'any', permission: 'a:read', upstream: 'api' };
+export const ROUTE = {
+  name: 'r',
+  path: '/a',
+  methods: '[GET]',
+  application: 'any',
+  permission: 'a:read',
+  upstream: 'api',
+};
 
 export function routeWith(changes: Readonly<Record<string, string | null>>): string {
   const keys = Object.entries({ ...ROUTE, ...changes }).filter(([, value]) => value !== null);

@@ -53,12 +53,16 @@ it.each([
 });
 
 it('does not mix http and https: chance would decide who is sent in the clear', () => {
-  expect(saidOf(addresses('"http://a", "https://b"'))).toEqual(['upstreams.api.addresses: either all http or all https']);
+  expect(saidOf(addresses('"http://a", "https://b"'))).toEqual([
+    'upstreams.api.addresses: either all http or all https',
+  ]);
 });
 
 it('speaks TLS only to https addresses, with a certificate and its key or neither', () => {
   const dir = folder({ c: 'x', k: 'x' });
-  expect(saidOf(upstream('addresses: ["http://a"], tls: {}'))).toEqual(['upstreams.api.tls: only with https addresses']);
+  expect(saidOf(upstream('addresses: ["http://a"], tls: {}'))).toEqual([
+    'upstreams.api.tls: only with https addresses',
+  ]);
   const https = 'addresses: ["https://a"]';
   expect(saidOf(upstream(`${https}, tls: { certificateFile: ${dir}/c }`))).toEqual([
     'upstreams.api.tls.keyFile: is missing: certificateFile needs it',
@@ -67,7 +71,9 @@ it('speaks TLS only to https addresses, with a certificate and its key or neithe
     'upstreams.api.tls.certificateFile: is missing: keyFile needs it',
   ]);
   expect(
-    parse(upstream(`${https}, tls: { certificateFile: ${dir}/c, keyFile: ${dir}/k, serverName: b }`)).config.upstreams[0]?.tls,
+    parse(
+      upstream(`${https}, tls: { certificateFile: ${dir}/c, keyFile: ${dir}/k, serverName: b }`),
+    ).config.upstreams[0]?.tls,
   ).toEqual({
     caFile: null,
     serverName: 'b',
@@ -79,13 +85,18 @@ it('speaks TLS only to https addresses, with a certificate and its key or neithe
 
 it('warns of an upstream that is not verified, and of one that no route leads to', () => {
   const warnings = (text: string) => parse(text).warnings.map(({ path }) => path);
-  expect(warnings(upstream('addresses: ["https://a"], tls: { verify: false }'))).toEqual(['upstreams.api.tls.verify']);
+  expect(warnings(upstream('addresses: ["https://a"], tls: { verify: false }'))).toEqual([
+    'upstreams.api.tls.verify',
+  ]);
   expect(warnings('upstreams: { api: { addresses: ["http://a"] } }')).toEqual(['upstreams.api']);
 });
 
-it.each(['preserve', 'upstream', 'api.example.com', '"api.example.com:8443"', '"[::1]:80"'])('takes host: %s', (host) => {
-  expect(saidOf(upstream(`addresses: ["http://a"], host: ${host}`))).toEqual([]);
-});
+it.each(['preserve', 'upstream', 'api.example.com', '"api.example.com:8443"', '"[::1]:80"'])(
+  'takes host: %s',
+  (host) => {
+    expect(saidOf(upstream(`addresses: ["http://a"], host: ${host}`))).toEqual([]);
+  },
+);
 
 it.each(['"a b"', '"http://a"', '"a/b"', '""', '"a:0"', '"*"'])('refuses host: %s', (host) => {
   expect(saidOf(upstream(`addresses: ["http://a"], host: ${host}`))).toEqual([
@@ -100,7 +111,9 @@ it('names upstreams by any valid name, those of Object.prototype included', () =
 });
 
 it('checks no health unless a path is given, and then has a bound for everything', () => {
-  const [api] = parse(upstream('addresses: ["http://a"], healthCheck: { path: "/healthz?deep=no" }')).config.upstreams;
+  const [api] = parse(
+    upstream('addresses: ["http://a"], healthCheck: { path: "/healthz?deep=no" }'),
+  ).config.upstreams;
   expect(api?.healthCheck).toEqual({
     path: '/healthz?deep=no',
     intervalMs: 10_000,

@@ -14,7 +14,10 @@ describe('the throttle of sign-ins', () => {
   beforeEach(() => {
     nowMs = 1_000_000;
     folder = mkdtempSync(join(tmpdir(), 'sallyport-throttle-'));
-    tries = new EmbeddedTries(join(folder, 'tries.db'), { wallMs: () => nowMs, monotonicMs: () => 0 });
+    tries = new EmbeddedTries(join(folder, 'tries.db'), {
+      wallMs: () => nowMs,
+      monotonicMs: () => 0,
+    });
     throttle = new SignInThrottle(tries);
   });
   afterEach(async () => {
@@ -27,7 +30,10 @@ describe('the throttle of sign-ins', () => {
     return attempted.allowed ? 0 : attempted.waitSeconds;
   };
   const at = (name: string, address: string) => throttle.password(name, address, null);
-  async function fail(times: number, attempt: (index: number) => Promise<Attempted>): Promise<Attempted | undefined> {
+  async function fail(
+    times: number,
+    attempt: (index: number) => Promise<Attempted>,
+  ): Promise<Attempted | undefined> {
     let last: Attempted | undefined;
     for (let index = 0; index < times; index += 1) last = await attempt(index);
     return last;
@@ -51,11 +57,16 @@ describe('the throttle of sign-ins', () => {
     expect(await waits(at('ada', '10.0.0.1'))).toBe(0);
     expect(await waits(at('ada', '10.0.0.1'))).toBeGreaterThan(0);
     nowMs += THROTTLE.windowMs;
-    expect(await fail(most - 1, () => at('ada', '10.0.0.1'))).toMatchObject({ allowed: true, closes: false });
+    expect(await fail(most - 1, () => at('ada', '10.0.0.1'))).toMatchObject({
+      allowed: true,
+      closes: false,
+    });
   });
 
   it('counts one address over all names, and an IPv6 network as one address', async () => {
-    await fail(THROTTLE.perAddress, (index) => at(`name-${index}`, `2001:db8::${index.toString(16)}`));
+    await fail(THROTTLE.perAddress, (index) =>
+      at(`name-${index}`, `2001:db8::${index.toString(16)}`),
+    );
     expect(await waits(at('another', '2001:db8::ffff'))).toBeGreaterThan(0);
     expect(await waits(at('another', '2001:db8:0:1::1'))).toBe(0);
   });
@@ -67,7 +78,9 @@ describe('the throttle of sign-ins', () => {
     const browser = { who: nameDigest('ada'), digest: 'd'.repeat(64) };
     expect(await waits(throttle.password('ada', '192.0.2.1', browser))).toBe(0);
     // Nobody's browser is a way around: it has a count of its own.
-    await fail(THROTTLE.perNameAndAddress, (index) => throttle.password('ada', `192.0.2.${index}`, browser));
+    await fail(THROTTLE.perNameAndAddress, (index) =>
+      throttle.password('ada', `192.0.2.${index}`, browser),
+    );
     expect(await waits(throttle.password('ada', '203.0.113.9', browser))).toBeGreaterThan(0);
   });
 
@@ -75,10 +88,16 @@ describe('the throttle of sign-ins', () => {
     const few = THROTTLE.perNameAndAddress - 1;
     await fail(few, () => at('ada', '10.0.0.1'));
     await succeed(at('ada', '10.0.0.1'));
-    expect(await fail(few, () => at('ada', '10.0.0.1'))).toMatchObject({ allowed: true, closes: false });
+    expect(await fail(few, () => at('ada', '10.0.0.1'))).toMatchObject({
+      allowed: true,
+      closes: false,
+    });
     const grace = await at('grace', '10.0.0.9');
     if (grace.allowed) await grace.takeBack();
-    expect(await fail(few, () => at('grace', '10.0.0.9'))).toMatchObject({ allowed: true, closes: false });
+    expect(await fail(few, () => at('grace', '10.0.0.9'))).toMatchObject({
+      allowed: true,
+      closes: false,
+    });
   });
 
   it('lets nobody wash off the guesses at other names with a password of their own', async () => {
@@ -90,7 +109,9 @@ describe('the throttle of sign-ins', () => {
   });
 
   it('takes letter case for one name', async () => {
-    await fail(THROTTLE.perNameAndAddress, (index) => at(index % 2 === 0 ? 'ADA' : 'ada', '10.0.0.1'));
+    await fail(THROTTLE.perNameAndAddress, (index) =>
+      at(index % 2 === 0 ? 'ADA' : 'ada', '10.0.0.1'),
+    );
     expect(await waits(at('Ada', '10.0.0.1'))).toBeGreaterThan(0);
   });
 
@@ -98,6 +119,10 @@ describe('the throttle of sign-ins', () => {
     await fail(THROTTLE.perNameAndAddress, () => throttle.provider('10.0.0.1', null));
     expect(await waits(throttle.provider('10.0.0.1', null))).toBeGreaterThan(0);
     expect(await waits(at('ada', '10.0.0.1'))).toBe(0);
-    expect(await waits(throttle.provider('10.0.0.1', { who: nameDigest('ada'), digest: 'd'.repeat(64) }))).toBe(0);
+    expect(
+      await waits(
+        throttle.provider('10.0.0.1', { who: nameDigest('ada'), digest: 'd'.repeat(64) }),
+      ),
+    ).toBe(0);
   });
 });

@@ -2,34 +2,43 @@ import { describe, expect, it } from 'vitest';
 import { eventRow, eventRows } from '../../../src/console/event-row.ts';
 import { html, joined } from '../../../src/console/html.ts';
 import { trafficOf } from '../../../src/console/traffic.ts';
-import { agoWords, msWords, permissionsWords, permissionWords, spanWords } from '../../../src/console/words.ts';
+import {
+  agoWords,
+  msWords,
+  permissionsWords,
+  permissionWords,
+  spanWords,
+} from '../../../src/console/words.ts';
 import { DURATION_BOUNDS, OVERHEAD_BOUNDS } from '../../../src/telemetry/request-meter.ts';
 
 describe('words for people', () => {
   it('says spans and moments by their largest unit', () => {
-    expect([900, 59_999, 60_000, 3_600_000, 47 * 3_600_000, 49 * 3_600_000].map(spanWords)).toEqual([
-      '1 second',
-      '60 seconds',
-      '1 minute',
-      '1 hour',
-      '47 hours',
-      '2 days',
-    ]);
+    expect([900, 59_999, 60_000, 3_600_000, 47 * 3_600_000, 49 * 3_600_000].map(spanWords)).toEqual(
+      ['1 second', '60 seconds', '1 minute', '1 hour', '47 hours', '2 days'],
+    );
     const nowMs = Date.parse('2026-11-24T12:00:00Z');
-    expect(['2026-11-24T11:59:30Z', '2026-11-24T09:00:00Z', '2026-12-24T12:00:00Z'].map((iso) => agoWords(iso, nowMs))).toEqual([
-      'just now',
-      '3 hours ago',
-      'in 30 days',
-    ]);
+    expect(
+      ['2026-11-24T11:59:30Z', '2026-11-24T09:00:00Z', '2026-12-24T12:00:00Z'].map((iso) =>
+        agoWords(iso, nowMs),
+      ),
+    ).toEqual(['just now', '3 hours ago', 'in 30 days']);
     expect(agoWords('no time', nowMs)).toBe('no time');
-    expect([0.04, 3.44, 12.7, 1234, 61_000].map(msWords)).toEqual(['0.04 ms', '3.4 ms', '13 ms', '1.2 s', '61 s']);
+    expect([0.04, 3.44, 12.7, 1234, 61_000].map(msWords)).toEqual([
+      '0.04 ms',
+      '3.4 ms',
+      '13 ms',
+      '1.2 s',
+      '61 s',
+    ]);
   });
 
   it('says what permissions mean', () => {
     expect(permissionWords('deployments:read')).toBe('read deployments');
     expect(permissionWords('app:crm:*')).toBe('do everything about app crm');
     expect(permissionsWords([])).toBe('Nothing: every call is refused');
-    expect(permissionsWords(['*', 'sallyport:*'])).toBe('May do everything behind the gate and do everything in this console');
+    expect(permissionsWords(['*', 'sallyport:*'])).toBe(
+      'May do everything behind the gate and do everything in this console',
+    );
   });
 });
 
@@ -63,7 +72,12 @@ describe('rows of a log', () => {
 
   it('make one row of a call and its ending, whichever of the two a page holds', () => {
     expect(eventRows([ended, begun])).toMatchObject([
-      { id: '1', verdict: 'Let in', result: '504 in 1.2 s, the upstream took too long', tone: 'warn' },
+      {
+        id: '1',
+        verdict: 'Let in',
+        result: '504 in 1.2 s, the upstream took too long',
+        tone: 'warn',
+      },
     ]);
     expect(eventRows([ended])).toMatchObject([{ verdict: 'Ended', ending: true }]);
     expect(eventRows([begun])).toMatchObject([{ verdict: 'Let in', result: '' }]);

@@ -39,7 +39,8 @@ describe('authentication', () => {
   it('asks nobody about a token that is missing or malformed', () => {
     const token = registry.withToken();
     const flipped = token.slice(0, -1) + (token.endsWith('0') ? '1' : '0');
-    for (const field of [null, 'Basic YTpi', token]) expect(word(gate.now({ authorization: field }))).toBe('token-missing');
+    for (const field of [null, 'Basic YTpi', token])
+      expect(word(gate.now({ authorization: field }))).toBe('token-missing');
     for (const field of ['Bearer', `Bearer ${flipped}`, 'Bearer null'])
       expect(word(gate.now({ authorization: field }))).toBe('token-malformed');
     expect(registry.lookups).toEqual([]);
@@ -68,7 +69,9 @@ describe('authentication', () => {
   it('tells a retired token by its id, without taking the caller for the account', () => {
     const old = newToken('AAAAAAAAAAAA');
     for (const place of [0, 7]) {
-      const retired = Array.from({ length: 8 }, (_, index) => (index === place ? tokenDigest(old) : 'f'.repeat(64)));
+      const retired = Array.from({ length: 8 }, (_, index) =>
+        index === place ? tokenDigest(old) : 'f'.repeat(64),
+      );
       registry.withToken({ retired });
       const verdict = gate.now({ authorization: `Bearer ${old}` });
       expect(verdict).toMatchObject({
@@ -109,7 +112,9 @@ describe('authentication', () => {
 
   it('lets nobody in on an account without a token', () => {
     registry.put(account({ role: 'all' }));
-    expect(word(gate.now({ authorization: `Bearer ${newToken('AAAAAAAAAAAA')}` }))).toBe('token-unknown');
+    expect(word(gate.now({ authorization: `Bearer ${newToken('AAAAAAAAAAAA')}` }))).toBe(
+      'token-unknown',
+    );
   });
 
   it('says 503, never 401, when the account could not be looked up', async () => {
@@ -129,7 +134,9 @@ describe('authentication', () => {
     expect(word(gate.now({ path: '/download/crm', authorization: token }))).toBe('permitted');
     expect(word(gate.now({ path: '/apps/crm', authorization: token }))).toBe('token-missing');
     expect(word(gate.now({ path: '/nowhere', authorization: token }))).toBe('token-missing');
-    expect(word(gate.now({ path: '/download/crm', method: 'POST', authorization: token }))).toBe('token-missing');
+    expect(word(gate.now({ path: '/download/crm', method: 'POST', authorization: token }))).toBe(
+      'token-missing',
+    );
   });
 
   it('waits only when the registry does', async () => {

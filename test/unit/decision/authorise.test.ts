@@ -21,8 +21,14 @@ function reasonFor(changes: Partial<Account>, request: Partial<RequestHead> = {}
 
 describe('authorisation', () => {
   it('denies by default', () => {
-    for (const changes of [{ role: 'none' }, { role: 'ghost' }, { role: '' }, { role: '__proto__' }]) {
-      for (const path of ['/apps/crm', '/fixed', '/all']) expect(reasonFor(changes, { path })).toBe('permission-denied');
+    for (const changes of [
+      { role: 'none' },
+      { role: 'ghost' },
+      { role: '' },
+      { role: '__proto__' },
+    ]) {
+      for (const path of ['/apps/crm', '/fixed', '/all'])
+        expect(reasonFor(changes, { path })).toBe('permission-denied');
     }
   });
 
@@ -31,7 +37,11 @@ describe('authorisation', () => {
     const teams = [{ team: 'sales', role: 'deployer' }];
     const post = (path: string, changes: Partial<Account>) =>
       gate.now({ path, method: 'POST', authorization: `Bearer ${registry.withToken(changes)}` });
-    expect(post('/apps/crm', { role: 'none', teams })).toMatchObject({ permitted: true, role: 'deployer', unsafe: true });
+    expect(post('/apps/crm', { role: 'none', teams })).toMatchObject({
+      permitted: true,
+      role: 'deployer',
+      unsafe: true,
+    });
     expect(post('/apps/crm', { role: 'all', teams, grants })).toMatchObject({
       reason: 'permission-denied',
       role: 'viewer',
@@ -42,15 +52,29 @@ describe('authorisation', () => {
       role: 'deployer',
       application: 'shop',
     });
-    expect(post('/apps/other', { role: 'none', teams, grants })).toMatchObject({ reason: 'permission-denied', role: 'none' });
-    expect(post('/apps/other', { role: 'all', teams, grants })).toMatchObject({ permitted: true, role: 'all' });
+    expect(post('/apps/other', { role: 'none', teams, grants })).toMatchObject({
+      reason: 'permission-denied',
+      role: 'none',
+    });
+    expect(post('/apps/other', { role: 'all', teams, grants })).toMatchObject({
+      permitted: true,
+      role: 'all',
+    });
   });
 
   it('judges a fixed application like one in the path', () => {
-    expect(reasonFor({ role: 'none', grants: [{ application: 'crm', role: 'viewer' }] }, { path: '/fixed' })).toBe('permitted');
-    expect(reasonFor({ role: 'all', grants: [{ application: 'crm', role: 'none' }] }, { path: '/fixed' })).toBe(
-      'permission-denied',
-    );
+    expect(
+      reasonFor(
+        { role: 'none', grants: [{ application: 'crm', role: 'viewer' }] },
+        { path: '/fixed' },
+      ),
+    ).toBe('permitted');
+    expect(
+      reasonFor(
+        { role: 'all', grants: [{ application: 'crm', role: 'none' }] },
+        { path: '/fixed' },
+      ),
+    ).toBe('permission-denied');
   });
 
   it('denies an application that is no possible name, whatever the role', () => {
@@ -60,17 +84,28 @@ describe('authorisation', () => {
   });
 
   it('on any application: the default role decides, and an unsafe call needs every per-application role as well', () => {
-    const any = (method: string, changes: Partial<Account>) => reasonFor(changes, { path: '/all/x', method });
-    const lowered: Partial<Account> = { role: 'deployer', grants: [{ application: 'crm', role: 'viewer' }] };
-    const loweredInTeam: Partial<Account> = { role: 'deployer', teams: [{ team: 'idle', role: 'none' }] };
-    const raised: Partial<Account> = { role: 'viewer', grants: [{ application: 'crm', role: 'deployer' }] };
+    const any = (method: string, changes: Partial<Account>) =>
+      reasonFor(changes, { path: '/all/x', method });
+    const lowered: Partial<Account> = {
+      role: 'deployer',
+      grants: [{ application: 'crm', role: 'viewer' }],
+    };
+    const loweredInTeam: Partial<Account> = {
+      role: 'deployer',
+      teams: [{ team: 'idle', role: 'none' }],
+    };
+    const raised: Partial<Account> = {
+      role: 'viewer',
+      grants: [{ application: 'crm', role: 'deployer' }],
+    };
     const level: Partial<Account> = {
       role: 'deployer',
       grants: [{ application: 'crm', role: 'all' }],
       teams: [{ team: 'sales', role: 'deployer' }],
     };
     for (const method of ['HEAD', 'OPTIONS']) expect(any(method, lowered)).toBe('permitted');
-    for (const method of ['PUT', 'PATCH', 'DELETE']) expect(any(method, lowered)).toBe('permission-denied');
+    for (const method of ['PUT', 'PATCH', 'DELETE'])
+      expect(any(method, lowered)).toBe('permission-denied');
     expect([lowered, loweredInTeam, raised, level].map((changes) => any('GET', changes))).toEqual([
       'permitted',
       'permitted',
@@ -111,14 +146,28 @@ describe('a case-insensitive route', () => {
   it('finds the owning team likewise', () => {
     const lowered = { role: 'all', teams: [{ team: 'sales', role: 'none' }] };
     for (const spelling of ['crm', 'CRM'])
-      expect(folded(`/ANY/${spelling}`, lowered)).toMatchObject({ reason: 'permission-denied', application: 'crm' });
+      expect(folded(`/ANY/${spelling}`, lowered)).toMatchObject({
+        reason: 'permission-denied',
+        application: 'crm',
+      });
     const raised = { role: 'none', teams: [{ team: 'sales', role: 'viewer' }] };
-    expect(folded('/any/Crm', raised)).toMatchObject({ permitted: true, role: 'viewer', application: 'crm' });
+    expect(folded('/any/Crm', raised)).toMatchObject({
+      permitted: true,
+      role: 'viewer',
+      application: 'crm',
+    });
   });
 
   it('lets the grant replace the team over different spellings of the path', () => {
-    const changes = { role: 'none', teams: [{ team: 'sales', role: 'all' }], grants: [{ application: 'crm', role: 'none' }] };
-    expect(folded('/any/CRM', changes)).toMatchObject({ reason: 'permission-denied', role: 'none' });
+    const changes = {
+      role: 'none',
+      teams: [{ team: 'sales', role: 'all' }],
+      grants: [{ application: 'crm', role: 'none' }],
+    };
+    expect(folded('/any/CRM', changes)).toMatchObject({
+      reason: 'permission-denied',
+      role: 'none',
+    });
   });
 
   it('denies where several applications differ by case alone, even to the exact spelling', () => {
@@ -139,7 +188,11 @@ describe('a case-insensitive route', () => {
   });
 
   it('keeps the spelling of an application that nobody knows', () => {
-    expect(folded('/any/Unheard', { role: 'viewer' })).toMatchObject({ permitted: true, application: 'Unheard', role: 'viewer' });
+    expect(folded('/any/Unheard', { role: 'viewer' })).toMatchObject({
+      permitted: true,
+      application: 'Unheard',
+      role: 'viewer',
+    });
   });
 
   it('does not loosen the routes that tell cases apart', () => {

@@ -3,15 +3,23 @@ import { newToken } from '../../../src/account/token.ts';
 import { readCredential } from '../../../src/decision/credential.ts';
 
 const token = newToken('abcdefghijkl');
-const read = (authorization: string | null, acceptBare = false) => readCredential(authorization, acceptBare).presented;
+const read = (authorization: string | null, acceptBare = false) =>
+  readCredential(authorization, acceptBare).presented;
 
 describe('the Authorization field', () => {
-  it.each([`Bearer ${token}`, `bearer ${token}`, `BEARER ${token}`, `BeArEr ${token}`, `Bearer   ${token}`])(
-    'presents a token: %s',
-    (field) => {
-      expect(readCredential(field, false)).toEqual({ presented: 'token', token, accountId: 'abcdefghijkl' });
-    },
-  );
+  it.each([
+    `Bearer ${token}`,
+    `bearer ${token}`,
+    `BEARER ${token}`,
+    `BeArEr ${token}`,
+    `Bearer   ${token}`,
+  ])('presents a token: %s', (field) => {
+    expect(readCredential(field, false)).toEqual({
+      presented: 'token',
+      token,
+      accountId: 'abcdefghijkl',
+    });
+  });
 
   it.each([
     null,

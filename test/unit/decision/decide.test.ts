@@ -19,7 +19,11 @@ beforeEach(() => {
 describe('admission', () => {
   it('refuses CONNECT and TRACE on every path, to anyone, and offers no other method', () => {
     for (const method of ['CONNECT', 'TRACE']) {
-      expect(gate.now({ method, path: '/healthz' })).toMatchObject({ permitted: false, reason: 'method-refused', allow: [] });
+      expect(gate.now({ method, path: '/healthz' })).toMatchObject({
+        permitted: false,
+        reason: 'method-refused',
+        allow: [],
+      });
     }
   });
 
@@ -30,16 +34,21 @@ describe('admission', () => {
 
   it('refuses a body that is declared too large, and leaves a chunked one to whoever reads it', () => {
     const limited = decider(registry, ROUTES, 100);
-    const body = (framing: RequestHead['framing']) => word(limited.now({ method: 'POST', framing }));
+    const body = (framing: RequestHead['framing']) =>
+      word(limited.now({ method: 'POST', framing }));
     expect(body({ kind: 'length', bytes: 101 })).toBe('body-too-large');
     expect(body({ kind: 'length', bytes: 100 })).toBe('token-missing');
     expect(body({ kind: 'chunked' })).toBe('token-missing');
-    expect(word(gate.now({ method: 'POST', framing: { kind: 'length', bytes: 2 ** 50 } }))).toBe('token-missing');
+    expect(word(gate.now({ method: 'POST', framing: { kind: 'length', bytes: 2 ** 50 } }))).toBe(
+      'token-missing',
+    );
   });
 
   it('takes a changed limit at once', () => {
     gate.setLimits({ bodyBytes: 1 });
-    expect(word(gate.now({ method: 'POST', framing: { kind: 'length', bytes: 2 } }))).toBe('body-too-large');
+    expect(word(gate.now({ method: 'POST', framing: { kind: 'length', bytes: 2 } }))).toBe(
+      'body-too-large',
+    );
   });
 });
 
@@ -64,7 +73,11 @@ describe('the lease', () => {
     registry.late = true;
     const verdict = gate.later({ authorization });
     registry.current = false;
-    expect(await verdict).toMatchObject({ permitted: false, reason: 'registry-unavailable', account: null });
+    expect(await verdict).toMatchObject({
+      permitted: false,
+      reason: 'registry-unavailable',
+      account: null,
+    });
   });
 });
 
@@ -73,7 +86,13 @@ describe('a public route', () => {
     const authorization = `Bearer ${registry.withToken()}`;
     for (const field of [null, authorization, 'Bearer nonsense', 'Basic YTpi']) {
       const verdict = gate.now({ path: '/healthz', authorization: field });
-      expect(verdict).toMatchObject({ permitted: true, account: null, tokenId: null, role: null, unsafe: false });
+      expect(verdict).toMatchObject({
+        permitted: true,
+        account: null,
+        tokenId: null,
+        role: null,
+        unsafe: false,
+      });
     }
     expect(registry.lookups).toEqual([]);
   });
@@ -93,14 +112,18 @@ describe('routes and methods', () => {
     ] as const) {
       expect(word(gate.now(request))).toBe('token-missing');
       expect(word(gate.now({ ...request, authorization: 'Bearer x' }))).toBe('token-malformed');
-      expect(word(gate.now({ ...request, authorization: `Bearer ${newToken('AAAAAAAAAAAA')}` }))).toBe('token-unknown');
+      expect(
+        word(gate.now({ ...request, authorization: `Bearer ${newToken('AAAAAAAAAAAA')}` })),
+      ).toBe('token-unknown');
       expect(gate.now({ ...request, authorization: known })).toMatchObject({
         reason,
         route: null,
         account: { account: { name: 'billing-ci' } },
       });
     }
-    expect(gate.now({ path: '/apps/crm', method: 'PUT', authorization: known })).toMatchObject({ allow: ['GET', 'POST'] });
+    expect(gate.now({ path: '/apps/crm', method: 'PUT', authorization: known })).toMatchObject({
+      allow: ['GET', 'POST'],
+    });
   });
 
   it('are replaced as a whole', () => {
@@ -112,7 +135,9 @@ describe('routes and methods', () => {
 
   it('stay as they are when the new ones must not exist', () => {
     const authorization = `Bearer ${registry.withToken()}`;
-    expect(() => gate.setRoutes([route({ permission: 'sallyport:registry:read' })])).toThrow(TypeError);
+    expect(() => gate.setRoutes([route({ permission: 'sallyport:registry:read' })])).toThrow(
+      TypeError,
+    );
     expect(() => gate.setRoutes([route({ path: '/x' }), route({ path: '/x' })])).toThrow(TypeError);
     expect(word(gate.now({ path: '/fixed', authorization }))).toBe('permitted');
   });
@@ -154,7 +179,11 @@ describe('the order of refusals', () => {
           expiresAt: sample.expired ? new Date(NOW_MS - 1).toISOString() : null,
           retired: [tokenDigest(old)],
         });
-        Object.assign(view, { current: sample.lease, unavailable: sample.unavailable, late: sample.late });
+        Object.assign(view, {
+          current: sample.lease,
+          unavailable: sample.unavailable,
+          late: sample.late,
+        });
         const fields = {
           live: `Bearer ${live}`,
           missing: null,

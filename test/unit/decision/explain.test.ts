@@ -10,7 +10,12 @@ import { clock, decider, route, SampleRegistry, word } from './samples.ts';
 
 const byPath = { from: 'path', variable: 'application' } as const;
 const ROUTES = [
-  route({ name: 'deploy', methods: ['POST'], application: byPath, permission: 'deployments:write' }),
+  route({
+    name: 'deploy',
+    methods: ['POST'],
+    application: byPath,
+    permission: 'deployments:write',
+  }),
   route({ name: 'any', path: '/all', permission: 'deployments:write' }),
   route({ name: 'folded', path: '/any/{application}', application: byPath, caseInsensitive: true }),
   route({ name: 'probe', path: '/healthz', methods: ['GET'], access: 'public', permission: null }),
@@ -23,7 +28,12 @@ const policy = Policy.of(
 function ask(changes: Partial<Account>, call: string) {
   const [method = '', path = ''] = call.split(' ');
   const context = { table: createRouteTable(ROUTES), policy, clock };
-  return explain(context, { account: compilePrincipal(account(changes)), method, host: 'gate', path });
+  return explain(context, {
+    account: compilePrincipal(account(changes)),
+    method,
+    host: 'gate',
+    path,
+  });
 }
 
 describe('an explanation', () => {
@@ -61,21 +71,32 @@ describe('an explanation', () => {
   });
 
   it('says what stood in the way when it was no role', () => {
-    expect(ask({ role: 'deployer', grants: [{ application: 'x', role: 'viewer' }] }, 'POST /all').because.at(-1)).toBe(
-      'Role viewer, which billing-ci has on some application, lacks deployments:write.',
+    expect(
+      ask(
+        { role: 'deployer', grants: [{ application: 'x', role: 'viewer' }] },
+        'POST /all',
+      ).because.at(-1),
+    ).toBe('Role viewer, which billing-ci has on some application, lacks deployments:write.');
+    expect(ask({}, 'POST /apps/-x').because.at(-1)).toBe(
+      'The application in the path is not a possible name.',
     );
-    expect(ask({}, 'POST /apps/-x').because.at(-1)).toBe('The application in the path is not a possible name.');
     expect(ask({}, 'GET /any/crm').because.at(-1)).toBe(
       'The application could be any of crm, CRM, which differ only by letter case.',
     );
-    expect(ask({}, 'GET /nowhere')).toMatchObject({ reason: 'route-unknown', because: ['No route matches /nowhere on gate.'] });
+    expect(ask({}, 'GET /nowhere')).toMatchObject({
+      reason: 'route-unknown',
+      because: ['No route matches /nowhere on gate.'],
+    });
     expect(ask({}, 'PUT /all')).toMatchObject({
       reason: 'method-refused',
       because: ['The routes for /all take GET, POST, not PUT.'],
     });
     expect(ask({}, 'TRACE /all')).toMatchObject({ reason: 'method-refused' });
     expect(ask({}, 'BREW /all')).toMatchObject({ reason: 'method-unknown' });
-    expect(ask({ status: 'inactive' }, 'GET /healthz')).toMatchObject({ allowed: true, route: 'probe' });
+    expect(ask({ status: 'inactive' }, 'GET /healthz')).toMatchObject({
+      allowed: true,
+      route: 'probe',
+    });
     expect(ask({ status: 'inactive' }, 'GET /all').because).toEqual(['billing-ci is inactive.']);
     expect(ask({ expiresAt: '2026-01-01T00:00:00Z' }, 'GET /all').because).toEqual([
       'billing-ci expired at 2026-01-01T00:00:00Z.',
@@ -92,9 +113,12 @@ describe('an explanation', () => {
       teams: fc.uniqueArray(fc.record({ team: fc.constantFrom('sales', 'other'), role: roles }), {
         selector: (entry) => entry.team,
       }),
-      grants: fc.uniqueArray(fc.record({ application: fc.constantFrom('crm', 'CRM', 'x'), role: roles }), {
-        selector: (entry) => entry.application,
-      }),
+      grants: fc.uniqueArray(
+        fc.record({ application: fc.constantFrom('crm', 'CRM', 'x'), role: roles }),
+        {
+          selector: (entry) => entry.application,
+        },
+      ),
     });
     const calls = fc.tuple(
       fc.constantFrom('GET', 'POST', 'PUT', 'TRACE', 'BREW'),
@@ -105,7 +129,11 @@ describe('an explanation', () => {
         const registry = new SampleRegistry();
         registry.policy = policy;
         const token = registry.withToken(changes);
-        const verdict = decider(registry, ROUTES).now({ method, path, authorization: `Bearer ${token}` });
+        const verdict = decider(registry, ROUTES).now({
+          method,
+          path,
+          authorization: `Bearer ${token}`,
+        });
         const explanation = ask(changes, `${method} ${path}`);
         expect(explanation.reason).toBe(word(verdict));
         expect(explanation.role).toBe(verdict.role);

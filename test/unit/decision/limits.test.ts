@@ -61,7 +61,12 @@ describe('a rate', () => {
       decide({ authorization: viewer, path: '/fixed', method: 'POST' }),
       decide({ authorization: viewer, method: 'POST' }),
     ];
-    expect(refusals.map(word)).toEqual(['token-missing', 'route-unknown', 'method-refused', 'permission-denied']);
+    expect(refusals.map(word)).toEqual([
+      'token-missing',
+      'route-unknown',
+      'method-refused',
+      'permission-denied',
+    ]);
     expect(asked).toEqual([]);
   });
 
@@ -80,7 +85,10 @@ describe('a rate', () => {
 
   it('that is not used up goes with the permit', () => {
     rate = PASSED;
-    expect(decide({ authorization: bearer('viewer') })).toMatchObject({ permitted: true, rate: PASSED });
+    expect(decide({ authorization: bearer('viewer') })).toMatchObject({
+      permitted: true,
+      rate: PASSED,
+    });
   });
 
   it('covers public routes, whose callers are not known', () => {
@@ -90,7 +98,10 @@ describe('a rate', () => {
 
   it('that nobody set is none', () => {
     rate = null;
-    expect(decide({ authorization: bearer('viewer') })).toMatchObject({ permitted: true, rate: null });
+    expect(decide({ authorization: bearer('viewer') })).toMatchObject({
+      permitted: true,
+      rate: null,
+    });
   });
 });
 
@@ -114,7 +125,11 @@ describe('a client that guesses', () => {
       guessing = null;
       expect(word(decide({ authorization }))).toBe(reason);
       guessing = PEER.address;
-      expect(decide({ authorization })).toMatchObject({ permitted: false, reason: 'guessing-throttled', rate: REFUSED });
+      expect(decide({ authorization })).toMatchObject({
+        permitted: false,
+        reason: 'guessing-throttled',
+        rate: REFUSED,
+      });
     }
   });
 

@@ -6,7 +6,8 @@ import { createRouteTable } from '../../../src/decision/route-table.ts';
 import { findTies } from '../../../src/decision/route-ties.ts';
 import { route } from './samples.ts';
 
-const at = (path: string, changes: Partial<Route> = {}) => route({ path, name: path, application: { from: 'any' }, ...changes });
+const at = (path: string, changes: Partial<Route> = {}) =>
+  route({ path, name: path, application: { from: 'any' }, ...changes });
 
 /** The name of the route that is found; the methods that are allowed; or null. */
 function find(routes: readonly Route[], path: string, { host = 'a.example', method = 'GET' } = {}) {
@@ -46,18 +47,15 @@ describe('a path', () => {
     }
     const untied = [at('/**'), at('/a/**'), at('/a/b/{x}'), at('/a/b/c')];
     for (const all of [untied, untied.toReversed()]) {
-      expect(['/x', '/a/x', '/a/b/x', '/a/b/c', '/a/b/x/y'].map((path) => find(all, path))).toEqual([
-        '/**',
-        '/a/**',
-        '/a/b/{x}',
-        '/a/b/c',
-        '/a/**',
-      ]);
+      expect(['/x', '/a/x', '/a/b/x', '/a/b/c', '/a/b/x/y'].map((path) => find(all, path))).toEqual(
+        ['/**', '/a/**', '/a/b/{x}', '/a/b/c', '/a/**'],
+      );
     }
   });
 
   it('is not an object key: names of the language match nothing', () => {
-    for (const path of ['/__proto__', '/constructor', '/hasOwnProperty/toString']) expect(find([at('/a/{x}')], path)).toBe(null);
+    for (const path of ['/__proto__', '/constructor', '/hasOwnProperty/toString'])
+      expect(find([at('/a/{x}')], path)).toBe(null);
   });
 
   it('with path parameters is refused where leaving them out would lead to another route', () => {
@@ -88,7 +86,10 @@ describe('a case-insensitive route', () => {
   it('takes its literals in any case, and variables as they are', () => {
     for (const path of ['/lifetime/apps/CRM', '/LIFETIME/aPPS/CRM']) {
       const match = createRouteTable(routes).match('h', path, 'GET');
-      expect(match.kind === 'route' && [match.route.name, match.variables[0]?.value]).toEqual(['any-case', 'CRM']);
+      expect(match.kind === 'route' && [match.route.name, match.variables[0]?.value]).toEqual([
+        'any-case',
+        'CRM',
+      ]);
     }
   });
 
@@ -116,7 +117,8 @@ describe('a host', () => {
     for (const host of ['a.example', 'a.example:8443', 'a.example.', 'a.example.:80'])
       expect(find(routes, '/a', { host })).toBe('/a');
     for (const host of ['[::1]', '[::1]:8443']) expect(find(routes, '/b', { host })).toBe('/b');
-    for (const host of ['', 'a.example.evil', 'xa.example', 'a.example..', '*']) expect(find(routes, '/a', { host })).toBe(null);
+    for (const host of ['', 'a.example.evil', 'xa.example', 'a.example..', '*'])
+      expect(find(routes, '/a', { host })).toBe(null);
     expect(hostName('[2001:db8::7]')).toBe('[2001:db8::7]');
   });
 });
@@ -172,20 +174,28 @@ describe('ties', () => {
     ['/a/{x}/**', '/a'],
     ['/a/{x}/c', '/a/{x}/d'],
     ['/', '/**'],
-  ])('are not found between %s and %s', (one, other) => expect(findTies([at(one), at(other)])).toEqual([]));
+  ])('are not found between %s and %s', (one, other) =>
+    expect(findTies([at(one), at(other)])).toEqual([]),
+  );
 
   it('need the same host and a method in common', () => {
     expect(findTies([at('/a'), at('/a', { host: 'a.example' })])).toEqual([]);
     expect(findTies([at('/a', { methods: ['GET'] }), at('/a', { methods: ['POST'] })])).toEqual([]);
-    expect(findTies([at('/a', { methods: ['GET', 'PUT'] }), at('/{x}/a'), at('/a', { methods: ['PUT'] })])[0]?.example).toBe(
-      'PUT /a',
-    );
+    expect(
+      findTies([
+        at('/a', { methods: ['GET', 'PUT'] }),
+        at('/{x}/a'),
+        at('/a', { methods: ['PUT'] }),
+      ])[0]?.example,
+    ).toBe('PUT /a');
   });
 
   it('look past letter case where a route does', () => {
     expect(findTies([at('/A', { caseInsensitive: true }), at('/a')])[0]?.example).toBe('GET /a');
     expect(findTies([at('/a'), at('/A', { caseInsensitive: true })])[0]?.example).toBe('GET /a');
-    expect(findTies([at('/A', { caseInsensitive: true }), at('/a', { caseInsensitive: true })]).length).toBe(1);
+    expect(
+      findTies([at('/A', { caseInsensitive: true }), at('/a', { caseInsensitive: true })]).length,
+    ).toBe(1);
   });
 
   it('are reported up to a hundred', () => {
@@ -200,8 +210,14 @@ describe('a route that must not exist', () => {
     ['requires a look-alike of one', { permission: 'SallyPort:registry:read' }],
     ['requires nothing', { permission: null }],
     ['requires a pattern', { permission: 'a:*' }],
-    ['takes its application from a variable that is not there', { application: { from: 'path', variable: 'other' } }],
-    ['is public for an unsafe method', { access: 'public', permission: null, methods: ['GET', 'POST'] }],
+    [
+      'takes its application from a variable that is not there',
+      { application: { from: 'path', variable: 'other' } },
+    ],
+    [
+      'is public for an unsafe method',
+      { access: 'public', permission: null, methods: ['GET', 'POST'] },
+    ],
     ['is public for OPTIONS', { access: 'public', permission: null, methods: ['OPTIONS'] }],
     ['takes CONNECT', { methods: ['CONNECT'] }],
     ['takes an unknown method', { methods: ['get'] }],
@@ -215,18 +231,25 @@ describe('a route that must not exist', () => {
     ['has a host with port', { host: 'a.example:80' }],
     ['has a host in capitals', { host: 'A.example' }],
   ])('%s', (_, changes) => {
-    expect(() => createRouteTable([route({ path: '/a/{application}', ...changes })])).toThrow(TypeError);
+    expect(() => createRouteTable([route({ path: '/a/{application}', ...changes })])).toThrow(
+      TypeError,
+    );
     expect(() => findTies([route({ path: '/a/{application}', ...changes })])).toThrow(TypeError);
   });
 });
 
 describe('the table', () => {
   const word = fc.constantFrom('a', 'b', 'A');
-  const segment = fc.oneof({ weight: 3, arbitrary: word }, { weight: 1, arbitrary: fc.constant('{}') });
-  const template = fc.tuple(fc.array(segment, { maxLength: 4 }), fc.constantFrom('', '/', '/**')).map(([words, end]) => {
-    const front = words.map((each, index) => `/${each === '{}' ? `{v${index}}` : each}`).join('');
-    return front + end === '' ? '/' : front + end;
-  });
+  const segment = fc.oneof(
+    { weight: 3, arbitrary: word },
+    { weight: 1, arbitrary: fc.constant('{}') },
+  );
+  const template = fc
+    .tuple(fc.array(segment, { maxLength: 4 }), fc.constantFrom('', '/', '/**'))
+    .map(([words, end]) => {
+      const front = words.map((each, index) => `/${each === '{}' ? `{v${index}}` : each}`).join('');
+      return front + end === '' ? '/' : front + end;
+    });
   const routes = fc.array(
     fc.record({
       path: template,
@@ -248,14 +271,20 @@ describe('the table', () => {
   it('answers like a reader who tries every route', () => {
     void fc.assert(
       fc.property(routes, fc.array(requests, { minLength: 1, maxLength: 20 }), (list, asked) => {
-        const untied = withoutTies(list.map((changes, index) => route({ ...changes, name: `r${index}` })));
+        const untied = withoutTies(
+          list.map((changes, index) => route({ ...changes, name: `r${index}` })),
+        );
         const table = createRouteTable(untied);
         for (const { host, path, method } of asked) {
           const match = table.match(host, path, method);
           const expected = naiveMatch(untied, host, path, method);
-          expect(match.kind === 'route' ? match.route.name : match.kind === 'none' ? null : [...match.allow].sort()).toEqual(
-            expected,
-          );
+          expect(
+            match.kind === 'route'
+              ? match.route.name
+              : match.kind === 'none'
+                ? null
+                : [...match.allow].sort(),
+          ).toEqual(expected);
         }
       }),
       { numRuns: 400 },
@@ -265,10 +294,14 @@ describe('the table', () => {
   it('has a tie exactly where two equally literal routes can match one request', () => {
     void fc.assert(
       fc.property(routes, (list) => {
-        const made = list.slice(0, 2).map((changes, index) => route({ ...changes, name: `r${index}` }));
+        const made = list
+          .slice(0, 2)
+          .map((changes, index) => route({ ...changes, name: `r${index}` }));
         const [one, other] = made;
         if (one === undefined || other === undefined) return;
-        const clash = allPaths.some((path) => ['GET', 'POST'].some((method) => bothMatch(one, other, path, method)));
+        const clash = allPaths.some((path) =>
+          ['GET', 'POST'].some((method) => bothMatch(one, other, path, method)),
+        );
         expect(findTies(made).length).toBe(clash ? 1 : 0);
       }),
       { numRuns: 400 },
@@ -276,12 +309,18 @@ describe('the table', () => {
   });
 
   it('finds ties among thousands of routes without comparing each with each', () => {
-    const many = Array.from({ length: 5000 }, (_, index) => at(`/svc${index}/{x}/**`, { name: `r${index}` }));
-    expect(findTies([...many, at('/svc4999/{y}', { name: 'last' })]).map((tie) => tie.first.name)).toEqual(['r4999']);
+    const many = Array.from({ length: 5000 }, (_, index) =>
+      at(`/svc${index}/{x}/**`, { name: `r${index}` }),
+    );
+    expect(
+      findTies([...many, at('/svc4999/{y}', { name: 'last' })]).map((tie) => tie.first.name),
+    ).toEqual(['r4999']);
   });
 });
 
-/** Every path of up to six segments over the words of the samples, with and without trailing slash. */
+/**
+ * Every path of up to six segments over the words of the samples, with and without trailing slash.
+ */
 const allPaths: readonly string[] = (() => {
   const found = ['/'];
   let front = [''];
@@ -315,13 +354,21 @@ function literalsOf(each: Route): number {
         .filter((segment) => !segment.startsWith('{')).length;
 }
 
-const hostFits = (each: Route, host: string) => each.host === '*' || each.host === host.replace(/:\d+$/, '');
+const hostFits = (each: Route, host: string) =>
+  each.host === '*' || each.host === host.replace(/:\d+$/, '');
 
-function naiveMatch(routes: readonly Route[], host: string, path: string, method: string): string | string[] | null {
+function naiveMatch(
+  routes: readonly Route[],
+  host: string,
+  path: string,
+  method: string,
+): string | string[] | null {
   const here = routes.filter((each) => hostFits(each, host) && pattern(each).test(path));
   if (here.length === 0) return null;
   const rank = (each: Route) => (each.host === '*' ? 0 : 1000) + literalsOf(each);
-  const taking = here.filter((each) => each.methods.includes(method)).sort((one, other) => rank(other) - rank(one));
+  const taking = here
+    .filter((each) => each.methods.includes(method))
+    .sort((one, other) => rank(other) - rank(one));
   const winner = taking[0];
   if (winner?.path.endsWith('/**') && path.length > 1 && path.endsWith('/')) {
     return naiveMatch(routes, host, path.slice(0, -1), method) === winner.name ? winner.name : null;
@@ -331,5 +378,8 @@ function naiveMatch(routes: readonly Route[], host: string, path: string, method
 
 function bothMatch(one: Route, other: Route, path: string, method: string): boolean {
   const sameRank = one.host === other.host && literalsOf(one) === literalsOf(other);
-  return sameRank && [one, other].every((each) => each.methods.includes(method) && pattern(each).test(path));
+  return (
+    sameRank &&
+    [one, other].every((each) => each.methods.includes(method) && pattern(each).test(path))
+  );
 }

@@ -57,18 +57,48 @@ export const ROUTES: readonly Route[] = [
   route({ name: 'read', methods: ['GET'], application: byPath }),
   route({ name: 'write', methods: ['POST'], application: byPath, permission: 'deployments:write' }),
   route({ name: 'any', path: '/all/**', methods: EVERY_METHOD, permission: 'deployments:write' }),
-  route({ name: 'fixed', path: '/fixed', methods: ['GET'], application: { from: 'fixed', name: 'crm' } }),
-  route({ name: 'probe', path: '/healthz', methods: ['GET', 'HEAD'], access: 'public', permission: null }),
-  route({ name: 'bare', path: '/download/{application}', methods: ['GET'], application: byPath, acceptBareToken: true }),
-  route({ name: 'folded', path: '/Any/{application}', methods: ['GET'], application: byPath, caseInsensitive: true }),
+  route({
+    name: 'fixed',
+    path: '/fixed',
+    methods: ['GET'],
+    application: { from: 'fixed', name: 'crm' },
+  }),
+  route({
+    name: 'probe',
+    path: '/healthz',
+    methods: ['GET', 'HEAD'],
+    access: 'public',
+    permission: null,
+  }),
+  route({
+    name: 'bare',
+    path: '/download/{application}',
+    methods: ['GET'],
+    application: byPath,
+    acceptBareToken: true,
+  }),
+  route({
+    name: 'folded',
+    path: '/Any/{application}',
+    methods: ['GET'],
+    application: byPath,
+    caseInsensitive: true,
+  }),
 ];
 
-export const ROLES = [role('viewer', 'deployments:read'), role('deployer', 'deployments:*'), role('all', '*')];
+export const ROLES = [
+  role('viewer', 'deployments:read'),
+  role('deployer', 'deployments:*'),
+  role('all', '*'),
+];
 
 export const PEER: Peer = { address: '127.0.0.1', port: 40000, secure: true };
 export const NOW_MS = Date.UTC(2026, 10, 1);
 
-/** A registry in memory, with the powers that a test needs: lose the lease, be unavailable, answer late. */
+/**
+ * A registry in memory, with the powers that a test needs: lose the lease, be unavailable, answer
+ * late.
+ */
 export class SampleRegistry implements RegistryView {
   current = true;
   unavailable = false;
@@ -114,7 +144,9 @@ export class SampleRegistry implements RegistryView {
   #answer(id: string): Lookup {
     if (this.unavailable) return { found: 'unavailable' };
     const record = this.#accounts.get(id);
-    return record === undefined ? { found: 'absent' } : { found: 'account', account: compilePrincipal(record) };
+    return record === undefined
+      ? { found: 'absent' }
+      : { found: 'account', account: compilePrincipal(record) };
   }
 }
 
@@ -130,7 +162,8 @@ export function decider(view: RegistryView, routes: readonly Route[], bodyBytes 
       if (verdict instanceof Promise) throw new Error('the decision waited');
       return verdict;
     },
-    later: async (changes: Partial<RequestHead>): Promise<Verdict> => made.decide(head(changes), PEER),
+    later: async (changes: Partial<RequestHead>): Promise<Verdict> =>
+      made.decide(head(changes), PEER),
   };
 }
 

@@ -21,7 +21,8 @@ function recorder() {
 
 it('writes one entry per token, the latest, however many calls there were, and nothing without calls', async () => {
   const { uses, written } = recorder();
-  for (let n = 0; n < 1_000; n += 1) uses.note('A', n % 2 === 0 ? 'old' : 'new', n, `10.0.0.${n % 7}`);
+  for (let n = 0; n < 1_000; n += 1)
+    uses.note('A', n % 2 === 0 ? 'old' : 'new', n, `10.0.0.${n % 7}`);
   await uses.flush();
   await uses.flush();
   expect(written).toEqual([

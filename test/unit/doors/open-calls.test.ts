@@ -26,7 +26,11 @@ beforeEach(() => {
 });
 
 /** A call that was permitted and is under way. */
-function open(name: string, path = '/apps/crm/status', authorization: string | null = `Bearer ${token}`): Permit {
+function open(
+  name: string,
+  path = '/apps/crm/status',
+  authorization: string | null = `Bearer ${token}`,
+): Permit {
   const permit = decider(registry, ROUTES).now({ path, authorization });
   if (!permit.permitted) throw new Error(permit.reason);
   calls.add({ permit, place: -1, shutOut: (reason) => void ended.push(`${name}: ${reason}`) });
@@ -35,20 +39,35 @@ function open(name: string, path = '/apps/crm/status', authorization: string | n
 
 /** The account is now like this, and the feed says so. */
 function change(parts: Partial<Account>): void {
-  const record = { ...account(), token: { digest: tokenDigest(token), createdAt: account().createdAt }, ...parts };
+  const record = {
+    ...account(),
+    token: { digest: tokenDigest(token), createdAt: account().createdAt },
+    ...parts,
+  };
   registry.put(record);
   calls.changed({ seq: 2, changes: [{ kind: 'account', key: ID, record }] });
 }
 
-const POLICY_CHANGE: FeedEvent = { seq: 2, changes: [{ kind: 'role', key: 'viewer', record: null }] };
+const POLICY_CHANGE: FeedEvent = {
+  seq: 2,
+  changes: [{ kind: 'role', key: 'viewer', record: null }],
+};
 
 describe('a change to an account', () => {
   it.each([
-    ['a rotation', { token: { digest: tokenDigest(newToken(ID)), createdAt: '2026-01-01T00:00:00.000Z' } }, 'token-revoked'],
+    [
+      'a rotation',
+      { token: { digest: tokenDigest(newToken(ID)), createdAt: '2026-01-01T00:00:00.000Z' } },
+      'token-revoked',
+    ],
     ['a deactivation', { status: 'inactive' }, 'account-inactive'],
     ['an expiry in the past', { expiresAt: new Date(NOW_MS - 1).toISOString() }, 'token-expired'],
     ['a lower role', { role: 'none' }, 'permission-denied'],
-    ['a grant that lowers', { grants: [{ application: 'crm', role: 'none' }] }, 'permission-denied'],
+    [
+      'a grant that lowers',
+      { grants: [{ application: 'crm', role: 'none' }] },
+      'permission-denied',
+    ],
   ] as const)('ends its calls before it returns: %s', (_, parts, reason) => {
     open('call');
     change(parts as Partial<Account>);
@@ -67,7 +86,11 @@ describe('a change to an account', () => {
 
   it('ends what may reach any application when one application is lowered, for unsafe methods', () => {
     change({ role: 'deployer' });
-    const permit = decider(registry, ROUTES).now({ path: '/all/x', method: 'POST', authorization: `Bearer ${token}` });
+    const permit = decider(registry, ROUTES).now({
+      path: '/all/x',
+      method: 'POST',
+      authorization: `Bearer ${token}`,
+    });
     if (!permit.permitted) throw new Error(permit.reason);
     calls.add({ permit, place: -1, shutOut: (reason) => void ended.push(reason) });
     change({ role: 'deployer', grants: [{ application: 'crm', role: 'viewer' }] });
@@ -81,7 +104,10 @@ describe('a change to an account', () => {
       createdAt: '2026-01-01T00:00:00.000Z',
       validUntil: new Date(NOW_MS + 60_000).toISOString(),
     };
-    change({ token: { digest: tokenDigest(newToken(ID)), createdAt: previous.createdAt }, previous });
+    change({
+      token: { digest: tokenDigest(newToken(ID)), createdAt: previous.createdAt },
+      previous,
+    });
     open('later');
     calls.sweep();
     expect(ended).toEqual([]);
@@ -107,7 +133,11 @@ describe('an account that has to be looked up first', () => {
   });
 
   it('is not settled until it was, and then its calls have ended', async () => {
-    registry.put({ ...account(), status: 'inactive', token: { digest: tokenDigest(token), createdAt: account().createdAt } });
+    registry.put({
+      ...account(),
+      status: 'inactive',
+      token: { digest: tokenDigest(token), createdAt: account().createdAt },
+    });
     calls.reloaded();
     expect(ended).toEqual([]);
     expect(await calls.settled()).toBe(true);
@@ -126,7 +156,11 @@ describe('an account that has to be looked up first', () => {
 });
 
 describe('the list', () => {
-  const callOf = (permit: Permit, shutOut: OpenCall['shutOut'] = () => {}): OpenCall => ({ permit, place: -1, shutOut });
+  const callOf = (permit: Permit, shutOut: OpenCall['shutOut'] = () => {}): OpenCall => ({
+    permit,
+    place: -1,
+    shutOut,
+  });
 
   it('holds whoever came and has not left, in whatever order they come and leave, also twice', () => {
     const permit = open('first');

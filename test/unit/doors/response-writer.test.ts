@@ -14,7 +14,10 @@ const collectGarbage = runInNewContext('gc') as () => void;
 
 /** A request head that the writer has been given, held only weakly here. */
 function begun(writer: ResponseWriter): WeakRef<object> {
-  const head = parseRequestHead('GET /a HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret\r\n', 100);
+  const head = parseRequestHead(
+    'GET /a HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret\r\n',
+    100,
+  );
   if (isHeadFault(head)) throw new Error(head.detail);
   writer.begin(head, true);
   return new WeakRef(head);
@@ -29,24 +32,29 @@ function answer(writer: ResponseWriter): void {
 }
 
 function refuse(writer: ResponseWriter): void {
-  writer.refuse(refusalAnswer('token-missing', 'id', { errors: 'problem', realm: 'r', gate: 'g' }, []));
+  writer.refuse(
+    refusalAnswer('token-missing', 'id', { errors: 'problem', realm: 'r', gate: 'g' }, []),
+  );
 }
 
 it.each([
   ['answered', answer],
   ['refused', refuse],
-])('keeps nothing of a request that is %s: its head bears a token, and the connection may idle for long', async (_how, end) => {
-  const [near, far] = duplexPair();
-  const writer = new ResponseWriter(near as Socket);
-  const head = begun(writer);
-  await nextTurn();
-  collectGarbage();
-  expect(head.deref()).toBeDefined();
-  await nextTurn();
-  end(writer);
-  writer.flush();
-  await nextTurn();
-  collectGarbage();
-  expect(head.deref()).toBeUndefined();
-  expect((far.read() as Buffer).toString()).toMatch(/^HTTP\/1\.1 /);
-});
+])(
+  'keeps nothing of a request that is %s: its head bears a token, and the connection may idle for long',
+  async (_how, end) => {
+    const [near, far] = duplexPair();
+    const writer = new ResponseWriter(near as Socket);
+    const head = begun(writer);
+    await nextTurn();
+    collectGarbage();
+    expect(head.deref()).toBeDefined();
+    await nextTurn();
+    end(writer);
+    writer.flush();
+    await nextTurn();
+    collectGarbage();
+    expect(head.deref()).toBeUndefined();
+    expect((far.read() as Buffer).toString()).toMatch(/^HTTP\/1\.1 /);
+  },
+);

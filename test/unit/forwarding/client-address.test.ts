@@ -6,12 +6,17 @@ const NETWORKS = ['10.0.0.0/8', '192.0.2.1', '2001:db8:1::/48'];
 
 function clientOf(peer: string, ...fields: readonly string[]): string {
   const head = parsed('GET / HTTP/1.1', 'Host: h', ...fields);
-  return new TrustedProxies(NETWORKS).clientOf(head, { address: peer, port: 1, secure: true }).address;
+  return new TrustedProxies(NETWORKS).clientOf(head, { address: peer, port: 1, secure: true })
+    .address;
 }
 
 describe('whose call it is', () => {
   it('is the peer’s, whatever a stranger says', () => {
-    for (const field of ['X-Forwarded-For: 198.51.100.1', 'Forwarded: for=198.51.100.1', 'X-Real-IP: 198.51.100.1']) {
+    for (const field of [
+      'X-Forwarded-For: 198.51.100.1',
+      'Forwarded: for=198.51.100.1',
+      'X-Real-IP: 198.51.100.1',
+    ]) {
       expect(clientOf('203.0.113.9', field)).toBe('203.0.113.9');
       expect(clientOf('192.0.2.2', field)).toBe('192.0.2.2');
     }
@@ -19,14 +24,22 @@ describe('whose call it is', () => {
 
   it.each([
     ['the address that a trusted proxy saw', ['X-Forwarded-For: 198.51.100.1'], '198.51.100.1'],
-    ['the nearest that is no proxy of ours', ['X-Forwarded-For: 1.1.1.1, 198.51.100.1,10.2.3.4 ,192.0.2.1'], '198.51.100.1'],
+    [
+      'the nearest that is no proxy of ours',
+      ['X-Forwarded-For: 1.1.1.1, 198.51.100.1,10.2.3.4 ,192.0.2.1'],
+      '198.51.100.1',
+    ],
     [
       'the nearest over several fields',
       ['X-Forwarded-For: 1.1.1.1', 'x-forwarded-for: 198.51.100.1', 'X-Forwarded-For: 10.0.0.2'],
       '198.51.100.1',
     ],
     ['the furthest proxy, where all are ours', ['X-Forwarded-For: 10.0.0.3, 10.0.0.2'], '10.0.0.3'],
-    ['IPv6, in brackets and with a port', ['X-Forwarded-For: [2001:db8:2::1]:443'], '2001:db8:2::1'],
+    [
+      'IPv6, in brackets and with a port',
+      ['X-Forwarded-For: [2001:db8:2::1]:443'],
+      '2001:db8:2::1',
+    ],
     ['IPv4 with a port', ['X-Forwarded-For: 198.51.100.1:1234'], '198.51.100.1'],
     ['as far as it is known', ['X-Forwarded-For: 198.51.100.1, unknown, 10.0.0.2'], '10.0.0.2'],
     ['the peer, where nothing is an address', ['X-Forwarded-For: unknown'], '10.0.0.1'],
@@ -34,19 +47,39 @@ describe('whose call it is', () => {
     ['the peer, where an empty field is sent', ['X-Forwarded-For:'], '10.0.0.1'],
     ['from Forwarded', ['Forwarded: for=198.51.100.1;proto=http;by=10.0.0.1'], '198.51.100.1'],
     ['from Forwarded, quoted IPv6', ['Forwarded: For="[2001:db8:2::1]:4711"'], '2001:db8:2::1'],
-    ['from Forwarded, the nearest', ['Forwarded: for=1.1.1.1, proto=https;for=198.51.100.1, for=10.9.9.9'], '198.51.100.1'],
-    ['from Forwarded with an obfuscated name', ['Forwarded: for=198.51.100.1, for=_hidden'], '10.0.0.1'],
-    ['the peer, where the two fields disagree', ['X-Forwarded-For: 1.1.1.1', 'Forwarded: for=198.51.100.1'], '10.0.0.1'],
-    ['what both fields say', ['X-Forwarded-For: 198.51.100.1', 'Forwarded: for=198.51.100.1'], '198.51.100.1'],
+    [
+      'from Forwarded, the nearest',
+      ['Forwarded: for=1.1.1.1, proto=https;for=198.51.100.1, for=10.9.9.9'],
+      '198.51.100.1',
+    ],
+    [
+      'from Forwarded with an obfuscated name',
+      ['Forwarded: for=198.51.100.1, for=_hidden'],
+      '10.0.0.1',
+    ],
+    [
+      'the peer, where the two fields disagree',
+      ['X-Forwarded-For: 1.1.1.1', 'Forwarded: for=198.51.100.1'],
+      '10.0.0.1',
+    ],
+    [
+      'what both fields say',
+      ['X-Forwarded-For: 198.51.100.1', 'Forwarded: for=198.51.100.1'],
+      '198.51.100.1',
+    ],
     ['from Forwarded without an address', ['Forwarded: proto=https'], '10.0.0.1'],
   ])('is %s', (_, fields, address) => {
     expect(clientOf('10.0.0.1', ...fields)).toBe(address);
   });
 
   it('takes IPv6 networks and IPv4 in IPv6 for what they are', () => {
-    expect(clientOf('2001:db8:1::5', 'X-Forwarded-For: 198.51.100.1, 2001:db8:1:ffff::1')).toBe('198.51.100.1');
+    expect(clientOf('2001:db8:1::5', 'X-Forwarded-For: 198.51.100.1, 2001:db8:1:ffff::1')).toBe(
+      '198.51.100.1',
+    );
     expect(clientOf('2001:db8:2::5', 'X-Forwarded-For: 198.51.100.1')).toBe('2001:db8:2::5');
-    expect(clientOf('10.0.0.1', 'X-Forwarded-For: 198.51.100.1, ::ffff:10.0.0.7')).toBe('198.51.100.1');
+    expect(clientOf('10.0.0.1', 'X-Forwarded-For: 198.51.100.1, ::ffff:10.0.0.7')).toBe(
+      '198.51.100.1',
+    );
   });
 
   it('looks only so far back, however long the chain', () => {
@@ -55,8 +88,17 @@ describe('whose call it is', () => {
   });
 
   it('is the peer’s for everyone where no proxy is trusted', () => {
-    const head = parsed('GET / HTTP/1.1', 'Host: h', 'X-Forwarded-For: 1.1.1.1', 'Forwarded: for=1.1.1.1');
-    const found = new TrustedProxies([]).clientOf(head, { address: '10.0.0.1', port: 1, secure: true });
+    const head = parsed(
+      'GET / HTTP/1.1',
+      'Host: h',
+      'X-Forwarded-For: 1.1.1.1',
+      'Forwarded: for=1.1.1.1',
+    );
+    const found = new TrustedProxies([]).clientOf(head, {
+      address: '10.0.0.1',
+      port: 1,
+      secure: true,
+    });
     expect(found).toEqual({ address: '10.0.0.1', forwardedFor: '', forwarded: '' });
   });
 });

@@ -3,12 +3,16 @@ import { clientFields, declaredLength } from '../../../src/forwarding/response-f
 import { parseResponseHead, type ResponseHead } from '../../../src/wire/response-parser.ts';
 
 function answer(...fields: readonly string[]): ResponseHead {
-  const head = parseResponseHead(['HTTP/1.1 200 OK', ...fields].map((line) => `${line}\r\n`).join(''), true);
+  const head = parseResponseHead(
+    ['HTTP/1.1 200 OK', ...fields].map((line) => `${line}\r\n`).join(''),
+    true,
+  );
   if (typeof head === 'string') throw new Error(head);
   return head;
 }
 
-const lines = (...fields: readonly string[]) => clientFields(answer(...fields), 'request-1', 'sallyport').split('\r\n');
+const lines = (...fields: readonly string[]) =>
+  clientFields(answer(...fields), 'request-1', 'sallyport').split('\r\n');
 
 describe('the fields of an answer', () => {
   it('reach the client as the upstream wrote them, with the request id and our Via', () => {
@@ -57,7 +61,9 @@ describe('the fields of an answer', () => {
   });
 
   it('append to Via', () => {
-    expect(lines('Via: 1.1 inner', 'via: 1.0 older')).toContain('Via: 1.1 inner, 1.0 older, 1.1 sallyport');
+    expect(lines('Via: 1.1 inner', 'via: 1.0 older')).toContain(
+      'Via: 1.1 inner, 1.0 older, 1.1 sallyport',
+    );
   });
 
   it('tell the length that was declared for a body that does not come', () => {

@@ -28,10 +28,17 @@ export interface Situation {
 }
 
 /** Everything below `/` for whoever is known, unless the situation says otherwise. */
-const OPEN: Partial<Route> = { path: '/**', methods: ['GET', 'POST', 'PUT'], permission: 'deployments:read' };
+const OPEN: Partial<Route> = {
+  path: '/**',
+  methods: ['GET', 'POST', 'PUT'],
+  permission: 'deployments:read',
+};
 
 /** The permit that the real decision gives for the request; only it can make one. */
-export function permitFor(head: RequestHead, situation: Situation = {}): { readonly permit: Permit; readonly head: RequestHead } {
+export function permitFor(
+  head: RequestHead,
+  situation: Situation = {},
+): { readonly permit: Permit; readonly head: RequestHead } {
   const registry = new SampleRegistry();
   registry.policy.putRole(role('viewer', 'deployments:read'));
   const token = registry.withToken(situation.account ?? {});
@@ -60,7 +67,9 @@ export function forwardedMessage(lines: readonly string[], situation: Situation 
   });
   // The body that the head announces, so that there is a whole message to read.
   const body =
-    head.framing.kind === 'chunked' ? '0\r\n\r\n' : 'x'.repeat(head.framing.kind === 'length' ? head.framing.bytes : 0);
+    head.framing.kind === 'chunked'
+      ? '0\r\n\r\n'
+      : 'x'.repeat(head.framing.kind === 'length' ? head.framing.bytes : 0);
   const reading = readRequest(Buffer.from(text + body, 'latin1'));
   if (reading.state !== 'complete') throw new Error(`no request: ${text}`);
   return reading.message;

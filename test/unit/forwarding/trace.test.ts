@@ -4,12 +4,19 @@ import { parsed } from './samples.ts';
 
 const ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 const VALID = `00-${ID}-00f067aa0ba902b7-01`;
-const trace = (...fields: readonly string[]) => traceOf(parsed('GET / HTTP/1.1', 'Host: h', ...fields));
+const trace = (...fields: readonly string[]) =>
+  traceOf(parsed('GET / HTTP/1.1', 'Host: h', ...fields));
 
 describe('the trace of a call', () => {
   it('goes on when the client brings a valid one', () => {
-    expect(trace(`TraceParent: ${VALID}`)).toEqual({ traceparent: VALID, tracestate: null, traceId: ID });
-    expect(trace(`traceparent: ${VALID}`, 'tracestate: a=1', 'tracestate: b@c=2 x,,')).toMatchObject({
+    expect(trace(`TraceParent: ${VALID}`)).toEqual({
+      traceparent: VALID,
+      tracestate: null,
+      traceId: ID,
+    });
+    expect(
+      trace(`traceparent: ${VALID}`, 'tracestate: a=1', 'tracestate: b@c=2 x,,'),
+    ).toMatchObject({
       traceparent: VALID,
       tracestate: 'a=1,b@c=2 x,,',
     });
@@ -43,7 +50,11 @@ describe('the trace of a call', () => {
     ['bytes above ASCII', 'a=\u00e9'],
     ['no list', 'root'],
   ])('keeps its parent but no state with %s', (_, state) => {
-    expect(trace(`traceparent: ${VALID}`, `tracestate: ${state}`)).toEqual({ traceparent: VALID, tracestate: null, traceId: ID });
+    expect(trace(`traceparent: ${VALID}`, `tracestate: ${state}`)).toEqual({
+      traceparent: VALID,
+      tracestate: null,
+      traceId: ID,
+    });
   });
 
   it('is new for every call, well past the random bytes that are drawn at a time', () => {

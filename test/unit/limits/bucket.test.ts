@@ -19,9 +19,12 @@ function burst(of: LocalBucket, calls: number, nowMs: number): number {
 }
 
 describe('a bucket of one instance', () => {
-  it.each([1, 3, 7, 600, 99_991])('lets in exactly %i calls at once, however the interval rounds', (requests) => {
-    expect(burst(bucket(requests, 60), requests + 10, 12_345.678)).toBe(requests);
-  });
+  it.each([1, 3, 7, 600, 99_991])(
+    'lets in exactly %i calls at once, however the interval rounds',
+    (requests) => {
+      expect(burst(bucket(requests, 60), requests + 10, 12_345.678)).toBe(requests);
+    },
+  );
 
   it('lets one call in when it says that one will be', () => {
     const of = bucket(7, 60);
@@ -49,8 +52,14 @@ describe('a bucket of one instance', () => {
   });
 
   it('keeps its promise in every stretch of time, whatever the calls', () => {
-    const terms = record({ requests: integer({ min: 1, max: 50 }), windowSeconds: integer({ min: 1, max: 20 }) });
-    const bursts = array(tuple(integer({ min: 0, max: 9_000 }), integer({ min: 1, max: 60 })), { minLength: 1, maxLength: 30 });
+    const terms = record({
+      requests: integer({ min: 1, max: 50 }),
+      windowSeconds: integer({ min: 1, max: 20 }),
+    });
+    const bursts = array(tuple(integer({ min: 0, max: 9_000 }), integer({ min: 1, max: 60 })), {
+      minLength: 1,
+      maxLength: 30,
+    });
     void assert(
       property(terms, bursts, ({ requests, windowSeconds }, moments) => {
         const of = bucket(requests, windowSeconds);

@@ -131,7 +131,8 @@ it('lets a valid token of a client that guesses through in its turn', async () =
   bench.seen.length = 0;
   for (const id of ['g1', 'g2', 'g3', 'valid']) bench.look(id, '192.0.2.1');
   await ticks();
-  for (const { id, answer } of bench.registry.asked.splice(0)) answer(id === 'valid' ? FOUND : ABSENT);
+  for (const { id, answer } of bench.registry.asked.splice(0))
+    answer(id === 'valid' ? FOUND : ABSENT);
   await ticks();
   expect(bench.seen).toContain('valid account');
 });

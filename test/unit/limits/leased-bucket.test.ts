@@ -31,7 +31,13 @@ describe('one instance’s part of a shared bucket', () => {
     const { bucket, wanted } = open(TERMS);
     expect(burst(bucket, 100, 0)).toBe(40);
     expect(wanted).toHaveLength(1);
-    expect(bucket.ask(0)).toEqual({ name: 'b', requests: 160, windowMs: 16_000, debt: 40, want: 10 });
+    expect(bucket.ask(0)).toEqual({
+      name: 'b',
+      requests: 160,
+      windowMs: 16_000,
+      debt: 40,
+      want: 10,
+    });
   });
 
   it('pays what it owes from what it is granted, and keeps the rest', () => {
@@ -90,7 +96,10 @@ describe('one instance’s part of a shared bucket', () => {
   });
 });
 
-/** The store's arithmetic, as scripts/limits-lease.lua does it: the test on a real Redis holds the two together. */
+/**
+ * The store's arithmetic, as scripts/limits-lease.lua does it: the test on a real Redis holds the
+ * two together.
+ */
 class StoreModel {
   #levelMs = 0;
   #atMs = 0;
@@ -98,7 +107,10 @@ class StoreModel {
   lease(ask: QuotaAsk, nowMs: number): QuotaGrant {
     const intervalMs = ask.windowMs / ask.requests;
     let levelMs = Math.max(0, this.#levelMs - (nowMs - this.#atMs)) + ask.debt * intervalMs;
-    const granted = Math.max(0, Math.min(ask.want, Math.floor((ask.windowMs - levelMs + 1e-4) / intervalMs)));
+    const granted = Math.max(
+      0,
+      Math.min(ask.want, Math.floor((ask.windowMs - levelMs + 1e-4) / intervalMs)),
+    );
     levelMs += granted * intervalMs;
     this.#levelMs = levelMs;
     this.#atMs = nowMs;
@@ -106,7 +118,10 @@ class StoreModel {
   }
 }
 
-/** An instance whose questions the test carries to the store, and whose answers it carries back, when it likes, or loses. */
+/**
+ * An instance whose questions the test carries to the store, and whose answers it carries back,
+ * when it likes, or loses.
+ */
 class Instance {
   readonly bucket: LeasedBucket;
   #wants = false;
@@ -151,10 +166,26 @@ describe('the stated overshoot', () => {
   const step = fc.oneof(
     {
       weight: 4,
-      arbitrary: fc.record({ do: fc.constant('call' as const), who: fc.nat(2), calls: fc.integer({ min: 1, max: 30 }) }),
+      arbitrary: fc.record({
+        do: fc.constant('call' as const),
+        who: fc.nat(2),
+        calls: fc.integer({ min: 1, max: 30 }),
+      }),
     },
-    { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('reach', 'hear', 'lose', 'miss'), who: fc.nat(2) }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 3_000 }) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        do: fc.constantFrom('reach', 'hear', 'lose', 'miss'),
+        who: fc.nat(2),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        do: fc.constant('wait' as const),
+        ms: fc.integer({ min: 1, max: 3_000 }),
+      }),
+    },
   );
 
   it('holds in every stretch of time, however questions and answers are delayed, lost or never asked', () => {
@@ -173,7 +204,8 @@ describe('the stated overshoot', () => {
           let permitted = 0;
           for (const one of steps) {
             if ('ms' in one) nowMs += one.ms;
-            else if ('calls' in one) permitted += burst(instances[one.who]!.bucket, one.calls, nowMs);
+            else if ('calls' in one)
+              permitted += burst(instances[one.who]!.bucket, one.calls, nowMs);
             else if (one.do === 'reach') instances[one.who]!.reach(store, nowMs);
             else if (one.do === 'miss') instances[one.who]!.reach(null, nowMs);
             else instances[one.who]!.hear(one.do === 'lose', nowMs);
@@ -183,7 +215,9 @@ describe('the stated overshoot', () => {
           for (const [index, end] of moments.entries()) {
             for (const begin of moments.slice(0, index)) {
               const fair = requests * (1 + (end.nowMs - begin.nowMs) / windowMs);
-              const over = instances.length * (of.credit + of.ahead) + (of.credit * (end.awayMs - begin.awayMs)) / windowMs;
+              const over =
+                instances.length * (of.credit + of.ahead) +
+                (of.credit * (end.awayMs - begin.awayMs)) / windowMs;
               expect(end.permitted - begin.permitted).toBeLessThanOrEqual(fair + over + 1e-3);
             }
           }

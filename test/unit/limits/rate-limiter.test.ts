@@ -1,7 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../../src/clock.ts';
 import { localBuckets } from '../../../src/limits/buckets.ts';
-import { type AccountRate, type RatedRoute, RateLimiter } from '../../../src/limits/rate-limiter.ts';
+import {
+  type AccountRate,
+  type RatedRoute,
+  RateLimiter,
+} from '../../../src/limits/rate-limiter.ts';
 
 let nowMs = 0;
 const clock: Clock = { wallMs: () => 0, monotonicMs: () => nowMs };
@@ -13,7 +17,12 @@ function limiter(accountRate: AccountRate | null, maxBuckets = 100): RateLimiter
   return new RateLimiter({ clock, makeBucket: localBuckets, accountRate, maxBuckets });
 }
 
-function route(name: string, requests: number, per: 'account' | 'route', windowSeconds = 60): RatedRoute {
+function route(
+  name: string,
+  requests: number,
+  per: 'account' | 'route',
+  windowSeconds = 60,
+): RatedRoute {
   return { name, rateLimit: { requests, windowSeconds, per } };
 }
 
@@ -22,7 +31,8 @@ const UNLIMITED: RatedRoute = { name: 'free', rateLimit: null };
 /** How many of `calls` calls are let in. */
 function permitted(of: RateLimiter, on: RatedRoute, account: string | null, calls: number): number {
   let count = 0;
-  for (let call = 0; call < calls; call += 1) if (of.ask(on, account)?.retryAfterSeconds === 0) count += 1;
+  for (let call = 0; call < calls; call += 1)
+    if (of.ask(on, account)?.retryAfterSeconds === 0) count += 1;
   return count;
 }
 
@@ -37,12 +47,19 @@ describe('rate limits', () => {
     const each = route('each', 3, 'account');
     expect([permitted(of, each, 'a', 9), permitted(of, each, 'b', 9)]).toEqual([3, 3]);
     const whole = route('whole', 3, 'route');
-    expect([permitted(of, whole, 'a', 2), permitted(of, whole, 'b', 9), permitted(of, whole, null, 9)]).toEqual([2, 1, 0]);
+    expect([
+      permitted(of, whole, 'a', 2),
+      permitted(of, whole, 'b', 9),
+      permitted(of, whole, null, 9),
+    ]).toEqual([2, 1, 0]);
   });
 
   it('count what an account calls in all, over all routes', () => {
     const of = limiter({ requests: 5, windowSeconds: 60 });
-    expect([permitted(of, UNLIMITED, 'a', 3), permitted(of, route('r', 9, 'route'), 'a', 9)]).toEqual([3, 2]);
+    expect([
+      permitted(of, UNLIMITED, 'a', 3),
+      permitted(of, route('r', 9, 'route'), 'a', 9),
+    ]).toEqual([3, 2]);
     expect(permitted(of, UNLIMITED, 'b', 9)).toBe(5);
   });
 
@@ -55,7 +72,11 @@ describe('rate limits', () => {
 
   it('say how a caller stands, in the form of the draft', () => {
     const of = limiter({ requests: 10, windowSeconds: 60 });
-    expect(of.ask(UNLIMITED, 'a')).toEqual({ retryAfterSeconds: 0, policy: '"account";q=10;w=60', limit: '"account";r=9;t=6' });
+    expect(of.ask(UNLIMITED, 'a')).toEqual({
+      retryAfterSeconds: 0,
+      policy: '"account";q=10;w=60',
+      limit: '"account";r=9;t=6',
+    });
     expect(of.ask(route('r', 3, 'route', 1), 'a')).toEqual({
       retryAfterSeconds: 0,
       policy: '"account";q=10;w=60, "route";q=3;w=1',
@@ -67,7 +88,11 @@ describe('rate limits', () => {
     const of = limiter(null);
     const on = route('r', 2, 'account', 5);
     permitted(of, on, 'a', 2);
-    expect(of.ask(on, 'a')).toEqual({ retryAfterSeconds: 3, policy: '"route";q=2;w=5', limit: '"route";r=0;t=3' });
+    expect(of.ask(on, 'a')).toEqual({
+      retryAfterSeconds: 3,
+      policy: '"route";q=2;w=5',
+      limit: '"route";r=0;t=3',
+    });
     nowMs += 3_000;
     expect(of.ask(on, 'a')?.retryAfterSeconds).toBe(0);
   });

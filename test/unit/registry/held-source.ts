@@ -24,7 +24,10 @@ export class ManualClock implements Clock {
   }
 }
 
-/** A real source whose answers and events can be held back, counted and made to fail: what a network does, at a chosen moment. */
+/**
+ * A real source whose answers and events can be held back, counted and made to fail: what a network
+ * does, at a chosen moment.
+ */
 export class HeldSource implements RegistrySource {
   readonly #source: RegistrySource;
   readonly asked: string[] = [];
@@ -32,7 +35,9 @@ export class HeldSource implements RegistrySource {
   accountGate: Promise<void> | null = null;
   renewGate: Promise<void> | null = null;
   /** When set, thrown instead of an answer, by step. */
-  faults: Partial<Record<'snapshot' | 'account' | 'renew' | 'eventsAfter' | 'acknowledge' | 'assert', Error>> = {};
+  faults: Partial<
+    Record<'snapshot' | 'account' | 'renew' | 'eventsAfter' | 'acknowledge' | 'assert', Error>
+  > = {};
   readonly acknowledged: number[] = [];
   readonly asserted: Tombstone[] = [];
   /** Replaces the answer of `renew`. */

@@ -18,7 +18,8 @@ function storeWith(...tips: readonly string[]) {
   const now: Position = { epoch: EPOCH, seq: tips.length, tip: tips.at(-1)! };
   const eventsAfter = async ({ seq, tip }: Position) => {
     const there = events[seq - 1]?.tip;
-    if (seq > events.length || (tip !== undefined && tip !== there)) throw new FeedLost('another history', { forked: true });
+    if (seq > events.length || (tip !== undefined && tip !== there))
+      throw new FeedLost('another history', { forked: true });
     return events.slice(seq);
   };
   return { now, source: { eventsAfter } };
@@ -37,17 +38,28 @@ async function seen(trail: Trail | null, store: ReturnType<typeof storeWith>) {
 
 describe('what a reader missed', () => {
   it('is what came after the end of its way', async () => {
-    expect(await seen(trailOver('a1', 'a2'), storeWith('a1', 'a2', 'a3'))).toEqual({ tips: ['a3'], lost: false, forked: false });
+    expect(await seen(trailOver('a1', 'a2'), storeWith('a1', 'a2', 'a3'))).toEqual({
+      tips: ['a3'],
+      lost: false,
+      forked: false,
+    });
   });
 
   it('is all there is when it was never there', async () => {
-    expect(await seen(null, storeWith('a1', 'a2'))).toEqual({ tips: ['a1', 'a2'], lost: false, forked: false });
+    expect(await seen(null, storeWith('a1', 'a2'))).toEqual({
+      tips: ['a1', 'a2'],
+      lost: false,
+      forked: false,
+    });
   });
 });
 
 describe('a store that lacks what a reader has seen', () => {
   it('has lost the end only, when the reader came by where it stands', async () => {
-    expect(await seen(trailOver('a1', 'a2', 'a3'), storeWith('a1', 'a2'))).toMatchObject({ lost: true, forked: false });
+    expect(await seen(trailOver('a1', 'a2', 'a3'), storeWith('a1', 'a2'))).toMatchObject({
+      lost: true,
+      forked: false,
+    });
   });
 
   it('has parted before, when it went back and on, and stands at a number of the reader by other changes', async () => {
@@ -59,11 +71,17 @@ describe('a store that lacks what a reader has seen', () => {
   });
 
   it('has parted before, when it has gone past the reader by other changes', async () => {
-    expect(await seen(trailOver('a1', 'a2'), storeWith('a1', 'b2', 'b3'))).toMatchObject({ lost: true, forked: true });
+    expect(await seen(trailOver('a1', 'a2'), storeWith('a1', 'b2', 'b3'))).toMatchObject({
+      lost: true,
+      forked: true,
+    });
   });
 
   it('may have parted before, when it is too long ago for the reader to tell', async () => {
     const tips = Array.from({ length: 1_000 }, (_, index) => `a${index + 1}`);
-    expect(await seen(trailOver(...tips), storeWith('a1', 'a2'))).toMatchObject({ lost: true, forked: true });
+    expect(await seen(trailOver(...tips), storeWith('a1', 'a2'))).toMatchObject({
+      lost: true,
+      forked: true,
+    });
   });
 });

@@ -1,5 +1,10 @@
 import { expect, it } from 'vitest';
-import { type Assurance, type Committed, type InstanceProgress, RegistryUnavailable } from '../../../src/registry/port.ts';
+import {
+  type Assurance,
+  type Committed,
+  type InstanceProgress,
+  RegistryUnavailable,
+} from '../../../src/registry/port.ts';
 import { awaitReceipt } from '../../../src/registry/receipt.ts';
 import { ManualClock } from './held-source.ts';
 
@@ -19,10 +24,21 @@ const applied = (instance: string, seq: number, epoch = 'e'): InstanceProgress =
   registered: true,
   applied: { epoch, seq },
 });
-const silent = (instance: string): InstanceProgress => ({ instance, registered: true, applied: null });
-const gone = (instance: string): InstanceProgress => ({ instance, registered: false, applied: null });
+const silent = (instance: string): InstanceProgress => ({
+  instance,
+  registered: true,
+  applied: null,
+});
+const gone = (instance: string): InstanceProgress => ({
+  instance,
+  registered: false,
+  applied: null,
+});
 
-/** The receipt when the store answers so, one list per question, the last for ever; time passes only in pauses. */
+/**
+ * The receipt when the store answers so, one list per question, the last for ever; time passes only
+ * in pauses.
+ */
 async function receipt(
   answers: readonly (readonly InstanceProgress[] | Error)[],
   parts: Partial<Committed> = {},
@@ -49,13 +65,20 @@ async function receipt(
     },
     random: () => 0,
   };
-  return awaitReceipt({ ...COMMITTED, ...parts }, { store, clock, timing, waitMs: 5_000, sentMs: clock.nowMs - 3 });
+  return awaitReceipt(
+    { ...COMMITTED, ...parts },
+    { store, clock, timing, waitMs: 5_000, sentMs: clock.nowMs - 3 },
+  );
 }
 
 const PROVEN: Assurance = { assurance: 'proven', marginMs: 0 };
 
 it('is effective once everybody has acknowledged the change or a later one, and says how long the slowest took', async () => {
-  const answer = await receipt([[applied('a', 7), silent('b')], [silent('b')], [applied('b', 9)]], {}, PROVEN);
+  const answer = await receipt(
+    [[applied('a', 7), silent('b')], [silent('b')], [applied('b', 9)]],
+    {},
+    PROVEN,
+  );
   expect(answer).toMatchObject({
     effective: true,
     assurance: 'proven',
@@ -68,7 +91,11 @@ it('is effective once everybody has acknowledged the change or a later one, and 
 });
 
 it('is effective at once when nobody is there', async () => {
-  expect(await receipt([[]], { members: [] }, PROVEN)).toMatchObject({ effective: true, instances: 0, slowestMs: null });
+  expect(await receipt([[]], { members: [] }, PROVEN)).toMatchObject({
+    effective: true,
+    instances: 0,
+    slowestMs: null,
+  });
 });
 
 it('takes neither an earlier acknowledgement nor one of another registry', async () => {
@@ -87,9 +114,17 @@ it('does not wait for those whose lease is over', async () => {
 });
 
 it('says when it is certain by the largest lease of all, whoever is late', async () => {
-  const answer = await receipt([[silent('a'), applied('b', 7)]], {}, { assurance: 'topology-dependent', marginMs: 4_000 });
+  const answer = await receipt(
+    [[silent('a'), applied('b', 7)]],
+    {},
+    { assurance: 'topology-dependent', marginMs: 4_000 },
+  );
   // The store keeps a lease half a percent longer than the instance trusts it.
-  expect(answer).toMatchObject({ effective: false, acknowledged: 1, certainAt: new Date(1_000 + 90_450 + 4_000).toISOString() });
+  expect(answer).toMatchObject({
+    effective: false,
+    acknowledged: 1,
+    certainAt: new Date(1_000 + 90_450 + 4_000).toISOString(),
+  });
 });
 
 it('goes on asking a store that does not answer, and shows nothing that it could not find out', async () => {
@@ -102,7 +137,9 @@ it('goes on asking a store that does not answer, and shows nothing that it could
 });
 
 it('is not effective while too few replicas have the change', async () => {
-  expect(await receipt([[applied('a', 7), applied('b', 7)]], { replicated: false }, PROVEN)).toMatchObject({
+  expect(
+    await receipt([[applied('a', 7), applied('b', 7)]], { replicated: false }, PROVEN),
+  ).toMatchObject({
     effective: false,
     acknowledged: 2,
   });
@@ -115,7 +152,10 @@ it('is not effective, and never will be, when the store has lost the change mean
 
 it('counts a lease by itself where the store may have lost its last renewal', async () => {
   const dependent: Assurance = { assurance: 'topology-dependent', marginMs: 0 };
-  expect(await receipt([[applied('a', 7), gone('b')]], {}, dependent)).toMatchObject({ effective: false, lapsed: 0 });
+  expect(await receipt([[applied('a', 7), gone('b')]], {}, dependent)).toMatchObject({
+    effective: false,
+    lapsed: 0,
+  });
   const members = [{ instance: 'b', leaseMs: 2_000 }];
   const answer = await receipt([[gone('b')]], { members }, dependent);
   expect(answer).toMatchObject({ effective: true, lapsed: 1 });

@@ -82,14 +82,20 @@ it('fails for a record that cannot be read, and for no other', async () => {
   records.set(KEYS.account(idOf(2)), '{"version":3,"schema":1}');
   const [good, bad] = await Promise.allSettled([lookups.ask(idOf(1)), lookups.ask(idOf(2))]);
   expect(good).toMatchObject({ status: 'fulfilled', value: { account: { id: idOf(1) } } });
-  expect(bad).toMatchObject({ status: 'rejected', reason: { name: 'RegistryUnavailable', why: 'damaged' } });
+  expect(bad).toMatchObject({
+    status: 'rejected',
+    reason: { name: 'RegistryUnavailable', why: 'damaged' },
+  });
 });
 
 it('fails for an account whose record is gone while the list still names it: it was evicted, not deleted', async () => {
   put(idOf(1));
   records.delete(KEYS.account(idOf(1)));
   const [evicted, absent] = await Promise.allSettled([lookups.ask(idOf(1)), lookups.ask(idOf(2))]);
-  expect(evicted).toMatchObject({ status: 'rejected', reason: { name: 'RegistryUnavailable', why: 'damaged' } });
+  expect(evicted).toMatchObject({
+    status: 'rejected',
+    reason: { name: 'RegistryUnavailable', why: 'damaged' },
+  });
   expect(absent).toMatchObject({ status: 'fulfilled', value: { account: null } });
 });
 
@@ -99,7 +105,10 @@ it('calls nobody absent while the list of accounts is not whole', async () => {
   expect((await lookups.ask(idOf(2))).account).toBeNull();
   listed.clear();
   const [absent, known] = await Promise.allSettled([lookups.ask(idOf(2)), lookups.ask(idOf(1))]);
-  expect(absent).toMatchObject({ status: 'rejected', reason: { name: 'RegistryUnavailable', why: 'damaged' } });
+  expect(absent).toMatchObject({
+    status: 'rejected',
+    reason: { name: 'RegistryUnavailable', why: 'damaged' },
+  });
   expect(known).toMatchObject({ status: 'fulfilled', value: { account: { id: idOf(1) } } });
 });
 

@@ -4,15 +4,31 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openEmbeddedRegistry } from '../../../src/registry/embedded.ts';
-import { type FeedEvent, type RegistryStore, RegistryUnavailable } from '../../../src/registry/port.ts';
+import {
+  type FeedEvent,
+  type RegistryStore,
+  RegistryUnavailable,
+} from '../../../src/registry/port.ts';
 import { Replica } from '../../../src/registry/replica.ts';
 import type { ReplicaOptions } from '../../../src/registry/replica-options.ts';
 import type { Lookup } from '../../../src/registry/replica-port.ts';
 import { until } from '../../contract/registry.ts';
-import { account, commitOf, creation, digestOf, idOf, role, team, update } from '../../contract/registry-records.ts';
+import {
+  account,
+  commitOf,
+  creation,
+  digestOf,
+  idOf,
+  role,
+  team,
+  update,
+} from '../../contract/registry-records.ts';
 import { HeldSource, ManualClock } from './held-source.ts';
 
-/** Renewed every 20 ms of real time, while the clock that it is measured on stands still unless a test moves it. */
+/**
+ * Renewed every 20 ms of real time, while the clock that it is measured on stands still unless a
+ * test moves it.
+ */
 const LEASE_MS = 60;
 const AWAY = new RegistryUnavailable('unreachable', 'away');
 
@@ -45,8 +61,19 @@ afterEach(async () => {
 });
 
 function make(options: Partial<ReplicaOptions> = {}): void {
-  const observer = { onLost: (why: string) => void lost.push(why), onApplied: (event: FeedEvent) => void applied.push(event) };
-  replica = new Replica({ source, clock, instance: 'edge-1', leaseMs: LEASE_MS, maxAccounts: 100, observer, ...options });
+  const observer = {
+    onLost: (why: string) => void lost.push(why),
+    onApplied: (event: FeedEvent) => void applied.push(event),
+  };
+  replica = new Replica({
+    source,
+    clock,
+    instance: 'edge-1',
+    leaseMs: LEASE_MS,
+    maxAccounts: 100,
+    observer,
+    ...options,
+  });
 }
 
 /** The description of the account that is found, or how else it ended. */
@@ -121,7 +148,10 @@ describe('look-ups', () => {
     expect(cached(2)).toEqual({ found: 'absent' });
     expect(source.count('account')).toBe(1);
     await store.commit(creation(account(2, { description: 'new' })));
-    expect(cached(2)).toMatchObject({ found: 'account', account: { account: { description: 'new' } } });
+    expect(cached(2)).toMatchObject({
+      found: 'account',
+      account: { account: { description: 'new' } },
+    });
   });
 
   it('share one read among all who ask for an account at the same time', async () => {
@@ -139,7 +169,12 @@ describe('look-ups', () => {
 
   it('see changes of a cached account from the moment the commit resolves', async () => {
     await seen(1);
-    await store.commit(update(account(1, { token: { digest: digestOf(99), createdAt: '2026-01-01T00:00:00.000Z' } }), 2));
+    await store.commit(
+      update(
+        account(1, { token: { digest: digestOf(99), createdAt: '2026-01-01T00:00:00.000Z' } }),
+        2,
+      ),
+    );
     expect(cached(1)).toMatchObject({ account: { liveDigest: digestOf(99) } });
     await store.commit(commitOf([{ kind: 'account', key: idOf(1), record: null }]));
     expect(cached(1)).toEqual({ found: 'absent' });
@@ -147,10 +182,14 @@ describe('look-ups', () => {
   });
 
   it('see changed roles and teams', async () => {
-    await store.commit(commitOf([{ kind: 'role', key: 'viewer', record: role('viewer', ['deployments:write']) }]));
+    await store.commit(
+      commitOf([{ kind: 'role', key: 'viewer', record: role('viewer', ['deployments:write']) }]),
+    );
     expect(replica.roleAllows('viewer', 'deployments:read')).toBe(false);
     expect(replica.roleAllows('viewer', 'deployments:write')).toBe(true);
-    await store.commit(commitOf([{ kind: 'team', key: 'platform', record: team('platform', ['CRM']) }]));
+    await store.commit(
+      commitOf([{ kind: 'team', key: 'platform', record: team('platform', ['CRM']) }]),
+    );
     expect(replica.ownerOf('CRM')).toBe('platform');
     await store.commit(commitOf([{ kind: 'team', key: 'platform', record: null }]));
     expect(replica.ownerOf('CRM')).toBeNull();
@@ -313,8 +352,14 @@ describe('a registry that is not what it was', () => {
   });
 
   it.each([
-    ['of another history', (real: { epoch: string; seq: number }) => ({ ...real, epoch: 'another' })],
-    ['that has gone back', (real: { epoch: string; seq: number }) => ({ ...real, seq: real.seq - 1 })],
+    [
+      'of another history',
+      (real: { epoch: string; seq: number }) => ({ ...real, epoch: 'another' }),
+    ],
+    [
+      'that has gone back',
+      (real: { epoch: string; seq: number }) => ({ ...real, seq: real.seq - 1 }),
+    ],
   ])('%s drops everything learned and loads it again', async (_, answer) => {
     source.renewAnswer = answer;
     await until(() => lost.length > 0);
@@ -337,7 +382,10 @@ describe('a registry that is not what it was', () => {
   });
 
   it('that is empty is not one in which all accounts are absent', async () => {
-    source.faults = { renew: new RegistryUnavailable('empty', 'gone'), snapshot: new RegistryUnavailable('empty', 'gone') };
+    source.faults = {
+      renew: new RegistryUnavailable('empty', 'gone'),
+      snapshot: new RegistryUnavailable('empty', 'gone'),
+    };
     await until(() => lost.length > 0);
     await sleep(5);
     expect(replica.current).toBe(false);

@@ -44,16 +44,26 @@ it('takes a deleted account for deleted', () => {
 });
 
 it('lets a token of an overlap in until the moment that was said, and no store can prolong it', () => {
-  const previous = { digest: digestOf(1), createdAt: MOMENT, validUntil: '2026-02-01T00:00:00.000Z' };
+  const previous = {
+    digest: digestOf(1),
+    createdAt: MOMENT,
+    validUntil: '2026-02-01T00:00:00.000Z',
+  };
   revoked.note(event(5, 1, { ...rotated, retired: [], previous }));
   expect(revoked.against(before)).toMatchObject({ token: null, previous, retired: [] });
   revoked.note(event(6, 1, rotated));
-  expect(revoked.against(before)).toMatchObject({ token: null, previous: null, retired: [digestOf(1)] });
+  expect(revoked.against(before)).toMatchObject({
+    token: null,
+    previous: null,
+    retired: [digestOf(1)],
+  });
 });
 
 it('lets no later event bring a token back that it has seen retired', () => {
   revoked.note(event(5, 1, rotated));
-  expect(recordIn(revoked.note(event(6, 1, { token: before.token, retired: [] })))).toMatchObject({ token: null });
+  expect(recordIn(revoked.note(event(6, 1, { token: before.token, retired: [] })))).toMatchObject({
+    token: null,
+  });
 });
 
 describe('an inactive account', () => {
@@ -70,12 +80,16 @@ describe('an inactive account', () => {
     revoked.lose({ epoch: 'epoch-1', seq: 4 }, false);
     expect(revoked.against(before)).toMatchObject({ status: 'inactive' });
     // Made without knowing.
-    expect(recordIn(revoked.note(event(5, 1, { description: 'new' })))).toMatchObject({ status: 'inactive' });
+    expect(recordIn(revoked.note(event(5, 1, { description: 'new' })))).toMatchObject({
+      status: 'inactive',
+    });
     const lost = revoked.lost();
     expect(lost).toEqual([{ account: idOf(1), digests: {}, deleted: false, inactive: true }]);
     revoked.told(lost);
     expect(revoked.lost()).toEqual([]);
-    expect(recordIn(revoked.note(event(6, 1, { description: 'activated' })))).toMatchObject({ status: 'active' });
+    expect(recordIn(revoked.note(event(6, 1, { description: 'activated' })))).toMatchObject({
+      status: 'active',
+    });
     expect(revoked.against(before)).toMatchObject({ status: 'active' });
   });
 
@@ -98,7 +112,9 @@ it('tells only what was learned after the point to which the store fell back', (
   revoked.note(event(5, 1, rotated));
   revoked.note(event(6, 2, null));
   revoked.lose({ epoch: 'epoch-1', seq: 5 }, false);
-  expect(revoked.lost()).toEqual([{ account: idOf(2), digests: {}, deleted: true, inactive: false }]);
+  expect(revoked.lost()).toEqual([
+    { account: idOf(2), digests: {}, deleted: true, inactive: false },
+  ]);
 });
 
 it('knows nothing of another registry', () => {
@@ -117,10 +133,15 @@ it('remembers a bounded number of accounts and digests, what has yet to be told 
   expect(revoked.lost().map(({ account: id }) => id)).toEqual([idOf(0)]);
   expect(revoked.against(account(1))).not.toBeNull();
   expect(revoked.against(account(REVOKED_LIMITS.accounts))).toBeNull();
-  for (let n = 0; n < 100; n += 1) revoked.note(event(20_000 + n, 7, { retired: [digestOf(1_000 + n)] }));
+  for (let n = 0; n < 100; n += 1)
+    revoked.note(event(20_000 + n, 7, { retired: [digestOf(1_000 + n)] }));
   revoked.lose({ epoch: 'epoch-1', seq: 1 }, true);
-  const digests = Object.keys(revoked.lost().find(({ account: id }) => id === idOf(7))?.digests ?? {});
+  const digests = Object.keys(
+    revoked.lost().find(({ account: id }) => id === idOf(7))?.digests ?? {},
+  );
   expect(digests).toEqual(
-    Array.from({ length: REVOKED_LIMITS.digests }, (_, n) => digestOf(1_000 + 100 - REVOKED_LIMITS.digests + n)),
+    Array.from({ length: REVOKED_LIMITS.digests }, (_, n) =>
+      digestOf(1_000 + 100 - REVOKED_LIMITS.digests + n),
+    ),
   );
 });

@@ -22,7 +22,13 @@ const holding = (...numbers: number[]): Holdings => ({
 });
 
 function keeper(holdings: () => Holdings | null, faults: unknown[] = []): WarmKeeper {
-  return new WarmKeeper({ folder, program: 'p', clock: systemClock, holdings, onFault: (fault) => void faults.push(fault) });
+  return new WarmKeeper({
+    folder,
+    program: 'p',
+    clock: systemClock,
+    holdings,
+    onFault: (fault) => void faults.push(fault),
+  });
 }
 
 async function kept(): Promise<readonly string[] | undefined> {

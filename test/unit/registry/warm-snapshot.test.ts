@@ -15,7 +15,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Account } from '../../../src/account/model.ts';
 import type { Standing } from '../../../src/registry/port.ts';
-import { type Holdings, readWarmSnapshot, WARM_LIMITS, writeWarmSnapshot } from '../../../src/registry/warm-snapshot.ts';
+import {
+  type Holdings,
+  readWarmSnapshot,
+  WARM_LIMITS,
+  writeWarmSnapshot,
+} from '../../../src/registry/warm-snapshot.ts';
 import { account, digestOf, idOf } from '../../contract/registry-records.ts';
 
 const AT: Standing = { epoch: 'epoch-1', seq: 7, tip: 'a-tip', tombstones: 2 };
@@ -33,17 +38,26 @@ function held(accounts: readonly Account[], dropped = () => false): Holdings {
 }
 
 function numbered(from: number, to: number, parts: Partial<Account> = {}): Account[] {
-  return Array.from({ length: to - from + 1 }, (_, index) => account(from + index, { version: 3, ...parts }));
+  return Array.from({ length: to - from + 1 }, (_, index) =>
+    account(from + index, { version: 3, ...parts }),
+  );
 }
 
 const options = (parts = {}) => ({ folder, program: '1.0.0', nowMs: NOW_MS, ...parts });
-const write = (accounts: readonly Account[], parts = {}) => writeWarmSnapshot(held(accounts), options(parts));
+const write = (accounts: readonly Account[], parts = {}) =>
+  writeWarmSnapshot(held(accounts), options(parts));
 const read = (parts = {}) => readWarmSnapshot(options(parts));
-const [snapshotFile, keyFile] = [() => join(folder, 'warm.snapshot'), () => join(folder, 'warm.key')];
+const [snapshotFile, keyFile] = [
+  () => join(folder, 'warm.snapshot'),
+  () => join(folder, 'warm.key'),
+];
 
 describe('a warm snapshot', () => {
   it('gives back the position and every account as it was, also over several slices', async () => {
-    const accounts = numbered(1, 1_000, { grants: [{ application: 'CRM', role: 'viewer' }], retired: [digestOf(9)] });
+    const accounts = numbered(1, 1_000, {
+      grants: [{ application: 'CRM', role: 'viewer' }],
+      retired: [digestOf(9)],
+    });
     expect(await write(accounts)).toBe(1_000);
     expect(await read()).toEqual({ snapshot: { at: AT, accounts }, why: null });
   });
@@ -62,13 +76,19 @@ describe('a warm snapshot', () => {
   it('shows nothing of what it holds, and never the same bytes twice', async () => {
     await write(numbered(1, 3));
     const first = readFileSync(snapshotFile());
-    for (const word of [digestOf(1), idOf(1), 'account-1', AT.epoch]) expect(first.includes(word)).toBe(false);
+    for (const word of [digestOf(1), idOf(1), 'account-1', AT.epoch])
+      expect(first.includes(word)).toBe(false);
     await write(numbered(1, 3));
     expect(readFileSync(snapshotFile()).equals(first)).toBe(false);
   });
 
   it('leaves out people and their password verifiers', async () => {
-    const person = account(1, { version: 3, kind: 'user', token: null, password: '$scrypt$verifier' });
+    const person = account(1, {
+      version: 3,
+      kind: 'user',
+      token: null,
+      password: '$scrypt$verifier',
+    });
     expect(await write([person, account(2, { version: 3 })])).toBe(1);
     expect((await read()).snapshot?.accounts.map(({ id }) => id)).toEqual([idOf(2)]);
   });
@@ -115,12 +135,26 @@ describe('a warm snapshot that cannot be trusted', () => {
 
   it('is ignored after any byte of it was changed', async () => {
     const whole = readFileSync(snapshotFile());
-    const places = [0, 14, 15, 20, 27, 28, 400, whole.length >> 1, whole.length - 17, whole.length - 16, whole.length - 1];
+    const places = [
+      0,
+      14,
+      15,
+      20,
+      27,
+      28,
+      400,
+      whole.length >> 1,
+      whole.length - 17,
+      whole.length - 16,
+      whole.length - 1,
+    ];
     for (const place of places) {
       const changed = Buffer.from(whole);
       changed[place] = changed[place]! ^ 1;
       writeFileSync(snapshotFile(), changed);
-      expect(await refused(), `byte ${place}`).toMatch(/damaged|not a snapshot that this version can read/);
+      expect(await refused(), `byte ${place}`).toMatch(
+        /damaged|not a snapshot that this version can read/,
+      );
     }
   });
 
@@ -180,7 +214,8 @@ describe('writers in one folder', () => {
   });
 
   it('clear away what a crash left unfinished, but not what another is writing now', async () => {
-    for (const name of ['.warm-old', '.warm-new', 'other']) writeFileSync(join(folder, name), '', { mode: 0o600 });
+    for (const name of ['.warm-old', '.warm-new', 'other'])
+      writeFileSync(join(folder, name), '', { mode: 0o600 });
     const hourAgo = NOW_MS / 1000 - 3_600;
     utimesSync(join(folder, '.warm-old'), hourAgo, hourAgo);
     utimesSync(join(folder, '.warm-new'), NOW_MS / 1000, NOW_MS / 1000);

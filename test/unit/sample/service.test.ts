@@ -14,19 +14,32 @@ describe('the sample deployment service', () => {
     app = createSampleService({ wallMs: () => now, monotonicMs: () => now });
   });
 
-  async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+  async function call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ) {
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
-    const init = { method, headers: { 'x-account-name': 'ci', ...headers }, ...(text === undefined ? {} : { body: text }) };
+    const init = {
+      method,
+      headers: { 'x-account-name': 'ci', ...headers },
+      ...(text === undefined ? {} : { body: text }),
+    };
     const response = await app.request(BASE + path, init);
     const answer = await response.text();
     return { status: response.status, body: answer === '' ? null : JSON.parse(answer) };
   }
 
-  const statusOf = async (key: string) => (await call('GET', `/deployments/${key}/status`)).body.DeploymentStatus;
+  const statusOf = async (key: string) =>
+    (await call('GET', `/deployments/${key}/status`)).body.DeploymentStatus;
 
   async function plan(target: string): Promise<string> {
     const operations = [{ ApplicationVersionKey: 'CRM-1.2.0' }];
-    const made = await call('POST', '/deployments', { TargetEnvironmentKey: target, ApplicationOperations: operations });
+    const made = await call('POST', '/deployments', {
+      TargetEnvironmentKey: target,
+      ApplicationOperations: operations,
+    });
     expect(made).toMatchObject({ status: 201, body: { Status: 'saved', CreatedBy: 'ci' } });
     return made.body.Key;
   }
@@ -37,7 +50,10 @@ describe('the sample deployment service', () => {
     expect(await statusOf(key)).toBe('running');
     now += 2 * PACE.halfMs;
     expect(await statusOf(key)).toBe('finished_successful');
-    expect((await call('GET', `/deployments/${key}`)).body).toMatchObject({ StartedBy: 'ci', Status: 'finished_successful' });
+    expect((await call('GET', `/deployments/${key}`)).body).toMatchObject({
+      StartedBy: 'ci',
+      Status: 'finished_successful',
+    });
   });
 
   it('stops half-way to production until somebody continues it', async () => {
@@ -65,9 +81,16 @@ describe('the sample deployment service', () => {
 
   it('deploys one application by its path, and no other through it', async () => {
     const made = await call('POST', '/applications/CRM/deployments');
-    expect(made).toMatchObject({ status: 201, body: { Status: 'running', Applications: ['CRM-1.2.0'] } });
-    expect((await call('POST', `/applications/Billing/deployments/${made.body.Key}/abort`)).status).toBe(404);
-    expect((await call('POST', `/applications/CRM/deployments/${made.body.Key}/abort`)).status).toBe(202);
+    expect(made).toMatchObject({
+      status: 201,
+      body: { Status: 'running', Applications: ['CRM-1.2.0'] },
+    });
+    expect(
+      (await call('POST', `/applications/Billing/deployments/${made.body.Key}/abort`)).status,
+    ).toBe(404);
+    expect(
+      (await call('POST', `/applications/CRM/deployments/${made.body.Key}/abort`)).status,
+    ).toBe(202);
   });
 
   it('takes paths in any letter case, with and without a slash at the end', async () => {
@@ -81,7 +104,10 @@ describe('the sample deployment service', () => {
   });
 
   it('says no in the form of its kind', async () => {
-    expect(await call('GET', '/nowhere')).toEqual({ status: 404, body: { Errors: ['No such resource'], StatusCode: 404 } });
+    expect(await call('GET', '/nowhere')).toEqual({
+      status: 404,
+      body: { Errors: ['No such resource'], StatusCode: 404 },
+    });
     for (const body of [
       '{',
       '[]',
@@ -89,7 +115,10 @@ describe('the sample deployment service', () => {
       { TargetEnvironmentKey: 'moon' },
       { TargetEnvironmentKey: 'test', ApplicationOperations: [null] },
     ]) {
-      expect(await call('POST', '/deployments', body)).toMatchObject({ status: 400, body: { StatusCode: 400 } });
+      expect(await call('POST', '/deployments', body)).toMatchObject({
+        status: 400,
+        body: { StatusCode: 400 },
+      });
     }
     const huge = await call('POST', '/deployments', 'x'.repeat(100_000));
     expect(huge).toMatchObject({ status: 413, body: { StatusCode: 413 } });
@@ -98,14 +127,24 @@ describe('the sample deployment service', () => {
   it('takes a package, says what arrived, and refuses one in another form', async () => {
     const octets = { 'content-type': 'application/octet-stream' };
     const made = await call('POST', '/environments/test/deployment', 'x'.repeat(100_000), octets);
-    expect(made.body.Package).toEqual({ bytes: 100_000, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(made.body.Package).toEqual({
+      bytes: 100_000,
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
     expect((await call('POST', '/environments/test/deployment', '{}')).status).toBe(415);
   });
 
   it('makes links that lead through the gate again', async () => {
     const outside = { 'x-forwarded-host': 'deploy.example', 'x-forwarded-proto': 'https' };
-    const { body } = await call('GET', '/applications/CRM/versions/CRM-1.0.0/content', undefined, outside);
-    expect(body.url).toMatch(/^https:\/\/deploy\.example\/lifetimeapi\/rest\/v2\/applications\/CRM\//);
+    const { body } = await call(
+      'GET',
+      '/applications/CRM/versions/CRM-1.0.0/content',
+      undefined,
+      outside,
+    );
+    expect(body.url).toMatch(
+      /^https:\/\/deploy\.example\/lifetimeapi\/rest\/v2\/applications\/CRM\//,
+    );
   });
 
   it('keeps the newest deployments and lets the oldest go', () => {

@@ -52,7 +52,9 @@ describe('the recorder of minutes', () => {
     expect(reasonsAt(1000)).toEqual({ permitted: 2, 'permission-denied': 1 });
     expect(reasonsAt(1001)).toEqual({ permitted: 1 });
     const { durations, overheads } = written.get(1000)!.counts;
-    expect([durations, overheads].map((counts) => counts.reduce((sum, count) => sum + count, 0))).toEqual([3, 3]);
+    expect(
+      [durations, overheads].map((counts) => counts.reduce((sum, count) => sum + count, 0)),
+    ).toEqual([3, 3]);
   });
 
   it('writes nothing when nothing happens', async () => {
@@ -72,7 +74,9 @@ describe('the recorder of minutes', () => {
     expect(faults).toBe(1);
     fails = false;
     await recorder.flush();
-    expect([...written.keys()].sort((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, index) => 1010 + index));
+    expect([...written.keys()].sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 30 }, (_, index) => 1010 + index),
+    );
   });
 
   it('writes the last counts when it closes', async () => {

@@ -8,7 +8,12 @@ function listen(options: LogOptions = {}) {
   const lines: string[] = [];
   const time = { ms: Date.UTC(2026, 10, 24, 6, 7, 8, 9) };
   const clock = { wallMs: () => time.ms, monotonicMs: () => time.ms };
-  const log = createLog({ format: 'json', clock, write: (line) => void lines.push(line), ...options });
+  const log = createLog({
+    format: 'json',
+    clock,
+    write: (line) => void lines.push(line),
+    ...options,
+  });
   return { log, lines, time, last: () => JSON.parse(lines.at(-1) ?? 'null') };
 }
 
@@ -16,7 +21,12 @@ describe('a line', () => {
   it('is one JSON object with time, level, message and fields', () => {
     const { log, lines, last } = listen();
     log.warn('the store is away', { attempt: 2, nothing: undefined });
-    expect(last()).toEqual({ time: '2026-11-24T06:07:08.009Z', level: 'warn', msg: 'the store is away', attempt: 2 });
+    expect(last()).toEqual({
+      time: '2026-11-24T06:07:08.009Z',
+      level: 'warn',
+      msg: 'the store is away',
+      attempt: 2,
+    });
     expect(lines[0]).toMatch(/^\{.*\}\n$/);
   });
 
@@ -32,7 +42,13 @@ describe('a line', () => {
   it('carries the fields that its part stands for, and cannot be robbed of its own three', () => {
     const { log, last } = listen();
     log.with({ part: 'door' }).with({ port: 1 }).info('up', { level: 'x', msg: 'y', time: 'z' });
-    expect(last()).toMatchObject({ level: 'info', msg: 'up', part: 'door', port: 1, field_level: 'x' });
+    expect(last()).toMatchObject({
+      level: 'info',
+      msg: 'up',
+      part: 'door',
+      port: 1,
+      field_level: 'x',
+    });
   });
 
   it('stays one line and one object whatever the fields hold', () => {
@@ -57,7 +73,9 @@ describe('a line', () => {
   it('for people is one line of readable text without control characters', () => {
     const { log, lines } = listen({ format: 'human' });
     log.info('ready', { url: 'https://127.0.0.1:8443', note: 'a \u001b[31mred\u001b[0m\nline' });
-    expect(lines[0]).toBe('06:07:08.009 info  ready  url=https://127.0.0.1:8443  note="a \\u001b[31mred\\u001b[0m\\nline"\n');
+    expect(lines[0]).toBe(
+      '06:07:08.009 info  ready  url=https://127.0.0.1:8443  note="a \\u001b[31mred\\u001b[0m\\nline"\n',
+    );
   });
 });
 
@@ -67,10 +85,16 @@ describe('secrets', () => {
     ['a token in a field', () => ['m', { path: `/x/${TOKEN}/y` }]],
     ['a token deep inside', () => ['m', { a: { b: [{ c: TOKEN }] } }]],
     ['a token in the name of a field', () => ['m', { a: { [TOKEN]: 1 } }]],
-    ['a token in an error and its cause', () => ['m', { fault: new Error(`no ${TOKEN}`, { cause: new Error(TOKEN) }) }]],
+    [
+      'a token in an error and its cause',
+      () => ['m', { fault: new Error(`no ${TOKEN}`, { cause: new Error(TOKEN) }) }],
+    ],
     ['an Authorization value of another scheme', () => ['m', { text: 'Basic czNDckV0czNDckV0' }]],
     ['a header named Authorization', () => ['m', { headers: { Authorization: 's3CrEt' } }]],
-    ['a password', () => ['m', { password: 's3CrEt', redis_password: 's3CrEt', 'x-api-secret': 's3CrEt' }]],
+    [
+      'a password',
+      () => ['m', { password: 's3CrEt', redis_password: 's3CrEt', 'x-api-secret': 's3CrEt' }],
+    ],
     ['a password in a URL', () => ['m', { url: 'redis://gate:s3CrEt@10.0.0.1:6379/0' }]],
     ['a digest', () => ['m', { tokenDigest: 's3CrEt' }]],
     ['a cut token', () => ['m', { text: `${'a'.repeat(1985)}${TOKEN}` }]],
@@ -87,7 +111,11 @@ describe('secrets', () => {
 
   it('do not take harmless neighbours with them', () => {
     const { log, last } = listen();
-    log.info('m', { tokenId: '0123456789abcdef', account: 'a1B2c3D4e5F6', text: `in ${TOKEN} out` });
+    log.info('m', {
+      tokenId: '0123456789abcdef',
+      account: 'a1B2c3D4e5F6',
+      text: `in ${TOKEN} out`,
+    });
     expect(last()).toMatchObject({
       tokenId: '0123456789abcdef',
       account: 'a1B2c3D4e5F6',
@@ -104,7 +132,11 @@ describe('repeats', () => {
     expect(lines).toHaveLength(11);
     time.ms += 10_000;
     log.warn('again', { i: 1000 });
-    expect(JSON.parse(lines.at(-2) as string)).toMatchObject({ msg: 'again', repeated: 990, withinMs: 10_000 });
+    expect(JSON.parse(lines.at(-2) as string)).toMatchObject({
+      msg: 'again',
+      repeated: 990,
+      withinMs: 10_000,
+    });
     expect(last()).toMatchObject({ msg: 'again', i: 1000 });
   });
 

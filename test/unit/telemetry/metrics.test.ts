@@ -5,13 +5,23 @@ const create = (): Metrics => createMetrics({ processMetrics: false });
 
 /** Samples by their name and labels as written, `name{a="b"}`. */
 async function samples(metrics: Metrics): Promise<Map<string, number>> {
-  const lines = (await metrics.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]));
+  const lines = (await metrics.text())
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => [
+      line.slice(0, line.lastIndexOf(' ')),
+      Number(line.slice(line.lastIndexOf(' ') + 1)),
+    ]),
+  );
 }
 
 /** Names and label sets that dashboards and alerts are written against. */
 const CONTRACT: Readonly<Record<string, { type: string; labels: readonly string[] }>> = {
-  sallyport_requests_total: { type: 'counter', labels: ['route', 'method', 'status_class', 'reason'] },
+  sallyport_requests_total: {
+    type: 'counter',
+    labels: ['route', 'method', 'status_class', 'reason'],
+  },
   sallyport_request_duration_seconds: { type: 'histogram', labels: ['route'] },
   sallyport_overhead_seconds: { type: 'histogram', labels: [] },
   sallyport_upstream_duration_seconds: { type: 'histogram', labels: ['upstream'] },
@@ -50,19 +60,29 @@ describe('the exposition', () => {
     const metrics = create();
     exercise(metrics);
     const text = await metrics.text();
-    const types = Object.fromEntries([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name, type]));
-    expect(types).toEqual(Object.fromEntries(Object.entries(CONTRACT).map(([name, { type }]) => [name, type])));
+    const types = Object.fromEntries(
+      [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name, type]),
+    );
+    expect(types).toEqual(
+      Object.fromEntries(Object.entries(CONTRACT).map(([name, { type }]) => [name, type])),
+    );
     for (const key of (await samples(metrics)).keys()) {
       const [, name = '', labels = ''] = /^([^{]+)(?:\{(.*)\})?$/.exec(key) ?? [];
       const base = CONTRACT[name] === undefined ? name.replace(/_(bucket|sum|count)$/, '') : name;
-      const names = [...labels.matchAll(/(\w+)="/g)].map((match) => match[1]).filter((label) => label !== 'le');
+      const names = [...labels.matchAll(/(\w+)="/g)]
+        .map((match) => match[1])
+        .filter((label) => label !== 'le');
       expect(names, key).toEqual(CONTRACT[base]?.labels);
     }
   });
 
   it('has the process and Node defaults beside them', async () => {
     const text = await createMetrics().text();
-    for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes', 'nodejs_eventloop_lag_seconds'])
+    for (const name of [
+      'process_cpu_seconds_total',
+      'process_resident_memory_bytes',
+      'nodejs_eventloop_lag_seconds',
+    ])
       expect(text).toContain(`# TYPE ${name} `);
   });
 
@@ -79,11 +99,14 @@ describe('requests', () => {
     const metrics = create();
     const { requests } = metrics;
     const deploy = requests.route('deploy');
-    for (let i = 0; i < 3; i++) requests.count(deploy, requests.method('GET'), 200, 'permitted', 5, 0.1);
+    for (let i = 0; i < 3; i++)
+      requests.count(deploy, requests.method('GET'), 200, 'permitted', 5, 0.1);
     requests.count(deploy, requests.method('GET'), 403, 'permission-denied', 1, 0.1);
     requests.count(requests.route(null), requests.method('BREW'), 401, 'token-missing', 1, 0.1);
     requests.count(deploy, requests.method('get'), 0, 'client-aborted', 1, -1);
-    const counted = [...(await samples(metrics))].filter(([key]) => key.startsWith('sallyport_requests_total'));
+    const counted = [...(await samples(metrics))].filter(([key]) =>
+      key.startsWith('sallyport_requests_total'),
+    );
     expect(Object.fromEntries(counted)).toEqual({
       'sallyport_requests_total{route="deploy",method="GET",status_class="2xx",reason="permitted"}': 3,
       'sallyport_requests_total{route="deploy",method="GET",status_class="4xx",reason="permission-denied"}': 1,
@@ -96,13 +119,20 @@ describe('requests', () => {
     const metrics = create();
     const { requests } = metrics;
     const [a, b] = [requests.route('a'), requests.route('b')];
-    for (const durationMs of [1, 4, 30, 1_000_000]) requests.count(b, 0, 200, 'permitted', durationMs, 0.06);
+    for (const durationMs of [1, 4, 30, 1_000_000])
+      requests.count(b, 0, 200, 'permitted', durationMs, 0.06);
     requests.count(a, 0, 200, 'permitted', 7, Number.NaN);
     const all = await samples(metrics);
-    const bucket = (le: string) => all.get(`sallyport_request_duration_seconds_bucket{route="b",le="${le}"}`);
-    expect([bucket('0.001'), bucket('0.0025'), bucket('0.005'), bucket('0.05'), bucket('300'), bucket('+Inf')]).toEqual([
-      1, 1, 2, 3, 3, 4,
-    ]);
+    const bucket = (le: string) =>
+      all.get(`sallyport_request_duration_seconds_bucket{route="b",le="${le}"}`);
+    expect([
+      bucket('0.001'),
+      bucket('0.0025'),
+      bucket('0.005'),
+      bucket('0.05'),
+      bucket('300'),
+      bucket('+Inf'),
+    ]).toEqual([1, 1, 2, 3, 3, 4]);
     expect(all.get('sallyport_request_duration_seconds_count{route="a"}')).toBe(1);
     expect(all.get('sallyport_request_duration_seconds_sum{route="b"}')).toBeCloseTo(1000.035, 6);
     expect(all.get('sallyport_overhead_seconds_count')).toBe(4);

@@ -7,7 +7,12 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { TlsAcceptor } from '../../../src/tls/acceptor.ts';
 import type { CertificateFiles } from '../../../src/tls/certificate.ts';
 import { type HostCheck, ServerCertificates } from '../../../src/tls/server-certificates.ts';
-import { newTicketKeys, rotateTicketKeys, type TicketKeys, TicketRotation } from '../../../src/tls/ticket-keys.ts';
+import {
+  newTicketKeys,
+  rotateTicketKeys,
+  type TicketKeys,
+  TicketRotation,
+} from '../../../src/tls/ticket-keys.ts';
 import { folder, newAuthority, writeCertificate } from './samples.ts';
 
 const authority = await newAuthority();
@@ -21,13 +26,21 @@ interface Door {
 }
 
 /** A listener that looks at the first bytes before it hands a socket over, as the gate's does. */
-async function open(certificates: ServerCertificates, ticketKeys: TicketKeys = newTicketKeys()): Promise<Door> {
+async function open(
+  certificates: ServerCertificates,
+  ticketKeys: TicketKeys = newTicketKeys(),
+): Promise<Door> {
   const checks: (HostCheck | null)[] = [];
   const secured = (socket: TLSSocket, misdirects: HostCheck | null) => {
     checks.push(misdirects);
     socket.on('error', () => {}).end('hello');
   };
-  const acceptor = new TlsAcceptor({ certificates, ticketKeys, handshakeTimeoutMs: 10_000, secured });
+  const acceptor = new TlsAcceptor({
+    certificates,
+    ticketKeys,
+    handshakeTimeoutMs: 10_000,
+    secured,
+  });
   const server = createServer((socket) => {
     socket
       .on('error', () => {})
@@ -77,11 +90,16 @@ function visit(port: number, options: ConnectionOptions = {}): Promise<Visit> {
   });
 }
 
-async function resumes(port: number, { session }: Visit, options: ConnectionOptions = {}): Promise<boolean> {
+async function resumes(
+  port: number,
+  { session }: Visit,
+  options: ConnectionOptions = {},
+): Promise<boolean> {
   return (await visit(port, { session: session!, ...options })).resumed;
 }
 
-const oneCertificate = async () => new ServerCertificates([await writeCertificate(folder(), 'first', authority)]);
+const oneCertificate = async () =>
+  new ServerCertificates([await writeCertificate(folder(), 'first', authority)]);
 
 describe.each(VERSIONS)('a ticket of %s', (version) => {
   const only = { minVersion: version, maxVersion: version };
@@ -89,7 +107,11 @@ describe.each(VERSIONS)('a ticket of %s', (version) => {
   it('is good with whoever shares the keys, and with nobody else', async () => {
     const keys = newTicketKeys();
     const certificates = await oneCertificate();
-    const [one, two, other] = [await open(certificates, keys), await open(certificates, keys), await open(certificates)];
+    const [one, two, other] = [
+      await open(certificates, keys),
+      await open(certificates, keys),
+      await open(certificates),
+    ];
     const first = await visit(one.port, only);
     expect(first.resumed).toBe(false);
     expect(await resumes(two.port, first, only)).toBe(true);
@@ -128,9 +150,13 @@ describe.each(VERSIONS)('a ticket of %s', (version) => {
     await expect(visit(port, { ...only, session: before.session! })).rejects.toThrow();
     const known = await visit(port, { ...only, ...identity(files) });
     expect(await resumes(port, known, { ...only, ...identity(files) })).toBe(true);
-    const others = await clientFiles(await newAuthority([{ dns: 'client.test' }], 'Other CA', 'client'));
+    const others = await clientFiles(
+      await newAuthority([{ dns: 'client.test' }], 'Other CA', 'client'),
+    );
     certificates.reload(undefined, others.caFile);
-    await expect(visit(port, { ...only, session: known.session!, ...identity(files) })).rejects.toThrow();
+    await expect(
+      visit(port, { ...only, session: known.session!, ...identity(files) }),
+    ).rejects.toThrow();
   });
 });
 
@@ -146,7 +172,9 @@ it('comes up with new keys at an interval, and keeps those of before', async () 
   await turned.promise;
   expect(seen[0]!.previous).toBe(first.current);
   expect(seen[1]!.previous).toBe(seen[0]!.current);
-  expect(new Set([first, ...seen].map(({ current }) => current.toString('hex'))).size).toBe(seen.length + 1);
+  expect(new Set([first, ...seen].map(({ current }) => current.toString('hex'))).size).toBe(
+    seen.length + 1,
+  );
 });
 
 async function clientFiles(clients: Awaited<ReturnType<typeof newAuthority>>) {
@@ -165,14 +193,23 @@ describe.each(VERSIONS)('with CAs for clients, over %s', (version) => {
   it('nobody gets in without a certificate of theirs, whichever certificate of ours is asked for', async () => {
     const clients = await newAuthority([{ dns: 'client.test' }], 'Client CA', 'client');
     const { dir, files, caFile, identity } = await clientFiles(clients);
-    const own = [await writeCertificate(dir, 'first', authority), await writeCertificate(dir, 'second', authority)];
+    const own = [
+      await writeCertificate(dir, 'first', authority),
+      await writeCertificate(dir, 'second', authority),
+    ];
     const { port } = await open(new ServerCertificates(own, Date.now, caFile));
     const stranger = await newAuthority([{ dns: 'client.test' }], 'Client CA', 'client');
     const unfit = [
       {},
       identity(await writeCertificate(folder(), 'client', stranger, { purpose: 'client' })),
       identity(await writeCertificate(folder(), 'client', clients, { purpose: 'server' })),
-      identity(await writeCertificate(folder(), 'client', clients, { purpose: 'client', fromDays: -9, toDays: -1 })),
+      identity(
+        await writeCertificate(folder(), 'client', clients, {
+          purpose: 'client',
+          fromDays: -9,
+          toDays: -1,
+        }),
+      ),
     ];
     for (const servername of ['first.test', 'second.test', 'unknown.test']) {
       const shown = { servername, minVersion: version, maxVersion: version };
@@ -186,8 +223,12 @@ it('tells which hosts are out of place: those of another certificate than the on
   const dir = folder();
   const several = new ServerCertificates([
     await writeCertificate(dir, 'first', authority),
-    await writeCertificate(dir, 'second', authority, { hosts: [{ dns: 'second.test' }, { dns: 'both.test' }] }),
-    await writeCertificate(dir, 'wild', authority, { hosts: [{ dns: '*.wild.test' }, { dns: 'both.test' }] }),
+    await writeCertificate(dir, 'second', authority, {
+      hosts: [{ dns: 'second.test' }, { dns: 'both.test' }],
+    }),
+    await writeCertificate(dir, 'wild', authority, {
+      hosts: [{ dns: '*.wild.test' }, { dns: 'both.test' }],
+    }),
   ]);
   const { port, checks } = await open(several);
   const out = async (servername: string, host: string) => {
@@ -211,7 +252,10 @@ it('tells which hosts are out of place: those of another certificate than the on
 
 it('finds no host out of place where there is one certificate only, or where no name was asked for', async () => {
   const dir = folder();
-  const files = [await writeCertificate(dir, 'first', authority), await writeCertificate(dir, 'second', authority)];
+  const files = [
+    await writeCertificate(dir, 'first', authority),
+    await writeCertificate(dir, 'second', authority),
+  ];
   const one = await open(new ServerCertificates(files.slice(0, 1)));
   await visit(one.port, { servername: 'first.test' });
   const two = await open(new ServerCertificates(files));

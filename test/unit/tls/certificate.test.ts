@@ -47,18 +47,24 @@ it('says what is wrong with a pair, naming the file', async () => {
   expect(faultOf({ certificateFile, keyFile: certificateFile })).toBe(
     `${certificateFile}: there is no PEM private key in it (it holds a certificate: are the two files swapped?)`,
   );
-  expect(faultOf({ certificateFile: empty, keyFile })).toBe(`${empty}: there is no PEM certificate in it`);
-  expect(faultOf({ certificateFile: broken, keyFile })).toBe(`${broken}: certificate 1 in it is damaged`);
-  expect(faultOf({ certificateFile: join(dir, 'none'), keyFile })).toBe(`${join(dir, 'none')}: cannot be read (ENOENT)`);
+  expect(faultOf({ certificateFile: empty, keyFile })).toBe(
+    `${empty}: there is no PEM certificate in it`,
+  );
+  expect(faultOf({ certificateFile: broken, keyFile })).toBe(
+    `${broken}: certificate 1 in it is damaged`,
+  );
+  expect(faultOf({ certificateFile: join(dir, 'none'), keyFile })).toBe(
+    `${join(dir, 'none')}: cannot be read (ENOENT)`,
+  );
   expect(faultOf({ certificateFile: dir, keyFile })).toBe(`${dir}: is not a regular file`);
 });
 
 it('refuses what has expired, is not valid yet, or is too weak', async () => {
   const dir = folder();
   const authority = await newAuthority();
-  expect(faultOf(await writeCertificate(dir, 'old', authority, { fromDays: -9, toDays: -1 }))).toMatch(
-    /old\.crt: the certificate expired on \d{4}-/,
-  );
+  expect(
+    faultOf(await writeCertificate(dir, 'old', authority, { fromDays: -9, toDays: -1 })),
+  ).toMatch(/old\.crt: the certificate expired on \d{4}-/);
   expect(faultOf(await writeCertificate(dir, 'new', authority, { fromDays: 1 }))).toMatch(
     /new\.crt: the certificate is valid only from \d{4}-/,
   );
@@ -69,22 +75,36 @@ it('refuses a chain that does not follow its certificate', async () => {
   const authority = await newAuthority();
   const namesake = await newAuthority();
   const stranger = await newAuthority(undefined, 'Other CA');
-  expect(faultOf(await writeCertificate(dir, 'a', authority, { chain: authority.pem }))).toBe('none');
+  expect(faultOf(await writeCertificate(dir, 'a', authority, { chain: authority.pem }))).toBe(
+    'none',
+  );
   const message = /certificate 2 did not issue certificate 1/;
-  expect(faultOf(await writeCertificate(dir, 'b', authority, { chain: stranger.pem }))).toMatch(message);
-  expect(faultOf(await writeCertificate(dir, 'c', authority, { chain: namesake.pem }))).toMatch(message);
-  expect(faultOf(await writeCertificate(dir, 'd', authority, { chain: stranger.pem + authority.pem }))).toMatch(message);
+  expect(faultOf(await writeCertificate(dir, 'b', authority, { chain: stranger.pem }))).toMatch(
+    message,
+  );
+  expect(faultOf(await writeCertificate(dir, 'c', authority, { chain: namesake.pem }))).toMatch(
+    message,
+  );
+  expect(
+    faultOf(await writeCertificate(dir, 'd', authority, { chain: stranger.pem + authority.pem })),
+  ).toMatch(message);
 });
 
 it('never shows what a key file holds', async () => {
   const dir = folder();
   const { certificateFile } = await writeCertificate(dir, 'a', await newAuthority());
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const encrypted = privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }).toString();
+  const encrypted = privateKey
+    .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' })
+    .toString();
   const damaged = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString().replace(/A/g, 'B');
   for (const [name, pem, why] of [
     ['encrypted', encrypted, 'the key is encrypted; only keys without a passphrase are read'],
-    ['damaged', damaged.slice(0, 90).concat('\n-----END PRIVATE KEY-----\n'), 'the private key in it is damaged'],
+    [
+      'damaged',
+      damaged.slice(0, 90).concat('\n-----END PRIVATE KEY-----\n'),
+      'the private key in it is damaged',
+    ],
   ] as const) {
     const keyFile = join(dir, name);
     writeFileSync(keyFile, pem);
@@ -105,7 +125,10 @@ it('verifies servers unless told otherwise, with the CAs that are named', async 
     key: null,
     verify: true,
   });
-  const material = loadClientMaterial({ caFile, serverName: 'a.test', ...files, verify: true }, Date.now());
+  const material = loadClientMaterial(
+    { caFile, serverName: 'a.test', ...files, verify: true },
+    Date.now(),
+  );
   expect(material).toEqual({
     ca: authority.pem,
     serverName: 'a.test',

@@ -15,7 +15,11 @@ import { DAY_MS, folder, newAuthority, writeCertificate } from './samples.ts';
 
 const run = promisify(execFile);
 
-function opensslVerify(caFile: string, certificateFile: string, ...options: readonly string[]): string {
+function opensslVerify(
+  caFile: string,
+  certificateFile: string,
+  ...options: readonly string[]
+): string {
   const result = spawnSync(findProgram('openssl') ?? '', [
     'verify',
     '-x509_strict',
@@ -42,14 +46,28 @@ it('is accepted by curl for localhost, 127.0.0.1 and ::1, and not without its CA
   onTestFinished(() => void server.close());
   const { port } = server.address() as AddressInfo;
   for (const host of ['localhost', '127.0.0.1', '[::1]']) {
-    const { stdout } = await run('curl', ['-sS', '--noproxy', '*', '--cacert', files.caFile, `https://${host}:${port}/`]);
+    const { stdout } = await run('curl', [
+      '-sS',
+      '--noproxy',
+      '*',
+      '--cacert',
+      files.caFile,
+      `https://${host}:${port}/`,
+    ]);
     expect(stdout).toBe('hello');
   }
-  await expect(run('curl', ['-sS', '--noproxy', '*', `https://localhost:${port}/`])).rejects.toThrow(/certificate/);
-  const elsewhere = ['--cacert', files.caFile, '--connect-to', `other.test:${port}:127.0.0.1:${port}`];
-  await expect(run('curl', ['-sS', '--noproxy', '*', ...elsewhere, `https://other.test:${port}/`])).rejects.toThrow(
-    /other\.test|subject/,
-  );
+  await expect(
+    run('curl', ['-sS', '--noproxy', '*', `https://localhost:${port}/`]),
+  ).rejects.toThrow(/certificate/);
+  const elsewhere = [
+    '--cacert',
+    files.caFile,
+    '--connect-to',
+    `other.test:${port}:127.0.0.1:${port}`,
+  ];
+  await expect(
+    run('curl', ['-sS', '--noproxy', '*', ...elsewhere, `https://other.test:${port}/`]),
+  ).rejects.toThrow(/other\.test|subject/);
 });
 
 it('is verified by openssl, strictly', async (ctx) => {
@@ -58,7 +76,9 @@ it('is verified by openssl, strictly', async (ctx) => {
   expect(opensslVerify(caFile, certificateFile, '-verify_hostname', 'localhost')).toContain('OK');
   expect(opensslVerify(caFile, certificateFile, '-verify_ip', '127.0.0.1')).toContain('OK');
   expect(opensslVerify(caFile, certificateFile, '-verify_ip', '::1')).toContain('OK');
-  expect(opensslVerify(caFile, certificateFile, '-verify_hostname', 'example.com')).toContain('hostname mismatch');
+  expect(opensslVerify(caFile, certificateFile, '-verify_hostname', 'example.com')).toContain(
+    'hostname mismatch',
+  );
 });
 
 it('has a CA that can speak for this machine only: openssl refuses whatever else it would sign', async (ctx) => {
@@ -69,11 +89,18 @@ it('has a CA that can speak for this machine only: openssl refuses whatever else
   const caFile = join(dir, 'ca.pem');
   writeFileSync(caFile, authority.pem);
   const verify = async (name: string, hosts: Parameters<typeof newAuthority>[0] & {}) =>
-    opensslVerify(caFile, (await writeCertificate(dir, name, authority, { hosts })).certificateFile);
+    opensslVerify(
+      caFile,
+      (await writeCertificate(dir, name, authority, { hosts })).certificateFile,
+    );
   expect(await verify('good', local)).toContain('OK');
   expect(await verify('name', [{ dns: 'example.com' }])).toContain('permitted subtree violation');
-  expect(await verify('mixed', [{ dns: 'localhost' }, { dns: 'example.com' }])).toContain('permitted subtree violation');
-  expect(await verify('suffix', [{ dns: 'notlocalhost' }])).toContain('permitted subtree violation');
+  expect(await verify('mixed', [{ dns: 'localhost' }, { dns: 'example.com' }])).toContain(
+    'permitted subtree violation',
+  );
+  expect(await verify('suffix', [{ dns: 'notlocalhost' }])).toContain(
+    'permitted subtree violation',
+  );
   expect(await verify('address', [{ ip: '127.0.0.2' }])).toContain('permitted subtree violation');
 });
 
@@ -82,7 +109,10 @@ it('has a CA that no further CA can be made from', async (ctx) => {
   const dir = folder();
   const root = await newAuthority([{ dns: 'localhost' }], 'Root');
   const keys = await newKeyPair(false);
-  const validity = { notBefore: new Date(Date.now() - DAY_MS), notAfter: new Date(Date.now() + DAY_MS) };
+  const validity = {
+    notBefore: new Date(Date.now() - DAY_MS),
+    notAfter: new Date(Date.now() + DAY_MS),
+  };
   const order = {
     ...validity,
     subject: 'Below',
@@ -93,12 +123,14 @@ it('has a CA that no further CA can be made from', async (ctx) => {
     purpose: 'server',
   } as const;
   const below = { subject: 'Below', ...keys, pem: await issueCertificate(order) };
-  const { certificateFile } = await writeCertificate(dir, 'leaf', below, { hosts: [{ dns: 'localhost' }] });
+  const { certificateFile } = await writeCertificate(dir, 'leaf', below, {
+    hosts: [{ dns: 'localhost' }],
+  });
   writeFileSync(join(dir, 'root.pem'), root.pem);
   writeFileSync(join(dir, 'below.pem'), below.pem);
-  expect(opensslVerify(join(dir, 'root.pem'), certificateFile, '-untrusted', join(dir, 'below.pem'))).toContain(
-    'path length constraint exceeded',
-  );
+  expect(
+    opensslVerify(join(dir, 'root.pem'), certificateFile, '-untrusted', join(dir, 'below.pem')),
+  ).toContain('path length constraint exceeded');
 });
 
 it('leaves no key of the CA behind, and nothing that others can read', async () => {
@@ -107,7 +139,9 @@ it('leaves no key of the CA behind, and nothing that others can read', async () 
   expect(readdirSync(dir).sort()).toEqual(['ca.pem', 'tls.crt', 'tls.key']);
   for (const name of readdirSync(dir)) expect(statSync(join(dir, name)).mode & 0o777).toBe(0o600);
   const ca = new X509Certificate(readFileSync(files.caFile));
-  expect(new X509Certificate(readFileSync(files.certificateFile)).publicKey.equals(ca.publicKey)).toBe(false);
+  expect(
+    new X509Certificate(readFileSync(files.certificateFile)).publicKey.equals(ca.publicKey),
+  ).toBe(false);
   expect(readFileSync(files.keyFile, 'utf8').match(/BEGIN/g)).toHaveLength(1);
 });
 
@@ -119,7 +153,9 @@ it('is kept from start to start, until 7 days before it expires', async () => {
   const before = texts();
   expect(first.issued).toBe(true);
   expect(await ensureLocalCertificate(dir, now + 1000)).toEqual({ ...first, issued: false });
-  expect((await ensureLocalCertificate(dir, first.expiresAtMs - 7 * DAY_MS - 1000)).issued).toBe(false);
+  expect((await ensureLocalCertificate(dir, first.expiresAtMs - 7 * DAY_MS - 1000)).issued).toBe(
+    false,
+  );
   expect(texts()).toEqual(before);
   const renewed = await ensureLocalCertificate(dir, first.expiresAtMs - 7 * DAY_MS + 1000);
   expect(renewed.issued).toBe(true);
@@ -153,5 +189,7 @@ it('closes a key that was opened to others', async () => {
 });
 
 it('says which folder is not there', async () => {
-  await expect(ensureLocalCertificate(join(folder(), 'none'), Date.now())).rejects.toThrow(/ENOENT.*none/);
+  await expect(ensureLocalCertificate(join(folder(), 'none'), Date.now())).rejects.toThrow(
+    /ENOENT.*none/,
+  );
 });

@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { CertificateFiles } from '../../../src/tls/certificate.ts';
-import { type HostName, issueCertificate, type KeyPair, newKeyPair } from '../../../src/tls/issue-certificate.ts';
+import {
+  type HostName,
+  issueCertificate,
+  type KeyPair,
+  newKeyPair,
+} from '../../../src/tls/issue-certificate.ts';
 
 export const DAY_MS = 86_400_000;
 
@@ -29,7 +34,15 @@ export async function newAuthority(
 ): Promise<Authority> {
   const issuer = { subject, ...(await newKeyPair(false)) };
   const { publicKey } = issuer;
-  const pem = await issueCertificate({ ...validity(), subject, publicKey, issuer, hosts, ca: true, purpose });
+  const pem = await issueCertificate({
+    ...validity(),
+    subject,
+    publicKey,
+    issuer,
+    hosts,
+    ca: true,
+    purpose,
+  });
   return { ...issuer, pem };
 }
 
@@ -51,13 +64,31 @@ export async function writeCertificate(
   const { publicKey, privateKey } = await newKeyPair(true);
   const { hosts = [{ dns: `${name}.test` }], purpose = 'server' } = order;
   const dates = validity(order.fromDays, order.toDays);
-  const pem = await issueCertificate({ ...dates, subject: name, publicKey, issuer: authority, hosts, ca: false, purpose });
+  const pem = await issueCertificate({
+    ...dates,
+    subject: name,
+    publicKey,
+    issuer: authority,
+    hosts,
+    ca: false,
+    purpose,
+  });
   const files = { certificateFile: join(dir, `${name}.crt`), keyFile: join(dir, `${name}.key`) };
   writeFileSync(files.certificateFile, pem + (order.chain ?? ''));
-  writeFileSync(files.keyFile, KeyObject.from(privateKey).export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  writeFileSync(
+    files.keyFile,
+    KeyObject.from(privateKey).export({ type: 'pkcs8', format: 'pem' }),
+    { mode: 0o600 },
+  );
   return files;
 }
 
-function validity(fromDays = -1, toDays = 30): { readonly notBefore: Date; readonly notAfter: Date } {
-  return { notBefore: new Date(Date.now() + fromDays * DAY_MS), notAfter: new Date(Date.now() + toDays * DAY_MS) };
+function validity(
+  fromDays = -1,
+  toDays = 30,
+): { readonly notBefore: Date; readonly notAfter: Date } {
+  return {
+    notBefore: new Date(Date.now() + fromDays * DAY_MS),
+    notAfter: new Date(Date.now() + toDays * DAY_MS),
+  };
 }

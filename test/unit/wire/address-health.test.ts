@@ -54,7 +54,11 @@ describe('an address', () => {
     expect(all.health.onProbation).toBe(false);
     all.health.failed(true, 'ECONNREFUSED');
     expect(ejectedFor(all)).toBe(1000);
-    expect(all.said).toEqual(['ejected: ECONNREFUSED', 'back: it answers', 'ejected: ECONNREFUSED']);
+    expect(all.said).toEqual([
+      'ejected: ECONNREFUSED',
+      'back: it answers',
+      'ejected: ECONNREFUSED',
+    ]);
   });
 
   it('is left out by one failure of any kind while it is on probation', () => {
@@ -75,7 +79,11 @@ describe('an address', () => {
     const all = newHealth();
     all.health.failed(true, 'ECONNREFUSED');
     all.health.answered(200);
-    expect([all.health.usable, all.health.onProbation, all.said]).toEqual([true, true, ['ejected: ECONNREFUSED']]);
+    expect([all.health.usable, all.health.onProbation, all.said]).toEqual([
+      true,
+      true,
+      ['ejected: ECONNREFUSED'],
+    ]);
     all.health.failed(false, 'reset');
     expect(ejectedFor(all)).toBe(2000);
   });

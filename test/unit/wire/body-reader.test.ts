@@ -31,7 +31,8 @@ function outcomeOf(create: () => BodyReader, text: string): Read {
   const bytes = Buffer.from(text, 'latin1');
   const whole = readAll(create(), [bytes]);
   expect(readAll(create(), singleBytes(bytes))).toEqual(whole);
-  for (let at = 1; at < bytes.length; at += 1) expect(readAll(create(), cut(bytes, [at]))).toEqual(whole);
+  for (let at = 1; at < bytes.length; at += 1)
+    expect(readAll(create(), cut(bytes, [at]))).toEqual(whole);
   return whole;
 }
 
@@ -44,11 +45,18 @@ describe('a body of a known length', () => {
   });
 
   it('is not done before', () => {
-    expect(outcomeOf(() => BodyReader.ofLength(5), 'hell')).toMatchObject({ state: 'more', content: 'hell' });
+    expect(outcomeOf(() => BodyReader.ofLength(5), 'hell')).toMatchObject({
+      state: 'more',
+      content: 'hell',
+    });
   });
 
   it('of nothing is done at once and takes nothing', () => {
-    expect(readAll(BodyReader.ofLength(0), [Buffer.from('x')])).toMatchObject({ state: 'done', content: '', left: 'x' });
+    expect(readAll(BodyReader.ofLength(0), [Buffer.from('x')])).toMatchObject({
+      state: 'done',
+      content: '',
+      left: 'x',
+    });
   });
 });
 
@@ -60,7 +68,10 @@ describe('a body until the close', () => {
       content: '0\r\n\r\nHTTP/1.1',
       left: '',
     });
-    expect([reader.endsWithConnection, BodyReader.chunked().endsWithConnection]).toEqual([true, false]);
+    expect([reader.endsWithConnection, BodyReader.chunked().endsWithConnection]).toEqual([
+      true,
+      false,
+    ]);
   });
 });
 
@@ -80,22 +91,37 @@ describe('a chunked body', () => {
       'hi',
     ],
   ])('with %s gives its content and leaves what follows', (_, text, content) => {
-    expect(chunked(`${text}GET /next`)).toEqual({ state: 'done', content, left: 'GET /next', contentBytes: content.length });
+    expect(chunked(`${text}GET /next`)).toEqual({
+      state: 'done',
+      content,
+      left: 'GET /next',
+      contentBytes: content.length,
+    });
   });
 
   it('is not done before its last line break', () => {
     const text = '2;a="b"\r\nhi\r\n0\r\nA: b\r\n\r\n';
-    for (let length = 0; length < text.length; length += 1) expect(chunked(text.slice(0, length)).state).toBe('more');
+    for (let length = 0; length < text.length; length += 1)
+      expect(chunked(text.slice(0, length)).state).toBe('more');
     expect(chunked(text).state).toBe('done');
   });
 
   it.each([
     ['no size', ['\r\n', ';a\r\n', ' 5\r\n', '\t5\r\n', '\n']],
-    ['signs, prefixes, separators', ['-1\r\n', '+5\r\n', '0x5\r\n', '5_0\r\n', '5.0\r\n', '5,0\r\n', '\u00b2\r\n', 'g\r\n']],
+    [
+      'signs, prefixes, separators',
+      ['-1\r\n', '+5\r\n', '0x5\r\n', '5_0\r\n', '5.0\r\n', '5,0\r\n', '\u00b2\r\n', 'g\r\n'],
+    ],
     ['white space after the size', ['5 \r\n', '5\t\r\n', '5 ;a\r\n', '5\x0b\r\n']],
     ['more digits than any size has', ['0000000000005\r\n', 'fffffffffffff\r\n']],
-    ['a size line that is not ended by CRLF', ['5\n', '5\rX', '5\r\r\n', '0\n', '5;a\n', '5;a="\n"\r\n', '5;a\rb\r\n']],
-    ['a chunk that is not ended by CRLF', ['2\r\nhi\n', '2\r\nhi\rX', '2\r\nhiX', '2\r\nhi0\r\n\r\n', '2\r\nh\r\n0\r\n']],
+    [
+      'a size line that is not ended by CRLF',
+      ['5\n', '5\rX', '5\r\r\n', '0\n', '5;a\n', '5;a="\n"\r\n', '5;a\rb\r\n'],
+    ],
+    [
+      'a chunk that is not ended by CRLF',
+      ['2\r\nhi\n', '2\r\nhi\rX', '2\r\nhiX', '2\r\nhi0\r\n\r\n', '2\r\nh\r\n0\r\n'],
+    ],
     [
       'extensions outside the grammar',
       [
@@ -131,7 +157,11 @@ describe('a chunked body', () => {
     ],
     [
       'trailers that speak of framing',
-      ['0\r\nContent-Length: 5\r\n', '0\r\nA: b\r\ntransfer-ENCODING: chunked\r\n', '2\r\nhi\r\n0\r\ncontent-length:\r\n'],
+      [
+        '0\r\nContent-Length: 5\r\n',
+        '0\r\nA: b\r\ntransfer-ENCODING: chunked\r\n',
+        '2\r\nhi\r\n0\r\ncontent-length:\r\n',
+      ],
     ],
     ['anything but the end after the last chunk', ['0\r\n\rX', '0\r\nGET / HTTP/1.1\r\n']],
   ])('is broken by %s', (_, texts) => {
@@ -141,19 +171,27 @@ describe('a chunked body', () => {
   it('reads nothing more once it is broken', () => {
     const reader = BodyReader.chunked();
     readAll(reader, [Buffer.from('x')]);
-    expect(reader.read(Buffer.from('2\r\nhi\r\n0\r\n\r\n'), { onBody: () => expect.unreachable() })).toBe(0);
+    expect(
+      reader.read(Buffer.from('2\r\nhi\r\n0\r\n\r\n'), { onBody: () => expect.unreachable() }),
+    ).toBe(0);
   });
 
   it('has a bound on all extensions and on all trailers together, and none on the number of chunks', () => {
     const small = '1;abcdefghi\r\nx\r\n';
     expect(readAll(BodyReader.chunked(), [Buffer.from(small.repeat(300))]).state).toBe('more');
     expect(readAll(BodyReader.chunked(), [Buffer.from(small.repeat(600))]).state).toBe('broken');
-    expect(readAll(BodyReader.chunked(), [Buffer.from(`1;${'a'.repeat(5000)}`)]).state).toBe('broken');
-    expect(readAll(BodyReader.chunked(), [Buffer.from(`0\r\n${'A: b\r\n'.repeat(2000)}`)]).state).toBe('broken');
-    expect(readAll(BodyReader.chunked(), [Buffer.from('1\r\nx\r\n'.repeat(20_000))])).toMatchObject({
-      state: 'more',
-      contentBytes: 20_000,
-    });
+    expect(readAll(BodyReader.chunked(), [Buffer.from(`1;${'a'.repeat(5000)}`)]).state).toBe(
+      'broken',
+    );
+    expect(
+      readAll(BodyReader.chunked(), [Buffer.from(`0\r\n${'A: b\r\n'.repeat(2000)}`)]).state,
+    ).toBe('broken');
+    expect(readAll(BodyReader.chunked(), [Buffer.from('1\r\nx\r\n'.repeat(20_000))])).toMatchObject(
+      {
+        state: 'more',
+        contentBytes: 20_000,
+      },
+    );
   });
 
   it('gives back whatever was put in chunks, in any chunks, cut anywhere', async () => {
@@ -167,7 +205,11 @@ describe('a chunked body', () => {
         ]);
         const bytes = Buffer.concat([...framed, Buffer.from('0\r\n\r\nrest')]);
         const outcome = readAll(BodyReader.chunked(), cut(bytes, offsets));
-        expect(outcome).toMatchObject({ state: 'done', content: Buffer.concat(all).toString('latin1'), left: 'rest' });
+        expect(outcome).toMatchObject({
+          state: 'done',
+          content: Buffer.concat(all).toString('latin1'),
+          left: 'rest',
+        });
       }),
     );
   });

@@ -16,7 +16,10 @@ afterEach(() => {
 /** Something that is watched, and when it was told that its time is over. */
 function watch(untilMs: number): { readonly deadline: Deadline; readonly toldMs: number[] } {
   const toldMs: number[] = [];
-  const deadline = deadlines.watch({ expired: () => toldMs.push(performance.now() - startedMs) }, untilMs);
+  const deadline = deadlines.watch(
+    { expired: () => toldMs.push(performance.now() - startedMs) },
+    untilMs,
+  );
   const startedMs = performance.now();
   return { deadline, toldMs };
 }
@@ -61,7 +64,9 @@ describe('a deadline', () => {
   it('is kept for more than there was room for at first, each for its own', () => {
     const many = Array.from({ length: 5000 }, (_, index) => watch(index % 2 === 0 ? 300 : 3000));
     vi.advanceTimersByTime(600);
-    expect(many.filter(({ toldMs }) => toldMs.length > 0)).toEqual(many.filter((_, index) => index % 2 === 0));
+    expect(many.filter(({ toldMs }) => toldMs.length > 0)).toEqual(
+      many.filter((_, index) => index % 2 === 0),
+    );
     vi.advanceTimersByTime(3000);
     expect(many.every(({ toldMs }) => toldMs.length === 1)).toBe(true);
   });

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { FRAMING_FIELD, requestFieldNames, responseFieldNames } from '../../../src/wire/field-names.ts';
+import {
+  FRAMING_FIELD,
+  requestFieldNames,
+  responseFieldNames,
+} from '../../../src/wire/field-names.ts';
 
 describe('field names of requests', () => {
   it('keep their spelling, and have a lower-case form to be compared by', () => {
@@ -13,11 +17,15 @@ describe('field names of requests', () => {
     for (let code = 0; code < 256; code += 1) {
       const character = String.fromCharCode(code);
       const allowed = /[A-Za-z0-9-]/.test(character);
-      expect(requestFieldNames.get(`X${character}Y`) !== null, JSON.stringify(character)).toBe(allowed);
+      expect(requestFieldNames.get(`X${character}Y`) !== null, JSON.stringify(character)).toBe(
+        allowed,
+      );
     }
     expect(requestFieldNames.get('')).toBeNull();
-    // Letters that lower-case to ASCII ones: KELVIN SIGN, and I with a dot, in UTF-8 read as latin-1 and as themselves.
-    for (const wrong of ['\u212Aey', 'X-\u0130d', 'X-Account-I\u00c4\u00b1']) expect(requestFieldNames.get(wrong)).toBeNull();
+    // Letters that lower-case to ASCII ones: KELVIN SIGN, and I with a dot, in UTF-8 read as
+    // latin-1 and as themselves.
+    for (const wrong of ['\u212Aey', 'X-\u0130d', 'X-Account-I\u00c4\u00b1'])
+      expect(requestFieldNames.get(wrong)).toBeNull();
   });
 
   it.each([
@@ -39,7 +47,8 @@ describe('field names of requests', () => {
   });
 
   it('stay right past the bound of the table, only without the short cut', () => {
-    for (let index = 0; index < 3000; index += 1) expect(requestFieldNames.get(`X-Many-${index}`)!.lower).toBe(`x-many-${index}`);
+    for (let index = 0; index < 3000; index += 1)
+      expect(requestFieldNames.get(`X-Many-${index}`)!.lower).toBe(`x-many-${index}`);
     const late = requestFieldNames.get('X-Many-Late')!;
     expect([late.id, late.lower]).toEqual([-1, 'x-many-late']);
     expect(requestFieldNames.get('HOST')!.framing).toBe(FRAMING_FIELD.host);
@@ -53,6 +62,7 @@ describe('field names of responses', () => {
     for (const text of ['X_Custom', 'a.b', "!#$%&'*+-.^_`|~", 'Set-Cookie', 'set-cookie'])
       ids.add(responseFieldNames.get(text)!.id);
     expect(ids.size).toBe(5);
-    for (const wrong of ['', 'a b', 'a\t', 'a:', 'a(b)', 'a\u00e9']) expect(responseFieldNames.get(wrong)).toBeNull();
+    for (const wrong of ['', 'a b', 'a\t', 'a:', 'a(b)', 'a\u00e9'])
+      expect(responseFieldNames.get(wrong)).toBeNull();
   });
 });

@@ -5,8 +5,14 @@ import { cut, readRequests, singleBytes } from './reading.ts';
 
 const LIMIT = 200;
 
-/** What the pieces come to: the first result that is not `incomplete`, with everything that follows the head. */
-function pushAll(pieces: readonly Buffer[], reader = new HeadReader(LIMIT)): HeadResult | { state: 'incomplete' } {
+/**
+ * What the pieces come to: the first result that is not `incomplete`, with everything that follows
+ * the head.
+ */
+function pushAll(
+  pieces: readonly Buffer[],
+  reader = new HeadReader(LIMIT),
+): HeadResult | { state: 'incomplete' } {
   for (const [index, piece] of pieces.entries()) {
     const result = reader.push(piece);
     if (result.state === 'incomplete') continue;
@@ -20,12 +26,32 @@ function pushAll(pieces: readonly Buffer[], reader = new HeadReader(LIMIT)): Hea
 const latin1 = (text: string) => Buffer.from(text, 'latin1');
 
 const SAMPLES: readonly (readonly [name: string, text: string, result: HeadResult])[] = [
-  ['a head', 'GET / HTTP/1.1\r\nA: b\r\n\r\n', { state: 'complete', text: 'GET / HTTP/1.1\r\nA: b\r\n', rest: null }],
-  ['a head and what follows', 'A\r\n\r\n\r\n\r\nB', { state: 'complete', text: 'A\r\n', rest: latin1('\r\n\r\nB') }],
-  ['one empty line before a head', '\r\nA\r\n\r\nB', { state: 'complete', text: 'A\r\n', rest: latin1('B') }],
-  ['two empty lines before a head', '\r\n\r\nA\r\n\r\n', { state: 'complete', text: '\r\nA\r\n', rest: null }],
+  [
+    'a head',
+    'GET / HTTP/1.1\r\nA: b\r\n\r\n',
+    { state: 'complete', text: 'GET / HTTP/1.1\r\nA: b\r\n', rest: null },
+  ],
+  [
+    'a head and what follows',
+    'A\r\n\r\n\r\n\r\nB',
+    { state: 'complete', text: 'A\r\n', rest: latin1('\r\n\r\nB') },
+  ],
+  [
+    'one empty line before a head',
+    '\r\nA\r\n\r\nB',
+    { state: 'complete', text: 'A\r\n', rest: latin1('B') },
+  ],
+  [
+    'two empty lines before a head',
+    '\r\n\r\nA\r\n\r\n',
+    { state: 'complete', text: '\r\nA\r\n', rest: null },
+  ],
   ['three empty lines', '\r\n\r\n\r\nA', { state: 'complete', text: '\r\n', rest: latin1('A') }],
-  ['bytes above ASCII', 'A: \u00e9\u00ff\r\n\r\n', { state: 'complete', text: 'A: \u00e9\u00ff\r\n', rest: null }],
+  [
+    'bytes above ASCII',
+    'A: \u00e9\u00ff\r\n\r\n',
+    { state: 'complete', text: 'A: \u00e9\u00ff\r\n', rest: null },
+  ],
   ['no end', 'GET / HTTP/1.1\r\nA: b\r\n', { state: 'incomplete' }],
   ['half an end', 'A\r\nB: c\r\n\r', { state: 'incomplete' }],
   ['nothing but an empty line', '\r\n', { state: 'incomplete' }],
@@ -42,9 +68,21 @@ const SAMPLES: readonly (readonly [name: string, text: string, result: HeadResul
     { state: 'complete', text: `${'a'.repeat(LIMIT - 4)}\r\n`, rest: latin1('B') },
   ],
   ['a first line past the limit', 'a'.repeat(LIMIT + 9), { state: 'too-large', inFirstLine: true }],
-  ['a first line that ends past the limit', `${'a'.repeat(LIMIT)}\r\n`, { state: 'too-large', inFirstLine: true }],
-  ['fields past the limit', `A\r\n${'a'.repeat(LIMIT)}`, { state: 'too-large', inFirstLine: false }],
-  ['an end past the limit', `A\r\nB: ${'b'.repeat(LIMIT - 8)}\r\n\r\n`, { state: 'too-large', inFirstLine: false }],
+  [
+    'a first line that ends past the limit',
+    `${'a'.repeat(LIMIT)}\r\n`,
+    { state: 'too-large', inFirstLine: true },
+  ],
+  [
+    'fields past the limit',
+    `A\r\n${'a'.repeat(LIMIT)}`,
+    { state: 'too-large', inFirstLine: false },
+  ],
+  [
+    'an end past the limit',
+    `A\r\nB: ${'b'.repeat(LIMIT - 8)}\r\n\r\n`,
+    { state: 'too-large', inFirstLine: false },
+  ],
 ];
 
 describe('the head reader', () => {
@@ -52,8 +90,10 @@ describe('the head reader', () => {
     const bytes = latin1(text);
     expect(pushAll([bytes])).toEqual(expected);
     expect(pushAll(singleBytes(bytes))).toEqual(expected);
-    for (let at = 1; at < bytes.length; at += 1) expect(pushAll(cut(bytes, [at]))).toEqual(expected);
-    for (let at = 2; at < bytes.length; at += 1) expect(pushAll(cut(bytes, [at, at - 1]))).toEqual(expected);
+    for (let at = 1; at < bytes.length; at += 1)
+      expect(pushAll(cut(bytes, [at]))).toEqual(expected);
+    for (let at = 2; at < bytes.length; at += 1)
+      expect(pushAll(cut(bytes, [at, at - 1]))).toEqual(expected);
   });
 
   it('begins anew after each head', () => {
@@ -63,7 +103,11 @@ describe('the head reader', () => {
       expect(reader.push(latin1('\r')).state).toBe('incomplete');
       expect(reader.push(latin1(`\n${name}\r\n`)).state).toBe('incomplete');
       expect(reader.begun).toBe(true);
-      expect(reader.push(latin1('\r\n'))).toEqual({ state: 'complete', text: `${name}\r\n`, rest: null });
+      expect(reader.push(latin1('\r\n'))).toEqual({
+        state: 'complete',
+        text: `${name}\r\n`,
+        rest: null,
+      });
     }
   });
 

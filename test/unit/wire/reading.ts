@@ -47,7 +47,10 @@ export function readRequests(pieces: readonly Buffer[], limitBytes = 16_384): Re
       }
       const result = heads.push(rest);
       const head = result.state === 'complete' ? parseRequestHead(result.text, 8192) : null;
-      refused = result.state === 'too-large' || result.state === 'hopeless' || (head !== null && isHeadFault(head));
+      refused =
+        result.state === 'too-large' ||
+        result.state === 'hopeless' ||
+        (head !== null && isHeadFault(head));
       rest = result.state === 'complete' ? result.rest : null;
       if (head === null || isHeadFault(head)) continue;
       body = readerFor(head);
@@ -59,14 +62,20 @@ export function readRequests(pieces: readonly Buffer[], limitBytes = 16_384): Re
 
 function readerFor(head: RequestHead): BodyReader | null {
   if (head.framing.kind === 'none') return null;
-  return head.framing.kind === 'length' ? BodyReader.ofLength(head.framing.bytes) : BodyReader.chunked();
+  return head.framing.kind === 'length'
+    ? BodyReader.ofLength(head.framing.bytes)
+    : BodyReader.chunked();
 }
 
 /** The bytes in pieces that end at these offsets. */
 export function cut(bytes: Buffer, offsets: readonly number[]): Buffer[] {
-  const ends = [...new Set(offsets.map((offset) => Math.min(offset, bytes.length)))].sort((a, b) => a - b);
+  const ends = [...new Set(offsets.map((offset) => Math.min(offset, bytes.length)))].sort(
+    (a, b) => a - b,
+  );
   const all = [...ends, bytes.length];
-  return all.map((end, index) => bytes.subarray(index === 0 ? 0 : all[index - 1]!, end)).filter((piece) => piece.length > 0);
+  return all
+    .map((end, index) => bytes.subarray(index === 0 ? 0 : all[index - 1]!, end))
+    .filter((piece) => piece.length > 0);
 }
 
 export function singleBytes(bytes: Buffer): Buffer[] {

@@ -14,13 +14,25 @@ describe('a response head', () => {
       'X_Odd.Name|: caf\u00e9',
       'Empty:',
     ) as ResponseHead;
-    expect(head).toMatchObject({ status: 404, reason: 'Not  Found ', values: ['a', 'b', 'caf\u00e9', ''] });
-    expect(head.names.map((name) => name.text)).toEqual(['Set-Cookie', 'set-cookie', 'X_Odd.Name|', 'Empty']);
+    expect(head).toMatchObject({
+      status: 404,
+      reason: 'Not  Found ',
+      values: ['a', 'b', 'caf\u00e9', ''],
+    });
+    expect(head.names.map((name) => name.text)).toEqual([
+      'Set-Cookie',
+      'set-cookie',
+      'X_Odd.Name|',
+      'Empty',
+    ]);
   });
 
-  it.each(['HTTP/1.1 200', 'HTTP/1.1 200 ', 'HTTP/1.0 599 x', 'HTTP/1.1 200 \u00e9\t!'])('may begin with %j', (line) => {
-    expect(parse(line, 'Content-Length: 0')).toBeTypeOf('object');
-  });
+  it.each(['HTTP/1.1 200', 'HTTP/1.1 200 ', 'HTTP/1.0 599 x', 'HTTP/1.1 200 \u00e9\t!'])(
+    'may begin with %j',
+    (line) => {
+      expect(parse(line, 'Content-Length: 0')).toBeTypeOf('object');
+    },
+  );
 
   it.each([
     '',
@@ -41,12 +53,21 @@ describe('a response head', () => {
     expect(parse(line)).toBeTypeOf('string');
   });
 
-  it.each(['A', ': b', 'A : b', ' A: b', 'A\u00e9: b', 'A: b\0', 'A: b\x0bc', 'A: b\rc', 'A: b\nc', 'A: b\r', 'A(: b'])(
-    'may not hold the line %j',
-    (line) => {
-      expect(withFields(line, 'Content-Length: 0')).toBeTypeOf('string');
-    },
-  );
+  it.each([
+    'A',
+    ': b',
+    'A : b',
+    ' A: b',
+    'A\u00e9: b',
+    'A: b\0',
+    'A: b\x0bc',
+    'A: b\rc',
+    'A: b\nc',
+    'A: b\r',
+    'A(: b',
+  ])('may not hold the line %j', (line) => {
+    expect(withFields(line, 'Content-Length: 0')).toBeTypeOf('string');
+  });
 
   it('has two hundred fields at most', () => {
     const many = (count: number) => Array.from({ length: count }, () => 'A: b');
@@ -91,10 +112,15 @@ describe('the end of a response', () => {
 
   it('is the head for 1xx, 204, 304 and answers to HEAD, whatever their fields say', () => {
     for (const status of [100, 103, 204, 304]) {
-      expect(parse(`HTTP/1.1 ${status} x`, 'Content-Length: 5')).toMatchObject({ framing: { kind: 'none' }, keepAlive: true });
+      expect(parse(`HTTP/1.1 ${status} x`, 'Content-Length: 5')).toMatchObject({
+        framing: { kind: 'none' },
+        keepAlive: true,
+      });
     }
     for (const field of ['Content-Length: 5', 'Transfer-Encoding: chunked', 'A: b']) {
-      expect(parseResponseHead(headText('HTTP/1.1 200 OK', field), true)).toMatchObject({ framing: { kind: 'none' } });
+      expect(parseResponseHead(headText('HTTP/1.1 200 OK', field), true)).toMatchObject({
+        framing: { kind: 'none' },
+      });
     }
   });
 });
@@ -112,6 +138,8 @@ describe('the connection after a response', () => {
   });
 
   it('has the fields that were for it alone named', () => {
-    expect(withFields('Connection: X-A, x-B', 'Content-Length: 1')).toMatchObject({ nominated: ['x-a', 'x-b'] });
+    expect(withFields('Connection: X-A, x-B', 'Content-Length: 1')).toMatchObject({
+      nominated: ['x-a', 'x-b'],
+    });
   });
 });

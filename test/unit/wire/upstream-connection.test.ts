@@ -11,14 +11,22 @@ const FULL_READ_BYTES = 64 * 1024;
 interface Exchange {
   /** The upstream's end: each write is one read of the connection. */
   readonly upstream: Duplex;
-  /** What the receiver heard: bytes of content, `flush`, how it ended. Neighbouring bytes are added up. */
+  /**
+   * What the receiver heard: bytes of content, `flush`, how it ended. Neighbouring bytes are added
+   * up.
+   */
   readonly heard: readonly (number | string)[];
   readonly paused: () => boolean;
   readonly connection: UpstreamConnection;
 }
 
-/** An exchange that has been begun, over a pair of streams, which keeps reads as they were written. */
-function exchange(flushes: () => boolean = () => true, connectEvent: 'connect' | 'secureConnect' = 'connect'): Exchange {
+/**
+ * An exchange that has been begun, over a pair of streams, which keeps reads as they were written.
+ */
+function exchange(
+  flushes: () => boolean = () => true,
+  connectEvent: 'connect' | 'secureConnect' = 'connect',
+): Exchange {
   const [near, upstream] = duplexPair({ highWaterMark: 1024 * 1024 });
   const deadlines = new Deadlines();
   onTestFinished(() => deadlines.close());
@@ -43,7 +51,13 @@ function exchange(flushes: () => boolean = () => true, connectEvent: 'connect' |
   };
   const keeper = { free: () => {}, gone: () => {}, answered: () => {}, failed: () => {} };
   const timeouts = { connectTimeoutMs: 10_000, responseTimeoutMs: 10_000 };
-  const connection = new UpstreamConnection(near as Socket, connectEvent, keeper, deadlines, timeouts);
+  const connection = new UpstreamConnection(
+    near as Socket,
+    connectEvent,
+    keeper,
+    deadlines,
+    timeouts,
+  );
   near.emit(connectEvent);
   connection.begin(receiver, false);
   connection.requestEnd();
@@ -98,7 +112,12 @@ it('gathers two full reads at most', async () => {
   upstream.write(fullRead(length));
   for (let count = 0; count < 3; count += 1) upstream.write(Buffer.alloc(FULL_READ_BYTES));
   await nextTurn();
-  expect(heard).toEqual([contentOf(length) + FULL_READ_BYTES, 'flush', 2 * FULL_READ_BYTES, 'flush']);
+  expect(heard).toEqual([
+    contentOf(length) + FULL_READ_BYTES,
+    'flush',
+    2 * FULL_READ_BYTES,
+    'flush',
+  ]);
 });
 
 it('takes full records of TLS for full reads, and gathers no more of them', async () => {
@@ -140,14 +159,20 @@ it('ends a fault in the late flush with its exchange', async () => {
   expect(heard.slice(1)).toEqual(['flush', 'fault']);
 });
 
-it.each(['failed', 'given up', 'complete'])('flushes nothing once the exchange is %s', async (how) => {
-  const { upstream, heard, connection } = exchange();
-  const length = how === 'complete' ? `Content-Length: ${contentOf('Content-Length: 65000')}` : 'Content-Length: 1000000';
-  upstream.write(fullRead(length));
-  await Promise.resolve();
-  if (how === 'failed') upstream.end();
-  if (how === 'given up') connection.destroy();
-  await nextTurn();
-  await nextTurn();
-  expect(heard.filter((word) => word === 'flush')).toEqual([]);
-});
+it.each(['failed', 'given up', 'complete'])(
+  'flushes nothing once the exchange is %s',
+  async (how) => {
+    const { upstream, heard, connection } = exchange();
+    const length =
+      how === 'complete'
+        ? `Content-Length: ${contentOf('Content-Length: 65000')}`
+        : 'Content-Length: 1000000';
+    upstream.write(fullRead(length));
+    await Promise.resolve();
+    if (how === 'failed') upstream.end();
+    if (how === 'given up') connection.destroy();
+    await nextTurn();
+    await nextTurn();
+    expect(heard.filter((word) => word === 'flush')).toEqual([]);
+  },
+);

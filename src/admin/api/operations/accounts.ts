@@ -1,7 +1,15 @@
 import * as z from 'zod';
 import type { AccountKind } from '../../../account/model.ts';
 import type { AccountQuery } from '../../list-accounts.ts';
-import { type Answer, type Call, changed, defined, type Operation, type OperationServices, operation } from '../operation.ts';
+import {
+  type Answer,
+  type Call,
+  changed,
+  defined,
+  type Operation,
+  type OperationServices,
+  operation,
+} from '../operation.ts';
 import * as schemas from '../schemas.ts';
 import { changing, howOf, WAIT } from './common.ts';
 
@@ -49,7 +57,8 @@ export function getAccount(place: AccountPlace): Operation {
     query: null,
     body: null,
     answers: { 200: { description: 'The account.', schema: schemas.oneAccount, etag: true } },
-    handle: (services, call) => shown(services, call as never, { id: call.params.id, kind: place.kind }),
+    handle: (services, call) =>
+      shown(services, call as never, { id: call.params.id, kind: place.kind }),
   });
 }
 
@@ -98,16 +107,27 @@ export function deleteAccount(place: AccountPlace): Operation {
     body: null,
     conditional: true,
     answers: {
-      200: { description: 'Done, and in force everywhere. The account as it was.', schema: schemas.changedAccount },
-      202: { description: 'Done; not every instance has confirmed it yet.', schema: schemas.changedAccount },
+      200: {
+        description: 'Done, and in force everywhere. The account as it was.',
+        schema: schemas.changedAccount,
+      },
+      202: {
+        description: 'Done; not every instance has confirmed it yet.',
+        schema: schemas.changedAccount,
+      },
     },
     handle: async ({ control }, call) =>
-      changed(await control.administration.deleteAccount(call.caller.actor, refOf(place.kind, call))),
+      changed(
+        await control.administration.deleteAccount(call.caller.actor, refOf(place.kind, call)),
+      ),
   });
 }
 
 /** Text of a query as administration takes it. */
-export function listQuery(kind: AccountKind, query: z.output<z.ZodObject<typeof schemas.serviceAccountQuery>>): AccountQuery {
+export function listQuery(
+  kind: AccountKind,
+  query: z.output<z.ZodObject<typeof schemas.serviceAccountQuery>>,
+): AccountQuery {
   const { neverUsed, lastUsed, ...rest } = query;
   return {
     kind,

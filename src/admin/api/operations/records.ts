@@ -1,6 +1,13 @@
 import * as z from 'zod';
 import type { AccountRef } from '../../accounts.ts';
-import { type Answer, type Caller, defined, type Operation, type OperationServices, operation } from '../operation.ts';
+import {
+  type Answer,
+  type Caller,
+  defined,
+  type Operation,
+  type OperationServices,
+  operation,
+} from '../operation.ts';
 import * as schemas from '../schemas.ts';
 import { ID } from './accounts.ts';
 
@@ -26,10 +33,14 @@ const all = operation({
   path: '/activity',
   tag: 'Activity',
   summary: 'Calls and changes, newest first',
-  description: 'Of everybody, or of one account by name. `/activity/stream` (server-sent events) goes on from there.',
+  description:
+    'Of everybody, or of one account by name. `/activity/stream` (server-sent events) goes on from there.',
   needs: 'sallyport:activity:read',
   params: null,
-  query: z.strictObject({ account: schemas.name.optional().describe('Name of an account.'), ...activityQuery }),
+  query: z.strictObject({
+    account: schemas.name.optional().describe('Name of an account.'),
+    ...activityQuery,
+  }),
   body: null,
   answers: { 200: { description: 'One page.', schema: schemas.eventPage } },
   handle: (services, { caller, query: { account, ...query } }) =>
@@ -62,7 +73,10 @@ const instances = operation({
   query: null,
   body: null,
   answers: { 200: { description: 'All of them.', schema: schemas.instances } },
-  handle: async ({ control }, { caller }) => ({ status: 200, body: await control.instances(caller.actor, {}) }),
+  handle: async ({ control }, { caller }) => ({
+    status: 200,
+    body: await control.instances(caller.actor, {}),
+  }),
 });
 
 const explain = operation({

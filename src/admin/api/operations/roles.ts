@@ -40,7 +40,11 @@ const create = operation({
   },
   handle: async ({ control }, { caller, body }) => {
     const { name, permissions, description } = body;
-    const answer = await control.administration.createRole(caller.actor, { name, permissions, ...defined({ description }) });
+    const answer = await control.administration.createRole(caller.actor, {
+      name,
+      permissions,
+      ...defined({ description }),
+    });
     return { status: 201, body: answer, version: answer.role.version, made: name };
   },
 });
@@ -76,7 +80,11 @@ const edit = operation({
   answers: changing(schemas.changedRole),
   handle: async ({ control }, call) => {
     const { caller, params, body } = call;
-    const answer = await control.administration.editRole(caller.actor, { ...params, ...howOf(call), ...defined(body) });
+    const answer = await control.administration.editRole(caller.actor, {
+      ...params,
+      ...howOf(call),
+      ...defined(body),
+    });
     return changed(answer, answer.role.version);
   },
 });
@@ -95,7 +103,9 @@ const remove = operation({
   answers: changing(schemas.changedRole),
   handle: async ({ control }, call) => {
     const { caller, params } = call;
-    return changed(await control.administration.deleteRole(caller.actor, { ...params, ...howOf(call) }));
+    return changed(
+      await control.administration.deleteRole(caller.actor, { ...params, ...howOf(call) }),
+    );
   },
 });
 

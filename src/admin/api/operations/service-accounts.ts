@@ -1,7 +1,16 @@
 import * as z from 'zod';
 import { changed, defined, type Operation, operation } from '../operation.ts';
 import * as schemas from '../schemas.ts';
-import { type AccountPlace, deleteAccount, getAccount, ID, listQuery, patchAccount, refOf, shown } from './accounts.ts';
+import {
+  type AccountPlace,
+  deleteAccount,
+  getAccount,
+  ID,
+  listQuery,
+  patchAccount,
+  refOf,
+  shown,
+} from './accounts.ts';
 import { changing, WAIT } from './common.ts';
 
 const PLACE: AccountPlace = {
@@ -21,7 +30,8 @@ const list = operation({
   path: BASE,
   tag,
   summary: 'List service accounts',
-  description: 'Filters narrow the list down together. A page may hold fewer than asked for although more follow.',
+  description:
+    'Filters narrow the list down together. A page may hold fewer than asked for although more follow.',
   needs: 'sallyport:registry:read',
   params: null,
   query: z.strictObject(schemas.serviceAccountQuery),
@@ -46,7 +56,11 @@ const create = operation({
   query: null,
   body: schemas.newServiceAccount,
   answers: {
-    200: { description: 'It was created by the first request with this key.', schema: schemas.createdServiceAccount, etag: true },
+    200: {
+      description: 'It was created by the first request with this key.',
+      schema: schemas.createdServiceAccount,
+      etag: true,
+    },
     201: { description: 'Created.', schema: schemas.createdServiceAccount, etag: true },
   },
   creates: async (services, call, made) => {
@@ -70,7 +84,8 @@ const rotate = operation({
   path: `${BASE}/{id}/token`,
   tag,
   summary: 'Generate a new token',
-  description: 'The present one is refused at once, everywhere, unless an overlap is asked for. Answers when that is in force.',
+  description:
+    'The present one is refused at once, everywhere, unless an overlap is asked for. Answers when that is in force.',
   needs: 'sallyport:registry:write',
   params: ID,
   query: WAIT,
@@ -78,8 +93,16 @@ const rotate = operation({
   bodyOptional: true,
   conditional: true,
   answers: {
-    200: { description: 'The new token; the old one is refused everywhere.', schema: schemas.issuedToken, etag: true },
-    202: { description: 'The new token; not every instance has confirmed it yet.', schema: schemas.issuedToken, etag: true },
+    200: {
+      description: 'The new token; the old one is refused everywhere.',
+      schema: schemas.issuedToken,
+      etag: true,
+    },
+    202: {
+      description: 'The new token; not every instance has confirmed it yet.',
+      schema: schemas.issuedToken,
+      etag: true,
+    },
   },
   handle: async ({ control }, call) => {
     const answer = await control.administration.rotateToken(call.caller.actor, {
@@ -103,7 +126,10 @@ const closeOverlap = operation({
   conditional: true,
   answers: changing(schemas.changedAccount),
   handle: async ({ control }, call) => {
-    const answer = await control.administration.closeOverlap(call.caller.actor, refOf('service', call));
+    const answer = await control.administration.closeOverlap(
+      call.caller.actor,
+      refOf('service', call),
+    );
     return changed(answer, answer.account.version);
   },
 });
@@ -114,7 +140,8 @@ const grant = operation({
   path: `${BASE}/{id}/grants/{application}`,
   tag,
   summary: 'Give a role of its own on one application',
-  description: 'It replaces whatever the team or the default role says there, and can lower as well as raise.',
+  description:
+    'It replaces whatever the team or the default role says there, and can lower as well as raise.',
   needs: 'sallyport:registry:write',
   params: GRANT,
   query: WAIT,
@@ -122,7 +149,11 @@ const grant = operation({
   conditional: true,
   answers: changing(schemas.changedAccount),
   handle: async ({ control }, call) => {
-    const input = { ...refOf('service', call), application: call.params.application, role: call.body.role };
+    const input = {
+      ...refOf('service', call),
+      application: call.params.application,
+      role: call.body.role,
+    };
     const answer = await control.administration.grantRole(call.caller.actor, input);
     return changed(answer, answer.account.version);
   },

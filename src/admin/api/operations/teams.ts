@@ -35,12 +35,17 @@ const create = operation({
   body: schemas.newTeam,
   answers: creating(schemas.changedTeam),
   creates: async ({ control }, { caller }, made) => {
-    const { members: _, ...team } = await control.administration.showTeam(caller.actor, { name: made });
+    const { members: _, ...team } = await control.administration.showTeam(caller.actor, {
+      name: made,
+    });
     return { status: 200, body: { team, changed: false }, version: team.version };
   },
   handle: async ({ control }, { caller, body }) => {
     const { name, description, applications } = body;
-    const answer = await control.administration.createTeam(caller.actor, { name, ...defined({ description, applications }) });
+    const answer = await control.administration.createTeam(caller.actor, {
+      name,
+      ...defined({ description, applications }),
+    });
     return { status: 201, body: answer, version: answer.team.version, made: name };
   },
 });
@@ -55,7 +60,13 @@ const get = operation({
   params: NAMED,
   query: null,
   body: null,
-  answers: { 200: { description: 'The team, with at most 1000 members.', schema: schemas.shownTeam, etag: true } },
+  answers: {
+    200: {
+      description: 'The team, with at most 1000 members.',
+      schema: schemas.shownTeam,
+      etag: true,
+    },
+  },
   handle: async ({ control }, { caller, params }) => {
     const team = await control.administration.showTeam(caller.actor, params);
     return { status: 200, body: { team }, version: team.version };
@@ -76,7 +87,11 @@ const edit = operation({
   answers: changing(schemas.changedTeam),
   handle: async ({ control }, call) => {
     const { caller, params, body } = call;
-    const answer = await control.administration.editTeam(caller.actor, { ...params, ...howOf(call), ...defined(body) });
+    const answer = await control.administration.editTeam(caller.actor, {
+      ...params,
+      ...howOf(call),
+      ...defined(body),
+    });
     return changed(answer, answer.team.version);
   },
 });
@@ -95,7 +110,9 @@ const remove = operation({
   answers: changing(schemas.changedTeam),
   handle: async ({ control }, call) => {
     const { caller, params } = call;
-    return changed(await control.administration.deleteTeam(caller.actor, { ...params, ...howOf(call) }));
+    return changed(
+      await control.administration.deleteTeam(caller.actor, { ...params, ...howOf(call) }),
+    );
   },
 });
 
@@ -152,7 +169,11 @@ const leave = operation({
   answers: changing(schemas.changedAccount),
   handle: async ({ control }, call) => {
     const { caller, params } = call;
-    const answer = await control.administration.leaveTeam(caller.actor, { id: params.id, team: params.name, ...howOf(call) });
+    const answer = await control.administration.leaveTeam(caller.actor, {
+      id: params.id,
+      team: params.name,
+      ...howOf(call),
+    });
     return changed(answer, answer.account.version);
   },
 });

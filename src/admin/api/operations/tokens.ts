@@ -18,12 +18,20 @@ const renew = operation({
   body: schemas.rotation,
   bodyOptional: true,
   answers: {
-    200: { description: 'The new token; the old one is refused everywhere.', schema: schemas.issuedToken },
-    202: { description: 'The new token; not every instance has confirmed it yet.', schema: schemas.issuedToken },
+    200: {
+      description: 'The new token; the old one is refused everywhere.',
+      schema: schemas.issuedToken,
+    },
+    202: {
+      description: 'The new token; not every instance has confirmed it yet.',
+      schema: schemas.issuedToken,
+    },
   },
   handle: async ({ control }, { caller, query, body }) => {
     const how = defined({ overlapMs: body.overlapMs, waitMs: query.waitMs });
-    return changed(await control.administration.renewToken(caller.actor, { token: caller.token, ...how }));
+    return changed(
+      await control.administration.renewToken(caller.actor, { token: caller.token, ...how }),
+    );
   },
 });
 
@@ -39,7 +47,12 @@ const found = operation({
   params: null,
   query: null,
   body: schemas.foundToken,
-  answers: { 202: { description: 'If it was a token that counts, it counts no more.', schema: schemas.received } },
+  answers: {
+    202: {
+      description: 'If it was a token that counts, it counts no more.',
+      schema: schemas.received,
+    },
+  },
   handle: async (services, { body }) => {
     await services.found(body.token);
     return { status: 202, body: { received: true } };

@@ -1,10 +1,25 @@
 import * as z from 'zod';
 import { changed, defined, type Operation, operation } from '../operation.ts';
 import * as schemas from '../schemas.ts';
-import { type AccountPlace, deleteAccount, getAccount, ID, listQuery, patchAccount, refOf, shown } from './accounts.ts';
+import {
+  type AccountPlace,
+  deleteAccount,
+  getAccount,
+  ID,
+  listQuery,
+  patchAccount,
+  refOf,
+  shown,
+} from './accounts.ts';
 import { changing, creating, WAIT } from './common.ts';
 
-const PLACE: AccountPlace = { kind: 'user', path: '/users', tag: 'Users', noun: ['user', 'users'], word: 'User' };
+const PLACE: AccountPlace = {
+  kind: 'user',
+  path: '/users',
+  tag: 'Users',
+  noun: ['user', 'users'],
+  word: 'User',
+};
 const { tag } = PLACE;
 
 const list = operation({
@@ -40,7 +55,12 @@ const create = operation({
   handle: async ({ control }, { caller, body }) => {
     const { name, role, password } = body;
     const more = defined({ description: body.description, expiresAt: body.expiresAt });
-    const { account } = await control.administration.createUser(caller.actor, { name, role, password, ...more });
+    const { account } = await control.administration.createUser(caller.actor, {
+      name,
+      role,
+      password,
+      ...more,
+    });
     return { status: 201, body: { account }, version: account.version, made: account.id };
   },
 });

@@ -1,4 +1,7 @@
-/** The small service that nginx (`auth_request`) and Caddy (`forward_auth`) ask: 204 with the caller's name, or 401. Records what it decided. */
+/**
+ * The small service that nginx (`auth_request`) and Caddy (`forward_auth`) ask: 204 with the
+ * caller's name, or 401. Records what it decided.
+ */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Account, createServiceGate } from './gate.ts';
 
@@ -16,7 +19,11 @@ const server = createServer((request, response) => {
 server.keepAliveTimeout = 3_600_000;
 server.listen(Number(process.env.BENCH_PORT), '127.0.0.1', 4096);
 
-function answer({ headers }: IncomingMessage, response: ServerResponse, account: Account | null): void {
+function answer(
+  { headers }: IncomingMessage,
+  response: ServerResponse,
+  account: Account | null,
+): void {
   gate.record({
     time: Date.now(),
     account,
@@ -31,5 +38,12 @@ function answer({ headers }: IncomingMessage, response: ServerResponse, account:
     return;
   }
   const { id, name, role, teams } = account;
-  response.writeHead(204, { 'X-Account-Id': id, 'X-Account-Name': name, 'X-Account-Role': role, 'X-Account-Teams': teams }).end();
+  response
+    .writeHead(204, {
+      'X-Account-Id': id,
+      'X-Account-Name': name,
+      'X-Account-Role': role,
+      'X-Account-Teams': teams,
+    })
+    .end();
 }

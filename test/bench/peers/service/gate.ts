@@ -1,7 +1,10 @@
 import { hash } from 'node:crypto';
 import { Redis } from 'ioredis';
 
-/** Token check and record for the peers that are programs for Node: looked up in Redis, cached, recorded in batches. */
+/**
+ * Token check and record for the peers that are programs for Node: looked up in Redis, cached,
+ * recorded in batches.
+ */
 export interface ServiceGate {
   /** The account of an `Authorization` value; null = nobody's. Synchronous when cached. */
   check(authorization: string | undefined): Account | null | Promise<Account | null>;
@@ -39,7 +42,9 @@ export function createServiceGate(redisPort: number): ServiceGate {
     if (held.length === 0) return;
     const lines = held.join('\n');
     held = [];
-    redis.eval(APPEND, 1, 'bench:stream', lines).catch((error: unknown) => console.error('records lost', error));
+    redis
+      .eval(APPEND, 1, 'bench:stream', lines)
+      .catch((error: unknown) => console.error('records lost', error));
   }, LINGER_MS);
 
   async function lookUp(digest: string): Promise<Account | null> {
@@ -57,7 +62,9 @@ export function createServiceGate(redisPort: number): ServiceGate {
       if (token === null || token === undefined) return null;
       const digest = hash('sha256', token, 'hex');
       const found = known.get(digest);
-      return found !== undefined && performance.now() < found.untilMs ? found.account : lookUp(digest);
+      return found !== undefined && performance.now() < found.untilMs
+        ? found.account
+        : lookUp(digest);
     },
     record(event) {
       if (held.length < MAX_HELD) held.push(JSON.stringify(event));

@@ -8,7 +8,11 @@ import { Hono } from 'hono';
 import { createProxyServer } from 'http-proxy-3';
 import { createServiceGate } from './gate.ts';
 
-const { BENCH_CERTIFICATE: certificateFile, BENCH_KEY: keyFile, BENCH_UPSTREAM: target } = process.env;
+const {
+  BENCH_CERTIFICATE: certificateFile,
+  BENCH_KEY: keyFile,
+  BENCH_UPSTREAM: target,
+} = process.env;
 const gate = createServiceGate(Number(process.env.BENCH_REDIS_PORT));
 const agent = new Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 512 });
 const proxy = createProxyServer({ ...(target === undefined ? {} : { target }), agent, xfwd: true });
@@ -24,7 +28,9 @@ app.all('/lifetimeapi/*', async (context) => {
   const account = await gate.check(incoming.headers.authorization);
   if (account === null) {
     record(incoming.method, context.req.path, 'token-unknown', 401, null);
-    return context.json({ status: 401, reason: 'token-unknown' }, 401, { 'WWW-Authenticate': 'Bearer realm="bench"' });
+    return context.json({ status: 401, reason: 'token-unknown' }, 401, {
+      'WWW-Authenticate': 'Bearer realm="bench"',
+    });
   }
   const { method } = incoming;
   const { path } = context.req;
@@ -51,6 +57,12 @@ const server =
       });
 server.listen(Number(process.env.BENCH_PORT), '127.0.0.1', 4096);
 
-function record(method: string | undefined, path: string, reason: string, status: number, account: object | null): void {
+function record(
+  method: string | undefined,
+  path: string,
+  reason: string,
+  status: number,
+  account: object | null,
+): void {
   gate.record({ time: Date.now(), account, reason, method, path, status });
 }
