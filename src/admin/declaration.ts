@@ -1,8 +1,10 @@
+import type { AccountKind, Team } from '../account/model.ts';
 import type { Config } from '../config/schema.ts';
 import type { AdminActor } from './actor.ts';
 import type { Administration } from './administration.ts';
-import { AdminError } from './error.ts';
-import type { AccountView, RoleView, TeamView } from './views.ts';
+import { declarationFaults } from './declaration-faults.ts';
+import { AdminError, invalid } from './error.ts';
+import type { AccountView, RoleView } from './views.ts';
 
 /** Roles, teams and service accounts as they are to be: the `accounts` of a configuration. */
 export type Declaration = Config['accounts'];
@@ -10,6 +12,7 @@ export type Declaration = Config['accounts'];
 /** One thing that is not yet as declared. */
 export interface Step {
   readonly what: 'create' | 'change';
+  readonly kind: 'role' | 'team' | 'service account';
   /** `role deployer`. */
   readonly target: string;
   /**
@@ -23,90 +26,159 @@ export interface Step {
 /**
  * Compares a declaration with the registry and says what is to be done, in an order in which it can
  * be done: roles, teams, accounts. What the declaration does not name is left alone, so several
- * declarations can share one registry. Doing it twice does nothing the second time.
+ * declarations can share one registry. Doing it twice does nothing the second time. Throws one
+ * `invalid` with every fault when any part of it could not be done, so that nothing is begun that
+ * cannot be ended.
  */
 export async function planDeclaration(
   administration: Administration,
   actor: AdminActor,
   declaration: Declaration,
 ): Promise<readonly Step[]> {
+  const roles = byName(await administration.listRoles(actor, {}));
+  const teams = byName(await administration.listTeams(actor, {}));
+  const accounts = await declaredAccounts(administration, actor, declaration);
+  const faults = declarationFaults(declaration, { roles, teams, userNames: accounts.users });
+  if (faults.length > 0) throw invalid(faults);
   return [
-    ...(await planRoles(administration, actor, declaration.roles)),
-    ...(await planTeams(administration, actor, declaration.teams)),
-    ...(await planAccounts(administration, actor, declaration.serviceAccounts)),
+    ...planRoles(administration, actor, declaration.roles, roles),
+    ...planTeams(administration, actor, declaration.teams, teams),
+    ...planAccounts(administration, actor, declaration.serviceAccounts, accounts.services),
   ];
 }
 
-async function planRoles(
+function byName<T extends { readonly name: string }>(
+  records: readonly T[],
+): ReadonlyMap<string, T> {
+  return new Map(records.map((record) => [record.name, record]));
+}
+
+interface DeclaredAccounts {
+  readonly services: ReadonlyMap<string, AccountView>;
+  /** Declared names that are users. */
+  readonly users: ReadonlySet<string>;
+}
+
+async function declaredAccounts(
+  administration: Administration,
+  actor: AdminActor,
+  { serviceAccounts }: Declaration,
+): Promise<DeclaredAccounts> {
+  const services = new Map<string, AccountView>();
+  const users = new Set<string>();
+  for (const name of new Set(serviceAccounts.map((account) => account.name))) {
+    const service = await find(administration, actor, name, 'service');
+    if (service !== null) services.set(name, service);
+    else if ((await find(administration, actor, name, 'user')) !== null) users.add(name);
+  }
+  return { services, users };
+}
+
+function planRoles(
   administration: Administration,
   actor: AdminActor,
   wanted: Declaration['roles'],
-): Promise<readonly Step[]> {
-  const present = new Map(
-    (await administration.listRoles(actor, {})).map((role) => [role.name, role]),
-  );
+  present: ReadonlyMap<string, RoleView>,
+): readonly Step[] {
   return wanted.flatMap((role) => {
     const before = present.get(role.name);
     if (before === undefined)
-      return [
-        step('create', `role ${role.name}`, [], () => administration.createRole(actor, role)),
-      ];
+      return [step('create', 'role', role.name, [], () => administration.createRole(actor, role))];
     const found = roleDifferences(before, role);
     return found.length === 0
       ? []
-      : [step('change', `role ${role.name}`, found, () => administration.editRole(actor, role))];
+      : [step('change', 'role', role.name, found, () => administration.editRole(actor, role))];
   });
 }
 
-async function planTeams(
+/**
+ * Applications that move from one declared team to another are taken from the first before the
+ * second gets them: an application belongs to one team at a time.
+ */
+function planTeams(
   administration: Administration,
   actor: AdminActor,
   wanted: Declaration['teams'],
-): Promise<readonly Step[]> {
-  const present = new Map(
-    (await administration.listTeams(actor, {})).map((team) => [team.name, team]),
-  );
-  return wanted.flatMap((team) => {
+  present: ReadonlyMap<string, Team>,
+): readonly Step[] {
+  const moved = movedApplications(wanted, present);
+  const taken = wanted.flatMap((team) => {
+    const before = present.get(team.name);
+    const leaving = before?.applications.filter((one) => leaves(one, team, moved)) ?? [];
+    if (before === undefined || leaving.length === 0) return [];
+    const applications = before.applications.filter((one) => !leaving.includes(one));
+    const found = difference('applications', sorted(before.applications), sorted(applications));
+    const edit = { name: team.name, applications };
+    return [step('change', 'team', team.name, found, () => administration.editTeam(actor, edit))];
+  });
+  const made = wanted.flatMap((team) => {
     const before = present.get(team.name);
     if (before === undefined)
-      return [
-        step('create', `team ${team.name}`, [], () => administration.createTeam(actor, team)),
-      ];
-    const found = teamDifferences(before, team);
+      return [step('create', 'team', team.name, [], () => administration.createTeam(actor, team))];
+    const applications = before.applications.filter((one) => !leaves(one, team, moved));
+    const found = teamDifferences({ ...before, applications }, team);
     return found.length === 0
       ? []
-      : [step('change', `team ${team.name}`, found, () => administration.editTeam(actor, team))];
+      : [step('change', 'team', team.name, found, () => administration.editTeam(actor, team))];
   });
+  return [...taken, ...made];
 }
 
-async function planAccounts(
+function leaves(
+  application: string,
+  team: Declaration['teams'][number],
+  moved: ReadonlyMap<string, string>,
+): boolean {
+  const to = moved.get(application.toLowerCase());
+  return to !== undefined && to !== team.name;
+}
+
+/** Declared applications that another team has today, with the team that is to have them. */
+function movedApplications(
+  wanted: Declaration['teams'],
+  present: ReadonlyMap<string, Team>,
+): ReadonlyMap<string, string> {
+  const owners = new Map(
+    [...present.values()].flatMap(({ name, applications }) =>
+      applications.map((application) => [application.toLowerCase(), name] as const),
+    ),
+  );
+  return new Map(
+    wanted.flatMap(({ name, applications }) =>
+      applications.flatMap((application) => {
+        const owner = owners.get(application.toLowerCase()) ?? name;
+        return owner === name ? [] : [[application.toLowerCase(), name] as const];
+      }),
+    ),
+  );
+}
+
+function planAccounts(
   administration: Administration,
   actor: AdminActor,
   wanted: Declaration['serviceAccounts'],
-): Promise<readonly Step[]> {
-  const steps: Step[] = [];
-  for (const account of wanted) {
-    const before = await find(administration, actor, account.name);
+  present: ReadonlyMap<string, AccountView>,
+): readonly Step[] {
+  return wanted.flatMap((account) => {
+    const before = present.get(account.name);
     const run = () => administration.declareServiceAccount(actor, account);
-    if (before === null) steps.push(step('create', `service account ${account.name}`, [], run));
-    else {
-      const found = accountDifferences(before, account);
-      if (found.length > 0)
-        steps.push(step('change', `service account ${account.name}`, found, run));
-    }
-  }
-  return steps;
+    if (before === undefined) return [step('create', 'service account', account.name, [], run)];
+    const found = accountDifferences(before, account);
+    return found.length === 0 ? [] : [step('change', 'service account', account.name, found, run)];
+  });
 }
 
 function step(
   what: Step['what'],
-  target: string,
+  kind: Step['kind'],
+  name: string,
   differences: readonly string[],
   run: () => Promise<unknown>,
 ): Step {
   return {
     what,
-    target,
+    kind,
+    target: `${kind} ${name}`,
     differences,
     run: async () => {
       await run();
@@ -118,9 +190,10 @@ async function find(
   administration: Administration,
   actor: AdminActor,
   name: string,
+  kind: AccountKind,
 ): Promise<AccountView | null> {
   try {
-    return await administration.showAccount(actor, { name, kind: 'service' });
+    return await administration.showAccount(actor, { name, kind });
   } catch (error) {
     if (error instanceof AdminError && error.code === 'not-found') return null;
     throw error;
@@ -138,7 +211,7 @@ function roleDifferences(
 }
 
 function teamDifferences(
-  before: Pick<TeamView, 'description' | 'applications'>,
+  before: Pick<Team, 'description' | 'applications'>,
   wanted: Declaration['teams'][number],
 ): readonly string[] {
   return [

@@ -21,7 +21,7 @@ export function addApplyCommand(program: Command): void {
   )
     .requiredOption(
       '-f, --file <file>',
-      'file with `accounts:`; the store is its own unless --config or --server names another',
+      'file with `accounts:`; its own `store:` counts unless --config or --server names another',
     )
     .option('--dry-run', 'only show what would be done')
     .option('--yes', 'do not ask')
@@ -38,29 +38,60 @@ export function addApplyCommand(program: Command): void {
 
 async function applyFile(options: ApplyOptions): Promise<void> {
   const file = options.file ?? '';
-  const { accounts } = loadChecked(file).config;
+  const { config, namesStore } = loadChecked(file);
+  const { accounts } = config;
   if (accounts.roles.length + accounts.teams.length + accounts.serviceAccounts.length === 0) {
     throw new UsageError(`${file} declares nothing: it has no accounts:, or nothing in it`);
   }
-  const store =
-    options.server === undefined && options.config === undefined ? { config: file } : options;
+  const isTold = options.server !== undefined || options.config !== undefined;
+  const store = namesStore && !isTold ? { config: file } : options;
   await withReach(store, options.dryRun !== true, async ({ control, actor }) => {
     const steps = await planDeclaration(control.administration, actor, accounts);
-    if (options.json !== true) show(steps);
-    if (steps.length > 0 && options.dryRun !== true) {
-      await confirm(
-        `Make ${steps.length} ${steps.length === 1 ? 'change' : 'changes'}?`,
-        options.yes,
+    if (options.server !== undefined && steps.some(({ kind }) => kind === 'service account'))
+      throw new UsageError(
+        'service accounts are not applied over --server: name the store with --config',
       );
-      for (const step of steps) await step.run();
-      if (options.json !== true)
-        note(`Done: ${steps.length} ${steps.length === 1 ? 'change' : 'changes'}.`);
+    if (options.json !== true) show(steps);
+    const applied = options.dryRun !== true;
+    if (applied && steps.length > 0) {
+      await confirm(`Make ${counted(steps.length)}?`, options.yes);
+      await runAll(steps, options);
     }
-    if (options.json === true) {
-      const changes = steps.map(({ what, target, differences }) => ({ what, target, differences }));
-      sayJson({ applied: options.dryRun !== true, changes });
-    }
+    if (options.json === true) sayJson({ applied, changes: steps.map(shown) });
   });
+}
+
+/** One after the other. A step that fails ends it, and what was and was not applied is said. */
+async function runAll(steps: readonly Step[], { json }: ApplyOptions): Promise<void> {
+  for (const [done, step] of steps.entries()) {
+    try {
+      await step.run();
+    } catch (error) {
+      const [failed, ...rest] = steps.slice(done).map(shown);
+      const applied = steps.slice(0, done).map(shown);
+      if (json === true) sayJson({ applied: false, changes: applied, failed, notApplied: rest });
+      else sayInterrupted(steps, done);
+      throw error;
+    }
+  }
+  if (json !== true) note(`Done: ${counted(steps.length)}.`);
+}
+
+function sayInterrupted(steps: readonly Step[], done: number): void {
+  note(`Applied ${done} of ${counted(steps.length)}, then one failed:`);
+  for (const [index, { target }] of steps.entries()) {
+    const state = index < done ? 'applied' : index === done ? 'failed' : 'not applied';
+    note(`  ${target}: ${state}`);
+  }
+  note('Apply the file again when the cause is mended: what is applied already stays as it is.');
+}
+
+function shown({ what, target, differences }: Step) {
+  return { what, target, differences };
+}
+
+function counted(changes: number): string {
+  return `${changes} ${changes === 1 ? 'change' : 'changes'}`;
 }
 
 function show(steps: readonly Step[]): void {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { redisSettings } from '../admin/stores.ts';
 import { systemClock } from '../clock.ts';
 import type { Config, RedisStoreConfig } from '../config/schema.ts';
+import { StoreUnavailable } from '../store/fault.ts';
 import type { Finding } from '../store/redis-findings.ts';
 import { UsageError } from './exit.ts';
 import { say, styled } from './terminal.ts';
@@ -26,7 +27,15 @@ export async function inspectRedis(
   const { probeRights } = await import('../store/redis-rights.ts');
   const { findingsOf } = await import('../store/redis-findings.ts');
   const settings = redisSettings(store, 'sallyport-check', systemClock);
-  const facts = await surveyRedis(settings, inspectorOf(options) ?? settings);
+  const inspector = inspectorOf(options);
+  const facts = await surveyRedis(settings, inspector ?? settings);
+  const refusing = facts.servers.find(({ refusedUser }) => refusedUser);
+  if (refusing !== undefined)
+    throw new StoreUnavailable(
+      'forbidden',
+      'WRONGPASS',
+      `${refusing.address} refuses the user ${JSON.stringify(inspector?.username ?? store.username)}: ${refusing.fault}`,
+    );
   const connection = connectRedis(settings);
   try {
     const rights = await probeRights(connection, store.keyPrefix);

@@ -34,6 +34,8 @@ export interface LoadedConfig {
   readonly text: string;
   /** Absolute paths of the other files that it names: certificates, keys, passwords. */
   readonly files: readonly string[];
+  /** Whether the file itself says which store is meant; else `config.store` is the default one. */
+  readonly namesStore: boolean;
 }
 
 /**
@@ -85,5 +87,6 @@ export function parseConfig(text: string, path: string, options: LoadOptions = {
   };
   for (const check of options.checks ?? []) check(config, report);
   if (report.faults.length > 0) throw new ConfigFaults(path, report.faults, files);
-  return { config, warnings: report.warnings, file, text, files };
+  const namesStore = Object.hasOwn(source.value as object, 'store');
+  return { config, warnings: report.warnings, file, text, files, namesStore };
 }

@@ -14,6 +14,8 @@ import { SLOTS } from './redis-slot.ts';
 export interface ServerFacts {
   readonly address: string;
   readonly fault: string | null;
+  /** It answered that this name and password are not right. */
+  readonly refusedUser: boolean;
   /** Fields of INFO. */
   readonly info: ReadonlyMap<string, string> | null;
   /** Settings, by name; only those in SETTINGS. */
@@ -123,6 +125,7 @@ async function lookAt(
       return {
         address: text,
         fault: null,
+        refusedUser: false,
         info: info === null ? null : linesOf(String(info)),
         settings: found === null ? null : mapOf(found),
         open,
@@ -135,6 +138,7 @@ async function lookAt(
     return {
       address: text,
       fault: fault.message,
+      refusedUser: fault.code === 'WRONGPASS',
       info: null,
       settings: null,
       open,

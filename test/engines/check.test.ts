@@ -72,6 +72,18 @@ describe('check --connect', () => {
     };
   }
 
+  it('does not call in order what it could not look at: a wrong name or password ends it', async () => {
+    shell.write('check.yaml', fileWith({ url: server.url, ...users.gate }));
+    shell.write('wrong.password', 'wrong\n');
+    for (const name of ['ghost', 'root']) {
+      const inspector = ['--redis-user', name, '--redis-password-file', 'wrong.password'];
+      const said = await shell.run('check', '--config', 'check.yaml', '--connect', ...inspector);
+      expect(said.code).toBe(3);
+      expect(said.err).toContain(`refuses the user "${name}"`);
+      expect(said.out).not.toContain('in order');
+    }
+  });
+
   const gateOn = (at: RedisServer) => ({ url: at.url, ...users.gate });
 
   it('has nothing to say against a Redis as it ships, seen by somebody who may see all', async () => {
@@ -265,6 +277,7 @@ describe('what is found in facts', () => {
   const server: ServerFacts = {
     address: 'r:1',
     fault: null,
+    refusedUser: false,
     info: sound,
     settings,
     open: false,

@@ -1,6 +1,7 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startGateway } from '../../support/gateway.ts';
+import { type ApiBench, openApi } from '../../support/api/api.ts';
+import { owner, startGateway } from '../../support/gateway.ts';
 import { exchange } from '../../support/raw-client.ts';
 import { startRawUpstream } from '../../support/raw-upstream.ts';
 import { findRedisServer, type RedisServer, startRedis } from '../../support/redis-server.ts';
@@ -78,6 +79,23 @@ describe('a declaration', () => {
     expect(shown.account).toMatchObject({ role: 'viewer', token: { id: expect.any(String) } });
   });
 
+  it('is refused whole when a part of it cannot be: nothing was changed, dry or not', async () => {
+    shell.write(
+      'broken.yaml',
+      `accounts:
+  roles: [{ name: half, permissions: ["apps:read"] }]
+  serviceAccounts: [{ name: lone, role: ghost }]
+`,
+    );
+    for (const how of ['--dry-run', '--yes']) {
+      const said = await shell.run('apply', '-f', 'broken.yaml', how, ...store);
+      expect(said.code).toBe(1);
+      expect(said.err).toContain('accounts.serviceAccounts[0].role: there is no role named ghost');
+    }
+    const { roles } = await shell.json<{ roles: { name: string }[] }>('role', 'list', ...store);
+    expect(roles.map(({ name }) => name)).not.toContain('half');
+  });
+
   it('asks before it changes anything, and says where a file is wrong', async () => {
     writeFileSync(shell.path('accounts.yaml'), DECLARED.replace('Deploys', 'Deploys all'));
     expect(await shell.run('apply', '-f', 'accounts.yaml', ...store)).toMatchObject({ code: 2 });
@@ -88,6 +106,82 @@ describe('a declaration', () => {
     const wrong = await shell.run('apply', '-f', 'accounts.yaml', ...store);
     expect(wrong.code).toBe(2);
     expect(wrong.err).toContain('accounts.serviceAccounts[1].rolle');
+  });
+});
+
+describe('a declaration that fails on the way', () => {
+  const shell = new Shell();
+  let api: ApiBench;
+
+  beforeAll(async () => {
+    api = await openApi();
+    const { administration } = api.test;
+    const permissions = ['apps:read', 'sallyport:registry:read', 'sallyport:registry:write'];
+    await administration.createRole(owner, { name: 'keeper', permissions });
+    const { token } = await administration.createServiceAccount(owner, {
+      name: 'keeper',
+      role: 'keeper',
+    });
+    Object.assign(shell.env, { SALLYPORT_TOKEN: token });
+    shell.write(
+      'late.yaml',
+      `accounts:
+  roles:
+    - { name: early, permissions: ["apps:read"] }
+    - { name: beyond, permissions: ["deployments:*"] }
+  teams: [{ name: third, applications: [CRM] }]
+`,
+    );
+  });
+  afterAll(async () => {
+    shell.close();
+    await api.stop();
+  });
+
+  const apply = (...words: string[]) => {
+    const server = ['--server', api.url, '--ca-file', api.test.caFile];
+    return shell.run('apply', '-f', 'late.yaml', '--yes', ...server, ...words);
+  };
+
+  it('says what was applied and what was not, and goes on there at the next run', async () => {
+    const { code, err } = await apply();
+    expect(code).toBe(1);
+    expect(err).toContain('Applied 1 of 3 changes, then one failed:');
+    expect(err).toContain('role early: applied');
+    expect(err).toContain('role beyond: failed');
+    expect(err).toContain('team third: not applied');
+    const again = JSON.parse((await apply('--json')).out);
+    expect(again).toMatchObject({
+      applied: false,
+      changes: [],
+      failed: { target: 'role beyond' },
+      notApplied: [{ target: 'team third' }],
+    });
+  });
+
+  it('changes nothing where a part of it cannot be done over --server', async () => {
+    shell.write(
+      'late.yaml',
+      `accounts:
+  roles: [{ name: fresh, permissions: ["apps:read"] }]
+  serviceAccounts: [{ name: bot, role: fresh }]
+`,
+    );
+    expect(await apply()).toMatchObject({ code: 2 });
+    const roles = await api.test.administration.listRoles(owner, {});
+    expect(roles.map(({ name }) => name)).not.toContain('fresh');
+  });
+});
+
+describe('a declaration that names no store', () => {
+  const shell = new Shell();
+  afterAll(() => shell.close());
+
+  it('goes where every other command goes, and begins no store beside the file', async () => {
+    shell.write('sub.yaml', 'accounts: { roles: [{ name: viewer, permissions: ["apps:read"] }] }');
+    const nowhere = await shell.run('apply', '-f', 'sub.yaml', '--yes');
+    expect([nowhere.code, nowhere.err]).toEqual([2, expect.stringContaining('which store?')]);
+    expect(existsSync(shell.path('data'))).toBe(false);
   });
 });
 
