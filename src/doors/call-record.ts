@@ -30,6 +30,7 @@ export class CallRecord {
   status = 0;
   #upstreamStatus: number | null = null;
   requestBytes = 0;
+  /** Content given to the client's socket. */
   responseBytes = 0;
 
   constructor(services: CallServices, head: RequestHead | null, peer: Peer) {
@@ -44,11 +45,16 @@ export class CallRecord {
         : services.trustedProxies.clientOf(head, peer);
   }
 
-  /** The upstream's head is given to the client. */
+  /** The head of the upstream's answer is here. */
   answered(status: number): void {
     this.#answeredMs = this.#services.clock.monotonicMs();
-    this.status = status;
     this.#upstreamStatus = status;
+  }
+
+  /** The upstream's head, and so much of its content, was given to the client's socket. */
+  given(bytes: number): void {
+    this.status = this.#upstreamStatus ?? 0;
+    this.responseBytes += bytes;
   }
 
   /** @param waiter told whether the event was accepted; null = nobody waits */

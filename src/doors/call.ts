@@ -37,10 +37,13 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   #forward: Forward | null = null;
   /** A refusal that replaces the upstream's answer, and waits for the record like it. */
   #replacement: RefusalReason | null = null;
-  /** The client has been told a status. */
-  #begun = false;
+  /** The upstream's answer: its head is given to the client's door, or to the client's socket. */
+  #answer: 'none' | 'gathered' | 'begun' = 'none';
+  /** Content that the door was given and that has not been given to the socket. */
+  #gatheredBytes = 0;
   #ended = false;
-  #clientGone = false;
+  /** Why nobody can be answered any more. */
+  #gone: Gone | null = null;
   /** The list's own (`OpenCalls`). */
   place = -1;
 
@@ -76,6 +79,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
    * is about what was, and is reached again.
    */
   #decidedLate(verdict: Verdict, triesLeft: number): void {
+    if (this.#verdict !== null) return; // refused meanwhile, for another reason
     if (!verdict.permitted || this.#services.openCalls.stands(verdict)) this.#judged(verdict);
     else if (triesLeft > 0) this.begin(triesLeft - 1);
     else this.refuse('registry-unavailable');
@@ -115,8 +119,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
         requestId: this.#record.id,
         error: second,
       });
-      this.#ended = true;
-      this.#services.openCalls.remove(this);
+      this.#lastWord(() => this.#end('internal-fault'));
       this.#client.cut();
     }
   }
@@ -133,12 +136,16 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     return this.#verdict as Permit;
   }
 
-  /** The registry has changed while the call was under way: what was permitted is so no longer. */
+  /**
+   * What was permitted is so no longer (the registry has changed), or has lasted too long (the gate
+   * closes).
+   */
   shutOut(reason: RefusalReason): void {
     if (this.#ended) return;
     this.#guarded(() => {
       this.#forward?.abort();
-      this.#replaceAnswer(reason);
+      if (this.#verdict === null) this.refuse(reason);
+      else this.#replaceAnswer(reason);
     });
   }
 
@@ -205,7 +212,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   #proceed(): void {
     const verdict = this.#verdict!;
     if (!verdict.permitted) this.#answerRefusal(verdict.reason);
-    else if (this.#clientGone) this.#end('client-aborted');
+    else if (this.#gone !== null) this.#end(this.#gone);
     else if (this.#replacement !== null) this.#answerRefusal(this.#replacement);
     else if (this.#forward === null) this.#startForward(verdict);
     else this.#release(this.#forward);
@@ -217,8 +224,8 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   }
 
   #startForward(permit: Permit): void {
-    if (this.#clientGone) {
-      this.#end('client-aborted');
+    if (this.#gone !== null) {
+      this.#end(this.#gone);
       return;
     }
     const head = this.#head!;
@@ -274,14 +281,17 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     this.#replaceAnswer(reason);
   }
 
-  /** The client has gone: the upstream learns it, and the call is over once it is recorded. */
-  onClientGone(): void {
+  /**
+   * The client has gone, or was cut off: the upstream learns it, and the call is over once it is
+   * recorded.
+   */
+  onClientGone(why: Gone = 'client-aborted'): void {
     if (this.#ended) return;
-    this.#clientGone = true;
+    this.#gone = why;
     this.#forward?.abort();
     // Still being decided, or not yet on record: what is waited for ends the call.
     if (this.#verdict === null || this.#acceptance === 'pending') return;
-    this.#end('client-aborted');
+    this.#end(why);
   }
 
   onClientDrain(): void {
@@ -308,7 +318,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   }
 
   onHead(head: ResponseHead): void {
-    this.#begun = true;
+    this.#answer = 'gathered';
     this.#record.answered(head.status);
     const fields =
       clientFields(head, this.#record.id, this.#services.format.gate) +
@@ -317,15 +327,26 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   }
 
   onBody(content: Buffer): void {
-    this.#record.responseBytes += content.length;
+    this.#gatheredBytes += content.length;
     this.#client.body(content);
   }
 
   flush(): boolean {
-    return this.#client.flush();
+    const more = this.#client.flush();
+    this.#flushed();
+    return more;
+  }
+
+  /** What was gathered is the socket's: from now on the client has seen it, as far as we know. */
+  #flushed(): void {
+    if (this.#answer === 'none') return;
+    this.#answer = 'begun';
+    this.#record.given(this.#gatheredBytes);
+    this.#gatheredBytes = 0;
   }
 
   onEnd(): void {
+    this.#flushed(); // by the last word
     this.#end('permitted');
     this.#lastWord(() => this.#client.end());
   }
@@ -341,8 +362,8 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   }
 
   /**
-   * Our refusal in place of the upstream's answer: as a whole answer if nothing was sent yet, as a
-   * broken one otherwise.
+   * Our refusal in place of the upstream's answer: as a whole answer if nothing was given to the
+   * client's socket yet, as a broken one otherwise.
    */
   #replaceAnswer(reason: RefusalReason): void {
     if (this.#acceptance === 'pending') this.#replacement = reason;
@@ -351,11 +372,11 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
 
   #answerRefusal(reason: RefusalReason): void {
     const verdict = this.#verdict!;
-    if (this.#begun) {
+    if (this.#answer === 'begun') {
       this.#end(reason);
       this.#client.cut();
-    } else if (this.#clientGone) {
-      this.#end(verdict.permitted ? 'client-aborted' : reason);
+    } else if (this.#gone !== null) {
+      this.#end(this.#gone);
     } else {
       const allow = verdict.permitted ? [] : verdict.allow;
       const errors = verdict.route?.errors ?? this.#services.format.errors;
@@ -393,6 +414,9 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     this.#record.ended(this.#verdict!, reason);
   }
 }
+
+/** Reasons for which an answer reaches nobody: the client left, or the gate closed before it. */
+type Gone = 'client-aborted' | 'draining';
 
 /** How often a decision is reached anew because the registry changed under it. */
 const DECISION_TRIES = 3;

@@ -37,6 +37,13 @@ export class Gather {
     this.#pieceBytes += bytes.length;
   }
 
+  /** Forgets what was gathered since the last flush. */
+  discard(): void {
+    this.#text = '';
+    this.#pieces = [];
+    this.#pieceBytes = 0;
+  }
+
   /**
    * Writes what was gathered. @returns false when the socket wants a pause until its `drain` event
    */
@@ -49,9 +56,7 @@ export class Gather {
       return this.#socket.write(text, 'latin1');
     }
     const total = text.length + this.#pieceBytes;
-    this.#text = '';
-    this.#pieces = [];
-    this.#pieceBytes = 0;
+    this.discard();
     return total <= MAX_COPIED_BYTES
       ? this.#socket.write(joined(text, pieces, total))
       : this.#writeEach(text, pieces);

@@ -167,8 +167,9 @@ export class UpstreamConnection implements Watched {
   release(): void {
     if (!this.#held.holding) return;
     const bytes = this.#held.release();
-    if (bytes !== null) this.#read(bytes);
     const { ended } = this.#held;
+    // Of an answer that has ended nothing goes out before it is known to be whole.
+    if (bytes !== null) this.#read(bytes, ended === 'open');
     if (ended === 'open') this.resume();
     else if (ended === 'end') this.#onEnd();
     else this.#fail('broken', ended.detail);
@@ -240,7 +241,7 @@ export class UpstreamConnection implements Watched {
     }
   }
 
-  #read(chunk: Buffer): void {
+  #read(chunk: Buffer, flushes = true): void {
     if (this.#receiver === null) {
       // Bytes that nobody asked for: whatever they are, the next exchange must not take them for
       // its answer.
@@ -253,7 +254,7 @@ export class UpstreamConnection implements Watched {
       rest = this.#body === null ? this.#readHead(rest) : this.#readBody(rest);
     }
     // A receiver that is done is flushed by its own end.
-    if (this.#receiver === null) return;
+    if (this.#receiver === null || !flushes) return;
     this.#lateBytes += chunk.length;
     if (chunk.length === this.#fullReadBytes && this.#lateBytes <= MAX_LATE_BYTES)
       this.#flushLate();

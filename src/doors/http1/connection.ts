@@ -102,8 +102,16 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     });
   }
 
+  /** The time that the listener gave to what is under way is over. */
+  cutOff(): void {
+    this.#guarded(() => {
+      if (this.#call !== null) this.#call.shutOut('draining');
+      else if (this.#lingering === null) this.#close();
+    });
+  }
+
   destroy(): void {
-    this.#guarded(() => this.#onGone());
+    this.#guarded(() => this.#onGone('draining'));
   }
 
   /** A fault of ours ends one connection, never the process. */
@@ -344,12 +352,12 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     else this.#onGone();
   }
 
-  #onGone(): void {
+  #onGone(why?: 'draining'): void {
     if (this.#closed) return;
     const call = this.#call;
     this.#call = null;
     this.#close();
-    call?.onClientGone();
+    call?.onClientGone(why);
   }
 
   #close(): void {

@@ -46,6 +46,9 @@ const HALF_OPEN_SHARE = 4;
  */
 const MIN_HALF_OPEN = 64;
 
+/** As long as a call may wait for its record, and its client for the last word. */
+const LAST_WORDS_MS = 1000;
+
 /**
  * The gate's own listener: accepts TCP connections, ends TLS, and gives each connection to the
  * HTTP/1.1 engine.
@@ -193,7 +196,8 @@ export class Http1Listener implements ConnectionHost {
   /**
    * Stops accepting, closes what is idle, and lets the rest finish.
    *
-   * @param deadlineMs how long the rest may take; then it is cut off
+   * @param deadlineMs how long the rest may take; then it is cut off: with 503 `draining` where no
+   * answer has begun, which may take a second more
    * @returns how many connections had to be cut off
    */
   async drain(deadlineMs: number): Promise<number> {
@@ -205,7 +209,9 @@ export class Http1Listener implements ConnectionHost {
     if (this.#connections.size > 0) await this.#emptied(deadlineMs);
     const left = [...this.#connections];
     const cut = left.filter((connection) => connection.busy).length;
-    for (const connection of left) connection.destroy();
+    for (const connection of left) connection.cutOff();
+    if (this.#connections.size > 0) await this.#emptied(LAST_WORDS_MS);
+    for (const connection of [...this.#connections]) connection.destroy();
     return cut;
   }
 

@@ -38,7 +38,9 @@ export class ResponseWriter {
     this.#out.flush();
   }
 
+  /** In place of whatever was given and not flushed: the client has seen nothing of that. */
   refuse(answer: RefusalAnswer): void {
+    this.#out.discard();
     const length = Buffer.byteLength(answer.body);
     const body = this.#head?.method === 'HEAD' ? '' : answer.body;
     this.#out.text(

@@ -69,13 +69,39 @@ describe.each([{ tls: false }, { tls: true }])('a gate that drains (TLS: $tls)',
   });
 
   it('ends within drainMs even when something never ends, and records how that ended', async () => {
-    const door = await startDoor({ tls, upstream: { answer: () => [] } });
-    const client = await door.connect();
-    await client.send(door.head('GET /never'));
-    await door.upstream.waitFor('the request', ({ requests }) => requests.length === 1);
+    const half = 'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf';
+    const door = await startDoor({
+      tls,
+      upstream: { answer: ({ line }) => (line.includes('/half') ? [{ send: half }] : []) },
+    });
+    const [never, reading, uploading] = [
+      await door.connect(),
+      await door.connect(),
+      await door.connect(['POST']),
+    ];
+    await never.send(door.head('GET /never'));
+    await reading.send(door.head('GET /half'));
+    await reading.waitFor('half', (bytes) => bytes.includes('half'));
+    await uploading.send(door.head('POST /upload', 'Content-Length: 8'), 'half');
+    await door.upstream.waitFor('all', ({ requests, bytes }) => {
+      return requests.length === 2 && bytes.includes('/upload');
+    });
     await door.close(); // drainMs is 2000 in the test gate
-    await client.waitForClose();
+    expect((await never.waitForClose()).toString()).toMatch(/^HTTP\/1\.1 503 .*"draining"/s);
+    expect((await reading.waitForClose()).toString()).toMatch(/half$/);
+    expect((await uploading.waitForClose()).toString()).toMatch(/^HTTP\/1\.1 503 .*"draining"/s);
+    expect([never.closed, reading.closed, uploading.closed]).toEqual(['end', 'reset', 'end']);
     expect(door.gate.log.some((line) => line.includes('cut off'))).toBe(true);
+    const endings: unknown[] = [];
+    for (const path of ['/never', '/half', '/upload']) {
+      const [, outcome] = await door.eventsOf(path);
+      endings.push([outcome!.reason, outcome!.status, outcome!.responseBytes]);
+    }
+    expect(endings).toEqual([
+      ['draining', 503, 0],
+      ['draining', 200, 4],
+      ['draining', 503, 0],
+    ]);
   });
 });
 

@@ -78,9 +78,49 @@ describe('an upstream that dies', () => {
         answer: () => [{ send: 'HTTP/1.1 200 OK\r\n\r\nhalf' }, { waitMs: 30 }, { reset: true }],
       },
     });
-    const { text, closed } = await door.talk([door.head('GET /half')]);
+    // One whose answer does not wait for its record: a broken one that is held is a 502.
+    const { text, closed } = await door.talk([door.head('POST /half', 'Content-Length: 0')]);
     expect(text.endsWith('0\r\n\r\n')).toBe(false);
     expect(closed).toBe('reset');
+  });
+
+  it.each([
+    ['a broken chunk', `${CHUNKED}8\r\nnot sent\r\nevil\r\n`],
+    ['a second head in place of a chunk', `${CHUNKED}${CHUNKED}`],
+  ])(
+    'with %s in the segment of its head is a 502, and no byte of it counts as sent',
+    async (_what, send) => {
+      const door = await startDoor({ upstream: { answer: () => [{ send }] } });
+      for (const path of ['/one', '/two']) {
+        const { text, closed } = await door.talk([door.head(`GET ${path}`, 'Connection: close')]);
+        expect([text.slice(0, 12), closed]).toEqual(['HTTP/1.1 502', 'end']);
+        expect(text).not.toMatch(/200 OK|not sent|evil/);
+        const [, outcome] = await door.eventsOf(path);
+        expect(outcome).toMatchObject({
+          reason: 'upstream-broken',
+          status: 502,
+          upstreamStatus: 200,
+          responseBytes: 0,
+        });
+      }
+    },
+  );
+
+  it('with a broken chunk after bytes that went out counts those that went out', async () => {
+    const door = await startDoor({
+      upstream: {
+        answer: () => [
+          { send: `${CHUNKED}4\r\nsent\r\n` },
+          { waitMs: 100 },
+          { send: '8\r\nnot sent\r\nevil\r\n' },
+        ],
+      },
+    });
+    const { text, closed } = await door.talk([door.head('POST /part', 'Content-Length: 0')]);
+    expect(text).toMatch(/4\r\nsent\r\n$/);
+    expect(closed).toBe('reset');
+    const [, outcome] = await door.eventsOf('/part');
+    expect(outcome).toMatchObject({ reason: 'upstream-broken', status: 200, responseBytes: 4 });
   });
 
   it('with bytes that are no HTTP is a 502', async () => {
@@ -176,7 +216,12 @@ describe('an answer before the end of the request', () => {
       },
     });
     const client = await door.connect(['POST']);
-    await client.send(door.head('POST /both', 'Content-Length: 6'), 'one', 50, 'two');
+    await client.send(
+      door.head('POST /both', 'Content-Length: 6', 'Connection: close'),
+      'one',
+      50,
+      'two',
+    );
     expect(readResponses(await client.waitForClose())[0]!.body.toString()).toBe('beginend');
     expect(door.upstream.requests[0]!.body.toString()).toBe('onetwo');
   });
