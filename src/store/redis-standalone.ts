@@ -1,6 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { AbstractConnector, type RedisOptions as DriverOptions, Redis } from 'ioredis';
+import { systemNames } from '../names/system.ts';
 import { StoreUnavailable } from './fault.ts';
 import { classify, replyCode } from './redis-fault.ts';
 import type {
@@ -39,8 +40,8 @@ class Connector extends AbstractConnector {
 
   async connect(): Promise<Socket> {
     const { host = 'localhost', port = 0, tls } = this.#options;
-    const socket =
-      tls === undefined ? connectTcp({ host, port }) : connectTls({ host, port, ...tls });
+    const to = { host, port, lookup: systemNames.lookup };
+    const socket = tls === undefined ? connectTcp(to) : connectTls({ ...to, ...tls });
     socket.once('error', (fault) => {
       this.firstError = fault;
     });

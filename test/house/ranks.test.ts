@@ -6,7 +6,7 @@ import { type Import, importsOf, importsOfSource, roomOf } from './imports.ts';
  * there is no circle.
  */
 const RANKS: readonly (readonly string[])[] = [
-  ['account', 'clock', 'periodic', 'refusal', 'wire'],
+  ['account', 'clock', 'names', 'periodic', 'refusal', 'wire'],
   ['config', 'telemetry', 'store', 'tls'],
   ['registry', 'audit', 'limits', 'stats'],
   ['decision'],
@@ -26,6 +26,7 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
   account: [],
   wire: [],
   clock: [],
+  names: ['clock'],
   periodic: [],
   refusal: [],
   sample: ['clock'],

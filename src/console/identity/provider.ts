@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as oidc from 'openid-client';
+import { Agent, fetch } from 'undici';
 import type { IdentityConfig } from '../../config/schema.ts';
+import { systemNames } from '../../names/system.ts';
 import type { Flow } from './flow.ts';
 
 /** What the provider says about somebody. Nothing in it is believed before it is looked at. */
@@ -168,8 +170,15 @@ function discovered({
   return oidc.discovery(new URL(issuer), clientId, {}, authentication(clientSecret.reveal()), {
     execute,
     timeout: PROVIDER_LIMITS.timeoutSeconds,
+    [oidc.customFetch]: fetchByNames,
   });
 }
+
+const agent = new Agent({ connect: { lookup: systemNames.lookup } });
+
+/** The library's requests, to addresses that our own resolver has found. */
+const fetchByNames: oidc.CustomFetch = (url, { body, signal, ...options }) =>
+  fetch(url, { ...options, body: body ?? null, signal: signal ?? null, dispatcher: agent });
 
 /**
  * `client_secret_basic` is what a provider knows that names nothing else (OpenID Connect Discovery
