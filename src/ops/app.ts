@@ -1,4 +1,4 @@
-import { Hono } from 'hono';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Log } from '../telemetry/log.ts';
 import { assessReadiness, type Check } from './readiness.ts';
 
@@ -20,51 +20,105 @@ const SECURITY_HEADERS = {
   'x-content-type-options': 'nosniff',
 } as const;
 
-const PATHS = ['/livez', '/readyz', '/metrics'] as const;
+const METHODS = ['GET', 'HEAD', 'OPTIONS'];
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+type Question = (method: string) => Answer | Promise<Answer>;
 
 /**
  * The three questions that a platform asks: alive, ready, and how is it going. Served without
  * authentication, so nothing in them is secret.
+ *
+ * Plain `node:http`, and nothing of a request is read but its method and path: load balancers send
+ * `OPTIONS / HTTP/1.0` (HAProxy), `GET / HTTP/1.0` without Host, or a Host that is no name. `/` and
+ * `*` are where balancers ask whose path nobody has set: readiness. OPTIONS has the status that GET
+ * would have.
  */
-export function createOpsApp({ checks, metrics, log }: OpsParts): Hono {
-  const app = new Hono();
+export function createOpsHandler({ checks, metrics, log }: OpsParts): RequestListener {
   const scrape = singleFlight(() => metrics.text());
-
-  app.use(async (c, next) => {
-    await next();
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.res.headers.set(name, value);
-  });
   // Alive = the event loop turns. Whether the stores answer is not asked: a restart would not bring
   // them back.
-  app.get('/livez', (c) => c.json({ alive: true }));
-  app.get('/readyz', (c) => {
+  const alive = (): Answer => json(200, { alive: true });
+  const ready = (): Answer => {
     const readiness = assessReadiness(checks);
-    return c.json(readiness, readiness.ready ? 200 : 503);
-  });
-  app.get('/metrics', async (c) =>
-    c.body(await scrape(), 200, { 'content-type': metrics.contentType }),
-  );
-
-  // RFC 9110 §15.5.6: a path that exists says which methods it allows.
-  for (const path of PATHS)
-    app.all(path, (c) =>
-      c.json(problem(405, 'The method is not allowed here'), 405, {
-        ...PROBLEM,
-        allow: 'GET, HEAD',
-      }),
+    return json(readiness.ready ? 200 : 503, readiness);
+  };
+  const questions = new Map<string, Question>([
+    ['/livez', alive],
+    ['/readyz', ready],
+    ['/', ready],
+    ['*', ready],
+    [
+      '/metrics',
+      async (method: string) =>
+        // OPTIONS has no body, and metrics are not free.
+        ({
+          status: 200,
+          type: metrics.contentType,
+          body: method === 'OPTIONS' ? '' : await scrape(),
+        }),
+    ],
+  ]);
+  return (request, response) => {
+    answerTo(request, questions).then(
+      (answer) => write(request, response, answer),
+      (fault: unknown) => {
+        log.error('an operations request failed', { path: pathOf(request), fault });
+        write(request, response, problem(500, 'Something went wrong inside the gate'));
+      },
     );
-  app.notFound((c) => c.json(problem(404, `There is only ${PATHS.join(', ')}`), 404, PROBLEM));
-  app.onError((fault, c) => {
-    log.error('an operations request failed', { path: c.req.path, fault });
-    return c.json(problem(500, 'Something went wrong inside the gate'), 500, PROBLEM);
-  });
-  return app;
+  };
 }
 
-const PROBLEM = { 'content-type': 'application/problem+json' } as const;
+async function answerTo(
+  request: IncomingMessage,
+  questions: ReadonlyMap<string, Question>,
+): Promise<Answer> {
+  const question = questions.get(pathOf(request));
+  if (question === undefined)
+    return problem(404, 'There is only /livez, /readyz (also as /), /metrics');
+  const method = request.method ?? '';
+  // RFC 9110 §15.5.6: a path that exists says which methods it allows.
+  return METHODS.includes(method)
+    ? question(method)
+    : problem(405, 'The method is not allowed here');
+}
 
-function problem(status: number, title: string) {
-  return { type: 'about:blank', title, status };
+/** Without query; of an absolute target (RFC 9112 §3.2.2) the path alone. */
+function pathOf({ url = '' }: IncomingMessage): string {
+  const path = url.split('?', 1)[0]!.replace(/^https?:\/\/[^/]*/i, '');
+  return path === '' ? '/' : path;
+}
+
+function json(status: number, value: unknown): Answer {
+  return { status, type: 'application/json', body: JSON.stringify(value) };
+}
+
+function problem(status: number, title: string): Answer {
+  const body = JSON.stringify({ type: 'about:blank', title, status });
+  return { status, type: 'application/problem+json', body };
+}
+
+function write(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, type, body }: Answer,
+): void {
+  const options = request.method === 'OPTIONS';
+  const shown = options ? '' : body;
+  response.writeHead(status, {
+    ...SECURITY_HEADERS,
+    'content-type': type,
+    'content-length': Buffer.byteLength(shown),
+    ...(options || status === 405 ? { allow: METHODS.join(', ') } : {}),
+  });
+  // Node leaves the body out of an answer to HEAD.
+  response.end(shown);
 }
 
 /**

@@ -1,7 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
-import { createOpsApp, type OpsParts } from './app.ts';
+import { createOpsHandler, type OpsParts } from './app.ts';
 import { listen } from './listen.ts';
 
 export interface OpsServer {
@@ -27,7 +26,6 @@ const LIMITS = {
 
 /** Opens the operations listener. Throws `ListenFault` when it cannot. */
 export async function startOps(options: OpsOptions): Promise<OpsServer> {
-  const app = createOpsApp(options);
   const server = createServer(
     {
       maxHeaderSize: LIMITS.maxHeaderSize,
@@ -36,7 +34,7 @@ export async function startOps(options: OpsOptions): Promise<OpsServer> {
       keepAliveTimeout: LIMITS.idleTimeoutMs,
       connectionsCheckingInterval: 1000,
     },
-    getRequestListener(app.fetch, { overrideGlobalObjects: false }),
+    createOpsHandler(options),
   );
   server.maxConnections = LIMITS.maxConnections;
   await listen(server, options.address, 'listen.ops');

@@ -145,8 +145,8 @@ export class ServerCertificates {
   }
 
   /**
-   * For a server that lives through reloads; then `attach` it, so that it follows them. HTTP/1.1 is
-   * the only protocol offered (RFC 7301).
+   * For a server that lives through reloads; then `attach` it, so that it follows them. HTTP/1
+   * is the only protocol offered (RFC 7301).
    */
   serverOptions(): TlsOptions {
     return { ...this.#held.options(), SNICallback: (name, done) => answer(this.#held, name, done) };
@@ -228,7 +228,8 @@ function hold(
     certificates,
     options: () => ({
       ...secureContextOptions(standard, clientCa),
-      ALPNProtocols: ['http/1.1'],
+      // `http/1.0` for the health checks of balancers that ask for nothing else.
+      ALPNProtocols: ['http/1.1', 'http/1.0'],
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       ...(clientCa === null ? {} : { requestCert: true, rejectUnauthorized: true }),
     }),

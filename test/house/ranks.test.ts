@@ -35,8 +35,8 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
 /** Packages with a fence around them, and who may reach over it. */
 const FENCES: Readonly<Record<string, RegExp>> = {
   ioredis: /^src\/store\/|^src\/[a-z-]+\/redis\.ts$/,
-  hono: /^src\/(admin|console|ops|sample)\/|^src\/doors\/decision[a-z-]*(\/|\.ts$)/,
-  '@hono/node-server': /^src\/(admin|console|ops|sample)\/|^src\/doors\/decision[a-z-]*(\/|\.ts$)/,
+  hono: /^src\/(admin|console|sample)\/|^src\/doors\/decision[a-z-]*(\/|\.ts$)/,
+  '@hono/node-server': /^src\/(admin|console|sample)\/|^src\/doors\/decision[a-z-]*(\/|\.ts$)/,
   'prom-client': /^src\/telemetry\//,
   'http-proxy-3': /^src\/doors\/tunnel[a-z-]*(\/|\.ts$)/,
   'node:sqlite': /^src\/store\/|^src\/[a-z-]+\/embedded[a-z-]*(\/[a-z-]+)?\.ts$/,

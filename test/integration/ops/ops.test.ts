@@ -84,10 +84,49 @@ describe('the operations listener', () => {
       const head = await fetch(base + path, { method: 'HEAD' });
       expect([head.status, await head.text()]).toEqual([200, '']);
       const post = await fetch(base + path, { method: 'POST', body: 'x' });
-      expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+      expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET, HEAD, OPTIONS']);
     }
-    for (const path of ['/', '/livez/', '/metrics/x', '/LIVEZ'])
+    for (const path of ['/livez/', '/metrics/x', '/LIVEZ'])
       expect((await fetch(base + path)).status, path).toBe(404);
+  });
+
+  it.each([
+    ['GET /readyz HTTP/1.0\r\n\r\n'],
+    ['GET /livez HTTP/1.0\r\nUser-Agent: check\r\n\r\n'],
+    ['HEAD / HTTP/1.0\r\n\r\n'],
+    // HAProxy's `option httpchk`, as it is without a word more, and what people make of it.
+    ['OPTIONS / HTTP/1.0\r\n\r\n'],
+    ['OPTIONS * HTTP/1.1\r\nHost: gate\r\n\r\n'],
+    ['OPTIONS /readyz HTTP/1.1\r\nHost: gate\r\n\r\n'],
+    // Hosts that are no names of ours, or of anybody.
+    ['GET / HTTP/1.1\r\nHost: gate_1:9464\r\nUser-Agent: ELB-HealthChecker/2.0\r\n\r\n'],
+    ['GET / HTTP/1.1\r\nHost:\r\nUser-Agent: GoogleHC/1.0\r\n\r\n'],
+    ['GET http://gate/readyz HTTP/1.1\r\nHost: gate\r\n\r\n'],
+    ['GET /metrics?x HTTP/1.0\r\n\r\n'],
+  ])('answers a load balancer that sends %j', async (text) => {
+    let why: string | null = null;
+    const base = await start([
+      {
+        name: 'draining',
+        result: () => (why === null ? { state: 'ok' } : { state: 'failed', why }),
+      },
+    ]);
+    expect(await firstLine(base, text)).toBe('HTTP/1.1 200 OK');
+    why = 'the gate is shutting down';
+    const asksReady = !/livez|metrics/.test(text);
+    expect(await firstLine(base, text)).toBe(
+      asksReady ? 'HTTP/1.1 503 Service Unavailable' : 'HTTP/1.1 200 OK',
+    );
+  });
+
+  it('answers OPTIONS without a body, and says what is allowed', async () => {
+    const base = await start();
+    const answer = await fetch(`${base}/metrics`, { method: 'OPTIONS' });
+    expect([answer.status, answer.headers.get('allow'), await answer.text()]).toEqual([
+      200,
+      'GET, HEAD, OPTIONS',
+      '',
+    ]);
   });
 
   it('sets security headers on every answer, also on errors', async () => {
@@ -147,6 +186,16 @@ describe('the operations listener', () => {
     await gone;
   });
 });
+
+async function firstLine(base: string, text: string): Promise<string> {
+  const socket = connect(Number(new URL(base).port), '127.0.0.1');
+  let said = '';
+  socket.setEncoding('latin1').on('data', (piece: string) => (said += piece));
+  socket.write(text);
+  await expect.poll(() => said, { timeout: 10_000 }).toContain('\r\n\r\n');
+  socket.destroy();
+  return said.split('\r\n', 1)[0]!;
+}
 
 describe('a listener that cannot be opened', () => {
   it.each([

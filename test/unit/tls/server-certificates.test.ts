@@ -131,7 +131,7 @@ it('agrees on a key by the hybrid with ML-KEM, X25519, P-256 or P-384, and by no
   for (const group of ['P-521', 'X448', 'ffdhe2048']) await expect(agree(group)).rejects.toThrow();
 });
 
-it('offers HTTP/1.1 alone', async () => {
+it('offers HTTP/1.1, and HTTP/1.0 to those who ask for nothing else', async () => {
   const { port } = await serve(
     new ServerCertificates([await writeCertificate(folder(), 'first', authority)]),
   );
@@ -139,6 +139,12 @@ it('offers HTTP/1.1 alone', async () => {
   expect((await open(port, { servername, ALPNProtocols: ['h2', 'http/1.1'] })).alpnProtocol).toBe(
     'http/1.1',
   );
+  expect((await open(port, { servername, ALPNProtocols: ['http/1.0'] })).alpnProtocol).toBe(
+    'http/1.0',
+  );
+  expect(
+    (await open(port, { servername, ALPNProtocols: ['http/1.0', 'http/1.1'] })).alpnProtocol,
+  ).toBe('http/1.1');
   expect((await open(port, { servername })).alpnProtocol).toBe(false);
   await expect(open(port, { servername, ALPNProtocols: ['h2'] })).rejects.toThrow();
 });
