@@ -10,6 +10,8 @@ import { API_BASE, type ApiEnv, type ApiParts, createApi } from './api/app.ts';
 export interface AdminServer {
   /** Where it really listens: with port 0 the system chose. */
   readonly address: { readonly host: string; readonly port: number };
+  /** From now on every answer says that it is the last one on its connection. */
+  announceEnd(): void;
   /** Stops listening; requests under way have `deadlineMs` to finish. */
   close(deadlineMs: number): Promise<void>;
 }
@@ -83,6 +85,11 @@ export async function startAdminServer({
   const { address: host, port } = server.address() as AddressInfo;
   return {
     address: { host, port },
+    // Before the application writes its head.
+    announceEnd: () =>
+      server.prependListener('request', (_request, response) => {
+        response.shouldKeepAlive = false;
+      }),
     close: async (deadlineMs) => {
       detach();
       await close(server, deadlineMs);

@@ -20,7 +20,7 @@ export function writeDevConfig(path: string, facts: DevConfigFacts): void {
 
 function devConfig({ port, adminPort, opsPort, sampleUrl }: DevConfigFacts): string {
   return `# What "sallyport dev" runs with. It is written anew at each start: copy it to make it yours.
-instance: { name: dev, dataDir: . }
+instance: { name: dev, dataDir: ., lameDuckMs: 0 }
 listen:
   proxy:
     address: "127.0.0.1:${port}"

@@ -2,7 +2,7 @@ import type { ConfigChange } from '../config/change.ts';
 import { ConfigFaults, showFault } from '../config/faults.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { ConfigReloader } from '../config/reload.ts';
-import { startGateway } from '../gateway/gateway.ts';
+import { type CloseOptions, startGateway } from '../gateway/gateway.ts';
 import { startWorkers } from '../gateway/workers.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { UsageError } from './exit.ts';
@@ -13,7 +13,7 @@ import { signalled } from './signals.ts';
 interface Served {
   reload(next: LoadedConfig): void | Promise<void>;
   reloadRefused(why: string): void;
-  close(): Promise<void>;
+  close(options: CloseOptions): Promise<void>;
 }
 
 /** Runs the gate that a configuration file describes until it is asked to stop, and drains it. */
@@ -27,11 +27,14 @@ export async function runServe(file: string): Promise<void> {
   for (const warning of loaded.warnings) log.warn(showFault(file, warning));
   const served = await start(loaded, log);
   const reloader = reloading(served, loaded, file, log);
+  let signal: NodeJS.Signals = 'SIGTERM';
   try {
-    log.info('asked to stop', { signal: await stop });
+    signal = await stop;
+    log.info('asked to stop', { signal });
   } finally {
     await reloader.close();
-    await served.close();
+    // SIGINT: somebody waits at a terminal.
+    await served.close({ lameDuck: signal !== 'SIGINT' });
     log.close();
   }
 }
@@ -42,7 +45,7 @@ async function start(loaded: LoadedConfig, log: Log): Promise<Served> {
   return {
     reload: (next) => gateway.reload(next.config),
     reloadRefused: (why) => gateway.reloadRefused(why),
-    close: () => gateway.close(),
+    close: (options) => gateway.close(options),
   };
 }
 

@@ -53,6 +53,8 @@ export interface GatewayAdmin {
   result(): CheckResult;
   /** Takes over certificates. Throws `CertificateFault`, and keeps what it had. */
   reload(config: Config): void;
+  /** From now on every answer says that it is the last one on its connection. */
+  announceEnd(): void;
   close(deadlineMs: number): Promise<void>;
 }
 
@@ -113,6 +115,7 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
       const { certificates: files, clientCaFile } = tlsOf(next);
       certificates.reload(files, clientCaFile);
     },
+    announceEnd: () => server.announceEnd(),
     close: async (deadlineMs) => {
       streams.close();
       await rights.close();

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Control, createControl } from '../admin/control.ts';
 import { type OwnerSocket, openOwnerSocket } from '../admin/owner-socket.ts';
 import { createEventWriter } from '../audit/event.ts';
@@ -61,10 +62,16 @@ export interface Gateway {
   /** Seals TLS session tickets with other keys from now on. */
   setTicketKeys(keys: TicketKeys): void;
   /**
-   * Drains: not ready first, then no new connections, requests in flight finish, records are
+   * Drains in steps: not ready; then every answer closes its connection, for `instance.lameDuckMs`;
+   * then no new connections, and requests in flight finish within `instance.drainMs`; records are
    * written out.
    */
-  close(): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
+}
+
+export interface CloseOptions {
+  /** False: somebody waits at a terminal, and the step of `instance.lameDuckMs` is left out. */
+  readonly lameDuck?: boolean;
 }
 
 export interface GatewayOptions {
@@ -99,7 +106,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   try {
     await parts.start();
   } catch (error) {
-    await parts.close();
+    await parts.close({ lameDuck: false });
     throw error;
   }
   return parts;
@@ -433,7 +440,12 @@ class GatewayParts implements Gateway {
     for (const { pool } of upstreams.values()) pool.startChecks();
     this.#config = {
       ...next,
-      instance: this.#config.instance,
+      // The deadlines of the end count when it comes.
+      instance: {
+        ...this.#config.instance,
+        lameDuckMs: next.instance.lameDuckMs,
+        drainMs: next.instance.drainMs,
+      },
       store: this.#config.store,
       registry: this.#config.registry,
       audit: this.#config.audit,
@@ -448,18 +460,32 @@ class GatewayParts implements Gateway {
     this.#log.info('the configuration was reloaded');
   }
 
+  /**
+   * Whoever asks `/readyz` needs time to hear of it, and a client with a kept connection an answer
+   * that tells it: a connection that closed by itself could cross with its next request.
+   */
+  async #announceEnd(): Promise<void> {
+    const { lameDuckMs } = this.#config.instance;
+    if (lameDuckMs === 0 || (this.#listener === null && this.#admin === null)) return;
+    this.#listener?.announceEnd();
+    this.#admin?.announceEnd();
+    this.#log.info('the gate is not ready any more, and still answers', { lameDuckMs });
+    await sleep(lameDuckMs);
+  }
+
   reloadRefused(why: string): void {
     this.#reloadFault = why;
     this.metrics.reloads.count('refused');
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  close({ lameDuck = true }: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(lameDuck);
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
+  async #close(lameDuck: boolean): Promise<void> {
     this.#draining = true;
+    if (lameDuck) await this.#announceEnd();
     this.#ticketRotation?.close();
     const cut = (await this.#listener?.drain(this.#config.instance.drainMs)) ?? 0;
     if (cut > 0)

@@ -18,8 +18,10 @@ let ending = false;
 process.on('message', (message: ToWorker) => {
   onMessage(message).catch(fail);
 });
-process.on('disconnect', end);
-process.on('SIGTERM', end).on('SIGINT', end);
+// Without a supervisor nobody waits for a lame duck; at a terminal somebody waits for its end.
+const endSoon = () => end(false);
+process.on('disconnect', endSoon);
+process.on('SIGTERM', () => end(true)).on('SIGINT', endSoon);
 // Reloading is the supervisor's: a SIGHUP to the whole group reaches it as well.
 process.on('SIGHUP', () => {});
 
@@ -42,14 +44,14 @@ async function onMessage(message: ToWorker): Promise<void> {
       gateway?.setTicketKeys(message.keys);
       return;
     case 'drain':
-      end();
+      end(message.lameDuck);
   }
 }
 
 async function open({ text, ticketKeys }: ToWorker & { kind: 'start' }): Promise<void> {
   const opened = await startGateway(configOf(text), { log, shared: { ticketKeys } });
   gateway = opened;
-  if (ending) return close();
+  if (ending) return close(false);
   const report = () => say({ kind: 'status', readiness: opened.readiness });
   report();
   status = setInterval(report, STATUS_INTERVAL_MS);
@@ -78,17 +80,17 @@ function reload(id: number, text: string): void {
   }
 }
 
-function end(): void {
+function end(lameDuck: boolean): void {
   if (ending) return;
   ending = true;
-  if (gateway !== null) close().catch(fail);
+  if (gateway !== null) close(lameDuck).catch(fail);
 }
 
-async function close(): Promise<void> {
-  await gateway?.close();
+async function close(lameDuck: boolean): Promise<void> {
+  await gateway?.close({ lameDuck });
   if (status !== null) clearInterval(status);
   log.close();
-  process.off('disconnect', end);
+  process.off('disconnect', endSoon);
   if (process.connected) process.disconnect?.();
 }
 

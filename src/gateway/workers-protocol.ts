@@ -25,7 +25,7 @@ export type ToWorker =
   | { readonly kind: 'reload-refused'; readonly why: string }
   | { readonly kind: 'metrics'; readonly id: number }
   | { readonly kind: 'ticket-keys'; readonly keys: TicketKeys }
-  | { readonly kind: 'drain' };
+  | { readonly kind: 'drain'; readonly lameDuck: boolean };
 
 export type FromWorker =
   | { readonly kind: 'opened'; readonly instance: string }

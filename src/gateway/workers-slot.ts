@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Clock } from '../clock.ts';
 import type { Readiness } from '../ops/readiness.ts';
 import type { MetricsSnapshot } from '../telemetry/aggregate.ts';
+import type { CloseOptions } from './gateway.ts';
 import type { FromWorker, ToWorker } from './workers-protocol.ts';
 
 export interface SlotOptions {
@@ -149,13 +150,13 @@ export class WorkerSlot {
   }
 
   /** Drains it; at the deadline it is killed. Nothing is started in its place. */
-  async stop(deadlineMs: number): Promise<void> {
+  async stop(deadlineMs: number, { lameDuck = true }: CloseOptions): Promise<void> {
     this.#stopping = true;
     if (this.#again !== null) clearTimeout(this.#again);
     const running = this.#process;
     if (running === null) return;
     const ended = new Promise<void>((resolve) => running.once('exit', () => resolve()));
-    this.tell({ kind: 'drain' });
+    this.tell({ kind: 'drain', lameDuck });
     const timer = setTimeout(() => running.kill('SIGKILL'), deadlineMs);
     await ended;
     clearTimeout(timer);

@@ -15,6 +15,7 @@ import {
 import type { Log } from '../telemetry/log.ts';
 import { createWorkerMetrics } from '../telemetry/worker-metrics.ts';
 import { TicketRotation } from '../tls/ticket-keys.ts';
+import type { CloseOptions } from './gateway.ts';
 import { WorkerSlot } from './workers-slot.ts';
 
 /** Several gates on one port, each a process and an instance of its own, under one supervisor. */
@@ -24,10 +25,10 @@ export interface Workers {
   reload(next: LoadedConfig): Promise<void>;
   reloadRefused(why: string): void;
   /** Drains all at once. */
-  close(): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
 }
 
-/** Above `instance.drainMs`: what a worker may need besides, for its last records. */
+/** Above `instance.lameDuckMs` and `drainMs`: what a worker may need besides, for its last records. */
 const CLOSE_MS = 15_000;
 const SWEEP_MS = 1_000;
 /** Below a scraper's usual patience of ten seconds. */
@@ -44,7 +45,7 @@ export async function startWorkers(loaded: LoadedConfig, log: Log): Promise<Work
   try {
     await supervisor.start();
   } catch (error) {
-    await supervisor.close();
+    await supervisor.close({ lameDuck: false });
     throw error;
   }
   return supervisor;
@@ -202,11 +203,12 @@ class Supervisor implements Workers {
     for (const slot of this.#slots) slot.tell({ kind: 'reload-refused', why });
   }
 
-  async close(): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
     this.#draining = true;
     this.#tickets.close();
-    const deadlineMs = this.#loaded.config.instance.drainMs + CLOSE_MS;
-    await Promise.all(this.#slots.map((slot) => slot.stop(deadlineMs)));
+    const { lameDuckMs, drainMs } = this.#loaded.config.instance;
+    const deadlineMs = lameDuckMs + drainMs + CLOSE_MS;
+    await Promise.all(this.#slots.map((slot) => slot.stop(deadlineMs, options)));
     if (this.#sweeper !== null) clearInterval(this.#sweeper);
     process.off('exit', this.#onExit);
     await this.#ops?.close(1000);

@@ -158,7 +158,7 @@ function configText(
     upstream: 'raw',
   });
   return JSON.stringify({
-    instance: { name: 'fleet', dataDir: './store', workers, drainMs: 5000 },
+    instance: { name: 'fleet', dataDir: './store', workers, lameDuckMs: 0, drainMs: 5000 },
     listen: {
       proxy: { address: '127.0.0.1:0', tls: { certificates: [{ certificateFile, keyFile }] } },
       ops: { address: `127.0.0.1:${opsPort}` },

@@ -87,7 +87,7 @@ function configText(options: GatewayOptions, dataDir: string): string {
   const store = options.store ?? 'embedded';
   // JSON is YAML.
   return JSON.stringify({
-    instance: { name: 'test', dataDir, drainMs: 2000 },
+    instance: { name: 'test', dataDir, lameDuckMs: 0, drainMs: 2000 },
     listen: {
       proxy: {
         address: '127.0.0.1:0',

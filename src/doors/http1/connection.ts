@@ -28,6 +28,7 @@ export interface ConnectionHost {
   readonly services: CallServices;
   readonly limits: ConnectionLimits;
   readonly deadlines: Deadlines;
+  /** Every answer is the last one of its connection, and says so. */
   readonly draining: boolean;
   closed(connection: Http1Connection): void;
 }

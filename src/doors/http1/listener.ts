@@ -66,6 +66,7 @@ export class Http1Listener implements ConnectionHost {
   services: CallServices;
   limits: ConnectionLimits;
   draining = false;
+  #closed = false;
   #whenEmpty: (() => void) | null = null;
 
   constructor(
@@ -181,7 +182,7 @@ export class Http1Listener implements ConnectionHost {
 
   #adopt(arrival: Omit<Arrival, 'peer'>): void {
     const { socket, transport } = arrival;
-    if (this.draining) socket.destroy();
+    if (this.#closed) socket.destroy();
     else
       this.#connections.add(
         new Http1Connection({ ...arrival, peer: peerOf(socket, socket !== transport) }, this),
@@ -194,6 +195,14 @@ export class Http1Listener implements ConnectionHost {
   }
 
   /**
+   * The lame duck: connections are still accepted and served, but every answer says that it is the
+   * last one on its connection (RFC 9112 §9.6), so that clients take their next request elsewhere.
+   */
+  announceEnd(): void {
+    this.draining = true;
+  }
+
+  /**
    * Stops accepting, closes what is idle, and lets the rest finish.
    *
    * @param deadlineMs how long the rest may take; then it is cut off: with 503 `draining` where no
@@ -202,6 +211,7 @@ export class Http1Listener implements ConnectionHost {
    */
   async drain(deadlineMs: number): Promise<number> {
     this.draining = true;
+    this.#closed = true;
     this.#tcp.close();
     this.#tls?.close();
     this.#arriving.destroy();

@@ -58,7 +58,7 @@ interface Place {
 function configOf(stage: Stage, { guarantee, secure, folder, port, opsPort }: Place): object {
   const route = { path: BASE, application: '{application}', upstream: 'deployments' };
   return {
-    instance: { name: 'bench', dataDir: join(folder, 'data'), drainMs: 1000 },
+    instance: { name: 'bench', dataDir: join(folder, 'data'), lameDuckMs: 0, drainMs: 1000 },
     listen: {
       proxy: {
         address: `127.0.0.1:${port}`,

@@ -3,6 +3,7 @@ import { afterEach, expect } from 'vitest';
 import { createControl } from '../../../src/admin/control.ts';
 import { openStores } from '../../../src/admin/stores.ts';
 import { systemClock } from '../../../src/clock.ts';
+import type { CloseOptions } from '../../../src/gateway/gateway.ts';
 import { faultsOf } from '../../support/call-ledger.ts';
 import {
   type AuditEvent,
@@ -48,7 +49,7 @@ export interface Door {
     methods?: readonly string[],
   ): Promise<{ text: string; closed: string }>;
   /** Drains and closes the gate; the events can still be read. */
-  close(): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
   events(): Promise<readonly AuditEvent[]>;
   /** The events about the request with this path (decision first), once there are `count`. */
   eventsOf(path: string, count?: number): Promise<readonly AuditEvent[]>;
@@ -102,8 +103,8 @@ export async function startDoor(options: DoorOptions = {}): Promise<Door> {
       const text = (await client.waitForClose()).toString('latin1');
       return { text, closed: client.closed };
     },
-    close: async () => {
-      await gate.gateway.close();
+    close: async (options) => {
+      await gate.gateway.close(options);
       closed = true;
     },
     events: () => (closed ? eventsOfClosed(gate) : gate.events()),

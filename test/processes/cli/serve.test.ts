@@ -18,7 +18,7 @@ describe('a gate that is served', () => {
   let token = '';
 
   const config = (routes: string) => `
-instance: { name: test, dataDir: ./store, drainMs: 10000 }
+instance: { name: test, dataDir: ./store, lameDuckMs: 0, drainMs: 10000 }
 listen:
   proxy: { address: "127.0.0.1:0", plaintext: true }
   ops: { address: "127.0.0.1:${ops}" }

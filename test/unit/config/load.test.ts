@@ -13,6 +13,7 @@ it('fills in every default', () => {
       name: expect.stringMatching(/./),
       dataDir: '/nowhere/data',
       workers: 1,
+      lameDuckMs: 5000,
       drainMs: 30000,
     },
     listen: { proxy: null, admin: null, ops: null, decision: null },
