@@ -21,7 +21,7 @@ export interface InstancesView {
   readonly items: readonly InstanceView[];
 }
 
-/** Who is there to hear of a change. An instance that was killed stays until its lease is over. */
+/** Who is there to hear of a change. An instance that was killed stays until it is forgotten. */
 export async function listInstances(
   context: AdminContext,
   actor: AdminActor,

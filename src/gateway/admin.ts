@@ -17,6 +17,7 @@ import type { LastUses } from '../doors/last-uses.ts';
 import type { GuessThrottle } from '../limits/guess-throttle.ts';
 import type { TryStore } from '../limits/tries-port.ts';
 import type { CheckResult } from '../ops/readiness.ts';
+import { MemberKeeper } from '../registry/member-keeper.ts';
 import { type RegistryStore, RegistryUnavailable } from '../registry/port.ts';
 import type { Replica } from '../registry/replica.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -106,6 +107,10 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
   const app = createAdminApp(api, parts.site as Parameters<typeof createAdminApp>[1]);
   const server = await startAdminServer({ address: admin.address, certificates, app, log });
   rights.start();
+  const members = new MemberKeeper(parts.store, clock, (error) =>
+    log.error('the list of instances could not be kept', { error }),
+  );
+  members.start();
   return {
     address: server.address,
     certificates,
@@ -119,6 +124,7 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
     close: async (deadlineMs) => {
       streams.close();
       await rights.close();
+      await members.close();
       await server.close(deadlineMs);
     },
   };

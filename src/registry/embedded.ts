@@ -58,6 +58,8 @@ class EmbeddedRegistry implements RegistryStore {
   readonly #followers = new Set<Follower>();
   readonly #members = new Map<string, LeaseRequest>();
   readonly #applied = new Map<string, Position>();
+  /** Counts renewals, so that each can be told from the one before. */
+  readonly #renewals = new Map<string, number>();
 
   constructor(file: RegistryFile) {
     this.#file = file;
@@ -83,12 +85,20 @@ class EmbeddedRegistry implements RegistryStore {
   async renew(request: LeaseRequest): Promise<Position> {
     const position = this.#file.read(() => this.#file.position());
     this.#members.set(request.instance, request);
+    this.#renewals.set(request.instance, (this.#renewals.get(request.instance) ?? 0) + 1);
     return position;
   }
 
   async release(instance: string): Promise<void> {
     this.#members.delete(instance);
     this.#applied.delete(instance);
+    this.#renewals.delete(instance);
+  }
+
+  async forget(instance: string, renewal: string | null): Promise<boolean> {
+    if (this.#renewalOf(instance) !== renewal) return false;
+    await this.release(instance);
+    return true;
   }
 
   async acknowledge(instance: string, applied: Position): Promise<void> {
@@ -127,6 +137,7 @@ class EmbeddedRegistry implements RegistryStore {
     return instances.map((instance) => ({
       instance,
       registered: this.#members.has(instance),
+      renewal: this.#renewalOf(instance),
       applied: this.#applied.get(instance) ?? null,
     }));
   }
@@ -148,6 +159,7 @@ class EmbeddedRegistry implements RegistryStore {
       version,
       leaseRemainingMs: leaseMs,
       registered: true,
+      renewal: this.#renewalOf(instance),
       applied: this.#applied.get(instance) ?? null,
     }));
     return { position, items };
@@ -300,6 +312,10 @@ class EmbeddedRegistry implements RegistryStore {
     } catch (fault) {
       if (this.#followers.delete(follower)) follower.listener.onLost((fault as Error).message);
     }
+  }
+
+  #renewalOf(instance: string): string | null {
+    return this.#renewals.get(instance)?.toString() ?? null;
   }
 
   #pending(follower: Follower): readonly FeedEvent[] {

@@ -126,8 +126,8 @@ export interface RegistrySource {
    * The fenced write that proves that the store which answers is the one that accepts changes (a
    * replica or an isolated primary with `min-replicas-to-write` refuses it), together with the
    * position read after it. The instance is in the list of members from before that reading until
-   * its lease has ended on the store's clock: a change that is not in the answer knows whom to wait
-   * for.
+   * it is released or forgotten (`RegistryStore.forget`): a change that is not in the answer knows
+   * whom to wait for.
    */
   renew(request: LeaseRequest): Promise<Standing>;
   /** Forgets the instance's lease and membership: a clean goodbye. */
@@ -224,7 +224,7 @@ export interface Committed {
   readonly replicated: boolean;
 }
 
-/** An instance that may answer from its cache. */
+/** An instance that may answer from its cache: it was not released and not forgotten. */
 export interface Member {
   readonly instance: string;
   readonly leaseMs: number;
@@ -233,16 +233,25 @@ export interface Member {
 export interface InstanceProgress {
   readonly instance: string;
   /**
-   * False: it has said goodbye, or its lease is over, so it answers nothing until it has caught up.
+   * False: it has said goodbye or was forgotten, so it answers nothing until it has caught up. No
+   * clock of the store decides this.
    */
   readonly registered: boolean;
+  /**
+   * Names its last renewal; opaque, another one with every renewal. Null: the store does not know
+   * of any.
+   */
+  readonly renewal: string | null;
   /** What it has applied and acted on; null when it has not said. */
   readonly applied: Position | null;
 }
 
 export interface InstanceStatus extends InstanceProgress {
   readonly leaseMs: number;
-  /** Until its lease ends on the store's clock, if it is not renewed. */
+  /**
+   * Until its lease ends on the store's clock, if it is not renewed; 0: it has. To be shown, not to
+   * be relied on.
+   */
   readonly leaseRemainingMs: number;
   readonly version: string;
 }
@@ -283,7 +292,12 @@ export interface RegistryStore extends RegistrySource {
   progress(instances: readonly string[]): Promise<readonly InstanceProgress[]>;
   /** Whether the store still has a change that it has made: a failover can lose it. */
   holds(change: Position): Promise<boolean>;
-  /** Every instance that holds a lease, with the position that it is compared with. */
+  /**
+   * Takes an instance off the list of members, for whoever has seen by a clock of its own that its
+   * lease is over (`SilentMembers`). False, and nothing is done: it has renewed since `renewal`.
+   */
+  forget(instance: string, renewal: string | null): Promise<boolean>;
+  /** Every member, with the position that it is compared with. */
   instances(): Promise<{ readonly position: Position; readonly items: readonly InstanceStatus[] }>;
   assurance(): Promise<Assurance>;
   /** The last use of each token of an account that is known. */

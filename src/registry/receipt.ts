@@ -7,6 +7,7 @@ import {
   RegistryUnavailable,
 } from './port.ts';
 import { leaseTtlMs } from './redis-members.ts';
+import { SilentMembers } from './silent-members.ts';
 import type { Timing } from './timing.ts';
 
 /**
@@ -21,11 +22,11 @@ export interface Revocation {
   readonly effective: boolean;
   /** `proven`: the store was shown unable to have two primaries at once. */
   readonly assurance: Assurance['assurance'];
-  /** Instances that held a lease when the change was made. */
+  /** Instances that might have held a lease when the change was made. */
   readonly instances: number;
   /** Of these, those that have applied it and cut off whom it shuts out. */
   readonly acknowledged: number;
-  /** Of these, those that have said goodbye or whose lease is over. */
+  /** Of these, those that have said goodbye, or whose lease is over by our own clock. */
   readonly lapsed: number;
   /**
    * From the sending of the change to the last of them, in milliseconds; null when nobody was to be
@@ -42,7 +43,7 @@ export interface Revocation {
 }
 
 export interface ReceiptOptions {
-  readonly store: Pick<RegistryStore, 'progress' | 'assurance' | 'holds'>;
+  readonly store: Pick<RegistryStore, 'progress' | 'assurance' | 'holds' | 'forget'>;
   readonly clock: Clock;
   readonly timing: Timing;
   /** How long to wait at most, in milliseconds. */
@@ -124,8 +125,12 @@ class Waiting {
   readonly #committed: Committed;
   readonly #options: ReceiptOptions;
   readonly #assurance: Promise<Assurance>;
-  /** Instance -> until when, on our monotonic clock, a lease from before the change can last. */
-  readonly #pending: Map<string, number>;
+  /**
+   * Instance -> until when, on our monotonic clock, a lease from before the change can last. Counted
+   * from when it was first seen, so that who has not renewed since is surely silent by then.
+   */
+  readonly #pending: Map<string, { readonly leaseMs: number; untilMs: number | null }>;
+  readonly #silent = new SilentMembers();
   acknowledged = 0;
   lapsed = 0;
   slowestMs: number | null = null;
@@ -134,9 +139,8 @@ class Waiting {
     this.#committed = committed;
     this.#options = options;
     this.#assurance = assurance;
-    const nowMs = options.clock.monotonicMs();
     this.#pending = new Map(
-      committed.members.map(({ instance, leaseMs }) => [instance, nowMs + leaseTtlMs(leaseMs)]),
+      committed.members.map(({ instance, leaseMs }) => [instance, { leaseMs, untilMs: null }]),
     );
   }
 
@@ -160,35 +164,55 @@ class Waiting {
   }
 
   async #ask(): Promise<void> {
+    const { store, clock } = this.#options;
     try {
-      const { assurance } = await this.#assurance;
-      for (const progress of await this.#options.store.progress([...this.#pending.keys()]))
-        this.#take(progress, assurance);
+      const assurance = await this.#assurance;
+      const askedMs = clock.monotonicMs();
+      const answers = await store.progress([...this.#pending.keys()]);
+      const look = { askedMs, answeredMs: clock.monotonicMs() };
+      for (const progress of answers) await this.#take(progress, look, assurance);
     } catch (fault) {
       // Nobody is found out about now; the next question may be answered.
       if (!(fault instanceof RegistryUnavailable)) throw fault;
     }
   }
 
-  #take(
-    { instance, registered, applied }: InstanceProgress,
-    assurance: Assurance['assurance'],
-  ): void {
-    const acknowledged =
-      applied !== null &&
-      applied.epoch === this.#committed.epoch &&
-      applied.seq >= this.#committed.seq;
-    const untilMs = this.#pending.get(instance);
-    if (untilMs === undefined) return;
-    // A store that may have lost the last renewal does not know how long the lease runs: then we
-    // count by ourselves.
-    const lapsed =
-      !registered && (assurance === 'proven' || this.#options.clock.monotonicMs() >= untilMs);
-    if (!acknowledged && !lapsed) return;
+  async #take(
+    progress: InstanceProgress,
+    look: { readonly askedMs: number; readonly answeredMs: number },
+    assurance: Assurance,
+  ): Promise<void> {
+    const { instance, applied, renewal } = progress;
+    const pending = this.#pending.get(instance);
+    if (pending === undefined) return;
+    pending.untilMs ??= look.answeredMs + leaseTtlMs(pending.leaseMs);
+    const { epoch, seq } = this.#committed;
+    const acknowledged = applied !== null && applied.epoch === epoch && applied.seq >= seq;
+    const silent = this.#silent.isSilent(
+      { ...look, progress, leaseMs: pending.leaseMs },
+      assurance.marginMs,
+    );
+    if (!acknowledged && !hasLapsed(progress, look.askedMs - pending.untilMs, assurance)) return;
     this.#pending.delete(instance);
     if (acknowledged) this.acknowledged += 1;
     else this.lapsed += 1;
     this.slowestMs =
       Math.round((this.#options.clock.monotonicMs() - this.#options.sentMs) * 10) / 10;
+    if (silent) await this.#options.store.forget(instance, renewal);
   }
+}
+
+/**
+ * Whether nothing that was permitted before the change can go on there: it has said goodbye, or
+ * every lease from before the change is over. A store that may have lost the last renewal does not
+ * know of whom it knows nothing.
+ *
+ * @param overMs for how long, on our monotonic clock, every lease from before has been over
+ */
+function hasLapsed(
+  { registered }: InstanceProgress,
+  overMs: number,
+  { assurance, marginMs }: Assurance,
+): boolean {
+  return overMs >= marginMs || (!registered && (assurance === 'proven' || overMs >= 0));
 }

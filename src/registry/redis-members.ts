@@ -18,6 +18,24 @@ export function leaseTtlMs(leaseMs: number): number {
   return Math.ceil(leaseMs + Math.max(DRIFT.leastMs, leaseMs * DRIFT.share));
 }
 
+/** Longer than any lease, and than any step of a clock that is worth thinking of. */
+const YEAR_MS = 31_536_000_000;
+/** After so many renewals the count begins anew. */
+const YEARS = 4_000;
+
+/**
+ * How long the key of a lease is kept. Nothing follows from its end, because the store counts by a
+ * wall clock, which can be set. What counts is that it is another with every renewal, whatever that
+ * clock does: the number of the renewal, in years, and then what is left of the lease, to be shown.
+ *
+ * A time to live and no value, because a Redis without room still takes PEXPIRE.
+ *
+ * @param renewals how often was renewed before
+ */
+export function renewalTtlMs(leaseMs: number, renewals: number): number {
+  return YEAR_MS * (1 + (renewals % YEARS)) + leaseTtlMs(leaseMs);
+}
+
 /** What an instance says of itself when it joins. */
 export function aboutFrom({ leaseMs, version = '' }: LeaseRequest): string {
   return JSON.stringify({ leaseMs, version });
@@ -55,21 +73,33 @@ export function committedFrom(
   return { committed: true, seq: Number(seq), epoch: String(epoch), tip, members, replicated };
 }
 
-/** Replies of MGET on the acknowledgements and of PTTL on each lease. */
+/**
+ * Replies of MGET on the acknowledgements, of HMGET on the members, and of PTTL and PEXPIRETIME on
+ * each lease in turn.
+ */
 export function progressFrom(
   instances: readonly string[],
   acks: unknown,
-  ttls: readonly unknown[],
+  members: unknown,
+  leases: readonly unknown[],
 ): readonly Progress[] {
   return instances.map((instance, index) => {
-    const ttlMs = Number(ttls[index]);
+    const about = (members as (string | null)[])[index] ?? null;
+    const [ttlMs, endMs] = [Number(leases[2 * index]), Number(leases[2 * index + 1])];
     return {
       instance,
-      registered: ttlMs >= 0,
-      leaseRemainingMs: Math.max(0, ttlMs),
+      registered: about !== null,
+      renewal: endMs < 0 ? null : String(endMs),
+      leaseRemainingMs: about === null ? 0 : remainingMs(ttlMs, readAbout(instance, about).leaseMs),
       applied: appliedFrom((acks as (string | null)[])[index] ?? null),
     };
   });
+}
+
+/** Years count renewals; more than the lease is left of a year when the lease has run out. */
+function remainingMs(ttlMs: number, leaseMs: number): number {
+  const leftMs = Math.max(0, ttlMs) % YEAR_MS;
+  return leftMs <= leaseTtlMs(leaseMs) ? leftMs : 0;
 }
 
 interface Progress extends InstanceProgress {

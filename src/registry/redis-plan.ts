@@ -44,12 +44,7 @@ class KeyTable {
   }
 }
 
-/** @param instances the members that are known of: the script needs the key of each one's lease */
-export function planCommit(
-  keys: RegistryKeys,
-  commit: Commit,
-  instances: readonly string[],
-): CommitPlan {
+export function planCommit(keys: RegistryKeys, commit: Commit): CommitPlan {
   const { meta, accounts, roles, teams, claims, feed, changes, members, tombstones } = keys;
   const table = new KeyTable([
     meta,
@@ -92,10 +87,6 @@ export function planCommit(
       label: target,
     })),
     accountChanges: commit.audit.accounts.map((id) => table.number(keys.changesOf(id), 'stream')),
-    leases: instances.map((instance) => ({
-      instance,
-      key: table.number(keys.lease(instance), 'string'),
-    })),
     activates: commit.activates ?? [],
     event: commit.audit.event,
     types: table.types,

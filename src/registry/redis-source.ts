@@ -19,7 +19,7 @@ import {
 } from './port.ts';
 import { FEED_BATCH, FORKED, feedAfter, followFeed } from './redis-feed.ts';
 import { AccountLookups } from './redis-lookups.ts';
-import { aboutFrom, leaseTtlMs } from './redis-members.ts';
+import { aboutFrom, renewalTtlMs } from './redis-members.ts';
 import {
   COUNTS,
   META_FIELDS,
@@ -69,6 +69,8 @@ export class RedisRegistrySource implements RegistrySource {
   /** A connection of its own where renewals wait for replicas: look-ups must not wait with them. */
   readonly #leases: RedisConnection;
   protected readonly minReplicaAcks: number;
+  /** Numbers the renewals, so that each can be told from the one before. */
+  #renewals = 0;
 
   /** Owns the connection: `close` closes it. */
   constructor(connection: RedisConnection, options: RedisRegistryOptions) {
@@ -116,7 +118,7 @@ export class RedisRegistrySource implements RegistrySource {
     const { instance, leaseMs } = request;
     const { members, tombstones, meta } = this.keys;
     const lease = this.keys.lease(instance);
-    const ttlMs = leaseTtlMs(leaseMs);
+    const ttlMs = renewalTtlMs(leaseMs, this.#renewals++);
     const standing = [
       ['HMGET', tombstones, REVISION],
       ['HMGET', meta, ...META_FIELDS],

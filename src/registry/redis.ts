@@ -29,19 +29,14 @@ import { assuranceFrom } from './redis-topology.ts';
 const KEPT = { feed: 10_000, changesPerAccount: 1_000 } as const;
 
 const COMMIT = loadScript('registry-commit');
+const FORGET = loadScript('registry-forget');
 const INITIALISE = loadScript('registry-initialise');
-
-/** How often a change comes again because instances had joined meanwhile. */
-const MEMBER_TRIES = 5;
 
 /** How often a look-up by name is repeated when the name moves between accounts meanwhile. */
 const NAME_TRIES = 3;
 
 /** With the rights of the ACL user `manager`. */
 export class RedisRegistryStore extends RedisRegistrySource implements RegistryStore {
-  /** Members when we last looked. */
-  #members: readonly string[] = [];
-
   async initialise(roles: readonly Role[]): Promise<boolean> {
     const { meta, accounts, roles: rolesKey, teams, claims, feed, tombstones } = this.keys;
     const words = [
@@ -62,29 +57,15 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
     return outcome === 'written';
   }
 
-  /**
-   * Comes again with the leases of members that it did not know of. Mostly it is right the second
-   * time, and every time after that.
-   */
   async commit(commit: Commit): Promise<CommitResult> {
-    for (let attempt = 0; attempt < MEMBER_TRIES; attempt += 1) {
-      const { keys, json } = planCommit(this.keys, commit, this.#members);
-      const tip = newTip();
-      const words = [json, KEPT.feed, KEPT.changesPerAccount, tip];
-      const { answer, replicated } = await this.#commit(keys, words);
-      const [outcome, ...rest] = answer;
-      if (outcome === 'members')
-        this.#members = [...new Set([...this.#members, ...(rest as string[])])];
-      else if (outcome === 'committed') {
-        const committed = committedFrom(rest, tip, replicated);
-        this.#members = committed.members.map(({ instance }) => instance);
-        return committed;
-      } else return refusedFrom(outcome, rest);
-    }
-    throw new RegistryUnavailable(
-      'refused',
-      'instances kept joining while the change was made; nothing was changed',
-    );
+    const { keys, json } = planCommit(this.keys, commit);
+    const tip = newTip();
+    const words = [json, KEPT.feed, KEPT.changesPerAccount, tip];
+    const { answer, replicated } = await this.#commit(keys, words);
+    const [outcome, ...rest] = answer;
+    return outcome === 'committed'
+      ? committedFrom(rest, tip, replicated)
+      : refusedFrom(outcome, rest);
   }
 
   /**
@@ -113,12 +94,18 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
   async progress(instances: readonly string[]): Promise<readonly InstanceProgress[]> {
     if (instances.length === 0) return [];
     const [acks, leases] = [instances.map(this.keys.ack), instances.map(this.keys.lease)];
+    const { members } = this.keys;
     const reads: RedisCommand[] = [
       ['MGET', ...acks],
-      ...leases.map((lease) => ['PTTL', lease] as const),
+      ['HMGET', members, ...instances],
+      ...leases.flatMap((lease): RedisCommand[] => [
+        ['PTTL', lease],
+        ['PEXPIRETIME', lease],
+      ]),
     ];
-    const [meta, told, ...ttls] = await this.readWithPosition([...acks, ...leases], ...reads);
-    const progress = progressFrom(instances, told, ttls);
+    const read = await this.readWithPosition([...acks, members, ...leases], ...reads);
+    const [meta, told, about, ...ends] = read;
+    const progress = progressFrom(instances, told, about, ends);
     const real = await this.#ofThisHistory(
       positionFrom(meta),
       progress.flatMap(({ applied }) => applied ?? []),
@@ -158,6 +145,13 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
       position: positionFrom(meta),
       items: instancesFrom(known, await this.progress([...known.keys()])),
     };
+  }
+
+  async forget(instance: string, renewal: string | null): Promise<boolean> {
+    const { members, lease, ack } = this.keys;
+    const keys = [members, lease(instance), ack(instance)];
+    const words = [instance, renewal ?? ''];
+    return (await this.answered(this.connection.run(FORGET, keys, words))) === 1;
   }
 
   async assurance(): Promise<Assurance> {

@@ -26,11 +26,11 @@ export interface RegistryKeys {
   references(target: string): string;
   /** Stream like `changes`, of one account, capped. */
   changesOf(accountId: string): string;
-  /** String with a time to live. */
+  /** String; its time to live numbers the renewals (`renewalTtlMs`) and never ends. */
   lease(instance: string): string;
   /**
-   * Hash: instance -> what it says of itself. Whose lease is gone counts no more, and is removed by
-   * the next change.
+   * Hash: instance -> what it says of itself. Who is in it is a member, until it says goodbye or is
+   * forgotten.
    */
   readonly members: string;
   /** String with a time to live: the position up to which an instance has applied everything. */

@@ -606,6 +606,27 @@ export function registryContract(backend: RegistryBackend): void {
         expect(await store().holds({ ...position, epoch: 'other' })).toBe(false);
       });
 
+      it('keeps a member until it is forgotten by who has seen that it renews no more', async () => {
+        const renew = () => store().renew({ instance: 'edge-1', leaseMs: 1_000 });
+        const seen = async () => (await store().progress(['edge-1']))[0]!;
+        expect((await seen()).renewal).toBeNull();
+        await renew();
+        const first = (await seen()).renewal;
+        await renew();
+        const second = (await seen()).renewal;
+        expect([first, second]).not.toContain(null);
+        expect(second).not.toBe(first);
+        expect(await store().forget('edge-1', first)).toBe(false);
+        expect(await store().forget('edge-1', null)).toBe(false);
+        expect((await seen()).registered).toBe(true);
+        expect(await store().forget('edge-1', second)).toBe(true);
+        expect(await seen()).toMatchObject({ registered: false, renewal: null });
+        expect((await store().instances()).items).toEqual([]);
+        // Whoever was forgotten and lives after all is a member again before its lease counts.
+        await renew();
+        expect((await seen()).registered).toBe(true);
+      });
+
       it('is given back without complaint, held or not', async () => {
         await store().renew({ instance: 'edge-1', leaseMs: 1_000 });
         await store().release('edge-1');

@@ -28,6 +28,19 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     piece: 'const monotonicMs = this.#since.monotonicMs + this.leaseMs - clock.monotonicMs();',
     instead: 'const monotonicMs = this.#since.wallMs + this.leaseMs - clock.wallMs();',
   },
+  /** A member is gone when the store's clock says that its lease is over. */
+  expiry: {
+    file: 'src/registry/redis-members.ts',
+    piece: 'registered: about !== null,',
+    instead:
+      'registered: about !== null && Number(leases[2 * index]) % YEAR_MS <= leaseTtlMs(5_000),',
+  },
+  /** A member counts as silent however lately it was seen to renew. */
+  hasty: {
+    file: 'src/registry/silent-members.ts',
+    piece: 'seen === undefined || seen.renewal !== renewal',
+    instead: 'seen === undefined',
+  },
   /** The lease begins when the answer has come. */
   answer: {
     file: 'src/registry/replica.ts',

@@ -3,6 +3,8 @@ import { storeOwner } from '../../src/admin/actor.ts';
 import { type Administration, createAdministration } from '../../src/admin/administration.ts';
 import { AdminError } from '../../src/admin/error.ts';
 import { type Proof, prove } from '../../src/decision/authenticate.ts';
+import { MemberKeeper } from '../../src/registry/member-keeper.ts';
+import { RegistryUnavailable } from '../../src/registry/port.ts';
 import type { Revocation } from '../../src/registry/receipt.ts';
 import { RedisRegistryStore } from '../../src/registry/redis.ts';
 import { RedisRegistrySource } from '../../src/registry/redis-source.ts';
@@ -14,7 +16,8 @@ import { Link, SimConnection, SimServer } from './sim-redis.ts';
 import { Process, World } from './world.ts';
 
 /**
- * What goes wrong in a run. `stops`: processes are stopped, wall clocks jump both ways. `sleeps`:
+ * What goes wrong in a run. In all: connections are cut or slow, and the store's wall clock is set.
+ * `stops`: processes are stopped, wall clocks jump both ways. `sleeps`:
  * machines are suspended, wall clocks jump ahead (a clock that is set back on a machine that sleeps
  * within one lease is more than two clocks can tell). `failover`: another primary takes over with
  * all changes, while the old one still answers reads. `loss`: it takes over without the last
@@ -42,6 +45,7 @@ const HORIZON_MS = 14_000;
 const PREFIX = 'sim';
 const KEYS = registryKeys(PREFIX);
 const INSTANCES = 3;
+const KEEPER_MS = 400;
 const ACCOUNTS = ['one', 'two', 'three'] as const;
 const owner = storeOwner('simulation', 'command-line');
 
@@ -123,6 +127,7 @@ class Run {
     await this.#world.runUntil(200);
     await ready;
     for (let n = 0; n < INSTANCES; n += 1) this.#join(`edge-${n}`);
+    void this.#keepMembers();
     this.#plan();
     await this.#world.runUntil(HORIZON_MS);
     await this.#end();
@@ -169,6 +174,18 @@ class Run {
     this.#instances.push({ process, link, replica, leaseMs });
   }
 
+  /** What an instance with an admin listener does in the background. */
+  async #keepMembers(): Promise<void> {
+    const { process } = this.#admin;
+    const keeper = new MemberKeeper(this.#store, process, () => {});
+    while (this.#world.nowMs < HORIZON_MS) {
+      await process.timing.sleep(KEEPER_MS, null);
+      await keeper.look().catch((fault: unknown) => {
+        if (!(fault instanceof RegistryUnavailable)) throw fault;
+      });
+    }
+  }
+
   /** All that will happen, and when. */
   #plan(): void {
     const world = this.#world;
@@ -198,6 +215,7 @@ class Run {
       'slow',
       'stop',
       'jump',
+      'store-jump',
     ] as const);
     this.#say(`${process.name}: ${what} for ${forMs.toFixed(0)} ms`);
     switch (what) {
@@ -220,6 +238,9 @@ class Run {
         process.jumpWall(
           this.#mode === 'sleeps' ? world.between(0, 5_000) : world.between(-8_000, 5_000),
         );
+        break;
+      case 'store-jump':
+        this.#server.clockAheadMs += world.between(-100_000, 100_000);
     }
   }
 
@@ -347,10 +368,9 @@ class Run {
    * lost.
    */
   #mayBeLive({ token, account }: Issued): boolean {
-    const text = this.#server.database.command(this.#world.nowMs, [
-      'GET',
-      KEYS.account(this.#ids.get(account)!),
-    ]) as string | null;
+    const text = this.#server.command(['GET', KEYS.account(this.#ids.get(account)!)]) as
+      | string
+      | null;
     if (text === null) return false;
     const record = JSON.parse(text) as {
       token: { digest: string } | null;
@@ -381,15 +401,15 @@ class Run {
    * promise nothing about anybody else.
    */
   #acknowledged(): ReadonlySet<string> {
-    const { database } = this.#server;
-    const seq = Number(database.command(this.#world.nowMs, ['HGET', KEYS.meta, 'seq']));
-    const tip = database.command(this.#world.nowMs, ['HGET', KEYS.meta, 'tip']);
+    const server = this.#server;
+    const seq = Number(server.command(['HGET', KEYS.meta, 'seq']));
+    const tip = server.command(['HGET', KEYS.meta, 'tip']);
     return new Set(
       this.#instances
         .map(({ process }) => process.name)
         .filter((name) => {
           const [applied, , at] = (
-            (database.command(this.#world.nowMs, ['GET', KEYS.ack(name)]) as string | null) ?? ''
+            (server.command(['GET', KEYS.ack(name)]) as string | null) ?? ''
           ).split(' ');
           return Number(applied) === seq && at === tip;
         }),

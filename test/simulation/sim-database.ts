@@ -7,6 +7,7 @@ type Value = string | Map<string, string> | Set<string> | Stream;
 const COMMIT = loadScript('registry-commit');
 const INITIALISE = loadScript('registry-initialise');
 const ASSERT = loadScript('registry-assert');
+const FORGET = loadScript('registry-forget');
 
 /**
  * As much of Redis as the registry asks for, command by command, with the registry's scripts
@@ -64,6 +65,8 @@ export class SimDatabase {
         return 1;
       case 'PTTL':
         return this.#values.has(key) ? Math.ceil((this.#ends.get(key) ?? nowMs - 1) - nowMs) : -2;
+      case 'PEXPIRETIME':
+        return this.#values.has(key) ? (this.#ends.get(key) ?? -1) : -2;
       case 'HGET':
         return this.#hash(key).get(rest[0]!) ?? null;
       case 'HMGET':
@@ -98,6 +101,7 @@ export class SimDatabase {
     this.#expire(nowMs);
     if (script.sha1 === COMMIT.sha1) return this.#commit(keys, words.map(String));
     if (script.sha1 === INITIALISE.sha1) return this.#initialise(keys, words.map(String));
+    if (script.sha1 === FORGET.sha1) return this.#forget(nowMs, keys, words.map(String));
     if (script.sha1 === ASSERT.sha1) return this.#assert(keys[0]!, String(words[0]));
     throw new Error('the simulation does not know this script');
   }
@@ -219,15 +223,6 @@ export class SimDatabase {
       if (held !== undefined && held !== owner && !plan.drop.includes(claim))
         return ['claim', claim];
     }
-    const lease = new Map(plan.leases.map(({ instance, key }) => [instance, keys[key - 1]!]));
-    const members = [...this.#hash(MEMBERS)];
-    const unknown = members
-      .filter(([instance]) => !lease.has(instance))
-      .map(([instance]) => instance);
-    if (unknown.length > 0) return ['members', ...unknown];
-    const here = members.filter(([instance]) => this.#values.has(lease.get(instance)!));
-    for (const [instance] of members)
-      if (!this.#values.has(lease.get(instance)!)) this.#hash(MEMBERS).delete(instance);
     for (const [id, grave] of raised) {
       graves.set(id, JSON.stringify(grave));
       graves.set('#', String(Number(graves.get('#') ?? 0) + 1));
@@ -248,7 +243,19 @@ export class SimDatabase {
     for (const { claim, owner } of plan.take) this.#hash(CLAIMS).set(claim, owner);
     meta.set('seq', String(seq)).set('tip', tip!).set('counts', counts());
     this.#stream(FEED).push([`${seq}-0`, entry]);
-    return ['committed', seq, epoch, ...here.flat()];
+    return ['committed', seq, epoch, ...[...this.#hash(MEMBERS)].flat()];
+  }
+
+  #forget(
+    nowMs: number,
+    [members, lease, ack]: readonly string[],
+    [instance, renewal]: readonly string[],
+  ): number {
+    const end = Number(this.command(nowMs, ['PEXPIRETIME', lease!]));
+    if ((end < 0 ? '' : String(end)) !== renewal) return 0;
+    this.#hash(members!).delete(instance!);
+    for (const key of [lease!, ack!]) this.command(nowMs, ['DEL', key]);
+    return 1;
   }
 
   #assert(key: string, json: string): unknown {
@@ -287,7 +294,6 @@ interface Plan {
   readonly changes: readonly (Place & { readonly id: string; readonly text: string })[];
   readonly take: readonly { readonly claim: string; readonly owner: string }[];
   readonly drop: readonly string[];
-  readonly leases: readonly { readonly instance: string; readonly key: number }[];
   readonly activates: readonly string[];
 }
 

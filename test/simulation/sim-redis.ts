@@ -24,6 +24,8 @@ export class SimServer {
   readonly #copies: SimDatabase[] = [];
   readonly #keepsCopies: boolean;
   readonly waiters = new Set<Waiter>();
+  /** How far its wall clock, by which keys expire, is ahead of the time that passes. */
+  clockAheadMs = 0;
 
   constructor(world: World, database: SimDatabase, keepsCopies: boolean) {
     this.#world = world;
@@ -35,17 +37,19 @@ export class SimServer {
   successor(lost: number): SimServer {
     const database =
       lost === 0 ? this.database : (this.#copies.at(-lost) ?? this.#copies[0] ?? this.database);
-    return new SimServer(this.#world, database.copy(), this.#keepsCopies);
+    const next = new SimServer(this.#world, database.copy(), this.#keepsCopies);
+    next.clockAheadMs = this.clockAheadMs;
+    return next;
   }
 
   command(words: RedisCommand): unknown {
     if (SimDatabase.writes(words[0])) this.#beforeWrite();
-    return this.database.command(this.#world.nowMs, words);
+    return this.database.command(this.#world.nowMs + this.clockAheadMs, words);
   }
 
   script(script: Script, keys: readonly string[], words: readonly (string | number)[]): unknown {
     this.#beforeWrite();
-    const answer = this.database.script(this.#world.nowMs, script, keys, words);
+    const answer = this.database.script(this.#world.nowMs + this.clockAheadMs, script, keys, words);
     for (const waiter of [...this.waiters]) {
       const entries = this.database.entriesAfter(waiter.key, waiter.seq);
       if (entries.length > 0) waiter.wake([[waiter.key, entries]]);

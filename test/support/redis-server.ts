@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { accessSync, constants, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -27,6 +27,11 @@ export interface RedisServer {
   resume(): void;
   /** SIGKILL, as a crash would. Resolves when the process is gone. */
   kill(): Promise<void>;
+  /**
+   * Sets its wall clock so many seconds ahead of ours (below 0: behind). Only where it was started
+   * with `settableClock`. Resolves when the server counts by it.
+   */
+  setClock(aheadSeconds: number): Promise<void>;
   /** Starts it again on the same port and data; kills it first if it still runs. */
   restart(): Promise<void>;
   /** Ends it for good and removes its directory. */
@@ -47,6 +52,8 @@ export interface RedisOptions {
    * same, and a busy disk holds nobody up.
    */
   readonly appendOnly?: boolean | 'unsynced';
+  /** For `setClock`: with a clock of its own, which a compiler makes (`requireOrSkip(ctx, 'cc')`). */
+  readonly settableClock?: boolean;
 }
 
 const START_TRIES = 3;
@@ -130,7 +137,11 @@ class LocalRedis implements RedisServer {
   }
 
   async start(): Promise<void> {
-    const child = spawn(this.#binary, this.#words(), { stdio: ['ignore', 'pipe', 'pipe'] });
+    if (this.#options.settableClock === true) this.#makeClock();
+    const child = spawn(this.#binary, this.#words(), {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...this.#clockEnvironment() },
+    });
     this.#child = child;
     living.add(child);
     child.once('exit', () => living.delete(child));
@@ -158,6 +169,32 @@ class LocalRedis implements RedisServer {
 
   resume(): void {
     process.kill(this.pid, 'SIGCONT');
+  }
+
+  async setClock(aheadSeconds: number): Promise<void> {
+    writeFileSync(this.#clockFile, String(aheadSeconds));
+    const end = performance.now() + READY_MS;
+    while (Math.abs((await secondsOf(this.port)) - Date.now() / 1000 - aheadSeconds) > 2) {
+      if (performance.now() > end) throw new Error('the clock of redis-server cannot be set');
+      await sleep(5);
+    }
+  }
+
+  /** The file that the server's clock reads at every look at it. */
+  get #clockFile(): string {
+    return join(this.directory, 'clock');
+  }
+
+  #makeClock(): void {
+    writeFileSync(this.#clockFile, '0');
+    const source = join(import.meta.dirname, 'settable-clock.c');
+    execFileSync('cc', ['-shared', '-fPIC', '-nostdlib', '-o', `${this.#clockFile}.so`, source]);
+  }
+
+  #clockEnvironment(): Record<string, string> {
+    return this.#options.settableClock === true
+      ? { LD_PRELOAD: `${this.#clockFile}.so`, SETTABLE_CLOCK_FILE: this.#clockFile }
+      : {};
   }
 
   async kill(): Promise<void> {
@@ -227,6 +264,21 @@ function isExecutable(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Its wall clock, by TIME; NaN when it does not say. */
+async function secondsOf(port: number): Promise<number> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    const finish = (seconds: number) => {
+      socket.destroy();
+      resolve(seconds);
+    };
+    socket.setTimeout(2_000, () => finish(Number.NaN));
+    socket.once('error', () => finish(Number.NaN));
+    socket.once('connect', () => socket.write('TIME\r\n'));
+    socket.once('data', (chunk) => finish(Number(String(chunk).split('\r\n')[2])));
+  });
 }
 
 /**

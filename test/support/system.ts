@@ -36,6 +36,7 @@ const PARTS = {
   mmdebstrap: { package: 'mmdebstrap', rings: ['docker'] },
   promtool: { package: 'prometheus', rings: ['integration'] },
   chromium: { package: 'chromium', rings: ['browser'] },
+  cc: { package: 'gcc', rings: ['integration'] },
   wrk: { package: 'wrk', rings: ['bench'] },
   'nginx-lua': { package: 'libnginx-mod-http-lua', rings: ['bench'] },
   haproxy: { package: 'haproxy', rings: ['bench'] },

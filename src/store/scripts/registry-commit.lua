@@ -3,13 +3,12 @@
 -- Redis does not undo what a failing script has written. So everything that can fail is looked at first (types, versions, claims, uses, the
 -- feed's last id), and only then is anything written. Being out of memory is refused before the first write and not after it.
 --
--- The members (instances that hold a lease) are read in the same step: who is not among them has to read the position after this change before it
--- serves anything. Their leases are keys of their own, which the caller must name; members that it does not know of yet are answered with, and it
--- comes again.
+-- The members (instances that were not released and not forgotten) are read in the same step: who is not among them has to read the position
+-- after this change before it serves anything.
 --
 -- KEYS  meta, accounts, roles, teams, claims, feed, changes, members, tombstones, and from 10 on those that the plan names by number
 -- ARGV  the plan as JSON (redis-plan.ts), the feed's length, the length of an account's list of changes, the tip (a random word) of this change
--- Answer  {'committed', seq, epoch, instance, what it says of itself, …} | {'members', instance, …} | {'version', label} | {'claim', claim}
+-- Answer  {'committed', seq, epoch, instance, what it says of itself, …} | {'version', label} | {'claim', claim}
 --         | {'referenced', label, count} | {'empty'} | {'damaged', what}
 
 local META, ACCOUNTS, ROLES, TEAMS, CLAIMS, FEED, CHANGES = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
@@ -103,26 +102,11 @@ local seq = string.format('%.0f', before + 1)
 local newest = redis.call('XREVRANGE', FEED, '+', '-', 'COUNT', 1)[1]
 if newest and tonumber(string.match(newest[1], '^%d+')) > before then return { 'damaged', FEED } end
 
-local lease = {}
-for _, member in ipairs(plan.leases) do lease[member.instance] = KEYS[member.key] end
-local members = redis.call('HGETALL', MEMBERS)
-local answer, gone, unknown = { 'committed', before + 1, epoch }, {}, { 'members' }
-for index = 1, #members, 2 do
-  local instance = members[index]
-  if not lease[instance] then
-    unknown[#unknown + 1] = instance
-  elseif redis.call('EXISTS', lease[instance]) == 1 then
-    answer[#answer + 1] = instance
-    answer[#answer + 1] = members[index + 1]
-  else
-    gone[#gone + 1] = instance
-  end
-end
-if #unknown > 1 then return unknown end
+local answer = { 'committed', before + 1, epoch }
+for _, word in ipairs(redis.call('HGETALL', MEMBERS)) do answer[#answer + 1] = word end
 
 -- From here on everything is written.
 
-for _, instance in ipairs(gone) do redis.call('HDEL', MEMBERS, instance) end
 for id, tombstone in pairs(raised) do
   if tombstone == '' then redis.call('HDEL', TOMBSTONES, id) else redis.call('HSET', TOMBSTONES, id, tombstone) end
   redis.call('HINCRBY', TOMBSTONES, '#', 1)

@@ -9,6 +9,7 @@ import {
 } from '../../support/gateway.ts';
 import { startRawUpstream } from '../../support/raw-upstream.ts';
 import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
+import { requireOrSkip } from '../../support/system.ts';
 import { startRelay, type TcpRelay } from '../../support/tcp-relay.ts';
 
 const missing = redisMissing();
@@ -171,4 +172,39 @@ describe('a revocation with instances on one Redis', () => {
     expect(items.map(({ instance }) => instance)).toEqual([one.gateway.instance]);
     expect(items[0]).toMatchObject({ lag: 0, leaseMs: 30_000 });
   });
+
+  it.for([60, -60])(
+    'waits for an instance that is cut off, to wherever the clock of the store is set (%d s)',
+    { timeout: 60_000 },
+    async (aheadSeconds, context) => {
+      requireOrSkip(context, 'cc');
+      const timed = await startRedis({ settableClock: true });
+      const path = await startRelay(timed.port);
+      try {
+        const one = await gate(timed.port);
+        const cut = await gate(path.port, { leaseMs: 3_000 });
+        const { token } = await one.createAccount({ name: 'watcher', role: 'tester' });
+        const open = await stream(cut, token);
+        path.silence(() => true);
+        await timed.setClock(aheadSeconds);
+        const rotate = (waitMs: number) =>
+          one.administration.rotateToken(owner, { name: 'watcher', waitMs });
+        const { revocation } = await rotate(0);
+        expect(revocation).toMatchObject({ effective: false, instances: 2, lapsed: 0 });
+        expect((await rotate(30_000)).revocation).toMatchObject({
+          effective: true,
+          instances: 2,
+          acknowledged: 1,
+          lapsed: 1,
+        });
+        expect(cut.gateway.ready).toBe(false);
+        open.close();
+      } finally {
+        path.heal();
+        for (const made of gates.splice(0)) await made.stop();
+        await path.stop();
+        await timed.stop();
+      }
+    },
+  );
 });

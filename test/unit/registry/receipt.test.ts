@@ -22,16 +22,19 @@ const COMMITTED: Committed = {
 const applied = (instance: string, seq: number, epoch = 'e'): InstanceProgress => ({
   instance,
   registered: true,
+  renewal: '1',
   applied: { epoch, seq },
 });
 const silent = (instance: string): InstanceProgress => ({
   instance,
   registered: true,
+  renewal: '1',
   applied: null,
 });
 const gone = (instance: string): InstanceProgress => ({
   instance,
   registered: false,
+  renewal: null,
   applied: null,
 });
 
@@ -43,7 +46,7 @@ async function receipt(
   answers: readonly (readonly InstanceProgress[] | Error)[],
   parts: Partial<Committed> = {},
   assurance?: Assurance,
-  held = true,
+  { held = true, waitMs = 5_000, forgotten = [] as string[] } = {},
 ) {
   const clock = new ManualClock();
   let asked = 0;
@@ -54,6 +57,7 @@ async function receipt(
       return answer.filter(({ instance }) => instances.includes(instance));
     },
     holds: async () => held,
+    forget: async (instance: string) => forgotten.push(instance) > 0,
     assurance: async () => {
       if (assurance === undefined) throw new RegistryUnavailable('forbidden', 'no right to know');
       return assurance;
@@ -67,7 +71,7 @@ async function receipt(
   };
   return awaitReceipt(
     { ...COMMITTED, ...parts },
-    { store, clock, timing, waitMs: 5_000, sentMs: clock.nowMs - 3 },
+    { store, clock, timing, waitMs, sentMs: clock.nowMs - 3 },
   );
 }
 
@@ -105,7 +109,7 @@ it('takes neither an earlier acknowledgement nor one of another registry', async
   });
 });
 
-it('does not wait for those whose lease is over', async () => {
+it('does not wait for those who have said goodbye', async () => {
   expect(await receipt([[applied('a', 7), gone('b')]], {}, PROVEN)).toMatchObject({
     effective: true,
     acknowledged: 1,
@@ -146,7 +150,9 @@ it('is not effective while too few replicas have the change', async () => {
 });
 
 it('is not effective, and never will be, when the store has lost the change meanwhile', async () => {
-  const answer = await receipt([[applied('a', 7), applied('b', 7)]], {}, PROVEN, false);
+  const answer = await receipt([[applied('a', 7), applied('b', 7)]], {}, PROVEN, {
+    held: false,
+  });
   expect(answer).toMatchObject({ effective: false, lost: true, certainAt: null });
 });
 
@@ -160,4 +166,23 @@ it('counts a lease by itself where the store may have lost its last renewal', as
   const answer = await receipt([[gone('b')]], { members }, dependent);
   expect(answer).toMatchObject({ effective: true, lapsed: 1 });
   expect(answer.slowestMs).toBeGreaterThanOrEqual(2_000);
+});
+
+it('counts everybody as gone whose lease from before the change is over by its own clock, and forgets who has not renewed since', async () => {
+  const members = [
+    { instance: 'dead', leaseMs: 2_000 },
+    { instance: 'mute', leaseMs: 2_000 },
+  ];
+  const forgotten: string[] = [];
+  let renewals = 0;
+  const mute = () => ({ ...silent('mute'), renewal: String(renewals++) });
+  const answers = Array.from({ length: 200 }, () => [silent('dead'), mute()]);
+  const answer = await receipt(answers, { members }, PROVEN, { forgotten });
+  expect(answer).toMatchObject({ effective: true, acknowledged: 0, lapsed: 2 });
+  expect(answer.slowestMs).toBeGreaterThanOrEqual(2_020);
+  expect(forgotten).toEqual(['dead']);
+  expect(await receipt(answers, { members }, PROVEN, { waitMs: 2_000 })).toMatchObject({
+    effective: false,
+    lapsed: 0,
+  });
 });
