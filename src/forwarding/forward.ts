@@ -27,12 +27,16 @@ export interface AnswerSink {
 /** RFC 9110 §9.2.2: sending these twice does what sending them once does. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
+/** Tries of one request, the first included. */
+const MAX_TRIES = 3;
+
 /**
  * One permitted request on its way to an upstream and its answer on the way back.
  *
- * A second try is made in two cases only, once, on a new connection: the first connection was never
- * made (nothing was sent), or an idempotent request without a body met a kept connection that the
- * upstream had closed (no byte of answer came). Everything else is the client's to repeat.
+ * A further try is made in two cases only, on a new connection and to another place than the one
+ * that failed, if there is another: the connection was never made (nothing was sent), or, once, an
+ * idempotent request without a body met a kept connection that the upstream had closed (no byte of
+ * answer came). Everything else is the client's to repeat.
  */
 export class Forward implements ResponseReceiver {
   readonly #upstream: Upstream;
@@ -41,7 +45,7 @@ export class Forward implements ResponseReceiver {
   readonly #sink: AnswerSink;
   #connection: UpstreamConnection | null = null;
   #holding = false;
-  #secondTry = false;
+  #tries = 1;
 
   /** @param text the complete head (request-fields.ts) */
   constructor(upstream: Upstream, head: RequestHead, text: string, sink: AnswerSink) {
@@ -155,20 +159,24 @@ export class Forward implements ResponseReceiver {
   }
 
   onFailure(failure: UpstreamFailure): void {
+    const failed = this.#connection;
     this.#connection = null;
-    const mayRepeat =
-      failure.neverSent ||
-      (failure.staleConnection && !this.#hasBody && IDEMPOTENT.has(this.#head.method));
-    const second =
-      mayRepeat && !this.#secondTry && failure.kind !== 'timeout'
-        ? this.#upstream.pool.takeNew()
-        : null;
-    if (second === null) {
+    const next =
+      failed !== null && this.#mayRepeat(failure) ? this.#upstream.pool.takeNew(failed) : null;
+    if (next === null) {
       this.#sink.onFailure(failure);
     } else {
-      this.#secondTry = true;
-      this.#use(second);
+      this.#tries += 1;
+      this.#use(next);
     }
+  }
+
+  #mayRepeat({ kind, neverSent, staleConnection }: UpstreamFailure): boolean {
+    if (kind === 'timeout' || this.#tries >= MAX_TRIES) return false;
+    if (neverSent) return true;
+    return (
+      staleConnection && this.#tries === 1 && !this.#hasBody && IDEMPOTENT.has(this.#head.method)
+    );
   }
 
   onFault(error: unknown): void {

@@ -1,5 +1,6 @@
 import type { Config, UpstreamConfig } from '../config/schema.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
+import { systemNames } from '../names/system.ts';
 import type { CheckResult } from '../ops/readiness.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { AddressUse, ConnectionCount } from '../telemetry/metrics.ts';
@@ -52,6 +53,15 @@ function openUpstream(
         addresses,
         tls: secure ? tlsOf(config, nowMs) : null,
         maxConnections,
+        maxConnectionAgeMs: config.maxConnectionAgeMs,
+        names: systemNames,
+        moved: (address, to, from) =>
+          log.info('the name of an upstream has other addresses', {
+            upstream: name,
+            name: address.host,
+            addresses: to.join(' '),
+            before: from.join(' '),
+          }),
         connectTimeoutMs,
         responseTimeoutMs,
         ejection,

@@ -24,6 +24,11 @@ export interface AddressPoolOptions {
   readonly timeouts: UpstreamTimeouts;
   /** Connections at most, idle and busy together. */
   readonly maxConnections: number;
+  /**
+   * A connection older than this serves no further exchange, give or take a tenth, so that those
+   * that began together do not end together.
+   */
+  readonly maxConnectionAgeMs: number;
   readonly ejection: EjectionOptions;
   /** Null = no health checks. */
   readonly checks: CheckOptions | null;
@@ -48,6 +53,11 @@ export class AddressPool implements ConnectionKeeper {
     this.#options = options;
     this.#deadlines = deadlines;
     this.health = new AddressHealth(options.ejection, options.checks, deadlines, options.observer);
+  }
+
+  /** No connection is left. */
+  get isEmpty(): boolean {
+    return this.#all.size === 0;
   }
 
   /** Exchanges under way. */
@@ -85,12 +95,14 @@ export class AddressPool implements ConnectionKeeper {
       oldest.destroy();
     }
     const connection = this.#dialer.open(this, this.#options.timeouts);
+    const ageMs = this.#options.maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
+    connection.servesUntilMs = this.#deadlines.nowMs + ageMs;
     this.#all.add(connection);
     return connection;
   }
 
   free(connection: UpstreamConnection): void {
-    if (this.#retired) {
+    if (this.#retired || this.#deadlines.nowMs >= connection.servesUntilMs) {
       connection.destroy();
       return;
     }

@@ -1,4 +1,4 @@
-import { connect as connectTcp } from 'node:net';
+import { connect as connectTcp, type LookupFunction } from 'node:net';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Deadlines } from './deadlines.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
@@ -7,6 +7,13 @@ import type { ConnectionKeeper, UpstreamTimeouts } from './upstream-port.ts';
 export interface UpstreamAddress {
   readonly host: string;
   readonly port: number;
+}
+
+/** One of the places that an address stands for. */
+export interface UpstreamPlace {
+  readonly address: UpstreamAddress;
+  /** The IP address where the host is a name; null = look the host up at each connection. */
+  readonly ip: string | null;
 }
 
 export interface UpstreamTls {
@@ -22,21 +29,32 @@ export interface UpstreamTls {
  */
 export class Dialer {
   readonly #address: UpstreamAddress;
+  /** Where to connect: an IP address, or the name by `lookup`. */
+  readonly #to: {
+    readonly host: string;
+    readonly port: number;
+    readonly lookup: LookupFunction;
+  };
   readonly #tls: UpstreamTls | null;
   readonly #deadlines: Deadlines;
   #session: Buffer | null = null;
 
   /** @param tls null = plain HTTP */
-  constructor(address: UpstreamAddress, tls: UpstreamTls | null, deadlines: Deadlines) {
+  constructor(
+    { address, ip }: UpstreamPlace,
+    tls: UpstreamTls | null,
+    lookup: LookupFunction,
+    deadlines: Deadlines,
+  ) {
     this.#address = address;
+    this.#to = { host: ip ?? address.host, port: address.port, lookup };
     this.#tls = tls;
     this.#deadlines = deadlines;
   }
 
   open(keeper: ConnectionKeeper, timeouts: UpstreamTimeouts): UpstreamConnection {
-    const { host, port } = this.#address;
     if (this.#tls === null) {
-      const socket = connectTcp({ host, port, noDelay: true });
+      const socket = connectTcp({ ...this.#to, noDelay: true });
       return new UpstreamConnection(socket, 'connect', keeper, this.#deadlines, timeouts);
     }
     const socket = this.#openTls(this.#tls);
@@ -44,11 +62,9 @@ export class Dialer {
   }
 
   #openTls({ context, serverName, rejectUnauthorized }: UpstreamTls): TLSSocket {
-    const { host, port } = this.#address;
-    const name = serverName ?? host;
+    const name = serverName ?? this.#address.host;
     const socket = connectTls({
-      host,
-      port,
+      ...this.#to,
       secureContext: context,
       rejectUnauthorized,
       ALPNProtocols: ['http/1.1'],

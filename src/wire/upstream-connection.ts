@@ -41,6 +41,8 @@ export class UpstreamConnection implements Watched {
   readonly #deadline: Deadline;
   /** Monotonic milliseconds (of `Deadlines.nowMs`) since which it has been idle. */
   idleSinceMs = 0;
+  /** Monotonic milliseconds from which on its keeper uses it for no further exchange. */
+  servesUntilMs = Number.POSITIVE_INFINITY;
 
   #connected = false;
   #closed = false;
@@ -101,6 +103,11 @@ export class UpstreamConnection implements Watched {
     this.#receiver = null;
     this.#close();
     receiver?.onFault(error);
+  }
+
+  /** Whose connection it is. */
+  get keeper(): ConnectionKeeper {
+    return this.#keeper;
   }
 
   get connected(): boolean {

@@ -1,8 +1,8 @@
 import type { EjectionOptions, HealthChange } from './address-health.ts';
-import { AddressPool } from './address-pool.ts';
+import type { AddressPool } from './address-pool.ts';
 import type { Deadlines } from './deadlines.ts';
-import { Dialer, type UpstreamAddress, type UpstreamTls } from './dialer.ts';
-import { HealthProber } from './health-prober.ts';
+import type { UpstreamAddress, UpstreamTls } from './dialer.ts';
+import { type NameSource, PoolMembers } from './pool-members.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamTimeouts } from './upstream-port.ts';
 
@@ -20,8 +20,11 @@ export interface PoolOptions extends UpstreamTimeouts {
   readonly addresses: readonly UpstreamAddress[];
   /** Null = plain HTTP. */
   readonly tls: UpstreamTls | null;
-  /** Connections to one address at most, idle and busy together. */
+  /** Connections to one place at most, idle and busy together. */
   readonly maxConnections: number;
+  /** How long one connection serves, in milliseconds, give or take a tenth. */
+  readonly maxConnectionAgeMs: number;
+  readonly names: NameSource;
   readonly ejection: EjectionOptions;
   /** Null = none. */
   readonly healthCheck: HealthCheckOptions | null;
@@ -29,11 +32,17 @@ export interface PoolOptions extends UpstreamTimeouts {
   readonly checkHost: (address: UpstreamAddress) => string;
   /** Told when an address is left out and when it is back. Must not throw. */
   readonly healthChanged: (address: UpstreamAddress, change: HealthChange, why: string) => void;
+  /** Told of the IP addresses of a name, and of those before. Must not throw. */
+  readonly moved: (
+    address: UpstreamAddress,
+    to: readonly string[],
+    from: readonly string[],
+  ) => void;
 }
 
 export interface AddressState {
   readonly address: UpstreamAddress;
-  /** Requests go there. False: only if there is no better address. */
+  /** Requests go there, to one of its places at least. False: only if there is no better address. */
   readonly usable: boolean;
 }
 
@@ -41,42 +50,37 @@ export interface AddressState {
 const UNUSABLE_COST = 1e9;
 const PROBATION_COST = 1e6;
 
-interface Member {
-  readonly address: UpstreamAddress;
-  readonly dialer: Dialer;
-  readonly pool: AddressPool;
-}
-
 /** All connections to one upstream. */
 export class UpstreamPool {
-  readonly #options: PoolOptions;
-  readonly #members: readonly Member[];
-  #probers: readonly HealthProber[] = [];
+  readonly #addresses: readonly UpstreamAddress[];
+  readonly #members: PoolMembers;
   #next = 0;
 
   constructor(options: PoolOptions, deadlines: Deadlines) {
-    this.#options = options;
-    this.#members = options.addresses.map((address) => newMember(address, options, deadlines));
+    this.#addresses = options.addresses;
+    this.#members = new PoolMembers(options, deadlines);
   }
 
   /**
    * Begins with the health checks, where there are any; they go on until `retire` or `close`. Once.
    */
   startChecks(): void {
-    const { healthCheck } = this.#options;
-    if (healthCheck !== null)
-      this.#probers = this.#members.map((member) => newProber(member, this.#options, healthCheck));
+    this.#members.startChecks();
   }
 
   /** How many connections there are, by what they do. */
   counts(): { idle: number; active: number; connecting: number } {
     const sum = { idle: 0, active: 0, connecting: 0 };
-    for (const { pool } of this.#members) pool.addCounts(sum);
+    for (const { pool } of this.#members.withLeaving()) pool.addCounts(sum);
     return sum;
   }
 
   states(): readonly AddressState[] {
-    return this.#members.map(({ address, pool }) => ({ address, usable: pool.health.usable }));
+    const members = this.#members.list;
+    return this.#addresses.map((address) => ({
+      address,
+      usable: members.some((one) => one.address === address && one.pool.health.usable),
+    }));
   }
 
   /**
@@ -86,36 +90,36 @@ export class UpstreamPool {
    * @param repeatable the request may be sent again if the connection turns out to be dead
    */
   take(repeatable: boolean): UpstreamConnection | null {
-    return this.#choose().take(!repeatable);
+    return this.#choose(null).take(!repeatable);
   }
 
   /**
-   * A new connection, for the second try of a request: an idle one may be as dead as the first.
-   * Null as for `take`.
+   * A new connection, for a further try of a request: an idle one may be as dead as the first, and
+   * so may be the place that `failed` led to, which is left out while there is another. Null as for
+   * `take`.
    */
-  takeNew(): UpstreamConnection | null {
-    return this.#choose().takeNew();
+  takeNew(failed: UpstreamConnection): UpstreamConnection | null {
+    return this.#choose(failed.keeper).takeNew();
   }
 
   /**
-   * The address with the fewest exchanges under way; ties go round; one that fails only if all do,
+   * The place with the fewest exchanges under way; ties go round; one that fails only if all do,
    * one on probation with one exchange at a time.
    */
-  #choose(): AddressPool {
-    const members = this.#members;
+  #choose(except: unknown): AddressPool {
+    const members = this.#members.list;
     if (members.length === 1) return members[0]!.pool;
     this.#next = (this.#next + 1) % members.length;
-    let best = members[this.#next]!.pool;
-    let bestCost = costOf(best);
-    for (let step = 1; step < members.length; step += 1) {
+    let best: AddressPool | null = null;
+    let bestCost = Number.POSITIVE_INFINITY;
+    for (let step = 0; step < members.length; step += 1) {
       const { pool } = members[(this.#next + step) % members.length]!;
       const cost = costOf(pool);
-      if (cost < bestCost) {
-        best = pool;
-        bestCost = cost;
-      }
+      if (pool === except || cost >= bestCost) continue;
+      best = pool;
+      bestCost = cost;
     }
-    return best;
+    return best!;
   }
 
   /**
@@ -123,50 +127,17 @@ export class UpstreamPool {
    * that no longer names this upstream.
    */
   retire(): void {
-    for (const prober of this.#probers) prober.stop();
-    for (const { pool } of this.#members) pool.retire();
+    this.#members.stop();
+    for (const { pool } of this.#members.withLeaving()) pool.retire();
   }
 
   close(): void {
-    for (const prober of this.#probers) prober.stop();
-    for (const { pool } of this.#members) pool.closeAll();
+    this.#members.stop();
+    for (const { pool } of this.#members.withLeaving()) pool.closeAll();
   }
 }
 
 function costOf({ health, pending }: AddressPool): number {
   if (!health.usable) return pending + UNUSABLE_COST;
   return health.onProbation && pending > 0 ? pending + PROBATION_COST : pending;
-}
-
-function newMember(address: UpstreamAddress, options: PoolOptions, deadlines: Deadlines): Member {
-  const { healthCheck, maxConnections, ejection } = options;
-  const dialer = new Dialer(address, options.tls, deadlines);
-  const pool = new AddressPool(
-    dialer,
-    {
-      timeouts: options,
-      maxConnections,
-      ejection,
-      checks: healthCheck,
-      observer: (change, why) => options.healthChanged(address, change, why),
-    },
-    deadlines,
-  );
-  return { address, dialer, pool };
-}
-
-function newProber(
-  { address, dialer, pool }: Member,
-  options: PoolOptions,
-  check: HealthCheckOptions,
-): HealthProber {
-  const host = options.checkHost(address);
-  const head = `GET ${check.path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: sallyport-health-check\r\nConnection: close\r\n\r\n`;
-  const result = (passed: boolean, why: string) => pool.health.checked(passed, why);
-  return new HealthProber(dialer, {
-    head,
-    intervalMs: check.intervalMs,
-    timeoutMs: check.timeoutMs,
-    result,
-  });
 }

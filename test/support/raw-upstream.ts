@@ -34,6 +34,8 @@ export interface RawUpstreamOptions {
   readonly onConnect?: readonly Step[];
   /** Speaks TLS with these. */
   readonly tls?: TlsOptions;
+  /** Where it listens; default 127.0.0.1, on a free port. */
+  readonly at?: { readonly host: string; readonly port: number };
 }
 
 /** What one connection brought, byte for byte. */
@@ -112,7 +114,8 @@ class Recorder implements RawUpstream {
   }
 
   async listen(): Promise<void> {
-    this.#server.listen(0, '127.0.0.1');
+    const { host, port } = this.#options.at ?? { host: '127.0.0.1', port: 0 };
+    this.#server.listen(port, host);
     await once(this.#server, 'listening');
   }
 

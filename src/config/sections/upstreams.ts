@@ -126,6 +126,10 @@ const upstream = z.strictObject({
     { min: 1, max: 65_535, default: 512 },
     'Connections to each of its addresses, idle and busy together.',
   ),
+  maxConnectionAgeMs: whole(
+    { min: 1000, max: 86_400_000, default: 300_000 },
+    'How long one connection serves at most, in milliseconds, give or take a tenth; an exchange under way is ended first. So a service that moved behind its name or its balancer is followed.',
+  ),
   ejection: ejection
     .prefault({})
     .describe('When an address that fails is left out for a while. If all fail, all are used.'),

@@ -54,6 +54,27 @@ describe('a request that was never sent', () => {
   );
 });
 
+describe('a further try', () => {
+  it('goes to another place than the one that failed, while there is another', async () => {
+    // Its kept connections are dead and new ones are refused, as while a server is restarted. Each
+    // is found out by a call of its own.
+    const leaving = await startRawUpstream({ answer: answerFor });
+    const staying = await upstream();
+    const door = await startDoor({
+      upstreamConfig: {
+        addresses: [leaving.url, staying.url],
+        ejection: { baseMs: 100, maxMs: 100 },
+      },
+    });
+    const both = () =>
+      Promise.all(['/a', '/b', '/c', '/d'].map((p) => statusOfCall(door, `GET ${p}`)));
+    expect(await both()).toEqual([200, 200, 200, 200]);
+    expect(leaving.requests.length).toBeGreaterThan(0);
+    await leaving.stop();
+    for (let round = 0; round < 10; round += 1) expect(await both()).toEqual([200, 200, 200, 200]);
+  });
+});
+
 describe('a request whose kept connection dies', () => {
   /** The second request on a connection finds it dead. */
   const dying = {

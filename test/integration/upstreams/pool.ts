@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest';
+import { systemNames } from '../../../src/names/system.ts';
 import { Deadlines } from '../../../src/wire/deadlines.ts';
 import { type PoolOptions, UpstreamPool } from '../../../src/wire/upstream-pool.ts';
 import type { ResponseReceiver, UpstreamFailure } from '../../../src/wire/upstream-port.ts';
@@ -22,6 +23,9 @@ export function openPool(ports: readonly number[], options: Partial<PoolOptions>
       addresses: ports.map((port) => ({ host: '127.0.0.1', port })),
       tls: null,
       maxConnections: 100,
+      maxConnectionAgeMs: 3_600_000,
+      names: systemNames,
+      moved: () => {},
       connectTimeoutMs: 2000,
       responseTimeoutMs: 5000,
       ejection: { afterFailures: 5, baseMs: 60_000, maxMs: 60_000, countServerErrors: false },
