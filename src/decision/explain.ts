@@ -2,6 +2,7 @@ import type { PolicyView } from '../account/policy.ts';
 import type { Principal } from '../account/principal.ts';
 import type { Clock } from '../clock.ts';
 import type { RefusalReason } from '../refusal.ts';
+import { isUnambiguousPath } from '../wire/target.ts';
 import { standingOf } from './authenticate.ts';
 import { type Authorisation, authorise } from './authorise.ts';
 import { admit } from './decide.ts';
@@ -28,7 +29,7 @@ export interface Question {
   readonly method: string;
   /** With or without port; lower case. */
   readonly host: string;
-  /** Without query, as it would pass the target gate. */
+  /** Without query. */
   readonly path: string;
 }
 
@@ -43,12 +44,17 @@ export function explain(
     { bodyBytes: 0 },
   );
   if (inadmissible !== null) return refused(inadmissible, `The method ${method} is never let in.`);
+  if (!isUnambiguousPath(path))
+    return refused('target-ambiguous', `Some servers take ${path} for another path.`);
   const match = context.table.match(host, path, method);
   if (match.kind === 'route' && match.route.access === 'public') return publicRoute(match.route);
   const standing = standingOf(account, context.clock.wallMs());
   if (standing !== 'proven') return refused(standing, standingWords(account, standing));
   if (match.kind === 'none')
-    return refused('route-unknown', `No route matches ${path} on ${host}.`);
+    return refused(
+      'route-unknown',
+      `No route matches ${path} on ${host}, in every way in which a server may read it.`,
+    );
   if (match.kind === 'method-refused') {
     return refused(
       'method-refused',

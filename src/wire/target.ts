@@ -9,9 +9,9 @@
 
 /**
  * Segments of plain characters, none beginning with a dot: nearly every real path, and nothing in
- * it can be ambiguous.
+ * it can be ambiguous. Brackets are looked at below.
  */
-const PLAIN_PATH = /^(?:\/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9_~!$&'()*+,=:@.-]*)*\/?$/;
+const PLAIN_PATH = /^(?:\/[A-Za-z0-9_~!$&'*+,=:@-][A-Za-z0-9_~!$&'*+,=:@.-]*)*\/?$/;
 /** RFC 3986 §3.3 `path-absolute`, escapes well formed. */
 const ANY_PATH = /^(?:\/(?:[A-Za-z0-9_~!$&'()*+,;=:@.-]|%[0-9A-Fa-f]{2})*)+$/;
 /**
@@ -34,6 +34,12 @@ const AMBIGUOUS_ESCAPE =
  * Windows drops, like a last space.
  */
 const AMBIGUOUS_SEGMENT = /\/(?:[/;]|%3b)|(?:\.|%20)(?:[;/]|%3b|$)/i;
+/**
+ * The beginning of `(S(…))`, `(A(…)F(…))`: ASP.NET takes it for a session or a ticket, removes it
+ * wherever it stands and serves what is left, so that `/(S(x))/secrets` is `/secrets`
+ * (CVE-2023-36560, CVE-2023-36899). Refused by its beginning: how it ends is read in several ways.
+ */
+const COOKIELESS = /(?:\(|%28)[a-z](?:\(|%28)/i;
 
 /**
  * Where the path of an origin-form target ends (the index of `?`, or the length); -1 when the
@@ -53,7 +59,7 @@ export function isUnambiguousPath(path: string): boolean {
   if (path.length === 0) return false;
   if (PLAIN_PATH.test(path) && !path.includes('./') && !path.endsWith('.')) return true;
   if (!ANY_PATH.test(path)) return false;
-  if (AMBIGUOUS_SEGMENT.test(path)) return false;
+  if (AMBIGUOUS_SEGMENT.test(path) || COOKIELESS.test(path)) return false;
   return !path.includes('%') || hasOnlyHarmlessEscapes(path);
 }
 

@@ -85,7 +85,7 @@ describe('an explanation', () => {
     );
     expect(ask({}, 'GET /nowhere')).toMatchObject({
       reason: 'route-unknown',
-      because: ['No route matches /nowhere on gate.'],
+      because: ['No route matches /nowhere on gate, in every way in which a server may read it.'],
     });
     expect(ask({}, 'PUT /all')).toMatchObject({
       reason: 'method-refused',

@@ -277,7 +277,7 @@ describe('the table', () => {
         const table = createRouteTable(untied);
         for (const { host, path, method } of asked) {
           const match = table.match(host, path, method);
-          const expected = naiveMatch(untied, host, path, method);
+          const expected = naiveMatch(untied, { host, path, method });
           expect(
             match.kind === 'route'
               ? match.route.name
@@ -357,23 +357,53 @@ function literalsOf(each: Route): number {
 const hostFits = (each: Route, host: string) =>
   each.host === '*' || each.host === host.replace(/:\d+$/, '');
 
-function naiveMatch(
-  routes: readonly Route[],
-  host: string,
-  path: string,
-  method: string,
-): string | string[] | null {
-  const here = routes.filter((each) => hostFits(each, host) && pattern(each).test(path));
-  if (here.length === 0) return null;
-  const rank = (each: Route) => (each.host === '*' ? 0 : 1000) + literalsOf(each);
-  const taking = here
-    .filter((each) => each.methods.includes(method))
-    .sort((one, other) => rank(other) - rank(one));
-  const winner = taking[0];
-  if (winner?.path.endsWith('/**') && path.length > 1 && path.endsWith('/')) {
-    return naiveMatch(routes, host, path.slice(0, -1), method) === winner.name ? winner.name : null;
-  }
-  return winner?.name ?? [...new Set(here.flatMap((each) => each.methods))].sort();
+const rankOf = (each: Route) => (each.host === '*' ? 0 : 1000) + literalsOf(each);
+
+/** The most specific route that takes the path and the method, in any letter case or as it is. */
+function pick(routes: readonly Route[], asked: Asked, path: string, anyCase = false) {
+  return routes
+    .filter(
+      (each) =>
+        hostFits(each, asked.host) &&
+        each.methods.includes(asked.method) &&
+        (anyCase ? new RegExp(pattern(each), 'i') : pattern(each)).test(path),
+    )
+    .sort((one, other) => rankOf(other) - rankOf(one))[0];
+}
+
+interface Asked {
+  readonly host: string;
+  readonly path: string;
+  readonly method: string;
+}
+
+function naiveMatch(routes: readonly Route[], asked: Asked): string | string[] | null {
+  const winner = pick(routes, asked, asked.path);
+  if (winner !== undefined) return isReadOtherwise(routes, asked, winner) ? null : winner.name;
+  const here = routes.filter(
+    (each) => hostFits(each, asked.host) && pattern(each).test(asked.path),
+  );
+  return here.length === 0 ? null : [...new Set(here.flatMap((each) => each.methods))].sort();
+}
+
+const keepsSlash = (each: Route) => each.path.length > 1 && each.path.endsWith('/');
+
+/** The rules of route-readings.ts, said once more. */
+function isReadOtherwise(routes: readonly Route[], asked: Asked, winner: Route): boolean {
+  const forms = asked.path.length > 1 ? [asked.path, asked.path.replace(/\/$/, '')] : [asked.path];
+  return (winner.caseInsensitive ? [false, true] : [false]).some((anyCase) =>
+    forms.some((form) => {
+      const found = pick(routes, asked, form, anyCase);
+      const bare = keepsSlash(winner) && !form.endsWith('/');
+      if (found !== winner && !(bare && (found === undefined || rankOf(found) < rankOf(winner))))
+        return true;
+      if (form.endsWith('/')) return false;
+      const added = pick(routes, asked, `${form}/`, anyCase);
+      if (added === undefined || added === winner || !keepsSlash(added)) return false;
+      if (added.host !== winner.host) return added.host !== '*';
+      return literalsOf(added) - 1 >= literalsOf(winner) && added.path !== `${winner.path}/`;
+    }),
+  );
 }
 
 function bothMatch(one: Route, other: Route, path: string, method: string): boolean {

@@ -11,6 +11,7 @@ describe('the target gate', () => {
     '/lifetimeapi/rest/v2/applications/3f2504e0-4f89-11d3-9a0c-0305e82c3301/versions',
     '/a.b/c..d/.well-known/jwks.json',
     '/~user/(x)/a,b;v=1/a=b&c:d@e',
+    '/Orders(1)/Default.Most(Id=(2))/f((x))',
     '/M%C3%BCller/My%20App',
     '/100%25',
     '/a%3fb%23c',
@@ -59,6 +60,20 @@ describe('the target gate', () => {
       ['/%ff', '/%c0%af', '/%c0%ae%c0%ae/', '/%e0%80%af', '/%ed%a0%80', '/\u00e9', '/\u00ff'],
     ],
     ['characters outside the grammar', ['/a|b', '/a"b', '/<a>', '/`', '/{a}', '/a^b', '/[a]']],
+    [
+      'cookieless sessions',
+      [
+        '/(S(x))/secrets',
+        '/a/(S(x))/b',
+        '/a/(s(x))b',
+        '/a(A(x)F(y))',
+        '/(X(1)S(x))/',
+        '/%28S(x))/a',
+        '/(S%28x%29%29/a',
+        '/(S(x',
+        '/(A(a/b))/c',
+      ],
+    ],
     ['a query outside the grammar', ['/a?\u00e9', '/a? ', '/a?\x7f', '/a?#']],
   ])('refuses %s', (_, targets) => {
     expect(targets.filter((target) => pathEnd(target) !== -1)).toEqual([]);
