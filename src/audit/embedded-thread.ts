@@ -143,7 +143,11 @@ class Deadline {
     // Raced against; whoever has gone home no longer listens.
     promise.catch(() => {});
     this.#timer = setTimeout(
-      () => reject(new AuditUnavailable(`no answer from the audit file within ${ms} ms`)),
+      // After a pause of the process the answer may be here: it is read first.
+      () =>
+        setImmediate(() =>
+          reject(new AuditUnavailable(`no answer from the audit file within ${ms} ms`)),
+        ),
       ms,
     );
   }

@@ -7,6 +7,8 @@ export interface FloodFoldOptions {
   readonly clock: Clock;
   /** Writes one event that stands for many. Must not throw. */
   readonly write: (facts: FoldedFacts) => void;
+  /** Whether what is written now is kept; until then it is counted on. Default: always. */
+  readonly hasRoom?: () => boolean;
   /** Refusals of one client that are written singly per interval. */
   readonly singles: number;
   readonly limits?: Partial<FloodLimits>;
@@ -85,7 +87,8 @@ export class FloodFold {
   close(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    for (const flood of [...this.#floods.values(), this.#others]) this.#write(flood);
+    for (const flood of [...this.#floods.values(), this.#others])
+      if (flood.count > 0) this.#options.write(flood.take());
     this.#floods.clear();
   }
 
@@ -113,7 +116,7 @@ export class FloodFold {
   }
 
   #write(flood: Flood): void {
-    if (flood.count > 0) this.#options.write(flood.take());
+    if (flood.count > 0 && (this.#options.hasRoom?.() ?? true)) this.#options.write(flood.take());
   }
 
   #watch(): void {

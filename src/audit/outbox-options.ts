@@ -7,6 +7,8 @@ export interface OutboxObserver {
   accepted(count: number): void;
   /** Events that no log will ever hold: no room, or left over at the end. */
   lost(count: number): void;
+  /** An event that somebody waited for found no room: what it stands for is refused. */
+  unrecorded(): void;
   /** Events that were sent again after a failed append. */
   resent(count: number): void;
   /** The log went away (with the reason) or came back (null). Called on the change only. */
@@ -30,9 +32,12 @@ export interface OutboxOptions {
 }
 
 export interface OutboxLimits {
-  /** Events held, in flight included; the next one is lost. */
+  /**
+   * Events held, in flight included; the next one finds no room, unless it is an end
+   * (`Outbox.recordEnd`): of those there may be one more for each event held and each open call.
+   */
   readonly maxEvents: number;
-  /** Bytes of events held. The buffers that they are in may be twice as large. */
+  /** Bytes of events held, likewise. The buffers that they are in may be twice as large. */
   readonly maxBytes: number;
   /** A batch that has so many takes no more; at most 65,535 (lines.ts). */
   readonly batchEvents: number;

@@ -7,7 +7,7 @@ import {
   type OutboxOptions,
   type Pending,
 } from './outbox-options.ts';
-import type { AcceptanceWaiter, AuditLog, EventBatch, Outbox } from './port.ts';
+import type { AcceptanceWaiter, AuditLog, EventBatch, Outbox, Taken } from './port.ts';
 import { createWaits, type Waits } from './waits.ts';
 
 interface Batch {
@@ -80,7 +80,8 @@ class GroupCommitOutbox implements BatchingOutbox {
   /** Send time of the first failed append of the present outage; null while all is well. */
   #outageSinceMs: number | null = null;
   #backoffMs: number;
-  #open = true;
+  /** Closed: no more events. Over: no more ends either. */
+  #state: 'open' | 'closed' | 'over' = 'open';
   #drained: (() => void) | null = null;
 
   constructor(options: OutboxOptions) {
@@ -108,21 +109,40 @@ class GroupCommitOutbox implements BatchingOutbox {
     make: (seq: number) => string,
     account: string | null,
     waiter: AcceptanceWaiter | null,
-  ): void {
-    if (
-      !this.#open ||
-      this.#pending >= this.#limits.maxEvents ||
-      this.#bytes >= this.#limits.maxBytes
-    ) {
-      this.#observer.lost(1);
-      if (waiter !== null) this.#refuse(waiter);
-      return;
+  ): Taken {
+    if (this.full) {
+      if (waiter === null) {
+        this.#observer.lost(1);
+      } else {
+        this.#observer.unrecorded();
+        this.#refuse(waiter);
+      }
+      return 'no-room';
     }
     // The number is taken only once the event exists: a fault in `make` leaves no hole.
     const event = make(this.#nextSeq);
     const batch = this.#append(event, account);
     const awaited = waiter !== null && this.#await(batch, waiter);
     this.#schedule(awaited);
+    return waiter === null || awaited ? 'kept' : 'late';
+  }
+
+  recordEnd(make: (seq: number) => string, account: string | null): void {
+    if (this.#state === 'over') {
+      this.#observer.lost(1);
+      return;
+    }
+    const event = make(this.#nextSeq);
+    this.#append(event, account);
+    this.#schedule(false);
+  }
+
+  get full(): boolean {
+    return (
+      this.#state !== 'open' ||
+      this.#pending >= this.#limits.maxEvents ||
+      this.#bytes >= this.#limits.maxBytes
+    );
   }
 
   /** Answers whether there is something to wait for: not in an outage that lasts. */
@@ -144,10 +164,11 @@ class GroupCommitOutbox implements BatchingOutbox {
   }
 
   async close(deadlineMs: number): Promise<number> {
-    this.#open = false;
+    this.#state = 'closed';
     if (this.#pending > 0) await this.#drain(deadlineMs);
-    this.#cancelTimers();
     this.#waits.close();
+    this.#state = 'over';
+    this.#cancelTimers();
     const left = this.#pending;
     if (left > 0) this.#observer.lost(left);
     // What is left is no longer ours: an answer that still comes finds nothing to tell.
@@ -287,7 +308,7 @@ class GroupCommitOutbox implements BatchingOutbox {
     const dueMs = next.openedMs + this.#limits.lingerMs - this.#clock.monotonicMs();
     if (
       dueMs <= 0 ||
-      !this.#open ||
+      this.#state !== 'open' ||
       this.#batches.length > 1 ||
       next.waiting.some(({ waiter }) => waiter !== null)
     )

@@ -78,18 +78,31 @@ export interface AcceptanceWaiter {
   notAccepted(): void;
 }
 
+/**
+ * What became of an event. `late`: it is kept, but the log has been away for so long that its
+ * waiter is told at once that it waits in vain. `no-room`: it will never be recorded.
+ */
+export type Taken = 'kept' | 'late' | 'no-room';
+
 /** The recorder's end of the outbox: what the doors see. */
 export interface Outbox {
   /**
    * Takes one event. `make` builds the serialised event from the sequence number that it is given
-   * (unique and consecutive per instance). `waiter` null: nobody waits (buffered, outcomes). When
-   * the bounded queue is full the event is counted as lost and the waiter told at once.
+   * (unique and consecutive per instance). `waiter` null: nobody waits (buffered). When the bounded
+   * queue is full nothing is taken, and the waiter is told.
    */
   record(
     make: (seq: number) => string,
     account: string | null,
     waiter: AcceptanceWaiter | null,
-  ): void;
+  ): Taken;
+  /**
+   * Takes an event that says how something ended whose beginning `record` has taken. There is room
+   * for it however full the queue is: at most one follows each event that was taken.
+   */
+  recordEnd(make: (seq: number) => string, account: string | null): void;
+  /** Nothing is taken but ends. */
+  readonly full: boolean;
   /**
    * Whether events are being accepted: false after a failed append until one succeeds. For
    * readiness.

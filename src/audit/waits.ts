@@ -19,6 +19,8 @@ export function createWaits(clock: Clock, refuse: (waiter: AcceptanceWaiter) => 
   let entries: Pending[] = [];
   let head = 0;
   let timer: NodeJS.Timeout | null = null;
+  let look: NodeJS.Immediate | null = null;
+  let open = true;
 
   function compact(): void {
     if (head === entries.length) entries.length = 0;
@@ -41,12 +43,18 @@ export function createWaits(clock: Clock, refuse: (waiter: AcceptanceWaiter) => 
 
   function arm(): void {
     const first = entries[head];
-    if (first === undefined) return;
+    if (first === undefined || !open || timer !== null) return;
     timer = setTimeout(
       () => {
         timer = null;
-        expire(clock.monotonicMs());
-        arm();
+        const uptoMs = clock.monotonicMs();
+        // After a pause of the process the answer may lie in the socket, and timers come first in a
+        // turn of the loop: what has come is read before anybody waits in vain.
+        look = setImmediate(() => {
+          look = null;
+          expire(uptoMs);
+          arm();
+        });
       },
       Math.max(1, first.deadlineMs - clock.monotonicMs()),
     );
@@ -61,11 +69,14 @@ export function createWaits(clock: Clock, refuse: (waiter: AcceptanceWaiter) => 
       while (head < entries.length && entries[head]?.waiter === null) head++;
       compact();
       entries.push(entry);
-      if (timer === null) arm();
+      if (look === null) arm();
     },
     close() {
+      open = false;
       if (timer !== null) clearTimeout(timer);
+      if (look !== null) clearImmediate(look);
       timer = null;
+      look = null;
       expire(Number.POSITIVE_INFINITY);
     },
   };

@@ -1,5 +1,5 @@
-import type { AcceptanceWaiter } from '../audit/port.ts';
-import type { Permit, Verdict } from '../decision/verdict.ts';
+import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
+import type { Verdict } from '../decision/verdict.ts';
 import type { ClientAddress } from '../forwarding/client-address.ts';
 import { type Trace, traceOf } from '../forwarding/trace.ts';
 import { type Reason, refusalKind } from '../refusal.ts';
@@ -8,7 +8,7 @@ import type { CallServices } from './call-port.ts';
 
 /**
  * What is known of one call, filled in as it happens, and how it is written down: one decision, one
- * outcome if it was permitted, one measurement. Times are monotonic milliseconds; 0 = it has not
+ * outcome if it was permitted or answered otherwise than decided, one measurement. Times are monotonic milliseconds; 0 = it has not
  * happened.
  */
 export class CallRecord {
@@ -32,6 +32,9 @@ export class CallRecord {
   requestBytes = 0;
   /** Content given to the client's socket. */
   responseBytes = 0;
+
+  /** The outbox has the decision. */
+  #decided = false;
 
   constructor(services: CallServices, head: RequestHead | null, peer: Peer) {
     this.#services = services;
@@ -58,10 +61,10 @@ export class CallRecord {
   }
 
   /** @param waiter told whether the event was accepted; null = nobody waits */
-  decision(verdict: Verdict, waiter: AcceptanceWaiter | null): void {
+  decision(verdict: Verdict, waiter: AcceptanceWaiter | null): Taken {
     const head = this.#head;
     const permitted = verdict.permitted;
-    this.#services.outbox.record(
+    const taken = this.#services.outbox.record(
       (seq) =>
         this.#services.events.decision(seq, {
           id: this.id,
@@ -84,12 +87,18 @@ export class CallRecord {
       verdict.account?.account.id ?? null,
       waiter,
     );
+    this.#decided = taken !== 'no-room';
+    return taken;
   }
 
-  /** The call is over: its outcome, if it was permitted, and its measurement. */
+  /**
+   * The call is over: its measurement, and its outcome if it was permitted, or if the caller got
+   * something else than the refusal that was decided on. Without a decision there is no outcome.
+   */
   ended(verdict: Verdict, reason: Reason): void {
     const durationMs = this.#services.clock.monotonicMs() - this.#startedMs;
-    if (verdict.permitted) this.#outcome(verdict, reason, durationMs);
+    if (this.#decided && (verdict.permitted || reason !== verdict.reason))
+      this.#outcome(verdict, reason, durationMs);
     this.#services.meter.callEnded({
       route: verdict.route,
       method: this.#head?.method ?? null,
@@ -110,16 +119,16 @@ export class CallRecord {
       : this.#answeredMs - this.heldSinceMs;
   }
 
-  #outcome(permit: Permit, reason: Reason, durationMs: number): void {
-    this.#services.outbox.record(
+  #outcome(verdict: Verdict, reason: Reason, durationMs: number): void {
+    this.#services.outbox.recordEnd(
       (seq) =>
         this.#services.events.outcome(seq, {
           id: this.id,
           timeMs: this.#services.clock.wallMs(),
           reason,
-          account: permit.account?.account ?? null,
-          route: permit.route,
-          application: permit.application,
+          account: verdict.account?.account ?? null,
+          route: verdict.route,
+          application: verdict.application,
           status: this.status === 0 ? null : this.status,
           upstreamStatus: this.#upstreamStatus,
           durationMs,
@@ -127,8 +136,7 @@ export class CallRecord {
           responseBytes: this.responseBytes,
           traceId: this.trace?.traceId ?? null,
         }),
-      permit.account?.account.id ?? null,
-      null,
+      verdict.account?.account.id ?? null,
     );
   }
 }

@@ -1,4 +1,4 @@
-import type { AcceptanceWaiter } from '../audit/port.ts';
+import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
 import type { Findings, Permit, Verdict } from '../decision/verdict.ts';
 import { type AnswerSink, Forward } from '../forwarding/forward.ts';
 import { upstreamHead } from '../forwarding/request-fields.ts';
@@ -24,7 +24,9 @@ import type { OpenCall } from './open-calls.ts';
  * Under the `acknowledged` guarantee refusals and unsafe methods wait before anything goes
  * anywhere; safe methods go upstream at once and only their answer waits. Whatever happens, exactly
  * one decision is recorded (or counted once, when it is one of a flood of refusals of unknown
- * callers), and exactly one outcome for every permit.
+ * callers), and exactly one outcome for every permit, and for every refusal that its caller did not
+ * get as it was decided. Where there is no room for the decision there is no record: nothing goes
+ * anywhere, the answer is 503, and it is counted.
  */
 export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   readonly #services: CallServices;
@@ -162,14 +164,17 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     const waits =
       this.#services.guarantee === 'acknowledged' && verdict.route?.audit !== 'best-effort';
     if (waits) this.#acceptance = 'pending';
+    let taken: Taken;
     try {
-      this.#record.decision(verdict, waits ? this : null);
+      taken = this.#record.decision(verdict, waits ? this : null);
     } catch (error) {
       this.#acceptance = 'none'; // nobody will tell us about what could not be written down
       throw error;
     }
     // Already answered: then everything has happened.
     if (this.#ended || (waits && this.#acceptance !== 'pending')) return;
+    // It waits in vain, and is told so once this turn is over: nothing goes upstream for that.
+    if (waits && taken !== 'kept') return;
     if (verdict.permitted && !(waits && verdict.unsafe)) this.#startForward(verdict);
     else if (!waits) this.#proceed();
   }

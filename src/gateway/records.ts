@@ -38,6 +38,7 @@ export function openRecords(parts: RecordsParts): Records {
     observer: {
       accepted: (count) => metrics.audit.count('accepted', count),
       lost: (count) => metrics.audit.count('lost', count),
+      unrecorded: () => metrics.audit.count('unrecorded'),
       resent: (count) => metrics.audit.count('resent', count),
       health: (fault) => {
         problem = fault?.message ?? null;
@@ -53,7 +54,8 @@ export function openRecords(parts: RecordsParts): Records {
       null,
       null,
     );
-  const floods = new FloodFold({ clock, write, singles: foldRefusalsAfter });
+  const hasRoom = () => !outbox.full;
+  const floods = new FloodFold({ clock, write, hasRoom, singles: foldRefusalsAfter });
   return {
     outbox,
     floods,

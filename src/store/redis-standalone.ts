@@ -1,8 +1,9 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { AbstractConnector, type RedisOptions as DriverOptions, Redis } from 'ioredis';
+import { AbstractConnector, type RedisOptions as DriverOptions, type Redis } from 'ioredis';
 import { systemNames } from '../names/system.ts';
 import { StoreUnavailable } from './fault.ts';
+import { destroyedAfterReading, PatientRedis } from './redis-driver.ts';
 import { classify, replyCode } from './redis-fault.ts';
 import type {
   Confirmed,
@@ -47,7 +48,7 @@ class Connector extends AbstractConnector {
     });
     socket.on('error', () => {});
     this.connecting = true;
-    this.stream = socket;
+    this.stream = destroyedAfterReading(socket);
     return socket;
   }
 }
@@ -75,7 +76,7 @@ export class StandaloneConnection implements RedisConnection {
   constructor(address: RedisAddress, manner: RedisManner) {
     this.#address = address;
     this.#manner = manner;
-    this.#driver = new Redis({ ...driverOptions(address, manner), replyMapping: 'legacy' });
+    this.#driver = new PatientRedis({ ...driverOptions(address, manner), replyMapping: 'legacy' });
     this.#driver.on('ready', () => {
       this.#connectFault = null;
       this.#connectedBefore = true;

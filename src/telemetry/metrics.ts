@@ -17,7 +17,13 @@ export interface UpstreamMeter {
 }
 
 const CACHE_RESULTS = ['hit', 'miss', 'absent', 'unavailable'] as const;
-export const AUDIT_OUTCOMES = ['accepted', 'lost', 'resent', 'activity_lost'] as const;
+export const AUDIT_OUTCOMES = [
+  'accepted',
+  'lost',
+  'unrecorded',
+  'resent',
+  'activity_lost',
+] as const;
 export const RELOAD_RESULTS = ['applied', 'refused'] as const;
 export const CONNECTION_STATES = ['connecting', 'active', 'idle'] as const;
 

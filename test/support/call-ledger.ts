@@ -17,7 +17,8 @@ export interface Ledger {
   /** All events of the gates, in any order. */
   readonly events: readonly AuditEvent[];
   /**
-   * Requests that had no audit log to be recorded in may be without a record; answers of 2xx never.
+   * Requests that had no audit log to be recorded in may be without a record if their answer says
+   * so.
    */
   readonly auditWasAway?: boolean;
 }
@@ -79,16 +80,20 @@ function reasonIn(body: Buffer): string | null {
   }
 }
 
-/** One decision per request; one outcome per permit, none for a refusal. */
+/**
+ * One decision per request; one outcome per permit, none for a refusal that its caller got as it
+ * was decided.
+ */
 function decisionFaults(calls: readonly AuditEvent[]): string[] {
   const faults: string[] = [];
   const byId = Map.groupBy(calls, (event) => event.id);
   for (const [id, events] of byId) {
     const decisions = events.filter((event) => event.phase === 'decision');
     const outcomes = events.filter((event) => event.phase === 'outcome');
-    const wanted = decisions[0]?.decision === 'permit' ? 1 : 0;
+    const permitted = decisions[0]?.decision === 'permit';
     if (decisions.length !== 1) faults.push(`${id}: ${decisions.length} decisions`);
-    if (outcomes.length !== wanted)
+    const superfluous = !permitted && outcomes[0]?.reason === decisions[0]?.reason;
+    if (outcomes.length > 1 || (permitted ? outcomes.length === 0 : superfluous && outcomes[0]))
       faults.push(`${id}: ${outcomes.length} outcomes of a ${decisions[0]?.decision}`);
     for (const { requestBytes, responseBytes, durationMs } of outcomes) {
       if (
@@ -119,15 +124,13 @@ function answerFaults(ledger: Ledger, calls: readonly AuditEvent[]): string[] {
     if (seen.has(requestId)) faults.push(`${name} came twice`);
     seen.add(requestId);
     if (decision === undefined) {
-      if (!(ledger.auditWasAway && status === 503)) faults.push(`${name} has no decision`);
+      if (!(ledger.auditWasAway && reason === 'audit-unavailable'))
+        faults.push(`${name} has no decision`);
       continue;
     }
-    if (
-      decision.decision === 'refusal' &&
-      decision.status !== status &&
-      reason !== 'audit-unavailable'
-    )
-      faults.push(`${name} is recorded as ${decision.reason} ${decision.status}`);
+    const last = outcome ?? decision;
+    if (decision.decision === 'refusal' && last.status !== status)
+      faults.push(`${name} is recorded as ${last.reason} ${last.status}`);
     if (decision.decision === 'permit' && outcome?.status !== status)
       faults.push(`${name} is recorded with the outcome ${outcome?.reason} ${outcome?.status}`);
     if (outcome !== undefined && reason === null && outcome.responseBytes !== body.length)

@@ -1,9 +1,9 @@
 import { type AdminCallFacts, adminCallEvent } from '../../audit/admin-call-event.ts';
 import type { Actor } from '../../audit/change-event.ts';
 import type { FloodFold } from '../../audit/flood.ts';
-import type { Outbox } from '../../audit/port.ts';
+import type { Outbox, Taken } from '../../audit/port.ts';
 import type { Clock } from '../../clock.ts';
-import type { Reason } from '../../refusal.ts';
+import { REFUSALS, type Reason } from '../../refusal.ts';
 
 export interface RecorderOptions {
   readonly outbox: Outbox;
@@ -20,6 +20,11 @@ export interface Known {
   readonly claimedAccountId: string | null;
   readonly tokenId: string | null;
 }
+
+const AUDIT_AWAY = {
+  reason: 'audit-unavailable',
+  status: REFUSALS['audit-unavailable'].status,
+} as const;
 
 export const NOBODY: Known = { actor: null, claimedAccountId: null, tokenId: null };
 
@@ -77,15 +82,28 @@ export class AdminCallRecord {
       return true;
     }
     return new Promise((resolve) => {
-      this.#write(facts, { accepted: () => resolve(true), notAccepted: () => resolve(false) });
+      const taken = this.#write(facts, {
+        accepted: () => resolve(true),
+        notAccepted: () => {
+          // It may still be recorded, as something that was not what the caller got.
+          if (taken !== 'no-room') this.#end(AUDIT_AWAY.status, AUDIT_AWAY.reason);
+          resolve(false);
+        },
+      });
     });
   }
 
   /** How a request that was let in ended. */
   ended(status: number, reason: Reason): void {
-    if (!this.#permitted) return;
+    if (this.#permitted) this.#end(status, reason);
+  }
+
+  #end(status: number, reason: Reason): void {
     const durationMs = this.#options.clock.monotonicMs() - this.#startedMs;
-    this.#write({ ...this.#facts(reason, status), phase: 'outcome', durationMs }, null);
+    const facts = { ...this.#facts(reason, status), phase: 'outcome', durationMs } as const;
+    const { outbox, instance } = this.#options;
+    const account = this.#known.actor?.id ?? null;
+    outbox.recordEnd((seq) => adminCallEvent(instance, seq, facts), account);
   }
 
   #facts(reason: Reason, status: number | null): Omit<AdminCallFacts, 'phase' | 'durationMs'> {
@@ -99,9 +117,9 @@ export class AdminCallRecord {
     };
   }
 
-  #write(facts: AdminCallFacts, waiter: Parameters<Outbox['record']>[2]): void {
+  #write(facts: AdminCallFacts, waiter: Parameters<Outbox['record']>[2]): Taken {
     const { outbox, instance } = this.#options;
-    outbox.record(
+    return outbox.record(
       (seq) => adminCallEvent(instance, seq, facts),
       this.#known.actor?.id ?? null,
       waiter,

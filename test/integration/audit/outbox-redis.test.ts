@@ -46,6 +46,7 @@ describe.runIf(findRedisServer() !== null)('outbox in front of a real Redis', ()
     });
     const observer = {
       accepted() {},
+      unrecorded() {},
       lost(count: number) {
         lost.count += count;
       },

@@ -77,7 +77,7 @@ describe.runIf(findRedisServer() !== null)('with the Redis users that ship', () 
     });
     const problems: (string | undefined)[] = [];
     const health = (problem: Error | null) => void problems.push(problem?.message);
-    const observer = { accepted() {}, lost() {}, resent() {}, fault() {}, health };
+    const observer = { accepted() {}, unrecorded() {}, lost() {}, resent() {}, fault() {}, health };
     const outbox = createOutbox({ log, instance: 'acl2', clock: systemClock, observer });
     try {
       await expect.poll(() => outbox.healthy, { timeout: 30_000 }).toBe(false);

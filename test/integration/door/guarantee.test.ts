@@ -120,7 +120,30 @@ describe('under `acknowledged`, with a log that does not answer', () => {
     expect(text).not.toContain('token-missing');
     redis.resume();
     await isWellAgain(door);
+    // What was decided, and what the caller got in its place.
+    const id = /x-request-id: (\S+)/i.exec(text)![1];
+    const own = (await door.events()).filter((event) => event.id === id);
+    expect(own.map(({ phase, reason, status }) => [phase, reason, status])).toEqual([
+      ['decision', 'token-missing', 401],
+      ['outcome', 'audit-unavailable', 503],
+    ]);
     expect((await refused(door)).status).toBe(401);
+  });
+
+  it('in an outage that lasts not even a read reaches the upstream', async () => {
+    const door = await start('acknowledged');
+    redis.pause();
+    await expect.poll(() => door.gate.gateway.ready, { timeout: 30_000 }).toBe(false);
+    expect(await call(door, 'GET /first')).toBe(503);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(await call(door, 'GET /later')).toBe(503);
+    expect(paths(door)).not.toContain('GET /later');
+    redis.resume();
+    await isWellAgain(door);
+    expect((await door.eventsOf('/later')).map(({ reason }) => reason)).toEqual([
+      'permitted',
+      'audit-unavailable',
+    ]);
   });
 
   it('a route whose audit is best-effort goes on', async () => {

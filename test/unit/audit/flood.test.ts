@@ -53,6 +53,21 @@ it('leaves the first refusals of a client to be written singly, and counts the o
   ]);
 });
 
+it('counts on while there is no room for what it writes', () => {
+  let room = false;
+  const write = (facts: FoldedFacts) => void written.push(facts);
+  const fold = new FloodFold({ clock, write, hasRoom: () => room, singles: 3 });
+  folds.push(fold);
+  singles(fold, '192.0.2.1', 5);
+  nowMs += 11_000;
+  singles(fold, '192.0.2.1', 5);
+  expect(written).toEqual([]);
+  room = true;
+  nowMs += 11_000;
+  singles(fold, '192.0.2.1', 1);
+  expect(written.map(({ count }) => count)).toEqual([7]);
+});
+
 it('writes one event per client and interval, with the times of the first and the last', () => {
   const fold = open();
   singles(fold, '192.0.2.1', 4);

@@ -1,4 +1,5 @@
 import { setImmediate as loopTurn, setTimeout as sleep } from 'node:timers/promises';
+import { MessageChannel } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type BatchingOutbox, createOutbox } from '../../../src/audit/outbox.ts';
 import type { OutboxLimits } from '../../../src/audit/outbox-options.ts';
@@ -40,6 +41,7 @@ let told: string[];
 let seen: {
   accepted: number;
   lost: number;
+  unrecorded: number;
   resent: number;
   health: (string | null)[];
   faults: number;
@@ -48,7 +50,7 @@ let seen: {
 function start(limits: Partial<OutboxLimits> = {}, probe = false): void {
   log = new HandLog();
   told = [];
-  seen = { accepted: 0, lost: 0, resent: 0, health: [], faults: 0 };
+  seen = { accepted: 0, lost: 0, unrecorded: 0, resent: 0, health: [], faults: 0 };
   outbox = createOutbox({
     log,
     instance: 'unit',
@@ -61,6 +63,9 @@ function start(limits: Partial<OutboxLimits> = {}, probe = false): void {
       },
       lost(count) {
         seen.lost += count;
+      },
+      unrecorded() {
+        seen.unrecorded++;
       },
       resent(count) {
         seen.resent += count;
@@ -309,6 +314,20 @@ describe('the first question', () => {
   });
 });
 
+describe('a pause of the process beyond the deadline', () => {
+  it('leaves whoever waits the answer that has come meanwhile', async () => {
+    start({ deadlineMs: 100 });
+    const { port1, port2 } = new MessageChannel();
+    record('a');
+    const batch = await sent(0);
+    port1.once('message', batch.accept);
+    port2.postMessage('accepted');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    await expect.poll(() => told).toEqual(['a accepted']);
+    port1.close();
+  });
+});
+
 describe('at its limits', () => {
   it('counts what it has no room for as lost and tells the waiter, without using up a number', async () => {
     start({ maxEvents: 2 });
@@ -316,12 +335,34 @@ describe('at its limits', () => {
     record('d', false);
     await loopTurn();
     expect(told).toEqual(['c not accepted']);
-    expect(seen.lost).toBe(2);
+    expect(seen).toMatchObject({ lost: 1, unrecorded: 1 });
     (await sent(0)).accept();
     await expect.poll(() => outbox.pending).toBe(0);
     record('e');
     await sent(1);
     expect(log.events(1)).toEqual(['3:e']);
+  });
+
+  it('says of each event whether it is kept, and has room for the ends of those that are', async () => {
+    start({ maxEvents: 2 });
+    const waiter = { accepted() {}, notAccepted() {} };
+    const take = () => outbox.record(String, null, waiter);
+    expect([take(), take(), take(), outbox.full]).toEqual(['kept', 'kept', 'no-room', true]);
+    for (let end = 0; end < 2; end += 1) outbox.recordEnd(String, null);
+    expect(outbox.pending).toBe(4);
+    (await sent(0)).accept();
+    await expect.poll(() => outbox.pending).toBe(0);
+    expect(log.events(0)).toEqual(['1', '2', '3', '4']);
+    expect(seen).toMatchObject({ lost: 0, unrecorded: 1 });
+  });
+
+  it('says of an event in an outage that lasts that it is late', async () => {
+    start({ deadlineMs: 1 });
+    record('a');
+    (await sent(0)).fail();
+    await sleep(10);
+    expect(outbox.record(String, null, { accepted() {}, notAccepted() {} })).toBe('late');
+    (await sent(1)).accept();
   });
 
   it('has room again in bytes once batches are accepted', async () => {
@@ -375,8 +416,21 @@ describe('closing', () => {
     record('late');
     (await sent(0)).accept();
     expect(await closing).toBe(0);
-    expect(seen).toMatchObject({ accepted: 1, lost: 1 });
+    expect(seen).toMatchObject({ accepted: 1, lost: 0, unrecorded: 1 });
     expect(told).toEqual(['late not accepted']);
+  });
+
+  it('still takes the ends of what it writes out', async () => {
+    start();
+    outbox.record(String, null, {
+      accepted: () => outbox.recordEnd((seq) => `${seq}:end`, null),
+      notAccepted() {},
+    });
+    const closing = outbox.close(5000);
+    (await sent(0)).accept();
+    (await sent(1)).accept();
+    expect(await closing).toBe(0);
+    expect(log.events(1)).toEqual(['2:end']);
   });
 
   it('gives up after its deadline, says how many are left, and tells whoever waits', async () => {
