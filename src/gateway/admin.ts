@@ -23,6 +23,7 @@ import type { Replica } from '../registry/replica.ts';
 import type { Log } from '../telemetry/log.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
 import { ServerCertificates } from '../tls/server-certificates.ts';
+import { ListUpkeep } from './lists.ts';
 
 export interface GatewayAdminParts {
   readonly config: Config;
@@ -111,6 +112,7 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
     log.error('the list of instances could not be kept', { error }),
   );
   members.start();
+  const lists = new ListUpkeep(parts.store, clock, log);
   return {
     address: server.address,
     certificates,
@@ -125,6 +127,7 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
       streams.close();
       await rights.close();
       await members.close();
+      await lists.close();
       await server.close(deadlineMs);
     },
   };

@@ -1,5 +1,7 @@
 import { encodeRecord, withVersion } from './codec.ts';
 import type { RegistryFile } from './embedded-file.ts';
+import type { EmbeddedLists } from './listing/embedded-lists.ts';
+import { entryOf } from './listing/entry.ts';
 import { type Commit, type CommitResult, type Position, RegistryUnavailable } from './port.ts';
 
 /**
@@ -26,7 +28,7 @@ export class Conflict extends Error {
  * To be called inside a transaction: does everything or, by a thrown `Conflict`, nothing. Returns
  * where the registry is afterwards.
  */
-export function applyCommit(file: RegistryFile, commit: Commit): Position {
+export function applyCommit(file: RegistryFile, lists: EmbeddedLists, commit: Commit): Position {
   const { epoch, seq: before } = file.position();
   const seq = before + 1;
   for (const { kind, key, version } of commit.expects) {
@@ -51,7 +53,17 @@ export function applyCommit(file: RegistryFile, commit: Commit): Position {
   for (const { kind, key, record } of commit.changes)
     if (kind === 'account' && record === null)
       file.run('DELETE FROM last_use WHERE account = ?', key);
+  applyLists(lists, commit, before);
   return { epoch, seq };
+}
+
+/** Lists that lack a change before this one are made anew by whoever asks for them. */
+function applyLists(lists: EmbeddedLists, { changes }: Commit, before: number): void {
+  if (lists.state().seq !== before) return;
+  for (const change of changes)
+    if (change.kind === 'account')
+      lists.list(change.key, change.record === null ? null : entryOf(change.record));
+  lists.moveTo(before + 1);
 }
 
 function applyClaims(file: RegistryFile, { claims }: Commit): void {

@@ -10,6 +10,10 @@ import {
 } from './codec.ts';
 import { applyCommit, Conflict } from './embedded-commit.ts';
 import { RegistryFile } from './embedded-file.ts';
+import { EmbeddedListing } from './listing/embedded-data.ts';
+import { EmbeddedLists } from './listing/embedded-lists.ts';
+import { listAccounts } from './listing/list.ts';
+import type { ListPage, ListQuery } from './listing/query.ts';
 import {
   type AccountPage,
   type Assurance,
@@ -55,6 +59,8 @@ export function openEmbeddedRegistry(path: string): RegistryStore {
  */
 class EmbeddedRegistry implements RegistryStore {
   readonly #file: RegistryFile;
+  readonly #lists: EmbeddedLists;
+  readonly #listing: EmbeddedListing;
   readonly #followers = new Set<Follower>();
   readonly #members = new Map<string, LeaseRequest>();
   readonly #applied = new Map<string, Position>();
@@ -63,6 +69,8 @@ class EmbeddedRegistry implements RegistryStore {
 
   constructor(file: RegistryFile) {
     this.#file = file;
+    this.#lists = new EmbeddedLists(file);
+    this.#listing = new EmbeddedListing(file, this.#lists, (account) => this.uses(account));
   }
 
   async snapshot(): Promise<PolicySnapshot> {
@@ -110,14 +118,16 @@ class EmbeddedRegistry implements RegistryStore {
 
   async recordUses(uses: readonly TokenUse[]): Promise<void> {
     this.#file.write(() => {
-      for (const { account, token, timeMs, address } of uses)
+      for (const { account, token, timeMs, address } of uses) {
         this.#file.run(
-          'INSERT OR REPLACE INTO last_use VALUES (?, ?, ?, ?)',
+          'INSERT INTO last_use VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET time_ms = excluded.time_ms, address = excluded.address WHERE excluded.time_ms >= time_ms',
           account,
           token,
           Math.trunc(timeMs),
           address,
         );
+        this.#lists.use(account, token, Math.trunc(timeMs));
+      }
     });
   }
 
@@ -202,7 +212,7 @@ class EmbeddedRegistry implements RegistryStore {
 
   async commit(commit: Commit): Promise<CommitResult> {
     try {
-      const { epoch, seq } = this.#file.write(() => applyCommit(this.#file, commit));
+      const { epoch, seq } = this.#file.write(() => applyCommit(this.#file, this.#lists, commit));
       const members = [...this.#members.values()].map(({ instance, leaseMs }) => ({
         instance,
         leaseMs,
@@ -254,6 +264,19 @@ class EmbeddedRegistry implements RegistryStore {
       );
       return { ...page, next: rows.length < limit ? null : String(rows.at(-1)?.key) };
     });
+  }
+
+  list(query: ListQuery): Promise<ListPage> {
+    return listAccounts(this.#listing, query);
+  }
+
+  tendLists(goesOn: () => boolean): Promise<void> {
+    return this.#listing.tend(goesOn);
+  }
+
+  async useCounts(targets: readonly string[]): Promise<readonly number[]> {
+    const sql = 'SELECT count(*) AS n FROM reference WHERE target = ?';
+    return this.#file.read(() => targets.map((target) => Number(this.#file.get(sql, target)?.n)));
   }
 
   async referencesTo(target: string, limit: number): Promise<readonly string[]> {

@@ -1,4 +1,5 @@
 import type { Account, Role, Team } from '../account/model.ts';
+import type { ListPage, ListQuery } from './listing/query.ts';
 
 /**
  * The registry's two ports. `RegistrySource` is all that an instance needs to answer calls (an
@@ -308,6 +309,19 @@ export interface RegistryStore extends RegistrySource {
    * damaged. `limit` 1 to 500.
    */
   accounts(query: { readonly cursor: string | null; readonly limit: number }): Promise<AccountPage>;
+  /**
+   * One page of a list of accounts, in order, with the number of all. Each account that is in the
+   * list throughout, and whose place in the order stays, is on exactly one of its pages. Throws
+   * `BadCursor`; `RegistryUnavailable` (`refused`) while the lists are being made.
+   */
+  list(query: ListQuery): Promise<ListPage>;
+  /**
+   * Brings what the lists are made from up to date, in slices, while `goesOn`. For the background:
+   * `list` does the same and waits.
+   */
+  tendLists(goesOn: () => boolean): Promise<void>;
+  /** How many users each of these targets has. */
+  useCounts(targets: readonly string[]): Promise<readonly number[]>;
   /** The users of a target (`role:deployer`), at most `limit`. */
   referencesTo(target: string, limit: number): Promise<readonly string[]>;
   /**

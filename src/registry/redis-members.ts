@@ -36,9 +36,17 @@ export function renewalTtlMs(leaseMs: number, renewals: number): number {
   return YEAR_MS * (1 + (renewals % YEARS)) + leaseTtlMs(leaseMs);
 }
 
-/** What an instance says of itself when it joins. */
+/**
+ * What an instance says of itself when it joins. `notesUses`: it tells the lists of accounts whom it
+ * has let in, which earlier versions do not.
+ */
 export function aboutFrom({ leaseMs, version = '' }: LeaseRequest): string {
-  return JSON.stringify({ leaseMs, version });
+  return JSON.stringify({ leaseMs, version, notesUses: true });
+}
+
+/** Whether an instance tells the lists of accounts whom it has let in. */
+export function notesUses(about: string): boolean {
+  return about.includes('"notesUses":true');
 }
 
 /** Throws `RegistryUnavailable('damaged')`: a member that cannot be read cannot be waited for. */

@@ -1,5 +1,6 @@
 import type { RegistryKeys } from '../store/keys.ts';
 import { encodeRecord } from './codec.ts';
+import { entryOf } from './listing/entry.ts';
 import type { Commit, RecordKind } from './port.ts';
 
 /**
@@ -56,6 +57,7 @@ export function planCommit(keys: RegistryKeys, commit: Commit): CommitPlan {
     changes,
     members,
     tombstones,
+    ...keys.lists,
   ]);
   const place = (kind: RecordKind, key: string): Place => {
     const label = `${kind}:${key}`;
@@ -77,6 +79,7 @@ export function planCommit(keys: RegistryKeys, commit: Commit): CommitPlan {
       ...place(kind, key),
       id: key,
       text: record === null ? '' : encodeRecord(record),
+      ...(kind === 'account' && record !== null ? { entry: entryOf(record) } : {}),
     })),
     take: commit.claims.take,
     drop: commit.claims.drop,

@@ -186,7 +186,12 @@ export class RedisRegistrySource implements RegistrySource {
         ['PEXPIRE', key, LAST_USED_KEPT_MS],
       ];
     });
-    await this.answered(this.connection.pipeline(commands));
+    // The lists take them in from here: who may write no more than this can only say that he has let
+    // somebody in.
+    const noted = uses.flatMap(({ account, token, timeMs }) => [timeMs, `${account} ${token}`]);
+    await this.answered(
+      this.connection.pipeline([...commands, ['ZADD', this.keys.uses, 'GT', ...noted]]),
+    );
   }
 
   follow(from: Position, listener: FeedListener): Subscription {

@@ -1,9 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Account, Role } from '../account/model.ts';
 import { lastUsedKey } from '../store/keys.ts';
-import type { RedisCommand } from '../store/redis.ts';
+import type { RedisCommand, RedisConnection } from '../store/redis.ts';
 import { loadScript } from '../store/script.ts';
 import { damaged, decodePage, encodeRecord, RECORD_SCHEMA } from './codec.ts';
+import { LISTING_VERSION } from './listing/entry.ts';
+import { listAccounts } from './listing/list.ts';
+import type { ListPage, ListQuery } from './listing/query.ts';
+import { type ListingRedis, RedisListing } from './listing/redis-data.ts';
+import { RedisUpkeep } from './listing/redis-upkeep.ts';
 import {
   type AccountPage,
   type Assurance,
@@ -22,7 +27,7 @@ import { readAccount } from './redis-lookups.ts';
 import { committedFrom, instancesFrom, progressFrom } from './redis-members.ts';
 import { planCommit } from './redis-plan.ts';
 import { META_FIELDS, nameOf, pairs, positionFrom } from './redis-reply.ts';
-import { RedisRegistrySource, WAIT_MS } from './redis-source.ts';
+import { type RedisRegistryOptions, RedisRegistrySource, WAIT_MS } from './redis-source.ts';
 import { assuranceFrom } from './redis-topology.ts';
 
 /** How much history is kept, in entries. Who lags further behind than the feed is long reloads. */
@@ -37,6 +42,27 @@ const NAME_TRIES = 3;
 
 /** With the rights of the ACL user `manager`. */
 export class RedisRegistryStore extends RedisRegistrySource implements RegistryStore {
+  readonly #upkeep: RedisUpkeep;
+  readonly #listing: RedisListing;
+
+  constructor(connection: RedisConnection, options: RedisRegistryOptions) {
+    super(connection, options);
+    const redis: ListingRedis = {
+      keys: this.keys,
+      call: (...words) => this.call(...words),
+      run: (...words) => this.answered(connection.run(...words)),
+      readTogether: (...words) => this.answered(connection.readTogether(...words)),
+      pipeline: (...words) => this.answered(connection.pipeline(...words)),
+      uses: (account) => this.uses(account),
+    };
+    this.#upkeep = new RedisUpkeep(redis, {
+      prefix: this.prefix,
+      eventsAfter: (from) => this.eventsAfter(from),
+      nowMs: () => performance.now(),
+    });
+    this.#listing = new RedisListing(redis, this.#upkeep);
+  }
+
   async initialise(roles: readonly Role[]): Promise<boolean> {
     const { meta, accounts, roles: rolesKey, teams, claims, feed, tombstones } = this.keys;
     const words = [
@@ -60,7 +86,7 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
   async commit(commit: Commit): Promise<CommitResult> {
     const { keys, json } = planCommit(this.keys, commit);
     const tip = newTip();
-    const words = [json, KEPT.feed, KEPT.changesPerAccount, tip];
+    const words = [json, KEPT.feed, KEPT.changesPerAccount, tip, LISTING_VERSION];
     const { answer, replicated } = await this.#commit(keys, words);
     const [outcome, ...rest] = answer;
     return outcome === 'committed'
@@ -208,6 +234,20 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
     const rows = ids.map((id, index) => [id, [texts?.[index], graves?.[index]]] as const);
     const page = decodePage(rows, (id, [text, grave]) => readAccount(id, text, grave));
     return { ...page, next: ids.length < query.limit ? null : (ids.at(-1) ?? null) };
+  }
+
+  list(query: ListQuery): Promise<ListPage> {
+    return listAccounts(this.#listing, query);
+  }
+
+  tendLists(goesOn: () => boolean): Promise<void> {
+    return this.#upkeep.tend(goesOn);
+  }
+
+  async useCounts(targets: readonly string[]): Promise<readonly number[]> {
+    if (targets.length === 0) return [];
+    const asked = targets.map((target) => ['SCARD', this.keys.references(target)] as const);
+    return (await this.answered(this.connection.pipeline(asked))).map(Number);
   }
 
   async referencesTo(target: string, limit: number): Promise<readonly string[]> {

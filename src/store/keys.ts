@@ -40,7 +40,16 @@ export interface RegistryKeys {
    * its changes.
    */
   readonly tombstones: string;
+  /**
+   * What the lists of accounts are made from, in the order in which scripts take it: `state`,
+   * `names`, `marks`, `times`, `texts`, `rows`, `numbers`, `free` (scripts/listing.lua).
+   */
+  readonly lists: readonly string[];
+  /** Sorted set of `ACCOUNT TOKEN` by time: last uses that gates have noted for the lists. */
+  readonly uses: string;
 }
+
+const LISTS = ['state', 'names', 'marks', 'times', 'texts', 'rows', 'numbers', 'free'] as const;
 
 /** `prefix` is `store.keyPrefix`. */
 export function registryKeys(prefix: string): RegistryKeys {
@@ -60,6 +69,8 @@ export function registryKeys(prefix: string): RegistryKeys {
     members: `${base}:members`,
     ack: (instance) => `${base}:ack:${instance}`,
     tombstones: `${base}:tombstones`,
+    lists: LISTS.map((name) => `${base}:lists:${name}`),
+    uses: `${base}:uses`,
   };
 }
 

@@ -301,6 +301,15 @@ function aboutRights(rights: RedisRights, { administers }: FindingContext): read
       ),
     );
   }
+  if (!rights.notesUses) {
+    findings.push(
+      say(
+        'note',
+        'the configured user may not note for the lists of accounts whom it has let in',
+        'Lists show tokens as unused that were let in. Take the present config/redis/users.acl.',
+      ),
+    );
+  }
   if (administers && !rights.writesRegistry) {
     findings.push(
       say(

@@ -7,6 +7,8 @@ export interface RedisRights {
   readonly readsRegistry: boolean;
   readonly renewsLease: boolean;
   readonly appendsAudit: boolean;
+  /** May tell the lists of accounts whom it has let in. */
+  readonly notesUses: boolean;
   /** May change accounts, roles and teams: whoever holds this is administrator. */
   readonly writesRegistry: boolean;
   /** May see keys beyond the prefix. */
@@ -46,6 +48,8 @@ export async function probeRights(
     readsRegistry: !reads.includes(false),
     renewsLease: await may('SET', registry.lease('check'), '1', 'PX', 1),
     appendsAudit: await may('EVAL', NOTHING, 2, audit.stream(0), audit.last(0, 'check')),
+    // XX: adds nobody.
+    notesUses: await may('ZADD', registry.uses, 'XX', 0, '-'),
     writesRegistry: writes.includes(true),
     leavesPrefix: await may('GET', `-${prefix}-`),
     administersServer: await allowed(

@@ -215,7 +215,7 @@ class Commands implements RedisCommands {
   ): Promise<unknown> {
     return this.#guarded(() =>
       this.#evaluate(script, (command, first) =>
-        this.#send(command, [first, keys.length, ...keys, ...words]),
+        this.#send(command, [first, keys.length, ...keys, ...words], script.answersBytes),
       ),
     );
   }
@@ -249,10 +249,12 @@ class Commands implements RedisCommands {
     }
   }
 
-  #send(command: string, words: readonly RedisWord[]): Promise<unknown> {
+  #send(command: string, words: readonly RedisWord[], asBytes = false): Promise<unknown> {
     // What goes wrong with ASKING shows in the command that it stands before.
     if (this.#asking) this.#driver.call('ASKING').catch(() => undefined);
-    return this.#driver.call(command, [...words]);
+    return asBytes
+      ? this.#driver.callBuffer(command, [...words])
+      : this.#driver.call(command, [...words]);
   }
 }
 

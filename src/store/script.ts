@@ -10,13 +10,24 @@ export interface Script {
    * that has no memory left.
    */
   readonly readOnly: boolean;
+  /** Its answer holds bytes that are no text, and comes as buffers. */
+  readonly answersBytes: boolean;
 }
 
+/** The first line of a script that begins with the functions of another file. */
+const WITH = /^-- with (\S+)\n/;
+
 /**
- * Reads `scripts/NAME.lua` beside this file. Throws when it is missing: a part of the program, not
- * an input.
+ * Reads `scripts/NAME.lua` beside this file, and what it says it begins with. Throws when one is
+ * missing: a part of the program, not an input.
  */
-export function loadScript(name: string, { readOnly = false } = {}): Script {
-  const text = readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8');
-  return { text, sha1: hash('sha1', text, 'hex'), readOnly };
+export function loadScript(name: string, { readOnly = false, answersBytes = false } = {}): Script {
+  const own = read(`${name}.lua`);
+  const library = WITH.exec(own)?.[1];
+  const text = library === undefined ? own : read(library) + own;
+  return { text, sha1: hash('sha1', text, 'hex'), readOnly, answersBytes };
+}
+
+function read(file: string): string {
+  return readFileSync(new URL(`./scripts/${file}`, import.meta.url), 'utf8');
 }

@@ -9,6 +9,7 @@ import {
   type RegistryStore,
   RegistryUnavailable,
 } from '../../src/registry/port.ts';
+import { listsContract } from './registry-lists.ts';
 import {
   account,
   commitOf,
@@ -773,6 +774,8 @@ export function registryContract(backend: RegistryBackend): void {
         });
       });
     });
+
+    listsContract(() => under);
 
     function need(context: TestContext, power: 'freeze' | 'second'): void {
       const reason = backend.lacks[power];

@@ -289,6 +289,7 @@ describe('what is found in facts', () => {
     readsRegistry: true,
     renewsLease: true,
     appendsAudit: true,
+    notesUses: true,
     writesRegistry: false,
     leavesPrefix: false,
     administersServer: false,

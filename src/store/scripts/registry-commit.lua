@@ -1,3 +1,4 @@
+-- with listing.lua
 -- One administrative change, all or nothing: records, claims, references, feed entry and audit event.
 --
 -- Redis does not undo what a failing script has written. So everything that can fail is looked at first (types, versions, claims, uses, the
@@ -6,22 +7,26 @@
 -- The members (instances that were not released and not forgotten) are read in the same step: who is not among them has to read the position
 -- after this change before it serves anything.
 --
--- KEYS  meta, accounts, roles, teams, claims, feed, changes, members, tombstones, and from 10 on those that the plan names by number
--- ARGV  the plan as JSON (redis-plan.ts), the feed's length, the length of an account's list of changes, the tip (a random word) of this change
+-- KEYS  meta, accounts, roles, teams, claims, feed, changes, members, tombstones, the eight keys of the lists (listing.lua), and from 18 on those that
+--       the plan names by number
+-- ARGV  the plan as JSON (redis-plan.ts), the feed's length, the length of an account's list of changes, the tip (a random word) of this change, the
+--       version of the lists' form
 -- Answer  {'committed', seq, epoch, instance, what it says of itself, …} | {'version', label} | {'claim', claim}
 --         | {'referenced', label, count} | {'empty'} | {'damaged', what}
 
 local META, ACCOUNTS, ROLES, TEAMS, CLAIMS, FEED, CHANGES = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local MEMBERS, TOMBSTONES = KEYS[8], KEYS[9]
 local plan = cjson.decode(ARGV[1])
-local feedLength, accountChangesLength, tip = ARGV[2], ARGV[3], ARGV[4]
+local feedLength, accountChangesLength, tip, listVersion = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local LISTS, FIXED = listingAt(10), 17
 
+-- The lists are not looked at: they are made anew rather than that they stop a change.
 local TYPE_OF = { 'hash', 'zset', 'hash', 'hash', 'hash', 'stream', 'stream', 'hash', 'hash' }
 
 for index, key in ipairs(KEYS) do
-  local expected = TYPE_OF[index] or plan.types[index - #TYPE_OF]
-  local found = redis.call('TYPE', key).ok
-  if found ~= 'none' and found ~= expected then return { 'damaged', key } end
+  local expected = TYPE_OF[index] or plan.types[index - FIXED]
+  local found = expected and redis.call('TYPE', key).ok
+  if expected and found ~= 'none' and found ~= expected then return { 'damaged', key } end
 end
 
 local meta = redis.call('HMGET', META, 'epoch', 'seq', 'tip', 'counts')
@@ -117,13 +122,14 @@ local function versioned(text)
   return '{"version":' .. seq .. string.sub(text, #'{"version":0' + 1)
 end
 
-local entry = { 'epoch', epoch, 'link', tipBefore .. ' ' .. tip }
+local entry, listed = { 'epoch', epoch, 'link', tipBefore .. ' ' .. tip }, {}
 for _, change in ipairs(plan.changes) do
   local text = change.text
   if text ~= '' then text = versioned(text) end
   entry[#entry + 1] = change.label
   entry[#entry + 1] = text
   if change.field == '' then
+    listed[#listed + 1] = { id = change.id, entry = change.entry }
     if text == '' then
       redis.call('DEL', KEYS[change.key])
       redis.call('ZREM', ACCOUNTS, change.id)
@@ -142,6 +148,11 @@ for _, claim in ipairs(plan.drop) do redis.call('HDEL', CLAIMS, claim) end
 for _, taken in ipairs(plan.take) do redis.call('HSET', CLAIMS, taken.claim, taken.owner) end
 for _, reference in ipairs(plan.remove) do redis.call('SREM', KEYS[reference.key], reference.user) end
 for _, reference in ipairs(plan.add) do redis.call('SADD', KEYS[reference.key], reference.user) end
+
+-- Lists that lack a change before this one are brought up to date by whoever asks for them.
+if listsAreAt(LISTS, listVersion, string.format('%.0f', before), tipBefore) and listAll(LISTS, listed) then
+  redis.call('HSET', LISTS.state, 'seq', seq, 'tip', tip)
+end
 
 redis.call('HSET', META, 'seq', seq, 'tip', tip, 'counts', counts())
 redis.call('XADD', CHANGES, '*', 'e', plan.event)

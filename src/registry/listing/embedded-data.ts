@@ -1,0 +1,207 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Account } from '../../account/model.ts';
+import { tokenId } from '../../account/token.ts';
+import { decodeAccount } from '../codec.ts';
+import type { RegistryFile } from '../embedded-file.ts';
+import { RegistryUnavailable, type TokenUse } from '../port.ts';
+import { BLOCK, type Blocks, type ListingData, type Place, type Walk } from './data.ts';
+import { type EmbeddedLists, slotAt, TEXT_BLOCK } from './embedded-lists.ts';
+import { damagedEntry, entryOf, type Time } from './entry.ts';
+
+/** Accounts that are taken into the lists in one transaction: a few milliseconds. */
+const SLICE = 100;
+/** How long somebody who wants a list waits while it is being made. */
+const WAIT_MS = 5_000;
+/** Greater than whatever follows a list's name. */
+const PAST_ALL = '\uffff';
+
+/** Lists as `EmbeddedLists` keeps them. SQLite answers at once, so each slice gives way to others. */
+export class EmbeddedListing implements ListingData {
+  readonly #file: RegistryFile;
+  readonly #lists: EmbeddedLists;
+  readonly #usesOf: (account: string) => Promise<readonly TokenUse[]>;
+
+  constructor(
+    file: RegistryFile,
+    lists: EmbeddedLists,
+    usesOf: (account: string) => Promise<readonly TokenUse[]>,
+  ) {
+    this.#file = file;
+    this.#lists = lists;
+    this.#usesOf = usesOf;
+  }
+
+  async current(): Promise<{ readonly numbers: number; readonly revision: string }> {
+    const endMs = performance.now() + WAIT_MS;
+    for (;;) {
+      const { seq } = this.#file.read(() => this.#file.position());
+      const state = this.#file.read(() => this.#lists.state());
+      if (state.seq === seq && state.from === null)
+        return { numbers: state.numbers, revision: String(seq) };
+      if (performance.now() > endMs)
+        throw new RegistryUnavailable(
+          'refused',
+          `the lists of accounts are being made (${state.made} so far); try again in a moment`,
+        );
+      this.#goOn();
+      await turn();
+    }
+  }
+
+  /** In the background: makes them where they are not whole. */
+  async tend(goesOn: () => boolean): Promise<void> {
+    while (goesOn() && this.#goOn()) await turn();
+  }
+
+  /** One slice. False: there was nothing to do. */
+  #goOn(): boolean {
+    return this.#file.write(() => {
+      const { seq } = this.#file.position();
+      const state = this.#lists.state();
+      if (state.seq === seq && state.from === null) return false;
+      if (state.seq === seq) this.#build(state.from ?? '');
+      else this.#lists.begin(seq);
+      return true;
+    });
+  }
+
+  #build(from: string): void {
+    const rows = this.#file.all(
+      "SELECT key, text FROM record WHERE kind = 'account' AND key > ? ORDER BY key LIMIT ?",
+      from,
+      SLICE,
+    );
+    for (const row of rows) this.#take(String(row.key), String(row.text));
+    const last = rows.length < SLICE ? null : String(rows.at(-1)?.key);
+    this.#lists.goOn(last, rows.length);
+  }
+
+  #take(id: string, text: string): void {
+    const account = readable(id, text);
+    if (account === null) {
+      this.#lists.list(id, damagedEntry(id));
+      return;
+    }
+    const token = account.token === null ? '' : tokenId(account.token.digest);
+    const sql = 'SELECT time_ms FROM last_use WHERE account = ? AND token = ?';
+    const used = Number(this.#file.get(sql, id, token)?.time_ms ?? 0);
+    this.#lists.list(id, entryOf(account), used);
+  }
+
+  async count(list: string): Promise<number> {
+    return this.#file.read(() =>
+      Number(this.#file.get('SELECT count FROM list_count WHERE list = ?', list)?.count ?? 0),
+    );
+  }
+
+  async walk(list: string, { from, descending, limit }: Walk): Promise<readonly Place[]> {
+    await turn();
+    const rows = this.#file.read(() =>
+      descending
+        ? this.#file.all(
+            'SELECT key, number FROM list_name WHERE list = ? AND key < ? ORDER BY key DESC LIMIT ?',
+            list,
+            from ?? PAST_ALL,
+            limit,
+          )
+        : this.#file.all(
+            'SELECT key, number FROM list_name WHERE list = ? AND key > ? ORDER BY key LIMIT ?',
+            list,
+            from ?? '',
+            limit,
+          ),
+    );
+    return rows.map(({ key, number }) => ({ key: String(key), number: Number(number) }));
+  }
+
+  async blocks(
+    first: number,
+    last: number,
+    marks: readonly string[],
+    times: readonly Time[],
+  ): Promise<Blocks> {
+    await turn();
+    const sql = 'SELECT bytes FROM list_block WHERE name = ?';
+    const read = (name: string) =>
+      Array.from({ length: last - first + 1 }, (_, index) => {
+        const bytes = this.#file.get(sql, `${name}:${first + index}`)?.bytes;
+        return bytes instanceof Uint8Array ? bytes : null;
+      });
+    return this.#file.read(() => ({ marks: marks.map(read), times: times.map(read) }));
+  }
+
+  async search(
+    first: number,
+    last: number,
+    needle: string,
+    isPrefix: boolean,
+  ): Promise<Iterable<number>> {
+    await turn();
+    const share = BLOCK / TEXT_BLOCK;
+    const found: number[] = [];
+    this.#file.read(() => {
+      for (let block = first * share; block < (last + 1) * share; block += 1)
+        for (const kind of isPrefix ? ['n'] : ['n', 'd']) {
+          const sql = 'SELECT lines FROM list_text WHERE name = ?';
+          const lines = String(this.#file.get(sql, `${kind}:${block}`)?.lines ?? '');
+          for (const slot of slotsWith(lines, needle, isPrefix))
+            found.push(block * TEXT_BLOCK + slot);
+        }
+    });
+    return found;
+  }
+
+  async numberOf(id: string): Promise<number | null> {
+    const row = this.#file.read(() =>
+      this.#file.get('SELECT number FROM list_row WHERE id = ?', id),
+    );
+    return row === undefined ? null : Number(row.number);
+  }
+
+  async rows(numbers: readonly number[]): Promise<readonly (string | null)[]> {
+    await turn();
+    return this.#file.read(() =>
+      numbers.map((number) => {
+        const row = this.#file.get('SELECT row FROM list_row WHERE number = ?', number)?.row;
+        return row === undefined ? null : String(row);
+      }),
+    );
+  }
+
+  async accounts(ids: readonly string[]): Promise<readonly (Account | 'damaged' | null)[]> {
+    return this.#file.read(() =>
+      ids.map((id) => {
+        const text = this.#file.record('account', id);
+        return text === null ? null : (readable(id, text) ?? 'damaged');
+      }),
+    );
+  }
+
+  uses(account: string): Promise<readonly TokenUse[]> {
+    return this.#usesOf(account);
+  }
+}
+
+function readable(id: string, text: string): Account | null {
+  try {
+    return decodeAccount(id, text);
+  } catch (fault) {
+    if (!(fault instanceof RegistryUnavailable)) throw fault;
+    return null;
+  }
+}
+
+/** Places of the lines whose text holds `needle`, or begins with it. */
+function* slotsWith(lines: string, needle: string, isPrefix: boolean): Generator<number> {
+  let at = lines.indexOf(needle);
+  while (at !== -1) {
+    const begin = lines.lastIndexOf('\n', at);
+    // A line begins with two letters for its place.
+    if (at >= begin + 3 && (!isPrefix || at === begin + 3)) {
+      yield slotAt(lines, begin + 1);
+      const end = lines.indexOf('\n', at);
+      if (end === -1) return;
+      at = lines.indexOf(needle, end);
+    } else at = lines.indexOf(needle, at + 1);
+  }
+}
