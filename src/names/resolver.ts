@@ -83,6 +83,12 @@ export class Resolver {
     return (await this.#find(host)).addresses;
   }
 
+  /** The next look-up asks anew: where the name led was not the right place. */
+  doubt(host: string): void {
+    const entry = this.#entries.get(host.toLowerCase());
+    if (entry !== undefined) entry.freshUntilMs = 0;
+  }
+
   /**
    * Tells `changed` the addresses of a name as soon as they are known, and again whenever they
    * differ from the last ones. @returns ends it

@@ -13,14 +13,20 @@ const CODES: Readonly<Record<string, readonly [why: StoreUnavailable['why'], wor
   NOPERM: ['forbidden', 'the configured user lacks a right (config/redis/users.acl lists them)'],
   DENIED: ['forbidden', 'protected mode lets nobody in from outside'],
   WRONGTYPE: ['damaged', 'a key holds something else than it should'],
-  READONLY: ['refused', 'this server is a replica and takes no writes'],
+  READONLY: [
+    'refused',
+    'this server is a replica and takes no writes: its name is looked up and connected to anew',
+  ],
   NOREPLICAS: [
     'refused',
     'too few replicas follow this server, so it takes no writes (min-replicas-to-write)',
   ],
   OOM: ['refused', 'its memory is full (maxmemory), so it takes no writes that need more'],
   LOADING: ['refused', 'it is still loading its data'],
-  MASTERDOWN: ['refused', 'it is a replica that has lost its primary'],
+  MASTERDOWN: [
+    'refused',
+    'it is a replica that has lost its primary: its name is looked up and connected to anew',
+  ],
   BUSY: ['refused', 'a script has been running for too long on it'],
   MISCONF: ['refused', 'it cannot write to its disk, so it takes no writes'],
   CLUSTERDOWN: ['refused', 'the cluster does not serve this part of the keys'],

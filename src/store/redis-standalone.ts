@@ -16,6 +16,7 @@ import type {
   RedisWord,
   ReplicaWait,
 } from './redis-port.ts';
+import { UselessConnection } from './redis-useless.ts';
 import { loadScript, type Script } from './script.ts';
 
 /**
@@ -76,7 +77,16 @@ export class StandaloneConnection implements RedisConnection {
   constructor(address: RedisAddress, manner: RedisManner) {
     this.#address = address;
     this.#manner = manner;
-    this.#driver = new PatientRedis({ ...driverOptions(address, manner), replyMapping: 'legacy' });
+    const useless = new UselessConnection(() => performance.now());
+    this.#driver = new PatientRedis({
+      ...driverOptions(address, manner),
+      replyMapping: 'legacy',
+      reconnectOnError: (fault) => {
+        if (!useless.isAfter(replyCode(fault))) return false;
+        systemNames.doubt(address.host);
+        return true;
+      },
+    });
     this.#driver.on('ready', () => {
       this.#connectFault = null;
       this.#connectedBefore = true;

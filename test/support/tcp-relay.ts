@@ -11,6 +11,8 @@ export interface TcpRelay {
   silence(chosen?: (head: string) => boolean, way?: 'there' | 'back' | 'both'): void;
   /** Lets everything pass again; what was held back is delivered. */
   heal(): void;
+  /** Leads connections that come from now on to another port; those that stand go on. */
+  lead(targetPort: number): void;
   stop(): Promise<void>;
 }
 
@@ -22,7 +24,8 @@ interface Pair {
   head: string;
 }
 
-export async function startRelay(targetPort: number): Promise<TcpRelay> {
+export async function startRelay(firstPort: number): Promise<TcpRelay> {
+  let targetPort = firstPort;
   const pairs = new Set<Pair>();
   let silenced: ((head: string) => boolean) | null = null;
   let silentWay = 'both';
@@ -64,6 +67,9 @@ export async function startRelay(targetPort: number): Promise<TcpRelay> {
     heal: () => {
       silenced = null;
       for (const pair of pairs) apply(pair);
+    },
+    lead: (port) => {
+      targetPort = port;
     },
     stop: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
