@@ -56,7 +56,8 @@ function decision(shown: Shown): string {
   if (shown.count !== undefined) {
     const from = shown.clientAddress === undefined ? 'many addresses' : shown.clientAddress;
     const words = `${shown.count} times between ${shown.firstTime ?? '-'} and ${shown.lastTime ?? '-'}`;
-    return `${verdict}  ${visible(words)}  ${styled('dim', visible(`(mostly ${shown.reason ?? '-'}, from ${from})`))}`;
+    const whose = shown.account?.name === undefined ? '' : `${shown.account.name}  `;
+    return `${verdict}  ${visible(`${whose}${words}`)}  ${styled('dim', visible(`(mostly ${shown.reason ?? '-'}, from ${from})`))}`;
   }
   const how = [
     ...why,

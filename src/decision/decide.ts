@@ -26,7 +26,7 @@ export interface DeciderOptions {
   /** What stands between the decision and the registry's look-ups. Default: nothing. */
   readonly lookups?: Pick<GuessThrottle, 'lookup' | 'guessing'>;
   /** Default: no limits. */
-  readonly rates?: Pick<RateLimiter, 'ask'>;
+  readonly rates?: Pick<RateLimiter, 'ask' | 'askRefused'>;
 }
 
 export interface Decider {
@@ -123,8 +123,9 @@ export function createDecider(options: DeciderOptions): Decider {
     if (proof !== 'proven') return refuseToken(proof, known, clientAddress);
 
     // 8. The caller is known, and may now learn what there is not: 404, then 405.
-    if (match.kind === 'none') return refuse('route-unknown', known);
-    if (match.kind === 'method-refused') return refuse('method-refused', known, match.allow);
+    if (match.kind === 'none') return refuseKnown('route-unknown', known, account);
+    if (match.kind === 'method-refused')
+      return refuseKnown('method-refused', known, account, match.allow);
 
     // 9. Authorise: 403.
     const { allowed, application, role } = authorise(
@@ -137,7 +138,25 @@ export function createDecider(options: DeciderOptions): Decider {
     const judged: Findings = { ...known, application, role };
     return allowed
       ? withinLimits(match.route, judged, head.method)
-      : refuse('permission-denied', judged);
+      : refuseKnown('permission-denied', judged, account);
+  }
+
+  /**
+   * What a known caller may not have counts against what the account may call in all, and beyond
+   * that is told nothing but the limit.
+   */
+  function refuseKnown(
+    reason: RefusalReason,
+    found: Findings,
+    { account: { id } }: NonNullable<Findings['account']>,
+    allow?: readonly string[],
+  ): Refusal {
+    const rate = rates.askRefused(id);
+    if (rate === null) return refuse(reason, found, allow);
+    const counted: Findings = { ...found, rate };
+    return rate.retryAfterSeconds === 0
+      ? refuse(reason, counted, allow)
+      : refuse('rate-limited', counted);
   }
 
   /**
@@ -150,8 +169,8 @@ export function createDecider(options: DeciderOptions): Decider {
   }
 
   /**
-   * 10. Rates: 429, or leave to pass. Last, so that nothing is taken for a call that would have
-   * been refused anyway.
+   * 10. Rates: 429, or leave to pass. Last, so that a route's limit is only taken from by calls
+   * that it would let in.
    */
   function withinLimits(route: Route, found: Findings, method: string): Verdict {
     const rate = rates.ask(route, found.account?.account.id ?? null);
@@ -188,7 +207,7 @@ const NOTHING_FOUND: Findings = {
   rate: null,
 };
 
-const NO_LIMITS: Pick<RateLimiter, 'ask'> = { ask: () => null };
+const NO_LIMITS: NonNullable<DeciderOptions['rates']> = { ask: () => null, askRefused: () => null };
 
 /**
  * What can be said about a request without routes and accounts: null when nothing speaks against

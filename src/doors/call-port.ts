@@ -21,7 +21,7 @@ export interface CallServices {
   readonly decider: Decider;
   readonly outbox: Outbox;
   readonly events: EventWriter;
-  /** Counts refusals of unknown callers that come too thick to be recorded one by one. */
+  /** Counts refusals that come too thick to be recorded one by one. */
   readonly floods: Pick<FloodFold, 'folds'>;
   readonly meter: CallMeter;
   readonly openCalls: Pick<OpenCalls, 'add' | 'remove' | 'stands'>;

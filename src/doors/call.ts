@@ -23,10 +23,10 @@ import type { OpenCall } from './open-calls.ts';
  *
  * Under the `acknowledged` guarantee refusals and unsafe methods wait before anything goes
  * anywhere; safe methods go upstream at once and only their answer waits. Whatever happens, exactly
- * one decision is recorded (or counted once, when it is one of a flood of refusals of unknown
- * callers), and exactly one outcome for every permit, and for every refusal that its caller did not
- * get as it was decided. Where there is no room for the decision there is no record: nothing goes
- * anywhere, the answer is 503, and it is counted.
+ * one decision is recorded (or counted once, when it is one of a flood of refusals), and exactly one
+ * outcome for every permit, and for every refusal that its caller did not get as it was decided.
+ * Where there is no room for the decision there is no record: nothing goes anywhere, the answer is
+ * 503, and it is counted.
  */
 export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   readonly #services: CallServices;
@@ -180,8 +180,9 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   }
 
   #isFolded(verdict: Verdict): boolean {
-    if (verdict.permitted || verdict.account !== null) return false;
-    return this.#services.floods.folds(this.#record.address.address, verdict.reason);
+    if (verdict.permitted) return false;
+    const account = verdict.account?.account ?? null;
+    return this.#services.floods.folds(this.#record.address.address, verdict.reason, account);
   }
 
   #opened(permit: Permit, account: NonNullable<Permit['account']>): void {

@@ -415,7 +415,7 @@ class GatewayParts implements Gateway {
       replica: this.#replica!,
       lookups: this.#limits!.lookups,
       outbox: this.#records!.outbox,
-      floods: this.#records!.floods,
+      floods: this.#records!.adminFloods,
       uses: this.#uses!,
       instance: this.instance,
       clock: this.#clock,
@@ -496,6 +496,7 @@ class GatewayParts implements Gateway {
     await this.#recorder?.close();
     await this.#socket?.close();
     this.#records?.floods.close();
+    this.#records?.adminFloods.close();
     const lost = (await this.#records?.outbox.close(FLUSH_MS)) ?? 0;
     if (lost > 0) this.#log.error('audit events could not be written out', { events: lost });
     for (const upstream of this.#upstreams.values()) upstream.pool.close();

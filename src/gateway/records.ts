@@ -1,5 +1,5 @@
 import { FloodFold } from '../audit/flood.ts';
-import { type FoldedFacts, foldedEvent } from '../audit/folded-event.ts';
+import { type FoldedFacts, type FoldedType, foldedEvent } from '../audit/folded-event.ts';
 import { type BatchingOutbox, createOutbox } from '../audit/outbox.ts';
 import type { AuditLog } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
@@ -13,17 +13,17 @@ export interface RecordsParts {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly nextRequestId: () => string;
-  /**
-   * Refusals of unknown callers from one address that are recorded one by one, before the rest is
-   * counted.
-   */
+  /** Refusals of one caller that are recorded one by one, before the rest is counted. */
   readonly foldRefusalsAfter: number;
 }
 
 /** Where a gate's calls are recorded. */
 export interface Records {
   readonly outbox: BatchingOutbox;
+  /** Of the proxied APIs. */
   readonly floods: FloodFold;
+  /** Of the administration. */
+  readonly adminFloods: FloodFold;
   /** What the audit log said when it took no records; null while it takes them. */
   readonly problem: string | null;
 }
@@ -48,17 +48,20 @@ export function openRecords(parts: RecordsParts): Records {
       fault: (error) => log.error('a call failed when its record was accepted', { error }),
     },
   });
-  const write = (facts: FoldedFacts) =>
-    outbox.record(
-      (seq) => foldedEvent(instance, nextRequestId(), seq, clock.wallMs(), facts),
-      null,
-      null,
-    );
   const hasRoom = () => !outbox.full;
-  const floods = new FloodFold({ clock, write, hasRoom, singles: foldRefusalsAfter });
+  const floodsOf = (type: FoldedType) => {
+    const write = (facts: FoldedFacts) =>
+      outbox.record(
+        (seq) => foldedEvent(type, instance, nextRequestId(), seq, clock.wallMs(), facts),
+        facts.account?.id ?? null,
+        null,
+      );
+    return new FloodFold({ clock, write, hasRoom, singles: foldRefusalsAfter });
+  };
   return {
     outbox,
-    floods,
+    floods: floodsOf('call'),
+    adminFloods: floodsOf('admin-call'),
     get problem() {
       return problem;
     },

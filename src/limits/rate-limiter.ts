@@ -89,6 +89,17 @@ export class RateLimiter {
     return askBoth(ofAccount, ofAccount.bucket(accountId!, nowMs), ofRoute, bucket, nowMs);
   }
 
+  /**
+   * Takes one call that is refused anyway from what the account may call in all, so that nobody
+   * asks without end for what they may not have; null when there is no such limit. What a route
+   * allows is for calls that it lets in.
+   */
+  askRefused(accountId: string): RateStanding | null {
+    if (this.#account === null) return null;
+    const nowMs = this.#clock.monotonicMs();
+    return askOne(this.#account, this.#account.bucket(accountId, nowMs), nowMs);
+  }
+
   #compile(
     routeName: string,
     rateLimit: RateLimit,

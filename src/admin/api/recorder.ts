@@ -1,5 +1,6 @@
 import { type AdminCallFacts, adminCallEvent } from '../../audit/admin-call-event.ts';
 import type { Actor } from '../../audit/change-event.ts';
+import type { AccountFacts } from '../../audit/event.ts';
 import type { FloodFold } from '../../audit/flood.ts';
 import type { Outbox, Taken } from '../../audit/port.ts';
 import type { Clock } from '../../clock.ts';
@@ -50,6 +51,13 @@ export class AdminRecorder {
   }
 }
 
+/** Null: nobody, or whoever acts with the store itself. */
+function accountOf({ actor }: Known): AccountFacts | null {
+  if (actor === null || actor.id === null) return null;
+  const { id, name, kind } = actor;
+  return kind === 'service' || kind === 'user' ? { id, name, kind } : null;
+}
+
 /** One request. */
 export class AdminCallRecord {
   readonly id: string;
@@ -74,7 +82,7 @@ export class AdminCallRecord {
     this.#known = known;
     this.#permitted = reason === 'permitted';
     const { floods, guarantee } = this.#options;
-    if (known.actor === null && !this.#permitted && floods.folds(this.facts.clientAddress, reason))
+    if (!this.#permitted && floods.folds(this.facts.clientAddress, reason, accountOf(known)))
       return true;
     const facts = { ...this.#facts(reason, status), phase: 'decision', durationMs: null } as const;
     if (guarantee === 'buffered') {

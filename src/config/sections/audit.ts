@@ -30,7 +30,7 @@ export const auditSection = z
       .describe('How long events are kept.'),
     foldRefusalsAfter: whole(
       { min: 1, max: 1_000_000, default: 50 },
-      'Refusals of callers who are not known that are recorded one by one, of one client address in ten seconds; further ones are counted.',
+      'Refusals of one account, or of one client address without an account, that are recorded one by one in ten seconds; further ones are counted.',
     ),
     activityPerAccount: whole(
       { min: 10, max: 10_000_000, default: 10_000 },

@@ -44,6 +44,7 @@ it('leaves the first refusals of a client to be written singly, and counts the o
   fold.close();
   expect(written).toEqual([
     {
+      account: null,
       clientAddress: '192.0.2.1',
       count: 7,
       reasons: new Map([['token-unknown', 7]]),
@@ -77,6 +78,7 @@ it('writes one event per client and interval, with the times of the first and th
   fold.folds('192.0.2.1', 'token-missing');
   expect(written).toEqual([
     {
+      account: null,
       clientAddress: '192.0.2.1',
       count: 2,
       reasons: new Map([
@@ -113,6 +115,52 @@ it('writes what is counted by itself when no further refusal comes', async () =>
   for (let attempt = 0; attempt < 200 && written.length === 0; attempt += 1)
     await new Promise((resolve) => setTimeout(resolve, 10));
   expect(written.map(({ count }) => count)).toEqual([1]);
+});
+
+const account = (id: string) => ({ id, name: `of ${id}`, kind: 'service' as const });
+
+it('tells whose flood it was, from wherever the account calls, and its reasons', () => {
+  const fold = open();
+  const one = account('acc-1');
+  for (let count = 0; count < 5; count += 1)
+    fold.folds(`192.0.2.${count}`, 'account-inactive', one);
+  fold.folds('192.0.2.4', 'permission-denied', account('acc-2'));
+  fold.close();
+  expect(written).toMatchObject([
+    { account: one, clientAddress: null, count: 2, reasons: new Map([['account-inactive', 2]]) },
+  ]);
+});
+
+it('lets no stranger cost an account the detail of its record, nor the other way round', () => {
+  const fold = open({ singlesInAll: 1, clients: 1, accounts: 1 });
+  singles(fold, '192.0.2.1', 50);
+  singles(fold, '192.0.2.2', 50);
+  const refused = () => fold.folds('192.0.2.1', 'permission-denied', account('acc-1'));
+  expect([refused(), refused(), refused(), refused()]).toEqual([false, false, false, true]);
+});
+
+it('counts what is let in apart from what is refused', () => {
+  const fold = open();
+  for (let count = 0; count < 4; count += 1) fold.folds('192.0.2.1', 'permitted');
+  expect(singles(fold, '192.0.2.1', 4)).toBe(3);
+  fold.close();
+  expect(written.map(({ reasons }) => [...reasons])).toEqual([
+    [['permitted', 1]],
+    [['token-unknown', 1]],
+  ]);
+});
+
+it('gives a slow flood of many callers no more than its share of the record', () => {
+  const fold = open({ singlesInAll: 2, refillMs: 60_000 });
+  let single = 0;
+  // Each of 20 clients stays below what would be a flood of one.
+  for (let second = 0; second < 60; second += 10) {
+    for (let client = 0; client < 20; client += 1) single += singles(fold, `192.0.2.${client}`, 1);
+    nowMs += 10_000;
+  }
+  expect(single).toBe(11);
+  fold.close();
+  expect(written.reduce((sum, { count }) => sum + count, 0)).toBe(120 - 11);
 });
 
 it('takes a /64 of IPv6 for one client', () => {
@@ -171,13 +219,14 @@ it('is one line of JSON whose reason is the most frequent', () => {
     ['token-unknown', 5],
   ] as const);
   const facts: FoldedFacts = {
+    account: null,
     clientAddress: '192.0.2.1',
     count: 7,
     reasons,
     firstMs: WALL,
     lastMs: WALL + 5,
   };
-  expect(JSON.parse(foldedEvent('edge-1', 'id-1', 9, WALL + 7, facts))).toEqual({
+  expect(JSON.parse(foldedEvent('call', 'edge-1', 'id-1', 9, WALL + 7, facts))).toEqual({
     id: 'id-1',
     time: '2026-11-01T00:00:00.007Z',
     type: 'call',

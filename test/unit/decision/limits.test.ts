@@ -15,6 +15,7 @@ let registry: SampleRegistry;
 /** Who asked for a rate: route and account. */
 let asked: string[];
 let rate: RateStanding | null;
+let rateOfRefused: RateStanding | null;
 let guessing: string | null;
 let decider: Decider;
 
@@ -23,6 +24,7 @@ beforeEach(() => {
   registry.policy = Policy.of(ROLES, []);
   asked = [];
   rate = REFUSED;
+  rateOfRefused = null;
   guessing = null;
   decider = createDecider({
     view: registry,
@@ -33,6 +35,10 @@ beforeEach(() => {
       ask: (route, accountId) => {
         asked.push(`${route.name} ${accountId}`);
         return rate;
+      },
+      askRefused: (accountId) => {
+        asked.push(`refused ${accountId}`);
+        return rateOfRefused;
       },
     },
     lookups: {
@@ -53,7 +59,7 @@ function bearer(role: string): string {
 }
 
 describe('a rate', () => {
-  it('is asked for last: 401, 404, 405 and 403 take nothing', () => {
+  it('of a route is taken from by what it lets in, of an account by its 404, 405 and 403 too', () => {
     const viewer = bearer('viewer');
     const refusals = [
       decide({}),
@@ -67,7 +73,15 @@ describe('a rate', () => {
       'method-refused',
       'permission-denied',
     ]);
-    expect(asked).toEqual([]);
+    expect(asked).toEqual(Array.from({ length: 3 }, () => expect.stringMatching(/^refused /)));
+  });
+
+  it('that an account has used up by what it was refused leaves it only the limit', () => {
+    rateOfRefused = REFUSED;
+    const verdict = decide({ authorization: bearer('viewer'), method: 'POST' });
+    expect(verdict).toMatchObject({ permitted: false, reason: 'rate-limited', rate: REFUSED });
+    const inactive = registry.withToken({ role: 'viewer', status: 'inactive' });
+    expect(word(decide({ authorization: `Bearer ${inactive}` }))).toBe('account-inactive');
   });
 
   it('that is used up refuses, with all that was found and how the caller stands', () => {
