@@ -12,7 +12,6 @@ export interface ProjectionObserver {
 interface ProjectionOptions {
   readonly connection: RedisConnection;
   readonly keys: AuditKeys;
-  readonly perAccount: number;
   readonly lifeMs: number;
   readonly observer: ProjectionObserver;
 }
@@ -44,13 +43,14 @@ export function createActivityProjection(options: ProjectionOptions) {
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<void> | null = null;
   let open = true;
+  let perAccount = 0;
 
   async function writeOne(account: string, lines: readonly Buffer[]): Promise<void> {
     try {
       await connection.run(
         ACTIVITY,
         [keys.activity(account)],
-        [Buffer.concat(lines), options.perAccount, options.lifeMs],
+        [Buffer.concat(lines), perAccount, options.lifeMs],
       );
     } catch {
       observer.activityLost(lines.length);
@@ -97,7 +97,9 @@ export function createActivityProjection(options: ProjectionOptions) {
   }
 
   return {
-    add(batch: EventBatch): void {
+    /** @param longest longest log of an account, in events */
+    add(batch: EventBatch, longest: number): void {
+      perAccount = longest;
       let left = 0;
       eachEvent(batch, (event, account) => {
         if (account === null) return;

@@ -1,6 +1,6 @@
 import { AuditWorker } from './embedded-thread.ts';
 import { type AuditLog, type AuditReader, AuditUnavailable, type EventBatch } from './port.ts';
-import type { AuditRetention } from './redis.ts';
+import { type AuditRetention, RETENTION } from './retention.ts';
 
 export interface EmbeddedAuditOptions {
   /** The file, `audit.db` in the data folder. Created with mode 0600 when it is not there. */
@@ -29,7 +29,7 @@ export async function openEmbeddedAudit(
     {
       path: options.path,
       retentionDays: options.retention.days,
-      maxBytes: options.retention.maxBytes,
+      maxBytes: options.retention.maxBytes ?? RETENTION.embeddedBytes,
       activityPerAccount: options.activityPerAccount,
     },
     options.timeoutMs ?? TIMEOUT_MS,

@@ -1,20 +1,13 @@
 import { hash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { StoreUnavailable } from '../store/fault.ts';
-import { type AuditKeys, auditKeys } from '../store/keys.ts';
+import { type AuditKeys, auditKeys, registryKeys } from '../store/keys.ts';
 import type { RedisConnection, RedisWord } from '../store/redis.ts';
 import { loadScript } from '../store/script.ts';
 import { createActivityProjection, type ProjectionObserver } from './activity-projection.ts';
 import { type AuditLog, AuditUnavailable, type EventBatch } from './port.ts';
-
-export interface AuditRetention {
-  /** Events older than this go. */
-  readonly days: number;
-  /**
-   * Size at which the oldest events go; 0 = no limit. On Redis an estimate, see `longestStream`.
-   */
-  readonly maxBytes: number;
-}
+import { RedisRetention, type RetentionObserver } from './redis-retention.ts';
+import { type AuditRetention, DAY_MS } from './retention.ts';
 
 export interface RedisAuditOptions {
   /**
@@ -29,6 +22,9 @@ export interface RedisAuditOptions {
   /** Events in one account's activity log. */
   readonly activityPerAccount: number;
   readonly projection: ProjectionObserver;
+  /** Whether this user may also trim the list of administrative changes. */
+  readonly trimsChanges?: boolean;
+  readonly observer?: RetentionObserver;
 }
 
 /**
@@ -42,15 +38,6 @@ export const AUDIT_PARTITIONS = 4;
  * outage that a batch could wait through.
  */
 const LAST_SEQ_LIFE_MS = 7 * 24 * 3600 * 1000;
-/** Old events are looked for this often. */
-const TRIM_EVERY_MS = 10_000;
-/** What a stream entry costs beside its event: id, field, listpack and its share of the tree. */
-const ENTRY_OVERHEAD_BYTES = 32;
-export const DAY_MS = 24 * 3600 * 1000;
-
-/** Oldest id and longest stream; zeros = do not look now. */
-type Trimming = readonly [oldest: number, longest: number];
-
 const APPEND = loadScript('audit-append');
 
 /**
@@ -79,9 +66,7 @@ class RedisAuditLog implements AuditLog {
   /** Of an activity log without a new event. */
   readonly #lifeMs: number;
   readonly #activity: ReturnType<typeof createActivityProjection>;
-  #nextTrimMs = Number.NEGATIVE_INFINITY;
-  /** Moving average, for `longestStream`. */
-  #bytesPerEvent = 512;
+  readonly #retention: RedisRetention;
 
   constructor(options: RedisAuditOptions) {
     this.#options = options;
@@ -90,40 +75,48 @@ class RedisAuditLog implements AuditLog {
     this.#activity = createActivityProjection({
       connection: options.connection,
       keys: this.#keys,
-      perAccount: options.activityPerAccount,
       lifeMs: this.#lifeMs,
       observer: options.projection,
+    });
+    this.#retention = new RedisRetention({
+      connection: options.connection,
+      clock: options.clock,
+      retention: options.retention,
+      activityPerAccount: options.activityPerAccount,
+      streams: Array.from({ length: AUDIT_PARTITIONS }, (_, n) => this.#keys.stream(n)),
+      changes: options.trimsChanges === true ? registryKeys(options.prefix).changes : null,
+      observer: options.observer ?? { pressure() {}, blind() {} },
     });
   }
 
   async append(batch: EventBatch): Promise<void> {
-    if (batch.count > 0)
-      this.#bytesPerEvent += (batch.lines.length / batch.count - this.#bytesPerEvent) / 16;
-    const trimming = this.#trimming();
+    this.#retention.appended(batch.lines.length, batch.count);
     try {
       if (
         !this.#options.connection.spreadsKeys &&
         batch.accounts.length > 0 &&
-        (await this.#appendWithCopies(batch, trimming))
+        (await this.#appendWithCopies(batch))
       )
         return;
-      await this.#run(batch, trimming, [], []);
+      await this.#run(batch, [], []);
     } catch (fault) {
+      // The oldest events make room for it; the batch comes again in a moment.
+      if (fault instanceof StoreUnavailable && fault.code === 'OOM') void this.#retention.look();
       throw unavailable(fault);
     }
-    this.#activity.add(batch);
+    this.#activity.add(batch, this.#retention.perAccount);
   }
 
   /**
    * Answers false when Redis does not let one command have all these keys: then the record must not
    * suffer for its copies.
    */
-  async #appendWithCopies(batch: EventBatch, trimming: Trimming): Promise<boolean> {
+  async #appendWithCopies(batch: EventBatch): Promise<boolean> {
     const keys = batch.accounts.map((account) => this.#keys.activity(account));
     try {
-      const lost = await this.#run(batch, trimming, keys, [
+      const lost = await this.#run(batch, keys, [
         batch.marks,
-        this.#options.activityPerAccount,
+        this.#retention.perAccount,
         this.#lifeMs,
       ]);
       if (lost > 0) this.#options.projection.activityLost(lost);
@@ -137,7 +130,6 @@ class RedisAuditLog implements AuditLog {
   /** Answers how many copies were not made. */
   async #run(
     batch: EventBatch,
-    trimming: Trimming,
     keys: readonly string[],
     words: readonly RedisWord[],
   ): Promise<number> {
@@ -146,36 +138,9 @@ class RedisAuditLog implements AuditLog {
     const lost = await this.#options.connection.run(
       APPEND,
       [this.#keys.stream(partition), this.#keys.last(partition, instance), ...keys],
-      [firstSeq, lines, LAST_SEQ_LIFE_MS, ...trimming, ...words],
+      [firstSeq, lines, LAST_SEQ_LIFE_MS, ...words],
     );
     return Number(lost);
-  }
-
-  /** Oldest id and longest stream, now and then; in between zeros. */
-  #trimming(): Trimming {
-    const nowMs = this.#options.clock.monotonicMs();
-    if (nowMs < this.#nextTrimMs) return [0, 0];
-    this.#nextTrimMs = nowMs + TRIM_EVERY_MS;
-    const { days } = this.#options.retention;
-    // Ids are made from the server's clock and compared with ours: retention is counted in days,
-    // clocks differ by seconds.
-    return [
-      Math.max(1, Math.floor(this.#options.clock.wallMs() - days * DAY_MS)),
-      this.#longestStream(),
-    ];
-  }
-
-  /**
-   * Redis cannot trim by size, so `maxBytes` becomes a length by way of the average event of late:
-   * good to within some tens of per cent.
-   */
-  #longestStream(): number {
-    const { maxBytes } = this.#options.retention;
-    if (maxBytes === 0) return 0;
-    return Math.max(
-      1,
-      Math.floor(maxBytes / AUDIT_PARTITIONS / (this.#bytesPerEvent + ENTRY_OVERHEAD_BYTES)),
-    );
   }
 
   /**
@@ -183,6 +148,7 @@ class RedisAuditLog implements AuditLog {
    * owner's to close.
    */
   async close(): Promise<void> {
+    await this.#retention.close();
     await this.#activity.close();
   }
 }

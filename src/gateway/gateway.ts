@@ -183,9 +183,8 @@ class GatewayParts implements Gateway {
   async start(): Promise<void> {
     const config = this.#config;
     for (const note of prepareDataDir(config.instance.dataDir)) this.#log.warn(note);
-    this.#stores = await openGatewayStores(config, this.#clock, (count) =>
-      this.metrics.audit.count('activity_lost', count),
-    );
+    const activityLost = (count: number) => this.metrics.audit.count('activity_lost', count);
+    this.#stores = await openGatewayStores(config, this.#clock, activityLost, this.#log);
     this.#records = openRecords({
       store: this.#stores.log,
       instance: this.instance,

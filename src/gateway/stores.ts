@@ -5,6 +5,7 @@ import { openEmbeddedAudit } from '../audit/embedded.ts';
 import type { AuditLog, AuditReader } from '../audit/port.ts';
 import { createRedisAuditLog } from '../audit/redis.ts';
 import { createRedisAuditReader } from '../audit/redis-reader.ts';
+import type { RetentionObserver } from '../audit/redis-retention.ts';
 import type { Clock } from '../clock.ts';
 import type { Config, RedisStoreConfig } from '../config/schema.ts';
 import { EmbeddedSessions } from '../console/embedded-sessions.ts';
@@ -23,6 +24,7 @@ import { EmbeddedStats } from '../stats/embedded.ts';
 import type { StatsStore } from '../stats/port.ts';
 import { RedisStats } from '../stats/redis.ts';
 import { connectRedis } from '../store/redis.ts';
+import type { Log } from '../telemetry/log.ts';
 
 /** What the admin listener works with. */
 export interface ManagedStores {
@@ -63,9 +65,10 @@ export async function openGatewayStores(
   config: Config,
   clock: Clock,
   activityLost: (count: number) => void,
+  log: Log,
 ): Promise<GatewayStores> {
   return config.store.kind === 'redis'
-    ? openRedis(config, config.store, clock, activityLost)
+    ? openRedis(config, config.store, clock, activityLost, log)
     : openEmbedded(config, clock);
 }
 
@@ -113,6 +116,7 @@ function openRedis(
   store: RedisStoreConfig,
   clock: Clock,
   activityLost: (count: number) => void,
+  log: Log,
 ): GatewayStores {
   const name = `sallyport-${config.instance.name}`;
   const registry = connectRedis(redisSettings(store, name, clock));
@@ -134,25 +138,43 @@ function openRedis(
           tries: new RedisTries(registry, store.keyPrefix),
         };
   const stats = new RedisStats(registry, store.keyPrefix);
-  const log = createRedisAuditLog({
+  const auditLog = createRedisAuditLog({
     connection: audit,
     prefix: store.keyPrefix,
     clock,
     ...auditLimits(config),
     projection: { activityLost },
+    trimsChanges: managing !== null,
+    observer: retentionObserver(log),
   });
   const close = async () => {
-    await log.close();
+    await auditLog.close();
     audit.close();
     await source.close();
   };
   return {
     source,
-    log,
+    log: auditLog,
     quotas: new RedisQuotaStore(registry, store.keyPrefix),
     owned: null,
     managed,
     stats,
     close,
+  };
+}
+
+function retentionObserver(log: Log): RetentionObserver {
+  return {
+    pressure: (pressed) => {
+      if (pressed)
+        log.warn(
+          'Redis has less than 15 % of maxmemory left: the oldest audit events go early to make room; give it more memory',
+        );
+      else log.info('Redis has memory again: audit events are kept as long as is configured');
+    },
+    blind: () =>
+      log.warn(
+        'the Redis user may not ask how large the audit streams are (MEMORY USAGE), so their size is estimated: make the users anew with config/redis/make-users.sh',
+      ),
   };
 }

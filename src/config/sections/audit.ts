@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { whole } from '../values.ts';
+import { orNull, whole } from '../values.ts';
 
 export const auditSection = z
   .strictObject({
@@ -21,9 +21,12 @@ export const auditSection = z
     retention: z
       .strictObject({
         days: whole({ min: 1, max: 36_500, default: 90 }, 'How long events are kept, in days.'),
-        maxBytes: whole(
-          { min: 0, max: 2 ** 50, default: 0 },
-          'Size at which the oldest events go, in bytes; 0 = no limit.',
+        maxBytes: orNull(
+          z
+            .int()
+            .min(0)
+            .max(2 ** 50),
+          'Size at which the oldest events go, in bytes; 0 = no limit. Default: half of the `maxmemory` of Redis, 1 GiB where it has none; 4 GiB with the embedded store.',
         ),
       })
       .prefault({})

@@ -5,18 +5,21 @@
 -- fails is only counted. The last number is written at the end: a batch that broke off half-way would be sent again and doubled
 -- rather than lost.
 --
+-- Redis refuses it at its first addition when memory is full, so the record never takes what is left beyond maxmemory.
+-- Trimming is not done here: it would be refused together with the additions that need it (redis-retention.ts).
+--
 -- A batch has a thousand events at most, so the script makes no more than two thousand additions. Copies into a thousand activity
 -- logs make it run about a third longer than none.
 --
 -- KEYS  stream, last number held (string), both in one slot; then any number of activity logs (streams)
--- ARGV  number of the first event, events (one a line), life of the number in ms, oldest id to keep (0 = no
---       trimming now), longest stream (0 = no limit); with activity logs also: two bytes for each event (n = it is copied into
---       the n-th of them, 0 = into none), longest activity log, life of one without a new event in ms
+-- ARGV  number of the first event, events (one a line), life of the number in ms; with activity logs also: two bytes for
+--       each event (n = it is copied into the n-th of them, 0 = into none), longest activity log, life of one without a new
+--       event in ms
 -- Answer  number of copies that could not be made
 
 local STREAM, LAST = KEYS[1], KEYS[2]
-local first, minId, maxLength = tonumber(ARGV[1]), ARGV[4], tonumber(ARGV[5])
-local marks, longest, lifeMs = ARGV[6] or '', ARGV[7], ARGV[8]
+local first = tonumber(ARGV[1])
+local marks, longest, lifeMs = ARGV[4] or '', ARGV[5], ARGV[6]
 
 local found = redis.call('TYPE', STREAM).ok
 if found ~= 'none' and found ~= 'stream' then return redis.error_reply('WRONGTYPE the audit stream is a ' .. found) end
@@ -44,8 +47,4 @@ end
 local newest = first + place - 1
 if newest > last then redis.call('SET', LAST, string.format('%.0f', newest), 'PX', ARGV[3]) end
 for key in pairs(copied) do redis.pcall('PEXPIRE', key, lifeMs) end
-
--- Approximate: whole nodes of the stream go, which costs next to nothing.
-if minId ~= '0' then redis.call('XTRIM', STREAM, 'MINID', '~', minId) end
-if maxLength > 0 then redis.call('XTRIM', STREAM, 'MAXLEN', '~', maxLength) end
 return lost
