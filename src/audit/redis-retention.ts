@@ -167,7 +167,7 @@ export class RedisRetention {
   async #trimToSize(group: Group, sizes: readonly number[], most: number): Promise<void> {
     const total = sum(sizes);
     const room = group.memory.roomBytes(RETENTION.reserve);
-    const target = Math.min(most, Math.max(group.memory.maxBytes / 64, total + room));
+    const target = Math.min(most, Math.max(RETENTION.leastBytes, total + room));
     if (total <= target) {
       this.#keptMs = Math.min(this.#options.retention.days * DAY_MS, this.#keptMs / STEP);
       return;

@@ -22,6 +22,8 @@ export const RETENTION = {
   embeddedBytes: 4 * GIB,
   /** Of `maxmemory`: left to the registry, leases and revocations, whoever else wants it. */
   reserve: 0.15,
+  /** Never cut below this to make room, in bytes. */
+  leastBytes: 16 * 2 ** 20,
   /** Of `maxmemory`: past it activity logs get shorter with every event that they are given. */
   copiesUpTo: 0.8,
   leastPerAccount: 10,
@@ -34,7 +36,8 @@ export const RETENTION = {
 export function recordBytes({ maxBytes }: AuditRetention, serverBytes: number): number {
   if (maxBytes === 0) return Number.POSITIVE_INFINITY;
   if (maxBytes !== null) return maxBytes;
-  return serverBytes === 0 ? RETENTION.recordBytes : serverBytes * RETENTION.recordShare;
+  if (serverBytes === 0) return RETENTION.recordBytes;
+  return Math.max(RETENTION.leastBytes, serverBytes * RETENTION.recordShare);
 }
 
 /** What the list of administrative changes may take: a quarter of that. */

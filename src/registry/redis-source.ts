@@ -18,6 +18,7 @@ import {
   type Tombstone,
 } from './port.ts';
 import { FEED_BATCH, FORKED, feedAfter, followFeed } from './redis-feed.ts';
+import { isFull, writeWhenFull } from './redis-full.ts';
 import { AccountLookups } from './redis-lookups.ts';
 import { aboutFrom, renewalTtlMs } from './redis-members.ts';
 import {
@@ -30,7 +31,8 @@ import {
 } from './redis-reply.ts';
 import { systemTiming, type Timing } from './timing.ts';
 
-const ASSERT = loadScript('registry-assert');
+/** Bounded by TOMBSTONES_MAX; what was revoked has to be told to a full store too. */
+const ASSERT = loadScript('registry-assert', { whenFull: true });
 
 /** Field of the tombstones that counts their changes. */
 const REVISION = '#';
@@ -131,12 +133,22 @@ export class RedisRegistrySource implements RegistrySource {
     const about = (known[1] as (string | null)[])[0];
     if (known[0] === 1 && about !== null)
       return { ...positionFrom(known[3]), tombstones: revisionFrom(known[2]) };
-    const joined = await this.#renewed([
+    const joins = [
       ['SET', lease, '1', 'PX', ttlMs],
       ['HSET', members, instance, aboutFrom(request)],
-      ...standing,
-    ]);
-    return { ...positionFrom(joined[3]), tombstones: revisionFrom(joined[2]) };
+    ] as const;
+    try {
+      const joined = await this.#renewed([...joins, ...standing]);
+      return { ...positionFrom(joined[3]), tombstones: revisionFrom(joined[2]) };
+    } catch (fault) {
+      if (!isFull(fault)) throw fault;
+    }
+    // In the same order, one by one; the renewal then reads the position behind both.
+    for (const [command, key, ...words] of joins)
+      await this.answered(writeWhenFull(this.#leases, key, command, ...words));
+    const renewed = await this.#renewed([['PEXPIRE', lease, ttlMs], ...standing]);
+    if (renewed[0] !== 1) throw new RegistryUnavailable('refused', 'the lease ran out at once');
+    return { ...positionFrom(renewed[2]), tombstones: revisionFrom(renewed[1]) };
   }
 
   /**
@@ -167,7 +179,13 @@ export class RedisRegistrySource implements RegistrySource {
   }
 
   async acknowledge(instance: string, applied: Position, keepMs: number): Promise<void> {
-    await this.call('SET', this.keys.ack(instance), nameOf(applied), 'PX', keepMs);
+    const [key, text] = [this.keys.ack(instance), nameOf(applied)];
+    try {
+      await this.call('SET', key, text, 'PX', keepMs);
+    } catch (fault) {
+      if (!isFull(fault)) throw fault;
+      await this.answered(writeWhenFull(this.connection, key, 'SET', text, 'PX', keepMs));
+    }
   }
 
   async assert(tombstones: readonly Tombstone[]): Promise<void> {

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { Account, Role } from '../account/model.ts';
 import { lastUsedKey } from '../store/keys.ts';
 import type { RedisCommand, RedisConnection } from '../store/redis.ts';
-import { loadScript } from '../store/script.ts';
+import { loadScript, type Script } from '../store/script.ts';
 import { damaged, decodePage, encodeRecord, RECORD_SCHEMA } from './codec.ts';
 import { LISTING_VERSION } from './listing/entry.ts';
 import { listAccounts } from './listing/list.ts';
@@ -23,6 +23,7 @@ import {
   type TokenUse,
 } from './port.ts';
 import { entryPosition } from './redis-feed.ts';
+import { hasReserve, isFull } from './redis-full.ts';
 import { readAccount } from './redis-lookups.ts';
 import { committedFrom, instancesFrom, progressFrom } from './redis-members.ts';
 import { planCommit } from './redis-plan.ts';
@@ -34,6 +35,8 @@ import { assuranceFrom } from './redis-topology.ts';
 const KEPT = { feed: 10_000, changesPerAccount: 1_000 } as const;
 
 const COMMIT = loadScript('registry-commit');
+/** The same, on a store whose memory is used up. */
+const COMMIT_WHEN_FULL = loadScript('registry-commit', { whenFull: true });
 const FORGET = loadScript('registry-forget');
 const INITIALISE = loadScript('registry-initialise');
 
@@ -95,17 +98,31 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
   }
 
   /**
+   * A store that has no memory left takes changes from a reserve: who shuts an account out must not
+   * wait for room. Being full is found before the first write, so nothing was done by then.
+   */
+  async #commit(keys: readonly string[], words: readonly (string | number)[]) {
+    try {
+      return await this.#run(COMMIT, keys, words);
+    } catch (fault) {
+      if (!isFull(fault)) throw fault;
+      if (!(await this.answered(hasReserve(this.connection, this.keys.meta)))) throw fault;
+      return this.#run(COMMIT_WHEN_FULL, keys, words);
+    }
+  }
+
+  /**
    * The change is made either way; whether it survives the loss of the primary is what `replicated`
    * tells.
    */
-  async #commit(keys: readonly string[], words: readonly (string | number)[]) {
+  async #run(script: Script, keys: readonly string[], words: readonly (string | number)[]) {
     const replicas = this.minReplicaAcks;
     if (replicas === 0) {
-      const answer = await this.answered(this.connection.run(COMMIT, keys, words));
+      const answer = await this.answered(this.connection.run(script, keys, words));
       return { answer: answer as [string, ...unknown[]], replicated: true };
     }
     const wait = { replicas, waitMs: WAIT_MS };
-    const confirmed = await this.answered(this.connection.runConfirmed(COMMIT, keys, words, wait));
+    const confirmed = await this.answered(this.connection.runConfirmed(script, keys, words, wait));
     return {
       answer: confirmed.reply as [string, ...unknown[]],
       replicated: (confirmed.replicas ?? 0) >= replicas,

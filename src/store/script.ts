@@ -17,14 +17,21 @@ export interface Script {
 /** The first line of a script that begins with the functions of another file. */
 const WITH = /^-- with (\S+)\n/;
 
+/** Lets a script write although `maxmemory` is used up. */
+const WHEN_FULL = '#!lua flags=allow-oom\n';
+
 /**
- * Reads `scripts/NAME.lua` beside this file, and what it says it begins with. Throws when one is
- * missing: a part of the program, not an input.
+ * Reads `scripts/NAME.lua` beside this file, and what it says it begins with. `whenFull`: Redis runs
+ * it with no memory left; for small writes only that must not fail then. Throws when one is missing:
+ * a part of the program, not an input.
  */
-export function loadScript(name: string, { readOnly = false, answersBytes = false } = {}): Script {
+export function loadScript(
+  name: string,
+  { readOnly = false, answersBytes = false, whenFull = false } = {},
+): Script {
   const own = read(`${name}.lua`);
   const library = WITH.exec(own)?.[1];
-  const text = library === undefined ? own : read(library) + own;
+  const text = (whenFull ? WHEN_FULL : '') + (library === undefined ? '' : read(library)) + own;
   return { text, sha1: hash('sha1', text, 'hex'), readOnly, answersBytes };
 }
 

@@ -2,7 +2,8 @@
 -- One administrative change, all or nothing: records, claims, references, feed entry and audit event.
 --
 -- Redis does not undo what a failing script has written. So everything that can fail is looked at first (types, versions, claims, uses, the
--- feed's last id), and only then is anything written. Being out of memory is refused before the first write and not after it.
+-- feed's last id), and only then is anything written. Being out of memory is refused before the first write and not after it;
+-- then the same comes again with the flag allow-oom, within a reserve (redis-full.ts).
 --
 -- The members (instances that were not released and not forgotten) are read in the same step: who is not among them has to read the position
 -- after this change before it serves anything.

@@ -21,7 +21,7 @@ it('fills in every default', () => {
     registry: { leaseMs: 30000, minReplicaAcks: 0, cacheAccounts: 50000 },
     audit: {
       guarantee: 'acknowledged',
-      retention: { days: 90, maxBytes: 0 },
+      retention: { days: 90, maxBytes: null },
       activityPerAccount: 10000,
     },
     upstreams: [],
