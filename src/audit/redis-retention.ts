@@ -29,8 +29,10 @@ export interface RedisRetentionOptions {
 
 /** Pieces of `XTRIM` per look: each takes at most 10,000 entries, which Redis does in some ms. */
 const MOST_TRIMS = 2_000;
-/** The share of the time kept that goes at a time, until the rest fits. */
-const STEP = 0.95;
+/** The share of the time kept that is looked at next, until the rest fits. */
+const STEP = 0.05;
+/** Events of one stream that go at a time. */
+const PIECE = 2_000;
 /** Where all that there is came within so long, it is cut by number and not by time. */
 const SHORTEST_MS = 1_000;
 /** What a stream entry costs beside its event, where it can only be estimated. */
@@ -56,7 +58,8 @@ interface Group {
  */
 export class RedisRetention {
   readonly #options: RedisRetentionOptions;
-  #keptMs: number;
+  /** Where the record begins, as far as this instance has cut it; by the server's clock. */
+  #trimmedToMs: number;
   #perAccount: number;
   #pressed = false;
   #blind = false;
@@ -70,7 +73,7 @@ export class RedisRetention {
 
   constructor(options: RedisRetentionOptions) {
     this.#options = options;
-    this.#keptMs = options.retention.days * DAY_MS;
+    this.#trimmedToMs = options.clock.wallMs() - options.retention.days * DAY_MS;
     this.#perAccount = options.activityPerAccount;
   }
 
@@ -161,30 +164,41 @@ export class RedisRetention {
   }
 
   /**
-   * Time after time of the oldest events, the same for all streams: which stream an event is in
+   * The oldest events first, step by step, the same time in all streams: which stream an event is in
    * depends on the instance that wrote it, and says nothing about its worth.
    */
   async #trimToSize(group: Group, sizes: readonly number[], most: number): Promise<void> {
-    const total = sum(sizes);
-    const room = group.memory.roomBytes(RETENTION.reserve);
-    const target = Math.min(most, Math.max(RETENTION.leastBytes, total + room));
-    if (total <= target) {
-      this.#keptMs = Math.min(this.#options.retention.days * DAY_MS, this.#keptMs / STEP);
-      return;
-    }
-    for (let left = total; left > target; left = sum((await this.#sizesOf(group.streams)) ?? [])) {
-      this.#keptMs *= STEP;
-      if (this.#keptMs < SHORTEST_MS) return this.#trimByNumber(group.streams, target / left);
-      const since = Math.max(1, Math.floor(group.memory.timeMs - this.#keptMs));
-      for (const stream of group.streams) await this.#trimStream(stream, 'MINID', since);
+    const { maxBytes, timeMs, roomBytes } = group.memory;
+    let left = sum(sizes);
+    const room = maxBytes === 0 ? 0 : roomBytes(RETENTION.reserve);
+    const target = Math.min(most, room < 0 ? Math.max(RETENTION.leastBytes, left + room) : left);
+    while (left > target && this.#open) {
+      this.#trimmedToMs += (timeMs - this.#trimmedToMs) * STEP;
+      if (timeMs - this.#trimmedToMs < SHORTEST_MS)
+        return this.#trimByNumber(group.streams, target / left);
+      for (let gone = 1; gone > 0 && left > target; left = await this.#bytesOf(group.streams))
+        gone = await this.#trimPieces(group.streams, Math.floor(this.#trimmedToMs));
     }
   }
 
+  async #bytesOf(streams: readonly string[]): Promise<number> {
+    return sum((await this.#sizesOf(streams)) ?? []);
+  }
+
+  /** A small piece of each, so that no more goes than has to. Answers how many events went. */
+  async #trimPieces(streams: readonly string[], oldest: number): Promise<number> {
+    let gone = 0;
+    for (const stream of streams) {
+      const words = ['MINID', '~', oldest, 'LIMIT', PIECE] as const;
+      gone += Number(await this.#options.connection.call('XTRIM', stream, ...words));
+    }
+    return gone;
+  }
+
   async #trimByNumber(streams: readonly string[], share: number): Promise<void> {
-    this.#keptMs = SHORTEST_MS;
     for (const stream of streams) {
       const length = Number(await this.#options.connection.call('XLEN', stream));
-      await this.#trimStream(stream, 'MAXLEN', Math.floor(length * share * STEP));
+      await this.#trimStream(stream, 'MAXLEN', Math.floor(length * share));
     }
   }
 
@@ -230,7 +244,7 @@ export class RedisRetention {
     const most = changesBytes(retention, maxBytes);
     if (bytes <= most) return;
     const length = Number(await connection.call('XLEN', changes));
-    await this.#trimStream(changes, 'MAXLEN', Math.floor((length * most * STEP) / bytes));
+    await this.#trimStream(changes, 'MAXLEN', Math.floor((length * most) / bytes));
   }
 }
 
