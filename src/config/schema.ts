@@ -10,6 +10,7 @@ import { listenSection } from './sections/listen.ts';
 import { registrySection } from './sections/registry.ts';
 import { errorsKey, routesSection } from './sections/routes.ts';
 import { storeSection } from './sections/store.ts';
+import { telemetrySection } from './sections/telemetry.ts';
 import { upstreamsSection } from './sections/upstreams.ts';
 
 /** Names that are kept for later; unavailable.ts says so to whoever uses them. */
@@ -40,11 +41,11 @@ export const configSchema = z
     errors: errorsKey,
     accounts: accountsSection,
     tls: reserved('TLS settings shared by all listeners.'),
-    telemetry: reserved('Traces and log export.'),
+    telemetry: telemetrySection,
     console: consoleSection,
     identity: identitySection,
   })
-  .transform(({ tls: _t, telemetry: _e, ...config }) => ({
+  .transform(({ tls: _t, ...config }) => ({
     ...config,
     routes: config.routes.map((route) => ({ ...route, errors: route.errors ?? config.errors })),
   }));

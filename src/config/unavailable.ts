@@ -10,7 +10,6 @@ export const UNAVAILABLE: readonly { readonly path: string; readonly only?: numb
   { path: 'audit.spool' },
   { path: 'upstreams.*.assertion', only: false },
   { path: 'tls' },
-  { path: 'telemetry' },
 ];
 
 export function checkAvailability(value: unknown, report: Report): void {

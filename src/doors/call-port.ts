@@ -4,6 +4,7 @@ import type { Outbox } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
 import type { Decider } from '../decision/decide.ts';
 import type { TrustedProxies } from '../forwarding/client-address.ts';
+import type { NewTraces } from '../forwarding/trace.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Peer } from '../wire/request-head.ts';
@@ -30,6 +31,8 @@ export interface CallServices {
   readonly guarantee: 'acknowledged' | 'buffered';
   readonly bodyBytes: number;
   readonly trustedProxies: TrustedProxies;
+  /** What a call without a trace gets. */
+  readonly traces: NewTraces;
   readonly format: AnswerFormat;
   readonly clock: Clock;
   readonly log: Log;

@@ -41,7 +41,7 @@ export class CallRecord {
     this.#head = head;
     this.#startedMs = services.clock.monotonicMs();
     this.id = services.nextRequestId();
-    this.trace = head === null ? null : traceOf(head);
+    this.trace = head === null ? null : traceOf(head, services.traces);
     this.address =
       head === null
         ? { address: peer.address, forwardedFor: '', forwarded: '' }

@@ -158,10 +158,11 @@ function wayFields(request: OutgoingRequest): string {
   const host = head.host === '' ? '' : `;host="${head.host}"`;
   const chain = client.forwardedFor === '' ? '' : `${client.forwardedFor}, `;
   const forwarded = client.forwarded === '' ? '' : `${client.forwarded}, `;
+  const traceparent = trace.traceparent === null ? '' : `traceparent: ${trace.traceparent}\r\n`;
   const tracestate = trace.tracestate === null ? '' : `tracestate: ${trace.tracestate}\r\n`;
   const forwardedHost = head.host === '' ? '' : `X-Forwarded-Host: ${head.host}\r\n`;
   return (
     `X-Request-Id: ${request.requestId}\r\nX-Forwarded-For: ${chain}${peer.address}\r\nX-Forwarded-Proto: ${scheme}\r\n${forwardedHost}` +
-    `Forwarded: ${forwarded}for=${node};proto=${scheme}${host}\r\ntraceparent: ${trace.traceparent}\r\n${tracestate}`
+    `Forwarded: ${forwarded}for=${node};proto=${scheme}${host}\r\n${traceparent}${tracestate}`
   );
 }

@@ -1,16 +1,30 @@
 import { randomBytes } from 'node:crypto';
 import type { RequestHead } from '../wire/request-head.ts';
 
-/** W3C Trace Context, level 1: kept when valid, begun anew when not, never a reason to refuse. */
+/**
+ * W3C Trace Context, level 1: kept when valid, begun anew when not, never a reason to refuse. A
+ * higher version is read as far as version 00 goes and written as 00 (§3.2.4).
+ */
 export interface Trace {
-  readonly traceparent: string;
+  /** Null: there is none, and none is begun. */
+  readonly traceparent: string | null;
   /** Only kept together with a valid `traceparent`; null when there is none. */
   readonly tracestate: string | null;
   /** 32 hex digits; for the audit. */
-  readonly traceId: string;
+  readonly traceId: string | null;
 }
 
-const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+/**
+ * What a call without a trace gets. Services follow the flag that they are told: one that says
+ * "not sampled" switches their spans off, so the default leaves the choice to them.
+ */
+export const NEW_TRACES = ['sampled', 'unsampled', 'none'] as const;
+export type NewTraces = (typeof NEW_TRACES)[number];
+
+const TRACEPARENT =
+  /^(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+const SAMPLED = 1;
+const NO_TRACE: Trace = { traceparent: null, tracestate: null, traceId: null };
 /** §3.3.1: longer ones may be dropped; more members are not allowed. */
 const MAX_TRACESTATE_LENGTH = 512;
 const MAX_TRACESTATE_MEMBERS = 32;
@@ -18,7 +32,7 @@ const MAX_TRACESTATE_MEMBERS = 32;
 const TRACESTATE_MEMBER =
   /^[\t ]*(?:[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256})?[\t ]*$/;
 
-export function traceOf(head: RequestHead): Trace {
+export function traceOf(head: RequestHead, begin: NewTraces): Trace {
   let traceparent: string | null = null;
   let tracestate: string | null = null;
   let duplicate = false;
@@ -32,10 +46,19 @@ export function traceOf(head: RequestHead): Trace {
         tracestate === null ? head.values[index]! : `${tracestate},${head.values[index]!}`;
     }
   }
-  const match = traceparent === null || duplicate ? null : TRACEPARENT.exec(traceparent);
-  if (match === null) return newTrace();
+  const known = traceparent === null || duplicate ? null : readParent(traceparent);
+  if (known === null) return newTrace(begin);
   const kept = tracestate !== null && isTracestate(tracestate) ? tracestate : null;
-  return { traceparent: traceparent!, tracestate: kept, traceId: match[1]! };
+  return { traceparent: known, tracestate: kept, traceId: known.slice(3, 35) };
+}
+
+/** As version 00; null when it cannot be read. */
+function readParent(text: string): string | null {
+  const [, version, ids, flags = '', more] = TRACEPARENT.exec(text) ?? [];
+  if (ids === undefined) return null;
+  if (version === '00') return more === undefined ? text : null;
+  // Of the flags of a version that is not known, only the sampled one has a meaning.
+  return `00-${ids}-0${Number.parseInt(flags, 16) & SAMPLED}`;
 }
 
 function isTracestate(value: string): boolean {
@@ -47,10 +70,12 @@ function isTracestate(value: string): boolean {
   );
 }
 
-function newTrace(): Trace {
+function newTrace(begin: NewTraces): Trace {
+  if (begin === 'none') return NO_TRACE;
   const id = randomHex();
   const traceId = id.slice(0, 32);
-  return { traceparent: `00-${traceId}-${id.slice(32)}-00`, tracestate: null, traceId };
+  const flags = begin === 'sampled' ? '01' : '00';
+  return { traceparent: `00-${traceId}-${id.slice(32)}-${flags}`, tracestate: null, traceId };
 }
 
 /** Random bytes are drawn in bulk: a call to the CSPRNG costs as much for 24 bytes as for 4 KiB. */

@@ -354,6 +354,7 @@ class GatewayParts implements Gateway {
       upstreams: this.#upstreams,
       guarantee: config.audit.guarantee,
       bodyBytes: config.limits.bodyBytes,
+      traces: config.telemetry.traces,
       trustedProxies: new TrustedProxies(config.listen.proxy?.trustedProxies ?? []),
       format: { errors: config.errors, realm: config.realm, gate: GATE },
       clock: this.#clock,

@@ -317,7 +317,6 @@ it.each([
   'audit: { spool: { maxBytes: 1 } }',
   'upstreams: { a: { addresses: ["http://a"], assertion: true } }',
   'tls: {}',
-  'telemetry: { tracing: { endpoint: x } }',
 ])('says of what this version does not run that it is not available: %s', (text) => {
   expect(saidOf(text).join('\n')).toContain(': not available in this version');
 });

@@ -58,7 +58,7 @@ export function forwardedMessage(lines: readonly string[], situation: Situation 
     permit,
     peer,
     client: new TrustedProxies(situation.trusted ?? []).clientOf(head, peer),
-    trace: traceOf(head),
+    trace: traceOf(head, 'sampled'),
     requestId: 'request-1',
     host: null,
     authority: 'upstream:8080',

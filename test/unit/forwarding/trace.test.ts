@@ -5,7 +5,7 @@ import { parsed } from './samples.ts';
 const ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 const VALID = `00-${ID}-00f067aa0ba902b7-01`;
 const trace = (...fields: readonly string[]) =>
-  traceOf(parsed('GET / HTTP/1.1', 'Host: h', ...fields));
+  traceOf(parsed('GET / HTTP/1.1', 'Host: h', ...fields), 'sampled');
 
 describe('the trace of a call', () => {
   it('goes on when the client brings a valid one', () => {
@@ -26,7 +26,8 @@ describe('the trace of a call', () => {
     ['none', []],
     ['an empty one', ['traceparent:']],
     ['upper case', [`traceparent: ${VALID.toUpperCase()}`]],
-    ['another version', [`traceparent: ${VALID.replace('00-', '01-')}`]],
+    ['a higher version that goes on without a hyphen', [`traceparent: cc${VALID.slice(2)}x`]],
+    ['a higher version cut short', [`traceparent: cc${VALID.slice(2, -1)}`]],
     ['the forbidden version', [`traceparent: ${VALID.replace('00-', 'ff-')}`]],
     ['no trace id', [`traceparent: 00-${'0'.repeat(32)}-00f067aa0ba902b7-01`]],
     ['no parent id', [`traceparent: 00-${ID}-${'0'.repeat(16)}-01`]],
@@ -35,7 +36,7 @@ describe('the trace of a call', () => {
     ['three', [`traceparent: ${VALID}`, `traceparent: ${VALID}`, `traceparent: ${VALID}`]],
   ])('begins anew with %s, and then no state is kept', (_, fields) => {
     const begun = trace(...fields, 'tracestate: a=1');
-    expect(begun.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+    expect(begun.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
     expect(begun.traceparent).toContain(begun.traceId);
     expect([begun.tracestate, begun.traceId === ID]).toEqual([null, false]);
   });
@@ -55,6 +56,26 @@ describe('the trace of a call', () => {
       tracestate: null,
       traceId: ID,
     });
+  });
+
+  it.each([
+    [`cc-${VALID.slice(3)}`, `00-${VALID.slice(3)}`],
+    [`01-${VALID.slice(3, -2)}ff-what-comes-later`, `00-${VALID.slice(3)}`],
+    [`01-${VALID.slice(3, -2)}fe`, `00-${VALID.slice(3, -2)}00`],
+  ])('of a higher version goes on as version 00: %s', (given, kept) => {
+    expect(trace(`traceparent: ${given}`, 'tracestate: a=1')).toEqual({
+      traceparent: kept,
+      tracestate: 'a=1',
+      traceId: ID,
+    });
+  });
+
+  it('is begun as the configuration says, and a valid one always kept', () => {
+    const head = parsed('GET / HTTP/1.1', 'Host: h');
+    expect(traceOf(head, 'unsampled').traceparent).toMatch(/-00$/);
+    expect(traceOf(head, 'none')).toEqual({ traceparent: null, tracestate: null, traceId: null });
+    const brought = parsed('GET / HTTP/1.1', 'Host: h', `traceparent: ${VALID}`);
+    expect(traceOf(brought, 'none').traceparent).toBe(VALID);
   });
 
   it('is new for every call, well past the random bytes that are drawn at a time', () => {
