@@ -5,6 +5,7 @@ import { Hono } from 'hono';
 import { listen } from '../ops/listen.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ServerCertificates } from '../tls/server-certificates.ts';
+import { TCP_KEEP_ALIVE } from '../wire/keep-alive.ts';
 import { API_BASE, type ApiEnv, type ApiParts, createApi } from './api/app.ts';
 
 export interface AdminServer {
@@ -29,7 +30,8 @@ const LIMITS = {
   maxHeaderSize: 16_384,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
-  idleTimeoutMs: 30_000,
+  // Above the 60 s for which common balancers keep an idle connection.
+  idleTimeoutMs: 65_000,
   maxConnections: 512,
 } as const;
 
@@ -73,6 +75,7 @@ export async function startAdminServer({
       requestTimeout: LIMITS.requestTimeoutMs,
       keepAliveTimeout: LIMITS.idleTimeoutMs,
       connectionsCheckingInterval: 1000,
+      ...TCP_KEEP_ALIVE,
     },
     getRequestListener(app.fetch as never, { overrideGlobalObjects: false }),
   );

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { TCP_KEEP_ALIVE } from '../wire/keep-alive.ts';
 import { createOpsHandler, type OpsParts } from './app.ts';
 import { listen } from './listen.ts';
 
@@ -33,6 +34,7 @@ export async function startOps(options: OpsOptions): Promise<OpsServer> {
       requestTimeout: LIMITS.requestTimeoutMs,
       keepAliveTimeout: LIMITS.idleTimeoutMs,
       connectionsCheckingInterval: 1000,
+      ...TCP_KEEP_ALIVE,
     },
     createOpsHandler(options),
   );

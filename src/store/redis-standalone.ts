@@ -2,6 +2,7 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { AbstractConnector, type RedisOptions as DriverOptions, type Redis } from 'ioredis';
 import { systemNames } from '../names/system.ts';
+import { TCP_KEEP_ALIVE } from '../wire/keep-alive.ts';
 import { StoreUnavailable } from './fault.ts';
 import { destroyedAfterReading, PatientRedis } from './redis-driver.ts';
 import { classify, replyCode } from './redis-fault.ts';
@@ -284,6 +285,7 @@ function driverOptions({ host, port }: RedisAddress, manner: RedisManner): Drive
     ...(username === null ? {} : { username }),
     ...(password === null ? {} : { password }),
     ...(tls === null ? {} : { tls: tlsOptions(tls, host) }),
+    keepAlive: TCP_KEEP_ALIVE.keepAliveInitialDelay,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,

@@ -1,6 +1,7 @@
 import { connect as connectTcp, type LookupFunction } from 'node:net';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Deadlines } from './deadlines.ts';
+import { TCP_KEEP_ALIVE } from './keep-alive.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 import type { ConnectionKeeper, UpstreamTimeouts } from './upstream-port.ts';
 
@@ -54,7 +55,7 @@ export class Dialer {
 
   open(keeper: ConnectionKeeper, timeouts: UpstreamTimeouts): UpstreamConnection {
     if (this.#tls === null) {
-      const socket = connectTcp({ ...this.#to, noDelay: true });
+      const socket = connectTcp({ ...this.#to, noDelay: true, ...TCP_KEEP_ALIVE });
       return new UpstreamConnection(socket, 'connect', keeper, this.#deadlines, timeouts);
     }
     const socket = this.#openTls(this.#tls);
@@ -65,6 +66,7 @@ export class Dialer {
     const name = serverName ?? this.#address.host;
     const socket = connectTls({
       ...this.#to,
+      ...TCP_KEEP_ALIVE,
       secureContext: context,
       rejectUnauthorized,
       ALPNProtocols: ['http/1.1'],

@@ -34,8 +34,8 @@ export const limitsSection = z
       'Time for a request head to arrive, in milliseconds.',
     ),
     idleTimeoutMs: whole(
-      { min: 100, max: 86_400_000, default: 60_000 },
-      'Time without a byte in either direction before a connection is closed, in milliseconds.',
+      { min: 100, max: 86_400_000, default: 65_000 },
+      'Time without a byte in either direction before a connection is closed, in milliseconds. Keep it above the idle time of a balancer in front (60 s is common), or that one uses connections that are being closed.',
     ),
     bodyBytes: whole(
       { min: 0, max: 2 ** 50, default: 0 },

@@ -4,6 +4,7 @@ import { TlsAcceptor } from '../../tls/acceptor.ts';
 import type { HostCheck, ServerCertificates } from '../../tls/server-certificates.ts';
 import type { TicketKeys } from '../../tls/ticket-keys.ts';
 import type { Deadlines } from '../../wire/deadlines.ts';
+import { TCP_KEEP_ALIVE } from '../../wire/keep-alive.ts';
 import type { Peer } from '../../wire/request-head.ts';
 import type { CallServices } from '../call-port.ts';
 import { Arrivals } from './arrivals.ts';
@@ -82,7 +83,7 @@ export class Http1Listener implements ConnectionHost {
     this.#arriving = new Arrivals(
       Math.max(MIN_HALF_OPEN, Math.floor(options.maxConnections / HALF_OPEN_SHARE)),
     );
-    this.#tcp = createServer({ noDelay: true }, (socket) =>
+    this.#tcp = createServer({ noDelay: true, ...TCP_KEEP_ALIVE }, (socket) =>
       this.#guarded(socket, () => this.#onSocket(socket)),
     );
     this.#tls = options.tls === null ? null : this.#createTls(options.tls);

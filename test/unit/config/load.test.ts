@@ -31,7 +31,7 @@ it('fills in every default', () => {
       headBytes: 16384,
       targetBytes: 8192,
       headTimeoutMs: 10000,
-      idleTimeoutMs: 60000,
+      idleTimeoutMs: 65_000,
       bodyBytes: 0,
     },
     realm: 'sallyport',
