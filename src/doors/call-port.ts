@@ -25,7 +25,7 @@ export interface CallServices {
   /** Counts refusals that come too thick to be recorded one by one. */
   readonly floods: Pick<FloodFold, 'folds'>;
   readonly meter: CallMeter;
-  readonly openCalls: Pick<OpenCalls, 'add' | 'remove' | 'stands'>;
+  readonly openCalls: Pick<OpenCalls, 'add' | 'remove' | 'stands' | 'covered'>;
   readonly uses: Pick<LastUses, 'note'>;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly guarantee: 'acknowledged' | 'buffered';

@@ -48,10 +48,11 @@ export class CallRecord {
         : services.trustedProxies.clientOf(head, peer);
   }
 
-  /** The head of the upstream's answer is here. */
-  answered(status: number): void {
+  /** The head of the upstream's answer is here. Answers when, on the monotonic clock. */
+  answered(status: number): number {
     this.#answeredMs = this.#services.clock.monotonicMs();
     this.#upstreamStatus = status;
+    return this.#answeredMs;
   }
 
   /** The upstream's head, and so much of its content, was given to the client's socket. */

@@ -44,6 +44,8 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   /** Content that the door was given and that has not been given to the socket. */
   #gatheredBytes = 0;
   #ended = false;
+  /** Monotonic clock, when the head came, until something was given to the client. */
+  #headMs: number | undefined;
   /** Why nobody can be answered any more. */
   #gone: Gone | null = null;
   /** The list's own (`OpenCalls`). */
@@ -151,6 +153,21 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     });
   }
 
+  /**
+   * Whether the call may go on: the lease under which it was permitted has not ended. Asked before
+   * anything is passed on; when it may not, the call has ended, as by a change.
+   *
+   * @param nowMs monotonic clock, where it was looked at in this turn of the loop
+   */
+  #covered(nowMs?: number): boolean {
+    if (this.#ended) return false;
+    const verdict = this.#verdict;
+    const bound = verdict?.permitted === true && verdict.account !== null;
+    if (!bound || this.#services.openCalls.covered(nowMs)) return true;
+    this.shutOut('registry-unavailable');
+    return false;
+  }
+
   #judged(verdict: Verdict): void {
     this.#verdict = verdict;
     // In the same turn in which it was reached: no change can come between the verdict and the list
@@ -220,8 +237,8 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     if (!verdict.permitted) this.#answerRefusal(verdict.reason);
     else if (this.#gone !== null) this.#end(this.#gone);
     else if (this.#replacement !== null) this.#answerRefusal(this.#replacement);
-    else if (this.#forward === null) this.#startForward(verdict);
-    else this.#release(this.#forward);
+    else if (this.#forward !== null) this.#release(this.#forward);
+    else if (this.#covered()) this.#startForward(verdict);
   }
 
   #release(forward: Forward): void {
@@ -258,6 +275,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   // ── the request body, from the door ──
 
   onRequestBody(content: Buffer): void {
+    if (!this.#covered()) return;
     this.#record.requestBytes += content.length;
     const { bodyBytes } = this.#services;
     if (bodyBytes > 0 && this.#record.requestBytes > bodyBytes) {
@@ -319,13 +337,14 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   }
 
   onInformational(head: ResponseHead): void {
+    if (!this.#covered()) return;
     // 100 was said by us, when the upstream's connection stood (RFC 9110 §10.1.1).
     if (head.status !== 100) this.#client.informational(head);
   }
 
   onHead(head: ResponseHead): void {
     this.#answer = 'gathered';
-    this.#record.answered(head.status);
+    this.#headMs = this.#record.answered(head.status);
     const fields =
       clientFields(head, this.#record.id, this.#services.format.gate) +
       rateFields(this.#verdict!.rate);
@@ -338,6 +357,8 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   }
 
   flush(): boolean {
+    if (!this.#covered()) return true;
+    this.#headMs = undefined;
     const more = this.#client.flush();
     this.#flushed();
     return more;
@@ -352,6 +373,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   }
 
   onEnd(): void {
+    if (!this.#covered(this.#headMs)) return;
     this.#flushed(); // by the last word
     this.#end('permitted');
     this.#lastWord(() => this.#client.end());

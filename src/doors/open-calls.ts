@@ -33,9 +33,39 @@ export class OpenCalls {
   /** Accounts whose calls could not be judged yet, because the account is no longer cached. */
   readonly #doubtful = new Set<string>();
 
-  constructor(view: RegistryView, clock: Clock) {
+  readonly #covers: (nowMs?: number) => boolean;
+
+  /**
+   * @param covers whether the lease has not ended under which what is open was permitted. Default:
+   * whether the registry is current
+   */
+  constructor(
+    view: RegistryView,
+    clock: Clock,
+    covers: (nowMs?: number) => boolean = () => view.current,
+  ) {
     this.#view = view;
     this.#clock = clock;
+    this.#covers = covers;
+  }
+
+  /**
+   * Whether open calls may go on at this moment. Asked once per read: a process that was stopped
+   * finds its upstreams' bytes before the timer that would have ended the calls.
+   *
+   * @param nowMs monotonic clock, for whoever has just looked at it
+   */
+  covered(nowMs?: number): boolean {
+    return this.#covers(nowMs);
+  }
+
+  /** The lease has ended under which they were permitted: all of them end before this returns. */
+  lapsed(): void {
+    this.#doubtful.clear();
+    for (const call of this.#open.splice(0)) {
+      call.place = -1;
+      call.shutOut('registry-unavailable');
+    }
   }
 
   get size(): number {
@@ -79,6 +109,11 @@ export class OpenCalls {
   /** Everything was loaded anew, and nothing is cached. */
   reloaded(): void {
     this.#judge(null);
+  }
+
+  /** Whether no call is in doubt. */
+  get judged(): boolean {
+    return this.#doubtful.size === 0;
   }
 
   /**

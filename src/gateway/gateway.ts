@@ -207,7 +207,7 @@ class GatewayParts implements Gateway {
     });
     this.#replica = replica;
     this.#warm.keep(replica);
-    const openCalls = new OpenCalls(replica, this.#clock);
+    const openCalls = new OpenCalls(replica, this.#clock, (nowMs) => replica.covers(nowMs));
     this.#openCalls = openCalls;
     this.#sweeper = setInterval(() => openCalls.sweep(), SWEEP_INTERVAL_MS);
     this.#sweeper.unref();

@@ -43,6 +43,11 @@ export function openReplica(parts: ReplicaParts): Replica {
         parts.openCalls()?.reloaded();
         parts.changed();
       },
+      onLapsed: () => {
+        parts.openCalls()?.lapsed();
+        parts.changed();
+      },
+      judged: () => parts.openCalls()?.judged ?? true,
       settled: () => parts.openCalls()?.settled() ?? true,
       onRevived: (accounts) =>
         log.error('the registry has lost changes: what they revoked stays revoked', { accounts }),

@@ -37,6 +37,8 @@ const TIPS_KEPT = 1_024;
 export class Lease {
   readonly leaseMs: number;
   #since: Moment | null = null;
+  /** The lease under which what is open was last found to be permitted. */
+  #covering: Moment | null = null;
   /** A renewal whose changes are not all applied yet. */
   #waiting: {
     readonly sent: Moment;
@@ -58,10 +60,28 @@ export class Lease {
 
   /** 0 when it has run out. */
   remainingMs(clock: Clock): number {
-    if (this.#since === null) return 0;
-    const monotonicMs = this.#since.monotonicMs + this.leaseMs - clock.monotonicMs();
+    return this.#since === null ? 0 : this.#leftMs(this.#since, clock, clock.monotonicMs());
+  }
+
+  /**
+   * For how long what was permitted and is open may go on. Everything that was learned may have been
+   * dropped meanwhile: the store counts with the lease that it gave.
+   *
+   * @param nowMs monotonic clock, for whoever has just looked at it
+   */
+  coversMs(clock: Clock, nowMs = clock.monotonicMs()): number {
+    return this.#covering === null ? 0 : this.#leftMs(this.#covering, clock, nowMs);
+  }
+
+  /** All that is open was judged by everything that this lease demands: it may go on as long. */
+  cover(): void {
+    this.#covering = this.#since ?? this.#covering;
+  }
+
+  #leftMs(since: Moment, clock: Clock, nowMs: number): number {
+    const monotonicMs = since.monotonicMs + this.leaseMs - nowMs;
     if (monotonicMs <= 0) return 0;
-    return Math.max(0, Math.min(monotonicMs, this.#since.wallMs + this.leaseMs - clock.wallMs()));
+    return Math.max(0, Math.min(monotonicMs, since.wallMs + this.leaseMs - clock.wallMs()));
   }
 
   /**

@@ -16,6 +16,16 @@ export interface ReplicaObserver {
    * acknowledged; asked again when the answer is no.
    */
   settled?(): boolean | Promise<boolean>;
+  /**
+   * Whether everything that is open was judged by what is applied, as far as is known now. Only then
+   * does a renewed lease cover it.
+   */
+  judged?(): boolean;
+  /**
+   * The lease has ended under which what is open was permitted: whatever needs an account ends now.
+   * It comes later than `onLost`, or without it.
+   */
+  onLapsed?(): void;
   /** Everything learned was dropped; it is being loaded again. */
   onLost?(why: string): void;
   /**

@@ -44,6 +44,8 @@ const NO_PERMISSIONS = compilePermissions([]);
 const FEED_GRACE_MS = 50;
 /** In how many steps that time is waited for by a look-up. */
 const FEED_WAITS = 10;
+/** How often is looked, at least, whether what is open is still covered. */
+const COVER_LOOK_MS = 250;
 const RELOAD = { firstMs: 100, longestMs: 2_000 } as const;
 
 /**
@@ -67,7 +69,7 @@ export class Replica implements RegistryView, PolicyView {
   readonly #pace: RenewalPace;
   #generation: Generation | null = null;
   #warm: WarmSnapshot | null;
-  #running: Promise<void> | null = null;
+  #running: Promise<unknown> | null = null;
   #why = 'not started';
   /** The highest position that the store has shown us. */
   #storeSeq = 0;
@@ -103,6 +105,16 @@ export class Replica implements RegistryView, PolicyView {
     // A machine that was asleep need not wait for the next turn of the loop.
     this.#pace.wake();
     return false;
+  }
+
+  /**
+   * Whether what was permitted and is open may go on at this moment: the lease has not ended under
+   * which it was last judged. Asked at every read of an open call.
+   *
+   * @param nowMs monotonic clock, for whoever has just looked at it
+   */
+  covers(nowMs?: number): boolean {
+    return this.#lease.coversMs(this.#clock, nowMs) > 0;
   }
 
   cached(accountId: string): Lookup | null {
@@ -169,7 +181,7 @@ export class Replica implements RegistryView, PolicyView {
    * attempt: whether it led to a lease.
    */
   start(): Promise<boolean> {
-    this.#running ??= this.#run();
+    this.#running ??= Promise.all([this.#run(), this.#watchCover()]);
     return this.#firstAttempt.promise;
   }
 
@@ -273,8 +285,34 @@ export class Replica implements RegistryView, PolicyView {
         this.#drop(generation, 'the registry that renewed the lease has gone another way');
         return;
       }
+      this.#cover();
     }
     if (this.#generation === generation) this.#acks.applied(generation.position);
+  }
+
+  /**
+   * Says when the lease has ended under which what is open was permitted, at that moment and whether
+   * or not anything else happens: receipts count with it. One timer, which a renewal leaves alone.
+   */
+  async #watchCover(): Promise<void> {
+    let covered = false;
+    while (!this.#closed.signal.aborted) {
+      const leftMs = this.#lease.coversMs(this.#clock);
+      if (leftMs <= 0 && covered) {
+        this.#observer.onLapsed?.();
+        // What was in doubt has ended, so that nothing keeps a later lease from covering.
+        this.#cover();
+      }
+      covered = leftMs > 0;
+      // Not longer, because a machine that was asleep has counted no time.
+      const pauseMs = covered ? Math.min(leftMs, COVER_LOOK_MS) : COVER_LOOK_MS;
+      await this.#timing.sleep(pauseMs, this.#closed.signal);
+    }
+  }
+
+  /** A lease covers what is open once all of it was judged by what is applied. */
+  #cover(): void {
+    if (this.#lease.valid(this.#clock) && (this.#observer.judged?.() ?? true)) this.#lease.cover();
   }
 
   /** Renews until the generation ends. */
@@ -309,6 +347,7 @@ export class Replica implements RegistryView, PolicyView {
     this.#storeSeq = Math.max(this.#storeSeq, standing.seq);
     if (this.#lease.renewed(sent, standing.seq, standing.tip) === 'elsewhere')
       throw new FeedLost(GONE_ANOTHER_WAY, { forked: true });
+    this.#cover();
     this.#acks.refresh();
     if (standing.seq > generation.appliedSeq) await this.#catchUp(generation, standing.seq);
     await this.#remembered.tell();

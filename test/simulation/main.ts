@@ -27,6 +27,7 @@ const end = one === null ? from + Number(values.count) : from + 1;
 const total = {
   seeds: 0,
   accepted: 0,
+  streamed: 0,
   refused: 0,
   unavailable: 0,
   effective: 0,
@@ -43,6 +44,7 @@ for (let seed = from; seed < end && broken === null; seed += 1) {
   total.seeds += 1;
   for (const key of [
     'accepted',
+    'streamed',
     'refused',
     'unavailable',
     'effective',

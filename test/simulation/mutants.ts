@@ -25,8 +25,8 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   /** The lease is measured by a clock that can be set. */
   wall: {
     file: 'src/registry/lease.ts',
-    piece: 'const monotonicMs = this.#since.monotonicMs + this.leaseMs - clock.monotonicMs();',
-    instead: 'const monotonicMs = this.#since.wallMs + this.leaseMs - clock.wallMs();',
+    piece: 'const monotonicMs = since.monotonicMs + this.leaseMs - nowMs;',
+    instead: 'const monotonicMs = since.wallMs + this.leaseMs - clock.wallMs();',
   },
   /** A member is gone when the store's clock says that its lease is over. */
   expiry: {
@@ -40,6 +40,24 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     file: 'src/registry/silent-members.ts',
     piece: 'seen === undefined || seen.renewal !== renewal',
     instead: 'seen === undefined',
+  },
+  /** What is open goes on when the lease ends. */
+  open: {
+    file: 'src/doors/open-calls.ts',
+    piece: 'for (const call of this.#open.splice(0)) {',
+    instead: 'for (const call of this.#open.splice(this.#open.length)) {',
+  },
+  /** A stopped process gives what has come meanwhile, and only then ends the calls. */
+  stale: {
+    file: 'src/doors/open-calls.ts',
+    piece: 'return this.#covers(nowMs);',
+    instead: 'return nowMs !== 0;',
+  },
+  /** A lease covers what is open although not all of it was judged. */
+  unjudged: {
+    file: 'src/registry/replica.ts',
+    piece: '&& (this.#observer.judged?.() ?? true))',
+    instead: ')',
   },
   /** The lease begins when the answer has come. */
   answer: {

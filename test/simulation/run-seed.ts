@@ -1,8 +1,10 @@
-import { newToken, tokenDigest } from '../../src/account/token.ts';
+import { newToken, tokenDigest, tokenId } from '../../src/account/token.ts';
 import { storeOwner } from '../../src/admin/actor.ts';
 import { type Administration, createAdministration } from '../../src/admin/administration.ts';
 import { AdminError } from '../../src/admin/error.ts';
-import { type Proof, prove } from '../../src/decision/authenticate.ts';
+import { prove } from '../../src/decision/authenticate.ts';
+import type { Permit } from '../../src/decision/verdict.ts';
+import { type OpenCall, OpenCalls } from '../../src/doors/open-calls.ts';
 import { MemberKeeper } from '../../src/registry/member-keeper.ts';
 import { RegistryUnavailable } from '../../src/registry/port.ts';
 import type { Revocation } from '../../src/registry/receipt.ts';
@@ -32,6 +34,8 @@ export interface Outcome {
   /** Null: every promise was kept. */
   readonly violation: string | null;
   readonly accepted: number;
+  /** What open calls were given. */
+  readonly streamed: number;
   readonly refused: number;
   readonly unavailable: number;
   readonly effective: number;
@@ -46,6 +50,20 @@ const PREFIX = 'sim';
 const KEYS = registryKeys(PREFIX);
 const INSTANCES = 3;
 const KEEPER_MS = 400;
+/** How long an open call may have nothing to give. */
+const GIVES_MS = [20, 60, 120, 2_500];
+/** So many of the calls stay open. */
+const STREAMS = 0.03;
+const READER = {
+  name: 'reader',
+  version: 0,
+  description: '',
+  permissions: ['api:read'],
+  createdAt: '2026-01-01T00:00:00.000Z',
+  updatedAt: '2026-01-01T00:00:00.000Z',
+};
+/** What every call needs. */
+const ROUTE = { permission: 'api:read' } as Permit['route'];
 const ACCOUNTS = ['one', 'two', 'three'] as const;
 const owner = storeOwner('simulation', 'command-line');
 
@@ -53,8 +71,11 @@ interface Instance {
   readonly process: Process;
   readonly link: Link;
   readonly replica: Replica;
+  readonly calls: OpenCalls;
   readonly leaseMs: number;
 }
+
+type Verdict = Permit | 'refused';
 
 /** From when on something may not be let in, and by whom: null = by anybody. */
 interface Ban {
@@ -79,18 +100,20 @@ class Run {
   readonly #administration: Administration;
   readonly #issued: Issued[] = [];
   readonly #ids = new Map<string, string>();
-  /** Bans on accounts, lifted by an activation. */
-  readonly #banned = new Map<string, Ban[]>();
+  /** Bans on accounts, lifted by an activation or by giving the role back. */
+  readonly #banned = { deactivate: new Map<string, Ban[]>(), lower: new Map<string, Ban[]>() };
   /**
-   * How often an account was activated: a receipt for what was before says nothing about what came
-   * after.
+   * How often a ban was lifted: a receipt for what was before says nothing about what came after.
    */
-  readonly #activations = new Map<string, number>();
+  readonly #lifted = new Map<string, number>();
   readonly #changes = new Map<string, Promise<void>>();
+  /** What is open. */
+  readonly #streams = new Set<{ readonly instance: Instance; readonly known: Issued | null }>();
   #server: SimServer;
   #violation: string | null = null;
   readonly #counts = {
     accepted: 0,
+    streamed: 0,
     refused: 0,
     unavailable: 0,
     effective: 0,
@@ -135,15 +158,15 @@ class Run {
   }
 
   async #prepare(): Promise<void> {
-    await this.#store.initialise([]);
+    await this.#store.initialise([READER]);
     for (const name of ACCOUNTS) {
       const { account, token } = await this.#administration.createServiceAccount(owner, {
         name,
-        role: 'none',
+        role: READER.name,
       });
       this.#ids.set(name, account.id);
       this.#issued.push({ token, account: name, bans: [] });
-      this.#banned.set(name, []);
+      for (const bans of Object.values(this.#banned)) bans.set(name, []);
     }
   }
 
@@ -158,20 +181,28 @@ class Run {
       name,
       timing: process.timing,
     });
+    let open: OpenCalls | null = null;
     const replica = new Replica({
       source,
       clock: process,
       timing: process.timing,
       instance: name,
       leaseMs,
-      maxAccounts: 10,
+      maxAccounts: world.pick([1, 10]),
       observer: {
+        onApplied: (event) => open?.changed(event),
+        onLoaded: () => open?.reloaded(),
+        onLapsed: () => open?.lapsed(),
+        judged: () => open?.judged ?? true,
+        settled: () => open?.settled() ?? true,
         onLost: (why) => this.#say(`${name} drops everything: ${why}`),
         onRevived: (count) => this.#say(`${name} knows ${count} accounts better than the store`),
       },
     });
+    const calls = new OpenCalls(replica, process, (nowMs) => replica.covers(nowMs));
+    open = calls;
     void replica.start();
-    this.#instances.push({ process, link, replica, leaseMs });
+    this.#instances.push({ process, link, replica, calls, leaseMs });
   }
 
   /** What an instance with an admin listener does in the background. */
@@ -294,7 +325,11 @@ class Run {
       'deactivate',
       'activate',
       'activate',
+      'lower',
+      'raise',
+      'raise',
     ] as const);
+    if (what === 'lower' && this.#mode === 'loss') return;
     const ref = { name: account, waitMs };
     this.#say(`${what} ${account}`);
     try {
@@ -304,32 +339,39 @@ class Run {
         const bound = this.#bannable(account, (index, all) => index < all.length - 1);
         this.#ban(bound, (await this.#administration.closeOverlap(owner, ref)).revocation);
       }
-      if (what === 'deactivate') {
-        const activations = this.#activations.get(account);
-        const { revocation } = await this.#administration.deactivateAccount(owner, ref);
+      if (what === 'deactivate' || what === 'lower') {
+        const lifted = this.#lifted.get(`${what} ${account}`);
+        const { revocation } = await (what === 'lower'
+          ? this.#administration.editAccount(owner, { ...ref, role: 'none' })
+          : this.#administration.deactivateAccount(owner, ref));
         this.#promised(revocation, (ban) => {
-          if (this.#activations.get(account) === activations) this.#banned.get(account)!.push(ban);
+          if (this.#lifted.get(`${what} ${account}`) === lifted)
+            this.#banned[what].get(account)!.push(ban);
         });
       }
-      if (what === 'activate') {
-        this.#activated(account);
-        await this.#administration.activateAccount(owner, ref);
-        // Whoever deactivated it meanwhile was first or last, and nobody can say: then nothing is
+      if (what === 'activate' || what === 'raise') {
+        this.#lift(what, account);
+        await (what === 'raise'
+          ? this.#administration.editAccount(owner, { ...ref, role: READER.name })
+          : this.#administration.activateAccount(owner, ref));
+        // Whoever took it away meanwhile was first or last, and nobody can say: then nothing is
         // promised.
-        this.#activated(account);
+        this.#lift(what, account);
       }
     } catch (fault) {
       // The store did not answer: it is not known what became of the change, and nothing is
       // promised about it.
       if (!(fault instanceof AdminError)) throw fault;
       this.#say(`${what} ${account}: ${fault.message}`);
-      if (what === 'activate') this.#activated(account);
+      if (what === 'activate' || what === 'raise') this.#lift(what, account);
     }
   }
 
-  #activated(account: string): void {
-    this.#banned.set(account, []);
-    this.#activations.set(account, (this.#activations.get(account) ?? 0) + 1);
+  #lift(what: 'activate' | 'raise', account: string): void {
+    const ban = what === 'activate' ? 'deactivate' : 'lower';
+    this.#banned[ban].set(account, []);
+    const key = `${ban} ${account}`;
+    this.#lifted.set(key, (this.#lifted.get(key) ?? 0) + 1);
   }
 
   async #rotate(account: string, waitMs: number, overlapMs: number): Promise<void> {
@@ -389,10 +431,14 @@ class Run {
     if (effective) {
       this.#counts.effective += 1;
       ban({ sinceMs: world.nowMs, by: this.#mode === 'loss' ? this.#acknowledged() : null });
+      this.#mayKeep();
     } else if (this.#mode !== 'loss') {
       this.#counts.uncertain += 1;
       const inMs = Date.parse(certainAt!) - this.#admin.process.wallMs();
-      world.after(inMs, () => ban({ sinceMs: world.nowMs, by: null }));
+      world.after(inMs, () => {
+        ban({ sinceMs: world.nowMs, by: null });
+        this.#mayKeep();
+      });
     }
   }
 
@@ -441,29 +487,83 @@ class Run {
     this.#world.after(0, judge, instance.process);
   }
 
-  #proof({ process }: Instance, token: string, lookup: Lookup): Proof | null {
+  /** Null: nobody knows now. */
+  #proof({ process, replica }: Instance, token: string, lookup: Lookup): Verdict | null {
     if (lookup.found === 'unavailable') return null;
-    return prove(
-      lookup.found === 'account' ? lookup.account : null,
-      tokenDigest(token),
-      process.wallMs(),
-    );
+    const account = lookup.found === 'account' ? lookup.account : null;
+    const digest = tokenDigest(token);
+    const proven = prove(account, digest, process.wallMs()) === 'proven';
+    const allowed = account !== null && replica.roleAllows(account.account.role, 'api:read');
+    return proven && allowed
+      ? ({
+          permitted: true,
+          account,
+          tokenId: tokenId(digest),
+          application: null,
+          unsafe: false,
+          route: ROUTE,
+        } as Verdict)
+      : 'refused';
   }
 
-  #judged({ process, leaseMs }: Instance, known: Issued | null, proof: Proof | null): void {
-    if (proof === null) this.#counts.unavailable += 1;
-    else if (proof !== 'proven') this.#counts.refused += 1;
+  #judged(instance: Instance, known: Issued | null, verdict: Verdict | null): void {
+    if (verdict === null) this.#counts.unavailable += 1;
+    else if (verdict === 'refused') this.#counts.refused += 1;
     else {
       this.#counts.accepted += 1;
-      if (known === null) this.#fail(`${process.name} let an unknown token in`);
-      const bans = known === null ? [] : [...known.bans, ...this.#banned.get(known.account)!];
-      const ban = bans.find(({ by }) => by === null || by.has(process.name));
-      if (ban !== undefined) {
-        this.#fail(
-          `${process.name} (lease ${leaseMs} ms) let a token of ${known?.account} in that was revoked for certain at ${ban.sinceMs.toFixed(1)}`,
-        );
-      }
+      if (known === null) this.#fail(`${instance.process.name} let an unknown token in`);
+      this.#mayServe(instance, known, 'let a token in');
+      if (this.#world.chance(STREAMS)) this.#stream(instance, known, verdict);
     }
+  }
+
+  /** A call that stays open, whose upstream sends something every so often. */
+  #stream(instance: Instance, known: Issued | null, permit: Permit): void {
+    const { process, calls } = instance;
+    const stream = { instance, known };
+    const call: OpenCall = {
+      permit,
+      place: -1,
+      shutOut: () => void this.#streams.delete(stream),
+    };
+    this.#streams.add(stream);
+    calls.add(call);
+    const give = () => {
+      // What a call does with every read.
+      if (!this.#streams.has(stream)) return;
+      if (!calls.covered()) {
+        this.#streams.delete(stream);
+        calls.remove(call);
+        return;
+      }
+      this.#counts.streamed += 1;
+      this.#mayServe(instance, known, 'went on with an open call of a token');
+      this.#world.after(this.#world.pick(GIVES_MS), give, process);
+    };
+    this.#world.after(this.#world.pick(GIVES_MS), give, process);
+  }
+
+  /**
+   * What is open and gives nothing must have ended too. A process that is stopped ends it when it
+   * goes on, and one that was asleep when it looks at its clock.
+   */
+  #mayKeep(): void {
+    if (this.#mode === 'sleeps') return;
+    for (const { instance, known } of this.#streams)
+      if (!instance.process.stopped)
+        this.#mayServe(instance, known, 'kept an open call of a token');
+  }
+
+  #mayServe({ process, leaseMs }: Instance, known: Issued | null, what: string): void {
+    const bans = [
+      ...(known?.bans ?? []),
+      ...Object.values(this.#banned).flatMap((all) => all.get(known?.account ?? '') ?? []),
+    ];
+    const ban = bans.find(({ by }) => by === null || by.has(process.name));
+    if (ban === undefined) return;
+    this.#fail(
+      `${process.name} (lease ${leaseMs} ms) ${what} of ${known?.account} that was revoked for certain at ${ban.sinceMs.toFixed(1)}`,
+    );
   }
 
   #fail(what: string): void {
@@ -472,9 +572,11 @@ class Run {
   }
 
   async #end(): Promise<void> {
-    for (const { process, link } of this.#instances) {
+    for (const { process, link, calls } of this.#instances) {
       process.resume();
       link.heal();
+      // A gate ends its calls before it says goodbye.
+      calls.lapsed();
     }
     const closing = Promise.all(this.#instances.map(({ replica }) => replica.close()));
     await this.#world.runUntil(HORIZON_MS + 10_000);

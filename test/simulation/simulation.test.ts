@@ -15,6 +15,7 @@ const LIMIT_MS = 120_000;
 interface Summary {
   readonly seeds: number;
   readonly accepted: number;
+  readonly streamed: number;
   readonly refused: number;
   readonly unavailable: number;
   readonly effective: number;
@@ -57,6 +58,7 @@ describe('instances, a store and their clocks, with everything that can go wrong
         key:
           | 'seeds'
           | 'accepted'
+          | 'streamed'
           | 'refused'
           | 'unavailable'
           | 'effective'
@@ -66,6 +68,7 @@ describe('instances, a store and their clocks, with everything that can go wrong
       expect(sum('seeds')).toBe(SEEDS);
       // A run in which nothing is let in, nothing is revoked or nothing goes wrong proves nothing.
       expect(sum('accepted')).toBeGreaterThan(SEEDS * 50);
+      expect(sum('streamed')).toBeGreaterThan(SEEDS * 50);
       expect(sum('refused')).toBeGreaterThan(SEEDS * 50);
       expect(sum('unavailable')).toBeGreaterThan(SEEDS * 10);
       expect(sum('effective')).toBeGreaterThan(SEEDS * 2);

@@ -52,7 +52,7 @@ describe('a revocation with instances on one Redis', () => {
   }
 
   /** Opens a stream through a gate and waits until its beginning has come. */
-  async function stream(through: TestGateway, token: string) {
+  async function stream(through: TestGateway, token: string | null, path = '/events') {
     const socket: Socket = connect(through.port, '127.0.0.1');
     let text = '';
     const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
@@ -60,9 +60,8 @@ describe('a revocation with instances on one Redis', () => {
       text += chunk.toString('latin1');
     });
     socket.on('error', () => {});
-    socket.write(
-      `GET /events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`,
-    );
+    const authorization = token === null ? '' : `Authorization: Bearer ${token}\r\n`;
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n${authorization}\r\n`);
     await until(() => /data:1|^HTTP\/1\.1 [45]/.test(text) || socket.closed);
     return { text: () => text, open: () => !socket.closed, ended, close: () => socket.destroy() };
   }
@@ -207,4 +206,32 @@ describe('a revocation with instances on one Redis', () => {
       }
     },
   );
+
+  it('has ended what is open on an instance that is cut off when its lease is over, and nothing that needs no account', async () => {
+    const one = await gate(redis.port);
+    const cut = await gate(relay.port, { leaseMs: 3_000 });
+    const { token } = await one.createAccount({ name: 'watcher', role: 'tester' });
+    const down = await stream(cut, token);
+    const anyone = await stream(cut, null, '/public/events');
+    const up = connect(cut.port, '127.0.0.1');
+    const upEnded = new Promise<void>((resolve) => up.once('close', () => resolve()));
+    up.on('error', () => {});
+    up.write(
+      `POST /up HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Length: 1000000\r\n\r\nbegin`,
+    );
+    const sending = setInterval(() => up.write('more'), 20);
+    await until(() => upstream.connections.length === 3);
+    relay.silence(() => true);
+    const { revocation } = await one.administration.rotateToken(owner, {
+      name: 'watcher',
+      waitMs: 30_000,
+    });
+    expect(revocation).toMatchObject({ effective: true, acknowledged: 1, lapsed: 1 });
+    // Both were cut before the receipt; what tells this side of it is on its way.
+    await Promise.all([down.ended, upEnded]);
+    clearInterval(sending);
+    expect(down.text().endsWith('0\r\n\r\n')).toBe(false);
+    expect(anyone.open()).toBe(true);
+    anyone.close();
+  }, 60_000);
 });

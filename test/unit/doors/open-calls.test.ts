@@ -210,3 +210,18 @@ it('tells whether a permit still stands', () => {
   registry.unavailable = true;
   expect(calls.stands(permit)).toBe(false);
 });
+
+describe('the end of a lease', () => {
+  it('ends every call that was permitted under it, those in doubt included, and leaves none', async () => {
+    open('one');
+    open('two');
+    registry.late = true;
+    calls.reloaded();
+    calls.lapsed();
+    expect(ended).toEqual(['one: registry-unavailable', 'two: registry-unavailable']);
+    expect(calls.size).toBe(0);
+    expect(calls.settled()).toBe(true);
+    calls.lapsed();
+    expect(ended).toHaveLength(2);
+  });
+});
