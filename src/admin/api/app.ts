@@ -4,6 +4,7 @@ import { withVisibleEscapes } from '../../audit/text.ts';
 import { type Reason, type RefusalReason, refusalKind } from '../../refusal.ts';
 import { StoreUnavailable } from '../../store/fault.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { plainAddress } from '../../wire/ip-address.ts';
 import type { Control } from '../control.ts';
 import { followRoute } from './activity-stream.ts';
 import { DOCS_HEADERS, docsPage } from './docs-page.ts';
@@ -365,5 +366,5 @@ export function authorizationOf(c: ApiContext): string | null | undefined {
 
 /** IPv4 in its own form, also where a socket of both families took the connection. */
 export function addressOf(c: ApiContext): string {
-  return (c.env.incoming.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+  return plainAddress(c.env.incoming.socket.remoteAddress ?? '');
 }

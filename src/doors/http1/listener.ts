@@ -4,6 +4,7 @@ import { TlsAcceptor } from '../../tls/acceptor.ts';
 import type { HostCheck, ServerCertificates } from '../../tls/server-certificates.ts';
 import type { TicketKeys } from '../../tls/ticket-keys.ts';
 import type { Deadlines } from '../../wire/deadlines.ts';
+import { plainAddress } from '../../wire/ip-address.ts';
 import { TCP_KEEP_ALIVE } from '../../wire/keep-alive.ts';
 import type { Peer } from '../../wire/request-head.ts';
 import type { CallServices } from '../call-port.ts';
@@ -242,9 +243,8 @@ export class Http1Listener implements ConnectionHost {
 }
 
 function peerOf(socket: Socket, secure: boolean): Peer {
-  const address = socket.remoteAddress ?? '';
   return {
-    address: address.startsWith('::ffff:') ? address.slice(7) : address,
+    address: plainAddress(socket.remoteAddress ?? ''),
     port: socket.remotePort ?? 0,
     secure,
   };
