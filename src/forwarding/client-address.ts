@@ -1,16 +1,23 @@
 import { BlockList, isIP } from 'node:net';
+import { plainAddress } from '../wire/ip-address.ts';
 import type { Peer, RequestHead } from '../wire/request-head.ts';
 
 /**
  * Whose address a call is recorded under, and what is said about the way it came.
  *
- * `Forwarded` and `X-Forwarded-For` are believed only from peers in `trustedProxies`, and then only
- * as far as the chain of trusted proxies reaches: the right-most address that is not one of them is
- * the client. Everything further left could have been written by anyone.
+ * One of `Forwarded` and `X-Forwarded-For` is believed, and only from peers in `trustedProxies`: the
+ * one that they are known to set (`listen.proxy.clientAddressFrom`). The other one comes from the
+ * client as it likes, and is not looked at. It is believed as far as the chain of trusted proxies
+ * reaches: the right-most address that is not one of them is the client. Everything further left
+ * could have been written by anyone.
  */
+export type ClientAddressField = 'forwarded' | 'x-forwarded-for';
+
 export interface ClientAddress {
   readonly address: string;
-  /** The chain to append to: empty unless the peer is a trusted proxy. */
+  /**
+   * The chain to append to: that of the field that is believed, from a trusted proxy; else empty.
+   */
   readonly forwardedFor: string;
   readonly forwarded: string;
 }
@@ -20,9 +27,14 @@ const MAX_CHAIN = 32;
 export class TrustedProxies {
   readonly #list = new BlockList();
   readonly #any: boolean;
+  readonly #from: ClientAddressField;
 
-  /** @param networks addresses or CIDR ranges, already checked by the configuration */
-  constructor(networks: readonly string[]) {
+  /**
+   * @param networks addresses or CIDR ranges, already checked by the configuration
+   * @param from the field that these proxies set
+   */
+  constructor(networks: readonly string[], from: ClientAddressField = 'x-forwarded-for') {
+    this.#from = from;
     this.#any = networks.length > 0;
     for (const network of networks) {
       const [address, prefix] = network.split('/');
@@ -41,25 +53,25 @@ export class TrustedProxies {
   clientOf(head: RequestHead, peer: Peer): ClientAddress {
     if (!this.includes(peer.address))
       return { address: peer.address, forwardedFor: '', forwarded: '' };
-    const forwardedFor = joined(head, 'x-forwarded-for');
-    const forwarded = joined(head, 'forwarded');
-    const byFor = this.#rightmostStranger(forwardedFor.split(','), peer.address);
-    const byForwarded = this.#rightmostStranger(
-      forwarded.split(',').map(forParameter),
-      peer.address,
-    );
-    if (forwardedFor !== '' && forwarded !== '' && byFor !== byForwarded) {
-      // Proxies keep one of the two fields; where they disagree, the other came from the client,
-      // and we cannot know which.
-      return { address: peer.address, forwardedFor: '', forwarded: '' };
-    }
-    return { address: forwardedFor === '' ? byForwarded : byFor, forwardedFor, forwarded };
+    const chain = joined(head, this.#from);
+    const entries = chain.split(',');
+    return this.#from === 'forwarded'
+      ? {
+          address: this.#rightmostStranger(entries.map(forParameter), peer.address),
+          forwardedFor: '',
+          forwarded: chain,
+        }
+      : {
+          address: this.#rightmostStranger(entries, peer.address),
+          forwardedFor: chain,
+          forwarded: '',
+        };
   }
 
   #rightmostStranger(chain: readonly string[], peer: string): string {
     let nearest = peer;
     for (const entry of chain.slice(-MAX_CHAIN).reverse()) {
-      const address = bare(entry);
+      const address = plainAddress(bare(entry));
       // What is no address (`unknown`, an obfuscated name) ends what can be known.
       if (isIP(address) === 0) return nearest;
       nearest = address;

@@ -355,7 +355,10 @@ class GatewayParts implements Gateway {
       guarantee: config.audit.guarantee,
       bodyBytes: config.limits.bodyBytes,
       traces: config.telemetry.traces,
-      trustedProxies: new TrustedProxies(config.listen.proxy?.trustedProxies ?? []),
+      trustedProxies: new TrustedProxies(
+        config.listen.proxy?.trustedProxies ?? [],
+        config.listen.proxy?.clientAddressFrom,
+      ),
       format: { errors: config.errors, realm: config.realm, gate: GATE },
       clock: this.#clock,
       log: this.#log,

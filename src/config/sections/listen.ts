@@ -29,8 +29,14 @@ const proxy = z
       'Where the gate listens, `host:port`; port 0 takes any free port.',
     ),
     trustedProxies: networks.describe(
-      'Addresses or ranges of proxies in front of the gate whose Forwarded and X-Forwarded-For are believed. Default: none.',
+      'Addresses or ranges of proxies in front of the gate that say whose call it is. Default: none.',
     ),
+    clientAddressFrom: z
+      .enum(['forwarded', 'x-forwarded-for'])
+      .default('x-forwarded-for')
+      .describe(
+        'The field in which the trusted proxies say it. The other one is ignored: the client can write what it likes there.',
+      ),
     tls: orNull(serverTls, 'HTTPS, the only way to listen unless `plaintext: true` is said.'),
     plaintext: flag(
       false,

@@ -1,13 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { TrustedProxies } from '../../../src/forwarding/client-address.ts';
+import { type ClientAddressField, TrustedProxies } from '../../../src/forwarding/client-address.ts';
 import { parsed } from './samples.ts';
 
 const NETWORKS = ['10.0.0.0/8', '192.0.2.1', '2001:db8:1::/48'];
 
 function clientOf(peer: string, ...fields: readonly string[]): string {
+  // The field that the sample is about is the one that the proxies are said to set.
+  const from = fields.some((field) => /^forwarded:/i.test(field)) ? 'forwarded' : 'x-forwarded-for';
+  return told(from, peer, ...fields).address;
+}
+
+function told(from: ClientAddressField, peer: string, ...fields: readonly string[]) {
   const head = parsed('GET / HTTP/1.1', 'Host: h', ...fields);
-  return new TrustedProxies(NETWORKS).clientOf(head, { address: peer, port: 1, secure: true })
-    .address;
+  return new TrustedProxies(NETWORKS, from).clientOf(head, {
+    address: peer,
+    port: 1,
+    secure: true,
+  });
 }
 
 describe('whose call it is', () => {
@@ -57,19 +66,30 @@ describe('whose call it is', () => {
       ['Forwarded: for=198.51.100.1, for=_hidden'],
       '10.0.0.1',
     ],
-    [
-      'the peer, where the two fields disagree',
-      ['X-Forwarded-For: 1.1.1.1', 'Forwarded: for=198.51.100.1'],
-      '10.0.0.1',
-    ],
-    [
-      'what both fields say',
-      ['X-Forwarded-For: 198.51.100.1', 'Forwarded: for=198.51.100.1'],
-      '198.51.100.1',
-    ],
     ['from Forwarded without an address', ['Forwarded: proto=https'], '10.0.0.1'],
   ])('is %s', (_, fields, address) => {
     expect(clientOf('10.0.0.1', ...fields)).toBe(address);
+  });
+
+  it('is what the one field says that the proxies set; the other one is the client’s', () => {
+    const both = ['X-Forwarded-For: 198.51.100.1', 'Forwarded: for=198.51.100.2'];
+    expect(told('x-forwarded-for', '10.0.0.1', ...both)).toEqual({
+      address: '198.51.100.1',
+      forwardedFor: '198.51.100.1',
+      forwarded: '',
+    });
+    expect(told('forwarded', '10.0.0.1', ...both)).toEqual({
+      address: '198.51.100.2',
+      forwardedFor: '',
+      forwarded: 'for=198.51.100.2',
+    });
+    expect(told('x-forwarded-for', '10.0.0.1', both[1]!).address).toBe('10.0.0.1');
+    expect(told('forwarded', '10.0.0.1', both[0]!).address).toBe('10.0.0.1');
+  });
+
+  it('is shown as IPv4 where it is IPv4 in IPv6', () => {
+    for (const mapped of ['::ffff:198.51.100.1', '::ffff:c633:6401', '[::FFFF:c633:6401]:80'])
+      expect(clientOf('10.0.0.1', `X-Forwarded-For: ${mapped}`)).toBe('198.51.100.1');
   });
 
   it('takes IPv6 networks and IPv4 in IPv6 for what they are', () => {
