@@ -3,6 +3,7 @@ import { getConnInfo } from '@hono/node-server/conninfo';
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { CALLBACK_PATH } from '../config/sections/identity.ts';
+import { OWN_COOKIE } from '../forwarding/own-cookies.ts';
 import { FormValues, safeNext } from './form-data.ts';
 import { bouncePage, refusalPage } from './pages/door.ts';
 import type { ConsoleParts } from './parts.ts';
@@ -25,7 +26,7 @@ export type ConsoleContext = Context<Env>;
  * The prefix makes browsers hold us to it: Secure, no Domain, for the whole host (RFC 6265bis
  * §4.1.3.2).
  */
-const COOKIE = '__Host-sallyport';
+const COOKIE = OWN_COOKIE;
 const FORM_BYTES_MAX = 64 * 1024;
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 

@@ -1,6 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import type { Context } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
+import { OWN_COOKIE } from '../forwarding/own-cookies.ts';
 import type { SessionStore } from './sessions.ts';
 
 /**
@@ -16,7 +17,7 @@ export interface KnownBrowser {
 
 export const KNOWN_BROWSERS = { keepMs: 90 * 24 * 3_600_000, perName: 16 } as const;
 
-const COOKIE = '__Host-sallyport-browser';
+const COOKIE = `${OWN_COOKIE}-browser`;
 const VALUE = /^([0-9a-f]{32})\.[A-Za-z0-9_-]{43}$/;
 
 /**

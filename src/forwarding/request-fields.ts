@@ -2,6 +2,8 @@ import type { Permit } from '../decision/verdict.ts';
 import type { FieldName } from '../wire/field-names.ts';
 import type { Peer, RequestHead } from '../wire/request-head.ts';
 import type { ClientAddress } from './client-address.ts';
+import { withoutOwnCookies } from './own-cookies.ts';
+import { isRemoved } from './removed-fields.ts';
 import type { Trace } from './trace.ts';
 
 /**
@@ -10,79 +12,19 @@ import type { Trace } from './trace.ts';
  * have nothing to put in its place.
  */
 
-/** This connection's business only (RFC 9110 §7.6.1), or framing that we write anew. */
-const NOT_PASSED_ON = [
-  'connection',
-  'content-length',
-  'expect',
-  'host',
-  'http2-settings',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-] as const;
-/** Who is calling and by which way is for us to say. */
-const RESERVED = [
-  'client-cert',
-  'client-cert-chain',
-  'forwarded',
-  'traceparent',
-  'tracestate',
-  'x-http-method',
-  'x-http-method-override',
-  'x-method-override',
-  'x-real-ip',
-  'x-request-id',
-] as const;
-const RESERVED_PREFIXES = [
-  'x-account-',
-  'x-forwarded-',
-  'x-original-',
-  'x-rewrite-',
-  'client-cert',
-] as const;
+const FATE = { unknown: 0, passed: 1, removed: 2, authorization: 3, via: 4, cookie: 5 } as const;
 
-const REMOVED = new Set<string>([...NOT_PASSED_ON, ...RESERVED]);
-const FATE = { unknown: 0, passed: 1, removed: 2, authorization: 3, via: 4 } as const;
-type Fate = (typeof FATE)[keyof typeof FATE];
-
-/** What happens to the interned names, by their id: decided once per spelling. */
-const fates = new Uint8Array(4096);
-
-function fateOf(name: FieldName): Fate {
-  if (name.id >= 0 && name.id < fates.length) {
-    const known = fates[name.id] as Fate;
-    if (known !== FATE.unknown) return known;
-    const fate = judge(name.lower);
-    fates[name.id] = fate;
-    return fate;
-  }
-  return judge(name.lower);
+/** What happens to a name: decided once per spelling. */
+function fateOf(name: FieldName): number {
+  if (name.fate === FATE.unknown) name.fate = judge(name.lower);
+  return name.fate;
 }
 
-function judge(lower: string): Fate {
+function judge(lower: string): number {
   if (lower === 'authorization') return FATE.authorization;
   if (lower === 'via') return FATE.via;
-  return isReserved(lower) || isReserved(plainly(lower)) ? FATE.removed : FATE.passed;
-}
-
-function isReserved(lower: string): boolean {
-  return REMOVED.has(lower) || RESERVED_PREFIXES.some((prefix) => lower.startsWith(prefix));
-}
-
-/**
- * `X--Account--Id` and `-Forwarded-` look like ours to whoever folds runs of hyphens, or reads a
- * list of fields in a hurry.
- */
-function plainly(lower: string): string {
-  const single = lower.replace(/-{2,}/g, '-').replace(/^-/, '');
-  const trimmed = single.replace(/-$/, '');
-  return REMOVED.has(trimmed) ? trimmed : single;
+  if (lower === 'cookie') return FATE.cookie;
+  return isRemoved(lower) ? FATE.removed : FATE.passed;
 }
 
 export interface OutgoingRequest {
@@ -111,10 +53,16 @@ export function upstreamHead(request: OutgoingRequest): string {
     if (fate === FATE.removed) continue;
     if (head.nominated.length > 0 && head.nominated.includes(name.lower)) continue;
     if (fate === FATE.via) via += `${head.values[index]!}, `;
+    else if (fate === FATE.cookie) text += cookieField(name.text, head.values[index]!);
     else if (fate === FATE.passed || permit.route.forwardAuthorization)
       text += `${name.text}: ${head.values[index]!}\r\n`;
   }
   return `${text}${framingField(head)}${identityFields(permit)}${wayFields(request)}Via: ${via}${head.version} ${request.gate}\r\n\r\n`;
+}
+
+function cookieField(name: string, value: string): string {
+  const left = withoutOwnCookies(value);
+  return left === null ? '' : `${name}: ${left}\r\n`;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { FieldName } from '../wire/field-names.ts';
 import type { ResponseHead } from '../wire/response-parser.ts';
+import { setsOwnCookie } from './own-cookies.ts';
 
 /**
  * What of an upstream's head goes to the client. Framing is not here: each door frames in its own
@@ -19,16 +20,17 @@ const REMOVED = new Set([
   'upgrade',
   'x-request-id',
 ]);
-const FATE = { unknown: 0, passed: 1, removed: 2, via: 3 } as const;
-const fates = new Uint8Array(4096);
+const FATE = { unknown: 0, passed: 1, removed: 2, via: 3, cookie: 4 } as const;
 
 function fateOf(name: FieldName): number {
-  const known = name.id >= 0 && name.id < fates.length ? fates[name.id]! : FATE.unknown;
-  if (known !== FATE.unknown) return known;
-  const fate =
-    name.lower === 'via' ? FATE.via : REMOVED.has(name.lower) ? FATE.removed : FATE.passed;
-  if (name.id >= 0 && name.id < fates.length) fates[name.id] = fate;
-  return fate;
+  if (name.fate === FATE.unknown) name.fate = judge(name.lower);
+  return name.fate;
+}
+
+function judge(lower: string): number {
+  if (lower === 'via') return FATE.via;
+  if (lower === 'set-cookie') return FATE.cookie;
+  return REMOVED.has(lower) ? FATE.removed : FATE.passed;
 }
 
 /** Field lines in HTTP/1.1 text, each with its CRLF. */
@@ -40,8 +42,9 @@ export function clientFields(head: ResponseHead, requestId: string, gate: string
     const fate = fateOf(name);
     if (fate === FATE.removed) continue;
     if (head.nominated.length > 0 && head.nominated.includes(name.lower)) continue;
-    if (fate === FATE.via) via += `${head.values[index]!}, `;
-    else text += `${name.text}: ${head.values[index]!}\r\n`;
+    const value = head.values[index]!;
+    if (fate === FATE.via) via += `${value}, `;
+    else if (fate !== FATE.cookie || !setsOwnCookie(value)) text += `${name.text}: ${value}\r\n`;
   }
   return `${text}X-Request-Id: ${requestId}\r\nVia: ${via}1.1 ${gate}\r\n`;
 }
@@ -54,8 +57,10 @@ export function interimFields(head: ResponseHead): string {
   let text = '';
   for (let index = 0; index < head.names.length; index += 1) {
     const name = head.names[index]!;
-    if (fateOf(name) !== FATE.removed && !head.nominated.includes(name.lower))
-      text += `${name.text}: ${head.values[index]!}\r\n`;
+    const fate = fateOf(name);
+    if (fate === FATE.removed || head.nominated.includes(name.lower)) continue;
+    const value = head.values[index]!;
+    if (fate !== FATE.cookie || !setsOwnCookie(value)) text += `${name.text}: ${value}\r\n`;
   }
   return text;
 }

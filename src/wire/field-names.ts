@@ -1,20 +1,24 @@
+import { ownText, Recent } from './recent.ts';
+
 /**
  * Field names, interned.
  *
  * A connection sends the same dozen names over and over. Each spelling is checked and lower-cased
- * once; afterwards a look-up by the received text gives the same object, whose small integer `id`
- * other rooms use as an index for what they know of the name (forwarding: removed or passed on).
- * The table is bounded: spellings past the bound are still served, only without the short cut (`id`
- * -1).
+ * once; afterwards a look-up by the received text gives the same object, which also holds what the
+ * room that forwards has made of the name. The table is bounded, and forgets what is not in use:
+ * names that strangers make up cost their own requests and nobody else's.
  */
 export interface FieldName {
   /** As received. */
   readonly text: string;
   readonly lower: string;
-  /** Index among the interned names, or -1. */
-  readonly id: number;
   /** What the wire itself must do with the field. */
   readonly framing: FramingField;
+  /**
+   * What happens to the field on its way through the gate: worked out by `forwarding/` at the first
+   * time and kept here; 0 = not yet.
+   */
+  fate: number;
 }
 
 /** The fields that decide how a message is read. */
@@ -40,7 +44,9 @@ const FRAMING_FIELDS: ReadonlyMap<string, FramingField> = new Map<string, Framin
   ['user-agent', FRAMING_FIELD.userAgent],
 ]);
 
-const MAX_INTERNED = 2048;
+/** Spellings in one generation; two are held. */
+const INTERNED = 1024;
+/** Longer names than any client sends are served, too, and not kept. */
 const MAX_INTERNED_LENGTH = 64;
 
 /**
@@ -53,7 +59,7 @@ const REQUEST_NAME = /^[A-Za-z0-9-]+$/;
 const RESPONSE_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
 class FieldNameTable {
-  readonly #known = new Map<string, FieldName>();
+  readonly #known = new Recent<FieldName>(INTERNED);
   readonly #grammar: RegExp;
 
   constructor(grammar: RegExp) {
@@ -68,17 +74,11 @@ class FieldNameTable {
   #learn(text: string): FieldName | null {
     if (!this.#grammar.test(text)) return null;
     const lower = text.toLowerCase();
-    const intern = this.#known.size < MAX_INTERNED && text.length <= MAX_INTERNED_LENGTH;
-    // Flattened copy: a slice of the received head would keep the whole head alive for as long as
-    // the table lives.
-    const own = Buffer.from(text, 'latin1').toString('latin1');
-    const name: FieldName = {
-      text: own,
-      lower,
-      id: intern ? this.#known.size : -1,
-      framing: FRAMING_FIELDS.get(lower) ?? FRAMING_FIELD.none,
-    };
-    if (intern) this.#known.set(own, name);
+    const framing = FRAMING_FIELDS.get(lower) ?? FRAMING_FIELD.none;
+    if (text.length > MAX_INTERNED_LENGTH) return { text, lower, framing, fate: 0 };
+    const own = ownText(text);
+    const name: FieldName = { text: own, lower, framing, fate: 0 };
+    this.#known.set(own, name);
     return name;
   }
 }

@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import { ownText, Recent } from './recent.ts';
 
 /**
  * `Host = uri-host [ ":" port ]` (RFC 9110 §7.2), narrowed to what names a server in practice: a
@@ -9,9 +10,10 @@ const NAME_AND_PORT =
   /^([A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?)(?::(\d{1,5}))?$/;
 const LITERAL_AND_PORT = /^\[([0-9A-Fa-f:.]{2,45})\](?::(\d{1,5}))?$/;
 
-const MAX_REMEMBERED = 1024;
 const MAX_LENGTH = 261;
-const remembered = new Map<string, string>();
+/** Hosts in one generation; two are held. */
+const REMEMBERED = 512;
+const remembered = new Recent<string>(REMEMBERED);
 
 /**
  * The host in lower case, or null when it is not one. What was checked once is remembered, in a
@@ -25,8 +27,8 @@ export function parseHost(value: string): string | null {
   if (match === null) return null;
   if (value.startsWith('[') && !isIPv6(match[1]!)) return null;
   if (match[2] !== undefined && Number(match[2]) > 65535) return null;
-  const own = Buffer.from(value, 'latin1').toString('latin1');
+  const own = ownText(value);
   const lower = own.toLowerCase();
-  if (remembered.size < MAX_REMEMBERED) remembered.set(own, lower);
+  remembered.set(own, lower);
   return lower;
 }

@@ -1,6 +1,7 @@
 import type { Hono } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { CALLBACK_PATH } from '../../config/sections/identity.ts';
+import { OWN_COOKIE } from '../../forwarding/own-cookies.ts';
 import { homeOf } from '../components/layout.ts';
 import { safeNext } from '../form-data.ts';
 import {
@@ -31,7 +32,7 @@ import { onwardPage, refusalPage } from './door.ts';
  * Beside the session's: it has to come along when the provider sends the browser back, which
  * `Strict` forbids. It opens nothing by itself.
  */
-const FLOW_COOKIE = '__Host-sallyport-flow';
+const FLOW_COOKIE = `${OWN_COOKIE}-flow`;
 
 /** Sign-in by the identity provider: out by a link, back by the browser. */
 export function identityPages(app: Hono<Env>, parts: ConsoleParts, throttle: SignInThrottle): void {

@@ -87,7 +87,7 @@ describe('the request to the upstream', () => {
       'X-Accounting: 1',
       'Account-Id: 2',
       'X-Forwarder: 3',
-      'X-Forwarded: 4',
+      'X-Forwarding: 4',
       'X-Request-Identity: 5',
       'Expectation: 6',
       'Hostname: 7',
@@ -180,8 +180,9 @@ describe('the way that a call came', () => {
     ]);
     const trusted = forwarded(story, { trusted: [PEER.address] });
     expect(valuesOf(trusted, 'x-forwarded-for')).toEqual(['198.51.100.7, 203.0.113.9']);
+    // The field that the proxy does not set is the client's.
     expect(valuesOf(trusted, 'forwarded')).toEqual([
-      'for=198.51.100.7, for=203.0.113.9;proto=https;host="gate.example:8443"',
+      'for=203.0.113.9;proto=https;host="gate.example:8443"',
     ]);
     expect([valuesOf(trusted, 'x-forwarded-proto'), valuesOf(trusted, 'x-forwarded-host')]).toEqual(
       [['https'], ['gate.example:8443']],
@@ -239,6 +240,27 @@ describe('whatever the client sends under a reserved name', () => {
     'Client-Cert-Chain',
     'Forwarded',
     'X-Real-Ip',
+    'Proxy',
+    'Client-Ip',
+    'True-Client-Ip',
+    'X-Client-Ip',
+    'X-Cluster-Client-Ip',
+    'Cf-Connecting-Ip',
+    'X-Forwarded',
+    'X-Envoy-External-Address',
+    'Remote-User',
+    'Remote-Groups',
+    'X-Remote-User',
+    'X-Remote-Extra-Scopes',
+    'X-Auth-Request-Email',
+    'X-Webauth-User',
+    'X-Ms-Client-Principal-Name',
+    'X-Amzn-Oidc-Identity',
+    'X-Ssl-Client-Verify',
+    'Ssl-Client-S-Dn',
+    'X-Consumer-Username',
+    'X-Host',
+    'X-Script-Name',
     'X-Request-Id',
     'X-Http-Method-Override',
     'X-Http-Method',

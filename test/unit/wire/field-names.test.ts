@@ -46,22 +46,33 @@ describe('field names of requests', () => {
     }
   });
 
-  it('stay right past the bound of the table, only without the short cut', () => {
-    for (let index = 0; index < 3000; index += 1)
+  it('stay right however many are made up, and those in use stay known', () => {
+    const used = requestFieldNames.get('X-In-Use')!;
+    used.fate = 7;
+    for (let index = 0; index < 20_000; index += 1) {
       expect(requestFieldNames.get(`X-Many-${index}`)!.lower).toBe(`x-many-${index}`);
+      if (index % 500 === 0) expect(requestFieldNames.get('X-In-Use')).toBe(used);
+    }
     const late = requestFieldNames.get('X-Many-Late')!;
-    expect([late.id, late.lower]).toEqual([-1, 'x-many-late']);
+    expect(requestFieldNames.get('X-Many-Late')).toBe(late);
     expect(requestFieldNames.get('HOST')!.framing).toBe(FRAMING_FIELD.host);
     expect(requestFieldNames.get('X_Late')).toBeNull();
+    expect(requestFieldNames.get(`X-${'a'.repeat(5000)}`)!.lower).toHaveLength(5002);
+  });
+
+  it('that nobody uses any more are forgotten, with what was made of them', () => {
+    requestFieldNames.get('X-Unused')!.fate = 7;
+    for (let index = 0; index < 3000; index += 1) requestFieldNames.get(`X-Other-${index}`);
+    expect(requestFieldNames.get('X-Unused')!.fate).toBe(0);
   });
 });
 
 describe('field names of responses', () => {
-  it('are any token, and no interned id is given twice', () => {
-    const ids = new Set<number>();
-    for (const text of ['X_Custom', 'a.b', "!#$%&'*+-.^_`|~", 'Set-Cookie', 'set-cookie'])
-      ids.add(responseFieldNames.get(text)!.id);
-    expect(ids.size).toBe(5);
+  it('are any token, each spelling one name', () => {
+    const texts = ['X_Custom', 'a.b', "!#$%&'*+-.^_`|~", 'Set-Cookie', 'set-cookie'];
+    const names = texts.map((text) => responseFieldNames.get(text)!);
+    expect(new Set(names).size).toBe(5);
+    expect(texts.map((text) => responseFieldNames.get(text)!)).toEqual(names);
     for (const wrong of ['', 'a b', 'a\t', 'a:', 'a(b)', 'a\u00e9'])
       expect(responseFieldNames.get(wrong)).toBeNull();
   });
