@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 
 export interface DevConfigFacts {
   readonly port: number;
@@ -14,7 +14,9 @@ export interface DevConfigFacts {
  */
 export function writeDevConfig(path: string, facts: DevConfigFacts): void {
   const temporary = `${path}.new`;
-  writeFileSync(temporary, devConfig(facts), { mode: 0o600 });
+  // What a crash has left is not written through: it may be a link.
+  rmSync(temporary, { force: true });
+  writeFileSync(temporary, devConfig(facts), { flag: 'wx', mode: 0o600 });
   renameSync(temporary, path);
 }
 

@@ -58,27 +58,44 @@ function makeFolders(folder: string): void {
 }
 
 function checkFolder(folder: string): readonly string[] {
+  // Whoever made a link can point it elsewhere at any time, and a root that follows it writes there.
+  mustBeOurs(folder, lstatSync(folder).uid, 'the link');
   const stat = statSync(folder);
   if (!stat.isDirectory()) throw new DataDirFault(`${folder}: the data folder must be a folder`);
   const user = process.getuid?.();
-  if (user !== undefined && user !== 0 && stat.uid !== user) {
+  if (user !== undefined && stat.uid !== user) {
     throw new DataDirFault(
-      `${folder}: the data folder belongs to user ${stat.uid}, this process runs as user ${user}; name a folder inside it, which is made then`,
+      `${folder}: the data folder belongs to user ${stat.uid}, this process runs as user ${user}; run it as that user, or name a folder inside, which is made then`,
     );
   }
   return (stat.mode & OTHERS) === 0 ? [] : [close(folder, 0o700)];
 }
 
+/** Ours, or root's, who may do everything anyway. */
+function mustBeOurs(path: string, owner: number, what: string): void {
+  const user = process.getuid?.();
+  if (user === undefined || owner === user || owner === 0) return;
+  throw new DataDirFault(
+    `${path}: ${what} belongs to user ${owner}, who could lead what is written here elsewhere; this process runs as user ${user}: remove it, or run as that user`,
+  );
+}
+
+/** After the folder was closed: from now on nobody else puts anything in. */
 function closeFiles(folder: string): readonly string[] {
-  const entries = readdirSync(folder, { withFileTypes: true });
+  const entries = readdirSync(folder);
   if (entries.length > MAX_ENTRIES)
     throw new DataDirFault(
       `${folder}: holds more than ${MAX_ENTRIES} entries; is it a folder of its own?`,
     );
-  const open = entries.filter(
-    (entry) => entry.isFile() && (lstatSync(join(folder, entry.name)).mode & OTHERS) !== 0,
-  );
-  return open.map((entry) => close(join(folder, entry.name), 0o600));
+  const notes: string[] = [];
+  for (const entry of entries) {
+    const path = join(folder, entry);
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) continue;
+    mustBeOurs(path, stat.uid, stat.isSymbolicLink() ? 'the link' : 'the file');
+    if (stat.isFile() && (stat.mode & OTHERS) !== 0) notes.push(close(path, 0o600));
+  }
+  return notes;
 }
 
 function close(path: string, mode: number): string {

@@ -1,5 +1,5 @@
 import { KeyObject, X509Certificate } from 'node:crypto';
-import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CertificateFiles, loadCertificate, readCertificates } from './certificate.ts';
 import { type HostName, issueCertificate, newKeyPair } from './issue-certificate.ts';
@@ -116,7 +116,9 @@ async function issueLocalPair(
 /** By a rename: nobody ever reads half a file. */
 function writePrivately(file: string, text: string): void {
   const draft = `${file}.new`;
-  writeFileSync(draft, text, { mode: PRIVATE });
+  // What a crash has left is not written through: it may be a link.
+  rmSync(draft, { force: true });
+  writeFileSync(draft, text, { flag: 'wx', mode: PRIVATE });
   chmodSync(draft, PRIVATE);
   renameSync(draft, file);
 }

@@ -1,7 +1,19 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { writeDevConfig } from '../../../src/cli/dev-config.ts';
 import { DataDirFault, prepareDataDir } from '../../../src/config/data-dir.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { folder } from './samples.ts';
@@ -53,6 +65,45 @@ it('is refused where nothing can be written', (ctx) => {
   } finally {
     spawnSync('umount', [dir]);
   }
+});
+
+it('is refused to root where somebody else could lead what is written elsewhere', (ctx) => {
+  if (process.getuid?.() !== 0) ctx.skip('needs root, who may write everywhere');
+  const place = folder();
+  const stranger = 12_345;
+  const foreign = join(place, 'foreign');
+  mkdirSync(foreign);
+  chownSync(foreign, stranger, stranger);
+  expect(() => prepareDataDir(foreign)).toThrow(/belongs to user 12345.*runs as user 0/);
+
+  const victim = join(place, 'victim');
+  mkdirSync(victim);
+  writeFileSync(join(victim, 'passwd'), 'x', { mode: 0o644 });
+  const link = join(place, 'link');
+  symlinkSync(victim, link);
+  lchownSync(link, stranger, stranger);
+  expect(() => prepareDataDir(link)).toThrow(/the link belongs to user 12345/);
+  expect(modeOf(join(victim, 'passwd'))).toBe(0o644);
+
+  const planted = join(place, 'planted');
+  mkdirSync(planted);
+  symlinkSync(join(victim, 'passwd'), join(planted, 'dev.yaml.new'));
+  lchownSync(join(planted, 'dev.yaml.new'), stranger, stranger);
+  expect(() => prepareDataDir(planted)).toThrow(/dev\.yaml\.new: the link belongs to user 12345/);
+});
+
+it('is written without following what a crash left there', () => {
+  const dir = folder();
+  writeFileSync(join(dir, 'other'), 'kept');
+  symlinkSync(join(dir, 'other'), join(dir, 'dev.yaml.new'));
+  writeDevConfig(join(dir, 'dev.yaml'), {
+    port: 1,
+    adminPort: 2,
+    opsPort: 3,
+    sampleUrl: 'http://h',
+  });
+  expect(readFileSync(join(dir, 'other'), 'utf8')).toBe('kept');
+  expect(readFileSync(join(dir, 'dev.yaml'), 'utf8')).toContain('127.0.0.1:1');
 });
 
 it('is not made by loading a configuration', () => {
