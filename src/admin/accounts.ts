@@ -10,6 +10,7 @@ import {
   type Receipted,
   reading,
 } from './change.ts';
+import { judge } from './effect.ts';
 import { AdminError, notFound } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { LEAVE_NONE, type LeaveNone, mayLeaveNone, someoneRemains } from './last-administrator.ts';
@@ -243,7 +244,12 @@ export function changeAccount(
     const records = await Records.read(context.store);
     const updated = endingSessions(before, update(before, records));
     fields.check();
-    records.guard(actor, before, updated);
+    const effect = await judge(context, actor, records, {
+      kind: 'account',
+      key: before.id,
+      before,
+      after: updated,
+    });
     // Whoever takes a token out of use changes nothing of who may administer: another token can be
     // had.
     const remaining = leavesNone
@@ -261,11 +267,8 @@ export function changeAccount(
     return {
       edit: same ? null : { kind: 'account', key: before.id, before, after },
       type,
-      reliesOn: [
-        ...records.relianceOf(before),
-        ...(after === null ? [] : records.relianceOf(after)),
-        ...remaining,
-      ],
+      effect,
+      reliesOn: remaining,
       answer: (version) => ({
         account: viewAccount(same ? before : { ...(after ?? before), version }, nowMs),
         changed: !same,

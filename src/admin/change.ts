@@ -14,6 +14,7 @@ import {
 } from '../registry/port.ts';
 import { awaitReceipt, type Revocation } from '../registry/receipt.ts';
 import { systemTiming, type Timing } from '../registry/timing.ts';
+import type { Effect } from './effect.ts';
 import { AdminError } from './error.ts';
 
 /** What every administrative function works with. */
@@ -76,6 +77,9 @@ export interface Plan<T> {
   /** Null: everything already is as asked; nothing is written and nothing recorded. */
   readonly edit: Edit | null;
   readonly type: ChangeType;
+  /** That nobody gets or loses by it what the actor may not give or take. */
+  readonly effect: Effect;
+  /** What else must be as it was read. */
   readonly reliesOn: readonly Reliance[];
   /** What the caller is told; `version` is the record's after the change. */
   readonly answer: (version: number) => T;
@@ -207,7 +211,9 @@ function commitFor(context: AdminContext, actor: Actor, plan: Plan<unknown>, edi
   return {
     expects: [
       { kind: edit.kind, key: edit.key, version: edit.before?.version ?? 0 },
-      ...plan.reliesOn.filter(({ kind, key }) => kind !== edit.kind || key !== edit.key),
+      ...[...plan.effect.reliesOn, ...plan.reliesOn].filter(
+        ({ kind, key }) => kind !== edit.kind || key !== edit.key,
+      ),
     ],
     changes: [{ kind: edit.kind, key: edit.key, record: edit.after } as RecordChange],
     claims: { take: claims.added.map((claim) => ({ claim, owner })), drop: claims.removed },
@@ -221,6 +227,7 @@ function commitFor(context: AdminContext, actor: Actor, plan: Plan<unknown>, edi
       edit.after?.status === 'active'
         ? [edit.key]
         : [],
+    users: plan.effect.users,
     unreferenced: edit.after === null && edit.kind !== 'account' ? [owner] : [],
     audit: {
       event: changeEvent({

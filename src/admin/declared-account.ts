@@ -4,6 +4,7 @@ import type { Account, AccountStatus, Grant, TeamMembership } from '../account/m
 import { mustHaveWrite } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import { type AdminContext, change, type Receipted } from './change.ts';
+import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { someoneRemains } from './last-administrator.ts';
@@ -50,7 +51,12 @@ export function declareServiceAccount(
     if (before !== null && before.kind !== 'service')
       throw new AdminError('name-taken', `${wanted.name} is a user, not a service account`);
     const after = before === null ? created(wanted, nowMs) : { ...before, ...wanted };
-    records.guard(actor, before, after);
+    const effect = await judge(context, actor, records, {
+      kind: 'account',
+      key: after.id,
+      before,
+      after,
+    });
     const remaining = before === null ? [] : await someoneRemains(context, records, before, after);
     const outcome =
       before === null ? 'created' : isDeepStrictEqual(before, after) ? 'unchanged' : 'changed';
@@ -65,7 +71,8 @@ export function declareServiceAccount(
               after: { ...after, updatedAt: isoOf(nowMs) },
             },
       type: before === null ? 'account-created' : 'account-changed',
-      reliesOn: [...records.relianceOf(after), ...remaining],
+      effect,
+      reliesOn: remaining,
       answer: (version) => ({
         account: viewAccount({ ...after, version: version || after.version }, nowMs),
         outcome,

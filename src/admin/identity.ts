@@ -2,6 +2,7 @@ import { newAccountId } from '../account/id.ts';
 import type { Account } from '../account/model.ts';
 import type { AdminActor } from './actor.ts';
 import { type AdminContext, change, type Plan, reading } from './change.ts';
+import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
 import { Fields } from './fields.ts';
 import { Records } from './records.ts';
@@ -68,13 +69,12 @@ export async function admitPerson(
       before === null
         ? newPerson(person, nowMs)
         : { ...before, role: person.role, updatedAt: isoOf(nowMs) };
+    const edit = { kind: 'account', key: after.id, before, after } as const;
     return {
-      edit: isAsItIs ? null : { kind: 'account', key: after.id, before, after },
+      edit: isAsItIs ? null : edit,
       type: before === null ? 'account-created' : 'account-changed',
-      reliesOn: [
-        ...(before === null ? [] : records.relianceOf(before)),
-        ...records.relianceOf(after),
-      ],
+      effect: await judge(context, actor, records, edit),
+      reliesOn: [],
       answer: (version) => ({
         account: viewAccount(isAsItIs ? before : { ...after, version }, nowMs),
       }),

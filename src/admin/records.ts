@@ -1,7 +1,6 @@
 import type { Account, Role, Team } from '../account/model.ts';
 import { NO_ROLE } from '../account/role.ts';
 import type { RegistryStore } from '../registry/port.ts';
-import { type AdminActor, mustCover } from './actor.ts';
 import { RECEIPT_WAIT, type Reliance, rolesOf } from './change.ts';
 import { AdminError, notFound } from './error.ts';
 import type { Fields } from './fields.ts';
@@ -60,18 +59,6 @@ export class Records {
   /** What an account may do anywhere: the permissions of all its roles. */
   permissionsOf(roles: readonly string[]): readonly string[] {
     return roles.flatMap((name) => this.roles.get(name)?.permissions ?? []);
-  }
-
-  /** Nobody beyond their own, for an account as it was and as it is to be. */
-  guard(actor: AdminActor, before: Account | null, after: Account | null): void {
-    for (const account of [before, after]) {
-      if (account !== null)
-        mustCover(
-          actor,
-          this.permissionsOf(rolesOf(account)),
-          `the ${kindWord(account)} ${account.name}`,
-        );
-    }
   }
 }
 

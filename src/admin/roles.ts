@@ -1,7 +1,7 @@
 import type { Role } from '../account/model.ts';
 import { ADMINISTRATOR_ROLE, isBuiltInRole, NO_ROLE } from '../account/role.ts';
 import { mustHaveWrite } from './accounts.ts';
-import { type AdminActor, mustCover, mustHave } from './actor.ts';
+import { type AdminActor, mustHave } from './actor.ts';
 import {
   type AdminContext,
   change,
@@ -10,6 +10,7 @@ import {
   reading,
   usersOf,
 } from './change.ts';
+import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { LEAVE_NONE, mayLeaveNone, someoneRemainsWithout } from './last-administrator.ts';
@@ -151,8 +152,12 @@ function changeRole(
     const at = new Date(context.clock.wallMs()).toISOString();
     const updated = update(before, records, at);
     fields.check();
-    for (const role of [before, updated])
-      if (role !== null) mustCover(actor, role.permissions, `the role ${name}`);
+    const effect = await judge(context, actor, records, {
+      kind: 'role',
+      key: name,
+      before,
+      after: updated,
+    });
     const remaining =
       leavesNone || before === null
         ? []
@@ -163,6 +168,7 @@ function changeRole(
     return {
       edit: same ? null : { kind: 'role', key: name, before, after },
       type,
+      effect,
       reliesOn: remaining,
       answer: (version) => ({
         role: viewRole(same ? updated : { ...shown, version }),

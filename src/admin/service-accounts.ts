@@ -10,6 +10,7 @@ import {
 } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import { type AdminContext, change, type Receipted } from './change.ts';
+import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { Records } from './records.ts';
@@ -54,11 +55,12 @@ export function createServiceAccount(
       id,
       token: { digest: tokenDigest(token), createdAt: isoOf(nowMs) },
     };
-    records.guard(actor, null, account);
+    const edit = { kind: 'account', key: id, before: null, after: account } as const;
     return {
-      edit: { kind: 'account', key: id, before: null, after: account },
+      edit,
       type: 'account-created',
-      reliesOn: records.relianceOf(account),
+      effect: await judge(context, actor, records, edit),
+      reliesOn: [],
       answer: (version) => ({ account: viewAccount({ ...account, version }, nowMs), token }),
     };
   });

@@ -1,9 +1,11 @@
 import type { Account, Team } from '../account/model.ts';
 import { mustHaveWrite } from './accounts.ts';
-import { type AdminActor, mustCover, mustHave } from './actor.ts';
+import { type AdminActor, mustHave } from './actor.ts';
 import { type AdminContext, change, type Plan, type Receipted, reading } from './change.ts';
+import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
+import { membersOf } from './members.ts';
 import { mustBeAt, mustHaveRoom, NAMED, type NamedRef, Records, readNamed } from './records.ts';
 import type { TeamMember, TeamView } from './views.ts';
 
@@ -26,10 +28,7 @@ export interface TeamAnswer extends Receipted {
   readonly changed: boolean;
 }
 
-/**
- * Members shown of a team, and members examined before a team may be changed by somebody who is not
- * the store's owner.
- */
+/** Members shown of a team. */
 const MEMBERS_MAX = 1000;
 
 export async function listTeams(
@@ -55,7 +54,9 @@ export async function showTeam(
     const team = (await Records.read(context.store)).team(name);
     return {
       ...team,
-      members: (await membersOf(context, name)).map((account) => asMember(account, name)),
+      members: (await membersOf(context.store, name, MEMBERS_MAX)).members.map((account) =>
+        asMember(account, name),
+      ),
     };
   });
 }
@@ -153,13 +154,19 @@ function changeTeam(
     const updated = update(before, records, at);
     if (updated !== null) checkApplications(fields, updated, records);
     fields.check();
-    if (before !== null) await guardMembers(context, actor, records, name);
+    const effect = await judge(context, actor, records, {
+      kind: 'team',
+      key: name,
+      before,
+      after: updated,
+    });
     const same = updated !== null && JSON.stringify(updated) === JSON.stringify(before);
     const after = updated === null ? null : { ...updated, updatedAt: at };
     const shown = (after ?? before) as Team;
     return {
       edit: same ? null : { kind: 'team', key: name, before, after },
       type,
+      effect,
       reliesOn: [],
       answer: (version) => ({ team: same ? updated : { ...shown, version }, changed: !same }),
     };
@@ -196,37 +203,6 @@ function checkApplications(fields: Fields, team: Team, records: Records): void {
       'name-taken',
       `these applications already belong to another team: ${taken.join(', ')}`,
     );
-}
-
-/**
- * What a team gives its members changes with its applications, so the strongest role in it decides
- * who may touch it.
- */
-async function guardMembers(
-  context: AdminContext,
-  actor: AdminActor,
-  records: Records,
-  name: string,
-): Promise<void> {
-  if (actor.permissions === 'store-owner') return;
-  const members = await membersOf(context, name);
-  if (members.length >= MEMBERS_MAX)
-    throw new AdminError(
-      'forbidden',
-      `the team ${name} has too many members to be changed from here`,
-    );
-  const roles = [...new Set(members.map((account) => asMember(account, name).role))];
-  mustCover(actor, records.permissionsOf(roles), `the team ${name}`);
-}
-
-async function membersOf(context: AdminContext, team: string): Promise<readonly Account[]> {
-  const users = await context.store.referencesTo(`team:${team}`, MEMBERS_MAX);
-  const members: Account[] = [];
-  for (const user of users) {
-    const { account } = await context.store.account(user.slice(user.indexOf(':') + 1));
-    if (account?.teams.some((membership) => membership.team === team)) members.push(account);
-  }
-  return members.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function asMember(account: Account, team: string): TeamMember {

@@ -9,6 +9,7 @@ import {
 import { RegistryUnavailable } from '../registry/port.ts';
 import type { AdminActor } from './actor.ts';
 import { type AdminContext, change, type Edit, reading } from './change.ts';
+import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
 import { Fields } from './fields.ts';
 import { Records } from './records.ts';
@@ -98,8 +99,8 @@ export function importRecord(
     return {
       edit: same ? null : edit,
       type: 'registry-imported',
-      reliesOn:
-        edit.kind === 'account' && edit.after !== null ? records.relianceOf(edit.after) : [],
+      effect: await judge(context, actor, records, edit),
+      reliesOn: [],
       answer: () => ({ changed: !same }),
     };
   });

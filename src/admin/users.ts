@@ -12,6 +12,7 @@ import {
 } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import { type AdminContext, change, reading } from './change.ts';
+import { judge } from './effect.ts';
 import { AdminError, invalid } from './error.ts';
 import { Fields } from './fields.ts';
 import { Records } from './records.ts';
@@ -40,11 +41,12 @@ export async function createUser(
   return change(context, actor, async () => {
     const records = await Records.read(context.store);
     readNew(input, records, nowMs);
-    records.guard(actor, null, account);
+    const edit = { kind: 'account', key: account.id, before: null, after: account } as const;
     return {
-      edit: { kind: 'account', key: account.id, before: null, after: account },
+      edit,
       type: 'account-created',
-      reliesOn: records.relianceOf(account),
+      effect: await judge(context, actor, records, edit),
+      reliesOn: [],
       answer: (version) => ({ account: viewAccount({ ...account, version }, nowMs) }),
     };
   });

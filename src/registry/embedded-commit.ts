@@ -38,6 +38,9 @@ export function applyCommit(file: RegistryFile, lists: EmbeddedLists, commit: Co
     if (stored !== version)
       throw new Conflict({ committed: false, conflict: 'version', key: `${kind}:${key}` });
   }
+  for (const { target, count } of commit.users ?? [])
+    if (countUsers(file, target) !== count)
+      throw new Conflict({ committed: false, conflict: 'version', key: target });
   applyClaims(file, commit);
   applyReferences(file, commit);
   const entry = commit.changes.map(({ kind, key, record }) => {
@@ -82,12 +85,14 @@ function applyReferences(file: RegistryFile, { references, unreferenced }: Commi
   for (const { target, user } of references.add)
     file.run('INSERT OR IGNORE INTO reference VALUES (?, ?)', target, user);
   for (const target of unreferenced) {
-    const count = Number(
-      file.get('SELECT count(*) AS n FROM reference WHERE target = ?', target)?.n,
-    );
+    const count = countUsers(file, target);
     if (count > 0)
       throw new Conflict({ committed: false, conflict: 'referenced', key: target, count });
   }
+}
+
+function countUsers(file: RegistryFile, target: string): number {
+  return Number(file.get('SELECT count(*) AS n FROM reference WHERE target = ?', target)?.n);
 }
 
 function applyAudit(file: RegistryFile, audit: Commit['audit']): void {

@@ -183,6 +183,8 @@ export interface Commit {
     readonly add: readonly { readonly target: string; readonly user: string }[];
     readonly remove: readonly { readonly target: string; readonly user: string }[];
   };
+  /** How many used a target when it was read; another number is a conflict of versions. */
+  readonly users?: readonly { readonly target: string; readonly count: number }[];
   /** Targets that nobody may be using after the change (deletion). */
   readonly unreferenced: readonly string[];
   /**

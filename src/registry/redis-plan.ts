@@ -81,6 +81,11 @@ export function planCommit(keys: RegistryKeys, commit: Commit): CommitPlan {
       text: record === null ? '' : encodeRecord(record),
       ...(kind === 'account' && record !== null ? { entry: entryOf(record) } : {}),
     })),
+    users: (commit.users ?? []).map(({ target, count }) => ({
+      key: table.number(keys.references(target), 'set'),
+      label: target,
+      count,
+    })),
     take: commit.claims.take,
     drop: commit.claims.drop,
     add: commit.references.add.map(({ target, user }) => reference(target, user)),

@@ -223,6 +223,12 @@ export function registryContract(backend: RegistryBackend): void {
           { claims: { take: [{ claim: 'name:account-1', owner: 'account:other' }], drop: [] } },
           'claim',
         ],
+        [
+          'somebody has come to use what was judged by its users',
+          { users: [{ target: 'role:viewer', count: 0 }] },
+          'version',
+        ],
+        ['a user of it is gone', { users: [{ target: 'role:viewer', count: 2 }] }, 'version'],
         ['the target is in use', { unreferenced: ['role:viewer'] }, 'referenced'],
       ] as const)('change nothing at all when %s', async (_, parts, conflict) => {
         await committed(store().commit(creation(account(1))));

@@ -56,6 +56,11 @@ for _, expected in ipairs(plan.expects) do
   if version ~= expected.version then return { 'version', expected.label } end
 end
 
+-- Nobody has come to use what was judged by its users; that none has gone, their versions say.
+for _, used in ipairs(plan.users) do
+  if redis.call('SCARD', KEYS[used.key]) ~= used.count then return { 'version', used.label } end
+end
+
 -- What was revoked in a history that this store has lost stays revoked: a change that was computed without knowing of it is computed again.
 local activates = {}
 for _, id in ipairs(plan.activates) do activates[id] = true end
