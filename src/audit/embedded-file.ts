@@ -1,11 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type Migration, openDatabase, transact } from '../store/sqlite.ts';
+import { EmbeddedPermits } from './embedded-permits.ts';
 import type { ReadAnswer, WorkerSettings } from './embedded-protocol.ts';
 
 /**
  * `n` numbers the events of the file in the order of their acceptance; it is the cursor of readers
  * and the age by which pruning goes. `instances` holds the last number of each instance: a batch
- * that is sent again is recognised by it.
+ * that is sent again is recognised by it. `tellers` holds the last event as of which an instance has
+ * told which of its permits are open, and `open_permits` those.
  */
 const MIGRATIONS: readonly Migration[] = [
   `
@@ -14,6 +16,12 @@ const MIGRATIONS: readonly Migration[] = [
   ) STRICT;
   CREATE INDEX events_by_account ON events (account, n) WHERE account IS NOT NULL;
   CREATE TABLE instances (instance TEXT PRIMARY KEY, last_seq INTEGER NOT NULL, seen_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE tellers (instance TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE open_permits (
+    instance TEXT NOT NULL, seq INTEGER NOT NULL, permit TEXT NOT NULL, PRIMARY KEY (instance, seq)
+  ) STRICT, WITHOUT ROWID;
   `,
 ];
 
@@ -42,12 +50,14 @@ export class AuditFile {
   readonly #all: StatementSync;
   readonly #ofAccount: StatementSync;
   readonly #oldestShown: StatementSync;
+  readonly permits: EmbeddedPermits;
   #nextPruneMs = 0;
   #newEvents = 0;
 
   constructor(settings: WorkerSettings) {
     this.#settings = settings;
     this.#db = openDatabase(settings.path, MIGRATIONS);
+    this.permits = new EmbeddedPermits(this.#db, settings.path);
     this.#insert = this.#db.prepare(
       'INSERT INTO events (accepted_ms, account, event) VALUES (?, ?, ?)',
     );

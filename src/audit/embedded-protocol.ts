@@ -1,3 +1,5 @@
+import type { PermitChanges } from './open-permits.ts';
+
 /**
  * What the main thread and the audit worker say to each other. Batches travel packed: one piece of
  * memory costs far less than many objects.
@@ -29,6 +31,17 @@ export type WorkerRequest =
       readonly before: number | null;
       readonly limit: number;
     }
+  /** Of permits without an outcome; the words of `PermitLedger`. */
+  | {
+      readonly op: 'tell';
+      readonly instance: string;
+      readonly lastSeq: number;
+      readonly changes: PermitChanges;
+      readonly complete: boolean;
+    }
+  | { readonly op: 'silent' }
+  | { readonly op: 'left'; readonly instance: string }
+  | { readonly op: 'forget'; readonly instance: string }
   | { readonly op: 'close' };
 
 export interface ReadAnswer {
@@ -43,5 +56,11 @@ export interface ReadAnswer {
 export type WorkerAnswer =
   /** The file is open. */
   | { readonly id: 0; readonly ok: true }
-  | { readonly id: number; readonly ok: true; readonly read?: ReadAnswer }
+  | {
+      readonly id: number;
+      readonly ok: true;
+      readonly read?: ReadAnswer;
+      /** Instances, or texts of permits; of `tell` one word if it counted. */
+      readonly words?: readonly string[];
+    }
   | { readonly id: number; readonly ok: false; readonly message: string };

@@ -1,14 +1,11 @@
 import { Worker } from 'node:worker_threads';
-import type {
-  ReadAnswer,
-  WorkerAnswer,
-  WorkerRequest,
-  WorkerSettings,
-} from './embedded-protocol.ts';
+import type { WorkerAnswer, WorkerRequest, WorkerSettings } from './embedded-protocol.ts';
 import { AuditUnavailable } from './port.ts';
 
+type Answered = Pick<Extract<WorkerAnswer, { words?: unknown }>, 'read' | 'words'>;
+
 interface Waiting {
-  resolve(answer: ReadAnswer | undefined): void;
+  resolve(answer: Answered): void;
   reject(fault: AuditUnavailable): void;
 }
 
@@ -51,10 +48,7 @@ export class AuditWorker {
   }
 
   /** @param handedOver memory of the request that the worker gets itself instead of a copy */
-  async ask(
-    request: WorkerRequest,
-    handedOver: readonly ArrayBuffer[] = [],
-  ): Promise<ReadAnswer | undefined> {
+  async ask(request: WorkerRequest, handedOver: readonly ArrayBuffer[] = []): Promise<Answered> {
     const deadline = new Deadline(this.#timeoutMs);
     try {
       return await Promise.race([this.#ask(request, handedOver), deadline.promise]);
@@ -76,10 +70,7 @@ export class AuditWorker {
     deadline.cancel();
   }
 
-  async #ask(
-    request: WorkerRequest,
-    handedOver: readonly ArrayBuffer[],
-  ): Promise<ReadAnswer | undefined> {
+  async #ask(request: WorkerRequest, handedOver: readonly ArrayBuffer[]): Promise<Answered> {
     await this.ready();
     const append = request.op === 'append';
     if (append && this.#appending)
@@ -87,7 +78,7 @@ export class AuditWorker {
     if (this.#waiting.size >= MAX_WAITING)
       throw new AuditUnavailable('the audit file does not answer');
     const id = this.#nextId++;
-    const { promise, resolve, reject } = Promise.withResolvers<ReadAnswer | undefined>();
+    const { promise, resolve, reject } = Promise.withResolvers<Answered>();
     this.#waiting.set(id, { resolve, reject });
     if (append) this.#appending = true;
     this.#worker?.postMessage({ id, request }, handedOver);
@@ -117,7 +108,7 @@ export class AuditWorker {
     const waiting = this.#waiting.get(answer.id);
     if (waiting === undefined) return;
     this.#waiting.delete(answer.id);
-    if (answer.ok) waiting.resolve('read' in answer ? answer.read : undefined);
+    if (answer.ok) waiting.resolve('read' in answer || 'words' in answer ? answer : {});
     else waiting.reject(new AuditUnavailable(`the audit file failed: ${answer.message}`));
   }
 

@@ -19,6 +19,15 @@ function perform(id: number, request: WorkerRequest): WorkerAnswer {
       return { id, ok: true };
     case 'read':
       return { id, ok: true, read: file.read(request.account, request.before, request.limit) };
+    case 'tell':
+      return { id, ok: true, words: file.permits.tell(request) ? ['told'] : [] };
+    case 'silent':
+      return { id, ok: true, words: file.permits.silent() };
+    case 'left':
+      return { id, ok: true, words: file.permits.left(request.instance) };
+    case 'forget':
+      file.permits.forget(request.instance);
+      return { id, ok: true };
     case 'close':
       file.close();
       return { id, ok: true };

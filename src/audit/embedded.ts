@@ -1,4 +1,6 @@
+import type { WorkerRequest } from './embedded-protocol.ts';
 import { AuditWorker } from './embedded-thread.ts';
+import type { PermitLedger } from './permit-ledger.ts';
 import { type AuditLog, type AuditReader, AuditUnavailable, type EventBatch } from './port.ts';
 import { type AuditRetention, RETENTION } from './retention.ts';
 
@@ -57,6 +59,18 @@ class EmbeddedAudit implements AuditLog, AuditReader {
     ]);
   }
 
+  get permits(): PermitLedger {
+    const ask = async (request: WorkerRequest) => (await this.#worker.ask(request)).words ?? [];
+    return {
+      tell: async (instance, lastSeq, changes, complete) =>
+        (await ask({ op: 'tell', instance, lastSeq, changes, complete })).length > 0,
+      alive: async () => {},
+      silent: () => ask({ op: 'silent' }),
+      left: (instance) => ask({ op: 'left', instance }),
+      forget: async (instance) => void (await ask({ op: 'forget', instance })),
+    };
+  }
+
   async activity(query: { account: string; before: string | null; limit: number }) {
     return this.#read(query.account, query.before, query.limit);
   }
@@ -74,7 +88,7 @@ class EmbeddedAudit implements AuditLog, AuditReader {
     if (before !== null && !CURSOR.test(before))
       throw new RangeError('the cursor is not one that this log gave out');
     const wanted = Math.min(MAX_PAGE, Math.max(1, Math.trunc(limit)));
-    const answer = await this.#worker.ask({
+    const { read: answer } = await this.#worker.ask({
       op: 'read',
       account,
       before: before === null ? null : Number(before),

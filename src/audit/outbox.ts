@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { type EventLines, SpareLines } from './lines.ts';
+import { OpenPermits } from './open-permits.ts';
 import {
   OUTBOX_LIMITS,
   type OutboxLimits,
@@ -61,6 +62,9 @@ function tell(
   }
 }
 
+/** How often the store is told which permits are open: so much is read to find what was not told. */
+const TELL_EVERY_MS = 1000;
+
 class GroupCommitOutbox implements BatchingOutbox {
   readonly #log: AuditLog;
   readonly #instance: string;
@@ -69,6 +73,8 @@ class GroupCommitOutbox implements BatchingOutbox {
   readonly #limits: OutboxLimits;
   readonly #waits: Waits;
   readonly #spare = new SpareLines();
+  readonly permits = new OpenPermits();
+  #nextTellMs = Number.NEGATIVE_INFINITY;
   /** Oldest first; the head may be in flight. The tail is being filled. */
   readonly #batches: Batch[] = [];
   #nextSeq = 1;
@@ -269,11 +275,29 @@ class GroupCommitOutbox implements BatchingOutbox {
     if (batch === undefined || this.#inFlight) return;
     this.#inFlight = true;
     const sentMs = this.#clock.monotonicMs();
+    // As of the last event of the only batch there is, the open permits are those in the list.
+    const tells = batch.sent === null && this.#batches.length === 1 && sentMs >= this.#nextTellMs;
     batch.sent ??= batch.lines.batch(this.#instance, batch.firstSeq);
     this.#log.append(batch.sent).then(
       () => this.#onAccepted(batch),
       (error: unknown) => this.#onFailed(batch, sentMs, error),
     );
+    if (tells) this.#tellPermits(this.#nextSeq - 1, sentMs);
+  }
+
+  /** Behind the events that it is about, on the same way. What fails is told with a later batch. */
+  #tellPermits(lastSeq: number, nowMs: number): void {
+    const ledger = this.#log.permits;
+    if (ledger === undefined) return;
+    this.#nextTellMs = nowMs + TELL_EVERY_MS;
+    const { changes, complete } = this.permits.take();
+    const again = () => {
+      this.permits.forgetTold();
+      this.#nextTellMs = Number.NEGATIVE_INFINITY;
+    };
+    ledger
+      .tell(this.#instance, lastSeq, changes, complete)
+      .then((counts) => void (counts || again()), again);
   }
 
   #onAccepted(batch: Batch): void {

@@ -1,3 +1,6 @@
+import type { OpenPermits } from './open-permits.ts';
+import type { PermitLedger } from './permit-ledger.ts';
+
 /**
  * The audit log's ports. Events are serialised once, in event.ts, the only place that knows their
  * fields; from there on they travel as lines of JSON, many in one piece of memory (lines.ts).
@@ -32,6 +35,8 @@ export interface AuditLog {
    * must stay as they are.
    */
   append(batch: EventBatch): Promise<void>;
+  /** What is known of permits without an outcome; absent where that is not kept. */
+  readonly permits?: PermitLedger;
   close(): Promise<void>;
 }
 
@@ -101,6 +106,8 @@ export interface Outbox {
    * for it however full the queue is: at most one follows each event that was taken.
    */
   recordEnd(make: (seq: number) => string, account: string | null): void;
+  /** Those whose decision was taken and whose end was not; kept by whoever records the two. */
+  readonly permits: OpenPermits;
   /** Nothing is taken but ends. */
   readonly full: boolean;
   /**

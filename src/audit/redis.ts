@@ -5,7 +5,9 @@ import { type AuditKeys, auditKeys, registryKeys } from '../store/keys.ts';
 import type { RedisConnection, RedisWord } from '../store/redis.ts';
 import { loadScript } from '../store/script.ts';
 import { createActivityProjection, type ProjectionObserver } from './activity-projection.ts';
+import type { PermitLedger } from './permit-ledger.ts';
 import { type AuditLog, AuditUnavailable, type EventBatch } from './port.ts';
+import { createRedisPermits } from './redis-permits.ts';
 import { RedisRetention, type RetentionObserver } from './redis-retention.ts';
 import { type AuditRetention, DAY_MS } from './retention.ts';
 
@@ -66,12 +68,20 @@ class RedisAuditLog implements AuditLog {
   /** Of an activity log without a new event. */
   readonly #lifeMs: number;
   readonly #activity: ReturnType<typeof createActivityProjection>;
+  readonly permits: PermitLedger;
   readonly #retention: RedisRetention;
 
   constructor(options: RedisAuditOptions) {
     this.#options = options;
     this.#keys = auditKeys(options.prefix);
     this.#lifeMs = options.retention.days * DAY_MS;
+    this.permits = createRedisPermits(
+      options.connection,
+      options.prefix,
+      AUDIT_PARTITIONS,
+      partitionOf,
+      LAST_SEQ_LIFE_MS,
+    );
     this.#activity = createActivityProjection({
       connection: options.connection,
       keys: this.#keys,

@@ -1,3 +1,5 @@
+import type { OpenPermit } from '../audit/open-permits.ts';
+import { permitText } from '../audit/permit-ledger.ts';
 import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
 import type { Verdict } from '../decision/verdict.ts';
 import type { ClientAddress } from '../forwarding/client-address.ts';
@@ -11,7 +13,7 @@ import type { CallServices } from './call-port.ts';
  * outcome if it was permitted or answered otherwise than decided, one measurement. Times are monotonic milliseconds; 0 = it has not
  * happened.
  */
-export class CallRecord {
+export class CallRecord implements OpenPermit {
   readonly #services: CallServices;
   readonly #head: RequestHead | null;
   readonly id: string;
@@ -35,6 +37,11 @@ export class CallRecord {
 
   /** The outbox has the decision. */
   #decided = false;
+  /** Number of the decision. */
+  seq = 0;
+  place = -1;
+  listed = false;
+  #verdict: Verdict | null = null;
 
   constructor(services: CallServices, head: RequestHead | null, peer: Peer) {
     this.#services = services;
@@ -65,9 +72,11 @@ export class CallRecord {
   decision(verdict: Verdict, waiter: AcceptanceWaiter | null): Taken {
     const head = this.#head;
     const permitted = verdict.permitted;
-    const taken = this.#services.outbox.record(
-      (seq) =>
-        this.#services.events.decision(seq, {
+    const { outbox } = this.#services;
+    const taken = outbox.record(
+      (seq) => {
+        this.seq = seq;
+        return this.#services.events.decision(seq, {
           id: this.id,
           timeMs: this.#services.clock.wallMs(),
           reason: permitted ? 'permitted' : verdict.reason,
@@ -84,11 +93,16 @@ export class CallRecord {
           clientAddress: this.address.address,
           userAgent: head?.userAgent ?? null,
           traceId: this.trace?.traceId ?? null,
-        }),
+        });
+      },
       verdict.account?.account.id ?? null,
       waiter,
     );
     this.#decided = taken !== 'no-room';
+    if (permitted && this.#decided) {
+      this.#verdict = verdict;
+      outbox.permits.add(this);
+    }
     return taken;
   }
 
@@ -120,7 +134,24 @@ export class CallRecord {
       : this.#answeredMs - this.heldSinceMs;
   }
 
+  /** For whoever has to close it, should this process end without a word. */
+  describe(): string {
+    const { account = null, route = null, application = null } = this.#verdict ?? {};
+    const who = account?.account ?? null;
+    return permitText({
+      id: this.id,
+      type: 'call',
+      account: who === null ? null : { id: who.id, name: who.name, kind: who.kind },
+      route: route?.name,
+      permission: route?.permission ?? undefined,
+      upstream: route?.upstream,
+      application: application ?? undefined,
+      traceId: this.trace?.traceId,
+    });
+  }
+
   #outcome(verdict: Verdict, reason: Reason, durationMs: number): void {
+    this.#services.outbox.permits.remove(this);
     this.#services.outbox.recordEnd(
       (seq) =>
         this.#services.events.outcome(seq, {

@@ -193,6 +193,7 @@ class GatewayParts implements Gateway {
       log: this.#log,
       nextRequestId: this.#nextRequestId,
       foldRefusalsAfter: config.audit.foldRefusalsAfter,
+      leaseMs: config.registry.leaseMs,
     });
     this.#warm = await openWarmStart(config, this.#clock, this.#log);
     const replica = openReplica({
@@ -498,9 +499,7 @@ class GatewayParts implements Gateway {
     await this.#admin?.close(ADMIN_CLOSE_MS);
     await this.#recorder?.close();
     await this.#socket?.close();
-    this.#records?.floods.close();
-    this.#records?.adminFloods.close();
-    const lost = (await this.#records?.outbox.close(FLUSH_MS)) ?? 0;
+    const lost = (await this.#records?.close(FLUSH_MS)) ?? 0;
     if (lost > 0) this.#log.error('audit events could not be written out', { events: lost });
     for (const upstream of this.#upstreams.values()) upstream.pool.close();
     this.#limits?.close();

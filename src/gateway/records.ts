@@ -1,6 +1,7 @@
 import { FloodFold } from '../audit/flood.ts';
 import { type FoldedFacts, type FoldedType, foldedEvent } from '../audit/folded-event.ts';
 import { type BatchingOutbox, createOutbox } from '../audit/outbox.ts';
+import { PermitCloser } from '../audit/permit-closer.ts';
 import type { AuditLog } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -15,6 +16,8 @@ export interface RecordsParts {
   readonly nextRequestId: () => string;
   /** Refusals of one caller that are recorded one by one, before the rest is counted. */
   readonly foldRefusalsAfter: number;
+  /** How long an instance may be silent and still live. */
+  readonly leaseMs: number;
 }
 
 /** Where a gate's calls are recorded. */
@@ -26,6 +29,11 @@ export interface Records {
   readonly adminFloods: FloodFold;
   /** What the audit log said when it took no records; null while it takes them. */
   readonly problem: string | null;
+  /**
+   * Writes out what is queued, within `deadlineMs`. Answers how many events were left over: then
+   * another instance will close what is open.
+   */
+  close(deadlineMs: number): Promise<number>;
 }
 
 export function openRecords(parts: RecordsParts): Records {
@@ -58,12 +66,38 @@ export function openRecords(parts: RecordsParts): Records {
       );
     return new FloodFold({ clock, write, hasRoom, singles: foldRefusalsAfter });
   };
+  const closer =
+    store.permits === undefined
+      ? null
+      : new PermitCloser({
+          ledger: store.permits,
+          outbox,
+          instance,
+          clock,
+          leaseMs: parts.leaseMs,
+          closed: (gone, permits) =>
+            log.warn('permits of an instance that ended without a word are closed', {
+              gone,
+              permits,
+            }),
+          onFault: (error) =>
+            log.warn('permits that other instances left open cannot be looked for', { error }),
+        });
+  const floods = floodsOf('call');
+  const adminFloods = floodsOf('admin-call');
   return {
     outbox,
-    floods: floodsOf('call'),
-    adminFloods: floodsOf('admin-call'),
+    floods,
+    adminFloods,
     get problem() {
       return problem;
+    },
+    async close(deadlineMs) {
+      floods.close();
+      adminFloods.close();
+      const left = await outbox.close(deadlineMs);
+      await closer?.close(left === 0 && outbox.permits.size === 0);
+      return left;
     },
   };
 }

@@ -1,0 +1,176 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createControl } from '../../../src/admin/control.ts';
+import { openStores } from '../../../src/admin/stores.ts';
+import { systemClock } from '../../../src/clock.ts';
+import { parseConfig } from '../../../src/config/load.ts';
+import { freePort } from '../free-port.ts';
+import { type AuditEvent, owner } from '../gateway.ts';
+import { until } from '../redis-replication.ts';
+
+const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+const OPEN_MS = 50_000;
+
+/** A gate in a process of its own, which can be ended as processes end. */
+export interface GateProcess {
+  readonly child: ChildProcess;
+  readonly port: number;
+  /** Name and incarnation. */
+  readonly instance: string;
+  log(): string;
+  /** Value of a metric; 0 where there is none of that name. */
+  metric(name: string): Promise<number>;
+  /** Resolves once the process is gone. */
+  end(...signals: readonly NodeJS.Signals[]): Promise<void>;
+}
+
+/** Gates on one store, with one account. */
+export interface Gates {
+  readonly token: string;
+  start(name: string): Promise<GateProcess>;
+  /** All that is on record, oldest first. With the embedded store only while no gate runs. */
+  events(): Promise<readonly AuditEvent[]>;
+  stop(): Promise<void>;
+}
+
+/** @param redisUrl null = the embedded store */
+export async function openGates(
+  redisUrl: string | null,
+  upstreamUrl: string,
+  leaseMs = 3000,
+): Promise<Gates> {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-truth-'));
+  const running: GateProcess[] = [];
+  const write = (name: string, opsPort: number) => {
+    const file = join(folder, `${name}.yaml`);
+    writeFileSync(file, configText({ name, opsPort, redisUrl, upstreamUrl, leaseMs }));
+    return file;
+  };
+  const first = write('first', 1);
+  const withStores = async <T>(work: (control: ReturnType<typeof createControl>) => Promise<T>) => {
+    const { config } = parseConfig(
+      configText({ name: 'first', opsPort: 1, redisUrl, upstreamUrl, leaseMs }),
+      first,
+    );
+    const stores = await openStores(config, { clock: systemClock, create: true, note: () => {} });
+    try {
+      return await work(
+        createControl({ ...stores, clock: systemClock, instance: null, routes: () => null }),
+      );
+    } finally {
+      await stores.close();
+    }
+  };
+  const { token } = await withStores(async ({ administration }) => {
+    const role = { name: 'tester', description: '', permissions: ['test:*'] };
+    await administration.createRole(owner, role);
+    const account = { name: 'caller', description: '', role: 'tester' };
+    return administration.createServiceAccount(owner, account);
+  });
+  return {
+    token,
+    async start(name) {
+      const opsPort = await freePort();
+      const gate = await startProcess(write(name, opsPort), folder, opsPort);
+      running.push(gate);
+      return gate;
+    },
+    events: () =>
+      withStores(async (control) => {
+        const lines: string[] = [];
+        let cursor: string | null = null;
+        do {
+          const page: { items: readonly string[]; next: string | null } =
+            await control.activityPage(owner, { account: null, cursor, limit: 500 });
+          lines.push(...page.items);
+          cursor = page.next;
+        } while (cursor !== null);
+        return lines.reverse().map((line) => JSON.parse(line) as AuditEvent);
+      }),
+    async stop() {
+      for (const gate of running) await gate.end('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+interface Parts {
+  readonly name: string;
+  readonly opsPort: number;
+  readonly redisUrl: string | null;
+  readonly upstreamUrl: string;
+  /** Also how long an instance that ended counts as living. */
+  readonly leaseMs: number;
+}
+
+function configText({ name, opsPort, redisUrl, upstreamUrl, leaseMs }: Parts): string {
+  return JSON.stringify({
+    instance: { name, dataDir: './data', drainMs: 60_000 },
+    listen: {
+      proxy: { address: '127.0.0.1:0', plaintext: true },
+      ops: { address: `127.0.0.1:${opsPort}` },
+    },
+    store: redisUrl === null ? { kind: 'embedded' } : { kind: 'redis', url: redisUrl },
+    registry: { leaseMs },
+    upstreams: { raw: { addresses: [upstreamUrl] } },
+    routes: [
+      {
+        name: 'all',
+        path: '/all/**',
+        methods: ['GET', 'POST'],
+        application: 'any',
+        permission: 'test:all',
+        upstream: 'raw',
+      },
+    ],
+  });
+}
+
+async function startProcess(file: string, cwd: string, opsPort: number): Promise<GateProcess> {
+  const child = spawn(process.execPath, [MAIN, 'serve', '--config', file], {
+    cwd,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+  });
+  const opened = () => log.split('\n').find((line) => line.includes('"the gate is open"'));
+  const ops = async (path: string) =>
+    (await fetch(`http://127.0.0.1:${opsPort}${path}`)).text().catch(() => '');
+  await until(
+    'the gate is ready',
+    async () => {
+      if (child.exitCode !== null) throw new Error(`the gate ended: ${log}`);
+      return opened() !== undefined && /"ready":true/.test(await ops('/readyz'));
+    },
+    OPEN_MS,
+  );
+  const { proxy, instance } = JSON.parse(opened()!) as {
+    readonly proxy: { readonly port: number };
+    readonly instance: string;
+  };
+  return {
+    child,
+    port: proxy.port,
+    instance,
+    log: () => log,
+    metric: async (name) => {
+      const line = (await ops('/metrics')).split('\n').find((one) => one.startsWith(`${name} `));
+      return Number(line?.split(' ').at(-1) ?? 0);
+    },
+    async end(...signals) {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const gone = once(child, 'exit');
+      for (const signal of signals) {
+        child.kill(signal);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+      await gone;
+    },
+  };
+}
