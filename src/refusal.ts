@@ -48,6 +48,7 @@ export const REFUSALS = {
     title: 'The request target can be read in more than one way',
     closes: true,
   },
+  'body-refused': { status: 400, title: 'A body is not accepted here', closes: true },
 
   'token-missing': { status: 401, title: 'A bearer token is required', bearerError: '' },
   'token-malformed': tokenRefused,

@@ -8,7 +8,7 @@ import type { Peer, RequestHead } from '../wire/request-head.ts';
 import { prove } from './authenticate.ts';
 import { authorise } from './authorise.ts';
 import { type Credential, readCredential } from './credential.ts';
-import { isNeverAllowed, isUnsafe, methodBit } from './method.ts';
+import { hasUnusualBody, isNeverAllowed, isUnsafe, methodBit } from './method.ts';
 import type { Route } from './route.ts';
 import { createRouteTable, type RouteMatch, type RouteTable } from './route-table.ts';
 import type { Findings, Permit, Refusal, Verdict } from './verdict.ts';
@@ -75,8 +75,12 @@ export function createDecider(options: DeciderOptions): Decider {
     const found: Findings = route === null ? NOTHING_FOUND : { ...NOTHING_FOUND, route };
 
     // 4. Public routes end here: no token is read, so none can leak into a record or be judged by
-    //    accident.
-    if (route?.access === 'public') return withinLimits(route, found, head.method);
+    //    accident. And no body: to an upstream that does not look for one it is a second request.
+    if (route?.access === 'public') {
+      return head.framing.kind === 'none'
+        ? withinLimits(route, found, head.method)
+        : refuse('body-refused', found);
+    }
 
     // 5. Authenticate: form and checksum first, without asking anyone.
     const credential = readCredential(head.authorization, route?.acceptBareToken ?? false);
@@ -136,9 +140,12 @@ export function createDecider(options: DeciderOptions): Decider {
       head.method,
     );
     const judged: Findings = { ...known, application, role };
-    return allowed
-      ? withinLimits(match.route, judged, head.method)
-      : refuseKnown('permission-denied', judged, account);
+    if (!allowed) return refuseKnown('permission-denied', judged, account);
+
+    // 10. A body where the route expects none: 400.
+    return hasUnusualBody(head) && !match.route.bodyOn.includes(head.method)
+      ? refuseKnown('body-refused', judged, account)
+      : withinLimits(match.route, judged, head.method);
   }
 
   /**
@@ -169,7 +176,7 @@ export function createDecider(options: DeciderOptions): Decider {
   }
 
   /**
-   * 10. Rates: 429, or leave to pass. Last, so that a route's limit is only taken from by calls
+   * 11. Rates: 429, or leave to pass. Last, so that a route's limit is only taken from by calls
    * that it would let in.
    */
   function withinLimits(route: Route, found: Findings, method: string): Verdict {

@@ -1,3 +1,5 @@
+import type { RequestHead } from '../wire/request-head.ts';
+
 /**
  * The nine methods (RFC 9110 §9.3, RFC 5789), compared as exact bytes: `get` is another, unknown,
  * method (RFC 9110 §9.1). CONNECT and TRACE are known and never let in: one would make the gate a
@@ -22,6 +24,17 @@ export function methodBits(methods: readonly string[]): number {
 /** The methods of a set, in a fixed order (for `Allow`, RFC 9110 §10.2.1). */
 export function methodsOf(bits: number): readonly string[] {
   return ROUTABLE.filter((method) => (bits & methodBit(method)) !== 0);
+}
+
+/**
+ * A body with a method that usually has none: it "has no generally defined semantics" (RFC 9110
+ * §9.3.1), and a server that does not look for one takes its bytes for the next request.
+ */
+export function hasUnusualBody({
+  method,
+  framing,
+}: Pick<RequestHead, 'method' | 'framing'>): boolean {
+  return framing.kind !== 'none' && method !== 'POST' && method !== 'PUT' && method !== 'PATCH';
 }
 
 /** Known, and refused on every path. */

@@ -66,6 +66,7 @@ function ruleFault(route: Route, template: PathTemplate): string | null {
   const unroutable = route.methods.find((method) => methodBit(method) === 0);
   if (unroutable !== undefined) return `${unroutable} can never be let in`;
   if (route.access === 'public') {
+    if (route.bodyOn.length > 0) return 'a public route takes no body';
     return route.methods.some((method) => isUnsafe(method) || method === 'OPTIONS')
       ? 'a public route takes GET and HEAD only'
       : null;

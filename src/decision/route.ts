@@ -18,6 +18,8 @@ export interface Route {
   /** Null only for public routes. */
   readonly permission: string | null;
   readonly upstream: string;
+  /** Methods beside POST, PUT and PATCH with which a body is taken. Public routes: none. */
+  readonly bodyOn: readonly string[];
   /** Whole literal segments removed from the front before forwarding (`/api`), or empty. */
   readonly stripPrefix: string;
   /**

@@ -1,3 +1,4 @@
+import { hasUnusualBody } from '../decision/method.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-parser.ts';
 import type { UpstreamConnection } from '../wire/upstream-connection.ts';
@@ -79,7 +80,8 @@ export class Forward implements ResponseReceiver {
   #use(connection: UpstreamConnection): void {
     this.#connection = connection;
     if (this.#holding) connection.hold();
-    connection.begin(this, this.#head.method === 'HEAD');
+    // A server that does not look for a body there takes it for the next request.
+    connection.begin(this, this.#head.method === 'HEAD', hasUnusualBody(this.#head));
     connection.sendText(this.#text);
     if (!this.#hasBody) {
       connection.flush();

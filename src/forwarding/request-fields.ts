@@ -1,3 +1,4 @@
+import { hasUnusualBody } from '../decision/method.ts';
 import type { Permit } from '../decision/verdict.ts';
 import type { FieldName } from '../wire/field-names.ts';
 import type { Peer, RequestHead } from '../wire/request-head.ts';
@@ -57,7 +58,7 @@ export function upstreamHead(request: OutgoingRequest): string {
     else if (fate === FATE.passed || permit.route.forwardAuthorization)
       text += `${name.text}: ${head.values[index]!}\r\n`;
   }
-  return `${text}${framingField(head)}${identityFields(permit)}${wayFields(request)}Via: ${via}${head.version} ${request.gate}\r\n\r\n`;
+  return `${text}${framingField(head)}${connectionField(head)}${identityFields(permit)}${wayFields(request)}Via: ${via}${head.version} ${request.gate}\r\n\r\n`;
 }
 
 function cookieField(name: string, value: string): string {
@@ -85,6 +86,14 @@ function framingField(head: RequestHead): string {
     case 'none':
       return head.framing.declared ? 'Content-Length: 0\r\n' : '';
   }
+}
+
+/**
+ * An upstream that does not read this body is told to end the connection before it would read the
+ * body as a request.
+ */
+function connectionField(head: RequestHead): string {
+  return hasUnusualBody(head) ? 'Connection: close\r\n' : '';
 }
 
 /**

@@ -31,6 +31,7 @@ export const FRAMING_FIELD = {
   connection: 5,
   expect: 6,
   userAgent: 7,
+  upgrade: 8,
 } as const;
 export type FramingField = (typeof FRAMING_FIELD)[keyof typeof FRAMING_FIELD];
 
@@ -42,6 +43,7 @@ const FRAMING_FIELDS: ReadonlyMap<string, FramingField> = new Map<string, Framin
   ['connection', FRAMING_FIELD.connection],
   ['expect', FRAMING_FIELD.expect],
   ['user-agent', FRAMING_FIELD.userAgent],
+  ['upgrade', FRAMING_FIELD.upgrade],
 ]);
 
 /** Spellings in one generation; two are held. */

@@ -74,7 +74,7 @@ class Probe implements ResponseReceiver, ConnectionKeeper {
       connectTimeoutMs: 2 * timeoutMs,
       responseTimeoutMs: 2 * timeoutMs,
     });
-    this.#connection.begin(this, false);
+    this.#connection.begin(this, false, true);
     this.#connection.sendText(head);
     this.#connection.flush();
     this.#connection.requestEnd();

@@ -40,7 +40,11 @@ export interface RequestHead {
   readonly nominated: readonly string[];
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
-  /** The client allows another request on this connection. */
+  /**
+   * The client allows another request on this connection. Never after CONNECT and `Upgrade`: what
+   * follows may be meant for a tunnel that there is none of, and must not be read as a request (RFC
+   * 9931).
+   */
   readonly keepAlive: boolean;
 }
 

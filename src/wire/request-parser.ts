@@ -50,6 +50,8 @@ interface Framing {
   coding: string | null;
   expect: string | null;
   connection: string | null;
+  /** The client wants another protocol on this connection. */
+  upgrade: boolean;
 }
 
 /**
@@ -88,6 +90,7 @@ export function parseRequestHead(text: string, maxTargetLength: number): Request
     coding: null,
     expect: null,
     connection: null,
+    upgrade: false,
   };
   const fieldFault = readFields(text, lineEnd + 2, names, values, seen);
   if (fieldFault !== null) return fieldFault;
@@ -120,7 +123,7 @@ export function parseRequestHead(text: string, maxTargetLength: number): Request
     framing,
     nominated: connection.nominated,
     expectsContinue: seen.expect !== null && version === '1.1',
-    keepAlive: version === '1.1' && !connection.close,
+    keepAlive: version === '1.1' && !connection.close && !seen.upgrade && method !== 'CONNECT',
   };
 }
 
@@ -212,6 +215,9 @@ function note(name: FieldName, value: string, seen: Framing): HeadFault | null {
       return null;
     case FRAMING_FIELD.connection:
       seen.connection = seen.connection === null ? value : `${seen.connection},${value}`;
+      return null;
+    case FRAMING_FIELD.upgrade:
+      seen.upgrade = true;
       return null;
     default:
       return null;

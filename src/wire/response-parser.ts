@@ -16,7 +16,10 @@ export interface ResponseHead {
   readonly framing: ResponseFraming;
   /** Lower-cased names that `Connection` declares to be for this connection only. */
   readonly nominated: readonly string[];
-  /** The upstream allows another request on this connection. */
+  /**
+   * The upstream allows another request on this connection, and nothing of this answer can be taken
+   * for the next one's.
+   */
   readonly keepAlive: boolean;
 }
 
@@ -97,7 +100,10 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
     values,
     framing,
     nominated: options,
-    keepAlive: persistent && framing.kind !== 'close',
+    keepAlive:
+      persistent &&
+      framing.kind !== 'close' &&
+      !mayBringUnreadBody(status, toHead, framing, length, coding),
   };
 }
 
@@ -120,6 +126,25 @@ function framingOf(
   if (length === null) return UNTIL_CLOSE;
   const bytes = Number(length);
   return bytes === 0 ? NO_BODY : { kind: 'length', bytes };
+}
+
+/**
+ * HEAD, 1xx, 204 and 304 have no body, and some upstreams send one all the same. It can come late,
+ * when the connection already serves somebody else, whose answer it would be. So a head without a
+ * body is the end for certain only when it does not announce one; after HEAD even silence does, for
+ * that is how a body until the close is announced.
+ */
+function mayBringUnreadBody(
+  status: number,
+  toHead: boolean,
+  framing: ResponseFraming,
+  length: string | null,
+  coding: string | null,
+): boolean {
+  if (framing.kind !== 'none') return false;
+  if (coding !== null) return true;
+  if (length !== null) return Number(length) > 0;
+  return toHead && status >= 200 && status !== 204 && status !== 304;
 }
 
 function connectionOptions(value: string | null): readonly string[] {

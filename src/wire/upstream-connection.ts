@@ -49,6 +49,8 @@ export class UpstreamConnection implements Watched {
   #served = 0;
   #receiver: ResponseReceiver | null = null;
   #toHead = false;
+  /** The exchange under way is its last one. */
+  #last = false;
   /** The request is complete: the upstream owes an answer. */
   #requestSent = false;
   /** The upstream does not take what it is sent. */
@@ -122,10 +124,16 @@ export class UpstreamConnection implements Watched {
     return this.#held.sinceMs;
   }
 
-  /** Takes the connection for one exchange. Only when it is idle or still connecting. */
-  begin(receiver: ResponseReceiver, toHead: boolean): void {
+  /**
+   * Takes the connection for one exchange. Only when it is idle or still connecting.
+   *
+   * @param toHead the request is HEAD
+   * @param last the connection is not used again, whatever the upstream says
+   */
+  begin(receiver: ResponseReceiver, toHead: boolean, last: boolean): void {
     this.#receiver = receiver;
     this.#toHead = toHead;
+    this.#last = last;
     this.#requestSent = false;
     this.#blocked = false;
     this.#paused = false;
@@ -308,6 +316,9 @@ export class UpstreamConnection implements Watched {
     }
     this.#head = head;
     this.#body = readerFor(head);
+    // An answer before the end of the request: an upstream that does not read the rest of it would
+    // take that for the next request.
+    if (!this.#requestSent || this.#socket.writableLength > 0) this.#last = true;
     this.#keeper.answered(head.status);
     this.#receiver!.onHead(head);
     // The receiver may have given up on hearing the head.
@@ -345,10 +356,7 @@ export class UpstreamConnection implements Watched {
   #complete(leftover: Buffer | null): void {
     const receiver = this.#receiver!;
     const reusable =
-      this.#head!.keepAlive &&
-      this.#requestSent &&
-      leftover === null &&
-      this.#held.ended === 'open';
+      !this.#last && this.#head!.keepAlive && leftover === null && this.#held.ended === 'open';
     this.#receiver = null;
     this.#forgetLateFlush();
     this.#served += 1;

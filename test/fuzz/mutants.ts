@@ -64,7 +64,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a connection with bytes after the answer is kept',
     kind: 'responses',
     file: 'upstream-connection.ts',
-    from: ' &&\n      leftover === null',
+    from: ' && leftover === null',
     to: '',
   },
   {
@@ -85,8 +85,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a connection is kept after an early answer',
     kind: 'responses',
     file: 'upstream-connection.ts',
-    from: ' &&\n      this.#requestSent &&\n      leftover',
-    to: ' &&\n      leftover',
+    from: 'if (!this.#requestSent || this.#socket.writableLength > 0) this.#last = true;',
+    to: '',
   },
   {
     name: 'HTTP/1.0 keeps connections without having said so',

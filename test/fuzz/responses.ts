@@ -101,7 +101,7 @@ function readOurs(
     const exchange = new Exchange(conversation.toHead[exchanges.length]!);
     exchanges.push(exchange);
     free = false;
-    connection.begin(exchange, exchange.toHead);
+    connection.begin(exchange, exchange.toHead, false);
     if (manner.early !== exchanges.length - 1) connection.requestEnd();
   };
   socket.say('connect');

@@ -28,6 +28,7 @@ const PARTS = {
     package: 'openssl',
     rings: ['unit', 'integration', 'engines', 'processes', 'security'],
   },
+  python3: { package: 'python3', rings: ['integration', 'clients'] },
   'python3-requests': { package: 'python3-requests', rings: ['integration', 'clients'] },
   'docker-compose': { package: 'docker-compose', rings: ['integration', 'docker'] },
   docker: { package: 'docker.io', rings: ['docker'] },

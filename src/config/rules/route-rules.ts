@@ -28,6 +28,7 @@ export function checkRoutes(file: Raw, source: YamlSource, report: Report): void
     checkHost(route, path, report);
     const template = checkPath(route, path, report);
     checkMethods(route, path, report);
+    checkBodyOn(route, path, report);
     if (route.access === 'public') checkPublic(route, path, report);
     else checkPermission(route, path, report);
     checkApplication(route, template, path, report);
@@ -90,6 +91,17 @@ function checkMethods(route: Raw, path: ConfigPath, report: Report): void {
   }
 }
 
+function checkBodyOn(route: Raw, path: ConfigPath, report: Report): void {
+  const methods = list(route.methods);
+  const bodyOn = list(route.bodyOn);
+  for (const [index, method] of bodyOn.entries()) {
+    const here = [...path, 'bodyOn', index];
+    if (bodyOn.indexOf(method) !== index) report.fault(here, 'the method is given twice');
+    else if (route.access !== 'public' && !methods.includes(method))
+      report.fault(here, 'the route does not take this method');
+  }
+}
+
 function checkPublic(route: Raw, path: ConfigPath, report: Report): void {
   for (const [index, method] of list(route.methods).entries()) {
     const isAllowed = (PUBLIC_METHODS as readonly unknown[]).includes(method);
@@ -102,6 +114,8 @@ function checkPublic(route: Raw, path: ConfigPath, report: Report): void {
       'a public route knows no accounts: only `per: route` is possible',
     );
   }
+  if (list(route.bodyOn).length > 0)
+    report.fault([...path, 'bodyOn'], 'a public route takes no body');
   for (const key of ['permission', 'application', 'acceptBareToken', 'forwardAuthorization']) {
     if (has(route, key) && route[key] !== false)
       report.fault(

@@ -4,6 +4,8 @@ import { rate } from './limits.ts';
 
 /** What a route may let through. CONNECT and TRACE are refused always. */
 export const ROUTE_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+/** Methods with which a body is refused unless the route says otherwise. */
+export const BODY_ON_METHODS = ['GET', 'HEAD', 'DELETE', 'OPTIONS'] as const;
 /** What a public route lets through. */
 export const PUBLIC_METHODS = ['GET', 'HEAD'] as const;
 
@@ -57,6 +59,12 @@ const route = z
       .min(1, 'at least one method is needed')
       .optional()
       .describe('Methods to match.'),
+    bodyOn: z
+      .array(z.enum(BODY_ON_METHODS))
+      .default([])
+      .describe(
+        'Methods of the route whose requests may have a body, besides POST, PUT and PATCH, which always may. Only for an upstream that reads it: one that does not takes it for the next request.',
+      ),
     access: z
       .enum(['account', 'public'])
       .default('account')

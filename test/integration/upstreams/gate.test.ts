@@ -98,7 +98,7 @@ describe('a request whose kept connection dies', () => {
     ['POST', [], []],
     ['PATCH', [], []],
     ['PUT', ['Content-Length: 5'], ['hello']],
-    ['DELETE', ['Transfer-Encoding: chunked'], ['5\r\nhello\r\n0\r\n\r\n']],
+    ['PUT', ['Transfer-Encoding: chunked'], ['5\r\nhello\r\n0\r\n\r\n']],
   ])('is not sent again when it is %s with %s', async (method, fields, body) => {
     const door = await startDoor({ upstream: dying });
     expect(await statusOfCall(door, 'GET /first')).toBe(200);

@@ -68,7 +68,7 @@ function call(pool: UpstreamPool): Promise<number | UpstreamFailure['kind'] | 'f
       flush: () => true,
       onDrain: () => {},
     };
-    connection.begin(receiver, false);
+    connection.begin(receiver, false, false);
     connection.sendText('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     connection.flush();
     connection.requestEnd();

@@ -66,6 +66,7 @@ describe('the socket of an owner', () => {
         audit: 'required',
         errors: 'problem',
         rateLimit: null,
+        bodyOn: [],
       },
     ]);
     const control = createControl({ store, audit, clock, instance: 'i-1', routes: () => table });

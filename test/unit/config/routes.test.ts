@@ -30,6 +30,7 @@ it('compiles a route to what the decision reads', () => {
       audit: 'required',
       errors: 'problem',
       rateLimit: null,
+      bodyOn: [],
     },
   ]);
 });
@@ -135,6 +136,22 @@ it('refuses methods that are unknown, never let in, or given twice', () => {
     'routes[0].methods[2]: expected GET or HEAD or POST or PUT or PATCH or DELETE or OPTIONS',
     'routes[0].methods[3]: expected GET or HEAD or POST or PUT or PATCH or DELETE or OPTIONS',
     'routes[0].methods[4]: the method is given twice',
+  ]);
+});
+
+it('takes bodies beside the usual ones where a route says so, of its own methods', () => {
+  const withBody = (bodyOn: string) => routeWith({ methods: '[GET, POST, DELETE]', bodyOn });
+  expect(parse(withBody('[GET, DELETE]')).config.routes[0]?.bodyOn).toEqual(['GET', 'DELETE']);
+  expect(saidOf(withBody('[DELETE, HEAD, DELETE]'))).toEqual([
+    'routes[0].bodyOn[1]: the route does not take this method',
+    'routes[0].bodyOn[2]: the method is given twice',
+  ]);
+  expect(saidOf(withBody('[POST]'))).toEqual([
+    'routes[0].bodyOn[0]: expected GET or HEAD or DELETE or OPTIONS',
+  ]);
+  const open = { access: 'public', permission: null, application: null, methods: '[GET]' };
+  expect(saidOf(routeWith({ ...open, bodyOn: '[GET]' }))).toEqual([
+    'routes[0].bodyOn: a public route takes no body',
   ]);
 });
 

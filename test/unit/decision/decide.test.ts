@@ -150,6 +150,52 @@ describe('routes and methods', () => {
   });
 });
 
+describe('a body', () => {
+  const framings = [{ kind: 'chunked' }, { kind: 'length', bytes: 1 }] as const;
+  const none = [
+    { kind: 'none', declared: true },
+    { kind: 'none', declared: false },
+  ] as const;
+
+  it('is taken by no public route', () => {
+    for (const method of ['GET', 'HEAD']) {
+      for (const framing of framings)
+        expect(word(gate.now({ path: '/healthz', method, framing }))).toBe('body-refused');
+      for (const framing of none)
+        expect(word(gate.now({ path: '/healthz', method, framing }))).toBe('permitted');
+    }
+  });
+
+  it('is refused to a permitted caller where neither the method nor the route takes one', () => {
+    const all = `Bearer ${registry.withToken({ role: 'all' })}`;
+    const said = (method: string, framing: RequestHead['framing'], authorization: string | null) =>
+      word(gate.now({ path: '/all/x', method, framing, authorization }));
+    for (const framing of framings) {
+      for (const method of ['GET', 'HEAD', 'OPTIONS', 'DELETE']) {
+        expect(said(method, framing, all), method).toBe('body-refused');
+        expect(said(method, framing, null), method).toBe('token-missing');
+      }
+      for (const method of ['POST', 'PUT', 'PATCH'])
+        expect(said(method, framing, all), method).toBe('permitted');
+    }
+    for (const framing of none) expect(said('DELETE', framing, all)).toBe('permitted');
+    gate.setRoutes([route({ path: '/all/**', methods: ['GET', 'DELETE'], bodyOn: ['DELETE'] })]);
+    expect(said('DELETE', framings[0], all)).toBe('permitted');
+    expect(said('GET', framings[0], all)).toBe('body-refused');
+  });
+
+  it('is judged last: whoever may not call learns nothing of it', () => {
+    const weak = `Bearer ${registry.withToken({ role: 'none' })}`;
+    const request = { path: '/all/x', method: 'DELETE', framing: framings[0] };
+    expect(word(gate.now({ ...request, authorization: weak }))).toBe('permission-denied');
+  });
+
+  it('cannot be allowed on a public route', () => {
+    const publicRoute = route({ access: 'public', permission: null, methods: ['GET'] });
+    expect(() => gate.setRoutes([{ ...publicRoute, bodyOn: ['GET'] }])).toThrow('takes no body');
+  });
+});
+
 describe('the order of refusals', () => {
   /** Each fault of a request, in the order in which the contract ranks what it leads to. */
   const faults = {

@@ -27,6 +27,7 @@ export function route(changes: Partial<Route> = {}): Route {
     audit: 'required',
     errors: 'problem',
     rateLimit: null,
+    bodyOn: [],
     ...changes,
   };
 }

@@ -112,10 +112,13 @@ describe('the end of a response', () => {
 
   it('is the head for 1xx, 204, 304 and answers to HEAD, whatever their fields say', () => {
     for (const status of [100, 103, 204, 304]) {
-      expect(parse(`HTTP/1.1 ${status} x`, 'Content-Length: 5')).toMatchObject({
-        framing: { kind: 'none' },
-        keepAlive: true,
-      });
+      for (const fields of [[], ['Content-Length: 0'], ['Content-Length: 5']]) {
+        expect(parse(`HTTP/1.1 ${status} x`, ...fields)).toMatchObject({
+          framing: { kind: 'none' },
+          // A body that is announced may come, late.
+          keepAlive: fields[0] !== 'Content-Length: 5',
+        });
+      }
     }
     for (const field of ['Content-Length: 5', 'Transfer-Encoding: chunked', 'A: b']) {
       expect(parseResponseHead(headText('HTTP/1.1 200 OK', field), true)).toMatchObject({

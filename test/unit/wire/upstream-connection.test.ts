@@ -59,7 +59,7 @@ function exchange(
     timeouts,
   );
   near.emit(connectEvent);
-  connection.begin(receiver, false);
+  connection.begin(receiver, false, false);
   connection.requestEnd();
   upstream.on('error', () => {});
   return { upstream, heard, paused: () => near.isPaused(), connection };
