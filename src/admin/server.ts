@@ -2,7 +2,9 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
+import type { AddressLimit } from '../limits/places.ts';
 import { listen } from '../ops/listen.ts';
+import { closeAfterUpgrade, holdPlaces, tellFull } from '../ops/places.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ServerCertificates } from '../tls/server-certificates.ts';
 import { TCP_KEEP_ALIVE } from '../wire/keep-alive.ts';
@@ -22,6 +24,7 @@ export interface AdminServerOptions {
   readonly address: { readonly host: string; readonly port: number };
   readonly certificates: ServerCertificates;
   readonly app: Hono<ApiEnv>;
+  readonly places: AddressLimit;
   readonly log: Log;
 }
 
@@ -65,6 +68,7 @@ export async function startAdminServer({
   address,
   certificates,
   app,
+  places,
   log,
 }: AdminServerOptions): Promise<AdminServer> {
   const server = createServer(
@@ -79,7 +83,10 @@ export async function startAdminServer({
     },
     getRequestListener(app.fetch as never, { overrideGlobalObjects: false }),
   );
-  server.maxConnections = LIMITS.maxConnections;
+  const full = tellFull(log, 'listen.admin');
+  const { perAddress, isExempt } = places;
+  closeAfterUpgrade(server);
+  holdPlaces(server, { total: LIMITS.maxConnections, perAddress, isExempt, full });
   const detach = certificates.attach(server);
   await listen(server, address, 'listen.admin');
   // A connection that could not be accepted is told here; without a listener it would end the

@@ -56,8 +56,12 @@ export interface CallClient {
   flush(): boolean;
   /** Breaks the answer off so that the client cannot take it for a whole one. */
   cut(): void;
-  /** Says `100 Continue`. */
-  continue(): void;
+  /**
+   * @param sayContinue tells a client that waits with its body to send it (RFC 9110 §10.1.1)
+   * @returns whether bytes of the request's body are here; if not, `onRequestBodyHere` follows once
+   * they are
+   */
+  awaitBody(sayContinue: boolean): boolean;
   pauseBody(): void;
   /**
    * @returns true when bytes of the body are at hand: they follow before this turn of the loop

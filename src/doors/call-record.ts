@@ -28,6 +28,9 @@ export class CallRecord implements OpenPermit {
   /** When the first byte of an answer came that had to wait for the decision's acceptance. */
   heldSinceMs = 0;
   #answeredMs = 0;
+  /** Since when the first bytes of the request's body are awaited, and how long they were. */
+  #awaitedSinceMs = 0;
+  #awaitedMs = 0;
   /** What the client was told; 0 = nothing. */
   status = 0;
   #upstreamStatus: number | null = null;
@@ -53,6 +56,15 @@ export class CallRecord implements OpenPermit {
       head === null
         ? { address: peer.address, forwardedFor: '', forwarded: '' }
         : services.trustedProxies.clientOf(head, peer);
+  }
+
+  /** Nothing goes on before the first bytes of the request's body: the client's time. */
+  bodyAwaited(): void {
+    this.#awaitedSinceMs = this.#services.clock.monotonicMs();
+  }
+
+  bodyCame(): void {
+    this.#awaitedMs = this.#services.clock.monotonicMs() - this.#awaitedSinceMs;
   }
 
   /** The head of the upstream's answer is here. Answers when, on the monotonic clock. */
@@ -121,7 +133,9 @@ export class CallRecord implements OpenPermit {
       reason,
       durationMs,
       overheadMs:
-        this.forwardedMs === 0 ? durationMs : this.forwardedMs - this.#startedMs + this.#heldMs(),
+        this.forwardedMs === 0
+          ? durationMs
+          : this.forwardedMs - this.#startedMs - this.#awaitedMs + this.#heldMs(),
       upstreamMs:
         this.#answeredMs === 0 ? null : this.#answeredMs - this.#heldMs() - this.forwardedMs,
     });

@@ -39,6 +39,8 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   #forward: Forward | null = null;
   /** A refusal that replaces the upstream's answer, and waits for the record like it. */
   #replacement: RefusalReason | null = null;
+  /** Nothing goes upstream before the first bytes of the request's body are here. */
+  #awaitsBody = false;
   /** The upstream's answer: its head is given to the client's door, or to the client's socket. */
   #answer: 'none' | 'gathered' | 'begun' = 'none';
   /** Content that the door was given and that has not been given to the socket. */
@@ -252,6 +254,14 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
       return;
     }
     const head = this.#head!;
+    // No connection to the upstream before there is something to send on it: nobody takes one by
+    // a body that does not come.
+    if (this.#awaitsBody) return;
+    if (head.framing.kind !== 'none' && !this.#client.awaitBody(head.expectsContinue)) {
+      this.#awaitsBody = true;
+      this.#record.bodyAwaited();
+      return;
+    }
     const upstream = this.#services.upstreams.get(permit.route.upstream);
     if (upstream === undefined)
       throw new Error(`route ${permit.route.name} names an upstream that is not there`);
@@ -267,12 +277,21 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
       gate: this.#services.format.gate,
     });
     this.#record.forwardedMs = this.#services.clock.monotonicMs();
-    const forward = new Forward(upstream, head, text, this);
+    const account = permit.account?.account.id ?? null;
+    const forward = new Forward(upstream, head, text, account, this);
     this.#forward = forward;
     if (!forward.start(this.#acceptance === 'pending')) this.#replaceAnswer('overloaded');
   }
 
   // ── the request body, from the door ──
+
+  /** Its first bytes are here, and were waited for. */
+  onRequestBodyHere(): void {
+    if (this.#ended || !this.#awaitsBody) return;
+    this.#awaitsBody = false;
+    this.#record.bodyCame();
+    if (this.#replacement === null) this.#guarded(() => this.#startForward(this.permit));
+  }
 
   onRequestBody(content: Buffer): void {
     if (!this.#covered()) return;
@@ -325,7 +344,6 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   // ── the answer, from the upstream ──
 
   onUpstreamReady(): void {
-    if (this.#head!.expectsContinue) this.#client.continue();
     // What came together goes on together: the head waits for the first bytes of its body, if they
     // are here.
     const follows = this.#client.resumeBody();
@@ -338,7 +356,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
 
   onInformational(head: ResponseHead): void {
     if (!this.#covered()) return;
-    // 100 was said by us, when the upstream's connection stood (RFC 9110 §10.1.1).
+    // 100 was said by us, when the call was permitted (RFC 9110 §10.1.1).
     if (head.status !== 100) this.#client.informational(head);
   }
 

@@ -43,16 +43,29 @@ export class Forward implements ResponseReceiver {
   readonly #upstream: Upstream;
   readonly #head: RequestHead;
   readonly #text: string;
+  readonly #account: string | null;
   readonly #sink: AnswerSink;
   #connection: UpstreamConnection | null = null;
   #holding = false;
   #tries = 1;
+  /** It counts against the share of its account, or of the public routes. */
+  #hasShare = false;
 
-  /** @param text the complete head (request-fields.ts) */
-  constructor(upstream: Upstream, head: RequestHead, text: string, sink: AnswerSink) {
+  /**
+   * @param text the complete head (request-fields.ts)
+   * @param account id of the caller; null = a public route
+   */
+  constructor(
+    upstream: Upstream,
+    head: RequestHead,
+    text: string,
+    account: string | null,
+    sink: AnswerSink,
+  ) {
     this.#upstream = upstream;
     this.#head = head;
     this.#text = text;
+    this.#account = account;
     this.#sink = sink;
   }
 
@@ -64,15 +77,20 @@ export class Forward implements ResponseReceiver {
    * Sends the head; the body may follow from `onUpstreamReady` on.
    *
    * @param hold keep the answer back until `release()`
-   * @returns false when the upstream has as many connections as it may: nothing was sent and
-   * nothing will be heard
+   * @returns false when the upstream has as many connections as it may, or this caller as many of
+   * them: nothing was sent and nothing will be heard
    */
   start(hold: boolean): boolean {
+    this.#hasShare = this.#upstream.shares.take(this.#account);
+    if (!this.#hasShare) return false;
     this.#holding = hold;
     const connection = this.#upstream.pool.take(
       IDEMPOTENT.has(this.#head.method) && !this.#hasBody,
     );
-    if (connection === null) return false;
+    if (connection === null) {
+      this.#over();
+      return false;
+    }
     this.#use(connection);
     return true;
   }
@@ -136,7 +154,15 @@ export class Forward implements ResponseReceiver {
   /** Gives up: the connection is closed, the upstream sees it, the sink hears nothing more. */
   abort(): void {
     this.#connection?.destroy();
+    this.#over();
+  }
+
+  /** The exchange is over, in whichever way. */
+  #over(): void {
     this.#connection = null;
+    if (!this.#hasShare) return;
+    this.#hasShare = false;
+    this.#upstream.shares.give(this.#account);
   }
 
   onConnected(): void {
@@ -156,7 +182,7 @@ export class Forward implements ResponseReceiver {
   }
 
   onEnd(): void {
-    this.#connection = null;
+    this.#over();
     this.#sink.onEnd();
   }
 
@@ -166,6 +192,7 @@ export class Forward implements ResponseReceiver {
     const next =
       failed !== null && this.#mayRepeat(failure) ? this.#upstream.pool.takeNew(failed) : null;
     if (next === null) {
+      this.#over();
       this.#sink.onFailure(failure);
     } else {
       this.#tries += 1;
@@ -182,7 +209,7 @@ export class Forward implements ResponseReceiver {
   }
 
   onFault(error: unknown): void {
-    this.#connection = null;
+    this.#over();
     this.#sink.onFault(error);
   }
 

@@ -1,4 +1,5 @@
 import type { UpstreamPool } from '../wire/upstream-pool.ts';
+import type { UpstreamShares } from './upstream-shares.ts';
 
 /** A deployment service behind the gate. */
 export interface Upstream {
@@ -8,4 +9,5 @@ export interface Upstream {
   /** Its own authority (`host:port` of the first address). */
   readonly authority: string;
   readonly pool: UpstreamPool;
+  readonly shares: UpstreamShares;
 }

@@ -15,6 +15,7 @@ import type { Config } from '../config/schema.ts';
 import type { Console } from '../console/console.ts';
 import type { LastUses } from '../doors/last-uses.ts';
 import type { GuessThrottle } from '../limits/guess-throttle.ts';
+import type { AddressLimit } from '../limits/places.ts';
 import type { TryStore } from '../limits/tries-port.ts';
 import type { CheckResult } from '../ops/readiness.ts';
 import { MemberKeeper } from '../registry/member-keeper.ts';
@@ -35,6 +36,7 @@ export interface GatewayAdminParts {
   readonly outbox: Outbox;
   readonly floods: FloodFold;
   readonly uses: LastUses;
+  readonly places: AddressLimit;
   readonly instance: string;
   readonly clock: Clock;
   readonly nextRequestId: () => string;
@@ -106,7 +108,14 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
   };
   // The console's pages know more of a request than the API does; the listener gives both the same.
   const app = createAdminApp(api, parts.site as Parameters<typeof createAdminApp>[1]);
-  const server = await startAdminServer({ address: admin.address, certificates, app, log });
+  const { places } = parts;
+  const server = await startAdminServer({
+    address: admin.address,
+    certificates,
+    app,
+    places,
+    log,
+  });
   rights.start();
   const members = new MemberKeeper(parts.store, clock, (error) =>
     log.error('the list of instances could not be kept', { error }),

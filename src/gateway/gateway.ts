@@ -14,6 +14,8 @@ import { OpenCalls } from '../doors/open-calls.ts';
 import { TrustedProxies } from '../forwarding/client-address.ts';
 import { createRequestIds } from '../forwarding/request-id.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
+import type { AddressLimit } from '../limits/places.ts';
+import { tellFull } from '../ops/places.ts';
 import { assessReadiness, type Check, type Readiness } from '../ops/readiness.ts';
 import { type OpsServer, startOps } from '../ops/server.ts';
 import type { Replica } from '../registry/replica.ts';
@@ -27,6 +29,7 @@ import type { GatewayAdmin } from './admin.ts';
 import { createCallMeter } from './call-meter.ts';
 import { checksOf } from './checks.ts';
 import { type GatewayLimits, openLimits } from './limits.ts';
+import { addressLimitOf } from './places.ts';
 import { openRecords, type Records } from './records.ts';
 import { openReplica } from './replica.ts';
 import { type GatewayStores, openGatewayStores } from './stores.ts';
@@ -119,6 +122,8 @@ class GatewayParts implements Gateway {
   readonly #clock: Clock;
   readonly #deadlines = new Deadlines();
   readonly #nextRequestId = createRequestIds();
+  /** On every listener. */
+  readonly #places: AddressLimit;
   #config: Config;
   #stores: GatewayStores | null = null;
   #records: Records | null = null;
@@ -149,6 +154,7 @@ class GatewayParts implements Gateway {
     this.#sharesPort = shared !== null;
     this.#givenTicketKeys = shared?.ticketKeys ?? null;
     this.#config = config;
+    this.#places = addressLimitOf(() => this.#config);
     this.#clock = clock;
     this.instance = `${config.instance.name}-${randomBytes(4).toString('hex')}`;
     this.#log = log.with({ instance: this.instance });
@@ -280,6 +286,7 @@ class GatewayParts implements Gateway {
   async #startOps(address: { readonly host: string; readonly port: number }): Promise<void> {
     this.#ops = await startOps({
       address,
+      places: this.#places,
       checks: this.#checks(),
       metrics: this.metrics,
       log: this.#log,
@@ -321,6 +328,8 @@ class GatewayParts implements Gateway {
             ? null
             : { certificates: this.#certificates, ticketKeys: this.#ticketKeys() },
         maxConnections: this.#config.limits.connections,
+        full: tellFull(this.#log, 'listen.proxy'),
+        ...this.#places,
       },
       this.#services(),
       this.#config.limits,
@@ -421,6 +430,7 @@ class GatewayParts implements Gateway {
       outbox: this.#records!.outbox,
       floods: this.#records!.adminFloods,
       uses: this.#uses!,
+      places: this.#places,
       instance: this.instance,
       clock: this.#clock,
       nextRequestId: this.#nextRequestId,

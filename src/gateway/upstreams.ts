@@ -1,5 +1,6 @@
 import type { Config, UpstreamConfig } from '../config/schema.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
+import { UpstreamShares } from '../forwarding/upstream-shares.ts';
 import { systemNames } from '../names/system.ts';
 import type { CheckResult } from '../ops/readiness.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -22,13 +23,14 @@ export function openUpstreams(
   return new Map(
     config.upstreams.map((upstream) => [
       upstream.name,
-      openUpstream(upstream, deadlines, nowMs, log),
+      openUpstream(upstream, config.limits, deadlines, nowMs, log),
     ]),
   );
 }
 
 function openUpstream(
   config: UpstreamConfig,
+  limits: Config['limits'],
   deadlines: Deadlines,
   nowMs: number,
   log: Log,
@@ -44,39 +46,41 @@ function openUpstream(
   } = config;
   const { host, port, secure } = addresses[0]!;
   const authority = authorityOf(host, port, secure);
+  const pool = new UpstreamPool(
+    {
+      addresses,
+      tls: secure ? tlsOf(config, nowMs) : null,
+      maxConnections,
+      maxConnectionAgeMs: config.maxConnectionAgeMs,
+      names: systemNames,
+      moved: (address, to, from) =>
+        log.info('the name of an upstream has other addresses', {
+          upstream: name,
+          name: address.host,
+          addresses: to.join(' '),
+          before: from.join(' '),
+        }),
+      connectTimeoutMs,
+      responseTimeoutMs,
+      ejection,
+      healthCheck,
+      checkHost: (address) =>
+        config.host === 'preserve' || config.host === 'upstream'
+          ? authorityOf(address.host, address.port, secure)
+          : config.host,
+      healthChanged: (address, change, why) => {
+        const level = change === 'back' || change === 'healthy' ? 'info' : 'warn';
+        log[level](HEALTH_WORDS[change], { upstream: name, address: nameOf(address), why });
+      },
+    },
+    deadlines,
+  );
   return {
     name,
     host: config.host === 'preserve' ? null : config.host === 'upstream' ? authority : config.host,
     authority,
-    pool: new UpstreamPool(
-      {
-        addresses,
-        tls: secure ? tlsOf(config, nowMs) : null,
-        maxConnections,
-        maxConnectionAgeMs: config.maxConnectionAgeMs,
-        names: systemNames,
-        moved: (address, to, from) =>
-          log.info('the name of an upstream has other addresses', {
-            upstream: name,
-            name: address.host,
-            addresses: to.join(' '),
-            before: from.join(' '),
-          }),
-        connectTimeoutMs,
-        responseTimeoutMs,
-        ejection,
-        healthCheck,
-        checkHost: (address) =>
-          config.host === 'preserve' || config.host === 'upstream'
-            ? authorityOf(address.host, address.port, secure)
-            : config.host,
-        healthChanged: (address, change, why) => {
-          const level = change === 'back' || change === 'healthy' ? 'info' : 'warn';
-          log[level](HEALTH_WORDS[change], { upstream: name, address: nameOf(address), why });
-        },
-      },
-      deadlines,
-    ),
+    shares: new UpstreamShares(limits, () => pool.maxConnections),
+    pool,
   };
 }
 

@@ -16,6 +16,7 @@ import type { Log } from '../telemetry/log.ts';
 import { createWorkerMetrics } from '../telemetry/worker-metrics.ts';
 import { TicketRotation } from '../tls/ticket-keys.ts';
 import type { CloseOptions } from './gateway.ts';
+import { addressLimitOf } from './places.ts';
 import { WorkerSlot } from './workers-slot.ts';
 
 /** Several gates on one port, each a process and an instance of its own, under one supervisor. */
@@ -129,7 +130,13 @@ class Supervisor implements Workers {
 
   async #startOps(address: { readonly host: string; readonly port: number }): Promise<void> {
     const metrics = { contentType: TEXT_TYPE, text: () => this.#metricsText() };
-    this.#ops = await startOps({ address, checks: this.#checks(), metrics, log: this.#log });
+    this.#ops = await startOps({
+      address,
+      places: addressLimitOf(() => this.#loaded.config),
+      checks: this.#checks(),
+      metrics,
+      log: this.#log,
+    });
   }
 
   get #serving(): number {

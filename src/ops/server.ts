@@ -1,8 +1,10 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { AddressLimit } from '../limits/places.ts';
 import { TCP_KEEP_ALIVE } from '../wire/keep-alive.ts';
 import { createOpsHandler, type OpsParts } from './app.ts';
 import { listen } from './listen.ts';
+import { closeAfterUpgrade, holdPlaces, tellFull } from './places.ts';
 
 export interface OpsServer {
   /** Where it really listens: with port 0 the system chose. */
@@ -14,6 +16,7 @@ export interface OpsServer {
 export interface OpsOptions extends OpsParts {
   /** `listen.ops.address`. */
   readonly address: { readonly host: string; readonly port: number };
+  readonly places: AddressLimit;
 }
 
 /** A probe is a line and a few headers; scrapers are a handful. */
@@ -38,7 +41,10 @@ export async function startOps(options: OpsOptions): Promise<OpsServer> {
     },
     createOpsHandler(options),
   );
-  server.maxConnections = LIMITS.maxConnections;
+  const { perAddress, isExempt } = options.places;
+  const full = tellFull(options.log, 'listen.ops');
+  closeAfterUpgrade(server);
+  holdPlaces(server, { total: LIMITS.maxConnections, perAddress, isExempt, full });
   await listen(server, options.address, 'listen.ops');
   // A connection that could not be accepted is told here; without a listener it would end the
   // process.

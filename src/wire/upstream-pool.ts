@@ -53,12 +53,19 @@ const PROBATION_COST = 1e6;
 /** All connections to one upstream. */
 export class UpstreamPool {
   readonly #addresses: readonly UpstreamAddress[];
+  readonly #maxConnections: number;
   readonly #members: PoolMembers;
   #next = 0;
 
   constructor(options: PoolOptions, deadlines: Deadlines) {
     this.#addresses = options.addresses;
     this.#members = new PoolMembers(options, deadlines);
+    this.#maxConnections = options.maxConnections;
+  }
+
+  /** Connections to all places together at most, as many as there are now. */
+  get maxConnections(): number {
+    return this.#maxConnections * this.#members.list.length;
   }
 
   /**

@@ -50,7 +50,11 @@ function missingFor(connections: number): string | null {
 
 /** Each connection has made one request, as a browser's or a pool's has, and then says nothing. */
 async function idle(): Promise<void> {
-  const gate = await startAbusedGate({ connections: CONNECTIONS + 1000, idleTimeoutMs: 600_000 });
+  const gate = await startAbusedGate({
+    connections: CONNECTIONS + 1000,
+    connectionsPerAddress: CONNECTIONS + 1000,
+    idleTimeoutMs: 600_000,
+  });
   await warmUp(gate, 200, 40);
   const baseline = await gate.holdings();
   console.log(`before: ${shown(baseline)}`);

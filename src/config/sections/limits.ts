@@ -15,11 +15,20 @@ export const rate = {
     .describe('Time in which as many calls come back, evenly, in seconds.'),
 };
 
+/** Of a whole: above 0, at most 1. */
+function share(byDefault: number, doc: string) {
+  return z.number().gt(0).max(1).default(byDefault).describe(doc);
+}
+
 export const limitsSection = z
   .strictObject({
     connections: whole(
       { min: 1, max: 1_000_000, default: 20_000 },
       'Client connections at the same time.',
+    ),
+    connectionsPerAddress: whole(
+      { min: 1, max: 1_000_000, default: 1000 },
+      'Of those, and of the connections to the other listeners, so many of one client address (IPv6: of one /64) at most. Peers in listen.proxy.trustedProxies are exempt.',
     ),
     headBytes: whole(
       { min: 1024, max: 1_048_576, default: 16_384 },
@@ -40,6 +49,22 @@ export const limitsSection = z
     bodyBytes: whole(
       { min: 0, max: 2 ** 50, default: 0 },
       'Size of a request body, in bytes; 0 = no limit (bodies are streamed, never held).',
+    ),
+    minBodyBytesPerSecond: whole(
+      { min: 0, max: 1_000_000, default: 240 },
+      'Slowest pace at which a request body may come, in bytes per second, counted while the client is waited for; 0 = none, for uploads that are streams of events.',
+    ),
+    bodyGraceMs: whole(
+      { min: 100, max: 600_000, default: 10_000 },
+      'How far a request body may fall behind that pace, and so how long its first bytes may take, in milliseconds.',
+    ),
+    publicShare: share(
+      0.25,
+      'Part of the connections to an upstream that all public routes together may use at the same time.',
+    ),
+    accountShare: share(
+      0.5,
+      'Part of the connections to an upstream that one account may use at the same time.',
     ),
     accountRate: orNull(
       z.strictObject(rate),

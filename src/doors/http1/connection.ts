@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { readCredential } from '../../decision/credential.ts';
 import { hostName } from '../../decision/host-name.ts';
+import type { PlaceUse } from '../../limits/places.ts';
 import type { HostCheck } from '../../tls/server-certificates.ts';
 import type { Deadline, Deadlines, Watched } from '../../wire/deadlines.ts';
 import type { Peer, RequestHead, WireFault } from '../../wire/request-head.ts';
@@ -8,12 +9,13 @@ import type { ResponseHead } from '../../wire/response-parser.ts';
 import type { RefusalAnswer } from '../answer.ts';
 import { Call } from '../call.ts';
 import type { CallClient, CallServices } from '../call-port.ts';
+import { BodyPace, type BodyPaceLimits } from './body-pace.ts';
 import { Lingering } from './lingering.ts';
 import { type RequestHandler, RequestReader } from './request-reader.ts';
 import { ResponseWriter } from './response-writer.ts';
 
 /** What a connection needs besides the calls' services. */
-export interface ConnectionLimits {
+export interface ConnectionLimits extends BodyPaceLimits {
   readonly headBytes: number;
   readonly targetBytes: number;
   readonly headTimeoutMs: number;
@@ -66,8 +68,12 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
   readonly #deadline: Deadline;
 
   #call: Call | null = null;
+  /** Of the body of the request under way; kept for the next one. */
+  #pace: BodyPace | null = null;
   /** The client does not take what it is sent. */
   #waitsForDrain = false;
+  /** It has brought a whole request. */
+  #served = false;
   #lingering: Lingering | null = null;
   #closed = false;
 
@@ -94,6 +100,12 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
   /** A request has begun and is not answered: closing now would take something from the client. */
   get busy(): boolean {
     return this.#call !== null || (this.#in.headBegun && this.#lingering === null);
+  }
+
+  /** Whether it may be closed for another one. */
+  get use(): PlaceUse {
+    if (this.#call !== null || this.#waitsForDrain || this.#lingering !== null) return 'busy';
+    return this.#served ? 'idle' : 'silent';
   }
 
   /** The listener stops: an idle connection closes at once, a busy one after its answer. */
@@ -158,9 +170,14 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
   }
 
   onRequest(head: RequestHead): void {
+    this.#served = true;
     this.#out.begin(head, head.keepAlive);
     const call = new Call(this.#host.services, this, head);
     this.#call = call;
+    if (this.#in.bodyLeft) {
+      this.#pace ??= new BodyPace();
+      this.#pace.begin(this.#host.limits);
+    }
     this.#watchClient();
     if (this.#refusesPlaintext) this.#refusePlaintext(call, head);
     else if (this.#misdirects?.(hostName(head.host)) === true) call.refuse('host-misdirected');
@@ -183,7 +200,13 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     call.refusePlaintext(exposed);
   }
 
+  onBodyHere(): void {
+    this.#watchClient();
+    this.#call?.onRequestBodyHere();
+  }
+
   onBody(content: Buffer): void {
+    this.#pace!.came(content.length, this.#host.deadlines.nowMs);
     this.#call?.onRequestBody(content);
   }
 
@@ -208,17 +231,23 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
    */
   #watchClient(): void {
     if (this.#lingering !== null) return;
-    const waits = this.#call === null || this.#in.bodyFlows || this.#waitsForDrain;
-    this.#deadline.untilMs = waits
-      ? this.#host.deadlines.nowMs + this.#host.limits.idleTimeoutMs
-      : Number.POSITIVE_INFINITY;
+    const { nowMs } = this.#host.deadlines;
+    const { bodyWaits } = this.#in;
+    const waits = this.#call === null || bodyWaits || this.#waitsForDrain;
+    const untilMs = waits ? nowMs + this.#host.limits.idleTimeoutMs : Number.POSITIVE_INFINITY;
+    if (!bodyWaits) this.#pace?.pause(nowMs);
+    this.#deadline.untilMs = bodyWaits ? Math.min(untilMs, this.#pace!.wait(nowMs)) : untilMs;
   }
 
   // ── the call's view ──
 
-  continue(): void {
-    // Only if the client is still waiting: bytes of the body say that it is not (RFC 9110 §10.1.1).
-    if (this.#in.bodyAwaited) this.#out.continue();
+  /** 100 only if the client still waits: bytes of the body say that it does not. */
+  awaitBody(sayContinue: boolean): boolean {
+    if (this.#in.bodyHere) return true;
+    if (sayContinue) this.#out.continue();
+    this.#in.awaitBody();
+    this.#watchClient();
+    return false;
   }
 
   pauseBody(): void {

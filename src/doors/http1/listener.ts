@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { type AddressLimit, Places, type PlacesOptions } from '../../limits/places.ts';
 import { TlsAcceptor } from '../../tls/acceptor.ts';
 import type { HostCheck, ServerCertificates } from '../../tls/server-certificates.ts';
 import type { TicketKeys } from '../../tls/ticket-keys.ts';
@@ -9,6 +10,7 @@ import { TCP_KEEP_ALIVE } from '../../wire/keep-alive.ts';
 import type { Peer } from '../../wire/request-head.ts';
 import type { CallServices } from '../call-port.ts';
 import { Arrivals } from './arrivals.ts';
+import { ClientPlace } from './client-place.ts';
 import {
   type Arrival,
   type ConnectionHost,
@@ -16,7 +18,7 @@ import {
   Http1Connection,
 } from './connection.ts';
 
-export interface ListenerOptions {
+export interface ListenerOptions extends AddressLimit, Pick<PlacesOptions, 'full'> {
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
@@ -30,7 +32,7 @@ export interface ListenerOptions {
     readonly certificates: ServerCertificates;
     readonly ticketKeys: TicketKeys;
   } | null;
-  /** Connections at most; further ones are closed at once. */
+  /** Connections at most; further ones take the place of idle ones, or are closed at once. */
   readonly maxConnections: number;
 }
 
@@ -64,6 +66,9 @@ export class Http1Listener implements ConnectionHost {
   readonly #tls: TlsAcceptor | null;
   readonly #connections = new Set<Http1Connection>();
   readonly #arriving: Arrivals;
+  readonly #places: Places;
+  /** By the TCP socket. */
+  readonly #placeOf = new Map<Socket, ClientPlace>();
   readonly deadlines: Deadlines;
   services: CallServices;
   limits: ConnectionLimits;
@@ -84,6 +89,12 @@ export class Http1Listener implements ConnectionHost {
     this.#arriving = new Arrivals(
       Math.max(MIN_HALF_OPEN, Math.floor(options.maxConnections / HALF_OPEN_SHARE)),
     );
+    this.#places = new Places({
+      total: options.maxConnections,
+      perAddress: () => options.perAddress(),
+      isExempt: (address) => options.isExempt(address),
+      full: (what) => options.full(what),
+    });
     this.#tcp = createServer({ noDelay: true, ...TCP_KEEP_ALIVE }, (socket) =>
       this.#guarded(socket, () => this.#onSocket(socket)),
     );
@@ -126,10 +137,16 @@ export class Http1Listener implements ConnectionHost {
   }
 
   #onSocket(socket: Socket): void {
-    if (this.#connections.size + this.#arriving.size >= this.#options.maxConnections) {
+    const place = new ClientPlace(socket);
+    if (!this.#places.enter(plainAddress(socket.remoteAddress ?? ''), place)) {
       socket.destroy();
       return;
     }
+    this.#placeOf.set(socket, place);
+    socket.once('close', () => {
+      this.#places.left(place);
+      this.#placeOf.delete(socket);
+    });
     if (this.#tls === null)
       this.#adopt({ socket, transport: socket, refusesPlaintext: false, misdirects: null });
     else this.#awaitFirstByte(socket, this.#tls);
@@ -184,11 +201,15 @@ export class Http1Listener implements ConnectionHost {
 
   #adopt(arrival: Omit<Arrival, 'peer'>): void {
     const { socket, transport } = arrival;
-    if (this.#closed) socket.destroy();
-    else
-      this.#connections.add(
-        new Http1Connection({ ...arrival, peer: peerOf(socket, socket !== transport) }, this),
-      );
+    if (this.#closed) {
+      socket.destroy();
+      return;
+    }
+    const peer = peerOf(socket, socket !== transport);
+    const connection = new Http1Connection({ ...arrival, peer }, this);
+    this.#connections.add(connection);
+    const place = this.#placeOf.get(transport);
+    if (place !== undefined) place.connection = connection;
   }
 
   closed(connection: Http1Connection): void {

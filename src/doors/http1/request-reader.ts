@@ -18,6 +18,8 @@ export interface RequestHandler extends BodySink {
   onRequest(head: RequestHead): void;
   /** What came is no request that can be served. */
   onHeadFault(fault: WireFault): void;
+  /** Bytes of the body that was awaited are here. */
+  onBodyHere(): void;
   /** The end of what one read brought of a body. */
   onBodyPiece(): void;
   onBodyEnd(): void;
@@ -47,6 +49,8 @@ export class RequestReader {
   /** What of the request body is still to be read; null when nothing is. */
   #body: BodyReader | null = null;
   #bodyFlows = false;
+  /** Somebody is to be told when bytes of the body are here. */
+  #bodyAwaited = false;
   /**
    * Bytes that came before their time: the body of a call that is not ready for it, or the next
    * request.
@@ -73,14 +77,14 @@ export class RequestReader {
     return this.#body !== null;
   }
 
-  /** Body bytes are taken now. */
-  get bodyFlows(): boolean {
-    return this.#bodyFlows;
+  /** The client is waited for: for a body that is taken, or for its first bytes. */
+  get bodyWaits(): boolean {
+    return this.#bodyFlows || this.#bodyAwaited;
   }
 
-  /** There is a body, and not a byte of it is here yet. */
-  get bodyAwaited(): boolean {
-    return this.#rest === null && !this.#bodyAtHand && this.#body?.contentBytes === 0;
+  /** Of a request with a body: whether bytes of it are here. */
+  get bodyHere(): boolean {
+    return this.#rest !== null || this.#bodyAtHand;
   }
 
   /** Bytes of the body are here, and taken by the loop that is running. */
@@ -96,6 +100,12 @@ export class RequestReader {
 
   pauseBody(): void {
     this.#bodyFlows = false;
+    this.#bodyAwaited = false;
+  }
+
+  /** `onBodyHere` follows once bytes of the body are here. Only when none are. */
+  awaitBody(): void {
+    this.#bodyAwaited = this.#body !== null && !this.#stopped;
   }
 
   /** From the next `goOn()` on. @returns false when there is no body to take */
@@ -108,6 +118,7 @@ export class RequestReader {
   endRequest(): void {
     this.#body = null;
     this.#bodyFlows = false;
+    this.#bodyAwaited = false;
   }
 
   /** Takes up what was kept, unless the loop that is running will. */
@@ -128,6 +139,9 @@ export class RequestReader {
   #keep(bytes: Buffer): void {
     this.#rest = bytes;
     if (bytes.length >= READ_AHEAD_BYTES) this.#socket.pause();
+    if (!this.#bodyAwaited) return;
+    this.#bodyAwaited = false;
+    this.#handler.onBodyHere();
   }
 
   /** Heads and bodies in turn, until the bytes are used up or nobody takes them for now. */

@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { RouteText } from '../../support/gateway.ts';
 import { readResponses, statusOf, valuesOf } from '../../support/http-bytes.ts';
-import type { RawClient } from '../../support/raw-client.ts';
+import { exchange, type RawClient } from '../../support/raw-client.ts';
 import type { Step } from '../../support/raw-upstream.ts';
 import { answerFor, type Door, startDoor } from './door.ts';
 
@@ -152,4 +153,20 @@ describe('what follows a refused tunnel', () => {
       expect(door.upstream.requests.filter(({ line }) => line.includes('tunnelled'))).toEqual([]);
     },
   );
+
+  it.each(['GET', 'CONNECT'])('(%s) is not read on the other listeners either', async (method) => {
+    const door = await startDoor({ tls: true, gateway: { admin: {} } });
+    const { caFile, gateway, opsUrl } = door.gate;
+    const tls = { ca: readFileSync(caFile), servername: 'localhost' };
+    const target = method === 'GET' ? '/livez' : 'a:1';
+    const fields = method === 'GET' ? 'Connection: Upgrade\r\nUpgrade: websocket\r\n' : '';
+    const pieces = [`${method} ${target} HTTP/1.1\r\nHost: a\r\n${fields}\r\n${NEXT}`];
+    for (const options of [
+      { port: Number(new URL(opsUrl).port) },
+      { port: gateway.addresses.admin!.port, tls },
+    ]) {
+      const { text } = await exchange({ ...options, pieces });
+      expect(text.split('HTTP/1.1 ').length - 1).toBe(method === 'GET' ? 1 : 0);
+    }
+  });
 });

@@ -21,11 +21,14 @@ afterEach(async () => {
 
 const log = createLog({ format: 'json', write: (line) => void lines.push(line) });
 
+const places = { perAddress: () => 1000, isExempt: () => false };
+
 async function start(
   checks: readonly Check[] = [],
   metrics = createMetrics({ processMetrics: false }),
 ): Promise<string> {
-  ops = await startOps({ address: { host: '127.0.0.1', port: 0 }, checks, metrics, log });
+  const address = { host: '127.0.0.1', port: 0 };
+  ops = await startOps({ address, places, checks, metrics, log });
   return `http://127.0.0.1:${ops.address.port}`;
 }
 
@@ -213,6 +216,7 @@ describe('a listener that cannot be opened', () => {
     await start();
     const attempt = startOps({
       address: await address(),
+      places,
       checks: [],
       metrics: createMetrics({ processMetrics: false }),
       log,

@@ -1,0 +1,50 @@
+/** Parts of the connections to an upstream, above 0 and at most 1. */
+export interface Shares {
+  /** What all public routes together may use at the same time. */
+  readonly publicShare: number;
+  /** What any one account may use. */
+  readonly accountShare: number;
+}
+
+/** Account ids are never empty. */
+const PUBLIC = '';
+
+/**
+ * Keeps anyone from taking all connections to an upstream: strangers have one share together, and
+ * every account has one of its own.
+ */
+export class UpstreamShares {
+  readonly #shares: Shares;
+  readonly #connections: () => number;
+  readonly #taken = new Map<string, number>();
+
+  /** @param connections how many there may be; as the upstream's addresses change, so may this */
+  constructor(shares: Shares, connections: () => number) {
+    this.#shares = shares;
+    this.#connections = connections;
+  }
+
+  /**
+   * Every `true` is followed by one `give` for the same.
+   *
+   * @param account id; null = a public route
+   * @returns false when the share is used up
+   */
+  take(account: string | null): boolean {
+    const key = account ?? PUBLIC;
+    const taken = this.#taken.get(key) ?? 0;
+    const share = account === null ? this.#shares.publicShare : this.#shares.accountShare;
+    // However small the share, one exchange goes.
+    if (taken > 0 && taken + 1 > share * this.#connections()) return false;
+    this.#taken.set(key, taken + 1);
+    return true;
+  }
+
+  /** The exchange is over. */
+  give(account: string | null): void {
+    const key = account ?? PUBLIC;
+    const taken = this.#taken.get(key) ?? 0;
+    if (taken > 1) this.#taken.set(key, taken - 1);
+    else this.#taken.delete(key);
+  }
+}
