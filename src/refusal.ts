@@ -103,6 +103,11 @@ export const REFUSALS = {
     title: 'The account registry cannot be reached',
     retryAfterSeconds: 1,
   },
+  'registry-foreign': {
+    status: 503,
+    title: 'The account registry is not the one that this gate serves',
+    retryAfterSeconds: 1,
+  },
   'audit-unavailable': { status: 503, title: 'The call cannot be recorded', retryAfterSeconds: 1 },
   overloaded: { status: 503, title: 'The gate is busy', retryAfterSeconds: 1 },
   draining: { status: 503, title: 'The gate is shutting down', retryAfterSeconds: 1, closes: true },

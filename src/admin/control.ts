@@ -3,6 +3,7 @@ import { compilePrincipal } from '../account/principal.ts';
 import type { AuditReader } from '../audit/port.ts';
 import { type Explanation, explain } from '../decision/explain.ts';
 import type { RouteTable } from '../decision/route-table.ts';
+import type { ServedRegistry } from '../registry/served.ts';
 import { resolveAccountId } from './accounts.ts';
 import { type ActivityQuery, type Followed, followActivity, readActivity } from './activity.ts';
 import { type ActivityPage, type ActivityPageQuery, pageActivity } from './activity-page.ts';
@@ -12,6 +13,7 @@ import { type AdminContext, reading } from './change.ts';
 import { AdminError, notFound } from './error.ts';
 import { Fields } from './fields.ts';
 import { type InstancesView, listInstances } from './instances.ts';
+import { createRegistryKeeper, type RegistryKeeper } from './registry-keeper.ts';
 
 export interface CallQuestion {
   /** Name of the account. */
@@ -35,10 +37,12 @@ export interface Control {
   follow(actor: AdminActor, query: ActivityQuery, signal: AbortSignal): AsyncGenerator<Followed>;
   explain(actor: AdminActor, question: CallQuestion): Promise<Explanation>;
   instances(actor: AdminActor, input: Nothing): Promise<InstancesView>;
+  readonly registry: RegistryKeeper;
 }
 
 export interface ControlOptions extends AdminContext {
   readonly audit: AuditReader;
+  readonly served: ServedRegistry;
   /**
    * The routes in force, asked at each question because they change with a reload; null = no
    * configuration is known.
@@ -55,6 +59,7 @@ export function createControl(options: ControlOptions): Control {
     follow: (actor, query, signal) => followActivity(options, actor, query, signal),
     explain: (actor, question) => explainCall(options, actor, question),
     instances: (actor) => listInstances(options, actor),
+    registry: createRegistryKeeper(options),
   };
 }
 

@@ -13,6 +13,7 @@ import {
   ownerSocketPath,
   PROTOCOL_VERSION,
 } from './owner-protocol.ts';
+import type { AdoptedRegistry, MadeRegistry } from './registry-keeper.ts';
 
 /** A running owner's `Control`, reached through its socket. */
 export interface RemoteControl {
@@ -37,6 +38,11 @@ export async function connectOwner(dataDir: string): Promise<RemoteControl | nul
     follow: (actor, query, signal) => conversation.follow(actor, query, signal),
     explain: (actor, question) => ask('explain', actor, question) as ReturnType<Control['explain']>,
     instances: (actor, input) => ask('instances', actor, input) as ReturnType<Control['instances']>,
+    registry: {
+      identify: (actor) => ask('registryIdentify', actor, {}) as Promise<string | null>,
+      init: (actor) => ask('registryInit', actor, {}) as Promise<MadeRegistry>,
+      adopt: (actor, input) => ask('registryAdopt', actor, input) as Promise<AdoptedRegistry>,
+    },
   };
   return { control, close: () => socket.destroy() };
 }

@@ -164,6 +164,9 @@ class Session {
     if (op === 'activity') return control.activity(actor, input as never);
     if (op === 'activityPage') return control.activityPage(actor, input as never);
     if (op === 'instances') return control.instances(actor, {});
+    if (op === 'registryIdentify') return control.registry.identify(actor);
+    if (op === 'registryInit') return control.registry.init(actor);
+    if (op === 'registryAdopt') return control.registry.adopt(actor, input as never);
     if (op === 'explain') return control.explain(actor, input as never);
     const operation = OPERATION_NAMES.find((name) => name === op);
     if (operation === undefined)

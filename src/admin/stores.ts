@@ -1,30 +1,23 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { seededRoles } from '../account/role.ts';
 import { type EmbeddedAuditOptions, openEmbeddedAudit } from '../audit/embedded.ts';
 import type { AuditLog, AuditReader } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
 import { DataDirFault, prepareDataDir } from '../config/data-dir.ts';
 import type { Config, RedisStoreConfig } from '../config/schema.ts';
-import { openEmbeddedRegistry } from '../registry/embedded.ts';
-import { type RegistryStore, RegistryUnavailable } from '../registry/port.ts';
+import type { RegistryStore } from '../registry/port.ts';
+import { ServedRegistry } from '../registry/served.ts';
 import type { RedisSettings } from '../store/redis.ts';
 import { loadClientMaterial } from '../tls/client-material.ts';
+import { EMBEDDED_FILES, openFolderRegistry, servedIn } from './folder-registry.ts';
 
 /** What administration needs of a store, opened apart from a running gate. */
 export interface OpenStores {
   readonly store: RegistryStore;
+  readonly served: ServedRegistry;
   readonly audit: AuditReader;
   close(): Promise<void>;
 }
-
-export const EMBEDDED_FILES = {
-  registry: 'registry.db',
-  audit: 'audit.db',
-  sessions: 'sessions.db',
-  stats: 'stats.db',
-  tries: 'tries.db',
-} as const;
 
 /** How long the first connection to Redis may take. */
 const REDIS_READY_MS = 3_000;
@@ -32,28 +25,27 @@ const REDIS_READY_MS = 3_000;
 export interface OpenOptions {
   readonly clock: Clock;
   readonly create: boolean;
+  /** Whether a store without registry, or with another one than was served, is opened as well. */
+  readonly any?: boolean;
   /** Told what was put right on the way, one line each. */
   note(line: string): void;
 }
 
 /**
- * Opens the store that a configuration names. `create`: an empty store gets its registry (a change
- * is about to be made); without it, a store without registry is `RegistryUnavailable` with `empty`,
- * so that looking at the wrong place leaves nothing behind there. Throws `StoreInUse` when another
- * process owns an embedded store.
+ * Opens the store that a configuration names. `create`: a change is about to be made, so a data
+ * folder that has never held a registry gets one; a Redis never does by this. A store without
+ * registry is `RegistryUnavailable` (`empty`, or `foreign` where one was served), and looking at
+ * the wrong place leaves nothing behind there. Throws `StoreInUse` when another process owns an
+ * embedded store.
  */
-export async function openStores(
-  config: Config,
-  { clock, create, note }: OpenOptions,
-): Promise<OpenStores> {
+export async function openStores(config: Config, options: OpenOptions): Promise<OpenStores> {
   const { store } = config;
   const stores =
     store.kind === 'redis'
-      ? await openRedis(store, config.registry.minReplicaAcks, clock)
-      : openEmbedded(config, create, note);
+      ? await openRedis(config, store, options.clock)
+      : await openEmbedded(config, options);
   try {
-    if (create) await ensureRegistry(stores.store, clock);
-    else await stores.store.snapshot();
+    if (options.any !== true) await stores.store.snapshot();
     return stores;
   } catch (error) {
     await stores.close();
@@ -61,34 +53,33 @@ export async function openStores(
   }
 }
 
-/** Looks before it writes: an existing registry can be used by somebody who may only read. */
-async function ensureRegistry(store: RegistryStore, clock: Clock): Promise<void> {
-  try {
-    await store.snapshot();
-  } catch (error) {
-    if (!(error instanceof RegistryUnavailable) || error.why !== 'empty') throw error;
-    await store.initialise(seededRoles(new Date(clock.wallMs()).toISOString()));
-  }
-}
-
-function openEmbedded(config: Config, create: boolean, note: OpenOptions['note']): OpenStores {
+async function openEmbedded(
+  config: Config,
+  { clock, create, any = false, note }: OpenOptions,
+): Promise<OpenStores> {
   const { dataDir } = config.instance;
-  if (!create && !existsSync(join(dataDir, EMBEDDED_FILES.registry)))
-    throw new RegistryUnavailable('empty', `there is no registry in ${dataDir}`);
-  for (const line of prepareDataDir(dataDir)) note(line);
-  mustNotLeaveRootsFiles(dataDir);
-  const store = openEmbeddedRegistry(join(dataDir, EMBEDDED_FILES.registry));
+  if (!create && !any && !existsSync(join(dataDir, EMBEDDED_FILES.registry)))
+    servedIn(dataDir).assert(null);
+  prepareForMarker(config, note);
+  const { store, served } = await openFolderRegistry(dataDir, clock, create);
   const audit = lazily(() =>
     openEmbeddedAudit({ ...auditLimits(config), path: join(dataDir, EMBEDDED_FILES.audit) }),
   );
   return {
     store,
+    served,
     audit,
     close: async () => {
       await audit.close();
       await store.close();
     },
   };
+}
+
+/** Makes the data folder ready to remember a registry. Throws `DataDirFault`. */
+export function prepareForMarker({ instance }: Config, note: OpenOptions['note']): void {
+  for (const line of prepareDataDir(instance.dataDir)) note(line);
+  mustNotLeaveRootsFiles(instance.dataDir);
 }
 
 /**
@@ -126,30 +117,41 @@ function lazily(open: () => Promise<AuditLog & AuditReader>): AuditReader {
   };
 }
 
+/**
+ * What the data folder has served, for who is not its gate: heeded where there is a marker, and
+ * never written, because a command may be run where no gate keeps anything.
+ */
+function onlooker({ instance }: Config): ServedRegistry {
+  return new ServedRegistry({ folder: instance.dataDir, store: 'redis', remembers: false });
+}
+
 async function openRedis(
-  config: RedisStoreConfig,
-  minReplicaAcks: number,
+  config: Config,
+  redis: RedisStoreConfig,
   clock: Clock,
 ): Promise<OpenStores> {
   // Loaded only where Redis is the store: the driver is half of what starting a command costs.
   const { connectRedis } = await import('../store/redis.ts');
   const { RedisRegistryStore } = await import('../registry/redis.ts');
   const { createRedisAuditReader } = await import('../audit/redis-reader.ts');
-  const connection = connectRedis(redisSettings(config, 'sallyport-cli', clock));
+  const connection = connectRedis(redisSettings(redis, 'sallyport-cli', clock));
   try {
     await connection.ready(REDIS_READY_MS);
   } catch (error) {
     connection.close();
     throw error;
   }
+  const served = onlooker(config);
   const store = new RedisRegistryStore(connection, {
-    keyPrefix: config.keyPrefix,
+    keyPrefix: redis.keyPrefix,
     name: 'sallyport-cli',
-    minReplicaAcks,
+    minReplicaAcks: config.registry.minReplicaAcks,
+    served,
   });
   return {
     store,
-    audit: createRedisAuditReader(connection, config.keyPrefix),
+    served,
+    audit: createRedisAuditReader(connection, redis.keyPrefix),
     close: () => store.close(),
   };
 }

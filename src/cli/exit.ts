@@ -49,14 +49,9 @@ export function failureOf(error: unknown): Failure {
   }
   if (isOf(error, [UsageError, DataDirFault, ListenFault, SocketPathTooLong, CertificateFault]))
     return { code: EXIT.usage, lines: [error.message] };
-  if (error instanceof RegistryUnavailable && error.why === 'empty') {
-    return {
-      code: EXIT.refused,
-      lines: [
-        `${error.message}: it begins with the first account, or with the first start of a gate`,
-      ],
-    };
-  }
+  // Nothing can be said about any account: not "not found".
+  if (error instanceof RegistryUnavailable && (error.why === 'empty' || error.why === 'foreign'))
+    return { code: EXIT.unreachable, lines: [error.message] };
   if (isOf(error, [StoreUnavailable, RegistryUnavailable, AuditUnavailable])) {
     return { code: EXIT.unreachable, lines: [`the store cannot be used: ${error.message}`] };
   }

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { parseToken } from '../account/token.ts';
 import { type AdminActor, storeOwner } from '../admin/actor.ts';
 import { type Control, createControl } from '../admin/control.ts';
+import { EMBEDDED_FILES } from '../admin/folder-registry.ts';
 import { connectOwner } from '../admin/owner-client.ts';
-import { EMBEDDED_FILES, openStores } from '../admin/stores.ts';
+import { openStores } from '../admin/stores.ts';
 import { systemClock } from '../clock.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -36,11 +37,16 @@ export const DEV_DATA_DIR = 'data';
 export const DEV_CONFIG = join(DEV_DATA_DIR, 'dev.yaml');
 
 /**
- * From the command line's words to something that can be asked: the running owner of an embedded
- * store if there is one, else the store itself. `create`: a change is about to be made, so an empty
- * store may be begun.
+ * `true`: a change is about to be made, so a data folder that has never held a registry gets one;
+ * `any`: what is asked is about the registry itself, which need not be there.
  */
-export async function reach(options: StoreOptions, create: boolean): Promise<Reached> {
+export type Purpose = boolean | 'any';
+
+/**
+ * From the command line's words to something that can be asked: the running owner of an embedded
+ * store if there is one, else the store itself.
+ */
+export async function reach(options: StoreOptions, purpose: Purpose): Promise<Reached> {
   if (options.server !== undefined) return reachServer(options, options.server);
   if (options.caFile !== undefined) throw new UsageError('--ca-file is for --server');
   const { config, hasRoutes } = configurationOf(options);
@@ -50,7 +56,12 @@ export async function reach(options: StoreOptions, create: boolean): Promise<Rea
     if (owner !== null)
       return { control: owner.control, actor, config, close: async () => owner.close() };
   }
-  const stores = await openStores(config, { clock: systemClock, create, note });
+  const stores = await openStores(config, {
+    clock: systemClock,
+    create: purpose === true,
+    any: purpose === 'any',
+    note,
+  });
   const table = hasRoutes ? createRouteTable(config.routes) : null;
   const control = createControl({
     ...stores,
@@ -109,10 +120,10 @@ function caText(path: string): string {
 /** Opens what the options name, does the work, and closes it again whatever happens. */
 export async function withReach<T>(
   options: StoreOptions,
-  create: boolean,
+  purpose: Purpose,
   work: (reached: Reached) => Promise<T>,
 ): Promise<T> {
-  const reached = await reach(options, create);
+  const reached = await reach(options, purpose);
   try {
     return await work(reached);
   } finally {

@@ -1,114 +1,88 @@
-import { closeSync, readFileSync, statSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { TransferredRecord } from '../admin/transfer.ts';
-import { packageVersion } from '../telemetry/metrics.ts';
+import { prepareForMarker } from '../admin/stores.ts';
 import { UsageError } from './exit.ts';
 import { examples, group, leaf } from './options.ts';
-import { type StoreOptions, withReach } from './reach.ts';
-import { createPrivateFile } from './secret-file.ts';
-import { confirm, note, sayJson } from './terminal.ts';
+import { type Reached, type StoreOptions, withReach } from './reach.ts';
+import { confirm, note, say, sayJson } from './terminal.ts';
+import { addTransferCommands } from './transfer.ts';
 
-interface TransferOptions extends StoreOptions {
+interface RegistryOptions extends StoreOptions {
   readonly json?: boolean;
   readonly yes?: boolean;
+  readonly ifNone?: boolean;
 }
-
-/** First line of an exported file. A reader that does not know the number refuses the file. */
-const FORMAT = { format: 'sallyport-registry', version: 1 } as const;
-/** Some 100,000 accounts with room to spare. */
-const MAX_FILE_BYTES = 1024 * 1024 * 1024;
 
 export function addRegistryCommands(program: Command): void {
   const registry = group(
     program,
     'registry',
-    'the whole registry, out of one store and into another',
+    'the whole registry: begin one, move it to another store',
   );
-  const out = leaf(
-    registry,
-    'export <file>',
-    'write all accounts, roles and teams to a new file (mode 0600)',
-  ).action(exportTo);
-  examples(out, 'sallyport registry export registry.ndjson --config manage.yaml');
-  const into = leaf(registry, 'import <file>', 'bring the records of an exported file into a store')
-    .option('--yes', 'do not ask')
-    .action(importFrom);
-  examples(into, 'sallyport registry import registry.ndjson --config redis.yaml --yes');
+  addInit(registry);
+  addAdopt(registry);
+  addTransferCommands(registry);
 }
 
-async function exportTo(file: string, options: TransferOptions): Promise<void> {
-  await withReach(options, false, async ({ control, actor }) => {
-    const target = createPrivateFile(file);
-    let count = 0;
-    try {
-      writeSync(target, `${JSON.stringify({ ...FORMAT, by: packageVersion() })}\n`);
-      let cursor: string | null = null;
-      do {
-        const page: { records: readonly TransferredRecord[]; next: string | null } =
-          await control.administration.exportRecords(actor, {
-            cursor,
-          });
-        for (const record of page.records) writeSync(target, `${JSON.stringify(record)}\n`);
-        count += page.records.length;
-        cursor = page.next;
-      } while (cursor !== null);
-      // The last line says that there is no more: a file that was cut short has none.
-      writeSync(target, `${JSON.stringify({ end: true, records: count })}\n`);
-    } finally {
-      closeSync(target);
+function addInit(registry: Command): void {
+  const init = leaf(registry, 'init', 'make a registry in a store that holds none')
+    .option('--if-none', 'do nothing, with exit code 0, where the store holds one already')
+    .action(makeRegistry);
+  init.description(
+    'make a registry in a store that holds none; prints its id.\n' +
+      'The next step is: sallyport user create NAME --role administrator\n' +
+      'A gate or a data folder that has served another registry answers 503 until "registry adopt".',
+  );
+  examples(init, 'sallyport registry init --config manage.yaml');
+}
+
+async function makeRegistry(options: RegistryOptions): Promise<void> {
+  await withReach(options, 'any', async ({ control, actor }) => {
+    const there = options.ifNone === true ? await control.registry.identify(actor) : null;
+    if (there !== null) {
+      if (options.json === true) sayJson({ id: there, made: false });
+      else note(`The store holds the registry ${there} already.`);
+      return;
     }
-    if (options.json === true) sayJson({ file, records: count });
-    else
+    const { id, servedBefore } = await control.registry.init(actor);
+    if (options.json === true) return sayJson({ id, made: true, servedBefore });
+    say(id);
+    note('Made a registry with the role administrator, and the id above.');
+    if (servedBefore !== null)
       note(
-        `Wrote ${count} records to ${file}. It holds digests of tokens and passwords: keep it like the store.`,
+        `This data folder has served another registry (${servedBefore}) and answers 503 until it ` +
+          `is told that this one is meant: sallyport registry adopt ${id}`,
       );
   });
 }
 
-async function importFrom(file: string, options: TransferOptions): Promise<void> {
-  const records = readFile(file);
-  await confirm(`Bring ${records.length} records into the registry?`, options.yes);
-  await withReach(options, true, async ({ control, actor }) => {
-    let changed = 0;
-    for (const record of records) {
-      const answer = await control.administration.importRecord(actor, record);
-      if (answer.changed) changed += 1;
-    }
-    if (options.json === true) sayJson({ records: records.length, imported: changed });
-    else note(`Imported ${changed} records; ${records.length - changed} were there already.`);
+function addAdopt(registry: Command): void {
+  const adopt = leaf(
+    registry,
+    'adopt <id>',
+    'let a data folder serve the registry that its store holds now',
+  )
+    .option('--yes', 'do not ask')
+    .action(adoptRegistry);
+  adopt.description(
+    'let a data folder serve the registry that its store holds now.\n' +
+      'An instance serves one registry only. Where its store holds another one, or had lost it, ' +
+      'it answers 503 registry-foreign\nuntil the id of the new one is confirmed by this command, ' +
+      "beside the instance's data folder. A running gate takes it over within seconds.",
+  );
+  examples(
+    adopt,
+    'sallyport registry adopt 0b1d3c5a-7e9f-4a2b-8c4d-6e8f0a1b2c3d --config sallyport.yaml',
+  );
+}
+
+async function adoptRegistry(id: string, options: RegistryOptions): Promise<void> {
+  if (options.server !== undefined)
+    throw new UsageError('registry adopt is about a data folder: run it there, with --config');
+  await confirm(`Let this data folder serve the registry ${id}?`, options.yes);
+  await withReach(options, 'any', async ({ control, actor, config }: Reached) => {
+    if (config !== null) prepareForMarker(config, note);
+    const adopted = await control.registry.adopt(actor, { id });
+    if (options.json === true) sayJson(adopted);
+    else note(`This data folder serves the registry ${id} from now on.`);
   });
-}
-
-/** Everything is read and checked before anything is written. */
-function readFile(file: string): readonly TransferredRecord[] {
-  const lines = textOf(file)
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line, index) => parsed(line, file, index + 1));
-  const [head, ...rest] = lines;
-  const end = rest.pop();
-  if (head?.format !== FORMAT.format || head.version !== FORMAT.version)
-    throw new UsageError(`${file} is no registry of a version that is known here`);
-  if (end?.end !== true || end.records !== rest.length)
-    throw new UsageError(`${file} was cut short: nothing was imported`);
-  return rest as unknown as readonly TransferredRecord[];
-}
-
-function textOf(file: string): string {
-  try {
-    if (statSync(file).size > MAX_FILE_BYTES)
-      throw new UsageError(`${file} is larger than ${MAX_FILE_BYTES} bytes`);
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-}
-
-function parsed(line: string, file: string, number: number): Record<string, unknown> {
-  try {
-    return JSON.parse(line) as Record<string, unknown>;
-  } catch {
-    throw new UsageError(`${file}:${number}: not a line of JSON`);
-  }
 }

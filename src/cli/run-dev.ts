@@ -1,20 +1,26 @@
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { storeOwner } from '../admin/actor.ts';
+import { AdminError } from '../admin/error.ts';
 import { connectOwner } from '../admin/owner-client.ts';
 import { systemClock } from '../clock.ts';
 import { prepareDataDir } from '../config/data-dir.ts';
-import { startGateway } from '../gateway/gateway.ts';
+import { type Gateway, startGateway } from '../gateway/gateway.ts';
+import { RegistryUnavailable } from '../registry/port.ts';
 import { startSample } from '../sample/start.ts';
 import { createLog } from '../telemetry/log.ts';
 import { ensureLocalCertificate } from '../tls/local-ca.ts';
 import { writeDevConfig } from './dev-config.ts';
 import { startPage } from './dev-page.ts';
-import { ensureSampleAccounts } from './dev-seed.ts';
+import { ensureSampleAccounts, type SampleAccounts } from './dev-seed.ts';
 import { failureOf, Refused, UsageError } from './exit.ts';
 import { loadChecked } from './load.ts';
 import { DEV_CONFIG, DEV_DATA_DIR } from './reach.ts';
 import { signalled } from './signals.ts';
 import { note, say } from './terminal.ts';
+
+/** How often a registry that does not count is looked at again. */
+const FOREIGN_PAUSE_MS = 500;
 
 export interface DevOptions {
   readonly port: number;
@@ -41,13 +47,9 @@ export async function runDev(options: DevOptions): Promise<void> {
       throw explained(error);
     });
     try {
-      if (gateway.control === null) throw new Error('the embedded store has no owner');
-      const seeded = await ensureSampleAccounts(
-        gateway.control.administration,
-        storeOwner('dev', 'dev'),
-        DEV_DATA_DIR,
-      );
-      say(startPage({ addresses: gateway.addresses, sampleUrl: sample.url, seeded }));
+      const seeded = await Promise.race([seededSample(gateway), stop.then(() => null)]);
+      if (seeded !== null)
+        say(startPage({ addresses: gateway.addresses, sampleUrl: sample.url, seeded }));
       await stop;
       note('closing: calls under way may finish (Ctrl-C again ends at once)');
     } finally {
@@ -57,6 +59,34 @@ export async function runDev(options: DevOptions): Promise<void> {
     await sample.close();
     log.close();
   }
+}
+
+/**
+ * The sample accounts, as soon as the registry counts: where the folder's registry is gone, or
+ * another one, the gate answers 503 until somebody has done what is said here.
+ */
+async function seededSample({ control }: Gateway): Promise<SampleAccounts> {
+  if (control === null) throw new Error('the embedded store has no owner');
+  const actor = storeOwner('dev', 'dev');
+  let said = '';
+  for (;;) {
+    try {
+      return await ensureSampleAccounts(control.administration, actor, DEV_DATA_DIR);
+    } catch (error) {
+      const why = foreignness(error);
+      if (why === null) throw error;
+      if (why !== said) note(`The gate answers 503 to every call: ${why}`);
+      said = why;
+      await sleep(FOREIGN_PAUSE_MS);
+    }
+  }
+}
+
+/** In `dev` no configuration need be named: ./data is found. */
+function foreignness(error: unknown): string | null {
+  const cause = error instanceof AdminError ? error.cause : error;
+  if (!(cause instanceof RegistryUnavailable) || cause.why !== 'foreign') return null;
+  return cause.message.replaceAll(' --config FILE', '');
 }
 
 /** Before anything is written: the files of a gate that runs here are not to be touched. */

@@ -67,7 +67,7 @@ export function createDecider(options: DeciderOptions): Decider {
 
     // 2. Lease: an instance that may be out of date knows nothing, not even which routes are public
     //    (contract: 503 to all).
-    if (!view.current) return refuse('registry-unavailable', NOTHING_FOUND);
+    if (!view.current) return refuse(view.unavailableReason, NOTHING_FOUND);
 
     // 3. Match, silently: only an authenticated caller learns what does not exist.
     const match = table.match(head.host, head.path, head.method);
@@ -112,7 +112,7 @@ export function createDecider(options: DeciderOptions): Decider {
     clientAddress: string,
   ): Verdict {
     const claimed: Findings = { ...found, claimedAccountId: credential.accountId };
-    if (lookup.found === 'unavailable') return refuse('registry-unavailable', claimed);
+    if (lookup.found === 'unavailable') return refuse(view.unavailableReason, claimed);
 
     // 7. The digest decides, then status and expiry. Absent, unknown, retired, expired, inactive:
     //    one path for all.

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { seededRoles } from '../account/role.ts';
 import type { ApiParts } from '../admin/api/app.ts';
 import { FoundTokens } from '../admin/api/found-tokens.ts';
 import { ApiGuard } from '../admin/api/guard.ts';
@@ -86,7 +85,7 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
     tls.clientCaFile,
   );
   const streams = new OpenStreams();
-  const rights = new Rights(parts.store, clock, log);
+  const rights = new Rights(parts.store, log);
   const api: ApiParts = {
     control,
     guard: new ApiGuard({ view: replica, lookups, clock }),
@@ -154,21 +153,16 @@ function tlsOf({ listen: { admin, proxy } }: Config) {
 
 const RETRY_MS = 2_000;
 
-/**
- * Finds out, in the background, whether this process may change the registry; an empty store gets
- * its registry on the way.
- */
+/** Finds out, in the background, whether this process may change the registry. */
 class Rights {
   readonly #store: RegistryStore;
-  readonly #clock: Clock;
   readonly #log: Log;
   readonly #closed = new AbortController();
   #running: Promise<void> | null = null;
   #why: string | null = null;
 
-  constructor(store: RegistryStore, clock: Clock, log: Log) {
+  constructor(store: RegistryStore, log: Log) {
     this.#store = store;
-    this.#clock = clock;
     this.#log = log;
   }
 
@@ -188,7 +182,7 @@ class Rights {
   async #find(): Promise<void> {
     while (!this.#closed.signal.aborted) {
       try {
-        await this.#store.initialise(seededRoles(new Date(this.#clock.wallMs()).toISOString()));
+        await this.#store.assertWritable();
         return;
       } catch (error) {
         if (error instanceof RegistryUnavailable && error.why === 'forbidden') {

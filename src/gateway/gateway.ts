@@ -379,6 +379,7 @@ class GatewayParts implements Gateway {
   #createControl(managed: NonNullable<GatewayStores['managed']>): Control {
     return createControl({
       store: managed.store,
+      served: this.#stores!.served,
       audit: managed.audit,
       clock: this.#clock,
       instance: this.instance,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { seededRoles } from '../account/role.ts';
-import { auditLimits, EMBEDDED_FILES, redisSettings } from '../admin/stores.ts';
+import { EMBEDDED_FILES, openFolderRegistry } from '../admin/folder-registry.ts';
+import { auditLimits, redisSettings } from '../admin/stores.ts';
 import { openEmbeddedAudit } from '../audit/embedded.ts';
 import type { AuditLog, AuditReader } from '../audit/port.ts';
 import { createRedisAuditLog } from '../audit/redis.ts';
@@ -16,10 +16,10 @@ import type { QuotaStore } from '../limits/quota-port.ts';
 import { RedisQuotaStore } from '../limits/redis.ts';
 import { RedisTries } from '../limits/redis-tries.ts';
 import type { TryStore } from '../limits/tries-port.ts';
-import { openEmbeddedRegistry } from '../registry/embedded.ts';
 import type { RegistrySource, RegistryStore } from '../registry/port.ts';
 import { RedisRegistryStore } from '../registry/redis.ts';
 import { RedisRegistrySource } from '../registry/redis-source.ts';
+import { ServedRegistry } from '../registry/served.ts';
 import { EmbeddedStats } from '../stats/embedded.ts';
 import type { StatsStore } from '../stats/port.ts';
 import { RedisStats } from '../stats/redis.ts';
@@ -38,6 +38,8 @@ export interface ManagedStores {
 /** What a running gate works with. */
 export interface GatewayStores {
   readonly source: RegistrySource;
+  /** Which registry this data folder has served: the source answers of no other. */
+  readonly served: ServedRegistry;
   readonly log: AuditLog;
   /** Where rate limits are shared with other instances; null when there are none. */
   readonly quotas: QuotaStore | null;
@@ -74,9 +76,8 @@ export async function openGatewayStores(
 
 async function openEmbedded(config: Config, clock: Clock): Promise<GatewayStores> {
   const { dataDir } = config.instance;
-  const store = openEmbeddedRegistry(join(dataDir, EMBEDDED_FILES.registry));
+  const { store, served } = await openFolderRegistry(dataDir, clock, true);
   try {
-    await store.initialise(seededRoles(new Date(clock.wallMs()).toISOString()));
     const audit = await openEmbeddedAudit({
       ...auditLimits(config),
       path: join(dataDir, EMBEDDED_FILES.audit),
@@ -94,6 +95,7 @@ async function openEmbedded(config: Config, clock: Clock): Promise<GatewayStores
     const owned = { store, audit };
     return {
       source: store,
+      served,
       log: audit,
       quotas: null,
       owned,
@@ -125,7 +127,9 @@ function openRedis(
     commandTimeoutMs: AUDIT_COMMAND_TIMEOUT_MS,
   });
   const { minReplicaAcks } = config.registry;
-  const options = { keyPrefix: store.keyPrefix, name, minReplicaAcks };
+  const { dataDir: folder } = config.instance;
+  const served = new ServedRegistry({ folder, store: 'redis', remembers: true });
+  const options = { keyPrefix: store.keyPrefix, name, minReplicaAcks, served };
   const managing = config.listen.admin === null ? null : new RedisRegistryStore(registry, options);
   const source = managing ?? new RedisRegistrySource(registry, options);
   const managed: ManagedStores | null =
@@ -154,6 +158,7 @@ function openRedis(
   };
   return {
     source,
+    served,
     log: auditLog,
     quotas: new RedisQuotaStore(registry, store.keyPrefix),
     owned: null,

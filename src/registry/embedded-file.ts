@@ -3,6 +3,7 @@ import { StoreUnavailable } from '../store/fault.ts';
 import { guarded, openDatabase, transact } from '../store/sqlite.ts';
 import { REGISTRY_MIGRATIONS } from './embedded-schema.ts';
 import { type Position, RegistryUnavailable } from './port.ts';
+import { noRegistry, type ServedRegistry } from './served.ts';
 
 /**
  * The registry's SQLite file: statements prepared once, faults told in the registry's words, and
@@ -11,14 +12,16 @@ import { type Position, RegistryUnavailable } from './port.ts';
 export class RegistryFile {
   readonly #path: string;
   readonly #database: DatabaseSync;
+  readonly #served: ServedRegistry | null;
   readonly #statements = new Map<string, StatementSync>();
 
   /**
    * Throws `StoreInUse` when another process owns the file, `RegistryUnavailable` when it cannot be
    * used.
    */
-  constructor(path: string) {
+  constructor(path: string, served: ServedRegistry | null) {
     this.#path = path;
+    this.#served = served;
     try {
       this.#database = openDatabase(path, REGISTRY_MIGRATIONS);
     } catch (fault) {
@@ -50,12 +53,21 @@ export class RegistryFile {
     return this.#statement(sql).run(...values);
   }
 
-  /** Throws `RegistryUnavailable` where no registry was ever made. */
+  /**
+   * Throws `RegistryUnavailable` where there is no registry, or another one than the folder has
+   * served.
+   */
   position(): Position {
     const row = this.get('SELECT epoch, seq FROM position');
-    if (row === undefined)
-      throw new RegistryUnavailable('empty', 'there is no registry in this store');
+    this.#served?.assert(row === undefined ? null : String(row.epoch));
+    if (row === undefined) throw noRegistry();
     return { epoch: String(row.epoch), seq: Number(row.seq) };
+  }
+
+  /** The id of the registry that is there, whichever it is; null = none. */
+  epoch(): string | null {
+    const epoch = this.get('SELECT epoch FROM position')?.epoch;
+    return epoch === undefined ? null : String(epoch);
   }
 
   record(kind: string, key: string): string | null {

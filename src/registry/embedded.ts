@@ -34,6 +34,7 @@ import {
   type TokenUse,
   type Tombstone,
 } from './port.ts';
+import type { ServedRegistry } from './served.ts';
 
 /** Events read at once. */
 const FEED_BATCH = 256;
@@ -45,11 +46,14 @@ interface Follower {
 }
 
 /**
- * Throws `StoreInUse` when another process owns the file, `RegistryUnavailable` when it cannot be
- * used.
+ * `served`: what the data folder has served; null: any registry is taken. Throws `StoreInUse` when
+ * another process owns the file, `RegistryUnavailable` when it cannot be used.
  */
-export function openEmbeddedRegistry(path: string): RegistryStore {
-  return new EmbeddedRegistry(new RegistryFile(path));
+export function openEmbeddedRegistry(
+  path: string,
+  served: ServedRegistry | null = null,
+): RegistryStore {
+  return new EmbeddedRegistry(new RegistryFile(path, served));
 }
 
 /**
@@ -72,6 +76,13 @@ class EmbeddedRegistry implements RegistryStore {
     this.#lists = new EmbeddedLists(file);
     this.#listing = new EmbeddedListing(file, this.#lists, (account) => this.uses(account));
   }
+
+  async identify(): Promise<string | null> {
+    return this.#file.read(() => this.#file.epoch());
+  }
+
+  /** Whoever owns the file may write it; a disk that takes nothing says so at the next change. */
+  async assertWritable(): Promise<void> {}
 
   async snapshot(): Promise<PolicySnapshot> {
     return this.#file.read(() =>
@@ -281,7 +292,10 @@ class EmbeddedRegistry implements RegistryStore {
 
   async referencesTo(target: string, limit: number): Promise<readonly string[]> {
     const sql = 'SELECT user FROM reference WHERE target = ? ORDER BY user LIMIT ?';
-    return this.#file.read(() => this.#file.all(sql, target, limit).map((row) => String(row.user)));
+    return this.#file.read(() => {
+      this.#file.position();
+      return this.#file.all(sql, target, limit).map((row) => String(row.user));
+    });
   }
 
   async changes(query: {
@@ -291,6 +305,7 @@ class EmbeddedRegistry implements RegistryStore {
   }): Promise<ChangePage> {
     const before = query.before === null ? Number.MAX_SAFE_INTEGER : Number(query.before);
     return this.#file.read(() => {
+      this.#file.position();
       const rows =
         query.account === null
           ? this.#file.all(

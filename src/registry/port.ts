@@ -119,7 +119,12 @@ export interface TokenUse {
 }
 
 export interface RegistrySource {
-  /** Throws `RegistryUnavailable` also when there is no registry yet (`cause: 'empty'`). */
+  /**
+   * The id of the registry that is there, whether or not it is the one that was served; null =
+   * none.
+   */
+  identify(): Promise<string | null>;
+  /** Throws `RegistryUnavailable` also when there is no registry yet (`why: 'empty'`). */
   snapshot(): Promise<PolicySnapshot>;
   /** The account by id, with the position at which it was read; `account: null` = there is none. */
   account(id: string): Promise<Position & { readonly account: Account | null }>;
@@ -287,9 +292,12 @@ export interface AccountPage extends Page<Account> {
 export interface RegistryStore extends RegistrySource {
   /**
    * Writes epoch and first records into an empty store; does nothing if there is a registry.
-   * Answers whether it wrote.
+   * Answers whether it wrote. The epoch is the registry's id. Only an explicit act may call this:
+   * a store that was emptied would become an empty registry, in which nobody is known.
    */
   initialise(roles: readonly Role[]): Promise<boolean>;
+  /** Throws `RegistryUnavailable` (`forbidden`) when the registry may not be changed from here. */
+  assertWritable(): Promise<void>;
   commit(commit: Commit): Promise<CommitResult>;
   /** How far each of these instances has come, all at one moment. */
   progress(instances: readonly string[]): Promise<readonly InstanceProgress[]>;
@@ -342,10 +350,11 @@ export class RegistryUnavailable extends Error {
   override readonly name = 'RegistryUnavailable';
   /**
    * `unreachable` (connection, timeout) · `refused` (the server answered that it can't now:
-   * LOADING, READONLY, OOM, …) · `forbidden` (credentials or rights) · `empty` (no registry there)
+   * LOADING, READONLY, OOM, …) · `forbidden` (credentials or rights) · `empty` (no registry there,
+   * and none was ever served) · `foreign` (another registry than the one that was served, or none)
    * · `damaged` (a record that can't be read)
    */
-  readonly why: 'unreachable' | 'refused' | 'forbidden' | 'empty' | 'damaged';
+  readonly why: 'unreachable' | 'refused' | 'forbidden' | 'empty' | 'foreign' | 'damaged';
 
   constructor(why: RegistryUnavailable['why'], message: string, options?: ErrorOptions) {
     super(message, options);

@@ -3,7 +3,7 @@ import type { RegistryKeys } from '../store/keys.ts';
 import type { RedisCommand } from '../store/redis.ts';
 import { damaged, decodeAccount } from './codec.ts';
 import type { Position } from './port.ts';
-import { assertCount, COUNTS, positionFrom } from './redis-reply.ts';
+import { assertCount, COUNTS } from './redis-reply.ts';
 import { readTombstone, underTombstone } from './tombstone.ts';
 
 type Found = Position & { readonly account: Account | null };
@@ -22,15 +22,21 @@ export class AccountLookups {
     keys: readonly string[],
     commands: readonly RedisCommand[],
   ) => Promise<unknown[]>;
+  readonly #positionFrom: (reply: unknown) => Position;
   #open = new Map<string, PromiseWithResolvers<Found>>();
 
-  /** @param read answers with `meta` first and then with the replies, all of one moment */
+  /**
+   * @param read answers with `meta` first and then with the replies, all of one moment
+   * @param positionFrom reads `meta`, or throws `RegistryUnavailable`
+   */
   constructor(
     keys: RegistryKeys,
     read: (keys: readonly string[], commands: readonly RedisCommand[]) => Promise<unknown[]>,
+    positionFrom: (reply: unknown) => Position,
   ) {
     this.#keys = keys;
     this.#read = read;
+    this.#positionFrom = positionFrom;
   }
 
   ask(id: string): Promise<Found> {
@@ -58,7 +64,7 @@ export class AccountLookups {
       ['HMGET', meta, COUNTS],
     ];
     this.#read([tombstones, accounts, ...ids.map(account)], reads).then(
-      (replies) => settle(asked, replies as unknown as Replies),
+      (replies) => settle(asked, replies as unknown as Replies, this.#positionFrom),
       (fault: unknown) => {
         for (const answer of asked.values()) answer.reject(fault);
       },
@@ -79,14 +85,13 @@ type Replies = readonly [
 function settle(
   asked: ReadonlyMap<string, PromiseWithResolvers<Found>>,
   [position, texts, graves, places, listed, counts]: Replies,
+  positionFrom: (reply: unknown) => Position,
 ): void {
   for (const [index, [id, answer]] of [...asked].entries()) {
     try {
+      const at = positionFrom(position);
       if (typeof texts[index] !== 'string') assertAbsent(id, places[index], listed, counts);
-      answer.resolve({
-        ...positionFrom(position),
-        account: readAccount(id, texts[index], graves[index]),
-      });
+      answer.resolve({ ...at, account: readAccount(id, texts[index], graves[index]) });
     } catch (fault) {
       answer.reject(fault);
     }

@@ -1,5 +1,6 @@
 import { damaged, policyFrom, RECORD_SCHEMA } from './codec.ts';
 import { type PolicySnapshot, type Position, RegistryUnavailable } from './port.ts';
+import { noRegistry, type ServedRegistry } from './served.ts';
 
 /** What is asked of the hash `meta`, in this order. */
 export const META_FIELDS = ['schema', 'epoch', 'seq', 'tip'] as const;
@@ -10,9 +11,7 @@ export const META_FIELDS = ['schema', 'epoch', 'seq', 'tip'] as const;
  */
 export function positionFrom(reply: unknown): Position {
   const [schema, epoch, seq, tip] = reply as (string | null)[];
-  if (schema === null && epoch === null && seq === null) {
-    throw new RegistryUnavailable('empty', 'there is no registry in this store');
-  }
+  if (schema === null && epoch === null && seq === null) throw noRegistry();
   if (schema !== String(RECORD_SCHEMA)) {
     throw new RegistryUnavailable(
       'damaged',
@@ -23,6 +22,22 @@ export function positionFrom(reply: unknown): Position {
   if (position.epoch === '' || !Number.isSafeInteger(position.seq))
     throw damaged('the position of the registry');
   return position;
+}
+
+/**
+ * The same, and throws `RegistryUnavailable` (`foreign`) unless it is the registry that was served.
+ * `served` null: any is taken.
+ */
+export function servedPosition(reply: unknown, served: ServedRegistry | null): Position {
+  if (served === null) return positionFrom(reply);
+  try {
+    const position = positionFrom(reply);
+    served.assert(position.epoch);
+    return position;
+  } catch (fault) {
+    if (fault instanceof RegistryUnavailable && fault.why === 'empty') served.assert(null);
+    throw fault;
+  }
 }
 
 /**
@@ -51,7 +66,7 @@ export function assertCount(
 
 /** `roles` and `teams` are HGETALL replies: names and records in turn. */
 export function snapshotFrom(
-  meta: unknown,
+  position: Position,
   roles: unknown,
   teams: unknown,
   graves: unknown,
@@ -60,7 +75,7 @@ export function snapshotFrom(
   assertCount(counts, 'roles', pairs(roles).length);
   assertCount(counts, 'teams', pairs(teams).length);
   return {
-    ...policyFrom(positionFrom(meta), pairs(roles), pairs(teams)),
+    ...policyFrom(position, pairs(roles), pairs(teams)),
     tombstones: revisionFrom(graves),
   };
 }

@@ -25,10 +25,11 @@ import {
   COUNTS,
   META_FIELDS,
   nameOf,
-  positionFrom,
   revisionFrom,
+  servedPosition,
   snapshotFrom,
 } from './redis-reply.ts';
+import type { ServedRegistry } from './served.ts';
 import { systemTiming, type Timing } from './timing.ts';
 
 /** Bounded by TOMBSTONES_MAX; what was revoked has to be told to a full store too. */
@@ -52,6 +53,8 @@ export interface RedisRegistryOptions {
   /** Replicas that must confirm a renewal or a change. Default 0. */
   readonly minReplicaAcks?: number;
   readonly timing?: Timing;
+  /** What the instance has served: no other registry counts. Default null: any is taken. */
+  readonly served?: ServedRegistry | null;
 }
 
 /**
@@ -73,6 +76,7 @@ export class RedisRegistrySource implements RegistrySource {
   protected readonly minReplicaAcks: number;
   /** Numbers the renewals, so that each can be told from the one before. */
   #renewals = 0;
+  protected readonly served: ServedRegistry | null;
 
   /** Owns the connection: `close` closes it. */
   constructor(connection: RedisConnection, options: RedisRegistryOptions) {
@@ -82,13 +86,21 @@ export class RedisRegistrySource implements RegistrySource {
     this.#name = options.name;
     this.#timing = options.timing ?? systemTiming;
     this.minReplicaAcks = options.minReplicaAcks ?? 0;
+    this.served = options.served ?? null;
     this.#leases =
       this.minReplicaAcks > 0
         ? connection.forBlocking(`${options.name}:lease`, WAIT_MS)
         : connection;
-    this.#lookups = new AccountLookups(this.keys, (keys, commands) =>
-      this.readWithPosition(keys, ...commands),
+    this.#lookups = new AccountLookups(
+      this.keys,
+      (keys, commands) => this.readWithPosition(keys, ...commands),
+      (reply) => this.positionFrom(reply),
     );
+  }
+
+  async identify(): Promise<string | null> {
+    const [epoch] = (await this.call('HMGET', this.keys.meta, 'epoch')) as (string | null)[];
+    return epoch ?? null;
   }
 
   async snapshot(): Promise<PolicySnapshot> {
@@ -100,7 +112,7 @@ export class RedisRegistrySource implements RegistrySource {
       ['HMGET', meta, COUNTS],
     ] as const;
     const [position, ...rest] = await this.readWithPosition([roles, teams, tombstones], ...reads);
-    return snapshotFrom(position, rest[0], rest[1], rest[2], rest[3]);
+    return snapshotFrom(this.positionFrom(position), rest[0], rest[1], rest[2], rest[3]);
   }
 
   async account(id: string): Promise<Position & { readonly account: Account | null }> {
@@ -132,14 +144,14 @@ export class RedisRegistrySource implements RegistrySource {
     ]);
     const about = (known[1] as (string | null)[])[0];
     if (known[0] === 1 && about !== null)
-      return { ...positionFrom(known[3]), tombstones: revisionFrom(known[2]) };
+      return { ...this.positionFrom(known[3]), tombstones: revisionFrom(known[2]) };
     const joins = [
       ['SET', lease, '1', 'PX', ttlMs],
       ['HSET', members, instance, aboutFrom(request)],
     ] as const;
     try {
       const joined = await this.#renewed([...joins, ...standing]);
-      return { ...positionFrom(joined[3]), tombstones: revisionFrom(joined[2]) };
+      return { ...this.positionFrom(joined[3]), tombstones: revisionFrom(joined[2]) };
     } catch (fault) {
       if (!isFull(fault)) throw fault;
     }
@@ -148,7 +160,7 @@ export class RedisRegistrySource implements RegistrySource {
       await this.answered(writeWhenFull(this.#leases, key, command, ...words));
     const renewed = await this.#renewed([['PEXPIRE', lease, ttlMs], ...standing]);
     if (renewed[0] !== 1) throw new RegistryUnavailable('refused', 'the lease ran out at once');
-    return { ...positionFrom(renewed[2]), tombstones: revisionFrom(renewed[1]) };
+    return { ...this.positionFrom(renewed[2]), tombstones: revisionFrom(renewed[1]) };
   }
 
   /**
@@ -237,7 +249,7 @@ export class RedisRegistrySource implements RegistrySource {
       [feed],
       ['XRANGE', feed, `${from.seq + 1}-0`, '+', 'COUNT', FEED_BATCH],
     );
-    const result = feedAfter(from, positionFrom(meta), entries);
+    const result = feedAfter(from, this.positionFrom(meta), entries);
     if (result.lost !== null) throw new FeedLost(result.lost, { forked: result.lost === FORKED });
     return result.events;
   }
@@ -250,6 +262,11 @@ export class RedisRegistrySource implements RegistrySource {
 
   protected async call(command: string, ...words: (string | number)[]): Promise<unknown> {
     return this.answered(this.connection.call(command, ...words));
+  }
+
+  /** Throws `RegistryUnavailable` also when it is not the registry that was served. */
+  protected positionFrom(reply: unknown): Position {
+    return servedPosition(reply, this.served);
   }
 
   /** The reply of HMGET on `meta` first, then those of the commands, all of one moment. */

@@ -27,9 +27,10 @@ import { hasReserve, isFull } from './redis-full.ts';
 import { readAccount } from './redis-lookups.ts';
 import { committedFrom, instancesFrom, progressFrom } from './redis-members.ts';
 import { planCommit } from './redis-plan.ts';
-import { META_FIELDS, nameOf, pairs, positionFrom } from './redis-reply.ts';
+import { META_FIELDS, nameOf, pairs } from './redis-reply.ts';
 import { type RedisRegistryOptions, RedisRegistrySource, WAIT_MS } from './redis-source.ts';
 import { assuranceFrom } from './redis-topology.ts';
+import { noRegistry } from './served.ts';
 
 /** How much history is kept, in entries. Who lags further behind than the feed is long reloads. */
 const KEPT = { feed: 10_000, changesPerAccount: 1_000 } as const;
@@ -67,31 +68,37 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
   }
 
   async initialise(roles: readonly Role[]): Promise<boolean> {
-    const { meta, accounts, roles: rolesKey, teams, claims, feed, tombstones } = this.keys;
-    const words = [
+    const [outcome, what] = await this.#initialise([
       RECORD_SCHEMA,
       randomUUID(),
       newTip(),
       ...roles.flatMap((role) => [role.name, encodeRecord(role)]),
-    ];
-    const answer = await this.answered(
-      this.connection.run(
-        INITIALISE,
-        [meta, accounts, rolesKey, teams, claims, feed, tombstones],
-        words,
-      ),
-    );
-    const [outcome, what] = answer as [string, string?];
-    if (outcome === 'damaged') throw damaged(what ?? meta);
+    ]);
+    if (outcome === 'damaged') throw damaged(what ?? this.keys.meta);
     return outcome === 'written';
+  }
+
+  /** Whoever may not write these keys may not run the script, whatever it would do. */
+  async assertWritable(): Promise<void> {
+    await this.#initialise([]);
+  }
+
+  async #initialise(words: readonly (string | number)[]): Promise<[string, string?]> {
+    const { meta, accounts, roles, teams, claims, feed, tombstones } = this.keys;
+    const keys = [meta, accounts, roles, teams, claims, feed, tombstones];
+    return (await this.answered(this.connection.run(INITIALISE, keys, words))) as [string, string?];
   }
 
   async commit(commit: Commit): Promise<CommitResult> {
     const { keys, json } = planCommit(this.keys, commit);
     const tip = newTip();
-    const words = [json, KEPT.feed, KEPT.changesPerAccount, tip, LISTING_VERSION];
+    const words = [
+      ...[json, KEPT.feed, KEPT.changesPerAccount, tip, LISTING_VERSION],
+      this.served?.id ?? '',
+    ];
     const { answer, replicated } = await this.#commit(keys, words);
     const [outcome, ...rest] = answer;
+    if (outcome === 'foreign') throw this.#foreign(rest[0]);
     return outcome === 'committed'
       ? committedFrom(rest, tip, replicated)
       : refusedFrom(outcome, rest);
@@ -108,6 +115,17 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
       if (!isFull(fault)) throw fault;
       if (!(await this.answered(hasReserve(this.connection, this.keys.meta)))) throw fault;
       return this.#run(COMMIT_WHEN_FULL, keys, words);
+    }
+  }
+
+  /** The store holds no registry, or another one than was served: nothing was changed. */
+  #foreign(found: unknown): unknown {
+    try {
+      this.served?.assert(typeof found === 'string' ? found : null);
+      // Confirmed by an operator in this very moment.
+      return new RegistryUnavailable('refused', 'the registry is another one now: try again');
+    } catch (fault) {
+      return fault;
     }
   }
 
@@ -150,7 +168,7 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
     const [meta, told, about, ...ends] = read;
     const progress = progressFrom(instances, told, about, ends);
     const real = await this.#ofThisHistory(
-      positionFrom(meta),
+      this.positionFrom(meta),
       progress.flatMap(({ applied }) => applied ?? []),
     );
     return progress.map((one) =>
@@ -160,7 +178,7 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
 
   async holds(change: Position): Promise<boolean> {
     const [meta] = await this.readWithPosition([]);
-    const now = positionFrom(meta);
+    const now = this.positionFrom(meta);
     return now.seq >= change.seq && (await this.#ofThisHistory(now, [change])).has(nameOf(change));
   }
 
@@ -185,7 +203,7 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
     const [meta, about] = await this.readWithPosition([members], ['HGETALL', members]);
     const known = new Map(pairs(about));
     return {
-      position: positionFrom(meta),
+      position: this.positionFrom(meta),
       items: instancesFrom(known, await this.progress([...known.keys()])),
     };
   }
@@ -216,7 +234,7 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
       const owner = await this.call('HGET', this.keys.claims, `name:${name}`);
       if (typeof owner !== 'string') {
         // No claim says "no such account" only where there is a registry.
-        positionFrom(await this.call('HMGET', this.keys.meta, ...META_FIELDS));
+        this.positionFrom(await this.call('HMGET', this.keys.meta, ...META_FIELDS));
         return null;
       }
       const { account } = await this.account(owner.replace(/^account:/, ''));
@@ -235,7 +253,7 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
       [accounts],
       ['ZRANGEBYLEX', accounts, start, '+', 'LIMIT', 0, query.limit],
     );
-    positionFrom(meta);
+    this.positionFrom(meta);
     const ids = found as string[];
     if (ids.length === 0) return { items: [], damaged: [], next: null };
     const { tombstones } = this.keys;
@@ -268,6 +286,7 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
   }
 
   async referencesTo(target: string, limit: number): Promise<readonly string[]> {
+    this.positionFrom(await this.call('HMGET', this.keys.meta, ...META_FIELDS));
     const users = new Set<string>();
     let cursor = '0';
     do {
@@ -291,10 +310,12 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
   }): Promise<ChangePage> {
     const key = query.account === null ? this.keys.changes : this.keys.changesOf(query.account);
     const end = query.before === null ? '+' : `(${query.before}`;
-    const entries = (await this.call('XREVRANGE', key, end, '-', 'COUNT', query.limit)) as [
-      string,
-      string[],
-    ][];
+    const [meta, found] = await this.readWithPosition(
+      [key],
+      ['XREVRANGE', key, end, '-', 'COUNT', query.limit],
+    );
+    this.positionFrom(meta);
+    const entries = found as [string, string[]][];
     const cursors = entries.map(([id]) => id);
     return {
       items: entries.map(([, fields]) => fields[1] ?? ''),
@@ -314,7 +335,7 @@ function refusedFrom(outcome: string, [what, count]: readonly unknown[]): Commit
     case 'referenced':
       return { committed: false, conflict: outcome, key, count: Number(count ?? 0) };
     case 'empty':
-      throw new RegistryUnavailable('empty', 'there is no registry in this store');
+      throw noRegistry();
     default:
       throw damaged(key);
   }

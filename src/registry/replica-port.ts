@@ -18,6 +18,8 @@ export interface RegistryView extends PolicyView {
    * 503.
    */
   readonly current: boolean;
+  /** The reason for which nothing is known, where nothing is: of a refusal with 503. */
+  readonly unavailableReason: 'registry-unavailable' | 'registry-foreign';
   /**
    * The answer that is at hand: the account or its absence is cached, or nothing can be known.
    * Null: the store would have to be asked.

@@ -71,6 +71,8 @@ export class Replica implements RegistryView, PolicyView {
   #warm: WarmSnapshot | null;
   #running: Promise<unknown> | null = null;
   #why = 'not started';
+  /** The store holds another registry than the one that was served, or none. */
+  #foreign = false;
   /** The highest position that the store has shown us. */
   #storeSeq = 0;
 
@@ -115,6 +117,10 @@ export class Replica implements RegistryView, PolicyView {
    */
   covers(nowMs?: number): boolean {
     return this.#lease.coversMs(this.#clock, nowMs) > 0;
+  }
+
+  get unavailableReason(): 'registry-unavailable' | 'registry-foreign' {
+    return this.#foreign ? 'registry-foreign' : 'registry-unavailable';
   }
 
   cached(accountId: string): Lookup | null {
@@ -221,6 +227,7 @@ export class Replica implements RegistryView, PolicyView {
    */
   async #live(): Promise<boolean> {
     const snapshot = await this.#remembered.load();
+    this.#foreign = false;
     const generation = new Generation(snapshot, {
       maxAccounts: this.#options.maxAccounts,
       maxNegatives: this.#options.maxNegatives ?? DEFAULTS.maxNegatives,
@@ -407,6 +414,7 @@ export class Replica implements RegistryView, PolicyView {
       return generation.learn(id, found, read.seq);
     } catch (fault) {
       this.#observer.onFault?.('lookup', asError(fault));
+      if (fault instanceof RegistryUnavailable && fault.why === 'foreign') this.#foreign = true;
       if (isLoss(fault)) this.#drop(generation, (fault as Error).message);
       return this.#unavailable();
     }
@@ -431,6 +439,7 @@ export class Replica implements RegistryView, PolicyView {
   #failed(step: 'load' | 'renew', fault: unknown): void {
     const error = asError(fault);
     this.#why = error.message;
+    if (error instanceof RegistryUnavailable) this.#foreign = error.why === 'foreign';
     this.#observer.onFault?.(step, error);
   }
 }

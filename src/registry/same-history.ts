@@ -41,6 +41,7 @@ export function assertSameWay(generation: Generation, answer: Position): void {
  */
 export function isLoss(fault: unknown): boolean {
   return (
-    fault instanceof FeedLost || (fault instanceof RegistryUnavailable && fault.why === 'empty')
+    fault instanceof FeedLost ||
+    (fault instanceof RegistryUnavailable && (fault.why === 'empty' || fault.why === 'foreign'))
   );
 }

@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { newToken, tokenDigest } from '../../src/account/token.ts';
 import { storeOwner } from '../../src/admin/actor.ts';
 import { type Administration, createAdministration } from '../../src/admin/administration.ts';
-import { openStores } from '../../src/admin/stores.ts';
 import { systemClock } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { encodeRecord, withVersion } from '../../src/registry/codec.ts';
 import { registryKeys } from '../../src/store/keys.ts';
 import type { RedisConnection } from '../../src/store/redis.ts';
 import { account, idOf } from '../contract/registry-records.ts';
+import { openWithRegistry } from '../support/registry.ts';
 
 /** A service account and its token. */
 export interface Caller {
@@ -47,7 +47,7 @@ export async function createCallers(
     JSON.stringify({ store: { kind: 'redis', url, keyPrefix: KEY_PREFIX } }),
     join(folder, 'x.yaml'),
   );
-  const stores = await openStores(config, { clock: systemClock, create: true, note: () => {} });
+  const stores = await openWithRegistry(config);
   try {
     const callers = await createReal(
       createAdministration({ store: stores.store, clock: systemClock, instance: null }),

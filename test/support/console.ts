@@ -17,6 +17,7 @@ import { createConsole } from '../../src/console/console.ts';
 import { EmbeddedSessions } from '../../src/console/embedded-sessions.ts';
 import { EmbeddedTries } from '../../src/limits/embedded-tries.ts';
 import { openEmbeddedRegistry } from '../../src/registry/embedded.ts';
+import { ServedRegistry } from '../../src/registry/served.ts';
 import { EmbeddedStats } from '../../src/stats/embedded.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
@@ -64,7 +65,9 @@ export async function startConsole({ recordsSignIns = true } = {}): Promise<Test
   });
   let backMs = 0;
   const clock = { wallMs: () => Date.now() - backMs, monotonicMs: () => systemClock.monotonicMs() };
-  const control = createControl({ store, audit, clock, instance: 'test', routes: () => null });
+  const served = new ServedRegistry({ folder: dataDir, store: 'embedded', remembers: false });
+  const parts = { store, served, audit, clock, instance: 'test' };
+  const control = createControl({ ...parts, routes: () => null });
   const sessions = new EmbeddedSessions(join(dataDir, 'sessions.db'), clock);
   const tries = new EmbeddedTries(join(dataDir, 'tries.db'), clock);
   const stats = new EmbeddedStats(join(dataDir, 'stats.db'));

@@ -9,7 +9,6 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { storeOwner } from '../../src/admin/actor.ts';
 import { createAdministration } from '../../src/admin/administration.ts';
-import { openStores } from '../../src/admin/stores.ts';
 import { systemClock } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
@@ -18,6 +17,7 @@ import { valuesOf } from './http-bytes.ts';
 import { startRawUpstream } from './raw-upstream.ts';
 import { until } from './redis-replication.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
+import { openWithRegistry } from './registry.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const OPEN_MS = 50_000;
@@ -172,7 +172,7 @@ function configText(
 /** Answers its token. */
 async function createAccount(file: string): Promise<string> {
   const { config } = parseConfig(readFileSync(file, 'utf8'), file);
-  const stores = await openStores(config, { clock: systemClock, create: true, note: () => {} });
+  const stores = await openWithRegistry(config);
   try {
     const administration = createAdministration({ ...stores, clock: systemClock, instance: null });
     const owner = storeOwner('test', 'command-line');

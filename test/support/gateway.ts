@@ -5,13 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { storeOwner } from '../../src/admin/actor.ts';
 import type { Administration } from '../../src/admin/administration.ts';
 import { type Control, createControl } from '../../src/admin/control.ts';
-import { openStores } from '../../src/admin/stores.ts';
 import { systemClock } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { type Gateway, startGateway as start } from '../../src/gateway/gateway.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
+import { openWithRegistry } from './registry.ts';
 
 /** As a route stands in the configuration file. */
 export type RouteText = Readonly<Record<string, unknown>>;
@@ -132,18 +132,14 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     administrator === undefined ? options : { ...options, store: administrator },
     dataDir,
   );
+  const stores =
+    config.store.kind === 'redis'
+      ? await openWithRegistry(parseConfig(forAdministrator, join(dataDir, 'test.yaml')).config)
+      : null;
   const log: string[] = [];
   const gateway = await start(config, {
     log: createLog({ format: 'json', level: 'debug', write: (line) => void log.push(line) }),
   });
-  const stores =
-    config.store.kind === 'redis'
-      ? await openStores(parseConfig(forAdministrator, join(dataDir, 'test.yaml')).config, {
-          clock: systemClock,
-          create: true,
-          note: () => {},
-        })
-      : null;
   const control =
     stores === null
       ? gateway.control!

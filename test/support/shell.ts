@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { storeOwner } from '../../src/admin/actor.ts';
 import { type Administration, createAdministration } from '../../src/admin/administration.ts';
-import { openStores } from '../../src/admin/stores.ts';
 import { systemClock } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import { openWithRegistry } from './registry.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const LIMIT_MS = 55_000;
@@ -59,7 +59,7 @@ export class Shell {
    */
   async prepare(work: (admin: Administration) => Promise<unknown>): Promise<void> {
     const { config } = parseConfig(EMBEDDED, this.path('sallyport.yaml'));
-    const stores = await openStores(config, { clock: systemClock, create: true, note: () => {} });
+    const stores = await openWithRegistry(config);
     try {
       await work(createAdministration({ ...stores, clock: systemClock, instance: null }));
     } finally {

@@ -44,7 +44,7 @@ export class ApiGuard {
     needs: OwnPermission | null,
   ): Promise<Admission> {
     const { view, lookups } = this.#options;
-    if (!view.current) return refused('registry-unavailable', NOBODY);
+    if (!view.current) return refused(view.unavailableReason, NOBODY);
     const credential = readCredential(authorization, false);
     if (credential.presented === 'nothing') return refused('token-missing', NOBODY);
     if (credential.presented === 'malformed') return refused('token-malformed', NOBODY);
@@ -52,7 +52,7 @@ export class ApiGuard {
     // Time may have passed: the lease may have run out while we waited.
     const claimed: Known = { ...NOBODY, claimedAccountId: credential.accountId };
     if (lookup.found === 'unavailable' || !view.current)
-      return refused('registry-unavailable', claimed);
+      return refused(view.unavailableReason, claimed);
     const principal = lookup.found === 'account' ? lookup.account : null;
     const digest = tokenDigest(credential.token);
     const proof = prove(principal, digest, this.#options.clock.wallMs());

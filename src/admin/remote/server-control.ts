@@ -26,11 +26,7 @@ export function connectServer(options: ApiClientOptions): ServerControl {
   const control: Control = {
     administration: administrationOf((name) => async (_actor, input) => {
       const operation = OPERATIONS_OVER_HTTP[name];
-      if (operation === undefined)
-        throw new AdminError(
-          'invalid',
-          'this cannot be done over --server: name the store with --config',
-        );
+      if (operation === undefined) return refusedFromAfar();
       if (LEAVE_NONE in Object(input))
         throw new AdminError(
           'invalid',
@@ -44,8 +40,16 @@ export function connectServer(options: ApiClientOptions): ServerControl {
     explain: (_actor, question) =>
       client.ask<Explanation>({ method: 'GET', path: '/explain', query: { ...question } }),
     instances: () => client.ask<InstancesView>({ method: 'GET', path: '/instances' }),
+    registry: { identify: refusedFromAfar, init: refusedFromAfar, adopt: refusedFromAfar },
   };
   return { control, close: () => client.close() };
+}
+
+async function refusedFromAfar(): Promise<never> {
+  throw new AdminError(
+    'invalid',
+    'this cannot be done over --server: name the store with --config',
+  );
 }
 
 type ActivityQuery = Parameters<Control['activity']>[1];

@@ -11,15 +11,16 @@
 -- KEYS  meta, accounts, roles, teams, claims, feed, changes, members, tombstones, the eight keys of the lists (listing.lua), and from 18 on those that
 --       the plan names by number
 -- ARGV  the plan as JSON (redis-plan.ts), the feed's length, the length of an account's list of changes, the tip (a random word) of this change, the
---       version of the lists' form
+--       version of the lists' form, the epoch of the registry that it is meant for (empty = any)
 -- Answer  {'committed', seq, epoch, instance, what it says of itself, …} | {'version', label} | {'claim', claim}
---         | {'referenced', label, count} | {'empty'} | {'damaged', what}
+--         | {'referenced', label, count} | {'empty'} | {'foreign', epoch} | {'damaged', what}
 
 local META, ACCOUNTS, ROLES, TEAMS, CLAIMS, FEED, CHANGES = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local MEMBERS, TOMBSTONES = KEYS[8], KEYS[9]
 local plan = cjson.decode(ARGV[1])
 local feedLength, accountChangesLength, tip, listVersion = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local LISTS, FIXED = listingAt(10), 17
+local served = ARGV[6]
 
 -- The lists are not looked at: they are made anew rather than that they stop a change.
 local TYPE_OF = { 'hash', 'zset', 'hash', 'hash', 'hash', 'stream', 'stream', 'hash', 'hash' }
@@ -32,6 +33,7 @@ end
 
 local meta = redis.call('HMGET', META, 'epoch', 'seq', 'tip', 'counts')
 local epoch, before, tipBefore = meta[1], tonumber(meta[2]), meta[3] or ''
+if served ~= '' and epoch ~= served then return { 'foreign', epoch } end
 if not epoch then return { 'empty' } end
 if not before then return { 'damaged', META } end
 

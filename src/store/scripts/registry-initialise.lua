@@ -1,10 +1,12 @@
--- Writes epoch and first roles into an empty store.
+-- Writes epoch and first roles into an empty store. Without arguments nothing is written: whoever may not write these keys may not even ask.
 --
 -- KEYS  meta, accounts, roles, teams, claims, feed, tombstones
 -- ARGV  schema, epoch, tip, then name and record of each role
--- Answer  {'written'} | {'present'} | {'damaged', what}
+-- Answer  {'written'} | {'present'} | {'asked'} | {'damaged', what}
 
 local META, ACCOUNTS, ROLES, TEAMS, CLAIMS, FEED, TOMBSTONES = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+
+if #ARGV == 0 then return { 'asked' } end
 
 if redis.call('EXISTS', META) == 1 then return { 'present' } end
 

@@ -15,6 +15,7 @@ import { type OwnerSocket, openOwnerSocket } from '../../../src/admin/owner-sock
 import { openEmbeddedAudit } from '../../../src/audit/embedded.ts';
 import type { AuditLog, AuditReader } from '../../../src/audit/port.ts';
 import { createRouteTable } from '../../../src/decision/route-table.ts';
+import { ServedRegistry } from '../../../src/registry/served.ts';
 import { StoreInUse } from '../../../src/store/fault.ts';
 import { batchOf } from '../../support/audit-batch.ts';
 import { type Bench, openBench, owner, refusal } from './stores.ts';
@@ -69,7 +70,9 @@ describe('the socket of an owner', () => {
         bodyOn: [],
       },
     ]);
-    const control = createControl({ store, audit, clock, instance: 'i-1', routes: () => table });
+    const served = new ServedRegistry({ folder, store: 'embedded', remembers: false });
+    const parts = { store, served, audit, clock, instance: 'i-1' };
+    const control = createControl({ ...parts, routes: () => table });
     return openOwnerSocket({ dataDir: folder, control, onFault: (error) => faults.push(error) });
   }
 

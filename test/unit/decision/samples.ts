@@ -103,6 +103,7 @@ export const NOW_MS = Date.UTC(2026, 10, 1);
 export class SampleRegistry implements RegistryView {
   current = true;
   unavailable = false;
+  unavailableReason: RegistryView['unavailableReason'] = 'registry-unavailable';
   late = false;
   lookups: string[] = [];
   policy = new Policy();

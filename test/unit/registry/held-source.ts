@@ -49,6 +49,10 @@ export class HeldSource implements RegistrySource {
     this.#source = source;
   }
 
+  identify(): Promise<string | null> {
+    return this.#source.identify();
+  }
+
   async snapshot(): Promise<PolicySnapshot> {
     return this.#answer('snapshot', () => this.#source.snapshot());
   }

@@ -2,7 +2,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { beforeEach, expect, it } from 'vitest';
 import { encodeRecord, RECORD_SCHEMA, withVersion } from '../../../src/registry/codec.ts';
 import { AccountLookups } from '../../../src/registry/redis-lookups.ts';
+import { positionFrom } from '../../../src/registry/redis-reply.ts';
 import { registryKeys } from '../../../src/store/keys.ts';
+import type { RedisCommand } from '../../../src/store/redis.ts';
 import { account } from '../account/samples.ts';
 
 const KEYS = registryKeys('test');
@@ -24,7 +26,10 @@ beforeEach(() => {
   listed = new Set();
   counts = null;
   fault = null;
-  lookups = new AccountLookups(KEYS, async ([tombstones, accounts, ...keys], [, graveRead]) => {
+  const read = async (
+    [tombstones, accounts, ...keys]: readonly string[],
+    [, graveRead]: readonly RedisCommand[],
+  ) => {
     expect([tombstones, accounts]).toEqual([KEYS.tombstones, KEYS.accounts]);
     sent.push(keys);
     if (fault !== null) throw fault;
@@ -37,7 +42,8 @@ beforeEach(() => {
       listed.size,
       [counts],
     ];
-  });
+  };
+  lookups = new AccountLookups(KEYS, read, positionFrom);
 });
 
 function put(id: string): void {

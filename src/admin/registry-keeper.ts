@@ -1,0 +1,98 @@
+import type { Clock } from '../clock.ts';
+import type { RegistryStore } from '../registry/port.ts';
+import { RegistryUnavailable } from '../registry/port.ts';
+import { REGISTRY_ID, type ServedRegistry } from '../registry/served.ts';
+import type { AdminActor } from './actor.ts';
+import { AdminError } from './error.ts';
+import { Fields } from './fields.ts';
+import { newRoles } from './folder-registry.ts';
+
+export interface MadeRegistry {
+  readonly id: string;
+  /** Which registry the data folder has served, where that is another one; `unknown` = some one. */
+  readonly servedBefore: string | null;
+}
+
+export interface AdoptedRegistry {
+  readonly id: string;
+  readonly servedBefore: string | null;
+}
+
+/**
+ * What is done to a registry as a whole. Both are acts of an operator beside the data folder: no
+ * door over the network has them.
+ */
+export interface RegistryKeeper {
+  /** The id of the registry that the store holds, whether or not it is served; null = none. */
+  identify(actor: AdminActor): Promise<string | null>;
+  /**
+   * Makes a registry in a store that holds none. Throws `name-taken` where there is one. A folder
+   * that has served another one does not serve it before it is adopted.
+   */
+  init(actor: AdminActor): Promise<MadeRegistry>;
+  /** From now on the data folder serves the registry that the store holds, which must be this one. */
+  adopt(actor: AdminActor, input: { readonly id: string }): Promise<AdoptedRegistry>;
+}
+
+export interface KeeperOptions {
+  readonly store: RegistryStore;
+  readonly clock: Clock;
+  readonly served: ServedRegistry;
+}
+
+export function createRegistryKeeper({ store, clock, served }: KeeperOptions): RegistryKeeper {
+  const holding = () => answered(() => store.identify());
+  return {
+    async identify(actor) {
+      mustOwnStore(actor);
+      return holding();
+    },
+    async init(actor) {
+      mustOwnStore(actor);
+      const servedBefore = served.held ? (served.id ?? 'unknown') : null;
+      const made = await answered(() => store.initialise(newRoles(clock)));
+      const id = await holding();
+      if (!made || id === null)
+        throw new AdminError(
+          'name-taken',
+          `the store holds a registry already${id === null ? '' : `, ${id}`}: nothing was changed`,
+        );
+      if (servedBefore === null) await answered(() => store.snapshot());
+      return { id, servedBefore };
+    },
+    async adopt(actor, input) {
+      mustOwnStore(actor);
+      const fields = new Fields(input, ['id']);
+      const id = fields.text('id', 64);
+      if (!REGISTRY_ID.test(id)) fields.fault('id', 'must be the id of a registry, a UUID');
+      fields.check();
+      const found = await holding();
+      if (found !== id)
+        throw new AdminError(
+          'not-found',
+          found === null
+            ? 'the store holds no registry: nothing was changed'
+            : `the store holds the registry ${found}, not ${id}: nothing was changed`,
+        );
+      const servedBefore = served.id === id ? null : served.id;
+      served.adopt(id);
+      return { id, servedBefore };
+    },
+  };
+}
+
+async function answered<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof RegistryUnavailable)) throw error;
+    throw new AdminError('unavailable', `the store cannot be used: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+function mustOwnStore(actor: AdminActor): void {
+  if (actor.permissions !== 'store-owner')
+    throw new AdminError('forbidden', 'only who has the rights of the store may do this');
+}

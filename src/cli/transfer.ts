@@ -1,0 +1,110 @@
+import { closeSync, readFileSync, statSync, writeSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { TransferredRecord } from '../admin/transfer.ts';
+import { packageVersion } from '../telemetry/metrics.ts';
+import { UsageError } from './exit.ts';
+import { examples, leaf } from './options.ts';
+import { type StoreOptions, withReach } from './reach.ts';
+import { createPrivateFile } from './secret-file.ts';
+import { confirm, note, sayJson } from './terminal.ts';
+
+interface TransferOptions extends StoreOptions {
+  readonly json?: boolean;
+  readonly yes?: boolean;
+}
+
+/** First line of an exported file. A reader that does not know the number refuses the file. */
+const FORMAT = { format: 'sallyport-registry', version: 1 } as const;
+/** Some 100,000 accounts with room to spare. */
+const MAX_FILE_BYTES = 1024 * 1024 * 1024;
+
+/** `registry export` and `registry import`. */
+export function addTransferCommands(registry: Command): void {
+  const out = leaf(
+    registry,
+    'export <file>',
+    'write all accounts, roles and teams to a new file (mode 0600)',
+  ).action(exportTo);
+  examples(out, 'sallyport registry export registry.ndjson --config manage.yaml');
+  const into = leaf(registry, 'import <file>', 'bring the records of an exported file into a store')
+    .option('--yes', 'do not ask')
+    .action(importFrom);
+  examples(into, 'sallyport registry import registry.ndjson --config redis.yaml --yes');
+}
+
+async function exportTo(file: string, options: TransferOptions): Promise<void> {
+  await withReach(options, false, async ({ control, actor }) => {
+    const target = createPrivateFile(file);
+    let count = 0;
+    try {
+      writeSync(target, `${JSON.stringify({ ...FORMAT, by: packageVersion() })}\n`);
+      let cursor: string | null = null;
+      do {
+        const page: { records: readonly TransferredRecord[]; next: string | null } =
+          await control.administration.exportRecords(actor, {
+            cursor,
+          });
+        for (const record of page.records) writeSync(target, `${JSON.stringify(record)}\n`);
+        count += page.records.length;
+        cursor = page.next;
+      } while (cursor !== null);
+      // The last line says that there is no more: a file that was cut short has none.
+      writeSync(target, `${JSON.stringify({ end: true, records: count })}\n`);
+    } finally {
+      closeSync(target);
+    }
+    if (options.json === true) sayJson({ file, records: count });
+    else
+      note(
+        `Wrote ${count} records to ${file}. It holds digests of tokens and passwords: keep it like the store.`,
+      );
+  });
+}
+
+async function importFrom(file: string, options: TransferOptions): Promise<void> {
+  const records = readFile(file);
+  await confirm(`Bring ${records.length} records into the registry?`, options.yes);
+  await withReach(options, true, async ({ control, actor }) => {
+    let changed = 0;
+    for (const record of records) {
+      const answer = await control.administration.importRecord(actor, record);
+      if (answer.changed) changed += 1;
+    }
+    if (options.json === true) sayJson({ records: records.length, imported: changed });
+    else note(`Imported ${changed} records; ${records.length - changed} were there already.`);
+  });
+}
+
+/** Everything is read and checked before anything is written. */
+function readFile(file: string): readonly TransferredRecord[] {
+  const lines = textOf(file)
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line, index) => parsed(line, file, index + 1));
+  const [head, ...rest] = lines;
+  const end = rest.pop();
+  if (head?.format !== FORMAT.format || head.version !== FORMAT.version)
+    throw new UsageError(`${file} is no registry of a version that is known here`);
+  if (end?.end !== true || end.records !== rest.length)
+    throw new UsageError(`${file} was cut short: nothing was imported`);
+  return rest as unknown as readonly TransferredRecord[];
+}
+
+function textOf(file: string): string {
+  try {
+    if (statSync(file).size > MAX_FILE_BYTES)
+      throw new UsageError(`${file} is larger than ${MAX_FILE_BYTES} bytes`);
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+}
+
+function parsed(line: string, file: string, number: number): Record<string, unknown> {
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    throw new UsageError(`${file}:${number}: not a line of JSON`);
+  }
+}

@@ -1,0 +1,186 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { RegistryUnavailable } from './port.ts';
+
+/**
+ * Where a data folder remembers which registry it has served: outside the store, and one per kind
+ * of store, so that a folder that was tried with an embedded store can be used with Redis later.
+ */
+export const MARKER_FILES = {
+  embedded: 'registry-embedded.id',
+  redis: 'registry-redis.id',
+} as const;
+
+/** The id of a registry is the epoch of its history: a random UUID. */
+export const REGISTRY_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+export interface ServedOptions {
+  readonly folder: string;
+  readonly store: keyof typeof MARKER_FILES;
+  /** False for who only looks on, such as a command beside a Redis: it heeds and never writes. */
+  readonly remembers: boolean;
+  /** The folder has surely held a registry, although it has no marker (an earlier version). */
+  readonly held?: boolean;
+}
+
+/**
+ * Which registry an instance and its data folder have served. The first one is remembered; from
+ * then on no other one counts, and neither does a store without one: an emptied store must not turn
+ * every token into an unknown one. Only an operator changes that, by `adopt`.
+ */
+export class ServedRegistry {
+  readonly #folder: string;
+  readonly #path: string;
+  readonly #remembers: boolean;
+  readonly #held: boolean;
+  #id: string | null = null;
+
+  constructor({ folder, store, remembers, held = false }: ServedOptions) {
+    this.#folder = folder;
+    this.#path = join(folder, MARKER_FILES[store]);
+    this.#remembers = remembers;
+    let unreadable = false;
+    try {
+      this.#id = readMarker(this.#path);
+    } catch {
+      // `assert` reads it again, and says so: an operator may still confirm a registry.
+      unreadable = true;
+    }
+    this.#held = held || unreadable;
+  }
+
+  /** Null: none yet. */
+  get id(): string | null {
+    return this.#id;
+  }
+
+  /** Whether the folder has ever held a registry, as far as it tells. */
+  get held(): boolean {
+    return this.#held || this.#id !== null;
+  }
+
+  /**
+   * `found`: the id of the registry that the store holds; null = none. Synchronous and without I/O
+   * while all is well. Throws `RegistryUnavailable`: `foreign` unless it is the one that was
+   * served, `empty` when none was ever served and there is none.
+   */
+  assert(found: string | null): void {
+    if (found !== null && found === this.#id) return;
+    // Somebody may have confirmed another one meanwhile, from another process.
+    this.#id = readMarker(this.#path) ?? this.#id;
+    if (found !== null && found === this.#id) return;
+    if (found !== null && this.#id === null) this.#remember(found);
+    else if (this.held) throw foreign(this.#folder, this.#id, found);
+    else throw noRegistry();
+  }
+
+  /** An operator confirms that the folder serves this registry from now on. */
+  adopt(id: string): void {
+    const unfinished = writeUnfinished(this.#folder, id);
+    try {
+      renameSync(unfinished, this.#path);
+    } finally {
+      rmSync(unfinished, { force: true });
+    }
+    this.#id = id;
+  }
+
+  /** Of several processes that remember at once, one's counts for all. */
+  #remember(id: string): void {
+    if (!REGISTRY_ID.test(id))
+      throw new RegistryUnavailable('damaged', 'the id of the registry cannot be read');
+    this.#id = id;
+    if (!this.#remembers) return;
+    try {
+      const unfinished = writeUnfinished(this.#folder, id);
+      try {
+        linkSync(unfinished, this.#path);
+      } finally {
+        rmSync(unfinished, { force: true });
+      }
+    } catch (fault) {
+      this.#id = null;
+      const { code } = fault as NodeJS.ErrnoException;
+      if (code === 'EEXIST') {
+        this.assert(id);
+        return;
+      }
+      throw new RegistryUnavailable(
+        'refused',
+        `${this.#path} cannot be written (${code}): the data folder must remember its registry`,
+        { cause: fault },
+      );
+    }
+  }
+}
+
+export function noRegistry(): RegistryUnavailable {
+  return new RegistryUnavailable(
+    'empty',
+    'there is no registry in this store: "sallyport registry init --config FILE" makes one',
+  );
+}
+
+function foreign(folder: string, served: string | null, found: string | null): RegistryUnavailable {
+  const before = served === null ? 'a registry' : `the registry ${served}`;
+  const message =
+    found === null
+      ? `the store holds no registry, and ${folder} has served ${before}: bring its data back; ` +
+        'or make a new one with "sallyport registry init --config FILE", ' +
+        'and confirm it with "sallyport registry adopt ID --config FILE"'
+      : `the store holds the registry ${found}, and ${folder} has served ${before}: name the ` +
+        'right store; or, if this one is meant, confirm it with ' +
+        `"sallyport registry adopt ${found} --config FILE"`;
+  return new RegistryUnavailable('foreign', message);
+}
+
+/** Null when there is no such file. A link is not followed. */
+function readMarker(path: string): string | null {
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (fault) {
+    const { code } = fault as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw unreadable(path, `cannot be opened (${code})`);
+  }
+  try {
+    const text = readFileSync(file, 'utf8').trim();
+    if (!REGISTRY_ID.test(text)) throw unreadable(path, 'holds no id of a registry');
+    return text;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function unreadable(path: string, why: string): RegistryUnavailable {
+  return new RegistryUnavailable(
+    'foreign',
+    `${path} ${why}: it says which registry this data folder has served; ` +
+      'confirm the one that is meant with "sallyport registry adopt ID --config FILE"',
+  );
+}
+
+/** A whole file beside the marker, on the disk before it gets the marker's name. */
+function writeUnfinished(folder: string, id: string): string {
+  const path = join(folder, `.registry-${randomBytes(8).toString('hex')}`);
+  const file = openSync(path, 'wx', 0o600);
+  try {
+    writeSync(file, `${id}\n`);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  return path;
+}
