@@ -8,7 +8,7 @@ import * as list from './list-accounts.ts';
 import * as roles from './roles.ts';
 import * as serviceAccounts from './service-accounts.ts';
 import * as teams from './teams.ts';
-import { exportRecords, importRecord } from './transfer.ts';
+import { exportRecords, importRecord, importRecords } from './transfer.ts';
 import * as users from './users.ts';
 
 /**
@@ -58,6 +58,7 @@ const OPERATIONS = {
 
   exportRecords,
   importRecord,
+  importRecords,
 } as const;
 
 /** For operations without input. */

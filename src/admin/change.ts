@@ -118,6 +118,46 @@ export async function change<T extends object>(
   );
 }
 
+/**
+ * Makes several changes in one step of the store: all of them or none. Answers `conflict` when what
+ * they were planned from has changed, or a name is taken: whoever asked plans anew, or makes them
+ * one by one to learn which. Not for changes that take something away: there is no receipt.
+ */
+export async function changeTogether(
+  context: AdminContext,
+  actor: Actor,
+  plans: readonly (Pick<Plan<unknown>, 'type' | 'effect' | 'reliesOn'> & { readonly edit: Edit })[],
+): Promise<'changed' | 'conflict'> {
+  const commits = plans.map((plan) => commitFor(context, actor, plan, plan.edit));
+  const result = await writing(context.store, merged(commits));
+  return result.committed ? 'changed' : 'conflict';
+}
+
+function merged(commits: readonly Commit[]): Commit {
+  const [first, ...others] = commits;
+  if (first === undefined) throw new TypeError('there is nothing to change');
+  const expects = new Map(
+    commits.flatMap((one) => one.expects).map((one) => [`${one.kind}:${one.key}`, one]),
+  );
+  return {
+    expects: [...expects.values()],
+    changes: commits.flatMap(({ changes }) => changes),
+    claims: {
+      take: commits.flatMap(({ claims }) => claims.take),
+      drop: commits.flatMap(({ claims }) => claims.drop),
+    },
+    references: {
+      add: commits.flatMap(({ references }) => references.add),
+      remove: commits.flatMap(({ references }) => references.remove),
+    },
+    activates: commits.flatMap(({ activates }) => activates ?? []),
+    users: commits.flatMap(({ users }) => users ?? []),
+    unreferenced: commits.flatMap(({ unreferenced }) => unreferenced),
+    audit: first.audit,
+    moreAudit: others.map(({ audit }) => audit),
+  };
+}
+
 async function receipt(
   context: AdminContext,
   committed: Committed,
@@ -204,7 +244,12 @@ async function pause(timing: Timing, attempt: number): Promise<void> {
   );
 }
 
-function commitFor(context: AdminContext, actor: Actor, plan: Plan<unknown>, edit: Edit): Commit {
+function commitFor(
+  context: AdminContext,
+  actor: Actor,
+  plan: Pick<Plan<unknown>, 'type' | 'effect' | 'reliesOn'>,
+  edit: Edit,
+): Commit {
   const claims = difference(claimsOf(edit, edit.before), claimsOf(edit, edit.after));
   const uses = difference(targetsOf(edit, edit.before), targetsOf(edit, edit.after));
   const owner = `${edit.kind}:${edit.key}`;

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Account } from '../account/model.ts';
 import {
   decodeAccount,
   decodeRole,
@@ -8,9 +9,9 @@ import {
 } from '../registry/codec.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
 import type { AdminActor } from './actor.ts';
-import { type AdminContext, change, type Edit, reading } from './change.ts';
+import { type AdminContext, change, changeTogether, type Edit, reading } from './change.ts';
 import { judge } from './effect.ts';
-import { AdminError } from './error.ts';
+import { AdminError, type AdminErrorCode } from './error.ts';
 import { Fields } from './fields.ts';
 import { Records } from './records.ts';
 
@@ -106,6 +107,97 @@ export function importRecord(
   });
 }
 
+/** Records that are brought in by one step at most. */
+export const IMPORT_BATCH = 64;
+
+/**
+ * The same for many records, in their order, in as few steps as can be. `changed`: how many were
+ * not there yet. Stops at the first that cannot be brought in; `done` says how many came before it.
+ */
+export async function importRecords(
+  context: AdminContext,
+  actor: AdminActor,
+  input: { readonly records: readonly TransferredRecord[] },
+): Promise<ImportAnswer> {
+  mustOwnStore(actor);
+  const fields = new Fields(input, ['records']);
+  const { records } = input;
+  if (!Array.isArray(records) || records.length > IMPORT_BATCH)
+    fields.fault('records', `must be a list of ${IMPORT_BATCH} records at most`);
+  fields.check();
+  const changed = await importedTogether(context, actor, records);
+  if (changed !== null) return { done: records.length, changed, refusal: null };
+  return importedSingly(context, actor, records);
+}
+
+export interface ImportAnswer {
+  readonly done: number;
+  readonly changed: number;
+  /** Why the record after those that are done cannot be brought in; null = all are done. */
+  readonly refusal: { readonly code: AdminErrorCode; readonly message: string } | null;
+}
+
+/** One by one: where they cannot go together, so that it is said which one stands in the way. */
+async function importedSingly(
+  context: AdminContext,
+  actor: AdminActor,
+  records: readonly TransferredRecord[],
+): Promise<ImportAnswer> {
+  let changed = 0;
+  for (const [done, record] of records.entries()) {
+    try {
+      if ((await importRecord(context, actor, Object(record) as TransferredRecord)).changed)
+        changed += 1;
+    } catch (error) {
+      if (!(error instanceof AdminError)) throw error;
+      return { done, changed, refusal: { code: error.code, message: error.message } };
+    }
+  }
+  return { done: records.length, changed, refusal: null };
+}
+
+/** Null: they cannot go in one step. Only accounts do: roles and teams are few, and come first. */
+async function importedTogether(
+  context: AdminContext,
+  actor: AdminActor,
+  inputs: readonly TransferredRecord[],
+): Promise<number | null> {
+  const accounts = inputs.flatMap((input) => accountIn(input) ?? []);
+  const distinct = (key: 'id' | 'name') => new Set(accounts.map((one) => one[key])).size;
+  if (accounts.length < inputs.length || distinct('id') + distinct('name') < 2 * inputs.length)
+    return null;
+  return reading(async () => {
+    const records = await Records.read(context.store);
+    const known = await Promise.all(accounts.map(({ id }) => context.store.account(id)));
+    const fresh = accounts.filter((_, index) => known[index]?.account === null);
+    const strangers = known.some(
+      ({ account }, index) => account !== null && !isSame(account, accounts[index]!),
+    );
+    if (strangers) return null;
+    if (fresh.length === 0) return 0;
+    const plans = await Promise.all(
+      fresh.map(async (after) => {
+        const edit = { kind: 'account', key: after.id, before: null, after } as const;
+        const effect = await judge(context, actor, records, edit);
+        return { edit, effect, type: 'registry-imported' as const, reliesOn: [] };
+      }),
+    );
+    return (await changeTogether(context, actor, plans)) === 'changed' ? fresh.length : null;
+  });
+}
+
+/** Null for what is no account of this version; importing it alone says why. */
+function accountIn(input: TransferredRecord): Account | null {
+  const { kind, text } = Object(input) as Partial<TransferredRecord>;
+  if (kind !== 'account' || typeof text !== 'string') return null;
+  try {
+    return decodeAccount(keyIn(text, 'id'), text);
+  } catch (error) {
+    if (error instanceof RegistryUnavailable || error instanceof AdminError) return null;
+    throw error;
+  }
+}
+
 async function editFor(context: AdminContext, kind: Edit['kind'], text: string): Promise<Edit> {
   const records = await Records.read(context.store);
   if (kind === 'role') {
@@ -133,6 +225,16 @@ async function editFor(context: AdminContext, kind: Edit['kind'], text: string):
   return { kind, key: after.id, before: sameOrNone(before, after, `account ${after.name}`), after };
 }
 
+function isSame<
+  T extends { readonly version: number; readonly createdAt: string; readonly updatedAt: string },
+>(before: T, after: T): boolean {
+  const { createdAt, updatedAt } = after;
+  return isDeepStrictEqual(
+    { ...before, version: 0, createdAt, updatedAt },
+    { ...after, version: 0 },
+  );
+}
+
 /**
  * What is there already must be the same but for its version and the time of its last change: an
  * import overwrites nothing.
@@ -140,15 +242,7 @@ async function editFor(context: AdminContext, kind: Edit['kind'], text: string):
 function sameOrNone<
   T extends { readonly version: number; readonly createdAt: string; readonly updatedAt: string },
 >(before: T | null, after: T, what: string): T | null {
-  if (before === null) return null;
-  const { createdAt: madeThen, updatedAt: changedThen } = after;
-  if (
-    isDeepStrictEqual(
-      { ...before, version: 0, createdAt: madeThen, updatedAt: changedThen },
-      { ...after, version: 0 },
-    )
-  )
-    return before;
+  if (before === null || isSame(before, after)) return before;
   throw new AdminError(
     'name-taken',
     `there is another ${what} already, and an import overwrites nothing`,

@@ -1,6 +1,7 @@
 import { closeSync, readFileSync, statSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { TransferredRecord } from '../admin/transfer.ts';
+import { AdminError } from '../admin/error.ts';
+import { IMPORT_BATCH, type TransferredRecord } from '../admin/transfer.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
 import { UsageError } from './exit.ts';
 import { examples, leaf } from './options.ts';
@@ -15,6 +16,10 @@ interface TransferOptions extends StoreOptions {
 
 /** First line of an exported file. A reader that does not know the number refuses the file. */
 const FORMAT = { format: 'sallyport-registry', version: 1 } as const;
+/** Below what a request to a running owner may hold. */
+const BATCH_BYTES = 512 * 1024;
+/** How often a long import says how far it is. */
+const PROGRESS_MS = 2_000;
 /** Some 100,000 accounts with room to spare. */
 const MAX_FILE_BYTES = 1024 * 1024 * 1024;
 
@@ -65,14 +70,73 @@ async function importFrom(file: string, options: TransferOptions): Promise<void>
   const records = readFile(file);
   await confirm(`Bring ${records.length} records into the registry?`, options.yes);
   await withReach(options, true, async ({ control, actor }) => {
-    let changed = 0;
-    for (const record of records) {
-      const answer = await control.administration.importRecord(actor, record);
-      if (answer.changed) changed += 1;
+    const progress = new Progress(records.length);
+    for (let begin = 0; begin < records.length; ) {
+      const batch = batchFrom(records, begin);
+      const { done, changed, refusal } = await control.administration
+        .importRecords(actor, { records: batch })
+        .catch((error: unknown) => {
+          throw error instanceof AdminError ? stopped(progress, error, null) : error;
+        });
+      progress.add(done, changed);
+      begin += done;
+      if (refusal !== null)
+        throw stopped(progress, new AdminError(refusal.code, refusal.message), begin);
     }
-    if (options.json === true) sayJson({ records: records.length, imported: changed });
-    else note(`Imported ${changed} records; ${records.length - changed} were there already.`);
+    if (options.json === true) sayJson({ records: records.length, imported: progress.changed });
+    else
+      note(
+        `Imported ${progress.changed} records; ${records.length - progress.changed} were there already.`,
+      );
   });
+}
+
+/** As many records as one step takes, and no more than one request to a running owner may hold. */
+function batchFrom(records: readonly TransferredRecord[], begin: number) {
+  let end = begin;
+  for (let bytes = 0; end < records.length && end - begin < IMPORT_BATCH; end += 1) {
+    bytes += Buffer.byteLength(JSON.stringify(records[end]));
+    if (bytes > BATCH_BYTES && end > begin) break;
+  }
+  return records.slice(begin, end);
+}
+
+/** What a person sees of a long import, and how far it came when it stops. */
+class Progress {
+  readonly #total: number;
+  readonly #beganMs = performance.now();
+  #saidMs = performance.now();
+  done = 0;
+  changed = 0;
+
+  constructor(total: number) {
+    this.#total = total;
+  }
+
+  add(done: number, changed: number): void {
+    this.done += done;
+    this.changed += changed;
+    const nowMs = performance.now();
+    if (nowMs - this.#saidMs < PROGRESS_MS || this.done === this.#total) return;
+    this.#saidMs = nowMs;
+    const perSecond = Math.round((this.done * 1000) / (nowMs - this.#beganMs));
+    note(`${this.reached} (${perSecond} a second)`);
+  }
+
+  get reached(): string {
+    return `${this.done} of ${this.#total} records are in the registry`;
+  }
+}
+
+/** `at`: the index of the record that stands in the way; null: it was not about a record. */
+function stopped({ reached }: Progress, error: AdminError, at: number | null): AdminError {
+  // The first line of the file is its head.
+  const where = at === null ? '' : `line ${at + 2}: `;
+  return new AdminError(
+    error.code,
+    `${where}${error.message}; ${reached}, and the import goes on there when it is run again`,
+    { cause: error },
+  );
 }
 
 /** Everything is read and checked before anything is written. */

@@ -2,7 +2,13 @@ import { encodeRecord, withVersion } from './codec.ts';
 import type { RegistryFile } from './embedded-file.ts';
 import type { EmbeddedLists } from './listing/embedded-lists.ts';
 import { entryOf } from './listing/entry.ts';
-import { type Commit, type CommitResult, type Position, RegistryUnavailable } from './port.ts';
+import {
+  type ChangeRecord,
+  type Commit,
+  type CommitResult,
+  type Position,
+  RegistryUnavailable,
+} from './port.ts';
 
 /**
  * How much history the feed keeps, in entries. The reader sits in the same process, so this is far
@@ -52,7 +58,7 @@ export function applyCommit(file: RegistryFile, lists: EmbeddedLists, commit: Co
   file.run('INSERT INTO feed VALUES (?, ?)', seq, JSON.stringify(entry));
   file.run('DELETE FROM feed WHERE seq <= ?', seq - FEED_ENTRIES);
   file.run('UPDATE position SET seq = ? WHERE epoch = ?', seq, epoch);
-  applyAudit(file, commit.audit);
+  for (const audit of [commit.audit, ...(commit.moreAudit ?? [])]) applyAudit(file, audit);
   for (const { kind, key, record } of commit.changes)
     if (kind === 'account' && record === null)
       file.run('DELETE FROM last_use WHERE account = ?', key);
@@ -95,7 +101,7 @@ function countUsers(file: RegistryFile, target: string): number {
   return Number(file.get('SELECT count(*) AS n FROM reference WHERE target = ?', target)?.n);
 }
 
-function applyAudit(file: RegistryFile, audit: Commit['audit']): void {
+function applyAudit(file: RegistryFile, audit: ChangeRecord): void {
   const { lastInsertRowid } = file.run('INSERT INTO change (event) VALUES (?)', audit.event);
   for (const account of audit.accounts)
     file.run('INSERT OR IGNORE INTO account_change VALUES (?, ?)', account, lastInsertRowid);

@@ -201,7 +201,15 @@ export interface Commit {
    * The `change` audit event, serialised (audit/event.ts), and the accounts in whose activity log
    * it appears.
    */
-  readonly audit: { readonly event: string; readonly accounts: readonly string[] };
+  readonly audit: ChangeRecord;
+  /** Where several changes are made in one step: the events of the others. */
+  readonly moreAudit?: readonly ChangeRecord[];
+}
+
+/** A serialised `change` event, and the accounts in whose activity log it appears. */
+export interface ChangeRecord {
+  readonly event: string;
+  readonly accounts: readonly string[];
 }
 
 export type CommitResult =

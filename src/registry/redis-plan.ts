@@ -94,9 +94,11 @@ export function planCommit(keys: RegistryKeys, commit: Commit): CommitPlan {
       key: table.number(keys.references(target), 'set'),
       label: target,
     })),
-    accountChanges: commit.audit.accounts.map((id) => table.number(keys.changesOf(id), 'stream')),
     activates: commit.activates ?? [],
-    event: commit.audit.event,
+    events: [commit.audit, ...(commit.moreAudit ?? [])].map(({ event, accounts: ids }) => ({
+      event,
+      accounts: ids.map((id) => table.number(keys.changesOf(id), 'stream')),
+    })),
     types: table.types,
   };
   return { keys: table.keys, json: JSON.stringify(plan) };

@@ -163,9 +163,11 @@ if listsAreAt(LISTS, listVersion, string.format('%.0f', before), tipBefore) and 
 end
 
 redis.call('HSET', META, 'seq', seq, 'tip', tip, 'counts', counts())
-redis.call('XADD', CHANGES, '*', 'e', plan.event)
-for _, key in ipairs(plan.accountChanges) do
-  redis.call('XADD', KEYS[key], 'MAXLEN', '~', accountChangesLength, '*', 'e', plan.event)
+for _, change in ipairs(plan.events) do
+  redis.call('XADD', CHANGES, '*', 'e', change.event)
+  for _, key in ipairs(change.accounts) do
+    redis.call('XADD', KEYS[key], 'MAXLEN', '~', accountChangesLength, '*', 'e', change.event)
+  end
 end
 redis.call('XADD', FEED, 'MAXLEN', '~', feedLength, seq .. '-0', unpack(entry))
 
