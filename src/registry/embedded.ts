@@ -287,7 +287,10 @@ class EmbeddedRegistry implements RegistryStore {
 
   async useCounts(targets: readonly string[]): Promise<readonly number[]> {
     const sql = 'SELECT count(*) AS n FROM reference WHERE target = ?';
-    return this.#file.read(() => targets.map((target) => Number(this.#file.get(sql, target)?.n)));
+    return this.#file.read(() => {
+      this.#file.position();
+      return targets.map((target) => Number(this.#file.get(sql, target)?.n));
+    });
   }
 
   async referencesTo(target: string, limit: number): Promise<readonly string[]> {

@@ -58,6 +58,7 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
       readTogether: (...words) => this.answered(connection.readTogether(...words)),
       pipeline: (...words) => this.answered(connection.pipeline(...words)),
       uses: (account) => this.uses(account),
+      positionFrom: (reply) => this.positionFrom(reply),
     };
     this.#upkeep = new RedisUpkeep(redis, {
       prefix: this.prefix,
@@ -281,6 +282,7 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
 
   async useCounts(targets: readonly string[]): Promise<readonly number[]> {
     if (targets.length === 0) return [];
+    this.positionFrom(await this.call('HMGET', this.keys.meta, ...META_FIELDS));
     const asked = targets.map((target) => ['SCARD', this.keys.references(target)] as const);
     return (await this.answered(this.connection.pipeline(asked))).map(Number);
   }

@@ -215,8 +215,9 @@ describe('a gate whose store', () => {
     await redis.flushall();
     await redis.quit();
     const answers = await callers.callWhile(sleep(4000), gate.port, gate.token);
-    for (const kind of kinds(answers)) expect(kind).toMatch(/^(200|503 registry-unavailable)$/);
-    expect(answers.at(-1)).toMatchObject({ status: 503, reason: 'registry-unavailable' });
+    for (const kind of kinds(answers))
+      expect(kind).toMatch(/^(200|503 registry-(foreign|unavailable))$/);
+    expect(answers.at(-1)).toMatchObject({ status: 503, reason: 'registry-foreign' });
     expect(
       (await readyz(gate.gateway)).body.checks.find(({ name }) => name === 'registry')?.why,
     ).toMatch(/registry/);

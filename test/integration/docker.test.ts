@@ -11,7 +11,7 @@ import { findProgram, requireOrSkip } from '../support/system.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const BUILD_MS = 300_000;
-const COMMAND_MS = 15_000;
+const COMMAND_MS = 50_000;
 
 interface Service {
   readonly read_only?: boolean;

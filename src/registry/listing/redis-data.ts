@@ -2,7 +2,7 @@ import type { Account } from '../../account/model.ts';
 import type { RegistryKeys } from '../../store/keys.ts';
 import type { RedisCommand, RedisWord } from '../../store/redis.ts';
 import { loadScript, type Script } from '../../store/script.ts';
-import { RegistryUnavailable, type TokenUse } from '../port.ts';
+import { type Position, RegistryUnavailable, type TokenUse } from '../port.ts';
 import { readAccount } from '../redis-lookups.ts';
 import { BLOCK, type Blocks, type ListingData, type Place, type Walk } from './data.ts';
 import { TIMES, type Time } from './entry.ts';
@@ -22,6 +22,8 @@ export interface ListingRedis {
   readTogether(keys: readonly string[], commands: readonly RedisCommand[]): Promise<unknown[]>;
   pipeline(commands: readonly RedisCommand[]): Promise<unknown[]>;
   uses(account: string): Promise<readonly TokenUse[]>;
+  /** Reads `meta`. Throws `RegistryUnavailable` also when it is not the registry that was served. */
+  positionFrom(reply: unknown): Position;
 }
 
 /** Lists as scripts/listing.lua keeps them. */

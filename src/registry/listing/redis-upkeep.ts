@@ -5,7 +5,7 @@ import { loadScript } from '../../store/script.ts';
 import { decodeAccount } from '../codec.ts';
 import { type FeedEvent, FeedLost, type Position, RegistryUnavailable } from '../port.ts';
 import { notesUses } from '../redis-members.ts';
-import { META_FIELDS, pairs, positionFrom } from '../redis-reply.ts';
+import { META_FIELDS, pairs } from '../redis-reply.ts';
 import { damagedEntry, entryOf, LISTING_VERSION, type ListingEntry } from './entry.ts';
 import { type ListingRedis, listKeys } from './redis-data.ts';
 
@@ -127,7 +127,7 @@ export class RedisUpkeep {
     );
     const [version, seq, tip, from, numbers, made] = kept as (string | null)[];
     return {
-      position: positionFrom(position),
+      position: this.#redis.positionFrom(position),
       listed: version === LISTING_VERSION ? { seq: Number(seq), tip: tip ?? '' } : null,
       from: from ?? null,
       numbers: Number(numbers ?? 0),

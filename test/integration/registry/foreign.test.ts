@@ -7,7 +7,7 @@ import { type Gateway, startGateway as start } from '../../../src/gateway/gatewa
 import { RedisRegistryStore } from '../../../src/registry/redis.ts';
 import { connectRedis } from '../../../src/store/redis.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
-import { type TestGateway, owner, startGateway } from '../../support/gateway.ts';
+import { owner, startGateway, type TestGateway } from '../../support/gateway.ts';
 import { startRawUpstream } from '../../support/raw-upstream.ts';
 import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
 

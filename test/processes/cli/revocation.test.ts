@@ -51,6 +51,7 @@ describe('revocations on the command line, with running gates', () => {
       ports.push(port);
       shell.write(`${name}.yaml`, configOf(name, port));
     }
+    await shell.json('registry', 'init', ...store);
     await shell.json('role', 'create', 'caller', '--permission', 'test:all', ...store);
     token = ((await shell.json('account', 'create', 'ci', '--role', 'caller', ...store)) as Rotated)
       .token;
