@@ -1,14 +1,17 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import { Hono } from 'hono';
+import { Hono, type MiddlewareHandler } from 'hono';
 import type { AddressLimit } from '../limits/places.ts';
 import { listen } from '../ops/listen.ts';
 import { closeAfterUpgrade, holdPlaces, tellFull } from '../ops/places.ts';
+import type { Reason, RefusalReason } from '../refusal.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ServerCertificates } from '../tls/server-certificates.ts';
 import { TCP_KEEP_ALIVE } from '../wire/keep-alive.ts';
-import { API_BASE, type ApiEnv, type ApiParts, createApi } from './api/app.ts';
+import { API_BASE, type ApiEnv, type ApiParts, createApi, problemResponse } from './api/app.ts';
+import { recordAnswers } from './api/listener.ts';
+import { type AdminRecorder, NOBODY, recordOf } from './api/recorder.ts';
 
 export interface AdminServer {
   /** Where it really listens: with port 0 the system chose. */
@@ -25,6 +28,9 @@ export interface AdminServerOptions {
   readonly certificates: ServerCertificates;
   readonly app: Hono<ApiEnv>;
   readonly places: AddressLimit;
+  readonly recorder: AdminRecorder;
+  /** Named by a 401. */
+  readonly realm: string;
   readonly log: Log;
 }
 
@@ -44,6 +50,7 @@ const LIMITS = {
  */
 export function createAdminApp(parts: ApiParts, site: Hono<ApiEnv> | null = null): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
+  app.use(recordsEverything(parts));
   app.route('/', createApi(parts));
   if (site !== null) app.route('/', site);
   // The site leaves alone what is below the API's root.
@@ -55,6 +62,41 @@ export function createAdminApp(parts: ApiParts, site: Hono<ApiEnv> | null = null
     ),
   );
   return app;
+}
+
+/**
+ * Whatever a route does not write down by itself (documents, pages for whoever is not known, paths
+ * that there are not) is written down here, before its answer goes out: no route can be forgotten.
+ */
+function recordsEverything({ realm }: ApiParts): MiddlewareHandler<ApiEnv> {
+  return async (c, next) => {
+    await next();
+    const record = recordOf(c.env?.incoming);
+    if (record === null) return;
+    const { status } = c.res;
+    const reason = reasonOfStatus(status);
+    const isRecorded = record.isDecided || (await record.decided(reason, NOBODY, status));
+    // A page that says the store is away says as much, and in words.
+    if (!isRecorded && status !== 503)
+      c.res = problemResponse({ reason: 'audit-unavailable' }, record.id, realm);
+    record.ended(status, reason);
+  };
+}
+
+const BY_STATUS: Readonly<Record<number, RefusalReason>> = {
+  401: 'token-missing',
+  403: 'permission-denied',
+  404: 'route-unknown',
+  405: 'method-refused',
+  413: 'body-too-large',
+  429: 'rate-limited',
+  503: 'registry-unavailable',
+};
+
+/** An answer in the words that the audit has. */
+function reasonOfStatus(status: number): Reason {
+  if (status < 400) return 'permitted';
+  return BY_STATUS[status] ?? (status < 500 ? 'request-malformed' : 'internal-fault');
 }
 
 const NOT_FOUND = {
@@ -69,20 +111,31 @@ export async function startAdminServer({
   certificates,
   app,
   places,
+  recorder,
+  realm,
   log,
 }: AdminServerOptions): Promise<AdminServer> {
-  const server = createServer(
-    {
-      ...certificates.serverOptions(),
-      maxHeaderSize: LIMITS.maxHeaderSize,
-      headersTimeout: LIMITS.headersTimeoutMs,
-      requestTimeout: LIMITS.requestTimeoutMs,
-      keepAliveTimeout: LIMITS.idleTimeoutMs,
-      connectionsCheckingInterval: 1000,
-      ...TCP_KEEP_ALIVE,
-    },
-    getRequestListener(app.fetch as never, { overrideGlobalObjects: false }),
-  );
+  const server = createServer({
+    ...certificates.serverOptions(),
+    maxHeaderSize: LIMITS.maxHeaderSize,
+    headersTimeout: LIMITS.headersTimeoutMs,
+    requestTimeout: LIMITS.requestTimeoutMs,
+    keepAliveTimeout: LIMITS.idleTimeoutMs,
+    connectionsCheckingInterval: 1000,
+    ...TCP_KEEP_ALIVE,
+    // A missing Host is answered, and written down, by us.
+    requireHostHeader: false,
+  });
+  recordAnswers(server, {
+    recorder,
+    realm,
+    log,
+    // Of a request of HTTP/1.0 without Host.
+    answer: getRequestListener(app.fetch as never, {
+      overrideGlobalObjects: false,
+      hostname: 'localhost',
+    }),
+  });
   const full = tellFull(log, 'listen.admin');
   const { perAddress, isExempt } = places;
   closeAfterUpgrade(server);

@@ -19,9 +19,10 @@ export interface AdminCallFacts {
   /** Of a token that proved nothing: the account that it named. */
   readonly claimedAccountId: string | null;
   readonly tokenId: string | null;
-  readonly method: string;
+  /** Null: what came could not be read as a request. */
+  readonly method: string | null;
   /** Without query. */
-  readonly path: string;
+  readonly path: string | null;
   /** What was answered; null in the decision of a call that is let in. */
   readonly status: number | null;
   readonly durationMs: number | null;
@@ -50,8 +51,11 @@ export function adminCallEvent(instance: string, seq: number, facts: AdminCallFa
       tokenId: facts.tokenId ?? undefined,
       decision: phase === 'outcome' ? undefined : reason === 'permitted' ? 'permit' : 'refusal',
       reason,
-      method: bounded(facts.method, EVENT_LIMITS.short),
-      path: bounded(facts.path.split(/[?#]/, 1)[0] ?? '', EVENT_LIMITS.path).toWellFormed(),
+      method: facts.method === null ? undefined : bounded(facts.method, EVENT_LIMITS.short),
+      path:
+        facts.path === null
+          ? undefined
+          : bounded(facts.path.split(/[?#]/, 1)[0] ?? '', EVENT_LIMITS.path).toWellFormed(),
       status: facts.status ?? undefined,
       durationMs:
         facts.durationMs === null ? undefined : Math.round(facts.durationMs * 1000) / 1000,

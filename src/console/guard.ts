@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import type { HttpBindings } from '@hono/node-server';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
+import { type Known, NOBODY, recordOf } from '../admin/api/recorder.ts';
 import { CALLBACK_PATH } from '../config/sections/identity.ts';
 import { OWN_COOKIE } from '../forwarding/own-cookies.ts';
+import type { RefusalReason } from '../refusal.ts';
 import { FormValues, safeNext } from './form-data.ts';
 import { bouncePage, refusalPage } from './pages/door.ts';
 import type { ConsoleParts } from './parts.ts';
@@ -76,7 +79,10 @@ async function admit(
       ? null
       : await visitorOf(parts, sessionId, { touch: !c.req.path.endsWith('/stream') });
   c.set('maybeVisitor', visitor);
-  if (visitor === null) return OPEN_PATHS.includes(c.req.path) ? pass(next) : toSignIn(c, changes);
+  if (visitor === null) {
+    if (OPEN_PATHS.includes(c.req.path)) return onRecord(c, null, next);
+    return onRecordRefused(c, null, 'token-missing', await toSignIn(c, changes));
+  }
   c.set('visitor', visitor);
   // The sign-in form is shown to whoever is not signed in, so it has no session to belong to; where
   // it comes from was asked above.
@@ -85,13 +91,47 @@ async function admit(
     c.req.path !== '/sign-in' &&
     !isFormToken(visitor.sessionId, c.var.form.text('form'))
   ) {
-    return refuse(
-      c,
-      403,
-      'This form is from an earlier session. Go back, reload the page, and try again.',
-    );
+    const words = 'This form is from an earlier session. Go back, reload the page, and try again.';
+    return onRecordRefused(c, visitor, 'permission-denied', await refuse(c, 403, words));
   }
+  return onRecord(c, visitor, next);
+}
+
+/** On record before anything is done; what is not let in stays with whoever refuses it. */
+async function onRecord(
+  c: ConsoleContext,
+  visitor: Visitor | null,
+  next: () => Promise<void>,
+): Promise<Response | undefined> {
+  const record = recordOf((c.env as Partial<HttpBindings> | undefined)?.incoming);
+  if (record !== null && !(await record.decided('permitted', knownAs(visitor), null)))
+    return unrecorded(c);
   return pass(next);
+}
+
+async function onRecordRefused(
+  c: ConsoleContext,
+  visitor: Visitor | null,
+  reason: RefusalReason,
+  answer: Response,
+): Promise<Response> {
+  const record = recordOf((c.env as Partial<HttpBindings> | undefined)?.incoming);
+  if (record === null || (await record.decided(reason, knownAs(visitor), answer.status)))
+    return answer;
+  return unrecorded(c);
+}
+
+function knownAs(visitor: Visitor | null): Known {
+  return visitor === null ? NOBODY : { ...NOBODY, actor: visitor.actor };
+}
+
+function unrecorded(c: ConsoleContext): Response | Promise<Response> {
+  c.header('retry-after', '5');
+  return refuse(
+    c,
+    503,
+    'The store cannot be reached now, so nothing can be recorded. Try again in a moment.',
+  );
 }
 
 async function pass(next: () => Promise<void>): Promise<undefined> {
@@ -99,7 +139,7 @@ async function pass(next: () => Promise<void>): Promise<undefined> {
   return undefined;
 }
 
-type Refusal = readonly [status: 400 | 403 | 405 | 413 | 415, words: string];
+type Refusal = readonly [status: 400 | 403 | 405 | 413 | 415 | 503, words: string];
 
 async function readForm(c: ConsoleContext): Promise<Refusal | null> {
   if (c.req.method !== 'POST') return [405, 'This page does not know that method.'];

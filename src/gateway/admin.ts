@@ -86,17 +86,18 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
   );
   const streams = new OpenStreams();
   const rights = new Rights(parts.store, log);
+  const recorder = new AdminRecorder({
+    outbox,
+    floods,
+    instance,
+    clock,
+    guarantee: config.audit.guarantee,
+    nextRequestId,
+  });
   const api: ApiParts = {
     control,
     guard: new ApiGuard({ view: replica, lookups, clock }),
-    recorder: new AdminRecorder({
-      outbox,
-      floods,
-      instance,
-      clock,
-      guarantee: config.audit.guarantee,
-      nextRequestId,
-    }),
+    recorder,
     streams,
     idempotency: new IdempotencyKeys(clock),
     found: admin.foundTokens ? new FoundTokens(control, parts.tries) : null,
@@ -113,6 +114,8 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
     certificates,
     app,
     places,
+    recorder,
+    realm: config.realm,
     log,
   });
   rights.start();

@@ -23,7 +23,13 @@ import {
   type Refused,
   refusedBy,
 } from './problem.ts';
-import { type AdminCallRecord, type AdminRecorder, type Known, NOBODY } from './recorder.ts';
+import {
+  type AdminCallRecord,
+  type AdminRecorder,
+  type Known,
+  NOBODY,
+  recordOf,
+} from './recorder.ts';
 import type { OpenStreams } from './streams.ts';
 
 /** Where the API is mounted. */
@@ -141,6 +147,8 @@ export class Requests {
   }
 
   begin(c: ApiContext): AdminCallRecord {
+    const attached = recordOf(c.env?.incoming);
+    if (attached !== null) return attached;
     const { method, path } = c.req;
     return this.#parts.recorder.begin({
       method,
@@ -314,11 +322,7 @@ export class Requests {
   }
 
   #refused(_c: ApiContext, record: AdminCallRecord, refused: Refused): Response {
-    const problem: Problem = problemOf(refused, record.id);
-    return new Response(`${withVisibleEscapes(JSON.stringify(problem))}\n`, {
-      status: problem.status,
-      headers: { 'x-request-id': record.id, ...problemHeaders(refused, this.#parts.realm) },
-    });
+    return problemResponse(refused, record.id, this.#parts.realm);
   }
 
   /** For routes that answer in their own way. */
@@ -332,6 +336,15 @@ type Denied = Extract<Admission, { admitted: false }>;
 
 /** Of an operation that needs nobody; it does not look. */
 const NO_CALLER = null as unknown as Admitted['caller'];
+
+/** A "no" as an answer. */
+export function problemResponse(refused: Refused, requestId: string, realm: string): Response {
+  const problem: Problem = problemOf(refused, requestId);
+  return new Response(`${withVisibleEscapes(JSON.stringify(problem))}\n`, {
+    status: problem.status,
+    headers: { 'x-request-id': requestId, ...problemHeaders(refused, realm) },
+  });
+}
 
 function answered(requestId: string, { status, body, version }: Answer): Response {
   return new Response(`${withVisibleEscapes(JSON.stringify(body))}\n`, {

@@ -30,10 +30,23 @@ const AUDIT_AWAY = {
 export const NOBODY: Known = { actor: null, claimedAccountId: null, tokenId: null };
 
 export interface RequestFacts {
-  readonly method: string;
-  readonly path: string;
+  /** Null: what came could not be read as a request. */
+  readonly method: string | null;
+  readonly path: string | null;
   readonly clientAddress: string;
   readonly userAgent: string | null;
+}
+
+const RECORDS = new WeakMap<object, AdminCallRecord>();
+
+/** Ties a record to the request that it is about. */
+export function attachRecord(request: object, record: AdminCallRecord): void {
+  RECORDS.set(request, record);
+}
+
+/** The record of a request; null where nobody records. */
+export function recordOf(request: object | undefined): AdminCallRecord | null {
+  return request === undefined ? null : (RECORDS.get(request) ?? null);
 }
 
 /**
@@ -66,6 +79,9 @@ export class AdminCallRecord {
   readonly #startedMs: number;
   #known: Known = NOBODY;
   #permitted = false;
+  #decided = false;
+  /** What was let in is counted, or its outcome is written. */
+  #over = false;
 
   constructor(options: RecorderOptions, facts: RequestFacts) {
     this.#options = options;
@@ -74,16 +90,26 @@ export class AdminCallRecord {
     this.#startedMs = options.clock.monotonicMs();
   }
 
+  /** Whether a verdict has been reached. */
+  get isDecided(): boolean {
+    return this.#decided;
+  }
+
   /**
    * Resolves when the record is safe, as far as the configuration asks for that; false: it could
-   * not be made safe, so nothing may be done.
+   * not be made safe, so nothing may be done. Of a flood of refusals or of reads the verdict is
+   * counted, and nothing is waited for.
    */
   async decided(reason: Reason, known: Known, status: number | null): Promise<boolean> {
+    this.#decided = true;
     this.#known = known;
     this.#permitted = reason === 'permitted';
     const { floods, guarantee } = this.#options;
-    if (!this.#permitted && floods.folds(this.facts.clientAddress, reason, accountOf(known)))
+    const folds = !this.#permitted || this.facts.method === 'GET' || this.facts.method === 'HEAD';
+    if (folds && floods.folds(this.facts.clientAddress, reason, accountOf(known))) {
+      this.#over = true;
       return true;
+    }
     const facts = { ...this.#facts(reason, status), phase: 'decision', durationMs: null } as const;
     if (guarantee === 'buffered') {
       this.#write(facts, null);
@@ -101,12 +127,14 @@ export class AdminCallRecord {
     });
   }
 
-  /** How a request that was let in ended. */
+  /** How a request that was let in ended. Told more than once, the first time counts. */
   ended(status: number, reason: Reason): void {
     if (this.#permitted) this.#end(status, reason);
   }
 
   #end(status: number, reason: Reason): void {
+    if (this.#over) return;
+    this.#over = true;
     const durationMs = this.#options.clock.monotonicMs() - this.#startedMs;
     const facts = { ...this.#facts(reason, status), phase: 'outcome', durationMs } as const;
     const { outbox, instance } = this.#options;

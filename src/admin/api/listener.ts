@@ -1,0 +1,171 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { withVisibleEscapes } from '../../audit/text.ts';
+import type { RefusalReason } from '../../refusal.ts';
+import type { Log } from '../../telemetry/log.ts';
+import { plainAddress } from '../../wire/ip-address.ts';
+import { problemHeaders, problemOf } from './problem.ts';
+import { type AdminCallRecord, type AdminRecorder, attachRecord, NOBODY } from './recorder.ts';
+
+export interface RecordedListenerOptions {
+  readonly recorder: AdminRecorder;
+  readonly realm: string;
+  readonly log: Log;
+  /** Answers what is a request that can be read in one way only. */
+  readonly answer: (request: IncomingMessage, response: ServerResponse) => unknown;
+}
+
+/**
+ * Everything that the HTTP server of the admin listener would answer by itself, before any route is
+ * asked, is answered here instead, so that it is on record like every other request: heads that are
+ * no HTTP, too large or too late, a Host that is missing, doubled or none, expectations, CONNECT.
+ * The server must be made with `requireHostHeader: false`.
+ */
+export function recordAnswers(server: Server, options: RecordedListenerOptions): void {
+  const listener = new RecordedListener(options);
+  const guarded = (work: Promise<void>, socket: Socket) => {
+    work.catch((fault: unknown) => {
+      options.log.error('a request to the admin listener failed', { fault });
+      socket.destroy();
+    });
+  };
+  server.on('request', (request, response) =>
+    guarded(listener.request(request, response), request.socket),
+  );
+  server.on('checkExpectation', (request, response) =>
+    guarded(listener.refuse(request, response, 'expectation-failed'), request.socket),
+  );
+  server.on('connect', (request, socket) =>
+    guarded(listener.refuseRaw(socket as Socket, 'method-refused', request), socket as Socket),
+  );
+  server.on('clientError', (fault, socket) =>
+    guarded(listener.broken(fault, socket as Socket), socket as Socket),
+  );
+}
+
+class RecordedListener {
+  readonly #options: RecordedListenerOptions;
+  /** The answer under way on a connection. */
+  readonly #underWay = new WeakMap<Socket, ServerResponse>();
+
+  constructor(options: RecordedListenerOptions) {
+    this.#options = options;
+  }
+
+  async request(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#underWay.set(request.socket, response);
+    const reason = faultOf(request);
+    if (reason !== null) return this.refuse(request, response, reason);
+    attachRecord(request, this.#begin(request.socket, request));
+    await this.#options.answer(request, response);
+  }
+
+  async refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    reason: RefusalReason,
+  ): Promise<void> {
+    const { status, headers, body } = await this.#refused(
+      this.#begin(request.socket, request),
+      reason,
+    );
+    if (response.destroyed) return;
+    response.writeHead(status, { ...headers, connection: 'close' });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  }
+
+  /** What the parser could not read, or what did not come in time. */
+  async broken(fault: NodeJS.ErrnoException, socket: Socket): Promise<void> {
+    const underWay = this.#underWay.get(socket);
+    const begun = underWay?.headersSent === true && !underWay.writableFinished;
+    const reason = reasonOf(fault.code ?? '');
+    // Nobody is there to be told, or is being told something else.
+    if (!socket.writable || begun || reason === null) socket.destroy();
+    else await this.refuseRaw(socket, reason, null);
+  }
+
+  async refuseRaw(
+    socket: Socket,
+    reason: RefusalReason,
+    request: IncomingMessage | null,
+  ): Promise<void> {
+    // A client that is gone by then is no fault of ours.
+    socket.on('error', () => {});
+    const { status, headers, body } = await this.#refused(this.#begin(socket, request), reason);
+    if (!socket.writable) return void socket.destroy();
+    const all = {
+      ...headers,
+      ...(reason === 'method-refused' ? { allow: '' } : {}),
+      'content-length': String(Buffer.byteLength(body)),
+      connection: 'close',
+    };
+    const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`, () =>
+      socket.destroy(),
+    );
+  }
+
+  #begin(socket: Socket, request: IncomingMessage | null): AdminCallRecord {
+    return this.#options.recorder.begin({
+      method: request?.method ?? null,
+      path: request?.url ?? null,
+      clientAddress: plainAddress(socket.remoteAddress ?? ''),
+      userAgent: request?.headers['user-agent'] ?? null,
+    });
+  }
+
+  /** Written down before it is said; what cannot be written down is not said. */
+  async #refused(record: AdminCallRecord, wanted: RefusalReason) {
+    const status = problemOf({ reason: wanted }, record.id).status;
+    const recorded = await record.decided(wanted, NOBODY, status);
+    const reason = recorded ? wanted : 'audit-unavailable';
+    const problem = problemOf({ reason }, record.id);
+    const headers = {
+      ...HEADERS,
+      'x-request-id': record.id,
+      ...problemHeaders({ reason }, this.#options.realm),
+    };
+    return {
+      status: problem.status,
+      headers,
+      body: `${withVisibleEscapes(JSON.stringify(problem))}\n`,
+    };
+  }
+}
+
+const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
+
+/** By Node's codes; whatever else the parser finds was no HTTP. */
+const REASONS: Readonly<Record<string, RefusalReason>> = {
+  HPE_HEADER_OVERFLOW: 'headers-too-large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body-too-large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
+};
+
+/** Null: the connection was lost, or TLS failed; there is nobody to answer. */
+function reasonOf(code: string): RefusalReason | null {
+  return REASONS[code] ?? (code.startsWith('HPE_') ? 'request-malformed' : null);
+}
+
+/** What makes a head unfit for any route; RFC 9112 §3.2 for Host. */
+function faultOf({
+  httpVersion,
+  url = '',
+  headersDistinct,
+}: IncomingMessage): RefusalReason | null {
+  const hosts = headersDistinct.host ?? [];
+  if (hosts.length > 1) return 'request-ambiguous';
+  if (hosts.length === 0) return httpVersion === '1.0' ? null : 'request-malformed';
+  if (!isHost(hosts[0]!)) return 'request-malformed';
+  // The router resolves absolute forms and back slashes in its own way.
+  return url.startsWith('/') && !url.includes('\\') ? null : 'target-ambiguous';
+}
+
+/** A name or address with or without a port, which nobody reads as another one. */
+function isHost(host: string): boolean {
+  if (!URL.canParse(`http://${host}/`)) return false;
+  const { hostname, pathname, username, password, search } = new URL(`http://${host}/`);
+  const written = host.replace(/:\d*$/, '').toLowerCase();
+  return hostname === written && pathname === '/' && `${username}${password}${search}` === '';
+}
