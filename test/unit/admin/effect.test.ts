@@ -256,11 +256,17 @@ describe('after any sequence of changes by an editor', () => {
           const bench = (await openBench('embedded'))!;
           try {
             const { admin, store } = bench;
-            for (const [index, permissions] of roles.entries())
+            // The editor may do what the team's role may, and not what the others may: there a change
+            // of the team would raise or lower beyond it.
+            for (const [index, permissions] of [own, ...roles.slice(1)].entries())
               await admin.createRole(owner, { name: ROLES[index]!, permissions });
             for (const name of TEAMS) await admin.createTeam(owner, { name });
             for (const name of ACCOUNTS)
-              await admin.createServiceAccount(owner, { name, role: 'r0' });
+              await admin.createServiceAccount(owner, {
+                name,
+                role: 'r1',
+                teams: [{ team: 't0', role: 'r0' }],
+              });
             for (const one of beginning) await attempt(one(admin, owner));
             const editor = editorWith(own);
             let now = await everything(store);
