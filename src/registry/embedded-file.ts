@@ -27,6 +27,30 @@ export class RegistryFile {
     } catch (fault) {
       throw unavailable(fault);
     }
+    try {
+      this.#assertWhole();
+    } catch (fault) {
+      this.#database.close();
+      throw fault;
+    }
+  }
+
+  /**
+   * A page that was overwritten can look like one that holds fewer rows: then accounts would be
+   * absent that are not. So the structure of every page is looked at before anything is answered
+   * (sqlite.org/pragma.html#pragma_integrity_check). What it cannot see: text that was changed in
+   * place, and changes that are gone as a whole.
+   */
+  #assertWhole(): void {
+    const found = this.#translated(() =>
+      guarded(this.#path, () => this.#database.prepare('PRAGMA integrity_check(1)').get()),
+    );
+    if (found?.integrity_check !== 'ok')
+      throw new RegistryUnavailable(
+        'damaged',
+        `${this.#path} is damaged: stop what uses it and bring it back from a backup, ` +
+          `together with its -wal (${String(found?.integrity_check)})`,
+      );
   }
 
   /**
