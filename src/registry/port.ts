@@ -95,7 +95,7 @@ export interface LeaseRequest {
 /**
  * What an instance knows to be revoked. A store that has lost the change (failover) is told, and
  * everyone who reads the account from it is told with it: `deleted` and `digests` for good,
- * `inactive` until somebody who saw it activates the account.
+ * `inactive` and `rights` until somebody who saw it activates the account.
  */
 export interface Tombstone {
   readonly account: string;
@@ -106,6 +106,12 @@ export interface Tombstone {
   readonly digests: Readonly<Record<string, number>>;
   readonly deleted: boolean;
   readonly inactive: boolean;
+  /**
+   * What the account was last seen to be allowed (`rightsOf`). While its record says otherwise, a
+   * lowering may be lost, and the account is inactive until somebody who saw that activates it.
+   * `*`: instances have seen different things. Absent: nothing is held against it.
+   */
+  readonly rights?: string;
 }
 
 /** When and from where a token was last let in. */

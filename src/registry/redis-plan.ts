@@ -2,6 +2,7 @@ import type { RegistryKeys } from '../store/keys.ts';
 import { encodeRecord } from './codec.ts';
 import { entryOf } from './listing/entry.ts';
 import type { Commit, RecordKind } from './port.ts';
+import { rightsOf } from './tombstone.ts';
 
 /**
  * A commit as the script reads it: the keys that it touches beyond the fixed ones, and a plan that
@@ -79,7 +80,9 @@ export function planCommit(keys: RegistryKeys, commit: Commit): CommitPlan {
       ...place(kind, key),
       id: key,
       text: record === null ? '' : encodeRecord(record),
-      ...(kind === 'account' && record !== null ? { entry: entryOf(record) } : {}),
+      ...(kind === 'account' && record !== null
+        ? { entry: entryOf(record), rights: rightsOf(record) }
+        : {}),
     })),
     users: (commit.users ?? []).map(({ target, count }) => ({
       key: table.number(keys.references(target), 'set'),

@@ -1,6 +1,6 @@
 import type { Account } from '../account/model.ts';
 import type { FeedEvent, Position, RecordChange, Tombstone } from './port.ts';
-import { underTombstone } from './tombstone.ts';
+import { rightsOf, underTombstone } from './tombstone.ts';
 
 /** What one account has lost, as far as this instance has seen it happen. */
 interface Fact {
@@ -9,6 +9,8 @@ interface Fact {
   readonly digests: ReadonlyMap<string, number>;
   readonly deleted: boolean;
   readonly inactive: boolean;
+  /** What it was last seen to be allowed; null: no change of it was seen. */
+  readonly rights: string | null;
   /**
    * Whether the store that we read from now lacks the change that this was learned from, and
    * whether it has been told.
@@ -29,8 +31,8 @@ export const REVOKED_LIMITS = {
  * who saw the changes can know.
  *
  * A revoked digest and a deleted account stay so whatever a store says later: tokens are random and
- * ids are never used again. "Inactive" can be taken back by an administrator, so it is held against
- * the store only while the store does not know of it.
+ * ids are never used again. "Inactive" can be taken back by an administrator, and so can a lowering,
+ * so they are held against the store only while the store does not know of them.
  */
 export class Revoked {
   readonly #facts = new Map<string, Fact>();
@@ -41,12 +43,21 @@ export class Revoked {
   }
 
   /**
-   * Begins with a registry. Another epoch is another registry, made by an administrator: what was
-   * learned of the one before says nothing about it.
+   * Begins with a registry. Another epoch is another registry, made by an administrator, perhaps
+   * from an older export of the one before: what was revoked for good stays so, and the store is to
+   * be told; what could be taken back says nothing about it.
    */
   begin(epoch: string): void {
-    if (this.#epoch !== epoch) this.#facts.clear();
+    if (this.#epoch !== epoch && this.#epoch !== '') this.#keepWhatIsForGood();
     this.#epoch = epoch;
+  }
+
+  #keepWhatIsForGood(): void {
+    for (const [id, fact] of this.#facts) {
+      if (fact.deleted || fact.digests.size > 0)
+        this.#facts.set(id, { ...fact, seq: 0, inactive: false, rights: null, lost: 'untold' });
+      else this.#facts.delete(id);
+    }
   }
 
   /**
@@ -132,17 +143,28 @@ function factOf(record: Account | null, seq: number, known: Fact | undefined): F
   // made by people who know.
   const untold = known?.lost === 'untold';
   const inactive = record?.status === 'inactive' || (untold && known.inactive);
-  if (digests.size === 0 && !deleted && !inactive && known === undefined) return null;
+  const rights = untold || record === null ? (known?.rights ?? null) : rightsOf(record);
+  // Nothing was taken away from an account that is as it was made.
+  const made = record !== null && record.updatedAt === record.createdAt;
+  if (digests.size === 0 && !deleted && !inactive && known === undefined && made) return null;
   const newest = new Map([...digests].slice(-REVOKED_LIMITS.digests));
   return {
     seq: Math.max(seq, known?.seq ?? 0),
     digests: newest,
     deleted,
     inactive,
+    rights,
     lost: untold ? 'untold' : 'no',
   };
 }
 
-function heldAgainst({ digests, deleted, inactive, lost }: Fact): Omit<Tombstone, 'account'> {
-  return { digests: Object.fromEntries(digests), deleted, inactive: inactive && lost === 'untold' };
+function heldAgainst(fact: Fact): Omit<Tombstone, 'account'> {
+  const { digests, deleted, inactive, rights } = fact;
+  const untold = fact.lost === 'untold';
+  return {
+    digests: Object.fromEntries(digests),
+    deleted,
+    inactive: inactive && untold,
+    ...(untold && rights !== null ? { rights } : {}),
+  };
 }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Account } from '../account/model.ts';
 import { damaged } from './codec.ts';
 import type { Tombstone } from './port.ts';
@@ -10,7 +11,7 @@ const RETIRED_KEPT = 8;
  */
 export function underTombstone(
   account: Account,
-  { digests, deleted, inactive }: Omit<Tombstone, 'account'>,
+  { digests, deleted, inactive, rights }: Omit<Tombstone, 'account'>,
 ): Account | null {
   if (deleted) return null;
   let { token, previous = null, retired } = account;
@@ -26,19 +27,26 @@ export function underTombstone(
     if (fromMs === 0 && !retired.includes(digest))
       retired = [digest, ...retired].slice(0, RETIRED_KEPT);
   }
-  return { ...account, token, previous, retired, status: inactive ? 'inactive' : account.status };
+  const held = inactive || (rights !== undefined && rights !== rightsOf(account));
+  return { ...account, token, previous, retired, status: held ? 'inactive' : account.status };
+}
+
+/** Names all that an account is allowed, by roles and in time: 32 hex digits. */
+export function rightsOf({ role, teams, grants, expiresAt }: Account): string {
+  return hash('sha256', JSON.stringify([role, teams, grants, expiresAt]), 'hex').slice(0, 32);
 }
 
 /** Throws `RegistryUnavailable('damaged')`: what cannot be read may have shut somebody out. */
 export function readTombstone(account: string, text: string): Tombstone {
   try {
-    const { digests, deleted, inactive } = JSON.parse(text) as Partial<Tombstone>;
+    const { digests, deleted, inactive, rights } = JSON.parse(text) as Partial<Tombstone>;
     if (
       typeof digests === 'object' &&
       typeof deleted === 'boolean' &&
-      typeof inactive === 'boolean'
+      typeof inactive === 'boolean' &&
+      (rights === undefined || typeof rights === 'string')
     ) {
-      return { account, digests, deleted, inactive };
+      return { account, digests, deleted, inactive, ...(rights === undefined ? {} : { rights }) };
     }
   } catch {
     // Falls through to the one fault that there is.

@@ -19,7 +19,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   /** What was seen revoked is forgotten with everything else. */
   tombstone: {
     file: 'src/registry/revoked.ts',
-    piece: 'if (this.#epoch !== epoch) this.#facts.clear();',
+    piece: "if (this.#epoch !== epoch && this.#epoch !== '') this.#keepWhatIsForGood();",
     instead: 'this.#facts.clear();',
   },
   /** The lease is measured by a clock that can be set. */
@@ -53,11 +53,11 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     piece: 'return this.#covers(nowMs);',
     instead: 'return nowMs !== 0;',
   },
-  /** A lease covers what is open although not all of it was judged. */
-  unjudged: {
-    file: 'src/registry/replica.ts',
-    piece: '&& (this.#observer.judged?.() ?? true))',
-    instead: ')',
+  /** Of what a lost change took away, only tokens and activity are remembered. */
+  rights: {
+    file: 'src/registry/revoked.ts',
+    piece: '...(untold && rights !== null ? { rights } : {}),',
+    instead: '',
   },
   /** The lease begins when the answer has come. */
   answer: {

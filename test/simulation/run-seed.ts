@@ -328,8 +328,9 @@ class Run {
       'lower',
       'raise',
       'raise',
+      // What a failover can lose of it is worth more tries.
+      ...(this.#mode === 'loss' ? (['lower', 'lower', 'raise', 'raise'] as const) : []),
     ] as const);
-    if (what === 'lower' && this.#mode === 'loss') return;
     const ref = { name: account, waitMs };
     this.#say(`${what} ${account}`);
     try {

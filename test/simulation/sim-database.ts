@@ -214,9 +214,11 @@ export class SimDatabase {
       };
       if (grave.deleted || (record.token !== null && record.token.digest in grave.digests))
         return ['version', change.label];
-      if (!grave.inactive || record.status !== 'active') continue;
+      const held = grave.inactive || (grave.rights ?? change.rights) !== change.rights;
+      if (!held || record.status !== 'active') continue;
       if (!plan.activates.includes(change.id)) return ['version', change.label];
-      raised.set(change.id, { ...grave, inactive: false });
+      const { rights: _, ...rest } = grave;
+      raised.set(change.id, { ...rest, inactive: false });
     }
     for (const { claim, owner } of plan.take) {
       const held = this.#hash(CLAIMS).get(claim);
@@ -273,6 +275,7 @@ export class SimDatabase {
       const now = JSON.stringify({
         deleted: known.deleted || told.deleted,
         inactive: known.inactive || told.inactive,
+        ...rightsTold(known.rights, told.rights),
         digests: Object.fromEntries(Object.entries(digests).sort()),
       });
       changed ||= now !== text;
@@ -291,16 +294,27 @@ interface Place {
 
 interface Plan {
   readonly expects: readonly (Place & { readonly version: number })[];
-  readonly changes: readonly (Place & { readonly id: string; readonly text: string })[];
+  readonly changes: readonly (Place & {
+    readonly id: string;
+    readonly rights?: string;
+    readonly text: string;
+  })[];
   readonly take: readonly { readonly claim: string; readonly owner: string }[];
   readonly drop: readonly string[];
   readonly activates: readonly string[];
 }
 
 interface Grave {
+  readonly rights?: string;
   readonly deleted: boolean;
   readonly inactive: boolean;
   readonly digests: Record<string, number>;
+}
+
+function rightsTold(known: string | undefined, told: string | undefined): { rights?: string } {
+  const rights = known === undefined || told === undefined ? (told ?? known) : told;
+  if (rights === undefined) return {};
+  return { rights: known !== undefined && known !== rights ? '*' : rights };
 }
 
 /** What a primary answers that has lost sight of its replicas. */

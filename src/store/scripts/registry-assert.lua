@@ -16,6 +16,11 @@ for _, tombstone in ipairs(told) do
   local known = text and cjson.decode(text) or { deleted = false, inactive = false, digests = {} }
   known.deleted = known.deleted or tombstone.deleted
   known.inactive = known.inactive or tombstone.inactive
+  -- Who has seen different things cannot say which came last.
+  if tombstone.rights then
+    local same = not known.rights or known.rights == tombstone.rights
+    known.rights = same and tombstone.rights or '*'
+  end
   for digest, from in pairs(tombstone.digests) do
     known.digests[digest] = math.min(known.digests[digest] or from, from)
   end
@@ -23,9 +28,10 @@ for _, tombstone in ipairs(told) do
   for digest, from in pairs(known.digests) do digests[#digests + 1] = string.format('"%s":%.0f', digest, from) end
   table.sort(digests)
   local now = string.format(
-    '{"deleted":%s,"inactive":%s,"digests":{%s}}',
+    '{"deleted":%s,"inactive":%s,%s"digests":{%s}}',
     tostring(known.deleted),
     tostring(known.inactive),
+    known.rights and string.format('"rights":%s,', cjson.encode(known.rights)) or '',
     table.concat(digests, ',')
   )
   if now ~= text then

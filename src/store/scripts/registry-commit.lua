@@ -75,9 +75,10 @@ for _, change in ipairs(plan.changes) do
     -- A null is truthy here and has no fields.
     local live = type(record.token) == 'table' and record.token.digest
     if tombstone.deleted or (live and tombstone.digests[live]) then return { 'version', change.label } end
-    if tombstone.inactive and record.status == 'active' then
+    local held = tombstone.inactive or (tombstone.rights and tombstone.rights ~= change.rights)
+    if held and record.status == 'active' then
       if not activates[change.id] then return { 'version', change.label } end
-      tombstone.inactive = false
+      tombstone.inactive, tombstone.rights = false, nil
       -- An empty table would be written as a list.
       if next(tombstone.digests) == nil then raised[change.id] = '' else raised[change.id] = cjson.encode(tombstone) end
     end

@@ -190,6 +190,27 @@ describe('a Redis that has lost acknowledged changes', () => {
     await until(async () => edge.current && (await answers(edge)).join() === '60,absent,3,4');
   });
 
+  it('gives nobody a role back: the account is inactive until somebody who saw that activates it', async () => {
+    const lowered = { role: 'none', updatedAt: '2026-01-02T00:00:00.000Z' };
+    expect((await store.commit(update(account(4, lowered), 5))).committed).toBe(true);
+    await until(() => edge.status().lagSeq === 0);
+    await until(async () => (await store.progress(['edge-1']))[0]?.applied?.seq === 9);
+    await server.kill();
+    await restart();
+    await until(() => lost.length > 0 && edge.current);
+    expect((await answers(edge))[3]).toBe('inactive');
+    const other = replica('edge-2');
+    await other.start();
+    await until(() => other.current);
+    expect((await answers(other))[3]).toBe('inactive');
+    expect((await store.account(idOf(4))).account).toMatchObject({ status: 'inactive' });
+    const change = async (parts: Partial<Account>, activates: string[] = []) =>
+      (await store.commit({ ...update(account(4, parts), 5), activates })).committed;
+    expect(await change({ description: 'unaware' })).toBe(false);
+    expect(await change({ description: 'activated' }, [idOf(4)])).toBe(true);
+    await until(async () => edge.current && (await answers(edge))[3] === '4');
+  });
+
   it('is noticed also when it has gone on from there and stands at the same number, or further', async () => {
     relay.silence();
     await server.kill();

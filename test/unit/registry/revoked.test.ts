@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Account } from '../../../src/account/model.ts';
 import type { FeedEvent } from '../../../src/registry/port.ts';
 import { REVOKED_LIMITS, Revoked } from '../../../src/registry/revoked.ts';
+import { underTombstone } from '../../../src/registry/tombstone.ts';
 import { account, digestOf, idOf } from '../../contract/registry-records.ts';
 
 const MOMENT = '2026-01-01T00:00:00.000Z';
@@ -84,7 +85,7 @@ describe('an inactive account', () => {
       status: 'inactive',
     });
     const lost = revoked.lost();
-    expect(lost).toEqual([{ account: idOf(1), digests: {}, deleted: false, inactive: true }]);
+    expect(lost).toMatchObject([{ account: idOf(1), digests: {}, inactive: true }]);
     revoked.told(lost);
     expect(revoked.lost()).toEqual([]);
     expect(recordIn(revoked.note(event(6, 1, { description: 'activated' })))).toMatchObject({
@@ -117,12 +118,61 @@ it('tells only what was learned after the point to which the store fell back', (
   ]);
 });
 
-it('knows nothing of another registry', () => {
+it('goes on refusing in another registry what was revoked for good, and tells it', () => {
   revoked.note(event(5, 1, rotated));
+  revoked.note(event(6, 2, null));
+  revoked.note(event(7, 3, { status: 'inactive' }));
   revoked.begin('epoch-1');
-  expect(revoked.size).toBe(1);
+  expect([revoked.size, revoked.lost().length]).toEqual([3, 0]);
   revoked.begin('epoch-2');
-  expect(revoked.against(before)).toBe(before);
+  expect(revoked.against(before)).toMatchObject({ token: null });
+  expect(revoked.against(account(2))).toBeNull();
+  expect(revoked.against(account(3))).toEqual(account(3));
+  expect(revoked.lost()).toEqual([
+    { account: idOf(1), digests: { [digestOf(1)]: 0 }, deleted: false, inactive: false },
+    { account: idOf(2), digests: {}, deleted: true, inactive: false },
+  ]);
+});
+
+describe('an account whose lowering a failover lost', () => {
+  const lowered = { role: 'reader', updatedAt: '2026-01-02T00:00:00.000Z' };
+  const higher = account(1, { role: 'administrator' });
+
+  it.each([
+    ['role', { role: 'none' }],
+    ['teams', { teams: [] }],
+    ['grants', { grants: [{ application: 'crm', role: 'none' }] }],
+    ['expiry', { expiresAt: '2026-03-01T00:00:00.000Z' }],
+  ] as const)('is inactive while its record has another %s than was seen', (_, parts) => {
+    const whole = account(1, {
+      teams: [{ team: 'sales', role: 'administrator' }],
+      updatedAt: lowered.updatedAt,
+    });
+    revoked.note({
+      seq: 5,
+      changes: [{ kind: 'account', key: idOf(1), record: { ...whole, ...parts } }],
+    });
+    expect(revoked.against(whole)).toMatchObject({ status: 'active' });
+    revoked.lose({ epoch: 'epoch-1', seq: 4 }, false);
+    expect(revoked.against(whole)).toMatchObject({ status: 'inactive' });
+    expect(revoked.against({ ...whole, ...parts })).toMatchObject({ status: 'active' });
+  });
+
+  it('is so for everybody once the store was told, until somebody who saw that activates it', () => {
+    revoked.note(event(5, 1, lowered));
+    revoked.lose({ epoch: 'epoch-1', seq: 4 }, false);
+    const [told] = revoked.lost();
+    expect(underTombstone(higher, told!)).toMatchObject({ status: 'inactive' });
+    expect(underTombstone(account(1, lowered), told!)).toMatchObject({ status: 'active' });
+    revoked.told([told!]);
+    expect(revoked.against(higher)).toMatchObject({ status: 'active' });
+  });
+
+  it('is left alone when only something else of it was lost', () => {
+    revoked.note(event(5, 1, { description: 'new', updatedAt: lowered.updatedAt }));
+    revoked.lose({ epoch: 'epoch-1', seq: 4 }, false);
+    expect(revoked.against(before)).toMatchObject({ status: 'active', token: before.token });
+  });
 });
 
 it('remembers a bounded number of accounts and digests, what has yet to be told and what is newest before the rest', () => {
