@@ -1,22 +1,36 @@
-import type { Account, AccountKind, AccountStatus } from '../account/model.ts';
-import type { Page, TokenUse } from '../registry/port.ts';
+import type { AccountKind, AccountStatus } from '../account/model.ts';
+import { BadCursor } from '../registry/listing/cursor.ts';
+import { folded } from '../registry/listing/entry.ts';
+import {
+  isListed,
+  LIST_SORTS,
+  type ListedAccount,
+  type ListPage,
+  type ListQuery,
+  type ListSort,
+  needsUses,
+} from '../registry/listing/query.ts';
 import { type AdminActor, mustHave } from './actor.ts';
 import { type AdminContext, reading } from './change.ts';
+import { invalid } from './error.ts';
 import { Fields } from './fields.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
+export const LIST_ORDERS = ['ascending', 'descending'] as const;
+
 export interface AccountQuery {
+  /** Service accounts and users are lists of their own. Default `service`; with `name` also both. */
   readonly kind?: AccountKind;
+  /** `next` or `previous` of another page of the same list. */
   readonly cursor?: string | null;
-  /**
-   * 1 to 500; default 100. A page may hold fewer although more follow: only `next: null` is the
-   * end.
-   */
+  /** 1 to 500; default 100. */
   readonly limit?: number;
   /** Exactly this name. */
   readonly name?: string;
-  /** Part of the name, the description or the id, whatever the letter case. */
+  /** Part of the name or the description, whatever the letter case, or the whole id. */
   readonly search?: string;
+  /** How the name begins, whatever the letter case. */
+  readonly namePrefix?: string;
   readonly status?: AccountStatus | 'expired';
   /** Has the role anywhere: by default, in a team or by a grant. */
   readonly role?: string;
@@ -27,11 +41,22 @@ export interface AccountQuery {
   readonly unusedForDays?: number;
   /** Expires within so many days, and has not yet. */
   readonly expiringWithinDays?: number;
+  /** The live token was issued so many days ago or earlier. */
+  readonly tokenOlderThanDays?: number;
+  /** Default `name`. What has no such value comes last, but what was never used first. */
+  readonly sort?: ListSort;
+  readonly order?: (typeof LIST_ORDERS)[number];
   /** Also say when each token was last let in: one more look-up for each account. */
   readonly lastUsed?: boolean;
 }
 
-export interface AccountViewPage extends Page<AccountView> {
+export interface AccountViewPage {
+  readonly items: readonly AccountView[];
+  /** How many accounts there are on all pages. */
+  readonly total: number;
+  /** Opaque; null: there is no such page. */
+  readonly next: string | null;
+  readonly previous: string | null;
   /** Ids of accounts whose record is there and cannot be read. */
   readonly damaged: readonly string[];
 }
@@ -42,156 +67,100 @@ const KNOWN = [
   'limit',
   'name',
   'search',
+  'namePrefix',
   'status',
   'role',
   'team',
   'neverUsed',
   'unusedForDays',
   'expiringWithinDays',
+  'tokenOlderThanDays',
+  'sort',
+  'order',
   'lastUsed',
 ] as const;
 
 const DAY_MS = 86_400_000;
-
-/**
- * Pages of the store that are looked through for one of ours: filters that match little must not
- * make one request read everything.
- */
-const PAGES_READ = 20;
-const PAGE_READ = 500;
+const DAYS_MOST = 3650;
 
 export async function listAccounts(
   context: AdminContext,
   actor: AdminActor,
-  query: AccountQuery,
+  input: AccountQuery,
 ): Promise<AccountViewPage> {
   mustHave(actor, 'sallyport:registry:read');
-  const read = readQuery(query);
-  if (read.name !== null) return byName(context, read.name, read);
-  const { limit, filtered } = read;
-  const items: AccountView[] = [];
-  const damaged: string[] = [];
-  let { cursor } = read;
-  for (let pages = 0; pages < PAGES_READ && items.length < limit; pages += 1) {
-    // Never more than can be shown: the cursor stands at the end of what was read.
-    const wanted = filtered ? Math.min(PAGE_READ, limit - items.length) : limit;
-    const page = await reading(() => context.store.accounts({ cursor, limit: wanted }));
-    items.push(...(await matching(context, page.items, read)));
-    damaged.push(...page.damaged);
-    cursor = page.next;
-    if (cursor === null || !filtered) break;
-  }
-  return { items, next: cursor, damaged };
-}
-
-async function byName(
-  context: AdminContext,
-  name: string,
-  read: ReadQuery,
-): Promise<AccountViewPage> {
-  const account = await reading(() => context.store.accountByName(name));
-  return {
-    items: account === null ? [] : await matching(context, [account], read),
-    next: null,
-    damaged: [],
-  };
-}
-
-interface ReadQuery {
-  readonly cursor: string | null;
-  readonly limit: number;
-  readonly name: string | null;
-  readonly needsUses: boolean;
-  /** Whether anything but the kind narrows the list. */
-  readonly filtered: boolean;
-  matches(account: Account, nowMs: number): boolean;
-  matchesUse(view: AccountView, nowMs: number): boolean;
-}
-
-function readQuery(query: AccountQuery): ReadQuery {
-  const fields = new Fields(query, KNOWN);
-  const limit = fields.integer('limit', 100, 1, 500);
-  const cursor = (query.cursor ?? null) === null ? null : fields.text('cursor', 512);
-  const kind =
-    query.kind === undefined ? null : fields.oneOf('kind', ['service', 'user'] as const, 'service');
-  const name = fields.has('name') ? fields.name('name') : null;
-  const search = fields.has('search')
-    ? fields.text('search', 200).normalize('NFC').toLowerCase()
-    : null;
-  const status = fields.has('status')
-    ? fields.oneOf('status', ['active', 'inactive', 'expired'] as const, 'active')
-    : null;
-  const role = fields.has('role') ? fields.name('role') : null;
-  const team = fields.has('team') ? fields.name('team') : null;
-  const neverUsed = fields.flag('neverUsed');
-  const unusedMs = fields.has('unusedForDays')
-    ? fields.integer('unusedForDays', 1, 1, 3650) * DAY_MS
-    : null;
-  const expiringMs = fields.has('expiringWithinDays')
-    ? fields.integer('expiringWithinDays', 1, 1, 3650) * DAY_MS
-    : null;
-  const lastUsed = fields.flag('lastUsed');
-  fields.check();
-  const tests: ((account: Account, nowMs: number) => boolean)[] = [];
-  if (kind !== null) tests.push((account) => account.kind === kind);
-  if (search !== null) tests.push((account) => isFoundIn(account, search));
-  if (status !== null) tests.push((account, nowMs) => standing(account, nowMs) === status);
-  if (role !== null) tests.push((account) => hasRole(account, role));
-  if (team !== null)
-    tests.push((account) => account.teams.some((membership) => membership.team === team));
-  if (expiringMs !== null)
-    tests.push((account, nowMs) => isWithin(account.expiresAt, nowMs, expiringMs));
-  return {
-    cursor,
-    limit,
-    name,
-    needsUses: lastUsed || neverUsed || unusedMs !== null,
-    filtered: tests.length > 0 || neverUsed || unusedMs !== null,
-    matches: (account, nowMs) => tests.every((test) => test(account, nowMs)),
-    matchesUse: ({ token }, nowMs) => {
-      if (neverUsed && (token === null || token.lastUsed !== null)) return false;
-      // A token that was issued yesterday is not one that nobody has needed for a month.
-      return (
-        unusedMs === null ||
-        (token !== null && nowMs - Date.parse(token.lastUsed?.at ?? token.createdAt) >= unusedMs)
-      );
-    },
-  };
-}
-
-async function matching(
-  context: AdminContext,
-  accounts: readonly Account[],
-  read: ReadQuery,
-): Promise<readonly AccountView[]> {
   const nowMs = context.clock.wallMs();
-  const found = accounts.filter((account) => read.matches(account, nowMs));
-  const uses = await Promise.all(
-    found.map((account) => (read.needsUses ? usesOf(context, account) : [])),
+  const { name, query } = readQuery(input, nowMs);
+  const page = await reading(() =>
+    name === null ? pageOf(context, query) : byName(context, name, query, input.kind !== undefined),
   );
-  const views = found.map((account, index) => viewAccount(account, nowMs, uses[index]));
-  return views.filter((view) => read.matchesUse(view, nowMs));
+  return {
+    ...page,
+    items: page.items.map(({ account, uses }) => viewAccount(account, nowMs, uses)),
+  };
 }
 
-async function usesOf(context: AdminContext, account: Account): Promise<readonly TokenUse[]> {
-  return account.kind === 'service' ? reading(() => context.store.uses(account.id)) : [];
+async function pageOf({ store }: AdminContext, query: ListQuery): Promise<ListPage> {
+  try {
+    return await store.list(query);
+  } catch (error) {
+    if (!(error instanceof BadCursor)) throw error;
+    throw invalid([{ field: 'cursor', message: error.message }]);
+  }
 }
 
-function isFoundIn({ name, description, id }: Account, search: string): boolean {
-  return [name, description, id].some((text) => text.toLowerCase().includes(search));
+/** At most one, and no need of a list. */
+async function byName(
+  { store }: AdminContext,
+  name: string,
+  query: ListQuery,
+  isOfKind: boolean,
+): Promise<ListPage> {
+  const account = await store.accountByName(name);
+  const items: ListedAccount[] = [];
+  if (account !== null) {
+    const reads = account.kind === 'service' && (query.withUses || needsUses(query));
+    const one = { account, uses: reads ? await store.uses(account.id) : [] };
+    if (isListed(one, isOfKind ? query : { ...query, kind: account.kind })) items.push(one);
+  }
+  return { items, total: items.length, next: null, previous: null, damaged: [] };
 }
 
-function hasRole({ role, teams, grants }: Account, wanted: string): boolean {
-  return role === wanted || [...teams, ...grants].some((one) => one.role === wanted);
-}
-
-function standing({ status, expiresAt }: Account, nowMs: number): AccountStatus | 'expired' {
-  if (status === 'inactive') return status;
-  return expiresAt !== null && !(Date.parse(expiresAt) > nowMs) ? 'expired' : 'active';
-}
-
-function isWithin(moment: string | null, nowMs: number, spanMs: number): boolean {
-  if (moment === null) return false;
-  const left = Date.parse(moment) - nowMs;
-  return left > 0 && left <= spanMs;
+function readQuery(
+  input: AccountQuery,
+  nowMs: number,
+): { readonly name: string | null; readonly query: ListQuery } {
+  const fields = new Fields(input, KNOWN);
+  const nameIn = (field: string) => (fields.has(field) ? fields.name(field) : null);
+  const textIn = (field: string, most: number) =>
+    fields.has(field) ? fields.text(field, most) : null;
+  const daysIn = (field: string) =>
+    fields.has(field) ? fields.integer(field, 1, 1, DAYS_MOST) * DAY_MS : null;
+  const [unusedMs, expiringMs] = [daysIn('unusedForDays'), daysIn('expiringWithinDays')];
+  const olderMs = daysIn('tokenOlderThanDays');
+  const search = textIn('search', 200);
+  const name = nameIn('name');
+  const query: ListQuery = {
+    kind: fields.oneOf('kind', ['service', 'user'] as const, 'service'),
+    search: search === null ? null : search.trim(),
+    namePrefix: textIn('namePrefix', 64),
+    status: fields.has('status')
+      ? fields.oneOf('status', ['active', 'inactive', 'expired'] as const, 'active')
+      : null,
+    role: nameIn('role'),
+    team: nameIn('team'),
+    neverUsed: fields.flag('neverUsed'),
+    unusedSinceMs: unusedMs === null ? null : nowMs - unusedMs,
+    expiresUntilMs: expiringMs === null ? null : nowMs + expiringMs,
+    tokenIssuedUntilMs: olderMs === null ? null : nowMs - olderMs,
+    nowMs,
+    sort: fields.oneOf('sort', LIST_SORTS, 'name'),
+    descending: fields.oneOf('order', LIST_ORDERS, 'ascending') === 'descending',
+    cursor: (input.cursor ?? null) === null ? null : fields.text('cursor', 512),
+    limit: fields.integer('limit', 100, 1, 500),
+    withUses: fields.flag('lastUsed'),
+  };
+  if (search !== null && folded(search.trim()) === '') fields.fault('search', 'must not be blank');
+  fields.check();
+  return { name, query };
 }

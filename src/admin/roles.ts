@@ -15,7 +15,7 @@ import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { LEAVE_NONE, mayLeaveNone, someoneRemainsWithout } from './last-administrator.ts';
 import { mustBeAt, mustHaveRoom, NAMED, type NamedRef, Records, readNamed } from './records.ts';
-import { NONE_VIEW, type RoleView, viewRole } from './views.ts';
+import { type ListedRole, NONE_VIEW, type RoleView, viewRole } from './views.ts';
 
 export interface NewRole {
   readonly name: string;
@@ -33,19 +33,29 @@ export interface RoleAnswer extends Receipted {
   readonly changed: boolean;
 }
 
+export interface ShownRole {
+  readonly role: RoleView;
+  /** Names of accounts, at most 100. */
+  readonly usedBy: readonly string[];
+  /** How many accounts have the role; null for the built-in one. */
+  readonly uses: number | null;
+}
+
 /** How many users of a role are named when it is shown. */
 const USERS_SHOWN = 100;
 
 export async function listRoles(
   context: AdminContext,
   actor: AdminActor,
-): Promise<readonly RoleView[]> {
+): Promise<readonly ListedRole[]> {
   mustHave(actor, 'sallyport:registry:read');
-  const { roles } = await reading(() => Records.read(context.store));
-  return [
-    NONE_VIEW,
-    ...[...roles.values()].sort((a, b) => (a.name < b.name ? -1 : 1)).map(viewRole),
-  ];
+  return reading(async () => {
+    const { roles } = await Records.read(context.store);
+    const sorted = [...roles.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const uses = await context.store.useCounts(sorted.map(({ name }) => `role:${name}`));
+    const listed = sorted.map((role, index) => ({ ...viewRole(role), uses: uses[index] ?? 0 }));
+    return [{ ...NONE_VIEW, uses: null }, ...listed];
+  });
 }
 
 /**
@@ -56,14 +66,16 @@ export async function showRole(
   context: AdminContext,
   actor: AdminActor,
   input: { readonly name: string },
-): Promise<{ readonly role: RoleView; readonly usedBy: readonly string[] }> {
+): Promise<ShownRole> {
   mustHave(actor, 'sallyport:registry:read');
   const name = nameOf(input);
-  if (name === NO_ROLE) return { role: NONE_VIEW, usedBy: [] };
+  if (name === NO_ROLE) return { role: NONE_VIEW, usedBy: [], uses: null };
   return reading(async () => {
     const role = (await Records.read(context.store)).role(name);
+    const [uses = 0] = await context.store.useCounts([`role:${name}`]);
     return {
       role: viewRole(role),
+      uses,
       usedBy: await usersOf(context.store, `role:${name}`, USERS_SHOWN),
     };
   });

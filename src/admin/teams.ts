@@ -7,7 +7,7 @@ import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { membersOf } from './members.ts';
 import { mustBeAt, mustHaveRoom, NAMED, type NamedRef, Records, readNamed } from './records.ts';
-import type { TeamMember, TeamView } from './views.ts';
+import type { ListedTeam, TeamMember, TeamView } from './views.ts';
 
 export interface NewTeam {
   readonly name: string;
@@ -34,10 +34,14 @@ const MEMBERS_MAX = 1000;
 export async function listTeams(
   context: AdminContext,
   actor: AdminActor,
-): Promise<readonly Team[]> {
+): Promise<readonly ListedTeam[]> {
   mustHave(actor, 'sallyport:registry:read');
-  const { teams } = await reading(() => Records.read(context.store));
-  return [...teams.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return reading(async () => {
+    const { teams } = await Records.read(context.store);
+    const sorted = [...teams.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const counts = await context.store.useCounts(sorted.map(({ name }) => `team:${name}`));
+    return sorted.map((team, index) => ({ ...team, memberCount: counts[index] ?? 0 }));
+  });
 }
 
 /** The team with its members, at most 1000. */
@@ -52,8 +56,10 @@ export async function showTeam(
   fields.check();
   return reading(async () => {
     const team = (await Records.read(context.store)).team(name);
+    const [memberCount = 0] = await context.store.useCounts([`team:${name}`]);
     return {
       ...team,
+      memberCount,
       members: (await membersOf(context.store, name, MEMBERS_MAX)).members.map((account) =>
         asMember(account, name),
       ),
@@ -205,7 +211,10 @@ function checkApplications(fields: Fields, team: Team, records: Records): void {
     );
 }
 
-function asMember(account: Account, team: string): TeamMember {
+export function asMember(
+  account: Pick<Account, 'id' | 'name' | 'kind' | 'teams'>,
+  team: string,
+): TeamMember {
   const role = account.teams.find((membership) => membership.team === team)?.role ?? 'none';
   return { id: account.id, account: account.name, kind: account.kind, role };
 }

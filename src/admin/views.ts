@@ -54,7 +54,12 @@ export type RoleView = Role & {
   readonly builtIn: boolean;
 };
 
-export type TeamView = Team & { readonly members: readonly TeamMember[] };
+/** `uses`: how many accounts have the role anywhere; null for the built-in one. */
+export type ListedRole = RoleView & { readonly uses: number | null };
+
+export type ListedTeam = Team & { readonly memberCount: number };
+
+export type TeamView = ListedTeam & { readonly members: readonly TeamMember[] };
 
 export interface TeamMember {
   readonly id: string;

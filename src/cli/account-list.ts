@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 import type { AccountKind } from '../account/model.ts';
-import type { AccountQuery } from '../admin/list-accounts.ts';
+import type { AccountQuery, AccountViewPage } from '../admin/list-accounts.ts';
 import type { AccountView, TokenView } from '../admin/views.ts';
+import { LIST_SORTS, type ListSort } from '../registry/listing/query.ts';
 import { type CommonOptions, given } from './account.ts';
 import { count, examples, leaf } from './options.ts';
 import { type Reached, withReach } from './reach.ts';
@@ -16,7 +17,16 @@ interface ListOptions extends CommonOptions {
   readonly neverUsed?: boolean;
   readonly unused?: number;
   readonly lastUsed?: boolean;
+  readonly olderThan?: number;
+  readonly prefix?: string;
+  readonly sort?: ListSort;
+  readonly reverse?: boolean;
+  readonly limit?: number;
 }
+
+const LIMIT_MOST = 10_000_000;
+/** Accounts in one question. */
+const PAGE = 500;
 
 /** Days that a filter may look back or ahead. */
 const DAYS_MOST = 3650;
@@ -43,7 +53,8 @@ function addList(parent: Command, kind: AccountKind, noun: string): void {
     'list',
     `list the ${noun}; with filters, those to which all of them apply`,
   )
-    .option('--search <text>', 'part of the name, the description or the id')
+    .option('--search <text>', 'part of the name or the description, or the whole id')
+    .option('--prefix <text>', 'how the name begins')
     .addOption(
       new Option('--status <status>', 'how they stand').choices(['active', 'inactive', 'expired']),
     )
@@ -54,6 +65,9 @@ function addList(parent: Command, kind: AccountKind, noun: string): void {
       'expires within so many days, and has not yet',
       count(1, DAYS_MOST),
     )
+    .addOption(new Option('--sort <column>', 'default: name').choices(LIST_SORTS))
+    .option('--reverse', 'in descending order')
+    .option('--limit <number>', 'show so many at most; default: all', count(1, LIMIT_MOST))
     .action((options: ListOptions) => runList(options, kind, noun));
   if (kind === 'user') {
     examples(list, 'sallyport user list --role administrator');
@@ -66,43 +80,111 @@ function addList(parent: Command, kind: AccountKind, noun: string): void {
       'its token has not been let in for so many days, and is older than that',
       count(1, DAYS_MOST),
     )
+    .option(
+      '--older-than <days>',
+      'its token was issued so many days ago or earlier',
+      count(1, DAYS_MOST),
+    )
     .option('--last-used', 'also say when each token was last let in');
   examples(
     list,
     'sallyport account list --team payments --status active',
     'sallyport account list --unused 90',
+    'sallyport account list --older-than 180 --sort tokenCreatedAt --limit 20',
     'sallyport account list --expiring 14 --json | jq -r ".accounts[].name"',
   );
 }
 
 async function runList(options: ListOptions, kind: AccountKind, noun: string): Promise<void> {
-  const query = filterOf(options);
-  const withUses =
-    options.lastUsed === true || options.neverUsed === true || options.unused !== undefined;
+  const { sort, order, ...filter } = filterOf(options);
+  const query = { kind, ...filter, ...given('sort', sort), ...given('order', order) };
+  const most = options.limit ?? Number.POSITIVE_INFINITY;
   await withReach(options, false, async (reached) => {
-    const { accounts, damaged } = await allAccounts(reached, { kind, ...query });
-    if (damaged.length > 0)
-      note(`${damaged.length} records cannot be read: ${damaged.slice(0, 5).join(', ')}`);
-    if (options.json === true) return sayJson({ accounts });
-    if (accounts.length === 0)
-      return note(
-        Object.keys(query).length === 0 ? `there are no ${noun} yet` : `there are no such ${noun}`,
+    const printer = options.json === true ? jsonPrinter() : tablePrinter(options, sort);
+    let [shown, total] = [0, 0];
+    const damaged = new Set<string>();
+    for await (const page of pagesOf(reached, query, most)) {
+      for (const id of page.damaged) damaged.add(id);
+      total = page.total;
+      shown += page.items.length;
+      printer.page(page.items);
+    }
+    printer.end();
+    if (damaged.size > 0)
+      note(`${damaged.size} records cannot be read: ${[...damaged].slice(0, 5).join(', ')}`);
+    if (shown === 0 && options.json !== true)
+      note(
+        Object.keys(filter).length === 0 ? `there are no ${noun} yet` : `there are no such ${noun}`,
       );
-    const headings = [
-      'NAME',
-      'STATUS',
-      'ROLE',
-      'TEAMS',
-      'GRANTS',
-      'EXPIRES',
-      ...(withUses ? ['LAST USED'] : []),
-      'DESCRIPTION',
-    ];
-    table(
-      headings,
-      accounts.map((account) => row(account, withUses)),
-    );
+    if (shown === most && total > shown) note(`${shown} of ${total} are shown`);
   });
+}
+
+/** All of them, however many there are, or the first so many. */
+async function* pagesOf(
+  { control, actor }: Reached,
+  query: AccountQuery,
+  most: number,
+): AsyncGenerator<AccountViewPage> {
+  let cursor: string | null = null;
+  let left = most;
+  do {
+    const limit = Math.min(PAGE, left);
+    const page: AccountViewPage = await control.administration.listAccounts(actor, {
+      ...query,
+      cursor,
+      limit,
+    });
+    yield page;
+    left -= page.items.length;
+    cursor = page.next;
+  } while (cursor !== null && left > 0);
+}
+
+interface Printer {
+  page(accounts: readonly AccountView[]): void;
+  end(): void;
+}
+
+function jsonPrinter(): Printer {
+  const accounts: AccountView[] = [];
+  return {
+    page: (more) => {
+      accounts.push(...more);
+    },
+    end: () => sayJson({ accounts }),
+  };
+}
+
+function tablePrinter(options: ListOptions, sort: ListSort | undefined): Printer {
+  const columns = {
+    uses:
+      options.lastUsed === true ||
+      options.neverUsed === true ||
+      options.unused !== undefined ||
+      sort === 'lastUsed',
+    issued: options.olderThan !== undefined || sort === 'tokenCreatedAt',
+  };
+  const headings = [
+    'NAME',
+    'STATUS',
+    'ROLE',
+    'TEAMS',
+    'GRANTS',
+    'EXPIRES',
+    ...(columns.issued ? ['TOKEN ISSUED'] : []),
+    ...(columns.uses ? ['LAST USED'] : []),
+    'DESCRIPTION',
+  ];
+  const rows: (readonly string[])[] = [];
+  return {
+    page: (accounts) => {
+      rows.push(...accounts.map((account) => row(account, columns)));
+    },
+    end: () => {
+      if (rows.length > 0) table(headings, rows);
+    },
+  };
 }
 
 function filterOf({
@@ -114,6 +196,10 @@ function filterOf({
   neverUsed,
   unused,
   lastUsed,
+  olderThan,
+  prefix,
+  sort,
+  reverse,
 }: ListOptions): AccountQuery {
   return {
     ...given('search', search),
@@ -123,28 +209,18 @@ function filterOf({
     ...given('expiringWithinDays', expiring),
     ...given('neverUsed', neverUsed),
     ...given('unusedForDays', unused),
-    ...given('lastUsed', lastUsed),
+    ...given('lastUsed', lastUsed ?? (sort === 'lastUsed' ? true : undefined)),
+    ...given('tokenOlderThanDays', olderThan),
+    ...given('namePrefix', prefix),
+    ...given('sort', sort),
+    ...given('order', reverse === true ? ('descending' as const) : undefined),
   };
 }
 
-/** Shown sorted by name; at most 100,000, so that a huge registry does not fill the memory. */
-const LISTED_MAX = 100_000;
-
-async function allAccounts({ control, actor }: Reached, query: AccountQuery) {
-  const accounts: AccountView[] = [];
-  const damaged: string[] = [];
-  let cursor: string | null = null;
-  do {
-    const page = await control.administration.listAccounts(actor, { ...query, cursor, limit: 500 });
-    accounts.push(...page.items);
-    damaged.push(...page.damaged);
-    cursor = page.next;
-  } while (cursor !== null && accounts.length < LISTED_MAX);
-  if (cursor !== null) note(`only the first ${accounts.length} are shown`);
-  return { accounts: accounts.sort((a, b) => (a.name < b.name ? -1 : 1)), damaged };
-}
-
-function row(account: AccountView, withUses: boolean): readonly string[] {
+function row(
+  account: AccountView,
+  columns: { readonly uses: boolean; readonly issued: boolean },
+): readonly string[] {
   const teams = account.teams.map(({ team, role }) => `${team}:${role}`).join(' ');
   const grants = account.grants.map(({ application, role }) => `${application}:${role}`).join(' ');
   return [
@@ -154,7 +230,8 @@ function row(account: AccountView, withUses: boolean): readonly string[] {
     teams || '-',
     grants || '-',
     day(account.expiresAt),
-    ...(withUses ? [day(account.token?.lastUsed?.at ?? null)] : []),
+    ...(columns.issued ? [account.token?.createdAt.slice(0, 10) ?? '-'] : []),
+    ...(columns.uses ? [day(account.token?.lastUsed?.at ?? null)] : []),
     account.description,
   ];
 }

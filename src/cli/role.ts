@@ -20,8 +20,13 @@ export function addRoleCommands(program: Command): void {
       if (options.json === true) sayJson({ roles });
       else
         table(
-          ['NAME', 'PERMISSIONS', 'DESCRIPTION'],
-          roles.map((r) => [r.name, r.permissions.join(' ') || '-', r.description]),
+          ['NAME', 'USED BY', 'PERMISSIONS', 'DESCRIPTION'],
+          roles.map((r) => [
+            r.name,
+            r.uses === null ? '-' : String(r.uses),
+            r.permissions.join(' ') || '-',
+            r.description,
+          ]),
         );
     });
   });
@@ -39,13 +44,19 @@ export function addRoleCommands(program: Command): void {
             'Used by',
             answer.role.builtIn
               ? 'not counted: it is built in'
-              : answer.usedBy.join(', ') || 'nobody',
+              : usedBy(answer.usedBy, answer.uses ?? 0),
           ],
         ]);
       });
     },
   );
   examples(show, 'sallyport role show deployer');
+}
+
+/** The first of them by name. */
+function usedBy(names: readonly string[], uses: number): string {
+  if (names.length === 0) return uses === 0 ? 'nobody' : String(uses);
+  return `${names.join(', ')}${uses > names.length ? ` and ${uses - names.length} more` : ''}`;
 }
 
 function addChanges(role: Command): void {

@@ -22,8 +22,13 @@ export function addTeamCommands(program: Command): void {
       else if (teams.length === 0) note('there are no teams yet');
       else
         table(
-          ['NAME', 'APPLICATIONS', 'DESCRIPTION'],
-          teams.map((t) => [t.name, t.applications.join(' ') || '-', t.description]),
+          ['NAME', 'MEMBERS', 'APPLICATIONS', 'DESCRIPTION'],
+          teams.map((t) => [
+            t.name,
+            String(t.memberCount),
+            t.applications.join(' ') || '-',
+            t.description,
+          ]),
         );
     });
   });

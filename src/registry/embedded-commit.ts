@@ -69,9 +69,11 @@ export function applyCommit(file: RegistryFile, lists: EmbeddedLists, commit: Co
 /** Lists that lack a change before this one are made anew by whoever asks for them. */
 function applyLists(lists: EmbeddedLists, { changes }: Commit, before: number): void {
   if (lists.state().seq !== before) return;
-  for (const change of changes)
-    if (change.kind === 'account')
-      lists.list(change.key, change.record === null ? null : entryOf(change.record));
+  lists.together(() => {
+    for (const change of changes)
+      if (change.kind === 'account')
+        lists.list(change.key, change.record === null ? null : entryOf(change.record));
+  });
   lists.moveTo(before + 1);
 }
 

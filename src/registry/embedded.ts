@@ -129,7 +129,7 @@ class EmbeddedRegistry implements RegistryStore {
 
   async recordUses(uses: readonly TokenUse[]): Promise<void> {
     this.#file.write(() => {
-      for (const { account, token, timeMs, address } of uses) {
+      for (const { account, token, timeMs, address } of uses)
         this.#file.run(
           'INSERT INTO last_use VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET time_ms = excluded.time_ms, address = excluded.address WHERE excluded.time_ms >= time_ms',
           account,
@@ -137,8 +137,10 @@ class EmbeddedRegistry implements RegistryStore {
           Math.trunc(timeMs),
           address,
         );
-        this.#lists.use(account, token, Math.trunc(timeMs));
-      }
+      this.#lists.together(() => {
+        for (const { account, token, timeMs } of uses)
+          this.#lists.use(account, token, Math.trunc(timeMs));
+      });
     });
   }
 
@@ -286,11 +288,14 @@ class EmbeddedRegistry implements RegistryStore {
   }
 
   async useCounts(targets: readonly string[]): Promise<readonly number[]> {
-    const sql = 'SELECT count(*) AS n FROM reference WHERE target = ?';
-    return this.#file.read(() => {
-      this.#file.position();
-      return targets.map((target) => Number(this.#file.get(sql, target)?.n));
+    // Kept with the lists: counting the references of a role that everybody has would hold up calls.
+    await this.#listing.current();
+    const counts = targets.map(async (target) => {
+      const mark = target.replace(/^(role|team):/, (kind) => `${kind[0]}:`);
+      const both = [this.#listing.count(`s ${mark}`), this.#listing.count(`u ${mark}`)];
+      return (await Promise.all(both)).reduce((sum, count) => sum + count);
     });
+    return Promise.all(counts);
   }
 
   async referencesTo(target: string, limit: number): Promise<readonly string[]> {

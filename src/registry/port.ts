@@ -344,7 +344,7 @@ export interface RegistryStore extends RegistrySource {
    * `list` does the same and waits.
    */
   tendLists(goesOn: () => boolean): Promise<void>;
-  /** How many users each of these targets has. */
+  /** How many accounts use each of these roles and teams (`role:deployer`). */
   useCounts(targets: readonly string[]): Promise<readonly number[]>;
   /** The users of a target (`role:deployer`), at most `limit`. */
   referencesTo(target: string, limit: number): Promise<readonly string[]>;

@@ -1,6 +1,8 @@
 import * as z from 'zod';
+import { LIST_SORTS } from '../../registry/listing/query.ts';
 import { RECEIPT_WAIT } from '../change.ts';
 import { FIELD_LIMITS } from '../fields.ts';
+import { LIST_ORDERS } from '../list-accounts.ts';
 import { OVERLAP_MOST_MS } from '../service-accounts.ts';
 
 /**
@@ -123,7 +125,9 @@ export const accountPage = component(
   'AccountPage',
   z.object({
     items: z.array(account),
+    total: z.int().describe('How many accounts there are on all pages.'),
     next: z.string().nullable().describe('Cursor of the next page; null: that was all.'),
+    previous: z.string().nullable().describe('Cursor of the page before; null: this is the first.'),
     damaged: z.array(z.string()).describe('Ids of accounts whose record cannot be read.'),
   }),
 );
@@ -140,9 +144,15 @@ export const role = component(
     builtIn: z.boolean().describe('Can be assigned and not changed.'),
   }),
 );
+const uses = z.int().nullable();
+
 export const shownRole = component(
   'ShownRole',
-  z.object({ role, usedBy: z.array(z.string()).describe('Names of accounts, at most 100.') }),
+  z.object({
+    role,
+    usedBy: z.array(z.string()).describe('Names of accounts, at most 100.'),
+    uses: uses.describe('How many accounts have the role; null: not counted, it is built in.'),
+  }),
 );
 export const changedRole = component(
   'ChangedRole',
@@ -150,7 +160,14 @@ export const changedRole = component(
 );
 export const rolePage = component(
   'RolePage',
-  z.object({ items: z.array(role), next: z.string().nullable() }),
+  z.object({
+    items: z.array(
+      role.extend({
+        uses: uses.describe('How many accounts have the role; null: not counted, it is built in.'),
+      }),
+    ),
+    next: z.string().nullable(),
+  }),
 );
 
 const teamFields = {
@@ -171,9 +188,17 @@ const member = component(
     role: z.string(),
   }),
 );
+const memberCount = z.int().describe('How many accounts are in the team.');
+
 export const shownTeam = component(
   'ShownTeam',
-  z.object({ team: z.object({ ...teamFields, members: z.array(member) }) }),
+  z.object({
+    team: z.object({
+      ...teamFields,
+      memberCount,
+      members: z.array(member).describe('At most 1000, by name.'),
+    }),
+  }),
 );
 export const memberPage = component(
   'TeamMemberPage',
@@ -185,7 +210,7 @@ export const changedTeam = component(
 );
 export const teamPage = component(
   'TeamPage',
-  z.object({ items: z.array(team), next: z.string().nullable() }),
+  z.object({ items: z.array(team.extend({ memberCount })), next: z.string().nullable() }),
 );
 
 const event = component(
@@ -355,13 +380,30 @@ export const waitQuery = {
 };
 export const accountQuery = {
   ...pageQuery,
+  cursor: z
+    .string()
+    .min(1)
+    .max(512)
+    .optional()
+    .describe('`next` or `previous` of another page of the same list in the same order.'),
+  sort: z
+    .enum(LIST_SORTS)
+    .optional()
+    .describe('Default `name`. What has no such value comes last, but what was never used first.'),
+  order: z.enum(LIST_ORDERS).optional().describe('Default `ascending`.'),
+  namePrefix: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('How the name begins, whatever the letter case.'),
   name: name.optional().describe('Exactly this name.'),
   search: z
     .string()
     .min(1)
     .max(200)
     .optional()
-    .describe('Part of the name, the description or the id.'),
+    .describe('Part of the name or the description, whatever the letter case, or the whole id.'),
   status: z.enum(['active', 'inactive', 'expired']).optional(),
   role: name.optional().describe('Has the role anywhere: by default, in a team or by a grant.'),
   team: name.optional(),
@@ -373,6 +415,9 @@ export const serviceAccountQuery = {
   unusedForDays: number(1, 3650)
     .optional()
     .describe('Not let in for so many days, with a token older than that.'),
+  tokenOlderThanDays: number(1, 3650)
+    .optional()
+    .describe('With a live token that was issued so many days ago or earlier.'),
   lastUsed: yes.optional().describe('Also say when each token was last let in.'),
 };
 export const activityFilter = {

@@ -4,7 +4,7 @@ import type { Administration, OperationName } from '../administration.ts';
 import { notFound } from '../error.ts';
 import type { AccountViewPage } from '../list-accounts.ts';
 import { kindWord } from '../records.ts';
-import type { RoleView, TeamView } from '../views.ts';
+import type { TeamView } from '../views.ts';
 import type { ApiClient, ApiRequest } from './api-client.ts';
 
 type Input<Name extends OperationName> = Parameters<Administration[Name]>[1];
@@ -83,7 +83,7 @@ export const OPERATIONS_OVER_HTTP: {
   revokeGrant: async (client, { application, ...ref }) =>
     client.ask({ ...(await at(client, ref, `/grants/${segment(application)}`)), method: 'DELETE' }),
 
-  listRoles: (client) => all<RoleView>(client, '/roles'),
+  listRoles: (client) => all(client, '/roles'),
   showRole: (client, { name }) => client.ask({ method: 'GET', path: `/roles/${segment(name)}` }),
   createRole: (client, body) => client.ask({ method: 'POST', path: '/roles', body }),
   editRole: (client, { name, waitMs, version, ...body }) =>

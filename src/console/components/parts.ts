@@ -56,6 +56,10 @@ export function chips(words: readonly string[]): Html {
 export interface Column {
   readonly name: string;
   readonly isNumber?: boolean;
+  /** Instead of the name; a link, say. */
+  readonly heading?: Slot;
+  /** The table is sorted by this column. */
+  readonly sorted?: 'ascending' | 'descending';
 }
 
 /** A table whose rows become small cards on a phone. The first cell names the row. */
@@ -67,7 +71,10 @@ export function table(
   const number = (index: number) =>
     columns[index]?.isNumber === true ? html` class="number"` : '';
   return html`<div class="scroll"><table class="folding"><caption class="hidden">${caption}</caption>
-<thead><tr>${columns.map(({ name }, index) => html`<th scope="col"${number(index)}>${name}</th>`)}</tr></thead>
+<thead><tr>${columns.map(
+    ({ name, heading, sorted }, index) =>
+      html`<th scope="col"${number(index)}${sorted === undefined ? '' : html` aria-sort="${sorted}"`}>${heading ?? name}</th>`,
+  )}</tr></thead>
 <tbody>${rows.map(
     (cells) =>
       html`<tr>${cells.map((cell, index) =>

@@ -1,6 +1,8 @@
 import type { Hono } from 'hono';
+import type { AccountQuery, AccountViewPage } from '../../admin/list-accounts.ts';
 import type { AccountView } from '../../admin/views.ts';
 import { doneNotice, show } from '../answer.ts';
+import { attempt } from '../attempt.ts';
 import { barList, callsChart, durationChart } from '../components/chart.ts';
 import { homeOf } from '../components/layout.ts';
 import { card, empty, notice, table } from '../components/parts.ts';
@@ -162,26 +164,29 @@ const SHOWN = 5;
 async function attention(c: ConsoleContext, parts: ConsoleParts): Promise<Slot> {
   const { visitor } = c.var;
   if (!visitor.may('sallyport:registry:read')) return '';
-  const ask = async (query: object) =>
-    (
-      await parts.control.administration.listAccounts(visitor.actor, {
-        kind: 'service',
-        status: 'active',
-        limit: SHOWN,
-        ...query,
-      })
-    ).items;
-  const [expiring, unused] = await Promise.all([
-    ask({ expiringWithinDays: 30 }),
-    ask({ unusedForDays: 90 }),
-  ]);
-  if (expiring.length + unused.length === 0) return '';
+  const ask = (query: AccountQuery) =>
+    parts.control.administration.listAccounts(visitor.actor, {
+      kind: 'service',
+      status: 'active',
+      limit: SHOWN,
+      ...query,
+    });
+  // Who expires first, and who was not needed for longest, come first.
+  const attempted = await attempt(() =>
+    Promise.all([
+      ask({ expiringWithinDays: 30, sort: 'expiresAt' }),
+      ask({ unusedForDays: 90, sort: 'lastUsed' }),
+    ]),
+  );
+  if (!attempted.done) return notice('warn', html`<p>${sentence(attempted.message)}.</p>`);
+  const [expiring, unused] = attempted.value;
+  if (expiring.total + unused.total === 0) return '';
   const names = (accounts: readonly AccountView[]) =>
     accounts.map(({ name }) => html`<li><a href="/service-accounts/${name}">${name}</a></li>`);
-  const part = (accounts: readonly AccountView[], title: string, filter: string) =>
-    accounts.length === 0
+  const part = (page: AccountViewPage, title: string, filter: string) =>
+    page.total === 0
       ? ''
-      : html`<div class="flow"><p>${title} <a class="small" href="/service-accounts?show=${filter}">Show all</a></p><ul class="chips">${names(accounts)}</ul></div>`;
+      : html`<div class="flow"><p>${title} <a class="small" href="/service-accounts?show=${filter}">Show ${page.total > page.items.length ? `all ${countWords(page.total)}` : 'all'}</a></p><ul class="chips">${names(page.items)}</ul></div>`;
   return card(
     { title: 'Worth a look' },
     html`<div class="columns">${part(expiring, 'These expire within 30 days.', 'expiring-30')}${part(unused, 'The tokens of these were not used for 90 days.', 'unused-90')}</div>`,

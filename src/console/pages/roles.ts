@@ -74,20 +74,15 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const { administration } = parts.control;
   const roles = await administration.listRoles(actor, {});
   const mayWrite = c.var.visitor.may('sallyport:registry:write');
-  const rows = await Promise.all(
-    roles.map(async (role): Promise<readonly Slot[]> => {
-      const { usedBy } = await administration.showRole(actor, { name: role.name });
-      return [
-        html`<a href="${SECTION}/${role.name}">${role.name}</a>${builtIn(role)}${role.description === '' ? '' : html` <span class="small quiet">${role.description}</span>`}`,
-        permissionsWords(role.permissions),
-        role.name === NO_ROLE
-          ? html`<span class="quiet">–</span>`
-          : usedBy.length === 0
-            ? html`<span class="quiet">nobody</span>`
-            : plural(usedBy.length, 'account'),
-      ];
-    }),
-  );
+  const rows = roles.map((role): readonly Slot[] => [
+    html`<a href="${SECTION}/${role.name}">${role.name}</a>${builtIn(role)}${role.description === '' ? '' : html` <span class="small quiet">${role.description}</span>`}`,
+    permissionsWords(role.permissions),
+    role.uses === null
+      ? html`<span class="quiet">–</span>`
+      : role.uses === 0
+        ? html`<span class="quiet">nobody</span>`
+        : plural(role.uses, 'account'),
+  ]);
   const columns = ['Role', 'What it means', 'Used by'].map((name) => ({ name }));
   return show(
     c,
@@ -114,7 +109,7 @@ async function showRole(
   status: 200 | Failed['status'] = 200,
 ): Promise<Response> {
   const { visitor } = c.var;
-  const { role, usedBy } = await parts.control.administration.showRole(visitor.actor, {
+  const { role, usedBy, uses } = await parts.control.administration.showRole(visitor.actor, {
     name: nameIn(c),
   });
   const path = `${SECTION}/${role.name}`;
@@ -124,7 +119,7 @@ async function showRole(
       ? html`<p class="quiet">Every account may have this role; who does is not counted.</p>`
       : usedBy.length === 0
         ? html`<p class="quiet">Nobody has this role. Choose it as the role of an account, in a team, or for a grant.</p>`
-        : html`<p class="quiet">By default, in a team or by a grant${usedBy.length >= 100 ? '; the first 100' : ''}:</p><ul class="chips">${usedBy.map((name) => html`<li><a href="/find/${name}">${name}</a></li>`)}</ul>`;
+        : html`<p class="quiet">${plural(uses ?? usedBy.length, 'account')}, by default, in a team or by a grant: <a href="/service-accounts?role=${role.name}">service accounts</a>, <a href="/users?role=${role.name}">users</a>.${usedBy.length < (uses ?? 0) ? ` ${usedBy.length} of them:` : ''}</p><ul class="chips">${usedBy.map((name) => html`<li><a href="/find/${name}">${name}</a></li>`)}</ul>`;
   const content = html`${said}<div class="columns">${card(
     { title: 'What it means' },
     html`<div class="flow"><p>${permissionsWords(role.permissions)}.</p>${role.permissions.length === 0 ? '' : chips(role.permissions)}</div>`,

@@ -3,6 +3,15 @@ import type { AccountQuery } from '../../admin/list-accounts.ts';
 import type { AccountView, RoleView } from '../../admin/views.ts';
 import { doneNotice, goOn, show } from '../answer.ts';
 import { attempt } from '../attempt.ts';
+import {
+  isNarrowed,
+  type ListView,
+  listForm,
+  listPages,
+  listQueryOf,
+  listView,
+  sortedColumn,
+} from '../components/account-list.ts';
 import { faultSummary, formFields, selectField, textField } from '../components/form.ts';
 import { empty, standing, table } from '../components/parts.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
@@ -14,7 +23,6 @@ import { expiryFrom } from './account-forms.ts';
 import { showToken } from './token.ts';
 
 const SECTION = '/service-accounts';
-const PAGE = 100;
 
 export function serviceAccountsPages(app: Hono<Env>, parts: ConsoleParts): void {
   app.get(SECTION, (c) => list(c, parts));
@@ -28,8 +36,9 @@ const FILTERS = [
   { value: 'inactive', words: 'Inactive' },
   { value: 'expired', words: 'Expired' },
   { value: 'never-used', words: 'Never used' },
-  { value: 'unused-90', words: 'Not used for 90 days' },
-  { value: 'expiring-30', words: 'Expiring within 30 days' },
+  { value: 'unused-90', words: 'Active, not used for 90 days' },
+  { value: 'expiring-30', words: 'Active, expiring within 30 days' },
+  { value: 'token-365', words: 'Token older than a year' },
 ] as const;
 
 const NARROWED: Readonly<Record<string, Partial<AccountQuery>>> = {
@@ -37,40 +46,25 @@ const NARROWED: Readonly<Record<string, Partial<AccountQuery>>> = {
   inactive: { status: 'inactive' },
   expired: { status: 'expired' },
   'never-used': { neverUsed: true },
-  'unused-90': { unusedForDays: 90 },
-  'expiring-30': { expiringWithinDays: 30 },
+  'unused-90': { status: 'active', unusedForDays: 90 },
+  'expiring-30': { status: 'active', expiringWithinDays: 30 },
+  'token-365': { tokenOlderThanDays: 365 },
 };
 
 async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
-  const { administration } = parts.control;
-  const { actor } = c.var.visitor;
-  const search = (c.req.query('q') ?? '').trim().slice(0, 200);
-  const filter = c.req.query('show') ?? '';
-  const cursor = c.req.query('after') ?? null;
-  const narrowed = Object.hasOwn(NARROWED, filter) ? NARROWED[filter] : {};
-  const query: AccountQuery = {
+  const view = listView(c, SECTION);
+  const narrowed = Object.hasOwn(NARROWED, view.show) ? NARROWED[view.show] : {};
+  const page = await parts.control.administration.listAccounts(c.var.visitor.actor, {
+    ...listQueryOf(view),
     kind: 'service',
-    cursor,
-    limit: PAGE,
     lastUsed: true,
-    ...(search === '' ? {} : { search }),
     ...narrowed,
-  };
-  const { items, next, damaged } = await administration.listAccounts(actor, query);
-  const isNarrowed = search !== '' || filter !== '' || cursor !== null;
-  const more = new URLSearchParams({
-    ...(search === '' ? {} : { q: search }),
-    ...(filter === '' ? {} : { show: filter }),
-    after: next ?? '',
   });
-  const content = html`${doneNotice(c)}<section class="card"><div class="card-body">
-<form class="filters" method="get" action="${SECTION}" role="search">
-${wide(textField({ name: 'q', label: 'Search', type: 'search', value: search, maxLength: 200 }))}
-${selectField({ name: 'show', label: 'Show', value: filter, choices: FILTERS })}
-<button>Search</button></form></div>
+  const { items, damaged } = page;
+  const content = html`${doneNotice(c)}<section class="card"><div class="card-body">${listForm(view, FILTERS)}</div>
 ${damaged.length === 0 ? '' : html`<div class="card-body"><p class="fault">These accounts cannot be read: ${damaged.join(', ')}</p></div>`}
-${items.length === 0 ? nothing(c, isNarrowed) : accountTable(byName(items), parts.clock.wallMs())}
-${next === null ? '' : html`<div class="pages"><span>More accounts follow.</span><a class="button small" href="${SECTION}?${more.toString()}">Next page</a></div>`}
+${items.length === 0 ? nothing(c, isNarrowed(view)) : accountTable(view, items, parts.clock.wallMs())}
+${page.total === 0 ? '' : listPages(view, page, ['service account', 'service accounts'])}
 </section>`;
   return show(
     c,
@@ -82,10 +76,6 @@ ${next === null ? '' : html`<div class="pages"><span>More accounts follow.</span
     },
     content,
   );
-}
-
-function wide(field: Html): Html {
-  return html`<div class="field wide">${field}</div>`;
 }
 
 function newButton(): Html {
@@ -106,15 +96,16 @@ function nothing(c: ConsoleContext, isNarrowed: boolean): Html {
   );
 }
 
-/** The store's order is by id, which means nothing to people. */
-export function byName(accounts: readonly AccountView[]): readonly AccountView[] {
-  return accounts.toSorted((one, other) => one.name.localeCompare(other.name, 'en'));
-}
-
-function accountTable(accounts: readonly AccountView[], nowMs: number): Html {
-  const columns = ['Name', 'Status', 'Role', 'Teams', 'Last used', 'Token age'].map((name) => ({
-    name,
-  }));
+function accountTable(view: ListView, accounts: readonly AccountView[], nowMs: number): Html {
+  const columns = [
+    sortedColumn(view, 'Name', 'name'),
+    sortedColumn(view, 'Status', 'status'),
+    sortedColumn(view, 'Role', 'role'),
+    { name: 'Teams' },
+    sortedColumn(view, 'Expires', 'expiresAt'),
+    sortedColumn(view, 'Last used', 'lastUsed'),
+    sortedColumn(view, 'Token age', 'tokenCreatedAt'),
+  ];
   return table(
     'Service accounts',
     columns,
@@ -123,7 +114,7 @@ function accountTable(accounts: readonly AccountView[], nowMs: number): Html {
 }
 
 function accountRow(account: AccountView, nowMs: number): readonly Slot[] {
-  const { name, description, role, teams, token } = account;
+  const { name, description, role, teams, expiresAt, token } = account;
   return [
     html`<a href="${SECTION}/${name}">${name}</a>${description === '' ? '' : html` <span class="small quiet">${description}</span>`}`,
     standing(account),
@@ -131,6 +122,7 @@ function accountRow(account: AccountView, nowMs: number): readonly Slot[] {
     teams.length === 0
       ? html`<span class="quiet">none</span>`
       : teams.map(({ team }) => team).join(', '),
+    expiresAt === null ? html`<span class="quiet">never</span>` : expiresAt.slice(0, 10),
     token?.lastUsed == null
       ? html`<span class="quiet">never</span>`
       : ago(token.lastUsed.at, nowMs),

@@ -1,4 +1,5 @@
 import type { Hono } from 'hono';
+import type { TeamView } from '../../admin/views.ts';
 import { doneNotice, goOn, nameIn, show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
 import { areaField, faultSummary, formFields, textField } from '../components/form.ts';
@@ -7,7 +8,7 @@ import { receiptNotice } from '../components/receipt.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
-import { moment, plural } from '../words.ts';
+import { countWords, moment, plural } from '../words.ts';
 
 const SECTION = '/teams';
 const CRUMBS = [{ name: 'Teams', path: SECTION }];
@@ -68,11 +69,12 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const teams = await parts.control.administration.listTeams(c.var.visitor.actor, {});
   const mayWrite = c.var.visitor.may('sallyport:registry:write');
   const button = mayWrite ? html`<a class="button primary" href="/new/team">New Team</a>` : '';
-  const rows = teams.map(({ name, description, applications }): readonly Slot[] => [
+  const rows = teams.map(({ name, description, applications, memberCount }): readonly Slot[] => [
     html`<a href="${SECTION}/${name}">${name}</a>${description === '' ? '' : html` <span class="small quiet">${description}</span>`}`,
     applications.length === 0
       ? html`<span class="quiet">none</span>`
       : `${applications.slice(0, NAMED).join(', ')}${applications.length > NAMED ? ` and ${applications.length - NAMED} more` : ''}`,
+    memberCount === 0 ? html`<span class="quiet">nobody</span>` : plural(memberCount, 'account'),
   ]);
   const nothing = empty(
     'No teams yet',
@@ -82,7 +84,7 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const content = html`${doneNotice(c)}<section class="card">${
     teams.length === 0
       ? nothing
-      : table('Teams', [{ name: 'Team' }, { name: 'Applications' }], rows)
+      : table('Teams', [{ name: 'Team' }, { name: 'Applications' }, { name: 'Members' }], rows)
   }</section>`;
   const lead = 'Who looks after which applications. An application belongs to at most one team.';
   return show(
@@ -111,7 +113,7 @@ async function showTeam(
       ? html`<p class="quiet">None yet: edit the team to add some.</p>`
       : chips(team.applications),
   )}${card(
-    { title: 'Members', note: 'An account joins a team on its own page.' },
+    { title: 'Members', note: membersNote(team) },
     members.length === 0
       ? empty(
           'No members',
@@ -139,6 +141,13 @@ async function showTeam(
     content,
     status,
   );
+}
+
+/** Where to find all of them, too: a card shows no more than a thousand. */
+function membersNote({ name, memberCount, members }: TeamView): Slot {
+  const shown =
+    members.length < memberCount ? ` ${countWords(members.length)} of them are shown here.` : '';
+  return html`${plural(memberCount, 'account')}: <a href="/service-accounts?team=${name}">service accounts</a>, <a href="/users?team=${name}">users</a>.${shown} An account joins a team on its own page.`;
 }
 
 interface TeamValues {

@@ -3,6 +3,14 @@ import type { AccountView } from '../../admin/views.ts';
 import { doneNotice, goOn, nameIn, show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
 import {
+  isNarrowed,
+  listForm,
+  listPages,
+  listQueryOf,
+  listView,
+  sortedColumn,
+} from '../components/account-list.ts';
+import {
   buttonForm,
   faultSummary,
   formFields,
@@ -16,10 +24,9 @@ import { html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
 import { ago, moment, permissionsWords } from '../words.ts';
 import { expiryFrom } from './account-forms.ts';
-import { byName, roleChoices } from './service-accounts.ts';
+import { roleChoices } from './service-accounts.ts';
 
 const SECTION = '/users';
-const PAGE = 100;
 const CRUMBS = [{ name: 'Users', path: SECTION }];
 
 type Failed = Extract<Attempted<unknown>, { done: false }>;
@@ -65,28 +72,47 @@ export const DIFFERENT: Failed = {
   faults: [{ field: 'repeated', message: 'is not the same password' }],
 };
 
+const FILTERS = [
+  { value: '', words: 'All' },
+  { value: 'active', words: 'Active' },
+  { value: 'inactive', words: 'Inactive' },
+  { value: 'expired', words: 'Expired' },
+] as const;
+
 async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
-  const cursor = c.req.query('after') ?? null;
-  const { items, next } = await parts.control.administration.listAccounts(c.var.visitor.actor, {
+  const view = listView(c, SECTION);
+  const status = FILTERS.map(({ value }) => value).find((one) => one === view.show) ?? '';
+  const page = await parts.control.administration.listAccounts(c.var.visitor.actor, {
+    ...listQueryOf(view),
     kind: 'user',
-    cursor,
-    limit: PAGE,
+    ...(status === '' ? {} : { status }),
   });
   const mayWrite = c.var.visitor.may('sallyport:registry:write');
   const nowMs = parts.clock.wallMs();
   const button = mayWrite ? html`<a class="button primary" href="/new/user">New User</a>` : '';
-  const columns = ['Name', 'Status', 'Role', 'Created'].map((name) => ({ name }));
-  const rows = byName(items).map((user): readonly Slot[] => [
+  const columns = [
+    sortedColumn(view, 'Name', 'name'),
+    sortedColumn(view, 'Status', 'status'),
+    sortedColumn(view, 'Role', 'role'),
+    sortedColumn(view, 'Created', 'createdAt'),
+  ];
+  const rows = page.items.map((user): readonly Slot[] => [
     html`<a href="${SECTION}/${user.name}">${user.name}</a>${user.description === '' ? '' : html` <span class="small quiet">${user.description}</span>`}`,
     standing(user),
     user.role,
     ago(user.createdAt, nowMs),
   ]);
-  const content = html`${doneNotice(c)}<section class="card">${
-    items.length === 0
-      ? empty('No users here', 'Users are the people who sign in to this console.', button)
-      : table('Users', columns, rows)
-  }${next === null ? '' : html`<div class="pages"><span>More users follow.</span><a class="button small" href="${SECTION}?after=${encodeURIComponent(next)}">Next page</a></div>`}</section>`;
+  const nothing = isNarrowed(view)
+    ? empty(
+        'Nothing matches',
+        'No user is like that.',
+        html`<a class="button" href="${SECTION}">Show all</a>`,
+      )
+    : empty('No users here', 'Users are the people who sign in to this console.', button);
+  const content = html`${doneNotice(c)}<section class="card"><div class="card-body">${listForm(view, FILTERS)}</div>
+${page.damaged.length === 0 ? '' : html`<div class="card-body"><p class="fault">These accounts cannot be read: ${page.damaged.join(', ')}</p></div>`}
+${page.items.length === 0 ? nothing : table('Users', columns, rows)}
+${page.total === 0 ? '' : listPages(view, page, ['user', 'users'])}</section>`;
   const lead =
     'People who sign in to this console. They hold no token, and the APIs behind the gate refuse them.';
   return show(

@@ -71,7 +71,9 @@ export class EmbeddedListing implements ListingData {
       from,
       SLICE,
     );
-    for (const row of rows) this.#take(String(row.key), String(row.text));
+    this.#lists.together(() => {
+      for (const row of rows) this.#take(String(row.key), String(row.text));
+    });
     const last = rows.length < SLICE ? null : String(rows.at(-1)?.key);
     this.#lists.goOn(last, rows.length);
   }

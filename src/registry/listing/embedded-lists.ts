@@ -25,10 +25,15 @@ export interface ListState {
 
 /**
  * The lists of accounts in SQLite, as scripts/listing.lua keeps them in Redis. Everything here is
- * called inside a transaction.
+ * called inside a transaction, and what changes accounts inside `together`.
  */
 export class EmbeddedLists {
   readonly #file: RegistryFile;
+  /** Blocks that the present transaction has read, and which of them it has changed. */
+  readonly #blocks = new Map<string, Buffer>();
+  readonly #changed = new Set<string>();
+  /** Texts that it has changed. */
+  readonly #texts = new Map<string, string>();
 
   constructor(file: RegistryFile) {
     this.#file = file;
@@ -56,6 +61,18 @@ export class EmbeddedLists {
 
   moveTo(seq: number): void {
     this.#file.run('UPDATE list_state SET seq = ?', seq);
+  }
+
+  /** What is changed in `work` is written at its end. Called inside a transaction, once. */
+  together(work: () => void): void {
+    try {
+      work();
+      this.#write();
+    } finally {
+      this.#blocks.clear();
+      this.#texts.clear();
+      this.#changed.clear();
+    }
   }
 
   /** `entry` null takes the account out of the lists. `used`: the last use of its live token. */
@@ -120,39 +137,38 @@ export class EmbeddedLists {
   }
 
   #setMark(mark: string, number: number, on: boolean): void {
-    const name = blockName(mark, number);
-    const bits = this.#block(name, BLOCK / 8);
+    const bits = this.#block(blockName(mark, number), BLOCK / 8);
     const slot = number % BLOCK;
     const byte = bits[slot >> 3] ?? 0;
     bits[slot >> 3] = on ? byte | (1 << (slot & 7)) : byte & ~(1 << (slot & 7));
-    if (bits.every((one) => one === 0))
-      this.#file.run('DELETE FROM list_block WHERE name = ?', name);
-    else this.#file.run('INSERT OR REPLACE INTO list_block VALUES (?, ?)', name, bits);
+    this.#changed.add(blockName(mark, number));
   }
 
   #time(time: Time, number: number): number {
     const times = this.#block(blockName(time, number), BLOCK * TIME_BYTES);
-    return Buffer.from(times.buffer).readUIntBE((number % BLOCK) * TIME_BYTES, TIME_BYTES);
+    return times.readUIntBE((number % BLOCK) * TIME_BYTES, TIME_BYTES);
   }
 
   #setTime(time: Time, number: number, value: number): void {
     if (this.#time(time, number) === value) return;
-    const name = blockName(time, number);
-    const times = this.#block(name, BLOCK * TIME_BYTES);
-    Buffer.from(times.buffer).writeUIntBE(value, (number % BLOCK) * TIME_BYTES, TIME_BYTES);
-    this.#file.run('INSERT OR REPLACE INTO list_block VALUES (?, ?)', name, times);
+    const times = this.#block(blockName(time, number), BLOCK * TIME_BYTES);
+    times.writeUIntBE(value, (number % BLOCK) * TIME_BYTES, TIME_BYTES);
+    this.#changed.add(blockName(time, number));
   }
 
-  #block(name: string, size: number): Uint8Array<ArrayBuffer> {
-    const bytes = this.#file.get('SELECT bytes FROM list_block WHERE name = ?', name)?.bytes;
-    return bytes instanceof Uint8Array ? Uint8Array.from(bytes) : new Uint8Array(size);
+  #block(name: string, size: number): Buffer {
+    let block = this.#blocks.get(name);
+    if (block === undefined) {
+      const bytes = this.#file.get('SELECT bytes FROM list_block WHERE name = ?', name)?.bytes;
+      block = bytes instanceof Uint8Array ? Buffer.from(bytes) : Buffer.alloc(size);
+      this.#blocks.set(name, block);
+    }
+    return block;
   }
 
   #setText(kind: 'n' | 'd', number: number, text: string): void {
     const name = `${kind}:${Math.floor(number / TEXT_BLOCK)}`;
-    const lines = String(
-      this.#file.get('SELECT lines FROM list_text WHERE name = ?', name)?.lines ?? '',
-    );
+    const lines = this.#linesOf(name);
     const line = `\n${textPlace(number)}`;
     const from = lines.indexOf(line);
     if (from === -1 && text === '') return;
@@ -160,8 +176,26 @@ export class EmbeddedLists {
     const rest = from === -1 ? lines : lines.slice(0, from) + (to === -1 ? '' : lines.slice(to));
     const now = text === '' ? rest : rest + line + text;
     if (now === lines) return;
-    if (now === '') this.#file.run('DELETE FROM list_text WHERE name = ?', name);
-    else this.#file.run('INSERT OR REPLACE INTO list_text VALUES (?, ?)', name, now);
+    this.#texts.set(name, now);
+  }
+
+  #linesOf(name: string): string {
+    const known = this.#texts.get(name);
+    if (known !== undefined) return known;
+    const row = this.#file.get('SELECT lines FROM list_text WHERE name = ?', name);
+    return String(row?.lines ?? '');
+  }
+
+  #write(): void {
+    for (const name of this.#changed)
+      this.#file.run(
+        'INSERT OR REPLACE INTO list_block VALUES (?, ?)',
+        name,
+        this.#blocks.get(name) ?? null,
+      );
+    for (const [name, lines] of this.#texts)
+      if (lines === '') this.#file.run('DELETE FROM list_text WHERE name = ?', name);
+      else this.#file.run('INSERT OR REPLACE INTO list_text VALUES (?, ?)', name, lines);
   }
 }
 

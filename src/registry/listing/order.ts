@@ -20,6 +20,7 @@ export class First<K extends string | number> {
   #kept: Ranked<K>[] = [];
   /** Whoever comes after it is not among the first. */
   #last: Ranked<K> | null = null;
+  #bound: K | null = null;
 
   constructor(isDown: boolean, from: Cursor | null, most: number) {
     this.#isDown = isDown;
@@ -28,8 +29,10 @@ export class First<K extends string | number> {
   }
 
   offer(key: K, number: number): void {
-    if (this.#from !== null && this.#compare(key, number, this.#from) <= 0) return;
+    // Nearly all are past the last, and told by their key alone.
+    if (this.#bound !== null && (this.#isDown ? key < this.#bound : key > this.#bound)) return;
     if (this.#last !== null && this.#compare(key, number, this.#last) > 0) return;
+    if (this.#from !== null && this.#compare(key, number, this.#from) <= 0) return;
     this.#kept.push({ key, number });
     if (this.#kept.length >= ROOM) this.#prune();
   }
@@ -42,7 +45,9 @@ export class First<K extends string | number> {
   #prune(): void {
     this.#kept.sort((one, other) => this.#compare(one.key, one.number, other));
     this.#kept.length = Math.min(this.#kept.length, this.#most);
-    if (this.#kept.length === this.#most) this.#last = this.#kept.at(-1) ?? null;
+    if (this.#kept.length < this.#most) return;
+    this.#last = this.#kept.at(-1) ?? null;
+    this.#bound = this.#last?.key ?? null;
   }
 
   #compare(key: string | number, number: number, other: Ranked): number {

@@ -1,5 +1,5 @@
 import { BLOCK, type ListingData } from './data.ts';
-import { folded, TIMES, type Time } from './entry.ts';
+import { folded, type Time } from './entry.ts';
 import { areTimesListed, type ListFilter } from './query.ts';
 
 /** Blocks read at once: 32,768 accounts, a few hundred kilobytes. */
@@ -66,8 +66,8 @@ export async function select(
       const bits = narrowed(marks, inactive, filter.status);
       if (bits === null) continue;
       if (found !== null && !both(bits, found.get(first + index))) continue;
-      const look = new BlockTimes(read, (n) => kept.times[n]?.[index] ?? null);
-      const count = judge({ bits, index: first + index, inactive, look, sortTime }, filter, visit);
+      const times = viewsOf(read, (n) => kept.times[n]?.[index] ?? null);
+      const count = judge({ bits, index: first + index, inactive, times, sortTime }, filter, visit);
       if (count > 0) selection.keep(first + index, bits, count);
     }
   }
@@ -133,74 +133,67 @@ interface Judged {
   readonly bits: Uint8Array;
   readonly index: number;
   readonly inactive: Uint8Array | null;
-  readonly look: BlockTimes;
+  readonly times: Readonly<Partial<Record<Time, DataView>>>;
   readonly sortTime: Time | null;
 }
 
-/** Takes out of `bits` whose times are not those asked for, and counts the rest. */
+/**
+ * Takes out of `bits` whose times are not those asked for, and counts the rest. The one loop that
+ * runs for every account: it makes nothing, and calls little.
+ */
 function judge(judged: Judged, filter: ListFilter, visit: Visitor | null): number {
-  const { bits, index, inactive, look, sortTime } = judged;
-  if (visit === null && look.isEmpty) return countOf(bits);
+  const { bits, index, inactive, times, sortTime } = judged;
+  const judges = timesOf(filter).length > 0;
+  if (visit === null && !judges) return countOf(bits);
+  const { expires: expiresView, token: tokenView, used: usedView } = times;
+  const sortView = sortTime === null ? undefined : times[sortTime];
+  const { nowMs, status } = filter;
+  const mustBeExpired = status === 'expired';
+  const judgesStanding = mustBeExpired || status === 'active';
   let count = 0;
   for (let n = 0; n < BYTES; n += 1) {
     for (let rest = bits[n] ?? 0; rest !== 0; rest &= rest - 1) {
       const bit = rest & -rest;
       const slot = n * 8 + 31 - Math.clz32(bit);
-      if (!isJudged(look, slot, filter)) {
+      const expires = timeAt(expiresView, slot);
+      const isExpired = expires > 0 && expires <= nowMs;
+      if (
+        judges &&
+        ((judgesStanding && isExpired !== mustBeExpired) ||
+          !areTimesListed(expires, timeAt(tokenView, slot), timeAt(usedView, slot), filter))
+      ) {
         bits[n] = (bits[n] ?? 0) & ~bit;
         continue;
       }
       count += 1;
       if (visit === null) continue;
-      const isExpired = look.expires(slot) > 0 && look.expires(slot) <= filter.nowMs;
       const isInactive = inactive !== null && ((inactive[n] ?? 0) & bit) !== 0;
-      const time = sortTime === null ? 0 : look.at(sortTime, slot);
-      visit(index * BLOCK + slot, time, isInactive ? 2 : isExpired ? 1 : 0);
+      visit(index * BLOCK + slot, timeAt(sortView, slot), isInactive ? 2 : isExpired ? 1 : 0);
     }
   }
   return count;
 }
 
-function isJudged(look: BlockTimes, slot: number, filter: ListFilter): boolean {
-  const expires = look.expires(slot);
-  if (filter.status === 'active' && expires > 0 && expires <= filter.nowMs) return false;
-  if (filter.status === 'expired' && !(expires > 0 && expires <= filter.nowMs)) return false;
-  return areTimesListed(expires, look.at('token', slot), look.at('used', slot), filter);
+/** 0 also for what was not read, and beyond what was ever written. */
+function timeAt(view: DataView | undefined, slot: number): number {
+  if (view === undefined) return 0;
+  const place = slot * TIME_BYTES;
+  if (place + TIME_BYTES > view.byteLength) return 0;
+  return view.getUint16(place) * 0x1_0000_0000 + view.getUint32(place + 2);
 }
 
-/** The times of one block. */
-class BlockTimes {
-  readonly isEmpty: boolean;
-  readonly #views: readonly (DataView | null)[];
-
-  constructor(names: readonly Time[], columnOf: (n: number) => Uint8Array | null) {
-    this.isEmpty = names.length === 0;
-    this.#views = TIMES.map((time) => {
-      const bytes = names.includes(time) ? columnOf(names.indexOf(time)) : null;
-      return bytes === null ? null : new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    });
+function viewsOf(
+  names: readonly Time[],
+  columnOf: (n: number) => Uint8Array | null,
+): Readonly<Partial<Record<Time, DataView>>> {
+  const views: Partial<Record<Time, DataView>> = {};
+  for (const [n, name] of names.entries()) {
+    const bytes = columnOf(n);
+    if (bytes !== null)
+      views[name] = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
-
-  expires(slot: number): number {
-    return this.at('expires', slot);
-  }
-
-  /** 0 also for what was not read, and beyond what was ever written. */
-  at(time: Time, slot: number): number {
-    const view = this.#views[PLACE_OF[time]] ?? null;
-    const place = slot * TIME_BYTES;
-    if (view === null || place + TIME_BYTES > view.byteLength) return 0;
-    return view.getUint16(place) * 2 ** 32 + view.getUint32(place + 2);
-  }
+  return views;
 }
-
-const PLACE_OF: Readonly<Record<Time, number>> = {
-  created: 0,
-  updated: 1,
-  expires: 2,
-  token: 3,
-  used: 4,
-};
 
 /** By block, whose texts hold what is searched; null: nothing is searched. */
 async function searched(

@@ -31,7 +31,7 @@ const list = operation({
   tag,
   summary: 'List service accounts',
   description:
-    'Filters narrow the list down together. A page may hold fewer than asked for although more follow.',
+    'Filters narrow the list down together. `total` counts all to which they apply. Changes meanwhile move nobody to another page whose place in the order stays.',
   needs: 'sallyport:registry:read',
   params: null,
   query: z.strictObject(schemas.serviceAccountQuery),

@@ -1,4 +1,7 @@
 import * as z from 'zod';
+import type { AccountKind } from '../../../account/model.ts';
+import { invalid, notFound } from '../../error.ts';
+import { asMember } from '../../teams.ts';
 import { changed, defined, type Operation, operation } from '../operation.ts';
 import { pageOf } from '../pages.ts';
 import * as schemas from '../schemas.ts';
@@ -35,7 +38,11 @@ const create = operation({
   body: schemas.newTeam,
   answers: creating(schemas.changedTeam),
   creates: async ({ control }, { caller }, made) => {
-    const { members: _, ...team } = await control.administration.showTeam(caller.actor, {
+    const {
+      members: _,
+      memberCount: __,
+      ...team
+    } = await control.administration.showTeam(caller.actor, {
       name: made,
     });
     return { status: 200, body: { team, changed: false }, version: team.version };
@@ -128,8 +135,27 @@ const members = operation({
   body: null,
   answers: { 200: { description: 'One page.', schema: schemas.memberPage } },
   handle: async ({ control }, { caller, params, query }) => {
-    const team = await control.administration.showTeam(caller.actor, params);
-    return { status: 200, body: pageOf(team.members, ({ account }) => account, query) };
+    const { actor } = caller;
+    const teams = await control.administration.listTeams(actor, {});
+    if (!teams.some(({ name }) => name === params.name)) throw notFound('team', params.name);
+    // Service accounts first, then users: two lists, and the cursor says which one it belongs to.
+    const [, kind, cursor] = /^(service|user)\.(.*)$/.exec(query.cursor ?? 'service.') ?? [];
+    if (kind === undefined || cursor === undefined)
+      throw invalid([{ field: 'cursor', message: 'is not a cursor of this list' }]);
+    const page = await control.administration.listAccounts(actor, {
+      kind: kind as AccountKind,
+      team: params.name,
+      ...(cursor === '' ? {} : { cursor }),
+      ...defined({ limit: query.limit }),
+    });
+    const more = page.next === null ? null : `${kind}.${page.next}`;
+    return {
+      status: 200,
+      body: {
+        items: page.items.map((account) => asMember(account, params.name)),
+        next: more ?? (kind === 'service' ? 'user.' : null),
+      },
+    };
   },
 });
 
