@@ -243,8 +243,7 @@ function stoodMs(still: ReturnType<typeof monitorEventLoopDelay>): string {
 async function redisCpuMs(redis: RedisConnection): Promise<number> {
   const read = (field: string) => infoOf(redis, 'cpu', field);
   return (
-    1e3 *
-    ((await read('used_cpu_user_main_thread')) + (await read('used_cpu_sys_main_thread')))
+    1e3 * ((await read('used_cpu_user_main_thread')) + (await read('used_cpu_sys_main_thread')))
   );
 }
 
