@@ -1,13 +1,14 @@
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const REFERENCE = /\$\$\{|\$\{([^}]*)(\}?)/g;
-const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
 
 /**
- * Replaces `${VARIABLE}`, once: what a variable holds is not looked into again. `$${` stands for a
- * literal `${`. There are no defaults: a variable that is not set is a fault, because a gate that
- * starts with half its settings is worse than none. The faults name variables, never what they
- * hold.
+ * Replaces `${VARIABLE}` and `${VARIABLE:-default}`, once: what a variable holds is not looked into
+ * again. The default is for a variable that is not set or empty, as in a shell, and ends at the
+ * first `}`. `$${` stands for a literal `${`. A variable that is not set and has no default is a
+ * fault, because a gate that starts with half its settings is worse than none. The faults name
+ * variables, never what they hold.
  */
 export function substitute(
   written: string,
@@ -16,24 +17,30 @@ export function substitute(
   const faults: string[] = [];
   const text = written.replace(
     REFERENCE,
-    (whole, name: string | undefined, end: string | undefined) => {
-      if (name === undefined) return '${';
+    (whole, inner: string | undefined, end: string | undefined) => {
+      if (inner === undefined) return '${';
+      const [, name, byDefault] = end === '}' ? (VARIABLE.exec(inner) ?? []) : [];
+      if (name === undefined) {
+        faults.push('expected $ and a variable name in braces');
+        return whole;
+      }
       // Own names only: `toString` is in every object.
-      const isSet = VARIABLE_NAME.test(name) && end === '}' && Object.hasOwn(environment, name);
-      const value = isSet ? environment[name] : undefined;
+      const value = Object.hasOwn(environment, name) ? environment[name] : undefined;
+      if (byDefault !== undefined) return value === undefined || value === '' ? byDefault : value;
       if (value !== undefined) return value;
-      faults.push(
-        end === '}' && VARIABLE_NAME.test(name)
-          ? `the environment variable ${name} is not set`
-          : 'expected $ and a variable name in braces',
-      );
+      faults.push(`the environment variable ${name} is not set`);
       return whole;
     },
   );
   return { text, faults };
 }
 
-/** Whether the value comes from the environment as a whole. */
+/** Whether the value comes from the environment as a whole, and from nowhere else. */
 export function isReference(written: string): boolean {
   return /^\$\{[A-Za-z_][A-Za-z0-9_]*\}$/.test(written);
+}
+
+/** Whether any of the value comes from the environment. */
+export function hasReference(written: string): boolean {
+  return /(?<!\$)\$\{/.test(written);
 }

@@ -66,6 +66,11 @@ function readSecret(file: string, path: ConfigPath, report: Report): Secret | nu
     if ((mode & OTHERS_READ) !== 0)
       report.warning(path, 'every user of this machine can read the secret (chmod 600)');
     const secret = text.replace(/\r?\n$/, '');
+    if (secret !== secret.trim())
+      report.warning(
+        path,
+        'the secret begins or ends with white space, which counts as a part of it: only one final line break does not',
+      );
     if (secret !== '') return new Secret(secret);
     report.fault(path, 'the file is empty');
   } catch (error) {

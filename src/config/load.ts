@@ -1,12 +1,13 @@
 import { dirname, resolve } from 'node:path';
 import { readBounded, whyUnreadable } from './bounded-file.ts';
 import type { Environment } from './environment.ts';
-import { ConfigFaults, type Fault, type Report } from './faults.ts';
+import { ConfigFaults, type ConfigPath, type Fault, type Report } from './faults.ts';
 import { resolveFiles } from './files.ts';
 import { Reporter } from './report.ts';
 import { checkRules } from './rules.ts';
 import { type Config, configSchema } from './schema.ts';
 import { reportIssues } from './schema-faults.ts';
+import { readTypedVariables } from './typed-variables.ts';
 import { checkAvailability } from './unavailable.ts';
 import { YamlSource } from './yaml-source.ts';
 
@@ -73,7 +74,12 @@ export function parseConfig(text: string, path: string, options: LoadOptions = {
   for (const fault of source.faults) report.fault(fault.path, fault.message, fault);
   checkAvailability(source.value, report);
   const { value, files } = resolveFiles(source.value, file, report);
-  const parsed = configSchema.safeParse(value, { reportInput: true });
+  let parsed = configSchema.safeParse(value, { reportInput: true });
+  const written = (place: ConfigPath) => source.written(place);
+  if (!parsed.success && readTypedVariables(value, parsed.error.issues, written)) {
+    readTypedVariables(source.value, parsed.error.issues, written);
+    parsed = configSchema.safeParse(value, { reportInput: true });
+  }
   if (!parsed.success) reportIssues(parsed.error.issues, report);
   checkRules(source.value, source, report);
   if (!parsed.success || report.faults.length > 0)

@@ -62,7 +62,7 @@ export class YamlSource {
       ({ pos, message }) => ({
         ...this.#at(pos[0]),
         path: '',
-        message: `not valid YAML: ${message}`,
+        message: `not valid YAML: ${message}${this.#hint(text, pos[0])}`,
       }),
     );
     this.value = this.syntaxFaults.length === 0 ? this.#read(this.#document.contents, []) : null;
@@ -87,6 +87,13 @@ export class YamlSource {
   #at(offset: number): Place {
     const { line, col } = this.#lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  }
+
+  /** Inside `{}` and `[]` the braces of a variable are YAML's own, unless it stands in quotes. */
+  #hint(text: string, offset: number): string {
+    const line = text.split('\n')[this.#at(offset).line - 1] ?? '';
+    const [variable] = /(?<!["'$])\$\{[A-Za-z_][^}]*\}/.exec(line) ?? [];
+    return variable === undefined ? '' : `; write "${variable}" in quotes`;
   }
 
   #note(path: ConfigPath, node: unknown): void {
@@ -126,17 +133,38 @@ export class YamlSource {
       : this.#read(node, path);
   }
 
+  /**
+   * Keys that begin with `x-` at the top are the file's own, for anchors to stand in. `<<` takes
+   * over the keys of other maps; what stands beside it comes first.
+   */
   #readMap(map: YAMLMap, path: ConfigPath): Record<string, unknown> {
     const result: Record<string, unknown> = {};
+    const merged: unknown[] = [];
     for (const { key, value } of map.items as Pair<Scalar<string>, unknown>[]) {
       const name = String(key.value);
       const here = [...path, name];
+      if (path.length === 0 && name.startsWith('x-')) continue;
+      if (name === '<<') {
+        merged.push(...(isSeq(value) ? value.items : [value]));
+        continue;
+      }
       this.#note(here, key);
       if (name === '__proto__') this.#fault(here, key, 'unknown key');
       else if (Object.hasOwn(result, name)) this.#fault(here, key, 'the key is given twice');
       else result[name] = this.#read(value, here);
     }
+    for (const node of merged) this.#merge(node, path, result);
     return result;
+  }
+
+  #merge(node: unknown, path: ConfigPath, result: Record<string, unknown>): void {
+    const value = this.#read(node, path);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      this.#fault([...path, '<<'], node, 'expected an alias of a map, or a list of them');
+      return;
+    }
+    for (const [name, child] of Object.entries(value))
+      if (!Object.hasOwn(result, name)) result[name] = child;
   }
 
   #readScalar(node: Scalar, path: ConfigPath): unknown {

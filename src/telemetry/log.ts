@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { formatForPeople, formatJson, type LogFields, type LogLevel } from './log-line.ts';
 import { createRepeats } from './repeats.ts';
+import { endStandardError, standardError } from './standard-error.ts';
 
 export type { LogFields, LogLevel } from './log-line.ts';
 
@@ -36,17 +37,6 @@ export interface LogOptions {
   readonly write?: (line: string) => void;
 }
 
-/**
- * A log collector that goes away must not take the gate with it: lines that nobody takes are
- * dropped.
- */
-function standardError(): (line: string) => void {
-  if (!process.stderr.listeners('error').includes(dropped)) process.stderr.on('error', dropped);
-  return (line) => void process.stderr.write(line);
-}
-
-function dropped(): void {}
-
 export function createLog(options: LogOptions = {}): RootLog {
   const clock = options.clock ?? systemClock;
   const least = RANK[options.level ?? 'info'];
@@ -71,5 +61,9 @@ export function createLog(options: LogOptions = {}): RootLog {
       with: (fields) => bound({ ...base, ...fields }),
     };
   }
-  return { ...bound({}), close: () => repeats.close() };
+  const close = () => {
+    repeats.close();
+    if (options.write === undefined) endStandardError();
+  };
+  return { ...bound({}), close };
 }

@@ -178,14 +178,61 @@ it('names variables that are not set or not written well', () => {
   expect(saidOf('realm: "${NOPE} and ${NEITHER}"')).toEqual([
     'realm: the environment variable NOPE is not set',
   ]);
-  for (const wrong of ['${', '${A', '${}', '${A-B}', '${A:-x}', '${toString}', '${constructor}'])
+  for (const wrong of ['${', '${A', '${}', '${A-B}', '${toString}', '${constructor}'])
     expect(saidOf(`realm: "${wrong}"`)).toHaveLength(1);
 });
 
-it('keeps the type of what is no text: a variable does not become a number', () => {
-  expect(saidOf('limits: { headBytes: "${N}" }', { environment: { N: '20000' } })).toEqual([
-    'limits.headBytes: expected a whole number',
-  ]);
+it('takes the default of a variable that is not set or empty, and no other', () => {
+  const environment = { EMPTY: '', SET: 'b' };
+  const { config } = parse('realm: "${NOPE:-a}${EMPTY:-a}${SET:-a}${NOPE:-}${NOPE:-x:-y}"', {
+    environment,
+  });
+  expect(config.realm).toBe('aabx:-y');
+});
+
+it('reads a variable as its key wants it: a number, yes or no, a list', () => {
+  const environment = { N: '20000', YES: 'true', LIST: '10.0.0.0/8, 192.0.2.1', NONE: '' };
+  const text = `limits: { headBytes: "\${N}", targetBytes: "\${M:-4096}" }
+listen: { proxy: { plaintext: "\${YES}", trustedProxies: "\${LIST}" } }
+routes: "\${NONE}"`;
+  const { config } = parse(text, { environment });
+  expect(config.limits).toMatchObject({ headBytes: 20000, targetBytes: 4096 });
+  expect(config.listen.proxy).toMatchObject({
+    plaintext: true,
+    trustedProxies: ['10.0.0.0/8', '192.0.2.1'],
+  });
+  expect(config.routes).toEqual([]);
+});
+
+it.each([
+  ['limits: { headBytes: "${N}" }', { N: '20k' }, 'limits.headBytes: expected a whole number'],
+  ['limits: { headBytes: "${N}" }', { N: '1' }, 'limits.headBytes: expected at least 1024'],
+  ['limits: { headBytes: "20000" }', {}, 'limits.headBytes: expected a whole number'],
+])(
+  'refuses what cannot be read so, and text that the file quotes: %s',
+  (text, environment, said) => {
+    expect(saidOf(text, { environment })).toEqual([said]);
+  },
+);
+
+it.each(['listen: { proxy: { address: ${A} } }', 'realm: [${A}]'])(
+  'says that a variable inside braces wants quotes: %s',
+  (text) => {
+    expect(saidOf(text, { environment: { A: 'x' } })[0]).toContain('write "${A}" in quotes');
+  },
+);
+
+it('takes over the keys of other maps by <<, and leaves keys that begin with x- to the file', () => {
+  const { config } = parse(`x-shared: &shared { headBytes: 20000, targetBytes: 4096 }
+x-more: &more { targetBytes: 1024, headTimeoutMs: 5000 }
+limits: { <<: [*shared, *more], headBytes: 30000 }`);
+  expect(config.limits).toMatchObject({
+    headBytes: 30000,
+    targetBytes: 4096,
+    headTimeoutMs: 5000,
+  });
+  expect(saidOf('limits: { <<: 5 }')[0]).toContain('expected an alias of a map');
+  expect(saidOf('limits: { x-own: 5 }')[0]).toContain('unknown key');
 });
 
 const REDIS = 'kind: redis, url: "rediss://redis.internal:6379/0"';
@@ -205,6 +252,19 @@ it('reads a password from a file, without its line break, and shows it to nobody
   expect(warnings).toEqual([]);
   expect(files).toEqual([join(dir, 'pw')]);
 });
+
+it.each(['secret\n\n', ' secret', 'secret \n'])(
+  'warns of a secret with white space at an end, which counts as a part of it: %j',
+  (text) => {
+    const { warnings } = parseIn(
+      folder({ pw: text }),
+      `store: { ${REDIS}, username: gate, passwordFile: pw }`,
+    );
+    expect(warnings.map(({ message }) => message).join()).toContain(
+      'begins or ends with white space',
+    );
+  },
+);
 
 it('warns of a password that everyone can read, and refuses an empty one', () => {
   const dir = folder({ pw: 'x', empty: '\n' });
