@@ -85,7 +85,13 @@ export class RegistryFile {
     const row = this.get('SELECT epoch, seq FROM position');
     this.#served?.assert(row === undefined ? null : String(row.epoch));
     if (row === undefined) throw noRegistry();
+    this.#served?.assertReached(Number(row.seq));
     return { epoch: String(row.epoch), seq: Number(row.seq) };
+  }
+
+  /** To be called after a change, outside its transaction. */
+  reached(seq: number): void {
+    this.#served?.reached(seq);
   }
 
   /** The id of the registry that is there, whichever it is; null = none. */

@@ -226,6 +226,7 @@ class EmbeddedRegistry implements RegistryStore {
   async commit(commit: Commit): Promise<CommitResult> {
     try {
       const { epoch, seq } = this.#file.write(() => applyCommit(this.#file, this.#lists, commit));
+      this.#file.reached(seq);
       const members = [...this.#members.values()].map(({ instance, leaseMs }) => ({
         instance,
         leaseMs,

@@ -45,6 +45,7 @@ export class ServedRegistry {
   readonly #remembers: boolean;
   readonly #held: boolean;
   #id: string | null = null;
+  #reachedSeq = 0;
 
   constructor({ folder, store, remembers, held = false }: ServedOptions) {
     this.#folder = folder;
@@ -52,7 +53,7 @@ export class ServedRegistry {
     this.#remembers = remembers;
     let unreadable = false;
     try {
-      this.#id = readMarker(this.#path);
+      this.#take(readMarker(this.#path));
     } catch {
       // `assert` reads it again, and says so: an operator may still confirm a registry.
       unreadable = true;
@@ -78,22 +79,60 @@ export class ServedRegistry {
   assert(found: string | null): void {
     if (found !== null && found === this.#id) return;
     // Somebody may have confirmed another one meanwhile, from another process.
-    this.#id = readMarker(this.#path) ?? this.#id;
+    this.#take(readMarker(this.#path));
     if (found !== null && found === this.#id) return;
     if (found !== null && this.#id === null) this.#remember(found);
     else if (this.held) throw foreign(this.#folder, this.#id, found);
     else throw noRegistry();
   }
 
-  /** An operator confirms that the folder serves this registry from now on. */
+  /** An operator confirms that the folder serves this registry from now on, as it stands. */
   adopt(id: string): void {
-    const unfinished = writeUnfinished(this.#folder, id);
+    this.#replace(id);
+    this.#take({ id, seq: 0 });
+  }
+
+  /**
+   * Throws `RegistryUnavailable` (`damaged`) when the store stands before a change that it has made:
+   * a file that was put back, or a write-ahead log that is gone.
+   */
+  assertReached(seq: number): void {
+    if (seq >= this.#reachedSeq) return;
+    this.#take(readMarker(this.#path));
+    if (seq >= this.#reachedSeq) return;
+    throw new RegistryUnavailable(
+      'damaged',
+      `the registry stands at change ${seq}, and had got to ${this.#reachedSeq}: changes are lost. ` +
+        'Bring its file back, together with its -wal; or confirm the state that is there with ' +
+        `"sallyport registry adopt ${this.#id} --config FILE"`,
+    );
+  }
+
+  /** The store has made a change. What cannot be noted is noted with the next one. */
+  reached(seq: number): void {
+    if (this.#id === null || !this.#remembers) return;
+    this.#reachedSeq = seq;
+    try {
+      this.#replace(`${this.#id} ${seq}`);
+    } catch {
+      // The change is made; the marker stands at an earlier one, which the store is past.
+    }
+  }
+
+  #replace(text: string): void {
+    const unfinished = writeUnfinished(this.#folder, text);
     try {
       renameSync(unfinished, this.#path);
     } finally {
       rmSync(unfinished, { force: true });
     }
-    this.#id = id;
+  }
+
+  /** A marker that was removed while an instance runs changes nothing for it. */
+  #take(marker: Marker | null): void {
+    if (marker === null) return;
+    this.#id = marker.id;
+    this.#reachedSeq = marker.seq;
   }
 
   /** Of several processes that remember at once, one's counts for all. */
@@ -145,8 +184,14 @@ function foreign(folder: string, served: string | null, found: string | null): R
   return new RegistryUnavailable('foreign', message);
 }
 
+/** `ID`, or `ID SEQ`: the last change that the store has surely made. */
+interface Marker {
+  readonly id: string;
+  readonly seq: number;
+}
+
 /** Null when there is no such file. A link is not followed. */
-function readMarker(path: string): string | null {
+function readMarker(path: string): Marker | null {
   let file: number;
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -156,9 +201,10 @@ function readMarker(path: string): string | null {
     throw unreadable(path, `cannot be opened (${code})`);
   }
   try {
-    const text = readFileSync(file, 'utf8').trim();
-    if (!REGISTRY_ID.test(text)) throw unreadable(path, 'holds no id of a registry');
-    return text;
+    const [id = '', seq = '0', ...rest] = readFileSync(file, 'utf8').trim().split(' ');
+    if (!REGISTRY_ID.test(id) || !/^\d{1,15}$/.test(seq) || rest.length > 0)
+      throw unreadable(path, 'holds no id of a registry');
+    return { id, seq: Number(seq) };
   } finally {
     closeSync(file);
   }
@@ -173,11 +219,11 @@ function unreadable(path: string, why: string): RegistryUnavailable {
 }
 
 /** A whole file beside the marker, on the disk before it gets the marker's name. */
-function writeUnfinished(folder: string, id: string): string {
+function writeUnfinished(folder: string, text: string): string {
   const path = join(folder, `.registry-${randomBytes(8).toString('hex')}`);
   const file = openSync(path, 'wx', 0o600);
   try {
-    writeSync(file, `${id}\n`);
+    writeSync(file, `${text}\n`);
     fsyncSync(file);
   } finally {
     closeSync(file);

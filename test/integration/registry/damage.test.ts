@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openEmbeddedRegistry } from '../../../src/registry/embedded.ts';
 import { RegistryUnavailable } from '../../../src/registry/port.ts';
+import { ServedRegistry } from '../../../src/registry/served.ts';
 import { account, creation, idOf, role } from '../../contract/registry-records.ts';
 
 const ACCOUNTS = 100;
@@ -66,4 +67,27 @@ it('never reads a page that was half overwritten as an account that is not there
     if (found !== 0) damaged += 1;
   }
   expect(damaged).toBeGreaterThan(pages / 2);
+});
+
+it('does not take a file that was put back for the present state', async () => {
+  const [path, kept] = [join(folder, 'registry.db'), join(folder, 'kept.db')];
+  const open = () =>
+    openEmbeddedRegistry(
+      path,
+      new ServedRegistry({ folder, store: 'embedded', remembers: true, held: true }),
+    );
+  copyFileSync(whole(), path);
+  let store = open();
+  await store.snapshot();
+  await store.close();
+  copyFileSync(path, kept);
+  store = open();
+  await store.commit(creation(account(ACCOUNTS + 1)));
+  await store.close();
+
+  copyFileSync(kept, path);
+  for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
+  store = open();
+  await expect(store.account(idOf(ACCOUNTS + 1))).rejects.toMatchObject({ why: 'damaged' });
+  await store.close();
 });

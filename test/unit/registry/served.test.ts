@@ -63,6 +63,19 @@ describe('the registry that a data folder has served', () => {
     expect(() => open().assert(FIRST)).not.toThrow();
   });
 
+  it('does not take a store that has lost changes, until its state is adopted', () => {
+    const served = open();
+    served.assert(FIRST);
+    served.reached(7);
+    for (const one of [served, open()]) {
+      expect(() => one.assertReached(7)).not.toThrow();
+      expect(() => one.assertReached(6)).toThrow(expect.objectContaining({ why: 'damaged' }));
+    }
+    open().adopt(FIRST);
+    expect(() => served.assertReached(6)).not.toThrow();
+    expect(() => served.assert(FIRST)).not.toThrow();
+  });
+
   it('writes nothing for who only looks on', () => {
     open({ remembers: false }).assert(FIRST);
     expect(existsSync(marker())).toBe(false);
