@@ -3,7 +3,7 @@
  * Makes the lists of a registry that has none, then asks for pages and holds every total, and the
  * names on pages that are sorted by name, against the same computed from all accounts. Prints the
  * processor time of this process and of Redis, the longest that the event loop stood still, and the
- * longest single script. With a million accounts or more it writes the table into docs/SCALE.md.
+ * longest single script. With 200,000 accounts or more it writes the table into docs/SCALE.md.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,7 +28,7 @@ const BATCH = 1_000;
 const DAY_MS = 86_400_000;
 const NOW_MS = Date.parse('2026-06-01T00:00:00.000Z');
 const REPEATS = 5;
-const DOCUMENTED = 1_000_000;
+const DOCUMENTED = 200_000;
 
 const size = Number(process.argv[2] ?? 100_000);
 const rows: string[][] = [];
@@ -74,6 +74,9 @@ const QUERIES: readonly (readonly [string, Partial<ListQuery>])[] = [
   ['beginning of a name', { namePrefix: 'account-9' }],
   ['users', { kind: 'user' }],
 ];
+
+/** Without the store: what every list is held against. */
+const everybody = Array.from({ length: size }, (_, n) => accountOf(n));
 
 await onEmbedded();
 const missing = redisMissing();
@@ -199,11 +202,9 @@ async function measure(
 
 /** Against every account there is. */
 function verify(what: string, query: ListQuery, page: ListPage): void {
-  const names: string[] = [];
-  for (let n = 0; n < size; n += 1) {
-    const one = accountOf(n);
-    if (isListed({ account: one, uses: [] }, query)) names.push(one.name);
-  }
+  const names = everybody
+    .filter((one) => isListed({ account: one, uses: [] }, query))
+    .map(({ name }) => name);
   if (page.total !== names.length)
     throw new Error(`${what}: there are ${names.length}, and not ${page.total}`);
   if (query.sort !== 'name') return;
@@ -233,7 +234,7 @@ function accountOf(n: number): Account {
 }
 
 function text(n: number): string {
-  return withVersion(encodeRecord(accountOf(n)), 1);
+  return withVersion(encodeRecord(everybody[n] ?? accountOf(n)), 1);
 }
 
 function stoodMs(still: ReturnType<typeof monitorEventLoopDelay>): string {

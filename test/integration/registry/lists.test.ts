@@ -87,7 +87,7 @@ describe('lists of accounts on a Redis that others change too', () => {
   /** As somebody does who keeps no lists. */
   async function earlier(commit: Commit): Promise<void> {
     const { keys, json } = planCommit(KEYS, commit);
-    const words = [keys.length, ...keys, json, 10_000, 1_000, `tip-${Math.random()}`, '1'];
+    const words = [keys.length, ...keys, json, 10_000, 1_000, `tip-${Math.random()}`, '1', ''];
     const [outcome] = (await root.call('EVAL', EARLIER.text, ...words)) as string[];
     expect(outcome).toBe('committed');
   }
