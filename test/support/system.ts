@@ -40,7 +40,7 @@ const PARTS = {
   cc: { package: 'gcc', rings: ['integration'] },
   wrk: { package: 'wrk', rings: ['bench'] },
   'nginx-lua': { package: 'libnginx-mod-http-lua', rings: ['bench'] },
-  haproxy: { package: 'haproxy', rings: ['bench'] },
+  haproxy: { package: 'haproxy', rings: ['processes', 'bench'] },
   caddy: { package: 'caddy', rings: ['bench'] },
 } as const;
 
