@@ -30,7 +30,7 @@ export interface AdminServerOptions {
   readonly places: AddressLimit;
   readonly recorder: AdminRecorder;
   /** Named by a 401. */
-  readonly realm: string;
+  realm(): string;
   readonly log: Log;
 }
 
@@ -78,7 +78,7 @@ function recordsEverything({ realm }: ApiParts): MiddlewareHandler<ApiEnv> {
     const isRecorded = record.isDecided || (await record.decided(reason, NOBODY, status));
     // A page that says the store is away says as much, and in words.
     if (!isRecorded && status !== 503)
-      c.res = problemResponse({ reason: 'audit-unavailable' }, record.id, realm);
+      c.res = problemResponse({ reason: 'audit-unavailable' }, record.id, realm());
     record.ended(status, reason);
   };
 }

@@ -55,12 +55,16 @@ async function start(loaded: LoadedConfig, log: Log): Promise<Served> {
  */
 function reloading(served: Served, loaded: LoadedConfig, file: string, log: Log): ConfigReloader {
   return new ConfigReloader(loaded, checked(), {
-    async apply(next: LoadedConfig, { changed, needRestart }: ConfigChange) {
+    async apply(next: LoadedConfig, { changed, needRestart, needApply }: ConfigChange) {
       for (const warning of next.warnings) log.warn(showFault(file, warning));
       await served.reload(next);
       log.info('the configuration file was read again', { changed });
       if (needRestart.length > 0)
         log.warn('some changes count only after a restart', { keys: needRestart });
+      if (needApply.length > 0)
+        log.warn('a gate does not read declared accounts: run `sallyport apply`', {
+          keys: needApply,
+        });
     },
     refused(fault) {
       const why = fault instanceof Error ? fault.message : String(fault);

@@ -1,47 +1,83 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Config } from './schema.ts';
+import type { LoadedConfig } from './load.ts';
+import { countsOf, keysOf } from './reloading.ts';
+import { type Config, configSchema } from './schema.ts';
 import { Secret } from './secret.ts';
 
 export interface ConfigChange {
   /**
-   * Keys whose value changed: `limits.headBytes`; lists (`routes`, `upstreams`) as a whole. Empty:
-   * only a file that is named changed.
+   * Keys whose value changed: `limits.headBytes`; lists (`routes`, `upstreams`) as a whole; a key
+   * that names a file, when the file holds something else.
    */
   readonly changed: readonly string[];
-  /** Those among them that a running instance keeps until it is restarted. */
+  /** Keys that differ from what the instance was started with, and that it keeps until it is again. */
   readonly needRestart: readonly string[];
+  /** Those among `changed` that no gate reads: `sallyport apply` makes them so. */
+  readonly needApply: readonly string[];
+}
+
+type Compared = Pick<LoadedConfig, 'config' | 'contents'>;
+
+/** @param started what the running instance began with */
+export function compareConfigs(started: Compared, before: Compared, after: Compared): ConfigChange {
+  const changed = changesOf(before, after);
+  const declaredAs = (counts: string) => (path: string) =>
+    countsOf(configSchema, path.split('.')) === counts;
+  return {
+    changed,
+    needRestart: changesOf(started, after).filter(declaredAs('restart')),
+    needApply: changed.filter(declaredAs('apply')),
+  };
+}
+
+function changesOf(before: Compared, after: Compared): readonly string[] {
+  const keys = differences(before.config, after.config, '');
+  return [...keys, ...otherContents(before, after).filter((path) => !isBelow(path, keys))];
+}
+
+/** Keys that name the same file as before, which holds something else now. */
+function otherContents(before: Compared, after: Compared): readonly string[] {
+  return [...after.contents].flatMap(([path, { file, digest }]) => {
+    const old = before.contents.get(path);
+    return old !== undefined && old.file === file && old.digest !== digest ? [path] : [];
+  });
+}
+
+function isBelow(path: string, keys: readonly string[]): boolean {
+  return keys.some((key) => path === key || path.startsWith(`${key}.`));
 }
 
 /**
- * What a running instance cannot change: its ports, its store, and what its rooms were built on.
- * With all below, or exactly this key.
+ * A configuration as a running instance takes it over: what needs a restart stays as it is, so that
+ * nothing of it counts by half.
  */
-const RESTART: readonly { readonly key: string; readonly withBelow: boolean }[] = [
-  { key: 'instance', withBelow: true },
-  { key: 'listen.proxy', withBelow: false },
-  { key: 'listen.proxy.address', withBelow: true },
-  { key: 'listen.proxy.plaintext', withBelow: false },
-  { key: 'listen.proxy.tls', withBelow: false },
-  { key: 'listen.admin', withBelow: false },
-  { key: 'listen.admin.address', withBelow: true },
-  { key: 'listen.admin.tls', withBelow: false },
-  { key: 'listen.admin.foundTokens', withBelow: false },
-  { key: 'listen.ops', withBelow: true },
-  { key: 'console', withBelow: true },
-  { key: 'identity', withBelow: true },
-  { key: 'store', withBelow: true },
-  { key: 'registry', withBelow: true },
-  { key: 'audit', withBelow: true },
-  { key: 'limits.connections', withBelow: false },
-  { key: 'limits.localSharePercent', withBelow: false },
-];
+export function takeOver(running: Config, next: Config): Config {
+  return merge(running, next, []) as Config;
+}
 
-export function compareConfigs(before: Config, after: Config): ConfigChange {
-  const changed = differences(before, after, '');
-  const needRestart = changed.filter((path) =>
-    RESTART.some(({ key, withBelow }) => path === key || (withBelow && path.startsWith(`${key}.`))),
+function merge(running: unknown, next: unknown, path: readonly string[]): unknown {
+  if (needsRestart(path)) return running;
+  if (isGroup(running) && isGroup(next)) {
+    const entries = Object.keys(next).map((key) => [
+      key,
+      merge(running[key], next[key], [...path, key]),
+    ]);
+    return Object.fromEntries(entries);
+  }
+  return countsOf(configSchema, path) === 'restart' ? running : next;
+}
+
+const LIVE = keysOf(configSchema).filter(
+  (key) => countsOf(configSchema, key.split('.')) === 'live',
+);
+
+function needsRestart(path: readonly string[]): boolean {
+  const below = `${path.join('.')}.`;
+  return (
+    path.length > 0 &&
+    countsOf(configSchema, path) === 'restart' &&
+    !LIVE.some((key) => key.startsWith(below))
   );
-  return { changed, needRestart };
 }
 
 /** The nesting is the schema's, so the depth is bounded. */

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { readBounded, whyUnreadable } from './bounded-file.ts';
 import type { ConfigPath, Report } from './faults.ts';
@@ -11,6 +12,13 @@ const SECRETS: Readonly<Record<string, string>> = {
   clientSecretFile: 'clientSecret',
 };
 
+/** What a key that names a file led to. */
+export interface FileContent {
+  readonly file: string;
+  /** SHA-256; empty where it could not be read, and of secrets, which are compared themselves. */
+  readonly digest: string;
+}
+
 /**
  * Finds every key that names a file (they all end in `File`), makes the paths absolute, says which
  * files cannot be read, and puts the text of secret files in place (`passwordFile: f` also gives
@@ -23,8 +31,8 @@ export function resolveFiles(
   value: unknown,
   configFile: string,
   report: Report,
-): { readonly value: unknown; readonly files: readonly string[] } {
-  const files = new Set<string>();
+): { readonly value: unknown; readonly contents: ReadonlyMap<string, FileContent> } {
+  const contents = new Map<string, FileContent>();
   const folder = dirname(configFile);
   const visit = (node: unknown, path: ConfigPath): unknown => {
     if (Array.isArray(node)) return node.map((item, index) => visit(item, [...path, index]));
@@ -35,7 +43,7 @@ export function resolveFiles(
       if (typeof child !== 'string' || child === '') copy[key] = visit(child, here);
       else if (key.endsWith('File')) {
         const file = resolve(folder, child);
-        files.add(file);
+        contents.set(here.join('.'), { file, digest: key in SECRETS ? '' : digestOf(file) });
         copy[key] = file;
         const secretKey = SECRETS[key];
         if (secretKey === undefined) {
@@ -47,7 +55,15 @@ export function resolveFiles(
     }
     return copy;
   };
-  return { value: visit(value, []), files: [...files] };
+  return { value: visit(value, []), contents };
+}
+
+function digestOf(file: string): string {
+  try {
+    return hash('sha256', readBounded(file).text, 'hex');
+  } catch {
+    return ''; // said by whoever reads it next
+  }
 }
 
 function checkReadable(file: string, key: string, path: ConfigPath, report: Report): void {

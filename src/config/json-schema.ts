@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { countsOf, keysOf } from './reloading.ts';
 import { configSchema } from './schema.ts';
 import { UNAVAILABLE } from './unavailable.ts';
 
@@ -28,6 +29,11 @@ export function jsonSchema(): JsonSchema {
       if (out.pattern !== undefined) out.pattern += '|\\$\\{';
     },
   }) as JsonSchema;
+  for (const key of keysOf(configSchema)) {
+    if (countsOf(configSchema, key.split('.')) !== 'restart') continue;
+    for (const node of nodesAt(schema, key.split('.')))
+      if (node.description !== undefined) node.description += ' Counts after a restart.';
+  }
   for (const { path, only } of UNAVAILABLE) {
     const note =
       only === undefined

@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { readBounded, whyUnreadable } from './bounded-file.ts';
 import type { Environment } from './environment.ts';
 import { ConfigFaults, type ConfigPath, type Fault, type Report } from './faults.ts';
-import { resolveFiles } from './files.ts';
+import { type FileContent, resolveFiles } from './files.ts';
 import { Reporter } from './report.ts';
 import { checkRules } from './rules.ts';
 import { type Config, configSchema } from './schema.ts';
@@ -35,6 +35,8 @@ export interface LoadedConfig {
   readonly text: string;
   /** Absolute paths of the other files that it names: certificates, keys, passwords. */
   readonly files: readonly string[];
+  /** By key, what those files hold. */
+  readonly contents: ReadonlyMap<string, FileContent>;
   /** Whether the file itself says which store is meant; else `config.store` is the default one. */
   readonly namesStore: boolean;
 }
@@ -73,7 +75,8 @@ export function parseConfig(text: string, path: string, options: LoadOptions = {
   const report = new Reporter(source);
   for (const fault of source.faults) report.fault(fault.path, fault.message, fault);
   checkAvailability(source.value, report);
-  const { value, files } = resolveFiles(source.value, file, report);
+  const { value, contents } = resolveFiles(source.value, file, report);
+  const files = [...new Set([...contents.values()].map((content) => content.file))];
   let parsed = configSchema.safeParse(value, { reportInput: true });
   const written = (place: ConfigPath) => source.written(place);
   if (!parsed.success && readTypedVariables(value, parsed.error.issues, written)) {
@@ -94,5 +97,5 @@ export function parseConfig(text: string, path: string, options: LoadOptions = {
   for (const check of options.checks ?? []) check(config, report);
   if (report.faults.length > 0) throw new ConfigFaults(path, report.faults, files);
   const namesStore = Object.hasOwn(source.value as object, 'store');
-  return { config, warnings: report.warnings, file, text, files, namesStore };
+  return { config, warnings: report.warnings, file, text, files, contents, namesStore };
 }

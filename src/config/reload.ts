@@ -36,12 +36,14 @@ export class ConfigReloader {
   readonly #listener: ReloadListener;
   readonly #watch: FileWatch;
   readonly #onSignal = (): void => this.reload();
+  readonly #started: LoadedConfig;
   #current: LoadedConfig;
   #running: Promise<void> | null = null;
   #again = false;
   #closed = false;
 
   constructor(initial: LoadedConfig, options: ReloadOptions, listener: ReloadListener) {
+    this.#started = initial;
     this.#current = initial;
     this.#options = options;
     this.#listener = listener;
@@ -89,7 +91,7 @@ export class ConfigReloader {
       this.#watch.follow([this.#current.file, ...this.#current.files]);
       const next = loadConfig(this.#current.file, this.#options);
       this.#watch.extend(next.files);
-      await this.#listener.apply(next, compareConfigs(this.#current.config, next.config));
+      await this.#listener.apply(next, compareConfigs(this.#started, this.#current, next));
       this.#current = next;
     } catch (fault) {
       if (fault instanceof ConfigFaults) this.#watch.extend(fault.files);

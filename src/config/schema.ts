@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { apply, live, restart } from './reloading.ts';
 import type { Secret } from './secret.ts';
 import { accountsSection } from './sections/accounts.ts';
 import { auditSection } from './sections/audit.ts';
@@ -14,7 +15,7 @@ import { telemetrySection } from './sections/telemetry.ts';
 import { upstreamsSection } from './sections/upstreams.ts';
 
 /** Names that are kept for later; unavailable.ts says so to whoever uses them. */
-const reserved = (doc: string) => z.unknown().optional().describe(doc);
+const reserved = (doc: string) => restart(z.unknown().optional().describe(doc));
 
 /**
  * The whole configuration file: every key with its default, its bounds and a doc line. Strict at
@@ -22,28 +23,30 @@ const reserved = (doc: string) => z.unknown().optional().describe(doc);
  */
 export const configSchema = z
   .strictObject({
-    instance: instanceSection,
-    listen: listenSection,
-    store: storeSection,
-    registry: registrySection,
-    audit: auditSection,
-    upstreams: upstreamsSection,
-    routes: routesSection,
-    limits: limitsSection,
-    realm: z
-      .string()
-      .regex(
-        /^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,128}$/,
-        'expected 1 to 128 printable ASCII characters without " and \\',
-      )
-      .default('sallyport')
-      .describe('Realm that a 401 names in WWW-Authenticate.'),
-    errors: errorsKey,
-    accounts: accountsSection,
+    instance: restart(instanceSection),
+    listen: restart(listenSection),
+    store: restart(storeSection),
+    registry: restart(registrySection),
+    audit: restart(auditSection),
+    upstreams: live(upstreamsSection),
+    routes: live(routesSection),
+    limits: live(limitsSection),
+    realm: live(
+      z
+        .string()
+        .regex(
+          /^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,128}$/,
+          'expected 1 to 128 printable ASCII characters without " and \\',
+        )
+        .default('sallyport')
+        .describe('Realm that a 401 names in WWW-Authenticate.'),
+    ),
+    errors: live(errorsKey),
+    accounts: apply(accountsSection),
     tls: reserved('TLS settings shared by all listeners.'),
-    telemetry: telemetrySection,
-    console: consoleSection,
-    identity: identitySection,
+    telemetry: live(telemetrySection),
+    console: restart(consoleSection),
+    identity: restart(identitySection),
   })
   .transform(({ tls: _t, ...config }) => ({
     ...config,

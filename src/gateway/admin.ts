@@ -54,8 +54,11 @@ export interface GatewayAdmin {
   changed(): void;
   /** For readiness: a warning when this process may not change the registry. */
   result(): CheckResult;
-  /** Takes over certificates. Throws `CertificateFault`, and keeps what it had. */
-  reload(config: Config): void;
+  /**
+   * Reads certificates for a reload. Throws `CertificateFault`. What it answers takes them over,
+   * and the realm.
+   */
+  prepareReload(config: Config): () => void;
   /** From now on every answer says that it is the last one on its connection. */
   announceEnd(): void;
   close(deadlineMs: number): Promise<void>;
@@ -84,6 +87,7 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
     () => clock.wallMs(),
     tls.clientCaFile,
   );
+  let { realm } = config;
   const streams = new OpenStreams();
   const rights = new Rights(parts.store, log);
   const recorder = new AdminRecorder({
@@ -102,7 +106,7 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
     idempotency: new IdempotencyKeys(clock),
     found: admin.foundTokens ? new FoundTokens(control, parts.tries) : null,
     used: (account, token, address) => uses.note(account, token, clock.wallMs(), address),
-    realm: config.realm,
+    realm: () => realm,
     version: packageVersion(),
     log,
   };
@@ -115,7 +119,7 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
     app,
     places,
     recorder,
-    realm: config.realm,
+    realm: () => realm,
     log,
   });
   rights.start();
@@ -129,9 +133,13 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
     certificates,
     changed: () => streams.judge(),
     result: () => rights.result(),
-    reload: (next) => {
+    prepareReload: (next) => {
       const { certificates: files, clientCaFile } = tlsOf(next);
-      certificates.reload(files, clientCaFile);
+      const takeOver = certificates.prepare(files, clientCaFile);
+      return () => {
+        takeOver();
+        realm = next.realm;
+      };
     },
     announceEnd: () => server.announceEnd(),
     close: async (deadlineMs) => {

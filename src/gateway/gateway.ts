@@ -4,6 +4,7 @@ import { type Control, createControl } from '../admin/control.ts';
 import { type OwnerSocket, openOwnerSocket } from '../admin/owner-socket.ts';
 import { createEventWriter } from '../audit/event.ts';
 import { type Clock, systemClock } from '../clock.ts';
+import { takeOver } from '../config/change.ts';
 import { prepareDataDir } from '../config/data-dir.ts';
 import type { Config } from '../config/schema.ts';
 import { createDecider, type Decider } from '../decision/decide.ts';
@@ -440,31 +441,24 @@ class GatewayParts implements Gateway {
     });
   }
 
-  reload(next: Config): void {
+  reload(given: Config): void {
+    const next = takeOver(this.#config, given);
     const upstreams = openUpstreams(next, this.#deadlines, this.#clock.wallMs(), this.#log);
     // Certificates are read before anything is replaced: a pair that does not fit stops the reload
     // as a whole.
     const tls = next.listen.proxy?.tls ?? null;
-    if (tls !== null) this.#certificates?.reload(tls.certificates, tls.clientCaFile);
-    if (next.listen.admin !== null) this.#admin?.reload(next);
+    const ready = [
+      tls === null ? null : this.#certificates?.prepare(tls.certificates, tls.clientCaFile),
+      this.#admin?.prepareReload(next),
+    ];
+    for (const takesOver of ready) takesOver?.();
     this.#decider!.setRoutes(next.routes);
     this.#decider!.setLimits(next.limits);
     this.#limits?.configure(next);
     const retired = this.#upstreams;
     this.#upstreams = upstreams;
     for (const { pool } of upstreams.values()) pool.startChecks();
-    this.#config = {
-      ...next,
-      // The deadlines of the end count when it comes.
-      instance: {
-        ...this.#config.instance,
-        lameDuckMs: next.instance.lameDuckMs,
-        drainMs: next.instance.drainMs,
-      },
-      store: this.#config.store,
-      registry: this.#config.registry,
-      audit: this.#config.audit,
-    };
+    this.#config = next;
     if (this.#listener !== null) {
       this.#listener.services = this.#services();
       this.#listener.limits = next.limits;

@@ -6,8 +6,8 @@ import { type TicketKeys, ticketKeyName } from './ticket-keys.ts';
 export interface AcceptorOptions {
   readonly certificates: ServerCertificates;
   readonly ticketKeys: TicketKeys;
-  /** Then a handshake that has not ended is broken off. */
-  readonly handshakeTimeoutMs: number;
+  /** Then a handshake that has not ended is broken off. Asked whenever a server is made. */
+  handshakeTimeoutMs(): number;
   /**
    * A handshake ended well. `misdirects`: null when no host can be out of place on this connection.
    */
@@ -35,7 +35,7 @@ export class TlsAcceptor {
     this.#options = options;
     this.#keys = options.ticketKeys;
     this.#current = this.#create(this.#keys.current);
-    this.#unsubscribe = options.certificates.onChange(() => this.setTicketKeys(this.#keys));
+    this.#unsubscribe = options.certificates.onChange(() => this.refresh());
   }
 
   /**
@@ -59,6 +59,11 @@ export class TlsAcceptor {
         : { keyName: ticketKeyName(previous), server: this.#create(previous) };
   }
 
+  /** Handshakes that begin from now on have the present time. */
+  refresh(): void {
+    this.setTicketKeys(this.#keys);
+  }
+
   close(): void {
     this.#unsubscribe();
   }
@@ -66,7 +71,7 @@ export class TlsAcceptor {
   #create(ticketKeys: Buffer): Server {
     const { certificates, handshakeTimeoutMs, secured } = this.#options;
     const { options, hostCheck } = certificates.snapshot();
-    const server = createServer({ ...options, ticketKeys, handshakeTimeout: handshakeTimeoutMs });
+    const server = createServer({ ...options, ticketKeys, handshakeTimeout: handshakeTimeoutMs() });
     server.on('secureConnection', (socket: TLSSocket) =>
       secured(socket, hostCheck(socket.servername)),
     );

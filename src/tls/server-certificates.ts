@@ -82,6 +82,9 @@ function secureContextOptions(
 /** The part of `tls.Server` that a reload needs. */
 export interface ReloadableServer {
   setSecureContext(options: SecureContextOptions): void;
+  /** Not in Node's types: what its server reads for each connection that it accepts. */
+  requestCert?: boolean;
+  rejectUnauthorized?: boolean;
 }
 
 /** What metrics and logs may know of a certificate. */
@@ -168,9 +171,19 @@ export class ServerCertificates {
     };
   }
 
-  /** The server's default certificate is replaced at each reload. Answers the way back. */
+  /**
+   * The server's default certificate, and what it asks of its clients, are replaced at each reload.
+   * Answers the way back.
+   */
   attach(server: ReloadableServer): () => void {
-    return this.onChange(() => server.setSecureContext(this.#held.options()));
+    return this.onChange(() => {
+      const options = this.#held.options();
+      server.setSecureContext(options);
+      // A context knows the CAs of clients, but not that a certificate is asked for.
+      const asks = options.requestCert === true;
+      server.requestCert = asks;
+      server.rejectUnauthorized = asks;
+    });
   }
 
   /** Called after each reload that changed something. Answers the way back. */
@@ -187,11 +200,18 @@ export class ServerCertificates {
     files: readonly CertificateFiles[] = this.#files,
     clientCaFile: string | null = this.#clientCaFile,
   ): void {
+    this.prepare(files, clientCaFile)();
+  }
+
+  /** The first half of a reload: what it answers is the second, and does not fail. */
+  prepare(files: readonly CertificateFiles[], clientCaFile: string | null): () => void {
     const next = hold(files, clientCaFile, this.#now());
-    this.#files = files;
-    this.#clientCaFile = clientCaFile;
-    this.#held = next;
-    for (const changed of this.#changed) changed();
+    return () => {
+      this.#files = files;
+      this.#clientCaFile = clientCaFile;
+      this.#held = next;
+      for (const changed of this.#changed) changed();
+    };
   }
 }
 

@@ -45,7 +45,8 @@ export interface ApiParts {
   readonly found: FoundTokens | null;
   /** Notes that a token was let in. */
   used(accountId: string, tokenId: string, address: string): void;
-  readonly realm: string;
+  /** Asked for each challenge: a reload may change it. */
+  realm(): string;
   readonly version: string;
   readonly log: Log;
 }
@@ -322,7 +323,7 @@ export class Requests {
   }
 
   #refused(_c: ApiContext, record: AdminCallRecord, refused: Refused): Response {
-    return problemResponse(refused, record.id, this.#parts.realm);
+    return problemResponse(refused, record.id, this.#parts.realm());
   }
 
   /** For routes that answer in their own way. */

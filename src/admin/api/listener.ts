@@ -10,7 +10,7 @@ import { type AdminCallRecord, type AdminRecorder, attachRecord, NOBODY } from '
 
 export interface RecordedListenerOptions {
   readonly recorder: AdminRecorder;
-  readonly realm: string;
+  realm(): string;
   readonly log: Log;
   /** Answers what is a request that can be read in one way only. */
   readonly answer: (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -124,7 +124,7 @@ class RecordedListener {
     const headers = {
       ...HEADERS,
       'x-request-id': record.id,
-      ...problemHeaders({ reason }, this.#options.realm),
+      ...problemHeaders({ reason }, this.#options.realm()),
     };
     return {
       status: problem.status,

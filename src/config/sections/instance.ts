@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import * as z from 'zod';
+import { live } from '../reloading.ts';
 import { file, NAME_PATTERN, name, whole } from '../values.ts';
 
 /**
@@ -27,13 +28,17 @@ export const instanceSection = z
       { min: 1, max: 256, default: 1 },
       'Worker processes on one port, each an instance of its own; more than one needs Redis. One per core is what pays.',
     ),
-    lameDuckMs: whole(
-      { min: 0, max: 3_600_000, default: 5000 },
-      'How long a stopping instance that is no longer ready still answers, each answer closing its connection, in milliseconds; more than balancers take to see /readyz change. Then `drainMs` begins.',
+    lameDuckMs: live(
+      whole(
+        { min: 0, max: 3_600_000, default: 5000 },
+        'How long a stopping instance that is no longer ready still answers, each answer closing its connection, in milliseconds; more than balancers take to see /readyz change. Then `drainMs` begins.',
+      ),
     ),
-    drainMs: whole(
-      { min: 0, max: 3_600_000, default: 30_000 },
-      'How long a stopping instance lets requests in flight finish, in milliseconds.',
+    drainMs: live(
+      whole(
+        { min: 0, max: 3_600_000, default: 30_000 },
+        'How long a stopping instance lets requests in flight finish, in milliseconds.',
+      ),
     ),
   })
   .prefault({})

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { restart } from '../reloading.ts';
 import { orNull, whole } from '../values.ts';
 
 /** A bucket of calls that fills up again evenly. */
@@ -22,9 +23,8 @@ function share(byDefault: number, doc: string) {
 
 export const limitsSection = z
   .strictObject({
-    connections: whole(
-      { min: 1, max: 1_000_000, default: 20_000 },
-      'Client connections at the same time.',
+    connections: restart(
+      whole({ min: 1, max: 1_000_000, default: 20_000 }, 'Client connections at the same time.'),
     ),
     connectionsPerAddress: whole(
       { min: 1, max: 1_000_000, default: 1000 },
@@ -70,9 +70,11 @@ export const limitsSection = z
       z.strictObject(rate),
       'What one account may call in all, over all routes together. Beyond: 429.',
     ),
-    localSharePercent: whole(
-      { min: 1, max: 100, default: 25 },
-      'Part of a rate limit that one instance gives out by itself while the store is away, and before it has asked; about 100 / instances.',
+    localSharePercent: restart(
+      whole(
+        { min: 1, max: 100, default: 25 },
+        'Part of a rate limit that one instance gives out by itself while the store is away, and before it has asked; about 100 / instances.',
+      ),
     ),
   })
   .prefault({})

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { live } from '../reloading.ts';
 import { file, flag, listenAddress, network, orNull } from '../values.ts';
 
 const certificate = z.strictObject({
@@ -7,16 +8,17 @@ const certificate = z.strictObject({
 });
 
 const serverTls = z.strictObject({
-  certificates: z
-    .array(certificate)
-    .min(1, 'at least one certificate is needed')
-    .max(64, 'at most 64 certificates')
-    .describe(
-      'One or more certificates; the name that the client asks for (SNI) chooses, the first is the default.',
-    ),
-  clientCaFile: orNull(
-    file,
-    'PEM file of CAs: every client must present a certificate of one of them.',
+  certificates: live(
+    z
+      .array(certificate)
+      .min(1, 'at least one certificate is needed')
+      .max(64, 'at most 64 certificates')
+      .describe(
+        'One or more certificates; the name that the client asks for (SNI) chooses, the first is the default.',
+      ),
+  ),
+  clientCaFile: live(
+    orNull(file, 'PEM file of CAs: every client must present a certificate of one of them.'),
   ),
 });
 
@@ -28,15 +30,19 @@ const proxy = z
       '0.0.0.0:8443',
       'Where the gate listens, `host:port`; port 0 takes any free port.',
     ),
-    trustedProxies: networks.describe(
-      'Addresses or ranges of proxies in front of the gate that say whose call it is. Default: none.',
-    ),
-    clientAddressFrom: z
-      .enum(['forwarded', 'x-forwarded-for'])
-      .default('x-forwarded-for')
-      .describe(
-        'The field in which the trusted proxies say it. The other one is ignored: the client can write what it likes there.',
+    trustedProxies: live(
+      networks.describe(
+        'Addresses or ranges of proxies in front of the gate that say whose call it is. Default: none.',
       ),
+    ),
+    clientAddressFrom: live(
+      z
+        .enum(['forwarded', 'x-forwarded-for'])
+        .default('x-forwarded-for')
+        .describe(
+          'The field in which the trusted proxies say it. The other one is ignored: the client can write what it likes there.',
+        ),
+    ),
     tls: orNull(serverTls, 'HTTPS, the only way to listen unless `plaintext: true` is said.'),
     plaintext: flag(
       false,
@@ -60,7 +66,9 @@ const admin = z
       '127.0.0.1:9443',
       'Where the admin API and the console are served, HTTPS.',
     ),
-    tls: orNull(serverTls, 'Certificates of the admin listener. Default: those of listen.proxy.'),
+    tls: live(
+      orNull(serverTls, 'Certificates of the admin listener. Default: those of listen.proxy.'),
+    ),
     foundTokens: flag(
       false,
       'Whether anybody who has found a token may hand it in at /api/v1/tokens/found, to take it out of use.',

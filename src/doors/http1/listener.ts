@@ -71,7 +71,7 @@ export class Http1Listener implements ConnectionHost {
   readonly #placeOf = new Map<Socket, ClientPlace>();
   readonly deadlines: Deadlines;
   services: CallServices;
-  limits: ConnectionLimits;
+  #limits: ConnectionLimits;
   draining = false;
   #closed = false;
   #whenEmpty: (() => void) | null = null;
@@ -84,7 +84,7 @@ export class Http1Listener implements ConnectionHost {
   ) {
     this.#options = options;
     this.services = services;
-    this.limits = limits;
+    this.#limits = limits;
     this.deadlines = deadlines;
     this.#arriving = new Arrivals(
       Math.max(MIN_HALF_OPEN, Math.floor(options.maxConnections / HALF_OPEN_SHARE)),
@@ -104,10 +104,21 @@ export class Http1Listener implements ConnectionHost {
   #createTls(tls: NonNullable<ListenerOptions['tls']>): TlsAcceptor {
     return new TlsAcceptor({
       ...tls,
-      handshakeTimeoutMs: this.limits.headTimeoutMs,
+      handshakeTimeoutMs: () => this.#limits.headTimeoutMs,
       secured: (socket, misdirects) =>
         this.#guarded(socket, () => this.#onHandshake(socket, misdirects)),
     });
+  }
+
+  get limits(): ConnectionLimits {
+    return this.#limits;
+  }
+
+  /** They count from the next request, connection or handshake on. */
+  set limits(limits: ConnectionLimits) {
+    const before = this.#limits;
+    this.#limits = limits;
+    if (limits.headTimeoutMs !== before.headTimeoutMs) this.#tls?.refresh();
   }
 
   get connections(): number {

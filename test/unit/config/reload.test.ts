@@ -45,7 +45,7 @@ it('takes over a file that was written in place', async () => {
   const { applied, reloader } = follow(file);
   writeFileSync(file, 'realm: two');
   await until(() => applied.length > 0);
-  expect(applied[0]?.change).toEqual({ changed: ['realm'], needRestart: [] });
+  expect(applied[0]?.change).toEqual({ changed: ['realm'], needRestart: [], needApply: [] });
   expect(reloader.current.config.realm).toBe('two');
 });
 
@@ -103,7 +103,7 @@ it('keeps the last good configuration when the file is emptied or taken away', a
   await until(() => reloader.current.config.realm === 'back');
 });
 
-it('says that a file that is named has changed, though no key did', async () => {
+it('names a key whose file holds something else', async () => {
   const dir = folder({
     'a.yaml': 'store: { kind: redis, url: "rediss://r", tls: { caFile: ca.pem } }',
     'ca.pem': 'x',
@@ -111,7 +111,11 @@ it('says that a file that is named has changed, though no key did', async () => 
   const { applied } = follow(join(dir, 'a.yaml'));
   writeFileSync(join(dir, 'ca.pem'), 'y');
   await until(() => applied.length > 0);
-  expect(applied[0]?.change).toEqual({ changed: [], needRestart: [] });
+  expect(applied[0]?.change).toEqual({
+    changed: ['store.tls.caFile'],
+    needRestart: ['store.tls.caFile'],
+    needApply: [],
+  });
 });
 
 it('waits for a file that the new configuration names and that comes later', async () => {
@@ -200,6 +204,7 @@ it('says which changes need a restart', async () => {
   expect(applied[0]?.change).toEqual({
     changed: ['listen.proxy.address.port', 'listen.ops', 'store.password', 'realm'],
     needRestart: ['listen.proxy.address.port', 'listen.ops', 'store.password'],
+    needApply: [],
   });
 });
 

@@ -38,7 +38,7 @@ async function open(
   const acceptor = new TlsAcceptor({
     certificates,
     ticketKeys,
-    handshakeTimeoutMs: 10_000,
+    handshakeTimeoutMs: () => 10_000,
     secured,
   });
   const server = createServer((socket) => {

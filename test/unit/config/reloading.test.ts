@@ -1,0 +1,166 @@
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { compareConfigs, takeOver } from '../../../src/config/change.ts';
+import { type LoadedConfig, parseConfig } from '../../../src/config/load.ts';
+import { countsOf, keysOf } from '../../../src/config/reloading.ts';
+import { configSchema } from '../../../src/config/schema.ts';
+import { UNAVAILABLE } from '../../../src/config/unavailable.ts';
+import { folder } from './samples.ts';
+
+type Tree = { [key: string]: unknown };
+
+const LISTEN = { proxy: { address: '127.0.0.1:1', plaintext: true } };
+const TLS = { certificates: [{ certificateFile: 'a', keyFile: 'a' }] };
+const ADMIN = { proxy: LISTEN.proxy, admin: { address: '127.0.0.1:2', tls: TLS } };
+const REDIS = { kind: 'redis', url: 'rediss://r', tls: {} };
+const SENTINELS = { kind: 'redis', sentinels: { name: 'm', addresses: ['s:1'] }, tls: {} };
+const IDENTITY = {
+  issuer: 'https://i',
+  clientId: 'c',
+  clientSecretFile: 'a',
+  roles: { g: 'viewer' },
+};
+
+/**
+ * Of every key that needs a restart: a configuration, and another value of that key in it. What
+ * stands beside it may have to change with it.
+ */
+const SAMPLES: Readonly<Record<string, readonly [base: Tree, value: unknown, beside?: Tree]>> = {
+  'instance.name': [{}, 'other'],
+  'instance.dataDir': [{}, 'elsewhere'],
+  'instance.workers': [{ store: REDIS }, 2],
+  'listen.proxy.address': [{ listen: LISTEN }, '127.0.0.1:9'],
+  'listen.proxy.plaintext': [{ listen: LISTEN }, false, { 'listen.proxy.tls': TLS }],
+  'listen.admin.address': [{ listen: ADMIN }, '127.0.0.1:9'],
+  'listen.admin.foundTokens': [{ listen: ADMIN }, true],
+  'listen.ops.address': [{ listen: { ops: {} } }, '127.0.0.1:9'],
+  'store.kind': [{}, 'redis', { 'store.url': 'redis://r' }],
+  'store.url': [{ store: REDIS }, 'rediss://other'],
+  'store.sentinels.name': [{ store: SENTINELS }, 'other'],
+  'store.sentinels.addresses': [{ store: SENTINELS }, ['s:2']],
+  'store.sentinels.username': [{ store: SENTINELS }, 'u', { 'store.sentinels.passwordFile': 'a' }],
+  'store.sentinels.password': [{ store: SENTINELS }, '$' + '{SECRET}'],
+  'store.sentinels.passwordFile': [{ store: SENTINELS }, 'a'],
+  'store.sentinels.tls': [{ store: SENTINELS }, false],
+  'store.cluster': [{ store: { kind: 'redis', cluster: ['c:1'] } }, ['c:2']],
+  'store.username': [{ store: { ...REDIS, username: 'u', passwordFile: 'a' } }, 'v'],
+  'store.password': [{ store: REDIS }, '$' + '{SECRET}'],
+  'store.passwordFile': [{ store: REDIS }, 'a'],
+  'store.keyPrefix': [{ store: REDIS }, 'other'],
+  'store.tls.caFile': [{ store: REDIS }, 'a'],
+  'store.tls.serverName': [{ store: REDIS }, 'other'],
+  'store.tls.certificateFile': [{ store: REDIS }, 'a', { 'store.tls.keyFile': 'a' }],
+  'store.tls.keyFile': [{ store: REDIS }, 'a', { 'store.tls.certificateFile': 'a' }],
+  'store.tls.verify': [{ store: REDIS }, false],
+  'registry.leaseMs': [{}, 5000],
+  'registry.minReplicaAcks': [{ store: REDIS }, 1],
+  'registry.cacheAccounts': [{}, 1000],
+  'audit.guarantee': [{}, 'buffered'],
+  'audit.retention.days': [{}, 5],
+  'audit.retention.maxBytes': [{}, 2 ** 30],
+  'audit.foldRefusalsAfter': [{}, 5],
+  'audit.activityPerAccount': [{}, 500],
+  'limits.connections': [{}, 500],
+  'limits.localSharePercent': [{}, 50],
+  'console.enabled': [{}, false],
+  'console.sessionHours': [{}, 2],
+  'console.idleMinutes': [{}, 5],
+  'identity.issuer': [{ identity: IDENTITY, listen: ADMIN }, 'https://other'],
+  'identity.clientId': [{ identity: IDENTITY, listen: ADMIN }, 'other'],
+  'identity.clientSecretFile': [{ identity: IDENTITY, listen: ADMIN }, 'b'],
+  'identity.clientSecret': [
+    {
+      identity: { ...IDENTITY, clientSecretFile: undefined, clientSecret: '$' + '{SECRET}' },
+      listen: ADMIN,
+    },
+    '$' + '{OTHER}',
+  ],
+  'identity.scopes': [{ identity: IDENTITY, listen: ADMIN }, ['openid']],
+  'identity.redirectUri': [{ identity: IDENTITY, listen: ADMIN }, 'https://h/sign-in/callback'],
+  'identity.roleClaim': [{ identity: IDENTITY, listen: ADMIN }, 'other'],
+  'identity.roles': [{ identity: IDENTITY, listen: ADMIN }, { other: 'viewer' }],
+  'identity.nameClaim': [{ identity: IDENTITY, listen: ADMIN }, 'other'],
+  'identity.allowPasswords': [{ identity: IDENTITY, listen: ADMIN }, false],
+};
+
+const unavailable = UNAVAILABLE.filter(({ only }) => only === undefined).map(({ path }) => path);
+const keys = keysOf(configSchema).filter(
+  (key) => !unavailable.some((path) => key === path || key.startsWith(`${path}.`)),
+);
+
+it('declares of every key when a change of it counts', () => {
+  expect(keys.length).toBeGreaterThan(80);
+  expect(
+    keysOf(configSchema).filter((key) => countsOf(configSchema, key.split('.')) === null),
+  ).toEqual([]);
+});
+
+it.each(keys.filter((key) => countsOf(configSchema, key.split('.')) === 'restart'))(
+  'names %s as needing a restart, and keeps it as it is',
+  (key) => {
+    const sample = SAMPLES[key];
+    expect(sample, `a sample of ${key}`).toBeDefined();
+    const [base, value, beside = {}] = sample!;
+    const dir = folder({ a: 'x', b: 'y' });
+    const load = (tree: Tree): LoadedConfig =>
+      parseConfig(JSON.stringify(tree), join(dir, 'a.yaml'), {
+        environment: { SECRET: 's', OTHER: 't' },
+      });
+    const before = load(base);
+    const changes = { ...beside, [key]: value };
+    const after = load(Object.entries(changes).reduce(withValue, base));
+    const { changed, needRestart } = compareConfigs(before, before, after);
+    expect(changed).not.toEqual([]);
+    // A secret's file is compared as what it holds; a listening address has two parts.
+    const named = [key, key.replace(/File$/, ''), 'store.kind'];
+    expect(
+      needRestart.some((name) => named.includes(name) || name.startsWith(`${key}.`)),
+      needRestart.join(),
+    ).toBe(true);
+    expect(takeOver(before.config, after.config)).toEqual(before.config);
+  },
+);
+
+it('names a file that holds something else while the key that names it is the same', () => {
+  const dir = folder({ ca: 'one' });
+  const text = JSON.stringify({ store: { ...REDIS, tls: { caFile: 'ca' } } });
+  const [before, after] = [1, 2].map((digest) => {
+    const loaded = parseConfig(text, join(dir, 'a.yaml'));
+    const file = join(dir, 'ca');
+    return { ...loaded, contents: new Map([['store.tls.caFile', { file, digest: `${digest}` }]]) };
+  }) as unknown as [LoadedConfig, LoadedConfig];
+  expect(compareConfigs(before, before, after)).toMatchObject({
+    changed: ['store.tls.caFile'],
+    needRestart: ['store.tls.caFile'],
+  });
+});
+
+it('goes on naming what waits for a restart, until it is as it was', () => {
+  const load = (text: string) => parseConfig(text, '/nowhere/a.yaml');
+  const started = load('realm: a');
+  const moved = load('{ realm: a, registry: { leaseMs: 5000 } }');
+  const more = load('{ realm: b, registry: { leaseMs: 5000 } }');
+  expect(compareConfigs(started, moved, more)).toMatchObject({
+    changed: ['realm'],
+    needRestart: ['registry.leaseMs'],
+  });
+  expect(compareConfigs(started, more, started).needRestart).toEqual([]);
+});
+
+it('says of declared accounts that they have to be applied', () => {
+  const load = (text: string) => parseConfig(text, '/nowhere/a.yaml');
+  const [before, after] = [
+    load('realm: a'),
+    load('accounts: { roles: [{ name: r, permissions: [] }] }'),
+  ];
+  expect(compareConfigs(before, before, after).needApply).toEqual(['accounts.roles']);
+});
+
+function withValue(tree: Tree, [key, value]: [string, unknown]): Tree {
+  const [first = '', ...rest] = key.split('.');
+  const below = (tree[first] ?? {}) as Tree;
+  return {
+    ...tree,
+    [first]: rest.length === 0 ? value : withValue(below, [rest.join('.'), value]),
+  };
+}
