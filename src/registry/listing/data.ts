@@ -18,6 +18,16 @@ export interface Walk {
   readonly limit: number;
 }
 
+/** What is searched in the texts of some blocks. */
+export interface Search {
+  readonly first: number;
+  readonly last: number;
+  /** In lower case. */
+  readonly needle: string;
+  /** Only names, and only at their beginning. */
+  readonly isPrefix: boolean;
+}
+
 /** Marks and times of blocks: `marks[0][0]` is the first mark of the first block. Null: all zero. */
 export interface Blocks {
   readonly marks: readonly (readonly (Uint8Array | null)[])[];
@@ -43,11 +53,8 @@ export interface ListingData {
     marks: readonly string[],
     times: readonly Time[],
   ): Promise<Blocks>;
-  /**
-   * Numbers of accounts in these blocks with a text that holds `needle` (in lower case), or a name
-   * that begins with it.
-   */
-  search(first: number, last: number, needle: string, isPrefix: boolean): Promise<Iterable<number>>;
+  /** Tells the numbers of the accounts in which it is found. */
+  search(what: Search, found: (number: number) => void): Promise<void>;
   /** The number of the account with this id; null: there is none. */
   numberOf(id: string): Promise<number | null>;
   /** Rows (entry.ts) of these numbers; null where there is none. */

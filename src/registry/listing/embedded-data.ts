@@ -4,8 +4,15 @@ import { tokenId } from '../../account/token.ts';
 import { decodeAccount } from '../codec.ts';
 import type { RegistryFile } from '../embedded-file.ts';
 import { RegistryUnavailable, type TokenUse } from '../port.ts';
-import { BLOCK, type Blocks, type ListingData, type Place, type Walk } from './data.ts';
-import { type EmbeddedLists, slotAt, TEXT_BLOCK } from './embedded-lists.ts';
+import {
+  BLOCK,
+  type Blocks,
+  type ListingData,
+  type Place,
+  type Search,
+  type Walk,
+} from './data.ts';
+import { type EmbeddedLists, slotAt, TEXT_PLACE } from './embedded-lists.ts';
 import { damagedEntry, entryOf, type Time } from './entry.ts';
 
 /** Accounts that are taken into the lists in one transaction: a few milliseconds. */
@@ -132,25 +139,16 @@ export class EmbeddedListing implements ListingData {
     return this.#file.read(() => ({ marks: marks.map(read), times: times.map(read) }));
   }
 
-  async search(
-    first: number,
-    last: number,
-    needle: string,
-    isPrefix: boolean,
-  ): Promise<Iterable<number>> {
+  async search({ first, last, needle, isPrefix }: Search, found: (number: number) => void) {
     await turn();
-    const share = BLOCK / TEXT_BLOCK;
-    const found: number[] = [];
+    const sql = 'SELECT lines FROM list_text WHERE name = ?';
     this.#file.read(() => {
-      for (let block = first * share; block < (last + 1) * share; block += 1)
+      for (let block = first; block <= last; block += 1)
         for (const kind of isPrefix ? ['n'] : ['n', 'd']) {
-          const sql = 'SELECT lines FROM list_text WHERE name = ?';
-          const lines = String(this.#file.get(sql, `${kind}:${block}`)?.lines ?? '');
-          for (const slot of slotsWith(lines, needle, isPrefix))
-            found.push(block * TEXT_BLOCK + slot);
+          const lines = this.#file.get(sql, `${kind}:${block}`)?.lines ?? '';
+          searchLines(String(lines), needle, isPrefix, (slot) => found(block * BLOCK + slot));
         }
     });
-    return found;
   }
 
   async numberOf(id: string): Promise<number | null> {
@@ -193,14 +191,18 @@ function readable(id: string, text: string): Account | null {
   }
 }
 
-/** Places of the lines whose text holds `needle`, or begins with it. */
-function* slotsWith(lines: string, needle: string, isPrefix: boolean): Generator<number> {
+/** Tells the places of the lines whose text holds `needle`, or begins with it. */
+function searchLines(
+  lines: string,
+  needle: string,
+  isPrefix: boolean,
+  found: (slot: number) => void,
+): void {
   let at = lines.indexOf(needle);
   while (at !== -1) {
-    const begin = lines.lastIndexOf('\n', at);
-    // A line begins with two letters for its place.
-    if (at >= begin + 3 && (!isPrefix || at === begin + 3)) {
-      yield slotAt(lines, begin + 1);
+    const text = lines.lastIndexOf('\n', at) + 1 + TEXT_PLACE;
+    if (at >= text && (!isPrefix || at === text)) {
+      found(slotAt(lines, text - TEXT_PLACE));
       const end = lines.indexOf('\n', at);
       if (end === -1) return;
       at = lines.indexOf(needle, end);

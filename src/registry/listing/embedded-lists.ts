@@ -10,7 +10,7 @@ import {
 } from './entry.ts';
 
 /** Accounts in one block of texts. */
-export const TEXT_BLOCK = 128;
+export const TEXT_BLOCK = 1024;
 
 const TIME_BYTES = 6;
 
@@ -216,9 +216,13 @@ export function blockName(what: string, number: number): string {
 /** In control characters, which no text holds and nobody searches for. */
 function textPlace(number: number): string {
   const slot = number % TEXT_BLOCK;
-  return String.fromCharCode(16 + (slot >> 4), 16 + (slot & 15));
+  return String.fromCharCode(16 + (slot >> 8), 16 + ((slot >> 4) & 15), 16 + (slot & 15));
 }
 
+/** Letters at the beginning of a line. */
+export const TEXT_PLACE = 3;
+
 export function slotAt(lines: string, at: number): number {
-  return (lines.charCodeAt(at) - 16) * 16 + lines.charCodeAt(at + 1) - 16;
+  const digit = (n: number) => lines.charCodeAt(at + n) - 16;
+  return digit(0) * 256 + digit(1) * 16 + digit(2);
 }

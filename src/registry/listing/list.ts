@@ -1,6 +1,6 @@
 import { type Cursor, isByName, readCursor, writeCursor } from './cursor.ts';
 import type { ListingData } from './data.ts';
-import type { ListingRow, Time } from './entry.ts';
+import { folded, type ListingRow, type Time } from './entry.ts';
 import { First, type Ranked } from './order.ts';
 import {
   isListed,
@@ -149,11 +149,15 @@ async function walkAlong(
 ): Promise<readonly Ranked[]> {
   const list = await shortestList(data, query);
   const found: Ranked[] = [];
-  let from = cursor === null ? null : String(cursor.key);
+  const descending = isDown(query, cursor);
+  const prefix = query.sort === 'name' && query.namePrefix !== null ? folded(query.namePrefix) : '';
+  // Names that begin so stand together: nobody before or after them is looked at.
+  const edge = prefix === '' ? null : descending ? `${prefix}\x7f` : prefix;
+  let from = cursor === null ? edge : String(cursor.key);
   for (;;) {
-    const walk = { from, descending: isDown(query, cursor), limit: READ_AT_ONCE };
-    const places = await data.walk(list, walk);
+    const places = await data.walk(list, { from, descending, limit: READ_AT_ONCE });
     for (const place of places) {
+      if (!place.key.startsWith(prefix)) return found;
       if (selection.has(place.number)) found.push(place);
       if (found.length > query.limit) return found;
     }

@@ -4,7 +4,14 @@ import type { RedisCommand, RedisWord } from '../../store/redis.ts';
 import { loadScript, type Script } from '../../store/script.ts';
 import { type Position, RegistryUnavailable, type TokenUse } from '../port.ts';
 import { readAccount } from '../redis-lookups.ts';
-import { BLOCK, type Blocks, type ListingData, type Place, type Walk } from './data.ts';
+import {
+  BLOCK,
+  type Blocks,
+  type ListingData,
+  type Place,
+  type Search,
+  type Walk,
+} from './data.ts';
 import { TIMES, type Time } from './entry.ts';
 import type { RedisUpkeep } from './redis-upkeep.ts';
 
@@ -78,17 +85,15 @@ export class RedisListing implements ListingData {
     return { marks: rows.slice(0, marks.length), times: rows.slice(marks.length) };
   }
 
-  async search(
-    first: number,
-    last: number,
-    needle: string,
-    isPrefix: boolean,
-  ): Promise<Iterable<number>> {
+  async search({ first, last, needle, isPrefix }: Search, found: (number: number) => void) {
     const share = BLOCK / TEXT_BLOCK;
     const words = [needle, first * share, (last + 1) * share - 1, isPrefix ? 1 : 0];
     const { texts } = listKeys(this.#redis.keys);
     const answer = (await this.#redis.run(SEARCH, [texts], words)) as (number | Buffer)[];
-    return numbersFrom(answer);
+    for (let index = 0; index < answer.length; index += 2) {
+      const begin = Number(answer[index]) * TEXT_BLOCK;
+      for (const place of answer[index + 1] as Buffer) found(begin + place);
+    }
   }
 
   async numberOf(id: string): Promise<number | null> {
@@ -142,11 +147,4 @@ export function listKeys({ lists }: RegistryKeys) {
     string,
   ];
   return { state, names, marks, times, texts, rows, numbers, free };
-}
-
-function* numbersFrom(answer: readonly (number | Buffer)[]): Generator<number> {
-  for (let index = 0; index < answer.length; index += 2) {
-    const begin = Number(answer[index]) * TEXT_BLOCK;
-    for (const place of answer[index + 1] as Buffer) yield begin + place;
-  }
 }

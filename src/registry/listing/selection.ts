@@ -201,12 +201,11 @@ async function searched(
   { search, namePrefix }: ListFilter,
   blocks: number,
 ): Promise<ReadonlyMap<number, Uint8Array> | null> {
-  const found = search === null ? null : await foundIn(data, folded(search), false, blocks);
-  if (found !== null) {
-    const number = await data.numberOf(search ?? '');
-    if (number !== null) mark(found, number);
-  }
-  const begins = namePrefix === null ? null : await foundIn(data, folded(namePrefix), true, blocks);
+  const texts = search === null ? null : await foundIn(data, folded(search), false, blocks);
+  const number = search === null ? null : await data.numberOf(search);
+  if (number !== null) texts?.mark(number);
+  const names = namePrefix === null ? null : await foundIn(data, folded(namePrefix), true, blocks);
+  const [found, begins] = [texts?.found ?? null, names?.found ?? null];
   if (found === null || begins === null) return found ?? begins;
   for (const [index, bits] of found) if (!both(bits, begins.get(index))) found.delete(index);
   return found;
@@ -214,22 +213,23 @@ async function searched(
 
 async function foundIn(data: ListingData, needle: string, isPrefix: boolean, blocks: number) {
   const found = new Map<number, Uint8Array>();
+  // Most follow one another in one block.
+  let index = -1;
+  let bits: Uint8Array = new Uint8Array(BYTES);
+  const mark = (number: number) => {
+    const slot = number % BLOCK;
+    if (number - slot !== index * BLOCK) {
+      index = Math.floor(number / BLOCK);
+      bits = found.get(index) ?? new Uint8Array(BYTES);
+      found.set(index, bits);
+    }
+    bits[slot >> 3] = (bits[slot >> 3] ?? 0) | (1 << (slot & 7));
+  };
   for (let first = 0; first < blocks; first += SEARCHED_AT_ONCE) {
     const last = Math.min(blocks, first + SEARCHED_AT_ONCE) - 1;
-    for (const number of await data.search(first, last, needle, isPrefix)) mark(found, number);
+    await data.search({ first, last, needle, isPrefix }, mark);
   }
-  return found;
-}
-
-function mark(found: Map<number, Uint8Array>, number: number): void {
-  const index = Math.floor(number / BLOCK);
-  const slot = number % BLOCK;
-  let bits = found.get(index);
-  if (bits === undefined) {
-    bits = new Uint8Array(BYTES);
-    found.set(index, bits);
-  }
-  bits[slot >> 3] = (bits[slot >> 3] ?? 0) | (1 << (slot & 7));
+  return { found, mark };
 }
 
 function* slotsOf(bits: Uint8Array): Generator<number> {
