@@ -164,7 +164,8 @@ const PROBES: Readonly<Record<string, Probe>> = {
   },
   'limits.headTimeoutMs': {
     before: { 'limits.headTimeoutMs': 600_000 },
-    after: { 'limits.headTimeoutMs': 100 },
+    // Enough for the handshakes of the look itself.
+    after: { 'limits.headTimeoutMs': 3000 },
     look: async (stage) => [
       (await stage.raw('GET / HTTP/1.1\r\n')).split('\r\n', 1)[0],
       await stage.silentHandshakeEnds(),
