@@ -1,5 +1,6 @@
 import { encodeRecord, withVersion } from './codec.ts';
 import type { RegistryFile } from './embedded-file.ts';
+import { SealedRows } from './embedded-rows.ts';
 import type { EmbeddedLists } from './listing/embedded-lists.ts';
 import { entryOf } from './listing/entry.ts';
 import {
@@ -7,6 +8,7 @@ import {
   type Commit,
   type CommitResult,
   type Position,
+  type RecordKind,
   RegistryUnavailable,
 } from './port.ts';
 
@@ -47,17 +49,18 @@ export function applyCommit(file: RegistryFile, lists: EmbeddedLists, commit: Co
   for (const { target, count } of commit.users ?? [])
     if (countUsers(file, target) !== count)
       throw new Conflict({ committed: false, conflict: 'version', key: target });
-  applyClaims(file, commit);
-  applyReferences(file, commit);
+  const rows = new SealedRows(file, file.totals());
+  applyClaims(file, rows, commit);
+  applyReferences(file, rows, commit);
   const entry = commit.changes.map(({ kind, key, record }) => {
     const text = record === null ? '' : withVersion(encodeRecord(record), seq);
-    if (record === null) file.run('DELETE FROM record WHERE kind = ? AND key = ?', kind, key);
-    else file.run('INSERT OR REPLACE INTO record VALUES (?, ?, ?)', kind, key, text);
+    if (record === null) rows.drop(kind, key);
+    else rows.put(kind, key, text);
     return [`${kind}:${key}`, text] as const;
   });
   file.run('INSERT INTO feed VALUES (?, ?)', seq, JSON.stringify(entry));
   file.run('DELETE FROM feed WHERE seq <= ?', seq - FEED_ENTRIES);
-  file.run('UPDATE position SET seq = ? WHERE epoch = ?', seq, epoch);
+  rows.moveTo(epoch, seq);
   for (const audit of [commit.audit, ...(commit.moreAudit ?? [])]) applyAudit(file, audit);
   for (const { kind, key, record } of commit.changes)
     if (kind === 'account' && record === null)
@@ -77,21 +80,23 @@ function applyLists(lists: EmbeddedLists, { changes }: Commit, before: number): 
   lists.moveTo(before + 1);
 }
 
-function applyClaims(file: RegistryFile, { claims }: Commit): void {
-  for (const claim of claims.drop) file.run('DELETE FROM claim WHERE claim = ?', claim);
+function applyClaims(file: RegistryFile, rows: SealedRows, { claims }: Commit): void {
+  for (const claim of claims.drop) rows.release(claim);
   for (const { claim, owner } of claims.take) {
-    const held = file.get('SELECT owner FROM claim WHERE claim = ?', claim)?.owner;
-    if (held !== undefined && held !== owner)
+    const held = file.ownerOf(claim);
+    if (held !== null && held !== owner)
       throw new Conflict({ committed: false, conflict: 'claim', key: claim });
-    file.run('INSERT OR REPLACE INTO claim VALUES (?, ?)', claim, owner);
+    rows.take(claim, owner);
   }
 }
 
-function applyReferences(file: RegistryFile, { references, unreferenced }: Commit): void {
-  for (const { target, user } of references.remove)
-    file.run('DELETE FROM reference WHERE target = ? AND user = ?', target, user);
-  for (const { target, user } of references.add)
-    file.run('INSERT OR IGNORE INTO reference VALUES (?, ?)', target, user);
+function applyReferences(
+  file: RegistryFile,
+  rows: SealedRows,
+  { references, unreferenced }: Commit,
+): void {
+  for (const { target, user } of references.remove) rows.unrefer(target, user);
+  for (const { target, user } of references.add) rows.refer(target, user);
   for (const target of unreferenced) {
     const count = countUsers(file, target);
     if (count > 0)
@@ -109,7 +114,7 @@ function applyAudit(file: RegistryFile, audit: ChangeRecord): void {
     file.run('INSERT OR IGNORE INTO account_change VALUES (?, ?)', account, lastInsertRowid);
 }
 
-function versionOf(file: RegistryFile, kind: string, key: string): number {
+function versionOf(file: RegistryFile, kind: RecordKind, key: string): number {
   const text = file.record(kind, key);
   return text === null ? 0 : Number(/^\{"version":(\d+),/.exec(text)?.[1] ?? DAMAGED_VERSION);
 }

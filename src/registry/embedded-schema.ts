@@ -1,4 +1,6 @@
-import type { Migration } from '../store/sqlite.ts';
+import type { DatabaseSync } from 'node:sqlite';
+import { assertStructure, type Migration } from '../store/sqlite.ts';
+import { sealAll } from './embedded-seal.ts';
 
 /**
  * The tables of registry.db. `position` has one row or none: none means that there is no registry
@@ -25,4 +27,19 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
   CREATE TABLE list_block (name TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
   CREATE TABLE list_text (name TEXT PRIMARY KEY, lines TEXT NOT NULL) STRICT;
   `,
+  addChecksums,
 ];
+
+/** What is damaged already must not be taken for what it should be. */
+function addChecksums(database: DatabaseSync, path: string): void {
+  assertStructure(database, path);
+  database.exec(`
+    ALTER TABLE record ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE claim ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE reference ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE position ADD COLUMN totals TEXT NOT NULL DEFAULT '';
+    ALTER TABLE position ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE known (key TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  `);
+  sealAll(database);
+}

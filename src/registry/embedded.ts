@@ -10,6 +10,7 @@ import {
 } from './codec.ts';
 import { applyCommit, Conflict } from './embedded-commit.ts';
 import { RegistryFile } from './embedded-file.ts';
+import { SealedRows } from './embedded-rows.ts';
 import { EmbeddedListing } from './listing/embedded-data.ts';
 import { EmbeddedLists } from './listing/embedded-lists.ts';
 import { listAccounts } from './listing/list.ts';
@@ -29,7 +30,6 @@ import {
   type PolicySnapshot,
   type Position,
   type RegistryStore,
-  RegistryUnavailable,
   type Subscription,
   type TokenUse,
   type Tombstone,
@@ -210,14 +210,9 @@ class EmbeddedRegistry implements RegistryStore {
       const entry = roles.map(
         (role) => [`role:${role.name}`, withVersion(encodeRecord(role), 1)] as const,
       );
-      for (const [label, text] of entry)
-        this.#file.run(
-          'INSERT INTO record VALUES (?, ?, ?)',
-          'role',
-          label.slice('role:'.length),
-          text,
-        );
-      this.#file.run('INSERT INTO position VALUES (1, ?, 1)', randomUUID());
+      const rows = new SealedRows(this.#file, '');
+      for (const [label, text] of entry) rows.put('role', label.slice('role:'.length), text);
+      rows.moveTo(randomUUID(), 1);
       this.#file.run('INSERT INTO feed VALUES (1, ?)', JSON.stringify(entry));
       return true;
     });
@@ -226,7 +221,7 @@ class EmbeddedRegistry implements RegistryStore {
   async commit(commit: Commit): Promise<CommitResult> {
     try {
       const { epoch, seq } = this.#file.write(() => applyCommit(this.#file, this.#lists, commit));
-      this.#file.reached(seq);
+      this.#file.reached();
       const members = [...this.#members.values()].map(({ instance, leaseMs }) => ({
         instance,
         leaseMs,
@@ -242,18 +237,12 @@ class EmbeddedRegistry implements RegistryStore {
   async accountByName(name: string): Promise<Account | null> {
     return this.#file.read(() => {
       this.#file.position();
-      const owner = this.#file.get(
-        'SELECT owner FROM claim WHERE claim = ?',
-        `name:${name}`,
-      )?.owner;
-      if (owner === undefined) return null;
-      const id = String(owner).replace(/^account:/, '');
+      const owner = this.#file.ownerOf(`name:${name}`);
+      if (owner === null) return null;
+      const id = owner.replace(/^account:/, '');
       const text = this.#file.record('account', id);
       if (text === null)
-        throw new RegistryUnavailable(
-          'damaged',
-          `the account name ${JSON.stringify(name)} belongs to no account`,
-        );
+        throw this.#file.damaged(`the account name ${JSON.stringify(name)} belongs to no account`);
       return decodeAccount(id, text);
     });
   }
@@ -267,16 +256,9 @@ class EmbeddedRegistry implements RegistryStore {
   }): Promise<AccountPage> {
     return this.#file.read(() => {
       this.#file.position();
-      const rows = this.#file.all(
-        "SELECT key, text FROM record WHERE kind = 'account' AND key > ? ORDER BY key LIMIT ?",
-        cursor ?? '',
-        limit,
-      );
-      const page = decodePage(
-        rows.map((row) => [String(row.key), String(row.text)] as const),
-        decodeAccount,
-      );
-      return { ...page, next: rows.length < limit ? null : String(rows.at(-1)?.key) };
+      const rows = this.#file.accountsAfter(cursor ?? '', limit);
+      const page = decodePage(rows, decodeAccount);
+      return { ...page, next: rows.length < limit ? null : (rows.at(-1)?.[0] ?? null) };
     });
   }
 

@@ -45,7 +45,7 @@ export class ServedRegistry {
   readonly #remembers: boolean;
   readonly #held: boolean;
   #id: string | null = null;
-  #reachedSeq = 0;
+  #reached: Reached = NOWHERE;
 
   constructor({ folder, store, remembers, held = false }: ServedOptions) {
     this.#folder = folder;
@@ -89,34 +89,49 @@ export class ServedRegistry {
   /** An operator confirms that the folder serves this registry from now on, as it stands. */
   adopt(id: string): void {
     this.#replace(id);
-    this.#take({ id, seq: 0 });
+    this.#take({ id, ...NOWHERE });
   }
 
   /**
-   * Throws `RegistryUnavailable` (`damaged`) when the store stands before a change that it has made:
-   * a file that was put back, or a write-ahead log that is gone.
+   * Throws `RegistryUnavailable` (`damaged`) when the store stands before a change that it has made,
+   * or at another one than it has made there: a file that was put back, or a write-ahead log that is
+   * gone.
+   *
+   * @param sum over all that the store says of the place where it stands
    */
-  assertReached(seq: number): void {
-    if (seq >= this.#reachedSeq) return;
+  assertReached(seq: number, sum: number): void {
+    if (this.#hasReached(seq, sum)) return;
     this.#take(readMarker(this.#path));
-    if (seq >= this.#reachedSeq) return;
+    if (this.#hasReached(seq, sum)) return;
+    if (seq === this.#reached.seq)
+      throw new RegistryUnavailable(
+        'damaged',
+        `the registry stands at change ${seq} with other contents than it had there. Bring its ` +
+          `file back, together with its -wal; or confirm the state that is there with ` +
+          `"sallyport registry adopt ${this.#id} --config FILE"`,
+      );
     throw new RegistryUnavailable(
       'damaged',
-      `the registry stands at change ${seq}, and had got to ${this.#reachedSeq}: changes are lost. ` +
+      `the registry stands at change ${seq}, and had got to ${this.#reached.seq}: changes are lost. ` +
         'Bring its file back, together with its -wal; or confirm the state that is there with ' +
         `"sallyport registry adopt ${this.#id} --config FILE"`,
     );
   }
 
   /** The store has made a change. What cannot be noted is noted with the next one. */
-  reached(seq: number): void {
+  reached(seq: number, sum: number): void {
     if (this.#id === null || !this.#remembers) return;
-    this.#reachedSeq = seq;
+    this.#reached = { seq, sum };
     try {
-      this.#replace(`${this.#id} ${seq}`);
+      this.#replace(`${this.#id} ${seq} ${sum}`);
     } catch {
       // The change is made; the marker stands at an earlier one, which the store is past.
     }
+  }
+
+  #hasReached(seq: number, sum: number): boolean {
+    const reached = this.#reached;
+    return seq > reached.seq || (seq === reached.seq && (reached.sum ?? sum) === sum);
   }
 
   #replace(text: string): void {
@@ -132,7 +147,7 @@ export class ServedRegistry {
   #take(marker: Marker | null): void {
     if (marker === null) return;
     this.#id = marker.id;
-    this.#reachedSeq = marker.seq;
+    this.#reached = marker;
   }
 
   /** Of several processes that remember at once, one's counts for all. */
@@ -184,10 +199,17 @@ function foreign(folder: string, served: string | null, found: string | null): R
   return new RegistryUnavailable('foreign', message);
 }
 
-/** `ID`, or `ID SEQ`: the last change that the store has surely made. */
-interface Marker {
-  readonly id: string;
+/** The last change that the store has surely made, and the checksum of where it stood then. */
+interface Reached {
   readonly seq: number;
+  readonly sum: number | null;
+}
+
+const NOWHERE: Reached = { seq: 0, sum: null };
+
+/** `ID`, `ID SEQ` or `ID SEQ SUM`. */
+interface Marker extends Reached {
+  readonly id: string;
 }
 
 /** Null when there is no such file. A link is not followed. */
@@ -201,10 +223,11 @@ function readMarker(path: string): Marker | null {
     throw unreadable(path, `cannot be opened (${code})`);
   }
   try {
-    const [id = '', seq = '0', ...rest] = readFileSync(file, 'utf8').trim().split(' ');
-    if (!REGISTRY_ID.test(id) || !/^\d{1,15}$/.test(seq) || rest.length > 0)
+    const [id = '', seq = '0', sum, ...rest] = readFileSync(file, 'utf8').trim().split(' ');
+    const numbers = [seq, sum ?? '0'].every((text) => /^\d{1,15}$/.test(text));
+    if (!REGISTRY_ID.test(id) || !numbers || rest.length > 0)
       throw unreadable(path, 'holds no id of a registry');
-    return { id, seq: Number(seq) };
+    return { id, seq: Number(seq), sum: sum === undefined ? null : Number(sum) };
   } finally {
     closeSync(file);
   }

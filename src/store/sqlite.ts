@@ -6,16 +6,18 @@ import { StoreInUse, StoreUnavailable } from './fault.ts';
  * One step of a database's schema; its place in the list is the version that it leads to. Steps
  * that shipped are never edited.
  */
-export type Migration = string;
+export type Migration = string | ((database: DatabaseSync, path: string) => void);
 
 const PRIMARY_CODE_MASK = 0xff;
 const SQLITE = {
+  error: 1,
   busy: 5,
   readonly: 8,
   ioerr: 10,
   corrupt: 11,
   full: 13,
   cantopen: 14,
+  constraint: 19,
   notadb: 26,
 } as const;
 
@@ -101,9 +103,36 @@ function migrate(database: DatabaseSync, path: string, migrations: readonly Migr
       `${path} is written in schema ${version}, which this version does not know`,
     );
   }
-  for (const step of migrations.slice(version)) database.exec(step);
+  for (const step of migrations.slice(version)) advance(database, path, step);
   database.exec(`PRAGMA user_version=${migrations.length}`);
   database.exec('COMMIT');
+}
+
+/** A step that does not fit was made before: the number of the schema is not what was written. */
+function advance(database: DatabaseSync, path: string, step: Migration): void {
+  try {
+    if (typeof step === 'string') database.exec(step);
+    else step(database, path);
+  } catch (fault) {
+    if ((fault as { errcode?: unknown }).errcode !== SQLITE.error) throw fault;
+    const what = (fault as Error).message;
+    throw new StoreUnavailable('damaged', 'SQLITE_1', `${path} is damaged (${what})`);
+  }
+}
+
+/**
+ * Looks at the structure of every page (sqlite.org/pragma.html#pragma_integrity_check). What it
+ * cannot see: text that was changed in place, and changes that are gone as a whole. Throws
+ * `StoreUnavailable` (`damaged`).
+ */
+export function assertStructure(database: DatabaseSync, path: string): void {
+  const found = guarded(path, () => database.prepare('PRAGMA integrity_check(1)').get());
+  if (found?.integrity_check !== 'ok')
+    throw new StoreUnavailable(
+      'damaged',
+      'SQLITE_11',
+      `${path} is damaged (${String(found?.integrity_check)})`,
+    );
 }
 
 function classify(path: string, fault: unknown): unknown {
@@ -116,6 +145,8 @@ function classify(path: string, fault: unknown): unknown {
     case SQLITE.notadb:
       return new StoreUnavailable('damaged', code, `${path} is not a database of Sallyport`);
     case SQLITE.corrupt:
+    // Nothing here is written against a constraint: the rows that it meets are not what they were.
+    case SQLITE.constraint:
       return new StoreUnavailable('damaged', code, `${path} is damaged`);
     case SQLITE.full:
       return new StoreUnavailable('refused', code, `${path} cannot grow: the disk is full`);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openEmbeddedRegistry } from '../../src/registry/embedded.ts';
+import { sealAll } from '../../src/registry/embedded-seal.ts';
 import type { RegistryStore } from '../../src/registry/port.ts';
 import { type RegistryUnderTest, registryContract } from './registry.ts';
 
@@ -66,6 +67,8 @@ class Embedded implements RegistryUnderTest {
     await this.store.close();
     const database = new DatabaseSync(this.#path);
     database.prepare(sql).run(...values);
+    // Somebody wrote this, and did not damage the file.
+    sealAll(database);
     database.close();
     this.store = openEmbeddedRegistry(this.#path);
   }

@@ -73,15 +73,11 @@ export class EmbeddedListing implements ListingData {
   }
 
   #build(from: string): void {
-    const rows = this.#file.all(
-      "SELECT key, text FROM record WHERE kind = 'account' AND key > ? ORDER BY key LIMIT ?",
-      from,
-      SLICE,
-    );
+    const rows = this.#file.accountsAfter(from, SLICE);
     this.#lists.together(() => {
-      for (const row of rows) this.#take(String(row.key), String(row.text));
+      for (const [id, text] of rows) this.#take(id, text);
     });
-    const last = rows.length < SLICE ? null : String(rows.at(-1)?.key);
+    const last = rows.length < SLICE ? null : (rows.at(-1)?.[0] ?? null);
     this.#lists.goOn(last, rows.length);
   }
 

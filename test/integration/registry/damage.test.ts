@@ -4,19 +4,27 @@ import {
   copyFileSync,
   mkdtempSync,
   openSync,
+  readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { encodeRecord, withVersion } from '../../../src/registry/codec.ts';
 import { openEmbeddedRegistry } from '../../../src/registry/embedded.ts';
-import { RegistryUnavailable } from '../../../src/registry/port.ts';
+import { REGISTRY_MIGRATIONS } from '../../../src/registry/embedded-schema.ts';
+import { sealAll } from '../../../src/registry/embedded-seal.ts';
+import { type RegistryStore, RegistryUnavailable } from '../../../src/registry/port.ts';
 import { ServedRegistry } from '../../../src/registry/served.ts';
 import { account, creation, idOf, role } from '../../contract/registry-records.ts';
 
 const ACCOUNTS = 100;
+const LARGE = 8_000;
 const PAGE = 4096;
 let folder: string;
 const whole = () => join(folder, 'whole.db');
@@ -90,4 +98,138 @@ it('does not take a file that was put back for the present state', async () => {
   store = open();
   await expect(store.account(idOf(ACCOUNTS + 1))).rejects.toMatchObject({ why: 'damaged' });
   await store.close();
+});
+
+const DAMAGED = { name: 'RegistryUnavailable', why: 'damaged' };
+
+function copyOfWhole(name: string): string {
+  const path = join(folder, name);
+  for (const suffix of ['-wal', '-shm', '']) rmSync(path + suffix, { force: true });
+  copyFileSync(whole(), path);
+  return path;
+}
+
+function edited(name: string, sql: string): string {
+  const path = copyOfWhole(name);
+  const database = new DatabaseSync(path);
+  database.exec(sql);
+  database.close();
+  return path;
+}
+
+it.each([
+  [
+    'an account',
+    `UPDATE record SET text = replace(text, 'active', 'actjve') WHERE key = '${idOf(7)}'`,
+  ],
+  ['an id', `UPDATE record SET key = 'x' || key WHERE key = '${idOf(7)}'`],
+  ['a name', "UPDATE claim SET claim = 'name:nobody' WHERE claim = 'name:account-7'"],
+  [
+    'the owner of a name',
+    `UPDATE claim SET owner = 'account:${idOf(8)}' WHERE claim = 'name:account-7'`,
+  ],
+  ['who uses a role', "UPDATE reference SET user = user || 'x'"],
+  ['the position', 'UPDATE position SET seq = seq + 1'],
+])('notices when it is opened that %s was changed in place', (_, sql) => {
+  expect(() => openEmbeddedRegistry(edited('changed.db', sql))).toThrow(
+    expect.objectContaining({ ...DAMAGED, message: expect.stringContaining('from a backup') }),
+  );
+});
+
+/** More than SQLite keeps in memory, so that it reads the file. */
+function largeFile(): string {
+  const path = copyOfWhole('used.db');
+  const database = new DatabaseSync(path);
+  database.exec('BEGIN');
+  const insert = database.prepare(
+    "INSERT OR REPLACE INTO record (kind, key, text) VALUES ('account', ?, ?)",
+  );
+  for (let n = 1; n <= LARGE; n += 1)
+    insert.run(idOf(n), withVersion(encodeRecord(account(n, { description: 'x'.repeat(200) })), 9));
+  sealAll(database);
+  database.exec('COMMIT');
+  database.close();
+  return path;
+}
+
+it.each(['record', 'claim', 'reference', 'known', 'position'])(
+  'notices when it is opened that rows of %s are gone',
+  (table) => {
+    const path = edited('gone.db', `DELETE FROM ${table}`);
+    expect(() => openEmbeddedRegistry(path)).toThrow(expect.objectContaining(DAMAGED));
+  },
+);
+
+it('answers nothing any more after the first sign of damage, and never that there is no account', async () => {
+  const path = largeFile();
+  const store = openEmbeddedRegistry(path);
+  // All pages but the first, which SQLite looks at before every read.
+  const size = statSync(path).size;
+  const file = openSync(path, 'r+');
+  for (let at = PAGE + PAGE / 2; at < size; at += PAGE)
+    writeSync(file, randomBytes(PAGE / 2), 0, PAGE / 2, at);
+  closeSync(file);
+  let refused = 0;
+  for (let n = 1; n <= LARGE; n += 1) {
+    const found = await store.account(idOf(n)).then(
+      ({ account: one }) => one?.id ?? 'absent',
+      (fault: RegistryUnavailable) => fault.why,
+    );
+    if (found === 'damaged') refused += 1;
+    else expect([found, refused]).toEqual([idOf(n), 0]);
+  }
+  expect(refused).toBeGreaterThan(0);
+  for (const question of [
+    store.snapshot(),
+    store.renew({ instance: 'a', leaseMs: 1_000 }),
+    store.accountByName('account-1'),
+    store.accounts({ cursor: null, limit: 10 }),
+    store.commit(creation(account(ACCOUNTS + 1))),
+  ])
+    await expect(question).rejects.toMatchObject(DAMAGED);
+  await store.close();
+});
+
+it.each<[string, (path: string) => void]>([
+  ['is removed', (path) => rmSync(path)],
+  ['loses its write-ahead log', (path) => rmSync(`${path}-wal`)],
+  [
+    'is replaced',
+    (path) => {
+      copyFileSync(path, `${path}.copy`);
+      renameSync(`${path}.copy`, path);
+    },
+  ],
+])('answers nothing and takes nothing when its file %s while it is in use', async (_, act) => {
+  const path = copyOfWhole('lost.db');
+  const store: RegistryStore = openEmbeddedRegistry(path);
+  await store.commit(creation(account(ACCOUNTS + 1)));
+  act(path);
+  await expect(store.account(idOf(1))).rejects.toMatchObject(DAMAGED);
+  await expect(store.commit(creation(account(ACCOUNTS + 2)))).rejects.toMatchObject(DAMAGED);
+  await store.close();
+});
+
+it('takes over a file from before there were checksums, unless it is damaged', async () => {
+  const path = join(folder, 'earlier.db');
+  const database = new DatabaseSync(path);
+  const earlier = REGISTRY_MIGRATIONS.slice(0, 3);
+  for (const step of earlier) if (typeof step === 'string') database.exec(step);
+  database.exec(`PRAGMA user_version=3; ATTACH '${whole()}' AS now`);
+  database.exec('INSERT INTO record SELECT kind, key, text FROM now.record');
+  database.exec('INSERT INTO claim SELECT claim, owner FROM now.claim');
+  database.exec('INSERT INTO reference SELECT target, user FROM now.reference');
+  database.exec('INSERT INTO position SELECT one, epoch, seq FROM now.position');
+  database.close();
+  const damaged = readFileSync(path);
+  expect(await absentIn(path)).toBe(0);
+  const store = openEmbeddedRegistry(path);
+  await store.commit(creation(account(ACCOUNTS + 1)));
+  expect((await store.accountByName(`account-${ACCOUNTS + 1}`))?.id).toBe(idOf(ACCOUNTS + 1));
+  await store.close();
+  expect(await absentIn(path)).toBe(0);
+
+  randomBytes(PAGE / 2).copy(damaged, damaged.length - PAGE);
+  writeFileSync(path, damaged);
+  expect(await absentIn(path)).toBe('damaged');
 });

@@ -66,13 +66,15 @@ describe('the registry that a data folder has served', () => {
   it('does not take a store that has lost changes, until its state is adopted', () => {
     const served = open();
     served.assert(FIRST);
-    served.reached(7);
+    served.reached(7, 1);
     for (const one of [served, open()]) {
-      expect(() => one.assertReached(7)).not.toThrow();
-      expect(() => one.assertReached(6)).toThrow(expect.objectContaining({ why: 'damaged' }));
+      expect(() => one.assertReached(7, 1)).not.toThrow();
+      expect(() => one.assertReached(8, 2)).not.toThrow();
+      expect(() => one.assertReached(6, 1)).toThrow(expect.objectContaining({ why: 'damaged' }));
+      expect(() => one.assertReached(7, 2)).toThrow(expect.objectContaining({ why: 'damaged' }));
     }
     open().adopt(FIRST);
-    expect(() => served.assertReached(6)).not.toThrow();
+    expect(() => served.assertReached(6, 1)).not.toThrow();
     expect(() => served.assert(FIRST)).not.toThrow();
   });
 
