@@ -2,12 +2,14 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type Migration, openDatabase, transact } from '../store/sqlite.ts';
 import { EmbeddedPermits } from './embedded-permits.ts';
 import type { ReadAnswer, WorkerSettings } from './embedded-protocol.ts';
+import type { LeftOpen } from './permit-ledger.ts';
+import type { PermitNotes } from './permit-notes.ts';
 
 /**
  * `n` numbers the events of the file in the order of their acceptance; it is the cursor of readers
  * and the age by which pruning goes. `instances` holds the last number of each instance: a batch
- * that is sent again is recognised by it. `tellers` holds the last event as of which an instance has
- * told which of its permits are open, and `open_permits` those.
+ * that is sent again is recognised by it. `permit_notes` holds, for each batch since they were written
+ * anew, what an instance noted of its open permits.
  */
 const MIGRATIONS: readonly Migration[] = [
   `
@@ -18,10 +20,7 @@ const MIGRATIONS: readonly Migration[] = [
   CREATE TABLE instances (instance TEXT PRIMARY KEY, last_seq INTEGER NOT NULL, seen_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
   `
-  CREATE TABLE tellers (instance TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE open_permits (
-    instance TEXT NOT NULL, seq INTEGER NOT NULL, permit TEXT NOT NULL, PRIMARY KEY (instance, seq)
-  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE permit_notes (n INTEGER PRIMARY KEY, instance TEXT NOT NULL, notes TEXT NOT NULL) STRICT;
   `,
 ];
 
@@ -57,7 +56,7 @@ export class AuditFile {
   constructor(settings: WorkerSettings) {
     this.#settings = settings;
     this.#db = openDatabase(settings.path, MIGRATIONS);
-    this.permits = new EmbeddedPermits(this.#db, settings.path);
+    this.permits = new EmbeddedPermits(this.#db);
     this.#insert = this.#db.prepare(
       'INSERT INTO events (accepted_ms, account, event) VALUES (?, ?, ?)',
     );
@@ -81,6 +80,7 @@ export class AuditFile {
     events: readonly string[],
     accounts: readonly (string | null)[],
     nowMs: number,
+    notes?: PermitNotes,
   ): void {
     const last = Number(this.#lastSeq.get(instance)?.seq ?? 0);
     const skip = Math.max(0, last + 1 - firstSeq);
@@ -89,8 +89,25 @@ export class AuditFile {
       for (let i = skip; i < events.length; i++)
         this.#insert.run(nowMs, accounts[i] ?? null, events[i] as string);
       this.#setLastSeq.run(instance, firstSeq + events.length - 1, nowMs);
+      if (notes !== undefined) this.permits.note(instance, notes);
     });
     this.#newEvents += events.length - skip;
+  }
+
+  /** Records outcomes of what an instance left open: these and that they are closed, or neither. */
+  closePermits(
+    instance: string,
+    left: LeftOpen,
+    events: readonly string[],
+    accounts: readonly (string | null)[],
+    nowMs: number,
+  ): boolean {
+    return transact(this.#db, this.#settings.path, () => {
+      if (!this.permits.closed(instance, left)) return false;
+      events.forEach((event, i) => void this.#insert.run(nowMs, accounts[i] ?? null, event));
+      this.#newEvents += events.length;
+      return true;
+    });
   }
 
   read(account: string | null, before: number | null, limit: number): ReadAnswer {

@@ -1,70 +1,54 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { transact } from '../store/sqlite.ts';
-import type { WorkerRequest } from './embedded-protocol.ts';
-import { LeftOpen } from './permit-ledger.ts';
+import { CLOSED_AT_ONCE, type LeftOpen } from './permit-ledger.ts';
+import { ended, openIn, type PermitNotes } from './permit-notes.ts';
 
 /**
  * Permits without an outcome, in the audit file. Whoever has the file open is the only instance that
- * lives: all others that have told something are gone.
+ * lives: all others that have noted something are gone. Writes stand in their caller's transaction.
  */
 export class EmbeddedPermits {
   readonly #db: DatabaseSync;
-  readonly #path: string;
 
-  constructor(db: DatabaseSync, path: string) {
+  constructor(db: DatabaseSync) {
     this.#db = db;
-    this.#path = path;
   }
 
-  tell(told: Extract<WorkerRequest, { op: 'tell' }>): boolean {
-    const { instance, lastSeq, changes, complete } = told;
-    if (this.#lastSeq(instance) !== lastSeq) return false;
-    transact(this.#db, this.#path, () => {
-      const open = 'FROM open_permits WHERE instance = ?';
-      if (changes.anew) this.#db.prepare(`DELETE ${open}`).run(instance);
-      const remove = this.#db.prepare(`DELETE ${open} AND seq = ?`);
-      for (const seq of changes.ended) remove.run(instance, seq);
-      const add = this.#db.prepare('INSERT OR REPLACE INTO open_permits VALUES (?, ?, ?)');
-      for (const { seq, text } of changes.opened) add.run(instance, seq, text);
-      const newest = 'SELECT coalesce(max(n), 0) FROM events';
-      if (complete)
-        this.#db.prepare(`INSERT OR REPLACE INTO tellers VALUES (?, (${newest}))`).run(instance);
-    });
-    return true;
+  note(instance: string, { anew, text }: PermitNotes): void {
+    if (anew) this.forget(instance);
+    if (text !== '')
+      this.#db
+        .prepare('INSERT INTO permit_notes (instance, notes) VALUES (?, ?)')
+        .run(instance, text);
   }
 
   silent(): readonly string[] {
     return this.#db
-      .prepare('SELECT instance FROM tellers')
+      .prepare('SELECT DISTINCT instance FROM permit_notes')
       .all()
       .map((row) => String(row.instance));
   }
 
-  left(instance: string): readonly string[] {
-    const told = this.#db
-      .prepare('SELECT permit FROM open_permits WHERE instance = ?')
-      .all(instance)
-      .map((row) => String(row.permit));
-    const teller = this.#db.prepare('SELECT n FROM tellers WHERE instance = ?').get(instance);
-    const found = new LeftOpen(instance, told, this.#lastSeq(instance));
-    const later = this.#db.prepare('SELECT event FROM events WHERE n > ? ORDER BY n');
-    for (const row of later.iterate(Number(teller?.n ?? 0)))
-      if (!found.take(String(row.event))) break;
-    return found.permits;
+  /** Null: somebody has closed it all. */
+  left(instance: string): LeftOpen | null {
+    const rows = this.#db
+      .prepare('SELECT n, notes FROM permit_notes WHERE instance = ? ORDER BY n')
+      .all(instance);
+    if (rows.length === 0) return null;
+    const found = openIn(rows.map((row) => String(row.notes)).join(''));
+    const permits = found.slice(0, CLOSED_AT_ONCE);
+    return { permits, all: permits.length === found.length, asOf: String(rows.at(-1)?.n) };
+  }
+
+  /** Answers whether it still is as it was read. */
+  closed(instance: string, { permits, all, asOf }: LeftOpen): boolean {
+    const newest = 'SELECT max(n) AS n FROM permit_notes WHERE instance = ?';
+    if (String(this.#db.prepare(newest).get(instance)?.n) !== asOf) return false;
+    const text = all ? '' : permits.map(({ id }) => ended(id)).join('');
+    this.note(instance, { anew: all, text });
+    return true;
   }
 
   forget(instance: string): void {
-    transact(this.#db, this.#path, () => {
-      this.#db.prepare('DELETE FROM open_permits WHERE instance = ?').run(instance);
-      this.#db.prepare('DELETE FROM tellers WHERE instance = ?').run(instance);
-    });
-  }
-
-  /** Number of the instance's last event in the file; 0 = it has none. */
-  #lastSeq(instance: string): number {
-    const row = this.#db
-      .prepare('SELECT last_seq AS seq FROM instances WHERE instance = ?')
-      .get(instance);
-    return Number(row?.seq ?? 0);
+    this.#db.prepare('DELETE FROM permit_notes WHERE instance = ?').run(instance);
   }
 }

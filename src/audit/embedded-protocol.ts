@@ -1,4 +1,5 @@
-import type { PermitChanges } from './open-permits.ts';
+import type { LeftOpen } from './permit-ledger.ts';
+import type { PermitNotes } from './permit-notes.ts';
 
 /**
  * What the main thread and the audit worker say to each other. Batches travel packed: one piece of
@@ -23,6 +24,7 @@ export type WorkerRequest =
       readonly lines: Uint8Array;
       readonly accounts: readonly string[];
       readonly marks: Uint8Array;
+      readonly notes?: PermitNotes | undefined;
     }
   /** `account` null = the whole log. */
   | {
@@ -32,15 +34,18 @@ export type WorkerRequest =
       readonly limit: number;
     }
   /** Of permits without an outcome; the words of `PermitLedger`. */
-  | {
-      readonly op: 'tell';
-      readonly instance: string;
-      readonly lastSeq: number;
-      readonly changes: PermitChanges;
-      readonly complete: boolean;
-    }
   | { readonly op: 'silent' }
   | { readonly op: 'left'; readonly instance: string }
+  | {
+      readonly op: 'close-permits';
+      readonly instance: string;
+      readonly left: LeftOpen;
+      /** Outcomes, as in an append. */
+      readonly count: number;
+      readonly lines: Uint8Array;
+      readonly accounts: readonly string[];
+      readonly marks: Uint8Array;
+    }
   | { readonly op: 'forget'; readonly instance: string }
   | { readonly op: 'close' };
 
@@ -60,7 +65,8 @@ export type WorkerAnswer =
       readonly id: number;
       readonly ok: true;
       readonly read?: ReadAnswer;
-      /** Instances, or texts of permits; of `tell` one word if it counted. */
-      readonly words?: readonly string[];
+      readonly silent?: readonly string[];
+      readonly left?: LeftOpen | null;
+      readonly closed?: boolean;
     }
   | { readonly id: number; readonly ok: false; readonly message: string };

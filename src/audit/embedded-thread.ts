@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { WorkerAnswer, WorkerRequest, WorkerSettings } from './embedded-protocol.ts';
 import { AuditUnavailable } from './port.ts';
 
-type Answered = Pick<Extract<WorkerAnswer, { words?: unknown }>, 'read' | 'words'>;
+type Answered = Omit<Extract<WorkerAnswer, { closed?: unknown }>, 'id' | 'ok'>;
 
 interface Waiting {
   resolve(answer: Answered): void;
@@ -108,8 +108,10 @@ export class AuditWorker {
     const waiting = this.#waiting.get(answer.id);
     if (waiting === undefined) return;
     this.#waiting.delete(answer.id);
-    if (answer.ok) waiting.resolve('read' in answer || 'words' in answer ? answer : {});
-    else waiting.reject(new AuditUnavailable(`the audit file failed: ${answer.message}`));
+    if (answer.ok) {
+      const { id: _id, ok: _ok, ...answered }: { id: number; ok: true } & Answered = answer;
+      waiting.resolve(answered);
+    } else waiting.reject(new AuditUnavailable(`the audit file failed: ${answer.message}`));
   }
 
   #onExit(up: PromiseWithResolvers<void>, fault: AuditUnavailable): void {

@@ -19,12 +19,12 @@ function perform(id: number, request: WorkerRequest): WorkerAnswer {
       return { id, ok: true };
     case 'read':
       return { id, ok: true, read: file.read(request.account, request.before, request.limit) };
-    case 'tell':
-      return { id, ok: true, words: file.permits.tell(request) ? ['told'] : [] };
     case 'silent':
-      return { id, ok: true, words: file.permits.silent() };
+      return { id, ok: true, silent: file.permits.silent() };
     case 'left':
-      return { id, ok: true, words: file.permits.left(request.instance) };
+      return { id, ok: true, left: file.permits.left(request.instance) };
+    case 'close-permits':
+      return { id, ok: true, closed: closePermits(request) };
     case 'forget':
       file.permits.forget(request.instance);
       return { id, ok: true };
@@ -34,7 +34,18 @@ function perform(id: number, request: WorkerRequest): WorkerAnswer {
   }
 }
 
-function append({ instance, firstSeq, ...batch }: Extract<WorkerRequest, { op: 'append' }>): void {
+function append(request: Extract<WorkerRequest, { op: 'append' }>): void {
+  const { instance, firstSeq, notes } = request;
+  const { events, accounts } = unpacked(request);
+  file.append(instance, firstSeq, events, accounts, Date.now(), notes);
+}
+
+function closePermits(request: Extract<WorkerRequest, { op: 'close-permits' }>): boolean {
+  const { events, accounts } = unpacked(request);
+  return file.closePermits(request.instance, request.left, events, accounts, Date.now());
+}
+
+function unpacked(batch: Extract<WorkerRequest, { lines: Uint8Array }>) {
   const events: string[] = [];
   const accounts: (string | null)[] = [];
   const lines = Buffer.from(batch.lines.buffer);
@@ -43,7 +54,7 @@ function append({ instance, firstSeq, ...batch }: Extract<WorkerRequest, { op: '
     events.push(event.toString('utf8', 0, event.length - 1));
     accounts.push(account);
   });
-  file.append(instance, firstSeq, events, accounts, Date.now());
+  return { events, accounts };
 }
 
 function answer(id: number, request: WorkerRequest): WorkerAnswer {

@@ -1,4 +1,3 @@
-import type { WorkerRequest } from './embedded-protocol.ts';
 import { AuditWorker } from './embedded-thread.ts';
 import type { PermitLedger } from './permit-ledger.ts';
 import { type AuditLog, type AuditReader, AuditUnavailable, type EventBatch } from './port.ts';
@@ -47,27 +46,24 @@ class EmbeddedAudit implements AuditLog, AuditReader {
     this.#worker = worker;
   }
 
-  /** The worker gets a copy, so that it does not matter when it reads it. */
-  async append({ instance, firstSeq, count, ...batch }: EventBatch): Promise<void> {
-    if (count === 0) return;
-    const lines = new Uint8Array(batch.lines);
-    const marks = new Uint8Array(batch.marks);
-    const { accounts } = batch;
-    await this.#worker.ask({ op: 'append', instance, firstSeq, count, lines, accounts, marks }, [
-      lines.buffer,
-      marks.buffer,
-    ]);
+  async append({ instance, firstSeq, notes, ...batch }: EventBatch): Promise<void> {
+    if (batch.count === 0) return;
+    const { packed, memory } = copyOf(batch);
+    await this.#worker.ask({ op: 'append', instance, firstSeq, notes, ...packed }, memory);
   }
 
   get permits(): PermitLedger {
-    const ask = async (request: WorkerRequest) => (await this.#worker.ask(request)).words ?? [];
+    const worker = this.#worker;
     return {
-      tell: async (instance, lastSeq, changes, complete) =>
-        (await ask({ op: 'tell', instance, lastSeq, changes, complete })).length > 0,
-      alive: async () => {},
-      silent: () => ask({ op: 'silent' }),
-      left: (instance) => ask({ op: 'left', instance }),
-      forget: async (instance) => void (await ask({ op: 'forget', instance })),
+      alive: async () => true,
+      silent: async () => (await worker.ask({ op: 'silent' })).silent ?? [],
+      left: async (instance) => (await worker.ask({ op: 'left', instance })).left ?? null,
+      async close(instance, left, outcomes) {
+        const { packed, memory } = copyOf(outcomes);
+        const request = { op: 'close-permits', instance, left, ...packed } as const;
+        return (await worker.ask(request, memory)).closed === true;
+      },
+      forget: async (instance) => void (await worker.ask({ op: 'forget', instance })),
     };
   }
 
@@ -101,4 +97,11 @@ class EmbeddedAudit implements AuditLog, AuditReader {
       next: answer.next === null ? null : String(answer.next),
     };
   }
+}
+
+/** The worker gets a copy, so that it does not matter when it reads it. */
+function copyOf({ count, accounts, ...batch }: Omit<EventBatch, 'instance' | 'firstSeq'>) {
+  const lines = new Uint8Array(batch.lines);
+  const marks = new Uint8Array(batch.marks);
+  return { packed: { count, accounts, lines, marks }, memory: [lines.buffer, marks.buffer] };
 }

@@ -1,51 +1,53 @@
+import { ended, kindNoted, opened, type PermitNotes } from './permit-notes.ts';
+
 /** A permit whose outcome is still to come. */
 export interface OpenPermit {
   /** Where it stands in the list, which is the only one to set it; -1 = not there. */
   place: number;
-  /** The store knows of it. The list's own. */
-  listed: boolean;
-  /** Number of its decision. */
-  readonly seq: number;
-  /** What an outcome says beside how it ended, as JSON (`permitText`). */
+  /** The request id. */
+  readonly id: string;
+  readonly traceId: string | null;
+  /** The same for two permits only if they describe themselves in the same words. */
+  kind(): string;
+  /** What an outcome says beside its ids and how it ended (`permitText`). */
   describe(): string;
 }
 
-/** What has changed since the store was told last. */
-export interface PermitChanges {
-  /** The store is to forget what it knew of this instance. */
-  readonly anew: boolean;
-  readonly opened: readonly { readonly seq: number; readonly text: string }[];
-  /** Numbers of the decisions of those that it knew and that have ended. */
-  readonly ended: readonly number[];
-}
-
-/** Told to the store at a time. With more than that to tell, the next telling goes on from there. */
-const TOLD_AT_ONCE = 1000;
+/** Notes are written anew once they are twice as long as what is open, and at least so long. */
+const ANEW_AFTER = 256 * 1024;
+/** So many are noted. Those that are opened while more are open are not closed by anybody else. */
+const NOTED_AT_MOST = 100_000;
 
 /**
- * The permits of this instance without an outcome, so that the store can be told now and then which
- * they are. A call pays for one entry and one removal. What begins and ends between two tellings is
- * never told.
+ * The permits of this instance without an outcome, and what each batch of events notes of them, so
+ * that another instance can close them when this one ends without a word. A call pays for two short
+ * lines; what many calls have in common is noted once.
  */
 export class OpenPermits {
   readonly #open: OpenPermit[] = [];
-  #ended: number[] = [];
+  readonly #kinds = new Map<string, number>();
+  #notes: PermitNotes = { anew: true, text: '' };
   #anew = true;
+  /** Characters noted since the notes were written anew, and how many those were. */
+  #since = 0;
+  #whole = 0;
 
   get size(): number {
     return this.#open.length;
   }
 
+  /** After its decision was recorded, before anything else is. */
   add(permit: OpenPermit): void {
     permit.place = this.#open.push(permit) - 1;
+    if (permit.place < NOTED_AT_MOST) this.#note(this.#opening(permit));
   }
 
-  /** The last one takes its place. One that is not there is left alone. */
+  /** After its outcome was recorded. One that is not there is left alone. */
   remove(permit: OpenPermit): void {
     const { place } = permit;
     if (place === -1) return;
     permit.place = -1;
-    if (permit.listed) this.#ended.push(permit.seq);
+    this.#note(ended(permit.id));
     const last = this.#open.pop()!;
     if (last === permit) return;
     this.#open[place] = last;
@@ -53,28 +55,38 @@ export class OpenPermits {
   }
 
   /**
-   * Counts as told from now on.
-   *
-   * @returns the changes, and whether they are all there are
+   * A batch begins: what is noted from now on belongs to it. Notes that are written anew say what is
+   * open as of its beginning.
    */
-  take(): { readonly changes: PermitChanges; readonly complete: boolean } {
-    const anew = this.#anew;
+  begin(): PermitNotes {
+    const due = this.#anew || this.#since >= Math.max(ANEW_AFTER, 2 * this.#whole);
+    this.#notes = { anew: due, text: '' };
+    if (!due) return this.#notes;
     this.#anew = false;
-    const opened: { seq: number; text: string }[] = [];
-    let complete = true;
-    for (const permit of this.#open) {
-      if (permit.listed && !anew) continue;
-      complete = opened.length < TOLD_AT_ONCE;
-      permit.listed = complete;
-      if (complete) opened.push({ seq: permit.seq, text: permit.describe() });
-    }
-    const ended = anew ? [] : this.#ended;
-    this.#ended = [];
-    return { changes: { anew, opened, ended }, complete };
+    this.#kinds.clear();
+    for (const permit of this.#open.slice(0, NOTED_AT_MOST))
+      this.#notes.text += this.#opening(permit);
+    this.#whole = this.#notes.text.length;
+    this.#since = 0;
+    return this.#notes;
   }
 
-  /** What was told last may not have arrived: next time all is told. */
-  forgetTold(): void {
+  /** The store may have lost what was noted: the next batch notes all of it. */
+  noteAnew(): void {
     this.#anew = true;
+  }
+
+  #note(text: string): void {
+    this.#notes.text += text;
+    this.#since += text.length;
+  }
+
+  #opening(permit: OpenPermit): string {
+    const kind = permit.kind();
+    const known = this.#kinds.get(kind);
+    if (known !== undefined) return opened(permit.id, known, permit.traceId);
+    const number = this.#kinds.size;
+    this.#kinds.set(kind, number);
+    return kindNoted(number, permit.describe()) + opened(permit.id, number, permit.traceId);
   }
 }

@@ -8,6 +8,7 @@ import {
   type OutboxOptions,
   type Pending,
 } from './outbox-options.ts';
+import type { PermitNotes } from './permit-notes.ts';
 import type { AcceptanceWaiter, AuditLog, EventBatch, Outbox, Taken } from './port.ts';
 import { createWaits, type Waits } from './waits.ts';
 
@@ -15,6 +16,7 @@ interface Batch {
   readonly firstSeq: number;
   readonly openedMs: number;
   readonly lines: EventLines;
+  readonly notes: PermitNotes;
   /** Those who wait for events of this batch. */
   readonly waiting: Pending[];
   /**
@@ -62,9 +64,6 @@ function tell(
   }
 }
 
-/** How often the store is told which permits are open: so much is read to find what was not told. */
-const TELL_EVERY_MS = 1000;
-
 class GroupCommitOutbox implements BatchingOutbox {
   readonly #log: AuditLog;
   readonly #instance: string;
@@ -74,7 +73,6 @@ class GroupCommitOutbox implements BatchingOutbox {
   readonly #waits: Waits;
   readonly #spare = new SpareLines();
   readonly permits = new OpenPermits();
-  #nextTellMs = Number.NEGATIVE_INFINITY;
   /** Oldest first; the head may be in flight. The tail is being filled. */
   readonly #batches: Batch[] = [];
   #nextSeq = 1;
@@ -236,6 +234,7 @@ class GroupCommitOutbox implements BatchingOutbox {
       firstSeq,
       openedMs,
       lines: this.#spare.take(),
+      notes: this.permits.begin(),
       waiting: [],
       sent: null,
       failed: false,
@@ -275,29 +274,14 @@ class GroupCommitOutbox implements BatchingOutbox {
     if (batch === undefined || this.#inFlight) return;
     this.#inFlight = true;
     const sentMs = this.#clock.monotonicMs();
-    // As of the last event of the only batch there is, the open permits are those in the list.
-    const tells = batch.sent === null && this.#batches.length === 1 && sentMs >= this.#nextTellMs;
-    batch.sent ??= batch.lines.batch(this.#instance, batch.firstSeq);
+    batch.sent ??= {
+      ...batch.lines.batch(this.#instance, batch.firstSeq),
+      notes: { ...batch.notes },
+    };
     this.#log.append(batch.sent).then(
       () => this.#onAccepted(batch),
       (error: unknown) => this.#onFailed(batch, sentMs, error),
     );
-    if (tells) this.#tellPermits(this.#nextSeq - 1, sentMs);
-  }
-
-  /** Behind the events that it is about, on the same way. What fails is told with a later batch. */
-  #tellPermits(lastSeq: number, nowMs: number): void {
-    const ledger = this.#log.permits;
-    if (ledger === undefined) return;
-    this.#nextTellMs = nowMs + TELL_EVERY_MS;
-    const { changes, complete } = this.permits.take();
-    const again = () => {
-      this.permits.forgetTold();
-      this.#nextTellMs = Number.NEGATIVE_INFINITY;
-    };
-    ledger
-      .tell(this.#instance, lastSeq, changes, complete)
-      .then((counts) => void (counts || again()), again);
   }
 
   #onAccepted(batch: Batch): void {
@@ -344,6 +328,7 @@ class GroupCommitOutbox implements BatchingOutbox {
     this.#inFlight = false;
     if (this.#batches[0] !== batch) return; // closed meanwhile
     batch.failed = true;
+    this.permits.noteAnew(); // a store that comes back may have lost what was noted
     this.#cancelTimers();
     if (this.#outageSinceMs === null) {
       this.#outageSinceMs = sentMs;

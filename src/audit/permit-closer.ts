@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
+import { EventLines } from './lines.ts';
+import type { OpenPermits } from './open-permits.ts';
 import type { PermitLedger } from './permit-ledger.ts';
-import type { Outbox } from './port.ts';
-import { accountOf, unknownOutcome } from './unknown-outcome.ts';
+import { unknownOutcome } from './unknown-outcome.ts';
 
 export interface PermitCloserOptions {
   readonly ledger: PermitLedger;
-  readonly outbox: Outbox;
+  /** Of this instance. */
+  readonly permits: OpenPermits;
   readonly instance: string;
   readonly clock: Clock;
   /** How long an instance may be silent and still live, in ms: its lease. */
@@ -50,9 +52,14 @@ export class PermitCloser {
   }
 
   async #beat(): Promise<void> {
-    const { ledger, instance, leaseMs, beatMs = BEAT_MS } = this.#options;
-    do await this.#tried(() => ledger.alive(instance, Math.max(leaseMs, 3 * beatMs)));
+    const { beatMs = BEAT_MS } = this.#options;
+    do await this.#tried(() => this.#live());
     while (await this.#pause(beatMs));
+  }
+
+  async #live(): Promise<void> {
+    const { ledger, instance, permits, leaseMs, beatMs = BEAT_MS } = this.#options;
+    if (!(await ledger.alive(instance, Math.max(leaseMs, 3 * beatMs)))) permits.noteAnew();
   }
 
   async #look(): Promise<void> {
@@ -69,26 +76,22 @@ export class PermitCloser {
     for (const gone of first) if (again.has(gone)) await this.#closeOf(gone);
   }
 
+  /** Nothing is lost or doubled if this process ends half-way: the store does each step whole. */
   async #closeOf(gone: string): Promise<void> {
-    const { ledger, instance, closed } = this.#options;
-    const permits = await ledger.left(gone, instance);
-    if (permits === null) return;
-    const written = await Promise.all(permits.map((permit) => this.#write(permit, gone)));
-    // Some may be on record: whoever looks next closes the others again, rather than none.
-    if (written.includes(false)) return;
-    await ledger.forget(gone);
-    if (permits.length > 0) closed(gone, permits.length);
-  }
-
-  #write(permit: string, gone: string): Promise<boolean> {
-    const { outbox, instance, clock } = this.#options;
-    return new Promise((resolve) => {
-      outbox.record(
-        (seq) => unknownOutcome(instance, seq, clock.wallMs(), permit, gone),
-        accountOf(permit),
-        { accepted: () => resolve(true), notAccepted: () => resolve(false) },
-      );
-    });
+    const { ledger, instance, clock, closed } = this.#options;
+    for (let count = 0; ; ) {
+      const left = await ledger.left(gone);
+      if (left === null) return;
+      const lines = new EventLines();
+      for (const permit of left.permits) {
+        const outcome = unknownOutcome(instance, clock.wallMs(), permit, gone);
+        lines.push(outcome, permit.account?.id ?? null);
+      }
+      if (!(await ledger.close(gone, left, lines.batch(instance, 0)))) return;
+      count += left.permits.length;
+      if (left.all && count > 0) closed(gone, count);
+      if (left.all) return;
+    }
   }
 
   async #tried(work: () => Promise<unknown>): Promise<void> {

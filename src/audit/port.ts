@@ -1,5 +1,6 @@
 import type { OpenPermits } from './open-permits.ts';
 import type { PermitLedger } from './permit-ledger.ts';
+import type { PermitNotes } from './permit-notes.ts';
 
 /**
  * The audit log's ports. Events are serialised once, in event.ts, the only place that knows their
@@ -21,6 +22,8 @@ export interface EventBatch {
    * 0 = in none.
    */
   readonly marks: Buffer;
+  /** Of permits without an outcome, as of the last event: kept in the same step as the events. */
+  readonly notes?: PermitNotes;
 }
 
 export interface AuditLog {
@@ -35,7 +38,7 @@ export interface AuditLog {
    * must stay as they are.
    */
   append(batch: EventBatch): Promise<void>;
-  /** What is known of permits without an outcome; absent where that is not kept. */
+  /** What is known of permits without an outcome; absent where notes are not kept. */
   readonly permits?: PermitLedger;
   close(): Promise<void>;
 }

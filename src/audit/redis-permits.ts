@@ -1,26 +1,38 @@
 import { auditKeys } from '../store/keys.ts';
 import type { RedisConnection } from '../store/redis.ts';
 import { loadScript } from '../store/script.ts';
-import { LeftOpen, type PermitLedger, READ_AT_ONCE } from './permit-ledger.ts';
+import { CLOSED_AT_ONCE, type PermitLedger } from './permit-ledger.ts';
+import { ended, openIn } from './permit-notes.ts';
+import type { EventBatch } from './port.ts';
 
-/** Longer than whoever closes needs; then another one may. */
-const CLAIM_MS = 60_000;
+const CLOSE = loadScript('audit-close');
 
-const CHECKPOINT = loadScript('audit-checkpoint');
+export interface RedisPermitsOptions {
+  readonly connection: RedisConnection;
+  readonly prefix: string;
+  /** How many streams the record is spread over, and which of them is an instance's. */
+  readonly partitions: number;
+  readonly partitionOf: (instance: string) => number;
+  /** How long what an instance left is remembered. */
+  readonly lifeMs: number;
+  /** Outcomes are in the record, and belong in the activity logs too. */
+  readonly recorded: (outcomes: EventBatch) => void;
+}
 
-/**
- * @param partitions how many streams the record is spread over, and `partitionOf` which of them is
- * an instance's
- * @param lifeMs how long what an instance left is remembered
- */
-export function createRedisPermits(
-  connection: RedisConnection,
-  prefix: string,
-  partitions: number,
-  partitionOf: (instance: string) => number,
-  lifeMs: number,
-): PermitLedger {
-  const keys = auditKeys(prefix);
+/** Needs no right to read the record. All keys of an instance are in the slot of its stream. */
+export function createRedisPermits(options: RedisPermitsOptions): PermitLedger {
+  const { connection, partitions, partitionOf, lifeMs } = options;
+  const keys = auditKeys(options.prefix);
+  const keysOf = (instance: string) => {
+    const partition = partitionOf(instance);
+    return {
+      stream: keys.stream(partition),
+      last: keys.last(partition, instance),
+      open: keys.open(partition, instance),
+      instances: keys.instances(partition),
+      alive: keys.alive(partition, instance),
+    };
+  };
 
   async function silentIn(partition: number): Promise<readonly string[]> {
     const names = (await connection.call('HKEYS', keys.instances(partition))) as string[];
@@ -30,73 +42,46 @@ export function createRedisPermits(
     return names.filter((_name, index) => alive[index] === null);
   }
 
-  async function leftBy(instance: string): Promise<readonly string[] | null> {
-    const partition = partitionOf(instance);
-    const position = await connection.call('HGET', keys.instances(partition), instance);
-    if (typeof position !== 'string') return null; // closed and forgotten meanwhile
-    const told = (await connection.call('HVALS', keys.open(partition, instance))) as string[];
-    const last = Number((await connection.call('GET', keys.last(partition, instance))) ?? 0);
-    const [begin = '', toldSeq] = position.split(' ');
-    const found = new LeftOpen(instance, told, last);
-    if (Number(toldSeq) === last) return found.permits; // nothing came after it
-    const stream = keys.stream(partition);
-    for (let from = begin; ; ) {
-      const entries = (await connection.call(
-        'XRANGE',
-        stream,
-        `(${from}`,
-        '+',
-        'COUNT',
-        READ_AT_ONCE,
-      )) as readonly [string, readonly string[]][];
-      if (!entries.every(([, fields]) => found.take(fields[1] ?? ''))) break;
-      if (entries.length < READ_AT_ONCE) break;
-      from = entries.at(-1)![0];
-    }
-    return found.permits;
-  }
-
   return {
-    async tell(instance, lastSeq, { anew, opened, ended }, complete) {
-      const partition = partitionOf(instance);
-      const answer = await connection.run(
-        CHECKPOINT,
-        [keys.last(partition, instance), keys.open(partition, instance), keys.instances(partition)],
-        [
-          instance,
-          lastSeq,
-          lifeMs,
-          anew ? 1 : 0,
-          complete ? 1 : 0,
-          ended.length,
-          ...ended,
-          ...opened.flatMap(({ seq, text }) => [seq, text]),
-        ],
-      );
-      return answer === 1;
-    },
     async alive(instance, forMs) {
-      await connection.call('SET', keys.alive(partitionOf(instance), instance), '1', 'PX', forMs);
+      const { alive, instances, open } = keysOf(instance);
+      // In this order: who is listed lives.
+      await connection.call('SET', alive, '1', 'PX', forMs);
+      const added = await connection.call('HSET', instances, instance, '1');
+      await connection.call('PEXPIRE', open, lifeMs);
+      return added === 0;
     },
     async silent() {
       const all = await Promise.all(Array.from({ length: partitions }, (_, n) => silentIn(n)));
       return all.flat();
     },
-    async left(instance, by) {
-      const claim = keys.claim(partitionOf(instance), instance);
-      if ((await connection.call('SET', claim, by, 'NX', 'PX', CLAIM_MS)) === null) return null;
-      try {
-        return await leftBy(instance);
-      } catch (fault) {
-        await connection.call('DEL', claim); // another one may have the right to read the record
-        throw fault;
-      }
+    async left(instance) {
+      const { last, open, instances } = keysOf(instance);
+      if ((await connection.call('HGET', instances, instance)) === null) return null;
+      // In this order: what is noted in between is seen at the latest by `close`.
+      const lastSeq = (await connection.call('GET', last)) ?? '0';
+      const notes = String((await connection.call('GET', open)) ?? '');
+      const found = openIn(notes);
+      const permits = found.slice(0, CLOSED_AT_ONCE);
+      const all = permits.length === found.length;
+      return { permits, all, asOf: `${lastSeq} ${Buffer.byteLength(notes)}` };
+    },
+    async close(instance, { permits, all, asOf }, outcomes) {
+      const { stream, last, open, instances } = keysOf(instance);
+      const notes = all ? '' : permits.map(({ id }) => ended(id)).join('');
+      const done = await connection.run(
+        CLOSE,
+        [stream, last, open, instances],
+        [instance, asOf, outcomes.lines, notes],
+      );
+      if (done === 1) options.recorded(outcomes);
+      return done === 1;
     },
     async forget(instance) {
-      const partition = partitionOf(instance);
-      await connection.call('DEL', keys.open(partition, instance));
-      await connection.call('HDEL', keys.instances(partition), instance);
-      await connection.call('DEL', keys.alive(partition, instance));
+      const { open, instances, alive } = keysOf(instance);
+      await connection.call('DEL', open);
+      await connection.call('HDEL', instances, instance);
+      await connection.call('DEL', alive);
     },
   };
 }

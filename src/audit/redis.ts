@@ -75,13 +75,17 @@ class RedisAuditLog implements AuditLog {
     this.#options = options;
     this.#keys = auditKeys(options.prefix);
     this.#lifeMs = options.retention.days * DAY_MS;
-    this.permits = createRedisPermits(
-      options.connection,
-      options.prefix,
-      AUDIT_PARTITIONS,
+    this.permits = createRedisPermits({
+      connection: options.connection,
+      prefix: options.prefix,
+      partitions: AUDIT_PARTITIONS,
       partitionOf,
-      LAST_SEQ_LIFE_MS,
-    );
+      lifeMs: LAST_SEQ_LIFE_MS,
+      recorded: (outcomes) => {
+        this.#retention.appended(outcomes.lines.length, outcomes.count);
+        this.#activity.add(outcomes, this.#retention.perAccount);
+      },
+    });
     this.#activity = createActivityProjection({
       connection: options.connection,
       keys: this.#keys,
@@ -143,12 +147,13 @@ class RedisAuditLog implements AuditLog {
     keys: readonly string[],
     words: readonly RedisWord[],
   ): Promise<number> {
-    const { instance, firstSeq, lines } = batch;
+    const { instance, firstSeq, lines, notes } = batch;
     const partition = partitionOf(instance);
+    const { stream, last, open } = this.#keys;
     const lost = await this.#options.connection.run(
       APPEND,
-      [this.#keys.stream(partition), this.#keys.last(partition, instance), ...keys],
-      [firstSeq, lines, LAST_SEQ_LIFE_MS, ...words],
+      [stream(partition), last(partition, instance), open(partition, instance), ...keys],
+      [firstSeq, lines, LAST_SEQ_LIFE_MS, notes?.text ?? '', notes?.anew ? 1 : 0, ...words],
     );
     return Number(lost);
   }

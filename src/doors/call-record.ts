@@ -1,5 +1,5 @@
 import type { OpenPermit } from '../audit/open-permits.ts';
-import { permitText } from '../audit/permit-ledger.ts';
+import { permitText } from '../audit/permit-notes.ts';
 import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
 import type { Verdict } from '../decision/verdict.ts';
 import type { ClientAddress } from '../forwarding/client-address.ts';
@@ -10,8 +10,8 @@ import type { CallServices } from './call-port.ts';
 
 /**
  * What is known of one call, filled in as it happens, and how it is written down: one decision, one
- * outcome if it was permitted or answered otherwise than decided, one measurement. Times are monotonic milliseconds; 0 = it has not
- * happened.
+ * outcome if it was permitted or answered otherwise than decided, one measurement. Times are
+ * monotonic milliseconds; 0 = it has not happened.
  */
 export class CallRecord implements OpenPermit {
   readonly #services: CallServices;
@@ -40,10 +40,7 @@ export class CallRecord implements OpenPermit {
 
   /** The outbox has the decision. */
   #decided = false;
-  /** Number of the decision. */
-  seq = 0;
   place = -1;
-  listed = false;
   #verdict: Verdict | null = null;
 
   constructor(services: CallServices, head: RequestHead | null, peer: Peer) {
@@ -86,9 +83,8 @@ export class CallRecord implements OpenPermit {
     const permitted = verdict.permitted;
     const { outbox } = this.#services;
     const taken = outbox.record(
-      (seq) => {
-        this.seq = seq;
-        return this.#services.events.decision(seq, {
+      (seq) =>
+        this.#services.events.decision(seq, {
           id: this.id,
           timeMs: this.#services.clock.wallMs(),
           reason: permitted ? 'permitted' : verdict.reason,
@@ -105,8 +101,7 @@ export class CallRecord implements OpenPermit {
           clientAddress: this.address.address,
           userAgent: head?.userAgent ?? null,
           traceId: this.trace?.traceId ?? null,
-        });
-      },
+        }),
       verdict.account?.account.id ?? null,
       waiter,
     );
@@ -148,24 +143,32 @@ export class CallRecord implements OpenPermit {
       : this.#answeredMs - this.heldSinceMs;
   }
 
+  get traceId(): string | null {
+    return this.trace?.traceId ?? null;
+  }
+
+  /** Of a permit: whom it is for, and where it leads. */
+  kind(): string {
+    const { account = null, route = null, application = null } = this.#verdict ?? {};
+    const who = account === null ? '' : `${account.account.id} ${account.account.name}`;
+    return `${who} ${route?.name} ${application}`;
+  }
+
   /** For whoever has to close it, should this process end without a word. */
   describe(): string {
     const { account = null, route = null, application = null } = this.#verdict ?? {};
     const who = account?.account ?? null;
     return permitText({
-      id: this.id,
       type: 'call',
       account: who === null ? null : { id: who.id, name: who.name, kind: who.kind },
       route: route?.name,
       permission: route?.permission ?? undefined,
       upstream: route?.upstream,
       application: application ?? undefined,
-      traceId: this.trace?.traceId,
     });
   }
 
   #outcome(verdict: Verdict, reason: Reason, durationMs: number): void {
-    this.#services.outbox.permits.remove(this);
     this.#services.outbox.recordEnd(
       (seq) =>
         this.#services.events.outcome(seq, {
@@ -184,5 +187,6 @@ export class CallRecord implements OpenPermit {
         }),
       verdict.account?.account.id ?? null,
     );
+    this.#services.outbox.permits.remove(this);
   }
 }

@@ -71,15 +71,17 @@ export function openRecords(parts: RecordsParts): Records {
       ? null
       : new PermitCloser({
           ledger: store.permits,
-          outbox,
+          permits: outbox.permits,
           instance,
           clock,
           leaseMs: parts.leaseMs,
-          closed: (gone, permits) =>
+          closed: (gone, permits) => {
+            metrics.audit.count('accepted', permits);
             log.warn('permits of an instance that ended without a word are closed', {
               gone,
               permits,
-            }),
+            });
+          },
           onFault: (error) =>
             log.warn('permits that other instances left open cannot be looked for', { error }),
         });

@@ -82,14 +82,12 @@ export interface AuditKeys {
    * stream's slot.
    */
   last(partition: number, instance: string): string;
-  /** Hash: instance -> where the record goes on after what it has told of its open permits. */
+  /** Hash: instance -> 1, of those that have not said goodbye. */
   instances(partition: number): string;
-  /** Hash with a time to live: number of a decision -> text of a permit without an outcome. */
+  /** String with a time to live: what an instance notes of its permits without an outcome. */
   open(partition: number, instance: string): string;
   /** String with a time to live: the instance lives. */
   alive(partition: number, instance: string): string;
-  /** String with a time to live: who closes what an instance left open. */
-  claim(partition: number, instance: string): string;
   /** Stream: one account's calls, capped. */
   activity(accountId: string): string;
 }
@@ -101,7 +99,6 @@ export function auditKeys(prefix: string): AuditKeys {
     instances: (partition) => `${prefix}:audit:{${partition}}:instances`,
     open: (partition, instance) => `${prefix}:audit:{${partition}}:open:${instance}`,
     alive: (partition, instance) => `${prefix}:audit:{${partition}}:alive:${instance}`,
-    claim: (partition, instance) => `${prefix}:audit:{${partition}}:claim:${instance}`,
     activity: (accountId) => `${prefix}:activity:${accountId}`,
   };
 }

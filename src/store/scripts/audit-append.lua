@@ -11,15 +11,20 @@
 -- A batch has a thousand events at most, so the script makes no more than two thousand additions. Copies into a thousand activity
 -- logs make it run about a third longer than none.
 --
--- KEYS  stream, last number held (string), both in one slot; then any number of activity logs (streams)
--- ARGV  number of the first event, events (one a line), life of the number in ms; with activity logs also: two bytes for
---       each event (n = it is copied into the n-th of them, 0 = into none), longest activity log, life of one without a new
---       event in ms
+-- With the events it keeps the instance's notes of permits without an outcome, as of the last of them: so that whoever closes
+-- what an instance left open need not read the record. Notes that cannot be written do not hold up the record either.
+--
+-- KEYS  stream, last number held (string), notes of open permits (string), all in one slot; then any number of activity logs
+--       (streams)
+-- ARGV  number of the first event, events (one a line), life of the number and of the notes in ms, notes, 1 = they take the
+--       place of those there are; with activity logs also: two bytes for each event (n = it is copied into the n-th of them,
+--       0 = into none), longest activity log, life of one without a new event in ms
 -- Answer  number of copies that could not be made
 
-local STREAM, LAST = KEYS[1], KEYS[2]
+local STREAM, LAST, OPEN = KEYS[1], KEYS[2], KEYS[3]
 local first = tonumber(ARGV[1])
-local marks, longest, lifeMs = ARGV[4] or '', ARGV[5], ARGV[6]
+local notes, anew = ARGV[4], ARGV[5] == '1'
+local marks, longest, lifeMs = ARGV[6] or '', ARGV[7], ARGV[8]
 
 local found = redis.call('TYPE', STREAM).ok
 if found ~= 'none' and found ~= 'stream' then return redis.error_reply('WRONGTYPE the audit stream is a ' .. found) end
@@ -31,7 +36,7 @@ local function copy(place, event)
   local high, low = string.byte(marks, 2 * place - 1, 2 * place)
   local number = low and 256 * high + low or 0
   if number == 0 then return end
-  local key = KEYS[2 + number]
+  local key = KEYS[3 + number]
   local done = redis.pcall('XADD', key, 'MAXLEN', '~', longest, '*', 'e', event)
   if type(done) == 'table' and done.err then lost = lost + 1 else copied[key] = true end
 end
@@ -45,6 +50,13 @@ for event in string.gmatch(ARGV[2], '[^\n]+') do
   place = place + 1
 end
 local newest = first + place - 1
-if newest > last then redis.call('SET', LAST, string.format('%.0f', newest), 'PX', ARGV[3]) end
+if newest > last then
+  if anew then
+    redis.pcall('SET', OPEN, notes, 'PX', ARGV[3])
+  elseif notes ~= '' and redis.pcall('APPEND', OPEN, notes) == #notes then
+    redis.pcall('PEXPIRE', OPEN, ARGV[3])
+  end
+  redis.call('SET', LAST, string.format('%.0f', newest), 'PX', ARGV[3])
+end
 for key in pairs(copied) do redis.pcall('PEXPIRE', key, lifeMs) end
 return lost

@@ -56,10 +56,6 @@ describe.runIf(findRedisServer() !== null)('with the Redis users that ship', () 
       projection: { activityLost: (count) => void lost.push(count) },
     });
     await log.append(batchOf('acl', 1, entries('acl', 1, 3, 'accountAcl01')));
-    // Which permits are open it may tell; what an instance left open the manager finds in the record.
-    const permit = { seq: 3, text: '{"id":"left"}' };
-    const changes = { anew: true, opened: [permit], ended: [] };
-    expect(await log.permits!.tell('acl', 3, changes, true)).toBe(true);
     await log.permits!.alive('acl', 60_000);
     expect(await log.permits!.silent()).toEqual([]);
     await log.close();

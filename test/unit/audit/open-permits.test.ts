@@ -1,61 +1,75 @@
 import { expect, it } from 'vitest';
 import { type OpenPermit, OpenPermits } from '../../../src/audit/open-permits.ts';
-import { LeftOpen } from '../../../src/audit/permit-ledger.ts';
+import { type LeftPermit, openIn, permitText } from '../../../src/audit/permit-notes.ts';
 
-const permit = (seq: number): OpenPermit => ({
+const permit = (id: string, name = 'ada', traceId: string | null = null): OpenPermit => ({
   place: -1,
-  listed: false,
-  seq,
-  describe: () => `permit ${seq}`,
-});
-const opened = (permits: OpenPermits) => permits.take().changes.opened.map(({ seq }) => seq);
-
-it('tells what is open once, and its end only if it was told', () => {
-  const permits = new OpenPermits();
-  const [long, short] = [permit(1), permit(2)];
-  permits.add(long);
-  expect(permits.take().changes).toEqual({
-    anew: true,
-    opened: [{ seq: 1, text: 'permit 1' }],
-    ended: [],
-  });
-  permits.add(short);
-  permits.remove(short);
-  expect(permits.take().changes).toEqual({ anew: false, opened: [], ended: [] });
-  permits.remove(long);
-  expect(permits.take().changes.ended).toEqual([1]);
-  expect(permits.size).toBe(0);
+  id,
+  traceId,
+  kind: () => name,
+  describe: () => permitText({ type: 'call', account: { id: name, name, kind: 'user' } }),
 });
 
-it('tells all of it again when what was told may not have arrived', () => {
-  const permits = new OpenPermits();
-  for (const seq of [1, 2]) permits.add(permit(seq));
-  expect(opened(permits)).toEqual([1, 2]);
-  expect(opened(permits)).toEqual([]);
-  permits.forgetTold();
-  expect(opened(permits)).toEqual([1, 2]);
+/** What a store keeps of the batches, which forgets what came before notes that are written anew. */
+class Kept {
+  readonly permits = new OpenPermits();
+  text = '';
+
+  batch(work: (permits: OpenPermits) => void): string {
+    const notes = this.permits.begin();
+    work(this.permits);
+    this.text = notes.anew ? notes.text : this.text + notes.text;
+    return notes.text;
+  }
+
+  get open(): readonly LeftPermit[] {
+    return openIn(this.text);
+  }
+
+  get ids(): readonly string[] {
+    return this.open.map(({ id }) => id).toSorted();
+  }
+}
+
+it('notes what is open as of each batch, with what is known of whom it is for', () => {
+  const kept = new Kept();
+  const [long, short] = [permit('long', 'ada', 'f00d'), permit('short')];
+  kept.batch((permits) => permits.add(long));
+  kept.batch((permits) => permits.add(short));
+  expect(kept.ids).toEqual(['long', 'short']);
+  kept.batch((permits) => permits.remove(short));
+  const account = { id: 'ada', name: 'ada', kind: 'user' };
+  expect(kept.open).toEqual([{ id: 'long', type: 'call', account, traceId: 'f00d' }]);
+  kept.batch((permits) => permits.remove(long));
+  expect(kept.ids).toEqual([]);
+  expect(kept.permits.size).toBe(0);
 });
 
-it('tells very many in turns, and says when that was all', () => {
-  const permits = new OpenPermits();
-  for (let seq = 1; seq <= 2500; seq += 1) permits.add(permit(seq));
-  const turns = Array.from({ length: 3 }, () => permits.take());
-  expect(turns.map(({ complete }) => complete)).toEqual([false, false, true]);
-  const told = turns.flatMap(({ changes }) => changes.opened.map(({ seq }) => seq));
-  expect(new Set(told).size).toBe(2500);
+it('notes what many have in common once, and again when it writes its notes anew', () => {
+  const kept = new Kept();
+  expect(kept.batch((permits) => permits.add(permit('one')))).toContain('"ada"');
+  expect(kept.batch((permits) => permits.add(permit('two')))).toBe('+two 0\n');
+  expect(kept.batch((permits) => permits.add(permit('other', 'bob')))).toContain('"bob"');
+  kept.permits.noteAnew();
+  kept.text = 'lost with the store\n';
+  kept.batch((permits) => permits.add(permit('three', 'bob')));
+  expect(kept.ids).toEqual(['one', 'other', 'three', 'two']);
+  expect(kept.open.filter(({ account }) => account?.name === 'bob')).toHaveLength(2);
 });
 
-it('finds what is open from what was told and the events behind it, of one instance alone', () => {
-  const event = (instance: string, seq: number, id: string, phase: string) =>
-    JSON.stringify({ id, type: 'call', phase, instance, seq, decision: 'permit', account: null });
-  const found = new LeftOpen('a', ['{"id":"told"}', '{"id":"ended"}'], 5);
-  const lines = [
-    event('a', 3, 'ended', 'outcome'),
-    event('b', 9, 'other', 'decision'),
-    event('a', 4, 'short', 'decision'),
-    event('a', 5, 'late', 'decision'),
-  ];
-  expect(lines.map((line) => found.take(line))).toEqual([true, true, true, false]);
-  const ids = found.permits.map((text) => (JSON.parse(text) as { id: string }).id);
-  expect(ids).toEqual(['told', 'short', 'late']);
+it('keeps its notes short, however much begins and ends', () => {
+  const kept = new Kept();
+  const stays = permit('stays');
+  kept.batch((permits) => permits.add(stays));
+  for (let call = 0; call < 40_000; call += 1) {
+    const one = permit(`call-${call}`, `account-${call % 7}`);
+    kept.batch((permits) => permits.add(one));
+    kept.batch((permits) => permits.remove(one));
+  }
+  expect(kept.text.length).toBeLessThan(300_000);
+  expect(kept.ids).toEqual(['stays']);
+});
+
+it('describes with nothing but its id what the store has lost the description of', () => {
+  expect(openIn('+a 3\nnonsense\n+b 3 \n-b\n')).toEqual([{ id: 'a', type: 'call', account: null }]);
 });

@@ -1,0 +1,25 @@
+-- Records outcomes of permits that an instance left open, and notes that they are closed: both or neither, once however often
+-- and by however many it is asked for. Nothing is done when the instance has recorded anything since its notes were read, or
+-- somebody else has closed some of it.
+--
+-- KEYS  stream, last number held of the instance (string), its notes of open permits (string), all instances (hash), all in
+--       one slot
+-- ARGV  instance, last number and bytes of the notes as they were read, outcomes (one a line), what is added to the notes;
+--       empty: nothing is open any more, and the instance is forgotten
+-- Answer  1, or 0 where nothing was done
+
+local STREAM, LAST, OPEN, INSTANCES = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+if not redis.call('HGET', INSTANCES, ARGV[1]) then return 0 end
+local notes = redis.call('GET', OPEN) or ''
+if (redis.call('GET', LAST) or '0') .. ' ' .. #notes ~= ARGV[2] then return 0 end
+local found = redis.call('TYPE', STREAM).ok
+if found ~= 'none' and found ~= 'stream' then return redis.error_reply('WRONGTYPE the audit stream is a ' .. found) end
+
+for event in string.gmatch(ARGV[3], '[^\n]+') do redis.call('XADD', STREAM, '*', 'e', event) end
+if ARGV[4] == '' then
+  redis.call('DEL', OPEN)
+  redis.call('HDEL', INSTANCES, ARGV[1])
+else
+  redis.call('APPEND', OPEN, ARGV[4])
+end
+return 1

@@ -1,0 +1,243 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openEmbeddedAudit } from '../../src/audit/embedded.ts';
+import { EventLines } from '../../src/audit/lines.ts';
+import type { OpenPermit } from '../../src/audit/open-permits.ts';
+import { createOutbox } from '../../src/audit/outbox.ts';
+import { PermitCloser } from '../../src/audit/permit-closer.ts';
+import type { PermitLedger } from '../../src/audit/permit-ledger.ts';
+import { permitText } from '../../src/audit/permit-notes.ts';
+import type { AuditLog, AuditReader } from '../../src/audit/port.ts';
+import { createRedisAuditLog } from '../../src/audit/redis.ts';
+import { createRedisAuditReader } from '../../src/audit/redis-reader.ts';
+import { systemClock } from '../../src/clock.ts';
+import { connectRedis, type RedisAddress } from '../../src/store/redis.ts';
+import type { AuditEvent } from '../support/gateway.ts';
+import { startCluster } from '../support/redis-cluster.ts';
+import { redisMissing, startRedis } from '../support/redis-server.ts';
+import { makeRedisUsers } from '../support/redis-users.ts';
+
+const missing = redisMissing();
+/** By then whatever does not hang has happened. */
+const LIMIT_MS = 30_000;
+const account = { id: 'accountLeft1', name: 'left', kind: 'service' } as const;
+
+interface Place {
+  /** As a gate has it. */
+  log(): Promise<AuditLog>;
+  /** As whoever may read the record has it. */
+  reader: AuditReader;
+  stop(): Promise<void>;
+}
+
+type Where = { readonly url: string } | { readonly cluster: readonly RedisAddress[] };
+
+const retention = { days: 1, maxBytes: 100_000_000 };
+
+/** With the users that ship: gates are `gate`, and whoever reads is `manager`. */
+function onRedis(where: Where, end: () => Promise<void>): Place {
+  const as = (username: string) =>
+    connectRedis({
+      ...where,
+      username,
+      password: `${username}-password`,
+      tls: null,
+      name: 'permits',
+    });
+  const manager = as('manager');
+  const opened = [manager];
+  return {
+    async log() {
+      const connection = as('gate');
+      opened.push(connection);
+      return createRedisAuditLog({
+        connection,
+        prefix: 'sallyport',
+        clock: systemClock,
+        retention,
+        activityPerAccount: 5000,
+        projection: { activityLost: () => {} },
+      });
+    },
+    reader: createRedisAuditReader(manager, 'sallyport'),
+    async stop() {
+      for (const connection of opened) connection.close();
+      await end();
+    },
+  };
+}
+
+const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
+  'one server': async () => {
+    const users = await makeRedisUsers();
+    const server = await startRedis({ aclFile: users.aclFile });
+    return onRedis({ url: server.url }, async () => {
+      await server.stop();
+      await users.remove();
+    });
+  },
+  'a cluster': async () => {
+    const users = await makeRedisUsers();
+    const cluster = await startCluster({ aclFile: users.aclFile, admin: users.root });
+    return onRedis({ cluster: cluster.addresses }, async () => {
+      await cluster.stop();
+      await users.remove();
+    });
+  },
+  'a file': async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sallyport-permits-'));
+    const path = join(folder, 'audit.db');
+    const audit = await openEmbeddedAudit({ path, retention, activityPerAccount: 5000 });
+    return {
+      log: async () => audit,
+      reader: audit,
+      async stop() {
+        await audit.close();
+        await rm(folder, { recursive: true, force: true });
+      },
+    };
+  },
+};
+
+describe.each(Object.keys(PLACES))('permits without an outcome, on %s', (name) => {
+  let place: Place;
+  const closers: PermitCloser[] = [];
+  beforeAll(async () => {
+    if (missing === null) place = await PLACES[name]!();
+  }, 120_000);
+  beforeEach((context) => {
+    if (missing !== null) context.skip(missing);
+  });
+  afterEach(async () => {
+    for (const closer of closers.splice(0)) await closer.close(true);
+  });
+  afterAll(() => place?.stop());
+
+  /** Gives permits and ends some, and is not heard of again. */
+  async function dies(instance: string, given: number, over: number): Promise<PermitLedger> {
+    const log = await place.log();
+    const health = () => {};
+    const observer = { accepted() {}, unrecorded() {}, lost() {}, resent() {}, fault() {}, health };
+    const outbox = createOutbox({ log, instance, clock: systemClock, observer });
+    await log.permits!.alive(instance, 1);
+    const permits = Array.from({ length: given }, (_, at) => permitOf(`${instance}-${at}`));
+    for (const permit of permits) {
+      const decision = { decision: 'permit', account };
+      outbox.record(eventOf(instance, permit.id, 'decision', decision), account.id, null);
+      outbox.permits.add(permit);
+    }
+    for (const permit of permits.slice(0, over)) {
+      outbox.recordEnd(eventOf(instance, permit.id, 'outcome', { reason: 'permitted' }), null);
+      outbox.permits.remove(permit);
+    }
+    await expect.poll(() => outbox.pending, { timeout: LIMIT_MS }).toBe(0);
+    return log.permits!;
+  }
+
+  async function lives(instance: string): Promise<void> {
+    const log = await place.log();
+    const observer = {
+      accepted() {},
+      unrecorded() {},
+      lost() {},
+      resent() {},
+      fault() {},
+      health() {},
+    };
+    const { permits } = createOutbox({ log, instance, clock: systemClock, observer });
+    closers.push(
+      new PermitCloser({
+        ledger: log.permits!,
+        permits,
+        instance,
+        clock: systemClock,
+        leaseMs: 1000,
+        closed() {},
+        onFault() {},
+        beatMs: 100,
+        lookMs: 100,
+      }),
+    );
+  }
+
+  async function unknownOf(instance: string): Promise<readonly AuditEvent[]> {
+    const found: AuditEvent[] = [];
+    let before: string | null = null;
+    do {
+      const page = await place.reader.tail({ before, limit: 500 });
+      found.push(...page.events.map((line) => JSON.parse(line) as AuditEvent));
+      before = page.next;
+    } while (before !== null);
+    return found.filter((event) => event.decidedBy === instance);
+  }
+
+  it('are closed by whoever may not read the record, by one of many alone', async () => {
+    await dies('dead', 7, 4);
+    for (const instance of ['one', 'two', 'three']) await lives(instance);
+    await expect
+      .poll(async () => (await unknownOf('dead')).length, { timeout: LIMIT_MS })
+      .toBeGreaterThan(0);
+    for (const closer of closers.splice(0)) await closer.close(true);
+    const closed = await unknownOf('dead');
+    expect(closed.map(({ id }) => id).toSorted()).toEqual(['dead-4', 'dead-5', 'dead-6']);
+    for (const event of closed)
+      expect(event).toMatchObject({
+        type: 'call',
+        phase: 'outcome',
+        reason: 'outcome-unknown',
+        account,
+        route: 'all',
+        traceId: 'f00d',
+      });
+    await expect
+      .poll(async () => {
+        const shown = { account: account.id, before: null, limit: 99 };
+        const { events } = await place.reader.activity(shown);
+        return events.filter((event) => event.includes('outcome-unknown')).length;
+      })
+      .toBe(3);
+  });
+
+  it('are closed once, though one who closes them ends half-way and more come after', async () => {
+    const ledger = await dies('many', 2500, 0);
+    const outcomes = (left: { permits: readonly { id: string }[] }) => {
+      const lines = new EventLines();
+      for (const { id } of left.permits) lines.push(JSON.stringify({ id, decidedBy: 'many' }), null);
+      return lines.batch('half', 0);
+    };
+    // The first step is done and its end is not; whoever had read the same comes too late.
+    const left = (await ledger.left('many'))!;
+    expect(left.permits).toHaveLength(1000);
+    expect(left.all).toBe(false);
+    expect(await ledger.close('many', left, outcomes(left))).toBe(true);
+    expect(await ledger.close('many', left, outcomes(left))).toBe(false);
+    await lives('next');
+    await expect.poll(() => ledger.left('many'), { timeout: LIMIT_MS }).toBeNull();
+    const closed = await unknownOf('many');
+    expect(closed).toHaveLength(2500);
+    expect(new Set(closed.map(({ id }) => id)).size).toBe(2500);
+  });
+
+  it('are left alone when their instance records anything meanwhile', async () => {
+    const ledger = await dies('back', 1, 0);
+    const left = (await ledger.left('back'))!;
+    const log = await place.log();
+    const lines = new EventLines();
+    lines.push(JSON.stringify({ id: 'back-0', phase: 'outcome' }), null);
+    const notes = { anew: false, text: '-back-0\n' };
+    await log.append({ ...lines.batch('back', 2), notes });
+    expect(await ledger.close('back', left, lines.batch('else', 0))).toBe(false);
+    expect((await ledger.left('back'))!.permits).toEqual([]);
+  });
+});
+
+function permitOf(id: string): OpenPermit {
+  const facts = { type: 'call', account, route: 'all' } as const;
+  return { place: -1, id, traceId: 'f00d', kind: () => 'all', describe: () => permitText(facts) };
+}
+
+function eventOf(instance: string, id: string, phase: string, more: object) {
+  return (seq: number) => JSON.stringify({ id, type: 'call', phase, instance, seq, ...more });
+}
