@@ -79,7 +79,7 @@ function recordsEverything({ realm }: ApiParts): MiddlewareHandler<ApiEnv> {
     // A page that says the store is away says as much, and in words.
     if (!isRecorded && status !== 503)
       c.res = problemResponse({ reason: 'audit-unavailable' }, record.id, realm());
-    record.ended(status, reason);
+    if (!record.streams) record.ended(status, reason);
   };
 }
 

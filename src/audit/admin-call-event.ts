@@ -43,19 +43,12 @@ export function adminCallEvent(instance: string, seq: number, facts: AdminCallFa
       instance,
       seq,
       account,
-      actor:
-        actor === null
-          ? undefined
-          : { id: actor.id, name: actor.name, kind: actor.kind, via: actor.via },
+      actor: actor === null ? undefined : actorText(actor),
       claimedAccountId: facts.claimedAccountId ?? undefined,
       tokenId: facts.tokenId ?? undefined,
       decision: phase === 'outcome' ? undefined : reason === 'permitted' ? 'permit' : 'refusal',
       reason,
-      method: facts.method === null ? undefined : bounded(facts.method, EVENT_LIMITS.short),
-      path:
-        facts.path === null
-          ? undefined
-          : bounded(facts.path.split(/[?#]/, 1)[0] ?? '', EVENT_LIMITS.path).toWellFormed(),
+      ...askedFor(facts),
       status: facts.status ?? undefined,
       durationMs:
         facts.durationMs === null ? undefined : Math.round(facts.durationMs * 1000) / 1000,
@@ -67,4 +60,20 @@ export function adminCallEvent(instance: string, seq: number, facts: AdminCallFa
       requestId: id,
     }),
   );
+}
+
+/** Whoever asks, field by field: nothing that is added to an actor gets here by itself. */
+export function actorText({ id, name, kind, via }: Actor): Actor {
+  return { id, name, kind, via };
+}
+
+/** What was asked for, within limits. */
+export function askedFor({ method, path }: Pick<AdminCallFacts, 'method' | 'path'>) {
+  return {
+    method: method === null ? undefined : bounded(method, EVENT_LIMITS.short),
+    path:
+      path === null
+        ? undefined
+        : bounded(path.split(/[?#]/, 1)[0] ?? '', EVENT_LIMITS.path).toWellFormed(),
+  };
 }

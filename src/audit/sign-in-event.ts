@@ -1,3 +1,4 @@
+import type { RefusalReason } from '../refusal.ts';
 import { EVENT_LIMITS } from './event.ts';
 import { bounded, isoTime, quoted } from './text.ts';
 
@@ -37,6 +38,8 @@ export interface SignInFacts {
   readonly userAgent: string | null;
   /** Absent: a password. */
   readonly method?: 'oidc';
+  /** Whoever was to be let in was told this instead: the outcome of a sign-in with the same id. */
+  readonly instead?: { readonly reason: RefusalReason; readonly status: number };
 }
 
 /**
@@ -44,16 +47,21 @@ export interface SignInFacts {
  * field that a secret could be in.
  */
 export function signInEvent(instance: string, seq: number, facts: SignInFacts): string {
-  const { account, claimedAccountId, clientAddress, userAgent, method = null } = facts;
+  const { account, claimedAccountId, clientAddress, userAgent, method = null, instead } = facts;
   const letIn = facts.reason === 'signed-in' || facts.reason === 'signed-out';
   const who =
     account === null
       ? 'null'
       : `{"id":${quoted(account.id)},"name":${quoted(account.name)},"kind":"user"}`;
+  const phase = instead === undefined ? 'sign-in' : 'outcome';
+  const verdict =
+    instead === undefined
+      ? `"decision":${letIn ? '"permit"' : '"refusal"'},"reason":${quoted(facts.reason)}`
+      : `"reason":"${instead.reason}","status":${instead.status}`;
   return (
-    `{"id":${quoted(facts.id)},"time":"${isoTime(facts.timeMs)}","type":"sign-in","phase":"sign-in","instance":${quoted(instance)},"seq":${seq}` +
+    `{"id":${quoted(facts.id)},"time":"${isoTime(facts.timeMs)}","type":"sign-in","phase":"${phase}","instance":${quoted(instance)},"seq":${seq}` +
     `,"account":${who}${field('claimedAccountId', claimedAccountId, EVENT_LIMITS.short)}` +
-    `,"decision":${letIn ? '"permit"' : '"refusal"'},"reason":${quoted(facts.reason)}${field('method', method, EVENT_LIMITS.short)}` +
+    `,${verdict}${field('method', method, EVENT_LIMITS.short)}` +
     `${field('clientAddress', clientAddress, EVENT_LIMITS.short)}${field('userAgent', userAgent, EVENT_LIMITS.userAgent)}}`
   );
 }

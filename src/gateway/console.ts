@@ -1,6 +1,6 @@
 import type { Control } from '../admin/control.ts';
 import type { Outbox } from '../audit/port.ts';
-import { signInEvent } from '../audit/sign-in-event.ts';
+import { type SignInFacts, signInEvent } from '../audit/sign-in-event.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/schema.ts';
 import { type Console, createConsole } from '../console/console.ts';
@@ -49,12 +49,26 @@ export function openConsole(parts: GatewayConsoleParts): Console | null {
   });
 }
 
-/** Nobody is let in before the record of it is safe; the answer is whether it is. */
+const AWAY = { reason: 'audit-unavailable', status: 503 } as const;
+
+/**
+ * Nobody is let in before the record of it is safe; the answer is whether it is. A record that
+ * comes too late is followed by one that says what the person was told instead.
+ */
 function recorderOf({ outbox, instance, clock, nextRequestId }: GatewayConsoleParts) {
-  return (facts: Omit<Parameters<typeof signInEvent>[2], 'id' | 'timeMs'>): Promise<boolean> =>
+  return (facts: Omit<SignInFacts, 'id' | 'timeMs' | 'instead'>): Promise<boolean> =>
     new Promise((resolve) => {
-      const known = { id: nextRequestId(), timeMs: clock.wallMs(), ...facts };
-      const waiter = { accepted: () => resolve(true), notAccepted: () => resolve(false) };
-      outbox.record((seq) => signInEvent(instance, seq, known), facts.account?.id ?? null, waiter);
+      const id = nextRequestId();
+      const account = facts.account?.id ?? null;
+      const eventOf = (more: Pick<SignInFacts, 'instead'>) => (seq: number) =>
+        signInEvent(instance, seq, { id, timeMs: clock.wallMs(), ...facts, ...more });
+      const taken = outbox.record(eventOf({}), account, {
+        accepted: () => resolve(true),
+        notAccepted() {
+          if (taken !== 'no-room' && facts.reason === 'signed-in')
+            outbox.recordEnd(eventOf({ instead: AWAY }), account);
+          resolve(false);
+        },
+      });
     });
 }

@@ -301,6 +301,15 @@ function aboutRights(rights: RedisRights, { administers }: FindingContext): read
       ),
     );
   }
+  if (!rights.closesPermits) {
+    findings.push(
+      say(
+        'unsafe',
+        'the configured user may not note which permits have no outcome',
+        'Permits of an instance that ends without a word stay without an outcome. Take the present config/redis/users.acl.',
+      ),
+    );
+  }
   if (!rights.notesUses) {
     findings.push(
       say(

@@ -7,6 +7,8 @@ export interface RedisRights {
   readonly readsRegistry: boolean;
   readonly renewsLease: boolean;
   readonly appendsAudit: boolean;
+  /** May note which permits have no outcome, and close those of instances that are gone. */
+  readonly closesPermits: boolean;
   /** May tell the lists of accounts whom it has let in. */
   readonly notesUses: boolean;
   /** May change accounts, roles and teams: whoever holds this is administrator. */
@@ -44,10 +46,30 @@ export async function probeRights(
     await may('ZCARD', registry.accounts),
     await may('ZMSCORE', registry.accounts, '-'),
   ];
+  const [instances, open, alive] = [
+    audit.instances(0),
+    audit.open(0, 'check'),
+    audit.alive(0, 'check'),
+  ];
+  const permits = [
+    await may('HKEYS', instances),
+    await may('HGET', instances, '-'),
+    await may('HDEL', instances, '-'),
+    await may('SET', open, '', 'PX', 1),
+    await may('APPEND', open, ''),
+    await may('PEXPIRE', open, 1),
+    await may('GET', open),
+    await may('DEL', open),
+    await may('SET', alive, '1', 'PX', 1),
+    await may('MGET', alive),
+    await may('DEL', alive),
+    await may('EVAL', NOTHING, 4, audit.stream(0), audit.last(0, 'check'), open, instances),
+  ];
   return {
     readsRegistry: !reads.includes(false),
     renewsLease: await may('SET', registry.lease('check'), '1', 'PX', 1),
-    appendsAudit: await may('EVAL', NOTHING, 2, audit.stream(0), audit.last(0, 'check')),
+    appendsAudit: await may('EVAL', NOTHING, 3, audit.stream(0), audit.last(0, 'check'), open),
+    closesPermits: !permits.includes(false),
     // XX: adds nobody.
     notesUses: await may('ZADD', registry.uses, 'XX', 0, '-'),
     writesRegistry: writes.includes(true),

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -107,6 +108,27 @@ describe('check --connect', () => {
     },
   );
 
+  it.each([
+    ['instances', 'hkeys'],
+    ['open:*', 'append'],
+    ['alive:*', 'mget'],
+  ])('says when the user of a gate may not close permits (%s without %s)', async (key, command) => {
+    const text = await readFile(users.aclFile, 'utf8');
+    const line = text.split('\n').find((one) => one.startsWith('user gate '))!;
+    const shipped = line.match(/\([^)]*\)|\S+/g)!.slice(1);
+    const less = shipped.map((rule) =>
+      rule.endsWith(`:${key})`) ? rule.replace(new RegExp(`\\+${command} ?`), '') : rule,
+    );
+    expect(less).not.toEqual(shipped);
+    const set = (rules: readonly string[]) =>
+      asAdmin(server, users.root, (root) => root.call('ACL', 'SETUSER', ...rules));
+    await set(less);
+    onTestFinished(async () => void (await set(shipped)));
+    expect((await check(gateOn(server), true)).unsafe).toEqual([
+      'the configured user may not note which permits have no outcome',
+    ]);
+  });
+
   it('says what the user of a gate could not look at, and does not take it for fine', async () => {
     const { findings } = await check(gateOn(server), false);
     expect(findings.map(({ severity, found }) => [severity, found])).toEqual([
@@ -140,6 +162,7 @@ describe('check --connect', () => {
     expect(crippled.unsafe).toEqual([
       'the configured user may not renew its lease',
       'the configured user may not append to the audit',
+      'the configured user may not note which permits have no outcome',
     ]);
   });
 
@@ -289,6 +312,7 @@ describe('what is found in facts', () => {
     readsRegistry: true,
     renewsLease: true,
     appendsAudit: true,
+    closesPermits: true,
     notesUses: true,
     writesRegistry: false,
     leavesPrefix: false,

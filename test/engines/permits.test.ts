@@ -204,7 +204,8 @@ describe.each(Object.keys(PLACES))('permits without an outcome, on %s', (name) =
     const ledger = await dies('many', 2500, 0);
     const outcomes = (left: { permits: readonly { id: string }[] }) => {
       const lines = new EventLines();
-      for (const { id } of left.permits) lines.push(JSON.stringify({ id, decidedBy: 'many' }), null);
+      for (const { id } of left.permits)
+        lines.push(JSON.stringify({ id, decidedBy: 'many' }), null);
       return lines.batch('half', 0);
     };
     // The first step is done and its end is not; whoever had read the same comes too late.

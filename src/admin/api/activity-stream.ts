@@ -88,6 +88,7 @@ export async function followRoute(
       return ended(
         requests.refused(c, record, { reason: 'overloaded', detail: 'too many streams are open' }),
       );
+    record.streams = true;
     stop.signal.addEventListener('abort', () => {
       parts.streams.remove(stream);
       record.ended(200, 'permitted');

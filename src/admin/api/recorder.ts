@@ -1,7 +1,14 @@
-import { type AdminCallFacts, adminCallEvent } from '../../audit/admin-call-event.ts';
+import {
+  type AdminCallFacts,
+  actorText,
+  adminCallEvent,
+  askedFor,
+} from '../../audit/admin-call-event.ts';
 import type { Actor } from '../../audit/change-event.ts';
 import type { AccountFacts } from '../../audit/event.ts';
 import type { FloodFold } from '../../audit/flood.ts';
+import type { OpenPermit } from '../../audit/open-permits.ts';
+import { permitText } from '../../audit/permit-notes.ts';
 import type { Outbox, Taken } from '../../audit/port.ts';
 import type { Clock } from '../../clock.ts';
 import { REFUSALS, type Reason } from '../../refusal.ts';
@@ -72,7 +79,7 @@ function accountOf({ actor }: Known): AccountFacts | null {
 }
 
 /** One request. */
-export class AdminCallRecord {
+export class AdminCallRecord implements OpenPermit {
   readonly id: string;
   readonly facts: RequestFacts;
   readonly #options: RecorderOptions;
@@ -82,6 +89,10 @@ export class AdminCallRecord {
   #decided = false;
   /** What was let in is counted, or its outcome is written. */
   #over = false;
+  place = -1;
+  readonly traceId = null;
+  /** Its answer is a stream, which tells of its end itself (`ended`). */
+  streams = false;
 
   constructor(options: RecorderOptions, facts: RequestFacts) {
     this.#options = options;
@@ -112,7 +123,7 @@ export class AdminCallRecord {
     }
     const facts = { ...this.#facts(reason, status), phase: 'decision', durationMs: null } as const;
     if (guarantee === 'buffered') {
-      this.#write(facts, null);
+      this.#taken(this.#write(facts, null));
       return true;
     }
     return new Promise((resolve) => {
@@ -120,10 +131,32 @@ export class AdminCallRecord {
         accepted: () => resolve(true),
         notAccepted: () => {
           // It may still be recorded, as something that was not what the caller got.
-          if (taken !== 'no-room') this.#end(AUDIT_AWAY.status, AUDIT_AWAY.reason);
+          this.#end(AUDIT_AWAY.status, AUDIT_AWAY.reason);
           resolve(false);
         },
       });
+      this.#taken(taken);
+    });
+  }
+
+  /** What has no decision has no outcome; what was permitted is open until it has one. */
+  #taken(taken: Taken): void {
+    if (taken === 'no-room') this.#over = true;
+    else if (this.#permitted) this.#options.outbox.permits.add(this);
+  }
+
+  /** No two are alike. */
+  kind(): string {
+    return this.id;
+  }
+
+  describe(): string {
+    const { actor } = this.#known;
+    return permitText({
+      type: 'admin-call',
+      account: accountOf(this.#known),
+      actor: actor === null ? undefined : actorText(actor),
+      ...askedFor(this.facts),
     });
   }
 
@@ -140,6 +173,7 @@ export class AdminCallRecord {
     const { outbox, instance } = this.#options;
     const account = this.#known.actor?.id ?? null;
     outbox.recordEnd((seq) => adminCallEvent(instance, seq, facts), account);
+    outbox.permits.remove(this);
   }
 
   #facts(reason: Reason, status: number | null): Omit<AdminCallFacts, 'phase' | 'durationMs'> {

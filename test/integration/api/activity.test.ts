@@ -147,6 +147,20 @@ describe('activity over the API', () => {
       });
   });
 
+  it('records the outcome of a stream when it ends, and not when it begins', async () => {
+    const { token } = await api.test.createAccount({ name: 'follower', role: 'administrator' });
+    const stream = await follow(api, '/activity/stream?limit=1', {}, token);
+    await until(stream.events, '');
+    const phases = async () =>
+      (await api.test.events())
+        .filter(({ account }) => (account as { name?: string } | null)?.name === 'follower')
+        .filter(({ type }) => type === 'admin-call')
+        .map(({ phase }) => phase);
+    expect(await phases()).toEqual(['decision']);
+    stream.close();
+    await expect.poll(phases, { timeout: 20_000 }).toEqual(['decision', 'outcome']);
+  });
+
   it('opens only so many streams for one account', async () => {
     const { token } = await api.test.createAccount({ name: 'greedy', role: 'administrator' });
     const open = [];
