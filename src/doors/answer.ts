@@ -1,6 +1,7 @@
 import type { RateStanding } from '../limits/rate-limit.ts';
 import type { RefusalReason } from '../refusal.ts';
 import { refusalKind } from '../refusal.ts';
+import { httpDate } from '../wire/http-date.ts';
 
 /**
  * A refusal as an HTTP message, before any protocol's framing. The one place where reasons become
@@ -79,17 +80,4 @@ export function refusalAnswer(
 function challenge(realm: string, error: string): string {
   const code = error === '' ? '' : `, error="${error}"`;
   return `WWW-Authenticate: Bearer realm="${realm}"${code}\r\n`;
-}
-
-let dateText = '';
-let dateSecond = 0;
-
-/** IMF-fixdate (RFC 9110 §5.6.7), formatted once a second. */
-function httpDate(): string {
-  const second = Math.floor(Date.now() / 1000);
-  if (second !== dateSecond) {
-    dateSecond = second;
-    dateText = new Date(second * 1000).toUTCString();
-  }
-  return dateText;
 }

@@ -34,6 +34,8 @@ export interface CallServices {
   /** What a call without a trace gets. */
   readonly traces: NewTraces;
   readonly format: AnswerFormat;
+  /** Name of this gate in `Via`; empty: it does not stand there. */
+  readonly via: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly nextRequestId: () => string;

@@ -274,7 +274,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
       requestId: this.#record.id,
       host: upstream.host,
       authority: upstream.authority,
-      gate: this.#services.format.gate,
+      gate: this.#services.via,
     });
     this.#record.forwardedMs = this.#services.clock.monotonicMs();
     const account = permit.account?.account.id ?? null;
@@ -364,8 +364,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     this.#answer = 'gathered';
     this.#headMs = this.#record.answered(head.status);
     const fields =
-      clientFields(head, this.#record.id, this.#services.format.gate) +
-      rateFields(this.#verdict!.rate);
+      clientFields(head, this.#record.id, this.#services.via) + rateFields(this.#verdict!.rate);
     this.#client.head(head, fields);
   }
 

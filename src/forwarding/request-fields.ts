@@ -6,6 +6,7 @@ import type { ClientAddress } from './client-address.ts';
 import { withoutOwnCookies } from './own-cookies.ts';
 import { isRemoved } from './removed-fields.ts';
 import type { Trace } from './trace.ts';
+import { viaField } from './via.ts';
 
 /**
  * The head that goes upstream: first everything that the client may not say is removed, then ours
@@ -39,7 +40,7 @@ export interface OutgoingRequest {
   readonly host: string | null;
   /** The authority of the chosen upstream, for HTTP/1.0 requests without Host. */
   readonly authority: string;
-  /** Name of this gate in `Via`. */
+  /** Name of this gate in `Via`; empty: it does not stand there. */
   readonly gate: string;
 }
 
@@ -58,7 +59,7 @@ export function upstreamHead(request: OutgoingRequest): string {
     else if (fate === FATE.passed || permit.route.forwardAuthorization)
       text += `${name.text}: ${head.values[index]!}\r\n`;
   }
-  return `${text}${framingField(head)}${connectionField(head)}${identityFields(permit)}${wayFields(request)}Via: ${via}${head.version} ${request.gate}\r\n\r\n`;
+  return `${text}${framingField(head)}${connectionField(head)}${identityFields(permit)}${wayFields(request)}${viaField(via, head.version, request.gate)}\r\n`;
 }
 
 function cookieField(name: string, value: string): string {

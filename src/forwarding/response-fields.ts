@@ -1,6 +1,8 @@
 import type { FieldName } from '../wire/field-names.ts';
+import { httpDate } from '../wire/http-date.ts';
 import type { ResponseHead } from '../wire/response-parser.ts';
 import { setsOwnCookie } from './own-cookies.ts';
+import { viaField } from './via.ts';
 
 /**
  * What of an upstream's head goes to the client. Framing is not here: each door frames in its own
@@ -20,7 +22,7 @@ const REMOVED = new Set([
   'upgrade',
   'x-request-id',
 ]);
-const FATE = { unknown: 0, passed: 1, removed: 2, via: 3, cookie: 4 } as const;
+const FATE = { unknown: 0, passed: 1, removed: 2, via: 3, cookie: 4, date: 5 } as const;
 
 function fateOf(name: FieldName): number {
   if (name.fate === FATE.unknown) name.fate = judge(name.lower);
@@ -29,14 +31,20 @@ function fateOf(name: FieldName): number {
 
 function judge(lower: string): number {
   if (lower === 'via') return FATE.via;
+  if (lower === 'date') return FATE.date;
   if (lower === 'set-cookie') return FATE.cookie;
   return REMOVED.has(lower) ? FATE.removed : FATE.passed;
 }
 
-/** Field lines in HTTP/1.1 text, each with its CRLF. */
+/**
+ * Field lines in HTTP/1.1 text, each with its CRLF.
+ *
+ * @param gate name of this gate in `Via`; empty: it does not stand there
+ */
 export function clientFields(head: ResponseHead, requestId: string, gate: string): string {
   let text = '';
   let via = '';
+  let dated = false;
   for (let index = 0; index < head.names.length; index += 1) {
     const name = head.names[index]!;
     const fate = fateOf(name);
@@ -45,8 +53,11 @@ export function clientFields(head: ResponseHead, requestId: string, gate: string
     const value = head.values[index]!;
     if (fate === FATE.via) via += `${value}, `;
     else if (fate !== FATE.cookie || !setsOwnCookie(value)) text += `${name.text}: ${value}\r\n`;
+    if (fate === FATE.date) dated = true;
   }
-  return `${text}X-Request-Id: ${requestId}\r\nVia: ${via}1.1 ${gate}\r\n`;
+  // RFC 9110 §6.6.1: who has a clock says when an answer without a date came.
+  const date = dated ? '' : `Date: ${httpDate()}\r\n`;
+  return `${text}${date}X-Request-Id: ${requestId}\r\n${viaField(via, head.version, gate)}`;
 }
 
 /**

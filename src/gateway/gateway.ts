@@ -371,6 +371,7 @@ class GatewayParts implements Gateway {
         config.listen.proxy?.clientAddressFrom,
       ),
       format: { errors: config.errors, realm: config.realm, gate: GATE },
+      via: config.listen.proxy?.via === false ? '' : GATE,
       clock: this.#clock,
       log: this.#log,
       nextRequestId: this.#nextRequestId,

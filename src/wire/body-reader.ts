@@ -8,6 +8,7 @@
  *   chunked:  size [; extension …] CR ─▶ size-lf ─▶ data ─▶ data-cr ─▶ data-lf ─▶ size …
  *             size 0 … size-lf ─▶ trailer lines ─▶ empty line ─▶ done
  *   extension: name [= value | = "quoted"], again after each `;`       trailer: name `:` value CR LF
+ *   From upstreams, white space may stand behind the size and around the parts of an extension.
  * ```
  */
 export type BodyState = 'more' | 'done' | 'broken';
@@ -20,6 +21,7 @@ export interface BodySink {
 const CR = 13;
 const LF = 10;
 const TAB = 9;
+const SPACE = 32;
 const SEMICOLON = 59;
 const EQUALS = 61;
 const QUOTE = 34;
@@ -41,6 +43,7 @@ const STEP = {
   trailerValue: 11,
   trailerLf: 12,
   endLf: 13,
+  extensionNameEnd: 14,
 } as const;
 
 /** Hex digits of one chunk size: up to 2^48 bytes, an exact integer. */
@@ -58,6 +61,8 @@ const NEVER_IN_TRAILER: ReadonlySet<string> = new Set(['content-length', 'transf
 
 export class BodyReader {
   readonly #kind: 'length' | 'chunked' | 'close';
+  /** White space in the line of a chunk's size is passed over. */
+  readonly #takesBlanks: boolean;
   /** Content bytes still to come in this body (`length`) or in this chunk (`chunked`). */
   #remaining: number;
   #step: number = STEP.size;
@@ -71,8 +76,13 @@ export class BodyReader {
   /** Content bytes given out so far. */
   contentBytes = 0;
 
-  private constructor(kind: 'length' | 'chunked' | 'close', remaining: number) {
+  private constructor(
+    kind: 'length' | 'chunked' | 'close',
+    remaining: number,
+    takesBlanks = false,
+  ) {
     this.#kind = kind;
+    this.#takesBlanks = takesBlanks;
     this.#remaining = remaining;
   }
 
@@ -82,8 +92,13 @@ export class BodyReader {
     return reader;
   }
 
-  static chunked(): BodyReader {
-    return new BodyReader('chunked', 0);
+  /**
+   * @param manners `blanks`: what upstreams pad the line of a chunk's size with is passed over
+   * (`BWS`, RFC 9112 §7.1.1, and the older habit of spaces behind the size); `strict`, for requests:
+   * it is broken, because not everybody reads it in the same way
+   */
+  static chunked(manners: 'strict' | 'blanks' = 'strict'): BodyReader {
+    return new BodyReader('chunked', 0, manners === 'blanks');
   }
 
   /** A response that ends when its connection does (RFC 9112 §6.3, rule 8). */
@@ -164,6 +179,7 @@ export class BodyReader {
       case STEP.extensionValue:
       case STEP.extensionQuoted:
       case STEP.extensionEnd:
+      case STEP.extensionNameEnd:
         this.#extensionByte(byte);
         break;
       default:
@@ -199,7 +215,12 @@ export class BodyReader {
     this.#wordLength = 0;
     if (byte === CR) this.#step = STEP.sizeLf;
     else if (byte === SEMICOLON) this.#step = STEP.extensionName;
+    else if (this.#isBlank(byte)) this.#step = STEP.extensionEnd;
     else this.#state = 'broken';
+  }
+
+  #isBlank(byte: number): boolean {
+    return this.#takesBlanks && (byte === SPACE || byte === TAB);
   }
 
   /** RFC 9112 §7.1.1: extensions are checked, ignored, and bounded in their total. */
@@ -212,18 +233,28 @@ export class BodyReader {
       else if (isControl(byte) || byte === BACKSLASH || byte > 126) this.#state = 'broken';
     } else if (this.#step === STEP.extensionEnd) {
       this.#afterWord(byte);
+    } else if (this.#step === STEP.extensionNameEnd) {
+      if (byte === EQUALS) this.#beginValue();
+      else if (!this.#isBlank(byte)) this.#afterWord(byte);
     } else if (isTokenByte(byte)) {
       this.#wordLength += 1;
     } else if (this.#step === STEP.extensionValue && this.#wordLength === 0 && byte === QUOTE) {
       this.#step = STEP.extensionQuoted;
     } else if (this.#wordLength === 0) {
-      this.#state = 'broken';
+      // Before a name or a value: passed over, the step stays.
+      if (!this.#isBlank(byte)) this.#state = 'broken';
     } else if (this.#step === STEP.extensionName && byte === EQUALS) {
-      this.#wordLength = 0;
-      this.#step = STEP.extensionValue;
+      this.#beginValue();
+    } else if (this.#step === STEP.extensionName && this.#isBlank(byte)) {
+      this.#step = STEP.extensionNameEnd;
     } else {
       this.#afterWord(byte);
     }
+  }
+
+  #beginValue(): void {
+    this.#wordLength = 0;
+    this.#step = STEP.extensionValue;
   }
 
   /** RFC 9112 §7.1.2: trailers are checked as field lines to find the end, and dropped. */

@@ -10,6 +10,8 @@ import { type FieldName, FRAMING_FIELD, responseFieldNames } from './field-names
  */
 export interface ResponseHead {
   readonly status: number;
+  /** The protocol in which the upstream answered, for `Via`. */
+  readonly version: '1.0' | '1.1';
   readonly reason: string;
   readonly names: readonly FieldName[];
   readonly values: readonly string[];
@@ -18,7 +20,7 @@ export interface ResponseHead {
   readonly nominated: readonly string[];
   /**
    * The upstream allows another request on this connection, and nothing of this answer can be taken
-   * for the next one's.
+   * for the next one's. Of an interim answer: it does not say that the connection ends.
    */
   readonly keepAlive: boolean;
 }
@@ -29,7 +31,8 @@ export type ResponseFraming =
   | { readonly kind: 'chunked' }
   | { readonly kind: 'close' };
 
-const MAX_FIELDS = 200;
+/** More than the busiest of answers; the size of the head bounds it, too. */
+const MAX_FIELDS = 500;
 const LENGTH_DIGITS = /^[0-9]{1,15}$/;
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
@@ -66,7 +69,8 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
       return 'line not ended by CRLF';
     const colon = text.indexOf(':', position);
     if (colon === -1 || colon > end) return 'field line without a colon';
-    const name = responseFieldNames.get(text.slice(position, colon));
+    const name =
+      responseFieldNames.get(text.slice(position, colon)) ?? blankEnded(text, position, colon);
     if (name === null) return 'invalid field name';
     const value = trimmed(text, colon + 1, end);
     switch (name.framing) {
@@ -76,8 +80,6 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
         break;
       case FRAMING_FIELD.transferEncoding:
         if (coding !== null) return 'more than one Transfer-Encoding';
-        // As in requests: some read a coding beside a tab as another one than `chunked`.
-        if (text.slice(colon, end).includes('\t')) return 'tab in Transfer-Encoding';
         coding = value.toLowerCase();
         break;
       case FRAMING_FIELD.connection:
@@ -92,9 +94,14 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
   const framing = framingOf(status, toHead, minor, length, coding);
   if (typeof framing === 'string') return framing;
   const options = connectionOptions(connection);
+  if (status < 200) {
+    const fault = interimFault(minor, length, coding);
+    if (fault !== null) return fault;
+  }
   const persistent = minor === '1' ? !options.includes('close') : options.includes('keep-alive');
   return {
     status,
+    version: minor === '1' ? '1.1' : '1.0',
     reason: line[3] ?? '',
     names,
     values,
@@ -105,6 +112,27 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
       framing.kind !== 'close' &&
       !mayBringUnreadBody(status, toHead, framing, length, coding),
   };
+}
+
+/**
+ * RFC 9112 §5.1: white space before the colon is removed from a response. Looked for only where the
+ * text is no name as it stands; a line that begins with white space continues the one before it, and
+ * is refused.
+ */
+function blankEnded(text: string, from: number, colon: number): FieldName | null {
+  const name = trimmed(text, from, colon);
+  return text.startsWith(name, from) ? responseFieldNames.get(name) : null;
+}
+
+/**
+ * An interim answer has no body (RFC 9110 §15.2), and one that announces it all the same could hide
+ * the final answer in it.
+ */
+function interimFault(minor: string, length: string | null, coding: string | null): string | null {
+  if (minor === '0') return 'interim answer in HTTP/1.0';
+  return coding !== null || (length !== null && Number(length) > 0)
+    ? 'interim answer with a body'
+    : null;
 }
 
 /** RFC 9112 §6.3, rules 1 to 8, with every "may" decided for "broken". */
@@ -150,5 +178,10 @@ function mayBringUnreadBody(
 function connectionOptions(value: string | null): readonly string[] {
   if (value === null) return NO_NAMES;
   const options = value.toLowerCase();
-  return options.includes(',') ? options.split(',').map((option) => option.trim()) : [options];
+  if (!options.includes(',')) return [options];
+  // RFC 9110 §5.6.1.2: empty elements are passed over.
+  return options
+    .split(',')
+    .map((option) => trimmed(option, 0, option.length))
+    .filter((option) => option !== '');
 }

@@ -332,10 +332,11 @@ export class UpstreamConnection implements Watched {
 
   #onInterim(head: ResponseHead): void {
     this.#informational += 1;
-    // 101 cannot be an answer to us: no Upgrade is ever sent on this way (RFC 9110 §15.2.2). One
-    // after which the connection would close can have no final answer.
-    const expected =
-      head.status !== 101 && head.keepAlive && this.#informational <= MAX_INFORMATIONAL;
+    // 101 cannot be an answer to us: no Upgrade is ever sent on this way (RFC 9110 §15.2.2).
+    const expected = head.status !== 101 && this.#informational <= MAX_INFORMATIONAL;
+    // `Connection: close` beside it is this connection's business alone: the final answer still
+    // comes, and is the last one.
+    if (!head.keepAlive) this.#last = true;
     if (!expected) this.#fail('broken', 'unexpected interim answer');
     else this.#receiver!.onInformational(head);
   }
@@ -438,7 +439,7 @@ function readerFor(head: ResponseHead): BodyReader {
     case 'length':
       return BodyReader.ofLength(head.framing.bytes);
     case 'chunked':
-      return BodyReader.chunked();
+      return BodyReader.chunked('blanks');
     case 'close':
       return BodyReader.untilClose();
   }

@@ -43,6 +43,12 @@ const proxy = z
           'The field in which the trusted proxies say it. The other one is ignored: the client can write what it likes there.',
         ),
     ),
+    via: live(
+      flag(
+        true,
+        'Whether the gate puts itself into `Via` (RFC 9110 §7.6.3), towards upstreams and clients. nginx compresses nothing for requests that bear it (gzip_proxied).',
+      ),
+    ),
     tls: orNull(serverTls, 'HTTPS, the only way to listen unless `plaintext: true` is said.'),
     plaintext: flag(
       false,

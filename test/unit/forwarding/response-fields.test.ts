@@ -11,8 +11,13 @@ function answer(...fields: readonly string[]): ResponseHead {
   return head;
 }
 
+const DATE = 'Date: Tue, 24 Nov 2026 06:00:00 GMT';
+
+/** Without a date of its own each gets this one. */
 const lines = (...fields: readonly string[]) =>
-  clientFields(answer(...fields), 'request-1', 'sallyport').split('\r\n');
+  clientFields(answer(...fields, DATE), 'request-1', 'sallyport')
+    .split('\r\n')
+    .filter((line) => line !== DATE);
 
 describe('the fields of an answer', () => {
   it('reach the client as the upstream wrote them, with the request id and our Via', () => {
@@ -64,6 +69,34 @@ describe('the fields of an answer', () => {
     expect(lines('Via: 1.1 inner', 'via: 1.0 older')).toContain(
       'Via: 1.1 inner, 1.0 older, 1.1 sallyport',
     );
+  });
+
+  it('name the protocol in which the upstream answered in Via (RFC 9110 §7.6.3)', () => {
+    const old = parseResponseHead('HTTP/1.0 200 OK\r\nVia: 1.1 inner\r\n', false) as ResponseHead;
+    expect(clientFields(old, 'r', 'sallyport')).toContain('Via: 1.1 inner, 1.0 sallyport\r\n');
+  });
+
+  it('leave this gate out of Via where it has no name there', () => {
+    expect(clientFields(answer(DATE), 'r', '')).not.toContain('Via');
+    expect(clientFields(answer('Via: 1.1 inner', 'via: 1.0 older'), 'r', '')).toContain(
+      'Via: 1.1 inner, 1.0 older\r\n',
+    );
+  });
+
+  it('say when an answer without a date came (RFC 9110 §6.6.1), and leave a date alone', () => {
+    const datesOf = (...fields: readonly string[]) =>
+      clientFields(answer(...fields), 'r', 'g')
+        .split('\r\n')
+        .filter((line) => /^date:/i.test(line));
+    expect(datesOf('date: whatever')).toEqual(['date: whatever']);
+    for (const fields of [[], ['Connection: Date', 'Date: gone']]) {
+      const before = Math.floor(Date.now() / 1000) * 1000;
+      const [date, ...others] = datesOf(...fields);
+      expect(others).toEqual([]);
+      expect(date).toMatch(/^Date: [A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} [\d:]{8} GMT$/);
+      expect(Date.parse(date!.slice(6))).toBeGreaterThanOrEqual(before);
+      expect(Date.parse(date!.slice(6))).toBeLessThanOrEqual(Date.now());
+    }
   });
 
   it('tell the length that was declared for a body that does not come', () => {

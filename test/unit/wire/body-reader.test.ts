@@ -214,3 +214,46 @@ describe('a chunked body', () => {
     );
   });
 });
+
+describe('a chunked body from an upstream', () => {
+  const padded = (text: string) => outcomeOf(() => BodyReader.chunked('blanks'), text);
+  const END = '0\r\n\r\n';
+
+  it.each([
+    ['behind the size', '5  \r\nhello\r\n0 \t\r\n\r\n'],
+    ['before an extension', `5 ;a\r\nhello\r\n${END}`],
+    ['around the parts of an extension', `5 ; a = b ;\tc = "d" ; e \r\nhello\r\n${END}`],
+    ['nowhere', `5;a=b;c="d"\r\nhello\r\n${END}`],
+  ])('may have white space %s (RFC 9112 §7.1.1)', (_where, text) => {
+    expect(padded(text)).toMatchObject({ state: 'done', content: 'hello', left: '' });
+  });
+
+  it.each([
+    ` 5\r\nhello\r\n${END}`,
+    `5 5\r\nhello\r\n${END}`,
+    `5 a\r\nhello\r\n${END}`,
+    `5\u00a0\r\nhello\r\n${END}`,
+    `5;a b\r\nhello\r\n${END}`,
+    `5;a="b"c\r\nhello\r\n${END}`,
+    `5;a=b =c\r\nhello\r\n${END}`,
+    `5; \r\nhello\r\n${END}`,
+    `5 =a\r\nhello\r\n${END}`,
+    `5\r\nhello \r\n${END}`,
+    `5 \nhello\r\n${END}`,
+  ])('is broken by %j all the same', (text) => {
+    expect(padded(text).state).toBe('broken');
+  });
+
+  it('bounds the white space of all its chunks together', () => {
+    const read = (blanks: number) =>
+      readAll(BodyReader.chunked('blanks'), [
+        Buffer.from(`1${' '.repeat(blanks)}\r\nx\r\n1${' '.repeat(blanks)}\r\nx\r\n${END}`),
+      ]).state;
+    expect([read(2000), read(2100)]).toEqual(['done', 'broken']);
+  });
+
+  it('differs from one of a client, which is broken by white space', () => {
+    for (const text of ['5 \r\nhello\r\n', '5 ;a\r\nhello\r\n', '5;a =b\r\nhello\r\n'])
+      expect(chunked(`${text}${END}`).state).toBe('broken');
+  });
+});
