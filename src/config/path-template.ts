@@ -50,6 +50,8 @@ function segmentsFault(segments: PathTemplate['segments'], open: boolean): strin
     return '* stands only in /** at the end of the path';
   if (!literals.every((literal) => LITERAL.test(literal)))
     return 'literal segments are made of letters, digits and . _ ~ - alone';
+  if (literals.some((literal) => literal.endsWith('.')))
+    return 'no literal segment ends in a dot: servers that drop it would take the path for another one';
   const example = `/${segments.map((segment) => ('literal' in segment ? segment.literal : 'x')).join('/')}`;
   // With what `/**` stands for, too: an empty segment before it would make every longer path
   // ambiguous.
@@ -57,7 +59,7 @@ function segmentsFault(segments: PathTemplate['segments'], open: boolean): strin
     !isUnambiguousPath(example) ||
     (open && segments.length > 0 && !isUnambiguousPath(`${example}/x`))
   ) {
-    return 'no request can have this path: empty segments, dot segments and final dots are refused at the door';
+    return 'no request can have this path: empty segments and dot segments are refused at the door';
   }
   return null;
 }

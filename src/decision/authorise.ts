@@ -105,7 +105,9 @@ function nameApplication(
   if (route.application.from === 'fixed') return { application: route.application.name };
   const wanted = route.application.from === 'path' ? route.application.variable : null;
   const segment = variables.find((variable) => variable.name === wanted)?.value;
-  if (segment === undefined || !isName(segment)) return { kind: 'not-a-name' };
+  // A server on Windows takes `crm.` for `crm`, whose role may be another.
+  if (segment === undefined || !isName(segment) || segment.endsWith('.'))
+    return { kind: 'not-a-name' };
   return route.caseInsensitive ? knownSpelling(policy, account, segment) : { application: segment };
 }
 

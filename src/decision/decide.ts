@@ -12,6 +12,7 @@ import { hasUnusualBody, isNeverAllowed, isUnsafe, methodBit } from './method.ts
 import type { Route } from './route.ts';
 import { createRouteTable, type RouteMatch, type RouteTable } from './route-table.ts';
 import type { Findings, Permit, Refusal, Verdict } from './verdict.ts';
+import { WHOLE_SERVER, WHOLE_SERVER_MATCH } from './whole-server.ts';
 
 export interface DecisionLimits {
   /** Largest body that a client may declare, in bytes; 0 = no limit. */
@@ -70,8 +71,10 @@ export function createDecider(options: DeciderOptions): Decider {
     if (!view.current) return refuse(view.unavailableReason, NOTHING_FOUND);
 
     // 3. Match, silently: only an authenticated caller learns what does not exist.
-    const match = table.match(head.host, head.path, head.method);
-    const route = match.kind === 'route' ? match.route : null;
+    //    `OPTIONS *` is about the gate, and for whoever is known.
+    const asksGate = head.path === '*';
+    const match = asksGate ? WHOLE_SERVER_MATCH : table.match(head.host, head.path, head.method);
+    const route = match.kind === 'route' && !asksGate ? match.route : null;
     const found: Findings = route === null ? NOTHING_FOUND : { ...NOTHING_FOUND, route };
 
     // 4. Public routes end here: no token is read, so none can leak into a record or be judged by
@@ -132,6 +135,11 @@ export function createDecider(options: DeciderOptions): Decider {
       return refuseKnown('method-refused', known, account, match.allow);
 
     // 9. Authorise: 403.
+    if (match.route === WHOLE_SERVER) {
+      return hasUnusualBody(head)
+        ? refuseKnown('body-refused', known, account)
+        : withinLimits(WHOLE_SERVER, known, head.method);
+    }
     const { allowed, application, role } = authorise(
       view,
       account,

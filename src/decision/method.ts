@@ -5,7 +5,7 @@ import type { RequestHead } from '../wire/request-head.ts';
  * method (RFC 9110 §9.1). CONNECT and TRACE are known and never let in: one would make the gate a
  * tunnel, the other echoes credentials.
  */
-const ROUTABLE = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+export const ROUTABLE = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 const NEVER: ReadonlySet<string> = new Set(['CONNECT', 'TRACE']);
 
 const BITS: ReadonlyMap<string, number> = new Map(

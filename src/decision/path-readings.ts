@@ -36,7 +36,7 @@ export const PATH_READINGS: readonly PathReading[] = [
   },
   {
     name: 'final dots and spaces of a segment removed',
-    by: 'Windows. The target gate refuses them; this is for what the other readings leave',
+    by: 'Windows, and what stores files there',
     read: (path) => (FINAL_DOTS.test(path) ? path.replace(/(?:\.|%20)+(?=\/|$)/g, '') : path),
   },
   {
@@ -70,11 +70,21 @@ const PARAMETERS_MAX = 8;
  * shortens, so there is an end.
  */
 export function otherReadings(path: string): readonly string[] | null {
-  if (!path.includes(';') && !path.includes('%') && !path.endsWith('/')) return ONE_WAY;
+  if (isPlain(path)) return ONE_WAY;
   if (path.split(/;|%3b/i, PARAMETERS_MAX + 2).length > PARAMETERS_MAX + 1) return null;
   const found = new Set([path]);
   // A set that grows while it is walked is walked to its end.
   for (const form of found) for (const { read } of PATH_READINGS) found.add(read(form));
   found.delete(path);
   return [...found];
+}
+
+function isPlain(path: string): boolean {
+  return !(
+    path.includes(';') ||
+    path.includes('%') ||
+    path.includes('./') ||
+    path.endsWith('/') ||
+    path.endsWith('.')
+  );
 }

@@ -28,6 +28,8 @@ export interface RouteTable {
    * bytes. A path that the upstream may read as one of another route has none (path-readings.ts).
    */
   match(host: string, path: string, method: string): RouteMatch;
+  /** The methods that any route takes there, in a fixed order. */
+  allowed(host: string, path: string): readonly string[];
 }
 
 const NO_ROUTE: RouteMatch = { kind: 'none' };
@@ -73,9 +75,16 @@ class TrieTable implements RouteTable {
         ? { kind: 'route', route: entry.route, variables: variablesOf(entry, path) }
         : NO_ROUTE;
     }
-    const allowed =
-      (ofHost ? allowedMethods(ofHost, path, 1) : 0) | allowedMethods(forest.anyHost, path, 1);
-    return allowed === 0 ? NO_ROUTE : { kind: 'method-refused', allow: methodsOf(allowed) };
+    const allow = this.allowed(host, path);
+    return allow.length === 0 ? NO_ROUTE : { kind: 'method-refused', allow };
+  }
+
+  allowed(host: string, path: string): readonly string[] {
+    const forest = this.#forest;
+    const ofHost = forest.ofHost(forest.namesHosts ? hostName(host) : '');
+    return methodsOf(
+      (ofHost ? allowedMethods(ofHost, path, 1) : 0) | allowedMethods(forest.anyHost, path, 1),
+    );
   }
 }
 

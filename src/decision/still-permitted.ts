@@ -4,6 +4,7 @@ import type { RefusalReason } from '../refusal.ts';
 import type { Lookup } from '../registry/replica-port.ts';
 import { standingOf } from './authenticate.ts';
 import type { Permit } from './verdict.ts';
+import { WHOLE_SERVER } from './whole-server.ts';
 
 /**
  * Whether a permit that was issued would be issued again, now that its account is `lookup`. Null:
@@ -36,6 +37,7 @@ function mayStill(
   { route, application, unsafe }: Permit,
   account: Extract<Lookup, { found: 'account' }>['account'],
 ): boolean {
+  if (route === WHOLE_SERVER) return true;
   const permission = route.permission ?? '';
   if (application !== null)
     return policy.roleAllows(

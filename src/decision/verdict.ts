@@ -10,7 +10,7 @@ import type { Route } from './route.ts';
 export interface Findings {
   /**
    * The route that matched, also when the caller was refused; null when none did or none was looked
-   * for.
+   * for. Of a permitted `OPTIONS *` it is `WHOLE_SERVER`.
    */
   readonly route: Route | null;
   /**

@@ -4,10 +4,9 @@ import { refusalKind } from '../refusal.ts';
 import { httpDate } from '../wire/http-date.ts';
 
 /**
- * A refusal as an HTTP message, before any protocol's framing. The one place where reasons become
- * words for the client.
+ * An answer of the gate's own as an HTTP message, before any protocol's framing.
  */
-export interface RefusalAnswer {
+export interface OwnAnswer {
   readonly status: number;
   /**
    * Field lines, each with its CRLF, without framing. All of it is ours: no byte comes from the
@@ -37,6 +36,8 @@ export function rateFields(rate: RateStanding | null): string {
 }
 
 /**
+ * A refusal. The one place where reasons become words for the client.
+ *
  * @param allow methods for 405 (RFC 9110 §15.5.6: the field is required, an empty list is a valid
  * value)
  * @param rate for whoever is covered by a limit, whatever is refused; says when to try again if the
@@ -48,7 +49,7 @@ export function refusalAnswer(
   format: AnswerFormat,
   allow: readonly string[],
   rate: RateStanding | null = null,
-): RefusalAnswer {
+): OwnAnswer {
   const kind = refusalKind(reason);
   const shown = kind.publicReason ?? reason;
   const lifetime = format.errors === 'lifetime';
@@ -74,6 +75,20 @@ export function refusalAnswer(
         requestId,
       });
   return { status: kind.status, fields, body: `${body}\n`, closes: kind.closes === true };
+}
+
+/**
+ * To OPTIONS that goes no further than here (RFC 9110 §9.3.7).
+ *
+ * @param allow the methods that callers may find at what was asked for
+ */
+export function optionsAnswer(
+  requestId: string,
+  allow: readonly string[],
+  rate: RateStanding | null,
+): OwnAnswer {
+  const fields = `Allow: ${allow.join(', ')}\r\nCache-Control: no-store\r\nX-Request-Id: ${requestId}\r\nDate: ${httpDate()}\r\n`;
+  return { status: 200, fields: fields + rateFields(rate), body: '', closes: false };
 }
 
 /** RFC 6750 §3: no error code when no credentials were presented. */

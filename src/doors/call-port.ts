@@ -9,7 +9,7 @@ import type { Upstream } from '../forwarding/upstream.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Peer } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-parser.ts';
-import type { AnswerFormat, RefusalAnswer } from './answer.ts';
+import type { AnswerFormat, OwnAnswer } from './answer.ts';
 import type { CallMeter } from './call-meter.ts';
 import type { LastUses } from './last-uses.ts';
 import type { OpenCalls } from './open-calls.ts';
@@ -48,7 +48,7 @@ export interface CallServices {
 export interface CallClient {
   readonly peer: Peer;
   /** Writes a whole answer of ours and ends the call's part of the connection. */
-  refuse(answer: RefusalAnswer): void;
+  answer(answer: OwnAnswer): void;
   informational(head: ResponseHead): void;
   /** @param fields field lines for the client, without framing */
   head(head: ResponseHead, fields: string): void;

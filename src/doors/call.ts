@@ -1,13 +1,15 @@
 import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
 import type { Findings, Permit, Verdict } from '../decision/verdict.ts';
+import { SERVER_METHODS, WHOLE_SERVER } from '../decision/whole-server.ts';
 import { type AnswerSink, Forward } from '../forwarding/forward.ts';
 import { upstreamHead } from '../forwarding/request-fields.ts';
 import { clientFields } from '../forwarding/response-fields.ts';
 import type { Reason, RefusalReason } from '../refusal.ts';
+import { maxForwards } from '../wire/max-forwards.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-parser.ts';
 import type { UpstreamFailure } from '../wire/upstream-port.ts';
-import { rateFields, refusalAnswer } from './answer.ts';
+import { optionsAnswer, rateFields, refusalAnswer } from './answer.ts';
 import type { CallClient, CallServices } from './call-port.ts';
 import { CallRecord } from './call-record.ts';
 import type { OpenCall } from './open-calls.ts';
@@ -254,6 +256,10 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
       return;
     }
     const head = this.#head!;
+    if (head.method === 'OPTIONS' && goesNoFurther(head)) {
+      if (this.#acceptance !== 'pending') this.#answerOptions(permit, head);
+      return;
+    }
     // No connection to the upstream before there is something to send on it: nobody takes one by
     // a body that does not come.
     if (this.#awaitsBody) return;
@@ -281,6 +287,18 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     const forward = new Forward(upstream, head, text, account, this);
     this.#forward = forward;
     if (!forward.start(this.#acceptance === 'pending')) this.#replaceAnswer('overloaded');
+  }
+
+  /** RFC 9110 §7.6.2, §9.3.7: the gate is the last to be asked. */
+  #answerOptions(permit: Permit, head: RequestHead): void {
+    const allow =
+      permit.route === WHOLE_SERVER
+        ? SERVER_METHODS
+        : this.#services.decider.table.allowed(head.host, head.path);
+    const answer = optionsAnswer(this.#record.id, allow, permit.rate);
+    this.#record.status = answer.status;
+    this.#end('permitted');
+    this.#lastWord(() => this.#client.answer(answer));
   }
 
   // ── the request body, from the door ──
@@ -434,7 +452,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
       );
       this.#record.status = answer.status;
       this.#end(reason);
-      this.#lastWord(() => this.#client.refuse(answer));
+      this.#lastWord(() => this.#client.answer(answer));
     }
   }
 
@@ -458,6 +476,11 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     this.#services.openCalls.remove(this);
     this.#record.ended(this.#verdict!, reason);
   }
+}
+
+/** Of OPTIONS: it is about the gate itself, or no server may pass it on any more. */
+function goesNoFurther({ path, names, values }: RequestHead): boolean {
+  return path === '*' || maxForwards(names, values) === 0;
 }
 
 /** Reasons for which an answer reaches nobody: the client left, or the gate closed before it. */

@@ -14,7 +14,15 @@ import { viaField } from './via.ts';
  * have nothing to put in its place.
  */
 
-const FATE = { unknown: 0, passed: 1, removed: 2, authorization: 3, via: 4, cookie: 5 } as const;
+const FATE = {
+  unknown: 0,
+  passed: 1,
+  removed: 2,
+  authorization: 3,
+  via: 4,
+  cookie: 5,
+  maxForwards: 6,
+} as const;
 
 /** What happens to a name: decided once per spelling. */
 function fateOf(name: FieldName): number {
@@ -26,6 +34,7 @@ function judge(lower: string): number {
   if (lower === 'authorization') return FATE.authorization;
   if (lower === 'via') return FATE.via;
   if (lower === 'cookie') return FATE.cookie;
+  if (lower === 'max-forwards') return FATE.maxForwards;
   return isRemoved(lower) ? FATE.removed : FATE.passed;
 }
 
@@ -56,10 +65,17 @@ export function upstreamHead(request: OutgoingRequest): string {
     if (head.nominated.length > 0 && head.nominated.includes(name.lower)) continue;
     if (fate === FATE.via) via += `${head.values[index]!}, `;
     else if (fate === FATE.cookie) text += cookieField(name.text, head.values[index]!);
+    else if (fate === FATE.maxForwards)
+      text += `${name.text}: ${onceLess(head.method, head.values[index]!)}\r\n`;
     else if (fate === FATE.passed || permit.route.forwardAuthorization)
       text += `${name.text}: ${head.values[index]!}\r\n`;
   }
   return `${text}${framingField(head)}${connectionField(head)}${identityFields(permit)}${wayFields(request)}${viaField(via, head.version, request.gate)}\r\n`;
+}
+
+/** One server less may pass an OPTIONS request on (RFC 9110 §7.6.2); elsewhere nobody counts. */
+function onceLess(method: string, value: string): string {
+  return method === 'OPTIONS' ? String(Math.min(Number(value), 256) - 1) : value;
 }
 
 function cookieField(name: string, value: string): string {

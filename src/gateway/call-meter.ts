@@ -18,7 +18,8 @@ export function createCallMeter(metrics: Metrics): CallMeter {
     if (known === undefined) {
       known = {
         route: metrics.requests.route(route.name),
-        upstream: metrics.upstreams.upstream(route.upstream),
+        // `OPTIONS *` has none, and asks none.
+        upstream: route.upstream === '' ? 0 : metrics.upstreams.upstream(route.upstream),
       };
       numbers.set(route, known);
     }

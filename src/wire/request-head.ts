@@ -17,9 +17,11 @@ export interface RequestHead {
    * to say.
    */
   readonly method: string;
-  /** Origin-form target as received: `path` + `query`. */
+  /** Origin-form target as received: `path` + `query`; or `*`, with OPTIONS alone. */
   readonly target: string;
-  /** The target up to, and without, the `?`. Begins with `/`; has passed the target gate. */
+  /**
+   * The target up to, and without, the `?`. Begins with `/`, and has passed the target gate; or `*`.
+   */
   readonly path: string;
   readonly version: '1.0' | '1.1' | '2';
   /**

@@ -1,6 +1,7 @@
 import { trimmed } from './blank.ts';
 import { type FieldName, FRAMING_FIELD, requestFieldNames } from './field-names.ts';
 import { parseHost } from './host.ts';
+import { maxForwards } from './max-forwards.ts';
 import type { BodyFraming, HeadFault, RequestHead, WireFault } from './request-head.ts';
 import { pathEnd } from './target.ts';
 
@@ -18,10 +19,12 @@ const MAX_FIELDS = 100;
 const MAX_METHOD_LENGTH = 32;
 /** Longest `Content-Length` in digits: stays an exact integer. */
 const LENGTH_DIGITS = /^[0-9]{1,15}$/;
-const METHOD = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 const HTTP_VERSION = /^HTTP\/[0-9]\.[0-9]$/;
+const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 const TOKEN_LIST =
   /^[\t ]*[A-Za-z0-9!#$%&'*+.^_`|~-]+[\t ]*(?:,[\t ]*[A-Za-z0-9!#$%&'*+.^_`|~-]+[\t ]*)*$/;
+/** Elements of one `Connection` list, the empty ones included: more than any client sends. */
+const MAX_OPTIONS = 64;
 /** Controls that may stand nowhere in a head. CR and LF are judged line by line. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
 const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
@@ -71,7 +74,7 @@ export function parseRequestHead(text: string, maxTargetLength: number): Request
   if (methodEnd <= 0 || methodEnd > MAX_METHOD_LENGTH)
     return fault('request-malformed', 'no method');
   const method = text.slice(0, methodEnd);
-  if (!METHOD.test(method)) return fault('request-malformed', 'method is not a token');
+  if (!TOKEN.test(method)) return fault('request-malformed', 'method is not a token');
   const targetEnd = text.indexOf(' ', methodEnd + 1);
   if (targetEnd === -1 || targetEnd > lineEnd)
     return fault('request-malformed', 'no version in the request line');
@@ -106,6 +109,8 @@ export function parseRequestHead(text: string, maxTargetLength: number): Request
     return fault('target-ambiguous', 'target is not an unambiguous origin-form');
   const connection = connectionOf(seen.connection);
   if ('fault' in connection) return connection;
+  if (method === 'OPTIONS' && maxForwards(names, values) === 'invalid')
+    return fault('request-malformed', 'Max-Forwards is not one number');
   if (seen.expect !== null && version === '1.1' && seen.expect.toLowerCase() !== '100-continue') {
     return fault('expectation-failed', 'unknown expectation');
   }
@@ -140,6 +145,7 @@ function versionOf(text: string): '1.1' | '1.0' | HeadFault {
  * is refused whatever its target, with its own answer, so its target is not judged here.
  */
 function targetPathLength(method: string, target: string): number {
+  if (target === '*' && method === 'OPTIONS') return 1;
   return method === 'CONNECT' ? target.length : pathEnd(target);
 }
 
@@ -270,18 +276,28 @@ interface ConnectionOptions {
 const KEEP_ALIVE: ConnectionOptions = { close: false, nominated: NO_NAMES };
 const CLOSE: ConnectionOptions = { close: true, nominated: NO_NAMES };
 /** Naming these as hop-by-hop would take away what the message cannot be read without. */
-const NEVER_NOMINATED = new Set(['host', 'content-length', 'transfer-encoding', 'authorization']);
+const NEVER_NOMINATED = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'authorization',
+  'max-forwards',
+]);
 
-/** RFC 9110 §7.6.1. */
+/** RFC 9110 §7.6.1; empty elements are passed over (§5.6.1.2), a reasonable number of them. */
 function connectionOf(value: string | null): ConnectionOptions | HeadFault {
   if (value === null || value === 'keep-alive' || value === '') return KEEP_ALIVE;
   if (value === 'close') return CLOSE;
-  if (!TOKEN_LIST.test(value))
-    return fault('request-malformed', 'Connection is not a list of tokens');
+  const items = value.toLowerCase().split(',', MAX_OPTIONS + 1);
+  if (items.length > MAX_OPTIONS)
+    return fault('request-malformed', 'Connection has too many elements');
   const nominated: string[] = [];
   let close = false;
-  for (const item of value.toLowerCase().split(',')) {
-    const option = item.trim();
+  for (const item of items) {
+    const option = trimmed(item, 0, item.length);
+    if (option === '') continue;
+    if (!TOKEN.test(option))
+      return fault('request-malformed', 'Connection is not a list of tokens');
     if (option === 'close') close = true;
     else if (option !== 'keep-alive') nominated.push(option);
     if (NEVER_NOMINATED.has(option))

@@ -30,10 +30,11 @@ const AMBIGUOUS_ESCAPE =
 /**
  * What a path may not hold even unescaped: an empty segment; a segment that is empty before its
  * path parameter (`/;x/`: some servers strip `;x` first, some also when it is written `%3b`); a
- * segment that ends in a dot, which covers `.`, `..` and `..;x`, and `name.`, whose last dot
- * Windows drops, like a last space.
+ * segment of dots and blanks alone, which covers `.`, `..` and `..;x`, and `...`, of which Windows
+ * leaves nothing; a segment that ends in a blank. A name that ends in a dot is a name: that Windows
+ * drops the dot is one of the readings that the routes are asked for (decision/path-readings.ts).
  */
-const AMBIGUOUS_SEGMENT = /\/(?:[/;]|%3b)|(?:\.|%20)(?:[;/]|%3b|$)/i;
+const AMBIGUOUS_SEGMENT = /\/(?:\.|%20)*(?:[/;]|%3b)|\/(?:\.|%20)+$|%20(?:[;/]|%3b|$)/i;
 /**
  * The beginning of `(S(…))`, `(A(…)F(…))`: ASP.NET takes it for a session or a ticket, removes it
  * wherever it stands and serves what is left, so that `/(S(x))/secrets` is `/secrets`
@@ -57,7 +58,7 @@ export function pathEnd(target: string): number {
 /** Also used on the path that remains after a prefix was stripped. */
 export function isUnambiguousPath(path: string): boolean {
   if (path.length === 0) return false;
-  if (PLAIN_PATH.test(path) && !path.includes('./') && !path.endsWith('.')) return true;
+  if (PLAIN_PATH.test(path)) return true;
   if (!ANY_PATH.test(path)) return false;
   if (AMBIGUOUS_SEGMENT.test(path) || COOKIELESS.test(path)) return false;
   return !path.includes('%') || hasOnlyHarmlessEscapes(path);

@@ -98,9 +98,9 @@ export function brokenReading(routes: readonly Route[], target: string): string 
   return null;
 }
 
-/** The path without its parameters: readings that differ by nothing but those and the slash. */
+/** Without parameters and final dots: readings that differ by nothing but those and the slash. */
 function slashed(path: string): string {
-  return READERS.decodesFirst!(path);
+  return READERS.windows!(READERS.decodesFirst!(path));
 }
 
 function keepsSlash({ path }: Route): boolean {

@@ -6,7 +6,7 @@ import type { HostCheck } from '../../tls/server-certificates.ts';
 import type { Deadline, Deadlines, Watched } from '../../wire/deadlines.ts';
 import type { Peer, RequestHead, WireFault } from '../../wire/request-head.ts';
 import type { ResponseHead } from '../../wire/response-parser.ts';
-import type { RefusalAnswer } from '../answer.ts';
+import type { OwnAnswer } from '../answer.ts';
 import { Call } from '../call.ts';
 import type { CallClient, CallServices } from '../call-port.ts';
 import { BodyPace, type BodyPaceLimits } from './body-pace.ts';
@@ -262,9 +262,9 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     return this.#in.bodyFollows;
   }
 
-  refuse(answer: RefusalAnswer): void {
+  answer(answer: OwnAnswer): void {
     if (this.#in.bodyLeft || answer.closes || this.#host.draining) this.#out.persistent = false;
-    this.#out.refuse(answer);
+    this.#out.answer(answer);
     this.#answered();
   }
 

@@ -3,7 +3,7 @@ import { declaredLength, interimFields } from '../../forwarding/response-fields.
 import { Gather } from '../../wire/gather.ts';
 import type { RequestHead } from '../../wire/request-head.ts';
 import type { ResponseHead } from '../../wire/response-parser.ts';
-import type { RefusalAnswer } from '../answer.ts';
+import type { OwnAnswer } from '../answer.ts';
 
 /**
  * Writes answers to one client connection in HTTP/1.1 framing (RFC 9112 §6), one answer after the
@@ -39,12 +39,12 @@ export class ResponseWriter {
   }
 
   /** In place of whatever was given and not flushed: the client has seen nothing of that. */
-  refuse(answer: RefusalAnswer): void {
+  answer(answer: OwnAnswer): void {
     this.#out.discard();
     const length = Buffer.byteLength(answer.body);
     const body = this.#head?.method === 'HEAD' ? '' : answer.body;
     this.#out.text(
-      `HTTP/1.1 ${answer.status} ${REASONS.get(answer.status) ?? 'Refused'}\r\n${answer.fields}Content-Length: ${length}\r\n${this.#connectionField()}\r\n${body}`,
+      `HTTP/1.1 ${answer.status} ${REASONS.get(answer.status) ?? ''}\r\n${answer.fields}Content-Length: ${length}\r\n${this.#connectionField()}\r\n${body}`,
     );
     this.#head = null;
   }
@@ -114,6 +114,7 @@ export class ResponseWriter {
 
 /** Reason phrases of our own answers (RFC 9110 §15). */
 const REASONS: ReadonlyMap<number, string> = new Map([
+  [200, 'OK'],
   [400, 'Bad Request'],
   [401, 'Unauthorized'],
   [403, 'Forbidden'],

@@ -98,3 +98,121 @@ describe('Via (RFC 9110 §7.6.3)', () => {
     ]);
   });
 });
+
+describe('a request', () => {
+  it('may have empty elements in Connection (RFC 9110 §5.6.1.2)', async () => {
+    const door = await startDoor();
+    const { text } = await door.talk([
+      door.head('GET /one', 'Connection: , keep-alive,,X-Own, ', 'X-Own: 1'),
+      door.head('GET /two', 'Connection: ,close,'),
+    ]);
+    expect(readResponses(Buffer.from(text, 'latin1')).map(statusOf)).toEqual([200, 200]);
+    expect(valuesOf(door.upstream.requests[0]!, 'x-own')).toEqual([]);
+  });
+
+  it('may name its host with an empty port (RFC 9110 §7.2), which finds the route of that host', async () => {
+    const routes = [
+      {
+        name: 'named',
+        host: 'api.example',
+        path: '/**',
+        methods: ['GET'],
+        application: 'any',
+        permission: 'test:all',
+        upstream: 'raw',
+      },
+    ];
+    const door = await startDoor({ gateway: { routes } });
+    const ask = (host: string) =>
+      door.talk([
+        `GET / HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${door.gate.token}\r\nConnection: close\r\n\r\n`,
+      ]);
+    expect((await ask('API.example:')).text).toMatch(/^HTTP\/1\.1 200 /);
+    expect((await ask('other.example:')).text).toMatch(/^HTTP\/1\.1 404 /);
+    expect(valuesOf(door.upstream.requests[0]!, 'host')).toEqual(['api.example']);
+  });
+
+  it('may be for a name that ends in a dot, which arrives as it is', async () => {
+    const door = await startDoor();
+    const { text } = await door.talk([
+      door.head('GET /files/v1.'),
+      door.head('GET /files/v1./a..?b=.'),
+      door.head('GET /files/.../a'),
+    ]);
+    expect(readResponses(Buffer.from(text, 'latin1')).map(statusOf)).toEqual([200, 200, 400]);
+    expect(door.upstream.requests.map(({ line }) => line)).toEqual([
+      'GET /files/v1. HTTP/1.1',
+      'GET /files/v1./a..?b=. HTTP/1.1',
+    ]);
+  });
+});
+
+describe('OPTIONS', () => {
+  const routes = ['GET', 'OPTIONS'].map((method) => ({
+    name: method.toLowerCase(),
+    path: '/**',
+    methods: [method],
+    application: 'any',
+    permission: 'test:all',
+    upstream: 'raw',
+  }));
+
+  it('* is answered by the gate to whoever is known (RFC 9110 §9.3.7), and recorded', async () => {
+    const door = await startDoor();
+    const { text } = await door.talk(
+      [
+        door.head('OPTIONS *'),
+        door.head('OPTIONS *', 'Content-Length: 1', 'Connection: close'),
+        'x',
+      ],
+      ['OPTIONS', 'OPTIONS'],
+    );
+    const [known, withBody] = readResponses(Buffer.from(text, 'latin1'));
+    expect([statusOf(known!), statusOf(withBody!)]).toEqual([200, 400]);
+    expect(valuesOf(known!, 'allow')).toEqual(['GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']);
+    expect(valuesOf(known!, 'content-length')).toEqual(['0']);
+    const stranger = await door.talk(
+      ['OPTIONS * HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n'],
+      ['OPTIONS'],
+    );
+    expect(stranger.text).toMatch(/^HTTP\/1\.1 401 /);
+    expect(stranger.text).not.toContain('Allow:');
+    expect(door.upstream.requests).toHaveLength(0);
+    const events = await door.eventsOf('*', 4);
+    expect(events.map((event) => [event.phase, event.reason])).toContainEqual([
+      'decision',
+      'permitted',
+    ]);
+    expect(events.find((event) => event.phase === 'outcome')).toMatchObject({ status: 200 });
+  });
+
+  it('goes no further than Max-Forwards says (RFC 9110 §7.6.2)', async () => {
+    const door = await startDoor({ gateway: { routes } });
+    const { text } = await door.talk(
+      [
+        door.head('OPTIONS /a', 'Max-Forwards: 2'),
+        door.head('OPTIONS /b', 'Max-Forwards: 1'),
+        door.head('OPTIONS /c', 'Max-Forwards: 0'),
+        door.head('GET /d', 'Max-Forwards: 0'),
+        door.head('OPTIONS /e', 'Max-Forwards: no'),
+      ],
+      ['OPTIONS', 'OPTIONS', 'OPTIONS', 'GET', 'OPTIONS'],
+    );
+    const all = readResponses(Buffer.from(text, 'latin1'), ['GET', 'GET', 'GET', 'GET', 'GET']);
+    expect(all.map(statusOf)).toEqual([200, 200, 200, 200, 400]);
+    expect(valuesOf(all[2]!, 'allow')).toEqual(['GET, OPTIONS']);
+    expect(
+      door.upstream.requests.map((request) => [request.line, valuesOf(request, 'max-forwards')]),
+    ).toEqual([
+      ['OPTIONS /a HTTP/1.1', ['1']],
+      ['OPTIONS /b HTTP/1.1', ['0']],
+      ['GET /d HTTP/1.1', ['0']],
+    ]);
+    const [decision, outcome] = await door.eventsOf('/c');
+    expect([decision!.reason, outcome!.reason, outcome!.status]).toEqual([
+      'permitted',
+      'permitted',
+      200,
+    ]);
+  });
+});

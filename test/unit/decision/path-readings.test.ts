@@ -26,13 +26,27 @@ describe('a path that a server may read in another way', () => {
     '/api/secrets%3B/',
     '/api/secrets;x/y',
     '/api/secrets;a/b;c/',
+    '/api/secrets.',
+    '/api/secrets...',
+    '/api/secrets./',
+    '/api/secrets.;x',
+    '/api./secrets',
+    '/api/secrets%20.',
+    '/api/secrets.;x/y',
   ])('has no route where one reading is a more specific one: %s', (path) =>
     expect(find(routes, path)).toBe(null),
   );
 
-  it.each(['/api/other;x/', '/api/secrets2;x', '/api/', '/api/a;b/c;d/', '/api/secrets/y'])(
-    'has its route where all readings agree: %s',
-    (path) => expect(find(routes, path)).toBe('/api/**'),
+  it.each([
+    '/api/other;x/',
+    '/api/secrets2;x',
+    '/api/',
+    '/api/a;b/c;d/',
+    '/api/secrets/y',
+    '/api/v1.',
+    '/api/v1./..x.',
+  ])('has its route where all readings agree: %s', (path) =>
+    expect(find(routes, path)).toBe('/api/**'),
   );
 
   it('has none where a reading comes to no route at all', () => {

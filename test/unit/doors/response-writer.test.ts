@@ -32,7 +32,7 @@ function answer(writer: ResponseWriter): void {
 }
 
 function refuse(writer: ResponseWriter): void {
-  writer.refuse(
+  writer.answer(
     refusalAnswer('token-missing', 'id', { errors: 'problem', realm: 'r', gate: 'g' }, []),
   );
 }

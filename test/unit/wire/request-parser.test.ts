@@ -69,7 +69,7 @@ describe('a request head', () => {
     ['an overlong target', `GET /${'a'.repeat(MAX_TARGET)} HTTP/1.1`, 'target-too-long'],
     ['an absolute target', 'GET http://h/ HTTP/1.1', 'target-ambiguous'],
     ['an authority as target', 'GET h:443 HTTP/1.1', 'target-ambiguous'],
-    ['an asterisk', 'OPTIONS * HTTP/1.1', 'target-ambiguous'],
+    ['an asterisk', 'GET * HTTP/1.1', 'target-ambiguous'],
     ['a dot segment', 'GET /a/../b HTTP/1.1', 'target-ambiguous'],
     ['a control in the target', 'GET /\x01 HTTP/1.1', 'request-malformed'],
   ])('with %s is refused', (_, line, fault) => {
@@ -245,6 +245,10 @@ describe('Connection and Expect', () => {
     ['Close', false, []],
     ['close , X-A,\tKeep-Alive', false, ['x-a']],
     ['X-Account-Id, upgrade', true, ['x-account-id', 'upgrade']],
+    // Empty elements (RFC 9110 §5.6.1.2).
+    [',', true, []],
+    [', ,\tX-A,, close,', false, ['x-a']],
+    [`close${','.repeat(63)}`, false, []],
   ])('Connection: %j', (value, keepAlive, nominated) => {
     expect(withFields(`Connection: ${value}`)).toMatchObject({ keepAlive, nominated });
   });
@@ -257,9 +261,22 @@ describe('Connection and Expect', () => {
   });
 
   it('Connection may not be anything but tokens, nor name what a message cannot be read without', () => {
-    for (const value of [',', 'a b', 'a,,b', 'a;b', '"close"', 'a\u00e9'])
+    for (const value of [
+      'a b',
+      'a,\u00a0,b',
+      'a;b',
+      '"close"',
+      'a\u00e9',
+      `close${','.repeat(64)}`,
+    ])
       expect(withFields(`Connection: ${value}`)).toBe('request-malformed');
-    for (const value of ['host', 'Content-Length', 'close, transfer-encoding', 'Authorization']) {
+    for (const value of [
+      'host',
+      'Content-Length',
+      'close, transfer-encoding',
+      'Authorization',
+      'Max-Forwards',
+    ]) {
       expect(withFields(`Connection: ${value}`)).toBe('request-ambiguous');
     }
   });
@@ -301,4 +318,24 @@ it('any text at all is a head or a refusal, never a fault of ours, and never a h
     }),
     { numRuns: 5000 },
   );
+});
+
+describe('OPTIONS', () => {
+  it('alone may be about the whole server (RFC 9112 §3.2.4)', () => {
+    expect(parse('OPTIONS * HTTP/1.1', 'Host: h')).toMatchObject({ target: '*', path: '*' });
+    for (const line of ['GET * HTTP/1.1', 'OPTIONS ** HTTP/1.1', 'OPTIONS *?a HTTP/1.1'])
+      expect(parse(line, 'Host: h')).toBe('target-ambiguous');
+  });
+
+  it('says how far it may go in one number, or not at all (RFC 9110 §7.6.2)', () => {
+    const options = (...fields: readonly string[]) =>
+      parse('OPTIONS /a HTTP/1.1', 'Host: h', ...fields);
+    for (const value of ['0', '12', '007', '9'.repeat(400)])
+      expect(options(`Max-Forwards: ${value}`)).toBeTypeOf('object');
+    for (const value of ['', '-1', '+1', '1.0', '0x1', '1, 1', '\u00b2'])
+      expect(options(`Max-Forwards: ${value}`)).toBe('request-malformed');
+    expect(options('Max-Forwards: 1', 'max-forwards: 1')).toBe('request-malformed');
+    // Elsewhere it means nothing.
+    expect(parse('GET /a HTTP/1.1', 'Host: h', 'Max-Forwards: x')).toBeTypeOf('object');
+  });
 });

@@ -42,9 +42,18 @@ describe('the target gate', () => {
       ],
     ],
     [
-      'names that end in a dot or a blank',
-      ['/a.', '/a./b', '/a..', '/a.;x', '/....//a', '/a%20', '/a%20/b', '/..%20/a', '/a%20;x'],
+      'segments of dots and blanks alone',
+      [
+        '/...',
+        '/..../a',
+        '/a/...;x',
+        '/. /a'.replace(' ', '%20'),
+        '/.%20.',
+        '/a/%20.%3bx',
+        '/..%20/a',
+      ],
     ],
+    ['names that end in a blank', ['/a%20', '/a%20/b', '/a.%20', '/a%20;x', '/....//a']],
     [
       'empty segments',
       ['//', '//a', '/a//b', '/a//', '/;/a', '/;x', '/a/;x/b', '/%3b/a', '/a/%3Bx'],

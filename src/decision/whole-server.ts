@@ -1,0 +1,32 @@
+import { ROUTABLE } from './method.ts';
+import type { Route } from './route.ts';
+import type { RouteMatch } from './route-table.ts';
+
+/**
+ * What `OPTIONS *` is about (RFC 9110 §9.3.7): the gate itself, and no service behind it. Whoever is
+ * known may ask; it is answered here, and never passed on. Its name is none that a configured route
+ * can have.
+ */
+export const WHOLE_SERVER: Route = {
+  name: '*',
+  host: '*',
+  path: '*',
+  methods: ['OPTIONS'],
+  access: 'account',
+  application: { from: 'any' },
+  permission: null,
+  upstream: '',
+  bodyOn: [],
+  stripPrefix: '',
+  caseInsensitive: false,
+  acceptBareToken: false,
+  forwardAuthorization: false,
+  audit: 'required',
+  errors: 'problem',
+  rateLimit: null,
+};
+
+export const WHOLE_SERVER_MATCH: RouteMatch = { kind: 'route', route: WHOLE_SERVER, variables: [] };
+
+/** What `Allow` says of the gate as a whole. */
+export const SERVER_METHODS: readonly string[] = ROUTABLE;
