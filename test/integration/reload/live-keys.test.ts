@@ -67,6 +67,12 @@ const PROBES: Readonly<Record<string, Probe>> = {
     was: '127.0.0.1',
     is: '203.0.113.9, 127.0.0.1',
   },
+  'listen.proxy.via': {
+    after: { 'listen.proxy.via': false },
+    look: async (stage) => (await stage.echo()).via,
+    was: '1.1 sallyport',
+    is: undefined,
+  },
   'listen.proxy.clientAddressFrom': {
     before: { 'listen.proxy.trustedProxies': ['127.0.0.1'] },
     after: {
