@@ -78,6 +78,11 @@ export interface Account {
    * else's. Absent: not made by a sign-in there.
    */
   readonly subject?: string;
+  /**
+   * Brought back by an import that was told to: what was known against the account as of this change
+   * of the registry, or from an earlier registry, counts no more. Absent: it never was.
+   */
+  readonly revived?: number;
 }
 
 export interface Role {

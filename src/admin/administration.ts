@@ -8,7 +8,7 @@ import * as list from './list-accounts.ts';
 import * as roles from './roles.ts';
 import * as serviceAccounts from './service-accounts.ts';
 import * as teams from './teams.ts';
-import { exportRecords, importRecord, importRecords } from './transfer.ts';
+import { exportRecords, findRevived, importRecord, importRecords } from './transfer.ts';
 import * as users from './users.ts';
 
 /**
@@ -57,6 +57,7 @@ const OPERATIONS = {
   deleteTeam: teams.deleteTeam,
 
   exportRecords,
+  findRevived,
   importRecord,
   importRecords,
 } as const;

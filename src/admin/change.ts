@@ -11,6 +11,7 @@ import {
   type RecordKind,
   type RegistryStore,
   RegistryUnavailable,
+  type Tombstone,
 } from '../registry/port.ts';
 import { awaitReceipt, type Revocation } from '../registry/receipt.ts';
 import { systemTiming, type Timing } from '../registry/timing.ts';
@@ -24,6 +25,8 @@ export interface AdminContext {
   /** Id of the instance that makes the changes; null for the command line without one. */
   readonly instance: string | null;
   readonly timing?: Timing;
+  /** What this instance, or its data folder, has seen of an account that may be gone by now. */
+  known?(account: string): Tombstone | null;
   /** Told how long each revocation took to be in force everywhere, in milliseconds. */
   onRevoked?(durationMs: number): void;
 }
@@ -151,6 +154,7 @@ function merged(commits: readonly Commit[]): Commit {
       remove: commits.flatMap(({ references }) => references.remove),
     },
     activates: commits.flatMap(({ activates }) => activates ?? []),
+    revives: commits.flatMap(({ revives }) => revives ?? []),
     users: commits.flatMap(({ users }) => users ?? []),
     unreferenced: commits.flatMap(({ unreferenced }) => unreferenced),
     audit: first.audit,
@@ -272,6 +276,7 @@ function commitFor(
       edit.after?.status === 'active'
         ? [edit.key]
         : [],
+    revives: plan.type === 'account-revived' ? [edit.key] : [],
     users: plan.effect.users,
     unreferenced: edit.after === null && edit.kind !== 'account' ? [owner] : [],
     audit: {

@@ -14,6 +14,7 @@ import { judge } from './effect.ts';
 import { AdminError, type AdminErrorCode } from './error.ts';
 import { Fields } from './fields.ts';
 import { Records } from './records.ts';
+import { REVIVED_WORDS, type Revived, revivalsOf } from './revival.ts';
 
 /**
  * The registry out of one store and into another. Records travel as they are stored, digests of
@@ -80,31 +81,117 @@ function textOf(record: Parameters<typeof encodeRecord>[0]): string {
   return withVersion(encodeRecord(record), record.version);
 }
 
+/** Brings back to life what is known to have ended since the file was written. */
+interface Revival {
+  readonly reviveRevoked?: boolean;
+}
+
 /**
- * `changed: false` = the same record was there already. Throws `name-taken` when another one is.
+ * `changed: false` = the same record was there already. Throws `name-taken` when another one is, and
+ * `invalid` when it would bring back to life what is known to have ended, unless `reviveRevoked`.
  */
 export function importRecord(
   context: AdminContext,
   actor: AdminActor,
-  input: TransferredRecord,
+  input: TransferredRecord & Revival,
 ): Promise<{ readonly changed: boolean }> {
   mustOwnStore(actor);
-  const fields = new Fields(input, ['kind', 'text']);
+  const fields = new Fields(input, ['kind', 'text', 'reviveRevoked']);
   const kind = fields.oneOf('kind', ['account', 'role', 'team'] as const, 'account');
   const text = fields.text('text', 4 * 1024 * 1024);
+  const revive = fields.has('reviveRevoked') && fields.flag('reviveRevoked');
   fields.check();
   return change(context, actor, async () => {
-    const edit = await editFor(context, kind, text);
-    const same = edit.before !== null;
+    const { seq } = await context.store.snapshot();
+    const found = await editFor(context, kind, text);
+    const same = found.before !== null;
+    const edit = same ? found : await revived(context, found, seq, revive);
     const records = await Records.read(context.store);
     return {
       edit: same ? null : edit,
-      type: 'registry-imported',
+      type: edit === found ? 'registry-imported' : 'account-revived',
       effect: await judge(context, actor, records, edit),
       reliesOn: [],
       answer: () => ({ changed: !same }),
     };
   });
+}
+
+/** The edit itself where it brings nothing back to life. `seq`: read before what is known. */
+async function revived(
+  context: AdminContext,
+  edit: Edit,
+  seq: number,
+  revive: boolean,
+): Promise<Edit> {
+  if (edit.kind !== 'account' || edit.after === null) return edit;
+  const [what = []] = await revivalsOf(context, [edit.after]);
+  if (what.length === 0) return edit;
+  if (revive) return { ...edit, after: { ...edit.after, revived: seq } };
+  throw new AdminError(
+    'invalid',
+    `the account ${edit.after.name} would come back to life (${wordsOf(what)}), and nothing is ` +
+      'revived unless it is said so (--revive-revoked)',
+  );
+}
+
+/** In words, for people. */
+export function wordsOf(what: readonly Revived[]): string {
+  return what.map((one) => REVIVED_WORDS[one]).join(', ');
+}
+
+/** What one record of a list would bring back to life. */
+export interface RevivedRecord {
+  /** In the list, counted from 0. */
+  readonly index: number;
+  readonly id: string;
+  readonly name: string;
+  readonly what: readonly Revived[];
+}
+
+/**
+ * Which of these records would bring back to life what is known to have ended. Changes nothing, and
+ * says nothing of what is there already or is no record.
+ */
+export async function findRevived(
+  context: AdminContext,
+  actor: AdminActor,
+  input: { readonly records: readonly TransferredRecord[] },
+): Promise<{ readonly revived: readonly RevivedRecord[] }> {
+  mustOwnStore(actor);
+  const records = listIn(input, ['records']);
+  return reading(async () => {
+    const named = records.flatMap((record, index) => {
+      const account = accountIn(record);
+      return account === null ? [] : [{ index, account }];
+    });
+    const there = await Promise.all(named.map(({ account }) => context.store.account(account.id)));
+    const fresh = named.filter((_, index) => there[index]?.account === null);
+    const found = await revivalsOf(
+      context,
+      fresh.map(({ account }) => account),
+    );
+    const revived = fresh.map(({ index, account: { id, name } }, n) => ({
+      index,
+      id,
+      name,
+      what: found[n] ?? [],
+    }));
+    return { revived: revived.filter(({ what }) => what.length > 0) };
+  });
+}
+
+function listIn(
+  input: { readonly records: readonly TransferredRecord[] } & Revival,
+  names: readonly string[],
+): readonly TransferredRecord[] {
+  const fields = new Fields(input, names);
+  const { records } = input;
+  if (!Array.isArray(records) || records.length > IMPORT_BATCH)
+    fields.fault('records', `must be a list of ${IMPORT_BATCH} records at most`);
+  if (fields.has('reviveRevoked')) fields.flag('reviveRevoked');
+  fields.check();
+  return records;
 }
 
 /** Records that are brought in by one step at most. */
@@ -117,17 +204,14 @@ export const IMPORT_BATCH = 64;
 export async function importRecords(
   context: AdminContext,
   actor: AdminActor,
-  input: { readonly records: readonly TransferredRecord[] },
+  input: { readonly records: readonly TransferredRecord[] } & Revival,
 ): Promise<ImportAnswer> {
   mustOwnStore(actor);
-  const fields = new Fields(input, ['records']);
-  const { records } = input;
-  if (!Array.isArray(records) || records.length > IMPORT_BATCH)
-    fields.fault('records', `must be a list of ${IMPORT_BATCH} records at most`);
-  fields.check();
-  const changed = await importedTogether(context, actor, records);
+  const records = listIn(input, ['records', 'reviveRevoked']);
+  const reviveRevoked = input.reviveRevoked === true;
+  const changed = await importedTogether(context, actor, records, reviveRevoked);
   if (changed !== null) return { done: records.length, changed, refusal: null };
-  return importedSingly(context, actor, records);
+  return importedSingly(context, actor, records, reviveRevoked);
 }
 
 export interface ImportAnswer {
@@ -142,12 +226,13 @@ async function importedSingly(
   context: AdminContext,
   actor: AdminActor,
   records: readonly TransferredRecord[],
+  reviveRevoked: boolean,
 ): Promise<ImportAnswer> {
   let changed = 0;
   for (const [done, record] of records.entries()) {
     try {
-      if ((await importRecord(context, actor, Object(record) as TransferredRecord)).changed)
-        changed += 1;
+      const input = { ...(Object(record) as TransferredRecord), reviveRevoked };
+      if ((await importRecord(context, actor, input)).changed) changed += 1;
     } catch (error) {
       if (!(error instanceof AdminError)) throw error;
       return { done, changed, refusal: { code: error.code, message: error.message } };
@@ -161,6 +246,7 @@ async function importedTogether(
   context: AdminContext,
   actor: AdminActor,
   inputs: readonly TransferredRecord[],
+  reviveRevoked: boolean,
 ): Promise<number | null> {
   const accounts = inputs.flatMap((input) => accountIn(input) ?? []);
   const distinct = (key: 'id' | 'name') => new Set(accounts.map((one) => one[key])).size;
@@ -175,11 +261,17 @@ async function importedTogether(
     );
     if (strangers) return null;
     if (fresh.length === 0) return 0;
+    const lives = await revivalsOf(context, fresh);
+    const seq = Math.min(...known.map((one) => one.seq));
+    if (!reviveRevoked && lives.some((what) => what.length > 0)) return null;
     const plans = await Promise.all(
-      fresh.map(async (after) => {
+      fresh.map(async (account, index) => {
+        const revives = (lives[index] ?? []).length > 0;
+        const after = revives ? { ...account, revived: seq } : account;
         const edit = { kind: 'account', key: after.id, before: null, after } as const;
         const effect = await judge(context, actor, records, edit);
-        return { edit, effect, type: 'registry-imported' as const, reliesOn: [] };
+        const type = revives ? ('account-revived' as const) : ('registry-imported' as const);
+        return { edit, effect, type, reliesOn: [] };
       }),
     );
     return (await changeTogether(context, actor, plans)) === 'changed' ? fresh.length : null;
@@ -191,11 +283,17 @@ function accountIn(input: TransferredRecord): Account | null {
   const { kind, text } = Object(input) as Partial<TransferredRecord>;
   if (kind !== 'account' || typeof text !== 'string') return null;
   try {
-    return decodeAccount(keyIn(text, 'id'), text);
+    return importedAccount(text);
   } catch (error) {
     if (error instanceof RegistryUnavailable || error instanceof AdminError) return null;
     throw error;
   }
+}
+
+/** That it was revived once was said in the registry that it comes from, and not in this one. */
+function importedAccount(text: string): Account {
+  const { revived: _, ...account } = decodeAccount(keyIn(text, 'id'), text);
+  return account;
 }
 
 async function editFor(context: AdminContext, kind: Edit['kind'], text: string): Promise<Edit> {
@@ -218,7 +316,7 @@ async function editFor(context: AdminContext, kind: Edit['kind'], text: string):
       after,
     };
   }
-  const after = decoded(() => decodeAccount(keyIn(text, 'id'), text));
+  const after = decoded(() => importedAccount(text));
   const before =
     (await context.store.account(after.id)).account ??
     (await context.store.accountByName(after.name));
@@ -229,8 +327,9 @@ function isSame<
   T extends { readonly version: number; readonly createdAt: string; readonly updatedAt: string },
 >(before: T, after: T): boolean {
   const { createdAt, updatedAt } = after;
+  const { revived: _, ...comparable } = before as T & Pick<Account, 'revived'>;
   return isDeepStrictEqual(
-    { ...before, version: 0, createdAt, updatedAt },
+    { ...comparable, version: 0, createdAt, updatedAt },
     { ...after, version: 0 },
   );
 }

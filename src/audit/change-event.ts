@@ -14,6 +14,7 @@ export type ChangeType =
   | 'account-activated'
   | 'account-deactivated'
   | 'account-deleted'
+  | 'account-revived'
   | 'token-issued'
   | 'token-rotated'
   | 'token-renewed'

@@ -1,23 +1,32 @@
 import { closeSync, readFileSync, statSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
+import type { Control } from '../admin/control.ts';
 import { AdminError } from '../admin/error.ts';
-import { IMPORT_BATCH, type TransferredRecord } from '../admin/transfer.ts';
+import {
+  IMPORT_BATCH,
+  type RevivedRecord,
+  type TransferredRecord,
+  wordsOf,
+} from '../admin/transfer.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
 import { UsageError } from './exit.ts';
 import { examples, leaf } from './options.ts';
 import { type StoreOptions, withReach } from './reach.ts';
 import { createPrivateFile } from './secret-file.ts';
-import { confirm, note, sayJson } from './terminal.ts';
+import { confirm, note, sayJson, visible } from './terminal.ts';
 
 interface TransferOptions extends StoreOptions {
   readonly json?: boolean;
   readonly yes?: boolean;
+  readonly reviveRevoked?: boolean;
 }
 
 /** First line of an exported file. A reader that does not know the number refuses the file. */
 const FORMAT = { format: 'sallyport-registry', version: 1 } as const;
 /** Below what a request to a running owner may hold. */
 const BATCH_BYTES = 512 * 1024;
+/** Records named one by one of those that would come back to life. */
+const NAMED = 50;
 /** How often a long import says how far it is. */
 const PROGRESS_MS = 2_000;
 /** Some 100,000 accounts with room to spare. */
@@ -33,7 +42,15 @@ export function addTransferCommands(registry: Command): void {
   examples(out, 'sallyport registry export registry.ndjson --config manage.yaml');
   const into = leaf(registry, 'import <file>', 'bring the records of an exported file into a store')
     .option('--yes', 'do not ask')
+    .option('--revive-revoked', 'bring back to life what was revoked since the file was written')
     .action(importFrom);
+  into.description(
+    'bring the records of an exported file into a store.\n' +
+      'An import overwrites nothing. Before it writes, it names what it would bring back to life: ' +
+      'accounts that were deleted or deactivated,\ntokens that were revoked and rights that were ' +
+      'changed since the file was written, as far as the store, its running instances\nor the data ' +
+      'folder know. Without --revive-revoked nothing at all is imported then.',
+  );
   examples(into, 'sallyport registry import registry.ndjson --config redis.yaml --yes');
 }
 
@@ -68,13 +85,26 @@ async function exportTo(file: string, options: TransferOptions): Promise<void> {
 
 async function importFrom(file: string, options: TransferOptions): Promise<void> {
   const records = readFile(file);
-  await confirm(`Bring ${records.length} records into the registry?`, options.yes);
+  const revive = options.reviveRevoked === true;
   await withReach(options, true, async ({ control, actor }) => {
+    const revived = await revivedIn(records, (batch) =>
+      control.administration.findRevived(actor, { records: batch }),
+    );
+    nameRevived(revived);
+    if (revived.length > 0 && !revive)
+      throw new AdminError(
+        'invalid',
+        `${revived.length} of ${records.length} records would bring back to life what was ` +
+          'revoked: nothing was imported. Take them out of the file, or say that it is meant ' +
+          'with --revive-revoked',
+      );
+    const living = revived.length > 0 ? `, and revive ${revived.length} of them` : '';
+    await confirm(`Bring ${records.length} records into the registry${living}?`, options.yes);
     const progress = new Progress(records.length);
     for (let begin = 0; begin < records.length; ) {
       const batch = batchFrom(records, begin);
       const { done, changed, refusal } = await control.administration
-        .importRecords(actor, { records: batch })
+        .importRecords(actor, { records: batch, ...(revive ? { reviveRevoked: true } : {}) })
         .catch((error: unknown) => {
           throw error instanceof AdminError ? stopped(progress, error, null) : error;
         });
@@ -83,12 +113,36 @@ async function importFrom(file: string, options: TransferOptions): Promise<void>
       if (refusal !== null)
         throw stopped(progress, new AdminError(refusal.code, refusal.message), begin);
     }
-    if (options.json === true) sayJson({ records: records.length, imported: progress.changed });
+    if (options.json === true)
+      sayJson({ records: records.length, imported: progress.changed, revived: revived.length });
     else
       note(
         `Imported ${progress.changed} records; ${records.length - progress.changed} were there already.`,
       );
   });
+}
+
+/** With the index in the file's list. All is asked before anything is written. */
+async function revivedIn(
+  records: readonly TransferredRecord[],
+  ask: (
+    batch: readonly TransferredRecord[],
+  ) => ReturnType<Control['administration']['findRevived']>,
+): Promise<readonly RevivedRecord[]> {
+  const all: RevivedRecord[] = [];
+  for (let begin = 0; begin < records.length; ) {
+    const batch = batchFrom(records, begin);
+    for (const one of (await ask(batch)).revived) all.push({ ...one, index: begin + one.index });
+    begin += batch.length;
+  }
+  return all;
+}
+
+function nameRevived(revived: readonly RevivedRecord[]): void {
+  // The first line of the file is its head.
+  for (const { index, name, what } of revived.slice(0, NAMED))
+    note(`line ${index + 2}: account ${visible(name)}: ${wordsOf(what)}`);
+  if (revived.length > NAMED) note(`and ${revived.length - NAMED} more`);
 }
 
 /** As many records as one step takes, and no more than one request to a running owner may hold. */

@@ -161,6 +161,7 @@ const CHANGES: Readonly<Record<string, string>> = {
   'account-activated': 'Activated the account',
   'account-deactivated': 'Deactivated the account',
   'account-deleted': 'Deleted the account',
+  'account-revived': 'Brought back from an export, against what was revoked, the account',
   'token-issued': 'Issued a token for',
   'token-rotated': 'Generated a new token for',
   'token-renewed': 'Renewed its own token:',

@@ -385,6 +385,7 @@ class GatewayParts implements Gateway {
       audit: managed.audit,
       clock: this.#clock,
       instance: this.instance,
+      known: (account) => this.#replica?.known(account) ?? null,
       onRevoked: (durationMs) => this.metrics.revocation(durationMs),
       routes: () => this.#decider!.table,
     });

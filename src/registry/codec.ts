@@ -64,6 +64,8 @@ const accountShape = z.object({
   signOuts: z.int().min(0).exactOptional(),
   // Absent from users that no identity provider vouched for.
   subject: z.string().min(1).max(SUBJECT_CHARACTERS_MAX).exactOptional(),
+  // Absent unless an import revived it. A reader that does not know it goes on refusing.
+  revived: z.int().min(0).exactOptional(),
 });
 
 const roleShape = z.object({ ...common, name, permissions: z.array(z.string()) });

@@ -127,6 +127,10 @@ class EmbeddedRegistry implements RegistryStore {
   /** One file has one history: what was committed is in it. */
   async assert(_tombstones: readonly Tombstone[]): Promise<void> {}
 
+  async tombstones(): Promise<readonly Tombstone[]> {
+    return [];
+  }
+
   async recordUses(uses: readonly TokenUse[]): Promise<void> {
     this.#file.write(() => {
       for (const { account, token, timeMs, address } of uses)

@@ -95,7 +95,8 @@ export interface LeaseRequest {
 /**
  * What an instance knows to be revoked. A store that has lost the change (failover) is told, and
  * everyone who reads the account from it is told with it: `deleted` and `digests` for good,
- * `inactive` and `rights` until somebody who saw it activates the account.
+ * `inactive` and `rights` until somebody who saw it activates the account; all of it until an import
+ * is told to revive the account.
  */
 export interface Tombstone {
   readonly account: string;
@@ -112,6 +113,11 @@ export interface Tombstone {
    * `*`: instances have seen different things. Absent: nothing is held against it.
    */
   readonly rights?: string;
+  /**
+   * As of which change of this registry that was known; 0: in an earlier registry. A record that was
+   * revived then or later (`Account.revived`) is not held to it. Absent: every record is.
+   */
+  readonly seq?: number;
 }
 
 /** When and from where a token was last let in. */
@@ -203,6 +209,8 @@ export interface Commit {
    * tombstone's `inactive`.
    */
   readonly activates?: readonly string[];
+  /** Accounts that are revived by somebody who was told what is known against them. */
+  readonly revives?: readonly string[];
   /**
    * The `change` audit event, serialised (audit/event.ts), and the accounts in whose activity log
    * it appears.
@@ -328,6 +336,8 @@ export interface RegistryStore extends RegistrySource {
   /** The last use of each token of an account that is known. */
   uses(account: string): Promise<readonly TokenUse[]>;
   accountByName(name: string): Promise<Account | null>;
+  /** What instances have told about these accounts, where they have. */
+  tombstones(ids: readonly string[]): Promise<readonly Tombstone[]>;
   /**
    * In a stable order; each account that exists throughout is listed exactly once, as item or as
    * damaged. `limit` 1 to 500.

@@ -98,6 +98,7 @@ export function planCommit(keys: RegistryKeys, commit: Commit): CommitPlan {
       label: target,
     })),
     activates: commit.activates ?? [],
+    revives: commit.revives ?? [],
     events: [commit.audit, ...(commit.moreAudit ?? [])].map(({ event, accounts: ids }) => ({
       event,
       accounts: ids.map((id) => table.number(keys.changesOf(id), 'stream')),

@@ -21,6 +21,7 @@ import {
   type RegistryStore,
   RegistryUnavailable,
   type TokenUse,
+  type Tombstone,
 } from './port.ts';
 import { entryPosition } from './redis-feed.ts';
 import { hasReserve, isFull } from './redis-full.ts';
@@ -31,6 +32,7 @@ import { META_FIELDS, nameOf, pairs } from './redis-reply.ts';
 import { type RedisRegistryOptions, RedisRegistrySource, WAIT_MS } from './redis-source.ts';
 import { assuranceFrom } from './redis-topology.ts';
 import { noRegistry } from './served.ts';
+import { readTombstone } from './tombstone.ts';
 
 /** How much history is kept, in entries. Who lags further behind than the feed is long reloads. */
 const KEPT = { feed: 10_000, changesPerAccount: 1_000 } as const;
@@ -242,6 +244,15 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
       if (account?.name === name) return account;
     }
     throw damaged(`the claim to the account name ${JSON.stringify(name)}`);
+  }
+
+  async tombstones(ids: readonly string[]): Promise<readonly Tombstone[]> {
+    if (ids.length === 0) return [];
+    const texts = (await this.call('HMGET', this.keys.tombstones, ...ids)) as (string | null)[];
+    return ids.flatMap((id, index) => {
+      const text = texts[index];
+      return typeof text === 'string' ? readTombstone(id, text) : [];
+    });
   }
 
   async accounts(query: {

@@ -1,7 +1,7 @@
 import type { Account } from '../account/model.ts';
 import type { Generation } from './generation.ts';
 import { readHistory } from './history.ts';
-import type { FeedEvent, PolicySnapshot, RegistrySource } from './port.ts';
+import type { FeedEvent, PolicySnapshot, RegistrySource, Tombstone } from './port.ts';
 import { Revoked } from './revoked.ts';
 import type { Trail } from './trail.ts';
 
@@ -41,6 +41,11 @@ export class Remembrance {
   /** Takes note of an event, and answers it as it is to be applied. */
   note(event: FeedEvent): FeedEvent {
     return this.#revoked.note(event);
+  }
+
+  /** What is known of an account, whether or not the store knows it too. */
+  known(id: string): Tombstone | null {
+    return this.#revoked.known(id);
   }
 
   /** An account as read from a store, without what is known to be revoked. */

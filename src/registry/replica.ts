@@ -12,6 +12,7 @@ import {
   RegistryUnavailable,
   type Standing,
   type Subscription,
+  type Tombstone,
 } from './port.ts';
 import { Remembrance } from './remembrance.ts';
 import { backoffMs, RenewalPace } from './renewal-pace.ts';
@@ -175,6 +176,11 @@ export class Replica implements RegistryView, PolicyView {
       cachedAccounts: generation?.accounts.size ?? 0,
       damagedRoles: generation?.damagedRoles ?? [],
     };
+  }
+
+  /** What this instance has seen of an account, for who would bring back an earlier record of it. */
+  known(accountId: string): Tombstone | null {
+    return this.#remembered.known(accountId);
   }
 
   /** What is cached, to be written down for the next start; null while nothing is known. */

@@ -1,6 +1,6 @@
 import type { Account } from '../account/model.ts';
 import type { FeedEvent, Position, RecordChange, Tombstone } from './port.ts';
-import { rightsOf, underTombstone } from './tombstone.ts';
+import { isRevived, rightsOf, underTombstone } from './tombstone.ts';
 
 /** What one account has lost, as far as this instance has seen it happen. */
 interface Fact {
@@ -32,7 +32,8 @@ export const REVOKED_LIMITS = {
  *
  * A revoked digest and a deleted account stay so whatever a store says later: tokens are random and
  * ids are never used again. "Inactive" can be taken back by an administrator, and so can a lowering,
- * so they are held against the store only while the store does not know of them.
+ * so they are held against the store only while the store does not know of them. Only a record that
+ * an import was told to revive is held to nothing that was known before.
  */
 export class Revoked {
   readonly #facts = new Map<string, Fact>();
@@ -44,20 +45,20 @@ export class Revoked {
 
   /**
    * Begins with a registry. Another epoch is another registry, made by an administrator, perhaps
-   * from an older export of the one before: what was revoked for good stays so, and the store is to
-   * be told; what could be taken back says nothing about it.
+   * from an older export of the one before: what was known of the accounts stays so, and the store
+   * is to be told.
    */
   begin(epoch: string): void {
-    if (this.#epoch !== epoch && this.#epoch !== '') this.#keepWhatIsForGood();
+    if (this.#epoch !== epoch && this.#epoch !== '')
+      for (const [id, fact] of this.#facts)
+        this.#facts.set(id, { ...fact, seq: 0, lost: 'untold' });
     this.#epoch = epoch;
   }
 
-  #keepWhatIsForGood(): void {
-    for (const [id, fact] of this.#facts) {
-      if (fact.deleted || fact.digests.size > 0)
-        this.#facts.set(id, { ...fact, seq: 0, inactive: false, rights: null, lost: 'untold' });
-      else this.#facts.delete(id);
-    }
+  /** What an account was last seen to be, for who would bring back an earlier record of it. */
+  known(id: string): Tombstone | null {
+    const fact = this.#facts.get(id);
+    return fact === undefined ? null : { account: id, ...heldAgainst({ ...fact, lost: 'untold' }) };
   }
 
   /**
@@ -86,8 +87,10 @@ export class Revoked {
    */
   lose(position: Position, forked: boolean): void {
     for (const [id, fact] of this.#facts) {
+      // From here on the store counts anew: whoever revives it after that knows of it.
+      const seq = Math.min(fact.seq, position.seq);
       if (forked || fact.lost !== 'no' || fact.seq > position.seq)
-        this.#facts.set(id, { ...fact, lost: 'untold' });
+        this.#facts.set(id, { ...fact, seq, lost: 'untold' });
     }
   }
 
@@ -108,8 +111,10 @@ export class Revoked {
 
   #noteChange(change: Extract<RecordChange, { kind: 'account' }>, seq: number): RecordChange {
     const { key, record } = change;
-    const known = this.#facts.get(key);
+    const before = this.#facts.get(key);
+    const known = record !== null && isRevived(record, before?.seq) ? undefined : before;
     const fact = factOf(record, seq, known);
+    if (known === undefined) this.#facts.delete(key);
     if (fact !== null) {
       this.#facts.delete(key);
       this.#facts.set(key, fact);
@@ -159,12 +164,13 @@ function factOf(record: Account | null, seq: number, known: Fact | undefined): F
 }
 
 function heldAgainst(fact: Fact): Omit<Tombstone, 'account'> {
-  const { digests, deleted, inactive, rights } = fact;
+  const { digests, deleted, inactive, rights, seq } = fact;
   const untold = fact.lost === 'untold';
   return {
     digests: Object.fromEntries(digests),
     deleted,
     inactive: inactive && untold,
     ...(untold && rights !== null ? { rights } : {}),
+    seq,
   };
 }

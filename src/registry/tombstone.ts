@@ -11,8 +11,9 @@ const RETIRED_KEPT = 8;
  */
 export function underTombstone(
   account: Account,
-  { digests, deleted, inactive, rights }: Omit<Tombstone, 'account'>,
+  { digests, deleted, inactive, rights, seq }: Omit<Tombstone, 'account'>,
 ): Account | null {
+  if (isRevived(account, seq)) return account;
   if (deleted) return null;
   let { token, previous = null, retired } = account;
   for (const [digest, fromMs] of Object.entries(digests)) {
@@ -31,6 +32,11 @@ export function underTombstone(
   return { ...account, token, previous, retired, status: held ? 'inactive' : account.status };
 }
 
+/** Whether the account was brought back by somebody who was told what was known as of `seq`. */
+export function isRevived({ revived }: Account, seq: number | undefined): boolean {
+  return revived !== undefined && seq !== undefined && revived >= seq;
+}
+
 /** Names all that an account is allowed, by roles and in time: 32 hex digits. */
 export function rightsOf({ role, teams, grants, expiresAt }: Account): string {
   return hash('sha256', JSON.stringify([role, teams, grants, expiresAt]), 'hex').slice(0, 32);
@@ -39,14 +45,19 @@ export function rightsOf({ role, teams, grants, expiresAt }: Account): string {
 /** Throws `RegistryUnavailable('damaged')`: what cannot be read may have shut somebody out. */
 export function readTombstone(account: string, text: string): Tombstone {
   try {
-    const { digests, deleted, inactive, rights } = JSON.parse(text) as Partial<Tombstone>;
+    const { digests, deleted, inactive, rights, seq } = JSON.parse(text) as Partial<Tombstone>;
     if (
       typeof digests === 'object' &&
       typeof deleted === 'boolean' &&
       typeof inactive === 'boolean' &&
-      (rights === undefined || typeof rights === 'string')
+      (rights === undefined || typeof rights === 'string') &&
+      (seq === undefined || typeof seq === 'number')
     ) {
-      return { account, digests, deleted, inactive, ...(rights === undefined ? {} : { rights }) };
+      return {
+        ...{ account, digests, deleted, inactive },
+        ...(rights === undefined ? {} : { rights }),
+        ...(seq === undefined ? {} : { seq }),
+      };
     }
   } catch {
     // Falls through to the one fault that there is.

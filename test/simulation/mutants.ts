@@ -19,8 +19,8 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   /** What was seen revoked is forgotten with everything else. */
   tombstone: {
     file: 'src/registry/revoked.ts',
-    piece: "if (this.#epoch !== epoch && this.#epoch !== '') this.#keepWhatIsForGood();",
-    instead: 'this.#facts.clear();',
+    piece: '    this.#epoch = epoch;',
+    instead: '    this.#epoch = epoch; this.#facts.clear();',
   },
   /** The lease is measured by a clock that can be set. */
   wall: {

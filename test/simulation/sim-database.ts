@@ -214,6 +214,7 @@ export class SimDatabase {
       };
       if (grave.deleted || (record.token !== null && record.token.digest in grave.digests))
         return ['version', change.label];
+      if (plan.revives.length > 0) throw new Error('nobody revives anything here');
       const held = grave.inactive || (grave.rights ?? change.rights) !== change.rights;
       if (!held || record.status !== 'active') continue;
       if (!plan.activates.includes(change.id)) return ['version', change.label];
@@ -267,7 +268,7 @@ export class SimDatabase {
       const text = graves.get(told.account);
       const known =
         text === undefined
-          ? { deleted: false, inactive: false, digests: {} }
+          ? ({ deleted: false, inactive: false, digests: {} } as Grave)
           : (JSON.parse(text) as Grave);
       const digests = { ...known.digests };
       for (const [digest, from] of Object.entries(told.digests))
@@ -276,6 +277,7 @@ export class SimDatabase {
         deleted: known.deleted || told.deleted,
         inactive: known.inactive || told.inactive,
         ...rightsTold(known.rights, told.rights),
+        ...seqTold(text === undefined, known.seq, told.seq),
         digests: Object.fromEntries(Object.entries(digests).sort()),
       });
       changed ||= now !== text;
@@ -302,13 +304,20 @@ interface Plan {
   readonly take: readonly { readonly claim: string; readonly owner: string }[];
   readonly drop: readonly string[];
   readonly activates: readonly string[];
+  readonly revives: readonly string[];
 }
 
 interface Grave {
   readonly rights?: string;
+  readonly seq?: number;
   readonly deleted: boolean;
   readonly inactive: boolean;
   readonly digests: Record<string, number>;
+}
+
+function seqTold(first: boolean, known: number | undefined, told: number | undefined) {
+  if (first) return told === undefined ? {} : { seq: told };
+  return known === undefined || told === undefined ? {} : { seq: Math.max(known, told) };
 }
 
 function rightsTold(known: string | undefined, told: string | undefined): { rights?: string } {

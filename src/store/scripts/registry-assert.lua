@@ -21,6 +21,12 @@ for _, tombstone in ipairs(told) do
     local same = not known.rights or known.rights == tombstone.rights
     known.rights = same and tombstone.rights or '*'
   end
+  -- As of the later change; of an instance that does not say, nobody knows.
+  if not text then
+    known.seq = tombstone.seq
+  else
+    known.seq = known.seq and tombstone.seq and math.max(known.seq, tombstone.seq)
+  end
   for digest, from in pairs(tombstone.digests) do
     known.digests[digest] = math.min(known.digests[digest] or from, from)
   end
@@ -28,10 +34,11 @@ for _, tombstone in ipairs(told) do
   for digest, from in pairs(known.digests) do digests[#digests + 1] = string.format('"%s":%.0f', digest, from) end
   table.sort(digests)
   local now = string.format(
-    '{"deleted":%s,"inactive":%s,%s"digests":{%s}}',
+    '{"deleted":%s,"inactive":%s,%s%s"digests":{%s}}',
     tostring(known.deleted),
     tostring(known.inactive),
     known.rights and string.format('"rights":%s,', cjson.encode(known.rights)) or '',
+    known.seq and string.format('"seq":%.0f,', known.seq) or '',
     table.concat(digests, ',')
   )
   if now ~= text then

@@ -66,21 +66,29 @@ end
 -- What was revoked in a history that this store has lost stays revoked: a change that was computed without knowing of it is computed again.
 local activates = {}
 for _, id in ipairs(plan.activates) do activates[id] = true end
+local revives = {}
+for _, id in ipairs(plan.revives) do revives[id] = true end
 local raised = {}
 for _, change in ipairs(plan.changes) do
   local grave = change.field == '' and change.text ~= '' and redis.call('HGET', TOMBSTONES, change.id)
   if grave then
     local tombstone = cjson.decode(grave)
     local record = cjson.decode(change.text)
-    -- A null is truthy here and has no fields.
-    local live = type(record.token) == 'table' and record.token.digest
-    if tombstone.deleted or (live and tombstone.digests[live]) then return { 'version', change.label } end
-    local held = tombstone.inactive or (tombstone.rights and tombstone.rights ~= change.rights)
-    if held and record.status == 'active' then
-      if not activates[change.id] then return { 'version', change.label } end
-      tombstone.inactive, tombstone.rights = false, nil
-      -- An empty table would be written as a list.
-      if next(tombstone.digests) == nil then raised[change.id] = '' else raised[change.id] = cjson.encode(tombstone) end
+    -- Brought back by somebody who was told of it. A null is truthy here and no number.
+    local revived = type(record.revived) == 'number' and tombstone.seq and record.revived >= tombstone.seq
+    if revived or revives[change.id] then
+      raised[change.id] = ''
+    else
+      -- A null has no fields.
+      local live = type(record.token) == 'table' and record.token.digest
+      if tombstone.deleted or (live and tombstone.digests[live]) then return { 'version', change.label } end
+      local held = tombstone.inactive or (tombstone.rights and tombstone.rights ~= change.rights)
+      if held and record.status == 'active' then
+        if not activates[change.id] then return { 'version', change.label } end
+        tombstone.inactive, tombstone.rights = false, nil
+        -- An empty table would be written as a list.
+        if next(tombstone.digests) == nil then raised[change.id] = '' else raised[change.id] = cjson.encode(tombstone) end
+      end
     end
   end
 end

@@ -1,8 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import type { Account } from '../../../src/account/model.ts';
+import { createAdministration } from '../../../src/admin/administration.ts';
 import { IMPORT_BATCH, type TransferredRecord } from '../../../src/admin/transfer.ts';
+import { systemClock } from '../../../src/clock.ts';
 import { encodeRecord, withVersion } from '../../../src/registry/codec.ts';
-import { account, idOf } from '../../contract/registry-records.ts';
+import { Replica } from '../../../src/registry/replica.ts';
+import { Revoked } from '../../../src/registry/revoked.ts';
+import { until } from '../../contract/registry.ts';
+import { account, digestOf, idOf } from '../../contract/registry-records.ts';
 import { openBench, owner, STORES } from '../../unit/admin/stores.ts';
+
+const LATER = '2026-02-01T00:00:00.000Z';
 
 const record = (n: number, changes = {}): TransferredRecord => ({
   kind: 'account',
@@ -74,6 +82,113 @@ describe.each(STORES)('records that are imported together (%s)', (kind) => {
         await expect(
           admin.importRecords(owner, { records: records as TransferredRecord[] }),
         ).rejects.toMatchObject({ code: 'invalid' });
+    } finally {
+      await close();
+    }
+  });
+
+  it('name what has ended since, and bring it back to life only when that is said', async (ctx) => {
+    const { store, admin, clock, close } = await bench(ctx);
+    const replica = new Replica({
+      ...{ source: store, clock: systemClock, instance: 'edge', leaseMs: 2_000, maxAccounts: 100 },
+    });
+    try {
+      await admin.importRecords(owner, { records: many(1, 4) });
+      await replica.start();
+      await admin.deleteAccount(owner, { id: idOf(2), waitMs: 0 });
+      await until(() => replica.known(idOf(2))?.deleted === true);
+      const knowing = createAdministration({
+        ...{ store, clock, instance: null },
+        known: (id) => replica.known(id),
+      });
+      for (const one of [admin, knowing]) {
+        expect(await one.findRevived(owner, { records: many(1, 6) })).toEqual({
+          revived: [{ index: 1, id: idOf(2), name: account(2).name, what: ['deleted'] }],
+        });
+        const answer = await one.importRecords(owner, { records: many(1, 3) });
+        expect(answer).toMatchObject({ done: 1, changed: 0, refusal: { code: 'invalid' } });
+        expect(answer.refusal?.message).toContain(account(2).name);
+      }
+      expect((await store.account(idOf(2))).account).toBeNull();
+      const revive = { records: many(1, 6), reviveRevoked: true };
+      expect(await knowing.importRecords(owner, revive)).toEqual({
+        ...{ done: 6, changed: 3, refusal: null },
+      });
+      expect(await knowing.importRecords(owner, revive)).toMatchObject({ done: 6, changed: 0 });
+      await until(async () => {
+        const found = await replica.lookup(idOf(2));
+        return found.found === 'account' && found.account.account.token !== null;
+      });
+      const events = async (n: number) =>
+        (await store.changes({ account: idOf(n), before: null, limit: 10 })).items.map((event) => {
+          const { type, actor, target } = JSON.parse(event);
+          return [type, actor.name, target.id];
+        });
+      expect((await events(2))[0]).toEqual(['account-revived', owner.name, idOf(2)]);
+      expect((await events(5))[0]).toEqual(['registry-imported', owner.name, idOf(5)]);
+      // Deleted once more, it stays so.
+      await admin.deleteAccount(owner, { id: idOf(2), waitMs: 0 });
+      await until(async () => (await replica.lookup(idOf(2))).found === 'absent');
+      expect((await knowing.importRecords(owner, { records: [record(2)] })).refusal?.code).toBe(
+        'invalid',
+      );
+    } finally {
+      await replica.close();
+      await close();
+    }
+  });
+
+  it('name what another registry before this one was seen to take away', async (ctx) => {
+    const { store, clock, close } = await bench(ctx);
+    const seen = new Revoked();
+    try {
+      seen.begin('earlier');
+      const sees = (seq: number, n: number, changes: Partial<Account> | null) =>
+        seen.note({
+          seq,
+          changes: [
+            {
+              ...{ kind: 'account', key: idOf(n) },
+              record: changes && { ...account(n), role: 'none', updatedAt: LATER, ...changes },
+            },
+          ],
+        });
+      sees(901, 1, { token: { digest: digestOf(99), createdAt: LATER }, retired: [digestOf(1)] });
+      sees(902, 2, { status: 'inactive' });
+      sees(903, 3, { expiresAt: LATER });
+      sees(904, 4, null);
+      sees(905, 5, { description: 'new' });
+      seen.begin((await store.snapshot()).epoch);
+      const told = seen.lost();
+      await store.assert(told);
+      const known = (id: string) => seen.known(id);
+      const admin = createAdministration({
+        ...{ store, clock, instance: null },
+        // The other store was told.
+        ...(kind === 'embedded' ? { known } : {}),
+      });
+      const { revived } = await admin.findRevived(owner, { records: many(1, 6) });
+      expect(revived.map(({ index, what }) => [index, what])).toEqual([
+        [0, ['token-revoked']],
+        [1, ['deactivated']],
+        [2, ['rights-changed']],
+        [3, ['deleted']],
+      ]);
+      const before = await store.snapshot();
+      const refused = await admin.importRecords(owner, { records: many(1, 4) });
+      expect(refused).toMatchObject({ done: 0, changed: 0 });
+      expect((await store.snapshot()).seq).toBe(before.seq);
+      await admin.importRecords(owner, { records: many(1, 6), reviveRevoked: true });
+      // Whoever tells of it only now.
+      await store.assert(told);
+      for (const n of [1, 2, 3, 4, 5]) {
+        const read = (await store.account(idOf(n))).account;
+        expect(read).toMatchObject({ status: 'active', token: { digest: digestOf(n) } });
+        expect(seen.against(read!)).toMatchObject(read!);
+      }
+      // What is changed afterwards is changed by people who see it as it is.
+      await admin.deactivateAccount(owner, { id: idOf(1), waitMs: 0 });
+      await admin.activateAccount(owner, { id: idOf(1) });
     } finally {
       await close();
     }

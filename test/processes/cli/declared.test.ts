@@ -258,6 +258,32 @@ describe('a registry that moves', () => {
     // Line and count of the record that stands in the way, so that a long import can be taken up.
     expect(other.err).toMatch(/line \d+: .*; \d+ of \d+ records are in the registry/);
   });
+
+  it('says before it writes what it would bring back to life, and does that only when told to', async (ctx) => {
+    if (redis === null) return ctx.skip('redis-server is not here');
+    const back = ['--yes', '--config', 'back.yaml'];
+    const names = async () =>
+      (
+        await shell.json<{ accounts: { name: string }[] }>(
+          'account',
+          'list',
+          '--config',
+          'back.yaml',
+        )
+      ).accounts.map(({ name }) => name);
+    await shell.run('account', 'delete', 'mover', ...back);
+    const refused = await shell.run('registry', 'import', 'again.ndjson', ...back);
+    expect(refused).toMatchObject({ code: 1, out: '' });
+    expect(refused.err).toMatch(/line \d+: account mover: was deleted/);
+    expect(refused.err).toMatch(/1 of \d+ records .* nothing was imported.*--revive-revoked/);
+    expect(await names()).not.toContain('mover');
+    const done = await shell.run('registry', 'import', 'again.ndjson', '--revive-revoked', ...back);
+    expect(done).toMatchObject({ code: 0 });
+    expect(done.err).toMatch(/line \d+: account mover: was deleted/);
+    expect(await names()).toContain('mover');
+    const activity = await shell.run('activity', 'mover', '--json', '--config', 'back.yaml');
+    expect(activity.out).toContain('"account-revived"');
+  });
 });
 
 async function fill(shell: Shell): Promise<string> {

@@ -114,11 +114,11 @@ it('tells only what was learned after the point to which the store fell back', (
   revoked.note(event(6, 2, null));
   revoked.lose({ epoch: 'epoch-1', seq: 5 }, false);
   expect(revoked.lost()).toEqual([
-    { account: idOf(2), digests: {}, deleted: true, inactive: false },
+    { account: idOf(2), digests: {}, deleted: true, inactive: false, seq: 5 },
   ]);
 });
 
-it('goes on refusing in another registry what was revoked for good, and tells it', () => {
+it('goes on refusing in another registry what it has seen revoked, and tells it', () => {
   revoked.note(event(5, 1, rotated));
   revoked.note(event(6, 2, null));
   revoked.note(event(7, 3, { status: 'inactive' }));
@@ -127,11 +127,48 @@ it('goes on refusing in another registry what was revoked for good, and tells it
   revoked.begin('epoch-2');
   expect(revoked.against(before)).toMatchObject({ token: null });
   expect(revoked.against(account(2))).toBeNull();
-  expect(revoked.against(account(3))).toEqual(account(3));
-  expect(revoked.lost()).toEqual([
-    { account: idOf(1), digests: { [digestOf(1)]: 0 }, deleted: false, inactive: false },
-    { account: idOf(2), digests: {}, deleted: true, inactive: false },
+  expect(revoked.against(account(3))).toMatchObject({ status: 'inactive' });
+  expect(revoked.lost()).toMatchObject([
+    { account: idOf(1), digests: { [digestOf(1)]: 0 }, deleted: false, inactive: false, seq: 0 },
+    { account: idOf(2), digests: {}, deleted: true, inactive: false, seq: 0 },
+    { account: idOf(3), digests: {}, deleted: false, inactive: true, seq: 0 },
   ]);
+});
+
+describe('an account that an import was told to revive', () => {
+  it('is held to nothing that was known before, and to everything that comes after', () => {
+    revoked.note(event(5, 1, rotated));
+    revoked.note(event(6, 1, null));
+    expect(revoked.against(account(1, { revived: 5 }))).toBeNull();
+    const alive = account(1, { revived: 6 });
+    expect(revoked.against(alive)).toBe(alive);
+    expect(recordIn(revoked.note(event(7, 1, { revived: 6 })))).toEqual(alive);
+    expect(revoked.known(idOf(1))).toBeNull();
+    revoked.note(event(8, 1, { ...rotated, revived: 6 }));
+    expect(revoked.against(alive)).toMatchObject({ token: null });
+    revoked.note(event(9, 1, null));
+    expect(revoked.against(alive)).toBeNull();
+  });
+
+  it('is let in by who comes to the registry later, knowing it from an earlier one', () => {
+    revoked.note(event(500, 1, null));
+    revoked.begin('epoch-2');
+    const alive = account(1, { revived: 3 });
+    expect(revoked.against(alive)).toBe(alive);
+    const [told] = revoked.lost();
+    expect(underTombstone(alive, told!)).toBe(alive);
+    expect(underTombstone(before, told!)).toBeNull();
+    const { seq: _, ...unsaid } = told!;
+    expect(underTombstone(alive, unsaid)).toBeNull();
+  });
+
+  it('can be revived in a store that stands before what was seen, once that was told', () => {
+    revoked.note(event(20, 1, null));
+    revoked.lose({ epoch: 'epoch-1', seq: 15 }, false);
+    revoked.told(revoked.lost());
+    const alive = account(1, { revived: 15 });
+    expect(revoked.against(alive)).toBe(alive);
+  });
 });
 
 describe('an account whose lowering a failover lost', () => {

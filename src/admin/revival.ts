@@ -1,0 +1,56 @@
+import type { Account } from '../account/model.ts';
+import type { Tombstone } from '../registry/port.ts';
+import { rightsOf } from '../registry/tombstone.ts';
+import type { AdminContext } from './change.ts';
+
+/**
+ * What an import would bring back to life: accounts that were deleted or deactivated since the file
+ * was written, tokens that were revoked, rights that are others now. Known are the tombstones and the
+ * history of the store, and what the instance or data folder that imports has seen itself.
+ */
+export type Revived = 'deleted' | 'token-revoked' | 'deactivated' | 'rights-changed';
+
+export const REVIVED_WORDS: Readonly<Record<Revived, string>> = {
+  deleted: 'was deleted',
+  'token-revoked': 'its token was revoked',
+  deactivated: 'was deactivated',
+  'rights-changed': 'its roles, teams, grants or expiry were changed',
+};
+
+/** For each account, in order, what of it would live again; empty: nothing that is known. */
+export async function revivalsOf(
+  { store, known }: AdminContext,
+  accounts: readonly Account[],
+): Promise<readonly (readonly Revived[])[]> {
+  const told = new Map<string, Tombstone>();
+  for (const one of await store.tombstones(accounts.map(({ id }) => id)))
+    told.set(one.account, one);
+  return Promise.all(
+    accounts.map(async (account) => {
+      const all = [told.get(account.id), known?.(account.id)].flatMap((one) => one ?? []);
+      const found = new Set(all.flatMap((tombstone) => revivedAgainst(account, tombstone)));
+      if (!found.has('deleted') && (await wasDeleted(store, account.id))) found.add('deleted');
+      return [...found];
+    }),
+  );
+}
+
+function revivedAgainst(account: Account, tombstone: Tombstone): readonly Revived[] {
+  const { digests, deleted, inactive, rights } = tombstone;
+  const tokens = [account.token, account.previous].flatMap((token) => token?.digest ?? []);
+  const active = account.status === 'active';
+  return [
+    ...(deleted ? (['deleted'] as const) : []),
+    ...(tokens.some((digest) => digest in digests) ? (['token-revoked'] as const) : []),
+    ...(active && inactive ? (['deactivated'] as const) : []),
+    ...(active && rights !== undefined && rights !== rightsOf(account)
+      ? (['rights-changed'] as const)
+      : []),
+  ];
+}
+
+/** An account that is not there, and of which there is a history, had its end. */
+async function wasDeleted(store: AdminContext['store'], account: string): Promise<boolean> {
+  const { items } = await store.changes({ account, before: null, limit: 1 });
+  return items.length > 0;
+}
