@@ -10,12 +10,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { storeOwner } from '../../src/admin/actor.ts';
 import { createAdministration } from '../../src/admin/administration.ts';
-import { openStores } from '../../src/admin/stores.ts';
 import { systemClock } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
 import { freePort } from './free-port.ts';
 import { startRedis } from './redis-server.ts';
+import { openWithRegistry } from './registry.ts';
 import { findProgram } from './system.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -158,7 +158,7 @@ async function setStage(folder: string, ends: (() => unknown)[]): Promise<Stage>
 
 async function createAccount(file: string): Promise<string> {
   const { config } = parseConfig(readFileSync(file, 'utf8'), file);
-  const stores = await openStores(config, { clock: systemClock, create: true, note: () => {} });
+  const stores = await openWithRegistry(config);
   try {
     const administration = createAdministration({ ...stores, clock: systemClock, instance: null });
     const owner = storeOwner('test', 'command-line');

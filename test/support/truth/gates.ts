@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createControl } from '../../../src/admin/control.ts';
-import { openStores } from '../../../src/admin/stores.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { freePort } from '../free-port.ts';
 import { type AuditEvent, owner } from '../gateway.ts';
 import { until } from '../redis-replication.ts';
+import { openWithRegistry } from '../registry.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 const OPEN_MS = 50_000;
@@ -56,7 +56,7 @@ export async function openGates(
       configText({ name: 'first', opsPort: 1, redisUrl, upstreamUrl, leaseMs }),
       first,
     );
-    const stores = await openStores(config, { clock: systemClock, create: true, note: () => {} });
+    const stores = await openWithRegistry(config);
     try {
       return await work(
         createControl({ ...stores, clock: systemClock, instance: null, routes: () => null }),
