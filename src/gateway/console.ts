@@ -38,7 +38,7 @@ export function openConsole(parts: GatewayConsoleParts): Console | null {
     tries,
     stats,
     routes,
-    recordSignIn: recorderOf(parts),
+    recordSignIn: signInRecorder(parts),
     clock,
     log,
     settings: config.console,
@@ -55,7 +55,12 @@ const AWAY = { reason: 'audit-unavailable', status: 503 } as const;
  * Nobody is let in before the record of it is safe; the answer is whether it is. A record that
  * comes too late is followed by one that says what the person was told instead.
  */
-function recorderOf({ outbox, instance, clock, nextRequestId }: GatewayConsoleParts) {
+export function signInRecorder({
+  outbox,
+  instance,
+  clock,
+  nextRequestId,
+}: Pick<GatewayConsoleParts, 'outbox' | 'instance' | 'clock' | 'nextRequestId'>) {
   return (facts: Omit<SignInFacts, 'id' | 'timeMs' | 'instead'>): Promise<boolean> =>
     new Promise((resolve) => {
       const id = nextRequestId();
