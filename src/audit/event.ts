@@ -45,6 +45,10 @@ export interface DecisionFacts {
   /** A token came over plain HTTP: whoever listened has it. Left out when not. */
   readonly exposed?: boolean;
   readonly tokenId: string | null;
+  /** How the token was presented, where not with `Bearer`. */
+  readonly scheme?: string | null;
+  /** One fixed phrase that says more than the reason. Left out when there is none. */
+  readonly detail?: string | null;
   readonly route: RouteFacts | null;
   readonly application: string | null;
   /** The effective role that decided. */
@@ -113,9 +117,10 @@ function writeDecision(head: string, seq: number, facts: DecisionFacts): string 
     field(',"claimedAccountId":', facts.claimedAccountId) +
     (facts.exposed === true ? ',"exposed":true' : '') +
     field(',"tokenId":', facts.tokenId) +
+    field(',"scheme":', facts.scheme) +
     (permitted
       ? ',"decision":"permit","reason":"permitted"'
-      : `,"decision":"refusal"${field(',"reason":', facts.reason)}`) +
+      : `,"decision":"refusal"${field(',"reason":', facts.reason)}${field(',"detail":', facts.detail)}`) +
     routePart(facts.route) +
     field(',"application":', facts.application) +
     field(',"role":', facts.role) +
@@ -160,7 +165,7 @@ function text(value: unknown, limit: number): string {
 }
 
 /** `name` comes with its comma and colon: `,"role":`. */
-function field(name: string, value: string | null): string {
+function field(name: string, value: string | null | undefined): string {
   return typeof value === 'string' ? name + quoted(bounded(value, EVENT_LIMITS.short)) : '';
 }
 

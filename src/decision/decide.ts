@@ -86,19 +86,21 @@ export function createDecider(options: DeciderOptions): Decider {
     }
 
     // 5. Authenticate: form and checksum first, without asking anyone.
-    const credential = readCredential(head.authorization, route?.acceptBareToken ?? false);
+    const credential = readCredential(head.authorization, route);
     if (credential.presented === 'nothing') return refuse('token-missing', found);
-    if (credential.presented === 'malformed') return refuse('token-malformed', found);
+    const shown = credential.scheme === null ? found : { ...found, scheme: credential.scheme };
+    if (credential.presented === 'malformed')
+      return refuse('token-malformed', shown, NO_METHODS, credential.detail);
 
     // 6. One look-up by the id that the token names. Cached, it is answered at once; else it may
     //    have to wait behind those of other clients.
     const lookup = lookups.lookup(credential.accountId, clientAddress);
     if (!(lookup instanceof Promise))
-      return conclude(head, match, found, credential, lookup, clientAddress);
+      return conclude(head, match, shown, credential, lookup, clientAddress);
     return lookup.then((late) => {
       // Time has passed: the lease may have run out while we waited.
       const counts: Lookup = view.current ? late : { found: 'unavailable' };
-      return conclude(head, match, found, credential, counts, clientAddress);
+      return conclude(head, match, shown, credential, counts, clientAddress);
     });
   }
 
@@ -217,6 +219,7 @@ const NOTHING_FOUND: Findings = {
   account: null,
   claimedAccountId: null,
   tokenId: null,
+  scheme: null,
   application: null,
   role: null,
   rate: null,
@@ -247,16 +250,19 @@ function refuse(
   reason: RefusalReason,
   found: Findings,
   allow: readonly string[] = NO_METHODS,
+  detail: string | null = null,
 ): Refusal {
-  const { route, account, claimedAccountId, tokenId, application, role, rate } = found;
+  const { route, account, claimedAccountId, tokenId, scheme, application, role, rate } = found;
   return {
     permitted: false,
     reason,
     allow,
+    detail,
     route,
     account,
     claimedAccountId,
     tokenId,
+    scheme,
     application,
     role,
     rate,
@@ -273,7 +279,7 @@ type Unbranded = {
  * who tries.
  */
 function permit(route: Route, found: Findings, method: string): Permit {
-  const { account, claimedAccountId, tokenId, application, role, rate } = found;
+  const { account, claimedAccountId, tokenId, scheme, application, role, rate } = found;
   const unsafe = isUnsafe(method);
   const made: Unbranded = {
     permitted: true,
@@ -282,6 +288,7 @@ function permit(route: Route, found: Findings, method: string): Permit {
     account,
     claimedAccountId,
     tokenId,
+    scheme,
     application,
     role,
     rate,

@@ -28,6 +28,8 @@ export interface Route {
    */
   readonly caseInsensitive: boolean;
   readonly acceptBareToken: boolean;
+  /** Takes the token as the password of Basic, too, and challenges for it. */
+  readonly acceptBasic: boolean;
   readonly forwardAuthorization: boolean;
   readonly audit: 'required' | 'best-effort';
   readonly errors: 'problem' | 'lifetime';

@@ -1,6 +1,7 @@
 import type { Principal } from '../account/principal.ts';
 import type { RateStanding } from '../limits/rate-limit.ts';
 import type { RefusalReason } from '../refusal.ts';
+import type { OtherScheme } from './credential.ts';
 import type { Route } from './route.ts';
 
 /**
@@ -25,6 +26,8 @@ export interface Findings {
    * The first 16 hex digits of the presented token's digest, once it has matched (live or retired).
    */
   readonly tokenId: string | null;
+  /** How the token was presented, where not with `Bearer`. */
+  readonly scheme: OtherScheme | null;
   /**
    * The application that was judged, in the registry's spelling where it knows one; null where the
    * route is about any.
@@ -65,6 +68,11 @@ export interface Refusal extends Findings {
    * CONNECT and TRACE: no path takes them.
    */
   readonly allow: readonly string[];
+  /**
+   * What more can be said: one fixed phrase of a closed list, without a byte of the request. Null:
+   * nothing.
+   */
+  readonly detail: string | null;
 }
 
 export type Verdict = Permit | Refusal;

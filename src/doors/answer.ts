@@ -25,6 +25,8 @@ export interface AnswerFormat {
   readonly realm: string;
   /** Name of this gate in `Proxy-Status`. */
   readonly gate: string;
+  /** The route takes the token as a password, too, and challenges for it (RFC 7617 §2). */
+  readonly acceptsBasic?: boolean;
 }
 
 /**
@@ -42,6 +44,7 @@ export function rateFields(rate: RateStanding | null): string {
  * value)
  * @param rate for whoever is covered by a limit, whatever is refused; says when to try again if the
  * limit is why
+ * @param detail one fixed phrase that says more than the title
  */
 export function refusalAnswer(
   reason: RefusalReason,
@@ -49,12 +52,15 @@ export function refusalAnswer(
   format: AnswerFormat,
   allow: readonly string[],
   rate: RateStanding | null = null,
+  detail: string | null = null,
 ): OwnAnswer {
   const kind = refusalKind(reason);
   const shown = kind.publicReason ?? reason;
   const lifetime = format.errors === 'lifetime';
   let fields = `Content-Type: ${lifetime ? 'application/json' : 'application/problem+json'}\r\nCache-Control: no-store\r\nX-Request-Id: ${requestId}\r\nDate: ${httpDate()}\r\n`;
   if (kind.bearerError !== undefined) fields += challenge(format.realm, kind.bearerError);
+  if (kind.status === 401 && format.acceptsBasic === true)
+    fields += `WWW-Authenticate: Basic realm="${format.realm}", charset="UTF-8"\r\n`;
   if (kind.status === 405) fields += `Allow: ${allow.join(', ')}\r\n`;
   if (kind.retryAfterSeconds !== undefined) {
     fields += `Retry-After: ${kind.status === 429 && rate !== null ? rate.retryAfterSeconds : kind.retryAfterSeconds}\r\n`;
@@ -64,13 +70,16 @@ export function refusalAnswer(
     fields += `Proxy-Status: ${format.gate}; error=${kind.proxyError}\r\n`;
   const body = lifetime
     ? JSON.stringify({
-        Errors: [`${kind.title} (${shown}, request ${requestId})`],
+        Errors: [
+          `${kind.title}${detail === null ? '' : `: ${detail}`} (${shown}, request ${requestId})`,
+        ],
         StatusCode: kind.status,
       })
     : JSON.stringify({
         type: `urn:sallyport:refusal:${shown}`,
         title: kind.title,
         status: kind.status,
+        ...(detail === null ? {} : { detail }),
         reason: shown,
         requestId,
       });

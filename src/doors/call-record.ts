@@ -92,6 +92,8 @@ export class CallRecord implements OpenPermit {
           claimedAccountId: verdict.claimedAccountId,
           exposed: this.exposed,
           tokenId: verdict.tokenId,
+          scheme: verdict.scheme,
+          detail: permitted ? null : verdict.detail,
           route: verdict.route,
           application: verdict.application,
           role: verdict.role,

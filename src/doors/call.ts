@@ -97,15 +97,21 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
    * Refuses without asking the decision: what a door found out by itself. Recorded like every
    * refusal.
    */
-  refuse(reason: RefusalReason): void {
-    this.#judged({ ...NOTHING_FOUND, permitted: false, reason, allow: [] });
+  refuse(reason: RefusalReason, detail: string | null = null): void {
+    this.#judged({ ...NOTHING_FOUND, permitted: false, reason, allow: [], detail });
   }
 
   /** @param exposedAccountId whose token was seen in the clear; null = none was */
   refusePlaintext(exposedAccountId: string | null): void {
     this.#record.exposed = exposedAccountId !== null;
     const found = { ...NOTHING_FOUND, claimedAccountId: exposedAccountId };
-    this.#judged({ ...found, permitted: false, reason: 'plaintext-refused', allow: [] });
+    this.#judged({
+      ...found,
+      permitted: false,
+      reason: 'plaintext-refused',
+      allow: [],
+      detail: null,
+    });
   }
 
   /**
@@ -443,12 +449,15 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     } else {
       const allow = verdict.permitted ? [] : verdict.allow;
       const errors = verdict.route?.errors ?? this.#services.format.errors;
+      const acceptsBasic = verdict.route?.acceptBasic ?? false;
+      const isOwn = !verdict.permitted && verdict.reason === reason;
       const answer = refusalAnswer(
         reason,
         this.#record.id,
-        { ...this.#services.format, errors },
+        { ...this.#services.format, errors, acceptsBasic },
         allow,
         verdict.rate,
+        isOwn ? verdict.detail : null,
       );
       this.#record.status = answer.status;
       this.#end(reason);
@@ -500,6 +509,7 @@ const NOTHING_FOUND: Findings = {
   account: null,
   claimedAccountId: null,
   tokenId: null,
+  scheme: null,
   application: null,
   role: null,
   rate: null,

@@ -23,6 +23,7 @@ const PARTS = {
   'redis-cli': { package: 'redis-tools', rings: ['integration', 'engines', 'processes', 'fault'] },
   nginx: { package: 'nginx', rings: ['integration', 'clients', 'fault', 'bench'] },
   curl: { package: 'curl', rings: ['integration', 'clients', 'security', 'docker'] },
+  git: { package: 'git', rings: ['integration'] },
   wget: { package: 'wget', rings: ['integration', 'clients'] },
   openssl: {
     package: 'openssl',

@@ -45,7 +45,7 @@ export class ApiGuard {
   ): Promise<Admission> {
     const { view, lookups } = this.#options;
     if (!view.current) return refused(view.unavailableReason, NOBODY);
-    const credential = readCredential(authorization, false);
+    const credential = readCredential(authorization, null);
     if (credential.presented === 'nothing') return refused('token-missing', NOBODY);
     if (credential.presented === 'malformed') return refused('token-malformed', NOBODY);
     const lookup = await lookups.lookup(credential.accountId, address);

@@ -116,7 +116,13 @@ function checkPublic(route: Raw, path: ConfigPath, report: Report): void {
   }
   if (list(route.bodyOn).length > 0)
     report.fault([...path, 'bodyOn'], 'a public route takes no body');
-  for (const key of ['permission', 'application', 'acceptBareToken', 'forwardAuthorization']) {
+  for (const key of [
+    'permission',
+    'application',
+    'acceptBareToken',
+    'acceptBasic',
+    'forwardAuthorization',
+  ]) {
     if (has(route, key) && route[key] !== false)
       report.fault(
         [...path, key],

@@ -90,6 +90,10 @@ const route = z
       false,
       'Whether `Authorization: <token>` without `Bearer` is understood.',
     ),
+    acceptBasic: flag(
+      false,
+      'Whether Basic with the token as its password is understood, for clients that can do nothing else (git, pip, npm, NuGet, Maven). The user name can be any.',
+    ),
     forwardAuthorization: flag(
       false,
       "Whether the upstream gets the client's Authorization header. It holds the token.",

@@ -14,6 +14,9 @@ import { Lingering } from './lingering.ts';
 import { type RequestHandler, RequestReader } from './request-reader.ts';
 import { ResponseWriter } from './response-writer.ts';
 
+/** A token in the clear is noticed however it was presented. */
+const EVERY_SCHEME = { acceptBareToken: true, acceptBasic: true } as const;
+
 /** What a connection needs besides the calls' services. */
 export interface ConnectionLimits extends BodyPaceLimits {
   readonly headBytes: number;
@@ -189,7 +192,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
    * and said in the log.
    */
   #refusePlaintext(call: Call, head: RequestHead): void {
-    const credential = readCredential(head.authorization, true);
+    const credential = readCredential(head.authorization, EVERY_SCHEME);
     const exposed = credential.presented === 'token' ? credential.accountId : null;
     if (exposed !== null) {
       this.#host.services.log.warn('a token was sent over plain HTTP: rotate it', {

@@ -63,6 +63,7 @@ describe('the socket of an owner', () => {
         stripPrefix: '',
         caseInsensitive: false,
         acceptBareToken: false,
+        acceptBasic: false,
         forwardAuthorization: false,
         audit: 'required',
         errors: 'problem',

@@ -23,6 +23,7 @@ export function route(changes: Partial<Route> = {}): Route {
     stripPrefix: '',
     caseInsensitive: false,
     acceptBareToken: false,
+    acceptBasic: false,
     forwardAuthorization: false,
     audit: 'required',
     errors: 'problem',
