@@ -47,6 +47,8 @@ export interface DecisionFacts {
   readonly tokenId: string | null;
   /** How the token was presented, where not with `Bearer`. */
   readonly scheme?: string | null;
+  /** The method that a browser's preflight asked about; the gate has answered it. */
+  readonly preflight?: string | null;
   /** One fixed phrase that says more than the reason. Left out when there is none. */
   readonly detail?: string | null;
   readonly route: RouteFacts | null;
@@ -125,6 +127,7 @@ function writeDecision(head: string, seq: number, facts: DecisionFacts): string 
     field(',"application":', facts.application) +
     field(',"role":', facts.role) +
     field(',"method":', facts.method) +
+    field(',"preflight":', facts.preflight) +
     pathPart(path) +
     number(',"status":', facts.status) +
     field(',"clientAddress":', facts.clientAddress) +

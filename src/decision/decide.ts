@@ -9,6 +9,7 @@ import { prove } from './authenticate.ts';
 import { authorise } from './authorise.ts';
 import { type Credential, readCredential } from './credential.ts';
 import { hasUnusualBody, isNeverAllowed, isUnsafe, methodBit } from './method.ts';
+import { preflightOf } from './preflight.ts';
 import type { Route } from './route.ts';
 import { createRouteTable, type RouteMatch, type RouteTable } from './route-table.ts';
 import type { Findings, Permit, Refusal, Verdict } from './verdict.ts';
@@ -70,14 +71,23 @@ export function createDecider(options: DeciderOptions): Decider {
     //    (contract: 503 to all).
     if (!view.current) return refuse(view.unavailableReason, NOTHING_FOUND);
 
-    // 3. Match, silently: only an authenticated caller learns what does not exist.
+    // 3. A browser's preflight, where the route of the call that it asks about takes calls from
+    //    the page: browsers send no token with it. Everything else is a request like any other.
+    const preflight = table.answersPreflights ? preflightOf(head) : null;
+    if (preflight !== null) {
+      const asked = table.match(head.host, head.path, preflight.method);
+      if (asked.kind === 'route' && asked.route.cors?.origins.includes(preflight.origin))
+        return permit(asked.route, NOTHING_FOUND, head.method, preflight.method);
+    }
+
+    // 4. Match, silently: only an authenticated caller learns what does not exist.
     //    `OPTIONS *` is about the gate, and for whoever is known.
     const asksGate = head.path === '*';
     const match = asksGate ? WHOLE_SERVER_MATCH : table.match(head.host, head.path, head.method);
     const route = match.kind === 'route' && !asksGate ? match.route : null;
     const found: Findings = route === null ? NOTHING_FOUND : { ...NOTHING_FOUND, route };
 
-    // 4. Public routes end here: no token is read, so none can leak into a record or be judged by
+    // 5. Public routes end here: no token is read, so none can leak into a record or be judged by
     //    accident. And no body: to an upstream that does not look for one it is a second request.
     if (route?.access === 'public') {
       return head.framing.kind === 'none'
@@ -85,14 +95,14 @@ export function createDecider(options: DeciderOptions): Decider {
         : refuse('body-refused', found);
     }
 
-    // 5. Authenticate: form and checksum first, without asking anyone.
+    // 6. Authenticate: form and checksum first, without asking anyone.
     const credential = readCredential(head.authorization, route);
     if (credential.presented === 'nothing') return refuse('token-missing', found);
     const shown = credential.scheme === null ? found : { ...found, scheme: credential.scheme };
     if (credential.presented === 'malformed')
       return refuse('token-malformed', shown, NO_METHODS, credential.detail);
 
-    // 6. One look-up by the id that the token names. Cached, it is answered at once; else it may
+    // 7. One look-up by the id that the token names. Cached, it is answered at once; else it may
     //    have to wait behind those of other clients.
     const lookup = lookups.lookup(credential.accountId, clientAddress);
     if (!(lookup instanceof Promise))
@@ -119,7 +129,7 @@ export function createDecider(options: DeciderOptions): Decider {
     const claimed: Findings = { ...found, claimedAccountId: credential.accountId };
     if (lookup.found === 'unavailable') return refuse(view.unavailableReason, claimed);
 
-    // 7. The digest decides, then status and expiry. Absent, unknown, retired, expired, inactive:
+    // 8. The digest decides, then status and expiry. Absent, unknown, retired, expired, inactive:
     //    one path for all.
     const account = lookup.found === 'account' ? lookup.account : null;
     const digest = tokenDigest(credential.token);
@@ -131,12 +141,12 @@ export function createDecider(options: DeciderOptions): Decider {
     const known: Findings = { ...found, account, tokenId: tokenId(digest) };
     if (proof !== 'proven') return refuseToken(proof, known, clientAddress);
 
-    // 8. The caller is known, and may now learn what there is not: 404, then 405.
+    // 9. The caller is known, and may now learn what there is not: 404, then 405.
     if (match.kind === 'none') return refuseKnown('route-unknown', known, account);
     if (match.kind === 'method-refused')
       return refuseKnown('method-refused', known, account, match.allow);
 
-    // 9. Authorise: 403.
+    // 10. Authorise: 403.
     if (match.route === WHOLE_SERVER) {
       return hasUnusualBody(head)
         ? refuseKnown('body-refused', known, account)
@@ -152,7 +162,7 @@ export function createDecider(options: DeciderOptions): Decider {
     const judged: Findings = { ...known, application, role };
     if (!allowed) return refuseKnown('permission-denied', judged, account);
 
-    // 10. A body where the route expects none: 400.
+    // 11. A body where the route expects none: 400.
     return hasUnusualBody(head) && !match.route.bodyOn.includes(head.method)
       ? refuseKnown('body-refused', judged, account)
       : withinLimits(match.route, judged, head.method);
@@ -186,7 +196,7 @@ export function createDecider(options: DeciderOptions): Decider {
   }
 
   /**
-   * 11. Rates: 429, or leave to pass. Last, so that a route's limit is only taken from by calls
+   * 12. Rates: 429, or leave to pass. Last, so that a route's limit is only taken from by calls
    * that it would let in.
    */
   function withinLimits(route: Route, found: Findings, method: string): Verdict {
@@ -278,12 +288,18 @@ type Unbranded = {
  * The only place where a permit is made; the cast is what the brand in verdict.ts demands of anyone
  * who tries.
  */
-function permit(route: Route, found: Findings, method: string): Permit {
+function permit(
+  route: Route,
+  found: Findings,
+  method: string,
+  preflight: string | null = null,
+): Permit {
   const { account, claimedAccountId, tokenId, scheme, application, role, rate } = found;
   const unsafe = isUnsafe(method);
   const made: Unbranded = {
     permitted: true,
     unsafe,
+    preflight,
     route,
     account,
     claimedAccountId,

@@ -30,6 +30,8 @@ export interface RouteTable {
   match(host: string, path: string, method: string): RouteMatch;
   /** The methods that any route takes there, in a fixed order. */
   allowed(host: string, path: string): readonly string[];
+  /** Whether any route answers browsers' preflights. */
+  readonly answersPreflights: boolean;
 }
 
 const NO_ROUTE: RouteMatch = { kind: 'none' };
@@ -51,9 +53,11 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
 class TrieTable implements RouteTable {
   readonly #forest: RouteForest;
   readonly #readings: RouteReadings;
+  readonly answersPreflights: boolean;
 
   constructor(routes: readonly Route[]) {
     const entries = routes.map(compileRoute);
+    this.answersPreflights = routes.some(({ cors }) => cors !== null);
     const anyCase = routes.filter(({ caseInsensitive }) => caseInsensitive).length;
     this.#forest = new RouteForest(entries);
     const mixed = anyCase > 0 && anyCase < routes.length;

@@ -1,5 +1,14 @@
 import type { RateLimit } from '../limits/rate-limit.ts';
 
+/** What the gate tells browsers (the Fetch standard's CORS protocol); never `Allow-Credentials`. */
+export interface CorsRule {
+  /** As browsers send them, in full. */
+  readonly origins: readonly string[];
+  /** Request headers that pages may set, beside `Authorization` where the route takes tokens. */
+  readonly headers: readonly string[];
+  readonly maxAgeSeconds: number;
+}
+
 /** One route, compiled from the configuration. */
 export interface Route {
   readonly name: string;
@@ -27,6 +36,8 @@ export interface Route {
    * application in the path is the one that the registry knows in another spelling.
    */
   readonly caseInsensitive: boolean;
+  /** Pages of these origins may call the route from a browser. */
+  readonly cors: CorsRule | null;
   readonly acceptBareToken: boolean;
   /** Takes the token as the password of Basic, too, and challenges for it. */
   readonly acceptBasic: boolean;

@@ -57,6 +57,11 @@ export interface Permit extends Findings {
    * Whether the decision record must be accepted before anything goes upstream (unsafe methods).
    */
   readonly unsafe: boolean;
+  /**
+   * Not the call itself, but a browser's question whether it may send one with this method: the
+   * gate answers it. Null: the call itself.
+   */
+  readonly preflight: string | null;
 }
 
 /** A "no" with its stable reason. The doors turn it into bytes, from the table in refusal.ts. */

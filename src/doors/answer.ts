@@ -100,6 +100,12 @@ export function optionsAnswer(
   return { status: 200, fields: fields + rateFields(rate), body: '', closes: false };
 }
 
+/** To a browser's preflight: no content. */
+export function preflightAnswer(requestId: string, fields: string): OwnAnswer {
+  const own = `X-Request-Id: ${requestId}\r\nDate: ${httpDate()}\r\n`;
+  return { status: 204, fields: fields + own, body: '', closes: false };
+}
+
 /** RFC 6750 §3: no error code when no credentials were presented. */
 function challenge(realm: string, error: string): string {
   const code = error === '' ? '' : `, error="${error}"`;

@@ -93,6 +93,7 @@ export class CallRecord implements OpenPermit {
           exposed: this.exposed,
           tokenId: verdict.tokenId,
           scheme: verdict.scheme,
+          preflight: permitted ? verdict.preflight : null,
           detail: permitted ? null : verdict.detail,
           route: verdict.route,
           application: verdict.application,

@@ -1,6 +1,7 @@
 import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
 import type { Findings, Permit, Verdict } from '../decision/verdict.ts';
 import { SERVER_METHODS, WHOLE_SERVER } from '../decision/whole-server.ts';
+import { corsFields, preflightFields } from '../forwarding/cors-fields.ts';
 import { type AnswerSink, Forward } from '../forwarding/forward.ts';
 import { upstreamHead } from '../forwarding/request-fields.ts';
 import { clientFields } from '../forwarding/response-fields.ts';
@@ -9,7 +10,7 @@ import { maxForwards } from '../wire/max-forwards.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-parser.ts';
 import type { UpstreamFailure } from '../wire/upstream-port.ts';
-import { optionsAnswer, rateFields, refusalAnswer } from './answer.ts';
+import { optionsAnswer, preflightAnswer, rateFields, refusalAnswer } from './answer.ts';
 import type { CallClient, CallServices } from './call-port.ts';
 import { CallRecord } from './call-record.ts';
 import type { OpenCall } from './open-calls.ts';
@@ -202,14 +203,17 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     if (this.#ended || (waits && this.#acceptance !== 'pending')) return;
     // It waits in vain, and is told so once this turn is over: nothing goes upstream for that.
     if (waits && taken !== 'kept') return;
-    if (verdict.permitted && !(waits && verdict.unsafe)) this.#startForward(verdict);
+    const forwards = verdict.permitted && verdict.preflight === null;
+    if (forwards && !(waits && verdict.unsafe)) this.#startForward(verdict);
     else if (!waits) this.#proceed();
   }
 
   #isFolded(verdict: Verdict): boolean {
-    if (verdict.permitted) return false;
+    // Of what is let in only preflights can be: strangers make as many as they like of them.
+    if (verdict.permitted && verdict.preflight === null) return false;
+    const reason = verdict.permitted ? 'permitted' : verdict.reason;
     const account = verdict.account?.account ?? null;
-    return this.#services.floods.folds(this.#record.address.address, verdict.reason, account);
+    return this.#services.floods.folds(this.#record.address.address, reason, account);
   }
 
   #opened(permit: Permit, account: NonNullable<Permit['account']>): void {
@@ -247,6 +251,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     if (!verdict.permitted) this.#answerRefusal(verdict.reason);
     else if (this.#gone !== null) this.#end(this.#gone);
     else if (this.#replacement !== null) this.#answerRefusal(this.#replacement);
+    else if (verdict.preflight !== null) this.#answerPreflight(verdict, verdict.preflight);
     else if (this.#forward !== null) this.#release(this.#forward);
     else if (this.#covered()) this.#startForward(verdict);
   }
@@ -301,7 +306,8 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
       permit.route === WHOLE_SERVER
         ? SERVER_METHODS
         : this.#services.decider.table.allowed(head.host, head.path);
-    const answer = optionsAnswer(this.#record.id, allow, permit.rate);
+    const own = optionsAnswer(this.#record.id, allow, permit.rate);
+    const answer = { ...own, fields: own.fields + this.#corsOf(permit) };
     this.#record.status = answer.status;
     this.#end('permitted');
     this.#lastWord(() => this.#client.answer(answer));
@@ -387,9 +393,11 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   onHead(head: ResponseHead): void {
     this.#answer = 'gathered';
     this.#headMs = this.#record.answered(head.status);
+    const { rate, route } = this.permit;
+    const { cors } = route;
     const fields =
-      clientFields(head, this.#record.id, this.#services.via) + rateFields(this.#verdict!.rate);
-    this.#client.head(head, fields);
+      clientFields(head, this.#record.id, this.#services.via, cors !== null) + rateFields(rate);
+    this.#client.head(head, cors === null ? fields : fields + corsFields(cors, this.#head!));
   }
 
   onBody(content: Buffer): void {
@@ -459,10 +467,36 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
         verdict.rate,
         isOwn ? verdict.detail : null,
       );
+      const cors = this.#corsOf(verdict);
+      const fields = cors === '' ? answer.fields : answer.fields + cors;
       this.#record.status = answer.status;
       this.#end(reason);
-      this.#lastWord(() => this.#client.answer(answer));
+      this.#lastWord(() => this.#client.answer({ ...answer, fields }));
     }
+  }
+
+  /**
+   * What a refusal tells the browser that it came to, so that the page may read it: also where the
+   * refusal came before the match.
+   */
+  #corsOf({ route }: Verdict): string {
+    const head = this.#head;
+    if (head === null) return '';
+    const { table } = this.#services.decider;
+    if (route !== null) return route.cors === null ? '' : corsFields(route.cors, head);
+    if (!table.answersPreflights) return '';
+    const match = table.match(head.host, head.path, head.method);
+    return match.kind === 'route' && match.route.cors !== null
+      ? corsFields(match.route.cors, head)
+      : '';
+  }
+
+  #answerPreflight({ route }: Permit, method: string): void {
+    const fields = preflightFields(route, this.#head!, method);
+    const answer = preflightAnswer(this.#record.id, fields);
+    this.#record.status = answer.status;
+    this.#end('permitted');
+    this.#lastWord(() => this.#client.answer(answer));
   }
 
   /** The call is over already; a client that cannot be told so must not wait for it. */

@@ -22,7 +22,9 @@ const REMOVED = new Set([
   'upgrade',
   'x-request-id',
 ]);
-const FATE = { unknown: 0, passed: 1, removed: 2, via: 3, cookie: 4, date: 5 } as const;
+const FATE = { unknown: 0, passed: 1, removed: 2, via: 3, cookie: 4, date: 5, cors: 6 } as const;
+/** What tells browsers who may call; `Expose-Headers` and `Timing-Allow-Origin` do not. */
+const CORS = /^access-control-(?:allow-|max-age$)/;
 
 function fateOf(name: FieldName): number {
   if (name.fate === FATE.unknown) name.fate = judge(name.lower);
@@ -33,6 +35,7 @@ function judge(lower: string): number {
   if (lower === 'via') return FATE.via;
   if (lower === 'date') return FATE.date;
   if (lower === 'set-cookie') return FATE.cookie;
+  if (CORS.test(lower)) return FATE.cors;
   return REMOVED.has(lower) ? FATE.removed : FATE.passed;
 }
 
@@ -40,15 +43,21 @@ function judge(lower: string): number {
  * Field lines in HTTP/1.1 text, each with its CRLF.
  *
  * @param gate name of this gate in `Via`; empty: it does not stand there
+ * @param withoutCors the gate itself tells browsers who may call
  */
-export function clientFields(head: ResponseHead, requestId: string, gate: string): string {
+export function clientFields(
+  head: ResponseHead,
+  requestId: string,
+  gate: string,
+  withoutCors = false,
+): string {
   let text = '';
   let via = '';
   let dated = false;
   for (let index = 0; index < head.names.length; index += 1) {
     const name = head.names[index]!;
     const fate = fateOf(name);
-    if (fate === FATE.removed) continue;
+    if (fate === FATE.removed || (withoutCors && fate === FATE.cors)) continue;
     if (head.nominated.length > 0 && head.nominated.includes(name.lower)) continue;
     const value = head.values[index]!;
     if (fate === FATE.via) via += `${value}, `;

@@ -32,6 +32,11 @@ export function checkRoutes(file: Raw, source: YamlSource, report: Report): void
     if (route.access === 'public') checkPublic(route, path, report);
     else checkPermission(route, path, report);
     checkApplication(route, template, path, report);
+    if (has(route, 'cors') && route.acceptBasic === true)
+      report.fault(
+        [...path, 'cors'],
+        'not together with acceptBasic: a browser keeps a password and sends it along for any page',
+      );
   }
 }
 

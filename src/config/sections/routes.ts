@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { flag, name, orNull } from '../values.ts';
+import { cors } from './cors.ts';
 import { rate } from './limits.ts';
 
 /** What a route may let through. CONNECT and TRACE are refused always. */
@@ -93,6 +94,10 @@ const route = z
     acceptBasic: flag(
       false,
       'Whether Basic with the token as its password is understood, for clients that can do nothing else (git, pip, npm, NuGet, Maven). The user name can be any.',
+    ),
+    cors: orNull(
+      cors,
+      'Lets pages of other origins call the route from a browser: preflights are answered by the gate, without a token. Never with credentials (cookies).',
     ),
     forwardAuthorization: flag(
       false,

@@ -41,10 +41,12 @@ export class ResponseWriter {
   /** In place of whatever was given and not flushed: the client has seen nothing of that. */
   answer(answer: OwnAnswer): void {
     this.#out.discard();
-    const length = Buffer.byteLength(answer.body);
+    // RFC 9110 §8.6: none with 204.
+    const length =
+      answer.status === 204 ? '' : `Content-Length: ${Buffer.byteLength(answer.body)}\r\n`;
     const body = this.#head?.method === 'HEAD' ? '' : answer.body;
     this.#out.text(
-      `HTTP/1.1 ${answer.status} ${REASONS.get(answer.status) ?? ''}\r\n${answer.fields}Content-Length: ${length}\r\n${this.#connectionField()}\r\n${body}`,
+      `HTTP/1.1 ${answer.status} ${REASONS.get(answer.status) ?? ''}\r\n${answer.fields}${length}${this.#connectionField()}\r\n${body}`,
     );
     this.#head = null;
   }
@@ -115,6 +117,7 @@ export class ResponseWriter {
 /** Reason phrases of our own answers (RFC 9110 §15). */
 const REASONS: ReadonlyMap<number, string> = new Map([
   [200, 'OK'],
+  [204, 'No Content'],
   [400, 'Bad Request'],
   [401, 'Unauthorized'],
   [403, 'Forbidden'],

@@ -139,7 +139,8 @@ afterEach(async () => {
   }
 });
 
-async function eventsOfClosed({ config }: TestGateway): Promise<readonly AuditEvent[]> {
+/** From the store, once the gate that owned it is closed. */
+export async function eventsOfClosed({ config }: TestGateway): Promise<readonly AuditEvent[]> {
   const stores = await openStores(config, { clock: systemClock, create: false, note: () => {} });
   try {
     const control = createControl({

@@ -26,6 +26,7 @@ it('compiles a route to what the decision reads', () => {
       stripPrefix: '/apps',
       caseInsensitive: false,
       acceptBareToken: false,
+      cors: null,
       acceptBasic: false,
       forwardAuthorization: false,
       audit: 'required',
@@ -243,4 +244,36 @@ it('strips whole literal segments only', () => {
   for (const good of ['/api', '/api/v1']) expect(stripPrefixFault(good, template)).toBeNull();
   for (const bad of ['/ap', '/api/', '/', '/api/v1/x', '/api/v1/{x}', 'api', '/v1', '/API'])
     expect(stripPrefixFault(bad, template)).not.toBeNull();
+});
+
+it('takes origins for cors only as browsers send them, and none beside acceptBasic', () => {
+  const withOrigins = (origins: string) => routeWith({ cors: `{ origins: ${origins} }` });
+  expect(parse(withOrigins('["https://a.example:8443"]')).config.routes[0]?.cors).toEqual({
+    origins: ['https://a.example:8443'],
+    headers: ['Content-Type'],
+    maxAgeSeconds: 600,
+  });
+  for (const wrong of [
+    '*',
+    'null',
+    'a.example',
+    'https://A.example',
+    'https://a.example/',
+    'https://a.example:443',
+    'https://*.example',
+    'https://u@a.example',
+    'file:///',
+  ])
+    expect(saidOf(withOrigins(`["${wrong}"]`)), wrong).toEqual([
+      expect.stringMatching(
+        /^routes\[0\]\.cors\.origins\[0\]: expected an origin as browsers send/,
+      ),
+    ]);
+  expect(saidOf(withOrigins('[]'))).toEqual([
+    'routes[0].cors.origins: at least one origin is needed',
+  ]);
+  const both = { cors: '{ origins: ["https://a.example"] }', acceptBasic: 'true' };
+  expect(saidOf(routeWith(both))).toEqual([
+    'routes[0].cors: not together with acceptBasic: a browser keeps a password and sends it along for any page',
+  ]);
 });

@@ -23,6 +23,7 @@ export function route(changes: Partial<Route> = {}): Route {
     stripPrefix: '',
     caseInsensitive: false,
     acceptBareToken: false,
+    cors: null,
     acceptBasic: false,
     forwardAuthorization: false,
     audit: 'required',
