@@ -17,11 +17,18 @@ export const REVIVED_WORDS: Readonly<Record<Revived, string>> = {
   'rights-changed': 'its roles, teams, grants or expiry were changed',
 };
 
-/** For each account, in order, what of it would live again; empty: nothing that is known. */
+export interface Revival {
+  /** Empty: nothing that is known. */
+  readonly what: readonly Revived[];
+  /** The latest change of the registry as of which that was known; 0: none or an earlier registry. */
+  readonly asOf: number;
+}
+
+/** For each account, in order, what of it would live again. */
 export async function revivalsOf(
   { store, known }: AdminContext,
   accounts: readonly Account[],
-): Promise<readonly (readonly Revived[])[]> {
+): Promise<readonly Revival[]> {
   const told = new Map<string, Tombstone>();
   for (const one of await store.tombstones(accounts.map(({ id }) => id)))
     told.set(one.account, one);
@@ -30,7 +37,7 @@ export async function revivalsOf(
       const all = [told.get(account.id), known?.(account.id)].flatMap((one) => one ?? []);
       const found = new Set(all.flatMap((tombstone) => revivedAgainst(account, tombstone)));
       if (!found.has('deleted') && (await wasDeleted(store, account.id))) found.add('deleted');
-      return [...found];
+      return { what: [...found], asOf: Math.max(0, ...all.map(({ seq = 0 }) => seq)) };
     }),
   );
 }

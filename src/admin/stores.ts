@@ -6,9 +6,12 @@ import type { Clock } from '../clock.ts';
 import { DataDirFault, prepareDataDir } from '../config/data-dir.ts';
 import type { Config, RedisStoreConfig } from '../config/schema.ts';
 import type { RegistryStore } from '../registry/port.ts';
+import { Revoked } from '../registry/revoked.ts';
+import { readRevoked } from '../registry/revoked-file.ts';
 import { ServedRegistry } from '../registry/served.ts';
 import type { RedisSettings } from '../store/redis.ts';
 import { loadClientMaterial } from '../tls/client-material.ts';
+import type { AdminContext } from './change.ts';
 import { EMBEDDED_FILES, openFolderRegistry, servedIn } from './folder-registry.ts';
 
 /** What administration needs of a store, opened apart from a running gate. */
@@ -16,6 +19,8 @@ export interface OpenStores {
   readonly store: RegistryStore;
   readonly served: ServedRegistry;
   readonly audit: AuditReader;
+  /** What the data folder's gate has seen of an account. */
+  readonly known?: NonNullable<AdminContext['known']>;
   close(): Promise<void>;
 }
 
@@ -45,12 +50,38 @@ export async function openStores(config: Config, options: OpenOptions): Promise<
       ? await openRedis(config, store, options.clock)
       : await openEmbedded(config, options);
   try {
-    if (options.any !== true) await stores.store.snapshot();
-    return stores;
+    if (options.any === true) return stores;
+    const { epoch } = await stores.store.snapshot();
+    return { ...stores, known: knownIn(config, epoch, options.note) };
   } catch (error) {
     await stores.close();
     throw error;
   }
+}
+
+/** What the gate of this data folder has seen, read when it is first asked for. */
+function knownIn(
+  { instance, store }: Config,
+  epoch: string,
+  note: OpenOptions['note'],
+): NonNullable<AdminContext['known']> {
+  let seen: Revoked | null = null;
+  const read = () => {
+    try {
+      const found = readRevoked(instance.dataDir, store.kind);
+      if (found !== null) return new Revoked({ epoch: found.at.epoch, facts: found.facts });
+    } catch (error) {
+      note(`what the gate of ${instance.dataDir} saw revoked cannot be read: ${String(error)}`);
+    }
+    return new Revoked();
+  };
+  return (account) => {
+    if (seen === null) {
+      seen = read();
+      seen.begin(epoch);
+    }
+    return seen.known(account);
+  };
 }
 
 async function openEmbedded(

@@ -14,7 +14,7 @@ import { judge } from './effect.ts';
 import { AdminError, type AdminErrorCode } from './error.ts';
 import { Fields } from './fields.ts';
 import { Records } from './records.ts';
-import { REVIVED_WORDS, type Revived, revivalsOf } from './revival.ts';
+import { REVIVED_WORDS, type Revival, type Revived, revivalsOf } from './revival.ts';
 
 /**
  * The registry out of one store and into another. Records travel as they are stored, digests of
@@ -81,8 +81,8 @@ function textOf(record: Parameters<typeof encodeRecord>[0]): string {
   return withVersion(encodeRecord(record), record.version);
 }
 
-/** Brings back to life what is known to have ended since the file was written. */
-interface Revival {
+/** Whether to bring back to life what is known to have ended since the file was written. */
+interface ReviveOption {
   readonly reviveRevoked?: boolean;
 }
 
@@ -93,7 +93,7 @@ interface Revival {
 export function importRecord(
   context: AdminContext,
   actor: AdminActor,
-  input: TransferredRecord & Revival,
+  input: TransferredRecord & ReviveOption,
 ): Promise<{ readonly changed: boolean }> {
   mustOwnStore(actor);
   const fields = new Fields(input, ['kind', 'text', 'reviveRevoked']);
@@ -117,6 +117,8 @@ export function importRecord(
   });
 }
 
+const NOTHING: Revival = { what: [], asOf: 0 };
+
 /** The edit itself where it brings nothing back to life. `seq`: read before what is known. */
 async function revived(
   context: AdminContext,
@@ -125,9 +127,9 @@ async function revived(
   revive: boolean,
 ): Promise<Edit> {
   if (edit.kind !== 'account' || edit.after === null) return edit;
-  const [what = []] = await revivalsOf(context, [edit.after]);
+  const [{ what, asOf } = NOTHING] = await revivalsOf(context, [edit.after]);
   if (what.length === 0) return edit;
-  if (revive) return { ...edit, after: { ...edit.after, revived: seq } };
+  if (revive) return { ...edit, after: { ...edit.after, revived: Math.max(seq, asOf) } };
   throw new AdminError(
     'invalid',
     `the account ${edit.after.name} would come back to life (${wordsOf(what)}), and nothing is ` +
@@ -175,14 +177,14 @@ export async function findRevived(
       index,
       id,
       name,
-      what: found[n] ?? [],
+      what: (found[n] ?? NOTHING).what,
     }));
     return { revived: revived.filter(({ what }) => what.length > 0) };
   });
 }
 
 function listIn(
-  input: { readonly records: readonly TransferredRecord[] } & Revival,
+  input: { readonly records: readonly TransferredRecord[] } & ReviveOption,
   names: readonly string[],
 ): readonly TransferredRecord[] {
   const fields = new Fields(input, names);
@@ -204,7 +206,7 @@ export const IMPORT_BATCH = 64;
 export async function importRecords(
   context: AdminContext,
   actor: AdminActor,
-  input: { readonly records: readonly TransferredRecord[] } & Revival,
+  input: { readonly records: readonly TransferredRecord[] } & ReviveOption,
 ): Promise<ImportAnswer> {
   mustOwnStore(actor);
   const records = listIn(input, ['records', 'reviveRevoked']);
@@ -263,11 +265,12 @@ async function importedTogether(
     if (fresh.length === 0) return 0;
     const lives = await revivalsOf(context, fresh);
     const seq = Math.min(...known.map((one) => one.seq));
-    if (!reviveRevoked && lives.some((what) => what.length > 0)) return null;
+    if (!reviveRevoked && lives.some(({ what }) => what.length > 0)) return null;
     const plans = await Promise.all(
       fresh.map(async (account, index) => {
-        const revives = (lives[index] ?? []).length > 0;
-        const after = revives ? { ...account, revived: seq } : account;
+        const { what, asOf } = lives[index] ?? NOTHING;
+        const revives = what.length > 0;
+        const after = revives ? { ...account, revived: Math.max(seq, asOf) } : account;
         const edit = { kind: 'account', key: after.id, before: null, after } as const;
         const effect = await judge(context, actor, records, edit);
         const type = revives ? ('account-revived' as const) : ('registry-imported' as const);

@@ -6,6 +6,7 @@ import { Replica } from '../registry/replica.ts';
 import type { WarmSnapshot } from '../registry/warm-snapshot.ts';
 import type { Log } from '../telemetry/log.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
+import { rememberedRevoked } from './revoked.ts';
 import { logWarm } from './warm.ts';
 
 export interface ReplicaParts {
@@ -33,6 +34,7 @@ export function openReplica(parts: ReplicaParts): Replica {
     maxAccounts: cacheAccounts,
     version: packageVersion(),
     warm,
+    remembered: rememberedRevoked(config, log),
     observer: {
       onWarm: (accounts, why) => logWarm(log, accounts, why),
       onApplied: (event) => {

@@ -3,7 +3,8 @@ import type { Generation } from './generation.ts';
 import { readHistory } from './history.ts';
 import type { FeedEvent, PolicySnapshot, RegistrySource, Tombstone } from './port.ts';
 import { Revoked } from './revoked.ts';
-import type { Trail } from './trail.ts';
+import type { Remembered } from './revoked-file.ts';
+import { Trail } from './trail.ts';
 
 export interface RemembranceObserver {
   /**
@@ -22,14 +23,42 @@ export interface RemembranceObserver {
 export class Remembrance {
   readonly #source: RegistrySource;
   readonly #observer: RemembranceObserver;
-  readonly #revoked = new Revoked();
+  readonly #revoked: Revoked;
   /** The way that the last generation had come. */
   #reached: Trail | null = null;
   #reachedTombstones = 0;
 
-  constructor(source: RegistrySource, observer: RemembranceObserver) {
+  /** @param before what the last run of the instance has seen, and how far it had come */
+  constructor(
+    source: RegistrySource,
+    observer: RemembranceObserver,
+    before: Remembered | null = null,
+  ) {
     this.#source = source;
     this.#observer = observer;
+    if (before === null) {
+      this.#revoked = new Revoked();
+      return;
+    }
+    const { tombstones = 0, ...position } = before.at;
+    this.#revoked = new Revoked({ epoch: position.epoch, facts: before.facts });
+    this.#reached = new Trail(position);
+    this.#reachedTombstones = tombstones;
+  }
+
+  /**
+   * To be written down for the next run; null while nothing was seen of a registry.
+   *
+   * @param generation the present one
+   */
+  remembered(
+    generation: Generation | null,
+  ): { readonly revision: number; readonly known: Remembered } | null {
+    const position = generation?.position ?? this.#reached?.position;
+    if (position === undefined) return null;
+    const tombstones = generation === null ? this.#reachedTombstones : (generation.tombstones ?? 0);
+    const { revision, facts } = this.#revoked;
+    return { revision, known: { at: { ...position, tombstones }, facts } };
   }
 
   /** Where a generation has come when it ends. */

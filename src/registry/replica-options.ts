@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { FeedEvent, RegistrySource } from './port.ts';
+import type { Remembered } from './revoked-file.ts';
 import type { Timing } from './timing.ts';
 import type { WarmSnapshot } from './warm-snapshot.ts';
 
@@ -56,6 +57,8 @@ export interface ReplicaOptions {
    * and used for the first load only.
    */
   readonly warm?: WarmSnapshot | null;
+  /** What the last run of the instance has seen revoked, and how far it had come. */
+  readonly remembered?: Remembered | null;
   readonly observer?: ReplicaObserver;
   readonly timing?: Timing;
 }

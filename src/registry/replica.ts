@@ -84,10 +84,11 @@ export class Replica implements RegistryView, PolicyView {
     this.#warm = options.warm ?? null;
     this.#observer = options.observer ?? {};
     this.#lease = new Lease(options.leaseMs);
-    this.#remembered = new Remembrance(options.source, {
-      onRevived: (accounts) => this.#observer.onRevived?.(accounts),
-      onFault: (fault) => this.#observer.onFault?.('assert', asError(fault)),
-    });
+    const told = {
+      onRevived: (accounts: number) => this.#observer.onRevived?.(accounts),
+      onFault: (fault: unknown) => this.#observer.onFault?.('assert', asError(fault)),
+    };
+    this.#remembered = new Remembrance(options.source, told, options.remembered);
     this.#timing = options.timing ?? systemTiming;
     this.#pace = new RenewalPace(options.leaseMs, this.#timing);
     this.#acks = new Acknowledger({
@@ -181,6 +182,11 @@ export class Replica implements RegistryView, PolicyView {
   /** What this instance has seen of an account, for who would bring back an earlier record of it. */
   known(accountId: string): Tombstone | null {
     return this.#remembered.known(accountId);
+  }
+
+  /** What was seen revoked, to be written down for the next start. */
+  remembered() {
+    return this.#remembered.remembered(this.#generation);
   }
 
   /** What is cached, to be written down for the next start; null while nothing is known. */

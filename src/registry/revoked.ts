@@ -3,7 +3,7 @@ import type { FeedEvent, Position, RecordChange, Tombstone } from './port.ts';
 import { isRevived, rightsOf, underTombstone } from './tombstone.ts';
 
 /** What one account has lost, as far as this instance has seen it happen. */
-interface Fact {
+export interface Fact {
   readonly seq: number;
   /** Digest -> the moment from which it counts for nothing; 0 = since ever. */
   readonly digests: ReadonlyMap<string, number>;
@@ -38,6 +38,26 @@ export const REVOKED_LIMITS = {
 export class Revoked {
   readonly #facts = new Map<string, Fact>();
   #epoch = '';
+  #revision = 0;
+
+  /** @param before what an earlier run has seen, in the registry of this epoch */
+  constructor(before?: {
+    readonly epoch: string;
+    readonly facts: Iterable<readonly [account: string, fact: Fact]>;
+  }) {
+    if (before === undefined) return;
+    this.#epoch = before.epoch;
+    for (const [id, fact] of before.facts) this.#facts.set(id, fact);
+  }
+
+  /** Another number than before when anything that is known has changed. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get facts(): readonly (readonly [account: string, fact: Fact])[] {
+    return [...this.#facts];
+  }
 
   get size(): number {
     return this.#facts.size;
@@ -49,6 +69,7 @@ export class Revoked {
    * is to be told.
    */
   begin(epoch: string): void {
+    if (this.#epoch !== epoch) this.#revision += 1;
     if (this.#epoch !== epoch && this.#epoch !== '')
       for (const [id, fact] of this.#facts)
         this.#facts.set(id, { ...fact, seq: 0, lost: 'untold' });
@@ -86,6 +107,7 @@ export class Revoked {
    * told, and what an earlier store was told. `forked`: also what came before may be lost.
    */
   lose(position: Position, forked: boolean): void {
+    this.#revision += 1;
     for (const [id, fact] of this.#facts) {
       // From here on the store counts anew: whoever revives it after that knows of it.
       const seq = Math.min(fact.seq, position.seq);
@@ -103,6 +125,7 @@ export class Revoked {
 
   /** The store has been told: from now on whoever changes these accounts knows. */
   told(tombstones: readonly Tombstone[]): void {
+    this.#revision += 1;
     for (const { account } of tombstones) {
       const fact = this.#facts.get(account);
       if (fact !== undefined) this.#facts.set(account, { ...fact, lost: 'told' });
@@ -114,6 +137,7 @@ export class Revoked {
     const before = this.#facts.get(key);
     const known = record !== null && isRevived(record, before?.seq) ? undefined : before;
     const fact = factOf(record, seq, known);
+    if (before !== undefined || fact !== null) this.#revision += 1;
     if (known === undefined) this.#facts.delete(key);
     if (fact !== null) {
       this.#facts.delete(key);

@@ -1,9 +1,14 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Account } from '../../../src/account/model.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { RedisRegistryStore } from '../../../src/registry/redis.ts';
 import { RedisRegistrySource } from '../../../src/registry/redis-source.ts';
 import { Replica } from '../../../src/registry/replica.ts';
+import { REVOKED_FILES, type Remembered, readRevoked } from '../../../src/registry/revoked-file.ts';
+import { RevokedKeeper } from '../../../src/registry/revoked-keeper.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { until } from '../../contract/registry.ts';
 import {
@@ -73,7 +78,7 @@ describe('a Redis that has lost acknowledged changes', () => {
     return connectRedis({ url, username: null, password: null, tls: null, name, commandTimeoutMs });
   }
 
-  function replica(instance: string): Replica {
+  function replica(instance: string, remembered: Remembered | null = null): Replica {
     const source = new RedisRegistrySource(connect(relay.port, instance, 500), {
       keyPrefix: PREFIX,
       name: instance,
@@ -88,6 +93,7 @@ describe('a Redis that has lost acknowledged changes', () => {
       instance,
       leaseMs: 2_000,
       maxAccounts: 100,
+      remembered,
       observer,
     });
     closing.push(async () => {
@@ -159,6 +165,27 @@ describe('a Redis that has lost acknowledged changes', () => {
       [idOf(3), 'inactive', false],
       [idOf(4), 'active', false],
     ]);
+  });
+
+  it('brings none back either when all who saw it were started anew in between', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sallyport-revoked-'));
+    closing.push(async () => rmSync(folder, { recursive: true }));
+    const keeper = new RevokedKeeper({
+      ...{ folder, store: 'redis', knowing: edge },
+      onFault: (fault) => expect.fail(String(fault)),
+    });
+    await keeper.close();
+    await edge.close();
+    await server.kill();
+    await restart();
+    const again = replica('edge-1-again', readRevoked(folder, 'redis'));
+    await again.start();
+    await until(() => again.current);
+    expect(await answers(again)).toEqual(REVOKED);
+    expect(revived).toEqual([3]);
+    // The store was told too.
+    expect((await store.account(idOf(3))).account).toMatchObject({ status: 'inactive' });
+    expect(readFileSync(join(folder, REVOKED_FILES.redis), 'utf8')).not.toContain('slp_');
   });
 
   it('takes no change that was computed without knowing, and every one that was', async () => {
