@@ -2,7 +2,7 @@ import type { OpenPermit } from '../audit/open-permits.ts';
 import { permitText } from '../audit/permit-notes.ts';
 import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
 import type { Verdict } from '../decision/verdict.ts';
-import type { ClientAddress } from '../forwarding/client-address.ts';
+import { addressOnly, type ClientAddress } from '../forwarding/client-address.ts';
 import { type Trace, traceOf } from '../forwarding/trace.ts';
 import { type Reason, refusalKind } from '../refusal.ts';
 import type { Peer, RequestHead } from '../wire/request-head.ts';
@@ -50,9 +50,7 @@ export class CallRecord implements OpenPermit {
     this.id = services.nextRequestId();
     this.trace = head === null ? null : traceOf(head, services.traces);
     this.address =
-      head === null
-        ? { address: peer.address, forwardedFor: '', forwarded: '' }
-        : services.trustedProxies.clientOf(head, peer);
+      head === null ? addressOnly(peer.address) : services.trustedProxies.clientOf(head, peer);
   }
 
   /** Nothing goes on before the first bytes of the request's body: the client's time. */

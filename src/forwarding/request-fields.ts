@@ -2,7 +2,7 @@ import { hasUnusualBody } from '../decision/method.ts';
 import type { Permit } from '../decision/verdict.ts';
 import type { FieldName } from '../wire/field-names.ts';
 import type { Peer, RequestHead } from '../wire/request-head.ts';
-import type { ClientAddress } from './client-address.ts';
+import { type ClientAddress, forwardedNode } from './client-address.ts';
 import { withoutOwnCookies } from './own-cookies.ts';
 import { isRemoved } from './removed-fields.ts';
 import type { Trace } from './trace.ts';
@@ -124,19 +124,29 @@ function identityFields(permit: Permit): string {
   return `X-Account-Id: ${id}\r\nX-Account-Name: ${name}\r\nX-Account-Role: ${permit.role}\r\nX-Account-Teams: ${teamNames}\r\n`;
 }
 
-/** How the call came here (RFC 7239 §4, and its older relatives). */
+/**
+ * How the call came here (RFC 7239 §4, and its older relatives). In `Forwarded` each proxy speaks of
+ * its own side; the single values are those of the client.
+ */
 function wayFields(request: OutgoingRequest): string {
   const { peer, client, head, trace } = request;
   const scheme = peer.secure ? 'https' : 'http';
-  const node = peer.address.includes(':') ? `"[${peer.address}]"` : peer.address;
+  const node = forwardedNode(peer.address);
   const host = head.host === '' ? '' : `;host="${head.host}"`;
   const chain = client.forwardedFor === '' ? '' : `${client.forwardedFor}, `;
   const forwarded = client.forwarded === '' ? '' : `${client.forwarded}, `;
   const traceparent = trace.traceparent === null ? '' : `traceparent: ${trace.traceparent}\r\n`;
   const tracestate = trace.tracestate === null ? '' : `tracestate: ${trace.tracestate}\r\n`;
-  const forwardedHost = head.host === '' ? '' : `X-Forwarded-Host: ${head.host}\r\n`;
+  const asked = client.host || head.host;
+  const forwardedHost = asked === '' ? '' : `X-Forwarded-Host: ${asked}\r\n`;
   return (
-    `X-Request-Id: ${request.requestId}\r\nX-Forwarded-For: ${chain}${peer.address}\r\nX-Forwarded-Proto: ${scheme}\r\n${forwardedHost}` +
+    `X-Request-Id: ${request.requestId}\r\nX-Forwarded-For: ${chain}${peer.address}\r\nX-Forwarded-Proto: ${client.proto || scheme}\r\n${forwardedHost}${prefixField(request)}` +
     `Forwarded: ${forwarded}for=${node};proto=${scheme}${host}\r\n${traceparent}${tracestate}`
   );
+}
+
+/** What was taken off the front of the path, as the client wrote it. */
+function prefixField({ head, permit }: OutgoingRequest): string {
+  const { length } = permit.route.stripPrefix;
+  return length === 0 ? '' : `X-Forwarded-Prefix: ${head.target.slice(0, length)}\r\n`;
 }

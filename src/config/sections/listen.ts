@@ -32,7 +32,7 @@ const proxy = z
     ),
     trustedProxies: live(
       networks.describe(
-        'Addresses or ranges of proxies in front of the gate that say whose call it is. Default: none.',
+        'Addresses or ranges of proxies in front of the gate that say whose call it is, and by which scheme and for which host it came. Default: none.',
       ),
     ),
     clientAddressFrom: live(

@@ -73,12 +73,12 @@ describe('whose call it is', () => {
 
   it('is what the one field says that the proxies set; the other one is the client’s', () => {
     const both = ['X-Forwarded-For: 198.51.100.1', 'Forwarded: for=198.51.100.2'];
-    expect(told('x-forwarded-for', '10.0.0.1', ...both)).toEqual({
+    expect(told('x-forwarded-for', '10.0.0.1', ...both)).toMatchObject({
       address: '198.51.100.1',
       forwardedFor: '198.51.100.1',
       forwarded: '',
     });
-    expect(told('forwarded', '10.0.0.1', ...both)).toEqual({
+    expect(told('forwarded', '10.0.0.1', ...both)).toMatchObject({
       address: '198.51.100.2',
       forwardedFor: '',
       forwarded: 'for=198.51.100.2',
@@ -119,6 +119,83 @@ describe('whose call it is', () => {
       port: 1,
       secure: true,
     });
-    expect(found).toEqual({ address: '10.0.0.1', forwardedFor: '', forwarded: '' });
+    expect(found).toMatchObject({
+      address: '10.0.0.1',
+      forwardedFor: '',
+      forwarded: '',
+      proto: '',
+      host: '',
+    });
+  });
+});
+
+describe('how the client reached the proxies in front (RFC 7239 §5.3, §5.4)', () => {
+  const wayOf = (from: ClientAddressField, ...fields: readonly string[]) => {
+    const { proto, host } = told(from, '10.0.0.1', ...fields);
+    return [proto, host];
+  };
+  const FOR = 'X-Forwarded-For: 198.51.100.1';
+
+  it.each([
+    [
+      'one proxy',
+      [FOR, 'X-Forwarded-Proto: HTTPS', 'X-Forwarded-Host: Shop.example:8443'],
+      ['https', 'shop.example:8443'],
+    ],
+    ['one that gives no address', ['X-Forwarded-Proto: https'], ['https', '']],
+    [
+      'the last of two, which overwrites',
+      [`${FOR}, 10.0.0.2`, 'X-Forwarded-Proto: https'],
+      ['https', ''],
+    ],
+    [
+      'two that append: the outer one, and nobody before it',
+      [
+        `1.1.1.1, 198.51.100.1, 10.0.0.2`.replace(/^/, 'X-Forwarded-For: '),
+        'X-Forwarded-Proto: http, https, http',
+        'X-Forwarded-Host: evil, shop.example, inner',
+      ],
+      ['https', 'shop.example'],
+    ],
+    [
+      'what is no scheme and no host',
+      [FOR, 'X-Forwarded-Proto: ftp', 'X-Forwarded-Host: a b'],
+      ['', ''],
+    ],
+    [
+      'what the other field says',
+      [FOR, 'Forwarded: for=198.51.100.1;proto=https;host=a'],
+      ['', ''],
+    ],
+  ])('is said by %s', (_who, fields, way) => {
+    expect(wayOf('x-forwarded-for', ...fields)).toEqual(way);
+  });
+
+  it.each([
+    ['for=198.51.100.1;proto=https;host="shop.example:8443"', ['https', 'shop.example:8443']],
+    [
+      'for=evil;proto=http, for=198.51.100.1;Proto="https" ; host=a, for=10.0.0.2;proto=http',
+      ['https', 'a'],
+    ],
+    ['for=198.51.100.1, for=10.0.0.2;proto=https', ['https', '']],
+    ['proto=https', ['https', '']],
+    ['for=198.51.100.1;proto=javascript;host="a\\"b"', ['', '']],
+  ])('is said in Forwarded: %s', (value, way) => {
+    expect(wayOf('forwarded', `Forwarded: ${value}`, 'X-Forwarded-Proto: http')).toEqual(way);
+  });
+
+  it('is not believed from anybody else', () => {
+    const fields = [
+      FOR,
+      'X-Forwarded-Proto: https',
+      'X-Forwarded-Host: evil',
+      'Forwarded: proto=https',
+    ];
+    for (const from of ['forwarded', 'x-forwarded-for'] as const)
+      expect(told(from, '203.0.113.9', ...fields)).toMatchObject({
+        proto: '',
+        host: '',
+        forwarded: '',
+      });
   });
 });

@@ -180,12 +180,12 @@ describe('the way that a call came', () => {
     ]);
     const trusted = forwarded(story, { trusted: [PEER.address] });
     expect(valuesOf(trusted, 'x-forwarded-for')).toEqual(['198.51.100.7, 203.0.113.9']);
-    // The field that the proxy does not set is the client's.
+    // The field that the proxy does not set is the client's, and not looked at.
     expect(valuesOf(trusted, 'forwarded')).toEqual([
-      'for=203.0.113.9;proto=https;host="gate.example:8443"',
+      'for=198.51.100.7;proto=http;host="evil", for=203.0.113.9;proto=https;host="gate.example:8443"',
     ]);
     expect([valuesOf(trusted, 'x-forwarded-proto'), valuesOf(trusted, 'x-forwarded-host')]).toEqual(
-      [['https'], ['gate.example:8443']],
+      [['http'], ['evil']],
     );
   });
 });
@@ -317,3 +317,54 @@ describe('whatever the client sends under a reserved name', () => {
 function withoutTrace(message: Message): string[] {
   return fieldLines(message).filter((line) => !line.startsWith('traceparent:'));
 }
+
+describe('the way that a call came behind trusted proxies', () => {
+  const BEHIND = {
+    trusted: ['203.0.113.9'],
+    peer: { address: '203.0.113.9', port: 1, secure: false },
+  };
+
+  it('keeps the scheme and host of the client, from X-Forwarded-Proto and -Host', () => {
+    const message = forwarded(
+      [
+        'X-Forwarded-For: 198.51.100.7',
+        'X-Forwarded-Proto: https',
+        'X-Forwarded-Host: shop.example',
+      ],
+      BEHIND,
+    );
+    expect(valuesOf(message, 'x-forwarded-proto')).toEqual(['https']);
+    expect(valuesOf(message, 'x-forwarded-host')).toEqual(['shop.example']);
+    expect(valuesOf(message, 'x-forwarded-for')).toEqual(['198.51.100.7, 203.0.113.9']);
+    expect(valuesOf(message, 'forwarded')).toEqual([
+      'for=198.51.100.7;proto=https;host="shop.example", for=203.0.113.9;proto=http;host="gate.example:8443"',
+    ]);
+  });
+
+  it('keeps them from Forwarded, to which ours is appended', () => {
+    const message = forwarded(
+      ['Forwarded: for="[2001:db8::7]";proto=https;host=shop.example', 'X-Forwarded-Proto: ftp'],
+      { ...BEHIND, from: 'forwarded' },
+    );
+    expect(valuesOf(message, 'x-forwarded-proto')).toEqual(['https']);
+    expect(valuesOf(message, 'x-forwarded-host')).toEqual(['shop.example']);
+    expect(valuesOf(message, 'forwarded')).toEqual([
+      'for="[2001:db8::7]";proto=https;host=shop.example, for=203.0.113.9;proto=http;host="gate.example:8443"',
+    ]);
+  });
+
+  it('tells the prefix that was stripped, as it was written, and no other', () => {
+    const prefixed = (line: string, ...fields: readonly string[]) =>
+      valuesOf(
+        forwardedMessage([line, 'Host: h', ...fields], {
+          route: { path: '/api/**', stripPrefix: '/api', caseInsensitive: true },
+        }),
+        'x-forwarded-prefix',
+      );
+    expect(prefixed('GET /api/a?b HTTP/1.1', 'X-Forwarded-Prefix: /evil')).toEqual(['/api']);
+    expect(prefixed('GET /API HTTP/1.1')).toEqual(['/API']);
+    expect(
+      valuesOf(forwarded(['X-Forwarded-Prefix: /evil'], BEHIND), 'x-forwarded-prefix'),
+    ).toEqual([]);
+  });
+});

@@ -1,7 +1,7 @@
 import type { Account } from '../../../src/account/model.ts';
 import type { Route } from '../../../src/decision/route.ts';
 import type { Permit } from '../../../src/decision/verdict.ts';
-import { TrustedProxies } from '../../../src/forwarding/client-address.ts';
+import { type ClientAddressField, TrustedProxies } from '../../../src/forwarding/client-address.ts';
 import { type OutgoingRequest, upstreamHead } from '../../../src/forwarding/request-fields.ts';
 import { traceOf } from '../../../src/forwarding/trace.ts';
 import type { Peer, RequestHead } from '../../../src/wire/request-head.ts';
@@ -24,6 +24,8 @@ export interface Situation {
   readonly account?: Partial<Account>;
   readonly outgoing?: Partial<OutgoingRequest>;
   readonly trusted?: readonly string[];
+  /** The field that they set. */
+  readonly from?: ClientAddressField;
   readonly peer?: Peer;
 }
 
@@ -57,7 +59,7 @@ export function forwardedMessage(lines: readonly string[], situation: Situation 
     head,
     permit,
     peer,
-    client: new TrustedProxies(situation.trusted ?? []).clientOf(head, peer),
+    client: new TrustedProxies(situation.trusted ?? [], situation.from).clientOf(head, peer),
     trace: traceOf(head, 'sampled'),
     requestId: 'request-1',
     host: null,
