@@ -36,7 +36,7 @@ export async function inspectRedis(
       'WRONGPASS',
       `${refusing.address} refuses the user ${JSON.stringify(inspector?.username ?? store.username)}: ${refusing.fault}`,
     );
-  const connection = connectRedis(settings);
+  const connection = connectRedis({ ...settings, stays: true });
   try {
     const rights = await probeRights(connection, store.keyPrefix);
     const { admin, proxy } = config.listen;

@@ -115,6 +115,8 @@ export interface RedisManner extends RedisUser {
   readonly commandTimeoutMs: number;
   /** How long a command may wait on the server's side beyond that. */
   readonly blockMs: number;
+  /** Stays with a server that says it is the wrong one: for looking at that very server. */
+  readonly stays?: boolean;
 }
 
 export function addressText({ host, port }: RedisAddress): string {

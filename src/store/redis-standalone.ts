@@ -83,7 +83,7 @@ export class StandaloneConnection implements RedisConnection {
       ...driverOptions(address, manner),
       replyMapping: 'legacy',
       reconnectOnError: (fault) => {
-        if (!useless.isAfter(replyCode(fault))) return false;
+        if (manner.stays === true || !useless.isAfter(replyCode(fault))) return false;
         systemNames.doubt(address.host);
         return true;
       },

@@ -30,6 +30,8 @@ interface Common extends RedisUser {
   readonly name: string;
   /** How long one command may take, in milliseconds. */
   readonly commandTimeoutMs?: number;
+  /** Stays with a server that says it is a replica: for looking at it. */
+  readonly stays?: boolean;
 }
 
 export interface SentinelPlace extends RedisUser {
@@ -62,7 +64,8 @@ const VERIFIED: RedisTls = {
 
 /** Connects in the background; use `ready` to wait. Throws only when the URL makes no sense. */
 export function connectRedis(settings: RedisSettings): RedisConnection {
-  const { username, password, tls, name, commandTimeoutMs = DEFAULTS.commandTimeoutMs } = settings;
+  const { username, password, tls, name, stays = false } = settings;
+  const { commandTimeoutMs = DEFAULTS.commandTimeoutMs } = settings;
   const manner: RedisManner = {
     username,
     password,
@@ -71,6 +74,7 @@ export function connectRedis(settings: RedisSettings): RedisConnection {
     commandTimeoutMs,
     database: 0,
     blockMs: 0,
+    stays,
   };
   if ('url' in settings) return standalone(new URL(settings.url), manner);
   if ('cluster' in settings)
@@ -100,6 +104,7 @@ export function connectServer(
     commandTimeoutMs,
     database: 0,
     blockMs: 0,
+    stays: true,
   });
 }
 
