@@ -5,6 +5,7 @@ import { newRoles } from '../../../src/admin/folder-registry.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { type Gateway, startGateway as start } from '../../../src/gateway/gateway.ts';
 import { RedisRegistryStore } from '../../../src/registry/redis.ts';
+import { readRevoked } from '../../../src/registry/revoked-file.ts';
 import { connectRedis } from '../../../src/store/redis.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
 import { owner, startGateway, type TestGateway } from '../../support/gateway.ts';
@@ -148,4 +149,15 @@ describe('an embedded registry that is gone', () => {
     const third = await again(first);
     expect(await call(third.addresses.proxy!.port, first.token)).toEqual(FOREIGN);
   });
+});
+
+it('a gate writes down what it has seen revoked, and its next run knows it', WITHIN, async () => {
+  const first = await gate('embedded');
+  const { id } = first.account;
+  await first.administration.rotateToken(owner, { id, waitMs: 0 });
+  await first.gateway.close();
+  const seen = readRevoked(first.dataDir, 'embedded');
+  expect(seen?.facts.map(([account]) => account)).toContain(id);
+  await again(first);
+  expect(readRevoked(first.dataDir, 'embedded')?.facts).toEqual(seen?.facts);
 });

@@ -495,3 +495,26 @@ describe('a lease on two clocks', () => {
     expect(replica.current).toBe(false);
   });
 });
+
+it('covers what is open by a renewed lease only once all of it was judged', async () => {
+  let judged = true;
+  make({ observer: { judged: () => judged } });
+  const renewed = async () => {
+    const before = source.asked.filter((step) => step === 'renew').length;
+    await until(() => source.asked.filter((step) => step === 'renew').length > before + 1);
+  };
+  await replica.start();
+  await until(() => replica.covers());
+  judged = false;
+  for (let times = 0; times < 3; times += 1) {
+    clock.nowMs += LEASE_MS / 2;
+    await renewed();
+    await until(() => replica.current);
+  }
+  // Answers go on; what was open when the doubt began does not.
+  expect([replica.current, replica.covers()]).toEqual([true, false]);
+  await renewed();
+  expect(replica.covers()).toBe(false);
+  judged = true;
+  await until(() => replica.covers());
+});
