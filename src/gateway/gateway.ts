@@ -31,7 +31,7 @@ import type { GatewayAdmin } from './admin.ts';
 import { createCallMeter } from './call-meter.ts';
 import { checksOf } from './checks.ts';
 import { type GatewayLimits, openLimits } from './limits.ts';
-import { addressLimitOf } from './places.ts';
+import { addressLimitOf, prefacesOf } from './places.ts';
 import { openRecords, type Records } from './records.ts';
 import { openReplica } from './replica.ts';
 import { keepRevoked } from './revoked.ts';
@@ -333,6 +333,7 @@ class GatewayParts implements Gateway {
             ? null
             : { certificates: this.#certificates, ticketKeys: this.#ticketKeys() },
         maxConnections: this.#config.limits.connections,
+        sendsPreface: prefacesOf(() => this.#config),
         full: tellFull(this.#log, 'listen.proxy'),
         ...this.#places,
       },

@@ -4,20 +4,28 @@ import type { AddressLimit } from '../limits/places.ts';
 
 /** What one address may take on every listener, as the configuration in force has it. */
 export function addressLimitOf(current: () => Config): AddressLimit {
-  let config = current();
-  let trusted = trustedIn(config);
   return {
     perAddress: () => current().limits.connectionsPerAddress,
-    isExempt: (address) => {
-      if (config !== current()) {
-        config = current();
-        trusted = trustedIn(config);
-      }
-      return trusted.includes(address);
-    },
+    isExempt: listedIn(current, ({ listen }) => listen.proxy?.trustedProxies ?? []),
   };
 }
 
-function trustedIn({ listen }: Config): TrustedProxies {
-  return new TrustedProxies(listen.proxy?.trustedProxies ?? []);
+/** Whose connections begin with the PROXY protocol, as the configuration in force has it. */
+export function prefacesOf(current: () => Config): (address: string) => boolean {
+  return listedIn(current, ({ listen }) => listen.proxy?.proxyProtocol.peers ?? []);
+}
+
+function listedIn(
+  current: () => Config,
+  networksOf: (config: Config) => readonly string[],
+): (address: string) => boolean {
+  let config = current();
+  let list = new TrustedProxies(networksOf(config));
+  return (address) => {
+    if (config !== current()) {
+      config = current();
+      list = new TrustedProxies(networksOf(config));
+    }
+    return list.includes(address);
+  };
 }

@@ -43,6 +43,16 @@ const proxy = z
           'The field in which the trusted proxies say it. The other one is ignored: the client can write what it likes there.',
         ),
     ),
+    proxyProtocol: z
+      .strictObject({
+        peers: live(
+          networks.describe(
+            'Addresses or ranges of balancers whose connections begin with the PROXY protocol, version 1 or 2, and are closed if they do not. The address that it conveys is the client. Default: none.',
+          ),
+        ),
+      })
+      .prefault({})
+      .describe('How a balancer that passes TCP on says whose connection it is.'),
     via: live(
       flag(
         true,

@@ -1,15 +1,19 @@
 import type { Socket } from 'node:net';
 import type { Occupant, PlaceUse } from '../../limits/places.ts';
+import type { ConveyedClient } from '../../wire/proxy-protocol.ts';
 import type { Http1Connection } from './connection.ts';
 
 /** The place of a client's TCP connection, from its acceptance to its end. */
 export class ClientPlace implements Occupant {
   readonly #transport: Socket;
+  readonly client: ConveyedClient | null;
   /** Null until there is something to read requests from. */
   connection: Pick<Http1Connection, 'use' | 'destroy'> | null = null;
 
-  constructor(transport: Socket) {
+  /** @param client whose connection it is, where a balancer has said so; null = the socket's peer */
+  constructor(transport: Socket, client: ConveyedClient | null = null) {
     this.#transport = transport;
+    this.client = client;
   }
 
   get use(): PlaceUse {

@@ -4,6 +4,7 @@ import { hostName } from '../../decision/host-name.ts';
 import type { PlaceUse } from '../../limits/places.ts';
 import type { HostCheck } from '../../tls/server-certificates.ts';
 import type { Deadline, Deadlines, Watched } from '../../wire/deadlines.ts';
+import { beginsPreface } from '../../wire/proxy-protocol.ts';
 import type { Peer, RequestHead, WireFault } from '../../wire/request-head.ts';
 import type { ResponseHead } from '../../wire/response-parser.ts';
 import type { OwnAnswer } from '../answer.ts';
@@ -163,13 +164,21 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     this.#deadline.untilMs = Math.min(this.#deadline.untilMs, limit);
   }
 
-  onHeadFault(fault: WireFault | 'request-timeout'): void {
+  onHeadFault(fault: WireFault | 'request-timeout', begun: Buffer | null = null): void {
+    if (begun !== null && !this.#served && beginsPreface(begun)) this.#namePreface();
     this.#out.begin(null, false);
     const call = new Call(this.#host.services, this, null);
     this.#call = call;
     this.#watchClient();
     if (this.#refusesPlaintext) call.refusePlaintext(null);
     else call.refuse(fault);
+  }
+
+  #namePreface(): void {
+    this.#host.services.log.warn(
+      'a connection began with the PROXY protocol and was refused: its peer is not in listen.proxy.proxyProtocol.peers',
+      { peer: this.peer.address },
+    );
   }
 
   onRequest(head: RequestHead): void {

@@ -7,6 +7,7 @@ import type { TicketKeys } from '../../tls/ticket-keys.ts';
 import type { Deadlines } from '../../wire/deadlines.ts';
 import { plainAddress } from '../../wire/ip-address.ts';
 import { TCP_KEEP_ALIVE } from '../../wire/keep-alive.ts';
+import type { ConveyedClient } from '../../wire/proxy-protocol.ts';
 import type { Peer } from '../../wire/request-head.ts';
 import type { CallServices } from '../call-port.ts';
 import { Arrivals } from './arrivals.ts';
@@ -17,6 +18,7 @@ import {
   type ConnectionLimits,
   Http1Connection,
 } from './connection.ts';
+import { awaitPreface } from './preface-reader.ts';
 
 export interface ListenerOptions extends AddressLimit, Pick<PlacesOptions, 'full'> {
   readonly host: string;
@@ -32,6 +34,11 @@ export interface ListenerOptions extends AddressLimit, Pick<PlacesOptions, 'full
     readonly certificates: ServerCertificates;
     readonly ticketKeys: TicketKeys;
   } | null;
+  /**
+   * Whether connections from this address begin with the PROXY protocol: those that do not are
+   * closed.
+   */
+  sendsPreface(address: string): boolean;
   /** Connections at most; further ones take the place of idle ones, or are closed at once. */
   readonly maxConnections: number;
 }
@@ -148,8 +155,37 @@ export class Http1Listener implements ConnectionHost {
   }
 
   #onSocket(socket: Socket): void {
-    const place = new ClientPlace(socket);
-    if (!this.#places.enter(plainAddress(socket.remoteAddress ?? ''), place)) {
+    const address = plainAddress(socket.remoteAddress ?? '');
+    if (this.#options.sendsPreface(address)) this.#awaitPreface(socket, address);
+    else this.#enter(socket, address, null);
+  }
+
+  /** Of a balancer: whose place the connection takes is known when it has said so. */
+  #awaitPreface(socket: Socket, balancer: string): void {
+    const key = this.#arriving.add(socket);
+    const gone = () => this.#arriving.gone(key, socket);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', gone);
+    awaitPreface(socket, {
+      deadlines: this.deadlines,
+      untilMs: this.deadlines.nowMs + this.limits.headTimeoutMs,
+      came: (client) => {
+        gone();
+        this.#guarded(socket, () => this.#enter(socket, client?.address ?? balancer, client));
+      },
+      failed: (detail) => {
+        this.services.log.warn(
+          'a connection from a peer in listen.proxy.proxyProtocol.peers has no valid PROXY preface: closed',
+          { peer: balancer, detail },
+        );
+        socket.destroy();
+      },
+    });
+  }
+
+  #enter(socket: Socket, address: string, client: ConveyedClient | null): void {
+    const place = new ClientPlace(socket, client);
+    if (this.#closed || !this.#places.enter(address, place)) {
       socket.destroy();
       return;
     }
@@ -172,10 +208,13 @@ export class Http1Listener implements ConnectionHost {
       deadline.end();
       this.#arriving.gone(key, socket);
     });
-    socket.once('readable', () => {
+    const onReadable = () => {
       deadline.end();
       this.#guarded(socket, () => this.#onFirstByte(socket, key, tls));
-    });
+    };
+    // Behind a preface it may be here already.
+    if (socket.readableLength > 0) onReadable();
+    else socket.once('readable', onReadable);
   }
 
   #onFirstByte(socket: Socket, key: string, tls: TlsAcceptor): void {
@@ -216,10 +255,10 @@ export class Http1Listener implements ConnectionHost {
       socket.destroy();
       return;
     }
-    const peer = peerOf(socket, socket !== transport);
+    const place = this.#placeOf.get(transport);
+    const peer = peerOf(socket, socket !== transport, place?.client ?? null);
     const connection = new Http1Connection({ ...arrival, peer }, this);
     this.#connections.add(connection);
-    const place = this.#placeOf.get(transport);
     if (place !== undefined) place.connection = connection;
   }
 
@@ -274,7 +313,8 @@ export class Http1Listener implements ConnectionHost {
   }
 }
 
-function peerOf(socket: Socket, secure: boolean): Peer {
+function peerOf(socket: Socket, secure: boolean, client: ConveyedClient | null): Peer {
+  if (client !== null) return { ...client, secure };
   return {
     address: plainAddress(socket.remoteAddress ?? ''),
     port: socket.remotePort ?? 0,

@@ -17,7 +17,8 @@ export interface RequestHandler extends BodySink {
   onHeadBegun(): void;
   onRequest(head: RequestHead): void;
   /** What came is no request that can be served. */
-  onHeadFault(fault: WireFault): void;
+  /** `begun`: bytes with which it began, as far as they are at hand. */
+  onHeadFault(fault: WireFault, begun: Buffer): void;
   /** Bytes of the body that was awaited are here. */
   onBodyHere(): void;
   /** The end of what one read brought of a body. */
@@ -170,7 +171,7 @@ export class RequestReader {
     if (result.state === 'complete') {
       const head = parseRequestHead(result.text, this.#handler.targetBytes);
       if (isHeadFault(head)) {
-        this.#handler.onHeadFault(head.fault);
+        this.#handler.onHeadFault(head.fault, bytes);
       } else {
         this.#body = readerFor(head);
         this.#bodyAtHand = this.#body !== null && result.rest !== null;
@@ -179,8 +180,12 @@ export class RequestReader {
       return result.rest;
     }
     if (result.state === 'incomplete') this.#handler.onHeadBegun();
-    else if (result.state === 'hopeless') this.#handler.onHeadFault('request-malformed');
-    else this.#handler.onHeadFault(result.inFirstLine ? 'target-too-long' : 'headers-too-large');
+    else if (result.state === 'hopeless') this.#handler.onHeadFault('request-malformed', bytes);
+    else
+      this.#handler.onHeadFault(
+        result.inFirstLine ? 'target-too-long' : 'headers-too-large',
+        bytes,
+      );
     return null;
   }
 

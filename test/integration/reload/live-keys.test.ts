@@ -67,6 +67,16 @@ const PROBES: Readonly<Record<string, Probe>> = {
     was: '127.0.0.1',
     is: '203.0.113.9, 127.0.0.1',
   },
+  'listen.proxy.proxyProtocol.peers': {
+    after: { 'listen.proxy.proxyProtocol.peers': ['127.0.0.1'] },
+    look: (stage) =>
+      stage.raw('GET /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n').then(
+        (text) => text.split('\r\n', 1)[0],
+        () => 'closed',
+      ),
+    was: 'HTTP/1.1 401 Unauthorized',
+    is: 'closed',
+  },
   'listen.proxy.via': {
     after: { 'listen.proxy.via': false },
     look: async (stage) => (await stage.echo()).via,
