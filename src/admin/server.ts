@@ -4,7 +4,7 @@ import { getRequestListener } from '@hono/node-server';
 import { Hono, type MiddlewareHandler } from 'hono';
 import type { AddressLimit } from '../limits/places.ts';
 import { listen } from '../ops/listen.ts';
-import { closeAfterUpgrade, holdPlaces, tellFull } from '../ops/places.ts';
+import { closeAfterUpgrade, holdPlaces, type PlaceCount, tellFull } from '../ops/places.ts';
 import type { Reason, RefusalReason } from '../refusal.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ServerCertificates } from '../tls/server-certificates.ts';
@@ -28,6 +28,8 @@ export interface AdminServerOptions {
   readonly certificates: ServerCertificates;
   readonly app: Hono<ApiEnv>;
   readonly places: AddressLimit;
+  /** Told each time that a connection met a limit. */
+  readonly reached: PlaceCount;
   readonly recorder: AdminRecorder;
   /** Named by a 401. */
   realm(): string;
@@ -111,6 +113,7 @@ export async function startAdminServer({
   certificates,
   app,
   places,
+  reached,
   recorder,
   realm,
   log,
@@ -136,7 +139,7 @@ export async function startAdminServer({
       hostname: 'localhost',
     }),
   });
-  const full = tellFull(log, 'listen.admin');
+  const full = tellFull(log, 'listen.admin', reached);
   const { perAddress, isExempt } = places;
   closeAfterUpgrade(server);
   holdPlaces(server, { total: LIMITS.maxConnections, perAddress, isExempt, full });

@@ -38,6 +38,8 @@ export interface CallServices {
   readonly via: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Nothing was left here for a connection to an upstream; `code` is the system's. */
+  readonly exhausted: (code: string) => void;
   readonly nextRequestId: () => string;
 }
 

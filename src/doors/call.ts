@@ -430,11 +430,12 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
 
   onFailure(failure: UpstreamFailure): void {
     const { id } = this.#record;
-    this.#services.log.warn('upstream failed', {
-      requestId: id,
-      upstream: this.#verdict?.route?.upstream,
-      ...failure,
-    });
+    const upstream = this.#verdict?.route?.upstream;
+    if (failure.kind === 'exhausted') {
+      this.#services.exhausted(failure.detail);
+    } else {
+      this.#services.log.warn('upstream failed', { requestId: id, upstream, ...failure });
+    }
     this.#replaceAnswer(UPSTREAM_REASONS[failure.kind]);
   }
 
@@ -534,6 +535,7 @@ const DECISION_TRIES = 3;
 
 const UPSTREAM_REASONS = {
   unreachable: 'upstream-unreachable',
+  exhausted: 'overloaded',
   broken: 'upstream-broken',
   timeout: 'upstream-timeout',
 } as const satisfies Record<UpstreamFailure['kind'], RefusalReason>;

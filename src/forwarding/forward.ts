@@ -201,7 +201,7 @@ export class Forward implements ResponseReceiver {
   }
 
   #mayRepeat({ kind, neverSent, staleConnection }: UpstreamFailure): boolean {
-    if (kind === 'timeout' || this.#tries >= MAX_TRIES) return false;
+    if (kind === 'timeout' || kind === 'exhausted' || this.#tries >= MAX_TRIES) return false;
     if (neverSent) return true;
     return (
       staleConnection && this.#tries === 1 && !this.#hasBody && IDEMPOTENT.has(this.#head.method)

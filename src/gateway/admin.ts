@@ -16,6 +16,7 @@ import type { LastUses } from '../doors/last-uses.ts';
 import type { GuessThrottle } from '../limits/guess-throttle.ts';
 import type { AddressLimit } from '../limits/places.ts';
 import type { TryStore } from '../limits/tries-port.ts';
+import type { PlaceCount } from '../ops/places.ts';
 import type { CheckResult } from '../ops/readiness.ts';
 import { MemberKeeper } from '../registry/member-keeper.ts';
 import { type RegistryStore, RegistryUnavailable } from '../registry/port.ts';
@@ -36,6 +37,7 @@ export interface GatewayAdminParts {
   readonly floods: FloodFold;
   readonly uses: LastUses;
   readonly places: AddressLimit;
+  readonly reached: PlaceCount;
   readonly instance: string;
   readonly clock: Clock;
   readonly nextRequestId: () => string;
@@ -112,12 +114,13 @@ export async function openAdmin(parts: GatewayAdminParts): Promise<GatewayAdmin>
   };
   // The console's pages know more of a request than the API does; the listener gives both the same.
   const app = createAdminApp(api, parts.site as Parameters<typeof createAdminApp>[1]);
-  const { places } = parts;
+  const { places, reached } = parts;
   const server = await startAdminServer({
     address: admin.address,
     certificates,
     app,
     places,
+    reached,
     recorder,
     realm: () => realm,
     log,

@@ -30,6 +30,7 @@ import { Deadlines } from '../wire/deadlines.ts';
 import type { GatewayAdmin } from './admin.ts';
 import { createCallMeter } from './call-meter.ts';
 import { checksOf } from './checks.ts';
+import { Descriptors, descriptorLimit } from './descriptors.ts';
 import { type GatewayLimits, openLimits } from './limits.ts';
 import { addressLimitOf, prefacesOf } from './places.ts';
 import { openRecords, type Records } from './records.ts';
@@ -101,6 +102,8 @@ const ADMIN_CLOSE_MS = 2000;
 /** How long the last records may take to be written out. */
 const FLUSH_MS = 5000;
 
+const NO_CLIENTS = { arriving: 0, idle: 0, active: 0 } as const;
+
 /**
  * The one composition root: knows every concrete class, and owns and closes every resource.
  *
@@ -124,6 +127,7 @@ class GatewayParts implements Gateway {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #deadlines = new Deadlines();
+  readonly #descriptors: Descriptors;
   readonly #nextRequestId = createRequestIds();
   /** On every listener. */
   readonly #places: AddressLimit;
@@ -162,6 +166,12 @@ class GatewayParts implements Gateway {
     this.#clock = clock;
     this.instance = `${config.instance.name}-${randomBytes(4).toString('hex')}`;
     this.#log = log.with({ instance: this.instance });
+    this.#descriptors = new Descriptors({
+      config,
+      limit: descriptorLimit(),
+      count: (limit) => this.metrics.limits.count(limit),
+      log: this.#log,
+    });
   }
 
   get control(): Control | null {
@@ -221,12 +231,15 @@ class GatewayParts implements Gateway {
     this.#revoked = keepRevoked(config, this.#log, replica);
     const openCalls = new OpenCalls(replica, this.#clock, (nowMs) => replica.covers(nowMs));
     this.#openCalls = openCalls;
-    this.#sweeper = setInterval(() => openCalls.sweep(), SWEEP_INTERVAL_MS);
+    this.#sweeper = setInterval(() => {
+      openCalls.sweep();
+      this.#descriptors.look();
+    }, SWEEP_INTERVAL_MS);
     this.#sweeper.unref();
     this.#uses = new LastUses(this.#stores.source, (fault) =>
       this.#log.warn('the last uses of tokens could not be written', { error: fault }),
     );
-    this.#upstreams = openUpstreams(config, this.#deadlines, this.#clock.wallMs(), this.#log);
+    this.#upstreams = this.#openUpstreams(config);
     for (const { pool } of this.#upstreams.values()) pool.startChecks();
     this.#limits = openLimits({
       config,
@@ -263,6 +276,11 @@ class GatewayParts implements Gateway {
     this.#log.info('the gate is open', { ready: this.ready, ...this.addresses });
   }
 
+  #openUpstreams(config: Config): ReadonlyMap<string, Upstream> {
+    const { budget } = this.#descriptors;
+    return openUpstreams(config, this.#deadlines, this.#clock.wallMs(), budget, this.#log);
+  }
+
   #connectMetrics(replica: Replica): void {
     const { leaseMs } = this.#config.registry;
     this.metrics.connect({
@@ -275,6 +293,7 @@ class GatewayParts implements Gateway {
       auditPending: () => this.#records?.outbox.pending ?? 0,
       auditSpoolBytes: () => 0,
       certificateExpirySeconds: () => this.#certificateExpirySeconds(),
+      clientConnections: () => this.#listener?.counts() ?? NO_CLIENTS,
       upstreamConnections: () => connectionCounts(this.#upstreams),
       upstreamAddresses: () => addressUses(this.#upstreams),
     });
@@ -292,6 +311,7 @@ class GatewayParts implements Gateway {
     this.#ops = await startOps({
       address,
       places: this.#places,
+      reached: (limit) => this.metrics.limits.count(limit),
       checks: this.#checks(),
       metrics: this.metrics,
       log: this.#log,
@@ -332,9 +352,11 @@ class GatewayParts implements Gateway {
           this.#certificates === null
             ? null
             : { certificates: this.#certificates, ticketKeys: this.#ticketKeys() },
-        maxConnections: this.#config.limits.connections,
+        maxConnections: this.#descriptors.plan.clients,
         sendsPreface: prefacesOf(() => this.#config),
-        full: tellFull(this.#log, 'listen.proxy'),
+        full: tellFull(this.#log, 'listen.proxy', (limit) => this.metrics.limits.count(limit)),
+        handshake: (result) => this.metrics.handshakes.count(result),
+        halfOpen: () => this.metrics.limits.count('half_open'),
         ...this.#places,
       },
       this.#services(),
@@ -379,6 +401,7 @@ class GatewayParts implements Gateway {
       via: config.listen.proxy?.via === false ? '' : GATE,
       clock: this.#clock,
       log: this.#log,
+      exhausted: (code) => this.#descriptors.exhausted(code),
       nextRequestId: this.#nextRequestId,
     };
   }
@@ -440,6 +463,7 @@ class GatewayParts implements Gateway {
       floods: this.#records!.adminFloods,
       uses: this.#uses!,
       places: this.#places,
+      reached: (limit) => this.metrics.limits.count(limit),
       instance: this.instance,
       clock: this.#clock,
       nextRequestId: this.#nextRequestId,
@@ -450,7 +474,7 @@ class GatewayParts implements Gateway {
 
   reload(given: Config): void {
     const next = takeOver(this.#config, given);
-    const upstreams = openUpstreams(next, this.#deadlines, this.#clock.wallMs(), this.#log);
+    const upstreams = this.#openUpstreams(next);
     // Certificates are read before anything is replaced: a pair that does not fit stops the reload
     // as a whole.
     const tls = next.listen.proxy?.tls ?? null;

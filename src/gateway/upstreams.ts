@@ -7,6 +7,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { AddressUse, ConnectionCount } from '../telemetry/metrics.ts';
 import { clientContext, loadClientMaterial } from '../tls/client-material.ts';
 import type { Deadlines } from '../wire/deadlines.ts';
+import type { DescriptorBudget } from '../wire/descriptors.ts';
 import type { UpstreamAddress, UpstreamTls } from '../wire/dialer.ts';
 import { UpstreamPool } from '../wire/upstream-pool.ts';
 
@@ -18,12 +19,13 @@ export function openUpstreams(
   config: Config,
   deadlines: Deadlines,
   nowMs: number,
+  budget: DescriptorBudget,
   log: Log,
 ): ReadonlyMap<string, Upstream> {
   return new Map(
     config.upstreams.map((upstream) => [
       upstream.name,
-      openUpstream(upstream, config.limits, deadlines, nowMs, log),
+      openUpstream(upstream, config.limits, deadlines, nowMs, budget, log),
     ]),
   );
 }
@@ -33,6 +35,7 @@ function openUpstream(
   limits: Config['limits'],
   deadlines: Deadlines,
   nowMs: number,
+  budget: DescriptorBudget,
   log: Log,
 ): Upstream {
   const {
@@ -53,6 +56,7 @@ function openUpstream(
       maxConnections,
       maxConnectionAgeMs: config.maxConnectionAgeMs,
       names: systemNames,
+      budget,
       moved: (address, to, from) =>
         log.info('the name of an upstream has other addresses', {
           upstream: name,

@@ -133,6 +133,7 @@ class Supervisor implements Workers {
     this.#ops = await startOps({
       address,
       places: addressLimitOf(() => this.#loaded.config),
+      reached: (limit) => this.#metrics.limits.count(limit),
       checks: this.#checks(),
       metrics,
       log: this.#log,

@@ -26,13 +26,12 @@ export interface AddressLimit {
 export interface PlacesOptions extends AddressLimit {
   readonly total: number;
   /**
-   * Somebody had to make room, or nobody could. Told once a minute at most. `address` null: all
-   * places are taken.
+   * Somebody had to make room, or nobody could. Told each time. `address` null: all places are
+   * taken.
    */
   full(what: { readonly address: string | null; readonly connections: number }): void;
 }
 
-const TELL_EVERY_MS = 60_000;
 /** So many are looked at for one that can make room; the next time, others are. */
 const SEARCHED = 64;
 
@@ -47,7 +46,6 @@ export class Places {
   /** With the network of each. The oldest first, give or take a search. */
   readonly #all = new Map<Occupant, string>();
   readonly #byNetwork = new Map<string, Map<Occupant, string>>();
-  #toldMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: PlacesOptions) {
     this.#options = options;
@@ -70,11 +68,11 @@ export class Places {
       held.size >= this.#options.perAddress() &&
       !this.#options.isExempt(address)
     ) {
-      this.#tell(address, held.size);
+      this.#options.full({ address, connections: held.size });
       if (!this.#makeRoom(held)) return false;
     }
     if (this.#all.size >= total) {
-      this.#tell(null, total);
+      this.#options.full({ address: null, connections: total });
       if (!this.#makeRoom(this.#all)) return false;
     }
     this.#add(network, occupant);
@@ -119,12 +117,5 @@ export class Places {
     this.left(occupant);
     occupant.makeRoom();
     return true;
-  }
-
-  #tell(address: string | null, connections: number): void {
-    const nowMs = performance.now();
-    if (nowMs - this.#toldMs < TELL_EVERY_MS) return;
-    this.#toldMs = nowMs;
-    this.#options.full({ address, connections });
   }
 }

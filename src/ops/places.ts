@@ -13,15 +13,25 @@ import { plainAddress } from '../wire/ip-address.ts';
 /** Of the places of a small listener, one address may take one in so many. */
 const SHARE_OF_ONE = 4;
 
-/** Says who took too many places, and what can be done. @param setting `listen.ops` */
-export function tellFull(log: Log, setting: string): PlacesOptions['full'] {
-  return ({ address, connections }) =>
+/** Counts connections that met a limit. */
+export type PlaceCount = (limit: 'connections' | 'connections_per_address' | 'places') => void;
+
+/**
+ * Counts, and says who took too many places and what can be done: the log counts what repeats.
+ *
+ * @param setting `listen.ops`
+ */
+export function tellFull(log: Log, setting: string, count: PlaceCount): PlacesOptions['full'] {
+  const all = setting === 'listen.proxy' ? 'connections' : 'places';
+  return ({ address, connections }) => {
+    count(address === null ? all : 'connections_per_address');
     log.warn(
       address === null
-        ? 'all connections of a listener are taken: what is idle is closed for new ones'
-        : 'an address has as many connections as it may: what is idle of it is closed for new ones (limits.connectionsPerAddress; a proxy in front belongs into listen.proxy.trustedProxies)',
-      { listener: setting, connections, ...(address === null ? {} : { clientAddress: address }) },
+        ? `all connections of ${setting} are taken: what is idle is closed for new ones`
+        : `an address has as many connections to ${setting} as it may: what is idle of it is closed for new ones (limits.connectionsPerAddress; a proxy in front belongs into listen.proxy.trustedProxies)`,
+      { connections, ...(address === null ? {} : { clientAddress: address }) },
     );
+  };
 }
 
 /**

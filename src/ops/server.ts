@@ -4,7 +4,7 @@ import type { AddressLimit } from '../limits/places.ts';
 import { TCP_KEEP_ALIVE } from '../wire/keep-alive.ts';
 import { createOpsHandler, type OpsParts } from './app.ts';
 import { listen } from './listen.ts';
-import { closeAfterUpgrade, holdPlaces, tellFull } from './places.ts';
+import { closeAfterUpgrade, holdPlaces, type PlaceCount, tellFull } from './places.ts';
 
 export interface OpsServer {
   /** Where it really listens: with port 0 the system chose. */
@@ -17,6 +17,8 @@ export interface OpsOptions extends OpsParts {
   /** `listen.ops.address`. */
   readonly address: { readonly host: string; readonly port: number };
   readonly places: AddressLimit;
+  /** Told each time that a connection met a limit. */
+  readonly reached: PlaceCount;
 }
 
 /** A probe is a line and a few headers; scrapers are a handful. */
@@ -42,7 +44,7 @@ export async function startOps(options: OpsOptions): Promise<OpsServer> {
     createOpsHandler(options),
   );
   const { perAddress, isExempt } = options.places;
-  const full = tellFull(options.log, 'listen.ops');
+  const full = tellFull(options.log, 'listen.ops', options.reached);
   closeAfterUpgrade(server);
   holdPlaces(server, { total: LIMITS.maxConnections, perAddress, isExempt, full });
   await listen(server, options.address, 'listen.ops');

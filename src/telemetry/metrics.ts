@@ -27,6 +27,22 @@ export const AUDIT_OUTCOMES = [
 export const RELOAD_RESULTS = ['applied', 'refused'] as const;
 export const CONNECTION_STATES = ['connecting', 'active', 'idle'] as const;
 
+export const CLIENT_STATES = ['arriving', 'idle', 'active'] as const;
+export const HANDSHAKE_RESULTS = ['completed', 'timeout', 'aborted', 'failed'] as const;
+/**
+ * `connections`, `connections_per_address`, `half_open`: of clients · `places`: of the ports for
+ * operations and administration · `upstream_descriptors`: no connection to an upstream was begun, so
+ * that the reserve remains · `descriptors`: the system had none left.
+ */
+export const LIMITS = [
+  'connections',
+  'connections_per_address',
+  'half_open',
+  'places',
+  'upstream_descriptors',
+  'descriptors',
+] as const;
+
 export interface ConnectionCount {
   readonly upstream: string;
   readonly state: (typeof CONNECTION_STATES)[number];
@@ -55,6 +71,7 @@ export interface MetricSources {
   auditSpoolBytes(): number;
   /** Of the certificate that expires first: seconds since the Unix epoch. */
   certificateExpirySeconds(): number | null;
+  clientConnections(): Readonly<Record<(typeof CLIENT_STATES)[number], number>>;
   upstreamConnections(): Iterable<ConnectionCount>;
   upstreamAddresses(): Iterable<AddressUse>;
 }
@@ -65,6 +82,9 @@ export interface Metrics {
   readonly upstreams: UpstreamMeter;
   readonly audit: WordCounter<(typeof AUDIT_OUTCOMES)[number]>;
   readonly reloads: WordCounter<(typeof RELOAD_RESULTS)[number]>;
+  readonly handshakes: WordCounter<(typeof HANDSHAKE_RESULTS)[number]>;
+  /** What was turned away, or closed for something else, because a limit was reached. */
+  readonly limits: WordCounter<(typeof LIMITS)[number]>;
   /** From a revocation's commit to the last instance's acknowledgement. */
   revocation(durationMs: number): void;
   /** Says where the figures come from, part by part as the parts come to life. */
@@ -113,6 +133,14 @@ export function createMetrics({
       'result',
       RELOAD_RESULTS,
     ),
+    handshakes: wordCounter(
+      registry,
+      'sallyport_tls_handshakes_total',
+      'TLS handshakes of clients by how they ended.',
+      'result',
+      HANDSHAKE_RESULTS,
+    ),
+    limits: limitCounter(registry),
     revocation: (durationMs) => revocations.observe(0, durationMs / 1000),
     connect: (more) => void Object.assign(sources, more),
     contentType: registry.contentType,
@@ -144,6 +172,12 @@ function upstreamMeter(registry: Registry): UpstreamMeter {
     upstream: (name) => names.index(name),
     observe: (upstream, durationMs) => durations.observe(upstream, durationMs / 1000),
   };
+}
+
+/** Of a gate, and of the supervisor of several. */
+export function limitCounter(registry: Registry): WordCounter<(typeof LIMITS)[number]> {
+  const help = 'How often a limit was reached.';
+  return wordCounter(registry, 'sallyport_limits_reached_total', help, 'limit', LIMITS);
 }
 
 function wordCounter<Word extends string>(
@@ -203,6 +237,17 @@ function declareSources(registry: Registry, sources: Partial<MetricSources>): vo
     'When the first certificate expires.',
     'min',
     () => sources.certificateExpirySeconds?.(),
+  );
+  declareGauge(
+    registry,
+    'sallyport_client_connections',
+    'Connections of clients by what they do; arriving: the handshake has not ended.',
+    'sum',
+    (emit) => {
+      const counts = sources.clientConnections?.();
+      if (counts === undefined) return;
+      for (const state of CLIENT_STATES) emit(counts[state], { state });
+    },
   );
   declareGauge(
     registry,

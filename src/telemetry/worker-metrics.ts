@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import { type MetricsSnapshot, snapshotOf } from './aggregate.ts';
+import { type LIMITS, limitCounter, type WordCounter } from './metrics.ts';
 import { declareCounter, declareGauge } from './series.ts';
 
 /** The supervisor's own figures. */
@@ -11,6 +12,7 @@ export interface WorkerFigures {
 }
 
 export function createWorkerMetrics(figures: WorkerFigures): {
+  readonly limits: WordCounter<(typeof LIMITS)[number]>;
   snapshot(): Promise<MetricsSnapshot>;
 } {
   const registry = new Registry();
@@ -23,5 +25,5 @@ export function createWorkerMetrics(figures: WorkerFigures): {
   declareGauge(registry, 'sallyport_workers_serving', 'Workers that answer calls.', 'sum', (emit) =>
     emit(figures.serving()),
   );
-  return { snapshot: () => snapshotOf(registry) };
+  return { limits: limitCounter(registry), snapshot: () => snapshotOf(registry) };
 }

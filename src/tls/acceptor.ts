@@ -3,6 +3,8 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { HostCheck, ServerCertificates } from './server-certificates.ts';
 import { type TicketKeys, ticketKeyName } from './ticket-keys.ts';
 
+export type HandshakeResult = 'completed' | 'timeout' | 'aborted' | 'failed';
+
 export interface AcceptorOptions {
   readonly certificates: ServerCertificates;
   readonly ticketKeys: TicketKeys;
@@ -12,6 +14,10 @@ export interface AcceptorOptions {
    * A handshake ended well. `misdirects`: null when no host can be out of place on this connection.
    */
   secured(socket: TLSSocket, misdirects: HostCheck | null): void;
+  /**
+   * A handshake ended in another way. `aborted`: the client closed. `code` is Node's or OpenSSL's.
+   */
+  unsecured(result: Exclude<HandshakeResult, 'completed'>, code: string, socket: TLSSocket): void;
 }
 
 /**
@@ -69,13 +75,21 @@ export class TlsAcceptor {
   }
 
   #create(ticketKeys: Buffer): Server {
-    const { certificates, handshakeTimeoutMs, secured } = this.#options;
+    const { certificates, handshakeTimeoutMs, secured, unsecured } = this.#options;
     const { options, hostCheck } = certificates.snapshot();
     const server = createServer({ ...options, ticketKeys, handshakeTimeout: handshakeTimeoutMs() });
     server.on('secureConnection', (socket: TLSSocket) =>
       secured(socket, hostCheck(socket.servername)),
     );
-    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+      unsecured(resultOf(error.code), error.code ?? 'unknown', socket);
+      socket.destroy();
+    });
     return server;
   }
+}
+
+function resultOf(code = ''): Exclude<HandshakeResult, 'completed'> {
+  if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return 'timeout';
+  return code === 'ECONNRESET' || code === 'EPIPE' ? 'aborted' : 'failed';
 }

@@ -5,6 +5,7 @@ import {
   type HealthObserver,
 } from './address-health.ts';
 import type { Deadlines } from './deadlines.ts';
+import type { DescriptorBudget } from './descriptors.ts';
 import type { Dialer } from './dialer.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 import type { ConnectionKeeper, UpstreamFailure, UpstreamTimeouts } from './upstream-port.ts';
@@ -33,6 +34,8 @@ export interface AddressPoolOptions {
   /** Null = no health checks. */
   readonly checks: CheckOptions | null;
   readonly observer: HealthObserver;
+  /** Shared by the pools of all upstreams. */
+  readonly budget: DescriptorBudget;
 }
 
 /**
@@ -53,6 +56,7 @@ export class AddressPool implements ConnectionKeeper {
     this.#options = options;
     this.#deadlines = deadlines;
     this.health = new AddressHealth(options.ejection, options.checks, deadlines, options.observer);
+    options.budget.join(this);
   }
 
   /** No connection is left. */
@@ -88,17 +92,21 @@ export class AddressPool implements ConnectionKeeper {
 
   /** A new connection; null when there are as many as there may be, and all busy. */
   takeNew(): UpstreamConnection | null {
-    if (this.#all.size >= this.#options.maxConnections) {
-      // The oldest idle one makes room for one that can be trusted.
-      const oldest = this.#idle[0];
-      if (oldest === undefined) return null;
-      oldest.destroy();
-    }
+    // The oldest idle one makes room for one that can be trusted.
+    if (this.#all.size >= this.#options.maxConnections && !this.spare()) return null;
+    if (!this.#options.budget.take()) return null;
     const connection = this.#dialer.open(this, this.#options.timeouts);
     const ageMs = this.#options.maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
     connection.servesUntilMs = this.#deadlines.nowMs + ageMs;
     this.#all.add(connection);
     return connection;
+  }
+
+  /** Closes the oldest idle connection. @returns false when there is none */
+  spare(): boolean {
+    const oldest = this.#idle[0];
+    oldest?.destroy();
+    return oldest !== undefined;
   }
 
   free(connection: UpstreamConnection): void {
@@ -111,7 +119,7 @@ export class AddressPool implements ConnectionKeeper {
   }
 
   gone(connection: UpstreamConnection): void {
-    this.#all.delete(connection);
+    if (this.#all.delete(connection)) this.#options.budget.give();
     const index = this.#idle.indexOf(connection);
     if (index !== -1) this.#idle.splice(index, 1);
   }
@@ -120,7 +128,9 @@ export class AddressPool implements ConnectionKeeper {
     this.health.answered(status);
   }
 
-  failed({ neverSent, staleConnection, detail }: UpstreamFailure): void {
+  failed({ kind, neverSent, staleConnection, detail }: UpstreamFailure): void {
+    // The want is ours, and no other address would be better.
+    if (kind === 'exhausted') return;
     // An idle connection may be closed at any time: that says nothing about the address.
     if (!staleConnection) this.health.failed(neverSent, detail);
   }
@@ -128,10 +138,12 @@ export class AddressPool implements ConnectionKeeper {
   /** Keeps nothing any more: what is idle closes now, what is busy after its exchange. */
   retire(): void {
     this.#retired = true;
+    this.#options.budget.leave(this);
     for (const connection of [...this.#idle]) connection.destroy();
   }
 
   closeAll(): void {
+    this.#options.budget.leave(this);
     for (const connection of [...this.#all]) connection.destroy();
   }
 }

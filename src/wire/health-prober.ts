@@ -13,8 +13,8 @@ export interface ProbeOptions {
   readonly intervalMs: number;
   /** For a whole check, from the connection to the head of the answer. */
   readonly timeoutMs: number;
-  /** Must not throw. */
-  readonly result: (passed: boolean, why: string) => void;
+  /** `passed` null: nothing was left here to check with. Must not throw. */
+  readonly result: (passed: boolean | null, why: string) => void;
 }
 
 /**
@@ -58,13 +58,13 @@ export class HealthProber {
 class Probe implements ResponseReceiver, ConnectionKeeper {
   readonly #connection: UpstreamConnection;
   readonly #timer: NodeJS.Timeout;
-  readonly #done: (passed: boolean, why: string) => void;
+  readonly #done: (passed: boolean | null, why: string) => void;
   #settled = false;
 
   constructor(
     dialer: Dialer,
     { head, timeoutMs }: ProbeOptions,
-    done: (passed: boolean, why: string) => void,
+    done: (passed: boolean | null, why: string) => void,
   ) {
     this.#done = done;
     this.#timer = setTimeout(() => this.#settle(false, 'no answer in time'), timeoutMs);
@@ -84,7 +84,7 @@ class Probe implements ResponseReceiver, ConnectionKeeper {
     this.#settle(false, 'given up');
   }
 
-  #settle(passed: boolean, why: string): void {
+  #settle(passed: boolean | null, why: string): void {
     if (this.#settled) return;
     this.#settled = true;
     clearTimeout(this.#timer);
@@ -97,8 +97,8 @@ class Probe implements ResponseReceiver, ConnectionKeeper {
     this.#settle(head.status < 400, `status ${head.status}`);
   }
 
-  onFailure({ detail }: UpstreamFailure): void {
-    this.#settle(false, detail);
+  onFailure({ kind, detail }: UpstreamFailure): void {
+    this.#settle(kind === 'exhausted' ? null : false, detail);
   }
 
   onFault(): void {

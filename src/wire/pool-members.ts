@@ -110,7 +110,8 @@ export class PoolMembers {
   }
 
   #newMember(address: UpstreamAddress, ip: string | null): Member {
-    const { healthCheck, maxConnections, maxConnectionAgeMs, ejection, tls, names } = this.#options;
+    const { healthCheck, maxConnections, maxConnectionAgeMs, ejection, tls, names, budget } =
+      this.#options;
     const dialer = new Dialer({ address, ip }, tls, names.lookup, this.#deadlines);
     const observer = (change: HealthChange, why: string) =>
       this.#options.healthChanged(
@@ -127,6 +128,7 @@ export class PoolMembers {
         ejection,
         checks: healthCheck,
         observer,
+        budget,
       },
       this.#deadlines,
     );
@@ -146,7 +148,9 @@ function newProber(
 ): HealthProber {
   const host = options.checkHost(address);
   const head = `GET ${check.path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: sallyport-health-check\r\nConnection: close\r\n\r\n`;
-  const result = (passed: boolean, why: string) => pool.health.checked(passed, why);
+  const result = (passed: boolean | null, why: string) => {
+    if (passed !== null) pool.health.checked(passed, why);
+  };
   return new HealthProber(dialer, {
     head,
     intervalMs: check.intervalMs,

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { BodyReader } from './body-reader.ts';
 import type { Deadline, Deadlines, Watched } from './deadlines.ts';
+import { isOwnExhaustion } from './descriptors.ts';
 import { Gather } from './gather.ts';
 import { HeadReader } from './head-reader.ts';
 import { HeldAnswer } from './held-answer.ts';
@@ -394,7 +395,8 @@ export class UpstreamConnection implements Watched {
   }
 
   #onError(detail: string): void {
-    this.#fail(this.#connected ? 'broken' : 'unreachable', detail);
+    if (this.#connected) this.#fail('broken', detail);
+    else this.#fail(isOwnExhaustion(detail) ? 'exhausted' : 'unreachable', detail);
   }
 
   #fail(kind: UpstreamFailure['kind'], detail: string): void {

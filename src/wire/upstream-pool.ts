@@ -1,6 +1,7 @@
 import type { EjectionOptions, HealthChange } from './address-health.ts';
 import type { AddressPool } from './address-pool.ts';
 import type { Deadlines } from './deadlines.ts';
+import type { DescriptorBudget } from './descriptors.ts';
 import type { UpstreamAddress, UpstreamTls } from './dialer.ts';
 import { type NameSource, PoolMembers } from './pool-members.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
@@ -25,6 +26,8 @@ export interface PoolOptions extends UpstreamTimeouts {
   /** How long one connection serves, in milliseconds, give or take a tenth. */
   readonly maxConnectionAgeMs: number;
   readonly names: NameSource;
+  /** Shared by the pools of all upstreams. */
+  readonly budget: DescriptorBudget;
   readonly ejection: EjectionOptions;
   /** Null = none. */
   readonly healthCheck: HealthCheckOptions | null;

@@ -4,7 +4,8 @@ import type { UpstreamConnection } from './upstream-connection.ts';
 
 /** What went wrong with an exchange, and what may be concluded from it. */
 export interface UpstreamFailure {
-  readonly kind: 'unreachable' | 'broken' | 'timeout';
+  /** `exhausted`: nothing was left here to make a connection with (descriptors, memory). */
+  readonly kind: 'unreachable' | 'exhausted' | 'broken' | 'timeout';
   /** For the log and the audit: a fixed phrase or a system error code. */
   readonly detail: string;
   /** Nothing can have reached the upstream: the connection was never made. */

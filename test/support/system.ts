@@ -39,6 +39,7 @@ const PARTS = {
   promtool: { package: 'prometheus', rings: ['integration'] },
   chromium: { package: 'chromium', rings: ['browser'] },
   cc: { package: 'gcc', rings: ['integration'] },
+  prlimit: { package: 'util-linux', rings: ['integration'] },
   wrk: { package: 'wrk', rings: ['bench'] },
   'nginx-lua': { package: 'libnginx-mod-http-lua', rings: ['bench'] },
   haproxy: { package: 'haproxy', rings: ['processes', 'bench'] },

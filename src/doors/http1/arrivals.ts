@@ -7,11 +7,14 @@ import type { Socket } from 'node:net';
  */
 export class Arrivals {
   readonly #max: number;
+  readonly #full: () => void;
   /** By what tells them apart, the oldest first. */
   readonly #sockets = new Map<string, Socket>();
 
-  constructor(max: number) {
+  /** @param full told each time that one has to go for another. Must not throw */
+  constructor(max: number, full: () => void) {
     this.#max = max;
+    this.#full = full;
   }
 
   get size(): number {
@@ -24,7 +27,10 @@ export class Arrivals {
     // A pair that comes again is a new connection: the old one has gone without our having heard of
     // it yet.
     this.#drop(key);
-    if (this.#sockets.size >= this.#max) this.#drop(this.#sockets.keys().next().value!);
+    if (this.#sockets.size >= this.#max) {
+      this.#drop(this.#sockets.keys().next().value!);
+      this.#full();
+    }
     this.#sockets.set(key, socket);
     return key;
   }

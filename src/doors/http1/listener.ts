@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type AddressLimit, Places, type PlacesOptions } from '../../limits/places.ts';
-import { TlsAcceptor } from '../../tls/acceptor.ts';
+import { type HandshakeResult, TlsAcceptor } from '../../tls/acceptor.ts';
 import type { HostCheck, ServerCertificates } from '../../tls/server-certificates.ts';
 import type { TicketKeys } from '../../tls/ticket-keys.ts';
 import type { Deadlines } from '../../wire/deadlines.ts';
@@ -41,6 +41,10 @@ export interface ListenerOptions extends AddressLimit, Pick<PlacesOptions, 'full
   sendsPreface(address: string): boolean;
   /** Connections at most; further ones take the place of idle ones, or are closed at once. */
   readonly maxConnections: number;
+  /** Told of the end of each handshake. Must not throw. */
+  handshake(result: HandshakeResult): void;
+  /** Told each time that an unfinished handshake has to go for another. Must not throw. */
+  halfOpen(): void;
 }
 
 /** First byte of a TLS record that holds a handshake (RFC 8446 §5.1). */
@@ -95,6 +99,7 @@ export class Http1Listener implements ConnectionHost {
     this.deadlines = deadlines;
     this.#arriving = new Arrivals(
       Math.max(MIN_HALF_OPEN, Math.floor(options.maxConnections / HALF_OPEN_SHARE)),
+      () => this.#onHalfOpen(),
     );
     this.#places = new Places({
       total: options.maxConnections,
@@ -114,7 +119,22 @@ export class Http1Listener implements ConnectionHost {
       handshakeTimeoutMs: () => this.#limits.headTimeoutMs,
       secured: (socket, misdirects) =>
         this.#guarded(socket, () => this.#onHandshake(socket, misdirects)),
+      unsecured: (result, code, { remoteAddress }) => {
+        this.#options.handshake(result);
+        // Who only closes, as health checks do, is counted and not told.
+        if (result === 'aborted') return;
+        const clientAddress = plainAddress(remoteAddress ?? '');
+        this.services.log.warn('a TLS handshake failed', { clientAddress, result, code });
+      },
     });
+  }
+
+  #onHalfOpen(): void {
+    this.#options.halfOpen();
+    this.services.log.warn(
+      'as many connections as may wait for the end of their handshake do: the oldest is closed',
+      { connections: this.#arriving.size },
+    );
   }
 
   get limits(): ConnectionLimits {
@@ -130,6 +150,13 @@ export class Http1Listener implements ConnectionHost {
 
   get connections(): number {
     return this.#connections.size;
+  }
+
+  /** Connections by what they do. Looks at each: for whoever asks now and then. */
+  counts(): { arriving: number; idle: number; active: number } {
+    let active = 0;
+    for (const { busy } of this.#connections) if (busy) active += 1;
+    return { arriving: this.#arriving.size, idle: this.#connections.size - active, active };
   }
 
   /** Opens the port. Rejects with the system's error (EADDRINUSE, EACCES, …). @returns the port */
@@ -234,6 +261,7 @@ export class Http1Listener implements ConnectionHost {
   }
 
   #onHandshake(socket: TLSSocket, misdirects: HostCheck | null): void {
+    this.#options.handshake('completed');
     const transport = this.#arriving.takeBeneath(socket);
     if (transport === null) socket.destroy();
     else this.#adopt({ socket, transport, refusesPlaintext: false, misdirects });

@@ -28,7 +28,14 @@ async function start(
   metrics = createMetrics({ processMetrics: false }),
 ): Promise<string> {
   const address = { host: '127.0.0.1', port: 0 };
-  ops = await startOps({ address, places, checks, metrics, log });
+  ops = await startOps({
+    address,
+    places,
+    reached: (limit) => metrics.limits.count(limit),
+    checks,
+    metrics,
+    log,
+  });
   return `http://127.0.0.1:${ops.address.port}`;
 }
 
@@ -217,6 +224,7 @@ describe('a listener that cannot be opened', () => {
     const attempt = startOps({
       address: await address(),
       places,
+      reached: () => {},
       checks: [],
       metrics: createMetrics({ processMetrics: false }),
       log,

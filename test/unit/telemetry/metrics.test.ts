@@ -35,6 +35,9 @@ const CONTRACT: Readonly<Record<string, { type: string; labels: readonly string[
   sallyport_audit_pending: { type: 'gauge', labels: [] },
   sallyport_audit_spool_bytes: { type: 'gauge', labels: [] },
   sallyport_tls_certificate_expiry_timestamp_seconds: { type: 'gauge', labels: [] },
+  sallyport_client_connections: { type: 'gauge', labels: ['state'] },
+  sallyport_tls_handshakes_total: { type: 'counter', labels: ['result'] },
+  sallyport_limits_reached_total: { type: 'counter', labels: ['limit'] },
   sallyport_config_reloads_total: { type: 'counter', labels: ['result'] },
   sallyport_build_info: { type: 'gauge', labels: ['version', 'node'] },
 };
@@ -50,6 +53,7 @@ function exercise(metrics: Metrics): void {
     auditPending: () => 3,
     auditSpoolBytes: () => 0,
     certificateExpirySeconds: () => 1_800_000_000,
+    clientConnections: () => ({ arriving: 1, idle: 2, active: 3 }),
     upstreamConnections: () => [{ upstream: 'deployments', state: 'idle', count: 2 }],
     upstreamAddresses: () => [{ upstream: 'deployments', address: '10.0.0.7:8080', usable: true }],
   });

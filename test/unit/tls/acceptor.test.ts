@@ -40,6 +40,7 @@ async function open(
     ticketKeys,
     handshakeTimeoutMs: () => 10_000,
     secured,
+    unsecured: () => {},
   });
   const server = createServer((socket) => {
     socket

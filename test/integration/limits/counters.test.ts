@@ -1,0 +1,67 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { startGateway } from '../../support/gateway.ts';
+import { connectRaw, type RawClient } from '../../support/raw-client.ts';
+import { startRawUpstream } from '../../support/raw-upstream.ts';
+
+async function open() {
+  const upstream = await startRawUpstream();
+  const gate = await startGateway({
+    upstreams: { raw: { addresses: [upstream.url] } },
+    limits: { connections: 100 },
+  });
+  onTestFinished(async () => {
+    await gate.stop();
+    await upstream.stop();
+  });
+  const connect = async (port: number, count: number) => {
+    const clients: RawClient[] = [];
+    for (let n = 0; n < count; n += 1) clients.push(await connectRaw({ port }));
+    onTestFinished(() => {
+      for (const client of clients) client.close();
+    });
+    return clients;
+  };
+  const metric = async (name: string) => {
+    const text = await (await fetch(`${gate.opsUrl}/metrics`)).text();
+    const line = text.split('\n').find((one) => one.startsWith(`${name} `));
+    return Number(line?.slice(name.length + 1));
+  };
+  const told = (msg: RegExp) => gate.log.filter((line) => msg.test(line)).length;
+  return { gate, connect, metric, told };
+}
+
+it('counts handshakes by how they end, and says which failed', async () => {
+  const { gate, connect, metric, told } = await open();
+  const tls = { rejectUnauthorized: false };
+  const secured = await connectRaw({ port: gate.port, tls });
+  onTestFinished(() => secured.close());
+  // A record that holds a handshake, by its first byte, and nothing that one could be.
+  for (const client of await connect(gate.port, 15)) {
+    await client.send(Buffer.from('160301000401020304', 'hex'));
+    await client.waitForClose();
+  }
+  const [gone] = await connect(gate.port, 1);
+  await gone!.send(Buffer.from('1603010200', 'hex'));
+  gone!.reset();
+  const results = (result: string) => metric(`sallyport_tls_handshakes_total{result="${result}"}`);
+  await expect.poll(() => results('aborted'), { timeout: 10_000 }).toBe(1);
+  expect([await results('completed'), await results('failed')]).toEqual([1, 15]);
+  expect(told(/a TLS handshake failed/)).toBe(10);
+});
+
+it('counts connections that wait for too long among too many, and says so', async () => {
+  const { gate, connect, metric, told } = await open();
+  await connect(gate.port, 70);
+  const counted = () => metric('sallyport_limits_reached_total{limit="half_open"}');
+  await expect.poll(counted, { timeout: 10_000 }).toBe(6);
+  expect(await metric('sallyport_client_connections{state="arriving"}')).toBe(64);
+  expect(told(/wait for the end of their handshake/)).toBe(6);
+});
+
+it('counts connections to the operations port beyond its places, and says so', async () => {
+  const { gate, connect, metric, told } = await open();
+  await connect(Number(new URL(gate.opsUrl).port), 40);
+  const counted = () => metric('sallyport_limits_reached_total{limit="connections_per_address"}');
+  await expect.poll(counted, { timeout: 10_000 }).toBeGreaterThanOrEqual(8);
+  expect(told(/connections to listen\.ops as it may/)).toBeGreaterThanOrEqual(8);
+});
