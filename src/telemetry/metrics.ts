@@ -3,6 +3,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type MetricsSnapshot, snapshotOf } from './aggregate.ts';
 import { createRequestMeter, type RequestMeter } from './request-meter.ts';
 import { declareCounter, declareGauge, declareHistogram, Histogram, NameTable } from './series.ts';
+import { textInSlices } from './text.ts';
 
 /** A counter over a closed set of words. */
 export interface WordCounter<Word extends string> {
@@ -144,7 +145,7 @@ export function createMetrics({
     revocation: (durationMs) => revocations.observe(0, durationMs / 1000),
     connect: (more) => void Object.assign(sources, more),
     contentType: registry.contentType,
-    text: () => registry.metrics(),
+    text: () => textInSlices(registry),
     snapshot: () => snapshotOf(registry),
   };
   declareHistogram(
