@@ -302,7 +302,7 @@ function commitFor(
 }
 
 /** Unique names that a record holds. */
-function claimsOf(edit: Edit, record: Edit['before']): readonly string[] {
+export function claimsOf(edit: Pick<Edit, 'kind'>, record: Edit['before']): readonly string[] {
   if (record === null) return [];
   if (edit.kind === 'account') return accountClaims(record as Account);
   if (edit.kind === 'team') return (record as Team).applications.map(applicationClaim);
@@ -328,7 +328,7 @@ function applicationClaim(application: string): string {
 }
 
 /** Roles and teams that a record uses, so that none of them can be deleted under it. */
-function targetsOf(edit: Edit, record: Edit['before']): readonly string[] {
+export function targetsOf(edit: Pick<Edit, 'kind'>, record: Edit['before']): readonly string[] {
   if (record === null || edit.kind !== 'account') return [];
   const account = record as Account;
   return [

@@ -14,6 +14,7 @@ import {
   PROTOCOL_VERSION,
 } from './owner-protocol.ts';
 import type { AdoptedRegistry, MadeRegistry } from './registry-keeper.ts';
+import type { Verification } from './verify.ts';
 
 /** A running owner's `Control`, reached through its socket. */
 export interface RemoteControl {
@@ -42,6 +43,13 @@ export async function connectOwner(dataDir: string): Promise<RemoteControl | nul
       identify: (actor) => ask('registryIdentify', actor, {}) as Promise<string | null>,
       init: (actor) => ask('registryInit', actor, {}) as Promise<MadeRegistry>,
       adopt: (actor, input) => ask('registryAdopt', actor, input) as Promise<AdoptedRegistry>,
+      verify: (actor) =>
+        conversation.ask(
+          'registryVerify',
+          actor,
+          {},
+          OWNER_LIMITS.verifyMs,
+        ) as Promise<Verification>,
     },
   };
   return { control, close: () => socket.destroy() };
@@ -83,9 +91,14 @@ class Conversation {
     socket.once('close', () => this.#fail(null));
   }
 
-  async ask(op: string, actor: AdminActor, input: unknown): Promise<unknown> {
+  async ask(
+    op: string,
+    actor: AdminActor,
+    input: unknown,
+    withinMs: number = OWNER_LIMITS.answerMs,
+  ): Promise<unknown> {
     const id = this.#send(op, actor, input);
-    const answer = await this.#next(id, OWNER_LIMITS.answerMs);
+    const answer = await this.#next(id, withinMs);
     if ('error' in answer) throw fromWire(answer.error);
     return 'result' in answer ? answer.result : null;
   }

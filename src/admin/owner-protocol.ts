@@ -26,6 +26,8 @@ export const OWNER_LIMITS = {
   idleMs: 60_000,
   /** How long the client waits for an answer, and for the connection. */
   answerMs: 30_000,
+  /** Everything is read, in slices between calls. */
+  verifyMs: 1_800_000,
   connectMs: 2_000,
 } as const;
 

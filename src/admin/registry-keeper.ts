@@ -6,6 +6,7 @@ import type { AdminActor } from './actor.ts';
 import { AdminError } from './error.ts';
 import { Fields } from './fields.ts';
 import { newRoles } from './folder-registry.ts';
+import { type Verification, verifyRegistry } from './verify.ts';
 
 export interface MadeRegistry {
   readonly id: string;
@@ -19,7 +20,7 @@ export interface AdoptedRegistry {
 }
 
 /**
- * What is done to a registry as a whole. Both are acts of an operator beside the data folder: no
+ * What is done to a registry as a whole. All are acts of an operator beside the data folder: no
  * door over the network has them.
  */
 export interface RegistryKeeper {
@@ -32,6 +33,8 @@ export interface RegistryKeeper {
   init(actor: AdminActor): Promise<MadeRegistry>;
   /** From now on the data folder serves the registry that the store holds, which must be this one. */
   adopt(actor: AdminActor, input: { readonly id: string }): Promise<AdoptedRegistry>;
+  /** Compares everything that the registry keeps with everything else, and changes nothing. */
+  verify(actor: AdminActor): Promise<Verification>;
 }
 
 export interface KeeperOptions {
@@ -77,6 +80,10 @@ export function createRegistryKeeper({ store, clock, served }: KeeperOptions): R
       const servedBefore = served.id === id ? null : served.id;
       served.adopt(id);
       return { id, servedBefore };
+    },
+    async verify(actor) {
+      mustOwnStore(actor);
+      return answered(() => verifyRegistry(store));
     },
   };
 }

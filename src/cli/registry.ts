@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { prepareForMarker } from '../admin/stores.ts';
-import { UsageError } from './exit.ts';
+import { damageFound, type Verification } from '../admin/verify.ts';
+import { Refused, UsageError } from './exit.ts';
 import { examples, group, leaf } from './options.ts';
 import { type Reached, type StoreOptions, withReach } from './reach.ts';
 import { confirm, note, say, sayJson } from './terminal.ts';
@@ -20,6 +21,7 @@ export function addRegistryCommands(program: Command): void {
   );
   addInit(registry);
   addAdopt(registry);
+  addVerify(registry);
   addTransferCommands(registry);
 }
 
@@ -85,4 +87,45 @@ async function adoptRegistry(id: string, options: RegistryOptions): Promise<void
     if (options.json === true) sayJson(adopted);
     else note(`This data folder serves the registry ${id} from now on.`);
   });
+}
+
+function addVerify(registry: Command): void {
+  const verify = leaf(
+    registry,
+    'verify',
+    'compare everything that a registry keeps with everything else',
+  ).action(verifyAll);
+  verify.description(
+    'compare everything that a registry keeps with everything else: records with their checksums\n' +
+      '(embedded), accounts with their names, uses of roles and teams, lists and counts.\n' +
+      'Changes nothing. Exit code 0: all of it agrees; 1: it does not, one line for each finding;\n' +
+      '3: the store could not be asked.',
+  );
+  examples(verify, 'sallyport registry verify --config sallyport.yaml');
+}
+
+async function verifyAll(options: RegistryOptions): Promise<void> {
+  if (options.server !== undefined)
+    throw new UsageError('registry verify reads the store itself: run it with --config');
+  const { findings, found, ...counts } = await verification(options);
+  if (options.json === true) sayJson({ ...counts, found, findings });
+  else for (const finding of findings) say(finding);
+  const { accounts, roles, teams } = counts;
+  const what = `${accounts} accounts, ${roles} roles and ${teams} teams`;
+  if (found > 0)
+    throw new Refused(
+      `${found} findings in ${what}: bring the registry back from a backup, or from an export ` +
+        'with "sallyport registry import FILE" into an empty store',
+    );
+  if (options.json !== true)
+    note(`${what}, ${counts.claims} names and ${counts.references} uses: all of it agrees.`);
+}
+
+/** A registry that cannot even be opened, because it is damaged, is a finding. */
+async function verification(options: RegistryOptions): Promise<Verification> {
+  try {
+    return await withReach(options, false, ({ control, actor }) => control.registry.verify(actor));
+  } catch (fault) {
+    return damageFound(fault);
+  }
 }

@@ -62,7 +62,14 @@ export class RegistryFile {
 
   /** One transaction: what throws inside undoes it. */
   write<T>(work: () => T): T {
-    return this.#translated(() => transact(this.#database, this.#path, work));
+    return this.#translated(() => {
+      if (!this.#presence.untouched) this.#lookAgain();
+      try {
+        return transact(this.#database, this.#path, work);
+      } finally {
+        this.#presence.note();
+      }
+    });
   }
 
   get(sql: string, ...values: SQLInputValue[]) {
@@ -82,14 +89,23 @@ export class RegistryFile {
    * served, and where the file is not the one any more that was opened.
    */
   position(): Position {
-    const lost = this.#presence.lost();
-    if (lost !== null) throw this.damaged(lost);
+    if (!this.#presence.untouched) this.#lookAgain();
     const row = this.#positionRow();
     this.#served?.assert(row === undefined ? null : String(row.epoch));
     if (row === undefined) throw noRegistry();
     const seq = Number(row.seq);
     this.#served?.assertReached(seq, Number(row.sum));
     return { epoch: String(row.epoch), seq };
+  }
+
+  /** Somebody else has touched the files: they may be another's, damaged, or an earlier state. */
+  #lookAgain(): void {
+    const lost = this.#presence.lost();
+    if (lost !== null) throw this.damaged(lost);
+    // What is in memory would hide what is in the file.
+    this.#database.exec('PRAGMA shrink_memory');
+    this.#assertWhole();
+    this.#presence.note();
   }
 
   /** How many rows there are, and their digest (`decodeTotals`). */

@@ -10,6 +10,7 @@ import {
 } from './codec.ts';
 import { applyCommit, Conflict } from './embedded-commit.ts';
 import { RegistryFile } from './embedded-file.ts';
+import { inspectFile } from './embedded-inspect.ts';
 import { SealedRows } from './embedded-rows.ts';
 import { EmbeddedListing } from './listing/embedded-data.ts';
 import { EmbeddedLists } from './listing/embedded-lists.ts';
@@ -30,6 +31,7 @@ import {
   type PolicySnapshot,
   type Position,
   type RegistryStore,
+  type Stored,
   type Subscription,
   type TokenUse,
   type Tombstone,
@@ -249,6 +251,10 @@ class EmbeddedRegistry implements RegistryStore {
         throw this.#file.damaged(`the account name ${JSON.stringify(name)} belongs to no account`);
       return decodeAccount(id, text);
     });
+  }
+
+  inspect(): AsyncIterable<Stored> {
+    return inspectFile(this.#file);
   }
 
   async accounts({

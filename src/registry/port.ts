@@ -311,6 +311,20 @@ export interface AccountPage extends Page<Account> {
   readonly damaged: readonly string[];
 }
 
+/**
+ * What a store keeps beside the records: which accounts there are, who holds a claim, who (`value`)
+ * uses a target (`key`), and how many of a kind there should be.
+ */
+export type Stored =
+  | { readonly kind: 'account'; readonly key: string }
+  | { readonly kind: 'claim'; readonly key: string; readonly value: string }
+  | { readonly kind: 'reference'; readonly key: string; readonly value: string }
+  | {
+      readonly kind: 'count';
+      readonly key: 'accounts' | 'roles' | 'teams' | 'claims';
+      readonly value: number;
+    };
+
 export interface RegistryStore extends RegistrySource {
   /**
    * Writes epoch and first records into an empty store; does nothing if there is a registry.
@@ -338,6 +352,11 @@ export interface RegistryStore extends RegistrySource {
   accountByName(name: string): Promise<Account | null>;
   /** What instances have told about these accounts, where they have. */
   tombstones(ids: readonly string[]): Promise<readonly Tombstone[]>;
+  /**
+   * All of it, in slices, to be compared with the records; counts last. `targets`: whose users are
+   * told.
+   */
+  inspect(targets: readonly string[]): AsyncIterable<Stored>;
   /**
    * In a stable order; each account that exists throughout is listed exactly once, as item or as
    * damaged. `limit` 1 to 500.

@@ -20,11 +20,13 @@ import {
   type Position,
   type RegistryStore,
   RegistryUnavailable,
+  type Stored,
   type TokenUse,
   type Tombstone,
 } from './port.ts';
 import { entryPosition } from './redis-feed.ts';
 import { hasReserve, isFull } from './redis-full.ts';
+import { inspectRedis } from './redis-inspect.ts';
 import { readAccount } from './redis-lookups.ts';
 import { committedFrom, instancesFrom, progressFrom } from './redis-members.ts';
 import { planCommit } from './redis-plan.ts';
@@ -253,6 +255,10 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
       const text = texts[index];
       return typeof text === 'string' ? readTombstone(id, text) : [];
     });
+  }
+
+  inspect(targets: readonly string[]): AsyncIterable<Stored> {
+    return inspectRedis(this.keys, targets, (command, ...words) => this.call(command, ...words));
   }
 
   async accounts(query: {

@@ -40,7 +40,12 @@ export function connectServer(options: ApiClientOptions): ServerControl {
     explain: (_actor, question) =>
       client.ask<Explanation>({ method: 'GET', path: '/explain', query: { ...question } }),
     instances: () => client.ask<InstancesView>({ method: 'GET', path: '/instances' }),
-    registry: { identify: refusedFromAfar, init: refusedFromAfar, adopt: refusedFromAfar },
+    registry: {
+      identify: refusedFromAfar,
+      init: refusedFromAfar,
+      adopt: refusedFromAfar,
+      verify: refusedFromAfar,
+    },
   };
   return { control, close: () => client.close() };
 }

@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -207,6 +208,29 @@ it.each<[string, (path: string) => void]>([
   act(path);
   await expect(store.account(idOf(1))).rejects.toMatchObject(DAMAGED);
   await expect(store.commit(creation(account(ACCOUNTS + 2)))).rejects.toMatchObject(DAMAGED);
+  await store.close();
+});
+
+it('looks at all of it again when somebody else has written into its file', async () => {
+  const path = copyOfWhole('earlier-state.db');
+  const store = openEmbeddedRegistry(path);
+  // A touch is no damage.
+  utimesSync(path, new Date(), new Date(Date.now() + 60_000));
+  expect((await store.account(idOf(1))).account?.id).toBe(idOf(1));
+  const earlier = copyOfWhole('other.db');
+  const database = new DatabaseSync(earlier);
+  database.exec(`DELETE FROM record WHERE key = '${idOf(9)}'`);
+  sealAll(database);
+  database.close();
+  // Into the same file, as cp does: all checksums in it fit.
+  const file = openSync(path, 'r+');
+  writeSync(file, readFileSync(earlier));
+  closeSync(file);
+  const found = await store.account(idOf(9)).then(
+    ({ account: one }) => one?.id ?? 'absent',
+    (fault: RegistryUnavailable) => fault.why,
+  );
+  expect([idOf(9), 'damaged']).toContain(found);
   await store.close();
 });
 
