@@ -1,4 +1,4 @@
-import { type BigIntStats, statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 
 /**
  * Whether a database's files are still those that were opened, and as their owner left them. A file
@@ -6,52 +6,48 @@ import { type BigIntStats, statSync } from 'node:fs';
  * takes is lost; what somebody else has written into it is not what was verified.
  */
 export class FilePresence {
-  readonly #files: readonly { readonly path: string; readonly identity: string | null }[];
-  #written: string;
+  readonly #opened: readonly Watched[];
+  #noted: readonly Watched[];
 
   constructor(path: string) {
-    this.#files = [path, `${path}-wal`].map((file) => ({
-      path: file,
-      identity: identityOf(statsOf(file)),
-    }));
-    this.#written = this.#look();
+    this.#opened = [path, `${path}-wal`].map((file) => ({ path: file, stats: statsOf(file) }));
+    this.#noted = this.#opened;
   }
 
   /** What happened to which of the files; null: they are there. */
   lost(): string | null {
-    for (const { path, identity } of this.#files) {
-      if (identity === null) continue;
-      const now = identityOf(statsOf(path));
-      if (now !== identity)
-        return `${path} was ${now === null ? 'removed' : 'replaced'} while it was in use`;
+    for (const { path, stats } of this.#opened) {
+      if (stats === undefined) continue;
+      const now = statsOf(path);
+      if (now?.ino === stats.ino && now.dev === stats.dev) continue;
+      return `${path} was ${now === undefined ? 'removed' : 'replaced'} while it was in use`;
     }
     return null;
   }
 
   /** Nobody has changed the files since they were last noted. */
   get untouched(): boolean {
-    return this.#look() === this.#written;
+    for (const { path, stats } of this.#noted) {
+      const now = statsOf(path);
+      if (now?.mtimeMs !== stats?.mtimeMs || now?.size !== stats?.size) return false;
+      if (now?.ino !== stats?.ino || now?.dev !== stats?.dev) return false;
+    }
+    return true;
   }
 
   /** To be called after everything that their owner writes. */
   note(): void {
-    this.#written = this.#look();
-  }
-
-  #look(): string {
-    const [main, log] = this.#files.map(({ path }) => statsOf(path));
-    return `${identityOf(main)} ${stateOf(main)} ${identityOf(log)} ${stateOf(log)}`;
+    this.#noted = this.#noted.map(({ path }) => ({ path, stats: statsOf(path) }));
   }
 }
 
-function statsOf(path: string): BigIntStats | undefined {
-  return statSync(path, { bigint: true, throwIfNoEntry: false });
+interface Watched {
+  readonly path: string;
+  readonly stats: Stats | undefined;
 }
 
-function identityOf(stats: BigIntStats | undefined): string | null {
-  return stats === undefined ? null : `${stats.dev} ${stats.ino}`;
+function statsOf(path: string): Stats | undefined {
+  return statSync(path, STAT_OPTIONS);
 }
 
-function stateOf(stats: BigIntStats | undefined): string {
-  return `${stats?.size} ${stats?.mtimeNs}`;
-}
+const STAT_OPTIONS = { throwIfNoEntry: false } as const;
