@@ -5,7 +5,9 @@ import {
   type LoadOptions,
   loadConfig,
 } from '../config/load.ts';
+import type { HeaderChange } from '../config/sections/headers.ts';
 import { findTies } from '../decision/route-ties.ts';
+import { fieldNameFault } from '../forwarding/field-rules.ts';
 import { CertificateFault, loadCertificate, readCertificates } from '../tls/certificate.ts';
 import { loadClientMaterial } from '../tls/client-material.ts';
 
@@ -16,7 +18,7 @@ export function loadChecked(file: string): LoadedConfig {
 
 /** For whoever loads more than once. */
 export function checked(): LoadOptions {
-  return { checks: [checkTies, checkCertificates] };
+  return { checks: [checkTies, checkFields, checkCertificates] };
 }
 
 const checkTies: ConfigCheck = (config, report) => {
@@ -28,6 +30,32 @@ const checkTies: ConfigCheck = (config, report) => {
     );
   }
 };
+
+const checkFields: ConfigCheck = (config, report) => {
+  const check = (headers: HeaderChange | null, path: readonly (string | number)[]) => {
+    const look = (name: string, here: readonly (string | number)[]) => {
+      const fault = fieldNameFault(name);
+      if (fault !== null) report.fault([...path, 'headers', ...here], fault);
+    };
+    for (const { name } of headers?.set ?? []) look(name, ['set', name]);
+    for (const [index, name] of (headers?.remove ?? []).entries()) look(name, ['remove', index]);
+  };
+  for (const { name, headers } of config.upstreams) check(headers, ['upstreams', name]);
+  for (const [index, route] of config.routes.entries()) {
+    check(route.headers, ['routes', index]);
+    const { headers = null } = config.upstreams.find(({ name }) => name === route.upstream) ?? {};
+    const rules = [route.headers, headers];
+    if (!route.forwardAuthorization || !rules.some(changesAuthorization)) continue;
+    const why =
+      'the upstream gets the Authorization of headers, so the client’s cannot be forwarded';
+    report.fault(['routes', index, 'forwardAuthorization'], why);
+  }
+};
+
+function changesAuthorization(headers: HeaderChange | null): boolean {
+  const names = [...(headers?.set ?? []).map(({ name }) => name), ...(headers?.remove ?? [])];
+  return names.some((name) => name.toLowerCase() === 'authorization');
+}
 
 const checkCertificates: ConfigCheck = (config, report) => {
   const nowMs = systemClock.wallMs();

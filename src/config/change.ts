@@ -99,11 +99,16 @@ function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 /**
- * Secrets are compared by what they hold; a deep comparison would find all of them equal. Lists
- * hold none.
+ * Secrets are compared by what they hold; a deep comparison would find all of them equal.
  */
 function isSame(before: unknown, after: unknown): boolean {
-  return before instanceof Secret && after instanceof Secret
-    ? before.equals(after)
-    : isDeepStrictEqual(before, after);
+  if (before instanceof Secret && after instanceof Secret) return before.equals(after);
+  if (Array.isArray(before) && Array.isArray(after))
+    return before.length === after.length && before.every((one, at) => isSame(one, after[at]));
+  if (!isGroup(before) || !isGroup(after)) return isDeepStrictEqual(before, after);
+  const keys = Object.keys(before);
+  return (
+    keys.length === Object.keys(after).length &&
+    keys.every((key) => Object.hasOwn(after, key) && isSame(before[key], after[key]))
+  );
 }

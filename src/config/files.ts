@@ -10,6 +10,7 @@ const OTHERS_READ = 0o004;
 const SECRETS: Readonly<Record<string, string>> = {
   passwordFile: 'password',
   clientSecretFile: 'clientSecret',
+  valueFile: 'value',
 };
 
 /** What a key that names a file led to. */
@@ -41,7 +42,7 @@ export function resolveFiles(
     for (const [key, child] of Object.entries(node)) {
       const here = [...path, key];
       if (typeof child !== 'string' || child === '') copy[key] = visit(child, here);
-      else if (key.endsWith('File')) {
+      else if (key.endsWith('File') && !isFieldName(path)) {
         const file = resolve(folder, child);
         contents.set(here.join('.'), { file, digest: key in SECRETS ? '' : digestOf(file) });
         copy[key] = file;
@@ -56,6 +57,11 @@ export function resolveFiles(
     return copy;
   };
   return { value: visit(value, []), contents };
+}
+
+/** Below `headers.set` a key is the name of a header field, whatever it ends with. */
+function isFieldName(path: ConfigPath): boolean {
+  return path.at(-1) === 'set' && path.at(-2) === 'headers';
 }
 
 function digestOf(file: string): string {

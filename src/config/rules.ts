@@ -12,7 +12,7 @@ export function checkRules(value: unknown, source: YamlSource, report: Report): 
   const file = group(value);
   checkListen(file, report);
   checkStore(file, source, report);
-  checkUpstreams(file, report);
+  checkUpstreams(file, source, report);
   checkRoutes(file, source, report);
   checkIdentity(file, source, report);
 }

@@ -1,3 +1,4 @@
+import type { HeaderChange } from '../config/sections/headers.ts';
 import type { RateLimit } from '../limits/rate-limit.ts';
 
 /** What the gate tells browsers (the Fetch standard's CORS protocol); never `Allow-Credentials`. */
@@ -42,6 +43,8 @@ export interface Route {
   /** Takes the token as the password of Basic, too, and challenges for it. */
   readonly acceptBasic: boolean;
   readonly forwardAuthorization: boolean;
+  /** What is set on its requests, and taken off them, beside what the upstream says. */
+  readonly headers: HeaderChange | null;
   readonly audit: 'required' | 'best-effort';
   readonly errors: 'problem' | 'lifetime';
   readonly rateLimit: RateLimit | null;

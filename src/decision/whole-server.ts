@@ -20,6 +20,7 @@ export const WHOLE_SERVER: Route = {
   stripPrefix: '',
   caseInsensitive: false,
   cors: null,
+  headers: null,
   acceptBareToken: false,
   acceptBasic: false,
   forwardAuthorization: false,

@@ -2,6 +2,7 @@ import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
 import type { Findings, Permit, Verdict } from '../decision/verdict.ts';
 import { SERVER_METHODS, WHOLE_SERVER } from '../decision/whole-server.ts';
 import { corsFields, preflightFields } from '../forwarding/cors-fields.ts';
+import { rulesFor } from '../forwarding/field-rules.ts';
 import { type AnswerSink, Forward } from '../forwarding/forward.ts';
 import { upstreamHead } from '../forwarding/request-fields.ts';
 import { clientFields } from '../forwarding/response-fields.ts';
@@ -289,6 +290,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
       client: this.#record.address,
       trace: this.#record.trace!,
       requestId: this.#record.id,
+      fields: upstream.fields === null ? null : rulesFor(upstream.fields, permit.route.name),
       host: upstream.host,
       authority: upstream.authority,
       gate: this.#services.via,

@@ -3,6 +3,7 @@ import type { Permit } from '../decision/verdict.ts';
 import type { FieldName } from '../wire/field-names.ts';
 import type { Peer, RequestHead } from '../wire/request-head.ts';
 import { type ClientAddress, forwardedNode } from './client-address.ts';
+import type { FieldRules } from './field-rules.ts';
 import { withoutOwnCookies } from './own-cookies.ts';
 import { isRemoved } from './removed-fields.ts';
 import type { Trace } from './trace.ts';
@@ -45,6 +46,8 @@ export interface OutgoingRequest {
   readonly client: ClientAddress;
   readonly trace: Trace;
   readonly requestId: string;
+  /** What the configuration sets, and takes off; null = nothing. */
+  readonly fields: FieldRules | null;
   /** Host towards the upstream; null = as the client sent it. */
   readonly host: string | null;
   /** The authority of the chosen upstream, for HTTP/1.0 requests without Host. */
@@ -55,7 +58,7 @@ export interface OutgoingRequest {
 
 /** The complete head as latin-1 text, empty line included. */
 export function upstreamHead(request: OutgoingRequest): string {
-  const { head, permit } = request;
+  const { head, permit, fields } = request;
   let text = `${head.method} ${outgoingTarget(head, permit)} HTTP/1.1\r\nHost: ${request.host ?? (head.host || request.authority)}\r\n`;
   let via = '';
   for (let index = 0; index < head.names.length; index += 1) {
@@ -63,6 +66,7 @@ export function upstreamHead(request: OutgoingRequest): string {
     const fate = fateOf(name);
     if (fate === FATE.removed) continue;
     if (head.nominated.length > 0 && head.nominated.includes(name.lower)) continue;
+    if (fields?.touches(name.lower) === true) continue;
     if (fate === FATE.via) via += `${head.values[index]!}, `;
     else if (fate === FATE.cookie) text += cookieField(name.text, head.values[index]!);
     else if (fate === FATE.maxForwards)
@@ -70,7 +74,7 @@ export function upstreamHead(request: OutgoingRequest): string {
     else if (fate === FATE.passed || permit.route.forwardAuthorization)
       text += `${name.text}: ${head.values[index]!}\r\n`;
   }
-  return `${text}${framingField(head)}${connectionField(head)}${identityFields(permit)}${wayFields(request)}${viaField(via, head.version, request.gate)}\r\n`;
+  return `${text}${framingField(head)}${connectionField(head)}${identityFields(permit)}${wayFields(request)}${fields === null ? '' : fields.text}${viaField(via, head.version, request.gate)}\r\n`;
 }
 
 /** One server less may pass an OPTIONS request on (RFC 9110 §7.6.2); elsewhere nobody counts. */

@@ -1,4 +1,5 @@
 import type { UpstreamPool } from '../wire/upstream-pool.ts';
+import type { UpstreamFieldRules } from './field-rules.ts';
 import type { UpstreamShares } from './upstream-shares.ts';
 
 /** A deployment service behind the gate. */
@@ -8,6 +9,8 @@ export interface Upstream {
   readonly host: string | null;
   /** Its own authority (`host:port` of the first address). */
   readonly authority: string;
+  /** What is set on requests to it; null = nothing, on no route. */
+  readonly fields: UpstreamFieldRules | null;
   readonly pool: UpstreamPool;
   readonly shares: UpstreamShares;
 }

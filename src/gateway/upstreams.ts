@@ -1,4 +1,5 @@
 import type { Config, UpstreamConfig } from '../config/schema.ts';
+import { upstreamFieldRules } from '../forwarding/field-rules.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
 import { UpstreamShares } from '../forwarding/upstream-shares.ts';
 import { systemNames } from '../names/system.ts';
@@ -25,13 +26,14 @@ export function openUpstreams(
   return new Map(
     config.upstreams.map((upstream) => [
       upstream.name,
-      openUpstream(upstream, config.limits, deadlines, nowMs, budget, log),
+      openUpstream(upstream, config.routes, config.limits, deadlines, nowMs, budget, log),
     ]),
   );
 }
 
 function openUpstream(
   config: UpstreamConfig,
+  routes: Config['routes'],
   limits: Config['limits'],
   deadlines: Deadlines,
   nowMs: number,
@@ -49,6 +51,8 @@ function openUpstream(
   } = config;
   const { host, port, secure } = addresses[0]!;
   const authority = authorityOf(host, port, secure);
+  const ofRoutes = routes.filter((route) => route.upstream === name);
+  const fields = upstreamFieldRules(config.headers, ofRoutes);
   const pool = new UpstreamPool(
     {
       addresses,
@@ -72,6 +76,7 @@ function openUpstream(
         config.host === 'preserve' || config.host === 'upstream'
           ? authorityOf(address.host, address.port, secure)
           : config.host,
+      checkFields: () => fields?.own?.text ?? '',
       healthChanged: (address, change, why) => {
         const level = change === 'back' || change === 'healthy' ? 'info' : 'warn';
         log[level](HEALTH_WORDS[change], { upstream: name, address: nameOf(address), why });
@@ -83,6 +88,7 @@ function openUpstream(
     name,
     host: config.host === 'preserve' ? null : config.host === 'upstream' ? authority : config.host,
     authority,
+    fields,
     shares: new UpstreamShares(limits, () => pool.maxConnections),
     pool,
   };

@@ -33,6 +33,8 @@ export interface PoolOptions extends UpstreamTimeouts {
   readonly healthCheck: HealthCheckOptions | null;
   /** The Host that a health check of this address asks for. */
   readonly checkHost: (address: UpstreamAddress) => string;
+  /** Field lines of a health check beside its own, each with its CRLF. They may hold a secret. */
+  readonly checkFields?: () => string;
   /** Told when an address is left out and when it is back. Must not throw. */
   readonly healthChanged: (address: UpstreamAddress, change: HealthChange, why: string) => void;
   /** Told of the IP addresses of a name, and of those before. Must not throw. */

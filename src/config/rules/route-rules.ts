@@ -11,6 +11,7 @@ import { PUBLIC_METHODS } from '../sections/routes.ts';
 import { nearest } from '../suggestion.ts';
 import { isHost } from '../values.ts';
 import type { YamlSource } from '../yaml-source.ts';
+import { checkHeaders } from './header-rules.ts';
 import { group, has, list, type Raw, text } from './raw.ts';
 
 /**
@@ -32,6 +33,7 @@ export function checkRoutes(file: Raw, source: YamlSource, report: Report): void
     if (route.access === 'public') checkPublic(route, path, report);
     else checkPermission(route, path, report);
     checkApplication(route, template, path, report);
+    checkHeaders(route, path, source, report);
     if (has(route, 'cors') && route.acceptBasic === true)
       report.fault(
         [...path, 'cors'],

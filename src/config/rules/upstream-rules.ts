@@ -1,11 +1,14 @@
 import type { Report } from '../faults.ts';
+import type { YamlSource } from '../yaml-source.ts';
+import { checkHeaders } from './header-rules.ts';
 import { group, has, list, type Raw, text } from './raw.ts';
 import { checkClientCertificate, checkVerification } from './tls-rules.ts';
 
-export function checkUpstreams(file: Raw, report: Report): void {
+export function checkUpstreams(file: Raw, source: YamlSource, report: Report): void {
   const used = new Set(list(file.routes).map((route) => text(group(route).upstream)));
   for (const [name, value] of Object.entries(group(file.upstreams))) {
     const path = ['upstreams', name];
+    checkHeaders(group(value), path, source, report);
     checkSchemes(group(value), path, report);
     const tls = group(group(value).tls);
     checkClientCertificate(tls, [...path, 'tls'], report);

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { flag, name, orNull } from '../values.ts';
 import { cors } from './cors.ts';
+import { headers } from './headers.ts';
 import { rate } from './limits.ts';
 
 /** What a route may let through. CONNECT and TRACE are refused always. */
@@ -98,6 +99,10 @@ const route = z
     cors: orNull(
       cors,
       'Lets pages of other origins call the route from a browser: preflights are answered by the gate, without a token. Never with credentials (cookies).',
+    ),
+    headers: orNull(
+      headers,
+      'Fields set on requests of this route and taken off them; what the route says of a field counts before what the upstream says.',
     ),
     forwardAuthorization: flag(
       false,

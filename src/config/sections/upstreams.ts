@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { pathEnd } from '../../wire/target.ts';
 import { file, flag, isHost, NAME_PATTERN, orNull, parseHostPort, whole } from '../values.ts';
+import { headers } from './headers.ts';
 
 export interface UpstreamAddress {
   readonly secure: boolean;
@@ -113,6 +114,10 @@ const upstream = z.strictObject({
   tls: orNull(
     upstreamTls,
     'TLS towards the upstream; only with https addresses. The certificate is verified unless said otherwise.',
+  ),
+  headers: orNull(
+    headers,
+    'Fields set on every request to it, health checks included, and taken off them: for a service that wants a credential of its own.',
   ),
   connectTimeoutMs: whole(
     { min: 1, max: 120_000, default: 2000 },

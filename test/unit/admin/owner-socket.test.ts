@@ -63,6 +63,7 @@ describe('the socket of an owner', () => {
         stripPrefix: '',
         caseInsensitive: false,
         acceptBareToken: false,
+        headers: null,
         cors: null,
         acceptBasic: false,
         forwardAuthorization: false,

@@ -26,6 +26,7 @@ it('compiles a route to what the decision reads', () => {
       stripPrefix: '/apps',
       caseInsensitive: false,
       acceptBareToken: false,
+      headers: null,
       cors: null,
       acceptBasic: false,
       forwardAuthorization: false,

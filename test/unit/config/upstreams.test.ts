@@ -12,6 +12,7 @@ it('fills in what an upstream leaves out', () => {
       addresses: [{ secure: false, host: 'api', port: 80 }],
       host: 'preserve',
       tls: null,
+      headers: null,
       connectTimeoutMs: 2000,
       responseTimeoutMs: 300000,
       maxConnections: 512,

@@ -23,6 +23,7 @@ export function route(changes: Partial<Route> = {}): Route {
     stripPrefix: '',
     caseInsensitive: false,
     acceptBareToken: false,
+    headers: null,
     cors: null,
     acceptBasic: false,
     forwardAuthorization: false,

@@ -62,6 +62,7 @@ export function forwardedMessage(lines: readonly string[], situation: Situation 
     client: new TrustedProxies(situation.trusted ?? [], situation.from).clientOf(head, peer),
     trace: traceOf(head, 'sampled'),
     requestId: 'request-1',
+    fields: null,
     host: null,
     authority: 'upstream:8080',
     gate: 'sallyport',
