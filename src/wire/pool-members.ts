@@ -147,12 +147,7 @@ function newProber(
   check: HealthCheckOptions,
 ): HealthProber {
   const host = options.checkHost(address);
-  const head = `GET ${check.path} HTTP/1.1
-Host: ${host}
-${options.checkFields?.() ?? ''}User-Agent: sallyport-health-check
-Connection: close
-
-`;
+  const head = `GET ${check.path} HTTP/1.1\r\nHost: ${host}\r\n${options.checkFields?.() ?? ''}User-Agent: sallyport-health-check\r\nConnection: close\r\n\r\n`;
   const result = (passed: boolean | null, why: string) => {
     if (passed !== null) pool.health.checked(passed, why);
   };

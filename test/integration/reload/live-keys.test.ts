@@ -44,6 +44,18 @@ const slowBody = async (stage: Stage) => {
   return (await stage.raw(`POST /echo HTTP/1.1\r\n${fields}\r\n\r\n`)).split('\r\n', 1)[0];
 };
 
+const mine = async (stage: Stage) => (await stage.echo({ headers: { 'x-mine': '1' } }))['x-mine'];
+const CORS = { origins: ['https://a.test'], headers: ['x-a'], maxAgeSeconds: 5 };
+/** A field of the answer to a browser's preflight of a page of `https://b.test`. */
+const preflight = (field: string) => async (stage: Stage) => {
+  const headers = {
+    origin: 'https://b.test',
+    'access-control-request-method': 'GET',
+    'access-control-request-headers': 'x-b',
+  };
+  return (await stage.call('/echo', { method: 'OPTIONS', token: null, headers })).headers[field];
+};
+
 const PROBES: Readonly<Record<string, Probe>> = {
   realm: {
     after: { realm: 'elsewhere' },
@@ -276,6 +288,47 @@ const PROBES: Readonly<Record<string, Probe>> = {
     was: 401,
     is: 200,
   },
+  'routes.*.acceptBasic': {
+    after: route({ acceptBasic: true }),
+    look: async (stage) => {
+      const authorization = `Basic ${Buffer.from(`any:${stage.token}`).toString('base64')}`;
+      return (await stage.call('/echo', { token: null, headers: { authorization } })).status;
+    },
+    was: 401,
+    is: 200,
+  },
+  'routes.*.cors.origins': {
+    before: route({ cors: CORS }),
+    after: route({ cors: { ...CORS, origins: ['https://b.test'] } }),
+    look: preflight('access-control-allow-origin'),
+    is: 'https://b.test',
+  },
+  'routes.*.cors.headers': {
+    before: route({ cors: { ...CORS, origins: ['https://b.test'] } }),
+    after: route({ cors: { ...CORS, origins: ['https://b.test'], headers: ['x-b'] } }),
+    look: preflight('access-control-allow-headers'),
+    was: 'Authorization, x-a',
+    is: 'Authorization, x-b',
+  },
+  'routes.*.cors.maxAgeSeconds': {
+    before: route({ cors: { ...CORS, origins: ['https://b.test'] } }),
+    after: route({ cors: { ...CORS, origins: ['https://b.test'], maxAgeSeconds: 9 } }),
+    look: preflight('access-control-max-age'),
+    was: '5',
+    is: '9',
+  },
+  'routes.*.headers.remove': {
+    after: route({ headers: { remove: ['X-Mine'] } }),
+    look: mine,
+    was: '1',
+    is: undefined,
+  },
+  'upstreams.*.headers.remove': {
+    after: up({ headers: { remove: ['X-Mine'] } }),
+    look: mine,
+    was: '1',
+    is: undefined,
+  },
   'routes.*.forwardAuthorization': {
     after: route({ forwardAuthorization: true }),
     look: async (stage) => (await stage.echo()).authorization !== undefined,
@@ -454,6 +507,12 @@ const SHOWN: Readonly<Record<string, string>> = {
   'upstreams.*.tls.keyFile': 'a pair is taken over as a whole',
   'instance.lameDuckMs': 'test/integration/door/lame-duck.test.ts',
   'instance.drainMs': 'the last test of this file',
+  ...Object.fromEntries(
+    ['', '.value', '.valueFile', '.prefix'].flatMap((part) => [
+      [`upstreams.*.headers.set.*${part}`, 'test/integration/door/upstream-credentials.test.ts'],
+      [`routes.*.headers.set.*${part}`, 'compiled from the same rules as those of an upstream'],
+    ]),
+  ),
   'routes.*.audit': 'read beside `errors`, from the same route, by each call',
 };
 

@@ -124,14 +124,12 @@ describe('a request whose kept connection dies', () => {
   });
 });
 
-describe('an interim answer after which the connection would close', () => {
-  it.each(['HTTP/1.1 103 Early\r\nConnection: close\r\n\r\n', 'HTTP/1.0 100 Continue\r\n\r\n'])(
-    'is a broken one: %j',
-    async (interim) => {
-      const door = await startDoor({ upstream: { answer: () => [{ send: interim }, ...OK] } });
-      expect(await statusOfCall(door, 'GET /a')).toBe(502);
-    },
-  );
+describe('an interim answer of HTTP/1.0, which knows none', () => {
+  it('is a broken one', async () => {
+    const interim = 'HTTP/1.0 100 Continue\r\n\r\n';
+    const door = await startDoor({ upstream: { answer: () => [{ send: interim }, ...OK] } });
+    expect(await statusOfCall(door, 'GET /a')).toBe(502);
+  });
 });
 
 describe('an address that is left out', () => {
