@@ -32,10 +32,13 @@ export interface SeenAnswer {
   readonly reason: string | null;
 }
 
-/** Every way in which the three do not agree, as sentences; empty when all is well. */
+/**
+ * Every way in which the three do not agree, as sentences; empty when all is well. Requests to the
+ * admin listener are no calls, and stay out.
+ */
 export function faultsOf(ledger: Ledger): string[] {
   const calls = ledger.events.filter(
-    (event) => event.phase === 'decision' || event.phase === 'outcome',
+    ({ phase, type }) => type !== 'admin-call' && (phase === 'decision' || phase === 'outcome'),
   );
   return [
     ...decisionFaults(calls),
