@@ -17,11 +17,7 @@ vi.setConfig({ testTimeout: 120_000 });
 const missing = redisMissing();
 const LEASE_MS = 1_000;
 /** What callers may be told. Never that their token is wrong. */
-const AWAY: readonly unknown[] = [
-  'registry-unavailable',
-  'registry-foreign',
-  'audit-unavailable',
-];
+const AWAY: readonly unknown[] = ['registry-unavailable', 'registry-foreign', 'audit-unavailable'];
 const ROUTE = { application: 'any', permission: 'test:all', upstream: 'api' };
 const keys = registryKeys('sallyport');
 

@@ -33,7 +33,7 @@ const STEPS: readonly (readonly [string, object, string])[] = [
   ['writing a body', ResponseWriter.prototype, 'body'],
   ['writing an end', ResponseWriter.prototype, 'end'],
   ['writing out', ResponseWriter.prototype, 'flush'],
-  ['writing a refusal', ResponseWriter.prototype, 'refuse'],
+  ['writing a refusal', ResponseWriter.prototype, 'answer'],
   ['hearing that the client is gone', Call.prototype, 'onClientGone'],
   ['throwing away what comes late', Lingering.prototype, 'drop'],
 ];

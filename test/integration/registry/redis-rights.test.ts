@@ -205,8 +205,13 @@ describe('rights of the Redis users', () => {
     expect(
       await gate.run(
         loadScript('audit-append'),
-        [audit.stream(0), audit.last(0, 'edge-1'), audit.activity(idOf(2))],
-        [1, '{"a":1}\n{"a":2}', 1000, '0', 1000, Buffer.from([0, 1, 0, 0]), 10, 60_000],
+        [
+          audit.stream(0),
+          audit.last(0, 'edge-1'),
+          audit.open(0, 'edge-1'),
+          audit.activity(idOf(2)),
+        ],
+        [1, '{"a":1}\n{"a":2}', 60_000, '', '0', Buffer.from([0, 1, 0, 0]), 10, 60_000],
       ),
     ).toBe(0);
     expect(
