@@ -14,6 +14,7 @@ const RINGS = [
   'house',
   'clients',
   'engines',
+  'reload',
   'processes',
   'corpus',
   'fuzz',

@@ -232,7 +232,7 @@ const FAULTS: readonly Fault[] = [
     name: 'a registry without its position',
     begin: ({ root }) => root.call('RENAME', keys.meta, `${keys.meta}.kept`),
     end: ({ root }) => root.call('RENAME', `${keys.meta}.kept`, keys.meta),
-    told: registry(/there is no registry in this store/),
+    told: registry(/the store holds no registry/),
   },
 ];
 

@@ -38,11 +38,11 @@ const PARTS = {
   mmdebstrap: { package: 'mmdebstrap', rings: ['docker'] },
   promtool: { package: 'prometheus', rings: ['integration'] },
   chromium: { package: 'chromium', rings: ['browser'] },
-  cc: { package: 'gcc', rings: ['integration'] },
+  cc: { package: 'gcc', rings: ['engines'] },
   prlimit: { package: 'util-linux', rings: ['integration'] },
   wrk: { package: 'wrk', rings: ['bench'] },
   'nginx-lua': { package: 'libnginx-mod-http-lua', rings: ['bench'] },
-  haproxy: { package: 'haproxy', rings: ['processes', 'bench'] },
+  haproxy: { package: 'haproxy', rings: ['integration', 'processes', 'bench'] },
   caddy: { package: 'caddy', rings: ['bench'] },
 } as const;
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { expect, it } from 'vitest';
-import { readResponses, statusOf, valuesOf } from '../../support/http-bytes.ts';
-import { startDoor } from './door.ts';
+import { startDoor } from '../integration/door/door.ts';
+import { readResponses, statusOf, valuesOf } from '../support/http-bytes.ts';
 
 /** Long enough for what is done in it, on a machine that stands still for a while. */
 const LAME_DUCK_MS = 3000;

@@ -18,10 +18,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { parseConfig } from '../../../src/config/load.ts';
-import { owner, type RouteText, startGateway, type TestGateway } from '../../support/gateway.ts';
-import { connectRaw } from '../../support/raw-client.ts';
-import { newAuthority, writeCertificate } from '../../unit/tls/samples.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import { owner, type RouteText, startGateway, type TestGateway } from '../support/gateway.ts';
+import { connectRaw } from '../support/raw-client.ts';
+import { newAuthority, writeCertificate } from '../unit/tls/samples.ts';
 
 export type Tree = { readonly [key: string]: unknown };
 

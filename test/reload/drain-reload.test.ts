@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../../src/config/load.ts';
-import type { Config } from '../../../src/config/schema.ts';
-import { readResponses, statusOf, valuesOf } from '../../support/http-bytes.ts';
-import { connectRaw } from '../../support/raw-client.ts';
-import { startRawUpstream } from '../../support/raw-upstream.ts';
-import { answerFor, type Door, startDoor } from './door.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import type { Config } from '../../src/config/schema.ts';
+import { answerFor, type Door, startDoor } from '../integration/door/door.ts';
+import { readResponses, statusOf, valuesOf } from '../support/http-bytes.ts';
+import { connectRaw } from '../support/raw-client.ts';
+import { startRawUpstream } from '../support/raw-upstream.ts';
 
 describe.each([{ tls: false }, { tls: true }])('a gate that drains (TLS: $tls)', ({ tls }) => {
   it('closes what is idle, lets what is under way finish and says that it is the last, and takes nothing new', async () => {

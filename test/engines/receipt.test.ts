@@ -1,16 +1,11 @@
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { until } from '../../contract/registry.ts';
-import {
-  type GatewayOptions,
-  owner,
-  startGateway,
-  type TestGateway,
-} from '../../support/gateway.ts';
-import { startRawUpstream } from '../../support/raw-upstream.ts';
-import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
-import { requireOrSkip } from '../../support/system.ts';
-import { startRelay, type TcpRelay } from '../../support/tcp-relay.ts';
+import { until } from '../contract/registry.ts';
+import { type GatewayOptions, owner, startGateway, type TestGateway } from '../support/gateway.ts';
+import { startRawUpstream } from '../support/raw-upstream.ts';
+import { type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
+import { requireOrSkip } from '../support/system.ts';
+import { startRelay, type TcpRelay } from '../support/tcp-relay.ts';
 
 const missing = redisMissing();
 /** An upstream that begins an answer and never ends it, as a stream of events does. */

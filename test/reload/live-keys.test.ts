@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { countsOf, keysOf } from '../../../src/config/reloading.ts';
-import { configSchema } from '../../../src/config/schema.ts';
-import { UNAVAILABLE } from '../../../src/config/unavailable.ts';
+import { countsOf, keysOf } from '../../src/config/reloading.ts';
+import { configSchema } from '../../src/config/schema.ts';
+import { UNAVAILABLE } from '../../src/config/unavailable.ts';
 import { closeStage, openStage, type Stage, type Tree } from './stage.ts';
 
 /** Of a key: what is configured before and after, and what is seen from outside. */
@@ -505,7 +505,7 @@ const SHOWN: Readonly<Record<string, string>> = {
   'listen.proxy.tls.certificates.*.keyFile': 'a pair is taken over as a whole',
   'listen.admin.tls.certificates.*.keyFile': 'a pair is taken over as a whole',
   'upstreams.*.tls.keyFile': 'a pair is taken over as a whole',
-  'instance.lameDuckMs': 'test/integration/door/lame-duck.test.ts',
+  'instance.lameDuckMs': 'test/reload/lame-duck.test.ts',
   'instance.drainMs': 'the last test of this file',
   ...Object.fromEntries(
     ['', '.value', '.valueFile', '.prefix'].flatMap((part) => [

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { RedisRegistryStore } from '../../../src/registry/redis.ts';
-import { registryKeys } from '../../../src/store/keys.ts';
-import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
-import { until } from '../../contract/registry.ts';
-import { account, creation, idOf, role } from '../../contract/registry-records.ts';
-import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
+import { RedisRegistryStore } from '../../src/registry/redis.ts';
+import { registryKeys } from '../../src/store/keys.ts';
+import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
+import { until } from '../contract/registry.ts';
+import { account, creation, idOf, role } from '../contract/registry-records.ts';
+import { type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
 
 const PREFIX = 'sallyport';
 
