@@ -22,6 +22,7 @@ interface RawParserClass {
   readonly kOnBody: number;
   readonly kOnMessageComplete: number;
   readonly kLenientNone: number;
+  readonly kLenientSpacesAfterChunkSize: number;
 }
 
 const { HTTPParser } = createRequire(import.meta.url)('_http_common') as {
@@ -43,7 +44,10 @@ export interface LlhttpMessage {
   whole: boolean;
 }
 
-/** One connection as llhttp reads it, in its strict mode. */
+/**
+ * One connection as llhttp reads it, in its strict mode; of responses with the one lenience that we
+ * have too: what old servers pad the line of a chunk's size with.
+ */
 export class Llhttp {
   readonly #parser = new HTTPParser();
   readonly #type: number;
@@ -74,7 +78,11 @@ export class Llhttp {
 
   /** A new connection. `toHead`: the answers belong to HEAD requests. */
   begin(toHead = false): void {
-    this.#parser.initialize(this.#type, {}, MAX_HEADER_BYTES, HTTPParser.kLenientNone);
+    const lenience =
+      this.#type === HTTPParser.RESPONSE
+        ? HTTPParser.kLenientSpacesAfterChunkSize
+        : HTTPParser.kLenientNone;
+    this.#parser.initialize(this.#type, {}, MAX_HEADER_BYTES, lenience);
     this.#skipsBody = toHead;
     this.#fields = [];
     this.#target = '';

@@ -173,10 +173,49 @@ function exchangeProblem(exchange: Exchange, early: boolean, llhttp: Llhttp): st
  */
 function readTheirs(exchange: Exchange, llhttp: Llhttp): void {
   llhttp.begin(exchange.toHead);
-  for (const piece of exchange.pieces.slice(0, -1)) llhttp.read(piece);
-  const last = exchange.pieces.at(-1);
-  if (last === undefined) return;
-  llhttp.read(exchange.kept ? last.subarray(0, -1) : last);
+  const chunked = exchange.head?.framing.kind === 'chunked';
+  const bytes = withoutBlanks(Buffer.concat(exchange.pieces), chunked);
+  llhttp.read(exchange.kept ? bytes.subarray(0, -1) : bytes);
+}
+
+/**
+ * White space between a name and its colon is taken out of a response (RFC 9112 §5.1), as we do;
+ * llhttp refuses it: in the heads of the interim responses and of the one behind them, and in the
+ * lines of chunk sizes, whose extensions are ignored. Tabs around a Transfer-Encoding are blanks as
+ * well (§5), which llhttp takes for a part of it.
+ */
+function withoutBlanks(bytes: Buffer, chunked: boolean): Buffer {
+  const text = bytes.toString('latin1');
+  let plain = '';
+  let from = 0;
+  for (let more = true; more; ) {
+    const end = text.indexOf('\r\n\r\n', from);
+    if (end === -1) break;
+    const head = text.slice(from, end + 4);
+    plain += head
+      .replace(/(\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]+:/g, '$1:')
+      .replace(/(\r\nTransfer-Encoding:)[ \t]*([^\r]*?)[ \t]*(?=\r\n)/gi, '$1 $2');
+    from = end + 4;
+    more = /^HTTP\/1\.[01] 1/.test(head);
+  }
+  const body = text.slice(from);
+  return Buffer.from(plain + (chunked ? withoutBlanksInSizes(body) : body), 'latin1');
+}
+
+/** As far as the lines of sizes can be read; what follows stays as it is. */
+function withoutBlanksInSizes(body: string): string {
+  let plain = '';
+  let from = 0;
+  for (;;) {
+    const end = body.indexOf('\r\n', from);
+    const line = end === -1 ? '' : body.slice(from, end);
+    if (!/^[0-9A-Fa-f]+[ \t]*(?:;[^\r]*)?$/.test(line)) return plain + body.slice(from);
+    const size = Number.parseInt(line, 16);
+    const next = size === 0 ? body.length : end + 2 + size + 2;
+    plain += line.replace(/[ \t]/g, '') + body.slice(end, next);
+    if (next >= body.length) return plain;
+    from = next;
+  }
 }
 
 function boundaryProblem(exchange: Exchange, llhttp: Llhttp): string | null {
