@@ -30,9 +30,10 @@ listen:
   admin: { address: "127.0.0.1:${adminPort}" }
   ops: { address: "127.0.0.1:${opsPort}" }
 store: { kind: embedded }
+limits: { connections: 1000 } # within the open files that most shells allow
 
 upstreams:
-  deployments: { addresses: ["${sampleUrl}"] }
+  deployments: { addresses: ["${sampleUrl}"], maxConnections: 64 }
 
 # First match by the number of literal segments. What no route names does not get in.
 routes:
