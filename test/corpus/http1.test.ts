@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { type Answered, converse, inLanes } from '../support/conversation.ts';
 import { type Message, valuesOf } from '../support/http-bytes.ts';
 import { type CorpusGate, startCorpusGate, TRANSPORTS } from './gates.ts';
-import { REFUSED_VALID_ROWS, RULES, type Rule } from './refused-valid-rows.ts';
+import { ANSWERED_VALID_ROWS, REFUSED_VALID_ROWS, RULES, type Rule } from './refused-valid-rows.ts';
 import { type Http1Row, rowsOf } from './rows.ts';
 import { Table } from './table.ts';
 
@@ -169,8 +169,17 @@ function faultOf(way: Way, { row, answered, forwarded, bytes }: Result): readonl
     faults.push(`forwarded, though ${rule} is listed as refusing it`);
   if (rule !== undefined && mayPass(way, row) && answered.reason !== RULES[rule].reason)
     faults.push(`not refused by ${rule}`);
-  if (row.expected === 'valid' && rule === undefined && mayPass(way, row) && forwarded.length === 0)
+  if (ANSWERED_VALID_ROWS.has(row.id)) {
+    if (forwarded.length > 0) faults.push('forwarded, though it is about the gate');
+    if (mayPass(way, row) && answered.statuses[0] !== 200) faults.push('not answered');
+  } else if (
+    row.expected === 'valid' &&
+    rule === undefined &&
+    mayPass(way, row) &&
+    forwarded.length === 0
+  ) {
     faults.push('not forwarded');
+  }
   if (
     forwarded.some((request) =>
       valuesOf(request, 'transfer-encoding').some((value) => value !== 'chunked'),
@@ -190,7 +199,7 @@ function count(transport: string, way: Way, { row, answered, forwarded }: Result
     [row.repo, transport, way],
     [
       forwarded.length <= row.max_upstream_complete_requests,
-      valid && rule === undefined ? forwarded.length > 0 : null,
+      valid && rule === undefined && !ANSWERED_VALID_ROWS.has(row.id) ? forwarded.length > 0 : null,
       valid && rule !== undefined ? answered.reason === RULES[rule].reason : null,
       row.expected === 'must-reject'
         ? forwarded.length <= row.max_upstream_complete_requests

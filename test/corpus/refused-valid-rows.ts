@@ -12,7 +12,7 @@ export const RULES = {
   },
   'origin-form-only': {
     reason: 'target-ambiguous',
-    why: 'an absolute target and Host can name two servers, and `*` names no path',
+    why: 'an absolute target and Host can name two servers',
   },
   'no-empty-segment': {
     reason: 'target-ambiguous',
@@ -25,6 +25,10 @@ export const RULES = {
   'head-within-16-kib': {
     reason: 'headers-too-large',
     why: 'limits.headBytes, here at its default; the row is larger with a token in it',
+  },
+  'no-body-unless-the-route-says-so': {
+    reason: 'body-refused',
+    why: 'a server that does not look for a body there takes it for the next request',
   },
   'plain-field-names': {
     reason: 'request-malformed',
@@ -54,9 +58,17 @@ export const REFUSED_VALID_ROWS: Readonly<Record<string, Rule>> = {
   'gunicorn/valid/rfc9112_target_absolute_https_01': 'origin-form-only',
   'gunicorn/valid/rfc9112_target_absolute_ipv6_01': 'origin-form-only',
   'gunicorn/valid/rfc9112_target_absolute_userinfo_01': 'origin-form-only',
-  'gunicorn/valid/rfc9112_target_asterisk_options_01': 'origin-form-only',
   'gunicorn/valid/100+host': 'no-empty-segment',
   'gunicorn/invalid/chunked_07+host': 'plain-field-names',
   'gunicorn/valid/rfc9110_field_name_special_chars_01': 'plain-field-names',
   'gunicorn/valid/024': 'head-within-16-kib',
+  'llhttp/content-length#9': 'no-body-unless-the-route-says-so',
+  'gunicorn/valid/008': 'no-body-unless-the-route-says-so',
+  'gunicorn/valid/020': 'no-body-unless-the-route-says-so',
+  'gunicorn/valid/rfc9110_body_framing_get_cl_nonzero_01': 'no-body-unless-the-route-says-so',
 };
+
+/** Valid rows that are about the gate itself: a known caller is answered, and nothing goes on. */
+export const ANSWERED_VALID_ROWS: ReadonlySet<string> = new Set([
+  'gunicorn/valid/rfc9112_target_asterisk_options_01',
+]);
