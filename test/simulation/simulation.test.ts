@@ -68,7 +68,7 @@ describe('instances, a store and their clocks, with everything that can go wrong
       expect(sum('seeds')).toBe(SEEDS);
       // A run in which nothing is let in, nothing is revoked or nothing goes wrong proves nothing.
       expect(sum('accepted')).toBeGreaterThan(SEEDS * 50);
-      // What is open ends with the lease that permitted it, and is cut off often here.
+      // Some 30 a seed were seen.
       expect(sum('streamed')).toBeGreaterThan(SEEDS * 20);
       expect(sum('refused')).toBeGreaterThan(SEEDS * 50);
       expect(sum('unavailable')).toBeGreaterThan(SEEDS * 10);
