@@ -70,6 +70,16 @@ export function isHost(text: string): boolean {
   return /^[0-9.]+$/.test(text) ? isIP(text) === 4 : HOST_LABELS.test(text);
 }
 
+/**
+ * What a route may say of its host: a name or address without port, `*` for any, or `*.` and a name
+ * for every name that has one label more.
+ */
+export function isRouteHost(text: string): boolean {
+  if (text.startsWith('*.')) return !/^[0-9.]+$/.test(text.slice(2)) && isHost(text.slice(2));
+  if (text.startsWith('[') && text.endsWith(']')) return isIP(text.slice(1, -1)) === 6;
+  return text === '*' || isHost(text);
+}
+
 /** `host:port`, `[::1]:port`; null when it is neither. Port 0 is allowed here. */
 export function parseHostPort(text: string): HostPort | null {
   const match = HOST_PORT.exec(text);

@@ -40,6 +40,11 @@ export const PATH_READINGS: readonly PathReading[] = [
     read: (path) => (FINAL_DOTS.test(path) ? path.replace(/(?:\.|%20)+(?=\/|$)/g, '') : path),
   },
   {
+    name: 'escaped colon decoded',
+    by: 'who decodes a segment before it looks for the verb (`/tasks/one%3Acancel`)',
+    read: (path) => (path.includes('%') ? path.replace(/%3a/gi, ':') : path),
+  },
+  {
     name: 'final slash removed',
     by: 'Express, Spring, Flask, and most other routers',
     read: (path) => (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path),

@@ -70,8 +70,9 @@ function isBare(entry: Entry, form: string): boolean {
 /** No route, or one that the match would have passed over for `entry`. */
 function ranksBelow(found: Entry | null, entry: Entry): boolean {
   if (found === null) return true;
-  const [one, other] = [namesHost(found), namesHost(entry)];
-  return one === other ? found.literals < entry.literals : other;
+  return found.hostRank === entry.hostRank
+    ? found.literals < entry.literals
+    : found.hostRank < entry.hostRank;
 }
 
 /**
@@ -80,10 +81,6 @@ function ranksBelow(found: Entry | null, entry: Entry): boolean {
  */
 function isMetBySlash(added: Entry, entry: Entry): boolean {
   if (!endsInSlash(added)) return false;
-  if (namesHost(added) !== namesHost(entry)) return namesHost(added);
+  if (added.hostRank !== entry.hostRank) return added.hostRank > entry.hostRank;
   return added.literals - 1 >= entry.literals && added.route.path !== `${entry.route.path}/`;
-}
-
-function namesHost({ route }: Entry): boolean {
-  return route.host !== '*';
 }

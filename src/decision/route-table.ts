@@ -23,7 +23,8 @@ export type RouteMatch =
 export interface RouteTable {
   /**
    * The route for a request, or why there is none. A route matches when host, path and method do;
-   * of those that match, one for the exact host beats one for `*`, then more literal segments win.
+   * of those that match, one for the exact host beats one for `*.…`, and that one for `*`, then more
+   * literal segments win.
    * `host` may carry a port; `path` has passed the target gate, so that segments are compared as
    * bytes. A path that the upstream may read as one of another route has none (path-readings.ts).
    */
@@ -86,13 +87,17 @@ class TrieTable implements RouteTable {
   allowed(host: string, path: string): readonly string[] {
     const forest = this.#forest;
     const ofHost = forest.ofHost(forest.namesHosts ? hostName(host) : '');
-    return methodsOf(
-      (ofHost ? allowedMethods(ofHost, path, 1) : 0) | allowedMethods(forest.anyHost, path, 1),
-    );
+    return methodsOf(ofHost.reduce((bits, tree) => bits | allowedMethods(tree, path, 1), 0));
   }
 }
 
 function variablesOf(entry: Entry, path: string): readonly Variable[] {
   if (entry.variables.length === 0) return NO_VARIABLES;
-  return entry.variables.map(({ name, index }) => ({ name, value: segmentAt(path, index) }));
+  const { verb, segments } = entry.template;
+  return entry.variables.map(({ name, index }) => {
+    const value = segmentAt(path, index);
+    return verb === null || index < segments.length - 1
+      ? { name, value }
+      : { name, value: value.slice(0, -1 - verb.length) };
+  });
 }

@@ -47,12 +47,16 @@ function overlapping(root: Node, entry: Entry): readonly Entry[] {
   const { segments, open } = entry.template;
   const visit = (node: Node, depth: number): void => {
     found.push(...node.rests);
-    if (depth >= segments.length) found.push(...node.ends);
+    if (depth >= segments.length) found.push(...node.ends, ...verbEnds(node));
     if (depth >= segments.length && !open) return;
     for (const next of nextNodes(node, segments[depth])) visit(next, depth + 1);
   };
   visit(root, 0);
   return found;
+}
+
+function verbEnds({ verbs }: Node): readonly Entry[] {
+  return [...(verbs?.folded?.values() ?? [])].flatMap(({ ends }) => ends);
 }
 
 /** `segment` undefined: past the template's end, where `/**` takes everything. */
@@ -87,7 +91,23 @@ function commonPath(first: Entry, second: Entry): string | null {
     if (word === null) return null;
     words.push(word);
   }
-  return words.length === 0 ? '/' : `/${words.join('/')}`;
+  const verb = commonVerb(longer, shorter);
+  return verb === null ? null : `/${words.join('/')}${verb}`;
+}
+
+/** The verb of such a path with its colon; empty where neither has one, null where none is both's. */
+function commonVerb(longer: Entry, shorter: Entry): string | null {
+  const verbs = [longer.template.verb, shorter.template.verb];
+  if (verbs[0] !== null && verbs[1] !== null) {
+    const word = commonLiteral(verbs[0]!, longer, verbs[1]!, shorter);
+    return word === null ? null : `:${word}`;
+  }
+  const verb = verbs[0] ?? verbs[1];
+  if (verb === null) return '';
+  // The other one has to take the whole last segment, colon included.
+  const last = longer.template.segments.length - 1;
+  const other = (longer.template.verb === null ? longer : shorter).template.segments[last];
+  return other === undefined || 'variable' in other ? `:${verb}` : null;
 }
 
 function commonSegment(
@@ -100,9 +120,18 @@ function commonSegment(
   if ('variable' in one)
     return 'variable' in other ? 'x' : other.literal === '' ? null : other.literal;
   if ('variable' in other) return one.literal === '' ? null : one.literal;
-  if (one.literal === other.literal) return one.literal;
-  if (one.literal.toLowerCase() !== other.literal.toLowerCase()) return null;
+  return commonLiteral(one.literal, oneEntry, other.literal, otherEntry);
+}
+
+function commonLiteral(
+  one: string,
+  oneEntry: Entry,
+  other: string,
+  otherEntry: Entry,
+): string | null {
+  if (one === other) return one;
+  if (one.toLowerCase() !== other.toLowerCase()) return null;
   // One of the two must take any case, and the spelling is that of the other.
-  if (oneEntry.route.caseInsensitive) return other.literal;
-  return otherEntry.route.caseInsensitive ? one.literal : null;
+  if (oneEntry.route.caseInsensitive) return other;
+  return otherEntry.route.caseInsensitive ? one : null;
 }

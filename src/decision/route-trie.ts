@@ -1,5 +1,6 @@
 import { isOwn, isPermission } from '../account/permission.ts';
 import { type PathTemplate, parsePathTemplate } from '../config/path-template.ts';
+import { isRouteHost } from '../config/values.ts';
 import { hostName } from './host-name.ts';
 import { isUnsafe, methodBit, methodBits } from './method.ts';
 import type { Route } from './route.ts';
@@ -9,11 +10,13 @@ export interface Entry {
   readonly route: Route;
   readonly template: PathTemplate;
   /**
-   * How many segments are literal, the empty one of a trailing slash included: the more, the more
-   * specific.
+   * How many segments are literal, the empty one of a trailing slash and a verb included: the
+   * more, the more specific.
    */
   readonly literals: number;
   readonly methods: number;
+  /** Which hosts the route names: 2 one, 1 those below a name, 0 any. The higher one wins. */
+  readonly hostRank: number;
   /** Where the variables stand, so that a match does not have to look for them. */
   readonly variables: readonly { readonly name: string; readonly index: number }[];
 }
@@ -27,6 +30,10 @@ export interface Node {
   /** Literals of case-insensitive routes, in lower case; null until there is one. */
   folded: Map<string, Node> | null;
   variable: Node | null;
+  /** What stands behind a colon in the segment that led here: a node whose literals are verbs. */
+  verbs: Node | null;
+  /** Whether any node next to this one has verbs. */
+  splitsNext: boolean;
   /** Routes whose path ends here. */
   readonly ends: Entry[];
   /** Routes with `/**` from here on. */
@@ -34,7 +41,15 @@ export interface Node {
 }
 
 export function emptyNode(): Node {
-  return { literals: new Map(), folded: null, variable: null, ends: [], rests: [] };
+  return {
+    literals: new Map(),
+    folded: null,
+    variable: null,
+    verbs: null,
+    splitsNext: false,
+    ends: [],
+    rests: [],
+  };
 }
 
 /**
@@ -48,8 +63,14 @@ export function compileRoute(route: Route): Entry {
   const fault = ruleFault(route, template);
   if (fault !== null) throw new TypeError(`route ${route.name}: ${fault}`);
   const variables = variablesIn(template);
-  const literals = template.segments.length - variables.length;
-  return { route, template, literals, methods: methodBits(route.methods), variables };
+  const literals = template.segments.length - variables.length + (template.verb === null ? 0 : 1);
+  const methods = methodBits(route.methods);
+  return { route, template, literals, methods, variables, hostRank: hostRank(route.host) };
+}
+
+function hostRank(host: string): number {
+  if (host === '*') return 0;
+  return host.startsWith('*.') ? 1 : 2;
 }
 
 function variablesIn(template: PathTemplate): Entry['variables'] {
@@ -60,7 +81,7 @@ function variablesIn(template: PathTemplate): Entry['variables'] {
 
 /** What a route must not be, whoever wrote it. */
 function ruleFault(route: Route, template: PathTemplate): string | null {
-  if (route.host !== hostName(route.host.toLowerCase()))
+  if (route.host !== hostName(route.host.toLowerCase()) || !isRouteHost(route.host))
     return 'the host is written in lower case, without port and final dot';
   if (route.methods.length === 0) return 'has no methods';
   const unroutable = route.methods.find((method) => methodBit(method) === 0);
@@ -83,12 +104,20 @@ function ruleFault(route: Route, template: PathTemplate): string | null {
 }
 
 export function insert(root: Node, entry: Entry, anyCase: boolean): void {
+  let parent = root;
   let node = root;
-  for (const segment of entry.template.segments) {
+  const { segments, verb, open } = entry.template;
+  for (const segment of segments) {
+    parent = node;
     node =
       'variable' in segment ? variableChild(node) : literalChild(node, segment.literal, anyCase);
   }
-  (entry.template.open ? node.rests : node.ends).push(entry);
+  if (verb !== null) {
+    parent.splitsNext = true;
+    node.verbs ??= emptyNode();
+    node = literalChild(node.verbs, verb, anyCase);
+  }
+  (open ? node.rests : node.ends).push(entry);
 }
 
 function variableChild(node: Node): Node {

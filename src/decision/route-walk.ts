@@ -24,7 +24,27 @@ export function best(
   if (folded !== undefined) winner = best(folded, path, end + 1, bit, winner);
   if (node.variable !== null && segment !== '')
     winner = best(node.variable, path, end + 1, bit, winner);
+  if (node.splitsNext && end === path.length)
+    for (const verb of verbsAt(node, segment)) winner = betterOf(verb.ends, bit, winner);
   return winner;
+}
+
+const NO_NODES: readonly Node[] = [];
+
+/** Where the last segment, split at its last colon, leads: `one:cancel` to `{task}:cancel`. */
+function verbsAt(node: Node, segment: string): readonly Node[] {
+  const colon = segment.lastIndexOf(':');
+  if (colon < 1) return NO_NODES;
+  const name = segment.slice(0, colon);
+  const verb = segment.slice(colon + 1);
+  return [
+    node.literals.get(name)?.verbs,
+    node.folded?.get(name.toLowerCase())?.verbs,
+    node.variable?.verbs,
+  ].flatMap((verbs) => {
+    const found = [verbs?.literals.get(verb), verbs?.folded?.get(verb.toLowerCase())];
+    return found.filter((each) => each !== undefined);
+  });
 }
 
 function betterOf(entries: readonly Entry[], bit: number, found: Entry | null): Entry | null {
@@ -54,6 +74,9 @@ export function allowedMethods(node: Node, path: string, offset: number): number
     segment === '' ? undefined : (node.variable ?? undefined),
   ];
   for (const next of nexts) if (next !== undefined) methods |= allowedMethods(next, path, end + 1);
+  if (node.splitsNext && end === path.length)
+    for (const verb of verbsAt(node, segment))
+      for (const { methods: more } of verb.ends) methods |= more;
   return methods;
 }
 

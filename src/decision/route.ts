@@ -13,7 +13,7 @@ export interface CorsRule {
 /** One route, compiled from the configuration. */
 export interface Route {
   readonly name: string;
-  /** Lower-cased host without port (IPv6 in brackets), or `*`. */
+  /** Lower-cased host without port (IPv6 in brackets), `*.` and a name, or `*`. */
   readonly host: string;
   /** The path template as configured; its grammar is in config/path-template.ts. */
   readonly path: string;

@@ -28,6 +28,7 @@ const READERS: Readonly<Record<string, (path: string) => string>> = {
       .split('/')
       .map((segment) => segment.replace(/(?:\.|%20)+$/, ''))
       .join('/'),
+  decodesColons: (path) => path.replace(/%3a/gi, ':'),
   aspNet: (path) => path.replace(/\((?:[A-Za-z]\([^()/]*\))+\)\/?/g, ''),
 };
 
@@ -53,7 +54,7 @@ function pattern(route: Route, anyCase: boolean): RegExp {
   const open = route.path.endsWith('/**');
   const front = (open ? route.path.slice(0, -3) : route.path)
     .split('/')
-    .map((segment) => (segment.startsWith('{') ? '[^/]+' : segment.replaceAll('.', '\\.')))
+    .map((segment) => segment.replace(/^\{[^}]*\}/, '[^/]+').replaceAll('.', '\\.'))
     .join('/');
   return new RegExp(
     `^${front}${open ? '(?:/.*)?' : ''}$`,
@@ -64,7 +65,7 @@ function pattern(route: Route, anyCase: boolean): RegExp {
 function literals({ path }: Route): number {
   return path
     .replace(/\/\*\*$/, '')
-    .split('/')
+    .split(/[/:]/)
     .slice(1)
     .filter((segment) => !segment.startsWith('{')).length;
 }
@@ -98,9 +99,9 @@ export function brokenReading(routes: readonly Route[], target: string): string 
   return null;
 }
 
-/** Without parameters and final dots: readings that differ by nothing but those and the slash. */
+/** Readings that differ by parameters, final dots, escaped colons and the slash alone are one. */
 function slashed(path: string): string {
-  return READERS.windows!(READERS.decodesFirst!(path));
+  return READERS.decodesColons!(READERS.windows!(READERS.decodesFirst!(path)));
 }
 
 function keepsSlash({ path }: Route): boolean {
@@ -135,10 +136,13 @@ export function routeTables(
     { weight: 1, arbitrary: fc.constant('{}') },
   );
   const path = fc
-    .tuple(fc.array(segment, { maxLength: 3 }), fc.constantFrom('', '/', '/**', '/**'))
+    .tuple(
+      fc.array(segment, { maxLength: 3 }),
+      fc.constantFrom('', '/', '/**', '/**', `:${words[0]!}`),
+    )
     .map(([segments, end]) => {
       const front = segments.map((word, index) => `/${word === '{}' ? `{v${index}}` : word}`);
-      return front.join('') + end === '' ? '/' : front.join('') + end;
+      return front.length === 0 ? end.replace(/^(?::.*)?$/, '/') : front.join('') + end;
     });
   return fc
     .array(fc.tuple(path, fc.boolean()), { minLength: 1, maxLength: 6 })

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import { isOwn, isPermission } from '../../account/permission.ts';
 import type { ConfigPath, Report } from '../faults.ts';
 import {
@@ -9,7 +8,7 @@ import {
 } from '../path-template.ts';
 import { PUBLIC_METHODS } from '../sections/routes.ts';
 import { nearest } from '../suggestion.ts';
-import { isHost } from '../values.ts';
+import { isRouteHost } from '../values.ts';
 import type { YamlSource } from '../yaml-source.ts';
 import { checkHeaders } from './header-rules.ts';
 import { group, has, list, type Raw, text } from './raw.ts';
@@ -70,8 +69,8 @@ function checkUpstream(
 
 function checkHost(route: Raw, path: ConfigPath, report: Report): void {
   const host = text(route.host);
-  if (host === null || host === '*' || isHost(host) || isIPv6Literal(host)) return;
-  report.fault([...path, 'host'], 'expected a host name without port, or *');
+  if (host === null || isRouteHost(host)) return;
+  report.fault([...path, 'host'], 'expected a host name without port, *.example.com, or *');
 }
 
 function checkPath(route: Raw, path: ConfigPath, report: Report): PathTemplate | null {
@@ -164,8 +163,4 @@ function checkApplication(
   if (variable !== undefined && template !== null && !variablesOf(template).includes(variable)) {
     report.fault(here, 'the path has no such variable');
   }
-}
-
-function isIPv6Literal(host: string): boolean {
-  return host.startsWith('[') && host.endsWith(']') && isIP(host.slice(1, -1)) === 6;
 }

@@ -49,12 +49,18 @@ const rateLimit = z.strictObject({
 const route = z
   .strictObject({
     name: name.describe('Unique; appears in audit and metrics.'),
-    host: z.string().max(255).default('*').describe('Host to match, without port; `*` = any.'),
+    host: z
+      .string()
+      .max(255)
+      .default('*')
+      .describe(
+        'Host to match, without port; `*.example.com` = each name with one label more; `*` = any. The exact name wins over `*.`, and that over `*`.',
+      ),
     path: z
       .string()
       .max(2048)
       .describe(
-        'Path to match: literal segments, `{name}` for one segment, `/**` at the end for whatever follows (also nothing).',
+        'Path to match: literal segments, `{name}` for one segment, `/**` at the end for whatever follows (also nothing). The last segment may end in a verb: `/tasks/{task}:cancel`.',
       ),
     methods: z
       .array(z.enum(ROUTE_METHODS))

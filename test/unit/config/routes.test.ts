@@ -111,11 +111,19 @@ it.each([
   ['upstream', 'apl', 'there is no upstream apl (did you mean api?)'],
   ['upstream', 'constructor', 'there is no upstream constructor'],
   ['upstream', null, 'is missing'],
-  ['host', '"api.example.com:443"', 'expected a host name without port, or *'],
-  ['host', '"*.example.com"', 'expected a host name without port, or *'],
-  ['host', '"api.example.com."', 'expected a host name without port, or *'],
-  ['host', '"[::g]"', 'expected a host name without port, or *'],
-  ['host', '""', 'expected a host name without port, or *'],
+  ['host', '"api.example.com:443"', 'expected a host name without port, *.example.com, or *'],
+  ['host', '"*.*.example.com"', 'expected a host name without port, *.example.com, or *'],
+  ['host', '"api.example.com."', 'expected a host name without port, *.example.com, or *'],
+  ['host', '"*."', 'expected a host name without port, *.example.com, or *'],
+  ['host', '"*example.com"', 'expected a host name without port, *.example.com, or *'],
+  ['host', '"a.*.example.com"', 'expected a host name without port, *.example.com, or *'],
+  ['host', '"*.example.com:443"', 'expected a host name without port, *.example.com, or *'],
+  ['host', '"*.example.com."', 'expected a host name without port, *.example.com, or *'],
+  ['host', '"*.10.0.0.1"', 'expected a host name without port, *.example.com, or *'],
+  ['host', '"*.0.0.1"', 'expected a host name without port, *.example.com, or *'],
+  ['host', '"*.[::1]"', 'expected a host name without port, *.example.com, or *'],
+  ['host', '"[::g]"', 'expected a host name without port, *.example.com, or *'],
+  ['host', '""', 'expected a host name without port, *.example.com, or *'],
   ['stripPrefix', '/b', 'must be whole literal segments at the beginning of the path'],
   ['stripPrefix', '/a', 'would leave nothing of the path'],
   [
@@ -193,13 +201,15 @@ it('refuses two routes of one name', () => {
 it.each([
   ['/', [{ literal: '' }], false],
   ['/**', [], true],
+  ['/a/{b}:go', [{ literal: 'a' }, { variable: 'b' }], false, 'go'],
+  ['/a:x-y_z.1~', [{ literal: 'a' }], false, 'x-y_z.1~'],
   ['/a/b', [{ literal: 'a' }, { literal: 'b' }], false],
   ['/a/', [{ literal: 'a' }, { literal: '' }], false],
   ['/a/{b}/**', [{ literal: 'a' }, { variable: 'b' }], true],
   ['/{a}/{b}', [{ variable: 'a' }, { variable: 'b' }], false],
   ['/.well-known/x_y~z-1.0', [{ literal: '.well-known' }, { literal: 'x_y~z-1.0' }], false],
-])('reads the path %s', (path, segments, open) => {
-  expect(parsePathTemplate(path)).toEqual({ segments, open });
+])('reads the path %s', (path, segments, open, verb: string | null = null) => {
+  expect(parsePathTemplate(path)).toEqual({ segments, open, verb });
 });
 
 it.each([
@@ -230,7 +240,17 @@ it.each([
   '/a?b',
   '/a#b',
   '/a;b',
-  '/a:b',
+  '/a:b/c',
+  '/a:b/',
+  '/a/{b}:go/**',
+  '/a/{b}:',
+  '/a/:go',
+  '/:go',
+  '/a/{b}:go:on',
+  '/a/{b}:go.',
+  '/a/{b}:{c}',
+  '/a/{b}:*',
+  '/a/{b}%3Ago',
   '/a\\b',
   '/ä',
   '/a\u0000',

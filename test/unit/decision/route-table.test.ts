@@ -26,6 +26,12 @@ describe('a path', () => {
     ['/a/**', ['/a', '/a/', '/a/b', '/a/b/c/'], ['/', '/ab', '/b/a']],
     ['/a/{x}/**', ['/a/b', '/a/b/', '/a/b/c'], ['/a', '/a/']],
     ['/**', ['/', '/a', '/a/b'], []],
+    [
+      '/a/{x}:go',
+      ['/a/b:go', '/a/b:c:go', '/a/%C3%A9:go'],
+      ['/a/b', '/a/:go', '/a/b:Go', '/a/b:go:c', '/a/b:go/', '/a/go', '/a:go', '/a/b%3Ago'],
+    ],
+    ['/a:go', ['/a:go'], ['/a', '/a:', '/b:go', '/a:go/x', '/a/go', '/a/:go', '/a%3ago']],
   ])('%s matches what it says and nothing else', (template, matching, others) => {
     for (const path of matching) expect(find([at(template)], path), path).toBe(template);
     for (const path of others) expect(find([at(template)], path), path).toBe(null);
@@ -38,6 +44,40 @@ describe('a path', () => {
       { name: 'one', value: '1' },
       { name: 'two', value: '__proto__' },
     ]);
+  });
+
+  it('tells what stands before a verb, up to the last colon', () => {
+    const match = createRouteTable([at('/{one}/b/{two}:go')]).match('h', '/x:go/b/1:2:go', 'GET');
+    expect(match.kind === 'route' && match.variables).toEqual([
+      { name: 'one', value: 'x:go' },
+      { name: 'two', value: '1:2' },
+    ]);
+  });
+
+  it('that ends in a verb beats the one that takes the whole segment, and is met by no escape', () => {
+    const routes = [at('/**'), at('/a/{x}'), at('/a/{x}:go'), at('/a/b:go')];
+    const found = ['/a/c', '/a/c:stop', '/a/c:go', '/a/b:go', '/a/b', '/c:go'];
+    expect(found.map((path) => find(routes, path))).toEqual([
+      '/a/{x}',
+      '/a/{x}',
+      '/a/{x}:go',
+      '/a/b:go',
+      '/a/{x}',
+      '/**',
+    ]);
+    for (const path of [
+      'c%3Ago',
+      'c%3ago',
+      'b%3Ago',
+      'c:go;x',
+      'c;x:go',
+      'c:go.',
+      'c:go/',
+      'c%3Ago;/',
+    ])
+      expect(find(routes, `/a/${path}`), path).toBe(null);
+    expect(find(routes, '/a/c%3Astop')).toBe('/a/{x}');
+    expect(find([at('/a/{x}:go')], '/a/c:go', { method: 'PUT' })).toEqual(['GET', 'POST']);
   });
 
   it('with more literal segments wins, wherever they stand and in whatever order they are written', () => {
@@ -112,6 +152,35 @@ describe('a host', () => {
     expect(find(routes, '/c', { host: 'c.example' })).toBe(null);
   });
 
+  it('beats *. and that one *, and *. takes each name with one label more', () => {
+    const routes = [
+      at('/a/b', { name: 'any' }),
+      at('/a/**', { name: 'below', host: '*.example.com' }),
+      at('/a', { name: 'exact', host: 'x.example.com' }),
+      at('/d', { name: 'deeper', host: '*.y.example.com' }),
+    ];
+    for (const all of [routes, routes.toReversed()]) {
+      const found = (path: string, host: string) => find(all, path, { host });
+      for (const host of ['y.example.com', 'x.example.com:8443', 'é.example.com', '1.example.com.'])
+        expect(found('/a/b', host), host).toBe('below');
+      expect(found('/a', 'x.example.com')).toBe('exact');
+      expect(found('/d', 'z.y.example.com')).toBe('deeper');
+      for (const host of ['example.com', 'z.y.example.com', '.com', 'xexample.com', '*', '[::1]'])
+        expect(found('/a/b', host), host).toBe('any');
+      expect(found('/a', 'x.example.com.evil')).toBe(null);
+    }
+    expect(find([at('/a', { host: '*.local' })], '/a', { host: 'local' })).toBe(null);
+    expect(find(routes, '/a', { host: 'x.example.com', method: 'PUT' })).toEqual(['GET', 'POST']);
+  });
+
+  it('below *. is not walked around by a reading that comes to the exact one', () => {
+    const routes = [at('/a/**', { host: '*.example' }), at('/a/b', { host: 'x.example' })];
+    for (const path of ['/a/b;x', '/a/b/']) {
+      expect(find(routes, path, { host: 'x.example' })).toBe(null);
+      expect(find(routes, path, { host: 'y.example' })).toBe('/a/**');
+    }
+  });
+
   it('is compared without port and without the final dot', () => {
     const routes = [at('/a', { host: 'a.example' }), at('/b', { host: '[::1]' })];
     for (const host of ['a.example', 'a.example:8443', 'a.example.', 'a.example.:80'])
@@ -157,6 +226,12 @@ describe('ties', () => {
     ['/{x}/b/**', '/a/{y}/**'],
     ['/**', '/{x}'],
     ['/{x}/{y}', '/{z}/**'],
+    ['/a/{x}:go', '/a/{y}:go'],
+    ['/{x}/{y}:go', '/a/{z}'],
+    ['/{x}/a:go', '/b/{y}:go'],
+    ['/{x}:go', '/{y}:go'],
+    ['/{x}/{y}:go', '/a/**'],
+    ['/a:go', '/a:go'],
   ])('are found between %s and %s', (one, other) => {
     for (const routes of [[at(one, { name: 'one' }), at(other, { name: 'other' })]]) {
       const ties = findTies(routes);
@@ -174,6 +249,12 @@ describe('ties', () => {
     ['/a/{x}/**', '/a'],
     ['/a/{x}/c', '/a/{x}/d'],
     ['/', '/**'],
+    ['/a/{x}:go', '/a/{x}:stop'],
+    ['/a/{x}:go', '/a/{x}'],
+    ['/a/{x}:go', '/a/b'],
+    ['/{x}/a:go', '/b/a'],
+    ['/a:go', '/{x}/go'],
+    ['/a/{x}:go', '/a/{x}:Go'],
   ])('are not found between %s and %s', (one, other) =>
     expect(findTies([at(one), at(other)])).toEqual([]),
   );
@@ -193,6 +274,9 @@ describe('ties', () => {
   it('look past letter case where a route does', () => {
     expect(findTies([at('/A', { caseInsensitive: true }), at('/a')])[0]?.example).toBe('GET /a');
     expect(findTies([at('/a'), at('/A', { caseInsensitive: true })])[0]?.example).toBe('GET /a');
+    expect(findTies([at('/{x}:Go'), at('/{x}:go', { caseInsensitive: true })])[0]?.example).toBe(
+      'GET /x:Go',
+    );
     expect(
       findTies([at('/A', { caseInsensitive: true }), at('/a', { caseInsensitive: true })]).length,
     ).toBe(1);
@@ -222,7 +306,8 @@ describe('a route that must not exist', () => {
     ['takes CONNECT', { methods: ['CONNECT'] }],
     ['takes an unknown method', { methods: ['get'] }],
     ['takes no method', { methods: [] }],
-    ['has a literal with a second spelling', { path: '/a:b' }],
+    ['has a literal with a second spelling', { path: '/a;b' }],
+    ['has a verb in the middle', { path: '/a:b/c' }],
     ['has an escaped literal', { path: '/a%20b' }],
     ['has a dot segment', { path: '/a/../b' }],
     ['has an empty segment', { path: '//a' }],
@@ -230,6 +315,8 @@ describe('a route that must not exist', () => {
     ['has one variable twice', { path: '/{x}/{x}' }],
     ['has a host with port', { host: 'a.example:80' }],
     ['has a host in capitals', { host: 'A.example' }],
+    ['has a star in the middle of its host', { host: 'a.*.example' }],
+    ['has an address below a star', { host: '*.0.0.1' }],
   ])('%s', (_, changes) => {
     expect(() => createRouteTable([route({ path: '/a/{application}', ...changes })])).toThrow(
       TypeError,
@@ -245,26 +332,26 @@ describe('the table', () => {
     { weight: 1, arbitrary: fc.constant('{}') },
   );
   const template = fc
-    .tuple(fc.array(segment, { maxLength: 4 }), fc.constantFrom('', '/', '/**'))
+    .tuple(fc.array(segment, { maxLength: 4 }), fc.constantFrom('', '/', '/**', ':a', ':A'))
     .map(([words, end]) => {
       const front = words.map((each, index) => `/${each === '{}' ? `{v${index}}` : each}`).join('');
-      return front + end === '' ? '/' : front + end;
+      return front === '' ? end.replace(/^(?::.*)?$/, '/') : front + end;
     });
   const routes = fc.array(
     fc.record({
       path: template,
-      host: fc.constantFrom('*', 'a.example'),
+      host: fc.constantFrom('*', 'a.example', '*.example'),
       methods: fc.constantFrom(['GET'], ['POST'], ['GET', 'POST']),
       caseInsensitive: fc.boolean(),
     }),
     { maxLength: 8 },
   );
   const paths = fc
-    .tuple(fc.array(word, { maxLength: 5 }), fc.boolean())
-    .map(([words, slash]) => `/${words.join('/')}${slash && words.length > 0 ? '/' : ''}`);
+    .tuple(fc.array(word, { maxLength: 5 }), fc.constantFrom('', '/', ':a', ':A', '%3Aa', ':a/'))
+    .map(([words, end]) => `/${words.join('/')}${words.length > 0 ? end : ''}`);
   const requests = fc.record({
     path: paths,
-    host: fc.constantFrom('a.example:1', 'b.example'),
+    host: fc.constantFrom('a.example:1', 'b.example', 'example'),
     method: fc.constantFrom('GET', 'POST', 'PUT'),
   });
 
@@ -328,7 +415,7 @@ const allPaths: readonly string[] = (() => {
     front = front.flatMap((path) => ['a', 'b', 'A'].map((each) => `${path}/${each}`));
     found.push(...front, ...front.map((path) => `${path}/`));
   }
-  return found;
+  return found.flatMap((path) => (/[^/]$/.test(path) ? [path, `${path}:a`, `${path}:A`] : [path]));
 })();
 
 function withoutTies(routes: readonly Route[]): readonly Route[] {
@@ -350,14 +437,15 @@ function literalsOf(each: Route): number {
     ? 0
     : front
         .slice(1)
-        .split('/')
+        .split(/[/:]/)
         .filter((segment) => !segment.startsWith('{')).length;
 }
 
 const hostFits = (each: Route, host: string) =>
-  each.host === '*' || each.host === host.replace(/:\d+$/, '');
+  new RegExp(`^${each.host.replace('*.', '[^.]+[.]').replace(/^\*$/, '.*')}(?::\\d+)?$`).test(host);
 
-const rankOf = (each: Route) => (each.host === '*' ? 0 : 1000) + literalsOf(each);
+const hostRankOf = ({ host }: Route) => (host === '*' ? 0 : host.startsWith('*') ? 1 : 2);
+const rankOf = (each: Route) => hostRankOf(each) * 1000 + literalsOf(each);
 
 /** The most specific route that takes the path and the method, in any letter case or as it is. */
 function pick(routes: readonly Route[], asked: Asked, path: string, anyCase = false) {
@@ -390,7 +478,10 @@ const keepsSlash = (each: Route) => each.path.length > 1 && each.path.endsWith('
 
 /** The rules of route-readings.ts, said once more. */
 function isReadOtherwise(routes: readonly Route[], asked: Asked, winner: Route): boolean {
-  const forms = asked.path.length > 1 ? [asked.path, asked.path.replace(/\/$/, '')] : [asked.path];
+  const decoded = asked.path.replace(/%3A/g, ':');
+  const forms = [asked.path, decoded].flatMap((path) =>
+    path.length > 1 ? [path, path.replace(/\/$/, '')] : [path],
+  );
   return (winner.caseInsensitive ? [false, true] : [false]).some((anyCase) =>
     forms.some((form) => {
       const found = pick(routes, asked, form, anyCase);
@@ -400,7 +491,7 @@ function isReadOtherwise(routes: readonly Route[], asked: Asked, winner: Route):
       if (form.endsWith('/')) return false;
       const added = pick(routes, asked, `${form}/`, anyCase);
       if (added === undefined || added === winner || !keepsSlash(added)) return false;
-      if (added.host !== winner.host) return added.host !== '*';
+      if (added.host !== winner.host) return hostRankOf(added) > hostRankOf(winner);
       return literalsOf(added) - 1 >= literalsOf(winner) && added.path !== `${winner.path}/`;
     }),
   );
