@@ -22,7 +22,7 @@ export async function runServe(file: string): Promise<void> {
   const { proxy, admin, ops } = loaded.config.listen;
   if (proxy === null && admin === null && ops === null)
     throw new UsageError(`${file} opens no listener: name listen.proxy`);
-  const log = createLog();
+  const log = createLog(loaded.config.log);
   const stop = signalled();
   for (const warning of loaded.warnings) log.warn(showFault(file, warning));
   const served = await start(loaded, log);

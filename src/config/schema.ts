@@ -8,6 +8,7 @@ import { identitySection } from './sections/identity.ts';
 import { instanceSection } from './sections/instance.ts';
 import { limitsSection } from './sections/limits.ts';
 import { listenSection } from './sections/listen.ts';
+import { logSection } from './sections/log.ts';
 import { registrySection } from './sections/registry.ts';
 import { errorsKey, routesSection } from './sections/routes.ts';
 import { storeSection } from './sections/store.ts';
@@ -44,6 +45,7 @@ export const configSchema = z
     errors: live(errorsKey),
     accounts: apply(accountsSection),
     tls: reserved('TLS settings shared by all listeners.'),
+    log: restart(logSection),
     telemetry: live(telemetrySection),
     console: restart(consoleSection),
     identity: restart(identitySection),

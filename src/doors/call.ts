@@ -103,8 +103,11 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     this.#judged({ ...NOTHING_FOUND, permitted: false, reason, allow: [], detail });
   }
 
-  /** @param exposedAccountId whose token was seen in the clear; null = none was */
-  refusePlaintext(exposedAccountId: string | null): void {
+  /**
+   * @param exposedAccountId whose token was seen in the clear; null = none was
+   * @param detail what else was wrong with the request
+   */
+  refusePlaintext(exposedAccountId: string | null, detail: string | null = null): void {
     this.#record.exposed = exposedAccountId !== null;
     const found = { ...NOTHING_FOUND, claimedAccountId: exposedAccountId };
     this.#judged({
@@ -112,7 +115,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
       permitted: false,
       reason: 'plaintext-refused',
       allow: [],
-      detail: null,
+      detail,
     });
   }
 

@@ -9,7 +9,7 @@ import { createLog } from '../telemetry/log.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { type FromWorker, STATUS_INTERVAL_MS, type ToWorker } from './workers-protocol.ts';
 
-const log = createLog();
+let log = createLog();
 let start: (ToWorker & { kind: 'start' }) | null = null;
 let gateway: Gateway | null = null;
 let status: NodeJS.Timeout | null = null;
@@ -49,7 +49,9 @@ async function onMessage(message: ToWorker): Promise<void> {
 }
 
 async function open({ text, ticketKeys }: ToWorker & { kind: 'start' }): Promise<void> {
-  const opened = await startGateway(configOf(text), { log, shared: { ticketKeys } });
+  const config = configOf(text);
+  log = createLog(config.log);
+  const opened = await startGateway(config, { log, shared: { ticketKeys } });
   gateway = opened;
   if (ending) return close(false);
   const report = () => say({ kind: 'status', readiness: opened.readiness });

@@ -1,3 +1,11 @@
+import type { HeadDetail } from './head-detail.ts';
+
+/** Why bytes can become no head. Null: they do not begin as every head of theirs does. */
+type HopelessDetail = Extract<
+  HeadDetail,
+  'control character in the head' | 'line not ended by CRLF'
+> | null;
+
 /**
  * Collects the bytes of one head, request's or response's, until the empty line that ends it.
  *
@@ -14,10 +22,9 @@ export type HeadResult =
    * What came so far can never become a head: better said now than when the time for the head is
    * over.
    */
-  | { readonly state: 'hopeless' };
+  | { readonly state: 'hopeless'; readonly detail: HopelessDetail };
 
 const INCOMPLETE: HeadResult = { state: 'incomplete' };
-const HOPELESS: HeadResult = { state: 'hopeless' };
 const END = '\r\n\r\n';
 const CR = 13;
 const LF = 10;
@@ -28,6 +35,8 @@ const LF = 10;
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
 const IMPOSSIBLE = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r[^\n]|(?:^|[^\r])\n/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
+const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 
 export class HeadReader {
   readonly #limitBytes: number;
@@ -79,7 +88,8 @@ export class HeadReader {
         rest: next < bytes.length ? bytes.subarray(next) : null,
       };
     }
-    if (IMPOSSIBLE.test(text) || (from === 0 && !this.#mayBegin(text))) return HOPELESS;
+    if (IMPOSSIBLE.test(text)) return { state: 'hopeless', detail: hopelessDetail(text) };
+    if (from === 0 && !this.#mayBegin(text)) return { state: 'hopeless', detail: null };
     if (bytes.length >= this.#limitBytes)
       return { state: 'too-large', inFirstLine: !bytes.subarray(0, limit).includes(LF) };
     this.#pending = bytes.length === 0 ? null : bytes;
@@ -106,4 +116,8 @@ export class HeadReader {
     this.#searched = 0;
     this.#emptyLineSeen = false;
   }
+}
+
+function hopelessDetail(text: string): HopelessDetail {
+  return CONTROL.test(text) ? 'control character in the head' : 'line not ended by CRLF';
 }

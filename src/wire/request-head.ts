@@ -1,4 +1,5 @@
 import type { FieldName } from './field-names.ts';
+import type { HeadDetail } from './head-detail.ts';
 
 /** How the end of a request body is known (RFC 9112 §6.3). */
 export type BodyFraming =
@@ -71,6 +72,6 @@ export type WireFault =
 
 export interface HeadFault {
   readonly fault: WireFault;
-  /** One fixed phrase for the log: what was wrong, never the bytes that were. */
-  readonly detail: string;
+  /** What was wrong, never the bytes that were. */
+  readonly detail: HeadDetail;
 }

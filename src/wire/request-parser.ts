@@ -1,5 +1,6 @@
 import { trimmed } from './blank.ts';
 import { type FieldName, FRAMING_FIELD, requestFieldNames } from './field-names.ts';
+import type { HeadDetail } from './head-detail.ts';
 import { parseHost } from './host.ts';
 import { maxForwards } from './max-forwards.ts';
 import type { BodyFraming, HeadFault, RequestHead, WireFault } from './request-head.ts';
@@ -36,7 +37,7 @@ const CHUNKED: BodyFraming = { kind: 'chunked' };
 
 const LF = 10;
 
-const fault = (kind: WireFault, detail: string): HeadFault => ({ fault: kind, detail });
+const fault = (kind: WireFault, detail: HeadDetail): HeadFault => ({ fault: kind, detail });
 
 export function isHeadFault(result: RequestHead | HeadFault): result is HeadFault {
   return 'fault' in result;

@@ -4,7 +4,7 @@ import { hostName } from '../../decision/host-name.ts';
 import type { PlaceUse } from '../../limits/places.ts';
 import type { HostCheck } from '../../tls/server-certificates.ts';
 import type { Deadline, Deadlines, Watched } from '../../wire/deadlines.ts';
-import { beginsPreface } from '../../wire/proxy-protocol.ts';
+import { brokenToken, foreignProtocol, type HeadDetail } from '../../wire/head-detail.ts';
 import type { Peer, RequestHead, WireFault } from '../../wire/request-head.ts';
 import type { ResponseHead } from '../../wire/response-parser.ts';
 import type { OwnAnswer } from '../answer.ts';
@@ -164,21 +164,24 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     this.#deadline.untilMs = Math.min(this.#deadline.untilMs, limit);
   }
 
-  onHeadFault(fault: WireFault | 'request-timeout', begun: Buffer | null = null): void {
-    if (begun !== null && !this.#served && beginsPreface(begun)) this.#namePreface();
+  onHeadFault(fault: WireFault, detail: HeadDetail | null, begun: Buffer): void {
+    const protocol = this.#served ? null : foreignProtocol(begun);
+    const said = protocol ?? (detail === null ? null : (brokenToken(begun, detail) ?? detail));
+    const { log } = this.#host.services;
+    const fields = { reason: fault, detail: said, peer: this.peer.address };
+    // Somebody has set up a client or a balancer in another way than this port.
+    if (protocol === null) log.debug('the head of a request was refused', fields);
+    else log.warn('a connection that begins with another protocol was refused', fields);
+    this.#refuseHead(fault, said);
+  }
+
+  #refuseHead(reason: WireFault | 'request-timeout', detail: HeadDetail | null): void {
     this.#out.begin(null, false);
     const call = new Call(this.#host.services, this, null);
     this.#call = call;
     this.#watchClient();
-    if (this.#refusesPlaintext) call.refusePlaintext(null);
-    else call.refuse(fault);
-  }
-
-  #namePreface(): void {
-    this.#host.services.log.warn(
-      'a connection began with the PROXY protocol and was refused: its peer is not in listen.proxy.proxyProtocol.peers',
-      { peer: this.peer.address },
-    );
+    if (this.#refusesPlaintext) call.refusePlaintext(null, detail);
+    else call.refuse(reason, detail);
   }
 
   onRequest(head: RequestHead): void {
@@ -350,7 +353,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
       // It stopped reading: an answer under way is broken off.
       if (this.#waitsForDrain) this.cut();
       else if (this.#call !== null) this.#refuseSlowBody(this.#call);
-      else if (this.#in.headBegun) this.onHeadFault('request-timeout');
+      else if (this.#in.headBegun) this.#refuseHead('request-timeout', null);
       else this.#close(); // idle, or never said anything
     });
   }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { BodyReader, type BodySink } from '../../wire/body-reader.ts';
+import type { HeadDetail } from '../../wire/head-detail.ts';
 import { HeadReader } from '../../wire/head-reader.ts';
 import type { RequestHead, WireFault } from '../../wire/request-head.ts';
 import { isHeadFault, parseRequestHead } from '../../wire/request-parser.ts';
@@ -16,9 +17,11 @@ export interface RequestHandler extends BodySink {
   /** The first bytes of a head are there, or more of them. */
   onHeadBegun(): void;
   onRequest(head: RequestHead): void;
-  /** What came is no request that can be served. */
-  /** `begun`: bytes with which it began, as far as they are at hand. */
-  onHeadFault(fault: WireFault, begun: Buffer): void;
+  /**
+   * What came is no request that can be served. `begun`: bytes with which it began, as far as they
+   * are at hand.
+   */
+  onHeadFault(fault: WireFault, detail: HeadDetail | null, begun: Buffer): void;
   /** Bytes of the body that was awaited are here. */
   onBodyHere(): void;
   /** The end of what one read brought of a body. */
@@ -171,7 +174,7 @@ export class RequestReader {
     if (result.state === 'complete') {
       const head = parseRequestHead(result.text, this.#handler.targetBytes);
       if (isHeadFault(head)) {
-        this.#handler.onHeadFault(head.fault, bytes);
+        this.#handler.onHeadFault(head.fault, head.detail, bytes);
       } else {
         this.#body = readerFor(head);
         this.#bodyAtHand = this.#body !== null && result.rest !== null;
@@ -180,12 +183,11 @@ export class RequestReader {
       return result.rest;
     }
     if (result.state === 'incomplete') this.#handler.onHeadBegun();
-    else if (result.state === 'hopeless') this.#handler.onHeadFault('request-malformed', bytes);
-    else
-      this.#handler.onHeadFault(
-        result.inFirstLine ? 'target-too-long' : 'headers-too-large',
-        bytes,
-      );
+    else if (result.state === 'hopeless')
+      this.#handler.onHeadFault('request-malformed', result.detail, bytes);
+    else if (result.inFirstLine)
+      this.#handler.onHeadFault('target-too-long', 'request line too long', bytes);
+    else this.#handler.onHeadFault('headers-too-large', 'head too large', bytes);
     return null;
   }
 

@@ -62,6 +62,7 @@ const SAMPLES: Readonly<Record<string, readonly [base: Tree, value: unknown, bes
   'audit.activityPerAccount': [{}, 500],
   'limits.connections': [{}, 500],
   'limits.localSharePercent': [{}, 50],
+  'log.level': [{}, 'debug'],
   'console.enabled': [{}, false],
   'console.sessionHours': [{}, 2],
   'console.idleMinutes': [{}, 5],
