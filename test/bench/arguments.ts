@@ -1,5 +1,7 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
+  BESIDE,
   EXTRA_LOADS,
   EXTRA_TARGETS,
   type ExtraLoadName,
@@ -21,6 +23,8 @@ export interface Plan {
   readonly rounds: number;
   /** How long one round is measured. */
   readonly windowMs: number;
+  /** How long one round at the steady rate is measured: fewer requests, so longer. */
+  readonly steadyMs: number;
   /** How long latency is measured. */
   readonly latencyMs: number;
   /** How long a target is run warm at most. */
@@ -28,14 +32,17 @@ export interface Plan {
   readonly json: boolean;
   /** Whether docs/PERFORMANCE.md gets the table. */
   readonly write: boolean;
+  /** Folder of another checkout of this project, as an absolute path. */
+  readonly beside: string | null;
 }
 
-export const USAGE = `usage: npm run bench -- [--quick] [--only NAME[,NAME…]] [--rounds N] [--json] [--write]
+export const USAGE = `usage: npm run bench -- [--quick] [--only NAME[,NAME…]] [--rounds N] [--json] [--write] [--beside DIR]
 
-  --quick   four loads, the two Sallyport targets and the four nginx ones, 3 short rounds: under 4 minutes
+  --quick   six loads, the two Sallyport targets and the five nginx ones, 3 short rounds: some 10 minutes
   --only    loads and targets by name; those not named are left out (repeatable)
   --rounds  rounds of each load on each target; the median counts (default 5, quick 3)
-  --json    prints an array of { load, target, cpuUsPerRequest, requestsPerSecond, p50Ms, p99Ms, errors } and nothing else
+  --json    prints an array of results (test/bench/result.ts) and nothing else
+  --beside  measures another checkout of this project in turn with this one, as sallyport-beside
   --write   puts the table into docs/PERFORMANCE.md
 
 loads:            ${LOADS.join(' ')}
@@ -55,6 +62,7 @@ export function planOf(words: readonly string[]): Plan | null {
       rounds: { type: 'string' },
       json: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
+      beside: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -67,6 +75,9 @@ export function planOf(words: readonly string[]): Plan | null {
   const rounds = Number(values.rounds ?? (quick ? 3 : 5));
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100)
     throw new Error('--rounds: expected a number from 1 to 100');
+  const beside = values.beside === undefined ? null : resolve(values.beside);
+  const withBeside = (targets: readonly TargetName[]) =>
+    TARGETS.filter((name) => (name === BESIDE ? beside !== null : targets.includes(name)));
   const namedExtras = chosen(EXTRA_LOADS, only);
   const namedLoads = chosen(LOADS, only);
   const namedTargets = chosen(TARGETS, only);
@@ -74,14 +85,16 @@ export function planOf(words: readonly string[]): Plan | null {
     loads:
       namedLoads.length > 0 || namedExtras.length > 0 ? namedLoads : quick ? QUICK_LOADS : LOADS,
     extraLoads: namedExtras,
-    targets: namedTargets.length > 0 ? namedTargets : quick ? QUICK_TARGETS : TARGETS,
-    extraTargets: namedTargets.length > 0 ? namedTargets : EXTRA_TARGETS,
+    targets: withBeside(namedTargets.length > 0 ? namedTargets : quick ? QUICK_TARGETS : TARGETS),
+    extraTargets: withBeside(namedTargets.length > 0 ? namedTargets : EXTRA_TARGETS),
     rounds,
     windowMs: quick ? 900 : 4000,
+    steadyMs: quick ? 2500 : 5000,
     latencyMs: quick ? 1300 : 8000,
     warmUpMs: quick ? 8000 : 20_000,
     json: values.json,
     write: values.write,
+    beside,
   };
 }
 

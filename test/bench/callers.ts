@@ -9,6 +9,7 @@ import { registryKeys } from '../../src/store/keys.ts';
 import type { RedisConnection } from '../../src/store/redis.ts';
 import { account, idOf } from '../contract/registry-records.ts';
 import { openWithRegistry } from '../support/registry.ts';
+import { APPLICATIONS } from './mixed.ts';
 
 /** A service account and its token. */
 export interface Caller {
@@ -21,7 +22,6 @@ export const TEAM = 'delivery';
 export const ROLE = 'deployer';
 export const KEY_PREFIX = 'sallyport';
 
-const APPLICATION = 'crm';
 const READ_ROLE = 'reader';
 const BATCH = 1000;
 const owner = storeOwner('bench', 'command-line');
@@ -65,7 +65,7 @@ export async function createCallers(
 async function createReal(administration: Administration, count: number): Promise<Caller[]> {
   await administration.createRole(owner, { name: READ_ROLE, permissions: ['deployments:read'] });
   await administration.createRole(owner, { name: ROLE, permissions: ['deployments:*'] });
-  await administration.createTeam(owner, { name: TEAM, applications: [APPLICATION] });
+  await administration.createTeam(owner, { name: TEAM, applications: [...APPLICATIONS] });
   const callers: Caller[] = [];
   for (let n = 0; n < count; n += 1) {
     const name = `pipeline-${n}`;

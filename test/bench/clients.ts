@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import type { Caller } from './callers.ts';
 import type { Load } from './loads.ts';
+import { mixedRequests } from './mixed.ts';
 import type { RunningPeer } from './peers/peer.ts';
 import type { Stage } from './stage.ts';
 
@@ -28,11 +30,12 @@ const LONGEST_S = 600;
  * come.
  */
 export function startClients(stage: Stage, peer: RunningPeer, load: Load, rate: number): Clients {
-  const values = stage.file(
-    stage.folder('clients'),
-    'values',
-    authorizationsOf(stage, peer, load).join('\n'),
-  );
+  const text = load.mixed
+    ? mixedRequests(stage.callers, authorizeFor(peer), `127.0.0.1:${peer.port}`)
+        .map((request) => `${request}\0`)
+        .join('')
+    : authorizationsOf(stage, peer, load).join('\n');
+  const values = stage.file(stage.folder('clients'), 'values', text);
   return load.handshake === 'none'
     ? startWrk(stage, peer, load, rate, values)
     : startHandshakes(stage, peer, load, rate, values);
@@ -40,12 +43,15 @@ export function startClients(stage: Stage, peer: RunningPeer, load: Load, rate: 
 
 /** What the requests say in turn. Of ten, `refusedOfTen` bear the forged token. */
 function authorizationsOf(stage: Stage, peer: RunningPeer, load: Load): readonly string[] {
-  const authorize = peer.authorization ?? (({ token }) => `Bearer ${token}`);
-  const good = stage.callers.slice(0, load.tokens).map(authorize);
+  const good = stage.callers.slice(0, load.tokens).map(authorizeFor(peer));
   if (load.refusedOfTen === 0) return good;
   return Array.from({ length: 10 }, (_, n) =>
     (n * 3) % 10 < load.refusedOfTen ? stage.forged : good[0]!,
   );
+}
+
+export function authorizeFor(peer: RunningPeer): (caller: Caller) => string {
+  return peer.authorization ?? (({ token }) => `Bearer ${token}`);
 }
 
 function startWrk(
@@ -68,7 +74,8 @@ function startWrk(
     url,
     '--',
   ];
-  const request = [load.method, String(load.bodyBytes), String(rate), values];
+  const method = load.mixed ? 'whole' : load.method;
+  const request = [method, String(load.bodyBytes), String(rate), values];
   return startProgram(stage, 'wrk', [...words, ...request], load.refusedOfTen > 0);
 }
 

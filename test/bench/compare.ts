@@ -1,7 +1,15 @@
 import type { Plan } from './arguments.ts';
 import { type Load, loadOf } from './loads.ts';
-import { measureLatency, measureRound, median, type Round, runUntil } from './measure.ts';
-import type { LoadName, TargetName } from './names.ts';
+import {
+  cpuUsPerRequest,
+  type Latency,
+  measureLatency,
+  measureRound,
+  median,
+  type Round,
+  runUntil,
+} from './measure.ts';
+import { type LoadName, type TargetName, YARDSTICK } from './names.ts';
 import type { RunningPeer } from './peers/peer.ts';
 import { type Result, rounded } from './result.ts';
 import type { Stage } from './stage.ts';
@@ -64,43 +72,85 @@ export async function measureLoad(
   targets: readonly TargetName[],
 ): Promise<Result[]> {
   const load = loadOf(name);
-  const rounds = new Map<TargetName, Round[]>();
+  const taken = new Map<TargetName, Taken>();
   for (const target of targets) {
-    if (await warmUp(stage, peers, plan, load, target)) rounds.set(target, []);
+    if (await warmUp(stage, peers, plan, load, target))
+      taken.set(target, { full: [], steady: [], latency: null });
   }
-  for (let round = 0; round < plan.rounds; round += 1) {
-    for (const [target, taken] of rounds) {
-      taken.push(
-        await measureRound(stage, await peers.get(target, load.secure), load, plan.windowMs),
-      );
-      const { cpuUsPerRequest, requestsPerSecond, errors } = taken.at(-1)!;
-      console.error(
-        `${name} ${target} ${round + 1}: ${cpuUsPerRequest.toFixed(1)} us, ${requestsPerSecond.toFixed(0)}/s, ${errors} errors`,
-      );
+  for (let round = 0; round < plan.rounds; round += 1)
+    for (const [target, { full }] of taken) {
+      const peer = await peers.get(target, load.secure);
+      full.push(await measureRound(stage, peer, load, 0, plan.windowMs));
+      say(name, target, round, full.at(-1)!);
     }
+  const { steadyRate, moderateRate } = load;
+  for (let round = 0; steadyRate !== null && round < plan.rounds; round += 1)
+    for (const [target, { full, steady }] of taken) {
+      if (!keepsUp(full, steadyRate)) continue;
+      const peer = await peers.get(target, load.secure);
+      steady.push(await measureRound(stage, peer, load, steadyRate, plan.steadyMs));
+      say(name, `${target} at ${steadyRate}/s`, round, steady.at(-1)!);
+    }
+  for (const [target, own] of taken) {
+    if (!keepsUp(own.full, moderateRate)) continue;
+    const peer = await peers.get(target, load.secure);
+    own.latency = await measureLatency(stage, peer, load, moderateRate, plan.latencyMs);
   }
-  const results: Result[] = [];
-  for (const [target, taken] of rounds) {
-    const requestsPerSecond = median(taken.map((round) => round.requestsPerSecond));
-    const canKeepUp = requestsPerSecond > load.moderateRate * IN_HAND;
-    const latency = canKeepUp
-      ? await measureLatency(
-          stage,
-          await peers.get(target, load.secure),
-          load,
-          load.moderateRate,
-          plan.latencyMs,
-        )
-      : null;
-    results.push({
-      load: name,
-      target,
-      cpuUsPerRequest: rounded(median(taken.map((round) => round.cpuUsPerRequest)), 1),
-      requestsPerSecond: Math.round(requestsPerSecond),
-      p50Ms: latency === null ? null : rounded(latency.p50Ms, 3),
-      p99Ms: latency === null ? null : rounded(latency.p99Ms, 3),
-      errors: taken.reduce((sum, round) => sum + round.errors, latency?.errors ?? 0),
-    });
-  }
-  return results;
+  const yardstick = taken.get(YARDSTICK)?.full ?? null;
+  return [...taken].map(([target, own]) => resultOf(name, target, own, yardstick));
+}
+
+interface Taken {
+  /** As fast as it goes. */
+  readonly full: Round[];
+  readonly steady: Round[];
+  latency: Latency | null;
+}
+
+function keepsUp(full: readonly Round[], rate: number): boolean {
+  return median(full.map((round) => round.requestsPerSecond)) > rate * IN_HAND;
+}
+
+function say(load: string, target: string, round: number, taken: Round): void {
+  const { requestsPerSecond, errors } = taken;
+  console.error(
+    `${load} ${target} ${round + 1}: ${cpuUsPerRequest(taken).toFixed(1)} us, ${requestsPerSecond.toFixed(0)}/s, ${errors} errors`,
+  );
+}
+
+function resultOf(
+  load: LoadName,
+  target: TargetName,
+  { full, steady, latency }: Taken,
+  yardstick: readonly Round[] | null,
+): Result {
+  const middle = (rounds: readonly Round[], figure: (round: Round) => number) =>
+    rounds.length === 0 ? null : rounded(median(rounds.map(figure)), 1);
+  const errors = [...full, ...steady].reduce((sum, round) => sum + round.errors, 0);
+  return {
+    load,
+    target,
+    cpuUsPerRequest: middle(full, cpuUsPerRequest),
+    userUsPerRequest: middle(full, (round) => round.userUsPerRequest)!,
+    systemUsPerRequest: middle(full, (round) => round.systemUsPerRequest)!,
+    steadyCpuUsPerRequest: middle(steady, cpuUsPerRequest),
+    steadyUserUsPerRequest: middle(steady, (round) => round.userUsPerRequest),
+    pairedRatio: yardstick === null ? null : pairedRatio(full, yardstick),
+    requestsPerSecond: Math.round(median(full.map((round) => round.requestsPerSecond))),
+    p50Ms: latency === null ? null : rounded(latency.p50Ms, 3),
+    p99Ms: latency === null ? null : rounded(latency.p99Ms, 3),
+    errors: errors + (latency?.errors ?? 0),
+  };
+}
+
+/** What the machine did meanwhile has met both sides of each pair. */
+function pairedRatio(
+  rounds: readonly Round[],
+  yardstick: readonly Round[],
+): readonly [number, number, number] {
+  const ratios = rounds
+    .map((round, index) => cpuUsPerRequest(round) / cpuUsPerRequest(yardstick[index]!))
+    .sort((one, other) => one - other);
+  const at = (share: number) => rounded(ratios[Math.round(share * (ratios.length - 1))]!, 2);
+  return [at(0.25), rounded(median(ratios), 2), at(0.75)];
 }

@@ -2,14 +2,16 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Plan } from './arguments.ts';
+import { authorizeFor } from './clients.ts';
 import { loadOf } from './loads.ts';
 import { measureLatency, median, runUntil } from './measure.ts';
 import type { ExtraLoadName, TargetName } from './names.ts';
 import type { RunningPeer } from './peers/peer.ts';
-import { memoryBytesOf } from './processes.ts';
+import { cpuUsOf, memoryBytesOf } from './processes.ts';
+import { proveAnswer } from './proof.ts';
 import { type Result, rounded } from './result.ts';
 import type { Stage } from './stage.ts';
-import type { RunningPeers } from './targets.ts';
+import { peerOf, type RunningPeers } from './targets.ts';
 
 const LOAD = loadOf('get-128-tls');
 const RATE = 1600;
@@ -40,6 +42,7 @@ export async function measureExtra(
   plan: Plan,
   load: ExtraLoadName,
 ): Promise<Result[]> {
+  if (load === 'start-up') return startUp(stage, plan);
   for (const target of plan.extraTargets) {
     const peer = await peers.get(target, true);
     if (peer.compiles === true) await runUntil(stage, peer, LOAD, WARM_REQUESTS, plan.warmUpMs);
@@ -126,6 +129,32 @@ async function besideLoad(
   };
 }
 
+/**
+ * A process that has never run here before starts, round by round, until it has answered a permitted
+ * request; its code may be cached on disk since the first.
+ */
+async function startUp(stage: Stage, plan: Plan): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const target of plan.extraTargets) {
+    const taken: { ms: number; cpuMs: number }[] = [];
+    for (let round = 0; round < plan.rounds; round += 1) {
+      const beganMs = performance.now();
+      const peer = await peerOf(target).start(stage, true);
+      await proveAnswer(stage, peer, true);
+      taken.push({ ms: performance.now() - beganMs, cpuMs: cpuUsOf(peer.pids) / 1000 });
+      await peer.stop();
+    }
+    results.push({
+      ...NOTHING,
+      load: 'start-up',
+      target,
+      startMs: Math.round(median(taken.map(({ ms }) => ms))),
+      startCpuMs: Math.round(median(taken.map(({ cpuMs }) => cpuMs))),
+    });
+  }
+  return results;
+}
+
 interface IdleConnections {
   /** @returns how many could not be opened or did not stay */
   close(): Promise<number>;
@@ -133,8 +162,8 @@ interface IdleConnections {
 
 /** Connections that have made one request each and now say nothing. Resolves when they stand. */
 async function openIdle(stage: Stage, peer: RunningPeer, count: number): Promise<IdleConnections> {
-  const authorize = peer.authorization ?? (({ token }) => `Bearer ${token}`);
-  const words = [String(peer.port), String(count), LOAD.path, authorize(stage.callers[0]!)];
+  const authorization = authorizeFor(peer)(stage.callers[0]!);
+  const words = [String(peer.port), String(count), LOAD.path, authorization];
   const program = join(import.meta.dirname, 'idle-connections.ts');
   const child = spawn('taskset', ['-c', stage.cpus.load, process.execPath, program, ...words], {
     stdio: ['ignore', 'pipe', 'inherit'],

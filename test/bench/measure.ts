@@ -2,14 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startClients } from './clients.ts';
 import type { Load } from './loads.ts';
 import type { RunningPeer } from './peers/peer.ts';
-import { cpuUsOf } from './processes.ts';
+import { type ProcessorTime, processorTimeOf } from './processes.ts';
 import type { Stage } from './stage.ts';
 
-/** One round of one load on one target, as fast as it goes. */
+/** One round of one load on one target. */
 export interface Round {
-  readonly cpuUsPerRequest: number;
+  readonly userUsPerRequest: number;
+  readonly systemUsPerRequest: number;
   readonly requestsPerSecond: number;
   readonly errors: number;
+}
+
+export function cpuUsPerRequest(round: Round): number {
+  return round.userUsPerRequest + round.systemUsPerRequest;
 }
 
 /** What clients saw at a moderate rate. */
@@ -33,17 +38,18 @@ const CONNECT_MS = 1000;
 /**
  * Runs the clients and looks at processor time and at the upstream's own count of requests at two
  * moments while they run: the handshakes of 64 connections, their ends, and the clients' start are
- * outside.
+ * outside. `rate`: requests per second; 0 = as fast as it goes.
  */
 export async function measureRound(
   stage: Stage,
   peer: RunningPeer,
   load: Load,
+  rate: number,
   windowMs: number,
 ): Promise<Round> {
   await forgetRecords(stage);
-  const clients = startClients(stage, peer, load, 0);
-  await sleep(SETTLE_MS);
+  const clients = startClients(stage, peer, load, rate);
+  await sleep(rate === 0 ? SETTLE_MS : CONNECT_MS + SETTLE_MS);
   const before = await look(stage, peer);
   await sleep(windowMs);
   const after = await look(stage, peer);
@@ -51,7 +57,8 @@ export async function measureRound(
   // Refused requests never reach the upstream's count.
   const requests = (after.requests - before.requests) / (1 - load.refusedOfTen / 10);
   return {
-    cpuUsPerRequest: (after.cpuUs - before.cpuUs) / requests,
+    userUsPerRequest: (after.cpu.userUs - before.cpu.userUs) / requests,
+    systemUsPerRequest: (after.cpu.systemUs - before.cpu.systemUs) / requests,
     requestsPerSecond: (requests * 1000) / (after.atMs - before.atMs),
     errors,
   };
@@ -97,12 +104,12 @@ export async function runUntil(
 interface Look {
   readonly atMs: number;
   readonly requests: number;
-  readonly cpuUs: number;
+  readonly cpu: ProcessorTime;
 }
 
 async function look(stage: Stage, peer: RunningPeer): Promise<Look> {
   const requests = (await stage.upstream.requests()) - 1; // this question is one of them
-  return { atMs: performance.now(), requests, cpuUs: cpuUsOf(peer.pids) };
+  return { atMs: performance.now(), requests, cpu: processorTimeOf(peer.pids) };
 }
 
 /**

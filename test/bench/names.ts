@@ -1,11 +1,13 @@
 /** What is measured: the names that `--only` takes and `--json` prints. */
 export const TARGETS = [
   'sallyport-buffered',
+  'sallyport-beside',
   'sallyport-acknowledged',
   'nginx-plain',
   'nginx-lua-cached',
   'nginx-lua',
   'nginx-auth-request',
+  'nginx-auth-request-cached',
   'haproxy',
   'caddy',
   'express-gateway',
@@ -13,7 +15,12 @@ export const TARGETS = [
 ] as const;
 export type TargetName = (typeof TARGETS)[number];
 
+/** The ratio that counts: how many times the processor time of a request through this project. */
+export const YARDSTICK: TargetName = 'sallyport-buffered';
+
 export const LOADS = [
+  'mixed-plain',
+  'mixed-tls',
   'get-128-plain',
   'get-128-tls',
   'get-64k-tls',
@@ -27,16 +34,20 @@ export const LOADS = [
 export type LoadName = (typeof LOADS)[number];
 
 /** Questions of their own, about fewer targets: they run only when they are named. */
-export const EXTRA_LOADS = ['latency-1600', 'idle-memory', 'idle-beside-load'] as const;
+export const EXTRA_LOADS = ['latency-1600', 'idle-memory', 'idle-beside-load', 'start-up'] as const;
 export type ExtraLoadName = (typeof EXTRA_LOADS)[number];
 
 export const QUICK_LOADS: readonly LoadName[] = [
+  'mixed-plain',
+  'mixed-tls',
   'get-128-plain',
   'get-128-tls',
   'get-64k-tls',
   'post-4k-tls',
 ];
-export const QUICK_TARGETS: readonly TargetName[] = TARGETS.slice(0, 6);
+export const QUICK_TARGETS: readonly TargetName[] = TARGETS.slice(0, 8);
+/** Another checkout of this project (`--beside`); only there when it is named. */
+export const BESIDE: TargetName = 'sallyport-beside';
 /** Those whose idle connections and latency are worth the time. */
 export const EXTRA_TARGETS: readonly TargetName[] = [
   'nginx-plain',

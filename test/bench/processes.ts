@@ -6,14 +6,27 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** Clock ticks in which /proc counts processor time. */
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
+/** In microseconds, exact to one clock tick (10 ms). */
+export interface ProcessorTime {
+  readonly userUs: number;
+  readonly systemUs: number;
+}
+
 /**
- * Processor time of the trees so far, user and system, in microseconds, exact to one clock tick (10
- * ms). Children that have ended and were waited for are counted with their parents.
+ * Processor time of the trees so far. Children that have ended and were waited for are counted with
+ * their parents.
  */
+export function processorTimeOf(roots: readonly number[]): ProcessorTime {
+  const ticks = treesOf(roots).map(ticksOf);
+  const us = (mode: 'user' | 'system') =>
+    (ticks.reduce((sum, one) => sum + one[mode], 0) * 1e6) / TICKS_PER_SECOND;
+  return { userUs: us('user'), systemUs: us('system') };
+}
+
+/** User and system time together, in microseconds. */
 export function cpuUsOf(roots: readonly number[]): number {
-  let ticks = 0;
-  for (const pid of treesOf(roots)) ticks += ticksOf(pid);
-  return (ticks * 1e6) / TICKS_PER_SECOND;
+  const { userUs, systemUs } = processorTimeOf(roots);
+  return userUs + systemUs;
 }
 
 /**
@@ -56,8 +69,9 @@ function childrenOf(pid: number): readonly number[] {
  * proc(5), fields 14 to 17 of `stat`: utime, stime, cutime, cstime. The second field, the name, may
  * hold spaces: counting begins after it.
  */
-function ticksOf(pid: number): number {
+function ticksOf(pid: number): { readonly user: number; readonly system: number } {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0);
+  const [user, system, childrenUser, childrenSystem] = fields.slice(11, 15).map(Number);
+  return { user: user! + childrenUser!, system: system! + childrenSystem! };
 }

@@ -1,6 +1,7 @@
 import { type RequestOptions, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { authorizeFor } from './clients.ts';
 import type { Peer, RunningPeer } from './peers/peer.ts';
 import type { Stage } from './stage.ts';
 import { ECHO_PATH } from './upstream.ts';
@@ -17,15 +18,12 @@ export async function proveJob(
   secure: boolean,
 ): Promise<void> {
   const caller = stage.callers[0]!;
-  const authorization = running.authorization?.(caller) ?? `Bearer ${caller.token}`;
   const before = await recordsIn(stage);
-  const permitted = await ask(running.port, secure, authorization);
-  if (permitted.status !== 200)
-    throw new Error(`${peer.name} answered ${permitted.status} to a good token: ${permitted.body}`);
+  const permitted = await proveAnswer(stage, running, secure);
   if (peer.does.verify === null) return;
-  const [id = '', name = '', token = ''] = permitted.body.split('|');
+  const [id = '', name = '', token = ''] = permitted.split('|');
   if (id === '' || !name.startsWith(caller.name))
-    throw new Error(`${peer.name} did not say who calls: ${permitted.body}`);
+    throw new Error(`${peer.name} did not say who calls: ${permitted}`);
   if (token !== '' && peer.hidesToken !== false)
     throw new Error(`${peer.name} passed the token on`);
   const refused = await ask(running.port, secure, stage.forged);
@@ -33,6 +31,18 @@ export async function proveJob(
     throw new Error(`${peer.name} answered ${refused.status} to a forged token`);
   if (peer.does.record !== null && !(await grows(stage, before + 2)))
     throw new Error(`${peer.name} did not record both calls`);
+}
+
+/** Asks with a good token. Throws when that is not permitted. @returns what the upstream saw */
+export async function proveAnswer(
+  stage: Stage,
+  running: RunningPeer,
+  secure: boolean,
+): Promise<string> {
+  const authorization = authorizeFor(running)(stage.callers[0]!);
+  const { status, body } = await ask(running.port, secure, authorization);
+  if (status !== 200) throw new Error(`${status} is the answer to a good token: ${body}`);
+  return body;
 }
 
 /** Within a second at most: records may be gathered. */

@@ -1,10 +1,7 @@
 import type { Machine } from './machine.ts';
-import { EXTRA_LOADS, LOADS, TARGETS, type TargetName } from './names.ts';
+import { EXTRA_LOADS, LOADS, TARGETS, type TargetName, YARDSTICK } from './names.ts';
 import type { Result } from './result.ts';
 import { peerOf } from './targets.ts';
-
-/** The ratio that counts: how many times the processor time of a request through this project. */
-const YARDSTICK: TargetName = 'sallyport-buffered';
 
 /** Everything that was measured, as Markdown. */
 export function tableText(results: readonly Result[], about: Machine): string {
@@ -23,22 +20,28 @@ export function tableText(results: readonly Result[], about: Machine): string {
 }
 
 function loadTable(load: string, rows: readonly Result[]): string {
-  const ours = rows.find((row) => row.target === YARDSTICK)?.cpuUsPerRequest ?? null;
   const head = [
     'target',
     'CPU us / request',
-    `ratio to ${YARDSTICK}`,
+    'user',
+    'system',
+    `ratio to ${YARDSTICK} [quartiles]`,
+    'at the steady rate: CPU us',
+    'user',
     'requests / s',
     'p50 ms',
     'p99 ms',
     'errors',
   ];
   const lines = rows.map((row) => {
-    const ratio = ours === null || row.cpuUsPerRequest === null ? null : row.cpuUsPerRequest / ours;
     return [
       row.target,
       row.cpuUsPerRequest?.toFixed(1),
-      ratio?.toFixed(2),
+      row.userUsPerRequest?.toFixed(1),
+      row.systemUsPerRequest?.toFixed(1),
+      ratioText(row.pairedRatio),
+      row.steadyCpuUsPerRequest?.toFixed(1),
+      row.steadyUserUsPerRequest?.toFixed(1),
       row.requestsPerSecond,
       row.p50Ms,
       row.p99Ms,
@@ -46,6 +49,12 @@ function loadTable(load: string, rows: readonly Result[]): string {
     ];
   });
   return `**${load}**\n\n${markdown(head, lines)}`;
+}
+
+function ratioText(ratio: Result['pairedRatio']): string | null {
+  if (ratio === undefined || ratio === null) return null;
+  const [low, middle, high] = ratio.map((value) => value.toFixed(2));
+  return `${middle} [${low}, ${high}]`;
 }
 
 function extraTable(load: string, rows: readonly Result[]): string {
@@ -56,12 +65,24 @@ function extraTable(load: string, rows: readonly Result[]): string {
     'p99 added ms',
     'p99 without idle connections ms',
     'KiB / idle connection',
+    'ms to the first answer',
+    'CPU ms to the first answer',
     'errors',
   ];
   const lines = rows.map((row) => {
     const kib =
       row.bytesPerConnection === undefined ? undefined : (row.bytesPerConnection / 1024).toFixed(1);
-    return [row.target, row.p50Ms, row.p99Ms, row.addedP99Ms, row.p99AloneMs, kib, row.errors];
+    return [
+      row.target,
+      row.p50Ms,
+      row.p99Ms,
+      row.addedP99Ms,
+      row.p99AloneMs,
+      kib,
+      row.startMs,
+      row.startCpuMs,
+      row.errors,
+    ];
   });
   return `**${load}**\n\n${markdown(head, lines)}`;
 }

@@ -45,7 +45,8 @@ async function main(words: readonly string[]): Promise<number> {
 
 async function measureAll(plan: Plan): Promise<Result[]> {
   const tokens = Math.max(1, ...plan.loads.map((name) => loadOf(name).tokens));
-  const stage = await openStage({ callers: tokens, accounts: tokens * 100 });
+  const population = { callers: tokens, accounts: tokens * 100 };
+  const stage = await openStage(population, plan.beside);
   const peers = new RunningPeers(stage);
   try {
     const results: Result[] = [];

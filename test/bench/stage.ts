@@ -25,6 +25,8 @@ export interface Stage {
   readonly streams: readonly string[];
   /** Accounts in the registry. */
   readonly accounts: number;
+  /** Folder of another checkout of this project. */
+  readonly beside: string | null;
   /** Those whose tokens the clients use. */
   readonly callers: readonly Caller[];
   /**
@@ -39,7 +41,7 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export async function openStage(options: Population): Promise<Stage> {
+export async function openStage(options: Population, beside: string | null): Promise<Stage> {
   const cpus = processors(allProcessors().length);
   pin(process.pid, cpus.load);
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-bench-'));
@@ -75,6 +77,7 @@ export async function openStage(options: Population): Promise<Stage> {
       redis,
       streams: ['bench:stream', ...[0, 1, 2, 3].map((n) => auditKeys(KEY_PREFIX).stream(n))],
       accounts: options.accounts,
+      beside,
       callers,
       forged: `Bearer ${newToken(callers[0]!.id)}`,
       folder: (name) => folder(join(directory, name)),

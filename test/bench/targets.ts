@@ -3,21 +3,23 @@ import { caddy } from './peers/caddy.ts';
 import { expressGateway } from './peers/express-gateway.ts';
 import { haproxy } from './peers/haproxy.ts';
 import { honoHttpProxy3 } from './peers/hono-http-proxy-3.ts';
-import { nginxAuthRequest } from './peers/nginx-auth-request.ts';
+import { nginxAuthRequest, nginxAuthRequestCached } from './peers/nginx-auth-request.ts';
 import { nginxLua, nginxLuaCached } from './peers/nginx-lua.ts';
 import { nginxPlain } from './peers/nginx-plain.ts';
 import type { Peer, RunningPeer } from './peers/peer.ts';
-import { sallyportAcknowledged, sallyportBuffered } from './peers/sallyport.ts';
+import { sallyportAcknowledged, sallyportBeside, sallyportBuffered } from './peers/sallyport.ts';
 import { proveJob } from './proof.ts';
 import type { Stage } from './stage.ts';
 
 const PEERS: { readonly [Name in TargetName]: Peer } = {
   'sallyport-buffered': sallyportBuffered,
+  'sallyport-beside': sallyportBeside,
   'sallyport-acknowledged': sallyportAcknowledged,
   'nginx-plain': nginxPlain,
   'nginx-lua-cached': nginxLuaCached,
   'nginx-lua': nginxLua,
   'nginx-auth-request': nginxAuthRequest,
+  'nginx-auth-request-cached': nginxAuthRequestCached,
   haproxy,
   caddy,
   'express-gateway': expressGateway,

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { join } from 'node:path';
 import { type Child, freePort, startChild } from './children.ts';
+import { BODY_BYTES } from './mixed.ts';
 import { nginxText, nginxWords } from './peers/nginx.ts';
 
 /** The service behind every proxy: an nginx that answers from memory and counts its requests. */
@@ -49,6 +50,11 @@ function text(port: number, root: string): string {
     listen 127.0.0.1:${port} backlog=4096;
     location = /count { stub_status; }
     location = ${ECHO_PATH} { return 200 '$http_x_account_id|$http_x_account_name|$http_authorization'; }
+    location /services/ {
+      add_header Cache-Control 'private, max-age=0'; add_header ETag '"5f0c31"'; add_header Vary Accept-Encoding;
+      add_header X-Content-Type-Options nosniff;
+      ${BODY_BYTES.map((bytes) => `location ~ /b${bytes}$ { return 200 '${'x'.repeat(bytes)}'; }`).join('\n      ')}
+    }
     location / { return 200 '${SMALL.replaceAll("'", '')}\\n'; }
     location ~ /(64k|1m)$ { root ${root}; }`,
   });

@@ -22,6 +22,7 @@ return 1]]
 
 local batch, held = {}, 0
 local append_sha
+local is_asked = false
 
 local function parse(text)
   local id, name, role, teams = text:match("^([^|]*)|([^|]*)|([^|]*)|([^|]*)$")
@@ -73,9 +74,10 @@ function _M.log()
   local account = ctx.account
   held = held + 1
   batch[held] = '{"id":"' .. var.request_id .. '","time":' .. now() .. (account and account.part or ',"account":null')
-    .. ',"reason":"' .. (ctx.reason or "permitted") .. '","method":"' .. var.request_method .. '","path":' .. json(var.uri)
+    .. ',"reason":"' .. (ctx.reason or "permitted") .. '","method":"' .. (is_asked and var.http_x_forwarded_method or var.request_method)
+    .. '","path":' .. json(is_asked and var.http_x_forwarded_uri or var.uri)
     .. ',"status":' .. var.status .. ',"durationS":' .. var.request_time .. ',"responseBytes":' .. var.body_bytes_sent
-    .. ',"clientAddress":"' .. var.remote_addr .. '","userAgent":' .. json(var.http_user_agent) .. "}"
+    .. ',"clientAddress":"' .. (is_asked and var.http_x_forwarded_for or var.remote_addr) .. '","userAgent":' .. json(var.http_user_agent) .. "}"
 end
 
 local function flush()
@@ -87,7 +89,9 @@ local function flush()
   if not ok then ngx.log(ngx.ERR, "records lost: ", err) end
 end
 
-function _M.start()
+-- `asked`: another nginx asks, and says of which call.
+function _M.start(asked)
+  is_asked = asked
   ngx.timer.every(0.02, flush)
 end
 

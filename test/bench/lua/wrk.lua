@@ -1,6 +1,6 @@
 -- The clients. Arguments: METHOD BODY_BYTES RATE FILE. RATE 0: as fast as the answers come; else so many requests a second over all connections,
 -- by one timetable: a request that is late is sent at once, and the timetable does not wait for it. FILE: one value of `Authorization` per line,
--- taken in turn; an empty line sends none.
+-- taken in turn; an empty line sends none. METHOD `whole`: FILE holds whole requests instead, each ended by a byte 0.
 local ffi = require "ffi"
 ffi.cdef [[
 typedef struct { long seconds; long nanoseconds; } bench_time;
@@ -20,6 +20,14 @@ local function read_values(path)
   return values
 end
 
+local function read_requests(path)
+  local file = assert(io.open(path, "rb"))
+  local requests = {}
+  for text in file:read("*a"):gmatch("(%Z+)%z") do requests[#requests + 1] = text end
+  file:close()
+  return requests
+end
+
 -- By then all connections stand: what 64 handshakes at once take is no latency of requests.
 local BEGIN_MS = 1000
 
@@ -32,8 +40,7 @@ local function keep_rate(rate)
   end
 end
 
-function init(args)
-  local method, body_bytes, rate, values = args[1], tonumber(args[2]), tonumber(args[3]), read_values(args[4])
+local function requests_with(method, body_bytes, values)
   wrk.method = method
   if body_bytes > 0 then
     wrk.body = string.rep("x", body_bytes)
@@ -44,6 +51,13 @@ function init(args)
     wrk.headers["Authorization"] = value ~= "" and value or nil
     requests[i] = wrk.format()
   end
+  return requests
+end
+
+function init(args)
+  local method, rate = args[1], tonumber(args[3])
+  local requests = method == "whole" and read_requests(args[4])
+    or requests_with(method, tonumber(args[2]), read_values(args[4]))
   -- A request that is always the same is best left to wrk, which then runs no Lua for it.
   if #requests > 1 then
     local at = 0

@@ -25,12 +25,7 @@ export const nginxLuaCached: Peer = {
   missing: luaMissing,
   start: (stage, secure) =>
     startNginx(stage, `nginx-lua-cached-${secure}`, (port) =>
-      luaText(stage, port, secure, {
-        http: `lua_shared_dict accounts 64m;
-  init_worker_by_lua_block { require("redis").setup("127.0.0.1", ${stage.redisPort}) require("cached").start() }`,
-        handlers:
-          'access_by_lua_block { require("cached").access() } log_by_lua_block { require("cached").log() }',
-      }),
+      luaText(stage, port, secure, cachedParts(stage, false)),
     ),
 };
 
@@ -53,15 +48,32 @@ export const nginxLua: Peer = {
     ),
 };
 
-function luaMissing(): string | null {
+/** `isAsked`: by another nginx, which says of which call (`X-Forwarded-Method`, `-Uri`, `-For`). */
+export function cachedParts(stage: Stage, isAsked: boolean): LuaParts {
+  return {
+    http: `lua_shared_dict accounts 64m;
+  init_worker_by_lua_block { require("redis").setup("127.0.0.1", ${stage.redisPort}) require("cached").start(${isAsked}) }`,
+    handlers:
+      'access_by_lua_block { require("cached").access() } log_by_lua_block { require("cached").log() }',
+  };
+}
+
+export function luaMissing(): string | null {
   return have('nginx') && have('nginx-lua') ? null : 'nginx with its Lua module is not installed';
 }
 
-function luaText(
+interface LuaParts {
+  readonly http: string;
+  readonly handlers: string;
+}
+
+/** `content`: what is done for those who are let in. */
+export function luaText(
   stage: Stage,
   port: number,
   secure: boolean,
-  parts: { readonly http: string; readonly handlers: string },
+  parts: LuaParts,
+  content = forwardText(IDENTITY),
 ): string {
   return nginxText({
     main: ['ndk_http_module', 'ngx_http_lua_module']
@@ -75,7 +87,7 @@ function luaText(
     location / {
       ${VARIABLES}
       ${parts.handlers}
-      ${forwardText(IDENTITY)}
+      ${content}
     }`,
   });
 }

@@ -1,33 +1,49 @@
 import { join } from 'node:path';
 import { KEY_PREFIX } from '../callers.ts';
 import { freePort, startChild } from '../children.ts';
+import { SERVICES } from '../mixed.ts';
+import type { TargetName } from '../names.ts';
 import type { Stage } from '../stage.ts';
 import type { Peer } from './peer.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const BASE = '/lifetimeapi/rest/v2/applications/{application}/**';
 
-export const sallyportBuffered = sallyport(
-  'buffered',
-  'Redis stream, decision and outcome, at most 50 ms later',
-);
-export const sallyportAcknowledged = sallyport(
-  'acknowledged',
-  'Redis stream, decision before the answer, outcome after it',
-);
+export const sallyportBuffered = sallyport('sallyport-buffered', {
+  guarantee: 'buffered',
+  record: 'Redis stream, decision and outcome, at most 50 ms later',
+  root: () => ROOT,
+});
+export const sallyportAcknowledged = sallyport('sallyport-acknowledged', {
+  guarantee: 'acknowledged',
+  record: 'Redis stream, decision before the answer, outcome after it',
+  root: () => ROOT,
+});
+/** Another state of this project, for paired figures of a change. */
+export const sallyportBeside = sallyport('sallyport-beside', {
+  guarantee: 'buffered',
+  record: 'Redis stream, decision and outcome, at most 50 ms later',
+  root: (stage) => stage.beside,
+});
+
+interface Checkout {
+  readonly guarantee: 'buffered' | 'acknowledged';
+  readonly record: string;
+  readonly root: (stage: Stage) => string | null;
+}
 
 /**
  * This project, as it is started by everybody else: the command line, a configuration file, Redis.
  * Nothing is switched off.
  */
-function sallyport(guarantee: 'buffered' | 'acknowledged', record: string): Peer {
+function sallyport(name: TargetName, { guarantee, record, root }: Checkout): Peer {
   return {
-    name: `sallyport-${guarantee}`,
-    about: `this project, \`audit.guarantee: ${guarantee}\``,
+    name,
+    about: `this project${name === 'sallyport-beside' ? ', another checkout' : ''}, \`audit.guarantee: ${guarantee}\``,
     does: { verify: 'Redis, cached under a lease', inject: 'yes', record },
     missing: () => null,
     async start(stage, secure) {
-      const folder = stage.folder(`sallyport-${guarantee}-${secure}`);
+      const folder = stage.folder(`${name}-${secure}`);
       const port = await freePort();
       const opsPort = await freePort();
       const config = stage.file(
@@ -37,7 +53,7 @@ function sallyport(guarantee: 'buffered' | 'acknowledged', record: string): Peer
       );
       const child = await startChild({
         cpus: stage.cpus.proxy,
-        command: join(ROOT, 'bin/sallyport'),
+        command: join(root(stage) ?? ROOT, 'bin/sallyport'),
         words: ['serve', '--config', config],
         ready: () => isReady(opsPort),
       });
@@ -56,7 +72,6 @@ interface Place {
 
 /** JSON is YAML. */
 function configOf(stage: Stage, { guarantee, secure, folder, port, opsPort }: Place): object {
-  const route = { path: BASE, application: '{application}', upstream: 'deployments' };
   return {
     instance: { name: 'bench', dataDir: join(folder, 'data'), lameDuckMs: 0, drainMs: 1000 },
     listen: {
@@ -74,15 +89,20 @@ function configOf(stage: Stage, { guarantee, secure, folder, port, opsPort }: Pl
     // As long as the other peers keep them.
     limits: { idleTimeoutMs: 3_600_000 },
     routes: [
-      { ...route, name: 'read', methods: ['GET', 'HEAD'], permission: 'deployments:read' },
-      {
-        ...route,
-        name: 'write',
-        methods: ['POST', 'PUT', 'DELETE'],
-        permission: 'deployments:write',
-      },
+      ...routesOf('', BASE),
+      ...SERVICES.flatMap((name) => routesOf(`${name}-`, `/services/${name}/{application}/**`)),
     ],
   };
+}
+
+function routesOf(prefix: string, path: string): readonly object[] {
+  const route = { path, application: '{application}', upstream: 'deployments' };
+  const read = { methods: ['GET', 'HEAD'], permission: 'deployments:read' };
+  const write = { methods: ['POST', 'PUT', 'DELETE'], permission: 'deployments:write' };
+  return [
+    { ...route, name: `${prefix}read`, ...read },
+    { ...route, name: `${prefix}write`, ...write },
+  ];
 }
 
 async function isReady(opsPort: number): Promise<boolean> {

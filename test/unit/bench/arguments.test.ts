@@ -7,15 +7,22 @@ describe('what the benchmark is asked to do', () => {
     expect(planOf([])).toMatchObject({
       loads: LOADS,
       extraLoads: [],
-      targets: TARGETS,
+      targets: TARGETS.filter((name) => name !== 'sallyport-beside'),
       json: false,
       write: false,
     });
   });
 
-  it('takes four loads and six targets, three rounds each, when it has to be quick', () => {
+  it('takes six loads and seven targets, three rounds each, when it has to be quick', () => {
     const plan = planOf(['--quick']);
-    expect(plan?.loads).toEqual(['get-128-plain', 'get-128-tls', 'get-64k-tls', 'post-4k-tls']);
+    expect(plan?.loads).toEqual([
+      'mixed-plain',
+      'mixed-tls',
+      'get-128-plain',
+      'get-128-tls',
+      'get-64k-tls',
+      'post-4k-tls',
+    ]);
     expect(plan?.targets).toEqual([
       'sallyport-buffered',
       'sallyport-acknowledged',
@@ -23,6 +30,7 @@ describe('what the benchmark is asked to do', () => {
       'nginx-lua-cached',
       'nginx-lua',
       'nginx-auth-request',
+      'nginx-auth-request-cached',
     ]);
     expect(plan?.rounds).toBe(3);
   });
@@ -38,6 +46,12 @@ describe('what the benchmark is asked to do', () => {
       loads: [],
       extraLoads: ['idle-memory'],
     });
+  });
+
+  it('takes another checkout as a target of its own, beside those that are named', () => {
+    const plan = planOf(['--beside', '/elsewhere', '--only', 'mixed-plain,sallyport-buffered']);
+    expect(plan?.targets).toEqual(['sallyport-buffered', 'sallyport-beside']);
+    expect(plan?.beside).toBe('/elsewhere');
   });
 
   it('names what it does not know', () => {
