@@ -15,6 +15,7 @@ const RINGS = [
   'clients',
   'engines',
   'reload',
+  'limits',
   'processes',
   'corpus',
   'fuzz',

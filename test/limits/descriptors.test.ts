@@ -2,12 +2,12 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { readResponses, statusOf } from '../../support/http-bytes.ts';
-import { connectRaw, type RawClient } from '../../support/raw-client.ts';
-import { type RawUpstreamOptions, startRawUpstream } from '../../support/raw-upstream.ts';
-import { requireOrSkip } from '../../support/system.ts';
+import { readResponses, statusOf } from '../support/http-bytes.ts';
+import { connectRaw, type RawClient } from '../support/raw-client.ts';
+import { type RawUpstreamOptions, startRawUpstream } from '../support/raw-upstream.ts';
+import { requireOrSkip } from '../support/system.ts';
 
-const ROOT = join(import.meta.dirname, '../../..');
+const ROOT = join(import.meta.dirname, '../..');
 
 /** Real limits on open files, set by prlimit(1), on a gate in a process of its own. */
 async function openLimitedGate(limit: number, upstream: RawUpstreamOptions, more = {}) {

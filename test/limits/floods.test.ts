@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AuditEvent, owner, startGateway, type TestGateway } from '../../support/gateway.ts';
-import { type RawUpstream, startRawUpstream } from '../../support/raw-upstream.ts';
+import { type AuditEvent, owner, startGateway, type TestGateway } from '../support/gateway.ts';
+import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
 import { call, fieldOf, statusOf } from './caller.ts';
 
 const SINGLES = 20;

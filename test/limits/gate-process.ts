@@ -1,5 +1,5 @@
 /** A gate in a process of its own, so that its limit on open files is nobody else's. */
-import { type GatewayOptions, startGateway } from '../../support/gateway.ts';
+import { type GatewayOptions, startGateway } from '../support/gateway.ts';
 
 const gate = await startGateway(JSON.parse(process.argv[2]!) as GatewayOptions);
 // Any message asks for the log.

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
-import { owner, startGateway, type TestGateway } from '../../support/gateway.ts';
-import type { Message } from '../../support/http-bytes.ts';
-import { type RawUpstream, startRawUpstream } from '../../support/raw-upstream.ts';
-import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
+import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
+import { owner, startGateway, type TestGateway } from '../support/gateway.ts';
+import type { Message } from '../support/http-bytes.ts';
+import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
+import { type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
 import { call, fieldOf, guesses, type Place, statusOf, tally, until } from './caller.ts';
 
 const CONNECTIONS = 200;

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { describe, expect, it } from 'vitest';
-import { readResponses, statusOf } from '../../support/http-bytes.ts';
-import { connectRaw, type RawClient } from '../../support/raw-client.ts';
-import { answerFor, type Door, startDoor } from './door.ts';
+import { answerFor, type Door, startDoor } from '../integration/door/door.ts';
+import { readResponses, statusOf } from '../support/http-bytes.ts';
+import { connectRaw, type RawClient } from '../support/raw-client.ts';
 
 const ROUTES = [
   {

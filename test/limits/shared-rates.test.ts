@@ -4,17 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../../src/clock.ts';
-import { sharedBuckets } from '../../../src/limits/buckets.ts';
-import { QuotaLeaser } from '../../../src/limits/quota-leaser.ts';
-import { type RatedRoute, RateLimiter } from '../../../src/limits/rate-limiter.ts';
-import { RedisQuotaStore } from '../../../src/limits/redis.ts';
-import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
-import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
-import { undisturbed } from '../../support/undisturbed.ts';
+import { systemClock } from '../../src/clock.ts';
+import { sharedBuckets } from '../../src/limits/buckets.ts';
+import { QuotaLeaser } from '../../src/limits/quota-leaser.ts';
+import { type RatedRoute, RateLimiter } from '../../src/limits/rate-limiter.ts';
+import { RedisQuotaStore } from '../../src/limits/redis.ts';
+import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
+import { type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
+import { undisturbed } from '../support/undisturbed.ts';
 import { until } from './caller.ts';
 
-const ACL_FILE = new URL('../../../config/redis/users.acl', import.meta.url);
+const ACL_FILE = new URL('../../config/redis/users.acl', import.meta.url);
 const SHARE_PERCENT = 25;
 const missing = redisMissing();
 

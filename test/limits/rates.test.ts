@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startGateway, type TestGateway } from '../../support/gateway.ts';
-import type { Message } from '../../support/http-bytes.ts';
-import { type RawUpstream, startRawUpstream } from '../../support/raw-upstream.ts';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import type { Message } from '../support/http-bytes.ts';
+import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
 import { call, fieldOf, statusOf } from './caller.ts';
 
 const READ = { methods: ['GET'], application: 'any', permission: 'test:all', upstream: 'api' };

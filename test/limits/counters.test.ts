@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { startGateway } from '../../support/gateway.ts';
-import { connectRaw, type RawClient } from '../../support/raw-client.ts';
-import { startRawUpstream } from '../../support/raw-upstream.ts';
+import { startGateway } from '../support/gateway.ts';
+import { connectRaw, type RawClient } from '../support/raw-client.ts';
+import { startRawUpstream } from '../support/raw-upstream.ts';
 
 async function open() {
   const upstream = await startRawUpstream();

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { newToken } from '../../../src/account/token.ts';
-import { type Message, readResponse } from '../../support/http-bytes.ts';
-import { connectRaw } from '../../support/raw-client.ts';
+import { newToken } from '../../src/account/token.ts';
+import { type Message, readResponse } from '../support/http-bytes.ts';
+import { connectRaw } from '../support/raw-client.ts';
 
 /** Where calls come from and go to. The loopback has sixteen million addresses on Linux. */
 export interface Place {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { readResponses, statusOf } from '../../support/http-bytes.ts';
-import { connectRaw } from '../../support/raw-client.ts';
-import { undisturbed } from '../../support/undisturbed.ts';
-import { startDoor } from './door.ts';
+import { startDoor } from '../integration/door/door.ts';
+import { readResponses, statusOf } from '../support/http-bytes.ts';
+import { connectRaw } from '../support/raw-client.ts';
+import { undisturbed } from '../support/undisturbed.ts';
 
 const limits = (values: Readonly<Record<string, number>>) => ({ gateway: { limits: values } });
 
