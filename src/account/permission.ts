@@ -2,9 +2,10 @@
  * The grammar of permissions, and the one question that is asked of them.
  *
  * A permission is two or more words joined by colons: `deployments:read`. A role lists patterns: a
- * permission, `deployments:*` (all that begins with `deployments:`), or `*` (everything about the
- * proxied APIs). Sallyport's own permissions begin with `sallyport:` and are a world apart: `*`
- * never covers them, `sallyport:*` covers exactly them, and there are only four.
+ * permission; one in which `*` stands for a word in the middle (`deployments:*:write`) or for all
+ * that follows (`deployments:*`); or `*` alone (everything about the proxied APIs). Sallyport's own
+ * permissions begin with `sallyport:` and are a world apart: `*` never covers them, `sallyport:*`
+ * covers exactly them, and there are only four.
  */
 export const OWN_PERMISSIONS = [
   'sallyport:registry:read',
@@ -18,8 +19,9 @@ export type OwnPermission = (typeof OWN_PERMISSIONS)[number];
 const EVERYTHING = '*';
 const OWN_PREFIX = 'sallyport:';
 const EVERYTHING_OWN = 'sallyport:*';
-const LENGTH_MAX = 128;
+export const PERMISSION_LENGTH_MAX = 128;
 const WORD = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const ANY_WORD = '*';
 
 /**
  * Whether a permission or pattern is one of Sallyport's own: judged without regard to case, so that
@@ -31,7 +33,7 @@ export function isOwn(permission: string): boolean {
 
 /** Whether `text` is a permission that a route can require or a caller can have: no pattern. */
 export function isPermission(text: string): boolean {
-  if (text.length > LENGTH_MAX) return false;
+  if (text.length > PERMISSION_LENGTH_MAX) return false;
   if (isOwn(text)) return (OWN_PERMISSIONS as readonly string[]).includes(text);
   const words = text.split(':');
   return words.length >= 2 && words.every((word) => WORD.test(word));
@@ -44,24 +46,30 @@ export function isPermission(text: string): boolean {
 export function permissionFault(pattern: string): string | null {
   if (pattern === EVERYTHING || pattern === EVERYTHING_OWN || isPermission(pattern)) return null;
   if (isOwn(pattern)) return `must be one of ${OWN_PERMISSIONS.join(', ')} or ${EVERYTHING_OWN}`;
-  if (isPrefixPattern(pattern)) return null;
-  return 'must look like deployments:read, deployments:* or * (letters, digits, dots, hyphens and underscores, at most 128 characters)';
+  if (isWidePattern(pattern)) return null;
+  return 'must look like deployments:read, deployments:*:read, deployments:* or * (letters, digits, dots, hyphens and underscores, at most 128 characters)';
 }
 
+/** Has a `*` for whole words, the first one apart: no pattern reaches from one kind to another. */
+function isWidePattern(pattern: string): boolean {
+  if (!pattern.includes(ANY_WORD) || pattern.length > PERMISSION_LENGTH_MAX || isOwn(pattern))
+    return false;
+  const [first = '', ...words] = pattern.split(':');
+  return (
+    WORD.test(first) &&
+    words.length > 0 &&
+    words.every((word) => word === ANY_WORD || WORD.test(word))
+  );
+}
+
+/** Its only `*` is its last word. */
 function isPrefixPattern(pattern: string): boolean {
-  if (!pattern.endsWith(':*') || pattern.length > LENGTH_MAX || isOwn(pattern)) return false;
-  return pattern
-    .slice(0, -2)
-    .split(':')
-    .every((word) => WORD.test(word));
+  return isWidePattern(pattern) && pattern.indexOf(ANY_WORD) === pattern.length - 1;
 }
 
 /** A role's permissions as one compiled question. Immutable. */
 export interface PermissionSet {
-  /**
-   * Whether a permission is covered. Ask only about permissions (`isPermission`), never about
-   * patterns.
-   */
+  /** Whether a permission is covered. Ask only about permissions (`isPermission`). */
   allows(permission: string): boolean;
   /** Whether each permission that the pattern covers is covered here. */
   covers(pattern: string): boolean;
@@ -85,15 +93,20 @@ class CompiledPermissions implements PermissionSet {
   readonly #named: ReadonlySet<string>;
   /** `deployments:` for `deployments:*`. */
   readonly #prefixes: ReadonlySet<string>;
+  /** The words of those with a `*` in the middle. */
+  readonly #wide: readonly (readonly string[])[];
 
   constructor(patterns: readonly string[]) {
     this.patterns = patterns;
     this.#everything = patterns.includes(EVERYTHING);
     this.#everythingOwn = patterns.includes(EVERYTHING_OWN);
-    this.#named = new Set(patterns.filter((pattern) => !pattern.endsWith('*')));
+    this.#named = new Set(patterns.filter((pattern) => !pattern.includes(ANY_WORD)));
     this.#prefixes = new Set(
       patterns.filter(isPrefixPattern).map((pattern) => pattern.slice(0, -1)),
     );
+    this.#wide = patterns
+      .filter((pattern) => isWidePattern(pattern) && !isPrefixPattern(pattern))
+      .map((pattern) => pattern.split(':'));
   }
 
   allows(permission: string): boolean {
@@ -101,7 +114,7 @@ class CompiledPermissions implements PermissionSet {
     // Before anything that is wide: what begins like our own is reached only by its full name or by
     // `sallyport:*`.
     if (isOwn(permission)) return this.#everythingOwn && isPermission(permission);
-    return this.#everything || this.#hasPrefixOf(permission);
+    return this.#everything || this.#hasPrefixOf(permission) || this.#isWithin(permission);
   }
 
   covers(pattern: string): boolean {
@@ -109,8 +122,14 @@ class CompiledPermissions implements PermissionSet {
     // Not even all four by name cover it: a later version may know a fifth, and a set must not grow
     // by an upgrade.
     if (pattern === EVERYTHING_OWN) return this.#everythingOwn;
-    if (isPrefixPattern(pattern)) return this.#everything || this.#hasPrefixOf(pattern);
+    // Words are without number, so what one pattern alone does not cover, several do not either. And
+    // `*` is no word, so that only a `*` matches it.
     return this.allows(pattern);
+  }
+
+  #isWithin(text: string): boolean {
+    for (const words of this.#wide) if (matches(words, text)) return true;
+    return false;
   }
 
   /**
@@ -124,6 +143,22 @@ class CompiledPermissions implements PermissionSet {
     }
     return false;
   }
+}
+
+/** Whether a pattern of these words covers the text. Without taking the text apart. */
+function matches(words: readonly string[], text: string): boolean {
+  let at = 0;
+  const last = words.length - 1;
+  for (let index = 0; index < last; index += 1) {
+    const colon = text.indexOf(':', at);
+    if (colon === -1 || !isWordAt(words[index]!, text, at, colon)) return false;
+    at = colon + 1;
+  }
+  return isWordAt(words[last]!, text, at, text.length);
+}
+
+function isWordAt(word: string, text: string, start: number, end: number): boolean {
+  return word === ANY_WORD || (end - start === word.length && text.startsWith(word, start));
 }
 
 /**

@@ -31,6 +31,15 @@ export interface RouteFacts {
   readonly upstream: string;
 }
 
+/**
+ * What a call was about, where it is more than one application and the permission that the route
+ * names: decision/demand.ts's `Demand` will do.
+ */
+export interface DemandFacts {
+  readonly applications: readonly string[] | null;
+  readonly permissions: readonly string[];
+}
+
 /** One request and its verdict: exactly one such event per request. */
 export interface DecisionFacts {
   /** The request id. */
@@ -53,6 +62,8 @@ export interface DecisionFacts {
   readonly detail?: string | null;
   readonly route: RouteFacts | null;
   readonly application: string | null;
+  /** Left out: the route and the application say it all. */
+  readonly demand?: DemandFacts | null;
   /** The effective role that decided. */
   readonly role: string | null;
   readonly method: string | null;
@@ -78,6 +89,7 @@ export interface OutcomeFacts {
   readonly account: AccountFacts | null;
   readonly route: RouteFacts | null;
   readonly application: string | null;
+  readonly demand?: DemandFacts | null;
   /** What the client was told; null when nothing was. */
   readonly status: number | null;
   /** What the upstream said; null when it said nothing. */
@@ -123,8 +135,9 @@ function writeDecision(head: string, seq: number, facts: DecisionFacts): string 
     (permitted
       ? ',"decision":"permit","reason":"permitted"'
       : `,"decision":"refusal"${field(',"reason":', facts.reason)}${field(',"detail":', facts.detail)}`) +
-    routePart(facts.route) +
+    routePart(facts.route, facts.demand) +
     field(',"application":', facts.application) +
+    listPart(',"applications":', facts.demand?.applications) +
     field(',"role":', facts.role) +
     field(',"method":', facts.method) +
     field(',"preflight":', facts.preflight) +
@@ -150,8 +163,9 @@ function writeOutcome(head: string, seq: number, facts: OutcomeFacts): string {
     integer(seq) +
     accountPart(facts.account) +
     field(',"reason":', facts.reason) +
-    routePart(facts.route) +
+    routePart(facts.route, facts.demand) +
     field(',"application":', facts.application) +
+    listPart(',"applications":', facts.demand?.applications) +
     number(',"status":', facts.status) +
     number(',"upstreamStatus":', facts.upstreamStatus) +
     number(',"durationMs":', toMicroseconds(facts.durationMs)) +
@@ -227,15 +241,31 @@ function accountPart(account: AccountFacts | null): string {
   return part;
 }
 
-function routePart(route: RouteFacts | null): string {
+function routePart(route: RouteFacts | null, demand: DemandFacts | null = null): string {
   if (typeof route !== 'object' || route === null) return '';
+  if (demand !== null) return writtenRoute(route, demand.permissions);
   let part = routeParts.get(route);
   if (part === undefined) {
-    part =
-      field(',"route":', route.name) +
-      field(',"permission":', route.permission) +
-      field(',"upstream":', route.upstream);
+    part = writtenRoute(route, []);
     routeParts.set(route, part);
   }
   return part;
+}
+
+/** @param permissions that were asked for, where the route's has variables */
+function writtenRoute(route: RouteFacts, permissions: readonly string[]): string {
+  const [only = null, ...others] = permissions;
+  return (
+    field(',"route":', route.name) +
+    field(',"permission":', others.length === 0 ? (only ?? route.permission) : route.permission) +
+    listPart(',"permissions":', permissions) +
+    field(',"upstream":', route.upstream)
+  );
+}
+
+/** One alone stands in a field of its own. */
+function listPart(name: string, values: readonly string[] | null | undefined): string {
+  return Array.isArray(values) && values.length > 1
+    ? `${name}[${values.map((value) => text(value, EVENT_LIMITS.short)).join(',')}]`
+    : '';
 }

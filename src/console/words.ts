@@ -81,7 +81,7 @@ export function permissionWords(pattern: string): string {
   if (known !== undefined) return known;
   const words = pattern.split(':');
   const verb = words.pop() ?? '';
-  const what = words.join(' ');
+  const what = words.map((word) => (word === '*' ? '(any)' : word)).join(' ');
   return verb === '*' ? `do everything about ${what}` : `${verb} ${what}`;
 }
 

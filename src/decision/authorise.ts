@@ -1,6 +1,7 @@
 import { isName } from '../account/model.ts';
 import type { PolicyView } from '../account/policy.ts';
 import type { Principal, RoleRule } from '../account/principal.ts';
+import { type Demand, type PermissionsFault, permissionsOf } from './demand.ts';
 import { isUnsafe } from './method.ts';
 import type { Route } from './route.ts';
 import type { Variable } from './route-table.ts';
@@ -19,6 +20,10 @@ export interface Authorisation {
   /** The role that decided; null when no role came to be asked. */
   readonly role: string | null;
   readonly because: Because;
+  /** The permission that was judged; null when none came to be. */
+  readonly permission: string | null;
+  /** Null: one application, or any, and the permission as the route writes it. */
+  readonly demand: Demand | null;
 }
 
 export type Because =
@@ -33,7 +38,9 @@ export type Because =
   /**
    * On a case-insensitive route: the registry knows several applications that differ by case alone.
    */
-  | { readonly kind: 'ambiguous'; readonly spellings: readonly string[] };
+  | { readonly kind: 'ambiguous'; readonly spellings: readonly string[] }
+  /** A variable of the permission has no value that could be one, or there are too many. */
+  | PermissionsFault;
 
 /**
  * Whether the account may use the route. Deny by default: a role or permission that does not exist
@@ -46,20 +53,71 @@ export function authorise(
   variables: readonly Variable[],
   method: string,
 ): Authorisation {
+  if (route.permissionTemplate !== null)
+    return authoriseEach(policy, account, route, variables, method);
   // A public route never comes here, and compileRoute lets no other be without a permission; if one
   // were, it would be refused.
   const permission = route.permission ?? '';
-  if (route.application.from === 'any') return authoriseAny(policy, account, permission, method);
+  if (route.application.from === 'any') return judgeAny(policy, account, permission, method);
   const named = nameApplication(policy, account, route, variables);
-  if ('kind' in named) return { allowed: false, application: null, role: null, because: named };
-  const owner = policy.ownerOf(named.application);
-  const { rule, role } = account.roleRule(named.application, owner);
-  const because: Because = { kind: 'role', rule, team: rule === 'team' ? owner : null };
+  return 'kind' in named ? refused(named) : judgeOn(policy, account, named.application, permission);
+}
+
+/** Every permission that the values of the variables make. */
+function authoriseEach(
+  policy: PolicyView,
+  account: Principal,
+  route: Route,
+  variables: readonly Variable[],
+  method: string,
+): Authorisation {
+  const permissions = permissionsOf(route, variables);
+  if ('kind' in permissions) return refused(permissions);
+  const isAny = route.application.from === 'any';
+  const named = isAny ? null : nameApplication(policy, account, route, variables);
+  if (named !== null && 'kind' in named) return refused(named);
+  const demand: Demand = {
+    applications: named === null ? null : [named.application],
+    permissions,
+  };
+  let last = refused({ kind: 'too-many' });
+  for (const permission of permissions) {
+    last =
+      named === null
+        ? judgeAny(policy, account, permission, method)
+        : judgeOn(policy, account, named.application, permission);
+    if (!last.allowed) break;
+  }
+  return { ...last, demand };
+}
+
+/** Nobody's role came to be asked. */
+function refused(because: Because): Authorisation {
+  return {
+    allowed: false,
+    application: null,
+    role: null,
+    because,
+    permission: null,
+    demand: null,
+  };
+}
+
+function judgeOn(
+  policy: PolicyView,
+  account: Principal,
+  application: string,
+  permission: string,
+): Authorisation {
+  const owner = policy.ownerOf(application);
+  const { rule, role } = account.roleRule(application, owner);
   return {
     allowed: policy.roleAllows(role, permission),
-    application: named.application,
+    application,
     role,
-    because,
+    because: { kind: 'role', rule, team: rule === 'team' ? owner : null },
+    permission,
+    demand: null,
   };
 }
 
@@ -68,7 +126,7 @@ export function authorise(
  * consent of every role that replaces the default one somewhere: lowering on one application cannot
  * be walked around.
  */
-function authoriseAny(
+function judgeAny(
   policy: PolicyView,
   account: Principal,
   permission: string,
@@ -76,22 +134,21 @@ function authoriseAny(
 ): Authorisation {
   const role = account.account.role;
   const because: Because = { kind: 'role', rule: 'default', team: null };
-  if (!policy.roleAllows(role, permission))
-    return { allowed: false, application: null, role, because };
+  const rest = { application: null, permission, demand: null };
+  if (!policy.roleAllows(role, permission)) return { ...rest, allowed: false, role, because };
   const withholding = isUnsafe(method)
     ? account.perApplicationRoles.find(
         (perApplication) => !policy.roleAllows(perApplication, permission),
       )
     : undefined;
-  if (withholding === undefined) return { allowed: true, application: null, role, because };
+  if (withholding === undefined) return { ...rest, allowed: true, role, because };
   return {
+    ...rest,
     allowed: false,
-    application: null,
     role: withholding,
     because: { kind: 'withheld', by: withholding },
   };
 }
-
 type Named =
   | { readonly application: string }
   | Extract<Because, { kind: 'not-a-name' | 'ambiguous' }>;
@@ -124,4 +181,10 @@ function knownSpelling(policy: PolicyView, account: Principal, segment: string):
   const spellings = granted.length === 0 ? owned : [...new Set([...granted, ...owned])];
   if (spellings.length > 1) return { kind: 'ambiguous', spellings };
   return { application: spellings[0] ?? segment };
+}
+
+/** What a caller may be told beside the refusal: about the form of what was sent alone. */
+export function detailOf({ kind }: Because): string | null {
+  if (kind === 'no-value') return 'what the call is about is no possible name';
+  return kind === 'too-many' ? 'the call is about too many things at once' : null;
 }

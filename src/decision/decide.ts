@@ -6,7 +6,7 @@ import type { RefusalReason } from '../refusal.ts';
 import type { Lookup, RegistryView } from '../registry/replica-port.ts';
 import type { Peer, RequestHead } from '../wire/request-head.ts';
 import { prove } from './authenticate.ts';
-import { authorise } from './authorise.ts';
+import { authorise, detailOf } from './authorise.ts';
 import { type Credential, readCredential } from './credential.ts';
 import { hasUnusualBody, isNeverAllowed, isUnsafe, methodBit } from './method.ts';
 import { preflightOf } from './preflight.ts';
@@ -152,20 +152,17 @@ export function createDecider(options: DeciderOptions): Decider {
         ? refuseKnown('body-refused', known, account)
         : withinLimits(WHOLE_SERVER, known, head.method);
     }
-    const { allowed, application, role } = authorise(
-      view,
-      account,
-      match.route,
-      match.variables,
-      head.method,
-    );
-    const judged: Findings = { ...known, application, role };
-    if (!allowed) return refuseKnown('permission-denied', judged, account);
+    const { route, variables } = match;
+    const asked = authorise(view, account, route, variables, head.method);
+    const { application, role, demand } = asked;
+    const judged: Findings = { ...known, application, role, demand };
+    if (!asked.allowed)
+      return refuseKnown('permission-denied', judged, account, NO_METHODS, detailOf(asked.because));
 
     // 11. A body where the route expects none: 400.
-    return hasUnusualBody(head) && !match.route.bodyOn.includes(head.method)
+    return hasUnusualBody(head) && !route.bodyOn.includes(head.method)
       ? refuseKnown('body-refused', judged, account)
-      : withinLimits(match.route, judged, head.method);
+      : withinLimits(route, judged, head.method);
   }
 
   /**
@@ -177,12 +174,13 @@ export function createDecider(options: DeciderOptions): Decider {
     found: Findings,
     { account: { id } }: NonNullable<Findings['account']>,
     allow?: readonly string[],
+    detail: string | null = null,
   ): Refusal {
     const rate = rates.askRefused(id);
-    if (rate === null) return refuse(reason, found, allow);
+    if (rate === null) return refuse(reason, found, allow, detail);
     const counted: Findings = { ...found, rate };
     return rate.retryAfterSeconds === 0
-      ? refuse(reason, counted, allow)
+      ? refuse(reason, counted, allow, detail)
       : refuse('rate-limited', counted);
   }
 
@@ -232,6 +230,7 @@ const NOTHING_FOUND: Findings = {
   scheme: null,
   application: null,
   role: null,
+  demand: null,
   rate: null,
 };
 
@@ -262,7 +261,8 @@ function refuse(
   allow: readonly string[] = NO_METHODS,
   detail: string | null = null,
 ): Refusal {
-  const { route, account, claimedAccountId, tokenId, scheme, application, role, rate } = found;
+  const { route, account, claimedAccountId, tokenId, scheme, application, role, demand, rate } =
+    found;
   return {
     permitted: false,
     reason,
@@ -275,6 +275,7 @@ function refuse(
     scheme,
     application,
     role,
+    demand,
     rate,
   };
 }
@@ -294,7 +295,7 @@ function permit(
   method: string,
   preflight: string | null = null,
 ): Permit {
-  const { account, claimedAccountId, tokenId, scheme, application, role, rate } = found;
+  const { account, claimedAccountId, tokenId, scheme, application, role, demand, rate } = found;
   const unsafe = isUnsafe(method);
   const made: Unbranded = {
     permitted: true,
@@ -307,6 +308,7 @@ function permit(
     scheme,
     application,
     role,
+    demand,
     rate,
   };
   return made as Permit;

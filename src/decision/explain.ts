@@ -15,6 +15,7 @@ export interface Explanation {
   readonly reason: RefusalReason | 'permitted';
   /** Name of the route that matches. */
   readonly route: string | null;
+  /** With values in the place of its variables, as far as there are any. */
   readonly permission: string | null;
   readonly application: string | null;
   readonly role: string | null;
@@ -78,23 +79,24 @@ export function explainAuthorisation(
     allowed,
     reason: allowed ? 'permitted' : 'permission-denied',
     route: route.name,
-    permission: route.permission,
+    permission: authorisation.permission ?? route.permission,
     application,
     role,
     rule: because.kind === 'role' ? because.rule : null,
     because: [
-      `Route ${route.name} requires ${route.permission}.`,
-      ...authorisationWords(authorisation, account, route.permission),
+      `Route ${route.name} requires ${route.permission}${hereWords(authorisation)}.`,
+      ...authorisationWords(authorisation, account),
     ],
   };
 }
 
-function authorisationWords(
-  found: Authorisation,
-  account: Principal,
-  permission: string | null,
-): readonly string[] {
-  const { because } = found;
+/** What the variables of the permission stand for. */
+function hereWords({ demand }: Authorisation): string {
+  return demand === null ? '' : `, here ${demand.permissions.join(', ')}`;
+}
+
+function authorisationWords(found: Authorisation, account: Principal): readonly string[] {
+  const { because, permission } = found;
   const { name } = account.account;
   switch (because.kind) {
     case 'not-a-name':
@@ -103,13 +105,19 @@ function authorisationWords(
       return [
         `The application could be any of ${because.spellings.join(', ')}, which differ only by letter case.`,
       ];
+    case 'no-value':
+      return [
+        `What stands for {${because.variable}} is not a possible name (at most 64 letters, digits, dots, hyphens and underscores, and no dot at the end), so no role can have the permission.`,
+      ];
+    case 'too-many':
+      return ['The call is about more than can be permitted at once.'];
     case 'withheld':
       return [
         `The route is about any application, and the method may change something.`,
         `Role ${because.by}, which ${name} has on some application, lacks ${permission}.`,
       ];
     case 'role':
-      return [ruleWords(found, because.rule, because.team, name), roleWords(found, permission)];
+      return [ruleWords(found, because.rule, because.team, name), roleWords(found)];
   }
 }
 
@@ -130,8 +138,8 @@ function ruleWords(
   return `${where}: the default role of ${name}, ${found.role}, decides.`;
 }
 
-function roleWords(found: Authorisation, permission: string | null): string {
-  return `Role ${found.role} ${found.allowed ? 'has' : 'lacks'} ${permission}.`;
+function roleWords({ role, allowed, permission }: Authorisation): string {
+  return `Role ${role} ${allowed ? 'has' : 'lacks'} ${permission}.`;
 }
 
 function standingWords(

@@ -1,4 +1,4 @@
-import { isOwn, isPermission } from '../account/permission.ts';
+import { parsePermissionTemplate } from '../account/permission-template.ts';
 import { type PathTemplate, parsePathTemplate } from '../config/path-template.ts';
 import { isRouteHost } from '../config/values.ts';
 import { hostName } from './host-name.ts';
@@ -92,15 +92,27 @@ function ruleFault(route: Route, template: PathTemplate): string | null {
       ? 'a public route takes GET and HEAD only'
       : null;
   }
-  if (route.permission === null || !isPermission(route.permission))
-    return 'requires no permission that an account could have';
-  if (isOwn(route.permission)) return 'no route may require a permission of Sallyport itself';
+  const fault = permissionFault(route, template);
+  if (fault !== null) return fault;
   if (route.application.from !== 'path') return null;
   const { variable } = route.application;
-  const stands = template.segments.some(
-    (segment) => 'variable' in segment && segment.variable === variable,
-  );
-  return stands ? null : `{${variable}} does not stand in the path`;
+  return hasVariable(template, variable) ? null : `{${variable}} does not stand in the path`;
+}
+
+function permissionFault(route: Route, path: PathTemplate): string | null {
+  if (route.permission === null) return 'requires no permission that an account could have';
+  const template = parsePermissionTemplate(route.permission);
+  if (typeof template === 'string') return template;
+  const wanted = template?.variables ?? [];
+  // What is asked of roles is made from the compiled form, and shown in the written one.
+  if (wanted.join() !== (route.permissionTemplate?.variables ?? []).join())
+    return 'the permission and its compiled form differ';
+  const unknown = wanted.find((variable) => !hasVariable(path, variable));
+  return unknown === undefined ? null : `{${unknown}} does not stand in the path`;
+}
+
+function hasVariable({ segments }: PathTemplate, variable: string): boolean {
+  return segments.some((segment) => 'variable' in segment && segment.variable === variable);
 }
 
 export function insert(root: Node, entry: Entry, anyCase: boolean): void {

@@ -1,3 +1,4 @@
+import type { PermissionTemplate } from '../account/permission-template.ts';
 import type { HeaderChange } from '../config/sections/headers.ts';
 import type { RateLimit } from '../limits/rate-limit.ts';
 
@@ -25,8 +26,10 @@ export interface Route {
     | { readonly from: 'path'; readonly variable: string }
     | { readonly from: 'fixed'; readonly name: string }
     | { readonly from: 'any' };
-  /** Null only for public routes. */
+  /** As written, variables in it too. Null only for public routes. */
   readonly permission: string | null;
+  /** Of a permission with variables. Null: it has none. */
+  readonly permissionTemplate: PermissionTemplate | null;
   readonly upstream: string;
   /** Methods beside POST, PUT and PATCH with which a body is taken. Public routes: none. */
   readonly bodyOn: readonly string[];

@@ -34,18 +34,16 @@ export function whyNoLonger(
 
 function mayStill(
   policy: PolicyView,
-  { route, application, unsafe }: Permit,
+  { route, application, demand, unsafe }: Permit,
   account: Extract<Lookup, { found: 'account' }>['account'],
 ): boolean {
   if (route === WHOLE_SERVER) return true;
-  const permission = route.permission ?? '';
-  if (application !== null)
-    return policy.roleAllows(
-      account.effectiveRole(application, policy.ownerOf(application)),
-      permission,
-    );
-  const roles = unsafe
-    ? [account.account.role, ...account.perApplicationRoles]
-    : [account.account.role];
-  return roles.every((role) => policy.roleAllows(role, permission));
+  const permissions = demand?.permissions ?? [route.permission ?? ''];
+  const applications = demand?.applications ?? (application === null ? null : [application]);
+  const roles =
+    applications?.map((name) => account.effectiveRole(name, policy.ownerOf(name))) ??
+    (unsafe ? [account.account.role, ...account.perApplicationRoles] : [account.account.role]);
+  return roles.every((role) =>
+    permissions.every((permission) => policy.roleAllows(role, permission)),
+  );
 }

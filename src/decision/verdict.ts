@@ -2,6 +2,7 @@ import type { Principal } from '../account/principal.ts';
 import type { RateStanding } from '../limits/rate-limit.ts';
 import type { RefusalReason } from '../refusal.ts';
 import type { OtherScheme } from './credential.ts';
+import type { Demand } from './demand.ts';
 import type { Route } from './route.ts';
 
 /**
@@ -33,8 +34,13 @@ export interface Findings {
    * route is about any.
    */
   readonly application: string | null;
-  /** The effective role that decided, by name. */
+  /** The effective role that decided, by name; null where several did that are not the same. */
   readonly role: string | null;
+  /**
+   * What was asked of the roles, where it is more than the one application and the permission that
+   * the route names.
+   */
+  readonly demand: Demand | null;
   /**
    * How the caller stands with the limits that cover the call: told in every answer. Null: none
    * does, or the call did not come so far.

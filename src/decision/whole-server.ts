@@ -15,6 +15,7 @@ export const WHOLE_SERVER: Route = {
   access: 'account',
   application: { from: 'any' },
   permission: null,
+  permissionTemplate: null,
   upstream: '',
   bodyOn: [],
   stripPrefix: '',

@@ -1,6 +1,7 @@
 import type { OpenPermit } from '../audit/open-permits.ts';
 import { permitText } from '../audit/permit-notes.ts';
 import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
+import { askedPermission } from '../decision/demand.ts';
 import type { Verdict } from '../decision/verdict.ts';
 import { addressOnly, type ClientAddress } from '../forwarding/client-address.ts';
 import { type Trace, traceOf } from '../forwarding/trace.ts';
@@ -95,6 +96,7 @@ export class CallRecord implements OpenPermit {
           detail: permitted ? null : verdict.detail,
           route: verdict.route,
           application: verdict.application,
+          demand: verdict.demand,
           role: verdict.role,
           method: head?.method ?? null,
           path: head?.path ?? null,
@@ -150,20 +152,21 @@ export class CallRecord implements OpenPermit {
 
   /** Of a permit: whom it is for, and where it leads. */
   kind(): string {
-    const { account = null, route = null, application = null } = this.#verdict ?? {};
+    const { account = null, route = null, application = null, demand = null } = this.#verdict ?? {};
     const who = account === null ? '' : `${account.account.id} ${account.account.name}`;
-    return `${who} ${route?.name} ${application}`;
+    const kind = `${who} ${route?.name} ${application}`;
+    return demand === null || route === null ? kind : `${kind} ${askedPermission(route, demand)}`;
   }
 
   /** For whoever has to close it, should this process end without a word. */
   describe(): string {
-    const { account = null, route = null, application = null } = this.#verdict ?? {};
+    const { account = null, route = null, application = null, demand = null } = this.#verdict ?? {};
     const who = account?.account ?? null;
     return permitText({
       type: 'call',
       account: who === null ? null : { id: who.id, name: who.name, kind: who.kind },
       route: route?.name,
-      permission: route?.permission ?? undefined,
+      permission: route === null ? undefined : (askedPermission(route, demand) ?? undefined),
       upstream: route?.upstream,
       application: application ?? undefined,
     });
@@ -179,6 +182,7 @@ export class CallRecord implements OpenPermit {
           account: verdict.account?.account ?? null,
           route: verdict.route,
           application: verdict.application,
+          demand: verdict.demand,
           status: this.status === 0 ? null : this.status,
           upstreamStatus: this.#upstreamStatus,
           durationMs,

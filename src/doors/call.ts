@@ -553,5 +553,6 @@ const NOTHING_FOUND: Findings = {
   scheme: null,
   application: null,
   role: null,
+  demand: null,
   rate: null,
 };

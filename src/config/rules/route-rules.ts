@@ -1,4 +1,4 @@
-import { isOwn, isPermission } from '../../account/permission.ts';
+import { parsePermissionTemplate } from '../../account/permission-template.ts';
 import type { ConfigPath, Report } from '../faults.ts';
 import {
   type PathTemplate,
@@ -30,7 +30,7 @@ export function checkRoutes(file: Raw, source: YamlSource, report: Report): void
     checkMethods(route, path, report);
     checkBodyOn(route, path, report);
     if (route.access === 'public') checkPublic(route, path, report);
-    else checkPermission(route, path, report);
+    else checkPermission(route, template, path, report);
     checkApplication(route, template, path, report);
     checkHeaders(route, path, source, report);
     if (has(route, 'cors') && route.acceptBasic === true)
@@ -137,16 +137,31 @@ function checkPublic(route: Raw, path: ConfigPath, report: Report): void {
   }
 }
 
-function checkPermission(route: Raw, path: ConfigPath, report: Report): void {
-  const here = [...path, 'permission'];
+function checkPermission(
+  route: Raw,
+  path: PathTemplate | null,
+  here: ConfigPath,
+  report: Report,
+): void {
+  if (!has(route, 'methods')) report.fault([...here, 'methods'], 'is missing');
+  const key = [...here, 'permission'];
   const permission = text(route.permission);
   if (!has(route, 'permission'))
-    report.fault(here, 'is missing (only a route with access: public needs none)');
-  else if (permission !== null && isOwn(permission))
-    report.fault(here, "no route may require one of Sallyport's own permissions");
-  else if (permission !== null && !isPermission(permission))
-    report.fault(here, 'expected a permission such as deployments:write, without *');
-  if (!has(route, 'methods')) report.fault([...path, 'methods'], 'is missing');
+    report.fault(key, 'is missing (only a route with access: public needs none)');
+  if (permission === null) return;
+  const template = parsePermissionTemplate(permission);
+  if (typeof template === 'string') report.fault(key, template);
+  if (template === null || typeof template === 'string' || path === null) return;
+  const known = variablesOf(path);
+  const unknown = template.variables.find((variable) => !known.includes(variable));
+  if (unknown !== undefined)
+    report.fault(key, `the path has no variable {${unknown}}${listed(known)}`);
+}
+
+function listed(variables: readonly string[]): string {
+  return variables.length === 0
+    ? ''
+    : `; it has ${variables.map((name) => `{${name}}`).join(', ')}`;
 }
 
 function checkApplication(

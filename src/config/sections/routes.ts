@@ -1,4 +1,8 @@
 import * as z from 'zod';
+import {
+  type PermissionTemplate,
+  parsePermissionTemplate,
+} from '../../account/permission-template.ts';
 import { flag, name, orNull } from '../values.ts';
 import { cors } from './cors.ts';
 import { headers } from './headers.ts';
@@ -86,7 +90,7 @@ const route = z
       ),
     permission: orNull(
       z.string().max(128),
-      'Permission that the effective role must hold, such as `deployments:write`.',
+      'Permission that the effective role must hold, such as `deployments:write`. Words but the first may be variables: `deployments:{environment}:write`.',
     ),
     upstream: z.string().describe('Name of the upstream.'),
     stripPrefix: z
@@ -128,7 +132,14 @@ const route = z
     host: host.toLowerCase(),
     methods: methods ?? [...PUBLIC_METHODS],
     application: compileApplication(application ?? 'any'),
+    permissionTemplate: templateOf(rest.permission),
   }));
+
+/** Faults are told by the rules between keys. */
+function templateOf(permission: string | null): PermissionTemplate | null {
+  const template = permission === null ? null : parsePermissionTemplate(permission);
+  return typeof template === 'string' ? null : template;
+}
 
 export const routesSection = z
   .array(route)

@@ -167,7 +167,7 @@ function roleForm(
 <form class="stack" method="post" action="${isNew ? '/new/role' : `${path}/edit`}">${formFields(c.var.visitor)}
 ${isNew ? textField({ name: 'name', label: 'Name', value: values.name, isRequired: true, maxLength: 64, isFirst: true, faults }) : html`<input type="hidden" name="version" value="${values.version}">`}
 ${textField({ name: 'description', label: 'Description', value: values.description, faults, hint: 'What somebody with this role is there for.' })}
-${isFixed ? html`<p class="quiet">The permissions of this role are fixed: somebody must always be able to put things right.</p>` : areaField({ name: 'permissions', label: 'Permissions', value: values.permissions, rows: 8, faults, hint: 'One on each line, such as deployments:read. An asterisk at the end stands for all of a kind: deployments:*' })}
+${isFixed ? html`<p class="quiet">The permissions of this role are fixed: somebody must always be able to put things right.</p>` : areaField({ name: 'permissions', label: 'Permissions', value: values.permissions, rows: 8, faults, hint: 'One on each line, such as deployments:read. An asterisk stands for all of a kind at the end (deployments:*), for any word in the middle (deployments:*:read)' })}
 <div class="actions"><button class="primary">${isNew ? 'Create' : 'Save'}</button><a class="button" href="${path}">Cancel</a></div></form></div></section>
 ${card({ title: 'Permissions to choose from' }, askedFor(parts))}</div>`;
   const crumbs = isNew ? CRUMBS : [...CRUMBS, { name: values.name, path }];
@@ -182,6 +182,6 @@ ${card({ title: 'Permissions to choose from' }, askedFor(parts))}</div>`;
 /** What the routes in force ask for: a permission that no route asks for opens nothing. */
 function askedFor(parts: ConsoleParts): Slot {
   const asked = [...new Set(parts.routes().flatMap(({ permission }) => permission ?? []))].sort();
-  return html`<div class="flow"><p class="quiet">${asked.length === 0 ? 'No route asks for a permission at present.' : 'The routes of this gate ask for:'}</p>${asked.length === 0 ? '' : chips(asked)}
+  return html`<div class="flow"><p class="quiet">${asked.length === 0 ? 'No route asks for a permission at present.' : 'The routes of this gate ask for:'}</p>${asked.length === 0 ? '' : chips(asked)}${asked.some((permission) => permission.includes('{')) ? html`<p class="quiet">What stands in braces comes from each request: write a name there, or an asterisk for any.</p>` : ''}
 <p class="quiet">For this console, and only as somebody's own role:</p>${chips(['sallyport:registry:read', 'sallyport:registry:write', 'sallyport:activity:read', 'sallyport:instances:read'])}</div>`;
 }

@@ -22,6 +22,9 @@ describe('the grammar', () => {
     '*',
     'a:*',
     'a:b:*',
+    'a:*:b',
+    'a:*:*',
+    'a:*:b:*:c',
     'sallyport:*',
     ...OWN_PERMISSIONS,
   ])('takes %s', (pattern) => expect(permissionFault(pattern)).toBe(null));
@@ -33,8 +36,12 @@ describe('the grammar', () => {
     'a:',
     ':b',
     'a::b',
-    'a:*:b',
     '*:a',
+    '*:a:b',
+    'a:**:b',
+    'a:b*:c',
+    'a:*:',
+    'sallyport:*:read',
     'a*',
     'a:b*',
     '**',
@@ -83,6 +90,15 @@ describe('a set of permissions', () => {
     expect(allows(['a:*'], 'ab:c')).toBe(false);
     expect(allows(['a:b:*'], 'a:b')).toBe(false);
     expect(allows(['a:b:*'], 'a:b:c')).toBe(true);
+    expect(allows(['a:*:c'], 'a:b:c')).toBe(true);
+    expect(allows(['a:*:c'], 'a:b:d')).toBe(false);
+    expect(allows(['a:*:c'], 'a:c')).toBe(false);
+    expect(allows(['a:*:c'], 'a:b:b:c')).toBe(false);
+    expect(allows(['a:*:c'], 'a:b:c:d')).toBe(false);
+    expect(allows(['a:*:c'], 'x:b:c')).toBe(false);
+    expect(allows(['a:*:*'], 'a:b')).toBe(false);
+    expect(allows(['a:*:*'], 'a:b:c:d')).toBe(true);
+    expect(allows(['a:*:c:*'], 'a:b:c:d:e')).toBe(true);
     expect(allows(['*'], 'x:y')).toBe(true);
     expect(allows([], 'x:y')).toBe(false);
   });
@@ -125,6 +141,11 @@ describe('exceeding', () => {
     expect(exceeding(['a:*'], ['a:b'])).toBe(true);
     expect(exceeding(['a:b:*'], ['a:*'])).toBe(false);
     expect(exceeding(['a:*'], ['a:b:*'])).toBe(true);
+    expect(exceeding(['a:x:c'], ['a:*:c'])).toBe(false);
+    expect(exceeding(['a:*:c'], ['a:x:c'])).toBe(true);
+    expect(exceeding(['a:*:c'], ['a:*'])).toBe(false);
+    expect(exceeding(['a:*'], ['a:*:*', 'a:*:c'])).toBe(true);
+    expect(exceeding(['a:*:c:*'], ['a:*:*'])).toBe(false);
     expect(exceeding(['*'], ['a:*'])).toBe(true);
     expect(exceeding(['a:*'], ['*'])).toBe(false);
     expect(exceeding(['sallyport:registry:read'], ['*'])).toBe(true);
@@ -163,7 +184,9 @@ describe('exceeding', () => {
     void fc.assert(
       fc.property(proxied, proxied, (a, b) => {
         const [one, other] = [compilePermissions(a), compilePermissions(b)];
-        const witnesses = a.map((pattern) => pattern.replace(/\*$/, 'nobody:names:this'));
+        const witnesses = a.map((pattern) =>
+          pattern === '*' ? 'nobody:names:this' : pattern.replaceAll('*', 'nobodynamesthis'),
+        );
         expect(exceeds(one, other)).toBe(witnesses.some((permission) => !other.allows(permission)));
       }),
       { numRuns: 1000 },
@@ -189,6 +212,6 @@ describe('exceeding', () => {
 function plainlyCovers(pattern: string, permission: string): boolean {
   const own = permission.startsWith('sallyport:');
   if (pattern === '*') return !own;
-  if (pattern.endsWith(':*')) return permission.startsWith(pattern.slice(0, -1));
-  return pattern === permission;
+  const source = pattern.replaceAll('.', '\\.').replace(/:\*$/, ':.+').replaceAll('*', '[^:]+');
+  return new RegExp(`^${source}$`).test(permission);
 }

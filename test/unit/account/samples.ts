@@ -50,6 +50,12 @@ export const permissions = fc.oneof(
 export const patterns = fc.oneof(
   { weight: 4, arbitrary: words(2) },
   { weight: 4, arbitrary: words(1).map((front) => `${front}:*`) },
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(word, fc.array(fc.oneof(word, fc.constant('*')), { minLength: 1, maxLength: 3 }))
+      .map(([first, rest]) => [first, ...rest].join(':')),
+  },
   { weight: 1, arbitrary: fc.constantFrom('*', 'sallyport:*') },
   { weight: 1, arbitrary: own },
 );

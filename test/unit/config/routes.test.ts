@@ -22,6 +22,7 @@ it('compiles a route to what the decision reads', () => {
       access: 'account',
       application: { from: 'path', variable: 'app' },
       permission: 'a:read',
+      permissionTemplate: null,
       upstream: 'api',
       stripPrefix: '/apps',
       caseInsensitive: false,
@@ -100,9 +101,21 @@ it.each([
     "no route may require one of Sallyport's own permissions",
   ],
   ['permission', '"SallyPort:x"', "no route may require one of Sallyport's own permissions"],
-  ['permission', '"deployments:*"', 'expected a permission such as deployments:write, without *'],
-  ['permission', '"*"', 'expected a permission such as deployments:write, without *'],
-  ['permission', 'deployments', 'expected a permission such as deployments:write, without *'],
+  [
+    'permission',
+    '"deployments:*"',
+    'expected a permission such as deployments:write or deployments:{environment}:write, without *',
+  ],
+  [
+    'permission',
+    '"*"',
+    'expected a permission such as deployments:write or deployments:{environment}:write, without *',
+  ],
+  [
+    'permission',
+    'deployments',
+    'expected a permission such as deployments:write or deployments:{environment}:write, without *',
+  ],
   ['application', null, 'is missing: {variable} of the path, the name of an application, or any'],
   ['application', '"{y}"', 'the path has no such variable'],
   ['application', '"a b"', 'expected {variable}, the name of an application, or any'],
@@ -147,6 +160,25 @@ it('refuses methods that are unknown, never let in, or given twice', () => {
     'routes[0].methods[2]: expected GET or HEAD or POST or PUT or PATCH or DELETE or OPTIONS',
     'routes[0].methods[3]: expected GET or HEAD or POST or PUT or PATCH or DELETE or OPTIONS',
     'routes[0].methods[4]: the method is given twice',
+  ]);
+});
+
+it('reads a permission with variables of the path, and finds those that are none', () => {
+  const withPermission = (permission: string) =>
+    routeWith({ path: '"/a/{environment}/{x}"', permission });
+  expect(parse(withPermission('"a:{environment}:write"')).config.routes[0]).toMatchObject({
+    permission: 'a:{environment}:write',
+    permissionTemplate: { variables: ['environment'] },
+  });
+  const said = (permission: string) => saidOf(withPermission(permission)).join();
+  expect(said('"a:{enviroment}:write"')).toBe(
+    'routes[0].permission: the path has no variable {enviroment}; it has {environment}, {x}',
+  );
+  expect(said('"{x}:write"')).toContain('the first word cannot be a variable');
+  expect(said('"a:{x}-y"')).toContain('takes the place of a whole word between colons');
+  expect(said('"sallyport:{x}:read"')).toContain("Sallyport's own permissions");
+  expect(saidOf(routeWith({ permission: '"a:{x}"' }))).toEqual([
+    'routes[0].permission: the path has no variable {x}',
   ]);
 });
 

@@ -1,4 +1,8 @@
 import type { Account } from '../../../src/account/model.ts';
+import {
+  type PermissionTemplate,
+  parsePermissionTemplate,
+} from '../../../src/account/permission-template.ts';
 import { Policy } from '../../../src/account/policy.ts';
 import { compilePrincipal } from '../../../src/account/principal.ts';
 import { newToken, tokenDigest } from '../../../src/account/token.ts';
@@ -10,6 +14,11 @@ import type { Lookup, RegistryView } from '../../../src/registry/replica-port.ts
 import type { Peer, RequestHead } from '../../../src/wire/request-head.ts';
 import { account, role } from '../account/samples.ts';
 
+function templateOf(permission: string | null = null): PermissionTemplate | null {
+  const template = permission === null ? null : parsePermissionTemplate(permission);
+  return typeof template === 'string' ? null : template;
+}
+
 export function route(changes: Partial<Route> = {}): Route {
   return {
     name: 'sample',
@@ -19,6 +28,7 @@ export function route(changes: Partial<Route> = {}): Route {
     access: 'account',
     application: { from: 'any' },
     permission: 'deployments:read',
+    permissionTemplate: templateOf(changes.permission),
     upstream: 'deployments',
     stripPrefix: '',
     caseInsensitive: false,
