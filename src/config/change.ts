@@ -58,6 +58,8 @@ export function takeOver(running: Config, next: Config): Config {
 function merge(running: unknown, next: unknown, path: readonly string[]): unknown {
   if (needsRestart(path)) return running;
   if (isGroup(running) && isGroup(next)) {
+    // A group of another kind is another thing: nothing of it fits into the one that runs.
+    if (running.kind !== next.kind && needsRestart([...path, 'kind'])) return running;
     const entries = Object.keys(next).map((key) => [
       key,
       merge(running[key], next[key], [...path, key]),

@@ -1,7 +1,7 @@
 import { type ConfigChange, compareConfigs } from './change.ts';
 import { ConfigFaults } from './faults.ts';
 import { FileWatch } from './file-watch.ts';
-import { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';
+import { type LoadedConfig, type LoadOptions, loadConfig, parseConfig } from './load.ts';
 
 export interface ReloadOptions extends LoadOptions {
   /** Quiet time after a change of a file before it is read, in milliseconds. Default 200. */
@@ -22,7 +22,8 @@ export interface ReloadListener {
    */
   apply(next: LoadedConfig, change: ConfigChange): void | Promise<void>;
   /**
-   * The last good configuration stays. `fault` is `ConfigFaults`, or what `apply` threw. Must not
+   * The last good configuration stays; of files that it names, what they hold now may have been
+   * applied before. `fault` is `ConfigFaults`, or what `apply` threw. Must not
    * throw.
    */
   refused(fault: unknown): void;
@@ -94,8 +95,28 @@ export class ConfigReloader {
       await this.#listener.apply(next, compareConfigs(this.#started, this.#current, next));
       this.#current = next;
     } catch (fault) {
-      if (fault instanceof ConfigFaults) this.#watch.extend(fault.files);
+      if (fault instanceof ConfigFaults) {
+        this.#watch.extend(fault.files);
+        await this.#rereadFiles();
+      }
       this.#listener.refused(fault);
+    }
+  }
+
+  /**
+   * What the configuration in force names is read anew: secrets that rotate do not wait until a
+   * line of the new one is mended.
+   */
+  async #rereadFiles(): Promise<void> {
+    const { text, file } = this.#current;
+    try {
+      const same = parseConfig(text, file, this.#options);
+      const change = compareConfigs(this.#started, this.#current, same);
+      if (change.changed.length === 0) return;
+      await this.#listener.apply(same, change);
+      this.#current = same;
+    } catch {
+      // The files are at fault, which the configuration that was refused names as well or no more.
     }
   }
 }

@@ -13,6 +13,8 @@ export interface Judged {
   upstreams(): ReadonlyMap<string, Upstream>;
   /** Null: there is no admin listener. */
   readonly admin: Check['result'] | null;
+  /** What secret files say that is not in use yet; null when all is. */
+  secrets(): string | null;
   /** Why the last reload was refused; null when it was not. */
   reloadFault(): string | null;
 }
@@ -25,7 +27,8 @@ export function checksOf(judged: Judged): readonly Check[] {
     checkOf('audit', () => (judged.auditHealthy() ? null : auditTrouble(judged.auditProblem()))),
     { name: 'upstreams', result: () => upstreamsResult(judged.upstreams()) },
     ...(judged.admin === null ? [] : [{ name: 'admin', result: judged.admin }]),
-    { name: 'config', result: () => reloadResult(judged.reloadFault()) },
+    { name: 'secrets', result: () => warning(judged.secrets()) },
+    { name: 'config', result: () => warning(judged.reloadFault()) },
   ];
 }
 
@@ -33,6 +36,6 @@ function auditTrouble(why: string | null): string {
   return why === null ? 'the audit log takes no records' : `the audit log takes no records: ${why}`;
 }
 
-function reloadResult(why: string | null): ReturnType<Check['result']> {
+function warning(why: string | null): ReturnType<Check['result']> {
   return why === null ? { state: 'ok' } : { state: 'warning', why };
 }

@@ -327,6 +327,7 @@ class GatewayParts implements Gateway {
       upstreams: () => this.#upstreams,
       admin:
         this.#config.listen.admin === null ? null : () => this.#admin?.result() ?? { state: 'ok' },
+      secrets: () => this.#stores?.secrets?.problem ?? null,
       reloadFault: () => this.#reloadFault,
     });
   }
@@ -481,6 +482,7 @@ class GatewayParts implements Gateway {
     const ready = [
       tls === null ? null : this.#certificates?.prepare(tls.certificates, tls.clientCaFile),
       this.#admin?.prepareReload(next),
+      next.store.kind === 'redis' ? this.#stores?.secrets?.prepare(next.store) : null,
     ];
     for (const takesOver of ready) takesOver?.();
     this.#decider!.setRoutes(next.routes);

@@ -25,6 +25,7 @@ import type { StatsStore } from '../stats/port.ts';
 import { RedisStats } from '../stats/redis.ts';
 import { connectRedis } from '../store/redis.ts';
 import type { Log } from '../telemetry/log.ts';
+import { StoreSecrets } from './store-secrets.ts';
 
 /** What the admin listener works with. */
 export interface ManagedStores {
@@ -52,6 +53,8 @@ export interface GatewayStores {
   readonly managed: ManagedStores | null;
   /** What was counted minute by minute. */
   readonly stats: StatsStore;
+  /** Null with the embedded store, which asks for none. */
+  readonly secrets: StoreSecrets | null;
   close(): Promise<void>;
 }
 
@@ -101,6 +104,7 @@ async function openEmbedded(config: Config, clock: Clock): Promise<GatewayStores
       owned,
       managed: { ...owned, sessions, tries },
       stats,
+      secrets: null,
       close,
     };
   } catch (error) {
@@ -121,11 +125,11 @@ function openRedis(
   log: Log,
 ): GatewayStores {
   const name = `sallyport-${config.instance.name}`;
-  const registry = connectRedis(redisSettings(store, name, clock));
-  const audit = connectRedis({
-    ...redisSettings(store, `${name}-audit`, clock),
-    commandTimeoutMs: AUDIT_COMMAND_TIMEOUT_MS,
-  });
+  const secrets = new StoreSecrets(store, clock, log);
+  const { access } = secrets;
+  const registry = connectRedis(redisSettings(store, name, clock), access);
+  const forAudit = redisSettings(store, `${name}-audit`, clock);
+  const audit = connectRedis({ ...forAudit, commandTimeoutMs: AUDIT_COMMAND_TIMEOUT_MS }, access);
   const { minReplicaAcks } = config.registry;
   const { dataDir: folder } = config.instance;
   const served = new ServedRegistry({ folder, store: 'redis', remembers: true });
@@ -164,6 +168,7 @@ function openRedis(
     owned: null,
     managed,
     stats,
+    secrets,
     close,
   };
 }

@@ -76,6 +76,12 @@ export class WorkerSlot {
     return failed.join('; ');
   }
 
+  /** What it serves without: secrets that it has not taken over. Null when there is nothing. */
+  get pending(): string | null {
+    const check = this.#readiness?.checks.find(({ name }) => name === 'secrets');
+    return check === undefined || check.state === 'ok' ? null : check.why;
+  }
+
   get silentMs(): number {
     return this.#openedMs === null ? 0 : this.#options.clock.monotonicMs() - this.#heardMs;
   }

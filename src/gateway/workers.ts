@@ -153,7 +153,7 @@ class Supervisor implements Workers {
       checkOf('draining', () => (this.#draining ? 'the gate is shutting down' : null)),
       checkOf('workers', () => (this.#serving > 0 ? null : 'no worker serves')),
       ...this.#slots.map(
-        (slot): Check => ({ name: slot.name, result: () => warning(slot.trouble) }),
+        (slot): Check => ({ name: slot.name, result: () => warning(slot.trouble ?? slot.pending) }),
       ),
       { name: 'config', result: () => warning(this.#reloadFault) },
     ];

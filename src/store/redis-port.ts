@@ -1,3 +1,4 @@
+import type { RedisAccess } from './redis-access.ts';
 import type { Script } from './script.ts';
 
 /**
@@ -105,9 +106,9 @@ export interface RedisUser {
 }
 
 /** How one server is reached, whichever it is. */
-export interface RedisManner extends RedisUser {
-  /** Null = plain TCP. */
-  readonly tls: RedisTls | null;
+export interface RedisManner {
+  /** As whom, and by which certificates: asked at each attempt to connect. */
+  readonly access: RedisAccess;
   readonly database: number;
   /** What `CLIENT LIST` shows: letters, digits, `-`, `.`, `_`, `:`. */
   readonly name: string;

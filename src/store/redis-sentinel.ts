@@ -1,7 +1,7 @@
 import { StoreUnavailable } from './fault.ts';
 import { classify } from './redis-fault.ts';
 import { type Look, SharedLook } from './redis-look.ts';
-import { addressText, type RedisAddress, type RedisManner, type RedisUser } from './redis-port.ts';
+import { addressText, type RedisAddress, type RedisManner } from './redis-port.ts';
 import type { Directory } from './redis-routed.ts';
 import { StandaloneConnection } from './redis-standalone.ts';
 
@@ -19,10 +19,9 @@ interface Answer {
   readonly epoch: number;
 }
 
-interface SentinelPlace extends RedisUser {
+interface SentinelPlace {
   readonly primary: string;
   readonly addresses: readonly RedisAddress[];
-  readonly tls: boolean;
 }
 
 /** The one primary that a set of sentinels names. */
@@ -36,19 +35,10 @@ export class SentinelDirectory implements Directory {
   #known: Answer | null = null;
   #fault: StoreUnavailable | null = null;
 
+  /** @param manner as the sentinels are spoken to */
   constructor(place: SentinelPlace, manner: RedisManner) {
     this.#place = place;
-    const { username, password } = place;
-    const tls = place.tls ? manner.tls : null;
-    const own = {
-      ...manner,
-      username,
-      password,
-      tls,
-      database: 0,
-      blockMs: 0,
-      commandTimeoutMs: COMMAND_TIMEOUT_MS,
-    };
+    const own = { ...manner, database: 0, blockMs: 0, commandTimeoutMs: COMMAND_TIMEOUT_MS };
     this.#sentinels = place.addresses.map((address) => new StandaloneConnection(address, own));
     this.#look = new SharedLook(() => this.#ask());
     this.#poll = setInterval(() => void this.#look.now(), POLL_MS);

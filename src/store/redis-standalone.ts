@@ -1,72 +1,45 @@
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import { AbstractConnector, type RedisOptions as DriverOptions, type Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { systemNames } from '../names/system.ts';
-import { TCP_KEEP_ALIVE } from '../wire/keep-alive.ts';
 import { StoreUnavailable } from './fault.ts';
-import { destroyedAfterReading, PatientRedis } from './redis-driver.ts';
+import type { AccessMember } from './redis-access.ts';
 import { classify, replyCode } from './redis-fault.ts';
-import type {
-  Confirmed,
-  RedisAddress,
-  RedisCommand,
-  RedisCommands,
-  RedisConnection,
-  RedisManner,
-  RedisTls,
-  RedisWord,
-  ReplicaWait,
+import {
+  addressText,
+  type Confirmed,
+  type RedisAddress,
+  type RedisCommand,
+  type RedisCommands,
+  type RedisConnection,
+  type RedisManner,
+  type RedisWord,
+  type ReplicaWait,
 } from './redis-port.ts';
+import { ServerDriver } from './redis-server-driver.ts';
+import { Succession } from './redis-succession.ts';
 import { UselessConnection } from './redis-useless.ts';
 import { loadScript, type Script } from './script.ts';
-
-/**
- * Between two attempts to connect: doubling from the first, with up to half of it shaved off at
- * random so that a fleet does not come back in step.
- */
-const RECONNECT = { firstMs: 50, longestMs: 500 } as const;
 
 const READ_TOGETHER = loadScript('read-together', { readOnly: true });
 
 /**
- * Makes the sockets for the driver. It listens for one error of each and not for the next (an alert
- * that comes while a failed connection is being put away), and an error that nobody listens for
- * ends the process.
+ * A connection to one server, which comes back by itself when it is lost, and gives way to another
+ * one when the secrets change that it was made with.
  */
-class Connector extends AbstractConnector {
-  readonly #options: DriverOptions;
-
-  constructor(options: unknown) {
-    super((options as DriverOptions).disconnectTimeout ?? 0);
-    this.#options = options as DriverOptions;
-  }
-
-  async connect(): Promise<Socket> {
-    const { host = 'localhost', port = 0, tls } = this.#options;
-    const to = { host, port, lookup: systemNames.lookup };
-    const socket = tls === undefined ? connectTcp(to) : connectTls({ ...to, ...tls });
-    socket.once('error', (fault) => {
-      this.firstError = fault;
-    });
-    socket.on('error', () => {});
-    this.connecting = true;
-    this.stream = destroyedAfterReading(socket);
-    return socket;
-  }
-}
-
-/** A connection to one server, which comes back by itself when it is lost. */
-export class StandaloneConnection implements RedisConnection {
+export class StandaloneConnection implements RedisConnection, AccessMember {
   readonly spreadsKeys = false;
+  readonly label: string;
   /**
    * The same, each command with the permission to use a slot that is only on its way to this server
    * (ASK).
    */
   readonly asking: RedisCommands;
   readonly #plain: RedisCommands;
-  readonly #driver: Redis;
   readonly #address: RedisAddress;
   readonly #manner: RedisManner;
+  readonly #succession: Succession;
+  readonly #waiting = new Set<PromiseWithResolvers<void>>();
+  #driver: ServerDriver;
+  #closed = false;
   /** Why the connection is down; null while it is up or when nothing is known yet. */
   #connectFault: StoreUnavailable | null = null;
   /**
@@ -78,27 +51,70 @@ export class StandaloneConnection implements RedisConnection {
   constructor(address: RedisAddress, manner: RedisManner) {
     this.#address = address;
     this.#manner = manner;
-    const useless = new UselessConnection(() => performance.now());
-    this.#driver = new PatientRedis({
-      ...driverOptions(address, manner),
-      replyMapping: 'legacy',
-      reconnectOnError: (fault) => {
-        if (manner.stays === true || !useless.isAfter(replyCode(fault))) return false;
-        systemNames.doubt(address.host);
-        return true;
-      },
+    this.label = addressText(address);
+    const guarded = <T>(work: () => Promise<T>) => this.#guarded(work);
+    this.#plain = new Commands(() => this.#driver, guarded, false);
+    this.asking = new Commands(() => this.#driver, guarded, true);
+    this.#succession = new Succession({
+      isDue: () => !this.#closed && this.#driver.provenVersion !== manner.access.version,
+      open: () => this.#open(true),
+      succeed: (next) => this.#succeedBy(next),
+      refused: (fault) => manner.access.refused(this, fault.message),
     });
-    this.#driver.on('ready', () => {
-      this.#connectFault = null;
-      this.#connectedBefore = true;
+    manner.access.join(this);
+    this.#driver = this.#open(false);
+    this.#driver.connect().catch(() => {});
+  }
+
+  changed(): void {
+    this.#succession.begin();
+  }
+
+  #open(isTrial: boolean): ServerDriver {
+    const { access, stays } = this.#manner;
+    const useless = new UselessConnection(() => performance.now());
+    const driver = new ServerDriver(this.#address, this.#manner, isTrial, (fault) => {
+      const code = replyCode(fault);
+      // Only where there is something else to show.
+      if (code === 'NOAUTH' && !access.hasFormer) return false;
+      if (stays === true || !useless.isAfter(code)) return false;
+      systemNames.doubt(this.#address.host);
+      return true;
+    });
+    driver.on('ready', () => {
+      if (driver === this.#driver) void this.#up(driver);
     });
     // Without this listener an unreachable server would print to the console, or end the process.
-    this.#driver.on('error', (fault: unknown) => {
-      this.#connectFault = classify(fault);
+    driver.on('error', (fault: unknown) => {
+      if (driver === this.#driver) this.#down(classify(fault));
     });
-    const guarded = <T>(work: () => Promise<T>) => this.#guarded(work);
-    this.#plain = new Commands(this.#driver, guarded, false);
-    this.asking = new Commands(this.#driver, guarded, true);
+    return driver;
+  }
+
+  async #up(driver: ServerDriver): Promise<void> {
+    this.#connectFault = null;
+    this.#connectedBefore = true;
+    for (const one of this.#waiting) one.resolve();
+    const fault = await driver.proven();
+    if (fault !== null || driver !== this.#driver || this.#closed) return;
+    this.#manner.access.accepted(this, driver.provenVersion);
+    this.#succession.begin();
+  }
+
+  #down(fault: StoreUnavailable): void {
+    this.#connectFault = fault;
+    // Waiting makes an unreachable server reachable, but no password right.
+    if (fault.why !== 'forbidden' || this.#manner.access.hasFormer) return;
+    for (const one of this.#waiting) one.reject(fault);
+  }
+
+  /** What is under way ends on the former driver; what comes from now on goes over this one. */
+  #succeedBy(next: ServerDriver): void {
+    const former = this.#driver;
+    this.#driver = next;
+    next.adopt();
+    void this.#up(next);
+    former.retire();
   }
 
   /** Whether a command could be sent now. */
@@ -142,29 +158,26 @@ export class StandaloneConnection implements RedisConnection {
   async ready(deadlineMs: number): Promise<void> {
     if (this.connected) return;
     const up = Promise.withResolvers<void>();
-    const onReady = () => up.resolve();
-    const onEnd = () => up.reject(this.#notConnected());
-    // Waiting makes an unreachable server reachable, but no password right.
-    const onError = () => {
-      if (this.#connectFault?.why === 'forbidden') onEnd();
-    };
-    const timer = setTimeout(onEnd, deadlineMs);
-    this.#driver.once('ready', onReady).once('end', onEnd).on('error', onError);
+    const timer = setTimeout(() => up.reject(this.#notConnected()), deadlineMs);
+    this.#waiting.add(up);
     try {
       await up.promise;
     } finally {
       clearTimeout(timer);
-      this.#driver.off('ready', onReady).off('end', onEnd).off('error', onError);
+      this.#waiting.delete(up);
     }
   }
 
   close(): void {
+    this.#closed = true;
+    this.#succession.close();
+    this.#manner.access.leave(this);
     this.#driver.disconnect();
+    for (const one of this.#waiting) one.reject(this.#notConnected());
   }
 
   async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (!this.#connectedBefore && this.#driver.status !== 'end')
-      await this.ready(this.#manner.commandTimeoutMs);
+    if (!this.#connectedBefore && !this.#closed) await this.ready(this.#manner.commandTimeoutMs);
     try {
       return await work();
     } catch (fault) {
@@ -181,11 +194,16 @@ export class StandaloneConnection implements RedisConnection {
 }
 
 class Commands implements RedisCommands {
-  readonly #driver: Redis;
+  /** Asked anew for each command: a connection may have come in the place of another. */
+  readonly #driver: () => Redis;
   readonly #guarded: <T>(work: () => Promise<T>) => Promise<T>;
   readonly #asking: boolean;
 
-  constructor(driver: Redis, guarded: <T>(work: () => Promise<T>) => Promise<T>, asking: boolean) {
+  constructor(
+    driver: () => Redis,
+    guarded: <T>(work: () => Promise<T>) => Promise<T>,
+    asking: boolean,
+  ) {
     this.#driver = driver;
     this.#guarded = guarded;
     this.#asking = asking;
@@ -240,7 +258,9 @@ class Commands implements RedisCommands {
     const both = async (command: string, first: string): Promise<Confirmed> => {
       const reply = this.#send(command, [first, keys.length, ...keys, ...words]);
       // Sent before the reply is here, so that nothing can come between the two.
-      const confirmed = this.#driver.call('WAIT', replicas, waitMs).then(Number, () => null);
+      const confirmed = this.#driver()
+        .call('WAIT', replicas, waitMs)
+        .then(Number, () => null);
       return { reply: await reply, replicas: await confirmed };
     };
     return this.#guarded(() => this.#evaluate(script, both));
@@ -262,59 +282,8 @@ class Commands implements RedisCommands {
 
   #send(command: string, words: readonly RedisWord[], asBytes = false): Promise<unknown> {
     // What goes wrong with ASKING shows in the command that it stands before.
-    if (this.#asking) this.#driver.call('ASKING').catch(() => undefined);
-    return asBytes
-      ? this.#driver.callBuffer(command, [...words])
-      : this.#driver.call(command, [...words]);
+    const driver = this.#driver();
+    if (this.#asking) driver.call('ASKING').catch(() => undefined);
+    return asBytes ? driver.callBuffer(command, [...words]) : driver.call(command, [...words]);
   }
-}
-
-/**
- * Nothing is queued, repeated or sent again behind the caller's back: a command is sent once, on a
- * living connection, and answered within its time, or it fails. A connection on which nothing
- * arrives for twice that long is dropped, because it may be half-open.
- */
-function driverOptions({ host, port }: RedisAddress, manner: RedisManner): DriverOptions {
-  const { commandTimeoutMs, blockMs, username, password, tls } = manner;
-  return {
-    host,
-    port,
-    Connector,
-    db: manner.database,
-    connectionName: manner.name,
-    ...(username === null ? {} : { username }),
-    ...(password === null ? {} : { password }),
-    ...(tls === null ? {} : { tls: tlsOptions(tls, host) }),
-    keepAlive: TCP_KEEP_ALIVE.keepAliveInitialDelay,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    // INFO before every use would ask for a right that the gate does not need; LOADING is told by
-    // each command.
-    enableReadyCheck: false,
-    disableClientInfo: true,
-    protocol: 2,
-    connectTimeout: commandTimeoutMs * 2,
-    commandTimeout: commandTimeoutMs + blockMs,
-    socketTimeout: commandTimeoutMs * 2 + blockMs,
-    retryStrategy: reconnectDelayMs,
-  };
-}
-
-function reconnectDelayMs(attempt: number): number {
-  const delayMs = Math.min(RECONNECT.longestMs, RECONNECT.firstMs * 2 ** Math.min(attempt - 1, 10));
-  return Math.ceil(delayMs * (1 - Math.random() / 2));
-}
-
-function tlsOptions(tls: RedisTls, host: string): NonNullable<DriverOptions['tls']> {
-  const serverName = tls.serverName ?? host;
-  return {
-    minVersion: 'TLSv1.2',
-    rejectUnauthorized: tls.verify,
-    // RFC 6066 §3: SNI holds names only. Without it Node holds the certificate against the address.
-    ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
-    ...(tls.ca === null ? {} : { ca: tls.ca }),
-    ...(tls.certificate === null ? {} : { cert: tls.certificate }),
-    ...(tls.key === null ? {} : { key: tls.key }),
-  };
 }

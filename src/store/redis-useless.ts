@@ -3,7 +3,13 @@
  * name, a balancer or a Service leads to another server after a failover, but not the connection
  * that stands: it lives, and is of no use.
  */
-const WRONG_SERVER: ReadonlySet<string> = new Set(['READONLY', 'MASTERDOWN', 'UNBLOCKED']);
+const WRONG_SERVER: ReadonlySet<string> = new Set([
+  'READONLY',
+  'MASTERDOWN',
+  'UNBLOCKED',
+  // It wants to know who we are, and was not told.
+  'NOAUTH',
+]);
 
 /** Between two connections that were given up: a replica without a primary stays one for a while. */
 const PAUSE_MS = 1_000;

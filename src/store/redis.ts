@@ -1,3 +1,4 @@
+import { RedisAccess, type RedisSecrets } from './redis-access.ts';
 import { ClusterDirectory } from './redis-cluster.ts';
 import type {
   RedisAddress,
@@ -62,14 +63,61 @@ const VERIFIED: RedisTls = {
   verify: true,
 };
 
-/** Connects in the background; use `ready` to wait. Throws only when the URL makes no sense. */
-export function connectRedis(settings: RedisSettings): RedisConnection {
-  const { username, password, tls, name, stays = false } = settings;
+/**
+ * The secrets that connections share, so that a change counts for all of them: as what its servers
+ * know us, and the sentinels.
+ */
+export interface StoreAccess {
+  readonly servers: RedisAccess;
+  /** Null where there are none. */
+  readonly sentinels: RedisAccess | null;
+}
+
+export function openAccess(settings: RedisSettings): StoreAccess {
+  const { servers, sentinels } = secretsOf(settings);
+  return {
+    servers: new RedisAccess(servers),
+    sentinels: sentinels === null ? null : new RedisAccess(sentinels),
+  };
+}
+
+/** Secrets alone are taken over: where the servers are is as it was. */
+export function changeAccess(access: StoreAccess, settings: RedisSettings): void {
+  const { servers, sentinels } = secretsOf(settings);
+  access.servers.change(servers);
+  if (sentinels !== null) access.sentinels?.change(sentinels);
+}
+
+function secretsOf(settings: RedisSettings): {
+  readonly servers: RedisSecrets;
+  readonly sentinels: RedisSecrets | null;
+} {
+  const { username, password } = settings;
+  const tls = tlsOf(settings);
+  if (!('sentinels' in settings)) return { servers: { username, password, tls }, sentinels: null };
+  const { sentinels } = settings;
+  const own = {
+    username: sentinels.username,
+    password: sentinels.password,
+    tls: sentinels.tls ? tls : null,
+  };
+  return { servers: { username, password, tls }, sentinels: own };
+}
+
+/**
+ * Connects in the background; use `ready` to wait. Throws only when the URL makes no sense.
+ *
+ * @param access shared with other connections to the same servers; default: its own, which never
+ *   changes
+ */
+export function connectRedis(
+  settings: RedisSettings,
+  access: StoreAccess = openAccess(settings),
+): RedisConnection {
+  const { name, stays = false } = settings;
   const { commandTimeoutMs = DEFAULTS.commandTimeoutMs } = settings;
   const manner: RedisManner = {
-    username,
-    password,
-    tls,
+    access: access.servers,
     name,
     commandTimeoutMs,
     database: 0,
@@ -79,7 +127,8 @@ export function connectRedis(settings: RedisSettings): RedisConnection {
   if ('url' in settings) return standalone(new URL(settings.url), manner);
   if ('cluster' in settings)
     return new RoutedConnection(new ClusterDirectory(settings.cluster, manner), manner);
-  return new RoutedConnection(new SentinelDirectory(settings.sentinels, manner), manner);
+  const asked = { ...manner, access: access.sentinels ?? access.servers };
+  return new RoutedConnection(new SentinelDirectory(settings.sentinels, asked), manner);
 }
 
 /**
@@ -92,20 +141,20 @@ export function connectServer(
   { username, password }: RedisUser,
 ): RedisConnection {
   const { name, commandTimeoutMs = DEFAULTS.commandTimeoutMs } = settings;
-  const tls =
-    'url' in settings && settings.url.startsWith('rediss:')
-      ? (settings.tls ?? VERIFIED)
-      : settings.tls;
   return new StandaloneConnection(address, {
-    username,
-    password,
-    tls,
+    access: new RedisAccess({ username, password, tls: tlsOf(settings) }),
     name,
     commandTimeoutMs,
     database: 0,
     blockMs: 0,
     stays: true,
   });
+}
+
+/** A URL says by its scheme whether there is TLS; else what is configured of it does. */
+function tlsOf(settings: RedisSettings): RedisTls | null {
+  if (!('url' in settings)) return settings.tls;
+  return settings.url.startsWith('rediss:') ? (settings.tls ?? VERIFIED) : null;
 }
 
 /** Where a URL leads. */
@@ -121,10 +170,6 @@ export function addressOf(url: string): RedisAddress {
 function standalone(url: URL, manner: RedisManner): RedisConnection {
   if (url.protocol !== 'redis:' && url.protocol !== 'rediss:')
     throw new TypeError('a Redis URL begins with redis: or rediss:');
-  const tls = url.protocol === 'rediss:' ? (manner.tls ?? VERIFIED) : null;
-  return new StandaloneConnection(addressOf(url.href), {
-    ...manner,
-    tls,
-    database: Number(url.pathname.slice(1) || '0'),
-  });
+  const database = Number(url.pathname.slice(1) || '0');
+  return new StandaloneConnection(addressOf(url.href), { ...manner, database });
 }

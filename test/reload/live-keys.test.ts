@@ -513,6 +513,18 @@ const SHOWN: Readonly<Record<string, string>> = {
       [`routes.*.headers.set.*${part}`, 'compiled from the same rules as those of an upstream'],
     ]),
   ),
+  ...Object.fromEntries(
+    ['username', 'password', 'passwordFile'].flatMap((part) => [
+      [`store.${part}`, 'test/engines/rotated-passwords.test.ts'],
+      [`store.sentinels.${part}`, 'test/engines/rotated-many.test.ts'],
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['caFile', 'certificateFile', 'keyFile', 'serverName', 'verify'].map((part) => [
+      `store.tls.${part}`,
+      'test/engines/rotated-certificates.test.ts',
+    ]),
+  ),
   'routes.*.audit': 'read beside `errors`, from the same route, by each call',
 };
 

@@ -43,6 +43,8 @@ export interface GatewayOptions {
 export interface TestGateway {
   readonly gateway: Gateway;
   readonly config: Config;
+  /** What stands in its configuration file, `test.yaml` in `dataDir`, which nobody watches. */
+  readonly text: string;
   readonly url: string;
   readonly port: number;
   readonly opsUrl: string;
@@ -126,7 +128,8 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-gateway-'));
   mkdirSync(dataDir, { recursive: true });
   await ensureLocalCertificate(dataDir, Date.now());
-  const { config } = parseConfig(configText(options, dataDir), join(dataDir, 'test.yaml'));
+  const text = configText(options, dataDir);
+  const { config } = parseConfig(text, join(dataDir, 'test.yaml'));
   const administrator = options.administratorStore ?? options.store;
   const forAdministrator = configText(
     administrator === undefined ? options : { ...options, store: administrator },
@@ -156,6 +159,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   return {
     gateway,
     config,
+    text,
     url: `${proxy.secure ? 'https' : 'http'}://localhost:${proxy.port}`,
     port: proxy.port,
     opsUrl: `http://127.0.0.1:${gateway.addresses.ops!.port}`,

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { live } from '../reloading.ts';
 import {
   file,
   flag,
@@ -9,20 +10,30 @@ import {
   secret,
 } from '../values.ts';
 
+/**
+ * What changes while a gate runs is what rotates: where the servers are is for a restart. Whether
+ * there is TLS at all, too.
+ */
 const redisTls = z.strictObject({
-  caFile: orNull(
-    file,
-    'PEM file of CAs that may have signed the server certificate, instead of the system ones.',
+  caFile: live(
+    orNull(
+      file,
+      'PEM file of CAs that may have signed the server certificate, instead of the system ones.',
+    ),
   ),
-  serverName: orNull(
-    z.string().min(1).max(253),
-    'Name that the server certificate must carry, where it is not the host of the URL.',
+  serverName: live(
+    orNull(
+      z.string().min(1).max(253),
+      'Name that the server certificate must carry, where it is not the host of the URL.',
+    ),
   ),
-  certificateFile: orNull(file, 'PEM file: our client certificate.'),
-  keyFile: orNull(file, 'PEM file: its private key.'),
-  verify: flag(
-    true,
-    'Whether the server certificate is verified. `false` is warned about at every start.',
+  certificateFile: live(orNull(file, 'PEM file: our client certificate.')),
+  keyFile: live(orNull(file, 'PEM file: its private key.')),
+  verify: live(
+    flag(
+      true,
+      'Whether the server certificate is verified. `false` is warned about at every start.',
+    ),
   ),
 });
 
@@ -41,11 +52,18 @@ const REDIS_URL =
   /^rediss?:\/\/(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:\/[0-9]{0,5})?$/;
 
 const passwordFrom = {
-  password: orNull(
-    secret,
-    'Its password, taken from the environment; a password that is written out here is refused.',
+  password: live(
+    orNull(
+      secret,
+      'Its password, taken from the environment; a password that is written out here is refused.',
+    ),
   ),
-  passwordFile: orNull(file, 'File that holds the password.'),
+  passwordFile: live(
+    orNull(
+      file,
+      'File that holds the password. A changed one is tried at once on a new connection; until the server takes it, connections go on with the former.',
+    ),
+  ),
 };
 
 const sentinels = z.strictObject({
@@ -55,9 +73,8 @@ const sentinels = z.strictObject({
     .min(1)
     .max(16)
     .describe('Addresses of all sentinels, `host:port`.'),
-  username: orNull(
-    z.string().min(1).max(128),
-    'ACL user at the sentinels, where they ask for one.',
+  username: live(
+    orNull(z.string().min(1).max(128), 'ACL user at the sentinels, where they ask for one.'),
   ),
   ...passwordFrom,
   tls: flag(true, 'Whether the sentinels are spoken to as `store.tls` says, where it is given.'),
@@ -82,9 +99,11 @@ const redis = z.strictObject({
     z.array(serverAddress).min(1).max(64),
     'Redis Cluster: addresses of some of its nodes, `host:port`; the others are learned from them.',
   ),
-  username: orNull(
-    z.string().min(1).max(128),
-    'ACL user; `gate` is enough for an instance without an admin listener.',
+  username: live(
+    orNull(
+      z.string().min(1).max(128),
+      'ACL user; `gate` is enough for an instance without an admin listener.',
+    ),
   ),
   ...passwordFrom,
   keyPrefix: z

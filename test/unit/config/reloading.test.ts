@@ -38,20 +38,9 @@ const SAMPLES: Readonly<Record<string, readonly [base: Tree, value: unknown, bes
   'store.url': [{ store: REDIS }, 'rediss://other'],
   'store.sentinels.name': [{ store: SENTINELS }, 'other'],
   'store.sentinels.addresses': [{ store: SENTINELS }, ['s:2']],
-  'store.sentinels.username': [{ store: SENTINELS }, 'u', { 'store.sentinels.passwordFile': 'a' }],
-  'store.sentinels.password': [{ store: SENTINELS }, '$' + '{SECRET}'],
-  'store.sentinels.passwordFile': [{ store: SENTINELS }, 'a'],
   'store.sentinels.tls': [{ store: SENTINELS }, false],
   'store.cluster': [{ store: { kind: 'redis', cluster: ['c:1'] } }, ['c:2']],
-  'store.username': [{ store: { ...REDIS, username: 'u', passwordFile: 'a' } }, 'v'],
-  'store.password': [{ store: REDIS }, '$' + '{SECRET}'],
-  'store.passwordFile': [{ store: REDIS }, 'a'],
   'store.keyPrefix': [{ store: REDIS }, 'other'],
-  'store.tls.caFile': [{ store: REDIS }, 'a'],
-  'store.tls.serverName': [{ store: REDIS }, 'other'],
-  'store.tls.certificateFile': [{ store: REDIS }, 'a', { 'store.tls.keyFile': 'a' }],
-  'store.tls.keyFile': [{ store: REDIS }, 'a', { 'store.tls.certificateFile': 'a' }],
-  'store.tls.verify': [{ store: REDIS }, false],
   'registry.leaseMs': [{}, 5000],
   'registry.minReplicaAcks': [{ store: REDIS }, 1],
   'registry.cacheAccounts': [{}, 1000],
@@ -132,8 +121,21 @@ it('names a file that holds something else while the key that names it is the sa
   }) as unknown as [LoadedConfig, LoadedConfig];
   expect(compareConfigs(before, before, after)).toMatchObject({
     changed: ['store.tls.caFile'],
-    needRestart: ['store.tls.caFile'],
+    needRestart: [],
   });
+});
+
+it('takes over the secrets of a store, and nothing of a store of another kind', () => {
+  const dir = folder({ a: 'x', b: 'y' });
+  const load = (store: Tree) => parseConfig(JSON.stringify({ store }), join(dir, 'a.yaml')).config;
+  const before = load({ ...REDIS, passwordFile: 'a' });
+  const rotated = load({ ...REDIS, url: 'rediss://other', username: 'u', passwordFile: 'b' });
+  const { store } = takeOver(before, rotated);
+  expect(store).toMatchObject({ url: 'rediss://r', username: 'u', passwordFile: join(dir, 'b') });
+  expect(store.kind === 'redis' && store.password?.reveal()).toBe('y');
+  expect(takeOver(before, load({ kind: 'embedded' })).store).toEqual(before.store);
+  const embedded = load({ kind: 'embedded' });
+  expect(takeOver(embedded, before).store).toEqual(embedded.store);
 });
 
 it('goes on naming what waits for a restart, until it is as it was', () => {
