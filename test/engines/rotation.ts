@@ -33,6 +33,7 @@ export async function startFollowing(
     apply: ({ config }) => gate.gateway.reload(config),
     refused: (fault) => gate.gateway.reloadRefused(String(fault)),
   });
+  let stopped = false;
   const call = async () => {
     const fields = `Host: h\r\nAuthorization: Bearer ${gate.token}\r\nContent-Length: 0`;
     const pieces = [`POST / HTTP/1.1\r\n${fields}\r\nConnection: close\r\n\r\n`];
@@ -49,7 +50,7 @@ export async function startFollowing(
       let [calls, ended] = [0, false];
       const failed: string[] = [];
       const done = (async () => {
-        while (!ended) {
+        while (!ended && !stopped) {
           const status = await call();
           calls += 1;
           if (status !== '200') failed.push(status);
@@ -65,6 +66,7 @@ export async function startFollowing(
       };
     },
     stop: async () => {
+      stopped = true;
       await reloader.close();
       await gate.stop();
       await upstream.stop();
