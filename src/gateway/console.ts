@@ -25,11 +25,32 @@ export interface GatewayConsoleParts {
   readonly clock: Clock;
   readonly nextRequestId: () => string;
   readonly log: Log;
+  /** Who vouches for people; null = passwords alone. */
+  readonly provider: IdentityProvider | null;
+}
+
+/** The identity provider of a configuration, whose secret may rotate; null where none is named. */
+export function openIdentity(
+  { identity }: Config,
+  clock: Clock,
+  log: Log,
+): IdentityProvider | null {
+  if (identity === null) return null;
+  const provider: IdentityProvider = new IdentityProvider(
+    identity,
+    () => clock.monotonicMs(),
+    () => {
+      const why = provider.pendingSecret;
+      if (why === null) log.info('identity.clientSecret is taken over');
+      else log.warn('identity.clientSecret is not taken over yet: it is tried again', { why });
+    },
+  );
+  return provider;
 }
 
 /** The console of a gate; null when the configuration wants none. */
 export function openConsole(parts: GatewayConsoleParts): Console | null {
-  const { config, control, store, sessions, tries, stats, routes, clock, log } = parts;
+  const { config, control, store, sessions, tries, stats, routes, clock, log, provider } = parts;
   if (!config.console.enabled) return null;
   return createConsole({
     control,
@@ -42,10 +63,8 @@ export function openConsole(parts: GatewayConsoleParts): Console | null {
     clock,
     log,
     settings: config.console,
-    identity: config.identity && {
-      config: config.identity,
-      provider: new IdentityProvider(config.identity, () => clock.monotonicMs()),
-    },
+    identity:
+      config.identity === null || provider === null ? null : { config: config.identity, provider },
   });
 }
 

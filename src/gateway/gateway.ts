@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import { takeOver } from '../config/change.ts';
 import { prepareDataDir } from '../config/data-dir.ts';
 import type { Config } from '../config/schema.ts';
+import type { IdentityProvider } from '../console/identity/provider.ts';
 import { createDecider, type Decider } from '../decision/decide.ts';
 import type { CallServices } from '../doors/call-port.ts';
 import { Http1Listener } from '../doors/http1/listener.ts';
@@ -152,6 +153,7 @@ class GatewayParts implements Gateway {
   #socket: OwnerSocket | null = null;
   #control: Control | null = null;
   #admin: GatewayAdmin | null = null;
+  #identity: IdentityProvider | null = null;
   #recorder: StatsRecorder | null = null;
   #proxyPort = 0;
   #draining = false;
@@ -327,9 +329,16 @@ class GatewayParts implements Gateway {
       upstreams: () => this.#upstreams,
       admin:
         this.#config.listen.admin === null ? null : () => this.#admin?.result() ?? { state: 'ok' },
-      secrets: () => this.#stores?.secrets?.problem ?? null,
+      secrets: () => this.#secretsProblem(),
       reloadFault: () => this.#reloadFault,
     });
+  }
+
+  #secretsProblem(): string | null {
+    const why = this.#identity?.pendingSecret ?? null;
+    const identity = why === null ? [] : [`identity.clientSecret: not taken over (${why})`];
+    const all = [...identity, this.#stores?.secrets?.problem ?? []].flat();
+    return all.length === 0 ? null : all.join('; ');
   }
 
   async #startListener(proxy: NonNullable<Config['listen']['proxy']>): Promise<void> {
@@ -437,9 +446,11 @@ class GatewayParts implements Gateway {
     sessions,
     tries,
   }: NonNullable<GatewayStores['managed']>): Promise<void> {
-    const { openConsole } = await import('./console.ts');
+    const { openConsole, openIdentity } = await import('./console.ts');
     const { openAdmin } = await import('./admin.ts');
+    this.#identity = openIdentity(this.#config, this.#clock, this.#log);
     const site = openConsole({
+      provider: this.#identity,
       config: this.#config,
       control: this.#control!,
       store,
@@ -485,6 +496,7 @@ class GatewayParts implements Gateway {
       next.store.kind === 'redis' ? this.#stores?.secrets?.prepare(next.store) : null,
     ];
     for (const takesOver of ready) takesOver?.();
+    if (next.identity !== null) this.#identity?.changeSecret(next.identity);
     this.#decider!.setRoutes(next.routes);
     this.#decider!.setLimits(next.limits);
     this.#limits?.configure(next);
@@ -534,6 +546,7 @@ class GatewayParts implements Gateway {
       this.#log.warn('connections were cut off: their requests took longer than instance.drainMs', {
         connections: cut,
       });
+    this.#identity?.close();
     await this.#admin?.close(ADMIN_CLOSE_MS);
     await this.#recorder?.close();
     await this.#socket?.close();

@@ -525,6 +525,8 @@ const SHOWN: Readonly<Record<string, string>> = {
       'test/engines/rotated-certificates.test.ts',
     ]),
   ),
+  'identity.clientSecret': 'test/integration/console/rotated-secret.test.ts',
+  'identity.clientSecretFile': 'test/integration/console/rotated-secret.test.ts',
   'routes.*.audit': 'read beside `errors`, from the same route, by each call',
 };
 

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import {
   createServer,
   request as httpRequest,
@@ -25,7 +25,8 @@ export interface Person {
 export interface TestIdentityProvider {
   readonly issuer: string;
   person: Person | null;
-  open(redirectUri: string): void;
+  /** `secret`: the one by which it knows us from now on. */
+  open(redirectUri: string, secret?: string): void;
   /** Ends connections without an answer from now on, until it is opened again. */
   leave(): void;
   stop(): Promise<void>;
@@ -43,12 +44,13 @@ export async function startIdentityProvider({
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const people = new Map<string, Person>();
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const test: TestIdentityProvider = {
     issuer,
     person: null,
-    open(redirectUri) {
+    open(redirectUri, secret = CLIENT.secret) {
       if (test.person !== null) people.set(test.person.sub, test.person);
-      const common = configuration(redirectUri, people);
+      const common = configuration(redirectUri, secret, privateKey, people);
       const provider = new Provider(issuer, hasPages ? common : { ...common, ...WITHOUT_PAGES });
       const serve = provider.callback();
       handler = (request, response) => {
@@ -72,10 +74,14 @@ export async function startIdentityProvider({
   return test;
 }
 
-function configuration(redirectUri: string, people: ReadonlyMap<string, Person>): object {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+function configuration(
+  redirectUri: string,
+  secret: string,
+  privateKey: KeyObject,
+  people: ReadonlyMap<string, Person>,
+): object {
   return {
-    clients: [{ client_id: CLIENT.id, client_secret: CLIENT.secret, redirect_uris: [redirectUri] }],
+    clients: [{ client_id: CLIENT.id, client_secret: secret, redirect_uris: [redirectUri] }],
     jwks: {
       keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', kid: 'test' }],
     },

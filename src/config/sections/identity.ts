@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { live } from '../reloading.ts';
 import { file, flag, name, orNull, secret } from '../values.ts';
 
 /** The one path that an identity provider sends people back to; its URL is registered there. */
@@ -37,10 +38,17 @@ const identity = z.strictObject({
     'Issuer of the identity provider, as it names itself: `https://login.example.com/realms/ops`.',
   ),
   clientId: z.string().min(1).max(256).describe('Our name at the identity provider.'),
-  clientSecretFile: orNull(file, 'File that holds our secret at the identity provider.'),
-  clientSecret: orNull(
-    secret,
-    'The secret itself, taken from the environment; one that is written out here is refused.',
+  clientSecretFile: live(
+    orNull(
+      file,
+      'File that holds our secret at the identity provider. A changed one is tried at once; until the provider knows it, the former is shown too.',
+    ),
+  ),
+  clientSecret: live(
+    orNull(
+      secret,
+      'The secret itself, taken from the environment; one that is written out here is refused.',
+    ),
   ),
   scopes: z
     .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'expected scopes without spaces'))

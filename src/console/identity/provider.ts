@@ -1,9 +1,19 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as oidc from 'openid-client';
 import { Agent, fetch } from 'undici';
 import type { IdentityConfig } from '../../config/schema.ts';
+import type { Secret } from '../../config/secret.ts';
 import { systemNames } from '../../names/system.ts';
+import { ClientSecrets } from './client-secret.ts';
 import type { Flow } from './flow.ts';
+import {
+  isUnknownClient,
+  judged,
+  ProviderAway,
+  ProviderRefused,
+  wordsOf,
+} from './provider-faults.ts';
 
 /** What the provider says about somebody. Nothing in it is believed before it is looked at. */
 export interface Vouched {
@@ -11,29 +21,6 @@ export interface Vouched {
   readonly subject: string;
   /** Claims of the ID token, completed by those of the userinfo endpoint. */
   readonly claims: Readonly<Record<string, unknown>>;
-}
-
-/**
- * The provider cannot be reached, or answers what nobody can work with. Says nothing about the
- * person.
- */
-export class ProviderAway extends Error {
-  override readonly name = 'ProviderAway';
-  /**
-   * Whether the provider was asked just now: what is only remembered is not worth a line of the
-   * log.
-   */
-  readonly wasAsked: boolean;
-
-  constructor(why: string, { wasAsked }: { readonly wasAsked: boolean }) {
-    super(why);
-    this.wasAsked = wasAsked;
-  }
-}
-
-/** The provider does not vouch for whoever came back, or what it said does not stand up. */
-export class ProviderRefused extends Error {
-  override readonly name = 'ProviderRefused';
 }
 
 /** Whoever is not signed in can make us ask the provider; not more often than this. */
@@ -46,6 +33,9 @@ const PROVIDER_LIMITS = {
   /** After it could not be discovered, so long is waited before it is asked again. */
   restMs: 2_000,
   exchanges: 16,
+  /** Between two tries of a secret that has changed: doubling from the first. */
+  trialFirstMs: 1_000,
+  trialLongestMs: 60_000,
 } as const;
 
 /**
@@ -55,15 +45,77 @@ const PROVIDER_LIMITS = {
 export class IdentityProvider {
   readonly #config: IdentityConfig;
   readonly #nowMs: () => number;
+  readonly #secrets: ClientSecrets;
+  /** One for each of our secrets. */
+  readonly #clients = new Map<Secret, oidc.Configuration>();
   #known: { readonly client: oidc.Configuration; readonly atMs: number } | null = null;
+  #trial: AbortController | null = null;
   #asking: Promise<oidc.Configuration> | null = null;
   #failedAtMs = Number.NEGATIVE_INFINITY;
   #exchanges = 0;
 
-  /** `nowMs`: a monotonic clock. */
-  constructor(config: IdentityConfig, nowMs: () => number) {
+  /**
+   * `nowMs`: a monotonic clock. `onNews`: something has changed in `pendingSecret`; must not throw.
+   */
+  constructor(config: IdentityConfig, nowMs: () => number, onNews: () => void = () => {}) {
+    if (config.clientSecret === null) throw new TypeError('there is no identity.clientSecret');
     this.#config = config;
     this.#nowMs = nowMs;
+    this.#secrets = new ClientSecrets(config.clientSecret, onNews);
+  }
+
+  /** Why a secret that has changed is not in use; null when there is none such. */
+  get pendingSecret(): string | null {
+    return this.#secrets.pending;
+  }
+
+  /** Takes over a secret that has rotated: tried at once, and until the provider knows it. */
+  changeSecret({ clientSecret }: IdentityConfig): void {
+    if (clientSecret === null || !this.#secrets.change(clientSecret)) return;
+    this.#trial?.abort();
+    this.#trial = new AbortController();
+    void this.#tryNewest(this.#trial.signal);
+  }
+
+  close(): void {
+    this.#trial?.abort();
+  }
+
+  async #tryNewest(stopped: AbortSignal): Promise<void> {
+    for (
+      let pauseMs: number = PROVIDER_LIMITS.trialFirstMs;
+      !stopped.aborted && this.#secrets.pending !== null;
+      pauseMs = Math.min(PROVIDER_LIMITS.trialLongestMs, pauseMs * 2)
+    ) {
+      const secret = this.#secrets.newest;
+      const why = await this.#refusalOf(secret);
+      if (why === null) this.#secrets.worked(secret);
+      else {
+        this.#secrets.refused(secret, why);
+        await sleep(pauseMs, undefined, { signal: stopped, ref: false }).catch(() => {});
+      }
+    }
+  }
+
+  /**
+   * Redeems a code that nobody has issued: a provider looks at the client first, so that it is the
+   * code that is refused where it knows us. Null = it does.
+   */
+  async #refusalOf(secret: Secret): Promise<string | null> {
+    try {
+      const client = this.#as(secret, await this.#client());
+      const unissued = {
+        code: randomBytes(32).toString('base64url'),
+        code_verifier: randomBytes(32).toString('base64url'),
+        redirect_uri: this.#config.redirectUri ?? 'https://localhost/sign-in/callback',
+      };
+      await oidc.genericGrantRequest(client, 'authorization_code', unissued);
+      return null;
+    } catch (error) {
+      if (isUnknownClient(error)) return 'the identity provider does not know us by it';
+      if (error instanceof oidc.ResponseBodyError) return null;
+      return error instanceof ProviderAway ? error.message : wordsOf(error);
+    }
   }
 
   /** Where the browser goes. Throws `ProviderAway`. */
@@ -89,12 +141,45 @@ export class IdentityProvider {
     }
     this.#exchanges += 1;
     try {
-      return await this.#exchange(await this.#client(), flow, callback);
+      return await this.#vouch(flow, callback);
     } catch (error) {
       throw judged(error);
     } finally {
       this.#exchanges -= 1;
     }
+  }
+
+  async #vouch(flow: Flow, callback: URL): Promise<Vouched> {
+    const known = await this.#client();
+    let refusal: unknown = null;
+    for (const secret of this.#secrets.all) {
+      try {
+        const vouched = await this.#exchange(this.#as(secret, known), flow, callback);
+        this.#secrets.worked(secret);
+        return vouched;
+      } catch (error) {
+        if (!isUnknownClient(error)) throw error;
+        refusal ??= error;
+      }
+    }
+    throw refusal;
+  }
+
+  /** What was discovered, by another secret. */
+  #as(secret: Secret, known: oidc.Configuration): oidc.Configuration {
+    let client = this.#clients.get(secret);
+    if (client !== undefined) return client;
+    const { clientId, issuer } = this.#config;
+    const { supportsPKCE: _, ...server } = known.serverMetadata();
+    client = new oidc.Configuration(server, clientId, {}, authentication(secret.reveal()));
+    client.timeout = PROVIDER_LIMITS.timeoutSeconds;
+    client[oidc.customFetch] = fetchByNames;
+    for (const adapt of manners(issuer)) adapt(client);
+    const kept = this.#secrets.all;
+    for (const former of this.#clients.keys())
+      if (!kept.includes(former)) this.#clients.delete(former);
+    this.#clients.set(secret, client);
+    return client;
   }
 
   async #exchange(client: oidc.Configuration, flow: Flow, callback: URL): Promise<Vouched> {
@@ -142,7 +227,8 @@ export class IdentityProvider {
   async #discover(): Promise<oidc.Configuration> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const client = await discovered(this.#config);
+        const client = await discovered(this.#config, this.#secrets.newest);
+        this.#clients.clear();
         this.#known = { client, atMs: this.#nowMs() };
         return client;
       } catch (error) {
@@ -156,22 +242,23 @@ export class IdentityProvider {
   }
 }
 
-function discovered({
-  issuer,
-  clientId,
-  clientSecret,
-}: IdentityConfig): Promise<oidc.Configuration> {
-  if (clientSecret === null) throw new TypeError('there is no identity.clientSecret');
-  // Signatures of ID tokens are verified although they come over TLS from the provider itself.
-  const execute = [
-    oidc.enableNonRepudiationChecks,
-    ...(issuer.startsWith('http:') ? [oidc.allowInsecureRequests] : []),
-  ];
-  return oidc.discovery(new URL(issuer), clientId, {}, authentication(clientSecret.reveal()), {
-    execute,
+function discovered(
+  { issuer, clientId }: IdentityConfig,
+  secret: Secret,
+): Promise<oidc.Configuration> {
+  return oidc.discovery(new URL(issuer), clientId, {}, authentication(secret.reveal()), {
+    execute: manners(issuer),
     timeout: PROVIDER_LIMITS.timeoutSeconds,
     [oidc.customFetch]: fetchByNames,
   });
+}
+
+/** Signatures of ID tokens are verified although they come over TLS from the provider itself. */
+function manners(issuer: string) {
+  return [
+    oidc.enableNonRepudiationChecks,
+    ...(issuer.startsWith('http:') ? [oidc.allowInsecureRequests] : []),
+  ];
 }
 
 const agent = new Agent({ connect: { lookup: systemNames.lookup } });
@@ -190,40 +277,4 @@ function authentication(secret: string): oidc.ClientAuth {
     const methods = server.token_endpoint_auth_methods_supported ?? ['client_secret_basic'];
     return (methods.includes('client_secret_basic') ? basic : post)(server, client, body, headers);
   };
-}
-
-/**
- * Faults of the answer itself. Whatever else goes wrong, goes wrong between us and the provider.
- */
-const REFUSALS: readonly string[] = [
-  'OAUTH_AUTHORIZATION_RESPONSE_ERROR',
-  'OAUTH_INVALID_RESPONSE',
-  'OAUTH_PARSE_ERROR',
-  'OAUTH_JWT_CLAIM_COMPARISON_FAILED',
-  'OAUTH_JWT_TIMESTAMP_CHECK_FAILED',
-  'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED',
-  'OAUTH_KEY_SELECTION_FAILED',
-];
-
-function judged(error: unknown): ProviderAway | ProviderRefused {
-  if (error instanceof ProviderAway || error instanceof ProviderRefused) return error;
-  const { code } = error as { readonly code?: unknown };
-  const isRefusal =
-    error instanceof oidc.ResponseBodyError
-      ? error.error === 'invalid_grant'
-      : REFUSALS.includes(String(code));
-  return isRefusal
-    ? new ProviderRefused(wordsOf(error))
-    : new ProviderAway(wordsOf(error), { wasAsked: true });
-}
-
-/**
- * For the log. Built from words of the library and of the standard alone: what hangs on its errors
- * holds codes and tokens.
- */
-function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  const { code } = error as { readonly code?: unknown };
-  const why = error instanceof oidc.ResponseBodyError ? ` ${error.error.slice(0, 64)}` : '';
-  return `${error.message}${typeof code === 'string' ? ` (${code}${why})` : ''}`;
 }

@@ -9,7 +9,8 @@ import type { ConsoleParts } from '../parts.ts';
 import { beginSession, standingOf } from '../sign-in.ts';
 import type { SignInThrottle } from '../throttle.ts';
 import type { Flow } from './flow.ts';
-import { type IdentityProvider, ProviderAway, ProviderRefused, type Vouched } from './provider.ts';
+import type { IdentityProvider, Vouched } from './provider.ts';
+import { ProviderAway, ProviderRefused } from './provider-faults.ts';
 
 /** Sign-in by the identity provider: what is configured, and whoever speaks to it. */
 export interface IdentityParts {

@@ -13,7 +13,7 @@ import {
   sessionIdOf,
 } from '../guard.ts';
 import { beginFlow, FLOW_MS, resumeFlow } from '../identity/flow.ts';
-import { ProviderAway } from '../identity/provider.ts';
+import { ProviderAway } from '../identity/provider-faults.ts';
 import {
   type IdentityParts,
   type IdentityResult,

@@ -57,14 +57,6 @@ const SAMPLES: Readonly<Record<string, readonly [base: Tree, value: unknown, bes
   'console.idleMinutes': [{}, 5],
   'identity.issuer': [{ identity: IDENTITY, listen: ADMIN }, 'https://other'],
   'identity.clientId': [{ identity: IDENTITY, listen: ADMIN }, 'other'],
-  'identity.clientSecretFile': [{ identity: IDENTITY, listen: ADMIN }, 'b'],
-  'identity.clientSecret': [
-    {
-      identity: { ...IDENTITY, clientSecretFile: undefined, clientSecret: '$' + '{SECRET}' },
-      listen: ADMIN,
-    },
-    '$' + '{OTHER}',
-  ],
   'identity.scopes': [{ identity: IDENTITY, listen: ADMIN }, ['openid']],
   'identity.redirectUri': [{ identity: IDENTITY, listen: ADMIN }, 'https://h/sign-in/callback'],
   'identity.roleClaim': [{ identity: IDENTITY, listen: ADMIN }, 'other'],
