@@ -37,7 +37,7 @@ export interface Actor {
   readonly name: string;
   readonly kind: AccountKind | 'operator' | 'system';
   /** Through which door. */
-  readonly via: 'command-line' | 'admin-api' | 'console' | 'configuration' | 'dev';
+  readonly via: 'command-line' | 'admin-api' | 'console' | 'configuration' | 'dev' | 'proxy';
 }
 
 export type ChangedRecord = Account | Role | Team;

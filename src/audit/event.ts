@@ -259,7 +259,7 @@ function writtenRoute(route: RouteFacts, permissions: readonly string[]): string
     field(',"route":', route.name) +
     field(',"permission":', others.length === 0 ? (only ?? route.permission) : route.permission) +
     listPart(',"permissions":', permissions) +
-    field(',"upstream":', route.upstream)
+    field(',"upstream":', route.upstream === '' ? null : route.upstream)
   );
 }
 

@@ -44,6 +44,7 @@ export async function inspectRedis(
     return findingsOf(facts, rights, {
       leaseMs: config.registry.leaseMs,
       administers: admin !== null || proxy === null,
+      renewsTokens: config.routes.some(({ action }) => action === 'renew-token'),
     });
   } finally {
     connection.close();

@@ -152,6 +152,13 @@ export function createDecider(options: DeciderOptions): Decider {
         ? refuseKnown('body-refused', known, account)
         : withinLimits(WHOLE_SERVER, known, head.method);
     }
+    // Whoever holds a token may exchange it. Not the one before, in its overlap: that would put its
+    // successor out of use.
+    if (match.route.action !== null) {
+      return known.tokenId === tokenId(account.liveDigest)
+        ? withinLimits(match.route, known, head.method)
+        : refuseKnown('permission-denied', known, account, NO_METHODS, ONLY_LIVE);
+    }
     const { route, variables } = match;
     const asked = authorise(view, account, route, variables, head.method);
     const { application, role, demand } = asked;
@@ -219,6 +226,8 @@ export function createDecider(options: DeciderOptions): Decider {
     },
   };
 }
+
+const ONLY_LIVE = 'only the live token can be exchanged, not the one before it';
 
 type Token = Extract<Credential, { presented: 'token' }>;
 

@@ -62,6 +62,7 @@ export function explain(
       `The routes for ${path} take ${match.allow.join(', ')}, not ${method}.`,
     );
   }
+  if (match.route.action !== null) return ownAction(match.route);
   return explainAuthorisation(context.policy, account, match.route, match.variables, method);
 }
 
@@ -157,6 +158,14 @@ function standingWords(
 
 function publicRoute(route: Route): Explanation {
   const because = [`Route ${route.name} is public: no token is read.`];
+  const nobody = { permission: null, application: null, role: null, rule: null };
+  return { allowed: true, reason: 'permitted', route: route.name, ...nobody, because };
+}
+
+function ownAction(route: Route): Explanation {
+  const because = [
+    `On route ${route.name} the gate itself exchanges the token of the caller: whoever holds the live one may.`,
+  ];
   const nobody = { permission: null, application: null, role: null, rule: null };
   return { allowed: true, reason: 'permitted', route: route.name, ...nobody, because };
 }

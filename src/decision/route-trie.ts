@@ -86,6 +86,7 @@ function ruleFault(route: Route, template: PathTemplate): string | null {
   if (route.methods.length === 0) return 'has no methods';
   const unroutable = route.methods.find((method) => methodBit(method) === 0);
   if (unroutable !== undefined) return `${unroutable} can never be let in`;
+  if (route.action !== null) return actionFault(route);
   if (route.access === 'public') {
     if (route.bodyOn.length > 0) return 'a public route takes no body';
     return route.methods.some((method) => isUnsafe(method) || method === 'OPTIONS')
@@ -113,6 +114,13 @@ function permissionFault(route: Route, path: PathTemplate): string | null {
 
 function hasVariable({ segments }: PathTemplate, variable: string): boolean {
   return segments.some((segment) => 'variable' in segment && segment.variable === variable);
+}
+
+function actionFault({ access, methods, permission, upstream }: Route): string | null {
+  if (access === 'public') return 'a public route has no action: no token is read there';
+  if (permission !== null || upstream !== '')
+    return 'an action needs no permission and no upstream';
+  return methods.some((method) => method !== 'POST') ? 'an action takes POST only' : null;
 }
 
 export function insert(root: Node, entry: Entry, anyCase: boolean): void {

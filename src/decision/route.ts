@@ -21,15 +21,21 @@ export interface Route {
   /** Upper-case methods. Public routes: GET and HEAD. */
   readonly methods: readonly string[];
   readonly access: 'account' | 'public';
+  /**
+   * What the gate does instead of passing the call on: exchanges the token of the caller for a new
+   * one. Whoever is known may; permission and application mean nothing. Null: the call is forwarded.
+   */
+  readonly action: 'renew-token' | null;
   /** Where the application stands: the name of a path variable, a fixed name, or any. */
   readonly application:
     | { readonly from: 'path'; readonly variable: string }
     | { readonly from: 'fixed'; readonly name: string }
     | { readonly from: 'any' };
-  /** As written, variables in it too. Null only for public routes. */
+  /** As written, variables in it too. Null only for public routes and actions. */
   readonly permission: string | null;
   /** Of a permission with variables. Null: it has none. */
   readonly permissionTemplate: PermissionTemplate | null;
+  /** Its name; empty for actions. */
   readonly upstream: string;
   /** Methods beside POST, PUT and PATCH with which a body is taken. Public routes: none. */
   readonly bodyOn: readonly string[];

@@ -37,7 +37,7 @@ function mayStill(
   { route, application, demand, unsafe }: Permit,
   account: Extract<Lookup, { found: 'account' }>['account'],
 ): boolean {
-  if (route === WHOLE_SERVER) return true;
+  if (route === WHOLE_SERVER || route.action !== null) return true;
   const permissions = demand?.permissions ?? [route.permission ?? ''];
   const applications = demand?.applications ?? (application === null ? null : [application]);
   const roles =

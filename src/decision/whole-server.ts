@@ -13,6 +13,7 @@ export const WHOLE_SERVER: Route = {
   path: '*',
   methods: ['OPTIONS'],
   access: 'account',
+  action: null,
   application: { from: 'any' },
   permission: null,
   permissionTemplate: null,

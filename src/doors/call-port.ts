@@ -13,6 +13,7 @@ import type { AnswerFormat, OwnAnswer } from './answer.ts';
 import type { CallMeter } from './call-meter.ts';
 import type { LastUses } from './last-uses.ts';
 import type { OpenCalls } from './open-calls.ts';
+import type { RenewToken } from './renewal.ts';
 
 /**
  * What every call needs; one object for all of them. Replaced as a whole when the configuration
@@ -28,6 +29,8 @@ export interface CallServices {
   readonly openCalls: Pick<OpenCalls, 'add' | 'remove' | 'stands' | 'covered'>;
   readonly uses: Pick<LastUses, 'note'>;
   readonly upstreams: ReadonlyMap<string, Upstream>;
+  /** Exchanges tokens where a route says so; null: this process may not write the registry. */
+  readonly renewToken: RenewToken | null;
   readonly guarantee: 'acknowledged' | 'buffered';
   readonly bodyBytes: number;
   readonly trustedProxies: TrustedProxies;

@@ -167,7 +167,7 @@ export class CallRecord implements OpenPermit {
       account: who === null ? null : { id: who.id, name: who.name, kind: who.kind },
       route: route?.name,
       permission: route === null ? undefined : (askedPermission(route, demand) ?? undefined),
-      upstream: route?.upstream,
+      upstream: route?.upstream || undefined,
       application: application ?? undefined,
     });
   }

@@ -1,4 +1,5 @@
 import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
+import { readCredential } from '../decision/credential.ts';
 import type { Findings, Permit, Verdict } from '../decision/verdict.ts';
 import { SERVER_METHODS, WHOLE_SERVER } from '../decision/whole-server.ts';
 import { corsFields, preflightFields } from '../forwarding/cors-fields.ts';
@@ -15,6 +16,7 @@ import { optionsAnswer, preflightAnswer, rateFields, refusalAnswer } from './ans
 import type { CallClient, CallServices } from './call-port.ts';
 import { CallRecord } from './call-record.ts';
 import type { OpenCall } from './open-calls.ts';
+import { type Renewal, renewedAnswer } from './renewal.ts';
 
 /**
  * One call, from its head to its last byte, in the order in which it happens:
@@ -50,6 +52,8 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   /** Content that the door was given and that has not been given to the socket. */
   #gatheredBytes = 0;
   #ended = false;
+  /** The token of the caller is being exchanged. */
+  #renews = false;
   /** Monotonic clock, when the head came, until something was given to the client. */
   #headMs: number | undefined;
   /** Why nobody can be answered any more. */
@@ -160,7 +164,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
    * closes).
    */
   shutOut(reason: RefusalReason): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#renews) return;
     this.#guarded(() => {
       this.#forward?.abort();
       if (this.#verdict === null) this.refuse(reason);
@@ -275,6 +279,10 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
       if (this.#acceptance !== 'pending') this.#answerOptions(permit, head);
       return;
     }
+    if (permit.route.action !== null) {
+      this.#renewToken(permit, head);
+      return;
+    }
     // No connection to the upstream before there is something to send on it: nobody takes one by
     // a body that does not come.
     if (this.#awaitsBody) return;
@@ -303,6 +311,42 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     const forward = new Forward(upstream, head, text, account, this);
     this.#forward = forward;
     if (!forward.start(this.#acceptance === 'pending')) this.#replaceAnswer('overloaded');
+  }
+
+  /**
+   * The token is exchanged once this was asked for, whatever becomes of the call: from here on
+   * nothing but its client's going ends it before the answer is there, least of all that the token
+   * which it was made with counts no more. A body is not read, and ends the connection.
+   */
+  #renewToken(permit: Permit, head: RequestHead): void {
+    const { renewToken, openCalls } = this.#services;
+    const credential = readCredential(head.authorization, permit.route);
+    if (renewToken === null || credential.presented !== 'token' || permit.account === null)
+      throw new Error(`route ${permit.route.name} cannot exchange tokens here`);
+    openCalls.remove(this);
+    this.#renews = true;
+    renewToken(permit.account.account, credential.token).then(
+      (renewal) => this.#guarded(() => this.#renewed(renewal, permit)),
+      (error: unknown) => {
+        this.#renews = false;
+        this.onFault(error);
+      },
+    );
+  }
+
+  #renewed(renewal: Renewal, permit: Permit): void {
+    this.#renews = false;
+    if (this.#ended) return;
+    if (!renewal.renewed) {
+      this.#replaceAnswer(renewal.reason);
+      return;
+    }
+    const own = renewedAnswer(renewal, this.#record.id, permit.rate);
+    const answer = { ...own, fields: own.fields + this.#corsOf(permit) };
+    this.#record.status = answer.status;
+    this.#record.responseBytes = Buffer.byteLength(answer.body);
+    this.#end('permitted');
+    this.#lastWord(() => this.#client.answer(answer));
   }
 
   /** RFC 9110 §7.6.2, §9.3.7: the gate is the last to be asked. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AdminContext } from '../admin/change.ts';
 import { type Control, createControl } from '../admin/control.ts';
 import { type OwnerSocket, openOwnerSocket } from '../admin/owner-socket.ts';
 import { createEventWriter } from '../audit/event.ts';
@@ -13,6 +14,7 @@ import type { CallServices } from '../doors/call-port.ts';
 import { Http1Listener } from '../doors/http1/listener.ts';
 import { LastUses } from '../doors/last-uses.ts';
 import { OpenCalls } from '../doors/open-calls.ts';
+import type { RenewToken } from '../doors/renewal.ts';
 import { TrustedProxies } from '../forwarding/client-address.ts';
 import { createRequestIds } from '../forwarding/request-id.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
@@ -20,6 +22,7 @@ import type { AddressLimit } from '../limits/places.ts';
 import { tellFull } from '../ops/places.ts';
 import { assessReadiness, type Check, type Readiness } from '../ops/readiness.ts';
 import { type OpsServer, startOps } from '../ops/server.ts';
+import type { RegistryStore } from '../registry/port.ts';
 import type { Replica } from '../registry/replica.ts';
 import type { RevokedKeeper } from '../registry/revoked-keeper.ts';
 import { StatsRecorder } from '../stats/recorder.ts';
@@ -35,6 +38,7 @@ import { Descriptors, descriptorLimit } from './descriptors.ts';
 import { type GatewayLimits, openLimits } from './limits.ts';
 import { addressLimitOf, prefacesOf } from './places.ts';
 import { openRecords, type Records } from './records.ts';
+import { renewalsBy, renewsTokens } from './renewals.ts';
 import { openReplica } from './replica.ts';
 import { keepRevoked } from './revoked.ts';
 import { type GatewayStores, openGatewayStores } from './stores.ts';
@@ -144,6 +148,7 @@ class GatewayParts implements Gateway {
   #decider: Decider | null = null;
   #limits: GatewayLimits | null = null;
   #upstreams: ReadonlyMap<string, Upstream> = new Map();
+  #renewToken: RenewToken | null = null;
   #certificates: ServerCertificates | null = null;
   readonly #sharesPort: boolean;
   #givenTicketKeys: TicketKeys | null;
@@ -250,6 +255,8 @@ class GatewayParts implements Gateway {
       quotas: this.#stores.quotas,
       log: this.#log,
     });
+    const { renewals } = this.#stores;
+    if (renewals !== null) this.#renewToken = renewalsBy(this.#adminContext(renewals), this.#log);
     const { rates, lookups } = this.#limits;
     const { routes, limits } = config;
     this.#decider = createDecider({
@@ -400,6 +407,7 @@ class GatewayParts implements Gateway {
       openCalls: this.#openCalls!,
       uses: this.#uses!,
       upstreams: this.#upstreams,
+      renewToken: this.#renewToken,
       guarantee: config.audit.guarantee,
       bodyBytes: config.limits.bodyBytes,
       traces: config.telemetry.traces,
@@ -418,15 +426,21 @@ class GatewayParts implements Gateway {
 
   #createControl(managed: NonNullable<GatewayStores['managed']>): Control {
     return createControl({
-      store: managed.store,
+      ...this.#adminContext(managed.store),
       served: this.#stores!.served,
       audit: managed.audit,
+      routes: () => this.#decider!.table,
+    });
+  }
+
+  #adminContext(store: RegistryStore): AdminContext {
+    return {
+      store,
       clock: this.#clock,
       instance: this.instance,
       known: (account) => this.#replica?.known(account) ?? null,
       onRevoked: (durationMs) => this.metrics.revocation(durationMs),
-      routes: () => this.#decider!.table,
-    });
+    };
   }
 
   async #serveOwner(): Promise<void> {
@@ -486,6 +500,10 @@ class GatewayParts implements Gateway {
 
   reload(given: Config): void {
     const next = takeOver(this.#config, given);
+    if (renewsTokens(next) && this.#renewToken === null)
+      throw new Error(
+        'a route with action: renew-token counts only after a restart: this gate was started without the right to write the registry',
+      );
     const upstreams = this.#openUpstreams(next);
     // Certificates are read before anything is replaced: a pair that does not fit stops the reload
     // as a whole.

@@ -25,6 +25,7 @@ import type { StatsStore } from '../stats/port.ts';
 import { RedisStats } from '../stats/redis.ts';
 import { connectRedis } from '../store/redis.ts';
 import type { Log } from '../telemetry/log.ts';
+import { renewsTokens } from './renewals.ts';
 import { StoreSecrets } from './store-secrets.ts';
 
 /** What the admin listener works with. */
@@ -51,6 +52,8 @@ export interface GatewayStores {
    * admin listener.
    */
   readonly managed: ManagedStores | null;
+  /** Where tokens are exchanged, as routes with an action ask for it; null where none did. */
+  readonly renewals: RegistryStore | null;
   /** What was counted minute by minute. */
   readonly stats: StatsStore;
   /** Null with the embedded store, which asks for none. */
@@ -103,6 +106,7 @@ async function openEmbedded(config: Config, clock: Clock): Promise<GatewayStores
       quotas: null,
       owned,
       managed: { ...owned, sessions, tries },
+      renewals: store,
       stats,
       secrets: null,
       close,
@@ -134,8 +138,11 @@ function openRedis(
   const { dataDir: folder } = config.instance;
   const served = new ServedRegistry({ folder, store: 'redis', remembers: true });
   const options = { keyPrefix: store.keyPrefix, name, minReplicaAcks, served };
-  const managing = config.listen.admin === null ? null : new RedisRegistryStore(registry, options);
-  const source = managing ?? new RedisRegistrySource(registry, options);
+  const administers = config.listen.admin !== null;
+  const writing =
+    administers || renewsTokens(config) ? new RedisRegistryStore(registry, options) : null;
+  const managing = administers ? writing : null;
+  const source = writing ?? new RedisRegistrySource(registry, options);
   const managed: ManagedStores | null =
     managing === null
       ? null
@@ -152,7 +159,7 @@ function openRedis(
     clock,
     ...auditLimits(config),
     projection: { activityLost },
-    trimsChanges: managing !== null,
+    trimsChanges: writing !== null,
     observer: retentionObserver(log),
   });
   const close = async () => {
@@ -167,6 +174,7 @@ function openRedis(
     quotas: new RedisQuotaStore(registry, store.keyPrefix),
     owned: null,
     managed,
+    renewals: writing,
     stats,
     secrets,
     close,

@@ -19,6 +19,8 @@ export interface FindingContext {
   readonly leaseMs: number;
   /** Whether this configuration is meant to change the registry. */
   readonly administers: boolean;
+  /** Whether a route exchanges tokens. */
+  readonly renewsTokens: boolean;
 }
 
 const CLOCK_MAX_MS = 2_000;
@@ -282,7 +284,10 @@ function aboutCluster(cluster: ClusterFacts | null): readonly Finding[] {
   return findings;
 }
 
-function aboutRights(rights: RedisRights, { administers }: FindingContext): readonly Finding[] {
+function aboutRights(
+  rights: RedisRights,
+  { administers, renewsTokens }: FindingContext,
+): readonly Finding[] {
   const say = speaker(null);
   const findings: Finding[] = [];
   const lacking = (
@@ -316,6 +321,15 @@ function aboutRights(rights: RedisRights, { administers }: FindingContext): read
         'note',
         'the configured user may not note for the lists of accounts whom it has let in',
         'Lists show tokens as unused that were let in. Take the present config/redis/users.acl.',
+      ),
+    );
+  }
+  if (renewsTokens && !rights.writesRegistry) {
+    findings.push(
+      say(
+        'unsafe',
+        'the configured user may not change the registry, and a route has action: renew-token',
+        'Callers get 503 there. That needs the user manager.',
       ),
     );
   }

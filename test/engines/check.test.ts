@@ -322,15 +322,23 @@ describe('what is found in facts', () => {
     change: Partial<ServerFacts>,
     more: Partial<RedisFacts> = {},
     administers = false,
+    renewsTokens = false,
   ) =>
     findingsOf({ ...facts, servers: [{ ...server, ...change }], ...more }, rights, {
       leaseMs: 1_000,
       administers,
+      renewsTokens,
     }).map((finding) => `${finding.severity}: ${finding.found}`);
   const withInfo = (name: string, value: string) => ({ info: new Map([...sound, [name, value]]) });
 
   it('is nothing where all is sound', () => {
     expect(found({})).toEqual([]);
+  });
+
+  it('is a user without the rights of manager where a route exchanges tokens', () => {
+    expect(found({}, {}, false, true)).toEqual([
+      'unsafe: the configured user may not change the registry, and a route has action: renew-token',
+    ]);
   });
 
   it.each([

@@ -1,3 +1,4 @@
+import { REFUSALS, type RefusalReason, refusalKind } from '../../src/refusal.ts';
 import type { AuditEvent } from './gateway.ts';
 import { readResponse, statusOf, valuesOf } from './http-bytes.ts';
 import type { RawClient } from './raw-client.ts';
@@ -77,10 +78,20 @@ export function answersOf({ clients }: Pick<Ledger, 'clients'>): SeenAnswer[] {
 
 function reasonIn(body: Buffer): string | null {
   try {
-    return (JSON.parse(body.toString()) as { reason?: string }).reason ?? null;
+    const { reason, Errors } = JSON.parse(body.toString()) as {
+      reason?: string;
+      Errors?: readonly string[];
+    };
+    return reason ?? /\(([a-z-]+), request /.exec(Errors?.[0] ?? '')?.[1] ?? null;
   } catch {
     return null;
   }
+}
+
+/** As callers are told it: they do not learn what is wrong with a token. */
+function shown(reason: string | undefined): string | undefined {
+  if (reason === undefined || !Object.hasOwn(REFUSALS, reason)) return reason;
+  return refusalKind(reason as RefusalReason).publicReason ?? reason;
 }
 
 /**
@@ -138,7 +149,7 @@ function answerFaults(ledger: Ledger, calls: readonly AuditEvent[]): string[] {
       faults.push(`${name} is recorded with the outcome ${outcome?.reason} ${outcome?.status}`);
     if (outcome !== undefined && reason === null && outcome.responseBytes !== body.length)
       faults.push(`${name} has ${body.length} bytes, its record ${outcome.responseBytes}`);
-    if (outcome !== undefined && reason !== null && outcome.reason !== reason)
+    if (outcome !== undefined && reason !== null && shown(outcome.reason) !== reason)
       faults.push(`${name} says ${reason}, its record ${outcome.reason}`);
     const owner = /^for (\S+)/.exec(body.toString('latin1', 0, 80))?.[1];
     if (owner !== undefined && owner !== requestId)

@@ -24,14 +24,15 @@ export function checkRoutes(file: Raw, source: YamlSource, report: Report): void
     const path = ['routes', index];
     const route = group(value);
     checkName(route, names, index, report);
-    checkUpstream(route, upstreams, path, source, report);
+    if (has(route, 'action')) checkAction(route, path, report);
+    else checkUpstream(route, upstreams, path, source, report);
     checkHost(route, path, report);
     const template = checkPath(route, path, report);
     checkMethods(route, path, report);
     checkBodyOn(route, path, report);
     if (route.access === 'public') checkPublic(route, path, report);
-    else checkPermission(route, template, path, report);
-    checkApplication(route, template, path, report);
+    else if (!has(route, 'action')) checkPermission(route, template, path, report);
+    if (!has(route, 'action')) checkApplication(route, template, path, report);
     checkHeaders(route, path, source, report);
     if (has(route, 'cors') && route.acceptBasic === true)
       report.fault(
@@ -57,9 +58,10 @@ function checkUpstream(
   source: YamlSource,
   report: Report,
 ): void {
+  const here = [...path, 'upstream'];
+  if (!has(route, 'upstream')) report.fault(here, 'is missing');
   const upstream = text(route.upstream);
   if (upstream === null || known.includes(upstream)) return;
-  const here = [...path, 'upstream'];
   const suggestion = nearest(source.written(here), known);
   report.fault(
     here,
@@ -135,6 +137,31 @@ function checkPublic(route: Raw, path: ConfigPath, report: Report): void {
         'means nothing on a public route: no token is read or forwarded',
       );
   }
+}
+
+/** What is said of a call that is passed on means nothing where the gate answers. */
+const OF_FORWARDED = [
+  'upstream',
+  'permission',
+  'application',
+  'bodyOn',
+  'stripPrefix',
+  'forwardAuthorization',
+  'headers',
+];
+
+function checkAction(route: Raw, path: ConfigPath, report: Report): void {
+  for (const key of OF_FORWARDED) {
+    if (has(route, key))
+      report.fault(
+        [...path, key],
+        'means nothing with an action: whoever holds the token may exchange it, and no upstream is asked',
+      );
+  }
+  if (route.access === 'public')
+    report.fault([...path, 'action'], 'not on a public route: no token is read there');
+  for (const [index, method] of list(route.methods).entries())
+    if (method !== 'POST') report.fault([...path, 'methods', index], 'an action takes POST only');
 }
 
 function checkPermission(

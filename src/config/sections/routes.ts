@@ -12,6 +12,8 @@ import { rate } from './limits.ts';
 export const ROUTE_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 /** Methods with which a body is refused unless the route says otherwise. */
 export const BODY_ON_METHODS = ['GET', 'HEAD', 'DELETE', 'OPTIONS'] as const;
+/** What the gate does itself, instead of passing a call on. */
+export const ROUTE_ACTIONS = ['renew-token'] as const;
 /** What a public route lets through. */
 export const PUBLIC_METHODS = ['GET', 'HEAD'] as const;
 
@@ -92,7 +94,14 @@ const route = z
       z.string().max(128),
       'Permission that the effective role must hold, such as `deployments:write`. Words but the first may be variables: `deployments:{environment}:write`.',
     ),
-    upstream: z.string().describe('Name of the upstream.'),
+    action: orNull(
+      z.enum(ROUTE_ACTIONS),
+      '`renew-token`: the gate itself exchanges the token of the caller for a new one and answers as LifeTime’s `POST …/auth/tokens` does; the former token is refused from then on. POST only, without upstream, permission and application. The store user needs the rights of `manager`.',
+    ),
+    upstream: z
+      .string()
+      .optional()
+      .describe('Name of the upstream; needed unless the route has an action.'),
     stripPrefix: z
       .string()
       .default('')
@@ -127,10 +136,12 @@ const route = z
       .describe('Shape of refusals on this route, where it differs from the file.'),
     rateLimit: orNull(rateLimit, 'How often the route may be called. Beyond: 429.'),
   })
-  .transform(({ application, methods, host, ...rest }) => ({
+  .transform(({ application, methods, host, upstream, action, ...rest }) => ({
     ...rest,
     host: host.toLowerCase(),
-    methods: methods ?? [...PUBLIC_METHODS],
+    methods: methods ?? (action === null ? [...PUBLIC_METHODS] : ['POST' as const]),
+    action,
+    upstream: upstream ?? '',
     application: compileApplication(application ?? 'any'),
     permissionTemplate: templateOf(rest.permission),
   }));

@@ -72,6 +72,7 @@ describe('the socket of an owner', () => {
         errors: 'problem',
         rateLimit: null,
         bodyOn: [],
+        action: null,
       },
     ]);
     const served = new ServedRegistry({ folder, store: 'embedded', remembers: false });

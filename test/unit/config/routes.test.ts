@@ -35,6 +35,7 @@ it('compiles a route to what the decision reads', () => {
       errors: 'problem',
       rateLimit: null,
       bodyOn: [],
+      action: null,
     },
   ]);
 });
@@ -211,6 +212,30 @@ it('gives a public route nothing to do with tokens', () => {
     'routes[0].permission: means nothing on a public route: no token is read or forwarded',
     'routes[0].acceptBareToken: means nothing on a public route: no token is read or forwarded',
     'routes[0].forwardAuthorization: means nothing on a public route: no token is read or forwarded',
+  ]);
+});
+
+it('takes an action instead of an upstream, and nothing of a call that is passed on', () => {
+  const bare = { upstream: null, permission: null, application: null, action: 'renew-token' };
+  expect(parse(routeWith({ ...bare, methods: null })).config.routes[0]).toMatchObject({
+    action: 'renew-token',
+    methods: ['POST'],
+    upstream: '',
+    permission: null,
+  });
+  const means =
+    'means nothing with an action: whoever holds the token may exchange it, and no upstream is asked';
+  expect(saidOf(routeWith({ action: 'renew-token', methods: '[GET, POST]' }))).toEqual([
+    'routes[0].methods[0]: an action takes POST only',
+    `routes[0].application: ${means}`,
+    `routes[0].permission: ${means}`,
+    `routes[0].upstream: ${means}`,
+  ]);
+  expect(saidOf(routeWith({ ...bare, methods: '[POST]', access: 'public' }))).toContain(
+    'routes[0].action: not on a public route: no token is read there',
+  );
+  expect(saidOf(routeWith({ ...bare, methods: '[POST]', action: 'renew' }))).toEqual([
+    'routes[0].action: expected renew-token',
   ]);
 });
 

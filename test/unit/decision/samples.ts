@@ -41,6 +41,7 @@ export function route(changes: Partial<Route> = {}): Route {
     errors: 'problem',
     rateLimit: null,
     bodyOn: [],
+    action: null,
     ...changes,
   };
 }
