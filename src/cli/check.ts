@@ -7,6 +7,7 @@ import { showFault } from '../config/faults.ts';
 import type { Config, RedisStoreConfig } from '../config/schema.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
 import type { Finding } from '../store/redis-findings.ts';
+import { findOwnLinks } from './check-links.ts';
 import { type InspectorOptions, inspectRedis, showFinding } from './check-redis.ts';
 import { EXIT, failureOf } from './exit.ts';
 import { loadChecked } from './load.ts';
@@ -30,7 +31,7 @@ export function addCheckCommand(program: Command): void {
     .requiredOption('--config <file>', 'the configuration file')
     .option(
       '--connect',
-      'also try the store and the upstreams, and look whether Redis is set up as the promises need it',
+      'also try the store and the upstreams, and look whether Redis is set up as the promises need it and whether upstreams write links to themselves',
     )
     .option(
       '--redis-user <name>',
@@ -82,12 +83,19 @@ interface Tried {
 const NOTHING: Tried = { unreachable: [], findings: [] };
 
 async function tried(config: Config, options: CheckOptions): Promise<Tried> {
-  const [store, upstreams] = await Promise.all([tryStore(config), tryUpstreams(config)]);
+  const [store, upstreams, links] = await Promise.all([
+    tryStore(config),
+    tryUpstreams(config),
+    findOwnLinks(config),
+  ]);
   const redis =
     store.length === 0 && config.store.kind === 'redis'
       ? await lookedInto(config, config.store, options)
       : NOTHING;
-  return { unreachable: [...store, ...redis.unreachable, ...upstreams], findings: redis.findings };
+  return {
+    unreachable: [...store, ...redis.unreachable, ...upstreams],
+    findings: [...redis.findings, ...links],
+  };
 }
 
 async function lookedInto(

@@ -46,6 +46,8 @@ export interface Route {
    * application in the path is the one that the registry knows in another spelling.
    */
   readonly caseInsensitive: boolean;
+  /** Links of the upstream with these origins become links to the gate. */
+  readonly rewriteOrigin: readonly string[];
   /** Pages of these origins may call the route from a browser. */
   readonly cors: CorsRule | null;
   readonly acceptBareToken: boolean;

@@ -20,6 +20,7 @@ export const WHOLE_SERVER: Route = {
   upstream: '',
   bodyOn: [],
   stripPrefix: '',
+  rewriteOrigin: [],
   caseInsensitive: false,
   cors: null,
   headers: null,

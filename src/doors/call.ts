@@ -5,6 +5,7 @@ import { SERVER_METHODS, WHOLE_SERVER } from '../decision/whole-server.ts';
 import { corsFields, preflightFields } from '../forwarding/cors-fields.ts';
 import { rulesFor } from '../forwarding/field-rules.ts';
 import { type AnswerSink, Forward } from '../forwarding/forward.ts';
+import { calledBy, withPublicOrigin } from '../forwarding/public-origin.ts';
 import { upstreamHead } from '../forwarding/request-fields.ts';
 import { clientFields } from '../forwarding/response-fields.ts';
 import type { Reason, RefusalReason } from '../refusal.ts';
@@ -436,12 +437,20 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   onInformational(head: ResponseHead): void {
     if (!this.#covered()) return;
     // 100 was said by us, when the call was permitted (RFC 9110 §10.1.1).
-    if (head.status !== 100) this.#client.informational(head);
+    if (head.status !== 100) this.#client.informational(this.#withPublicLinks(head));
   }
 
-  onHead(head: ResponseHead): void {
+  #withPublicLinks(head: ResponseHead): ResponseHead {
+    const { rewriteOrigin } = this.permit.route;
+    if (rewriteOrigin.length === 0) return head;
+    const called = calledBy(this.#record.address, this.#head!, this.#client.peer.secure);
+    return withPublicOrigin(head, rewriteOrigin, called);
+  }
+
+  onHead(received: ResponseHead): void {
     this.#answer = 'gathered';
-    this.#headMs = this.#record.answered(head.status);
+    this.#headMs = this.#record.answered(received.status);
+    const head = this.#withPublicLinks(received);
     const { rate, route } = this.permit;
     const { cors } = route;
     const fields =

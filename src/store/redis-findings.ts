@@ -7,7 +7,7 @@ import type { ClusterFacts, RedisFacts, SentinelFacts, ServerFacts } from './red
  */
 export interface Finding {
   readonly severity: 'unsafe' | 'note' | 'unverified';
-  /** Address of the server; null = of all of it. */
+  /** Address of the server, or the name of an upstream; null = of all of Redis. */
   readonly server: string | null;
   /** What was found. */
   readonly found: string;

@@ -297,6 +297,13 @@ const PROBES: Readonly<Record<string, Probe>> = {
     was: 401,
     is: 200,
   },
+  'routes.*.rewriteOrigin': {
+    after: route({ rewriteOrigin: ['http://inside.test'] }),
+    look: async (stage) =>
+      (await stage.call('/echo/moved')).headers.location?.replace(/:[0-9]+/, ''),
+    was: 'http://inside.test/there',
+    is: 'https://localhost/there',
+  },
   'routes.*.cors.origins': {
     before: route({ cors: CORS }),
     after: route({ cors: { ...CORS, origins: ['https://b.test'] } }),

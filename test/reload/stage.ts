@@ -172,7 +172,8 @@ function answering(upstream: string, seen: string[]): RequestListener {
     const port = request.socket.remotePort;
     const certificate = (socket.getPeerCertificate?.().subject ?? null) !== null;
     const body = JSON.stringify({ ...request.headers, upstream, url, certificate, port });
-    request.resume().once('end', () => response.writeHead(fails ? 503 : 200).end(body));
+    const fields = how === 'moved' ? { location: 'http://inside.test/there' } : {};
+    request.resume().once('end', () => response.writeHead(fails ? 503 : 200, fields).end(body));
   };
 }
 

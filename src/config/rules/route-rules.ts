@@ -34,6 +34,11 @@ export function checkRoutes(file: Raw, source: YamlSource, report: Report): void
     else if (!has(route, 'action')) checkPermission(route, template, path, report);
     if (!has(route, 'action')) checkApplication(route, template, path, report);
     checkHeaders(route, path, source, report);
+    if (list(route.rewriteOrigin).length > 0 && has(route, 'stripPrefix'))
+      report.fault(
+        [...path, 'rewriteOrigin'],
+        'not together with stripPrefix: the links would lack the prefix',
+      );
     if (has(route, 'cors') && route.acceptBasic === true)
       report.fault(
         [...path, 'cors'],
@@ -148,6 +153,7 @@ const OF_FORWARDED = [
   'stripPrefix',
   'forwardAuthorization',
   'headers',
+  'rewriteOrigin',
 ];
 
 function checkAction(route: Raw, path: ConfigPath, report: Report): void {

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { whole } from '../values.ts';
 
 /** As browsers write it (RFC 6454 §6.2): whatever another spelling means, it matches no request. */
-function isOrigin(text: string): boolean {
+export function isOrigin(text: string): boolean {
   return /^https?:\/\/[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 

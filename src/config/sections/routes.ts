@@ -4,7 +4,7 @@ import {
   parsePermissionTemplate,
 } from '../../account/permission-template.ts';
 import { flag, name, orNull } from '../values.ts';
-import { cors } from './cors.ts';
+import { cors, isOrigin } from './cors.ts';
 import { headers } from './headers.ts';
 import { rate } from './limits.ts';
 
@@ -123,6 +123,21 @@ const route = z
       headers,
       'Fields set on requests of this route and taken off them; what the route says of a field counts before what the upstream says.',
     ),
+    rewriteOrigin: z
+      .array(
+        z
+          .string()
+          .max(300)
+          .refine(
+            isOrigin,
+            'expected an origin such as https://lifetime.internal (scheme and host in lower case, no path, no default port)',
+          ),
+      )
+      .max(16, 'at most 16 origins')
+      .default([])
+      .describe(
+        'Origins by which the upstream names itself in `Location`, `Content-Location` and `Link`: such links become ones to the gate, by the name that the client has called. Bodies are never rewritten.',
+      ),
     forwardAuthorization: flag(
       false,
       "Whether the upstream gets the client's Authorization header. It holds the token.",

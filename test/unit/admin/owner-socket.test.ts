@@ -73,6 +73,7 @@ describe('the socket of an owner', () => {
         rateLimit: null,
         bodyOn: [],
         action: null,
+        rewriteOrigin: [],
       },
     ]);
     const served = new ServedRegistry({ folder, store: 'embedded', remembers: false });

@@ -36,6 +36,7 @@ it('compiles a route to what the decision reads', () => {
       rateLimit: null,
       bodyOn: [],
       action: null,
+      rewriteOrigin: [],
     },
   ]);
 });
@@ -212,6 +213,19 @@ it('gives a public route nothing to do with tokens', () => {
     'routes[0].permission: means nothing on a public route: no token is read or forwarded',
     'routes[0].acceptBareToken: means nothing on a public route: no token is read or forwarded',
     'routes[0].forwardAuthorization: means nothing on a public route: no token is read or forwarded',
+  ]);
+});
+
+it('takes origins of an upstream only in one spelling, and not beside a prefix that is stripped', () => {
+  const withOrigins = (rewriteOrigin: string, more = {}) => routeWith({ rewriteOrigin, ...more });
+  const good = '["http://10.0.0.7:8080", "https://lifetime.internal"]';
+  expect(parse(withOrigins(good)).config.routes[0]?.rewriteOrigin).toHaveLength(2);
+  for (const wrong of ['lifetime.internal', 'https://A.b', 'https://a.b/', 'https://a.b:443', '*'])
+    expect(saidOf(withOrigins(`["${wrong}"]`)), wrong).toEqual([
+      expect.stringMatching(/^routes\[0\]\.rewriteOrigin\[0\]: expected an origin such as/),
+    ]);
+  expect(saidOf(withOrigins(good, { path: '/a/**', stripPrefix: '/a' }))).toEqual([
+    'routes[0].rewriteOrigin: not together with stripPrefix: the links would lack the prefix',
   ]);
 });
 

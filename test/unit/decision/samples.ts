@@ -42,6 +42,7 @@ export function route(changes: Partial<Route> = {}): Route {
     rateLimit: null,
     bodyOn: [],
     action: null,
+    rewriteOrigin: [],
     ...changes,
   };
 }
