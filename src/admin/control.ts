@@ -23,6 +23,8 @@ export interface CallQuestion {
   readonly path: string;
   /** With or without port; default `localhost`, which only matters where routes name hosts. */
   readonly host?: string;
+  /** What stands in the body, where a route is decided by it: `app=CRM,app=HR,to=Production`. */
+  readonly variables?: string;
 }
 
 /**
@@ -73,7 +75,7 @@ async function explainCall(
   question: CallQuestion,
 ): Promise<Explanation> {
   mustHave(actor, 'sallyport:registry:read');
-  const fields = new Fields(question, ['account', 'method', 'path', 'host']);
+  const fields = new Fields(question, ['account', 'method', 'path', 'host', 'variables']);
   const name = fields.name('account');
   const method = fields.text('method', 64);
   const path = fields.text('path', 8192);
@@ -83,6 +85,8 @@ async function explainCall(
       'path',
       'must begin with / and be without query, spaces and letters outside ASCII',
     );
+  const variables = fields.has('variables') ? readVariables(fields.text('variables', 8192)) : [];
+  if (variables === null) fields.fault('variables', 'must be name=value, with commas in between');
   fields.check();
   const table = options.routes();
   if (table === null)
@@ -96,5 +100,14 @@ async function explainCall(
   });
   if (account === null) throw notFound('account', name);
   const context = { table, policy: Policy.of(roles, teams), clock: options.clock };
-  return explain(context, { account: compilePrincipal(account), method, host, path });
+  const given = { variables: variables ?? [] };
+  return explain(context, { account: compilePrincipal(account), method, host, path, ...given });
+}
+
+function readVariables(text: string): { name: string; value: string }[] | null {
+  const pairs = text.split(',').map((pair) => /^([^=]+)=(.*)$/.exec(pair));
+  const read = pairs.flatMap((pair) =>
+    pair === null ? [] : [{ name: pair[1]!, value: pair[2]! }],
+  );
+  return read.length === pairs.length ? read : null;
 }

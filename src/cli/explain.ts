@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import { type CommonOptions, given } from './account.ts';
-import { examples, leaf } from './options.ts';
+import { examples, leaf, several } from './options.ts';
 import { withReach } from './reach.ts';
 import { details, say, sayJson, styled, visible } from './terminal.ts';
 
 interface ExplainOptions extends CommonOptions {
   readonly account: string;
   readonly host?: string;
+  readonly variable?: readonly string[];
 }
 
 export function addExplainCommand(program: Command): void {
@@ -17,6 +18,11 @@ export function addExplainCommand(program: Command): void {
   )
     .requiredOption('--account <name>', 'the account that calls')
     .option('--host <host>', 'the host that is called, where routes tell hosts apart')
+    .option(
+      '--variable <name=value>',
+      'what stands in the body, where the route is decided by it (repeat, or use commas)',
+      several,
+    )
     .action(async (method: string, path: string, options: ExplainOptions) => {
       await withReach(options, false, async ({ control, actor }) => {
         const question = {
@@ -24,6 +30,7 @@ export function addExplainCommand(program: Command): void {
           method: method.toUpperCase(),
           path: withoutQuery(path),
           ...given('host', options.host),
+          ...given('variables', options.variable?.join(',')),
         };
         const answer = await control.explain(actor, question);
         if (options.json === true) return sayJson(answer);
@@ -36,7 +43,7 @@ export function addExplainCommand(program: Command): void {
         details([
           ['Route', answer.route ?? '-'],
           ['Permission', answer.permission ?? '-'],
-          ['Application', answer.application ?? '-'],
+          ['Application', answer.application ?? (answer.applications.join(', ') || '-')],
           [
             'Role',
             answer.role === null
@@ -48,6 +55,7 @@ export function addExplainCommand(program: Command): void {
     });
   examples(
     explain,
+    'sallyport explain --account ci-pipeline --variable app=CRM POST /deployments',
     'sallyport explain --account ci-pipeline POST /lifetimeapi/rest/v2/applications/CRM/deployments',
   );
 }

@@ -1,7 +1,7 @@
 import { isName } from '../account/model.ts';
 import type { PolicyView } from '../account/policy.ts';
 import type { Principal, RoleRule } from '../account/principal.ts';
-import { type Demand, type PermissionsFault, permissionsOf } from './demand.ts';
+import { type Demand, type PermissionsFault, permissionsOf, valuesOf } from './demand.ts';
 import { isUnsafe } from './method.ts';
 import type { Route } from './route.ts';
 import type { Variable } from './route-table.ts';
@@ -33,7 +33,7 @@ export type Because =
    * Unsafe call on a route about any application: this per-application role lacks the permission.
    */
   | { readonly kind: 'withheld'; readonly by: string }
-  /** The path names no possible application. */
+  /** The request names no possible application. */
   | { readonly kind: 'not-a-name' }
   /**
    * On a case-insensitive route: the registry knows several applications that differ by case alone.
@@ -53,7 +53,7 @@ export function authorise(
   variables: readonly Variable[],
   method: string,
 ): Authorisation {
-  if (route.permissionTemplate !== null)
+  if (route.permissionTemplate !== null || route.application.from === 'body')
     return authoriseEach(policy, account, route, variables, method);
   // A public route never comes here, and compileRoute lets no other be without a permission; if one
   // were, it would be refused.
@@ -73,22 +73,59 @@ function authoriseEach(
 ): Authorisation {
   const permissions = permissionsOf(route, variables);
   if ('kind' in permissions) return refused(permissions);
-  const isAny = route.application.from === 'any';
-  const named = isAny ? null : nameApplication(policy, account, route, variables);
-  if (named !== null && 'kind' in named) return refused(named);
-  const demand: Demand = {
-    applications: named === null ? null : [named.application],
-    permissions,
-  };
-  let last = refused({ kind: 'too-many' });
-  for (const permission of permissions) {
-    last =
-      named === null
-        ? judgeAny(policy, account, permission, method)
-        : judgeOn(policy, account, named.application, permission);
-    if (!last.allowed) break;
+  const applications = applicationsOf(policy, account, route, variables);
+  if (applications !== null && 'kind' in applications) return refused(applications);
+  const demand: Demand = { applications, permissions };
+  return { ...judgeEach(policy, account, demand, method), demand };
+}
+
+/** The first that is not allowed; else all are, and a role is named where it is the same in all. */
+function judgeEach(
+  policy: PolicyView,
+  account: Principal,
+  { applications, permissions }: Demand,
+  method: string,
+): Authorisation {
+  let judged: Authorisation | null = null;
+  let sameRole = true;
+  for (const application of applications ?? [null]) {
+    for (const permission of permissions) {
+      const one =
+        application === null
+          ? judgeAny(policy, account, permission, method)
+          : judgeOn(policy, account, application, permission);
+      if (!one.allowed) return one;
+      sameRole &&= judged === null || judged.role === one.role;
+      judged = one;
+    }
   }
-  return { ...last, demand };
+  // None was asked for: nothing is permitted that was not judged.
+  if (judged === null) return refused({ kind: 'not-a-name' });
+  const several = applications !== null && applications.length > 1;
+  return {
+    ...judged,
+    application: several ? null : judged.application,
+    role: sameRole ? judged.role : null,
+  };
+}
+
+/** In the registry's spelling, each once; null: the route is about any. */
+function applicationsOf(
+  policy: PolicyView,
+  account: Principal,
+  route: Route,
+  variables: readonly Variable[],
+): readonly string[] | null | Exclude<Named, { application: string }> {
+  const { application } = route;
+  if (application.from === 'any') return null;
+  if (application.from === 'fixed') return [application.name];
+  const names = new Set<string>();
+  for (const value of valuesOf(variables, application.variable)) {
+    const named = nameOf(policy, account, route, value);
+    if ('kind' in named) return named;
+    names.add(named.application);
+  }
+  return names.size === 0 ? { kind: 'not-a-name' } : [...names];
 }
 
 /** Nobody's role came to be asked. */
@@ -160,12 +197,15 @@ function nameApplication(
   variables: readonly Variable[],
 ): Named {
   if (route.application.from === 'fixed') return { application: route.application.name };
-  const wanted = route.application.from === 'path' ? route.application.variable : null;
+  const wanted = 'variable' in route.application ? route.application.variable : null;
   const segment = variables.find((variable) => variable.name === wanted)?.value;
+  return segment === undefined ? { kind: 'not-a-name' } : nameOf(policy, account, route, segment);
+}
+
+function nameOf(policy: PolicyView, account: Principal, route: Route, text: string): Named {
   // A server on Windows takes `crm.` for `crm`, whose role may be another.
-  if (segment === undefined || !isName(segment) || segment.endsWith('.'))
-    return { kind: 'not-a-name' };
-  return route.caseInsensitive ? knownSpelling(policy, account, segment) : { application: segment };
+  if (!isName(text) || text.endsWith('.')) return { kind: 'not-a-name' };
+  return route.caseInsensitive ? knownSpelling(policy, account, text) : { application: text };
 }
 
 /**

@@ -7,12 +7,13 @@ import type { Lookup, RegistryView } from '../registry/replica-port.ts';
 import type { Peer, RequestHead } from '../wire/request-head.ts';
 import { prove } from './authenticate.ts';
 import { authorise, detailOf } from './authorise.ts';
+import { bodyFormFault, readBodyVariables } from './body-variables.ts';
 import { type Credential, readCredential } from './credential.ts';
 import { hasUnusualBody, isNeverAllowed, isUnsafe, methodBit } from './method.ts';
 import { preflightOf } from './preflight.ts';
 import type { Route } from './route.ts';
 import { createRouteTable, type RouteMatch, type RouteTable } from './route-table.ts';
-import type { Findings, Permit, Refusal, Verdict } from './verdict.ts';
+import type { BodyWish, Findings, Permit, Refusal, Verdict } from './verdict.ts';
 import { WHOLE_SERVER, WHOLE_SERVER_MATCH } from './whole-server.ts';
 
 export interface DecisionLimits {
@@ -31,16 +32,26 @@ export interface DeciderOptions {
   readonly rates?: Pick<RateLimiter, 'ask' | 'askRefused'>;
 }
 
+/** `BodyWish` only where the body was not given. */
+export type Decision = Verdict | BodyWish;
+
 export interface Decider {
   /**
    * Decides about one request. Synchronous when the account is cached. A "no" is a value, never an
    * exception; an exception is a fault of ours and must be answered like one. Never writes a
-   * response and never reads a body.
+   * response, and never waits for a body: where one decides, the answer is a wish for it, and the
+   * question comes again.
    *
    * @param clientAddress whose guesses are counted, where the peer is a trusted proxy. Default: the
    * peer's
+   * @param body all of it, as it came without its framing; null = it was not asked for
    */
-  decide(head: RequestHead, peer: Peer, clientAddress?: string): Verdict | Promise<Verdict>;
+  decide(
+    head: RequestHead,
+    peer: Peer,
+    clientAddress?: string,
+    body?: Buffer | null,
+  ): Decision | Promise<Decision>;
   /**
    * Replaces all routes at once; requests that have been matched keep theirs. Throws a `TypeError`,
    * and keeps the old ones, for routes that must not exist.
@@ -61,7 +72,11 @@ export function createDecider(options: DeciderOptions): Decider {
   let limits = options.limits;
 
   /** The whole way of a request, in the order in which it happens. */
-  function decide(head: RequestHead, clientAddress: string): Verdict | Promise<Verdict> {
+  function decide(
+    head: RequestHead,
+    clientAddress: string,
+    body: Buffer | null,
+  ): Decision | Promise<Decision> {
     // 1. Admit: what no route and no account could make acceptable is refused before anything else
     //    is looked at.
     const inadmissible = admit(head, limits);
@@ -106,11 +121,11 @@ export function createDecider(options: DeciderOptions): Decider {
     //    have to wait behind those of other clients.
     const lookup = lookups.lookup(credential.accountId, clientAddress);
     if (!(lookup instanceof Promise))
-      return conclude(head, match, shown, credential, lookup, clientAddress);
+      return conclude(head, match, shown, credential, lookup, clientAddress, body);
     return lookup.then((late) => {
       // Time has passed: the lease may have run out while we waited.
       const counts: Lookup = view.current ? late : { found: 'unavailable' };
-      return conclude(head, match, shown, credential, counts, clientAddress);
+      return conclude(head, match, shown, credential, counts, clientAddress, body);
     });
   }
 
@@ -125,7 +140,8 @@ export function createDecider(options: DeciderOptions): Decider {
     credential: Token,
     lookup: Lookup,
     clientAddress: string,
-  ): Verdict {
+    body: Buffer | null,
+  ): Decision {
     const claimed: Findings = { ...found, claimedAccountId: credential.accountId };
     if (lookup.found === 'unavailable') return refuse(view.unavailableReason, claimed);
 
@@ -146,7 +162,8 @@ export function createDecider(options: DeciderOptions): Decider {
     if (match.kind === 'method-refused')
       return refuseKnown('method-refused', known, account, match.allow);
 
-    // 10. Authorise: 403.
+    // 10. Authorise: 403. What the route is decided by may stand in the body, which must then be
+    //     here, and in a form that can be read in one way only: 400, 413.
     if (match.route === WHOLE_SERVER) {
       return hasUnusualBody(head)
         ? refuseKnown('body-refused', known, account)
@@ -159,7 +176,18 @@ export function createDecider(options: DeciderOptions): Decider {
         ? withinLimits(match.route, known, head.method)
         : refuseKnown('permission-denied', known, account, NO_METHODS, ONLY_LIVE);
     }
-    const { route, variables } = match;
+    const { route } = match;
+    let { variables } = match;
+    if (route.bodyVariables.length > 0) {
+      const read = body === null ? bodyFormFault(head, route) : readBodyVariables(route, body);
+      if (read === null) {
+        const limitBytes = route.bodyVariableBytes;
+        return { permitted: null, found: known, account: account.account.id, limitBytes };
+      }
+      if ('reason' in read)
+        return refuseKnown(read.reason, known, account, NO_METHODS, read.detail);
+      variables = [...variables, ...read];
+    }
     const asked = authorise(view, account, route, variables, head.method);
     const { application, role, demand } = asked;
     const judged: Findings = { ...known, application, role, demand };
@@ -214,7 +242,8 @@ export function createDecider(options: DeciderOptions): Decider {
   }
 
   return {
-    decide: (head, peer, clientAddress = peer.address) => decide(head, clientAddress),
+    decide: (head, peer, clientAddress = peer.address, body = null) =>
+      decide(head, clientAddress, body),
     setRoutes: (routes) => {
       table = createRouteTable(routes);
     },

@@ -1,6 +1,7 @@
 import type { PolicyView } from '../account/policy.ts';
 import type { Principal } from '../account/principal.ts';
 import type { Clock } from '../clock.ts';
+import { showJsonPointer } from '../config/json-pointer.ts';
 import type { RefusalReason } from '../refusal.ts';
 import { isUnambiguousPath } from '../wire/target.ts';
 import { standingOf } from './authenticate.ts';
@@ -18,6 +19,8 @@ export interface Explanation {
   /** With values in the place of its variables, as far as there are any. */
   readonly permission: string | null;
   readonly application: string | null;
+  /** Where the call is about several. */
+  readonly applications: readonly string[];
   readonly role: string | null;
   /** Which of the three rules named the role; null when none was asked. */
   readonly rule: 'grant' | 'team' | 'default' | null;
@@ -32,6 +35,8 @@ export interface Question {
   readonly host: string;
   /** Without query. */
   readonly path: string;
+  /** What stands in the body, for routes that are decided by it. */
+  readonly variables?: readonly Variable[];
 }
 
 /** Explains a call from first to last step, assuming that the account shows its live token. */
@@ -63,7 +68,33 @@ export function explain(
     );
   }
   if (match.route.action !== null) return ownAction(match.route);
-  return explainAuthorisation(context.policy, account, match.route, match.variables, method);
+  const { route } = match;
+  const ofBody = question.variables ?? [];
+  const unsaid = unsaidWords(route, ofBody);
+  if (unsaid.length > 0)
+    return {
+      ...refused('body-refused', ''),
+      route: route.name,
+      permission: route.permission,
+      because: unsaid,
+    };
+  const variables = [...match.variables, ...ofBody];
+  return explainAuthorisation(context.policy, account, route, variables, method);
+}
+
+/** What must be said of the body before the route can be explained. */
+function unsaidWords({ name, bodyVariables }: Route, said: readonly Variable[]): readonly string[] {
+  const other = said.find((one) => bodyVariables.every((known) => known.name !== one.name));
+  if (other !== undefined) return [`Route ${name} takes no variable ${other.name} from the body.`];
+  const unsaid = bodyVariables.filter((known) => said.every((one) => one.name !== known.name));
+  if (unsaid.length === 0) return [];
+  return [
+    `Route ${name} is decided by the body of a request.`,
+    ...unsaid.map(
+      (known) =>
+        `What stands at ${showJsonPointer(known.json)} is not known here: say it with --variable ${known.name}=VALUE, once for each value.`,
+    ),
+  ];
 }
 
 /** Explains the last step alone: whether the account may use a route that has matched. */
@@ -82,26 +113,41 @@ export function explainAuthorisation(
     route: route.name,
     permission: authorisation.permission ?? route.permission,
     application,
+    applications: severalOf(authorisation),
     role,
     rule: because.kind === 'role' ? because.rule : null,
     because: [
-      `Route ${route.name} requires ${route.permission}${hereWords(authorisation)}.`,
+      `Route ${route.name} requires ${route.permission}${hereWords(route, authorisation)}.`,
       ...authorisationWords(authorisation, account),
     ],
   };
 }
 
+function severalOf({ demand }: Authorisation): readonly string[] {
+  const { applications } = demand ?? {};
+  return applications === undefined || applications === null || applications.length < 2
+    ? []
+    : applications;
+}
+
 /** What the variables of the permission stand for. */
-function hereWords({ demand }: Authorisation): string {
-  return demand === null ? '' : `, here ${demand.permissions.join(', ')}`;
+function hereWords({ permissionTemplate }: Route, { demand }: Authorisation): string {
+  return demand === null || permissionTemplate === null
+    ? ''
+    : `, here ${demand.permissions.join(', ')}`;
 }
 
 function authorisationWords(found: Authorisation, account: Principal): readonly string[] {
-  const { because, permission } = found;
+  const { because, permission, demand } = found;
+  const several = severalOf(found);
+  if (found.allowed && several.length > 0)
+    return [
+      `The call is about ${several.join(', ')}: on each of them the role of ${account.account.name} has ${demand?.permissions.join(', ')}.`,
+    ];
   const { name } = account.account;
   switch (because.kind) {
     case 'not-a-name':
-      return ['The application in the path is not a possible name.'];
+      return ['The application that the call names is not a possible name.'];
     case 'ambiguous':
       return [
         `The application could be any of ${because.spellings.join(', ')}, which differ only by letter case.`,
@@ -158,7 +204,7 @@ function standingWords(
 
 function publicRoute(route: Route): Explanation {
   const because = [`Route ${route.name} is public: no token is read.`];
-  const nobody = { permission: null, application: null, role: null, rule: null };
+  const nobody = { permission: null, application: null, applications: [], role: null, rule: null };
   return { allowed: true, reason: 'permitted', route: route.name, ...nobody, because };
 }
 
@@ -166,7 +212,7 @@ function ownAction(route: Route): Explanation {
   const because = [
     `On route ${route.name} the gate itself exchanges the token of the caller: whoever holds the live one may.`,
   ];
-  const nobody = { permission: null, application: null, role: null, rule: null };
+  const nobody = { permission: null, application: null, applications: [], role: null, rule: null };
   return { allowed: true, reason: 'permitted', route: route.name, ...nobody, because };
 }
 
@@ -177,6 +223,7 @@ function refused(reason: RefusalReason, why: string): Explanation {
     route: null,
     permission: null,
     application: null,
+    applications: [],
     role: null,
     rule: null,
     because: [why],

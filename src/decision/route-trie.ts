@@ -88,16 +88,20 @@ function ruleFault(route: Route, template: PathTemplate): string | null {
   if (unroutable !== undefined) return `${unroutable} can never be let in`;
   if (route.action !== null) return actionFault(route);
   if (route.access === 'public') {
-    if (route.bodyOn.length > 0) return 'a public route takes no body';
+    if (route.bodyOn.length > 0 || route.bodyVariables.length > 0)
+      return 'a public route takes no body';
     return route.methods.some((method) => isUnsafe(method) || method === 'OPTIONS')
       ? 'a public route takes GET and HEAD only'
       : null;
   }
   const fault = permissionFault(route, template);
   if (fault !== null) return fault;
-  if (route.application.from !== 'path') return null;
-  const { variable } = route.application;
-  return hasVariable(template, variable) ? null : `{${variable}} does not stand in the path`;
+  const both = route.bodyVariables.find(({ name }) => hasVariable(template, name));
+  if (both !== undefined) return `{${both.name}} stands in the path and in the body`;
+  if (!('variable' in route.application)) return null;
+  const { from, variable } = route.application;
+  const isThere = from === 'path' ? hasVariable(template, variable) : isInBody(route, variable);
+  return isThere ? null : `{${variable}} does not stand in the ${from}`;
 }
 
 function permissionFault(route: Route, path: PathTemplate): string | null {
@@ -108,8 +112,14 @@ function permissionFault(route: Route, path: PathTemplate): string | null {
   // What is asked of roles is made from the compiled form, and shown in the written one.
   if (wanted.join() !== (route.permissionTemplate?.variables ?? []).join())
     return 'the permission and its compiled form differ';
-  const unknown = wanted.find((variable) => !hasVariable(path, variable));
-  return unknown === undefined ? null : `{${unknown}} does not stand in the path`;
+  const unknown = wanted.find(
+    (variable) => !hasVariable(path, variable) && !isInBody(route, variable),
+  );
+  return unknown === undefined ? null : `{${unknown}} stands neither in the path nor in the body`;
+}
+
+function isInBody({ bodyVariables }: Route, variable: string): boolean {
+  return bodyVariables.some(({ name, json }) => name === variable && json.length > 0);
 }
 
 function hasVariable({ segments }: PathTemplate, variable: string): boolean {

@@ -1,6 +1,7 @@
 import type { PermissionTemplate } from '../account/permission-template.ts';
 import type { HeaderChange } from '../config/sections/headers.ts';
 import type { RateLimit } from '../limits/rate-limit.ts';
+import type { BodyVariable } from './body-variables.ts';
 
 /** What the gate tells browsers (the Fetch standard's CORS protocol); never `Allow-Credentials`. */
 export interface CorsRule {
@@ -26,9 +27,9 @@ export interface Route {
    * one. Whoever is known may; permission and application mean nothing. Null: the call is forwarded.
    */
   readonly action: 'renew-token' | null;
-  /** Where the application stands: the name of a path variable, a fixed name, or any. */
+  /** Where the application stands: a variable of the path or the body, a fixed name, or any. */
   readonly application:
-    | { readonly from: 'path'; readonly variable: string }
+    | { readonly from: 'path' | 'body'; readonly variable: string }
     | { readonly from: 'fixed'; readonly name: string }
     | { readonly from: 'any' };
   /** As written, variables in it too. Null only for public routes and actions. */
@@ -37,6 +38,10 @@ export interface Route {
   readonly permissionTemplate: PermissionTemplate | null;
   /** Its name; empty for actions. */
   readonly upstream: string;
+  /** Variables whose values stand in the body, which is then read before the decision. */
+  readonly bodyVariables: readonly BodyVariable[];
+  /** The largest body that is read for them, in bytes. */
+  readonly bodyVariableBytes: number;
   /** Methods beside POST, PUT and PATCH with which a body is taken. Public routes: none. */
   readonly bodyOn: readonly string[];
   /** Whole literal segments removed from the front before forwarding (`/api`), or empty. */

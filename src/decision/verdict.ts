@@ -87,3 +87,17 @@ export interface Refusal extends Findings {
 }
 
 export type Verdict = Permit | Refusal;
+
+/**
+ * No verdict yet: the route is decided by the body, of a caller who is known. Once all of it is here,
+ * the decision is reached anew, with it.
+ */
+export interface BodyWish {
+  readonly permitted: null;
+  /** What is known so far, for whatever happens before the body is here. */
+  readonly found: Findings;
+  /** Of the caller. */
+  readonly account: string;
+  /** The largest body that the route reads. */
+  readonly limitBytes: number;
+}

@@ -18,6 +18,8 @@ export const WHOLE_SERVER: Route = {
   permission: null,
   permissionTemplate: null,
   upstream: '',
+  bodyVariables: [],
+  bodyVariableBytes: 0,
   bodyOn: [],
   stripPrefix: '',
   rewriteOrigin: [],

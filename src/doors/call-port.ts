@@ -6,6 +6,7 @@ import type { Decider } from '../decision/decide.ts';
 import type { TrustedProxies } from '../forwarding/client-address.ts';
 import type { NewTraces } from '../forwarding/trace.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
+import type { BodyBudget } from '../limits/body-budget.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Peer } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-parser.ts';
@@ -33,6 +34,8 @@ export interface CallServices {
   readonly renewToken: RenewToken | null;
   readonly guarantee: 'acknowledged' | 'buffered';
   readonly bodyBytes: number;
+  /** The memory of bodies by which is decided. */
+  readonly heldBodies: BodyBudget;
   readonly trustedProxies: TrustedProxies;
   /** What a call without a trace gets. */
   readonly traces: NewTraces;

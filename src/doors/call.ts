@@ -1,6 +1,7 @@
 import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
 import { readCredential } from '../decision/credential.ts';
-import type { Findings, Permit, Verdict } from '../decision/verdict.ts';
+import type { Decision } from '../decision/decide.ts';
+import type { BodyWish, Findings, Permit, Verdict } from '../decision/verdict.ts';
 import { SERVER_METHODS, WHOLE_SERVER } from '../decision/whole-server.ts';
 import { corsFields, preflightFields } from '../forwarding/cors-fields.ts';
 import { rulesFor } from '../forwarding/field-rules.ts';
@@ -16,6 +17,7 @@ import type { UpstreamFailure } from '../wire/upstream-port.ts';
 import { optionsAnswer, preflightAnswer, rateFields, refusalAnswer } from './answer.ts';
 import type { CallClient, CallServices } from './call-port.ts';
 import { CallRecord } from './call-record.ts';
+import { HeldBody } from './held-body.ts';
 import type { OpenCall } from './open-calls.ts';
 import { type Renewal, renewedAnswer } from './renewal.ts';
 
@@ -48,6 +50,11 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   #replacement: RefusalReason | null = null;
   /** Nothing goes upstream before the first bytes of the request's body are here. */
   #awaitsBody = false;
+  /** The body decides: what is known until it is here. */
+  #wish: BodyWish | null = null;
+  #collecting = false;
+  /** The body by which was decided, until an upstream has answered. */
+  #held: HeldBody | null = null;
   /** The upstream's answer: its head is given to the client's door, or to the client's socket. */
   #answer: 'none' | 'gathered' | 'begun' = 'none';
   /** Content that the door was given and that has not been given to the socket. */
@@ -74,18 +81,21 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
 
   /** Decides and goes on from there. */
   begin(triesLeft = DECISION_TRIES): void {
-    const verdict = this.#services.decider.decide(
+    const decision = this.#services.decider.decide(
       this.#head!,
       this.#client.peer,
       this.#record.address.address,
+      this.#held?.bytes,
     );
-    if (verdict instanceof Promise) {
-      verdict.then(
+    if (decision instanceof Promise) {
+      decision.then(
         (late) => this.#guarded(() => this.#decidedLate(late, triesLeft)),
         (error: unknown) => this.onFault(error),
       );
+    } else if (decision.permitted === null) {
+      this.#collect(decision);
     } else {
-      this.#judged(verdict);
+      this.#judged(decision);
     }
   }
 
@@ -93,11 +103,37 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
    * The registry may have changed between the verdict and this turn of the loop: then the verdict
    * is about what was, and is reached again.
    */
-  #decidedLate(verdict: Verdict, triesLeft: number): void {
+  #decidedLate(verdict: Decision, triesLeft: number): void {
     if (this.#verdict !== null) return; // refused meanwhile, for another reason
-    if (!verdict.permitted || this.#services.openCalls.stands(verdict)) this.#judged(verdict);
+    if (verdict.permitted === null) this.#collect(verdict);
+    else if (!verdict.permitted || this.#services.openCalls.stands(verdict)) this.#judged(verdict);
     else if (triesLeft > 0) this.begin(triesLeft - 1);
     else this.refuse('registry-unavailable');
+  }
+
+  /** The body decides. It is read once and kept, and whoever sends it slowly holds nothing else. */
+  #collect(wish: BodyWish): void {
+    this.#wish = wish;
+    if (this.#gone !== null) {
+      this.#refuseIncomplete(this.#gone);
+      return;
+    }
+    this.#held = new HeldBody(this.#services.heldBodies, wish.account, wish.limitBytes);
+    this.#collecting = true;
+    this.#record.bodyAwaited();
+    this.#client.awaitBody(this.#head!.expectsContinue);
+    this.#client.resumeBody();
+  }
+
+  /** Of what still comes nothing is taken. */
+  #stopCollecting(): void {
+    this.#collecting = false;
+    if (this.#gone === null) this.#client.pauseBody();
+  }
+
+  /** Nobody will know what it was about. */
+  #refuseIncomplete(why: Gone): void {
+    this.refuse(why === 'draining' ? 'draining' : 'request-malformed', INCOMPLETE);
   }
 
   /**
@@ -105,7 +141,8 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
    * refusal.
    */
   refuse(reason: RefusalReason, detail: string | null = null): void {
-    this.#judged({ ...NOTHING_FOUND, permitted: false, reason, allow: [], detail });
+    const found = this.#wish?.found ?? NOTHING_FOUND;
+    this.#judged({ ...found, permitted: false, reason, allow: [], detail });
   }
 
   /**
@@ -135,9 +172,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     });
     if (this.#ended) return;
     try {
-      this.#forward?.abort();
-      if (this.#verdict === null) this.refuse('internal-fault');
-      else this.#replaceAnswer('internal-fault');
+      this.#stop('internal-fault');
     } catch (second) {
       this.#services.log.error('a call failed inside the gate', {
         requestId: this.#record.id,
@@ -166,11 +201,14 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
    */
   shutOut(reason: RefusalReason): void {
     if (this.#ended || this.#renews) return;
-    this.#guarded(() => {
-      this.#forward?.abort();
-      if (this.#verdict === null) this.refuse(reason);
-      else this.#replaceAnswer(reason);
-    });
+    this.#guarded(() => this.#stop(reason));
+  }
+
+  /** Nothing more goes to the upstream, and the caller gets a refusal as far as one is possible. */
+  #stop(reason: RefusalReason): void {
+    this.#forward?.abort();
+    if (this.#verdict === null) this.refuse(reason);
+    else this.#replaceAnswer(reason);
   }
 
   /**
@@ -190,6 +228,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
 
   #judged(verdict: Verdict): void {
     this.#verdict = verdict;
+    if (this.#collecting) this.#stopCollecting();
     // In the same turn in which it was reached: no change can come between the verdict and the list
     // of those whom changes concern.
     if (verdict.permitted && verdict.account !== null) this.#opened(verdict, verdict.account);
@@ -287,7 +326,8 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     // No connection to the upstream before there is something to send on it: nobody takes one by
     // a body that does not come.
     if (this.#awaitsBody) return;
-    if (head.framing.kind !== 'none' && !this.#client.awaitBody(head.expectsContinue)) {
+    const isToCome = head.framing.kind !== 'none' && this.#held === null;
+    if (isToCome && !this.#client.awaitBody(head.expectsContinue)) {
       this.#awaitsBody = true;
       this.#record.bodyAwaited();
       return;
@@ -378,11 +418,15 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     this.#record.requestBytes += content.length;
     const { bodyBytes } = this.#services;
     if (bodyBytes > 0 && this.#record.requestBytes > bodyBytes) {
-      this.#forward?.abort();
-      this.#replaceAnswer('body-too-large');
+      this.#stop('body-too-large');
       return;
     }
-    this.#forward?.sendBody(content);
+    if (this.#collecting) {
+      const fault = this.#held!.push(content);
+      if (fault !== null) this.#stop(fault);
+    } else {
+      this.#forward?.sendBody(content);
+    }
   }
 
   /** The end of what one read brought. */
@@ -391,7 +435,13 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   }
 
   onRequestEnd(): void {
-    this.#forward?.endBody();
+    if (!this.#collecting) {
+      this.#forward?.endBody();
+      return;
+    }
+    this.#collecting = false;
+    this.#record.bodyCame();
+    this.#guarded(() => this.begin());
   }
 
   /**
@@ -399,9 +449,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
    * whole.
    */
   onRequestFailed(reason: 'request-malformed' | 'request-timeout'): void {
-    if (this.#ended) return;
-    this.#forward?.abort();
-    this.#replaceAnswer(reason);
+    if (!this.#ended) this.#stop(reason);
   }
 
   /**
@@ -412,6 +460,10 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     if (this.#ended) return;
     this.#gone = why;
     this.#forward?.abort();
+    if (this.#collecting) {
+      this.#guarded(() => this.#refuseIncomplete(why));
+      return;
+    }
     // Still being decided, or not yet on record: what is waited for ends the call.
     if (this.#verdict === null || this.#acceptance === 'pending') return;
     this.#end(why);
@@ -424,6 +476,12 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   // ── the answer, from the upstream ──
 
   onUpstreamReady(): void {
+    // At every try: the same bytes.
+    if (this.#held !== null) {
+      this.#forward!.sendBody(this.#held.bytes);
+      this.#forward!.endBody();
+      return;
+    }
     // What came together goes on together: the head waits for the first bytes of its body, if they
     // are here.
     const follows = this.#client.resumeBody();
@@ -449,6 +507,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
 
   onHead(received: ResponseHead): void {
     this.#answer = 'gathered';
+    this.#dropBody();
     this.#headMs = this.#record.answered(received.status);
     const head = this.#withPublicLinks(received);
     const { rate, route } = this.permit;
@@ -571,10 +630,16 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     }
   }
 
+  #dropBody(): void {
+    this.#held?.release();
+    this.#held = null;
+  }
+
   /** The one end of every call. */
   #end(reason: Reason): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#dropBody();
     this.#services.openCalls.remove(this);
     this.#record.ended(this.#verdict!, reason);
   }
@@ -587,6 +652,9 @@ function goesNoFurther({ path, names, values }: RequestHead): boolean {
 
 /** Reasons for which an answer reaches nobody: the client left, or the gate closed before it. */
 type Gone = 'client-aborted' | 'draining';
+
+/** Of a body by which would have been decided. */
+const INCOMPLETE = 'the connection ended before the body did';
 
 /** How often a decision is reached anew because the registry changed under it. */
 const DECISION_TRIES = 3;

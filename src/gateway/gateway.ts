@@ -18,6 +18,7 @@ import type { RenewToken } from '../doors/renewal.ts';
 import { TrustedProxies } from '../forwarding/client-address.ts';
 import { createRequestIds } from '../forwarding/request-id.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
+import { BodyBudget } from '../limits/body-budget.ts';
 import type { AddressLimit } from '../limits/places.ts';
 import { tellFull } from '../ops/places.ts';
 import { assessReadiness, type Check, type Readiness } from '../ops/readiness.ts';
@@ -104,6 +105,8 @@ const GATE = 'sallyport';
 const SWEEP_INTERVAL_MS = 1000;
 /** How long requests to the admin API may go on once the gate closes. */
 const ADMIN_CLOSE_MS = 2000;
+/** The memory of all bodies by which is decided, in each process. */
+const HELD_BODIES_BYTES = 64 * 1024 * 1024;
 /** How long the last records may take to be written out. */
 const FLUSH_MS = 5000;
 
@@ -134,6 +137,7 @@ class GatewayParts implements Gateway {
   readonly #deadlines = new Deadlines();
   readonly #descriptors: Descriptors;
   readonly #nextRequestId = createRequestIds();
+  readonly #heldBodies = new BodyBudget(HELD_BODIES_BYTES, () => this.#config.limits.accountShare);
   /** On every listener. */
   readonly #places: AddressLimit;
   #config: Config;
@@ -410,6 +414,7 @@ class GatewayParts implements Gateway {
       renewToken: this.#renewToken,
       guarantee: config.audit.guarantee,
       bodyBytes: config.limits.bodyBytes,
+      heldBodies: this.#heldBodies,
       traces: config.telemetry.traces,
       trustedProxies: new TrustedProxies(
         config.listen.proxy?.trustedProxies ?? [],

@@ -56,6 +56,19 @@ const preflight = (field: string) => async (stage: Stage) => {
   return (await stage.call('/echo', { method: 'OPTIONS', token: null, headers })).headers[field];
 };
 
+const decidedByBody = (json: string, bodyVariableBytes: number) =>
+  route({
+    methods: ['POST'],
+    application: '{app}',
+    variables: { app: { json } },
+    bodyVariableBytes,
+  });
+const postApp = status('/echo', {
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: '{"app":"x"}',
+});
+
 const PROBES: Readonly<Record<string, Probe>> = {
   realm: {
     after: { realm: 'elsewhere' },
@@ -262,6 +275,20 @@ const PROBES: Readonly<Record<string, Probe>> = {
     look: status('/echo'),
     was: 200,
     is: 403,
+  },
+  'routes.*.variables.*.json': {
+    before: decidedByBody('/app', 100),
+    after: decidedByBody('/other', 100),
+    look: postApp,
+    was: 200,
+    is: 403,
+  },
+  'routes.*.bodyVariableBytes': {
+    before: decidedByBody('/app', 100),
+    after: decidedByBody('/app', 10),
+    look: postApp,
+    was: 200,
+    is: 413,
   },
   'routes.*.upstream': {
     after: route({ upstream: 'secure' }),

@@ -248,6 +248,7 @@ export const explanation = component(
     route: z.string().nullable(),
     permission: z.string().nullable(),
     application: z.string().nullable(),
+    applications: z.array(z.string()).describe('Where the call is about several; each was judged.'),
     role: z.string().nullable(),
     rule: z.enum(['grant', 'team', 'default']).nullable(),
     because: z.array(z.string()),
@@ -435,4 +436,10 @@ export const explainQuery = {
   method: z.string().min(1).max(64),
   path: z.string().min(1).max(8192).describe('Without query.'),
   host: z.string().min(1).max(255).optional(),
+  variables: z
+    .string()
+    .min(1)
+    .max(8192)
+    .optional()
+    .describe('What stands in the body, where a route is decided by it: `app=CRM,app=HR`.'),
 };

@@ -12,6 +12,7 @@ import { isRouteHost } from '../values.ts';
 import type { YamlSource } from '../yaml-source.ts';
 import { checkHeaders } from './header-rules.ts';
 import { group, has, list, type Raw, text } from './raw.ts';
+import { checkVariables } from './variable-rules.ts';
 
 /**
  * Rules between the keys of a route. They look at what is written, so that a slip in one key does
@@ -33,6 +34,7 @@ export function checkRoutes(file: Raw, source: YamlSource, report: Report): void
     if (route.access === 'public') checkPublic(route, path, report);
     else if (!has(route, 'action')) checkPermission(route, template, path, report);
     if (!has(route, 'action')) checkApplication(route, template, path, report);
+    checkVariables(route, template === null ? null : variablesOf(template), path, report);
     checkHeaders(route, path, source, report);
     if (list(route.rewriteOrigin).length > 0 && has(route, 'stripPrefix'))
       report.fault(
@@ -132,6 +134,7 @@ function checkPublic(route: Raw, path: ConfigPath, report: Report): void {
   for (const key of [
     'permission',
     'application',
+    'variables',
     'acceptBareToken',
     'acceptBasic',
     'forwardAuthorization',
@@ -149,6 +152,8 @@ const OF_FORWARDED = [
   'upstream',
   'permission',
   'application',
+  'variables',
+  'bodyVariableBytes',
   'bodyOn',
   'stripPrefix',
   'forwardAuthorization',
@@ -185,10 +190,15 @@ function checkPermission(
   const template = parsePermissionTemplate(permission);
   if (typeof template === 'string') report.fault(key, template);
   if (template === null || typeof template === 'string' || path === null) return;
-  const known = variablesOf(path);
+  const known = knownVariables(route, path);
   const unknown = template.variables.find((variable) => !known.includes(variable));
   if (unknown !== undefined)
-    report.fault(key, `the path has no variable {${unknown}}${listed(known)}`);
+    report.fault(key, `the route has no variable {${unknown}}${listed(known)}`);
+}
+
+/** Of the path and of the body. */
+function knownVariables(route: Raw, path: PathTemplate): readonly string[] {
+  return [...variablesOf(path), ...Object.keys(group(route.variables))];
 }
 
 function listed(variables: readonly string[]): string {
@@ -208,7 +218,8 @@ function checkApplication(
     report.fault(here, 'is missing: {variable} of the path, the name of an application, or any');
   }
   const variable = /^\{(.*)\}$/.exec(text(route.application) ?? '')?.[1];
-  if (variable !== undefined && template !== null && !variablesOf(template).includes(variable)) {
-    report.fault(here, 'the path has no such variable');
-  }
+  if (variable === undefined || template === null) return;
+  const known = knownVariables(route, template);
+  if (!known.includes(variable))
+    report.fault(here, `the route has no variable {${variable}}${listed(known)}`);
 }

@@ -3,7 +3,8 @@ import {
   type PermissionTemplate,
   parsePermissionTemplate,
 } from '../../account/permission-template.ts';
-import { flag, name, orNull } from '../values.ts';
+import { type JsonPointer, parseJsonPointer } from '../json-pointer.ts';
+import { flag, name, orNull, whole } from '../values.ts';
 import { cors, isOrigin } from './cors.ts';
 import { headers } from './headers.ts';
 import { rate } from './limits.ts';
@@ -18,16 +19,19 @@ export const ROUTE_ACTIONS = ['renew-token'] as const;
 export const PUBLIC_METHODS = ['GET', 'HEAD'] as const;
 
 export type RouteApplication =
-  | { readonly from: 'path'; readonly variable: string }
+  | { readonly from: 'path' | 'body'; readonly variable: string }
   | { readonly from: 'fixed'; readonly name: string }
   | { readonly from: 'any' };
 
 const APPLICATION = /^(?:\{([A-Za-z][A-Za-z0-9_-]{0,31})\}|([A-Za-z0-9][A-Za-z0-9._-]{0,63}))$/;
 
+const VARIABLE = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
+
 /** `{variable}`, `any`, or the name of an application. */
-function compileApplication(text: string): RouteApplication {
+function compileApplication(text: string, ofBody: readonly string[]): RouteApplication {
   const [, variable, fixed] = APPLICATION.exec(text) ?? [];
-  if (variable !== undefined) return { from: 'path', variable };
+  if (variable !== undefined)
+    return { from: ofBody.includes(variable) ? 'body' : 'path', variable };
   return fixed === undefined || fixed === 'any' ? { from: 'any' } : { from: 'fixed', name: fixed };
 }
 
@@ -88,11 +92,34 @@ const route = z
       .regex(APPLICATION, 'expected {variable}, the name of an application, or any')
       .optional()
       .describe(
-        'Which application a request is about: `{variable}` of the path, a fixed name, or `any`.',
+        'Which application a request is about: `{variable}` of the path or of `variables`, a fixed name, or `any`. Of several values each must be permitted.',
       ),
     permission: orNull(
       z.string().max(128),
       'Permission that the effective role must hold, such as `deployments:write`. Words but the first may be variables: `deployments:{environment}:write`.',
+    ),
+    variables: z
+      .record(
+        z
+          .string()
+          .regex(VARIABLE, 'a variable has 1 to 32 letters, digits, _ and -, a letter first'),
+        z.strictObject({
+          json: z
+            .string()
+            .max(1024)
+            .describe(
+              'JSON pointer (RFC 6901) to a string; `*` is every element of an array: `/Operations/*/ApplicationKey`.',
+            ),
+        }),
+      )
+      .refine((variables) => Object.keys(variables).length <= 8, 'at most 8 variables')
+      .default({})
+      .describe(
+        'Variables for `application` and `permission` whose values stand in the body: unencoded UTF-8 `application/json`, read strictly and whole before the decision, and forwarded byte for byte. A value that is missing, empty, no string or no possible name is refused.',
+      ),
+    bodyVariableBytes: whole(
+      { min: 1, max: 1_048_576, default: 65_536 },
+      'Largest body that is read for `variables`, in bytes. Beyond: 413.',
     ),
     action: orNull(
       z.enum(ROUTE_ACTIONS),
@@ -151,17 +178,27 @@ const route = z
       .describe('Shape of refusals on this route, where it differs from the file.'),
     rateLimit: orNull(rateLimit, 'How often the route may be called. Beyond: 429.'),
   })
-  .transform(({ application, methods, host, upstream, action, ...rest }) => ({
+  .transform(({ application, methods, host, upstream, action, variables, ...rest }) => ({
     ...rest,
     host: host.toLowerCase(),
     methods: methods ?? (action === null ? [...PUBLIC_METHODS] : ['POST' as const]),
     action,
     upstream: upstream ?? '',
-    application: compileApplication(application ?? 'any'),
+    application: compileApplication(application ?? 'any', Object.keys(variables)),
+    bodyVariables: compileVariables(variables),
     permissionTemplate: templateOf(rest.permission),
   }));
 
 /** Faults are told by the rules between keys. */
+function compileVariables(
+  variables: Readonly<Record<string, { readonly json: string }>>,
+): readonly { readonly name: string; readonly json: JsonPointer }[] {
+  return Object.entries(variables).flatMap(([name, { json }]) => {
+    const pointer = parseJsonPointer(json);
+    return typeof pointer === 'string' ? [] : [{ name, json: pointer }];
+  });
+}
+
 function templateOf(permission: string | null): PermissionTemplate | null {
   const template = permission === null ? null : parsePermissionTemplate(permission);
   return typeof template === 'string' ? null : template;

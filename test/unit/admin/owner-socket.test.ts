@@ -58,6 +58,8 @@ describe('the socket of an owner', () => {
         methods: ['GET'],
         access: 'account',
         application: { from: 'path', variable: 'app' },
+        bodyVariables: [],
+        bodyVariableBytes: 65536,
         permissionTemplate: null,
         permission: 'apps:read',
         upstream: 'u',

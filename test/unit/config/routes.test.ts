@@ -22,6 +22,8 @@ it('compiles a route to what the decision reads', () => {
       access: 'account',
       application: { from: 'path', variable: 'app' },
       permission: 'a:read',
+      bodyVariables: [],
+      bodyVariableBytes: 65536,
       permissionTemplate: null,
       upstream: 'api',
       stripPrefix: '/apps',
@@ -119,7 +121,7 @@ it.each([
     'expected a permission such as deployments:write or deployments:{environment}:write, without *',
   ],
   ['application', null, 'is missing: {variable} of the path, the name of an application, or any'],
-  ['application', '"{y}"', 'the path has no such variable'],
+  ['application', '"{y}"', 'the route has no variable {y}'],
   ['application', '"a b"', 'expected {variable}, the name of an application, or any'],
   ['methods', null, 'is missing'],
   ['methods', '[]', 'at least one method is needed'],
@@ -174,13 +176,60 @@ it('reads a permission with variables of the path, and finds those that are none
   });
   const said = (permission: string) => saidOf(withPermission(permission)).join();
   expect(said('"a:{enviroment}:write"')).toBe(
-    'routes[0].permission: the path has no variable {enviroment}; it has {environment}, {x}',
+    'routes[0].permission: the route has no variable {enviroment}; it has {environment}, {x}',
   );
   expect(said('"{x}:write"')).toContain('the first word cannot be a variable');
   expect(said('"a:{x}-y"')).toContain('takes the place of a whole word between colons');
   expect(said('"sallyport:{x}:read"')).toContain("Sallyport's own permissions");
   expect(saidOf(routeWith({ permission: '"a:{x}"' }))).toEqual([
-    'routes[0].permission: the path has no variable {x}',
+    'routes[0].permission: the route has no variable {x}',
+  ]);
+});
+
+it('reads variables of the body, and finds those that could decide nothing', () => {
+  const withVariables = (variables: string, changes: Record<string, string> = {}) =>
+    routeWith({
+      methods: '[POST]',
+      path: '/a',
+      application: '"{app}"',
+      permission: '"a:{to}:write"',
+      variables,
+      ...changes,
+    });
+  const both = '{ app: { json: "/ops/*/app" }, to: { json: /to } }';
+  expect(parse(withVariables(both)).config.routes[0]).toMatchObject({
+    application: { from: 'body', variable: 'app' },
+    bodyVariables: [
+      { name: 'app', json: ['ops', '*', 'app'] },
+      { name: 'to', json: ['to'] },
+    ],
+    bodyVariableBytes: 65536,
+  });
+  const said = (...args: Parameters<typeof withVariables>) => saidOf(withVariables(...args));
+  expect(said('{ app: { json: /a } }')).toEqual([
+    'routes[0].permission: the route has no variable {to}; it has {app}',
+  ]);
+  expect(said('{ app: { json: /a }, to: { json: /b }, x: { json: /x } }')).toEqual([
+    'routes[0].variables.x: decides nothing: use {x} in application or permission, or leave it out',
+  ]);
+  expect(said('{ app: { json: ops }, to: { json: /b~2 } }')).toEqual([
+    'routes[0].variables.app.json: expected a JSON pointer such as /Operations/*/ApplicationKey (* = every element of an array)',
+    'routes[0].variables.to.json: in a pointer ~ is written ~0, and / within a key ~1',
+  ]);
+  expect(said('{ app: { json: /a/b }, to: { json: /a } }')).toEqual([
+    'routes[0].variables.to.json: no body has values both here and for {app}',
+  ]);
+  expect(said(both, { path: '"/a/{to}"' })).toEqual([
+    'routes[0].variables.to: the path has a variable of the same name',
+  ]);
+  expect(said(both, { methods: '[POST, GET, DELETE]', bodyOn: '[DELETE]' })).toEqual([
+    'routes[0].methods[1]: the route is decided by the body: name the method in bodyOn too, or give it a route of its own',
+  ]);
+  expect(said('{ app: { json: /a, xml: /b }, to: { json: /b } }')).toHaveLength(1);
+  expect(said(both, { bodyVariableBytes: '0' })).toHaveLength(1);
+  expect(said(both, { bodyVariableBytes: '2000000' })).toHaveLength(1);
+  expect(saidOf(routeWith({ bodyVariableBytes: '1000' }))).toEqual([
+    'routes[0].bodyVariableBytes: means nothing without variables',
   ]);
 });
 

@@ -46,6 +46,7 @@ describe('an explanation', () => {
       route: 'deploy',
       permission: 'deployments:write',
       application: 'crm',
+      applications: [],
       role: 'viewer',
       rule: 'grant',
       because: [
@@ -78,7 +79,7 @@ describe('an explanation', () => {
       ).because.at(-1),
     ).toBe('Role viewer, which billing-ci has on some application, lacks deployments:write.');
     expect(ask({}, 'POST /apps/-x').because.at(-1)).toBe(
-      'The application in the path is not a possible name.',
+      'The application that the call names is not a possible name.',
     );
     expect(ask({}, 'GET /any/crm').because.at(-1)).toBe(
       'The application could be any of crm, CRM, which differ only by letter case.',
@@ -142,5 +143,41 @@ describe('an explanation', () => {
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe('an explanation of a route that is decided by the body', () => {
+  const deploy = route({
+    path: '/deployments',
+    methods: ['POST'],
+    application: { from: 'body', variable: 'app' },
+    permission: 'deployments:write',
+    bodyVariables: [{ name: 'app', json: ['ops', '*', 'app'] }],
+  });
+  const policy = Policy.of([role('deployer', 'deployments:*')], []);
+  const grants = ['crm', 'shop'].map((application) => ({ application, role: 'deployer' }));
+  const token = { digest: 'a'.repeat(64), createdAt: '' };
+  const principal = compilePrincipal(account({ role: 'none', grants, token }));
+  const asked = (...variables: readonly { name: string; value: string }[]) =>
+    explain(
+      { table: createRouteTable([deploy]), policy, clock },
+      { account: principal, method: 'POST', host: 'gate', path: '/deployments', variables },
+    );
+  const app = (value: string) => ({ name: 'app', value });
+
+  it('asks for what stands there', () => {
+    expect(asked()).toMatchObject({ allowed: false, reason: 'body-refused', route: 'sample' });
+    expect(asked().because.at(-1)).toContain('/ops/*/app');
+    expect(asked({ name: 'other', value: 'x' }).because[0]).toContain('no variable other');
+  });
+
+  it('judges every value', () => {
+    expect(asked(app('crm'), app('shop'))).toMatchObject({
+      allowed: true,
+      role: 'deployer',
+      applications: ['crm', 'shop'],
+    });
+    expect(asked(app('crm'), app('erp'))).toMatchObject({ allowed: false, application: 'erp' });
+    expect(asked(app('crm'), app('a b'))).toMatchObject({ allowed: false, role: null });
   });
 });

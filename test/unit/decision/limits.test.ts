@@ -6,7 +6,17 @@ import type { Verdict } from '../../../src/decision/verdict.ts';
 import type { RateStanding } from '../../../src/limits/rate-limit.ts';
 import type { RequestHead } from '../../../src/wire/request-head.ts';
 import { account } from '../account/samples.ts';
-import { clock, head, NOW_MS, PEER, ROLES, ROUTES, SampleRegistry, word } from './samples.ts';
+import {
+  clock,
+  head,
+  NOW_MS,
+  PEER,
+  ROLES,
+  ROUTES,
+  SampleRegistry,
+  whole,
+  word,
+} from './samples.ts';
 
 const REFUSED: RateStanding = { retryAfterSeconds: 7, policy: '"p";q=1;w=9', limit: '"p";r=0;t=7' };
 const PASSED: RateStanding = { retryAfterSeconds: 0, policy: '"p";q=1;w=9', limit: '"p";r=1;t=0' };
@@ -51,7 +61,7 @@ beforeEach(() => {
 function decide(changes: Partial<RequestHead>, address?: string): Verdict {
   const verdict = decider.decide(head(changes), PEER, address);
   if (verdict instanceof Promise) throw new Error('the decision waited');
-  return verdict;
+  return whole(verdict);
 }
 
 function bearer(role: string): string {

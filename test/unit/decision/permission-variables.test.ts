@@ -161,7 +161,7 @@ describe('the explanation', () => {
 
 describe('a route table', () => {
   it.each([
-    ['environments:{other}:read', '{other} does not stand in the path'],
+    ['environments:{other}:read', '{other} stands neither in the path'],
     ['{environment}:read', 'first word'],
     ['sallyport:{environment}:read', "Sallyport's own"],
   ])('refuses %s', (permission, why) => {

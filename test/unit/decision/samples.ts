@@ -7,7 +7,7 @@ import { Policy } from '../../../src/account/policy.ts';
 import { compilePrincipal } from '../../../src/account/principal.ts';
 import { newToken, tokenDigest } from '../../../src/account/token.ts';
 import type { Clock } from '../../../src/clock.ts';
-import { createDecider } from '../../../src/decision/decide.ts';
+import { createDecider, type Decision } from '../../../src/decision/decide.ts';
 import type { Route } from '../../../src/decision/route.ts';
 import type { Verdict } from '../../../src/decision/verdict.ts';
 import type { Lookup, RegistryView } from '../../../src/registry/replica-port.ts';
@@ -28,6 +28,8 @@ export function route(changes: Partial<Route> = {}): Route {
     access: 'account',
     application: { from: 'any' },
     permission: 'deployments:read',
+    bodyVariables: [],
+    bodyVariableBytes: 65536,
     permissionTemplate: templateOf(changes.permission),
     upstream: 'deployments',
     stripPrefix: '',
@@ -177,11 +179,23 @@ export function decider(view: RegistryView, routes: readonly Route[], bodyBytes 
     now: (changes: Partial<RequestHead>): Verdict => {
       const verdict = made.decide(head(changes), PEER);
       if (verdict instanceof Promise) throw new Error('the decision waited');
-      return verdict;
+      return whole(verdict);
     },
     later: async (changes: Partial<RequestHead>): Promise<Verdict> =>
-      made.decide(head(changes), PEER),
+      whole(await made.decide(head(changes), PEER)),
+    /** With a body, or without: what a door does. */
+    asked: (changes: Partial<RequestHead>, body: string | Buffer | null): Decision => {
+      const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+      const decision = made.decide(head(changes), PEER, undefined, bytes);
+      if (decision instanceof Promise) throw new Error('the decision waited');
+      return decision;
+    },
   };
+}
+
+export function whole(decision: Decision): Verdict {
+  if (decision.permitted === null) throw new Error('the decision asked for a body');
+  return decision;
 }
 
 /** The verdict in one word. */

@@ -91,8 +91,9 @@ const explain = operation({
   body: null,
   answers: { 200: { description: 'The decision, step by step.', schema: schemas.explanation } },
   handle: async ({ control }, { caller, query }) => {
-    const { account, method, path, host } = query;
-    const question = { account, method: method.toUpperCase(), path, ...defined({ host }) };
+    const { account, method, path, host, variables } = query;
+    const known = { account, method: method.toUpperCase(), path };
+    const question = { ...known, ...defined({ host, variables }) };
     return { status: 200, body: await control.explain(caller.actor, question) };
   },
 });
