@@ -61,6 +61,15 @@ routes:
     permission: applications:read
     caseInsensitive: true
     upstream: deployments
+  # Where the links in answers lead; pipeline clients send their token there without "Bearer".
+  - name: download
+    path: /lifetimeapi/rest/v2/downloads/{application}/{version}
+    methods: [GET, HEAD]
+    application: "{application}"
+    permission: applications:read
+    caseInsensitive: true
+    acceptBareToken: true
+    upstream: deployments
   # The role that counts is the one the account has on this application: by a grant, else by its team, else by default.
   - name: application-deploy
     path: /lifetimeapi/rest/v2/applications/{application}/deployments/**

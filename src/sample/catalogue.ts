@@ -32,10 +32,10 @@ export function addCatalogue(app: Hono, versions: Version[], clock: Clock): void
   app.get(`${BASE}/applications/:application/versions/:version/content`, (c) => {
     const version = versionOf(c, versions);
     return c.json({
-      url: `${outsideOrigin(c)}${BASE}/applications/${version.ApplicationKey}/versions/${version.Key}/package`,
+      url: `${outsideOrigin(c)}${BASE}/downloads/${version.ApplicationKey}/${version.Key}`,
     });
   });
-  app.get(`${BASE}/applications/:application/versions/:version/package`, (c) => {
+  app.get(`${BASE}/downloads/:application/:version`, (c) => {
     const version = versionOf(c, versions);
     c.header('Content-Type', 'application/octet-stream');
     c.header('Content-Disposition', `attachment; filename="${version.Key}.oap"`);

@@ -143,7 +143,7 @@ describe('the sample deployment service', () => {
       outside,
     );
     expect(body.url).toMatch(
-      /^https:\/\/deploy\.example\/lifetimeapi\/rest\/v2\/applications\/CRM\//,
+      /^https:\/\/deploy\.example\/lifetimeapi\/rest\/v2\/downloads\/CRM\/CRM-1\.0\.0$/,
     );
   });
 

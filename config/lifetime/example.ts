@@ -1,0 +1,50 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { GROUPS, type Operation } from './api.ts';
+
+/**
+ * Writes config/examples/lifetime.yaml from the table of the API. Run as a script (`npm run
+ * lifetime`) it writes the file; with `--check` it only says whether the file is up to date.
+ */
+export const EXAMPLE_FILE = fileURLToPath(new URL('../examples/lifetime.yaml', import.meta.url));
+
+const HEAD = readFileSync(new URL('head.yaml', import.meta.url), 'utf8');
+
+export function exampleText(): string {
+  const groups = GROUPS.map(({ about, operations }) => {
+    const rows = operations.flatMap(routesOf).map((row) => `  - ${flow(row)}\n`);
+    return `  # ${about}\n${rows.join('')}`;
+  });
+  return `${HEAD}\nroutes:\n${groups.join('\n')}`;
+}
+
+/** Both forms of a path: some clients end each with a slash. */
+function routesOf(operation: Operation): readonly Readonly<Record<string, unknown>>[] {
+  const { name, methods, path, permission, application, more = {} } = operation;
+  const withHead = methods.includes('GET') ? [...methods, 'HEAD'] : methods;
+  const forwarded = permission === null ? {} : { application, permission, upstream: 'lifetime' };
+  const row = { name, path, methods: withHead, ...forwarded, caseInsensitive: true, ...more };
+  if (path.endsWith('/**')) return [row];
+  return [row, { ...row, name: `${name}.slash`, path: `${path}/` }];
+}
+
+/** YAML in one line, quoted where it has to be. */
+function flow(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(flow).join(', ')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const pairs = Object.entries(value).map(([key, one]) => `${key}: ${flow(one)}`);
+    return `{ ${pairs.join(', ')} }`;
+  }
+  const text = String(value);
+  return typeof value === 'string' && /[{}*[\],#]/.test(text) ? JSON.stringify(text) : text;
+}
+
+function main(check: boolean): void {
+  if (!check) writeFileSync(EXAMPLE_FILE, exampleText());
+  else if (readFileSync(EXAMPLE_FILE, 'utf8') !== exampleText()) {
+    console.error('config/examples/lifetime.yaml is out of date: run npm run lifetime');
+    process.exitCode = 1;
+  }
+}
+
+if (import.meta.main) main(process.argv.includes('--check'));
