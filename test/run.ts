@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { prepare } from './support/system.ts';
+import { wayIn } from './support/world/namespace.ts';
 
 /** Folders of test/. The first four are `npm test`, the others come with `.ci/run`. */
 const RINGS = [
@@ -24,6 +25,7 @@ const RINGS = [
   'fault',
   'security',
   'browser',
+  'world',
 ];
 
 const root = dirname(import.meta.dirname);
@@ -37,9 +39,17 @@ if (rings.length === 0 || rings.some((ring) => !RINGS.includes(ring))) {
 prepare(rings);
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const folders = rings.map((ring) => `test/${ring}/`);
-const child = spawn(process.execPath, [...process.execArgv, vitest, 'run', ...folders], {
+// Its files share one loopback, where everybody has the place that is known.
+const world = rings.includes('world') ? { ...wayIn(), options: ['--no-file-parallelism'] } : null;
+const [command, ...words] = [
+  ...(world?.words ?? []),
+  process.execPath,
+  ...[...process.execArgv, vitest, 'run', ...(world?.options ?? []), ...folders],
+] as [string, ...string[]];
+const child = spawn(command, words, {
   cwd: root,
   stdio: ['ignore', 'inherit', 'inherit'],
+  env: { ...process.env, ...world?.env },
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => child.kill(signal));

@@ -39,6 +39,8 @@ export interface RedisServer {
 }
 
 export interface RedisOptions {
+  /** Where it listens in place of a free port of 127.0.0.1: both are free there. */
+  readonly at?: { readonly host: string; readonly port: number; readonly tlsPort: number };
   readonly aclFile?: string;
   /** A redis.conf; everything else here overrides it. */
   readonly configFile?: string;
@@ -89,9 +91,12 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   if (binary === null)
     throw new Error('redis-server not found: install it, or set REDIS_SERVER_BIN to its path');
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-redis-'));
+  const { at } = options;
+  const portFor = async (given: number | undefined) => given ?? freePort();
   for (let attempt = 1; ; attempt += 1) {
-    const tlsPort = options.certificates === undefined ? null : await freePort();
-    const server = new LocalRedis(binary, { port: await freePort(), tlsPort }, directory, options);
+    const tlsPort = options.certificates === undefined ? null : await portFor(at?.tlsPort);
+    const ports = { port: await portFor(at?.port), tlsPort };
+    const server = new LocalRedis(binary, ports, directory, options);
     try {
       await server.start();
       return server;
@@ -127,7 +132,11 @@ class LocalRedis implements RedisServer {
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
+    return `redis://${this.host}:${this.port}`;
+  }
+
+  get host(): string {
+    return this.#options.at?.host ?? '127.0.0.1';
   }
 
   get pid(): number {
@@ -149,7 +158,7 @@ class LocalRedis implements RedisServer {
     child.stdout?.on('data', (chunk) => this.#keep(String(chunk)));
     child.stderr?.on('data', (chunk) => this.#keep(String(chunk)));
     const end = performance.now() + READY_MS;
-    while (!(await answersPing(this.port))) {
+    while (!(await answersPing(this.host, this.port))) {
       if (
         child.exitCode !== null ||
         child.signalCode !== null ||
@@ -174,7 +183,9 @@ class LocalRedis implements RedisServer {
   async setClock(aheadSeconds: number): Promise<void> {
     writeFileSync(this.#clockFile, String(aheadSeconds));
     const end = performance.now() + READY_MS;
-    while (Math.abs((await secondsOf(this.port)) - Date.now() / 1000 - aheadSeconds) > 2) {
+    while (
+      Math.abs((await secondsOf(this.host, this.port)) - Date.now() / 1000 - aheadSeconds) > 2
+    ) {
       if (performance.now() > end) throw new Error('the clock of redis-server cannot be set');
       await sleep(5);
     }
@@ -232,7 +243,7 @@ class LocalRedis implements RedisServer {
     const acl = this.#options.aclFile === undefined ? [] : ['--aclfile', this.#options.aclFile];
     const place = [
       '--bind',
-      '127.0.0.1',
+      this.host,
       '--port',
       String(this.port),
       '--dir',
@@ -267,9 +278,9 @@ function isExecutable(path: string): boolean {
 }
 
 /** Its wall clock, by TIME; NaN when it does not say. */
-async function secondsOf(port: number): Promise<number> {
+async function secondsOf(host: string, port: number): Promise<number> {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' });
+    const socket = connect({ port, host });
     const finish = (seconds: number) => {
       socket.destroy();
       resolve(seconds);
@@ -285,9 +296,9 @@ async function secondsOf(port: number): Promise<number> {
  * A server that loads its data answers LOADING and one with users NOAUTH: the second is ready, the
  * first is not.
  */
-async function answersPing(port: number): Promise<boolean> {
+async function answersPing(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' });
+    const socket = connect({ port, host });
     const finish = (ready: boolean) => {
       socket.destroy();
       resolve(ready);

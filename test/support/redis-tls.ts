@@ -12,7 +12,7 @@ export interface RedisCertificates {
    */
   readonly server: KeyedCertificate;
   readonly client: KeyedCertificate;
-  /** Signed by another CA. */
+  /** Signed by another CA, for the same. */
   readonly stranger: KeyedCertificate & { readonly caFile: string };
 }
 
@@ -73,7 +73,7 @@ export function issueRedisCertificates(): RedisCertificates {
     server: issue('server', 'ca', leaf, 'subjectAltName=IP:127.0.0.1,DNS:redis.test'),
     client: issue('client', 'ca', leaf),
     stranger: {
-      ...issue('stranger', 'other-ca', leaf, 'subjectAltName=IP:127.0.0.1'),
+      ...issue('stranger', 'other-ca', leaf, 'subjectAltName=IP:127.0.0.1,DNS:redis.test'),
       caFile: otherCa.certificateFile,
     },
   };
