@@ -86,7 +86,12 @@ export function createDecider(options: DeciderOptions): Decider {
     //    (contract: 503 to all).
     if (!view.current) return refuse(view.unavailableReason, NOTHING_FOUND);
 
-    // 3. A browser's preflight, where the route of the call that it asks about takes calls from
+    // 3. HTTP/1.0 may name no host. The upstream is told one all the same: where routes are told
+    //    apart by host, that could be another one than was decided on.
+    if (head.host === '' && table.namesHosts)
+      return refuse('request-ambiguous', NOTHING_FOUND, NO_METHODS, NO_HOST);
+
+    // 4. A browser's preflight, where the route of the call that it asks about takes calls from
     //    the page: browsers send no token with it. Everything else is a request like any other.
     const preflight = table.answersPreflights ? preflightOf(head) : null;
     if (preflight !== null) {
@@ -95,14 +100,14 @@ export function createDecider(options: DeciderOptions): Decider {
         return permit(asked.route, NOTHING_FOUND, head.method, preflight.method);
     }
 
-    // 4. Match, silently: only an authenticated caller learns what does not exist.
+    // 5. Match, silently: only an authenticated caller learns what does not exist.
     //    `OPTIONS *` is about the gate, and for whoever is known.
     const asksGate = head.path === '*';
     const match = asksGate ? WHOLE_SERVER_MATCH : table.match(head.host, head.path, head.method);
     const route = match.kind === 'route' && !asksGate ? match.route : null;
     const found: Findings = route === null ? NOTHING_FOUND : { ...NOTHING_FOUND, route };
 
-    // 5. Public routes end here: no token is read, so none can leak into a record or be judged by
+    // 6. Public routes end here: no token is read, so none can leak into a record or be judged by
     //    accident. And no body: to an upstream that does not look for one it is a second request.
     if (route?.access === 'public') {
       return head.framing.kind === 'none'
@@ -110,14 +115,14 @@ export function createDecider(options: DeciderOptions): Decider {
         : refuse('body-refused', found);
     }
 
-    // 6. Authenticate: form and checksum first, without asking anyone.
+    // 7. Authenticate: form and checksum first, without asking anyone.
     const credential = readCredential(head.authorization, route);
     if (credential.presented === 'nothing') return refuse('token-missing', found);
     const shown = credential.scheme === null ? found : { ...found, scheme: credential.scheme };
     if (credential.presented === 'malformed')
       return refuse('token-malformed', shown, NO_METHODS, credential.detail);
 
-    // 7. One look-up by the id that the token names. Cached, it is answered at once; else it may
+    // 8. One look-up by the id that the token names. Cached, it is answered at once; else it may
     //    have to wait behind those of other clients.
     const lookup = lookups.lookup(credential.accountId, clientAddress);
     if (!(lookup instanceof Promise))
@@ -145,7 +150,7 @@ export function createDecider(options: DeciderOptions): Decider {
     const claimed: Findings = { ...found, claimedAccountId: credential.accountId };
     if (lookup.found === 'unavailable') return refuse(view.unavailableReason, claimed);
 
-    // 8. The digest decides, then status and expiry. Absent, unknown, retired, expired, inactive:
+    // 9. The digest decides, then status and expiry. Absent, unknown, retired, expired, inactive:
     //    one path for all.
     const account = lookup.found === 'account' ? lookup.account : null;
     const digest = tokenDigest(credential.token);
@@ -157,12 +162,12 @@ export function createDecider(options: DeciderOptions): Decider {
     const known: Findings = { ...found, account, tokenId: tokenId(digest) };
     if (proof !== 'proven') return refuseToken(proof, known, clientAddress);
 
-    // 9. The caller is known, and may now learn what there is not: 404, then 405.
+    // 10. The caller is known, and may now learn what there is not: 404, then 405.
     if (match.kind === 'none') return refuseKnown('route-unknown', known, account);
     if (match.kind === 'method-refused')
       return refuseKnown('method-refused', known, account, match.allow);
 
-    // 10. Authorise: 403. What the route is decided by may stand in the body, which must then be
+    // 11. Authorise: 403. What the route is decided by may stand in the body, which must then be
     //     here, and in a form that can be read in one way only: 400, 413.
     if (match.route === WHOLE_SERVER) {
       return hasUnusualBody(head)
@@ -194,7 +199,7 @@ export function createDecider(options: DeciderOptions): Decider {
     if (!asked.allowed)
       return refuseKnown('permission-denied', judged, account, NO_METHODS, detailOf(asked.because));
 
-    // 11. A body where the route expects none: 400.
+    // 12. A body where the route expects none: 400.
     return hasUnusualBody(head) && !route.bodyOn.includes(head.method)
       ? refuseKnown('body-refused', judged, account)
       : withinLimits(route, judged, head.method);
@@ -229,7 +234,7 @@ export function createDecider(options: DeciderOptions): Decider {
   }
 
   /**
-   * 12. Rates: 429, or leave to pass. Last, so that a route's limit is only taken from by calls
+   * 13. Rates: 429, or leave to pass. Last, so that a route's limit is only taken from by calls
    * that it would let in.
    */
   function withinLimits(route: Route, found: Findings, method: string): Verdict {
@@ -256,6 +261,7 @@ export function createDecider(options: DeciderOptions): Decider {
   };
 }
 
+const NO_HOST = 'the request names no host, and routes are told apart by host';
 const ONLY_LIVE = 'only the live token can be exchanged, not the one before it';
 
 type Token = Extract<Credential, { presented: 'token' }>;

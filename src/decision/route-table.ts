@@ -33,6 +33,8 @@ export interface RouteTable {
   allowed(host: string, path: string): readonly string[];
   /** Whether any route answers browsers' preflights. */
   readonly answersPreflights: boolean;
+  /** Whether any route is for a host by name. */
+  readonly namesHosts: boolean;
 }
 
 const NO_ROUTE: RouteMatch = { kind: 'none' };
@@ -67,6 +69,10 @@ class TrieTable implements RouteTable {
       mixed ? new RouteForest(entries, true) : null,
       entries,
     );
+  }
+
+  get namesHosts(): boolean {
+    return this.#forest.namesHosts;
   }
 
   match(host: string, path: string, method: string): RouteMatch {

@@ -64,7 +64,7 @@ const route = z
       .max(255)
       .default('*')
       .describe(
-        'Host to match, without port; `*.example.com` = each name with one label more; `*` = any. The exact name wins over `*.`, and that over `*`.',
+        'Host to match, without port; `*.example.com` = each name with one label more; `*` = any. The exact name wins over `*.`, and that over `*`. Where any route names a host, a request of HTTP/1.0 without one is refused.',
       ),
     path: z
       .string()

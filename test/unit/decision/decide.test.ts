@@ -52,6 +52,34 @@ describe('admission', () => {
   });
 });
 
+describe('a request that names no host', () => {
+  const wide = {
+    path: '/x/**',
+    access: 'public',
+    permission: null,
+    methods: ['GET'],
+  } as const;
+
+  it('is refused where routes are told apart by host: the upstream is told one all the same', () => {
+    const routes = [
+      route({ ...wide, name: 'wide' }),
+      route({ path: '/x/**', name: 'narrow', host: 'api.internal' }),
+    ];
+    const byHost = decider(registry, routes);
+    expect(byHost.now({ path: '/x/1', host: '' })).toMatchObject({
+      reason: 'request-ambiguous',
+      route: null,
+      detail: 'the request names no host, and routes are told apart by host',
+    });
+    expect(word(byHost.now({ path: '/x/1', host: 'other' }))).toBe('permitted');
+  });
+
+  it('is decided on like any other where they are not', () => {
+    const anyHost = decider(registry, [route({ ...wide, name: 'wide' })]);
+    expect(word(anyHost.now({ path: '/x/1', host: '' }))).toBe('permitted');
+  });
+});
+
 describe('the lease', () => {
   it('answers 503 to all without it: public routes, callers without token, and known accounts', () => {
     const authorization = `Bearer ${registry.withToken({ role: 'all' })}`;
