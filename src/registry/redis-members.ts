@@ -1,4 +1,4 @@
-import { damaged } from './codec.ts';
+import { LEASE_MS } from '../config/sections/registry.ts';
 import type {
   Committed,
   InstanceProgress,
@@ -49,19 +49,29 @@ export function notesUses(about: string): boolean {
   return about.includes('"notesUses":true');
 }
 
-/** Throws `RegistryUnavailable('damaged')`: a member that cannot be read cannot be waited for. */
-function readAbout(
-  instance: string,
-  text: string,
-): { readonly leaseMs: number; readonly version: string } {
+interface About {
+  readonly leaseMs: number;
+  readonly version: string;
+}
+
+/**
+ * A member that cannot be read stands in the way of no change, which is made by then: it is taken
+ * for one with the longest lease that there can be, and waited for.
+ */
+const UNREADABLE: About = { leaseMs: LEASE_MS.max, version: 'unreadable' };
+
+function readAbout(text: string): About {
   try {
-    const { leaseMs, version } = JSON.parse(text) as { leaseMs?: unknown; version?: unknown };
-    if (typeof leaseMs === 'number' && leaseMs > 0)
+    const { leaseMs, version } = (JSON.parse(text) ?? {}) as {
+      leaseMs?: unknown;
+      version?: unknown;
+    };
+    if (typeof leaseMs === 'number' && leaseMs > 0 && leaseMs <= LEASE_MS.max)
       return { leaseMs, version: typeof version === 'string' ? version : '' };
   } catch {
-    // Falls through to the one fault that there is.
+    // Falls through to the one answer that there is.
   }
-  throw damaged(`the membership of instance ${instance}`);
+  return UNREADABLE;
 }
 
 /**
@@ -76,7 +86,7 @@ export function committedFrom(
   const members: Member[] = [];
   for (let index = 0; index < words.length; index += 2) {
     const instance = String(words[index]);
-    members.push({ instance, leaseMs: readAbout(instance, String(words[index + 1])).leaseMs });
+    members.push({ instance, leaseMs: readAbout(String(words[index + 1])).leaseMs });
   }
   return { committed: true, seq: Number(seq), epoch: String(epoch), tip, members, replicated };
 }
@@ -98,7 +108,7 @@ export function progressFrom(
       instance,
       registered: about !== null,
       renewal: endMs < 0 ? null : String(endMs),
-      leaseRemainingMs: about === null ? 0 : remainingMs(ttlMs, readAbout(instance, about).leaseMs),
+      leaseRemainingMs: about === null ? 0 : remainingMs(ttlMs, readAbout(about).leaseMs),
       applied: appliedFrom((acks as (string | null)[])[index] ?? null),
     };
   });
@@ -127,6 +137,6 @@ export function instancesFrom(
 ): readonly InstanceStatus[] {
   return (progress as readonly Progress[])
     .filter(({ registered }) => registered)
-    .map((one) => ({ ...one, ...readAbout(one.instance, about.get(one.instance) ?? '') }))
+    .map((one) => ({ ...one, ...readAbout(about.get(one.instance) ?? '') }))
     .sort((a, b) => (a.instance < b.instance ? -1 : 1));
 }

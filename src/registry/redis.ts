@@ -47,6 +47,8 @@ const INITIALISE = loadScript('registry-initialise');
 
 /** How often a look-up by name is repeated when the name moves between accounts meanwhile. */
 const NAME_TRIES = 3;
+/** The end of the year 9999: later times have no date that everybody reads. */
+const LAST_TIME_MS = 253_402_300_799_999;
 
 /** With the rights of the ACL user `manager`. */
 export class RedisRegistryStore extends RedisRegistrySource implements RegistryStore {
@@ -228,9 +230,13 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
 
   async uses(account: string): Promise<readonly TokenUse[]> {
     const words = pairs(await this.call('HGETALL', lastUsedKey(this.prefix, account)));
-    return words.map(([token, text]) => {
-      const [timeMs = '', ...address] = text.split(' ');
-      return { account, token, timeMs: Number(timeMs), address: address.join(' ') };
+    return words.flatMap(([token, text]) => {
+      const [time = '', ...address] = text.split(' ');
+      const timeMs = Number(time);
+      // What is no time is no use: nothing is decided by it, so nothing fails for it.
+      return timeMs > 0 && timeMs <= LAST_TIME_MS
+        ? [{ account, token, timeMs, address: address.join(' ') }]
+        : [];
     });
   }
 

@@ -1,10 +1,13 @@
 import * as z from 'zod';
 import { whole } from '../values.ts';
 
+/** Bounds of a lease. No instance can have a longer one. */
+export const LEASE_MS = { min: 1000, max: 3_600_000 } as const;
+
 export const registrySection = z
   .strictObject({
     leaseMs: whole(
-      { min: 1000, max: 3_600_000, default: 30_000 },
+      { ...LEASE_MS, default: 30_000 },
       'How long an instance may answer from its cache without proof that it is up to date, in milliseconds. Past it: 503.',
     ),
     minReplicaAcks: whole(
