@@ -93,6 +93,14 @@ export interface Role {
   readonly permissions: readonly string[];
   readonly createdAt: string;
   readonly updatedAt: string;
+  /** Brought back by an import, as in `Account`. */
+  readonly revived?: number;
+  /**
+   * Permissions that the stored record names and that do not count: `permissions` is what is left.
+   * Instances have seen less of it, and the store has lost that change. Until the role is changed by
+   * somebody who saw this. Never stored; absent: there are none.
+   */
+  readonly inDoubt?: readonly string[];
 }
 
 export interface Team {
@@ -103,6 +111,14 @@ export interface Team {
   readonly applications: readonly string[];
   readonly createdAt: string;
   readonly updatedAt: string;
+  /** Brought back by an import, as in `Account`. */
+  readonly revived?: number;
+  /**
+   * Applications that the team owns by its record and not by what instances have seen, or the other
+   * way round, since the store has lost a change: members have no role in them, but by a grant, until
+   * the team is changed by somebody who saw this. Never stored; absent: there are none.
+   */
+  readonly inDoubt?: readonly string[];
 }
 
 /** Names of accounts, roles, teams, applications, routes and upstreams. */

@@ -168,3 +168,17 @@ function isWordAt(word: string, text: string, start: number, end: number): boole
 export function exceeds(a: PermissionSet, b: PermissionSet): boolean {
   return a.patterns.some((pattern) => !b.covers(pattern));
 }
+
+/**
+ * Patterns of what both lists cover. Of two patterns with a `*` in the middle that cross (`a:*:c` and
+ * `a:b:*`) it has nothing: rather too little than too much.
+ */
+export function commonPermissions(a: readonly string[], b: readonly string[]): readonly string[] {
+  const [inA, inB] = [compilePermissions(a), compilePermissions(b)];
+  return [
+    ...new Set([
+      ...inA.patterns.filter((pattern) => inB.covers(pattern)),
+      ...inB.patterns.filter((pattern) => inA.covers(pattern)),
+    ]),
+  ];
+}

@@ -6,7 +6,10 @@ import { isBuiltInRole } from './role.ts';
 export interface PolicyView {
   /** Permissions of a role as one compiled question; false for a role that does not exist. */
   roleAllows(role: string, permission: string): boolean;
-  /** The team that owns an application, or null. */
+  /**
+   * The team that owns an application, or null. Where that is in doubt: a word that is the name of
+   * no team and that `rolelessIn` understands.
+   */
   ownerOf(application: string): string | null;
   /**
    * The owned applications whose spelling is equal but for letter case (ASCII); `folded` is in
@@ -16,6 +19,22 @@ export interface PolicyView {
 }
 
 const NONE: readonly string[] = [];
+
+/** No name of a team has it. */
+const DOUBT = '?';
+
+/**
+ * Whether an owner, as `ownerOf` answers it, says that the application is in doubt and that members
+ * of the team have no role in it.
+ */
+export function rolelessIn(owner: string, team: string): boolean {
+  return owner.includes(`${DOUBT}${team}${DOUBT}`);
+}
+
+/** Whether nobody can say which team owns the application that `ownerOf` was asked about. */
+export function isInDoubt(owner: string): boolean {
+  return owner.startsWith(DOUBT);
+}
 
 /**
  * All roles and teams, compiled, and kept up to date record by record. Whoever feeds it keeps the
@@ -28,6 +47,8 @@ export class Policy implements PolicyView {
   readonly #owners = new Map<string, string>();
   /** Lower-case spelling -> the spellings that are owned. */
   readonly #spellings = new Map<string, readonly string[]>();
+  /** Applications in doubt -> the teams of which it is not known whether they own them. */
+  readonly #doubts = new Map<string, readonly string[]>();
 
   static of(roles: readonly Role[], teams: readonly Team[]): Policy {
     const policy = new Policy();
@@ -50,11 +71,13 @@ export class Policy implements PolicyView {
       this.#disown(application, team.name);
     for (const application of team.applications) this.#own(application, team.name);
     this.#teams.set(team.name, team.applications);
+    this.#doubt(team.name, team.inDoubt ?? NONE);
   }
 
   dropTeam(name: string): void {
     for (const application of this.#teams.get(name) ?? NONE) this.#disown(application, name);
     this.#teams.delete(name);
+    this.#doubt(name, NONE);
   }
 
   /** The compiled permissions of a role; a role that does not exist has none. */
@@ -67,17 +90,41 @@ export class Policy implements PolicyView {
   }
 
   ownerOf(application: string): string | null {
-    return this.#owners.get(application) ?? null;
+    const owner = this.#owners.get(application) ?? null;
+    return this.#doubts.size === 0 ? owner : this.#doubtedOwner(application, owner);
   }
 
   ownedLike(folded: string): readonly string[] {
-    return this.#spellings.get(folded) ?? NONE;
+    const owned = this.#spellings.get(folded) ?? NONE;
+    if (this.#doubts.size === 0) return owned;
+    const doubted = [...this.#doubts.keys()].filter((one) => one.toLowerCase() === folded);
+    return [...new Set([...owned, ...doubted])];
+  }
+
+  /** Whoever may own it: whatever team a member is in of these, the role there is in doubt. */
+  #doubtedOwner(application: string, owner: string | null): string | null {
+    const teams = this.#doubts.get(application);
+    if (teams === undefined) return owner;
+    const all = owner === null ? teams : [...teams, owner];
+    return `${DOUBT}${all.join(`${DOUBT}${DOUBT}`)}${DOUBT}`;
+  }
+
+  /** What is in doubt of a team from now on. */
+  #doubt(team: string, applications: readonly string[]): void {
+    if (this.#doubts.size === 0 && applications.length === 0) return;
+    for (const [application, teams] of [...this.#doubts]) {
+      const left = teams.filter((one) => one !== team);
+      if (left.length === 0) this.#doubts.delete(application);
+      else this.#doubts.set(application, left);
+    }
+    for (const application of applications)
+      this.#doubts.set(application, [...(this.#doubts.get(application) ?? NONE), team]);
   }
 
   #own(application: string, team: string): void {
     if (!this.#owners.has(application)) {
       const folded = application.toLowerCase();
-      this.#spellings.set(folded, [...this.ownedLike(folded), application]);
+      this.#spellings.set(folded, [...(this.#spellings.get(folded) ?? NONE), application]);
     }
     this.#owners.set(application, team);
   }
@@ -87,7 +134,9 @@ export class Policy implements PolicyView {
     if (this.#owners.get(application) !== team) return;
     this.#owners.delete(application);
     const folded = application.toLowerCase();
-    const left = this.ownedLike(folded).filter((spelling) => spelling !== application);
+    const left = (this.#spellings.get(folded) ?? NONE).filter(
+      (spelling) => spelling !== application,
+    );
     if (left.length === 0) this.#spellings.delete(folded);
     else this.#spellings.set(folded, left);
   }

@@ -1,11 +1,13 @@
 import type { Account } from './model.ts';
+import { isInDoubt, rolelessIn } from './policy.ts';
+import { NO_ROLE } from './role.ts';
 import { NO_DIGEST } from './token.ts';
 
 /**
  * Which of the three rules decides about an account on an application, and the role that it names.
  */
 export interface RoleRule {
-  readonly rule: 'grant' | 'team' | 'default';
+  readonly rule: 'grant' | 'team' | 'default' | 'in-doubt';
   readonly role: string;
 }
 
@@ -41,7 +43,8 @@ export interface Principal {
   /**
    * The one rule of the domain: a direct grant on the application; else the role in the team that
    * owns it; else the default role. The more specific one replaces the other and can lower as well
-   * as raise. `owningTeam` null = no team owns it.
+   * as raise. `owningTeam` as `PolicyView.ownerOf` answers it: null = no team owns it; where that is
+   * in doubt, members of the teams in question have no role but by a grant.
    */
   roleRule(application: string, owningTeam: string | null): RoleRule;
   /** The role that `roleRule` names. */
@@ -98,6 +101,8 @@ class CompiledAccount implements Principal {
     if (granted !== undefined) return { rule: 'grant', role: granted };
     const inTeam = owningTeam === null ? undefined : this.#teamRole(owningTeam);
     if (inTeam !== undefined) return { rule: 'team', role: inTeam };
+    if (owningTeam !== null && isInDoubt(owningTeam) && this.#isRolelessIn(owningTeam))
+      return { rule: 'in-doubt', role: NO_ROLE };
     return { rule: 'default', role: this.account.role };
   }
 
@@ -120,6 +125,10 @@ class CompiledAccount implements Principal {
     for (const grant of this.account.grants)
       if (grant.application === application) return grant.role;
     return undefined;
+  }
+
+  #isRolelessIn(owner: string): boolean {
+    return this.account.teams.some(({ team }) => rolelessIn(owner, team));
   }
 
   #teamRole(team: string): string | undefined {

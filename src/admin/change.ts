@@ -25,8 +25,11 @@ export interface AdminContext {
   /** Id of the instance that makes the changes; null for the command line without one. */
   readonly instance: string | null;
   readonly timing?: Timing;
-  /** What this instance, or its data folder, has seen of an account that may be gone by now. */
-  known?(account: string): Tombstone | null;
+  /**
+   * What this instance, or its data folder, has seen of a record that may be gone by now: by the id
+   * of an account, `role:NAME` or `team:NAME`.
+   */
+  known?(label: string): Tombstone | null;
   /** Told how long each revocation took to be in force everywhere, in milliseconds. */
   onRevoked?(durationMs: number): void;
 }
@@ -142,6 +145,8 @@ function merged(commits: readonly Commit[]): Commit {
   const expects = new Map(
     commits.flatMap((one) => one.expects).map((one) => [`${one.kind}:${one.key}`, one]),
   );
+  // Where they differ, the earliest is no longer true.
+  const under = commits.flatMap(({ underTombstones }) => underTombstones ?? []);
   return {
     expects: [...expects.values()],
     changes: commits.flatMap(({ changes }) => changes),
@@ -156,6 +161,7 @@ function merged(commits: readonly Commit[]): Commit {
     activates: commits.flatMap(({ activates }) => activates ?? []),
     revives: commits.flatMap(({ revives }) => revives ?? []),
     users: commits.flatMap(({ users }) => users ?? []),
+    ...(under.length === 0 ? {} : { underTombstones: Math.min(...under) }),
     unreferenced: commits.flatMap(({ unreferenced }) => unreferenced),
     audit: first.audit,
     moreAudit: others.map(({ audit }) => audit),
@@ -257,6 +263,7 @@ function commitFor(
   const claims = difference(claimsOf(edit, edit.before), claimsOf(edit, edit.after));
   const uses = difference(targetsOf(edit, edit.before), targetsOf(edit, edit.after));
   const owner = `${edit.kind}:${edit.key}`;
+  const { underTombstones } = plan.effect;
   return {
     expects: [
       { kind: edit.kind, key: edit.key, version: edit.before?.version ?? 0 },
@@ -278,6 +285,7 @@ function commitFor(
         : [],
     revives: plan.type === 'account-revived' ? [edit.key] : [],
     users: plan.effect.users,
+    ...(underTombstones === undefined ? {} : { underTombstones }),
     unreferenced: edit.after === null && edit.kind !== 'account' ? [owner] : [],
     audit: {
       event: changeEvent({

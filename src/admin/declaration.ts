@@ -207,16 +207,18 @@ function roleDifferences(
   return [
     ...difference('description', before.description, wanted.description),
     ...difference('permissions', sorted(before.permissions), sorted(wanted.permissions)),
+    ...difference('in doubt', sorted(before.inDoubt ?? []), ''),
   ];
 }
 
 function teamDifferences(
-  before: Pick<Team, 'description' | 'applications'>,
+  before: Pick<Team, 'description' | 'applications' | 'inDoubt'>,
   wanted: Declaration['teams'][number],
 ): readonly string[] {
   return [
     ...difference('description', before.description, wanted.description),
     ...difference('applications', sorted(before.applications), sorted(wanted.applications)),
+    ...difference('in doubt', sorted(before.inDoubt ?? []), ''),
   ];
 }
 

@@ -21,6 +21,8 @@ export interface Effect {
   readonly reliesOn: readonly Reliance[];
   /** How many use a team or role: beside the records of each, that nobody has come. */
   readonly users: readonly { readonly target: string; readonly count: number }[];
+  /** As in `Commit`: what the roles and teams are that were judged. */
+  readonly underTombstones?: number;
 }
 
 /** Members looked at before a team may be changed by somebody who is not the store's owner. */
@@ -38,6 +40,17 @@ const MEMBERS_MAX = 1000;
  *   role, and either may be the stronger one.
  */
 export async function judge(
+  context: AdminContext,
+  actor: AdminActor,
+  records: Records,
+  edit: Edit,
+): Promise<Effect> {
+  const judged = await judgeEdit(context, actor, records, edit);
+  const { tombstones } = records;
+  return tombstones === undefined ? judged : { ...judged, underTombstones: tombstones };
+}
+
+async function judgeEdit(
   context: AdminContext,
   actor: AdminActor,
   records: Records,
@@ -100,13 +113,19 @@ async function judgeTeam(
   );
 }
 
-/** Applications that the team owns before the change or after it, but not both. */
+/**
+ * Applications that the team owns before the change or after it, but not both; and those in doubt,
+ * where members had no role.
+ */
 function movedApplications(before: Team, after: Team | null): readonly string[] {
   const kept = new Set(after?.applications ?? []);
   const had = new Set(before.applications);
   return [
-    ...before.applications.filter((application) => !kept.has(application)),
-    ...[...kept].filter((application) => !had.has(application)),
+    ...new Set([
+      ...before.applications.filter((application) => !kept.has(application)),
+      ...[...kept].filter((application) => !had.has(application)),
+      ...(before.inDoubt ?? []),
+    ]),
   ];
 }
 

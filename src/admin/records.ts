@@ -1,6 +1,6 @@
 import type { Account, Role, Team } from '../account/model.ts';
 import { NO_ROLE } from '../account/role.ts';
-import type { RegistryStore } from '../registry/port.ts';
+import type { PolicySnapshot, RegistryStore } from '../registry/port.ts';
 import { RECEIPT_WAIT, type Reliance, rolesOf } from './change.ts';
 import { AdminError, notFound } from './error.ts';
 import type { Fields } from './fields.ts';
@@ -11,14 +11,21 @@ export class Records {
   readonly roles: ReadonlyMap<string, Role>;
   readonly teams: ReadonlyMap<string, Team>;
 
-  constructor(roles: readonly Role[], teams: readonly Team[]) {
+  /** Under which state of the tombstones they were read; undefined where there are none. */
+  readonly tombstones: number | undefined;
+
+  constructor({
+    roles,
+    teams,
+    tombstones,
+  }: Pick<PolicySnapshot, 'roles' | 'teams' | 'tombstones'>) {
     this.roles = new Map(roles.map((role) => [role.name, role]));
     this.teams = new Map(teams.map((team) => [team.name, team]));
+    this.tombstones = tombstones;
   }
 
   static async read(store: RegistryStore): Promise<Records> {
-    const { roles, teams } = await store.snapshot();
-    return new Records(roles, teams);
+    return new Records(await store.snapshot());
   }
 
   role(name: string): Role {
@@ -60,6 +67,12 @@ export class Records {
   permissionsOf(roles: readonly string[]): readonly string[] {
     return roles.flatMap((name) => this.roles.get(name)?.permissions ?? []);
   }
+}
+
+/** The record as it is from a change on that was made by somebody who saw what was in doubt. */
+export function settled<T extends Role | Team>(record: T): T {
+  const { inDoubt: _, ...rest } = record;
+  return rest as T;
 }
 
 function reliance(kind: 'role' | 'team', record: Role | Team | undefined): readonly Reliance[] {

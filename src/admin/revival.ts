@@ -1,5 +1,5 @@
 import type { Account } from '../account/model.ts';
-import type { Tombstone } from '../registry/port.ts';
+import type { AccountTombstone } from '../registry/port.ts';
 import { rightsOf } from '../registry/tombstone.ts';
 import type { AdminContext } from './change.ts';
 
@@ -29,12 +29,13 @@ export async function revivalsOf(
   { store, known }: AdminContext,
   accounts: readonly Account[],
 ): Promise<readonly Revival[]> {
-  const told = new Map<string, Tombstone>();
+  const told = new Map<string, AccountTombstone>();
   for (const one of await store.tombstones(accounts.map(({ id }) => id)))
-    told.set(one.account, one);
+    if ('account' in one) told.set(one.account, one);
   return Promise.all(
     accounts.map(async (account) => {
-      const all = [told.get(account.id), known?.(account.id)].flatMap((one) => one ?? []);
+      const seen = [told.get(account.id), known?.(account.id)];
+      const all = seen.filter((one) => one !== undefined && one !== null && 'account' in one);
       const found = new Set(all.flatMap((tombstone) => revivedAgainst(account, tombstone)));
       if (!found.has('deleted') && (await wasDeleted(store, account.id))) found.add('deleted');
       return { what: [...found], asOf: Math.max(0, ...all.map(({ seq = 0 }) => seq)) };
@@ -42,7 +43,7 @@ export async function revivalsOf(
   );
 }
 
-function revivedAgainst(account: Account, tombstone: Tombstone): readonly Revived[] {
+function revivedAgainst(account: Account, tombstone: AccountTombstone): readonly Revived[] {
   const { digests, deleted, inactive, rights } = tombstone;
   const tokens = [account.token, account.previous].flatMap((token) => token?.digest ?? []);
   const active = account.status === 'active';

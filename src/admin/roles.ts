@@ -14,7 +14,15 @@ import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { LEAVE_NONE, mayLeaveNone, someoneRemainsWithout } from './last-administrator.ts';
-import { mustBeAt, mustHaveRoom, NAMED, type NamedRef, Records, readNamed } from './records.ts';
+import {
+  mustBeAt,
+  mustHaveRoom,
+  NAMED,
+  type NamedRef,
+  Records,
+  readNamed,
+  settled,
+} from './records.ts';
 import { type ListedRole, NONE_VIEW, type RoleView, viewRole } from './views.ts';
 
 export interface NewRole {
@@ -162,7 +170,9 @@ function changeRole(
     const before = records.roles.get(name) ?? null;
     if (before !== null) mustBeAt(seen, before, 'role');
     const at = new Date(context.clock.wallMs()).toISOString();
-    const updated = update(before, records, at);
+    const asked = update(before, records, at);
+    // What is in doubt is decided by any change: also by one that leaves all as it counts now.
+    const updated = asked === null ? null : settled(asked);
     fields.check();
     const effect = await judge(context, actor, records, {
       kind: 'role',

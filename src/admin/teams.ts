@@ -6,8 +6,16 @@ import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { membersOf } from './members.ts';
-import { mustBeAt, mustHaveRoom, NAMED, type NamedRef, Records, readNamed } from './records.ts';
-import type { ListedTeam, TeamMember, TeamView } from './views.ts';
+import {
+  mustBeAt,
+  mustHaveRoom,
+  NAMED,
+  type NamedRef,
+  Records,
+  readNamed,
+  settled,
+} from './records.ts';
+import { type ListedTeam, type TeamMember, type TeamView, viewTeam } from './views.ts';
 
 export interface NewTeam {
   readonly name: string;
@@ -40,7 +48,7 @@ export async function listTeams(
     const { teams } = await Records.read(context.store);
     const sorted = [...teams.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     const counts = await context.store.useCounts(sorted.map(({ name }) => `team:${name}`));
-    return sorted.map((team, index) => ({ ...team, memberCount: counts[index] ?? 0 }));
+    return sorted.map((team, index) => ({ ...viewTeam(team), memberCount: counts[index] ?? 0 }));
   });
 }
 
@@ -58,7 +66,7 @@ export async function showTeam(
     const team = (await Records.read(context.store)).team(name);
     const [memberCount = 0] = await context.store.useCounts([`team:${name}`]);
     return {
-      ...team,
+      ...viewTeam(team),
       memberCount,
       members: (await membersOf(context.store, name, MEMBERS_MAX)).members.map((account) =>
         asMember(account, name),
@@ -157,7 +165,9 @@ function changeTeam(
     const before = records.teams.get(name) ?? null;
     if (before !== null) mustBeAt(seen, before, 'team');
     const at = new Date(context.clock.wallMs()).toISOString();
-    const updated = update(before, records, at);
+    const asked = update(before, records, at);
+    // What is in doubt is decided by any change: also by one that leaves the record as it is.
+    const updated = asked === null ? null : settled(asked);
     if (updated !== null) checkApplications(fields, updated, records);
     fields.check();
     const effect = await judge(context, actor, records, {
@@ -174,7 +184,10 @@ function changeTeam(
       type,
       effect,
       reliesOn: [],
-      answer: (version) => ({ team: same ? updated : { ...shown, version }, changed: !same }),
+      answer: (version) => ({
+        team: viewTeam(same ? updated : { ...shown, version }),
+        changed: !same,
+      }),
     };
   };
   return change(context, actor, plan, waitMs);

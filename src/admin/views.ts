@@ -112,8 +112,12 @@ function viewToken({ digest, createdAt }: StoredToken, uses: readonly TokenUse[]
   return { id, createdAt, lastUsed };
 }
 
-export function viewRole(role: Role): RoleView {
+export function viewRole({ revived: _, ...role }: Role): RoleView {
   return { ...role, builtIn: false };
+}
+
+export function viewTeam({ revived: _, ...team }: Team): Team {
+  return team;
 }
 
 /** `none` has no record; people look for it in the list all the same. */

@@ -40,6 +40,10 @@ export function addRoleCommands(program: Command): void {
           ['Name', answer.role.name],
           ['Description', answer.role.description || '-'],
           ['Permissions', answer.role.permissions.join(', ') || 'none at all'],
+          ...inDoubt(
+            answer.role,
+            'the store has lost who took them away; the next `role edit` decides',
+          ),
           [
             'Used by',
             answer.role.builtIn
@@ -51,6 +55,14 @@ export function addRoleCommands(program: Command): void {
     },
   );
   examples(show, 'sallyport role show deployer');
+}
+
+/** What of a role or team does not count, and what to do; nothing where all of it counts. */
+export function inDoubt(
+  { inDoubt: words = [] }: { readonly inDoubt?: readonly string[] },
+  why: string,
+): readonly [string, string][] {
+  return words.length === 0 ? [] : [['In doubt', `${words.join(', ')} (${why})`]];
 }
 
 /** The first of them by name. */

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type CommonOptions, given, waiting } from './account.ts';
 import { examples, group, leaf, several } from './options.ts';
 import { withReach } from './reach.ts';
-import { report } from './role.ts';
+import { inDoubt, report } from './role.ts';
 import { confirm, details, note, sayJson, table } from './terminal.ts';
 
 interface TeamOptions extends CommonOptions {
@@ -42,6 +42,11 @@ export function addTeamCommands(program: Command): void {
           ['Name', shown.name],
           ['Description', shown.description || '-'],
           ['Applications', shown.applications.join(', ') || '-'],
+          ...inDoubt(
+            shown,
+            'the store has lost a change of who owns them, and members have no role there; the ' +
+              'next `team edit` decides',
+          ),
           [
             'Members',
             shown.members.map(({ account, role }) => `${account} as ${role}`).join(', ') ||

@@ -1,5 +1,5 @@
 import type { PolicyView } from '../account/policy.ts';
-import type { Principal } from '../account/principal.ts';
+import type { Principal, RoleRule } from '../account/principal.ts';
 import type { Clock } from '../clock.ts';
 import { showJsonPointer } from '../config/json-pointer.ts';
 import type { RefusalReason } from '../refusal.ts';
@@ -23,7 +23,7 @@ export interface Explanation {
   readonly applications: readonly string[];
   readonly role: string | null;
   /** Which of the three rules named the role; null when none was asked. */
-  readonly rule: 'grant' | 'team' | 'default' | null;
+  readonly rule: RoleRule['rule'] | null;
   /** One sentence per step, in the order of the decision. */
   readonly because: readonly string[];
 }
@@ -170,7 +170,7 @@ function authorisationWords(found: Authorisation, account: Principal): readonly 
 
 function ruleWords(
   found: Authorisation,
-  rule: 'grant' | 'team' | 'default',
+  rule: RoleRule['rule'],
   team: string | null,
   name: string,
 ): string {
@@ -178,6 +178,11 @@ function ruleWords(
     return `A grant gives ${name} the role ${found.role} on ${found.application}.`;
   if (rule === 'team')
     return `${found.application} belongs to team ${team}, in which ${name} has the role ${found.role}.`;
+  if (rule === 'in-doubt')
+    return (
+      `The store has lost a change of who owns ${found.application}, and ${name} is in a team that ` +
+      'may: there is no role in it until an administrator has changed the team.'
+    );
   const where =
     found.application === null
       ? 'The route is about any application'

@@ -51,8 +51,10 @@ export function openReplica(parts: ReplicaParts): Replica {
       },
       judged: () => parts.openCalls()?.judged ?? true,
       settled: () => parts.openCalls()?.settled() ?? true,
-      onRevived: (accounts) =>
-        log.error('the registry has lost changes: what they revoked stays revoked', { accounts }),
+      onRevived: (records) =>
+        log.error('the registry has lost changes: what they took away stays taken away', {
+          records,
+        }),
       onLost: (why) => log.warn('the registry is loaded anew', { why }),
       onFault: (step, fault) => log.warn('the registry does not answer', { step, error: fault }),
     },

@@ -68,12 +68,14 @@ const accountShape = z.object({
   revived: z.int().min(0).exactOptional(),
 });
 
-const roleShape = z.object({ ...common, name, permissions: z.array(z.string()) });
-const teamShape = z.object({ ...common, name, applications: z.array(name) });
+/** As in accounts. */
+const revived = z.int().min(0).exactOptional();
+const roleShape = z.object({ ...common, name, permissions: z.array(z.string()), revived });
+const teamShape = z.object({ ...common, name, applications: z.array(name), revived });
 
-/** The text to be stored. The record's own version is not in it. */
+/** The text to be stored. The record's own version is not in it, nor what is in doubt. */
 export function encodeRecord(record: Account | Role | Team): string {
-  const { version: _, ...rest } = record;
+  const { version: _, inDoubt: __, ...rest } = record as Role;
   return `${UNVERSIONED},"schema":${RECORD_SCHEMA},${JSON.stringify(rest).slice(1)}`;
 }
 

@@ -93,12 +93,16 @@ export interface LeaseRequest {
 }
 
 /**
- * What an instance knows to be revoked. A store that has lost the change (failover) is told, and
- * everyone who reads the account from it is told with it: `deleted` and `digests` for good,
- * `inactive` and `rights` until somebody who saw it activates the account; all of it until an import
- * is told to revive the account.
+ * What an instance knows of a record that it has seen change. A store that has lost the change
+ * (failover) is told, and everyone who reads the record from it is told with it.
  */
-export interface Tombstone {
+export type Tombstone = AccountTombstone | PolicyTombstone;
+
+/**
+ * What was revoked of an account: `deleted` and `digests` for good, `inactive` and `rights` until
+ * somebody who saw it activates the account; all of it until an import is told to revive the account.
+ */
+export interface AccountTombstone {
   readonly account: string;
   /**
    * Digest -> the moment (ms since the epoch, wall clock) from which it counts for nothing; 0 =
@@ -117,6 +121,25 @@ export interface Tombstone {
    * As of which change of this registry that was known; 0: in an earlier registry. A record that was
    * revived then or later (`Account.revived`) is not held to it. Absent: every record is.
    */
+  readonly seq?: number;
+}
+
+/** `role:deployer`, `team:billing`. */
+export type PolicyLabel = `${'role' | 'team'}:${string}`;
+
+/**
+ * What instances have last seen of a role or team. Until it is changed by somebody who saw that, a
+ * role allows only what all of them have seen it allow, and of a team everything is in doubt in which
+ * they, and its record, differ (`Role.inDoubt`, `Team.inDoubt`).
+ */
+export interface PolicyTombstone {
+  readonly policy: PolicyLabel;
+  /**
+   * Permissions or applications, sorted, as each instance has last seen them; none twice. An empty
+   * one: there were none, or the record was deleted.
+   */
+  readonly seen: readonly (readonly string[])[];
+  /** As in `AccountTombstone`. */
   readonly seq?: number;
 }
 
@@ -211,6 +234,12 @@ export interface Commit {
   readonly activates?: readonly string[];
   /** Accounts that are revived by somebody who was told what is known against them. */
   readonly revives?: readonly string[];
+  /**
+   * The state of the tombstones (`Standing.tombstones`) under which the roles and teams were read
+   * that this was computed from: another one by now is a conflict of versions. A change of a role or
+   * team that has a tombstone must say it, and takes the tombstone away.
+   */
+  readonly underTombstones?: number;
   /**
    * The `change` audit event, serialised (audit/event.ts), and the accounts in whose activity log
    * it appears.
@@ -350,8 +379,8 @@ export interface RegistryStore extends RegistrySource {
   /** The last use of each token of an account that is known. */
   uses(account: string): Promise<readonly TokenUse[]>;
   accountByName(name: string): Promise<Account | null>;
-  /** What instances have told about these accounts, where they have. */
-  tombstones(ids: readonly string[]): Promise<readonly Tombstone[]>;
+  /** What instances have told about these accounts (by id), roles and teams, where they have. */
+  tombstones(of: readonly string[]): Promise<readonly Tombstone[]>;
   /**
    * All of it, in slices, to be compared with the records; counts last. `targets`: whose users are
    * told.

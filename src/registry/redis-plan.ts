@@ -99,6 +99,7 @@ export function planCommit(keys: RegistryKeys, commit: Commit): CommitPlan {
     })),
     activates: commit.activates ?? [],
     revives: commit.revives ?? [],
+    under: commit.underTombstones,
     events: [commit.audit, ...(commit.moreAudit ?? [])].map(({ event, accounts: ids }) => ({
       event,
       accounts: ids.map((id) => table.number(keys.changesOf(id), 'stream')),

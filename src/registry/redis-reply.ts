@@ -1,4 +1,5 @@
 import { damaged, policyFrom, RECORD_SCHEMA } from './codec.ts';
+import { readPolicyTombstones, snapshotUnder } from './policy-tombstone.ts';
 import { type PolicySnapshot, type Position, RegistryUnavailable } from './port.ts';
 import { noRegistry, type ServedRegistry } from './served.ts';
 
@@ -64,7 +65,10 @@ export function assertCount(
     throw damaged(`the list of ${kind} (${found} of ${expected} are there)`);
 }
 
-/** `roles` and `teams` are HGETALL replies: names and records in turn. */
+/**
+ * `roles` and `teams` are HGETALL replies: names and records in turn. `graves`: the number of the
+ * tombstones' present state, and those of roles and teams.
+ */
 export function snapshotFrom(
   position: Position,
   roles: unknown,
@@ -74,8 +78,11 @@ export function snapshotFrom(
 ): PolicySnapshot {
   assertCount(counts, 'roles', pairs(roles).length);
   assertCount(counts, 'teams', pairs(teams).length);
+  const snapshot = policyFrom(position, pairs(roles), pairs(teams));
+  const [, told] = graves as (string | null)[];
+  const known = typeof told === 'string' ? readPolicyTombstones(told) : null;
   return {
-    ...policyFrom(position, pairs(roles), pairs(teams)),
+    ...(known === null ? snapshot : snapshotUnder(snapshot, (label) => known.get(label))),
     tombstones: revisionFrom(graves),
   };
 }

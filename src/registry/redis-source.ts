@@ -3,6 +3,7 @@ import { StoreUnavailable } from '../store/fault.ts';
 import { lastUsedKey, type RegistryKeys, registryKeys } from '../store/keys.ts';
 import type { RedisCommand, RedisConnection } from '../store/redis.ts';
 import { loadScript } from '../store/script.ts';
+import { toldPolicy } from './policy-tombstone.ts';
 import {
   type FeedEvent,
   type FeedListener,
@@ -32,16 +33,19 @@ import {
 import type { ServedRegistry } from './served.ts';
 import { systemTiming, type Timing } from './timing.ts';
 
-/** Bounded by TOMBSTONES_MAX; what was revoked has to be told to a full store too. */
+/** Bounded by TOMBSTONES_MAX: what was revoked has to be told to a full store too. */
 const ASSERT = loadScript('registry-assert', { whenFull: true });
 
 /** Field of the tombstones that counts their changes. */
 const REVISION = '#';
+/** Field of the tombstones that holds those of roles and teams, all together. */
+export const POLICY = '@policy';
 /**
- * Accounts that may have a tombstone. Past it nobody is told any more: whoever saw the revocation
- * goes on refusing by itself.
+ * Accounts, and roles and teams, that may have a tombstone. Past it nobody is told any more: whoever
+ * saw the revocation goes on refusing by itself. `seen`: how many things that differ may have been
+ * seen of one role or team; past it, it allows nothing.
  */
-const TOMBSTONES_MAX = 100_000;
+const TOMBSTONES_MAX = { accounts: 100_000, policies: 5_000, seen: 16 } as const;
 /** How long replicas may take to confirm, below the time that a command may take. */
 export const WAIT_MS = 800;
 const LAST_USED_KEPT_MS = 400 * 86_400_000;
@@ -108,7 +112,7 @@ export class RedisRegistrySource implements RegistrySource {
     const reads = [
       ['HGETALL', roles],
       ['HGETALL', teams],
-      ['HMGET', tombstones, REVISION],
+      ['HMGET', tombstones, REVISION, POLICY],
       ['HMGET', meta, COUNTS],
     ] as const;
     const [position, ...rest] = await this.readWithPosition([roles, teams, tombstones], ...reads);
@@ -201,7 +205,9 @@ export class RedisRegistrySource implements RegistrySource {
   }
 
   async assert(tombstones: readonly Tombstone[]): Promise<void> {
-    const words = [JSON.stringify(tombstones), TOMBSTONES_MAX];
+    const told = tombstones.map((one) => ('policy' in one ? toldPolicy(one) : one));
+    const { accounts, policies, seen } = TOMBSTONES_MAX;
+    const words = [JSON.stringify(told), accounts, policies, seen];
     const answer = await this.answered(this.connection.run(ASSERT, [this.keys.tombstones], words));
     if (answer === -1)
       throw new RegistryUnavailable('refused', 'there is no room for more tombstones');

@@ -9,6 +9,7 @@ import { listAccounts } from './listing/list.ts';
 import type { ListPage, ListQuery } from './listing/query.ts';
 import { type ListingRedis, RedisListing } from './listing/redis-data.ts';
 import { RedisUpkeep } from './listing/redis-upkeep.ts';
+import { readPolicyTombstones } from './policy-tombstone.ts';
 import {
   type AccountPage,
   type Assurance,
@@ -31,7 +32,7 @@ import { readAccount } from './redis-lookups.ts';
 import { committedFrom, instancesFrom, progressFrom } from './redis-members.ts';
 import { planCommit } from './redis-plan.ts';
 import { META_FIELDS, nameOf, pairs } from './redis-reply.ts';
-import { type RedisRegistryOptions, RedisRegistrySource, WAIT_MS } from './redis-source.ts';
+import { POLICY, type RedisRegistryOptions, RedisRegistrySource, WAIT_MS } from './redis-source.ts';
 import { assuranceFrom } from './redis-topology.ts';
 import { noRegistry } from './served.ts';
 import { readTombstone } from './tombstone.ts';
@@ -254,12 +255,17 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
     throw damaged(`the claim to the account name ${JSON.stringify(name)}`);
   }
 
-  async tombstones(ids: readonly string[]): Promise<readonly Tombstone[]> {
-    if (ids.length === 0) return [];
-    const texts = (await this.call('HMGET', this.keys.tombstones, ...ids)) as (string | null)[];
-    return ids.flatMap((id, index) => {
+  async tombstones(of: readonly string[]): Promise<readonly Tombstone[]> {
+    if (of.length === 0) return [];
+    const fields = [POLICY, ...of];
+    const [all, ...texts] = (await this.call('HMGET', this.keys.tombstones, ...fields)) as (
+      | string
+      | null
+    )[];
+    const policy = typeof all === 'string' ? readPolicyTombstones(all) : null;
+    return of.flatMap((label, index) => {
       const text = texts[index];
-      return typeof text === 'string' ? readTombstone(id, text) : [];
+      return policy?.get(label) ?? (typeof text === 'string' ? readTombstone(label, text) : []);
     });
   }
 

@@ -8,10 +8,10 @@ import { Trail } from './trail.ts';
 
 export interface RemembranceObserver {
   /**
-   * The store has lost changes: so many accounts are now known to be revoked although it did not
-   * say so.
+   * The store has lost changes: of so many accounts, roles and teams it gave more than is known to be
+   * left.
    */
-  onRevived(accounts: number): void;
+  onRevived(records: number): void;
   /** It could not be told now. */
   onFault(fault: unknown): void;
 }
@@ -72,9 +72,9 @@ export class Remembrance {
     return this.#revoked.note(event);
   }
 
-  /** What is known of an account, whether or not the store knows it too. */
-  known(id: string): Tombstone | null {
-    return this.#revoked.known(id);
+  /** What is known of a record, whether or not the store knows it too. */
+  known(label: string): Tombstone | null {
+    return this.#revoked.known(label);
   }
 
   /** An account as read from a store, without what is known to be revoked. */
@@ -95,10 +95,12 @@ export class Remembrance {
     // lost.
     const untold = (snapshot.tombstones ?? 0) < this.#reachedTombstones;
     if (history.lost || untold) this.#revoked.lose(snapshot, history.forked);
+    this.#revoked.compare(snapshot);
     for (const event of history.events) this.#revoked.note(event);
     const lost = this.#revoked.lost().length;
     if (lost > 0) this.#observer.onRevived(lost);
-    return (await this.tell()) ? await this.#source.snapshot() : snapshot;
+    const told = await this.tell();
+    return this.#revoked.againstAll(told ? await this.#source.snapshot() : snapshot);
   }
 
   /**

@@ -85,7 +85,7 @@ export class Replica implements RegistryView, PolicyView {
     this.#observer = options.observer ?? {};
     this.#lease = new Lease(options.leaseMs);
     const told = {
-      onRevived: (accounts: number) => this.#observer.onRevived?.(accounts),
+      onRevived: (records: number) => this.#observer.onRevived?.(records),
       onFault: (fault: unknown) => this.#observer.onFault?.('assert', asError(fault)),
     };
     this.#remembered = new Remembrance(options.source, told, options.remembered);
@@ -179,9 +179,13 @@ export class Replica implements RegistryView, PolicyView {
     };
   }
 
-  /** What this instance has seen of an account, for who would bring back an earlier record of it. */
-  known(accountId: string): Tombstone | null {
-    return this.#remembered.known(accountId);
+  /**
+   * What this instance has seen of a record, for who would bring back an earlier one.
+   *
+   * @param label id of an account, `role:NAME` or `team:NAME`
+   */
+  known(label: string): Tombstone | null {
+    return this.#remembered.known(label);
   }
 
   /** What was seen revoked, to be written down for the next start. */

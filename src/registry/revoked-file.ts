@@ -4,11 +4,12 @@ import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as z from 'zod';
+import type { Fact } from './fact.ts';
 import type { Standing } from './port.ts';
-import { type Fact, REVOKED_LIMITS } from './revoked.ts';
+import { REVOKED_LIMITS } from './revoked.ts';
 
 /**
- * What an instance has seen revoked, beside the marker in its data folder: one file for each kind of
+ * What an instance has seen revoked and lowered, beside the marker in its data folder: one file for each kind of
  * store. Digests of tokens, no token.
  */
 export const REVOKED_FILES = {
@@ -19,10 +20,11 @@ export const REVOKED_FILES = {
 /** What an instance has seen, and how far it had come by then. */
 export interface Remembered {
   readonly at: Standing;
-  readonly facts: readonly (readonly [account: string, fact: Fact])[];
+  readonly facts: readonly (readonly [label: string, fact: Fact])[];
 }
 
-const FORMAT = { format: 'sallyport-revoked', version: 1 } as const;
+/** Version 1 held accounts alone. */
+const FORMAT = { format: 'sallyport-revoked', version: 2 } as const;
 /** Of a full one: 10,000 accounts of 16 digests. */
 const MAX_BYTES = 64 * 1024 * 1024;
 /** Lines that are made in one turn of the event loop. */
@@ -31,7 +33,7 @@ const SLICE = 200;
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const headShape = z.object({
   format: z.literal(FORMAT.format),
-  version: z.literal(FORMAT.version),
+  version: z.union([z.literal(1), z.literal(FORMAT.version)]),
   at: z.object({
     epoch: z.string().min(1),
     seq: z.int().min(0),
@@ -40,15 +42,21 @@ const headShape = z.object({
   }),
   facts: z.int().min(0).max(REVOKED_LIMITS.accounts),
 });
-const lineShape = z.object({
+const seen = { seq: z.int().min(0), lost: z.enum(['no', 'untold', 'told']) };
+const accountShape = z.object({
+  ...seen,
   account: z.string().regex(/^[0-9A-Za-z]{12}$/),
-  seq: z.int().min(0),
   digests: z.record(digest, z.number()),
   deleted: z.boolean(),
   inactive: z.boolean(),
   rights: z.string().nullable(),
-  lost: z.enum(['no', 'untold', 'told']),
 });
+const policyShape = z.object({
+  ...seen,
+  policy: z.string().regex(/^(role|team):/),
+  seen: z.array(z.string()),
+});
+const lineShape = z.union([accountShape, policyShape]);
 
 /** Null when there is no such file. Throws an `Error` that says why one cannot be used. */
 export function readRevoked(folder: string, store: keyof typeof REVOKED_FILES): Remembered | null {
@@ -58,7 +66,12 @@ export function readRevoked(folder: string, store: keyof typeof REVOKED_FILES): 
   const head = headShape.parse(JSON.parse(first));
   if (lines.length !== head.facts) throw new Error('it was cut short');
   const facts = lines.map((line) => {
-    const { account, digests, ...fact } = lineShape.parse(JSON.parse(line));
+    const read = lineShape.parse(JSON.parse(line));
+    if ('policy' in read) {
+      const { policy, ...fact } = read;
+      return [policy, fact] as const;
+    }
+    const { account, digests, ...fact } = read;
     return [account, { ...fact, digests: new Map(Object.entries(digests)) }] as const;
   });
   return { at: head.at, facts };
@@ -94,8 +107,12 @@ export async function writeRevoked(
   }
 }
 
-function lineOf([account, fact]: Remembered['facts'][number]): string {
-  return `${JSON.stringify({ account, ...fact, digests: Object.fromEntries(fact.digests) })}\n`;
+function lineOf([label, fact]: Remembered['facts'][number]): string {
+  const line =
+    'seen' in fact
+      ? { policy: label, ...fact }
+      : { account: label, ...fact, digests: Object.fromEntries(fact.digests) };
+  return `${JSON.stringify(line)}\n`;
 }
 
 /** A link is not followed, and what others could have written is not believed. */

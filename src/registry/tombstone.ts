@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
-import type { Account } from '../account/model.ts';
+import type { Account, Role, Team } from '../account/model.ts';
 import { damaged } from './codec.ts';
-import type { Tombstone } from './port.ts';
+import type { AccountTombstone } from './port.ts';
 
 /** Digests of retired tokens that an account keeps. */
 const RETIRED_KEPT = 8;
@@ -11,7 +11,7 @@ const RETIRED_KEPT = 8;
  */
 export function underTombstone(
   account: Account,
-  { digests, deleted, inactive, rights, seq }: Omit<Tombstone, 'account'>,
+  { digests, deleted, inactive, rights, seq }: Omit<AccountTombstone, 'account'>,
 ): Account | null {
   if (isRevived(account, seq)) return account;
   if (deleted) return null;
@@ -32,8 +32,8 @@ export function underTombstone(
   return { ...account, token, previous, retired, status: held ? 'inactive' : account.status };
 }
 
-/** Whether the account was brought back by somebody who was told what was known as of `seq`. */
-export function isRevived({ revived }: Account, seq: number | undefined): boolean {
+/** Whether the record was brought back by somebody who was told what was known as of `seq`. */
+export function isRevived({ revived }: Account | Role | Team, seq: number | undefined): boolean {
   return revived !== undefined && seq !== undefined && revived >= seq;
 }
 
@@ -43,9 +43,11 @@ export function rightsOf({ role, teams, grants, expiresAt }: Account): string {
 }
 
 /** Throws `RegistryUnavailable('damaged')`: what cannot be read may have shut somebody out. */
-export function readTombstone(account: string, text: string): Tombstone {
+export function readTombstone(account: string, text: string): AccountTombstone {
   try {
-    const { digests, deleted, inactive, rights, seq } = JSON.parse(text) as Partial<Tombstone>;
+    const { digests, deleted, inactive, rights, seq } = JSON.parse(
+      text,
+    ) as Partial<AccountTombstone>;
     if (
       typeof digests === 'object' &&
       typeof deleted === 'boolean' &&

@@ -55,9 +55,21 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   },
   /** Of what a lost change took away, only tokens and activity are remembered. */
   rights: {
-    file: 'src/registry/revoked.ts',
+    file: 'src/registry/fact.ts',
     piece: '...(untold && rights !== null ? { rights } : {}),',
     instead: '',
+  },
+  /** Of lost changes of roles and teams nothing is remembered. */
+  policy: {
+    file: 'src/registry/revoked.ts',
+    piece: 'const fact = factOf(change, seq, known);',
+    instead: "const fact = change.kind === 'account' ? factOf(change, seq, known) : null;",
+  },
+  /** Where it is in doubt who owns an application, its record says so. */
+  team: {
+    file: 'src/account/policy.ts',
+    piece: 'if (teams === undefined) return owner;',
+    instead: 'if (teams !== null) return owner;',
   },
   /** The lease begins when the answer has come. */
   answer: {

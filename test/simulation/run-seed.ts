@@ -57,7 +57,7 @@ const GIVES_MS = [20, 60, 120, 2_500];
  * of 884 in seeds 0 to 199 with 0.03), and all of them together are to be given enough to prove
  * something.
  */
-const STREAMS = 0.08;
+const STREAMS = 0.1;
 const READER = {
   name: 'reader',
   version: 0,
@@ -67,8 +67,27 @@ const READER = {
   updatedAt: '2026-01-01T00:00:00.000Z',
 };
 /** What every call needs. */
-const ROUTE = { permission: 'api:read' } as Permit['route'];
-const ACCOUNTS = ['one', 'two', 'three'] as const;
+const ROUTE = { permission: 'api:read', action: null } as Permit['route'];
+const ACCOUNTS = ['one', 'two', 'three', 'four'] as const;
+/** A team that owns an application at times, and the application. */
+const [TEAM, APPLICATION] = ['crew', 'app'];
+/** Who is in it: what the one may do in an application that it owns is what the other may not. */
+const MEMBERS: Readonly<Record<string, { readonly role: string; readonly inTeam: string }>> = {
+  three: { role: READER.name, inTeam: 'none' },
+  four: { role: 'none', inTeam: READER.name },
+};
+/** What bans somebody, by what takes the ban away. */
+const LIFTED_BY = {
+  activate: 'deactivate',
+  raise: 'lower',
+  widen: 'narrow',
+  give: 'take',
+  take: 'give',
+} as const;
+type Lifting = keyof typeof LIFTED_BY;
+type Banning = (typeof LIFTED_BY)[Lifting];
+/** Instead of an account, for what concerns a role or team. */
+const POLICY = 'policy';
 const owner = storeOwner('simulation', 'command-line');
 
 interface Instance {
@@ -104,15 +123,25 @@ class Run {
   readonly #administration: Administration;
   readonly #issued: Issued[] = [];
   readonly #ids = new Map<string, string>();
-  /** Bans on accounts, lifted by an activation or by giving the role back. */
-  readonly #banned = { deactivate: new Map<string, Ban[]>(), lower: new Map<string, Ban[]>() };
+  /** Bans on accounts and by role and team, lifted by taking the change back. */
+  readonly #banned: Readonly<Record<Banning, Map<string, Ban[]>>> = {
+    deactivate: new Map(),
+    lower: new Map(),
+    narrow: new Map([[POLICY, []]]),
+    take: new Map([[POLICY, []]]),
+    give: new Map([[POLICY, []]]),
+  };
   /**
    * How often a ban was lifted: a receipt for what was before says nothing about what came after.
    */
   readonly #lifted = new Map<string, number>();
   readonly #changes = new Map<string, Promise<void>>();
   /** What is open. */
-  readonly #streams = new Set<{ readonly instance: Instance; readonly known: Issued | null }>();
+  readonly #streams = new Set<{
+    readonly instance: Instance;
+    readonly known: Issued | null;
+    readonly application: string | null;
+  }>();
   #server: SimServer;
   #violation: string | null = null;
   readonly #counts = {
@@ -163,14 +192,16 @@ class Run {
 
   async #prepare(): Promise<void> {
     await this.#store.initialise([READER]);
+    await this.#administration.createTeam(owner, { name: TEAM });
     for (const name of ACCOUNTS) {
+      const { role = READER.name, inTeam = null } = MEMBERS[name] ?? {};
       const { account, token } = await this.#administration.createServiceAccount(owner, {
-        name,
-        role: READER.name,
+        ...{ name, role },
+        teams: inTeam === null ? [] : [{ team: TEAM, role: inTeam }],
       });
       this.#ids.set(name, account.id);
       this.#issued.push({ token, account: name, bans: [] });
-      for (const bans of Object.values(this.#banned)) bans.set(name, []);
+      for (const bans of [this.#banned.deactivate, this.#banned.lower]) bans.set(name, []);
     }
   }
 
@@ -200,7 +231,7 @@ class Run {
         judged: () => open?.judged ?? true,
         settled: () => open?.settled() ?? true,
         onLost: (why) => this.#say(`${name} drops everything: ${why}`),
-        onRevived: (count) => this.#say(`${name} knows ${count} accounts better than the store`),
+        onRevived: (count) => this.#say(`${name} knows ${count} records better than the store`),
       },
     });
     const calls = new OpenCalls(replica, process, (nowMs) => replica.covers(nowMs));
@@ -228,6 +259,9 @@ class Run {
       for (let n = 0; n < count; n += 1) world.after(world.between(500, HORIZON_MS - 1_500), run);
     };
     times(10, () => this.#change());
+    // In every other world, so that what was taken from everybody hides nothing that was taken from
+    // one. What a failover can lose of it is worth more tries.
+    if (world.chance(0.5)) times(this.#mode === 'loss' ? 8 : 4, () => this.#changePolicy());
     times(6, () => this.#disturb());
     if (this.#mode === 'failover' || this.#mode === 'loss')
       times(world.pick([1, 2]), () => this.#failOver());
@@ -311,16 +345,58 @@ class Run {
    */
   #change(): void {
     const account = this.#world.pick(ACCOUNTS);
-    this.#changes.set(
-      account,
-      (this.#changes.get(account) ?? Promise.resolve()).then(() => this.#changeOne(account)),
-    );
+    this.#inTurn(account, () => this.#changeOne(account));
+  }
+
+  /** What a role allows, and what a team owns: also one at a time. */
+  #changePolicy(): void {
+    const what = this.#world.pick([
+      ...(['narrow', 'widen', 'widen', 'widen'] as const),
+      ...(['take', 'give', 'take', 'give'] as const),
+    ]);
+    this.#inTurn(POLICY, () => this.#changeRoleOrTeam(what));
+  }
+
+  #inTurn(subject: string, run: () => Promise<void>): void {
+    this.#changes.set(subject, (this.#changes.get(subject) ?? Promise.resolve()).then(run));
+  }
+
+  async #changeRoleOrTeam(what: 'narrow' | 'widen' | 'take' | 'give'): Promise<void> {
+    const waitMs = Math.floor(this.#world.between(0, 4_000));
+    const [admin, lifts] = [this.#administration, what === 'narrow' ? null : what];
+    this.#say(what);
+    if (lifts !== null) this.#lift(lifts, POLICY);
+    const lifted = this.#lifted.get(`${what} ${POLICY}`);
+    try {
+      const { revocation } =
+        what === 'narrow' || what === 'widen'
+          ? await admin.editRole(owner, {
+              ...{ name: READER.name, waitMs },
+              permissions: what === 'widen' ? READER.permissions : [],
+            })
+          : await admin.editTeam(owner, {
+              ...{ name: TEAM, waitMs },
+              applications: what === 'take' ? [APPLICATION] : [],
+            });
+      if (what !== 'widen')
+        this.#promised(revocation, (ban) => {
+          if (this.#lifted.get(`${what} ${POLICY}`) === lifted)
+            this.#banned[what].get(POLICY)!.push(ban);
+        });
+      if (this.#mode === 'loss' && revocation?.effective === true && this.#world.chance(0.3))
+        this.#world.after(this.#world.between(0, 100), () => this.#failOver());
+    } catch (fault) {
+      if (!(fault instanceof AdminError)) throw fault;
+      this.#say(`${what}: ${fault.message}`);
+    }
+    // Of what was unknown meanwhile nothing is promised.
+    if (lifts !== null) this.#lift(lifts, POLICY);
   }
 
   async #changeOne(account: string): Promise<void> {
     const world = this.#world;
     const waitMs = Math.floor(world.between(0, 4_000));
-    const what = world.pick([
+    const drawn = world.pick([
       'rotate',
       'rotate',
       'rotate',
@@ -335,6 +411,8 @@ class Run {
       // What a failover can lose of it is worth more tries.
       ...(this.#mode === 'loss' ? (['lower', 'lower', 'raise', 'raise'] as const) : []),
     ] as const);
+    // What the default role of this one is, what the team owns has to show.
+    const what = account === 'four' && /^(lower|raise)$/.test(drawn) ? 'rotate' : drawn;
     const ref = { name: account, waitMs };
     this.#say(`${what} ${account}`);
     try {
@@ -372,8 +450,8 @@ class Run {
     }
   }
 
-  #lift(what: 'activate' | 'raise', account: string): void {
-    const ban = what === 'activate' ? 'deactivate' : 'lower';
+  #lift(what: Lifting, account: string): void {
+    const ban = LIFTED_BY[what];
     this.#banned[ban].set(account, []);
     const key = `${ban} ${account}`;
     this.#lifted.set(key, (this.#lifted.get(key) ?? 0) + 1);
@@ -498,13 +576,19 @@ class Run {
     const account = lookup.found === 'account' ? lookup.account : null;
     const digest = tokenDigest(token);
     const proven = prove(account, digest, process.wallMs()) === 'proven';
-    const allowed = account !== null && replica.roleAllows(account.account.role, 'api:read');
+    const application = this.#world.chance(0.5) ? APPLICATION : null;
+    const role =
+      application === null
+        ? account?.account.role
+        : account?.effectiveRole(application, replica.ownerOf(application));
+    const allowed = replica.roleAllows(role ?? 'none', 'api:read');
     return proven && allowed
       ? ({
           permitted: true,
           account,
           tokenId: tokenId(digest),
-          application: null,
+          application,
+          demand: null,
           unsafe: false,
           route: ROUTE,
         } as Verdict)
@@ -517,7 +601,7 @@ class Run {
     else {
       this.#counts.accepted += 1;
       if (known === null) this.#fail(`${instance.process.name} let an unknown token in`);
-      this.#mayServe(instance, known, 'let a token in');
+      this.#mayServe(instance, known, verdict.application, 'let a token in');
       if (this.#world.chance(STREAMS)) this.#stream(instance, known, verdict);
     }
   }
@@ -525,7 +609,7 @@ class Run {
   /** A call that stays open, whose upstream sends something every so often. */
   #stream(instance: Instance, known: Issued | null, permit: Permit): void {
     const { process, calls } = instance;
-    const stream = { instance, known };
+    const stream = { instance, known, application: permit.application };
     const call: OpenCall = {
       permit,
       place: -1,
@@ -542,7 +626,7 @@ class Run {
         return;
       }
       this.#counts.streamed += 1;
-      this.#mayServe(instance, known, 'went on with an open call of a token');
+      this.#mayServe(instance, known, permit.application, 'went on with an open call of a token');
       this.#world.after(this.#world.pick(GIVES_MS), give, process);
     };
     this.#world.after(this.#world.pick(GIVES_MS), give, process);
@@ -554,15 +638,24 @@ class Run {
    */
   #mayKeep(): void {
     if (this.#mode === 'sleeps') return;
-    for (const { instance, known } of this.#streams)
+    for (const { instance, known, application } of this.#streams)
       if (!instance.process.stopped)
-        this.#mayServe(instance, known, 'kept an open call of a token');
+        this.#mayServe(instance, known, application, 'kept an open call of a token');
   }
 
-  #mayServe({ process, leaseMs }: Instance, known: Issued | null, what: string): void {
+  #mayServe(
+    { process, leaseMs }: Instance,
+    known: Issued | null,
+    application: string | null,
+    what: string,
+  ): void {
+    const account = known?.account ?? '';
     const bans = [
       ...(known?.bans ?? []),
-      ...Object.values(this.#banned).flatMap((all) => all.get(known?.account ?? '') ?? []),
+      ...Object.values(this.#banned).flatMap((all) => all.get(account) ?? []),
+      ...this.#banned.narrow.get(POLICY)!,
+      ...(application !== null && account === 'three' ? this.#banned.take.get(POLICY)! : []),
+      ...(application !== null && account === 'four' ? this.#banned.give.get(POLICY)! : []),
     ];
     const ban = bans.find(({ by }) => by === null || by.has(process.name));
     if (ban === undefined) return;

@@ -203,6 +203,12 @@ export class SimDatabase {
       if (version !== expected.version) return ['version', expected.label];
     }
     const graves = this.#hash(TOMBSTONES);
+    const revision = Number(graves.get('#') ?? 0);
+    if (plan.under !== undefined && plan.under !== revision)
+      return ['version', plan.changes[0]!.label];
+    const policies = JSON.parse(graves.get('@policy') ?? '{}') as Record<string, PolicyGrave>;
+    const settled = plan.changes.filter(({ field, label }) => field !== '' && label in policies);
+    if (settled.length > 0 && plan.under === undefined) return ['version', settled[0]!.label];
     const raised = new Map<string, Grave>();
     for (const change of plan.changes) {
       const text = change.field === '' && change.text !== '' ? graves.get(change.id) : undefined;
@@ -225,6 +231,10 @@ export class SimDatabase {
       const held = this.#hash(CLAIMS).get(claim);
       if (held !== undefined && held !== owner && !plan.drop.includes(claim))
         return ['claim', claim];
+    }
+    if (settled.length > 0) {
+      for (const { label } of settled) delete policies[label];
+      graves.set('@policy', JSON.stringify(policies)).set('#', String(revision + 1));
     }
     for (const [id, grave] of raised) {
       graves.set(id, JSON.stringify(grave));
@@ -264,7 +274,23 @@ export class SimDatabase {
   #assert(key: string, json: string): unknown {
     const graves = this.#hash(key);
     let changed = false;
-    for (const told of JSON.parse(json) as (Grave & { account: string })[]) {
+    const all = JSON.parse(json) as ((Grave & { account: string }) | PolicyGrave)[];
+    const policies = JSON.parse(graves.get('@policy') ?? '{}') as Record<string, PolicyGrave>;
+    for (const told of all) {
+      if ('account' in told) continue;
+      const { policy, seen, seq } = told;
+      const known = policies[policy];
+      const merged = {
+        policy,
+        seen: [...new Set([...(known?.seen ?? []), ...seen])],
+        ...seqTold(known === undefined, known?.seq, seq),
+      };
+      changed ||= JSON.stringify(merged) !== JSON.stringify(known);
+      policies[policy] = merged;
+      graves.set('@policy', JSON.stringify(policies));
+    }
+    for (const told of all) {
+      if ('policy' in told) continue;
       const text = graves.get(told.account);
       const known =
         text === undefined
@@ -305,6 +331,13 @@ interface Plan {
   readonly drop: readonly string[];
   readonly activates: readonly string[];
   readonly revives: readonly string[];
+  readonly under?: number;
+}
+
+interface PolicyGrave {
+  readonly policy: string;
+  readonly seen: readonly string[];
+  readonly seq?: number;
 }
 
 interface Grave {

@@ -10,7 +10,7 @@ const SEEDS = 2_000;
 const WORKERS = 2;
 /** Seeds within which each mistake must have been found. */
 const MUTANT_SEEDS = 1_500;
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 300_000;
 
 interface Summary {
   readonly seeds: number;

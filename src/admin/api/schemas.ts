@@ -132,6 +132,8 @@ export const accountPage = component(
   }),
 );
 
+const inDoubt = z.array(z.string()).optional();
+
 export const role = component(
   'Role',
   z.object({
@@ -142,6 +144,10 @@ export const role = component(
     createdAt: moment,
     updatedAt: moment,
     builtIn: z.boolean().describe('Can be assigned and not changed.'),
+    inDoubt: inDoubt.describe(
+      'Permissions of the record that do not count, because a change that took them away was lost ' +
+        'by the store: until the role is changed.',
+    ),
   }),
 );
 const uses = z.int().nullable();
@@ -177,6 +183,10 @@ const teamFields = {
   applications: z.array(z.string()),
   createdAt: moment,
   updatedAt: moment,
+  inDoubt: inDoubt.describe(
+    'Applications in which members have no role but by a grant, because the store has lost a change ' +
+      'of who owns them: until the team is changed.',
+  ),
 };
 export const team = component('Team', z.object(teamFields));
 const member = component(
@@ -250,7 +260,7 @@ export const explanation = component(
     application: z.string().nullable(),
     applications: z.array(z.string()).describe('Where the call is about several; each was judged.'),
     role: z.string().nullable(),
-    rule: z.enum(['grant', 'team', 'default']).nullable(),
+    rule: z.enum(['grant', 'team', 'default', 'in-doubt']).nullable(),
     because: z.array(z.string()),
   }),
 );

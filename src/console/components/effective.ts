@@ -1,6 +1,6 @@
 import type { Role, Team } from '../../account/model.ts';
 import { Policy } from '../../account/policy.ts';
-import { compilePrincipal } from '../../account/principal.ts';
+import { compilePrincipal, type RoleRule } from '../../account/principal.ts';
 import type { AccountView } from '../../admin/views.ts';
 import { type Html, html, type Slot } from '../html.ts';
 import { permissionsWords } from '../words.ts';
@@ -24,7 +24,9 @@ export function effectiveTable(
   const own = new Set(account.teams.map(({ team }) => team));
   const applications = new Set([
     ...account.grants.map(({ application }) => application),
-    ...teams.filter(({ name }) => own.has(name)).flatMap((team) => team.applications),
+    ...teams
+      .filter(({ name }) => own.has(name))
+      .flatMap(({ applications, inDoubt = [] }) => [...applications, ...inDoubt]),
   ]);
   const row = (name: Slot, role: string, why: Slot): readonly Slot[] => {
     const { patterns } = policy.permissionsOf(role);
@@ -43,8 +45,9 @@ export function effectiveTable(
   return table('Effective permissions', columns, [...rows, rest]);
 }
 
-function ruleWords(rule: 'grant' | 'team' | 'default', team: string | null): Slot {
+function ruleWords(rule: RoleRule['rule'], team: string | null): Slot {
   if (rule === 'grant') return 'grant on this application';
+  if (rule === 'in-doubt') return 'nobody: the store has lost who owns it, change its team';
   return rule === 'team' && team !== null
     ? html`team <a href="/teams/${team}">${team}</a>`
     : 'default role';

@@ -4,7 +4,7 @@ import type { RoleView } from '../../admin/views.ts';
 import { doneNotice, goOn, nameIn, show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
 import { areaField, faultSummary, formFields, textField } from '../components/form.ts';
-import { badge, card, chips, table } from '../components/parts.ts';
+import { badge, card, chips, notice, table } from '../components/parts.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
@@ -120,9 +120,17 @@ async function showRole(
       : usedBy.length === 0
         ? html`<p class="quiet">Nobody has this role. Choose it as the role of an account, in a team, or for a grant.</p>`
         : html`<p class="quiet">${plural(uses ?? usedBy.length, 'account')}, by default, in a team or by a grant: <a href="/service-accounts?role=${role.name}">service accounts</a>, <a href="/users?role=${role.name}">users</a>.${usedBy.length < (uses ?? 0) ? ` ${usedBy.length} of them:` : ''}</p><ul class="chips">${usedBy.map((name) => html`<li><a href="/find/${name}">${name}</a></li>`)}</ul>`;
+  const { inDoubt = [] } = role;
+  const doubt =
+    inDoubt.length === 0
+      ? ''
+      : notice(
+          'warn',
+          html`The store has lost a change that took these away, so they do not count until you save the role: ${inDoubt.join(', ')}.`,
+        );
   const content = html`${said}<div class="columns">${card(
     { title: 'What it means' },
-    html`<div class="flow"><p>${permissionsWords(role.permissions)}.</p>${role.permissions.length === 0 ? '' : chips(role.permissions)}</div>`,
+    html`<div class="flow"><p>${permissionsWords(role.permissions)}.</p>${role.permissions.length === 0 ? '' : chips(role.permissions)}${doubt}</div>`,
   )}${card({ title: 'Used by' }, html`<div class="flow">${list}</div>`)}</div>`;
   const actions = html`<a class="button" href="${path}/edit">Edit</a>${
     usedBy.length === 0 && role.name !== ADMINISTRATOR_ROLE

@@ -3,7 +3,7 @@ import type { TeamView } from '../../admin/views.ts';
 import { doneNotice, goOn, nameIn, show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
 import { areaField, faultSummary, formFields, textField } from '../components/form.ts';
-import { card, chips, empty, table } from '../components/parts.ts';
+import { card, chips, empty, notice, table } from '../components/parts.ts';
 import { receiptNotice } from '../components/receipt.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { html, type Slot } from '../html.ts';
@@ -107,11 +107,21 @@ async function showTeam(
     html`<a href="${kind === 'user' ? '/users' : '/service-accounts'}/${account}">${account}</a>`,
     html`<a href="/roles/${role}">${role}</a>`,
   ]);
-  const content = html`${said}<div class="columns">${card(
-    { title: 'Applications', note: plural(team.applications.length, 'application') },
+  const { inDoubt = [] } = team;
+  const doubt =
+    inDoubt.length === 0
+      ? ''
+      : notice(
+          'warn',
+          html`The store has lost a change of who owns these, so members have no role there until you save the team: ${inDoubt.join(', ')}.`,
+        );
+  const owned =
     team.applications.length === 0
       ? html`<p class="quiet">None yet: edit the team to add some.</p>`
-      : chips(team.applications),
+      : chips(team.applications);
+  const content = html`${said}<div class="columns">${card(
+    { title: 'Applications', note: plural(team.applications.length, 'application') },
+    html`${owned}${doubt}`,
   )}${card(
     { title: 'Members', note: membersNote(team) },
     members.length === 0

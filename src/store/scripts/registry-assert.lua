@@ -1,18 +1,60 @@
 -- Tells a store that has lost changes what was revoked by them. What others have told already stays: digests and deletions add up, the earlier end counts.
+-- Of roles and teams everything is kept that anybody has seen: who reads takes what all of it allows.
 --
 -- Runs with the rights of the gate, on this one key. It can only shut out, never let in.
 --
 -- KEYS  tombstones
--- ARGV  the tombstones as a JSON list, how many accounts may have one
+-- ARGV  the tombstones as a JSON list, how many accounts may have one, how many roles and teams, how many things may have been seen of each
 -- Answer  the number of this state of the tombstones, or -1 when there is no room
 
 local TOMBSTONES = KEYS[1]
-local told, most = cjson.decode(ARGV[1]), tonumber(ARGV[2])
+local told, most, mostPolicies, mostSeen = cjson.decode(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 
-local changed = false
+local accounts, policies = {}, {}
 for _, tombstone in ipairs(told) do
+  local list = tombstone.policy and policies or accounts
+  list[#list + 1] = tombstone
+end
+
+-- As of the later change; of an instance that does not say, nobody knows.
+local function asOf(known, tombstone)
+  return known.seq and tombstone.seq and math.max(known.seq, tombstone.seq)
+end
+
+local changed, full = false, false
+
+-- Past the limit as if it had been deleted, which takes everything away.
+local function see(one, words)
+  for _, other in ipairs(one.seen) do if other == words then return end end
+  if #one.seen > mostSeen then return end
+  one.seen[#one.seen + 1] = #one.seen < mostSeen and words or ''
+  changed = true
+end
+
+-- Roles and teams, all in one field: they are read together.
+if #policies > 0 then
+  local text = redis.call('HGET', TOMBSTONES, '@policy')
+  local known, count = text and cjson.decode(text) or {}, 0
+  for _ in pairs(known) do count = count + 1 end
+  for _, tombstone in ipairs(policies) do
+    local one = known[tombstone.policy]
+    if one then
+      local seq = asOf(one, tombstone)
+      if seq ~= one.seq then one.seq, changed = seq, true end
+      for _, words in ipairs(tombstone.seen) do see(one, words) end
+    elseif count < mostPolicies then
+      known[tombstone.policy] = { seen = tombstone.seen, seq = tombstone.seq }
+      count, changed = count + 1, true
+    else
+      full = true
+    end
+  end
+  if changed then redis.call('HSET', TOMBSTONES, '@policy', cjson.encode(known)) end
+end
+
+local function tellAccount(tombstone)
   local text = redis.call('HGET', TOMBSTONES, tombstone.account)
-  if not text and redis.call('HLEN', TOMBSTONES) > most then return -1 end
+  if not text and redis.call('HLEN', TOMBSTONES) > most then full = true return end
   local known = text and cjson.decode(text) or { deleted = false, inactive = false, digests = {} }
   known.deleted = known.deleted or tombstone.deleted
   known.inactive = known.inactive or tombstone.inactive
@@ -21,12 +63,7 @@ for _, tombstone in ipairs(told) do
     local same = not known.rights or known.rights == tombstone.rights
     known.rights = same and tombstone.rights or '*'
   end
-  -- As of the later change; of an instance that does not say, nobody knows.
-  if not text then
-    known.seq = tombstone.seq
-  else
-    known.seq = known.seq and tombstone.seq and math.max(known.seq, tombstone.seq)
-  end
+  if not text then known.seq = tombstone.seq else known.seq = asOf(known, tombstone) end
   for digest, from in pairs(tombstone.digests) do
     known.digests[digest] = math.min(known.digests[digest] or from, from)
   end
@@ -46,6 +83,9 @@ for _, tombstone in ipairs(told) do
     changed = true
   end
 end
+for _, tombstone in ipairs(accounts) do tellAccount(tombstone) end
 
-if changed then return redis.call('HINCRBY', TOMBSTONES, '#', 1) end
+-- What found room counts, and whoever reads must notice it.
+if changed then redis.call('HINCRBY', TOMBSTONES, '#', 1) end
+if full then return -1 end
 return tonumber(redis.call('HGET', TOMBSTONES, '#') or '0')

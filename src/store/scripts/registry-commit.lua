@@ -63,6 +63,17 @@ for _, used in ipairs(plan.users) do
   if redis.call('SCARD', KEYS[used.key]) ~= used.count then return { 'version', used.label } end
 end
 
+-- A change was computed from roles and teams as they are to be read: under the tombstones of that moment.
+local told = redis.call('HMGET', TOMBSTONES, '#', '@policy')
+if plan.under and plan.under ~= tonumber(told[1] or '0') then return { 'version', plan.changes[1].label } end
+local policies, settled = told[2] and cjson.decode(told[2]) or {}, false
+for _, change in ipairs(plan.changes) do
+  if change.field ~= '' and policies[change.label] then
+    if not plan.under then return { 'version', change.label } end
+    policies[change.label], settled = nil, true
+  end
+end
+
 -- What was revoked in a history that this store has lost stays revoked: a change that was computed without knowing of it is computed again.
 local activates = {}
 for _, id in ipairs(plan.activates) do activates[id] = true end
@@ -129,6 +140,14 @@ for _, word in ipairs(redis.call('HGETALL', MEMBERS)) do answer[#answer + 1] = w
 
 -- From here on everything is written.
 
+if settled then
+  if next(policies) == nil then
+    redis.call('HDEL', TOMBSTONES, '@policy')
+  else
+    redis.call('HSET', TOMBSTONES, '@policy', cjson.encode(policies))
+  end
+  redis.call('HINCRBY', TOMBSTONES, '#', 1)
+end
 for id, tombstone in pairs(raised) do
   if tombstone == '' then redis.call('HDEL', TOMBSTONES, id) else redis.call('HSET', TOMBSTONES, id, tombstone) end
   redis.call('HINCRBY', TOMBSTONES, '#', 1)

@@ -4,6 +4,7 @@ import { createAdministration } from '../../../src/admin/administration.ts';
 import { IMPORT_BATCH, type TransferredRecord } from '../../../src/admin/transfer.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { encodeRecord, withVersion } from '../../../src/registry/codec.ts';
+import type { AccountTombstone } from '../../../src/registry/port.ts';
 import { Replica } from '../../../src/registry/replica.ts';
 import { Revoked } from '../../../src/registry/revoked.ts';
 import { until } from '../../contract/registry.ts';
@@ -96,7 +97,7 @@ describe.each(STORES)('records that are imported together (%s)', (kind) => {
       await admin.importRecords(owner, { records: many(1, 4) });
       await replica.start();
       await admin.deleteAccount(owner, { id: idOf(2), waitMs: 0 });
-      await until(() => replica.known(idOf(2))?.deleted === true);
+      await until(() => (replica.known(idOf(2)) as AccountTombstone | null)?.deleted === true);
       const knowing = createAdministration({
         ...{ store, clock, instance: null },
         known: (id) => replica.known(id),

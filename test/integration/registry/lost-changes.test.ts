@@ -2,8 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Account } from '../../../src/account/model.ts';
+import type { Account, Role, Team } from '../../../src/account/model.ts';
+import { rolelessIn } from '../../../src/account/policy.ts';
 import { systemClock } from '../../../src/clock.ts';
+import type { RecordChange } from '../../../src/registry/port.ts';
 import { RedisRegistryStore } from '../../../src/registry/redis.ts';
 import { RedisRegistrySource } from '../../../src/registry/redis-source.ts';
 import { Replica } from '../../../src/registry/replica.ts';
@@ -18,12 +20,19 @@ import {
   digestOf,
   idOf,
   role,
+  team,
   update,
 } from '../../contract/registry-records.ts';
 import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
 import { startRelay, type TcpRelay } from '../../support/tcp-relay.ts';
 
 const PREFIX = 'sallyport';
+
+function changeTo(record: Role | Team): RecordChange {
+  const kind = 'permissions' in record ? 'role' : 'team';
+  return { kind, key: record.name, record } as RecordChange;
+}
+
 const missing = redisMissing();
 
 /**
@@ -236,6 +245,44 @@ describe('a Redis that has lost acknowledged changes', () => {
     expect(await change({ description: 'unaware' })).toBe(false);
     expect(await change({ description: 'activated' }, [idOf(4)])).toBe(true);
     await until(async () => edge.current && (await answers(edge))[3] === '4');
+  });
+
+  it('gives a role and a team nothing back: what differs from what was seen is in doubt until somebody who saw that changes it', async () => {
+    const change = async (record: Role | Team, version: number, underTombstones?: number) =>
+      (
+        await store.commit(
+          commitOf([changeTo(record)], {
+            expects: [{ ...changeTo(record), version }],
+            ...(underTombstones === undefined ? {} : { underTombstones }),
+          }),
+        )
+      ).committed;
+    expect(await change(team('crew', ['crm']), 0)).toBe(true);
+    await root.call('SAVE');
+    expect(await change(role('viewer', []), 1)).toBe(true);
+    expect(await change(team('crew', ['shop']), 9)).toBe(true);
+    const allows = (of: Replica) => of.roleAllows('viewer', 'deployments:read');
+    await until(() => !allows(edge) && edge.ownerOf('shop') === 'crew');
+    await server.kill();
+    await restart();
+    await until(() => lost.length > 0 && edge.current);
+    const other = replica('edge-2');
+    await other.start();
+    await until(() => other.current);
+    const inDoubt = (of: Replica) =>
+      ['crm', 'shop'].every((one) => rolelessIn(of.ownerOf(one) ?? '', 'crew'));
+    for (const one of [edge, other]) expect([allows(one), inDoubt(one)]).toEqual([false, true]);
+    const { roles, teams, tombstones } = await store.snapshot();
+    expect(roles).toMatchObject([{ permissions: [], inDoubt: ['deployments:read'] }]);
+    expect(teams).toMatchObject([{ applications: ['crm'], inDoubt: ['crm', 'shop'] }]);
+    expect(await change(role('viewer'), 1)).toBe(false);
+    expect(await change(role('viewer'), 1, tombstones! - 1)).toBe(false);
+    expect(await change(role('viewer'), 1, tombstones)).toBe(true);
+    await until(() => edge.current && allows(edge) && other.current && allows(other));
+    expect([inDoubt(edge), inDoubt(other)]).toEqual([true, true]);
+    expect(await change(team('crew', ['crm']), 9, tombstones! + 1)).toBe(true);
+    await until(() => [edge, other].every((one) => one.current && one.ownerOf('crm') === 'crew'));
+    expect([edge.ownerOf('shop'), other.ownerOf('shop')]).toEqual([null, null]);
   });
 
   it('is noticed also when it has gone on from there and stands at the same number, or further', async () => {

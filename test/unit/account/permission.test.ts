@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  commonPermissions,
   compilePermissions,
   exceeds,
   isOwn,
@@ -215,3 +216,15 @@ function plainlyCovers(pattern: string, permission: string): boolean {
   const source = pattern.replaceAll('.', '\\.').replace(/:\*$/, ':.+').replaceAll('*', '[^:]+');
   return new RegExp(`^${source}$`).test(permission);
 }
+
+it('what two lists have in common allows nothing but what both allow, and all of it where no pattern has a hole', () => {
+  void fc.assert(
+    fc.property(patternLists, patternLists, permissions, (a, b, permission) => {
+      const common = compilePermissions(commonPermissions(a, b)).allows(permission);
+      const both = [a, b].every((list) => compilePermissions(list).allows(permission));
+      if (common) expect(both).toBe(true);
+      if (both && !common) expect([...a, ...b].join(' ')).toContain(':*:');
+    }),
+    { numRuns: 1000 },
+  );
+});

@@ -1,9 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Account } from '../../../src/account/model.ts';
+import { Policy } from '../../../src/account/policy.ts';
 import { compilePrincipal } from '../../../src/account/principal.ts';
 import { NO_DIGEST } from '../../../src/account/token.ts';
-import { account } from './samples.ts';
+import { account, team } from './samples.ts';
 
 /**
  * Up to 20 entries with distinct keys: both below and above the length at which lists are indexed.
@@ -127,5 +128,43 @@ describe('a compiled account', () => {
     expect(expiryOf(null)).toBe(null);
     expect(expiryOf('2026-11-01T00:00:00.000Z')).toBe(Date.UTC(2026, 10, 1));
     expect(expiryOf('next summer')).toBe(Number.NEGATIVE_INFINITY);
+  });
+});
+
+describe('an application of which it is in doubt who owns it', () => {
+  const doubtful = { ...team('sales', 'crm'), inDoubt: ['crm', 'shop'] };
+  const roleOf = (policy: Policy, application: string, parts: Parameters<typeof account>[0]) =>
+    compilePrincipal(account(parts)).roleRule(application, policy.ownerOf(application));
+  const member = { teams: [{ team: 'sales', role: 'seller' }] };
+
+  it('gives members of the team no role but by a grant, and leaves everybody else alone', () => {
+    const policy = Policy.of([], [doubtful, team('ops', 'wiki')]);
+    for (const application of ['crm', 'shop']) {
+      expect(roleOf(policy, application, member)).toEqual({ rule: 'in-doubt', role: 'none' });
+      expect(roleOf(policy, application, {})).toEqual({ rule: 'default', role: 'viewer' });
+      const granted = { ...member, grants: [{ application, role: 'buyer' }] };
+      expect(roleOf(policy, application, granted)).toEqual({ rule: 'grant', role: 'buyer' });
+    }
+    expect(roleOf(policy, 'wiki', member)).toEqual({ rule: 'default', role: 'viewer' });
+  });
+
+  it('gives none to members of any team that may own it, nor to those of one with a like name', () => {
+    const moved = { ...team('ops'), inDoubt: ['crm'] };
+    const policy = Policy.of([], [doubtful, moved, team('support', 'shop'), team('sale')]);
+    const inTeam = (name: string) => ({ teams: [{ team: name, role: 'seller' }] });
+    expect(roleOf(policy, 'crm', inTeam('ops')).role).toBe('none');
+    expect(roleOf(policy, 'crm', inTeam('sales')).role).toBe('none');
+    expect(roleOf(policy, 'shop', inTeam('support')).role).toBe('none');
+    expect(roleOf(policy, 'crm', inTeam('sale')).role).toBe('viewer');
+  });
+
+  it('is found in any spelling, and is in doubt no longer once the team was written anew', () => {
+    const policy = Policy.of([], [doubtful]);
+    expect(policy.ownedLike('shop')).toEqual(['shop']);
+    policy.putTeam(team('sales', 'shop'));
+    expect([policy.ownerOf('crm'), policy.ownerOf('shop')]).toEqual([null, 'sales']);
+    policy.putTeam(doubtful);
+    policy.dropTeam('sales');
+    expect([policy.ownerOf('crm'), policy.ownedLike('shop')]).toEqual([null, []]);
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { REVOKED_LIMITS, Revoked } from '../../../src/registry/revoked.ts';
 import { REVOKED_FILES, readRevoked, writeRevoked } from '../../../src/registry/revoked-file.ts';
-import { account, digestOf, idOf } from '../../contract/registry-records.ts';
+import { account, digestOf, idOf, role } from '../../contract/registry-records.ts';
 
 const AT = { epoch: 'epoch-1', seq: 9, tip: 'ab', tombstones: 2 };
 let folder: string;
@@ -26,7 +26,12 @@ function seen(count: number): Revoked {
 it.each([0, 3, REVOKED_LIMITS.accounts])(
   'comes back as it was written (%i accounts)',
   async (count) => {
-    const { facts } = seen(count);
+    const known = seen(count);
+    if (count === 3) {
+      known.note({ seq: 8, changes: [{ kind: 'role', key: 'viewer', record: role('viewer') }] });
+      known.note({ seq: 9, changes: [{ kind: 'team', key: 'crew', record: null }] });
+    }
+    const { facts } = known;
     await writeRevoked({ at: AT, facts }, folder, 'redis');
     expect(readRevoked(folder, 'redis')).toEqual({ at: AT, facts });
     expect(readdirSync(folder)).toEqual([REVOKED_FILES.redis]);

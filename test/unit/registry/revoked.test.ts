@@ -1,9 +1,14 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Account } from '../../../src/account/model.ts';
-import type { FeedEvent } from '../../../src/registry/port.ts';
+import type { Account, Role, Team } from '../../../src/account/model.ts';
+import type {
+  AccountTombstone,
+  FeedEvent,
+  PolicySnapshot,
+  RecordChange,
+} from '../../../src/registry/port.ts';
 import { REVOKED_LIMITS, Revoked } from '../../../src/registry/revoked.ts';
 import { underTombstone } from '../../../src/registry/tombstone.ts';
-import { account, digestOf, idOf } from '../../contract/registry-records.ts';
+import { account, digestOf, idOf, role, team } from '../../contract/registry-records.ts';
 
 const MOMENT = '2026-01-01T00:00:00.000Z';
 let revoked: Revoked;
@@ -16,6 +21,10 @@ beforeEach(() => {
 function event(seq: number, n: number, parts: Partial<Account> | null): FeedEvent {
   const record = parts === null ? null : account(n, parts);
   return { seq, changes: [{ kind: 'account', key: idOf(n), record }] };
+}
+
+function lostAccounts(): readonly AccountTombstone[] {
+  return revoked.lost().filter((one) => 'account' in one);
 }
 
 function recordIn(noted: FeedEvent): unknown {
@@ -155,7 +164,7 @@ describe('an account that an import was told to revive', () => {
     revoked.begin('epoch-2');
     const alive = account(1, { revived: 3 });
     expect(revoked.against(alive)).toBe(alive);
-    const [told] = revoked.lost();
+    const [told] = lostAccounts();
     expect(underTombstone(alive, told!)).toBe(alive);
     expect(underTombstone(before, told!)).toBeNull();
     const { seq: _, ...unsaid } = told!;
@@ -198,7 +207,7 @@ describe('an account whose lowering a failover lost', () => {
   it('is so for everybody once the store was told, until somebody who saw that activates it', () => {
     revoked.note(event(5, 1, lowered));
     revoked.lose({ epoch: 'epoch-1', seq: 4 }, false);
-    const [told] = revoked.lost();
+    const [told] = lostAccounts();
     expect(underTombstone(higher, told!)).toMatchObject({ status: 'inactive' });
     expect(underTombstone(account(1, lowered), told!)).toMatchObject({ status: 'active' });
     revoked.told([told!]);
@@ -212,19 +221,92 @@ describe('an account whose lowering a failover lost', () => {
   });
 });
 
+describe('a role or team of which a failover lost a change', () => {
+  const changed = (seq: number, record: Role | Team): FeedEvent => ({
+    seq,
+    changes: [changeOf(record)],
+  });
+  const changeOf = (record: Role | Team): RecordChange =>
+    'permissions' in record
+      ? { kind: 'role', key: record.name, record }
+      : { kind: 'team', key: record.name, record };
+  const snapshot = (...records: (Role | Team)[]): PolicySnapshot => ({
+    ...{ epoch: 'epoch-1', seq: 4, damagedRoles: [] },
+    roles: records.filter((one) => 'permissions' in one),
+    teams: records.filter((one) => 'applications' in one),
+  });
+  const wide = role('viewer', ['a:*', 'b:read']);
+  const before = snapshot(wide, team('crew', ['crm']));
+
+  beforeEach(() => {
+    revoked.note(changed(5, role('viewer', ['a:read', 'c:read'])));
+    revoked.note(changed(6, team('crew', ['shop'])));
+  });
+
+  it('is taken from a store that knows as it is there', () => {
+    expect(revoked.againstAll(before)).toEqual(before);
+  });
+
+  it('allows what record and memory both allow, and the rest is in doubt', () => {
+    revoked.lose({ epoch: 'epoch-1', seq: 4 }, false);
+    const { roles, teams } = revoked.againstAll(before);
+    expect(roles).toMatchObject([{ permissions: ['a:read'], inDoubt: ['a:*', 'b:read'] }]);
+    expect(teams).toMatchObject([{ applications: ['crm'], inDoubt: ['crm', 'shop'] }]);
+    const noted = revoked.note(changed(5, wide));
+    expect(recordIn(noted)).toMatchObject({ permissions: ['a:read'] });
+    expect(revoked.lost()).toEqual([
+      { policy: 'team:crew', seen: [['shop']], seq: 4 },
+      { policy: 'role:viewer', seen: [['a:read', 'c:read']], seq: 5 },
+    ]);
+  });
+
+  it('that was deleted allows nothing, and its applications are in doubt', () => {
+    revoked.note({ seq: 7, changes: [{ kind: 'role', key: 'viewer', record: null }] });
+    revoked.note({ seq: 8, changes: [{ kind: 'team', key: 'crew', record: null }] });
+    revoked.lose({ epoch: 'epoch-1', seq: 4 }, false);
+    const { roles, teams } = revoked.againstAll(before);
+    expect(roles).toMatchObject([{ permissions: [] }]);
+    expect(teams).toMatchObject([{ inDoubt: ['crm'] }]);
+  });
+
+  it('needs not be told to a store that gives no more than was seen', () => {
+    revoked.lose({ epoch: 'epoch-1', seq: 4 }, true);
+    revoked.compare(snapshot(role('viewer', ['a:read']), team('crew', ['shop'])));
+    expect(revoked.lost()).toEqual([]);
+    revoked.lose({ epoch: 'epoch-1', seq: 3 }, false);
+    revoked.compare(before);
+    expect(revoked.lost()).toHaveLength(2);
+  });
+
+  it('is what it is made to be by whoever knows: after the store was told', () => {
+    revoked.lose({ epoch: 'epoch-1', seq: 4 }, false);
+    revoked.told(revoked.lost());
+    expect(recordIn(revoked.note(changed(7, wide)))).toBe(wide);
+    revoked.lose({ epoch: 'epoch-1', seq: 6 }, false);
+    expect(revoked.againstAll(before).roles).toEqual([wide]);
+  });
+
+  it('is what an import was told to revive', () => {
+    revoked.begin('epoch-2');
+    const { roles } = revoked.againstAll(snapshot({ ...wide, revived: 0 }));
+    expect(roles).toEqual([{ ...wide, revived: 0 }]);
+    expect(revoked.againstAll(snapshot(wide)).roles).toMatchObject([{ permissions: ['a:read'] }]);
+  });
+});
+
 it('remembers a bounded number of accounts and digests, what has yet to be told and what is newest before the rest', () => {
   revoked.note(event(5, 0, rotated));
   revoked.lose({ epoch: 'epoch-1', seq: 1 }, false);
   for (let n = 1; n <= REVOKED_LIMITS.accounts + 10; n += 1) revoked.note(event(5 + n, n, null));
   expect(revoked.size).toBe(REVOKED_LIMITS.accounts);
-  expect(revoked.lost().map(({ account: id }) => id)).toEqual([idOf(0)]);
+  expect(lostAccounts().map(({ account: id }) => id)).toEqual([idOf(0)]);
   expect(revoked.against(account(1))).not.toBeNull();
   expect(revoked.against(account(REVOKED_LIMITS.accounts))).toBeNull();
   for (let n = 0; n < 100; n += 1)
     revoked.note(event(20_000 + n, 7, { retired: [digestOf(1_000 + n)] }));
   revoked.lose({ epoch: 'epoch-1', seq: 1 }, true);
   const digests = Object.keys(
-    revoked.lost().find(({ account: id }) => id === idOf(7))?.digests ?? {},
+    lostAccounts().find(({ account: id }) => id === idOf(7))?.digests ?? {},
   );
   expect(digests).toEqual(
     Array.from({ length: REVOKED_LIMITS.digests }, (_, n) =>
