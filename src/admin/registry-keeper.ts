@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
+import { changeEvent } from '../audit/change-event.ts';
 import type { Clock } from '../clock.ts';
-import type { RegistryStore } from '../registry/port.ts';
+import type { ChangeRecord, RegistryStore } from '../registry/port.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
 import { REGISTRY_ID, type ServedRegistry } from '../registry/served.ts';
 import type { AdminActor } from './actor.ts';
@@ -17,6 +19,8 @@ export interface MadeRegistry {
 export interface AdoptedRegistry {
   readonly id: string;
   readonly servedBefore: string | null;
+  /** Null: it is on record. Else why it is not, although it is done. */
+  readonly notRecorded: string | null;
 }
 
 /**
@@ -31,7 +35,10 @@ export interface RegistryKeeper {
    * that has served another one does not serve it before it is adopted.
    */
   init(actor: AdminActor): Promise<MadeRegistry>;
-  /** From now on the data folder serves the registry that the store holds, which must be this one. */
+  /**
+   * From now on the data folder serves the registry that the store holds, which must be this one. It
+   * is recorded where the registry can be written: what ends an outage does not hang on that.
+   */
   adopt(actor: AdminActor, input: { readonly id: string }): Promise<AdoptedRegistry>;
   /** Compares everything that the registry keeps with everything else, and changes nothing. */
   verify(actor: AdminActor): Promise<Verification>;
@@ -41,9 +48,12 @@ export interface KeeperOptions {
   readonly store: RegistryStore;
   readonly clock: Clock;
   readonly served: ServedRegistry;
+  /** Id of the instance that acts; null for the command line without one. */
+  readonly instance: string | null;
 }
 
-export function createRegistryKeeper({ store, clock, served }: KeeperOptions): RegistryKeeper {
+export function createRegistryKeeper(options: KeeperOptions): RegistryKeeper {
+  const { store, clock, served } = options;
   const holding = () => answered(() => store.identify());
   return {
     async identify(actor) {
@@ -53,7 +63,8 @@ export function createRegistryKeeper({ store, clock, served }: KeeperOptions): R
     async init(actor) {
       mustOwnStore(actor);
       const servedBefore = served.held ? (served.id ?? 'unknown') : null;
-      const made = await answered(() => store.initialise(newRoles(clock)));
+      const recorded = (id: string) => recordOf(options, actor, 'registry-made', id, null);
+      const made = await answered(() => store.initialise(newRoles(clock), recorded));
       const id = await holding();
       if (!made || id === null)
         throw new AdminError(
@@ -79,13 +90,46 @@ export function createRegistryKeeper({ store, clock, served }: KeeperOptions): R
         );
       const servedBefore = served.id === id ? null : served.id;
       served.adopt(id);
-      return { id, servedBefore };
+      const record = recordOf(options, actor, 'registry-adopted', id, servedBefore);
+      return { id, servedBefore, notRecorded: await whyNotRecorded(store, record) };
     },
     async verify(actor) {
       mustOwnStore(actor);
       return answered(() => verifyRegistry(store));
     },
   };
+}
+
+function recordOf(
+  { clock, instance }: KeeperOptions,
+  { id: actorId, name, kind, via }: AdminActor,
+  type: 'registry-made' | 'registry-adopted',
+  id: string,
+  servedBefore: string | null,
+): ChangeRecord {
+  const event = changeEvent({
+    ...{ id: randomUUID(), timeMs: clock.wallMs(), type, instance },
+    actor: { id: actorId, name, kind, via },
+    target: { kind: 'registry', id, name: id },
+    before: servedBefore === null ? null : { registry: servedBefore },
+    after: { registry: id },
+    ...{ requestId: null, clientAddress: null },
+  });
+  return { event, accounts: [] };
+}
+
+/** A change of its own, of no record: all of it is its event. */
+async function whyNotRecorded(store: RegistryStore, audit: ChangeRecord): Promise<string | null> {
+  const nothing = { expects: [], changes: [], unreferenced: [] };
+  const claims = { take: [], drop: [] };
+  try {
+    const commit = { ...nothing, claims, references: { add: [], remove: [] }, audit };
+    const result = await store.commit(commit);
+    return result.committed ? null : `others are changing it (${result.conflict})`;
+  } catch (error) {
+    if (!(error instanceof RegistryUnavailable)) throw error;
+    return error.message;
+  }
 }
 
 async function answered<T>(work: () => Promise<T>): Promise<T> {

@@ -28,7 +28,9 @@ export type ChangeType =
   | 'team-created'
   | 'team-changed'
   | 'team-deleted'
-  | 'registry-imported';
+  | 'registry-imported'
+  | 'registry-made'
+  | 'registry-adopted';
 
 export interface Actor {
   /** Null for whoever acts with the store itself (command line with `--config`). */
@@ -40,7 +42,12 @@ export interface Actor {
   readonly via: 'command-line' | 'admin-api' | 'console' | 'configuration' | 'dev' | 'proxy';
 }
 
-export type ChangedRecord = Account | Role | Team;
+/** Which registry a data folder serves. */
+export interface ServedId {
+  readonly registry: string;
+}
+
+export type ChangedRecord = Account | Role | Team | ServedId;
 
 export interface ChangeFacts {
   /** Unique id of the event. */
@@ -51,7 +58,7 @@ export interface ChangeFacts {
   readonly instance: string | null;
   readonly actor: Actor;
   readonly target: {
-    readonly kind: 'account' | 'role' | 'team';
+    readonly kind: 'account' | 'role' | 'team' | 'registry';
     readonly id: string;
     readonly name: string;
   };
@@ -121,12 +128,13 @@ const SHOWN = {
   ],
   role: ['name', 'description', 'permissions', 'createdAt', 'updatedAt'],
   team: ['name', 'description', 'applications', 'createdAt', 'updatedAt'],
+  registry: ['registry'],
 } as const;
 
 function visible(record: ChangedRecord | null): Record<string, unknown> | null {
   if (typeof record !== 'object' || record === null) return null;
   const from = record as unknown as Record<string, unknown>;
-  const kind = 'permissions' in record ? 'role' : 'applications' in record ? 'team' : 'account';
+  const kind = kindOf(record);
   const shown: Record<string, unknown> = {};
   for (const name of SHOWN[kind])
     if (from[name] !== undefined) shown[name] = shownValue(name, from[name]);
@@ -138,6 +146,12 @@ function visible(record: ChangedRecord | null): Record<string, unknown> | null {
     if (previous !== null) shown.previousValidUntil = previous.validUntil;
   }
   return shown;
+}
+
+function kindOf(record: ChangedRecord): keyof typeof SHOWN {
+  if ('permissions' in record) return 'role';
+  if ('applications' in record) return 'team';
+  return 'registry' in record ? 'registry' : 'account';
 }
 
 /** Lists of objects are copied by name too: nothing rides along inside a grant or a membership. */

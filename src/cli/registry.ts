@@ -86,6 +86,8 @@ async function adoptRegistry(id: string, options: RegistryOptions): Promise<void
     const adopted = await control.registry.adopt(actor, { id });
     if (options.json === true) sayJson(adopted);
     else note(`This data folder serves the registry ${id} from now on.`);
+    if (adopted.notRecorded !== null)
+      note(`That is not on record, because the registry takes no change: ${adopted.notRecorded}`);
   });
 }
 

@@ -168,6 +168,8 @@ const CHANGES: Readonly<Record<string, string>> = {
   'overlap-closed': 'Ended the overlap of the old token of',
   'password-set': 'Set the password of',
   'sessions-ended': 'Ended all sessions of',
+  'registry-made': 'Made the registry',
+  'registry-adopted': 'Confirmed for a data folder the registry',
 };
 
 function change(event: Shown): Words {
@@ -196,6 +198,7 @@ const COMPARED = [
   'grants',
   'permissions',
   'applications',
+  'registry',
 ] as const;
 
 /** What is different afterwards; nothing for what was created or deleted as a whole. */

@@ -108,7 +108,7 @@ function countUsers(file: RegistryFile, target: string): number {
   return Number(file.get('SELECT count(*) AS n FROM reference WHERE target = ?', target)?.n);
 }
 
-function applyAudit(file: RegistryFile, audit: ChangeRecord): void {
+export function applyAudit(file: RegistryFile, audit: ChangeRecord): void {
   const { lastInsertRowid } = file.run('INSERT INTO change (event) VALUES (?)', audit.event);
   for (const account of audit.accounts)
     file.run('INSERT OR IGNORE INTO account_change VALUES (?, ?)', account, lastInsertRowid);

@@ -8,7 +8,7 @@ import {
   policyFrom,
   withVersion,
 } from './codec.ts';
-import { applyCommit, Conflict } from './embedded-commit.ts';
+import { applyAudit, applyCommit, Conflict } from './embedded-commit.ts';
 import { RegistryFile } from './embedded-file.ts';
 import { inspectFile } from './embedded-inspect.ts';
 import { SealedRows } from './embedded-rows.ts';
@@ -20,6 +20,7 @@ import {
   type AccountPage,
   type Assurance,
   type ChangePage,
+  type ChangeRecord,
   type Commit,
   type CommitResult,
   type FeedEvent,
@@ -210,7 +211,10 @@ class EmbeddedRegistry implements RegistryStore {
     return this.#file.read(() => this.#eventsAfter(from));
   }
 
-  async initialise(roles: readonly Role[]): Promise<boolean> {
+  async initialise(
+    roles: readonly Role[],
+    recorded: ((id: string) => ChangeRecord) | null = null,
+  ): Promise<boolean> {
     return this.#file.write(() => {
       if (this.#file.get('SELECT 1 FROM position') !== undefined) return false;
       const entry = roles.map(
@@ -218,7 +222,9 @@ class EmbeddedRegistry implements RegistryStore {
       );
       const rows = new SealedRows(this.#file, '');
       for (const [label, text] of entry) rows.put('role', label.slice('role:'.length), text);
-      rows.moveTo(randomUUID(), 1);
+      const id = randomUUID();
+      rows.moveTo(id, 1);
+      if (recorded !== null) applyAudit(this.#file, recorded(id));
       this.#file.run('INSERT INTO feed VALUES (1, ?)', JSON.stringify(entry));
       return true;
     });

@@ -208,7 +208,10 @@ export interface Commit {
     readonly key: string;
     readonly version: number;
   }[];
-  /** What is written (`record.version` is set to the new seq by the store) or deleted. */
+  /**
+   * What is written (`record.version` is set to the new seq by the store) or deleted. None: the event
+   * alone, as a change of its own.
+   */
   readonly changes: readonly RecordChange[];
   /**
    * Unique names: `name:billing` -> owner key, `application:CRM` -> team. Taking a claim that
@@ -359,8 +362,10 @@ export interface RegistryStore extends RegistrySource {
    * Writes epoch and first records into an empty store; does nothing if there is a registry.
    * Answers whether it wrote. The epoch is the registry's id. Only an explicit act may call this:
    * a store that was emptied would become an empty registry, in which nobody is known.
+   *
+   * @param recorded the change event, written in the same step, for the id that it gets
    */
-  initialise(roles: readonly Role[]): Promise<boolean>;
+  initialise(roles: readonly Role[], recorded?: (id: string) => ChangeRecord): Promise<boolean>;
   /** Throws `RegistryUnavailable` (`forbidden`) when the registry may not be changed from here. */
   assertWritable(): Promise<void>;
   commit(commit: Commit): Promise<CommitResult>;

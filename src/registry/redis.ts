@@ -14,6 +14,7 @@ import {
   type AccountPage,
   type Assurance,
   type ChangePage,
+  type ChangeRecord,
   type Commit,
   type CommitResult,
   type InstanceProgress,
@@ -75,11 +76,16 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
     this.#listing = new RedisListing(redis, this.#upkeep);
   }
 
-  async initialise(roles: readonly Role[]): Promise<boolean> {
+  async initialise(
+    roles: readonly Role[],
+    recorded: ((id: string) => ChangeRecord) | null = null,
+  ): Promise<boolean> {
+    const id = randomUUID();
     const [outcome, what] = await this.#initialise([
       RECORD_SCHEMA,
-      randomUUID(),
+      id,
       newTip(),
+      recorded?.(id).event ?? '',
       ...roles.flatMap((role) => [role.name, encodeRecord(role)]),
     ]);
     if (outcome === 'damaged') throw damaged(what ?? this.keys.meta);
@@ -92,8 +98,8 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
   }
 
   async #initialise(words: readonly (string | number)[]): Promise<[string, string?]> {
-    const { meta, accounts, roles, teams, claims, feed, tombstones } = this.keys;
-    const keys = [meta, accounts, roles, teams, claims, feed, tombstones];
+    const { meta, accounts, roles, teams, claims, feed, tombstones, changes } = this.keys;
+    const keys = [meta, accounts, roles, teams, claims, feed, tombstones, changes];
     return (await this.answered(this.connection.run(INITIALISE, keys, words))) as [string, string?];
   }
 

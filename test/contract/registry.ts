@@ -132,6 +132,15 @@ export function registryContract(backend: RegistryBackend): void {
         expect(await store().initialise([role('other')])).toBe(false);
         expect(await everything()).toEqual(before);
       });
+
+      it('is initialised together with the event that says so, and which id it has', async () => {
+        const recorded = (id: string) => ({ event: JSON.stringify({ made: id }), accounts: [] });
+        await store().initialise([role('viewer')], recorded);
+        await store().initialise([role('viewer')], recorded);
+        const { items } = await store().changes({ account: null, before: null, limit: 10 });
+        const id = await store().identify();
+        expect(items.map((event) => JSON.parse(event) as unknown)).toEqual([{ made: id }]);
+      });
     });
 
     describe('commits', () => {
@@ -200,6 +209,17 @@ export function registryContract(backend: RegistryBackend): void {
         expect(snapshot.seq).toBe(seq);
         expect(snapshot.roles).toEqual([{ ...role('deployer', ['deployments:*']), version: seq }]);
         expect(snapshot.teams).toEqual([{ ...team('platform', ['CRM']), version: seq }]);
+      });
+
+      it('write an event alone, as a change of its own that readers follow', async () => {
+        const { epoch, seq: before, tip } = await store().snapshot();
+        const audit = { event: '{"type":"told"}', accounts: [] };
+        const seq = await committed(store().commit(commitOf([], { audit })));
+        expect(seq).toBe(before + 1);
+        const from = { epoch, seq: before, ...(tip === undefined ? {} : { tip }) };
+        expect(await store().eventsAfter(from)).toMatchObject([{ seq, changes: [] }]);
+        const { items } = await store().changes({ account: null, before: null, limit: 1 });
+        expect(items).toEqual([audit.event]);
       });
 
       it.each([

@@ -148,7 +148,7 @@ export class SimDatabase {
 
   #initialise(
     [meta, , roles, , , feed, tombstones]: readonly string[],
-    [schema, epoch, tip, ...records]: readonly string[],
+    [schema, epoch, tip, , ...records]: readonly string[],
   ): unknown {
     if (this.#values.has(meta!)) return ['present'];
     this.#values.delete(tombstones!);

@@ -65,7 +65,9 @@ end
 
 -- A change was computed from roles and teams as they are to be read: under the tombstones of that moment.
 local told = redis.call('HMGET', TOMBSTONES, '#', '@policy')
-if plan.under and plan.under ~= tonumber(told[1] or '0') then return { 'version', plan.changes[1].label } end
+if plan.under and plan.under ~= tonumber(told[1] or '0') then
+  return { 'version', plan.changes[1] and plan.changes[1].label or 'tombstones' }
+end
 local policies, settled = told[2] and cjson.decode(told[2]) or {}, false
 for _, change in ipairs(plan.changes) do
   if change.field ~= '' and policies[change.label] then

@@ -1,10 +1,11 @@
 -- Writes epoch and first roles into an empty store. Without arguments nothing is written: whoever may not write these keys may not even ask.
 --
--- KEYS  meta, accounts, roles, teams, claims, feed, tombstones
--- ARGV  schema, epoch, tip, then name and record of each role
+-- KEYS  meta, accounts, roles, teams, claims, feed, tombstones, changes
+-- ARGV  schema, epoch, tip, the change event (empty: none), then name and record of each role
 -- Answer  {'written'} | {'present'} | {'asked'} | {'damaged', what}
 
-local META, ACCOUNTS, ROLES, TEAMS, CLAIMS, FEED, TOMBSTONES = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local META, ACCOUNTS, ROLES, TEAMS, CLAIMS, FEED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local TOMBSTONES, CHANGES = KEYS[7], KEYS[8]
 
 if #ARGV == 0 then return { 'asked' } end
 
@@ -16,13 +17,14 @@ if redis.call('EXISTS', ACCOUNTS, ROLES, TEAMS, CLAIMS) > 0 then return { 'damag
 
 redis.call('DEL', FEED, TOMBSTONES)
 local entry = { 'epoch', ARGV[2], 'link', ' ' .. ARGV[3] }
-for index = 4, #ARGV, 2 do
+for index = 5, #ARGV, 2 do
   local text = '{"version":1' .. string.sub(ARGV[index + 1], #'{"version":0' + 1)
   redis.call('HSET', ROLES, ARGV[index], text)
   entry[#entry + 1] = 'role:' .. ARGV[index]
   entry[#entry + 1] = text
 end
 redis.call('XADD', FEED, '1-0', unpack(entry))
+if ARGV[4] ~= '' then redis.call('XADD', CHANGES, '*', 'e', ARGV[4]) end
 local counts = string.format('0 %d 0 0', redis.call('HLEN', ROLES))
 redis.call('HSET', META, 'schema', ARGV[1], 'epoch', ARGV[2], 'seq', 1, 'tip', ARGV[3], 'counts', counts)
 return { 'written' }
