@@ -16,6 +16,10 @@ export interface PolicyView {
    * lower case. More than one is possible: names are case-sensitive.
    */
   ownedLike(folded: string): readonly string[];
+  /** Every application that a team owns. */
+  ownedApplications(): Iterable<string>;
+  /** Those of one team; none where there is no such team. */
+  applicationsOf(team: string): readonly string[];
 }
 
 const NONE: readonly string[] = [];
@@ -119,6 +123,14 @@ export class Policy implements PolicyView {
     }
     for (const application of applications)
       this.#doubts.set(application, [...(this.#doubts.get(application) ?? NONE), team]);
+  }
+
+  ownedApplications(): Iterable<string> {
+    return this.#owners.keys();
+  }
+
+  applicationsOf(team: string): readonly string[] {
+    return this.#teams.get(team) ?? NONE;
   }
 
   #own(application: string, team: string): void {

@@ -5,6 +5,7 @@ import { type Demand, type PermissionsFault, permissionsOf, valuesOf } from './d
 import { isUnsafe } from './method.ts';
 import type { Route } from './route.ts';
 import type { Variable } from './route-table.ts';
+import { permittedApplications } from './some-application.ts';
 
 /**
  * The outcome of asking whether an account may do what a route is for, with all that `explain`
@@ -39,6 +40,12 @@ export type Because =
    * On a case-insensitive route: the registry knows several applications that differ by case alone.
    */
   | { readonly kind: 'ambiguous'; readonly spellings: readonly string[] }
+  /** Some applications permit, and that is enough here. */
+  | { readonly kind: 'some' }
+  /** Not one application of the registry permits. */
+  | { readonly kind: 'none' }
+  /** More permit than a service can be told. */
+  | { readonly kind: 'too-many-applications' }
   /** A variable of the permission has no value that could be one, or there are too many. */
   | PermissionsFault;
 
@@ -53,12 +60,13 @@ export function authorise(
   variables: readonly Variable[],
   method: string,
 ): Authorisation {
-  if (route.permissionTemplate !== null || route.application.from === 'body')
+  const { from } = route.application;
+  if (route.permissionTemplate !== null || from === 'body' || from === 'some')
     return authoriseEach(policy, account, route, variables, method);
   // A public route never comes here, and compileRoute lets no other be without a permission; if one
   // were, it would be refused.
   const permission = route.permission ?? '';
-  if (route.application.from === 'any') return judgeAny(policy, account, permission, method);
+  if (from === 'any') return judgeAny(policy, account, permission, method);
   const named = nameApplication(policy, account, route, variables);
   return 'kind' in named ? refused(named) : judgeOn(policy, account, named.application, permission);
 }
@@ -73,10 +81,26 @@ function authoriseEach(
 ): Authorisation {
   const permissions = permissionsOf(route, variables);
   if ('kind' in permissions) return refused(permissions);
+  if (route.application.from === 'some') return authoriseSome(policy, account, permissions, method);
   const applications = applicationsOf(policy, account, route, variables);
   if (applications !== null && 'kind' in applications) return refused(applications);
   const demand: Demand = { applications, permissions };
   return { ...judgeEach(policy, account, demand, method), demand };
+}
+
+/** One application that permits is enough; the service is told which do. */
+function authoriseSome(
+  policy: PolicyView,
+  account: Principal,
+  permissions: readonly string[],
+  method: string,
+): Authorisation {
+  const applications = permittedApplications(policy, account, permissions);
+  if (applications === null) return refused({ kind: 'too-many-applications' });
+  const demand: Demand = { applications, permissions };
+  if (applications.length === 0) return { ...refused({ kind: 'none' }), demand };
+  const because: Because = { kind: 'some' };
+  return { ...judgeEach(policy, account, demand, method), because, demand };
 }
 
 /** The first that is not allowed; else all are, and a role is named where it is the same in all. */
@@ -117,7 +141,7 @@ function applicationsOf(
   variables: readonly Variable[],
 ): readonly string[] | null | Exclude<Named, { application: string }> {
   const { application } = route;
-  if (application.from === 'any') return null;
+  if (application.from === 'any' || application.from === 'some') return null;
   if (application.from === 'fixed') return [application.name];
   const names = new Set<string>();
   for (const value of valuesOf(variables, application.variable)) {
@@ -226,5 +250,7 @@ function knownSpelling(policy: PolicyView, account: Principal, segment: string):
 /** What a caller may be told beside the refusal: about the form of what was sent alone. */
 export function detailOf({ kind }: Because): string | null {
   if (kind === 'no-value') return 'what the call is about is no possible name';
-  return kind === 'too-many' ? 'the call is about too many things at once' : null;
+  return kind === 'too-many' || kind === 'too-many-applications'
+    ? 'the call is about too many things at once'
+    : null;
 }

@@ -9,6 +9,7 @@ import { type Authorisation, authorise } from './authorise.ts';
 import { admit } from './decide.ts';
 import type { Route } from './route.ts';
 import type { RouteTable, Variable } from './route-table.ts';
+import { APPLICATIONS_BYTES_MAX } from './some-application.ts';
 
 /** Why a call would be let in or refused, in words, taken from the very functions that decide. */
 export interface Explanation {
@@ -140,7 +141,7 @@ function hereWords({ permissionTemplate }: Route, { demand }: Authorisation): st
 function authorisationWords(found: Authorisation, account: Principal): readonly string[] {
   const { because, permission, demand } = found;
   const several = severalOf(found);
-  if (found.allowed && several.length > 0)
+  if (found.allowed && several.length > 0 && because.kind !== 'some')
     return [
       `The call is about ${several.join(', ')}: on each of them the role of ${account.account.name} has ${demand?.permissions.join(', ')}.`,
     ];
@@ -151,6 +152,19 @@ function authorisationWords(found: Authorisation, account: Principal): readonly 
     case 'ambiguous':
       return [
         `The application could be any of ${because.spellings.join(', ')}, which differ only by letter case.`,
+      ];
+    case 'some':
+      return [
+        `The route is about some application: it is enough that one permits it, and the service must see to the rest.`,
+        `${name} has ${demand?.permissions.join(', ')} on ${demand?.applications?.join(', ')}.`,
+      ];
+    case 'none':
+      return [
+        `The route is about some application: ${name} has ${demand?.permissions.join(', ')} on none that the registry knows.`,
+      ];
+    case 'too-many-applications':
+      return [
+        `The route is about some application, and ${name} has the permission on more than the ${APPLICATIONS_BYTES_MAX} bytes of X-Account-Applications can tell the service.`,
       ];
     case 'no-value':
       return [

@@ -98,6 +98,10 @@ function ruleFault(route: Route, template: PathTemplate): string | null {
   if (fault !== null) return fault;
   const both = route.bodyVariables.find(({ name }) => hasVariable(template, name));
   if (both !== undefined) return `{${both.name}} stands in the path and in the body`;
+  if (route.application.from === 'some')
+    return route.methods.some(isUnsafe) && !route.upstreamChecksApplications
+      ? 'an unsafe method on some application needs a service that checks it'
+      : null;
   if (!('variable' in route.application)) return null;
   const { from, variable } = route.application;
   const isThere = from === 'path' ? hasVariable(template, variable) : isInBody(route, variable);

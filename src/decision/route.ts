@@ -27,11 +27,14 @@ export interface Route {
    * one. Whoever is known may; permission and application mean nothing. Null: the call is forwarded.
    */
   readonly action: 'renew-token' | null;
-  /** Where the application stands: a variable of the path or the body, a fixed name, or any. */
+  /** Where the application stands: a variable of the path or the body, a fixed name, any, or some. */
   readonly application:
     | { readonly from: 'path' | 'body'; readonly variable: string }
     | { readonly from: 'fixed'; readonly name: string }
+    | { readonly from: 'some' }
     | { readonly from: 'any' };
+  /** Of `some`: unsafe methods are let in, because the service judges the application itself. */
+  readonly upstreamChecksApplications: boolean;
   /** As written, variables in it too. Null only for public routes and actions. */
   readonly permission: string | null;
   /** Of a permission with variables. Null: it has none. */

@@ -15,6 +15,7 @@ export const WHOLE_SERVER: Route = {
   access: 'account',
   action: null,
   application: { from: 'any' },
+  upstreamChecksApplications: false,
   permission: null,
   permissionTemplate: null,
   upstream: '',

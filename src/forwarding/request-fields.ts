@@ -125,7 +125,13 @@ function identityFields(permit: Permit): string {
   if (permit.account === null) return '';
   const { id, name, teams } = permit.account.account;
   const teamNames = teams.length === 0 ? '' : teams.map((membership) => membership.team).join(',');
-  return `X-Account-Id: ${id}\r\nX-Account-Name: ${name}\r\nX-Account-Role: ${permit.role}\r\nX-Account-Teams: ${teamNames}\r\n`;
+  return `X-Account-Id: ${id}\r\nX-Account-Name: ${name}\r\nX-Account-Role: ${permit.role ?? ''}\r\nX-Account-Teams: ${teamNames}\r\n${applicationsField(permit)}`;
+}
+
+/** The service decides about one of these; where it is about one already, there is nothing to say. */
+function applicationsField({ route, demand }: Permit): string {
+  if (route.application.from !== 'some') return '';
+  return `X-Account-Applications: ${(demand?.applications ?? []).join(',')}\r\n`;
 }
 
 /**

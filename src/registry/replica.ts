@@ -166,6 +166,14 @@ export class Replica implements RegistryView, PolicyView {
     return this.#generation?.policy.ownedLike(folded) ?? [];
   }
 
+  ownedApplications(): Iterable<string> {
+    return this.#generation?.policy.ownedApplications() ?? [];
+  }
+
+  applicationsOf(team: string): readonly string[] {
+    return this.#generation?.policy.applicationsOf(team) ?? [];
+  }
+
   status(): ReplicaStatus {
     const ready = this.current;
     const generation = this.#generation;

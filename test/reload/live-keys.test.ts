@@ -562,6 +562,7 @@ const SHOWN: Readonly<Record<string, string>> = {
   'identity.clientSecret': 'test/integration/console/rotated-secret.test.ts',
   'identity.clientSecretFile': 'test/integration/console/rotated-secret.test.ts',
   'routes.*.action': 'test/integration/door/renew-token.test.ts',
+  'routes.*.upstreamChecksApplications': 'says which files are accepted, and nothing of a call',
   'routes.*.audit': 'read beside `errors`, from the same route, by each call',
 };
 

@@ -134,6 +134,7 @@ function checkPublic(route: Raw, path: ConfigPath, report: Report): void {
   for (const key of [
     'permission',
     'application',
+    'upstreamChecksApplications',
     'variables',
     'acceptBareToken',
     'acceptBasic',
@@ -152,6 +153,7 @@ const OF_FORWARDED = [
   'upstream',
   'permission',
   'application',
+  'upstreamChecksApplications',
   'variables',
   'bodyVariableBytes',
   'bodyOn',
@@ -215,11 +217,36 @@ function checkApplication(
 ): void {
   const here = [...path, 'application'];
   if (route.access !== 'public' && !has(route, 'application')) {
-    report.fault(here, 'is missing: {variable} of the path, the name of an application, or any');
+    report.fault(here, 'is missing: {variable}, the name of an application, any or some');
   }
+  checkSome(route, path, report);
   const variable = /^\{(.*)\}$/.exec(text(route.application) ?? '')?.[1];
   if (variable === undefined || template === null) return;
   const known = knownVariables(route, template);
   if (!known.includes(variable))
     report.fault(here, `the route has no variable {${variable}}${listed(known)}`);
+}
+
+/** What one application permits may reach another: the service must be known to look. */
+function checkSome(route: Raw, path: ConfigPath, report: Report): void {
+  if (route.application !== 'some') {
+    if (has(route, 'upstreamChecksApplications'))
+      report.fault(
+        [...path, 'upstreamChecksApplications'],
+        'means nothing without `application: some`',
+      );
+    return;
+  }
+  if (route.upstreamChecksApplications === true) return;
+  for (const [index, method] of list(route.methods).entries()) {
+    if (typeof method === 'string' && isUnsafe(method))
+      report.fault(
+        [...path, 'methods', index],
+        'with `application: some` one application that permits it lets a change to any other in: name the application, or say `upstreamChecksApplications: true` if the service itself goes by X-Account-Applications',
+      );
+  }
+}
+
+function isUnsafe(method: string): boolean {
+  return !(['GET', 'HEAD', 'OPTIONS'] as readonly string[]).includes(method);
 }

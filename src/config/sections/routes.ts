@@ -21,17 +21,19 @@ export const PUBLIC_METHODS = ['GET', 'HEAD'] as const;
 export type RouteApplication =
   | { readonly from: 'path' | 'body'; readonly variable: string }
   | { readonly from: 'fixed'; readonly name: string }
+  | { readonly from: 'some' }
   | { readonly from: 'any' };
 
 const APPLICATION = /^(?:\{([A-Za-z][A-Za-z0-9_-]{0,31})\}|([A-Za-z0-9][A-Za-z0-9._-]{0,63}))$/;
 
 const VARIABLE = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
 
-/** `{variable}`, `any`, or the name of an application. */
+/** `{variable}`, `any`, `some`, or the name of an application. */
 function compileApplication(text: string, ofBody: readonly string[]): RouteApplication {
   const [, variable, fixed] = APPLICATION.exec(text) ?? [];
   if (variable !== undefined)
     return { from: ofBody.includes(variable) ? 'body' : 'path', variable };
+  if (fixed === 'some') return { from: 'some' };
   return fixed === undefined || fixed === 'any' ? { from: 'any' } : { from: 'fixed', name: fixed };
 }
 
@@ -89,11 +91,15 @@ const route = z
       .describe('`public`: no token is read or forwarded, GET and HEAD only.'),
     application: z
       .string()
-      .regex(APPLICATION, 'expected {variable}, the name of an application, or any')
+      .regex(APPLICATION, 'expected {variable}, the name of an application, any or some')
       .optional()
       .describe(
-        'Which application a request is about: `{variable}` of the path or of `variables`, a fixed name, or `any`. Of several values each must be permitted.',
+        'Which application a request is about: `{variable}` of the path or of `variables`, a fixed name, or `any`. Of several values each must be permitted. `some`: one application of the registry that permits is enough, and the service is told all that do, in `X-Account-Applications`; weaker, because the service must look at it.',
       ),
+    upstreamChecksApplications: flag(
+      false,
+      'Of `application: some`: the service itself refuses what is not about one of `X-Account-Applications`. Without it, unsafe methods are a fault.',
+    ),
     permission: orNull(
       z.string().max(128),
       'Permission that the effective role must hold, such as `deployments:write`. Words but the first may be variables: `deployments:{environment}:write`.',

@@ -58,6 +58,7 @@ describe('the socket of an owner', () => {
         methods: ['GET'],
         access: 'account',
         application: { from: 'path', variable: 'app' },
+        upstreamChecksApplications: false,
         bodyVariables: [],
         bodyVariableBytes: 65536,
         permissionTemplate: null,

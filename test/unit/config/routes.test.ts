@@ -22,6 +22,7 @@ it('compiles a route to what the decision reads', () => {
       access: 'account',
       application: { from: 'path', variable: 'app' },
       permission: 'a:read',
+      upstreamChecksApplications: false,
       bodyVariables: [],
       bodyVariableBytes: 65536,
       permissionTemplate: null,
@@ -120,9 +121,9 @@ it.each([
     'deployments',
     'expected a permission such as deployments:write or deployments:{environment}:write, without *',
   ],
-  ['application', null, 'is missing: {variable} of the path, the name of an application, or any'],
+  ['application', null, 'is missing: {variable}, the name of an application, any or some'],
   ['application', '"{y}"', 'the route has no variable {y}'],
-  ['application', '"a b"', 'expected {variable}, the name of an application, or any'],
+  ['application', '"a b"', 'expected {variable}, the name of an application, any or some'],
   ['methods', null, 'is missing'],
   ['methods', '[]', 'at least one method is needed'],
   ['upstream', 'apl', 'there is no upstream apl (did you mean api?)'],
@@ -230,6 +231,22 @@ it('reads variables of the body, and finds those that could decide nothing', () 
   expect(said(both, { bodyVariableBytes: '2000000' })).toHaveLength(1);
   expect(saidOf(routeWith({ bodyVariableBytes: '1000' }))).toEqual([
     'routes[0].bodyVariableBytes: means nothing without variables',
+  ]);
+});
+
+it('takes some application for an unsafe method only where the service checks it', () => {
+  const some = (changes: Record<string, string>) => routeWith({ application: 'some', ...changes });
+  expect(parse(some({ methods: '[GET, HEAD]' })).config.routes[0]).toMatchObject({
+    application: { from: 'some' },
+    upstreamChecksApplications: false,
+  });
+  expect(saidOf(some({ methods: '[GET, POST]' }))).toEqual([
+    expect.stringMatching(/^routes\[0\]\.methods\[1\]: with `application: some` .*upstreamChecks/),
+  ]);
+  const checked = { methods: '[GET, POST]', upstreamChecksApplications: 'true' };
+  expect(parse(some(checked)).config.routes[0]?.upstreamChecksApplications).toBe(true);
+  expect(saidOf(routeWith({ upstreamChecksApplications: 'true' }))).toEqual([
+    'routes[0].upstreamChecksApplications: means nothing without `application: some`',
   ]);
 });
 

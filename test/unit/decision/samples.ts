@@ -28,6 +28,7 @@ export function route(changes: Partial<Route> = {}): Route {
     access: 'account',
     application: { from: 'any' },
     permission: 'deployments:read',
+    upstreamChecksApplications: false,
     bodyVariables: [],
     bodyVariableBytes: 65536,
     permissionTemplate: templateOf(changes.permission),
@@ -158,6 +159,14 @@ export class SampleRegistry implements RegistryView {
 
   ownedLike(folded: string): readonly string[] {
     return this.policy.ownedLike(folded);
+  }
+
+  ownedApplications(): Iterable<string> {
+    return this.policy.ownedApplications();
+  }
+
+  applicationsOf(team: string): readonly string[] {
+    return this.policy.applicationsOf(team);
   }
 
   #answer(id: string): Lookup {
