@@ -15,6 +15,7 @@ import { AdminError, notFound } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { LEAVE_NONE, type LeaveNone, mayLeaveNone, someoneRemains } from './last-administrator.ts';
 import { kindWord, mustBeAt, Records } from './records.ts';
+import { endingSessions } from './sign-outs.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
 /**
@@ -128,18 +129,6 @@ export function deactivateAccount(
   );
 }
 
-/** Whoever is deactivated and active again later signs in anew. */
-function endingSessions(before: Account, after: Account | null): Account | null {
-  if (after?.kind !== 'user' || before.status !== 'active' || after.status === 'active')
-    return after;
-  return { ...after, ...signedOut(before) };
-}
-
-/** Ends every session of a user, here and on all other instances. */
-export function signedOut(account: Account): Pick<Account, 'signOuts'> {
-  return { signOuts: (account.signOuts ?? 0) + 1 };
-}
-
 /** The name is free afterwards; the id is never used again. */
 export function deleteAccount(
   context: AdminContext,
@@ -242,8 +231,9 @@ export function changeAccount(
     const before = await findAccount(context, ref, fields);
     mustBeAt(seen, before, kindWord(before));
     const records = await Records.read(context.store);
-    const updated = endingSessions(before, update(before, records));
+    const wanted = update(before, records);
     fields.check();
+    const updated = endingSessions(before, wanted, records);
     const effect = await judge(context, actor, records, {
       kind: 'account',
       key: before.id,

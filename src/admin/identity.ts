@@ -6,6 +6,7 @@ import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
 import { Fields } from './fields.ts';
 import { Records } from './records.ts';
+import { endingSessions, signedOut } from './sign-outs.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
 /** Somebody whom an identity provider vouches for. */
@@ -34,9 +35,10 @@ export const IDENTITY_ACTOR: AdminActor = {
 
 /**
  * The user account of somebody who signs in by the identity provider: made at the first time,
- * without a password, and given the mapped role at each. An account that was not made for this very
- * subject is never handed over, whatever its name: throws `name-taken`. One that is not active
- * stays as it is.
+ * without a password, and given the mapped role at each; a role that may do more ends the sessions
+ * from before. A password that the record holds all the same is removed. An account that was not
+ * made for this very subject is never handed over, whatever its name: throws `name-taken`. One that
+ * is not active stays as it is.
  */
 export async function admitPerson(
   context: AdminContext,
@@ -64,11 +66,11 @@ export async function admitPerson(
       );
     }
     const nowMs = context.clock.wallMs();
-    const isAsItIs = before !== null && (before.status !== 'active' || before.role === person.role);
+    const isAsItIs =
+      before !== null &&
+      (before.status !== 'active' || (before.role === person.role && before.password === null));
     const after =
-      before === null
-        ? newPerson(person, nowMs)
-        : { ...before, role: person.role, updatedAt: isoOf(nowMs) };
+      before === null ? newPerson(person, nowMs) : admitted(before, person, records, nowMs);
     const edit = { kind: 'account', key: after.id, before, after } as const;
     return {
       edit: isAsItIs ? null : edit,
@@ -100,6 +102,18 @@ export async function admitPerson(
  */
 function isTheirs(account: Account, { subject }: VouchedPerson): boolean {
   return account.kind === 'user' && account.subject === subject;
+}
+
+function admitted(
+  before: Account,
+  { role }: VouchedPerson,
+  records: Records,
+  nowMs: number,
+): Account {
+  const after: Account = { ...before, role, password: null, updatedAt: isoOf(nowMs) };
+  return before.password === null
+    ? endingSessions(before, after, records)
+    : { ...after, ...signedOut(before) };
 }
 
 function newPerson({ name, subject, role }: VouchedPerson, nowMs: number): Account {

@@ -8,7 +8,6 @@ import {
   mustHaveWrite,
   REF,
   resolveAccountId,
-  signedOut,
 } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import { type AdminContext, change, reading } from './change.ts';
@@ -16,6 +15,7 @@ import { judge } from './effect.ts';
 import { AdminError, invalid } from './error.ts';
 import { Fields } from './fields.ts';
 import { Records } from './records.ts';
+import { signedOut } from './sign-outs.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
 export interface NewUser {
@@ -83,7 +83,8 @@ function readNew(input: NewUser, records: Records, nowMs: number): Account {
 
 /**
  * Replaces a user's password. The new one must differ: a password is set anew because the old one
- * is to count no more.
+ * is to count no more. Refused for whoever signs in by the identity provider: what the provider
+ * gives to that person must not be had by whoever sets a password here.
  */
 export async function setPassword(
   context: AdminContext,
@@ -94,17 +95,13 @@ export async function setPassword(
   const fields = new Fields(input, [...REF, 'password']);
   const password = readPassword(fields, typeof input.name === 'string' ? input.name : '');
   fields.check();
-  const verifier = await inTurn(() => hashPassword(password));
   const current = await reading(() => currentVerifier(context, input));
+  const verifier = await inTurn(() => hashPassword(password));
   if (current !== null && (await inTurn(() => verifyPassword(password, current)))) {
     throw invalid([{ field: 'password', message: 'is the current one; choose another' }]);
   }
   return changeAccount(context, actor, input, fields, 'password-set', (account) => {
-    if (account.kind !== 'user')
-      throw new AdminError(
-        'invalid',
-        `${account.name} is a service account, and those have no password`,
-      );
+    mustTakePassword(account);
     return { ...account, password: verifier, ...signedOut(account) };
   });
 }
@@ -159,12 +156,26 @@ function ofOneself(actor: AdminActor): AdminActor {
   return { ...actor, permissions: 'store-owner' };
 }
 
+/** Throws `invalid` where there can be no password. */
 async function currentVerifier(context: AdminContext, ref: AccountRef): Promise<string | null> {
   const id = await resolveAccountId(
     context.store,
     ref.id === undefined ? { name: ref.name } : { id: ref.id },
   );
-  return (await context.store.account(id)).account?.password ?? null;
+  const { account } = await context.store.account(id);
+  if (account === null) return null;
+  mustTakePassword(account);
+  return account.password;
+}
+
+function mustTakePassword({ kind, name, subject }: Account): void {
+  if (kind !== 'user')
+    throw new AdminError('invalid', `${name} is a service account, and those have no password`);
+  if (subject !== undefined)
+    throw new AdminError(
+      'invalid',
+      `${name} signs in by the identity provider and can have no password here`,
+    );
 }
 
 function readPassword(fields: Fields, name: string): string {

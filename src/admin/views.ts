@@ -35,6 +35,11 @@ export interface AccountView {
   readonly token: TokenView | null;
   /** The token before it, while a rotation's overlap lets it in too. */
   readonly previousToken: (TokenView & { readonly validUntil: string }) | null;
+  /**
+   * Who a user is at the identity provider, by which alone they sign in: `issuer#sub`. Null: a user
+   * with a password, or a service account.
+   */
+  readonly subject: string | null;
   /** Handles of retired tokens, newest first. */
   readonly retiredTokens: readonly string[];
 }
@@ -90,6 +95,7 @@ export function viewAccount(
     expiresAt: account.expiresAt,
     token: account.token === null ? null : viewToken(account.token, uses),
     previousToken: viewPrevious(account.previous ?? null, nowMs, uses),
+    subject: account.subject ?? null,
     retiredTokens: account.retired.map(tokenId),
   };
 }

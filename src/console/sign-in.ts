@@ -46,10 +46,7 @@ export async function signIn(
   const account = isName(name) ? await parts.store.accountByName(name) : null;
   let right: boolean;
   try {
-    right = await verifyPassword(
-      attempt.password,
-      account?.kind === 'user' ? account.password : null,
-    );
+    right = await verifyPassword(attempt.password, account === null ? null : verifierOf(account));
   } catch (error) {
     await tried.takeBack();
     if (error instanceof PasswordsBusy) return { outcome: 'busy' };
@@ -71,6 +68,11 @@ export async function signIn(
     name: account.name,
     sessionId: await beginSession(parts, account, address),
   };
+}
+
+/** Whoever signs in by the identity provider does so there alone, whatever the record holds. */
+function verifierOf({ kind, subject, password }: Account): string | null {
+  return kind === 'user' && subject === undefined ? password : null;
 }
 
 function judge(account: Account | null, right: boolean, nowMs: number): SignInReason {

@@ -10,6 +10,8 @@ import { isExpired } from './sign-in.ts';
 export interface Visitor {
   readonly actor: AdminActor;
   readonly role: string;
+  /** Has no password here. */
+  readonly byProvider: boolean;
   readonly sessionId: string;
   /** What every form carries. */
   readonly formToken: string;
@@ -50,7 +52,8 @@ export async function visitorOf(
     permissions,
   };
   const may = (permission: OwnPermission) => permissions.allows(permission);
-  return { actor, role: account.role, sessionId, formToken: formToken(sessionId), may };
+  const byProvider = account.subject !== undefined;
+  return { actor, role: account.role, byProvider, sessionId, formToken: formToken(sessionId), may };
 }
 
 function stands(parts: ConsoleParts, session: StoredSession, account: Account): boolean {

@@ -78,6 +78,12 @@ export const account = component(
       .extend({ validUntil: moment })
       .nullable()
       .describe('The token before it, while a rotation with overlap lets it in too.'),
+    subject: z
+      .string()
+      .nullable()
+      .describe(
+        'Who a user is at the identity provider, by which alone they sign in: `issuer#sub`. Null: a user with a password, or a service account.',
+      ),
     retiredTokens: z.array(z.string()).describe('Handles of retired tokens, newest first.'),
   }),
   'A service account (a machine) or a user (a person).',

@@ -14,8 +14,9 @@ export function effectiveTable(
 ): Html {
   const policy = Policy.of(roles, teams);
   // Who may do what hangs on roles, teams and grants alone.
+  const { subject: _, ...shown } = account;
   const principal = compilePrincipal({
-    ...account,
+    ...shown,
     token: null,
     previous: null,
     retired: [],

@@ -4,12 +4,13 @@ import { type Attempted, attempt } from '../attempt.ts';
 import { buttonForm, faultSummary, formFields, textField } from '../components/form.ts';
 import { card, facts } from '../components/parts.ts';
 import { type ConsoleContext, type Env, takeCookie } from '../guard.ts';
-import { html } from '../html.ts';
+import { html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
 import { sessionDigest } from '../sessions.ts';
 import type { SignInThrottle } from '../throttle.ts';
+import type { Visitor } from '../visitor.ts';
 import { permissionsWords, plural } from '../words.ts';
-import { DIFFERENT, passwordFields } from './users.ts';
+import { DIFFERENT, passwordFields, providerCard } from './users.ts';
 
 const SECTION = '/profile';
 
@@ -60,6 +61,17 @@ async function changePassword(
   return attempted;
 }
 
+function passwordCard(visitor: Visitor, faults: Failed['faults']): Slot {
+  return card(
+    { title: 'Password' },
+    html`<form class="stack" method="post" action="${SECTION}/password">${formFields(visitor)}
+${textField({ name: 'current', label: 'Current password', type: 'password', isRequired: true, autocomplete: 'current-password', maxLength: 512, faults })}
+${passwordFields(faults)}
+<p class="hint">You sign in again afterwards, here and everywhere else.</p>
+<div class="actions"><button class="primary">Change password</button></div></form>`,
+  );
+}
+
 function profile(c: ConsoleContext, failed: Failed | null): Response | Promise<Response> {
   const { visitor } = c.var;
   const { permissions } = visitor.actor;
@@ -75,14 +87,7 @@ function profile(c: ConsoleContext, failed: Failed | null): Response | Promise<R
       ['Role', visitor.role],
       ['What that means', permissionsWords(patterns)],
     ]),
-  )}${card(
-    { title: 'Password' },
-    html`<form class="stack" method="post" action="${SECTION}/password">${formFields(visitor)}
-${textField({ name: 'current', label: 'Current password', type: 'password', isRequired: true, autocomplete: 'current-password', maxLength: 512, faults })}
-${passwordFields(faults)}
-<p class="hint">You sign in again afterwards, here and everywhere else.</p>
-<div class="actions"><button class="primary">Change password</button></div></form>`,
-  )}${card(
+  )}${visitor.byProvider ? providerCard('You sign in by the identity provider, and have no password here.') : passwordCard(visitor, faults)}${card(
     { title: 'Sessions' },
     html`<div class="flow"><p class="quiet">Ends every session of yours, also in other browsers and on other machines.</p><div class="actions">${buttonForm(visitor, `${SECTION}/sign-out-everywhere`, 'Sign out everywhere')}</div></div>`,
   )}</div>`;

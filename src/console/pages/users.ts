@@ -49,7 +49,11 @@ export function usersPages(app: Hono<Env>, parts: ConsoleParts): void {
     );
     return after(c, parts, attempted, 'The user is inactive, and all their sessions have ended.');
   });
-  app.get(`${SECTION}/:name/password`, (c) => passwordForm(c));
+  app.get(`${SECTION}/:name/password`, async (c) => {
+    const [name, { actor }] = [nameIn(c), c.var.visitor];
+    const { subject } = await administration.showAccount(actor, { name, kind: 'user' });
+    return subject === null ? passwordForm(c) : showUser(c, parts, '');
+  });
   app.post(`${SECTION}/:name/password`, async (c) => {
     const name = nameIn(c);
     const { form, visitor } = c.var;
@@ -215,7 +219,7 @@ async function showUser(
         user.expiresAt === null ? html`<span class="quiet">never</span>` : moment(user.expiresAt),
       ],
     ]),
-  )}${mayWrite ? passwordCard(path) : ''}</div>`;
+  )}${user.subject === null ? (mayWrite ? passwordCard(path) : '') : providerCard('This user signs in by the identity provider, and has no password here.')}</div>`;
   return show(
     c,
     {
@@ -230,6 +234,11 @@ async function showUser(
     content,
     status,
   );
+}
+
+/** In the place of the password: nobody can set one. */
+export function providerCard(words: string): Slot {
+  return card({ title: 'Sign-in' }, html`<p class="quiet">${words}</p>`);
 }
 
 function passwordCard(path: string): Slot {

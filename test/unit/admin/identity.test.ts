@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Account } from '../../../src/account/model.ts';
+import { hashPassword } from '../../../src/account/password.ts';
 import { compilePermissions } from '../../../src/account/permission.ts';
+import { change } from '../../../src/admin/change.ts';
+import { judge } from '../../../src/admin/effect.ts';
 import { IDENTITY_ACTOR } from '../../../src/admin/identity.ts';
+import { Records } from '../../../src/admin/records.ts';
 import { type Bench, changesOf, openBench, owner, refusal, STORES } from './stores.ts';
 
 const ada = { name: 'ada', subject: 'https://login.test#1', role: 'administrator' };
@@ -58,6 +63,63 @@ describe.each(STORES)('people whom an identity provider vouches for, in the %s s
     expect((await admit({ ...ada, name: 'countess' })).account.name).toBe('countess');
     expect((await admit({ ...ada, subject: 'https://login.test#2' })).account.name).toBe('ada');
   });
+
+  it('have no password: nobody can set one, themselves and the store’s owner included', async () => {
+    const { account } = await admit({ ...ada, name: 'grace', subject: 'https://login.test#4' });
+    expect(account.subject).toBe('https://login.test#4');
+    const password = 'planted by somebody else';
+    const self = { ...owner, id: account.id, name: 'grace', kind: 'user' } as const;
+    const tries = [
+      () => bench!.admin.setPassword(owner, { name: 'grace', password }),
+      () => bench!.admin.setPassword(owner, { id: account.id, kind: 'user', password }),
+      () =>
+        bench!.admin.changeOwnPassword(self, { current: password, password: `${password}, too` }),
+    ];
+    for (const one of tries)
+      expect(await refusal(one())).toMatchObject({
+        code: 'invalid',
+        message: 'grace signs in by the identity provider and can have no password here',
+      });
+    expect(await recordOf('grace')).toMatchObject({ password: null });
+  });
+
+  it('lose a password that their record holds from an earlier version, and all sessions', async () => {
+    const before = await recordOf('grace');
+    await write(before, { ...before, password: await hashPassword('from an earlier version') });
+    const planted = await recordOf('grace');
+    expect(planted.password).not.toBeNull();
+    await admit({ ...ada, name: 'grace', subject: 'https://login.test#4' });
+    const after = await recordOf('grace');
+    expect([after.password, after.signOuts]).toEqual([null, (planted.signOuts ?? 0) + 1]);
+  });
+
+  it('begin anew when they may do more, and only then', async () => {
+    const linus = { name: 'linus', subject: 'https://login.test#5' };
+    await bench!.admin.createRole(owner, { name: 'reader', permissions: ['reports:read'] });
+    const counts: number[] = [];
+    for (const role of ['reader', 'administrator', 'administrator', 'reader', 'none', 'reader']) {
+      await admit({ ...linus, role });
+      counts.push((await recordOf('linus')).signOuts ?? 0);
+    }
+    expect(counts).toEqual([0, 1, 1, 1, 1, 2]);
+  });
+
+  async function recordOf(name: string): Promise<Account> {
+    return (await bench!.store.accountByName(name))!;
+  }
+
+  /** Past all rules, as an earlier version could. */
+  async function write(before: Account, after: Account): Promise<void> {
+    const context = { store: bench!.store, clock: bench!.clock, instance: null };
+    const edit = { kind: 'account', key: before.id, before, after } as const;
+    await change(context, owner, async () => ({
+      edit,
+      type: 'password-set',
+      effect: await judge(context, owner, await Records.read(bench!.store), edit),
+      reliesOn: [],
+      answer: () => ({}),
+    }));
+  }
 
   it('need a role that exists, and somebody who may vouch', async () => {
     expect(await refusal(admit({ ...ada, role: 'no-such-role' }))).toMatchObject({
