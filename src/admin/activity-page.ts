@@ -1,3 +1,4 @@
+import { turn } from '../turns.ts';
 import type { AccountRef } from './accounts.ts';
 import { resolveAccountId } from './accounts.ts';
 import { type ActivityContext, type LogPage, logsOf, timeOf } from './activity.ts';
@@ -180,7 +181,9 @@ class Backwards {
 
   async #look(): Promise<string | null> {
     while (this.#at >= this.#page.events.length && this.#more) {
+      await turn();
       const { events, cursors, next } = await this.#read(this.place, PAGE);
+      await turn();
       this.#page = { events, cursors };
       this.#at = 0;
       this.#more = next !== null && events.length > 0;

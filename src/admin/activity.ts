@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AuditReader, AuditUnavailable, type EventPage } from '../audit/port.ts';
 import type { RegistryStore } from '../registry/port.ts';
+import { turn } from '../turns.ts';
 import { type AccountRef, resolveAccountId } from './accounts.ts';
 import { type AdminActor, mustHave } from './actor.ts';
 import { reading } from './change.ts';
@@ -25,6 +26,8 @@ export interface ActivityContext {
 }
 
 const PAGE = 200;
+/** Events whose time is read in one turn of the loop. */
+const READ_AT_ONCE = 1_000;
 
 /**
  * What two reads of a follower may lie apart, and the most that it reads at once: what is older by
@@ -185,7 +188,11 @@ async function merged(
     readBack(calls, limit, known),
     readBack(changes, limit, known),
   ]);
-  const all = [...called, ...changed].map((event) => ({ event, time: timeOf(event) }));
+  const all: { readonly event: string; readonly time: string }[] = [];
+  for (const event of [...called, ...changed]) {
+    if (all.length % READ_AT_ONCE === 0) await turn();
+    all.push({ event, time: timeOf(event) });
+  }
   // Stable: events of one millisecond keep the order of their log.
   all.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
   return all.map(({ event }) => event);
@@ -201,6 +208,7 @@ async function readBack(
   let before: string | null = null;
   do {
     const page: EventPage = await read(before, Math.min(PAGE, limit - found.length));
+    await turn();
     found.push(...page.events);
     before = page.events.some(known) ? null : page.next;
   } while (before !== null && found.length < limit);

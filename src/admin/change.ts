@@ -15,6 +15,7 @@ import {
 } from '../registry/port.ts';
 import { awaitReceipt, type Revocation } from '../registry/receipt.ts';
 import { systemTiming, type Timing } from '../registry/timing.ts';
+import { turn } from '../turns.ts';
 import type { Effect } from './effect.ts';
 import { AdminError } from './error.ts';
 
@@ -108,6 +109,8 @@ export async function change<T extends object>(
     if (attempt > 0) await pause(context.timing ?? systemTiming, attempt);
     const planned = await reading(plan);
     if (planned.edit === null) return planned.answer(0);
+    // What was planned may concern a thousand accounts, and to store it is one step.
+    await turn();
     const sentMs = context.clock.monotonicMs();
     const result = await writing(context.store, commitFor(context, actor, planned, planned.edit));
     if (result.committed) {

@@ -1,6 +1,7 @@
 import type { Account, Team } from '../account/model.ts';
 import { isOwn } from '../account/permission.ts';
 import { compilePrincipal } from '../account/principal.ts';
+import { turn } from '../turns.ts';
 import type { AdminActor } from './actor.ts';
 import { mustCover } from './actor.ts';
 import type { AdminContext, Edit, Reliance } from './change.ts';
@@ -27,6 +28,8 @@ export interface Effect {
 
 /** Members looked at before a team may be changed by somebody who is not the store's owner. */
 const MEMBERS_MAX = 1000;
+/** Of them, in one turn of the loop. */
+const JUDGED_AT_ONCE = 100;
 
 /**
  * Throws `forbidden` where somebody may do more than the actor, before the edit or after it.
@@ -98,12 +101,14 @@ async function judgeTeam(
     );
   const applications = movedApplications(before, after);
   const found = new Set<string>();
-  for (const member of members) {
+  for (const [index, member] of members.entries()) {
+    if (index % JUDGED_AT_ONCE === 0) await turn();
     const inTeam = member.teams.find(({ team }) => team === name)!.role;
     if (!found.has(inTeam)) mustCover(actor, records.permissionsOf([inTeam]), `the team ${name}`);
     found.add(inTeam);
     judgeMember(actor, records, member, name, applications);
   }
+  await turn();
   return effect(
     [
       ...members.flatMap((member) => records.relianceOf(member)),

@@ -1,5 +1,6 @@
 import type { Account, AccountKind, Role } from '../account/model.ts';
 import { compilePermissions, exceeds } from '../account/permission.ts';
+import { turn } from '../turns.ts';
 import type { AdminActor } from './actor.ts';
 import type { AdminContext, Reliance } from './change.ts';
 import { AdminError } from './error.ts';
@@ -23,6 +24,8 @@ export interface LeaveNone {
 
 /** Accounts looked at for one who remains. */
 const EXAMINED_MAX = 2_000;
+/** Accounts looked at in one turn of the loop. */
+const AT_ONCE = 50;
 
 /** Throws `forbidden` unless it is the store's owner who says it. */
 export function mayLeaveNone(actor: AdminActor, said: boolean): boolean {
@@ -131,7 +134,9 @@ async function* administratorsBy(
   role: Role,
   nowMs: number,
 ): AsyncGenerator<Account> {
-  for (const user of await store.referencesTo(`role:${role.name}`, EXAMINED_MAX)) {
+  const users = await store.referencesTo(`role:${role.name}`, EXAMINED_MAX);
+  for (const [index, user] of users.entries()) {
+    if (index % AT_ONCE === 0) await turn();
     const { account } = await store.account(user.slice(user.indexOf(':') + 1));
     // Others use it in a team or by a grant, where it gives none of Sallyport's own permissions.
     if (

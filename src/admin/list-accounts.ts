@@ -10,6 +10,7 @@ import {
   type ListSort,
   needsUses,
 } from '../registry/listing/query.ts';
+import { turn } from '../turns.ts';
 import { type AdminActor, mustHave } from './actor.ts';
 import { type AdminContext, reading } from './change.ts';
 import { invalid } from './error.ts';
@@ -94,6 +95,7 @@ export async function listAccounts(
   const page = await reading(() =>
     name === null ? pageOf(context, query) : byName(context, name, query, input.kind !== undefined),
   );
+  await turn();
   return {
     ...page,
     items: page.items.map(({ account, uses }) => viewAccount(account, nowMs, uses)),

@@ -1,5 +1,6 @@
 import type { Account } from '../account/model.ts';
 import type { RegistryStore } from '../registry/port.ts';
+import { turn } from '../turns.ts';
 
 export interface Members {
   /** Every account that is noted as a user of the team; version 0 = it is gone. */
@@ -9,7 +10,7 @@ export interface Members {
 }
 
 /** Accounts read at the same time. */
-const AT_ONCE = 50;
+const AT_ONCE = 25;
 
 /** The members of a team, at most `limit`. */
 export async function membersOf(
@@ -23,6 +24,7 @@ export async function membersOf(
   const users: Members['users'][number][] = [];
   const members: Account[] = [];
   for (let start = 0; start < ids.length; start += AT_ONCE) {
+    await turn();
     const read = await Promise.all(
       ids.slice(start, start + AT_ONCE).map(async (id) => (await store.account(id)).account),
     );

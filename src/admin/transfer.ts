@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Account } from '../account/model.ts';
+import type { Account, Role, Team } from '../account/model.ts';
 import {
   decodeAccount,
   decodeRole,
@@ -8,6 +8,7 @@ import {
   withVersion,
 } from '../registry/codec.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
+import { turn } from '../turns.ts';
 import type { AdminActor } from './actor.ts';
 import { type AdminContext, change, changeTogether, type Edit, reading } from './change.ts';
 import { judge } from './effect.ts';
@@ -34,7 +35,8 @@ export interface TransferPage {
   readonly next: string | null;
 }
 
-const PAGE = 500;
+/** Accounts that are read, and written as text, in one turn of the loop. */
+const PAGE = 100;
 
 /**
  * Roles and teams first, then accounts page by page: an order in which they can be imported. Only
@@ -57,6 +59,7 @@ export async function exportRecords(
     const accounts = page.items.map(
       (account): TransferredRecord => ({ kind: 'account', text: textOf(account) }),
     );
+    await turn();
     return {
       records: cursor === null ? [...(await policyRecords(context)), ...accounts] : accounts,
       next: page.next,
@@ -71,10 +74,14 @@ async function policyRecords(context: AdminContext): Promise<readonly Transferre
       'unavailable',
       `records cannot be read and would be lost: role ${damagedRoles.join(', ')}`,
     );
-  return [
-    ...roles.map((role): TransferredRecord => ({ kind: 'role', text: textOf(role) })),
-    ...teams.map((team): TransferredRecord => ({ kind: 'team', text: textOf(team) })),
-  ];
+  const records: TransferredRecord[] = [];
+  const add = async (kind: 'role' | 'team', record: Role | Team) => {
+    if (records.length % PAGE === 0) await turn();
+    records.push({ kind, text: textOf(record) });
+  };
+  for (const role of roles) await add('role', role);
+  for (const team of teams) await add('team', team);
+  return records;
 }
 
 function textOf(record: Parameters<typeof encodeRecord>[0]): string {
@@ -196,8 +203,10 @@ function listIn(
   return records;
 }
 
-/** Records that are brought in by one step at most. */
+/** Records that are brought in by one request at most. */
 export const IMPORT_BATCH = 64;
+/** By one step of the store: what an embedded one does of it is one turn of the loop. */
+const IMPORTED_AT_ONCE = 16;
 
 /**
  * The same for many records, in their order, in as few steps as can be. `changed`: how many were
@@ -211,9 +220,20 @@ export async function importRecords(
   mustOwnStore(actor);
   const records = listIn(input, ['records', 'reviveRevoked']);
   const reviveRevoked = input.reviveRevoked === true;
-  const changed = await importedTogether(context, actor, records, reviveRevoked);
-  if (changed !== null) return { done: records.length, changed, refusal: null };
-  return importedSingly(context, actor, records, reviveRevoked);
+  const all = { done: 0, changed: 0 };
+  for (let from = 0; from < records.length; from += IMPORTED_AT_ONCE) {
+    await turn();
+    const slice = records.slice(from, from + IMPORTED_AT_ONCE);
+    const together = await importedTogether(context, actor, slice, reviveRevoked);
+    const answer: ImportAnswer =
+      together === null
+        ? await importedSingly(context, actor, slice, reviveRevoked)
+        : { done: slice.length, changed: together, refusal: null };
+    all.done += answer.done;
+    all.changed += answer.changed;
+    if (answer.refusal !== null) return { ...all, refusal: answer.refusal };
+  }
+  return { ...all, refusal: null };
 }
 
 export interface ImportAnswer {
@@ -232,6 +252,7 @@ async function importedSingly(
 ): Promise<ImportAnswer> {
   let changed = 0;
   for (const [done, record] of records.entries()) {
+    await turn();
     try {
       const input = { ...(Object(record) as TransferredRecord), reviveRevoked };
       if ((await importRecord(context, actor, input)).changed) changed += 1;
@@ -277,6 +298,7 @@ async function importedTogether(
         return { edit, effect, type, reliesOn: [] };
       }),
     );
+    await turn();
     return (await changeTogether(context, actor, plans)) === 'changed' ? fresh.length : null;
   });
 }

@@ -1,7 +1,7 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import type { Account, AccountKind } from '../account/model.ts';
 import type { ListFilter } from '../registry/listing/query.ts';
 import { type RegistryStore, RegistryUnavailable } from '../registry/port.ts';
+import { turn } from '../turns.ts';
 import { claimsOf, rolesOf, targetsOf } from './change.ts';
 
 /** What a registry holds, and everything in which its parts do not agree. */

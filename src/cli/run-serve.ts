@@ -6,7 +6,8 @@ import { type CloseOptions, startGateway } from '../gateway/gateway.ts';
 import { startWorkers } from '../gateway/workers.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { UsageError } from './exit.ts';
-import { checked, loadChecked } from './load.ts';
+import { loadChecked } from './load.ts';
+import { loadApart } from './load-apart.ts';
 import { signalled } from './signals.ts';
 
 /** A gate in this process, or several in processes of their own. */
@@ -43,7 +44,10 @@ async function start(loaded: LoadedConfig, log: Log): Promise<Served> {
   if (loaded.config.instance.workers > 1) return startWorkers(loaded, log);
   const gateway = await startGateway(loaded.config, { log });
   return {
-    reload: (next) => gateway.reload(next.config),
+    reload: async ({ config }) => {
+      await gateway.prepareReload(config);
+      gateway.reload(config);
+    },
     reloadRefused: (why) => gateway.reloadRefused(why),
     close: (options) => gateway.close(options),
   };
@@ -54,24 +58,28 @@ async function start(loaded: LoadedConfig, log: Log): Promise<Served> {
  * and readiness say so.
  */
 function reloading(served: Served, loaded: LoadedConfig, file: string, log: Log): ConfigReloader {
-  return new ConfigReloader(loaded, checked(), {
-    async apply(next: LoadedConfig, { changed, needRestart, needApply }: ConfigChange) {
-      for (const warning of next.warnings) log.warn(showFault(file, warning));
-      await served.reload(next);
-      log.info('the configuration file was read again', { changed });
-      if (needRestart.length > 0)
-        log.warn('some changes count only after a restart', { keys: needRestart });
-      if (needApply.length > 0)
-        log.warn('a gate does not read declared accounts: run `sallyport apply`', {
-          keys: needApply,
+  return new ConfigReloader(
+    loaded,
+    { load: loadApart },
+    {
+      async apply(next: LoadedConfig, { changed, needRestart, needApply }: ConfigChange) {
+        for (const warning of next.warnings) log.warn(showFault(file, warning));
+        await served.reload(next);
+        log.info('the configuration file was read again', { changed });
+        if (needRestart.length > 0)
+          log.warn('some changes count only after a restart', { keys: needRestart });
+        if (needApply.length > 0)
+          log.warn('a gate does not read declared accounts: run `sallyport apply`', {
+            keys: needApply,
+          });
+      },
+      refused(fault) {
+        const why = fault instanceof Error ? fault.message : String(fault);
+        served.reloadRefused(why);
+        log.error('the configuration was not taken over; the one before stays in force', {
+          faults: fault instanceof ConfigFaults ? why.split('\n') : [why],
         });
+      },
     },
-    refused(fault) {
-      const why = fault instanceof Error ? fault.message : String(fault);
-      served.reloadRefused(why);
-      log.error('the configuration was not taken over; the one before stays in force', {
-        faults: fault instanceof ConfigFaults ? why.split('\n') : [why],
-      });
-    },
-  });
+  );
 }

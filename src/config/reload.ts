@@ -1,9 +1,12 @@
+import { turn } from '../turns.ts';
 import { type ConfigChange, compareConfigs } from './change.ts';
 import { ConfigFaults } from './faults.ts';
 import { FileWatch } from './file-watch.ts';
 import { type LoadedConfig, type LoadOptions, loadConfig, parseConfig } from './load.ts';
 
 export interface ReloadOptions extends LoadOptions {
+  /** How a file is read; it throws `ConfigFaults`. Default: `loadConfig`, with these options. */
+  load?(file: string): LoadedConfig | Promise<LoadedConfig>;
   /** Quiet time after a change of a file before it is read, in milliseconds. Default 200. */
   readonly quietMs?: number;
   /**
@@ -90,9 +93,12 @@ export class ConfigReloader {
     try {
       // Followed before it is read: a change that comes while it is being read is seen afterwards.
       this.#watch.follow([this.#current.file, ...this.#current.files]);
-      const next = loadConfig(this.#current.file, this.#options);
+      const { load = (file: string) => loadConfig(file, this.#options) } = this.#options;
+      const next = await load(this.#current.file);
       this.#watch.extend(next.files);
-      await this.#listener.apply(next, compareConfigs(this.#started, this.#current, next));
+      const change = compareConfigs(this.#started, this.#current, next);
+      await turn();
+      await this.#listener.apply(next, change);
       this.#current = next;
     } catch (fault) {
       if (fault instanceof ConfigFaults) {

@@ -1,6 +1,6 @@
 import type { Account } from '../account/model.ts';
-import type { OwnPermission } from '../account/permission.ts';
-import { Policy } from '../account/policy.ts';
+import { compilePermissions, type OwnPermission } from '../account/permission.ts';
+import { isBuiltInRole } from '../account/role.ts';
 import type { AdminActor } from '../admin/actor.ts';
 import type { ConsoleParts } from './parts.ts';
 import { formToken, isSessionId, type StoredSession, sessionDigest } from './sessions.ts';
@@ -42,8 +42,10 @@ export async function visitorOf(
     return null;
   }
   if (touch) await noteUse(parts, digest, session);
-  const { roles, teams } = await parts.store.snapshot();
-  const permissions = Policy.of(roles, teams).permissionsOf(account.role);
+  const { roles } = await parts.store.snapshot();
+  // One role alone: a policy of all would be compiled for each request.
+  const role = roles.find(({ name }) => name === account.role && !isBuiltInRole(name));
+  const permissions = compilePermissions(role?.permissions ?? []);
   const actor: AdminActor = {
     id: account.id,
     name: account.name,

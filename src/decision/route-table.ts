@@ -40,17 +40,24 @@ export interface RouteTable {
 const NO_ROUTE: RouteMatch = { kind: 'none' };
 const NO_VARIABLES: readonly Variable[] = [];
 
+/** By the list that they were made of: a reload makes one ahead, in a turn of the loop of its own. */
+const made = new WeakMap<readonly Route[], RouteTable>();
+
 /**
  * Throws a `TypeError` for a route that must not exist, and for two of which neither is the more
  * specific (`findTies`).
  */
 export function createRouteTable(routes: readonly Route[]): RouteTable {
+  const known = made.get(routes);
+  if (known !== undefined) return known;
   const tie = findTies(routes)[0];
   if (tie !== undefined)
     throw new TypeError(
       `routes ${tie.first.name} and ${tie.second.name} both match ${tie.example}`,
     );
-  return new TrieTable(routes);
+  const table = new TrieTable(routes);
+  made.set(routes, table);
+  return table;
 }
 
 class TrieTable implements RouteTable {

@@ -10,6 +10,7 @@ import { prepareDataDir } from '../config/data-dir.ts';
 import type { Config } from '../config/schema.ts';
 import type { IdentityProvider } from '../console/identity/provider.ts';
 import { createDecider, type Decider } from '../decision/decide.ts';
+import { createRouteTable } from '../decision/route-table.ts';
 import type { CallServices } from '../doors/call-port.ts';
 import { Http1Listener } from '../doors/http1/listener.ts';
 import { LastUses } from '../doors/last-uses.ts';
@@ -31,6 +32,7 @@ import type { Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { ServerCertificates } from '../tls/server-certificates.ts';
 import { type TicketKeys, TicketRotation } from '../tls/ticket-keys.ts';
+import { turn } from '../turns.ts';
 import { Deadlines } from '../wire/deadlines.ts';
 import type { GatewayAdmin } from './admin.ts';
 import { createCallMeter } from './call-meter.ts';
@@ -65,6 +67,8 @@ export interface Gateway {
   readonly ready: boolean;
   /** What `/readyz` says. */
   readonly readiness: Readiness;
+  /** What takes longest of a reload, ahead of it, in turns of the loop of its own. */
+  prepareReload(config: Config): Promise<void>;
   /**
    * Takes over what a running gate can take over: routes, upstreams, limits, certificates. Throws,
    * and changes nothing, when something does not fit.
@@ -501,6 +505,12 @@ class GatewayParts implements Gateway {
       log: this.#log,
       site,
     });
+  }
+
+  async prepareReload(given: Config): Promise<void> {
+    await turn();
+    createRouteTable(given.routes);
+    await turn();
   }
 
   reload(given: Config): void {

@@ -32,14 +32,12 @@ async function onMessage(message: ToWorker): Promise<void> {
       await open(message);
       return;
     case 'reload':
-      return reload(message.id, message.text);
+      return reload(message.id, message.config);
     case 'reload-refused':
       gateway?.reloadRefused(message.why);
       return;
     case 'metrics':
-      if (gateway !== null)
-        say({ kind: 'answer', id: message.id, value: await gateway.metrics.snapshot() });
-      return;
+      return tellMetrics(message.id);
     case 'ticket-keys':
       gateway?.setTicketKeys(message.keys);
       return;
@@ -48,8 +46,15 @@ async function onMessage(message: ToWorker): Promise<void> {
   }
 }
 
+/** In messages of a few hundred samples: one with all of them would hold up calls. */
+async function tellMetrics(id: number): Promise<void> {
+  if (gateway === null) return;
+  for await (const piece of gateway.metrics.pieces()) say({ kind: 'metrics', id, piece });
+  say({ kind: 'answer', id, value: null });
+}
+
 async function open({ text, ticketKeys }: ToWorker & { kind: 'start' }): Promise<void> {
-  const config = configOf(text);
+  const config = ownOf(parseConfig(text, start!.file).config);
   log = createLog(config.log);
   const opened = await startGateway(config, { log, shared: { ticketKeys } });
   gateway = opened;
@@ -61,8 +66,7 @@ async function open({ text, ticketKeys }: ToWorker & { kind: 'start' }): Promise
 }
 
 /** Health and metrics of all workers are the supervisor's, and so is the choice of the port. */
-function configOf(text: string): Config {
-  const { config } = parseConfig(text, start!.file);
+function ownOf(config: Config): Config {
   const { proxy } = config.listen;
   // People and pipelines that administer are few, and what the listener remembers of them (keys of
   // creations, streams) is in one memory.
@@ -73,9 +77,11 @@ function configOf(text: string): Config {
   return { ...config, listen: { ...config.listen, proxy: shared, admin, ops: null } };
 }
 
-function reload(id: number, text: string): void {
+async function reload(id: number, config: Config): Promise<void> {
   try {
-    gateway?.reload(configOf(text));
+    const own = ownOf(config);
+    await gateway?.prepareReload(own);
+    gateway?.reload(own);
     say({ kind: 'answer', id, value: null });
   } catch (error) {
     say({ kind: 'refused', id, why: error instanceof Error ? error.message : String(error) });

@@ -1,4 +1,6 @@
+import type { Config } from '../config/schema.ts';
 import type { Readiness } from '../ops/readiness.ts';
+import type { MetricPiece } from '../telemetry/text.ts';
 import type { TicketKeys } from '../tls/ticket-keys.ts';
 
 /**
@@ -21,7 +23,8 @@ export type ToWorker =
       /** Whether it opens the admin listener: one of them does. */
       readonly admin: boolean;
     }
-  | { readonly kind: 'reload'; readonly id: number; readonly text: string }
+  /** The configuration, read already: a worker has calls to answer. */
+  | { readonly kind: 'reload'; readonly id: number; readonly config: Config }
   | { readonly kind: 'reload-refused'; readonly why: string }
   | { readonly kind: 'metrics'; readonly id: number }
   | { readonly kind: 'ticket-keys'; readonly keys: TicketKeys }
@@ -30,6 +33,8 @@ export type ToWorker =
 export type FromWorker =
   | { readonly kind: 'opened'; readonly instance: string }
   | { readonly kind: 'failed'; readonly why: string }
+  /** Some of the metrics that were asked for; an answer says that there are no more. */
+  | { readonly kind: 'metrics'; readonly id: number; readonly piece: MetricPiece }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'refused'; readonly id: number; readonly why: string }
   /** Sent at an interval, and so also a sign of life. */

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Clock } from '../clock.ts';
 import type { Readiness } from '../ops/readiness.ts';
 import type { MetricsSnapshot } from '../telemetry/aggregate.ts';
+import type { MetricPiece } from '../telemetry/text.ts';
 import type { CloseOptions } from './gateway.ts';
 import type { FromWorker, ToWorker } from './workers-protocol.ts';
 
@@ -16,6 +17,7 @@ export interface SlotOptions {
 type Outgoing<Message> = Message extends { readonly id: number } ? Omit<Message, 'id'> : never;
 
 interface Waiting {
+  readonly pieces: MetricPiece[];
   resolve(value: unknown): void;
   reject(fault: Error): void;
 }
@@ -107,10 +109,12 @@ export class WorkerSlot {
   async refreshSnapshot(limitMs: number): Promise<void> {
     if (this.#openedMs === null) return;
     const asked = this.#process;
-    const snapshot = await this.ask<MetricsSnapshot>({ kind: 'metrics' }, limitMs).catch(
-      () => null,
+    const pieces: MetricPiece[] = [];
+    const told = await this.ask({ kind: 'metrics' }, limitMs, pieces).then(
+      () => true,
+      () => false,
     );
-    if (snapshot !== null && this.#process === asked) this.#snapshot = snapshot;
+    if (told && this.#process === asked) this.#snapshot = pieces;
   }
 
   /** Takes what the last process counted, once. */
@@ -129,8 +133,15 @@ export class WorkerSlot {
     if (this.#process?.connected === true) this.#process.send(message, () => {});
   }
 
-  /** Rejects when it says no, dies, or does not answer in time. */
-  ask<Value>(message: Outgoing<ToWorker>, limitMs = ANSWER_MS): Promise<Value> {
+  /**
+   * Rejects when it says no, dies, or does not answer in time. `pieces` gets the metrics that come
+   * before the answer.
+   */
+  ask<Value>(
+    message: Outgoing<ToWorker>,
+    limitMs = ANSWER_MS,
+    pieces: MetricPiece[] = [],
+  ): Promise<Value> {
     const id = this.#nextId++;
     return new Promise<Value>((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -142,6 +153,7 @@ export class WorkerSlot {
         this.#waiting.delete(id);
       };
       this.#waiting.set(id, {
+        pieces,
         resolve: (value) => {
           settle();
           resolve(value as Value);
@@ -200,6 +212,9 @@ export class WorkerSlot {
         break;
       case 'status':
         this.#readiness = message.readiness;
+        break;
+      case 'metrics':
+        this.#waiting.get(message.id)?.pieces.push(message.piece);
         break;
       case 'answer':
         this.#waiting.get(message.id)?.resolve(message.value);

@@ -72,6 +72,7 @@ class Supervisor implements Workers {
   #deaths = 0;
   /** What workers that are no more have counted: a sum never falls. */
   #counted: MetricsSnapshot = [];
+  #adding: Promise<void> = Promise.resolve();
   #reloadFault: string | null = null;
   #draining = false;
   #started = false;
@@ -170,13 +171,20 @@ class Supervisor implements Workers {
     if (!this.#started) return;
     this.#deaths += 1;
     this.#log.error('a worker has ended and is started again', { worker: slot.name, how });
-    aggregateSnapshots([this.#counted, counted]).then(
-      (sum) => {
-        this.#counted = sum;
-      },
-      (error: unknown) =>
-        this.#log.error('what a worker has counted is lost', { worker: slot.name, error }),
-    );
+    // At once, so that no sum falls meanwhile.
+    this.#counted = [...this.#counted, ...counted];
+    this.#adding = this.#adding.then(() => this.#addUp());
+  }
+
+  /** One at a time: meanwhile there is only more at the end. */
+  async #addUp(): Promise<void> {
+    const all = this.#counted;
+    try {
+      const sum = await aggregateSnapshots([all]);
+      this.#counted = [...sum, ...this.#counted.slice(all.length)];
+    } catch (error) {
+      this.#log.error('what workers have counted could not be added up', { error });
+    }
   }
 
   #sweep(): void {
@@ -195,12 +203,14 @@ class Supervisor implements Workers {
     // From now on for those that are started meanwhile, too.
     this.#loaded = next;
     const results = await Promise.allSettled(
-      open.map((slot) => slot.ask({ kind: 'reload', text: next.text })),
+      open.map((slot) => slot.ask({ kind: 'reload', config: next.config })),
     );
     const refusal = results.find((result) => result.status === 'rejected');
     if (refusal !== undefined) {
       this.#loaded = before;
-      await Promise.allSettled(open.map((slot) => slot.ask({ kind: 'reload', text: before.text })));
+      await Promise.allSettled(
+        open.map((slot) => slot.ask({ kind: 'reload', config: before.config })),
+      );
       throw refusal.reason;
     }
     this.#reloadFault = null;

@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Log } from '../telemetry/log.ts';
+import { turn } from '../turns.ts';
 import { assessReadiness, type Check } from './readiness.ts';
 
 export interface OpsParts {
@@ -21,6 +22,9 @@ const SECURITY_HEADERS = {
 } as const;
 
 const METHODS = ['GET', 'HEAD', 'OPTIONS'];
+
+/** Of a body, written in one turn of the loop. */
+const PIECE_CHARACTERS = 128 * 1024;
 
 interface Answer {
   readonly status: number;
@@ -66,10 +70,10 @@ export function createOpsHandler({ checks, metrics, log }: OpsParts): RequestLis
   ]);
   return (request, response) => {
     answerTo(request, questions).then(
-      (answer) => write(request, response, answer),
+      (answer) => void write(request, response, answer),
       (fault: unknown) => {
         log.error('an operations request failed', { path: pathOf(request), fault });
-        write(request, response, problem(500, 'Something went wrong inside the gate'));
+        void write(request, response, problem(500, 'Something went wrong inside the gate'));
       },
     );
   };
@@ -104,21 +108,39 @@ function problem(status: number, title: string): Answer {
   return { status, type: 'application/problem+json', body };
 }
 
-function write(
+/** Metrics are megabytes where there are many routes: they are encoded and written in slices. */
+async function write(
   request: IncomingMessage,
   response: ServerResponse,
   { status, type, body }: Answer,
-): void {
+): Promise<void> {
   const options = request.method === 'OPTIONS';
-  const shown = options ? '' : body;
+  const pieces = await encoded(options ? '' : body);
   response.writeHead(status, {
     ...SECURITY_HEADERS,
     'content-type': type,
-    'content-length': Buffer.byteLength(shown),
+    'content-length': pieces.reduce((sum, { length }) => sum + length, 0),
     ...(options || status === 405 ? { allow: METHODS.join(', ') } : {}),
   });
-  // Node leaves the body out of an answer to HEAD.
-  response.end(shown);
+  for (const [index, piece] of pieces.entries()) {
+    if (index > 0) await turn();
+    // Node leaves the body out of an answer to HEAD.
+    response.write(piece);
+  }
+  response.end();
+}
+
+/** In bytes, cut at ends of lines. */
+async function encoded(text: string): Promise<readonly Buffer[]> {
+  const pieces: Buffer[] = [];
+  for (let from = 0; from < text.length; ) {
+    if (from > 0) await turn();
+    const end = text.indexOf('\n', from + PIECE_CHARACTERS) + 1;
+    const to = end === 0 ? text.length : end;
+    pieces.push(Buffer.from(text.slice(from, to)));
+    from = to;
+  }
+  return pieces;
 }
 
 /**

@@ -1,13 +1,6 @@
 import * as z from 'zod';
 import { type Account, isName, type Role, type Team } from '../account/model.ts';
-import {
-  type FeedEvent,
-  type PolicySnapshot,
-  type Position,
-  type RecordChange,
-  type RecordKind,
-  RegistryUnavailable,
-} from './port.ts';
+import { type FeedEvent, type RecordChange, type RecordKind, RegistryUnavailable } from './port.ts';
 
 /**
  * Records as text. The store splices the version into the text (it alone knows the sequence
@@ -111,34 +104,6 @@ function decode<T extends { schema: number }>(
   if (!parsed.success || keyOf(parsed.data) !== key) throw damaged(`${kind} ${key}`);
   const { schema: _, ...record } = parsed.data;
   return record;
-}
-
-/**
- * A role that cannot be read is left out: it grants nothing, which is the safe side. A team that
- * cannot be read fails the whole snapshot: without it the default role would decide over its
- * applications, and that may allow more.
- */
-export function policyFrom(
-  position: Position,
-  roles: Iterable<readonly [string, string]>,
-  teams: Iterable<readonly [string, string]>,
-): PolicySnapshot {
-  const readable: Role[] = [];
-  const damagedRoles: string[] = [];
-  for (const [name, text] of roles) {
-    try {
-      readable.push(decodeRole(name, text));
-    } catch (fault) {
-      if (!(fault instanceof RegistryUnavailable)) throw fault;
-      damagedRoles.push(name);
-    }
-  }
-  return {
-    ...position,
-    roles: readable,
-    teams: [...teams].map(([name, text]) => decodeTeam(name, text)),
-    damagedRoles,
-  };
 }
 
 /** A page of accounts: the unreadable ones by id, those that `read` finds gone left out. */

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { turn } from '../turns.ts';
 import type { RegistryFile } from './embedded-file.ts';
 import { decodeTotals, sumOf } from './embedded-seal.ts';
 import type { Stored } from './port.ts';

@@ -1,13 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Account, Role } from '../account/model.ts';
-import {
-  decodeAccount,
-  decodeEvent,
-  decodePage,
-  encodeRecord,
-  policyFrom,
-  withVersion,
-} from './codec.ts';
+import { turn } from '../turns.ts';
+import { decodeAccount, decodeEvent, decodePage, encodeRecord, withVersion } from './codec.ts';
 import { applyAudit, applyCommit, Conflict } from './embedded-commit.ts';
 import { RegistryFile } from './embedded-file.ts';
 import { inspectFile } from './embedded-inspect.ts';
@@ -16,6 +10,7 @@ import { EmbeddedListing } from './listing/embedded-data.ts';
 import { EmbeddedLists } from './listing/embedded-lists.ts';
 import { listAccounts } from './listing/list.ts';
 import type { ListPage, ListQuery } from './listing/query.ts';
+import { PolicyReader } from './policy-reader.ts';
 import {
   type AccountPage,
   type Assurance,
@@ -41,6 +36,8 @@ import type { ServedRegistry } from './served.ts';
 
 /** Events read at once. */
 const FEED_BATCH = 256;
+/** Counts read in one turn of the loop. */
+const COUNTS_AT_ONCE = 200;
 
 /** A reader of the feed and where it stands. */
 interface Follower {
@@ -68,6 +65,9 @@ class EmbeddedRegistry implements RegistryStore {
   readonly #file: RegistryFile;
   readonly #lists: EmbeddedLists;
   readonly #listing: EmbeddedListing;
+  readonly #policy = new PolicyReader();
+  /** The last that was read. */
+  #snapshot: PolicySnapshot | null = null;
   readonly #followers = new Set<Follower>();
   readonly #members = new Map<string, LeaseRequest>();
   readonly #applied = new Map<string, Position>();
@@ -88,9 +88,14 @@ class EmbeddedRegistry implements RegistryStore {
   async assertWritable(): Promise<void> {}
 
   async snapshot(): Promise<PolicySnapshot> {
-    return this.#file.read(() =>
-      policyFrom(this.#file.position(), this.#file.recordsOf('role'), this.#file.recordsOf('team')),
-    );
+    const position = this.#file.read(() => this.#file.position());
+    const { seq, epoch } = this.#snapshot ?? {};
+    // Whoever else had touched the file would have been noticed by now.
+    if (this.#snapshot !== null && seq === position.seq && epoch === position.epoch)
+      return this.#snapshot;
+    const rows = (kind: 'role' | 'team') => this.#file.read(() => this.#file.recordsOf(kind));
+    this.#snapshot = await this.#policy.read(position, rows('role'), rows('team'));
+    return this.#snapshot;
   }
 
   async account(id: string): Promise<Position & { readonly account: Account | null }> {
@@ -234,6 +239,7 @@ class EmbeddedRegistry implements RegistryStore {
     try {
       const { epoch, seq } = this.#file.write(() => applyCommit(this.#file, this.#lists, commit));
       this.#file.reached();
+      this.#keepSnapshot(commit, { epoch, seq });
       const members = [...this.#members.values()].map(({ instance, leaseMs }) => ({
         instance,
         leaseMs,
@@ -289,12 +295,14 @@ class EmbeddedRegistry implements RegistryStore {
   async useCounts(targets: readonly string[]): Promise<readonly number[]> {
     // Kept with the lists: counting the references of a role that everybody has would hold up calls.
     await this.#listing.current();
-    const counts = targets.map(async (target) => {
+    const counts: number[] = [];
+    for (const [index, target] of targets.entries()) {
+      if (index > 0 && index % COUNTS_AT_ONCE === 0) await turn();
       const mark = target.replace(/^(role|team):/, (kind) => `${kind[0]}:`);
-      const both = [this.#listing.count(`s ${mark}`), this.#listing.count(`u ${mark}`)];
-      return (await Promise.all(both)).reduce((sum, count) => sum + count);
-    });
-    return Promise.all(counts);
+      const [services, users] = [`s ${mark}`, `u ${mark}`];
+      counts.push((await this.#listing.count(services)) + (await this.#listing.count(users)));
+    }
+    return counts;
   }
 
   async referencesTo(target: string, limit: number): Promise<readonly string[]> {
@@ -357,6 +365,13 @@ class EmbeddedRegistry implements RegistryStore {
     } catch (fault) {
       if (this.#followers.delete(follower)) follower.listener.onLost((fault as Error).message);
     }
+  }
+
+  /** A change of accounts leaves roles and teams as they were read. */
+  #keepSnapshot({ changes }: Commit, now: Position): void {
+    const isOfAccounts = changes.every(({ kind }) => kind === 'account');
+    if (!isOfAccounts || this.#snapshot?.epoch !== now.epoch) return;
+    if (this.#snapshot.seq === now.seq - 1) this.#snapshot = { ...this.#snapshot, ...now };
   }
 
   #renewalOf(instance: string): string | null {

@@ -1,4 +1,5 @@
-import { damaged, policyFrom, RECORD_SCHEMA } from './codec.ts';
+import { damaged, RECORD_SCHEMA } from './codec.ts';
+import type { PolicyReader } from './policy-reader.ts';
 import { readPolicyTombstones, snapshotUnder } from './policy-tombstone.ts';
 import { type PolicySnapshot, type Position, RegistryUnavailable } from './port.ts';
 import { noRegistry, type ServedRegistry } from './served.ts';
@@ -69,16 +70,17 @@ export function assertCount(
  * `roles` and `teams` are HGETALL replies: names and records in turn. `graves`: the number of the
  * tombstones' present state, and those of roles and teams.
  */
-export function snapshotFrom(
+export async function snapshotFrom(
+  reader: PolicyReader,
   position: Position,
   roles: unknown,
   teams: unknown,
   graves: unknown,
   counts: unknown,
-): PolicySnapshot {
+): Promise<PolicySnapshot> {
   assertCount(counts, 'roles', pairs(roles).length);
   assertCount(counts, 'teams', pairs(teams).length);
-  const snapshot = policyFrom(position, pairs(roles), pairs(teams));
+  const snapshot = await reader.read(position, pairs(roles), pairs(teams));
   const [, told] = graves as (string | null)[];
   const known = typeof told === 'string' ? readPolicyTombstones(told) : null;
   return {

@@ -3,6 +3,7 @@ import { StoreUnavailable } from '../store/fault.ts';
 import { lastUsedKey, type RegistryKeys, registryKeys } from '../store/keys.ts';
 import type { RedisCommand, RedisConnection } from '../store/redis.ts';
 import { loadScript } from '../store/script.ts';
+import { PolicyReader } from './policy-reader.ts';
 import { toldPolicy } from './policy-tombstone.ts';
 import {
   type FeedEvent,
@@ -71,6 +72,7 @@ export class RedisRegistrySource implements RegistrySource {
   protected readonly keys: RegistryKeys;
   readonly #name: string;
   readonly #timing: Timing;
+  readonly #policy = new PolicyReader();
   readonly #subscriptions = new Set<Subscription>();
   readonly #lookups: AccountLookups;
 
@@ -116,7 +118,14 @@ export class RedisRegistrySource implements RegistrySource {
       ['HMGET', meta, COUNTS],
     ] as const;
     const [position, ...rest] = await this.readWithPosition([roles, teams, tombstones], ...reads);
-    return snapshotFrom(this.positionFrom(position), rest[0], rest[1], rest[2], rest[3]);
+    return snapshotFrom(
+      this.#policy,
+      this.positionFrom(position),
+      rest[0],
+      rest[1],
+      rest[2],
+      rest[3],
+    );
   }
 
   async account(id: string): Promise<Position & { readonly account: Account | null }> {

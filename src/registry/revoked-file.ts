@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as z from 'zod';
+import { turn } from '../turns.ts';
 import type { Fact } from './fact.ts';
 import type { Standing } from './port.ts';
 import { REVOKED_LIMITS } from './revoked.ts';
@@ -95,7 +95,7 @@ export async function writeRevoked(
             .map(lineOf)
             .join(''),
         );
-        await nextTurn();
+        await turn();
       }
       await file.sync();
     } finally {

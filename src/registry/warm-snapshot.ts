@@ -2,8 +2,8 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Account } from '../account/model.ts';
+import { turn } from '../turns.ts';
 import { RECORD_SCHEMA } from './codec.ts';
 import type { Standing } from './port.ts';
 
@@ -158,7 +158,7 @@ async function writeSealed(
     accounts += lines.length;
     await file.appendFile(cipher.update(text, 'utf8'));
     text = '';
-    await nextTurn();
+    await turn();
   }
   await file.appendFile(Buffer.concat([cipher.final(), cipher.getAuthTag()]));
   return accounts;
@@ -215,7 +215,7 @@ async function decoded(text: string, { program, nowMs }: WarmOptions): Promise<W
   const accounts: Account[] = [];
   for (const line of lines) {
     if (line !== '') accounts.push(JSON.parse(line) as Account);
-    if (accounts.length % SLICE === 0) await nextTurn();
+    if (accounts.length % SLICE === 0) await turn();
   }
   return { snapshot: { at: about.at, accounts }, why: null };
 }

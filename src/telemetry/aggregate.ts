@@ -1,14 +1,12 @@
 import { AggregatorRegistry, Registry } from 'prom-client';
+import { turn } from '../turns.ts';
+import { type MetricPiece, piecesOf, SAMPLES_AT_ONCE, textOf } from './text.ts';
 
 /**
- * All metrics of a process as plain values, to be sent from process to process. There is more in
- * each than is named here.
+ * All metrics of a process as plain values, to be sent from process to process, a metric with many
+ * samples in several pieces.
  */
-export type MetricsSnapshot = readonly {
-  readonly name: string;
-  readonly type: string;
-  readonly aggregator: string;
-}[];
+export type MetricsSnapshot = readonly MetricPiece[];
 
 /**
  * What the metrics of several processes are together: each says by its `aggregator` whether that is
@@ -17,12 +15,14 @@ export type MetricsSnapshot = readonly {
 export async function aggregateSnapshots(
   snapshots: readonly MetricsSnapshot[],
 ): Promise<MetricsSnapshot> {
-  return snapshotOf(aggregate(snapshots));
+  const pieces: MetricPiece[] = [];
+  for await (const piece of aggregated(snapshots)) pieces.push(piece);
+  return pieces;
 }
 
 /** The same in Prometheus text format, version 0.0.4. */
 export function aggregatedText(snapshots: readonly MetricsSnapshot[]): Promise<string> {
-  return aggregate(snapshots).metrics();
+  return textOf(aggregated(snapshots));
 }
 
 export const TEXT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
@@ -35,9 +35,58 @@ export function countedIn(snapshot: MetricsSnapshot): MetricsSnapshot {
 }
 
 export async function snapshotOf(registry: Registry): Promise<MetricsSnapshot> {
-  return (await registry.getMetricsAsJSON()) as unknown as MetricsSnapshot;
+  const pieces: MetricPiece[] = [];
+  for await (const piece of piecesOf(registry)) pieces.push(piece);
+  return pieces;
 }
 
-function aggregate(snapshots: readonly MetricsSnapshot[]): Registry {
-  return AggregatorRegistry.aggregate([...snapshots]);
+/** In slices, as everything here: samples that belong together are in one of them. */
+async function* aggregated(snapshots: readonly MetricsSnapshot[]): AsyncGenerator<MetricPiece> {
+  const byName = new Map<string, MetricPiece[]>();
+  for (const piece of snapshots.flat()) {
+    const known = byName.get(piece.name);
+    if (known === undefined) byName.set(piece.name, [piece]);
+    else known.push(piece);
+  }
+  for (const pieces of byName.values()) {
+    for (const share of await shares(pieces)) {
+      await turn();
+      const registry = AggregatorRegistry.aggregate([share] as never);
+      yield* (await registry.getMetricsAsJSON()) as unknown as MetricsSnapshot;
+    }
+  }
+}
+
+/** The samples of one metric, those with the same labels in the same share. */
+async function shares(pieces: readonly MetricPiece[]): Promise<readonly MetricsSnapshot[]> {
+  const [first] = pieces;
+  const count = pieces.reduce((sum, { values = [] }) => sum + values.length, 0);
+  if (first === undefined || count <= SAMPLES_AT_ONCE) return [pieces];
+  const series = new Map<string, unknown[]>();
+  for (const { values = [] } of pieces) {
+    await turn();
+    for (const value of values) {
+      const key = seriesOf(value as Labelled);
+      const known = series.get(key);
+      if (known === undefined) series.set(key, [value]);
+      else known.push(value);
+    }
+  }
+  const made: unknown[][] = [[]];
+  for (const values of series.values()) {
+    if ((made.at(-1)?.length ?? 0) + values.length > SAMPLES_AT_ONCE) made.push([]);
+    made.at(-1)?.push(...values);
+  }
+  return made.map((values) => [{ ...first, values }]);
+}
+
+interface Labelled {
+  readonly labels?: Readonly<Record<string, string | number>>;
+}
+
+/** Buckets of a histogram stay beside its sum. */
+function seriesOf({ labels = {} }: Labelled): string {
+  let key = '';
+  for (const name in labels) if (name !== 'le') key += `${name}\0${labels[name]}\0`;
+  return key;
 }

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { type MetricsSnapshot, snapshotOf } from './aggregate.ts';
 import { createRequestMeter, type RequestMeter } from './request-meter.ts';
 import { declareCounter, declareGauge, declareHistogram, Histogram, NameTable } from './series.ts';
-import { textInSlices } from './text.ts';
+import { type MetricPiece, piecesOf, textOf } from './text.ts';
 
 /** A counter over a closed set of words. */
 export interface WordCounter<Word extends string> {
@@ -93,8 +92,8 @@ export interface Metrics {
   readonly contentType: string;
   /** Prometheus text format, version 0.0.4. */
   text(): Promise<string>;
-  /** The same as plain values: for a supervisor that sums up its workers. */
-  snapshot(): Promise<MetricsSnapshot>;
+  /** The same as plain values, in pieces: for a supervisor that sums up its workers. */
+  pieces(): AsyncIterable<MetricPiece>;
 }
 
 /** Seconds; an upstream's answer may be an upload's end. */
@@ -145,8 +144,8 @@ export function createMetrics({
     revocation: (durationMs) => revocations.observe(0, durationMs / 1000),
     connect: (more) => void Object.assign(sources, more),
     contentType: registry.contentType,
-    text: () => textInSlices(registry),
-    snapshot: () => snapshotOf(registry),
+    text: () => textOf(piecesOf(registry)),
+    pieces: () => piecesOf(registry),
   };
   declareHistogram(
     registry,

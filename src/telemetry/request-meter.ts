@@ -85,9 +85,15 @@ export const OVERHEAD_BOUNDS = [
  */
 const CELLS = METHODS.length * STATUS_CLASSES.length * REASONS.length;
 
+/** What was counted of a route; `used`: the few cells that are not zero, which are all that is read. */
+interface RouteCounts {
+  readonly cells: Float64Array;
+  readonly used: number[];
+}
+
 export function createRequestMeter(registry: Registry): RequestMeter {
   const routes = new NameTable('none');
-  const counts: (Float64Array | undefined)[] = [];
+  const counts: (RouteCounts | undefined)[] = [];
   const durations = new Histogram(DURATION_BOUNDS, (series) => ({ route: routes.name(series) }));
   const overhead = new Histogram(OVERHEAD_BOUNDS, null);
 
@@ -96,10 +102,9 @@ export function createRequestMeter(registry: Registry): RequestMeter {
     'sallyport_requests_total',
     'Requests by route (none: no route matched), method, class of the answer (none: no answer) and reason.',
     (emit) => {
-      counts.forEach((cells, route) => {
-        cells?.forEach((count, cell) => {
-          if (count > 0) emit(count, { route: routes.name(route), ...labelsOf(cell) });
-        });
+      counts.forEach((counted, route) => {
+        for (const cell of counted?.used ?? [])
+          emit(counted?.cells[cell] as number, { route: routes.name(route), ...labelsOf(cell) });
       });
     },
   );
@@ -120,16 +125,18 @@ export function createRequestMeter(registry: Registry): RequestMeter {
     route: (name) => (name === null ? 0 : routes.index(name)),
     method: (name) => METHOD_INDEX.get(name) ?? OTHER,
     count(route, method, status, reason, durationMs, overheadMs) {
-      let cells = counts[route];
-      if (cells === undefined) {
-        cells = new Float64Array(CELLS);
-        counts[route] = cells;
+      let counted = counts[route];
+      if (counted === undefined) {
+        counted = { cells: new Float64Array(CELLS), used: [] };
+        counts[route] = counted;
       }
       const statusClass = status >= 100 && status < 600 ? (status / 100) | 0 : 0;
       const cell =
         (method * STATUS_CLASSES.length + statusClass) * REASONS.length +
         (REASON_INDEX.get(reason) ?? UNKNOWN_REASON);
-      cells[cell] = (cells[cell] as number) + 1;
+      const before = counted.cells[cell] as number;
+      if (before === 0) counted.used.push(cell);
+      counted.cells[cell] = before + 1;
       durations.observe(route, durationMs / 1000);
       overhead.observe(0, overheadMs / 1000);
     },
@@ -141,17 +148,13 @@ export function createRequestMeter(registry: Registry): RequestMeter {
   };
 }
 
-function reasonsOf(counts: readonly (Float64Array | undefined)[]): Map<Reason, number> {
+function reasonsOf(counts: readonly (RouteCounts | undefined)[]): Map<Reason, number> {
   const reasons = new Map<Reason, number>();
-  for (const cells of counts) {
-    if (cells === undefined) continue;
-    for (let cell = 0; cell < cells.length; cell++) {
-      const count = cells[cell] as number;
-      if (count === 0) continue;
+  for (const counted of counts)
+    for (const cell of counted?.used ?? []) {
       const reason = REASONS[cell % REASONS.length] as Reason;
-      reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+      reasons.set(reason, (reasons.get(reason) ?? 0) + (counted?.cells[cell] as number));
     }
-  }
   return reasons;
 }
 

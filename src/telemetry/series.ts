@@ -1,4 +1,5 @@
 import type { Metric, Registry } from 'prom-client';
+import { turn } from '../turns.ts';
 
 /** One value of a metric, as prom-client's text format takes it. */
 interface Sample {
@@ -29,12 +30,12 @@ function register(registry: Registry, metric: PulledMetric): void {
 function declare(
   registry: Registry,
   about: Omit<PulledMetric, 'get'>,
-  samples: () => Sample[],
+  samples: () => Sample[] | Promise<Sample[]>,
 ): void {
   const { name, help, type, aggregator } = about;
   register(registry, {
     ...about,
-    get: async () => ({ name, help, type, aggregator, values: samples() }),
+    get: async () => ({ name, help, type, aggregator, values: await samples() }),
   });
 }
 
@@ -74,6 +75,9 @@ export function declareHistogram(
     histogram.samples(name),
   );
 }
+
+/** Series of a histogram that are read in one turn of the loop: about 2,000 samples. */
+const SERIES_AT_ONCE = 100;
 
 /** Counts per bucket in one array; series are small integers. */
 export class Histogram {
@@ -122,10 +126,13 @@ export class Histogram {
     return totals;
   }
 
-  samples(name: string): Sample[] {
+  /** In slices of so many series, each in a turn of its own. */
+  async samples(name: string): Promise<Sample[]> {
     const samples: Sample[] = [];
-    for (let series = 0; series * this.#width < this.#cells.length; series++)
+    for (let series = 0; series * this.#width < this.#cells.length; series++) {
+      if (series > 0 && series % SERIES_AT_ONCE === 0) await turn();
       this.#series(name, series, samples);
+    }
     return samples;
   }
 

@@ -6,7 +6,7 @@ import { type Import, importsOf, importsOfSource, roomOf } from './imports.ts';
  * there is no circle.
  */
 const RANKS: readonly (readonly string[])[] = [
-  ['account', 'clock', 'names', 'periodic', 'refusal', 'wire'],
+  ['account', 'clock', 'names', 'periodic', 'refusal', 'turns', 'wire'],
   ['config', 'telemetry', 'store', 'tls'],
   ['registry', 'audit', 'limits', 'stats'],
   ['decision'],
@@ -29,6 +29,7 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
   names: ['clock'],
   periodic: [],
   refusal: [],
+  turns: [],
   sample: ['clock'],
 };
 

@@ -1,4 +1,5 @@
 import type { AccountView } from '../../admin/views.ts';
+import { turn } from '../../turns.ts';
 import { type Html, html, type Slot } from '../html.ts';
 
 export type Tone = 'good' | 'bad' | 'warn' | 'info' | '';
@@ -68,19 +69,49 @@ export function table(
   columns: readonly Column[],
   rows: readonly (readonly Slot[])[],
 ): Html {
-  const number = (index: number) =>
-    columns[index]?.isNumber === true ? html` class="number"` : '';
+  return tableOf(
+    caption,
+    columns,
+    rows.map((cells) => rowOf(columns, cells)),
+  );
+}
+
+/** Rows of a long table that are put together in one turn of the loop. */
+const ROWS_AT_ONCE = 100;
+
+/** The same of as many rows as there are, put together in slices. */
+export async function longTable<T>(
+  caption: string,
+  columns: readonly Column[],
+  items: readonly T[],
+  cellsOf: (item: T) => readonly Slot[],
+): Promise<Html> {
+  const rows: Html[] = [];
+  for (const item of items) {
+    if (rows.length % ROWS_AT_ONCE === 0) await turn();
+    rows.push(rowOf(columns, cellsOf(item)));
+  }
+  await turn();
+  return tableOf(caption, columns, rows);
+}
+
+function tableOf(caption: string, columns: readonly Column[], rows: readonly Html[]): Html {
   return html`<div class="scroll"><table class="folding"><caption class="hidden">${caption}</caption>
 <thead><tr>${columns.map(
-    ({ name, heading, sorted }, index) =>
-      html`<th scope="col"${number(index)}${sorted === undefined ? '' : html` aria-sort="${sorted}"`}>${heading ?? name}</th>`,
+    (column) =>
+      html`<th scope="col"${numberOf(column)}${column.sorted === undefined ? '' : html` aria-sort="${column.sorted}"`}>${column.heading ?? column.name}</th>`,
   )}</tr></thead>
-<tbody>${rows.map(
-    (cells) =>
-      html`<tr>${cells.map((cell, index) =>
-        index === 0
-          ? html`<th scope="row">${cell}</th>`
-          : html`<td data-label="${columns[index]?.name ?? ''}"${number(index)}>${cell}</td>`,
-      )}</tr>`,
-  )}</tbody></table></div>`;
+<tbody>${rows}</tbody></table></div>`;
+}
+
+function rowOf(columns: readonly Column[], cells: readonly Slot[]): Html {
+  return html`<tr>${cells.map((cell, index) =>
+    index === 0
+      ? html`<th scope="row">${cell}</th>`
+      : html`<td data-label="${columns[index]?.name ?? ''}"${numberOf(columns[index])}>${cell}</td>`,
+  )}</tr>`;
+}
+
+function numberOf(column: Column | undefined): Slot {
+  return column?.isNumber === true ? html` class="number"` : '';
 }

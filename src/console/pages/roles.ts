@@ -4,7 +4,7 @@ import type { RoleView } from '../../admin/views.ts';
 import { doneNotice, goOn, nameIn, show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
 import { areaField, faultSummary, formFields, textField } from '../components/form.ts';
-import { badge, card, chips, notice, table } from '../components/parts.ts';
+import { badge, card, chips, longTable, notice } from '../components/parts.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
@@ -74,7 +74,7 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const { administration } = parts.control;
   const roles = await administration.listRoles(actor, {});
   const mayWrite = c.var.visitor.may('sallyport:registry:write');
-  const rows = roles.map((role): readonly Slot[] => [
+  const cellsOf = (role: (typeof roles)[number]): readonly Slot[] => [
     html`<a href="${SECTION}/${role.name}">${role.name}</a>${builtIn(role)}${role.description === '' ? '' : html` <span class="small quiet">${role.description}</span>`}`,
     permissionsWords(role.permissions),
     role.uses === null
@@ -82,7 +82,7 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
       : role.uses === 0
         ? html`<span class="quiet">nobody</span>`
         : plural(role.uses, 'account'),
-  ]);
+  ];
   const columns = ['Role', 'What it means', 'Used by'].map((name) => ({ name }));
   return show(
     c,
@@ -94,7 +94,7 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
         ? { actions: html`<a class="button primary" href="/new/role">New Role</a>` }
         : {}),
     },
-    html`${doneNotice(c)}<section class="card">${table('Roles', columns, rows)}</section>`,
+    html`${doneNotice(c)}<section class="card">${await longTable('Roles', columns, roles, cellsOf)}</section>`,
   );
 }
 

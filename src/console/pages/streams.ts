@@ -1,6 +1,7 @@
 import type { Hono } from 'hono';
 import { stream, streamSSE } from 'hono/streaming';
 import type { AccountRef } from '../../admin/accounts.ts';
+import { turn } from '../../turns.ts';
 import { nameIn } from '../answer.ts';
 import { attempt } from '../attempt.ts';
 import { eventRow } from '../event-row.ts';
@@ -136,7 +137,8 @@ async function exportLog(c: ConsoleContext, parts: ConsoleParts): Promise<Respon
   return stream(c, async (out) => {
     let page = first;
     for (let written = 0; written < EXPORT_EVENTS_MAX && !out.aborted; ) {
-      for (const line of page.items) await out.write(`${line}\n`);
+      await turn();
+      await out.write(page.items.map((line) => `${line}\n`).join(''));
       written += page.items.length;
       const cursor = page.next;
       if (cursor === null) return;

@@ -3,7 +3,7 @@ import type { TeamView } from '../../admin/views.ts';
 import { doneNotice, goOn, nameIn, show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
 import { areaField, faultSummary, formFields, textField } from '../components/form.ts';
-import { card, chips, empty, notice, table } from '../components/parts.ts';
+import { card, chips, empty, longTable, notice } from '../components/parts.ts';
 import { receiptNotice } from '../components/receipt.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { html, type Slot } from '../html.ts';
@@ -69,22 +69,26 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const teams = await parts.control.administration.listTeams(c.var.visitor.actor, {});
   const mayWrite = c.var.visitor.may('sallyport:registry:write');
   const button = mayWrite ? html`<a class="button primary" href="/new/team">New Team</a>` : '';
-  const rows = teams.map(({ name, description, applications, memberCount }): readonly Slot[] => [
+  const cellsOf = ({
+    name,
+    description,
+    applications,
+    memberCount,
+  }: (typeof teams)[number]): readonly Slot[] => [
     html`<a href="${SECTION}/${name}">${name}</a>${description === '' ? '' : html` <span class="small quiet">${description}</span>`}`,
     applications.length === 0
       ? html`<span class="quiet">none</span>`
       : `${applications.slice(0, NAMED).join(', ')}${applications.length > NAMED ? ` and ${applications.length - NAMED} more` : ''}`,
     memberCount === 0 ? html`<span class="quiet">nobody</span>` : plural(memberCount, 'account'),
-  ]);
+  ];
+  const columns = ['Team', 'Applications', 'Members'].map((name) => ({ name }));
   const nothing = empty(
     'No teams yet',
     'A team owns applications and has members. Each member has one role there, which counts for the applications of the team.',
     button,
   );
   const content = html`${doneNotice(c)}<section class="card">${
-    teams.length === 0
-      ? nothing
-      : table('Teams', [{ name: 'Team' }, { name: 'Applications' }, { name: 'Members' }], rows)
+    teams.length === 0 ? nothing : await longTable('Teams', columns, teams, cellsOf)
   }</section>`;
   const lead = 'Who looks after which applications. An application belongs to at most one team.';
   return show(
@@ -103,11 +107,12 @@ async function showTeam(
   const { visitor } = c.var;
   const team = await parts.control.administration.showTeam(visitor.actor, { name: nameIn(c) });
   const path = `${SECTION}/${team.name}`;
-  const members = team.members.map(({ account, kind, role }): readonly Slot[] => [
+  const cellsOf = ({ account, kind, role }: (typeof team.members)[number]): readonly Slot[] => [
     html`<a href="${kind === 'user' ? '/users' : '/service-accounts'}/${account}">${account}</a>`,
     html`<a href="/roles/${role}">${role}</a>`,
-  ]);
-  const { inDoubt = [] } = team;
+  ];
+  const columns = [{ name: 'Account' }, { name: 'Role in this team' }];
+  const { members, inDoubt = [] } = team;
   const doubt =
     inDoubt.length === 0
       ? ''
@@ -130,7 +135,7 @@ async function showTeam(
           'Open a service account and let it join this team.',
           html`<a class="button" href="/service-accounts">Service Accounts</a>`,
         )
-      : table('Members', [{ name: 'Account' }, { name: 'Role in this team' }], members),
+      : await longTable('Members', columns, members, cellsOf),
     { bare: true },
   )}</div><p class="quiet small">Created ${moment(team.createdAt)}, last changed ${moment(team.updatedAt)} UTC.</p>`;
   const actions = html`<a class="button" href="${path}/edit">Edit</a>${

@@ -1,6 +1,6 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import type { Account } from '../../account/model.ts';
 import { tokenId } from '../../account/token.ts';
+import { turn } from '../../turns.ts';
 import { decodeAccount } from '../codec.ts';
 import type { RegistryFile } from '../embedded-file.ts';
 import { RegistryUnavailable, type TokenUse } from '../port.ts';
@@ -17,6 +17,9 @@ import { damagedEntry, entryOf, type Time } from './entry.ts';
 
 /** Accounts that are taken into the lists in one transaction: a few milliseconds. */
 const SLICE = 100;
+/** Blocks of marks and times that are read in one turn of the loop. */
+const BLOCKS_AT_ONCE = 8;
+const BLOCK_SQL = 'SELECT bytes FROM list_block WHERE name = ?';
 /** How long somebody who wants a list waits while it is being made. */
 const WAIT_MS = 5_000;
 /** Greater than whatever follows a list's name. */
@@ -125,14 +128,18 @@ export class EmbeddedListing implements ListingData {
     marks: readonly string[],
     times: readonly Time[],
   ): Promise<Blocks> {
-    await turn();
-    const sql = 'SELECT bytes FROM list_block WHERE name = ?';
-    const read = (name: string) =>
-      Array.from({ length: last - first + 1 }, (_, index) => {
-        const bytes = this.#file.get(sql, `${name}:${first + index}`)?.bytes;
-        return bytes instanceof Uint8Array ? bytes : null;
+    const names = [...marks, ...times];
+    const rows: (Uint8Array | null)[][] = names.map(() => []);
+    for (let block = first; block <= last; block += 1) {
+      if ((block - first) % BLOCKS_AT_ONCE === 0) await turn();
+      this.#file.read(() => {
+        for (const [index, name] of names.entries()) {
+          const bytes = this.#file.get(BLOCK_SQL, `${name}:${block}`)?.bytes;
+          rows[index]?.push(bytes instanceof Uint8Array ? bytes : null);
+        }
       });
-    return this.#file.read(() => ({ marks: marks.map(read), times: times.map(read) }));
+    }
+    return { marks: rows.slice(0, marks.length), times: rows.slice(marks.length) };
   }
 
   async search({ first, last, needle, isPrefix }: Search, found: (number: number) => void) {

@@ -1,3 +1,5 @@
+import type { Account } from '../../account/model.ts';
+import { turn } from '../../turns.ts';
 import { type Cursor, isByName, readCursor, writeCursor } from './cursor.ts';
 import type { ListingData } from './data.ts';
 import { folded, type ListingRow, type Time } from './entry.ts';
@@ -20,6 +22,8 @@ const SORTED_HERE = 5_000;
 const READ_AT_ONCE = 1_000;
 /** Ids of unreadable records that are named at once. */
 const DAMAGED_MOST = 100;
+/** Records read in one turn of the loop: a few milliseconds. */
+const RECORDS_AT_ONCE = 50;
 
 /** What was found, before the accounts themselves are read. */
 interface Found {
@@ -131,7 +135,9 @@ async function sortHere(
   const numbers = [...selection.numbers()];
   for (let from = 0; from < numbers.length; from += READ_AT_ONCE) {
     const slice = numbers.slice(from, from + READ_AT_ONCE);
-    for (const [index, text] of (await data.rows(slice)).entries()) {
+    const rows = await data.rows(slice);
+    await turn();
+    for (const [index, text] of rows.entries()) {
       if (text === null) continue;
       const [, name, , , role] = rowFrom(text);
       first.offer(query.sort === 'role' ? `${role} ${name}` : name, slice[index] ?? 0);
@@ -156,6 +162,7 @@ async function walkAlong(
   let from = cursor === null ? edge : String(cursor.key);
   for (;;) {
     const places = await data.walk(list, { from, descending, limit: READ_AT_ONCE });
+    await turn();
     for (const place of places) {
       if (!place.key.startsWith(prefix)) return found;
       if (selection.has(place.number)) found.push(place);
@@ -239,7 +246,11 @@ async function readAccounts(
     : [];
   const rows = await data.rows(shown.map(({ number }) => number));
   const ids = rows.flatMap((text) => (text === null ? [] : [rowFrom(text)[0]]));
-  const accounts = await data.accounts(ids);
+  const accounts: (Account | 'damaged' | null)[] = [];
+  for (let from = 0; from < ids.length; from += RECORDS_AT_ONCE) {
+    await turn();
+    accounts.push(...(await data.accounts(ids.slice(from, from + RECORDS_AT_ONCE))));
+  }
   const damaged = ids.filter((_, index) => accounts[index] === 'damaged');
   const readable = accounts.filter((one) => one !== null && one !== 'damaged');
   const reads = query.kind === 'service' && (query.withUses || needsUses(query));

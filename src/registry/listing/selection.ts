@@ -1,3 +1,4 @@
+import { turn } from '../../turns.ts';
 import { BLOCK, type ListingData } from './data.ts';
 import { folded, type Time } from './entry.ts';
 import { areTimesListed, type ListFilter } from './query.ts';
@@ -6,6 +7,8 @@ import { areTimesListed, type ListFilter } from './query.ts';
 const BLOCKS_AT_ONCE = 32;
 /** Blocks searched at once: 8,192 accounts, about two milliseconds of the store's time at most. */
 const SEARCHED_AT_ONCE = 8;
+/** Blocks judged in one turn of the loop: 4,096 accounts, about two milliseconds. */
+const JUDGED_AT_ONCE = 4;
 
 const BYTES = BLOCK / 8;
 const TIME_BYTES = 6;
@@ -60,6 +63,7 @@ export async function select(
     const last = Math.min(blocks, first + BLOCKS_AT_ONCE) - 1;
     const kept = await data.blocks(first, last, [...named, 'i'], read);
     for (let n = 0; n <= last - first; n += 1) {
+      if (n % JUDGED_AT_ONCE === 0) await turn();
       const index = isDescending ? last - first - n : n;
       const marks = kept.marks.map((mark) => mark[index] ?? null);
       const inactive = marks.pop() ?? null;
@@ -227,6 +231,7 @@ async function foundIn(data: ListingData, needle: string, isPrefix: boolean, blo
   };
   for (let first = 0; first < blocks; first += SEARCHED_AT_ONCE) {
     const last = Math.min(blocks, first + SEARCHED_AT_ONCE) - 1;
+    await turn();
     await data.search({ first, last, needle, isPrefix }, mark);
   }
   return { found, mark };

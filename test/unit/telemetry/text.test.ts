@@ -1,22 +1,64 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { expect, it } from 'vitest';
-import { SAMPLES_AT_ONCE, textInSlices } from '../../../src/telemetry/text.ts';
+import {
+  aggregatedText,
+  aggregateSnapshots,
+  snapshotOf,
+} from '../../../src/telemetry/aggregate.ts';
+import { piecesOf, SAMPLES_AT_ONCE, textOf } from '../../../src/telemetry/text.ts';
 
-it('is the same text, made of so many samples a turn', async () => {
+const SERIES = 5 * SAMPLES_AT_ONCE;
+
+function registryOf(value: number): Registry {
   const registry = new Registry();
-  const counter = new Counter({
-    name: 'calls',
-    help: 'c',
-    labelNames: ['n'],
-    registers: [registry],
-  });
-  for (let n = 0; n < 10 * SAMPLES_AT_ONCE; n += 1) counter.inc({ n });
-  new Gauge({ name: 'empty', help: 'g', labelNames: ['n'], registers: [registry] });
-  new Histogram({ name: 'times', help: 'h', registers: [registry] }).observe(1);
+  const registers = [registry];
+  const counter = new Counter({ name: 'calls', help: 'c', labelNames: ['n'], registers });
+  const times = new Histogram({ name: 'times', help: 'h', labelNames: ['n'], registers });
+  for (let n = 0; n < SERIES; n += 1) counter.inc({ n }, value);
+  for (let n = 0; n < SAMPLES_AT_ONCE; n += 1) times.observe({ n }, value);
+  new Gauge({ name: 'empty', help: 'g', labelNames: ['n'], registers });
+  const most = { name: 'most', help: 'g', aggregator: 'max', registers } as const;
+  new Gauge(most).set(value);
+  return registry;
+}
+
+/** Lines, because samples of a metric may come in another order. */
+function linesOf(text: string): readonly string[] {
+  return text.split('\n').sort();
+}
+
+it('is the same text, made of so many samples at once', async () => {
+  const registry = registryOf(1);
+  const sizes: number[] = [];
+  for await (const { values = [] } of piecesOf(registry)) sizes.push(values.length);
+  expect(Math.max(...sizes)).toBe(SAMPLES_AT_ONCE);
+  expect(await textOf(piecesOf(registry))).toBe(await registry.metrics());
+});
+
+it('lets the loop turn before each piece', async () => {
   let turns = 0;
-  const text = await textInSlices(registry, async () => {
+  let goesOn = true;
+  const look = () => {
     turns += 1;
-  });
-  expect(text).toBe(await registry.metrics());
-  expect(turns).toBe(12);
+    if (goesOn) setImmediate(look);
+  };
+  setImmediate(look);
+  let pieces = 0;
+  for await (const _ of piecesOf(registryOf(1))) pieces += 1;
+  goesOn = false;
+  expect(turns).toBeGreaterThanOrEqual(pieces);
+});
+
+it('adds several processes up in pieces, as all at once', async () => {
+  const snapshots = [await snapshotOf(registryOf(1)), await snapshotOf(registryOf(2))];
+  const once = linesOf(await registryOf(3).metrics());
+  const text = await aggregatedText(snapshots);
+  const differing = linesOf(text).filter((line, index) => line !== once[index]);
+  // What is the most of all is no sum, and two observations are not one of both.
+  expect(differing.filter((line) => !/^(?:most |times_)/.test(line))).toEqual([]);
+  expect(text).toContain('\nmost 2\n');
+  expect(text).toMatch(/^times_count\{n="7"\} 2$/m);
+  expect(text.match(/^# HELP times /gm)).toHaveLength(1);
+  const twice = await aggregatedText([await aggregateSnapshots(snapshots)]);
+  expect(linesOf(twice)).toEqual(linesOf(text));
 });
