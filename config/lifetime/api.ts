@@ -11,7 +11,7 @@ export interface Operation {
   readonly path: string;
   /** Null: an action, for which whoever holds a token needs none. */
   readonly permission: string | null;
-  /** Where the application stands, or `any`. */
+  /** Where the application stands, in the path or the body, or `any`. */
   readonly application: '{application}' | 'any';
   /** Further keys of the route. */
   readonly more?: Readonly<Record<string, unknown>>;
@@ -35,7 +35,8 @@ function at(
   permission: string | null,
   more?: Operation['more'],
 ): Operation {
-  const application = path.includes('{application}') ? '{application}' : 'any';
+  const named = path.includes('{application}') || more?.variables !== undefined;
+  const application = named ? '{application}' : 'any';
   const base = path.startsWith('/Modules') || path === '/**' ? PROPERTIES : LIFETIME;
   const operation = { name, path: base + path, permission, application } as const;
   return {
@@ -53,6 +54,9 @@ const IN_ENVIRONMENT = `${ENVIRONMENT}/applications/{application}`;
 const CONNECTION = `${ENVIRONMENT}/dbconnections/{connection}`;
 const OF_MODULE = `${ENVIRONMENT}/modules/{module}/sourcecodeaccess`;
 const OF_PROPERTY = '/Modules/{module}/Environments/{environment}';
+
+/** The applications of a plan, in its body. */
+const PLANNED = { application: { json: '/ApplicationOperations/*/ApplicationKey' } };
 
 export const GROUPS: readonly Group[] = [
   {
@@ -121,17 +125,21 @@ export const GROUPS: readonly Group[] = [
   },
   {
     about:
-      'Deployments. A package is uploaded as octet-stream, of any size; what it holds is not looked at.',
+      'Deployments. A plan says in its body which applications it is about, and each must be permitted; one that names none is refused. What becomes of a plan later, and a package (octet-stream, of any size, not looked at), is about any application.',
     operations: [
       at('GET', '/deployments', 'deployments', 'deployments:read'),
       at('GET', '/deployments/{deployment}', 'deployment', 'deployments:read'),
       at('GET', '/deployments/{deployment}/status', 'deployment-status', 'deployments:read'),
-      at('POST', '/deployments', 'deployment-create', 'deployments:write'),
-      at('PUT', '/deployments/{deployment}', 'deployment-change', 'deployments:write'),
-      at('DELETE', '/deployments/{deployment}', 'deployment-delete', 'deployments:write'),
-      at('POST', '/deployments/{deployment}/start', 'deployment-start', 'deployments:write'),
-      at('POST', '/deployments/{deployment}/continue', 'deployment-continue', 'deployments:write'),
-      at('POST', '/deployments/{deployment}/abort', 'deployment-abort', 'deployments:write'),
+      at('POST', '/deployments', 'deployment-create', 'deployments:{environment}:write', {
+        variables: { ...PLANNED, environment: { json: '/TargetEnvironmentKey' } },
+      }),
+      at('PUT', '/deployments/{deployment}', 'deployment-change', 'deployments:change', {
+        variables: PLANNED,
+      }),
+      at('DELETE', '/deployments/{deployment}', 'deployment-delete', 'deployments:delete'),
+      at('POST', '/deployments/{deployment}/start', 'deployment-start', 'deployments:run'),
+      at('POST', '/deployments/{deployment}/continue', 'deployment-continue', 'deployments:run'),
+      at('POST', '/deployments/{deployment}/abort', 'deployment-abort', 'deployments:run'),
       at('POST', `${ENVIRONMENT}/deployment`, 'package-upload', 'packages:{environment}:deploy'),
     ],
   },

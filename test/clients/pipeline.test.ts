@@ -17,6 +17,7 @@ import {
 } from '../support/lifetime/client.ts';
 import { deploy, planOf } from '../support/lifetime/pipeline.ts';
 import {
+  BILLING,
   CRM,
   DEVELOPMENT,
   type LifetimeServer,
@@ -168,6 +169,60 @@ describe('a pipeline', () => {
     });
     pipeline.token = former;
     expectError(await pipeline.ask('GET', 'environments'), 401, /token-refused/);
+  });
+});
+
+describe('an account that lives by teams', () => {
+  const LOW = ['environments:*', 'applications:read', 'deployments:read', 'deployments:run'];
+
+  async function openTeams() {
+    const stage = await openStage();
+    const { administration } = stage.gate;
+    const role = (name: string, permissions: readonly string[]) =>
+      administration.createRole(owner, { name, description: '', permissions });
+    await role('low', LOW);
+    await role('deployer', [...LOW, 'versions:*', `deployments:${DEVELOPMENT}:write`]);
+    await administration.createTeam(owner, { name: 'crm', description: '', applications: [CRM] });
+    await administration.createTeam(owner, {
+      name: 'billing',
+      description: '',
+      applications: [BILLING],
+    });
+    const { id } = stage.account;
+    await administration.editAccount(owner, { id, role: 'low' });
+    await administration.joinTeam(owner, { id, team: 'crm', role: 'deployer' });
+    return stage;
+  }
+
+  it.each<Spelling>(['as-documented', 'upper-case'])(
+    'deploys the applications of its team to the environment of its role, paths %s',
+    async (spelling) => {
+      const { client } = await openTeams();
+      await deploy(client(spelling), DEVELOPMENT);
+    },
+  );
+
+  it('deploys nothing else: no other application, environment, or plan that does not say', async () => {
+    const { client, lifetime } = await openTeams();
+    const pipeline = client();
+    const plan = (text: string) => pipeline.ask('POST', 'deployments', text);
+    for (const text of [
+      planOf(PRODUCTION, [CRM]),
+      planOf(DEVELOPMENT, [BILLING]),
+      planOf(DEVELOPMENT, [CRM, BILLING]),
+      planOf(DEVELOPMENT, [CRM, BILLING.toUpperCase()]),
+    ])
+      expectError(await plan(text), 403, /permission-denied/);
+    const unsaid = planOf(DEVELOPMENT, []);
+    const twice = planOf(DEVELOPMENT, [CRM]).replace('{', '{"applicationoperations":[],');
+    for (const text of [unsaid, twice, '{}', 'ApplicationOperations=1']) {
+      const answer = await plan(text);
+      expectError(answer, answer.status);
+      expect([400, 403]).toContain(answer.status);
+    }
+    expectError(await pipeline.upload(DEVELOPMENT, Buffer.from('x')), 403, /permission-denied/);
+    expectError(await pipeline.ask('GET', 'users'), 403, /permission-denied/);
+    expect(lifetime.seen).toEqual([]);
   });
 });
 
