@@ -10,7 +10,9 @@ export interface ConfigChange {
    * that names a file, when the file holds something else.
    */
   readonly changed: readonly string[];
-  /** Keys that differ from what the instance was started with, and that it keeps until it is again. */
+  /**
+   * Keys that differ from what the instance was started with, and that it keeps until it is again.
+   */
   readonly needRestart: readonly string[];
   /** Those among `changed` that no gate reads: `sallyport apply` makes them so. */
   readonly needApply: readonly string[];
@@ -101,9 +103,10 @@ function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 /**
- * Secrets are compared by what they hold; a deep comparison would find all of them equal.
+ * Whether two parts of configurations say the same. Secrets are compared by what they hold; a deep
+ * comparison would find all of them equal.
  */
-function isSame(before: unknown, after: unknown): boolean {
+export function isSame(before: unknown, after: unknown): boolean {
   if (before instanceof Secret && after instanceof Secret) return before.equals(after);
   if (Array.isArray(before) && Array.isArray(after))
     return before.length === after.length && before.every((one, at) => isSame(one, after[at]));

@@ -14,12 +14,23 @@ const PUBLIC = '';
  * every account has one of its own.
  */
 export class UpstreamShares {
-  readonly #shares: Shares;
-  readonly #connections: () => number;
+  #shares: Shares;
+  #connections: () => number;
   readonly #taken = new Map<string, number>();
 
   /** @param connections how many there may be; as the upstream's addresses change, so may this */
   constructor(shares: Shares, connections: () => number) {
+    this.#shares = shares;
+    this.#connections = connections;
+  }
+
+  /** No exchange is under way. */
+  get isEmpty(): boolean {
+    return this.#taken.size === 0;
+  }
+
+  /** From now on these count; what is taken stays taken. As for the constructor. */
+  change(shares: Shares, connections: () => number): void {
     this.#shares = shares;
     this.#connections = connections;
   }

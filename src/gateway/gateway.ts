@@ -18,7 +18,6 @@ import { OpenCalls } from '../doors/open-calls.ts';
 import type { RenewToken } from '../doors/renewal.ts';
 import { TrustedProxies } from '../forwarding/client-address.ts';
 import { createRequestIds } from '../forwarding/request-id.ts';
-import type { Upstream } from '../forwarding/upstream.ts';
 import { BodyBudget } from '../limits/body-budget.ts';
 import type { AddressLimit } from '../limits/places.ts';
 import { tellFull } from '../ops/places.ts';
@@ -45,7 +44,8 @@ import { renewalsBy, renewsTokens } from './renewals.ts';
 import { openReplica } from './replica.ts';
 import { keepRevoked } from './revoked.ts';
 import { type GatewayStores, openGatewayStores } from './stores.ts';
-import { addressUses, connectionCounts, openUpstreams } from './upstreams.ts';
+import { UpstreamSet } from './upstream-set.ts';
+import { addressUses } from './upstreams.ts';
 import { openWarmStart, type WarmStart } from './warm.ts';
 
 export interface GatewayAddresses {
@@ -155,7 +155,7 @@ class GatewayParts implements Gateway {
   #sweeper: NodeJS.Timeout | null = null;
   #decider: Decider | null = null;
   #limits: GatewayLimits | null = null;
-  #upstreams: ReadonlyMap<string, Upstream> = new Map();
+  readonly #upstreams: UpstreamSet;
   #renewToken: RenewToken | null = null;
   #certificates: ServerCertificates | null = null;
   readonly #sharesPort: boolean;
@@ -185,6 +185,11 @@ class GatewayParts implements Gateway {
       config,
       limit: descriptorLimit(),
       count: (limit) => this.metrics.limits.count(limit),
+      log: this.#log,
+    });
+    this.#upstreams = new UpstreamSet(() => clock.wallMs(), {
+      deadlines: this.#deadlines,
+      budget: this.#descriptors.budget,
       log: this.#log,
     });
   }
@@ -254,8 +259,7 @@ class GatewayParts implements Gateway {
     this.#uses = new LastUses(this.#stores.source, (fault) =>
       this.#log.warn('the last uses of tokens could not be written', { error: fault }),
     );
-    this.#upstreams = this.#openUpstreams(config);
-    for (const { pool } of this.#upstreams.values()) pool.startChecks();
+    this.#upstreams.prepare(config)();
     this.#limits = openLimits({
       config,
       clock: this.#clock,
@@ -293,11 +297,6 @@ class GatewayParts implements Gateway {
     this.#log.info('the gate is open', { ready: this.ready, ...this.addresses });
   }
 
-  #openUpstreams(config: Config): ReadonlyMap<string, Upstream> {
-    const { budget } = this.#descriptors;
-    return openUpstreams(config, this.#deadlines, this.#clock.wallMs(), budget, this.#log);
-  }
-
   #connectMetrics(replica: Replica): void {
     const { leaseMs } = this.#config.registry;
     this.metrics.connect({
@@ -311,8 +310,8 @@ class GatewayParts implements Gateway {
       auditSpoolBytes: () => 0,
       certificateExpirySeconds: () => this.#certificateExpirySeconds(),
       clientConnections: () => this.#listener?.counts() ?? NO_CLIENTS,
-      upstreamConnections: () => connectionCounts(this.#upstreams),
-      upstreamAddresses: () => addressUses(this.#upstreams),
+      upstreamConnections: () => this.#upstreams.connectionCounts(),
+      upstreamAddresses: () => addressUses(this.#upstreams.upstreams),
     });
   }
 
@@ -341,7 +340,7 @@ class GatewayParts implements Gateway {
       registryWhy: () => this.#replica?.status().why ?? null,
       auditHealthy: () => this.#records?.outbox.healthy === true,
       auditProblem: () => this.#records?.problem ?? null,
-      upstreams: () => this.#upstreams,
+      upstreams: () => this.#upstreams.upstreams,
       admin:
         this.#config.listen.admin === null ? null : () => this.#admin?.result() ?? { state: 'ok' },
       secrets: () => this.#secretsProblem(),
@@ -414,7 +413,7 @@ class GatewayParts implements Gateway {
       meter: createCallMeter(this.metrics),
       openCalls: this.#openCalls!,
       uses: this.#uses!,
-      upstreams: this.#upstreams,
+      upstreams: this.#upstreams.upstreams,
       renewToken: this.#renewToken,
       guarantee: config.audit.guarantee,
       bodyBytes: config.limits.bodyBytes,
@@ -519,11 +518,11 @@ class GatewayParts implements Gateway {
       throw new Error(
         'a route with action: renew-token counts only after a restart: this gate was started without the right to write the registry',
       );
-    const upstreams = this.#openUpstreams(next);
     // Certificates are read before anything is replaced: a pair that does not fit stops the reload
     // as a whole.
     const tls = next.listen.proxy?.tls ?? null;
     const ready = [
+      this.#upstreams.prepare(next),
       tls === null ? null : this.#certificates?.prepare(tls.certificates, tls.clientCaFile),
       this.#admin?.prepareReload(next),
       next.store.kind === 'redis' ? this.#stores?.secrets?.prepare(next.store) : null,
@@ -533,15 +532,11 @@ class GatewayParts implements Gateway {
     this.#decider!.setRoutes(next.routes);
     this.#decider!.setLimits(next.limits);
     this.#limits?.configure(next);
-    const retired = this.#upstreams;
-    this.#upstreams = upstreams;
-    for (const { pool } of upstreams.values()) pool.startChecks();
     this.#config = next;
     if (this.#listener !== null) {
       this.#listener.services = this.#services();
       this.#listener.limits = next.limits;
     }
-    for (const upstream of retired.values()) upstream.pool.retire();
     this.#reloadFault = null;
     this.metrics.reloads.count('applied');
     this.#log.info('the configuration was reloaded');
@@ -585,7 +580,7 @@ class GatewayParts implements Gateway {
     await this.#socket?.close();
     const lost = (await this.#records?.close(FLUSH_MS)) ?? 0;
     if (lost > 0) this.#log.error('audit events could not be written out', { events: lost });
-    for (const upstream of this.#upstreams.values()) upstream.pool.close();
+    this.#upstreams.close();
     this.#limits?.close();
     if (this.#sweeper !== null) clearInterval(this.#sweeper);
     await this.#uses?.close();

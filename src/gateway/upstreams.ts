@@ -1,65 +1,72 @@
+import { createHash } from 'node:crypto';
 import type { Config, UpstreamConfig } from '../config/schema.ts';
-import { upstreamFieldRules } from '../forwarding/field-rules.ts';
+import { type UpstreamFieldRules, upstreamFieldRules } from '../forwarding/field-rules.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
-import { UpstreamShares } from '../forwarding/upstream-shares.ts';
+import type { UpstreamShares } from '../forwarding/upstream-shares.ts';
 import { systemNames } from '../names/system.ts';
 import type { CheckResult } from '../ops/readiness.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { AddressUse, ConnectionCount } from '../telemetry/metrics.ts';
+import type { AddressUse } from '../telemetry/metrics.ts';
 import { clientContext, loadClientMaterial } from '../tls/client-material.ts';
 import type { Deadlines } from '../wire/deadlines.ts';
 import type { DescriptorBudget } from '../wire/descriptors.ts';
 import type { UpstreamAddress, UpstreamTls } from '../wire/dialer.ts';
+import type { PlaceStates } from '../wire/place-states.ts';
 import { UpstreamPool } from '../wire/upstream-pool.ts';
 
-/**
- * The upstreams of a configuration, each with its pool. Throws `CertificateFault` for PEM files
- * that do not serve.
- */
-export function openUpstreams(
-  config: Config,
-  deadlines: Deadlines,
-  nowMs: number,
-  budget: DescriptorBudget,
-  log: Log,
-): ReadonlyMap<string, Upstream> {
-  return new Map(
-    config.upstreams.map((upstream) => [
-      upstream.name,
-      openUpstream(upstream, config.routes, config.limits, deadlines, nowMs, budget, log),
-    ]),
-  );
+/** An upstream as a configuration has it, with what was read for it. */
+export interface PreparedUpstream {
+  readonly config: UpstreamConfig;
+  /** Null = plain HTTP. */
+  readonly tls: UpstreamTls | null;
+  /** What its certificates, keys and CAs say, to be compared. */
+  readonly tlsDigest: string;
+  readonly fields: UpstreamFieldRules | null;
 }
 
-function openUpstream(
+/** Throws `CertificateFault` for PEM files that do not serve. Changes nothing. */
+export function prepareUpstream(
   config: UpstreamConfig,
   routes: Config['routes'],
-  limits: Config['limits'],
-  deadlines: Deadlines,
   nowMs: number,
-  budget: DescriptorBudget,
-  log: Log,
-): Upstream {
-  const {
-    name,
-    connectTimeoutMs,
-    responseTimeoutMs,
-    maxConnections,
-    addresses,
-    ejection,
-    healthCheck,
-  } = config;
-  const { host, port, secure } = addresses[0]!;
-  const authority = authorityOf(host, port, secure);
-  const ofRoutes = routes.filter((route) => route.upstream === name);
+): PreparedUpstream {
+  const ofRoutes = routes.filter((route) => route.upstream === config.name);
   const fields = upstreamFieldRules(config.headers, ofRoutes);
-  const pool = new UpstreamPool(
+  if (!config.addresses[0]!.secure) return { config, fields, tls: null, tlsDigest: '' };
+  const material = loadClientMaterial(config.tls, nowMs);
+  const tls = {
+    context: clientContext(material),
+    serverName: material.serverName,
+    rejectUnauthorized: material.verify,
+  };
+  const tlsDigest = createHash('sha256').update(JSON.stringify(material)).digest('base64');
+  return { config, fields, tls, tlsDigest };
+}
+
+/** What pools are made with beside the configuration. */
+export interface PoolSurroundings {
+  readonly deadlines: Deadlines;
+  readonly budget: DescriptorBudget;
+  readonly log: Log;
+}
+
+/** @param former of the same upstream, which a reload replaces */
+export function openPool(
+  { config, tls, fields }: PreparedUpstream,
+  places: PlaceStates,
+  former: UpstreamPool | null,
+  { deadlines, budget, log }: PoolSurroundings,
+): UpstreamPool {
+  const { name, connectTimeoutMs, responseTimeoutMs, maxConnections } = config;
+  const { addresses, ejection, healthCheck } = config;
+  return new UpstreamPool(
     {
       addresses,
-      tls: secure ? tlsOf(config, nowMs) : null,
+      tls,
       maxConnections,
       maxConnectionAgeMs: config.maxConnectionAgeMs,
       names: systemNames,
+      places,
       budget,
       moved: (address, to, from) =>
         log.info('the name of an upstream has other addresses', {
@@ -72,10 +79,7 @@ function openUpstream(
       responseTimeoutMs,
       ejection,
       healthCheck,
-      checkHost: (address) =>
-        config.host === 'preserve' || config.host === 'upstream'
-          ? authorityOf(address.host, address.port, secure)
-          : config.host,
+      checkHost: ({ host, port }) => hostTowards(config, authorityOf(host, port, tls !== null)),
       checkFields: () => fields?.own?.text ?? '',
       healthChanged: (address, change, why) => {
         const level = change === 'back' || change === 'healthy' ? 'info' : 'warn';
@@ -83,15 +87,30 @@ function openUpstream(
       },
     },
     deadlines,
+    former,
   );
+}
+
+export function upstreamOf(
+  { config, tls, fields }: PreparedUpstream,
+  pool: UpstreamPool,
+  shares: UpstreamShares,
+): Upstream {
+  const { host, port } = config.addresses[0]!;
+  const authority = authorityOf(host, port, tls !== null);
   return {
-    name,
-    host: config.host === 'preserve' ? null : config.host === 'upstream' ? authority : config.host,
+    name: config.name,
+    host: config.host === 'preserve' ? null : hostTowards(config, authority),
     authority,
     fields,
-    shares: new UpstreamShares(limits, () => pool.maxConnections),
+    shares,
     pool,
   };
+}
+
+/** The Host for those who have no client's to pass on. */
+function hostTowards({ host }: UpstreamConfig, authority: string): string {
+  return host === 'preserve' || host === 'upstream' ? authority : host;
 }
 
 /** As it stands in a Host field: without the port that the scheme implies (RFC 9110 §4.2). */
@@ -111,27 +130,6 @@ const HEALTH_WORDS = {
   unhealthy: 'an upstream address fails its health checks and is left out',
   healthy: 'an upstream address passes its health checks again',
 } as const;
-
-function tlsOf(config: UpstreamConfig, nowMs: number): UpstreamTls {
-  const material = loadClientMaterial(config.tls, nowMs);
-  return {
-    context: clientContext(material),
-    serverName: material.serverName,
-    rejectUnauthorized: material.verify,
-  };
-}
-
-/** For the gauge `sallyport_upstream_connections`. */
-export function* connectionCounts(
-  upstreams: ReadonlyMap<string, Upstream>,
-): Iterable<ConnectionCount> {
-  for (const { name, pool } of upstreams.values()) {
-    const { idle, active, connecting } = pool.counts();
-    yield { upstream: name, state: 'idle', count: idle };
-    yield { upstream: name, state: 'active', count: active };
-    yield { upstream: name, state: 'connecting', count: connecting };
-  }
-}
 
 /** For the gauge `sallyport_upstream_healthy`. */
 export function* addressUses(upstreams: ReadonlyMap<string, Upstream>): Iterable<AddressUse> {

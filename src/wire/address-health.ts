@@ -40,8 +40,8 @@ export type HealthObserver = (change: HealthChange, why: string) => void;
 const SERVER_ERRORS: ReadonlySet<number> = new Set([502, 503, 504]);
 
 export class AddressHealth {
-  readonly #options: EjectionOptions;
-  readonly #checks: CheckOptions | null;
+  #options: EjectionOptions;
+  #checks: CheckOptions | null;
   readonly #clock: { readonly nowMs: number };
   readonly #observer: HealthObserver;
   #failures = 0;
@@ -63,6 +63,28 @@ export class AddressHealth {
     this.#checks = checks;
     this.#clock = clock;
     this.#observer = observer;
+  }
+
+  /**
+   * A reload has changed how it is judged; the verdicts stay, but for those that nothing would ever
+   * change again: of checks that are no longer made, and of an ejection that would now be over.
+   */
+  judgeBy(options: EjectionOptions, checks: CheckOptions | null): void {
+    this.#options = options;
+    this.#checks = checks;
+    this.#contrary = 0;
+    if (checks === null) this.#passesChecks = true;
+    if (this.ejected)
+      this.#ejectedUntilMs = Math.min(
+        this.#ejectedUntilMs,
+        this.#clock.nowMs + this.#ejectionMs(this.#ejections - 1),
+      );
+  }
+
+  /** @param before ejections since the last answer */
+  #ejectionMs(before: number): number {
+    const { baseMs, maxMs } = this.#options;
+    return Math.min(maxMs, baseMs * 2 ** Math.min(before, 20));
   }
 
   get usable(): boolean {
@@ -100,9 +122,7 @@ export class AddressHealth {
     this.#failures += 1;
     if (!unreachable && this.#ejections === 0 && this.#failures < this.#options.afterFailures)
       return;
-    const { baseMs, maxMs } = this.#options;
-    this.#ejectedUntilMs =
-      this.#clock.nowMs + Math.min(maxMs, baseMs * 2 ** Math.min(this.#ejections, 20));
+    this.#ejectedUntilMs = this.#clock.nowMs + this.#ejectionMs(this.#ejections);
     this.#ejections += 1;
     this.#failures = 0;
     if (this.#ejections === 1) this.#observer('ejected', why);

@@ -1,12 +1,8 @@
-import {
-  AddressHealth,
-  type CheckOptions,
-  type EjectionOptions,
-  type HealthObserver,
-} from './address-health.ts';
+import type { AddressHealth } from './address-health.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { DescriptorBudget } from './descriptors.ts';
 import type { Dialer } from './dialer.ts';
+import type { PlaceState } from './place-states.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 import type { ConnectionKeeper, UpstreamFailure, UpstreamTimeouts } from './upstream-port.ts';
 
@@ -23,17 +19,15 @@ const FRESH_MS = 1000;
 
 export interface AddressPoolOptions {
   readonly timeouts: UpstreamTimeouts;
-  /** Connections at most, idle and busy together. */
+  /** Connections at most, idle and busy together, those of former pools included. */
   readonly maxConnections: number;
   /**
    * A connection older than this serves no further exchange, give or take a tenth, so that those
    * that began together do not end together.
    */
   readonly maxConnectionAgeMs: number;
-  readonly ejection: EjectionOptions;
-  /** Null = no health checks. */
-  readonly checks: CheckOptions | null;
-  readonly observer: HealthObserver;
+  /** Shared with the pools that a reload has replaced. */
+  readonly state: PlaceState;
   /** Shared by the pools of all upstreams. */
   readonly budget: DescriptorBudget;
 }
@@ -43,7 +37,6 @@ export interface AddressPoolOptions {
  * closed.
  */
 export class AddressPool implements ConnectionKeeper {
-  readonly health: AddressHealth;
   readonly #dialer: Dialer;
   readonly #options: AddressPoolOptions;
   readonly #deadlines: Deadlines;
@@ -55,8 +48,11 @@ export class AddressPool implements ConnectionKeeper {
     this.#dialer = dialer;
     this.#options = options;
     this.#deadlines = deadlines;
-    this.health = new AddressHealth(options.ejection, options.checks, deadlines, options.observer);
     options.budget.join(this);
+  }
+
+  get health(): AddressHealth {
+    return this.#options.state.health;
   }
 
   /** No connection is left. */
@@ -64,9 +60,9 @@ export class AddressPool implements ConnectionKeeper {
     return this.#all.size === 0;
   }
 
-  /** Exchanges under way. */
+  /** Exchanges under way, those of former pools included. */
   get pending(): number {
-    return this.#all.size - this.#idle.length;
+    return this.#options.state.connections - this.#idle.length;
   }
 
   addCounts(sum: { idle: number; active: number; connecting: number }): void {
@@ -74,7 +70,7 @@ export class AddressPool implements ConnectionKeeper {
     for (const connection of this.#all) if (!connection.connected) connecting += 1;
     sum.connecting += connecting;
     sum.idle += this.#idle.length;
-    sum.active += this.pending - connecting;
+    sum.active += this.#all.size - this.#idle.length - connecting;
   }
 
   /**
@@ -93,12 +89,14 @@ export class AddressPool implements ConnectionKeeper {
   /** A new connection; null when there are as many as there may be, and all busy. */
   takeNew(): UpstreamConnection | null {
     // The oldest idle one makes room for one that can be trusted.
-    if (this.#all.size >= this.#options.maxConnections && !this.spare()) return null;
-    if (!this.#options.budget.take()) return null;
+    const { state, maxConnections, budget } = this.#options;
+    if (state.connections >= maxConnections && !this.spare()) return null;
+    if (!budget.take()) return null;
     const connection = this.#dialer.open(this, this.#options.timeouts);
     const ageMs = this.#options.maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
     connection.servesUntilMs = this.#deadlines.nowMs + ageMs;
     this.#all.add(connection);
+    state.opened();
     return connection;
   }
 
@@ -119,7 +117,10 @@ export class AddressPool implements ConnectionKeeper {
   }
 
   gone(connection: UpstreamConnection): void {
-    if (this.#all.delete(connection)) this.#options.budget.give();
+    if (this.#all.delete(connection)) {
+      this.#options.budget.give();
+      this.#options.state.closed();
+    }
     const index = this.#idle.indexOf(connection);
     if (index !== -1) this.#idle.splice(index, 1);
   }
@@ -137,13 +138,15 @@ export class AddressPool implements ConnectionKeeper {
 
   /** Keeps nothing any more: what is idle closes now, what is busy after its exchange. */
   retire(): void {
+    if (this.#retired) return;
     this.#retired = true;
     this.#options.budget.leave(this);
     for (const connection of [...this.#idle]) connection.destroy();
+    this.#options.state.left();
   }
 
   closeAll(): void {
-    this.#options.budget.leave(this);
+    this.retire();
     for (const connection of [...this.#all]) connection.destroy();
   }
 }

@@ -49,10 +49,13 @@ export class PoolMembers {
   #list: readonly Member[];
   #checking = false;
 
-  constructor(options: PoolOptions, deadlines: Deadlines) {
+  /** @param former of the same upstream, before a reload: what names stand for is known already */
+  constructor(options: PoolOptions, deadlines: Deadlines, former: PoolMembers | null = null) {
     this.#options = options;
     this.#deadlines = deadlines;
-    this.#list = options.addresses.map((address) => this.#newMember(address, null));
+    this.#list = options.addresses.flatMap((address) =>
+      (former?.ipsOf(address) ?? [null]).map((ip) => this.#newMember(address, ip)),
+    );
     for (const address of options.addresses) {
       if (isIP(address.host) !== 0) continue;
       const moved = (ips: readonly string[]) => this.#moved(address, ips);
@@ -63,6 +66,14 @@ export class PoolMembers {
   /** In the order of the configuration. Never empty. */
   get list(): readonly Member[] {
     return this.#list;
+  }
+
+  /** What an address stands for; null where that is not known, or the address itself. */
+  ipsOf({ host, port }: UpstreamAddress): readonly string[] | null {
+    const ips = this.#list.flatMap(({ address, ip }) =>
+      address.host === host && address.port === port && ip !== null ? [ip] : [],
+    );
+    return ips.length === 0 ? null : [...new Set(ips)];
   }
 
   /** With those that only end what they have begun. */
@@ -96,11 +107,9 @@ export class PoolMembers {
     );
     for (const member of before.filter((one) => !places.includes(one))) this.#leave(member);
     if (this.#checking) for (const member of places) this.#startCheck(member);
-    this.#options.moved(
-      address,
-      wanted,
-      before.flatMap(({ ip }) => ip ?? []),
-    );
+    const from = before.flatMap(({ ip }) => ip ?? []);
+    // The same again, of a name that a former pool knew.
+    if (from.join(' ') !== wanted.join(' ')) this.#options.moved(address, wanted, from);
   }
 
   #leave(member: Member): void {
@@ -110,8 +119,8 @@ export class PoolMembers {
   }
 
   #newMember(address: UpstreamAddress, ip: string | null): Member {
-    const { healthCheck, maxConnections, maxConnectionAgeMs, ejection, tls, names, budget } =
-      this.#options;
+    const { healthCheck, maxConnections, maxConnectionAgeMs, ejection, tls, names } = this.#options;
+    const { places, budget } = this.#options;
     const dialer = new Dialer({ address, ip }, tls, names.lookup, this.#deadlines);
     const observer = (change: HealthChange, why: string) =>
       this.#options.healthChanged(
@@ -125,14 +134,23 @@ export class PoolMembers {
         timeouts: this.#options,
         maxConnections,
         maxConnectionAgeMs,
-        ejection,
-        checks: healthCheck,
-        observer,
+        state: places.enter(this.#placeOf(address, ip), {
+          ejection,
+          checks: healthCheck,
+          observer,
+        }),
         budget,
       },
       this.#deadlines,
     );
     return { address, ip, dialer, pool, prober: null };
+  }
+
+  /** An address that is listed twice is two places. */
+  #placeOf(address: UpstreamAddress, ip: string | null): string {
+    const { host, port } = address;
+    const same = this.#options.addresses.filter((one) => one.host === host && one.port === port);
+    return `${host} ${port} ${ip} ${same.indexOf(address)}`;
   }
 
   #startCheck(member: Member): void {

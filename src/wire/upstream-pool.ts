@@ -3,6 +3,7 @@ import type { AddressPool } from './address-pool.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { DescriptorBudget } from './descriptors.ts';
 import type { UpstreamAddress, UpstreamTls } from './dialer.ts';
+import type { PlaceStates } from './place-states.ts';
 import { type NameSource, PoolMembers } from './pool-members.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamTimeouts } from './upstream-port.ts';
@@ -26,6 +27,8 @@ export interface PoolOptions extends UpstreamTimeouts {
   /** How long one connection serves, in milliseconds, give or take a tenth. */
   readonly maxConnectionAgeMs: number;
   readonly names: NameSource;
+  /** Of this upstream, shared with the pools that a reload has replaced. */
+  readonly places: PlaceStates;
   /** Shared by the pools of all upstreams. */
   readonly budget: DescriptorBudget;
   readonly ejection: EjectionOptions;
@@ -47,7 +50,9 @@ export interface PoolOptions extends UpstreamTimeouts {
 
 export interface AddressState {
   readonly address: UpstreamAddress;
-  /** Requests go there, to one of its places at least. False: only if there is no better address. */
+  /**
+   * Requests go there, to one of its places at least. False: only if there is no better address.
+   */
   readonly usable: boolean;
 }
 
@@ -62,9 +67,10 @@ export class UpstreamPool {
   readonly #members: PoolMembers;
   #next = 0;
 
-  constructor(options: PoolOptions, deadlines: Deadlines) {
+  /** @param former of the same upstream, which a reload replaces; the caller retires it */
+  constructor(options: PoolOptions, deadlines: Deadlines, former: UpstreamPool | null = null) {
     this.#addresses = options.addresses;
-    this.#members = new PoolMembers(options, deadlines);
+    this.#members = new PoolMembers(options, deadlines, former === null ? null : former.#members);
     this.#maxConnections = options.maxConnections;
   }
 
@@ -78,6 +84,12 @@ export class UpstreamPool {
    */
   startChecks(): void {
     this.#members.startChecks();
+  }
+
+  /** No connection is left, not even of places that left a name. */
+  get isEmpty(): boolean {
+    for (const { pool } of this.#members.withLeaving()) if (!pool.isEmpty) return false;
+    return true;
   }
 
   /** How many connections there are, by what they do. */
@@ -136,7 +148,7 @@ export class UpstreamPool {
 
   /**
    * Closes idle connections; busy ones go on, and close after their exchange. For a configuration
-   * that no longer names this upstream.
+   * that no longer names this upstream, or says something else of it.
    */
   retire(): void {
     this.#members.stop();

@@ -2,6 +2,7 @@ import { onTestFinished } from 'vitest';
 import { systemNames } from '../../../src/names/system.ts';
 import { Deadlines } from '../../../src/wire/deadlines.ts';
 import { DescriptorBudget } from '../../../src/wire/descriptors.ts';
+import { PlaceStates } from '../../../src/wire/place-states.ts';
 import { type PoolOptions, UpstreamPool } from '../../../src/wire/upstream-pool.ts';
 import type { ResponseReceiver, UpstreamFailure } from '../../../src/wire/upstream-port.ts';
 
@@ -26,6 +27,7 @@ export function openPool(ports: readonly number[], options: Partial<PoolOptions>
       maxConnections: 100,
       maxConnectionAgeMs: 3_600_000,
       names: systemNames,
+      places: new PlaceStates(deadlines),
       budget: new DescriptorBudget(Number.POSITIVE_INFINITY, () => {}),
       moved: () => {},
       connectTimeoutMs: 2000,
