@@ -36,7 +36,7 @@ export function checkRoutes(file: Raw, source: YamlSource, report: Report): void
     if (!has(route, 'action')) checkApplication(route, template, path, report);
     checkVariables(route, template === null ? null : variablesOf(template), path, report);
     checkHeaders(route, path, source, report);
-    if (list(route.rewriteOrigin).length > 0 && has(route, 'stripPrefix'))
+    if (list(route.rewriteOrigin).length > 0 && (text(route.stripPrefix) ?? '') !== '')
       report.fault(
         [...path, 'rewriteOrigin'],
         'not together with stripPrefix: the links would lack the prefix',

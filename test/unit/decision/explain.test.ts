@@ -18,6 +18,14 @@ const ROUTES = [
   }),
   route({ name: 'any', path: '/all', permission: 'deployments:write' }),
   route({ name: 'folded', path: '/any/{application}', application: byPath, caseInsensitive: true }),
+  route({
+    name: 'renew',
+    path: '/tokens',
+    methods: ['POST'],
+    action: 'renew-token',
+    permission: null,
+    upstream: '',
+  }),
   route({ name: 'probe', path: '/healthz', methods: ['GET'], access: 'public', permission: null }),
 ];
 const policy = Policy.of(
@@ -105,6 +113,16 @@ describe('an explanation', () => {
     expect(ask({ kind: 'user' }, 'GET /all').because[0]).toContain('is a person');
   });
 
+  it('says of an action that whoever holds the token may', () => {
+    expect(ask({ role: 'none' }, 'POST /tokens')).toMatchObject({
+      allowed: true,
+      route: 'renew',
+      permission: null,
+      because: [expect.stringContaining('whoever holds the live one may')],
+    });
+    expect(ask({ status: 'inactive' }, 'POST /tokens').reason).toBe('account-inactive');
+  });
+
   it('comes to the verdict of the decision, always', () => {
     const roles = fc.constantFrom('viewer', 'deployer', 'none', 'ghost');
     const samples = fc.record({
@@ -123,7 +141,16 @@ describe('an explanation', () => {
     });
     const calls = fc.tuple(
       fc.constantFrom('GET', 'POST', 'PUT', 'TRACE', 'BREW'),
-      fc.constantFrom('/apps/crm', '/apps/-', '/any/crm', '/any/X', '/all', '/healthz', '/no'),
+      fc.constantFrom(
+        '/apps/crm',
+        '/apps/-',
+        '/any/crm',
+        '/any/X',
+        '/all',
+        '/healthz',
+        '/tokens',
+        '/no',
+      ),
     );
     void fc.assert(
       fc.property(samples, calls, (changes, [method, path]) => {
