@@ -37,7 +37,8 @@ const MAX_TRIES = 3;
  * A further try is made in two cases only, on a new connection and to another place than the one
  * that failed, if there is another: the connection was never made (nothing was sent), or, once, an
  * idempotent request without a body met a kept connection that the upstream had closed (no byte of
- * answer came). Everything else is the client's to repeat.
+ * answer came). Neither takes more of the addresses that are left than the share of its caller.
+ * Everything else is the client's to repeat.
  */
 export class Forward implements ResponseReceiver {
   readonly #upstream: Upstream;
@@ -202,10 +203,10 @@ export class Forward implements ResponseReceiver {
 
   #mayRepeat({ kind, neverSent, staleConnection }: UpstreamFailure): boolean {
     if (kind === 'timeout' || kind === 'exhausted' || this.#tries >= MAX_TRIES) return false;
-    if (neverSent) return true;
-    return (
-      staleConnection && this.#tries === 1 && !this.#hasBody && IDEMPOTENT.has(this.#head.method)
-    );
+    const repeatable =
+      neverSent ||
+      (staleConnection && this.#tries === 1 && !this.#hasBody && IDEMPOTENT.has(this.#head.method));
+    return repeatable && this.#upstream.shares.isWithin(this.#account);
   }
 
   onFault(error: unknown): void {

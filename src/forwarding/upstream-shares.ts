@@ -18,7 +18,10 @@ export class UpstreamShares {
   #connections: () => number;
   readonly #taken = new Map<string, number>();
 
-  /** @param connections how many there may be; as the upstream's addresses change, so may this */
+  /**
+   * @param connections how many can be used now: fewer while addresses of the upstream fail. Asked
+   *   at each exchange beside another one
+   */
   constructor(shares: Shares, connections: () => number) {
     this.#shares = shares;
     this.#connections = connections;
@@ -44,11 +47,24 @@ export class UpstreamShares {
   take(account: string | null): boolean {
     const key = account ?? PUBLIC;
     const taken = this.#taken.get(key) ?? 0;
-    const share = account === null ? this.#shares.publicShare : this.#shares.accountShare;
-    // However small the share, one exchange goes.
-    if (taken > 0 && taken + 1 > share * this.#connections()) return false;
+    if (!this.#holds(taken + 1, account)) return false;
     this.#taken.set(key, taken + 1);
     return true;
+  }
+
+  /**
+   * Whether what is taken is within the share as it is now. Fewer connections may be usable than
+   * when it was taken: an exchange that goes to another address takes one of those.
+   */
+  isWithin(account: string | null): boolean {
+    return this.#holds(this.#taken.get(account ?? PUBLIC) ?? 0, account);
+  }
+
+  /** However small the share, one exchange goes. */
+  #holds(taken: number, account: string | null): boolean {
+    if (taken <= 1) return true;
+    const share = account === null ? this.#shares.publicShare : this.#shares.accountShare;
+    return taken <= share * this.#connections();
   }
 
   /** The exchange is over. */

@@ -89,7 +89,7 @@ export class UpstreamSet {
     const former = before?.upstream.pool ?? null;
     const keeps = former !== null && saysTheSame(before!.prepared, next);
     const pool = keeps ? former : openPool(next, places, former, this.#surroundings);
-    shares.change(limits, () => pool.maxConnections);
+    shares.change(limits, () => pool.usableConnections);
     if (!keeps) pool.startChecks();
     return { prepared: next, upstream: upstreamOf(next, pool, shares) };
   }

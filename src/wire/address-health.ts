@@ -87,6 +87,11 @@ export class AddressHealth {
     return Math.min(maxMs, baseMs * 2 ** Math.min(before, 20));
   }
 
+  /** Neither left out nor on probation: what goes there is expected to be answered. */
+  get sound(): boolean {
+    return this.usable && !this.onProbation;
+  }
+
   get usable(): boolean {
     return this.#passesChecks && !this.ejected;
   }

@@ -74,9 +74,15 @@ export class UpstreamPool {
     this.#maxConnections = options.maxConnections;
   }
 
-  /** Connections to all places together at most, as many as there are now. */
-  get maxConnections(): number {
-    return this.#maxConnections * this.#members.list.length;
+  /**
+   * Connections that calls can use now: to places that are neither left out nor on probation, where
+   * one exchange at a time is risked. Those of one place at least: if all fail, all are tried, but
+   * nobody knows how many will answer.
+   */
+  get usableConnections(): number {
+    let places = 0;
+    for (const { pool } of this.#members.list) if (pool.health.sound) places += 1;
+    return this.#maxConnections * Math.max(1, places);
   }
 
   /**

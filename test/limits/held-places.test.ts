@@ -1,10 +1,16 @@
-import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { request as requestTls } from 'node:https';
-import { describe, expect, it } from 'vitest';
-import { answerFor, type Door, startDoor } from '../integration/door/door.ts';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { parseConfig } from '../../src/config/load.ts';
+import { answerFor, type Door, type DoorOptions, startDoor } from '../integration/door/door.ts';
 import { readResponses, statusOf } from '../support/http-bytes.ts';
 import { connectRaw, type RawClient } from '../support/raw-client.ts';
+import { newAuthority, writeCertificate } from '../unit/tls/samples.ts';
 
 const ROUTES = [
   {
@@ -132,6 +138,90 @@ describe('the connections to an upstream', () => {
     expect((await door.talk([`${stranger('/open')}${close}`])).text).toMatch(/ 200 OK/);
     const mine = await door.talk([door.head('GET /mine', 'Connection: close')]);
     expect(mine.text).toMatch(/ 200 OK/);
+  });
+});
+
+/** Two callers at a gate, one of whose two addresses refuses or says nothing. */
+async function lameDoor(second: string, options: DoorOptions = {}) {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const door = await startDoor({
+    ...options,
+    upstream: {
+      answer: (request) =>
+        request.line.includes('?held')
+          ? [{ until: promise }, ...answerFor(request)]
+          : answerFor(request),
+      ...options.upstream,
+    },
+    upstreamConfig: { maxConnections: 8, ...options.upstreamConfig },
+    gateway: { routes: ROUTES, limits: { publicShare: 0.25, accountShare: 0.5 } },
+  });
+  const { token } = await door.gate.createAccount({ name: 'other', role: 'tester' });
+  const tree = JSON.parse(door.gate.text);
+  tree.upstreams.raw.addresses.push(second);
+  door.gate.gateway.reload(
+    parseConfig(JSON.stringify(tree), join(door.gate.dataDir, 'test.yaml')).config,
+  );
+  const statusOfCall = async (head: string) => (await door.talk([head])).text.slice(9, 12);
+  return {
+    door,
+    release: resolve,
+    mine: () => statusOfCall(door.head('GET /mine', 'Connection: close')),
+    others: () =>
+      statusOfCall(
+        `GET /x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`,
+      ),
+  };
+}
+
+/** A port of the loopback that accepts connections and says nothing; or that refuses them. */
+async function uselessPort(refuses: boolean): Promise<number> {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => void sockets.push(socket.on('error', () => {})));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const stop = async () => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    await once(server, 'close');
+  };
+  if (refuses) await stop();
+  else onTestFinished(stop);
+  return port;
+}
+
+describe('the connections to an upstream, while one of its addresses fails', () => {
+  it('are shared as what is left', async () => {
+    const dead = await uselessPort(true);
+    const { door, mine, others, release } = await lameDoor(`http://127.0.0.1:${dead}`);
+    // Once it was tried it is left out.
+    expect([await others(), await others()]).toEqual(['200', '200']);
+    const held = await underWay(door, 4, door.head('GET /mine?held'));
+    expect([await mine(), await others(), await others()]).toEqual(['503', '200', '200']);
+    release();
+    for (const client of held) await client.waitFor('its answer', whole);
+    expect(await mine()).toBe('200');
+  });
+
+  it('are not taken by calls that could not be sent there, past the share of their caller', async () => {
+    const silent = await uselessPort(false);
+    const dir = mkdtempSync(join(tmpdir(), 'sallyport-held-'));
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+    const files = await writeCertificate(dir, 'up', await newAuthority());
+    const tls = { cert: readFileSync(files.certificateFile), key: readFileSync(files.keyFile) };
+    const { door, mine, others, release } = await lameDoor(`https://127.0.0.1:${silent}`, {
+      upstream: { tls },
+      upstreamConfig: { tls: { verify: false }, connectTimeoutMs: 1000 },
+    });
+    const clients = await Promise.all(Array.from({ length: 8 }, () => door.connect()));
+    for (const client of clients) await client.send(door.head('GET /mine?held'));
+    const refused = () => clients.filter(({ bytes }) => bytes.includes(' 502 ')).length;
+    await expect.poll(refused, { timeout: 20_000 }).toBe(4);
+    expect([await mine(), await others(), await others()]).toEqual(['503', '200', '200']);
+    release();
+    const answered = () => clients.filter(({ bytes }) => whole(bytes)).length;
+    await expect.poll(answered, { timeout: 20_000 }).toBe(4);
   });
 });
 

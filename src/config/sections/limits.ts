@@ -60,11 +60,11 @@ export const limitsSection = z
     ),
     publicShare: share(
       0.25,
-      'Part of the connections to an upstream that all public routes together may use at the same time.',
+      'Part of the connections to an upstream, to its addresses that do not fail, that all public routes together may use at the same time.',
     ),
     accountShare: share(
       0.5,
-      'Part of the connections to an upstream that one account may use at the same time.',
+      'Part of the connections to an upstream, to its addresses that do not fail, that one account may use at the same time.',
     ),
     accountRate: orNull(
       z.strictObject(rate),

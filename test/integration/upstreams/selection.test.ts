@@ -158,6 +158,21 @@ describe('an address that fails', () => {
     expect(changes).toEqual([expect.stringMatching(/^ejected 0 /), 'back 0 it answers']);
   });
 
+  it('counts for nothing in what can be used, until it answers; one place always counts', async () => {
+    const [one] = await upstreams({});
+    const ejection = { afterFailures: 1, baseMs: 100, maxMs: 100, countServerErrors: false };
+    const dead = await freedPort();
+    const { call, usable, pool } = openPool([dead, one!.port], { ejection, maxConnections: 8 });
+    expect(pool.usableConnections).toBe(16);
+    expect([await call(), await call()].sort()).toEqual([200, 'unreachable']);
+    expect(pool.usableConnections).toBe(8);
+    await expect.poll(usable, { timeout: 30_000 }).toEqual([true, true]);
+    expect(pool.usableConnections).toBe(8);
+    await one!.stop();
+    for (let n = 0; n < 4; n += 1) await call();
+    expect(pool.usableConnections).toBe(8);
+  });
+
   it('is used all the same when all fail', async () => {
     const failing = { answer: () => [{ reset: true }] as Step[] };
     const all = await upstreams(failing, failing);

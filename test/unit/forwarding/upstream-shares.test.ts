@@ -21,6 +21,21 @@ it('has a place again for each that is given back, and no more', () => {
   }
 });
 
+it('knows what has become too much as fewer connections can be used', () => {
+  let connections = 16;
+  const shares = new UpstreamShares({ publicShare: 0.25, accountShare: 0.5 }, () => connections);
+  for (let n = 0; n < 8; n += 1) expect(shares.take('a')).toBe(true);
+  expect([shares.take('b'), shares.isWithin('a')]).toEqual([true, true]);
+  connections = 8;
+  expect([shares.isWithin('a'), shares.take('a'), shares.isWithin('b')]).toEqual([
+    false,
+    false,
+    true,
+  ]);
+  for (let n = 0; n < 4; n += 1) shares.give('a');
+  expect([shares.isWithin('a'), shares.take('a')]).toEqual([true, false]);
+});
+
 it('follows the number of connections, and leaves one exchange to each however few there are', () => {
   let connections = 1;
   const shares = new UpstreamShares({ publicShare: 0.01, accountShare: 0.5 }, () => connections);
