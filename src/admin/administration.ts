@@ -1,6 +1,7 @@
 import * as accounts from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import type { AdminContext } from './change.ts';
+import { checkDeclaration } from './check-declaration.ts';
 import { declareServiceAccount } from './declared-account.ts';
 import * as foundToken from './found-token.ts';
 import { admitPerson } from './identity.ts';
@@ -24,6 +25,7 @@ const OPERATIONS = {
   reportToken: foundToken.reportToken,
 
   declareServiceAccount,
+  checkDeclaration,
 
   createUser: users.createUser,
   setPassword: users.setPassword,

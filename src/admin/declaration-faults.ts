@@ -15,10 +15,11 @@ export interface Present {
 }
 
 /**
- * Everything that would stop a declaration half-way, found before the first change is made: names
- * that stand twice or belong to others, roles and teams that neither exist nor are declared,
- * permissions outside the grammar, limits. `field` is the path in the file. What only the moment
- * can tell (somebody else's change in between, the rights of whoever applies it) is not covered.
+ * Everything that is wrong with a declaration itself: names that stand twice or belong to others,
+ * roles and teams that neither exist nor are declared, permissions outside the grammar, limits.
+ * `field` is the path in the file. Whether whoever applies it may do all of it, and whether
+ * somebody remains who administers, is found out by a rehearsal (`checkDeclaration`). What only the
+ * moment can tell (somebody else's change in between) is not covered.
  */
 export function declarationFaults(declaration: Declaration, present: Present): readonly Fault[] {
   return [

@@ -26,12 +26,36 @@ export interface Step {
 /**
  * Compares a declaration with the registry and says what is to be done, in an order in which it can
  * be done: roles, teams, accounts. What the declaration does not name is left alone, so several
- * declarations can share one registry. Doing it twice does nothing the second time. Throws one
- * `invalid` with every fault when any part of it could not be done, so that nothing is begun that
- * cannot be ended.
+ * declarations can share one registry. Doing it twice does nothing the second time. Throws when any
+ * part of it could not be done, so that nothing is begun that cannot be ended: one `invalid` with
+ * every fault of the declaration itself, else what the first change that is refused would throw.
  */
 export async function planDeclaration(
-  administration: Administration,
+  administration: DeclaredBy & Pick<Administration, 'checkDeclaration'>,
+  actor: AdminActor,
+  declaration: Declaration,
+): Promise<readonly Step[]> {
+  const steps = await planSteps(administration, actor, declaration);
+  if (steps.length > 0) await administration.checkDeclaration(actor, declaration);
+  return steps;
+}
+
+/** What a declaration is compared with, and made by. */
+export type DeclaredBy = Pick<
+  Administration,
+  | 'listRoles'
+  | 'listTeams'
+  | 'showAccount'
+  | 'createRole'
+  | 'editRole'
+  | 'createTeam'
+  | 'editTeam'
+  | 'declareServiceAccount'
+>;
+
+/** The same without asking whether each step will be let pass. */
+export async function planSteps(
+  administration: DeclaredBy,
   actor: AdminActor,
   declaration: Declaration,
 ): Promise<readonly Step[]> {
@@ -60,7 +84,7 @@ interface DeclaredAccounts {
 }
 
 async function declaredAccounts(
-  administration: Administration,
+  administration: DeclaredBy,
   actor: AdminActor,
   { serviceAccounts }: Declaration,
 ): Promise<DeclaredAccounts> {
@@ -75,7 +99,7 @@ async function declaredAccounts(
 }
 
 function planRoles(
-  administration: Administration,
+  administration: DeclaredBy,
   actor: AdminActor,
   wanted: Declaration['roles'],
   present: ReadonlyMap<string, RoleView>,
@@ -96,7 +120,7 @@ function planRoles(
  * second gets them: an application belongs to one team at a time.
  */
 function planTeams(
-  administration: Administration,
+  administration: DeclaredBy,
   actor: AdminActor,
   wanted: Declaration['teams'],
   present: ReadonlyMap<string, Team>,
@@ -154,7 +178,7 @@ function movedApplications(
 }
 
 function planAccounts(
-  administration: Administration,
+  administration: DeclaredBy,
   actor: AdminActor,
   wanted: Declaration['serviceAccounts'],
   present: ReadonlyMap<string, AccountView>,
@@ -187,7 +211,7 @@ function step(
 }
 
 async function find(
-  administration: Administration,
+  administration: DeclaredBy,
   actor: AdminActor,
   name: string,
   kind: AccountKind,

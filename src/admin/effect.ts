@@ -10,8 +10,8 @@ import { membersOf } from './members.ts';
 import { kindWord, type Records } from './records.ts';
 
 /**
- * Nobody beyond their own, judged by the effect: what everybody whom a change concerns may do before
- * it and after it. One function for all changes; a plan cannot be made without its answer.
+ * Nobody beyond their own, judged by the effect: what everybody whom a change concerns may do
+ * before it and after it. One function for all changes; a plan cannot be made without its answer.
  */
 
 declare const JUDGED: unique symbol;
@@ -34,7 +34,8 @@ const JUDGED_AT_ONCE = 100;
 /**
  * Throws `forbidden` where somebody may do more than the actor, before the edit or after it.
  *
- * - An account: all its roles, because each of them decides somewhere, and the default role wherever
+ * - An account: all its roles, because each of them decides somewhere, and the default role
+ *   wherever
  *   no other does.
  * - A role: its permissions. Whoever has the role goes from the ones to the others, and nobody else
  *   is concerned.

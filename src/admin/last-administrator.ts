@@ -92,7 +92,7 @@ export async function someoneRemainsWithout(
 function refuse(why: string): never {
   throw new AdminError(
     'last-administrator',
-    `${why}; make another administrator first (the command line on the store can do it with --leave-no-administrator)`,
+    `${why}; make another administrator first (on the store, the commands account, user and role do it with --leave-no-administrator)`,
   );
 }
 

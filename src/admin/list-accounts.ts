@@ -20,7 +20,9 @@ import { type AccountView, viewAccount } from './views.ts';
 export const LIST_ORDERS = ['ascending', 'descending'] as const;
 
 export interface AccountQuery {
-  /** Service accounts and users are lists of their own. Default `service`; with `name` also both. */
+  /**
+   * Service accounts and users are lists of their own. Default `service`; with `name` also both.
+   */
   readonly kind?: AccountKind;
   /** `next` or `previous` of another page of the same list. */
   readonly cursor?: string | null;

@@ -13,8 +13,8 @@ import { ADMIN_ERROR_CODES, AdminError, type AdminErrorCode, type Fault } from '
 export const PROTOCOL_VERSION = 1;
 
 export const OWNER_LIMITS = {
-  /** Longest request line, in bytes. */
-  requestBytes: 1024 * 1024,
+  /** Longest request line, in bytes: a declaration of 50,000 accounts fits. */
+  requestBytes: 16 * 1024 * 1024,
   /**
    * Longest answer line, in bytes: a page of 500 accounts with all the grants they may have fits.
    */

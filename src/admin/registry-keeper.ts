@@ -36,8 +36,8 @@ export interface RegistryKeeper {
    */
   init(actor: AdminActor): Promise<MadeRegistry>;
   /**
-   * From now on the data folder serves the registry that the store holds, which must be this one. It
-   * is recorded where the registry can be written: what ends an outage does not hang on that.
+   * From now on the data folder serves the registry that the store holds, which must be this one.
+   * It is recorded where the registry can be written: what ends an outage does not hang on that.
    */
   adopt(actor: AdminActor, input: { readonly id: string }): Promise<AdoptedRegistry>;
   /** Compares everything that the registry keeps with everything else, and changes nothing. */

@@ -5,8 +5,8 @@ import type { AdminContext } from './change.ts';
 
 /**
  * What an import would bring back to life: accounts that were deleted or deactivated since the file
- * was written, tokens that were revoked, rights that are others now. Known are the tombstones and the
- * history of the store, and what the instance or data folder that imports has seen itself.
+ * was written, tokens that were revoked, rights that are others now. Known are the tombstones and
+ * the history of the store, and what the instance or data folder that imports has seen itself.
  */
 export type Revived = 'deleted' | 'token-revoked' | 'deactivated' | 'rights-changed';
 
@@ -20,7 +20,9 @@ export const REVIVED_WORDS: Readonly<Record<Revived, string>> = {
 export interface Revival {
   /** Empty: nothing that is known. */
   readonly what: readonly Revived[];
-  /** The latest change of the registry as of which that was known; 0: none or an earlier registry. */
+  /**
+   * The latest change of the registry as of which that was known; 0: none or an earlier registry.
+   */
   readonly asOf: number;
 }
 

@@ -94,8 +94,9 @@ interface ReviveOption {
 }
 
 /**
- * `changed: false` = the same record was there already. Throws `name-taken` when another one is, and
- * `invalid` when it would bring back to life what is known to have ended, unless `reviveRevoked`.
+ * `changed: false` = the same record was there already. Throws `name-taken` when another one is,
+ * and `invalid` when it would bring back to life what is known to have ended, unless
+ * `reviveRevoked`.
  */
 export function importRecord(
   context: AdminContext,

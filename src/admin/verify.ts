@@ -27,9 +27,9 @@ const SLICE = 50;
 type Store = Pick<RegistryStore, 'accounts' | 'inspect' | 'list' | 'snapshot' | 'tendLists'>;
 
 /**
- * Compares records, names, references, lists and counts of a registry with each other. What was only
- * seen once while the registry was being changed is no finding. Throws `RegistryUnavailable` where it
- * cannot be read.
+ * Compares records, names, references, lists and counts of a registry with each other. What was
+ * only seen once while the registry was being changed is no finding. Throws `RegistryUnavailable`
+ * where it cannot be read.
  */
 export async function verifyRegistry(store: Store): Promise<Verification> {
   try {
@@ -59,7 +59,9 @@ function told(findings: readonly string[]): Pick<Verification, 'findings' | 'fou
   return { findings: findings.slice(0, FINDINGS_MAX), found: findings.length };
 }
 
-/** One look at everything. What should be there is noted first and crossed out where it is found. */
+/**
+ * One look at everything. What should be there is noted first and crossed out where it is found.
+ */
 class Look {
   readonly findings = new Set<string>();
   readonly #store: Store;

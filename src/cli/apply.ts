@@ -62,7 +62,10 @@ async function applyFile(options: ApplyOptions): Promise<void> {
 }
 
 /** One after the other. A step that fails ends it, and what was and was not applied is said. */
-async function runAll(steps: readonly Step[], { json }: ApplyOptions): Promise<void> {
+export async function runAll(
+  steps: readonly Step[],
+  { json }: Pick<ApplyOptions, 'json'>,
+): Promise<void> {
   for (const [done, step] of steps.entries()) {
     try {
       await step.run();

@@ -46,15 +46,15 @@ export function readQuery({ query }: Operation, url: string): Read<object> {
 
 /** Reads and checks the body of a request. */
 export async function readBody(
-  { body, bodyOptional }: Operation,
+  { body, bodyOptional, bodyBytes = BODY_BYTES }: Operation,
   request: Request,
 ): Promise<Read<object> & { readonly text?: string }> {
   if (body === null) return NOTHING;
-  const text = await readText(request);
+  const text = await readText(request, bodyBytes);
   if (text === null)
     return {
       ok: false,
-      refused: { reason: 'body-too-large', detail: `at most ${BODY_BYTES} bytes are read` },
+      refused: { reason: 'body-too-large', detail: `at most ${bodyBytes} bytes are read` },
     };
   if (text === '' && bodyOptional === true) return { ...NOTHING, text };
   // RFC 9110 §8.3: parameters may follow.
@@ -73,13 +73,13 @@ export async function readBody(
  * Null: it is longer than a body may be. What a client declares is not believed; what comes is
  * counted.
  */
-async function readText(request: Request): Promise<string | null> {
+async function readText(request: Request, mostBytes: number): Promise<string | null> {
   if (request.body === null) return '';
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of request.body as unknown as AsyncIterable<Uint8Array>) {
     bytes += piece.byteLength;
-    if (bytes > BODY_BYTES) return null;
+    if (bytes > mostBytes) return null;
     pieces.push(piece);
   }
   return new TextDecoder().decode(Buffer.concat(pieces));

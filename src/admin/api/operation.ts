@@ -68,6 +68,8 @@ export interface Operation {
   readonly body: z.ZodObject | null;
   /** The body may be left out. */
   readonly bodyOptional?: true;
+  /** Longest body, in bytes, where it may be longer than `BODY_BYTES`. */
+  readonly bodyBytes?: number;
   /** Takes `If-Match`. */
   readonly conditional?: true;
   /** Takes `Idempotency-Key`. */

@@ -1,4 +1,5 @@
 import type { Operation } from './operation.ts';
+import { DECLARATION } from './operations/declaration.ts';
 import { RECORDS } from './operations/records.ts';
 import { ROLES } from './operations/roles.ts';
 import { SERVICE_ACCOUNTS } from './operations/service-accounts.ts';
@@ -14,6 +15,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...USERS,
   ...ROLES,
   ...TEAMS,
+  ...DECLARATION,
   ...RECORDS,
   ...TOKENS,
 ];

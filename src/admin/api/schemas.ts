@@ -341,6 +341,19 @@ export const newTeam = component(
     applications: applications.optional(),
   }),
 );
+export const declaration = component(
+  'Declaration',
+  z.strictObject({
+    roles: z.array(newRole).max(FIELD_LIMITS.roles).optional(),
+    teams: z.array(newTeam).max(FIELD_LIMITS.teams).optional(),
+  }),
+);
+export const checkedDeclaration = component(
+  'CheckedDeclaration',
+  z.object({
+    changes: z.array(z.string()).describe('What would be done, in this order.'),
+  }),
+);
 export const teamEdit = component(
   'TeamEdit',
   z.strictObject({

@@ -83,6 +83,10 @@ export const OPERATIONS_OVER_HTTP: {
   revokeGrant: async (client, { application, ...ref }) =>
     client.ask({ ...(await at(client, ref, `/grants/${segment(application)}`)), method: 'DELETE' }),
 
+  // Service accounts are not declared from afar.
+  checkDeclaration: (client, { roles, teams }) =>
+    client.ask({ method: 'POST', path: '/declaration/check', body: given({ roles, teams }) }),
+
   listRoles: (client) => all(client, '/roles'),
   showRole: (client, { name }) => client.ask({ method: 'GET', path: `/roles/${segment(name)}` }),
   createRole: (client, body) => client.ask({ method: 'POST', path: '/roles', body }),

@@ -109,7 +109,7 @@ describe('a declaration', () => {
   });
 });
 
-describe('a declaration that fails on the way', () => {
+describe('a declaration that whoever applies it may not apply whole', () => {
   const shell = new Shell();
   let api: ApiBench;
 
@@ -140,23 +140,28 @@ describe('a declaration that fails on the way', () => {
 
   const apply = (...words: string[]) => {
     const server = ['--server', api.url, '--ca-file', api.test.caFile];
-    return shell.run('apply', '-f', 'late.yaml', '--yes', ...server, ...words);
+    return shell.run('apply', '-f', 'late.yaml', ...server, ...words);
   };
 
-  it('says what was applied and what was not, and goes on there at the next run', async () => {
-    const { code, err } = await apply();
-    expect(code).toBe(1);
-    expect(err).toContain('Applied 1 of 3 changes, then one failed:');
-    expect(err).toContain('role early: applied');
-    expect(err).toContain('role beyond: failed');
-    expect(err).toContain('team third: not applied');
-    const again = JSON.parse((await apply('--json')).out);
-    expect(again).toMatchObject({
-      applied: false,
-      changes: [],
-      failed: { target: 'role beyond' },
-      notApplied: [{ target: 'team third' }],
-    });
+  it('is not begun over --server, and a dry run says the same', async () => {
+    for (const how of ['--yes', '--dry-run']) {
+      const { code, err } = await apply(how);
+      expect([code, err]).toEqual([
+        1,
+        expect.stringContaining('nothing was changed: role beyond: the role beyond may do more'),
+      ]);
+    }
+    const roles = await api.test.administration.listRoles(owner, {});
+    expect(roles.map(({ name }) => name)).not.toContain('early');
+  });
+
+  it('is applied over --server where all of it may be', async () => {
+    const early = 'accounts:\n  roles: [{ name: early, permissions: ["apps:read"] }]\n';
+    shell.write('late.yaml', early);
+    expect((await apply('--dry-run')).code).toBe(0);
+    expect((await apply('--yes')).code).toBe(0);
+    const roles = await api.test.administration.listRoles(owner, {});
+    expect(roles.map(({ name }) => name)).toContain('early');
   });
 
   it('changes nothing where a part of it cannot be done over --server', async () => {
@@ -167,7 +172,7 @@ describe('a declaration that fails on the way', () => {
   serviceAccounts: [{ name: bot, role: fresh }]
 `,
     );
-    expect(await apply()).toMatchObject({ code: 2 });
+    expect(await apply('--yes')).toMatchObject({ code: 2 });
     const roles = await api.test.administration.listRoles(owner, {});
     expect(roles.map(({ name }) => name)).not.toContain('fresh');
   });

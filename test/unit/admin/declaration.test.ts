@@ -1,8 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compilePermissions } from '../../../src/account/permission.ts';
 import { type Declaration, planDeclaration } from '../../../src/admin/declaration.ts';
 import { AdminError } from '../../../src/admin/error.ts';
 import { parseConfig } from '../../../src/config/load.ts';
-import { type Bench, openBench, owner } from './stores.ts';
+import { type Bench, openBench, owner, refusal } from './stores.ts';
+
+const editor = {
+  ...owner,
+  permissions: compilePermissions([
+    'apps:*',
+    'sallyport:registry:read',
+    'sallyport:registry:write',
+  ]),
+};
 
 let bench: Bench;
 
@@ -91,5 +101,65 @@ describe('applications that change hands', () => {
       ['erp', ['CRM']],
     ]);
     expect(await planDeclaration(bench.admin, owner, wanted)).toEqual([]);
+  });
+});
+
+describe('a declaration that is refused on the way', () => {
+  const registry = async () => JSON.stringify((await bench.admin.exportRecords(owner, {})).records);
+
+  it('is not begun where nobody would remain who administers', async () => {
+    for (const name of ['x1', 'x2'])
+      await bench.admin.createServiceAccount(owner, { name, role: 'administrator' });
+    const was = await registry();
+    const wanted = declared(`
+  roles: [{ name: fresh, permissions: ["apps:read"] }]
+  serviceAccounts: [{ name: x1, role: fresh }, { name: x2, role: fresh }]
+`);
+    const { code, message } = await refusal(planDeclaration(bench.admin, owner, wanted));
+    expect([code, message]).toEqual([
+      'last-administrator',
+      expect.stringMatching(/^nothing was changed: service account x2: x2 is the last one/),
+    ]);
+    expect(await registry()).toBe(was);
+    const one = declared('  serviceAccounts: [{ name: x1, role: none }]');
+    expect(await planDeclaration(bench.admin, owner, one)).toHaveLength(1);
+    expect(await registry()).toBe(was);
+  });
+
+  it('is not begun where any change exceeds what the actor may do', async () => {
+    const was = await registry();
+    const wanted = declared(`
+  roles:
+    - { name: fresh, permissions: ["apps:read"] }
+    - { name: beyond, permissions: ["deployments:*"] }
+`);
+    const { code, message } = await refusal(planDeclaration(bench.admin, editor, wanted));
+    expect([code, message]).toEqual([
+      'forbidden',
+      expect.stringMatching(/^nothing was changed: role beyond: /),
+    ]);
+    expect(await registry()).toBe(was);
+    const early = declared('  roles: [{ name: fresh, permissions: ["apps:read"] }]');
+    expect(await planDeclaration(bench.admin, editor, early)).toHaveLength(1);
+    expect(await registry()).toBe(was);
+  });
+
+  it('is judged by what an earlier change of the same declaration makes of the next', async () => {
+    await bench.admin.createRole(owner, { name: 'growing', permissions: ['apps:read'] });
+    const wanted = declared(`
+  roles: [{ name: growing, permissions: ["apps:read", "apps:write"] }]
+  teams: [{ name: newest, applications: [Newest] }]
+  serviceAccounts:
+    - { name: m1, role: growing, teams: [{ team: newest, role: growing }] }
+    - { name: m2, role: growing, grants: [{ application: Newest, role: growing }] }
+`);
+    const steps = await planDeclaration(bench.admin, editor, wanted);
+    for (const { run } of steps) await run();
+    expect(steps.map(({ target }) => target)).toEqual([
+      'role growing',
+      'team newest',
+      'service account m1',
+      'service account m2',
+    ]);
   });
 });

@@ -1,0 +1,167 @@
+import type { Account, Role, Team } from '../account/model.ts';
+import type {
+  Assurance,
+  Commit,
+  CommitResult,
+  PolicySnapshot,
+  Position,
+  RegistryStore,
+} from '../registry/port.ts';
+
+/** What the operations of a declaration, and the receipts of their changes, ask of a store. */
+type Used = Pick<
+  RegistryStore,
+  | 'snapshot'
+  | 'account'
+  | 'accountByName'
+  | 'referencesTo'
+  | 'useCounts'
+  | 'uses'
+  | 'commit'
+  | 'progress'
+  | 'assurance'
+  | 'holds'
+  | 'forget'
+>;
+
+/**
+ * The registry as it would be: reads answer what was committed here, else what the store below has,
+ * and no change goes any further. So a row of changes is judged by the same rules as when it is
+ * made, before any of it is made. Others' changes in between are not seen; anything but `Used` is
+ * not there.
+ */
+export function rehearsalOf(store: RegistryStore): RegistryStore {
+  return new Rehearsal(store) as Used as RegistryStore;
+}
+
+class Rehearsal implements Used {
+  readonly #store: RegistryStore;
+  #policy: PolicySnapshot | null = null;
+  /** By id, and by name where there are such; of what was committed here. */
+  readonly #accounts = new Map<string, Account | null>();
+  readonly #names = new Map<string, Account>();
+  /** Who uses a target by what was committed here, and who does not any more. */
+  readonly #uses = new Map<
+    string,
+    { readonly added: Set<string>; readonly removed: Set<string> }
+  >();
+  #seq = 0;
+
+  constructor(store: RegistryStore) {
+    this.#store = store;
+  }
+
+  async snapshot(): Promise<PolicySnapshot> {
+    this.#policy ??= await this.#store.snapshot();
+    return this.#policy;
+  }
+
+  async account(id: string): Promise<Position & { readonly account: Account | null }> {
+    const known = this.#accounts.get(id);
+    if (known === undefined) return this.#store.account(id);
+    const { epoch, seq } = await this.snapshot();
+    return { epoch, seq, account: known };
+  }
+
+  async accountByName(name: string): Promise<Account | null> {
+    const known = this.#names.get(name);
+    if (known !== undefined) return known;
+    const stored = await this.#store.accountByName(name);
+    // Whoever was committed here has that name no more.
+    return stored !== null && this.#accounts.has(stored.id) ? null : stored;
+  }
+
+  async referencesTo(target: string, limit: number): Promise<readonly string[]> {
+    const { added, removed } = this.#usesOf(target);
+    const stored = await this.#store.referencesTo(target, limit + removed.size);
+    const all = [...added, ...stored.filter((user) => !removed.has(user) && !added.has(user))];
+    return all.slice(0, limit);
+  }
+
+  async useCounts(targets: readonly string[]): Promise<readonly number[]> {
+    const counts = await this.#store.useCounts(targets);
+    return counts.map((count, index) => {
+      const { added, removed } = this.#usesOf(targets[index]!);
+      return count + added.size - removed.size;
+    });
+  }
+
+  uses(account: string): ReturnType<RegistryStore['uses']> {
+    return this.#store.uses(account);
+  }
+
+  async commit({ changes, claims, references }: Commit): Promise<CommitResult> {
+    const { epoch, seq } = await this.snapshot();
+    for (const { claim, owner } of claims.take)
+      if (await this.#isAnothers(claim, owner))
+        return { committed: false, conflict: 'claim', key: claim };
+    this.#seq = Math.max(this.#seq, seq) + 1;
+    for (const change of changes) {
+      if (change.kind === 'account') this.#note(change.key, change.record);
+      else this.#notePolicy(change.kind, change.key, change.record);
+    }
+    for (const { target, user } of references.add) this.#moved(target, user, 'added', 'removed');
+    for (const { target, user } of references.remove) this.#moved(target, user, 'removed', 'added');
+    return { committed: true, seq: this.#seq, epoch, members: [], replicated: true };
+  }
+
+  async #isAnothers(claim: string, owner: string): Promise<boolean> {
+    const name = claim.slice(claim.indexOf(':') + 1);
+    if (claim.startsWith('name:')) {
+      const holder = await this.accountByName(name);
+      return holder !== null && `account:${holder.id}` !== owner;
+    }
+    const { teams } = await this.snapshot();
+    return teams.some(
+      (team) =>
+        `team:${team.name}` !== owner &&
+        team.applications.some((application) => application.toLowerCase() === name),
+    );
+  }
+
+  #note(id: string, record: Account | null): void {
+    const before = this.#accounts.get(id);
+    if (before) this.#names.delete(before.name);
+    const account = record === null ? null : { ...record, version: this.#seq };
+    this.#accounts.set(id, account);
+    if (account !== null) this.#names.set(account.name, account);
+  }
+
+  #notePolicy(kind: 'role' | 'team', key: string, record: Role | Team | null): void {
+    const list = kind === 'role' ? 'roles' : 'teams';
+    const others = (this.#policy![list] as readonly (Role | Team)[]).filter(
+      ({ name }) => name !== key,
+    );
+    const now = record === null ? others : [...others, { ...record, version: this.#seq }];
+    this.#policy = { ...this.#policy!, [list]: now };
+  }
+
+  #usesOf(target: string) {
+    return this.#uses.get(target) ?? { added: new Set<string>(), removed: new Set<string>() };
+  }
+
+  /** Whoever was on the other side before is on neither: as the store has it. */
+  #moved(target: string, user: string, to: 'added' | 'removed', from: 'added' | 'removed'): void {
+    const uses = this.#usesOf(target);
+    this.#uses.set(target, uses);
+    if (!uses[from].delete(user)) uses[to].add(user);
+  }
+
+  // Nobody has to take notice of what does not happen.
+
+  async progress(): Promise<readonly []> {
+    return [];
+  }
+
+  async assurance(): Promise<Assurance> {
+    return { assurance: 'topology-dependent', marginMs: 0 };
+  }
+
+  async holds(): Promise<boolean> {
+    return true;
+  }
+
+  async forget(): Promise<boolean> {
+    return false;
+  }
+}
