@@ -97,11 +97,11 @@ export class RedisAccess {
     return null;
   }
 
-  /** For the attempt that comes after so many failed ones. */
-  shown(failed: number): Shown {
+  /** For the attempt that comes after so many refused ones. */
+  shown(refusals: number): Shown {
     if (!this.hasFormer) return this.#newest;
     const all = [this.#newest, ...this.#former];
-    return all[failed % all.length]!;
+    return all[refusals % all.length]!;
   }
 
   change(secrets: RedisSecrets): void {

@@ -5,6 +5,14 @@ import { systemNames } from '../names/system.ts';
 import { destroyedAfterReading } from './redis-driver.ts';
 import type { RedisTls } from './redis-port.ts';
 
+/** Sockets on which TLS was spoken: how much was read before its end, they do not tell. */
+const handshakes = new WeakSet<Socket>();
+
+/** Whether there was a server at the other end, and not only a port. */
+export function wasReached(socket: Socket | undefined): boolean {
+  return socket !== undefined && (socket.bytesRead > 0 || handshakes.has(socket));
+}
+
 /**
  * Makes the sockets for the driver. It listens for one error of each and not for the next (an alert
  * that comes while a failed connection is being put away), and an error that nobody listens for
@@ -27,6 +35,7 @@ export class Connector extends AbstractConnector {
       this.firstError = fault;
     });
     socket.on('error', () => {});
+    if (tls !== undefined) socket.once('connect', () => handshakes.add(socket));
     this.connecting = true;
     this.stream = destroyedAfterReading(socket);
     return socket;

@@ -2,7 +2,7 @@ import type { Callback, RedisOptions as DriverOptions } from 'ioredis';
 import { TCP_KEEP_ALIVE } from '../wire/keep-alive.ts';
 import type { StoreUnavailable } from './fault.ts';
 import type { RedisAccess, Shown } from './redis-access.ts';
-import { Connector, tlsOptions } from './redis-connector.ts';
+import { Connector, tlsOptions, wasReached } from './redis-connector.ts';
 import { PatientRedis } from './redis-driver.ts';
 import { classify, replyCode } from './redis-fault.ts';
 import type { RedisAddress, RedisManner } from './redis-port.ts';
@@ -19,7 +19,9 @@ export class ServerDriver extends PatientRedis {
   readonly #host: string;
   #shown: Shown;
   #provenVersion = -1;
-  #failed = 0;
+  #isProven = false;
+  /** In a row. */
+  #refusals = 0;
   #isTrial: boolean;
 
   /**
@@ -46,8 +48,10 @@ export class ServerDriver extends PatientRedis {
   }
 
   override connect(callback?: Callback<void>): Promise<void> {
-    this.#shown = this.#access.shown(this.#isTrial ? 0 : this.#failed);
-    this.#failed += 1;
+    // Who is away has refused nothing, and is shown the newest when it is back.
+    if (!this.#isProven && wasReached(this.stream)) this.#refusals += 1;
+    this.#isProven = false;
+    this.#shown = this.#access.shown(this.#isTrial ? 0 : this.#refusals);
     const { username, password, tls } = this.#shown.secrets;
     Object.assign(this.options, {
       username: username ?? undefined,
@@ -68,7 +72,8 @@ export class ServerDriver extends PatientRedis {
     } catch (fault) {
       if (replyCode(fault) !== 'NOPERM') return classify(fault);
     }
-    this.#failed = 0;
+    this.#isProven = true;
+    this.#refusals = 0;
     this.#provenVersion = version;
     return null;
   }

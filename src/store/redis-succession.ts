@@ -11,7 +11,7 @@ export interface SuccessionParts {
   refused(fault: StoreUnavailable): void;
 }
 
-/** Between two tries: doubling from the first. */
+/** Between two tries: doubling from the first, up to half of it shaved off at random. */
 const PAUSE = { firstMs: 250, longestMs: 5_000 } as const;
 
 /**
@@ -53,7 +53,8 @@ export class Succession {
       if (fault === null && this.#parts.isDue()) return this.#parts.succeed(trial);
       trial.disconnect();
       if (fault !== null) this.#parts.refused(fault);
-      await sleep(pauseMs, undefined, { signal: stopped, ref: false }).catch(() => {});
+      const waitMs = pauseMs * (1 - Math.random() / 2);
+      await sleep(waitMs, undefined, { signal: stopped, ref: false }).catch(() => {});
       if (stopped.aborted) return;
       pauseMs = Math.min(PAUSE.longestMs, pauseMs * 2);
     }

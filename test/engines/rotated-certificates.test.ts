@@ -13,10 +13,10 @@ const LIMIT = { timeout: 60_000, interval: 20 };
 vi.setConfig({ testTimeout: 120_000 });
 
 /** A Redis that speaks TLS and asks for client certificates, and our files of both. */
-async function secured(ctx: Parameters<typeof requireOrSkip>[0]) {
+async function secured(ctx: Parameters<typeof requireOrSkip>[0], version = 'TLSv1.3') {
   requireOrSkip(ctx, 'redis-server', 'openssl');
   const certificates = issueRedisCertificates();
-  const redis = await startRedis({ certificates });
+  const redis = await startRedis({ certificates, config: ['--tls-protocols', version] });
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-secret-'));
   const ours = {
     caFile: join(folder, 'ca.pem'),
@@ -67,23 +67,27 @@ it('takes over another CA, whichever comes first, and trusts the former one no m
   expect((await calling.end()).failed).toEqual([]);
 });
 
-it('takes over another certificate of its own, and shows the former one until then', async (ctx) => {
-  const { certificates, shows, set, cut, call, secrets } = await secured(ctx);
-  const { stranger, client, caFile } = certificates;
-  shows(stranger);
-  await vi.waitFor(() => expect(secrets()).toMatch(/certificateFile: .* is not taken/), LIMIT);
-  await cut();
-  await vi.waitFor(async () => expect(await call()).toBe('200'), LIMIT);
-  expect(secrets()).toMatch(/certificateFile/);
-  await set('tls-ca-cert-file', stranger.caFile);
-  await vi.waitFor(() => expect(secrets()).toBe(null), LIMIT);
-  expect(await call()).toBe('200');
-  // The server first; it is one that trusted the former one.
-  await set('tls-ca-cert-file', caFile);
-  await cut();
-  await vi.waitFor(() => expect(secrets()).toMatch(/certificateFile/), LIMIT);
-  await vi.waitFor(async () => expect(await call()).toBe('200'), LIMIT);
-  shows(client);
-  await vi.waitFor(() => expect(secrets()).toBe(null), LIMIT);
-  expect(await call()).toBe('200');
-});
+// A refused certificate ends the handshake of the one, and what comes after it in the other.
+it.for(['TLSv1.2', 'TLSv1.3'])(
+  'takes over another certificate of its own by %s, and shows the former one until then',
+  async (version, ctx) => {
+    const { certificates, shows, set, cut, call, secrets } = await secured(ctx, version);
+    const { stranger, client, caFile } = certificates;
+    shows(stranger);
+    await vi.waitFor(() => expect(secrets()).toMatch(/certificateFile: .* is not taken/), LIMIT);
+    await cut();
+    await vi.waitFor(async () => expect(await call()).toBe('200'), LIMIT);
+    expect(secrets()).toMatch(/certificateFile/);
+    await set('tls-ca-cert-file', stranger.caFile);
+    await vi.waitFor(() => expect(secrets()).toBe(null), LIMIT);
+    expect(await call()).toBe('200');
+    // The server first; it is one that trusted the former one.
+    await set('tls-ca-cert-file', caFile);
+    await cut();
+    await vi.waitFor(() => expect(secrets()).toMatch(/certificateFile/), LIMIT);
+    await vi.waitFor(async () => expect(await call()).toBe('200'), LIMIT);
+    shows(client);
+    await vi.waitFor(() => expect(secrets()).toBe(null), LIMIT);
+    expect(await call()).toBe('200');
+  },
+);

@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import {
   changeAccess,
@@ -126,4 +130,38 @@ it('is not locked out by a password that the server did not ask for before', asy
   await root.call('CONFIG', 'SET', 'requirepass', '');
   await until('none is asked for', async () => access.servers.unsettled.length === 0);
   expect(await connection.call('GET', 'k')).toBe('1');
+});
+
+it('shows a server that was away the newest password first, though it takes the former too', async (ctx) => {
+  requireOrSkip(ctx, 'redis-server');
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-users-'));
+  const aclFile = join(folder, 'users.acl');
+  const users = ['user default on nopass ~* &* +@all', 'user rotated on >old >new ~* &* +@all'];
+  writeFileSync(aclFile, `${users.join('\n')}\n`);
+  const redis = await startRedis({ aclFile });
+  onTestFinished(async () => {
+    await redis.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const settings = (password: string): RedisSettings => ({
+    ...COMMON,
+    url: redis.url,
+    username: 'rotated',
+    password,
+  });
+  const access = openAccess(settings('old'));
+  const connection = connectRedis(settings('old'), access);
+  onTestFinished(() => connection.close());
+  await connection.ready(15_000);
+  changeAccess(access, settings('new'));
+  await until('the new one is taken', async () => access.servers.unsettled.length === 0);
+  const shown: string[] = [];
+  access.servers.onNews = () => shown.push(...access.servers.unsettled);
+  for (const awayMs of [100, 200, 300, 500, 700]) {
+    await redis.kill();
+    await sleep(awayMs);
+    await redis.restart();
+    await until('it is reached again', async () => (await connection.call('SET', 'k', 1)) === 'OK');
+  }
+  expect(shown).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -26,7 +26,9 @@ export function wayIn(): WayIn {
     ['--net', '--mount'],
     ['--user', '--map-root-user', '--net', '--mount'],
   ];
-  const resolv = join(mkdtempSync(join(tmpdir(), 'sallyport-world-')), 'resolv.conf');
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-names-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const resolv = join(folder, 'resolv.conf');
   writeFileSync(resolv, `nameserver ${NAME_SERVER}\noptions timeout:2 attempts:2\n`);
   const prepare = 'ip link set lo up && mount --bind "$0" /etc/resolv.conf && exec "$@"';
   let why = 'unshare is not installed';

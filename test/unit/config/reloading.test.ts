@@ -126,6 +126,12 @@ it('takes over the secrets of a store, and nothing of a store of another kind', 
   expect(store).toMatchObject({ url: 'rediss://r', username: 'u', passwordFile: join(dir, 'b') });
   expect(store.kind === 'redis' && store.password?.reveal()).toBe('y');
   expect(takeOver(before, load({ kind: 'embedded' })).store).toEqual(before.store);
+  // Whether there is TLS, and where the servers are, is not taken over by half.
+  const plain = load({ ...SENTINELS, tls: undefined });
+  const secured = load({ ...SENTINELS, tls: { caFile: 'a' } });
+  expect(takeOver(plain, secured).store).toEqual(plain.store);
+  expect(takeOver(secured, plain).store).toEqual(secured.store);
+  expect(takeOver(before, secured).store).toMatchObject({ url: 'rediss://r', sentinels: null });
   const embedded = load({ kind: 'embedded' });
   expect(takeOver(embedded, before).store).toEqual(embedded.store);
 });
