@@ -35,6 +35,8 @@ const NODE_WORDS = [
 ];
 const OPEN_MS = 300_000;
 const SOCKET_MS = 10_000;
+/** Longer than idle connections are opened for. */
+const IDLE_MS = 3_600_000;
 const BATCH = 64;
 const EVENTS_AT_ONCE = 1_000;
 const DAY_MS = 86_400_000;
@@ -48,6 +50,8 @@ export interface AdminSceneOptions {
   readonly routes: number;
   readonly events: number;
   readonly workers?: number;
+  /** That one client address may have open. */
+  readonly connections?: number;
   /** Null: the embedded store. */
   readonly redisUrl: string | null;
 }
@@ -55,6 +59,8 @@ export interface AdminSceneOptions {
 /** A gate in a process of its own with a large registry and a long record. */
 export interface AdminScene {
   readonly dataDir: string;
+  /** Of the proxy. */
+  readonly port: number;
   readonly token: string;
   /** Of pages, signed in as an administrator. */
   readonly browser: Browser;
@@ -91,6 +97,15 @@ export async function openAdminScene(options: AdminSceneOptions): Promise<AdminS
       },
       store:
         options.redisUrl === null ? { kind: 'embedded' } : { kind: 'redis', url: options.redisUrl },
+      ...(options.connections === undefined
+        ? {}
+        : {
+            limits: {
+              connections: options.connections,
+              connectionsPerAddress: options.connections,
+              idleTimeoutMs: IDLE_MS,
+            },
+          }),
       upstreams: { raw: { addresses: [upstream.url] } },
       routes: Array.from({ length: routes }, (_, n) => ({
         name: `route-${n}`,
@@ -140,6 +155,7 @@ export async function openAdminScene(options: AdminSceneOptions): Promise<AdminS
   const pids = pidsOf(child, options.workers ?? 1);
   return {
     dataDir,
+    port: proxyPort,
     token,
     browser,
     pids,
