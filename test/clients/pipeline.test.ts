@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { exampleText } from '../../config/lifetime/example.ts';
+import { startSample } from '../../src/sample/start.ts';
 import {
   type GatewayOptions,
   owner,
@@ -170,6 +171,16 @@ describe('a pipeline', () => {
     pipeline.token = former;
     expectError(await pipeline.ask('GET', 'environments'), 401, /token-refused/);
   });
+});
+
+it('the links of the sample service lead where the example takes the bare token', async () => {
+  const sample = await startSample();
+  const { client } = await openStage({ addresses: [sample.url] });
+  const pipeline = client();
+  const link = await pipeline.ask('GET', 'applications/CRM/versions/CRM-1.0.0/content');
+  const got = await pipeline.download((link.response as { url: string }).url);
+  expect([got.status, got.body.toString().slice(0, 20)]).toEqual([200, 'package of CRM-1.0.0']);
+  await sample.close();
 });
 
 describe('an account that lives by teams', () => {
