@@ -78,21 +78,47 @@ function reserveOf({ listen }: Config): number {
 export interface DescriptorsOptions {
   readonly config: Config;
   readonly limit: number | null;
+  /** How many clients are connected now. */
+  readonly clients: () => number;
   readonly count: (limit: 'upstream_descriptors' | 'descriptors') => void;
   readonly log: Log;
 }
 
-/** The descriptors of this process: shared out at start, and watched. */
+/** The descriptors of this process: shared out at start and at each reload, and watched. */
 export class Descriptors {
-  readonly plan: DescriptorPlan;
   readonly budget: DescriptorBudget;
   readonly #options: DescriptorsOptions;
+  #plan: DescriptorPlan;
 
   constructor(options: DescriptorsOptions) {
     this.#options = options;
-    this.plan = planDescriptors(options.config, options.limit);
-    this.budget = new DescriptorBudget(this.plan.upstreams, () => this.#reserved());
-    if (this.plan.shortage !== null) this.#warn(this.plan.shortage);
+    this.#plan = planDescriptors(options.config, options.limit);
+    this.budget = new DescriptorBudget(
+      () => this.upstreams,
+      () => this.#reserved(),
+    );
+    if (this.#plan.shortage !== null) this.#warn(this.#plan.shortage);
+  }
+
+  /** Client connections at most, now. */
+  get clients(): number {
+    const { clients, upstreams } = this.#plan;
+    return Math.max(LEAST, clients - beyond(upstreams, this.budget.taken));
+  }
+
+  /** Connections to upstreams at most, now. */
+  get upstreams(): number {
+    const { clients, upstreams } = this.#plan;
+    return Math.max(LEAST, upstreams - beyond(clients, this.#options.clients()));
+  }
+
+  /** A reload: other upstreams ask for more, or for less. */
+  replan(config: Config): void {
+    const before = this.#plan;
+    this.#plan = planDescriptors(config, this.#options.limit);
+    const { shortage, upstreams } = this.#plan;
+    const same = before.upstreams === upstreams && before.shortage?.needed === shortage?.needed;
+    if (shortage !== null && !same) this.#warn(shortage);
   }
 
   /**
@@ -123,17 +149,22 @@ export class Descriptors {
     count('upstream_descriptors');
     log.warn(
       `connections to upstreams have all descriptors that clients, operations and the store can spare: calls are refused as overloaded (${ADVICE})`,
-      { connections: this.plan.upstreams, limit },
+      { connections: this.upstreams, limit },
     );
   }
 
   #warn({ limit, needed }: DescriptorShortage): void {
-    const { clients, upstreams } = this.plan;
+    const { clients, upstreams } = this.#plan;
     this.#options.log.warn(
       `the limit on open files is lower than what the configuration allows needs: fewer connections are taken, so that operations, administration, the store and upstreams keep theirs (${ADVICE}, or lower limits.connections)`,
       { limit, needed, clientConnections: clients, upstreamConnections: upstreams },
     );
   }
+}
+
+/** What either side took under a former plan it keeps while it needs it: the other waits for it. */
+function beyond(planned: number, taken: number): number {
+  return Math.max(0, taken - planned);
 }
 
 const ADVICE =

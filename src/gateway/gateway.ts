@@ -184,6 +184,7 @@ class GatewayParts implements Gateway {
     this.#descriptors = new Descriptors({
       config,
       limit: descriptorLimit(),
+      clients: () => this.#listener?.taken ?? 0,
       count: (limit) => this.metrics.limits.count(limit),
       log: this.#log,
     });
@@ -376,7 +377,7 @@ class GatewayParts implements Gateway {
           this.#certificates === null
             ? null
             : { certificates: this.#certificates, ticketKeys: this.#ticketKeys() },
-        maxConnections: this.#descriptors.plan.clients,
+        maxConnections: () => this.#descriptors.clients,
         sendsPreface: prefacesOf(() => this.#config),
         full: tellFull(this.#log, 'listen.proxy', (limit) => this.metrics.limits.count(limit)),
         handshake: (result) => this.metrics.handshakes.count(result),
@@ -528,6 +529,7 @@ class GatewayParts implements Gateway {
       next.store.kind === 'redis' ? this.#stores?.secrets?.prepare(next.store) : null,
     ];
     for (const takesOver of ready) takesOver?.();
+    this.#descriptors.replan(next);
     if (next.identity !== null) this.#identity?.changeSecret(next.identity);
     this.#decider!.setRoutes(next.routes);
     this.#decider!.setLimits(next.limits);

@@ -24,7 +24,8 @@ export interface AddressLimit {
 }
 
 export interface PlacesOptions extends AddressLimit {
-  readonly total: number;
+  /** Asked at each arrival, too: a reload may have made them fewer than are taken. */
+  total(): number;
   /**
    * Somebody had to make room, or nobody could. Told each time. `address` null: all places are
    * taken.
@@ -60,7 +61,7 @@ export class Places {
    * @returns false when there is no place; else `left` follows
    */
   enter(address: string, occupant: Occupant): boolean {
-    const { total } = this.#options;
+    const total = this.#options.total();
     const network = networkOf(address);
     const held = this.#byNetwork.get(network);
     if (

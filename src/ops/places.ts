@@ -40,11 +40,11 @@ export function tellFull(log: Log, setting: string, count: PlaceCount): PlacesOp
  */
 export function holdPlaces(
   server: Server,
-  options: AddressLimit & Pick<PlacesOptions, 'total' | 'full'>,
+  options: AddressLimit & Pick<PlacesOptions, 'full'> & { readonly total: number },
 ): void {
   const most = Math.floor(options.total / SHARE_OF_ONE);
   const places = new Places({
-    total: options.total,
+    total: () => options.total,
     full: options.full,
     isExempt: (address) => options.isExempt(address),
     perAddress: () => Math.min(most, options.perAddress()),

@@ -17,13 +17,16 @@ export interface DescriptorHolder {
  * and the operations port keep theirs.
  */
 export class DescriptorBudget {
-  readonly #total: number;
+  readonly #total: () => number;
   readonly #refused: () => void;
   readonly #holders = new Set<DescriptorHolder>();
   #taken = 0;
 
-  /** @param refused told each time that there was none left. Must not throw */
-  constructor(total: number, refused: () => void) {
+  /**
+   * @param total asked each time: a reload may have changed it
+   * @param refused told each time that there was none left. Must not throw
+   */
+  constructor(total: () => number, refused: () => void) {
     this.#total = total;
     this.#refused = refused;
   }
@@ -39,12 +42,16 @@ export class DescriptorBudget {
 
   /** @returns false when there is none left, and none to spare; else `give` follows */
   take(): boolean {
-    if (this.#taken >= this.#total && !this.#spared()) {
+    if (this.#taken >= this.#total() && !this.#spared()) {
       this.#refused();
       return false;
     }
     this.#taken += 1;
     return true;
+  }
+
+  get taken(): number {
+    return this.#taken;
   }
 
   #spared(): boolean {

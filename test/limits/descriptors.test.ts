@@ -16,7 +16,7 @@ async function openLimitedGate(limit: number, upstream: RawUpstreamOptions, more
   const options = {
     upstreams: { raw: { addresses: [server.url], ...more } },
     plaintext: true,
-    limits: { connections: 1000 },
+    limits: { connections: 1000, accountShare: 1 },
   };
   const program = [join(ROOT, 'bin/with-node'), join(import.meta.dirname, 'gate-process.ts')];
   const child = spawn(
@@ -38,6 +38,10 @@ async function openLimitedGate(limit: number, upstream: RawUpstreamOptions, more
     setLimit: (soft: number) =>
       void execFileSync('prlimit', ['--pid', String(child.pid), `--nofile=${soft}:`]),
     connect: () => connectRaw({ port }),
+    reload: async (keys: Readonly<Record<string, unknown>>) => {
+      child.send(keys);
+      expect((await once(child, 'message'))[0]).toBe('reloaded');
+    },
     log: async () => {
       child.send('log');
       const [lines] = (await once(child, 'message')) as [string[]];
@@ -80,6 +84,37 @@ it('says that too few descriptors are allowed, and keeps some for all but client
   expect(await gate.metric('sallyport_limits_reached_total{limit="descriptors"}')).toBe(0);
   const full = (await gate.log()).filter(({ msg }) => /all connections of/.test(String(msg)));
   expect(full).toHaveLength(10);
+});
+
+it('shares them out anew when a reload asks for more, but for what clients have', async (ctx) => {
+  requireOrSkip(ctx, 'prlimit');
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const gate = await openLimitedGate(
+    220,
+    { answer: () => [{ until: promise }, LAST] },
+    { maxConnections: 8 },
+  );
+  const clients: RawClient[] = [];
+  for (let n = 0; n < 100; n += 1) clients.push(await gate.connect());
+  const idle = () => gate.metric('sallyport_client_connections{state="idle"}');
+  await expect.poll(idle, { timeout: 20_000 }).toBe(100);
+  // 110 for both sides: of clients 102 before, 55 afterwards, of which there are 45 more.
+  await gate.reload({ maxConnections: 64 });
+  const told = (await gate.log()).filter(({ msg }) => /limit on open files/.test(String(msg)));
+  expect(told.map(({ clientConnections }) => clientConnections)).toEqual([102, 55]);
+  const calls = clients.slice(0, 20);
+  for (const client of calls) await client.send(gate.head);
+  const refused = () => calls.filter(({ bytes }) => bytes.includes(' 503 ')).length;
+  await expect.poll(refused, { timeout: 20_000 }).toBe(10);
+  await gate.server.waitFor('the others', ({ requests }) => requests.length === 10);
+  expect(clients.filter(({ closed }) => closed === 'open')).toHaveLength(100);
+  for (const client of clients.slice(40)) client.close();
+  await expect.poll(idle, { timeout: 20_000 }).toBe(30);
+  for (const client of clients.slice(20, 40)) await client.send(gate.head);
+  await gate.server.waitFor('all of them', ({ requests }) => requests.length === 30);
+  resolve();
+  const answered = () => clients.filter(({ bytes }) => bytes.includes(' 200 ')).length;
+  await expect.poll(answered, { timeout: 20_000 }).toBe(30);
 });
 
 it('is overloaded, and blames no upstream, while the system has no descriptor left', async (ctx) => {

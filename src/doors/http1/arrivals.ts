@@ -2,17 +2,17 @@ import type { Socket } from 'node:net';
 
 /**
  * TCP connections that have not become ours yet: they wait for a first byte, or for the end of a
- * handshake. Bounded: past `max`, the one that has waited longest goes. An honest client is done
+ * handshake. Bounded: past `max()`, the one that has waited longest goes. An honest client is done
  * within some round trips; whoever holds a place longer is the likeliest not to be one.
  */
 export class Arrivals {
-  readonly #max: number;
+  readonly #max: () => number;
   readonly #full: () => void;
   /** By what tells them apart, the oldest first. */
   readonly #sockets = new Map<string, Socket>();
 
   /** @param full told each time that one has to go for another. Must not throw */
-  constructor(max: number, full: () => void) {
+  constructor(max: () => number, full: () => void) {
     this.#max = max;
     this.#full = full;
   }
@@ -27,7 +27,7 @@ export class Arrivals {
     // A pair that comes again is a new connection: the old one has gone without our having heard of
     // it yet.
     this.#drop(key);
-    if (this.#sockets.size >= this.#max) {
+    if (this.#sockets.size >= this.#max()) {
       this.#drop(this.#sockets.keys().next().value!);
       this.#full();
     }

@@ -39,8 +39,11 @@ export interface ListenerOptions extends AddressLimit, Pick<PlacesOptions, 'full
    * closed.
    */
   sendsPreface(address: string): boolean;
-  /** Connections at most; further ones take the place of idle ones, or are closed at once. */
-  readonly maxConnections: number;
+  /**
+   * Connections at most; further ones take the place of idle ones, or are closed at once. Asked at
+   * each arrival: a reload may have changed it.
+   */
+  maxConnections(): number;
   /** Told of the end of each handshake. Must not throw. */
   handshake(result: HandshakeResult): void;
   /** Told each time that an unfinished handshake has to go for another. Must not throw. */
@@ -98,11 +101,11 @@ export class Http1Listener implements ConnectionHost {
     this.#limits = limits;
     this.deadlines = deadlines;
     this.#arriving = new Arrivals(
-      Math.max(MIN_HALF_OPEN, Math.floor(options.maxConnections / HALF_OPEN_SHARE)),
+      () => Math.max(MIN_HALF_OPEN, Math.floor(options.maxConnections() / HALF_OPEN_SHARE)),
       () => this.#onHalfOpen(),
     );
     this.#places = new Places({
-      total: options.maxConnections,
+      total: () => options.maxConnections(),
       perAddress: () => options.perAddress(),
       isExempt: (address) => options.isExempt(address),
       full: (what) => options.full(what),
@@ -150,6 +153,11 @@ export class Http1Listener implements ConnectionHost {
 
   get connections(): number {
     return this.#connections.size;
+  }
+
+  /** Connections that take a place, those that arrive included. */
+  get taken(): number {
+    return this.#places.taken;
   }
 
   /** Connections by what they do. Looks at each: for whoever asks now and then. */

@@ -28,7 +28,10 @@ export function openPool(ports: readonly number[], options: Partial<PoolOptions>
       maxConnectionAgeMs: 3_600_000,
       names: systemNames,
       places: new PlaceStates(deadlines),
-      budget: new DescriptorBudget(Number.POSITIVE_INFINITY, () => {}),
+      budget: new DescriptorBudget(
+        () => Number.POSITIVE_INFINITY,
+        () => {},
+      ),
       moved: () => {},
       connectTimeoutMs: 2000,
       responseTimeoutMs: 5000,

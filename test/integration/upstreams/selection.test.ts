@@ -189,7 +189,10 @@ describe('an address that fails', () => {
 it('shares what descriptors there are: idle connections of one upstream make room for another', async () => {
   const held: Step[] = [{ waitMs: 300 }, ...status(200)];
   const [a, b] = await upstreams({}, { answer: () => held });
-  const budget = new DescriptorBudget(2, () => {});
+  const budget = new DescriptorBudget(
+    () => 2,
+    () => {},
+  );
   const [first, second] = [openPool([a!.port], { budget }), openPool([b!.port], { budget })];
   expect(await Promise.all([first.call(), first.call(), first.call()])).toEqual([200, 200, 'full']);
   expect(await Promise.all([second.call(), second.call(), first.call()])).toEqual([

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Config } from '../../../src/config/schema.ts';
-import { planDescriptors } from '../../../src/gateway/descriptors.ts';
+import { Descriptors, planDescriptors } from '../../../src/gateway/descriptors.ts';
+import type { Log } from '../../../src/telemetry/log.ts';
 
 function config(connections: number, upstreams: readonly number[], admin = false): Config {
   return {
@@ -34,4 +35,32 @@ it('keeps the reserve whatever the limit is, and halves the rest', () => {
     );
     expect(upstreams).toBeGreaterThanOrEqual(Math.min(1024, clients - 1));
   }
+});
+
+it('lets neither side have what the other took before a reload, and warns of each new plan', () => {
+  let clients = 0;
+  const warned: unknown[] = [];
+  const descriptors = new Descriptors({
+    config: config(1000, [4]),
+    limit: 424,
+    clients: () => clients,
+    count: () => {},
+    log: { warn: (...said: unknown[]) => void warned.push(said) } as unknown as Log,
+  });
+  const now = () => [descriptors.clients, descriptors.upstreams];
+  // 424 - 212 of reserve = 212 for both.
+  expect([now(), warned.length]).toEqual([[204, 8], 1]);
+  clients = 200;
+  descriptors.replan(config(1000, [40]));
+  expect([now(), warned.length]).toEqual([[132, 12], 2]);
+  clients = 100;
+  expect(now()).toEqual([132, 80]);
+  for (let n = 0; n < 80; n += 1) expect(descriptors.budget.take()).toBe(true);
+  expect(descriptors.budget.take()).toBe(false);
+  descriptors.replan(config(1000, [4]));
+  expect(now()).toEqual([132, 8]);
+  for (let n = 0; n < 60; n += 1) descriptors.budget.give();
+  expect(now()).toEqual([192, 8]);
+  descriptors.replan(config(1000, [4]));
+  expect(warned).toHaveLength(4);
 });

@@ -20,7 +20,7 @@ class Connection implements Occupant {
 function opened(options: Partial<PlacesOptions> = {}) {
   const told: unknown[] = [];
   const places = new Places({
-    total: 100,
+    total: () => 100,
     perAddress: () => 3,
     isExempt: () => false,
     full: (what) => void told.push(what),
@@ -69,7 +69,7 @@ it('lets a silent connection make room, the oldest first, else an idle one, neve
 
 it('keeps whoever is silent from keeping anybody out, at one address or at many', () => {
   for (const addressOfStranger of [() => '192.0.2.1', (n: number) => `198.51.100.${n % 250}`]) {
-    const { enter, places } = opened({ total: 20, perAddress: () => 10 });
+    const { enter, places } = opened({ total: () => 20, perAddress: () => 10 });
     for (let n = 0; n < 500; n += 1) enter(addressOfStranger(n), 'silent');
     const honest = [enter('192.0.2.1'), enter('203.0.113.1')];
     for (let n = 0; n < 500; n += 1) enter(addressOfStranger(n), 'silent');
@@ -79,7 +79,7 @@ it('keeps whoever is silent from keeping anybody out, at one address or at many'
 });
 
 it('finds the silent one among many busy ones, a search at a time', () => {
-  const { enter } = opened({ perAddress: () => 1000, total: 1000 });
+  const { enter } = opened({ perAddress: () => 1000, total: () => 1000 });
   for (let n = 0; n < 999; n += 1) enter('192.0.2.1', 'busy');
   const silent = enter('192.0.2.1', 'silent');
   const tries = Array.from({ length: 20 }, () => enter('192.0.2.1').open);
@@ -88,7 +88,7 @@ it('finds the silent one among many busy ones, a search at a time', () => {
 });
 
 it('exempts proxies in front from the limit of one address, not from that of all', () => {
-  const { enter } = opened({ total: 5, isExempt: (address) => address === '192.0.2.1' });
+  const { enter } = opened({ total: () => 5, isExempt: (address) => address === '192.0.2.1' });
   const entered = Array.from({ length: 6 }, () => enter('192.0.2.1').open);
   expect(entered).toEqual([true, true, true, true, true, false]);
 });

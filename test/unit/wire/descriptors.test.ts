@@ -3,9 +3,12 @@ import { DescriptorBudget, isOwnExhaustion } from '../../../src/wire/descriptors
 
 it('gives as many as there are, tells each refusal, and takes back', () => {
   let refused = 0;
-  const budget = new DescriptorBudget(2, () => {
-    refused += 1;
-  });
+  const budget = new DescriptorBudget(
+    () => 2,
+    () => {
+      refused += 1;
+    },
+  );
   expect([budget.take(), budget.take(), budget.take(), budget.take()]).toEqual([
     true,
     true,
@@ -18,7 +21,10 @@ it('gives as many as there are, tells each refusal, and takes back', () => {
 });
 
 it('asks whoever holds some to spare one before it refuses', () => {
-  const budget = new DescriptorBudget(1, () => {});
+  const budget = new DescriptorBudget(
+    () => 1,
+    () => {},
+  );
   expect(budget.take()).toBe(true);
   let spares = 1;
   const holder = {
