@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { ConfigFaults } from '../config/faults.ts';
+import { type HandedSecret, withSecrets } from '../config/handover.ts';
 import type { LoadedConfig } from '../config/load.ts';
 
 /** What the thread answers: the configuration, or all that is wrong with it. */
 export type LoadAnswer =
-  | { readonly loaded: LoadedConfig }
+  | { readonly loaded: LoadedConfig; readonly secrets: readonly HandedSecret[] }
   | { readonly faults: Pick<ConfigFaults, 'file' | 'faults' | 'files'> };
 
 /** Beside this file, with its own ending: `.ts` in the repository, `.js` when compiled. */
@@ -21,7 +22,10 @@ export async function loadApart(file: string): Promise<LoadedConfig> {
   const thread = new Worker(ENTRY, { workerData: file });
   try {
     const [answer] = (await once(thread, 'message')) as [LoadAnswer];
-    if ('loaded' in answer) return answer.loaded;
+    if ('loaded' in answer) {
+      const { loaded, secrets } = answer;
+      return { ...loaded, config: withSecrets(loaded.config, secrets) };
+    }
     const { faults, files } = answer.faults;
     throw new ConfigFaults(answer.faults.file, faults, files);
   } finally {

@@ -3,6 +3,7 @@
  * what to do; without one it ends. A signal sent to it alone drains it too, and the supervisor
  * starts another.
  */
+import { withSecrets } from '../config/handover.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { createLog } from '../telemetry/log.ts';
@@ -32,7 +33,7 @@ async function onMessage(message: ToWorker): Promise<void> {
       await open(message);
       return;
     case 'reload':
-      return reload(message.id, message.config);
+      return reload(message.id, withSecrets(message.config, message.secrets));
     case 'reload-refused':
       gateway?.reloadRefused(message.why);
       return;

@@ -1,3 +1,4 @@
+import type { HandedSecret } from '../config/handover.ts';
 import type { Config } from '../config/schema.ts';
 import type { Readiness } from '../ops/readiness.ts';
 import type { MetricPiece } from '../telemetry/text.ts';
@@ -23,8 +24,13 @@ export type ToWorker =
       /** Whether it opens the admin listener: one of them does. */
       readonly admin: boolean;
     }
-  /** The configuration, read already: a worker has calls to answer. */
-  | { readonly kind: 'reload'; readonly id: number; readonly config: Config }
+  /** The configuration, read already, and its secrets beside it: a worker has calls to answer. */
+  | {
+      readonly kind: 'reload';
+      readonly id: number;
+      readonly config: Config;
+      readonly secrets: readonly HandedSecret[];
+    }
   | { readonly kind: 'reload-refused'; readonly why: string }
   | { readonly kind: 'metrics'; readonly id: number }
   | { readonly kind: 'ticket-keys'; readonly keys: TicketKeys }

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { type Clock, systemClock } from '../clock.ts';
 import { prepareDataDir } from '../config/data-dir.ts';
+import { secretsIn } from '../config/handover.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { listen } from '../ops/listen.ts';
 import { type Check, checkOf } from '../ops/readiness.ts';
@@ -202,15 +203,11 @@ class Supervisor implements Workers {
     const open = this.#slots.filter((slot) => slot.open);
     // From now on for those that are started meanwhile, too.
     this.#loaded = next;
-    const results = await Promise.allSettled(
-      open.map((slot) => slot.ask({ kind: 'reload', config: next.config })),
-    );
+    const results = await Promise.allSettled(open.map((slot) => slot.ask(reloadTo(next))));
     const refusal = results.find((result) => result.status === 'rejected');
     if (refusal !== undefined) {
       this.#loaded = before;
-      await Promise.allSettled(
-        open.map((slot) => slot.ask({ kind: 'reload', config: before.config })),
-      );
+      await Promise.allSettled(open.map((slot) => slot.ask(reloadTo(before))));
       throw refusal.reason;
     }
     this.#reloadFault = null;
@@ -232,6 +229,10 @@ class Supervisor implements Workers {
     await this.#ops?.close(1000);
     this.#log.info('all workers are closed');
   }
+}
+
+function reloadTo({ config }: LoadedConfig) {
+  return { kind: 'reload', config, secrets: secretsIn(config) } as const;
 }
 
 function warning(why: string | null) {

@@ -16,7 +16,7 @@ import { freePort } from './free-port.ts';
 import { valuesOf } from './http-bytes.ts';
 import { startRawUpstream } from './raw-upstream.ts';
 import { until } from './redis-replication.ts';
-import { type RedisServer, startRedis } from './redis-server.ts';
+import { startRedis } from './redis-server.ts';
 import { openWithRegistry } from './registry.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -44,7 +44,8 @@ export interface Fleet {
     readonly path?: string;
   }): Promise<Seen>;
   ops(path: string): Promise<string>;
-  writeConfig(routes: readonly string[]): void;
+  /** `store`: keys of it beside its kind and URL. */
+  writeConfig(routes: readonly string[], store?: Readonly<Record<string, unknown>>): void;
   writeText(text: string): void;
   /** Starts the same once more, on the port that this one has. */
   again(): Promise<{ readonly code: number | null; readonly log: string }>;
@@ -64,12 +65,12 @@ export async function startFleet(workers = 2, upstreamUrl: string | null = null)
   const files = await ensureLocalCertificate(folder, Date.now());
   const opsPort = await freePort();
   const file = join(folder, 'sallyport.yaml');
-  const writeConfig = (routes: readonly string[]) =>
+  const writeConfig = (routes: readonly string[], store: Readonly<Record<string, unknown>> = {}) =>
     writeFileSync(
       file,
       configText(routes, {
         workers,
-        redis,
+        store: { kind: 'redis', url: redis.url, ...store },
         upstreamUrl: upstreamUrl ?? upstream.url,
         files,
         opsPort,
@@ -138,7 +139,7 @@ export async function startFleet(workers = 2, upstreamUrl: string | null = null)
 
 interface Parts {
   readonly workers: number;
-  readonly redis: RedisServer;
+  readonly store: Readonly<Record<string, unknown>>;
   readonly upstreamUrl: string;
   readonly files: { readonly certificateFile: string; readonly keyFile: string };
   readonly opsPort: number;
@@ -146,7 +147,7 @@ interface Parts {
 
 function configText(
   routes: readonly string[],
-  { workers, redis, upstreamUrl, files, opsPort }: Parts,
+  { workers, store, upstreamUrl, files, opsPort }: Parts,
 ): string {
   const { certificateFile, keyFile } = files;
   const route = (name: string) => ({
@@ -163,7 +164,7 @@ function configText(
       proxy: { address: '127.0.0.1:0', tls: { certificates: [{ certificateFile, keyFile }] } },
       ops: { address: `127.0.0.1:${opsPort}` },
     },
-    store: { kind: 'redis', url: redis.url },
+    store,
     upstreams: { raw: { addresses: [upstreamUrl] } },
     routes: routes.map(route),
   });

@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Fleet, type Seen, startFleet } from '../../support/fleet.ts';
 import { redisMissing } from '../../support/redis-server.ts';
@@ -86,6 +89,21 @@ describe('two workers on one port', () => {
     );
     for (let calls = 0; calls < 20; calls += 1)
       expect(await counted({ path: '/more/x' })).toMatchObject({ status: 200 });
+  });
+
+  it('say behind their one readiness which secrets they have not taken over', async (ctx) => {
+    if (missing !== null) ctx.skip(missing);
+    const folder = mkdtempSync(join(tmpdir(), 'sallyport-secret-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const passwordFile = join(folder, 'password');
+    writeFileSync(passwordFile, 'wrong', { mode: 0o600 });
+    const said = (text: RegExp) =>
+      vi.waitFor(async () => expect(await fleet.ops('/readyz')).toMatch(text), LIMIT_MS);
+    fleet.writeConfig(['all', 'more'], { username: 'nobody', passwordFile });
+    await said(/^\{"ready":true.*"worker-2","state":"warning","why":"store\.username.*WRONGPASS/);
+    expect(await counted()).toMatchObject({ status: 200 });
+    fleet.writeConfig(['all', 'more']);
+    await said(/"worker-1","state":"ok"\},\{"name":"worker-2","state":"ok"/);
   });
 
   it('lose one to kill -9: the other does not lose a request, and a new one is there soon', async (ctx) => {
