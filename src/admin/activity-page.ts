@@ -112,8 +112,16 @@ export function readFilter(fields: Fields): (event: string) => boolean {
     if ((since !== null && time < since) || (until !== null && time >= until)) return false;
     if (wanted.length === 0) return true;
     const fieldsOf = parsed(event);
-    return wanted.every(([name, value]) => fieldsOf[name] === value);
+    return wanted.every(
+      ([name, value]) =>
+        fieldsOf[name] === value || (name === 'application' && isAbout(fieldsOf, value)),
+    );
   };
+}
+
+/** One of several. */
+function isAbout({ applications }: ReturnType<typeof parsed>, name: string): boolean {
+  return Array.isArray(applications) && applications.includes(name);
 }
 
 function parsed(event: string): Readonly<Record<string, unknown>> {

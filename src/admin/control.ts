@@ -1,7 +1,7 @@
 import { Policy } from '../account/policy.ts';
 import { compilePrincipal } from '../account/principal.ts';
 import type { AuditReader } from '../audit/port.ts';
-import { type Explanation, explain } from '../decision/explain.ts';
+import { type Explanation, explain, type Question } from '../decision/explain.ts';
 import type { RouteTable } from '../decision/route-table.ts';
 import type { ServedRegistry } from '../registry/served.ts';
 import { resolveAccountId } from './accounts.ts';
@@ -14,6 +14,7 @@ import { AdminError, notFound } from './error.ts';
 import { Fields } from './fields.ts';
 import { type InstancesView, listInstances } from './instances.ts';
 import { createRegistryKeeper, type RegistryKeeper } from './registry-keeper.ts';
+import { type AnyonesCall, type WhoCanPage, whoCan } from './who-can.ts';
 
 export interface CallQuestion {
   /** Name of the account. */
@@ -38,6 +39,8 @@ export interface Control {
   activityPage(actor: AdminActor, query: ActivityPageQuery): Promise<ActivityPage>;
   follow(actor: AdminActor, query: ActivityQuery, signal: AbortSignal): AsyncGenerator<Followed>;
   explain(actor: AdminActor, question: CallQuestion): Promise<Explanation>;
+  /** A page of the accounts that would be let in. */
+  whoCan(actor: AdminActor, call: AnyonesCall): Promise<WhoCanPage>;
   instances(actor: AdminActor, input: Nothing): Promise<InstancesView>;
   readonly registry: RegistryKeeper;
 }
@@ -60,6 +63,7 @@ export function createControl(options: ControlOptions): Control {
     activityPage: (actor, query) => pageActivity(options, actor, query),
     follow: (actor, query, signal) => followActivity(options, actor, query, signal),
     explain: (actor, question) => explainCall(options, actor, question),
+    whoCan: (actor, call) => askWhoCan(options, actor, call),
     instances: (actor) => listInstances(options, actor),
     registry: createRegistryKeeper(options),
   };
@@ -75,8 +79,38 @@ async function explainCall(
   question: CallQuestion,
 ): Promise<Explanation> {
   mustHave(actor, 'sallyport:registry:read');
-  const fields = new Fields(question, ['account', 'method', 'path', 'host', 'variables']);
+  const fields = new Fields(question, ['account', ...CALL_FIELDS]);
   const name = fields.name('account');
+  const call = readCall(fields);
+  const table = knownRoutes(options);
+  const { account, roles, teams } = await reading(async () => {
+    const id = await resolveAccountId(options.store, { name });
+    return { ...(await options.store.account(id)), ...(await options.store.snapshot()) };
+  });
+  if (account === null) throw notFound('account', name);
+  const context = { table, policy: Policy.of(roles, teams), clock: options.clock };
+  return explain(context, { account: compilePrincipal(account), ...call });
+}
+
+async function askWhoCan(
+  options: ControlOptions,
+  actor: AdminActor,
+  question: AnyonesCall,
+): Promise<WhoCanPage> {
+  mustHave(actor, 'sallyport:registry:read');
+  const fields = new Fields(question, [...CALL_FIELDS, 'cursor']);
+  const cursor = fields.has('cursor') ? fields.text('cursor', 64) : null;
+  if (cursor !== null && !/^[0-9A-Za-z]{1,64}$/.test(cursor))
+    fields.fault('cursor', 'must be where a page ended');
+  const call = readCall(fields);
+  const { store, clock } = options;
+  return whoCan({ store, clock, table: knownRoutes(options) }, call, cursor);
+}
+
+const CALL_FIELDS = ['method', 'path', 'host', 'variables'] as const;
+
+/** What a question about a call says of it. Throws for what could be none. */
+function readCall(fields: Fields): Omit<Question, 'account'> {
   const method = fields.text('method', 64);
   const path = fields.text('path', 8192);
   const host = fields.has('host') ? fields.text('host', 255).toLowerCase() : 'localhost';
@@ -88,20 +122,17 @@ async function explainCall(
   const variables = fields.has('variables') ? readVariables(fields.text('variables', 8192)) : [];
   if (variables === null) fields.fault('variables', 'must be name=value, with commas in between');
   fields.check();
+  return { method, path, host, variables: variables ?? [] };
+}
+
+function knownRoutes(options: ControlOptions): RouteTable {
   const table = options.routes();
   if (table === null)
     throw new AdminError(
       'not-found',
       'no routes are known here: name the configuration file with --config',
     );
-  const { account, roles, teams } = await reading(async () => {
-    const id = await resolveAccountId(options.store, { name });
-    return { ...(await options.store.account(id)), ...(await options.store.snapshot()) };
-  });
-  if (account === null) throw notFound('account', name);
-  const context = { table, policy: Policy.of(roles, teams), clock: options.clock };
-  const given = { variables: variables ?? [] };
-  return explain(context, { account: compilePrincipal(account), method, host, path, ...given });
+  return table;
 }
 
 function readVariables(text: string): { name: string; value: string }[] | null {

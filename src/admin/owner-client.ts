@@ -38,6 +38,7 @@ export async function connectOwner(dataDir: string): Promise<RemoteControl | nul
       ask('activityPage', actor, query) as ReturnType<Control['activityPage']>,
     follow: (actor, query, signal) => conversation.follow(actor, query, signal),
     explain: (actor, question) => ask('explain', actor, question) as ReturnType<Control['explain']>,
+    whoCan: (actor, call) => ask('whoCan', actor, call) as ReturnType<Control['whoCan']>,
     instances: (actor, input) => ask('instances', actor, input) as ReturnType<Control['instances']>,
     registry: {
       identify: (actor) => ask('registryIdentify', actor, {}) as Promise<string | null>,

@@ -12,6 +12,7 @@ interface Shown {
   readonly method?: string;
   readonly path?: string;
   readonly application?: string;
+  readonly applications?: readonly string[];
   readonly role?: string;
   readonly status?: number;
   readonly upstreamStatus?: number;
@@ -63,6 +64,7 @@ function decision(shown: Shown): string {
     ...why,
     ...(shown.role === undefined ? [] : [`role ${shown.role}`]),
     ...(shown.application === undefined ? [] : [`on ${shown.application}`]),
+    ...(shown.applications === undefined ? [] : [`on ${shown.applications.join(' ')}`]),
     ...(shown.clientAddress === undefined ? [] : [`from ${shown.clientAddress}`]),
   ];
   return `${verdict}  ${visible(`${who}  ${shown.method ?? '-'} ${shown.path ?? '-'}`)}  ${styled('dim', visible(`(${how.join(', ')})`))}`;

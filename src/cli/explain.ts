@@ -61,6 +61,6 @@ export function addExplainCommand(program: Command): void {
 }
 
 /** The query plays no part in any decision; people paste it all the same. */
-function withoutQuery(path: string): string {
+export function withoutQuery(path: string): string {
   return path.split('?', 1)[0] ?? path;
 }

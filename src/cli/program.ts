@@ -19,6 +19,7 @@ import { addTeamCommands } from './team.ts';
 import { note } from './terminal.ts';
 import { addTokenCommands } from './token.ts';
 import { addUserCommands } from './user.ts';
+import { addWhoCanCommand } from './who-can.ts';
 
 /**
  * Runs one command line (without `node` and the script) and answers the exit code. Never throws.
@@ -76,6 +77,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addApplyCommand,
   addRegistryCommands,
   addExplainCommand,
+  addWhoCanCommand,
   addInstancesCommand,
   addSampleCommand,
   addHealthcheckCommand,

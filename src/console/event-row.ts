@@ -41,6 +41,7 @@ interface Shown {
   readonly route?: string;
   readonly permission?: string;
   readonly application?: string;
+  readonly applications?: readonly string[];
   readonly role?: string;
   readonly status?: number;
   readonly durationMs?: number;
@@ -123,6 +124,7 @@ function decision(event: Shown): Words {
     ...(event.role === undefined
       ? []
       : [`role ${event.role}${event.application === undefined ? '' : ` on ${event.application}`}`]),
+    ...(event.applications === undefined ? [] : [`about ${event.applications.join(', ')}`]),
     ...(event.clientAddress === undefined ? [] : [`from ${event.clientAddress}`]),
     ...(event.userAgent === undefined ? [] : [event.userAgent]),
   ]);

@@ -39,6 +39,7 @@ export function connectServer(options: ApiClientOptions): ServerControl {
     follow: (_actor, query, signal) => follow(client, query, signal),
     explain: (_actor, question) =>
       client.ask<Explanation>({ method: 'GET', path: '/explain', query: { ...question } }),
+    whoCan: refusedFromAfar,
     instances: () => client.ask<InstancesView>({ method: 'GET', path: '/instances' }),
     registry: {
       identify: refusedFromAfar,

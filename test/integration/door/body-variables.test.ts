@@ -76,6 +76,34 @@ it('decides by the body, forwards it byte for byte, and puts on record what was 
     role: 'deployer',
     permission: 'deployments:write',
   });
+  const about = async (application: string) => {
+    const query = { account: null, cursor: null, limit: 10, phase: 'decision', application };
+    return (await door.gate.control.activityPage(owner, query)).items.length;
+  };
+  expect([await about('crm'), await about('shop'), await about('erp')]).toEqual([1, 1, 0]);
+});
+
+it('takes a body of exactly as many bytes as the route reads, and not one more', async () => {
+  await openDoor();
+  const filled = (bytes: number) => {
+    const bare = '{"ops":[{"app":"crm"}],"x":""}';
+    return bare.replace('""', `"${'x'.repeat(bytes - bare.length)}"`);
+  };
+  const chunked = async (body: string) =>
+    (
+      await door.talk(
+        [
+          head(JSON_TYPE, 'Transfer-Encoding: chunked', CLOSE),
+          `${body.length.toString(16)}\r\n${body}\r\n`,
+          '0\r\n\r\n',
+        ],
+        ['POST'],
+      )
+    ).text.slice(9, 12);
+  expect((await send(filled(2000))).status).toBe(200);
+  expect(await chunked(filled(2000))).toBe('200');
+  expect(await chunked(filled(2001))).toBe('413');
+  expect(forwarded()).toEqual([filled(2000), filled(2000)]);
 });
 
 it('refuses as soon as one of several is not permitted', async () => {

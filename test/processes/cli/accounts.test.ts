@@ -204,6 +204,19 @@ describe('accounts on the command line', () => {
     expect(gone.err).toBe('sallyport: there is no service account named "brief"\n');
   });
 
+  it('names everybody of whom a call would be let in, and says why a question has no answer', async () => {
+    const who = (...args: readonly string[]) => shell.json('who-can', ...args, ...store);
+    const found = (await who('get', '/apps/Billing/x?q=1')) as {
+      items: readonly { account: string }[];
+    };
+    expect(found.items).toContainEqual(
+      expect.objectContaining({ account: 'asker', role: 'viewer', application: 'Billing' }),
+    );
+    const unknown = await shell.run('who-can', 'GET', '/elsewhere', ...store);
+    expect(unknown).toMatchObject({ code: 1 });
+    expect(unknown.err).toContain('No route matches /elsewhere');
+  });
+
   it('grants and explains by which rule a call is let in', async () => {
     const explain = (path: string) =>
       shell.json('explain', '--account', 'asker', 'get', path, ...store);

@@ -115,6 +115,40 @@ describe('the socket of an owner', () => {
     expect(faults).toEqual([]);
   });
 
+  it('names page by page of whom a call would be let in', async () => {
+    const { administration } = remote.control;
+    await administration.createRole(owner, { name: 'reader', permissions: ['apps:read'] });
+    for (let number = 0; number < 210; number += 1)
+      await bench.admin.createServiceAccount(owner, {
+        name: `ci-${number}`,
+        role: number % 50 === 0 ? 'reader' : 'none',
+      });
+    const call = { method: 'GET', path: '/apps/CRM/x' };
+    const first = await remote.control.whoCan(owner, call);
+    const second = await remote.control.whoCan(owner, { ...call, cursor: first.next! });
+    expect([first.examined + second.examined, second.next]).toEqual([210, null]);
+    const items = [...first.items, ...second.items].sort((a, b) =>
+      a.account < b.account ? -1 : 1,
+    );
+    expect(items.map(({ account }) => account)).toEqual([
+      'ci-0',
+      'ci-100',
+      'ci-150',
+      'ci-200',
+      'ci-50',
+    ]);
+    expect(items[0]).toMatchObject({
+      permission: 'apps:read',
+      application: 'CRM',
+      rule: 'default',
+    });
+    const asked = (changes: object) => remote.control.whoCan(owner, { ...call, ...changes });
+    await expect(asked({ path: '/elsewhere' })).rejects.toThrow('No route matches /elsewhere');
+    await expect(asked({ method: 'POST' })).rejects.toThrow('not POST');
+    await expect(asked({ cursor: '(x' })).rejects.toThrow('cursor');
+    await expect(asked({ variables: 'x' })).rejects.toThrow('variables');
+  });
+
   it('explains with the routes of the owner', async () => {
     const { administration } = remote.control;
     await administration.createRole(owner, { name: 'reader', permissions: ['apps:read'] });

@@ -106,6 +106,22 @@ describe('events about calls', () => {
     });
   });
 
+  it('say all that was asked for, where it is more than the route names', () => {
+    const written = (demand: NonNullable<DecisionFacts['demand']> | null) =>
+      JSON.parse(writer.decision(1, { ...DECISION, application: null, demand })) as object;
+    expect(
+      written({ applications: ['CRM'], permissions: ['deployments:Dev:write'] }),
+    ).toMatchObject({
+      permission: 'deployments:Dev:write',
+    });
+    const several = { applications: ['CRM', 'HR'], permissions: ['a:x', 'a:y'] };
+    expect(written(several)).toMatchObject({ permission: 'deployments:write', ...several });
+    expect(JSON.parse(writer.outcome(2, { ...OUTCOME, demand: several }))).toMatchObject(several);
+    // The route's own is not changed by what one call asked for.
+    expect(written(null)).toMatchObject({ permission: 'deployments:write' });
+    expect(written(null)).not.toHaveProperty('permissions');
+  });
+
   it('name a refusal by its reason and leave the account out when it is not known', () => {
     const event = JSON.parse(
       writer.decision(1, {

@@ -1,0 +1,78 @@
+import type { Command } from 'commander';
+import type { WhoCan } from '../admin/who-can.ts';
+import { type CommonOptions, given } from './account.ts';
+import { withoutQuery } from './explain.ts';
+import { examples, leaf, several } from './options.ts';
+import { withReach } from './reach.ts';
+import { note, sayJson, table } from './terminal.ts';
+
+interface WhoCanOptions extends CommonOptions {
+  readonly host?: string;
+  readonly variable?: readonly string[];
+  readonly limit: string;
+}
+
+export function addWhoCanCommand(program: Command): void {
+  const who = leaf(
+    program,
+    'who-can <method> <path>',
+    'which accounts would this call be let in of?',
+  )
+    .option('--host <host>', 'the host that is called, where routes tell hosts apart')
+    .option(
+      '--variable <name=value>',
+      'what stands in the body, where the route is decided by it (repeat, or use commas)',
+      several,
+    )
+    .option('--limit <n>', 'the most accounts to name', '100')
+    .action(async (method: string, path: string, options: WhoCanOptions, command: Command) => {
+      const limit = Number(options.limit);
+      if (!Number.isInteger(limit) || limit < 1)
+        command.error('error: --limit must be a whole number, 1 or more');
+      await withReach(options, false, async ({ control, actor }) => {
+        const found: WhoCan[] = [];
+        let examined = 0;
+        let cursor: string | null = null;
+        do {
+          const page = await control.whoCan(actor, {
+            method: method.toUpperCase(),
+            path: withoutQuery(path),
+            ...given('host', options.host),
+            ...given('variables', options.variable?.join(',')),
+            ...(cursor === null ? {} : { cursor }),
+          });
+          found.push(...page.items);
+          examined += page.examined;
+          cursor = page.next;
+          for (const id of page.damaged) note(`the record of account ${id} cannot be read`);
+        } while (cursor !== null && found.length < limit);
+        const items = found.slice(0, limit);
+        const more = cursor !== null || found.length > limit;
+        if (options.json === true) return sayJson({ items, examined, more });
+        show(items, examined, more);
+      });
+    });
+  examples(
+    who,
+    'sallyport who-can POST /environments/Production/deployments --config sallyport.yaml',
+    'sallyport who-can --variable app=CRM POST /deployments --config sallyport.yaml',
+  );
+}
+
+function show(items: readonly WhoCan[], examined: number, more: boolean): void {
+  if (items.length === 0) {
+    note(`none of ${examined} accounts would be let in`);
+    return;
+  }
+  table(
+    ['ACCOUNT', 'PERMISSION', 'APPLICATION', 'ROLE', 'BY'],
+    items.map(({ account, permission, application, applications, role, rule }) => [
+      account,
+      permission ?? '-',
+      application ?? (applications.join(' ') || '-'),
+      role ?? '-',
+      rule ?? '-',
+    ]),
+  );
+  if (more) note(`there may be more: ${examined} accounts were looked at (--limit)`);
+}
