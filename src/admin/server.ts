@@ -12,6 +12,7 @@ import { TCP_KEEP_ALIVE } from '../wire/keep-alive.ts';
 import { API_BASE, type ApiEnv, type ApiParts, createApi, problemResponse } from './api/app.ts';
 import { recordAnswers } from './api/listener.ts';
 import { type AdminRecorder, NOBODY, recordOf } from './api/recorder.ts';
+import { hasLeft } from './api/unfinished.ts';
 
 export interface AdminServer {
   /** Where it really listens: with port 0 the system chose. */
@@ -75,6 +76,11 @@ function recordsEverything({ realm }: ApiParts): MiddlewareHandler<ApiEnv> {
     await next();
     const record = recordOf(c.env?.incoming);
     if (record === null) return;
+    if (hasLeft(c.env?.incoming)) {
+      if (!record.isDecided) await record.decided('client-aborted', NOBODY, null);
+      if (!record.streams) record.left();
+      return;
+    }
     const { status } = c.res;
     const reason = reasonOfStatus(status);
     const isRecorded = record.isDecided || (await record.decided(reason, NOBODY, status));
@@ -90,6 +96,7 @@ const BY_STATUS: Readonly<Record<number, RefusalReason>> = {
   403: 'permission-denied',
   404: 'route-unknown',
   405: 'method-refused',
+  408: 'request-timeout',
   413: 'body-too-large',
   429: 'rate-limited',
   503: 'registry-unavailable',

@@ -4,6 +4,7 @@ import { getConnInfo } from '@hono/node-server/conninfo';
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { type Known, NOBODY, recordOf } from '../admin/api/recorder.ts';
+import { bodyFaultOf } from '../admin/api/unfinished.ts';
 import { CALLBACK_PATH } from '../config/sections/identity.ts';
 import { OWN_COOKIE } from '../forwarding/own-cookies.ts';
 import type { RefusalReason } from '../refusal.ts';
@@ -139,14 +140,15 @@ async function pass(next: () => Promise<void>): Promise<undefined> {
   return undefined;
 }
 
-type Refusal = readonly [status: 400 | 403 | 405 | 413 | 415 | 503, words: string];
+type Refusal = readonly [status: 400 | 403 | 405 | 408 | 413 | 415 | 503, words: string];
 
 async function readForm(c: ConsoleContext): Promise<Refusal | null> {
   if (c.req.method !== 'POST') return [405, 'This page does not know that method.'];
   if (!isFromOurPages(c)) return [403, 'This form was not sent by a page of this console.'];
   if ((c.req.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase() !== FORM_TYPE)
     return [415, 'Forms only, please.'];
-  const text = await boundedText(c.req.raw.body);
+  const text = await wholeText(c);
+  if (typeof text === 'object' && text !== null) return text;
   if (text === null) return [413, 'That is more than a form of this console can hold.'];
   c.set('form', new FormValues(text));
   return null;
@@ -162,6 +164,19 @@ function isFromOurPages(c: ConsoleContext): boolean {
   if (site === undefined && origin === undefined) return false;
   if (site !== undefined && site !== 'same-origin') return false;
   return origin === undefined || origin === `https://${c.req.header('host')}`;
+}
+
+const NOT_WHOLE = 'The form did not arrive whole. Go back and send it again.';
+
+/** What was read of a form that did not come whole is no form. */
+async function wholeText(c: ConsoleContext): Promise<string | Refusal | null> {
+  const incoming = (c.env as Partial<HttpBindings> | undefined)?.incoming;
+  const text = await boundedText(c.req.raw.body).catch((fault: unknown) => {
+    if (bodyFaultOf(incoming) === null) throw fault;
+    return '';
+  });
+  const fault = text === null ? null : bodyFaultOf(incoming);
+  return fault === null ? text : [fault === 'request-timeout' ? 408 : 400, NOT_WHOLE];
 }
 
 async function boundedText(body: ReadableStream<Uint8Array> | null): Promise<string | null> {

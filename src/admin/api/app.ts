@@ -31,6 +31,7 @@ import {
   recordOf,
 } from './recorder.ts';
 import type { OpenStreams } from './streams.ts';
+import { bodyFaultOf, hasLeft } from './unfinished.ts';
 
 /** Where the API is mounted. */
 export const API_BASE = '/api/v1';
@@ -143,7 +144,8 @@ export class Requests {
     });
     const response =
       'reason' in result ? this.#refused(c, record, result) : answered(record.id, result);
-    record.ended(response.status, 'reason' in result ? reasonOf(result) : 'permitted');
+    if (hasLeft(c.env?.incoming)) record.left();
+    else record.ended(response.status, 'reason' in result ? reasonOf(result) : 'permitted');
     return response;
   }
 
@@ -217,7 +219,7 @@ export class Requests {
       operation.conditional === true ? (c.req.header('if-match') ?? null) : null,
     );
     if (!version.ok) return version.refused;
-    const body = await readBody(operation, c.req.raw);
+    const body = await this.#readBody(c, operation);
     if (!body.ok) return body.refused;
     // Whoever sends a body takes as long as they like, and a record may wait a second: a token that
     // was revoked meanwhile does nothing more, and a role gives what it gives now.
@@ -237,6 +239,19 @@ export class Requests {
     } as unknown as Call<never, never, never>;
     if (operation.creates === undefined) return operation.handle(this.#services, call);
     return this.#create(c, operation, call, body.text ?? '');
+  }
+
+  /** Nothing is done with a body that did not come whole, whatever of it was read. */
+  async #readBody(c: ApiContext, operation: Operation): ReturnType<typeof readBody> {
+    const whole = readBody(operation, c.req.raw);
+    const body = await whole.catch((fault: unknown) => {
+      if (bodyFaultOf(c.env.incoming) === null) throw fault;
+      return null;
+    });
+    if (body !== null && !body.ok && body.refused.reason === 'body-too-large') return body;
+    const reason = operation.body === null ? null : bodyFaultOf(c.env.incoming);
+    if (reason !== null) return { ok: false, refused: { reason } };
+    return body!;
   }
 
   /** A creation that carries a key is made once, however often it is asked for. */

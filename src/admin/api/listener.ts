@@ -7,6 +7,7 @@ import type { Log } from '../../telemetry/log.ts';
 import { plainAddress } from '../../wire/ip-address.ts';
 import { problemHeaders, problemOf } from './problem.ts';
 import { type AdminCallRecord, type AdminRecorder, attachRecord, NOBODY } from './recorder.ts';
+import { breakBody } from './unfinished.ts';
 
 export interface RecordedListenerOptions {
   readonly recorder: AdminRecorder;
@@ -46,15 +47,17 @@ export function recordAnswers(server: Server, options: RecordedListenerOptions):
 
 class RecordedListener {
   readonly #options: RecordedListenerOptions;
-  /** The answer under way on a connection. */
-  readonly #underWay = new WeakMap<Socket, ServerResponse>();
+  /** The last request of a connection, and its answer. */
+  readonly #last = new WeakMap<Socket, Exchange>();
+  /** Connections on which the parser has lost its place: it says so for each further byte. */
+  readonly #broken = new WeakSet<Socket>();
 
   constructor(options: RecordedListenerOptions) {
     this.#options = options;
   }
 
   async request(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#underWay.set(request.socket, response);
+    this.#last.set(request.socket, { request, response });
     const reason = faultOf(request);
     if (reason !== null) return this.refuse(request, response, reason);
     attachRecord(request, this.#begin(request.socket, request));
@@ -66,6 +69,7 @@ class RecordedListener {
     response: ServerResponse,
     reason: RefusalReason,
   ): Promise<void> {
+    this.#last.set(request.socket, { request, response });
     const { status, headers, body } = await this.#refused(
       this.#begin(request.socket, request),
       reason,
@@ -75,14 +79,25 @@ class RecordedListener {
     response.end(request.method === 'HEAD' ? undefined : body);
   }
 
-  /** What the parser could not read, or what did not come in time. */
+  /**
+   * What the parser could not read, or what did not come in time: the rest of a request, which then
+   * is answered by whoever reads it, or something behind one.
+   */
   async broken(fault: NodeJS.ErrnoException, socket: Socket): Promise<void> {
-    const underWay = this.#underWay.get(socket);
-    const begun = underWay?.headersSent === true && !underWay.writableFinished;
-    const reason = reasonOf(fault.code ?? '');
-    // Nobody is there to be told, or is being told something else.
-    if (!socket.writable || begun || reason === null) socket.destroy();
-    else await this.refuseRaw(socket, reason, null);
+    const code = fault.code ?? '';
+    const reason = reasonOf(code);
+    const last = this.#last.get(socket);
+    const isInRequest = last !== undefined && !last.request.complete;
+    if (reason === null || (isInRequest && code === 'HPE_INVALID_EOF_STATE'))
+      return void socket.destroy();
+    if (this.#broken.has(socket)) return;
+    this.#broken.add(socket);
+    if (!isInRequest) return this.refuseRaw(socket, reason, null);
+    const { request, response } = last;
+    // The last answer of this connection, because nobody knows where the next request begins.
+    response.shouldKeepAlive = false;
+    if (response.headersSent) await over(response).then(() => socket.destroySoon());
+    else breakBody(request, reason);
   }
 
   async refuseRaw(
@@ -92,6 +107,10 @@ class RecordedListener {
   ): Promise<void> {
     // A client that is gone by then is no fault of ours.
     socket.on('error', () => {});
+    // What was asked before is answered before.
+    const last = this.#last.get(socket);
+    if (last !== undefined) await over(last.response);
+    if (!socket.writable) return void socket.destroy();
     const { status, headers, body } = await this.#refused(this.#begin(socket, request), reason);
     if (!socket.writable) return void socket.destroy();
     const all = {
@@ -134,6 +153,17 @@ class RecordedListener {
   }
 }
 
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+/** Resolves when nothing of an answer is to be sent any more. */
+async function over(response: ServerResponse): Promise<void> {
+  if (response.writableFinished || response.destroyed) return;
+  await new Promise((resolve) => response.once('close', resolve));
+}
+
 const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
 
 /** By Node's codes; whatever else the parser finds was no HTTP. */
@@ -156,16 +186,25 @@ function faultOf({
 }: IncomingMessage): RefusalReason | null {
   const hosts = headersDistinct.host ?? [];
   if (hosts.length > 1) return 'request-ambiguous';
-  if (hosts.length === 0) return httpVersion === '1.0' ? null : 'request-malformed';
-  if (!isHost(hosts[0]!)) return 'request-malformed';
-  // The router resolves absolute forms and back slashes in its own way.
-  return url.startsWith('/') && !url.includes('\\') ? null : 'target-ambiguous';
+  if (hosts.length === 0 && httpVersion !== '1.0') return 'request-malformed';
+  if (hosts.length === 1 && !isHost(hosts[0]!)) return 'request-malformed';
+  return isPath(url) ? null : 'target-ambiguous';
 }
+
+/**
+ * What the router takes as it stands: it resolves absolute forms, which may name another host, back
+ * slashes, dot segments and fragments in its own way.
+ */
+function isPath(target: string): boolean {
+  return /^\/[^\\#]*$/.test(target) && !DOT_SEGMENT.test(target.split('?', 1)[0]!);
+}
+
+const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:\/|$)/i;
 
 /** A name or address with or without a port, which nobody reads as another one. */
 function isHost(host: string): boolean {
   if (!URL.canParse(`http://${host}/`)) return false;
   const { hostname, pathname, username, password, search } = new URL(`http://${host}/`);
-  const written = host.replace(/:\d*$/, '').toLowerCase();
+  const written = host.replace(/:\d+$/, '').toLowerCase();
   return hostname === written && pathname === '/' && `${username}${password}${search}` === '';
 }

@@ -165,7 +165,12 @@ export class AdminCallRecord implements OpenPermit {
     if (this.#permitted) this.#end(status, reason);
   }
 
-  #end(status: number, reason: Reason): void {
+  /** Whoever asked has gone before there was an answer. */
+  left(): void {
+    if (this.#permitted) this.#end(null, 'client-aborted');
+  }
+
+  #end(status: number | null, reason: Reason): void {
     if (this.#over) return;
     this.#over = true;
     const durationMs = this.#options.clock.monotonicMs() - this.#startedMs;

@@ -46,6 +46,15 @@ it.each([
   ['a Host that is none', `GET / HTTP/1.1\r\nHost: a b/c\r\n${CLOSE}`, 400, 'request-malformed'],
   ['a Host of another form', `GET / HTTP/1.1\r\nHost: 1.1\r\n${CLOSE}`, 400, 'request-malformed'],
   ['no path', `OPTIONS * HTTP/1.1\r\nHost: a\r\n${CLOSE}`, 400, 'target-ambiguous'],
+  [
+    'another host',
+    `GET https://evil/api/v1/roles HTTP/1.1\r\nHost: a\r\n${CLOSE}`,
+    400,
+    'target-ambiguous',
+  ],
+  ['dots', `GET /x/%2e./api/v1/roles HTTP/1.1\r\nHost: a\r\n${CLOSE}`, 400, 'target-ambiguous'],
+  ['a fragment', `GET /api/v1/roles#x HTTP/1.1\r\nHost: a\r\n${CLOSE}`, 400, 'target-ambiguous'],
+  ['a Host without its port', `GET / HTTP/1.1\r\nHost: a:\r\n${CLOSE}`, 400, 'request-malformed'],
   ['Expect', `GET / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n${CLOSE}`, 417, 'expectation-failed'],
   [
     'a large head',
@@ -79,6 +88,24 @@ it.each([
   ]);
   if (status !== 303 && !/\/api\/else/.test(bytes))
     expect(idOf(answer.text)).toBe(decisions[0]!.id);
+});
+
+it.each([
+  'GET *',
+  'OPTIONS *',
+  'GET /api\\v1\\roles',
+  'GET ftp://x/',
+  'GET http://[',
+  'GET https://evil/api/v1/openapi.json',
+  'GET /./sign-in',
+])('a request of HTTP/1.0 without Host takes a path alone, and is on record: %s', async (line) => {
+  const before = (await gate.events()).length;
+  const answer = await ask(`${line} HTTP/1.0\r\n\r\n`);
+  const events = (await gate.events()).slice(before);
+  expect([answer.status, events]).toMatchObject([
+    400,
+    [{ phase: 'decision', reason: 'target-ambiguous', status: 400, id: idOf(answer.text) }],
+  ]);
 });
 
 it.each([
