@@ -174,6 +174,18 @@ it('reads of the console are on record with the person who read, the whole log a
   expect(JSON.stringify(events)).not.toContain(cookie.split('=')[1]);
 });
 
+it('a token in a path is masked, however it is escaped', async () => {
+  const token = newToken('A'.repeat(12));
+  for (const written of [token, `%73${token.slice(1)}`, `%2573${token.slice(1)}`]) {
+    const before = (await gate.events()).length;
+    await ask(`GET /api/v1/service-accounts/${written} HTTP/1.1\r\nHost: a\r\n${CLOSE}`);
+    const events = (await gate.events()).slice(before);
+    expect(events).toMatchObject([
+      { path: `/api/v1/service-accounts/slp_${'A'.repeat(12)}_(removed)` },
+    ]);
+  }
+});
+
 it('a flood of them is counted', async () => {
   const token = newToken('A'.repeat(12));
   const sent = 100;
