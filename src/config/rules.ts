@@ -5,6 +5,7 @@ import { group } from './rules/raw.ts';
 import { checkRoutes } from './rules/route-rules.ts';
 import { checkStore } from './rules/store-rules.ts';
 import { checkUpstreams } from './rules/upstream-rules.ts';
+import { checkWorkerParts } from './rules/worker-rules.ts';
 import type { YamlSource } from './yaml-source.ts';
 
 /** All rules between keys. `value` is the file as plain values, well-formed or not. */
@@ -12,6 +13,7 @@ export function checkRules(value: unknown, source: YamlSource, report: Report): 
   const file = group(value);
   checkListen(file, report);
   checkStore(file, source, report);
+  checkWorkerParts(file, report);
   checkUpstreams(file, source, report);
   checkRoutes(file, source, report);
   checkIdentity(file, source, report);

@@ -38,7 +38,7 @@ import { createCallMeter } from './call-meter.ts';
 import { checksOf } from './checks.ts';
 import { Descriptors, descriptorLimit } from './descriptors.ts';
 import { type GatewayLimits, openLimits } from './limits.ts';
-import { addressLimitOf, prefacesOf } from './places.ts';
+import { addressLimitOf, partOf, prefacesOf } from './places.ts';
 import { openRecords, type Records } from './records.ts';
 import { renewalsBy, renewsTokens } from './renewals.ts';
 import { openReplica } from './replica.ts';
@@ -142,7 +142,7 @@ class GatewayParts implements Gateway {
   readonly #descriptors: Descriptors;
   readonly #nextRequestId = createRequestIds();
   readonly #heldBodies = new BodyBudget(HELD_BODIES_BYTES, () => this.#config.limits.accountShare);
-  /** On every listener. */
+  /** On every listener; of a port that workers share, each has a part. */
   readonly #places: AddressLimit;
   #config: Config;
   #stores: GatewayStores | null = null;
@@ -382,7 +382,7 @@ class GatewayParts implements Gateway {
         full: tellFull(this.#log, 'listen.proxy', (limit) => this.metrics.limits.count(limit)),
         handshake: (result) => this.metrics.handshakes.count(result),
         halfOpen: () => this.metrics.limits.count('half_open'),
-        ...this.#places,
+        ...partOf(this.#places, this.#sharesPort ? this.#config.instance.workers : 1),
       },
       this.#services(),
       this.#config.limits,

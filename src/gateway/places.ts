@@ -10,6 +10,14 @@ export function addressLimitOf(current: () => Config): AddressLimit {
   };
 }
 
+/**
+ * The part of one of several workers on one port: each counts for itself, and together they hold no
+ * more than the limit.
+ */
+export function partOf(limit: AddressLimit, workers: number): AddressLimit {
+  return { ...limit, perAddress: () => Math.max(1, Math.floor(limit.perAddress() / workers)) };
+}
+
 /** Whose connections begin with the PROXY protocol, as the configuration in force has it. */
 export function prefacesOf(current: () => Config): (address: string) => boolean {
   return listedIn(current, ({ listen }) => listen.proxy?.proxyProtocol.peers ?? []);

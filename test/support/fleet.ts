@@ -53,7 +53,11 @@ export interface Fleet {
 }
 
 /** `upstreamUrl`: instead of one that answers with the request id, which tells the worker. */
-export async function startFleet(workers = 2, upstreamUrl: string | null = null): Promise<Fleet> {
+export async function startFleet(
+  workers = 2,
+  upstreamUrl: string | null = null,
+  limits: Readonly<Record<string, number>> = {},
+): Promise<Fleet> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-workers-'));
   const redis = await startRedis();
   const upstream = await startRawUpstream({
@@ -74,6 +78,7 @@ export async function startFleet(workers = 2, upstreamUrl: string | null = null)
         upstreamUrl: upstreamUrl ?? upstream.url,
         files,
         opsPort,
+        limits,
       }),
     );
   writeConfig(['all']);
@@ -143,11 +148,12 @@ interface Parts {
   readonly upstreamUrl: string;
   readonly files: { readonly certificateFile: string; readonly keyFile: string };
   readonly opsPort: number;
+  readonly limits: Readonly<Record<string, number>>;
 }
 
 function configText(
   routes: readonly string[],
-  { workers, store, upstreamUrl, files, opsPort }: Parts,
+  { workers, store, upstreamUrl, files, opsPort, limits }: Parts,
 ): string {
   const { certificateFile, keyFile } = files;
   const route = (name: string) => ({
@@ -167,6 +173,7 @@ function configText(
     store,
     upstreams: { raw: { addresses: [upstreamUrl] } },
     routes: routes.map(route),
+    limits,
   });
 }
 

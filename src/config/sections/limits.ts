@@ -24,11 +24,14 @@ function share(byDefault: number, doc: string) {
 export const limitsSection = z
   .strictObject({
     connections: restart(
-      whole({ min: 1, max: 1_000_000, default: 20_000 }, 'Client connections at the same time.'),
+      whole(
+        { min: 1, max: 1_000_000, default: 20_000 },
+        'Client connections at the same time, of each worker.',
+      ),
     ),
     connectionsPerAddress: whole(
       { min: 1, max: 1_000_000, default: 1000 },
-      'Of those, and of the connections to the other listeners, so many of one client address (IPv6: of one /64) at most. Peers in listen.proxy.trustedProxies are exempt.',
+      'Of those, and of the connections to the other listeners, so many of one client address (IPv6: of one /64) at most. Peers in listen.proxy.trustedProxies are exempt. Each of several workers has an equal part of it on their port, which the system deals out by chance: allow some more than one address needs.',
     ),
     headBytes: whole(
       { min: 1024, max: 1_048_576, default: 16_384 },

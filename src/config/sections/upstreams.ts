@@ -129,7 +129,7 @@ const upstream = z.strictObject({
   ),
   maxConnections: whole(
     { min: 1, max: 65_535, default: 512 },
-    'Connections to each of its addresses, idle and busy together.',
+    'Connections to each of its addresses, idle and busy together, of each worker.',
   ),
   maxConnectionAgeMs: whole(
     { min: 1000, max: 86_400_000, default: 300_000 },

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Fleet, type Seen, startFleet } from '../../support/fleet.ts';
+import { connectRaw, type RawClient } from '../../support/raw-client.ts';
 import { redisMissing } from '../../support/redis-server.ts';
 
 const missing = redisMissing();
@@ -210,6 +211,21 @@ it('end when their supervisor is killed: nobody serves who cannot be told to sto
   fleet.process.kill('SIGKILL');
   for (const pid of pids)
     await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), LIMIT_MS);
+});
+
+it('let one address have its places once, and not once each', async (ctx) => {
+  if (missing !== null) ctx.skip(missing);
+  const fleet = await startFleet(2, null, { connectionsPerAddress: 10, headTimeoutMs: 600_000 });
+  onTestFinished(() => fleet.stop());
+  const silent: RawClient[] = [];
+  onTestFinished(() => {
+    for (const client of silent) client.close();
+  });
+  for (let n = 0; n < 60; n += 1) silent.push(await connectRaw({ port: fleet.port }));
+  // Each of the 60 takes a place, or that of another one.
+  const open = () => silent.filter(({ closed }) => closed === 'open').length;
+  await vi.waitFor(() => expect(open()).toBeLessThanOrEqual(10), LIMIT_MS);
+  expect(open()).toBeGreaterThan(5);
 });
 
 function requestsIn(metrics: string): number {

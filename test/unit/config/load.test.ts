@@ -388,6 +388,14 @@ it('lets an embedded store have one process only', () => {
   );
   expect(workers('')).toContain('instance.workers: an embedded store has one owner');
   expect(workers('store: { kind: redis, url: "redis://127.0.0.1" }')).toBe('');
+  const places = (count: number) =>
+    workers(
+      `store: { kind: redis, url: "redis://127.0.0.1" }\nlimits: { connectionsPerAddress: ${count} }`,
+    );
+  expect(places(1)).toContain(
+    'limits.connectionsPerAddress: each of the 2 workers has an equal part of it',
+  );
+  expect(places(2)).toBe('');
 });
 
 it('lets pass what asks for nothing that is missing', () => {
