@@ -110,7 +110,11 @@ export function activateAccount(
   );
 }
 
-/** From now on the account is let in nowhere; its token stays, and works again after activation. */
+/**
+ * From now on the account is let in nowhere; its token stays, and works again after activation. Told
+ * to every instance also where it is inactive already: it may be so only by what a store that has
+ * lost changes was told, and an instance that has cached it need not know of that.
+ */
 export function deactivateAccount(
   context: AdminContext,
   actor: AdminActor,
@@ -126,6 +130,7 @@ export function deactivateAccount(
       ...account,
       status: 'inactive',
     }),
+    { always: true },
   );
 }
 
@@ -222,6 +227,7 @@ export function changeAccount(
   fields: Fields,
   type: ChangeType,
   update: (account: Account, records: Records) => Account | null,
+  { always = false }: { readonly always?: boolean } = {},
 ): Promise<AccountAnswer> {
   mustHaveWrite(actor);
   const waitMs = fields.integer('waitMs', RECEIPT_WAIT.defaultMs, 0, RECEIPT_WAIT.mostMs);
@@ -251,7 +257,7 @@ export function changeAccount(
           updated && { ...updated, token: before.token },
         );
     const nowMs = context.clock.wallMs();
-    const same = updated !== null && JSON.stringify(updated) === JSON.stringify(before);
+    const same = !always && updated !== null && JSON.stringify(updated) === JSON.stringify(before);
     const after =
       updated === null ? null : { ...updated, updatedAt: new Date(nowMs).toISOString() };
     return {

@@ -115,7 +115,7 @@ export async function change<T extends object>(
     const result = await writing(context.store, commitFor(context, actor, planned, planned.edit));
     if (result.committed) {
       const answer = planned.answer(result.seq);
-      return takesAway(planned.edit)
+      return planned.type === 'account-deactivated' || takesAway(planned.edit)
         ? { ...answer, revocation: await receipt(context, result, waitMs, sentMs) }
         : answer;
     }

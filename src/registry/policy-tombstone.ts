@@ -1,8 +1,14 @@
 import type { Role, Team } from '../account/model.ts';
 import { commonPermissions, compilePermissions, exceeds } from '../account/permission.ts';
 import { damaged } from './codec.ts';
-import type { PolicyLabel, PolicySnapshot, PolicyTombstone, RecordChange } from './port.ts';
-import { isRevived } from './tombstone.ts';
+import {
+  type PolicyLabel,
+  type PolicySnapshot,
+  type PolicyTombstone,
+  type RecordChange,
+  RegistryUnavailable,
+} from './port.ts';
+import { isRevived, type Unreadable } from './tombstone.ts';
 
 export type PolicyChange = Exclude<RecordChange, { readonly kind: 'account' }>;
 
@@ -74,7 +80,24 @@ export function isHarmless(record: Role | Team | null, seen: readonly string[]):
 }
 
 /** All tombstones of roles and teams, as one text. Throws `RegistryUnavailable('damaged')`. */
-export function readPolicyTombstones(text: string): ReadonlyMap<string, PolicyTombstone> {
+export function policyTombstonesIn(
+  text: string,
+  unreadable: Unreadable,
+): (label: string) => PolicyTombstone | undefined {
+  try {
+    const known = readPolicyTombstones(text);
+    return (label) => known.get(label);
+  } catch (fault) {
+    if (unreadable === 'damaged' || !(fault instanceof RegistryUnavailable)) throw fault;
+    return (label) => (isPolicy(label) ? { policy: label, seen: [[]] } : undefined);
+  }
+}
+
+function isPolicy(label: string): label is PolicyLabel {
+  return /^(role|team):/.test(label);
+}
+
+function readPolicyTombstones(text: string): ReadonlyMap<string, PolicyTombstone> {
   try {
     const found = Object.entries(JSON.parse(text) as Record<string, Partial<Stored> | null>);
     return new Map(found.map(([label, one]) => [label, policyTombstone(label, one)]));
@@ -86,10 +109,10 @@ export function readPolicyTombstones(text: string): ReadonlyMap<string, PolicyTo
 function policyTombstone(label: string, stored: Partial<Stored> | null): PolicyTombstone {
   const { seen, seq } = stored ?? {};
   const isSeen = Array.isArray(seen) && seen.every((one) => typeof one === 'string');
-  if (!/^(role|team):/.test(label) || !isSeen || !['undefined', 'number'].includes(typeof seq))
+  if (!isPolicy(label) || !isSeen || !['undefined', 'number'].includes(typeof seq))
     throw new TypeError('that is no tombstone');
   return {
-    policy: label as PolicyLabel,
+    policy: label,
     seen: seen.map((words) => (words === '' ? [] : words.split(' '))),
     ...(seq === undefined ? {} : { seq }),
   };

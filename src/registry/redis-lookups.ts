@@ -2,11 +2,14 @@ import type { Account } from '../account/model.ts';
 import type { RegistryKeys } from '../store/keys.ts';
 import type { RedisCommand } from '../store/redis.ts';
 import { damaged, decodeAccount } from './codec.ts';
-import type { Position } from './port.ts';
+import type { AccountTombstone, Position } from './port.ts';
 import { assertCount, COUNTS } from './redis-reply.ts';
-import { readTombstone, underTombstone } from './tombstone.ts';
+import { underTombstone } from './tombstone.ts';
 
 type Found = Position & { readonly account: Account | null };
+
+/** Reads a tombstone. Throws `RegistryUnavailable`, or not (`Unreadable`). */
+export type TombstoneReader = (account: string, text: string) => AccountTombstone;
 
 /** Accounts asked for in one command at most. */
 const MOST = 256;
@@ -23,20 +26,24 @@ export class AccountLookups {
     commands: readonly RedisCommand[],
   ) => Promise<unknown[]>;
   readonly #positionFrom: (reply: unknown) => Position;
+  readonly #tombstone: TombstoneReader;
   #open = new Map<string, PromiseWithResolvers<Found>>();
 
   /**
    * @param read answers with `meta` first and then with the replies, all of one moment
    * @param positionFrom reads `meta`, or throws `RegistryUnavailable`
+   * @param tombstone reads a tombstone
    */
   constructor(
     keys: RegistryKeys,
     read: (keys: readonly string[], commands: readonly RedisCommand[]) => Promise<unknown[]>,
     positionFrom: (reply: unknown) => Position,
+    tombstone: TombstoneReader,
   ) {
     this.#keys = keys;
     this.#read = read;
     this.#positionFrom = positionFrom;
+    this.#tombstone = tombstone;
   }
 
   ask(id: string): Promise<Found> {
@@ -64,7 +71,8 @@ export class AccountLookups {
       ['HMGET', meta, COUNTS],
     ];
     this.#read([tombstones, accounts, ...ids.map(account)], reads).then(
-      (replies) => settle(asked, replies as unknown as Replies, this.#positionFrom),
+      (replies) =>
+        settle(asked, replies as unknown as Replies, this.#positionFrom, this.#tombstone),
       (fault: unknown) => {
         for (const answer of asked.values()) answer.reject(fault);
       },
@@ -86,12 +94,13 @@ function settle(
   asked: ReadonlyMap<string, PromiseWithResolvers<Found>>,
   [position, texts, graves, places, listed, counts]: Replies,
   positionFrom: (reply: unknown) => Position,
+  tombstone: TombstoneReader,
 ): void {
   for (const [index, [id, answer]] of [...asked].entries()) {
     try {
       const at = positionFrom(position);
       if (typeof texts[index] !== 'string') assertAbsent(id, places[index], listed, counts);
-      answer.resolve({ ...at, account: readAccount(id, texts[index], graves[index]) });
+      answer.resolve({ ...at, account: readAccount(id, texts[index], graves[index], tombstone) });
     } catch (fault) {
       answer.reject(fault);
     }
@@ -112,8 +121,13 @@ function assertAbsent(id: string, place: unknown, listed: number, counts: unknow
 /**
  * An account as it counts: its record, and what an instance had to tell about it after a failover.
  */
-export function readAccount(id: string, text: unknown, grave: unknown): Account | null {
+export function readAccount(
+  id: string,
+  text: unknown,
+  grave: unknown,
+  read: TombstoneReader,
+): Account | null {
   if (typeof text !== 'string') return null;
   const account = decodeAccount(id, text);
-  return typeof grave === 'string' ? underTombstone(account, readTombstone(id, grave)) : account;
+  return typeof grave === 'string' ? underTombstone(account, read(id, grave)) : account;
 }

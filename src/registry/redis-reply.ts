@@ -1,8 +1,9 @@
 import { damaged, RECORD_SCHEMA } from './codec.ts';
 import type { PolicyReader } from './policy-reader.ts';
-import { readPolicyTombstones, snapshotUnder } from './policy-tombstone.ts';
+import { policyTombstonesIn, snapshotUnder } from './policy-tombstone.ts';
 import { type PolicySnapshot, type Position, RegistryUnavailable } from './port.ts';
 import { noRegistry, type ServedRegistry } from './served.ts';
+import type { Unreadable } from './tombstone.ts';
 
 /** What is asked of the hash `meta`, in this order. */
 export const META_FIELDS = ['schema', 'epoch', 'seq', 'tip'] as const;
@@ -72,6 +73,7 @@ export function assertCount(
  */
 export async function snapshotFrom(
   reader: PolicyReader,
+  unreadable: Unreadable,
   position: Position,
   roles: unknown,
   teams: unknown,
@@ -82,9 +84,9 @@ export async function snapshotFrom(
   assertCount(counts, 'teams', pairs(teams).length);
   const snapshot = await reader.read(position, pairs(roles), pairs(teams));
   const [, told] = graves as (string | null)[];
-  const known = typeof told === 'string' ? readPolicyTombstones(told) : null;
+  const tombstoneOf = typeof told === 'string' ? policyTombstonesIn(told, unreadable) : null;
   return {
-    ...(known === null ? snapshot : snapshotUnder(snapshot, (label) => known.get(label))),
+    ...(tombstoneOf === null ? snapshot : snapshotUnder(snapshot, tombstoneOf)),
     tombstones: revisionFrom(graves),
   };
 }

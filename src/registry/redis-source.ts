@@ -33,6 +33,7 @@ import {
 } from './redis-reply.ts';
 import type { ServedRegistry } from './served.ts';
 import { systemTiming, type Timing } from './timing.ts';
+import { readTombstone, type Unreadable } from './tombstone.ts';
 
 /** Bounded by TOMBSTONES_MAX: what was revoked has to be told to a full store too. */
 const ASSERT = loadScript('registry-assert', { whenFull: true });
@@ -60,6 +61,7 @@ export interface RedisRegistryOptions {
   readonly timing?: Timing;
   /** What the instance has served: no other registry counts. Default null: any is taken. */
   readonly served?: ServedRegistry | null;
+  readonly unreadable?: Unreadable;
 }
 
 /**
@@ -75,6 +77,7 @@ export class RedisRegistrySource implements RegistrySource {
   readonly #policy = new PolicyReader();
   readonly #subscriptions = new Set<Subscription>();
   readonly #lookups: AccountLookups;
+  protected readonly unreadable: Unreadable;
 
   protected readonly prefix: string;
   /** A connection of its own where renewals wait for replicas: look-ups must not wait with them. */
@@ -93,6 +96,7 @@ export class RedisRegistrySource implements RegistrySource {
     this.#timing = options.timing ?? systemTiming;
     this.minReplicaAcks = options.minReplicaAcks ?? 0;
     this.served = options.served ?? null;
+    this.unreadable = options.unreadable ?? 'damaged';
     this.#leases =
       this.minReplicaAcks > 0
         ? connection.forBlocking(`${options.name}:lease`, WAIT_MS)
@@ -101,6 +105,7 @@ export class RedisRegistrySource implements RegistrySource {
       this.keys,
       (keys, commands) => this.readWithPosition(keys, ...commands),
       (reply) => this.positionFrom(reply),
+      (account, text) => readTombstone(account, text, this.unreadable),
     );
   }
 
@@ -120,6 +125,7 @@ export class RedisRegistrySource implements RegistrySource {
     const [position, ...rest] = await this.readWithPosition([roles, teams, tombstones], ...reads);
     return snapshotFrom(
       this.#policy,
+      this.unreadable,
       this.positionFrom(position),
       rest[0],
       rest[1],

@@ -9,7 +9,7 @@ import { listAccounts } from './listing/list.ts';
 import type { ListPage, ListQuery } from './listing/query.ts';
 import { type ListingRedis, RedisListing } from './listing/redis-data.ts';
 import { RedisUpkeep } from './listing/redis-upkeep.ts';
-import { readPolicyTombstones } from './policy-tombstone.ts';
+import { policyTombstonesIn } from './policy-tombstone.ts';
 import {
   type AccountPage,
   type Assurance,
@@ -36,7 +36,7 @@ import { META_FIELDS, nameOf, pairs } from './redis-reply.ts';
 import { POLICY, type RedisRegistryOptions, RedisRegistrySource, WAIT_MS } from './redis-source.ts';
 import { assuranceFrom } from './redis-topology.ts';
 import { noRegistry } from './served.ts';
-import { readTombstone } from './tombstone.ts';
+import { tombstoneShutsOut } from './tombstone.ts';
 
 /** How much history is kept, in entries. Who lags further behind than the feed is long reloads. */
 const KEPT = { feed: 10_000, changesPerAccount: 1_000 } as const;
@@ -58,7 +58,7 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
   readonly #listing: RedisListing;
 
   constructor(connection: RedisConnection, options: RedisRegistryOptions) {
-    super(connection, options);
+    super(connection, { ...options, unreadable: 'shuts-out' });
     const redis: ListingRedis = {
       keys: this.keys,
       call: (...words) => this.call(...words),
@@ -268,10 +268,10 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
       | string
       | null
     )[];
-    const policy = typeof all === 'string' ? readPolicyTombstones(all) : null;
+    const policy = typeof all === 'string' ? policyTombstonesIn(all, 'shuts-out') : () => undefined;
     return of.flatMap((label, index) => {
       const text = texts[index];
-      return policy?.get(label) ?? (typeof text === 'string' ? readTombstone(label, text) : []);
+      return policy(label) ?? (typeof text === 'string' ? tombstoneShutsOut(label, text) : []);
     });
   }
 
@@ -303,7 +303,9 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
     )) as (string | null)[][];
     // An id without a text was deleted between the two reads.
     const rows = ids.map((id, index) => [id, [texts?.[index], graves?.[index]]] as const);
-    const page = decodePage(rows, (id, [text, grave]) => readAccount(id, text, grave));
+    const page = decodePage(rows, (id, [text, grave]) =>
+      readAccount(id, text, grave, tombstoneShutsOut),
+    );
     return { ...page, next: ids.length < query.limit ? null : (ids.at(-1) ?? null) };
   }
 

@@ -42,14 +42,30 @@ export function rightsOf({ role, teams, grants, expiresAt }: Account): string {
   return hash('sha256', JSON.stringify([role, teams, grants, expiresAt]), 'hex').slice(0, 32);
 }
 
-/** Throws `RegistryUnavailable('damaged')`: what cannot be read may have shut somebody out. */
-export function readTombstone(account: string, text: string): AccountTombstone {
+/**
+ * What a tombstone that cannot be read comes to: a fault, as it may have shut somebody out; or, where
+ * administrators change things, that it has. It must not stand in the way of a revocation.
+ */
+export type Unreadable = 'damaged' | 'shuts-out';
+
+/** As administrators' stores read it. */
+export function tombstoneShutsOut(account: string, text: string): AccountTombstone {
+  return readTombstone(account, text, 'shuts-out');
+}
+
+/** Throws `RegistryUnavailable('damaged')`. */
+export function readTombstone(
+  account: string,
+  text: string,
+  unreadable: Unreadable,
+): AccountTombstone {
   try {
     const { digests, deleted, inactive, rights, seq } = JSON.parse(
       text,
     ) as Partial<AccountTombstone>;
     if (
       typeof digests === 'object' &&
+      digests !== null &&
       typeof deleted === 'boolean' &&
       typeof inactive === 'boolean' &&
       (rights === undefined || typeof rights === 'string') &&
@@ -64,5 +80,6 @@ export function readTombstone(account: string, text: string): AccountTombstone {
   } catch {
     // Falls through to the one fault that there is.
   }
+  if (unreadable === 'shuts-out') return { account, digests: {}, deleted: false, inactive: true };
   throw damaged(`the tombstone of account ${account}`);
 }

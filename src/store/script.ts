@@ -14,8 +14,8 @@ export interface Script {
   readonly answersBytes: boolean;
 }
 
-/** The first line of a script that begins with the functions of another file. */
-const WITH = /^-- with (\S+)\n/;
+/** The first line of a script that begins with the functions of other files. */
+const WITH = /^-- with (.+)\n/;
 
 /** Lets a script write although `maxmemory` is used up. */
 const WHEN_FULL = '#!lua flags=allow-oom\n';
@@ -30,8 +30,8 @@ export function loadScript(
   { readOnly = false, answersBytes = false, whenFull = false } = {},
 ): Script {
   const own = read(`${name}.lua`);
-  const library = WITH.exec(own)?.[1];
-  const text = (whenFull ? WHEN_FULL : '') + (library === undefined ? '' : read(library)) + own;
+  const libraries = WITH.exec(own)?.[1]?.split(' ') ?? [];
+  const text = (whenFull ? WHEN_FULL : '') + libraries.map(read).join('') + own;
   return { text, sha1: hash('sha1', text, 'hex'), readOnly, answersBytes };
 }
 

@@ -4,6 +4,7 @@ import type { RedisCommand, RedisWord } from '../../store/redis.ts';
 import { loadScript, type Script } from '../../store/script.ts';
 import { type Position, RegistryUnavailable, type TokenUse } from '../port.ts';
 import { readAccount } from '../redis-lookups.ts';
+import { tombstoneShutsOut } from '../tombstone.ts';
 import {
   BLOCK,
   type Blocks,
@@ -121,7 +122,7 @@ export class RedisListing implements ListingData {
     )[][];
     return ids.map((id, index) => {
       try {
-        return readAccount(id, texts?.[index], graves?.[index]);
+        return readAccount(id, texts?.[index], graves?.[index], tombstoneShutsOut);
       } catch (fault) {
         if (!(fault instanceof RegistryUnavailable)) throw fault;
         return 'damaged';

@@ -1,3 +1,4 @@
+-- with tombstones.lua
 -- Tells a store that has lost changes what was revoked by them. What others have told already stays: digests and deletions add up, the earlier end counts.
 -- Of roles and teams everything is kept that anybody has seen: who reads takes what all of it allows.
 --
@@ -34,9 +35,14 @@ end
 -- Roles and teams, all in one field: they are read together.
 if #policies > 0 then
   local text = redis.call('HGET', TOMBSTONES, '@policy')
-  local known, count = text and cjson.decode(text) or {}, 0
-  for _ in pairs(known) do count = count + 1 end
-  for _, tombstone in ipairs(policies) do
+  local known, count = not text and {} or decodedTable(text), 0
+  -- What cannot be read is left as it is: nobody is let in by it. It has no room for more.
+  for _, one in pairs(known or {}) do
+    count = count + 1
+    if type(one) ~= 'table' or type(one.seen) ~= 'table' then known = nil end
+  end
+  if not known then full = true end
+  for _, tombstone in ipairs(known and policies or {}) do
     local one = known[tombstone.policy]
     if one then
       local seq = asOf(one, tombstone)
@@ -55,7 +61,8 @@ end
 local function tellAccount(tombstone)
   local text = redis.call('HGET', TOMBSTONES, tombstone.account)
   if not text and redis.call('HLEN', TOMBSTONES) > most then full = true return end
-  local known = text and cjson.decode(text) or { deleted = false, inactive = false, digests = {} }
+  -- One that cannot be read has shut the account out.
+  local known = text and readTombstone(text) or { deleted = false, inactive = text ~= false, digests = {} }
   known.deleted = known.deleted or tombstone.deleted
   known.inactive = known.inactive or tombstone.inactive
   -- Who has seen different things cannot say which came last.

@@ -1,4 +1,4 @@
--- with listing.lua
+-- with listing.lua tombstones.lua
 -- One administrative change, all or nothing: records, claims, references, feed entry and audit event.
 --
 -- Redis does not undo what a failing script has written. So everything that can fail is looked at first (types, versions, claims, uses, the
@@ -68,7 +68,7 @@ local told = redis.call('HMGET', TOMBSTONES, '#', '@policy')
 if plan.under and plan.under ~= tonumber(told[1] or '0') then
   return { 'version', plan.changes[1] and plan.changes[1].label or 'tombstones' }
 end
-local policies, settled = told[2] and cjson.decode(told[2]) or {}, false
+local policies, settled = told[2] and decodedTable(told[2]) or {}, false
 for _, change in ipairs(plan.changes) do
   if change.field ~= '' and policies[change.label] then
     if not plan.under then return { 'version', change.label } end
@@ -85,7 +85,9 @@ local raised = {}
 for _, change in ipairs(plan.changes) do
   local grave = change.field == '' and change.text ~= '' and redis.call('HGET', TOMBSTONES, change.id)
   if grave then
-    local tombstone = cjson.decode(grave)
+    -- One that cannot be read has shut the account out; what is written shut out, or let in by its own activation, takes its place.
+    local unread = { deleted = false, inactive = true, digests = {} }
+    local tombstone = readTombstone(grave) or unread
     local record = cjson.decode(change.text)
     -- Brought back by somebody who was told of it. A null is truthy here and no number.
     local revived = type(record.revived) == 'number' and tombstone.seq and record.revived >= tombstone.seq
@@ -95,6 +97,7 @@ for _, change in ipairs(plan.changes) do
       -- A null has no fields.
       local live = type(record.token) == 'table' and record.token.digest
       if tombstone.deleted or (live and tombstone.digests[live]) then return { 'version', change.label } end
+      if tombstone == unread then raised[change.id] = '' end
       local held = tombstone.inactive or (tombstone.rights and tombstone.rights ~= change.rights)
       if held and record.status == 'active' then
         if not activates[change.id] then return { 'version', change.label } end

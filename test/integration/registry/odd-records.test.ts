@@ -5,6 +5,7 @@ import { listInstances } from '../../../src/admin/instances.ts';
 import type { OpenStores } from '../../../src/admin/stores.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
+import { RedisRegistrySource } from '../../../src/registry/redis-source.ts';
 import { lastUsedKey, registryKeys } from '../../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
@@ -65,6 +66,43 @@ describe('records that cannot be read', () => {
     const listed = await listInstances(context(), owner);
     expect(listed.items.map(({ version }) => version)).toEqual(Array(3).fill('unreadable'));
     await root.call('DEL', keys.members);
+  });
+
+  it.for([
+    'garbage',
+    'null',
+    '{"digests":null,"deleted":false,"inactive":false}',
+    '{"digests":{},"deleted":false,"inactive":false,"seq":"x"}',
+  ])('of a tombstone (%s) keep nobody from being shut out', async (text, ctx) => {
+    if (missing !== null) ctx.skip(missing);
+    for (const end of ['rotateToken', 'deactivateAccount', 'deleteAccount'] as const) {
+      const name = `held-${end.toLowerCase()}`;
+      const { account } = await administration.createServiceAccount(owner, { name, role: 'user' });
+      const { seq } = await stores.store.snapshot();
+      await root.call('HSET', keys.tombstones, account.id, text);
+      const { revocation } = await administration[end](owner, { id: account.id });
+      expect(revocation, end).toMatchObject({ effective: true });
+      expect((await stores.store.snapshot()).seq).toBe(seq + 1);
+      if (end === 'deleteAccount') continue;
+      // What is written takes its place.
+      expect(await root.call('HGET', keys.tombstones, account.id)).toBeNull();
+      const activated = await administration.activateAccount(owner, { id: account.id });
+      expect(activated.account.status).toBe('active');
+      await administration.deleteAccount(owner, { id: account.id });
+    }
+  });
+
+  it('of the tombstones of roles and teams neither', async (ctx) => {
+    if (missing !== null) ctx.skip(missing);
+    const made = await administration.createServiceAccount(owner, { name: 'last', role: 'user' });
+    await root.call('HSET', keys.tombstones, '@policy', 'garbage');
+    const rotated = await administration.rotateToken(owner, { id: made.account.id });
+    expect(rotated.revocation).toMatchObject({ effective: true });
+    const edge = new RedisRegistrySource(root, { keyPrefix: PREFIX, name: 'edge' });
+    await expect(edge.snapshot()).rejects.toThrow('tombstones of roles and teams');
+    const { roles } = await stores.store.snapshot();
+    expect(roles.flatMap(({ permissions }) => permissions)).toEqual([]);
+    await root.call('HDEL', keys.tombstones, '@policy');
   });
 
   it('of a last use are none', async (ctx) => {

@@ -3,6 +3,7 @@ import { beforeEach, expect, it } from 'vitest';
 import { encodeRecord, RECORD_SCHEMA, withVersion } from '../../../src/registry/codec.ts';
 import { AccountLookups } from '../../../src/registry/redis-lookups.ts';
 import { positionFrom } from '../../../src/registry/redis-reply.ts';
+import { readTombstone } from '../../../src/registry/tombstone.ts';
 import { registryKeys } from '../../../src/store/keys.ts';
 import type { RedisCommand } from '../../../src/store/redis.ts';
 import { account } from '../account/samples.ts';
@@ -43,7 +44,9 @@ beforeEach(() => {
       [counts],
     ];
   };
-  lookups = new AccountLookups(KEYS, read, positionFrom);
+  lookups = new AccountLookups(KEYS, read, positionFrom, (id, text) =>
+    readTombstone(id, text, 'damaged'),
+  );
 });
 
 function put(id: string): void {
