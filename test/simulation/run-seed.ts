@@ -317,10 +317,10 @@ class Run {
    * Each process hears of the new primary in its own time. Until then it talks to the old one,
    * which refuses writes, or to nobody.
    */
-  #failOver(): void {
+  #failOver(leastLost = 0): void {
     const world = this.#world;
     const old = this.#server;
-    const lost = this.#mode === 'loss' ? Math.floor(world.between(0, 9)) : 0;
+    const lost = this.#mode === 'loss' ? Math.floor(world.between(leastLost, 9)) : 0;
     this.#server = old.successor(lost);
     this.#counts.failovers += 1;
     old.state = this.#mode === 'loss' || world.chance(0.3) ? 'dead' : 'isolated';
@@ -383,8 +383,8 @@ class Run {
           if (this.#lifted.get(`${what} ${POLICY}`) === lifted)
             this.#banned[what].get(POLICY)!.push(ban);
         });
-      if (this.#mode === 'loss' && revocation?.effective === true && this.#world.chance(0.3))
-        this.#world.after(this.#world.between(0, 100), () => this.#failOver());
+      if (this.#mode === 'loss' && revocation?.effective === true && this.#world.chance(0.5))
+        this.#world.after(this.#world.between(0, 20), () => this.#failOver(5));
     } catch (fault) {
       if (!(fault instanceof AdminError)) throw fault;
       this.#say(`${what}: ${fault.message}`);
