@@ -1,20 +1,30 @@
-import type { Account } from '../account/model.ts';
-import type { AccountTombstone } from '../registry/port.ts';
+import type { Account, Role, Team } from '../account/model.ts';
+import { isHarmless } from '../registry/policy-tombstone.ts';
+import type { AccountTombstone, Tombstone } from '../registry/port.ts';
 import { rightsOf } from '../registry/tombstone.ts';
-import type { AdminContext } from './change.ts';
+import type { AdminContext, Edit } from './change.ts';
 
 /**
  * What an import would bring back to life: accounts that were deleted or deactivated since the file
- * was written, tokens that were revoked, rights that are others now. Known are the tombstones and
- * the history of the store, and what the instance or data folder that imports has seen itself.
+ * was written, tokens that were revoked, rights that are others now, of an account or by a role or
+ * team. Known are the tombstones and the history of the store, and what the instance or data folder
+ * that imports has seen itself.
  */
-export type Revived = 'deleted' | 'token-revoked' | 'deactivated' | 'rights-changed';
+export type Revived =
+  | 'deleted'
+  | 'token-revoked'
+  | 'deactivated'
+  | 'rights-changed'
+  | 'permissions-lowered'
+  | 'applications-changed';
 
 export const REVIVED_WORDS: Readonly<Record<Revived, string>> = {
   deleted: 'was deleted',
   'token-revoked': 'its token was revoked',
   deactivated: 'was deactivated',
   'rights-changed': 'its roles, teams, grants or expiry were changed',
+  'permissions-lowered': 'was deleted, or had permissions taken away',
+  'applications-changed': 'was deleted, or owns other applications',
 };
 
 export interface Revival {
@@ -26,26 +36,50 @@ export interface Revival {
   readonly asOf: number;
 }
 
-/** For each account, in order, what of it would live again. */
+/** A record that is to be brought in. */
+export type Incoming =
+  | { readonly kind: 'account'; readonly record: Account }
+  | { readonly kind: 'role'; readonly record: Role }
+  | { readonly kind: 'team'; readonly record: Team };
+
+/** For each record, in order, what of it would live again. */
 export async function revivalsOf(
   { store, known }: AdminContext,
-  accounts: readonly Account[],
+  incoming: readonly Incoming[],
 ): Promise<readonly Revival[]> {
-  const told = new Map<string, AccountTombstone>();
-  for (const one of await store.tombstones(accounts.map(({ id }) => id)))
-    if ('account' in one) told.set(one.account, one);
+  const labels = incoming.map(labelOf);
+  const told = new Map<string, Tombstone>();
+  for (const one of await store.tombstones(labels))
+    told.set('policy' in one ? one.policy : one.account, one);
   return Promise.all(
-    accounts.map(async (account) => {
-      const seen = [told.get(account.id), known?.(account.id)];
-      const all = seen.filter((one) => one !== undefined && one !== null && 'account' in one);
-      const found = new Set(all.flatMap((tombstone) => revivedAgainst(account, tombstone)));
-      if (!found.has('deleted') && (await wasDeleted(store, account.id))) found.add('deleted');
+    incoming.map(async (one, index) => {
+      const label = labels[index]!;
+      const all = [told.get(label), known?.(label)].flatMap((tombstone) => tombstone ?? []);
+      const found = new Set(all.flatMap((tombstone) => revivedAgainst(one, tombstone)));
+      if (one.kind === 'account' && !found.has('deleted') && (await wasDeleted(store, label)))
+        found.add('deleted');
       return { what: [...found], asOf: Math.max(0, ...all.map(({ seq = 0 }) => seq)) };
     }),
   );
 }
 
-function revivedAgainst(account: Account, tombstone: AccountTombstone): readonly Revived[] {
+/** As the store and instances name what they know. */
+function labelOf({ kind, record }: Incoming): string {
+  return kind === 'account' ? record.id : `${kind}:${record.name}`;
+}
+
+/** Of an edit that makes a record. */
+export function incomingOf({ kind, after }: Edit): Incoming {
+  return { kind, record: after } as Incoming;
+}
+
+function revivedAgainst({ kind, record }: Incoming, tombstone: Tombstone): readonly Revived[] {
+  if ('account' in tombstone) return kind === 'account' ? accountRevived(record, tombstone) : [];
+  if (tombstone.seen.every((seen) => isHarmless(record as Role | Team, seen))) return [];
+  return [kind === 'role' ? 'permissions-lowered' : 'applications-changed'];
+}
+
+function accountRevived(account: Account, tombstone: AccountTombstone): readonly Revived[] {
   const { digests, deleted, inactive, rights } = tombstone;
   const tokens = [account.token, account.previous].flatMap((token) => token?.digest ?? []);
   const active = account.status === 'active';

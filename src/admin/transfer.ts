@@ -15,7 +15,14 @@ import { judge } from './effect.ts';
 import { AdminError, type AdminErrorCode } from './error.ts';
 import { Fields } from './fields.ts';
 import { Records } from './records.ts';
-import { REVIVED_WORDS, type Revival, type Revived, revivalsOf } from './revival.ts';
+import {
+  type Incoming,
+  incomingOf,
+  REVIVED_WORDS,
+  type Revival,
+  type Revived,
+  revivalsOf,
+} from './revival.ts';
 
 /**
  * The registry out of one store and into another. Records travel as they are stored, digests of
@@ -74,6 +81,13 @@ async function policyRecords(context: AdminContext): Promise<readonly Transferre
       'unavailable',
       `records cannot be read and would be lost: role ${damagedRoles.join(', ')}`,
     );
+  const doubtful = teams.filter(({ inDoubt = [] }) => inDoubt.length > 0);
+  if (doubtful.length > 0)
+    throw new AdminError(
+      'unavailable',
+      'the store has lost which applications these teams own, so they cannot be told: team ' +
+        `${doubtful.map(({ name }) => name).join(', ')}; change them first`,
+    );
   const records: TransferredRecord[] = [];
   const add = async (kind: 'role' | 'team', record: Role | Team) => {
     if (records.length % PAGE === 0) await turn();
@@ -117,7 +131,7 @@ export function importRecord(
     const records = await Records.read(context.store);
     return {
       edit: same ? null : edit,
-      type: edit === found ? 'registry-imported' : 'account-revived',
+      type: edit === found ? 'registry-imported' : (`${kind}-revived` as const),
       effect: await judge(context, actor, records, edit),
       reliesOn: [],
       answer: () => ({ changed: !same }),
@@ -134,13 +148,13 @@ async function revived(
   seq: number,
   revive: boolean,
 ): Promise<Edit> {
-  if (edit.kind !== 'account' || edit.after === null) return edit;
-  const [{ what, asOf } = NOTHING] = await revivalsOf(context, [edit.after]);
+  if (edit.after === null) return edit;
+  const [{ what, asOf } = NOTHING] = await revivalsOf(context, [incomingOf(edit)]);
   if (what.length === 0) return edit;
-  if (revive) return { ...edit, after: { ...edit.after, revived: Math.max(seq, asOf) } };
+  if (revive) return { ...edit, after: { ...edit.after, revived: Math.max(seq, asOf) } } as Edit;
   throw new AdminError(
     'invalid',
-    `the account ${edit.after.name} would come back to life (${wordsOf(what)}), and nothing is ` +
+    `the ${edit.kind} ${edit.after.name} would come back to life (${wordsOf(what)}), and nothing is ` +
       'revived unless it is said so (--revive-revoked)',
   );
 }
@@ -154,6 +168,8 @@ export function wordsOf(what: readonly Revived[]): string {
 export interface RevivedRecord {
   /** In the list, counted from 0. */
   readonly index: number;
+  readonly kind: Edit['kind'];
+  /** The name, of a role or team. */
   readonly id: string;
   readonly name: string;
   readonly what: readonly Revived[];
@@ -172,23 +188,49 @@ export async function findRevived(
   const records = listIn(input, ['records']);
   return reading(async () => {
     const named = records.flatMap((record, index) => {
-      const account = accountIn(record);
-      return account === null ? [] : [{ index, account }];
+      const incoming = incomingIn(record);
+      return incoming === null ? [] : [{ index, incoming }];
     });
-    const there = await Promise.all(named.map(({ account }) => context.store.account(account.id)));
-    const fresh = named.filter((_, index) => there[index]?.account === null);
+    const policy = await Records.read(context.store);
+    const there = await Promise.all(
+      named.map(({ incoming }) => isThere(context, policy, incoming)),
+    );
+    const fresh = named.filter((_, index) => there[index] === false);
     const found = await revivalsOf(
       context,
-      fresh.map(({ account }) => account),
+      fresh.map(({ incoming }) => incoming),
     );
-    const revived = fresh.map(({ index, account: { id, name } }, n) => ({
-      index,
-      id,
-      name,
+    const revived = fresh.map(({ index, incoming: { kind, record } }, n) => ({
+      ...{ index, kind },
+      id: kind === 'account' ? record.id : record.name,
+      name: record.name,
       what: (found[n] ?? NOTHING).what,
     }));
     return { revived: revived.filter(({ what }) => what.length > 0) };
   });
+}
+
+/** Null for what is no record of this version; importing it alone says why. */
+function incomingIn(input: TransferredRecord): Incoming | null {
+  const { kind, text } = Object(input) as Partial<TransferredRecord>;
+  if (kind === 'account') {
+    const record = accountIn(input);
+    return record === null ? null : { kind, record };
+  }
+  if (typeof text !== 'string') return null;
+  return readable((): Incoming | null => {
+    if (kind === 'role') return { kind, record: importedRole(text) };
+    return kind === 'team' ? { kind, record: importedTeam(text) } : null;
+  });
+}
+
+async function isThere(
+  { store }: AdminContext,
+  records: Records,
+  { kind, record }: Incoming,
+): Promise<boolean> {
+  if (kind === 'account') return (await store.account(record.id)).account !== null;
+  return (kind === 'role' ? records.roles : records.teams).has(record.name);
 }
 
 function listIn(
@@ -285,7 +327,10 @@ async function importedTogether(
     );
     if (strangers) return null;
     if (fresh.length === 0) return 0;
-    const lives = await revivalsOf(context, fresh);
+    const lives = await revivalsOf(
+      context,
+      fresh.map((record) => ({ kind: 'account', record })),
+    );
     const seq = Math.min(...known.map((one) => one.seq));
     if (!reviveRevoked && lives.some(({ what }) => what.length > 0)) return null;
     const plans = await Promise.all(
@@ -308,8 +353,12 @@ async function importedTogether(
 function accountIn(input: TransferredRecord): Account | null {
   const { kind, text } = Object(input) as Partial<TransferredRecord>;
   if (kind !== 'account' || typeof text !== 'string') return null;
+  return readable(() => importedAccount(text));
+}
+
+function readable<T>(read: () => T): T | null {
   try {
-    return importedAccount(text);
+    return read();
   } catch (error) {
     if (error instanceof RegistryUnavailable || error instanceof AdminError) return null;
     throw error;
@@ -322,10 +371,20 @@ function importedAccount(text: string): Account {
   return account;
 }
 
+function importedRole(text: string): Role {
+  const { revived: _, ...role } = decodeRole(keyIn(text, 'name'), text);
+  return role;
+}
+
+function importedTeam(text: string): Team {
+  const { revived: _, ...team } = decodeTeam(keyIn(text, 'name'), text);
+  return team;
+}
+
 async function editFor(context: AdminContext, kind: Edit['kind'], text: string): Promise<Edit> {
   const records = await Records.read(context.store);
   if (kind === 'role') {
-    const after = decoded(() => decodeRole(keyIn(text, 'name'), text));
+    const after = decoded(() => importedRole(text));
     return {
       kind,
       key: after.name,
@@ -334,7 +393,7 @@ async function editFor(context: AdminContext, kind: Edit['kind'], text: string):
     };
   }
   if (kind === 'team') {
-    const after = decoded(() => decodeTeam(keyIn(text, 'name'), text));
+    const after = decoded(() => importedTeam(text));
     return {
       kind,
       key: after.name,

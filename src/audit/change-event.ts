@@ -25,9 +25,11 @@ export type ChangeType =
   | 'role-created'
   | 'role-changed'
   | 'role-deleted'
+  | 'role-revived'
   | 'team-created'
   | 'team-changed'
   | 'team-deleted'
+  | 'team-revived'
   | 'registry-imported'
   | 'registry-made'
   | 'registry-adopted';

@@ -47,9 +47,10 @@ export function addTransferCommands(registry: Command): void {
   into.description(
     'bring the records of an exported file into a store.\n' +
       'An import overwrites nothing. Before it writes, it names what it would bring back to life: ' +
-      'accounts that were deleted or deactivated,\ntokens that were revoked and rights that were ' +
-      'changed since the file was written, as far as the store, its running instances\nor the data ' +
-      'folder know. Without --revive-revoked nothing at all is imported then.',
+      'accounts that were deleted or deactivated,\ntokens that were revoked, and rights that were ' +
+      'changed since the file was written, of accounts, by roles or by teams,\nas far as the store, ' +
+      'its running instances or the data folder know. Without --revive-revoked nothing at all is ' +
+      'imported then.',
   );
   examples(into, 'sallyport registry import registry.ndjson --config redis.yaml --yes');
 }
@@ -140,8 +141,8 @@ async function revivedIn(
 
 function nameRevived(revived: readonly RevivedRecord[]): void {
   // The first line of the file is its head.
-  for (const { index, name, what } of revived.slice(0, NAMED))
-    note(`line ${index + 2}: account ${visible(name)}: ${wordsOf(what)}`);
+  for (const { index, kind, name, what } of revived.slice(0, NAMED))
+    note(`line ${index + 2}: ${kind} ${visible(name)}: ${wordsOf(what)}`);
   if (revived.length > NAMED) note(`and ${revived.length - NAMED} more`);
 }
 

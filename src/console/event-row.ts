@@ -164,6 +164,8 @@ const CHANGES: Readonly<Record<string, string>> = {
   'account-deactivated': 'Deactivated the account',
   'account-deleted': 'Deleted the account',
   'account-revived': 'Brought back from an export, against what was revoked, the account',
+  'role-revived': 'Brought back from an export, against what it had come to, the role',
+  'team-revived': 'Brought back from an export, against what it had come to, the team',
   'token-issued': 'Issued a token for',
   'token-rotated': 'Generated a new token for',
   'token-renewed': 'Renewed its own token:',

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { Account } from '../../../src/account/model.ts';
+import type { Account, Role, Team } from '../../../src/account/model.ts';
 import { createAdministration } from '../../../src/admin/administration.ts';
 import { IMPORT_BATCH, type TransferredRecord } from '../../../src/admin/transfer.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { encodeRecord, withVersion } from '../../../src/registry/codec.ts';
-import type { AccountTombstone } from '../../../src/registry/port.ts';
+import type { AccountTombstone, RecordChange } from '../../../src/registry/port.ts';
 import { Replica } from '../../../src/registry/replica.ts';
 import { Revoked } from '../../../src/registry/revoked.ts';
 import { until } from '../../contract/registry.ts';
-import { account, digestOf, idOf } from '../../contract/registry-records.ts';
+import { account, digestOf, idOf, role, team } from '../../contract/registry-records.ts';
 import { openBench, owner, STORES } from '../../unit/admin/stores.ts';
 
 const LATER = '2026-02-01T00:00:00.000Z';
@@ -105,7 +105,9 @@ describe.each(STORES)('records that are imported together (%s)', (kind) => {
       });
       for (const one of [admin, knowing]) {
         expect(await one.findRevived(owner, { records: many(1, 6) })).toEqual({
-          revived: [{ index: 1, id: idOf(2), name: account(2).name, what: ['deleted'] }],
+          revived: [
+            { index: 1, kind: 'account', id: idOf(2), name: account(2).name, what: ['deleted'] },
+          ],
         });
         const answer = await one.importRecords(owner, { records: many(1, 3) });
         expect(answer).toMatchObject({ done: 1, changed: 0, refusal: { code: 'invalid' } });
@@ -191,6 +193,61 @@ describe.each(STORES)('records that are imported together (%s)', (kind) => {
       // What is changed afterwards is changed by people who see it as it is.
       await admin.deactivateAccount(owner, { id: idOf(1), waitMs: 0 });
       await admin.activateAccount(owner, { id: idOf(1) });
+    } finally {
+      await close();
+    }
+  });
+
+  it('name the roles and teams that would give back what was seen to be taken away', async (ctx) => {
+    const { store, clock, close } = await bench(ctx);
+    const seen = new Revoked();
+    const policy = (one: Role | Team): TransferredRecord => ({
+      kind: 'permissions' in one ? 'role' : 'team',
+      text: withVersion(encodeRecord(one), 7),
+    });
+    try {
+      seen.begin('earlier');
+      const sees = (change: RecordChange) => seen.note({ seq: 901, changes: [change] });
+      sees({ kind: 'role', key: 'lower', record: role('lower', ['a:read']) });
+      sees({ kind: 'role', key: 'gone', record: null });
+      sees({ kind: 'role', key: 'raised', record: role('raised', ['a:*']) });
+      sees({ kind: 'team', key: 'crew', record: team('crew', ['shop']) });
+      sees({ kind: 'team', key: 'same', record: team('same', ['wiki']) });
+      seen.begin((await store.snapshot()).epoch);
+      const told = seen.lost();
+      await store.assert(told);
+      const admin = createAdministration({
+        ...{ store, clock, instance: null },
+        // The other store was told.
+        ...(kind === 'embedded' ? { known: (label) => seen.known(label) } : {}),
+      });
+      const records = [
+        ...[role('lower', ['a:*']), role('gone', ['a:read']), role('raised', ['a:read'])],
+        ...[team('crew', ['crm']), team('same', ['wiki']), team('new', ['new'])],
+      ].map(policy);
+      const { revived } = await admin.findRevived(owner, { records });
+      expect(revived).toEqual([
+        { index: 0, kind: 'role', id: 'lower', name: 'lower', what: ['permissions-lowered'] },
+        { index: 1, kind: 'role', id: 'gone', name: 'gone', what: ['permissions-lowered'] },
+        { index: 3, kind: 'team', id: 'crew', name: 'crew', what: ['applications-changed'] },
+      ]);
+      const refused = await admin.importRecords(owner, { records });
+      expect(refused).toMatchObject({ done: 0, changed: 0, refusal: { code: 'invalid' } });
+      expect(refused.refusal?.message).toContain('the role lower would come back to life');
+      const revive = { records, reviveRevoked: true };
+      expect(await admin.importRecords(owner, revive)).toMatchObject({ done: 6, changed: 6 });
+      // Whoever tells of it only now.
+      await store.assert(told);
+      const snapshot = await store.snapshot();
+      expect(seen.againstAll(snapshot)).toEqual(snapshot);
+      for (const one of [...snapshot.roles, ...snapshot.teams])
+        expect(one).not.toHaveProperty('inDoubt');
+      expect(await admin.importRecords(owner, revive)).toMatchObject({ done: 6, changed: 0 });
+      const { items } = await store.changes({ account: null, before: null, limit: 10 });
+      const types = items.map((event) => (JSON.parse(event) as { type: string }).type);
+      expect(types.filter((type) => type.endsWith('-revived')).sort()).toEqual([
+        ...['role-revived', 'role-revived', 'team-revived'],
+      ]);
     } finally {
       await close();
     }
