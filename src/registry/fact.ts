@@ -31,10 +31,13 @@ export interface AccountFact extends Seen {
   readonly rights: string | null;
 }
 
-/** Permissions of a role or applications of a team, sorted; none: perhaps it was deleted. */
+/** Permissions of a role or applications of a team, as in `PolicyTombstone`. */
 export interface PolicyFact extends Seen {
-  readonly seen: readonly string[];
+  readonly seen: PolicyTombstone['seen'];
 }
+
+/** What is seen of one role or team while the store knows less; past it, nothing of it counts. */
+const SEEN_KEPT = 16;
 
 /** Digests that are remembered of an account, the newest. A record keeps 8. */
 export const DIGESTS_KEPT = 16;
@@ -55,12 +58,14 @@ export function factOf(change: RecordChange, seq: number, known: Fact | undefine
 }
 
 function policyFact({ record }: PolicyChange, seq: number, known: PolicyFact | undefined): Fact {
-  const untold = known?.lost === 'untold';
-  return {
-    seq: Math.max(seq, known?.seq ?? 0),
-    seen: untold ? known.seen : contentOf(record),
-    lost: untold ? 'untold' : 'no',
-  };
+  const content = contentOf(record);
+  if (known?.lost !== 'untold')
+    return { seq: Math.max(seq, known?.seq ?? 0), seen: [content], lost: 'no' };
+  // A later change may be lost in its turn. What came before was seen to end.
+  const isNew = seq > known.seq && !known.seen.some((one) => one.join() === content.join());
+  if (!isNew || known.seen.length > SEEN_KEPT) return { ...known, seq: Math.max(seq, known.seq) };
+  const last = known.seen.length < SEEN_KEPT ? content : [];
+  return { seq, seen: [...known.seen, last], lost: 'untold' };
 }
 
 function accountFact(
@@ -76,7 +81,7 @@ function accountFact(
   const deleted = record === null || known?.deleted === true;
   const untold = known?.lost === 'untold';
   const inactive = record?.status === 'inactive' || (untold && known.inactive);
-  const rights = untold || record === null ? (known?.rights ?? null) : rightsOf(record);
+  const rights = rightsAfter(record, seq, known);
   // Nothing was taken away from an account that is as it was made.
   const made = record !== null && record.updatedAt === record.createdAt;
   if (digests.size === 0 && !deleted && !inactive && known === undefined && made) return null;
@@ -90,13 +95,27 @@ function accountFact(
   };
 }
 
+/** As in `AccountTombstone`; null: nothing was seen. */
+function rightsAfter(
+  record: Account | null,
+  seq: number,
+  known: AccountFact | undefined,
+): string | null {
+  const before = known?.rights ?? null;
+  if (record === null) return before;
+  const now = rightsOf(record);
+  if (known?.lost !== 'untold') return now;
+  // A later change may be lost in its turn, and then the one before it must not count again.
+  return before !== null && seq > known.seq && now !== before ? '*' : before;
+}
+
 /**
  * What a store is to be told. `whole`: also what stands only until somebody who saw it decides
  * otherwise, as if the store knew nothing.
  */
 export function tombstoneOf(label: string, fact: Fact, whole = false): Tombstone {
   return 'seen' in fact
-    ? { policy: label as PolicyLabel, seen: [fact.seen], seq: fact.seq }
+    ? { policy: label as PolicyLabel, seen: fact.seen, seq: fact.seq }
     : { account: label, ...accountHeld(fact, whole) };
 }
 
@@ -132,5 +151,5 @@ function accountHeld(fact: AccountFact, whole = false): Omit<AccountTombstone, '
 /** Names are used again, so nothing is held against a store that knows. */
 export function policyHeld(fact: Fact | undefined): Omit<PolicyTombstone, 'policy'> | undefined {
   if (fact === undefined || !('seen' in fact) || fact.lost !== 'untold') return undefined;
-  return { seen: [fact.seen], seq: fact.seq };
+  return { seen: fact.seen, seq: fact.seq };
 }

@@ -54,7 +54,7 @@ const accountShape = z.object({
 const policyShape = z.object({
   ...seen,
   policy: z.string().regex(/^(role|team):/),
-  seen: z.array(z.string()),
+  seen: z.array(z.array(z.string())),
 });
 const lineShape = z.union([accountShape, policyShape]);
 

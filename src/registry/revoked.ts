@@ -117,7 +117,8 @@ export class Revoked {
     );
     for (const [label, fact] of this.#facts) {
       if (!('seen' in fact) || fact.lost !== 'untold') continue;
-      if (isHarmless(held.get(label) ?? null, fact.seen))
+      const record = held.get(label) ?? null;
+      if (fact.seen.every((seen) => isHarmless(record, seen)))
         this.#facts.set(label, { ...fact, lost: 'told' });
     }
   }

@@ -6,7 +6,7 @@ type Value = string | Map<string, string> | Set<string> | Stream;
 
 const COMMIT = loadScript('registry-commit');
 const INITIALISE = loadScript('registry-initialise');
-const ASSERT = loadScript('registry-assert');
+const ASSERT = loadScript('registry-assert', { whenFull: true });
 const FORGET = loadScript('registry-forget');
 
 /**

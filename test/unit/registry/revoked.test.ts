@@ -4,6 +4,7 @@ import type {
   AccountTombstone,
   FeedEvent,
   PolicySnapshot,
+  PolicyTombstone,
   RecordChange,
 } from '../../../src/registry/port.ts';
 import { REVOKED_LIMITS, Revoked } from '../../../src/registry/revoked.ts';
@@ -214,6 +215,14 @@ describe('an account whose lowering a failover lost', () => {
     expect(revoked.against(higher)).toMatchObject({ status: 'active' });
   });
 
+  it('is so after a change that came while the store did not know, and was lost in its turn', () => {
+    revoked.note(event(5, 1, lowered));
+    revoked.lose({ epoch: 'epoch-1', seq: 4 }, false);
+    revoked.note(event(6, 1, { role: 'none', updatedAt: lowered.updatedAt }));
+    revoked.lose({ epoch: 'epoch-1', seq: 5 }, false);
+    expect(revoked.against(account(1, lowered))).toMatchObject({ status: 'inactive' });
+  });
+
   it('is left alone when only something else of it was lost', () => {
     revoked.note(event(5, 1, { description: 'new', updatedAt: lowered.updatedAt }));
     revoked.lose({ epoch: 'epoch-1', seq: 4 }, false);
@@ -256,7 +265,13 @@ describe('a role or team of which a failover lost a change', () => {
     expect(recordIn(noted)).toMatchObject({ permissions: ['a:read'] });
     expect(revoked.lost()).toEqual([
       { policy: 'team:crew', seen: [['shop']], seq: 4 },
-      { policy: 'role:viewer', seen: [['a:read', 'c:read']], seq: 5 },
+      {
+        ...{ policy: 'role:viewer', seq: 5 },
+        seen: [
+          ['a:read', 'c:read'],
+          ['a:*', 'b:read'],
+        ],
+      },
     ]);
   });
 
@@ -284,6 +299,26 @@ describe('a role or team of which a failover lost a change', () => {
     expect(recordIn(revoked.note(changed(7, wide)))).toBe(wide);
     revoked.lose({ epoch: 'epoch-1', seq: 6 }, false);
     expect(revoked.againstAll(before).roles).toEqual([wide]);
+  });
+
+  it('counts by all that was seen of it, also by what came while the store did not know', () => {
+    revoked.lose({ epoch: 'epoch-1', seq: 4 }, false);
+    revoked.note(changed(7, role('viewer', ['a:write', 'b:read'])));
+    revoked.note(changed(8, team('crew', ['crm'])));
+    // The store goes back once more, to what was seen before that.
+    revoked.lose({ epoch: 'epoch-1', seq: 6 }, false);
+    const { roles, teams } = revoked.againstAll(
+      snapshot(role('viewer', ['a:read', 'c:read']), team('crew', ['shop'])),
+    );
+    expect(roles).toMatchObject([{ permissions: [] }]);
+    expect(teams).toMatchObject([{ inDoubt: ['crm', 'shop'] }]);
+    // What the store had before that, and has told already, changes nothing.
+    revoked.note(changed(3, role('viewer', [])));
+    expect(revoked.lost()).toHaveLength(2);
+    for (let n = 0; n < 40; n += 1) revoked.note(changed(9 + n, team('crew', [`app-${n}`])));
+    const [told] = revoked.lost().filter((one) => 'policy' in one && one.policy === 'team:crew');
+    expect(told).toMatchObject({ seen: { length: 17 } });
+    expect((told as PolicyTombstone).seen.at(-1)).toEqual([]);
   });
 
   it('is what an import was told to revive', () => {
