@@ -93,4 +93,24 @@ describe('a role or team in doubt', () => {
       expect((await store.tombstones(['role:seller', 'team:sales'])).length).toBe(0);
       expect(await applyTo(admin, declared)).toBe(0);
     }));
+
+  it('counts only as far as all say who have seen it, and not at all when too many differ', (context) =>
+    doubtful(context, async ({ store }) => {
+      const tell = (...seen: string[][]) => store.assert([{ policy: 'role:seller', seen, seq: 7 }]);
+      const read = async () => {
+        const { roles, tombstones } = await store.snapshot();
+        const role = roles.find(({ name }) => name === 'seller');
+        return { permissions: role?.permissions, tombstones };
+      };
+      const first = await read();
+      await tell(['crm:*']);
+      expect(await read()).toEqual({ ...first, tombstones: first.tombstones! + 1 });
+      // Told again, it is no news.
+      await tell(['crm:*']);
+      expect((await read()).tombstones).toBe(first.tombstones! + 1);
+      for (let n = 0; n < 20; n += 1) await tell(['crm:read', `other:n${n}`]);
+      expect((await read()).permissions).toEqual([]);
+      const [told] = await store.tombstones(['role:seller']);
+      expect(told).toMatchObject({ seq: 9, seen: { length: 17 } });
+    }));
 });
