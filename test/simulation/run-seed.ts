@@ -452,6 +452,8 @@ class Run {
 
   #lift(what: Lifting, account: string): void {
     const ban = LIFTED_BY[what];
+    // Where a store has lost a lowering, the account is inactive, and who activates it takes that back.
+    if (what === 'activate' && this.#mode === 'loss') this.#lift('raise', account);
     this.#banned[ban].set(account, []);
     const key = `${ban} ${account}`;
     this.#lifted.set(key, (this.#lifted.get(key) ?? 0) + 1);
