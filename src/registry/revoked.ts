@@ -21,15 +21,15 @@ export const REVOKED_LIMITS = {
 } as const;
 
 /**
- * What this instance has seen revoked and lowered. It outlives every reload, because a primary that took over
- * without the last changes would otherwise bring back what they had shut out, and nobody but those
- * who saw the changes can know.
+ * What this instance has seen revoked and lowered. It outlives every reload, because a primary that
+ * took over without the last changes would otherwise bring back what they had shut out, and nobody
+ * but those who saw the changes can know.
  *
  * A revoked digest and a deleted account stay so whatever a store says later: tokens are random and
- * ids are never used again. "Inactive" can be taken back by an administrator, and so can a lowering,
- * so they are held against the store only while the store does not know of them; all that is known
- * of roles and teams is of that kind. Only a record that an import was told to revive is held to
- * nothing that was known before.
+ * ids are never used again. "Inactive" can be taken back by an administrator, and so can a
+ * lowering, so they are held against the store only while the store does not know of them; all that
+ * is known of roles and teams is of that kind. Only a record that an import was told to revive is
+ * held to nothing that was known before.
  */
 export class Revoked {
   readonly #facts = new Map<string, Fact>();

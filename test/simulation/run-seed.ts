@@ -53,9 +53,9 @@ const KEEPER_MS = 400;
 /** How long an open call may have nothing to give. */
 const GIVES_MS = [20, 60, 120, 2_500];
 /**
- * So many of the calls stay open. More than half of these end with the lease that permitted them (476
- * of 884 in seeds 0 to 199 with 0.03), and all of them together are to be given enough to prove
- * something.
+ * So many of the calls stay open. More than half of these end with the lease that permitted them
+ * (476 of 884 in seeds 0 to 199 with 0.03), and all of them together are to be given enough to
+ * prove something.
  */
 const STREAMS = 0.1;
 const READER = {
@@ -452,7 +452,8 @@ class Run {
 
   #lift(what: Lifting, account: string): void {
     const ban = LIFTED_BY[what];
-    // Where a store has lost a lowering, the account is inactive, and who activates it takes that back.
+    // Where a store has lost a lowering, the account is inactive, and who activates it takes that
+    // back.
     if (what === 'activate' && this.#mode === 'loss') this.#lift('raise', account);
     this.#banned[ban].set(account, []);
     const key = `${ban} ${account}`;
