@@ -154,8 +154,8 @@ async function revived(
   if (revive) return { ...edit, after: { ...edit.after, revived: Math.max(seq, asOf) } } as Edit;
   throw new AdminError(
     'invalid',
-    `the ${edit.kind} ${edit.after.name} would come back to life (${wordsOf(what)}), and nothing is ` +
-      'revived unless it is said so (--revive-revoked)',
+    `the ${edit.kind} ${edit.after.name} would come back to life (${wordsOf(what)}), and nothing ` +
+      'is revived unless it is said so (--revive-revoked)',
   );
 }
 

@@ -46,11 +46,11 @@ export function addTransferCommands(registry: Command): void {
     .action(importFrom);
   into.description(
     'bring the records of an exported file into a store.\n' +
-      'An import overwrites nothing. Before it writes, it names what it would bring back to life: ' +
-      'accounts that were deleted or deactivated,\ntokens that were revoked, and rights that were ' +
-      'changed since the file was written, of accounts, by roles or by teams,\nas far as the store, ' +
-      'its running instances or the data folder know. Without --revive-revoked nothing at all is ' +
-      'imported then.',
+      'An import overwrites nothing. Before it writes, it names what it would bring back to ' +
+      'life: accounts that were deleted\nor deactivated, tokens that were revoked, and rights ' +
+      'that were changed since the file was written,\nof accounts, by roles or by teams, as far ' +
+      'as the store, its instances or the data folder know.\nWithout --revive-revoked nothing ' +
+      'at all is imported then.',
   );
   examples(into, 'sallyport registry import registry.ndjson --config redis.yaml --yes');
 }
