@@ -121,8 +121,8 @@ export class UpstreamSet {
   /** For the gauge `sallyport_upstream_connections`. */
   connectionCounts(): readonly ConnectionCount[] {
     const sums = new Map<string, ReturnType<UpstreamPool['counts']>>();
-    const all = [...this.#upstreams.values(), ...this.#former];
-    for (const { name, pool } of all) {
+    const busy = this.#former.filter(({ pool }) => !pool.isEmpty);
+    for (const { name, pool } of [...this.#upstreams.values(), ...busy]) {
       const { idle, active, connecting } = pool.counts();
       const sum = sums.get(name);
       if (sum === undefined) sums.set(name, { idle, active, connecting });

@@ -43,7 +43,7 @@ export class AddressHealth {
   #options: EjectionOptions;
   #checks: CheckOptions | null;
   readonly #clock: { readonly nowMs: number };
-  readonly #observer: HealthObserver;
+  #observer: HealthObserver;
   #failures = 0;
   /** Ejections since the last answer that came while in use. */
   #ejections = 0;
@@ -69,9 +69,11 @@ export class AddressHealth {
    * A reload has changed how it is judged; the verdicts stay, but for those that nothing would ever
    * change again: of checks that are no longer made, and of an ejection that would now be over.
    */
-  judgeBy(options: EjectionOptions, checks: CheckOptions | null): void {
+  judgeBy(options: EjectionOptions, checks: CheckOptions | null, observer: HealthObserver): void {
     this.#options = options;
     this.#checks = checks;
+    // The former one holds what its pool was made of, credentials included.
+    this.#observer = observer;
     this.#contrary = 0;
     if (checks === null) this.#passesChecks = true;
     if (this.ejected)

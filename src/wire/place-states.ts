@@ -84,7 +84,7 @@ export class PlaceStates {
     if (state === undefined) {
       state = this.#newState(place, new AddressHealth(ejection, checks, this.#clock, observer));
     } else {
-      state.health.judgeBy(ejection, checks);
+      state.health.judgeBy(ejection, checks, observer);
     }
     state.used();
     return state;

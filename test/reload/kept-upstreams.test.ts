@@ -281,7 +281,12 @@ describe('an upstream that a reload takes out', () => {
     reload(door.gate);
     expect(await askStranger(door)).toBe(503);
     expect(await askAccount(door)).toBe(200);
+    reload(door.gate, (upstreams) => {
+      delete upstreams.raw;
+    });
     await release(held);
+    await expect.poll(() => connections(door, 'active'), { timeout: 20_000 }).toBe(null);
+    reload(door.gate);
     expect(await askStranger(door)).toBe(200);
   });
 });

@@ -54,6 +54,17 @@ it('keeps an ejection, but for no longer than the options in force would have it
   expect([health.ejected, health.onProbation]).toEqual([false, true]);
 });
 
+it('tells the pool that uses it now', () => {
+  const states = new PlaceStates({ nowMs: 0 });
+  const told: string[] = [];
+  const enter = (pool: string) =>
+    states.enter('a', { ejection: EJECTION, checks: null, observer: () => void told.push(pool) });
+  const { health } = enter('former');
+  enter('next');
+  health.failed(true, 'ECONNREFUSED');
+  expect(told).toEqual(['next']);
+});
+
 it('keeps the verdict of checks while there are any', () => {
   const { enter } = newStates();
   const { health } = enter('a');
