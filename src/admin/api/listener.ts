@@ -57,7 +57,7 @@ class RecordedListener {
   }
 
   async request(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#last.set(request.socket, { request, response });
+    this.#note(request, response);
     const reason = faultOf(request);
     if (reason !== null) return this.refuse(request, response, reason);
     attachRecord(request, this.#begin(request.socket, request));
@@ -69,7 +69,7 @@ class RecordedListener {
     response: ServerResponse,
     reason: RefusalReason,
   ): Promise<void> {
-    this.#last.set(request.socket, { request, response });
+    this.#note(request, response);
     const { status, headers, body } = await this.#refused(
       this.#begin(request.socket, request),
       reason,
@@ -87,12 +87,11 @@ class RecordedListener {
     const code = fault.code ?? '';
     const reason = reasonOf(code);
     const last = this.#last.get(socket);
-    const isInRequest = last !== undefined && !last.request.complete;
-    if (reason === null || (isInRequest && code === 'HPE_INVALID_EOF_STATE'))
-      return void socket.destroy();
+    // The connection was lost, or closed in the middle of a request: nobody is there to be told.
+    if (reason === null || code === 'HPE_INVALID_EOF_STATE') return void socket.destroy();
     if (this.#broken.has(socket)) return;
     this.#broken.add(socket);
-    if (!isInRequest) return this.refuseRaw(socket, reason, null);
+    if (last === undefined || last.request.complete) return this.refuseRaw(socket, reason, null);
     const { request, response } = last;
     // The last answer of this connection, because nobody knows where the next request begins.
     response.shouldKeepAlive = false;
@@ -123,6 +122,17 @@ class RecordedListener {
     socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`, () =>
       socket.destroy(),
     );
+  }
+
+  /** An idle connection keeps no head, and no token in it. */
+  #note(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    if (this.#last.get(socket)?.request === request) return;
+    const exchange = { request, response };
+    this.#last.set(socket, exchange);
+    response.once('close', () => {
+      if (request.complete && this.#last.get(socket) === exchange) this.#last.delete(socket);
+    });
   }
 
   #begin(socket: Socket, request: IncomingMessage | null): AdminCallRecord {

@@ -149,6 +149,35 @@ it.each([
   },
 );
 
+it('a request that breaks off behind another is answered in its turn', async () => {
+  const first = `GET /api/v1/roles HTTP/1.1\r\nHost: a\r\n${authorization}\r\n`;
+  const second = `POST /api/v1/roles HTTP/1.1\r\nHost: a\r\n${CHUNKED}${authorization}\r\nzz\r\n`;
+  const text = await ask(`${first}${second}`);
+  expect(statusesOf(text)).toEqual([200, 400]);
+  const events = await recorded(4);
+  for (const [index, status] of [200, 400].entries())
+    expect(events.filter(({ id }) => id === idsOf(text)[index])).toMatchObject([
+      { phase: 'decision' },
+      { phase: 'outcome', status },
+    ]);
+});
+
+it('what is answered before its body has broken off is answered once', async () => {
+  const text = await ask(`POST /api/v1/roles HTTP/1.1\r\nHost: a\r\n${CHUNKED}\r\nzz\r\n`);
+  expect(statusesOf(text)).toEqual([401]);
+  expect(await recorded(1)).toMatchObject([{ reason: 'token-missing', status: 401 }]);
+});
+
+it('half a head of a client that has left is no request', async () => {
+  expect(await ask('GET /api/v1/roles HTTP/1.1\r\nHo', true)).toBe('');
+  // On record after it, and alone.
+  await ask(`GET /api/v1/openapi.json HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+  expect(await recorded(2)).toMatchObject([
+    { path: '/api/v1/openapi.json' },
+    { path: '/api/v1/openapi.json' },
+  ]);
+});
+
 it('nothing is said behind an answer that is the last one', async () => {
   const text = await ask(`${create('last-one', 'Connection: close\r\n')}\x01\x02`);
   expect(statusesOf(text)).toEqual([201]);
