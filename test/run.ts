@@ -17,6 +17,7 @@ const RINGS = [
   'engines',
   'reload',
   'limits',
+  'upstreams',
   'processes',
   'corpus',
   'fuzz',

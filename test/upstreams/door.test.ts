@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readResponses, statusOf } from '../../support/http-bytes.ts';
-import { type RawUpstreamOptions, startRawUpstream } from '../../support/raw-upstream.ts';
-import { requireOrSkip } from '../../support/system.ts';
-import { issueClientCertificate, issueTls } from './certificates.ts';
-import { answerFor, type Door, startDoor } from './door.ts';
+import { issueClientCertificate, issueTls } from '../integration/door/certificates.ts';
+import { answerFor, type Door, startDoor } from '../integration/door/door.ts';
+import { readResponses, statusOf } from '../support/http-bytes.ts';
+import { type RawUpstreamOptions, startRawUpstream } from '../support/raw-upstream.ts';
+import { requireOrSkip } from '../support/system.ts';
 
 async function statusOfCall(
   door: Door,

@@ -1,12 +1,12 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { readResponses, statusOf } from '../../support/http-bytes.ts';
+import { answerFor, type Door, startDoor } from '../integration/door/door.ts';
+import { readResponses, statusOf } from '../support/http-bytes.ts';
 import {
   OK,
   type RawUpstream,
   type RawUpstreamOptions,
   startRawUpstream,
-} from '../../support/raw-upstream.ts';
-import { answerFor, type Door, startDoor } from '../door/door.ts';
+} from '../support/raw-upstream.ts';
 
 async function upstream(options: RawUpstreamOptions = {}): Promise<RawUpstream> {
   const started = await startRawUpstream({ answer: answerFor, ...options });

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { loadConfig } from '../../../src/config/load.ts';
-import { startGateway } from '../../support/gateway.ts';
-import { CLIENT, startIdentityProvider, WebBrowser } from '../../support/identity.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { startGateway } from '../support/gateway.ts';
+import { CLIENT, startIdentityProvider, WebBrowser } from '../support/identity.ts';
 
 // Only reached when what is waited for does not happen.
 const LIMIT = { timeout: 60_000, interval: 50 };

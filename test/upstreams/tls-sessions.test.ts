@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer, type TLSSocket, type TlsOptions } from 'node:tls';
 import { expect, it, onTestFinished } from 'vitest';
-import { clientContext } from '../../../src/tls/client-material.ts';
-import { issueTls } from '../door/certificates.ts';
+import { clientContext } from '../../src/tls/client-material.ts';
+import { issueTls } from '../integration/door/certificates.ts';
 import { openPool } from './pool.ts';
 
 interface Server {

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Shell } from '../../support/shell.ts';
-import { requireOrSkip } from '../../support/system.ts';
+import { Shell } from '../support/shell.ts';
+import { requireOrSkip } from '../support/system.ts';
 
 const SALLYPORT = 'npx --no-install sallyport';
 

@@ -1,12 +1,12 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { DescriptorBudget } from '../../../src/wire/descriptors.ts';
+import { DescriptorBudget } from '../../src/wire/descriptors.ts';
 import {
   OK,
   type RawUpstream,
   type RawUpstreamOptions,
   type Step,
   startRawUpstream,
-} from '../../support/raw-upstream.ts';
+} from '../support/raw-upstream.ts';
 import { openPool } from './pool.ts';
 
 async function upstreams(...all: readonly RawUpstreamOptions[]): Promise<RawUpstream[]> {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { THROTTLE } from '../../../src/console/throttle.ts';
-import { Browser, PASSWORD } from '../../support/console.ts';
-import { owner, startGateway, type TestGateway } from '../../support/gateway.ts';
-import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
-import { makeRedisUsers, type RedisUsers } from '../../support/redis-users.ts';
+import { THROTTLE } from '../../src/console/throttle.ts';
+import { Browser, PASSWORD } from '../support/console.ts';
+import { owner, startGateway, type TestGateway } from '../support/gateway.ts';
+import { type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
+import { makeRedisUsers, type RedisUsers } from '../support/redis-users.ts';
 
 /** Two gates that share a Redis, each with a console, as the user that may administer. */
 describe('consoles of two gates over one Redis', () => {

@@ -2,15 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Browser } from '../../support/console.ts';
-import { owner, startGateway, type TestGateway } from '../../support/gateway.ts';
+import { Browser } from '../support/console.ts';
+import { owner, startGateway, type TestGateway } from '../support/gateway.ts';
 import {
   CLIENT,
   startIdentityProvider,
   type TestIdentityProvider,
   type Visited,
   WebBrowser,
-} from '../../support/identity.ts';
+} from '../support/identity.ts';
 
 /**
  * Sign-in to the console of a real gate by a real identity provider. Every browser here sends

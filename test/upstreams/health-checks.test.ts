@@ -1,12 +1,12 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { valuesOf } from '../../support/http-bytes.ts';
+import { valuesOf } from '../support/http-bytes.ts';
 import {
   OK,
   type RawUpstream,
   type RawUpstreamOptions,
   type Step,
   startRawUpstream,
-} from '../../support/raw-upstream.ts';
+} from '../support/raw-upstream.ts';
 import { openPool } from './pool.ts';
 
 const CHECK = {

@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Browser } from '../../support/console.ts';
-import { owner, startGateway, type TestGateway } from '../../support/gateway.ts';
+import { Browser } from '../support/console.ts';
+import { owner, startGateway, type TestGateway } from '../support/gateway.ts';
 import {
   CLIENT,
   startIdentityProvider,
   type TestIdentityProvider,
   WebBrowser,
-} from '../../support/identity.ts';
+} from '../support/identity.ts';
 
 /**
  * Somebody who may administer weak accounts prepares one of them, and waits until its person is

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { systemClock } from '../../../src/clock.ts';
-import { DnsSource } from '../../../src/names/dns-source.ts';
-import { Resolver } from '../../../src/names/resolver.ts';
-import { type DnsServer, startDns } from '../../support/dns-server.ts';
-import { type RawUpstream, startRawUpstream } from '../../support/raw-upstream.ts';
+import { systemClock } from '../../src/clock.ts';
+import { DnsSource } from '../../src/names/dns-source.ts';
+import { Resolver } from '../../src/names/resolver.ts';
+import { type DnsServer, startDns } from '../support/dns-server.ts';
+import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
 import { openPool, type TestPool } from './pool.ts';
 
 const NAME = 'service.internal.test';
