@@ -1,11 +1,10 @@
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
 import { answerFor, type Door, type DoorOptions, startDoor } from '../integration/door/door.ts';
+import { freePort } from '../support/free-port.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import type { RawClient } from '../support/raw-client.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
@@ -74,16 +73,6 @@ async function metric(gate: TestGateway, labelled: string): Promise<number | nul
 
 const connections = (door: Door, state: string) =>
   metric(door.gate, `connections{upstream="raw",state="${state}"}`);
-
-/** A port of the loopback on which nobody listens. */
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Kept by every reload of a test: a second address that refuses, or fails its checks. */
 const withSecond =
@@ -162,7 +151,7 @@ describe.each(Object.entries(CHANGES))(
     });
 
     it('keeps the health of the addresses that stay', async () => {
-      const dead = await closedPort();
+      const dead = await freePort();
       const ejection = { baseMs: 3_600_000, maxMs: 3_600_000 };
       const { door } = await holdingDoor({ upstreamConfig: { ejection } });
       const url = `http://127.0.0.1:${dead}`;

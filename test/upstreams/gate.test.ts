@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { answerFor, type Door, startDoor } from '../integration/door/door.ts';
+import { freePort } from '../support/free-port.ts';
 import { readResponses, statusOf } from '../support/http-bytes.ts';
 import {
   OK,
@@ -42,9 +43,7 @@ describe('a request that was never sent', () => {
   ])(
     'goes to another address, whatever its method, with its whole body (%s, %s)',
     async (method, fields, body) => {
-      const dead = await startRawUpstream();
-      const { url } = dead;
-      await dead.stop();
+      const url = `http://127.0.0.1:${await freePort()}`;
       const second = await upstream();
       const door = await startDoor({ upstreamConfig: { addresses: [url, second.url] } });
       expect(await statusOfCall(door, `${method} /a`, fields, ...body)).toBe(200);
