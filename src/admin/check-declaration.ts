@@ -1,4 +1,4 @@
-import { setImmediate as pause } from 'node:timers/promises';
+import { turn } from '../turns.ts';
 import { showAccount } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import type { AdminContext } from './change.ts';
@@ -35,8 +35,7 @@ export async function checkDeclaration(
       const more = { faults, users, cause: error };
       throw new AdminError(code, `nothing was changed: ${target}: ${message}`, more);
     }
-    // The gate that is asked has calls to answer.
-    await pause();
+    await turn();
   }
   return { changes: steps.map(({ target }) => target) };
 }

@@ -1,6 +1,7 @@
 import type { Team } from '../account/model.ts';
 import { permissionFault } from '../account/permission.ts';
 import { ADMINISTRATOR_ROLE, isBuiltInRole, NO_ROLE } from '../account/role.ts';
+import { turn } from '../turns.ts';
 import type { Declaration } from './declaration.ts';
 import type { Fault } from './error.ts';
 import { FIELD_LIMITS } from './fields.ts';
@@ -21,11 +22,14 @@ export interface Present {
  * somebody remains who administers, is found out by a rehearsal (`checkDeclaration`). What only the
  * moment can tell (somebody else's change in between) is not covered.
  */
-export function declarationFaults(declaration: Declaration, present: Present): readonly Fault[] {
+export async function declarationFaults(
+  declaration: Declaration,
+  present: Present,
+): Promise<readonly Fault[]> {
   return [
     ...roleFaults(declaration.roles, present),
     ...teamFaults(declaration.teams, present),
-    ...accountFaults(declaration, present),
+    ...(await accountFaults(declaration, present)),
   ];
 }
 
@@ -116,7 +120,13 @@ function nameFaults(
   return faults;
 }
 
-function accountFaults(declaration: Declaration, present: Present): readonly Fault[] {
+/** Accounts that are looked at in one turn of the event loop. */
+const LOOKED_AT_AT_ONCE = 500;
+
+async function accountFaults(
+  declaration: Declaration,
+  present: Present,
+): Promise<readonly Fault[]> {
   const faults: Fault[] = [];
   const roles = new Set([NO_ROLE, ...present.roles.keys(), ...declaration.roles.map(nameOf)]);
   const teams = new Set([...present.teams.keys(), ...declaration.teams.map(nameOf)]);
@@ -126,7 +136,8 @@ function accountFaults(declaration: Declaration, present: Present): readonly Fau
     const message = `there is no ${noun} named ${name}, and none is declared in this file`;
     faults.push({ field, message });
   };
-  declaration.serviceAccounts.forEach((account, index) => {
+  for (const [index, account] of declaration.serviceAccounts.entries()) {
+    if (index % LOOKED_AT_AT_ONCE === 0) await turn();
     const at = `accounts.serviceAccounts[${index}]`;
     const { name } = account;
     if (seen.has(name))
@@ -151,7 +162,7 @@ function accountFaults(declaration: Declaration, present: Present): readonly Fau
     );
     const applications = account.grants.map(({ application }) => application);
     faults.push(...twiceFaults(`${at}.grants`, 'application', applications));
-  });
+  }
   return faults;
 }
 

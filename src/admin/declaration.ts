@@ -1,5 +1,6 @@
 import type { AccountKind, Team } from '../account/model.ts';
 import type { Config } from '../config/schema.ts';
+import { turn } from '../turns.ts';
 import type { AdminActor } from './actor.ts';
 import type { Administration } from './administration.ts';
 import { declarationFaults } from './declaration-faults.ts';
@@ -62,12 +63,13 @@ export async function planSteps(
   const roles = byName(await administration.listRoles(actor, {}));
   const teams = byName(await administration.listTeams(actor, {}));
   const accounts = await declaredAccounts(administration, actor, declaration);
-  const faults = declarationFaults(declaration, { roles, teams, userNames: accounts.users });
+  const present = { roles, teams, userNames: accounts.users };
+  const faults = await declarationFaults(declaration, present);
   if (faults.length > 0) throw invalid(faults);
   return [
     ...planRoles(administration, actor, declaration.roles, roles),
     ...planTeams(administration, actor, declaration.teams, teams),
-    ...planAccounts(administration, actor, declaration.serviceAccounts, accounts.services),
+    ...(await planAccounts(administration, actor, declaration.serviceAccounts, accounts.services)),
   ];
 }
 
@@ -76,6 +78,11 @@ function byName<T extends { readonly name: string }>(
 ): ReadonlyMap<string, T> {
   return new Map(records.map((record) => [record.name, record]));
 }
+
+/** Accounts that are looked up in one turn of the event loop. */
+const LOOKED_UP_AT_ONCE = 50;
+/** And that are compared. */
+const COMPARED_AT_ONCE = 500;
 
 interface DeclaredAccounts {
   readonly services: ReadonlyMap<string, AccountView>;
@@ -90,7 +97,10 @@ async function declaredAccounts(
 ): Promise<DeclaredAccounts> {
   const services = new Map<string, AccountView>();
   const users = new Set<string>();
-  for (const name of new Set(serviceAccounts.map((account) => account.name))) {
+  const names = new Set(serviceAccounts.map((account) => account.name));
+  for (const [index, name] of [...names].entries()) {
+    // A store in this process answers at once, and the gate that is asked has calls to answer.
+    if (index % LOOKED_UP_AT_ONCE === 0) await turn();
     const service = await find(administration, actor, name, 'service');
     if (service !== null) services.set(name, service);
     else if ((await find(administration, actor, name, 'user')) !== null) users.add(name);
@@ -177,19 +187,24 @@ function movedApplications(
   );
 }
 
-function planAccounts(
+async function planAccounts(
   administration: DeclaredBy,
   actor: AdminActor,
   wanted: Declaration['serviceAccounts'],
   present: ReadonlyMap<string, AccountView>,
-): readonly Step[] {
-  return wanted.flatMap((account) => {
+): Promise<readonly Step[]> {
+  const steps: Step[] = [];
+  for (const [index, account] of wanted.entries()) {
+    if (index % COMPARED_AT_ONCE === 0) await turn();
     const before = present.get(account.name);
     const run = () => administration.declareServiceAccount(actor, account);
-    if (before === undefined) return [step('create', 'service account', account.name, [], run)];
-    const found = accountDifferences(before, account);
-    return found.length === 0 ? [] : [step('change', 'service account', account.name, found, run)];
-  });
+    const found = before === undefined ? [] : accountDifferences(before, account);
+    if (before === undefined || found.length > 0) {
+      const what = before === undefined ? 'create' : 'change';
+      steps.push(step(what, 'service account', account.name, found, run));
+    }
+  }
+  return steps;
 }
 
 function step(
