@@ -3,13 +3,14 @@ import type { AdminActor } from './actor.ts';
 import type { AdminContext } from './change.ts';
 import { checkDeclaration } from './check-declaration.ts';
 import { declareServiceAccount } from './declared-account.ts';
+import { exportRecords } from './export.ts';
 import * as foundToken from './found-token.ts';
 import { admitPerson } from './identity.ts';
+import { findRevived, importRecord, importRecords } from './import.ts';
 import * as list from './list-accounts.ts';
 import * as roles from './roles.ts';
 import * as serviceAccounts from './service-accounts.ts';
 import * as teams from './teams.ts';
-import { exportRecords, findRevived, importRecord, importRecords } from './transfer.ts';
 import * as users from './users.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { Account, AccountKind } from '../account/model.ts';
-import type { ListFilter } from '../registry/listing/query.ts';
+import { type ListFilter, UNFILTERED } from '../registry/listing/query.ts';
 import { type RegistryStore, RegistryUnavailable } from '../registry/port.ts';
 import { turn } from '../turns.ts';
 import { claimsOf, rolesOf, targetsOf } from './change.ts';
@@ -236,20 +236,8 @@ class Look {
 function query(kind: AccountKind): Parameters<Store['list']>[0] {
   return {
     kind,
-    search: null,
-    namePrefix: null,
-    status: null,
-    role: null,
-    team: null,
-    neverUsed: false,
-    unusedSinceMs: null,
-    expiresUntilMs: null,
-    tokenIssuedUntilMs: null,
+    ...UNFILTERED,
     nowMs: 0,
-    sort: 'name',
-    descending: false,
-    cursor: null,
     limit: SLICE,
-    withUses: false,
   };
 }

@@ -2,12 +2,8 @@ import { closeSync, readFileSync, statSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Control } from '../admin/control.ts';
 import { AdminError } from '../admin/error.ts';
-import {
-  IMPORT_BATCH,
-  type RevivedRecord,
-  type TransferredRecord,
-  wordsOf,
-} from '../admin/transfer.ts';
+import { IMPORT_BATCH, type RevivedRecord, wordsOf } from '../admin/import.ts';
+import type { TransferredRecord } from '../admin/transferred.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
 import { UsageError } from './exit.ts';
 import { examples, leaf } from './options.ts';

@@ -11,6 +11,7 @@ import {
   type ListQuery,
   lastUseOf,
   standingOf,
+  UNFILTERED,
 } from '../../src/registry/listing/query.ts';
 import type { RecordChange, RegistryStore, TokenUse } from '../../src/registry/port.ts';
 import { Random } from '../fuzz/random.ts';
@@ -306,21 +307,9 @@ function useOf({ id, token }: Account, timeMs: number): TokenUse {
 function everybody(parts: Partial<ListQuery>): ListQuery {
   return {
     kind: 'service',
-    search: null,
-    namePrefix: null,
-    status: null,
-    role: null,
-    team: null,
-    neverUsed: false,
-    unusedSinceMs: null,
-    expiresUntilMs: null,
-    tokenIssuedUntilMs: null,
+    ...UNFILTERED,
     nowMs: NOW_MS,
-    sort: 'name',
-    descending: false,
-    cursor: null,
     limit: 100,
-    withUses: false,
     ...parts,
   };
 }

@@ -15,7 +15,12 @@ import { encodeRecord, withVersion } from '../../src/registry/codec.ts';
 import { openEmbeddedRegistry } from '../../src/registry/embedded.ts';
 import { sealAll } from '../../src/registry/embedded-seal.ts';
 import { nameKey } from '../../src/registry/listing/entry.ts';
-import { isListed, type ListPage, type ListQuery } from '../../src/registry/listing/query.ts';
+import {
+  isListed,
+  type ListPage,
+  type ListQuery,
+  UNFILTERED,
+} from '../../src/registry/listing/query.ts';
 import type { RegistryStore } from '../../src/registry/port.ts';
 import { RedisRegistryStore } from '../../src/registry/redis.ts';
 import { registryKeys } from '../../src/store/keys.ts';
@@ -37,21 +42,9 @@ const notes: string[] = [];
 
 const EVERYBODY: ListQuery = {
   kind: 'service',
-  search: null,
-  namePrefix: null,
-  status: null,
-  role: null,
-  team: null,
-  neverUsed: false,
-  unusedSinceMs: null,
-  expiresUntilMs: null,
-  tokenIssuedUntilMs: null,
+  ...UNFILTERED,
   nowMs: NOW_MS,
-  sort: 'name',
-  descending: false,
-  cursor: null,
   limit: 100,
-  withUses: false,
 };
 
 const QUERIES: readonly (readonly [string, Partial<ListQuery>])[] = [

@@ -50,6 +50,23 @@ export interface ListQuery extends ListFilter {
   readonly withUses: boolean;
 }
 
+/** Every account of a kind, by name, from the beginning. */
+export const UNFILTERED = {
+  search: null,
+  namePrefix: null,
+  status: null,
+  role: null,
+  team: null,
+  neverUsed: false,
+  unusedSinceMs: null,
+  expiresUntilMs: null,
+  tokenIssuedUntilMs: null,
+  sort: 'name',
+  descending: false,
+  cursor: null,
+  withUses: false,
+} as const satisfies Omit<ListQuery, 'kind' | 'nowMs' | 'limit'>;
+
 export interface ListPage {
   readonly items: readonly ListedAccount[];
   /** Ids of accounts whose record cannot be read. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Account, Role, Team } from '../../../src/account/model.ts';
 import { createAdministration } from '../../../src/admin/administration.ts';
-import { IMPORT_BATCH, type TransferredRecord } from '../../../src/admin/transfer.ts';
+import { IMPORT_BATCH } from '../../../src/admin/import.ts';
+import type { TransferredRecord } from '../../../src/admin/transferred.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { encodeRecord, withVersion } from '../../../src/registry/codec.ts';
 import type { AccountTombstone, RecordChange } from '../../../src/registry/port.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { tokenId } from '../../../src/account/token.ts';
 import { encodeRecord } from '../../../src/registry/codec.ts';
-import type { ListQuery } from '../../../src/registry/listing/query.ts';
+import { type ListQuery, UNFILTERED } from '../../../src/registry/listing/query.ts';
 import type { Commit } from '../../../src/registry/port.ts';
 import { RedisRegistryStore } from '../../../src/registry/redis.ts';
 import { planCommit } from '../../../src/registry/redis-plan.ts';
@@ -33,21 +33,9 @@ const EARLIER = {
 
 const EVERYBODY: ListQuery = {
   kind: 'service',
-  search: null,
-  namePrefix: null,
-  status: null,
-  role: null,
-  team: null,
-  neverUsed: false,
-  unusedSinceMs: null,
-  expiresUntilMs: null,
-  tokenIssuedUntilMs: null,
+  ...UNFILTERED,
   nowMs: 0,
-  sort: 'name',
-  descending: false,
-  cursor: null,
   limit: 500,
-  withUses: false,
 };
 
 describe('lists of accounts on a Redis that others change too', () => {

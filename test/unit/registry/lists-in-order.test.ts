@@ -4,28 +4,17 @@ import type { ListingData, Place, Walk } from '../../../src/registry/listing/dat
 import { entryOf, nameKey } from '../../../src/registry/listing/entry.ts';
 import { listAccounts } from '../../../src/registry/listing/list.ts';
 import { First } from '../../../src/registry/listing/order.ts';
-import type { ListQuery } from '../../../src/registry/listing/query.ts';
+import { type ListQuery, UNFILTERED } from '../../../src/registry/listing/query.ts';
 import { account } from '../../contract/registry-records.ts';
 import { Random } from '../../fuzz/random.ts';
 
 const MANY = 20_000;
 const QUERY: ListQuery = {
   kind: 'service',
-  search: null,
-  namePrefix: null,
+  ...UNFILTERED,
   status: 'active',
-  role: null,
-  team: null,
-  neverUsed: false,
-  unusedSinceMs: null,
-  expiresUntilMs: null,
-  tokenIssuedUntilMs: null,
   nowMs: 0,
-  sort: 'name',
-  descending: false,
-  cursor: null,
   limit: 100,
-  withUses: false,
 };
 
 /** Every third is inactive, and numbers go against the names. */

@@ -1,12 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
-import type { Account, Role, Team } from '../account/model.ts';
-import {
-  decodeAccount,
-  decodeRole,
-  decodeTeam,
-  encodeRecord,
-  withVersion,
-} from '../registry/codec.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
 import { turn } from '../turns.ts';
 import type { AdminActor } from './actor.ts';
@@ -23,84 +14,16 @@ import {
   type Revived,
   revivalsOf,
 } from './revival.ts';
-
-/**
- * The registry out of one store and into another. Records travel as they are stored, digests of
- * tokens and verifiers of passwords included, so that tokens and passwords go on working; no token
- * is in them, because none is anywhere. Whoever holds such a file can try passwords against it:
- * keep it like the store.
- */
-export interface TransferredRecord {
-  readonly kind: Edit['kind'];
-  /** The record's text, with its version in the store that it came from. */
-  readonly text: string;
-}
-
-export interface TransferPage {
-  readonly records: readonly TransferredRecord[];
-  /** Opaque; null = that was all. */
-  readonly next: string | null;
-}
-
-/** Accounts that are read, and written as text, in one turn of the loop. */
-const PAGE = 100;
-
-/**
- * Roles and teams first, then accounts page by page: an order in which they can be imported. Only
- * for who has the rights of the store.
- */
-export async function exportRecords(
-  context: AdminContext,
-  actor: AdminActor,
-  input: { readonly cursor?: string | null },
-): Promise<TransferPage> {
-  mustOwnStore(actor);
-  return reading(async () => {
-    const cursor = input.cursor ?? null;
-    const page = await context.store.accounts({ cursor, limit: PAGE });
-    if (page.damaged.length > 0)
-      throw new AdminError(
-        'unavailable',
-        `records cannot be read and would be lost: account ${page.damaged.join(', ')}`,
-      );
-    const accounts = page.items.map(
-      (account): TransferredRecord => ({ kind: 'account', text: textOf(account) }),
-    );
-    await turn();
-    return {
-      records: cursor === null ? [...(await policyRecords(context)), ...accounts] : accounts,
-      next: page.next,
-    };
-  });
-}
-
-async function policyRecords(context: AdminContext): Promise<readonly TransferredRecord[]> {
-  const { roles, teams, damagedRoles } = await context.store.snapshot();
-  if (damagedRoles.length > 0)
-    throw new AdminError(
-      'unavailable',
-      `records cannot be read and would be lost: role ${damagedRoles.join(', ')}`,
-    );
-  const doubtful = teams.filter(({ inDoubt = [] }) => inDoubt.length > 0);
-  if (doubtful.length > 0)
-    throw new AdminError(
-      'unavailable',
-      'the store has lost which applications these teams own, so they cannot be told: team ' +
-        `${doubtful.map(({ name }) => name).join(', ')}; change them first`,
-    );
-  const records: TransferredRecord[] = [];
-  const add = async (kind: 'role' | 'team', record: Role | Team) => {
-    if (records.length % PAGE === 0) await turn();
-    records.push({ kind, text: textOf(record) });
-  };
-  for (const role of roles) await add('role', role);
-  for (const team of teams) await add('team', team);
-  return records;
-}
-
-function textOf(record: Parameters<typeof encodeRecord>[0]): string {
-  return withVersion(encodeRecord(record), record.version);
-}
+import {
+  accountIn,
+  importedAccount,
+  importedRole,
+  importedTeam,
+  incomingIn,
+  isSame,
+  mustOwnStore,
+  type TransferredRecord,
+} from './transferred.ts';
 
 /** Whether to bring back to life what is known to have ended since the file was written. */
 interface ReviveOption {
@@ -207,20 +130,6 @@ export async function findRevived(
       what: (found[n] ?? NOTHING).what,
     }));
     return { revived: revived.filter(({ what }) => what.length > 0) };
-  });
-}
-
-/** Null for what is no record of this version; importing it alone says why. */
-function incomingIn(input: TransferredRecord): Incoming | null {
-  const { kind, text } = Object(input) as Partial<TransferredRecord>;
-  if (kind === 'account') {
-    const record = accountIn(input);
-    return record === null ? null : { kind, record };
-  }
-  if (typeof text !== 'string') return null;
-  return readable((): Incoming | null => {
-    if (kind === 'role') return { kind, record: importedRole(text) };
-    return kind === 'team' ? { kind, record: importedTeam(text) } : null;
   });
 }
 
@@ -349,38 +258,6 @@ async function importedTogether(
   });
 }
 
-/** Null for what is no account of this version; importing it alone says why. */
-function accountIn(input: TransferredRecord): Account | null {
-  const { kind, text } = Object(input) as Partial<TransferredRecord>;
-  if (kind !== 'account' || typeof text !== 'string') return null;
-  return readable(() => importedAccount(text));
-}
-
-function readable<T>(read: () => T): T | null {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof RegistryUnavailable || error instanceof AdminError) return null;
-    throw error;
-  }
-}
-
-/** That it was revived once was said in the registry that it comes from, and not in this one. */
-function importedAccount(text: string): Account {
-  const { revived: _, ...account } = decodeAccount(keyIn(text, 'id'), text);
-  return account;
-}
-
-function importedRole(text: string): Role {
-  const { revived: _, ...role } = decodeRole(keyIn(text, 'name'), text);
-  return role;
-}
-
-function importedTeam(text: string): Team {
-  const { revived: _, ...team } = decodeTeam(keyIn(text, 'name'), text);
-  return team;
-}
-
 async function editFor(context: AdminContext, kind: Edit['kind'], text: string): Promise<Edit> {
   const records = await Records.read(context.store);
   if (kind === 'role') {
@@ -408,17 +285,6 @@ async function editFor(context: AdminContext, kind: Edit['kind'], text: string):
   return { kind, key: after.id, before: sameOrNone(before, after, `account ${after.name}`), after };
 }
 
-function isSame<
-  T extends { readonly version: number; readonly createdAt: string; readonly updatedAt: string },
->(before: T, after: T): boolean {
-  const { createdAt, updatedAt } = after;
-  const { revived: _, ...comparable } = before as T & Pick<Account, 'revived'>;
-  return isDeepStrictEqual(
-    { ...comparable, version: 0, createdAt, updatedAt },
-    { ...after, version: 0 },
-  );
-}
-
 /**
  * What is there already must be the same but for its version and the time of its last change: an
  * import overwrites nothing.
@@ -442,20 +308,4 @@ function decoded<T>(decode: () => T): T {
       cause: error,
     });
   }
-}
-
-function keyIn(text: string, field: 'id' | 'name'): string {
-  try {
-    return String((JSON.parse(text) as Record<string, unknown>)[field]);
-  } catch {
-    throw new AdminError('invalid', 'that is no record: it is not JSON');
-  }
-}
-
-function mustOwnStore(actor: AdminActor): void {
-  if (actor.permissions !== 'store-owner')
-    throw new AdminError(
-      'forbidden',
-      'only who has the rights of the store may take the registry out of it or bring one in',
-    );
 }
