@@ -13,7 +13,14 @@ import { hasUnusualBody, isNeverAllowed, isUnsafe, methodBit } from './method.ts
 import { preflightOf } from './preflight.ts';
 import type { Route } from './route.ts';
 import { createRouteTable, type RouteMatch, type RouteTable } from './route-table.ts';
-import type { BodyWish, Findings, Permit, Refusal, Verdict } from './verdict.ts';
+import {
+  type BodyWish,
+  type Findings,
+  NOTHING_FOUND,
+  type Permit,
+  type Refusal,
+  type Verdict,
+} from './verdict.ts';
 import { WHOLE_SERVER, WHOLE_SERVER_MATCH } from './whole-server.ts';
 
 export interface DecisionLimits {
@@ -265,18 +272,6 @@ const NO_HOST = 'the request names no host, and routes are told apart by host';
 const ONLY_LIVE = 'only the live token can be exchanged, not the one before it';
 
 type Token = Extract<Credential, { presented: 'token' }>;
-
-const NOTHING_FOUND: Findings = {
-  route: null,
-  account: null,
-  claimedAccountId: null,
-  tokenId: null,
-  scheme: null,
-  application: null,
-  role: null,
-  demand: null,
-  rate: null,
-};
 
 const NO_LIMITS: NonNullable<DeciderOptions['rates']> = { ask: () => null, askRefused: () => null };
 

@@ -48,6 +48,19 @@ export interface Findings {
   readonly rate: RateStanding | null;
 }
 
+/** Of a request of which nothing but its head is known. */
+export const NOTHING_FOUND: Findings = {
+  route: null,
+  account: null,
+  claimedAccountId: null,
+  tokenId: null,
+  scheme: null,
+  application: null,
+  role: null,
+  demand: null,
+  rate: null,
+};
+
 /**
  * Not exported: a value of type `Permit` cannot be written down outside of this room, only asked
  * for.

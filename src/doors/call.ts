@@ -1,7 +1,7 @@
 import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
 import { readCredential } from '../decision/credential.ts';
 import type { Decision } from '../decision/decide.ts';
-import type { BodyWish, Findings, Permit, Verdict } from '../decision/verdict.ts';
+import { type BodyWish, NOTHING_FOUND, type Permit, type Verdict } from '../decision/verdict.ts';
 import { SERVER_METHODS, WHOLE_SERVER } from '../decision/whole-server.ts';
 import { corsFields, preflightFields } from '../forwarding/cors-fields.ts';
 import { rulesFor } from '../forwarding/field-rules.ts';
@@ -665,15 +665,3 @@ const UPSTREAM_REASONS = {
   broken: 'upstream-broken',
   timeout: 'upstream-timeout',
 } as const satisfies Record<UpstreamFailure['kind'], RefusalReason>;
-
-const NOTHING_FOUND: Findings = {
-  route: null,
-  account: null,
-  claimedAccountId: null,
-  tokenId: null,
-  scheme: null,
-  application: null,
-  role: null,
-  demand: null,
-  rate: null,
-};
