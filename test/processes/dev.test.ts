@@ -39,7 +39,7 @@ describe('sallyport dev', () => {
     return spawnSync('sh', ['-c', paste(line)], {
       cwd: shell.folder,
       encoding: 'utf8',
-      timeout: 15_000,
+      timeout: 50_000,
       env: shell.env,
     });
   }
@@ -88,7 +88,9 @@ describe('sallyport dev', () => {
       status: 403,
       reason: 'permission-denied',
     });
-    expect(sh(explain).stdout).toMatch(
+    const explained = sh(explain);
+    expect(explained).toMatchObject({ stderr: '', signal: null });
+    expect(explained.stdout).toMatch(
       /refused: permission-denied[\s\S]*default role of ci-pipeline, viewer/,
     );
 
