@@ -1,6 +1,6 @@
 import type { PermissionSet } from '../account/permission.ts';
 import { compilePermissions, exceeds, type OwnPermission } from '../account/permission.ts';
-import type { Actor } from '../audit/change-event.ts';
+import type { Actor } from '../audit/event/change-event.ts';
 import { AdminError } from './error.ts';
 import { printable } from './fields.ts';
 

@@ -1,7 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import type { Account, Role, Team } from '../account/model.ts';
 import { isBuiltInRole } from '../account/role.ts';
-import { type Actor, type ChangeType, changeEvent } from '../audit/change-event.ts';
+import { type Actor, type ChangeType, changeEvent } from '../audit/event/change-event.ts';
 import type { Clock } from '../clock.ts';
 import {
   type Commit,
@@ -13,7 +13,7 @@ import {
   RegistryUnavailable,
   type Tombstone,
 } from '../registry/port.ts';
-import { awaitReceipt, type Revocation } from '../registry/receipt.ts';
+import { awaitReceipt, type Revocation } from '../registry/receipts/receipt.ts';
 import { systemTiming, type Timing } from '../registry/timing.ts';
 import { turn } from '../turns.ts';
 import type { Effect } from './effect.ts';

@@ -1,6 +1,6 @@
 import { isName, type TeamMembership } from '../account/model.ts';
 import { permissionFault } from '../account/permission.ts';
-import { withoutTokens } from '../audit/text.ts';
+import { withoutTokens } from '../audit/event/text.ts';
 import { type Fault, invalid } from './error.ts';
 
 /**

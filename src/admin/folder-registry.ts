@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { seededRoles } from '../account/role.ts';
 import type { Clock } from '../clock.ts';
-import { openEmbeddedRegistry } from '../registry/embedded.ts';
+import { openEmbeddedRegistry } from '../registry/embedded/registry.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import { ServedRegistry } from '../registry/served.ts';
 

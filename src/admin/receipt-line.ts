@@ -1,4 +1,4 @@
-import type { Revocation } from '../registry/receipt.ts';
+import type { Revocation } from '../registry/receipts/receipt.ts';
 
 /** Where a change is in force, in one sentence for people. */
 export function receiptLine(revocation: Revocation): string {

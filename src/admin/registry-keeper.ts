@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { changeEvent } from '../audit/change-event.ts';
+import { changeEvent } from '../audit/event/change-event.ts';
 import type { Clock } from '../clock.ts';
 import type { ChangeRecord, RegistryStore } from '../registry/port.ts';
 import { RegistryUnavailable } from '../registry/port.ts';

@@ -1,7 +1,7 @@
 import type { Account, Role, Team } from '../account/model.ts';
-import { isHarmless } from '../registry/policy-tombstone.ts';
 import type { AccountTombstone, Tombstone } from '../registry/port.ts';
-import { rightsOf } from '../registry/tombstone.ts';
+import { isHarmless } from '../registry/revoked/policy-tombstone.ts';
+import { rightsOf } from '../registry/revoked/tombstone.ts';
 import type { AdminContext, Edit } from './change.ts';
 
 /**

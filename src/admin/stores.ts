@@ -1,13 +1,13 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type EmbeddedAuditOptions, openEmbeddedAudit } from '../audit/embedded.ts';
+import { type EmbeddedAuditOptions, openEmbeddedAudit } from '../audit/log/embedded/log.ts';
 import type { AuditLog, AuditReader } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
 import { DataDirFault, prepareDataDir } from '../config/data-dir.ts';
 import type { Config, RedisStoreConfig } from '../config/schema.ts';
 import type { RegistryStore } from '../registry/port.ts';
-import { Revoked } from '../registry/revoked.ts';
-import { readRevoked } from '../registry/revoked-file.ts';
+import { readRevoked } from '../registry/revoked/file.ts';
+import { Revoked } from '../registry/revoked/revoked.ts';
 import { ServedRegistry } from '../registry/served.ts';
 import type { RedisSettings } from '../store/redis.ts';
 import { loadClientMaterial } from '../tls/client-material.ts';
@@ -163,8 +163,8 @@ async function openRedis(
 ): Promise<OpenStores> {
   // Loaded only where Redis is the store: the driver is half of what starting a command costs.
   const { connectRedis } = await import('../store/redis.ts');
-  const { RedisRegistryStore } = await import('../registry/redis.ts');
-  const { createRedisAuditReader } = await import('../audit/redis-reader.ts');
+  const { RedisRegistryStore } = await import('../registry/redis/registry.ts');
+  const { createRedisAuditReader } = await import('../audit/log/redis/reader.ts');
   const connection = connectRedis(redisSettings(redis, 'sallyport-cli', clock));
   try {
     await connection.ready(REDIS_READY_MS);

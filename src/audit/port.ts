@@ -1,6 +1,6 @@
-import type { OpenPermits } from './open-permits.ts';
-import type { PermitLedger } from './permit-ledger.ts';
-import type { PermitNotes } from './permit-notes.ts';
+import type { PermitLedger } from './permits/ledger.ts';
+import type { PermitNotes } from './permits/notes.ts';
+import type { OpenPermits } from './permits/open-permits.ts';
 
 /**
  * The audit log's ports. Events are serialised once, in event.ts, the only place that knows their

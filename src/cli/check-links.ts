@@ -3,9 +3,9 @@ import { request as requestHttps } from 'node:https';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/schema.ts';
 import { withPublicOrigin } from '../forwarding/public-origin.ts';
+import { responseFieldNames } from '../http/field-names.ts';
 import type { Finding } from '../store/redis-findings.ts';
 import { clientContext, loadClientMaterial } from '../tls/client-material.ts';
-import { responseFieldNames } from '../wire/field-names.ts';
 
 type Upstream = Config['upstreams'][number];
 type Address = Upstream['addresses'][number];

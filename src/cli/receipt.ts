@@ -1,5 +1,5 @@
 import { receiptLine } from '../admin/receipt-line.ts';
-import type { Revocation } from '../registry/receipt.ts';
+import type { Revocation } from '../registry/receipts/receipt.ts';
 import { note } from './terminal.ts';
 
 /** Says to a person where a change is in force. Nothing for changes that took nothing away. */

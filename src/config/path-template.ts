@@ -1,4 +1,4 @@
-import { isUnambiguousPath } from '../wire/target.ts';
+import { isUnambiguousPath } from '../http/target.ts';
 
 /** A route's path, taken apart. */
 export interface PathTemplate {
@@ -19,7 +19,7 @@ const OPEN_END = '/**';
 
 /**
  * Reads a path template; the answer is a string, in words for whoever wrote it, when it is none.
- * Literal segments must be able to pass the wire's target gate: a route that no request can reach
+ * Literal segments must be able to pass the gate on targets: a route that no request can reach
  * is a mistake, not a precaution.
  */
 export function parsePathTemplate(path: string): PathTemplate | string {

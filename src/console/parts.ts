@@ -1,5 +1,5 @@
 import type { Control } from '../admin/control.ts';
-import type { SignInFacts } from '../audit/sign-in-event.ts';
+import type { SignInFacts } from '../audit/event/sign-in-event.ts';
 import type { Clock } from '../clock.ts';
 import type { Route } from '../decision/route.ts';
 import type { TryStore } from '../limits/tries-port.ts';

@@ -1,7 +1,7 @@
 import type { Account } from '../account/model.ts';
 import { isName } from '../account/model.ts';
 import { PasswordsBusy, verifyPassword } from '../account/password.ts';
-import type { SignInReason } from '../audit/sign-in-event.ts';
+import type { SignInReason } from '../audit/event/sign-in-event.ts';
 import type { KnownBrowser } from './known-browser.ts';
 import type { ConsoleParts } from './parts.ts';
 import { newSessionId, sessionDigest } from './sessions.ts';

@@ -1,8 +1,8 @@
 import { isName } from '../account/model.ts';
 import type { PolicyView } from '../account/policy.ts';
 import type { Principal, RoleRule } from '../account/principal.ts';
+import { isUnsafe } from '../http/method.ts';
 import { type Demand, type PermissionsFault, permissionsOf, valuesOf } from './demand.ts';
-import { isUnsafe } from './method.ts';
 import type { Route } from './route.ts';
 import type { Variable } from './route-table.ts';
 import { permittedApplications } from './some-application.ts';

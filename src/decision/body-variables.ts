@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { isPermissionValue } from '../account/permission-template.ts';
 import type { JsonPointer } from '../config/json-pointer.ts';
+import type { RequestHead } from '../http/request-head.ts';
 import type { RefusalReason } from '../refusal.ts';
-import type { RequestHead } from '../wire/request-head.ts';
 import { readJsonValues } from './json-values.ts';
 import type { Route } from './route.ts';
 import type { Variable } from './route-table.ts';

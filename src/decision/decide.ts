@@ -1,15 +1,15 @@
 import { tokenDigest, tokenId } from '../account/token.ts';
 import type { Clock } from '../clock.ts';
+import { hasUnusualBody, isNeverAllowed, isUnsafe, methodBit } from '../http/method.ts';
+import type { Peer, RequestHead } from '../http/request-head.ts';
 import type { GuessThrottle } from '../limits/guess-throttle.ts';
 import type { RateLimiter } from '../limits/rate-limiter.ts';
 import type { RefusalReason } from '../refusal.ts';
-import type { Lookup, RegistryView } from '../registry/replica-port.ts';
-import type { Peer, RequestHead } from '../wire/request-head.ts';
+import type { Lookup, RegistryView } from '../registry/replica/port.ts';
 import { prove } from './authenticate.ts';
 import { authorise, detailOf } from './authorise.ts';
 import { bodyFormFault, readBodyVariables } from './body-variables.ts';
 import { type Credential, readCredential } from './credential.ts';
-import { hasUnusualBody, isNeverAllowed, isUnsafe, methodBit } from './method.ts';
 import { preflightOf } from './preflight.ts';
 import type { Route } from './route.ts';
 import { createRouteTable, type RouteMatch, type RouteTable } from './route-table.ts';

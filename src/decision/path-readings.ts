@@ -7,7 +7,7 @@
  *
  * Two readings are not texts and stand with the routes (route-readings.ts): letter case, where the
  * route says that its upstream ignores it; and a final slash that a server adds. What the target
- * gate refuses (wire/target.ts) needs no reading: dot segments, empty segments, escapes of
+ * gate refuses (http/target.ts) needs no reading: dot segments, empty segments, escapes of
  * unreserved characters, cookieless segments.
  */
 export interface PathReading {

@@ -1,5 +1,5 @@
-import type { RequestHead } from '../wire/request-head.ts';
-import { methodBit } from './method.ts';
+import { methodBit } from '../http/method.ts';
+import type { RequestHead } from '../http/request-head.ts';
 
 /** What a browser asks before it sends a call for a page of another origin. */
 export interface Preflight {

@@ -1,5 +1,5 @@
-import { hostName } from './host-name.ts';
-import { methodBit, methodsOf } from './method.ts';
+import { hostName } from '../http/host-name.ts';
+import { methodBit, methodsOf } from '../http/method.ts';
 import type { Route } from './route.ts';
 import { RouteForest } from './route-forest.ts';
 import { RouteReadings } from './route-readings.ts';

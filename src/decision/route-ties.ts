@@ -1,5 +1,5 @@
 import type { PathTemplate } from '../config/path-template.ts';
-import { methodsOf } from './method.ts';
+import { methodsOf } from '../http/method.ts';
 import type { Route } from './route.ts';
 import { compileRoute, type Entry, emptyNode, insert, type Node } from './route-trie.ts';
 

@@ -1,8 +1,8 @@
 import { parsePermissionTemplate } from '../account/permission-template.ts';
 import { type PathTemplate, parsePathTemplate } from '../config/path-template.ts';
 import { isRouteHost } from '../config/values.ts';
-import { hostName } from './host-name.ts';
-import { isUnsafe, methodBit, methodBits } from './method.ts';
+import { hostName } from '../http/host-name.ts';
+import { isUnsafe, methodBit, methodBits } from '../http/method.ts';
 import type { Route } from './route.ts';
 
 /** A route as it stands in the tree. */

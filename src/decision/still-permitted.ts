@@ -1,7 +1,7 @@
 import type { PolicyView } from '../account/policy.ts';
 import { tokenId } from '../account/token.ts';
 import type { RefusalReason } from '../refusal.ts';
-import type { Lookup } from '../registry/replica-port.ts';
+import type { Lookup } from '../registry/replica/port.ts';
 import { standingOf } from './authenticate.ts';
 import type { Permit } from './verdict.ts';
 import { WHOLE_SERVER } from './whole-server.ts';

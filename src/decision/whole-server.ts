@@ -1,4 +1,4 @@
-import { ROUTABLE } from './method.ts';
+import { ROUTABLE } from '../http/method.ts';
 import type { Route } from './route.ts';
 import type { RouteMatch } from './route-table.ts';
 

@@ -1,6 +1,6 @@
 import { onlyValue } from '../decision/preflight.ts';
 import type { CorsRule, Route } from '../decision/route.ts';
-import type { RequestHead } from '../wire/request-head.ts';
+import type { RequestHead } from '../http/request-head.ts';
 
 /**
  * The gate's word to browsers, in field lines, each with its CRLF. All of it is the

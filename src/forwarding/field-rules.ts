@@ -1,5 +1,5 @@
 import type { HeaderChange } from '../config/sections/headers.ts';
-import { isRemoved } from './removed-fields.ts';
+import { isRemoved } from '../http/removed-fields.ts';
 
 /**
  * What the configuration sets on requests, and takes off them: worked out once, when it is loaded.

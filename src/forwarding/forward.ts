@@ -1,8 +1,8 @@
-import { hasUnusualBody } from '../decision/method.ts';
-import type { RequestHead } from '../wire/request-head.ts';
-import type { ResponseHead } from '../wire/response-parser.ts';
-import type { UpstreamConnection } from '../wire/upstream-connection.ts';
-import type { ResponseReceiver, UpstreamFailure } from '../wire/upstream-port.ts';
+import { hasUnusualBody } from '../http/method.ts';
+import type { RequestHead } from '../http/request-head.ts';
+import type { ResponseHead } from '../http/response-head.ts';
+import type { UpstreamConnection } from '../upstream/connection.ts';
+import type { ResponseReceiver, UpstreamFailure } from '../upstream/port.ts';
 import type { Upstream } from './upstream.ts';
 
 /**

@@ -1,5 +1,5 @@
-import type { RequestHead } from '../wire/request-head.ts';
-import type { ResponseHead } from '../wire/response-parser.ts';
+import type { RequestHead } from '../http/request-head.ts';
+import type { ResponseHead } from '../http/response-head.ts';
 
 /**
  * Links with which an upstream leads its clients past the gate: it writes its own name into the

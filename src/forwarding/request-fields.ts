@@ -1,12 +1,12 @@
-import { hasUnusualBody } from '../decision/method.ts';
 import type { Permit } from '../decision/verdict.ts';
-import type { FieldName } from '../wire/field-names.ts';
-import type { Peer, RequestHead } from '../wire/request-head.ts';
-import { type ClientAddress, forwardedNode } from './client-address.ts';
+import { type ClientAddress, forwardedNode } from '../http/client-address.ts';
+import type { FieldName } from '../http/field-names.ts';
+import { hasUnusualBody } from '../http/method.ts';
+import { isRemoved } from '../http/removed-fields.ts';
+import type { Peer, RequestHead } from '../http/request-head.ts';
+import type { Trace } from '../http/trace.ts';
 import type { FieldRules } from './field-rules.ts';
 import { withoutOwnCookies } from './own-cookies.ts';
-import { isRemoved } from './removed-fields.ts';
-import type { Trace } from './trace.ts';
 import { viaField } from './via.ts';
 
 /**

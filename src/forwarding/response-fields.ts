@@ -1,6 +1,6 @@
-import type { FieldName } from '../wire/field-names.ts';
-import { httpDate } from '../wire/http-date.ts';
-import type { ResponseHead } from '../wire/response-parser.ts';
+import type { FieldName } from '../http/field-names.ts';
+import { httpDate } from '../http/http-date.ts';
+import type { ResponseHead } from '../http/response-head.ts';
 import { setsOwnCookie } from './own-cookies.ts';
 import { viaField } from './via.ts';
 

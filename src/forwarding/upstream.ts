@@ -1,6 +1,6 @@
-import type { UpstreamPool } from '../wire/upstream-pool.ts';
+import type { UpstreamPool } from '../upstream/pool.ts';
+import type { UpstreamShares } from '../upstream/shares.ts';
 import type { UpstreamFieldRules } from './field-rules.ts';
-import type { UpstreamShares } from './upstream-shares.ts';
 
 /** A deployment service behind the gate. */
 export interface Upstream {

@@ -1,5 +1,5 @@
+import type { CallMeasure, CallMeter } from '../calls/meter.ts';
 import type { Route } from '../decision/route.ts';
-import type { CallMeasure, CallMeter } from '../doors/call-meter.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 interface RouteNumbers {

@@ -1,6 +1,6 @@
 import type { Control } from '../admin/control.ts';
+import { type SignInFacts, signInEvent } from '../audit/event/sign-in-event.ts';
 import type { Outbox } from '../audit/port.ts';
-import { type SignInFacts, signInEvent } from '../audit/sign-in-event.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/schema.ts';
 import { type Console, createConsole } from '../console/console.ts';

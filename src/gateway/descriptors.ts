@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Config } from '../config/schema.ts';
 import type { Log } from '../telemetry/log.ts';
-import { DescriptorBudget, isOwnExhaustion } from '../wire/descriptors.ts';
+import { DescriptorBudget, isOwnExhaustion } from '../upstream/descriptors.ts';
 
 /** How the descriptors of this process are shared out. */
 export interface DescriptorPlan {

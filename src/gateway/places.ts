@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import { TrustedProxies } from '../forwarding/client-address.ts';
+import { TrustedProxies } from '../http/client-address.ts';
 import type { AddressLimit } from '../limits/places.ts';
 
 /** What one address may take on every listener, as the configuration in force has it. */

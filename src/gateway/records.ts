@@ -1,7 +1,7 @@
-import { FloodFold } from '../audit/flood.ts';
-import { type FoldedFacts, type FoldedType, foldedEvent } from '../audit/folded-event.ts';
-import { type BatchingOutbox, createOutbox } from '../audit/outbox.ts';
-import { PermitCloser } from '../audit/permit-closer.ts';
+import { type FoldedFacts, type FoldedType, foldedEvent } from '../audit/event/folded-event.ts';
+import { FloodFold } from '../audit/floods/flood.ts';
+import { type BatchingOutbox, createOutbox } from '../audit/outbox/outbox.ts';
+import { PermitCloser } from '../audit/permits/closer.ts';
 import type { AuditLog } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../telemetry/log.ts';

@@ -2,8 +2,8 @@ import { compilePermissions } from '../account/permission.ts';
 import type { AdminContext } from '../admin/change.ts';
 import { AdminError } from '../admin/error.ts';
 import { renewToken } from '../admin/service-accounts.ts';
+import type { RenewToken } from '../calls/renewal.ts';
 import type { Config } from '../config/schema.ts';
-import type { RenewToken } from '../doors/renewal.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** Whether any route exchanges tokens, for which the store has to be written as `manager`. */

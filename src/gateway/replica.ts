@@ -1,9 +1,9 @@
+import type { OpenCalls } from '../calls/open-calls.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/schema.ts';
-import type { OpenCalls } from '../doors/open-calls.ts';
 import type { RegistrySource } from '../registry/port.ts';
-import { Replica } from '../registry/replica.ts';
-import type { WarmSnapshot } from '../registry/warm-snapshot.ts';
+import { Replica } from '../registry/replica/replica.ts';
+import type { WarmSnapshot } from '../registry/warm/snapshot.ts';
 import type { Log } from '../telemetry/log.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
 import { rememberedRevoked } from './revoked.ts';

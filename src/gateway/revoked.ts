@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts';
-import { type Remembered, readRevoked } from '../registry/revoked-file.ts';
-import { type Knowing, RevokedKeeper } from '../registry/revoked-keeper.ts';
+import { type Remembered, readRevoked } from '../registry/revoked/file.ts';
+import { type Knowing, RevokedKeeper } from '../registry/revoked/keeper.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** What the last run saw revoked; null: nothing, or it cannot be used, which the log says. */

@@ -1,10 +1,10 @@
 import { isSame } from '../config/change.ts';
 import type { Config } from '../config/schema.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
-import { UpstreamShares } from '../forwarding/upstream-shares.ts';
 import type { ConnectionCount } from '../telemetry/metrics.ts';
-import { PlaceStates } from '../wire/place-states.ts';
-import type { UpstreamPool } from '../wire/upstream-pool.ts';
+import { PlaceStates } from '../upstream/place-states.ts';
+import type { UpstreamPool } from '../upstream/pool.ts';
+import { UpstreamShares } from '../upstream/shares.ts';
 import {
   openPool,
   type PoolSurroundings,

@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { Config, UpstreamConfig } from '../config/schema.ts';
+import type { Deadlines } from '../deadlines.ts';
 import { type UpstreamFieldRules, upstreamFieldRules } from '../forwarding/field-rules.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
-import type { UpstreamShares } from '../forwarding/upstream-shares.ts';
 import { systemNames } from '../names/system.ts';
 import type { CheckResult } from '../ops/readiness.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { AddressUse } from '../telemetry/metrics.ts';
 import { clientContext, loadClientMaterial } from '../tls/client-material.ts';
-import type { Deadlines } from '../wire/deadlines.ts';
-import type { DescriptorBudget } from '../wire/descriptors.ts';
-import type { UpstreamAddress, UpstreamTls } from '../wire/dialer.ts';
-import type { PlaceStates } from '../wire/place-states.ts';
-import { UpstreamPool } from '../wire/upstream-pool.ts';
+import type { DescriptorBudget } from '../upstream/descriptors.ts';
+import type { UpstreamAddress, UpstreamTls } from '../upstream/dialer.ts';
+import type { PlaceStates } from '../upstream/place-states.ts';
+import { UpstreamPool } from '../upstream/pool.ts';
+import type { UpstreamShares } from '../upstream/shares.ts';
 
 /** An upstream as a configuration has it, with what was read for it. */
 export interface PreparedUpstream {

@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/schema.ts';
-import type { Replica } from '../registry/replica.ts';
-import { WarmKeeper } from '../registry/warm-keeper.ts';
-import { readWarmSnapshot, type WarmSnapshot } from '../registry/warm-snapshot.ts';
+import type { Replica } from '../registry/replica/replica.ts';
+import { WarmKeeper } from '../registry/warm/keeper.ts';
+import { readWarmSnapshot, type WarmSnapshot } from '../registry/warm/snapshot.ts';
 import type { Log } from '../telemetry/log.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
 

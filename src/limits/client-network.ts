@@ -1,4 +1,4 @@
-import { groupsOf, ipv4Behind } from '../wire/ip-address.ts';
+import { groupsOf, ipv4Behind } from '../http/ip-address.ts';
 
 const NETWORK_GROUPS = 4;
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { Lookup } from '../registry/replica-port.ts';
+import type { Lookup } from '../registry/replica/port.ts';
 import { networkOf } from './client-network.ts';
 import { GUESS_LIMITS, GuessingClient, type GuessLimits } from './guessing-client.ts';
 import type { RateStanding } from './rate-limit.ts';
@@ -33,7 +33,7 @@ const UNAVAILABLE: Lookup = { found: 'unavailable' };
  * name no account than the allowance (60 in a minute). The quiet lane goes round the clients that
  * wait, one look-up each. The guess lane sends so many look-ups every 50 ms (256), divided evenly
  * among all that guess, so that all guesses together ask the store for at most 5,120 ids a second
- * (in 20 commands on Redis, see registry/redis-lookups.ts), however many clients guess.
+ * (in 20 commands on Redis, see registry/redis/lookups.ts), however many clients guess.
  *
  * What is promised, whatever anybody guesses:
  * - A valid token that is cached on this instance is not affected at all.

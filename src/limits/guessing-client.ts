@@ -1,4 +1,4 @@
-import type { Lookup } from '../registry/replica-port.ts';
+import type { Lookup } from '../registry/replica/port.ts';
 
 export interface GuessLimits {
   /**

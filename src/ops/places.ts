@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { plainAddress } from '../http/ip-address.ts';
 import {
   type AddressLimit,
   type Occupant,
@@ -8,7 +9,6 @@ import {
   type PlaceUse,
 } from '../limits/places.ts';
 import type { Log } from '../telemetry/log.ts';
-import { plainAddress } from '../wire/ip-address.ts';
 
 /** Of the places of a small listener, one address may take one in so many. */
 const SHARE_OF_ONE = 4;

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { TCP_KEEP_ALIVE } from '../http1/keep-alive.ts';
 import type { AddressLimit } from '../limits/places.ts';
-import { TCP_KEEP_ALIVE } from '../wire/keep-alive.ts';
 import { createOpsHandler, type OpsParts } from './app.ts';
 import { listen } from './listen.ts';
 import { closeAfterUpgrade, holdPlaces, type PlaceCount, tellFull } from './places.ts';

@@ -244,7 +244,7 @@ export interface Commit {
    */
   readonly underTombstones?: number;
   /**
-   * The `change` audit event, serialised (audit/event.ts), and the accounts in whose activity log
+   * The `change` audit event, serialised (audit/event/call-event.ts), and the accounts in whose activity log
    * it appears.
    */
   readonly audit: ChangeRecord;

@@ -1,5 +1,5 @@
 import type { Callback, RedisOptions as DriverOptions } from 'ioredis';
-import { TCP_KEEP_ALIVE } from '../wire/keep-alive.ts';
+import { TCP_KEEP_ALIVE } from '../http1/keep-alive.ts';
 import type { StoreUnavailable } from './fault.ts';
 import type { RedisAccess, Shown } from './redis-access.ts';
 import { Connector, tlsOptions, wasReached } from './redis-connector.ts';

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openEmbeddedAudit } from '../../src/audit/embedded.ts';
+import { openEmbeddedAudit } from '../../src/audit/log/embedded/log.ts';
 import { type AuditBackend, auditContract } from './audit.ts';
 
 const CAP = 300;

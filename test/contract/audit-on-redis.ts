@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest';
-import { createRedisAuditLog } from '../../src/audit/redis.ts';
-import { createRedisAuditReader } from '../../src/audit/redis-reader.ts';
+import { createRedisAuditLog } from '../../src/audit/log/redis/log.ts';
+import { createRedisAuditReader } from '../../src/audit/log/redis/reader.ts';
 import { systemClock } from '../../src/clock.ts';
 import { REDIS_PLACES, type RedisPlace } from '../support/redis-places.ts';
 import { findRedisServer } from '../support/redis-server.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import type { RegistryStore } from '../../src/registry/port.ts';
-import { RedisRegistryStore } from '../../src/registry/redis.ts';
+import { RedisRegistryStore } from '../../src/registry/redis/registry.ts';
 import { registryKeys } from '../../src/store/keys.ts';
 import type { RedisConnection } from '../../src/store/redis.ts';
 import { REDIS_PLACES, type RedisPlace } from '../support/redis-places.ts';

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { openEmbeddedRegistry } from '../../src/registry/embedded.ts';
-import { sealAll } from '../../src/registry/embedded-seal.ts';
+import { openEmbeddedRegistry } from '../../src/registry/embedded/registry.ts';
+import { sealAll } from '../../src/registry/embedded/seal.ts';
 import type { RegistryStore } from '../../src/registry/port.ts';
 import { type RegistryUnderTest, registryContract } from './registry.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { converse, inLanes } from '../support/conversation.ts';
-import { cut, readRequests, singleBytes } from '../unit/wire/reading.ts';
+import { cut, readRequests, singleBytes } from '../unit/http1/reading.ts';
 import { type CorpusGate, startCorpusGate } from './gates.ts';
 import { type Http1Row, rowsOf } from './rows.ts';
 

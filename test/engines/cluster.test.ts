@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RedisQuotaStore } from '../../src/limits/redis.ts';
-import { RedisRegistryStore } from '../../src/registry/redis.ts';
+import { RedisRegistryStore } from '../../src/registry/redis/registry.ts';
 import { registryKeys } from '../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
 import { slotOf } from '../../src/store/redis-slot.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { RedisRegistryStore } from '../../src/registry/redis.ts';
+import { RedisRegistryStore } from '../../src/registry/redis/registry.ts';
 import { registryKeys } from '../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
 import { until } from '../contract/registry.ts';

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { RedisRegistryStore } from '../../src/registry/redis.ts';
-import { RedisRegistrySource } from '../../src/registry/redis-source.ts';
-import { Replica } from '../../src/registry/replica.ts';
-import type { Lookup } from '../../src/registry/replica-port.ts';
+import { RedisRegistryStore } from '../../src/registry/redis/registry.ts';
+import { RedisRegistrySource } from '../../src/registry/redis/source.ts';
+import type { Lookup } from '../../src/registry/replica/port.ts';
+import { Replica } from '../../src/registry/replica/replica.ts';
 import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
 import { until } from '../contract/registry.ts';
 import { account, creation, digestOf, idOf, role, update } from '../contract/registry-records.ts';

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type BatchingOutbox, createOutbox } from '../../src/audit/outbox.ts';
+import { createRedisAuditLog, partitionOf } from '../../src/audit/log/redis/log.ts';
+import { createRedisAuditReader } from '../../src/audit/log/redis/reader.ts';
+import { type BatchingOutbox, createOutbox } from '../../src/audit/outbox/outbox.ts';
 import type { AuditLog } from '../../src/audit/port.ts';
-import { createRedisAuditLog, partitionOf } from '../../src/audit/redis.ts';
-import { createRedisAuditReader } from '../../src/audit/redis-reader.ts';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
 import { everySeq } from '../contract/audit.ts';

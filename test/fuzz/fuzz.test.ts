@@ -11,7 +11,9 @@ import { MUTANTS, type Mutant } from './mutants.ts';
  * either parser.
  */
 const PROGRAM = join(import.meta.dirname, '..', 'prove', 'fuzz.ts');
-const WIRE = join(import.meta.dirname, '..', '..', 'src', 'wire');
+const SOURCE = join(import.meta.dirname, '..', '..', 'src');
+/** What the engine is made of, all of it. */
+const ENGINE = ['http', 'http1', 'upstream', 'deadlines.ts'] as const;
 const SEED = 20_261;
 const SECONDS = 8;
 /** Within so many cases each mutant must be found. */
@@ -52,14 +54,14 @@ describe.each(KINDS)('random %s', (kind) => {
   });
 });
 
-/** `work` with a copy of the wire engine that has this fault. */
+/** `work` with a copy of the HTTP/1.1 engine that has this fault. */
 async function withMutant<T>(
   { file, from, to }: Mutant,
   work: (folder: string) => Promise<T>,
 ): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-mutant-'));
   try {
-    cpSync(WIRE, folder, { recursive: true });
+    for (const part of ENGINE) cpSync(join(SOURCE, part), join(folder, part), { recursive: true });
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
     const source = readFileSync(join(folder, file), 'utf8');
     expect(
@@ -77,12 +79,12 @@ it.each(MUTANTS)(
   'finds and repeats the fault that $name ($kind)',
   { timeout: 60_000 },
   async (mutant) => {
-    await withMutant(mutant, async (wire) => {
-      const found = await run([mutant.kind, '--cases', `${CASES}`], { WIRE: wire });
+    await withMutant(mutant, async (engine) => {
+      const found = await run([mutant.kind, '--cases', `${CASES}`], { ENGINE: engine });
       const seed = /^SEED=(\d+) npm run prove -- fuzz /m.exec(found.output)?.[1];
       expect(found.code, found.output).toBe(1);
       expect(seed, found.output).toBeDefined();
-      const repeated = await run([mutant.kind, '--cases', '1'], { WIRE: wire, SEED: seed! });
+      const repeated = await run([mutant.kind, '--cases', '1'], { ENGINE: engine, SEED: seed! });
       expect(repeated.output.split('\n').slice(1)).toEqual(found.output.split('\n').slice(1));
       console.log(`after ${Number(seed) - SEED + 1} cases: ${found.output.split('\n')[2]?.trim()}`);
     });

@@ -15,7 +15,7 @@ export interface FuzzOptions {
   readonly seed: number;
   readonly cases: number;
   readonly seconds: number;
-  /** Folder of the wire engine. */
+  /** Folder with the rooms of the HTTP/1.1 engine. */
   readonly wire: string;
 }
 

@@ -1,6 +1,6 @@
-import type { BodyReader, BodySink } from '../../src/wire/body-reader.ts';
-import type { HeadReader } from '../../src/wire/head-reader.ts';
-import type { RequestHead } from '../../src/wire/request-head.ts';
+import type { RequestHead } from '../../src/http/request-head.ts';
+import type { BodyReader, BodySink } from '../../src/http1/body-reader.ts';
+import type { HeadReader } from '../../src/http1/head-reader.ts';
 import { Llhttp, type LlhttpMessage } from './llhttp.ts';
 import { cutAt, randomCuts } from './pieces.ts';
 import type { Random } from './random.ts';

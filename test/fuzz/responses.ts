@@ -1,7 +1,7 @@
-import { Deadlines } from '../../src/wire/deadlines.ts';
-import type { ResponseHead } from '../../src/wire/response-parser.ts';
-import type { UpstreamConnection } from '../../src/wire/upstream-connection.ts';
-import type { ResponseReceiver } from '../../src/wire/upstream-port.ts';
+import { Deadlines } from '../../src/deadlines.ts';
+import type { ResponseHead } from '../../src/http/response-head.ts';
+import type { UpstreamConnection } from '../../src/upstream/connection.ts';
+import type { ResponseReceiver } from '../../src/upstream/port.ts';
 import { Llhttp } from './llhttp.ts';
 import { cutAt, randomCuts } from './pieces.ts';
 import type { Random } from './random.ts';

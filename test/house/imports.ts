@@ -44,7 +44,7 @@ export function importsOf(path: string, source: string): Import[] {
   });
 }
 
-/** `src/wire/target.ts` -> `wire`; `src/clock.ts` -> `clock`. */
+/** `src/http/target.ts` -> `wire`; `src/clock.ts` -> `clock`. */
 export function roomOf(path: string): string {
   return path.replace(/^src\//, '').replace(/\/.*$|\.ts$/, '');
 }

@@ -6,11 +6,12 @@ import { type Import, importsOf, importsOfSource, roomOf } from './imports.ts';
  * there is no circle.
  */
 const RANKS: readonly (readonly string[])[] = [
-  ['account', 'clock', 'names', 'periodic', 'refusal', 'turns', 'wire'],
-  ['config', 'telemetry', 'store', 'tls'],
-  ['registry', 'audit', 'limits', 'stats'],
+  ['account', 'clock', 'deadlines', 'http', 'names', 'periodic', 'refusal', 'turns'],
+  ['http1', 'config', 'telemetry', 'store', 'tls'],
+  ['upstream', 'registry', 'audit', 'limits', 'stats'],
   ['decision'],
   ['forwarding'],
+  ['calls'],
   ['doors', 'ops', 'admin', 'sample'],
   ['console'],
   ['gateway'],
@@ -24,23 +25,26 @@ const RANKS: readonly (readonly string[])[] = [
  */
 const ALONE: Readonly<Record<string, readonly string[]>> = {
   account: [],
-  wire: [],
   clock: [],
+  deadlines: [],
+  http: [],
+  http1: ['http'],
   names: ['clock'],
   periodic: [],
   refusal: [],
   turns: [],
   sample: ['clock'],
+  upstream: ['http', 'http1', 'deadlines'],
 };
 
 /** Packages with a fence around them, and who may reach over it. */
 const FENCES: Readonly<Record<string, RegExp>> = {
-  ioredis: /^src\/store\/|^src\/[a-z-]+\/redis\.ts$/,
+  ioredis: /^src\/store\//,
   hono: /^src\/(admin|console|sample)\/|^src\/doors\/decision[a-z-]*(\/|\.ts$)/,
   '@hono/node-server': /^src\/(admin|console|sample)\/|^src\/doors\/decision[a-z-]*(\/|\.ts$)/,
   'prom-client': /^src\/telemetry\//,
   'http-proxy-3': /^src\/doors\/tunnel[a-z-]*(\/|\.ts$)/,
-  'node:sqlite': /^src\/store\/|^src\/[a-z-]+\/embedded[a-z-]*(\/[a-z-]+)?\.ts$/,
+  'node:sqlite': /^src\/store\/|^src\/[a-z-]+\/(?:log\/)?embedded[a-z-]*(\/[a-z-]+)?\.ts$/,
   '@peculiar/x509': /^src\/tls\//,
   '@peculiar/asn1-x509': /^src\/tls\//,
   '@peculiar/asn1-schema': /^src\/tls\//,
@@ -107,15 +111,15 @@ describe('the reading of imports', () => {
       "// import { no } from 'commented';",
       "/* import { no } from 'commented'; */",
     ].join('\n');
-    const targets = importsOf('src/wire/x.ts', source).map((entry) => entry.to);
+    const targets = importsOf('src/http/x.ts', source).map((entry) => entry.to);
     expect(targets.sort()).toEqual([
       '@hono/node-server',
       'hono',
       'node:net',
       'src/account/model.ts',
-      'src/wire/b.ts',
+      'src/http/b.ts',
     ]);
-    expect(() => importsOf('src/wire/x.ts', 'await import(name)')).toThrow('computed');
+    expect(() => importsOf('src/http/x.ts', 'await import(name)')).toThrow('computed');
   });
 
   it('finds a circle', () => {

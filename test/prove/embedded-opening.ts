@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { decodeAccount, encodeRecord, withVersion } from '../../src/registry/codec.ts';
-import { openEmbeddedRegistry } from '../../src/registry/embedded.ts';
-import { sealAll } from '../../src/registry/embedded-seal.ts';
+import { openEmbeddedRegistry } from '../../src/registry/embedded/registry.ts';
+import { sealAll } from '../../src/registry/embedded/seal.ts';
 import { account, idOf, role } from '../contract/registry-records.ts';
 import { conditions, writeSection } from '../support/scale-document.ts';
 

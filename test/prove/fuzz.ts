@@ -1,11 +1,11 @@
 /**
  * `npm run prove -- fuzz [requests|responses] [--cases N] [--seconds S]`: random HTTP/1.1, whole
- * and broken, cut anywhere, read by our wire engine and by Node's parser (llhttp). Whatever ours
+ * and broken, cut anywhere, read by our engine and by Node's parser (llhttp). Whatever ours
  * lets in, Node's must let in and read the same. Without more, ten million cases, half of each
  * kind.
  *
  * Each disagreement is printed with its seed and its bytes; `SEED=that npm run prove -- fuzz KIND
- * --cases 1` repeats it. `WIRE=folder` reads with a changed copy of `src/wire`.
+ * --cases 1` repeats it. `ENGINE=folder` reads with a changed copy of `src`.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -20,7 +20,7 @@ const { values, positionals } = parseArgs({
 });
 const kinds = KINDS.filter((kind) => positionals.length === 0 || positionals.includes(kind));
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000_000);
-const wire = process.env.WIRE ?? join(import.meta.dirname, '..', '..', 'src', 'wire');
+const wire = process.env.ENGINE ?? join(import.meta.dirname, '..', '..', 'src');
 const share = kinds.length;
 
 for (const kind of kinds) {

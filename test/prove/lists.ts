@@ -12,8 +12,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { DatabaseSync } from 'node:sqlite';
 import type { Account } from '../../src/account/model.ts';
 import { encodeRecord, withVersion } from '../../src/registry/codec.ts';
-import { openEmbeddedRegistry } from '../../src/registry/embedded.ts';
-import { sealAll } from '../../src/registry/embedded-seal.ts';
+import { openEmbeddedRegistry } from '../../src/registry/embedded/registry.ts';
+import { sealAll } from '../../src/registry/embedded/seal.ts';
 import { nameKey } from '../../src/registry/listing/entry.ts';
 import {
   isListed,
@@ -22,7 +22,7 @@ import {
   UNFILTERED,
 } from '../../src/registry/listing/query.ts';
 import type { RegistryStore } from '../../src/registry/port.ts';
-import { RedisRegistryStore } from '../../src/registry/redis.ts';
+import { RedisRegistryStore } from '../../src/registry/redis/registry.ts';
 import { registryKeys } from '../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
 import { account, idOf, role } from '../contract/registry-records.ts';

@@ -11,7 +11,7 @@ import type { BucketMaker } from '../../src/limits/limit.ts';
 import { QuotaLeaser } from '../../src/limits/quota-leaser.ts';
 import { type RatedRoute, RateLimiter } from '../../src/limits/rate-limiter.ts';
 import { RedisQuotaStore } from '../../src/limits/redis.ts';
-import type { Lookup } from '../../src/registry/replica-port.ts';
+import type { Lookup } from '../../src/registry/replica/port.ts';
 import { connectRedis } from '../../src/store/redis.ts';
 import { redisMissing, startRedis } from '../support/redis-server.ts';
 

@@ -11,17 +11,17 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { systemClock } from '../../src/clock.ts';
 import { encodeRecord, withVersion } from '../../src/registry/codec.ts';
-import { openEmbeddedRegistry } from '../../src/registry/embedded.ts';
-import { sealAll } from '../../src/registry/embedded-seal.ts';
+import { openEmbeddedRegistry } from '../../src/registry/embedded/registry.ts';
+import { sealAll } from '../../src/registry/embedded/seal.ts';
 import type { RegistryStore } from '../../src/registry/port.ts';
-import { RedisRegistryStore } from '../../src/registry/redis.ts';
-import { Replica } from '../../src/registry/replica.ts';
+import { RedisRegistryStore } from '../../src/registry/redis/registry.ts';
+import { Replica } from '../../src/registry/replica/replica.ts';
 import {
   readWarmSnapshot,
   WARM_FILES,
   type WarmSnapshot,
   writeWarmSnapshot,
-} from '../../src/registry/warm-snapshot.ts';
+} from '../../src/registry/warm/snapshot.ts';
 import { type RegistryKeys, registryKeys } from '../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
 import { account, idOf, role } from '../contract/registry-records.ts';

@@ -19,7 +19,7 @@ import { seededRoles } from '../../src/account/role.ts';
 import { storeOwner } from '../../src/admin/actor.ts';
 import { createAdministration } from '../../src/admin/administration.ts';
 import { systemClock } from '../../src/clock.ts';
-import { RedisRegistryStore } from '../../src/registry/redis.ts';
+import { RedisRegistryStore } from '../../src/registry/redis/registry.ts';
 import { connectRedis } from '../../src/store/redis.ts';
 import { startRedis } from '../support/redis-server.ts';
 

@@ -10,7 +10,7 @@ interface Mutant {
 export const MUTANTS: Readonly<Record<string, Mutant>> = {
   /** A renewal only reads: an old primary that was cut off gives it too. */
   fence: {
-    file: 'src/registry/redis-source.ts',
+    file: 'src/registry/redis/source.ts',
     piece:
       "['PEXPIRE', lease, ttlMs],\n      ['HMGET', members, instance],\n      ...standing,\n    ]);",
     instead:
@@ -18,50 +18,50 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   },
   /** What was seen revoked is forgotten with everything else. */
   tombstone: {
-    file: 'src/registry/revoked.ts',
+    file: 'src/registry/revoked/revoked.ts',
     piece: '    this.#epoch = epoch;',
     instead: '    this.#epoch = epoch; this.#facts.clear();',
   },
   /** The lease is measured by a clock that can be set. */
   wall: {
-    file: 'src/registry/lease.ts',
+    file: 'src/registry/replica/lease.ts',
     piece: 'const monotonicMs = since.monotonicMs + this.leaseMs - nowMs;',
     instead: 'const monotonicMs = since.wallMs + this.leaseMs - clock.wallMs();',
   },
   /** A member is gone when the store's clock says that its lease is over. */
   expiry: {
-    file: 'src/registry/redis-members.ts',
+    file: 'src/registry/redis/members.ts',
     piece: 'registered: about !== null,',
     instead:
       'registered: about !== null && Number(leases[2 * index]) % YEAR_MS <= leaseTtlMs(5_000),',
   },
   /** A member counts as silent however lately it was seen to renew. */
   hasty: {
-    file: 'src/registry/silent-members.ts',
+    file: 'src/registry/receipts/silent-members.ts',
     piece: 'seen === undefined || seen.renewal !== renewal',
     instead: 'seen === undefined',
   },
   /** What is open goes on when the lease ends. */
   open: {
-    file: 'src/doors/open-calls.ts',
+    file: 'src/calls/open-calls.ts',
     piece: 'for (const call of this.#open.splice(0)) {',
     instead: 'for (const call of this.#open.splice(this.#open.length)) {',
   },
   /** A stopped process gives what has come meanwhile, and only then ends the calls. */
   stale: {
-    file: 'src/doors/open-calls.ts',
+    file: 'src/calls/open-calls.ts',
     piece: 'return this.#covers(nowMs);',
     instead: 'return nowMs !== 0;',
   },
   /** Of what a lost change took away, only tokens and activity are remembered. */
   rights: {
-    file: 'src/registry/fact.ts',
+    file: 'src/registry/revoked/fact.ts',
     piece: '...(untold && rights !== null ? { rights } : {}),',
     instead: '',
   },
   /** Of lost changes of roles and teams nothing is remembered. */
   policy: {
-    file: 'src/registry/revoked.ts',
+    file: 'src/registry/revoked/revoked.ts',
     piece: 'const fact = factOf(change, seq, known);',
     instead: "const fact = change.kind === 'account' ? factOf(change, seq, known) : null;",
   },
@@ -73,13 +73,13 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   },
   /** The lease begins when the answer has come. */
   answer: {
-    file: 'src/registry/replica.ts',
+    file: 'src/registry/replica/replica.ts',
     piece: 'if (this.#lease.renewed(sent, standing.seq, standing.tip)',
     instead: 'if (this.#lease.renewed(momentOf(this.#clock), standing.seq, standing.tip)',
   },
   /** What the store has announced is acknowledged before it has come. */
   early: {
-    file: 'src/registry/replica.ts',
+    file: 'src/registry/replica/replica.ts',
     piece: 'this.#acks.refresh();',
     instead: 'this.#acks.applied(standing);',
   },

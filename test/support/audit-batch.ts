@@ -1,4 +1,4 @@
-import { EventLines, eachEvent } from '../../src/audit/lines.ts';
+import { EventLines, eachEvent } from '../../src/audit/outbox/lines.ts';
 import type { EventBatch } from '../../src/audit/port.ts';
 
 export interface Entry {

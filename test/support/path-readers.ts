@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import type { Route } from '../../src/decision/route.ts';
 import { createRouteTable } from '../../src/decision/route-table.ts';
 import { findTies } from '../../src/decision/route-ties.ts';
-import { pathEnd } from '../../src/wire/target.ts';
+import { pathEnd } from '../../src/http/target.ts';
 
 /**
  * Servers behind the gate, each by how it reads a path, written from what they do and not from the

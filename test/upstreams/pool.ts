@@ -1,10 +1,10 @@
 import { onTestFinished } from 'vitest';
+import { Deadlines } from '../../src/deadlines.ts';
 import { systemNames } from '../../src/names/system.ts';
-import { Deadlines } from '../../src/wire/deadlines.ts';
-import { DescriptorBudget } from '../../src/wire/descriptors.ts';
-import { PlaceStates } from '../../src/wire/place-states.ts';
-import { type PoolOptions, UpstreamPool } from '../../src/wire/upstream-pool.ts';
-import type { ResponseReceiver, UpstreamFailure } from '../../src/wire/upstream-port.ts';
+import { DescriptorBudget } from '../../src/upstream/descriptors.ts';
+import { PlaceStates } from '../../src/upstream/place-states.ts';
+import { type PoolOptions, UpstreamPool } from '../../src/upstream/pool.ts';
+import type { ResponseReceiver, UpstreamFailure } from '../../src/upstream/port.ts';
 
 export interface TestPool {
   readonly pool: UpstreamPool;

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { DescriptorBudget } from '../../src/wire/descriptors.ts';
+import { DescriptorBudget } from '../../src/upstream/descriptors.ts';
 import {
   OK,
   type RawUpstream,

@@ -1,10 +1,10 @@
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
-import { withVisibleEscapes } from '../../audit/text.ts';
+import { withVisibleEscapes } from '../../audit/event/text.ts';
+import { plainAddress } from '../../http/ip-address.ts';
 import { type Reason, type RefusalReason, refusalKind } from '../../refusal.ts';
 import { StoreUnavailable } from '../../store/fault.ts';
 import type { Log } from '../../telemetry/log.ts';
-import { plainAddress } from '../../wire/ip-address.ts';
 import type { Control } from '../control.ts';
 import { followRoute } from './activity-stream.ts';
 import { DOCS_HEADERS, docsPage } from './docs-page.ts';

@@ -6,7 +6,7 @@ import { prove } from '../../decision/authenticate.ts';
 import { readCredential } from '../../decision/credential.ts';
 import type { GuessThrottle } from '../../limits/guess-throttle.ts';
 import type { RefusalReason } from '../../refusal.ts';
-import type { RegistryView } from '../../registry/replica-port.ts';
+import type { RegistryView } from '../../registry/replica/port.ts';
 import type { Caller } from './operation.ts';
 import { type Known, NOBODY } from './recorder.ts';
 

@@ -1,10 +1,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { withVisibleEscapes } from '../../audit/text.ts';
+import { withVisibleEscapes } from '../../audit/event/text.ts';
+import { plainAddress } from '../../http/ip-address.ts';
 import type { RefusalReason } from '../../refusal.ts';
 import type { Log } from '../../telemetry/log.ts';
-import { plainAddress } from '../../wire/ip-address.ts';
 import { problemHeaders, problemOf } from './problem.ts';
 import { type AdminCallRecord, type AdminRecorder, attachRecord, NOBODY } from './recorder.ts';
 import { breakBody } from './unfinished.ts';

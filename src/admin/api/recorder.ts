@@ -3,12 +3,12 @@ import {
   actorText,
   adminCallEvent,
   askedFor,
-} from '../../audit/admin-call-event.ts';
-import type { Actor } from '../../audit/change-event.ts';
-import type { AccountFacts } from '../../audit/event.ts';
-import type { FloodFold } from '../../audit/flood.ts';
-import type { OpenPermit } from '../../audit/open-permits.ts';
-import { permitText } from '../../audit/permit-notes.ts';
+} from '../../audit/event/admin-call-event.ts';
+import type { AccountFacts } from '../../audit/event/call-event.ts';
+import type { Actor } from '../../audit/event/change-event.ts';
+import type { FloodFold } from '../../audit/floods/flood.ts';
+import { permitText } from '../../audit/permits/notes.ts';
+import type { OpenPermit } from '../../audit/permits/open-permits.ts';
 import type { Outbox, Taken } from '../../audit/port.ts';
 import type { Clock } from '../../clock.ts';
 import { REFUSALS, type Reason } from '../../refusal.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withVisibleEscapes } from '../../audit/text.ts';
+import { withVisibleEscapes } from '../../audit/event/text.ts';
 import type { Explanation } from '../../decision/explain.ts';
 import type { Followed } from '../activity.ts';
 import type { ActivityPage } from '../activity-page.ts';

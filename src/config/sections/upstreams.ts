@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { pathEnd } from '../../wire/target.ts';
+import { pathEnd } from '../../http/target.ts';
 import { file, flag, isHost, NAME_PATTERN, orNull, parseHostPort, whole } from '../values.ts';
 import { headers } from './headers.ts';
 

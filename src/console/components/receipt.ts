@@ -1,5 +1,5 @@
 import { receiptLine } from '../../admin/receipt-line.ts';
-import type { Revocation } from '../../registry/receipt.ts';
+import type { Revocation } from '../../registry/receipts/receipt.ts';
 import { type Html, html } from '../html.ts';
 import { notice } from './parts.ts';
 

@@ -2,7 +2,7 @@ import type { Account } from '../../account/model.ts';
 import { isName } from '../../account/model.ts';
 import { AdminError } from '../../admin/error.ts';
 import { IDENTITY_ACTOR } from '../../admin/identity.ts';
-import type { SignInReason } from '../../audit/sign-in-event.ts';
+import type { SignInReason } from '../../audit/event/sign-in-event.ts';
 import type { IdentityConfig } from '../../config/schema.ts';
 import type { KnownBrowser } from '../known-browser.ts';
 import type { ConsoleParts } from '../parts.ts';

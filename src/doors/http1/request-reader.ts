@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import { BodyReader, type BodySink } from '../../wire/body-reader.ts';
-import type { HeadDetail } from '../../wire/head-detail.ts';
-import { HeadReader } from '../../wire/head-reader.ts';
-import type { RequestHead, WireFault } from '../../wire/request-head.ts';
-import { isHeadFault, parseRequestHead } from '../../wire/request-parser.ts';
+import type { RequestHead } from '../../http/request-head.ts';
+import { BodyReader, type BodySink } from '../../http1/body-reader.ts';
+import type { HeadDetail, WireFault } from '../../http1/head-detail.ts';
+import { HeadReader } from '../../http1/head-reader.ts';
+import { isHeadFault, parseRequestHead } from '../../http1/request-parser.ts';
 
 /**
  * Whom the requests of a connection are for. In this order, again and again: head, content* end, or

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
+import type { OwnAnswer } from '../../calls/own-response.ts';
 import { declaredLength, interimFields } from '../../forwarding/response-fields.ts';
-import { Gather } from '../../wire/gather.ts';
-import type { RequestHead } from '../../wire/request-head.ts';
-import type { ResponseHead } from '../../wire/response-parser.ts';
-import type { OwnAnswer } from '../answer.ts';
+import type { RequestHead } from '../../http/request-head.ts';
+import type { ResponseHead } from '../../http/response-head.ts';
+import { Gather } from '../../http1/gather.ts';
 
 /**
  * Writes answers to one client connection in HTTP/1.1 framing (RFC 9112 §6), one answer after the

@@ -2,7 +2,7 @@ import type { Account } from '../../account/model.ts';
 import { tokenId } from '../../account/token.ts';
 import { turn } from '../../turns.ts';
 import { decodeAccount } from '../codec.ts';
-import type { RegistryFile } from '../embedded-file.ts';
+import type { RegistryFile } from '../embedded/file.ts';
 import { RegistryUnavailable, type TokenUse } from '../port.ts';
 import {
   BLOCK,

@@ -1,4 +1,4 @@
-import type { RegistryFile } from '../embedded-file.ts';
+import type { RegistryFile } from '../embedded/file.ts';
 import { BLOCK } from './data.ts';
 import {
   LISTING_VERSION,

@@ -3,8 +3,8 @@ import type { RegistryKeys } from '../../store/keys.ts';
 import type { RedisCommand, RedisWord } from '../../store/redis.ts';
 import { loadScript, type Script } from '../../store/script.ts';
 import { type Position, RegistryUnavailable, type TokenUse } from '../port.ts';
-import { readAccount } from '../redis-lookups.ts';
-import { tombstoneShutsOut } from '../tombstone.ts';
+import { readAccount } from '../redis/lookups.ts';
+import { tombstoneShutsOut } from '../revoked/tombstone.ts';
 import {
   BLOCK,
   type Blocks,

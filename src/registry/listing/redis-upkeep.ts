@@ -4,8 +4,8 @@ import type { RedisCommand } from '../../store/redis.ts';
 import { loadScript } from '../../store/script.ts';
 import { decodeAccount } from '../codec.ts';
 import { type FeedEvent, FeedLost, type Position, RegistryUnavailable } from '../port.ts';
-import { notesUses } from '../redis-members.ts';
-import { META_FIELDS, pairs } from '../redis-reply.ts';
+import { notesUses } from '../redis/members.ts';
+import { META_FIELDS, pairs } from '../redis/reply.ts';
 import { damagedEntry, entryOf, LISTING_VERSION, type ListingEntry } from './entry.ts';
 import { type ListingRedis, listKeys } from './redis-data.ts';
 

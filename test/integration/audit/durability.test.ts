@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { openEmbeddedAudit } from '../../../src/audit/embedded.ts';
+import { openEmbeddedAudit } from '../../../src/audit/log/embedded/log.ts';
 import { everySeq } from '../../contract/audit.ts';
 import { batchOf } from '../../support/audit-batch.ts';
 

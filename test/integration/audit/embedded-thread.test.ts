@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { AuditWorker } from '../../../src/audit/embedded-thread.ts';
+import { AuditWorker } from '../../../src/audit/log/embedded/thread.ts';
 import { AuditUnavailable } from '../../../src/audit/port.ts';
 
 const BAD_WORKER = new URL('./bad-worker.ts', import.meta.url);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AUDIT_PARTITIONS, createRedisAuditLog } from '../../../src/audit/redis.ts';
-import { createRedisAuditReader } from '../../../src/audit/redis-reader.ts';
+import { AUDIT_PARTITIONS, createRedisAuditLog } from '../../../src/audit/log/redis/log.ts';
+import { createRedisAuditReader } from '../../../src/audit/log/redis/reader.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { entries } from '../../contract/audit.ts';

@@ -1,4 +1,4 @@
-import { openEmbeddedAudit } from '../../../src/audit/embedded.ts';
+import { openEmbeddedAudit } from '../../../src/audit/log/embedded/log.ts';
 import { batchOf } from '../../support/audit-batch.ts';
 
 /**

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Call } from '../../../src/doors/call.ts';
-import { CallRecord } from '../../../src/doors/call-record.ts';
+import { Call } from '../../../src/calls/call.ts';
+import { CallRecord } from '../../../src/calls/record.ts';
 import { Lingering } from '../../../src/doors/http1/lingering.ts';
 import { ResponseWriter } from '../../../src/doors/http1/response-writer.ts';
 import { Forward } from '../../../src/forwarding/forward.ts';
-import { BodyReader } from '../../../src/wire/body-reader.ts';
-import { HeadReader } from '../../../src/wire/head-reader.ts';
+import { BodyReader } from '../../../src/http1/body-reader.ts';
+import { HeadReader } from '../../../src/http1/head-reader.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { connectRaw } from '../../support/raw-client.ts';
 import { type RawUpstream, startRawUpstream } from '../../support/raw-upstream.ts';

@@ -6,11 +6,11 @@ import type { Account, Role, Team } from '../../../src/account/model.ts';
 import { rolelessIn } from '../../../src/account/policy.ts';
 import { systemClock } from '../../../src/clock.ts';
 import type { RecordChange } from '../../../src/registry/port.ts';
-import { RedisRegistryStore } from '../../../src/registry/redis.ts';
-import { RedisRegistrySource } from '../../../src/registry/redis-source.ts';
-import { Replica } from '../../../src/registry/replica.ts';
-import { REVOKED_FILES, type Remembered, readRevoked } from '../../../src/registry/revoked-file.ts';
-import { RevokedKeeper } from '../../../src/registry/revoked-keeper.ts';
+import { RedisRegistryStore } from '../../../src/registry/redis/registry.ts';
+import { RedisRegistrySource } from '../../../src/registry/redis/source.ts';
+import { Replica } from '../../../src/registry/replica/replica.ts';
+import { REVOKED_FILES, type Remembered, readRevoked } from '../../../src/registry/revoked/file.ts';
+import { RevokedKeeper } from '../../../src/registry/revoked/keeper.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { until } from '../../contract/registry.ts';
 import {

@@ -5,7 +5,7 @@ import { listInstances } from '../../../src/admin/instances.ts';
 import type { OpenStores } from '../../../src/admin/stores.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
-import { RedisRegistrySource } from '../../../src/registry/redis-source.ts';
+import { RedisRegistrySource } from '../../../src/registry/redis/source.ts';
 import { lastUsedKey, registryKeys } from '../../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { RedisRegistryStore } from '../../../src/registry/redis.ts';
+import { RedisRegistryStore } from '../../../src/registry/redis/registry.ts';
 import { connectRedis } from '../../../src/store/redis.ts';
 import { until } from '../../contract/registry.ts';
 import { account, creation, role } from '../../contract/registry-records.ts';

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openEmbeddedRegistry } from '../../../src/registry/embedded.ts';
+import { openEmbeddedRegistry } from '../../../src/registry/embedded/registry.ts';
 import { account, creation, idOf, role } from '../../contract/registry-records.ts';
 
 /** Opens the store, writes account 1, says so, and holds on to it until it is killed. */
 const OWNER = `
-  import { openEmbeddedRegistry } from ${JSON.stringify(new URL('../../../src/registry/embedded.ts', import.meta.url).href)};
+  import { openEmbeddedRegistry } from ${JSON.stringify(new URL('../../../src/registry/embedded/registry.ts', import.meta.url).href)};
   import { account, creation, role } from ${JSON.stringify(new URL('../../contract/registry-records.ts', import.meta.url).href)};
   const store = openEmbeddedRegistry(process.argv[1]);
   await store.initialise([role('viewer')]);

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createAdministration } from '../../../src/admin/administration.ts';
 import { systemClock } from '../../../src/clock.ts';
-import { RedisRegistryStore } from '../../../src/registry/redis.ts';
+import { RedisRegistryStore } from '../../../src/registry/redis/registry.ts';
 import { connectRedis } from '../../../src/store/redis.ts';
 import { until } from '../../contract/registry.ts';
 import { freePort } from '../../support/free-port.ts';

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProgram } from '../../../src/cli/program.ts';
-import { openEmbeddedRegistry } from '../../../src/registry/embedded.ts';
+import { openEmbeddedRegistry } from '../../../src/registry/embedded/registry.ts';
 import { EMBEDDED, owner, Shell } from '../../support/shell.ts';
 
 /** Of util-linux: runs a command on a terminal of its own. */

@@ -7,8 +7,8 @@ import {
   NOBODY,
 } from '../../../src/admin/api/recorder.ts';
 import { createAdminApp } from '../../../src/admin/server.ts';
-import { type BatchingOutbox, createOutbox } from '../../../src/audit/outbox.ts';
-import { openIn } from '../../../src/audit/permit-notes.ts';
+import { type BatchingOutbox, createOutbox } from '../../../src/audit/outbox/outbox.ts';
+import { openIn } from '../../../src/audit/permits/notes.ts';
 import type { AuditLog, EventBatch } from '../../../src/audit/port.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { createLog } from '../../../src/telemetry/log.ts';

@@ -7,7 +7,7 @@ import { storeOwner } from '../../../src/admin/actor.ts';
 import { createAdministration } from '../../../src/admin/administration.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { encodeRecord, withVersion } from '../../../src/registry/codec.ts';
-import { openEmbeddedRegistry } from '../../../src/registry/embedded.ts';
+import { openEmbeddedRegistry } from '../../../src/registry/embedded/registry.ts';
 import { PolicyReader } from '../../../src/registry/policy-reader.ts';
 import { account, commitOf, role, team } from '../../contract/registry-records.ts';
 import { together } from '../../support/admin-scene.ts';

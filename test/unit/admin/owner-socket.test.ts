@@ -12,7 +12,7 @@ import {
   SocketPathTooLong,
 } from '../../../src/admin/owner-protocol.ts';
 import { type OwnerSocket, openOwnerSocket } from '../../../src/admin/owner-socket.ts';
-import { openEmbeddedAudit } from '../../../src/audit/embedded.ts';
+import { openEmbeddedAudit } from '../../../src/audit/log/embedded/log.ts';
 import type { AuditLog, AuditReader } from '../../../src/audit/port.ts';
 import { createRouteTable } from '../../../src/decision/route-table.ts';
 import { ServedRegistry } from '../../../src/registry/served.ts';

@@ -7,9 +7,9 @@ import { storeOwner } from '../../../src/admin/actor.ts';
 import { type Administration, createAdministration } from '../../../src/admin/administration.ts';
 import { AdminError } from '../../../src/admin/error.ts';
 import type { Clock } from '../../../src/clock.ts';
-import { openEmbeddedRegistry } from '../../../src/registry/embedded.ts';
+import { openEmbeddedRegistry } from '../../../src/registry/embedded/registry.ts';
 import type { RegistryStore } from '../../../src/registry/port.ts';
-import { RedisRegistryStore } from '../../../src/registry/redis.ts';
+import { RedisRegistryStore } from '../../../src/registry/redis/registry.ts';
 import { connectRedis } from '../../../src/store/redis.ts';
 import { findRedisServer, startRedis } from '../../support/redis-server.ts';
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Account } from '../../../src/account/model.ts';
-import { type ChangeFacts, changeEvent } from '../../../src/audit/change-event.ts';
+import { type ChangeFacts, changeEvent } from '../../../src/audit/event/change-event.ts';
 
 const SECRETS = ['d1'.repeat(32), 'd2'.repeat(32), 'scrypt-verifier'];
 

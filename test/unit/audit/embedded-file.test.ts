@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { AuditFile } from '../../../src/audit/embedded-file.ts';
+import { AuditFile } from '../../../src/audit/log/embedded/file.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 

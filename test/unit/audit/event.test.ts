@@ -5,7 +5,7 @@ import {
   type DecisionFacts,
   EVENT_LIMITS,
   type OutcomeFacts,
-} from '../../../src/audit/event.ts';
+} from '../../../src/audit/event/call-event.ts';
 
 const writer = createEventWriter('edge-a.k2J9x');
 const TOKEN = `slp_a1B2c3D4e5F6_${'s3CrEt'.repeat(8)}x`;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { FloodFold, type FloodLimits } from '../../../src/audit/flood.ts';
-import { type FoldedFacts, foldedEvent } from '../../../src/audit/folded-event.ts';
+import { type FoldedFacts, foldedEvent } from '../../../src/audit/event/folded-event.ts';
+import { FloodFold, type FloodLimits } from '../../../src/audit/floods/flood.ts';
 import type { Clock } from '../../../src/clock.ts';
 
 let nowMs = 0;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EventLines, SpareLines } from '../../../src/audit/lines.ts';
+import { EventLines, SpareLines } from '../../../src/audit/outbox/lines.ts';
 import { batchOf, entriesOf } from '../../support/audit-batch.ts';
 
 /** What an event may be: any text on one line. */

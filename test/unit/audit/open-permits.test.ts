@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { type OpenPermit, OpenPermits } from '../../../src/audit/open-permits.ts';
-import { type LeftPermit, openIn, permitText } from '../../../src/audit/permit-notes.ts';
+import { type LeftPermit, openIn, permitText } from '../../../src/audit/permits/notes.ts';
+import { type OpenPermit, OpenPermits } from '../../../src/audit/permits/open-permits.ts';
 
 const permit = (id: string, name = 'ada', traceId: string | null = null): OpenPermit => ({
   place: -1,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { bounded, isoTime, quoted } from '../../../src/audit/text.ts';
+import { bounded, isoTime, quoted } from '../../../src/audit/event/text.ts';
 
 /**
  * Any UTF-16, halves of surrogate pairs and control characters included, and often a character

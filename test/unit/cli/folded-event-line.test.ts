@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, it } from 'vitest';
-import { foldedEvent } from '../../../src/audit/folded-event.ts';
+import { foldedEvent } from '../../../src/audit/event/folded-event.ts';
 import { formatEvent } from '../../../src/cli/event-line.ts';
 
 it('shows a folded flood as one line that says how many, when, why and from where', () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { signInEvent } from '../../../src/audit/sign-in-event.ts';
+import { signInEvent } from '../../../src/audit/event/sign-in-event.ts';
 import { formatEvent } from '../../../src/cli/event-line.ts';
 
 const facts = {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createOutbox } from '../../../src/audit/outbox.ts';
+import { createOutbox } from '../../../src/audit/outbox/outbox.ts';
 import type { AuditLog } from '../../../src/audit/port.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { signInRecorder } from '../../../src/gateway/console.ts';

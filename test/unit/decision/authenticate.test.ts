@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Account } from '../../../src/account/model.ts';
 import { Policy } from '../../../src/account/policy.ts';
 import { newToken, tokenDigest, tokenId } from '../../../src/account/token.ts';
-import type { RequestHead } from '../../../src/wire/request-head.ts';
+import type { RequestHead } from '../../../src/http/request-head.ts';
 import { account, team } from '../account/samples.ts';
 import { decider, NOW_MS, ROLES, ROUTES, SampleRegistry, word } from './samples.ts';
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Account } from '../../../src/account/model.ts';
 import { Policy } from '../../../src/account/policy.ts';
-import type { RequestHead } from '../../../src/wire/request-head.ts';
+import type { RequestHead } from '../../../src/http/request-head.ts';
 import { role, team } from '../account/samples.ts';
 import { decider, ROLES, ROUTES, SampleRegistry, word } from './samples.ts';
 

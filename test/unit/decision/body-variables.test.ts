@@ -2,8 +2,8 @@ import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Policy } from '../../../src/account/policy.ts';
 import { createRouteTable } from '../../../src/decision/route-table.ts';
-import { requestFieldNames } from '../../../src/wire/field-names.ts';
-import type { RequestHead } from '../../../src/wire/request-head.ts';
+import { requestFieldNames } from '../../../src/http/field-names.ts';
+import type { RequestHead } from '../../../src/http/request-head.ts';
 import { role, team } from '../account/samples.ts';
 import { decider, route, SampleRegistry } from './samples.ts';
 

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Account } from '../../../src/account/model.ts';
 import { Policy } from '../../../src/account/policy.ts';
 import { newToken, tokenDigest } from '../../../src/account/token.ts';
-import type { RequestHead } from '../../../src/wire/request-head.ts';
+import type { RequestHead } from '../../../src/http/request-head.ts';
 import { team } from '../account/samples.ts';
 import { decider, NOW_MS, ROLES, ROUTES, route, SampleRegistry, word } from './samples.ts';
 

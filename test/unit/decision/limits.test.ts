@@ -3,8 +3,8 @@ import { Policy } from '../../../src/account/policy.ts';
 import { newToken, tokenDigest } from '../../../src/account/token.ts';
 import { createDecider, type Decider } from '../../../src/decision/decide.ts';
 import type { Verdict } from '../../../src/decision/verdict.ts';
+import type { RequestHead } from '../../../src/http/request-head.ts';
 import type { RateStanding } from '../../../src/limits/rate-limit.ts';
-import type { RequestHead } from '../../../src/wire/request-head.ts';
 import { account } from '../account/samples.ts';
 import {
   clock,

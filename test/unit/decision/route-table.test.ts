@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hostName } from '../../../src/decision/host-name.ts';
 import type { Route } from '../../../src/decision/route.ts';
 import { createRouteTable } from '../../../src/decision/route-table.ts';
 import { findTies } from '../../../src/decision/route-ties.ts';
+import { hostName } from '../../../src/http/host-name.ts';
 import { route } from './samples.ts';
 
 const at = (path: string, changes: Partial<Route> = {}) =>

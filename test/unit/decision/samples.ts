@@ -10,8 +10,8 @@ import type { Clock } from '../../../src/clock.ts';
 import { createDecider, type Decision } from '../../../src/decision/decide.ts';
 import type { Route } from '../../../src/decision/route.ts';
 import type { Verdict } from '../../../src/decision/verdict.ts';
-import type { Lookup, RegistryView } from '../../../src/registry/replica-port.ts';
-import type { Peer, RequestHead } from '../../../src/wire/request-head.ts';
+import type { Peer, RequestHead } from '../../../src/http/request-head.ts';
+import type { Lookup, RegistryView } from '../../../src/registry/replica/port.ts';
 import { account, role } from '../account/samples.ts';
 
 function templateOf(permission: string | null = null): PermissionTemplate | null {

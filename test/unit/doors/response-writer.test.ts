@@ -4,10 +4,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
-import { refusalAnswer } from '../../../src/doors/answer.ts';
+import { refusalAnswer } from '../../../src/calls/own-response.ts';
 import { ResponseWriter } from '../../../src/doors/http1/response-writer.ts';
-import { isHeadFault, parseRequestHead } from '../../../src/wire/request-parser.ts';
-import { parseResponseHead } from '../../../src/wire/response-parser.ts';
+import { isHeadFault, parseRequestHead } from '../../../src/http1/request-parser.ts';
+import { parseResponseHead } from '../../../src/http1/response-parser.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { setsOwnCookie, withoutOwnCookies } from '../../../src/forwarding/own-cookies.ts';
 import { clientFields, interimFields } from '../../../src/forwarding/response-fields.ts';
-import { parseResponseHead } from '../../../src/wire/response-parser.ts';
+import { parseResponseHead } from '../../../src/http1/response-parser.ts';
 import { fieldLines, forwardedMessage } from './samples.ts';
 
 const START = ['GET /a HTTP/1.1', 'Host: h'];

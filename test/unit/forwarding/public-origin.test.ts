@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { calledBy, withPublicOrigin } from '../../../src/forwarding/public-origin.ts';
-import { parseResponseHead, type ResponseHead } from '../../../src/wire/response-parser.ts';
+import type { ResponseHead } from '../../../src/http/response-head.ts';
+import { parseResponseHead } from '../../../src/http1/response-parser.ts';
 
 const ORIGINS = ['http://10.0.0.7:8080', 'https://lifetime.internal', 'http://[::1]'];
 const CALLED = { scheme: 'https', host: 'gate.example:8443' } as const;

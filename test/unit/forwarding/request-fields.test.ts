@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isUnambiguousPath } from '../../../src/wire/target.ts';
+import { isUnambiguousPath } from '../../../src/http/target.ts';
 import { type Message, valuesOf } from '../../support/http-bytes.ts';
 import { fieldLines, forwardedMessage, PEER, type Situation } from './samples.ts';
 

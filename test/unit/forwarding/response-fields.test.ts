@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { clientFields, declaredLength } from '../../../src/forwarding/response-fields.ts';
-import { parseResponseHead, type ResponseHead } from '../../../src/wire/response-parser.ts';
+import type { ResponseHead } from '../../../src/http/response-head.ts';
+import { parseResponseHead } from '../../../src/http1/response-parser.ts';
 
 function answer(...fields: readonly string[]): ResponseHead {
   const head = parseResponseHead(

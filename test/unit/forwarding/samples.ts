@@ -1,11 +1,11 @@
 import type { Account } from '../../../src/account/model.ts';
 import type { Route } from '../../../src/decision/route.ts';
 import type { Permit } from '../../../src/decision/verdict.ts';
-import { type ClientAddressField, TrustedProxies } from '../../../src/forwarding/client-address.ts';
 import { type OutgoingRequest, upstreamHead } from '../../../src/forwarding/request-fields.ts';
-import { traceOf } from '../../../src/forwarding/trace.ts';
-import type { Peer, RequestHead } from '../../../src/wire/request-head.ts';
-import { isHeadFault, parseRequestHead } from '../../../src/wire/request-parser.ts';
+import { type ClientAddressField, TrustedProxies } from '../../../src/http/client-address.ts';
+import type { Peer, RequestHead } from '../../../src/http/request-head.ts';
+import { traceOf } from '../../../src/http/trace.ts';
+import { isHeadFault, parseRequestHead } from '../../../src/http1/request-parser.ts';
 import { type Message, readRequest } from '../../support/http-bytes.ts';
 import { role } from '../account/samples.ts';
 import { decider, route, SampleRegistry } from '../decision/samples.ts';

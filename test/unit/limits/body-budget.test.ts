@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { HeldBody } from '../../../src/doors/held-body.ts';
+import { HeldBody } from '../../../src/calls/held-body.ts';
 import { BodyBudget } from '../../../src/limits/body-budget.ts';
 
 const KIB = 1024;

@@ -3,7 +3,7 @@ import { afterEach, expect, it } from 'vitest';
 import type { Clock } from '../../../src/clock.ts';
 import { GuessThrottle } from '../../../src/limits/guess-throttle.ts';
 import type { GuessLimits } from '../../../src/limits/guessing-client.ts';
-import type { Lookup } from '../../../src/registry/replica-port.ts';
+import type { Lookup } from '../../../src/registry/replica/port.ts';
 
 const ABSENT: Lookup = { found: 'absent' };
 const UNAVAILABLE: Lookup = { found: 'unavailable' };

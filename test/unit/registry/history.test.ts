@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { readHistory } from '../../../src/registry/history.ts';
 import { type FeedEvent, FeedLost, type Position } from '../../../src/registry/port.ts';
-import { Trail } from '../../../src/registry/trail.ts';
+import { readHistory } from '../../../src/registry/replica/history.ts';
+import { Trail } from '../../../src/registry/replica/trail.ts';
 
 const EPOCH = 'e1';
 

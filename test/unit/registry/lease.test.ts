@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Lease } from '../../../src/registry/lease.ts';
+import { Lease } from '../../../src/registry/replica/lease.ts';
 
 /** Both clocks at one moment, the wall clock ahead by so much. */
 function at(monotonicMs: number, aheadMs = 0) {

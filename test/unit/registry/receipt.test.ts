@@ -5,7 +5,7 @@ import {
   type InstanceProgress,
   RegistryUnavailable,
 } from '../../../src/registry/port.ts';
-import { awaitReceipt } from '../../../src/registry/receipt.ts';
+import { awaitReceipt } from '../../../src/registry/receipts/receipt.ts';
 import { ManualClock } from './held-source.ts';
 
 const COMMITTED: Committed = {

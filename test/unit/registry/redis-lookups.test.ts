@@ -1,9 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { beforeEach, expect, it } from 'vitest';
 import { encodeRecord, RECORD_SCHEMA, withVersion } from '../../../src/registry/codec.ts';
-import { AccountLookups } from '../../../src/registry/redis-lookups.ts';
-import { positionFrom } from '../../../src/registry/redis-reply.ts';
-import { readTombstone } from '../../../src/registry/tombstone.ts';
+import { AccountLookups } from '../../../src/registry/redis/lookups.ts';
+import { positionFrom } from '../../../src/registry/redis/reply.ts';
+import { readTombstone } from '../../../src/registry/revoked/tombstone.ts';
 import { registryKeys } from '../../../src/store/keys.ts';
 import type { RedisCommand } from '../../../src/store/redis.ts';
 import { account } from '../account/samples.ts';

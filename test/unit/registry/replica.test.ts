@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openEmbeddedRegistry } from '../../../src/registry/embedded.ts';
+import { openEmbeddedRegistry } from '../../../src/registry/embedded/registry.ts';
 import {
   type FeedEvent,
   type RegistryStore,
   RegistryUnavailable,
 } from '../../../src/registry/port.ts';
-import { Replica } from '../../../src/registry/replica.ts';
-import type { ReplicaOptions } from '../../../src/registry/replica-options.ts';
-import type { Lookup } from '../../../src/registry/replica-port.ts';
+import type { ReplicaOptions } from '../../../src/registry/replica/options.ts';
+import type { Lookup } from '../../../src/registry/replica/port.ts';
+import { Replica } from '../../../src/registry/replica/replica.ts';
 import { until } from '../../contract/registry.ts';
 import {
   account,

@@ -2,8 +2,8 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { REVOKED_LIMITS, Revoked } from '../../../src/registry/revoked.ts';
-import { REVOKED_FILES, readRevoked, writeRevoked } from '../../../src/registry/revoked-file.ts';
+import { REVOKED_FILES, readRevoked, writeRevoked } from '../../../src/registry/revoked/file.ts';
+import { REVOKED_LIMITS, Revoked } from '../../../src/registry/revoked/revoked.ts';
 import { account, digestOf, idOf, role } from '../../contract/registry-records.ts';
 
 const AT = { epoch: 'epoch-1', seq: 9, tip: 'ab', tombstones: 2 };

@@ -7,8 +7,8 @@ import type {
   PolicyTombstone,
   RecordChange,
 } from '../../../src/registry/port.ts';
-import { REVOKED_LIMITS, Revoked } from '../../../src/registry/revoked.ts';
-import { underTombstone } from '../../../src/registry/tombstone.ts';
+import { REVOKED_LIMITS, Revoked } from '../../../src/registry/revoked/revoked.ts';
+import { underTombstone } from '../../../src/registry/revoked/tombstone.ts';
 import { account, digestOf, idOf, role, team } from '../../contract/registry-records.ts';
 
 const MOMENT = '2026-01-01T00:00:00.000Z';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { MemberKeeper } from '../../../src/registry/member-keeper.ts';
 import type { InstanceStatus } from '../../../src/registry/port.ts';
-import { SilentMembers } from '../../../src/registry/silent-members.ts';
+import { MemberKeeper } from '../../../src/registry/receipts/member-keeper.ts';
+import { SilentMembers } from '../../../src/registry/receipts/silent-members.ts';
 import { ManualClock } from './held-source.ts';
 
 const LEASE_MS = 4_000;

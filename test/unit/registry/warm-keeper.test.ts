@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/clock.ts';
-import { WarmKeeper } from '../../../src/registry/warm-keeper.ts';
-import { type Holdings, readWarmSnapshot } from '../../../src/registry/warm-snapshot.ts';
+import { WarmKeeper } from '../../../src/registry/warm/keeper.ts';
+import { type Holdings, readWarmSnapshot } from '../../../src/registry/warm/snapshot.ts';
 import { account, idOf } from '../../contract/registry-records.ts';
 
 let folder: string;

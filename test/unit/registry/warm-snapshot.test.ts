@@ -20,7 +20,7 @@ import {
   readWarmSnapshot,
   WARM_LIMITS,
   writeWarmSnapshot,
-} from '../../../src/registry/warm-snapshot.ts';
+} from '../../../src/registry/warm/snapshot.ts';
 import { account, digestOf, idOf } from '../../contract/registry-records.ts';
 
 const AT: Standing = { epoch: 'epoch-1', seq: 7, tip: 'a-tip', tombstones: 2 };

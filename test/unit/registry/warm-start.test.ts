@@ -5,7 +5,7 @@ import {
   RegistryUnavailable,
   type Standing,
 } from '../../../src/registry/port.ts';
-import { warmAccounts } from '../../../src/registry/warm-start.ts';
+import { warmAccounts } from '../../../src/registry/warm/start.ts';
 import { account, digestOf, idOf } from '../../contract/registry-records.ts';
 
 const at = (seq: number, parts: Partial<Standing> = {}): Standing => ({

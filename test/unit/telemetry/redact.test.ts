@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { newToken } from '../../../src/account/token.ts';
-import { bounded } from '../../../src/audit/text.ts';
+import { bounded } from '../../../src/audit/event/text.ts';
 import { withoutTokens } from '../../../src/telemetry/redact.ts';
 
 const ID = 'Ab3dEf6hIj9k';

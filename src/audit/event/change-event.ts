@@ -1,0 +1,172 @@
+import type { Account, AccountKind, Role, Team } from '../../account/model.ts';
+import { bounded, isoTime, withVisibleEscapes } from './text.ts';
+
+/**
+ * Events about administration: one `change` per administrative act. What a record looked like
+ * before and after goes through an allow-list per kind, so a field added to a record stays out of
+ * the log until somebody decides otherwise.
+ */
+
+/** What was done. The word is the event's `type`. */
+export type ChangeType =
+  | 'account-created'
+  | 'account-changed'
+  | 'account-activated'
+  | 'account-deactivated'
+  | 'account-deleted'
+  | 'account-revived'
+  | 'token-issued'
+  | 'token-rotated'
+  | 'token-renewed'
+  | 'token-reported'
+  | 'overlap-closed'
+  | 'password-set'
+  | 'sessions-ended'
+  | 'role-created'
+  | 'role-changed'
+  | 'role-deleted'
+  | 'role-revived'
+  | 'team-created'
+  | 'team-changed'
+  | 'team-deleted'
+  | 'team-revived'
+  | 'registry-imported'
+  | 'registry-made'
+  | 'registry-adopted';
+
+export interface Actor {
+  /** Null for whoever acts with the store itself (command line with `--config`). */
+  readonly id: string | null;
+  /** Account name, or the operating system's user name. */
+  readonly name: string;
+  readonly kind: AccountKind | 'operator' | 'system';
+  /** Through which door. */
+  readonly via: 'command-line' | 'admin-api' | 'console' | 'configuration' | 'dev' | 'proxy';
+}
+
+/** Which registry a data folder serves. */
+export interface ServedId {
+  readonly registry: string;
+}
+
+export type ChangedRecord = Account | Role | Team | ServedId;
+
+export interface ChangeFacts {
+  /** Unique id of the event. */
+  readonly id: string;
+  readonly timeMs: number;
+  readonly type: ChangeType;
+  /** The instance that made the change; null for the command line without one. */
+  readonly instance: string | null;
+  readonly actor: Actor;
+  readonly target: {
+    readonly kind: 'account' | 'role' | 'team' | 'registry';
+    readonly id: string;
+    readonly name: string;
+  };
+  /** Null = did not exist. */
+  readonly before: ChangedRecord | null;
+  /** Null = exists no more. */
+  readonly after: ChangedRecord | null;
+  /** The request that asked for it, where there was one. */
+  readonly requestId: string | null;
+  readonly clientAddress: string | null;
+}
+
+/**
+ * One line of JSON. Fields without a value are left out, except `before` and `after`, whose null
+ * says "did not exist" and "exists no more".
+ */
+export function changeEvent(facts: ChangeFacts): string {
+  const { actor, target } = facts;
+  return oneLine({
+    id: facts.id,
+    time: isoTime(facts.timeMs),
+    type: facts.type,
+    phase: 'change',
+    instance: facts.instance ?? undefined,
+    actor: { id: actor.id, name: actor.name, kind: actor.kind, via: actor.via },
+    target: { kind: target.kind, id: target.id, name: target.name },
+    before: visible(facts.before),
+    after: visible(facts.after),
+    clientAddress: facts.clientAddress ?? undefined,
+    requestId: facts.requestId ?? undefined,
+  });
+}
+
+/** Longest text and list in an event about a change; what is longer ends in `…`. */
+const CHANGE_LIMITS = { text: 4096, list: 2000 } as const;
+
+/** Every text bounded and without tokens, also those that people typed into a description. */
+function oneLine(event: Record<string, unknown>): string {
+  return withVisibleEscapes(
+    JSON.stringify(event, (_name, value: unknown) => {
+      if (typeof value === 'string') return bounded(value, CHANGE_LIMITS.text).toWellFormed();
+      if (Array.isArray(value) && value.length > CHANGE_LIMITS.list)
+        return [...value.slice(0, CHANGE_LIMITS.list), '…'];
+      return value;
+    }),
+  );
+}
+
+/**
+ * Fields that a record shows. Never: `token`, `retired`, `password`. `version` is the store's to
+ * give, so the event cannot know it.
+ */
+const SHOWN = {
+  account: [
+    'id',
+    'kind',
+    'name',
+    'description',
+    'status',
+    'role',
+    'teams',
+    'grants',
+    'subject',
+    'createdAt',
+    'updatedAt',
+    'expiresAt',
+  ],
+  role: ['name', 'description', 'permissions', 'createdAt', 'updatedAt'],
+  team: ['name', 'description', 'applications', 'createdAt', 'updatedAt'],
+  registry: ['registry'],
+} as const;
+
+function visible(record: ChangedRecord | null): Record<string, unknown> | null {
+  if (typeof record !== 'object' || record === null) return null;
+  const from = record as unknown as Record<string, unknown>;
+  const kind = kindOf(record);
+  const shown: Record<string, unknown> = {};
+  for (const name of SHOWN[kind])
+    if (from[name] !== undefined) shown[name] = shownValue(name, from[name]);
+  // That there is a token, and since when, is what a rotation changes; the digest stays in the
+  // registry.
+  if (kind === 'account') {
+    const { token, previous = null } = record as Account;
+    shown.tokenCreatedAt = token?.createdAt ?? null;
+    if (previous !== null) shown.previousValidUntil = previous.validUntil;
+  }
+  return shown;
+}
+
+function kindOf(record: ChangedRecord): keyof typeof SHOWN {
+  if ('permissions' in record) return 'role';
+  if ('applications' in record) return 'team';
+  return 'registry' in record ? 'registry' : 'account';
+}
+
+/** Lists of objects are copied by name too: nothing rides along inside a grant or a membership. */
+function shownValue(name: string, value: unknown): unknown {
+  if (name === 'teams' && Array.isArray(value))
+    return value.map((one: { team?: unknown; role?: unknown }) => ({
+      team: one?.team,
+      role: one?.role,
+    }));
+  if (name === 'grants' && Array.isArray(value))
+    return value.map((one: { application?: unknown; role?: unknown }) => ({
+      application: one?.application,
+      role: one?.role,
+    }));
+  return value;
+}

@@ -1,0 +1,179 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { type Migration, openDatabase, transact } from '../../../store/sqlite.ts';
+import type { LeftOpen } from '../../permits/ledger.ts';
+import type { PermitNotes } from '../../permits/notes.ts';
+import { EmbeddedPermits } from './permits.ts';
+import type { ReadAnswer, WorkerSettings } from './protocol.ts';
+
+/**
+ * `n` numbers the events of the file in the order of their acceptance; it is the cursor of readers
+ * and the age by which pruning goes. `instances` holds the last number of each instance: a batch
+ * that is sent again is recognised by it. `permit_notes` holds, for each batch since they were written
+ * anew, what an instance noted of its open permits.
+ */
+const MIGRATIONS: readonly Migration[] = [
+  `
+  CREATE TABLE events (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, accepted_ms INTEGER NOT NULL, account TEXT, event TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX events_by_account ON events (account, n) WHERE account IS NOT NULL;
+  CREATE TABLE instances (instance TEXT PRIMARY KEY, last_seq INTEGER NOT NULL, seen_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE permit_notes (n INTEGER PRIMARY KEY, instance TEXT NOT NULL, notes TEXT NOT NULL) STRICT;
+  `,
+];
+
+/** Events deleted at a time, so that pruning never holds up a batch for long. */
+const PRUNE_LUMP = 500;
+/**
+ * What is too old or too much is looked for after so long, or so many new events, whichever comes
+ * first.
+ */
+const PRUNE_EVERY_MS = 10_000;
+const PRUNE_EVERY_EVENTS = 1000;
+const DAY_MS = 24 * 3600 * 1000;
+/** An instance's last number is of use only while its batch may still be sent again. */
+const INSTANCE_LIFE_MS = 7 * DAY_MS;
+
+/**
+ * The audit file (SQLite). Lives in a worker thread: a commit with fsync takes 13 ms per thousand
+ * events, and the event loop has better things to do.
+ */
+export class AuditFile {
+  readonly #db: DatabaseSync;
+  readonly #settings: WorkerSettings;
+  readonly #insert: StatementSync;
+  readonly #lastSeq: StatementSync;
+  readonly #setLastSeq: StatementSync;
+  readonly #all: StatementSync;
+  readonly #ofAccount: StatementSync;
+  readonly #oldestShown: StatementSync;
+  readonly permits: EmbeddedPermits;
+  #nextPruneMs = 0;
+  #newEvents = 0;
+
+  constructor(settings: WorkerSettings) {
+    this.#settings = settings;
+    this.#db = openDatabase(settings.path, MIGRATIONS);
+    this.permits = new EmbeddedPermits(this.#db);
+    this.#insert = this.#db.prepare(
+      'INSERT INTO events (accepted_ms, account, event) VALUES (?, ?, ?)',
+    );
+    this.#lastSeq = this.#db.prepare('SELECT last_seq AS seq FROM instances WHERE instance = ?');
+    this.#setLastSeq = this.#db.prepare(
+      'INSERT OR REPLACE INTO instances (instance, last_seq, seen_ms) VALUES (?, ?, ?)',
+    );
+    this.#all = this.#db.prepare('SELECT n, event FROM events WHERE n < ? ORDER BY n DESC LIMIT ?');
+    this.#ofAccount = this.#db.prepare(
+      'SELECT n, event FROM events WHERE account = ? AND n < ? AND n >= ? ORDER BY n DESC LIMIT ?',
+    );
+    this.#oldestShown = this.#db.prepare(
+      'SELECT n FROM events WHERE account = ? ORDER BY n DESC LIMIT 1 OFFSET ?',
+    );
+  }
+
+  /** Durable when it returns. Skips what the file already holds of this instance. */
+  append(
+    instance: string,
+    firstSeq: number,
+    events: readonly string[],
+    accounts: readonly (string | null)[],
+    nowMs: number,
+    notes?: PermitNotes,
+  ): void {
+    const last = Number(this.#lastSeq.get(instance)?.seq ?? 0);
+    const skip = Math.max(0, last + 1 - firstSeq);
+    if (skip >= events.length) return;
+    transact(this.#db, this.#settings.path, () => {
+      for (let i = skip; i < events.length; i++)
+        this.#insert.run(nowMs, accounts[i] ?? null, events[i] as string);
+      this.#setLastSeq.run(instance, firstSeq + events.length - 1, nowMs);
+      if (notes !== undefined) this.permits.note(instance, notes);
+    });
+    this.#newEvents += events.length - skip;
+  }
+
+  /** Records outcomes of what an instance left open: these and that they are closed, or neither. */
+  closePermits(
+    instance: string,
+    left: LeftOpen,
+    events: readonly string[],
+    accounts: readonly (string | null)[],
+    nowMs: number,
+  ): boolean {
+    return transact(this.#db, this.#settings.path, () => {
+      if (!this.permits.closed(instance, left)) return false;
+      events.forEach((event, i) => void this.#insert.run(nowMs, accounts[i] ?? null, event));
+      this.#newEvents += events.length;
+      return true;
+    });
+  }
+
+  read(account: string | null, before: number | null, limit: number): ReadAnswer {
+    const below = before ?? Number.MAX_SAFE_INTEGER;
+    const rows =
+      account === null
+        ? this.#all.all(below, limit + 1)
+        : this.#readAccount(account, below, limit + 1);
+    const shown = rows.slice(0, limit);
+    const last = shown.at(-1);
+    const numbers = shown.map((row) => Number(row.n));
+    return {
+      events: shown.map((row) => String(row.event)),
+      numbers,
+      next: rows.length > limit && last ? Number(last.n) : null,
+    };
+  }
+
+  /**
+   * The activity log of an account is its newest events; older ones stay in the record until they
+   * are old enough to go.
+   */
+  #readAccount(account: string, below: number, limit: number) {
+    const oldest = Number(
+      this.#oldestShown.get(account, this.#settings.activityPerAccount - 1)?.n ?? 0,
+    );
+    return this.#ofAccount.all(account, below, oldest, limit);
+  }
+
+  /** Deletes one lump of what is too old or too much. Answers whether there may be more to do. */
+  prune(nowMs: number): boolean {
+    if (nowMs < this.#nextPruneMs && this.#newEvents < PRUNE_EVERY_EVENTS) return false;
+    const oldestMs = nowMs - this.#settings.retentionDays * DAY_MS;
+    const tooOld = this.#deleteOldest('AND accepted_ms < ?', [oldestMs]);
+    const tooMuch = this.#tooLarge() && this.#deleteOldest('', []);
+    // Freed pages are used again by new events: the file stops growing, it does not shrink.
+    if (tooOld || tooMuch) return true;
+    this.#db.prepare('DELETE FROM instances WHERE seen_ms < ?').run(nowMs - INSTANCE_LIFE_MS);
+    this.#nextPruneMs = nowMs + PRUNE_EVERY_MS;
+    this.#newEvents = 0;
+    return false;
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #deleteOldest(condition: string, values: readonly number[]): boolean {
+    const lump = 'n < (SELECT MIN(n) FROM events) + ?';
+    return (
+      this.#db.prepare(`DELETE FROM events WHERE ${lump} ${condition}`).run(PRUNE_LUMP, ...values)
+        .changes !== 0
+    );
+  }
+
+  /** Pages in use, without the write-ahead log, which SQLite keeps near 4 MiB. */
+  #tooLarge(): boolean {
+    const { maxBytes } = this.#settings;
+    return (
+      maxBytes > 0 &&
+      (this.#pragma('page_count') - this.#pragma('freelist_count')) * this.#pragma('page_size') >
+        maxBytes
+    );
+  }
+
+  #pragma(name: string): number {
+    return Number(this.#db.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
+  }
+}

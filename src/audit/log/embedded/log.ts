@@ -1,0 +1,107 @@
+import type { PermitLedger } from '../../permits/ledger.ts';
+import { type AuditLog, type AuditReader, AuditUnavailable, type EventBatch } from '../../port.ts';
+import { type AuditRetention, RETENTION } from '../retention.ts';
+import { AuditWorker } from './thread.ts';
+
+export interface EmbeddedAuditOptions {
+  /** The file, `audit.db` in the data folder. Created with mode 0600 when it is not there. */
+  readonly path: string;
+  readonly retention: AuditRetention;
+  readonly activityPerAccount: number;
+  /** How long one request to the worker may take, in milliseconds. Below the outbox's deadline. */
+  readonly timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 900;
+/** The last moments: a whole queue may stand before the end. */
+const CLOSE_MS = 5000;
+const MAX_PAGE = 500;
+/** Integers of SQLite that JavaScript holds exactly. */
+const CURSOR = /^\d{1,15}$/;
+
+/**
+ * The audit log in a file of one's own. Both ports at once: readers and the log share the worker,
+ * so closing it ends both. Throws `AuditUnavailable` when the file cannot be opened.
+ */
+export async function openEmbeddedAudit(
+  options: EmbeddedAuditOptions,
+): Promise<AuditLog & AuditReader> {
+  const worker = new AuditWorker(
+    {
+      path: options.path,
+      retentionDays: options.retention.days,
+      maxBytes: options.retention.maxBytes ?? RETENTION.embeddedBytes,
+      activityPerAccount: options.activityPerAccount,
+    },
+    options.timeoutMs ?? TIMEOUT_MS,
+  );
+  await worker.ready();
+  return new EmbeddedAudit(worker);
+}
+
+class EmbeddedAudit implements AuditLog, AuditReader {
+  readonly #worker: AuditWorker;
+
+  constructor(worker: AuditWorker) {
+    this.#worker = worker;
+  }
+
+  async append({ instance, firstSeq, notes, ...batch }: EventBatch): Promise<void> {
+    if (batch.count === 0) return;
+    const { packed, memory } = copyOf(batch);
+    await this.#worker.ask({ op: 'append', instance, firstSeq, notes, ...packed }, memory);
+  }
+
+  get permits(): PermitLedger {
+    const worker = this.#worker;
+    return {
+      alive: async () => true,
+      silent: async () => (await worker.ask({ op: 'silent' })).silent ?? [],
+      left: async (instance) => (await worker.ask({ op: 'left', instance })).left ?? null,
+      async close(instance, left, outcomes) {
+        const { packed, memory } = copyOf(outcomes);
+        const request = { op: 'close-permits', instance, left, ...packed } as const;
+        return (await worker.ask(request, memory)).closed === true;
+      },
+      forget: async (instance) => void (await worker.ask({ op: 'forget', instance })),
+    };
+  }
+
+  async activity(query: { account: string; before: string | null; limit: number }) {
+    return this.#read(query.account, query.before, query.limit);
+  }
+
+  async tail(query: { before: string | null; limit: number }) {
+    return this.#read(null, query.before, query.limit);
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.close(CLOSE_MS);
+  }
+
+  /** Throws `RangeError` for what is no cursor of ours. */
+  async #read(account: string | null, before: string | null, limit: number) {
+    if (before !== null && !CURSOR.test(before))
+      throw new RangeError('the cursor is not one that this log gave out');
+    const wanted = Math.min(MAX_PAGE, Math.max(1, Math.trunc(limit)));
+    const { read: answer } = await this.#worker.ask({
+      op: 'read',
+      account,
+      before: before === null ? null : Number(before),
+      limit: wanted,
+    });
+    if (answer === undefined) throw new AuditUnavailable('the audit worker gave no page');
+    return {
+      events: answer.events,
+      cursors: answer.numbers.map(String),
+      next: answer.next === null ? null : String(answer.next),
+    };
+  }
+}
+
+/** The worker gets a copy, so that it does not matter when it reads it. */
+function copyOf({ count, accounts, ...batch }: Omit<EventBatch, 'instance' | 'firstSeq'>) {
+  const lines = new Uint8Array(batch.lines);
+  const marks = new Uint8Array(batch.marks);
+  return { packed: { count, accounts, lines, marks }, memory: [lines.buffer, marks.buffer] };
+}

@@ -1,0 +1,72 @@
+import type { LeftOpen } from '../../permits/ledger.ts';
+import type { PermitNotes } from '../../permits/notes.ts';
+
+/**
+ * What the main thread and the audit worker say to each other. Batches travel packed: one piece of
+ * memory costs far less than many objects.
+ */
+
+export interface WorkerSettings {
+  readonly path: string;
+  readonly retentionDays: number;
+  /** 0 = no limit. */
+  readonly maxBytes: number;
+  readonly activityPerAccount: number;
+}
+
+export type WorkerRequest =
+  | {
+      readonly op: 'append';
+      readonly instance: string;
+      readonly firstSeq: number;
+      readonly count: number;
+      /** These three as in the port's `EventBatch`. */
+      readonly lines: Uint8Array;
+      readonly accounts: readonly string[];
+      readonly marks: Uint8Array;
+      readonly notes?: PermitNotes | undefined;
+    }
+  /** `account` null = the whole log. */
+  | {
+      readonly op: 'read';
+      readonly account: string | null;
+      readonly before: number | null;
+      readonly limit: number;
+    }
+  /** Of permits without an outcome; the words of `PermitLedger`. */
+  | { readonly op: 'silent' }
+  | { readonly op: 'left'; readonly instance: string }
+  | {
+      readonly op: 'close-permits';
+      readonly instance: string;
+      readonly left: LeftOpen;
+      /** Outcomes, as in an append. */
+      readonly count: number;
+      readonly lines: Uint8Array;
+      readonly accounts: readonly string[];
+      readonly marks: Uint8Array;
+    }
+  | { readonly op: 'forget'; readonly instance: string }
+  | { readonly op: 'close' };
+
+export interface ReadAnswer {
+  /** Newest first. */
+  readonly events: readonly string[];
+  /** The number of each. */
+  readonly numbers: readonly number[];
+  /** Number of the last one shown; null at the end. */
+  readonly next: number | null;
+}
+
+export type WorkerAnswer =
+  /** The file is open. */
+  | { readonly id: 0; readonly ok: true }
+  | {
+      readonly id: number;
+      readonly ok: true;
+      readonly read?: ReadAnswer;
+      readonly silent?: readonly string[];
+      readonly left?: LeftOpen | null;
+      readonly closed?: boolean;
+    }
+  | { readonly id: number; readonly ok: false; readonly message: string };

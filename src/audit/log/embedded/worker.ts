@@ -1,0 +1,95 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { eachEvent } from '../../outbox/lines.ts';
+import { AuditFile } from './file.ts';
+import type { WorkerAnswer, WorkerRequest, WorkerSettings } from './protocol.ts';
+
+/**
+ * Entry of the audit worker thread: one request after the other, in the order in which they came.
+ */
+const port = parentPort;
+if (port === null) throw new Error('the audit worker is started by the audit log, not by hand');
+
+const file = new AuditFile(workerData as WorkerSettings);
+let pruning = false;
+
+function perform(id: number, request: WorkerRequest): WorkerAnswer {
+  switch (request.op) {
+    case 'append':
+      append(request);
+      return { id, ok: true };
+    case 'read':
+      return { id, ok: true, read: file.read(request.account, request.before, request.limit) };
+    case 'silent':
+      return { id, ok: true, silent: file.permits.silent() };
+    case 'left':
+      return { id, ok: true, left: file.permits.left(request.instance) };
+    case 'close-permits':
+      return { id, ok: true, closed: closePermits(request) };
+    case 'forget':
+      file.permits.forget(request.instance);
+      return { id, ok: true };
+    case 'close':
+      file.close();
+      return { id, ok: true };
+  }
+}
+
+function append(request: Extract<WorkerRequest, { op: 'append' }>): void {
+  const { instance, firstSeq, notes } = request;
+  const { events, accounts } = unpacked(request);
+  file.append(instance, firstSeq, events, accounts, Date.now(), notes);
+}
+
+function closePermits(request: Extract<WorkerRequest, { op: 'close-permits' }>): boolean {
+  const { events, accounts } = unpacked(request);
+  return file.closePermits(request.instance, request.left, events, accounts, Date.now());
+}
+
+function unpacked(batch: Extract<WorkerRequest, { lines: Uint8Array }>) {
+  const events: string[] = [];
+  const accounts: (string | null)[] = [];
+  const lines = Buffer.from(batch.lines.buffer);
+  const marks = Buffer.from(batch.marks.buffer);
+  eachEvent({ ...batch, lines, marks }, (event, account) => {
+    events.push(event.toString('utf8', 0, event.length - 1));
+    accounts.push(account);
+  });
+  return { events, accounts };
+}
+
+function answer(id: number, request: WorkerRequest): WorkerAnswer {
+  try {
+    return perform(id, request);
+  } catch (fault) {
+    return { id, ok: false, message: fault instanceof Error ? fault.message : String(fault) };
+  }
+}
+
+/**
+ * One lump at a time, with room for requests in between. Failing to delete old events is no reason
+ * to refuse new ones.
+ */
+function prune(): void {
+  pruning = false;
+  let more = false;
+  try {
+    more = file.prune(Date.now());
+  } catch {
+    // The disk is full or failing: the next append says so to those who must know, and pruning
+    // comes again after it.
+  }
+  if (more) pruneSoon();
+}
+
+function pruneSoon(): void {
+  if (pruning) return;
+  pruning = true;
+  setImmediate(prune);
+}
+
+port.on('message', ({ id, request }: { id: number; request: WorkerRequest }) => {
+  port.postMessage(answer(id, request));
+  if (request.op === 'append') pruneSoon();
+  if (request.op === 'close') port.close();
+});
+port.postMessage({ id: 0, ok: true } satisfies WorkerAnswer);

@@ -1,0 +1,176 @@
+import { hash } from 'node:crypto';
+import type { Clock } from '../../../clock.ts';
+import { StoreUnavailable } from '../../../store/fault.ts';
+import { type AuditKeys, auditKeys, registryKeys } from '../../../store/keys.ts';
+import type { RedisConnection, RedisWord } from '../../../store/redis.ts';
+import { loadScript } from '../../../store/script.ts';
+import type { PermitLedger } from '../../permits/ledger.ts';
+import { type AuditLog, AuditUnavailable, type EventBatch } from '../../port.ts';
+import { type AuditRetention, DAY_MS } from '../retention.ts';
+import { createActivityProjection, type ProjectionObserver } from './activity-projection.ts';
+import { createRedisPermits } from './permits.ts';
+import { RedisRetention, type RetentionObserver } from './retention.ts';
+
+export interface RedisAuditOptions {
+  /**
+   * Shared with nobody whose commands block. Its command timeout (900 ms or less) is what keeps the
+   * outbox's deadline when Redis hangs.
+   */
+  readonly connection: RedisConnection;
+  /** `store.keyPrefix`. */
+  readonly prefix: string;
+  readonly clock: Clock;
+  readonly retention: AuditRetention;
+  /** Events in one account's activity log. */
+  readonly activityPerAccount: number;
+  readonly projection: ProjectionObserver;
+  /** Whether this user may also trim the list of administrative changes. */
+  readonly trimsChanges?: boolean;
+  readonly observer?: RetentionObserver;
+}
+
+/**
+ * Streams that the record is spread over, so that a Cluster can spread the load. All readers and
+ * writers must agree, so it is no setting.
+ */
+export const AUDIT_PARTITIONS = 4;
+
+/**
+ * An instance's last number is remembered for this long after its last event: longer than any
+ * outage that a batch could wait through.
+ */
+const LAST_SEQ_LIFE_MS = 7 * 24 * 3600 * 1000;
+const APPEND = loadScript('audit-append');
+
+/**
+ * The partition of an instance: the same for as long as it lives, so that its events stay in order.
+ */
+export function partitionOf(instance: string): number {
+  return Number.parseInt(hash('sha1', instance, 'hex').slice(0, 8), 16) % AUDIT_PARTITIONS;
+}
+
+/** Refusals of the keys that a command names, before anything was done. */
+const KEYS_REFUSED: ReadonlySet<string | null> = new Set(['CROSSSLOT', 'NOPERM']);
+
+/**
+ * The audit log on Redis Streams. A batch is one command: all its events in one string, which the
+ * script takes apart, because that costs this process next to nothing. The same script copies
+ * events into the activity logs of their accounts; on a Cluster those have slots of their own, and
+ * are written afterwards. Either way they gate nothing.
+ */
+export function createRedisAuditLog(options: RedisAuditOptions): AuditLog {
+  return new RedisAuditLog(options);
+}
+
+class RedisAuditLog implements AuditLog {
+  readonly #options: RedisAuditOptions;
+  readonly #keys: AuditKeys;
+  /** Of an activity log without a new event. */
+  readonly #lifeMs: number;
+  readonly #activity: ReturnType<typeof createActivityProjection>;
+  readonly permits: PermitLedger;
+  readonly #retention: RedisRetention;
+
+  constructor(options: RedisAuditOptions) {
+    this.#options = options;
+    this.#keys = auditKeys(options.prefix);
+    this.#lifeMs = options.retention.days * DAY_MS;
+    this.permits = createRedisPermits({
+      connection: options.connection,
+      prefix: options.prefix,
+      partitions: AUDIT_PARTITIONS,
+      partitionOf,
+      lifeMs: LAST_SEQ_LIFE_MS,
+      recorded: (outcomes) => {
+        this.#retention.appended(outcomes.lines.length, outcomes.count);
+        this.#activity.add(outcomes, this.#retention.perAccount);
+      },
+    });
+    this.#activity = createActivityProjection({
+      connection: options.connection,
+      keys: this.#keys,
+      lifeMs: this.#lifeMs,
+      observer: options.projection,
+    });
+    this.#retention = new RedisRetention({
+      connection: options.connection,
+      clock: options.clock,
+      retention: options.retention,
+      activityPerAccount: options.activityPerAccount,
+      streams: Array.from({ length: AUDIT_PARTITIONS }, (_, n) => this.#keys.stream(n)),
+      changes: options.trimsChanges === true ? registryKeys(options.prefix).changes : null,
+      observer: options.observer ?? { pressure() {}, blind() {} },
+    });
+  }
+
+  async append(batch: EventBatch): Promise<void> {
+    this.#retention.appended(batch.lines.length, batch.count);
+    try {
+      if (
+        !this.#options.connection.spreadsKeys &&
+        batch.accounts.length > 0 &&
+        (await this.#appendWithCopies(batch))
+      )
+        return;
+      await this.#run(batch, [], []);
+    } catch (fault) {
+      // The oldest events make room for it; the batch comes again in a moment.
+      if (fault instanceof StoreUnavailable && fault.code === 'OOM') void this.#retention.look();
+      throw unavailable(fault);
+    }
+    this.#activity.add(batch, this.#retention.perAccount);
+  }
+
+  /**
+   * Answers false when Redis does not let one command have all these keys: then the record must not
+   * suffer for its copies.
+   */
+  async #appendWithCopies(batch: EventBatch): Promise<boolean> {
+    const keys = batch.accounts.map((account) => this.#keys.activity(account));
+    try {
+      const lost = await this.#run(batch, keys, [
+        batch.marks,
+        this.#retention.perAccount,
+        this.#lifeMs,
+      ]);
+      if (lost > 0) this.#options.projection.activityLost(lost);
+      return true;
+    } catch (fault) {
+      if (fault instanceof StoreUnavailable && KEYS_REFUSED.has(fault.code)) return false;
+      throw fault;
+    }
+  }
+
+  /** Answers how many copies were not made. */
+  async #run(
+    batch: EventBatch,
+    keys: readonly string[],
+    words: readonly RedisWord[],
+  ): Promise<number> {
+    const { instance, firstSeq, lines, notes } = batch;
+    const partition = partitionOf(instance);
+    const { stream, last, open } = this.#keys;
+    const lost = await this.#options.connection.run(
+      APPEND,
+      [stream(partition), last(partition, instance), open(partition, instance), ...keys],
+      [firstSeq, lines, LAST_SEQ_LIFE_MS, notes?.text ?? '', notes?.anew ? 1 : 0, ...words],
+    );
+    return Number(lost);
+  }
+
+  /**
+   * Writes out the activity that is still pending (for a moment at most). The connection is its
+   * owner's to close.
+   */
+  async close(): Promise<void> {
+    await this.#retention.close();
+    await this.#activity.close();
+  }
+}
+
+export function unavailable(fault: unknown): AuditUnavailable {
+  return new AuditUnavailable(
+    fault instanceof Error ? fault.message : 'the audit log cannot be reached',
+    { cause: fault },
+  );
+}

@@ -1,0 +1,87 @@
+import { auditKeys } from '../../../store/keys.ts';
+import type { RedisConnection } from '../../../store/redis.ts';
+import { loadScript } from '../../../store/script.ts';
+import { CLOSED_AT_ONCE, type PermitLedger } from '../../permits/ledger.ts';
+import { ended, openIn } from '../../permits/notes.ts';
+import type { EventBatch } from '../../port.ts';
+
+const CLOSE = loadScript('audit-close');
+
+export interface RedisPermitsOptions {
+  readonly connection: RedisConnection;
+  readonly prefix: string;
+  /** How many streams the record is spread over, and which of them is an instance's. */
+  readonly partitions: number;
+  readonly partitionOf: (instance: string) => number;
+  /** How long what an instance left is remembered. */
+  readonly lifeMs: number;
+  /** Outcomes are in the record, and belong in the activity logs too. */
+  readonly recorded: (outcomes: EventBatch) => void;
+}
+
+/** Needs no right to read the record. All keys of an instance are in the slot of its stream. */
+export function createRedisPermits(options: RedisPermitsOptions): PermitLedger {
+  const { connection, partitions, partitionOf, lifeMs } = options;
+  const keys = auditKeys(options.prefix);
+  const keysOf = (instance: string) => {
+    const partition = partitionOf(instance);
+    return {
+      stream: keys.stream(partition),
+      last: keys.last(partition, instance),
+      open: keys.open(partition, instance),
+      instances: keys.instances(partition),
+      alive: keys.alive(partition, instance),
+    };
+  };
+
+  async function silentIn(partition: number): Promise<readonly string[]> {
+    const names = (await connection.call('HKEYS', keys.instances(partition))) as string[];
+    if (names.length === 0) return [];
+    const beats = names.map((name) => keys.alive(partition, name));
+    const alive = (await connection.call('MGET', ...beats)) as (string | null)[];
+    return names.filter((_name, index) => alive[index] === null);
+  }
+
+  return {
+    async alive(instance, forMs) {
+      const { alive, instances, open } = keysOf(instance);
+      // In this order: who is listed lives.
+      await connection.call('SET', alive, '1', 'PX', forMs);
+      const added = await connection.call('HSET', instances, instance, '1');
+      await connection.call('PEXPIRE', open, lifeMs);
+      return added === 0;
+    },
+    async silent() {
+      const all = await Promise.all(Array.from({ length: partitions }, (_, n) => silentIn(n)));
+      return all.flat();
+    },
+    async left(instance) {
+      const { last, open, instances } = keysOf(instance);
+      if ((await connection.call('HGET', instances, instance)) === null) return null;
+      // In this order: what is noted in between is seen at the latest by `close`.
+      const lastSeq = (await connection.call('GET', last)) ?? '0';
+      const notes = String((await connection.call('GET', open)) ?? '');
+      const found = openIn(notes);
+      const permits = found.slice(0, CLOSED_AT_ONCE);
+      const all = permits.length === found.length;
+      return { permits, all, asOf: `${lastSeq} ${Buffer.byteLength(notes)}` };
+    },
+    async close(instance, { permits, all, asOf }, outcomes) {
+      const { stream, last, open, instances } = keysOf(instance);
+      const notes = all ? '' : permits.map(({ id }) => ended(id)).join('');
+      const done = await connection.run(
+        CLOSE,
+        [stream, last, open, instances],
+        [instance, asOf, outcomes.lines, notes],
+      );
+      if (done === 1) options.recorded(outcomes);
+      return done === 1;
+    },
+    async forget(instance) {
+      const { open, instances, alive } = keysOf(instance);
+      await connection.call('DEL', open);
+      await connection.call('HDEL', instances, instance);
+      await connection.call('DEL', alive);
+    },
+  };
+}

@@ -1,0 +1,341 @@
+import type { Clock } from '../../clock.ts';
+import type { PermitNotes } from '../permits/notes.ts';
+import { OpenPermits } from '../permits/open-permits.ts';
+import type { AcceptanceWaiter, AuditLog, EventBatch, Outbox, Taken } from '../port.ts';
+import { type EventLines, SpareLines } from './lines.ts';
+import {
+  OUTBOX_LIMITS,
+  type OutboxLimits,
+  type OutboxObserver,
+  type OutboxOptions,
+  type Pending,
+} from './options.ts';
+import { createWaits, type Waits } from './waits.ts';
+
+interface Batch {
+  readonly firstSeq: number;
+  readonly openedMs: number;
+  readonly lines: EventLines;
+  readonly notes: PermitNotes;
+  /** Those who wait for events of this batch. */
+  readonly waiting: Pending[];
+  /**
+   * As it was sent. From then on nothing is added: a resend must carry the same bytes under the
+   * same numbers.
+   */
+  sent: EventBatch | null;
+  /** The log has thrown: it may still read the bytes when a later try has been accepted. */
+  failed: boolean;
+}
+
+export interface BatchingOutbox extends Outbox {
+  /** Events taken and not yet accepted. */
+  readonly pending: number;
+}
+
+/**
+ * The bounded queue in front of the audit log, with group commit.
+ *
+ * One append is in flight at a time; what arrives meanwhile forms the next batch. An event with a
+ * waiter starts an append at the end of the loop turn, so that requests which arrived together
+ * travel together; one without (buffered guarantee, outcomes) lingers up to 20 ms.
+ *
+ * When an append fails, the batch is kept and sent again under the same sequence numbers until it
+ * is accepted. In the first second of an outage (from the moment the failed append was sent)
+ * waiters keep their whole deadline: clients of this gate rarely retry, so a short outage should
+ * cost them time and not an answer. Later, new waiters are told at once: holding requests that will
+ * fail anyway only piles them up. Resends go on at least every 250 ms, so calls are refused for no
+ * longer than that after the log can be reached again (a lost connection to Redis may need up to
+ * two seconds more until it is tried again).
+ */
+export function createOutbox(options: OutboxOptions): BatchingOutbox {
+  return new GroupCommitOutbox(options);
+}
+
+function tell(
+  waiter: AcceptanceWaiter,
+  what: 'accepted' | 'notAccepted',
+  observer: OutboxObserver,
+): void {
+  try {
+    waiter[what]();
+  } catch (error) {
+    observer.fault(error);
+  }
+}
+
+class GroupCommitOutbox implements BatchingOutbox {
+  readonly #log: AuditLog;
+  readonly #instance: string;
+  readonly #clock: Clock;
+  readonly #observer: OutboxObserver;
+  readonly #limits: OutboxLimits;
+  readonly #waits: Waits;
+  readonly #spare = new SpareLines();
+  readonly permits = new OpenPermits();
+  /** Oldest first; the head may be in flight. The tail is being filled. */
+  readonly #batches: Batch[] = [];
+  #nextSeq = 1;
+  #pending = 0;
+  #bytes = 0;
+  #inFlight = false;
+  #immediate: NodeJS.Immediate | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  /** Send time of the first failed append of the present outage; null while all is well. */
+  #outageSinceMs: number | null = null;
+  #backoffMs: number;
+  /** Closed: no more events. Over: no more ends either. */
+  #state: 'open' | 'closed' | 'over' = 'open';
+  #drained: (() => void) | null = null;
+
+  constructor(options: OutboxOptions) {
+    this.#log = options.log;
+    this.#instance = options.instance;
+    this.#clock = options.clock;
+    this.#observer = options.observer;
+    this.#limits = { ...OUTBOX_LIMITS, ...options.limits };
+    this.#waits = createWaits(options.clock, (waiter) =>
+      tell(waiter, 'notAccepted', options.observer),
+    );
+    this.#backoffMs = this.#limits.minBackoffMs;
+    if (options.probe ?? true) this.#probe();
+  }
+
+  get healthy(): boolean {
+    return this.#outageSinceMs === null;
+  }
+
+  get pending(): number {
+    return this.#pending;
+  }
+
+  record(
+    make: (seq: number) => string,
+    account: string | null,
+    waiter: AcceptanceWaiter | null,
+  ): Taken {
+    if (this.full) {
+      if (waiter === null) {
+        this.#observer.lost(1);
+      } else {
+        this.#observer.unrecorded();
+        this.#refuse(waiter);
+      }
+      return 'no-room';
+    }
+    // The number is taken only once the event exists: a fault in `make` leaves no hole.
+    const event = make(this.#nextSeq);
+    const batch = this.#append(event, account);
+    const awaited = waiter !== null && this.#await(batch, waiter);
+    this.#schedule(awaited);
+    return waiter === null || awaited ? 'kept' : 'late';
+  }
+
+  recordEnd(make: (seq: number) => string, account: string | null): void {
+    if (this.#state === 'over') {
+      this.#observer.lost(1);
+      return;
+    }
+    const event = make(this.#nextSeq);
+    this.#append(event, account);
+    this.#schedule(false);
+  }
+
+  get full(): boolean {
+    return (
+      this.#state !== 'open' ||
+      this.#pending >= this.#limits.maxEvents ||
+      this.#bytes >= this.#limits.maxBytes
+    );
+  }
+
+  /** Answers whether there is something to wait for: not in an outage that lasts. */
+  #await(batch: Batch, waiter: AcceptanceWaiter): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#knownAway(nowMs)) {
+      this.#refuse(waiter);
+      return false;
+    }
+    const one: Pending = { waiter, deadlineMs: nowMs + this.#limits.deadlineMs };
+    batch.waiting.push(one);
+    this.#waits.add(one);
+    return true;
+  }
+
+  /** Never before `record` returns, so that the caller sees one order of events. */
+  #refuse(waiter: AcceptanceWaiter): void {
+    queueMicrotask(() => tell(waiter, 'notAccepted', this.#observer));
+  }
+
+  async close(deadlineMs: number): Promise<number> {
+    this.#state = 'closed';
+    if (this.#pending > 0) await this.#drain(deadlineMs);
+    this.#waits.close();
+    this.#state = 'over';
+    this.#cancelTimers();
+    const left = this.#pending;
+    if (left > 0) this.#observer.lost(left);
+    // What is left is no longer ours: an answer that still comes finds nothing to tell.
+    this.#batches.length = 0;
+    this.#pending = 0;
+    this.#bytes = 0;
+    return left;
+  }
+
+  /**
+   * An empty batch is resent like any other until it is accepted, and says that the log is there,
+   * writable and ours.
+   */
+  #probe(): void {
+    this.#begin(this.#nextSeq);
+    this.#send();
+  }
+
+  #drain(deadlineMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, deadlineMs);
+      this.#drained = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (!this.#inFlight) {
+        this.#cancelTimers();
+        this.#send();
+      }
+    });
+  }
+
+  #knownAway(nowMs: number): boolean {
+    return this.#outageSinceMs !== null && nowMs - this.#outageSinceMs >= this.#limits.deadlineMs;
+  }
+
+  #append(event: string, account: string | null): Batch {
+    const seq = this.#nextSeq++;
+    const tail = this.#batches.at(-1);
+    const batch = tail === undefined || this.#isFull(tail) ? this.#begin(seq) : tail;
+    const before = batch.lines.size;
+    batch.lines.push(event, account);
+    this.#bytes += batch.lines.size - before;
+    this.#pending++;
+    return batch;
+  }
+
+  #isFull({ sent, lines }: Batch): boolean {
+    return (
+      sent !== null ||
+      lines.count >= this.#limits.batchEvents ||
+      lines.size >= this.#limits.batchBytes
+    );
+  }
+
+  #begin(firstSeq: number): Batch {
+    const openedMs = this.#clock.monotonicMs();
+    const batch: Batch = {
+      firstSeq,
+      openedMs,
+      lines: this.#spare.take(),
+      notes: this.permits.begin(),
+      waiting: [],
+      sent: null,
+      failed: false,
+    };
+    this.#batches.push(batch);
+    return batch;
+  }
+
+  #schedule(awaited: boolean): void {
+    // In flight: its end sends the next batch. In an outage: the resend timer is running.
+    if (this.#inFlight || this.#outageSinceMs !== null || this.#immediate !== null) return;
+    if (awaited || this.#batches.length > 1) {
+      this.#cancelTimers();
+      this.#immediate = setImmediate(() => {
+        this.#immediate = null;
+        this.#send();
+      });
+    } else if (this.#timer === null) this.#sendLater(this.#limits.lingerMs);
+  }
+
+  #sendLater(ms: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#send();
+    }, ms);
+  }
+
+  #cancelTimers(): void {
+    if (this.#immediate !== null) clearImmediate(this.#immediate);
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#immediate = null;
+    this.#timer = null;
+  }
+
+  #send(): void {
+    const batch = this.#batches[0];
+    if (batch === undefined || this.#inFlight) return;
+    this.#inFlight = true;
+    const sentMs = this.#clock.monotonicMs();
+    batch.sent ??= {
+      ...batch.lines.batch(this.#instance, batch.firstSeq),
+      notes: { ...batch.notes },
+    };
+    this.#log.append(batch.sent).then(
+      () => this.#onAccepted(batch),
+      (error: unknown) => this.#onFailed(batch, sentMs, error),
+    );
+  }
+
+  #onAccepted(batch: Batch): void {
+    this.#inFlight = false;
+    if (this.#batches[0] !== batch) return; // closed meanwhile
+    this.#batches.shift();
+    const { count } = batch.lines;
+    this.#pending -= count;
+    this.#bytes -= batch.lines.size;
+    if (this.#outageSinceMs !== null) {
+      this.#outageSinceMs = null;
+      this.#backoffMs = this.#limits.minBackoffMs;
+      this.#observer.health(null);
+    }
+    if (!batch.failed) this.#spare.giveBack(batch.lines);
+    this.#observer.accepted(count);
+    for (const one of batch.waiting) {
+      const { waiter } = one;
+      one.waiter = null;
+      if (waiter !== null) tell(waiter, 'accepted', this.#observer);
+    }
+    this.#sendNext();
+  }
+
+  #sendNext(): void {
+    if (this.#inFlight || this.#immediate !== null) return;
+    const next = this.#batches[0];
+    if (next === undefined) {
+      this.#drained?.();
+      return;
+    }
+    const dueMs = next.openedMs + this.#limits.lingerMs - this.#clock.monotonicMs();
+    if (
+      dueMs <= 0 ||
+      this.#state !== 'open' ||
+      this.#batches.length > 1 ||
+      next.waiting.some(({ waiter }) => waiter !== null)
+    )
+      this.#send();
+    else if (this.#timer === null) this.#sendLater(dueMs);
+  }
+
+  #onFailed(batch: Batch, sentMs: number, error: unknown): void {
+    this.#inFlight = false;
+    if (this.#batches[0] !== batch) return; // closed meanwhile
+    batch.failed = true;
+    this.permits.noteAnew(); // a store that comes back may have lost what was noted
+    this.#cancelTimers();
+    if (this.#outageSinceMs === null) {
+      this.#outageSinceMs = sentMs;
+      this.#observer.health(error instanceof Error ? error : new Error(String(error)));
+    }
+    this.#observer.resent(batch.lines.count);
+    this.#sendLater(this.#backoffMs);
+    this.#backoffMs = Math.min(this.#backoffMs * 2, this.#limits.maxBackoffMs);
+  }
+}

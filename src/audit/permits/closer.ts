@@ -1,0 +1,116 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../../clock.ts';
+import { unknownOutcome } from '../event/unknown-outcome.ts';
+import { EventLines } from '../outbox/lines.ts';
+import type { PermitLedger } from './ledger.ts';
+import type { OpenPermits } from './open-permits.ts';
+
+export interface PermitCloserOptions {
+  readonly ledger: PermitLedger;
+  /** Of this instance. */
+  readonly permits: OpenPermits;
+  readonly instance: string;
+  readonly clock: Clock;
+  /** How long an instance may be silent and still live, in ms: its lease. */
+  readonly leaseMs: number;
+  /** Permits of an instance that is gone were closed. */
+  readonly closed: (instance: string, permits: number) => void;
+  /** The store does not let us look; told once per outage. */
+  readonly onFault: (fault: unknown) => void;
+  readonly beatMs?: number;
+  readonly lookMs?: number;
+}
+
+const BEAT_MS = 1000;
+const LOOK_MS = 3000;
+
+/**
+ * Closes permits that were left open by instances that are gone, as `outcome-unknown`: at the start
+ * of any instance, and while one runs.
+ *
+ * An instance is gone when its lease is over, and a second look, one beat later, finds it silent
+ * too: a store whose clock was set forward forgets the living for one beat only. One that was cut
+ * off for longer than its lease and comes back may add a true outcome; that one counts.
+ */
+export class PermitCloser {
+  readonly #options: PermitCloserOptions;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<unknown>;
+  #faulty = false;
+
+  constructor(options: PermitCloserOptions) {
+    this.#options = options;
+    this.#running = Promise.all([this.#beat(), this.#look()]);
+  }
+
+  /** @param allWritten nothing of this instance is open: it says goodbye */
+  async close(allWritten: boolean): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+    const { ledger, instance } = this.#options;
+    if (allWritten) await this.#tried(() => ledger.forget(instance));
+  }
+
+  async #beat(): Promise<void> {
+    const { beatMs = BEAT_MS } = this.#options;
+    do await this.#tried(() => this.#live());
+    while (await this.#pause(beatMs));
+  }
+
+  async #live(): Promise<void> {
+    const { ledger, instance, permits, leaseMs, beatMs = BEAT_MS } = this.#options;
+    if (!(await ledger.alive(instance, Math.max(leaseMs, 3 * beatMs)))) permits.noteAnew();
+  }
+
+  async #look(): Promise<void> {
+    const { lookMs = LOOK_MS } = this.#options;
+    do await this.#tried(() => this.#closeAll());
+    while (await this.#pause(lookMs));
+  }
+
+  async #closeAll(): Promise<void> {
+    const { ledger, instance, beatMs = BEAT_MS } = this.#options;
+    const first = (await ledger.silent()).filter((name) => name !== instance);
+    if (first.length === 0 || !(await this.#pause(beatMs + beatMs / 2))) return;
+    const again = new Set(await ledger.silent());
+    for (const gone of first) if (again.has(gone)) await this.#closeOf(gone);
+  }
+
+  /** Nothing is lost or doubled if this process ends half-way: the store does each step whole. */
+  async #closeOf(gone: string): Promise<void> {
+    const { ledger, instance, clock, closed } = this.#options;
+    for (let count = 0; ; ) {
+      const left = await ledger.left(gone);
+      if (left === null) return;
+      const lines = new EventLines();
+      for (const permit of left.permits) {
+        const outcome = unknownOutcome(instance, clock.wallMs(), permit, gone);
+        lines.push(outcome, permit.account?.id ?? null);
+      }
+      if (!(await ledger.close(gone, left, lines.batch(instance, 0)))) return;
+      count += left.permits.length;
+      if (left.all && count > 0) closed(gone, count);
+      if (left.all) return;
+    }
+  }
+
+  async #tried(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+      this.#faulty = false;
+    } catch (fault) {
+      if (!this.#faulty) this.#options.onFault(fault);
+      this.#faulty = true;
+    }
+  }
+
+  /** False: it is time to end. */
+  async #pause(ms: number): Promise<boolean> {
+    try {
+      await sleep(ms, undefined, { signal: this.#stop.signal, ref: false });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}

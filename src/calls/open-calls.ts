@@ -1,0 +1,177 @@
+import type { Clock } from '../clock.ts';
+import { whyNoLonger } from '../decision/still-permitted.ts';
+import type { Permit } from '../decision/verdict.ts';
+import type { RefusalReason } from '../refusal.ts';
+import type { FeedEvent } from '../registry/port.ts';
+import type { Lookup, RegistryView } from '../registry/replica/port.ts';
+
+/** A call that was permitted and is not over. */
+export interface OpenCall {
+  readonly permit: Permit;
+  /** Where it stands in the list of open calls, which is the only one to set it; -1 = not there. */
+  place: number;
+  /**
+   * The registry says no now: nothing more is given to the upstream or to the client. Must not
+   * throw.
+   */
+  shutOut(reason: RefusalReason): void;
+}
+
+/**
+ * The calls of accounts that are under way: a stream of events or a long transfer would otherwise
+ * outlive the token that opened it.
+ *
+ * One list for all of them. A request pays for one entry and one removal; a change to the registry,
+ * which is rare, walks the list (there are as many as connections at most). No set: that keeps what
+ * was removed until it grows or shrinks, and so makes calls outlive the collections of the young
+ * heap.
+ */
+export class OpenCalls {
+  readonly #view: RegistryView;
+  readonly #clock: Clock;
+  readonly #open: OpenCall[] = [];
+  /** Accounts whose calls could not be judged yet, because the account is no longer cached. */
+  readonly #doubtful = new Set<string>();
+
+  readonly #covers: (nowMs?: number) => boolean;
+
+  /**
+   * @param covers whether the lease has not ended under which what is open was permitted. Default:
+   * whether the registry is current
+   */
+  constructor(
+    view: RegistryView,
+    clock: Clock,
+    covers: (nowMs?: number) => boolean = () => view.current,
+  ) {
+    this.#view = view;
+    this.#clock = clock;
+    this.#covers = covers;
+  }
+
+  /**
+   * Whether open calls may go on at this moment. Asked once per read: a process that was stopped
+   * finds its upstreams' bytes before the timer that would have ended the calls.
+   *
+   * @param nowMs monotonic clock, for whoever has just looked at it
+   */
+  covered(nowMs?: number): boolean {
+    return this.#covers(nowMs);
+  }
+
+  /** The lease has ended under which they were permitted: all of them end before this returns. */
+  lapsed(): void {
+    this.#doubtful.clear();
+    for (const call of this.#open.splice(0)) {
+      call.place = -1;
+      call.shutOut('registry-unavailable');
+    }
+  }
+
+  get size(): number {
+    return this.#open.length;
+  }
+
+  add(call: OpenCall): void {
+    call.place = this.#open.push(call) - 1;
+  }
+
+  /** The last one takes its place. A call that is not there is left alone. */
+  remove(call: OpenCall): void {
+    const { place } = call;
+    if (place === -1) return;
+    call.place = -1;
+    const last = this.#open.pop()!;
+    if (last === call) return;
+    this.#open[place] = last;
+    last.place = place;
+  }
+
+  /**
+   * Whether a permit would be issued at this moment, as far as that can be told without waiting.
+   */
+  stands(permit: Permit): boolean {
+    const id = permit.account?.account.id;
+    if (id === undefined) return true;
+    const lookup = this.#view.cached(id);
+    return lookup !== null && lookup.found !== 'unavailable' && this.#why(permit, lookup) === null;
+  }
+
+  /** An event is applied: who it shuts out is cut off before this returns. */
+  changed(event: FeedEvent): void {
+    const accounts = new Set(
+      event.changes.flatMap(({ kind, key }) => (kind === 'account' ? [key] : [])),
+    );
+    const everyone = event.changes.some(({ kind }) => kind !== 'account');
+    this.#judge(everyone ? null : accounts);
+  }
+
+  /** Everything was loaded anew, and nothing is cached. */
+  reloaded(): void {
+    this.#judge(null);
+  }
+
+  /** Whether no call is in doubt. */
+  get judged(): boolean {
+    return this.#doubtful.size === 0;
+  }
+
+  /**
+   * Whether every call under way was judged by what is applied now. What had to be looked up is
+   * asked for.
+   */
+  settled(): boolean | Promise<boolean> {
+    return this.#doubtful.size === 0 ? true : this.#settle();
+  }
+
+  /**
+   * Time alone ends the overlap of a rotation, and an account that has an expiry. Called now and
+   * then.
+   */
+  sweep(): void {
+    const nowMs = this.#clock.wallMs();
+    const over = new Set<string>();
+    for (const { permit } of this.#open) {
+      const account = permit.account;
+      if (account === null) continue;
+      const { expiresAtMs, previousUntilMs } = account;
+      if ((expiresAtMs !== null && nowMs >= expiresAtMs) || previousUntilMs > 0)
+        over.add(account.account.id);
+    }
+    if (over.size > 0) this.#judge(over);
+  }
+
+  /** @param accounts null = all */
+  #judge(accounts: ReadonlySet<string> | null): void {
+    // A copy: whoever is shut out leaves the list.
+    for (const call of [...this.#open]) {
+      const id = call.permit.account?.account.id;
+      if (id === undefined || (accounts !== null && !accounts.has(id))) continue;
+      const lookup = this.#view.cached(id);
+      if (lookup === null || lookup.found === 'unavailable') this.#doubtful.add(id);
+      else this.#conclude(call, lookup);
+    }
+  }
+
+  async #settle(): Promise<boolean> {
+    for (const id of [...this.#doubtful]) {
+      const concerned = () => this.#open.filter(({ permit }) => permit.account?.account.id === id);
+      const lookup = concerned().length === 0 ? null : await this.#view.lookup(id);
+      if (lookup?.found === 'unavailable') return false;
+      for (const call of concerned()) if (lookup !== null) this.#conclude(call, lookup);
+      this.#doubtful.delete(id);
+    }
+    return this.#doubtful.size === 0;
+  }
+
+  #conclude(call: OpenCall, lookup: Exclude<Lookup, { found: 'unavailable' }>): void {
+    const why = call.place === -1 ? null : this.#why(call.permit, lookup);
+    if (why === null) return;
+    this.remove(call);
+    call.shutOut(why);
+  }
+
+  #why(permit: Permit, lookup: Exclude<Lookup, { found: 'unavailable' }>): RefusalReason | null {
+    return whyNoLonger(this.#view, permit, lookup, this.#clock.wallMs());
+  }
+}

@@ -1,0 +1,81 @@
+import type { EventWriter } from '../audit/event/call-event.ts';
+import type { FloodFold } from '../audit/floods/flood.ts';
+import type { Outbox } from '../audit/port.ts';
+import type { Clock } from '../clock.ts';
+import type { Decider } from '../decision/decide.ts';
+import type { Upstream } from '../forwarding/upstream.ts';
+import type { TrustedProxies } from '../http/client-address.ts';
+import type { Peer } from '../http/request-head.ts';
+import type { ResponseHead } from '../http/response-head.ts';
+import type { NewTraces } from '../http/trace.ts';
+import type { BodyBudget } from '../limits/body-budget.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { LastUses } from './last-uses.ts';
+import type { CallMeter } from './meter.ts';
+import type { OpenCalls } from './open-calls.ts';
+import type { AnswerFormat, OwnAnswer } from './own-response.ts';
+import type { RenewToken } from './renewal.ts';
+
+/**
+ * What every call needs; one object for all of them. Replaced as a whole when the configuration
+ * changes.
+ */
+export interface CallServices {
+  readonly decider: Decider;
+  readonly outbox: Outbox;
+  readonly events: EventWriter;
+  /** Counts refusals that come too thick to be recorded one by one. */
+  readonly floods: Pick<FloodFold, 'folds'>;
+  readonly meter: CallMeter;
+  readonly openCalls: Pick<OpenCalls, 'add' | 'remove' | 'stands' | 'covered'>;
+  readonly uses: Pick<LastUses, 'note'>;
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  /** Exchanges tokens where a route says so; null: this process may not write the registry. */
+  readonly renewToken: RenewToken | null;
+  readonly guarantee: 'acknowledged' | 'buffered';
+  readonly bodyBytes: number;
+  /** The memory of bodies by which is decided. */
+  readonly heldBodies: BodyBudget;
+  readonly trustedProxies: TrustedProxies;
+  /** What a call without a trace gets. */
+  readonly traces: NewTraces;
+  readonly format: AnswerFormat;
+  /** Name of this gate in `Via`; empty: it does not stand there. */
+  readonly via: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Nothing was left here for a connection to an upstream; `code` is the system's. */
+  readonly exhausted: (code: string) => void;
+  readonly nextRequestId: () => string;
+}
+
+/**
+ * The client's end of one call: what a door offers, whatever its protocol. Nothing is called after
+ * the call has ended.
+ */
+export interface CallClient {
+  readonly peer: Peer;
+  /** Writes a whole answer of ours and ends the call's part of the connection. */
+  answer(answer: OwnAnswer): void;
+  informational(head: ResponseHead): void;
+  /** @param fields field lines for the client, without framing */
+  head(head: ResponseHead, fields: string): void;
+  body(content: Buffer): void;
+  end(): void;
+  /** @returns false when the client is slow: wait for `onClientDrain` */
+  flush(): boolean;
+  /** Breaks the answer off so that the client cannot take it for a whole one. */
+  cut(): void;
+  /**
+   * @param sayContinue tells a client that waits with its body to send it (RFC 9110 §10.1.1)
+   * @returns whether bytes of the request's body are here; if not, `onRequestBodyHere` follows once
+   * they are
+   */
+  awaitBody(sayContinue: boolean): boolean;
+  pauseBody(): void;
+  /**
+   * @returns true when bytes of the body are at hand: they follow before this turn of the loop
+   * ends, and a flush behind them
+   */
+  resumeBody(): boolean;
+}

@@ -1,0 +1,359 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { CallServices } from '../calls/port.ts';
+import type { Deadlines } from '../deadlines.ts';
+import { plainAddress } from '../http/ip-address.ts';
+import type { Peer } from '../http/request-head.ts';
+import { TCP_KEEP_ALIVE } from '../http1/keep-alive.ts';
+import type { ConveyedClient } from '../http1/proxy-protocol.ts';
+import { type AddressLimit, Places, type PlacesOptions } from '../limits/places.ts';
+import { type HandshakeResult, TlsAcceptor } from '../tls/acceptor.ts';
+import type { HostCheck, ServerCertificates } from '../tls/server-certificates.ts';
+import type { TicketKeys } from '../tls/ticket-keys.ts';
+import { Arrivals } from './arrivals.ts';
+import { ClientPlace } from './client-place.ts';
+import {
+  type Arrival,
+  type ConnectionHost,
+  type ConnectionLimits,
+  Http1Connection,
+} from './http1/connection.ts';
+import { awaitPreface } from './preface-reader.ts';
+
+export interface ListenerOptions extends AddressLimit, Pick<PlacesOptions, 'full'> {
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  /**
+   * Other processes of ours listen on the same port: the system deals connections out
+   * (SO_REUSEPORT).
+   */
+  readonly shared?: boolean;
+  /** Null = plain HTTP, which the configuration only allows when it is said. */
+  readonly tls: {
+    readonly certificates: ServerCertificates;
+    readonly ticketKeys: TicketKeys;
+  } | null;
+  /**
+   * Whether connections from this address begin with the PROXY protocol: those that do not are
+   * closed.
+   */
+  sendsPreface(address: string): boolean;
+  /**
+   * Connections at most; further ones take the place of idle ones, or are closed at once. Asked at
+   * each arrival: a reload may have changed it.
+   */
+  maxConnections(): number;
+  /** Told of the end of each handshake. Must not throw. */
+  handshake(result: HandshakeResult): void;
+  /** Told each time that an unfinished handshake has to go for another. Must not throw. */
+  halfOpen(): void;
+}
+
+/** First byte of a TLS record that holds a handshake (RFC 8446 §5.1). */
+const TLS_HANDSHAKE = 22;
+
+/**
+ * Of all connections, one in so many may be half-open: strangers who never finish a handshake must
+ * not take the places of those who have.
+ */
+const HALF_OPEN_SHARE = 4;
+/**
+ * So many may be, however few connections are allowed: all of a burst of honest clients are
+ * half-open for a moment.
+ */
+const MIN_HALF_OPEN = 64;
+
+/** As long as a call may wait for its record, and its client for the last word. */
+const LAST_WORDS_MS = 1000;
+
+/**
+ * The gate's own listener: accepts TCP connections, ends TLS, and gives each connection to the
+ * HTTP/1.1 engine.
+ *
+ * The first byte tells TLS from plain HTTP, so that a client that speaks plain HTTP to the TLS port
+ * is answered instead of dropped, and a token that it sent in the clear is noticed.
+ */
+export class Http1Listener implements ConnectionHost {
+  readonly #options: ListenerOptions;
+  readonly #tcp: Server;
+  readonly #tls: TlsAcceptor | null;
+  readonly #connections = new Set<Http1Connection>();
+  readonly #arriving: Arrivals;
+  readonly #places: Places;
+  /** By the TCP socket. */
+  readonly #placeOf = new Map<Socket, ClientPlace>();
+  readonly deadlines: Deadlines;
+  services: CallServices;
+  #limits: ConnectionLimits;
+  draining = false;
+  #closed = false;
+  #whenEmpty: (() => void) | null = null;
+
+  constructor(
+    options: ListenerOptions,
+    services: CallServices,
+    limits: ConnectionLimits,
+    deadlines: Deadlines,
+  ) {
+    this.#options = options;
+    this.services = services;
+    this.#limits = limits;
+    this.deadlines = deadlines;
+    this.#arriving = new Arrivals(
+      () => Math.max(MIN_HALF_OPEN, Math.floor(options.maxConnections() / HALF_OPEN_SHARE)),
+      () => this.#onHalfOpen(),
+    );
+    this.#places = new Places({
+      total: () => options.maxConnections(),
+      perAddress: () => options.perAddress(),
+      isExempt: (address) => options.isExempt(address),
+      full: (what) => options.full(what),
+    });
+    this.#tcp = createServer({ noDelay: true, ...TCP_KEEP_ALIVE }, (socket) =>
+      this.#guarded(socket, () => this.#onSocket(socket)),
+    );
+    this.#tls = options.tls === null ? null : this.#createTls(options.tls);
+  }
+
+  #createTls(tls: NonNullable<ListenerOptions['tls']>): TlsAcceptor {
+    return new TlsAcceptor({
+      ...tls,
+      handshakeTimeoutMs: () => this.#limits.headTimeoutMs,
+      secured: (socket, misdirects) =>
+        this.#guarded(socket, () => this.#onHandshake(socket, misdirects)),
+      unsecured: (result, code, { remoteAddress }) => {
+        this.#options.handshake(result);
+        // Who only closes, as health checks do, is counted and not told.
+        if (result === 'aborted') return;
+        const clientAddress = plainAddress(remoteAddress ?? '');
+        this.services.log.warn('a TLS handshake failed', { clientAddress, result, code });
+      },
+    });
+  }
+
+  #onHalfOpen(): void {
+    this.#options.halfOpen();
+    this.services.log.warn(
+      'as many connections as may wait for the end of their handshake do: the oldest is closed',
+      { connections: this.#arriving.size },
+    );
+  }
+
+  get limits(): ConnectionLimits {
+    return this.#limits;
+  }
+
+  /** They count from the next request, connection or handshake on. */
+  set limits(limits: ConnectionLimits) {
+    const before = this.#limits;
+    this.#limits = limits;
+    if (limits.headTimeoutMs !== before.headTimeoutMs) this.#tls?.refresh();
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Connections that take a place, those that arrive included. */
+  get taken(): number {
+    return this.#places.taken;
+  }
+
+  /** Connections by what they do. Looks at each: for whoever asks now and then. */
+  counts(): { arriving: number; idle: number; active: number } {
+    let active = 0;
+    for (const { busy } of this.#connections) if (busy) active += 1;
+    return { arriving: this.#arriving.size, idle: this.#connections.size - active, active };
+  }
+
+  /** Opens the port. Rejects with the system's error (EADDRINUSE, EACCES, …). @returns the port */
+  listen(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#tcp.once('error', reject);
+      const { host, port, shared = false } = this.#options;
+      this.#tcp.listen({ host, port, backlog: 1024, reusePort: shared }, () => {
+        this.#tcp.off('error', reject);
+        // Failing to accept one connection (EMFILE, ECONNABORTED) must not end the others.
+        this.#tcp.on('error', (error) =>
+          this.services.log.error('accepting a connection failed', { error }),
+        );
+        const address = this.#tcp.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+      });
+    });
+  }
+
+  /** From now on tickets are sealed with other keys. */
+  setTicketKeys(keys: TicketKeys): void {
+    this.#tls?.setTicketKeys(keys);
+  }
+
+  #onSocket(socket: Socket): void {
+    const address = plainAddress(socket.remoteAddress ?? '');
+    if (this.#options.sendsPreface(address)) this.#awaitPreface(socket, address);
+    else this.#enter(socket, address, null);
+  }
+
+  /** Of a balancer: whose place the connection takes is known when it has said so. */
+  #awaitPreface(socket: Socket, balancer: string): void {
+    const key = this.#arriving.add(socket);
+    const gone = () => this.#arriving.gone(key, socket);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', gone);
+    awaitPreface(socket, {
+      deadlines: this.deadlines,
+      untilMs: this.deadlines.nowMs + this.limits.headTimeoutMs,
+      came: (client) => {
+        gone();
+        this.#guarded(socket, () => this.#enter(socket, client?.address ?? balancer, client));
+      },
+      failed: (detail) => {
+        this.services.log.warn(
+          'a connection from a peer in listen.proxy.proxyProtocol.peers has no valid PROXY preface: closed',
+          { peer: balancer, detail },
+        );
+        socket.destroy();
+      },
+    });
+  }
+
+  #enter(socket: Socket, address: string, client: ConveyedClient | null): void {
+    const place = new ClientPlace(socket, client);
+    if (this.#closed || !this.#places.enter(address, place)) {
+      socket.destroy();
+      return;
+    }
+    this.#placeOf.set(socket, place);
+    socket.once('close', () => {
+      this.#places.left(place);
+      this.#placeOf.delete(socket);
+    });
+    if (this.#tls === null)
+      this.#adopt({ socket, transport: socket, refusesPlaintext: false, misdirects: null });
+    else this.#awaitFirstByte(socket, this.#tls);
+  }
+
+  #awaitFirstByte(socket: Socket, tls: TlsAcceptor): void {
+    const untilMs = this.deadlines.nowMs + this.limits.headTimeoutMs;
+    const deadline = this.deadlines.watch({ expired: () => socket.destroy() }, untilMs);
+    const key = this.#arriving.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => {
+      deadline.end();
+      this.#arriving.gone(key, socket);
+    });
+    const onReadable = () => {
+      deadline.end();
+      this.#guarded(socket, () => this.#onFirstByte(socket, key, tls));
+    };
+    // Behind a preface it may be here already.
+    if (socket.readableLength > 0) onReadable();
+    else socket.once('readable', onReadable);
+  }
+
+  #onFirstByte(socket: Socket, key: string, tls: TlsAcceptor): void {
+    const first = socket.read() as Buffer | null;
+    if (first === null) {
+      socket.destroy();
+      return;
+    }
+    socket.unshift(first);
+    if (first[0] === TLS_HANDSHAKE) {
+      // `handshakeTimeout` is the next deadline.
+      tls.accept(socket, first);
+    } else {
+      this.#arriving.gone(key, socket);
+      this.#adopt({ socket, transport: socket, refusesPlaintext: true, misdirects: null });
+    }
+  }
+
+  #onHandshake(socket: TLSSocket, misdirects: HostCheck | null): void {
+    this.#options.handshake('completed');
+    const transport = this.#arriving.takeBeneath(socket);
+    if (transport === null) socket.destroy();
+    else this.#adopt({ socket, transport, refusesPlaintext: false, misdirects });
+  }
+
+  /** A fault of ours ends one connection, never the process. */
+  #guarded(socket: Socket, step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.services.log.error('a connection failed inside the gate', { error });
+      socket.destroy();
+    }
+  }
+
+  #adopt(arrival: Omit<Arrival, 'peer'>): void {
+    const { socket, transport } = arrival;
+    if (this.#closed) {
+      socket.destroy();
+      return;
+    }
+    const place = this.#placeOf.get(transport);
+    const peer = peerOf(socket, socket !== transport, place?.client ?? null);
+    const connection = new Http1Connection({ ...arrival, peer }, this);
+    this.#connections.add(connection);
+    if (place !== undefined) place.connection = connection;
+  }
+
+  closed(connection: Http1Connection): void {
+    this.#connections.delete(connection);
+    this.#checkEmpty();
+  }
+
+  /**
+   * The lame duck: connections are still accepted and served, but every answer says that it is the
+   * last one on its connection (RFC 9112 §9.6), so that clients take their next request elsewhere.
+   */
+  announceEnd(): void {
+    this.draining = true;
+  }
+
+  /**
+   * Stops accepting, closes what is idle, and lets the rest finish.
+   *
+   * @param deadlineMs how long the rest may take; then it is cut off: with 503 `draining` where no
+   * answer has begun, which may take a second more
+   * @returns how many connections had to be cut off
+   */
+  async drain(deadlineMs: number): Promise<number> {
+    this.draining = true;
+    this.#closed = true;
+    this.#tcp.close();
+    this.#tls?.close();
+    this.#arriving.destroy();
+    for (const connection of [...this.#connections]) connection.drain();
+    if (this.#connections.size > 0) await this.#emptied(deadlineMs);
+    const left = [...this.#connections];
+    const cut = left.filter((connection) => connection.busy).length;
+    for (const connection of left) connection.cutOff();
+    if (this.#connections.size > 0) await this.#emptied(LAST_WORDS_MS);
+    for (const connection of [...this.#connections]) connection.destroy();
+    return cut;
+  }
+
+  #emptied(deadlineMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, deadlineMs);
+      this.#whenEmpty = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #checkEmpty(): void {
+    if (this.#connections.size === 0) this.#whenEmpty?.();
+  }
+}
+
+function peerOf(socket: Socket, secure: boolean, client: ConveyedClient | null): Peer {
+  if (client !== null) return { ...client, secure };
+  return {
+    address: plainAddress(socket.remoteAddress ?? ''),
+    port: socket.remotePort ?? 0,
+    secure,
+  };
+}

@@ -1,0 +1,400 @@
+import { randomUUID } from 'node:crypto';
+import type { Account, Role } from '../../account/model.ts';
+import { turn } from '../../turns.ts';
+import { decodeAccount, decodeEvent, decodePage, encodeRecord, withVersion } from '../codec.ts';
+import { EmbeddedListing } from '../listing/embedded-data.ts';
+import { EmbeddedLists } from '../listing/embedded-lists.ts';
+import { listAccounts } from '../listing/list.ts';
+import type { ListPage, ListQuery } from '../listing/query.ts';
+import { PolicyReader } from '../policy-reader.ts';
+import {
+  type AccountPage,
+  type Assurance,
+  type ChangePage,
+  type ChangeRecord,
+  type Commit,
+  type CommitResult,
+  type FeedEvent,
+  type FeedListener,
+  FeedLost,
+  type InstanceProgress,
+  type InstanceStatus,
+  type LeaseRequest,
+  type PolicySnapshot,
+  type Position,
+  type RegistryStore,
+  type Stored,
+  type Subscription,
+  type TokenUse,
+  type Tombstone,
+} from '../port.ts';
+import type { ServedRegistry } from '../served.ts';
+import { applyAudit, applyCommit, Conflict } from './commit.ts';
+import { RegistryFile } from './file.ts';
+import { inspectFile } from './inspect.ts';
+import { SealedRows } from './rows.ts';
+
+/** Events read at once. */
+const FEED_BATCH = 256;
+/** Counts read in one turn of the loop. */
+const COUNTS_AT_ONCE = 200;
+
+/** A reader of the feed and where it stands. */
+interface Follower {
+  position: Position;
+  readonly listener: FeedListener;
+}
+
+/**
+ * `served`: what the data folder has served; null: any registry is taken. Throws `StoreInUse` when
+ * another process owns the file, `RegistryUnavailable` when it cannot be used.
+ */
+export function openEmbeddedRegistry(
+  path: string,
+  served: ServedRegistry | null = null,
+): RegistryStore {
+  return new EmbeddedRegistry(new RegistryFile(path, served));
+}
+
+/**
+ * The registry in one SQLite file that this process owns. All work is synchronous (a read takes
+ * microseconds, a commit one fsync), so nothing can come between a commit and its notification:
+ * followers have applied a change before `commit` resolves.
+ */
+class EmbeddedRegistry implements RegistryStore {
+  readonly #file: RegistryFile;
+  readonly #lists: EmbeddedLists;
+  readonly #listing: EmbeddedListing;
+  readonly #policy = new PolicyReader();
+  /** The last that was read. */
+  #snapshot: PolicySnapshot | null = null;
+  readonly #followers = new Set<Follower>();
+  readonly #members = new Map<string, LeaseRequest>();
+  readonly #applied = new Map<string, Position>();
+  /** Counts renewals, so that each can be told from the one before. */
+  readonly #renewals = new Map<string, number>();
+
+  constructor(file: RegistryFile) {
+    this.#file = file;
+    this.#lists = new EmbeddedLists(file);
+    this.#listing = new EmbeddedListing(file, this.#lists, (account) => this.uses(account));
+  }
+
+  async identify(): Promise<string | null> {
+    return this.#file.read(() => this.#file.epoch());
+  }
+
+  /** Whoever owns the file may write it; a disk that takes nothing says so at the next change. */
+  async assertWritable(): Promise<void> {}
+
+  async snapshot(): Promise<PolicySnapshot> {
+    const position = this.#file.read(() => this.#file.position());
+    const { seq, epoch } = this.#snapshot ?? {};
+    // Whoever else had touched the file would have been noticed by now.
+    if (this.#snapshot !== null && seq === position.seq && epoch === position.epoch)
+      return this.#snapshot;
+    const rows = (kind: 'role' | 'team') => this.#file.read(() => this.#file.recordsOf(kind));
+    this.#snapshot = await this.#policy.read(position, rows('role'), rows('team'));
+    return this.#snapshot;
+  }
+
+  async account(id: string): Promise<Position & { readonly account: Account | null }> {
+    return this.#file.read(() => {
+      const text = this.#file.record('account', id);
+      return { ...this.#file.position(), account: text === null ? null : decodeAccount(id, text) };
+    });
+  }
+
+  /**
+   * The process that asks is the one that owns the store: holding the lock is the proof, and being
+   * here is the membership.
+   */
+  async renew(request: LeaseRequest): Promise<Position> {
+    const position = this.#file.read(() => this.#file.position());
+    this.#members.set(request.instance, request);
+    this.#renewals.set(request.instance, (this.#renewals.get(request.instance) ?? 0) + 1);
+    return position;
+  }
+
+  async release(instance: string): Promise<void> {
+    this.#members.delete(instance);
+    this.#applied.delete(instance);
+    this.#renewals.delete(instance);
+  }
+
+  async forget(instance: string, renewal: string | null): Promise<boolean> {
+    if (this.#renewalOf(instance) !== renewal) return false;
+    await this.release(instance);
+    return true;
+  }
+
+  async acknowledge(instance: string, applied: Position): Promise<void> {
+    this.#applied.set(instance, applied);
+  }
+
+  /** One file has one history: what was committed is in it. */
+  async assert(_tombstones: readonly Tombstone[]): Promise<void> {}
+
+  async tombstones(): Promise<readonly Tombstone[]> {
+    return [];
+  }
+
+  async recordUses(uses: readonly TokenUse[]): Promise<void> {
+    this.#file.write(() => {
+      for (const { account, token, timeMs, address } of uses)
+        this.#file.run(
+          'INSERT INTO last_use VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET time_ms = excluded.time_ms, address = excluded.address WHERE excluded.time_ms >= time_ms',
+          account,
+          token,
+          Math.trunc(timeMs),
+          address,
+        );
+      this.#lists.together(() => {
+        for (const { account, token, timeMs } of uses)
+          this.#lists.use(account, token, Math.trunc(timeMs));
+      });
+    });
+  }
+
+  async uses(account: string): Promise<readonly TokenUse[]> {
+    const rows = this.#file.read(() =>
+      this.#file.all('SELECT token, time_ms, address FROM last_use WHERE account = ?', account),
+    );
+    return rows.map((row) => ({
+      account,
+      token: String(row.token),
+      timeMs: Number(row.time_ms),
+      address: String(row.address),
+    }));
+  }
+
+  async progress(instances: readonly string[]): Promise<readonly InstanceProgress[]> {
+    return instances.map((instance) => ({
+      instance,
+      registered: this.#members.has(instance),
+      renewal: this.#renewalOf(instance),
+      applied: this.#applied.get(instance) ?? null,
+    }));
+  }
+
+  /** One file has one history. */
+  async holds(change: Position): Promise<boolean> {
+    const now = this.#file.read(() => this.#file.position());
+    return now.epoch === change.epoch && now.seq >= change.seq;
+  }
+
+  async instances(): Promise<{
+    readonly position: Position;
+    readonly items: readonly InstanceStatus[];
+  }> {
+    const position = this.#file.read(() => this.#file.position());
+    const items = [...this.#members.values()].map(({ instance, leaseMs, version = '' }) => ({
+      instance,
+      leaseMs,
+      version,
+      leaseRemainingMs: leaseMs,
+      registered: true,
+      renewal: this.#renewalOf(instance),
+      applied: this.#applied.get(instance) ?? null,
+    }));
+    return { position, items };
+  }
+
+  async assurance(): Promise<Assurance> {
+    return { assurance: 'proven', marginMs: 0 };
+  }
+
+  follow(from: Position, listener: FeedListener): Subscription {
+    const follower: Follower = { position: from, listener };
+    this.#followers.add(follower);
+    // What happened since `from` is told soon, but never before the caller holds its subscription.
+    queueMicrotask(() => this.#tell(follower));
+    return { close: async () => void this.#followers.delete(follower) };
+  }
+
+  async eventsAfter(from: Position): Promise<readonly FeedEvent[]> {
+    return this.#file.read(() => this.#eventsAfter(from));
+  }
+
+  async initialise(
+    roles: readonly Role[],
+    recorded: ((id: string) => ChangeRecord) | null = null,
+  ): Promise<boolean> {
+    return this.#file.write(() => {
+      if (this.#file.get('SELECT 1 FROM position') !== undefined) return false;
+      const entry = roles.map(
+        (role) => [`role:${role.name}`, withVersion(encodeRecord(role), 1)] as const,
+      );
+      const rows = new SealedRows(this.#file, '');
+      for (const [label, text] of entry) rows.put('role', label.slice('role:'.length), text);
+      const id = randomUUID();
+      rows.moveTo(id, 1);
+      if (recorded !== null) applyAudit(this.#file, recorded(id));
+      this.#file.run('INSERT INTO feed VALUES (1, ?)', JSON.stringify(entry));
+      return true;
+    });
+  }
+
+  async commit(commit: Commit): Promise<CommitResult> {
+    try {
+      const { epoch, seq } = this.#file.write(() => applyCommit(this.#file, this.#lists, commit));
+      this.#file.reached();
+      this.#keepSnapshot(commit, { epoch, seq });
+      const members = [...this.#members.values()].map(({ instance, leaseMs }) => ({
+        instance,
+        leaseMs,
+      }));
+      for (const follower of [...this.#followers]) this.#tell(follower);
+      return { committed: true, epoch, seq, members, replicated: true };
+    } catch (fault) {
+      if (fault instanceof Conflict) return fault.result;
+      throw fault;
+    }
+  }
+
+  async accountByName(name: string): Promise<Account | null> {
+    return this.#file.read(() => {
+      this.#file.position();
+      const owner = this.#file.ownerOf(`name:${name}`);
+      if (owner === null) return null;
+      const id = owner.replace(/^account:/, '');
+      const text = this.#file.record('account', id);
+      if (text === null)
+        throw this.#file.damaged(`the account name ${JSON.stringify(name)} belongs to no account`);
+      return decodeAccount(id, text);
+    });
+  }
+
+  inspect(): AsyncIterable<Stored> {
+    return inspectFile(this.#file);
+  }
+
+  async accounts({
+    cursor,
+    limit,
+  }: {
+    readonly cursor: string | null;
+    readonly limit: number;
+  }): Promise<AccountPage> {
+    return this.#file.read(() => {
+      this.#file.position();
+      const rows = this.#file.accountsAfter(cursor ?? '', limit);
+      const page = decodePage(rows, decodeAccount);
+      return { ...page, next: rows.length < limit ? null : (rows.at(-1)?.[0] ?? null) };
+    });
+  }
+
+  list(query: ListQuery): Promise<ListPage> {
+    return listAccounts(this.#listing, query);
+  }
+
+  tendLists(goesOn: () => boolean): Promise<void> {
+    return this.#listing.tend(goesOn);
+  }
+
+  async useCounts(targets: readonly string[]): Promise<readonly number[]> {
+    // Kept with the lists: counting the references of a role that everybody has would hold up calls.
+    await this.#listing.current();
+    const counts: number[] = [];
+    for (const [index, target] of targets.entries()) {
+      if (index > 0 && index % COUNTS_AT_ONCE === 0) await turn();
+      const mark = target.replace(/^(role|team):/, (kind) => `${kind[0]}:`);
+      const [services, users] = [`s ${mark}`, `u ${mark}`];
+      counts.push((await this.#listing.count(services)) + (await this.#listing.count(users)));
+    }
+    return counts;
+  }
+
+  async referencesTo(target: string, limit: number): Promise<readonly string[]> {
+    const sql = 'SELECT user FROM reference WHERE target = ? ORDER BY user LIMIT ?';
+    return this.#file.read(() => {
+      this.#file.position();
+      return this.#file.all(sql, target, limit).map((row) => String(row.user));
+    });
+  }
+
+  async changes(query: {
+    readonly account: string | null;
+    readonly before: string | null;
+    readonly limit: number;
+  }): Promise<ChangePage> {
+    const before = query.before === null ? Number.MAX_SAFE_INTEGER : Number(query.before);
+    return this.#file.read(() => {
+      this.#file.position();
+      const rows =
+        query.account === null
+          ? this.#file.all(
+              'SELECT id, event FROM change WHERE id < ? ORDER BY id DESC LIMIT ?',
+              before,
+              query.limit,
+            )
+          : this.#file.all(
+              'SELECT id, event FROM account_change JOIN change ON id = change WHERE account = ? AND change < ? ORDER BY change DESC LIMIT ?',
+              query.account,
+              before,
+              query.limit,
+            );
+      const items = rows.map((row) => String(row.event));
+      const cursors = rows.map((row) => String(row.id));
+      return { items, cursors, next: rows.length < query.limit ? null : (cursors.at(-1) ?? null) };
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#followers.clear();
+    this.#file.close();
+  }
+
+  /**
+   * Brings one follower up to date, or tells it that this cannot be. Its own faults must not undo
+   * what is committed.
+   */
+  #tell(follower: Follower): void {
+    try {
+      for (
+        let events = this.#pending(follower);
+        events.length > 0;
+        events = this.#pending(follower)
+      ) {
+        follower.position = {
+          epoch: follower.position.epoch,
+          seq: events.at(-1)?.seq ?? follower.position.seq,
+        };
+        follower.listener.onEvents(events);
+      }
+    } catch (fault) {
+      if (this.#followers.delete(follower)) follower.listener.onLost((fault as Error).message);
+    }
+  }
+
+  /** A change of accounts leaves roles and teams as they were read. */
+  #keepSnapshot({ changes }: Commit, now: Position): void {
+    const isOfAccounts = changes.every(({ kind }) => kind === 'account');
+    if (!isOfAccounts || this.#snapshot?.epoch !== now.epoch) return;
+    if (this.#snapshot.seq === now.seq - 1) this.#snapshot = { ...this.#snapshot, ...now };
+  }
+
+  #renewalOf(instance: string): string | null {
+    return this.#renewals.get(instance)?.toString() ?? null;
+  }
+
+  #pending(follower: Follower): readonly FeedEvent[] {
+    return this.#followers.has(follower)
+      ? this.#file.read(() => this.#eventsAfter(follower.position))
+      : [];
+  }
+
+  #eventsAfter(from: Position): readonly FeedEvent[] {
+    const now = this.#file.position();
+    if (now.epoch !== from.epoch) throw new FeedLost('the registry has another history (epoch)');
+    if (now.seq < from.seq) throw new FeedLost('the registry has gone back to an earlier state');
+    const rows = this.#file.all(
+      'SELECT seq, changes FROM feed WHERE seq > ? ORDER BY seq LIMIT ?',
+      from.seq,
+      FEED_BATCH,
+    );
+    if (now.seq > from.seq && Number(rows[0]?.seq) !== from.seq + 1)
+      throw new FeedLost('the feed no longer reaches back far enough');
+    return rows.map((row) => decodeEvent(Number(row.seq), JSON.parse(String(row.changes))));
+  }
+}

@@ -1,0 +1,386 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Account, Role } from '../../account/model.ts';
+import { lastUsedKey } from '../../store/keys.ts';
+import type { RedisCommand, RedisConnection } from '../../store/redis.ts';
+import { loadScript, type Script } from '../../store/script.ts';
+import { damaged, decodePage, encodeRecord, RECORD_SCHEMA } from '../codec.ts';
+import { LISTING_VERSION } from '../listing/entry.ts';
+import { listAccounts } from '../listing/list.ts';
+import type { ListPage, ListQuery } from '../listing/query.ts';
+import { type ListingRedis, RedisListing } from '../listing/redis-data.ts';
+import { RedisUpkeep } from '../listing/redis-upkeep.ts';
+import {
+  type AccountPage,
+  type Assurance,
+  type ChangePage,
+  type ChangeRecord,
+  type Commit,
+  type CommitResult,
+  type InstanceProgress,
+  type InstanceStatus,
+  type Position,
+  type RegistryStore,
+  RegistryUnavailable,
+  type Stored,
+  type TokenUse,
+  type Tombstone,
+} from '../port.ts';
+import { policyTombstonesIn } from '../revoked/policy-tombstone.ts';
+import { tombstoneShutsOut } from '../revoked/tombstone.ts';
+import { noRegistry } from '../served.ts';
+import { entryPosition } from './feed.ts';
+import { hasReserve, isFull } from './full.ts';
+import { inspectRedis } from './inspect.ts';
+import { readAccount } from './lookups.ts';
+import { committedFrom, instancesFrom, progressFrom } from './members.ts';
+import { planCommit } from './plan.ts';
+import { META_FIELDS, nameOf, pairs } from './reply.ts';
+import { POLICY, type RedisRegistryOptions, RedisRegistrySource, WAIT_MS } from './source.ts';
+import { assuranceFrom } from './topology.ts';
+
+/** How much history is kept, in entries. Who lags further behind than the feed is long reloads. */
+const KEPT = { feed: 10_000, changesPerAccount: 1_000 } as const;
+
+const COMMIT = loadScript('registry-commit');
+/** The same, on a store whose memory is used up. */
+const COMMIT_WHEN_FULL = loadScript('registry-commit', { whenFull: true });
+const FORGET = loadScript('registry-forget');
+const INITIALISE = loadScript('registry-initialise');
+
+/** How often a look-up by name is repeated when the name moves between accounts meanwhile. */
+const NAME_TRIES = 3;
+/** The end of the year 9999: later times have no date that everybody reads. */
+const LAST_TIME_MS = 253_402_300_799_999;
+
+/** With the rights of the ACL user `manager`. */
+export class RedisRegistryStore extends RedisRegistrySource implements RegistryStore {
+  readonly #upkeep: RedisUpkeep;
+  readonly #listing: RedisListing;
+
+  constructor(connection: RedisConnection, options: RedisRegistryOptions) {
+    super(connection, { ...options, unreadable: 'shuts-out' });
+    const redis: ListingRedis = {
+      keys: this.keys,
+      call: (...words) => this.call(...words),
+      run: (...words) => this.answered(connection.run(...words)),
+      readTogether: (...words) => this.answered(connection.readTogether(...words)),
+      pipeline: (...words) => this.answered(connection.pipeline(...words)),
+      uses: (account) => this.uses(account),
+      positionFrom: (reply) => this.positionFrom(reply),
+    };
+    this.#upkeep = new RedisUpkeep(redis, {
+      prefix: this.prefix,
+      eventsAfter: (from) => this.eventsAfter(from),
+      nowMs: () => performance.now(),
+    });
+    this.#listing = new RedisListing(redis, this.#upkeep);
+  }
+
+  async initialise(
+    roles: readonly Role[],
+    recorded: ((id: string) => ChangeRecord) | null = null,
+  ): Promise<boolean> {
+    const id = randomUUID();
+    const [outcome, what] = await this.#initialise([
+      RECORD_SCHEMA,
+      id,
+      newTip(),
+      recorded?.(id).event ?? '',
+      ...roles.flatMap((role) => [role.name, encodeRecord(role)]),
+    ]);
+    if (outcome === 'damaged') throw damaged(what ?? this.keys.meta);
+    return outcome === 'written';
+  }
+
+  /** Whoever may not write these keys may not run the script, whatever it would do. */
+  async assertWritable(): Promise<void> {
+    await this.#initialise([]);
+  }
+
+  async #initialise(words: readonly (string | number)[]): Promise<[string, string?]> {
+    const { meta, accounts, roles, teams, claims, feed, tombstones, changes } = this.keys;
+    const keys = [meta, accounts, roles, teams, claims, feed, tombstones, changes];
+    return (await this.answered(this.connection.run(INITIALISE, keys, words))) as [string, string?];
+  }
+
+  async commit(commit: Commit): Promise<CommitResult> {
+    const { keys, json } = planCommit(this.keys, commit);
+    const tip = newTip();
+    const words = [
+      ...[json, KEPT.feed, KEPT.changesPerAccount, tip, LISTING_VERSION],
+      this.served?.id ?? '',
+    ];
+    const { answer, replicated } = await this.#commit(keys, words);
+    const [outcome, ...rest] = answer;
+    if (outcome === 'foreign') throw this.#foreign(rest[0]);
+    return outcome === 'committed'
+      ? committedFrom(rest, tip, replicated)
+      : refusedFrom(outcome, rest);
+  }
+
+  /**
+   * A store that has no memory left takes changes from a reserve: who shuts an account out must not
+   * wait for room. Being full is found before the first write, so nothing was done by then.
+   */
+  async #commit(keys: readonly string[], words: readonly (string | number)[]) {
+    try {
+      return await this.#run(COMMIT, keys, words);
+    } catch (fault) {
+      if (!isFull(fault)) throw fault;
+      if (!(await this.answered(hasReserve(this.connection, this.keys.meta)))) throw fault;
+      return this.#run(COMMIT_WHEN_FULL, keys, words);
+    }
+  }
+
+  /** The store holds no registry, or another one than was served: nothing was changed. */
+  #foreign(found: unknown): unknown {
+    try {
+      this.served?.assert(typeof found === 'string' ? found : null);
+      // Confirmed by an operator in this very moment.
+      return new RegistryUnavailable('refused', 'the registry is another one now: try again');
+    } catch (fault) {
+      return fault;
+    }
+  }
+
+  /**
+   * The change is made either way; whether it survives the loss of the primary is what `replicated`
+   * tells.
+   */
+  async #run(script: Script, keys: readonly string[], words: readonly (string | number)[]) {
+    const replicas = this.minReplicaAcks;
+    if (replicas === 0) {
+      const answer = await this.answered(this.connection.run(script, keys, words));
+      return { answer: answer as [string, ...unknown[]], replicated: true };
+    }
+    const wait = { replicas, waitMs: WAIT_MS };
+    const confirmed = await this.answered(this.connection.runConfirmed(script, keys, words, wait));
+    return {
+      answer: confirmed.reply as [string, ...unknown[]],
+      replicated: (confirmed.replicas ?? 0) >= replicas,
+    };
+  }
+
+  /**
+   * An acknowledgement counts only if what it names is in this store's history. After a failover an
+   * instance may, for a moment, acknowledge to the new primary what it had applied from the old
+   * one, and numbers are then used again.
+   */
+  async progress(instances: readonly string[]): Promise<readonly InstanceProgress[]> {
+    if (instances.length === 0) return [];
+    const [acks, leases] = [instances.map(this.keys.ack), instances.map(this.keys.lease)];
+    const { members } = this.keys;
+    const reads: RedisCommand[] = [
+      ['MGET', ...acks],
+      ['HMGET', members, ...instances],
+      ...leases.flatMap((lease): RedisCommand[] => [
+        ['PTTL', lease],
+        ['PEXPIRETIME', lease],
+      ]),
+    ];
+    const read = await this.readWithPosition([...acks, members, ...leases], ...reads);
+    const [meta, told, about, ...ends] = read;
+    const progress = progressFrom(instances, told, about, ends);
+    const real = await this.#ofThisHistory(
+      this.positionFrom(meta),
+      progress.flatMap(({ applied }) => applied ?? []),
+    );
+    return progress.map((one) =>
+      one.applied !== null && real.has(nameOf(one.applied)) ? one : { ...one, applied: null },
+    );
+  }
+
+  async holds(change: Position): Promise<boolean> {
+    const [meta] = await this.readWithPosition([]);
+    const now = this.positionFrom(meta);
+    return now.seq >= change.seq && (await this.#ofThisHistory(now, [change])).has(nameOf(change));
+  }
+
+  async #ofThisHistory(now: Position, named: readonly Position[]): Promise<ReadonlySet<string>> {
+    const real = new Set([nameOf(now)]);
+    const doubtful = [
+      ...new Set(named.filter((one) => !real.has(nameOf(one))).map(({ seq }) => seq)),
+    ];
+    if (doubtful.length === 0) return real;
+    const { feed } = this.keys;
+    const reads = doubtful.map((seq) => ['XRANGE', feed, `${seq}-0`, `${seq}-0`] as const);
+    const entries = await this.answered(this.connection.readTogether([feed], reads));
+    for (const position of entries.flatMap(entryPosition)) real.add(nameOf(position));
+    return real;
+  }
+
+  async instances(): Promise<{
+    readonly position: Position;
+    readonly items: readonly InstanceStatus[];
+  }> {
+    const { members } = this.keys;
+    const [meta, about] = await this.readWithPosition([members], ['HGETALL', members]);
+    const known = new Map(pairs(about));
+    return {
+      position: this.positionFrom(meta),
+      items: instancesFrom(known, await this.progress([...known.keys()])),
+    };
+  }
+
+  async forget(instance: string, renewal: string | null): Promise<boolean> {
+    const { members, lease, ack } = this.keys;
+    const keys = [members, lease(instance), ack(instance)];
+    const words = [instance, renewal ?? ''];
+    return (await this.answered(this.connection.run(FORGET, keys, words))) === 1;
+  }
+
+  async assurance(): Promise<Assurance> {
+    return assuranceFrom(
+      await this.answered(this.connection.callAt(this.keys.meta, 'INFO', 'replication')),
+    );
+  }
+
+  async uses(account: string): Promise<readonly TokenUse[]> {
+    const words = pairs(await this.call('HGETALL', lastUsedKey(this.prefix, account)));
+    return words.flatMap(([token, text]) => {
+      const [time = '', ...address] = text.split(' ');
+      const timeMs = Number(time);
+      // What is no time is no use: nothing is decided by it, so nothing fails for it.
+      return timeMs > 0 && timeMs <= LAST_TIME_MS
+        ? [{ account, token, timeMs, address: address.join(' ') }]
+        : [];
+    });
+  }
+
+  async accountByName(name: string): Promise<Account | null> {
+    for (let attempt = 0; attempt < NAME_TRIES; attempt += 1) {
+      const owner = await this.call('HGET', this.keys.claims, `name:${name}`);
+      if (typeof owner !== 'string') {
+        // No claim says "no such account" only where there is a registry.
+        this.positionFrom(await this.call('HMGET', this.keys.meta, ...META_FIELDS));
+        return null;
+      }
+      const { account } = await this.account(owner.replace(/^account:/, ''));
+      if (account?.name === name) return account;
+    }
+    throw damaged(`the claim to the account name ${JSON.stringify(name)}`);
+  }
+
+  async tombstones(of: readonly string[]): Promise<readonly Tombstone[]> {
+    if (of.length === 0) return [];
+    const fields = [POLICY, ...of];
+    const [all, ...texts] = (await this.call('HMGET', this.keys.tombstones, ...fields)) as (
+      | string
+      | null
+    )[];
+    const policy = typeof all === 'string' ? policyTombstonesIn(all, 'shuts-out') : () => undefined;
+    return of.flatMap((label, index) => {
+      const text = texts[index];
+      return policy(label) ?? (typeof text === 'string' ? tombstoneShutsOut(label, text) : []);
+    });
+  }
+
+  inspect(targets: readonly string[]): AsyncIterable<Stored> {
+    return inspectRedis(this.keys, targets, (command, ...words) => this.call(command, ...words));
+  }
+
+  async accounts(query: {
+    readonly cursor: string | null;
+    readonly limit: number;
+  }): Promise<AccountPage> {
+    const start = query.cursor === null ? '-' : `(${query.cursor}`;
+    const { accounts } = this.keys;
+    const [meta, found] = await this.readWithPosition(
+      [accounts],
+      ['ZRANGEBYLEX', accounts, start, '+', 'LIMIT', 0, query.limit],
+    );
+    this.positionFrom(meta);
+    const ids = found as string[];
+    if (ids.length === 0) return { items: [], damaged: [], next: null };
+    const { tombstones } = this.keys;
+    const keys = ids.map((id) => this.keys.account(id));
+    const reads: RedisCommand[] = [
+      ['MGET', ...keys],
+      ['HMGET', tombstones, ...ids],
+    ];
+    const [texts, graves] = (await this.answered(
+      this.connection.readTogether([...keys, tombstones], reads),
+    )) as (string | null)[][];
+    // An id without a text was deleted between the two reads.
+    const rows = ids.map((id, index) => [id, [texts?.[index], graves?.[index]]] as const);
+    const page = decodePage(rows, (id, [text, grave]) =>
+      readAccount(id, text, grave, tombstoneShutsOut),
+    );
+    return { ...page, next: ids.length < query.limit ? null : (ids.at(-1) ?? null) };
+  }
+
+  list(query: ListQuery): Promise<ListPage> {
+    return listAccounts(this.#listing, query);
+  }
+
+  tendLists(goesOn: () => boolean): Promise<void> {
+    return this.#upkeep.tend(goesOn);
+  }
+
+  async useCounts(targets: readonly string[]): Promise<readonly number[]> {
+    if (targets.length === 0) return [];
+    this.positionFrom(await this.call('HMGET', this.keys.meta, ...META_FIELDS));
+    const asked = targets.map((target) => ['SCARD', this.keys.references(target)] as const);
+    return (await this.answered(this.connection.pipeline(asked))).map(Number);
+  }
+
+  async referencesTo(target: string, limit: number): Promise<readonly string[]> {
+    this.positionFrom(await this.call('HMGET', this.keys.meta, ...META_FIELDS));
+    const users = new Set<string>();
+    let cursor = '0';
+    do {
+      const [next, found] = (await this.call(
+        'SSCAN',
+        this.keys.references(target),
+        cursor,
+        'COUNT',
+        1_000,
+      )) as [string, string[]];
+      for (const user of found) users.add(user);
+      cursor = next;
+    } while (cursor !== '0' && users.size < limit);
+    return [...users].slice(0, limit);
+  }
+
+  async changes(query: {
+    readonly account: string | null;
+    readonly before: string | null;
+    readonly limit: number;
+  }): Promise<ChangePage> {
+    const key = query.account === null ? this.keys.changes : this.keys.changesOf(query.account);
+    const end = query.before === null ? '+' : `(${query.before}`;
+    const [meta, found] = await this.readWithPosition(
+      [key],
+      ['XREVRANGE', key, end, '-', 'COUNT', query.limit],
+    );
+    this.positionFrom(meta);
+    const entries = found as [string, string[]][];
+    const cursors = entries.map(([id]) => id);
+    return {
+      items: entries.map(([, fields]) => fields[1] ?? ''),
+      cursors,
+      next: entries.length < query.limit ? null : (cursors.at(-1) ?? null),
+    };
+  }
+}
+
+/** A change that was not made. */
+function refusedFrom(outcome: string, [what, count]: readonly unknown[]): CommitResult {
+  const key = String(what);
+  switch (outcome) {
+    case 'version':
+    case 'claim':
+      return { committed: false, conflict: outcome, key };
+    case 'referenced':
+      return { committed: false, conflict: outcome, key, count: Number(count ?? 0) };
+    case 'empty':
+      throw noRegistry();
+    default:
+      throw damaged(key);
+  }
+}
+
+/** 64 random bits: enough that two histories never agree on a change by chance. */
+function newTip(): string {
+  return randomBytes(8).toString('hex');
+}

@@ -1,0 +1,468 @@
+import { compilePermissions, type PermissionSet } from '../../account/permission.ts';
+import type { PolicyView } from '../../account/policy.ts';
+import { compilePrincipal } from '../../account/principal.ts';
+import type { Clock } from '../../clock.ts';
+import {
+  type FeedEvent,
+  FeedLost,
+  type RegistrySource,
+  RegistryUnavailable,
+  type Standing,
+  type Subscription,
+  type Tombstone,
+} from '../port.ts';
+import { Acknowledger } from '../receipts/acknowledger.ts';
+import { systemTiming, type Timing } from '../timing.ts';
+import type { Holdings, WarmSnapshot } from '../warm/snapshot.ts';
+import { warmAccounts } from '../warm/start.ts';
+import { ABSENT, Generation, UNAVAILABLE } from './generation.ts';
+import { Lease, momentOf } from './lease.ts';
+import type { LookupCounts, ReplicaObserver, ReplicaOptions, ReplicaStatus } from './options.ts';
+import type { Lookup, RegistryView } from './port.ts';
+import { Remembrance } from './remembrance.ts';
+import { backoffMs, RenewalPace } from './renewal-pace.ts';
+import {
+  assertSameHistory,
+  assertSameTombstones,
+  assertSameWay,
+  GONE_ANOTHER_WAY,
+  isLoss,
+} from './same-history.ts';
+
+const DEFAULTS = { maxNegatives: 10_000, maxLookups: 1_000 } as const;
+
+const NO_PERMISSIONS = compilePermissions([]);
+
+/**
+ * How long the feed may take to bring what a renewal has announced, before it is fetched past the
+ * feed.
+ */
+const FEED_GRACE_MS = 50;
+/** In how many steps that time is waited for by a look-up. */
+const FEED_WAITS = 10;
+/** How often is looked, at least, whether what is open is still covered. */
+const COVER_LOOK_MS = 250;
+const RELOAD = { firstMs: 100, longestMs: 2_000 } as const;
+
+/**
+ * What this instance knows of the registry, and whether that still counts.
+ *
+ * `current` and a cached `lookup` are asked once per request: they allocate nothing and never wait.
+ */
+export class Replica implements RegistryView, PolicyView {
+  readonly counts: LookupCounts = { hit: 0, negative: 0, miss: 0, unavailable: 0 };
+  readonly #options: ReplicaOptions;
+  readonly #source: RegistrySource;
+  readonly #clock: Clock;
+  readonly #observer: ReplicaObserver;
+  readonly #lease: Lease;
+  readonly #maxLookups: number;
+  readonly #closed = new AbortController();
+  readonly #firstAttempt = Promise.withResolvers<boolean>();
+  readonly #timing: Timing;
+  readonly #acks: Acknowledger;
+  readonly #remembered: Remembrance;
+  readonly #pace: RenewalPace;
+  #generation: Generation | null = null;
+  #warm: WarmSnapshot | null;
+  #running: Promise<unknown> | null = null;
+  #why = 'not started';
+  /** The store holds another registry than the one that was served, or none. */
+  #foreign = false;
+  /** The highest position that the store has shown us. */
+  #storeSeq = 0;
+
+  constructor(options: ReplicaOptions) {
+    this.#options = options;
+    this.#source = options.source;
+    this.#clock = options.clock;
+    this.#warm = options.warm ?? null;
+    this.#observer = options.observer ?? {};
+    this.#lease = new Lease(options.leaseMs);
+    const told = {
+      onRevived: (records: number) => this.#observer.onRevived?.(records),
+      onFault: (fault: unknown) => this.#observer.onFault?.('assert', asError(fault)),
+    };
+    this.#remembered = new Remembrance(options.source, told, options.remembered);
+    this.#timing = options.timing ?? systemTiming;
+    this.#pace = new RenewalPace(options.leaseMs, this.#timing);
+    this.#acks = new Acknowledger({
+      source: options.source,
+      instance: options.instance,
+      leaseMs: options.leaseMs,
+      timing: this.#timing,
+      settled: () => this.#observer.settled?.() ?? true,
+      onFault: (fault) => this.#observer.onFault?.('acknowledge', asError(fault)),
+    });
+    this.#maxLookups = options.maxLookups ?? DEFAULTS.maxLookups;
+  }
+
+  /** Asked at every request, so that no stopped process or blocked loop can outlive its lease. */
+  get current(): boolean {
+    if (this.#generation === null) return false;
+    if (this.#lease.valid(this.#clock)) return true;
+    // A machine that was asleep need not wait for the next turn of the loop.
+    this.#pace.wake();
+    return false;
+  }
+
+  /**
+   * Whether what was permitted and is open may go on at this moment: the lease has not ended under
+   * which it was last judged. Asked at every read of an open call.
+   *
+   * @param nowMs monotonic clock, for whoever has just looked at it
+   */
+  covers(nowMs?: number): boolean {
+    return this.#lease.coversMs(this.#clock, nowMs) > 0;
+  }
+
+  get unavailableReason(): 'registry-unavailable' | 'registry-foreign' {
+    return this.#foreign ? 'registry-foreign' : 'registry-unavailable';
+  }
+
+  cached(accountId: string): Lookup | null {
+    const generation = this.#generation;
+    if (generation === null) return this.#unavailable();
+    const account = generation.accounts.get(accountId);
+    if (account !== undefined) {
+      this.counts.hit += 1;
+      return account;
+    }
+    const absent = generation.negatives.get(accountId);
+    if (absent !== undefined) {
+      this.counts.negative += 1;
+      return absent;
+    }
+    return null;
+  }
+
+  lookup(accountId: string): Lookup | Promise<Lookup> {
+    const known = this.cached(accountId);
+    const generation = this.#generation;
+    if (known !== null || generation === null) return known ?? this.#unavailable();
+    this.counts.miss += 1;
+    return generation.pending.get(accountId)?.answer ?? this.#ask(generation, accountId);
+  }
+
+  roleAllows(role: string, permission: string): boolean {
+    return this.#generation?.policy.roleAllows(role, permission) ?? false;
+  }
+
+  /** A role's permissions as one compiled question; nothing is allowed while nothing is known. */
+  permissionsOf(role: string): PermissionSet {
+    return this.#generation?.policy.permissionsOf(role) ?? NO_PERMISSIONS;
+  }
+
+  ownerOf(application: string): string | null {
+    return this.#generation?.policy.ownerOf(application) ?? null;
+  }
+
+  ownedLike(folded: string): readonly string[] {
+    return this.#generation?.policy.ownedLike(folded) ?? [];
+  }
+
+  ownedApplications(): Iterable<string> {
+    return this.#generation?.policy.ownedApplications() ?? [];
+  }
+
+  applicationsOf(team: string): readonly string[] {
+    return this.#generation?.policy.applicationsOf(team) ?? [];
+  }
+
+  status(): ReplicaStatus {
+    const ready = this.current;
+    const generation = this.#generation;
+    return {
+      ready,
+      why: ready ? null : this.#why,
+      lagSeq: generation === null ? 0 : Math.max(0, this.#storeSeq - generation.appliedSeq),
+      leaseRemainingMs: this.#lease.remainingMs(this.#clock),
+      cachedAccounts: generation?.accounts.size ?? 0,
+      damagedRoles: generation?.damagedRoles ?? [],
+    };
+  }
+
+  /**
+   * What this instance has seen of a record, for who would bring back an earlier one.
+   *
+   * @param label id of an account, `role:NAME` or `team:NAME`
+   */
+  known(label: string): Tombstone | null {
+    return this.#remembered.known(label);
+  }
+
+  /** What was seen revoked, to be written down for the next start. */
+  remembered() {
+    return this.#remembered.remembered(this.#generation);
+  }
+
+  /** What is cached, to be written down for the next start; null while nothing is known. */
+  holdings(): Holdings | null {
+    return this.#generation?.holdings() ?? null;
+  }
+
+  /**
+   * Begins, and goes on until `close`, however long the store is away. Resolves after the first
+   * attempt: whether it led to a lease.
+   */
+  start(): Promise<boolean> {
+    this.#running ??= Promise.all([this.#run(), this.#watchCover()]);
+    return this.#firstAttempt.promise;
+  }
+
+  /**
+   * Answers nothing any more and gives the lease back. The source stays open: whoever made it
+   * closes it.
+   */
+  async close(): Promise<void> {
+    this.#closed.abort();
+    this.#drop(this.#generation, 'closed');
+    await this.#running;
+    await this.#acks.close();
+    try {
+      await this.#source.release(this.#options.instance);
+    } catch {
+      // It runs out by itself.
+    }
+  }
+
+  async #run(): Promise<void> {
+    for (let failures = 0; !this.#closed.signal.aborted; failures += 1) {
+      if (failures > 0)
+        await this.#timing.sleep(backoffMs(failures, RELOAD, this.#timing), this.#closed.signal);
+      if (this.#closed.signal.aborted) break;
+      try {
+        if (await this.#live()) failures = 0;
+      } catch (fault) {
+        this.#failed('load', fault);
+      }
+      this.#firstAttempt.resolve(false);
+    }
+    this.#firstAttempt.resolve(false);
+  }
+
+  /**
+   * One generation from its snapshot to its end. Answers whether it was ever good for an answer.
+   */
+  async #live(): Promise<boolean> {
+    const snapshot = await this.#remembered.load();
+    this.#foreign = false;
+    const generation = new Generation(snapshot, {
+      maxAccounts: this.#options.maxAccounts,
+      maxNegatives: this.#options.maxNegatives ?? DEFAULTS.maxNegatives,
+    });
+    if (this.#warm !== null) await this.#warmUp(generation, this.#warm, snapshot);
+    if (this.#closed.signal.aborted) return false;
+    this.#why = 'no lease yet';
+    this.#storeSeq = generation.appliedSeq;
+    this.#generation = generation;
+    this.#lease.applied(generation.appliedSeq, generation.position.tip);
+    this.#observer.onLoaded?.();
+    this.#acks.applied(generation.position);
+    const subscription = this.#follow(generation);
+    try {
+      return await this.#keepLease(generation);
+    } finally {
+      this.#drop(generation, this.#why);
+      await subscription.close();
+    }
+  }
+
+  /**
+   * Only for the first load: later ones follow on something having gone wrong with what was known.
+   * The accounts are at the generation's own position, so like everything in it they count from the
+   * first lease on, which demands every change up to that renewal to be applied.
+   */
+  async #warmUp(generation: Generation, warm: WarmSnapshot, now: Standing): Promise<void> {
+    this.#warm = null;
+    const { accounts, why } = await warmAccounts(this.#source, warm, now).catch(
+      (fault: unknown) => {
+        // Nothing but the store's silence is worth a second try.
+        if (fault instanceof RegistryUnavailable) this.#warm = warm;
+        throw fault;
+      },
+    );
+    for (const [id, held] of accounts ?? []) {
+      const account = this.#remembered.against(held);
+      if (account !== null)
+        generation.learn(id, { found: 'account', account: compilePrincipal(account) }, now.seq);
+    }
+    this.#observer.onWarm?.(generation.accounts.size, why);
+  }
+
+  #follow(generation: Generation): Subscription {
+    return this.#source.follow(generation.position, {
+      onEvents: (events) => this.#apply(generation, events),
+      onLost: (why) => this.#drop(generation, why),
+    });
+  }
+
+  #apply(generation: Generation, events: readonly FeedEvent[]): void {
+    for (const event of events) {
+      if (this.#generation !== generation) return;
+      if (event.seq <= generation.appliedSeq) continue;
+      const noted = this.#remembered.note(event);
+      if (!generation.apply(noted)) {
+        this.#drop(generation, 'the feed has a gap');
+        return;
+      }
+      this.#observer.onApplied?.(noted);
+      if (!this.#lease.applied(generation.appliedSeq, generation.position.tip)) {
+        this.#drop(generation, 'the registry that renewed the lease has gone another way');
+        return;
+      }
+      this.#cover();
+    }
+    if (this.#generation === generation) this.#acks.applied(generation.position);
+  }
+
+  /**
+   * Says when the lease has ended under which what is open was permitted, at that moment and whether
+   * or not anything else happens: receipts count with it. One timer, which a renewal leaves alone.
+   */
+  async #watchCover(): Promise<void> {
+    let covered = false;
+    while (!this.#closed.signal.aborted) {
+      const leftMs = this.#lease.coversMs(this.#clock);
+      if (leftMs <= 0 && covered) {
+        this.#observer.onLapsed?.();
+        // What was in doubt has ended, so that nothing keeps a later lease from covering.
+        this.#cover();
+      }
+      covered = leftMs > 0;
+      // Not longer, because a machine that was asleep has counted no time.
+      const pauseMs = covered ? Math.min(leftMs, COVER_LOOK_MS) : COVER_LOOK_MS;
+      await this.#timing.sleep(pauseMs, this.#closed.signal);
+    }
+  }
+
+  /** A lease covers what is open once all of it was judged by what is applied. */
+  #cover(): void {
+    if (this.#lease.valid(this.#clock) && (this.#observer.judged?.() ?? true)) this.#lease.cover();
+  }
+
+  /** Renews until the generation ends. */
+  async #keepLease(generation: Generation): Promise<boolean> {
+    let held = false;
+    let failures = 0;
+    while (!generation.ended.signal.aborted) {
+      try {
+        await this.#renew(generation);
+        failures = 0;
+        held ||= this.current;
+        this.#firstAttempt.resolve(held);
+      } catch (fault) {
+        failures += 1;
+        this.#failed('renew', fault);
+        this.#firstAttempt.resolve(false);
+        if (isLoss(fault)) this.#drop(generation, (fault as Error).message);
+      }
+      await this.#pace.pause(failures, generation.ended.signal);
+    }
+    return held;
+  }
+
+  async #renew(generation: Generation): Promise<void> {
+    const sent = momentOf(this.#clock);
+    const appliedWhenSent = generation.appliedSeq;
+    const { instance, leaseMs, version = '' } = this.#options;
+    const standing = await this.#source.renew({ instance, leaseMs, version });
+    if (this.#generation !== generation) return;
+    assertSameHistory(generation, standing, appliedWhenSent);
+    assertSameTombstones(generation, standing);
+    this.#storeSeq = Math.max(this.#storeSeq, standing.seq);
+    if (this.#lease.renewed(sent, standing.seq, standing.tip) === 'elsewhere')
+      throw new FeedLost(GONE_ANOTHER_WAY, { forked: true });
+    this.#cover();
+    this.#acks.refresh();
+    if (standing.seq > generation.appliedSeq) await this.#catchUp(generation, standing.seq);
+    await this.#remembered.tell();
+  }
+
+  /**
+   * Until what the store has announced is applied: as a rule the feed brings it within a
+   * millisecond.
+   */
+  async #meet(generation: Generation, seq: number): Promise<void> {
+    for (
+      let waits = 0;
+      waits < FEED_WAITS && this.#generation === generation && generation.appliedSeq < seq;
+      waits += 1
+    ) {
+      await this.#timing.sleep(FEED_GRACE_MS / FEED_WAITS, generation.ended.signal);
+    }
+    if (this.#generation === generation && generation.appliedSeq < seq)
+      await this.#catchUp(generation, seq);
+  }
+
+  /**
+   * The store is ahead of us. Usually the feed brings it within a millisecond; if it is dead
+   * without knowing it, we fetch past it.
+   */
+  async #catchUp(generation: Generation, seq: number): Promise<void> {
+    await this.#timing.sleep(FEED_GRACE_MS, generation.ended.signal);
+    while (this.#generation === generation && generation.appliedSeq < seq) {
+      const events = await this.#source.eventsAfter(generation.position);
+      if (events.length === 0)
+        throw new FeedLost('the feed does not hold what the store has announced');
+      this.#apply(generation, events);
+    }
+  }
+
+  #ask(generation: Generation, id: string): Lookup | Promise<Lookup> {
+    if (generation.pending.size >= this.#maxLookups) return this.#unavailable();
+    const answer = this.#read(generation, id).finally(() => generation.pending.delete(id));
+    generation.pending.set(id, { answer, newer: null });
+    return answer;
+  }
+
+  async #read(generation: Generation, id: string): Promise<Lookup> {
+    const appliedWhenSent = generation.appliedSeq;
+    try {
+      const read = await this.#source.account(id);
+      if (!this.current || this.#generation !== generation) return this.#unavailable();
+      assertSameHistory(generation, read, appliedWhenSent);
+      // A read that is ahead of the feed counts only once the feed has come to where it was made:
+      // numbers alone are used again after a failover.
+      if (read.seq > generation.appliedSeq) await this.#meet(generation, read.seq);
+      if (!this.current || this.#generation !== generation) return this.#unavailable();
+      assertSameWay(generation, read);
+      const account = read.account === null ? null : this.#remembered.against(read.account);
+      const found: Lookup =
+        account === null ? ABSENT : { found: 'account', account: compilePrincipal(account) };
+      return generation.learn(id, found, read.seq);
+    } catch (fault) {
+      this.#observer.onFault?.('lookup', asError(fault));
+      if (fault instanceof RegistryUnavailable && fault.why === 'foreign') this.#foreign = true;
+      if (isLoss(fault)) this.#drop(generation, (fault as Error).message);
+      return this.#unavailable();
+    }
+  }
+
+  #unavailable(): Lookup {
+    this.counts.unavailable += 1;
+    return UNAVAILABLE;
+  }
+
+  #drop(generation: Generation | null, why: string): void {
+    if (generation === null || this.#generation !== generation) return;
+    this.#generation = null;
+    this.#remembered.leave(generation);
+    this.#lease.clear();
+    this.#acks.forget();
+    this.#why = why;
+    generation.ended.abort();
+    if (!this.#closed.signal.aborted) this.#observer.onLost?.(why);
+  }
+
+  #failed(step: 'load' | 'renew', fault: unknown): void {
+    const error = asError(fault);
+    this.#why = error.message;
+    if (error instanceof RegistryUnavailable) this.#foreign = error.why === 'foreign';
+    this.#observer.onFault?.(step, error);
+  }
+}
+
+function asError(fault: unknown): Error {
+  return fault instanceof Error ? fault : new Error(String(fault));
+}

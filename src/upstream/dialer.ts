@@ -1,0 +1,99 @@
+import { connect as connectTcp, type LookupFunction } from 'node:net';
+import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
+import type { Deadlines } from '../deadlines.ts';
+import { TCP_KEEP_ALIVE } from '../http1/keep-alive.ts';
+import { UpstreamConnection } from './connection.ts';
+import type { ConnectionKeeper, UpstreamTimeouts } from './port.ts';
+
+export interface UpstreamAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One of the places that an address stands for. */
+export interface UpstreamPlace {
+  readonly address: UpstreamAddress;
+  /** The IP address where the host is a name; null = look the host up at each connection. */
+  readonly ip: string | null;
+}
+
+export interface UpstreamTls {
+  readonly context: SecureContext;
+  /** Name that the certificate must bear, and that is sent as SNI; null = the address's host. */
+  readonly serverName: string | null;
+  readonly rejectUnauthorized: boolean;
+}
+
+/**
+ * Makes connections to one address. Over TLS a later one resumes the session of an earlier one (RFC
+ * 8446 §2.2), which spares both ends the certificates and most of the arithmetic.
+ */
+export class Dialer {
+  readonly #address: UpstreamAddress;
+  /** Where to connect: an IP address, or the name by `lookup`. */
+  readonly #to: {
+    readonly host: string;
+    readonly port: number;
+    readonly lookup: LookupFunction;
+  };
+  readonly #tls: UpstreamTls | null;
+  readonly #deadlines: Deadlines;
+  #session: Buffer | null = null;
+
+  /** @param tls null = plain HTTP */
+  constructor(
+    { address, ip }: UpstreamPlace,
+    tls: UpstreamTls | null,
+    lookup: LookupFunction,
+    deadlines: Deadlines,
+  ) {
+    this.#address = address;
+    this.#to = { host: ip ?? address.host, port: address.port, lookup };
+    this.#tls = tls;
+    this.#deadlines = deadlines;
+  }
+
+  open(keeper: ConnectionKeeper, timeouts: UpstreamTimeouts): UpstreamConnection {
+    if (this.#tls === null) {
+      const socket = connectTcp({ ...this.#to, noDelay: true, ...TCP_KEEP_ALIVE });
+      return new UpstreamConnection(socket, 'connect', keeper, this.#deadlines, timeouts);
+    }
+    const socket = this.#openTls(this.#tls);
+    return new UpstreamConnection(socket, 'secureConnect', keeper, this.#deadlines, timeouts);
+  }
+
+  #openTls({ context, serverName, rejectUnauthorized }: UpstreamTls): TLSSocket {
+    const name = serverName ?? this.#address.host;
+    const socket = connectTls({
+      ...this.#to,
+      ...TCP_KEEP_ALIVE,
+      secureContext: context,
+      rejectUnauthorized,
+      ALPNProtocols: ['http/1.1'],
+      ...(this.#session === null ? {} : { session: this.#session }),
+      // RFC 6066 §3: no IP addresses in SNI. The name is still what the certificate is checked
+      // against.
+      ...(/^[\d.]+$|:/.test(name) ? {} : { servername: name }),
+    });
+    socket.setNoDelay(true);
+    socket.once('secureConnect', () => this.#remember(socket));
+    socket.once('error', () => {
+      this.#session = null;
+    });
+    return socket;
+  }
+
+  /**
+   * Only now: the certificate was found to be good. Node asks a resumed session for no certificate
+   * and so compares no name, so a session from a handshake that was turned down must never be kept.
+   */
+  #remember(socket: TLSSocket): void {
+    if (socket.getProtocol() === 'TLSv1.3') {
+      socket.on('session', (session: Buffer) => {
+        this.#session = session;
+      });
+    } else {
+      this.#session = socket.getSession() ?? null;
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import type { ResponseHead } from '../http/response-head.ts';
+import type { UpstreamConnection } from './connection.ts';
+import type { Dialer } from './dialer.ts';
+import type { ConnectionKeeper, ResponseReceiver, UpstreamFailure } from './port.ts';
+
+export interface ProbeOptions {
+  /** The whole request: a GET that asks for the connection to be closed. */
+  readonly head: string;
+  /**
+   * From the end of one check to the beginning of the next, give or take a tenth: instances that
+   * start together shall not ask together.
+   */
+  readonly intervalMs: number;
+  /** For a whole check, from the connection to the head of the answer. */
+  readonly timeoutMs: number;
+  /** `passed` null: nothing was left here to check with. Must not throw. */
+  readonly result: (passed: boolean | null, why: string) => void;
+}
+
+/**
+ * Checks one address again and again, one check at a time, each on a connection of its own: whether
+ * a new connection can be made is half of the question.
+ */
+export class HealthProber {
+  readonly #dialer: Dialer;
+  readonly #options: ProbeOptions;
+  #timer: NodeJS.Timeout | null = null;
+  #probe: Probe | null = null;
+  #stopped = false;
+
+  constructor(dialer: Dialer, options: ProbeOptions) {
+    this.#dialer = dialer;
+    this.#options = options;
+    this.#check();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#probe?.giveUp();
+  }
+
+  #check(): void {
+    this.#probe = new Probe(this.#dialer, this.#options, (passed, why) => {
+      this.#probe = null;
+      if (this.#stopped) return;
+      this.#options.result(passed, why);
+      this.#timer = setTimeout(
+        () => this.#check(),
+        this.#options.intervalMs * (0.9 + Math.random() * 0.2),
+      );
+      this.#timer.unref();
+    });
+  }
+}
+
+/** One question and the head of its answer; the body is not waited for. */
+class Probe implements ResponseReceiver, ConnectionKeeper {
+  readonly #connection: UpstreamConnection;
+  readonly #timer: NodeJS.Timeout;
+  readonly #done: (passed: boolean | null, why: string) => void;
+  #settled = false;
+
+  constructor(
+    dialer: Dialer,
+    { head, timeoutMs }: ProbeOptions,
+    done: (passed: boolean | null, why: string) => void,
+  ) {
+    this.#done = done;
+    this.#timer = setTimeout(() => this.#settle(false, 'no answer in time'), timeoutMs);
+    this.#timer.unref();
+    // Its own deadlines are the longer ones: the timer is for the whole.
+    this.#connection = dialer.open(this, {
+      connectTimeoutMs: 2 * timeoutMs,
+      responseTimeoutMs: 2 * timeoutMs,
+    });
+    this.#connection.begin(this, false, true);
+    this.#connection.sendText(head);
+    this.#connection.flush();
+    this.#connection.requestEnd();
+  }
+
+  giveUp(): void {
+    this.#settle(false, 'given up');
+  }
+
+  #settle(passed: boolean | null, why: string): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    clearTimeout(this.#timer);
+    this.#connection.destroy();
+    this.#done(passed, why);
+  }
+
+  /** What does its work or sends elsewhere is well (RFC 9110 §15.3, §15.4). */
+  onHead(head: ResponseHead): void {
+    this.#settle(head.status < 400, `status ${head.status}`);
+  }
+
+  onFailure({ kind, detail }: UpstreamFailure): void {
+    this.#settle(kind === 'exhausted' ? null : false, detail);
+  }
+
+  onFault(): void {
+    this.#settle(false, 'a fault inside the gate');
+  }
+
+  onConnected(): void {}
+  onInformational(): void {}
+  onBody(): void {}
+  onEnd(): void {}
+  onDrain(): void {}
+  flush(): boolean {
+    return true;
+  }
+
+  free(connection: UpstreamConnection): void {
+    connection.destroy();
+  }
+  gone(): void {}
+  answered(): void {}
+  failed(): void {}
+}

@@ -1,0 +1,178 @@
+import { isIP, type LookupFunction } from 'node:net';
+import type { Deadlines } from '../deadlines.ts';
+import type { HealthChange } from './address-health.ts';
+import { AddressPool } from './address-pool.ts';
+import { Dialer, type UpstreamAddress } from './dialer.ts';
+import { HealthProber } from './health-prober.ts';
+import type { HealthCheckOptions, PoolOptions } from './pool.ts';
+
+/** How names become addresses (names/resolver.ts). */
+export interface NameSource {
+  /** As `net.connect` takes it. */
+  readonly lookup: LookupFunction;
+  /**
+   * Tells the addresses of a name once they are known, and again whenever they change. @returns
+   * ends it
+   */
+  watch(host: string, changed: (addresses: readonly string[]) => void): () => void;
+}
+
+/** The places of one name that are used at most. */
+const MAX_PLACES = 64;
+
+/** One place that requests are sent to. */
+export interface Member {
+  readonly address: UpstreamAddress;
+  /** Null until a name's addresses are known: each connection looks it up by itself. */
+  readonly ip: string | null;
+  readonly dialer: Dialer;
+  readonly pool: AddressPool;
+  prober: HealthProber | null;
+}
+
+/**
+ * The places behind the addresses of an upstream: one for each IP address, and as many as its
+ * addresses for a name, kept as they are while the name goes on standing for them.
+ *
+ * ```
+ *   api.internal:8080 ─▶ (looked up by each connection) ─▶ 10.0.0.1, 10.0.0.2 ─▶ 10.0.0.2, 10.0.0.7
+ *                                                               10.0.0.1 drains: idle connections
+ *                                                               close, busy ones after their exchange
+ * ```
+ */
+export class PoolMembers {
+  readonly #options: PoolOptions;
+  readonly #deadlines: Deadlines;
+  readonly #watches: (() => void)[] = [];
+  /** Left the name and still busy. */
+  readonly #leaving = new Set<Member>();
+  #list: readonly Member[];
+  #checking = false;
+
+  /** @param former of the same upstream, before a reload: what names stand for is known already */
+  constructor(options: PoolOptions, deadlines: Deadlines, former: PoolMembers | null = null) {
+    this.#options = options;
+    this.#deadlines = deadlines;
+    this.#list = options.addresses.flatMap((address) =>
+      (former?.ipsOf(address) ?? [null]).map((ip) => this.#newMember(address, ip)),
+    );
+    for (const address of options.addresses) {
+      if (isIP(address.host) !== 0) continue;
+      const moved = (ips: readonly string[]) => this.#moved(address, ips);
+      this.#watches.push(options.names.watch(address.host, moved));
+    }
+  }
+
+  /** In the order of the configuration. Never empty. */
+  get list(): readonly Member[] {
+    return this.#list;
+  }
+
+  /** What an address stands for; null where that is not known, or the address itself. */
+  ipsOf({ host, port }: UpstreamAddress): readonly string[] | null {
+    const ips = this.#list.flatMap(({ address, ip }) =>
+      address.host === host && address.port === port && ip !== null ? [ip] : [],
+    );
+    return ips.length === 0 ? null : [...new Set(ips)];
+  }
+
+  /** With those that only end what they have begun. */
+  *withLeaving(): Iterable<Member> {
+    yield* this.#list;
+    for (const member of this.#leaving) {
+      if (member.pool.isEmpty) this.#leaving.delete(member);
+      else yield member;
+    }
+  }
+
+  startChecks(): void {
+    this.#checking = true;
+    for (const member of this.#list) this.#startCheck(member);
+  }
+
+  /** No more looking up and checking; the pools are the caller's to end. */
+  stop(): void {
+    for (const end of this.#watches) end();
+    for (const { prober } of this.#list) prober?.stop();
+  }
+
+  #moved(address: UpstreamAddress, ips: readonly string[]): void {
+    const wanted = [...ips].sort().slice(0, MAX_PLACES);
+    const before = this.#list.filter((member) => member.address === address);
+    const places = wanted.map(
+      (ip) => before.find((member) => member.ip === ip) ?? this.#newMember(address, ip),
+    );
+    this.#list = this.#options.addresses.flatMap((one) =>
+      one === address ? places : this.#list.filter((member) => member.address === one),
+    );
+    for (const member of before.filter((one) => !places.includes(one))) this.#leave(member);
+    if (this.#checking) for (const member of places) this.#startCheck(member);
+    const from = before.flatMap(({ ip }) => ip ?? []);
+    // The same again, of a name that a former pool knew.
+    if (from.join(' ') !== wanted.join(' ')) this.#options.moved(address, wanted, from);
+  }
+
+  #leave(member: Member): void {
+    member.prober?.stop();
+    member.pool.retire();
+    this.#leaving.add(member);
+  }
+
+  #newMember(address: UpstreamAddress, ip: string | null): Member {
+    const { healthCheck, maxConnections, maxConnectionAgeMs, ejection, tls, names } = this.#options;
+    const { places, budget } = this.#options;
+    const dialer = new Dialer({ address, ip }, tls, names.lookup, this.#deadlines);
+    const observer = (change: HealthChange, why: string) =>
+      this.#options.healthChanged(
+        { ...address, ...(ip === null ? {} : { host: ip }) },
+        change,
+        why,
+      );
+    const pool = new AddressPool(
+      dialer,
+      {
+        timeouts: this.#options,
+        maxConnections,
+        maxConnectionAgeMs,
+        state: places.enter(this.#placeOf(address, ip), {
+          ejection,
+          checks: healthCheck,
+          observer,
+        }),
+        budget,
+      },
+      this.#deadlines,
+    );
+    return { address, ip, dialer, pool, prober: null };
+  }
+
+  /** An address that is listed twice is two places. */
+  #placeOf(address: UpstreamAddress, ip: string | null): string {
+    const { host, port } = address;
+    const same = this.#options.addresses.filter((one) => one.host === host && one.port === port);
+    return `${host} ${port} ${ip} ${same.indexOf(address)}`;
+  }
+
+  #startCheck(member: Member): void {
+    const { healthCheck } = this.#options;
+    if (healthCheck !== null) member.prober ??= newProber(member, this.#options, healthCheck);
+  }
+}
+
+function newProber(
+  { address, dialer, pool }: Member,
+  options: PoolOptions,
+  check: HealthCheckOptions,
+): HealthProber {
+  const host = options.checkHost(address);
+  const head = `GET ${check.path} HTTP/1.1\r\nHost: ${host}\r\n${options.checkFields?.() ?? ''}User-Agent: sallyport-health-check\r\nConnection: close\r\n\r\n`;
+  const result = (passed: boolean | null, why: string) => {
+    if (passed !== null) pool.health.checked(passed, why);
+  };
+  return new HealthProber(dialer, {
+    head,
+    intervalMs: check.intervalMs,
+    timeoutMs: check.timeoutMs,
+    result,
+  });
+}

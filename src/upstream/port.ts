@@ -1,0 +1,56 @@
+import type { ResponseHead } from '../http/response-head.ts';
+import type { BodySink } from '../http1/body-reader.ts';
+import type { UpstreamConnection } from './connection.ts';
+
+/** What went wrong with an exchange, and what may be concluded from it. */
+export interface UpstreamFailure {
+  /** `exhausted`: nothing was left here to make a connection with (descriptors, memory). */
+  readonly kind: 'unreachable' | 'exhausted' | 'broken' | 'timeout';
+  /** For the log and the audit: a fixed phrase or a system error code. */
+  readonly detail: string;
+  /** Nothing can have reached the upstream: the connection was never made. */
+  readonly neverSent: boolean;
+  /**
+   * The connection had served before and died without a byte of answer: the upstream closed it
+   * while we were sending.
+   */
+  readonly staleConnection: boolean;
+}
+
+/**
+ * The exchange that a connection works for. Called in this order: informational* head body* end,
+ * with failure possible at any point but the last.
+ */
+export interface ResponseReceiver extends BodySink {
+  /** The connection stands: the request body may come. */
+  onConnected(): void;
+  onInformational(head: ResponseHead): void;
+  onHead(head: ResponseHead): void;
+  onEnd(): void;
+  onFailure(failure: UpstreamFailure): void;
+  /** A step of this exchange threw: it is over, and the connection closed. Must not throw. */
+  onFault(error: unknown): void;
+  /**
+   * The end of what one read brought: write it out. @returns false to pause the upstream until
+   * `resume()`
+   */
+  flush(): boolean;
+  /** The upstream takes request bytes again. */
+  onDrain(): void;
+}
+
+export interface UpstreamTimeouts {
+  readonly connectTimeoutMs: number;
+  /** Longest silence of an upstream that owes us bytes, or that takes none of those it was sent. */
+  readonly responseTimeoutMs: number;
+}
+
+/** Who keeps the connections: told when this one is free again or gone. */
+export interface ConnectionKeeper {
+  free(connection: UpstreamConnection): void;
+  gone(connection: UpstreamConnection): void;
+  /** The final head of an answer came. */
+  answered(status: number): void;
+  /** An exchange failed, and not because we gave it up. Before `gone`. */
+  failed(failure: UpstreamFailure): void;
+}
