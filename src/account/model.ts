@@ -127,3 +127,13 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 export function isName(text: string): boolean {
   return NAME.test(text);
 }
+
+/** When and from where a token was last let in. */
+export interface TokenUse {
+  readonly account: string;
+  /** Public handle of the token (`tokenId`). */
+  readonly token: string;
+  /** Wall clock. */
+  readonly timeMs: number;
+  readonly address: string;
+}

@@ -8,9 +8,9 @@ import type {
   StoredToken,
   Team,
   TeamMembership,
+  TokenUse,
 } from '../account/model.ts';
 import { tokenId } from '../account/token.ts';
-import type { TokenUse } from '../registry/port.ts';
 
 /**
  * An account as it may be shown: everything but what could help to forge a token or guess a

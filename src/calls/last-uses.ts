@@ -1,5 +1,5 @@
+import type { TokenUse } from '../account/model.ts';
 import { Periodic } from '../periodic.ts';
-import type { TokenUse } from '../registry/port.ts';
 
 /** Where last uses are written to, in the background. */
 export interface UseStore {

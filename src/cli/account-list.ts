@@ -3,8 +3,7 @@ import type { AccountKind } from '../account/model.ts';
 import type { AccountQuery, AccountViewPage } from '../admin/list-accounts.ts';
 import type { AccountView, TokenView } from '../admin/views.ts';
 import { LIST_SORTS, type ListSort } from '../registry/listing/query.ts';
-import { type CommonOptions, given } from './account.ts';
-import { count, examples, leaf } from './options.ts';
+import { type CommonOptions, count, examples, given, leaf } from './options.ts';
 import { type Reached, withReach } from './reach.ts';
 import { details, note, sayJson, table } from './terminal.ts';
 

@@ -4,18 +4,20 @@ import type { AccountAnswer } from '../admin/accounts.ts';
 import { RECEIPT_WAIT } from '../admin/change.ts';
 import { OVERLAP_MOST_MS } from '../admin/service-accounts.ts';
 import { addListAndShow } from './account-list.ts';
-import { duration, examples, expiry, group, leaf, membership } from './options.ts';
-import { type Reached, type StoreOptions, withReach } from './reach.ts';
+import {
+  type CommonOptions,
+  duration,
+  examples,
+  expiry,
+  given,
+  group,
+  leaf,
+  membership,
+} from './options.ts';
+import { type Reached, withReach } from './reach.ts';
 import { noteReceipt } from './receipt.ts';
 import { confirm, note, say, sayJson } from './terminal.ts';
 import { issueToken, type TokenOptions } from './token-output.ts';
-
-export interface CommonOptions extends StoreOptions {
-  readonly wait?: number;
-  readonly json?: boolean;
-  readonly yes?: boolean;
-  readonly leaveNoAdministrator?: boolean;
-}
 
 interface CreateOptions extends CommonOptions, TokenOptions {
   readonly role: string;
@@ -301,12 +303,4 @@ async function act(
   if (options.json === true) sayJson(answer);
   else say(answer.changed ? done : `${done} It was so already.`);
   noteReceipt(answer.revocation);
-}
-
-/** `{ [name]: value }`, or nothing when the option was not said. */
-export function given<Name extends string, Value>(
-  name: Name,
-  value: Value | undefined,
-): { readonly [N in Name]?: Value } {
-  return value === undefined ? {} : ({ [name]: value } as { readonly [N in Name]?: Value });
 }

@@ -3,9 +3,8 @@ import type { AccountRef } from '../admin/accounts.ts';
 import type { Followed } from '../admin/activity.ts';
 import { type ActivityFilter, FILTER_FIELDS, readFilter } from '../admin/activity-page.ts';
 import { Fields } from '../admin/fields.ts';
-import { type CommonOptions, given } from './account.ts';
 import { formatEvent } from './event-line.ts';
-import { count, examples, leaf, moment } from './options.ts';
+import { type CommonOptions, count, examples, given, leaf, moment } from './options.ts';
 import { type Reached, withReach } from './reach.ts';
 import { note, say } from './terminal.ts';
 

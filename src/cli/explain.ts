@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { type CommonOptions, given } from './account.ts';
-import { examples, leaf, several } from './options.ts';
+import { type CommonOptions, examples, given, leaf, several } from './options.ts';
 import { withReach } from './reach.ts';
 import { details, say, sayJson, styled, visible } from './terminal.ts';
 

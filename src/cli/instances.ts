@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import type { CommonOptions } from './account.ts';
-import { examples, leaf } from './options.ts';
+import { type CommonOptions, examples, leaf } from './options.ts';
 import { withReach } from './reach.ts';
 import { note, sayJson, table } from './terminal.ts';
 

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { StoreOptions } from './reach.ts';
 
 /** A subcommand with the options that every command takes. */
 export function leaf(parent: Command, usage: string, summary: string): Command {
@@ -112,4 +113,19 @@ export function count(least: number, most: number): (value: string) => number {
       throw new InvalidArgumentError(`Say a number from ${least} to ${most}.`);
     return number;
   };
+}
+
+/** `{ [name]: value }`, or nothing when the option was not said. */
+export function given<Name extends string, Value>(
+  name: Name,
+  value: Value | undefined,
+): { readonly [N in Name]?: Value } {
+  return value === undefined ? {} : ({ [name]: value } as { readonly [N in Name]?: Value });
+}
+
+export interface CommonOptions extends StoreOptions {
+  readonly wait?: number;
+  readonly json?: boolean;
+  readonly yes?: boolean;
+  readonly leaveNoAdministrator?: boolean;
 }

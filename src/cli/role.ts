@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Receipted } from '../admin/change.ts';
-import { type CommonOptions, given, lastOne, taking, waiting } from './account.ts';
-import { examples, group, leaf, several } from './options.ts';
+import { lastOne, taking, waiting } from './account.ts';
+import { type CommonOptions, examples, given, group, leaf, several } from './options.ts';
 import { withReach } from './reach.ts';
 import { noteReceipt } from './receipt.ts';
 import { confirm, details, say, sayJson, table } from './terminal.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { type CommonOptions, given, waiting } from './account.ts';
-import { examples, group, leaf, several } from './options.ts';
+import { waiting } from './account.ts';
+import { type CommonOptions, examples, given, group, leaf, several } from './options.ts';
 import { withReach } from './reach.ts';
 import { inDoubt, report } from './role.ts';
 import { confirm, details, note, sayJson, table } from './terminal.ts';

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { randomCharacters } from '../account/alphabet.ts';
-import { addEdit, addStanding, addTeams, type CommonOptions, given, waiting } from './account.ts';
+import { addEdit, addStanding, addTeams, waiting } from './account.ts';
 import { addListAndShow } from './account-list.ts';
 import { UsageError } from './exit.ts';
-import { examples, expiry, group, leaf } from './options.ts';
+import { type CommonOptions, examples, expiry, given, group, leaf } from './options.ts';
 import { withReach } from './reach.ts';
 import { askSecret, note, say, sayJson } from './terminal.ts';
 

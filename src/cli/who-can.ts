@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import type { WhoCan } from '../admin/who-can.ts';
-import { type CommonOptions, given } from './account.ts';
 import { withoutQuery } from './explain.ts';
-import { examples, leaf, several } from './options.ts';
+import { type CommonOptions, examples, given, leaf, several } from './options.ts';
 import { withReach } from './reach.ts';
 import { note, sayJson, table } from './terminal.ts';
 

@@ -6,7 +6,7 @@ import type { TryStore } from '../limits/tries-port.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import type { StatsReader } from '../stats/port.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { IdentityParts } from './identity/sign-in.ts';
+import type { IdentityParts } from './identity/provider.ts';
 import type { SessionStore } from './sessions.ts';
 
 /** What the console is built from. It owns none of it. */

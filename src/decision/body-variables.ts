@@ -1,17 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { isPermissionValue } from '../account/permission-template.ts';
-import type { JsonPointer } from '../config/json-pointer.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import type { RefusalReason } from '../refusal.ts';
 import { readJsonValues } from './json-values.ts';
 import type { Route } from './route.ts';
 import type { Variable } from './route-table.ts';
-
-/** A variable of a route whose value stands in the body of its requests. */
-export interface BodyVariable {
-  readonly name: string;
-  readonly json: JsonPointer;
-}
 
 /** Why a body, or what it says, is not taken. `detail`: a fixed phrase, without a byte of it. */
 export interface BodyFault {

@@ -1,7 +1,7 @@
 import type { PermissionTemplate } from '../account/permission-template.ts';
+import type { JsonPointer } from '../config/json-pointer.ts';
 import type { HeaderChange } from '../config/sections/headers.ts';
 import type { RateLimit } from '../limits/rate-limit.ts';
-import type { BodyVariable } from './body-variables.ts';
 
 /** What the gate tells browsers (the Fetch standard's CORS protocol); never `Allow-Credentials`. */
 export interface CorsRule {
@@ -67,4 +67,10 @@ export interface Route {
   readonly audit: 'required' | 'best-effort';
   readonly errors: 'problem' | 'lifetime';
   readonly rateLimit: RateLimit | null;
+}
+
+/** A variable of a route whose value stands in the body of its requests. */
+export interface BodyVariable {
+  readonly name: string;
+  readonly json: JsonPointer;
 }

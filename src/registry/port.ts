@@ -1,4 +1,4 @@
-import type { Account, Role, Team } from '../account/model.ts';
+import type { Account, Role, Team, TokenUse } from '../account/model.ts';
 import type { ListPage, ListQuery } from './listing/query.ts';
 
 /**
@@ -141,16 +141,6 @@ export interface PolicyTombstone {
   readonly seen: readonly (readonly string[])[];
   /** As in `AccountTombstone`. */
   readonly seq?: number;
-}
-
-/** When and from where a token was last let in. */
-export interface TokenUse {
-  readonly account: string;
-  /** Public handle of the token (`tokenId`). */
-  readonly token: string;
-  /** Wall clock. */
-  readonly timeMs: number;
-  readonly address: string;
 }
 
 export interface RegistrySource {

@@ -1,4 +1,3 @@
-import type { RedisAccess } from './redis-access.ts';
 import type { Script } from './script.ts';
 
 /**
@@ -103,21 +102,6 @@ export interface RedisAddress {
 export interface RedisUser {
   readonly username: string | null;
   readonly password: string | null;
-}
-
-/** How one server is reached, whichever it is. */
-export interface RedisManner {
-  /** As whom, and by which certificates: asked at each attempt to connect. */
-  readonly access: RedisAccess;
-  readonly database: number;
-  /** What `CLIENT LIST` shows: letters, digits, `-`, `.`, `_`, `:`. */
-  readonly name: string;
-  /** How long one command may take, in milliseconds. */
-  readonly commandTimeoutMs: number;
-  /** How long a command may wait on the server's side beyond that. */
-  readonly blockMs: number;
-  /** Stays with a server that says it is the wrong one: for looking at that very server. */
-  readonly stays?: boolean;
 }
 
 export function addressText({ host, port }: RedisAddress): string {

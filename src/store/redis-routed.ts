@@ -9,10 +9,10 @@ import {
   type RedisCommand,
   type RedisCommands,
   type RedisConnection,
-  type RedisManner,
   type RedisWord,
   type ReplicaWait,
 } from './redis-port.ts';
+import type { RedisManner } from './redis-server-driver.ts';
 import { StandaloneConnection } from './redis-standalone.ts';
 import type { Script } from './script.ts';
 

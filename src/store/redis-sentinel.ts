@@ -1,8 +1,9 @@
 import { StoreUnavailable } from './fault.ts';
 import { classify } from './redis-fault.ts';
 import { type Look, SharedLook } from './redis-look.ts';
-import { addressText, type RedisAddress, type RedisManner } from './redis-port.ts';
+import { addressText, type RedisAddress } from './redis-port.ts';
 import type { Directory } from './redis-routed.ts';
+import type { RedisManner } from './redis-server-driver.ts';
 import { StandaloneConnection } from './redis-standalone.ts';
 
 /** Sentinels answer at once or are not there. */

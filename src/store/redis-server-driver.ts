@@ -5,7 +5,7 @@ import type { RedisAccess, Shown } from './redis-access.ts';
 import { Connector, tlsOptions, wasReached } from './redis-connector.ts';
 import { PatientRedis } from './redis-driver.ts';
 import { classify, replyCode } from './redis-fault.ts';
-import type { RedisAddress, RedisManner } from './redis-port.ts';
+import type { RedisAddress } from './redis-port.ts';
 
 /**
  * Between two attempts to connect: doubling from the first, with up to half of it shaved off at
@@ -138,4 +138,19 @@ function driverOptions({ host, port }: RedisAddress, manner: RedisManner): Drive
 function reconnectDelayMs(attempt: number): number {
   const delayMs = Math.min(RECONNECT.longestMs, RECONNECT.firstMs * 2 ** Math.min(attempt - 1, 10));
   return Math.ceil(delayMs * (1 - Math.random() / 2));
+}
+
+/** How one server is reached, whichever it is. */
+export interface RedisManner {
+  /** As whom, and by which certificates: asked at each attempt to connect. */
+  readonly access: RedisAccess;
+  readonly database: number;
+  /** What `CLIENT LIST` shows: letters, digits, `-`, `.`, `_`, `:`. */
+  readonly name: string;
+  /** How long one command may take, in milliseconds. */
+  readonly commandTimeoutMs: number;
+  /** How long a command may wait on the server's side beyond that. */
+  readonly blockMs: number;
+  /** Stays with a server that says it is the wrong one: for looking at that very server. */
+  readonly stays?: boolean;
 }

@@ -10,11 +10,10 @@ import {
   type RedisCommand,
   type RedisCommands,
   type RedisConnection,
-  type RedisManner,
   type RedisWord,
   type ReplicaWait,
 } from './redis-port.ts';
-import { ServerDriver } from './redis-server-driver.ts';
+import { type RedisManner, ServerDriver } from './redis-server-driver.ts';
 import { Succession } from './redis-succession.ts';
 import { UselessConnection } from './redis-useless.ts';
 import { loadScript, type Script } from './script.ts';

@@ -1,14 +1,9 @@
 import { RedisAccess, type RedisSecrets } from './redis-access.ts';
 import { ClusterDirectory } from './redis-cluster.ts';
-import type {
-  RedisAddress,
-  RedisConnection,
-  RedisManner,
-  RedisTls,
-  RedisUser,
-} from './redis-port.ts';
+import type { RedisAddress, RedisConnection, RedisTls, RedisUser } from './redis-port.ts';
 import { RoutedConnection } from './redis-routed.ts';
 import { SentinelDirectory } from './redis-sentinel.ts';
+import type { RedisManner } from './redis-server-driver.ts';
 import { StandaloneConnection } from './redis-standalone.ts';
 
 export type {

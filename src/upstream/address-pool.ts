@@ -1,10 +1,10 @@
 import type { Deadlines } from '../deadlines.ts';
 import type { AddressHealth } from './address-health.ts';
-import type { UpstreamConnection } from './connection.ts';
+import type { ConnectionKeeper, UpstreamConnection } from './connection.ts';
 import type { DescriptorBudget } from './descriptors.ts';
 import type { Dialer } from './dialer.ts';
 import type { PlaceState } from './place-states.ts';
-import type { ConnectionKeeper, UpstreamFailure, UpstreamTimeouts } from './port.ts';
+import type { UpstreamFailure, UpstreamTimeouts } from './port.ts';
 
 /**
  * Below the 5 s after which Node's own servers close an idle connection, the shortest default among

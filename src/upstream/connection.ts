@@ -7,12 +7,7 @@ import { HeadReader } from '../http1/head-reader.ts';
 import { parseResponseHead } from '../http1/response-parser.ts';
 import { isOwnExhaustion } from './descriptors.ts';
 import { HeldAnswer } from './held-response.ts';
-import type {
-  ConnectionKeeper,
-  ResponseReceiver,
-  UpstreamFailure,
-  UpstreamTimeouts,
-} from './port.ts';
+import type { ResponseReceiver, UpstreamFailure, UpstreamTimeouts } from './port.ts';
 
 const HEAD_LIMIT_BYTES = 64 * 1024;
 /**
@@ -446,4 +441,14 @@ function readerFor(head: ResponseHead): BodyReader {
     case 'close':
       return BodyReader.untilClose();
   }
+}
+
+/** Who keeps the connections: told when this one is free again or gone. */
+export interface ConnectionKeeper {
+  free(connection: UpstreamConnection): void;
+  gone(connection: UpstreamConnection): void;
+  /** The final head of an answer came. */
+  answered(status: number): void;
+  /** An exchange failed, and not because we gave it up. Before `gone`. */
+  failed(failure: UpstreamFailure): void;
 }

@@ -2,8 +2,8 @@ import { connect as connectTcp, type LookupFunction } from 'node:net';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Deadlines } from '../deadlines.ts';
 import { TCP_KEEP_ALIVE } from '../http1/keep-alive.ts';
-import { UpstreamConnection } from './connection.ts';
-import type { ConnectionKeeper, UpstreamTimeouts } from './port.ts';
+import { type ConnectionKeeper, UpstreamConnection } from './connection.ts';
+import type { UpstreamTimeouts } from './port.ts';
 
 export interface UpstreamAddress {
   readonly host: string;

@@ -1,7 +1,7 @@
 import type { ResponseHead } from '../http/response-head.ts';
-import type { UpstreamConnection } from './connection.ts';
+import type { ConnectionKeeper, UpstreamConnection } from './connection.ts';
 import type { Dialer } from './dialer.ts';
-import type { ConnectionKeeper, ResponseReceiver, UpstreamFailure } from './port.ts';
+import type { ResponseReceiver, UpstreamFailure } from './port.ts';
 
 export interface ProbeOptions {
   /** The whole request: a GET that asks for the connection to be closed. */

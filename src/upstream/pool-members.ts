@@ -1,21 +1,10 @@
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP } from 'node:net';
 import type { Deadlines } from '../deadlines.ts';
 import type { HealthChange } from './address-health.ts';
 import { AddressPool } from './address-pool.ts';
 import { Dialer, type UpstreamAddress } from './dialer.ts';
 import { HealthProber } from './health-prober.ts';
-import type { HealthCheckOptions, PoolOptions } from './pool.ts';
-
-/** How names become addresses (names/resolver.ts). */
-export interface NameSource {
-  /** As `net.connect` takes it. */
-  readonly lookup: LookupFunction;
-  /**
-   * Tells the addresses of a name once they are known, and again whenever they change. @returns
-   * ends it
-   */
-  watch(host: string, changed: (addresses: readonly string[]) => void): () => void;
-}
+import type { HealthCheckOptions, PoolOptions } from './pool-options.ts';
 
 /** The places of one name that are used at most. */
 const MAX_PLACES = 64;

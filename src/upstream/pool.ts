@@ -1,52 +1,9 @@
 import type { Deadlines } from '../deadlines.ts';
-import type { EjectionOptions, HealthChange } from './address-health.ts';
 import type { AddressPool } from './address-pool.ts';
 import type { UpstreamConnection } from './connection.ts';
-import type { DescriptorBudget } from './descriptors.ts';
-import type { UpstreamAddress, UpstreamTls } from './dialer.ts';
-import type { PlaceStates } from './place-states.ts';
-import { type NameSource, PoolMembers } from './pool-members.ts';
-import type { UpstreamTimeouts } from './port.ts';
-
-export interface HealthCheckOptions {
-  /** Origin-form target. */
-  readonly path: string;
-  readonly intervalMs: number;
-  readonly timeoutMs: number;
-  /** Checks in a row that must fail, or pass, for the verdict to change. */
-  readonly unhealthyAfter: number;
-  readonly healthyAfter: number;
-}
-
-export interface PoolOptions extends UpstreamTimeouts {
-  readonly addresses: readonly UpstreamAddress[];
-  /** Null = plain HTTP. */
-  readonly tls: UpstreamTls | null;
-  /** Connections to one place at most, idle and busy together. */
-  readonly maxConnections: number;
-  /** How long one connection serves, in milliseconds, give or take a tenth. */
-  readonly maxConnectionAgeMs: number;
-  readonly names: NameSource;
-  /** Of this upstream, shared with the pools that a reload has replaced. */
-  readonly places: PlaceStates;
-  /** Shared by the pools of all upstreams. */
-  readonly budget: DescriptorBudget;
-  readonly ejection: EjectionOptions;
-  /** Null = none. */
-  readonly healthCheck: HealthCheckOptions | null;
-  /** The Host that a health check of this address asks for. */
-  readonly checkHost: (address: UpstreamAddress) => string;
-  /** Field lines of a health check beside its own, each with its CRLF. They may hold a secret. */
-  readonly checkFields?: () => string;
-  /** Told when an address is left out and when it is back. Must not throw. */
-  readonly healthChanged: (address: UpstreamAddress, change: HealthChange, why: string) => void;
-  /** Told of the IP addresses of a name, and of those before. Must not throw. */
-  readonly moved: (
-    address: UpstreamAddress,
-    to: readonly string[],
-    from: readonly string[],
-  ) => void;
-}
+import type { UpstreamAddress } from './dialer.ts';
+import { PoolMembers } from './pool-members.ts';
+import type { PoolOptions } from './pool-options.ts';
 
 export interface AddressState {
   readonly address: UpstreamAddress;

@@ -1,6 +1,5 @@
 import type { ResponseHead } from '../http/response-head.ts';
 import type { BodySink } from '../http1/body-reader.ts';
-import type { UpstreamConnection } from './connection.ts';
 
 /** What went wrong with an exchange, and what may be concluded from it. */
 export interface UpstreamFailure {
@@ -43,14 +42,4 @@ export interface UpstreamTimeouts {
   readonly connectTimeoutMs: number;
   /** Longest silence of an upstream that owes us bytes, or that takes none of those it was sent. */
   readonly responseTimeoutMs: number;
-}
-
-/** Who keeps the connections: told when this one is free again or gone. */
-export interface ConnectionKeeper {
-  free(connection: UpstreamConnection): void;
-  gone(connection: UpstreamConnection): void;
-  /** The final head of an answer came. */
-  answered(status: number): void;
-  /** An exchange failed, and not because we gave it up. Before `gone`. */
-  failed(failure: UpstreamFailure): void;
 }

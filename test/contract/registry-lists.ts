@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Account } from '../../src/account/model.ts';
+import type { Account, TokenUse } from '../../src/account/model.ts';
 import { tokenId } from '../../src/account/token.ts';
 import { BadCursor } from '../../src/registry/listing/cursor.ts';
 import { nameKey } from '../../src/registry/listing/entry.ts';
@@ -13,7 +13,7 @@ import {
   standingOf,
   UNFILTERED,
 } from '../../src/registry/listing/query.ts';
-import type { RecordChange, RegistryStore, TokenUse } from '../../src/registry/port.ts';
+import type { RecordChange, RegistryStore } from '../../src/registry/port.ts';
 import { Random } from '../fuzz/random.ts';
 import type { RegistryUnderTest } from './registry.ts';
 import { account, commitOf, idOf, role } from './registry-records.ts';

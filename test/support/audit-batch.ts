@@ -1,5 +1,5 @@
+import type { EventBatch } from '../../src/audit/batch.ts';
 import { EventLines, eachEvent } from '../../src/audit/outbox/lines.ts';
-import type { EventBatch } from '../../src/audit/port.ts';
 
 export interface Entry {
   readonly event: string;

@@ -3,7 +3,8 @@ import { Deadlines } from '../../src/deadlines.ts';
 import { systemNames } from '../../src/names/system.ts';
 import { DescriptorBudget } from '../../src/upstream/descriptors.ts';
 import { PlaceStates } from '../../src/upstream/place-states.ts';
-import { type PoolOptions, UpstreamPool } from '../../src/upstream/pool.ts';
+import { UpstreamPool } from '../../src/upstream/pool.ts';
+import type { PoolOptions } from '../../src/upstream/pool-options.ts';
 import type { ResponseReceiver, UpstreamFailure } from '../../src/upstream/port.ts';
 
 export interface TestPool {

@@ -1,4 +1,4 @@
-import type { EventBatch } from '../port.ts';
+import type { EventBatch } from '../batch.ts';
 
 const FIRST_BYTES = 64 * 1024;
 const FIRST_EVENTS = 128;

@@ -1,7 +1,8 @@
 import type { Clock } from '../../clock.ts';
+import type { EventBatch } from '../batch.ts';
 import type { PermitNotes } from '../permits/notes.ts';
 import { OpenPermits } from '../permits/open-permits.ts';
-import type { AcceptanceWaiter, AuditLog, EventBatch, Outbox, Taken } from '../port.ts';
+import type { AcceptanceWaiter, AuditLog, Outbox, Taken } from '../port.ts';
 import { type EventLines, SpareLines } from './lines.ts';
 import {
   OUTBOX_LIMITS,

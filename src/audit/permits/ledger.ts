@@ -1,4 +1,4 @@
-import type { EventBatch } from '../port.ts';
+import type { EventBatch } from '../batch.ts';
 import type { LeftPermit } from './notes.ts';
 
 /** What an instance left open, or the first of it. */

@@ -278,3 +278,9 @@ function authentication(secret: string): oidc.ClientAuth {
     return (methods.includes('client_secret_basic') ? basic : post)(server, client, body, headers);
   };
 }
+
+/** Sign-in by the identity provider: what is configured, and whoever speaks to it. */
+export interface IdentityParts {
+  readonly config: IdentityConfig;
+  readonly provider: IdentityProvider;
+}

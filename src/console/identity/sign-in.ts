@@ -9,14 +9,8 @@ import type { ConsoleParts } from '../parts.ts';
 import { beginSession, standingOf } from '../sign-in.ts';
 import type { SignInThrottle } from '../throttle.ts';
 import type { Flow } from './flow.ts';
-import type { IdentityProvider, Vouched } from './provider.ts';
+import type { IdentityParts, Vouched } from './provider.ts';
 import { ProviderAway, ProviderRefused } from './provider-faults.ts';
-
-/** Sign-in by the identity provider: what is configured, and whoever speaks to it. */
-export interface IdentityParts {
-  readonly config: IdentityConfig;
-  readonly provider: IdentityProvider;
-}
 
 export interface Return {
   /** Null: this browser has begun another sign-in, or it has taken too long. */

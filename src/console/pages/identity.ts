@@ -13,9 +13,9 @@ import {
   sessionIdOf,
 } from '../guard.ts';
 import { beginFlow, FLOW_MS, resumeFlow } from '../identity/flow.ts';
+import type { IdentityParts } from '../identity/provider.ts';
 import { ProviderAway } from '../identity/provider-faults.ts';
 import {
-  type IdentityParts,
   type IdentityResult,
   NOT_VOUCHED,
   noteAway,

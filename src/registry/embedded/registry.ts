@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Account, Role } from '../../account/model.ts';
+import type { Account, Role, TokenUse } from '../../account/model.ts';
 import { turn } from '../../turns.ts';
 import { decodeAccount, decodeEvent, decodePage, encodeRecord, withVersion } from '../codec.ts';
 import { EmbeddedListing } from '../listing/embedded-data.ts';
@@ -25,7 +25,6 @@ import {
   type RegistryStore,
   type Stored,
   type Subscription,
-  type TokenUse,
   type Tombstone,
 } from '../port.ts';
 import type { ServedRegistry } from '../served.ts';

@@ -1,5 +1,4 @@
-import type { Account } from '../../account/model.ts';
-import type { TokenUse } from '../port.ts';
+import type { Account, TokenUse } from '../../account/model.ts';
 import type { Time } from './entry.ts';
 
 /** Accounts in one block of marks and of times. */

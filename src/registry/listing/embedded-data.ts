@@ -1,9 +1,9 @@
-import type { Account } from '../../account/model.ts';
+import type { Account, TokenUse } from '../../account/model.ts';
 import { tokenId } from '../../account/token.ts';
 import { turn } from '../../turns.ts';
 import { decodeAccount } from '../codec.ts';
 import type { RegistryFile } from '../embedded/file.ts';
-import { RegistryUnavailable, type TokenUse } from '../port.ts';
+import { RegistryUnavailable } from '../port.ts';
 import {
   BLOCK,
   type Blocks,

@@ -1,6 +1,5 @@
-import type { Account, AccountKind } from '../../account/model.ts';
+import type { Account, AccountKind, TokenUse } from '../../account/model.ts';
 import { tokenId } from '../../account/token.ts';
-import type { TokenUse } from '../port.ts';
 import { folded, rolesAnywhere, timeOf } from './entry.ts';
 
 /** What a list can be sorted by. Accounts that are equal in it have a fixed order all the same. */

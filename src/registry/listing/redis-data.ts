@@ -1,8 +1,7 @@
-import type { Account } from '../../account/model.ts';
-import type { RegistryKeys } from '../../store/keys.ts';
-import type { RedisCommand, RedisWord } from '../../store/redis.ts';
-import { loadScript, type Script } from '../../store/script.ts';
-import { type Position, RegistryUnavailable, type TokenUse } from '../port.ts';
+import type { Account, TokenUse } from '../../account/model.ts';
+import type { RedisCommand } from '../../store/redis.ts';
+import { loadScript } from '../../store/script.ts';
+import { RegistryUnavailable } from '../port.ts';
 import { readAccount } from '../redis/lookups.ts';
 import { tombstoneShutsOut } from '../revoked/tombstone.ts';
 import {
@@ -14,6 +13,7 @@ import {
   type Walk,
 } from './data.ts';
 import { TIMES, type Time } from './entry.ts';
+import { type ListingRedis, listKeys } from './redis-port.ts';
 import type { RedisUpkeep } from './redis-upkeep.ts';
 
 const READ = loadScript('listing-read', { readOnly: true, answersBytes: true });
@@ -21,18 +21,6 @@ const SEARCH = loadScript('listing-search', { readOnly: true, answersBytes: true
 
 /** Accounts in one block of texts. */
 const TEXT_BLOCK = 128;
-
-/** What the lists ask of Redis, in the registry's words. */
-export interface ListingRedis {
-  readonly keys: RegistryKeys;
-  call(command: string, ...words: (string | number)[]): Promise<unknown>;
-  run(script: Script, keys: readonly string[], words: readonly RedisWord[]): Promise<unknown>;
-  readTogether(keys: readonly string[], commands: readonly RedisCommand[]): Promise<unknown[]>;
-  pipeline(commands: readonly RedisCommand[]): Promise<unknown[]>;
-  uses(account: string): Promise<readonly TokenUse[]>;
-  /** Reads `meta`. Throws `RegistryUnavailable` also when it is not the registry that was served. */
-  positionFrom(reply: unknown): Position;
-}
 
 /** Lists as scripts/listing.lua keeps them. */
 export class RedisListing implements ListingData {
@@ -133,19 +121,4 @@ export class RedisListing implements ListingData {
   uses(account: string): Promise<readonly TokenUse[]> {
     return this.#redis.uses(account);
   }
-}
-
-/** The keys by name. */
-export function listKeys({ lists }: RegistryKeys) {
-  const [state, names, marks, times, texts, rows, numbers, free] = lists as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  return { state, names, marks, times, texts, rows, numbers, free };
 }

@@ -7,7 +7,7 @@ import { type FeedEvent, FeedLost, type Position, RegistryUnavailable } from '..
 import { notesUses } from '../redis/members.ts';
 import { META_FIELDS, pairs } from '../redis/reply.ts';
 import { damagedEntry, entryOf, LISTING_VERSION, type ListingEntry } from './entry.ts';
-import { type ListingRedis, listKeys } from './redis-data.ts';
+import { type ListingRedis, listKeys } from './redis-port.ts';
 
 const BEGIN = loadScript('listing-begin');
 const BUILD = loadScript('listing-build');

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { Account, Role } from '../../account/model.ts';
+import type { Account, Role, TokenUse } from '../../account/model.ts';
 import { lastUsedKey } from '../../store/keys.ts';
 import type { RedisCommand, RedisConnection } from '../../store/redis.ts';
 import { loadScript, type Script } from '../../store/script.ts';
@@ -7,7 +7,8 @@ import { damaged, decodePage, encodeRecord, RECORD_SCHEMA } from '../codec.ts';
 import { LISTING_VERSION } from '../listing/entry.ts';
 import { listAccounts } from '../listing/list.ts';
 import type { ListPage, ListQuery } from '../listing/query.ts';
-import { type ListingRedis, RedisListing } from '../listing/redis-data.ts';
+import { RedisListing } from '../listing/redis-data.ts';
+import type { ListingRedis } from '../listing/redis-port.ts';
 import { RedisUpkeep } from '../listing/redis-upkeep.ts';
 import {
   type AccountPage,
@@ -22,7 +23,6 @@ import {
   type RegistryStore,
   RegistryUnavailable,
   type Stored,
-  type TokenUse,
   type Tombstone,
 } from '../port.ts';
 import { policyTombstonesIn } from '../revoked/policy-tombstone.ts';

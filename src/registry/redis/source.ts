@@ -1,4 +1,4 @@
-import type { Account } from '../../account/model.ts';
+import type { Account, TokenUse } from '../../account/model.ts';
 import { StoreUnavailable } from '../../store/fault.ts';
 import { lastUsedKey, type RegistryKeys, registryKeys } from '../../store/keys.ts';
 import type { RedisCommand, RedisConnection } from '../../store/redis.ts';
@@ -15,7 +15,6 @@ import {
   RegistryUnavailable,
   type Standing,
   type Subscription,
-  type TokenUse,
   type Tombstone,
 } from '../port.ts';
 import { toldPolicy } from '../revoked/policy-tombstone.ts';

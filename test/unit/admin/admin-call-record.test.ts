@@ -7,9 +7,10 @@ import {
   NOBODY,
 } from '../../../src/admin/api/recorder.ts';
 import { createAdminApp } from '../../../src/admin/server.ts';
+import type { EventBatch } from '../../../src/audit/batch.ts';
 import { type BatchingOutbox, createOutbox } from '../../../src/audit/outbox/outbox.ts';
 import { openIn } from '../../../src/audit/permits/notes.ts';
-import type { AuditLog, EventBatch } from '../../../src/audit/port.ts';
+import type { AuditLog } from '../../../src/audit/port.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
 import { entriesOf } from '../../support/audit-batch.ts';

@@ -1,9 +1,10 @@
 import { setImmediate as loopTurn, setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { EventBatch } from '../../../src/audit/batch.ts';
 import type { OutboxLimits } from '../../../src/audit/outbox/options.ts';
 import { type BatchingOutbox, createOutbox } from '../../../src/audit/outbox/outbox.ts';
-import { type AuditLog, AuditUnavailable, type EventBatch } from '../../../src/audit/port.ts';
+import { type AuditLog, AuditUnavailable } from '../../../src/audit/port.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { entriesOf } from '../../support/audit-batch.ts';
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import type { TokenUse } from '../../../src/account/model.ts';
 import { LastUses, USE_LIMITS } from '../../../src/calls/last-uses.ts';
-import type { TokenUse } from '../../../src/registry/port.ts';
 
 function recorder() {
   const written: (readonly TokenUse[])[] = [];

@@ -1,3 +1,4 @@
+import type { TokenUse } from '../../../src/account/model.ts';
 import type { Clock } from '../../../src/clock.ts';
 import type {
   FeedEvent,
@@ -8,7 +9,6 @@ import type {
   RegistrySource,
   Standing,
   Subscription,
-  TokenUse,
   Tombstone,
 } from '../../../src/registry/port.ts';
 

@@ -1,5 +1,6 @@
+import type { EventBatch } from '../../batch.ts';
 import type { PermitLedger } from '../../permits/ledger.ts';
-import { type AuditLog, type AuditReader, AuditUnavailable, type EventBatch } from '../../port.ts';
+import { type AuditLog, type AuditReader, AuditUnavailable } from '../../port.ts';
 import { type AuditRetention, RETENTION } from '../retention.ts';
 import { AuditWorker } from './thread.ts';
 

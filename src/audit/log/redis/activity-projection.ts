@@ -1,8 +1,8 @@
 import type { AuditKeys } from '../../../store/keys.ts';
 import type { RedisConnection } from '../../../store/redis.ts';
 import { loadScript } from '../../../store/script.ts';
+import type { EventBatch } from '../../batch.ts';
 import { eachEvent } from '../../outbox/lines.ts';
-import type { EventBatch } from '../../port.ts';
 
 export interface ProjectionObserver {
   /** Events that are in the record but will be missing from an activity log until it is rebuilt. */

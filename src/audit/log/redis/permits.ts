@@ -1,9 +1,9 @@
 import { auditKeys } from '../../../store/keys.ts';
 import type { RedisConnection } from '../../../store/redis.ts';
 import { loadScript } from '../../../store/script.ts';
+import type { EventBatch } from '../../batch.ts';
 import { CLOSED_AT_ONCE, type PermitLedger } from '../../permits/ledger.ts';
 import { ended, openIn } from '../../permits/notes.ts';
-import type { EventBatch } from '../../port.ts';
 
 const CLOSE = loadScript('audit-close');
 
