@@ -2,19 +2,14 @@ import type { Account, AccountKind, AccountStatus } from '../account/model.ts';
 import type { ChangeType } from '../audit/event/change-event.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import { type AdminActor, mustHave } from './actor.ts';
-import {
-  type AdminContext,
-  change,
-  type Plan,
-  RECEIPT_WAIT,
-  type Receipted,
-  reading,
-} from './change.ts';
+import { change, type Plan, reading } from './change.ts';
+import { type AdminContext, RECEIPT_WAIT, type Receipted } from './context.ts';
 import { judge } from './effect.ts';
 import { AdminError, notFound } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { LEAVE_NONE, type LeaveNone, mayLeaveNone, someoneRemains } from './last-administrator.ts';
-import { kindWord, mustBeAt, Records } from './records.ts';
+import { mustBeAt } from './named.ts';
+import { kindWord, Records } from './records.ts';
 import { endingSessions } from './sign-outs.ts';
 import { type AccountView, viewAccount } from './views.ts';
 

@@ -1,7 +1,7 @@
 import * as accounts from './accounts.ts';
 import type { AdminActor } from './actor.ts';
-import type { AdminContext } from './change.ts';
 import { checkDeclaration } from './check-declaration.ts';
+import type { AdminContext, Bound, Nothing } from './context.ts';
 import { declareServiceAccount } from './declared-account.ts';
 import { exportRecords } from './export.ts';
 import * as foundToken from './found-token.ts';
@@ -65,16 +65,10 @@ const OPERATIONS = {
   importRecords,
 } as const;
 
-/** For operations without input. */
-export type Nothing = Readonly<Record<never, never>>;
-
 export type OperationName = keyof typeof OPERATIONS;
 
 export type Administration = {
-  readonly [Name in OperationName]: (
-    actor: AdminActor,
-    input: Parameters<(typeof OPERATIONS)[Name]>[2],
-  ) => ReturnType<(typeof OPERATIONS)[Name]>;
+  readonly [Name in OperationName]: Bound<(typeof OPERATIONS)[Name]>;
 };
 
 export const OPERATION_NAMES = Object.keys(OPERATIONS) as readonly OperationName[];

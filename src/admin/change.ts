@@ -2,83 +2,21 @@ import { hash, randomUUID } from 'node:crypto';
 import type { Account, Role, Team } from '../account/model.ts';
 import { isBuiltInRole } from '../account/role.ts';
 import { type Actor, type ChangeType, changeEvent } from '../audit/event/change-event.ts';
-import type { Clock } from '../clock.ts';
 import {
   type Commit,
   type CommitResult,
   type Committed,
   type RecordChange,
-  type RecordKind,
   type RegistryStore,
   RegistryUnavailable,
-  type Tombstone,
 } from '../registry/port.ts';
 import { awaitReceipt, type Revocation } from '../registry/receipts/receipt.ts';
 import { systemTiming, type Timing } from '../registry/timing.ts';
 import { turn } from '../turns.ts';
+import { type AdminContext, RECEIPT_WAIT, type Receipted } from './context.ts';
+import { type Edit, type Reliance, rolesOf } from './edit.ts';
 import type { Effect } from './effect.ts';
 import { AdminError } from './error.ts';
-
-/** What every administrative function works with. */
-export interface AdminContext {
-  readonly store: RegistryStore;
-  readonly clock: Clock;
-  /** Id of the instance that makes the changes; null for the command line without one. */
-  readonly instance: string | null;
-  readonly timing?: Timing;
-  /**
-   * What this instance, or its data folder, has seen of a record that may be gone by now: by the id
-   * of an account, `role:NAME` or `team:NAME`.
-   */
-  known?(label: string): Tombstone | null;
-  /** Told how long each revocation took to be in force everywhere, in milliseconds. */
-  onRevoked?(durationMs: number): void;
-}
-
-/**
- * What a change that took something away answers besides: where it is in force. Absent from changes
- * that took nothing away.
- */
-export interface Receipted {
-  readonly revocation?: Revocation;
-}
-
-/**
- * How long a change waits for its receipt at most, unless the caller says otherwise; and the most
- * that a caller may say.
- */
-export const RECEIPT_WAIT = { defaultMs: 5_000, mostMs: 600_000 } as const;
-
-/** One record before and after. `after: null` deletes, `before: null` creates. */
-export type Edit =
-  | {
-      readonly kind: 'account';
-      readonly key: string;
-      readonly before: Account | null;
-      readonly after: Account | null;
-    }
-  | {
-      readonly kind: 'role';
-      readonly key: string;
-      readonly before: Role | null;
-      readonly after: Role | null;
-    }
-  | {
-      readonly kind: 'team';
-      readonly key: string;
-      readonly before: Team | null;
-      readonly after: Team | null;
-    };
-
-/**
- * A record that the plan relied on without changing it: if it changed meanwhile, the plan is made
- * anew.
- */
-export interface Reliance {
-  readonly kind: RecordKind;
-  readonly key: string;
-  readonly version: number;
-}
 
 export interface Plan<T> {
   /** Null: everything already is as asked; nothing is written and nothing recorded. */
@@ -347,17 +285,6 @@ export function targetsOf(edit: Pick<Edit, 'kind'>, record: Edit['before']): rea
       .filter((role) => !isBuiltInRole(role))
       .map((role) => `role:${role}`),
     ...account.teams.map(({ team }) => `team:${team}`),
-  ];
-}
-
-/** Every role an account has somewhere, each once: the default, then those of teams and grants. */
-export function rolesOf(account: Pick<Account, 'role' | 'teams' | 'grants'>): readonly string[] {
-  return [
-    ...new Set([
-      account.role,
-      ...account.teams.map(({ role }) => role),
-      ...account.grants.map(({ role }) => role),
-    ]),
   ];
 }
 

@@ -1,8 +1,9 @@
 import { turn } from '../turns.ts';
 import { showAccount } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
-import type { AdminContext } from './change.ts';
-import { type Declaration, type DeclaredBy, planSteps } from './declaration.ts';
+import type { AdminContext } from './context.ts';
+import { type DeclaredBy, planSteps } from './declaration.ts';
+import type { Declaration } from './declaration-faults.ts';
 import { declareServiceAccount } from './declared-account.ts';
 import { AdminError } from './error.ts';
 import { rehearsalOf } from './rehearsal.ts';

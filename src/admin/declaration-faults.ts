@@ -1,8 +1,8 @@
 import type { Team } from '../account/model.ts';
 import { permissionFault } from '../account/permission.ts';
 import { ADMINISTRATOR_ROLE, isBuiltInRole, NO_ROLE } from '../account/role.ts';
+import type { Config } from '../config/schema.ts';
 import { turn } from '../turns.ts';
-import type { Declaration } from './declaration.ts';
 import type { Fault } from './error.ts';
 import { FIELD_LIMITS } from './fields.ts';
 import type { RoleView } from './views.ts';
@@ -177,3 +177,6 @@ function twiceFaults(field: string, noun: string, names: readonly string[]): rea
 function nameOf({ name }: { readonly name: string }): string {
   return name;
 }
+
+/** Roles, teams and service accounts as they are to be: the `accounts` of a configuration. */
+export type Declaration = Config['accounts'];

@@ -1,14 +1,14 @@
 import type { AccountKind, Team } from '../account/model.ts';
-import type { Config } from '../config/schema.ts';
 import { turn } from '../turns.ts';
+import type { showAccount } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
-import type { Administration } from './administration.ts';
-import { declarationFaults } from './declaration-faults.ts';
+import type { Bound, Nothing } from './context.ts';
+import { type Declaration, declarationFaults } from './declaration-faults.ts';
+import type { declareServiceAccount } from './declared-account.ts';
 import { AdminError, invalid } from './error.ts';
+import type { createRole, editRole, listRoles } from './roles.ts';
+import type { createTeam, editTeam, listTeams } from './teams.ts';
 import type { AccountView, RoleView } from './views.ts';
-
-/** Roles, teams and service accounts as they are to be: the `accounts` of a configuration. */
-export type Declaration = Config['accounts'];
 
 /** One thing that is not yet as declared. */
 export interface Step {
@@ -32,7 +32,9 @@ export interface Step {
  * every fault of the declaration itself, else what the first change that is refused would throw.
  */
 export async function planDeclaration(
-  administration: DeclaredBy & Pick<Administration, 'checkDeclaration'>,
+  administration: DeclaredBy & {
+    checkDeclaration(actor: AdminActor, declaration: Declaration): Promise<unknown>;
+  },
   actor: AdminActor,
   declaration: Declaration,
 ): Promise<readonly Step[]> {
@@ -42,17 +44,16 @@ export async function planDeclaration(
 }
 
 /** What a declaration is compared with, and made by. */
-export type DeclaredBy = Pick<
-  Administration,
-  | 'listRoles'
-  | 'listTeams'
-  | 'showAccount'
-  | 'createRole'
-  | 'editRole'
-  | 'createTeam'
-  | 'editTeam'
-  | 'declareServiceAccount'
->;
+export interface DeclaredBy {
+  listRoles(actor: AdminActor, input: Nothing): ReturnType<typeof listRoles>;
+  listTeams(actor: AdminActor, input: Nothing): ReturnType<typeof listTeams>;
+  readonly showAccount: Bound<typeof showAccount>;
+  readonly createRole: Bound<typeof createRole>;
+  readonly editRole: Bound<typeof editRole>;
+  readonly createTeam: Bound<typeof createTeam>;
+  readonly editTeam: Bound<typeof editTeam>;
+  readonly declareServiceAccount: Bound<typeof declareServiceAccount>;
+}
 
 /** The same without asking whether each step will be let pass. */
 export async function planSteps(

@@ -4,7 +4,8 @@ import { compilePrincipal } from '../account/principal.ts';
 import { turn } from '../turns.ts';
 import type { AdminActor } from './actor.ts';
 import { mustCover } from './actor.ts';
-import type { AdminContext, Edit, Reliance } from './change.ts';
+import type { AdminContext } from './context.ts';
+import { type Edit, type Reliance, rolesOf } from './edit.ts';
 import { AdminError } from './error.ts';
 import { membersOf } from './members.ts';
 import { kindWord, type Records } from './records.ts';
@@ -80,7 +81,7 @@ function judgeAccount(
   for (const account of [before, after]) {
     if (account === null) continue;
     const what = `the ${kindWord(account)} ${account.name}`;
-    mustCover(actor, records.permissionsOf(rolesIn(account)), what);
+    mustCover(actor, records.permissionsOf(rolesOf(account)), what);
     reliances.push(...records.relianceOf(account));
   }
   return effect(reliances);
@@ -156,10 +157,6 @@ function judgeMember(
       `${member.name}, whose role on ${application} this changes from or to a stronger one,`,
     );
   }
-}
-
-function rolesIn(account: Account): readonly string[] {
-  return [account.role, ...[...account.teams, ...account.grants].map(({ role }) => role)];
 }
 
 function effect(reliesOn: readonly Reliance[], users: Effect['users'] = []): Effect {

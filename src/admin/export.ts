@@ -2,7 +2,8 @@ import type { Role, Team } from '../account/model.ts';
 import { encodeRecord, withVersion } from '../registry/codec.ts';
 import { turn } from '../turns.ts';
 import type { AdminActor } from './actor.ts';
-import { type AdminContext, reading } from './change.ts';
+import { reading } from './change.ts';
+import type { AdminContext } from './context.ts';
 import { AdminError } from './error.ts';
 import { mustOwnStore, type TransferPage, type TransferredRecord } from './transferred.ts';
 

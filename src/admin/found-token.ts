@@ -1,7 +1,8 @@
 import { parseToken, tokenDigest, tokenId } from '../account/token.ts';
 import { changeAccount } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
-import { type AdminContext, type Receipted, reading } from './change.ts';
+import { reading } from './change.ts';
+import type { AdminContext, Receipted } from './context.ts';
 import { AdminError } from './error.ts';
 import { Fields } from './fields.ts';
 import { retiring } from './service-accounts.ts';

@@ -1,7 +1,8 @@
 import { newAccountId } from '../account/id.ts';
 import type { Account } from '../account/model.ts';
 import type { AdminActor } from './actor.ts';
-import { type AdminContext, change, type Plan, reading } from './change.ts';
+import { change, type Plan, reading } from './change.ts';
+import type { AdminContext } from './context.ts';
 import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
 import { Fields } from './fields.ts';

@@ -1,7 +1,9 @@
 import { RegistryUnavailable } from '../registry/port.ts';
 import { turn } from '../turns.ts';
 import type { AdminActor } from './actor.ts';
-import { type AdminContext, change, changeTogether, type Edit, reading } from './change.ts';
+import { change, changeTogether, reading } from './change.ts';
+import type { AdminContext } from './context.ts';
+import type { Edit } from './edit.ts';
 import { judge } from './effect.ts';
 import { AdminError, type AdminErrorCode } from './error.ts';
 import { Fields } from './fields.ts';

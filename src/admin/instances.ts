@@ -1,5 +1,6 @@
 import { type AdminActor, mustHave } from './actor.ts';
-import { type AdminContext, reading } from './change.ts';
+import { reading } from './change.ts';
+import type { AdminContext } from './context.ts';
 
 /** An instance that may answer from its cache. */
 export interface InstanceView {

@@ -2,7 +2,8 @@ import type { Account, AccountKind, Role } from '../account/model.ts';
 import { compilePermissions, exceeds } from '../account/permission.ts';
 import { turn } from '../turns.ts';
 import type { AdminActor } from './actor.ts';
-import type { AdminContext, Reliance } from './change.ts';
+import type { AdminContext } from './context.ts';
+import type { Reliance } from './edit.ts';
 import { AdminError } from './error.ts';
 import type { Records } from './records.ts';
 

@@ -12,7 +12,8 @@ import {
 } from '../registry/listing/query.ts';
 import { turn } from '../turns.ts';
 import { type AdminActor, mustHave } from './actor.ts';
-import { type AdminContext, reading } from './change.ts';
+import { reading } from './change.ts';
+import type { AdminContext } from './context.ts';
 import { invalid } from './error.ts';
 import { Fields } from './fields.ts';
 import { type AccountView, viewAccount } from './views.ts';

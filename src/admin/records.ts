@@ -1,10 +1,9 @@
 import type { Account, Role, Team } from '../account/model.ts';
 import { NO_ROLE } from '../account/role.ts';
 import type { PolicySnapshot, RegistryStore } from '../registry/port.ts';
-import { RECEIPT_WAIT, type Reliance, rolesOf } from './change.ts';
+import { type Reliance, rolesOf } from './edit.ts';
 import { AdminError, notFound } from './error.ts';
 import type { Fields } from './fields.ts';
-import { LEAVE_NONE, type LeaveNone } from './last-administrator.ts';
 
 /** Roles and teams at one moment: what a plan is made from. */
 export class Records {
@@ -77,35 +76,6 @@ export function settled<T extends Role | Team>(record: T): T {
 
 function reliance(kind: 'role' | 'team', record: Role | Team | undefined): readonly Reliance[] {
   return record === undefined ? [] : [{ kind, key: record.name, version: record.version }];
-}
-
-/** Which role or team, and how a change to it goes about. */
-export interface NamedRef extends LeaveNone {
-  readonly name: string;
-  /** As in `AccountRef`. */
-  readonly waitMs?: number;
-  readonly version?: number;
-}
-
-export const NAMED = ['name', 'waitMs', 'version', LEAVE_NONE] as const;
-
-export function readNamed(fields: Fields): {
-  readonly waitMs: number;
-  readonly seen: number | null;
-} {
-  return {
-    waitMs: fields.integer('waitMs', RECEIPT_WAIT.defaultMs, 0, RECEIPT_WAIT.mostMs),
-    seen: fields.version(),
-  };
-}
-
-/** Throws `stale` when the actor has seen another version of the record than there is. */
-export function mustBeAt(seen: number | null, record: Account | Role | Team, what: string): void {
-  if (seen === null || record.version === seen) return;
-  throw new AdminError(
-    'stale',
-    `the ${what} ${record.name} has been changed since: you saw version ${seen}, it is at ${record.version}`,
-  );
 }
 
 export function kindWord(account: Pick<Account, 'kind'>): string {

@@ -2,7 +2,8 @@ import type { Account, Role, Team } from '../account/model.ts';
 import type { AccountTombstone, Tombstone } from '../registry/port.ts';
 import { isHarmless } from '../registry/revoked/policy-tombstone.ts';
 import { rightsOf } from '../registry/revoked/tombstone.ts';
-import type { AdminContext, Edit } from './change.ts';
+import type { AdminContext } from './context.ts';
+import type { Edit } from './edit.ts';
 
 /**
  * What an import would bring back to life: accounts that were deleted or deactivated since the file

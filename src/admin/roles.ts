@@ -2,27 +2,14 @@ import type { Role } from '../account/model.ts';
 import { ADMINISTRATOR_ROLE, isBuiltInRole, NO_ROLE } from '../account/role.ts';
 import { mustHaveWrite } from './accounts.ts';
 import { type AdminActor, mustHave } from './actor.ts';
-import {
-  type AdminContext,
-  change,
-  type Plan,
-  type Receipted,
-  reading,
-  usersOf,
-} from './change.ts';
+import { change, type Plan, reading, usersOf } from './change.ts';
+import type { AdminContext, Receipted } from './context.ts';
 import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { LEAVE_NONE, mayLeaveNone, someoneRemainsWithout } from './last-administrator.ts';
-import {
-  mustBeAt,
-  mustHaveRoom,
-  NAMED,
-  type NamedRef,
-  Records,
-  readNamed,
-  settled,
-} from './records.ts';
+import { mustBeAt, NAMED, type NamedRef, readNamed } from './named.ts';
+import { mustHaveRoom, Records, settled } from './records.ts';
 import { type ListedRole, NONE_VIEW, type RoleView, viewRole } from './views.ts';
 
 export interface NewRole {

@@ -9,9 +9,11 @@ import { closeAfterUpgrade, holdPlaces, type PlaceCount, tellFull } from '../ops
 import type { Reason, RefusalReason } from '../refusal.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ServerCertificates } from '../tls/server-certificates.ts';
-import { API_BASE, type ApiEnv, type ApiParts, createApi, problemResponse } from './api/app.ts';
+import { API_BASE, createApi } from './api/app.ts';
 import { recordAnswers } from './api/listener.ts';
 import { type AdminRecorder, NOBODY, recordOf } from './api/recorder.ts';
+import type { ApiEnv, ApiParts } from './api/requests.ts';
+import { problemResponse } from './api/responses.ts';
 import { hasLeft } from './api/unfinished.ts';
 
 export interface AdminServer {

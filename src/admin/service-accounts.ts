@@ -9,7 +9,8 @@ import {
   REF,
 } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
-import { type AdminContext, change, type Receipted } from './change.ts';
+import { change } from './change.ts';
+import type { AdminContext, Receipted } from './context.ts';
 import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';

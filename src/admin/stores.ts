@@ -11,7 +11,7 @@ import { Revoked } from '../registry/revoked/revoked.ts';
 import { ServedRegistry } from '../registry/served.ts';
 import type { RedisSettings } from '../store/redis.ts';
 import { loadClientMaterial } from '../tls/client-material.ts';
-import type { AdminContext } from './change.ts';
+import type { AdminContext } from './context.ts';
 import { EMBEDDED_FILES, openFolderRegistry, servedIn } from './folder-registry.ts';
 
 /** What administration needs of a store, opened apart from a running gate. */

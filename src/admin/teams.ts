@@ -1,20 +1,14 @@
 import type { Account, Team } from '../account/model.ts';
 import { mustHaveWrite } from './accounts.ts';
 import { type AdminActor, mustHave } from './actor.ts';
-import { type AdminContext, change, type Plan, type Receipted, reading } from './change.ts';
+import { change, type Plan, reading } from './change.ts';
+import type { AdminContext, Receipted } from './context.ts';
 import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { membersOf } from './members.ts';
-import {
-  mustBeAt,
-  mustHaveRoom,
-  NAMED,
-  type NamedRef,
-  Records,
-  readNamed,
-  settled,
-} from './records.ts';
+import { mustBeAt, NAMED, type NamedRef, readNamed } from './named.ts';
+import { mustHaveRoom, Records, settled } from './records.ts';
 import { type ListedTeam, type TeamMember, type TeamView, viewTeam } from './views.ts';
 
 export interface NewTeam {

@@ -3,7 +3,7 @@ import type { Account, Role, Team } from '../account/model.ts';
 import { decodeAccount, decodeRole, decodeTeam } from '../registry/codec.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
 import type { AdminActor } from './actor.ts';
-import type { Edit } from './change.ts';
+import type { Edit } from './edit.ts';
 import { AdminError } from './error.ts';
 import type { Incoming } from './revival.ts';
 

@@ -10,7 +10,8 @@ import {
   resolveAccountId,
 } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
-import { type AdminContext, change, reading } from './change.ts';
+import { change, reading } from './change.ts';
+import type { AdminContext } from './context.ts';
 import { judge } from './effect.ts';
 import { AdminError, invalid } from './error.ts';
 import { Fields } from './fields.ts';

@@ -2,7 +2,8 @@ import type { Account, AccountKind } from '../account/model.ts';
 import { type ListFilter, UNFILTERED } from '../registry/listing/query.ts';
 import { type RegistryStore, RegistryUnavailable } from '../registry/port.ts';
 import { turn } from '../turns.ts';
-import { claimsOf, rolesOf, targetsOf } from './change.ts';
+import { claimsOf, targetsOf } from './change.ts';
+import { rolesOf } from './edit.ts';
 
 /** What a registry holds, and everything in which its parts do not agree. */
 export interface Verification {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { AccountKind, TeamMembership } from '../account/model.ts';
 import type { AccountAnswer } from '../admin/accounts.ts';
-import { RECEIPT_WAIT } from '../admin/change.ts';
+import { RECEIPT_WAIT } from '../admin/context.ts';
 import { OVERLAP_MOST_MS } from '../admin/service-accounts.ts';
 import { addListAndShow } from './account-list.ts';
 import {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Receipted } from '../admin/change.ts';
+import type { Receipted } from '../admin/context.ts';
 import { lastOne, taking, waiting } from './account.ts';
 import { type CommonOptions, examples, given, group, leaf, several } from './options.ts';
 import { withReach } from './reach.ts';

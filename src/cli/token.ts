@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { RECEIPT_WAIT } from '../admin/change.ts';
+import { RECEIPT_WAIT } from '../admin/context.ts';
 import type { TokenReport } from '../admin/found-token.ts';
 import { OVERLAP_MOST_MS } from '../admin/service-accounts.ts';
 import { UsageError } from './exit.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AdminContext } from '../admin/change.ts';
+import type { AdminContext } from '../admin/context.ts';
 import { type Control, createControl } from '../admin/control.ts';
 import { type OwnerSocket, openOwnerSocket } from '../admin/owner-socket.ts';
 import { createEventWriter } from '../audit/event/call-event.ts';

@@ -1,5 +1,5 @@
 import { compilePermissions } from '../account/permission.ts';
-import type { AdminContext } from '../admin/change.ts';
+import type { AdminContext } from '../admin/context.ts';
 import { AdminError } from '../admin/error.ts';
 import { renewToken } from '../admin/service-accounts.ts';
 import type { RenewToken } from '../calls/renewal.ts';

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { readFilter } from '../activity-page.ts';
 import { Fields } from '../fields.ts';
-import type { ApiContext, ApiParts, Requests } from './app.ts';
 import { readQuery } from './input.ts';
 import { defined, type Operation } from './operation.ts';
 import { refusedBy } from './problem.ts';
+import type { ApiContext, ApiParts, Requests } from './requests.ts';
 import { activityFilter, eventPage, name, pageQuery } from './schemas.ts';
 import { eventStream, type OpenStream } from './streams.ts';
 

@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import type { OwnPermission } from '../../account/permission.ts';
 import type { Principal } from '../../account/principal.ts';
 import type { AdminActor } from '../actor.ts';
-import type { Receipted } from '../change.ts';
+import type { Receipted } from '../context.ts';
 import type { Control } from '../control.ts';
 
 /** Who asks: the account whose token was shown, and what it may do here. */

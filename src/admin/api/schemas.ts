@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { LIST_SORTS } from '../../registry/listing/query.ts';
-import { RECEIPT_WAIT } from '../change.ts';
+import { RECEIPT_WAIT } from '../context.ts';
 import { FIELD_LIMITS } from '../fields.ts';
 import { LIST_ORDERS } from '../list-accounts.ts';
 import { OVERLAP_MOST_MS } from '../service-accounts.ts';

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { ApiParts } from '../../../src/admin/api/app.ts';
 import {
   AdminRecorder,
   attachRecord,
   type Known,
   NOBODY,
 } from '../../../src/admin/api/recorder.ts';
+import type { ApiParts } from '../../../src/admin/api/requests.ts';
 import { createAdminApp } from '../../../src/admin/server.ts';
 import type { EventBatch } from '../../../src/audit/batch.ts';
 import { type BatchingOutbox, createOutbox } from '../../../src/audit/outbox/outbox.ts';

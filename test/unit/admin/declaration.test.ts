@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compilePermissions } from '../../../src/account/permission.ts';
-import { type Declaration, planDeclaration } from '../../../src/admin/declaration.ts';
+import { planDeclaration } from '../../../src/admin/declaration.ts';
+import type { Declaration } from '../../../src/admin/declaration-faults.ts';
 import { AdminError } from '../../../src/admin/error.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { type Bench, openBench, owner, refusal } from './stores.ts';

@@ -2,7 +2,8 @@ import { describe, expect, it, type TestContext } from 'vitest';
 import { compilePermissions } from '../../../src/account/permission.ts';
 import { type AdminActor, storeOwner } from '../../../src/admin/actor.ts';
 import type { Administration } from '../../../src/admin/administration.ts';
-import { type Declaration, planDeclaration } from '../../../src/admin/declaration.ts';
+import { planDeclaration } from '../../../src/admin/declaration.ts';
+import type { Declaration } from '../../../src/admin/declaration-faults.ts';
 import type { PolicyTombstone } from '../../../src/registry/port.ts';
 import { type Bench, openBench, owner, refusal } from './stores.ts';
 

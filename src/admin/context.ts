@@ -1,0 +1,43 @@
+import type { Clock } from '../clock.ts';
+import type { RegistryStore, Tombstone } from '../registry/port.ts';
+import type { Revocation } from '../registry/receipts/receipt.ts';
+import type { Timing } from '../registry/timing.ts';
+import type { AdminActor } from './actor.ts';
+
+/** What every administrative function works with. */
+export interface AdminContext {
+  readonly store: RegistryStore;
+  readonly clock: Clock;
+  /** Id of the instance that makes the changes; null for the command line without one. */
+  readonly instance: string | null;
+  readonly timing?: Timing;
+  /**
+   * What this instance, or its data folder, has seen of a record that may be gone by now: by the id
+   * of an account, `role:NAME` or `team:NAME`.
+   */
+  known?(label: string): Tombstone | null;
+  /** Told how long each revocation took to be in force everywhere, in milliseconds. */
+  onRevoked?(durationMs: number): void;
+}
+
+/**
+ * What a change that took something away answers besides: where it is in force. Absent from changes
+ * that took nothing away.
+ */
+export interface Receipted {
+  readonly revocation?: Revocation;
+}
+
+/**
+ * How long a change waits for its receipt at most, unless the caller says otherwise; and the most
+ * that a caller may say.
+ */
+export const RECEIPT_WAIT = { defaultMs: 5_000, mostMs: 600_000 } as const;
+
+/** A function of administration without its context: what its callers see of it. */
+export type Bound<
+  Operation extends (context: AdminContext, actor: AdminActor, input: never) => unknown,
+> = (actor: AdminActor, input: Parameters<Operation>[2]) => ReturnType<Operation>;
+
+/** For operations without input. */
+export type Nothing = Readonly<Record<never, never>>;
