@@ -21,6 +21,23 @@ describe('the documents', () => {
   });
 });
 
+describe('the decisions', () => {
+  const files = projectFiles('docs/decisions');
+  const linked = [...read('ARCHITECTURE.md').matchAll(/\]\((docs\/decisions\/[^)]+)\)/g)];
+
+  it('are listed in ARCHITECTURE.md, each once, in their order', () => {
+    const numbered = files.filter((path) => /\/\d{3}-[a-z0-9-]+\.md$/.test(path));
+    expect(numbered.length).toBeGreaterThan(50);
+    expect(linked.map((match) => match[1])).toEqual(numbered);
+  });
+
+  it('have a number each, and say in their first line what was decided', () => {
+    const numbers = files.flatMap((path) => /\/(\d{3})-/.exec(path)?.[1] ?? []);
+    expect(new Set(numbers).size).toBe(numbers.length);
+    expect(files.filter((path) => !/^# \S.*\n\n\S/.test(read(path)))).toEqual([]);
+  });
+});
+
 describe('the scripts', () => {
   it('start on the locked Node, never on whichever Node started npm, and leave no shell between npm and it', () => {
     // Without exec a SIGTERM to npm ends the shell, and what the shell has started lives on.
