@@ -1,5 +1,8 @@
 /** The registry's records, as they are stored: plain data, immutable, JSON all the way down. */
 
+/** Digests of retired tokens that an account keeps, and that a presented token is compared with. */
+export const RETIRED_MAX = 8;
+
 export type AccountKind = 'service' | 'user';
 export type AccountStatus = 'active' | 'inactive';
 
@@ -62,7 +65,7 @@ export interface Account {
    */
   readonly previous?: PreviousToken | null;
   /**
-   * Digests of the last 8 retired tokens, newest first: they tell `token-revoked` from
+   * Digests of the last `RETIRED_MAX` retired tokens, newest first: they tell `token-revoked` from
    * `token-unknown`.
    */
   readonly retired: readonly string[];

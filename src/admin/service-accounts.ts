@@ -1,5 +1,11 @@
 import { newAccountId } from '../account/id.ts';
-import type { Account, PreviousToken, StoredToken, TeamMembership } from '../account/model.ts';
+import {
+  type Account,
+  type PreviousToken,
+  RETIRED_MAX,
+  type StoredToken,
+  type TeamMembership,
+} from '../account/model.ts';
 import { digestsEqual, NO_DIGEST, newToken, parseToken, tokenDigest } from '../account/token.ts';
 import {
   type AccountAnswer,
@@ -34,11 +40,6 @@ export interface IssuedToken extends Receipted {
   readonly account: AccountView;
   readonly token: string;
 }
-
-/**
- * Digests kept of tokens that are no longer live: they tell `token-revoked` from `token-unknown`.
- */
-const RETIRED_DIGESTS = 8;
 
 export function createServiceAccount(
   context: AdminContext,
@@ -219,7 +220,7 @@ export function retiring(
   previous: PreviousToken | null = null,
 ): Pick<Account, 'previous' | 'retired'> {
   const digests = tokens.flatMap((token) => token?.digest ?? []);
-  return { previous, retired: [...digests, ...account.retired].slice(0, RETIRED_DIGESTS) };
+  return { previous, retired: [...digests, ...account.retired].slice(0, RETIRED_MAX) };
 }
 
 function isoOf(ms: number): string {

@@ -1,8 +1,6 @@
+import { RETIRED_MAX } from '../account/model.ts';
 import type { Principal } from '../account/principal.ts';
 import { digestsEqual, NO_DIGEST } from '../account/token.ts';
-
-/** Digests of retired tokens that an account keeps at most, and that are compared always. */
-const RETIRED_MAX = 8;
 
 /** How a presented token fares against the account that it names. */
 export type Proof =

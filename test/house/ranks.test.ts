@@ -44,7 +44,7 @@ const FENCES: Readonly<Record<string, RegExp>> = {
   hono: /^src\/(admin|console|sample)\//,
   '@hono/node-server': /^src\/(admin|console|sample)\//,
   'prom-client': /^src\/telemetry\//,
-  'node:sqlite': /^src\/store\/|^src\/[a-z-]+\/(?:log\/)?embedded[a-z-]*(\/[a-z-]+)?\.ts$/,
+  'node:sqlite': /^src\/store\/|\/embedded(-[a-z-]+)?(\/[a-z-]+)?\.ts$/,
   '@peculiar/x509': /^src\/tls\//,
   '@peculiar/asn1-x509': /^src\/tls\//,
   '@peculiar/asn1-schema': /^src\/tls\//,

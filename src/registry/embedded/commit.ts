@@ -1,5 +1,5 @@
 import { encodeRecord, withVersion } from '../codec.ts';
-import type { EmbeddedLists } from '../listing/embedded-lists.ts';
+import type { EmbeddedLists } from '../listing/embedded/lists.ts';
 import { entryOf } from '../listing/entry.ts';
 import {
   type ChangeRecord,

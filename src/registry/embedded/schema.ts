@@ -17,7 +17,7 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
   CREATE TABLE account_change (account TEXT NOT NULL, change INTEGER NOT NULL, PRIMARY KEY (account, change)) STRICT, WITHOUT ROWID;
   `,
   'CREATE TABLE last_use (account TEXT NOT NULL, token TEXT NOT NULL, time_ms INTEGER NOT NULL, address TEXT NOT NULL, PRIMARY KEY (account, token)) STRICT, WITHOUT ROWID;',
-  // What the lists of accounts are made from (listing/embedded-lists.ts). Filled in slices later.
+  // What the lists of accounts are made from (listing/embedded/lists.ts). Filled in slices later.
   `
   CREATE TABLE list_state (one INTEGER PRIMARY KEY CHECK (one = 1), version TEXT NOT NULL, seq INTEGER NOT NULL, made_from TEXT, numbers INTEGER NOT NULL, made INTEGER NOT NULL) STRICT;
   CREATE TABLE list_row (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, row TEXT NOT NULL) STRICT;

@@ -7,9 +7,9 @@ import { damaged, decodePage, encodeRecord, RECORD_SCHEMA } from '../codec.ts';
 import { LISTING_VERSION } from '../listing/entry.ts';
 import { listAccounts } from '../listing/list.ts';
 import type { ListPage, ListQuery } from '../listing/query.ts';
-import { RedisListing } from '../listing/redis-data.ts';
-import type { ListingRedis } from '../listing/redis-port.ts';
-import { RedisUpkeep } from '../listing/redis-upkeep.ts';
+import { RedisListing } from '../listing/redis/data.ts';
+import type { ListingRedis } from '../listing/redis/port.ts';
+import { RedisUpkeep } from '../listing/redis/upkeep.ts';
 import {
   type AccountPage,
   type Assurance,

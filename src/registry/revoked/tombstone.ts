@@ -1,10 +1,7 @@
 import { hash } from 'node:crypto';
-import type { Account, Role, Team } from '../../account/model.ts';
+import { type Account, RETIRED_MAX, type Role, type Team } from '../../account/model.ts';
 import { damaged } from '../codec.ts';
 import type { AccountTombstone } from '../port.ts';
-
-/** Digests of retired tokens that an account keeps. */
-const RETIRED_KEPT = 8;
 
 /**
  * The account as it is to be read where a tombstone says more than its record. Null: it is deleted.
@@ -26,7 +23,7 @@ export function underTombstone(
     }
     if (previous?.digest === digest && fromMs === 0) previous = null;
     if (fromMs === 0 && !retired.includes(digest))
-      retired = [digest, ...retired].slice(0, RETIRED_KEPT);
+      retired = [digest, ...retired].slice(0, RETIRED_MAX);
   }
   const held = inactive || (rights !== undefined && rights !== rightsOf(account));
   return { ...account, token, previous, retired, status: held ? 'inactive' : account.status };

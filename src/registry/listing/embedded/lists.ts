@@ -1,5 +1,5 @@
-import type { RegistryFile } from '../embedded/file.ts';
-import { BLOCK } from './data.ts';
+import type { RegistryFile } from '../../embedded/file.ts';
+import { BLOCK } from '../data.ts';
 import {
   LISTING_VERSION,
   type ListingEntry,
@@ -7,7 +7,7 @@ import {
   placesOf,
   TIMES,
   type Time,
-} from './entry.ts';
+} from '../entry.ts';
 
 /** Accounts in one block of texts. */
 export const TEXT_BLOCK = 1024;

@@ -1,9 +1,9 @@
-import type { Account, TokenUse } from '../../account/model.ts';
-import type { RedisCommand } from '../../store/redis.ts';
-import { loadScript } from '../../store/script.ts';
-import { RegistryUnavailable } from '../port.ts';
-import { readAccount } from '../redis/lookups.ts';
-import { tombstoneShutsOut } from '../revoked/tombstone.ts';
+import type { Account, TokenUse } from '../../../account/model.ts';
+import type { RedisCommand } from '../../../store/redis.ts';
+import { loadScript } from '../../../store/script.ts';
+import { RegistryUnavailable } from '../../port.ts';
+import { readAccount } from '../../redis/lookups.ts';
+import { tombstoneShutsOut } from '../../revoked/tombstone.ts';
 import {
   BLOCK,
   type Blocks,
@@ -11,10 +11,10 @@ import {
   type Place,
   type Search,
   type Walk,
-} from './data.ts';
-import { TIMES, type Time } from './entry.ts';
-import { type ListingRedis, listKeys } from './redis-port.ts';
-import type { RedisUpkeep } from './redis-upkeep.ts';
+} from '../data.ts';
+import { TIMES, type Time } from '../entry.ts';
+import { type ListingRedis, listKeys } from './port.ts';
+import type { RedisUpkeep } from './upkeep.ts';
 
 const READ = loadScript('listing-read', { readOnly: true, answersBytes: true });
 const SEARCH = loadScript('listing-search', { readOnly: true, answersBytes: true });

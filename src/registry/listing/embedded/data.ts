@@ -1,9 +1,9 @@
-import type { Account, TokenUse } from '../../account/model.ts';
-import { tokenId } from '../../account/token.ts';
-import { turn } from '../../turns.ts';
-import { decodeAccount } from '../codec.ts';
-import type { RegistryFile } from '../embedded/file.ts';
-import { RegistryUnavailable } from '../port.ts';
+import type { Account, TokenUse } from '../../../account/model.ts';
+import { tokenId } from '../../../account/token.ts';
+import { turn } from '../../../turns.ts';
+import { decodeAccount } from '../../codec.ts';
+import type { RegistryFile } from '../../embedded/file.ts';
+import { RegistryUnavailable } from '../../port.ts';
 import {
   BLOCK,
   type Blocks,
@@ -11,9 +11,9 @@ import {
   type Place,
   type Search,
   type Walk,
-} from './data.ts';
-import { type EmbeddedLists, slotAt, TEXT_PLACE } from './embedded-lists.ts';
-import { damagedEntry, entryOf, type Time } from './entry.ts';
+} from '../data.ts';
+import { damagedEntry, entryOf, type Time } from '../entry.ts';
+import { type EmbeddedLists, slotAt, TEXT_PLACE } from './lists.ts';
 
 /** Accounts that are taken into the lists in one transaction: a few milliseconds. */
 const SLICE = 100;

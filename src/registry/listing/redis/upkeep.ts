@@ -1,13 +1,13 @@
-import { tokenId } from '../../account/token.ts';
-import { lastUsedKey } from '../../store/keys.ts';
-import type { RedisCommand } from '../../store/redis.ts';
-import { loadScript } from '../../store/script.ts';
-import { decodeAccount } from '../codec.ts';
-import { type FeedEvent, FeedLost, type Position, RegistryUnavailable } from '../port.ts';
-import { notesUses } from '../redis/members.ts';
-import { META_FIELDS, pairs } from '../redis/reply.ts';
-import { damagedEntry, entryOf, LISTING_VERSION, type ListingEntry } from './entry.ts';
-import { type ListingRedis, listKeys } from './redis-port.ts';
+import { tokenId } from '../../../account/token.ts';
+import { lastUsedKey } from '../../../store/keys.ts';
+import type { RedisCommand } from '../../../store/redis.ts';
+import { loadScript } from '../../../store/script.ts';
+import { decodeAccount } from '../../codec.ts';
+import { type FeedEvent, FeedLost, type Position, RegistryUnavailable } from '../../port.ts';
+import { notesUses } from '../../redis/members.ts';
+import { META_FIELDS, pairs } from '../../redis/reply.ts';
+import { damagedEntry, entryOf, LISTING_VERSION, type ListingEntry } from '../entry.ts';
+import { type ListingRedis, listKeys } from './port.ts';
 
 const BEGIN = loadScript('listing-begin');
 const BUILD = loadScript('listing-build');
