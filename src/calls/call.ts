@@ -3,12 +3,13 @@ import { readCredential } from '../decision/credential.ts';
 import type { Decision } from '../decision/decide.ts';
 import { type BodyWish, NOTHING_FOUND, type Permit, type Verdict } from '../decision/verdict.ts';
 import { SERVER_METHODS, WHOLE_SERVER } from '../decision/whole-server.ts';
-import { corsFields, preflightFields } from '../forwarding/cors-fields.ts';
+import { addCors, preflightFields } from '../forwarding/cors-fields.ts';
 import { rulesFor } from '../forwarding/field-rules.ts';
 import { type AnswerSink, Forward } from '../forwarding/forward.ts';
 import { calledBy, withPublicOrigin } from '../forwarding/public-origin.ts';
-import { upstreamHead } from '../forwarding/request-fields.ts';
-import { clientFields } from '../forwarding/response-fields.ts';
+import { upstreamRequest } from '../forwarding/request-fields.ts';
+import { clientFields, interimFields } from '../forwarding/response-fields.ts';
+import type { Fields } from '../http/fields.ts';
 import { maxForwards } from '../http/max-forwards.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
@@ -16,10 +17,10 @@ import type { Reason, RefusalReason } from '../refusal.ts';
 import type { UpstreamFailure } from '../upstream/port.ts';
 import { HeldBody } from './held-body.ts';
 import type { OpenCall } from './open-calls.ts';
-import { optionsAnswer, preflightAnswer, rateFields, refusalAnswer } from './own-response.ts';
+import { addRate, optionsResponse, preflightResponse, refusalResponse } from './own-response.ts';
 import type { CallClient, CallServices } from './port.ts';
 import { CallRecord } from './record.ts';
-import { type Renewal, renewedAnswer } from './renewal.ts';
+import { type Renewal, renewedResponse } from './renewal.ts';
 
 /**
  * One call, from its head to its last byte, in the order in which it happens:
@@ -335,21 +336,21 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     const upstream = this.#services.upstreams.get(permit.route.upstream);
     if (upstream === undefined)
       throw new Error(`route ${permit.route.name} names an upstream that is not there`);
-    const text = upstreamHead({
+    const request = upstreamRequest({
       head,
       permit,
       peer: this.#client.peer,
       client: this.#record.address,
       trace: this.#record.trace!,
       requestId: this.#record.id,
-      fields: upstream.fields === null ? null : rulesFor(upstream.fields, permit.route.name),
+      rules: upstream.fields === null ? null : rulesFor(upstream.fields, permit.route.name),
       host: upstream.host,
       authority: upstream.authority,
       gate: this.#services.via,
     });
     this.#record.forwardedMs = this.#services.clock.monotonicMs();
     const account = permit.account?.account.id ?? null;
-    const forward = new Forward(upstream, head, text, account, this);
+    const forward = new Forward(upstream, request, account, this);
     this.#forward = forward;
     if (!forward.start(this.#acceptance === 'pending')) this.#replaceAnswer('overloaded');
   }
@@ -382,12 +383,12 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
       this.#replaceAnswer(renewal.reason);
       return;
     }
-    const own = renewedAnswer(renewal, this.#record.id, permit.rate);
-    const answer = { ...own, fields: own.fields + this.#corsOf(permit) };
-    this.#record.status = answer.status;
-    this.#record.responseBytes = Buffer.byteLength(answer.body);
+    const own = renewedResponse(renewal, this.#record.id, permit.rate);
+    this.#addCors(own.fields, permit);
+    this.#record.status = own.status;
+    this.#record.responseBytes = Buffer.byteLength(own.body);
     this.#end('permitted');
-    this.#lastWord(() => this.#client.answer(answer));
+    this.#lastWord(() => this.#client.own(own));
   }
 
   /** RFC 9110 §7.6.2, §9.3.7: the gate is the last to be asked. */
@@ -396,11 +397,11 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
       permit.route === WHOLE_SERVER
         ? SERVER_METHODS
         : this.#services.decider.table.allowed(head.host, head.path);
-    const own = optionsAnswer(this.#record.id, allow, permit.rate);
-    const answer = { ...own, fields: own.fields + this.#corsOf(permit) };
-    this.#record.status = answer.status;
+    const own = optionsResponse(this.#record.id, allow, permit.rate);
+    this.#addCors(own.fields, permit);
+    this.#record.status = own.status;
     this.#end('permitted');
-    this.#lastWord(() => this.#client.answer(answer));
+    this.#lastWord(() => this.#client.own(own));
   }
 
   // ── the request body, from the door ──
@@ -495,7 +496,9 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   onInformational(head: ResponseHead): void {
     if (!this.#covered()) return;
     // 100 was said by us, when the call was permitted (RFC 9110 §10.1.1).
-    if (head.status !== 100) this.#client.informational(this.#withPublicLinks(head));
+    if (head.status === 100) return;
+    const shown = this.#withPublicLinks(head);
+    this.#client.interim(shown, interimFields(shown));
   }
 
   #withPublicLinks(head: ResponseHead): ResponseHead {
@@ -512,9 +515,10 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     const head = this.#withPublicLinks(received);
     const { rate, route } = this.permit;
     const { cors } = route;
-    const fields =
-      clientFields(head, this.#record.id, this.#services.via, cors !== null) + rateFields(rate);
-    this.#client.head(head, cors === null ? fields : fields + corsFields(cors, this.#head!));
+    const fields = clientFields(head, this.#record.id, this.#services.via, cors !== null);
+    addRate(fields, rate);
+    if (cors !== null) addCors(fields, cors, this.#head!);
+    this.#client.head(head, fields);
   }
 
   onBody(content: Buffer): void {
@@ -577,7 +581,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
       const errors = verdict.route?.errors ?? this.#services.format.errors;
       const acceptsBasic = verdict.route?.acceptBasic ?? false;
       const isOwn = !verdict.permitted && verdict.reason === reason;
-      const answer = refusalAnswer(
+      const own = refusalResponse(
         reason,
         this.#record.id,
         { ...this.#services.format, errors, acceptsBasic },
@@ -585,11 +589,10 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
         verdict.rate,
         isOwn ? verdict.detail : null,
       );
-      const cors = this.#corsOf(verdict);
-      const fields = cors === '' ? answer.fields : answer.fields + cors;
-      this.#record.status = answer.status;
+      this.#addCors(own.fields, verdict);
+      this.#record.status = own.status;
       this.#end(reason);
-      this.#lastWord(() => this.#client.answer({ ...answer, fields }));
+      this.#lastWord(() => this.#client.own(own));
     }
   }
 
@@ -597,24 +600,26 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
    * What a refusal tells the browser that it came to, so that the page may read it: also where the
    * refusal came before the match.
    */
-  #corsOf({ route }: Verdict): string {
+  #addCors(fields: Fields, { route }: Verdict): void {
     const head = this.#head;
-    if (head === null) return '';
+    if (head === null) return;
     const { table } = this.#services.decider;
-    if (route !== null) return route.cors === null ? '' : corsFields(route.cors, head);
-    if (!table.answersPreflights) return '';
+    if (route !== null) {
+      if (route.cors !== null) addCors(fields, route.cors, head);
+      return;
+    }
+    if (!table.answersPreflights) return;
     const match = table.match(head.host, head.path, head.method);
-    return match.kind === 'route' && match.route.cors !== null
-      ? corsFields(match.route.cors, head)
-      : '';
+    if (match.kind === 'route' && match.route.cors !== null)
+      addCors(fields, match.route.cors, head);
   }
 
   #answerPreflight({ route }: Permit, method: string): void {
     const fields = preflightFields(route, this.#head!, method);
-    const answer = preflightAnswer(this.#record.id, fields);
-    this.#record.status = answer.status;
+    const own = preflightResponse(this.#record.id, fields);
+    this.#record.status = own.status;
     this.#end('permitted');
-    this.#lastWord(() => this.#client.answer(answer));
+    this.#lastWord(() => this.#client.own(own));
   }
 
   /** The call is over already; a client that cannot be told so must not wait for it. */

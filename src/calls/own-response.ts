@@ -1,24 +1,11 @@
+import { Fields } from '../http/fields.ts';
 import { httpDate } from '../http/http-date.ts';
+import type { OwnResponse } from '../http/outgoing.ts';
 import type { RateStanding } from '../limits/rate-limit.ts';
 import type { RefusalReason } from '../refusal.ts';
 import { refusalKind } from '../refusal.ts';
 
-/**
- * An answer of the gate's own as an HTTP message, before any protocol's framing.
- */
-export interface OwnAnswer {
-  readonly status: number;
-  /**
-   * Field lines, each with its CRLF, without framing. All of it is ours: no byte comes from the
-   * request.
-   */
-  readonly fields: string;
-  readonly body: string;
-  /** Nothing more can be read from this connection. */
-  readonly closes: boolean;
-}
-
-export interface AnswerFormat {
+export interface ResponseFormat {
   /** RFC 9457 problem details, or the error shape of the LifeTime API. */
   readonly errors: 'problem' | 'lifetime';
   /** Realm of the challenge (RFC 9110 §11.5). */
@@ -30,11 +17,19 @@ export interface AnswerFormat {
 }
 
 /**
- * Field lines that tell a caller how it stands with its limits; beside an upstream's own they are
- * further members of the same lists.
+ * Tells a caller how it stands with its limits; beside an upstream's own these are further members
+ * of the same lists.
  */
-export function rateFields(rate: RateStanding | null): string {
-  return rate === null ? '' : `RateLimit-Policy: ${rate.policy}\r\nRateLimit: ${rate.limit}\r\n`;
+export function addRate(fields: Fields, rate: RateStanding | null): void {
+  if (rate !== null) fields.add('RateLimit-Policy', rate.policy).add('RateLimit', rate.limit);
+}
+
+/** What every response of the gate's own says. */
+function ownFields(requestId: string): Fields {
+  return new Fields()
+    .add('Cache-Control', 'no-store')
+    .add('X-Request-Id', requestId)
+    .add('Date', httpDate());
 }
 
 /**
@@ -46,28 +41,31 @@ export function rateFields(rate: RateStanding | null): string {
  * limit is why
  * @param detail one fixed phrase that says more than the title
  */
-export function refusalAnswer(
+export function refusalResponse(
   reason: RefusalReason,
   requestId: string,
-  format: AnswerFormat,
+  format: ResponseFormat,
   allow: readonly string[],
   rate: RateStanding | null = null,
   detail: string | null = null,
-): OwnAnswer {
+): OwnResponse {
   const kind = refusalKind(reason);
   const shown = kind.publicReason ?? reason;
   const lifetime = format.errors === 'lifetime';
-  let fields = `Content-Type: ${lifetime ? 'application/json' : 'application/problem+json'}\r\nCache-Control: no-store\r\nX-Request-Id: ${requestId}\r\nDate: ${httpDate()}\r\n`;
-  if (kind.bearerError !== undefined) fields += challenge(format.realm, kind.bearerError);
+  const fields = ownFields(requestId);
+  fields.add('Content-Type', lifetime ? 'application/json' : 'application/problem+json');
+  if (kind.bearerError !== undefined)
+    fields.add('WWW-Authenticate', challenge(format.realm, kind.bearerError));
   if (kind.status === 401 && format.acceptsBasic === true)
-    fields += `WWW-Authenticate: Basic realm="${format.realm}", charset="UTF-8"\r\n`;
-  if (kind.status === 405) fields += `Allow: ${allow.join(', ')}\r\n`;
+    fields.add('WWW-Authenticate', `Basic realm="${format.realm}", charset="UTF-8"`);
+  if (kind.status === 405) fields.add('Allow', allow.join(', '));
   if (kind.retryAfterSeconds !== undefined) {
-    fields += `Retry-After: ${kind.status === 429 && rate !== null ? rate.retryAfterSeconds : kind.retryAfterSeconds}\r\n`;
+    const limited = kind.status === 429 && rate !== null;
+    fields.add('Retry-After', `${limited ? rate.retryAfterSeconds : kind.retryAfterSeconds}`);
   }
-  fields += rateFields(rate);
+  addRate(fields, rate);
   if (kind.proxyError !== undefined)
-    fields += `Proxy-Status: ${format.gate}; error=${kind.proxyError}\r\n`;
+    fields.add('Proxy-Status', `${format.gate}; error=${kind.proxyError}`);
   const body = lifetime
     ? JSON.stringify({
         Errors: [
@@ -91,23 +89,35 @@ export function refusalAnswer(
  *
  * @param allow the methods that callers may find at what was asked for
  */
-export function optionsAnswer(
+export function optionsResponse(
   requestId: string,
   allow: readonly string[],
   rate: RateStanding | null,
-): OwnAnswer {
-  const fields = `Allow: ${allow.join(', ')}\r\nCache-Control: no-store\r\nX-Request-Id: ${requestId}\r\nDate: ${httpDate()}\r\n`;
-  return { status: 200, fields: fields + rateFields(rate), body: '', closes: false };
+): OwnResponse {
+  const fields = ownFields(requestId).add('Allow', allow.join(', '));
+  addRate(fields, rate);
+  return { status: 200, fields, body: '', closes: false };
 }
 
 /** To a browser's preflight: no content. */
-export function preflightAnswer(requestId: string, fields: string): OwnAnswer {
-  const own = `X-Request-Id: ${requestId}\r\nDate: ${httpDate()}\r\n`;
-  return { status: 204, fields: fields + own, body: '', closes: false };
+export function preflightResponse(requestId: string, fields: Fields): OwnResponse {
+  fields.add('X-Request-Id', requestId).add('Date', httpDate());
+  return { status: 204, fields, body: '', closes: false };
+}
+
+/** In JSON, for whoever asked for it. */
+export function jsonResponse(
+  requestId: string,
+  content: object,
+  rate: RateStanding | null,
+): OwnResponse {
+  const fields = ownFields(requestId).add('Content-Type', 'application/json');
+  addRate(fields, rate);
+  return { status: 200, fields, body: `${JSON.stringify(content)}\n`, closes: false };
 }
 
 /** RFC 6750 §3: no error code when no credentials were presented. */
 function challenge(realm: string, error: string): string {
   const code = error === '' ? '' : `, error="${error}"`;
-  return `WWW-Authenticate: Bearer realm="${realm}"${code}\r\n`;
+  return `Bearer realm="${realm}"${code}`;
 }

@@ -5,6 +5,8 @@ import type { Clock } from '../clock.ts';
 import type { Decider } from '../decision/decide.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
 import type { TrustedProxies } from '../http/client-address.ts';
+import type { Fields } from '../http/fields.ts';
+import type { OwnResponse } from '../http/outgoing.ts';
 import type { Peer } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import type { NewTraces } from '../http/trace.ts';
@@ -13,7 +15,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { LastUses } from './last-uses.ts';
 import type { CallMeter } from './meter.ts';
 import type { OpenCalls } from './open-calls.ts';
-import type { AnswerFormat, OwnAnswer } from './own-response.ts';
+import type { ResponseFormat } from './own-response.ts';
 import type { RenewToken } from './renewal.ts';
 
 /**
@@ -39,7 +41,7 @@ export interface CallServices {
   readonly trustedProxies: TrustedProxies;
   /** What a call without a trace gets. */
   readonly traces: NewTraces;
-  readonly format: AnswerFormat;
+  readonly format: ResponseFormat;
   /** Name of this gate in `Via`; empty: it does not stand there. */
   readonly via: string;
   readonly clock: Clock;
@@ -55,16 +57,17 @@ export interface CallServices {
  */
 export interface CallClient {
   readonly peer: Peer;
-  /** Writes a whole answer of ours and ends the call's part of the connection. */
-  answer(answer: OwnAnswer): void;
-  informational(head: ResponseHead): void;
-  /** @param fields field lines for the client, without framing */
-  head(head: ResponseHead, fields: string): void;
+  /** Writes a whole response of ours and ends the call's part of the connection. */
+  own(response: OwnResponse): void;
+  /** @param fields for the client, in place of the upstream's */
+  interim(head: ResponseHead, fields: Fields): void;
+  /** @param fields for the client, in place of the upstream's, and without framing */
+  head(head: ResponseHead, fields: Fields): void;
   body(content: Buffer): void;
   end(): void;
   /** @returns false when the client is slow: wait for `onClientDrain` */
   flush(): boolean;
-  /** Breaks the answer off so that the client cannot take it for a whole one. */
+  /** Breaks the response off so that the client cannot take it for a whole one. */
   cut(): void;
   /**
    * @param sayContinue tells a client that waits with its body to send it (RFC 9110 §10.1.1)

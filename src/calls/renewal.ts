@@ -1,9 +1,9 @@
 import type { Account } from '../account/model.ts';
-import { httpDate } from '../http/http-date.ts';
+import type { OwnResponse } from '../http/outgoing.ts';
 import type { RateStanding } from '../limits/rate-limit.ts';
 import type { RefusalReason } from '../refusal.ts';
 import type { Revocation } from '../registry/receipts/receipt.ts';
-import { type OwnAnswer, rateFields } from './own-response.ts';
+import { jsonResponse } from './own-response.ts';
 
 /** What came of a caller's wish to exchange its token for a new one (`action: renew-token`). */
 export type Renewal =
@@ -31,12 +31,10 @@ export type RenewToken = (
 const NEVER = '9999-12-31T23:59:59Z';
 
 /** In the form of the LifeTime API; the receipt stands beside it. */
-export function renewedAnswer(
+export function renewedResponse(
   { token, expiresAt, revocation }: Extract<Renewal, { renewed: true }>,
   requestId: string,
   rate: RateStanding | null,
-): OwnAnswer {
-  const fields = `Content-Type: application/json\r\nCache-Control: no-store\r\nX-Request-Id: ${requestId}\r\nDate: ${httpDate()}\r\n${rateFields(rate)}`;
-  const body = JSON.stringify({ token, expiresAt: expiresAt ?? NEVER, revocation });
-  return { status: 200, fields, body: `${body}\n`, closes: false };
+): OwnResponse {
+  return jsonResponse(requestId, { token, expiresAt: expiresAt ?? NEVER, revocation }, rate);
 }

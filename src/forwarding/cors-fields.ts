@@ -1,34 +1,35 @@
 import { onlyValue } from '../decision/preflight.ts';
 import type { CorsRule, Route } from '../decision/route.ts';
+import { Fields } from '../http/fields.ts';
 import type { RequestHead } from '../http/request-head.ts';
 
 /**
- * The gate's word to browsers, in field lines, each with its CRLF. All of it is the
- * configuration's: of the request it is only compared with.
+ * The gate's word to browsers. All of it is the configuration's: of the request it is only compared
+ * with.
  */
 
-/** For every answer of a route with `cors`, refusals included; caches keep answers apart by it. */
-export function corsFields(cors: CorsRule, head: RequestHead): string {
+/** For every response of a route with `cors`, refusals included; caches keep them apart by it. */
+export function addCors(fields: Fields, cors: CorsRule, head: RequestHead): void {
   const origin = allowedOrigin(cors, head);
-  return origin === null
-    ? 'Vary: Origin\r\n'
-    : `Access-Control-Allow-Origin: ${origin}\r\nVary: Origin\r\n`;
+  if (origin !== null) fields.add('Access-Control-Allow-Origin', origin);
+  fields.add('Vary', 'Origin');
 }
 
-/** The answer to a preflight about a call with this method. */
-export function preflightFields(route: Route, head: RequestHead, method: string): string {
+/** The response to a preflight about a call with this method. */
+export function preflightFields(route: Route, head: RequestHead, method: string): Fields {
   const cors = route.cors;
   const origin = cors === null ? null : allowedOrigin(cors, head);
   if (cors === null || origin === null)
     throw new Error(`route ${route.name} does not answer this preflight`);
   const own = route.access === 'public' ? [] : ['Authorization'];
   const headers = [...own, ...cors.headers.filter((name) => !isAuthorization(name))];
-  return (
-    `Access-Control-Allow-Origin: ${origin}\r\nAccess-Control-Allow-Methods: ${method}\r\n` +
-    (headers.length === 0 ? '' : `Access-Control-Allow-Headers: ${headers.join(', ')}\r\n`) +
-    `Access-Control-Max-Age: ${cors.maxAgeSeconds}\r\n` +
-    'Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers\r\n'
-  );
+  const fields = new Fields()
+    .add('Access-Control-Allow-Origin', origin)
+    .add('Access-Control-Allow-Methods', method);
+  if (headers.length > 0) fields.add('Access-Control-Allow-Headers', headers.join(', '));
+  return fields
+    .add('Access-Control-Max-Age', String(cors.maxAgeSeconds))
+    .add('Vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers');
 }
 
 const isAuthorization = (name: string) => name.toLowerCase() === 'authorization';

@@ -1,18 +1,19 @@
 import type { HeaderChange } from '../config/sections/headers.ts';
+import { Fields } from '../http/fields.ts';
 import { isRemoved } from '../http/removed-fields.ts';
 
 /**
  * What the configuration sets on requests, and takes off them: worked out once, when it is loaded.
- * The text holds credentials: it goes into a request's head and nowhere else.
+ * The values hold credentials: they go into a request's head and nowhere else.
  */
 export class FieldRules {
   /** Lower-case names that a client's field of is not passed on. */
   readonly #names: ReadonlySet<string>;
-  readonly #text: string;
+  readonly #fields: Fields;
 
-  constructor(names: ReadonlySet<string>, text: string) {
+  constructor(names: ReadonlySet<string>, fields: Fields) {
     this.#names = names;
-    this.#text = text;
+    this.#fields = fields;
   }
 
   /** @param lower a field name in lower case */
@@ -20,9 +21,9 @@ export class FieldRules {
     return this.#names.has(lower);
   }
 
-  /** Field lines, each with its CRLF. */
-  get text(): string {
-    return this.#text;
+  /** What is set. */
+  get fields(): Fields {
+    return this.#fields;
   }
 }
 
@@ -43,15 +44,16 @@ export function fieldRules(
   upstream: HeaderChange | null,
   route: HeaderChange | null,
 ): FieldRules | null {
-  const lines = new Map<string, string>();
+  const set = new Map<string, { readonly name: string; readonly value: string } | null>();
   for (const change of [upstream, route]) {
-    for (const name of change?.remove ?? []) lines.set(checked(name), '');
+    for (const name of change?.remove ?? []) set.set(checked(name), null);
     for (const { name, value } of change?.set ?? [])
-      lines.set(checked(name), `${name}: ${value.reveal()}\r\n`);
+      set.set(checked(name), { name, value: value.reveal() });
   }
-  return lines.size === 0
-    ? null
-    : new FieldRules(new Set(lines.keys()), [...lines.values()].join(''));
+  if (set.size === 0) return null;
+  const fields = new Fields();
+  for (const field of set.values()) if (field !== null) fields.add(field.name, field.value);
+  return new FieldRules(new Set(set.keys()), fields);
 }
 
 function checked(name: string): string {

@@ -1,5 +1,5 @@
-import { hasUnusualBody } from '../http/method.ts';
-import type { RequestHead } from '../http/request-head.ts';
+import { isIdempotent } from '../http/method.ts';
+import type { OutgoingRequest } from '../http/outgoing.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import type { UpstreamConnection } from '../upstream/connection.ts';
 import type { ResponseReceiver, UpstreamFailure } from '../upstream/port.ts';
@@ -25,9 +25,6 @@ export interface AnswerSink {
   onUpstreamDrain(): void;
 }
 
-/** RFC 9110 §9.2.2: sending these twice does what sending them once does. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
-
 /** Tries of one request, the first included. */
 const MAX_TRIES = 3;
 
@@ -42,8 +39,7 @@ const MAX_TRIES = 3;
  */
 export class Forward implements ResponseReceiver {
   readonly #upstream: Upstream;
-  readonly #head: RequestHead;
-  readonly #text: string;
+  readonly #request: OutgoingRequest;
   readonly #account: string | null;
   readonly #sink: AnswerSink;
   #connection: UpstreamConnection | null = null;
@@ -52,26 +48,21 @@ export class Forward implements ResponseReceiver {
   /** It counts against the share of its account, or of the public routes. */
   #hasShare = false;
 
-  /**
-   * @param text the complete head (request-fields.ts)
-   * @param account id of the caller; null = a public route
-   */
+  /** @param account id of the caller; null = a public route */
   constructor(
     upstream: Upstream,
-    head: RequestHead,
-    text: string,
+    request: OutgoingRequest,
     account: string | null,
     sink: AnswerSink,
   ) {
     this.#upstream = upstream;
-    this.#head = head;
-    this.#text = text;
+    this.#request = request;
     this.#account = account;
     this.#sink = sink;
   }
 
   get #hasBody(): boolean {
-    return this.#head.framing.kind !== 'none';
+    return this.#request.framing.kind !== 'none';
   }
 
   /**
@@ -86,7 +77,7 @@ export class Forward implements ResponseReceiver {
     if (!this.#hasShare) return false;
     this.#holding = hold;
     const connection = this.#upstream.pool.take(
-      IDEMPOTENT.has(this.#head.method) && !this.#hasBody,
+      isIdempotent(this.#request.method) && !this.#hasBody,
     );
     if (connection === null) {
       this.#over();
@@ -99,15 +90,9 @@ export class Forward implements ResponseReceiver {
   #use(connection: UpstreamConnection): void {
     this.#connection = connection;
     if (this.#holding) connection.hold();
-    // A server that does not look for a body there takes it for the next request.
-    connection.begin(this, this.#head.method === 'HEAD', hasUnusualBody(this.#head));
-    connection.sendText(this.#text);
-    if (!this.#hasBody) {
-      connection.flush();
-      connection.requestEnd();
-    } else if (connection.connected) {
-      this.#sink.onUpstreamReady();
-    }
+    connection.begin(this, this.#request);
+    if (!this.#hasBody) connection.sendEnd();
+    else if (connection.connected) this.#sink.onUpstreamReady();
   }
 
   /**
@@ -125,21 +110,11 @@ export class Forward implements ResponseReceiver {
 
   /** Body content; goes out, framed anew, at the next `flushBody()`. */
   sendBody(content: Buffer): void {
-    const connection = this.#connection;
-    if (connection === null) return;
-    if (this.#head.framing.kind === 'chunked') {
-      connection.sendText(`${content.length.toString(16)}\r\n`);
-      connection.sendBytes(content);
-      connection.sendText('\r\n');
-    } else {
-      connection.sendBytes(content);
-    }
+    this.#connection?.sendBody(content);
   }
 
   endBody(): void {
-    if (this.#head.framing.kind === 'chunked') this.#connection?.sendText('0\r\n\r\n');
-    this.#connection?.flush();
-    this.#connection?.requestEnd();
+    this.#connection?.sendEnd();
   }
 
   /** @returns false when the upstream wants a pause until `onUpstreamDrain` */
@@ -205,7 +180,10 @@ export class Forward implements ResponseReceiver {
     if (kind === 'timeout' || kind === 'exhausted' || this.#tries >= MAX_TRIES) return false;
     const repeatable =
       neverSent ||
-      (staleConnection && this.#tries === 1 && !this.#hasBody && IDEMPOTENT.has(this.#head.method));
+      (staleConnection &&
+        this.#tries === 1 &&
+        !this.#hasBody &&
+        isIdempotent(this.#request.method));
     return repeatable && this.#upstream.shares.isWithin(this.#account);
   }
 

@@ -1,13 +1,15 @@
 import type { Permit } from '../decision/verdict.ts';
 import { type ClientAddress, forwardedNode } from '../http/client-address.ts';
 import type { FieldName } from '../http/field-names.ts';
+import { Fields } from '../http/fields.ts';
 import { hasUnusualBody } from '../http/method.ts';
+import type { OutgoingRequest } from '../http/outgoing.ts';
 import { isRemoved } from '../http/removed-fields.ts';
 import type { Peer, RequestHead } from '../http/request-head.ts';
 import type { Trace } from '../http/trace.ts';
 import type { FieldRules } from './field-rules.ts';
 import { withoutOwnCookies } from './own-cookies.ts';
-import { viaField } from './via.ts';
+import { addVia } from './via.ts';
 
 /**
  * The head that goes upstream: first everything that the client may not say is removed, then ours
@@ -39,7 +41,7 @@ function judge(lower: string): number {
   return isRemoved(lower) ? FATE.removed : FATE.passed;
 }
 
-export interface OutgoingRequest {
+export interface PermittedRequest {
   readonly head: RequestHead;
   readonly permit: Permit;
   readonly peer: Peer;
@@ -47,7 +49,7 @@ export interface OutgoingRequest {
   readonly trace: Trace;
   readonly requestId: string;
   /** What the configuration sets, and takes off; null = nothing. */
-  readonly fields: FieldRules | null;
+  readonly rules: FieldRules | null;
   /** Host towards the upstream; null = as the client sent it. */
   readonly host: string | null;
   /** The authority of the chosen upstream, for HTTP/1.0 requests without Host. */
@@ -56,25 +58,48 @@ export interface OutgoingRequest {
   readonly gate: string;
 }
 
-/** The complete head as latin-1 text, empty line included. */
-export function upstreamHead(request: OutgoingRequest): string {
-  const { head, permit, fields } = request;
-  let text = `${head.method} ${outgoingTarget(head, permit)} HTTP/1.1\r\nHost: ${request.host ?? (head.host || request.authority)}\r\n`;
+/** The head that goes to the upstream. */
+export function upstreamRequest(request: PermittedRequest): OutgoingRequest {
+  const { head, permit, rules } = request;
+  const fields = new Fields();
+  const via = addPassed(fields, head, permit.route.forwardAuthorization, rules);
+  addIdentity(fields, permit);
+  addWay(fields, request);
+  if (rules !== null) fields.addAll(rules.fields);
+  addVia(fields, via, head.version, request.gate);
+  return {
+    method: head.method,
+    target: outgoingTarget(head, permit),
+    host: request.host ?? (head.host || request.authority),
+    fields,
+    framing: head.framing,
+    // A server that does not look for a body there takes it for the next request.
+    isLast: hasUnusualBody(head),
+  };
+}
+
+/** Everything that a client may say. @returns its `Via`, each value with `, ` behind it */
+function addPassed(
+  fields: Fields,
+  { method, names, values, nominated }: RequestHead,
+  withAuthorization: boolean,
+  rules: FieldRules | null,
+): string {
   let via = '';
-  for (let index = 0; index < head.names.length; index += 1) {
-    const name = head.names[index]!;
+  for (let index = 0; index < names.length; index += 1) {
+    const name = names[index]!;
     const fate = fateOf(name);
     if (fate === FATE.removed) continue;
-    if (head.nominated.length > 0 && head.nominated.includes(name.lower)) continue;
-    if (fields?.touches(name.lower) === true) continue;
-    if (fate === FATE.via) via += `${head.values[index]!}, `;
-    else if (fate === FATE.cookie) text += cookieField(name.text, head.values[index]!);
-    else if (fate === FATE.maxForwards)
-      text += `${name.text}: ${onceLess(head.method, head.values[index]!)}\r\n`;
-    else if (fate === FATE.passed || permit.route.forwardAuthorization)
-      text += `${name.text}: ${head.values[index]!}\r\n`;
+    if (nominated.length > 0 && nominated.includes(name.lower)) continue;
+    if (rules?.touches(name.lower) === true) continue;
+    const value = values[index]!;
+    if (fate === FATE.passed) fields.add(name.text, value);
+    else if (fate === FATE.via) via += `${value}, `;
+    else if (fate === FATE.cookie) addCookie(fields, name.text, value);
+    else if (fate === FATE.maxForwards) fields.add(name.text, onceLess(method, value));
+    else if (withAuthorization) fields.add(name.text, value);
   }
-  return `${text}${framingField(head)}${connectionField(head)}${identityFields(permit)}${wayFields(request)}${fields === null ? '' : fields.text}${viaField(via, head.version, request.gate)}\r\n`;
+  return via;
 }
 
 /** One server less may pass an OPTIONS request on (RFC 9110 §7.6.2); elsewhere nobody counts. */
@@ -82,9 +107,9 @@ function onceLess(method: string, value: string): string {
   return method === 'OPTIONS' ? String(Math.min(Number(value), 256) - 1) : value;
 }
 
-function cookieField(name: string, value: string): string {
+function addCookie(fields: Fields, name: string, value: string): void {
   const left = withoutOwnCookies(value);
-  return left === null ? '' : `${name}: ${left}\r\n`;
+  if (left !== null) fields.add(name, left);
 }
 
 /**
@@ -98,65 +123,45 @@ function outgoingTarget(head: RequestHead, permit: Permit): string {
   return stripped.startsWith('/') ? stripped : `/${stripped}`;
 }
 
-function framingField(head: RequestHead): string {
-  switch (head.framing.kind) {
-    case 'length':
-      return `Content-Length: ${head.framing.bytes}\r\n`;
-    case 'chunked':
-      return 'Transfer-Encoding: chunked\r\n';
-    case 'none':
-      return head.framing.declared ? 'Content-Length: 0\r\n' : '';
-  }
-}
-
-/**
- * An upstream that does not read this body is told to end the connection before it would read the
- * body as a request.
- */
-function connectionField(head: RequestHead): string {
-  return hasUnusualBody(head) ? 'Connection: close\r\n' : '';
-}
-
 /**
  * Public routes carry no identity: nobody was authenticated. All values are names from the
  * registry, whose grammar has no separators.
  */
-function identityFields(permit: Permit): string {
-  if (permit.account === null) return '';
+function addIdentity(fields: Fields, permit: Permit): void {
+  if (permit.account === null) return;
   const { id, name, teams } = permit.account.account;
-  const teamNames = teams.length === 0 ? '' : teams.map((membership) => membership.team).join(',');
-  return `X-Account-Id: ${id}\r\nX-Account-Name: ${name}\r\nX-Account-Role: ${permit.role ?? ''}\r\nX-Account-Teams: ${teamNames}\r\n${applicationsField(permit)}`;
-}
-
-/** The service decides about one of these; where it is about one already, there is nothing to say. */
-function applicationsField({ route, demand }: Permit): string {
-  if (route.application.from !== 'some') return '';
-  return `X-Account-Applications: ${(demand?.applications ?? []).join(',')}\r\n`;
+  fields
+    .add('X-Account-Id', id)
+    .add('X-Account-Name', name)
+    .add('X-Account-Role', permit.role ?? '')
+    .add('X-Account-Teams', teams.length === 0 ? '' : teams.map(({ team }) => team).join(','));
+  // The service decides about one of these; where it is about one already, there is nothing to say.
+  if (permit.route.application.from === 'some')
+    fields.add('X-Account-Applications', (permit.demand?.applications ?? []).join(','));
 }
 
 /**
  * How the call came here (RFC 7239 §4, and its older relatives). In `Forwarded` each proxy speaks of
  * its own side; the single values are those of the client.
  */
-function wayFields(request: OutgoingRequest): string {
-  const { peer, client, head, trace } = request;
+function addWay(
+  fields: Fields,
+  { head, permit, peer, client, trace, requestId }: PermittedRequest,
+) {
   const scheme = peer.secure ? 'https' : 'http';
-  const node = forwardedNode(peer.address);
-  const host = head.host === '' ? '' : `;host="${head.host}"`;
   const chain = client.forwardedFor === '' ? '' : `${client.forwardedFor}, `;
-  const forwarded = client.forwarded === '' ? '' : `${client.forwarded}, `;
-  const traceparent = trace.traceparent === null ? '' : `traceparent: ${trace.traceparent}\r\n`;
-  const tracestate = trace.tracestate === null ? '' : `tracestate: ${trace.tracestate}\r\n`;
+  fields
+    .add('X-Request-Id', requestId)
+    .add('X-Forwarded-For', `${chain}${peer.address}`)
+    .add('X-Forwarded-Proto', client.proto || scheme);
   const asked = client.host || head.host;
-  const forwardedHost = asked === '' ? '' : `X-Forwarded-Host: ${asked}\r\n`;
-  return (
-    `X-Request-Id: ${request.requestId}\r\nX-Forwarded-For: ${chain}${peer.address}\r\nX-Forwarded-Proto: ${client.proto || scheme}\r\n${forwardedHost}${prefixField(request)}` +
-    `Forwarded: ${forwarded}for=${node};proto=${scheme}${host}\r\n${traceparent}${tracestate}`
-  );
-}
-
-/** What was taken off the front of the path, as the client wrote it. */
-function prefixField({ head, permit }: OutgoingRequest): string {
+  if (asked !== '') fields.add('X-Forwarded-Host', asked);
+  // What was taken off the front of the path, as the client wrote it.
   const { length } = permit.route.stripPrefix;
-  return length === 0 ? '' : `X-Forwarded-Prefix: ${head.target.slice(0, length)}\r\n`;
+  if (length > 0) fields.add('X-Forwarded-Prefix', head.target.slice(0, length));
+  const forwarded = client.forwarded === '' ? '' : `${client.forwarded}, `;
+  const host = head.host === '' ? '' : `;host="${head.host}"`;
+  fields.add('Forwarded', `${forwarded}for=${forwardedNode(peer.address)};proto=${scheme}${host}`);
+  if (trace.traceparent !== null) fields.add('traceparent', trace.traceparent);
+  if (trace.tracestate !== null) fields.add('tracestate', trace.tracestate);
 }

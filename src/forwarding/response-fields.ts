@@ -1,8 +1,9 @@
 import type { FieldName } from '../http/field-names.ts';
+import { Fields } from '../http/fields.ts';
 import { httpDate } from '../http/http-date.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import { setsOwnCookie } from './own-cookies.ts';
-import { viaField } from './via.ts';
+import { addVia } from './via.ts';
 
 /**
  * What of an upstream's head goes to the client. Framing is not here: each door frames in its own
@@ -40,8 +41,6 @@ function judge(lower: string): number {
 }
 
 /**
- * Field lines in HTTP/1.1 text, each with its CRLF.
- *
  * @param gate name of this gate in `Via`; empty: it does not stand there
  * @param withoutCors the gate itself tells browsers who may call
  */
@@ -50,8 +49,8 @@ export function clientFields(
   requestId: string,
   gate: string,
   withoutCors = false,
-): string {
-  let text = '';
+): Fields {
+  const fields = new Fields();
   let via = '';
   let dated = false;
   for (let index = 0; index < head.names.length; index += 1) {
@@ -61,37 +60,28 @@ export function clientFields(
     if (head.nominated.length > 0 && head.nominated.includes(name.lower)) continue;
     const value = head.values[index]!;
     if (fate === FATE.via) via += `${value}, `;
-    else if (fate !== FATE.cookie || !setsOwnCookie(value)) text += `${name.text}: ${value}\r\n`;
+    else if (fate !== FATE.cookie || !setsOwnCookie(value)) fields.add(name.text, value);
     if (fate === FATE.date) dated = true;
   }
-  // RFC 9110 §6.6.1: who has a clock says when an answer without a date came.
-  const date = dated ? '' : `Date: ${httpDate()}\r\n`;
-  return `${text}${date}X-Request-Id: ${requestId}\r\n${viaField(via, head.version, gate)}`;
+  // RFC 9110 §6.6.1: who has a clock says when a response without a date came.
+  if (!dated) fields.add('Date', httpDate());
+  fields.add('X-Request-Id', requestId);
+  addVia(fields, via, head.version, gate);
+  return fields;
 }
 
 /**
- * Field lines of an interim answer (RFC 9110 §15.2): passed on as they are, without what concerns
- * only the upstream's connection.
+ * Of an interim response (RFC 9110 §15.2): passed on as they are, without what concerns only the
+ * upstream's connection.
  */
-export function interimFields(head: ResponseHead): string {
-  let text = '';
+export function interimFields(head: ResponseHead): Fields {
+  const fields = new Fields();
   for (let index = 0; index < head.names.length; index += 1) {
     const name = head.names[index]!;
     const fate = fateOf(name);
     if (fate === FATE.removed || head.nominated.includes(name.lower)) continue;
     const value = head.values[index]!;
-    if (fate !== FATE.cookie || !setsOwnCookie(value)) text += `${name.text}: ${value}\r\n`;
+    if (fate !== FATE.cookie || !setsOwnCookie(value)) fields.add(name.text, value);
   }
-  return text;
-}
-
-/**
- * The length that the upstream declared for a body that is not sent along (HEAD, 304); null when it
- * declared none.
- */
-export function declaredLength(head: ResponseHead): string | null {
-  for (let index = 0; index < head.names.length; index += 1) {
-    if (head.names[index]!.lower === 'content-length') return head.values[index]!;
-  }
-  return null;
+  return fields;
 }

@@ -80,7 +80,7 @@ export function openPool(
       ejection,
       healthCheck,
       checkHost: ({ host, port }) => hostTowards(config, authorityOf(host, port, tls !== null)),
-      checkFields: () => fields?.own?.text ?? '',
+      checkFields: () => fields?.own?.fields ?? null,
       healthChanged: (address, change, why) => {
         const level = change === 'back' || change === 'healthy' ? 'info' : 'warn';
         log[level](HEALTH_WORDS[change], { upstream: name, address: nameOf(address), why });

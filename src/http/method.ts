@@ -49,3 +49,8 @@ export function isNeverAllowed(method: string): boolean {
 export function isUnsafe(method: string): boolean {
   return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS';
 }
+
+/** Whether sending it twice does what sending it once does (RFC 9110 §9.2.2). */
+export function isIdempotent(method: string): boolean {
+  return !isUnsafe(method) || method === 'PUT' || method === 'DELETE';
+}

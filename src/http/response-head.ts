@@ -23,3 +23,14 @@ export type ResponseFraming =
   | { readonly kind: 'length'; readonly bytes: number }
   | { readonly kind: 'chunked' }
   | { readonly kind: 'close' };
+
+/**
+ * The length that the upstream declared for a body that is not sent along (HEAD, 304); null when it
+ * declared none.
+ */
+export function declaredLength(head: ResponseHead): string | null {
+  for (let index = 0; index < head.names.length; index += 1) {
+    if (head.names[index]!.lower === 'content-length') return head.values[index]!;
+  }
+  return null;
+}

@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Deadline, Deadlines, Watched } from '../deadlines.ts';
+import type { OutgoingRequest } from '../http/outgoing.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import { BodyReader } from '../http1/body-reader.ts';
 import { Gather } from '../http1/gather.ts';
 import { HeadReader } from '../http1/head-reader.ts';
+import { CHUNK_END, chunkStart, LAST_CHUNK, requestHead } from '../http1/head-writer.ts';
 import { parseResponseHead } from '../http1/response-parser.ts';
 import { isOwnExhaustion } from './descriptors.ts';
 import { HeldAnswer } from './held-response.ts';
@@ -46,6 +48,7 @@ export class UpstreamConnection implements Watched {
   #served = 0;
   #receiver: ResponseReceiver | null = null;
   #toHead = false;
+  #sendsChunks = false;
   /** The exchange under way is its last one. */
   #last = false;
   /** The request is complete: the upstream owes an answer. */
@@ -122,15 +125,15 @@ export class UpstreamConnection implements Watched {
   }
 
   /**
-   * Takes the connection for one exchange. Only when it is idle or still connecting.
-   *
-   * @param toHead the request is HEAD
-   * @param last the connection is not used again, whatever the upstream says
+   * Takes the connection for one exchange, and gathers its head. Only when it is idle or still
+   * connecting.
    */
-  begin(receiver: ResponseReceiver, toHead: boolean, last: boolean): void {
+  begin(receiver: ResponseReceiver, request: OutgoingRequest): void {
+    this.#toHead = request.method === 'HEAD';
+    this.#last = request.isLast;
+    this.#sendsChunks = request.framing.kind === 'chunked';
+    this.#out.text(requestHead(request));
     this.#receiver = receiver;
-    this.#toHead = toHead;
-    this.#last = last;
     this.#requestSent = false;
     this.#blocked = false;
     this.#paused = false;
@@ -147,13 +150,11 @@ export class UpstreamConnection implements Watched {
     this.#deadline.untilMs = this.#deadlines.nowMs + timeoutMs;
   }
 
-  /** Request bytes; they go out at the next `flush()`. */
-  sendText(text: string): void {
-    this.#out.text(text);
-  }
-
-  sendBytes(bytes: Buffer): void {
-    this.#out.bytes(bytes);
+  /** Content of the request's body; it goes out, framed, at the next `flush()`. */
+  sendBody(content: Buffer): void {
+    if (this.#sendsChunks) this.#out.text(chunkStart(content.length));
+    this.#out.bytes(content);
+    if (this.#sendsChunks) this.#out.text(CHUNK_END);
   }
 
   /** @returns false when the upstream is slower than the client: wait for `onDrain` */
@@ -163,8 +164,10 @@ export class UpstreamConnection implements Watched {
     return !this.#blocked;
   }
 
-  /** The request is complete: after the answer the connection may serve another. */
-  requestEnd(): void {
+  /** The request is complete, and goes out: after its response the connection may serve another. */
+  sendEnd(): void {
+    if (this.#sendsChunks) this.#out.text(LAST_CHUNK);
+    this.#blocked = !this.#out.flush();
     this.#requestSent = true;
     this.#watchSilence();
   }

@@ -1,11 +1,12 @@
+import type { OutgoingRequest } from '../http/outgoing.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import type { ConnectionKeeper, UpstreamConnection } from './connection.ts';
 import type { Dialer } from './dialer.ts';
 import type { ResponseReceiver, UpstreamFailure } from './port.ts';
 
 export interface ProbeOptions {
-  /** The whole request: a GET that asks for the connection to be closed. */
-  readonly head: string;
+  /** Without a body, and the only one of its connection. */
+  readonly request: OutgoingRequest;
   /**
    * From the end of one check to the beginning of the next, give or take a tenth: instances that
    * start together shall not ask together.
@@ -63,7 +64,7 @@ class Probe implements ResponseReceiver, ConnectionKeeper {
 
   constructor(
     dialer: Dialer,
-    { head, timeoutMs }: ProbeOptions,
+    { request, timeoutMs }: ProbeOptions,
     done: (passed: boolean | null, why: string) => void,
   ) {
     this.#done = done;
@@ -74,10 +75,8 @@ class Probe implements ResponseReceiver, ConnectionKeeper {
       connectTimeoutMs: 2 * timeoutMs,
       responseTimeoutMs: 2 * timeoutMs,
     });
-    this.#connection.begin(this, false, true);
-    this.#connection.sendText(head);
-    this.#connection.flush();
-    this.#connection.requestEnd();
+    this.#connection.begin(this, request);
+    this.#connection.sendEnd();
   }
 
   giveUp(): void {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { Deadlines } from '../deadlines.ts';
+import { Fields } from '../http/fields.ts';
 import type { HealthChange } from './address-health.ts';
 import { AddressPool } from './address-pool.ts';
 import { Dialer, type UpstreamAddress } from './dialer.ts';
@@ -153,13 +154,22 @@ function newProber(
   options: PoolOptions,
   check: HealthCheckOptions,
 ): HealthProber {
-  const host = options.checkHost(address);
-  const head = `GET ${check.path} HTTP/1.1\r\nHost: ${host}\r\n${options.checkFields?.() ?? ''}User-Agent: sallyport-health-check\r\nConnection: close\r\n\r\n`;
+  const fields = new Fields();
+  const own = options.checkFields?.() ?? null;
+  if (own !== null) fields.addAll(own);
+  fields.add('User-Agent', 'sallyport-health-check');
   const result = (passed: boolean | null, why: string) => {
     if (passed !== null) pool.health.checked(passed, why);
   };
   return new HealthProber(dialer, {
-    head,
+    request: {
+      method: 'GET',
+      target: check.path,
+      host: options.checkHost(address),
+      fields,
+      framing: { kind: 'none', declared: false },
+      isLast: true,
+    },
     intervalMs: check.intervalMs,
     timeoutMs: check.timeoutMs,
     result,

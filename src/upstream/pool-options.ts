@@ -1,4 +1,5 @@
 import type { LookupFunction } from 'node:net';
+import type { Fields } from '../http/fields.ts';
 import type { EjectionOptions, HealthChange } from './address-health.ts';
 import type { DescriptorBudget } from './descriptors.ts';
 import type { UpstreamAddress, UpstreamTls } from './dialer.ts';
@@ -33,8 +34,8 @@ export interface PoolOptions extends UpstreamTimeouts {
   readonly healthCheck: HealthCheckOptions | null;
   /** The Host that a health check of this address asks for. */
   readonly checkHost: (address: UpstreamAddress) => string;
-  /** Field lines of a health check beside its own, each with its CRLF. They may hold a secret. */
-  readonly checkFields?: () => string;
+  /** Fields of a health check beside its own. They may hold a secret. */
+  readonly checkFields?: () => Fields | null;
   /** Told when an address is left out and when it is back. Must not throw. */
   readonly healthChanged: (address: UpstreamAddress, change: HealthChange, why: string) => void;
   /** Told of the IP addresses of a name, and of those before. Must not throw. */

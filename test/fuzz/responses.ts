@@ -2,6 +2,7 @@ import { Deadlines } from '../../src/deadlines.ts';
 import type { ResponseHead } from '../../src/http/response-head.ts';
 import type { UpstreamConnection } from '../../src/upstream/connection.ts';
 import type { ResponseReceiver } from '../../src/upstream/port.ts';
+import { outgoing } from '../support/outgoing.ts';
 import { Llhttp } from './llhttp.ts';
 import { cutAt, randomCuts } from './pieces.ts';
 import type { Random } from './random.ts';
@@ -101,8 +102,8 @@ function readOurs(
     const exchange = new Exchange(conversation.toHead[exchanges.length]!);
     exchanges.push(exchange);
     free = false;
-    connection.begin(exchange, exchange.toHead, false);
-    if (manner.early !== exchanges.length - 1) connection.requestEnd();
+    connection.begin(exchange, outgoing(exchange.toHead ? 'HEAD' : 'GET'));
+    if (manner.early !== exchanges.length - 1) connection.sendEnd();
   };
   socket.say('connect');
   begin();

@@ -6,6 +6,7 @@ import { PlaceStates } from '../../src/upstream/place-states.ts';
 import { UpstreamPool } from '../../src/upstream/pool.ts';
 import type { PoolOptions } from '../../src/upstream/pool-options.ts';
 import type { ResponseReceiver, UpstreamFailure } from '../../src/upstream/port.ts';
+import { outgoing } from '../support/outgoing.ts';
 
 export interface TestPool {
   readonly pool: UpstreamPool;
@@ -76,9 +77,7 @@ function call(pool: UpstreamPool): Promise<number | UpstreamFailure['kind'] | 'f
       flush: () => true,
       onDrain: () => {},
     };
-    connection.begin(receiver, false, false);
-    connection.sendText('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
-    connection.flush();
-    connection.requestEnd();
+    connection.begin(receiver, outgoing());
+    connection.sendEnd();
   });
 }

@@ -1,20 +1,21 @@
 import type { Socket } from 'node:net';
 import { Call } from '../../calls/call.ts';
-import type { OwnAnswer } from '../../calls/own-response.ts';
 import type { CallClient, CallServices } from '../../calls/port.ts';
 import type { Deadline, Deadlines, Watched } from '../../deadlines.ts';
 import { readCredential } from '../../decision/credential.ts';
+import type { Fields } from '../../http/fields.ts';
 import { hostName } from '../../http/host-name.ts';
+import type { OwnResponse } from '../../http/outgoing.ts';
 import type { Peer, RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { WireFault } from '../../http1/head-detail.ts';
 import { brokenToken, foreignProtocol, type HeadDetail } from '../../http1/head-detail.ts';
+import { ResponseWriter } from '../../http1/response-writer.ts';
 import type { PlaceUse } from '../../limits/places.ts';
 import type { HostCheck } from '../../tls/server-certificates.ts';
 import { BodyPace, type BodyPaceLimits } from './body-pace.ts';
 import { Lingering } from './lingering.ts';
 import { type RequestHandler, RequestReader } from './request-reader.ts';
-import { ResponseWriter } from './response-writer.ts';
 
 /** A token in the clear is noticed however it was presented. */
 const EVERY_SCHEME = { acceptBareToken: true, acceptBasic: true } as const;
@@ -278,17 +279,17 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     return this.#in.bodyFollows;
   }
 
-  answer(answer: OwnAnswer): void {
-    if (this.#in.bodyLeft || answer.closes || this.#host.draining) this.#out.persistent = false;
-    this.#out.answer(answer);
+  own(response: OwnResponse): void {
+    if (this.#in.bodyLeft || response.closes || this.#host.draining) this.#out.persistent = false;
+    this.#out.own(response);
     this.#answered();
   }
 
-  informational(head: ResponseHead): void {
-    this.#out.informational(head);
+  interim(head: ResponseHead, fields: Fields): void {
+    this.#out.interim(head, fields);
   }
 
-  head(head: ResponseHead, fields: string): void {
+  head(head: ResponseHead, fields: Fields): void {
     // An answer before the end of the request: what is left of the body will not be read as a
     // request.
     if (this.#in.bodyLeft || this.#host.draining) this.#out.persistent = false;

@@ -2,10 +2,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { Call } from '../../../src/calls/call.ts';
 import { CallRecord } from '../../../src/calls/record.ts';
 import { Lingering } from '../../../src/doors/http1/lingering.ts';
-import { ResponseWriter } from '../../../src/doors/http1/response-writer.ts';
 import { Forward } from '../../../src/forwarding/forward.ts';
 import { BodyReader } from '../../../src/http1/body-reader.ts';
 import { HeadReader } from '../../../src/http1/head-reader.ts';
+import { ResponseWriter } from '../../../src/http1/response-writer.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { connectRaw } from '../../support/raw-client.ts';
 import { type RawUpstream, startRawUpstream } from '../../support/raw-upstream.ts';
@@ -33,7 +33,7 @@ const STEPS: readonly (readonly [string, object, string])[] = [
   ['writing a body', ResponseWriter.prototype, 'body'],
   ['writing an end', ResponseWriter.prototype, 'end'],
   ['writing out', ResponseWriter.prototype, 'flush'],
-  ['writing a refusal', ResponseWriter.prototype, 'answer'],
+  ['writing a refusal', ResponseWriter.prototype, 'own'],
   ['hearing that the client is gone', Call.prototype, 'onClientGone'],
   ['throwing away what comes late', Lingering.prototype, 'drop'],
 ];

@@ -17,7 +17,7 @@ const GET = ['GET /a HTTP/1.1', 'Host: h', 'X-Key: client', 'x-KEY: again', 'Acc
 
 it('sets fields in place of the client’s, and takes others off', () => {
   const fields = fieldRules(change({ 'X-Key': 'ours' }, ['Accept']), null);
-  const message = forwardedMessage(GET, { outgoing: { fields } });
+  const message = forwardedMessage(GET, { outgoing: { rules: fields } });
   expect(valuesOf(message, 'x-key')).toEqual(['ours']);
   expect(valuesOf(message, 'accept')).toEqual([]);
 });
@@ -29,7 +29,7 @@ it('sends one Authorization, its own, also where the client’s would be forward
       valuesOf(
         forwardedMessage([...GET, 'Authorization: Bearer theirs'], {
           route: { forwardAuthorization },
-          outgoing: { fields },
+          outgoing: { rules: fields },
         }),
         'authorization',
       ),
@@ -38,7 +38,7 @@ it('sends one Authorization, its own, also where the client’s would be forward
 
 it('lets no client name it away', () => {
   const fields = fieldRules(change({ 'X-Key': 'ours' }), null);
-  const message = forwardedMessage([...GET, 'Connection: X-Key'], { outgoing: { fields } });
+  const message = forwardedMessage([...GET, 'Connection: X-Key'], { outgoing: { rules: fields } });
   expect(valuesOf(message, 'x-key')).toEqual(['ours']);
 });
 
@@ -48,7 +48,7 @@ it('takes the word of the route before that of the upstream', () => {
     { name: 'none', headers: null },
   ]);
   const sent = (route: string) =>
-    forwardedMessage(GET, { outgoing: { fields: rulesFor(rules, route) } });
+    forwardedMessage(GET, { outgoing: { rules: rulesFor(rules, route) } });
   expect(valuesOf(sent('own'), 'x-key')).toEqual(['route']);
   expect(valuesOf(sent('own'), 'x-b')).toEqual([]);
   expect(valuesOf(sent('own'), 'accept')).toEqual([]);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { setsOwnCookie, withoutOwnCookies } from '../../../src/forwarding/own-cookies.ts';
 import { clientFields, interimFields } from '../../../src/forwarding/response-fields.ts';
 import { parseResponseHead } from '../../../src/http1/response-parser.ts';
+import { linesOf } from '../../support/outgoing.ts';
 import { fieldLines, forwardedMessage } from './samples.ts';
 
 const START = ['GET /a HTTP/1.1', 'Host: h'];
@@ -37,7 +38,7 @@ describe('the console’s cookies', () => {
   });
 
   it('cannot be set by an upstream, in a final answer or an interim one', () => {
-    const fields = [
+    const received = [
       'Set-Cookie: a=b; Path=/',
       'Set-Cookie: __Host-sallyport=evil; Path=/; Secure',
       'set-cookie:  __HOST-sallyport-browser=evil',
@@ -46,12 +47,12 @@ describe('the console’s cookies', () => {
     ];
     for (const status of ['200 OK', '103 Early Hints']) {
       const head = parseResponseHead(
-        [`HTTP/1.1 ${status}`, ...fields].map((line) => `${line}\r\n`).join(''),
+        [`HTTP/1.1 ${status}`, ...received].map((line) => `${line}\r\n`).join(''),
         true,
       );
       if (typeof head === 'string') throw new Error(head);
-      const text = status.startsWith('2') ? clientFields(head, 'r', 'g') : interimFields(head);
-      expect(text.split('\r\n').filter((line) => /^set-cookie/i.test(line))).toEqual([
+      const fields = status.startsWith('2') ? clientFields(head, 'r', 'g') : interimFields(head);
+      expect(linesOf(fields).filter((line) => /^set-cookie/i.test(line))).toEqual([
         'Set-Cookie: a=b; Path=/',
         'Set-Cookie: c=d; Comment=__Host-sallyport',
       ]);

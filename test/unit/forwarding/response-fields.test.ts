@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { clientFields, declaredLength } from '../../../src/forwarding/response-fields.ts';
-import type { ResponseHead } from '../../../src/http/response-head.ts';
+import { clientFields } from '../../../src/forwarding/response-fields.ts';
+import { declaredLength, type ResponseHead } from '../../../src/http/response-head.ts';
 import { parseResponseHead } from '../../../src/http1/response-parser.ts';
+import { linesOf } from '../../support/outgoing.ts';
 
 function answer(...fields: readonly string[]): ResponseHead {
   const head = parseResponseHead(
@@ -16,9 +17,9 @@ const DATE = 'Date: Tue, 24 Nov 2026 06:00:00 GMT';
 
 /** Without a date of its own each gets this one. */
 const lines = (...fields: readonly string[]) =>
-  clientFields(answer(...fields, DATE), 'request-1', 'sallyport')
-    .split('\r\n')
-    .filter((line) => line !== DATE);
+  linesOf(clientFields(answer(...fields, DATE), 'request-1', 'sallyport')).filter(
+    (line) => line !== DATE,
+  );
 
 describe('the fields of an answer', () => {
   it('reach the client as the upstream wrote them, with the request id and our Via', () => {
@@ -42,7 +43,6 @@ describe('the fields of an answer', () => {
       'WWW-Authenticate: Basic',
       'X-Request-Id: request-1',
       'Via: 1.1 sallyport',
-      '',
     ]);
   });
 
@@ -74,21 +74,19 @@ describe('the fields of an answer', () => {
 
   it('name the protocol in which the upstream answered in Via (RFC 9110 §7.6.3)', () => {
     const old = parseResponseHead('HTTP/1.0 200 OK\r\nVia: 1.1 inner\r\n', false) as ResponseHead;
-    expect(clientFields(old, 'r', 'sallyport')).toContain('Via: 1.1 inner, 1.0 sallyport\r\n');
+    expect(linesOf(clientFields(old, 'r', 'sallyport'))).toContain('Via: 1.1 inner, 1.0 sallyport');
   });
 
   it('leave this gate out of Via where it has no name there', () => {
-    expect(clientFields(answer(DATE), 'r', '')).not.toContain('Via');
-    expect(clientFields(answer('Via: 1.1 inner', 'via: 1.0 older'), 'r', '')).toContain(
-      'Via: 1.1 inner, 1.0 older\r\n',
+    expect(linesOf(clientFields(answer(DATE), 'r', '')).join()).not.toContain('Via');
+    expect(linesOf(clientFields(answer('Via: 1.1 inner', 'via: 1.0 older'), 'r', ''))).toContain(
+      'Via: 1.1 inner, 1.0 older',
     );
   });
 
   it('say when an answer without a date came (RFC 9110 §6.6.1), and leave a date alone', () => {
     const datesOf = (...fields: readonly string[]) =>
-      clientFields(answer(...fields), 'r', 'g')
-        .split('\r\n')
-        .filter((line) => /^date:/i.test(line));
+      linesOf(clientFields(answer(...fields), 'r', 'g')).filter((line) => /^date:/i.test(line));
     expect(datesOf('date: whatever')).toEqual(['date: whatever']);
     for (const fields of [[], ['Connection: Date', 'Date: gone']]) {
       const before = Math.floor(Date.now() / 1000) * 1000;

@@ -1,10 +1,11 @@
 import type { Account } from '../../../src/account/model.ts';
 import type { Route } from '../../../src/decision/route.ts';
 import type { Permit } from '../../../src/decision/verdict.ts';
-import { type OutgoingRequest, upstreamHead } from '../../../src/forwarding/request-fields.ts';
+import { type PermittedRequest, upstreamRequest } from '../../../src/forwarding/request-fields.ts';
 import { type ClientAddressField, TrustedProxies } from '../../../src/http/client-address.ts';
 import type { Peer, RequestHead } from '../../../src/http/request-head.ts';
 import { traceOf } from '../../../src/http/trace.ts';
+import { requestHead } from '../../../src/http1/head-writer.ts';
 import { isHeadFault, parseRequestHead } from '../../../src/http1/request-parser.ts';
 import { type Message, readRequest } from '../../support/http-bytes.ts';
 import { role } from '../account/samples.ts';
@@ -22,7 +23,7 @@ export function parsed(...lines: readonly string[]): RequestHead {
 export interface Situation {
   readonly route?: Partial<Route>;
   readonly account?: Partial<Account>;
-  readonly outgoing?: Partial<OutgoingRequest>;
+  readonly outgoing?: Partial<PermittedRequest>;
   readonly trusted?: readonly string[];
   /** The field that they set. */
   readonly from?: ClientAddressField;
@@ -55,19 +56,20 @@ export function permitFor(
 export function forwardedMessage(lines: readonly string[], situation: Situation = {}): Message {
   const { permit, head } = permitFor(parsed(...lines), situation);
   const peer = situation.peer ?? PEER;
-  const text = upstreamHead({
+  const request = upstreamRequest({
     head,
     permit,
     peer,
     client: new TrustedProxies(situation.trusted ?? [], situation.from).clientOf(head, peer),
     trace: traceOf(head, 'sampled'),
     requestId: 'request-1',
-    fields: null,
+    rules: null,
     host: null,
     authority: 'upstream:8080',
     gate: 'sallyport',
     ...situation.outgoing,
   });
+  const text = requestHead(request);
   // The body that the head announces, so that there is a whole message to read.
   const body =
     head.framing.kind === 'chunked'

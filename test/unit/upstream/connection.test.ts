@@ -5,6 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { Deadlines } from '../../../src/deadlines.ts';
 import { UpstreamConnection } from '../../../src/upstream/connection.ts';
 import type { ResponseReceiver } from '../../../src/upstream/port.ts';
+import { outgoing } from '../../support/outgoing.ts';
 
 const FULL_READ_BYTES = 64 * 1024;
 
@@ -59,8 +60,8 @@ function exchange(
     timeouts,
   );
   near.emit(connectEvent);
-  connection.begin(receiver, false, false);
-  connection.requestEnd();
+  connection.begin(receiver, outgoing());
+  connection.sendEnd();
   upstream.on('error', () => {});
   return { upstream, heard, paused: () => near.isPaused(), connection };
 }

@@ -4,10 +4,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
-import { refusalAnswer } from '../../../src/calls/own-response.ts';
-import { ResponseWriter } from '../../../src/doors/http1/response-writer.ts';
+import { refusalResponse } from '../../../src/calls/own-response.ts';
+import { Fields } from '../../../src/http/fields.ts';
 import { isHeadFault, parseRequestHead } from '../../../src/http1/request-parser.ts';
 import { parseResponseHead } from '../../../src/http1/response-parser.ts';
+import { ResponseWriter } from '../../../src/http1/response-writer.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -26,14 +27,14 @@ function begun(writer: ResponseWriter): WeakRef<object> {
 function answer(writer: ResponseWriter): void {
   const head = parseResponseHead('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n', false);
   if (typeof head === 'string') throw new Error(head);
-  writer.head(head, '');
+  writer.head(head, new Fields());
   writer.body(Buffer.from('hello'));
   writer.end();
 }
 
 function refuse(writer: ResponseWriter): void {
-  writer.answer(
-    refusalAnswer('token-missing', 'id', { errors: 'problem', realm: 'r', gate: 'g' }, []),
+  writer.own(
+    refusalResponse('token-missing', 'id', { errors: 'problem', realm: 'r', gate: 'g' }, []),
   );
 }
 

@@ -1,0 +1,27 @@
+import type { Fields } from './fields.ts';
+import type { BodyFraming } from './request-head.ts';
+
+/** The head of a request to an upstream: `Host`, framing and connection stand beside its fields. */
+export interface OutgoingRequest {
+  readonly method: string;
+  /** Origin-form, or `*`. */
+  readonly target: string;
+  /** `Host`, or `:authority`. */
+  readonly host: string;
+  readonly fields: Fields;
+  readonly framing: BodyFraming;
+  /**
+   * Its connection serves no request after it: an upstream that does not look for this body would
+   * read it as one.
+   */
+  readonly isLast: boolean;
+}
+
+/** A whole response of the gate's own. All of it is ours: nothing is repeated from a request. */
+export interface OwnResponse {
+  readonly status: number;
+  readonly fields: Fields;
+  readonly body: string;
+  /** Nothing more can be read from this connection. */
+  readonly closes: boolean;
+}
