@@ -1,25 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { addAccountCommands } from './account.ts';
-import { addActivityCommands } from './activity.ts';
-import { addApplyCommand } from './apply.ts';
-import { addAuditCommands } from './audit.ts';
-import { addCheckCommand } from './check.ts';
-import { addCompletionCommand } from './completion.ts';
-import { addDevCommand } from './dev.ts';
+import { commandsFor } from './commands.ts';
 import { EXIT, failureOf } from './exit.ts';
-import { addExplainCommand } from './explain.ts';
-import { addHealthcheckCommand } from './healthcheck.ts';
-import { addInstancesCommand } from './instances.ts';
-import { addRegistryCommands } from './registry.ts';
-import { addRoleCommands } from './role.ts';
-import { addSampleCommand } from './sample.ts';
-import { addServeCommand } from './serve.ts';
-import { addTeamCommands } from './team.ts';
 import { note } from './terminal.ts';
-import { addTokenCommands } from './token.ts';
-import { addUserCommands } from './user.ts';
-import { addWhoCanCommand } from './who-can.ts';
 
 /**
  * Runs one command line (without `node` and the script) and answers the exit code. Never throws.
@@ -31,7 +14,8 @@ export async function run(words: readonly string[]): Promise<number> {
   );
   process.exitCode = EXIT.done;
   try {
-    await createProgram().parseAsync(words, { from: 'user' });
+    const program = await createProgram(words[0]);
+    await program.parseAsync(words, { from: 'user' });
     return process.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
@@ -43,7 +27,8 @@ export async function run(words: readonly string[]): Promise<number> {
   }
 }
 
-export function createProgram(): Command {
+/** @param word what the command line begins with: only the command that it names is loaded */
+export async function createProgram(word?: string): Promise<Command> {
   const program = new Command('sallyport')
     .description(
       'The gate in front of your APIs that lets in the machines you know, and only those.',
@@ -58,31 +43,10 @@ export function createProgram(): Command {
       'after',
       '\nExit codes: 0 done, 1 refused or not found, 2 wrong usage or configuration, 3 store or server unreachable.',
     );
-  for (const add of COMMANDS) add(program);
+  for (const add of await commandsFor(word)) add(program);
   inherit(program);
   return program;
 }
-
-const COMMANDS: readonly ((program: Command) => void)[] = [
-  addDevCommand,
-  addServeCommand,
-  addCheckCommand,
-  addAccountCommands,
-  addRoleCommands,
-  addTeamCommands,
-  addUserCommands,
-  addTokenCommands,
-  addActivityCommands,
-  addAuditCommands,
-  addApplyCommand,
-  addRegistryCommands,
-  addExplainCommand,
-  addWhoCanCommand,
-  addInstancesCommand,
-  addSampleCommand,
-  addHealthcheckCommand,
-  addCompletionCommand,
-];
 
 /**
  * Commander passes settings down when a subcommand is made, and ours are made by the rooms: none

@@ -1,10 +1,16 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { TCP_KEEP_ALIVE } from '../http1/keep-alive.ts';
 import type { AddressLimit } from '../limits/places.ts';
 import { createOpsHandler, type OpsParts } from './app.ts';
 import { listen } from './listen.ts';
 import { closeAfterUpgrade, holdPlaces, type PlaceCount, tellFull } from './places.ts';
+
+/**
+ * An `import` of node:http reads all that it exports, and so loads the client of WebSockets: 45 ms of
+ * processor time at each start.
+ */
+const { createServer } = process.getBuiltinModule('node:http');
 
 export interface OpsServer {
   /** Where it really listens: with port 0 the system chose. */

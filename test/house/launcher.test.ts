@@ -9,6 +9,7 @@ import {
   realpathSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -79,7 +80,7 @@ describe('bin/sallyport', () => {
     });
     expect(run(join(house, 'bin/sallyport'), ['account', 'serve']).answer?.exec).toEqual([]);
     expect(readFileSync(join(ROOT, 'Dockerfile'), 'utf8')).toContain(
-      `ENTRYPOINT ["node", ${exec.map((word) => `"${word}"`).join(', ')}, "/app/src/main.ts"]`,
+      `ENTRYPOINT ["node", ${exec.map((word) => `"${word}"`).join(', ')}, "/app/dist/app/main.js"]`,
     );
     writeFileSync(join(house, 'src', 'main.ts'), FORKS_AND_FILLS);
     const [first, ...rest] = run(join(house, 'bin/sallyport'), ['serve'])
@@ -99,6 +100,28 @@ describe('bin/sallyport', () => {
     expect(run('tools/sallyport', ['x']).answer?.args).toEqual(['x']);
     expect(run('sh', ['sallyport', 'x'], { cwd: join(home, 'tools') }).answer?.args).toEqual(['x']);
     expect(run('sallyport', ['x'], { path: join(home, 'tools') }).answer?.args).toEqual(['x']);
+  });
+
+  it('starts the bundle unless a source is newer, and below node_modules too', () => {
+    lockNode();
+    // All of coreutils, findutils and sh that is there.
+    const path = process.env.PATH ?? '';
+    const started = () => run(join(house, 'bin/sallyport'), [], { path }).stdout;
+    mkdirSync(join(house, 'dist/app'), { recursive: true });
+    writeFileSync(join(house, 'dist/app/main.js'), "console.log('the bundle')");
+    writeFileSync(join(house, 'package.json'), '{ "type": "module" }');
+    writeFileSync(join(house, 'package-lock.json'), '{}');
+    const seconds = Date.now() / 1000;
+    for (const name of ['src', 'src/main.ts', 'package.json', 'package-lock.json'])
+      utimesSync(join(house, name), seconds - 60, seconds - 60);
+    expect(started()).toBe('the bundle\n');
+    utimesSync(join(house, 'src/main.ts'), seconds + 60, seconds + 60);
+    expect(started()).toContain('"args":[]');
+    rmSync(join(house, 'src'), { recursive: true });
+    const below = join(home, 'node_modules');
+    mkdirSync(below);
+    spawnSync('cp', ['-R', house, join(below, 'sallyport')]);
+    expect(run(join(below, 'sallyport/bin/sallyport'), [], { path }).stdout).toBe('the bundle\n');
   });
 
   it('says why it does not run below node_modules', () => {

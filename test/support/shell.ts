@@ -23,10 +23,15 @@ export interface Result {
  * pipes.
  */
 export class Shell {
-  readonly main = MAIN;
+  readonly main: string;
   readonly folder = mkdtempSync(join(tmpdir(), 'sallyport-cli-'));
   readonly env = { PATH: process.env.PATH, HOME: this.folder };
   readonly #children = new Set<ChildProcess>();
+
+  /** @param main what is run: the sources, unless told otherwise */
+  constructor(main = MAIN) {
+    this.main = main;
+  }
 
   path(name: string): string {
     return join(this.folder, name);
@@ -68,7 +73,7 @@ export class Shell {
   }
 
   start(...words: string[]) {
-    const process_ = spawn(process.execPath, [MAIN, ...words], {
+    const process_ = spawn(process.execPath, [this.main, ...words], {
       cwd: this.folder,
       env: this.env,
       stdio: ['ignore', 'pipe', 'pipe'],

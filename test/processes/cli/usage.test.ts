@@ -99,8 +99,8 @@ describe('the words of the command line', () => {
     );
   });
 
-  it('shows an example in the help of every command', () => {
-    const program = createProgram();
+  it('shows an example in the help of every command', async () => {
+    const program = await createProgram();
     expect(
       commandsOf(program)
         .filter((command) => !helpOf(command).includes('\nExamples:\n  '))

@@ -15,7 +15,7 @@ const MAX_WAITING = 64;
 /** Beside this file, with its own ending: `.ts` in the repository, `.js` when compiled. */
 const ENTRY = import.meta.url.endsWith('.ts')
   ? new URL('./worker.ts', import.meta.url)
-  : new URL('./embedded-worker.js', import.meta.url);
+  : new URL('./worker.js', import.meta.url);
 
 /**
  * The main thread's end of the audit worker. A worker that dies takes its requests with it

@@ -1,0 +1,60 @@
+/**
+ * `npm run bundle [-- FOLDER]`: puts the sources, and what they use of the libraries, into the few
+ * files of dist/app. A gate that starts from them takes a third of the processor time
+ * (docs/decisions/start-bundle.md). bin/sallyport runs them as long as no source is newer.
+ *
+ * `npm ci` does it by itself, with --if-possible: what keeps it from that (`--omit=dev`, a folder
+ * that is not writable) is told, and the sources are run.
+ */
+import { cpSync, existsSync, renameSync, rmSync, utimesSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+const ROOT = join(import.meta.dirname, '..');
+const { values, positionals } = parseArgs({
+  options: { 'if-possible': { type: 'boolean' } },
+  allowPositionals: true,
+});
+const TARGET = resolve(positionals[0] ?? join(ROOT, 'dist/app'));
+
+/** What is started, and what that starts in processes and threads of its own, by its name. */
+const ENTRIES = {
+  main: 'src/main.ts',
+  'workers-process': 'src/gateway/workers-process.ts',
+  worker: 'src/audit/log/embedded/worker.ts',
+  'load-thread': 'src/cli/load-thread.ts',
+};
+
+/** Read at run time, from beside the file that reads them. */
+const FOLDERS = ['src/store/scripts', 'src/console/assets'];
+
+try {
+  await bundle();
+} catch (error) {
+  if (values['if-possible'] !== true) throw error;
+  const why = error instanceof Error ? error.message : String(error);
+  console.error(`sallyport: nothing is bundled, the sources are run: ${why}`);
+}
+
+async function bundle(): Promise<void> {
+  const { rolldown } = await import('rolldown');
+  // A source that is changed while it is read is newer than this.
+  const began = new Date();
+  const next = `${TARGET}.${process.pid}`;
+  rmSync(next, { recursive: true, force: true });
+  const build = await rolldown({ cwd: ROOT, input: ENTRIES, platform: 'node' });
+  await build.write({ dir: next, format: 'esm', entryFileNames: '[name].js' });
+  await build.close();
+  for (const folder of FOLDERS)
+    cpSync(join(ROOT, folder), join(next, folder.split('/').at(-1)!), { recursive: true });
+  utimesSync(join(next, 'main.js'), began, began);
+  replace(next);
+}
+
+/** Whoever starts meanwhile finds the former one, or none, but never a part of one. */
+function replace(next: string): void {
+  const former = `${next}.former`;
+  if (existsSync(TARGET)) renameSync(TARGET, former);
+  renameSync(next, TARGET);
+  rmSync(former, { recursive: true, force: true });
+}
