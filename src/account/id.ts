@@ -1,4 +1,4 @@
-import { isAlphabetic, randomCharacters } from './alphabet.ts';
+import { randomCharacters } from './alphabet.ts';
 
 /**
  * 12 characters, 71 bits: collisions are not to be expected, and the registry's "must not exist"
@@ -8,8 +8,4 @@ export const ACCOUNT_ID_LENGTH = 12;
 
 export function newAccountId(): string {
   return randomCharacters(ACCOUNT_ID_LENGTH);
-}
-
-export function isAccountId(text: string): boolean {
-  return text.length === ACCOUNT_ID_LENGTH && isAlphabetic(text, 0, ACCOUNT_ID_LENGTH);
 }

@@ -13,7 +13,7 @@ const BRACE = /[{}]/;
 /** In a variable's place, to see whether the rest is a permission. */
 const ANY_VALUE = 'x';
 
-export const NO_PERMISSION =
+const NO_PERMISSION =
   'expected a permission such as deployments:write or deployments:{environment}:write, without *';
 
 /**

@@ -18,7 +18,7 @@ export interface Verification {
   readonly found: number;
 }
 
-export const FINDINGS_MAX = 100;
+const FINDINGS_MAX = 100;
 
 /** How often a registry is looked at that changes meanwhile. */
 const PASSES = 3;

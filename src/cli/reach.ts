@@ -46,7 +46,7 @@ export type Purpose = boolean | 'any';
  * From the command line's words to something that can be asked: the running owner of an embedded
  * store if there is one, else the store itself.
  */
-export async function reach(options: StoreOptions, purpose: Purpose): Promise<Reached> {
+async function reach(options: StoreOptions, purpose: Purpose): Promise<Reached> {
   if (options.server !== undefined) return reachServer(options, options.server);
   if (options.caFile !== undefined) throw new UsageError('--ca-file is for --server');
   const { config, hasRoutes } = configurationOf(options);

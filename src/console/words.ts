@@ -10,7 +10,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
 /** `2026-11-24 07:19` */
-export function momentWords(iso: string): string {
+function momentWords(iso: string): string {
   return iso.slice(0, 16).replace('T', ' ');
 }
 
@@ -20,7 +20,7 @@ export function secondWords(iso: string): string {
 }
 
 /** `2026-11-24 07:19:03.120` */
-export function exactWords(iso: string): string {
+function exactWords(iso: string): string {
   return iso.replace('T', ' ').replace('Z', '');
 }
 

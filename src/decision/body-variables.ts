@@ -13,7 +13,7 @@ export interface BodyFault {
 }
 
 /** Different values of one variable in one body. Each is judged, and stands in the record. */
-export const VALUES_MAX = 100;
+const VALUES_MAX = 100;
 
 const DETAILS = {
   none: 'the call needs a body of JSON',

@@ -18,7 +18,7 @@ export interface Demand {
 }
 
 /** So many permissions are asked for one call. More are refused: the record has room for these. */
-export const PERMISSIONS_MAX = 100;
+const PERMISSIONS_MAX = 100;
 
 export type PermissionsFault =
   /** No value, or one that is no possible name. */

@@ -99,7 +99,7 @@ function unsaidWords({ name, bodyVariables }: Route, said: readonly Variable[]):
 }
 
 /** Explains the last step alone: whether the account may use a route that has matched. */
-export function explainAuthorisation(
+function explainAuthorisation(
   policy: PolicyView,
   account: Principal,
   route: Route,

@@ -97,7 +97,7 @@ function difference(now: RequestTotals, before: RequestTotals): MinuteCounts | n
 }
 
 /** Counts of two, added up. */
-export function sum(one: MinuteCounts | null, other: MinuteCounts): MinuteCounts {
+function sum(one: MinuteCounts | null, other: MinuteCounts): MinuteCounts {
   if (one === null) return other;
   const reasons: Record<string, number> = { ...one.reasons };
   for (const [reason, count] of Object.entries(other.reasons))

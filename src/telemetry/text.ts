@@ -27,7 +27,7 @@ export async function* piecesOf(registry: Registry): AsyncGenerator<MetricPiece>
 }
 
 /** A metric with more samples than are worked on at once, in pieces. */
-export async function* sliced(metric: MetricPiece): AsyncGenerator<MetricPiece> {
+async function* sliced(metric: MetricPiece): AsyncGenerator<MetricPiece> {
   const { values = [] } = metric;
   for (let from = 0; from === 0 || from < values.length; from += SAMPLES_AT_ONCE) {
     await turn();

@@ -95,14 +95,6 @@ export interface CertificateInfo {
   readonly expiresAtMs: number;
 }
 
-/** Days until a certificate expires, rounded down; negative once it has. */
-export function daysToExpiry(
-  { expiresAtMs }: { readonly expiresAtMs: number },
-  nowMs: number,
-): number {
-  return Math.floor((expiresAtMs - nowMs) / 86_400_000);
-}
-
 /** Whether a host is out of place on a connection: `host` in lower case, without port. */
 export type HostCheck = (host: string) => boolean;
 

@@ -33,7 +33,7 @@ export interface AbusedGate {
 }
 
 /** Body of every answer to `/big`. */
-export const BIG_BYTES = 8 * 1024 * 1024;
+const BIG_BYTES = 8 * 1024 * 1024;
 /** The kernel's unit in /proc/PID/stat: on Linux always 100, whatever the kernel counts in. */
 const TICKS_PER_SECOND = 100;
 /** Descriptors come and go with the store's and the upstream's connections. */

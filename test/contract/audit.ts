@@ -255,7 +255,7 @@ export async function everySeq(reader: AuditReader, instance: string): Promise<n
 }
 
 /** Tries again for at most 30 s; then the last failure stands. */
-export async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
+async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
   const endMs = performance.now() + 30_000;
   for (;;) {
     try {

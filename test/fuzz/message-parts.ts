@@ -5,7 +5,7 @@ import type { Random } from './random.ts';
  * servers have disagreed about.
  */
 
-export const LINE_ENDS = [
+const LINE_ENDS = [
   '\n',
   '\r',
   '\r\r\n',
@@ -83,8 +83,8 @@ const STRANGE_VALUES = [
   '\u0085',
 ];
 
-export const LENGTHS = ['0', '5', '5', '05', '10', '3'];
-export const STRANGE_LENGTHS = [
+const LENGTHS = ['0', '5', '5', '05', '10', '3'];
+const STRANGE_LENGTHS = [
   ...[
     '+5',
     '-5',
@@ -171,7 +171,7 @@ export function lineEnd(random: Random, odd: number): string {
   return random.chance(odd) ? random.pick(LINE_ENDS) : '\r\n';
 }
 
-export function lengthField(random: Random, odd: number, length?: string): string {
+function lengthField(random: Random, odd: number, length?: string): string {
   const name = random.mostly(
     ['Content-Length', 'content-length'],
     ['Content-Length ', 'Content-Length\0', 'Content_Length'],
@@ -180,7 +180,7 @@ export function lengthField(random: Random, odd: number, length?: string): strin
   return `${name}: ${random.chance(odd) ? random.pick(STRANGE_LENGTHS) : (length ?? random.pick(LENGTHS))}`;
 }
 
-export function codingField(random: Random, odd: number): string {
+function codingField(random: Random, odd: number): string {
   const name = random.mostly(
     ['Transfer-Encoding', 'transfer-encoding'],
     ['Transfer-Encoding ', 'Transfer_Encoding', 'Transfer-Encodin'],

@@ -2,7 +2,7 @@ import type { Clock } from '../../src/clock.ts';
 import type { Timing } from '../../src/registry/timing.ts';
 
 /** Numbers from 0 to below 1, the same for the same seed (mulberry32). */
-export function randomFrom(seed: number): () => number {
+function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -37,7 +37,7 @@ export interface DamageReport {
 }
 
 /** Random numbers that a seed repeats (mulberry32). */
-export function randomOf(seed: number): (below: number) => number {
+function randomOf(seed: number): (below: number) => number {
   let state = seed >>> 0;
   return (below) => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -21,7 +21,7 @@ import { findProgram } from './system.ts';
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const GATES = 2;
 /** How clients come to a gate. */
-export const WAYS = ['HAProxy, TCP', 'HAProxy, HTTP', 'endpoints', 'kept connections'] as const;
+const WAYS = ['HAProxy, TCP', 'HAProxy, HTTP', 'endpoints', 'kept connections'] as const;
 type Way = (typeof WAYS)[number];
 /**
  * How often balancers ask; two answers in a row change their mind. A slow answer does not: it would

@@ -17,7 +17,7 @@ interface Entry {
   made: string | null;
 }
 
-export const IDEMPOTENCY_LIMITS = { keptMs: 86_400_000, keys: 10_000, keyCharacters: 255 } as const;
+const IDEMPOTENCY_LIMITS = { keptMs: 86_400_000, keys: 10_000, keyCharacters: 255 } as const;
 
 /**
  * Keys of creations, so that a client that lost an answer may ask again without making a second

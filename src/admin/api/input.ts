@@ -5,7 +5,7 @@ import type { Operation } from './operation.ts';
 import type { Refused } from './problem.ts';
 
 /** Longest body of a request, in bytes: a team with all its applications fits. */
-export const BODY_BYTES = 128 * 1024;
+const BODY_BYTES = 128 * 1024;
 
 export type Read<T> =
   | { readonly ok: true; readonly value: T }

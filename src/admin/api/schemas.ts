@@ -53,7 +53,7 @@ const tokenView = z.object({
     .describe('When and from where it was last let in; null: never, or not looked up.'),
 });
 
-export const account = component(
+const account = component(
   'Account',
   z.object({
     id: z.string(),
@@ -89,7 +89,7 @@ export const account = component(
   'A service account (a machine) or a user (a person).',
 );
 
-export const revocation = component(
+const revocation = component(
   'Revocation',
   z.object({
     effective: z
@@ -140,7 +140,7 @@ export const accountPage = component(
 
 const inDoubt = z.array(z.string()).optional();
 
-export const role = component(
+const role = component(
   'Role',
   z.object({
     name: z.string(),
@@ -194,7 +194,7 @@ const teamFields = {
       'of who owns them: until the team is changed.',
   ),
 };
-export const team = component('Team', z.object(teamFields));
+const team = component('Team', z.object(teamFields));
 const member = component(
   'TeamMember',
   z.object({

@@ -2,7 +2,7 @@ import type { Followed } from '../activity.ts';
 import { markOf } from '../activity.ts';
 import { AdminError } from '../error.ts';
 
-export const STREAM_LIMITS = {
+const STREAM_LIMITS = {
   inAll: 64,
   perAccount: 8,
   /** A comment is sent when nothing else was for so long, so that whoever is gone is noticed. */

@@ -32,7 +32,7 @@ export interface FloodLimits {
   readonly refillMs: number;
 }
 
-export const FLOOD_LIMITS: FloodLimits = {
+const FLOOD_LIMITS: FloodLimits = {
   intervalMs: 10_000,
   sweepMs: 1_000,
   clients: 512,

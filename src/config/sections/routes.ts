@@ -10,11 +10,11 @@ import { headers } from './headers.ts';
 import { rate } from './limits.ts';
 
 /** What a route may let through. CONNECT and TRACE are refused always. */
-export const ROUTE_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+const ROUTE_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 /** Methods with which a body is refused unless the route says otherwise. */
 export const BODY_ON_METHODS = ['GET', 'HEAD', 'DELETE', 'OPTIONS'] as const;
 /** What the gate does itself, instead of passing a call on. */
-export const ROUTE_ACTIONS = ['renew-token'] as const;
+const ROUTE_ACTIONS = ['renew-token'] as const;
 /** What a public route lets through. */
 export const PUBLIC_METHODS = ['GET', 'HEAD'] as const;
 

@@ -9,7 +9,7 @@ export function badge(tone: Tone, words: string): Html {
 }
 
 /** How an account stands: what lets it in or keeps it out. */
-export function standingOf(account: AccountView): { readonly tone: Tone; readonly words: string } {
+function standingOf(account: AccountView): { readonly tone: Tone; readonly words: string } {
   if (account.status !== 'active') return { tone: 'bad', words: 'Inactive' };
   return account.expired ? { tone: 'warn', words: 'Expired' } : { tone: 'good', words: 'Active' };
 }

@@ -21,7 +21,7 @@ export interface Totals {
 
 export type Counted = Exclude<keyof Totals, 'digest'>;
 
-export const EMPTY: Totals = { roles: 0, teams: 0, accounts: 0, claims: 0, uses: 0, digest: 0 };
+const EMPTY: Totals = { roles: 0, teams: 0, accounts: 0, claims: 0, uses: 0, digest: 0 };
 
 const DIGEST_MODULUS = 2 ** 48;
 

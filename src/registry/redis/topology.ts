@@ -8,7 +8,7 @@ import type { Assurance } from '../port.ts';
 const FAILOVER_MARGIN_MS = 10_000;
 
 const STANDALONE: Assurance = { assurance: 'proven', marginMs: 0 };
-export const UNKNOWN_TOPOLOGY: Assurance = {
+const UNKNOWN_TOPOLOGY: Assurance = {
   assurance: 'topology-dependent',
   marginMs: FAILOVER_MARGIN_MS,
 };

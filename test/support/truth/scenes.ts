@@ -7,7 +7,7 @@ import { Callers } from './callers.ts';
 import { type GateProcess, type Gates, openGates } from './gates.ts';
 import type { Run } from './truth.ts';
 
-export const UNRECORDED = 'sallyport_audit_events_total{outcome="unrecorded"}';
+const UNRECORDED = 'sallyport_audit_events_total{outcome="unrecorded"}';
 /** Only what hangs takes so long. */
 const LIMIT_MS = 90_000;
 

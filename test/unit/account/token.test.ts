@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ALPHABET, base62, randomCharacters, readBase62 } from '../../../src/account/alphabet.ts';
-import { isAccountId, newAccountId } from '../../../src/account/id.ts';
+import { newAccountId } from '../../../src/account/id.ts';
 import {
   digestsEqual,
   NO_DIGEST,
@@ -45,10 +45,7 @@ describe('random characters', () => {
 
   it('make account ids', () => {
     expect(newAccountId()).toMatch(/^[0-9A-Za-z]{12}$/);
-    expect(isAccountId(newAccountId())).toBe(true);
     expect(new Set(Array.from({ length: 1000 }, newAccountId)).size).toBe(1000);
-    for (const wrong of ['', 'short', 'AAAAAAAAAAA_', 'AAAAAAAAAAAAA', 'AAAAAAAAAAA\u0130'])
-      expect(isAccountId(wrong)).toBe(false);
   });
 });
 

@@ -20,7 +20,7 @@ listen: { proxy: { address: "127.0.0.1:0", plaintext: true } }
 upstreams: { api: { addresses: ["http://127.0.0.1:8080"] } }
 `;
 
-export function route(keys: string): string {
+function route(keys: string): string {
   return `${GATE}routes: [{ ${keys} }]\n`;
 }
 

@@ -38,7 +38,7 @@ const OPEN: Partial<Route> = {
 };
 
 /** The permit that the real decision gives for the request; only it can make one. */
-export function permitFor(
+function permitFor(
   head: RequestHead,
   situation: Situation = {},
 ): { readonly permit: Permit; readonly head: RequestHead } {

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadCertificate } from '../../../src/tls/certificate.ts';
 import { clientContext, loadClientMaterial } from '../../../src/tls/client-material.ts';
-import { daysToExpiry } from '../../../src/tls/server-certificates.ts';
 import { DAY_MS, folder, newAuthority, writeCertificate } from './samples.ts';
 
 const faultOf = (files: { certificateFile: string; keyFile: string }): string => {
@@ -24,8 +23,6 @@ it('reads a certificate with its chain, its names and its expiry', async () => {
   expect(certificate.names).toEqual(['a.test', '*.b.test', '127.0.0.1']);
   expect(certificate.chainPem.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
   expect(Math.abs(certificate.expiresAtMs - Date.now() - 30 * DAY_MS)).toBeLessThan(60_000);
-  expect(daysToExpiry(certificate, Date.now())).toBe(29);
-  expect(daysToExpiry(certificate, Date.now() + 40 * DAY_MS)).toBe(-11);
 });
 
 it('says what is wrong with a pair, naming the file', async () => {

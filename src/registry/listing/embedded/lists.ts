@@ -10,7 +10,7 @@ import {
 } from '../entry.ts';
 
 /** Accounts in one block of texts. */
-export const TEXT_BLOCK = 1024;
+const TEXT_BLOCK = 1024;
 
 const TIME_BYTES = 6;
 
@@ -209,7 +209,7 @@ const TABLES = [
   'list_text',
 ] as const;
 
-export function blockName(what: string, number: number): string {
+function blockName(what: string, number: number): string {
   return `${what}:${Math.floor(number / BLOCK)}`;
 }
 
