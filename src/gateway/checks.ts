@@ -1,39 +1,44 @@
-import type { Upstream } from '../forwarding/upstream.ts';
 import { type Check, checkOf } from '../ops/readiness.ts';
+import type { GateContext } from './context.ts';
+import type { GateCore } from './core.ts';
+import type { UpstreamSet } from './upstream-set.ts';
 import { upstreamsResult } from './upstreams.ts';
 
-/** What readiness is judged by, asked each time. */
-export interface Judged {
-  draining(): boolean;
-  /** Why the registry does not count; null when it does. */
-  registryWhy(): string | null;
-  auditHealthy(): boolean;
-  /** What the audit log said when it took no records. */
-  auditProblem(): string | null;
-  upstreams(): ReadonlyMap<string, Upstream>;
-  /** Null: there is no admin listener. */
-  readonly admin: Check['result'] | null;
-  /** What secret files say that is not in use yet; null when all is. */
-  secrets(): string | null;
-  /** Why the last reload was refused; null when it was not. */
-  reloadFault(): string | null;
-}
+/** Why a secret whose file has changed is not in use yet; null when it is. */
+export type PendingSecret = () => string | null;
 
-/** The checks of `/readyz`, in the order in which it shows them. */
-export function checksOf(judged: Judged): readonly Check[] {
+/**
+ * The checks of `/readyz`, in the order in which it shows them.
+ *
+ * @param admin null: there is no admin listener
+ * @param pending asked anew each time: whoever has secrets adds itself as it opens
+ */
+export function checksOf(
+  { state }: GateContext,
+  { registry, records }: Pick<GateCore, 'registry' | 'records'>,
+  upstreams: UpstreamSet,
+  admin: { result: Check['result'] } | null,
+  pending: readonly PendingSecret[],
+): readonly Check[] {
+  const { replica } = registry;
   return [
-    checkOf('draining', () => (judged.draining() ? 'the gate is shutting down' : null)),
-    checkOf('registry', () => judged.registryWhy()),
-    checkOf('audit', () => (judged.auditHealthy() ? null : auditTrouble(judged.auditProblem()))),
-    { name: 'upstreams', result: () => upstreamsResult(judged.upstreams()) },
-    ...(judged.admin === null ? [] : [{ name: 'admin', result: judged.admin }]),
-    { name: 'secrets', result: () => warning(judged.secrets()) },
-    { name: 'config', result: () => warning(judged.reloadFault()) },
+    checkOf('draining', () => (state.draining ? 'the gate is shutting down' : null)),
+    checkOf('registry', () => replica.status().why),
+    checkOf('audit', () => (records.outbox.healthy ? null : auditTrouble(records.problem))),
+    { name: 'upstreams', result: () => upstreamsResult(upstreams.upstreams) },
+    ...(admin === null ? [] : [{ name: 'admin', result: () => admin.result() }]),
+    { name: 'secrets', result: () => warning(allOf(pending)) },
+    { name: 'config', result: () => warning(state.reloadFault) },
   ];
 }
 
 function auditTrouble(why: string | null): string {
   return why === null ? 'the audit log takes no records' : `the audit log takes no records: ${why}`;
+}
+
+function allOf(pending: readonly PendingSecret[]): string | null {
+  const all = pending.flatMap((why) => why() ?? []).sort();
+  return all.length === 0 ? null : all.join('; ');
 }
 
 function warning(why: string | null): ReturnType<Check['result']> {

@@ -1,40 +1,16 @@
 import type { Control } from '../admin/control.ts';
 import { type SignInFacts, signInEvent } from '../audit/event/sign-in-event.ts';
 import type { Outbox } from '../audit/port.ts';
-import type { Clock } from '../clock.ts';
-import type { Config } from '../config/schema.ts';
 import { type Console, createConsole } from '../console/console.ts';
 import { IdentityProvider } from '../console/identity/provider.ts';
-import type { SessionStore } from '../console/sessions.ts';
-import type { Route } from '../decision/route.ts';
-import type { TryStore } from '../limits/tries-port.ts';
-import type { RegistryStore } from '../registry/port.ts';
 import type { StatsReader } from '../stats/port.ts';
-import type { Log } from '../telemetry/log.ts';
+import { type GateContext, own } from './context.ts';
+import type { ManagedStores } from './stores/port.ts';
 
-export interface GatewayConsoleParts {
-  readonly config: Config;
-  readonly control: Control;
-  readonly store: RegistryStore;
-  readonly sessions: SessionStore;
-  readonly tries: TryStore;
-  readonly stats: StatsReader;
-  readonly outbox: Outbox;
-  readonly routes: () => readonly Route[];
-  readonly instance: string;
-  readonly clock: Clock;
-  readonly nextRequestId: () => string;
-  readonly log: Log;
-  /** Who vouches for people; null = passwords alone. */
-  readonly provider: IdentityProvider | null;
-}
-
-/** The identity provider of a configuration, whose secret may rotate; null where none is named. */
-export function openIdentity(
-  { identity }: Config,
-  clock: Clock,
-  log: Log,
-): IdentityProvider | null {
+/** The identity provider of the configuration, whose secret may rotate; null: none is named. */
+export function openIdentity(gate: GateContext): IdentityProvider | null {
+  const { clock, log, state } = gate;
+  const { identity } = state.config;
   if (identity === null) return null;
   const provider: IdentityProvider = new IdentityProvider(
     identity,
@@ -45,26 +21,36 @@ export function openIdentity(
       else log.warn('identity.clientSecret is not taken over yet: it is tried again', { why });
     },
   );
-  return provider;
+  return own(gate, provider);
+}
+
+export interface SiteParts {
+  readonly control: Control;
+  readonly managed: ManagedStores;
+  readonly stats: StatsReader;
+  readonly outbox: Outbox;
+  /** Who vouches for people; null = passwords alone. */
+  readonly provider: IdentityProvider | null;
 }
 
 /** The console of a gate; null when the configuration wants none. */
-export function openConsole(parts: GatewayConsoleParts): Console | null {
-  const { config, control, store, sessions, tries, stats, routes, clock, log, provider } = parts;
-  if (!config.console.enabled) return null;
+export function createSite(gate: GateContext, parts: SiteParts): Console | null {
+  const { clock, log, state } = gate;
+  const { console: settings, identity } = state.config;
+  const { control, managed, stats, outbox, provider } = parts;
+  if (!settings.enabled) return null;
   return createConsole({
     control,
-    store,
-    sessions,
-    tries,
+    store: managed.store,
+    sessions: managed.sessions,
+    tries: managed.tries,
     stats,
-    routes,
-    recordSignIn: signInRecorder(parts),
+    routes: () => state.config.routes,
+    recordSignIn: signInRecorder({ ...gate, outbox }),
     clock,
     log,
-    settings: config.console,
-    identity:
-      config.identity === null || provider === null ? null : { config: config.identity, provider },
+    settings,
+    identity: identity === null || provider === null ? null : { config: identity, provider },
   });
 }
 
@@ -79,7 +65,7 @@ export function signInRecorder({
   instance,
   clock,
   nextRequestId,
-}: Pick<GatewayConsoleParts, 'outbox' | 'instance' | 'clock' | 'nextRequestId'>) {
+}: Pick<GateContext, 'instance' | 'clock' | 'nextRequestId'> & { readonly outbox: Outbox }) {
   return (facts: Omit<SignInFacts, 'id' | 'timeMs' | 'instead'>): Promise<boolean> =>
     new Promise((resolve) => {
       const id = nextRequestId();

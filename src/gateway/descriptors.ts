@@ -2,6 +2,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Config } from '../config/schema.ts';
 import type { Log } from '../telemetry/log.ts';
 import { DescriptorBudget, isOwnExhaustion } from '../upstream/descriptors.ts';
+import { everySecond, type GateContext } from './context.ts';
 
 /** How the descriptors of this process are shared out. */
 export interface DescriptorPlan {
@@ -160,6 +161,20 @@ export class Descriptors {
       { limit, needed, clientConnections: clients, upstreamConnections: upstreams },
     );
   }
+}
+
+/** @param clients how many are connected now */
+export function openDescriptors(gate: GateContext, clients: () => number): Descriptors {
+  const { log, metrics, state } = gate;
+  const descriptors = new Descriptors({
+    config: state.config,
+    limit: descriptorLimit(),
+    clients,
+    count: (limit) => metrics.limits.count(limit),
+    log,
+  });
+  everySecond(gate, () => descriptors.look());
+  return descriptors;
 }
 
 /** What either side took under a former plan it keeps while it needs it: the other waits for it. */

@@ -3,22 +3,10 @@ import { FloodFold } from '../audit/floods/flood.ts';
 import { type BatchingOutbox, createOutbox } from '../audit/outbox/outbox.ts';
 import { PermitCloser } from '../audit/permits/closer.ts';
 import type { AuditLog } from '../audit/port.ts';
-import type { Clock } from '../clock.ts';
-import type { Log } from '../telemetry/log.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import { type GateContext, own } from './context.ts';
 
-export interface RecordsParts {
-  readonly store: AuditLog;
-  readonly instance: string;
-  readonly clock: Clock;
-  readonly metrics: Metrics;
-  readonly log: Log;
-  readonly nextRequestId: () => string;
-  /** Refusals of one caller that are recorded one by one, before the rest is counted. */
-  readonly foldRefusalsAfter: number;
-  /** How long an instance may be silent and still live. */
-  readonly leaseMs: number;
-}
+/** How long the last records may take to be written out. */
+const FLUSH_MS = 5000;
 
 /** Where a gate's calls are recorded. */
 export interface Records {
@@ -30,19 +18,20 @@ export interface Records {
   /** What the audit log said when it took no records; null while it takes them. */
   readonly problem: string | null;
   /**
-   * Writes out what is queued, within `deadlineMs`. Answers how many events were left over: then
-   * another instance will close what is open.
+   * Writes out what is queued, for five seconds at most. What is left over then is lost: the log
+   * says how much, and another instance will close the permits that are open. A second call waits
+   * for the first one.
    */
-  close(deadlineMs: number): Promise<number>;
+  close(): Promise<void>;
 }
 
-export function openRecords(parts: RecordsParts): Records {
-  const { store, instance, clock, metrics, log, nextRequestId, foldRefusalsAfter } = parts;
+export function openRecords(gate: GateContext, store: AuditLog): Records {
+  const { log, metrics } = gate;
   let problem: string | null = null;
   const outbox = createOutbox({
     log: store,
-    instance,
-    clock,
+    instance: gate.instance,
+    clock: gate.clock,
     observer: {
       accepted: (count) => metrics.audit.count('accepted', count),
       lost: (count) => metrics.audit.count('lost', count),
@@ -56,50 +45,68 @@ export function openRecords(parts: RecordsParts): Records {
       fault: (error) => log.error('a call failed when its record was accepted', { error }),
     },
   });
-  const hasRoom = () => !outbox.full;
-  const floodsOf = (type: FoldedType) => {
-    const write = (facts: FoldedFacts) =>
-      outbox.record(
-        (seq) => foldedEvent(type, instance, nextRequestId(), seq, clock.wallMs(), facts),
-        facts.account?.id ?? null,
-        null,
-      );
-    return new FloodFold({ clock, write, hasRoom, singles: foldRefusalsAfter });
+  const closer = closerOf(gate, store, outbox);
+  const floods = floodsOf(gate, 'call', outbox);
+  const adminFloods = floodsOf(gate, 'admin-call', outbox);
+  const close = async () => {
+    floods.close();
+    adminFloods.close();
+    const left = await outbox.close(FLUSH_MS);
+    await closer?.close(left === 0 && outbox.permits.size === 0);
+    if (left > 0) log.error('audit events could not be written out', { events: left });
   };
-  const closer =
-    store.permits === undefined
-      ? null
-      : new PermitCloser({
-          ledger: store.permits,
-          permits: outbox.permits,
-          instance,
-          clock,
-          leaseMs: parts.leaseMs,
-          closed: (gone, permits) => {
-            metrics.audit.count('accepted', permits);
-            log.warn('permits of an instance that ended without a word are closed', {
-              gone,
-              permits,
-            });
-          },
-          onFault: (error) =>
-            log.warn('permits that other instances left open cannot be looked for', { error }),
-        });
-  const floods = floodsOf('call');
-  const adminFloods = floodsOf('admin-call');
-  return {
+  let closing: Promise<void> | null = null;
+  return own(gate, {
     outbox,
     floods,
     adminFloods,
     get problem() {
       return problem;
     },
-    async close(deadlineMs) {
-      floods.close();
-      adminFloods.close();
-      const left = await outbox.close(deadlineMs);
-      await closer?.close(left === 0 && outbox.permits.size === 0);
-      return left;
+    close() {
+      closing ??= close();
+      return closing;
     },
-  };
+  });
+}
+
+/** Counts refusals of one caller once there were many, instead of recording each. */
+function floodsOf(gate: GateContext, type: FoldedType, outbox: BatchingOutbox): FloodFold {
+  const { clock, instance, nextRequestId, state } = gate;
+  return new FloodFold({
+    clock,
+    write: (facts: FoldedFacts) =>
+      outbox.record(
+        (seq) => foldedEvent(type, instance, nextRequestId(), seq, clock.wallMs(), facts),
+        facts.account?.id ?? null,
+        null,
+      ),
+    hasRoom: () => !outbox.full,
+    singles: state.config.audit.foldRefusalsAfter,
+  });
+}
+
+/** Null: the log knows no instances but this one. */
+function closerOf(
+  { clock, instance, log, metrics, state }: GateContext,
+  { permits: ledger }: AuditLog,
+  { permits }: BatchingOutbox,
+): PermitCloser | null {
+  if (ledger === undefined) return null;
+  return new PermitCloser({
+    ledger,
+    permits,
+    instance,
+    clock,
+    leaseMs: state.config.registry.leaseMs,
+    closed: (gone, count) => {
+      metrics.audit.count('accepted', count);
+      log.warn('permits of an instance that ended without a word are closed', {
+        gone,
+        permits: count,
+      });
+    },
+    onFault: (error) =>
+      log.warn('permits that other instances left open cannot be looked for', { error }),
+  });
 }

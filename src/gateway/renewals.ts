@@ -5,6 +5,7 @@ import { renewToken } from '../admin/service-accounts.ts';
 import type { RenewToken } from '../calls/renewal.ts';
 import type { Config } from '../config/schema.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { PrepareReload } from './context.ts';
 
 /** Whether any route exchanges tokens, for which the store has to be written as `manager`. */
 export function renewsTokens({ routes }: Pick<Config, 'routes'>): boolean {
@@ -32,5 +33,16 @@ export function renewalsBy(context: AdminContext, log: Log): RenewToken {
       log.error('a token could not be exchanged for a new one', { accountId: id, error });
       return { renewed: false, reason: 'registry-unavailable' };
     }
+  };
+}
+
+/** Refuses a reload to exchange tokens where this process has no right to write the registry. */
+export function renewsOnlyWith(renewToken: RenewToken | null): PrepareReload {
+  return (next) => {
+    if (renewsTokens(next) && renewToken === null)
+      throw new Error(
+        'a route with action: renew-token counts only after a restart: this gate was started without the right to write the registry',
+      );
+    return () => undefined;
   };
 }

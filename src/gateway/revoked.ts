@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.ts';
 import { type Remembered, readRevoked } from '../registry/revoked/file.ts';
 import { type Knowing, RevokedKeeper } from '../registry/revoked/keeper.ts';
 import type { Log } from '../telemetry/log.ts';
+import { type GateContext, own } from './context.ts';
 
 /** What the last run saw revoked; null: nothing, or it cannot be used, which the log says. */
 export function rememberedRevoked(config: Config, log: Log): Remembered | null {
@@ -15,11 +16,17 @@ export function rememberedRevoked(config: Config, log: Log): Remembered | null {
   }
 }
 
-export function keepRevoked(config: Config, log: Log, knowing: Knowing): RevokedKeeper {
-  return new RevokedKeeper({
-    folder: config.instance.dataDir,
-    store: config.store.kind,
-    knowing,
-    onFault: (error) => log.warn('what was seen revoked could not be written down', { error }),
-  });
+/** From now on what is seen revoked is written down, for the next start. */
+export function keepRevoked(gate: GateContext, knowing: Knowing): void {
+  const { instance, store } = gate.state.config;
+  own(
+    gate,
+    new RevokedKeeper({
+      folder: instance.dataDir,
+      store: store.kind,
+      knowing,
+      onFault: (error) =>
+        gate.log.warn('what was seen revoked could not be written down', { error }),
+    }),
+  );
 }

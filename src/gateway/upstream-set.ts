@@ -5,6 +5,7 @@ import type { ConnectionCount } from '../telemetry/metrics.ts';
 import { PlaceStates } from '../upstream/place-states.ts';
 import type { UpstreamPool } from '../upstream/pool.ts';
 import { UpstreamShares } from '../upstream/shares.ts';
+import { type GateContext, own } from './context.ts';
 import {
   openPool,
   type PoolSurroundings,
@@ -147,4 +148,15 @@ export class UpstreamSet {
 
 function saysTheSame(before: PreparedUpstream, next: PreparedUpstream): boolean {
   return before.tlsDigest === next.tlsDigest && isSame(before.config, next.config);
+}
+
+/** The upstreams of the configuration. Throws `CertificateFault`. */
+export function openUpstreams(
+  gate: GateContext,
+  surroundings: Omit<PoolSurroundings, 'log'>,
+): UpstreamSet {
+  const { clock, log, state } = gate;
+  const upstreams = own(gate, new UpstreamSet(() => clock.wallMs(), { ...surroundings, log }));
+  upstreams.prepare(state.config)();
+  return upstreams;
 }

@@ -1,47 +1,43 @@
-import type { Clock } from '../clock.ts';
-import type { Config } from '../config/schema.ts';
 import type { Replica } from '../registry/replica/replica.ts';
 import { WarmKeeper } from '../registry/warm/keeper.ts';
 import { readWarmSnapshot, type WarmSnapshot } from '../registry/warm/snapshot.ts';
 import type { Log } from '../telemetry/log.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
-
-/** What was cached when the gate last ended, and the writing down of what is cached now. */
-export interface WarmStart {
-  readonly snapshot: WarmSnapshot | null;
-  /** From now on the replica's accounts are written down, every few minutes and at the end. */
-  keep(replica: Replica): void;
-  /** Writes a last time: before the replica is closed. */
-  close(): Promise<void>;
-}
+import { type GateContext, own } from './context.ts';
 
 /**
+ * What was cached when the gate last ended; null: nothing that can be used.
+ *
  * Only beside Redis: the embedded registry is a file on this machine, and asking it costs no more
  * than reading another.
  */
-export async function openWarmStart(config: Config, clock: Clock, log: Log): Promise<WarmStart> {
-  if (config.store.kind !== 'redis')
-    return { snapshot: null, keep: () => undefined, close: async () => undefined };
-  const folder = config.instance.dataDir;
-  const program = packageVersion();
-  const { snapshot, why } = await readWarmSnapshot({ folder, program, nowMs: clock.wallMs() });
+export async function readWarm({ clock, log, state }: GateContext): Promise<WarmSnapshot | null> {
+  const { instance, store } = state.config;
+  if (store.kind !== 'redis') return null;
+  const { snapshot, why } = await readWarmSnapshot({
+    folder: instance.dataDir,
+    program: packageVersion(),
+    nowMs: clock.wallMs(),
+  });
   if (why !== null) logCold(log, why);
-  let keeper: WarmKeeper | null = null;
-  return {
-    snapshot,
-    keep: (replica) => {
-      const onFault = (error: unknown) =>
-        log.warn('the snapshot for the next start could not be written', { error });
-      keeper = new WarmKeeper({
-        folder,
-        program,
-        clock,
-        holdings: () => replica.holdings(),
-        onFault,
-      });
-    },
-    close: async () => keeper?.close(),
-  };
+  return snapshot;
+}
+
+/** From now on the replica's accounts are written down, every few minutes and at the end. */
+export function keepWarm(gate: GateContext, replica: Replica): void {
+  const { instance, store } = gate.state.config;
+  if (store.kind !== 'redis') return;
+  own(
+    gate,
+    new WarmKeeper({
+      folder: instance.dataDir,
+      program: packageVersion(),
+      clock: gate.clock,
+      holdings: () => replica.holdings(),
+      onFault: (error) =>
+        gate.log.warn('the snapshot for the next start could not be written', { error }),
+    }),
+  );
 }
 
 export function logWarm(log: Log, accounts: number, why: string | null): void {

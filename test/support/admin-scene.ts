@@ -11,7 +11,8 @@ import { createAdministration } from '../../src/admin/administration.ts';
 import { systemClock } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
-import { openGatewayStores } from '../../src/gateway/stores.ts';
+import { createContext } from '../../src/gateway/context.ts';
+import { openStores } from '../../src/gateway/stores/open.ts';
 import type { RegistryStore } from '../../src/registry/port.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
@@ -258,7 +259,8 @@ export function together(accounts: readonly Account[]) {
 /** Calls of some accounts, as a gate records them. */
 async function seedRecord(config: Config, events: number): Promise<void> {
   const log = createLog({ format: 'json', level: 'error', write: () => undefined });
-  const stores = await openGatewayStores(config, systemClock, () => undefined, log);
+  const gate = createContext(config, log);
+  const stores = await openStores(gate);
   const beganMs = Date.now() - events;
   for (let from = 0; from < events; from += EVENTS_AT_ONCE) {
     const entries = Array.from({ length: Math.min(EVENTS_AT_ONCE, events - from) }, (_, n) => {
@@ -284,7 +286,7 @@ async function seedRecord(config: Config, events: number): Promise<void> {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
   }
-  await stores.close();
+  await gate.owned.disposeAsync();
 }
 
 /** Begins a measurement; what it answers ends it. */

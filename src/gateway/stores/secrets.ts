@@ -1,9 +1,9 @@
-import { redisSettings } from '../admin/stores.ts';
-import type { Clock } from '../clock.ts';
-import type { RedisStoreConfig } from '../config/schema.ts';
-import { changeAccess, openAccess, type StoreAccess } from '../store/redis.ts';
-import type { RedisAccess } from '../store/redis-access.ts';
-import type { Log } from '../telemetry/log.ts';
+import { redisSettings } from '../../admin/stores.ts';
+import type { Clock } from '../../clock.ts';
+import type { RedisStoreConfig } from '../../config/schema.ts';
+import { changeAccess, openAccess, type StoreAccess } from '../../store/redis.ts';
+import type { RedisAccess } from '../../store/redis-access.ts';
+import type { Log } from '../../telemetry/log.ts';
 
 /**
  * What the gate shows to Redis and its sentinels, for all its connections, and what of the newest

@@ -1,0 +1,31 @@
+import type { GateContext, PrepareReload } from './context.ts';
+import { type GateDecision, openDecision } from './decision.ts';
+import { openRecords, type Records } from './records.ts';
+import { type GateRegistry, openRegistry } from './registry.ts';
+import { openStores } from './stores/open.ts';
+import type { GatewayStores } from './stores/port.ts';
+
+/** What a gate knows, decides by and writes down: all but its ports. */
+export interface GateCore {
+  readonly stores: GatewayStores;
+  readonly registry: GateRegistry;
+  readonly records: Records;
+  readonly decision: GateDecision;
+  readonly reloads: readonly PrepareReload[];
+}
+
+/** Throws `StoreInUse`, `RegistryUnavailable`, `AuditUnavailable`, `CertificateFault`. */
+export async function openCore(gate: GateContext): Promise<GateCore> {
+  const stores = await openStores(gate);
+  const registry = await openRegistry(gate, stores.source);
+  // After the replica: the last records are written before the lease is given back.
+  const records = openRecords(gate, stores.log);
+  const decision = openDecision(gate, registry.replica, stores.quotas);
+  const reloads = [secretsReload(stores), decision.prepareReload];
+  return { stores, registry, records, decision, reloads };
+}
+
+function secretsReload({ secrets }: GatewayStores): PrepareReload {
+  return ({ store }) =>
+    secrets === null || store.kind !== 'redis' ? () => undefined : secrets.prepare(store);
+}

@@ -1,0 +1,67 @@
+import { createEventWriter } from '../audit/event/call-event.ts';
+import type { CallServices } from '../calls/port.ts';
+import type { RenewToken } from '../calls/renewal.ts';
+import type { Decider } from '../decision/decide.ts';
+import { TrustedProxies } from '../http/client-address.ts';
+import { BodyBudget } from '../limits/body-budget.ts';
+import { createCallMeter } from './call-meter.ts';
+import type { GateContext } from './context.ts';
+import type { Descriptors } from './descriptors.ts';
+import type { Records } from './records.ts';
+import type { GateRegistry } from './registry.ts';
+import type { UpstreamSet } from './upstream-set.ts';
+
+/**
+ * The name that `Via` and `Proxy-Status` give this gate. Not the instance's: that would tell
+ * outsiders about the inside.
+ */
+const GATE = 'sallyport';
+/** The memory of all bodies by which is decided, in each process. */
+const HELD_BODIES_BYTES = 64 * 1024 * 1024;
+
+export interface CallParts {
+  readonly decider: Decider;
+  readonly records: Records;
+  readonly registry: GateRegistry;
+  readonly upstreams: UpstreamSet;
+  readonly descriptors: Descriptors;
+  readonly renewToken: RenewToken | null;
+}
+
+/** What each call works with, made anew for each configuration. */
+export function servicesOf(
+  { clock, instance, log, metrics, nextRequestId, state }: GateContext,
+  { decider, records, registry, upstreams, descriptors, renewToken }: CallParts,
+): () => CallServices {
+  const heldBodies = new BodyBudget(HELD_BODIES_BYTES, () => state.config.limits.accountShare);
+  const meter = createCallMeter(metrics);
+  const events = createEventWriter(instance);
+  return () => {
+    const { audit, errors, limits, listen, realm, telemetry } = state.config;
+    return {
+      decider,
+      outbox: records.outbox,
+      events,
+      floods: records.floods,
+      meter,
+      openCalls: registry.openCalls,
+      uses: registry.uses,
+      upstreams: upstreams.upstreams,
+      renewToken,
+      guarantee: audit.guarantee,
+      bodyBytes: limits.bodyBytes,
+      heldBodies,
+      traces: telemetry.traces,
+      trustedProxies: new TrustedProxies(
+        listen.proxy?.trustedProxies ?? [],
+        listen.proxy?.clientAddressFrom,
+      ),
+      format: { errors, realm, gate: GATE },
+      via: listen.proxy?.via === false ? '' : GATE,
+      clock,
+      log,
+      exhausted: (code) => descriptors.exhausted(code),
+      nextRequestId,
+    };
+  };
+}

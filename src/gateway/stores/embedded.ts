@@ -1,0 +1,35 @@
+import { join } from 'node:path';
+import { EMBEDDED_FILES, openFolderRegistry } from '../../admin/folder-registry.ts';
+import { auditLimits } from '../../admin/stores.ts';
+import { openEmbeddedAudit } from '../../audit/log/embedded/log.ts';
+import { EmbeddedSessions } from '../../console/embedded-sessions.ts';
+import { EmbeddedTries } from '../../limits/embedded-tries.ts';
+import { EmbeddedStats } from '../../stats/embedded.ts';
+import { type GateContext, own } from '../context.ts';
+import type { GatewayStores } from './port.ts';
+
+/** Files in the data folder, whose only owner this process is. Throws `StoreInUse`. */
+export async function openEmbeddedStores(gate: GateContext): Promise<GatewayStores> {
+  const { clock } = gate;
+  const { config } = gate.state;
+  const { dataDir } = config.instance;
+  const path = (file: keyof typeof EMBEDDED_FILES) => join(dataDir, EMBEDDED_FILES[file]);
+  // First: it finds out whether another process owns the folder.
+  const { store, served } = await openFolderRegistry(dataDir, clock, true);
+  own(gate, store);
+  const audit = own(gate, await openEmbeddedAudit({ ...auditLimits(config), path: path('audit') }));
+  const sessions = own(gate, new EmbeddedSessions(path('sessions'), clock));
+  const tries = own(gate, new EmbeddedTries(path('tries'), clock));
+  const stats = own(gate, new EmbeddedStats(path('stats')));
+  return {
+    source: store,
+    served,
+    log: audit,
+    quotas: null,
+    isOwner: true,
+    managed: { store, audit, sessions, tries },
+    renewals: store,
+    stats,
+    secrets: null,
+  };
+}

@@ -1,0 +1,40 @@
+import type { AuditLog, AuditReader } from '../../audit/port.ts';
+import type { SessionStore } from '../../console/sessions.ts';
+import type { QuotaStore } from '../../limits/quota-port.ts';
+import type { TryStore } from '../../limits/tries-port.ts';
+import type { RegistrySource, RegistryStore } from '../../registry/port.ts';
+import type { ServedRegistry } from '../../registry/served.ts';
+import type { StatsStore } from '../../stats/port.ts';
+import type { StoreSecrets } from './secrets.ts';
+
+/** What administration works with. */
+export interface ManagedStores {
+  readonly store: RegistryStore;
+  readonly audit: AuditReader;
+  readonly sessions: SessionStore;
+  /** Counts of tries that may have been guesses. */
+  readonly tries: TryStore;
+}
+
+/** What a running gate works with. Whoever opened them closes them, by its context. */
+export interface GatewayStores {
+  readonly source: RegistrySource;
+  /** Which registry this data folder has served: the source reads no other. */
+  readonly served: ServedRegistry;
+  readonly log: AuditLog;
+  /** Where rate limits are shared with other instances; null when there are none. */
+  readonly quotas: QuotaStore | null;
+  /** This process is the store's only owner, so it serves the command line too. */
+  readonly isOwner: boolean;
+  /**
+   * With the embedded store always; with Redis only where there is an admin listener, because
+   * nobody else may change the registry.
+   */
+  readonly managed: ManagedStores | null;
+  /** Where tokens are exchanged, as routes with an action ask for it; null where none did. */
+  readonly renewals: RegistryStore | null;
+  /** What was counted minute by minute. */
+  readonly stats: StatsStore;
+  /** Null with the embedded store, which asks for none. */
+  readonly secrets: StoreSecrets | null;
+}

@@ -1,0 +1,113 @@
+import { auditLimits, redisSettings } from '../../admin/stores.ts';
+import { createRedisAuditLog } from '../../audit/log/redis/log.ts';
+import { createRedisAuditReader } from '../../audit/log/redis/reader.ts';
+import type { RetentionObserver } from '../../audit/log/redis/retention.ts';
+import type { RedisStoreConfig } from '../../config/schema.ts';
+import { RedisSessions } from '../../console/redis-sessions.ts';
+import { RedisQuotaStore } from '../../limits/redis.ts';
+import { RedisTries } from '../../limits/redis-tries.ts';
+import { RedisRegistryStore } from '../../registry/redis/registry.ts';
+import { RedisRegistrySource } from '../../registry/redis/source.ts';
+import { ServedRegistry } from '../../registry/served.ts';
+import { RedisStats } from '../../stats/redis.ts';
+import { connectRedis } from '../../store/redis.ts';
+import type { Log } from '../../telemetry/log.ts';
+import { type GateContext, own } from '../context.ts';
+import { renewsTokens } from '../renewals.ts';
+import type { GatewayStores } from './port.ts';
+import { StoreSecrets } from './secrets.ts';
+
+/** Below the second within which a call must know whether it is on record. */
+const AUDIT_COMMAND_TIMEOUT_MS = 900;
+
+/**
+ * Two connections, so that a batch of records never waits behind a look-up, nor a look-up behind a
+ * batch. Throws `CertificateFault`.
+ */
+export function openRedisStores(gate: GateContext, store: RedisStoreConfig): GatewayStores {
+  const { clock, log, metrics } = gate;
+  const { config } = gate.state;
+  const { keyPrefix } = store;
+  const name = `sallyport-${config.instance.name}`;
+  const secrets = new StoreSecrets(store, clock, log);
+  const { served, registry, source, writing } = openRegistryStore(gate, store, name, secrets);
+  const forAudit = redisSettings(store, `${name}-audit`, clock);
+  const audit = own(
+    gate,
+    connectRedis({ ...forAudit, commandTimeoutMs: AUDIT_COMMAND_TIMEOUT_MS }, secrets.access),
+  );
+  const auditLog = own(
+    gate,
+    createRedisAuditLog({
+      connection: audit,
+      prefix: keyPrefix,
+      clock,
+      ...auditLimits(config),
+      projection: { activityLost: (count) => metrics.audit.count('activity_lost', count) },
+      trimsChanges: writing !== null,
+      observer: retentionObserver(log),
+    }),
+  );
+  return {
+    source,
+    served,
+    log: auditLog,
+    quotas: new RedisQuotaStore(registry, keyPrefix),
+    isOwner: false,
+    managed:
+      writing === null || config.listen.admin === null
+        ? null
+        : {
+            store: writing,
+            audit: createRedisAuditReader(audit, keyPrefix),
+            sessions: new RedisSessions(registry, keyPrefix, clock),
+            tries: new RedisTries(registry, keyPrefix),
+          },
+    renewals: writing,
+    stats: new RedisStats(registry, keyPrefix),
+    secrets,
+  };
+}
+
+/** The right to write the registry is asked for only where something writes it. */
+function openRegistryStore(
+  gate: GateContext,
+  store: RedisStoreConfig,
+  name: string,
+  { access }: StoreSecrets,
+) {
+  const { config } = gate.state;
+  const served = new ServedRegistry({
+    folder: config.instance.dataDir,
+    store: 'redis',
+    remembers: true,
+  });
+  const registry = connectRedis(redisSettings(store, name, gate.clock), access);
+  const options = {
+    keyPrefix: store.keyPrefix,
+    name,
+    minReplicaAcks: config.registry.minReplicaAcks,
+    served,
+  };
+  const writes = config.listen.admin !== null || renewsTokens(config);
+  const writing = writes ? new RedisRegistryStore(registry, options) : null;
+  // It owns its connection.
+  const source = own(gate, writing ?? new RedisRegistrySource(registry, options));
+  return { served, registry, source, writing };
+}
+
+function retentionObserver(log: Log): RetentionObserver {
+  return {
+    pressure: (pressed) => {
+      if (pressed)
+        log.warn(
+          'Redis has less than 15 % of maxmemory left: the oldest audit events go early to make room; give it more memory',
+        );
+      else log.info('Redis has memory again: audit events are kept as long as is configured');
+    },
+    blind: () =>
+      log.warn(
+        'the Redis user may not ask how large the audit streams are (MEMORY USAGE), so their size is estimated: make the users anew with config/redis/make-users.sh',
+      ),
+  };
+}
