@@ -1,8 +1,8 @@
-import type { ApiParts } from '../admin/api/requests.ts';
 import { FoundTokens } from '../admin/api/found-tokens.ts';
 import { ApiGuard } from '../admin/api/guard.ts';
 import { IdempotencyKeys } from '../admin/api/idempotency.ts';
 import { AdminRecorder } from '../admin/api/recorder.ts';
+import type { ApiParts } from '../admin/api/requests.ts';
 import { OpenStreams } from '../admin/api/streams.ts';
 import type { Control } from '../admin/control.ts';
 import { type AdminServer, createAdminApp, startAdminServer } from '../admin/server.ts';
