@@ -33,13 +33,10 @@ export function randomCharacters(
   return text;
 }
 
-/** Whether `text[from..to)` is made of the alphabet alone. `to` must not be past the end. */
-export function isAlphabetic(text: string, from: number, to: number): boolean {
-  // One foreign character makes the sign stick. A code past the table reads undefined, which is
-  // foreign too.
-  let signs = 0;
-  for (let index = from; index < to; index++) signs |= DIGIT[text.charCodeAt(index)] ?? -1;
-  return signs >= 0;
+/** The value of a character as a base-62 digit; negative for one that is none. */
+export function digitOf(code: number): number {
+  // A code past the table reads undefined.
+  return DIGIT[code] ?? -1;
 }
 
 /**
@@ -54,12 +51,15 @@ export function base62(value: number): string {
 }
 
 /**
- * The number that `text[from..to)` writes in base 62. Only for text that `isAlphabetic`; each
- * number has one spelling of a given length.
+ * The number that `text[from..to)` writes in base 62, each number in one spelling of a given
+ * length; negative where a character is none of the alphabet.
  */
 export function readBase62(text: string, from: number, to: number): number {
   let value = 0;
-  for (let index = from; index < to; index++)
-    value = value * 62 + (DIGIT[text.charCodeAt(index)] ?? 0);
+  for (let index = from; index < to; index++) {
+    const digit = digitOf(text.charCodeAt(index));
+    if (digit < 0) return -1;
+    value = value * 62 + digit;
+  }
   return value;
 }

@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ALPHABET, base62, randomCharacters, readBase62 } from '../../../src/account/alphabet.ts';
+import { checksumOf, EMPTY_SUM, withFour } from '../../../src/account/checksum.ts';
 import { newAccountId } from '../../../src/account/id.ts';
 import {
   digestsEqual,
@@ -130,6 +131,26 @@ describe('a token', () => {
     ]) {
       expect(parseToken(wrong)).toBe(null);
     }
+  });
+
+  it('is refused with a character that is none of ASCII, wherever it stands', () => {
+    const token = newToken('abcdefghijkl');
+    // U+0141 ends in the byte of `A`.
+    for (let index = 0; index < token.length; index++)
+      for (const strange of ['é', '\u0141', '\ud83d']) {
+        expect(parseToken(token.slice(0, index) + strange + token.slice(index + 1))).toBe(null);
+      }
+  });
+
+  it('has the checksum of zlib', () => {
+    void fc.assert(
+      fc.property(fc.uint8Array({ minLength: 60, maxLength: 60 }), (random) => {
+        const bytes = Buffer.from(random);
+        let sum = EMPTY_SUM;
+        for (let at = 0; at < bytes.length; at += 4) sum = withFour(sum, bytes.readInt32LE(at));
+        expect(checksumOf(sum)).toBe(crc32(bytes));
+      }),
+    );
   });
 
   it('is any text only by accident', () => {
