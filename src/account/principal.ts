@@ -40,6 +40,8 @@ export interface Principal {
    * null = never.
    */
   readonly expiresAtMs: number | null;
+  /** A service account that is active and never expires: no clock needs to be asked about it. */
+  readonly countsAlways: boolean;
   /**
    * The one rule of the domain: a direct grant on the application; else the role in the team that
    * owns it; else the default role. The more specific one replaces the other and can lower as well
@@ -78,6 +80,7 @@ class CompiledAccount implements Principal {
   readonly previousDigest: string;
   readonly previousUntilMs: number;
   readonly expiresAtMs: number | null;
+  readonly countsAlways: boolean;
   readonly perApplicationRoles: readonly string[];
   readonly #grants: ReadonlyMap<string, string> | null;
   readonly #teams: ReadonlyMap<string, string> | null;
@@ -91,6 +94,8 @@ class CompiledAccount implements Principal {
     // No moment that can be read: then it is over.
     this.previousUntilMs = previous === null ? 0 : Date.parse(previous.validUntil) || 0;
     this.expiresAtMs = expiryMs(account.expiresAt);
+    this.countsAlways =
+      account.kind === 'service' && account.status === 'active' && this.expiresAtMs === null;
     this.perApplicationRoles = distinctRoles(account);
     this.#grants = indexed(account.grants, (grant) => grant.application);
     this.#teams = indexed(account.teams, (membership) => membership.team);

@@ -1,6 +1,7 @@
 import { RETIRED_MAX } from '../account/model.ts';
 import type { Principal } from '../account/principal.ts';
 import { digestsEqual, NO_DIGEST } from '../account/token.ts';
+import type { Clock } from '../clock.ts';
 
 /** How a presented token fares against the account that it names. */
 export type Proof =
@@ -11,15 +12,17 @@ export type Proof =
   | 'account-inactive';
 
 /**
- * Judges a presented token by its digest. `account` null = there is no account of that id. `nowMs`:
- * wall clock.
+ * Judges a presented token by its digest. `account` null = there is no account of that id.
  *
  * The digest comes first: whoever cannot show the live token learns nothing about status or expiry.
- * The four failures run the same steps (one comparison each with the live and the previous digest,
- * eight with retired ones), so that time does not tell them apart either.
+ * The four failures run the same steps (the clock is read, one comparison each with the live and
+ * the previous digest, eight with retired ones), so that time does not tell them apart either.
  */
-export function prove(account: Principal | null, digest: string, nowMs: number): Proof {
+export function prove(account: Principal | null, digest: string, clock: Clock): Proof {
   const isLive = digestsEqual(digest, account?.liveDigest ?? NO_DIGEST);
+  // Who is let in may be let in sooner: they know it by then.
+  if (isLive && account?.countsAlways === true) return 'proven';
+  const nowMs = clock.wallMs();
   // Compared whether or not there is one, as everything here.
   const isPrevious = digestsEqual(digest, account?.previousDigest ?? NO_DIGEST);
   const live = isLive || (isPrevious && account !== null && nowMs < account.previousUntilMs);
@@ -32,6 +35,7 @@ export function prove(account: Principal | null, digest: string, nowMs: number):
 
 /** Whether the account counts at this moment, its token aside. */
 export function standingOf(account: Principal, nowMs: number): Proof {
+  if (account.countsAlways) return 'proven';
   // People hold no token and are never let through the proxied APIs; to the caller their account
   // does not exist.
   if (account.account.kind !== 'service') return 'token-unknown';

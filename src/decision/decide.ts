@@ -161,7 +161,7 @@ export function createDecider(options: DeciderOptions): Decider {
     //    one path for all.
     const account = lookup.found === 'account' ? lookup.account : null;
     const digest = tokenDigest(credential.token);
-    const proof = prove(account, digest, clock.wallMs());
+    const proof = prove(account, digest, clock);
     if (account === null || proof === 'token-unknown')
       return refuseToken('token-unknown', claimed, clientAddress);
     if (proof === 'token-revoked')

@@ -578,7 +578,7 @@ class Run {
     if (lookup.found === 'unavailable') return null;
     const account = lookup.found === 'account' ? lookup.account : null;
     const digest = tokenDigest(token);
-    const proven = prove(account, digest, process.wallMs()) === 'proven';
+    const proven = prove(account, digest, process) === 'proven';
     const application = this.#world.chance(0.5) ? APPLICATION : null;
     const role =
       application === null

@@ -55,7 +55,7 @@ export class ApiGuard {
       return refused(view.unavailableReason, claimed);
     const principal = lookup.found === 'account' ? lookup.account : null;
     const digest = tokenDigest(credential.token);
-    const proof = prove(principal, digest, this.#options.clock.wallMs());
+    const proof = prove(principal, digest, this.#options.clock);
     if (principal === null || proof === 'token-unknown')
       return this.#refuseToken('token-unknown', claimed, address);
     if (proof === 'token-revoked')
@@ -76,7 +76,7 @@ export class ApiGuard {
     const { view, clock } = this.#options;
     const lookup = view.current ? view.cached(principal.account.id) : null;
     if (lookup === null || lookup.found !== 'account') return false;
-    if (prove(lookup.account, tokenDigest(token), clock.wallMs()) !== 'proven') return false;
+    if (prove(lookup.account, tokenDigest(token), clock) !== 'proven') return false;
     return needs === null || view.roleAllows(lookup.account.account.role, needs);
   }
 
