@@ -18,6 +18,8 @@ export type OwnPermission = (typeof OWN_PERMISSIONS)[number];
 
 const EVERYTHING = '*';
 const OWN_PREFIX = 'sallyport:';
+const LETTER_S = 's'.charCodeAt(0);
+const LOWER_CASE = 0x20;
 const EVERYTHING_OWN = 'sallyport:*';
 export const PERMISSION_LENGTH_MAX = 128;
 const WORD = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
@@ -28,6 +30,8 @@ const ANY_WORD = '*';
  * no look-alike can exist beside them.
  */
 export function isOwn(permission: string): boolean {
+  // Asked at every call: nearly all begin with another letter.
+  if ((permission.charCodeAt(0) | LOWER_CASE) !== LETTER_S) return false;
   return permission.slice(0, OWN_PREFIX.length).toLowerCase() === OWN_PREFIX;
 }
 

@@ -40,6 +40,7 @@ const NOTHING: Credential = { presented: 'nothing' };
 const MALFORMED: Credential = { presented: 'malformed', scheme: null, detail: null };
 
 const SCHEME = 'bearer';
+const USUAL = 'Bearer ';
 const SPACE = 32;
 /**
  * RFC 9110 §5.6.2: a character that would make the scheme a longer word, i.e. another scheme
@@ -59,6 +60,9 @@ export function readCredential(
   accepted: AcceptedSchemes | null,
 ): Credential {
   if (authorization === null) return NOTHING;
+  // As nearly every client writes it.
+  if (authorization.startsWith(USUAL) && authorization.charCodeAt(USUAL.length) !== SPACE)
+    return claim(authorization.slice(USUAL.length));
   if (!hasBearerScheme(authorization)) {
     if (accepted === null) return NOTHING;
     if (accepted.acceptBareToken && beginsLikeToken(authorization)) return claim(authorization);

@@ -20,6 +20,8 @@ export interface PathReading {
 const SEMICOLONS = [';', '%3b', '%3B'] as const;
 const SEMICOLON = 59;
 const PERCENT = 37;
+const DOT = 46;
+const SLASH = 47;
 const FINAL_DOTS = /\.\/|\.$|%20\/|%20$/;
 
 export const PATH_READINGS: readonly PathReading[] = [
@@ -85,11 +87,12 @@ export function otherReadings(path: string): readonly string[] | null {
 }
 
 function isPlain(path: string): boolean {
+  const last = path.charCodeAt(path.length - 1);
   return !(
+    last === SLASH ||
+    last === DOT ||
     path.includes(';') ||
     path.includes('%') ||
-    path.includes('./') ||
-    path.endsWith('/') ||
-    path.endsWith('.')
+    path.includes('./')
   );
 }

@@ -13,6 +13,7 @@ export class RouteForest {
   readonly #hosts = new Map<string, readonly Node[]>();
   /** The same by what stands behind the first dot, for names that no route has. */
   readonly #below = new Map<string, readonly Node[]>();
+  readonly namesHosts: boolean;
 
   /** @param anyCase literals are compared without regard to case, whatever the routes say */
   constructor(entries: readonly Entry[], anyCase = false) {
@@ -21,6 +22,7 @@ export class RouteForest {
       const { host, caseInsensitive } = entry.route;
       insert(this.#rootFor(host), entry, anyCase || caseInsensitive);
     }
+    this.namesHosts = this.#hosts.size > 0 || this.#below.size > 0;
   }
 
   /** The trees of routes that take the host, the most specific first. `name`: as of `hostName`. */
@@ -29,10 +31,6 @@ export class RouteForest {
     const exact = this.#hosts.get(name);
     if (exact !== undefined) return exact;
     return this.#below.get(behindFirstLabel(name)) ?? this.#anyHost;
-  }
-
-  get namesHosts(): boolean {
-    return this.#hosts.size > 0 || this.#below.size > 0;
   }
 
   best(trees: readonly Node[], path: string, bit: number): Entry | null {

@@ -107,10 +107,11 @@ class TrieTable implements RouteTable {
 function variablesOf(entry: Entry, path: string): readonly Variable[] {
   if (entry.variables.length === 0) return NO_VARIABLES;
   const { verb, segments } = entry.template;
-  return entry.variables.map(({ name, index }) => {
-    const value = segmentAt(path, index);
-    return verb === null || index < segments.length - 1
-      ? { name, value }
-      : { name, value: value.slice(0, -1 - verb.length) };
-  });
+  const variables: Variable[] = [];
+  for (const { name, index } of entry.variables) {
+    const segment = segmentAt(path, index);
+    const endsInVerb = verb !== null && index === segments.length - 1;
+    variables.push({ name, value: endsInVerb ? segment.slice(0, -1 - verb.length) : segment });
+  }
+  return variables;
 }

@@ -26,6 +26,8 @@ export interface Entry {
  * one way only.
  */
 export interface Node {
+  /** Whether any literal may come next: else no segment needs to be cut out and looked up. */
+  hasLiterals: boolean;
   readonly literals: Map<string, Node>;
   /** Literals of case-insensitive routes, in lower case; null until there is one. */
   folded: Map<string, Node> | null;
@@ -42,6 +44,7 @@ export interface Node {
 
 export function emptyNode(): Node {
   return {
+    hasLiterals: false,
     literals: new Map(),
     folded: null,
     variable: null,
@@ -160,6 +163,7 @@ function variableChild(node: Node): Node {
 }
 
 function literalChild(node: Node, literal: string, anyCase: boolean): Node {
+  node.hasLiterals = true;
   if (anyCase) node.folded ??= new Map();
   const children = anyCase && node.folded !== null ? node.folded : node.literals;
   const key = anyCase ? literal.toLowerCase() : literal;

@@ -16,16 +16,19 @@ export function best(
 ): Entry | null {
   let winner = betterOf(node.rests, bit, found);
   if (offset > path.length) return betterOf(node.ends, bit, winner);
+  const { variable } = node;
+  if (!node.hasLiterals && variable === null) return winner;
   const end = segmentEnd(path, offset);
-  const segment = path.slice(offset, end);
-  const literal = node.literals.get(segment);
-  if (literal !== undefined) winner = best(literal, path, end + 1, bit, winner);
-  const folded = node.folded?.get(segment.toLowerCase());
-  if (folded !== undefined) winner = best(folded, path, end + 1, bit, winner);
-  if (node.variable !== null && segment !== '')
-    winner = best(node.variable, path, end + 1, bit, winner);
+  if (node.hasLiterals) {
+    const segment = path.slice(offset, end);
+    const literal = node.literals.get(segment);
+    if (literal !== undefined) winner = best(literal, path, end + 1, bit, winner);
+    const folded = node.folded?.get(segment.toLowerCase());
+    if (folded !== undefined) winner = best(folded, path, end + 1, bit, winner);
+  }
+  if (variable !== null && end > offset) winner = best(variable, path, end + 1, bit, winner);
   if (node.splitsNext && end === path.length)
-    for (const verb of verbsAt(node, segment)) winner = betterOf(verb.ends, bit, winner);
+    for (const verb of verbsAt(node, path.slice(offset))) winner = betterOf(verb.ends, bit, winner);
   return winner;
 }
 
