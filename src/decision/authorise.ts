@@ -68,7 +68,7 @@ export function authorise(
   const permission = route.permission ?? '';
   if (from === 'any') return judgeAny(policy, account, permission, method);
   const named = nameApplication(policy, account, route, variables);
-  return 'kind' in named ? refused(named) : judgeOn(policy, account, named.application, permission);
+  return typeof named === 'string' ? judgeOn(policy, account, named, permission) : refused(named);
 }
 
 /** Every permission that the values of the variables make. */
@@ -139,15 +139,15 @@ function applicationsOf(
   account: Principal,
   route: Route,
   variables: readonly Variable[],
-): readonly string[] | null | Exclude<Named, { application: string }> {
+): readonly string[] | null | Unnamed {
   const { application } = route;
   if (application.from === 'any' || application.from === 'some') return null;
   if (application.from === 'fixed') return [application.name];
   const names = new Set<string>();
   for (const value of valuesOf(variables, application.variable)) {
     const named = nameOf(policy, account, route, value);
-    if ('kind' in named) return named;
-    names.add(named.application);
+    if (typeof named !== 'string') return named;
+    names.add(named);
   }
   return names.size === 0 ? { kind: 'not-a-name' } : [...names];
 }
@@ -210,26 +210,36 @@ function judgeAny(
     because: { kind: 'withheld', by: withholding },
   };
 }
-type Named =
-  | { readonly application: string }
-  | Extract<Because, { kind: 'not-a-name' | 'ambiguous' }>;
 
+/** Why there is no application to judge. */
+type Unnamed = Extract<Because, { kind: 'not-a-name' | 'ambiguous' }>;
+
+const NOT_A_NAME: Unnamed = { kind: 'not-a-name' };
+
+/** The application that the path or the route names. */
 function nameApplication(
   policy: PolicyView,
   account: Principal,
   route: Route,
   variables: readonly Variable[],
-): Named {
-  if (route.application.from === 'fixed') return { application: route.application.name };
-  const wanted = 'variable' in route.application ? route.application.variable : null;
-  const segment = variables.find((variable) => variable.name === wanted)?.value;
-  return segment === undefined ? { kind: 'not-a-name' } : nameOf(policy, account, route, segment);
+): string | Unnamed {
+  const { application } = route;
+  if (application.from === 'fixed') return application.name;
+  if ('variable' in application)
+    for (const { name, value } of variables)
+      if (name === application.variable) return nameOf(policy, account, route, value);
+  return NOT_A_NAME;
 }
 
-function nameOf(policy: PolicyView, account: Principal, route: Route, text: string): Named {
+function nameOf(
+  policy: PolicyView,
+  account: Principal,
+  route: Route,
+  text: string,
+): string | Unnamed {
   // A server on Windows takes `crm.` for `crm`, whose role may be another.
-  if (!isName(text) || text.endsWith('.')) return { kind: 'not-a-name' };
-  return route.caseInsensitive ? knownSpelling(policy, account, text) : { application: text };
+  if (!isName(text) || text.endsWith('.')) return NOT_A_NAME;
+  return route.caseInsensitive ? knownSpelling(policy, account, text) : text;
 }
 
 /**
@@ -238,13 +248,13 @@ function nameOf(policy: PolicyView, account: Principal, route: Route, text: stri
  * know counts; if they know several, nobody can say which is meant, and the answer is no. An
  * application that neither knows keeps the client's spelling: the default role decides either way.
  */
-function knownSpelling(policy: PolicyView, account: Principal, segment: string): Named {
+function knownSpelling(policy: PolicyView, account: Principal, segment: string): string | Unnamed {
   const folded = segment.toLowerCase();
   const granted = account.grantedLike(folded);
   const owned = policy.ownedLike(folded);
   const spellings = granted.length === 0 ? owned : [...new Set([...granted, ...owned])];
   if (spellings.length > 1) return { kind: 'ambiguous', spellings };
-  return { application: spellings[0] ?? segment };
+  return spellings[0] ?? segment;
 }
 
 /** What a caller may be told beside the refusal: about the form of what was sent alone. */

@@ -1,3 +1,4 @@
+import type { Principal } from '../account/principal.ts';
 import { tokenDigest, tokenId } from '../account/token.ts';
 import type { Clock } from '../clock.ts';
 import { hasUnusualBody, isNeverAllowed, isUnsafe, methodBit } from '../http/method.ts';
@@ -9,18 +10,11 @@ import type { Lookup, RegistryView } from '../registry/replica/port.ts';
 import { prove } from './authenticate.ts';
 import { authorise, detailOf } from './authorise.ts';
 import { bodyFormFault, readBodyVariables } from './body-variables.ts';
-import { type Credential, readCredential } from './credential.ts';
+import { readCredential } from './credential.ts';
 import { preflightOf } from './preflight.ts';
 import type { Route } from './route.ts';
 import { createRouteTable, type RouteMatch, type RouteTable } from './route-table.ts';
-import {
-  type BodyWish,
-  type Findings,
-  NOTHING_FOUND,
-  type Permit,
-  type Refusal,
-  type Verdict,
-} from './verdict.ts';
+import { type BodyWish, Draft, type Permit, type Refusal, type Verdict } from './verdict.ts';
 import { WHOLE_SERVER, WHOLE_SERVER_MATCH } from './whole-server.ts';
 
 export interface DecisionLimits {
@@ -84,19 +78,22 @@ export function createDecider(options: DeciderOptions): Decider {
     clientAddress: string,
     body: Buffer | null,
   ): Decision | Promise<Decision> {
+    // What is found on the way is written down here, and becomes the verdict.
+    const draft = new Draft();
+
     // 1. Admit: what no route and no account could make acceptable is refused before anything else
     //    is looked at.
     const inadmissible = admit(head, limits);
-    if (inadmissible !== null) return refuse(inadmissible, NOTHING_FOUND);
+    if (inadmissible !== null) return refuse(draft, inadmissible);
 
     // 2. Lease: an instance that may be out of date knows nothing, not even which routes are public
     //    (contract: 503 to all).
-    if (!view.current) return refuse(view.unavailableReason, NOTHING_FOUND);
+    if (!view.current) return refuse(draft, view.unavailableReason);
 
     // 3. HTTP/1.0 may name no host. The upstream is told one all the same: where routes are told
     //    apart by host, that could be another one than was decided on.
     if (head.host === '' && table.namesHosts)
-      return refuse('request-ambiguous', NOTHING_FOUND, NO_METHODS, NO_HOST);
+      return refuse(draft, 'request-ambiguous', NO_METHODS, NO_HOST);
 
     // 4. A browser's preflight, where the route of the call that it asks about takes calls from
     //    the page: browsers send no token with it. Everything else is a request like any other.
@@ -104,7 +101,7 @@ export function createDecider(options: DeciderOptions): Decider {
     if (preflight !== null) {
       const asked = table.match(head.host, head.path, preflight.method);
       if (asked.kind === 'route' && asked.route.cors?.origins.includes(preflight.origin))
-        return permit(asked.route, NOTHING_FOUND, head.method, preflight.method);
+        return permit(draft, asked.route, head.method, preflight.method);
     }
 
     // 5. Match, silently: only an authenticated caller learns what does not exist.
@@ -112,32 +109,33 @@ export function createDecider(options: DeciderOptions): Decider {
     const asksGate = head.path === '*';
     const match = asksGate ? WHOLE_SERVER_MATCH : table.match(head.host, head.path, head.method);
     const route = match.kind === 'route' && !asksGate ? match.route : null;
-    const found: Findings = route === null ? NOTHING_FOUND : { ...NOTHING_FOUND, route };
+    draft.route = route;
 
     // 6. Public routes end here: no token is read, so none can leak into a record or be judged by
     //    accident. And no body: to an upstream that does not look for one it is a second request.
     if (route?.access === 'public') {
       return head.framing.kind === 'none'
-        ? withinLimits(route, found, head.method)
-        : refuse('body-refused', found);
+        ? withinLimits(draft, route, head.method)
+        : refuse(draft, 'body-refused');
     }
 
     // 7. Authenticate: form and checksum first, without asking anyone.
     const credential = readCredential(head.authorization, route);
-    if (credential.presented === 'nothing') return refuse('token-missing', found);
-    const shown = credential.scheme === null ? found : { ...found, scheme: credential.scheme };
+    if (credential.presented === 'nothing') return refuse(draft, 'token-missing');
+    draft.scheme = credential.scheme;
     if (credential.presented === 'malformed')
-      return refuse('token-malformed', shown, NO_METHODS, credential.detail);
+      return refuse(draft, 'token-malformed', NO_METHODS, credential.detail);
 
-    // 8. One look-up by the id that the token names. Cached, it is answered at once; else it may
-    //    have to wait behind those of other clients.
+    // 8. One look-up by the id that the token names: a claim, until the digest has matched. Cached,
+    //    it is answered at once; else it may have to wait behind those of other clients.
+    draft.claimedAccountId = credential.accountId;
     const lookup = lookups.lookup(credential.accountId, clientAddress);
     if (!(lookup instanceof Promise))
-      return conclude(head, match, shown, credential, lookup, clientAddress, body);
+      return conclude(draft, head, match, credential.token, lookup, clientAddress, body);
     return lookup.then((late) => {
       // Time has passed: the lease may have run out while we waited.
       const counts: Lookup = view.current ? late : { found: 'unavailable' };
-      return conclude(head, match, shown, credential, counts, clientAddress, body);
+      return conclude(draft, head, match, credential.token, counts, clientAddress, body);
     });
   }
 
@@ -146,70 +144,73 @@ export function createDecider(options: DeciderOptions): Decider {
    * state of the registry.
    */
   function conclude(
+    draft: Draft,
     head: RequestHead,
     match: RouteMatch,
-    found: Findings,
-    credential: Token,
+    token: string,
     lookup: Lookup,
     clientAddress: string,
     body: Buffer | null,
   ): Decision {
-    const claimed: Findings = { ...found, claimedAccountId: credential.accountId };
-    if (lookup.found === 'unavailable') return refuse(view.unavailableReason, claimed);
+    if (lookup.found === 'unavailable') return refuse(draft, view.unavailableReason);
 
     // 9. The digest decides, then status and expiry. Absent, unknown, retired, expired, inactive:
     //    one path for all.
     const account = lookup.found === 'account' ? lookup.account : null;
-    const digest = tokenDigest(credential.token);
+    const digest = tokenDigest(token);
     const proof = prove(account, digest, clock);
     if (account === null || proof === 'token-unknown')
-      return refuseToken('token-unknown', claimed, clientAddress);
-    if (proof === 'token-revoked')
-      return refuseToken(proof, { ...claimed, tokenId: tokenId(digest) }, clientAddress);
-    const known: Findings = { ...found, account, tokenId: tokenId(digest) };
-    if (proof !== 'proven') return refuseToken(proof, known, clientAddress);
+      return refuseToken(draft, 'token-unknown', clientAddress);
+    draft.tokenId = tokenId(digest);
+    if (proof === 'token-revoked') return refuseToken(draft, proof, clientAddress);
+    draft.account = account;
+    draft.claimedAccountId = null;
+    if (proof !== 'proven') return refuseToken(draft, proof, clientAddress);
 
     // 10. The caller is known, and may now learn what there is not: 404, then 405.
-    if (match.kind === 'none') return refuseKnown('route-unknown', known, account);
+    if (match.kind === 'none') return refuseKnown(draft, account, 'route-unknown');
     if (match.kind === 'method-refused')
-      return refuseKnown('method-refused', known, account, match.allow);
+      return refuseKnown(draft, account, 'method-refused', match.allow);
 
     // 11. Authorise: 403. What the route is decided by may stand in the body, which must then be
     //     here, and in a form that can be read in one way only: 400, 413.
-    if (match.route === WHOLE_SERVER) {
+    const { route } = match;
+    if (route === WHOLE_SERVER) {
       return hasUnusualBody(head)
-        ? refuseKnown('body-refused', known, account)
-        : withinLimits(WHOLE_SERVER, known, head.method);
+        ? refuseKnown(draft, account, 'body-refused')
+        : withinLimits(draft, route, head.method);
     }
     // Whoever holds a token may exchange it. Not the one before, in its overlap: that would put its
     // successor out of use.
-    if (match.route.action !== null) {
-      return known.tokenId === tokenId(account.liveDigest)
-        ? withinLimits(match.route, known, head.method)
-        : refuseKnown('permission-denied', known, account, NO_METHODS, ONLY_LIVE);
+    if (route.action !== null) {
+      return draft.tokenId === tokenId(account.liveDigest)
+        ? withinLimits(draft, route, head.method)
+        : refuseKnown(draft, account, 'permission-denied', NO_METHODS, ONLY_LIVE);
     }
-    const { route } = match;
     let { variables } = match;
     if (route.bodyVariables.length > 0) {
       const read = body === null ? bodyFormFault(head, route) : readBodyVariables(route, body);
       if (read === null) {
         const limitBytes = route.bodyVariableBytes;
-        return { permitted: null, found: known, account: account.account.id, limitBytes };
+        return { permitted: null, found: draft, account: account.account.id, limitBytes };
       }
       if ('reason' in read)
-        return refuseKnown(read.reason, known, account, NO_METHODS, read.detail);
+        return refuseKnown(draft, account, read.reason, NO_METHODS, read.detail);
       variables = [...variables, ...read];
     }
     const asked = authorise(view, account, route, variables, head.method);
-    const { application, role, demand } = asked;
-    const judged: Findings = { ...known, application, role, demand };
-    if (!asked.allowed)
-      return refuseKnown('permission-denied', judged, account, NO_METHODS, detailOf(asked.because));
+    draft.application = asked.application;
+    draft.role = asked.role;
+    draft.demand = asked.demand;
+    if (!asked.allowed) {
+      const detail = detailOf(asked.because);
+      return refuseKnown(draft, account, 'permission-denied', NO_METHODS, detail);
+    }
 
     // 12. A body where the route expects none: 400.
     return hasUnusualBody(head) && !route.bodyOn.includes(head.method)
-      ? refuseKnown('body-refused', judged, account)
-      : withinLimits(route, judged, head.method);
+      ? refuseKnown(draft, account, 'body-refused')
+      : withinLimits(draft, route, head.method);
   }
 
   /**
@@ -217,40 +218,39 @@ export function createDecider(options: DeciderOptions): Decider {
    * that is told nothing but the limit.
    */
   function refuseKnown(
+    draft: Draft,
+    { account: { id } }: Principal,
     reason: RefusalReason,
-    found: Findings,
-    { account: { id } }: NonNullable<Findings['account']>,
     allow?: readonly string[],
     detail: string | null = null,
   ): Refusal {
     const rate = rates.askRefused(id);
-    if (rate === null) return refuse(reason, found, allow, detail);
-    const counted: Findings = { ...found, rate };
-    return rate.retryAfterSeconds === 0
-      ? refuse(reason, counted, allow, detail)
-      : refuse('rate-limited', counted);
+    draft.rate = rate;
+    return rate === null || rate.retryAfterSeconds === 0
+      ? refuse(draft, reason, allow, detail)
+      : refuse(draft, 'rate-limited');
   }
 
   /**
    * A client that guesses is told so, and nothing else, whatever is wrong with its token: only
    * after it was found to be wrong.
    */
-  function refuseToken(reason: RefusalReason, found: Findings, clientAddress: string): Refusal {
+  function refuseToken(draft: Draft, reason: RefusalReason, clientAddress: string): Refusal {
     const rate = lookups.guessing(clientAddress);
-    return rate === null ? refuse(reason, found) : refuse('guessing-throttled', { ...found, rate });
+    draft.rate = rate;
+    return refuse(draft, rate === null ? reason : 'guessing-throttled');
   }
 
   /**
    * 13. Rates: 429, or leave to pass. Last, so that a route's limit is only taken from by calls
    * that it would let in.
    */
-  function withinLimits(route: Route, found: Findings, method: string): Verdict {
-    const rate = rates.ask(route, found.account?.account.id ?? null);
-    if (rate === null) return permit(route, found, method);
-    const counted: Findings = { ...found, rate };
-    return rate.retryAfterSeconds === 0
-      ? permit(route, counted, method)
-      : refuse('rate-limited', counted);
+  function withinLimits(draft: Draft, route: Route, method: string): Verdict {
+    const rate = rates.ask(route, draft.account?.account.id ?? null);
+    draft.rate = rate;
+    return rate === null || rate.retryAfterSeconds === 0
+      ? permit(draft, route, method)
+      : refuse(draft, 'rate-limited');
   }
 
   return {
@@ -270,8 +270,6 @@ export function createDecider(options: DeciderOptions): Decider {
 
 const NO_HOST = 'the request names no host, and routes are told apart by host';
 const ONLY_LIVE = 'only the live token can be exchanged, not the one before it';
-
-type Token = Extract<Credential, { presented: 'token' }>;
 
 const NO_LIMITS: NonNullable<DeciderOptions['rates']> = { ask: () => null, askRefused: () => null };
 
@@ -295,60 +293,30 @@ export function admit(
 const NO_METHODS: readonly string[] = [];
 
 function refuse(
+  draft: Draft,
   reason: RefusalReason,
-  found: Findings,
   allow: readonly string[] = NO_METHODS,
   detail: string | null = null,
 ): Refusal {
-  const { route, account, claimedAccountId, tokenId, scheme, application, role, demand, rate } =
-    found;
-  return {
-    permitted: false,
-    reason,
-    allow,
-    detail,
-    route,
-    account,
-    claimedAccountId,
-    tokenId,
-    scheme,
-    application,
-    role,
-    demand,
-    rate,
-  };
+  draft.reason = reason;
+  draft.allow = allow;
+  draft.detail = detail;
+  return draft as Refusal;
 }
-
-/** A permit without its brand: every named field, and none of the nameless one. */
-type Unbranded = {
-  readonly [Field in keyof Permit as Field extends string ? Field : never]: Permit[Field];
-};
 
 /**
  * The only place where a permit is made; the cast is what the brand in verdict.ts demands of anyone
  * who tries.
  */
 function permit(
+  draft: Draft,
   route: Route,
-  found: Findings,
   method: string,
   preflight: string | null = null,
 ): Permit {
-  const { account, claimedAccountId, tokenId, scheme, application, role, demand, rate } = found;
-  const unsafe = isUnsafe(method);
-  const made: Unbranded = {
-    permitted: true,
-    unsafe,
-    preflight,
-    route,
-    account,
-    claimedAccountId,
-    tokenId,
-    scheme,
-    application,
-    role,
-    demand,
-    rate,
-  };
-  return made as Permit;
+  draft.permitted = true;
+  draft.route = route;
+  draft.unsafe = isUnsafe(method);
+  draft.preflight = preflight;
+  return draft as Draft & Permit;
 }

@@ -62,6 +62,33 @@ export const NOTHING_FOUND: Findings = {
 };
 
 /**
+ * A verdict in the making. What is found about a request is written down where it is found, and in
+ * the end the draft is the verdict: one object a request, and all of one shape for whoever reads
+ * them (docs/decisions/decide-draft.md).
+ */
+export class Draft implements Findings {
+  permitted = false;
+  route: Route | null = null;
+  account: Principal | null = null;
+  claimedAccountId: string | null = null;
+  tokenId: string | null = null;
+  scheme: OtherScheme | null = null;
+  application: string | null = null;
+  role: string | null = null;
+  demand: Demand | null = null;
+  rate: RateStanding | null = null;
+  // Of a permit.
+  unsafe = false;
+  preflight: string | null = null;
+  // Of a refusal.
+  reason: RefusalReason | null = null;
+  allow: readonly string[] = NO_METHODS;
+  detail: string | null = null;
+}
+
+const NO_METHODS: readonly string[] = [];
+
+/**
  * Not exported: a value of type `Permit` cannot be written down outside of this room, only asked
  * for.
  */
