@@ -1,6 +1,6 @@
 /**
  * CRC-32 as zlib counts it (ISO 3309), four bytes at a time: for the 60 bytes of a token the way
- * into `node:zlib` takes longer than the sum (docs/decisions/decide-token.md).
+ * into `node:zlib` takes longer than the sum.
  */
 const POLYNOMIAL = 0xedb88320;
 

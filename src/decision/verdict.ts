@@ -64,7 +64,7 @@ export const NOTHING_FOUND: Findings = {
 /**
  * A verdict in the making. What is found about a request is written down where it is found, and in
  * the end the draft is the verdict: one object a request, and all of one shape for whoever reads
- * them (docs/decisions/decide-draft.md).
+ * them.
  */
 export class Draft implements Findings {
   permitted = false;
