@@ -1,71 +1,70 @@
-import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
-import { readCredential } from '../decision/credential.ts';
+import type { AcceptanceWaiter } from '../audit/port.ts';
 import type { Decision } from '../decision/decide.ts';
 import { type BodyWish, NOTHING_FOUND, type Permit, type Verdict } from '../decision/verdict.ts';
 import { SERVER_METHODS, WHOLE_SERVER } from '../decision/whole-server.ts';
-import { addCors, preflightFields } from '../forwarding/cors-fields.ts';
+import { addCors, addCorsOf, preflightFields } from '../forwarding/cors-fields.ts';
 import { rulesFor } from '../forwarding/field-rules.ts';
-import { type AnswerSink, Forward } from '../forwarding/forward.ts';
+import { Forward } from '../forwarding/forward.ts';
 import { calledBy, withPublicOrigin } from '../forwarding/public-origin.ts';
 import { upstreamRequest } from '../forwarding/request-fields.ts';
 import { clientFields, interimFields } from '../forwarding/response-fields.ts';
-import type { Fields } from '../http/fields.ts';
 import { maxForwards } from '../http/max-forwards.ts';
+import type { OwnResponse } from '../http/outgoing.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import type { Reason, RefusalReason } from '../refusal.ts';
-import type { UpstreamFailure } from '../upstream/port.ts';
+import type { ResponseReceiver, UpstreamFailure } from '../upstream/port.ts';
+import { recordDecision, type Standing } from './admission.ts';
 import { HeldBody } from './held-body.ts';
 import type { OpenCall } from './open-calls.ts';
-import { addRate, optionsResponse, preflightResponse, refusalResponse } from './own-response.ts';
+import { addRate, optionsResponse, preflightResponse, refusalOf } from './own-response.ts';
 import type { CallClient, CallServices } from './port.ts';
 import { CallRecord } from './record.ts';
-import { type Renewal, renewedResponse } from './renewal.ts';
+import { exchangeToken, type Renewal, renewedResponse } from './renewal.ts';
+import { type CallState, type Gone, UPSTREAM_REASONS } from './state.ts';
 
 /**
  * One call, from its head to its last byte, in the order in which it happens:
  *
  * ```
- *   decide ─▶ record the decision ─▶ [wait until the record is accepted] ─▶ forward ─▶ answer ─▶ record the outcome
- *     │                                                │
- *     └─ refusal ─▶ record ─▶ [wait] ─▶ refuse         └─ not accepted: 503, and nothing is given out
+ *   deciding ──▶ recording ──────────▶ forwarding ──▶ responding ──▶ begun ──▶ ended
+ *      │ ▲          │    └▶ awaiting-body ──▲  │           │ ▲          │         ▲
+ *   collecting      │    └▶ renewing ──────────┴───────────┴─┼──────────┼─────────┤
+ *                   └──── a refusal, or a response of ours ──┴──────────┴─────────┘
  * ```
  *
- * Under the `acknowledged` guarantee refusals and unsafe methods wait before anything goes
- * anywhere; safe methods go upstream at once and only their answer waits. Whatever happens, exactly
- * one decision is recorded (or counted once, when it is one of a flood of refusals), and exactly one
- * outcome for every permit, and for every refusal that its caller did not get as it was decided.
- * Where there is no room for the decision there is no record: nothing goes anywhere, the answer is
- * 503, and it is counted.
+ * Until `begun` the caller can be given another response than the upstream's; from then on the
+ * response can only be broken off. Whatever happens, exactly one decision is recorded (or counted
+ * once, when it is one of a flood), and exactly one outcome for every permit, and for every refusal
+ * that its caller did not get as it was decided. Where there is no room for the decision there is no
+ * record: nothing goes anywhere, the response is 503, and it is counted.
+ *
+ * Under the `acknowledged` guarantee refusals and unsafe methods wait for their record before
+ * anything goes anywhere (calls/admission.ts); safe methods go upstream at once and only their
+ * response waits, which is why whether a record is awaited stands beside the state.
  */
-export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
+export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
   readonly #services: CallServices;
   readonly #client: CallClient;
   readonly #head: RequestHead | null;
   readonly #record: CallRecord;
 
+  #state: CallState = 'deciding';
   #verdict: Verdict | null = null;
-  #acceptance: 'none' | 'pending' | 'accepted' = 'none';
+  /** The log has not said yet whether it has the decision. */
+  #awaitsRecord = false;
   #forward: Forward | null = null;
-  /** A refusal that replaces the upstream's answer, and waits for the record like it. */
+  /** A refusal that takes the place of the upstream's response, and waits for the record like it. */
   #replacement: RefusalReason | null = null;
-  /** Nothing goes upstream before the first bytes of the request's body are here. */
-  #awaitsBody = false;
   /** The body decides: what is known until it is here. */
   #wish: BodyWish | null = null;
-  #collecting = false;
-  /** The body by which was decided, until an upstream has answered. */
+  /** The body by which was decided, until an upstream has responded. */
   #held: HeldBody | null = null;
-  /** The upstream's answer: its head is given to the client's door, or to the client's socket. */
-  #answer: 'none' | 'gathered' | 'begun' = 'none';
   /** Content that the door was given and that has not been given to the socket. */
   #gatheredBytes = 0;
-  #ended = false;
-  /** The token of the caller is being exchanged. */
-  #renews = false;
   /** Monotonic clock, when the head came, until something was given to the client. */
   #headMs: number | undefined;
-  /** Why nobody can be answered any more. */
+  /** Why nobody can be given a response any more. */
   #gone: Gone | null = null;
   /** The list's own (`OpenCalls`). */
   place = -1;
@@ -80,8 +79,11 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     this.#record = new CallRecord(services, head, client.peer);
   }
 
+  // ── the verdict ──
+
   /** Decides and goes on from there. */
   begin(triesLeft = DECISION_TRIES): void {
+    this.#state = 'deciding';
     const decision = this.#services.decider.decide(
       this.#head!,
       this.#client.peer,
@@ -104,10 +106,11 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
    * The registry may have changed between the verdict and this turn of the loop: then the verdict
    * is about what was, and is reached again.
    */
-  #decidedLate(verdict: Decision, triesLeft: number): void {
+  #decidedLate(decision: Decision, triesLeft: number): void {
     if (this.#verdict !== null) return; // refused meanwhile, for another reason
-    if (verdict.permitted === null) this.#collect(verdict);
-    else if (!verdict.permitted || this.#services.openCalls.stands(verdict)) this.#judged(verdict);
+    if (decision.permitted === null) this.#collect(decision);
+    else if (!decision.permitted || this.#services.openCalls.stands(decision))
+      this.#judged(decision);
     else if (triesLeft > 0) this.begin(triesLeft - 1);
     else this.refuse('registry-unavailable');
   }
@@ -120,16 +123,10 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
       return;
     }
     this.#held = new HeldBody(this.#services.heldBodies, wish.account, wish.limitBytes);
-    this.#collecting = true;
+    this.#state = 'collecting';
     this.#record.bodyAwaited();
     this.#client.awaitBody(this.#head!.expectsContinue);
     this.#client.resumeBody();
-  }
-
-  /** Of what still comes nothing is taken. */
-  #stopCollecting(): void {
-    this.#collecting = false;
-    if (this.#gone === null) this.#client.pauseBody();
   }
 
   /** Nobody will know what it was about. */
@@ -153,35 +150,108 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   refusePlaintext(exposedAccountId: string | null, detail: string | null = null): void {
     this.#record.exposed = exposedAccountId !== null;
     const found = { ...NOTHING_FOUND, claimedAccountId: exposedAccountId };
-    this.#judged({
-      ...found,
-      permitted: false,
-      reason: 'plaintext-refused',
-      allow: [],
-      detail,
+    this.#judged({ ...found, permitted: false, reason: 'plaintext-refused', allow: [], detail });
+  }
+
+  #judged(verdict: Verdict): void {
+    // Of a body that still comes nothing is taken.
+    if (this.#state === 'collecting' && this.#gone === null) this.#client.pauseBody();
+    this.#state = 'recording';
+    this.#verdict = verdict;
+    // In the same turn in which it was reached: no change can come between the verdict and the list
+    // of those whom changes concern.
+    if (verdict.permitted && verdict.account !== null) this.#opened(verdict, verdict.account);
+    const standing = this.#recorded(verdict);
+    // Already ended, or told: then everything has happened. Or it waits in vain, and is told so once
+    // this turn is over: nothing goes upstream for that.
+    if (this.#ended || standing === 'lost' || (standing === 'waits' && !this.#awaitsRecord)) return;
+    const forwards = verdict.permitted && verdict.preflight === null;
+    if (forwards && !(this.#awaitsRecord && verdict.unsafe)) this.#startForward(verdict);
+    else if (!this.#awaitsRecord) this.#proceed();
+  }
+
+  #recorded(verdict: Verdict): Standing {
+    const bestEffort = verdict.route?.audit === 'best-effort';
+    // Before it is recorded: the waiter may be told at once.
+    this.#awaitsRecord = this.#services.guarantee === 'acknowledged' && !bestEffort;
+    try {
+      const standing = recordDecision(this.#services, this.#record, verdict, this, bestEffort);
+      if (standing === 'counted') this.#awaitsRecord = false;
+      return standing;
+    } catch (error) {
+      this.#awaitsRecord = false; // nobody will tell us about what could not be written down
+      throw error;
+    }
+  }
+
+  #opened(permit: Permit, account: NonNullable<Permit['account']>): void {
+    const { openCalls, uses, clock } = this.#services;
+    openCalls.add(this);
+    uses.note(
+      account.account.id,
+      permit.tokenId ?? '',
+      clock.wallMs(),
+      this.#record.address.address,
+    );
+  }
+
+  /** The log has the decision. */
+  accepted(): void {
+    if (this.#ended) return;
+    this.#awaitsRecord = false;
+    this.#guarded(() => this.#proceed());
+  }
+
+  /** The log could not take the decision in time: nothing is given out that was not recorded. */
+  notAccepted(): void {
+    if (this.#ended) return;
+    // as far as it will ever be: the refusal below must not wait for it
+    this.#awaitsRecord = false;
+    this.#guarded(() => {
+      this.#forward?.abort();
+      this.#respondRefusal('audit-unavailable');
     });
   }
 
+  /** What waited for the record goes on. */
+  #proceed(): void {
+    const verdict = this.#verdict!;
+    if (!verdict.permitted) this.#respondRefusal(verdict.reason);
+    else if (this.#gone !== null) this.#end(this.#gone);
+    else if (this.#replacement !== null) this.#respondRefusal(this.#replacement);
+    else if (verdict.preflight !== null) this.#respondPreflight(verdict, verdict.preflight);
+    else if (this.#forward !== null) this.#release(this.#forward);
+    else if (this.#covered()) this.#startForward(verdict);
+  }
+
+  #release(forward: Forward): void {
+    this.#record.heldSinceMs = forward.heldSinceMs;
+    forward.release();
+  }
+
+  // ── what ends it before its time ──
+
   /**
-   * A fault of ours. The client gets 500 if nothing was sent yet, a broken answer otherwise. Never
+   * A fault of ours. The client gets 500 if nothing was sent yet, a broken response otherwise. Never
    * throws.
    */
   onFault(error: unknown): void {
-    this.#services.log.error('a call failed inside the gate', {
-      requestId: this.#record.id,
-      error,
-    });
+    this.#logFault(error);
     if (this.#ended) return;
     try {
       this.#stop('internal-fault');
     } catch (second) {
-      this.#services.log.error('a call failed inside the gate', {
-        requestId: this.#record.id,
-        error: second,
-      });
+      this.#logFault(second);
       this.#lastWord(() => this.#end('internal-fault'));
       this.#client.cut();
     }
+  }
+
+  #logFault(error: unknown): void {
+    this.#services.log.error('a call failed inside the gate', {
+      requestId: this.#record.id,
+      error,
+    });
   }
 
   #guarded(step: () => void): void {
@@ -196,12 +266,16 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     return this.#verdict as Permit;
   }
 
+  get #ended(): boolean {
+    return this.#state === 'ended';
+  }
+
   /**
    * What was permitted is so no longer (the registry has changed), or has lasted too long (the gate
    * closes).
    */
   shutOut(reason: RefusalReason): void {
-    if (this.#ended || this.#renews) return;
+    if (this.#ended || this.#state === 'renewing') return;
     this.#guarded(() => this.#stop(reason));
   }
 
@@ -209,7 +283,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   #stop(reason: RefusalReason): void {
     this.#forward?.abort();
     if (this.#verdict === null) this.refuse(reason);
-    else this.#replaceAnswer(reason);
+    else this.#replaceResponse(reason);
   }
 
   /**
@@ -227,88 +301,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     return false;
   }
 
-  #judged(verdict: Verdict): void {
-    this.#verdict = verdict;
-    if (this.#collecting) this.#stopCollecting();
-    // In the same turn in which it was reached: no change can come between the verdict and the list
-    // of those whom changes concern.
-    if (verdict.permitted && verdict.account !== null) this.#opened(verdict, verdict.account);
-    // One of a flood: counted, and nothing to wait for.
-    if (this.#isFolded(verdict)) {
-      this.#proceed();
-      return;
-    }
-    const waits =
-      this.#services.guarantee === 'acknowledged' && verdict.route?.audit !== 'best-effort';
-    if (waits) this.#acceptance = 'pending';
-    let taken: Taken;
-    try {
-      taken = this.#record.decision(verdict, waits ? this : null);
-    } catch (error) {
-      this.#acceptance = 'none'; // nobody will tell us about what could not be written down
-      throw error;
-    }
-    // Already answered: then everything has happened.
-    if (this.#ended || (waits && this.#acceptance !== 'pending')) return;
-    // It waits in vain, and is told so once this turn is over: nothing goes upstream for that.
-    if (waits && taken !== 'kept') return;
-    const forwards = verdict.permitted && verdict.preflight === null;
-    if (forwards && !(waits && verdict.unsafe)) this.#startForward(verdict);
-    else if (!waits) this.#proceed();
-  }
-
-  #isFolded(verdict: Verdict): boolean {
-    // Of what is let in only preflights can be: strangers make as many as they like of them.
-    if (verdict.permitted && verdict.preflight === null) return false;
-    const reason = verdict.permitted ? 'permitted' : verdict.reason;
-    const account = verdict.account?.account ?? null;
-    return this.#services.floods.folds(this.#record.address.address, reason, account);
-  }
-
-  #opened(permit: Permit, account: NonNullable<Permit['account']>): void {
-    const { openCalls, uses, clock } = this.#services;
-    openCalls.add(this);
-    uses.note(
-      account.account.id,
-      permit.tokenId ?? '',
-      clock.wallMs(),
-      this.#record.address.address,
-    );
-  }
-
-  /** The log has the decision. */
-  accepted(): void {
-    if (this.#ended) return;
-    this.#acceptance = 'accepted';
-    this.#guarded(() => this.#proceed());
-  }
-
-  /** The log could not take the decision in time: nothing is given out that was not recorded. */
-  notAccepted(): void {
-    if (this.#ended) return;
-    // as far as it will ever be: the refusal below must not wait for it
-    this.#acceptance = 'accepted';
-    this.#guarded(() => {
-      this.#forward?.abort();
-      this.#answerRefusal('audit-unavailable');
-    });
-  }
-
-  /** What waited for the record goes on. */
-  #proceed(): void {
-    const verdict = this.#verdict!;
-    if (!verdict.permitted) this.#answerRefusal(verdict.reason);
-    else if (this.#gone !== null) this.#end(this.#gone);
-    else if (this.#replacement !== null) this.#answerRefusal(this.#replacement);
-    else if (verdict.preflight !== null) this.#answerPreflight(verdict, verdict.preflight);
-    else if (this.#forward !== null) this.#release(this.#forward);
-    else if (this.#covered()) this.#startForward(verdict);
-  }
-
-  #release(forward: Forward): void {
-    this.#record.heldSinceMs = forward.heldSinceMs;
-    forward.release();
-  }
+  // ── what a permit is for ──
 
   #startForward(permit: Permit): void {
     if (this.#gone !== null) {
@@ -316,23 +309,28 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
       return;
     }
     const head = this.#head!;
+    // What the gate itself responds to waits for the record, whatever the method.
     if (head.method === 'OPTIONS' && goesNoFurther(head)) {
-      if (this.#acceptance !== 'pending') this.#answerOptions(permit, head);
+      if (!this.#awaitsRecord) this.#respondOptions(permit, head);
       return;
     }
     if (permit.route.action !== null) {
-      this.#renewToken(permit, head);
+      if (!this.#awaitsRecord) this.#renewToken(permit, head);
       return;
     }
     // No connection to the upstream before there is something to send on it: nobody takes one by
     // a body that does not come.
-    if (this.#awaitsBody) return;
+    if (this.#state === 'awaiting-body') return;
     const isToCome = head.framing.kind !== 'none' && this.#held === null;
     if (isToCome && !this.#client.awaitBody(head.expectsContinue)) {
-      this.#awaitsBody = true;
+      this.#state = 'awaiting-body';
       this.#record.bodyAwaited();
       return;
     }
+    this.#forwardTo(permit, head);
+  }
+
+  #forwardTo(permit: Permit, head: RequestHead): void {
     const upstream = this.#services.upstreams.get(permit.route.upstream);
     if (upstream === undefined)
       throw new Error(`route ${permit.route.name} names an upstream that is not there`);
@@ -351,65 +349,42 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     this.#record.forwardedMs = this.#services.clock.monotonicMs();
     const account = permit.account?.account.id ?? null;
     const forward = new Forward(upstream, request, account, this);
+    this.#state = 'forwarding';
     this.#forward = forward;
-    if (!forward.start(this.#acceptance === 'pending')) this.#replaceAnswer('overloaded');
+    if (!forward.start(this.#awaitsRecord)) this.#replaceResponse('overloaded');
   }
 
   /**
    * The token is exchanged once this was asked for, whatever becomes of the call: from here on
-   * nothing but its client's going ends it before the answer is there, least of all that the token
+   * nothing but its client's going ends it before the response is there, least of all that the token
    * which it was made with counts no more. A body is not read, and ends the connection.
    */
   #renewToken(permit: Permit, head: RequestHead): void {
-    const { renewToken, openCalls } = this.#services;
-    const credential = readCredential(head.authorization, permit.route);
-    if (renewToken === null || credential.presented !== 'token' || permit.account === null)
-      throw new Error(`route ${permit.route.name} cannot exchange tokens here`);
-    openCalls.remove(this);
-    this.#renews = true;
-    renewToken(permit.account.account, credential.token).then(
-      (renewal) => this.#guarded(() => this.#renewed(renewal, permit)),
+    const renewal = exchangeToken(this.#services.renewToken, permit, head);
+    this.#services.openCalls.remove(this);
+    this.#state = 'renewing';
+    renewal.then(
+      (done) => this.#guarded(() => this.#renewed(done, permit)),
       (error: unknown) => {
-        this.#renews = false;
+        if (!this.#ended) this.#state = 'recording';
         this.onFault(error);
       },
     );
   }
 
   #renewed(renewal: Renewal, permit: Permit): void {
-    this.#renews = false;
     if (this.#ended) return;
-    if (!renewal.renewed) {
-      this.#replaceAnswer(renewal.reason);
-      return;
-    }
-    const own = renewedResponse(renewal, this.#record.id, permit.rate);
-    this.#addCors(own.fields, permit);
-    this.#record.status = own.status;
-    this.#record.responseBytes = Buffer.byteLength(own.body);
-    this.#end('permitted');
-    this.#lastWord(() => this.#client.own(own));
-  }
-
-  /** RFC 9110 §7.6.2, §9.3.7: the gate is the last to be asked. */
-  #answerOptions(permit: Permit, head: RequestHead): void {
-    const allow =
-      permit.route === WHOLE_SERVER
-        ? SERVER_METHODS
-        : this.#services.decider.table.allowed(head.host, head.path);
-    const own = optionsResponse(this.#record.id, allow, permit.rate);
-    this.#addCors(own.fields, permit);
-    this.#record.status = own.status;
-    this.#end('permitted');
-    this.#lastWord(() => this.#client.own(own));
+    this.#state = 'recording';
+    if (!renewal.renewed) this.#replaceResponse(renewal.reason);
+    else this.#respond(renewedResponse(renewal, this.#record.id, permit.rate), permit, 'permitted');
   }
 
   // ── the request body, from the door ──
 
   /** Its first bytes are here, and were waited for. */
   onRequestBodyHere(): void {
-    if (this.#ended || !this.#awaitsBody) return;
-    this.#awaitsBody = false;
+    if (this.#state !== 'awaiting-body') return;
+    this.#state = 'recording';
     this.#record.bodyCame();
     if (this.#replacement === null) this.#guarded(() => this.#startForward(this.permit));
   }
@@ -422,7 +397,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
       this.#stop('body-too-large');
       return;
     }
-    if (this.#collecting) {
+    if (this.#state === 'collecting') {
       const fault = this.#held!.push(content);
       if (fault !== null) this.#stop(fault);
     } else {
@@ -436,11 +411,10 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   }
 
   onRequestEnd(): void {
-    if (!this.#collecting) {
+    if (this.#state !== 'collecting') {
       this.#forward?.endBody();
       return;
     }
-    this.#collecting = false;
     this.#record.bodyCame();
     this.#guarded(() => this.begin());
   }
@@ -461,12 +435,12 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     if (this.#ended) return;
     this.#gone = why;
     this.#forward?.abort();
-    if (this.#collecting) {
+    if (this.#state === 'collecting') {
       this.#guarded(() => this.#refuseIncomplete(why));
       return;
     }
     // Still being decided, or not yet on record: what is waited for ends the call.
-    if (this.#verdict === null || this.#acceptance === 'pending') return;
+    if (this.#verdict === null || this.#awaitsRecord) return;
     this.#end(why);
   }
 
@@ -474,9 +448,10 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     this.#forward?.resume();
   }
 
-  // ── the answer, from the upstream ──
+  // ── the response, from the upstream ──
 
-  onUpstreamReady(): void {
+  /** A connection takes the request's body. */
+  onConnected(): void {
     // At every try: the same bytes.
     if (this.#held !== null) {
       this.#forward!.sendBody(this.#held.bytes);
@@ -489,14 +464,14 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     if (!follows && !this.#ended) this.onRequestFlush();
   }
 
-  onUpstreamDrain(): void {
+  /** It takes more of it. */
+  onDrain(): void {
     this.#client.resumeBody();
   }
 
-  onInformational(head: ResponseHead): void {
-    if (!this.#covered()) return;
+  onInterim(head: ResponseHead): void {
     // 100 was said by us, when the call was permitted (RFC 9110 §10.1.1).
-    if (head.status === 100) return;
+    if (!this.#covered() || head.status === 100) return;
     const shown = this.#withPublicLinks(head);
     this.#client.interim(shown, interimFields(shown));
   }
@@ -509,7 +484,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   }
 
   onHead(received: ResponseHead): void {
-    this.#answer = 'gathered';
+    this.#state = 'responding';
     this.#dropBody();
     this.#headMs = this.#record.answered(received.status);
     const head = this.#withPublicLinks(received);
@@ -536,8 +511,8 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
 
   /** What was gathered is the socket's: from now on the client has seen it, as far as we know. */
   #flushed(): void {
-    if (this.#answer === 'none') return;
-    this.#answer = 'begun';
+    if (this.#state === 'responding') this.#state = 'begun';
+    if (this.#state !== 'begun') return;
     this.#record.given(this.#gatheredBytes);
     this.#gatheredBytes = 0;
   }
@@ -550,75 +525,64 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   }
 
   onFailure(failure: UpstreamFailure): void {
-    const { id } = this.#record;
-    const upstream = this.#verdict?.route?.upstream;
     if (failure.kind === 'exhausted') {
       this.#services.exhausted(failure.detail);
     } else {
-      this.#services.log.warn('upstream failed', { requestId: id, upstream, ...failure });
+      const upstream = this.#verdict?.route?.upstream;
+      this.#services.log.warn('upstream failed', {
+        requestId: this.#record.id,
+        upstream,
+        ...failure,
+      });
     }
-    this.#replaceAnswer(UPSTREAM_REASONS[failure.kind]);
+    this.#replaceResponse(UPSTREAM_REASONS[failure.kind]);
   }
+
+  // ── responses of our own ──
 
   /**
-   * Our refusal in place of the upstream's answer: as a whole answer if nothing was given to the
+   * Our refusal in place of the upstream's response: as a whole one if nothing was given to the
    * client's socket yet, as a broken one otherwise.
    */
-  #replaceAnswer(reason: RefusalReason): void {
-    if (this.#acceptance === 'pending') this.#replacement = reason;
-    else this.#answerRefusal(reason);
+  #replaceResponse(reason: RefusalReason): void {
+    if (this.#awaitsRecord) this.#replacement = reason;
+    else this.#respondRefusal(reason);
   }
 
-  #answerRefusal(reason: RefusalReason): void {
+  #respondRefusal(reason: RefusalReason): void {
     const verdict = this.#verdict!;
-    if (this.#answer === 'begun') {
+    if (this.#state === 'begun') {
       this.#end(reason);
       this.#client.cut();
     } else if (this.#gone !== null) {
       this.#end(this.#gone);
     } else {
-      const allow = verdict.permitted ? [] : verdict.allow;
-      const errors = verdict.route?.errors ?? this.#services.format.errors;
-      const acceptsBasic = verdict.route?.acceptBasic ?? false;
-      const isOwn = !verdict.permitted && verdict.reason === reason;
-      const own = refusalResponse(
-        reason,
-        this.#record.id,
-        { ...this.#services.format, errors, acceptsBasic },
-        allow,
-        verdict.rate,
-        isOwn ? verdict.detail : null,
-      );
-      this.#addCors(own.fields, verdict);
-      this.#record.status = own.status;
-      this.#end(reason);
-      this.#lastWord(() => this.#client.own(own));
+      const { format } = this.#services;
+      this.#respond(refusalOf(verdict, reason, this.#record.id, format), verdict, reason);
     }
   }
 
-  /**
-   * What a refusal tells the browser that it came to, so that the page may read it: also where the
-   * refusal came before the match.
-   */
-  #addCors(fields: Fields, { route }: Verdict): void {
-    const head = this.#head;
-    if (head === null) return;
-    const { table } = this.#services.decider;
-    if (route !== null) {
-      if (route.cors !== null) addCors(fields, route.cors, head);
-      return;
-    }
-    if (!table.answersPreflights) return;
-    const match = table.match(head.host, head.path, head.method);
-    if (match.kind === 'route' && match.route.cors !== null)
-      addCors(fields, match.route.cors, head);
+  /** RFC 9110 §7.6.2, §9.3.7: the gate is the last to be asked. */
+  #respondOptions(permit: Permit, head: RequestHead): void {
+    const allow =
+      permit.route === WHOLE_SERVER
+        ? SERVER_METHODS
+        : this.#services.decider.table.allowed(head.host, head.path);
+    this.#respond(optionsResponse(this.#record.id, allow, permit.rate), permit, 'permitted');
   }
 
-  #answerPreflight({ route }: Permit, method: string): void {
+  #respondPreflight({ route }: Permit, method: string): void {
     const fields = preflightFields(route, this.#head!, method);
-    const own = preflightResponse(this.#record.id, fields);
+    this.#respond(preflightResponse(this.#record.id, fields), null, 'permitted');
+  }
+
+  /** @param verdict says who may read it in a browser; null: it says so itself */
+  #respond(own: OwnResponse, verdict: Verdict | null, reason: Reason): void {
+    if (verdict !== null && this.#head !== null)
+      addCorsOf(own.fields, verdict.route, this.#head, this.#services.decider.table);
     this.#record.status = own.status;
-    this.#end('permitted');
+    if (reason === 'permitted') this.#record.responseBytes = Buffer.byteLength(own.body);
+    this.#end(reason);
     this.#lastWord(() => this.#client.own(own));
   }
 
@@ -627,10 +591,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
     try {
       word();
     } catch (error) {
-      this.#services.log.error('a call failed inside the gate', {
-        requestId: this.#record.id,
-        error,
-      });
+      this.#logFault(error);
       this.#client.cut();
     }
   }
@@ -643,7 +604,7 @@ export class Call implements AcceptanceWaiter, AnswerSink, OpenCall {
   /** The one end of every call. */
   #end(reason: Reason): void {
     if (this.#ended) return;
-    this.#ended = true;
+    this.#state = 'ended';
     this.#dropBody();
     this.#services.openCalls.remove(this);
     this.#record.ended(this.#verdict!, reason);
@@ -655,18 +616,8 @@ function goesNoFurther({ path, names, values }: RequestHead): boolean {
   return path === '*' || maxForwards(names, values) === 0;
 }
 
-/** Reasons for which an answer reaches nobody: the client left, or the gate closed before it. */
-type Gone = 'client-aborted' | 'draining';
-
 /** Of a body by which would have been decided. */
 const INCOMPLETE = 'the connection ended before the body did';
 
 /** How often a decision is reached anew because the registry changed under it. */
 const DECISION_TRIES = 3;
-
-const UPSTREAM_REASONS = {
-  unreachable: 'upstream-unreachable',
-  exhausted: 'overloaded',
-  broken: 'upstream-broken',
-  timeout: 'upstream-timeout',
-} as const satisfies Record<UpstreamFailure['kind'], RefusalReason>;

@@ -1,3 +1,4 @@
+import type { Verdict } from '../decision/verdict.ts';
 import { Fields } from '../http/fields.ts';
 import { httpDate } from '../http/http-date.ts';
 import type { OwnResponse } from '../http/outgoing.ts';
@@ -82,6 +83,33 @@ export function refusalResponse(
         requestId,
       });
   return { status: kind.status, fields, body: `${body}\n`, closes: kind.closes === true };
+}
+
+/**
+ * A refusal of a call, in the words of its route.
+ *
+ * @param reason another one than was decided where something else came in between
+ */
+export function refusalOf(
+  verdict: Verdict,
+  reason: RefusalReason,
+  requestId: string,
+  format: ResponseFormat,
+): OwnResponse {
+  const { route } = verdict;
+  const isDecided = !verdict.permitted && verdict.reason === reason;
+  return refusalResponse(
+    reason,
+    requestId,
+    {
+      ...format,
+      errors: route?.errors ?? format.errors,
+      acceptsBasic: route?.acceptBasic ?? false,
+    },
+    verdict.permitted ? [] : verdict.allow,
+    verdict.rate,
+    isDecided ? verdict.detail : null,
+  );
 }
 
 /**

@@ -7,6 +7,7 @@ import { addressOnly, type ClientAddress } from '../http/client-address.ts';
 import type { Peer, RequestHead } from '../http/request-head.ts';
 import { type Trace, traceOf } from '../http/trace.ts';
 import { type Reason, refusalKind } from '../refusal.ts';
+import type { DecisionWriter } from './admission.ts';
 import type { CallServices } from './port.ts';
 
 /**
@@ -14,7 +15,7 @@ import type { CallServices } from './port.ts';
  * outcome if it was permitted or answered otherwise than decided, one measurement. Times are
  * monotonic milliseconds; 0 = it has not happened.
  */
-export class CallRecord implements OpenPermit {
+export class CallRecord implements OpenPermit, DecisionWriter<Verdict> {
   readonly #services: CallServices;
   readonly #head: RequestHead | null;
   readonly id: string;
@@ -74,6 +75,13 @@ export class CallRecord implements OpenPermit {
   given(bytes: number): void {
     this.status = this.#upstreamStatus ?? 0;
     this.responseBytes += bytes;
+  }
+
+  isOneOfFlood(verdict: Verdict, floods: CallServices['floods']): boolean {
+    // Of what is let in only preflights can be: strangers make as many of them as they like.
+    if (verdict.permitted && verdict.preflight === null) return false;
+    const reason = verdict.permitted ? 'permitted' : verdict.reason;
+    return floods.folds(this.address.address, reason, verdict.account?.account ?? null);
   }
 
   /** @param waiter told whether the event was accepted; null = nobody waits */

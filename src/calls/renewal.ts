@@ -1,5 +1,8 @@
 import type { Account } from '../account/model.ts';
+import { readCredential } from '../decision/credential.ts';
+import type { Permit } from '../decision/verdict.ts';
 import type { OwnResponse } from '../http/outgoing.ts';
+import type { RequestHead } from '../http/request-head.ts';
 import type { RateStanding } from '../limits/rate-limit.ts';
 import type { RefusalReason } from '../refusal.ts';
 import type { Revocation } from '../registry/receipts/receipt.ts';
@@ -26,6 +29,18 @@ export type RenewToken = (
   account: Pick<Account, 'id' | 'name' | 'kind'>,
   token: string,
 ) => Promise<Renewal>;
+
+/** Rejects, or throws, where this process or this call cannot exchange a token. */
+export function exchangeToken(
+  renewToken: RenewToken | null,
+  permit: Permit,
+  head: RequestHead,
+): Promise<Renewal> {
+  const credential = readCredential(head.authorization, permit.route);
+  if (renewToken === null || credential.presented !== 'token' || permit.account === null)
+    throw new Error(`route ${permit.route.name} cannot exchange tokens here`);
+  return renewToken(permit.account.account, credential.token);
+}
 
 /** What clients read as a date that does not come: they parse the field, and null is none. */
 const NEVER = '9999-12-31T23:59:59Z';

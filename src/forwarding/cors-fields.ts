@@ -1,5 +1,6 @@
 import { onlyValue } from '../decision/preflight.ts';
 import type { CorsRule, Route } from '../decision/route.ts';
+import type { RouteTable } from '../decision/route-table.ts';
 import { Fields } from '../http/fields.ts';
 import type { RequestHead } from '../http/request-head.ts';
 
@@ -13,6 +14,27 @@ export function addCors(fields: Fields, cors: CorsRule, head: RequestHead): void
   const origin = allowedOrigin(cors, head);
   if (origin !== null) fields.add('Access-Control-Allow-Origin', origin);
   fields.add('Vary', 'Origin');
+}
+
+/**
+ * What a response of the gate's own tells the browser that it comes to, so that the page may read
+ * it.
+ *
+ * @param route null: the response came before the match
+ */
+export function addCorsOf(
+  fields: Fields,
+  route: Route | null,
+  head: RequestHead,
+  table: RouteTable,
+): void {
+  if (route !== null) {
+    if (route.cors !== null) addCors(fields, route.cors, head);
+    return;
+  }
+  if (!table.answersPreflights) return;
+  const match = table.match(head.host, head.path, head.method);
+  if (match.kind === 'route' && match.route.cors !== null) addCors(fields, match.route.cors, head);
 }
 
 /** The response to a preflight about a call with this method. */

@@ -5,31 +5,13 @@ import type { UpstreamConnection } from '../upstream/connection.ts';
 import type { ResponseReceiver, UpstreamFailure } from '../upstream/port.ts';
 import type { Upstream } from './upstream.ts';
 
-/**
- * Who gets the upstream's answer: a call. The order is informational* head body* end, with
- * `onFailure` possible at any point but the last.
- */
-export interface AnswerSink {
-  /** The upstream takes the request body now. */
-  onUpstreamReady(): void;
-  onInformational(head: ResponseHead): void;
-  onHead(head: ResponseHead): void;
-  onBody(content: Buffer): void;
-  onEnd(): void;
-  onFailure(failure: UpstreamFailure): void;
-  /** A step of ours threw: the exchange is over. Must not throw. */
-  onFault(error: unknown): void;
-  /** Writes out what was given. @returns false to pause the upstream until `resume()` */
-  flush(): boolean;
-  /** The upstream takes request bytes again, after `flushBody()` said no. */
-  onUpstreamDrain(): void;
-}
-
 /** Tries of one request, the first included. */
 const MAX_TRIES = 3;
 
 /**
- * One permitted request on its way to an upstream and its answer on the way back.
+ * One permitted request on its way to an upstream, and the response on its way back to `sink`, which
+ * hears of a connection only where a body may be sent on it, and of a failure only when no further
+ * try is made.
  *
  * A further try is made in two cases only, on a new connection and to another place than the one
  * that failed, if there is another: the connection was never made (nothing was sent), or, once, an
@@ -41,7 +23,7 @@ export class Forward implements ResponseReceiver {
   readonly #upstream: Upstream;
   readonly #request: OutgoingRequest;
   readonly #account: string | null;
-  readonly #sink: AnswerSink;
+  readonly #sink: ResponseReceiver;
   #connection: UpstreamConnection | null = null;
   #holding = false;
   #tries = 1;
@@ -53,7 +35,7 @@ export class Forward implements ResponseReceiver {
     upstream: Upstream,
     request: OutgoingRequest,
     account: string | null,
-    sink: AnswerSink,
+    sink: ResponseReceiver,
   ) {
     this.#upstream = upstream;
     this.#request = request;
@@ -66,7 +48,7 @@ export class Forward implements ResponseReceiver {
   }
 
   /**
-   * Sends the head; the body may follow from `onUpstreamReady` on.
+   * Sends the head; the body may follow from `onConnected` on.
    *
    * @param hold keep the answer back until `release()`
    * @returns false when the upstream has as many connections as it may, or this caller as many of
@@ -92,7 +74,7 @@ export class Forward implements ResponseReceiver {
     if (this.#holding) connection.hold();
     connection.begin(this, this.#request);
     if (!this.#hasBody) connection.sendEnd();
-    else if (connection.connected) this.#sink.onUpstreamReady();
+    else if (connection.connected) this.#sink.onConnected();
   }
 
   /**
@@ -117,7 +99,7 @@ export class Forward implements ResponseReceiver {
     this.#connection?.sendEnd();
   }
 
-  /** @returns false when the upstream wants a pause until `onUpstreamDrain` */
+  /** @returns false when the upstream wants a pause until `onDrain` */
   flushBody(): boolean {
     return this.#connection?.flush() ?? true;
   }
@@ -142,11 +124,11 @@ export class Forward implements ResponseReceiver {
   }
 
   onConnected(): void {
-    if (this.#hasBody) this.#sink.onUpstreamReady();
+    if (this.#hasBody) this.#sink.onConnected();
   }
 
-  onInformational(head: ResponseHead): void {
-    this.#sink.onInformational(head);
+  onInterim(head: ResponseHead): void {
+    this.#sink.onInterim(head);
   }
 
   onHead(head: ResponseHead): void {
@@ -197,6 +179,6 @@ export class Forward implements ResponseReceiver {
   }
 
   onDrain(): void {
-    this.#sink.onUpstreamDrain();
+    this.#sink.onDrain();
   }
 }

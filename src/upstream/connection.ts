@@ -338,7 +338,7 @@ export class UpstreamConnection implements Watched {
     // comes, and is the last one.
     if (!head.keepAlive) this.#last = true;
     if (!expected) this.#fail('broken', 'unexpected interim answer');
-    else this.#receiver!.onInformational(head);
+    else this.#receiver!.onInterim(head);
   }
 
   #readBody(chunk: Buffer): Buffer | null {

@@ -105,7 +105,7 @@ class Probe implements ResponseReceiver, ConnectionKeeper {
   }
 
   onConnected(): void {}
-  onInformational(): void {}
+  onInterim(): void {}
   onBody(): void {}
   onEnd(): void {}
   onDrain(): void {}

@@ -23,7 +23,7 @@ export interface UpstreamFailure {
 export interface ResponseReceiver extends BodySink {
   /** The connection stands: the request body may come. */
   onConnected(): void;
-  onInformational(head: ResponseHead): void;
+  onInterim(head: ResponseHead): void;
   onHead(head: ResponseHead): void;
   onEnd(): void;
   onFailure(failure: UpstreamFailure): void;

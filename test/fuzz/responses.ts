@@ -39,7 +39,7 @@ class Exchange implements ResponseReceiver {
   flush(): boolean {
     return true;
   }
-  onInformational(head: ResponseHead): void {
+  onInterim(head: ResponseHead): void {
     this.interim.push(head);
   }
   onHead(head: ResponseHead): void {

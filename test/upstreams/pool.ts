@@ -66,7 +66,7 @@ function call(pool: UpstreamPool): Promise<number | UpstreamFailure['kind'] | 'f
     let status = 0;
     const receiver: ResponseReceiver = {
       onConnected: () => {},
-      onInformational: () => {},
+      onInterim: () => {},
       onHead: (head) => {
         status = head.status;
       },

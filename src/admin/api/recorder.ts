@@ -6,19 +6,21 @@ import {
 } from '../../audit/event/admin-call-event.ts';
 import type { AccountFacts } from '../../audit/event/call-event.ts';
 import type { Actor } from '../../audit/event/change-event.ts';
-import type { FloodFold } from '../../audit/floods/flood.ts';
 import { permitText } from '../../audit/permits/notes.ts';
 import type { OpenPermit } from '../../audit/permits/open-permits.ts';
-import type { Outbox, Taken } from '../../audit/port.ts';
+import type { AcceptanceWaiter, Outbox, Taken } from '../../audit/port.ts';
+import {
+  type AdmissionServices,
+  type DecisionWriter,
+  recordDecision,
+} from '../../calls/admission.ts';
 import type { Clock } from '../../clock.ts';
 import { REFUSALS, type Reason } from '../../refusal.ts';
 
-export interface RecorderOptions {
+export interface RecorderOptions extends AdmissionServices {
   readonly outbox: Outbox;
-  readonly floods: Pick<FloodFold, 'folds'>;
   readonly instance: string;
   readonly clock: Clock;
-  readonly guarantee: 'acknowledged' | 'buffered';
   readonly nextRequestId: () => string;
 }
 
@@ -78,8 +80,14 @@ function accountOf({ actor }: Known): AccountFacts | null {
   return kind === 'service' || kind === 'user' ? { id, name, kind } : null;
 }
 
+/** What was decided, and the status that says so; null for what was let in. */
+interface AdminVerdict {
+  readonly reason: Reason;
+  readonly status: number | null;
+}
+
 /** One request. */
-export class AdminCallRecord implements OpenPermit {
+export class AdminCallRecord implements OpenPermit, DecisionWriter<AdminVerdict> {
   readonly id: string;
   readonly facts: RequestFacts;
   readonly #options: RecorderOptions;
@@ -115,34 +123,37 @@ export class AdminCallRecord implements OpenPermit {
     this.#decided = true;
     this.#known = known;
     this.#permitted = reason === 'permitted';
-    const { floods, guarantee } = this.#options;
-    const folds = !this.#permitted || this.facts.method === 'GET' || this.facts.method === 'HEAD';
-    if (folds && floods.folds(this.facts.clientAddress, reason, accountOf(known))) {
-      this.#over = true;
-      return true;
-    }
-    const facts = { ...this.#facts(reason, status), phase: 'decision', durationMs: null } as const;
-    if (guarantee === 'buffered') {
-      this.#taken(this.#write(facts, null));
-      return true;
-    }
     return new Promise((resolve) => {
-      const taken = this.#write(facts, {
+      const waiter: AcceptanceWaiter = {
         accepted: () => resolve(true),
         notAccepted: () => {
           // It may still be recorded, as something that was not what the caller got.
           this.#end(AUDIT_AWAY.status, AUDIT_AWAY.reason);
           resolve(false);
         },
-      });
-      this.#taken(taken);
+      };
+      const standing = recordDecision(this.#options, this, { reason, status }, waiter, false);
+      if (standing === 'counted') this.#over = true;
+      if (standing === 'counted' || standing === 'recorded') resolve(true);
     });
   }
 
-  /** What has no decision has no outcome; what was permitted is open until it has one. */
-  #taken(taken: Taken): void {
+  isOneOfFlood({ reason }: AdminVerdict, floods: RecorderOptions['floods']): boolean {
+    const { method, clientAddress } = this.facts;
+    const reads = method === 'GET' || method === 'HEAD';
+    if (reason === 'permitted' && !reads) return false;
+    return floods.folds(clientAddress, reason, accountOf(this.#known));
+  }
+
+  decision({ reason, status }: AdminVerdict, waiter: AcceptanceWaiter | null): Taken {
+    const facts = { ...this.#facts(reason, status), phase: 'decision', durationMs: null } as const;
+    const { outbox, instance } = this.#options;
+    const account = this.#known.actor?.id ?? null;
+    const taken = outbox.record((seq) => adminCallEvent(instance, seq, facts), account, waiter);
+    // What has no decision has no outcome; what was permitted is open until it has one.
     if (taken === 'no-room') this.#over = true;
-    else if (this.#permitted) this.#options.outbox.permits.add(this);
+    else if (this.#permitted) outbox.permits.add(this);
+    return taken;
   }
 
   /** No two are alike. */
@@ -190,14 +201,5 @@ export class AdminCallRecord implements OpenPermit {
       ...this.#known,
       ...this.facts,
     };
-  }
-
-  #write(facts: AdminCallFacts, waiter: Parameters<Outbox['record']>[2]): Taken {
-    const { outbox, instance } = this.#options;
-    return outbox.record(
-      (seq) => adminCallEvent(instance, seq, facts),
-      this.#known.actor?.id ?? null,
-      waiter,
-    );
   }
 }

@@ -22,7 +22,7 @@ const STEPS: readonly (readonly [string, object, string])[] = [
   ['recording the decision', CallRecord.prototype, 'decision'],
   ['recording the outcome', CallRecord.prototype, 'ended'],
   ['sending upstream', Forward.prototype, 'start'],
-  ['hearing that the upstream is there', Call.prototype, 'onUpstreamReady'],
+  ['hearing that the upstream is there', Call.prototype, 'onConnected'],
   ['sending the body upstream', Forward.prototype, 'sendBody'],
   ['ending the body', Forward.prototype, 'endBody'],
   ["taking the upstream's head", Call.prototype, 'onHead'],

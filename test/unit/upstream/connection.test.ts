@@ -34,7 +34,7 @@ function exchange(
   const heard: (number | string)[] = [];
   const receiver: ResponseReceiver = {
     onConnected: () => {},
-    onInformational: () => {},
+    onInterim: () => {},
     onHead: () => {},
     onBody: (content) => {
       const last = heard.at(-1);
