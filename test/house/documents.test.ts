@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { projectFiles, ROOT, read } from './tree.ts';
 
 const documents = projectFiles().filter((path) => path.endsWith('.md'));
+const COLUMNS = 100;
 const scripts = (JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts;
 
 describe('the documents', () => {
@@ -18,6 +19,13 @@ describe('the documents', () => {
         .map((name) => `${path}: npm run ${name}`),
     );
     expect(unknown).toEqual([]);
+  });
+});
+
+describe('the lines of the documents', () => {
+  it('have at most 100 columns; tables and what cannot be broken have as many as they need', () => {
+    const text = /^(?!\|)\s*\S+\s+\S/;
+    expect(documents.flatMap((path) => longLinesOf(path, text))).toEqual([]);
   });
 });
 
@@ -53,6 +61,13 @@ describe('the scripts', () => {
     }
   });
 });
+
+function longLinesOf(path: string, which: RegExp): string[] {
+  const lines = read(path).split('\n');
+  return lines.flatMap((line, index) =>
+    [...line].length > COLUMNS && which.test(line) ? [`${path}:${index + 1}`] : [],
+  );
+}
 
 function brokenLinksOf(path: string): string[] {
   const links = [...withoutCode(read(path)).matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1]!);

@@ -8,7 +8,22 @@ const DOCUMENT = join(import.meta.dirname, '..', '..', 'docs', 'SCALE.md');
 export function conditions(command: string, what: string): string {
   const day = new Date().toISOString().slice(0, 10);
   const load = loadavg().map((value) => value.toFixed(1));
-  return `\`${command}\`, ${day}: ${what}; ${cpus().length} cores, load average at the end ${load.join(', ')}, Node ${process.versions.node}.`;
+  return wrapped(
+    `\`${command}\`, ${day}: ${what}; ${cpus().length} cores, load average at the end ${load.join(', ')}, Node ${process.versions.node}.`,
+  );
+}
+
+/** At most 100 columns, as all documents. What stands between backticks stays together. */
+function wrapped(text: string): string {
+  const words = text.match(/(?:`[^`]*`|\S)+/g) ?? [];
+  const lines = [''];
+  for (const word of words) {
+    const line = lines.at(-1)!;
+    if (line === '') lines[lines.length - 1] = word;
+    else if (line.length + 1 + word.length <= 100) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines.join('\n');
 }
 
 /** Puts a text between the marks of that name in docs/SCALE.md. Throws when they are not there. */
