@@ -1,5 +1,5 @@
 import type { Principal } from '../account/principal.ts';
-import { tokenDigest, tokenId } from '../account/token.ts';
+import { tokenId } from '../account/token.ts';
 import type { Clock } from '../clock.ts';
 import { hasUnusualBody, isNeverAllowed, isUnsafe, methodBit } from '../http/method.ts';
 import type { Peer, RequestHead } from '../http/request-head.ts';
@@ -7,10 +7,10 @@ import type { GuessThrottle } from '../limits/guess-throttle.ts';
 import type { RateLimiter } from '../limits/rate-limiter.ts';
 import type { RefusalReason } from '../refusal.ts';
 import type { Lookup, RegistryView } from '../registry/replica/port.ts';
-import { prove } from './authenticate.ts';
 import { authorise, detailOf } from './authorise.ts';
 import { bodyFormFault, readBodyVariables } from './body-variables.ts';
 import { readCredential } from './credential.ts';
+import { identify, lookUp } from './identify.ts';
 import { preflightOf } from './preflight.ts';
 import type { Route } from './route.ts';
 import { createRouteTable, type RouteMatch, type RouteTable } from './route-table.ts';
@@ -69,6 +69,7 @@ export function createDecider(options: DeciderOptions): Decider {
     lookup: (id: string) => view.lookup(id),
     guessing: () => null,
   };
+  const identification = { view, clock, lookups };
   let table = createRouteTable(options.routes);
   let limits = options.limits;
 
@@ -126,17 +127,13 @@ export function createDecider(options: DeciderOptions): Decider {
     if (credential.presented === 'malformed')
       return refuse(draft, 'token-malformed', NO_METHODS, credential.detail);
 
-    // 8. One look-up by the id that the token names: a claim, until the digest has matched. Cached,
-    //    it is answered at once; else it may have to wait behind those of other clients.
-    draft.claimedAccountId = credential.accountId;
-    const lookup = lookups.lookup(credential.accountId, clientAddress);
+    // 8. One look-up by the id that the token names.
+    const lookup = lookUp(identification, draft, credential.accountId, clientAddress);
     if (!(lookup instanceof Promise))
       return conclude(draft, head, match, credential.token, lookup, clientAddress, body);
-    return lookup.then((late) => {
-      // Time has passed: the lease may have run out while we waited.
-      const counts: Lookup = view.current ? late : { found: 'unavailable' };
-      return conclude(draft, head, match, credential.token, counts, clientAddress, body);
-    });
+    return lookup.then((late) =>
+      conclude(draft, head, match, credential.token, late, clientAddress, body),
+    );
   }
 
   /**
@@ -152,20 +149,10 @@ export function createDecider(options: DeciderOptions): Decider {
     clientAddress: string,
     body: Buffer | null,
   ): Decision {
-    if (lookup.found === 'unavailable') return refuse(draft, view.unavailableReason);
-
-    // 9. The digest decides, then status and expiry. Absent, unknown, retired, expired, inactive:
-    //    one path for all.
-    const account = lookup.found === 'account' ? lookup.account : null;
-    const digest = tokenDigest(token);
-    const proof = prove(account, digest, clock);
-    if (account === null || proof === 'token-unknown')
-      return refuseToken(draft, 'token-unknown', clientAddress);
-    draft.tokenId = tokenId(digest);
-    if (proof === 'token-revoked') return refuseToken(draft, proof, clientAddress);
-    draft.account = account;
-    draft.claimedAccountId = null;
-    if (proof !== 'proven') return refuseToken(draft, proof, clientAddress);
+    // 9. Its digest decides, then status and expiry.
+    const unproven = identify(identification, draft, token, lookup, clientAddress);
+    const { account } = draft;
+    if (unproven !== null || account === null) return refuse(draft, unproven ?? 'token-unknown');
 
     // 10. The caller is known, and may now learn what there is not: 404, then 405.
     if (match.kind === 'none') return refuseKnown(draft, account, 'route-unknown');
@@ -229,16 +216,6 @@ export function createDecider(options: DeciderOptions): Decider {
     return rate === null || rate.retryAfterSeconds === 0
       ? refuse(draft, reason, allow, detail)
       : refuse(draft, 'rate-limited');
-  }
-
-  /**
-   * A client that guesses is told so, and nothing else, whatever is wrong with its token: only
-   * after it was found to be wrong.
-   */
-  function refuseToken(draft: Draft, reason: RefusalReason, clientAddress: string): Refusal {
-    const rate = lookups.guessing(clientAddress);
-    draft.rate = rate;
-    return refuse(draft, rate === null ? reason : 'guessing-throttled');
   }
 
   /**

@@ -1,9 +1,10 @@
 import type { OwnPermission, PermissionSet } from '../../account/permission.ts';
 import type { Principal } from '../../account/principal.ts';
-import { tokenDigest, tokenId } from '../../account/token.ts';
+import { tokenDigest } from '../../account/token.ts';
 import type { Clock } from '../../clock.ts';
 import { prove } from '../../decision/authenticate.ts';
 import { readCredential } from '../../decision/credential.ts';
+import { type Identity, identify, lookUp } from '../../decision/identify.ts';
 import type { GuessThrottle } from '../../limits/guess-throttle.ts';
 import type { RefusalReason } from '../../refusal.ts';
 import type { RegistryView } from '../../registry/replica/port.ts';
@@ -25,6 +26,8 @@ export type Admission =
       readonly retryAfterSeconds?: number;
     };
 
+type Denied = Extract<Admission, { admitted: false }>;
+
 /**
  * Who may ask the API: service accounts by their token, judged by the functions that let calls
  * through the gate, and their default role by Sallyport's own permissions. The order is the gate's:
@@ -43,27 +46,26 @@ export class ApiGuard {
     address: string,
     needs: OwnPermission | null,
   ): Promise<Admission> {
-    const { view, lookups } = this.#options;
+    const { view } = this.#options;
     if (!view.current) return refused(view.unavailableReason, NOBODY);
     const credential = readCredential(authorization, null);
     if (credential.presented === 'nothing') return refused('token-missing', NOBODY);
     if (credential.presented === 'malformed') return refused('token-malformed', NOBODY);
-    const lookup = await lookups.lookup(credential.accountId, address);
-    // Time may have passed: the lease may have run out while we waited.
-    const claimed: Known = { ...NOBODY, claimedAccountId: credential.accountId };
-    if (lookup.found === 'unavailable' || !view.current)
-      return refused(view.unavailableReason, claimed);
-    const principal = lookup.found === 'account' ? lookup.account : null;
-    const digest = tokenDigest(credential.token);
-    const proof = prove(principal, digest, this.#options.clock);
-    if (principal === null || proof === 'token-unknown')
-      return this.#refuseToken('token-unknown', claimed, address);
-    if (proof === 'token-revoked')
-      return this.#refuseToken(proof, { ...claimed, tokenId: tokenId(digest) }, address);
-    const caller = this.#callerOf(principal, credential.token);
-    const known: Known = { actor: caller.actor, claimedAccountId: null, tokenId: tokenId(digest) };
-    if (proof !== 'proven') return this.#refuseToken(proof, known, address);
-    if (needs !== null && !view.roleAllows(principal.account.role, needs))
+    const found: Identity = { account: null, claimedAccountId: null, tokenId: null, rate: null };
+    const lookup = await lookUp(this.#options, found, credential.accountId, address);
+    const unproven = view.current
+      ? identify(this.#options, found, credential.token, lookup, address)
+      : view.unavailableReason;
+    const { account: principal, claimedAccountId, tokenId, rate } = found;
+    const caller = principal === null ? null : this.#callerOf(principal, credential.token);
+    const known: Known = { actor: caller?.actor ?? null, claimedAccountId, tokenId };
+    if (unproven !== null || caller === null) {
+      const reason = unproven ?? 'token-unknown';
+      return rate === null
+        ? refused(reason, known)
+        : { ...refused(reason, known), retryAfterSeconds: rate.retryAfterSeconds };
+    }
+    if (needs !== null && !view.roleAllows(caller.principal.account.role, needs))
       return refused('permission-denied', known);
     return { admitted: true, caller, known };
   }
@@ -85,20 +87,8 @@ export class ApiGuard {
     const permissions = this.#options.view.permissionsOf(role);
     return { principal, token, actor: { id, name, kind, via: 'admin-api', permissions } };
   }
-
-  /** A client that guesses is told so, whatever is wrong with its token. */
-  #refuseToken(reason: RefusalReason, known: Known, address: string): Admission {
-    const rate = this.#options.lookups.guessing(address);
-    if (rate === null) return refused(reason, known);
-    return {
-      admitted: false,
-      reason: 'guessing-throttled',
-      known,
-      retryAfterSeconds: rate.retryAfterSeconds,
-    };
-  }
 }
 
-function refused(reason: RefusalReason, known: Known): Admission {
+function refused(reason: RefusalReason, known: Known): Denied {
   return { admitted: false, reason, known };
 }
