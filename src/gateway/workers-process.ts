@@ -10,10 +10,18 @@ import { createLog } from '../telemetry/log.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { type FromWorker, STATUS_INTERVAL_MS, type ToWorker } from './workers-protocol.ts';
 
+type Start = ToWorker & { readonly kind: 'start' };
+
+interface Worker {
+  readonly gateway: Gateway;
+  /** What of a configuration is this worker's. */
+  ownOf(config: Config): Config;
+}
+
+/** Until it has been told what to open. */
 let log = createLog();
-let start: (ToWorker & { kind: 'start' }) | null = null;
-let gateway: Gateway | null = null;
-let status: NodeJS.Timeout | null = null;
+/** Null: nothing was said yet. */
+let worker: Promise<Worker> | null = null;
 let ending = false;
 
 process.on('message', (message: ToWorker) => {
@@ -27,62 +35,72 @@ process.on('SIGTERM', () => end(true)).on('SIGINT', endSoon);
 process.on('SIGHUP', () => {});
 
 async function onMessage(message: ToWorker): Promise<void> {
+  if (message.kind === 'start') {
+    worker = open(message);
+    await worker;
+    // Asked to end before there was anything to end.
+    if (ending) await close(false);
+  } else if (message.kind === 'drain') end(message.lameDuck);
+  else if (worker !== null) await onOrder(await worker, message);
+}
+
+type Order = Exclude<ToWorker, { readonly kind: 'start' | 'drain' }>;
+
+async function onOrder({ gateway, ownOf }: Worker, message: Order): Promise<void> {
   switch (message.kind) {
-    case 'start':
-      start = message;
-      await open(message);
-      return;
     case 'reload':
-      return reload(message.id, withSecrets(message.config, message.secrets));
+      return reload(gateway, message.id, ownOf(withSecrets(message.config, message.secrets)));
     case 'reload-refused':
-      gateway?.reloadRefused(message.why);
-      return;
+      return gateway.reloadRefused(message.why);
     case 'metrics':
-      return tellMetrics(message.id);
+      return tellMetrics(gateway, message.id);
     case 'ticket-keys':
-      gateway?.setTicketKeys(message.keys);
-      return;
-    case 'drain':
-      end(message.lameDuck);
+      return gateway.setTicketKeys(message.keys);
   }
 }
 
 /** In messages of a few hundred samples: one with all of them would hold up calls. */
-async function tellMetrics(id: number): Promise<void> {
-  if (gateway === null) return;
-  for await (const piece of gateway.metrics.pieces()) say({ kind: 'metrics', id, piece });
+async function tellMetrics({ metrics }: Gateway, id: number): Promise<void> {
+  for await (const piece of metrics.pieces()) say({ kind: 'metrics', id, piece });
   say({ kind: 'answer', id, value: null });
 }
 
-async function open({ text, ticketKeys }: ToWorker & { kind: 'start' }): Promise<void> {
-  const config = ownOf(parseConfig(text, start!.file).config);
+async function open(start: Start): Promise<Worker> {
+  const ownOf = (config: Config) => ownPart(config, start);
+  const config = ownOf(parseConfig(start.text, start.file).config);
   log = createLog(config.log);
-  const opened = await startGateway(config, { log, shared: { ticketKeys } });
-  gateway = opened;
-  if (ending) return close(false);
-  const report = () => say({ kind: 'status', readiness: opened.readiness });
-  report();
-  status = setInterval(report, STATUS_INTERVAL_MS);
-  say({ kind: 'opened', instance: opened.instance });
+  const { ticketKeys } = start;
+  const gateway = await startGateway(config, { log, shared: { ticketKeys } });
+  if (ending) await gateway.close({ lameDuck: false });
+  else report(gateway);
+  return { gateway, ownOf };
+}
+
+/** From now on the supervisor hears how it is; that it is open comes behind the first report. */
+function report(gateway: Gateway): void {
+  const tell = () => say({ kind: 'status', readiness: gateway.readiness });
+  tell();
+  // What keeps the process alive are the gate and the supervisor.
+  setInterval(tell, STATUS_INTERVAL_MS).unref();
+  say({ kind: 'opened', instance: gateway.instance });
 }
 
 /** Health and metrics of all workers are the supervisor's, and so is the choice of the port. */
-function ownOf(config: Config): Config {
+function ownPart(config: Config, start: Start): Config {
   const { proxy } = config.listen;
   // People and pipelines that administer are few, and what the listener remembers of them (keys of
   // creations, streams) is in one memory.
-  const admin = start!.admin ? config.listen.admin : null;
-  const port = start!.port;
+  const admin = start.admin ? config.listen.admin : null;
+  const { port } = start;
   const shared =
     proxy === null || port === null ? proxy : { ...proxy, address: { ...proxy.address, port } };
   return { ...config, listen: { ...config.listen, proxy: shared, admin, ops: null } };
 }
 
-async function reload(id: number, config: Config): Promise<void> {
+async function reload(gateway: Gateway, id: number, own: Config): Promise<void> {
   try {
-    const own = ownOf(config);
-    await gateway?.prepareReload(own);
-    gateway?.reload(own);
+    await gateway.prepareReload(own);
+    gateway.reload(own);
     say({ kind: 'answer', id, value: null });
   } catch (error) {
     say({ kind: 'refused', id, why: error instanceof Error ? error.message : String(error) });
@@ -92,12 +110,14 @@ async function reload(id: number, config: Config): Promise<void> {
 function end(lameDuck: boolean): void {
   if (ending) return;
   ending = true;
-  if (gateway !== null) close(lameDuck).catch(fail);
+  close(lameDuck).catch(fail);
 }
 
+/** What is half open is opened first: only then it can be drained. */
 async function close(lameDuck: boolean): Promise<void> {
-  await gateway?.close({ lameDuck });
-  if (status !== null) clearInterval(status);
+  if (worker === null) return;
+  const { gateway } = await worker;
+  await gateway.close({ lameDuck });
   log.close();
   process.off('disconnect', endSoon);
   if (process.connected) process.disconnect?.();
