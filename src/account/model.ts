@@ -82,8 +82,8 @@ export interface Account {
    */
   readonly subject?: string;
   /**
-   * Brought back by an import that was told to: what was known against the account as of this change
-   * of the registry, or from an earlier registry, counts no more. Absent: it never was.
+   * Brought back by an import that was told to: what was known against the account as of this
+   * change of the registry, or from an earlier registry, counts no more. Absent: it never was.
    */
   readonly revived?: number;
 }
@@ -100,8 +100,8 @@ export interface Role {
   readonly revived?: number;
   /**
    * Permissions that the stored record names and that do not count: `permissions` is what is left.
-   * Instances have seen less of it, and the store has lost that change. Until the role is changed by
-   * somebody who saw this. Never stored; absent: there are none.
+   * Instances have seen less of it, and the store has lost that change. Until the role is changed
+   * by somebody who saw this. Never stored; absent: there are none.
    */
   readonly inDoubt?: readonly string[];
 }
@@ -118,8 +118,8 @@ export interface Team {
   readonly revived?: number;
   /**
    * Applications that the team owns by its record and not by what instances have seen, or the other
-   * way round, since the store has lost a change: members have no role in them, but by a grant, until
-   * the team is changed by somebody who saw this. Never stored; absent: there are none.
+   * way round, since the store has lost a change: members have no role in them, but by a grant,
+   * until the team is changed by somebody who saw this. Never stored; absent: there are none.
    */
   readonly inDoubt?: readonly string[];
 }

@@ -126,8 +126,8 @@ class CompiledPermissions implements PermissionSet {
     // Not even all four by name cover it: a later version may know a fifth, and a set must not grow
     // by an upgrade.
     if (pattern === EVERYTHING_OWN) return this.#everythingOwn;
-    // Words are without number, so what one pattern alone does not cover, several do not either. And
-    // `*` is no word, so that only a `*` matches it.
+    // Words are without number, so what one pattern alone does not cover, several do not either.
+    // And `*` is no word, so that only a `*` matches it.
     return this.allows(pattern);
   }
 
@@ -174,8 +174,8 @@ export function exceeds(a: PermissionSet, b: PermissionSet): boolean {
 }
 
 /**
- * Patterns of what both lists cover. Of two patterns with a `*` in the middle that cross (`a:*:c` and
- * `a:b:*`) it has nothing: rather too little than too much.
+ * Patterns of what both lists cover. Of two patterns with a `*` in the middle that cross (`a:*:c`
+ * and `a:b:*`) it has nothing: rather too little than too much.
  */
 export function commonPermissions(a: readonly string[], b: readonly string[]): readonly string[] {
   const [inA, inB] = [compilePermissions(a), compilePermissions(b)];

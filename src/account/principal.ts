@@ -45,8 +45,8 @@ export interface Principal {
   /**
    * The one rule of the domain: a direct grant on the application; else the role in the team that
    * owns it; else the default role. The more specific one replaces the other and can lower as well
-   * as raise. `owningTeam` as `PolicyView.ownerOf` answers it: null = no team owns it; where that is
-   * in doubt, members of the teams in question have no role but by a grant.
+   * as raise. `owningTeam` as `PolicyView.ownerOf` answers it: null = no team owns it; where that
+   * is in doubt, members of the teams in question have no role but by a grant.
    */
   roleRule(application: string, owningTeam: string | null): RoleRule;
   /** The role that `roleRule` names. */

@@ -106,9 +106,9 @@ export function activateAccount(
 }
 
 /**
- * From now on the account is let in nowhere; its token stays, and works again after activation. Told
- * to every instance also where it is inactive already: it may be so only by what a store that has
- * lost changes was told, and an instance that has cached it need not know of that.
+ * From now on the account is let in nowhere; its token stays, and works again after activation.
+ * Told to every instance also where it is inactive already: it may be so only by what a store that
+ * has lost changes was told, and an instance that has cached it need not know of that.
  */
 export function deactivateAccount(
   context: AdminContext,

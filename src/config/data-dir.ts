@@ -58,7 +58,8 @@ function makeFolders(folder: string): void {
 }
 
 function checkFolder(folder: string): readonly string[] {
-  // Whoever made a link can point it elsewhere at any time, and a root that follows it writes there.
+  // Whoever made a link can point it elsewhere at any time, and a root that follows it writes
+  // there.
   mustBeOurs(folder, lstatSync(folder).uid, 'the link');
   const stat = statSync(folder);
   if (!stat.isDirectory()) throw new DataDirFault(`${folder}: the data folder must be a folder`);

@@ -7,8 +7,8 @@ import { listen } from './listen.ts';
 import { closeAfterUpgrade, holdPlaces, type PlaceCount, tellFull } from './places.ts';
 
 /**
- * An `import` of node:http reads all that it exports, and so loads the client of WebSockets: 45 ms of
- * processor time at each start.
+ * An `import` of node:http reads all that it exports, and so loads the client of WebSockets: 45 ms
+ * of processor time at each start.
  */
 const { createServer } = process.getBuiltinModule('node:http');
 

@@ -15,8 +15,8 @@ type Rows = Iterable<readonly [name: string, text: string]>;
 
 /**
  * Reads roles and teams from their texts. Every administrative request asks for all of them, and
- * hardly ever has one changed: what was decoded before is taken as it was, and the rest is decoded in
- * slices.
+ * hardly ever has one changed: what was decoded before is taken as it was, and the rest is decoded
+ * in slices.
  */
 export class PolicyReader {
   #roles: ReadonlyMap<string, Known<Role>> = new Map();

@@ -100,7 +100,8 @@ export type Tombstone = AccountTombstone | PolicyTombstone;
 
 /**
  * What was revoked of an account: `deleted` and `digests` for good, `inactive` and `rights` until
- * somebody who saw it activates the account; all of it until an import is told to revive the account.
+ * somebody who saw it activates the account; all of it until an import is told to revive the
+ * account.
  */
 export interface AccountTombstone {
   readonly account: string;
@@ -118,8 +119,8 @@ export interface AccountTombstone {
    */
   readonly rights?: string;
   /**
-   * As of which change of this registry that was known; 0: in an earlier registry. A record that was
-   * revived then or later (`Account.revived`) is not held to it. Absent: every record is.
+   * As of which change of this registry that was known; 0: in an earlier registry. A record that
+   * was revived then or later (`Account.revived`) is not held to it. Absent: every record is.
    */
   readonly seq?: number;
 }
@@ -129,8 +130,8 @@ export type PolicyLabel = `${'role' | 'team'}:${string}`;
 
 /**
  * What instances have last seen of a role or team. Until it is changed by somebody who saw that, a
- * role allows only what all of them have seen it allow, and of a team everything is in doubt in which
- * they, and its record, differ (`Role.inDoubt`, `Team.inDoubt`).
+ * role allows only what all of them have seen it allow, and of a team everything is in doubt in
+ * which they, and its record, differ (`Role.inDoubt`, `Team.inDoubt`).
  */
 export interface PolicyTombstone {
   readonly policy: PolicyLabel;
@@ -199,8 +200,8 @@ export interface Commit {
     readonly version: number;
   }[];
   /**
-   * What is written (`record.version` is set to the new seq by the store) or deleted. None: the event
-   * alone, as a change of its own.
+   * What is written (`record.version` is set to the new seq by the store) or deleted. None: the
+   * event alone, as a change of its own.
    */
   readonly changes: readonly RecordChange[];
   /**
@@ -229,13 +230,13 @@ export interface Commit {
   readonly revives?: readonly string[];
   /**
    * The state of the tombstones (`Standing.tombstones`) under which the roles and teams were read
-   * that this was computed from: another one by now is a conflict of versions. A change of a role or
-   * team that has a tombstone must say it, and takes the tombstone away.
+   * that this was computed from: another one by now is a conflict of versions. A change of a role
+   * or team that has a tombstone must say it, and takes the tombstone away.
    */
   readonly underTombstones?: number;
   /**
-   * The `change` audit event, serialised (audit/event/call-event.ts), and the accounts in whose activity log
-   * it appears.
+   * The `change` audit event, serialised (audit/event/call-event.ts), and the accounts in whose
+   * activity log it appears.
    */
   readonly audit: ChangeRecord;
   /** Where several changes are made in one step: the events of the others. */

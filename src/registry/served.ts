@@ -93,9 +93,9 @@ export class ServedRegistry {
   }
 
   /**
-   * Throws `RegistryUnavailable` (`damaged`) when the store stands before a change that it has made,
-   * or at another one than it has made there: a file that was put back, or a write-ahead log that is
-   * gone.
+   * Throws `RegistryUnavailable` (`damaged`) when the store stands before a change that it has
+   * made, or at another one than it has made there: a file that was put back, or a write-ahead log
+   * that is gone.
    *
    * @param sum over all that the store says of the place where it stands
    */

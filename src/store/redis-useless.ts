@@ -11,7 +11,9 @@ const WRONG_SERVER: ReadonlySet<string> = new Set([
   'NOAUTH',
 ]);
 
-/** Between two connections that were given up: a replica without a primary stays one for a while. */
+/**
+ * Between two connections that were given up: a replica without a primary stays one for a while.
+ */
 const PAUSE_MS = 1_000;
 /** A server that loads its data for longer may have been replaced meanwhile. */
 const LOADING_MS = 5_000;

@@ -21,9 +21,9 @@ const WITH = /^-- with (.+)\n/;
 const WHEN_FULL = '#!lua flags=allow-oom\n';
 
 /**
- * Reads `scripts/NAME.lua` beside this file, and what it says it begins with. `whenFull`: Redis runs
- * it with no memory left; for small writes only that must not fail then. Throws when one is missing:
- * a part of the program, not an input.
+ * Reads `scripts/NAME.lua` beside this file, and what it says it begins with. `whenFull`: Redis
+ * runs it with no memory left; for small writes only that must not fail then. Throws when one is
+ * missing: a part of the program, not an input.
  */
 export function loadScript(
   name: string,

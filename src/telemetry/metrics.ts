@@ -31,8 +31,8 @@ export const CLIENT_STATES = ['arriving', 'idle', 'active'] as const;
 export const HANDSHAKE_RESULTS = ['completed', 'timeout', 'aborted', 'failed'] as const;
 /**
  * `connections`, `connections_per_address`, `half_open`: of clients · `places`: of the ports for
- * operations and administration · `upstream_descriptors`: no connection to an upstream was begun, so
- * that the reserve remains · `descriptors`: the system had none left.
+ * operations and administration · `upstream_descriptors`: no connection to an upstream was begun,
+ * so that the reserve remains · `descriptors`: the system had none left.
  */
 export const LIMITS = [
   'connections',

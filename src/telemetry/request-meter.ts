@@ -85,7 +85,9 @@ export const OVERHEAD_BOUNDS = [
  */
 const CELLS = METHODS.length * STATUS_CLASSES.length * REASONS.length;
 
-/** What was counted of a route; `used`: the few cells that are not zero, which are all that is read. */
+/**
+ * What was counted of a route; `used`: the few cells that are not zero, which are all that is read.
+ */
 interface RouteCounts {
   readonly cells: Float64Array;
   readonly used: number[];

@@ -130,8 +130,8 @@ async function besideLoad(
 }
 
 /**
- * A process that has never run here before starts, round by round, until it has answered a permitted
- * request; its code may be cached on disk since the first.
+ * A process that has never run here before starts, round by round, until it has answered a
+ * permitted request; its code may be cached on disk since the first.
  */
 async function startUp(stage: Stage, plan: Plan): Promise<Result[]> {
   const results: Result[] = [];

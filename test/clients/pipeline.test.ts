@@ -26,7 +26,9 @@ import {
   startLifetime,
 } from '../support/lifetime/server.ts';
 
-/** Pipelines that are in use in front of a LifeTime, through a gate with the routes of the example. */
+/**
+ * Pipelines that are in use in front of a LifeTime, through a gate with the routes of the example.
+ */
 
 interface Stage {
   readonly gate: TestGateway;

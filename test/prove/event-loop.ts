@@ -1,6 +1,6 @@
 /**
- * `npm run prove -- event-loop [ACCOUNTS]`: how long administrative work holds up calls. A gate with
- * a large registry, many routes and a long record does each kind of work in turn; told is the
+ * `npm run prove -- event-loop [ACCOUNTS]`: how long administrative work holds up calls. A gate
+ * with a large registry, many routes and a long record does each kind of work in turn; told is the
  * longest single turn of its event loop meanwhile, in processor time, beside a call every few
  * milliseconds. With 50,000 accounts or more it writes the table into docs/SCALE.md.
  */

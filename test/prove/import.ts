@@ -1,6 +1,6 @@
 /**
- * `npm run prove -- import [ACCOUNTS]`: how fast `sallyport registry import` brings accounts into an
- * embedded store and into a Redis that writes with fsync, by the command itself; all of them are
+ * `npm run prove -- import [ACCOUNTS]`: how fast `sallyport registry import` brings accounts into
+ * an embedded store and into a Redis that writes with fsync, by the command itself; all of them are
  * counted afterwards. With 100,000 accounts or more it writes the table into docs/SCALE.md.
  */
 import { spawn } from 'node:child_process';

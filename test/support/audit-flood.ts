@@ -110,7 +110,9 @@ export interface FloodReport {
   readonly slowestRevocationMs: number;
   readonly mostUsedShare: number;
   readonly auditBytes: number;
-  /** Events of calls made before the flood: how many were recorded, and how many are there still. */
+  /**
+   * Events of calls made before the flood: how many were recorded, and how many are there still.
+   */
   readonly historyBefore: number;
   readonly historyAfter: number;
 }

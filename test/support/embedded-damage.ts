@@ -28,7 +28,9 @@ export interface DamageOptions {
 }
 
 export interface DamageReport {
-  /** Damages by kind: how often nothing was noticed because nothing read was touched, and refusals. */
+  /**
+   * Damages by kind: how often nothing was noticed because nothing read was touched, and refusals.
+   */
   readonly kinds: Readonly<Record<string, { whole: number; refused: number }>>;
   /** Answers: right, refused, and wrong ones, each in a line. */
   readonly right: number;

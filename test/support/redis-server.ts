@@ -54,7 +54,9 @@ export interface RedisOptions {
    * same, and a busy disk holds nobody up.
    */
   readonly appendOnly?: boolean | 'unsynced';
-  /** For `setClock`: with a clock of its own, which a compiler makes (`requireOrSkip(ctx, 'cc')`). */
+  /**
+   * For `setClock`: with a clock of its own, which a compiler makes (`requireOrSkip(ctx, 'cc')`).
+   */
   readonly settableClock?: boolean;
 }
 

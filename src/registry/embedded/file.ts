@@ -9,8 +9,8 @@ import { countedAs, decodeTotals, findDamage, positionSum, sumOf } from './seal.
 
 /**
  * The registry's SQLite file: statements prepared once, faults told in the registry's words, and
- * what all questions begin with. After the first sign of damage it answers nothing any more: what it
- * would not find may be what is damaged.
+ * what all questions begin with. After the first sign of damage it answers nothing any more: what
+ * it would not find may be what is damaged.
  */
 export class RegistryFile {
   readonly #path: string;
@@ -42,8 +42,9 @@ export class RegistryFile {
   }
 
   /**
-   * A page that was overwritten can look like one that holds fewer rows, and a row like another one:
-   * then accounts would be absent that are not. So all of it is looked at before anything is answered.
+   * A page that was overwritten can look like one that holds fewer rows, and a row like another
+   * one: then accounts would be absent that are not. So all of it is looked at before anything is
+   * answered.
    */
   #assertWhole(): void {
     guarded(this.#path, () => {

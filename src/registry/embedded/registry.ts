@@ -292,7 +292,8 @@ class EmbeddedRegistry implements RegistryStore {
   }
 
   async useCounts(targets: readonly string[]): Promise<readonly number[]> {
-    // Kept with the lists: counting the references of a role that everybody has would hold up calls.
+    // Kept with the lists: counting the references of a role that everybody has would hold up
+    // calls.
     await this.#listing.current();
     const counts: number[] = [];
     for (const [index, target] of targets.entries()) {

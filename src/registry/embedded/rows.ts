@@ -12,8 +12,8 @@ import {
 } from './seal.ts';
 
 /**
- * The rows that one change writes, each with its checksum, and what they add up to afterwards. To be
- * used inside one transaction, which ends with `moveTo`.
+ * The rows that one change writes, each with its checksum, and what they add up to afterwards. To
+ * be used inside one transaction, which ends with `moveTo`.
  */
 export class SealedRows {
   readonly #file: RegistryFile;

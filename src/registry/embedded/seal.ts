@@ -4,8 +4,9 @@ import type { RecordKind } from '../port.ts';
 
 /**
  * Checksums of an embedded registry. Each row has one, and `position` has how many rows there are
- * and the sum of their checksums, so that a row that is changed, gone, or an earlier one, is noticed.
- * They are there for damage and not for malice: whoever can write the file can compute them.
+ * and the sum of their checksums, so that a row that is changed, gone, or an earlier one, is
+ * noticed. They are there for damage and not for malice: whoever can write the file can compute
+ * them.
  */
 export type Sealed = 'record' | 'claim' | 'reference';
 

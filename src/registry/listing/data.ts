@@ -10,7 +10,10 @@ export interface Place {
   readonly number: number;
 }
 
-/** How a list is walked: `from` is a key that is not answered itself; null: from the end it begins at. */
+/**
+ * How a list is walked: `from` is a key that is not answered itself; null: from the end it begins
+ * at.
+ */
 export interface Walk {
   readonly from: string | null;
   readonly descending: boolean;
@@ -27,7 +30,9 @@ export interface Search {
   readonly isPrefix: boolean;
 }
 
-/** Marks and times of blocks: `marks[0][0]` is the first mark of the first block. Null: all zero. */
+/**
+ * Marks and times of blocks: `marks[0][0]` is the first mark of the first block. Null: all zero.
+ */
 export interface Blocks {
   readonly marks: readonly (readonly (Uint8Array | null)[])[];
   readonly times: readonly (readonly (Uint8Array | null)[])[];
@@ -39,8 +44,8 @@ export interface Blocks {
  */
 export interface ListingData {
   /**
-   * Brings what is kept up to date. Answers how far numbers go, and a word that is another one after
-   * each change. Throws `RegistryUnavailable` while the lists are being made.
+   * Brings what is kept up to date. Answers how far numbers go, and a word that is another one
+   * after each change. Throws `RegistryUnavailable` while the lists are being made.
    */
   current(withUses: boolean): Promise<{ readonly numbers: number; readonly revision: string }>;
   count(list: string): Promise<number>;

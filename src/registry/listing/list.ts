@@ -34,7 +34,8 @@ interface Found {
 
 /**
  * One page. What is shown was read from the records at the end and judged by the rule itself; the
- * total is that of one moment, unless changes come faster than it can be counted. Throws `BadCursor`.
+ * total is that of one moment, unless changes come faster than it can be counted. Throws
+ * `BadCursor`.
  */
 export async function listAccounts(data: ListingData, query: ListQuery): Promise<ListPage> {
   const cursor = query.cursor === null ? null : readCursor(query, query.cursor);

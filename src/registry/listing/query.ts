@@ -28,7 +28,9 @@ export interface ListFilter {
   readonly team: string | null;
   /** Has a live token that has never been let in. */
   readonly neverUsed: boolean;
-  /** The live token was let in for the last time, or issued if it never was, at that time or before. */
+  /**
+   * The live token was let in for the last time, or issued if it never was, at that time or before.
+   */
   readonly unusedSinceMs: number | null;
   /** Expires at that time or before, and has not yet. */
   readonly expiresUntilMs: number | null;

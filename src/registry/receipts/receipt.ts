@@ -126,8 +126,9 @@ class Waiting {
   readonly #options: ReceiptOptions;
   readonly #assurance: Promise<Assurance>;
   /**
-   * Instance -> until when, on our monotonic clock, a lease from before the change can last. Counted
-   * from when it was first seen, so that who has not renewed since is surely silent by then.
+   * Instance -> until when, on our monotonic clock, a lease from before the change can last.
+   * Counted from when it was first seen, so that who has not renewed since is surely silent by
+   * then.
    */
   readonly #pending: Map<string, { readonly leaseMs: number; untilMs: number | null }>;
   readonly #silent = new SilentMembers();

@@ -37,8 +37,8 @@ export function renewalTtlMs(leaseMs: number, renewals: number): number {
 }
 
 /**
- * What an instance says of itself when it joins. `notesUses`: it tells the lists of accounts whom it
- * has let in, which earlier versions do not.
+ * What an instance says of itself when it joins. `notesUses`: it tells the lists of accounts whom
+ * it has let in, which earlier versions do not.
  */
 export function aboutFrom({ leaseMs, version = '' }: LeaseRequest): string {
   return JSON.stringify({ leaseMs, version, notesUses: true });

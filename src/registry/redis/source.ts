@@ -42,9 +42,9 @@ const REVISION = '#';
 /** Field of the tombstones that holds those of roles and teams, all together. */
 export const POLICY = '@policy';
 /**
- * Accounts, and roles and teams, that may have a tombstone. Past it nobody is told any more: whoever
- * saw the revocation goes on refusing by itself. `seen`: how many things that differ may have been
- * seen of one role or team; past it, it allows nothing.
+ * Accounts, and roles and teams, that may have a tombstone. Past it nobody is told any more:
+ * whoever saw the revocation goes on refusing by itself. `seen`: how many things that differ may
+ * have been seen of one role or team; past it, it allows nothing.
  */
 const TOMBSTONES_MAX = { accounts: 100_000, policies: 5_000, seen: 16 } as const;
 /** How long replicas may take to confirm, below the time that a command may take. */
@@ -236,8 +236,8 @@ export class RedisRegistrySource implements RegistrySource {
         ['PEXPIRE', key, LAST_USED_KEPT_MS],
       ];
     });
-    // The lists take them in from here: who may write no more than this can only say that he has let
-    // somebody in.
+    // The lists take them in from here: who may write no more than this can only say that he has
+    // let somebody in.
     const noted = uses.flatMap(({ account, token, timeMs }) => [timeMs, `${account} ${token}`]);
     await this.answered(
       this.connection.pipeline([...commands, ['ZADD', this.keys.uses, 'GT', ...noted]]),

@@ -64,8 +64,8 @@ export class Lease {
   }
 
   /**
-   * For how long what was permitted and is open may go on. Everything that was learned may have been
-   * dropped meanwhile: the store counts with the lease that it gave.
+   * For how long what was permitted and is open may go on. Everything that was learned may have
+   * been dropped meanwhile: the store counts with the lease that it gave.
    *
    * @param nowMs monotonic clock, for whoever has just looked at it
    */

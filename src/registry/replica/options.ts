@@ -18,8 +18,8 @@ export interface ReplicaObserver {
    */
   settled?(): boolean | Promise<boolean>;
   /**
-   * Whether everything that is open was judged by what is applied, as far as is known now. Only then
-   * does a renewed lease cover it.
+   * Whether everything that is open was judged by what is applied, as far as is known now. Only
+   * then does a renewed lease cover it.
    */
   judged?(): boolean;
   /**

@@ -8,8 +8,8 @@ import { Trail } from './trail.ts';
 
 export interface RemembranceObserver {
   /**
-   * The store has lost changes: of so many accounts, roles and teams it gave more than is known to be
-   * left.
+   * The store has lost changes: of so many accounts, roles and teams it gave more than is known to
+   * be left.
    */
   onRevived(records: number): void;
   /** It could not be told now. */

@@ -317,8 +317,9 @@ export class Replica implements RegistryView, PolicyView {
   }
 
   /**
-   * Says when the lease has ended under which what is open was permitted, at that moment and whether
-   * or not anything else happens: receipts count with it. One timer, which a renewal leaves alone.
+   * Says when the lease has ended under which what is open was permitted, at that moment and
+   * whether or not anything else happens: receipts count with it. One timer, which a renewal leaves
+   * alone.
    */
   async #watchCover(): Promise<void> {
     let covered = false;

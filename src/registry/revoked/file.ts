@@ -9,8 +9,8 @@ import type { Fact } from './fact.ts';
 import { REVOKED_LIMITS } from './revoked.ts';
 
 /**
- * What an instance has seen revoked and lowered, beside the marker in its data folder: one file for each kind of
- * store. Digests of tokens, no token.
+ * What an instance has seen revoked and lowered, beside the marker in its data folder: one file for
+ * each kind of store. Digests of tokens, no token.
  */
 export const REVOKED_FILES = {
   embedded: 'revoked-embedded.ndjson',

@@ -19,8 +19,8 @@ export function contentOf(record: Role | Team | null): readonly string[] {
 }
 
 /**
- * The record as it is to be read where a tombstone says more than it. It only takes away, so a change
- * that gave something and was lost costs nothing.
+ * The record as it is to be read where a tombstone says more than it. It only takes away, so a
+ * change that gave something and was lost costs nothing.
  */
 export function underPolicyTombstone<T extends Role | Team>(
   record: T,
@@ -68,8 +68,8 @@ function teamUnder(team: Team, seen: PolicyTombstone['seen']): Team {
 }
 
 /**
- * Whether a store that holds this record (null: none) needs not be told what was seen of it: nothing
- * would be taken away.
+ * Whether a store that holds this record (null: none) needs not be told what was seen of it:
+ * nothing would be taken away.
  */
 export function isHarmless(record: Role | Team | null, seen: readonly string[]): boolean {
   // Without a record it gives nothing, and whoever makes it anew decides what it gives.

@@ -40,8 +40,8 @@ export function rightsOf({ role, teams, grants, expiresAt }: Account): string {
 }
 
 /**
- * What a tombstone that cannot be read comes to: a fault, as it may have shut somebody out; or, where
- * administrators change things, that it has. It must not stand in the way of a revocation.
+ * What a tombstone that cannot be read comes to: a fault, as it may have shut somebody out; or,
+ * where administrators change things, that it has. It must not stand in the way of a revocation.
  */
 export type Unreadable = 'damaged' | 'shuts-out';
 

@@ -56,8 +56,8 @@ async function embeddedLog(): Promise<AuditLog> {
 }
 
 /**
- * By then the bytes are on their way, and still in this turn of the loop: the answer is not read, and
- * timers come before it is.
+ * By then the bytes are on their way, and still in this turn of the loop: the answer is not read,
+ * and timers come before it is.
  */
 async function pauseOnceSent(): Promise<void> {
   for (let step = 0; step < 50; step += 1) await null;

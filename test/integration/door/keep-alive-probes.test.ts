@@ -4,8 +4,8 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import { startDoor } from './door.ts';
 
 /**
- * Whether the system has a keep-alive timer for the connection between two ports of the loopback, as
- * seen from the first (`tr` of proc(5), /proc/net/tcp: 2).
+ * Whether the system has a keep-alive timer for the connection between two ports of the loopback,
+ * as seen from the first (`tr` of proc(5), /proc/net/tcp: 2).
  */
 function isProbed(from: number, to: number): boolean {
   const end = (port: number) => `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;

@@ -63,7 +63,9 @@ function open(port: number, token: string): Streams {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Streams on a gate that is cut off, whose token is revoked elsewhere: none outlives the receipt. */
+/**
+ * Streams on a gate that is cut off, whose token is revoked elsewhere: none outlives the receipt.
+ */
 export async function prove(): Promise<Finding> {
   const [redis, upstream] = [await startRedis(), await startUpstream()];
   const relay = await startRelay(redis.port);

@@ -27,9 +27,10 @@ interface Sent {
 }
 
 /**
- * A client in the manner of the pipelines that are in use in front of LifeTime: a new TLS connection
- * for each request, JSON wherever there is a body, one exception for plain text after a POST,
- * `Content-Length: 0` where a POST has none, the bare token on download links, and no second try.
+ * A client in the manner of the pipelines that are in use in front of LifeTime: a new TLS
+ * connection for each request, JSON wherever there is a body, one exception for plain text after a
+ * POST, `Content-Length: 0` where a POST has none, the bare token on download links, and no second
+ * try.
  */
 export class PipelineClient {
   token: string;

@@ -8,7 +8,9 @@ export interface Run {
   readonly upstream: readonly string[];
   /** All that is on record. */
   readonly events: readonly AuditEvent[];
-  /** Sum of `sallyport_audit_events_total{outcome="unrecorded"}`; null: an instance took it along. */
+  /**
+   * Sum of `sallyport_audit_events_total{outcome="unrecorded"}`; null: an instance took it along.
+   */
   readonly unrecorded: number | null;
   /** Instances that ended without a word. */
   readonly gone?: ReadonlySet<string>;
@@ -19,7 +21,9 @@ interface Pair {
   readonly outcomes: AuditEvent[];
 }
 
-/** Every way in which the four do not agree, as sentences; empty when the record tells the truth. */
+/**
+ * Every way in which the four do not agree, as sentences; empty when the record tells the truth.
+ */
 export function liesOf(run: Run): string[] {
   const pairs = pairsOf(run.events);
   return [

@@ -41,7 +41,10 @@ export interface WorldOptions extends Partial<GateSettings> {
   }): Promise<Partial<GateSettings>>;
 }
 
-/** As in production for a balancer that looks every 300 ms, on a machine that stands still now and then. */
+/**
+ * As in production for a balancer that looks every 300 ms, on a machine that stands still now and
+ * then.
+ */
 const LAME_DUCK_MS = 2_000;
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {

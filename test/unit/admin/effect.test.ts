@@ -256,8 +256,8 @@ describe('after any sequence of changes by an editor', () => {
           const bench = (await openBench('embedded'))!;
           try {
             const { admin, store } = bench;
-            // The editor may do what the team's role may, and not what the others may: there a change
-            // of the team would raise or lower beyond it.
+            // The editor may do what the team's role may, and not what the others may: there a
+            // change of the team would raise or lower beyond it.
             for (const [index, permissions] of [own, ...roles.slice(1)].entries())
               await admin.createRole(owner, { name: ROLES[index]!, permissions });
             for (const name of TEAMS) await admin.createTeam(owner, { name });

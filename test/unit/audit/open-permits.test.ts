@@ -10,7 +10,9 @@ const permit = (id: string, name = 'ada', traceId: string | null = null): OpenPe
   describe: () => permitText({ type: 'call', account: { id: name, name, kind: 'user' } }),
 });
 
-/** What a store keeps of the batches, which forgets what came before notes that are written anew. */
+/**
+ * What a store keeps of the batches, which forgets what came before notes that are written anew.
+ */
 class Kept {
   readonly permits = new OpenPermits();
   text = '';

@@ -25,7 +25,9 @@ const WAIT_MS = 5_000;
 /** Greater than whatever follows a list's name. */
 const PAST_ALL = '\uffff';
 
-/** Lists as `EmbeddedLists` keeps them. SQLite answers at once, so each slice gives way to others. */
+/**
+ * Lists as `EmbeddedLists` keeps them. SQLite answers at once, so each slice gives way to others.
+ */
 export class EmbeddedListing implements ListingData {
   readonly #file: RegistryFile;
   readonly #lists: EmbeddedLists;

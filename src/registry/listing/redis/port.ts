@@ -12,7 +12,9 @@ export interface ListingRedis {
   readTogether(keys: readonly string[], commands: readonly RedisCommand[]): Promise<unknown[]>;
   pipeline(commands: readonly RedisCommand[]): Promise<unknown[]>;
   uses(account: string): Promise<readonly TokenUse[]>;
-  /** Reads `meta`. Throws `RegistryUnavailable` also when it is not the registry that was served. */
+  /**
+   * Reads `meta`. Throws `RegistryUnavailable` also when it is not the registry that was served.
+   */
   positionFrom(reply: unknown): Position;
 }
 

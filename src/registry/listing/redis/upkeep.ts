@@ -42,10 +42,10 @@ interface State {
 }
 
 /**
- * Keeps the lists as new as the registry. Every change keeps them by itself; what is left is to make
- * them where there are none, to follow the feed where somebody changed the registry who does not
- * keep them (an earlier version of the program), and to take in the last uses that gates have noted.
- * All in slices, and several may do it at once: each slice says where it goes on from.
+ * Keeps the lists as new as the registry. Every change keeps them by itself; what is left is to
+ * make them where there are none, to follow the feed where somebody changed the registry who does
+ * not keep them (an earlier version of the program), and to take in the last uses that gates have
+ * noted. All in slices, and several may do it at once: each slice says where it goes on from.
  */
 export class RedisUpkeep {
   readonly #redis: ListingRedis;
