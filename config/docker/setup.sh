@@ -1,7 +1,8 @@
 #!/bin/sh
-# Makes the registry, with two roles. Run at every `docker-compose up`: what is there stays as it is.
-# A gate that has served another registry answers 503 registry-foreign until `registry adopt` is run in its container: a store that was
-# emptied must not turn every token into an unknown one.
+# Makes the registry, with two roles. Run at every `docker-compose up`: what is there stays as it
+# is.
+# A gate that has served another registry answers 503 registry-foreign until `registry adopt` is run
+# in its container: a store that was emptied must not turn every token into an unknown one.
 set -eu
 
 manage() {

@@ -13,9 +13,15 @@ const HEAD = readFileSync(new URL('head.yaml', import.meta.url), 'utf8');
 export function exampleText(): string {
   const groups = GROUPS.map(({ about, operations }) => {
     const rows = operations.flatMap(routesOf).map((row) => `  - ${flow(row)}\n`);
-    return `  # ${about}\n${rows.join('')}`;
+    return `${comment(about)}${rows.join('')}`;
   });
   return `${HEAD}\nroutes:\n${groups.join('\n')}`;
+}
+
+/** Lines of at most 100 columns. */
+function comment(text: string): string {
+  const lines = text.match(/\S.{0,94}\S(?=\s|$)/g) ?? [];
+  return lines.map((line) => `  # ${line}\n`).join('');
 }
 
 /** Both forms of a path: some clients end each with a slash. */

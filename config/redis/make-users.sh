@@ -1,7 +1,10 @@
 #!/bin/sh
-# Writes the ACL file for Redis to standard output: the template beside this script with the passwords' SHA-256 and the key prefix filled in.
-# usage: GATE_PASSWORD_FILE=… MANAGER_PASSWORD_FILE=… [KEY_PREFIX=sallyport] [REPLICA_PASSWORD_FILE=…] [SENTINEL_PASSWORD_FILE=…] make-users.sh > users.acl
-# With the last two there is also a user as whom replicas follow (masteruser), and one for sentinels (sentinel auth-user).
+# Writes the ACL file for Redis to standard output: the template beside this script with the
+# passwords' SHA-256 and the key prefix filled in.
+# usage: GATE_PASSWORD_FILE=… MANAGER_PASSWORD_FILE=… [KEY_PREFIX=sallyport] \
+#        [REPLICA_PASSWORD_FILE=…] [SENTINEL_PASSWORD_FILE=…] make-users.sh > users.acl
+# With the last two there is also a user as whom replicas follow (masteruser), and one for sentinels
+# (sentinel auth-user).
 set -eu
 
 : "${GATE_PASSWORD_FILE:?is the file that holds the password of the user gate}"

@@ -9,7 +9,7 @@
  * ```
  *
  * Ejected is a preference and not a wall: who has no better address uses this one
- * (upstream-pool.ts).
+ * (pool.ts).
  */
 export interface EjectionOptions {
   /**

@@ -1,24 +1,29 @@
--- Appends one instance's batch of audit events to its partition, each event once however often the batch is sent, and copies
--- events into the activity logs of their accounts where those are in the same slot (everywhere but on a Cluster).
+-- Appends one instance's batch of audit events to its partition, each event once however often the
+-- batch is sent, and copies events into the activity logs of their accounts where those are in the
+-- same slot (everywhere but on a Cluster).
 --
--- Redis does not undo what a failing script has written, so whatever can fail is looked at before the first write; a copy that
--- fails is only counted. The last number is written at the end: a batch that broke off half-way would be sent again and doubled
--- rather than lost.
+-- Redis does not undo what a failing script has written, so whatever can fail is looked at before
+-- the first write; a copy that fails is only counted. The last number is written at the end: a
+-- batch that broke off half-way would be sent again and doubled rather than lost.
 --
--- Redis refuses it at its first addition when memory is full, so the record never takes what is left beyond maxmemory.
--- Trimming is not done here: it would be refused together with the additions that need it (redis-retention.ts).
+-- Redis refuses it at its first addition when memory is full, so the record never takes what is
+-- left beyond maxmemory.
+-- Trimming is not done here: it would be refused together with the additions that need it
+-- (audit/log/redis/retention.ts).
 --
--- A batch has a thousand events at most, so the script makes no more than two thousand additions. Copies into a thousand activity
--- logs make it run about a third longer than none.
+-- A batch has a thousand events at most, so the script makes no more than two thousand additions.
+-- Copies into a thousand activity logs make it run about a third longer than none.
 --
--- With the events it keeps the instance's notes of permits without an outcome, as of the last of them: so that whoever closes
--- what an instance left open need not read the record. Notes that cannot be written do not hold up the record either.
+-- With the events it keeps the instance's notes of permits without an outcome, as of the last of
+-- them: so that whoever closes what an instance left open need not read the record. Notes that
+-- cannot be written do not hold up the record either.
 --
--- KEYS  stream, last number held (string), notes of open permits (string), all in one slot; then any number of activity logs
---       (streams)
--- ARGV  number of the first event, events (one a line), life of the number and of the notes in ms, notes, 1 = they take the
---       place of those there are; with activity logs also: two bytes for each event (n = it is copied into the n-th of them,
---       0 = into none), longest activity log, life of one without a new event in ms
+-- KEYS  stream, last number held (string), notes of open permits (string), all in one slot; then
+--       any number of activity logs (streams)
+-- ARGV  number of the first event, events (one a line), life of the number and of the notes in ms,
+--       notes, 1 = they take the place of those there are; with activity logs also: two bytes for
+--       each event (n = it is copied into the n-th of them, 0 = into none), longest activity log,
+--       life of one without a new event in ms
 -- Answer  number of copies that could not be made
 
 local STREAM, LAST, OPEN = KEYS[1], KEYS[2], KEYS[3]

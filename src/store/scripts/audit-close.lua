@@ -1,10 +1,11 @@
--- Records outcomes of permits that an instance left open, and notes that they are closed: both or neither, once however often
--- and by however many it is asked for. Nothing is done when the instance has recorded anything since its notes were read, or
--- somebody else has closed some of it.
+-- Records outcomes of permits that an instance left open, and notes that they are closed: both or
+-- neither, once however often and by however many it is asked for. Nothing is done when the
+-- instance has recorded anything since its notes were read, or somebody else has closed some of it.
 --
--- KEYS  stream, last number held of the instance (string), its notes of open permits (string), all instances (hash), all in
---       one slot
--- ARGV  instance, last number and bytes of the notes as they were read, outcomes (one a line), what is added to the notes;
+-- KEYS  stream, last number held of the instance (string), its notes of open permits (string), all
+--       instances (hash), all in one slot
+-- ARGV  instance, last number and bytes of the notes as they were read, outcomes (one a line), what
+--       is added to the notes;
 --       empty: nothing is open any more, and the instance is forgotten
 -- Answer  1, or 0 where nothing was done
 

@@ -1,7 +1,9 @@
--- Leases calls from shared token buckets: charges what instances owe, and grants of what they want as much as there is.
+-- Leases calls from shared token buckets: charges what instances owe, and grants of what they want
+-- as much as there is.
 --
--- A bucket is the key's time to live: the time that it takes to fill up again. So the one clock of all instances is Redis's, a bucket that is full is no
--- key at all, and nothing is left to clean up. The value is the fraction of a millisecond by which the level is below the time to live.
+-- A bucket is the key's time to live: the time that it takes to fill up again. So the one clock of
+-- all instances is Redis's, a bucket that is full is no key at all, and nothing is left to clean
+-- up. The value is the fraction of a millisecond by which the level is below the time to live.
 --
 -- KEYS  buckets, all in one slot
 -- ARGV  for each: window in ms, calls per window, calls owed, calls wanted

@@ -1,10 +1,12 @@
 -- with listing.lua
--- Takes the next accounts into lists that are being made. An account that has changed since it was read is left to whoever changed it: the change
--- has brought it into the lists, or stands in the feed from which they are brought up to date.
+-- Takes the next accounts into lists that are being made. An account that has changed since it was
+-- read is left to whoever changed it: the change has brought it into the lists, or stands in the
+-- feed from which they are brought up to date.
 --
 -- KEYS  state, names, marks, times, texts, rows, numbers, free, then the accounts
--- ARGV  version of the lists' form, after which account this continues, after which it is to go on ('' = that was all), and the accounts as JSON:
---       a list of { id, version as it was read, entry }
+-- ARGV  version of the lists' form, after which account this continues, after which it is to go on
+--       ('' = that was all), and the accounts as JSON: a list of { id, version as it was read,
+--       entry }
 -- Answer  1, or 0 when somebody else has gone on meanwhile
 
 local at = listingAt(1)

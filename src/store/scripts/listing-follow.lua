@@ -2,7 +2,8 @@
 -- Brings the lists up to date with changes that were made by somebody who does not keep them.
 --
 -- KEYS  state, names, marks, times, texts, rows, numbers, free
--- ARGV  version of the lists' form, seq and tip where they are, seq and tip where they will be, and the changes as JSON: a list of { id, entry }
+-- ARGV  version of the lists' form, seq and tip where they are, seq and tip where they will be, and
+--       the changes as JSON: a list of { id, entry }
 -- Answer  1, or 0 when somebody else was faster
 
 local at = listingAt(1)

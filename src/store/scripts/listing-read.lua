@@ -1,7 +1,8 @@
 -- Marks and times of some accounts, all of one moment.
 --
 -- KEYS  marks, times
--- ARGV  first and last block, how many marks are named, these marks, and the times by their number (from 1)
+-- ARGV  first and last block, how many marks are named, these marks, and the times by their number
+--       (from 1)
 -- Answer  for each mark, then for each time: one text or nothing (all zero) for each block
 
 local BLOCK, TIMES = 1024, 5

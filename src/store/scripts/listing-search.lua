@@ -1,8 +1,10 @@
 -- Searches the texts of some accounts.
 --
 -- KEYS  texts
--- ARGV  what is searched, in lower case; first and last block; 1 = names only, and at their beginning
--- Answer  for each kind of text and block in which it was found: block, then the places of the accounts in it as bytes
+-- ARGV  what is searched, in lower case; first and last block; 1 = names only, and at their
+--       beginning
+-- Answer  for each kind of text and block in which it was found: block, then the places of the
+--         accounts in it as bytes
 
 local TEXTS, needle, isPrefix = KEYS[1], ARGV[1], ARGV[4] == '1'
 local first, last = tonumber(ARGV[2]), tonumber(ARGV[3])

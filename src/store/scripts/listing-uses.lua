@@ -1,7 +1,8 @@
 -- with listing.lua
 -- Takes last uses, which gates have noted, into the lists.
 --
--- KEYS  state, names, marks, times, texts, rows, numbers, free, then the uses (sorted set: `ACCOUNT TOKEN` by time)
+-- KEYS  state, names, marks, times, texts, rows, numbers, free, then the uses (sorted set:
+--       `ACCOUNT TOKEN` by time)
 -- ARGV  how many at most
 -- Answer  how many there were
 

@@ -1,12 +1,19 @@
--- What the lists of accounts are made from, kept by every script that changes an account. Not a script of its own: others begin with it.
+-- What the lists of accounts are made from, kept by every script that changes an account. Not a
+-- script of its own: others begin with it.
 --
--- Each account has a number as long as it lives (numbers are used again, so they stay dense). By number there are
---   marks  hash, `MARK:BLOCK` -> 1024 bits: who is a service account (s), a user (u), unreadable (d), inactive (i), has a role (r:NAME), a team (t:NAME)
---   times  string, blocks of 1024 accounts: for each of TIMES 1024 numbers of 6 bytes, milliseconds, most significant first; 0 = none
---   texts  hash, `n:BLOCK` names and `d:BLOCK` descriptions of 128 accounts, in lower case: lines of two letters for the place and the text
+-- Each account has a number as long as it lives (numbers are used again, so they stay dense). By
+-- number there are
+--   marks  hash, `MARK:BLOCK` -> 1024 bits: who is a service account (s), a user (u), unreadable
+--          (d), inactive (i), has a role (r:NAME), a team (t:NAME)
+--   times  string, blocks of 1024 accounts: for each of TIMES 1024 numbers of 6 bytes,
+--          milliseconds, most significant first; 0 = none
+--   texts  hash, `n:BLOCK` names and `d:BLOCK` descriptions of 128 accounts, in lower case: lines
+--          of two letters for the place and the text
 --   rows   hash, number -> row; and the hash `numbers`, id -> number
--- So a list of a million accounts is narrowed by reading some megabytes at most, and a change touches a few bytes of them.
--- `names` is one sorted set of `LIST \t KEY \t NUMBER`: each list in the order of its names. `state` says up to which change all that is kept.
+-- So a list of a million accounts is narrowed by reading some megabytes at most, and a change
+-- touches a few bytes of them.
+-- `names` is one sorted set of `LIST \t KEY \t NUMBER`: each list in the order of its names.
+-- `state` says up to which change all that is kept.
 
 local BLOCK, TEXT_BLOCK = 1024, 128
 local NO_MARKS = string.rep('\0', BLOCK / 8)
@@ -70,7 +77,8 @@ local function setText(at, kind, number, text)
   if lines == '' then redis.call('HDEL', at.texts, field) else redis.call('HSET', at.texts, field, lines) end
 end
 
--- The lists that an account is in, and the marks that it has, by its row: id, name's key, token, kind, role, and further marks.
+-- The lists that an account is in, and the marks that it has, by its row: id, name's key, token,
+-- kind, role, and further marks.
 local function membersOf(row, number)
   local members, marks = {}, {}
   if not row then return members, marks end
@@ -86,7 +94,8 @@ local function membersOf(row, number)
   return members, marks
 end
 
--- `entry`: row (JSON), times, description, and what is known of the token's last use; nil takes the account out of the lists.
+-- `entry`: row (JSON), times, description, and what is known of the token's last use; nil takes the
+-- account out of the lists.
 local function list(at, id, entry)
   local number = redis.call('HGET', at.numbers, id)
   if not number and not entry then return end
@@ -116,7 +125,8 @@ local function list(at, id, entry)
   end
 end
 
--- What stands in the way of keeping the lists must never stand in the way of the change itself: they are made anew instead.
+-- What stands in the way of keeping the lists must never stand in the way of the change itself:
+-- they are made anew instead.
 local function listAll(at, changes)
   local done, fault = pcall(function()
     for _, change in ipairs(changes) do list(at, change.id, change.entry) end

@@ -1,4 +1,5 @@
--- Reads that belong together: all of one moment. (A transaction would do, but a full Redis takes none, not even one that only reads.)
+-- Reads that belong together: all of one moment. (A transaction would do, but a full Redis takes
+-- none, not even one that only reads.)
 --
 -- KEYS  every key that is read
 -- ARGV  the commands as JSON: a list of lists of words

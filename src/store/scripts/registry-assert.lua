@@ -1,11 +1,14 @@
 -- with tombstones.lua
--- Tells a store that has lost changes what was revoked by them. What others have told already stays: digests and deletions add up, the earlier end counts.
--- Of roles and teams everything is kept that anybody has seen: who reads takes what all of it allows.
+-- Tells a store that has lost changes what was revoked by them. What others have told already
+-- stays: digests and deletions add up, the earlier end counts.
+-- Of roles and teams everything is kept that anybody has seen: who reads takes what all of it
+-- allows.
 --
 -- Runs with the rights of the gate, on this one key. It can only shut out, never let in.
 --
 -- KEYS  tombstones
--- ARGV  the tombstones as a JSON list, how many accounts may have one, how many roles and teams, how many things may have been seen of each
+-- ARGV  the tombstones as a JSON list, how many accounts may have one, how many roles and teams,
+--       how many things may have been seen of each
 -- Answer  the number of this state of the tombstones, or -1 when there is no room
 
 local TOMBSTONES = KEYS[1]

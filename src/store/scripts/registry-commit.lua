@@ -1,19 +1,23 @@
 -- with listing.lua tombstones.lua
--- One administrative change, all or nothing: records, claims, references, feed entry and audit event.
+-- One administrative change, all or nothing: records, claims, references, feed entry and audit
+-- event.
 --
--- Redis does not undo what a failing script has written. So everything that can fail is looked at first (types, versions, claims, uses, the
--- feed's last id), and only then is anything written. Being out of memory is refused before the first write and not after it;
--- then the same comes again with the flag allow-oom, within a reserve (redis-full.ts).
+-- Redis does not undo what a failing script has written. So everything that can fail is looked at
+-- first (types, versions, claims, uses, the feed's last id), and only then is anything written.
+-- Being out of memory is refused before the first write and not after it; then the same comes again
+-- with the flag allow-oom, within a reserve (registry/redis/full.ts).
 --
--- The members (instances that were not released and not forgotten) are read in the same step: who is not among them has to read the position
--- after this change before it serves anything.
+-- The members (instances that were not released and not forgotten) are read in the same step: who
+-- is not among them has to read the position after this change before it serves anything.
 --
--- KEYS  meta, accounts, roles, teams, claims, feed, changes, members, tombstones, the eight keys of the lists (listing.lua), and from 18 on those that
---       the plan names by number
--- ARGV  the plan as JSON (redis-plan.ts), the feed's length, the length of an account's list of changes, the tip (a random word) of this change, the
---       version of the lists' form, the epoch of the registry that it is meant for (empty = any)
--- Answer  {'committed', seq, epoch, instance, what it says of itself, …} | {'version', label} | {'claim', claim}
---         | {'referenced', label, count} | {'empty'} | {'foreign', epoch} | {'damaged', what}
+-- KEYS  meta, accounts, roles, teams, claims, feed, changes, members, tombstones, the eight keys of
+--       the lists (listing.lua), and from 18 on those that the plan names by number
+-- ARGV  the plan as JSON (registry/redis/plan.ts), the feed's length, the length of an account's
+--       list of changes, the tip (a random word) of this change, the version of the lists' form,
+--       the epoch of the registry that it is meant for (empty = any)
+-- Answer  {'committed', seq, epoch, instance, what it says of itself, …} | {'version', label} |
+--         {'claim', claim} | {'referenced', label, count} | {'empty'} | {'foreign', epoch} |
+--         {'damaged', what}
 
 local META, ACCOUNTS, ROLES, TEAMS, CLAIMS, FEED, CHANGES = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local MEMBERS, TOMBSTONES = KEYS[8], KEYS[9]
@@ -63,7 +67,8 @@ for _, used in ipairs(plan.users) do
   if redis.call('SCARD', KEYS[used.key]) ~= used.count then return { 'version', used.label } end
 end
 
--- A change was computed from roles and teams as they are to be read: under the tombstones of that moment.
+-- A change was computed from roles and teams as they are to be read: under the tombstones of that
+-- moment.
 local told = redis.call('HMGET', TOMBSTONES, '#', '@policy')
 if plan.under and plan.under ~= tonumber(told[1] or '0') then
   return { 'version', plan.changes[1] and plan.changes[1].label or 'tombstones' }
@@ -76,7 +81,8 @@ for _, change in ipairs(plan.changes) do
   end
 end
 
--- What was revoked in a history that this store has lost stays revoked: a change that was computed without knowing of it is computed again.
+-- What was revoked in a history that this store has lost stays revoked: a change that was computed
+-- without knowing of it is computed again.
 local activates = {}
 for _, id in ipairs(plan.activates) do activates[id] = true end
 local revives = {}
@@ -85,7 +91,8 @@ local raised = {}
 for _, change in ipairs(plan.changes) do
   local grave = change.field == '' and change.text ~= '' and redis.call('HGET', TOMBSTONES, change.id)
   if grave then
-    -- One that cannot be read has shut the account out; what is written shut out, or let in by its own activation, takes its place.
+    -- One that cannot be read has shut the account out; what is written shut out, or let in by its
+    -- own activation, takes its place.
     local unread = { deleted = false, inactive = true, digests = {} }
     local tombstone = readTombstone(grave) or unread
     local record = cjson.decode(change.text)
@@ -158,7 +165,8 @@ for id, tombstone in pairs(raised) do
   redis.call('HINCRBY', TOMBSTONES, '#', 1)
 end
 
--- The text keeps its bytes: decoding and encoding it again would turn empty lists into empty objects.
+-- The text keeps its bytes: decoding and encoding it again would turn empty lists into empty
+-- objects.
 local function versioned(text)
   return '{"version":' .. seq .. string.sub(text, #'{"version":0' + 1)
 end

@@ -1,4 +1,5 @@
--- Takes an instance off the list of members, unless it has renewed its lease since it was looked at.
+-- Takes an instance off the list of members, unless it has renewed its lease since it was looked
+-- at.
 --
 -- KEYS  members, the lease and the acknowledgement of the instance
 -- ARGV  the instance, the end of its lease's key when it was looked at ('' = there was none)

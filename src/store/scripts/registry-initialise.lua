@@ -1,4 +1,5 @@
--- Writes epoch and first roles into an empty store. Without arguments nothing is written: whoever may not write these keys may not even ask.
+-- Writes epoch and first roles into an empty store. Without arguments nothing is written: whoever
+-- may not write these keys may not even ask.
 --
 -- KEYS  meta, accounts, roles, teams, claims, feed, tombstones, changes
 -- ARGV  schema, epoch, tip, the change event (empty: none), then name and record of each role
@@ -11,8 +12,8 @@ if #ARGV == 0 then return { 'asked' } end
 
 if redis.call('EXISTS', META) == 1 then return { 'present' } end
 
--- Records without the position that they belong to: what is left of a registry that somebody tore apart. Beginning a new history over it would
--- bring back whatever it still holds.
+-- Records without the position that they belong to: what is left of a registry that somebody tore
+-- apart. Beginning a new history over it would bring back whatever it still holds.
 if redis.call('EXISTS', ACCOUNTS, ROLES, TEAMS, CLAIMS) > 0 then return { 'damaged', META } end
 
 redis.call('DEL', FEED, TOMBSTONES)

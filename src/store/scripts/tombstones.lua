@@ -1,4 +1,5 @@
--- Reading tombstones, which the user `gate` may write. Not a script of its own: others begin with it.
+-- Reading tombstones, which the user `gate` may write. Not a script of its own: others begin with
+-- it.
 
 local function decodedTable(text)
   local done, value = pcall(cjson.decode, text)

@@ -1,6 +1,7 @@
 -- Counts one try in several counts or in none, or takes it back.
 --
--- A count is the key's time to live, as it is for limits-lease.lua: one clock for all instances, and nothing to clean up.
+-- A count is the key's time to live, as it is for limits-lease.lua: one clock for all instances,
+-- and nothing to clean up.
 --
 -- KEYS  counts, all in one slot
 -- ARGV  for each: what the try costs in ms (below 0: so much is taken back), the most in ms

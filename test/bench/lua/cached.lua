@@ -1,5 +1,6 @@
--- The gate of the peer nginx-lua-cached. A token is looked up in the worker's own cache (Lua objects, no copying), then in the shared dictionary
--- of all workers, then in Redis. Records are gathered in the worker and written 50 times a second, a whole batch with one command.
+-- The gate of the peer nginx-lua-cached. A token is looked up in the worker's own cache (Lua
+-- objects, no copying), then in the shared dictionary of all workers, then in Redis. Records are
+-- gathered in the worker and written 50 times a second, a whole batch with one command.
 local redis = require "redis"
 local token = require "token"
 local lru = assert(require("resty.lrucache").new(20000))

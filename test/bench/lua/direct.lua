@@ -1,4 +1,5 @@
--- The gate of the peer nginx-lua: no cache, no batch. One script per request looks the token up and records the call, in one round trip.
+-- The gate of the peer nginx-lua: no cache, no batch. One script per request looks the token up and
+-- records the call, in one round trip.
 local redis = require "redis"
 local token = require "token"
 local var, json, now = ngx.var, token.json, ngx.now

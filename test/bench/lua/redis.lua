@@ -1,5 +1,6 @@
--- The few words of the Redis protocol that a gate needs, on nginx's own sockets, with kept connections. Smaller and faster than a client library:
--- it builds each command as one string and reads only the reply types that can come.
+-- The few words of the Redis protocol that a gate needs, on nginx's own sockets, with kept
+-- connections. Smaller and faster than a client library: it builds each command as one string and
+-- reads only the reply types that can come.
 local tcp = ngx.socket.tcp
 local concat = table.concat
 
@@ -20,7 +21,8 @@ local function encode(words)
   return concat(parts)
 end
 
--- One reply. The third value is true when nothing more can be read from the socket; after an error that Redis reports (`-ERR`) it is as good as before.
+-- One reply. The third value is true when nothing more can be read from the socket; after an error
+-- that Redis reports (`-ERR`) it is as good as before.
 local function read(sock)
   local line, err = sock:receive()
   if not line then return nil, err, true end

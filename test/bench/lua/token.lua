@@ -1,4 +1,5 @@
--- What both gates need of a token: its digest, by OpenSSL, which nginx holds anyway, without a detour over a Lua object.
+-- What both gates need of a token: its digest, by OpenSSL, which nginx holds anyway, without a
+-- detour over a Lua object.
 local ffi = require "ffi"
 
 ffi.cdef [[

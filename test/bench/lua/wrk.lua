@@ -1,6 +1,8 @@
--- The clients. Arguments: METHOD BODY_BYTES RATE FILE. RATE 0: as fast as the answers come; else so many requests a second over all connections,
--- by one timetable: a request that is late is sent at once, and the timetable does not wait for it. FILE: one value of `Authorization` per line,
--- taken in turn; an empty line sends none. METHOD `whole`: FILE holds whole requests instead, each ended by a byte 0.
+-- The clients. Arguments: METHOD BODY_BYTES RATE FILE. RATE 0: as fast as the answers come; else so
+-- many requests a second over all connections, by one timetable: a request that is late is sent at
+-- once, and the timetable does not wait for it. FILE: one value of `Authorization` per line, taken
+-- in turn; an empty line sends none. METHOD `whole`: FILE holds whole requests instead, each ended
+-- by a byte 0.
 local ffi = require "ffi"
 ffi.cdef [[
 typedef struct { long seconds; long nanoseconds; } bench_time;
