@@ -1,4 +1,5 @@
 import type { EventBatch } from './batch.ts';
+import type { WriteEvent } from './event/bytes.ts';
 import type { PermitLedger } from './permits/ledger.ts';
 import type { OpenPermits } from './permits/open-permits.ts';
 
@@ -76,19 +77,29 @@ export type Taken = 'kept' | 'late' | 'no-room';
 /** The recorder's end of the outbox: what the doors see. */
 export interface Outbox {
   /**
-   * Takes one event. `make` builds the serialised event from the sequence number that it is given
-   * (unique and consecutive per instance). `waiter` null: nobody waits (buffered). When the bounded
-   * queue is full nothing is taken, and the waiter is told.
+   * Takes one event, and has it written where it lies until it is sent. `waiter` null: nobody waits
+   * (buffered). When the bounded queue is full nothing is taken, and the waiter is told.
+   *
+   * @param account in whose activity log the event appears; null = in none
    */
+  write<Facts>(
+    write: WriteEvent<Facts>,
+    facts: Facts,
+    account: string | null,
+    waiter: AcceptanceWaiter | null,
+  ): Taken;
+  /**
+   * Takes an event that says how something ended whose beginning `write` or `record` has taken.
+   * There is room for it however full the queue is: at most one follows each event that was taken.
+   */
+  writeEnd<Facts>(write: WriteEvent<Facts>, facts: Facts, account: string | null): void;
+  /** `write` for events that are rare: `make` answers the whole event, made from its number. */
   record(
     make: (seq: number) => string,
     account: string | null,
     waiter: AcceptanceWaiter | null,
   ): Taken;
-  /**
-   * Takes an event that says how something ended whose beginning `record` has taken. There is room
-   * for it however full the queue is: at most one follows each event that was taken.
-   */
+  /** Likewise, for `writeEnd`. */
   recordEnd(make: (seq: number) => string, account: string | null): void;
   /** Those whose decision was taken and whose end was not; kept by whoever records the two. */
   readonly permits: OpenPermits;

@@ -1,4 +1,4 @@
-import type { EventWriter } from '../audit/event/call-event.ts';
+import type { CallEvents } from '../audit/event/call-event.ts';
 import type { FloodFold } from '../audit/floods/flood.ts';
 import type { Outbox } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
@@ -25,7 +25,7 @@ import type { RenewToken } from './renewal.ts';
 export interface CallServices {
   readonly decider: Decider;
   readonly outbox: Outbox;
-  readonly events: EventWriter;
+  readonly events: CallEvents;
   /** Counts refusals that come too thick to be recorded one by one. */
   readonly floods: Pick<FloodFold, 'folds'>;
   readonly meter: CallMeter;

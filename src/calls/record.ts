@@ -1,7 +1,13 @@
-import { permitText } from '../audit/permits/notes.ts';
+import type { EventBytes } from '../audit/event/bytes.ts';
+import {
+  type AccountFacts,
+  type CallFacts,
+  type EndFacts,
+  permitJson,
+} from '../audit/event/call-event.ts';
 import type { OpenPermit } from '../audit/permits/open-permits.ts';
 import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
-import { askedPermission } from '../decision/demand.ts';
+import type { Route } from '../decision/route.ts';
 import type { Verdict } from '../decision/verdict.ts';
 import { addressOnly, type ClientAddress } from '../http/client-address.ts';
 import type { Peer, RequestHead } from '../http/request-head.ts';
@@ -15,7 +21,7 @@ import type { CallServices } from './port.ts';
  * outcome if it was permitted or answered otherwise than decided, one measurement. Times are
  * monotonic milliseconds; 0 = it has not happened.
  */
-export class CallRecord implements OpenPermit, DecisionWriter<Verdict> {
+export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFacts, EndFacts {
   readonly #services: CallServices;
   readonly #head: RequestHead | null;
   readonly id: string;
@@ -35,15 +41,22 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict> {
   #awaitedMs = 0;
   /** What the client was told; 0 = nothing. */
   status = 0;
-  #upstreamStatus: number | null = null;
+  upstreamStatus: number | null = null;
   requestBytes = 0;
   /** Content given to the client's socket. */
   responseBytes = 0;
 
+  /** How it ended, and how long it took; once it has ended. */
+  reason: Reason = 'outcome-unknown';
+  durationMs = 0;
+
   /** The outbox has the decision. */
   #decided = false;
   place = -1;
+  batch = -1;
   #verdict: Verdict | null = null;
+  /** What the decision's event says of the call needs no second look. */
+  #plain = false;
 
   constructor(services: CallServices, head: RequestHead | null, peer: Peer) {
     this.#services = services;
@@ -67,13 +80,13 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict> {
   /** The head of the upstream's answer is here. Answers when, on the monotonic clock. */
   answered(status: number): number {
     this.#answeredMs = this.#services.clock.monotonicMs();
-    this.#upstreamStatus = status;
+    this.upstreamStatus = status;
     return this.#answeredMs;
   }
 
   /** The upstream's head, and so much of its content, was given to the client's socket. */
   given(bytes: number): void {
-    this.status = this.#upstreamStatus ?? 0;
+    this.status = this.upstreamStatus ?? 0;
     this.responseBytes += bytes;
   }
 
@@ -86,41 +99,11 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict> {
 
   /** @param waiter told whether the event was accepted; null = nobody waits */
   decision(verdict: Verdict, waiter: AcceptanceWaiter | null): Taken {
-    const head = this.#head;
-    const permitted = verdict.permitted;
+    this.#verdict = verdict;
     const { outbox } = this.#services;
-    const taken = outbox.record(
-      (seq) =>
-        this.#services.events.decision(seq, {
-          id: this.id,
-          timeMs: this.#services.clock.wallMs(),
-          reason: permitted ? 'permitted' : verdict.reason,
-          account: verdict.account?.account ?? null,
-          claimedAccountId: verdict.claimedAccountId,
-          exposed: this.exposed,
-          tokenId: verdict.tokenId,
-          scheme: verdict.scheme,
-          preflight: permitted ? verdict.preflight : null,
-          detail: permitted ? null : verdict.detail,
-          route: verdict.route,
-          application: verdict.application,
-          demand: verdict.demand,
-          role: verdict.role,
-          method: head?.method ?? null,
-          path: head?.path ?? null,
-          status: permitted ? null : refusalKind(verdict.reason).status,
-          clientAddress: this.address.address,
-          userAgent: head?.userAgent ?? null,
-          traceId: this.trace?.traceId ?? null,
-        }),
-      verdict.account?.account.id ?? null,
-      waiter,
-    );
+    const taken = outbox.write(writeDecision, this, verdict.account?.account.id ?? null, waiter);
     this.#decided = taken !== 'no-room';
-    if (permitted && this.#decided) {
-      this.#verdict = verdict;
-      outbox.permits.add(this);
-    }
+    if (verdict.permitted && this.#decided) outbox.permits.add(this);
     return taken;
   }
 
@@ -130,8 +113,15 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict> {
    */
   ended(verdict: Verdict, reason: Reason): void {
     const durationMs = this.#services.clock.monotonicMs() - this.#startedMs;
-    if (this.#decided && (verdict.permitted || reason !== verdict.reason))
-      this.#outcome(verdict, reason, durationMs);
+    if (this.#decided && (verdict.permitted || reason !== verdict.reason)) {
+      this.#plain &&= verdict === this.#verdict;
+      this.#verdict = verdict;
+      this.reason = reason;
+      this.durationMs = durationMs;
+      const { outbox } = this.#services;
+      outbox.writeEnd(writeOutcome, this, verdict.account?.account.id ?? null);
+      outbox.permits.remove(this);
+    }
     this.#services.meter.callEnded({
       route: verdict.route,
       method: this.#head?.method ?? null,
@@ -158,48 +148,56 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict> {
     return this.trace?.traceId ?? null;
   }
 
-  /** Of a permit: whom it is for, and where it leads. */
-  kind(): string {
-    const { account = null, route = null, application = null, demand = null } = this.#verdict ?? {};
-    const who = account === null ? '' : `${account.account.id} ${account.account.name}`;
-    const kind = `${who} ${route?.name} ${application}`;
-    return demand === null || route === null ? kind : `${kind} ${askedPermission(route, demand)}`;
+  get method(): string | null {
+    return this.#head?.method ?? null;
   }
 
-  /** For whoever has to close it, should this process end without a word. */
-  describe(): string {
-    const { account = null, route = null, application = null, demand = null } = this.#verdict ?? {};
-    const who = account?.account ?? null;
-    return permitText({
-      type: 'call',
-      account: who === null ? null : { id: who.id, name: who.name, kind: who.kind },
-      route: route?.name,
-      permission: route === null ? undefined : (askedPermission(route, demand) ?? undefined),
-      upstream: route?.upstream || undefined,
-      application: application ?? undefined,
-    });
+  get path(): string | null {
+    return this.#head?.path ?? null;
   }
 
-  #outcome(verdict: Verdict, reason: Reason, durationMs: number): void {
-    this.#services.outbox.recordEnd(
-      (seq) =>
-        this.#services.events.outcome(seq, {
-          id: this.id,
-          timeMs: this.#services.clock.wallMs(),
-          reason,
-          account: verdict.account?.account ?? null,
-          route: verdict.route,
-          application: verdict.application,
-          demand: verdict.demand,
-          status: this.status === 0 ? null : this.status,
-          upstreamStatus: this.#upstreamStatus,
-          durationMs,
-          requestBytes: this.requestBytes,
-          responseBytes: this.responseBytes,
-          traceId: this.trace?.traceId ?? null,
-        }),
-      verdict.account?.account.id ?? null,
-    );
-    this.#services.outbox.permits.remove(this);
+  get userAgent(): string | null {
+    return this.#head?.userAgent ?? null;
   }
+
+  get clientAddress(): string {
+    return this.address.address;
+  }
+
+  get caller(): AccountFacts | null {
+    return this.#verdict?.account?.account ?? null;
+  }
+
+  get route(): Route | null {
+    return this.#verdict?.route ?? null;
+  }
+
+  get application(): string | null {
+    return this.#verdict?.application ?? null;
+  }
+
+  describe(): string | null {
+    const verdict = this.#verdict;
+    return verdict === null || verdict.demand === null ? null : permitJson(verdict);
+  }
+
+  writeDecision(to: EventBytes, seq: number): void {
+    const { events, clock } = this.#services;
+    const verdict = this.#verdict!;
+    const status = verdict.permitted ? null : refusalKind(verdict.reason).status;
+    this.#plain = events.decision(to, seq, clock.wallMs(), this, verdict, status);
+  }
+
+  writeOutcome(to: EventBytes, seq: number): void {
+    const { events, clock } = this.#services;
+    events.outcome(to, seq, clock.wallMs(), this, this.#verdict!, this, this.#plain);
+  }
+}
+
+function writeDecision(to: EventBytes, seq: number, record: CallRecord): void {
+  record.writeDecision(to, seq);
+}
+
+function writeOutcome(to: EventBytes, seq: number, record: CallRecord): void {
+  record.writeOutcome(to, seq);
 }

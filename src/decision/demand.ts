@@ -90,8 +90,3 @@ export function valuesOf(variables: readonly Variable[], name: string): readonly
     ...new Set(variables.filter((variable) => variable.name === name).map(({ value }) => value)),
   ];
 }
-
-/** The permission that was asked for; the written one where it was several, or none. */
-export function askedPermission(route: Route, demand: Demand | null): string | null {
-  return demand?.permissions.length === 1 ? demand.permissions[0]! : route.permission;
-}

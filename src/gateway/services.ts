@@ -1,4 +1,4 @@
-import { createEventWriter } from '../audit/event/call-event.ts';
+import { CallEvents } from '../audit/event/call-event.ts';
 import type { CallServices } from '../calls/port.ts';
 import type { RenewToken } from '../calls/renewal.ts';
 import type { Decider } from '../decision/decide.ts';
@@ -35,7 +35,7 @@ export function servicesOf(
 ): () => CallServices {
   const heldBodies = new BodyBudget(HELD_BODIES_BYTES, () => state.config.limits.accountShare);
   const meter = createCallMeter(metrics);
-  const events = createEventWriter(instance);
+  const events = new CallEvents(instance);
   return () => {
     const { audit, errors, limits, listen, realm, telemetry } = state.config;
     return {

@@ -9,7 +9,6 @@ import { EventLines } from '../../src/audit/outbox/lines.ts';
 import { createOutbox } from '../../src/audit/outbox/outbox.ts';
 import { PermitCloser } from '../../src/audit/permits/closer.ts';
 import type { PermitLedger } from '../../src/audit/permits/ledger.ts';
-import { permitText } from '../../src/audit/permits/notes.ts';
 import type { OpenPermit } from '../../src/audit/permits/open-permits.ts';
 import type { AuditLog, AuditReader } from '../../src/audit/port.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -189,6 +188,8 @@ describe.each(Object.keys(PLACES))('permits without an outcome, on %s', (name) =
         reason: 'outcome-unknown',
         account,
         route: 'all',
+        permission: 'a:read',
+        application: 'crm',
         traceId: 'f00d',
       });
     await expect
@@ -234,9 +235,19 @@ describe.each(Object.keys(PLACES))('permits without an outcome, on %s', (name) =
   });
 });
 
+const route = { name: 'all', permission: 'a:read', upstream: 'apps' };
+
 function permitOf(id: string): OpenPermit {
-  const facts = { type: 'call', account, route: 'all' } as const;
-  return { place: -1, id, traceId: 'f00d', kind: () => 'all', describe: () => permitText(facts) };
+  const places = { place: -1, batch: -1 };
+  return {
+    ...places,
+    id,
+    traceId: 'f00d',
+    caller: account,
+    route,
+    application: 'crm',
+    describe: () => null,
+  };
 }
 
 function eventOf(instance: string, id: string, phase: string, more: object) {

@@ -98,7 +98,12 @@ export class AdminCallRecord implements OpenPermit, DecisionWriter<AdminVerdict>
   /** What was let in is counted, or its outcome is written. */
   #over = false;
   place = -1;
+  batch = -1;
   readonly traceId = null;
+  /** Nothing is shared with other requests: `describe` says it all. */
+  readonly caller = null;
+  readonly route = null;
+  readonly application = null;
   /** Its answer is a stream, which tells of its end itself (`ended`). */
   streams = false;
 
@@ -156,11 +161,7 @@ export class AdminCallRecord implements OpenPermit, DecisionWriter<AdminVerdict>
     return taken;
   }
 
-  /** No two are alike. */
-  kind(): string {
-    return this.id;
-  }
-
+  /** All that its outcome says. */
   describe(): string {
     const { actor } = this.#known;
     return permitText({

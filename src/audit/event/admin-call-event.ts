@@ -1,6 +1,6 @@
 import type { Reason } from '../../refusal.ts';
-import { EVENT_LIMITS } from './call-event.ts';
 import type { Actor } from './change-event.ts';
+import { EVENT_LIMITS } from './limits.ts';
 import { bounded, isoTime, withVisibleEscapes } from './text.ts';
 
 /**

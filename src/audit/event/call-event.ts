@@ -1,23 +1,20 @@
 import type { AccountKind } from '../../account/model.ts';
 import type { Reason } from '../../refusal.ts';
-import { bounded, isoTime, quoted } from './text.ts';
+import type { EventBytes } from './bytes.ts';
+import { EventHead } from './head.ts';
+import { EVENT_LIMITS } from './limits.ts';
+import { bounded, quoted } from './text.ts';
 
 /**
- * The one constructor of events about calls. It takes facts, never a request: there is no field for
- * a header, a query or a body, so none can be written. Whatever a field holds, the answer is one
- * line of JSON.
+ * The one writer of events about calls. It is given facts, never a request: there is no field for a
+ * header, a query or a body, so none can be written. Whatever a field holds, it writes JSON on one
+ * line.
  *
- * Field order is fixed. A field without a value is left out, except `account`, which is null for a
- * caller who is not known. Values that had to be cut are named in `truncated`.
+ * A field without a value is left out, except `account`, which is null for a caller who is not
+ * known. Values that had to be cut are named in `truncated`.
  */
 
-/** Limits in UTF-16 units; longer values are cut and named in `truncated`. */
-export const EVENT_LIMITS = { path: 2048, userAgent: 256, short: 128 } as const;
-
-/**
- * Who: any account record will do. The object is a cache key, so hand in the same one for the same
- * account.
- */
+/** Who: any account record will do. The object is a cache key: the same one for the same account. */
 export interface AccountFacts {
   readonly id: string;
   readonly name: string;
@@ -40,58 +37,52 @@ export interface DemandFacts {
   readonly permissions: readonly string[];
 }
 
-/** One request and its verdict: exactly one such event per request. */
-export interface DecisionFacts {
+/** What was asked: calls/record.ts's `CallRecord` will do. */
+export interface CallFacts {
   /** The request id. */
   readonly id: string;
-  /** Wall clock, ms since the epoch, when the verdict was reached. */
-  readonly timeMs: number;
-  /** `permitted`, or why not. */
-  readonly reason: Reason;
-  /** The authenticated account, or null. Never an account that was merely claimed. */
-  readonly account: AccountFacts | null;
-  readonly claimedAccountId: string | null;
-  /** A token came over plain HTTP: whoever listened has it. Left out when not. */
-  readonly exposed?: boolean;
-  readonly tokenId: string | null;
-  /** How the token was presented, where not with `Bearer`. */
-  readonly scheme?: string | null;
-  /** The method that a browser's preflight asked about; the gate has answered it. */
-  readonly preflight?: string | null;
-  /** One fixed phrase that says more than the reason. Left out when there is none. */
-  readonly detail?: string | null;
-  readonly route: RouteFacts | null;
-  readonly application: string | null;
-  /** Left out: the route and the application say it all. */
-  readonly demand?: DemandFacts | null;
-  /** The effective role that decided. */
-  readonly role: string | null;
   readonly method: string | null;
   /** Without the query: whatever follows a `?` or `#` is dropped here too. */
   readonly path: string | null;
-  /** Status of a refusal; null for a permit. */
-  readonly status: number | null;
   readonly clientAddress: string | null;
   readonly userAgent: string | null;
   readonly traceId: string | null;
+  /** A token came over plain HTTP: whoever listened has it. */
+  readonly exposed: boolean;
+}
+
+/** What was found out and decided: decision/verdict.ts's `Verdict` will do. */
+export interface VerdictFacts {
+  readonly permitted: boolean;
+  /** Why not; a permit has none. */
+  readonly reason?: Reason;
+  /** One fixed phrase that says more than the reason. */
+  readonly detail?: string | null;
+  /** The authenticated account, or null. Never an account that was merely claimed. */
+  readonly account: { readonly account: AccountFacts } | null;
+  readonly claimedAccountId: string | null;
+  readonly tokenId: string | null;
+  /** How the token was presented, where not with `Bearer`. */
+  readonly scheme: string | null;
+  /** The method that a browser's preflight asked about; the gate has answered it. */
+  readonly preflight?: string | null;
+  readonly route: RouteFacts | null;
+  readonly application: string | null;
+  /** Null: the route and the application say it all. */
+  readonly demand: DemandFacts | null;
+  /** The effective role that decided. */
+  readonly role: string | null;
 }
 
 /** How a permitted call ended. */
-export interface OutcomeFacts {
-  /** The request id, as in the decision. */
-  readonly id: string;
-  readonly timeMs: number;
+export interface EndFacts {
   /**
    * `permitted` = ended well; `client-aborted`, `outcome-unknown`, or the refusal that replaced the
    * answer (`upstream-timeout`, …).
    */
   readonly reason: Reason;
-  readonly account: AccountFacts | null;
-  readonly route: RouteFacts | null;
-  readonly application: string | null;
-  readonly demand?: DemandFacts | null;
-  /** What the client was told; null when nothing was. */
-  readonly status: number | null;
+  /** What the client was told; 0 = nothing. */
+  readonly status: number;
   /** What the upstream said; null when it said nothing. */
   readonly upstreamStatus: number | null;
   /** From the first byte of the request to the last of the answer; kept to the microsecond. */
@@ -99,103 +90,388 @@ export interface OutcomeFacts {
   /** Body bytes, without framing. */
   readonly requestBytes: number;
   readonly responseBytes: number;
-  readonly traceId: string | null;
 }
 
-/** Writes the events of one instance. `seq` is the outbox's number for the event. */
-export interface EventWriter {
-  decision(seq: number, facts: DecisionFacts): string;
-  outcome(seq: number, facts: OutcomeFacts): string;
+/** Writes the events about calls of one instance. `seq` is the outbox's number for the event. */
+export class CallEvents {
+  readonly #decision: EventHead;
+  readonly #outcome: EventHead;
+
+  /** @param instance name + random incarnation */
+  constructor(instance: string) {
+    this.#decision = new EventHead('call', 'decision', instance);
+    this.#outcome = new EventHead('call', 'outcome', instance);
+  }
+
+  /**
+   * One request and its verdict: exactly one such event per request.
+   *
+   * @param timeMs wall clock, ms since the epoch, when the verdict was reached
+   * @param status of a refusal; null for a permit
+   * @returns whether every text could be written as it is: then `outcome` need not look again
+   */
+  decision(
+    to: EventBytes,
+    seq: number,
+    timeMs: number,
+    call: CallFacts,
+    verdict: VerdictFacts,
+    status: number | null,
+  ): boolean {
+    const head = this.#decision.at(timeMs);
+    const from = to.size;
+    if (
+      status === null &&
+      isUsual(call, verdict) &&
+      writeUsualDecision(to, head, seq, call, verdict)
+    )
+      return true;
+    to.shorten(from);
+    to.json(decisionJson(head.json(seq), call, verdict, status));
+    return false;
+  }
+
+  /** @param plain what `decision` answered of the same call and verdict */
+  outcome(
+    to: EventBytes,
+    seq: number,
+    timeMs: number,
+    call: CallFacts,
+    verdict: VerdictFacts,
+    end: EndFacts,
+    plain: boolean,
+  ): void {
+    const head = this.#outcome.at(timeMs);
+    const from = to.size;
+    if (plain && writeUsualOutcome(to, head, seq, call, verdict, end)) return;
+    to.shorten(from);
+    to.json(outcomeJson(head.json(seq), call, verdict, end));
+  }
 }
 
-/** `instance`: name + random incarnation. */
-export function createEventWriter(instance: string): EventWriter {
-  const callDecision = `","type":"call","phase":"decision","instance":${quoted(instance)},"seq":`;
-  const callOutcome = `","type":"call","phase":"outcome","instance":${quoted(instance)},"seq":`;
-  return {
-    decision: (seq, facts) => writeDecision(callDecision, seq, facts),
-    outcome: (seq, facts) => writeOutcome(callOutcome, seq, facts),
-  };
-}
+// ── the usual ones ──
 
-function writeDecision(head: string, seq: number, facts: DecisionFacts): string {
-  const { path, userAgent } = facts;
-  const id = text(facts.id, EVENT_LIMITS.short);
-  const permitted = facts.reason === 'permitted';
+/**
+ * A permit with nothing out of the ordinary, which is nearly every event. Its texts are laid into
+ * the line as they are, and looked at where they were written: one look at bytes in a row costs a
+ * third of one at each text. Whatever is not plain is written anew, by `decisionJson`.
+ */
+function isUsual(call: CallFacts, verdict: VerdictFacts): boolean {
   return (
-    `{"id":${id},"time":"` +
-    isoTime(facts.timeMs) +
-    head +
-    integer(seq) +
-    accountPart(facts.account) +
-    field(',"claimedAccountId":', facts.claimedAccountId) +
-    (facts.exposed === true ? ',"exposed":true' : '') +
-    field(',"tokenId":', facts.tokenId) +
-    field(',"scheme":', facts.scheme) +
-    (permitted
-      ? ',"decision":"permit","reason":"permitted"'
-      : `,"decision":"refusal"${field(',"reason":', facts.reason)}${field(',"detail":', facts.detail)}`) +
-    routePart(facts.route, facts.demand) +
-    field(',"application":', facts.application) +
-    listPart(',"applications":', facts.demand?.applications) +
-    field(',"role":', facts.role) +
-    field(',"method":', facts.method) +
-    field(',"preflight":', facts.preflight) +
-    pathPart(path) +
-    number(',"status":', facts.status) +
-    field(',"clientAddress":', facts.clientAddress) +
+    verdict.permitted === true &&
+    verdict.demand === null &&
+    verdict.scheme === null &&
+    verdict.claimedAccountId === null &&
+    verdict.preflight === null &&
+    call.exposed === false &&
+    isShort(call.id) &&
+    isShort(call.method) &&
+    isShort(call.clientAddress) &&
+    isShortOrNull(call.traceId) &&
+    isShortOrNull(verdict.application) &&
+    isShortOrNull(verdict.role) &&
+    typeof call.path === 'string' &&
+    call.path.length <= EVENT_LIMITS.path &&
+    (call.userAgent === null || isLess(call.userAgent, EVENT_LIMITS.userAgent))
+  );
+}
+
+function isShort(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= EVENT_LIMITS.short;
+}
+
+function isShortOrNull(value: unknown): boolean {
+  return value === null || isShort(value);
+}
+
+function isLess(value: unknown, limit: number): boolean {
+  return typeof value === 'string' && value.length <= limit;
+}
+
+const BEGIN = Buffer.from('{"id":"');
+const PERMITTED = Buffer.from(',"reason":"permitted"');
+/** In front of the id where it stands for the second time. */
+const REQUEST_ID = ',"requestId":"';
+/** Around the name and the text of a field. */
+const QUOTES = 4;
+
+function writeUsualDecision(
+  to: EventBytes,
+  head: EventHead,
+  seq: number,
+  call: CallFacts,
+  verdict: VerdictFacts,
+): boolean {
+  const { id, userAgent, traceId } = call;
+  const { application, role } = verdict;
+  let texts = '';
+  let fields = 4;
+  if (application !== null) {
+    texts = `,"application":"${application}"`;
+    fields += 1;
+  }
+  if (role !== null) {
+    texts += `,"role":"${role}"`;
+    fields += 1;
+  }
+  texts += `,"method":"${call.method}","path":"${call.path}","clientAddress":"${call.clientAddress}"`;
+  if (userAgent !== null) {
+    texts += `,"userAgent":"${userAgent}"`;
+    fields += 1;
+  }
+  const idAt = texts.length + REQUEST_ID.length;
+  texts += `,"requestId":"${id}"`;
+  if (traceId !== null) {
+    texts += `,"traceId":"${traceId}"`;
+    fields += 1;
+  }
+  const at = writeHead(to, head, id, seq);
+  to.block(permitBlock(verdict.account, verdict.tokenId));
+  to.block(routeBlock(verdict.route));
+  const from = to.size;
+  if (!to.plain(texts, fields * QUOTES)) return false;
+  to.copy(from + idAt, at, id.length);
+  to.byte(CLOSING_BRACE);
+  return true;
+}
+
+/** Of a decision that was written so: its texts are known to be plain. */
+function writeUsualOutcome(
+  to: EventBytes,
+  head: EventHead,
+  seq: number,
+  { id, traceId }: CallFacts,
+  { account, route, application }: VerdictFacts,
+  end: EndFacts,
+): boolean {
+  let texts = application === null ? '' : `,"application":"${application}"`;
+  texts += endJson(end);
+  const idAt = texts.length + REQUEST_ID.length;
+  texts += `,"requestId":"${id}"`;
+  if (traceId !== null) texts += `,"traceId":"${traceId}"`;
+  const at = writeHead(to, head, id, seq);
+  to.block(accountBlock(account));
+  if (end.reason === 'permitted') to.block(PERMITTED);
+  else to.json(fieldJson(',"reason":', end.reason));
+  to.block(routeBlock(route));
+  const from = to.size;
+  if (!to.ascii(texts)) return false;
+  to.copy(from + idAt, at, id.length);
+  to.byte(CLOSING_BRACE);
+  return true;
+}
+
+/** Answers where the id goes once it is written where it stands for the second time. */
+function writeHead(to: EventBytes, head: EventHead, id: string, seq: number): number {
+  to.block(BEGIN);
+  const at = to.size;
+  to.leave(id.length);
+  to.block(head.block);
+  to.number(seq);
+  return at;
+}
+
+// ── any ──
+
+function decisionJson(
+  head: string,
+  call: CallFacts,
+  verdict: VerdictFacts,
+  status: number | null,
+): string {
+  const { path, userAgent } = call;
+  const id = shortJson(call.id);
+  return (
+    `{"id":${id}${head}${accountOf(verdict)}` +
+    fieldJson(',"claimedAccountId":', verdict.claimedAccountId) +
+    (call.exposed === true ? ',"exposed":true' : '') +
+    fieldJson(',"tokenId":', verdict.tokenId) +
+    fieldJson(',"scheme":', verdict.scheme) +
+    (verdict.permitted === true
+      ? PERMIT
+      : `,"decision":"refusal"${fieldJson(',"reason":', verdict.reason)}${fieldJson(',"detail":', verdict.detail)}`) +
+    aimJson(verdict) +
+    fieldJson(',"role":', verdict.role) +
+    fieldJson(',"method":', call.method) +
+    fieldJson(',"preflight":', verdict.preflight) +
+    (typeof path === 'string' ? `,"path":${textJson(pathOnly(path), EVENT_LIMITS.path)}` : '') +
+    numberJson(',"status":', status) +
+    fieldJson(',"clientAddress":', call.clientAddress) +
     (typeof userAgent === 'string'
-      ? `,"userAgent":${text(userAgent, EVENT_LIMITS.userAgent)}`
+      ? `,"userAgent":${textJson(userAgent, EVENT_LIMITS.userAgent)}`
       : '') +
     `,"requestId":${id}` +
-    field(',"traceId":', facts.traceId) +
-    truncatedPart(path, userAgent) +
+    fieldJson(',"traceId":', call.traceId) +
+    truncatedJson(path, userAgent) +
     '}'
   );
 }
 
-function writeOutcome(head: string, seq: number, facts: OutcomeFacts): string {
-  const id = text(facts.id, EVENT_LIMITS.short);
+function outcomeJson(head: string, call: CallFacts, verdict: VerdictFacts, end: EndFacts): string {
+  const id = shortJson(call.id);
   return (
-    `{"id":${id},"time":"` +
-    isoTime(facts.timeMs) +
-    head +
-    integer(seq) +
-    accountPart(facts.account) +
-    field(',"reason":', facts.reason) +
-    routePart(facts.route, facts.demand) +
-    field(',"application":', facts.application) +
-    listPart(',"applications":', facts.demand?.applications) +
-    number(',"status":', facts.status) +
-    number(',"upstreamStatus":', facts.upstreamStatus) +
-    number(',"durationMs":', toMicroseconds(facts.durationMs)) +
-    number(',"requestBytes":', facts.requestBytes) +
-    number(',"responseBytes":', facts.responseBytes) +
+    `{"id":${id}${head}${accountOf(verdict)}` +
+    fieldJson(',"reason":', end.reason) +
+    aimJson(verdict) +
+    endJson(end) +
     `,"requestId":${id}` +
-    field(',"traceId":', facts.traceId) +
+    fieldJson(',"traceId":', call.traceId) +
     '}'
   );
 }
 
-function text(value: unknown, limit: number): string {
+/** Where the call leads. */
+function aimJson({ route, demand, application }: VerdictFacts): string {
+  const asked = isObject(demand) ? demand : null;
+  return (
+    routeJson(route, asked) +
+    fieldJson(',"application":', application) +
+    listJson(',"applications":', asked?.applications)
+  );
+}
+
+function endJson(end: EndFacts): string {
+  return (
+    (end.status === 0 ? '' : numberJson(',"status":', end.status)) +
+    numberJson(',"upstreamStatus":', end.upstreamStatus) +
+    (Number.isFinite(end.durationMs) ? `,"durationMs":${millisecondsJson(end.durationMs)}` : '') +
+    numberJson(',"requestBytes":', end.requestBytes) +
+    numberJson(',"responseBytes":', end.responseBytes)
+  );
+}
+
+/**
+ * What the outcome of a permit says beside its ids and how it ended: for whoever has to write it,
+ * should this process end without a word.
+ */
+export function permitJson(verdict: VerdictFacts): string {
+  return `{"type":"call"${accountOf(verdict)}${aimJson(verdict)}}`;
+}
+
+function accountOf({ account: principal }: VerdictFacts): string {
+  const account = principal?.account;
+  return isObject(account) ? `,${accountJson(account)}` : NO_ACCOUNT;
+}
+
+/** The field `account`. */
+export function accountJson({ id, name, kind }: AccountFacts): string {
+  return `"account":{"id":${shortJson(id)},"name":${shortJson(name)},"kind":${shortJson(kind)}}`;
+}
+
+/**
+ * The fields about a route, each behind a comma. One permission alone that was asked for takes the
+ * place of the route's, which has variables.
+ */
+export function routeJson(route: RouteFacts | null, demand: DemandFacts | null): string {
+  if (!isObject(route)) return '';
+  const [only = null, ...others] = demand?.permissions ?? [];
+  const permission = others.length === 0 ? (only ?? route.permission) : route.permission;
+  return (
+    fieldJson(',"route":', route.name) +
+    fieldJson(',"permission":', permission) +
+    listJson(',"permissions":', demand?.permissions) +
+    fieldJson(',"upstream":', route.upstream === '' ? null : route.upstream)
+  );
+}
+
+// ── what is written once and kept ──
+
+const PERMIT = ',"decision":"permit","reason":"permitted"';
+const NO_ACCOUNT = ',"account":null';
+const NOTHING = new Uint8Array(0);
+const CLOSING_BRACE = 0x7d;
+
+interface AccountBlocks {
+  readonly account: Uint8Array;
+  /** The token that `permit` names. */
+  tokenId: string | null;
+  /** From the account to the reason. */
+  permit: Uint8Array;
+}
+
+const accountBlocks = new WeakMap<AccountFacts, AccountBlocks>();
+const routeBlocks = new WeakMap<RouteFacts, Uint8Array>();
+const noAccountBlock: Uint8Array = Buffer.from(NO_ACCOUNT);
+
+function accountBlock(principal: VerdictFacts['account']): Uint8Array {
+  const account = principal?.account;
+  return isObject(account) ? blocksOf(account).account : noAccountBlock;
+}
+
+function permitBlock(principal: VerdictFacts['account'], tokenId: string | null): Uint8Array {
+  const account = principal?.account;
+  if (!isObject(account)) return permitBytes(NO_ACCOUNT, tokenId);
+  const blocks = blocksOf(account);
+  if (blocks.tokenId !== tokenId) {
+    blocks.permit = permitBytes(`,${accountJson(account)}`, tokenId);
+    blocks.tokenId = tokenId;
+  }
+  return blocks.permit;
+}
+
+function blocksOf(account: AccountFacts): AccountBlocks {
+  let blocks = accountBlocks.get(account);
+  if (blocks === undefined) {
+    const json = `,${accountJson(account)}`;
+    blocks = { account: Buffer.from(json), tokenId: null, permit: permitBytes(json, null) };
+    accountBlocks.set(account, blocks);
+  }
+  return blocks;
+}
+
+function permitBytes(account: string, tokenId: string | null): Uint8Array {
+  return Buffer.from(`${account}${fieldJson(',"tokenId":', tokenId)}${PERMIT}`);
+}
+
+function routeBlock(route: RouteFacts | null): Uint8Array {
+  if (!isObject(route)) return NOTHING;
+  let block = routeBlocks.get(route);
+  if (block === undefined) {
+    block = Buffer.from(routeJson(route, null));
+    routeBlocks.set(route, block);
+  }
+  return block;
+}
+
+function isObject<T extends object>(value: T | null | undefined): value is T {
+  return typeof value === 'object' && value !== null;
+}
+
+// ── fields ──
+
+/** @param name with its comma and colon: `,"role":` */
+function fieldJson(name: string, value: string | null | undefined): string {
+  return typeof value === 'string' ? name + shortJson(value) : '';
+}
+
+function shortJson(value: unknown): string {
+  return textJson(value, EVENT_LIMITS.short);
+}
+
+function textJson(value: unknown, limit: number): string {
   return typeof value === 'string' ? quoted(bounded(value, limit)) : 'null';
 }
 
-/** `name` comes with its comma and colon: `,"role":`. */
-function field(name: string, value: string | null | undefined): string {
-  return typeof value === 'string' ? name + quoted(bounded(value, EVENT_LIMITS.short)) : '';
+function numberJson(name: string, value: number | null): string {
+  return Number.isFinite(value) ? `${name}${value}` : '';
 }
 
-function number(name: string, value: number | null): string {
-  return Number.isFinite(value) ? name + value : '';
+/** The digits behind the point of so many thousandths. */
+const THOUSANDTHS = Array.from({ length: 1000 }, (_, count) => String(count / 1000).slice(1));
+
+/** Kept to the microsecond. */
+function millisecondsJson(ms: number): string {
+  const microseconds = Math.round(ms * 1000);
+  if ((microseconds | 0) !== microseconds || microseconds < 0) return String(microseconds / 1000);
+  const whole = (microseconds / 1000) | 0;
+  return `${whole}${THOUSANDTHS[microseconds - whole * 1000]!}`;
 }
 
-function toMicroseconds(ms: number): number | null {
-  return typeof ms === 'number' ? Math.round(ms * 1000) / 1000 : null;
-}
-
-function integer(value: number): string {
-  return Number.isSafeInteger(value) ? String(value) : 'null';
+/** One alone stands in a field of its own. */
+function listJson(name: string, values: readonly string[] | null | undefined): string {
+  return Array.isArray(values) && values.length > 1
+    ? `${name}[${values.map(shortJson).join(',')}]`
+    : '';
 }
 
 /**
@@ -203,69 +479,17 @@ function integer(value: number): string {
  * recorded.
  */
 function pathOnly(path: string): string {
-  const query = path.indexOf('?');
-  const text = query === -1 ? path : path.slice(0, query);
-  const fragment = text.indexOf('#');
-  return fragment === -1 ? text : text.slice(0, fragment);
+  return path.split(/[?#]/, 1)[0]!;
 }
 
-function pathPart(path: string | null): string {
-  return typeof path === 'string' ? `,"path":${text(pathOnly(path), EVENT_LIMITS.path)}` : '';
+function truncatedJson(path: string | null, userAgent: string | null): string {
+  const cut: string[] = [];
+  if (isLonger(path, EVENT_LIMITS.path) && pathOnly(path!).length > EVENT_LIMITS.path)
+    cut.push('path');
+  if (isLonger(userAgent, EVENT_LIMITS.userAgent)) cut.push('userAgent');
+  return cut.length === 0 ? '' : `,"truncated":${JSON.stringify(cut)}`;
 }
 
-function truncatedPart(path: string | null, userAgent: string | null): string {
-  const longPath =
-    typeof path === 'string' &&
-    path.length > EVENT_LIMITS.path &&
-    pathOnly(path).length > EVENT_LIMITS.path;
-  const longAgent = typeof userAgent === 'string' && userAgent.length > EVENT_LIMITS.userAgent;
-  if (!longPath && !longAgent) return '';
-  return longPath && longAgent
-    ? ',"truncated":["path","userAgent"]'
-    : longPath
-      ? ',"truncated":["path"]'
-      : ',"truncated":["userAgent"]';
-}
-
-const accountParts = new WeakMap<AccountFacts, string>();
-const routeParts = new WeakMap<RouteFacts, string>();
-
-function accountPart(account: AccountFacts | null): string {
-  if (typeof account !== 'object' || account === null) return ',"account":null';
-  let part = accountParts.get(account);
-  if (part === undefined) {
-    const { id, name, kind } = account;
-    part = `,"account":{"id":${text(id, 128)},"name":${text(name, 128)},"kind":${text(kind, 128)}}`;
-    accountParts.set(account, part);
-  }
-  return part;
-}
-
-function routePart(route: RouteFacts | null, demand: DemandFacts | null = null): string {
-  if (typeof route !== 'object' || route === null) return '';
-  if (demand !== null) return writtenRoute(route, demand.permissions);
-  let part = routeParts.get(route);
-  if (part === undefined) {
-    part = writtenRoute(route, []);
-    routeParts.set(route, part);
-  }
-  return part;
-}
-
-/** @param permissions that were asked for, where the route's has variables */
-function writtenRoute(route: RouteFacts, permissions: readonly string[]): string {
-  const [only = null, ...others] = permissions;
-  return (
-    field(',"route":', route.name) +
-    field(',"permission":', others.length === 0 ? (only ?? route.permission) : route.permission) +
-    listPart(',"permissions":', permissions) +
-    field(',"upstream":', route.upstream === '' ? null : route.upstream)
-  );
-}
-
-/** One alone stands in a field of its own. */
-function listPart(name: string, values: readonly string[] | null | undefined): string {
-  return Array.isArray(values) && values.length > 1
-    ? `${name}[${values.map((value) => text(value, EVENT_LIMITS.short)).join(',')}]`
-    : '';
+function isLonger(value: unknown, limit: number): boolean {
+  return typeof value === 'string' && value.length > limit;
 }

@@ -1,5 +1,5 @@
 import type { RefusalReason } from '../../refusal.ts';
-import { EVENT_LIMITS } from './call-event.ts';
+import { EVENT_LIMITS } from './limits.ts';
 import { bounded, isoTime, quoted } from './text.ts';
 
 /** How a sign-in to the console ended. One word each; who tries is told less. */

@@ -62,6 +62,11 @@ let msText = '';
 const MIN_MS = -62_167_219_200_000;
 const MAX_MS = 253_402_300_799_999;
 
+/** Whether it can be written as four digits of a year and so on. */
+export function isTime(wallMs: number): boolean {
+  return wallMs >= MIN_MS && wallMs <= MAX_MS;
+}
+
 /**
  * ISO 8601, UTC, milliseconds. The last second and millisecond are kept: thousands of events share
  * them. A time that is none reads as 1970.

@@ -1,7 +1,7 @@
 import type { EventBatch } from '../batch.ts';
+import { EventBytes, type WriteEvent } from '../event/bytes.ts';
 
 const FIRST_BYTES = 64 * 1024;
-const FIRST_EVENTS = 128;
 /**
  * Twice what a full batch takes. Larger ones are not kept: they come from single events that were
  * very long.
@@ -9,102 +9,96 @@ const FIRST_EVENTS = 128;
 const KEPT_BYTES = 4 * 1024 * 1024;
 /** One is filled while another is under way. */
 const SPARES = 2;
-/**
- * UTF-8 of one UTF-16 unit (RFC 3629 §3; surrogates come in pairs and need four bytes for two
- * units).
- */
-const BYTES_PER_UNIT = 3;
 const LINE_FEED = 0x0a;
-/** What two bytes can number. */
-const MAX_ACCOUNTS = 0xffff;
+/** As many as two bytes can number, should each be about another account. */
+const MOST_EVENTS = 0xffff;
 
 /**
  * The events of one batch, written down as bytes the moment they are made. As strings they would
  * outlive the collections of the young heap while they wait, and be copied by each.
  */
 export class EventLines {
-  #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
-  #marks = Buffer.allocUnsafeSlow(2 * FIRST_EVENTS);
-  #used = 0;
-  #count = 0;
-  #accounts: string[] = [];
-  readonly #numbers = new Map<string, number>();
-  /** Of the last event: a decision is often followed by the outcome of the same account. */
-  #account: string | null = null;
-  #number = 0;
+  readonly #bytes = new EventBytes(FIRST_BYTES);
+  /** Bytes of whole events. */
+  #size = 0;
+  /** Of each event, in whose activity log it appears. */
+  #owners: (string | null)[] = [];
 
   get count(): number {
-    return this.#count;
+    return this.#owners.length;
   }
 
   /** Bytes written. */
   get size(): number {
-    return this.#used;
+    return this.#size;
   }
 
   /** Memory taken. */
   get capacity(): number {
-    return this.#bytes.length + this.#marks.length;
+    return this.#bytes.capacity;
   }
 
-  /** @param account in whose activity log the event appears; null = in none */
+  /**
+   * Has one event written. If that throws, it leaves nothing behind.
+   *
+   * @param account in whose activity log the event appears; null = in none
+   */
+  add<Facts>(write: WriteEvent<Facts>, seq: number, facts: Facts, account: string | null): void {
+    if (this.#owners.length === MOST_EVENTS)
+      throw new RangeError('a batch of events has more accounts than can be numbered');
+    const bytes = this.#bytes;
+    bytes.shorten(this.#size);
+    write(bytes, seq, facts);
+    bytes.byte(LINE_FEED);
+    this.#owners.push(account);
+    this.#size = bytes.size;
+  }
+
+  /** Adds an event that is written already: JSON without a line feed. */
   push(event: string, account: string | null): void {
-    const number = account === this.#account ? this.#number : this.#numberOf(account);
-    const room = event.length * BYTES_PER_UNIT + 1;
-    if (this.#used + room > this.#bytes.length) this.#bytes = grown(this.#bytes, this.#used, room);
-    this.#used += this.#bytes.write(event, this.#used);
-    this.#bytes[this.#used++] = LINE_FEED;
-    this.#mark(number);
+    this.add(writeJson, 0, event, account);
   }
 
-  /** All of it, for the log. Whoever pushes or clears afterwards changes what the log reads. */
+  /** All of it, for the log. Whoever adds or clears afterwards changes what the log reads. */
   batch(instance: string, firstSeq: number): EventBatch {
+    this.#bytes.shorten(this.#size);
+    const { accounts, marks } = numbered(this.#owners);
     return {
       instance,
       firstSeq,
-      count: this.#count,
-      lines: this.#bytes.subarray(0, this.#used),
-      accounts: this.#accounts,
-      marks: this.#marks.subarray(0, 2 * this.#count),
+      count: this.#owners.length,
+      lines: this.#bytes.written(),
+      accounts,
+      marks,
     };
   }
 
   clear(): void {
-    this.#used = 0;
-    this.#count = 0;
-    this.#accounts = [];
-    this.#numbers.clear();
-    this.#account = null;
-    this.#number = 0;
-  }
-
-  #mark(number: number): void {
-    const at = 2 * this.#count;
-    if (at === this.#marks.length) this.#marks = grown(this.#marks, at, 2);
-    this.#marks[at] = number >> 8;
-    this.#marks[at + 1] = number & 0xff;
-    this.#count++;
-  }
-
-  #numberOf(account: string | null): number {
-    this.#account = account;
-    this.#number = account === null ? 0 : (this.#numbers.get(account) ?? this.#added(account));
-    return this.#number;
-  }
-
-  #added(account: string): number {
-    if (this.#accounts.length === MAX_ACCOUNTS)
-      throw new RangeError('a batch of events has more accounts than can be numbered');
-    const number = this.#accounts.push(account);
-    this.#numbers.set(account, number);
-    return number;
+    this.#size = 0;
+    this.#owners = [];
   }
 }
 
-function grown(bytes: Buffer, used: number, room: number): Buffer<ArrayBuffer> {
-  const larger = Buffer.allocUnsafeSlow(Math.max(bytes.length * 2, used + room));
-  bytes.copy(larger, 0, 0, used);
-  return larger;
+/** Each account once, and its number for each event (`EventBatch`). */
+function numbered(owners: readonly (string | null)[]): Pick<EventBatch, 'accounts' | 'marks'> {
+  const numbers = new Map<string, number>();
+  const accounts: string[] = [];
+  const marks = Buffer.allocUnsafeSlow(2 * owners.length);
+  for (let at = 0; at < owners.length; at += 1) {
+    const owner = owners[at]!;
+    let number = owner === null ? 0 : numbers.get(owner);
+    if (number === undefined) {
+      number = accounts.push(owner!);
+      numbers.set(owner!, number);
+    }
+    marks[2 * at] = number >> 8;
+    marks[2 * at + 1] = number & 0xff;
+  }
+  return { accounts, marks };
+}
+
+function writeJson(bytes: EventBytes, _seq: number, event: string): void {
+  bytes.json(event);
 }
 
 /** Memory that is used again and again, instead of new for each batch. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { EventBatch } from '../batch.ts';
+import type { EventBytes, WriteEvent } from '../event/bytes.ts';
 import type { PermitNotes } from '../permits/notes.ts';
 import { OpenPermits } from '../permits/open-permits.ts';
 import type { AcceptanceWaiter, AuditLog, Outbox, Taken } from '../port.ts';
@@ -17,7 +18,8 @@ interface Batch {
   readonly firstSeq: number;
   readonly openedMs: number;
   readonly lines: EventLines;
-  readonly notes: PermitNotes;
+  /** What is noted with it; null as long as events are added. */
+  notes: PermitNotes | null;
   /** Those who wait for events of this batch. */
   readonly waiting: Pending[];
   /**
@@ -65,6 +67,10 @@ function tell(
   }
 }
 
+function writeMade(to: EventBytes, seq: number, make: (seq: number) => string): void {
+  to.json(make(seq));
+}
+
 class GroupCommitOutbox implements BatchingOutbox {
   readonly #log: AuditLog;
   readonly #instance: string;
@@ -74,8 +80,10 @@ class GroupCommitOutbox implements BatchingOutbox {
   readonly #waits: Waits;
   readonly #spare = new SpareLines();
   readonly permits = new OpenPermits();
-  /** Oldest first; the head may be in flight. The tail is being filled. */
+  /** Oldest first; the head may be in flight. */
   readonly #batches: Batch[] = [];
+  /** The last of them while it is being filled; null once it was sent. */
+  #tail: Batch | null = null;
   #nextSeq = 1;
   #pending = 0;
   #bytes = 0;
@@ -115,6 +123,19 @@ class GroupCommitOutbox implements BatchingOutbox {
     account: string | null,
     waiter: AcceptanceWaiter | null,
   ): Taken {
+    return this.write(writeMade, make, account, waiter);
+  }
+
+  recordEnd(make: (seq: number) => string, account: string | null): void {
+    this.writeEnd(writeMade, make, account);
+  }
+
+  write<Facts>(
+    write: WriteEvent<Facts>,
+    facts: Facts,
+    account: string | null,
+    waiter: AcceptanceWaiter | null,
+  ): Taken {
     if (this.full) {
       if (waiter === null) {
         this.#observer.lost(1);
@@ -124,21 +145,18 @@ class GroupCommitOutbox implements BatchingOutbox {
       }
       return 'no-room';
     }
-    // The number is taken only once the event exists: a fault in `make` leaves no hole.
-    const event = make(this.#nextSeq);
-    const batch = this.#append(event, account);
+    const batch = this.#append(write, facts, account);
     const awaited = waiter !== null && this.#await(batch, waiter);
     this.#schedule(awaited);
     return waiter === null || awaited ? 'kept' : 'late';
   }
 
-  recordEnd(make: (seq: number) => string, account: string | null): void {
+  writeEnd<Facts>(write: WriteEvent<Facts>, facts: Facts, account: string | null): void {
     if (this.#state === 'over') {
       this.#observer.lost(1);
       return;
     }
-    const event = make(this.#nextSeq);
-    this.#append(event, account);
+    this.#append(write, facts, account);
     this.#schedule(false);
   }
 
@@ -178,6 +196,7 @@ class GroupCommitOutbox implements BatchingOutbox {
     if (left > 0) this.#observer.lost(left);
     // What is left is no longer ours: an answer that still comes finds nothing to tell.
     this.#batches.length = 0;
+    this.#tail = null;
     this.#pending = 0;
     this.#bytes = 0;
     return left;
@@ -210,38 +229,44 @@ class GroupCommitOutbox implements BatchingOutbox {
     return this.#outageSinceMs !== null && nowMs - this.#outageSinceMs >= this.#limits.deadlineMs;
   }
 
-  #append(event: string, account: string | null): Batch {
-    const seq = this.#nextSeq++;
-    const tail = this.#batches.at(-1);
-    const batch = tail === undefined || this.#isFull(tail) ? this.#begin(seq) : tail;
+  #append<Facts>(write: WriteEvent<Facts>, facts: Facts, account: string | null): Batch {
+    const seq = this.#nextSeq;
+    const tail = this.#tail;
+    const batch = tail === null || this.#isFull(tail) ? this.#begin(seq) : tail;
     const before = batch.lines.size;
-    batch.lines.push(event, account);
+    batch.lines.add(write, seq, facts, account);
+    // The number is taken only once the event exists: a fault in `write` leaves no hole.
+    this.#nextSeq = seq + 1;
     this.#bytes += batch.lines.size - before;
     this.#pending++;
     return batch;
   }
 
-  #isFull({ sent, lines }: Batch): boolean {
-    return (
-      sent !== null ||
-      lines.count >= this.#limits.batchEvents ||
-      lines.size >= this.#limits.batchBytes
-    );
+  #isFull({ lines }: Batch): boolean {
+    return lines.count >= this.#limits.batchEvents || lines.size >= this.#limits.batchBytes;
   }
 
   #begin(firstSeq: number): Batch {
-    const openedMs = this.#clock.monotonicMs();
+    if (this.#tail !== null) this.#seal(this.#tail);
     const batch: Batch = {
       firstSeq,
-      openedMs,
+      openedMs: this.#clock.monotonicMs(),
       lines: this.#spare.take(),
-      notes: this.permits.begin(),
       waiting: [],
+      notes: null,
       sent: null,
       failed: false,
     };
     this.#batches.push(batch);
+    this.#tail = batch;
     return batch;
+  }
+
+  /** Nothing is added to it any more: what is noted of permits is as of its last event. */
+  #seal(batch: Batch): PermitNotes {
+    batch.notes ??= this.permits.seal();
+    if (this.#tail === batch) this.#tail = null;
+    return batch.notes;
   }
 
   #schedule(awaited: boolean): void {
@@ -277,7 +302,7 @@ class GroupCommitOutbox implements BatchingOutbox {
     const sentMs = this.#clock.monotonicMs();
     batch.sent ??= {
       ...batch.lines.batch(this.#instance, batch.firstSeq),
-      notes: { ...batch.notes },
+      notes: this.#seal(batch),
     };
     this.#log.append(batch.sent).then(
       () => this.#onAccepted(batch),

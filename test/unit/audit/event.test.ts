@@ -1,47 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { CallEvents } from '../../../src/audit/event/call-event.ts';
+import { EVENT_LIMITS } from '../../../src/audit/event/limits.ts';
 import {
-  createEventWriter,
+  DECISION,
   type DecisionFacts,
-  EVENT_LIMITS,
+  decisionLine,
+  OUTCOME,
   type OutcomeFacts,
-} from '../../../src/audit/event/call-event.ts';
+  outcomeLine,
+} from '../../support/call-events.ts';
 
-const writer = createEventWriter('edge-a.k2J9x');
+const events = new CallEvents('edge-a.k2J9x');
+const writer = {
+  decision: (seq: number, facts: DecisionFacts) => decisionLine(events, seq, facts),
+  outcome: (seq: number, facts: OutcomeFacts) => outcomeLine(events, seq, facts),
+};
 const TOKEN = `slp_a1B2c3D4e5F6_${'s3CrEt'.repeat(8)}x`;
-
-const DECISION: DecisionFacts = {
-  id: 'request-1',
-  timeMs: Date.UTC(2026, 10, 24, 6, 7, 8, 9),
-  reason: 'permitted',
-  account: { id: 'a1B2c3D4e5F6', name: 'billing', kind: 'service' },
-  claimedAccountId: null,
-  tokenId: '0123456789abcdef',
-  route: { name: 'deploy', permission: 'deployments:write', upstream: 'deployments' },
-  application: 'CRM',
-  role: 'deployer',
-  method: 'POST',
-  path: '/deployments',
-  status: null,
-  clientAddress: '192.0.2.7',
-  userAgent: 'curl/8.0',
-  traceId: null,
-};
-
-const OUTCOME: OutcomeFacts = {
-  id: 'request-1',
-  timeMs: DECISION.timeMs,
-  reason: 'permitted',
-  account: DECISION.account,
-  route: DECISION.route,
-  application: 'CRM',
-  status: 200,
-  upstreamStatus: 200,
-  durationMs: 12.3456789,
-  requestBytes: 5,
-  responseBytes: 7,
-  traceId: null,
-};
 
 /** Any UTF-16, halves of surrogate pairs and control characters included. */
 const anyUnits = fc
@@ -72,6 +47,21 @@ function anyFacts<Facts extends object>(sample: Facts): fc.Arbitrary<Facts> {
   );
   return fc.record(fields, { requiredKeys: [] }) as unknown as fc.Arbitrary<Facts>;
 }
+
+/** Texts of a usual call, and among them what makes one unusual. */
+const nearlyPlain = fc
+  .array(
+    fc.oneof(
+      {
+        weight: 20,
+        arbitrary: fc.constantFrom('a', '/', 'B', '7', '-', '.', ' ', '(', ';', 'slp'),
+      },
+      { weight: 1, arbitrary: fc.constantFrom('_', 'p_', '"', '\\', '%', '?', '#', '\n', '\x7f') },
+      { weight: 1, arbitrary: fc.constantFrom('\u00e9', '\u0122', '\u2028', '\ud800', TOKEN) },
+    ),
+    { maxLength: 300 },
+  )
+  .map((parts) => parts.join(''));
 
 describe('events about calls', () => {
   it('say what happened, in one line', () => {
@@ -156,6 +146,48 @@ describe('events about calls', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('say the same, whether the usual way was taken or the careful one', () => {
+    const texts = ['path', 'userAgent', 'application', 'role', 'method', 'clientAddress'] as const;
+    const changed = fc.record(
+      Object.fromEntries([...texts, 'id', 'traceId'].map((name) => [name, nearlyPlain])),
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(changed, (some) => {
+        const facts = { ...DECISION, ...some };
+        // What is exposed is not usual.
+        const careful = { ...JSON.parse(writer.decision(1, { ...facts, exposed: true })) };
+        delete careful.exposed;
+        const usual = writer.decision(1, facts);
+        expect(JSON.parse(usual)).toEqual(careful);
+        expect(Object.keys(JSON.parse(usual))).toEqual(Object.keys(careful));
+        expect(usual).not.toContain(TOKEN.slice(17, 40));
+        const outcome = { ...OUTCOME, ...some };
+        const told = [false, true].map((plain) => outcomeLine(events, 2, outcome, plain));
+        if (decisionLine.plain(events, facts)) expect(told[1]).toBe(told[0]);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('count every quote of a text, however many there are', () => {
+    for (const quotes of [1, 2, 4, 1023, 1024, 1025, 2048]) {
+      const path = '"'.repeat(quotes);
+      expect(JSON.parse(writer.decision(1, { ...DECISION, path })).path).toBe(path);
+    }
+    for (const odd of ['\n', '\\', '%']) {
+      const path = odd.repeat(2048);
+      expect(JSON.parse(writer.decision(1, { ...DECISION, path })).path).toBe(path);
+    }
+  });
+
+  it('write durations as numbers of JSON are written', () => {
+    for (const durationMs of [0, 0.001, 0.1, 1, 12.34, 999.999, 86_400_000.5, -1, 1e12]) {
+      const line = outcomeLine(events, 1, { ...OUTCOME, durationMs });
+      expect(line).toContain(`"durationMs":${Math.round(durationMs * 1000) / 1000},`);
+    }
   });
 
   it('hold no query, whoever forgot to cut it off', () => {

@@ -1,13 +1,25 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type LeftPermit, openIn, permitText } from '../../../src/audit/permits/notes.ts';
+import { type LeftPermit, openIn } from '../../../src/audit/permits/notes.ts';
 import { type OpenPermit, OpenPermits } from '../../../src/audit/permits/open-permits.ts';
+
+const CALLERS = new Map<string, OpenPermit['caller']>();
+
+function callerOf(name: string): OpenPermit['caller'] {
+  const caller = CALLERS.get(name) ?? { id: name, name, kind: 'user' };
+  CALLERS.set(name, caller);
+  return caller;
+}
 
 const permit = (id: string, name = 'ada', traceId: string | null = null): OpenPermit => ({
   place: -1,
+  batch: -1,
   id,
   traceId,
-  kind: () => name,
-  describe: () => permitText({ type: 'call', account: { id: name, name, kind: 'user' } }),
+  caller: callerOf(name),
+  route: null,
+  application: null,
+  describe: () => null,
 });
 
 /**
@@ -18,8 +30,8 @@ class Kept {
   text = '';
 
   batch(work: (permits: OpenPermits) => void): string {
-    const notes = this.permits.begin();
     work(this.permits);
+    const notes = this.permits.seal();
     this.text = notes.anew ? notes.text : this.text + notes.text;
     return notes.text;
   }
@@ -72,6 +84,75 @@ it('keeps its notes short, however much begins and ends', () => {
   expect(kept.ids).toEqual(['stays']);
 });
 
+it('says nothing of what was given and has ended in one batch', () => {
+  const kept = new Kept();
+  kept.batch(() => {});
+  const [stays, goes] = [permit('stays'), permit('goes')];
+  const text = kept.batch((permits) => {
+    permits.add(goes);
+    permits.add(stays);
+    permits.remove(goes);
+  });
+  expect(text).toContain('+stays');
+  expect(text).not.toContain('goes');
+  expect(kept.batch((permits) => permits.remove(stays))).toBe('-stays\n');
+  expect(kept.ids).toEqual([]);
+});
+
+it('agrees with what is open, whatever begins and ends in whichever batch', () => {
+  const kept = new Kept();
+  const open = new Set<OpenPermit>();
+  const steps = fc.array(fc.oneof(fc.constant('seal'), fc.constant('anew'), fc.nat({ max: 9 })));
+  let given = 0;
+  fc.assert(
+    fc.property(steps, (made) => {
+      for (const step of made) {
+        if (step === 'seal') kept.batch(() => {});
+        else if (step === 'anew') kept.permits.noteAnew();
+        else if (typeof step === 'number' && step > 4) {
+          const one = permit(`call-${given++}`, `account-${step}`);
+          kept.permits.add(one);
+          open.add(one);
+        } else {
+          const one = [...open][Number(step)];
+          if (one === undefined) continue;
+          kept.permits.remove(one);
+          open.delete(one);
+        }
+      }
+      kept.batch(() => {});
+      expect(kept.ids).toEqual([...open].map(({ id }) => id).toSorted());
+      expect(kept.permits.size).toBe(open.size);
+    }),
+  );
+});
+
+it('describes whom, where and on what, without tokens and whatever the application is called', () => {
+  const route = { name: 'all', permission: 'a:read', upstream: 'apps' };
+  const token = `slp_a1B2c3D4e5F6_${'s3CrEt'.repeat(8)}x`;
+  for (const application of ['crm', 'two words', '"quoted" \n', '\u00e9', token]) {
+    const kept = new Kept();
+    kept.batch((permits) => permits.add({ ...permit('one'), route, application }));
+    const [left] = kept.open;
+    expect(left).toMatchObject({ route: 'all', permission: 'a:read', upstream: 'apps' });
+    expect(left?.account).toEqual({ id: 'ada', name: 'ada', kind: 'user' });
+    if (application === token) expect(kept.text).not.toContain(token.slice(17, 40));
+    else expect(left?.application).toBe(application);
+    expect(left).not.toHaveProperty('traceId');
+  }
+});
+
+it('takes a description of its own in place of what is shared', () => {
+  const kept = new Kept();
+  const own = { type: 'admin-call', account: null, method: 'GET' };
+  kept.batch((permits) =>
+    permits.add({ ...permit('one'), caller: null, describe: () => JSON.stringify(own) }),
+  );
+  expect(kept.open).toEqual([{ id: 'one', ...own }]);
+});
+
 it('describes with nothing but its id what the store has lost the description of', () => {
-  expect(openIn('+a 3\nnonsense\n+b 3 \n-b\n')).toEqual([{ id: 'a', type: 'call', account: null }]);
+  expect(openIn('+a 3\nnonsense\n=4 {broken\n+b 3,4  "x\n-b\n')).toEqual([
+    { id: 'a', type: 'call', account: null },
+  ]);
 });

@@ -43,7 +43,7 @@ export class EmbeddedPermits {
   closed(instance: string, { permits, all, asOf }: LeftOpen): boolean {
     const newest = 'SELECT max(n) AS n FROM permit_notes WHERE instance = ?';
     if (String(this.#db.prepare(newest).get(instance)?.n) !== asOf) return false;
-    const text = all ? '' : permits.map(({ id }) => ended(id)).join('');
+    const text = all ? '' : ended(permits.map(({ id }) => id));
     this.note(instance, { anew: all, text });
     return true;
   }

@@ -68,7 +68,7 @@ export function createRedisPermits(options: RedisPermitsOptions): PermitLedger {
     },
     async close(instance, { permits, all, asOf }, outcomes) {
       const { stream, last, open, instances } = keysOf(instance);
-      const notes = all ? '' : permits.map(({ id }) => ended(id)).join('');
+      const notes = all ? '' : ended(permits.map(({ id }) => id));
       const done = await connection.run(
         CLOSE,
         [stream, last, open, instances],
