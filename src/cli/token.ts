@@ -56,10 +56,10 @@ function addFound(token: Command): void {
 }
 
 function reportLine({ revoked, account }: TokenReport): string {
-  if (revoked === null) return 'Handed in. If it was a token that counts, it counts no more.';
-  if (account === null) return 'It is nobody’s token: nothing was to be done.';
-  if (!revoked) return `It was a token of ${account.name} and counted no more already.`;
-  return `It was a token of ${account.name} and counts no more. Issue another with: sallyport account rotate ${account.name}`;
+  if (revoked === null) return 'Reported. If the token was valid, it is refused from now on.';
+  if (account === null) return 'No account has this token; nothing was changed.';
+  if (!revoked) return `It is a former token of ${account.name}, and was refused already.`;
+  return `It was a token of ${account.name}, and is refused from now on. Issue another with: sallyport account rotate ${account.name}`;
 }
 
 /** Never a word of the command line: those are seen by every user of the machine. */

@@ -14,7 +14,7 @@ export interface SlotOptions {
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
-/** A process that was open for so long was well: if it ends now, the pauses begin anew. */
+/** A process that has served for so long counts as healthy: when it ends, the pauses begin anew. */
 const STEADY_MS = 30_000;
 /** A process that was silent for so long will never respond. */
 const HUNG_MS = 30_000;

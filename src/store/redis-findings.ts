@@ -344,7 +344,7 @@ function aboutRights(
   }
   if (!administers && rights.writesRegistry) {
     const means =
-      'This instance has no admin listener and needs only the user gate. As it is, whoever takes it over can make accounts for himself.';
+      'This instance has no admin listener and needs only the user gate. As it is, whoever takes it over can make accounts for themselves.';
     findings.push(say('unsafe', 'the configured user may change the registry', means));
   }
   if (rights.administersServer) {

@@ -30,7 +30,7 @@ export function connectServer(options: ApiClientOptions): ServerControl {
       if (LEAVE_NONE in Object(input))
         throw new AdminError(
           'invalid',
-          'a gate leaves no house without administrator: name the store with --config',
+          'only on the store itself may nobody be left who administers: name it with --config',
         );
       return operation(client, input as never);
     }),
