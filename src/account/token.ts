@@ -1,4 +1,4 @@
-import { hash, timingSafeEqual } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { base62, digitOf, randomCharacters, readBase62 } from './alphabet.ts';
 import { checksumOf, EMPTY_SUM, withFour } from './checksum.ts';
@@ -77,17 +77,25 @@ export function tokenId(digest: string): string {
   return digest.slice(0, TOKEN_ID_LENGTH);
 }
 
-const left = Buffer.alloc(DIGEST_LENGTH);
-const right = Buffer.alloc(DIGEST_LENGTH);
+/** Two digests at a time, as bytes and as the same in words of four: safe, as nothing here waits. */
+const left = new Int32Array(DIGEST_LENGTH / Int32Array.BYTES_PER_ELEMENT);
+const right = new Int32Array(left.length);
+const leftBytes = new Uint8Array(left.buffer);
+const rightBytes = new Uint8Array(right.buffer);
+const encoder = new TextEncoder();
 
 /**
- * Compares two digests in constant time. Digests are kept as strings, so that 100,000 cached
- * accounts hold no buffers; the two scratch buffers are safe because nothing here waits.
+ * Compares two digests in constant time: every word of both is looked at, and no step depends on
+ * what was found before (`npm run prove -- digest-times` measures it). Digests are kept as strings,
+ * so that 100,000 cached accounts hold no buffers.
  */
 export function digestsEqual(one: string, other: string): boolean {
   // Length is no secret: every digest has this one, and anything else is a damaged record.
   if (one.length !== DIGEST_LENGTH || other.length !== DIGEST_LENGTH) return false;
-  left.write(one, 0, 'latin1');
-  right.write(other, 0, 'latin1');
-  return timingSafeEqual(left, right);
+  // Nor is a character beyond ASCII, which needs more room than there is.
+  if (encoder.encodeInto(one, leftBytes).written !== DIGEST_LENGTH) return false;
+  if (encoder.encodeInto(other, rightBytes).written !== DIGEST_LENGTH) return false;
+  let difference = 0;
+  for (let index = 0; index < left.length; index++) difference |= left[index]! ^ right[index]!;
+  return difference === 0;
 }

@@ -33,7 +33,8 @@ export class AccountCache {
   get(id: string): Lookup | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
-    entry.used = true;
+    // Nearly all that are asked for say so already: memory that is only read stays shared.
+    if (!entry.used) entry.used = true;
     return entry.answer;
   }
 
