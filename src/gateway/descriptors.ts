@@ -30,7 +30,7 @@ const RESERVE = { ports: { ops: 128, admin: 512 }, others: 96 } as const;
 const LEAST = 8;
 
 /** RLIMIT_NOFILE of this process, which Node raises to the hard limit; null = not known. */
-export function descriptorLimit(): number | null {
+function descriptorLimit(): number | null {
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8');
     const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
