@@ -74,7 +74,7 @@ export async function openAdmin(
   };
   // After a drain nothing is left of it.
   owned.defer(() => drain(0));
-  // Whoever may no longer follow a log is cut off with the change that says so.
+  // A caller who may no longer follow the activity loses the stream with the change that says so.
   parts.registry.changed.add(() => streams.judge());
   keepRegistry(gate, parts.managed);
   return {
@@ -115,7 +115,7 @@ function createApiParts(
   };
 }
 
-/** What whoever may write the registry does for it in the background. */
+/** What an instance that may write the registry does for it in the background. */
 function keepRegistry(gate: GateContext, { store }: ManagedStores): void {
   const { clock, log } = gate;
   const members = own(

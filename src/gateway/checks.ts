@@ -11,7 +11,7 @@ export type PendingSecret = () => string | null;
  * The checks of `/readyz`, in the order in which it shows them.
  *
  * @param admin null: there is no admin listener
- * @param pending asked anew each time: whoever has secrets adds itself as it opens
+ * @param pending read at each check: parts with secrets that open later add to it
  */
 export function checksOf(
   { state }: GateContext,

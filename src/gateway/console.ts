@@ -57,7 +57,7 @@ export function createSite(gate: GateContext, parts: SiteParts): Console | null 
 const AWAY = { reason: 'audit-unavailable', status: 503 } as const;
 
 /**
- * Nobody is let in before the record of it is safe; the answer is whether it is. A record that
+ * Nobody is let in before the record of it is safe: resolves to whether it is. A record that
  * comes too late is followed by one that says what the person was told instead.
  */
 export function signInRecorder({

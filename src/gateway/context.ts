@@ -25,8 +25,8 @@ export interface GateContext {
   readonly nextRequestId: () => string;
   readonly state: GateState;
   /**
-   * Owns whatever is opened: who opens something registers its end here at once, before anything
-   * else can fail. It closes in reverse order.
+   * Owns what is opened: a function that opens something registers its end here at once, before
+   * anything else can fail. The stack closes in reverse order.
    */
   readonly owned: AsyncDisposableStack;
 }

@@ -17,18 +17,18 @@ const ADMIN_MS = 2000;
 /**
  * What a gate does before it closes, in this order:
  *
- * 1. `/readyz` says no. Whoever sends calls here must hear of it before anything is missing, so the
- *    operations listener goes on through all steps.
- * 2. For `instance.lameDuckMs` all goes on as before, but every response closes its connection: a
- *    client goes elsewhere with its next request. A connection that closed by itself could cross
- *    with that request. Left out when nobody could come back (`lameDuck` false).
+ * 1. `/readyz` says no. Balancers must hear of it before anything is missing, so the operations
+ *    listener stays open through all steps.
+ * 2. For `instance.lameDuckMs` all goes on as before, but every response closes its connection, so
+ *    that a client sends its next request elsewhere: closing an idle connection could cross with
+ *    that request. Left out when somebody waits at a terminal (`lameDuck` false).
  * 3. The proxy's port closes. Calls under way have `instance.drainMs`; what is left is cut off.
- * 4. The admin listener and the owner's socket close: as long as calls go on, somebody may have to
- *    look at them, and to revoke. Requests under way have two seconds.
- * 5. The last records are written out, for five seconds at most: all steps before write some. Until
- *    then store, lease and replica are as they were.
+ * 4. The admin listener and the owner's socket close. Not before: as long as calls go on, an
+ *    administrator may have to look at them, and to revoke. Requests under way have two seconds.
+ * 5. The last records are written out, for five seconds at most. Last, because every step before
+ *    writes some; store, lease and replica are still as they were.
  *
- * Then everything that was opened closes in reverse order, which belongs to who opened it.
+ * Then everything that was opened closes in reverse order (`GateContext.owned`).
  */
 export async function drain(gate: GateContext, drained: Drained, lameDuck: boolean): Promise<void> {
   gate.state.draining = true;

@@ -108,7 +108,7 @@ export function upstreamOf(
   };
 }
 
-/** The Host for those who have no client's to pass on. */
+/** The Host of requests of our own, which have no client's to pass on: health checks. */
 function hostTowards({ host }: UpstreamConfig, authority: string): string {
   return host === 'preserve' || host === 'upstream' ? authority : host;
 }
@@ -142,7 +142,7 @@ export function* addressUses(upstreams: ReadonlyMap<string, Upstream>): Iterable
 /**
  * For readiness: a warning, not more. An instance that called itself unready because a service
  * behind it is away would be taken out together with all others, and with the services that are
- * well. Names and numbers only: the probe is answered to whoever asks.
+ * well. Names and numbers only: `/readyz` needs no authentication.
  */
 export function upstreamsResult(upstreams: ReadonlyMap<string, Upstream>): CheckResult {
   const problems: string[] = [];

@@ -12,7 +12,7 @@ const ENTRY = import.meta.url.endsWith('.ts')
   ? new URL('./workers-process.ts', import.meta.url)
   : new URL('./workers-process.js', import.meta.url);
 
-/** A worker that was silent for so long serves nobody. */
+/** A worker that was silent for so long serves no calls. */
 const SILENT_MS = 5_000;
 const RESPONSE_MS = 10_000;
 
@@ -36,7 +36,7 @@ export class WorkerChild {
   constructor(name: string, clock: Clock, start: ToWorker & { kind: 'start' }) {
     this.#clock = clock;
     this.#requests = new WorkerRequests(name);
-    // Whoever waits for the first opening only does not hear of the others.
+    // Only the first process is waited for; the failure of a later one is told by `ended`.
     this.#opened.promise.catch(() => {});
     this.#process.on('message', (message: FromWorker) => this.#onMessage(message));
     this.#process.on('error', (fault) => {
@@ -72,7 +72,7 @@ export class WorkerChild {
     return this.#openedMs === null ? 0 : this.#clock.monotonicMs() - this.#heardMs;
   }
 
-  /** We were the ones who slept, so its silence says nothing. */
+  /** This process did not run, so the worker's silence says nothing. */
   forgiveSilence(): void {
     this.#heardMs = this.#clock.monotonicMs();
   }
@@ -112,7 +112,7 @@ export class WorkerChild {
     );
   }
 
-  #ask(message: Asking<ToWorker>, limitMs: number, pieces?: MetricPiece[]): Promise<unknown> {
+  #ask(message: Asking<ToWorker>, limitMs: number, pieces?: MetricPiece[]): Promise<void> {
     return this.#requests.ask((id) => this.tell({ ...message, id } as ToWorker), limitMs, pieces);
   }
 
@@ -143,8 +143,8 @@ export class WorkerChild {
       case 'metrics':
         this.#requests.piece(message.id, message.piece);
         break;
-      case 'answer':
-        this.#requests.answered(message.id, message.value);
+      case 'response':
+        this.#requests.done(message.id);
         break;
       case 'refused':
         this.#requests.refused(message.id, message.why);

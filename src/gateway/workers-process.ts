@@ -62,7 +62,7 @@ async function onOrder({ gateway, ownOf }: Worker, message: Order): Promise<void
 /** In messages of a few hundred samples: one with all of them would hold up calls. */
 async function tellMetrics({ metrics }: Gateway, id: number): Promise<void> {
   for await (const piece of metrics.pieces()) say({ kind: 'metrics', id, piece });
-  say({ kind: 'answer', id, value: null });
+  say({ kind: 'response', id });
 }
 
 async function open(start: Start): Promise<Worker> {
@@ -101,7 +101,7 @@ async function reload(gateway: Gateway, id: number, own: Config): Promise<void> 
   try {
     await gateway.prepareReload(own);
     gateway.reload(own);
-    say({ kind: 'answer', id, value: null });
+    say({ kind: 'response', id });
   } catch (error) {
     say({ kind: 'refused', id, why: error instanceof Error ? error.message : String(error) });
   }

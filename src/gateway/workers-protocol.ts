@@ -24,7 +24,7 @@ export type ToWorker =
       /** Whether it opens the admin listener: one of them does. */
       readonly admin: boolean;
     }
-  /** The configuration, read already, and its secrets beside it: a worker has calls to answer. */
+  /** The configuration, read already, and its secrets beside it: reading would hold up calls. */
   | {
       readonly kind: 'reload';
       readonly id: number;
@@ -39,9 +39,9 @@ export type ToWorker =
 export type FromWorker =
   | { readonly kind: 'opened'; readonly instance: string }
   | { readonly kind: 'failed'; readonly why: string }
-  /** Some of the metrics that were asked for; an answer says that there are no more. */
+  /** Some of the metrics that were asked for; a `response` says that there are no more. */
   | { readonly kind: 'metrics'; readonly id: number; readonly piece: MetricPiece }
-  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'response'; readonly id: number }
   | { readonly kind: 'refused'; readonly id: number; readonly why: string }
   /** Sent at an interval, and so also a sign of life. */
   | { readonly kind: 'status'; readonly readiness: Readiness };

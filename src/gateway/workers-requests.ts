@@ -2,11 +2,11 @@ import type { MetricPiece } from '../telemetry/text.ts';
 
 interface Waiting {
   readonly pieces: MetricPiece[];
-  resolve(value: unknown): void;
+  resolve(): void;
   reject(fault: Error): void;
 }
 
-/** What a worker was asked and has not said yet, by number. */
+/** Requests to a worker that have no response yet, by number. */
 export class WorkerRequests {
   readonly #worker: string;
   readonly #waiting = new Map<number, Waiting>();
@@ -23,9 +23,9 @@ export class WorkerRequests {
    * @param send sends the request with its number
    * @param pieces gets the metrics that come before the response
    */
-  ask(send: (id: number) => void, limitMs: number, pieces: MetricPiece[] = []): Promise<unknown> {
+  ask(send: (id: number) => void, limitMs: number, pieces: MetricPiece[] = []): Promise<void> {
     const id = this.#nextId++;
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
     const timer = setTimeout(
       () => reject(new Error(`${this.#worker} did not answer within ${limitMs} ms`)),
       limitMs,
@@ -42,8 +42,8 @@ export class WorkerRequests {
     this.#waiting.get(id)?.pieces.push(piece);
   }
 
-  answered(id: number, value: unknown): void {
-    this.#waiting.get(id)?.resolve(value);
+  done(id: number): void {
+    this.#waiting.get(id)?.resolve();
   }
 
   refused(id: number, why: string): void {

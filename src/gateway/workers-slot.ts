@@ -8,7 +8,7 @@ export interface SlotOptions {
   readonly clock: Clock;
   /** What a new process is told first; asked anew for each. */
   start(): ToWorker & { kind: 'start' };
-  /** A process has ended that nobody asked to end. */
+  /** A process has ended without being asked to. */
   died(slot: WorkerSlot, how: string): void;
 }
 

@@ -25,13 +25,13 @@ export interface Workers {
 /** Above `instance.lameDuckMs` and `drainMs`: what a worker may need besides, for its last records. */
 const CLOSE_MS = 15_000;
 const OPS_CLOSE_MS = 1_000;
-/** A second that lasted so long was not this process's. */
+/** When a second took so long, this process did not run. */
 const SLEPT_MS = 3_000;
 
 /**
  * Opens `instance.workers` gates. Connections are dealt out by the system (SO_REUSEPORT), so the
- * supervisor stands in nobody's way: it starts workers anew when they end, hands out ticket keys
- * and configurations, and answers for all on one operations listener. Throws when one of them
+ * supervisor is on the way of no call: it starts workers anew when they end, hands out ticket keys
+ * and configurations, and opens one operations listener for all. Throws when one of them
  * cannot be opened now; then what was opened is closed again.
  */
 export async function startWorkers(loaded: LoadedConfig, log: Log): Promise<Workers> {
@@ -91,7 +91,7 @@ async function openWorkers(
   };
 }
 
-/** The places of the workers, none of them started. They are stopped by whoever closes `owned`. */
+/** The places of the workers, none of them started yet. Closing `owned` stops them. */
 function openSlots(
   state: WorkersState,
   port: number | null,
@@ -126,7 +126,7 @@ function openSlots(
         died,
       }),
   );
-  // Whoever ends this process at once ends all.
+  // A supervisor that ends at once, without draining, ends its workers too.
   const kill = () => {
     for (const slot of slots) slot.kill();
   };

@@ -9,10 +9,7 @@ export interface OpsParts {
   readonly log: Log;
 }
 
-/**
- * Nothing here is a page: whoever opens it in a browser gets text that can run, frame and leak
- * nothing.
- */
+/** Nothing here is a page: opened in a browser it is text that can run, frame and leak nothing. */
 const SECURITY_HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -26,33 +23,32 @@ const METHODS = ['GET', 'HEAD', 'OPTIONS'];
 /** Of a body, written in one turn of the loop. */
 const PIECE_CHARACTERS = 128 * 1024;
 
-interface Answer {
+interface OpsResponse {
   readonly status: number;
   readonly type: string;
   readonly body: string;
 }
 
-type Question = (method: string) => Answer | Promise<Answer>;
+type Endpoint = (method: string) => OpsResponse | Promise<OpsResponse>;
 
 /**
- * The three questions that a platform asks: alive, ready, and how is it going. Served without
- * authentication, so nothing in them is secret.
+ * Liveness, readiness and metrics. Served without authentication, so nothing in them is secret.
  *
  * Plain `node:http`, and nothing of a request is read but its method and path: load balancers send
  * `OPTIONS / HTTP/1.0` (HAProxy), `GET / HTTP/1.0` without Host, or a Host that is no name. `/` and
- * `*` are where balancers ask whose path nobody has set: readiness. OPTIONS has the status that GET
- * would have.
+ * `*`, to which balancers send checks without a path of their own, mean readiness. OPTIONS has the
+ * status that GET would have.
  */
 export function createOpsHandler({ checks, metrics, log }: OpsParts): RequestListener {
   const scrape = singleFlight(() => metrics.text());
-  // Alive = the event loop turns. Whether the stores answer is not asked: a restart would not bring
-  // them back.
-  const alive = (): Answer => json(200, { alive: true });
-  const ready = (): Answer => {
+  // Alive = the event loop turns. Stores that are away do not count: a restart would not bring them
+  // back.
+  const alive = (): OpsResponse => json(200, { alive: true });
+  const ready = (): OpsResponse => {
     const readiness = assessReadiness(checks);
     return json(readiness.ready ? 200 : 503, readiness);
   };
-  const questions = new Map<string, Question>([
+  const endpoints = new Map<string, Endpoint>([
     ['/livez', alive],
     ['/readyz', ready],
     ['/', ready],
@@ -69,8 +65,8 @@ export function createOpsHandler({ checks, metrics, log }: OpsParts): RequestLis
     ],
   ]);
   return (request, response) => {
-    answerTo(request, questions).then(
-      (answer) => void write(request, response, answer),
+    respondTo(request, endpoints).then(
+      (found) => void write(request, response, found),
       (fault: unknown) => {
         log.error('an operations request failed', { path: pathOf(request), fault });
         void write(request, response, problem(500, 'Something went wrong inside the gate'));
@@ -79,17 +75,17 @@ export function createOpsHandler({ checks, metrics, log }: OpsParts): RequestLis
   };
 }
 
-async function answerTo(
+async function respondTo(
   request: IncomingMessage,
-  questions: ReadonlyMap<string, Question>,
-): Promise<Answer> {
-  const question = questions.get(pathOf(request));
-  if (question === undefined)
+  endpoints: ReadonlyMap<string, Endpoint>,
+): Promise<OpsResponse> {
+  const endpoint = endpoints.get(pathOf(request));
+  if (endpoint === undefined)
     return problem(404, 'There is only /livez, /readyz (also as /), /metrics');
   const method = request.method ?? '';
   // RFC 9110 §15.5.6: a path that exists says which methods it allows.
   return METHODS.includes(method)
-    ? question(method)
+    ? endpoint(method)
     : problem(405, 'The method is not allowed here');
 }
 
@@ -99,11 +95,11 @@ function pathOf({ url = '' }: IncomingMessage): string {
   return path === '' ? '/' : path;
 }
 
-function json(status: number, value: unknown): Answer {
+function json(status: number, value: unknown): OpsResponse {
   return { status, type: 'application/json', body: JSON.stringify(value) };
 }
 
-function problem(status: number, title: string): Answer {
+function problem(status: number, title: string): OpsResponse {
   const body = JSON.stringify({ type: 'about:blank', title, status });
   return { status, type: 'application/problem+json', body };
 }
@@ -112,7 +108,7 @@ function problem(status: number, title: string): Answer {
 async function write(
   request: IncomingMessage,
   response: ServerResponse,
-  { status, type, body }: Answer,
+  { status, type, body }: OpsResponse,
 ): Promise<void> {
   const options = request.method === 'OPTIONS';
   const pieces = await encoded(options ? '' : body);
@@ -124,7 +120,7 @@ async function write(
   });
   for (const [index, piece] of pieces.entries()) {
     if (index > 0) await turn();
-    // Node leaves the body out of an answer to HEAD.
+    // Node leaves the body out of a response to HEAD.
     response.write(piece);
   }
   response.end();
@@ -144,8 +140,8 @@ async function encoded(text: string): Promise<readonly Buffer[]> {
 }
 
 /**
- * Who asks while the text is being made gets the same text: a crowd of scrapers costs as much as
- * one.
+ * Requests that come while the text is being made get the same text: a crowd of scrapers costs as
+ * much as one.
  */
 function singleFlight(make: () => Promise<string>): () => Promise<string> {
   let underWay: Promise<string> | null = null;

@@ -1,6 +1,6 @@
 import type { Server } from 'node:net';
 
-/** A port that cannot be opened: said in the words of whoever wrote the configuration. */
+/** A port that cannot be opened. The message names the key of the configuration and the reason. */
 export class ListenFault extends Error {
   override readonly name = 'ListenFault';
   /** Node's code, such as `EADDRINUSE`. */

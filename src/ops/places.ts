@@ -70,7 +70,7 @@ export function holdPlaces(
 }
 
 /**
- * Lets the connection of a request with `Upgrade` close with its answer: nothing is upgraded here,
+ * Lets the connection of a request with `Upgrade` close with its response: nothing is upgraded here,
  * and what follows may be meant for a tunnel (RFC 9931). After CONNECT Node closes by itself.
  */
 export function closeAfterUpgrade(server: Server): void {

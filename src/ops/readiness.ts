@@ -21,7 +21,7 @@ export interface Readiness {
   readonly checks: readonly ({ readonly name: string } & CheckResult)[];
 }
 
-/** Runs all checks. One that throws has failed: whoever doesn't know is not ready. */
+/** Runs all checks. One that throws has failed: an instance that does not know is not ready. */
 export function assessReadiness(checks: readonly Check[]): Readiness {
   const results = checks.map((check) => ({ name: check.name, ...resultOf(check) }));
   return { ready: results.every((one) => one.state !== 'failed'), checks: results };
@@ -35,7 +35,7 @@ function resultOf(check: Check): CheckResult {
   }
 }
 
-/** `why` null = ok. For checks that are one question. */
+/** A check that is ok as long as `why` returns null, and fails with its reason otherwise. */
 export function checkOf(name: string, why: () => string | null): Check {
   return {
     name,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SeenAnswer } from '../support/call-ledger.ts';
+import { connectRaw } from '../support/raw-client.ts';
 import { requireOrSkip } from '../support/system.ts';
 import { Callers, isReady, kinds, readyz, startAnother, startGate, startStore } from './gates.ts';
 
@@ -136,6 +137,36 @@ describe('a Redis that is frozen', () => {
 });
 
 describe('a gate that ends while Redis is frozen', () => {
+  it('says that it is ending until its last records are written or given up', async () => {
+    const store = await startStore();
+    const gate = await startGate(store, { guarantee: 'buffered', leaseMs: 60_000 });
+    const callers = new Callers();
+    await callers.call(gate.port, gate.token);
+    store.redis.pause();
+    expect((await callers.call(gate.port, gate.token)).status).toBe(200);
+    const ended = gate.gateway.close();
+    const reached = () =>
+      connectRaw({ port: gate.port }).then(
+        (client) => void client.end(),
+        () => 'closed',
+      );
+    await expect.poll(reached).toBe('closed');
+    const { status, body } = await readyz(gate.gateway);
+    expect(status).toBe(503);
+    expect(body.checks.find(({ name }) => name === 'draining')?.why).toMatch(/shutting down/);
+    store.redis.resume();
+    await ended;
+    // What could be written after all is there.
+    const phases = (await gate.events()).map(({ phase }) => phase);
+    expect(phases.filter((phase) => phase !== 'change')).toEqual([
+      'decision',
+      'outcome',
+      'decision',
+      'outcome',
+    ]);
+    await expect(readyz(gate.gateway)).rejects.toThrow();
+  });
+
   it('ends all the same under `buffered`, and counts and says how many records are lost', async () => {
     const store = await startStore();
     const gate = await startGate(store, { guarantee: 'buffered', leaseMs: 60_000 });

@@ -25,7 +25,7 @@ export class StoreSecrets {
     ];
   }
 
-  /** Reads the files. Throws `CertificateFault`; what it answers takes them over. */
+  /** Reads the files. Throws `CertificateFault`. @returns takes them over; never throws */
   prepare(store: RedisStoreConfig): () => void {
     const settings = redisSettings(store, 'secrets', this.#clock);
     return () => changeAccess(this.access, settings);
