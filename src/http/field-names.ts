@@ -48,6 +48,8 @@ const FRAMING_FIELDS: ReadonlyMap<string, FramingField> = new Map<string, Framin
 
 /** Spellings in one generation; two are held. */
 const INTERNED = 1024;
+/** A power of two. What collides is looked up. */
+const NEAREST = 512;
 /** Longer names than any client sends are served, too, and not kept. */
 const MAX_INTERNED_LENGTH = 64;
 
@@ -62,6 +64,8 @@ const RESPONSE_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
 class FieldNameTable {
   readonly #known = new Recent<FieldName>(INTERNED);
+  /** The name that was last met with a length and two letters: most often the one that is meant. */
+  readonly #nearest: (FieldName | undefined)[] = new Array(NEAREST).fill(undefined);
   readonly #grammar: RegExp;
 
   constructor(grammar: RegExp) {
@@ -71,6 +75,20 @@ class FieldNameTable {
   /** The name for a received text, or null when the text is no field name. */
   get(text: string): FieldName | null {
     return this.#known.get(text) ?? this.#learn(text);
+  }
+
+  /**
+   * The name that stands in a head from `from` to `to`. One that is met again is recognised where it
+   * stands: no text is cut out, and none is looked up.
+   */
+  at(head: string, from: number, to: number): FieldName | null {
+    const slot =
+      ((to - from) * 29 + head.charCodeAt(from) * 7 + head.charCodeAt(to - 1)) & (NEAREST - 1);
+    const nearest = this.#nearest[slot];
+    if (nearest?.text.length === to - from && head.startsWith(nearest.text, from)) return nearest;
+    const name = this.get(head.slice(from, to));
+    if (name !== null && name.text.length <= MAX_INTERNED_LENGTH) this.#nearest[slot] = name;
+    return name;
   }
 
   #learn(text: string): FieldName | null {

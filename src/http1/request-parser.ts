@@ -170,7 +170,7 @@ function readFields(
       return fault('request-malformed', 'field line without a colon');
     // A line that begins with white space (obs-fold) and white space before the colon fail here
     // too: neither is in a name.
-    const name = requestFieldNames.get(text.slice(position, colon));
+    const name = requestFieldNames.at(text, position, colon);
     if (name === null) return fault('request-malformed', 'field name outside [A-Za-z0-9-]');
     const value = trimmed(text, colon + 1, end);
     if (name.framing !== FRAMING_FIELD.none) {

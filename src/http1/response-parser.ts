@@ -48,8 +48,7 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
       return 'line not ended by CRLF';
     const colon = text.indexOf(':', position);
     if (colon === -1 || colon > end) return 'field line without a colon';
-    const name =
-      responseFieldNames.get(text.slice(position, colon)) ?? blankEnded(text, position, colon);
+    const name = responseFieldNames.at(text, position, colon) ?? blankEnded(text, position, colon);
     if (name === null) return 'invalid field name';
     const value = trimmed(text, colon + 1, end);
     switch (name.framing) {

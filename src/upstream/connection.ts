@@ -8,7 +8,7 @@ import { HeadReader } from '../http1/head-reader.ts';
 import { CHUNK_END, chunkStart, LAST_CHUNK, requestHead } from '../http1/head-writer.ts';
 import { parseResponseHead } from '../http1/response-parser.ts';
 import { isOwnExhaustion } from './descriptors.ts';
-import { HeldAnswer } from './held-response.ts';
+import { HeldResponse } from './held-response.ts';
 import type { ResponseReceiver, UpstreamFailure, UpstreamTimeouts } from './port.ts';
 
 const HEAD_LIMIT_BYTES = 64 * 1024;
@@ -19,6 +19,8 @@ const HEAD_LIMIT_BYTES = 64 * 1024;
 const FULL_READ_BYTES = { connect: 64 * 1024, secureConnect: 16 * 1024 } as const;
 /** So much may wait for a late flush: with it, what one write gathers stays below twice as much. */
 const MAX_LATE_BYTES = 64 * 1024;
+/** A response that is held back waits in the kernel beyond this. */
+const MAX_HELD_BYTES = 64 * 1024;
 /** 1xx answers before the final one. More is a flood. */
 const MAX_INFORMATIONAL = 16;
 
@@ -65,7 +67,7 @@ export class UpstreamConnection implements Watched {
   /** The flush towards the receiver that was put off, and how much was read for it. */
   #lateFlush: NodeJS.Immediate | null = null;
   #lateBytes = 0;
-  readonly #held = new HeldAnswer();
+  readonly #held = new HeldResponse();
 
   constructor(
     socket: Socket,
@@ -173,7 +175,8 @@ export class UpstreamConnection implements Watched {
   }
 
   /**
-   * Keeps the answer back: what arrives from now on waits, bounded by one read, until `release()`.
+   * Keeps the response back: what arrives from now on waits until `release()`, 64 KiB and one read
+   * of it at most here, the rest in the kernel.
    */
   hold(): void {
     this.#held.hold();
@@ -245,8 +248,10 @@ export class UpstreamConnection implements Watched {
   #onData(chunk: Buffer): void {
     this.#anyByte = true;
     if (this.#held.holding) {
-      this.#held.keep(chunk);
-      this.pause();
+      // Read on, within bounds: how the response ends says whether what came is a whole one.
+      this.#paused = true;
+      this.#watchSilence();
+      if (this.#held.keep(chunk) >= MAX_HELD_BYTES) this.#socket.pause();
       return;
     }
     try {

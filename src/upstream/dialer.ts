@@ -1,9 +1,10 @@
-import { connect as connectTcp, type LookupFunction } from 'node:net';
+import { connect as connectTcp, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Deadlines } from '../deadlines.ts';
 import { TCP_KEEP_ALIVE } from '../http1/keep-alive.ts';
 import { type ConnectionKeeper, UpstreamConnection } from './connection.ts';
 import type { UpstreamTimeouts } from './port.ts';
+import { ReadBuffer } from './read-buffer.ts';
 
 export interface UpstreamAddress {
   readonly host: string;
@@ -55,11 +56,29 @@ export class Dialer {
 
   open(keeper: ConnectionKeeper, timeouts: UpstreamTimeouts): UpstreamConnection {
     if (this.#tls === null) {
-      const socket = connectTcp({ ...this.#to, noDelay: true, ...TCP_KEEP_ALIVE });
+      const socket = this.#openTcp();
       return new UpstreamConnection(socket, 'connect', keeper, this.#deadlines, timeouts);
     }
     const socket = this.#openTls(this.#tls);
     return new UpstreamConnection(socket, 'secureConnect', keeper, this.#deadlines, timeouts);
+  }
+
+  /** Its reads pass the stream by: they are handed to whoever listens to `data` as they come. */
+  #openTcp(): Socket {
+    const reads = new ReadBuffer();
+    const socket = connectTcp({
+      ...this.#to,
+      noDelay: true,
+      ...TCP_KEEP_ALIVE,
+      onread: {
+        buffer: () => reads.free,
+        callback: (bytes) => {
+          socket.emit('data', reads.taken(bytes));
+          return true;
+        },
+      },
+    });
+    return socket;
   }
 
   #openTls({ context, serverName, rejectUnauthorized }: UpstreamTls): TLSSocket {

@@ -1,9 +1,8 @@
 /**
- * What an upstream has sent while its answer is kept back: the bytes of one read (the connection is
- * paused after it), and how the connection ended if it did. How it ended matters: an end completes
+ * What an upstream has sent while its response is kept back, and how the connection ended if it did. How it ended matters: an end completes
  * an answer that only the connection delimits, a failure never does.
  */
-export class HeldAnswer {
+export class HeldResponse {
   /** Answers are kept back now. */
   holding = false;
   bytes: Buffer | null = null;
@@ -18,13 +17,15 @@ export class HeldAnswer {
     this.ended = 'open';
   }
 
-  keep(chunk: Buffer): void {
+  /** @returns how many bytes are kept */
+  keep(chunk: Buffer): number {
     if (this.bytes === null) {
       this.bytes = chunk;
       this.sinceMs = performance.now();
     } else {
       this.bytes = Buffer.concat([this.bytes, chunk]);
     }
+    return this.bytes.length;
   }
 
   /** The connection failed. @returns whether that waits too: there are bytes that came before it */

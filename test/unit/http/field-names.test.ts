@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   FRAMING_FIELD,
@@ -64,6 +65,29 @@ describe('field names of requests', () => {
     requestFieldNames.get('X-Unused')!.fate = 7;
     for (let index = 0; index < 3000; index += 1) requestFieldNames.get(`X-Other-${index}`);
     expect(requestFieldNames.get('X-Unused')!.fate).toBe(0);
+  });
+});
+
+describe('field names where they stand in a head', () => {
+  it('are those that their text has, whichever came before them', () => {
+    const texts = ['Accept', 'accept', 'Accept-Encoding', 'X-A', 'X-B', 'XxA', 'X-Accept', 'X'];
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...texts)), fc.string(), (names, before) => {
+        for (const name of names) {
+          const head = `${before}${name}: Accept`;
+          const at = requestFieldNames.at(head, before.length, before.length + name.length);
+          expect(at).toBe(requestFieldNames.get(name));
+          expect(at!.text).toBe(name);
+        }
+      }),
+    );
+  });
+
+  it('are no names where the text is none', () => {
+    for (const text of ['', 'A B', 'A\u00e9', 'A_B']) {
+      const head = `Accept: a\r\n${text}: b`;
+      expect(requestFieldNames.at(head, 11, 11 + text.length)).toBeNull();
+    }
   });
 });
 
