@@ -224,7 +224,7 @@ function row(
   const grants = account.grants.map(({ application, role }) => `${application}:${role}`).join(' ');
   return [
     account.name,
-    standing(account),
+    statusWords(account),
     account.role,
     teams || '-',
     grants || '-',
@@ -235,7 +235,7 @@ function row(
   ];
 }
 
-function standing(account: AccountView): string {
+function statusWords(account: AccountView): string {
   if (account.status === 'inactive') return 'inactive';
   return account.expired ? 'expired' : 'active';
 }
@@ -249,7 +249,7 @@ function describe(account: AccountView): void {
     ['Name', account.name],
     ['Id', account.id],
     ['Kind', account.kind === 'service' ? 'service account' : 'user'],
-    ['Status', standing(account)],
+    ['Status', statusWords(account)],
     ['Description', account.description || '-'],
     ['Default role', account.role],
     ['Teams', account.teams.map(({ team, role }) => `${team} as ${role}`).join(', ') || '-'],

@@ -78,11 +78,11 @@ function verifierOf({ kind, subject, password }: Account): string | null {
 function judge(account: Account | null, right: boolean, nowMs: number): SignInReason {
   if (account === null) return 'name-unknown';
   if (account.kind !== 'user') return 'not-a-user';
-  return right ? standingOf(account, nowMs) : 'password-wrong';
+  return right ? signInReasonOf(account, nowMs) : 'password-wrong';
 }
 
 /** What becomes of a user who has proved to be it. */
-export function standingOf(account: Account, nowMs: number): SignInReason {
+export function signInReasonOf(account: Account, nowMs: number): SignInReason {
   if (account.status !== 'active') return 'account-inactive';
   return isExpired(account, nowMs) ? 'account-expired' : 'signed-in';
 }

@@ -33,7 +33,7 @@ export interface Position {
  * What else a store says about itself where changes can be lost: the number of the present state of
  * its tombstones.
  */
-export interface Standing extends Position {
+export interface StoreState extends Position {
   readonly tombstones?: number;
 }
 
@@ -60,7 +60,7 @@ export interface FeedEvent {
  * Roles and teams: few, and all of them are held by every instance. Read in one atomic step with
  * the position.
  */
-export interface PolicySnapshot extends Standing {
+export interface PolicySnapshot extends StoreState {
   readonly roles: readonly Role[];
   readonly teams: readonly Team[];
   /**
@@ -161,7 +161,7 @@ export interface RegistrySource {
    * it is released or forgotten (`RegistryStore.forget`): a change that is not in the answer knows
    * whom to wait for.
    */
-  renew(request: LeaseRequest): Promise<Standing>;
+  renew(request: LeaseRequest): Promise<StoreState>;
   /** Forgets the instance's lease and membership: a clean goodbye. */
   release(instance: string): Promise<void>;
   /**
@@ -229,7 +229,7 @@ export interface Commit {
   /** Accounts that are revived by somebody who was told what is known against them. */
   readonly revives?: readonly string[];
   /**
-   * The state of the tombstones (`Standing.tombstones`) under which the roles and teams were read
+   * The state of the tombstones (`StoreState.tombstones`) under which the roles and teams were read
    * that this was computed from: another one by now is a conflict of versions. A change of a role
    * or team that has a tombstone must say it, and takes the tombstone away.
    */

@@ -22,7 +22,7 @@ export interface AccessMember {
   changed(): void;
 }
 
-interface Standing {
+interface Acceptance {
   /** Of the secrets that its server has accepted; null = none yet. */
   readonly accepted: number | null;
   /** Why the newest ones were not; null = not known. */
@@ -45,7 +45,7 @@ const PARTS: Readonly<Record<string, (secrets: RedisSecrets) => unknown>> = {
  * connection, before it gets the new password.
  */
 const FORMER = { kept: 2, keptMs: 60 * 60_000 } as const;
-const FRESH: Standing = { accepted: null, why: null };
+const FRESH: Acceptance = { accepted: null, why: null };
 
 /**
  * The secrets of one kind of server, for all connections to such. A server and our file never
@@ -54,7 +54,7 @@ const FRESH: Standing = { accepted: null, why: null };
  * CA that was taken out of its file is trusted by no new connection.
  */
 export class RedisAccess {
-  readonly #members = new Map<AccessMember, Standing>();
+  readonly #members = new Map<AccessMember, Acceptance>();
   readonly #nowMs: () => number;
   #newest: Shown;
   #former: readonly Shown[] = [];
@@ -131,9 +131,9 @@ export class RedisAccess {
 
   /** A server has let this connection in. */
   accepted(member: AccessMember, version: number): void {
-    const standing = this.#members.get(member);
-    if (standing === undefined) return;
-    this.#members.set(member, { accepted: version, why: standing.why });
+    const acceptance = this.#members.get(member);
+    if (acceptance === undefined) return;
+    this.#members.set(member, { accepted: version, why: acceptance.why });
     if (version === this.version) this.#newestWasAccepted = true;
     else this.#unsettle(version);
     this.#look();
@@ -141,10 +141,10 @@ export class RedisAccess {
 
   /** The newest secrets do not do for this connection. */
   refused(member: AccessMember, why: string): void {
-    const standing = this.#members.get(member);
-    if (standing === undefined || standing.accepted === this.version || standing.why === why)
+    const acceptance = this.#members.get(member);
+    if (acceptance === undefined || acceptance.accepted === this.version || acceptance.why === why)
       return;
-    this.#members.set(member, { ...standing, why });
+    this.#members.set(member, { ...acceptance, why });
     this.onNews();
   }
 

@@ -10,7 +10,7 @@ import {
   type ListPage,
   type ListQuery,
   lastUseOf,
-  standingOf,
+  statusOf,
   UNFILTERED,
 } from '../../src/registry/listing/query.ts';
 import type { RecordChange, RegistryStore } from '../../src/registry/port.ts';
@@ -337,7 +337,7 @@ function keyOf({ account: one, uses }: ListedAccount, { sort, nowMs }: ListQuery
     case 'role':
       return `${one.role} ${nameKey(one.name)}`;
     case 'status':
-      return ['active', 'expired', 'inactive'].indexOf(standingOf(one, nowMs));
+      return ['active', 'expired', 'inactive'].indexOf(statusOf(one, nowMs));
     case 'lastUsed':
       return lastUseOf(one, uses);
     case 'tokenCreatedAt':

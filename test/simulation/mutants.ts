@@ -12,9 +12,9 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   fence: {
     file: 'src/registry/redis/source.ts',
     piece:
-      "['PEXPIRE', lease, ttlMs],\n      ['HMGET', members, instance],\n      ...standing,\n    ]);",
+      "['PEXPIRE', lease, ttlMs],\n      ['HMGET', members, instance],\n      ...state,\n    ]);",
     instead:
-      "['HMGET', members, instance],\n      ['HMGET', members, instance],\n      ...standing,\n    ]); if ((known[0] as string[])[0] !== null) known[0] = 1;",
+      "['HMGET', members, instance],\n      ['HMGET', members, instance],\n      ...state,\n    ]); if ((known[0] as string[])[0] !== null) known[0] = 1;",
   },
   /** What was seen revoked is forgotten with everything else. */
   tombstone: {
@@ -74,14 +74,14 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   /** The lease begins when the answer has come. */
   answer: {
     file: 'src/registry/replica/replica.ts',
-    piece: 'if (this.#lease.renewed(sent, standing.seq, standing.tip)',
-    instead: 'if (this.#lease.renewed(momentOf(this.#clock), standing.seq, standing.tip)',
+    piece: 'if (this.#lease.renewed(sent, state.seq, state.tip)',
+    instead: 'if (this.#lease.renewed(momentOf(this.#clock), state.seq, state.tip)',
   },
   /** What the store has announced is acknowledged before it has come. */
   early: {
     file: 'src/registry/replica/replica.ts',
     piece: 'this.#acks.refresh();',
-    instead: 'this.#acks.applied(standing);',
+    instead: 'this.#acks.applied(state);',
   },
 };
 

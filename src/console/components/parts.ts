@@ -9,13 +9,13 @@ export function badge(tone: Tone, words: string): Html {
 }
 
 /** How an account stands: what lets it in or keeps it out. */
-function standingOf(account: AccountView): { readonly tone: Tone; readonly words: string } {
+function statusWords(account: AccountView): { readonly tone: Tone; readonly words: string } {
   if (account.status !== 'active') return { tone: 'bad', words: 'Inactive' };
   return account.expired ? { tone: 'warn', words: 'Expired' } : { tone: 'good', words: 'Active' };
 }
 
-export function standing(account: AccountView): Html {
-  const { tone, words } = standingOf(account);
+export function statusBadge(account: AccountView): Html {
+  const { tone, words } = statusWords(account);
   return badge(tone, words);
 }
 

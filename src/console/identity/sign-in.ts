@@ -6,7 +6,7 @@ import type { SignInReason } from '../../audit/event/sign-in-event.ts';
 import type { IdentityConfig } from '../../config/schema.ts';
 import type { KnownBrowser } from '../known-browser.ts';
 import type { ConsoleParts } from '../parts.ts';
-import { beginSession, standingOf } from '../sign-in.ts';
+import { beginSession, signInReasonOf } from '../sign-in.ts';
 import type { SignInThrottle } from '../throttle.ts';
 import type { Flow } from './flow.ts';
 import type { IdentityParts, Vouched } from './provider.ts';
@@ -75,7 +75,7 @@ export async function signInByIdentity(
   const found = await accountOf(parts, identity.config, vouched);
   if (found === 'registry-away') return { outcome: found };
   if ('reason' in found) return refuse(parts, back, found);
-  const reason = standingOf(found, parts.clock.wallMs());
+  const reason = signInReasonOf(found, parts.clock.wallMs());
   if (reason !== 'signed-in')
     return refuse(parts, back, {
       reason,

@@ -7,7 +7,7 @@ import { type Attempted, attempt } from '../attempt.ts';
 import { effectiveTable } from '../components/effective.ts';
 import { buttonForm, faultSummary, formFields } from '../components/form.ts';
 import { LOG_ROWS, liveMark, logTable } from '../components/log.ts';
-import { card, facts, standing } from '../components/parts.ts';
+import { card, facts, statusBadge } from '../components/parts.ts';
 import { receiptNotice } from '../components/receipt.ts';
 import { eventRows } from '../event-row.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
@@ -129,7 +129,7 @@ ${mayWrite ? deleteCard(path) : ''}`;
       title: name,
       section: SECTION,
       crumbs: [{ name: 'Service Accounts', path: SECTION }],
-      badge: standing(account),
+      badge: statusBadge(account),
       ...(account.description === '' ? {} : { lead: account.description }),
       ...(mayWrite ? { actions: accountActions(c, account) } : {}),
       ...(c.req.method === 'POST' ? { replaceUrl: path } : {}),

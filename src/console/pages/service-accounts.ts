@@ -13,7 +13,7 @@ import {
   sortedColumn,
 } from '../components/account-list.ts';
 import { faultSummary, formFields, selectField, textField } from '../components/form.ts';
-import { empty, standing, table } from '../components/parts.ts';
+import { empty, statusBadge, table } from '../components/parts.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { type Html, html, type Slot } from '../html.ts';
 import { spend } from '../once.ts';
@@ -117,7 +117,7 @@ function accountRow(account: AccountView, nowMs: number): readonly Slot[] {
   const { name, description, role, teams, expiresAt, token } = account;
   return [
     html`<a href="${SECTION}/${name}">${name}</a>${description === '' ? '' : html` <span class="small quiet">${description}</span>`}`,
-    standing(account),
+    statusBadge(account),
     role,
     teams.length === 0
       ? html`<span class="quiet">none</span>`

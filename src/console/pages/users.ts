@@ -17,7 +17,7 @@ import {
   selectField,
   textField,
 } from '../components/form.ts';
-import { card, empty, facts, standing, table } from '../components/parts.ts';
+import { card, empty, facts, statusBadge, table } from '../components/parts.ts';
 import { receiptNotice } from '../components/receipt.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { html, type Slot } from '../html.ts';
@@ -102,7 +102,7 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   ];
   const rows = page.items.map((user): readonly Slot[] => [
     html`<a href="${SECTION}/${user.name}">${user.name}</a>${user.description === '' ? '' : html` <span class="small quiet">${user.description}</span>`}`,
-    standing(user),
+    statusBadge(user),
     user.role,
     ago(user.createdAt, nowMs),
   ]);
@@ -226,7 +226,7 @@ async function showUser(
       title: user.name,
       section: SECTION,
       crumbs: CRUMBS,
-      badge: standing(user),
+      badge: statusBadge(user),
       ...(user.description === '' ? {} : { lead: user.description }),
       ...(mayWrite ? { actions: userActions(c, user) } : {}),
       ...(c.req.method === 'POST' ? { replaceUrl: path } : {}),

@@ -209,7 +209,7 @@ async function findByTime(
 
 /** What never expires does so after all others; what was never used was used before all others. */
 function visitorFor(sort: ListSort, first: First<number>): Visitor {
-  if (sort === 'status') return (number, _time, standing) => first.offer(standing, number);
+  if (sort === 'status') return (number, _time, status) => first.offer(status, number);
   if (sort === 'lastUsed') return (number, time) => first.offer(time, number);
   return (number, time) => first.offer(time === 0 ? Number.POSITIVE_INFINITY : time, number);
 }

@@ -97,7 +97,7 @@ export function isListed({ account, uses }: ListedAccount, filter: ListFilter): 
     account.kind === kind &&
     (search === null || isFoundIn(account, search)) &&
     (namePrefix === null || folded(account.name).startsWith(folded(namePrefix))) &&
-    (status === null || standingOf(account, filter.nowMs) === status) &&
+    (status === null || statusOf(account, filter.nowMs) === status) &&
     (role === null || rolesAnywhere(account).includes(role)) &&
     (team === null || account.teams.some((one) => one.team === team)) &&
     areTimesListed(
@@ -125,7 +125,7 @@ export function areTimesListed(
   );
 }
 
-export function standingOf(
+export function statusOf(
   { status, expiresAt }: Pick<Account, 'status' | 'expiresAt'>,
   nowMs: number,
 ): 'active' | 'inactive' | 'expired' {

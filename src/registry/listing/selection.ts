@@ -17,7 +17,7 @@ const TIME_BYTES = 6;
  * Told of every account that is in the list: its number, the time that the list is sorted by, and
  * how it stands (0 active, 1 expired, 2 inactive).
  */
-export type Visitor = (number: number, time: number, standing: 0 | 1 | 2) => void;
+export type Visitor = (number: number, time: number, status: 0 | 1 | 2) => void;
 
 /** The accounts to which all filters apply, as bits by number. */
 export class Selection {

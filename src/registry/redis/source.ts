@@ -13,7 +13,7 @@ import {
   type Position,
   type RegistrySource,
   RegistryUnavailable,
-  type Standing,
+  type StoreState,
   type Subscription,
   type Tombstone,
 } from '../port.ts';
@@ -146,19 +146,19 @@ export class RedisRegistrySource implements RegistrySource {
    * read. So whoever changes the registry either finds the instance among the members, or the
    * instance finds the change in the position that it has to reach first.
    */
-  async renew(request: LeaseRequest): Promise<Standing> {
+  async renew(request: LeaseRequest): Promise<StoreState> {
     const { instance, leaseMs } = request;
     const { members, tombstones, meta } = this.keys;
     const lease = this.keys.lease(instance);
     const ttlMs = renewalTtlMs(leaseMs, this.#renewals++);
-    const standing = [
+    const state = [
       ['HMGET', tombstones, REVISION],
       ['HMGET', meta, ...META_FIELDS],
     ] as const;
     const known = await this.#renewed([
       ['PEXPIRE', lease, ttlMs],
       ['HMGET', members, instance],
-      ...standing,
+      ...state,
     ]);
     const about = (known[1] as (string | null)[])[0];
     if (known[0] === 1 && about !== null)
@@ -168,7 +168,7 @@ export class RedisRegistrySource implements RegistrySource {
       ['HSET', members, instance, aboutFrom(request)],
     ] as const;
     try {
-      const joined = await this.#renewed([...joins, ...standing]);
+      const joined = await this.#renewed([...joins, ...state]);
       return { ...this.positionFrom(joined[3]), tombstones: revisionFrom(joined[2]) };
     } catch (fault) {
       if (!isFull(fault)) throw fault;
@@ -176,7 +176,7 @@ export class RedisRegistrySource implements RegistrySource {
     // In the same order, one by one; the renewal then reads the position behind both.
     for (const [command, key, ...words] of joins)
       await this.answered(writeWhenFull(this.#leases, key, command, ...words));
-    const renewed = await this.#renewed([['PEXPIRE', lease, ttlMs], ...standing]);
+    const renewed = await this.#renewed([['PEXPIRE', lease, ttlMs], ...state]);
     if (renewed[0] !== 1) throw new RegistryUnavailable('refused', 'the lease ran out at once');
     return { ...this.positionFrom(renewed[2]), tombstones: revisionFrom(renewed[1]) };
   }

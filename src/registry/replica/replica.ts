@@ -7,7 +7,7 @@ import {
   FeedLost,
   type RegistrySource,
   RegistryUnavailable,
-  type Standing,
+  type StoreState,
   type Subscription,
   type Tombstone,
 } from '../port.ts';
@@ -273,7 +273,7 @@ export class Replica implements RegistryView, PolicyView {
    * The accounts are at the generation's own position, so like everything in it they count from the
    * first lease on, which demands every change up to that renewal to be applied.
    */
-  async #warmUp(generation: Generation, warm: WarmSnapshot, now: Standing): Promise<void> {
+  async #warmUp(generation: Generation, warm: WarmSnapshot, now: StoreState): Promise<void> {
     this.#warm = null;
     const { accounts, why } = await warmAccounts(this.#source, warm, now).catch(
       (fault: unknown) => {
@@ -367,16 +367,16 @@ export class Replica implements RegistryView, PolicyView {
     const sent = momentOf(this.#clock);
     const appliedWhenSent = generation.appliedSeq;
     const { instance, leaseMs, version = '' } = this.#options;
-    const standing = await this.#source.renew({ instance, leaseMs, version });
+    const state = await this.#source.renew({ instance, leaseMs, version });
     if (this.#generation !== generation) return;
-    assertSameHistory(generation, standing, appliedWhenSent);
-    assertSameTombstones(generation, standing);
-    this.#storeSeq = Math.max(this.#storeSeq, standing.seq);
-    if (this.#lease.renewed(sent, standing.seq, standing.tip) === 'elsewhere')
+    assertSameHistory(generation, state, appliedWhenSent);
+    assertSameTombstones(generation, state);
+    this.#storeSeq = Math.max(this.#storeSeq, state.seq);
+    if (this.#lease.renewed(sent, state.seq, state.tip) === 'elsewhere')
       throw new FeedLost(GONE_ANOTHER_WAY, { forked: true });
     this.#cover();
     this.#acks.refresh();
-    if (standing.seq > generation.appliedSeq) await this.#catchUp(generation, standing.seq);
+    if (state.seq > generation.appliedSeq) await this.#catchUp(generation, state.seq);
     await this.#remembered.tell();
   }
 

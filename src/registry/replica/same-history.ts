@@ -1,4 +1,4 @@
-import { FeedLost, type Position, RegistryUnavailable, type Standing } from '../port.ts';
+import { FeedLost, type Position, RegistryUnavailable, type StoreState } from '../port.ts';
 import type { Generation } from './generation.ts';
 
 export const GONE_ANOTHER_WAY =
@@ -8,8 +8,8 @@ export const GONE_ANOTHER_WAY =
  * Others have told of revocations that the store had lost: what was read from it without them may
  * be wrong.
  */
-export function assertSameTombstones(generation: Generation, standing: Standing): void {
-  if (standing.tombstones !== generation.tombstones)
+export function assertSameTombstones(generation: Generation, state: StoreState): void {
+  if (state.tombstones !== generation.tombstones)
     throw new FeedLost('others know of revocations that the registry had lost');
 }
 

@@ -4,7 +4,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { turn } from '../../turns.ts';
-import type { Standing } from '../port.ts';
+import type { StoreState } from '../port.ts';
 import type { Fact } from './fact.ts';
 import { REVOKED_LIMITS } from './revoked.ts';
 
@@ -19,7 +19,7 @@ export const REVOKED_FILES = {
 
 /** What an instance has seen, and how far it had come by then. */
 export interface Remembered {
-  readonly at: Standing;
+  readonly at: StoreState;
   readonly facts: readonly (readonly [label: string, fact: Fact])[];
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Account } from '../../account/model.ts';
 import { turn } from '../../turns.ts';
 import { RECORD_SCHEMA } from '../codec.ts';
-import type { Standing } from '../port.ts';
+import type { StoreState } from '../port.ts';
 
 /**
  * What an instance had cached, written down so that its next start need not ask the store for every
@@ -18,14 +18,14 @@ import type { Standing } from '../port.ts';
  * alone tells nothing, and whoever can write it but not read the key can put nobody in.
  */
 export interface WarmSnapshot {
-  readonly at: Standing;
+  readonly at: StoreState;
   readonly accounts: readonly Account[];
 }
 
 /** The accounts of one generation, read piece by piece while it goes on. */
 export interface Holdings {
   /** Where it stood when the reading began. */
-  readonly at: Standing;
+  readonly at: StoreState;
   readonly ids: readonly string[];
   /** As it is cached now; null when it no longer is. */
   account(id: string): Account | null;
@@ -77,7 +77,7 @@ interface Head {
   readonly program: string;
   readonly schema: number;
   readonly savedMs: number;
-  readonly at: Standing;
+  readonly at: StoreState;
 }
 
 /**

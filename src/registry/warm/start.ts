@@ -4,7 +4,7 @@ import {
   FeedLost,
   type RegistrySource,
   RegistryUnavailable,
-  type Standing,
+  type StoreState,
 } from '../port.ts';
 import { eventsBetween } from '../replica/history.ts';
 import type { WarmSnapshot } from './snapshot.ts';
@@ -26,7 +26,7 @@ export type WarmStart =
 export async function warmAccounts(
   source: Pick<RegistrySource, 'eventsAfter'>,
   { at, accounts }: WarmSnapshot,
-  now: Standing,
+  now: StoreState,
 ): Promise<WarmStart> {
   if (at.epoch !== now.epoch) return cold('the registry has another history (epoch)');
   if (at.seq > now.seq) return cold('the registry has gone back to an earlier state');

@@ -7,7 +7,7 @@ import type {
   PolicySnapshot,
   Position,
   RegistrySource,
-  Standing,
+  StoreState,
   Subscription,
   Tombstone,
 } from '../../../src/registry/port.ts';
@@ -41,7 +41,7 @@ export class HeldSource implements RegistrySource {
   readonly acknowledged: number[] = [];
   readonly asserted: Tombstone[] = [];
   /** Replaces the answer of `renew`. */
-  renewAnswer: ((real: Standing) => Standing) | null = null;
+  renewAnswer: ((real: StoreState) => StoreState) | null = null;
   #listener: FeedListener | null = null;
   #held: FeedEvent[] | null = null;
 
@@ -63,7 +63,7 @@ export class HeldSource implements RegistrySource {
     return answer;
   }
 
-  async renew(request: LeaseRequest): Promise<Standing> {
+  async renew(request: LeaseRequest): Promise<StoreState> {
     const answer = await this.#answer('renew', () => this.#source.renew(request));
     await this.renewGate;
     return this.renewAnswer?.(answer) ?? answer;

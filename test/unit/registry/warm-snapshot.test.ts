@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Account } from '../../../src/account/model.ts';
-import type { Standing } from '../../../src/registry/port.ts';
+import type { StoreState } from '../../../src/registry/port.ts';
 import {
   type Holdings,
   readWarmSnapshot,
@@ -23,7 +23,7 @@ import {
 } from '../../../src/registry/warm/snapshot.ts';
 import { account, digestOf, idOf } from '../../contract/registry-records.ts';
 
-const AT: Standing = { epoch: 'epoch-1', seq: 7, tip: 'a-tip', tombstones: 2 };
+const AT: StoreState = { epoch: 'epoch-1', seq: 7, tip: 'a-tip', tombstones: 2 };
 const NOW_MS = Date.parse('2026-06-01T00:00:00Z');
 
 let folder: string;

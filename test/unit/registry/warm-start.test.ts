@@ -3,12 +3,12 @@ import {
   type FeedEvent,
   FeedLost,
   RegistryUnavailable,
-  type Standing,
+  type StoreState,
 } from '../../../src/registry/port.ts';
 import { warmAccounts } from '../../../src/registry/warm/start.ts';
 import { account, digestOf, idOf } from '../../contract/registry-records.ts';
 
-const at = (seq: number, parts: Partial<Standing> = {}): Standing => ({
+const at = (seq: number, parts: Partial<StoreState> = {}): StoreState => ({
   epoch: 'e',
   seq,
   tip: `tip-${seq}`,
@@ -73,7 +73,7 @@ describe('the accounts of a snapshot', () => {
 });
 
 describe('the accounts of a snapshot count for nothing', () => {
-  const cases: Record<string, readonly [Standing, readonly FeedEvent[]]> = {
+  const cases: Record<string, readonly [StoreState, readonly FeedEvent[]]> = {
     'in another epoch': [at(5, { epoch: 'f' }), []],
     'when the store is behind': [at(4), []],
     'when other tombstones are told of': [at(5, { tombstones: 1 }), []],
