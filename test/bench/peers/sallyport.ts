@@ -86,8 +86,8 @@ function configOf(stage: Stage, { guarantee, secure, folder, port, opsPort }: Pl
     // here.
     audit: { guarantee, foldRefusalsAfter: 1_000_000 },
     upstreams: { deployments: { addresses: [`http://127.0.0.1:${stage.upstream.port}`] } },
-    // As long as the other peers keep them.
-    limits: { idleTimeoutMs: 3_600_000 },
+    // As long as the other peers keep them, and as many of one address.
+    limits: { idleTimeoutMs: 3_600_000, connectionsPerAddress: 20_000 },
     routes: [
       ...routesOf('', BASE),
       ...SERVICES.flatMap((name) => routesOf(`${name}-`, `/services/${name}/{application}/**`)),

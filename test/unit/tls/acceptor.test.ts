@@ -23,6 +23,8 @@ interface Door {
   readonly port: number;
   /** Of the connections so far, what was said about their hosts. */
   readonly checks: (HostCheck | null)[];
+  /** Sizes of what the TLS library was handed of the first bytes, in bytes. */
+  readonly pieces: number[];
 }
 
 /** A listener that looks at the first bytes before it hands a socket over, as the gate's does. */
@@ -31,6 +33,7 @@ async function open(
   ticketKeys: TicketKeys = newTicketKeys(),
 ): Promise<Door> {
   const checks: (HostCheck | null)[] = [];
+  const pieces: number[] = [];
   const secured = (socket: TLSSocket, misdirects: HostCheck | null) => {
     checks.push(misdirects);
     socket.on('error', () => {}).end('hello');
@@ -50,6 +53,12 @@ async function open(
         if (first === null) return void socket.destroy();
         socket.unshift(first);
         acceptor.accept(socket, first);
+        const read = socket.read.bind(socket);
+        socket.read = (size?: number) => {
+          const piece = read(size) as Buffer | null;
+          if (piece !== null) pieces.push(piece.length);
+          return piece;
+        };
       });
   });
   server.listen(0, '127.0.0.1');
@@ -58,7 +67,7 @@ async function open(
     acceptor.close();
     server.close();
   });
-  return { acceptor, port: (server.address() as AddressInfo).port, checks };
+  return { acceptor, port: (server.address() as AddressInfo).port, checks, pieces };
 }
 
 interface Visit {
@@ -101,6 +110,16 @@ async function resumes(
 
 const oneCertificate = async () =>
   new ServerCertificates([await writeCertificate(folder(), 'first', authority)]);
+
+it('a long ClientHello is handed to the TLS library in pieces that it keeps little memory for', async () => {
+  const { port, pieces } = await open(await oneCertificate());
+  // Names of protocols that are longer than what the library's first buffer holds.
+  await visit(port, {
+    ALPNProtocols: ['http/1.1', ...['a', 'b', 'c', 'd'].map((c) => c.repeat(250))],
+  });
+  expect(pieces.reduce((sum, bytes) => sum + bytes, 0)).toBeGreaterThan(1024);
+  expect(Math.max(...pieces)).toBeLessThan(1024);
+});
 
 describe.each(VERSIONS)('a ticket of %s', (version) => {
   const only = { minVersion: version, maxVersion: version };
