@@ -37,7 +37,7 @@ import { type CallState, type Gone, UPSTREAM_REASONS } from './state.ts';
  * response can only be broken off. Whatever happens, exactly one decision is recorded (or counted
  * once, when it is one of a flood), and exactly one outcome for every permit, and for every refusal
  * that its caller did not get as it was decided. Where there is no room for the decision there is no
- * record: nothing goes anywhere, the response is 503, and it is counted.
+ * record, and it is counted: if somebody waits for it, nothing goes anywhere, and the response is 503.
  *
  * Under the `acknowledged` guarantee refusals and unsafe methods wait for their record before
  * anything goes anywhere (calls/admission.ts); safe methods go upstream at once and only their
@@ -424,7 +424,7 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
    * whole.
    */
   onRequestFailed(reason: 'request-malformed' | 'request-timeout'): void {
-    if (!this.#ended) this.#stop(reason);
+    if (!this.#ended && this.#state !== 'renewing') this.#stop(reason);
   }
 
   /**
@@ -601,13 +601,18 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     this.#held = null;
   }
 
-  /** The one end of every call. */
+  /** The one end of every call. Whose end cannot be written down, its client is cut off. */
   #end(reason: Reason): void {
     if (this.#ended) return;
     this.#state = 'ended';
     this.#dropBody();
     this.#services.openCalls.remove(this);
-    this.#record.ended(this.#verdict!, reason);
+    try {
+      this.#record.ended(this.#verdict!, reason);
+    } catch (error) {
+      this.#client.cut(); // whoever hears of an ended call's fault tells the client nothing
+      throw error;
+    }
   }
 }
 

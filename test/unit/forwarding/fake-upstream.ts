@@ -68,7 +68,7 @@ export class FakeConnection {
   }
 }
 
-export function failureOf(changes: Partial<UpstreamFailure> = {}): UpstreamFailure {
+function failureOf(changes: Partial<UpstreamFailure> = {}): UpstreamFailure {
   return {
     kind: 'broken',
     detail: 'ECONNRESET',
