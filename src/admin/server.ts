@@ -10,7 +10,7 @@ import type { Reason, RefusalReason } from '../refusal.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ServerCertificates } from '../tls/server-certificates.ts';
 import { API_BASE, createApi } from './api/app.ts';
-import { recordAnswers } from './api/listener.ts';
+import { recordResponses } from './api/listener.ts';
 import { type AdminRecorder, NOBODY, recordOf } from './api/recorder.ts';
 import type { ApiEnv, ApiParts } from './api/requests.ts';
 import { problemResponse } from './api/responses.ts';
@@ -19,7 +19,7 @@ import { hasLeft } from './api/unfinished.ts';
 export interface AdminServer {
   /** Where it really listens: with port 0 the system chose. */
   readonly address: { readonly host: string; readonly port: number };
-  /** From now on every answer says that it is the last one on its connection. */
+  /** From now on every response says that it is the last one on its connection. */
   announceEnd(): void;
   /** Stops listening; requests under way have `deadlineMs` to finish. */
   close(deadlineMs: number): Promise<void>;
@@ -70,8 +70,8 @@ export function createAdminApp(parts: ApiParts, site: Hono<ApiEnv> | null = null
 }
 
 /**
- * Whatever a route does not write down by itself (documents, pages for whoever is not known, paths
- * that there are not) is written down here, before its answer goes out: no route can be forgotten.
+ * Records, before their responses go out, the requests that no route records by itself: documents,
+ * pages for callers who are not known, paths that do not exist. So no route can be forgotten.
  */
 function recordsEverything({ realm }: ApiParts): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
@@ -104,7 +104,7 @@ const BY_STATUS: Readonly<Record<number, RefusalReason>> = {
   503: 'registry-unavailable',
 };
 
-/** An answer in the words that the audit has. */
+/** The reason that the audit has for a status. */
 function reasonOfStatus(status: number): Reason {
   if (status < 400) return 'permitted';
   return BY_STATUS[status] ?? (status < 500 ? 'request-malformed' : 'internal-fault');
@@ -135,15 +135,15 @@ export async function startAdminServer({
     keepAliveTimeout: LIMITS.idleTimeoutMs,
     connectionsCheckingInterval: 1000,
     ...TCP_KEEP_ALIVE,
-    // A missing Host is answered, and written down, by us.
+    // A missing Host is refused, and recorded, by us.
     requireHostHeader: false,
   });
-  recordAnswers(server, {
+  recordResponses(server, {
     recorder,
     realm,
     log,
     // Of a request of HTTP/1.0 without Host.
-    answer: getRequestListener(app.fetch as never, {
+    respond: getRequestListener(app.fetch as never, {
       overrideGlobalObjects: false,
       hostname: 'localhost',
     }),

@@ -9,8 +9,8 @@ import { activityFilter, eventPage, name, pageQuery } from './schemas.ts';
 import { eventStream, type OpenStream } from './streams.ts';
 
 /**
- * The row of a route that does not answer once: it is documented like the others, and has a way of
- * its own below.
+ * The row of a route whose response is a stream: it is documented like the others, and has a way
+ * of its own below.
  */
 export const STREAM: Operation = {
   id: 'followActivity',
@@ -79,7 +79,7 @@ export async function followRoute(
       account: account === undefined ? null : { name: account },
       ...defined({ limit, after: from === '' ? undefined : from }),
     };
-    // Said as an answer, not in the stream: an account that there is not, a log that cannot be
+    // As a response of its own, not in the stream: an account that there is not, a log that cannot be
     // read.
     await parts.control.activity(caller.actor, { ...input, limit: 1 });
     const source = parts.control.follow(caller.actor, input, stop.signal);

@@ -74,7 +74,7 @@ ${
       )}</tbody></table>`
 }
 ${operation.requestBody === undefined ? '' : html`<p>Body: ${linkOf(operation.requestBody)}</p>`}
-<table><thead><tr><th>Status</th><th>Answer</th></tr></thead><tbody>${Object.entries(
+<table><thead><tr><th>Status</th><th>Response</th></tr></thead><tbody>${Object.entries(
     operation.responses,
   )
     .filter(([status]) => status !== 'default')

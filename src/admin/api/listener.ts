@@ -13,17 +13,16 @@ export interface RecordedListenerOptions {
   readonly recorder: AdminRecorder;
   realm(): string;
   readonly log: Log;
-  /** Answers what is a request that can be read in one way only. */
-  readonly answer: (request: IncomingMessage, response: ServerResponse) => unknown;
+  /** Responds to a request that can be read in one way only. */
+  readonly respond: (request: IncomingMessage, response: ServerResponse) => unknown;
 }
 
 /**
- * Everything that the HTTP server of the admin listener would answer by itself, before any route is
- * asked, is answered here instead, so that it is on record like every other request: heads that are
- * no HTTP, too large or too late, a Host that is missing, doubled or none, expectations, CONNECT.
- * The server must be made with `requireHostHeader: false`.
+ * Refuses, and records like every other request, what Node's HTTP server would refuse by itself
+ * before any route sees it: heads that are no HTTP, too large or too late, a Host that is missing,
+ * doubled or none, expectations, CONNECT. The server must be made with `requireHostHeader: false`.
  */
-export function recordAnswers(server: Server, options: RecordedListenerOptions): void {
+export function recordResponses(server: Server, options: RecordedListenerOptions): void {
   const listener = new RecordedListener(options);
   const guarded = (work: Promise<void>, socket: Socket) => {
     work.catch((fault: unknown) => {
@@ -47,7 +46,7 @@ export function recordAnswers(server: Server, options: RecordedListenerOptions):
 
 class RecordedListener {
   readonly #options: RecordedListenerOptions;
-  /** The last request of a connection, and its answer. */
+  /** The last request of a connection, and its response. */
   readonly #last = new WeakMap<Socket, Exchange>();
   /** Connections on which the parser has lost its place: it says so for each further byte. */
   readonly #broken = new WeakSet<Socket>();
@@ -61,7 +60,7 @@ class RecordedListener {
     const reason = faultOf(request);
     if (reason !== null) return this.refuse(request, response, reason);
     attachRecord(request, this.#begin(request.socket, request));
-    await this.#options.answer(request, response);
+    await this.#options.respond(request, response);
   }
 
   async refuse(
@@ -80,8 +79,8 @@ class RecordedListener {
   }
 
   /**
-   * What the parser could not read, or what did not come in time: the rest of a request, which then
-   * is answered by whoever reads it, or something behind one.
+   * What the parser could not read, or what did not come in time: the rest of a request, whose
+   * reader then gets the fault and responds, or something behind a request.
    */
   async broken(fault: NodeJS.ErrnoException, socket: Socket): Promise<void> {
     const code = fault.code ?? '';
@@ -93,7 +92,7 @@ class RecordedListener {
     this.#broken.add(socket);
     if (last === undefined || last.request.complete) return this.refuseRaw(socket, reason, null);
     const { request, response } = last;
-    // The last answer of this connection, because nobody knows where the next request begins.
+    // The last response of this connection: where the next request begins is not known.
     response.shouldKeepAlive = false;
     if (response.headersSent) await over(response).then(() => socket.destroySoon());
     else breakBody(request, reason);
@@ -106,7 +105,7 @@ class RecordedListener {
   ): Promise<void> {
     // A client that is gone by then is no fault of ours.
     socket.on('error', () => {});
-    // What was asked before is answered before.
+    // Responses go out in the order of the requests.
     const last = this.#last.get(socket);
     if (last !== undefined) await over(last.response);
     if (!socket.writable) return void socket.destroy();
@@ -168,7 +167,7 @@ interface Exchange {
   readonly response: ServerResponse;
 }
 
-/** Resolves when nothing of an answer is to be sent any more. */
+/** Resolves when nothing of a response is to be sent any more. */
 async function over(response: ServerResponse): Promise<void> {
   if (response.writableFinished || response.destroyed) return;
   await new Promise((resolve) => response.once('close', resolve));
@@ -183,7 +182,7 @@ const REASONS: Readonly<Record<string, RefusalReason>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
 };
 
-/** Null: the connection was lost, or TLS failed; there is nobody to answer. */
+/** Null: the connection was lost, or TLS failed; no response can be sent. */
 function reasonOf(code: string): RefusalReason | null {
   return REASONS[code] ?? (code.startsWith('HPE_') ? 'request-malformed' : null);
 }

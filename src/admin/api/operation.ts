@@ -16,7 +16,7 @@ export interface Caller {
 /** Everything that an operation works with. */
 export interface OperationServices {
   readonly control: Control;
-  /** Takes a token that somebody has found out of use; the answer tells nothing. */
+  /** Takes a token that somebody has found out of use; the response tells nothing. */
   found(token: string): Promise<void>;
 }
 
@@ -32,10 +32,10 @@ export interface Call<P, Q, B> {
 }
 
 /** What an operation answers. */
-export interface Answer {
+export interface OperationResult {
   readonly status: number;
   readonly body: unknown;
-  /** Of the record in the answer: becomes the ETag. */
+  /** Of the record in the response: becomes the ETag. */
   readonly version?: number;
   /** What a creation has made, for who repeats it. */
   readonly made?: string;
@@ -77,12 +77,12 @@ export interface Operation {
     services: OperationServices,
     call: Call<never, never, never>,
     made: string,
-  ) => Promise<Answer>;
+  ) => Promise<OperationResult>;
   readonly answers: Readonly<Record<number, AnswerDoc>>;
   readonly handle: (
     services: OperationServices,
     call: Call<never, never, never>,
-  ) => Promise<Answer>;
+  ) => Promise<OperationResult>;
 }
 
 type Output<T> = T extends z.ZodType ? z.output<T> : Record<never, never>;
@@ -98,13 +98,13 @@ interface Typed<
   readonly handle: (
     services: OperationServices,
     call: Call<Output<P>, Output<Q>, Output<B>>,
-  ) => Promise<Answer>;
+  ) => Promise<OperationResult>;
   /** Answers a repetition: what was made, as it is now, without what is told once. */
   readonly creates?: (
     services: OperationServices,
     call: Call<Output<P>, Output<Q>, Output<B>>,
     made: string,
-  ) => Promise<Answer>;
+  ) => Promise<OperationResult>;
 }
 
 /** Binds the types of an operation's input to its schemas. */
@@ -120,9 +120,9 @@ export function operation<
  * 200 when a change is in force everywhere, or took nothing away; 202 when it is made and not
  * everybody has confirmed it yet.
  */
-export function changed(answer: Receipted, version?: number): Answer {
-  const status = answer.revocation?.effective === false ? 202 : 200;
-  return { status, body: answer, ...(version === undefined ? {} : { version }) };
+export function changed(made: Receipted, version?: number): OperationResult {
+  const status = made.revocation?.effective === false ? 202 : 200;
+  return { status, body: made, ...(version === undefined ? {} : { version }) };
 }
 
 /** `{ [name]: value }` for what is there. */

@@ -104,7 +104,7 @@ export class AdminCallRecord implements OpenPermit, DecisionWriter<AdminVerdict>
   readonly caller = null;
   readonly route = null;
   readonly application = null;
-  /** Its answer is a stream, which tells of its end itself (`ended`). */
+  /** Its response is a stream, which tells of its end itself (`ended`). */
   streams = false;
 
   constructor(options: RecorderOptions, facts: RequestFacts) {
@@ -177,7 +177,7 @@ export class AdminCallRecord implements OpenPermit, DecisionWriter<AdminVerdict>
     if (this.#permitted) this.#end(status, reason);
   }
 
-  /** Whoever asked has gone before there was an answer. */
+  /** The caller has gone before there was a response. */
   left(): void {
     if (this.#permitted) this.#end(null, 'client-aborted');
   }

@@ -9,7 +9,7 @@ import type { FoundTokens } from './found-tokens.ts';
 import type { Admission, ApiGuard } from './guard.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
 import { readBody, readIdempotencyKey, readIfMatch, readParams, readQuery } from './input.ts';
-import type { Answer, Call, Operation, OperationServices } from './operation.ts';
+import type { Call, Operation, OperationResult, OperationServices } from './operation.ts';
 import { problemOf, type Refused, refusedBy } from './problem.ts';
 import {
   type AdminCallRecord,
@@ -18,7 +18,7 @@ import {
   NOBODY,
   recordOf,
 } from './recorder.ts';
-import { answered, problemResponse, reasonOf } from './responses.ts';
+import { problemResponse, reasonOf, responseOf } from './responses.ts';
 import type { OpenStreams } from './streams.ts';
 import { bodyFaultOf, hasLeft } from './unfinished.ts';
 
@@ -42,7 +42,7 @@ export type ApiEnv = { Bindings: HttpBindings };
 
 export type ApiContext = Context<ApiEnv>;
 
-/** The way of a request, whatever it asks for. */
+/** The way of a request, the same for every operation. */
 export class Requests {
   readonly #parts: ApiParts;
   readonly #services: OperationServices;
@@ -54,14 +54,14 @@ export class Requests {
 
   async perform(c: ApiContext, operation: Operation): Promise<Response> {
     const record = this.begin(c);
-    // 1. Who asks, and may they? Before anything of the request but its head is looked at.
+    // 1. Who is the caller, and may they? Before anything of the request but its head is read.
     const admission = await this.admit(c, record, operation.needs);
     if (!admission.admitted) return this.#deny(c, record, admission);
     // 2. On record before anything is done. The change itself is written down once more, by the
     //    step that makes it.
     if (!(await record.decided('permitted', admission.known, null)))
       return this.#refused(c, record, { reason: 'audit-unavailable' });
-    // 3. What is asked for, and done.
+    // 3. The operation itself.
     const result = await this.#carryOut(c, record, operation, admission).catch((fault: unknown) => {
       const refused = refusedBy(fault);
       if (refused !== null) return refused;
@@ -69,7 +69,7 @@ export class Requests {
       return { reason: 'internal-fault' } as const;
     });
     const response =
-      'reason' in result ? this.#refused(c, record, result) : answered(record.id, result);
+      'reason' in result ? this.#refused(c, record, result) : responseOf(record.id, result);
     if (hasLeft(c.env?.incoming)) record.left();
     else record.ended(response.status, 'reason' in result ? reasonOf(result) : 'permitted');
     return response;
@@ -136,7 +136,7 @@ export class Requests {
     record: AdminCallRecord,
     operation: Operation,
     first: Admitted,
-  ): Promise<Answer | Refused> {
+  ): Promise<OperationResult | Refused> {
     const params = readParams(operation, c.req.param());
     if (!params.ok) return params.refused;
     const query = readQuery(operation, c.req.url);
@@ -147,7 +147,7 @@ export class Requests {
     if (!version.ok) return version.refused;
     const body = await this.#readBody(c, operation);
     if (!body.ok) return body.refused;
-    // Whoever sends a body takes as long as they like, and a record may wait a second: a token that
+    // A caller sends a body as slowly as they like, and a record may wait a second: a token that
     // was revoked meanwhile does nothing more, and a role gives what it gives now.
     const again =
       operation.method === 'get' || operation.needs === 'nobody'
@@ -186,7 +186,7 @@ export class Requests {
     operation: Operation,
     call: Call<never, never, never>,
     body: string,
-  ): Promise<Answer | Refused> {
+  ): Promise<OperationResult | Refused> {
     const key = readIdempotencyKey(c.req.header('idempotency-key') ?? null);
     if (!key.ok) return key.refused;
     if (key.value === null) return operation.handle(this.#services, call);
@@ -199,10 +199,10 @@ export class Requests {
     if (claim.claim === 'mismatch') return { reason: 'idempotency-mismatch' };
     if (claim.claim === 'made') return this.#repeat(operation, call, claim.made);
     try {
-      const answer = await operation.handle(this.#services, call);
-      if (answer.made === undefined) claim.failed();
-      else claim.done(answer.made);
-      return answer;
+      const result = await operation.handle(this.#services, call);
+      if (result.made === undefined) claim.failed();
+      else claim.done(result.made);
+      return result;
     } catch (error) {
       claim.failed();
       throw error;
@@ -213,7 +213,7 @@ export class Requests {
     operation: Operation,
     call: Call<never, never, never>,
     made: string,
-  ): Promise<Answer | Refused> {
+  ): Promise<OperationResult | Refused> {
     try {
       return (
         (await operation.creates?.(this.#services, call, made)) ?? { reason: 'idempotency-spent' }
@@ -267,7 +267,7 @@ export class Requests {
     return problemResponse(refused, record.id, this.#parts.realm());
   }
 
-  /** For routes that answer in their own way. */
+  /** For routes that write their responses themselves. */
   refused(c: ApiContext, record: AdminCallRecord, refused: Refused): Response {
     return this.#refused(c, record, refused);
   }

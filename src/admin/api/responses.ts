@@ -1,9 +1,9 @@
 import { withVisibleEscapes } from '../../audit/event/text.ts';
 import { type Reason, refusalKind } from '../../refusal.ts';
-import type { Answer } from './operation.ts';
+import type { OperationResult } from './operation.ts';
 import { isRefusal, type Problem, problemHeaders, problemOf, type Refused } from './problem.ts';
 
-/** A "no" as an answer. */
+/** A refusal as a response (RFC 9457). */
 export function problemResponse(refused: Refused, requestId: string, realm: string): Response {
   const problem: Problem = problemOf(refused, requestId);
   return new Response(`${withVisibleEscapes(JSON.stringify(problem))}\n`, {
@@ -12,7 +12,10 @@ export function problemResponse(refused: Refused, requestId: string, realm: stri
   });
 }
 
-export function answered(requestId: string, { status, body, version }: Answer): Response {
+export function responseOf(
+  requestId: string,
+  { status, body, version }: OperationResult,
+): Response {
   return new Response(`${withVisibleEscapes(JSON.stringify(body))}\n`, {
     status,
     headers: {

@@ -6,8 +6,8 @@ import type { RefusalReason } from '../../refusal.ts';
 const BROKEN = new WeakMap<IncomingMessage, RefusalReason>();
 
 /**
- * Ends the body of a request with a fault: whoever reads it, now or later, learns of it. The
- * connection stays, so that the request is answered like any other, and once.
+ * Ends the body of a request with a fault, which its reader gets, now or later. The connection
+ * stays, so that the request gets one response, like any other.
  */
 export function breakBody(request: IncomingMessage, reason: RefusalReason): void {
   BROKEN.set(request, reason);
@@ -27,7 +27,7 @@ export function bodyFaultOf(request: IncomingMessage | undefined): RefusalReason
   return BROKEN.get(request) ?? 'request-malformed';
 }
 
-/** Nobody is there any more to be answered; who closes the sending side is taken to have gone. */
+/** The caller has gone; one that closes its sending side is taken to have gone. */
 export function hasLeft(request: IncomingMessage | undefined): boolean {
   return request?.socket.writable === false;
 }

@@ -2,11 +2,11 @@ import * as z from 'zod';
 import type { AccountKind } from '../../../account/model.ts';
 import type { AccountQuery } from '../../list-accounts.ts';
 import {
-  type Answer,
   type Call,
   changed,
   defined,
   type Operation,
+  type OperationResult,
   type OperationServices,
   operation,
 } from '../operation.ts';
@@ -40,7 +40,7 @@ export async function shown(
   services: OperationServices,
   call: Call<never, never, never>,
   ref: OfId & { kind: AccountKind },
-): Promise<Answer> {
+): Promise<OperationResult> {
   const account = await services.control.administration.showAccount(call.caller.actor, ref);
   return { status: 200, body: { account }, version: account.version };
 }
@@ -82,13 +82,13 @@ export function patchAccount(place: AccountPlace): Operation {
       const { status, ...rest } = defined(call.body);
       // Alone it is an act of its own, and the audit calls it by its name.
       const alone = Object.keys(rest).length === 0 ? status : undefined;
-      const answer =
+      const edited =
         alone === 'active'
           ? await administration.activateAccount(actor, ref)
           : alone === 'inactive'
             ? await administration.deactivateAccount(actor, ref)
             : await administration.editAccount(actor, { ...ref, ...defined(call.body) });
-      return changed(answer, answer.account.version);
+      return changed(edited, edited.account.version);
     },
   });
 }

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import type { AccountRef } from '../../accounts.ts';
 import {
-  type Answer,
   type Caller,
   defined,
   type Operation,
+  type OperationResult,
   type OperationServices,
   operation,
 } from '../operation.ts';
@@ -22,7 +22,7 @@ async function page(
   caller: Caller,
   account: AccountRef | null,
   query: ActivityInput,
-): Promise<Answer> {
+): Promise<OperationResult> {
   const { items, next } = await control.activityPage(caller.actor, { account, ...defined(query) });
   return { status: 200, body: { items: items.map((event) => JSON.parse(event) as unknown), next } };
 }
