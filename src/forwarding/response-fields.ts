@@ -1,5 +1,6 @@
 import type { FieldName } from '../http/field-names.ts';
 import { Fields } from '../http/fields.ts';
+import { HOP_BY_HOP } from '../http/hop-by-hop.ts';
 import { httpDate } from '../http/http-date.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import { setsOwnCookie } from './own-cookies.ts';
@@ -10,19 +11,8 @@ import { addVia } from './via.ts';
  * protocol's way.
  */
 
-/** RFC 9110 §7.6.1, and what we say ourselves. `content-length` is the framing's. */
-const REMOVED = new Set([
-  'connection',
-  'content-length',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'x-request-id',
-]);
+/** This connection's business only, and what we say ourselves. */
+const REMOVED: ReadonlySet<string> = new Set([...HOP_BY_HOP, 'x-request-id']);
 const FATE = { unknown: 0, passed: 1, removed: 2, via: 3, cookie: 4, date: 5, cors: 6 } as const;
 /** What tells browsers who may call; `Expose-Headers` and `Timing-Allow-Origin` do not. */
 const CORS = /^access-control-(?:allow-|max-age$)/;

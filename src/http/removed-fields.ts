@@ -1,24 +1,18 @@
+import { HOP_BY_HOP } from './hop-by-hop.ts';
+
 /**
  * Fields of a request that end at the gate, whatever their case and order. Who is calling, from
  * where and by which way is for us to say, in names of our own; a client that says it in a name that
  * some server or framework believes must not be believed there.
  */
 
-/** This connection's business only (RFC 9110 §7.6.1), or framing that we write anew. */
+/** Of a request, this connection's business only, or written anew. */
 const NOT_PASSED_ON = [
-  'connection',
-  'content-length',
+  ...HOP_BY_HOP,
   'expect',
   'host',
   'http2-settings',
-  'keep-alive',
-  'proxy-authenticate',
   'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
 ] as const;
 
 /** Method and trace: set or decided here. */

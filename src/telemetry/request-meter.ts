@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import { METHODS as KNOWN_METHODS } from '../http/method.ts';
 import { REFUSALS, type Reason } from '../refusal.ts';
 import { declareCounter, declareHistogram, Histogram, NameTable } from './series.ts';
 
@@ -37,19 +38,8 @@ export interface RequestTotals {
   readonly overheads: readonly number[];
 }
 
-/** The nine methods of RFC 9110 §9 and RFC 5789, and one name for all others. */
-const METHODS = [
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'DELETE',
-  'CONNECT',
-  'OPTIONS',
-  'TRACE',
-  'PATCH',
-  'OTHER',
-] as const;
+/** Those that are known, and one name for all others. */
+const METHODS = [...KNOWN_METHODS, 'OTHER'] as const;
 const OTHER = METHODS.length - 1;
 const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 const REASONS: readonly Reason[] = [

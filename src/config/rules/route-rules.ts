@@ -1,4 +1,5 @@
 import { parsePermissionTemplate } from '../../account/permission-template.ts';
+import { isUnsafe } from '../../http/method.ts';
 import type { ConfigPath, Report } from '../faults.ts';
 import {
   type PathTemplate,
@@ -245,8 +246,4 @@ function checkSome(route: Raw, path: ConfigPath, report: Report): void {
         'with `application: some` one application that permits it lets a change to any other in: name the application, or say `upstreamChecksApplications: true` if the service itself goes by X-Account-Applications',
       );
   }
-}
-
-function isUnsafe(method: string): boolean {
-  return !(['GET', 'HEAD', 'OPTIONS'] as readonly string[]).includes(method);
 }

@@ -1,6 +1,6 @@
+import { WITHOUT_BODY } from '../../http/method.ts';
 import type { ConfigPath, Report } from '../faults.ts';
 import { excludeEachOther, type JsonPointer, parseJsonPointer } from '../json-pointer.ts';
-import { BODY_ON_METHODS } from '../sections/routes.ts';
 import { group, has, list, type Raw, text } from './raw.ts';
 
 /** Rules about the variables of a route whose values stand in the body. */
@@ -60,7 +60,7 @@ function checkPointers(variables: Raw, here: ConfigPath, report: Report): void {
 /** Without a body such a route refuses everything. */
 function checkTakesBodies(route: Raw, path: ConfigPath, report: Report): void {
   for (const [index, method] of list(route.methods).entries()) {
-    const isUnusual = (BODY_ON_METHODS as readonly unknown[]).includes(method);
+    const isUnusual = (WITHOUT_BODY as readonly unknown[]).includes(method);
     if (isUnusual && !list(route.bodyOn).includes(method))
       report.fault(
         [...path, 'methods', index],

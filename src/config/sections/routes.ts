@@ -3,16 +3,13 @@ import {
   type PermissionTemplate,
   parsePermissionTemplate,
 } from '../../account/permission-template.ts';
+import { ROUTABLE, WITHOUT_BODY } from '../../http/method.ts';
 import { type JsonPointer, parseJsonPointer } from '../json-pointer.ts';
 import { flag, name, orNull, whole } from '../values.ts';
 import { cors, isOrigin } from './cors.ts';
 import { headers } from './headers.ts';
 import { rate } from './limits.ts';
 
-/** What a route may let through. CONNECT and TRACE are refused always. */
-const ROUTE_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
-/** Methods with which a body is refused unless the route says otherwise. */
-export const BODY_ON_METHODS = ['GET', 'HEAD', 'DELETE', 'OPTIONS'] as const;
 /** What the gate does itself, instead of passing a call on. */
 const ROUTE_ACTIONS = ['renew-token'] as const;
 /** What a public route lets through. */
@@ -75,12 +72,12 @@ const route = z
         'Path to match: literal segments, `{name}` for one segment, `/**` at the end for whatever follows (also nothing). The last segment may end in a verb: `/tasks/{task}:cancel`.',
       ),
     methods: z
-      .array(z.enum(ROUTE_METHODS))
+      .array(z.enum(ROUTABLE))
       .min(1, 'at least one method is needed')
       .optional()
       .describe('Methods to match.'),
     bodyOn: z
-      .array(z.enum(BODY_ON_METHODS))
+      .array(z.enum(WITHOUT_BODY))
       .default([])
       .describe(
         'Methods of the route whose requests may have a body, besides POST, PUT and PATCH, which always may. Only for an upstream that reads it: one that does not takes it for the next request.',
