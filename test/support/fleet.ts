@@ -47,8 +47,13 @@ export interface Fleet {
   /** `store`: keys of it beside its kind and URL. */
   writeConfig(routes: readonly string[], store?: Readonly<Record<string, unknown>>): void;
   writeText(text: string): void;
-  /** Starts the same once more, on the port that this one has. */
-  again(): Promise<{ readonly code: number | null; readonly log: string }>;
+  /**
+   * Starts the same once more: on the port that this one has, or on one of its own, where only the
+   * operations listener has none.
+   */
+  again(
+    on?: 'its port' | 'another port',
+  ): Promise<{ readonly code: number | null; readonly log: string }>;
   stop(): Promise<void>;
 }
 
@@ -119,9 +124,10 @@ export async function startFleet(
     ops: async (path) => (await fetch(`http://127.0.0.1:${opsPort}${path}`)).text(),
     writeConfig,
     writeText: (text) => writeFileSync(file, text),
-    again: async () => {
+    again: async (on = 'its port') => {
       const second = join(folder, 'again.yaml');
-      writeFileSync(second, readFileSync(file, 'utf8').replace('127.0.0.1:0', `127.0.0.1:${port}`));
+      const address = `127.0.0.1:${on === 'its port' ? port : 0}`;
+      writeFileSync(second, readFileSync(file, 'utf8').replace('127.0.0.1:0', address));
       const words = [MAIN, 'serve', '--config', second];
       const ended = promisify(execFile)(process.execPath, words, { cwd: folder, timeout: OPEN_MS });
       return ended.then(

@@ -73,6 +73,15 @@ describe('two workers on one port', () => {
     });
   });
 
+  it('are ended again when their supervisor cannot open its own port, and it says why', async (ctx) => {
+    if (missing !== null) ctx.skip(missing);
+    // Resolves once nobody writes to the log any more: workers write to that of their supervisor.
+    const { code, log } = await fleet.again('another port');
+    expect(code).toBe(2);
+    expect(log).toContain('listen.ops: cannot listen');
+    expect(log.match(/"msg":"the gate is closed"/g)).toHaveLength(2);
+  });
+
   it('take over a changed file, all of them, and none a bad one', async (ctx) => {
     if (missing !== null) ctx.skip(missing);
     expect(await counted({ path: '/more/x' })).toMatchObject({ status: 404 });
