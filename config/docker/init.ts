@@ -4,7 +4,8 @@
  * folder with its own secrets only:
  *   gate/    certificate for localhost, ca.pem to trust it, password of the Redis user `gate`
  *   manage/  password of the Redis user `manager`
- *   redis/   users.acl with the passwords' digests; Redis runs under another user, and digests of 256 random bits tell nothing
+ *   redis/   users.acl with the passwords' digests; Redis runs under another user, and digests of
+ *            256 random bits tell nothing
  */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

@@ -77,7 +77,9 @@ export function tokenId(digest: string): string {
   return digest.slice(0, TOKEN_ID_LENGTH);
 }
 
-/** Two digests at a time, as bytes and as the same in words of four: safe, as nothing here waits. */
+/**
+ * Two digests at a time, as bytes and as the same in words of four: safe, as nothing here waits.
+ */
 const left = new Int32Array(DIGEST_LENGTH / Int32Array.BYTES_PER_ELEMENT);
 const right = new Int32Array(left.length);
 const leftBytes = new Uint8Array(left.buffer);

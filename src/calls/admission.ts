@@ -36,8 +36,8 @@ export interface DecisionWriter<Verdict> {
 }
 
 /**
- * `counted`, `recorded`: go on. `waits`: the waiter is told, unless it was told already. `lost`: the
- * waiter will be told that it waited in vain; nothing may be done meanwhile.
+ * `counted`, `recorded`: go on. `waits`: the waiter is told, unless it was told already. `lost`:
+ * the waiter will be told that it waited in vain; nothing may be done meanwhile.
  */
 export type Standing = 'counted' | 'recorded' | 'waits' | 'lost';
 

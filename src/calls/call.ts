@@ -36,8 +36,9 @@ import { type CallState, type Gone, UPSTREAM_REASONS } from './state.ts';
  * Until `begun` the caller can be given another response than the upstream's; from then on the
  * response can only be broken off. Whatever happens, exactly one decision is recorded (or counted
  * once, when it is one of a flood), and exactly one outcome for every permit, and for every refusal
- * that its caller did not get as it was decided. Where there is no room for the decision there is no
- * record, and it is counted: if somebody waits for it, nothing goes anywhere, and the response is 503.
+ * that its caller did not get as it was decided. Where there is no room for the decision there is
+ * no record, and it is counted: if somebody waits for it, nothing goes anywhere, and the response
+ * is 503.
  *
  * Under the `acknowledged` guarantee refusals and unsafe methods wait for their record before
  * anything goes anywhere (calls/admission.ts); safe methods go upstream at once and only their
@@ -54,7 +55,9 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
   /** The log has not said yet whether it has the decision. */
   #awaitsRecord = false;
   #forward: Forward | null = null;
-  /** A refusal that takes the place of the upstream's response, and waits for the record like it. */
+  /**
+   * A refusal that takes the place of the upstream's response, and waits for the record like it.
+   */
   #replacement: RefusalReason | null = null;
   /** The body decides: what is known until it is here. */
   #wish: BodyWish | null = null;
@@ -162,8 +165,8 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     // of those whom changes concern.
     if (verdict.permitted && verdict.account !== null) this.#opened(verdict, verdict.account);
     const standing = this.#recorded(verdict);
-    // Already ended, or told: then everything has happened. Or it waits in vain, and is told so once
-    // this turn is over: nothing goes upstream for that.
+    // Already ended, or told: then everything has happened. Or it waits in vain, and is told so
+    // once this turn is over: nothing goes upstream for that.
     if (this.#ended || standing === 'lost' || (standing === 'waits' && !this.#awaitsRecord)) return;
     const forwards = verdict.permitted && verdict.preflight === null;
     if (forwards && !(this.#awaitsRecord && verdict.unsafe)) this.#startForward(verdict);
@@ -232,8 +235,8 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
   // ── what ends it before its time ──
 
   /**
-   * A fault of ours. The client gets 500 if nothing was sent yet, a broken response otherwise. Never
-   * throws.
+   * A fault of ours. The client gets 500 if nothing was sent yet, a broken response otherwise.
+   * Never throws.
    */
   onFault(error: unknown): void {
     this.#logFault(error);
@@ -356,8 +359,8 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
 
   /**
    * The token is exchanged once this was asked for, whatever becomes of the call: from here on
-   * nothing but its client's going ends it before the response is there, least of all that the token
-   * which it was made with counts no more. A body is not read, and ends the connection.
+   * nothing but its client's going ends it before the response is there, least of all that the
+   * token which it was made with counts no more. A body is not read, and ends the connection.
    */
   #renewToken(permit: Permit, head: RequestHead): void {
     const renewal = exchangeToken(this.#services.renewToken, permit, head);

@@ -70,7 +70,8 @@ routes:
     caseInsensitive: true
     acceptBareToken: true
     upstream: deployments
-  # The role that counts is the one the account has on this application: by a grant, else by its team, else by default.
+  # The role that counts is the one the account has on this application: by a grant, else by its
+  # team, else by default.
   - name: application-deploy
     path: /lifetimeapi/rest/v2/applications/{application}/deployments/**
     methods: [POST]

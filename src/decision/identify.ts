@@ -27,8 +27,8 @@ export interface IdentifyServices {
 }
 
 /**
- * Asks for the account that a token names: a claim, until the digest has matched. Cached, the answer
- * is there at once; else it may have to wait behind those of other clients.
+ * Asks for the account that a token names: a claim, until the digest has matched. Cached, the
+ * answer is there at once; else it may have to wait behind those of other clients.
  */
 export function lookUp(
   { view, lookups }: IdentifyServices,
@@ -70,8 +70,8 @@ export function identify(
       if (proof === 'proven') return null;
     }
   }
-  // A client that guesses is told so, and nothing else, whatever is wrong with its token: only after
-  // it was found to be wrong.
+  // A client that guesses is told so, and nothing else, whatever is wrong with its token: only
+  // after it was found to be wrong.
   identity.rate = lookups.guessing(clientAddress);
   if (identity.rate !== null) return 'guessing-throttled';
   return proof === 'proven' ? 'token-unknown' : proof;

@@ -8,9 +8,9 @@ export const DEPTH_MAX = 64;
 /**
  * What stands in a JSON text at some pointers, or why it is not taken.
  *
- * - A text that two readers may read differently is none: a key twice in one object, beside a key of
- *   a pointer one that a lax reader takes for it (json-key.ts), half a surrogate pair, a deciding key
- *   or value written with escapes (names need none), deeper than `DEPTH_MAX`.
+ * - A text that two readers may read differently is none: a key twice in one object, beside a key
+ *   of a pointer one that a lax reader takes for it (json-key.ts), half a surrogate pair, a
+ *   deciding key or value written with escapes (names need none), deeper than `DEPTH_MAX`.
  * - `missing`: at one of the pointers stands no string, or not in every element.
  */
 export type JsonValues =

@@ -23,10 +23,10 @@ export type RouteMatch =
 export interface RouteTable {
   /**
    * The route for a request, or why there is none. A route matches when host, path and method do;
-   * of those that match, one for the exact host beats one for `*.…`, and that one for `*`, then more
-   * literal segments win.
-   * `host` may carry a port; `path` has passed the target gate, so that segments are compared as
-   * bytes. A path that the upstream may read as one of another route has none (path-readings.ts).
+   * of those that match, one for the exact host beats one for `*.…`, and that one for `*`, then
+   * more literal segments win. `host` may carry a port; `path` has passed the target gate, so that
+   * segments are compared as bytes. A path that the upstream may read as one of another route has
+   * none (path-readings.ts).
    */
   match(host: string, path: string, method: string): RouteMatch;
   /** The methods that any route takes there, in a fixed order. */
@@ -40,7 +40,9 @@ export interface RouteTable {
 const NO_ROUTE: RouteMatch = { kind: 'none' };
 const NO_VARIABLES: readonly Variable[] = [];
 
-/** By the list that they were made of: a reload makes one ahead, in a turn of the loop of its own. */
+/**
+ * By the list that they were made of: a reload makes one ahead, in a turn of the loop of its own.
+ */
 const made = new WeakMap<readonly Route[], RouteTable>();
 
 /**

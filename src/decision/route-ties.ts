@@ -95,7 +95,9 @@ function commonPath(first: Entry, second: Entry): string | null {
   return verb === null ? null : `/${words.join('/')}${verb}`;
 }
 
-/** The verb of such a path with its colon; empty where neither has one, null where none is both's. */
+/**
+ * The verb of such a path with its colon; empty where neither has one, null where none is both's.
+ */
 function commonVerb(longer: Entry, shorter: Entry): string | null {
   const verbs = [longer.template.verb, shorter.template.verb];
   if (verbs[0] !== null && verbs[1] !== null) {

@@ -24,10 +24,13 @@ export interface Route {
   readonly access: 'account' | 'public';
   /**
    * What the gate does instead of passing the call on: exchanges the token of the caller for a new
-   * one. Whoever is known may; permission and application mean nothing. Null: the call is forwarded.
+   * one. Whoever is known may; permission and application mean nothing. Null: the call is
+   * forwarded.
    */
   readonly action: 'renew-token' | null;
-  /** Where the application stands: a variable of the path or the body, a fixed name, any, or some. */
+  /**
+   * Where the application stands: a variable of the path or the body, a fixed name, any, or some.
+   */
   readonly application:
     | { readonly from: 'path' | 'body'; readonly variable: string }
     | { readonly from: 'fixed'; readonly name: string }

@@ -2,8 +2,8 @@ import type { PolicyView } from '../account/policy.ts';
 import type { Principal } from '../account/principal.ts';
 
 /**
- * So long `X-Account-Applications` may be, in bytes. Services bound the heads that they take; a list
- * that was cut would say less than is permitted, so a longer one permits nothing.
+ * So long `X-Account-Applications` may be, in bytes. Services bound the heads that they take; a
+ * list that was cut would say less than is permitted, so a longer one permits nothing.
  */
 export const APPLICATIONS_BYTES_MAX = 4096;
 

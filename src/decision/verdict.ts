@@ -129,8 +129,8 @@ export interface Refusal extends Findings {
 export type Verdict = Permit | Refusal;
 
 /**
- * No verdict yet: the route is decided by the body, of a caller who is known. Once all of it is here,
- * the decision is reached anew, with it.
+ * No verdict yet: the route is decided by the body, of a caller who is known. Once all of it is
+ * here, the decision is reached anew, with it.
  */
 export interface BodyWish {
   readonly permitted: null;

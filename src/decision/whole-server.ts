@@ -3,9 +3,9 @@ import type { Route } from './route.ts';
 import type { RouteMatch } from './route-table.ts';
 
 /**
- * What `OPTIONS *` is about (RFC 9110 §9.3.7): the gate itself, and no service behind it. Whoever is
- * known may ask; it is answered here, and never passed on. Its name is none that a configured route
- * can have.
+ * What `OPTIONS *` is about (RFC 9110 §9.3.7): the gate itself, and no service behind it. Whoever
+ * is known may ask; it is answered here, and never passed on. Its name is none that a configured
+ * route can have.
  */
 export const WHOLE_SERVER: Route = {
   name: '*',

@@ -10,7 +10,9 @@ export class ClientPlace implements Occupant {
   /** Null until there is something to read requests from. */
   connection: Pick<Http1Connection, 'use' | 'destroy'> | null = null;
 
-  /** @param client whose connection it is, where a balancer has said so; null = the socket's peer */
+  /**
+   * @param client whose connection it is, where a balancer has said so; null = the socket's peer
+   */
   constructor(transport: Socket, client: ConveyedClient | null = null) {
     this.#transport = transport;
     this.client = client;

@@ -9,9 +9,9 @@ import type { Upstream } from './upstream.ts';
 const MAX_TRIES = 3;
 
 /**
- * One permitted request on its way to an upstream, and the response on its way back to `sink`, which
- * hears of a connection only where a body may be sent on it, and of a failure only when no further
- * try is made.
+ * One permitted request on its way to an upstream, and the response on its way back to `sink`,
+ * which hears of a connection only where a body may be sent on it, and of a failure only when no
+ * further try is made.
  *
  * A further try is made in two cases only, on a new connection and to another place than the one
  * that failed, if there is another: the connection was never made (nothing was sent), or, once, an

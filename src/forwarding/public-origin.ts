@@ -3,8 +3,8 @@ import type { ResponseHead } from '../http/response-head.ts';
 
 /**
  * Links with which an upstream leads its clients past the gate: it writes its own name into the
- * fields that hold URIs (RFC 9110 §8.7, §10.2.2, RFC 8288 §3). The origins that a route lists become
- * the one that the client has called. Bodies are never looked at.
+ * fields that hold URIs (RFC 9110 §8.7, §10.2.2, RFC 8288 §3). The origins that a route lists
+ * become the one that the client has called. Bodies are never looked at.
  */
 
 const FIELDS: ReadonlySet<string> = new Set(['location', 'content-location', 'link']);

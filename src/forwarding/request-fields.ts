@@ -141,8 +141,8 @@ function addIdentity(fields: Fields, permit: Permit): void {
 }
 
 /**
- * How the call came here (RFC 7239 §4, and its older relatives). In `Forwarded` each proxy speaks of
- * its own side; the single values are those of the client.
+ * How the call came here (RFC 7239 §4, and its older relatives). In `Forwarded` each proxy speaks
+ * of its own side; the single values are those of the client.
  */
 function addWay(
   fields: Fields,

@@ -22,7 +22,9 @@ export interface Workers {
   close(options?: CloseOptions): Promise<void>;
 }
 
-/** Above `instance.lameDuckMs` and `drainMs`: what a worker may need besides, for its last records. */
+/**
+ * Above `instance.lameDuckMs` and `drainMs`: what a worker may need besides, for its last records.
+ */
 const CLOSE_MS = 15_000;
 const OPS_CLOSE_MS = 1_000;
 /** When a second took so long, this process did not run. */

@@ -6,15 +6,15 @@ import type { Peer, RequestHead } from './request-head.ts';
 /**
  * Whose address a call is recorded under, and what is said about the way it came.
  *
- * One of `Forwarded` and `X-Forwarded-For` is believed, and only from peers in `trustedProxies`: the
- * one that they are known to set (`listen.proxy.clientAddressFrom`). The other one comes from the
- * client as it likes, and is not looked at. It is believed as far as the chain of trusted proxies
- * reaches: the right-most address that is not one of them is the client. Everything further left
- * could have been written by anyone.
+ * One of `Forwarded` and `X-Forwarded-For` is believed, and only from peers in `trustedProxies`:
+ * the one that they are known to set (`listen.proxy.clientAddressFrom`). The other one comes from
+ * the client as it likes, and is not looked at. It is believed as far as the chain of trusted
+ * proxies reaches: the right-most address that is not one of them is the client. Everything further
+ * left could have been written by anyone.
  *
- * From the same proxies comes how that client reached the outermost of them: its scheme and the host
- * that it asked for, in the parameters of `Forwarded`, or in `X-Forwarded-Proto` and `-Host`. Services
- * are told so (RFC 7239 §5.3, §5.4); no decision looks at it.
+ * From the same proxies comes how that client reached the outermost of them: its scheme and the
+ * host that it asked for, in the parameters of `Forwarded`, or in `X-Forwarded-Proto` and `-Host`.
+ * Services are told so (RFC 7239 §5.3, §5.4); no decision looks at it.
  */
 export type ClientAddressField = 'forwarded' | 'x-forwarded-for';
 
@@ -112,7 +112,9 @@ function saidAt(list: string, hops: number): string {
   return entries[indexAt(entries.length, hops)]!.trim();
 }
 
-/** From that proxy's element of `Forwarded`, or where it says nothing from the next nearer one's. */
+/**
+ * From that proxy's element of `Forwarded`, or where it says nothing from the next nearer one's.
+ */
 function nearestSaid(elements: readonly string[], hops: number, name: 'proto' | 'host'): string {
   for (let index = indexAt(elements.length, hops); index < elements.length; index += 1) {
     const said = parameter(elements[index]!, name);

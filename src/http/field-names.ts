@@ -78,8 +78,8 @@ class FieldNameTable {
   }
 
   /**
-   * The name that stands in a head from `from` to `to`. One that is met again is recognised where it
-   * stands: no text is cut out, and none is looked up.
+   * The name that stands in a head from `from` to `to`. One that is met again is recognised where
+   * it stands: no text is cut out, and none is looked up.
    */
   at(head: string, from: number, to: number): FieldName | null {
     const slot =

@@ -2,9 +2,9 @@ import { isIPv6 } from 'node:net';
 import { ownText, Recent } from './recent.ts';
 
 /**
- * `Host = uri-host [ ":" [ port ] ]` (RFC 9110 §7.2, RFC 3986 §3.2.3), narrowed to what names a server in practice: a
- * DNS name (underscores allowed: container networks have them), an IPv4 address or a bracketed IPv6
- * literal. No user info, no path, no list, no escapes, no zone ids.
+ * `Host = uri-host [ ":" [ port ] ]` (RFC 9110 §7.2, RFC 3986 §3.2.3), narrowed to what names a
+ * server in practice: a DNS name (underscores allowed: container networks have them), an IPv4
+ * address or a bracketed IPv6 literal. No user info, no path, no list, no escapes, no zone ids.
  */
 const NAME_AND_PORT =
   /^([A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?)(?::(\d{0,5}))?$/;

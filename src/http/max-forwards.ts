@@ -5,8 +5,8 @@ const DIGITS = /^[0-9]+$/;
 const LARGEST = 255;
 
 /**
- * How many more servers may pass an OPTIONS request on (RFC 9110 §7.6.2). Null: the request does not
- * say. Given more than once, or no number, it is `invalid`.
+ * How many more servers may pass an OPTIONS request on (RFC 9110 §7.6.2). Null: the request does
+ * not say. Given more than once, or no number, it is `invalid`.
  */
 export function maxForwards(
   names: readonly FieldName[],

@@ -2,8 +2,8 @@ import { HOP_BY_HOP } from './hop-by-hop.ts';
 
 /**
  * Fields of a request that end at the gate, whatever their case and order. Who is calling, from
- * where and by which way is for us to say, in names of our own; a client that says it in a name that
- * some server or framework believes must not be believed there.
+ * where and by which way is for us to say, in names of our own; a client that says it in a name
+ * that some server or framework believes must not be believed there.
  */
 
 /** Of a request, this connection's business only, or written anew. */

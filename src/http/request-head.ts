@@ -20,7 +20,8 @@ export interface RequestHead {
   /** Origin-form target as received: `path` + `query`; or `*`, with OPTIONS alone. */
   readonly target: string;
   /**
-   * The target up to, and without, the `?`. Begins with `/`, and has passed the target gate; or `*`.
+   * The target up to, and without, the `?`. Begins with `/`, and has passed the target gate; or
+   * `*`.
    */
   readonly path: string;
   readonly version: '1.0' | '1.1' | '2';

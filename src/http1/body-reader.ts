@@ -4,10 +4,12 @@
  * travel further than here.
  *
  * ```
- *   length:   ──bytes──▶ done          close:  ──bytes──▶ (until the sender closes; `finish` says so)
+ *   length:   ──bytes──▶ done
+ *   close:    ──bytes──▶ (until the sender closes; `finish` says so)
  *   chunked:  size [; extension …] CR ─▶ size-lf ─▶ data ─▶ data-cr ─▶ data-lf ─▶ size …
  *             size 0 … size-lf ─▶ trailer lines ─▶ empty line ─▶ done
- *   extension: name [= value | = "quoted"], again after each `;`       trailer: name `:` value CR LF
+ *   extension: name [= value | = "quoted"], again after each `;`
+ *   trailer:   name `:` value CR LF
  *   From upstreams, white space may stand behind the size and around the parts of an extension.
  * ```
  */
@@ -94,8 +96,8 @@ export class BodyReader {
 
   /**
    * @param manners `blanks`: what upstreams pad the line of a chunk's size with is passed over
-   * (`BWS`, RFC 9112 §7.1.1, and the older habit of spaces behind the size); `strict`, for requests:
-   * it is broken, because not everybody reads it in the same way
+   * (`BWS`, RFC 9112 §7.1.1, and the older habit of spaces behind the size); `strict`, for
+   * requests: it is broken, because not everybody reads it in the same way
    */
   static chunked(manners: 'strict' | 'blanks' = 'strict'): BodyReader {
     return new BodyReader('chunked', 0, manners === 'blanks');

@@ -94,8 +94,8 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
 
 /**
  * RFC 9112 §5.1: white space before the colon is removed from a response. Looked for only where the
- * text is no name as it stands; a line that begins with white space continues the one before it, and
- * is refused.
+ * text is no name as it stands; a line that begins with white space continues the one before it,
+ * and is refused.
  */
 function blankEnded(text: string, from: number, colon: number): FieldName | null {
   const name = trimmed(text, from, colon);

@@ -24,7 +24,7 @@ const UNAVAILABLE: Lookup = { found: 'unavailable' };
  * nor hold up anybody else.
  *
  * ```
- *   id is cached (also: cached as absent) ─────────────────────────────────────────▶ answered at once, always
+ *   id is cached (also: cached as absent) ─────────────────────────────────────────▶ known at once
  *   id is not cached, client is quiet ──▶ [queue of the client] ──▶ quiet lane ────▶ store
  *   id is not cached, client is guessing ──▶ [queue of the client] ──▶ guess lane ─▶ store
  * ```

@@ -38,8 +38,8 @@ export function leaseTerms(terms: Terms, sharePercent: number): LeaseTerms {
  *   a call ──▶ leased calls left? ── yes ──▶ let in, one less
  *                 │ no
  *                 ▼
- *              credit left, and the store's bucket not known to be empty? ── yes ──▶ let in, one more of debt
- *                 │ no
+ *              credit left, and the store's bucket not known to be empty?
+ *                 │ no                              └─ yes ──▶ let in, one more of debt
  *                 ▼
  *              refused
  * ```

@@ -70,8 +70,8 @@ export function holdPlaces(
 }
 
 /**
- * Lets the connection of a request with `Upgrade` close with its response: nothing is upgraded here,
- * and what follows may be meant for a tunnel (RFC 9931). After CONNECT Node closes by itself.
+ * Lets the connection of a request with `Upgrade` close with its response: nothing is upgraded
+ * here, and what follows may be meant for a tunnel (RFC 9931). After CONNECT Node closes by itself.
  */
 export function closeAfterUpgrade(server: Server): void {
   server.prependListener('request', ({ headers }: IncomingMessage, response: ServerResponse) => {

@@ -3,9 +3,10 @@
  * there, and of the health checks where there are any.
  *
  * ```
- *   in use ──▶ failures in a row, or no connection ──▶ ejected (base, doubled each time up to a bound) ──▶ on probation
- *     ▲                                                                                                       │
- *     └──────────────── an answer ─────────────────────┴──────────── the next failure: ejected again ◀────────┘
+ *   in use ── failures in a row, or no connection ──▶ ejected ── its time is over ──▶ on probation
+ *     ▲                                                 ▲ (base, doubled each time)      │     │
+ *     │                                                 └────── the next failure ────────┘     │
+ *     └──────────────────────────────── a response ────────────────────────────────────────────┘
  * ```
  *
  * Ejected is a preference and not a wall: who has no better address uses this one

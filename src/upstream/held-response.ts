@@ -1,6 +1,7 @@
 /**
- * What an upstream has sent while its response is kept back, and how the connection ended if it did. How it ended matters: an end completes
- * an answer that only the connection delimits, a failure never does.
+ * What an upstream has sent while its response is kept back, and how the connection ended if it
+ * did. How it ended matters: an end completes an answer that only the connection delimits, a
+ * failure never does.
  */
 export class HeldResponse {
   /** Answers are kept back now. */

@@ -27,7 +27,7 @@ export interface Member {
  * ```
  *   api.internal:8080 ─▶ (looked up by each connection) ─▶ 10.0.0.1, 10.0.0.2 ─▶ 10.0.0.2, 10.0.0.7
  *                                                               10.0.0.1 drains: idle connections
- *                                                               close, busy ones after their exchange
+ *                                                               close, busy ones at their end
  * ```
  */
 export class PoolMembers {

@@ -1,9 +1,9 @@
 /**
  * Whether the time of comparing two digests tells where they differ: Welch's t-test between pairs
- * that differ in the first character, in the last one, in all, and against the blank, as dudect does
- * it (Reparaz, Balasch, Verbauwhede 2017: a |t| above 10 is a leak, below 4.5 is none that can be
- * seen). A comparison that stops at the first difference stands beside it, to show that a leak would
- * be seen.
+ * that differ in the first character, in the last one, in all, and against the blank, as dudect
+ * does it (Reparaz, Balasch, Verbauwhede 2017: a |t| above 10 is a leak, below 4.5 is none that can
+ * be seen). A comparison that stops at the first difference stands beside it, to show that a leak
+ * would be seen.
  *
  *     npm run prove -- digest-times [SAMPLES]
  */

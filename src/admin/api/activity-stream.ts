@@ -79,8 +79,8 @@ export async function followRoute(
       account: account === undefined ? null : { name: account },
       ...defined({ limit, after: from === '' ? undefined : from }),
     };
-    // As a response of its own, not in the stream: an account that there is not, a log that cannot be
-    // read.
+    // As a response of its own, not in the stream: an account that there is not, a log that cannot
+    // be read.
     await parts.control.activity(caller.actor, { ...input, limit: 1 });
     const source = parts.control.follow(caller.actor, input, stop.signal);
     if (c.req.method === 'HEAD') return ended(sse(record.id, null));

@@ -2,8 +2,8 @@ import { type RefusalReason, refusalKind } from '../../refusal.ts';
 import { AdminError, type AdminErrorCode, type Fault } from '../error.ts';
 
 /**
- * What the API responds when an operation is refused or fails (RFC 9457). Callers branch on `reason`, which is stable;
- * `title` and `detail` are for people.
+ * What the API responds when an operation is refused or fails (RFC 9457). Callers branch on
+ * `reason`, which is stable; `title` and `detail` are for people.
  */
 export interface Problem {
   readonly type: string;

@@ -12,8 +12,8 @@ const TO_LOWER_CASE = 0x20;
  * What one byte adds to the sum of a row of them (`isPlain`): the three counts do not reach each
  * other, as long as there are fewer than 4096 bytes of the first two kinds.
  *
- * `ODD` is what has to be quoted or escaped, what may be a part of an escaped token, and what begins
- * a query or a fragment. An underscore is in every token.
+ * `ODD` is what has to be quoted or escaped, what may be a part of an escaped token, and what
+ * begins a query or a fragment. An underscore is in every token.
  */
 const QUOTE = 1;
 const TOKEN = 1 << 12;

@@ -14,7 +14,9 @@ import { bounded, quoted } from './text.ts';
  * known. Values that had to be cut are named in `truncated`.
  */
 
-/** Who: any account record will do. The object is a cache key: the same one for the same account. */
+/**
+ * Who: any account record will do. The object is a cache key: the same one for the same account.
+ */
 export interface AccountFacts {
   readonly id: string;
   readonly name: string;

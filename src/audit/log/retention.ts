@@ -3,8 +3,8 @@ export interface AuditRetention {
   /** Events older than this go. */
   readonly days: number;
   /**
-   * Bytes at which the oldest events go; 0 = no limit of their own; null = as much as is sensible for
-   * the store, see `recordBytes`.
+   * Bytes at which the oldest events go; 0 = no limit of their own; null = as much as is sensible
+   * for the store, see `recordBytes`.
    */
   readonly maxBytes: number | null;
 }

@@ -2,8 +2,8 @@ import { EVENT_LIMITS } from '../event/limits.ts';
 import { bounded, quoted } from '../event/text.ts';
 
 /**
- * What an instance notes with each batch of its events, in the same step of the store: which permits
- * have no outcome as of the end of that batch. One line each:
+ * What an instance notes with each batch of its events, in the same step of the store: which
+ * permits have no outcome as of the end of that batch. One line each:
  *
  *     =PART JSON                              what several permits have in common
  *     +ID PART,PART [TRACE] ["APPLICATION"]   a permit was given

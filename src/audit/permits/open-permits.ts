@@ -33,7 +33,9 @@ const NOTED_AT_MOST = 100_000;
  */
 export class OpenPermits {
   readonly #open: OpenPermit[] = [];
-  /** Given since the last batch, the ended ones among them, and the ids of others that have ended. */
+  /**
+   * Given since the last batch, the ended ones among them, and the ids of others that have ended.
+   */
   #given: OpenPermit[] = [];
   #ended: string[] = [];
   #batch = 0;

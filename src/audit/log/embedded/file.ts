@@ -8,8 +8,8 @@ import type { ReadAnswer, WorkerSettings } from './protocol.ts';
 /**
  * `n` numbers the events of the file in the order of their acceptance; it is the cursor of readers
  * and the age by which pruning goes. `instances` holds the last number of each instance: a batch
- * that is sent again is recognised by it. `permit_notes` holds, for each batch since they were written
- * anew, what an instance noted of its open permits.
+ * that is sent again is recognised by it. `permit_notes` holds, for each batch since they were
+ * written anew, what an instance noted of its open permits.
  */
 const MIGRATIONS: readonly Migration[] = [
   `

@@ -3,8 +3,9 @@ import { CLOSED_AT_ONCE, type LeftOpen } from '../../permits/ledger.ts';
 import { ended, openIn, type PermitNotes } from '../../permits/notes.ts';
 
 /**
- * Permits without an outcome, in the audit file. Whoever has the file open is the only instance that
- * lives: all others that have noted something are gone. Writes stand in their caller's transaction.
+ * Permits without an outcome, in the audit file. Whoever has the file open is the only instance
+ * that lives: all others that have noted something are gone. Writes stand in their caller's
+ * transaction.
  */
 export class EmbeddedPermits {
   readonly #db: DatabaseSync;

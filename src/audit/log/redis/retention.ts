@@ -50,8 +50,8 @@ interface Group {
  * It looks every ten seconds, and after every small share of the room that was written. It trims by
  * plain XTRIM, which Redis takes with no memory left, while a script that adds first is refused: so
  * a full store heals by itself as soon as one instance lives. Two bounds hold at once: what the
- * record may take, and what the server has left. When less than `RETENTION.reserve` of `maxmemory` is
- * free, history shrinks to make room, whoever took it; what the registry needs is worth more.
+ * record may take, and what the server has left. When less than `RETENTION.reserve` of `maxmemory`
+ * is free, history shrinks to make room, whoever took it; what the registry needs is worth more.
  *
  * Several instances look at the same streams and do the same; the second finds nothing to do.
  * Between two looks instances may together exceed a bound by 1/256 of it each.
@@ -89,7 +89,9 @@ export class RedisRetention {
     if (this.#timer === null || this.#sinceLook >= this.#lookAfterBytes) void this.look();
   }
 
-  /** Never rejects: what goes wrong here is told by the appends, and tried again by the next look. */
+  /**
+   * Never rejects: what goes wrong here is told by the appends, and tried again by the next look.
+   */
   look(): Promise<void> {
     if (!this.#open) return Promise.resolve();
     this.#timer ??= setInterval(() => void this.look(), RETENTION.lookEveryMs).unref();
@@ -164,8 +166,8 @@ export class RedisRetention {
   }
 
   /**
-   * The oldest events first, step by step, the same time in all streams: which stream an event is in
-   * depends on the instance that wrote it, and says nothing about its worth.
+   * The oldest events first, step by step, the same time in all streams: which stream an event is
+   * in depends on the instance that wrote it, and says nothing about its worth.
    */
   async #trimToSize(group: Group, sizes: readonly number[], most: number): Promise<void> {
     const { maxBytes, timeMs, roomBytes } = group.memory;
@@ -210,7 +212,9 @@ export class RedisRetention {
       await this.#trimStream(stream, 'MAXLEN', Math.max(1, Math.floor(each)));
   }
 
-  /** Whole nodes of the stream go, which costs next to nothing; at most 10,000 entries at a time. */
+  /**
+   * Whole nodes of the stream go, which costs next to nothing; at most 10,000 entries at a time.
+   */
   async #trimStream(stream: string, by: 'MINID' | 'MAXLEN', value: number): Promise<void> {
     for (let trims = 0; trims < MOST_TRIMS && this.#open; trims += 1) {
       if (Number(await this.#options.connection.call('XTRIM', stream, by, '~', value)) === 0)
