@@ -1,3 +1,6 @@
+// Named here, because the global of the same name is fetched anew by each who asks for it.
+import { performance } from 'node:perf_hooks';
+
 /**
  * Time as a port, so that leases, deadlines and expiries can be tested without waiting.
  *
