@@ -123,6 +123,19 @@ describe('a set of permissions', () => {
     }
   });
 
+  it('covers what stands under any of its prefixes, however many there are', () => {
+    for (const count of [1, 8, 9, 200]) {
+      const names = Array.from({ length: count }, (_, n) => `kind${n}`);
+      const set = compilePermissions(names.map((name) => `${name}:part:*`));
+      for (const name of names) {
+        expect(set.allows(`${name}:part:read`)).toBe(true);
+        expect(set.allows(`${name}:party:read`)).toBe(false);
+        expect(set.allows(`${name}:part`)).toBe(false);
+      }
+      expect(set.allows(`kind${count}:part:read`)).toBe(false);
+    }
+  });
+
   it('answers as the plain reading of its patterns', () => {
     void fc.assert(
       fc.property(patternLists, permissions, (list, permission) => {
