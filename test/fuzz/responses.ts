@@ -239,10 +239,20 @@ function boundaryProblem(exchange: Exchange, llhttp: Llhttp): string | null {
     : 'the connection was kept, and for llhttp it closes';
 }
 
+/**
+ * `Connection: close` in an interim response is the end for llhttp. For us the final one still comes
+ * (RFC 9110 §15.2), and is the last of its connection.
+ */
+function isClosedBefore({ interim, kept }: Exchange, index: number, llhttp: Llhttp): boolean {
+  const closes = interim.slice(0, index).some(({ keepAlive }) => !keepAlive);
+  return closes && !kept && llhttp.fault === 'HPE_CLOSED_CONNECTION';
+}
+
 function messagesProblem(exchange: Exchange, llhttp: Llhttp): string | null {
   const { interim, head, body, outcome } = exchange;
   for (const [index, ours] of [...interim, ...(head === null ? [] : [head])].entries()) {
     const theirs = llhttp.messages[index];
+    if (theirs === undefined && isClosedBefore(exchange, index, llhttp)) return null;
     if (theirs === undefined) return `llhttp (${llhttp.fault}) sees no head ${index + 1}`;
     if (ours.status !== theirs.status) return `status ${ours.status}, ${theirs.status} for llhttp`;
     const fields = fieldsProblem(ours, theirs);
