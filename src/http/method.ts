@@ -7,7 +7,9 @@ interface MethodRow {
   readonly idempotent: boolean;
   /** A body is part of it; with the others one "has no generally defined semantics" (§9.3.1). */
   readonly hasBody: boolean;
-  /** Whether a route can take it. CONNECT would make the gate a tunnel, TRACE echoes credentials. */
+  /**
+   * Whether a route can take it. CONNECT would make the gate a tunnel, TRACE echoes credentials.
+   */
   readonly routable: boolean;
 }
 

@@ -5,6 +5,9 @@ import { projectFiles, ROOT, read } from './tree.ts';
 
 const documents = projectFiles().filter((path) => path.endsWith('.md'));
 const COLUMNS = 100;
+const commented = projectFiles().filter((path) => /^(config|src|test)\/.*\.ts$/.test(path));
+/** A line that is a comment and no more. What a tool reads cannot be broken. */
+const COMMENT = /^\s*(\*|\/\/|\/\*)(?! ?biome-ignore)/;
 const scripts = (JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts;
 
 describe('the documents', () => {
@@ -22,10 +25,11 @@ describe('the documents', () => {
   });
 });
 
-describe('the lines of the documents', () => {
+describe('the lines of documents and comments', () => {
   it('have at most 100 columns; tables and what cannot be broken have as many as they need', () => {
     const text = /^(?!\|)\s*\S+\s+\S/;
     expect(documents.flatMap((path) => longLinesOf(path, text))).toEqual([]);
+    expect(commented.flatMap((path) => longLinesOf(path, COMMENT))).toEqual([]);
   });
 });
 
