@@ -240,8 +240,8 @@ function boundaryProblem(exchange: Exchange, llhttp: Llhttp): string | null {
 }
 
 /**
- * `Connection: close` in an interim response is the end for llhttp. For us the final one still comes
- * (RFC 9110 §15.2), and is the last of its connection.
+ * `Connection: close` in an interim response is the end for llhttp. For us the final one still
+ * comes (RFC 9110 §15.2), and is the last of its connection.
  */
 function isClosedBefore({ interim, kept }: Exchange, index: number, llhttp: Llhttp): boolean {
   const closes = interim.slice(0, index).some(({ keepAlive }) => !keepAlive);
