@@ -1,5 +1,5 @@
 import type { Account, AccountKind, AccountStatus } from '../account/model.ts';
-import type { ChangeType } from '../audit/event/change-event.ts';
+import type { ChangeType } from '../audit/event/audit-event.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import { type AdminActor, mustHave } from './actor.ts';
 import { change, type Plan, reading } from './change.ts';

@@ -1,7 +1,8 @@
+import { readEvent, timeOf } from '../audit/event/read.ts';
 import { turn } from '../turns.ts';
 import type { AccountRef } from './accounts.ts';
 import { resolveAccountId } from './accounts.ts';
-import { type ActivityContext, type LogPage, logsOf, timeOf } from './activity.ts';
+import { type ActivityContext, type LogPage, logsOf } from './activity.ts';
 import { type AdminActor, mustHave } from './actor.ts';
 import { reading } from './change.ts';
 import { invalid } from './error.ts';
@@ -111,25 +112,16 @@ export function readFilter(fields: Fields): (event: string) => boolean {
     const time = timeOf(event);
     if ((since !== null && time < since) || (until !== null && time >= until)) return false;
     if (wanted.length === 0) return true;
-    const fieldsOf = parsed(event);
+    const said: Partial<Record<string, unknown>> = { ...readEvent(event) };
     return wanted.every(
-      ([name, value]) =>
-        fieldsOf[name] === value || (name === 'application' && isAbout(fieldsOf, value)),
+      ([name, value]) => said[name] === value || (name === 'application' && isAbout(said, value)),
     );
   };
 }
 
 /** One of several. */
-function isAbout({ applications }: ReturnType<typeof parsed>, name: string): boolean {
+function isAbout({ applications }: { readonly applications?: unknown }, name: string): boolean {
   return Array.isArray(applications) && applications.includes(name);
-}
-
-function parsed(event: string): Readonly<Record<string, unknown>> {
-  try {
-    return JSON.parse(event) as Record<string, unknown>;
-  } catch {
-    return {};
-  }
 }
 
 /** Where a log is to be read on: null = at its newest event; `END` = there is nothing more. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { markOf, timeOf } from '../audit/event/read.ts';
 import { type AuditReader, AuditUnavailable, type EventPage } from '../audit/port.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import { turn } from '../turns.ts';
@@ -101,16 +102,6 @@ export async function* followActivity(
  * missed.
  */
 const OVERLAP_MS = 2_000;
-
-/** Names an event for who wants to go on after it. */
-export function markOf(event: string): string {
-  try {
-    const { time, phase, id } = JSON.parse(event) as Record<string, unknown>;
-    return `${time}~${phase}~${id}`;
-  } catch {
-    return '';
-  }
-}
 
 function resumption(fields: Fields): { readonly mark: string; readonly from: string } {
   const mark = fields.text('after', 512);
@@ -223,14 +214,5 @@ async function readingLog<T>(read: () => Promise<T>): Promise<T> {
     throw new AdminError('unavailable', `the audit log cannot be read: ${error.message}`, {
       cause: error,
     });
-  }
-}
-
-/** ISO 8601 times sort as text. An event that cannot be read goes first rather than missing. */
-export function timeOf(event: string): string {
-  try {
-    return String((JSON.parse(event) as { time?: unknown }).time ?? '');
-  } catch {
-    return '';
   }
 }

@@ -1,7 +1,8 @@
 import { hash, randomUUID } from 'node:crypto';
 import type { Account, Role, Team } from '../account/model.ts';
 import { isBuiltInRole } from '../account/role.ts';
-import { type Actor, type ChangeType, changeEvent } from '../audit/event/change-event.ts';
+import type { ChangeType } from '../audit/event/audit-event.ts';
+import { type Actor, changeEvent } from '../audit/event/change-event.ts';
 import {
   type Commit,
   type CommitResult,

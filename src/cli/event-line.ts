@@ -1,96 +1,80 @@
+import type { AuditEvent, EventOf } from '../audit/event/audit-event.ts';
+import { type ReadEvent, readEvent } from '../audit/event/read.ts';
 import { styled, visible } from './terminal.ts';
 
-/** The fields of an event that make its line; whatever else it holds is for `--json`. */
-interface Shown {
-  readonly time?: string;
-  readonly phase?: string;
-  readonly type?: string;
-  readonly decision?: string;
-  readonly reason?: string;
-  readonly account?: { readonly name?: string } | null;
-  readonly claimedAccountId?: string;
-  readonly method?: string;
-  readonly path?: string;
-  readonly application?: string;
-  readonly applications?: readonly string[];
-  readonly role?: string;
-  readonly status?: number;
-  readonly upstreamStatus?: number;
-  readonly durationMs?: number;
-  readonly clientAddress?: string;
-  readonly requestId?: string;
-  readonly count?: number;
-  readonly firstTime?: string;
-  readonly lastTime?: string;
-  readonly actor?: { readonly name?: string; readonly via?: string };
-  readonly target?: { readonly kind?: string; readonly name?: string };
+/** One event as one line for people. What cannot be read is shown as it is, and why. */
+export function formatEvent(line: string): string {
+  const event = readEvent(line);
+  const time = styled('dim', visible(event.time.replace('T', ' ').replace('Z', '')));
+  return `${time}  ${lineOf(event)}`;
 }
 
-/** One event as one line for people. What cannot be read is shown as it is. */
-export function formatEvent(event: string): string {
-  let shown: Shown;
-  try {
-    shown = JSON.parse(event) as Shown;
-  } catch {
-    return visible(event);
+function lineOf(event: ReadEvent): string {
+  switch (event.phase) {
+    case 'change':
+      return change(event);
+    case 'outcome':
+      return outcome(event);
+    case 'sign-in':
+      return signIn(event);
+    case 'decision':
+      return 'count' in event ? folded(event) : decision(event);
+    case 'unreadable':
+      return `${styled('red', 'unreadable')}  ${visible(`(${event.reason})  ${event.line}`)}`;
   }
-  const time = styled('dim', visible(`${shown.time ?? ''}`.replace('T', ' ').replace('Z', '')));
-  return `${time}  ${lineOf(shown)}`;
 }
 
-function lineOf(shown: Shown): string {
-  if (shown.phase === 'change') return change(shown);
-  if (shown.phase === 'outcome') return outcome(shown);
-  if (shown.phase === 'sign-in') return signIn(shown);
-  return decision(shown);
-}
+type Decision = EventOf<'callDecision'> | EventOf<'adminDecision'>;
 
-function decision(shown: Shown): string {
-  const permitted = shown.decision === 'permit';
-  const verdict = permitted ? styled('green', 'let in ') : styled('red', 'refused');
-  const who =
-    shown.account?.name ??
-    (shown.claimedAccountId === undefined
-      ? 'nobody known'
-      : `somebody as ${shown.claimedAccountId}`);
-  const why = permitted ? [] : [shown.reason ?? 'for an unknown reason'];
-  if (shown.count !== undefined) {
-    const from = shown.clientAddress === undefined ? 'many addresses' : shown.clientAddress;
-    const words = `${shown.count} times between ${shown.firstTime ?? '-'} and ${shown.lastTime ?? '-'}`;
-    const whose = shown.account?.name === undefined ? '' : `${shown.account.name}  `;
-    return `${verdict}  ${visible(`${whose}${words}`)}  ${styled('dim', visible(`(mostly ${shown.reason ?? '-'}, from ${from})`))}`;
-  }
+function decision(event: Decision): string {
+  const called: Partial<EventOf<'callDecision'>> = event.type === 'call' ? event : {};
+  const { role, application, applications } = called;
+  const { clientAddress } = event;
   const how = [
-    ...why,
-    ...(shown.role === undefined ? [] : [`role ${shown.role}`]),
-    ...(shown.application === undefined ? [] : [`on ${shown.application}`]),
-    ...(shown.applications === undefined ? [] : [`on ${shown.applications.join(' ')}`]),
-    ...(shown.clientAddress === undefined ? [] : [`from ${shown.clientAddress}`]),
+    ...(event.decision === 'permit' ? [] : [event.reason]),
+    ...(role === undefined ? [] : [`role ${role}`]),
+    ...(application === undefined ? [] : [`on ${application}`]),
+    ...(applications === undefined ? [] : [`on ${applications.join(' ')}`]),
+    ...(clientAddress === undefined ? [] : [`from ${clientAddress}`]),
   ];
-  return `${verdict}  ${visible(`${who}  ${shown.method ?? '-'} ${shown.path ?? '-'}`)}  ${styled('dim', visible(`(${how.join(', ')})`))}`;
+  const what = `${whoIn(event)}  ${event.method ?? '-'} ${event.path ?? '-'}`;
+  return `${verdict(event)}  ${visible(what)}  ${styled('dim', visible(`(${how.join(', ')})`))}`;
 }
 
-function signIn(shown: Shown): string {
-  const verdict =
-    shown.decision === 'permit' ? styled('green', 'console') : styled('red', 'refused');
-  const who =
-    shown.account?.name ??
-    (shown.claimedAccountId === undefined
-      ? 'nobody known'
-      : `somebody as ${shown.claimedAccountId}`);
-  const how = `(${shown.reason ?? '-'} at the console, from ${shown.clientAddress ?? '-'})`;
-  return `${verdict}  ${visible(who)}  ${styled('dim', visible(how))}`;
+function folded(event: EventOf<'foldedDecision'>): string {
+  const from = event.clientAddress ?? 'many addresses';
+  const words = `${event.count} times between ${event.firstTime} and ${event.lastTime}`;
+  const whose = event.account === null ? '' : `${event.account.name}  `;
+  const how = `(mostly ${event.reason}, from ${from})`;
+  return `${verdict(event)}  ${visible(`${whose}${words}`)}  ${styled('dim', visible(how))}`;
 }
 
-function outcome(shown: Shown): string {
-  const ended =
-    shown.reason === 'permitted' || shown.reason === undefined ? '' : `, ${shown.reason}`;
-  const took = shown.durationMs === undefined ? '' : ` in ${shown.durationMs.toFixed(1)} ms`;
-  const words = `${shown.account?.name ?? '-'}  answered ${shown.status ?? 'nothing'}${took}${ended}  (request ${shown.requestId ?? '-'})`;
+function verdict(event: Decision | EventOf<'foldedDecision'>): string {
+  return event.decision === 'permit' ? styled('green', 'let in ') : styled('red', 'refused');
+}
+
+function whoIn({ account, claimedAccountId }: Decision | EventOf<'signIn'>): string {
+  if (account !== null) return account.name;
+  return claimedAccountId === undefined ? 'nobody known' : `somebody as ${claimedAccountId}`;
+}
+
+function signIn(event: EventOf<'signIn'>): string {
+  const said = event.decision === 'permit' ? styled('green', 'console') : styled('red', 'refused');
+  const how = `(${event.reason} at the console, from ${event.clientAddress ?? '-'})`;
+  return `${said}  ${visible(whoIn(event))}  ${styled('dim', visible(how))}`;
+}
+
+function outcome(event: Extract<AuditEvent, { phase: 'outcome' }>): string {
+  const status = 'status' in event ? event.status : undefined;
+  const durationMs = 'durationMs' in event ? event.durationMs : undefined;
+  const requestId = 'requestId' in event ? event.requestId : event.id;
+  const ended = event.reason === 'permitted' ? '' : `, ${event.reason}`;
+  const took = durationMs === undefined ? '' : ` in ${durationMs.toFixed(1)} ms`;
+  const words = `${event.account?.name ?? '-'}  answered ${status ?? 'nothing'}${took}${ended}  (request ${requestId})`;
   return `${styled('dim', '   ...  ')} ${styled('dim', visible(words))}`;
 }
 
-function change(shown: Shown): string {
-  const what = `${shown.type ?? 'change'} ${shown.target?.kind ?? ''} ${shown.target?.name ?? ''}`;
-  return `${styled('yellow', 'changed')}  ${visible(`${what}  (by ${shown.actor?.name ?? '-'}, ${shown.actor?.via ?? '-'})`)}`;
+function change({ type, target, actor }: EventOf<'change'>): string {
+  const what = `${type} ${target.kind} ${target.name}`;
+  return `${styled('yellow', 'changed')}  ${visible(`${what}  (by ${actor.name}, ${actor.via})`)}`;
 }

@@ -69,14 +69,23 @@ export const JSON_SCHEMA_FILE = fileURLToPath(
 );
 
 export function jsonSchemaText(): string {
-  return `${JSON.stringify(jsonSchema(), null, 2).replace(LIST_OF_TEXTS, joinLines)}\n`;
+  return schemaText(jsonSchema());
 }
 
-/** As the formatter of this repository writes them: short lists on one line. */
-const LIST_OF_TEXTS = /\[\n\s+"[^"\n]*"(?:,\n\s+"[^"\n]*")*\n\s+\]/g;
+/** A schema as its file holds it. */
+export function schemaText(schema: object): string {
+  return `${JSON.stringify(schema, null, 2).replace(LIST_OF_TEXTS, joinLines)}\n`;
+}
 
-function joinLines(list: string): string {
-  return list.replace(/\n\s+/g, ' ').replace('[ ', '[').replace(' ]', ']');
+/** As the formatter of this repository writes them: lists that fit go on one line. */
+const LIST_OF_TEXTS = /\[\n\s+"[^"\n]*"(?:,\n\s+"[^"\n]*")*\n\s+\]/g;
+const COLUMNS = 100;
+
+function joinLines(list: string, at: number, text: string): string {
+  const joined = list.replace(/\n\s+/g, ' ').replace('[ ', '[').replace(' ]', ']');
+  const columns = at - text.lastIndexOf('\n', at) - 1 + joined.length;
+  const isFollowed = text[at + list.length] === ',';
+  return columns + (isFollowed ? 1 : 0) <= COLUMNS ? joined : list;
 }
 
 /**

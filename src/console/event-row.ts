@@ -1,4 +1,5 @@
-import { markOf } from '../admin/activity.ts';
+import type { AuditEvent, EventOf } from '../audit/event/audit-event.ts';
+import { markOf, type ReadEvent, readEvent, type UnreadableEvent } from '../audit/event/read.ts';
 import { REFUSALS, type RefusalReason } from '../refusal.ts';
 import type { Tone } from './components/parts.ts';
 import { msWords, plural, secondWords } from './words.ts';
@@ -26,56 +27,37 @@ export interface EventRow {
   readonly result: string;
 }
 
-interface Shown {
-  readonly id?: string;
-  readonly time?: string;
-  readonly phase?: string;
-  readonly type?: string;
-  readonly decision?: string;
-  readonly reason?: string;
-  readonly account?: { readonly name?: string } | null;
-  readonly claimedAccountId?: string;
-  readonly exposed?: boolean;
-  readonly method?: string;
-  readonly path?: string;
-  readonly route?: string;
-  readonly permission?: string;
-  readonly application?: string;
-  readonly applications?: readonly string[];
-  readonly role?: string;
-  readonly status?: number;
-  readonly durationMs?: number;
-  readonly clientAddress?: string;
-  readonly userAgent?: string;
-  readonly count?: number;
-  readonly actor?: { readonly name?: string; readonly via?: string };
-  readonly target?: { readonly kind?: string; readonly name?: string };
-  readonly before?: Readonly<Record<string, unknown>> | null;
-  readonly after?: Readonly<Record<string, unknown>> | null;
-}
-
-/** Null for a line that cannot be read. */
-export function eventRow(line: string): EventRow | null {
-  const event = parse(line);
-  if (event === null) return null;
-  const iso = text(event.time);
+export function eventRow(line: string): EventRow {
+  const event = readEvent(line);
   const common = {
-    id: text(event.id),
+    id: event.id,
     mark: markOf(line),
     kind: '' as EventRow['kind'],
     ending: false,
-    iso,
-    time: secondWords(iso),
+    iso: event.time,
+    time: secondWords(event.time),
   };
-  if (event.phase === 'change') return { ...common, ...change(event) };
-  if (event.phase === 'sign-in') return { ...common, ...signIn(event) };
-  if (event.phase === 'outcome') return { ...common, ...outcome(event) };
-  return { ...common, ...decision(event) };
+  return { ...common, ...wordsOf(event) };
+}
+
+function wordsOf(event: ReadEvent): Words {
+  switch (event.phase) {
+    case 'change':
+      return change(event);
+    case 'sign-in':
+      return signIn(event);
+    case 'outcome':
+      return outcome(event);
+    case 'decision':
+      return 'count' in event ? folded(event) : decision(event);
+    case 'unreadable':
+      return unreadable(event);
+  }
 }
 
 /** Rows of a page, newest first, with each ending filled into its beginning. */
 export function eventRows(lines: readonly string[]): readonly EventRow[] {
-  const rows = lines.map(eventRow).filter((row) => row !== null);
+  const rows = lines.map(eventRow);
   const begun = new Set(rows.filter(({ ending }) => !ending).map(({ id }) => id));
   const endings = new Map(rows.filter(({ ending }) => ending).map((row) => [row.id, row]));
   return rows
@@ -93,69 +75,93 @@ type Words = Pick<EventRow, 'tone' | 'verdict' | 'who' | 'what' | 'detail' | 're
   readonly kind?: EventRow['kind'];
 };
 
-function decision(event: Shown): Words {
-  const permitted = event.decision === 'permit';
-  const claimed =
-    event.claimedAccountId === undefined
-      ? 'nobody known'
-      : `claims to be ${event.claimedAccountId}`;
-  const who = event.account?.name ?? claimed;
-  const verdict = permitted ? 'Let in' : 'Refused';
-  const tone: Tone = permitted ? 'good' : 'bad';
-  if (event.count !== undefined) {
-    const detail = sentence([
-      reasonWords(event.reason),
-      `from ${event.clientAddress ?? 'many addresses'}`,
-    ]);
-    return {
-      tone,
-      verdict,
-      who,
-      what: `${plural(event.count, 'call')} in a short time`,
-      detail,
-      result: '',
-    };
-  }
-  const why = permitted ? [] : [reasonWords(event.reason)];
+type Decision = EventOf<'callDecision'> | EventOf<'adminDecision'>;
+
+function decision(event: Decision): Words {
+  const called: Partial<EventOf<'callDecision'>> = event.type === 'call' ? event : {};
+  const { exposed, permission, role, application, applications } = called;
   const detail = sentence([
-    ...why,
-    ...(event.exposed === true ? ['the token came over plain HTTP and is exposed'] : []),
-    ...(event.permission === undefined ? [] : [`needs ${event.permission}`]),
-    ...(event.role === undefined
+    ...(event.decision === 'permit' ? [] : [reasonWords(event.reason)]),
+    ...(exposed === true ? ['the token came over plain HTTP and is exposed'] : []),
+    ...(permission === undefined ? [] : [`needs ${permission}`]),
+    ...(role === undefined
       ? []
-      : [`role ${event.role}${event.application === undefined ? '' : ` on ${event.application}`}`]),
-    ...(event.applications === undefined ? [] : [`about ${event.applications.join(', ')}`]),
-    ...(event.clientAddress === undefined ? [] : [`from ${event.clientAddress}`]),
-    ...(event.userAgent === undefined ? [] : [event.userAgent]),
+      : [`role ${role}${application === undefined ? '' : ` on ${application}`}`]),
+    ...(applications === undefined ? [] : [`about ${applications.join(', ')}`]),
+    ...clientWords(event),
   ]);
-  const result = event.status === undefined ? '' : String(event.status);
   return {
-    tone,
-    verdict,
-    who,
+    ...verdictWords(event),
+    who: whoIn(event),
     what: `${event.method ?? '-'} ${event.path ?? '-'}`,
     detail,
-    result,
+    result: event.status === undefined ? '' : String(event.status),
     kind: 'call',
   };
 }
 
-function outcome(event: Shown): Words {
-  const isWell = event.reason === 'permitted' || event.reason === undefined;
-  const took = event.durationMs === undefined ? '' : ` in ${msWords(event.durationMs)}`;
-  const result = `${event.status ?? 'no answer'}${took}${isWell ? '' : `, ${reasonWords(event.reason)}`}`;
-  const who = event.account?.name ?? '-';
+function folded(event: EventOf<'foldedDecision'>): Words {
+  const from = `from ${event.clientAddress ?? 'many addresses'}`;
+  return {
+    ...verdictWords(event),
+    who: event.account?.name ?? 'nobody known',
+    what: `${plural(event.count, 'call')} in a short time`,
+    detail: sentence([reasonWords(event.reason), from]),
+    result: '',
+  };
+}
+
+function verdictWords({ decision: said }: { readonly decision: string }) {
+  const permitted = said === 'permit';
+  const tone: Tone = permitted ? 'good' : 'bad';
+  return { tone, verdict: permitted ? 'Let in' : 'Refused' };
+}
+
+function whoIn({ account, claimedAccountId }: Decision | EventOf<'signIn'>): string {
+  if (account !== null) return account.name;
+  return claimedAccountId === undefined ? 'nobody known' : `claims to be ${claimedAccountId}`;
+}
+
+function clientWords({ clientAddress, userAgent }: Decision | EventOf<'signIn'>): string[] {
+  return [
+    ...(clientAddress === undefined ? [] : [`from ${clientAddress}`]),
+    ...(userAgent === undefined || userAgent === '' ? [] : [userAgent]),
+  ];
+}
+
+function outcome(event: Extract<AuditEvent, { phase: 'outcome' }>): Words {
+  const status = 'status' in event ? event.status : undefined;
+  const durationMs = 'durationMs' in event ? event.durationMs : undefined;
+  const route = 'route' in event ? event.route : undefined;
+  const isWell = event.reason === 'permitted';
+  const took = durationMs === undefined ? '' : ` in ${msWords(durationMs)}`;
+  const result = `${status ?? 'no answer'}${took}${isWell ? '' : `, ${reasonWords(event.reason)}`}`;
   // Said only where the beginning is not shown.
   return {
     tone: isWell ? '' : 'warn',
     verdict: 'Ended',
-    who,
-    what: event.route ?? 'a call',
+    who: event.account?.name ?? '-',
+    what: route ?? 'a call',
     detail: '',
     result,
     ending: true,
   };
 }
+
+/** Damaged, or of another version: shown as it is rather than missing. */
+function unreadable({ reason, line }: UnreadableEvent): Words {
+  const shown = line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}…` : line;
+  return {
+    tone: 'warn',
+    verdict: 'Unreadable',
+    who: '-',
+    what: 'An event that this version cannot read',
+    detail: sentence([reason, shown]),
+    result: '',
+  };
+}
+
+const LONGEST_LINE = 500;
 
 const CHANGES: Readonly<Record<string, string>> = {
   'account-created': 'Created the account',
@@ -176,18 +182,17 @@ const CHANGES: Readonly<Record<string, string>> = {
   'registry-adopted': 'Confirmed for a data folder the registry',
 };
 
-function change(event: Shown): Words {
-  const target = event.target?.name ?? '';
-  const phrase = CHANGES[event.type ?? ''] ?? `${(event.type ?? 'change').replaceAll('-', ' ')}:`;
-  const via = event.actor?.via ?? 'unknown';
+function change(event: EventOf<'change'>): Words {
+  const { target, actor, type } = event;
+  const phrase = CHANGES[type] ?? `${type.replaceAll('-', ' ')}:`;
   return {
     tone: 'info',
     verdict: 'Changed',
-    who: event.actor?.name ?? '-',
-    what: `${phrase} ${target}`,
+    who: actor.name,
+    what: `${phrase} ${target.name}`,
     detail: sentence([
       ...differences(event),
-      `by the ${via.replace('-', ' ').replace('admin api', 'admin API')}`,
+      `by the ${actor.via.replace('-', ' ').replace('admin api', 'admin API')}`,
     ]),
     result: '',
   };
@@ -206,9 +211,8 @@ const COMPARED = [
 ] as const;
 
 /** What is different afterwards; nothing for what was created or deleted as a whole. */
-function differences({ before, after }: Shown): readonly string[] {
-  if (typeof before !== 'object' || typeof after !== 'object' || before === null || after === null)
-    return [];
+function differences({ before, after }: EventOf<'change'>): readonly string[] {
+  if (before === null || after === null) return [];
   return COMPARED.filter(
     (name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
   ).map((name) => `${name}: ${valueWords(before[name])} → ${valueWords(after[name])}`);
@@ -239,28 +243,20 @@ const SIGN_INS: Readonly<Record<string, string>> = {
   throttled: 'Too many wrong passwords: further ones are not looked at for a while',
 };
 
-function signIn(event: Shown): Words {
+function signIn(event: EventOf<'signIn'>): Words {
   const isIn = event.decision === 'permit';
-  const from = [
-    ...(event.clientAddress === undefined ? [] : [`from ${event.clientAddress}`]),
-    ...((event.userAgent ?? '') ? [event.userAgent ?? ''] : []),
-  ];
   return {
     tone: isIn ? 'info' : 'bad',
     verdict: isIn ? 'Sign-in' : 'Refused',
-    who:
-      event.account?.name ??
-      (event.claimedAccountId === undefined
-        ? 'nobody known'
-        : `claims to be ${event.claimedAccountId}`),
-    what: SIGN_INS[event.reason ?? ''] ?? 'At the console',
-    detail: sentence(from),
+    who: whoIn(event),
+    what: SIGN_INS[event.reason] ?? 'At the console',
+    detail: sentence(clientWords(event)),
     result: '',
   };
 }
 
 /** `permission-denied` as its title in the table of refusals. */
-export function reasonWords(reason: string | undefined): string {
+export function reasonWords(reason: string): string {
   const words: Readonly<Record<string, string>> = {
     'token-malformed': 'the token is malformed',
     'token-unknown': 'the token is unknown',
@@ -270,7 +266,6 @@ export function reasonWords(reason: string | undefined): string {
     'client-aborted': 'the client went away',
     'outcome-unknown': 'how it ended is not known',
   };
-  if (reason === undefined) return 'for a reason that is not known';
   const title = Object.hasOwn(REFUSALS, reason) ? REFUSALS[reason as RefusalReason].title : reason;
   return words[reason] ?? `${title.slice(0, 1).toLowerCase()}${title.slice(1)}`;
 }
@@ -278,17 +273,4 @@ export function reasonWords(reason: string | undefined): string {
 function sentence(parts: readonly string[]): string {
   const joined = parts.join(' · ');
   return `${joined.slice(0, 1).toUpperCase()}${joined.slice(1)}`;
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function parse(line: string): Shown | null {
-  try {
-    const event = JSON.parse(line) as unknown;
-    return typeof event === 'object' && event !== null ? (event as Shown) : null;
-  } catch {
-    return null;
-  }
 }

@@ -1,5 +1,5 @@
+import { markOf, readableEvent } from '../../audit/event/read.ts';
 import type { Followed } from '../activity.ts';
-import { markOf } from '../activity.ts';
 import { AdminError } from '../error.ts';
 
 const STREAM_LIMITS = {
@@ -129,7 +129,7 @@ export function eventStream(
 function textOf(item: Followed, matches: (event: string) => boolean): string {
   if ('skipped' in item) return 'event: skipped\ndata: {}\n\n';
   if (!matches(item.event)) return '';
-  return `id: ${markOf(item.event).replace(/[\r\n\0]/g, '')}\nevent: activity\ndata: ${item.event}\n\n`;
+  return `id: ${markOf(item.event).replace(/[\r\n\0]/g, '')}\nevent: activity\ndata: ${readableEvent(item.event)}\n\n`;
 }
 
 /** The log cannot be read any more: said once, then the stream ends and the client comes again. */

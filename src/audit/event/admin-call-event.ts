@@ -1,7 +1,9 @@
 import type { Reason } from '../../refusal.ts';
+import type { EventOf } from './audit-event.ts';
 import type { Actor } from './change-event.ts';
 import { EVENT_LIMITS } from './limits.ts';
-import { bounded, isoTime, withVisibleEscapes } from './text.ts';
+import { bounded, isoTime } from './text.ts';
+import { eventJson } from './write.ts';
 
 /**
  * One request to the administration, beside the `change` that it may make: who asked for what, and
@@ -32,34 +34,37 @@ export interface AdminCallFacts {
 
 /** One line of JSON. Fields without a value are left out. */
 export function adminCallEvent(instance: string, seq: number, facts: AdminCallFacts): string {
-  const { id, actor, phase, reason } = facts;
-  const account = actor?.id == null ? null : { id: actor.id, name: actor.name, kind: actor.kind };
-  return withVisibleEscapes(
-    JSON.stringify({
-      id,
-      time: isoTime(facts.timeMs),
-      type: 'admin-call',
-      phase,
-      instance,
-      seq,
-      account,
-      actor: actor === null ? undefined : actorText(actor),
-      claimedAccountId: facts.claimedAccountId ?? undefined,
-      tokenId: facts.tokenId ?? undefined,
-      decision: phase === 'outcome' ? undefined : reason === 'permitted' ? 'permit' : 'refusal',
-      reason,
-      ...askedFor(facts),
-      status: facts.status ?? undefined,
-      durationMs:
-        facts.durationMs === null ? undefined : Math.round(facts.durationMs * 1000) / 1000,
-      clientAddress: facts.clientAddress ?? undefined,
-      userAgent:
-        facts.userAgent === null
-          ? undefined
-          : bounded(facts.userAgent, EVENT_LIMITS.userAgent).toWellFormed(),
-      requestId: id,
-    }),
-  );
+  const { id, actor, reason, durationMs } = facts;
+  const common = {
+    id,
+    time: isoTime(facts.timeMs),
+    type: 'admin-call',
+    instance,
+    seq,
+    account: accountOf(actor),
+    actor: actor === null ? undefined : actorText(actor),
+    claimedAccountId: facts.claimedAccountId ?? undefined,
+    tokenId: facts.tokenId ?? undefined,
+    reason,
+    ...askedFor(facts),
+    status: facts.status ?? undefined,
+    clientAddress: facts.clientAddress ?? undefined,
+    userAgent: facts.userAgent ?? undefined,
+    requestId: id,
+  } as const;
+  if (facts.phase === 'decision') {
+    const decision = reason === 'permitted' ? 'permit' : 'refusal';
+    return eventJson({ ...common, phase: 'decision', decision });
+  }
+  const took = durationMs === null ? undefined : Math.round(durationMs * 1000) / 1000;
+  return eventJson({ ...common, phase: 'outcome', durationMs: took });
+}
+
+/** Null for whoever acts with the store itself. */
+function accountOf(actor: Actor | null): EventOf<'adminDecision'>['account'] {
+  if (actor === null || actor.id === null) return null;
+  const { id, name, kind } = actor;
+  return kind === 'service' || kind === 'user' ? { id, name, kind } : null;
 }
 
 /** Whoever asks, field by field: nothing that is added to an actor gets here by itself. */

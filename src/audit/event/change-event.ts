@@ -1,5 +1,7 @@
-import type { Account, AccountKind, Role, Team } from '../../account/model.ts';
-import { bounded, isoTime, withVisibleEscapes } from './text.ts';
+import type { Account, Role, Team } from '../../account/model.ts';
+import type { ChangeType, EventOf } from './audit-event.ts';
+import { isoTime } from './text.ts';
+import { eventJson } from './write.ts';
 
 /**
  * Events about administration: one `change` per administrative act. What a record looked like
@@ -7,42 +9,8 @@ import { bounded, isoTime, withVisibleEscapes } from './text.ts';
  * the log until somebody decides otherwise.
  */
 
-/** What was done. The word is the event's `type`. */
-export type ChangeType =
-  | 'account-created'
-  | 'account-changed'
-  | 'account-activated'
-  | 'account-deactivated'
-  | 'account-deleted'
-  | 'account-revived'
-  | 'token-issued'
-  | 'token-rotated'
-  | 'token-renewed'
-  | 'token-reported'
-  | 'overlap-closed'
-  | 'password-set'
-  | 'sessions-ended'
-  | 'role-created'
-  | 'role-changed'
-  | 'role-deleted'
-  | 'role-revived'
-  | 'team-created'
-  | 'team-changed'
-  | 'team-deleted'
-  | 'team-revived'
-  | 'registry-imported'
-  | 'registry-made'
-  | 'registry-adopted';
-
-export interface Actor {
-  /** Null for whoever acts with the store itself (command line with `--config`). */
-  readonly id: string | null;
-  /** Account name, or the operating system's user name. */
-  readonly name: string;
-  readonly kind: AccountKind | 'operator' | 'system';
-  /** Through which door. */
-  readonly via: 'command-line' | 'admin-api' | 'console' | 'configuration' | 'dev' | 'proxy';
-}
+/** Who acts, and through which door. */
+export type Actor = Readonly<EventOf<'change'>['actor']>;
 
 /** Which registry a data folder serves. */
 export interface ServedId {
@@ -59,11 +27,7 @@ export interface ChangeFacts {
   /** The instance that made the change; null for the command line without one. */
   readonly instance: string | null;
   readonly actor: Actor;
-  readonly target: {
-    readonly kind: 'account' | 'role' | 'team' | 'registry';
-    readonly id: string;
-    readonly name: string;
-  };
+  readonly target: Readonly<EventOf<'change'>['target']>;
   /** Null = did not exist. */
   readonly before: ChangedRecord | null;
   /** Null = exists no more. */
@@ -79,7 +43,7 @@ export interface ChangeFacts {
  */
 export function changeEvent(facts: ChangeFacts): string {
   const { actor, target } = facts;
-  return oneLine({
+  return eventJson({
     id: facts.id,
     time: isoTime(facts.timeMs),
     type: facts.type,
@@ -92,21 +56,6 @@ export function changeEvent(facts: ChangeFacts): string {
     clientAddress: facts.clientAddress ?? undefined,
     requestId: facts.requestId ?? undefined,
   });
-}
-
-/** Longest text and list in an event about a change; what is longer ends in `…`. */
-const CHANGE_LIMITS = { text: 4096, list: 2000 } as const;
-
-/** Every text bounded and without tokens, also those that people typed into a description. */
-function oneLine(event: Record<string, unknown>): string {
-  return withVisibleEscapes(
-    JSON.stringify(event, (_name, value: unknown) => {
-      if (typeof value === 'string') return bounded(value, CHANGE_LIMITS.text).toWellFormed();
-      if (Array.isArray(value) && value.length > CHANGE_LIMITS.list)
-        return [...value.slice(0, CHANGE_LIMITS.list), '…'];
-      return value;
-    }),
-  );
 }
 
 /**

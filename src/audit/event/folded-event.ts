@@ -1,6 +1,7 @@
 import type { Reason } from '../../refusal.ts';
 import type { AccountFacts } from './call-event.ts';
-import { bounded, isoTime, quoted } from './text.ts';
+import { isoTime } from './text.ts';
+import { eventJson } from './write.ts';
 
 /** Verdicts about one caller, counted instead of written one by one. */
 export interface FoldedFacts {
@@ -19,9 +20,6 @@ export interface FoldedFacts {
 /** What was asked: the proxied APIs, or the administration. */
 export type FoldedType = 'call' | 'admin-call';
 
-/** Longest name and id, in UTF-16 units. */
-const SHORT = 128;
-
 /**
  * One `decision` event that stands for `count` verdicts. `reason` is the most frequent. Nothing in
  * it is the client's but the address.
@@ -36,18 +34,21 @@ export function foldedEvent(
 ): string {
   const reasons = [...facts.reasons].sort(([, one], [, other]) => other - one);
   const reason = reasons[0]?.[0] ?? 'internal-fault';
-  const address =
-    facts.clientAddress === null ? '' : `,"clientAddress":${quoted(facts.clientAddress)}`;
-  return (
-    `{"id":${quoted(id)},"time":"${isoTime(nowMs)}","type":"${type}","phase":"decision","instance":${quoted(instance)},"seq":${seq}` +
-    `,"account":${accountText(facts.account)},"decision":"${facts.reasons.has('permitted') ? 'permit' : 'refusal'}","reason":${quoted(reason)}${address}` +
-    `,"count":${facts.count},"firstTime":"${isoTime(facts.firstMs)}","lastTime":"${isoTime(facts.lastMs)}"` +
-    `,"reasons":${JSON.stringify(Object.fromEntries(reasons))}}`
-  );
-}
-
-function accountText(account: AccountFacts | null): string {
-  if (account === null) return 'null';
-  const text = (value: string) => quoted(bounded(value, SHORT));
-  return `{"id":${text(account.id)},"name":${text(account.name)},"kind":${quoted(account.kind)}}`;
+  const { account } = facts;
+  return eventJson({
+    id,
+    time: isoTime(nowMs),
+    type,
+    phase: 'decision',
+    instance,
+    seq,
+    account: account === null ? null : { id: account.id, name: account.name, kind: account.kind },
+    decision: facts.reasons.has('permitted') ? 'permit' : 'refusal',
+    reason,
+    clientAddress: facts.clientAddress ?? undefined,
+    count: facts.count,
+    firstTime: isoTime(facts.firstMs),
+    lastTime: isoTime(facts.lastMs),
+    reasons: Object.fromEntries(reasons),
+  });
 }

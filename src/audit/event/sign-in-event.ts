@@ -1,6 +1,7 @@
 import type { RefusalReason } from '../../refusal.ts';
-import { EVENT_LIMITS } from './limits.ts';
-import { bounded, isoTime, quoted } from './text.ts';
+import type { EventOf } from './audit-event.ts';
+import { isoTime } from './text.ts';
+import { eventJson } from './write.ts';
 
 /** How a sign-in to the console ended. One word each; who tries is told less. */
 export type SignInReason =
@@ -47,25 +48,25 @@ export interface SignInFacts {
  * field that a secret could be in.
  */
 export function signInEvent(instance: string, seq: number, facts: SignInFacts): string {
-  const { account, claimedAccountId, clientAddress, userAgent, method = null, instead } = facts;
-  const letIn = facts.reason === 'signed-in' || facts.reason === 'signed-out';
-  const who =
-    account === null
-      ? 'null'
-      : `{"id":${quoted(account.id)},"name":${quoted(account.name)},"kind":"user"}`;
-  const phase = instead === undefined ? 'sign-in' : 'outcome';
-  const verdict =
-    instead === undefined
-      ? `"decision":${letIn ? '"permit"' : '"refusal"'},"reason":${quoted(facts.reason)}`
-      : `"reason":"${instead.reason}","status":${instead.status}`;
-  return (
-    `{"id":${quoted(facts.id)},"time":"${isoTime(facts.timeMs)}","type":"sign-in","phase":"${phase}","instance":${quoted(instance)},"seq":${seq}` +
-    `,"account":${who}${field('claimedAccountId', claimedAccountId, EVENT_LIMITS.short)}` +
-    `,${verdict}${field('method', method, EVENT_LIMITS.short)}` +
-    `${field('clientAddress', clientAddress, EVENT_LIMITS.short)}${field('userAgent', userAgent, EVENT_LIMITS.userAgent)}}`
-  );
+  const { id, account, reason, instead } = facts;
+  const common = {
+    id,
+    time: isoTime(facts.timeMs),
+    type: 'sign-in',
+    instance,
+    seq,
+    account: account === null ? null : userOf(account),
+    claimedAccountId: facts.claimedAccountId ?? undefined,
+    method: facts.method,
+    clientAddress: facts.clientAddress ?? undefined,
+    userAgent: facts.userAgent ?? undefined,
+  } as const;
+  if (instead !== undefined) return eventJson({ ...common, phase: 'outcome', ...instead });
+  const letIn = reason === 'signed-in' || reason === 'signed-out';
+  const decision = letIn ? 'permit' : 'refusal';
+  return eventJson({ ...common, phase: 'sign-in', decision, reason });
 }
 
-function field(name: string, value: string | null, limit: number): string {
-  return value === null ? '' : `,"${name}":${quoted(bounded(value, limit))}`;
+function userOf({ id, name }: NonNullable<SignInFacts['account']>): EventOf<'signIn'>['account'] {
+  return { id, name, kind: 'user' };
 }

@@ -1,5 +1,6 @@
 import type { LeftPermit } from '../permits/notes.ts';
-import { isoTime, withVisibleEscapes } from './text.ts';
+import { isoTime } from './text.ts';
+import { eventJson } from './write.ts';
 
 /**
  * The outcome of a permit whose instance ended without a word: nobody knows what the caller got. It
@@ -11,12 +12,11 @@ import { isoTime, withVisibleEscapes } from './text.ts';
 export function unknownOutcome(
   instance: string,
   timeMs: number,
-  { id, type, ...rest }: LeftPermit,
+  { id, ...rest }: LeftPermit,
   decidedBy: string,
 ): string {
-  const event = { id, time: isoTime(timeMs), type, phase: 'outcome', instance };
+  const time = isoTime(timeMs);
   const reason = 'outcome-unknown';
-  return withVisibleEscapes(
-    JSON.stringify({ ...event, ...rest, reason, requestId: id, decidedBy }),
-  );
+  const known = { ...rest, phase: 'outcome', instance, reason } as const;
+  return eventJson({ id, time, ...known, requestId: id, decidedBy });
 }

@@ -1,3 +1,4 @@
+import type { EventOf } from '../event/audit-event.ts';
 import { EVENT_LIMITS } from '../event/limits.ts';
 import { bounded, quoted } from '../event/text.ts';
 
@@ -47,17 +48,22 @@ export function ended(ids: readonly string[]): string {
 }
 
 /** Fields of a decision that its outcome repeats. */
-export interface PermitFacts {
-  readonly type: 'call' | 'admin-call';
-  readonly account: { readonly id: string; readonly name: string; readonly kind: string } | null;
-  readonly actor?: object | undefined;
-  readonly route?: string | undefined;
-  readonly permission?: string | undefined;
-  readonly upstream?: string | undefined;
-  readonly application?: string | undefined;
-  readonly method?: string | undefined;
-  readonly path?: string | undefined;
-}
+export type PermitFacts = Readonly<
+  Pick<
+    EventOf<'unknownOutcome'>,
+    | 'type'
+    | 'account'
+    | 'actor'
+    | 'route'
+    | 'permission'
+    | 'permissions'
+    | 'upstream'
+    | 'application'
+    | 'applications'
+    | 'method'
+    | 'path'
+  >
+>;
 
 /** One permit that an instance left open. */
 export interface LeftPermit extends PermitFacts {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { readableEvent } from '../../../audit/event/read.ts';
 import type { AccountRef } from '../../accounts.ts';
 import {
   type Caller,
@@ -24,7 +25,10 @@ async function page(
   query: ActivityInput,
 ): Promise<OperationResult> {
   const { items, next } = await control.activityPage(caller.actor, { account, ...defined(query) });
-  return { status: 200, body: { items: items.map((event) => JSON.parse(event) as unknown), next } };
+  return {
+    status: 200,
+    body: { items: items.map((event) => JSON.parse(readableEvent(event)) as unknown), next },
+  };
 }
 
 const all = operation({
