@@ -232,7 +232,7 @@ export const teamPage = component(
 const event = component(
   'Event',
   z.looseObject({ id: z.string(), time: z.string(), type: z.string(), phase: z.string() }),
-  'One record of a call or of a change. Fields without a value are left out.',
+  'One record of a call, a change or a sign-in; config/audit-event.schema.json describes its fields. Of type `unreadable`: `line` stands in the log, and this version cannot read it (`reason`).',
 );
 export const eventPage = component(
   'EventPage',

@@ -19,7 +19,7 @@ const moment = () =>
   z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, 'is no time in UTC');
 const accountKind = () => z.enum(['service', 'user']);
 
-export const ACTOR_KINDS = ['service', 'user', 'operator', 'system'] as const;
+const ACTOR_KINDS = ['service', 'user', 'operator', 'system'] as const;
 export const ACTOR_DOORS = [
   'command-line',
   'admin-api',

@@ -223,6 +223,6 @@ describe('a line that cannot be read', () => {
   });
 });
 
-it('keeps config/audit-event.schema.json up to date (npm run schema writes it)', () => {
+it('keeps config/audit-event.schema.json up to date (npm run event-schema writes it)', () => {
   expect(readFileSync(EVENT_SCHEMA_FILE, 'utf8')).toBe(eventSchemaText());
 });
