@@ -24,6 +24,8 @@ export type HeadResult =
    */
   | { readonly state: 'hopeless'; readonly detail: HopelessDetail };
 
+/** Nearly every head is shorter. Looked at first, so that the body behind it is no text for nothing. */
+const USUAL_BYTES = 1024;
 const INCOMPLETE: HeadResult = { state: 'incomplete' };
 const END = '\r\n\r\n';
 const CR = 13;
@@ -76,8 +78,13 @@ export class HeadReader {
     }
     const limit = Math.min(bytes.length, this.#limitBytes);
     const from = this.#searchFrom(bytes);
-    const text = bytes.toString('latin1', from, limit);
-    const end = text.indexOf(END);
+    const usual = Math.min(limit, from + USUAL_BYTES);
+    let text = bytes.toString('latin1', from, usual);
+    let end = text.indexOf(END);
+    if (end === -1 && usual < limit) {
+      text = bytes.toString('latin1', from, limit);
+      end = text.indexOf(END);
+    }
     if (end !== -1) {
       const next = from + end + END.length;
       this.#forget();
