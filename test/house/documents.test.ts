@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { REFUSALS } from '../../src/refusal.ts';
 import { projectFiles, ROOT, read } from './tree.ts';
 
 const documents = projectFiles().filter((path) => path.endsWith('.md'));
@@ -22,6 +23,27 @@ describe('the documents', () => {
         .map((name) => `${path}: npm run ${name}`),
     );
     expect(unknown).toEqual([]);
+  });
+});
+
+describe('the refusals', () => {
+  it('stand in the table of the README, each by the reason that its caller sees', () => {
+    const shown = Object.entries(REFUSALS).map(([reason, kind]) =>
+      'publicReason' in kind ? kind.publicReason : reason,
+    );
+    const table =
+      read('README.md')
+        .match(/^\| [345]\d\d.*$/gm)
+        ?.join('\n') ?? '';
+    expect([...new Set(shown)].filter((reason) => !table.includes(`\`${reason}\``))).toEqual([]);
+  });
+
+  it('leave the way of a request where ARCHITECTURE.md draws it, each by its status', () => {
+    const drawing = /```\n client[\s\S]*?```/.exec(read('ARCHITECTURE.md'))?.[0] ?? '';
+    const text = `${drawing}${read('ARCHITECTURE.md').split('From 3 on')[1]?.split('\n\n')[0]}`;
+    const drawn = new Set(text.match(/\b[45]\d\d\b/g));
+    const statuses = Object.values(REFUSALS).map(({ status }) => String(status));
+    expect([...new Set(statuses)].filter((status) => !drawn.has(status))).toEqual([]);
   });
 });
 
