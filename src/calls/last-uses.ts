@@ -17,6 +17,11 @@ export const USE_LIMITS = {
   batch: 500,
 } as const;
 
+interface NotedUse extends TokenUse {
+  timeMs: number;
+  address: string;
+}
+
 /**
  * When and from where each token was last let in. A call costs one entry in a map; every ten
  * seconds the map is written out, one entry per token however many calls there were. Best effort:
@@ -26,7 +31,7 @@ export class LastUses {
   readonly #store: UseStore;
   readonly #onFault: (fault: unknown) => void;
   readonly #writing: Periodic;
-  #waiting = new Map<string, TokenUse>();
+  #waiting = new Map<string, NotedUse>();
 
   constructor(store: UseStore, onFault: (fault: unknown) => void) {
     this.#store = store;
@@ -35,8 +40,13 @@ export class LastUses {
   }
 
   note(account: string, token: string, timeMs: number, address: string): void {
-    if (this.#waiting.size >= USE_LIMITS.waiting && !this.#waiting.has(token)) return;
-    this.#waiting.set(token, { account, token, timeMs, address });
+    const noted = this.#waiting.get(token);
+    if (noted !== undefined) {
+      noted.timeMs = timeMs;
+      noted.address = address;
+    } else if (this.#waiting.size < USE_LIMITS.waiting) {
+      this.#waiting.set(token, { account, token, timeMs, address });
+    }
   }
 
   /** Writes out what has gathered. Never rejects. */
