@@ -3,6 +3,7 @@ import {
   type AccountFacts,
   type CallFacts,
   type EndFacts,
+  type PlainAccount,
   permitJson,
 } from '../audit/event/call-event.ts';
 import type { OpenPermit } from '../audit/permits/open-permits.ts';
@@ -56,7 +57,7 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
   batch = -1;
   #verdict: Verdict | null = null;
   /** What the decision's event says of the call needs no second look. */
-  #plain = false;
+  #plain: PlainAccount | null = null;
 
   constructor(services: CallServices, head: RequestHead | null, peer: Peer) {
     this.#services = services;
@@ -114,7 +115,7 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
   ended(verdict: Verdict, reason: Reason): void {
     const durationMs = this.#services.clock.monotonicMs() - this.#startedMs;
     if (this.#decided && (verdict.permitted || reason !== verdict.reason)) {
-      this.#plain &&= verdict === this.#verdict;
+      if (verdict !== this.#verdict) this.#plain = null;
       this.#verdict = verdict;
       this.reason = reason;
       this.durationMs = durationMs;

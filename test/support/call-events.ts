@@ -4,6 +4,7 @@ import type {
   CallEvents,
   CallFacts,
   EndFacts,
+  PlainAccount,
   VerdictFacts,
 } from '../../src/audit/event/call-event.ts';
 import type { Reason } from '../../src/refusal.ts';
@@ -87,14 +88,14 @@ export function decisionLine(events: CallEvents, seq: number, facts: DecisionFac
 }
 
 /** Whether a decision was found to hold nothing but plain texts. */
-decisionLine.plain = (events: CallEvents, facts: DecisionFacts): boolean =>
+decisionLine.plain = (events: CallEvents, facts: DecisionFacts): PlainAccount | null =>
   events.decision(new EventBytes(16), 1, facts.timeMs, facts, verdictOf(facts), facts.status);
 
 export function outcomeLine(
   events: CallEvents,
   seq: number,
   facts: OutcomeFacts,
-  plain = false,
+  plain: PlainAccount | null = null,
 ): string {
   const whole = { ...DECISION, ...facts, demand: facts.demand ?? null };
   return written(whole, (to) =>

@@ -100,12 +100,6 @@ export class EventBytes {
     this.#size = end;
   }
 
-  /** Room that `copy` fills. */
-  leave(bytes: number): void {
-    this.#room(bytes);
-    this.#size += bytes;
-  }
-
   /** Bytes that were written, once more. */
   copy(from: number, to: number, length: number): void {
     const bytes = this.#bytes;

@@ -1,7 +1,7 @@
 import type { AccountKind } from '../../account/model.ts';
 import type { Reason } from '../../refusal.ts';
 import type { EventBytes } from './bytes.ts';
-import { EventHead } from './head.ts';
+import { EventHead, ID_AT } from './head.ts';
 import { EVENT_LIMITS } from './limits.ts';
 import { bounded, quoted } from './text.ts';
 
@@ -110,7 +110,7 @@ export class CallEvents {
    *
    * @param timeMs wall clock, ms since the epoch, when the verdict was reached
    * @param status of a refusal; null for a permit
-   * @returns whether every text could be written as it is: then `outcome` need not look again
+   * @returns what `outcome` need not look at again; null where not every text is plain
    */
   decision(
     to: EventBytes,
@@ -119,18 +119,17 @@ export class CallEvents {
     call: CallFacts,
     verdict: VerdictFacts,
     status: number | null,
-  ): boolean {
-    const head = this.#decision.at(timeMs);
+  ): PlainAccount | null {
     const from = to.size;
-    if (
-      status === null &&
-      isUsual(call, verdict) &&
-      writeUsualDecision(to, head, seq, call, verdict)
-    )
-      return true;
-    to.shorten(from);
-    to.json(decisionJson(head.json(seq), call, verdict, status));
-    return false;
+    if (status === null && isUsual(call, verdict, timeMs)) {
+      const account = plainAccount(verdict);
+      const head = this.#decision.block(call.id.length, timeMs);
+      if (writeUsualDecision(to, head, seq, call, verdict, account)) return account;
+      to.shorten(from);
+    }
+    const head = this.#decision.json(shortJson(call.id), timeMs, seq);
+    to.json(decisionJson(head, call, verdict, status));
+    return null;
   }
 
   /** @param plain what `decision` answered of the same call and verdict */
@@ -141,13 +140,16 @@ export class CallEvents {
     call: CallFacts,
     verdict: VerdictFacts,
     end: EndFacts,
-    plain: boolean,
+    plain: PlainAccount | null,
   ): void {
-    const head = this.#outcome.at(timeMs);
     const from = to.size;
-    if (plain && writeUsualOutcome(to, head, seq, call, verdict, end)) return;
-    to.shorten(from);
-    to.json(outcomeJson(head.json(seq), call, verdict, end));
+    if (plain !== null) {
+      const head = this.#outcome.block(call.id.length, timeMs);
+      if (writeUsualOutcome(to, head, seq, call, verdict, end, plain)) return;
+      to.shorten(from);
+    }
+    const head = this.#outcome.json(shortJson(call.id), timeMs, seq);
+    to.json(outcomeJson(head, call, verdict, end));
   }
 }
 
@@ -158,8 +160,9 @@ export class CallEvents {
  * the line as they are, and looked at where they were written: one look at bytes in a row costs a
  * third of one at each text. Whatever is not plain is written anew, by `decisionJson`.
  */
-function isUsual(call: CallFacts, verdict: VerdictFacts): boolean {
+function isUsual(call: CallFacts, verdict: VerdictFacts, timeMs: number): boolean {
   return (
+    typeof timeMs === 'number' &&
     verdict.permitted === true &&
     verdict.demand === null &&
     verdict.scheme === null &&
@@ -190,8 +193,6 @@ function isLess(value: unknown, limit: number): boolean {
   return typeof value === 'string' && value.length <= limit;
 }
 
-const BEGIN = Buffer.from('{"id":"');
-const PERMITTED = Buffer.from(',"reason":"permitted"');
 /** In front of the id where it stands for the second time. */
 const REQUEST_ID = ',"requestId":"';
 /** Around the name and the text of a field. */
@@ -199,10 +200,11 @@ const QUOTES = 4;
 
 function writeUsualDecision(
   to: EventBytes,
-  head: EventHead,
+  head: Uint8Array,
   seq: number,
   call: CallFacts,
   verdict: VerdictFacts,
+  { permit }: PlainAccount,
 ): boolean {
   const { id, userAgent, traceId } = call;
   const { application, role } = verdict;
@@ -227,12 +229,14 @@ function writeUsualDecision(
     texts += `,"traceId":"${traceId}"`;
     fields += 1;
   }
-  const at = writeHead(to, head, id, seq);
-  to.block(permitBlock(verdict.account, verdict.tokenId));
+  const begin = to.size;
+  to.block(head);
+  to.number(seq);
+  to.block(permit);
   to.block(routeBlock(verdict.route));
   const from = to.size;
   if (!to.plain(texts, fields * QUOTES)) return false;
-  to.copy(from + idAt, at, id.length);
+  to.copy(from + idAt, begin + ID_AT, id.length);
   to.byte(CLOSING_BRACE);
   return true;
 }
@@ -240,37 +244,29 @@ function writeUsualDecision(
 /** Of a decision that was written so: its texts are known to be plain. */
 function writeUsualOutcome(
   to: EventBytes,
-  head: EventHead,
+  head: Uint8Array,
   seq: number,
   { id, traceId }: CallFacts,
-  { account, route, application }: VerdictFacts,
+  { route, application }: VerdictFacts,
   end: EndFacts,
+  { account, endedWell }: PlainAccount,
 ): boolean {
   let texts = application === null ? '' : `,"application":"${application}"`;
   texts += endJson(end);
   const idAt = texts.length + REQUEST_ID.length;
   texts += `,"requestId":"${id}"`;
   if (traceId !== null) texts += `,"traceId":"${traceId}"`;
-  const at = writeHead(to, head, id, seq);
-  to.block(accountBlock(account));
-  if (end.reason === 'permitted') to.block(PERMITTED);
-  else to.json(fieldJson(',"reason":', end.reason));
+  const begin = to.size;
+  to.block(head);
+  to.number(seq);
+  if (end.reason === 'permitted') to.block(endedWell);
+  else to.json(`${account}${fieldJson(',"reason":', end.reason)}`);
   to.block(routeBlock(route));
   const from = to.size;
   if (!to.ascii(texts)) return false;
-  to.copy(from + idAt, at, id.length);
+  to.copy(from + idAt, begin + ID_AT, id.length);
   to.byte(CLOSING_BRACE);
   return true;
-}
-
-/** Answers where the id goes once it is written where it stands for the second time. */
-function writeHead(to: EventBytes, head: EventHead, id: string, seq: number): number {
-  to.block(BEGIN);
-  const at = to.size;
-  to.leave(id.length);
-  to.block(head.block);
-  to.number(seq);
-  return at;
 }
 
 // ── any ──
@@ -284,7 +280,7 @@ function decisionJson(
   const { path, userAgent } = call;
   const id = shortJson(call.id);
   return (
-    `{"id":${id}${head}${accountOf(verdict)}` +
+    `${head}${accountOf(verdict)}` +
     fieldJson(',"claimedAccountId":', verdict.claimedAccountId) +
     (call.exposed === true ? ',"exposed":true' : '') +
     fieldJson(',"tokenId":', verdict.tokenId) +
@@ -312,7 +308,7 @@ function decisionJson(
 function outcomeJson(head: string, call: CallFacts, verdict: VerdictFacts, end: EndFacts): string {
   const id = shortJson(call.id);
   return (
-    `{"id":${id}${head}${accountOf(verdict)}` +
+    `${head}${accountOf(verdict)}` +
     fieldJson(',"reason":', end.reason) +
     aimJson(verdict) +
     endJson(end) +
@@ -383,45 +379,45 @@ const NO_ACCOUNT = ',"account":null';
 const NOTHING = new Uint8Array(0);
 const CLOSING_BRACE = 0x7d;
 
-interface AccountBlocks {
-  readonly account: Uint8Array;
+/** What is written of an account, in any event. */
+export interface PlainAccount {
+  /** The field, behind a comma. */
+  readonly account: string;
+  /** The same and the reason, in the outcome of a call that ended well. */
+  readonly endedWell: Uint8Array;
   /** The token that `permit` names. */
   tokenId: string | null;
-  /** From the account to the reason. */
+  /** From the account to the reason, in the decision of a permit. */
   permit: Uint8Array;
 }
 
-const accountBlocks = new WeakMap<AccountFacts, AccountBlocks>();
+const accounts = new WeakMap<AccountFacts, PlainAccount>();
 const routeBlocks = new WeakMap<RouteFacts, Uint8Array>();
-const noAccountBlock: Uint8Array = Buffer.from(NO_ACCOUNT);
+const nobody = plainOf(NO_ACCOUNT);
 
-function accountBlock(principal: VerdictFacts['account']): Uint8Array {
+function plainAccount({ account: principal, tokenId }: VerdictFacts): PlainAccount {
   const account = principal?.account;
-  return isObject(account) ? blocksOf(account).account : noAccountBlock;
-}
-
-function permitBlock(principal: VerdictFacts['account'], tokenId: string | null): Uint8Array {
-  const account = principal?.account;
-  if (!isObject(account)) return permitBytes(NO_ACCOUNT, tokenId);
-  const blocks = blocksOf(account);
-  if (blocks.tokenId !== tokenId) {
-    blocks.permit = permitBytes(`,${accountJson(account)}`, tokenId);
-    blocks.tokenId = tokenId;
+  let plain: PlainAccount | undefined = nobody;
+  if (isObject(account)) {
+    plain = accounts.get(account);
+    if (plain === undefined) {
+      plain = plainOf(`,${accountJson(account)}`);
+      accounts.set(account, plain);
+    }
   }
-  return blocks.permit;
-}
-
-function blocksOf(account: AccountFacts): AccountBlocks {
-  let blocks = accountBlocks.get(account);
-  if (blocks === undefined) {
-    const json = `,${accountJson(account)}`;
-    blocks = { account: Buffer.from(json), tokenId: null, permit: permitBytes(json, null) };
-    accountBlocks.set(account, blocks);
+  if (plain.tokenId !== tokenId) {
+    plain.permit = permitBlock(plain.account, tokenId);
+    plain.tokenId = tokenId;
   }
-  return blocks;
+  return plain;
 }
 
-function permitBytes(account: string, tokenId: string | null): Uint8Array {
+function plainOf(account: string): PlainAccount {
+  const endedWell = Buffer.from(`${account},"reason":"permitted"`);
+  return { account, endedWell, tokenId: null, permit: permitBlock(account, null) };
+}
+
+function permitBlock(account: string, tokenId: string | null): Uint8Array {
   return Buffer.from(`${account}${fieldJson(',"tokenId":', tokenId)}${PERMIT}`);
 }
 

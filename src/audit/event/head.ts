@@ -1,45 +1,57 @@
 import { isoTime, isTime, quoted } from './text.ts';
 
-const TIME = ',"time":"';
-const MS_AT = TIME.length + 'YYYY-MM-DDTHH:MM:SS.'.length;
+const BEGIN = '{"id":"';
+const TIME = '","time":"';
+const MS_AT = 'YYYY-MM-DDTHH:MM:SS.'.length;
 const DIGIT_ZERO = 0x30;
 
+/** Where the id goes in a block. */
+export const ID_AT = BEGIN.length;
+
 /**
- * What stands between the id and the number of an event: time, type, phase and instance. Thousands
- * of events share a second, so only digits change.
+ * An event up to its number: id, time, type, phase and instance. Ids are of one length, and
+ * thousands of events share a second, so only digits of the time change.
  */
 export class EventHead {
-  /** As of the last `at`. It begins behind the quote of the id. */
-  readonly block: Buffer;
+  readonly #names: string;
+  #block = Buffer.alloc(0);
+  #idLength = -1;
   #second = Number.NaN;
 
   constructor(type: string, phase: string, instance: string) {
-    const names = `"type":${quoted(type)},"phase":${quoted(phase)},"instance":${quoted(instance)}`;
-    this.block = Buffer.from(`"${TIME}${isoTime(0)}",${names},"seq":`);
+    this.#names = `"type":${quoted(type)},"phase":${quoted(phase)},"instance":${quoted(instance)}`;
   }
 
-  /** @param timeMs wall clock, ms since the epoch; a time that is none reads as 1970 */
-  at(timeMs: number): this {
-    const second = typeof timeMs === 'number' ? Math.floor(timeMs / 1000) : Number.NaN;
-    if (second === this.#second) {
+  /**
+   * As bytes, with room for the id at `ID_AT`. Good until the next call.
+   *
+   * @param timeMs wall clock, ms since the epoch; a time that is none reads as 1970
+   */
+  block(idLength: number, timeMs: number): Uint8Array {
+    const second = Math.floor(timeMs / 1000);
+    if (second === this.#second && idLength === this.#idLength) {
       this.#setMs(Math.floor(timeMs) - second * 1000);
-    } else {
-      this.block.write(isoTime(timeMs), 1 + TIME.length, 'latin1');
-      this.#second = isTime(second * 1000) ? second : Number.NaN;
+      return this.#block;
     }
-    return this;
+    const id = ' '.repeat(idLength);
+    this.#block = Buffer.from(`${BEGIN}${id}${TIME}${isoTime(timeMs)}",${this.#names},"seq":`);
+    this.#idLength = idLength;
+    this.#second = isTime(second * 1000) ? second : Number.NaN;
+    return this.#block;
   }
 
-  /** The same with a number, behind the id and its quote. */
-  json(seq: number): string {
-    return `${this.block.toString('utf8', 1)}${Number.isSafeInteger(seq) ? seq : null}`;
+  /** @param id in quotes */
+  json(id: string, timeMs: number, seq: number): string {
+    const number = Number.isSafeInteger(seq) ? seq : null;
+    return `{"id":${id},"time":"${isoTime(timeMs)}",${this.#names},"seq":${number}`;
   }
 
   #setMs(ms: number): void {
+    const at = ID_AT + this.#idLength + TIME.length + MS_AT;
     const hundreds = (ms / 100) | 0;
     const tens = ((ms / 10) | 0) - hundreds * 10;
-    this.block[1 + MS_AT] = DIGIT_ZERO + hundreds;
-    this.block[2 + MS_AT] = DIGIT_ZERO + tens;
-    this.block[3 + MS_AT] = DIGIT_ZERO + ms - hundreds * 100 - tens * 10;
+    this.#block[at] = DIGIT_ZERO + hundreds;
+    this.#block[at + 1] = DIGIT_ZERO + tens;
+    this.#block[at + 2] = DIGIT_ZERO + ms - hundreds * 100 - tens * 10;
   }
 }
