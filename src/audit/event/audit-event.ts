@@ -6,8 +6,8 @@ import { EVENT_LIMITS } from './limits.ts';
  * TypeScript types, the reader (read.ts) and the JSON Schema (config/audit-event.schema.json) are
  * made from these tables; that the writers keep to them is tested.
  *
- * Fields stand in events in the order of `FIELDS`. A field without a value is left out, except where
- * it may be null. A reader passes over fields that it does not know: more may come.
+ * Fields stand in events in the order of `FIELDS`. A field without a value is left out, except
+ * where it may be null. A reader passes over fields that it does not know: more may come.
  */
 
 /** Of the form that this file describes. A field that changes its meaning makes it a new one. */

@@ -44,8 +44,8 @@ export function readEvent(line: string): ReadEvent {
 }
 
 /**
- * JSON for programs: the line as it is, with fields that are not known here too, or, where it cannot
- * be read, an `UnreadableEvent`.
+ * JSON for programs: the line as it is, with fields that are not known here too, or, where it
+ * cannot be read, an `UnreadableEvent`.
  */
 export function readableEvent(line: string): string {
   const event = readEvent(line);
