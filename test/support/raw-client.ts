@@ -117,12 +117,20 @@ class Client implements RawClient {
       // A peer that has closed early is what many tests look for: the bytes it sent still count.
       if (this.socket.destroyed || !this.socket.writable) return;
       if (typeof piece === 'number') await sleep(piece);
-      else if (!this.socket.write(piece))
-        await Promise.race([once(this.socket, 'drain'), once(this.socket, 'close')]).catch(
-          () => {},
-        );
+      else if (!this.socket.write(piece)) await this.#drained();
       else await new Promise((resolve) => setImmediate(resolve));
     }
+  }
+
+  #drained(): Promise<void> {
+    const { socket } = this;
+    return new Promise((resolve) => {
+      const done = () => {
+        socket.off('drain', done).off('close', done);
+        resolve();
+      };
+      socket.on('drain', done).on('close', done);
+    });
   }
 
   async waitFor(

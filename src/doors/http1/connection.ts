@@ -114,10 +114,14 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     return this.#served ? 'idle' : 'silent';
   }
 
-  /** The listener stops: an idle connection closes at once, a busy one after its answer. */
+  /**
+   * The listener stops: an idle connection closes at once, a busy one after its answer, also where
+   * that has begun and could not say so.
+   */
   drain(): void {
     this.#guarded(() => {
-      if (!this.busy) this.#closeGracefully();
+      if (this.busy) this.#out.persistent = false;
+      else this.#closeGracefully();
     });
   }
 

@@ -191,6 +191,7 @@ export class CallStage {
   readonly measures: CallMeasure[] = [];
   readonly logged: string[] = [];
   readonly token: string;
+  readonly services: CallServices;
   readonly call: Call;
   readonly clock = { nowMs: 1, wallMs: () => Date.UTC(2026, 10, 1), monotonicMs: () => 1 };
   /** The lease under which calls are permitted holds. */
@@ -208,7 +209,7 @@ export class CallStage {
     this.registry.policy.putRole(role('viewer', 'deployments:read'));
     this.token = this.registry.withToken();
     this.openCalls = new OpenCalls(this.registry, this.clock, () => this.covered);
-    const services: CallServices = {
+    this.services = {
       decider: this.#decider(),
       outbox: this.outbox,
       events: new CallEvents('test-1'),
@@ -231,7 +232,11 @@ export class CallStage {
       nextRequestId: () => 'request-1',
     };
     const authorization = `Bearer ${this.token}`;
-    this.call = new Call(services, this.client, head({ path: '/all', authorization, ...request }));
+    this.call = new Call(
+      this.services,
+      this.client,
+      head({ path: '/all', authorization, ...request }),
+    );
   }
 
   #decider(): Decider {
