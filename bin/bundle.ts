@@ -1,7 +1,7 @@
 /**
  * `npm run bundle [-- FOLDER]`: puts the sources, and what they use of the libraries, into the few
  * files of dist/app. A gate that starts from them takes a third of the processor time
- * (docs/decisions/start-bundle.md). bin/sallyport runs them as long as no source is newer.
+ * (docs/decisions/069-start-bundle.md). bin/sallyport runs them as long as no source is newer.
  *
  * `npm ci` does it by itself, with --if-possible: what keeps it from that (`--omit=dev`, a folder
  * that is not writable) is told, and the sources are run.

@@ -24,7 +24,9 @@ export type HeadResult =
    */
   | { readonly state: 'hopeless'; readonly detail: HopelessDetail };
 
-/** Nearly every head is shorter. Looked at first, so that the body behind it is no text for nothing. */
+/**
+ * Nearly every head is shorter. Looked at first, so that the body behind it is no text for nothing.
+ */
 const USUAL_BYTES = 1024;
 const INCOMPLETE: HeadResult = { state: 'incomplete' };
 const END = '\r\n\r\n';

@@ -7,7 +7,7 @@ import { type TicketKeys, ticketKeyName } from './ticket-keys.ts';
  * Node keeps what a TLS connection receives in a buffer as large as the first piece that it is
  * given, at least 1,024 bytes, and takes 16 KiB more for good once that has been full. A
  * ClientHello with the hybrid key exchange is larger than that, so it is handed over in pieces that
- * are smaller: 12 of 50 KiB less per idle connection (docs/decisions/tls-idle-memory.md).
+ * are smaller: 12 of 50 KiB less per idle connection (docs/decisions/068-tls-idle-memory.md).
  */
 const PIECE_BYTES = 1000;
 

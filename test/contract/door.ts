@@ -33,7 +33,9 @@ export interface DoorResponse {
   readonly whole: boolean;
 }
 
-/** One request under way, as its client has it. What waits throws when its connection ends first. */
+/**
+ * One request under way, as its client has it. What waits throws when its connection ends first.
+ */
 export interface DoorExchange {
   /** Pieces of the body. Resolves once the connection has taken them: it may have to wait. */
   send(...pieces: readonly (string | Buffer)[]): Promise<void>;

@@ -1,8 +1,9 @@
 /**
- * What one decision costs, in processor time: 1,000 callers of 100,000 cached accounts, the requests
- * of the benchmark's `mixed` loads, each head parsed anew. Told are the median with its quartiles and
- * the least (of each block of requests the fastest round, which others on the machine disturb least).
- * With another checkout of this project both take turns, and what is told is one beside the other.
+ * What one decision costs, in processor time: 1,000 callers of 100,000 cached accounts, the
+ * requests of the benchmark's `mixed` loads, each head parsed anew. Told are the median with its
+ * quartiles and the least (of each block of requests the fastest round, which others on the machine
+ * disturb least). With another checkout of this project both take turns, and what is told is one
+ * beside the other.
  *
  * Hot: one decision after another. Cold: between two of them much other code runs over much other
  * memory, as in a gate, only more of it.
