@@ -10,9 +10,17 @@
  *
  *     npm run prove -- decide [DIR] [ROUNDS]
  */
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { type Deciding, openDeciding, population } from '../bench/deciding.ts';
 import { mixedRequests } from '../bench/mixed.ts';
+
+/** The young heap of a gate (bin/sallyport). */
+const YOUNG_HEAP = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
+if (!YOUNG_HEAP.every((flag) => process.execArgv.includes(flag))) {
+  const words = [...YOUNG_HEAP, import.meta.filename, ...process.argv.slice(2)];
+  process.exit(spawnSync(process.execPath, words, { stdio: 'inherit' }).status ?? 1);
+}
 
 const ACCOUNTS = 100_000;
 const ROOT = join(import.meta.dirname, '../..');
@@ -49,13 +57,14 @@ function isPermitted(gate: Deciding, head: ReturnType<Deciding['parse']>): boole
 interface Cost {
   /** Microseconds for one decision, by round. */
   readonly rounds: number[];
-  leastUs: number;
+  /** Null: nothing to be told of. */
+  leastUs: number | null;
 }
 
 function hot(): Cost[] {
   const blocks = heads.length / BLOCK;
   const least = gates.map(() => new Float64Array(blocks).fill(Number.POSITIVE_INFINITY));
-  const costs: Cost[] = gates.map(() => ({ rounds: [], leastUs: 0 }));
+  const costs: Cost[] = gates.map(() => ({ rounds: [], leastUs: null }));
   for (let round = -WARM_UP; round < ROUNDS; round += 1) {
     for (const [index, gate] of gates.entries()) {
       let us = 0;
@@ -83,7 +92,7 @@ function blockUs(gate: Deciding, from: number): number {
 /** By the clock, as one decision is too short for the processor time: the median of all of them. */
 function cold(): Cost[] {
   const walk = others();
-  const costs: Cost[] = gates.map(() => ({ rounds: [], leastUs: 0 }));
+  const costs: Cost[] = gates.map(() => ({ rounds: [], leastUs: null }));
   const turns = Array.from({ length: COLD_DECISIONS }, (_, n) => heads[(n * 7) % heads.length]!);
   for (const [turn, bytes] of turns.entries()) {
     for (let n = 0; n < gates.length; n += 1) {
@@ -96,7 +105,6 @@ function cold(): Cost[] {
       costs[index]!.rounds.push((performance.now() - fromMs) * 1_000);
     }
   }
-  for (const cost of costs) cost.leastUs = Math.min(...cost.rounds);
   return costs;
 }
 
@@ -128,12 +136,16 @@ function others(): () => void {
 
 function tell(name: string, costs: readonly Cost[]): void {
   for (const [index, { rounds: all, leastUs }] of costs.entries())
-    console.log(`${name}  ${spread(all)} us, least ${leastUs.toFixed(2)} us  ${folders[index]}`);
+    console.log(`${name}  ${spread(all)} us${leastOf(leastUs)}  ${folders[index]}`);
   const [before, now] = costs;
   if (before === undefined || now === undefined) return;
   const ratios = now.rounds.map((us, n) => us / before.rounds[n]!);
-  const least = (now.leastUs / before.leastUs).toFixed(2);
-  console.log(`${name}  ${spread(ratios)} of it, of the least ${least}`);
+  const least = now.leastUs === null ? null : now.leastUs / before.leastUs!;
+  console.log(`${name}  ${spread(ratios)} of it${leastOf(least)}`);
+}
+
+function leastOf(value: number | null): string {
+  return value === null ? '' : `, least ${value.toFixed(2)}`;
 }
 
 function spread(values: readonly number[]): string {
