@@ -16,6 +16,17 @@ describe('the documents', () => {
     expect(documents.flatMap(brokenLinksOf)).toEqual([]);
   });
 
+  it('name only files of ours that exist; what has changed since is history', () => {
+    const present = documents.filter((path) => path !== 'CHANGELOG.md');
+    const gone = present.flatMap((path) =>
+      [...read(path).matchAll(/`((?:[\w.-]+\/)+[\w.-]+\.(?:ts|lua))`/g)]
+        .map((match) => match[1]!)
+        .filter((file) => ![file, `src/${file}`, join(dirname(path), file)].some(isThere))
+        .map((file) => `${path}: ${file}`),
+    );
+    expect(gone).toEqual([]);
+  });
+
   it('name only npm scripts that exist', () => {
     const unknown = documents.flatMap((path) =>
       scriptsNamedIn(read(path))
@@ -87,6 +98,10 @@ describe('the scripts', () => {
     }
   });
 });
+
+function isThere(path: string): boolean {
+  return existsSync(join(ROOT, path));
+}
 
 function longLinesOf(path: string, which: RegExp): string[] {
   const lines = read(path).split('\n');
