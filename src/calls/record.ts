@@ -1,11 +1,7 @@
 import type { EventBytes } from '../audit/event/bytes.ts';
-import {
-  type AccountFacts,
-  type CallFacts,
-  type EndFacts,
-  type PlainAccount,
-  permitJson,
-} from '../audit/event/call-event.ts';
+import type { AccountFacts, CallFacts, EndFacts } from '../audit/event/call-facts.ts';
+import { permitJson } from '../audit/event/call-json.ts';
+import type { PlainAccount } from '../audit/event/kept-blocks.ts';
 import type { OpenPermit } from '../audit/permits/open-permits.ts';
 import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
 import type { Route } from '../decision/route.ts';

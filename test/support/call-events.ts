@@ -1,12 +1,12 @@
 import { EventBytes } from '../../src/audit/event/bytes.ts';
+import type { CallEvents } from '../../src/audit/event/call-event.ts';
 import type {
   AccountFacts,
-  CallEvents,
   CallFacts,
   EndFacts,
-  PlainAccount,
   VerdictFacts,
-} from '../../src/audit/event/call-event.ts';
+} from '../../src/audit/event/call-facts.ts';
+import type { PlainAccount } from '../../src/audit/event/kept-blocks.ts';
 import type { Reason } from '../../src/refusal.ts';
 
 /** All that a decision's event says, side by side. */

@@ -4,7 +4,7 @@ import {
   adminCallEvent,
   askedFor,
 } from '../../audit/event/admin-call-event.ts';
-import type { AccountFacts } from '../../audit/event/call-event.ts';
+import type { AccountFacts } from '../../audit/event/call-facts.ts';
 import type { Actor } from '../../audit/event/change-event.ts';
 import { permitText } from '../../audit/permits/notes.ts';
 import type { OpenPermit } from '../../audit/permits/open-permits.ts';

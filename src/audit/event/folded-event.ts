@@ -1,5 +1,5 @@
 import type { Reason } from '../../refusal.ts';
-import type { AccountFacts } from './call-event.ts';
+import type { AccountFacts } from './call-facts.ts';
 import { isoTime } from './text.ts';
 import { eventJson } from './write.ts';
 

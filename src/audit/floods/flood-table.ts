@@ -1,5 +1,5 @@
 import type { Reason } from '../../refusal.ts';
-import type { AccountFacts } from '../event/call-event.ts';
+import type { AccountFacts } from '../event/call-facts.ts';
 import type { FoldedFacts } from '../event/folded-event.ts';
 
 export interface FloodTableOptions {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { networkOf } from '../../limits/client-network.ts';
 import type { Reason } from '../../refusal.ts';
-import type { AccountFacts } from '../event/call-event.ts';
+import type { AccountFacts } from '../event/call-facts.ts';
 import type { FoldedFacts } from '../event/folded-event.ts';
 import { FloodTable } from './flood-table.ts';
 

@@ -1,4 +1,5 @@
-import { type AccountFacts, accountJson, type RouteFacts, routeJson } from '../event/call-event.ts';
+import type { AccountFacts, RouteFacts } from '../event/call-facts.ts';
+import { accountJson, routeJson } from '../event/call-json.ts';
 import { ended, opened, type PermitNotes, partNoted } from './notes.ts';
 
 /** A permit whose outcome is still to come. */
