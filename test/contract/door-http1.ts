@@ -8,7 +8,7 @@ import type {
   DoorResponse,
   DoorUnderTest,
   FieldList,
-} from './door.ts';
+} from './door-under-test.ts';
 
 /** HTTP/1.1 for the suite of all doors: values to bytes, and back. */
 export function http1Door(tls: boolean): DoorUnderTest {

@@ -1,99 +1,35 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { newToken } from '../../src/account/token.ts';
 import { type Door, type DoorOptions, startDoor } from '../integration/door/door.ts';
 import { owner } from '../support/gateway.ts';
 import { type MessageHead, valuesOf } from '../support/http-bytes.ts';
 import type { Step } from '../support/raw-upstream.ts';
-
-/** Names and values; those of responses with names in lower case. */
-export type FieldList = readonly (readonly [name: string, value: string])[];
-
-/** A request as values. Nothing of a protocol stands in them. */
-export interface DoorRequest {
-  readonly method: string;
-  readonly target: string;
-  /** Default `api.test`. */
-  readonly authority?: string;
-  readonly fields?: FieldList;
-  /** Of its body, in bytes; null = not known beforehand. Absent: there is no body. */
-  readonly length?: number | null | undefined;
-  /** The body waits until the server says that it wants it. Only of doors with that power. */
-  readonly expects?: boolean;
-}
-
-export interface DoorResponse {
-  readonly status: number;
-  readonly fields: FieldList;
-  readonly content: Buffer;
-  readonly interims: readonly (readonly [status: number, fields: FieldList])[];
-  /** False: its client cannot take it for a whole one. */
-  readonly whole: boolean;
-}
-
-/**
- * One request under way, as its client has it. What waits throws when its connection ends first.
- */
-export interface DoorExchange {
-  /** Pieces of the body. Resolves once the connection has taken them: it may have to wait. */
-  send(...pieces: readonly (string | Buffer)[]): Promise<void>;
-  endBody(): Promise<void>;
-  /** Takes nothing of the response any more. */
-  pause(): void;
-  resume(): void;
-  /** @returns the fields of the interim response with this status, once it is here */
-  interim(status: number): Promise<FieldList>;
-  /** Once it is here. */
-  head(): Promise<Pick<DoorResponse, 'status' | 'fields'>>;
-  /** Until what is here of the content holds it. */
-  content(what: string, holds: (content: Buffer) => boolean): Promise<void>;
-  /** Until nothing more comes of it: then it is whole, or broken. */
-  response(): Promise<DoorResponse>;
-}
-
-/** A client's connection. */
-export interface DoorClient {
-  /** Another request may be sent on it, as far as this client has been told. */
-  readonly usable: boolean;
-  /** Sends the head of a request. Its body follows. */
-  begin(request: DoorRequest): Promise<DoorExchange>;
-  /** Until the gate has ended it. */
-  ended(): Promise<void>;
-  close(): void;
-}
-
-/** A door, by a client that speaks its protocol, with the powers that the protocol gives. */
-export interface DoorUnderTest {
-  readonly name: string;
-  readonly tls: boolean;
-  readonly powers: {
-    /** Several requests at the same time on one connection. */
-    readonly concurrent: boolean;
-    /** A request's body can wait until it is wanted (RFC 9110 §10.1.1). */
-    readonly expectations: boolean;
-  };
-  /** Every way in which a client can give up what it has asked for. */
-  readonly departures: readonly (readonly [
-    how: string,
-    leave: (client: DoorClient, exchange: DoorExchange) => void,
-  ])[];
-  /** Rejects when the gate takes no connection. */
-  connect(gate: { readonly port: number; readonly caFile: string }): Promise<DoorClient>;
-}
-
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'];
-const KNOWN = { application: 'any', permission: 'test:all', upstream: 'raw' } as const;
-const LIMIT = { requests: 1, windowSeconds: 3600, per: 'account' } as const;
-const ROUTES = [
-  { name: 'app', path: '/app/**', methods: METHODS, ...KNOWN },
-  { name: 'readonly', path: '/readonly', methods: ['GET'], ...KNOWN },
-  { name: 'limited', path: '/limited', methods: ['GET'], ...KNOWN, rateLimit: LIMIT },
-  { name: 'denied', path: '/denied', methods: ['GET'], ...KNOWN, permission: 'other:thing' },
-  { name: 'public', path: '/public', access: 'public', upstream: 'raw' },
-];
-const BODY_BYTES = 1_000_000;
+import {
+  answerTo,
+  BODY_BYTES,
+  BREAKS,
+  FAILURES,
+  HALF,
+  MUCH_BYTES,
+  OK,
+  ON_ITS_WAY_BYTES,
+  PHASES,
+  PIECE,
+  pathOf,
+  REFUSED,
+  RESERVED,
+  RESPONSES,
+  ROUTES,
+  startSpring,
+} from './door-cases.ts';
+import type {
+  DoorClient,
+  DoorExchange,
+  DoorRequest,
+  DoorResponse,
+  DoorUnderTest,
+  FieldList,
+} from './door-under-test.ts';
 
 /** Everything that a door promises, whatever its protocol. The upstream's end is HTTP/1.1. */
 export function doorContract(under: DoorUnderTest): void {
@@ -496,140 +432,12 @@ export function doorContract(under: DoorUnderTest): void {
   });
 }
 
-const OK = 'HTTP/1.1 200 OK\r\nX-Own: 1\r\n';
-const HALF = `${OK}Content-Length: 1000\r\n\r\nhalf`;
-
 /** What is on record of a permit that ended so. */
 const permitted = (end: string) => ['decision permitted', `outcome ${end}`];
-
-const pathOf = ({ line }: MessageHead) => line.split(' ')[1]!;
-
-/** Says whose it is, so that a mix-up is seen. */
-function answerTo(request: MessageHead): readonly Step[] {
-  const content = `for ${valuesOf(request, 'x-request-id')[0]} at ${pathOf(request)}`;
-  const head = `${OK}Content-Length: ${content.length}\r\n\r\n`;
-  return [{ send: request.line.startsWith('HEAD') ? head : head + content }];
-}
 
 function fieldOf({ fields }: DoorResponse, name: string): string {
   return fields.find(([known]) => known === name)?.[1] ?? '';
 }
-
-/** Some of the names that only the gate may say to an upstream. */
-const RESERVED = [
-  'X-Account-Id',
-  'X-ACCOUNT-NAME',
-  'x-account-role',
-  'X-Account-Teams',
-  'X-Account-Applications',
-  'X-Account-Anything',
-  'X-Request-Id',
-  'Forwarded',
-  'X-Forwarded-For',
-  'X-Forwarded-Host',
-  'X-Forwarded-Proto',
-  'X-Real-Ip',
-  'Client-Ip',
-  'X-Http-Method-Override',
-  'Proxy-Authorization',
-];
-
-const REFUSED: readonly (readonly [
-  reason: string,
-  status: number,
-  target: string,
-  changes?: Partial<DoorRequest>,
-  fields?: Readonly<Record<string, RegExp | string>>,
-])[] = [
-  [
-    'token-missing',
-    401,
-    '/app/1',
-    { fields: [] },
-    { 'www-authenticate': /^Bearer realm="[^"]*"$/ },
-  ],
-  ['token-malformed', 401, '/app/2', bearer('nonsense'), { 'www-authenticate': /invalid_token/ }],
-  [
-    'token-unknown',
-    401,
-    '/app/3',
-    bearer(newToken('AAAAAAAAAAAA')),
-    { 'www-authenticate': /invalid_token/ },
-  ],
-  ['route-unknown', 404, '/nowhere'],
-  ['method-refused', 405, '/readonly', { method: 'DELETE' }, { allow: /^GET$/ }],
-  ['permission-denied', 403, '/denied', {}, { 'www-authenticate': /insufficient_scope/ }],
-  ['body-refused', 400, '/app/4', { length: 4 }],
-  ['target-ambiguous', 400, '/app/%2e%2e/4'],
-  ['body-too-large', 413, '/app/5', { method: 'POST', length: BODY_BYTES + 1 }],
-  ['rate-limited', 429, '/limited', {}, { 'retry-after': /^\d+$/ }],
-  ['method-unknown', 501, '/app/6', { method: 'BREW' }],
-];
-
-function bearer(token: string): Partial<DoorRequest> {
-  return { fields: [['authorization', `Bearer ${token}`]] };
-}
-
-const RESPONSES: readonly (readonly [
-  what: string,
-  method: string,
-  steps: readonly Step[],
-  expected: readonly [status: number, content: string],
-])[] = [
-  ['with a length', 'GET', [{ send: `${OK}Content-Length: 4\r\n\r\nbody` }], [200, 'body']],
-  [
-    'without a length',
-    'GET',
-    [{ send: `${OK}Transfer-Encoding: chunked\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n` }],
-    [200, 'body'],
-  ],
-  ['that its connection ends', 'GET', [{ send: `${OK}\r\nbody` }, { end: true }], [200, 'body']],
-  ['without content', 'GET', [{ send: `${OK}Content-Length: 0\r\n\r\n` }], [200, '']],
-  ['204', 'DELETE', [{ send: 'HTTP/1.1 204 No Content\r\nX-Own: 1\r\n\r\n' }], [204, '']],
-  ['304', 'GET', [{ send: 'HTTP/1.1 304 Not Modified\r\nX-Own: 1\r\n\r\n' }], [304, '']],
-  ['to HEAD', 'HEAD', [{ send: `${OK}Content-Length: 4\r\n\r\n` }], [200, '']],
-  [
-    'after an interim one, 103',
-    'GET',
-    [
-      {
-        send: `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${OK}Content-Length: 4\r\n\r\nbody`,
-      },
-    ],
-    [200, 'body'],
-  ],
-];
-
-const FAILURES: readonly (readonly [when: string, steps: readonly Step[]])[] = [
-  ['before its head', []],
-  ['in its head', [{ send: 'HTTP/1.1 200 OK\r\nContent-' }]],
-  ['with what is no response', [{ send: 'nonsense\r\n\r\n' }]],
-];
-
-const CHUNK = `${OK}Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n`;
-const BREAKS: readonly (readonly [when: string, steps: readonly Step[], last: Step])[] = [
-  ['within its length, by a reset', [{ send: HALF }], { reset: true }],
-  ['within its length, by an end', [{ send: HALF }], { end: true }],
-  ['before its end, by a reset', [{ send: CHUNK }], { reset: true }],
-  ['before its end, by an end', [{ send: CHUNK }], { end: true }],
-];
-
-/** Of a request with a body: what its client has sent of it, and what its upstream has seen. */
-const PHASES: readonly (readonly [
-  when: string,
-  length: number,
-  pieces: readonly string[],
-  seen: string,
-])[] = [
-  ['before its body', 4, [], ''],
-  ['in its body', 1000, ['part'], 'part'],
-  ['while its upstream thinks', 4, ['body'], 'body'],
-];
-
-const PIECE = Buffer.alloc(100_000, 'x');
-const MUCH_BYTES = 40_000_000;
-/** What the kernel and the gate may hold at most; a gate that kept all would be far past it. */
-const ON_ITS_WAY_BYTES = 30_000_000;
 
 /** The amount once it has not grown for a while. */
 async function settled(amount: () => number): Promise<number> {
@@ -639,34 +447,4 @@ async function settled(amount: () => number): Promise<number> {
     before = now;
     await sleep(150);
   }
-}
-
-/** An upstream that answers with as much as it gets rid of. */
-async function startSpring() {
-  const sockets = new Set<Socket>();
-  const spring = { sent: 0, url: '', stop: async () => {} };
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {});
-    socket.once('data', () => {
-      socket.write(`${OK}Content-Length: ${MUCH_BYTES}\r\n\r\n`);
-      const pour = () => {
-        while (spring.sent < MUCH_BYTES) {
-          spring.sent += PIECE.length;
-          if (!socket.write(PIECE)) return;
-        }
-      };
-      socket.on('drain', pour);
-      pour();
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  spring.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  spring.stop = async () => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-    await once(server, 'close');
-  };
-  return spring;
 }

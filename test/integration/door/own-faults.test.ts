@@ -84,7 +84,14 @@ async function callsOfAllKinds(): Promise<string[]> {
   const leaving = await connectRaw({ port: gate.port });
   await leaving.send(`${head('/leaving')}${authorization}\r\n`, 20);
   leaving.reset();
+  // Its end belongs to these calls, not to the next ones.
+  await expect.poll(activeConnections).toBe('0');
   return answers;
+}
+
+async function activeConnections(): Promise<string | undefined> {
+  const text = await gate.gateway.metrics.text();
+  return /^sallyport_client_connections\{[^}]*state="active"[^}]*\} (\d+)$/m.exec(text)?.[1];
 }
 
 describe('a fault of our own', () => {
