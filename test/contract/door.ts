@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Door, type DoorOptions, startDoor } from '../integration/door/door.ts';
 import { owner } from '../support/gateway.ts';
 import { type MessageHead, valuesOf } from '../support/http-bytes.ts';
 import type { Step } from '../support/raw-upstream.ts';
+import { settled } from '../support/settled.ts';
 import {
   answerTo,
   BODY_BYTES,
@@ -437,14 +437,4 @@ const permitted = (end: string) => ['decision permitted', `outcome ${end}`];
 
 function fieldOf({ fields }: DoorResponse, name: string): string {
   return fields.find(([known]) => known === name)?.[1] ?? '';
-}
-
-/** The amount once it has not grown for a while. */
-async function settled(amount: () => number): Promise<number> {
-  for (let before = -1; ; ) {
-    const now = amount();
-    if (now === before && now > 0) return now;
-    before = now;
-    await sleep(150);
-  }
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { settled } from '../../support/settled.ts';
 import { startDoor } from './door.ts';
 
 const WHOLE_BYTES = 200_000_000;
@@ -47,16 +47,6 @@ function pour(socket: Socket, progress: { sent: number }): void {
     }
   };
   more();
-}
-
-/** The amount once it has not grown for a while. */
-async function settled(amount: () => number): Promise<number> {
-  for (let before = -1; ; ) {
-    const now = amount();
-    if (now === before && now > 0) return now;
-    before = now;
-    await sleep(250);
-  }
 }
 
 describe('pressure', () => {
