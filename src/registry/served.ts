@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
-  constants,
   fsyncSync,
   linkSync,
   openSync,
@@ -11,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { openOwnFile } from './own-file.ts';
 import { RegistryUnavailable } from './port.ts';
 
 /**
@@ -214,14 +214,8 @@ interface Marker extends Reached {
 
 /** Null when there is no such file. A link is not followed. */
 function readMarker(path: string): Marker | null {
-  let file: number;
-  try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (fault) {
-    const { code } = fault as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-    throw unreadable(path, `cannot be opened (${code})`);
-  }
+  const file = openOwnFile(path, (why) => unreadable(path, why));
+  if (file === null) return null;
   try {
     const [id = '', seq = '0', sum, ...rest] = readFileSync(file, 'utf8').trim().split(' ');
     const numbers = [seq, sum ?? '0'].every((text) => /^\d{1,15}$/.test(text));

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { turn } from '../../turns.ts';
+import { openOwnFile } from '../own-file.ts';
 import type { StoreState } from '../port.ts';
 import type { Fact } from './fact.ts';
 import { REVOKED_LIMITS } from './revoked.ts';
@@ -117,14 +118,8 @@ function lineOf([label, fact]: Remembered['facts'][number]): string {
 
 /** A link is not followed, and what others could have written is not believed. */
 function textOf(path: string): string | null {
-  let file: number;
-  try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (fault) {
-    const { code } = fault as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-    throw new Error(`it cannot be opened (${code})`, { cause: fault });
-  }
+  const file = openOwnFile(path, (why, cause) => new Error(`it ${why}`, { cause }));
+  if (file === null) return null;
   try {
     const found = fstatSync(file);
     if (!found.isFile() || (found.mode & 0o022) !== 0)
