@@ -94,9 +94,9 @@ const encoder = new TextEncoder();
 export function digestsEqual(one: string, other: string): boolean {
   // Length is no secret: every digest has this one, and anything else is a damaged record.
   if (one.length !== DIGEST_LENGTH || other.length !== DIGEST_LENGTH) return false;
-  // Nor is a character beyond ASCII, which needs more room than there is.
-  if (encoder.encodeInto(one, leftBytes).written !== DIGEST_LENGTH) return false;
-  if (encoder.encodeInto(other, rightBytes).written !== DIGEST_LENGTH) return false;
+  // Nor is a character beyond ASCII, which takes the room of others.
+  if (encoder.encodeInto(one, leftBytes).read !== DIGEST_LENGTH) return false;
+  if (encoder.encodeInto(other, rightBytes).read !== DIGEST_LENGTH) return false;
   let difference = 0;
   for (let index = 0; index < left.length; index++) difference |= left[index]! ^ right[index]!;
   return difference === 0;

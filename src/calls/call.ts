@@ -157,10 +157,11 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
   }
 
   #judged(verdict: Verdict): void {
-    // Of a body that still comes nothing is taken.
-    if (this.#state === 'collecting' && this.#gone === null) this.#client.pauseBody();
+    const collected = this.#state === 'collecting';
     this.#state = 'recording';
     this.#verdict = verdict;
+    // Of a body that still comes nothing is taken.
+    if (collected && this.#gone === null) this.#client.pauseBody();
     // In the same turn in which it was reached: no change can come between the verdict and the list
     // of those whom changes concern.
     if (verdict.permitted && verdict.account !== null) this.#opened(verdict, verdict.account);

@@ -168,6 +168,8 @@ export class StandaloneConnection implements RedisConnection, AccessMember {
   }
 
   close(): void {
+    // Once: told of it again, the driver would wait two seconds for an end that has been.
+    if (this.#closed) return;
     this.#closed = true;
     this.#succession.close();
     this.#manner.access.leave(this);

@@ -188,6 +188,15 @@ describe('a digest', () => {
     }
     expect(digestsEqual('', '')).toBe(false);
   });
+
+  it('is equal to nothing that holds a character beyond ASCII, wherever that stands', () => {
+    const digest = tokenDigest(newToken('abcdefghijkl'));
+    for (let at = 0; at < digest.length; at += 1) {
+      const odd = `${digest.slice(0, at)}\u00e9${digest.slice(at + 1)}`;
+      const other = `${odd.slice(0, -1)}${odd.endsWith('0') ? '1' : '0'}`;
+      for (const one of [odd, other]) expect(digestsEqual(odd, one)).toBe(false);
+    }
+  });
 });
 
 /** CRC-32 bit by bit (ISO 3309, reflected 0xEDB88320), independent of zlib. */
