@@ -28,10 +28,12 @@ describe('sallyport dev', () => {
 
   /**
    * A line of the page, pasted into a shell as a person would. Only npx is left out: it looks for
-   * the command in this project.
+   * the command in this project. It runs on the Node of the tests: the one that the system calls
+   * `node` may be older.
    */
   function paste(line: string): string {
-    if (line.startsWith(SALLYPORT)) return `node ${shell.main} ${line.slice(SALLYPORT.length)}`;
+    if (line.startsWith(SALLYPORT))
+      return `"${process.execPath}" ${shell.main} ${line.slice(SALLYPORT.length)}`;
     return line;
   }
 
