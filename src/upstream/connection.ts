@@ -59,6 +59,8 @@ export class UpstreamConnection implements Watched {
   #blocked = false;
   /** The client does not take what the upstream sends. */
   #paused = false;
+  /** What was read while the client takes nothing. */
+  #ahead: Buffer | null = null;
   #head: ResponseHead | null = null;
   #body: BodyReader | null = null;
   #informational = 0;
@@ -195,16 +197,27 @@ export class UpstreamConnection implements Watched {
 
   /** The client is slower than the upstream. The upstream's time does not run meanwhile. */
   pause(): void {
-    this.#socket.pause();
     this.#paused = true;
     this.#watchSilence();
+  }
+
+  /**
+   * One read ahead of a client that is slower; the rest waits in the kernel. Stopping at once would
+   * close the window of a fast upstream at every pause, and open it again.
+   */
+  #readAhead(chunk: Buffer): void {
+    this.#ahead = this.#ahead === null ? chunk : Buffer.concat([this.#ahead, chunk]);
+    this.#socket.pause();
   }
 
   resume(): void {
     if (this.#closed || this.#receiver === null || this.#held.holding) return;
     this.#paused = false;
     this.#watchSilence();
-    this.#socket.resume();
+    const ahead = this.#ahead;
+    this.#ahead = null;
+    if (ahead !== null) this.#guarded(() => this.#read(ahead));
+    if (!this.#paused && !this.#closed) this.#socket.resume();
   }
 
   /** Ends the connection without a word to the receiver. */
@@ -252,6 +265,10 @@ export class UpstreamConnection implements Watched {
       this.#paused = true;
       this.#watchSilence();
       if (this.#held.keep(chunk) >= MAX_HELD_BYTES) this.#socket.pause();
+      return;
+    }
+    if (this.#paused) {
+      this.#readAhead(chunk);
       return;
     }
     try {
@@ -369,7 +386,9 @@ export class UpstreamConnection implements Watched {
     if (reusable) {
       this.#head = null;
       this.#body = null;
-      // It may have been paused for this exchange; idle, it must hear that the upstream closes it.
+      // It may have been paused for this exchange; idle, it must hear that the upstream closes it, or
+      // says more than it was asked.
+      this.#paused = false;
       this.#socket.resume();
       this.#keeper.free(this);
     } else {
@@ -420,6 +439,7 @@ export class UpstreamConnection implements Watched {
     this.#closed = true;
     this.#forgetLateFlush();
     this.#held.bytes = null;
+    this.#ahead = null;
     this.#deadline.end();
     this.#socket.destroy();
     this.#keeper.gone(this);

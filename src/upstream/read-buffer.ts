@@ -1,7 +1,7 @@
 /** As much as one read brings at most: libuv's own size. */
 export const READ_BYTES = 64 * 1024;
 /** Up to here a read is copied out, and its memory used again; beyond, the copy would cost more. */
-const COPIED_BYTES = 4 * 1024;
+const COPIED_BYTES = 32 * 1024;
 
 /**
  * The memory into which one connection reads.

@@ -18,6 +18,7 @@ interface Exchange {
    */
   readonly heard: readonly (number | string)[];
   readonly paused: () => boolean;
+  readonly closed: () => boolean;
   readonly connection: UpstreamConnection;
 }
 
@@ -63,7 +64,13 @@ function exchange(
   connection.begin(receiver, outgoing());
   connection.sendEnd();
   upstream.on('error', () => {});
-  return { upstream, heard, paused: () => near.isPaused(), connection };
+  return {
+    upstream,
+    heard,
+    paused: () => near.isPaused(),
+    closed: () => near.destroyed,
+    connection,
+  };
 }
 
 const ended = (what: string) => `HTTP/1.1 200 OK\r\n${what}\r\n\r\n`;
@@ -139,15 +146,47 @@ it('writes small reads out at once, however many come in one turn', async () => 
   expect(heard).toEqual([2, 'flush', 3, 'flush']);
 });
 
-it('stops the upstream when the late flush finds a slow client', async () => {
-  const { upstream, heard, paused, connection } = exchange(() => false);
+it('reads one piece ahead of a slow client, and then no more', async () => {
+  let slow = true;
+  const { upstream, heard, paused, connection } = exchange(() => !slow);
   upstream.write(fullRead('Content-Length: 1000000'));
   await nextTurn();
   await nextTurn();
   expect(heard.at(-1)).toBe('flush');
+  const before = heard.length;
+  upstream.write('ahead');
+  await nextTurn();
   expect(paused()).toBe(true);
+  expect(heard).toHaveLength(before);
+  slow = false;
   connection.resume();
+  expect(heard.slice(before)).toEqual([5, 'flush']);
   expect(paused()).toBe(false);
+});
+
+it('is given up for bytes that come after a response which was read ahead, or held back', async () => {
+  const ahead = exchange(() => false);
+  ahead.upstream.resume();
+  await nextTurn();
+  ahead.upstream.write(`${ended('Content-Length: 6')}abc`);
+  await nextTurn();
+  ahead.upstream.write('def');
+  await nextTurn();
+  ahead.connection.resume();
+  const held = exchange();
+  held.upstream.resume();
+  await nextTurn();
+  held.connection.hold();
+  held.upstream.write(`${ended('Content-Length: 3')}abc`);
+  await nextTurn();
+  held.connection.release();
+  for (const { upstream, heard, closed } of [ahead, held]) {
+    expect(heard.at(-1)).toBe('end');
+    expect(closed()).toBe(false);
+    upstream.write('late');
+    await nextTurn();
+    expect(closed()).toBe(true);
+  }
 });
 
 it('ends a fault in the late flush with its exchange', async () => {
