@@ -386,8 +386,8 @@ export class UpstreamConnection implements Watched {
     if (reusable) {
       this.#head = null;
       this.#body = null;
-      // It may have been paused for this exchange; idle, it must hear that the upstream closes it, or
-      // says more than it was asked.
+      // It may have been paused for this exchange; idle, it must hear that the upstream closes it,
+      // or says more than it was asked.
       this.#paused = false;
       this.#socket.resume();
       this.#keeper.free(this);
