@@ -14,7 +14,7 @@ export interface CallMeasure {
    * answer then waited for the record.
    */
   readonly overheadMs: number;
-  /** The upstream's part, until the first byte of its answer; null when it gave none. */
+  /** The upstream's part, until the first byte of its response; null when it gave none. */
   readonly upstreamMs: number | null;
 }
 

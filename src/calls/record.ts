@@ -30,7 +30,7 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
   exposed = false;
   /** When the request was given to the upstream's connection. */
   forwardedMs = 0;
-  /** When the first byte of an answer came that had to wait for the decision's acceptance. */
+  /** When the first byte of a response came that had to wait for the decision's acceptance. */
   heldSinceMs = 0;
   #answeredMs = 0;
   /** Since when the first bytes of the request's body are awaited, and how long they were. */
@@ -74,7 +74,7 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
     this.#awaitedMs = this.#services.clock.monotonicMs() - this.#awaitedSinceMs;
   }
 
-  /** The head of the upstream's answer is here. Answers when, on the monotonic clock. */
+  /** The head of the upstream's response is here. Answers when, on the monotonic clock. */
   answered(status: number): number {
     this.#answeredMs = this.#services.clock.monotonicMs();
     this.upstreamStatus = status;
@@ -134,7 +134,7 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
     });
   }
 
-  /** How long the upstream's answer waited for our record: our time, not the upstream's. */
+  /** How long the upstream's response waited for our record: our time, not the upstream's. */
   #heldMs(): number {
     return this.heldSinceMs === 0 || this.#answeredMs === 0
       ? 0

@@ -304,8 +304,9 @@ export class Http1Listener implements ConnectionHost {
   }
 
   /**
-   * The lame duck: connections are still accepted and served, but every answer says that it is the
-   * last one on its connection (RFC 9112 §9.6), so that clients take their next request elsewhere.
+   * The lame duck: connections are still accepted and served, but every response says that it is
+   * the last one on its connection (RFC 9112 §9.6), so that clients take their next request
+   * elsewhere.
    */
   announceEnd(): void {
     this.draining = true;

@@ -50,7 +50,7 @@ export class Forward implements ResponseReceiver {
   /**
    * Sends the head; the body may follow from `onConnected` on.
    *
-   * @param hold keep the answer back until `release()`
+   * @param hold keep the response back until `release()`
    * @returns false when the upstream has as many connections as it may, or this caller as many of
    * them: nothing was sent and nothing will be heard
    */
@@ -78,8 +78,8 @@ export class Forward implements ResponseReceiver {
   }
 
   /**
-   * Monotonic milliseconds (`performance.now()`) since which a held answer has been waiting; 0 = it
-   * is not.
+   * Monotonic milliseconds (`performance.now()`) since which a held response has been waiting; 0 =
+   * it is not.
    */
   get heldSinceMs(): number {
     return this.#connection?.heldSinceMs ?? 0;

@@ -12,8 +12,8 @@ export interface ResponseHead {
   /** Lower-cased names that `Connection` declares to be for this connection only. */
   readonly nominated: readonly string[];
   /**
-   * The upstream allows another request on this connection, and nothing of this answer can be taken
-   * for the next one's. Of an interim answer: it does not say that the connection ends.
+   * The upstream allows another request on this connection, and nothing of this response can be
+   * taken for the next one's. Of an interim response: it does not say that the connection ends.
    */
   readonly keepAlive: boolean;
 }

@@ -2,7 +2,7 @@ import { beginsPreface } from './proxy-protocol.ts';
 
 /**
  * What is said of a head that was refused, beyond the reason: a closed list of fixed phrases, none
- * of which holds a byte of the request. So they may stand in the answer, the audit and the log.
+ * of which holds a byte of the request. So they may stand in the response, the audit and the log.
  */
 export const HEAD_DETAILS = [
   'the connection begins with TLS, and the port is for plain HTTP',

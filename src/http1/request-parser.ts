@@ -143,7 +143,7 @@ function versionOf(text: string): '1.1' | '1.0' | HeadFault {
 
 /**
  * The asterisk-form and the authority-form belong to OPTIONS and CONNECT (RFC 9112 §3.2). CONNECT
- * is refused whatever its target, with its own answer, so its target is not judged here.
+ * is refused whatever its target, with its own response, so its target is not judged here.
  */
 function targetPathLength(method: string, target: string): number {
   if (target === '*' && method === 'OPTIONS') return 1;

@@ -10,7 +10,7 @@ import type { ResponseFraming, ResponseHead } from '../http/response-head.ts';
  * ends: a response with two readings is a broken one.
  */
 
-/** More than the busiest of answers; the size of the head bounds it, too. */
+/** More than the busiest of responses; the size of the head bounds it, too. */
 const MAX_FIELDS = 500;
 const LENGTH_DIGITS = /^[0-9]{1,15}$/;
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
@@ -24,7 +24,7 @@ const LF = 10;
 
 /**
  * @param text the head in latin-1, each line with its CRLF, without the empty line that ends it
- * @param toHead the request was HEAD: the answer has no body, whatever its fields say
+ * @param toHead the request was HEAD: the response has no body, whatever its fields say
  * @returns the head, or a fixed phrase that says why it is broken
  */
 export function parseResponseHead(text: string, toHead: boolean): ResponseHead | string {
@@ -103,8 +103,8 @@ function blankEnded(text: string, from: number, colon: number): FieldName | null
 }
 
 /**
- * An interim answer has no body (RFC 9110 §15.2), and one that announces it all the same could hide
- * the final answer in it.
+ * An interim response has no body (RFC 9110 §15.2), and one that announces it all the same could
+ * hide the final response in it.
  */
 function interimFault(minor: string, length: string | null, coding: string | null): string | null {
   if (minor === '0') return 'interim answer in HTTP/1.0';

@@ -19,7 +19,7 @@ export interface EjectionOptions {
    */
   readonly afterFailures: number;
   /**
-   * The first ejection, in milliseconds; each further one without an answer in between takes twice
+   * The first ejection, in milliseconds; each further one without a response in between takes twice
    * as long, up to `maxMs`.
    */
   readonly baseMs: number;
@@ -108,7 +108,7 @@ export class AddressHealth {
     return this.#ejections > 0;
   }
 
-  /** The final head of an answer came. */
+  /** The final head of a response came. */
   answered(status: number): void {
     if (this.#options.countServerErrors && SERVER_ERRORS.has(status)) {
       this.failed(false, `status ${status}`);
@@ -116,7 +116,7 @@ export class AddressHealth {
     }
     this.#failures = 0;
     if (this.#ejections === 0) return;
-    // While ejected it may be an answer from before: used again, but at the next failure the time
+    // While ejected it may be a response from before: used again, but at the next failure the time
     // goes on doubling.
     if (this.ejected) this.#ejectedUntilMs = 0;
     else this.#ejections = 0;

@@ -21,7 +21,7 @@ const FULL_READ_BYTES = { connect: 64 * 1024, secureConnect: 16 * 1024 } as cons
 const MAX_LATE_BYTES = 64 * 1024;
 /** A response that is held back waits in the kernel beyond this. */
 const MAX_HELD_BYTES = 64 * 1024;
-/** 1xx answers before the final one. More is a flood. */
+/** 1xx responses before the final one. More is a flood. */
 const MAX_INFORMATIONAL = 16;
 
 /**
@@ -53,7 +53,7 @@ export class UpstreamConnection implements Watched {
   #sendsChunks = false;
   /** The exchange under way is its last one. */
   #last = false;
-  /** The request is complete: the upstream owes an answer. */
+  /** The request is complete: the upstream owes a response. */
   #requestSent = false;
   /** The upstream does not take what it is sent. */
   #blocked = false;
@@ -121,8 +121,8 @@ export class UpstreamConnection implements Watched {
   }
 
   /**
-   * Monotonic milliseconds (`performance.now()`) since which a held answer has been waiting; 0 = it
-   * is not.
+   * Monotonic milliseconds (`performance.now()`) since which a held response has been waiting; 0 =
+   * it is not.
    */
   get heldSinceMs(): number {
     return this.#held.sinceMs;
@@ -188,7 +188,7 @@ export class UpstreamConnection implements Watched {
     if (!this.#held.holding) return;
     const bytes = this.#held.release();
     const { ended } = this.#held;
-    // Of an answer that has ended nothing goes out before it is known to be whole.
+    // Of a response that has ended nothing goes out before it is known to be whole.
     if (bytes !== null) this.#read(bytes, ended === 'open');
     if (ended === 'open') this.resume();
     else if (ended === 'end') this.#onEnd();
@@ -281,7 +281,7 @@ export class UpstreamConnection implements Watched {
   #read(chunk: Buffer, flushes = true): void {
     if (this.#receiver === null) {
       // Bytes that nobody asked for: whatever they are, the next exchange must not take them for
-      // its answer.
+      // its response.
       this.destroy();
       return;
     }
@@ -299,7 +299,7 @@ export class UpstreamConnection implements Watched {
   }
 
   /**
-   * Puts the flush off by one turn of the loop at most: an answer's tail of a few bytes then
+   * Puts the flush off by one turn of the loop at most: a response's tail of a few bytes then
    * travels with what came before it, instead of as a write and TLS records of its own. Small reads
    * are never put off, so a stream of events is not held up.
    */
@@ -338,7 +338,7 @@ export class UpstreamConnection implements Watched {
     }
     this.#head = head;
     this.#body = readerFor(head);
-    // An answer before the end of the request: an upstream that does not read the rest of it would
+    // A response before the end of the request: an upstream that does not read the rest of it would
     // take that for the next request.
     if (!this.#requestSent || this.#socket.writableLength > 0) this.#last = true;
     this.#keeper.answered(head.status);
@@ -354,9 +354,9 @@ export class UpstreamConnection implements Watched {
 
   #onInterim(head: ResponseHead): void {
     this.#informational += 1;
-    // 101 cannot be an answer to us: no Upgrade is ever sent on this way (RFC 9110 §15.2.2).
+    // 101 cannot be a response to us: no Upgrade is ever sent on this way (RFC 9110 §15.2.2).
     const expected = head.status !== 101 && this.#informational <= MAX_INFORMATIONAL;
-    // `Connection: close` beside it is this connection's business alone: the final answer still
+    // `Connection: close` beside it is this connection's business alone: the final response still
     // comes, and is the last one.
     if (!head.keepAlive) this.#last = true;
     if (!expected) this.#fail('broken', 'unexpected interim answer');
@@ -374,7 +374,8 @@ export class UpstreamConnection implements Watched {
   }
 
   /**
-   * The answer is whole. The connection is kept only if it is certain where the next answer begins.
+   * The response is whole. The connection is kept only if it is certain where the next response
+   * begins.
    */
   #complete(leftover: Buffer | null): void {
     const receiver = this.#receiver!;
@@ -423,7 +424,7 @@ export class UpstreamConnection implements Watched {
   }
 
   #fail(kind: UpstreamFailure['kind'], detail: string): void {
-    // What is held may be a whole answer; it came before the connection failed.
+    // What is held may be a whole response; it came before the connection failed.
     if (!this.#closed && this.#held.keepFailure(detail)) return;
     const receiver = this.#receiver;
     this.#receiver = null;
@@ -475,7 +476,7 @@ function readerFor(head: ResponseHead): BodyReader {
 export interface ConnectionKeeper {
   free(connection: UpstreamConnection): void;
   gone(connection: UpstreamConnection): void;
-  /** The final head of an answer came. */
+  /** The final head of a response came. */
   answered(status: number): void;
   /** An exchange failed, and not because we gave it up. Before `gone`. */
   failed(failure: UpstreamFailure): void;

@@ -12,7 +12,7 @@ export interface ProbeOptions {
    * start together shall not ask together.
    */
   readonly intervalMs: number;
-  /** For a whole check, from the connection to the head of the answer. */
+  /** For a whole check, from the connection to the head of the response. */
   readonly timeoutMs: number;
   /** `passed` null: nothing was left here to check with. Must not throw. */
   readonly result: (passed: boolean | null, why: string) => void;
@@ -55,7 +55,7 @@ export class HealthProber {
   }
 }
 
-/** One question and the head of its answer; the body is not waited for. */
+/** One question and the head of its response; the body is not waited for. */
 class Probe implements ResponseReceiver, ConnectionKeeper {
   readonly #connection: UpstreamConnection;
   readonly #timer: NodeJS.Timeout;

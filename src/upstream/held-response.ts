@@ -1,10 +1,10 @@
 /**
  * What an upstream has sent while its response is kept back, and how the connection ended if it
- * did. How it ended matters: an end completes an answer that only the connection delimits, a
+ * did. How it ended matters: an end completes a response that only the connection delimits, a
  * failure never does.
  */
 export class HeldResponse {
-  /** Answers are kept back now. */
+  /** Responses are kept back now. */
   holding = false;
   bytes: Buffer | null = null;
   /** Monotonic milliseconds (`performance.now()`) when the first byte came; 0 = none came. */

@@ -10,7 +10,7 @@ export interface UpstreamFailure {
   /** Nothing can have reached the upstream: the connection was never made. */
   readonly neverSent: boolean;
   /**
-   * The connection had served before and died without a byte of answer: the upstream closed it
+   * The connection had served before and died without a byte of response: the upstream closed it
    * while we were sending.
    */
   readonly staleConnection: boolean;

@@ -115,8 +115,8 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
   }
 
   /**
-   * The listener stops: an idle connection closes at once, a busy one after its answer, also where
-   * that has begun and could not say so.
+   * The listener stops: an idle connection closes at once, a busy one after its response, also
+   * where that has begun and could not say so.
    */
   drain(): void {
     this.#guarded(() => {
@@ -154,7 +154,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
   }
 
   /**
-   * Answers that nobody reads must not pile up: the next request waits until this one's is taken.
+   * Responses that nobody reads must not pile up: the next request waits until this one's is taken.
    */
   get awaitsRequest(): boolean {
     return this.#call === null && !this.#waitsForDrain;
@@ -294,7 +294,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
   }
 
   head(head: ResponseHead, fields: Fields): void {
-    // An answer before the end of the request: what is left of the body will not be read as a
+    // A response before the end of the request: what is left of the body will not be read as a
     // request.
     if (this.#in.bodyLeft || this.#host.draining) this.#out.persistent = false;
     this.#out.head(head, fields);
@@ -328,7 +328,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     this.#in.goOn();
   }
 
-  /** The answer is out: the next request, or the end of the connection. */
+  /** The response is out: the next request, or the end of the connection. */
   #answered(): void {
     if (this.#closed) return;
     this.#call = null;
@@ -346,7 +346,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
   cut(): void {
     const call = this.#call;
     this.#call = null;
-    // A reset, with TLS too: the end of a connection must not look like the end of an answer.
+    // A reset, with TLS too: the end of a connection must not look like the end of a response.
     this.#transport.resetAndDestroy();
     this.#close();
     call?.onClientGone();
@@ -356,7 +356,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
 
   expired(): void {
     this.#guarded(() => {
-      // It stopped reading: an answer under way is broken off.
+      // It stopped reading: a response under way is broken off.
       if (this.#waitsForDrain) this.cut();
       else if (this.#call !== null) this.#refuseSlowBody(this.#call);
       else if (this.#in.headBegun) this.#refuseHead('request-timeout', null);
