@@ -33,9 +33,14 @@ export class Callers {
     this.#token = token;
   }
 
-  /** @param callers each asks for one thing at a time */
-  start(port: number, callers: number): void {
-    for (let caller = 0; caller < callers; caller += 1) this.#running.push(this.#go(port, caller));
+  /**
+   * @param callers each asks for one thing at a time
+   * @param perSecond of all of them together; null: as fast as answers come
+   */
+  start(port: number, callers: number, perSecond: number | null = null): void {
+    const everyMs = perSecond === null ? 0 : (1000 * callers) / perSecond;
+    for (let caller = 0; caller < callers; caller += 1)
+      this.#running.push(this.#go(port, caller, callers, everyMs));
   }
 
   async stop(): Promise<void> {
@@ -44,11 +49,18 @@ export class Callers {
     this.#agent.destroy();
   }
 
-  async #go(port: number, caller: number): Promise<void> {
+  async #go(port: number, caller: number, callers: number, everyMs: number): Promise<void> {
+    // Not all of them in the same moment.
+    let dueMs = performance.now() + (everyMs * caller) / callers;
     for (let number = caller; !this.#stopped; number += 1) {
       const [method, path] = ASKED[number % ASKED.length]!;
       const call = await this.call(port, method, path);
-      if (call.status === null) await new Promise((resolve) => setTimeout(resolve, 20));
+      dueMs += everyMs;
+      const leftMs = dueMs - performance.now();
+      // Who is late does not hurry: what is asked for is bounded.
+      if (leftMs < 0) dueMs = performance.now();
+      const restMs = call.status === null ? Math.max(20, leftMs) : leftMs;
+      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
     }
   }
 

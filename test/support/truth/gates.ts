@@ -31,31 +31,41 @@ export interface GateProcess {
 /** Gates on one store, with one account. */
 export interface Gates {
   readonly token: string;
+  /** Where their configuration and their data lie; gone with `stop`. */
+  readonly folder: string;
   start(name: string): Promise<GateProcess>;
   /** All that is on record, oldest first. With the embedded store only while no gate runs. */
   events(): Promise<readonly AuditEvent[]>;
   stop(): Promise<void>;
 }
 
-/** @param redisUrl null = the embedded store */
+export interface GatesOptions {
+  /** Also how long an instance that ended counts as living. Default 3,000. */
+  readonly leaseMs?: number;
+  /** Keys of `audit` in the configuration. */
+  readonly audit?: Readonly<Record<string, unknown>>;
+  /** Where the instance of a name keeps its data, in the gates' folder. Default: all in one. */
+  readonly dataDir?: (name: string) => string;
+}
+
+/** @param store a Redis by its URL, or keys of `store` beside its kind; null = the embedded one */
 export async function openGates(
-  redisUrl: string | null,
+  store: string | Readonly<Record<string, unknown>> | null,
   upstreamUrl: string,
-  leaseMs = 3000,
+  options: GatesOptions = {},
 ): Promise<Gates> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-truth-'));
   const running: GateProcess[] = [];
+  const textOf = (name: string, opsPort: number) =>
+    configText({ name, opsPort, store, upstreamUrl, ...options });
   const write = (name: string, opsPort: number) => {
     const file = join(folder, `${name}.yaml`);
-    writeFileSync(file, configText({ name, opsPort, redisUrl, upstreamUrl, leaseMs }));
+    writeFileSync(file, textOf(name, opsPort));
     return file;
   };
   const first = write('first', 1);
   const withStores = async <T>(work: (control: ReturnType<typeof createControl>) => Promise<T>) => {
-    const { config } = parseConfig(
-      configText({ name: 'first', opsPort: 1, redisUrl, upstreamUrl, leaseMs }),
-      first,
-    );
+    const { config } = parseConfig(textOf('first', 1), first);
     const stores = await openWithRegistry(config);
     try {
       return await work(
@@ -73,6 +83,7 @@ export async function openGates(
   });
   return {
     token,
+    folder,
     async start(name) {
       const opsPort = await freePort();
       const gate = await startProcess(write(name, opsPort), folder, opsPort);
@@ -98,24 +109,25 @@ export async function openGates(
   };
 }
 
-interface Parts {
+interface Parts extends GatesOptions {
   readonly name: string;
   readonly opsPort: number;
-  readonly redisUrl: string | null;
+  readonly store: string | Readonly<Record<string, unknown>> | null;
   readonly upstreamUrl: string;
-  /** Also how long an instance that ended counts as living. */
-  readonly leaseMs: number;
 }
 
-function configText({ name, opsPort, redisUrl, upstreamUrl, leaseMs }: Parts): string {
+function configText(parts: Parts): string {
+  const { name, opsPort, store, upstreamUrl, leaseMs = 3000, audit = {}, dataDir } = parts;
+  const redis = typeof store === 'string' ? { url: store } : store;
   return JSON.stringify({
-    instance: { name, dataDir: './data', drainMs: 60_000 },
+    instance: { name, dataDir: `./${dataDir?.(name) ?? 'data'}`, drainMs: 60_000 },
     listen: {
       proxy: { address: '127.0.0.1:0', plaintext: true },
       ops: { address: `127.0.0.1:${opsPort}` },
     },
-    store: redisUrl === null ? { kind: 'embedded' } : { kind: 'redis', url: redisUrl },
+    store: redis === null ? { kind: 'embedded' } : { kind: 'redis', ...redis },
     registry: { leaseMs },
+    audit,
     upstreams: { raw: { addresses: [upstreamUrl] } },
     routes: [
       {

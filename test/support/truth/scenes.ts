@@ -30,7 +30,8 @@ async function openStage(store: StoreName, leaseMs?: number): Promise<Stage> {
         : [{ send: 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell' }],
   });
   const redis = store === 'Redis' ? await startRedis() : null;
-  const gates = await openGates(redis?.url ?? null, upstream.url, leaseMs);
+  const options = leaseMs === undefined ? {} : { leaseMs };
+  const gates = await openGates(redis?.url ?? null, upstream.url, options);
   return {
     gates,
     redis,

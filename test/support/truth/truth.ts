@@ -16,7 +16,7 @@ export interface Run {
   readonly gone?: ReadonlySet<string>;
 }
 
-interface Pair {
+export interface Pair {
   readonly decisions: AuditEvent[];
   readonly outcomes: AuditEvent[];
 }
@@ -34,7 +34,7 @@ export function liesOf(run: Run): string[] {
   ];
 }
 
-function pairsOf(events: readonly AuditEvent[]): ReadonlyMap<string, Pair> {
+export function pairsOf(events: readonly AuditEvent[]): ReadonlyMap<string, Pair> {
   const pairs = new Map<string, Pair>();
   for (const event of events) {
     if (event.type !== 'call' || event.count !== undefined) continue;
@@ -69,7 +69,7 @@ function pairFaults(pairs: ReadonlyMap<string, Pair>, gone: ReadonlySet<string>)
 }
 
 /** Who got an answer finds it in the pair, or was told that there is none. */
-function callFaults(call: ClientCall, pairs: ReadonlyMap<string, Pair>): string[] {
+export function callFaults(call: ClientCall, pairs: ReadonlyMap<string, Pair>): string[] {
   const { requestId, status, reason, bytes, whole } = call;
   if (requestId === null) return whole ? [`an answer ${status} without an id`] : [];
   const pair = pairs.get(requestId);

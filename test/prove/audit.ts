@@ -1,0 +1,34 @@
+/**
+ * `npm run prove -- audit [WORD...]`: whatever can go wrong with the record, while calls are made.
+ * After each run a checker joins what clients saw, what the upstream was sent, what the store
+ * holds (read raw) and what was counted. Words choose the scenes, stores and durabilities whose
+ * name holds one of each kind. What was found stands in docs/RELIABILITY.md; rows that were not
+ * made anew stay. `AUDIT_KILLS`, `AUDIT_RATE` and `SEED` take the place of 200, 200 a second and 1.
+ */
+
+import { playSetting } from './audit/play.ts';
+import { DURABILITIES, type Setting, settingsOf } from './audit/settings.ts';
+import { writeRows } from './audit/table.ts';
+
+const words = process.argv.slice(2);
+const settings = settingsOf(words);
+const plan = {
+  kills: Number(process.env.AUDIT_KILLS ?? 200),
+  rate: Number(process.env.AUDIT_RATE ?? 200),
+  seed: Number(process.env.SEED ?? 1),
+};
+
+if (settings.length === 0) {
+  console.error(`nothing is called ${words.join(' ')}; durabilities: ${DURABILITIES.join(' ')}`);
+  process.exitCode = 2;
+}
+for (const setting of settings) await one(setting);
+
+async function one(setting: Setting): Promise<void> {
+  const { scene, store, durability } = setting;
+  console.log(`== ${scene.name}, ${store}, ${durability}`);
+  const { verdict, faults } = await playSetting(setting, plan);
+  for (const fault of faults.slice(0, 30)) console.log(`BROKEN: ${fault}`);
+  if (faults.length > 0) process.exitCode = 1;
+  writeRows(setting, verdict, faults.length);
+}

@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AuditScene } from './scene.ts';
+
+const RUN_MS = { least: 200, more: 700 } as const;
+const AWAY_MS = 500;
+
+/** Of every two ends, one comes while Redis stands still: then it is the spool that is in use. */
+const killed: AuditScene = {
+  name: 'kill -9 under load, again and again, half of them while Redis stands still',
+  stores: ['Redis'],
+  leaseMs: 3000,
+  takesMetrics: true,
+  async play(stage, random, runs) {
+    for (let run = 0; run < runs; run += 1) {
+      const gate = await stage.start('killed');
+      const load = stage.load(gate);
+      await sleep(RUN_MS.least + random() * RUN_MS.more);
+      const isAway = run % 2 === 1;
+      if (isAway) stage.redis.pause();
+      if (isAway) await sleep(random() * AWAY_MS);
+      await stage.end(gate, 'SIGKILL');
+      if (isAway) stage.redis.resume();
+      await load.stop();
+    }
+  },
+};
+
+const killedEmbedded: AuditScene = {
+  name: 'kill -9 under load, again and again',
+  stores: ['embedded'],
+  leaseMs: 3000,
+  takesMetrics: true,
+  async play(stage, random, runs) {
+    for (let run = 0; run < runs; run += 1) {
+      const gate = await stage.start('killed');
+      const load = stage.load(gate);
+      await sleep(RUN_MS.least + random() * RUN_MS.more);
+      await stage.end(gate, 'SIGKILL');
+      await load.stop();
+    }
+  },
+};
+
+function ended(name: string, signals: readonly NodeJS.Signals[], leaseMs: number): AuditScene {
+  return {
+    name,
+    stores: ['Redis', 'embedded'],
+    leaseMs,
+    ...(signals.length > 1 ? { takesMetrics: true } : {}),
+    async play(stage, random, runs) {
+      for (let run = 0; run < Math.ceil(runs / 40); run += 1) {
+        const gate = await stage.start('ended');
+        const load = stage.load(gate);
+        await sleep(1000 + random() * 1000);
+        await stage.end(gate, ...signals);
+        await load.stop();
+      }
+    },
+  };
+}
+
+export const scenes: readonly AuditScene[] = [
+  killed,
+  killedEmbedded,
+  ended('SIGTERM under load', ['SIGTERM'], 3000),
+  ended('two SIGTERM under load', ['SIGTERM', 'SIGTERM'], 3000),
+];
