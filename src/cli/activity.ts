@@ -43,10 +43,12 @@ export function withFilters(command: Command): Command {
   return command
     .option('--reason <reason>', 'of this reason alone: permitted, token-revoked …')
     .addOption(
-      new Option('--phase <phase>', 'only decisions, outcomes or changes').choices([
+      new Option('--phase <phase>', 'only decisions, outcomes, changes …').choices([
         'decision',
         'outcome',
         'change',
+        'sign-in',
+        'chain',
       ]),
     )
     .option('--type <type>', 'of this type alone')

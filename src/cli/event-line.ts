@@ -1,4 +1,5 @@
-import type { AuditEvent, EventOf } from '../audit/event/audit-event.ts';
+import type { AuditEvent, ChainKind, EventOf } from '../audit/event/audit-event.ts';
+import { chainWords } from '../audit/event/chain-words.ts';
 import { type ReadEvent, readEvent } from '../audit/event/read.ts';
 import { styled, visible } from './terminal.ts';
 
@@ -19,6 +20,8 @@ function lineOf(event: ReadEvent): string {
       return signIn(event);
     case 'decision':
       return 'count' in event ? folded(event) : decision(event);
+    case 'chain':
+      return chain(event);
     case 'unreadable':
       return `${styled('red', 'unreadable')}  ${visible(`(${event.reason})  ${event.line}`)}`;
   }
@@ -77,4 +80,8 @@ function outcome(event: Extract<AuditEvent, { phase: 'outcome' }>): string {
 function change({ type, target, actor }: EventOf<'change'>): string {
   const what = `${type} ${target.kind} ${target.name}`;
   return `${styled('yellow', 'changed')}  ${visible(`${what}  (by ${actor.name}, ${actor.via})`)}`;
+}
+
+function chain(event: EventOf<ChainKind>): string {
+  return `${styled('dim', 'record ')}  ${visible(`${event.instance}  ${chainWords(event)}`)}`;
 }

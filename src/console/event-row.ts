@@ -1,4 +1,5 @@
 import type { AuditEvent, EventOf } from '../audit/event/audit-event.ts';
+import { chainWords } from '../audit/event/chain-words.ts';
 import { markOf, type ReadEvent, readEvent, type UnreadableEvent } from '../audit/event/read.ts';
 import { REFUSALS, type RefusalReason } from '../refusal.ts';
 import type { Tone } from './components/parts.ts';
@@ -50,6 +51,15 @@ function wordsOf(event: ReadEvent): Words {
       return outcome(event);
     case 'decision':
       return 'count' in event ? folded(event) : decision(event);
+    case 'chain':
+      return {
+        tone: event.type === 'events-lost' ? 'warn' : '',
+        verdict: 'Record',
+        who: event.instance,
+        what: chainWords(event),
+        detail: '',
+        result: '',
+      };
     case 'unreadable':
       return unreadable(event);
   }

@@ -452,7 +452,7 @@ export const serviceAccountQuery = {
 };
 export const activityFilter = {
   reason: z.string().min(1).max(128).optional(),
-  phase: z.enum(['decision', 'outcome', 'change', 'sign-in']).optional(),
+  phase: z.enum(['decision', 'outcome', 'change', 'sign-in', 'chain']).optional(),
   type: z.string().min(1).max(128).optional(),
   route: name.optional(),
   application: name.optional(),

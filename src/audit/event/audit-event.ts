@@ -70,13 +70,23 @@ const target = z.object({
   name: short(),
 });
 const record = z.record(z.string(), z.unknown()).nullable();
+/** SHA-256 as base64url. */
+const hash = () => z.string().regex(/^[\w-]{43}$/, 'is no SHA-256 as base64url');
+const keyId = () => z.string().regex(/^[0-9a-f]{16}$/, 'names no key');
+const place = z.object({ instance: z.string(), seq: count(), chain: hash() });
+const cut = z.object({
+  instance: z.string(),
+  nextSeq: count().describe('The first number that is kept.'),
+  chain: hash().nullable().describe('Of the last event cut that has one; null: it is not known.'),
+  rest: hash().describe('SHA-256 of the lines kept up to the next event that has a `chain`.'),
+});
 
 const FIELDS = {
   schema: z.literal(SCHEMA_VERSION).describe('Version of this form. Left out: 1.'),
   id: short().describe('A decision and its outcome have the same: the request id.'),
   time: moment().describe('When it happened: UTC, to the millisecond.'),
   type: short().describe('What it is about.'),
-  phase: z.enum(['decision', 'outcome', 'sign-in', 'change']),
+  phase: z.enum(['decision', 'outcome', 'sign-in', 'change', 'chain']),
   instance: z.string().describe('Who wrote it: name and random incarnation.'),
   seq: count().describe('Numbers the events of an instance, without gaps.'),
   account: account.nullable().describe('Who has proved to be it; null: nobody known.'),
@@ -116,6 +126,16 @@ const FIELDS = {
   reasons: z.record(z.string(), z.int().min(1)).describe('How many for each reason.'),
   truncated: z.array(z.enum(['path', 'userAgent'])).describe('Values that were cut.'),
   decidedBy: z.string().describe('The instance that gave the permit and ended without a word.'),
+  previous: place.nullable().describe('Where the instance before it in this folder had come to.'),
+  version: short().describe('Of Sallyport.'),
+  firstSeq: count().describe('Number of the first event that is meant.'),
+  lastSeq: count().describe('Number of the last event that is meant.'),
+  digest: hash().describe('SHA-256 of the lines that are meant, each with its line feed.'),
+  cut: z.array(cut).describe('Where each instance goes on whose oldest events were cut.'),
+  key: keyId().describe('Names the key of `signature`.'),
+  publicKey: z.string().max(128).describe('That key: Ed25519, SPKI in DER, as base64url.'),
+  signature: z.string().length(86).describe('Ed25519 as base64url (audit/chain/signed.ts).'),
+  chain: hash().describe('SHA-256 of the lines of its instance from the last event that has one.'),
 } as const;
 
 type Fields = typeof FIELDS;
@@ -123,9 +143,13 @@ type FieldName = keyof Fields;
 
 export const FIELD_NAMES = Object.keys(FIELDS) as readonly FieldName[];
 
+/** Any event may have these. */
+const ANYWHERE = ['schema', 'chain'] as const;
+type Anywhere = (typeof ANYWHERE)[number];
+
 type Shape<Required extends FieldName, Optional extends FieldName> = {
   [Name in Required]: Fields[Name];
-} & { [Name in Optional | 'schema']: z.ZodOptional<Fields[Name]> };
+} & { [Name in Exclude<Optional | Anywhere, Required>]: z.ZodOptional<Fields[Name]> };
 
 /** Fields of one kind, in the order of the table. */
 function fields<const Required extends FieldName, const Optional extends FieldName>(
@@ -133,7 +157,7 @@ function fields<const Required extends FieldName, const Optional extends FieldNa
   optional: readonly Optional[],
 ): Shape<Required, Optional> {
   const names: readonly string[] = required;
-  const more: readonly string[] = [...optional, 'schema'];
+  const more: readonly string[] = [...optional, ...ANYWHERE];
   return Object.fromEntries(
     FIELD_NAMES.filter((name) => names.includes(name) || more.includes(name)).map((name) => [
       name,
@@ -143,6 +167,9 @@ function fields<const Required extends FieldName, const Optional extends FieldNa
 }
 
 const NUMBERED = ['id', 'time', 'instance', 'seq', 'account'] as const;
+/** Of what an instance says of its own series of events. */
+const CHAIN_NUMBERED = ['id', 'time', 'instance', 'seq'] as const;
+const SIGNED = ['key', 'signature', 'chain'] as const;
 const AIM = [
   'route',
   'permission',
@@ -156,6 +183,9 @@ const CLIENT = ['clientAddress', 'userAgent'] as const;
 function head<Type extends string, Phase extends string>(type: Type, phase: Phase) {
   return { type: z.literal(type), phase: z.literal(phase) };
 }
+
+/** Why events are lost. */
+export const LOSS_REASONS = ['failover', 'no-room', 'spool-damaged'] as const;
 
 const KINDS = {
   callDecision: z
@@ -258,6 +288,37 @@ const KINDS = {
       ...head('sign-in', 'outcome'),
     })
     .describe('Whoever was to be let in was told this instead.'),
+  instanceBegun: z
+    .object({
+      ...fields([...CHAIN_NUMBERED, 'previous', 'version', 'key', 'publicKey', 'chain'], []),
+      ...head('instance-begun', 'chain'),
+    })
+    .describe('The first event of an instance.'),
+  instanceEnded: z
+    .object({ ...fields([...CHAIN_NUMBERED, ...SIGNED], []), ...head('instance-ended', 'chain') })
+    .describe('The last event of an instance that ended well.'),
+  chainHead: z
+    .object({ ...fields([...CHAIN_NUMBERED, ...SIGNED], []), ...head('chain-head', 'chain') })
+    .describe('Where the chain of an instance has come to, signed.'),
+  eventsLost: z
+    .object({
+      ...fields([...CHAIN_NUMBERED, 'firstSeq', 'lastSeq', 'count'], []),
+      ...head('events-lost', 'chain'),
+      reason: z.enum(LOSS_REASONS),
+    })
+    .describe('Numbers of its own that no log will ever hold.'),
+  permitsClosed: z
+    .object({
+      ...fields([...CHAIN_NUMBERED, 'decidedBy', 'count', 'digest'], []),
+      ...head('permits-closed', 'chain'),
+    })
+    .describe('Vouches for events without a number: outcomes of an instance that is gone.'),
+  logTrimmed: z
+    .object({
+      ...fields([...CHAIN_NUMBERED, 'cut', 'key', 'signature'], []),
+      ...head('log-trimmed', 'chain'),
+    })
+    .describe('The oldest events were cut, for their age or for room.'),
   change: z
     .object({
       ...fields(
@@ -287,6 +348,18 @@ export function schemaOf<Kind extends EventKind>(kind: Kind): (typeof KINDS)[Kin
 /** All kinds, for the JSON Schema. */
 export const auditEvent = z.union(Object.values(KINDS));
 
+const CHAIN_KINDS = {
+  'instance-begun': 'instanceBegun',
+  'instance-ended': 'instanceEnded',
+  'chain-head': 'chainHead',
+  'events-lost': 'eventsLost',
+  'permits-closed': 'permitsClosed',
+  'log-trimmed': 'logTrimmed',
+} as const;
+
+/** What an instance says of its own series of events. */
+export type ChainKind = (typeof CHAIN_KINDS)[keyof typeof CHAIN_KINDS];
+
 /** Which kind an event is by what it says of itself; null: none that is known here. */
 export function kindOf(event: Readonly<Record<string, unknown>>): EventKind | null {
   const { type, phase } = event;
@@ -301,6 +374,10 @@ export function kindOf(event: Readonly<Record<string, unknown>>): EventKind | nu
       return type === 'call' ? 'callOutcome' : type === 'admin-call' ? 'adminOutcome' : null;
     case 'sign-in':
       return type === 'sign-in' ? 'signIn' : null;
+    case 'chain':
+      return typeof type === 'string' && Object.hasOwn(CHAIN_KINDS, type)
+        ? CHAIN_KINDS[type as keyof typeof CHAIN_KINDS]
+        : null;
     case 'change':
       return (CHANGE_TYPES as readonly unknown[]).includes(type) ? 'change' : null;
     default:

@@ -21,6 +21,7 @@ const KINDS = [
   { value: 'decision', words: 'Calls' },
   { value: 'change', words: 'Changes' },
   { value: 'sign-in', words: 'Sign-ins' },
+  { value: 'chain', words: 'The record itself' },
 ] as const;
 
 const REASONS = [

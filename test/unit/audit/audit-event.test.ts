@@ -9,9 +9,11 @@ import {
   type EventKind,
   FIELD_NAMES,
   kindOf,
+  LOSS_REASONS,
   schemaOf,
 } from '../../../src/audit/event/audit-event.ts';
 import { CallEvents } from '../../../src/audit/event/call-event.ts';
+import { type ChainFacts, chainEvent } from '../../../src/audit/event/chain-event.ts';
 import { changeEvent } from '../../../src/audit/event/change-event.ts';
 import { foldedEvent } from '../../../src/audit/event/folded-event.ts';
 import {
@@ -53,6 +55,20 @@ const demand = fc.option(
 );
 const route = fc.option(fc.record({ name: text, permission: maybe, upstream: text }));
 const call = fc.record({ id: text, timeMs, account, route, application: maybe, demand });
+
+const base64 = (bytes: number) =>
+  fc
+    .uint8Array({ minLength: bytes, maxLength: bytes })
+    .map((value) => Buffer.from(value).toString('base64url'));
+const hash = base64(32);
+const signature = base64(64);
+const keyId = fc.constant('0123456789abcdef');
+const previous = fc.option(fc.record({ instance: text, seq: fc.nat(), chain: hash }));
+const signed = { key: keyId, signature, chain: hash };
+
+function chained(facts: fc.Arbitrary<ChainFacts>): fc.Arbitrary<string> {
+  return facts.map((one) => chainEvent('edge-a.k2J9x', 7, 1_900_000_000_000, one));
+}
 
 /** One line of each kind, of whatever it may be about. */
 const LINES: Readonly<Record<EventKind, fc.Arbitrary<string>>> = {
@@ -103,6 +119,46 @@ const LINES: Readonly<Record<EventKind, fc.Arbitrary<string>>> = {
     ),
   signIn: signInLines(false),
   signInOutcome: signInLines(true),
+  instanceBegun: chained(
+    fc.record({
+      type: fc.constant('instance-begun'),
+      previous,
+      version: text,
+      key: keyId,
+      publicKey: fc.constant('A'.repeat(59)),
+      chain: hash,
+    }),
+  ),
+  instanceEnded: chained(fc.record({ type: fc.constant('instance-ended'), ...signed })),
+  chainHead: chained(fc.record({ type: fc.constant('chain-head'), ...signed })),
+  eventsLost: chained(
+    fc.record({
+      type: fc.constant('events-lost'),
+      reason: fc.constantFrom(...LOSS_REASONS),
+      firstSeq: fc.nat(),
+      lastSeq: fc.nat(),
+      count: fc.integer({ min: 1 }),
+    }),
+  ),
+  permitsClosed: chained(
+    fc.record({
+      type: fc.constant('permits-closed'),
+      decidedBy: text,
+      count: fc.integer({ min: 1 }),
+      digest: hash,
+    }),
+  ),
+  logTrimmed: chained(
+    fc.record({
+      type: fc.constant('log-trimmed'),
+      cut: fc.array(
+        fc.record({ instance: text, nextSeq: fc.nat(), chain: fc.option(hash), rest: hash }),
+        { maxLength: 3 },
+      ),
+      key: keyId,
+      signature,
+    }),
+  ),
   change: fc
     .tuple(actor, text, text, fc.constantFrom(...CHANGE_TYPES), maybe, timeMs)
     .map(([actor, id, name, type, clientAddress, ms]) => {
