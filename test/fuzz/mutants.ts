@@ -63,8 +63,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a connection with bytes after the answer is kept',
     kind: 'responses',
-    file: 'upstream/connection.ts',
-    from: ' && leftover === null',
+    file: 'upstream/response-reader.ts',
+    from: ' && taken === chunk.length',
     to: '',
   },
   {
@@ -98,8 +98,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a body that is cut short is whole',
     kind: 'responses',
-    file: 'upstream/connection.ts',
-    from: 'if (this.#receiver !== null && this.#body?.endsWithConnection) {',
-    to: 'if (this.#receiver !== null && this.#body !== null) {',
+    file: 'upstream/response-reader.ts',
+    from: 'return this.#body?.endsWithConnection === true;',
+    to: 'return this.#body !== null;',
   },
 ];

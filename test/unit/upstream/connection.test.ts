@@ -164,6 +164,23 @@ it('reads one piece ahead of a slow client, and then no more', async () => {
   expect(paused()).toBe(false);
 });
 
+it('waits for a client that is slow to take what was held back for it', async () => {
+  let slow = true;
+  const { upstream, heard, paused, connection } = exchange(() => !slow);
+  connection.hold();
+  upstream.write(`${ended('Content-Length: 9')}abc`);
+  await nextTurn();
+  connection.release();
+  expect(heard).toEqual([3, 'flush']);
+  upstream.write('def');
+  await nextTurn();
+  expect(paused()).toBe(true);
+  expect(heard).toEqual([3, 'flush']);
+  slow = false;
+  connection.resume();
+  expect(heard).toEqual([3, 'flush', 3, 'flush']);
+});
+
 it('is given up for bytes that come after a response which was read ahead, or held back', async () => {
   const ahead = exchange(() => false);
   ahead.upstream.resume();
