@@ -9,7 +9,7 @@ import type { RegistryStore } from '../registry/port.ts';
 import { readRevoked } from '../registry/revoked/file.ts';
 import { Revoked } from '../registry/revoked/revoked.ts';
 import { ServedRegistry } from '../registry/served.ts';
-import type { RedisSettings } from '../store/redis.ts';
+import type { RedisConnection, RedisSettings } from '../store/redis.ts';
 import { loadClientMaterial } from '../tls/client-material.ts';
 import type { AdminContext } from './context.ts';
 import { EMBEDDED_FILES, openFolderRegistry, servedIn } from './folder-registry.ts';
@@ -165,6 +165,7 @@ async function openRedis(
   const { connectRedis } = await import('../store/redis.ts');
   const { RedisRegistryStore } = await import('../registry/redis/registry.ts');
   const { createRedisAuditReader } = await import('../audit/log/redis/reader.ts');
+  const { unavailable } = await import('../audit/log/redis/log.ts');
   const connection = connectRedis(redisSettings(redis, 'sallyport-cli', clock));
   try {
     await connection.ready(REDIS_READY_MS);
@@ -172,6 +173,23 @@ async function openRedis(
     connection.close();
     throw error;
   }
+  const apart = config.audit.store;
+  // Made when it is first asked for, in the background: an audit that is away keeps no command from
+  // the registry.
+  let forAudit: RedisConnection | null = null;
+  const auditAt = () => {
+    if (apart === null) return connection;
+    forAudit ??= connectRedis(redisSettings(apart, 'sallyport-cli-audit', clock));
+    return forAudit;
+  };
+  const prefix = apart?.keyPrefix ?? redis.keyPrefix;
+  const reader = async () => {
+    const at = auditAt();
+    await at.ready(REDIS_READY_MS).catch((fault: unknown) => {
+      throw unavailable(fault);
+    });
+    return createRedisAuditReader(at, prefix);
+  };
   const served = onlooker(config);
   const store = new RedisRegistryStore(connection, {
     keyPrefix: redis.keyPrefix,
@@ -182,8 +200,15 @@ async function openRedis(
   return {
     store,
     served,
-    audit: createRedisAuditReader(connection, redis.keyPrefix),
-    close: () => store.close(),
+    audit: {
+      activity: async (query) => (await reader()).activity(query),
+      tail: async (query) => (await reader()).tail(query),
+      close: async () => forAudit?.close(),
+    },
+    close: async () => {
+      forAudit?.close();
+      await store.close();
+    },
   };
 }
 

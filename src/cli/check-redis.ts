@@ -40,11 +40,14 @@ export async function inspectRedis(
   try {
     const rights = await probeRights(connection, store.keyPrefix);
     const { admin, proxy } = config.listen;
+    const holds =
+      config.audit.store === null ? 'both' : store === config.audit.store ? 'audit' : 'registry';
     // A file without a proxy listener is one for the command line.
     return findingsOf(facts, rights, {
       leaseMs: config.registry.leaseMs,
       administers: admin !== null || proxy === null,
       renewsTokens: config.routes.some(({ action }) => action === 'renew-token'),
+      holds,
     });
   } finally {
     connection.close();

@@ -92,9 +92,12 @@ async function tried(config: Config, options: CheckOptions): Promise<Tried> {
     store.length === 0 && config.store.kind === 'redis'
       ? await lookedInto(config, config.store, options)
       : NOTHING;
+  const audit =
+    config.audit.store === null ? NOTHING : await lookedInto(config, config.audit.store, options);
+  const ofAudit = audit.unreachable.map((line) => `audit.store: ${line}`);
   return {
-    unreachable: [...store, ...redis.unreachable, ...upstreams],
-    findings: [...redis.findings, ...links],
+    unreachable: [...store, ...redis.unreachable, ...ofAudit, ...upstreams],
+    findings: [...redis.findings, ...audit.findings, ...links],
   };
 }
 

@@ -79,7 +79,10 @@ const checkCertificates: ConfigCheck = (config, report) => {
   for (const { name, tls } of config.upstreams) {
     if (tls !== null) check(['upstreams', name, 'tls'], () => loadClientMaterial(tls, nowMs));
   }
-  const { store } = config;
+  const { store, audit } = config;
   if (store.kind === 'redis' && store.tls !== null)
     check(['store', 'tls'], () => loadClientMaterial(store.tls, nowMs));
+  const auditTls = audit.store?.tls ?? null;
+  if (auditTls !== null)
+    check(['audit', 'store', 'tls'], () => loadClientMaterial(auditTls, nowMs));
 };

@@ -25,7 +25,14 @@ export async function openCore(gate: GateContext): Promise<GateCore> {
   return { stores, registry, records, decision, reloads };
 }
 
-function secretsReload({ secrets }: GatewayStores): PrepareReload {
-  return ({ store }) =>
-    secrets === null || store.kind !== 'redis' ? () => undefined : secrets.prepare(store);
+function secretsReload({ secrets, auditSecrets }: GatewayStores): PrepareReload {
+  return ({ store, audit }) => {
+    const ready = [
+      ...(secrets === null || store.kind !== 'redis' ? [] : [secrets.prepare(store)]),
+      ...(auditSecrets === null || audit.store === null ? [] : [auditSecrets.prepare(audit.store)]),
+    ];
+    return () => {
+      for (const replace of ready) replace();
+    };
+  };
 }

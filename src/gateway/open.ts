@@ -47,7 +47,10 @@ export async function openGate(
   const plane = createDataPlane(gate, core, ticketKeys);
   keepStats(gate, core.stores.stats);
   const rights = createRights(gate, core);
-  const pending: PendingSecret[] = [() => core.stores.secrets?.problem ?? null];
+  const pending: PendingSecret[] = [
+    () => core.stores.secrets?.problem ?? null,
+    () => core.stores.auditSecrets?.problem ?? null,
+  ];
   const checks = checksOf(gate, core, plane.upstreams, rights, pending);
   metrics.connect(metricSources(gate, core, plane));
   const opsAddress = await openOps(gate, checks);

@@ -21,6 +21,8 @@ export interface FindingContext {
   readonly administers: boolean;
   /** Whether a route exchanges tokens. */
   readonly renewsTokens: boolean;
+  /** What this Redis holds, where the audit has one of its own. Default: both. */
+  readonly holds?: 'registry' | 'audit' | 'both';
 }
 
 const CLOCK_MAX_MS = 2_000;
@@ -286,17 +288,17 @@ function aboutCluster(cluster: ClusterFacts | null): readonly Finding[] {
 
 function aboutRights(
   rights: RedisRights,
-  { administers, renewsTokens }: FindingContext,
+  { administers, renewsTokens, holds = 'both' }: FindingContext,
 ): readonly Finding[] {
   const say = speaker(null);
   const findings: Finding[] = [];
   const lacking = (
     [
-      ['readsRegistry', 'read the registry'],
-      ['renewsLease', 'renew its lease'],
-      ['appendsAudit', 'append to the audit'],
+      ['readsRegistry', 'read the registry', 'audit'],
+      ['renewsLease', 'renew its lease', 'audit'],
+      ['appendsAudit', 'append to the audit', 'registry'],
     ] as const
-  ).filter(([right]) => !rights[right]);
+  ).filter(([right, , elsewhere]) => holds !== elsewhere && !rights[right]);
   for (const [, what] of lacking) {
     findings.push(
       say(
@@ -306,7 +308,7 @@ function aboutRights(
       ),
     );
   }
-  if (!rights.closesPermits) {
+  if (holds !== 'registry' && !rights.closesPermits) {
     findings.push(
       say(
         'unsafe',
@@ -315,7 +317,7 @@ function aboutRights(
       ),
     );
   }
-  if (!rights.notesUses) {
+  if (holds !== 'audit' && !rights.notesUses) {
     findings.push(
       say(
         'note',
@@ -324,7 +326,7 @@ function aboutRights(
       ),
     );
   }
-  if (renewsTokens && !rights.writesRegistry) {
+  if (holds !== 'audit' && renewsTokens && !rights.writesRegistry) {
     findings.push(
       say(
         'unsafe',
@@ -333,7 +335,7 @@ function aboutRights(
       ),
     );
   }
-  if (administers && !rights.writesRegistry) {
+  if (holds !== 'audit' && administers && !rights.writesRegistry) {
     findings.push(
       say(
         'unsafe',
@@ -342,7 +344,7 @@ function aboutRights(
       ),
     );
   }
-  if (!administers && rights.writesRegistry) {
+  if (holds !== 'audit' && !administers && rights.writesRegistry) {
     const means =
       'This instance has no admin listener and needs only the user gate. As it is, whoever takes it over can make accounts for themselves.';
     findings.push(say('unsafe', 'the configured user may change the registry', means));

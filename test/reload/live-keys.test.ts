@@ -551,12 +551,14 @@ const SHOWN: Readonly<Record<string, string>> = {
     ['username', 'password', 'passwordFile'].flatMap((part) => [
       [`store.${part}`, 'test/engines/rotated-passwords.test.ts'],
       [`store.sentinels.${part}`, 'test/engines/rotated-many.test.ts'],
+      [`audit.store.${part}`, 'test/engines/audit-store.test.ts'],
+      [`audit.store.sentinels.${part}`, 'taken over by the same code as those of `store`'],
     ]),
   ),
   ...Object.fromEntries(
-    ['caFile', 'certificateFile', 'keyFile', 'serverName', 'verify'].map((part) => [
-      `store.tls.${part}`,
-      'test/engines/rotated-certificates.test.ts',
+    ['caFile', 'certificateFile', 'keyFile', 'serverName', 'verify'].flatMap((part) => [
+      [`store.tls.${part}`, 'test/engines/rotated-certificates.test.ts'],
+      [`audit.store.tls.${part}`, 'taken over by the same code as those of `store`'],
     ]),
   ),
   'identity.clientSecret': 'test/security/rotated-secret.test.ts',

@@ -9,20 +9,41 @@ const PLACES = ['url', 'sentinels', 'cluster'] as const;
 
 export function checkStore(file: Raw, source: YamlSource, report: Report): void {
   const store = group(file.store);
-  if (store.kind !== 'redis') {
-    checkWorkers(group(file.instance), report);
-    return;
-  }
-  checkPassword(store, ['store'], source, report);
-  checkPassword(group(store.sentinels), ['store', 'sentinels'], source, report);
-  checkPlace(store, report);
-  const tls = group(store.tls);
-  checkClientCertificate(tls, ['store', 'tls'], report);
-  checkVerification(tls, ['store', 'tls'], report);
-  for (const path of unprotected(store)) {
+  const { store: auditStore } = group(file.audit);
+  if (store.kind === 'redis') checkRedis(store, ['store'], 'registry', source, report);
+  else checkWorkers(group(file.instance), report);
+  if (auditStore === undefined || auditStore === null) return;
+  checkRedis(group(auditStore), ['audit', 'store'], 'audit', source, report);
+  const { url } = group(auditStore);
+  if (typeof url === 'string' && url === store.url)
     report.warning(
-      path,
-      'without TLS whoever is on the way can read and change the registry; rediss: (or tls: with sentinels and a cluster) is the safe form',
+      ['audit', 'store', 'url'],
+      'is the Redis of store: the audit takes the memory of the registry as without it',
+    );
+  if (store.kind !== 'redis')
+    report.fault(
+      ['audit', 'store'],
+      'only with store.kind: redis: an embedded store keeps its audit in its own folder',
+    );
+}
+
+function checkRedis(
+  store: Raw,
+  at: ConfigPath,
+  holds: 'registry' | 'audit',
+  source: YamlSource,
+  report: Report,
+): void {
+  checkPassword(store, at, source, report);
+  checkPassword(group(store.sentinels), [...at, 'sentinels'], source, report);
+  checkPlace(store, at, report);
+  const tls = group(store.tls);
+  checkClientCertificate(tls, [...at, 'tls'], report);
+  checkVerification(tls, [...at, 'tls'], report);
+  for (const key of unprotected(store)) {
+    report.warning(
+      [...at, key],
+      `without TLS whoever is on the way can read and change the ${holds}; rediss: (or tls: with sentinels and a cluster) is the safe form`,
     );
   }
 }
@@ -35,29 +56,27 @@ function checkWorkers({ workers }: Raw, report: Report): void {
     );
 }
 
-function checkPlace(store: Raw, report: Report): void {
+function checkPlace(store: Raw, at: ConfigPath, report: Report): void {
   const [first, ...others] = PLACES.filter((place) => has(store, place));
   if (first === undefined)
     report.fault(
-      ['store', 'url'],
+      [...at, 'url'],
       'is missing: name one Redis by url, or several by sentinels or cluster',
     );
-  for (const other of others)
-    report.fault(['store', other], `either ${first} or ${other}, not both`);
+  for (const other of others) report.fault([...at, other], `either ${first} or ${other}, not both`);
   if (has(store, 'tls') && (text(store.url) ?? '').startsWith('redis:'))
-    report.fault(['store', 'tls'], 'only with a rediss: URL');
+    report.fault([...at, 'tls'], 'only with a rediss: URL');
 }
 
 /** The keys whose servers are reached in the clear, and not on this machine. */
-function unprotected(store: Raw): readonly ConfigPath[] {
-  const found: ConfigPath[] = [];
+function unprotected(store: Raw): readonly string[] {
+  const found: string[] = [];
   const url = text(store.url) ?? '';
-  if (url.startsWith('redis:') && !isLoopback(url.slice('redis://'.length)))
-    found.push(['store', 'url']);
+  if (url.startsWith('redis:') && !isLoopback(url.slice('redis://'.length))) found.push('url');
   const { addresses, tls } = group(store.sentinels);
   const inTheClear = !has(store, 'tls');
-  if ((inTheClear || tls === false) && !allLoopback(addresses)) found.push(['store', 'sentinels']);
-  if (inTheClear && !allLoopback(store.cluster)) found.push(['store', 'cluster']);
+  if ((inTheClear || tls === false) && !allLoopback(addresses)) found.push('sentinels');
+  if (inTheClear && !allLoopback(store.cluster)) found.push('cluster');
   return found;
 }
 

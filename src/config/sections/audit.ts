@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { orNull, whole } from '../values.ts';
+import { redisStore } from './store.ts';
 
 export const auditSection = z
   .strictObject({
@@ -9,6 +10,10 @@ export const auditSection = z
       .describe(
         '`acknowledged`: no answer without an accepted record. `buffered`: a crash can lose the last moments.',
       ),
+    store: orNull(
+      redisStore,
+      'A Redis for the audit alone, in the form of `store` (`kind: redis`), so that the audit cannot take the memory that the registry needs. Default: the Redis of `store`.',
+    ),
     spool: z
       .strictObject({
         maxBytes: whole(

@@ -80,7 +80,7 @@ const sentinels = z.strictObject({
   tls: flag(true, 'Whether the sentinels are spoken to as `store.tls` says, where it is given.'),
 });
 
-const redis = z.strictObject({
+export const redisStore = z.strictObject({
   kind: z.literal('redis').describe('Redis: for several instances.'),
   url: orNull(
     z
@@ -122,7 +122,7 @@ const embedded = z.strictObject({
 });
 
 export const storeSection = z
-  .discriminatedUnion('kind', [redis, embedded])
+  .discriminatedUnion('kind', [redisStore, embedded])
   .prefault({ kind: 'embedded' })
   .describe(
     'Where accounts, roles, teams and the audit live: Redis, or files under instance.dataDir for a single instance.',

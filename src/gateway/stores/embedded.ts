@@ -31,5 +31,6 @@ export async function openEmbeddedStores(gate: GateContext): Promise<GatewayStor
     renewals: store,
     stats,
     secrets: null,
+    auditSecrets: null,
   };
 }

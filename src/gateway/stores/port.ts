@@ -37,4 +37,6 @@ export interface GatewayStores {
   readonly stats: StatsStore;
   /** Null with the embedded store, which asks for none. */
   readonly secrets: StoreSecrets | null;
+  /** Of a Redis that holds the audit alone; null where there is none. */
+  readonly auditSecrets: StoreSecrets | null;
 }

@@ -21,8 +21,8 @@ import { StoreSecrets } from './secrets.ts';
 const AUDIT_COMMAND_TIMEOUT_MS = 900;
 
 /**
- * Two connections, so that a batch of records never waits behind a look-up, nor a look-up behind a
- * batch. Throws `CertificateFault`.
+ * At least two connections, so that a batch of records never waits behind a look-up, nor a look-up
+ * behind a batch. Throws `CertificateFault`.
  */
 export function openRedisStores(gate: GateContext, store: RedisStoreConfig): GatewayStores {
   const { clock, log, metrics } = gate;
@@ -31,20 +31,16 @@ export function openRedisStores(gate: GateContext, store: RedisStoreConfig): Gat
   const name = `sallyport-${config.instance.name}`;
   const secrets = new StoreSecrets(store, clock, log);
   const { served, registry, source, writing } = openRegistryStore(gate, store, name, secrets);
-  const forAudit = redisSettings(store, `${name}-audit`, clock);
-  const audit = own(
-    gate,
-    connectRedis({ ...forAudit, commandTimeoutMs: AUDIT_COMMAND_TIMEOUT_MS }, secrets.access),
-  );
+  const forAudit = openAuditStore(gate, store, name, secrets);
   const auditLog = own(
     gate,
     createRedisAuditLog({
-      connection: audit,
-      prefix: keyPrefix,
+      connection: forAudit.connection,
+      prefix: forAudit.prefix,
       clock,
       ...auditLimits(config),
       projection: { activityLost: (count) => metrics.audit.count('activity_lost', count) },
-      trimsChanges: writing !== null,
+      changes: writing === null ? null : { connection: forAudit.changes, prefix: keyPrefix },
       observer: retentionObserver(log),
     }),
   );
@@ -59,14 +55,46 @@ export function openRedisStores(gate: GateContext, store: RedisStoreConfig): Gat
         ? null
         : {
             store: writing,
-            audit: createRedisAuditReader(audit, keyPrefix),
+            audit: createRedisAuditReader(forAudit.connection, forAudit.prefix),
             sessions: new RedisSessions(registry, keyPrefix, clock),
             tries: new RedisTries(registry, keyPrefix),
           },
     renewals: writing,
     stats: new RedisStats(registry, keyPrefix),
     secrets,
+    auditSecrets: forAudit.secrets,
   };
+}
+
+/** Where the record goes: a Redis of its own, or a connection of its own to the registry's. */
+function openAuditStore(
+  gate: GateContext,
+  store: RedisStoreConfig,
+  name: string,
+  shared: StoreSecrets,
+) {
+  const { clock, log } = gate;
+  const open = (config: RedisStoreConfig, suffix: string, { access }: StoreSecrets) =>
+    own(
+      gate,
+      connectRedis(
+        {
+          ...redisSettings(config, `${name}-${suffix}`, clock),
+          commandTimeoutMs: AUDIT_COMMAND_TIMEOUT_MS,
+        },
+        access,
+      ),
+    );
+  const apart = gate.state.config.audit.store;
+  if (apart === null) {
+    const connection = open(store, 'audit', shared);
+    return { connection, changes: connection, prefix: store.keyPrefix, secrets: null };
+  }
+  const secrets = new StoreSecrets(apart, clock, log, 'audit.store');
+  const connection = open(apart, 'audit', secrets);
+  // Changes stay with the registry, whose script writes them.
+  const changes = open(store, 'changes', shared);
+  return { connection, changes, prefix: apart.keyPrefix, secrets };
 }
 
 /** The right to write the registry is asked for only where something writes it. */

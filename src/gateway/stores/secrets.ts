@@ -14,14 +14,23 @@ export class StoreSecrets {
   readonly #clock: Clock;
   readonly #kinds: readonly SecretsOfKind[];
 
-  /** Throws `CertificateFault`. */
-  constructor(store: RedisStoreConfig, clock: Clock, log: Log) {
+  /**
+   * Throws `CertificateFault`.
+   *
+   * @param key of the configuration that names this Redis
+   */
+  constructor(
+    store: RedisStoreConfig,
+    clock: Clock,
+    log: Log,
+    key: 'store' | 'audit.store' = 'store',
+  ) {
     this.#clock = clock;
     this.access = openAccess(redisSettings(store, 'secrets', clock));
     const { servers, sentinels } = this.access;
     this.#kinds = [
-      new SecretsOfKind(servers, 'store', log),
-      ...(sentinels === null ? [] : [new SecretsOfKind(sentinels, 'store.sentinels', log)]),
+      new SecretsOfKind(servers, key, log),
+      ...(sentinels === null ? [] : [new SecretsOfKind(sentinels, `${key}.sentinels`, log)]),
     ];
   }
 

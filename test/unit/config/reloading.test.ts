@@ -14,6 +14,7 @@ const TLS = { certificates: [{ certificateFile: 'a', keyFile: 'a' }] };
 const ADMIN = { proxy: LISTEN.proxy, admin: { address: '127.0.0.1:2', tls: TLS } };
 const REDIS = { kind: 'redis', url: 'rediss://r', tls: {} };
 const SENTINELS = { kind: 'redis', sentinels: { name: 'm', addresses: ['s:1'] }, tls: {} };
+const audit = (store: Tree) => ({ store: REDIS, audit: { store } });
 const IDENTITY = {
   issuer: 'https://i',
   clientId: 'c',
@@ -45,6 +46,13 @@ const SAMPLES: Readonly<Record<string, readonly [base: Tree, value: unknown, bes
   'registry.minReplicaAcks': [{ store: REDIS }, 1],
   'registry.cacheAccounts': [{}, 1000],
   'audit.guarantee': [{}, 'buffered'],
+  'audit.store.kind': [{ store: REDIS }, 'redis', { 'audit.store.url': 'rediss://a' }],
+  'audit.store.url': [audit(REDIS), 'rediss://other'],
+  'audit.store.sentinels.name': [audit(SENTINELS), 'other'],
+  'audit.store.sentinels.addresses': [audit(SENTINELS), ['s:2']],
+  'audit.store.sentinels.tls': [audit(SENTINELS), false],
+  'audit.store.cluster': [audit({ kind: 'redis', cluster: ['c:1'] }), ['c:2']],
+  'audit.store.keyPrefix': [audit(REDIS), 'other'],
   'audit.retention.days': [{}, 5],
   'audit.retention.maxBytes': [{}, 2 ** 30],
   'audit.foldRefusalsAfter': [{}, 5],
@@ -94,7 +102,7 @@ it.each(keys.filter((key) => countsOf(configSchema, key.split('.')) === 'restart
     const { changed, needRestart } = compareConfigs(before, before, after);
     expect(changed).not.toEqual([]);
     // A secret's file is compared as what it holds; a listening address has two parts.
-    const named = [key, key.replace(/File$/, ''), 'store.kind'];
+    const named = [key, key.replace(/File$/, ''), 'store.kind', 'audit.store'];
     expect(
       needRestart.some((name) => named.includes(name) || name.startsWith(`${key}.`)),
       needRestart.join(),

@@ -25,8 +25,8 @@ export interface RedisAuditOptions {
   /** Events in one account's activity log. */
   readonly activityPerAccount: number;
   readonly projection: ProjectionObserver;
-  /** Whether this user may also trim the list of administrative changes. */
-  readonly trimsChanges?: boolean;
+  /** Where the list of administrative changes is, for a user who may trim it. */
+  readonly changes?: { readonly connection: RedisConnection; readonly prefix: string } | null;
   readonly observer?: RetentionObserver;
 }
 
@@ -99,7 +99,7 @@ class RedisAuditLog implements AuditLog {
       retention: options.retention,
       activityPerAccount: options.activityPerAccount,
       streams: Array.from({ length: AUDIT_PARTITIONS }, (_, n) => this.#keys.stream(n)),
-      changes: options.trimsChanges === true ? registryKeys(options.prefix).changes : null,
+      changes: changesOf(options),
       observer: options.observer ?? { pressure() {}, blind() {} },
     });
   }
@@ -167,6 +167,12 @@ class RedisAuditLog implements AuditLog {
     await this.#retention.close();
     await this.#activity.close();
   }
+}
+
+/** The stream of changes, and the connection to its server, which need not be the record's. */
+function changesOf({ changes = null }: RedisAuditOptions) {
+  if (changes === null) return null;
+  return { connection: changes.connection, stream: registryKeys(changes.prefix).changes };
 }
 
 export function unavailable(fault: unknown): AuditUnavailable {

@@ -23,7 +23,7 @@ export interface RedisRetentionOptions {
   /** The streams of the record, each in a slot of its own. */
   readonly streams: readonly string[];
   /** The stream of administrative changes, where this user may trim it; else null. */
-  readonly changes: string | null;
+  readonly changes: { readonly connection: RedisConnection; readonly stream: string } | null;
   readonly observer: RetentionObserver;
 }
 
@@ -215,10 +215,14 @@ export class RedisRetention {
   /**
    * Whole nodes of the stream go, which costs next to nothing; at most 10,000 entries at a time.
    */
-  async #trimStream(stream: string, by: 'MINID' | 'MAXLEN', value: number): Promise<void> {
+  async #trimStream(
+    stream: string,
+    by: 'MINID' | 'MAXLEN',
+    value: number,
+    connection = this.#options.connection,
+  ): Promise<void> {
     for (let trims = 0; trims < MOST_TRIMS && this.#open; trims += 1) {
-      if (Number(await this.#options.connection.call('XTRIM', stream, by, '~', value)) === 0)
-        return;
+      if (Number(await connection.call('XTRIM', stream, by, '~', value)) === 0) return;
     }
   }
 
@@ -241,14 +245,15 @@ export class RedisRetention {
   }
 
   async #trimChanges(): Promise<void> {
-    const { changes, retention, connection } = this.#options;
+    const { changes, retention } = this.#options;
     if (changes === null) return;
-    const { maxBytes } = await this.#memoryAt(changes);
-    const bytes = Number((await connection.callAt(changes, 'MEMORY', 'USAGE', changes)) ?? 0);
+    const { connection, stream } = changes;
+    const { maxBytes } = memoryFrom(String(await connection.callAt(stream, 'INFO')));
+    const bytes = Number((await connection.callAt(stream, 'MEMORY', 'USAGE', stream)) ?? 0);
     const most = changesBytes(retention, maxBytes);
     if (bytes <= most) return;
-    const length = Number(await connection.call('XLEN', changes));
-    await this.#trimStream(changes, 'MAXLEN', Math.floor((length * most) / bytes));
+    const length = Number(await connection.call('XLEN', stream));
+    await this.#trimStream(stream, 'MAXLEN', Math.floor((length * most) / bytes), connection);
   }
 }
 
