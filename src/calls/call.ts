@@ -2,12 +2,9 @@ import type { AcceptanceWaiter } from '../audit/port.ts';
 import type { Decision } from '../decision/decide.ts';
 import { type BodyWish, NOTHING_FOUND, type Permit, type Verdict } from '../decision/verdict.ts';
 import { SERVER_METHODS, WHOLE_SERVER } from '../decision/whole-server.ts';
-import { addCors, addCorsOf, preflightFields } from '../forwarding/cors-fields.ts';
-import { rulesFor } from '../forwarding/field-rules.ts';
+import { addCorsOf, preflightFields } from '../forwarding/cors-fields.ts';
 import { Forward } from '../forwarding/forward.ts';
-import { calledBy, withPublicOrigin } from '../forwarding/public-origin.ts';
-import { upstreamRequest } from '../forwarding/request-fields.ts';
-import { clientFields, interimFields } from '../forwarding/response-fields.ts';
+import { interimFields } from '../forwarding/response-fields.ts';
 import { maxForwards } from '../http/max-forwards.ts';
 import type { OwnResponse } from '../http/outgoing.ts';
 import type { RequestHead } from '../http/request-head.ts';
@@ -17,7 +14,8 @@ import type { ResponseReceiver, UpstreamFailure } from '../upstream/port.ts';
 import { recordDecision, type Standing } from './admission.ts';
 import { HeldBody } from './held-body.ts';
 import type { OpenCall } from './open-calls.ts';
-import { addRate, optionsResponse, preflightResponse, refusalOf } from './own-response.ts';
+import { optionsResponse, preflightResponse, refusalOf } from './own-response.ts';
+import { finalFields, requestFor, withPublicLinks } from './passed-on.ts';
 import type { CallClient, CallServices } from './port.ts';
 import { CallRecord } from './record.ts';
 import { exchangeToken, type Renewal, renewedResponse } from './renewal.ts';
@@ -338,18 +336,8 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     const upstream = this.#services.upstreams.get(permit.route.upstream);
     if (upstream === undefined)
       throw new Error(`route ${permit.route.name} names an upstream that is not there`);
-    const request = upstreamRequest({
-      head,
-      permit,
-      peer: this.#client.peer,
-      client: this.#record.address,
-      trace: this.#record.trace!,
-      requestId: this.#record.id,
-      rules: upstream.fields === null ? null : rulesFor(upstream.fields, permit.route.name),
-      host: upstream.host,
-      authority: upstream.authority,
-      gate: this.#services.via,
-    });
+    const { peer } = this.#client;
+    const request = requestFor(upstream, permit, head, peer, this.#record, this.#services.via);
     this.#record.forwardedMs = this.#services.clock.monotonicMs();
     const account = permit.account?.account.id ?? null;
     const forward = new Forward(upstream, request, account, this);
@@ -476,28 +464,22 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
   onInterim(head: ResponseHead): void {
     // 100 was said by us, when the call was permitted (RFC 9110 §10.1.1).
     if (!this.#covered() || head.status === 100) return;
-    const shown = this.#withPublicLinks(head);
+    const shown = this.#shown(head);
     this.#client.interim(shown, interimFields(shown));
   }
 
-  #withPublicLinks(head: ResponseHead): ResponseHead {
-    const { rewriteOrigin } = this.permit.route;
-    if (rewriteOrigin.length === 0) return head;
-    const called = calledBy(this.#record.address, this.#head!, this.#client.peer.secure);
-    return withPublicOrigin(head, rewriteOrigin, called);
+  #shown(received: ResponseHead): ResponseHead {
+    const { address } = this.#record;
+    return withPublicLinks(received, this.permit.route, this.#head!, address, this.#client.peer);
   }
 
   onHead(received: ResponseHead): void {
     this.#state = 'responding';
     this.#dropBody();
     this.#headMs = this.#record.answered(received.status);
-    const head = this.#withPublicLinks(received);
-    const { rate, route } = this.permit;
-    const { cors } = route;
-    const fields = clientFields(head, this.#record.id, this.#services.via, cors !== null);
-    addRate(fields, rate);
-    if (cors !== null) addCors(fields, cors, this.#head!);
-    this.#client.head(head, fields);
+    const shown = this.#shown(received);
+    const { via } = this.#services;
+    this.#client.head(shown, finalFields(shown, this.permit, this.#head!, this.#record.id, via));
   }
 
   onBody(content: Buffer): void {
