@@ -43,6 +43,7 @@ export class AuditStage {
   readonly #gone = new Set<string>();
   readonly #mounts: string[] = [];
   #counted: Counted = { lost: 0, unrecorded: 0 };
+  #lastName = '';
 
   private constructor(
     options: StageOptions,
@@ -96,6 +97,7 @@ export class AuditStage {
   }
 
   async start(name: string): Promise<GateProcess> {
+    this.#lastName = name;
     const gate = await this.gates.start(name);
     this.#living.add(gate);
     return gate;
@@ -151,14 +153,15 @@ export class AuditStage {
     for (let time = 0; ; time += 1) {
       const verdict = await this.#verdict();
       if (isSettled(verdict) || time === 4) return verdict;
-      const next = await this.start('next');
+      const next = await this.start(this.#lastName);
       await sleep(this.options.leaseMs + LOOKS_MS);
       await this.end(next, 'SIGTERM');
     }
   }
 
   async #running(): Promise<AuditVerdict> {
-    if (this.#living.size === 0) await this.start('next');
+    // Under the name of the last one, whose spool is waiting in its folder.
+    if (this.#living.size === 0) await this.start(this.#lastName);
     const endMs = performance.now() + SETTLE_MS + this.options.leaseMs;
     const isWritten = async () =>
       (
