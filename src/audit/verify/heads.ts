@@ -1,0 +1,94 @@
+import type { Finding, FindingKind } from './finding.ts';
+import { hasSigned, headText, type KnownKeys, keyIdOf, type SignedHead } from './keys.ts';
+import { type LogLine, textOf } from './line.ts';
+import type { Numbered } from './region.ts';
+
+/** A head that somebody else than the log itself speaks of. */
+export interface ExpectedHead {
+  readonly seq: number;
+  readonly chain: string;
+  /** Where it stands, as the end of a sentence: `the trust file`. */
+  readonly source: string;
+}
+
+/** So many of an instance's newest heads are remembered, for those who adopt one. */
+const REMEMBERED = 16;
+
+/** What one instance has signed, and what others say that it has. */
+export class InstanceHeads {
+  /** Id and key of its first event; null: that is not in the log any more. */
+  key: { readonly id: string; readonly publicKey: string } | null = null;
+  expected: ExpectedHead[] = [];
+  signed = 0;
+  /** The newest one whose signature holds. */
+  newest: SignedHead | null = null;
+  readonly #recent: { seq: number; chain: string }[] = [];
+
+  remember(seq: number, chain: string): void {
+    this.#recent.push({ seq, chain });
+    if (this.#recent.length > REMEMBERED) this.#recent.shift();
+  }
+
+  /** Null: it is not remembered. */
+  chainAt(seq: number): string | null {
+    return this.#recent.find((head) => head.seq === seq)?.chain ?? null;
+  }
+}
+
+export interface HeadRules {
+  /** Those of the trust file, or those that the store knows; empty: nobody knows any. */
+  readonly keys: KnownKeys;
+  /** Where the keys come from. */
+  readonly source: string;
+}
+
+type Say = (finding: Finding) => void;
+
+/** The key that an instance presents in its first event. */
+export function readKey(line: Numbered, heads: InstanceHeads, rules: HeadRules, say: Say): void {
+  const id = textOf(line.event.key);
+  const publicKey = textOf(line.event.publicKey);
+  if (publicKey === '') return;
+  if (keyIdOf(publicKey) !== id)
+    say(finding('changed', line, `says that its key is ${id}, and brings another one`));
+  heads.key = { id, publicKey };
+  if (rules.keys.size > 0 && rules.keys.get(id) !== publicKey)
+    say(finding('foreign-key', line, `brings the key ${id}, which ${rules.source} does not know`));
+}
+
+/** A head or an end: who has signed it. */
+export function readHead(line: Numbered, heads: InstanceHeads, rules: HeadRules, say: Say): void {
+  const { key, signature } = line.event;
+  const head = { ...placeOf(line), key: textOf(key), signature: textOf(signature) };
+  const own = heads.key;
+  const publicKey = rules.keys.get(head.key) ?? (own?.id === head.key ? own.publicKey : null);
+  if (publicKey === null || (own !== null && own.id !== head.key)) {
+    say(finding('foreign-key', line, `is signed with the key ${head.key}, which is not its key`));
+    return;
+  }
+  if (!hasSigned(publicKey, headText(head), head.signature)) {
+    say(finding('head-replaced', line, `is a head whose signature does not hold`));
+    return;
+  }
+  heads.signed += 1;
+  heads.newest = head;
+}
+
+/** What others say of a link at this number. */
+export function compareExpected(line: Numbered, heads: InstanceHeads, say: Say): void {
+  if (heads.expected.length === 0) return;
+  for (const { seq, chain, source } of heads.expected)
+    if (seq === line.seq && chain !== line.chain)
+      say(finding('head-replaced', line, `is another head than the one that ${source} holds`));
+}
+
+export function placeOf(line: LogLine & { readonly seq: number }) {
+  return { instance: line.instance, seq: line.seq, chain: line.chain ?? '', time: line.time };
+}
+
+export function finding(kind: FindingKind, line: LogLine, how: string): Finding {
+  const { instance, seq, time } = line;
+  const event = seq === null ? 'an event without a number' : `event ${seq}`;
+  const place = { instance, firstSeq: seq, lastSeq: seq, time: time === '' ? null : time };
+  return { kind, ...place, message: `${event} of ${instance} ${how}` };
+}

@@ -1,0 +1,380 @@
+import { createHash, type Hash } from 'node:crypto';
+import { type Finding, type FindingKind, numbers, runsOf } from './finding.ts';
+import { Fingerprints } from './fingerprints.ts';
+import { increasingPlaces } from './increasing.ts';
+import { digestOf, genuine, type Numbered } from './region.ts';
+
+/** What a check says while it reads. */
+export interface CheckObserver {
+  found(finding: Finding): void;
+  /** Every genuine event, in order, once. */
+  accepted(line: Numbered): void;
+  /** Numbers that are not there. Whether something excuses it is known at the end. */
+  missing(instance: string, first: number, last: number, time: string | null): void;
+  /** An event that was counted as missing has come after all. */
+  cameLate(instance: string, seq: number): boolean;
+}
+
+/** Kept of a segment until its link; what is longer is hashed as it passes. */
+const KEPT_BYTES = 4 * 1024 * 1024;
+const KEPT_EVENTS = 20_000;
+/** Out of order, events are waited for over so many links. */
+const LINKS_WAITED = 3;
+
+/** What is left to be compared once the anchors are known: a segment without its beginning. */
+export interface BrokenSegment {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly digest: string;
+  readonly time: string;
+}
+
+/**
+ * Follows one instance's events in the order in which they are stored. While all is well, a segment
+ * is hashed once, when its link comes. Once a number is not the next one, lines are kept over some
+ * links more: then they are put in the order of their numbers, and what had to be moved, dropped or
+ * missed to make the chain hold is what was done to them.
+ */
+export class InstanceCheck {
+  readonly name: string;
+  readonly #observer: CheckObserver;
+  readonly #prints = new Fingerprints();
+  #lines: Numbered[] = [];
+  #bytes = 0;
+  /** Of the segment under way, where it is too long to be kept. */
+  #stream: Hash | null = null;
+  #streamFirst = 0;
+  /** The lines kept begin with a link, or with the first event. */
+  #whole = false;
+  #next = 0;
+  #outOfOrder = false;
+  #linksWaited = 0;
+  /** Numbers that came before they were due. */
+  #early: Numbered[] = [];
+  #changed: { first: number; last: number; time: string } | null = null;
+  firstSeq = 0;
+  lastTime = '';
+  firstTime = '';
+  /** Number of the last link; 0 = there was none. */
+  lastLink = 0;
+  ended = false;
+  /** Events in segments with holes: their link can say nothing of them. */
+  unproven = 0;
+  broken: BrokenSegment | null = null;
+
+  constructor(name: string, observer: CheckObserver) {
+    this.name = name;
+    this.#observer = observer;
+  }
+
+  /** The last number that was found in its place. */
+  get lastSeq(): number {
+    return this.#next - 1;
+  }
+
+  /** Whether any event is a link. */
+  get chained(): boolean {
+    return this.lastLink > 0;
+  }
+
+  add(line: Numbered): void {
+    if (this.#next === 0) this.#begin(line);
+    if (line.seq !== this.#next && !this.#outOfOrder && this.#isKnownCopy(line)) return;
+    if (line.seq === this.#next && !this.#outOfOrder) this.#inOrder(line);
+    else this.#wait(line);
+  }
+
+  /** Nothing has come for long: gives back what its memory holds, and can still go on. */
+  rest(): void {
+    if (this.#outOfOrder) this.#resolve(true);
+    if (this.#lines.length > 0) this.#pour();
+    this.#prints.forget();
+  }
+
+  /** No more events will come. */
+  end(): void {
+    if (this.#outOfOrder) this.#resolve(true);
+    for (const line of this.#early) this.#say('inserted', line.seq, line.seq, line, NOT_DUE);
+    this.#tellChanged();
+    this.#lines = [];
+    this.#bytes = 0;
+    this.#stream = null;
+    this.#prints.forget();
+  }
+
+  #begin(line: Numbered): void {
+    this.firstSeq = line.seq;
+    this.firstTime = line.time;
+    this.#next = line.seq;
+    this.#whole = line.seq === 1 || line.chain !== null;
+  }
+
+  /** Far from its place, and already there: nothing has to be put in order for it. */
+  #isKnownCopy(line: Numbered): boolean {
+    const inRegion = this.#lines[0] !== undefined && line.seq >= this.#lines[0].seq;
+    if (inRegion || line.seq > this.#next || line.seq < this.firstSeq) return false;
+    this.#tooLate(line);
+    return true;
+  }
+
+  #tooLate(line: Numbered): void {
+    const { seq } = line;
+    if (this.#observer.cameLate(this.name, seq)) {
+      this.#say('reordered', seq, seq, line, 'stands behind events that came after it');
+      return;
+    }
+    if (this.ended && seq > this.lastSeq) this.#say('inserted', seq, seq, line, AFTER_END);
+    else if (this.#prints.isCopy(seq, line.text) === false)
+      this.#say('inserted', seq, seq, line, 'is another event than the one with that number');
+    else this.#say('duplicated', seq, seq, line, 'stands in the log a second time');
+  }
+
+  #inOrder(line: Numbered): void {
+    if (line.chain !== null) this.#close(line, line.chain);
+    this.#keep(line);
+    this.#next = line.seq + 1;
+    this.#accept(line);
+  }
+
+  #accept(line: Numbered): void {
+    this.lastTime = line.time;
+    this.#prints.add(line.seq, line.text);
+    if (this.ended) this.#say('inserted', line.seq, line.seq, line, AFTER_END);
+    if (line.chain !== null) this.lastLink = line.seq;
+    if (line.type === 'instance-ended') this.ended = true;
+    this.#observer.accepted(line);
+  }
+
+  #keep(line: Numbered): void {
+    this.#lines.push(line);
+    this.#bytes += line.text.length;
+    if (this.#outOfOrder) return;
+    if (this.#stream !== null || this.#bytes > KEPT_BYTES || this.#lines.length > KEPT_EVENTS)
+      this.#pour();
+  }
+
+  /** From the lines kept into the hash. */
+  #pour(): void {
+    if (this.#stream === null) {
+      this.#stream = createHash('sha256');
+      this.#streamFirst = this.#lines[0]!.seq;
+    }
+    for (const { text } of this.#lines) this.#stream.update(`${text}\n`);
+    this.#lines = [];
+    this.#bytes = 0;
+  }
+
+  /** A link has come in its place: what it says of the segment before it. */
+  #close(link: Numbered, chain: string): void {
+    const first = this.#stream === null ? (this.#lines[0]?.seq ?? link.seq) : this.#streamFirst;
+    if (first < link.seq) {
+      const digest =
+        this.#stream === null ? digestOf(this.#lines) : this.#stream.digest('base64url');
+      this.#judge(first, link, digest, chain);
+    }
+    this.#restart();
+  }
+
+  #restart(): void {
+    this.#stream = null;
+    this.#lines = [];
+    this.#bytes = 0;
+    this.#whole = true;
+  }
+
+  #judge(first: number, link: Numbered, digest: string, chain: string): void {
+    const last = link.seq - 1;
+    if (this.#whole) {
+      if (digest !== chain) this.#noteChanged(first, last, link.time);
+    } else if (first === this.firstSeq)
+      this.broken = { firstSeq: first, lastSeq: last, digest, time: link.time };
+    else this.unproven += last - first + 1;
+  }
+
+  /** Two segments that touch are one edit: the link between them is in both. */
+  #noteChanged(first: number, last: number, time: string): void {
+    if (this.#changed !== null && this.#changed.last + 1 === first) this.#changed.last = last;
+    else {
+      this.#tellChanged();
+      this.#changed = { first, last, time };
+    }
+  }
+
+  #tellChanged(): void {
+    if (this.#changed === null) return;
+    const { first, last, time } = this.#changed;
+    const what = numbers(first, last);
+    const one = first === last ? 'is' : 'are';
+    const message =
+      `${what} of ${this.name} ${one} not what was written: at least one of them was changed, ` +
+      `says the link after them`;
+    this.#changed = null;
+    const found = { kind: 'changed', instance: this.name, firstSeq: first, lastSeq: last } as const;
+    this.#observer.found({ ...found, time, message });
+  }
+
+  #say(kind: FindingKind, first: number, last: number, line: { time: string }, how: string): void {
+    const message = `${numbers(first, last)} of ${this.name} ${how}`;
+    const found = { kind, instance: this.name, firstSeq: first, lastSeq: last } as const;
+    this.#observer.found({ ...found, time: line.time === '' ? null : line.time, message });
+  }
+
+  /** Out of order: kept until enough links have come to tell what happened. */
+  #wait(line: Numbered): void {
+    if (!this.#outOfOrder) {
+      this.#outOfOrder = true;
+      this.#linksWaited = 0;
+    }
+    this.#lines.push(line);
+    this.#bytes += line.text.length;
+    if (line.chain !== null) this.#linksWaited += 1;
+    const full = this.#bytes > 2 * KEPT_BYTES || this.#lines.length > 2 * KEPT_EVENTS;
+    if (full || (line.chain !== null && this.#linksWaited >= LINKS_WAITED)) this.#resolve(false);
+  }
+
+  #resolve(final: boolean): void {
+    const lines = this.#lines;
+    const places = increasingPlaces(lines.map(({ seq }) => seq));
+    const main = places.map((place) => lines[place]!);
+    const inMain = new Set(main);
+    const aside = lines.filter((line) => !inMain.has(line));
+    const lastLink = main.findLast(({ chain }) => chain !== null);
+    // Without a link among them they are only put in order.
+    const top = final || lastLink === undefined ? Number.POSITIVE_INFINITY : lastLink.seq;
+    const base = this.#stream === null ? this.#lowest(lines, main[0]!.seq) : this.#next;
+    const claims = new Map<number, Numbered[]>();
+    for (const line of main) claims.set(line.seq, [line]);
+    const moved = this.#sort(aside, claims, base, main.at(-1)!.seq);
+    this.#tellMoved(moved, claims);
+    this.#settle(claims, base, top, main.at(-1)!.seq);
+  }
+
+  /** The first events of all may be those that were moved. */
+  #lowest(lines: readonly Numbered[], first: number): number {
+    if (lines[0]!.seq !== this.firstSeq) return first;
+    const near = lines.filter(({ seq }) => first - seq <= lines.length);
+    const line = near.reduce((lowest, one) => (one.seq < lowest.seq ? one : lowest));
+    this.firstSeq = line.seq;
+    this.#whole = line.seq === 1 || line.chain !== null;
+    return line.seq;
+  }
+
+  /** What stands outside of the order: copies, claims of a number that is taken, and moved events. */
+  #sort(
+    aside: readonly Numbered[],
+    claims: Map<number, Numbered[]>,
+    base: number,
+    last: number,
+  ): readonly Numbered[] {
+    const moved: Numbered[] = [];
+    for (const line of aside) {
+      const there = claims.get(line.seq);
+      if (line.seq < base) this.#tooLate(line);
+      else if (there?.some(({ text }) => text === line.text))
+        this.#say('duplicated', line.seq, line.seq, line, 'stands in the log a second time');
+      else if (there !== undefined) there.push(line);
+      else if (line.seq > last) this.#early.push(line);
+      else {
+        moved.push(line);
+        claims.set(line.seq, [line]);
+      }
+    }
+    return moved;
+  }
+
+  #tellMoved(moved: readonly Numbered[], claims: ReadonlyMap<number, Numbered[]>): void {
+    const seqs = moved.map(({ seq }) => seq).sort((a, b) => a - b);
+    for (const { first, last } of runsOf(seqs))
+      this.#say('reordered', first, last, claims.get(first)![0]!, 'does not stand in its place');
+  }
+
+  /** Goes through the numbers in order, segment by segment. */
+  #settle(claims: Map<number, Numbered[]>, base: number, top: number, last: number): void {
+    this.#takeEarly(claims, last);
+    const seqs = [...claims.keys()].sort((a, b) => a - b);
+    let segment: Numbered[][] = [];
+    let from = base;
+    let holed = this.#stream !== null || !this.#whole;
+    let expected = this.#stream === null ? base : this.#next;
+    const done = this.#next;
+    this.#outOfOrder = false;
+    this.#stream = null;
+    this.#lines = [];
+    this.#bytes = 0;
+    let kept: Numbered[] = [];
+    for (const seq of seqs) {
+      const candidates = claims.get(seq)!;
+      if (seq > expected) {
+        const before = segment.at(-1)?.[0]?.time ?? this.lastTime;
+        this.#observer.missing(this.name, expected, seq - 1, before === '' ? null : before);
+        holed = true;
+      }
+      expected = seq + 1;
+      const link = candidates.find(({ chain }) => chain !== null);
+      if (link !== undefined && segment.length > 0) {
+        this.#settleSegment(segment, link, holed, from, done);
+        segment = [];
+      }
+      if (link !== undefined) {
+        holed = false;
+        from = seq;
+        this.#whole = true;
+      }
+      segment.push(candidates);
+      if (seq === top) break;
+    }
+    kept = [...this.#acceptAll(segment, null, done)];
+    this.#lines = kept;
+    this.#bytes = kept.reduce((total, { text }) => total + text.length, 0);
+    if (holed) this.#whole = false;
+    this.#next = expected;
+    const rest = seqs.filter((seq) => seq > top).flatMap((seq) => claims.get(seq)!);
+    for (const line of rest) this.add(line);
+  }
+
+  #takeEarly(claims: Map<number, Numbered[]>, last: number): void {
+    const due = this.#early.filter(({ seq }) => seq <= last);
+    this.#early = this.#early.filter(({ seq }) => seq > last);
+    for (const line of due) {
+      const there = claims.get(line.seq);
+      if (there === undefined) claims.set(line.seq, [line]);
+      else there.push(line);
+    }
+  }
+
+  #settleSegment(
+    segment: readonly Numbered[][],
+    link: Numbered,
+    holed: boolean,
+    from: number,
+    done: number,
+  ): void {
+    if (holed) {
+      this.unproven += segment.length;
+      this.#acceptAll(segment, null, done);
+      return;
+    }
+    const { lines, proven } = genuine(segment, link.chain);
+    this.#acceptAll(segment, lines, done);
+    if (!proven) this.#noteChanged(from, link.seq - 1, link.time);
+  }
+
+  /** Takes one line for each number; what else claims it was put there. */
+  #acceptAll(
+    segment: readonly (readonly Numbered[])[],
+    chosen: readonly Numbered[] | null,
+    done: number,
+  ): readonly Numbered[] {
+    return segment.map((candidates, place) => {
+      const line = chosen?.[place] ?? candidates[0]!;
+      for (const other of candidates)
+        if (other !== line) this.#say('inserted', line.seq, line.seq, other, CLAIMS);
+      if (line.seq >= done) this.#accept(line);
+      return line;
+    });
+  }
+}
+
+const CLAIMS = 'stands beside another event with the same number';
+const NOT_DUE = 'has a number that was not due where it stands';
+const AFTER_END = 'stands behind the end of its instance';

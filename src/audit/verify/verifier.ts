@@ -1,0 +1,437 @@
+import { Anchors, type TrimAnchor, trimAnchor } from './anchors.ts';
+import { type Finding, isGap, numbers } from './finding.ts';
+import {
+  compareExpected,
+  finding,
+  type HeadRules,
+  InstanceHeads,
+  readHead,
+  readKey,
+} from './heads.ts';
+import { type CheckObserver, InstanceCheck } from './instance-check.ts';
+import { hasSigned, headText, type SignedHead, type Trust } from './keys.ts';
+import { type LogLine, NO_CHAIN, readLine, textOf } from './line.ts';
+import { MissingNumbers } from './missing.ts';
+import type { Numbered } from './region.ts';
+import { Witnesses } from './witnesses.ts';
+
+/** What is known beside the events themselves. */
+export interface KnownBeside {
+  /** Registered in the store: key id -> public key. */
+  readonly keys: ReadonlyMap<string, string>;
+  readonly heads: readonly SignedHead[];
+  readonly anchors: readonly TrimAnchor[];
+}
+
+export interface VerifierOptions {
+  readonly beside: KnownBeside;
+  /** Kept apart from the store; null: there is none. */
+  readonly trust: Trust | null;
+  /**
+   * Whether all instances are in what is read. Not of a spool or of a part of the log: then what
+   * is missing as a whole is no finding.
+   */
+  readonly whole: boolean;
+  readonly found: (finding: Finding) => void;
+}
+
+/** What was looked at, and what of it a chain proves. */
+export interface Summary {
+  readonly events: number;
+  readonly instances: number;
+  readonly gaps: number;
+  readonly edits: number;
+  /** Events of instances that write no chain: only their numbers were looked at. */
+  readonly unchained: number;
+  /** After the last link of their instance: no chain speaks of them yet. */
+  readonly uncovered: number;
+  /** In segments of which something is missing: what is left of them cannot be proved. */
+  readonly unproven: number;
+  readonly heads: number;
+  readonly witnessed: number;
+  readonly unwitnessed: number;
+  /** Administrative changes: they are not of an instance's chain. */
+  readonly changes: number;
+  readonly trusted: boolean;
+}
+
+interface Known {
+  readonly check: InstanceCheck;
+  readonly heads: InstanceHeads;
+  readonly missing: MissingNumbers;
+  /** Numbers that the instance itself says no log will hold. */
+  readonly lost: { first: number; last: number; reason: string }[];
+  previous: { instance: string; seq: number; chain: string } | null;
+  /** After a chained instance was seen already. */
+  lateComer: boolean;
+}
+
+/** Who adopted a head. */
+interface Adoption {
+  readonly by: string;
+  readonly time: string;
+  readonly previous: NonNullable<Known['previous']>;
+}
+
+/**
+ * Reads the events of many instances in the order in which they are stored, and tells what was done
+ * to them. Its memory does not grow with the log: of an instance it keeps the segment under way,
+ * and of one that ended some numbers.
+ */
+export class Verifier {
+  readonly #options: VerifierOptions;
+  readonly #instances = new Map<string, Known>();
+  readonly #anchors = new Anchors();
+  readonly #witnesses: Witnesses;
+  readonly #rules: HeadRules;
+  readonly #expected = new Map<string, InstanceHeads['expected']>();
+  /** `SEQ INSTANCE` -> who adopted that head. */
+  readonly #adopted = new Map<string, Adoption[]>();
+  readonly #observer: CheckObserver;
+  /** Instances that keep lines, the one that wrote last at the end. */
+  readonly #active = new Map<string, Known>();
+  #newest: Known | null = null;
+  #events = 0;
+  #gaps = 0;
+  #edits = 0;
+  #changes = 0;
+  #chainSeen = false;
+
+  constructor(options: VerifierOptions) {
+    this.#options = options;
+    const { trust, beside } = options;
+    this.#rules =
+      trust === null
+        ? { keys: beside.keys, source: 'the store' }
+        : { keys: new Map(trust.keys.map((one) => [one.key, one.publicKey])), source: TRUST };
+    this.#witnesses = new Witnesses((found) => this.#found(found));
+    this.#observer = {
+      found: (found) => this.#found(found),
+      accepted: (line) => this.#accepted(line),
+      missing: (...range) => this.#missing(...range),
+      cameLate: (instance, seq) => this.#instances.get(instance)!.missing.take(seq, seq).length > 0,
+    };
+    for (const head of beside.heads) this.#expect(head, 'the store');
+    for (const head of trust?.heads ?? []) this.#expect(head, TRUST);
+    for (const anchor of beside.anchors) this.addAnchor(anchor);
+  }
+
+  get events(): number {
+    return this.#events;
+  }
+
+  add(text: string): void {
+    this.#events += 1;
+    const line = readLine(text);
+    if (line === null) this.#unreadable(text);
+    else if (line.phase === 'change') this.#changes += 1;
+    else if (line.seq === null) this.#unnumbered(line);
+    else this.#known(line.instance).check.add(line as Numbered);
+  }
+
+  /** Also one that came to be while the log was read. */
+  addAnchor(anchor: TrimAnchor): void {
+    if (this.#anchors.add(anchor, this.#keysFor(anchor))) return;
+    const { instance, seq, time } = anchor;
+    const message = `the anchor of ${instance} about a trimmed log is not signed by a known key`;
+    this.#found({ kind: 'anchor-false', instance, firstSeq: seq, lastSeq: seq, time, message });
+  }
+
+  /** Heads of all that was read, for a trust file. */
+  heads(): readonly SignedHead[] {
+    return [...this.#instances.values()].flatMap(({ heads: { newest } }) => newest ?? []);
+  }
+
+  /** The keys that the instances brought. */
+  keys(): Trust['keys'] {
+    const keys = new Map(this.#options.beside.keys);
+    for (const { heads } of this.#instances.values())
+      if (heads.key !== null) keys.set(heads.key.id, heads.key.publicKey);
+    return [...keys].map(([key, publicKey]) => ({ key, publicKey }));
+  }
+
+  /** All has been read. */
+  end(): Summary {
+    for (const { check } of this.#instances.values()) check.end();
+    for (const [name, known] of this.#instances) this.#settle(name, known);
+    if (this.#options.whole)
+      for (const [name, heads] of this.#expected)
+        if (!this.#instances.has(name)) this.#truncated(name, heads, 0, null);
+    for (const adoptions of this.#adopted.values()) this.#compareAdoptions(adoptions);
+    this.#witnesses.end((name) => livedUntil(this.#instances.get(name)?.check));
+    return this.#summary();
+  }
+
+  #summary(): Summary {
+    const all = [...this.#instances.values()];
+    const sum = (one: (known: Known) => number) =>
+      all.reduce((total, known) => total + one(known), 0);
+    return {
+      events: this.#events,
+      instances: all.length,
+      gaps: this.#gaps,
+      edits: this.#edits,
+      unchained: sum(({ check }) => (check.chained ? 0 : check.lastSeq - check.firstSeq + 1)),
+      uncovered: sum(({ check }) => (check.chained ? check.lastSeq - check.lastLink + 1 : 0)),
+      unproven: sum(({ check }) => check.unproven),
+      heads: sum(({ heads }) => heads.signed),
+      witnessed: this.#witnesses.witnessed,
+      unwitnessed: this.#witnesses.unwitnessed,
+      changes: this.#changes,
+      trusted: this.#options.trust !== null,
+    };
+  }
+
+  #found(found: Finding): void {
+    if (isGap(found)) this.#gaps += 1;
+    else this.#edits += 1;
+    this.#options.found(found);
+  }
+
+  #known(name: string): Known {
+    if (this.#newest?.check.name === name) return this.#newest;
+    const known = this.#find(name);
+    this.#newest = known;
+    this.#active.delete(name);
+    this.#active.set(name, known);
+    if (this.#active.size > MOST_ACTIVE) {
+      const [oldest, { check }] = this.#active.entries().next().value!;
+      this.#active.delete(oldest);
+      check.rest();
+    }
+    return known;
+  }
+
+  #find(name: string): Known {
+    let known = this.#instances.get(name);
+    if (known === undefined) {
+      const heads = new InstanceHeads();
+      heads.expected = this.#expected.get(name) ?? [];
+      const check = new InstanceCheck(name, this.#observer);
+      const missing = new MissingNumbers();
+      const lateComer = this.#chainSeen;
+      known = { check, heads, missing, lost: [], previous: null, lateComer };
+      this.#instances.set(name, known);
+    }
+    return known;
+  }
+
+  #unreadable(text: string): void {
+    const shown = JSON.stringify(text.slice(0, 40));
+    const message = `line ${this.#events} of the log is no event: ${shown}`;
+    const nobody = { instance: null, firstSeq: null, lastSeq: null, time: null };
+    this.#found({ kind: 'unreadable', ...nobody, message });
+  }
+
+  #unnumbered(line: LogLine): void {
+    if (line.phase === 'outcome' && 'decidedBy' in line.event) this.#witnesses.line(line);
+    else this.#found(finding('inserted', line, 'is none that is written without a number'));
+  }
+
+  #expect(head: SignedHead, source: string): void {
+    const known = this.#rules.keys.get(head.key) ?? this.#options.beside.keys.get(head.key);
+    const holds = known !== undefined && hasSigned(known, headText(head), head.signature);
+    if (!holds) {
+      const { instance, seq, time } = head;
+      const message = `the head of ${instance} that ${source} holds is not signed by a known key`;
+      this.#found({ kind: 'head-replaced', instance, firstSeq: seq, lastSeq: seq, time, message });
+      return;
+    }
+    const heads = this.#expected.get(head.instance) ?? [];
+    heads.push({ seq: head.seq, chain: head.chain, source });
+    this.#expected.set(head.instance, heads);
+  }
+
+  #keysFor({ instance, key }: TrimAnchor): ReadonlyMap<string, string> {
+    const own = this.#instances.get(instance)?.heads.key;
+    if (this.#rules.keys.size > 0 || own?.id !== key) return this.#rules.keys;
+    return new Map([[key, own.publicKey]]);
+  }
+
+  #missing(instance: string, first: number, last: number, time: string | null): void {
+    if (!this.#instances.get(instance)!.missing.add({ first, last, time }))
+      this.#sayMissing(instance, first, last, time);
+  }
+
+  #sayMissing(instance: string, first: number, last: number, time: string | null): void {
+    const after = time === null ? '' : `, after ${time}`;
+    const are = first === last ? 'is' : 'are';
+    const message = `${numbers(first, last)} of ${instance} ${are} missing${after}`;
+    this.#found({ kind: 'missing', instance, firstSeq: first, lastSeq: last, time, message });
+  }
+
+  #accepted(line: Numbered): void {
+    const known = this.#instances.get(line.instance)!;
+    const { heads } = known;
+    const say = (found: Finding) => this.#found(found);
+    if (line.chain !== null) heads.remember(line.seq, line.chain);
+    compareExpected(line, heads, say);
+    if (line.phase !== 'chain') return;
+    switch (line.type) {
+      case 'instance-begun':
+        this.#begun(line, known);
+        break;
+      case 'chain-head':
+      case 'instance-ended':
+        readHead(line, heads, this.#rules, say);
+        break;
+      case 'events-lost':
+        this.#declareLost(line, known);
+        break;
+      case 'permits-closed':
+        this.#witnesses.witness(line);
+        break;
+      case 'log-trimmed':
+        this.#trimmed(line);
+        break;
+    }
+  }
+
+  #begun(line: Numbered, known: Known): void {
+    this.#chainSeen = true;
+    const say = (found: Finding) => this.#found(found);
+    readKey(line, known.heads, this.#rules, say);
+    const previous = line.event.previous as Known['previous'] | undefined;
+    if (line.seq !== 1) say(finding('inserted', line, 'begins an instance that has begun'));
+    if (line.chain !== (previous?.chain ?? NO_CHAIN))
+      say(finding('changed', line, 'does not adopt the head that it names'));
+    if (previous === null || previous === undefined) return;
+    known.previous = previous;
+    this.#adopt(line, previous);
+  }
+
+  #adopt({ instance, time }: Numbered, previous: NonNullable<Known['previous']>): void {
+    const place = `${previous.seq} ${previous.instance}`;
+    const adoptions = this.#adopted.get(place);
+    if (adoptions === undefined) this.#adopted.set(place, [{ by: instance, time, previous }]);
+    else adoptions.push({ by: instance, time, previous });
+  }
+
+  /** Who ended before it kept a head of its own has left the one that it adopted to the next. */
+  #compareAdoptions(adoptions: Adoption[]): void {
+    adoptions.sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
+    adoptions.slice(1).forEach(({ by, time, previous }, at) => {
+      const before = this.#instances.get(adoptions[at]!.by)!;
+      if (before.check.name === by) return;
+      if (before.heads.signed < 2 && before.check.lastTime <= time) return;
+      const message =
+        `${by} adopts event ${previous.seq} of ${previous.instance}, as ${before.check.name} did: ` +
+        'two chains go on from one head';
+      this.#found({ kind: 'forked', instance: by, firstSeq: 1, lastSeq: 1, time, message });
+    });
+  }
+
+  #declareLost(line: Numbered, { lost }: Known): void {
+    const { firstSeq, lastSeq, reason } = line.event;
+    lost.push({ first: Number(firstSeq), last: Number(lastSeq), reason: textOf(reason) });
+  }
+
+  #trimmed(line: Numbered): void {
+    const { data } = trimAnchor.safeParse(line.event);
+    if (data !== undefined) this.addAnchor(data);
+    else this.#found(finding('anchor-false', line, 'is an anchor that cannot be read'));
+  }
+
+  #settle(name: string, known: Known): void {
+    const { check, heads, missing, lost } = known;
+    this.#settleFront(name, known);
+    for (const { first, last, reason } of lost)
+      for (const hole of missing.take(first, last)) this.#sayLost(name, hole, reason);
+    const next = this.#anchors.nextOf(name);
+    missing.take(1, next - 1);
+    for (const { first, last, time } of missing.all()) this.#sayMissing(name, first, last, time);
+    const adopted = this.#adoptedOf(known);
+    if (adopted !== null) this.#compareAdopted(...adopted);
+    this.#truncated(name, heads.expected, check.lastSeq, check.lastTime);
+  }
+
+  #sayLost(
+    instance: string,
+    hole: { first: number; last: number; time: string | null },
+    why: string,
+  ) {
+    const { first, last, time } = hole;
+    const message = `${numbers(first, last)} of ${instance} lost (${why}), as the instance itself says`;
+    this.#found({ kind: 'lost', instance, firstSeq: first, lastSeq: last, time, message });
+  }
+
+  #settleFront(name: string, { check, lateComer }: Known): void {
+    const { firstSeq, broken } = check;
+    const next = this.#anchors.nextOf(name);
+    const rest = broken === null ? null : this.#anchors.restAt(name, broken.firstSeq);
+    if (broken !== null && rest !== null && rest !== broken.digest)
+      this.#sayChangedFront(name, broken);
+    if (firstSeq <= next) return;
+    const time = check.firstTime === '' ? null : check.firstTime;
+    const range = { instance: name, firstSeq: next, lastSeq: firstSeq - 1, time };
+    if (!check.chained) {
+      if (!lateComer) return;
+      const message = `events from ${firstSeq} of ${name} are of an instance that never began`;
+      const own = { ...range, firstSeq, lastSeq: check.lastSeq };
+      this.#found({ ...own, kind: 'inserted', message });
+      return;
+    }
+    const what = numbers(next, firstSeq - 1);
+    const message = `${what} of ${name} are missing at the front, and no anchor speaks of a cut there`;
+    this.#found({ ...range, kind: 'anchor-missing', message });
+  }
+
+  #sayChangedFront(
+    instance: string,
+    { firstSeq, lastSeq, time }: NonNullable<InstanceCheck['broken']>,
+  ) {
+    const what = numbers(firstSeq, lastSeq);
+    const message = `${what} of ${instance} are not what the anchor says was kept`;
+    this.#found({ kind: 'changed', instance, firstSeq, lastSeq, time, message });
+  }
+
+  #adoptedOf({ previous }: Known): [Known | null, NonNullable<Known['previous']>] | null {
+    if (previous === null) return null;
+    return [this.#instances.get(previous.instance) ?? null, previous];
+  }
+
+  /** A successor has seen its predecessor's head. */
+  #compareAdopted(before: Known | null, previous: NonNullable<Known['previous']>): void {
+    const { instance, seq, chain } = previous;
+    const has = before?.heads.chainAt(seq) ?? null;
+    if (has !== null && has !== chain) {
+      const message = `event ${seq} of ${instance} is another head than the one that its successor adopted`;
+      const place = { instance, firstSeq: seq, lastSeq: seq, time: null };
+      this.#found({ kind: 'head-replaced', ...place, message });
+    }
+    const stored = this.#expected.get(instance)?.some((head) => head.seq >= seq) ?? false;
+    // Of what was cut as a whole, the anchor may be gone too.
+    const cut = this.#anchors.any || !this.#options.whole;
+    if (stored || (before === null && cut)) return;
+    const last = before?.check.lastSeq ?? 0;
+    const source = 'its successor';
+    this.#truncated(instance, [{ seq, chain, source }], last, before?.check.lastTime ?? null);
+  }
+
+  /** Heads that lie behind the last event. */
+  #truncated(
+    instance: string,
+    heads: InstanceHeads['expected'],
+    lastSeq: number,
+    time: string | null,
+  ): void {
+    const furthest = heads.reduce((seq, head) => Math.max(seq, head.seq), 0);
+    const first = Math.max(lastSeq + 1, this.#anchors.nextOf(instance));
+    if (furthest < first) return;
+    const source = heads.find(({ seq }) => seq === furthest)!.source;
+    const what = numbers(first, furthest);
+    const message = `the end of ${instance} is cut off: ${source} holds a head that speaks of ${what}`;
+    const place = { instance, firstSeq: first, lastSeq: furthest, time };
+    this.#found({ kind: 'truncated', ...place, message });
+  }
+}
+
+/** Instances whose lines are kept, of those that wrote last. */
+const MOST_ACTIVE = 64;
+const TRUST = 'the trust file';
+
+/** An instance that ended well is taken to have said all that it had to say. */
+function livedUntil(check: InstanceCheck | undefined): number {
+  if (check === undefined) return Number.NaN;
+  return check.ended ? Number.POSITIVE_INFINITY : Date.parse(check.lastTime);
+}

@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import type { Finding } from './finding.ts';
+import { type LogLine, textOf } from './line.ts';
+
+/** Events without a number that one instance wrote for another one, and who vouches for them. */
+interface Closed {
+  readonly lines: { text: string; time: string }[];
+  readonly witnesses: { count: number; digest: string; time: string }[];
+}
+
+/** Lines that wait for their witness; past these the oldest count as not witnessed. */
+const MOST_LINES = 20_000;
+
+/**
+ * Compares the outcomes that were written for dead instances with the numbered events that vouch
+ * for them. The two may stand in different streams, so either may come first.
+ */
+export class Witnesses {
+  readonly #found: (finding: Finding) => void;
+  readonly #closed = new Map<string, Closed>();
+  #lines = 0;
+  witnessed = 0;
+  /** Without a witness, and its writer ended before it could have recorded one. */
+  unwitnessed = 0;
+
+  constructor(found: (finding: Finding) => void) {
+    this.#found = found;
+  }
+
+  line({ text, time, instance, event }: LogLine): void {
+    if (this.#lines >= MOST_LINES) this.#dropOldest();
+    const key = `${instance}\n${textOf(event.decidedBy)}`;
+    const closed = this.#of(key);
+    closed.lines.push({ text, time });
+    this.#lines += 1;
+    this.#match(key, closed);
+  }
+
+  witness({ instance, time, event }: LogLine): void {
+    const { count, digest } = event;
+    const key = `${instance}\n${textOf(event.decidedBy)}`;
+    const closed = this.#of(key);
+    closed.witnesses.push({ count: Number(count), digest: textOf(digest), time });
+    this.#match(key, closed);
+  }
+
+  /** @param livedUntil time of an instance's last event in ms, infinite if it ended well */
+  end(livedUntil: (instance: string) => number): void {
+    for (const [key, closed] of this.#closed) {
+      const [instance = '', decidedBy = ''] = key.split('\n');
+      this.#settle(instance, decidedBy, closed, livedUntil(instance));
+    }
+    this.#closed.clear();
+  }
+
+  #of(key: string): Closed {
+    let closed = this.#closed.get(key);
+    if (closed === undefined) {
+      closed = { lines: [], witnesses: [] };
+      this.#closed.set(key, closed);
+    }
+    return closed;
+  }
+
+  #match(key: string, closed: Closed): void {
+    const { lines, witnesses } = closed;
+    for (let witness = witnesses[0]; witness !== undefined; witness = witnesses[0]) {
+      if (lines.length < witness.count || !(witness.count > 0)) break;
+      const those = lines.slice(0, witness.count);
+      if (digestOf(those) !== witness.digest) break;
+      witnesses.shift();
+      lines.splice(0, witness.count);
+      this.#lines -= witness.count;
+      this.witnessed += witness.count;
+    }
+    if (lines.length + witnesses.length === 0) this.#closed.delete(key);
+  }
+
+  #dropOldest(): void {
+    const [key, closed] = this.#closed.entries().next().value!;
+    this.#lines -= closed.lines.length;
+    this.unwitnessed += closed.lines.length;
+    this.#closed.delete(key);
+  }
+
+  /** What did not match as it stands: fewer, more, or others than were vouched for. */
+  #settle(instance: string, of: string, closed: Closed, livedUntil: number): void {
+    const { lines } = closed;
+    const due = closed.witnesses.reduce((total, { count }) => total + count, 0);
+    const time = closed.witnesses[0]?.time ?? lines[0]?.time ?? null;
+    const say = (kind: Finding['kind'], message: string) =>
+      this.#found({ kind, instance, firstSeq: null, lastSeq: null, time, message });
+    const what = `outcomes without a number that ${instance} wrote for ${of}`;
+    if (due > lines.length)
+      say('missing', `${due - lines.length} ${what} are missing: it vouches for ${due}`);
+    else if (due > 0 && due === lines.length)
+      say('changed', `${due} ${what} are not those that it vouches for, or in another order`);
+    else if (due > 0)
+      say('inserted', `${lines.length - due} ${what} were put there: it vouches for ${due}`);
+    else this.#unvouched(lines, livedUntil, say, what);
+  }
+
+  #unvouched(
+    lines: Closed['lines'],
+    livedUntil: number,
+    say: (kind: 'inserted', message: string) => void,
+    what: string,
+  ): void {
+    const [first] = lines;
+    if (first === undefined) return;
+    const after = livedUntil - Date.parse(first.time);
+    if (after > WITNESSED_WITHIN_MS)
+      say('inserted', `${lines.length} ${what} were put there: it lived on and vouches for none`);
+    else this.unwitnessed += lines.length;
+  }
+}
+
+/** An instance that lives on has recorded by then what it wrote for others. */
+const WITNESSED_WITHIN_MS = 60_000;
+
+function digestOf(lines: readonly { text: string }[]): string {
+  const digest = createHash('sha256');
+  for (const { text } of lines) digest.update(`${text}\n`);
+  return digest.digest('base64url');
+}
