@@ -25,7 +25,10 @@ const FOREIGN = makeLogKey();
 /** Some instances after and beside each other, links and heads at random places. */
 export function makeLog(random: Random): TestLog {
   let ms = Date.UTC(2030, 0, 1);
-  const now = () => new Date((ms += random.below(400))).toISOString();
+  const now = () => {
+    ms += random.below(400);
+    return new Date(ms).toISOString();
+  };
   const lines: string[] = [];
   const instances: LogInstance[] = [];
   const first = new LogInstance('gate-a.1', KEY, null, now);
