@@ -27,7 +27,7 @@ export const trimAnchor = z.object({
 export type TrimAnchor = Readonly<z.infer<typeof trimAnchor>>;
 
 /** What is signed of an anchor. */
-export function trimText({ instance, seq, time, cut: cuts }: TrimAnchor): string {
+function trimText({ instance, seq, time, cut: cuts }: TrimAnchor): string {
   const digest = hash('sha256', JSON.stringify(cuts), 'base64url');
   return `sallyport-audit-trim/1\n${instance}\n${seq}\n${digest}\n${time}\n`;
 }

@@ -82,7 +82,7 @@ export function compareExpected(line: Numbered, heads: InstanceHeads, say: Say):
       say(finding('head-replaced', line, `is another head than the one that ${source} holds`));
 }
 
-export function placeOf(line: LogLine & { readonly seq: number }) {
+function placeOf(line: LogLine & { readonly seq: number }) {
   return { instance: line.instance, seq: line.seq, chain: line.chain ?? '', time: line.time };
 }
 

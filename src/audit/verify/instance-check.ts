@@ -259,7 +259,9 @@ export class InstanceCheck {
     return line.seq;
   }
 
-  /** What stands outside of the order: copies, claims of a number that is taken, and moved events. */
+  /**
+   * What stands outside of the order: copies, claims of a number that is taken, and moved events.
+   */
   #sort(
     aside: readonly Numbered[],
     claims: Map<number, Numbered[]>,
