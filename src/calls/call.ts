@@ -193,7 +193,7 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
       account.account.id,
       permit.tokenId ?? '',
       clock.wallMs(),
-      this.#record.address.address,
+      this.#record.clientAddress ?? '-',
     );
   }
 

@@ -34,6 +34,10 @@ export interface CallServices {
   readonly upstreams: ReadonlyMap<string, Upstream>;
   /** Exchanges tokens where a route says so; null: this process may not write the registry. */
   readonly renewToken: RenewToken | null;
+  /** What the record says of a client's address; null = nothing. */
+  readonly recordedAddress: (address: string) => string | null;
+  /** Lower-cased names of the request fields that decisions hold; null: none. */
+  readonly recordedHeaders: ReadonlySet<string> | null;
   readonly guarantee: 'acknowledged' | 'buffered';
   readonly bodyBytes: number;
   /** The memory of bodies by which is decided. */

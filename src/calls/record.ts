@@ -2,6 +2,7 @@ import type { EventBytes } from '../audit/event/bytes.ts';
 import type { AccountFacts, CallFacts, EndFacts } from '../audit/event/call-facts.ts';
 import { permitJson } from '../audit/event/call-json.ts';
 import type { PlainAccount } from '../audit/event/kept-blocks.ts';
+import { headersOf, type RecordedHeaders } from '../audit/event/recorded-headers.ts';
 import type { OpenPermit } from '../audit/permits/open-permits.ts';
 import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
 import type { Route } from '../decision/route.ts';
@@ -157,8 +158,15 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
     return this.#head?.userAgent ?? null;
   }
 
-  get clientAddress(): string {
-    return this.address.address;
+  get clientAddress(): string | null {
+    return this.#services.recordedAddress(this.address.address);
+  }
+
+  get headers(): RecordedHeaders | null {
+    const { recordedHeaders } = this.#services;
+    return recordedHeaders === null || this.#head === null
+      ? null
+      : headersOf(this.#head, recordedHeaders);
   }
 
   get caller(): AccountFacts | null {

@@ -1,4 +1,5 @@
 import type { Report } from './faults.ts';
+import { checkAudit } from './rules/audit-rules.ts';
 import { checkIdentity } from './rules/identity-rules.ts';
 import { checkListen } from './rules/listen-rules.ts';
 import { group } from './rules/raw.ts';
@@ -17,4 +18,5 @@ export function checkRules(value: unknown, source: YamlSource, report: Report): 
   checkUpstreams(file, source, report);
   checkRoutes(file, source, report);
   checkIdentity(file, source, report);
+  checkAudit(file, report);
 }

@@ -126,7 +126,8 @@ export class Http1Listener implements ConnectionHost {
         this.#options.handshake(result);
         // Who only closes, as health checks do, is counted and not told.
         if (result === 'aborted') return;
-        const clientAddress = plainAddress(remoteAddress ?? '');
+        const address = plainAddress(remoteAddress ?? '');
+        const clientAddress = this.services.recordedAddress(address);
         this.services.log.warn('a TLS handshake failed', { clientAddress, result, code });
       },
     });

@@ -90,7 +90,7 @@ export async function openAdmin(
 }
 
 function createApiParts(
-  { clock, instance, log, nextRequestId, state }: GateContext,
+  { addresses, clock, instance, log, nextRequestId, state }: GateContext,
   { control, managed, registry, lookups, records }: GatewayAdminParts,
 ): ApiParts {
   const { audit, listen } = state.config;
@@ -104,11 +104,13 @@ function createApiParts(
       clock,
       guarantee: audit.guarantee,
       nextRequestId,
+      recordedAddress: addresses.recorded,
     }),
     streams: new OpenStreams(),
     idempotency: new IdempotencyKeys(clock),
     found: listen.admin?.foundTokens === true ? new FoundTokens(control, managed.tries) : null,
-    used: (account, token, address) => registry.uses.note(account, token, clock.wallMs(), address),
+    used: (account, token, address) =>
+      registry.uses.note(account, token, clock.wallMs(), addresses.recorded(address) ?? '-'),
     realm: () => state.config.realm,
     version: packageVersion(),
     log,

@@ -61,13 +61,19 @@ const AWAY = { reason: 'audit-unavailable', status: 503 } as const;
  * comes too late is followed by one that says what the person was told instead.
  */
 export function signInRecorder({
+  addresses,
   outbox,
   instance,
   clock,
   nextRequestId,
-}: Pick<GateContext, 'instance' | 'clock' | 'nextRequestId'> & { readonly outbox: Outbox }) {
-  return (facts: Omit<SignInFacts, 'id' | 'timeMs' | 'instead'>): Promise<boolean> =>
+}: Pick<GateContext, 'addresses' | 'instance' | 'clock' | 'nextRequestId'> & {
+  readonly outbox: Outbox;
+}) {
+  return (given: Omit<SignInFacts, 'id' | 'timeMs' | 'instead'>): Promise<boolean> =>
     new Promise((resolve) => {
+      const { clientAddress: address } = given;
+      const clientAddress = address === null ? null : addresses.recorded(address);
+      const facts = { ...given, clientAddress };
       const id = nextRequestId();
       const account = facts.account?.id ?? null;
       const eventOf = (more: Pick<SignInFacts, 'instead'>) => (seq: number) =>

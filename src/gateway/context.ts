@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { ClientAddresses } from '../audit/event/client-address.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config/schema.ts';
 import { createRequestIds } from '../http/request-id.ts';
@@ -23,6 +24,8 @@ export interface GateContext {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly nextRequestId: () => string;
+  /** In which form the record holds addresses of clients. */
+  readonly addresses: ClientAddresses;
   readonly state: GateState;
   /**
    * Owns what is opened: a function that opens something registers its end here at once, before
@@ -52,6 +55,7 @@ export function createContext(
     log: log.with({ instance }),
     metrics: createMetrics(),
     nextRequestId: createRequestIds(),
+    addresses: new ClientAddresses(config.audit.clientAddress),
     state: { config, draining: false, reloadFault: null },
     owned,
   };

@@ -103,11 +103,11 @@ function rotatingKeys(gate: GateContext, changed: (keys: TicketKeys) => void): T
 }
 
 /** Who may connect, how often, and what is counted of it. */
-function watched({ log, metrics, state }: GateContext, isShared: boolean) {
+function watched({ addresses, log, metrics, state }: GateContext, isShared: boolean) {
   const current = () => state.config;
   return {
     sendsPreface: prefacesOf(current),
-    full: tellFull(log, 'listen.proxy', (limit) => metrics.limits.count(limit)),
+    full: tellFull(log, 'listen.proxy', (limit) => metrics.limits.count(limit), addresses.recorded),
     handshake: (result) => metrics.handshakes.count(result),
     halfOpen: () => metrics.limits.count('half_open'),
     ...partOf(addressLimitOf(current), isShared ? state.config.instance.workers : 1),

@@ -72,12 +72,17 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
 
 /** Counts refusals of one caller once there were many, instead of recording each. */
 function floodsOf(gate: GateContext, type: FoldedType, outbox: BatchingOutbox): FloodFold {
-  const { clock, instance, nextRequestId, state } = gate;
+  const { addresses, clock, instance, nextRequestId, state } = gate;
+  // Counted by the full address, and written down as the record holds it.
+  const recorded = ({ clientAddress: address, ...facts }: FoldedFacts): FoldedFacts => ({
+    ...facts,
+    clientAddress: address === null ? null : addresses.recorded(address),
+  });
   return new FloodFold({
     clock,
     write: (facts: FoldedFacts) =>
       outbox.record(
-        (seq) => foldedEvent(type, instance, nextRequestId(), seq, clock.wallMs(), facts),
+        (seq) => foldedEvent(type, instance, nextRequestId(), seq, clock.wallMs(), recorded(facts)),
         facts.account?.id ?? null,
         null,
       ),

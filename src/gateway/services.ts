@@ -30,12 +30,14 @@ export interface CallParts {
 
 /** What each call works with, made anew for each configuration. */
 export function servicesOf(
-  { clock, instance, log, metrics, nextRequestId, state }: GateContext,
+  { addresses, clock, instance, log, metrics, nextRequestId, state }: GateContext,
   { decider, records, registry, upstreams, descriptors, renewToken }: CallParts,
 ): () => CallServices {
   const heldBodies = new BodyBudget(HELD_BODIES_BYTES, () => state.config.limits.accountShare);
   const meter = createCallMeter(metrics);
   const events = new CallEvents(instance);
+  const named = new Set(state.config.audit.headers);
+  const recordedHeaders = named.size === 0 ? null : named;
   return () => {
     const { audit, errors, limits, listen, realm, telemetry } = state.config;
     return {
@@ -48,6 +50,8 @@ export function servicesOf(
       uses: registry.uses,
       upstreams: upstreams.upstreams,
       renewToken,
+      recordedAddress: addresses.recorded,
+      recordedHeaders,
       guarantee: audit.guarantee,
       bodyBytes: limits.bodyBytes,
       heldBodies,

@@ -75,6 +75,8 @@ export function registryKeys(prefix: string): RegistryKeys {
 }
 
 export interface AuditKeys {
+  /** String: the key by which addresses of clients are hashed, 32 bytes in base64url. */
+  readonly addressKey: string;
   /** Stream: the record of calls, partition `n`. */
   stream(partition: number): string;
   /**
@@ -94,6 +96,7 @@ export interface AuditKeys {
 
 export function auditKeys(prefix: string): AuditKeys {
   return {
+    addressKey: `${prefix}:audit:{0}:address-key`,
     stream: (partition) => `${prefix}:audit:{${partition}}`,
     last: (partition, instance) => `${prefix}:audit:{${partition}}:last:${instance}`,
     instances: (partition) => `${prefix}:audit:{${partition}}:instances`,

@@ -22,6 +22,8 @@ export interface RecorderOptions extends AdmissionServices {
   readonly instance: string;
   readonly clock: Clock;
   readonly nextRequestId: () => string;
+  /** What the record says of a client's address; null = nothing. */
+  readonly recordedAddress: (address: string) => string | null;
 }
 
 /** Whose request it is, as far as that is known. */
@@ -201,6 +203,7 @@ export class AdminCallRecord implements OpenPermit, DecisionWriter<AdminVerdict>
       status,
       ...this.#known,
       ...this.facts,
+      clientAddress: this.#options.recordedAddress(this.facts.clientAddress),
     };
   }
 }

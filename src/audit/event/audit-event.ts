@@ -116,8 +116,13 @@ const FIELDS = {
   durationMs: z.number().describe('From the first byte of the request to the last of the answer.'),
   requestBytes: count().describe('Bytes of content, without framing.'),
   responseBytes: count().describe('Bytes of content, without framing.'),
-  clientAddress: short().describe('An IP address; of what was counted, maybe a network.'),
+  clientAddress: short().describe(
+    'An IP address; of what was counted, maybe a network. By `audit.clientAddress` its /24 or /48, or `hmac:` and 32 hex digits of an HMAC-SHA-256.',
+  ),
   userAgent: z.string().max(EVENT_LIMITS.userAgent),
+  headers: z
+    .record(short(), z.string().max(EVENT_LIMITS.header))
+    .describe('Request fields that `audit.headers` names, by lower-cased name.'),
   requestId: short().describe('Told to the caller and to the upstream.'),
   traceId: short().describe('Of the W3C trace: 32 hex digits.'),
   count: z.int().min(1).describe('It stands for so many decisions.'),
@@ -205,6 +210,7 @@ const KINDS = {
           'path',
           'status',
           ...CLIENT,
+          'headers',
           'traceId',
           'truncated',
         ],

@@ -7,8 +7,8 @@ import { EVENT_LIMITS } from './limits.ts';
 
 /**
  * The one writer of events about calls. It is given facts, never a request: there is no field for a
- * header, a query or a body, so none can be written. Whatever a field holds, it writes JSON on one
- * line.
+ * query, a body or a header that nobody named, so none can be written. Whatever a field holds, it
+ * writes JSON on one line.
  *
  * A field without a value is left out, except `account`, which is null for a caller who is not
  * known. Values that had to be cut are named in `truncated`.
@@ -87,6 +87,7 @@ function isUsual(call: CallFacts, verdict: VerdictFacts, timeMs: number): boolea
     verdict.claimedAccountId === null &&
     verdict.preflight === null &&
     call.exposed === false &&
+    (call.headers ?? null) === null &&
     isShort(call.id) &&
     isShort(call.method) &&
     isShort(call.clientAddress) &&

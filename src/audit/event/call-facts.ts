@@ -1,9 +1,10 @@
 import type { AccountKind } from '../../account/model.ts';
 import type { Reason } from '../../refusal.ts';
+import type { RecordedHeaders } from './recorded-headers.ts';
 
 /*
- * What events about calls are written from. It is never a request: there is no field for a header,
- * a query or a body, so none can be written.
+ * What events about calls are written from. It is never a request: there is no field for a query, a
+ * body or a header that the configuration does not name, so none can be written.
  */
 
 /**
@@ -40,6 +41,8 @@ export interface CallFacts {
   readonly path: string | null;
   readonly clientAddress: string | null;
   readonly userAgent: string | null;
+  /** What `audit.headers` names of what came; null or absent: nothing. */
+  readonly headers?: RecordedHeaders | null;
   readonly traceId: string | null;
   /** A token came over plain HTTP: whoever listened has it. */
   readonly exposed: boolean;

@@ -44,6 +44,7 @@ export function decisionJson(
     (typeof userAgent === 'string'
       ? `,"userAgent":${textJson(userAgent, EVENT_LIMITS.userAgent)}`
       : '') +
+    headersJson(call.headers) +
     `,"requestId":${id}` +
     fieldJson(',"traceId":', call.traceId) +
     truncatedJson(path, userAgent) +
@@ -67,6 +68,14 @@ export function outcomeJson(
     fieldJson(',"traceId":', call.traceId) +
     '}'
   );
+}
+
+function headersJson(headers: CallFacts['headers']): string {
+  if (!isObject(headers)) return '';
+  const fields = Object.entries(headers).map(
+    ([name, value]) => `${shortJson(name)}:${textJson(value, EVENT_LIMITS.header)}`,
+  );
+  return `,"headers":{${fields.join(',')}}`;
 }
 
 /** Where the call leads. */

@@ -2,6 +2,30 @@ import * as z from 'zod';
 import { orNull, whole } from '../values.ts';
 import { redisStore } from './store.ts';
 
+/** Of a field that may hold a credential. */
+const SECRET =
+  /auth|token|cookie|secret|passw|credential|session|signature|jwt|assertion|dpop|csrf|xsrf|api-?key|access-?key|private|cert|otp$|nonce|(?<!idempotency)-key$/;
+/** Fields that hold a whole URL: its query may be a secret. */
+const URLS: ReadonlySet<string> = new Set([
+  'referer',
+  'referrer',
+  'link',
+  'x-original-uri',
+  'x-original-url',
+  'x-rewrite-url',
+  'x-forwarded-uri',
+  'x-forwarded-url',
+  'x-request-uri',
+  'x-url',
+]);
+
+const recordedHeader = z
+  .string()
+  .regex(/^[A-Za-z0-9-]{1,64}$/, 'expected the name of a header: letters, digits and -')
+  .transform((name) => name.toLowerCase())
+  .refine((name) => !SECRET.test(name), 'may hold a credential, so it is never recorded')
+  .refine((name) => !URLS.has(name), 'may hold a query, so it is never recorded');
+
 export const auditSection = z
   .strictObject({
     guarantee: z
@@ -36,6 +60,19 @@ export const auditSection = z
       })
       .prefault({})
       .describe('How long events are kept.'),
+    clientAddress: z
+      .enum(['full', 'truncated', 'hashed'])
+      .default('full')
+      .describe(
+        '`truncated`: the record holds the /24 or /48 of a client. `hashed`: an HMAC of its address, by a key of the installation. Rules and limits judge the full address all the same.',
+      ),
+    headers: z
+      .array(recordedHeader)
+      .max(16)
+      .default([])
+      .describe(
+        'Request fields that decisions of calls hold, 256 characters each; none that may hold a credential or a query.',
+      ),
     foldRefusalsAfter: whole(
       { min: 1, max: 1_000_000, default: 50 },
       'Refusals of one account, or of one client address without an account, that are recorded one by one in ten seconds; further ones are counted.',

@@ -215,7 +215,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     if (exposed !== null) {
       this.#host.services.log.warn('a token was sent over plain HTTP: rotate it', {
         accountId: exposed,
-        clientAddress: this.peer.address,
+        clientAddress: this.#host.services.recordedAddress(this.peer.address),
       });
     }
     call.refusePlaintext(exposed);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { EMBEDDED_FILES, openFolderRegistry } from '../../admin/folder-registry.ts';
 import { auditLimits } from '../../admin/stores.ts';
+import { addressKeyIn } from '../../audit/log/embedded/address-key.ts';
 import { openEmbeddedAudit } from '../../audit/log/embedded/log.ts';
 import { EmbeddedSessions } from '../../console/embedded-sessions.ts';
 import { EmbeddedTries } from '../../limits/embedded-tries.ts';
@@ -18,6 +19,8 @@ export async function openEmbeddedStores(gate: GateContext): Promise<GatewayStor
   const { store, served } = await openFolderRegistry(dataDir, clock, true);
   own(gate, store);
   const audit = own(gate, await openEmbeddedAudit({ ...auditLimits(config), path: path('audit') }));
+  if (config.audit.clientAddress === 'hashed')
+    gate.addresses.useKey(addressKeyIn(join(dataDir, 'address-key')));
   const sessions = own(gate, new EmbeddedSessions(path('sessions'), clock));
   const tries = own(gate, new EmbeddedTries(path('tries'), clock));
   const stats = own(gate, new EmbeddedStats(path('stats')));

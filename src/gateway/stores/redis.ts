@@ -1,4 +1,5 @@
 import { auditLimits, redisSettings } from '../../admin/stores.ts';
+import { AddressKey } from '../../audit/log/redis/address-key.ts';
 import { createRedisAuditLog } from '../../audit/log/redis/log.ts';
 import { createRedisAuditReader } from '../../audit/log/redis/reader.ts';
 import type { RetentionObserver } from '../../audit/log/redis/retention.ts';
@@ -44,6 +45,8 @@ export function openRedisStores(gate: GateContext, store: RedisStoreConfig): Gat
       observer: retentionObserver(log),
     }),
   );
+  if (gate.addresses.form === 'hashed')
+    own(gate, new AddressKey({ ...forAudit, addresses: gate.addresses, onFault: noKey(log) }));
   return {
     source,
     served,
@@ -123,6 +126,9 @@ function openRegistryStore(
   const source = own(gate, writing ?? new RedisRegistrySource(registry, options));
   return { served, registry, source, writing };
 }
+
+const noKey = (log: Log) => (error: Error) =>
+  log.warn('the key of client addresses cannot be had: events leave the address out', { error });
 
 function retentionObserver(log: Log): RetentionObserver {
   return {

@@ -42,6 +42,7 @@ function start(limits = {}): void {
   const observer = { accepted() {}, unrecorded() {}, lost() {}, resent() {}, fault() {}, health };
   outbox = createOutbox({ log, instance: 'unit', clock: systemClock, observer, limits });
   recorder = new AdminRecorder({
+    recordedAddress: (address) => address,
     outbox,
     floods: { folds: () => false },
     instance: 'unit',

@@ -211,6 +211,8 @@ export class CallStage {
     this.openCalls = new OpenCalls(this.registry, this.clock, () => this.covered);
     this.services = {
       decider: this.#decider(),
+      recordedAddress: (address) => address,
+      recordedHeaders: null,
       outbox: this.outbox,
       events: new CallEvents('test-1'),
       floods: { folds: () => this.flood },

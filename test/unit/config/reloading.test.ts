@@ -55,6 +55,8 @@ const SAMPLES: Readonly<Record<string, readonly [base: Tree, value: unknown, bes
   'audit.store.keyPrefix': [audit(REDIS), 'other'],
   'audit.retention.days': [{}, 5],
   'audit.retention.maxBytes': [{}, 2 ** 30],
+  'audit.clientAddress': [{}, 'hashed'],
+  'audit.headers': [{}, ['x-tenant']],
   'audit.foldRefusalsAfter': [{}, 5],
   'audit.activityPerAccount': [{}, 500],
   'limits.connections': [{}, 500],

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { ClientAddresses } from '../../../src/audit/event/client-address.ts';
 import { createOutbox } from '../../../src/audit/outbox/outbox.ts';
 import type { AuditLog } from '../../../src/audit/port.ts';
 import { systemClock } from '../../../src/clock.ts';
@@ -27,7 +28,13 @@ it('says in a pair what a person got whose sign-in was recorded too late', async
   });
   let id = 0;
   const nextRequestId = () => `sign-in-${++id}`;
-  const record = signInRecorder({ outbox, instance: 'unit', clock: systemClock, nextRequestId });
+  const record = signInRecorder({
+    addresses: new ClientAddresses('full'),
+    outbox,
+    instance: 'unit',
+    clock: systemClock,
+    nextRequestId,
+  });
   const whence = { claimedAccountId: null, clientAddress: null, userAgent: null };
   const account = { id: 'ada1', name: 'ada' };
   expect(await record({ ...whence, reason: 'signed-in', account })).toBe(false);
