@@ -140,8 +140,9 @@ export class AuditStage {
 
   async stop(): Promise<void> {
     await Promise.all(this.#callers.map((load) => load.stop()));
-    await this.gates.stop();
+    // Before the folder is removed, and gone for good with the last process that uses it.
     for (const path of this.#mounts) spawnSync('umount', ['--lazy', path]);
+    await this.gates.stop();
     await this.#redis?.stop();
     await this.#sentinels?.stop();
     await this.#upstream.stop();
@@ -152,7 +153,7 @@ export class AuditStage {
     for (const gate of [...this.#living]) await this.end(gate, 'SIGTERM');
     for (let time = 0; ; time += 1) {
       const verdict = await this.#verdict();
-      if (isSettled(verdict) || time === 4) return verdict;
+      if (isSettled(verdict, 0) || time === 4) return verdict;
       const next = await this.start(this.#lastName);
       await sleep(this.options.leaseMs + LOOKS_MS);
       await this.end(next, 'SIGTERM');
@@ -163,16 +164,19 @@ export class AuditStage {
     // Under the name of the last one, whose spool is waiting in its folder.
     if (this.#living.size === 0) await this.start(this.#lastName);
     const endMs = performance.now() + SETTLE_MS + this.options.leaseMs;
-    const isWritten = async () =>
-      (
-        await Promise.all([...this.#living].map((gate) => gate.metric('sallyport_audit_pending')))
-      ).every((count) => count === 0);
-    while (performance.now() < endMs) {
-      if ((await isWritten()) && isSettled(await this.#verdict())) break;
-      await sleep(1000);
+    // Twice, one second apart: what was counted as lost may still be being replayed.
+    for (let settled = 0; settled < 2 && performance.now() < endMs; await sleep(1000)) {
+      const isWritten = (await this.#sum('sallyport_audit_pending')) === 0;
+      const lost = this.#counted.lost + (await this.#sum(LOST));
+      settled = isWritten && isSettled(await this.#verdict(), lost) ? settled + 1 : 0;
     }
     for (const gate of [...this.#living]) await this.end(gate, 'SIGTERM');
     return this.#verdict();
+  }
+
+  async #sum(metric: string): Promise<number> {
+    const values = await Promise.all([...this.#living].map((gate) => gate.metric(metric)));
+    return values.reduce((sum, value) => sum + value, 0);
   }
 
   async #count(gate: GateProcess): Promise<void> {
@@ -204,6 +208,8 @@ export class AuditStage {
   }
 }
 
-function isSettled({ open, withoutRecord, lost }: AuditVerdict): boolean {
-  return open.length === 0 && withoutRecord.length === 0 && lost === 0;
+/** What is missing has been counted as lost. */
+function isSettled({ open, withoutRecord, lost }: AuditVerdict, counted: number): boolean {
+  if (lost > 0) return lost === counted;
+  return open.length === 0 && withoutRecord.length === 0;
 }

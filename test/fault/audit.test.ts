@@ -1,0 +1,22 @@
+import { beforeEach, expect, it } from 'vitest';
+import { playSetting } from '../prove/audit/play.ts';
+import { settingsOf } from '../prove/audit/settings.ts';
+import { requireOrSkip } from '../support/system.ts';
+
+beforeEach((ctx) => requireOrSkip(ctx, 'redis-server'));
+
+// `npm run prove -- audit` plays all there are, for longer, with every durability.
+it.each([
+  ['kill -9 under load, again and again, half', 'Redis', 'store'],
+  ['Redis stands still for 2 s', 'Redis', 'store'],
+])(
+  'the record holds, and says what it does not: %s, %s, %s',
+  async (...words) => {
+    const [setting, ...more] = settingsOf(words);
+    expect(more).toEqual([]);
+    const { verdict, faults } = await playSetting(setting!, { kills: 2, rate: 200, seed: 1 });
+    expect(faults).toEqual([]);
+    expect(verdict.answered).toBeGreaterThan(50);
+  },
+  180_000,
+);
