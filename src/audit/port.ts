@@ -1,4 +1,5 @@
 import type { EventBatch } from './batch.ts';
+import type { HeadLedger } from './chain/ledger.ts';
 import type { WriteEvent } from './event/bytes.ts';
 import type { PermitLedger } from './permits/ledger.ts';
 import type { OpenPermits } from './permits/open-permits.ts';
@@ -22,6 +23,8 @@ export interface AuditLog {
   append(batch: EventBatch): Promise<void>;
   /** What is known of permits without an outcome; absent where notes are not kept. */
   readonly permits?: PermitLedger;
+  /** Signed heads, beside the record; absent where none are kept. */
+  readonly heads?: HeadLedger | undefined;
   close(): Promise<void>;
 }
 

@@ -1,8 +1,15 @@
+import { hash } from 'node:crypto';
+import { type Chain, openChain } from '../audit/chain/chain.ts';
+import { NO_CHAIN } from '../audit/chain/hash.ts';
+import { headIn } from '../audit/chain/head-file.ts';
+import { type ChainKey, openChainKey, passingChainKey } from '../audit/chain/key.ts';
 import { type FoldedFacts, type FoldedType, foldedEvent } from '../audit/event/folded-event.ts';
 import { FloodFold } from '../audit/floods/flood.ts';
+import { DAY_MS } from '../audit/log/retention.ts';
 import { type BatchingOutbox, createOutbox } from '../audit/outbox/outbox.ts';
 import { PermitCloser } from '../audit/permits/closer.ts';
 import type { AuditLog } from '../audit/port.ts';
+import { packageVersion } from '../telemetry/metrics.ts';
 import { type GateContext, own } from './context.ts';
 
 /** How long the last records may take to be written out. */
@@ -28,7 +35,11 @@ export interface Records {
 export function openRecords(gate: GateContext, store: AuditLog): Records {
   const { log, metrics } = gate;
   let problem: string | null = null;
+  const { dataDir } = gate.state.config.instance;
+  const key = chainKeyIn(gate, dataDir);
+  const previous = key.isKept ? headIn(dataDir) : null;
   const outbox = createOutbox({
+    chain: previous?.chain ?? NO_CHAIN,
     log: store,
     instance: gate.instance,
     clock: gate.clock,
@@ -45,13 +56,28 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
       fault: (error) => log.error('a call failed when its record was accepted', { error }),
     },
   });
-  const closer = closerOf(gate, store, outbox);
+  const chain = openChain({
+    outbox,
+    instance: gate.instance,
+    version: packageVersion(),
+    clock: gate.clock,
+    key,
+    previous,
+    folder: key.isKept ? dataDir : null,
+    ledger: store.heads ?? null,
+    keptMs: gate.state.config.audit.retention.days * DAY_MS,
+    onFault: (error) =>
+      log.warn('where the chain of audit events has come to cannot be kept', { error }),
+  });
+  const closer = closerOf(gate, store, outbox, chain);
   const floods = floodsOf(gate, 'call', outbox);
   const adminFloods = floodsOf(gate, 'admin-call', outbox);
   const close = async () => {
     floods.close();
     adminFloods.close();
+    chain.end();
     const left = await outbox.close(FLUSH_MS);
+    await chain.close();
     await closer?.close(left === 0 && outbox.permits.size === 0);
     if (left > 0) log.error('audit events could not be written out', { events: left });
   };
@@ -68,6 +94,16 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
       return closing;
     },
   });
+}
+
+/** A folder that takes no key does not keep a gate from running: then its key ends with it. */
+function chainKeyIn({ log }: GateContext, folder: string): ChainKey & { readonly isKept: boolean } {
+  try {
+    return { ...openChainKey(folder), isKept: true };
+  } catch (error) {
+    log.warn('the key that signs the audit chain cannot be kept, so another is made', { error });
+    return { ...passingChainKey(), isKept: false };
+  }
 }
 
 /** Counts refusals of one caller once there were many, instead of recording each. */
@@ -96,6 +132,7 @@ function closerOf(
   { clock, instance, log, metrics, state }: GateContext,
   { permits: ledger }: AuditLog,
   { permits }: BatchingOutbox,
+  chain: Chain,
 ): PermitCloser | null {
   if (ledger === undefined) return null;
   return new PermitCloser({
@@ -104,6 +141,7 @@ function closerOf(
     instance,
     clock,
     leaseMs: state.config.registry.leaseMs,
+    written: (gone, count, lines) => chain.vouch(gone, count, hash('sha256', lines, 'base64url')),
     closed: (gone, count) => {
       metrics.audit.count('accepted', count);
       log.warn('permits of an instance that ended without a word are closed', {

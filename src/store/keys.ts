@@ -90,6 +90,10 @@ export interface AuditKeys {
   open(partition: number, instance: string): string;
   /** String with a time to live: the instance lives. */
   alive(partition: number, instance: string): string;
+  /** Hash: instance -> the newest head that it has signed, as its event. */
+  heads(partition: number): string;
+  /** Hash: key id -> who has signed heads with it (JSON). */
+  readonly chainKeys: string;
   /** Stream: one account's calls, capped. */
   activity(accountId: string): string;
 }
@@ -102,6 +106,8 @@ export function auditKeys(prefix: string): AuditKeys {
     instances: (partition) => `${prefix}:audit:{${partition}}:instances`,
     open: (partition, instance) => `${prefix}:audit:{${partition}}:open:${instance}`,
     alive: (partition, instance) => `${prefix}:audit:{${partition}}:alive:${instance}`,
+    heads: (partition) => `${prefix}:audit:{${partition}}:heads`,
+    chainKeys: `${prefix}:audit:{0}:keys`,
     activity: (accountId) => `${prefix}:activity:${accountId}`,
   };
 }

@@ -153,6 +153,7 @@ describe.each(Object.keys(PLACES))('permits without an outcome, on %s', (name) =
         instance,
         clock: systemClock,
         leaseMs: 1000,
+        written() {},
         closed() {},
         onFault() {},
         beatMs: 100,

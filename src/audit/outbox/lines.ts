@@ -42,13 +42,24 @@ export class EventLines {
    * Has one event written. If that throws, it leaves nothing behind.
    *
    * @param account in whose activity log the event appears; null = in none
+   * @param chain what the event carries of the chain; null: nothing
    */
-  add<Facts>(write: WriteEvent<Facts>, seq: number, facts: Facts, account: string | null): void {
+  add<Facts>(
+    write: WriteEvent<Facts>,
+    seq: number,
+    facts: Facts,
+    account: string | null,
+    chain: string | null = null,
+  ): void {
     if (this.#owners.length === MOST_EVENTS)
       throw new RangeError('a batch of events has more accounts than can be numbered');
     const bytes = this.#bytes;
     bytes.shorten(this.#size);
     write(bytes, seq, facts);
+    if (chain !== null) {
+      bytes.shorten(bytes.size - 1); // the brace that ends the event
+      bytes.json(`,"chain":"${chain}"}`);
+    }
     bytes.byte(LINE_FEED);
     this.#owners.push(account);
     this.#size = bytes.size;
@@ -57,6 +68,12 @@ export class EventLines {
   /** Adds an event that is written already: JSON without a line feed. */
   push(event: string, account: string | null): void {
     this.add(writeJson, 0, event, account);
+  }
+
+  /** Whole events, as they are; good until another is added. */
+  written(): Buffer {
+    this.#bytes.shorten(this.#size);
+    return this.#bytes.written();
   }
 
   /** All of it, for the log. Whoever adds or clears afterwards changes what the log reads. */

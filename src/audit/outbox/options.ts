@@ -23,6 +23,8 @@ export interface OutboxOptions {
   readonly instance: string;
   readonly clock: Clock;
   readonly observer: OutboxObserver;
+  /** What the first event carries of the chain; absent: none carries any. */
+  readonly chain?: string;
   readonly limits?: Partial<OutboxLimits>;
   /**
    * Whether the log is asked at once, with an empty batch, if it takes records: `healthy` then

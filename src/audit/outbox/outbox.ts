@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { EventBatch } from '../batch.ts';
+import { ChainHash, NO_CHAIN } from '../chain/hash.ts';
 import type { EventBytes, WriteEvent } from '../event/bytes.ts';
 import type { PermitNotes } from '../permits/notes.ts';
 import { OpenPermits } from '../permits/open-permits.ts';
@@ -34,6 +35,16 @@ interface Batch {
 export interface BatchingOutbox extends Outbox {
   /** Events taken and not yet accepted. */
   readonly pending: number;
+  /**
+   * Takes an event that carries the chain whenever it is recorded. There is always room for it.
+   *
+   * @param make answers the whole event, made from its number and what it carries
+   */
+  recordLink(make: (seq: number, chain: string) => string, waiter: AcceptanceWaiter | null): void;
+  /** Events taken since the last one by `recordLink`. */
+  readonly unsigned: number;
+  /** Calls soon after so many events were taken since the last one by `recordLink`. */
+  onUnsigned(events: number, call: () => void): void;
 }
 
 /**
@@ -96,6 +107,10 @@ class GroupCommitOutbox implements BatchingOutbox {
   /** Closed: no more events. Over: no more ends either. */
   #state: 'open' | 'closed' | 'over' = 'open';
   #drained: (() => void) | null = null;
+  readonly #chain: ChainHash | null;
+  unsigned = 0;
+  #unsignedAtMost = Number.POSITIVE_INFINITY;
+  #onUnsigned: () => void = () => {};
 
   constructor(options: OutboxOptions) {
     this.#log = options.log;
@@ -107,6 +122,7 @@ class GroupCommitOutbox implements BatchingOutbox {
       tell(waiter, 'notAccepted', options.observer),
     );
     this.#backoffMs = this.#limits.minBackoffMs;
+    this.#chain = options.chain === undefined ? null : new ChainHash(options.chain);
     if (options.probe ?? true) this.#probe();
   }
 
@@ -158,6 +174,26 @@ class GroupCommitOutbox implements BatchingOutbox {
     }
     this.#append(write, facts, account);
     this.#schedule(false);
+  }
+
+  recordLink(make: (seq: number, chain: string) => string, waiter: AcceptanceWaiter | null): void {
+    if (this.#state === 'over') {
+      this.#observer.lost(1);
+      return;
+    }
+    // What it carries stands for all events before it, so these are in batches that take no more.
+    if (this.#tail !== null && this.#tail.lines.count > 0) this.#begin(this.#nextSeq);
+    const chain = this.#chain?.value() ?? NO_CHAIN;
+    const batch = this.#filling();
+    this.#add(batch, writeMade, (seq: number) => make(seq, chain), null, null);
+    this.#chain?.linked();
+    this.unsigned = 0;
+    this.#schedule(waiter !== null && this.#await(batch, waiter));
+  }
+
+  onUnsigned(events: number, call: () => void): void {
+    this.#unsignedAtMost = events;
+    this.#onUnsigned = call;
   }
 
   get full(): boolean {
@@ -229,17 +265,41 @@ class GroupCommitOutbox implements BatchingOutbox {
     return this.#outageSinceMs !== null && nowMs - this.#outageSinceMs >= this.#limits.deadlineMs;
   }
 
-  #append<Facts>(write: WriteEvent<Facts>, facts: Facts, account: string | null): Batch {
-    const seq = this.#nextSeq;
+  /** Answers the batch that is being filled. */
+  #filling(): Batch {
     const tail = this.#tail;
-    const batch = tail === null || this.#isFull(tail) ? this.#begin(seq) : tail;
+    return tail === null || this.#isFull(tail) ? this.#begin(this.#nextSeq) : tail;
+  }
+
+  #append<Facts>(write: WriteEvent<Facts>, facts: Facts, account: string | null): Batch {
+    const batch = this.#filling();
+    const chain = batch.lines.count === 0 ? this.#chainDue() : null;
+    this.#add(batch, write, facts, account, chain);
+    if (chain !== null) this.#chain?.linked();
+    return batch;
+  }
+
+  /** What the first event of a batch is to carry. */
+  #chainDue(): string | null {
+    if (this.unsigned >= this.#unsignedAtMost) setImmediate(this.#onUnsigned);
+    return this.#chain?.due() ?? null;
+  }
+
+  #add<Facts>(
+    batch: Batch,
+    write: WriteEvent<Facts>,
+    facts: Facts,
+    account: string | null,
+    chain: string | null,
+  ): void {
+    const seq = this.#nextSeq;
     const before = batch.lines.size;
-    batch.lines.add(write, seq, facts, account);
+    batch.lines.add(write, seq, facts, account, chain);
     // The number is taken only once the event exists: a fault in `write` leaves no hole.
     this.#nextSeq = seq + 1;
     this.#bytes += batch.lines.size - before;
     this.#pending++;
-    return batch;
+    this.unsigned++;
   }
 
   #isFull({ lines }: Batch): boolean {
@@ -264,7 +324,10 @@ class GroupCommitOutbox implements BatchingOutbox {
 
   /** Nothing is added to it any more: what is noted of permits is as of its last event. */
   #seal(batch: Batch): PermitNotes {
-    batch.notes ??= this.permits.seal();
+    if (batch.notes === null) {
+      batch.notes = this.permits.seal();
+      this.#chain?.add(batch.lines.written(), batch.lines.count);
+    }
     if (this.#tail === batch) this.#tail = null;
     return batch.notes;
   }

@@ -13,6 +13,11 @@ export interface PermitCloserOptions {
   readonly clock: Clock;
   /** How long an instance may be silent and still live, in ms: its lease. */
   readonly leaseMs: number;
+  /**
+   * Outcomes were written for an instance that is gone: these lines, which have no number, each with
+   * its line feed.
+   */
+  readonly written: (instance: string, outcomes: number, lines: Buffer) => void;
   /** Permits of an instance that is gone were closed. */
   readonly closed: (instance: string, permits: number) => void;
   /** The store does not let us look; told once per outage. */
@@ -78,7 +83,7 @@ export class PermitCloser {
 
   /** Nothing is lost or doubled if this process ends half-way: the store does each step whole. */
   async #closeOf(gone: string): Promise<void> {
-    const { ledger, instance, clock, closed } = this.#options;
+    const { ledger, instance, clock, written, closed } = this.#options;
     for (let count = 0; ; ) {
       const left = await ledger.left(gone);
       if (left === null) return;
@@ -87,7 +92,9 @@ export class PermitCloser {
         const outcome = unknownOutcome(instance, clock.wallMs(), permit, gone);
         lines.push(outcome, permit.account?.id ?? null);
       }
-      if (!(await ledger.close(gone, left, lines.batch(instance, 0)))) return;
+      const outcomes = lines.batch(instance, 0);
+      if (!(await ledger.close(gone, left, outcomes))) return;
+      if (outcomes.count > 0) written(gone, outcomes.count, outcomes.lines);
       count += left.permits.length;
       if (left.all && count > 0) closed(gone, count);
       if (left.all) return;

@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type Migration, openDatabase, transact } from '../../../store/sqlite.ts';
 import type { LeftOpen } from '../../permits/ledger.ts';
 import type { PermitNotes } from '../../permits/notes.ts';
+import { EmbeddedHeads } from './heads.ts';
 import { EmbeddedPermits } from './permits.ts';
 import type { ReadAnswer, WorkerSettings } from './protocol.ts';
 
@@ -9,7 +10,8 @@ import type { ReadAnswer, WorkerSettings } from './protocol.ts';
  * `n` numbers the events of the file in the order of their acceptance; it is the cursor of readers
  * and the age by which pruning goes. `instances` holds the last number of each instance: a batch
  * that is sent again is recognised by it. `permit_notes` holds, for each batch since they were
- * written anew, what an instance noted of its open permits.
+ * written anew, what an instance noted of its open permits. `heads` and `chain_keys` hold what
+ * instances have signed, and with which keys.
  */
 const MIGRATIONS: readonly Migration[] = [
   `
@@ -21,6 +23,10 @@ const MIGRATIONS: readonly Migration[] = [
   `,
   `
   CREATE TABLE permit_notes (n INTEGER PRIMARY KEY, instance TEXT NOT NULL, notes TEXT NOT NULL) STRICT;
+  `,
+  `
+  CREATE TABLE heads (instance TEXT PRIMARY KEY, head TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE chain_keys (key TEXT PRIMARY KEY, about TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
 ];
 
@@ -50,6 +56,7 @@ export class AuditFile {
   readonly #ofAccount: StatementSync;
   readonly #oldestShown: StatementSync;
   readonly permits: EmbeddedPermits;
+  readonly heads: EmbeddedHeads;
   #nextPruneMs = 0;
   #newEvents = 0;
 
@@ -57,6 +64,7 @@ export class AuditFile {
     this.#settings = settings;
     this.#db = openDatabase(settings.path, MIGRATIONS);
     this.permits = new EmbeddedPermits(this.#db);
+    this.heads = new EmbeddedHeads(this.#db);
     this.#insert = this.#db.prepare(
       'INSERT INTO events (accepted_ms, account, event) VALUES (?, ?, ?)',
     );

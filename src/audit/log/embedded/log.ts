@@ -1,4 +1,5 @@
 import type { EventBatch } from '../../batch.ts';
+import type { HeadLedger } from '../../chain/ledger.ts';
 import type { PermitLedger } from '../../permits/ledger.ts';
 import { type AuditLog, type AuditReader, AuditUnavailable } from '../../port.ts';
 import { type AuditRetention, RETENTION } from '../retention.ts';
@@ -65,6 +66,20 @@ class EmbeddedAudit implements AuditLog, AuditReader {
         return (await worker.ask(request, memory)).closed === true;
       },
       forget: async (instance) => void (await worker.ask({ op: 'forget', instance })),
+    };
+  }
+
+  get heads(): HeadLedger {
+    const worker = this.#worker;
+    const signed = async () =>
+      (await worker.ask({ op: 'signed' })).signed ?? { heads: [], keys: [] };
+    return {
+      keepHead: async (instance, line) =>
+        void (await worker.ask({ op: 'keep-head', instance, line })),
+      keepKey: async (key) => void (await worker.ask({ op: 'keep-key', key })),
+      forgetHeads: async (beforeMs) => void (await worker.ask({ op: 'forget-heads', beforeMs })),
+      heads: async () => (await signed()).heads,
+      keys: async () => (await signed()).keys,
     };
   }
 

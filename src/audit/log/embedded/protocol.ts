@@ -1,3 +1,4 @@
+import type { KnownKey } from '../../chain/ledger.ts';
 import type { LeftOpen } from '../../permits/ledger.ts';
 import type { PermitNotes } from '../../permits/notes.ts';
 
@@ -47,6 +48,11 @@ export type WorkerRequest =
       readonly marks: Uint8Array;
     }
   | { readonly op: 'forget'; readonly instance: string }
+  /** The words of `HeadLedger`. */
+  | { readonly op: 'keep-head'; readonly instance: string; readonly line: string }
+  | { readonly op: 'keep-key'; readonly key: KnownKey }
+  | { readonly op: 'forget-heads'; readonly beforeMs: number }
+  | { readonly op: 'signed' }
   | { readonly op: 'close' };
 
 export interface ReadAnswer {
@@ -68,5 +74,6 @@ export type WorkerAnswer =
       readonly silent?: readonly string[];
       readonly left?: LeftOpen | null;
       readonly closed?: boolean;
+      readonly signed?: { readonly heads: readonly string[]; readonly keys: readonly KnownKey[] };
     }
   | { readonly id: number; readonly ok: false; readonly message: string };

@@ -28,6 +28,17 @@ function perform(id: number, request: WorkerRequest): WorkerAnswer {
     case 'forget':
       file.permits.forget(request.instance);
       return { id, ok: true };
+    case 'keep-head':
+      file.heads.keep(request.instance, request.line);
+      return { id, ok: true };
+    case 'keep-key':
+      file.heads.keepKey(request.key);
+      return { id, ok: true };
+    case 'forget-heads':
+      file.heads.forget(request.beforeMs);
+      return { id, ok: true };
+    case 'signed':
+      return { id, ok: true, signed: { heads: file.heads.all(), keys: file.heads.keys() } };
     case 'close':
       file.close();
       return { id, ok: true };

@@ -5,10 +5,12 @@ import { type AuditKeys, auditKeys, registryKeys } from '../../../store/keys.ts'
 import type { RedisConnection, RedisWord } from '../../../store/redis.ts';
 import { loadScript } from '../../../store/script.ts';
 import type { EventBatch } from '../../batch.ts';
+import type { HeadLedger } from '../../chain/ledger.ts';
 import type { PermitLedger } from '../../permits/ledger.ts';
 import { type AuditLog, AuditUnavailable } from '../../port.ts';
 import { type AuditRetention, DAY_MS } from '../retention.ts';
 import { createActivityProjection, type ProjectionObserver } from './activity-projection.ts';
+import { createRedisHeads } from './heads.ts';
 import { createRedisPermits } from './permits.ts';
 import { RedisRetention, type RetentionObserver } from './retention.ts';
 
@@ -70,6 +72,7 @@ class RedisAuditLog implements AuditLog {
   readonly #lifeMs: number;
   readonly #activity: ReturnType<typeof createActivityProjection>;
   readonly permits: PermitLedger;
+  readonly heads: HeadLedger;
   readonly #retention: RedisRetention;
 
   constructor(options: RedisAuditOptions) {
@@ -86,6 +89,13 @@ class RedisAuditLog implements AuditLog {
         this.#retention.appended(outcomes.lines.length, outcomes.count);
         this.#activity.add(outcomes, this.#retention.perAccount);
       },
+    });
+    this.heads = createRedisHeads({
+      connection: options.connection,
+      prefix: options.prefix,
+      partitions: AUDIT_PARTITIONS,
+      partitionOf,
+      unavailable,
     });
     this.#activity = createActivityProjection({
       connection: options.connection,

@@ -1,0 +1,182 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { EventBatch } from '../../../../src/audit/batch.ts';
+import { type Chain, openChain } from '../../../../src/audit/chain/chain.ts';
+import { NO_CHAIN } from '../../../../src/audit/chain/hash.ts';
+import { HEAD_FILE, headIn } from '../../../../src/audit/chain/head-file.ts';
+import { KEY_FILE, openChainKey, passingChainKey } from '../../../../src/audit/chain/key.ts';
+import type { HeadLedger, KnownKey } from '../../../../src/audit/chain/ledger.ts';
+import { headText, isSigned } from '../../../../src/audit/chain/signed.ts';
+import { readEvent } from '../../../../src/audit/event/read.ts';
+import { type BatchingOutbox, createOutbox } from '../../../../src/audit/outbox/outbox.ts';
+import { systemClock } from '../../../../src/clock.ts';
+import { walkChain } from '../../../support/chain-walk.ts';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sallyport-chain-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Stage {
+  readonly lines: string[];
+  readonly heads: string[];
+  readonly keys: KnownKey[];
+  readonly outbox: BatchingOutbox;
+  readonly chain: Chain;
+}
+
+/** An outbox before a log that takes everything, after a moment each. */
+function stageOf(limits: { batchEvents?: number } = {}, ledgerFault = false): Stage {
+  const lines: string[] = [];
+  const heads: string[] = [];
+  const keys: KnownKey[] = [];
+  const key = openChainKey(folder);
+  const previous = headIn(folder);
+  const outbox = createOutbox({
+    log: {
+      async append(batch: EventBatch) {
+        await sleep(1);
+        lines.push(...batch.lines.toString().split('\n').filter(Boolean));
+      },
+      async close() {},
+    },
+    instance: 'unit-1',
+    clock: systemClock,
+    chain: previous?.chain ?? NO_CHAIN,
+    limits,
+    observer: { accepted() {}, lost() {}, unrecorded() {}, resent() {}, health() {}, fault() {} },
+  });
+  const ledger: HeadLedger = {
+    async keepHead(_instance, line) {
+      if (ledgerFault) throw new Error('away');
+      heads.push(line);
+    },
+    async keepKey(one) {
+      keys.push(one);
+    },
+    async forgetHeads() {},
+    heads: async () => heads,
+    keys: async () => keys,
+  };
+  const chain = openChain({
+    outbox,
+    instance: 'unit-1',
+    version: '1.2.3',
+    clock: systemClock,
+    key,
+    previous,
+    folder,
+    ledger,
+    keptMs: 1000,
+    onFault() {},
+  });
+  return { lines, heads, keys, outbox, chain };
+}
+
+async function ended({ outbox, chain }: Stage): Promise<void> {
+  chain.end();
+  await outbox.close(5000);
+  await chain.close();
+}
+
+function record({ outbox }: Stage, name: string): void {
+  outbox.record((seq) => `{"seq":${seq},"name":"${name}"}`, null, null);
+}
+
+describe('the chain of an instance', () => {
+  it('begins, carries its hash through all events, and ends signed', async () => {
+    const stage = stageOf({ batchEvents: 7 });
+    for (let turn = 0; turn < 40; turn += 1) {
+      for (let n = 0; n < 10; n += 1) record(stage, `ä ${turn} ${n}`);
+      await sleep(0);
+    }
+    await ended(stage);
+    expect(stage.lines).toHaveLength(402);
+    const { faults, links, heads } = walkChain(stage.lines);
+    expect(faults).toEqual([]);
+    expect(links).toBeGreaterThan(4);
+    expect(heads).toBe(1);
+    expect(readEvent(stage.lines[0]!)).toMatchObject({ type: 'instance-begun', previous: null });
+    expect(readEvent(stage.lines.at(-1)!)).toMatchObject({ type: 'instance-ended', seq: 402 });
+    expect(stage.heads.at(-1)).toBe(stage.lines.at(-1));
+    expect(stage.keys).toMatchObject([{ key: openChainKey(folder).id, instance: 'unit-1' }]);
+  });
+
+  it('signs its head after a thousand events', async () => {
+    const stage = stageOf();
+    for (let turn = 0; turn < 300; turn += 1) {
+      for (let n = 0; n < 10; n += 1) record(stage, 'x');
+      await sleep(0);
+    }
+    await ended(stage);
+    const { faults, heads } = walkChain(stage.lines);
+    expect(faults).toEqual([]);
+    expect(heads).toBeGreaterThan(2);
+  });
+
+  it('shows every change of a line, and every line that is missing or in another place', async () => {
+    const stage = stageOf({ batchEvents: 5 });
+    for (let n = 0; n < 200; n += 1) record(stage, `${n}`);
+    await ended(stage);
+    const { lines } = stage;
+    expect(walkChain(lines).faults).toEqual([]);
+    expect(walkChain(lines.with(50, lines[50]!.replace('"name"', '"Name"'))).faults).not.toEqual(
+      [],
+    );
+    expect(walkChain(lines.toSpliced(50, 1)).faults).not.toEqual([]);
+    expect(walkChain(lines.with(50, lines[51]!).with(51, lines[50]!)).faults).not.toEqual([]);
+  });
+
+  it('goes on from the head that its folder holds', async () => {
+    const first = stageOf();
+    record(first, 'x');
+    await ended(first);
+    const head = headIn(folder);
+    expect(head).toMatchObject({ instance: 'unit-1', seq: 3 });
+    const second = stageOf();
+    await ended(second);
+    const { instance, seq, chain } = head!;
+    expect(readEvent(second.lines[0]!)).toMatchObject({
+      previous: { instance, seq, chain },
+      chain,
+    });
+  });
+
+  it('keeps its head in the folder when the store does not take it, and goes on', async () => {
+    const stage = stageOf({}, true);
+    record(stage, 'x');
+    await ended(stage);
+    expect(stage.lines).toHaveLength(3);
+    expect(readFileSync(join(folder, HEAD_FILE), 'utf8')).toBe(`${stage.lines[2]}\n`);
+  });
+});
+
+describe('the key of the chain', () => {
+  it('is made once, private, and found again', () => {
+    const made = openChainKey(folder);
+    expect(openChainKey(folder)).toMatchObject({ id: made.id, publicKey: made.publicKey });
+    expect(statSync(join(folder, KEY_FILE)).mode & 0o777).toBe(0o600);
+    expect(made.id).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  it('is refused where it is none, and not overwritten', () => {
+    writeFileSync(join(folder, KEY_FILE), 'nothing');
+    expect(() => openChainKey(folder)).toThrow('holds no Ed25519 key');
+    expect(readFileSync(join(folder, KEY_FILE), 'utf8')).toBe('nothing');
+  });
+
+  it('signs what nobody else can', () => {
+    const key = openChainKey(folder);
+    const place = { instance: 'a', seq: 7, chain: NO_CHAIN, time: '2030-01-01T00:00:00.000Z' };
+    const signature = key.sign(headText(place));
+    expect(isSigned(headText(place), signature, key.publicKey)).toBe(true);
+    expect(isSigned(headText({ ...place, seq: 8 }), signature, key.publicKey)).toBe(false);
+    expect(isSigned(headText(place), signature, passingChainKey().publicKey)).toBe(false);
+    expect(isSigned(headText(place), signature, 'nothing')).toBe(false);
+  });
+});
