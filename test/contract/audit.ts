@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chainEvent } from '../../src/audit/event/chain-event.ts';
 import { type AuditLog, type AuditReader, AuditUnavailable } from '../../src/audit/port.ts';
 import { batchOf, type Entry } from '../support/audit-batch.ts';
 
@@ -48,6 +49,23 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
     afterAll(async () => {
       await opened?.close();
       await backend?.dispose();
+    });
+
+    it('keeps the newest signed head of each instance and each key once, until they are old', async () => {
+      const heads = opened.log.heads!;
+      const old = headOf('head-a', 5, '2020-01-01T00:00:00.000Z');
+      const newer = headOf('head-a', 9, '2030-01-01T00:00:00.000Z');
+      const gone = headOf('head-b', 7, '2020-01-01T00:00:00.000Z');
+      for (const line of [old, newer]) await heads.keepHead('head-a', line);
+      await heads.keepHead('head-b', gone);
+      const kept = async () => (await heads.heads()).filter((line) => line.includes('head-'));
+      expect((await kept()).toSorted()).toEqual([newer, gone].toSorted());
+      await heads.forgetHeads(Date.parse('2025-01-01T00:00:00Z'));
+      expect(await kept()).toEqual([newer]);
+      const key = { key: '0'.repeat(16), publicKey: 'one', instance: 'head-a', time: 'now' };
+      await heads.keepKey(key);
+      await heads.keepKey({ ...key, publicKey: 'another' });
+      expect(await heads.keys()).toEqual([key]);
     });
 
     it('shows events newest first and pages through all of them, though new ones arrive meanwhile', async () => {
@@ -239,6 +257,11 @@ async function wholeActivity(
     before = page.next;
   } while (before !== null);
   return shown;
+}
+
+function headOf(instance: string, seq: number, time: string): string {
+  const signed = { key: '0'.repeat(16), signature: 'A'.repeat(86), chain: 'A'.repeat(43) };
+  return chainEvent(instance, seq, Date.parse(time), { type: 'chain-head', ...signed });
 }
 
 /** The numbers of an instance's events in the whole log, oldest first. */
