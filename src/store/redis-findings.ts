@@ -317,6 +317,15 @@ function aboutRights(
       ),
     );
   }
+  if (holds !== 'registry' && !rights.keepsHeads) {
+    findings.push(
+      say(
+        'unsafe',
+        'the configured user may not keep where the chain of audit events has come to',
+        'Events that are taken from the end of the record cannot be missed. Take the present config/redis/users.acl.',
+      ),
+    );
+  }
   if (holds !== 'audit' && !rights.notesUses) {
     findings.push(
       say(

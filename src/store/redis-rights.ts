@@ -9,6 +9,8 @@ export interface RedisRights {
   readonly appendsAudit: boolean;
   /** May note which permits have no outcome, and close those of instances that are gone. */
   readonly closesPermits: boolean;
+  /** May keep where the chain of its events has come to, and its key. */
+  readonly keepsHeads: boolean;
   /** May tell the lists of accounts whom it has let in. */
   readonly notesUses: boolean;
   /** May change accounts, roles and teams: whoever holds this is administrator. */
@@ -65,11 +67,17 @@ export async function probeRights(
     await may('DEL', alive),
     await may('EVAL', NOTHING, 4, audit.stream(0), audit.last(0, 'check'), open, instances),
   ];
+  const heads = [
+    await may('HGETALL', audit.heads(0)),
+    await may('HDEL', audit.heads(0), '-'),
+    await may('HDEL', audit.chainKeys, '-'),
+  ];
   return {
     readsRegistry: !reads.includes(false),
     renewsLease: await may('SET', registry.lease('check'), '1', 'PX', 1),
     appendsAudit: await may('EVAL', NOTHING, 3, audit.stream(0), audit.last(0, 'check'), open),
     closesPermits: !permits.includes(false),
+    keepsHeads: !heads.includes(false),
     // XX: adds nobody.
     notesUses: await may('ZADD', registry.uses, 'XX', 0, '-'),
     writesRegistry: writes.includes(true),

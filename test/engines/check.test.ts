@@ -126,6 +126,7 @@ describe('check --connect', () => {
     onTestFinished(async () => void (await set(shipped)));
     expect((await check(gateOn(server), true)).unsafe).toEqual([
       'the configured user may not note which permits have no outcome',
+      'the configured user may not keep where the chain of audit events has come to',
     ]);
   });
 
@@ -163,6 +164,7 @@ describe('check --connect', () => {
       'the configured user may not renew its lease',
       'the configured user may not append to the audit',
       'the configured user may not note which permits have no outcome',
+      'the configured user may not keep where the chain of audit events has come to',
     ]);
   });
 
@@ -313,6 +315,7 @@ describe('what is found in facts', () => {
     renewsLease: true,
     appendsAudit: true,
     closesPermits: true,
+    keepsHeads: true,
     notesUses: true,
     writesRegistry: false,
     leavesPrefix: false,

@@ -4,8 +4,8 @@
  * by the number of events that an append takes.
  */
 import { setImmediate as loopTurn } from 'node:timers/promises';
-import { CallEvents } from '../../src/audit/event/call-event.ts';
 import { NO_CHAIN } from '../../src/audit/chain/hash.ts';
+import { CallEvents } from '../../src/audit/event/call-event.ts';
 import { type BatchingOutbox, createOutbox } from '../../src/audit/outbox/outbox.ts';
 import { systemClock } from '../../src/clock.ts';
 import { DECISION, decisionLine, OUTCOME, outcomeLine } from '../support/call-events.ts';
@@ -28,7 +28,8 @@ for (const batchEvents of [1, 3, 8, 64]) {
   const withChain: number[] = [];
   for (let pair = 0; pair < pairs; pair += 1) {
     const order = pair % 2 === 0 ? [false, true] : [true, false];
-    for (const chained of order) (chained ? withChain : without).push(await cost(chained, batchEvents));
+    for (const chained of order)
+      (chained ? withChain : without).push(await cost(chained, batchEvents));
   }
   const more = withChain.map((us, index) => us - without[index]!);
   const cells = [without, withChain, more].map((us) => `${quantile(us, 0.5).toFixed(2)}`);

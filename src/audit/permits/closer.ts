@@ -14,8 +14,8 @@ export interface PermitCloserOptions {
   /** How long an instance may be silent and still live, in ms: its lease. */
   readonly leaseMs: number;
   /**
-   * Outcomes were written for an instance that is gone: these lines, which have no number, each with
-   * its line feed.
+   * Outcomes were written for an instance that is gone: these lines, which have no number, each
+   * with its line feed.
    */
   readonly written: (instance: string, outcomes: number, lines: Buffer) => void;
   /** Permits of an instance that is gone were closed. */
