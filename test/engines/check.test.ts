@@ -164,7 +164,6 @@ describe('check --connect', () => {
       'the configured user may not append to the audit',
       'the configured user may not note which permits have no outcome',
       'the configured user may not keep where the chain of audit events has come to',
-      'the configured user may not keep where the chain of audit events has come to',
     ]);
   });
 
