@@ -17,4 +17,6 @@ export interface EventBatch {
   readonly marks: Buffer;
   /** Of permits without an outcome, as of the last event: kept in the same step as the events. */
   readonly notes?: PermitNotes;
+  /** Events before the first one are known to be lost: the log is to go on without them. */
+  readonly afterLoss?: true;
 }

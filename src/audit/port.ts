@@ -16,15 +16,26 @@ export interface AuditLog {
    * it already holds, so a batch whose answer was lost can be sent again. Throws
    * `AuditUnavailable`.
    *
-   * When it resolves, nobody reads the batch's bytes any more: the caller may write others in their
-   * place. When it throws, something may still read them (a command that lies in a socket), so they
-   * must stay as they are.
+   * When it resolves, nobody reads the batch's bytes any more (but see `holds`): the caller may
+   * write others in their place. When it throws, something may still read them (a command that lies
+   * in a socket), so they must stay as they are.
    */
   append(batch: EventBatch): Promise<void>;
   /** What is known of permits without an outcome; absent where notes are not kept. */
-  readonly permits?: PermitLedger;
+  readonly permits?: PermitLedger | undefined;
   /** Signed heads, beside the record; absent where none are kept. */
   readonly heads?: HeadLedger | undefined;
+  /**
+   * The number of the last event that is held of an instance; 0 = none. Absent where nobody else
+   * could have written it. Throws `AuditUnavailable`.
+   */
+  held?(instance: string): Promise<number>;
+  /** Gives up what is under way: it fails at once, and the store may or may not have it. */
+  cut?(): void;
+  /** Something may still read the bytes of a batch although `append` has resolved. */
+  holds?(batch: EventBatch): boolean;
+  /** There is no room for events without an account, while there may be for others. */
+  readonly strangersFull?: boolean;
   close(): Promise<void>;
 }
 
@@ -56,7 +67,22 @@ export interface AuditReader {
 }
 
 export class AuditUnavailable extends Error {
-  override readonly name = 'AuditUnavailable';
+  override readonly name: string = 'AuditUnavailable';
+}
+
+/**
+ * Nothing was appended: the log lacks events before the batch that it had accepted. Sent with
+ * `afterLoss`, the batch is appended nevertheless.
+ */
+export class AuditGap extends AuditUnavailable {
+  override readonly name = 'AuditGap';
+  /** The number of the last event that it holds; 0 = none. */
+  readonly last: number;
+
+  constructor(last: number) {
+    super(`the audit log has lost what followed event ${last}`);
+    this.last = last;
+  }
 }
 
 /**

@@ -7,7 +7,6 @@ import type { Report } from './faults.ts';
  */
 export const UNAVAILABLE: readonly { readonly path: string; readonly only?: number | boolean }[] = [
   { path: 'listen.decision' },
-  { path: 'audit.spool' },
   { path: 'upstreams.*.assertion', only: false },
   { path: 'tls' },
 ];

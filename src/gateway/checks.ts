@@ -24,7 +24,7 @@ export function checksOf(
   return [
     checkOf('draining', () => (state.draining ? 'the gate is shutting down' : null)),
     checkOf('registry', () => replica.status().why),
-    checkOf('audit', () => (records.outbox.healthy ? null : auditTrouble(records.problem))),
+    { name: 'audit', result: () => auditResult(records) },
     { name: 'upstreams', result: () => upstreamsResult(upstreams.upstreams) },
     ...(admin === null ? [] : [{ name: 'admin', result: () => admin.result() }]),
     { name: 'secrets', result: () => warning(allOf(pending)) },
@@ -32,8 +32,15 @@ export function checksOf(
   ];
 }
 
-function auditTrouble(why: string | null): string {
-  return why === null ? 'the audit log takes no records' : `the audit log takes no records: ${why}`;
+/** The spool stands in for a store that is away: calls go on. */
+function auditResult({ outbox, problem, spool }: GateCore['records']): ReturnType<Check['result']> {
+  if (!outbox.healthy)
+    return {
+      state: 'failed',
+      why: `the audit log takes no records${problem === null ? '' : `: ${problem}`}`,
+    };
+  const away = spool?.problem ?? null;
+  return warning(away === null ? null : `records go to the local spool: ${away}`);
 }
 
 function allOf(pending: readonly PendingSecret[]): string | null {

@@ -45,7 +45,7 @@ export function metricSources(
     registryLagSeconds: () => Math.max(0, leaseMs - replica.status().leaseRemainingMs) / 1000,
     leaseRemainingSeconds: () => replica.status().leaseRemainingMs / 1000,
     auditPending: () => records.outbox.pending,
-    auditSpoolBytes: () => 0,
+    auditSpoolBytes: () => records.spool?.bytes ?? 0,
     clientConnections: () => proxy?.counts() ?? NO_CLIENTS,
     upstreamConnections: () => upstreams.connectionCounts(),
     upstreamAddresses: () => addressUses(upstreams.upstreams),

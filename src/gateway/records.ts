@@ -3,14 +3,17 @@ import { type Chain, openChain } from '../audit/chain/chain.ts';
 import { NO_CHAIN } from '../audit/chain/hash.ts';
 import { headIn } from '../audit/chain/head-file.ts';
 import { type ChainKey, openChainKey, passingChainKey } from '../audit/chain/key.ts';
+import { chainEvent } from '../audit/event/chain-event.ts';
 import { type FoldedFacts, type FoldedType, foldedEvent } from '../audit/event/folded-event.ts';
 import { FloodFold } from '../audit/floods/flood.ts';
 import { DAY_MS } from '../audit/log/retention.ts';
 import { type BatchingOutbox, createOutbox } from '../audit/outbox/outbox.ts';
 import { PermitCloser } from '../audit/permits/closer.ts';
 import type { AuditLog } from '../audit/port.ts';
+import type { LostEvents } from '../audit/spool/options.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
 import { type GateContext, own } from './context.ts';
+import { type GateSpool, openSpool } from './spool.ts';
 
 /** How long the last records may take to be written out. */
 const FLUSH_MS = 5000;
@@ -24,6 +27,8 @@ export interface Records {
   readonly adminFloods: FloodFold;
   /** What the audit log said when it took no records; null while it takes them. */
   readonly problem: string | null;
+  /** What stands in for Redis; null: the embedded store needs nothing of the kind. */
+  readonly spool: GateSpool | null;
   /**
    * Writes out what is queued, for five seconds at most. What is left over then is lost: the log
    * says how much, and another instance will close the permits that are open. A second call waits
@@ -38,9 +43,17 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
   const { dataDir } = gate.state.config.instance;
   const key = chainKeyIn(gate, dataDir);
   const previous = key.isKept ? headIn(dataDir) : null;
+  // With the embedded store the record is a file of this machine with an fsync already.
+  const spool =
+    gate.state.config.store.kind === 'redis'
+      ? own(
+          gate,
+          openSpool(gate, store, (lost) => onLost(lost)),
+        )
+      : null;
   const outbox = createOutbox({
     chain: previous?.chain ?? NO_CHAIN,
-    log: store,
+    log: spool?.log ?? store,
     instance: gate.instance,
     clock: gate.clock,
     observer: {
@@ -56,6 +69,17 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
       fault: (error) => log.error('a call failed when its record was accepted', { error }),
     },
   });
+  const onLost = ({ instance, ...lost }: LostEvents) => {
+    if (instance !== gate.instance) return;
+    // What was noted of permits went with them.
+    outbox.permits.noteAnew();
+    const facts = {
+      type: 'events-lost',
+      count: lost.lastSeq - lost.firstSeq + 1,
+      ...lost,
+    } as const;
+    outbox.recordEnd((seq) => chainEvent(instance, seq, gate.clock.wallMs(), facts), null);
+  };
   const chain = openChain({
     outbox,
     instance: gate.instance,
@@ -78,7 +102,8 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
     chain.end();
     const left = await outbox.close(FLUSH_MS);
     await chain.close();
-    await closer?.close(left === 0 && outbox.permits.size === 0);
+    const isRecorded = (await spool?.drain()) ?? true;
+    await closer?.close(left === 0 && outbox.permits.size === 0 && isRecorded);
     if (left > 0) log.error('audit events could not be written out', { events: left });
   };
   let closing: Promise<void> | null = null;
@@ -86,6 +111,7 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
     outbox,
     floods,
     adminFloods,
+    spool,
     get problem() {
       return problem;
     },

@@ -75,6 +75,8 @@ export interface RedisConnection extends RedisCommands {
   forBlocking(name: string, blockMs: number): RedisConnection;
   /** Resolves once commands can be sent; throws `StoreUnavailable` after `deadlineMs`. */
   ready(deadlineMs: number): Promise<void>;
+  /** Drops the connection and makes it anew. Commands under way fail at once. */
+  cut(): void;
   /** Drops the connection. Commands under way fail. */
   close(): void;
 }

@@ -181,6 +181,10 @@ export class RoutedConnection implements RedisConnection {
     }
   }
 
+  cut(): void {
+    for (const node of this.#nodes.values()) node.cut();
+  }
+
   close(): void {
     this.#closed = true;
     this.#stopListening();

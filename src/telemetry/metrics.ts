@@ -22,6 +22,8 @@ export const AUDIT_OUTCOMES = [
   'lost',
   'unrecorded',
   'resent',
+  'spooled',
+  'replayed',
   'activity_lost',
 ] as const;
 export const RELOAD_RESULTS = ['applied', 'refused'] as const;
@@ -229,7 +231,7 @@ function declareSources(registry: Registry, sources: Partial<MetricSources>): vo
   gauge('sallyport_audit_pending', 'Audit events that are not accepted yet.', 'sum', () =>
     sources.auditPending?.(),
   );
-  gauge('sallyport_audit_spool_bytes', 'Audit events in the local spool.', 'sum', () =>
+  gauge('sallyport_audit_spool_bytes', 'Size of the local spool on disk.', 'sum', () =>
     sources.auditSpoolBytes?.(),
   );
   gauge(

@@ -71,8 +71,8 @@ export async function startGate(
 export async function startAnother(
   config: Config,
   changes: Partial<Config> = {},
+  dataDir = mkdtempSync(join(tmpdir(), 'sallyport-gateway-')),
 ): Promise<{ gateway: Gateway; port: number; log: string[] }> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-gateway-'));
   const log: string[] = [];
   const gateway = await startFromSource(
     { ...config, ...changes, instance: { ...config.instance, dataDir } },

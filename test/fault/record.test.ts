@@ -8,7 +8,7 @@ beforeEach((ctx) => requireOrSkip(ctx, 'redis-server'));
 
 // `npm run prove -- promises record` does the same for longer, and again and again.
 describe('the record tells what the callers got', () => {
-  it('while Redis stands still under load for longer than records find room', async () => {
+  it('while Redis stands still under load for longer than the spool and the queue have room', async () => {
     const run = await frozen(64, null);
     expect(liesOf(run)).toEqual([]);
     // and what was to be seen was

@@ -163,6 +163,8 @@ export class SimConnection implements RedisConnection {
 
   async ready(): Promise<void> {}
 
+  cut(): void {}
+
   close(): void {
     this.#closed = true;
   }

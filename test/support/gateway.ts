@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,6 +25,8 @@ export interface GatewayOptions {
    * Default: everything below `/` for accounts that hold `test:all`, and `/public/**` for everyone.
    */
   readonly routes?: readonly RouteText[];
+  /** False: a file stands where its spool would be, so that it has none. */
+  readonly spool?: boolean;
   readonly guarantee?: 'acknowledged' | 'buffered';
   /** Keys of `store` beside `kind: redis`. */
   readonly store?: 'embedded' | Readonly<Record<string, unknown>>;
@@ -43,6 +45,8 @@ export interface GatewayOptions {
 export interface TestGateway {
   readonly gateway: Gateway;
   readonly config: Config;
+  /** False: a file stands where its spool would be, so that it has none. */
+  readonly spool?: boolean;
   /** What stands in its configuration file, `test.yaml` in `dataDir`, which nobody watches. */
   readonly text: string;
   readonly url: string;
@@ -128,6 +132,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-gateway-'));
   mkdirSync(dataDir, { recursive: true });
   await ensureLocalCertificate(dataDir, Date.now());
+  if (options.spool === false) writeFileSync(join(dataDir, 'spool'), '');
   const text = configText(options, dataDir);
   const { config } = parseConfig(text, join(dataDir, 'test.yaml'));
   const administrator = options.administratorStore ?? options.store;

@@ -152,7 +152,7 @@ class GroupCommitOutbox implements BatchingOutbox {
     account: string | null,
     waiter: AcceptanceWaiter | null,
   ): Taken {
-    if (this.full) {
+    if (this.full || (account === null && this.#log.strangersFull === true)) {
       if (waiter === null) {
         this.#observer.lost(1);
       } else {
@@ -385,7 +385,7 @@ class GroupCommitOutbox implements BatchingOutbox {
       this.#backoffMs = this.#limits.minBackoffMs;
       this.#observer.health(null);
     }
-    if (!batch.failed) this.#spare.giveBack(batch.lines);
+    if (!batch.failed && this.#log.holds?.(batch.sent!) !== true) this.#spare.giveBack(batch.lines);
     this.#observer.accepted(count);
     for (const one of batch.waiting) {
       const { waiter } = one;

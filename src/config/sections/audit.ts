@@ -38,15 +38,21 @@ export const auditSection = z
       redisStore,
       'A Redis for the audit alone, in the form of `store` (`kind: redis`), so that the audit cannot take the memory that the registry needs. Default: the Redis of `store`.',
     ),
+    durability: z
+      .enum(['store', 'local', 'both'])
+      .default('store')
+      .describe(
+        'What a record waits for. `store`: the store, or the fsync of the local spool while the store is away. `local`: that fsync always. `both`: both, the fsync alone while the store is away. The same with the embedded store, which is a local file with an fsync.',
+      ),
     spool: z
       .strictObject({
         maxBytes: whole(
           { min: 1_048_576, max: 2 ** 40, default: 2 ** 30 },
-          'Size on disk at which the gate refuses instead of recording, in bytes.',
+          'Size on disk at which the gate refuses instead of recording, in bytes, for all workers together; calls without an account get a quarter of it.',
         ),
       })
       .prefault({})
-      .describe('Local file that takes the records while the store is away.'),
+      .describe('Local files in `instance.dataDir` that take the records while Redis is away.'),
     retention: z
       .strictObject({
         days: whole({ min: 1, max: 36_500, default: 90 }, 'How long events are kept, in days.'),

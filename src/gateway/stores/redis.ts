@@ -42,6 +42,7 @@ export function openRedisStores(gate: GateContext, store: RedisStoreConfig): Gat
       ...auditLimits(config),
       projection: { activityLost: (count) => metrics.audit.count('activity_lost', count) },
       changes: writing === null ? null : { connection: forAudit.changes, prefix: keyPrefix },
+      tellsGaps: true,
       observer: retentionObserver(log),
     }),
   );

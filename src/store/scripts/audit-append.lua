@@ -18,23 +18,29 @@
 -- them: so that whoever closes what an instance left open need not read the record. Notes that
 -- cannot be written do not hold up the record either.
 --
+-- An instance numbers its events one by one. Where the last number held is not the one before the
+-- first of a batch, events are missing that were here: then nothing is written, and the writer is
+-- told what is the last that is here, if it wants to know. A batch without events asks just that.
+--
 -- KEYS  stream, last number held (string), notes of open permits (string), all in one slot; then
 --       any number of activity logs (streams)
--- ARGV  number of the first event, events (one a line), life of the number and of the notes in ms,
---       notes, 1 = they take the place of those there are; with activity logs also: two bytes for
---       each event (n = it is copied into the n-th of them, 0 = into none), longest activity log,
---       life of one without a new event in ms
--- Answer  number of copies that could not be made
+-- ARGV  number of the first event, events (one a line), life of the notes in ms, notes, 1 = they
+--       take the place of those there are, life of the last number in ms, 1 = missing events are
+--       told; with activity logs also: two bytes for each event (n = it is copied into the n-th of
+--       them, 0 = into none), longest activity log, life of one without a new event in ms
+-- Answer  number of copies that could not be made; -1 - the last number held: events are missing
 
 local STREAM, LAST, OPEN = KEYS[1], KEYS[2], KEYS[3]
 local first = tonumber(ARGV[1])
 local notes, anew = ARGV[4], ARGV[5] == '1'
-local marks, longest, lifeMs = ARGV[6] or '', ARGV[7], ARGV[8]
+local lastLifeMs, tells = ARGV[6], ARGV[7] == '1'
+local marks, longest, lifeMs = ARGV[8] or '', ARGV[9], ARGV[10]
 
 local found = redis.call('TYPE', STREAM).ok
 if found ~= 'none' and found ~= 'stream' then return redis.error_reply('WRONGTYPE the audit stream is a ' .. found) end
 local last = tonumber(redis.call('GET', LAST) or '0')
 if not last then return redis.error_reply('WRONGTYPE the last audit number is no number') end
+if tells and last + 1 < first then return -1 - last end
 
 local copied, lost = {}, 0
 local function copy(place, event)
@@ -61,7 +67,7 @@ if newest > last then
   elseif notes ~= '' and redis.pcall('APPEND', OPEN, notes) == #notes then
     redis.pcall('PEXPIRE', OPEN, ARGV[3])
   end
-  redis.call('SET', LAST, string.format('%.0f', newest), 'PX', ARGV[3])
+  redis.call('SET', LAST, string.format('%.0f', newest), 'PX', lastLifeMs)
 end
 for key in pairs(copied) do redis.pcall('PEXPIRE', key, lifeMs) end
 return lost

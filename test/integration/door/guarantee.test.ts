@@ -6,9 +6,9 @@ import { undisturbed } from '../../support/undisturbed.ts';
 import { type Door, startDoor } from './door.ts';
 
 /**
- * What is given out while the log does not answer. Redis is frozen, not killed: connections stand,
- * and nothing says that anything is wrong but the time. The lease is long, so the accounts stay
- * known.
+ * What is given out while the log does not answer and there is no spool. Redis is frozen, not
+ * killed: connections stand, and nothing says that anything is wrong but the time. The lease is
+ * long, so the accounts stay known.
  */
 const LEASE_MS = 60_000;
 /** A call must know within a second whether it is on record; the rest is for a busy machine. */
@@ -42,7 +42,7 @@ async function start(guarantee: 'acknowledged' | 'buffered'): Promise<Door> {
       audit: 'best-effort',
     },
   ];
-  const gateway = { store: { url: redis.url }, guarantee, routes, leaseMs: LEASE_MS };
+  const gateway = { store: { url: redis.url }, guarantee, routes, leaseMs: LEASE_MS, spool: false };
   const door = await startDoor({ servers: [redis], gateway });
   // Once while all is well: now the account is cached.
   expect(await call(door, 'GET /before')).toBe(200);

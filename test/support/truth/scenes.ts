@@ -4,7 +4,7 @@ import { startRawUpstream } from '../raw-upstream.ts';
 import { until } from '../redis-replication.ts';
 import { type RedisServer, startRedis } from '../redis-server.ts';
 import { Callers } from './callers.ts';
-import { type GateProcess, type Gates, openGates } from './gates.ts';
+import { type GateProcess, type Gates, type GatesOptions, openGates } from './gates.ts';
 import type { Run } from './truth.ts';
 
 const UNRECORDED = 'sallyport_audit_events_total{outcome="unrecorded"}';
@@ -22,7 +22,7 @@ interface Stage {
 
 export type StoreName = 'Redis' | 'the embedded store';
 
-async function openStage(store: StoreName, leaseMs?: number): Promise<Stage> {
+async function openStage(store: StoreName, options: GatesOptions = {}): Promise<Stage> {
   const upstream = await startRawUpstream({
     answer: ({ line }) =>
       line.includes('/open')
@@ -30,7 +30,6 @@ async function openStage(store: StoreName, leaseMs?: number): Promise<Stage> {
         : [{ send: 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell' }],
   });
   const redis = store === 'Redis' ? await startRedis() : null;
-  const options = leaseMs === undefined ? {} : { leaseMs };
   const gates = await openGates(redis?.url ?? null, upstream.url, options);
   return {
     gates,
@@ -45,13 +44,16 @@ async function openStage(store: StoreName, leaseMs?: number): Promise<Stage> {
 }
 
 /**
- * Redis stands still under load.
+ * Redis stands still under load, and the spool is full before it goes on.
  *
  * @param forMs null: until answers without a record were counted
  */
 export async function frozen(callers: number, forMs: number | null): Promise<Run> {
   // Accounts stay known: it is the record that is away.
-  const stage = await openStage('Redis', 120_000);
+  const stage = await openStage('Redis', {
+    leaseMs: 120_000,
+    audit: { spool: { maxBytes: 2 ** 20 } },
+  });
   try {
     const gate = await stage.gates.start('frozen');
     const load = new Callers(stage.gates.token);
@@ -97,7 +99,7 @@ export async function killed(
   store: StoreName,
   signals: readonly NodeJS.Signals[],
 ): Promise<Killed> {
-  const stage = await openStage(store, 2000);
+  const stage = await openStage(store, { leaseMs: 2000 });
   const { gates } = stage;
   try {
     const dying = await gates.start('dying');

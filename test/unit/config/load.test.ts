@@ -374,7 +374,6 @@ it('warns of sentinels and cluster nodes that are reached in the clear, except o
 
 it.each([
   'listen: { decision: { peers: [10.0.0.1] } }',
-  'audit: { spool: { maxBytes: 1 } }',
   'upstreams: { a: { addresses: ["http://a"], assertion: true } }',
   'tls: {}',
 ])('says of what this version does not run that it is not available: %s', (text) => {

@@ -53,6 +53,8 @@ const SAMPLES: Readonly<Record<string, readonly [base: Tree, value: unknown, bes
   'audit.store.sentinels.tls': [audit(SENTINELS), false],
   'audit.store.cluster': [audit({ kind: 'redis', cluster: ['c:1'] }), ['c:2']],
   'audit.store.keyPrefix': [audit(REDIS), 'other'],
+  'audit.durability': [{}, 'both'],
+  'audit.spool.maxBytes': [{}, 2 ** 21],
   'audit.retention.days': [{}, 5],
   'audit.retention.maxBytes': [{}, 2 ** 30],
   'audit.clientAddress': [{}, 'hashed'],

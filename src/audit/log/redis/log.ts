@@ -7,7 +7,7 @@ import { loadScript } from '../../../store/script.ts';
 import type { EventBatch } from '../../batch.ts';
 import type { HeadLedger } from '../../chain/ledger.ts';
 import type { PermitLedger } from '../../permits/ledger.ts';
-import { type AuditLog, AuditUnavailable } from '../../port.ts';
+import { AuditGap, type AuditLog, AuditUnavailable } from '../../port.ts';
 import { type AuditRetention, DAY_MS } from '../retention.ts';
 import { createActivityProjection, type ProjectionObserver } from './activity-projection.ts';
 import { createRedisHeads } from './heads.ts';
@@ -29,6 +29,8 @@ export interface RedisAuditOptions {
   readonly projection: ProjectionObserver;
   /** Where the list of administrative changes is, for a user who may trim it. */
   readonly changes?: { readonly connection: RedisConnection; readonly prefix: string } | null;
+  /** Whether `append` tells of missing events before a batch (`AuditGap`). Default: it does not. */
+  readonly tellsGaps?: boolean;
   readonly observer?: RetentionObserver;
 }
 
@@ -38,11 +40,13 @@ export interface RedisAuditOptions {
  */
 export const AUDIT_PARTITIONS = 4;
 
+/** What an instance left open is remembered for this long after its last event. */
+const NOTES_LIFE_MS = 7 * DAY_MS;
 /**
- * An instance's last number is remembered for this long after its last event: longer than any
- * outage that a batch could wait through.
+ * An instance's last number is remembered for as long as its events are, so that what comes out of
+ * a spool after any time is recorded once; at least for so long.
  */
-const LAST_SEQ_LIFE_MS = 7 * 24 * 3600 * 1000;
+const LAST_SEQ_LEAST_MS = 7 * DAY_MS;
 const APPEND = loadScript('audit-append');
 
 /**
@@ -84,7 +88,7 @@ class RedisAuditLog implements AuditLog {
       prefix: options.prefix,
       partitions: AUDIT_PARTITIONS,
       partitionOf,
-      lifeMs: LAST_SEQ_LIFE_MS,
+      lifeMs: NOTES_LIFE_MS,
       recorded: (outcomes) => {
         this.#retention.appended(outcomes.lines.length, outcomes.count);
         this.#activity.add(outcomes, this.#retention.perAccount);
@@ -127,7 +131,7 @@ class RedisAuditLog implements AuditLog {
     } catch (fault) {
       // The oldest events make room for it; the batch comes again in a moment.
       if (fault instanceof StoreUnavailable && fault.code === 'OOM') void this.#retention.look();
-      throw unavailable(fault);
+      throw fault instanceof AuditGap ? fault : unavailable(fault);
     }
     this.#activity.add(batch, this.#retention.perAccount);
   }
@@ -158,15 +162,40 @@ class RedisAuditLog implements AuditLog {
     keys: readonly string[],
     words: readonly RedisWord[],
   ): Promise<number> {
-    const { instance, firstSeq, lines, notes } = batch;
+    const { instance, firstSeq, lines, notes, afterLoss } = batch;
+    const tellsGaps = this.#options.tellsGaps === true && afterLoss !== true;
     const partition = partitionOf(instance);
     const { stream, last, open } = this.#keys;
     const lost = await this.#options.connection.run(
       APPEND,
       [stream(partition), last(partition, instance), open(partition, instance), ...keys],
-      [firstSeq, lines, LAST_SEQ_LIFE_MS, notes?.text ?? '', notes?.anew ? 1 : 0, ...words],
+      [
+        firstSeq,
+        lines,
+        NOTES_LIFE_MS,
+        notes?.text ?? '',
+        notes?.anew ? 1 : 0,
+        Math.max(LAST_SEQ_LEAST_MS, this.#lifeMs),
+        tellsGaps ? 1 : 0,
+        ...words,
+      ],
     );
-    return Number(lost);
+    const answer = Number(lost);
+    if (answer < 0) throw new AuditGap(-1 - answer);
+    return answer;
+  }
+
+  async held(instance: string): Promise<number> {
+    const key = this.#keys.last(partitionOf(instance), instance);
+    try {
+      return Number((await this.#options.connection.call('GET', key)) ?? 0);
+    } catch (fault) {
+      throw unavailable(fault);
+    }
+  }
+
+  cut(): void {
+    this.#options.connection.cut();
   }
 
   /**
