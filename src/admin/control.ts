@@ -15,6 +15,7 @@ import { AdminError, notFound } from './error.ts';
 import { Fields } from './fields.ts';
 import { type InstancesView, listInstances } from './instances.ts';
 import { createRegistryKeeper, type RegistryKeeper } from './registry-keeper.ts';
+import { type AuditVerification, type AuditVerifyInput, verifyAudit } from './verify-audit.ts';
 import { type AnyonesCall, type WhoCanPage, whoCan } from './who-can.ts';
 
 export interface CallQuestion {
@@ -43,6 +44,16 @@ export interface Control {
   /** A page of the accounts that would be let in. */
   whoCan(actor: AdminActor, call: AnyonesCall): Promise<WhoCanPage>;
   instances(actor: AdminActor, input: Nothing): Promise<InstancesView>;
+  /**
+   * Reads the whole log of calls, and judges it by its chain.
+   *
+   * @param progress told how many events were read, and about how many there are
+   */
+  verifyAudit(
+    actor: AdminActor,
+    input: AuditVerifyInput,
+    progress?: (done: number, of: number) => void,
+  ): Promise<AuditVerification>;
   readonly registry: RegistryKeeper;
 }
 
@@ -66,6 +77,10 @@ export function createControl(options: ControlOptions): Control {
     explain: (actor, question) => explainCall(options, actor, question),
     whoCan: (actor, call) => askWhoCan(options, actor, call),
     instances: (actor) => listInstances(options, actor),
+    verifyAudit: async (actor, input, progress) => {
+      mustHave(actor, 'sallyport:activity:read');
+      return verifyAudit(options.audit.record, input, progress);
+    },
     registry: createRegistryKeeper(options),
   };
 }

@@ -40,6 +40,10 @@ export async function connectOwner(dataDir: string): Promise<RemoteControl | nul
     explain: (actor, question) => ask('explain', actor, question) as ReturnType<Control['explain']>,
     whoCan: (actor, call) => ask('whoCan', actor, call) as ReturnType<Control['whoCan']>,
     instances: (actor, input) => ask('instances', actor, input) as ReturnType<Control['instances']>,
+    verifyAudit: (actor, input) =>
+      conversation.ask('verifyAudit', actor, input, OWNER_LIMITS.verifyMs) as ReturnType<
+        Control['verifyAudit']
+      >,
     registry: {
       identify: (actor) => ask('registryIdentify', actor, {}) as Promise<string | null>,
       init: (actor) => ask('registryInit', actor, {}) as Promise<MadeRegistry>,

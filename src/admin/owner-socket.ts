@@ -168,6 +168,7 @@ class Session {
     if (op === 'registryInit') return control.registry.init(actor);
     if (op === 'registryAdopt') return control.registry.adopt(actor, input as never);
     if (op === 'registryVerify') return control.registry.verify(actor);
+    if (op === 'verifyAudit') return control.verifyAudit(actor, input as never);
     if (op === 'whoCan') return control.whoCan(actor, input as never);
     if (op === 'explain') return control.explain(actor, input as never);
     const operation = OPERATION_NAMES.find((name) => name === op);

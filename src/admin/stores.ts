@@ -142,9 +142,19 @@ function lazily(open: () => Promise<AuditLog & AuditReader>): AuditReader {
   return {
     activity: async (query) => (await reader()).activity(query),
     tail: async (query) => (await reader()).tail(query),
+    record: scanOf(reader),
     close: async () => {
       if (opened !== null) await (await opened).close();
     },
+  };
+}
+
+function scanOf(reader: () => Promise<AuditReader>): AuditReader['record'] {
+  return {
+    scan: async (query) => (await reader()).record.scan(query),
+    size: async () => (await reader()).record.size(),
+    heads: async () => (await reader()).record.heads(),
+    keys: async () => (await reader()).record.keys(),
   };
 }
 
@@ -203,6 +213,7 @@ async function openRedis(
     audit: {
       activity: async (query) => (await reader()).activity(query),
       tail: async (query) => (await reader()).tail(query),
+      record: scanOf(reader),
       close: async () => forAudit?.close(),
     },
     close: async () => {

@@ -1,5 +1,5 @@
 import type { EventBatch } from './batch.ts';
-import type { HeadLedger } from './chain/ledger.ts';
+import type { HeadLedger, KnownKey } from './chain/ledger.ts';
 import type { WriteEvent } from './event/bytes.ts';
 import type { PermitLedger } from './permits/ledger.ts';
 import type { OpenPermits } from './permits/open-permits.ts';
@@ -63,7 +63,30 @@ export interface AuditReader {
   }): Promise<EventPage>;
   /** The whole log. */
   tail(query: { readonly before: string | null; readonly limit: number }): Promise<EventPage>;
+  /** The whole log, oldest first. */
+  readonly record: AuditScan;
   close(): Promise<void>;
+}
+
+/** Everything that is recorded, in the order in which it is stored, and what lies beside it. */
+export interface AuditScan {
+  /**
+   * The events after a place, `limit` at most; of one instance all in their order. Throws `AuditUnavailable`, and `RangeError` for a
+   * place that this log did not give out.
+   */
+  scan(query: { readonly after: string | null; readonly limit: number }): Promise<ScanPage>;
+  /** How many events there are, about. */
+  size(): Promise<number>;
+  /** Signed heads, each as its event, and the keys that are registered. */
+  heads(): Promise<readonly string[]>;
+  keys(): Promise<readonly KnownKey[]>;
+}
+
+export interface ScanPage {
+  readonly events: readonly string[];
+  readonly next: string;
+  /** That was all for now: `next` is where it goes on. */
+  readonly isEnd: boolean;
 }
 
 export class AuditUnavailable extends Error {

@@ -8,7 +8,7 @@ import {
   withFilters,
   withReading,
 } from './activity.ts';
-import { UsageError } from './exit.ts';
+import { addAuditVerify } from './audit-verify.ts';
 import { examples, group, leaf } from './options.ts';
 import { withReach } from './reach.ts';
 import { createPrivateFile } from './secret-file.ts';
@@ -37,16 +37,7 @@ export function addAuditCommands(program: Command): void {
     'sallyport audit export march.ndjson --since 2030-03-01 --until 2030-04-01 --config manage.yaml',
     'sallyport audit export changes.ndjson --phase change',
   );
-  const verify = leaf(
-    audit,
-    'verify',
-    'prove that the record is whole (not available in this version)',
-  ).action(() => {
-    throw new UsageError(
-      'audit verify is not available in this version: events are not chained yet, so nothing can be proved',
-    );
-  });
-  examples(verify, 'sallyport audit verify --config manage.yaml');
+  addAuditVerify(audit);
 }
 
 /** A file that is there is whole: when the log cannot be read to its end, none is left. */

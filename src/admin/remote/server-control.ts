@@ -41,6 +41,7 @@ export function connectServer(options: ApiClientOptions): ServerControl {
       client.ask<Explanation>({ method: 'GET', path: '/explain', query: { ...question } }),
     whoCan: refusedFromAfar,
     instances: () => client.ask<InstancesView>({ method: 'GET', path: '/instances' }),
+    verifyAudit: refusedFromAfar,
     registry: {
       identify: refusedFromAfar,
       init: refusedFromAfar,

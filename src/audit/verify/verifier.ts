@@ -312,7 +312,7 @@ export class Verifier {
     adoptions.sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
     adoptions.slice(1).forEach(({ by, time, previous }, at) => {
       const before = this.#instances.get(adoptions[at]!.by)!;
-      if (before.check.name === by) return;
+      if (baseOf(before.check.name) === baseOf(by)) return;
       if (before.heads.signed < 2 && before.check.lastTime <= time) return;
       const message =
         `${by} adopts event ${previous.seq} of ${previous.instance}, as ${before.check.name} did: ` +
@@ -371,6 +371,7 @@ export class Verifier {
       this.#found({ ...own, kind: 'inserted', message });
       return;
     }
+    if (!this.#options.whole) return;
     const what = numbers(next, firstSeq - 1);
     const message = `${what} of ${name} are missing at the front, and no anchor speaks of a cut there`;
     this.#found({ ...range, kind: 'anchor-missing', message });
@@ -429,6 +430,11 @@ export class Verifier {
 /** Instances whose lines are kept, of those that wrote last. */
 const MOST_ACTIVE = 64;
 const TRUST = 'the trust file';
+
+/** Gates of one name may be workers of one data folder: they go on from the same head. */
+function baseOf(instance: string): string {
+  return instance.replace(/-[0-9a-f]{8}$/, '');
+}
 
 /** An instance that ended well is taken to have said all that it had to say. */
 function livedUntil(check: InstanceCheck | undefined): number {

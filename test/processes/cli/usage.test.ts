@@ -72,7 +72,6 @@ describe('the words of the command line', () => {
     [['account', 'list', '--status', 'gone'], /active, inactive, expired/],
     [['audit', 'tail', '--since', 'lately'], /24h/],
     [['activity', 'x', '--id', '--follow'], /--follow goes by the name/],
-    [['audit', 'verify'], /not available in this version/],
     [['completion', 'tcsh'], /bash, zsh, fish/],
   ])('%j is wrong usage', async (words, message) => {
     const result = await shell.run(...words);

@@ -134,6 +134,21 @@ export class AuditFile {
     };
   }
 
+  /** Oldest first; `next` is the number of the last one. */
+  scan(after: number, limit: number): ReadAnswer {
+    const rows = this.#db
+      .prepare('SELECT n, event FROM events WHERE n > ? ORDER BY n LIMIT ?')
+      .all(after, limit);
+    const numbers = rows.map((row) => Number(row.n));
+    return { events: rows.map((row) => String(row.event)), numbers, next: numbers.at(-1) ?? null };
+  }
+
+  /** About how many events there are. */
+  size(): number {
+    const row = this.#db.prepare('SELECT max(n) - min(n) + 1 AS size FROM events').get();
+    return Number(row?.size ?? 0);
+  }
+
   /**
    * The activity log of an account is its newest events; older ones stay in the record until they
    * are old enough to go.

@@ -1,7 +1,7 @@
 import type { EventBatch } from '../../batch.ts';
 import type { HeadLedger } from '../../chain/ledger.ts';
 import type { PermitLedger } from '../../permits/ledger.ts';
-import { type AuditLog, type AuditReader, AuditUnavailable } from '../../port.ts';
+import { type AuditLog, type AuditReader, type AuditScan, AuditUnavailable } from '../../port.ts';
 import { type AuditRetention, RETENTION } from '../retention.ts';
 import { AuditWorker } from './thread.ts';
 
@@ -89,6 +89,23 @@ class EmbeddedAudit implements AuditLog, AuditReader {
 
   async tail(query: { before: string | null; limit: number }) {
     return this.#read(null, query.before, query.limit);
+  }
+
+  get record(): AuditScan {
+    const worker = this.#worker;
+    return {
+      async scan({ after, limit }) {
+        if (after !== null && !CURSOR.test(after))
+          throw new RangeError('the place is not one that this log gave out');
+        const place = Number(after ?? 0);
+        const { read } = await worker.ask({ op: 'scan', after: place, limit });
+        const events = read?.events ?? [];
+        return { events, next: String(read?.next ?? place), isEnd: events.length < limit };
+      },
+      size: async () => (await worker.ask({ op: 'size' })).size ?? 0,
+      heads: () => this.heads.heads(),
+      keys: () => this.heads.keys(),
+    };
   }
 
   async close(): Promise<void> {

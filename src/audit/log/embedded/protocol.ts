@@ -53,6 +53,9 @@ export type WorkerRequest =
   | { readonly op: 'keep-key'; readonly key: KnownKey }
   | { readonly op: 'forget-heads'; readonly beforeMs: number }
   | { readonly op: 'signed' }
+  /** Events after a number, oldest first. */
+  | { readonly op: 'scan'; readonly after: number; readonly limit: number }
+  | { readonly op: 'size' }
   | { readonly op: 'close' };
 
 export interface ReadAnswer {
@@ -74,6 +77,7 @@ export type WorkerAnswer =
       readonly silent?: readonly string[];
       readonly left?: LeftOpen | null;
       readonly closed?: boolean;
+      readonly size?: number;
       readonly signed?: { readonly heads: readonly string[]; readonly keys: readonly KnownKey[] };
     }
   | { readonly id: number; readonly ok: false; readonly message: string };

@@ -37,6 +37,10 @@ function perform(id: number, request: WorkerRequest): WorkerAnswer {
     case 'forget-heads':
       file.heads.forget(request.beforeMs);
       return { id, ok: true };
+    case 'scan':
+      return { id, ok: true, read: file.scan(request.after, request.limit) };
+    case 'size':
+      return { id, ok: true, size: file.size() };
     case 'signed':
       return { id, ok: true, signed: { heads: file.heads.all(), keys: file.heads.keys() } };
     case 'close':

@@ -2,6 +2,7 @@ import { auditKeys } from '../../../store/keys.ts';
 import type { RedisConnection } from '../../../store/redis.ts';
 import type { AuditReader, EventPage } from '../../port.ts';
 import { AUDIT_PARTITIONS, unavailable } from './log.ts';
+import { createRedisScan } from './scan.ts';
 
 /** One stream entry: where it stands and what it says. */
 interface Entry {
@@ -53,6 +54,7 @@ export function createRedisAuditReader(connection: RedisConnection, prefix: stri
       );
       return page(partitions.flat().sort(newestFirst), wanted);
     },
+    record: createRedisScan(connection, prefix),
     close: async () => {},
   };
 }

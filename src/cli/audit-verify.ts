@@ -1,0 +1,106 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { type AuditVerification, verifyAudit } from '../admin/verify-audit.ts';
+import type { Trust } from '../audit/verify/keys.ts';
+import { openExport } from './audit-file.ts';
+import { Refused, UsageError } from './exit.ts';
+import { examples, leaf } from './options.ts';
+import { progressBar } from './progress.ts';
+import { type StoreOptions, withReach } from './reach.ts';
+import { note, say, sayJson, visible } from './terminal.ts';
+
+interface VerifyOptions extends StoreOptions {
+  readonly json?: boolean;
+  readonly trust?: string;
+  readonly writeTrust?: string;
+}
+
+export function addAuditVerify(audit: Command): void {
+  const verify = leaf(audit, 'verify [file]', 'prove that the record of calls is whole')
+    .option('--trust <file>', 'keys and heads that were kept apart from the store')
+    .option('--write-trust <file>', 'write what was found, for a later --trust (a new file)')
+    .action(verifyRecord);
+  verify.description(
+    'prove that the record of calls is whole: no event is missing, changed, moved, doubled or put in.\n' +
+      'Reads the store, or an export (one line of JSON each, newest or oldest first). Changes nothing.\n' +
+      'Exit code 0: 0 gaps, 0 edits; 1: one line for each; 3: the store could not be asked.\n' +
+      'Without --trust, whoever can write to the store could have replaced both the events and the keys.',
+  );
+  examples(
+    verify,
+    'sallyport audit verify --config sallyport.yaml --write-trust audit-trust.json',
+    'sallyport audit verify --config sallyport.yaml --trust audit-trust.json',
+    'sallyport audit verify march.ndjson --trust audit-trust.json',
+  );
+}
+
+async function verifyRecord(file: string | undefined, options: VerifyOptions): Promise<void> {
+  const trust = options.trust === undefined ? null : readTrust(options.trust);
+  const bar = progressBar('events');
+  const result =
+    file === undefined
+      ? await withReach(options, false, ({ control, actor }) =>
+          control.verifyAudit(actor, { trust }, bar.at),
+        )
+      : await verifyExport(file, trust, bar.at);
+  bar.end();
+  if (options.writeTrust !== undefined) writeTrust(options.writeTrust, result.trust);
+  const { findings, gaps, edits } = result;
+  if (options.json === true) sayJson(result);
+  else {
+    for (const { kind, message } of findings) say(visible(`${kind}: ${message}`));
+    if (findings.length < gaps + edits) note(`The first ${findings.length} are shown.`);
+    for (const line of limitsOf(result)) note(line);
+  }
+  const told = `${gaps} gaps, ${edits} edits in ${result.events} events of ${result.instances} instances`;
+  if (gaps + edits > 0) throw new Refused(told);
+  if (options.json !== true) say(told);
+}
+
+async function verifyExport(
+  file: string,
+  trust: Trust | null,
+  progress: (done: number, of: number) => void,
+): Promise<AuditVerification> {
+  const opened = openExport(file);
+  try {
+    return await verifyAudit(opened.record, { trust, part: true }, progress);
+  } finally {
+    opened.close();
+  }
+}
+
+/** What a chain does not prove of this log. */
+function limitsOf(result: AuditVerification): readonly string[] {
+  const { unchained, uncovered, unproven, unwitnessed, changes, trusted } = result;
+  const lines = [
+    [unchained, 'are of instances that write no chain: only their numbers were looked at'],
+    [uncovered, 'come after the last link of their instance: no chain speaks of them yet'],
+    [unproven, 'stand beside a hole: what is left there cannot be proved'],
+    [unwitnessed, 'have no number, and whoever wrote them ended before it vouched for them'],
+    [changes, 'are administrative changes: the registry writes them, and no chain holds them'],
+  ] as const;
+  const said = lines.flatMap(([count, what]) => (count > 0 ? [`${count} events ${what}.`] : []));
+  return trusted
+    ? said
+    : [
+        ...said,
+        'Without --trust: whoever can write to the store could have replaced both events and keys.',
+      ];
+}
+
+function readTrust(file: string): Trust {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Trust;
+  } catch (error) {
+    throw new UsageError(`the trust file ${file} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+function writeTrust(file: string, trust: Trust): void {
+  try {
+    writeFileSync(file, `${JSON.stringify(trust, null, 2)}\n`, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    throw new UsageError(`the trust file ${file} cannot be written: ${(error as Error).message}`);
+  }
+}
