@@ -48,7 +48,13 @@ export async function verifyAudit(
     const found = (finding: Finding) => {
       if (findings.length < FINDINGS_MOST) findings.push(finding);
     };
-    const verifier = new Verifier({ beside, trust, whole: input.part !== true, found });
+    const verifier = new Verifier({
+      beside,
+      trust,
+      whole: input.part !== true,
+      anchored: false,
+      found,
+    });
     for (let [after, isEnd]: [string | null, boolean] = [null, false]; !isEnd; ) {
       const page: ScanPage = await record.scan({ after, limit: SLICE });
       for (const event of page.events) verifier.add(event);

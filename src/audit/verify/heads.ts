@@ -7,6 +7,7 @@ import type { Numbered } from './region.ts';
 export interface ExpectedHead {
   readonly seq: number;
   readonly chain: string;
+  readonly time: string;
   /** Where it stands, as the end of a sentence: `the trust file`. */
   readonly source: string;
 }

@@ -32,6 +32,8 @@ export interface VerifierOptions {
    * is missing as a whole is no finding.
    */
   readonly whole: boolean;
+  /** Whether retention leaves anchors where it cuts; else a log may begin anywhere. */
+  readonly anchored: boolean;
   readonly found: (finding: Finding) => void;
 }
 
@@ -156,10 +158,18 @@ export class Verifier {
     for (const [name, known] of this.#instances) this.#settle(name, known);
     if (this.#options.whole)
       for (const [name, heads] of this.#expected)
-        if (!this.#instances.has(name)) this.#truncated(name, heads, 0, null);
+        if (!this.#instances.has(name) && !this.#isCut(heads))
+          this.#truncated(name, heads, 0, null);
     for (const adoptions of this.#adopted.values()) this.#compareAdoptions(adoptions);
     this.#witnesses.end((name) => livedUntil(this.#instances.get(name)?.check));
     return this.#summary();
+  }
+
+  /** Without anchors, what is older than all that is kept is taken to have been cut. */
+  #isCut(heads: InstanceHeads['expected']): boolean {
+    const times = [...this.#instances.values()].map(({ check }) => check.firstTime);
+    const oldest = times.reduce((first, time) => (time < first ? time : first), '~');
+    return !this.#options.anchored && heads.every(({ time }) => time < oldest);
   }
 
   #summary(): Summary {
@@ -238,7 +248,7 @@ export class Verifier {
       return;
     }
     const heads = this.#expected.get(head.instance) ?? [];
-    heads.push({ seq: head.seq, chain: head.chain, source });
+    heads.push({ seq: head.seq, chain: head.chain, time: head.time, source });
     this.#expected.set(head.instance, heads);
   }
 
@@ -371,7 +381,7 @@ export class Verifier {
       this.#found({ ...own, kind: 'inserted', message });
       return;
     }
-    if (!this.#options.whole) return;
+    if (!this.#options.whole || !this.#options.anchored) return;
     const what = numbers(next, firstSeq - 1);
     const message = `${what} of ${name} are missing at the front, and no anchor speaks of a cut there`;
     this.#found({ ...range, kind: 'anchor-missing', message });
@@ -402,11 +412,16 @@ export class Verifier {
     }
     const stored = this.#expected.get(instance)?.some((head) => head.seq >= seq) ?? false;
     // Of what was cut as a whole, the anchor may be gone too.
-    const cut = this.#anchors.any || !this.#options.whole;
+    const cut = this.#anchors.any || !this.#options.anchored || !this.#options.whole;
     if (stored || (before === null && cut)) return;
     const last = before?.check.lastSeq ?? 0;
     const source = 'its successor';
-    this.#truncated(instance, [{ seq, chain, source }], last, before?.check.lastTime ?? null);
+    this.#truncated(
+      instance,
+      [{ seq, chain, source, time: '' }],
+      last,
+      before?.check.lastTime ?? null,
+    );
   }
 
   /** Heads that lie behind the last event. */

@@ -10,7 +10,13 @@ const RUNS = Number(process.env.SALLYPORT_DAMAGES ?? 96);
 function verify(log: TestLog): Finding[] {
   const findings: Finding[] = [];
   const found = (finding: Finding) => findings.push(finding);
-  const verifier = new Verifier({ beside: log.beside, trust: null, whole: true, found });
+  const verifier = new Verifier({
+    beside: log.beside,
+    trust: null,
+    whole: true,
+    anchored: true,
+    found,
+  });
   for (const line of log.lines) verifier.add(line);
   verifier.end();
   return findings;
