@@ -71,8 +71,8 @@ export interface AuditReader {
 /** Everything that is recorded, in the order in which it is stored, and what lies beside it. */
 export interface AuditScan {
   /**
-   * The events after a place, `limit` at most; of one instance all in their order. Throws `AuditUnavailable`, and `RangeError` for a
-   * place that this log did not give out.
+   * The events after a place, `limit` at most; of one instance all in their order. Throws
+   * `AuditUnavailable`, and `RangeError` for a place that this log did not give out.
    */
   scan(query: { readonly after: string | null; readonly limit: number }): Promise<ScanPage>;
   /** How many events there are, about. */

@@ -11,8 +11,8 @@ const START = '0-0';
 type Entry = readonly [string, readonly string[]];
 
 /**
- * Reads forward, one partition after the other: an instance has all its events in one of them. Needs
- * the right to read the streams and what lies beside them.
+ * Reads forward, one partition after the other: an instance has all its events in one of them.
+ * Needs the right to read the streams and what lies beside them.
  */
 export function createRedisScan(connection: RedisConnection, prefix: string): AuditScan {
   const keys = auditKeys(prefix);
