@@ -7,8 +7,8 @@ beforeEach((ctx) => requireOrSkip(ctx, 'redis-server'));
 
 // `npm run prove -- audit` plays all there are, for longer, with every durability.
 it.each([
-  ['kill -9 under load, again and again, half', 'Redis', 'store'],
-  ['Redis stands still for 2 s', 'Redis', 'store'],
+  ['kill -9 under load, again and again, half', 'Redis', 'local'],
+  ['the keys of the record are deleted', 'Redis', 'both'],
 ])(
   'the record holds, and says what it does not: %s, %s, %s',
   async (...words) => {

@@ -37,7 +37,7 @@ interface Outcome {
 async function outage(): Promise<Outcome> {
   const upstream = await startQuickUpstream();
   const redis = await startRedis({ appendOnly: 'unsynced' });
-  const audit = DURABILITY === 'store' ? {} : { durability: DURABILITY };
+  const audit = { durability: DURABILITY };
   const gates = await openGates(redis.url, upstream.url, { leaseMs: 120_000, audit });
   try {
     const gate = await gates.start('one');

@@ -1,4 +1,3 @@
-import { auditSection } from '../../../src/config/sections/audit.ts';
 import type { AuditStore, Durability } from '../../support/truth/audit-stage.ts';
 import { scenes as fleet } from './fleet.ts';
 import { scenes as kills } from './kills.ts';
@@ -27,11 +26,5 @@ export function settingsOf(words: readonly string[]): readonly Setting[] {
       (scene.durabilities ?? DURABILITIES).map((durability) => ({ scene, store, durability })),
     )
     .filter(({ store }) => stores.length === 0 || stores.includes(store))
-    .filter(({ durability }) => durabilities.length === 0 || durabilities.includes(durability))
-    .filter(({ durability }) => isKnown(durability));
-}
-
-/** `store` is what there is without a word of it. */
-function isKnown(durability: Durability): boolean {
-  return durability === 'store' || auditSection.safeParse({ durability }).success;
+    .filter(({ durability }) => durabilities.length === 0 || durabilities.includes(durability));
 }

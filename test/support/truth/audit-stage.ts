@@ -72,7 +72,7 @@ export class AuditStage {
         // Each refusal is recorded by itself, so that each answer has to find its record.
         audit: {
           foldRefusalsAfter: 1_000_000,
-          ...(durability === 'store' ? {} : { durability }),
+          durability,
           ...audit,
         },
         ...(isFew ? {} : { dataDir: (name: string) => `data-${name}` }),
