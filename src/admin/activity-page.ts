@@ -1,26 +1,14 @@
-import { readEvent, timeOf } from '../audit/event/read.ts';
+import { timeOf } from '../audit/event/read.ts';
 import { turn } from '../turns.ts';
 import type { AccountRef } from './accounts.ts';
 import { resolveAccountId } from './accounts.ts';
 import { type ActivityContext, type LogPage, logsOf } from './activity.ts';
+import { type ActivityFilter, concerns, FILTER_FIELDS, readFilter } from './activity-filter.ts';
 import { type AdminActor, mustHave } from './actor.ts';
 import { reading } from './change.ts';
 import { invalid } from './error.ts';
 import { Fields } from './fields.ts';
-
-/** What narrows a log down. All that are given must hold. */
-export interface ActivityFilter {
-  /** The stable word, such as `permitted` or `token-revoked`. */
-  readonly reason?: string;
-  readonly phase?: string;
-  readonly type?: string;
-  readonly route?: string;
-  readonly application?: string;
-  readonly method?: string;
-  /** ISO 8601 with zone: not older, and older than. */
-  readonly since?: string;
-  readonly until?: string;
-}
+import { checkCursor, lookUpRequest, SKEW_MS } from './request-lookup.ts';
 
 /** `account: null` = everybody's. */
 export interface ActivityPageQuery extends ActivityFilter {
@@ -31,6 +19,11 @@ export interface ActivityPageQuery extends ActivityFilter {
    * end.
    */
   readonly limit?: number;
+  /**
+   * The record itself: also what is written for its proof alone, and of an account all that the
+   * record has, where its activity log holds the newest only. For exports.
+   */
+  readonly everything?: boolean;
 }
 
 export interface ActivityPage {
@@ -38,18 +31,6 @@ export interface ActivityPage {
   readonly items: readonly string[];
   readonly next: string | null;
 }
-
-export const FILTER_FIELDS = [
-  'reason',
-  'phase',
-  'type',
-  'route',
-  'application',
-  'method',
-  'since',
-  'until',
-] as const;
-const COMPARED = ['reason', 'phase', 'type', 'route', 'application', 'method'] as const;
 
 /**
  * Events looked through for one page: a filter that matches little must not make one request read
@@ -65,17 +46,21 @@ export async function pageActivity(
   query: ActivityPageQuery,
 ): Promise<ActivityPage> {
   mustHave(actor, 'sallyport:activity:read');
-  const fields = new Fields(query, ['account', 'cursor', 'limit', ...FILTER_FIELDS]);
-  const limit = fields.integer('limit', 100, 1, 500);
-  const matches = readFilter(fields);
-  const cursor = (query.cursor ?? null) === null ? null : fields.text('cursor', 512);
-  const from = cursor === null ? START : readCursor(cursor, fields);
-  fields.check();
+  const { limit, cursor, holds, everything, since, requestId } = readPageQuery(query);
   const account =
     query.account === null
       ? null
       : await reading(() => resolveAccountId(context.store, query.account as AccountRef));
-  const logs = logsOf(context, account);
+  const isWhole = everything || requestId !== null;
+  const matches =
+    isWhole && account !== null
+      ? (event: string) => holds(event) && concerns(event, account)
+      : holds;
+  const sinceMs = since === null ? null : Date.parse(since) - SKEW_MS;
+  if (requestId !== null)
+    return lookUpRequest(context, requestId, sinceMs, matches, query.cursor ?? null);
+  const from = cursor ?? START;
+  const logs = logsOf(context, isWhole ? null : account, sinceMs);
   const calls = new Backwards(logs.calls, from.calls, from.oldest);
   const changes = new Backwards(logs.changes, from.changes, from.oldest);
   let oldest = from.oldest;
@@ -91,6 +76,20 @@ export async function pageActivity(
   return { items, next: over ? null : writeCursor(calls.place, changes.place, oldest) };
 }
 
+function readPageQuery(query: ActivityPageQuery) {
+  const fields = new Fields(query, ['account', 'cursor', 'limit', 'everything', ...FILTER_FIELDS]);
+  const limit = fields.integer('limit', 100, 1, 500);
+  const everything = fields.flag('everything');
+  const holds = readFilter(fields, everything);
+  const since = fields.has('since') ? fields.moment('since') : null;
+  const requestId = fields.has('requestId') ? fields.text('requestId', 128) : null;
+  const text = (query.cursor ?? null) === null ? null : fields.text('cursor', 512);
+  const cursor = text === null || requestId !== null ? null : readCursor(text, fields);
+  if (requestId !== null) checkCursor(text, fields);
+  fields.check();
+  return { limit, everything, holds, since, requestId, cursor };
+}
+
 /**
  * A change comes before a call of the same millisecond: it is the call that it let in or kept out.
  * Newest first, so here the call is taken first.
@@ -98,30 +97,6 @@ export async function pageActivity(
 function newerOf(call: string | null, change: string | null): 'calls' | 'changes' | null {
   if (call === null) return change === null ? null : 'changes';
   return change === null || timeOf(call) >= timeOf(change) ? 'calls' : 'changes';
-}
-
-/** Reads the filter's fields and answers the question that they ask of an event. */
-export function readFilter(fields: Fields): (event: string) => boolean {
-  const wanted = COMPARED.filter((name) => fields.has(name)).map(
-    (name) => [name, fields.text(name, 128)] as const,
-  );
-  const since = fields.has('since') ? fields.moment('since') : null;
-  const until = fields.has('until') ? fields.moment('until') : null;
-  if (wanted.length === 0 && since === null && until === null) return () => true;
-  return (event) => {
-    const time = timeOf(event);
-    if ((since !== null && time < since) || (until !== null && time >= until)) return false;
-    if (wanted.length === 0) return true;
-    const said: Partial<Record<string, unknown>> = { ...readEvent(event) };
-    return wanted.every(
-      ([name, value]) => said[name] === value || (name === 'application' && isAbout(said, value)),
-    );
-  };
-}
-
-/** One of several. */
-function isAbout({ applications }: { readonly applications?: unknown }, name: string): boolean {
-  return Array.isArray(applications) && applications.includes(name);
 }
 
 /** Where a log is to be read on: null = at its newest event; `END` = there is nothing more. */
@@ -199,6 +174,11 @@ class Backwards {
     this.#at += 1;
     return event;
   }
+}
+
+/** How far back the pages have come that end here: the time of their last event; null at first. */
+export function timeInCursor(cursor: string): string | null {
+  return readCursor(cursor, new Fields({}, [])).oldest;
 }
 
 function writeCursor(calls: Place, changes: Place, oldest: string | null): string {

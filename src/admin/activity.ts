@@ -135,22 +135,30 @@ async function readQuery(context: ActivityContext, actor: AdminActor, query: Act
 /** Reads one page of a log, from its newest event or from a cursor on. */
 export type LogPage = (before: string | null, limit: number) => Promise<EventPage>;
 
-/** The two logs of an account, or of all: what it did, and what was done to it. */
+/**
+ * The two logs of an account, or of all: what it did, and what was done to it.
+ *
+ * @param sinceMs whoever reads has no use for what was recorded before that; null: for everything
+ */
 export function logsOf(
   { store, audit }: ActivityContext,
   account: string | null,
+  sinceMs: number | null = null,
 ): { calls: LogPage; changes: LogPage } {
   return {
     calls: (before, limit) =>
       readingLog(() =>
         account === null
-          ? audit.tail({ before, limit })
+          ? audit.tail({ before, limit, sinceMs })
           : audit.activity({ account, before, limit }),
       ),
     changes: (before, limit) =>
       readingLog(async () => {
         const { items, cursors, next } = await store.changes({ account, before, limit });
-        return { events: items, cursors, next };
+        const last = items.at(-1);
+        // Changes are recorded at once: what follows is older still.
+        const isOver = sinceMs !== null && last !== undefined && Date.parse(timeOf(last)) < sinceMs;
+        return { events: items, cursors, next: isOver ? null : next };
       }),
   };
 }
@@ -206,7 +214,7 @@ async function readBack(
   return found.reverse();
 }
 
-async function readingLog<T>(read: () => Promise<T>): Promise<T> {
+export async function readingLog<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await reading(read);
   } catch (error) {

@@ -143,6 +143,7 @@ function lazily(open: () => Promise<AuditLog & AuditReader>): AuditReader {
     activity: async (query) => (await reader()).activity(query),
     tail: async (query) => (await reader()).tail(query),
     record: scanOf(reader),
+    search: async (query) => (await reader()).search(query),
     close: async () => {
       if (opened !== null) await (await opened).close();
     },
@@ -214,6 +215,7 @@ async function openRedis(
       activity: async (query) => (await reader()).activity(query),
       tail: async (query) => (await reader()).tail(query),
       record: scanOf(reader),
+      search: async (query) => (await reader()).search(query),
       close: async () => forAudit?.close(),
     },
     close: async () => {

@@ -48,6 +48,16 @@ export interface EventPage {
   readonly next: string | null;
 }
 
+/** What a look for a text found in the piece of the log that it has read. */
+export interface SearchPage {
+  /** Newest first for each instance; those of different instances in no order. */
+  readonly events: readonly string[];
+  /** How many events were looked at. */
+  readonly examined: number;
+  /** Where to look on; null at the end. */
+  readonly next: string | null;
+}
+
 /**
  * What people read. Newest first; `before` is the opaque cursor of an earlier page, `next` null at
  * the end.
@@ -61,8 +71,27 @@ export interface AuditReader {
     readonly before: string | null;
     readonly limit: number;
   }): Promise<EventPage>;
-  /** The whole log. */
-  tail(query: { readonly before: string | null; readonly limit: number }): Promise<EventPage>;
+  /**
+   * The whole log.
+   *
+   * @param query.sinceMs what the log has accepted before that is left out: time of the store, in
+   * milliseconds since 1970; absent or null: nothing is
+   */
+  tail(query: {
+    readonly before: string | null;
+    readonly limit: number;
+    readonly sinceMs?: number | null;
+  }): Promise<EventPage>;
+  /**
+   * Events whose lines hold a text, looked for in the next piece of the log from its newest end.
+   * Costs little for each piece, so that neither the store nor this process is held up.
+   */
+  search(query: {
+    readonly text: string;
+    /** As in `tail`. */
+    readonly sinceMs: number | null;
+    readonly before: string | null;
+  }): Promise<SearchPage>;
   /** The whole log, oldest first. */
   readonly record: AuditScan;
   close(): Promise<void>;

@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander';
 import type { AccountRef } from '../admin/accounts.ts';
 import type { Followed } from '../admin/activity.ts';
-import { type ActivityFilter, FILTER_FIELDS, readFilter } from '../admin/activity-page.ts';
+import { type ActivityFilter, FILTER_FIELDS, readFilter } from '../admin/activity-filter.ts';
 import { Fields } from '../admin/fields.ts';
 import { formatEvent } from './event-line.ts';
+import { UsageError } from './exit.ts';
 import { type CommonOptions, count, examples, given, leaf, moment } from './options.ts';
 import { type Reached, withReach } from './reach.ts';
 import { note, say } from './terminal.ts';
@@ -55,6 +56,12 @@ export function withFilters(command: Command): Command {
     .option('--route <route>', 'calls of this route')
     .option('--application <application>', 'calls on this application')
     .option('--method <method>', 'calls with this method')
+    .addOption(
+      new Option('--decision <decision>', 'what was decided').choices(['permit', 'refusal']),
+    )
+    .option('--status <status>', 'what the caller was told: 404, or 4xx')
+    .option('--address <address>', 'of the client: an IP address, or a network: 10.0.0.0/8')
+    .option('--actor <name>', 'changes and administrative calls of this name or id')
     .option('--since <when>', 'not older: 15m, 24h, 7d, 2030-01-31, 2030-01-31T12:00:00Z', moment)
     .option('--until <when>', 'older than that', moment);
 }
@@ -154,13 +161,29 @@ function matcherOf(options: FilterOptions): (event: string) => boolean {
   return matches;
 }
 
-function filterOf({
+/** The account that options name, or everybody. */
+export function accountOf(options: {
+  readonly account?: string;
+  readonly accountId?: string;
+}): AccountRef | null {
+  const { account, accountId } = options;
+  if (account !== undefined && accountId !== undefined)
+    throw new UsageError('either --account or --account-id, not both');
+  if (accountId !== undefined) return { id: accountId };
+  return account === undefined ? null : { name: account };
+}
+
+export function filterOf({
   reason,
   phase,
   type,
   route,
   application,
   method,
+  decision,
+  status,
+  address,
+  actor,
   since,
   until,
 }: FilterOptions): ActivityFilter {
@@ -171,6 +194,10 @@ function filterOf({
     ...given('route', route),
     ...given('application', application),
     ...given('method', method?.toUpperCase()),
+    ...given('decision', decision),
+    ...given('status', status),
+    ...given('address', address),
+    ...given('actor', actor),
     ...given('since', since),
     ...given('until', until),
   };

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { commandsFor } from './commands.ts';
 import { EXIT, failureOf } from './exit.ts';
 import { note } from './terminal.ts';
+import { version } from './version.ts';
 
 /**
  * Runs one command line (without `node` and the script) and answers the exit code. Never throws.
@@ -57,9 +57,4 @@ function inherit(command: Command): void {
     child.copyInheritedSettings(command);
     inherit(child);
   }
-}
-
-function version(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

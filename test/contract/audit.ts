@@ -88,6 +88,41 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
       expect(rest.events).toEqual(page.events.slice(5));
     });
 
+    it('finds a text wherever it stands, in pieces, and stops where nothing is of interest', async () => {
+      const needle = '"id":"needle-00000001f"';
+      const about = (instance: string, seq: number, id: string): Entry => ({
+        event: JSON.stringify({ id, instance, seq }),
+        account: null,
+      });
+      for (const instance of ['hay-a', 'hay-b', 'hay-c', 'hay-d']) {
+        await opened.log.append(batchOf(instance, 1, entries(instance, 1, 2_500)));
+        const found = [2, 3].map((seq) => about(instance, 2_499 + seq, 'needle-00000001f'));
+        await opened.log.append(
+          batchOf(instance, 2_501, instance === 'hay-b' ? found : entries(instance, 2_501, 2)),
+        );
+        await opened.log.append(batchOf(instance, 2_503, entries(instance, 2_503, 2_500)));
+      }
+      const whole = await searched(opened.reader, needle, null);
+      expect(whole.events.map(seqOf)).toEqual([2_502, 2_501]);
+      expect(whole.pieces).toBeGreaterThan(1);
+      expect((await searched(opened.reader, '"id":"needle-00000002', null)).events).toEqual([]);
+      const later = await searched(opened.reader, needle, Date.now() + 60_000);
+      expect(later.events).toEqual([]);
+      expect(later.pieces).toBeLessThan(whole.pieces);
+      await expect(
+        opened.reader.search({ text: needle, sinceMs: null, before: 'x,y' }),
+      ).rejects.toThrow(RangeError);
+    }, 60_000);
+
+    it('shows nothing of the log from before a time', async () => {
+      await opened.log.append(batchOf('bounded', 1, entries('bounded', 1, 2)));
+      const all = await opened.reader.tail({ before: null, limit: 2, sinceMs: 1 });
+      expect(all.events.map(seqOf)).toEqual([2, 1]);
+      const sinceMs = Date.now() + 60_000;
+      const none = await opened.reader.tail({ before: null, limit: 2, sinceMs });
+      expect([none.events, none.next]).toEqual([[], null]);
+    });
+
     it('shows an account its own calls only, newest first, page by page', async () => {
       const mine = entries('mine', 1, 9).map((entry, i) => ({
         ...entry,
@@ -242,6 +277,19 @@ function numbers(from: number, to: number): number[] {
 
 function seqOf(event: string): number {
   return (JSON.parse(event) as { seq: number }).seq;
+}
+
+async function searched(reader: AuditReader, text: string, sinceMs: number | null) {
+  const events: string[] = [];
+  let pieces = 0;
+  let before: string | null = null;
+  do {
+    const page = await reader.search({ text, sinceMs, before });
+    events.push(...page.events);
+    pieces += 1;
+    before = page.next;
+  } while (before !== null);
+  return { events, pieces };
 }
 
 async function wholeActivity(

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { readFilter } from '../activity-page.ts';
+import { readFilter } from '../activity-filter.ts';
 import { Fields } from '../fields.ts';
 import { readQuery } from './input.ts';
 import { defined, type Operation } from './operation.ts';

@@ -239,6 +239,14 @@ export const eventPage = component(
   z.object({ items: z.array(event), next: z.string().nullable() }),
 );
 
+export const linePage = component(
+  'LinePage',
+  z.object({
+    items: z.array(z.string()).describe('Each the text of one event, as the record has it.'),
+    next: z.string().nullable(),
+  }),
+);
+
 export const instances = component(
   'Instances',
   z.object({
@@ -457,6 +465,27 @@ export const activityFilter = {
   route: name.optional(),
   application: name.optional(),
   method: z.string().min(1).max(32).optional(),
+  decision: z.enum(['permit', 'refusal']).optional(),
+  status: z
+    .string()
+    .regex(/^[1-5](?:\d\d|xx)$/)
+    .optional()
+    .describe('What the caller was told: `404`, or all of a kind: `4xx`.'),
+  address: z
+    .string()
+    .min(1)
+    .max(128)
+    .optional()
+    .describe('Of the client: an IP address, or a network such as `10.0.0.0/8`.'),
+  actor: z.string().min(1).max(128).optional().describe('Who administered: name or id.'),
+  requestId: z
+    .string()
+    .min(1)
+    .max(128)
+    .optional()
+    .describe(
+      'One request: its decision, its outcome and the changes it made. The record is searched from its newest end, 200,000 events a page: `since` bounds it, `next` goes on.',
+    ),
   since: z.string().max(64).optional().describe('ISO 8601 with zone.'),
   until: z.string().max(64).optional().describe('ISO 8601 with zone.'),
 };

@@ -64,8 +64,13 @@ type PageQuery = Parameters<Control['activityPage']>[1];
 
 async function eventPage(
   client: ApiClient,
-  { account, ...query }: PageQuery,
+  { account, everything = false, ...query }: PageQuery,
 ): Promise<ActivityPage> {
+  if (everything) {
+    const whose = { account: account?.name, accountId: account?.id };
+    const path = '/activity/lines';
+    return client.ask<ActivityPage>({ method: 'GET', path, query: { ...query, ...whose } });
+  }
   const path =
     account?.id === undefined
       ? '/activity'

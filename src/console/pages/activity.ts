@@ -1,10 +1,11 @@
 import type { Hono } from 'hono';
 import type { ActivityPageQuery } from '../../admin/activity-page.ts';
+import { requestWords } from '../../audit/search/request-words.ts';
 import { REFUSALS } from '../../refusal.ts';
 import { show } from '../answer.ts';
 import { selectField, textField } from '../components/form.ts';
 import { LOG_ROWS, liveMark, logTable } from '../components/log.ts';
-import { empty } from '../components/parts.ts';
+import { card, empty, facts } from '../components/parts.ts';
 import { eventRows } from '../event-row.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { type Html, html } from '../html.ts';
@@ -24,6 +25,12 @@ const KINDS = [
   { value: 'chain', words: 'The record itself' },
 ] as const;
 
+const DECISIONS = [
+  { value: '', words: 'Any' },
+  { value: 'permit', words: 'Let in' },
+  { value: 'refusal', words: 'Refused' },
+] as const;
+
 const REASONS = [
   { value: '', words: 'Any' },
   { value: 'permitted', words: 'Let in' },
@@ -31,35 +38,45 @@ const REASONS = [
 ];
 
 /** What the form asks, as it stands in the address. */
-export interface Asked {
-  readonly account: string;
-  readonly phase: string;
-  readonly reason: string;
-  readonly application: string;
-  readonly since: string;
-}
+export interface Asked extends Readonly<Record<AskedFor, string>> {}
+
+const ASKED_FOR = [
+  'requestId',
+  'account',
+  'phase',
+  'decision',
+  'reason',
+  'application',
+  'route',
+  'status',
+  'method',
+  'address',
+  'actor',
+  'since',
+  'until',
+] as const;
+
+type AskedFor = (typeof ASKED_FOR)[number];
 
 export function askedIn(c: ConsoleContext): Asked {
   const word = (name: string) => (c.req.query(name) ?? '').trim().slice(0, 128);
-  return {
-    account: word('account'),
-    phase: word('phase'),
-    reason: word('reason'),
-    application: word('application'),
-    since: word('since'),
-  };
+  return Object.fromEntries(ASKED_FOR.map((name) => [name, word(name)])) as unknown as Asked;
 }
 
 /** The same as administration takes it. A day counts from its beginning in UTC. */
 export function queryOf(asked: Asked): ActivityPageQuery {
-  const { account, since, ...compared } = asked;
+  const { account, since, until, method, ...compared } = asked;
   return {
     account: account === '' ? null : { name: account },
     ...Object.fromEntries(Object.entries(compared).filter(([, value]) => value !== '')),
-    ...(since === ''
-      ? {}
-      : { since: /^\d{4}-\d{2}-\d{2}$/.test(since) ? `${since}T00:00:00Z` : since }),
+    ...(method === '' ? {} : { method: method.toUpperCase() }),
+    ...(since === '' ? {} : { since: momentOf(since) }),
+    ...(until === '' ? {} : { until: momentOf(until) }),
   };
+}
+
+function momentOf(text: string): string {
+  return /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text;
 }
 
 function addressOf(
@@ -94,7 +111,10 @@ async function showActivity(c: ConsoleContext, parts: ConsoleParts): Promise<Res
     stream: isWhole ? `${SECTION}/stream` : null,
     whenEmpty: 'Calls at the gate, changes and sign-ins appear here.',
   });
-  const content = html`<section class="card"><div class="card-body">${filterForm(asked)}</div>${rows.length === 0 && !isWhole ? narrowed : log}
+  const answers = asked.requestId === '' ? [] : requestWords(items);
+  const told =
+    answers.length === 0 ? '' : card({ title: `Request ${asked.requestId}` }, facts(answers));
+  const content = html`${told}<section class="card"><div class="card-body">${filterForm(asked)}</div>${rows.length === 0 && !isWhole ? narrowed : log}
 ${next === null ? '' : html`<div class="pages"><span>Older events follow.</span><a class="button small" href="${addressOf(SECTION, asked, { after: next })}">Older</a></div>`}</section>`;
   return show(
     c,
@@ -110,10 +130,18 @@ ${next === null ? '' : html`<div class="pages"><span>Older events follow.</span>
 
 function filterForm(asked: Asked): Html {
   return html`<form class="filters" method="get" action="${SECTION}" role="search">
+${textField({ name: 'requestId', label: 'Request', value: asked.requestId, maxLength: 128 })}
 ${textField({ name: 'account', label: 'Account', value: asked.account, maxLength: 64 })}
 ${selectField({ name: 'phase', label: 'What', value: asked.phase, choices: KINDS })}
-${selectField({ name: 'reason', label: 'Verdict', value: asked.reason, choices: REASONS })}
+${selectField({ name: 'decision', label: 'Verdict', value: asked.decision, choices: DECISIONS })}
+${selectField({ name: 'reason', label: 'Reason', value: asked.reason, choices: REASONS })}
 ${textField({ name: 'application', label: 'Application', value: asked.application, maxLength: 64 })}
+${textField({ name: 'route', label: 'Route', value: asked.route, maxLength: 64 })}
+${textField({ name: 'status', label: 'Status', value: asked.status, maxLength: 3 })}
+${textField({ name: 'method', label: 'Method', value: asked.method, maxLength: 32 })}
+${textField({ name: 'address', label: 'Address or network', value: asked.address, maxLength: 128 })}
+${textField({ name: 'actor', label: 'Changed by', value: asked.actor, maxLength: 128 })}
 ${textField({ name: 'since', label: 'Since', type: 'date', value: asked.since })}
+${textField({ name: 'until', label: 'Until', type: 'date', value: asked.until })}
 <button>Show</button></form>`;
 }

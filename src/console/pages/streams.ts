@@ -1,6 +1,8 @@
 import type { Hono } from 'hono';
 import { stream, streamSSE } from 'hono/streaming';
 import type { AccountRef } from '../../admin/accounts.ts';
+import { readFilter } from '../../admin/activity-filter.ts';
+import { Fields } from '../../admin/fields.ts';
 import { turn } from '../../turns.ts';
 import { nameIn } from '../answer.ts';
 import { attempt } from '../attempt.ts';
@@ -87,7 +89,7 @@ function follow(
       try {
         const query = { account, limit: 1, ...(after === '' ? {} : { after }) };
         for await (const item of parts.control.follow(c.var.visitor.actor, query, ended.signal)) {
-          const row = 'event' in item ? eventRow(item.event) : null;
+          const row = 'event' in item && shown(item.event) ? eventRow(item.event) : null;
           if (row !== null && parts.clock.monotonicMs() - checkedMs > FRESH_MS) await check();
           if (ended.signal.aborted) break;
           if (row !== null)
@@ -102,6 +104,9 @@ function follow(
     async (error) => parts.log.warn('a log that was followed has ended', { error }),
   );
 }
+
+/** As on a page that nothing narrows. */
+const shown = readFilter(new Fields({}, []));
 
 /**
  * `unknown`: the store is away. The stream ends then, too, and the browser comes back by itself;
@@ -127,7 +132,7 @@ const EXPORT_EVENTS_MAX = 100_000;
  */
 async function exportLog(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const { actor } = c.var.visitor;
-  const query = queryOf(askedIn(c));
+  const query = { ...queryOf(askedIn(c)), everything: true };
   // The first page before the headers: what is wrong with the question is said on a page and not in
   // the file.
   const first = await parts.control.activityPage(actor, { ...query, limit: EXPORT_PAGE });

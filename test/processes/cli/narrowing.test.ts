@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiBench, openApi } from '../../support/api/api.ts';
 import { owner } from '../../support/gateway.ts';
@@ -126,9 +127,32 @@ describe('finding things on the command line', () => {
         .map((line) => JSON.parse(line).type);
       expect(types.slice(0, 2)).toEqual(['account-deleted', 'account-created']);
       expect(made.err).toBe(`Wrote ${types.length} events to ${file}.\n`);
+      const csv = ['--format', 'csv', '--gzip', '--actor', 'nobody-here'];
+      const none = await shell.run('audit', 'export', `${file}.gz`, ...csv, ...ways[way]);
+      expect([none.code, none.err]).toEqual([0, `Wrote 0 events to ${file}.gz.\n`]);
+      const text = gunzipSync(readFileSync(shell.path(`${file}.gz`))).toString();
+      expect(text).toMatch(/^time,type,.*\r\n$/);
       const again = await shell.run('audit', 'export', file, ...ways[way]);
       expect([again.code, again.err]).toEqual([2, expect.stringContaining('exists already')]);
     }, 60_000);
+  });
+
+  it.each(['--config', '--server'] as const)('shows one request, by %s', async (way) => {
+    const { headers } = await api.call('GET', '/roles');
+    const id = String(headers['x-request-id']);
+    await api.test.events();
+    const shown = await shell.run('audit', 'show', id, '--since', '1h', ...ways[way]);
+    expect(shown.code).toBe(0);
+    expect(shown.out).toMatch(/decision +permitted\n/);
+    expect(shown.out).toMatch(/request +GET \/api\/v1\/roles\n/);
+    expect(shown.out).toMatch(/client got +200/);
+    const json = await shell.run('audit', 'show', id, '--json', ...ways[way]);
+    expect(JSON.parse(json.out)).toMatchObject({
+      requestId: id,
+      events: [{ phase: 'decision' }, { phase: 'outcome', status: 200 }],
+    });
+    const none = await shell.run('audit', 'show', `${id}0`, ...ways[way]);
+    expect(none).toMatchObject({ code: 1, out: '', err: expect.stringContaining('nothing was') });
   });
 
   it('says that there is nothing like that', async () => {

@@ -51,6 +51,31 @@ const all = operation({
     page(services, caller, account === undefined ? null : { name: account }, query),
 });
 
+const lines = operation({
+  id: 'listActivityLines',
+  method: 'get',
+  path: '/activity/lines',
+  tag: 'Activity',
+  summary: 'The record as it is stored, newest first',
+  description:
+    'For exports and proofs: each item is the text of one event, byte for byte, also of those that this version cannot read and those that `/activity` leaves out (`chain-head`). Of an account it is all that the record has of it.',
+  needs: 'sallyport:activity:read',
+  params: null,
+  query: z.strictObject({
+    account: schemas.name.optional().describe('Name of an account.'),
+    accountId: z.string().min(1).max(64).optional().describe('Of one that may be deleted.'),
+    ...activityQuery,
+  }),
+  body: null,
+  answers: { 200: { description: 'One page.', schema: schemas.linePage } },
+  handle: async ({ control }, { caller, query: { account, accountId, ...query } }) => {
+    const name = account === undefined ? null : { name: account };
+    const of = accountId === undefined ? name : { id: accountId };
+    const asked = { account: of, ...defined(query), everything: true };
+    return { status: 200, body: await control.activityPage(caller.actor, asked) };
+  },
+});
+
 const ofAccount = operation({
   id: 'listServiceAccountActivity',
   method: 'get',
@@ -102,4 +127,4 @@ const explain = operation({
   },
 });
 
-export const RECORDS: readonly Operation[] = [all, ofAccount, instances, explain];
+export const RECORDS: readonly Operation[] = [all, lines, ofAccount, instances, explain];

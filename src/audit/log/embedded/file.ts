@@ -5,6 +5,7 @@ import type { PermitNotes } from '../../permits/notes.ts';
 import { EmbeddedHeads } from './heads.ts';
 import { EmbeddedPermits } from './permits.ts';
 import type { ReadAnswer, WorkerSettings } from './protocol.ts';
+import { EmbeddedSearch } from './search.ts';
 
 /**
  * `n` numbers the events of the file in the order of their acceptance; it is the cursor of readers
@@ -57,6 +58,7 @@ export class AuditFile {
   readonly #oldestShown: StatementSync;
   readonly permits: EmbeddedPermits;
   readonly heads: EmbeddedHeads;
+  readonly searching: EmbeddedSearch;
   #nextPruneMs = 0;
   #newEvents = 0;
 
@@ -65,6 +67,7 @@ export class AuditFile {
     this.#db = openDatabase(settings.path, MIGRATIONS);
     this.permits = new EmbeddedPermits(this.#db);
     this.heads = new EmbeddedHeads(this.#db);
+    this.searching = new EmbeddedSearch(this.#db);
     this.#insert = this.#db.prepare(
       'INSERT INTO events (accepted_ms, account, event) VALUES (?, ?, ?)',
     );
@@ -72,7 +75,9 @@ export class AuditFile {
     this.#setLastSeq = this.#db.prepare(
       'INSERT OR REPLACE INTO instances (instance, last_seq, seen_ms) VALUES (?, ?, ?)',
     );
-    this.#all = this.#db.prepare('SELECT n, event FROM events WHERE n < ? ORDER BY n DESC LIMIT ?');
+    this.#all = this.#db.prepare(
+      'SELECT n, accepted_ms, event FROM events WHERE n < ? ORDER BY n DESC LIMIT ?',
+    );
     this.#ofAccount = this.#db.prepare(
       'SELECT n, event FROM events WHERE account = ? AND n < ? AND n >= ? ORDER BY n DESC LIMIT ?',
     );
@@ -118,11 +123,17 @@ export class AuditFile {
     });
   }
 
-  read(account: string | null, before: number | null, limit: number): ReadAnswer {
+  /** @param sinceMs what was accepted before that is left out, of the whole log */
+  read(
+    account: string | null,
+    before: number | null,
+    limit: number,
+    sinceMs: number | null = null,
+  ): ReadAnswer {
     const below = before ?? Number.MAX_SAFE_INTEGER;
     const rows =
       account === null
-        ? this.#all.all(below, limit + 1)
+        ? this.#readAll(below, limit + 1, sinceMs)
         : this.#readAccount(account, below, limit + 1);
     const shown = rows.slice(0, limit);
     const last = shown.at(-1);
@@ -147,6 +158,11 @@ export class AuditFile {
   size(): number {
     const row = this.#db.prepare('SELECT max(n) - min(n) + 1 AS size FROM events').get();
     return Number(row?.size ?? 0);
+  }
+
+  #readAll(below: number, limit: number, sinceMs: number | null) {
+    const rows = this.#all.all(below, limit);
+    return sinceMs === null ? rows : rows.filter((row) => Number(row.accepted_ms) >= sinceMs);
   }
 
   /**

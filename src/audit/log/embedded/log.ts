@@ -87,8 +87,15 @@ class EmbeddedAudit implements AuditLog, AuditReader {
     return this.#read(query.account, query.before, query.limit);
   }
 
-  async tail(query: { before: string | null; limit: number }) {
-    return this.#read(null, query.before, query.limit);
+  async tail(query: { before: string | null; limit: number; sinceMs?: number | null }) {
+    return this.#read(null, query.before, query.limit, query.sinceMs ?? null);
+  }
+
+  async search({ before, ...query }: Parameters<AuditReader['search']>[0]) {
+    const from = numberIn(before);
+    const { search } = await this.#worker.ask({ op: 'search', ...query, before: from });
+    if (search === undefined) throw new AuditUnavailable('the audit worker gave no page');
+    return { ...search, next: search.next === null ? null : String(search.next) };
   }
 
   get record(): AuditScan {
@@ -112,16 +119,20 @@ class EmbeddedAudit implements AuditLog, AuditReader {
     await this.#worker.close(CLOSE_MS);
   }
 
-  /** Throws `RangeError` for what is no cursor of ours. */
-  async #read(account: string | null, before: string | null, limit: number) {
-    if (before !== null && !CURSOR.test(before))
-      throw new RangeError('the cursor is not one that this log gave out');
+  async #read(
+    account: string | null,
+    before: string | null,
+    limit: number,
+    sinceMs: number | null = null,
+  ) {
+    const from = numberIn(before);
     const wanted = Math.min(MAX_PAGE, Math.max(1, Math.trunc(limit)));
     const { read: answer } = await this.#worker.ask({
       op: 'read',
       account,
-      before: before === null ? null : Number(before),
+      before: from,
       limit: wanted,
+      sinceMs,
     });
     if (answer === undefined) throw new AuditUnavailable('the audit worker gave no page');
     return {
@@ -130,6 +141,13 @@ class EmbeddedAudit implements AuditLog, AuditReader {
       next: answer.next === null ? null : String(answer.next),
     };
   }
+}
+
+/** Throws `RangeError` for what is no cursor of ours. */
+function numberIn(cursor: string | null): number | null {
+  if (cursor !== null && !CURSOR.test(cursor))
+    throw new RangeError('the cursor is not one that this log gave out');
+  return cursor === null ? null : Number(cursor);
 }
 
 /** The worker gets a copy, so that it does not matter when it reads it. */

@@ -33,6 +33,13 @@ export type WorkerRequest =
       readonly account: string | null;
       readonly before: number | null;
       readonly limit: number;
+      readonly sinceMs: number | null;
+    }
+  | {
+      readonly op: 'search';
+      readonly text: string;
+      readonly sinceMs: number | null;
+      readonly before: number | null;
     }
   /** Of permits without an outcome; the words of `PermitLedger`. */
   | { readonly op: 'silent' }
@@ -67,6 +74,13 @@ export interface ReadAnswer {
   readonly next: number | null;
 }
 
+export interface SearchAnswer {
+  readonly events: readonly string[];
+  readonly examined: number;
+  /** Number before which to look on; null at the end. */
+  readonly next: number | null;
+}
+
 export type WorkerAnswer =
   /** The file is open. */
   | { readonly id: 0; readonly ok: true }
@@ -74,6 +88,7 @@ export type WorkerAnswer =
       readonly id: number;
       readonly ok: true;
       readonly read?: ReadAnswer;
+      readonly search?: SearchAnswer;
       readonly silent?: readonly string[];
       readonly left?: LeftOpen | null;
       readonly closed?: boolean;

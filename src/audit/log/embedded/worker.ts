@@ -18,7 +18,9 @@ function perform(id: number, request: WorkerRequest): WorkerAnswer {
       append(request);
       return { id, ok: true };
     case 'read':
-      return { id, ok: true, read: file.read(request.account, request.before, request.limit) };
+      return { id, ok: true, read: read(request) };
+    case 'search':
+      return { id, ok: true, search: search(request) };
     case 'silent':
       return { id, ok: true, silent: file.permits.silent() };
     case 'left':
@@ -47,6 +49,14 @@ function perform(id: number, request: WorkerRequest): WorkerAnswer {
       file.close();
       return { id, ok: true };
   }
+}
+
+function read(request: Extract<WorkerRequest, { op: 'read' }>) {
+  return file.read(request.account, request.before, request.limit, request.sinceMs);
+}
+
+function search({ text, sinceMs, before }: Extract<WorkerRequest, { op: 'search' }>) {
+  return file.searching.search(text, sinceMs, before);
 }
 
 function append(request: Extract<WorkerRequest, { op: 'append' }>): void {

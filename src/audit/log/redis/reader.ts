@@ -3,6 +3,7 @@ import type { RedisConnection } from '../../../store/redis.ts';
 import type { AuditReader, EventPage } from '../../port.ts';
 import { AUDIT_PARTITIONS, unavailable } from './log.ts';
 import { createRedisScan } from './scan.ts';
+import { createRedisSearch } from './search.ts';
 
 /** One stream entry: where it stands and what it says. */
 interface Entry {
@@ -26,9 +27,10 @@ export function createRedisAuditReader(connection: RedisConnection, prefix: stri
     end: string,
     limit: number,
     partition: number,
+    start = '-',
   ): Promise<Entry[]> {
     try {
-      const reply = await connection.call('XREVRANGE', key, end, '-', 'COUNT', limit);
+      const reply = await connection.call('XREVRANGE', key, end, start, 'COUNT', limit);
       return (reply as readonly [string, readonly string[]][]).map(([id, fields]) =>
         entryOf(id, fields, partition),
       );
@@ -44,17 +46,19 @@ export function createRedisAuditReader(connection: RedisConnection, prefix: stri
       const wanted = pageSize(limit);
       return page(await read(keys.activity(account), end, wanted + 1, 0), wanted);
     },
-    async tail({ before, limit }) {
+    async tail({ before, limit, sinceMs = null }) {
       const from = before === null ? null : parseCursor(before);
       const wanted = pageSize(limit);
+      const start = sinceMs === null ? '-' : String(Math.max(0, sinceMs));
       const partitions = await Promise.all(
         Array.from({ length: AUDIT_PARTITIONS }, (_, n) =>
-          read(keys.stream(n), endOf(from, n), wanted + 1, n),
+          read(keys.stream(n), endOf(from, n), wanted + 1, n, start),
         ),
       );
       return page(partitions.flat().sort(newestFirst), wanted);
     },
     record: createRedisScan(connection, prefix),
+    search: createRedisSearch(connection, prefix),
     close: async () => {},
   };
 }
