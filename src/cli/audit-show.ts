@@ -3,8 +3,8 @@ import { readableEvent } from '../audit/event/read.ts';
 import { requestWords } from '../audit/search/request-words.ts';
 import { formatEvent } from './event-line.ts';
 import { Refused, UsageError } from './exit.ts';
-import { type CommonOptions, examples, given, leaf, moment } from './options.ts';
 import { Progress } from './export-progress.ts';
+import { type CommonOptions, examples, given, leaf, moment } from './options.ts';
 import { withReach } from './reach.ts';
 import { details, say, sayJson } from './terminal.ts';
 

@@ -2,9 +2,9 @@ import {
   closeSync,
   constants,
   fdatasyncSync,
+  fstatSync,
   fsyncSync,
   ftruncateSync,
-  fstatSync,
   linkSync,
   lstatSync,
   openSync,
@@ -102,7 +102,9 @@ export class ExportFile {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EEXIST')
-        throw new UsageError(`${this.#file} exists by now: ${this.#part} is whole, name it yourself`);
+        throw new UsageError(
+          `${this.#file} exists by now: ${this.#part} is whole, name it yourself`,
+        );
       // A file system without links.
       renameSync(this.#part, this.#file);
     }

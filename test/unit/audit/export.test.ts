@@ -41,17 +41,15 @@ const LINES: Readonly<Record<string, string>> = {
     clientAddress: '::1',
     userAgent: null,
   }),
-  change: changeEvent(
-    {
-      id: 'c-1',
-      timeMs: 1,
-      type: 'team-deleted',
-      actor,
-      target: { kind: 'team', id: 't', name: 'payments' },
-      before: { name: 'payments' },
-      after: null,
-    } as never,
-  ),
+  change: changeEvent({
+    id: 'c-1',
+    timeMs: 1,
+    type: 'team-deleted',
+    actor,
+    target: { kind: 'team', id: 't', name: 'payments' },
+    before: { name: 'payments' },
+    after: null,
+  } as never),
   signIn: signInEvent('edge', 6, {
     id: 's-1',
     timeMs: 1,
@@ -143,12 +141,23 @@ describe('OCSF', () => {
       expect(event[required], required).toBeTypeOf('number');
     expect(event.type_uid).toBe(uid * 100 + (event.activity_id as number));
     const inside = uid === 6003 ? ['api', 'actor', 'src_endpoint'] : ['user', 'service'];
-    for (const required of [...inside, 'metadata']) expect(event, required).toHaveProperty(required);
+    for (const required of [...inside, 'metadata'])
+      expect(event, required).toHaveProperty(required);
     const { user } = (event.actor ?? event) as Record<string, unknown>;
     const objects = { ...event, ...(user === undefined ? {} : { user }) } as typeof event;
-    for (const object of ['metadata', 'api', 'http_request', 'http_response', 'user', 'src_endpoint'])
+    for (const object of [
+      'metadata',
+      'api',
+      'http_request',
+      'http_response',
+      'user',
+      'src_endpoint',
+    ])
       expect(unknownNames(objects[object] ?? {}, OCSF[object]!), object).toEqual([]);
-    expect(event.metadata).toMatchObject({ version: '1.6.0', product: { vendor_name: 'Sallyport' } });
+    expect(event.metadata).toMatchObject({
+      version: '1.6.0',
+      product: { vendor_name: 'Sallyport' },
+    });
     expect(JSON.stringify(event)).not.toContain('null');
   });
 
@@ -180,7 +189,17 @@ const ECS = new Set(
   ].flatMap((row) => row.split(' ')),
 );
 const CATEGORIES = ['api', 'authentication', 'configuration', 'iam', 'web'];
-const TYPES = ['access', 'allowed', 'change', 'creation', 'deletion', 'denied', 'end', 'info', 'start'];
+const TYPES = [
+  'access',
+  'allowed',
+  'change',
+  'creation',
+  'deletion',
+  'denied',
+  'end',
+  'info',
+  'start',
+];
 
 describe('ECS', () => {
   it.each(Object.entries(LINES))('keeps to the schema: %s', (_name, line) => {
