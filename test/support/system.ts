@@ -35,7 +35,7 @@ const PARTS = {
     package: 'openssl',
     rings: ['unit', 'integration', 'engines', 'upstreams', 'processes', 'security', 'world'],
   },
-  python3: { package: 'python3', rings: ['integration', 'clients', 'world'] },
+  python3: { package: 'python3', rings: ['integration', 'clients', 'engines', 'world'] },
   'python3-requests': { package: 'python3-requests', rings: ['integration', 'clients', 'world'] },
   'docker-compose': { package: 'docker-compose', rings: ['processes', 'docker'] },
   docker: { package: 'docker.io', rings: ['docker'] },
