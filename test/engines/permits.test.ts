@@ -103,6 +103,8 @@ const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
 describe.each(Object.keys(PLACES))('permits without an outcome, on %s', (name) => {
   let place: Place;
   const closers: PermitCloser[] = [];
+  /** Lines that closers have written, as they tell it. */
+  const vouched: { count: number; text: string }[] = [];
   beforeAll(async () => {
     if (missing === null) place = await PLACES[name]!();
   }, 120_000);
@@ -153,7 +155,7 @@ describe.each(Object.keys(PLACES))('permits without an outcome, on %s', (name) =
         instance,
         clock: systemClock,
         leaseMs: 1000,
-        written() {},
+        written: (_gone, count, lines) => void vouched.push({ count, text: lines.toString() }),
         closed() {},
         onFault() {},
         beatMs: 100,
@@ -181,6 +183,10 @@ describe.each(Object.keys(PLACES))('permits without an outcome, on %s', (name) =
       .toBeGreaterThan(0);
     for (const closer of closers.splice(0)) await closer.close(true);
     const closed = await unknownOf('dead');
+    const told = vouched.filter(({ text }) => text.includes('"decidedBy":"dead"'));
+    expect(told.map(({ count }) => count)).toEqual([3]);
+    const stored = closed.map((event) => `${JSON.stringify(event)}\n`);
+    expect(told[0]!.text.split(/(?<=\n)/).toSorted()).toEqual(stored.toSorted());
     expect(closed.map(({ id }) => id).toSorted()).toEqual(['dead-4', 'dead-5', 'dead-6']);
     for (const event of closed)
       expect(event).toMatchObject({

@@ -12,7 +12,7 @@ const LINK_EVERY = 64;
  * so each stands for all that came before.
  *
  * Batches are hashed as a whole, and events carry the value rarely: one hash for each event would
- * cost more than writing it does (docs/PERFORMANCE.md).
+ * cost more than writing it does (docs/decisions/071).
  */
 export class ChainHash {
   #hash: Hash = createHash('sha256');
