@@ -211,7 +211,10 @@ describe('rights of the Redis users', () => {
           audit.open(0, 'edge-1'),
           audit.activity(idOf(2)),
         ],
-        [1, '{"a":1}\n{"a":2}', 60_000, '', '0', Buffer.from([0, 1, 0, 0]), 10, 60_000],
+        [
+          ...[1, '{"a":1}\n{"a":2}', 60_000, '', '0', 60_000, 0],
+          ...[Buffer.from([0, 1, 0, 0]), 10, 60_000],
+        ],
       ),
     ).toBe(0);
     expect(
