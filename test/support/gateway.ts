@@ -205,6 +205,7 @@ async function allEvents(gateway: Gateway, control: Control): Promise<readonly A
       owner,
       {
         account: null,
+        everything: true,
         cursor,
         limit: 500,
       },
