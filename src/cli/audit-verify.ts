@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { type AuditVerification, verifyAudit } from '../admin/verify-audit.ts';
 import type { Trust } from '../audit/verify/keys.ts';
 import { openExport } from './audit-file.ts';
+import { plainFile } from './audit-gunzip.ts';
 import { Refused, UsageError } from './exit.ts';
 import { examples, leaf } from './options.ts';
 import { progressBar } from './progress.ts';
@@ -22,7 +23,8 @@ export function addAuditVerify(audit: Command): void {
     .action(verifyRecord);
   verify.description(
     'prove that the record of calls is whole: no event is missing, changed, moved, doubled or put in.\n' +
-      'Reads the store, or an export (one line of JSON each, newest or oldest first). Changes nothing.\n' +
+      'Reads the store, or an export (one line of JSON each, newest or oldest first,\n' +
+      'also gzipped). Changes nothing.\n' +
       'Exit code 0: 0 gaps, 0 edits; 1: one line for each; 3: the store could not be asked.\n' +
       'Without --trust, whoever can write to the store could have replaced both the events and the keys.',
   );
@@ -50,7 +52,7 @@ async function verifyRecord(file: string | undefined, options: VerifyOptions): P
   else {
     for (const { kind, message } of findings) say(visible(`${kind}: ${message}`));
     if (findings.length < gaps + edits) note(`The first ${findings.length} are shown.`);
-    for (const line of limitsOf(result)) note(line);
+    for (const line of limitsOf(result)) note(visible(line));
   }
   const told = `${gaps} gaps, ${edits} edits in ${result.events} events of ${result.instances} instances`;
   if (gaps + edits > 0) throw new Refused(told);
@@ -62,31 +64,49 @@ async function verifyExport(
   trust: Trust | null,
   progress: (done: number, of: number) => void,
 ): Promise<AuditVerification> {
-  const opened = openExport(file);
+  const plain = await plainFile(file);
   try {
-    return await verifyAudit(opened.record, { trust, part: true }, progress);
+    const opened = openExport(plain.path);
+    try {
+      return await verifyAudit(opened.record, { trust, part: true }, progress);
+    } finally {
+      opened.close();
+    }
   } finally {
-    opened.close();
+    plain.remove();
   }
 }
 
 /** What a chain does not prove of this log. */
 function limitsOf(result: AuditVerification): readonly string[] {
-  const { unchained, uncovered, unproven, unwitnessed, changes, trusted } = result;
+  const { unchained, uncovered, unproven, unwitnessed, unverified, changes, trusted } = result;
   const lines = [
     [unchained, 'are of instances that write no chain: only their numbers were looked at'],
     [uncovered, 'come after the last link of their instance: no chain speaks of them yet'],
     [unproven, 'stand beside a hole: what is left there cannot be proved'],
     [unwitnessed, 'have no number, and whoever wrote them ended before it vouched for them'],
+    [unverified, 'are heads whose key is not in the export: --trust proves who signed them'],
     [changes, 'are administrative changes: the registry writes them, and no chain holds them'],
   ] as const;
   const said = lines.flatMap(([count, what]) => (count > 0 ? [`${count} events ${what}.`] : []));
+  said.push(...frontsOf(result));
   return trusted
     ? said
     : [
         ...said,
         'Without --trust: whoever can write to the store could have replaced both events and keys.',
       ];
+}
+
+/** Where a log begins is not signed. */
+function frontsOf({ fronts, unanchored }: AuditVerification): readonly string[] {
+  const lines = fronts.map(
+    ({ instance, firstSeq }) =>
+      `Events before ${firstSeq} of ${instance} are not there: ` +
+      'retention, or somebody, has taken them, or the export begins later.',
+  );
+  const more = unanchored - fronts.length;
+  return more > 0 ? [...lines, `So it is of ${more} instances more.`] : lines;
 }
 
 function readTrust(file: string): Trust {

@@ -50,11 +50,24 @@ export interface Summary {
   /** In segments of which something is missing: what is left of them cannot be proved. */
   readonly unproven: number;
   readonly heads: number;
+  /** Heads whose key is not in the part that was read, and in no trust file. */
+  readonly unverified: number;
   readonly witnessed: number;
   readonly unwitnessed: number;
   /** Administrative changes: they are not of an instance's chain. */
   readonly changes: number;
   readonly trusted: boolean;
+  /** Instances whose oldest events are not there, and nothing signed says that they were cut. */
+  readonly unanchored: number;
+  /** The first `FRONTS_MOST` of those. */
+  readonly fronts: readonly Front[];
+}
+
+/** Where the log of an instance begins, if not with its first event. */
+export interface Front {
+  readonly instance: string;
+  /** The first number that is there, or would be. */
+  readonly firstSeq: number;
 }
 
 interface Known {
@@ -66,6 +79,9 @@ interface Known {
   previous: { instance: string; seq: number; chain: string } | null;
   /** After a chained instance was seen already. */
   lateComer: boolean;
+  /** Genuine events: all, and from the last link on. */
+  count: number;
+  sinceLink: number;
 }
 
 /** Who adopted a head. */
@@ -98,14 +114,17 @@ export class Verifier {
   #edits = 0;
   #changes = 0;
   #chainSeen = false;
+  #unanchored = 0;
+  readonly #fronts: Front[] = [];
 
   constructor(options: VerifierOptions) {
     this.#options = options;
     const { trust, beside } = options;
+    const part = !options.whole;
     this.#rules =
       trust === null
-        ? { keys: beside.keys, source: 'the store' }
-        : { keys: new Map(trust.keys.map((one) => [one.key, one.publicKey])), source: TRUST };
+        ? { keys: beside.keys, source: 'the store', part }
+        : { keys: new Map(trust.keys.map((one) => [one.key, one.publicKey])), source: TRUST, part };
     this.#witnesses = new Witnesses((found) => this.#found(found));
     this.#observer = {
       found: (found) => this.#found(found),
@@ -158,11 +177,20 @@ export class Verifier {
     for (const [name, known] of this.#instances) this.#settle(name, known);
     if (this.#options.whole)
       for (const [name, heads] of this.#expected)
-        if (!this.#instances.has(name) && !this.#isCut(heads))
-          this.#truncated(name, heads, 0, null);
+        if (!this.#instances.has(name)) this.#settleAbsent(name, heads);
     for (const adoptions of this.#adopted.values()) this.#compareAdoptions(adoptions);
     this.#witnesses.end((name) => livedUntil(this.#instances.get(name)?.check));
     return this.#summary();
+  }
+
+  #settleAbsent(name: string, heads: InstanceHeads['expected']): void {
+    if (!this.#isCut(heads)) this.#truncated(name, heads, 0, null);
+    else this.#begins(name, Math.max(...heads.map(({ seq }) => seq)) + 1);
+  }
+
+  #begins(instance: string, firstSeq: number): void {
+    this.#unanchored += 1;
+    if (this.#fronts.length < FRONTS_MOST) this.#fronts.push({ instance, firstSeq });
   }
 
   /** Without anchors, what is older than all that is kept is taken to have been cut. */
@@ -181,14 +209,17 @@ export class Verifier {
       instances: all.length,
       gaps: this.#gaps,
       edits: this.#edits,
-      unchained: sum(({ check }) => (check.chained ? 0 : check.lastSeq - check.firstSeq + 1)),
-      uncovered: sum(({ check }) => (check.chained ? check.lastSeq - check.lastLink + 1 : 0)),
+      unchained: sum(({ check, count }) => (check.chained ? 0 : count)),
+      uncovered: sum(({ check, sinceLink }) => (check.chained ? sinceLink : 0)),
       unproven: sum(({ check }) => check.unproven),
       heads: sum(({ heads }) => heads.signed),
+      unverified: sum(({ heads }) => heads.unverified),
       witnessed: this.#witnesses.witnessed,
       unwitnessed: this.#witnesses.unwitnessed,
       changes: this.#changes,
       trusted: this.#options.trust !== null,
+      unanchored: this.#unanchored,
+      fronts: this.#fronts,
     };
   }
 
@@ -220,7 +251,8 @@ export class Verifier {
       const check = new InstanceCheck(name, this.#observer);
       const missing = new MissingNumbers();
       const lateComer = this.#chainSeen;
-      known = { check, heads, missing, lost: [], previous: null, lateComer };
+      const none = { lost: [], previous: null, count: 0, sinceLink: 0 };
+      known = { check, heads, missing, lateComer, ...none };
       this.#instances.set(name, known);
     }
     return known;
@@ -274,6 +306,8 @@ export class Verifier {
     const known = this.#instances.get(line.instance)!;
     const { heads } = known;
     const say = (found: Finding) => this.#found(found);
+    known.count += 1;
+    known.sinceLink = line.chain === null ? known.sinceLink + 1 : 1;
     if (line.chain !== null) heads.remember(line.seq, line.chain);
     compareExpected(line, heads, say);
     if (line.phase !== 'chain') return;
@@ -372,6 +406,7 @@ export class Verifier {
     if (broken !== null && rest !== null && rest !== broken.digest)
       this.#sayChangedFront(name, broken);
     if (firstSeq <= next) return;
+    if (!this.#options.anchored) this.#begins(name, firstSeq);
     const time = check.firstTime === '' ? null : check.firstTime;
     const range = { instance: name, firstSeq: next, lastSeq: firstSeq - 1, time };
     if (!check.chained) {
@@ -444,6 +479,7 @@ export class Verifier {
 
 /** Instances whose lines are kept, of those that wrote last. */
 const MOST_ACTIVE = 64;
+const FRONTS_MOST = 20;
 const TRUST = 'the trust file';
 
 /** Gates of one name may be workers of one data folder: they go on from the same head. */
