@@ -48,22 +48,29 @@ export function openChain(options: ChainOptions): Chain {
 
 class SignedChain implements Chain {
   readonly #options: ChainOptions;
+  readonly #ledger: HeadLedger;
   readonly #timer: NodeJS.Timeout;
+  readonly #beganMs: number;
+  #isKeyKept = false;
   /** The newest signed head that is accepted and not kept yet. */
   #unkept: string | null = null;
   #keeping: Promise<void> | null = null;
-  #faulty = false;
+  #isFaulty = false;
   #ended = false;
 
   constructor(options: ChainOptions) {
     this.#options = options;
+    this.#ledger = options.ledger ?? NOWHERE;
+    this.#beganMs = options.clock.wallMs();
     this.#begin();
     options.outbox.onUnsigned(HEAD_EVENTS, () => {
       if (!this.#ended && options.outbox.unsigned >= HEAD_EVENTS) this.#sign('chain-head');
     });
     this.#timer = setInterval(() => {
       if (options.outbox.unsigned > 0) this.#sign('chain-head');
+      this.#keepSoon();
     }, HEAD_MS).unref();
+    this.#keepSoon();
   }
 
   vouch(decidedBy: string, count: number, digest: string): void {
@@ -81,28 +88,29 @@ class SignedChain implements Chain {
 
   async close(): Promise<void> {
     this.end();
-    while (this.#keeping !== null) await this.#keeping;
+    await this.#keeping;
+    this.#keepSoon();
+    await this.#keeping;
   }
 
   #begin(): void {
-    const { outbox, instance, clock, key, previous, version } = this.#options;
+    const { outbox, instance, key, previous, version } = this.#options;
+    const before =
+      previous === null
+        ? null
+        : { instance: previous.instance, seq: previous.seq, chain: previous.chain };
     const { id, publicKey } = key;
-    const nowMs = clock.wallMs();
     const facts = {
       type: 'instance-begun',
-      previous:
-        previous === null
-          ? null
-          : { instance: previous.instance, seq: previous.seq, chain: previous.chain },
+      previous: before,
       version,
       key: id,
       publicKey,
     } as const;
-    outbox.recordLink((seq, chain) => chainEvent(instance, seq, nowMs, { ...facts, chain }), null);
-    this.#keepSoon(async (ledger) => {
-      await ledger.keepKey({ key: id, publicKey, instance, time: isoTime(nowMs) });
-      await ledger.forgetHeads(nowMs - this.#options.keptMs);
-    });
+    outbox.recordLink(
+      (seq, chain) => chainEvent(instance, seq, this.#beganMs, { ...facts, chain }),
+      null,
+    );
   }
 
   #sign(type: 'chain-head' | 'instance-ended'): void {
@@ -114,43 +122,56 @@ class SignedChain implements Chain {
       line = chainEvent(instance, seq, timeMs, { type, key: key.id, signature, chain });
       return line;
     };
-    outbox.recordLink(make, { accepted: () => this.#keep(line), notAccepted() {} });
+    const accepted = () => {
+      this.#unkept = line;
+      this.#keepSoon();
+    };
+    outbox.recordLink(make, { accepted, notAccepted() {} });
   }
 
-  /** One at a time; of those that come meanwhile only the newest. */
-  #keep(line: string): void {
-    this.#unkept = line;
-    if (this.#keeping !== null) return;
-    const { instance, folder } = this.#options;
-    this.#keepSoon(async (ledger) => {
-      for (let head = this.#unkept; head !== null; head = this.#unkept) {
-        this.#unkept = null;
-        if (folder !== null) await keepHeadIn(folder, head);
-        await ledger.keepHead(instance, head);
-      }
-    });
+  /** What could not be kept is tried again with the next head, every ten seconds, and at the end. */
+  #keepSoon(): void {
+    if (this.#isKeyKept && this.#unkept === null) return;
+    this.#keeping ??= this.#keepAll().then(
+      () => this.#kept(null),
+      (fault: unknown) => this.#kept(fault),
+    );
   }
 
-  #keepSoon(work: (ledger: HeadLedger) => Promise<void>): void {
-    const before = this.#keeping;
-    const keeping = this.#kept(before, work).finally(() => {
-      if (this.#keeping === keeping) this.#keeping = null;
-    });
-    this.#keeping = keeping;
+  #kept(fault: unknown): void {
+    this.#keeping = null;
+    if (fault !== null && !this.#isFaulty) this.#options.onFault(fault);
+    this.#isFaulty = fault !== null;
+    // One may have been accepted since the last look.
+    if (fault === null) this.#keepSoon();
   }
 
-  async #kept(
-    before: Promise<void> | null,
-    work: (ledger: HeadLedger) => Promise<void>,
-  ): Promise<void> {
-    await before;
-    try {
-      await work(this.#options.ledger ?? NOWHERE);
-      this.#faulty = false;
-    } catch (fault) {
-      if (!this.#faulty) this.#options.onFault(fault);
-      this.#faulty = true;
+  /** Of the heads that come meanwhile only the newest. */
+  async #keepAll(): Promise<void> {
+    const [key] = await Promise.allSettled([this.#isKeyKept ? null : this.#keepKey()]);
+    for (let head = this.#unkept; head !== null; head = this.#unkept) {
+      await this.#keepHead(head);
+      if (this.#unkept === head) this.#unkept = null;
     }
+    if (key.status === 'rejected') throw key.reason;
+  }
+
+  async #keepKey(): Promise<void> {
+    const { instance, key, keptMs } = this.#options;
+    const { id, publicKey } = key;
+    await this.#ledger.keepKey({ key: id, publicKey, instance, time: isoTime(this.#beganMs) });
+    await this.#ledger.forgetHeads(this.#beganMs - keptMs);
+    this.#isKeyKept = true;
+  }
+
+  /** In both places, whatever goes wrong with one of them. */
+  async #keepHead(head: string): Promise<void> {
+    const { folder, instance } = this.#options;
+    const results = await Promise.allSettled([
+      folder === null ? null : keepHeadIn(folder, head),
+      this.#ledger.keepHead(instance, head),
+    ]);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 }
 

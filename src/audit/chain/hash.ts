@@ -34,7 +34,7 @@ export class ChainHash {
 
   /** What the next event is to carry; null: nothing yet. */
   due(): string | null {
-    return this.#events >= LINK_EVERY ? this.value() : null;
+    return this.#value !== null || this.#events >= LINK_EVERY ? this.value() : null;
   }
 
   /** What the next event would carry. It must, before anything else is added. */

@@ -39,19 +39,29 @@ const LOOK_MS = 3000;
  */
 export class PermitCloser {
   readonly #options: PermitCloserOptions;
-  readonly #stop = new AbortController();
-  readonly #running: Promise<unknown>;
+  readonly #stopBeats = new AbortController();
+  readonly #stopLooks = new AbortController();
+  readonly #beats: Promise<unknown>;
+  readonly #looks: Promise<unknown>;
   #faulty = false;
 
   constructor(options: PermitCloserOptions) {
     this.#options = options;
-    this.#running = Promise.all([this.#beat(), this.#look()]);
+    this.#beats = this.#beat();
+    this.#looks = this.#look();
+  }
+
+  /** No other instance's permits are closed any more; this one still lives. */
+  async rest(): Promise<void> {
+    this.#stopLooks.abort();
+    await this.#looks;
   }
 
   /** @param allWritten nothing of this instance is open: it says goodbye */
   async close(allWritten: boolean): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
+    await this.rest();
+    this.#stopBeats.abort();
+    await this.#beats;
     const { ledger, instance } = this.#options;
     if (allWritten) await this.#tried(() => ledger.forget(instance));
   }
@@ -59,7 +69,7 @@ export class PermitCloser {
   async #beat(): Promise<void> {
     const { beatMs = BEAT_MS } = this.#options;
     do await this.#tried(() => this.#live());
-    while (await this.#pause(beatMs));
+    while (await pause(beatMs, this.#stopBeats.signal));
   }
 
   async #live(): Promise<void> {
@@ -70,13 +80,14 @@ export class PermitCloser {
   async #look(): Promise<void> {
     const { lookMs = LOOK_MS } = this.#options;
     do await this.#tried(() => this.#closeAll());
-    while (await this.#pause(lookMs));
+    while (await pause(lookMs, this.#stopLooks.signal));
   }
 
   async #closeAll(): Promise<void> {
     const { ledger, instance, beatMs = BEAT_MS } = this.#options;
     const first = (await ledger.silent()).filter((name) => name !== instance);
-    if (first.length === 0 || !(await this.#pause(beatMs + beatMs / 2))) return;
+    if (first.length === 0) return;
+    if (!(await pause(beatMs + beatMs / 2, this.#stopLooks.signal))) return;
     const again = new Set(await ledger.silent());
     for (const gone of first) if (again.has(gone)) await this.#closeOf(gone);
   }
@@ -110,14 +121,14 @@ export class PermitCloser {
       this.#faulty = true;
     }
   }
+}
 
-  /** False: it is time to end. */
-  async #pause(ms: number): Promise<boolean> {
-    try {
-      await sleep(ms, undefined, { signal: this.#stop.signal, ref: false });
-      return true;
-    } catch {
-      return false;
-    }
+/** False: it is time to end. */
+async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await sleep(ms, undefined, { signal, ref: false });
+    return true;
+  } catch {
+    return false;
   }
 }

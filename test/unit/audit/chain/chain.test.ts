@@ -31,7 +31,7 @@ interface Stage {
 }
 
 /** An outbox before a log that takes everything, after a moment each. */
-function stageOf(limits: { batchEvents?: number } = {}, ledgerFault = false): Stage {
+function stageOf(limits: { batchEvents?: number } = {}, away = { is: false }): Stage {
   const lines: string[] = [];
   const heads: string[] = [];
   const keys: KnownKey[] = [];
@@ -53,10 +53,11 @@ function stageOf(limits: { batchEvents?: number } = {}, ledgerFault = false): St
   });
   const ledger: HeadLedger = {
     async keepHead(_instance, line) {
-      if (ledgerFault) throw new Error('away');
+      if (away.is) throw new Error('away');
       heads.push(line);
     },
     async keepKey(one) {
+      if (away.is) throw new Error('away');
       keys.push(one);
     },
     async forgetHeads() {},
@@ -147,8 +148,34 @@ describe('the chain of an instance', () => {
     });
   });
 
+  it('keeps its last head though the store takes nothing at first', async () => {
+    const away = { is: true };
+    const stage = stageOf({}, away);
+    record(stage, 'x');
+    stage.chain.end();
+    await stage.outbox.close(5000);
+    expect(stage.heads).toEqual([]);
+    away.is = false;
+    await stage.chain.close();
+    expect(stage.heads).toEqual([stage.lines[2]]);
+    expect(stage.keys).toHaveLength(1);
+  });
+
+  it('goes on after an event that could not be made', async () => {
+    const stage = stageOf();
+    record(stage, 'x');
+    const cannot = () => {
+      throw new Error('cannot');
+    };
+    expect(() => stage.outbox.recordLink(cannot, null)).toThrow('cannot');
+    for (let n = 0; n < 5; n += 1) record(stage, `${n}`);
+    await ended(stage);
+    expect(walkChain(stage.lines).faults).toEqual([]);
+    expect(stage.lines).toHaveLength(8);
+  });
+
   it('keeps its head in the folder when the store does not take it, and goes on', async () => {
-    const stage = stageOf({}, true);
+    const stage = stageOf({}, { is: true });
     record(stage, 'x');
     await ended(stage);
     expect(stage.lines).toHaveLength(3);
