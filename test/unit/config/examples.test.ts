@@ -17,7 +17,9 @@ import { folder } from './samples.ts';
 const CONFIG = fileURLToPath(new URL('../../../config/', import.meta.url));
 const EXAMPLES = [
   'sallyport.yaml',
-  ...readdirSync(join(CONFIG, 'examples')).map((name) => `examples/${name}`),
+  ...readdirSync(join(CONFIG, 'examples'))
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => `examples/${name}`),
 ];
 const ENVIRONMENT = {
   POD_NAME: 'gate-0',
