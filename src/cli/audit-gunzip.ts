@@ -21,8 +21,8 @@ export interface PlainFile {
 }
 
 /**
- * What is compressed is unpacked into a folder that nobody else can read: an export is newest first,
- * and is read from its end. Throws `UsageError` for what cannot be read or is cut off.
+ * What is compressed is unpacked into a folder that nobody else can read: an export is newest
+ * first, and is read from its end. Throws `UsageError` for what cannot be read or is cut off.
  */
 export async function plainFile(path: string): Promise<PlainFile> {
   if (!isGzip(path)) return { path, remove: () => {} };
