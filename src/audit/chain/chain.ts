@@ -129,7 +129,9 @@ class SignedChain implements Chain {
     outbox.recordLink(make, { accepted, notAccepted() {} });
   }
 
-  /** What could not be kept is tried again with the next head, every ten seconds, and at the end. */
+  /**
+   * What could not be kept is tried again with the next head, every ten seconds, and at the end.
+   */
   #keepSoon(): void {
     if (this.#isKeyKept && this.#unkept === null) return;
     this.#keeping ??= this.#keepAll().then(
