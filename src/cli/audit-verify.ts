@@ -54,7 +54,7 @@ async function verifyRecord(file: string | undefined, options: VerifyOptions): P
     if (findings.length < gaps + edits) note(`The first ${findings.length} are shown.`);
     for (const line of limitsOf(result)) note(visible(line));
   }
-  const told = `${gaps} gaps, ${edits} edits in ${result.events} events of ${result.instances} instances`;
+  const told = `${gaps} gaps, ${edits} edits in ${result.events} events; instances: ${result.instances}`;
   if (gaps + edits > 0) throw new Refused(told);
   if (options.json !== true) say(told);
 }

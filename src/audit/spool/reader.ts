@@ -106,12 +106,24 @@ export class SpoolReader {
       // The last one may grow: it stays open until another one follows.
       if (next === undefined) return null;
       await this.close();
-      this.#open = { number: next.number, reader: await SegmentReader.open(next.path) };
+      const reader = await openedUnlessGone(next.path);
+      if (reader === null) this.#damagedBefore += next.bytes;
+      else this.#open = { number: next.number, reader };
       this.#number = next.number;
     }
   }
 
   #sizeOf(segment: number): number {
     return this.#segments().find(({ number }) => number === segment)?.bytes ?? 0;
+  }
+}
+
+/** Null: somebody has removed it. It must not hold up what was written after it. */
+async function openedUnlessGone(path: string): Promise<SegmentReader | null> {
+  try {
+    return await SegmentReader.open(path);
+  } catch (fault) {
+    if ((fault as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw fault;
   }
 }

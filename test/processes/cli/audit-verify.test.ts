@@ -47,7 +47,7 @@ routes:
   it('asks the running gate, and reads the store once that has ended', async () => {
     const trusting = ['--write-trust', 'running.json', ...store];
     const running = await verify(...trusting);
-    expect(running.out, running.err).toMatch(/^0 gaps, 0 edits in \d+ events of \d+ instances\n$/);
+    expect(running.out, running.err).toMatch(/^0 gaps, 0 edits in \d+ events; instances: \d+\n$/);
     expect(running).toMatchObject({ code: 0, err: expect.stringContaining('Without --trust') });
     for (const drawn of ['\r', '[#', '[.']) expect(running.err).not.toContain(drawn);
     expect(await verify(...trusting)).toMatchObject({ code: 2, out: '' });

@@ -4,42 +4,29 @@ import type { AuditScene } from './scene.ts';
 const RUN_MS = { least: 200, more: 700 } as const;
 const AWAY_MS = 500;
 
-/** Of every two ends, one comes while Redis stands still: then it is the spool that is in use. */
-const killed: AuditScene = {
-  name: 'kill -9 under load, again and again, half of them while Redis stands still',
-  stores: ['Redis'],
-  leaseMs: 3000,
-  takesMetrics: true,
-  async play(stage, random, runs) {
-    for (let run = 0; run < runs; run += 1) {
-      const gate = await stage.start('killed');
-      const load = stage.load(gate);
-      await sleep(RUN_MS.least + random() * RUN_MS.more);
-      const isAway = run % 2 === 1;
-      if (isAway) stage.redis.pause();
-      if (isAway) await sleep(random() * AWAY_MS);
-      await stage.end(gate, 'SIGKILL');
-      if (isAway) stage.redis.resume();
-      await load.stop();
-    }
-  },
-};
-
-const killedEmbedded: AuditScene = {
-  name: 'kill -9 under load, again and again',
-  stores: ['embedded'],
-  leaseMs: 3000,
-  takesMetrics: true,
-  async play(stage, random, runs) {
-    for (let run = 0; run < runs; run += 1) {
-      const gate = await stage.start('killed');
-      const load = stage.load(gate);
-      await sleep(RUN_MS.least + random() * RUN_MS.more);
-      await stage.end(gate, 'SIGKILL');
-      await load.stop();
-    }
-  },
-};
+/** @param isAwayAtTimes half of the ends come while Redis stands still: the spool is in use */
+function killed(store: 'Redis' | 'embedded', isAwayAtTimes: boolean): AuditScene {
+  const half = isAwayAtTimes ? ', half of them while Redis stands still' : '';
+  return {
+    name: `kill -9 under load, again and again${half}`,
+    stores: [store],
+    leaseMs: 3000,
+    takesMetrics: true,
+    async play(stage, random, runs) {
+      for (let run = 0; run < runs; run += 1) {
+        const gate = await stage.start('killed');
+        const load = stage.load(gate);
+        await sleep(RUN_MS.least + random() * RUN_MS.more);
+        const isAway = isAwayAtTimes && run % 2 === 1;
+        if (isAway) stage.redis.pause();
+        if (isAway) await sleep(random() * AWAY_MS);
+        await stage.end(gate, 'SIGKILL');
+        if (isAway) stage.redis.resume();
+        await load.stop();
+      }
+    },
+  };
+}
 
 function ended(name: string, signals: readonly NodeJS.Signals[], leaseMs: number): AuditScene {
   return {
@@ -60,8 +47,8 @@ function ended(name: string, signals: readonly NodeJS.Signals[], leaseMs: number
 }
 
 export const scenes: readonly AuditScene[] = [
-  killed,
-  killedEmbedded,
+  killed('Redis', true),
+  killed('embedded', false),
   ended('SIGTERM under load', ['SIGTERM'], 3000),
   ended('two SIGTERM under load', ['SIGTERM', 'SIGTERM'], 3000),
 ];

@@ -162,6 +162,20 @@ describe('the spool on disk', () => {
     expect(await left()).toEqual({ seqs: [1, 2], damaged: 0 });
   });
 
+  it('passes over a file that somebody has removed', async () => {
+    const spool = folder(MIB);
+    for (let seq = 1; seq <= 20; seq += 1) await spool.write(events(seq, 1, 'svc_a', 40_000));
+    rmSync(segment());
+    const seqs: number[] = [];
+    for (let batch = await spool.next(); batch !== null; batch = await spool.next()) {
+      seqs.push(...seqsOf(batch));
+      spool.accepted(lastSeqOf(batch));
+    }
+    expect(seqs[0]).toBeGreaterThan(1);
+    expect(seqs).toEqual(upTo(20, seqs[0]));
+    await spool.close();
+  });
+
   it('finds every flipped bit, passes that record over, and says so', async () => {
     const spool = folder();
     for (let seq = 1; seq <= 3; seq += 1) await spool.write(events(seq, 1));
