@@ -42,6 +42,17 @@ export function numbers(first: number, last: number): string {
   return first === last ? `event ${first}` : `events ${first} to ${last}`;
 }
 
+/** Numbers that are not there, and that nothing accounts for. */
+export function missingOf(
+  instance: string,
+  { first, last, time }: { first: number; last: number; time: string | null },
+): Finding {
+  const after = time === null ? '' : `, after ${time}`;
+  const are = first === last ? 'is' : 'are';
+  const message = `${numbers(first, last)} of ${instance} ${are} missing${after}`;
+  return { kind: 'missing', instance, firstSeq: first, lastSeq: last, time, message };
+}
+
 /** First and last of each run of numbers that follow on each other. */
 export function runsOf(sorted: readonly number[]): { first: number; last: number }[] {
   const runs: { first: number; last: number }[] = [];

@@ -1,5 +1,5 @@
 import { Anchors, type TrimAnchor, trimAnchor } from './anchors.ts';
-import { type Finding, isGap, numbers } from './finding.ts';
+import { type Finding, isGap, missingOf } from './finding.ts';
 import {
   compareExpected,
   finding,
@@ -10,9 +10,11 @@ import {
 } from './heads.ts';
 import { type CheckObserver, InstanceCheck } from './instance-check.ts';
 import { hasSigned, headText, type SignedHead, type Trust } from './keys.ts';
+import type { Adoption, Known } from './known.ts';
 import { type LogLine, NO_CHAIN, readLine, textOf } from './line.ts';
 import { MissingNumbers } from './missing.ts';
 import type { Numbered } from './region.ts';
+import { type Front, Settling } from './settling.ts';
 import { Witnesses } from './witnesses.ts';
 
 /** What is known beside the events themselves. */
@@ -63,34 +65,6 @@ export interface Summary {
   readonly fronts: readonly Front[];
 }
 
-/** Where the log of an instance begins, if not with its first event. */
-export interface Front {
-  readonly instance: string;
-  /** The first number that is there, or would be. */
-  readonly firstSeq: number;
-}
-
-interface Known {
-  readonly check: InstanceCheck;
-  readonly heads: InstanceHeads;
-  readonly missing: MissingNumbers;
-  /** Numbers that the instance itself says no log will hold. */
-  readonly lost: { first: number; last: number; reason: string }[];
-  previous: { instance: string; seq: number; chain: string } | null;
-  /** After a chained instance was seen already. */
-  lateComer: boolean;
-  /** Genuine events: all, and from the last link on. */
-  count: number;
-  sinceLink: number;
-}
-
-/** Who adopted a head. */
-interface Adoption {
-  readonly by: string;
-  readonly time: string;
-  readonly previous: NonNullable<Known['previous']>;
-}
-
 /**
  * Reads the events of many instances in the order in which they are stored, and tells what was done
  * to them. Its memory does not grow with the log: of an instance it keeps the segment under way,
@@ -114,8 +88,6 @@ export class Verifier {
   #edits = 0;
   #changes = 0;
   #chainSeen = false;
-  #unanchored = 0;
-  readonly #fronts: Front[] = [];
 
   constructor(options: VerifierOptions) {
     this.#options = options;
@@ -174,33 +146,21 @@ export class Verifier {
   /** All has been read. */
   end(): Summary {
     for (const { check } of this.#instances.values()) check.end();
-    for (const [name, known] of this.#instances) this.#settle(name, known);
-    if (this.#options.whole)
-      for (const [name, heads] of this.#expected)
-        if (!this.#instances.has(name)) this.#settleAbsent(name, heads);
-    for (const adoptions of this.#adopted.values()) this.#compareAdoptions(adoptions);
+    const settling = new Settling({
+      instances: this.#instances,
+      anchors: this.#anchors,
+      expected: this.#expected,
+      adopted: this.#adopted,
+      whole: this.#options.whole,
+      anchored: this.#options.anchored,
+      found: (found) => this.#found(found),
+    });
+    settling.settle();
     this.#witnesses.end((name) => livedUntil(this.#instances.get(name)?.check));
-    return this.#summary();
+    return this.#summary(settling);
   }
 
-  #settleAbsent(name: string, heads: InstanceHeads['expected']): void {
-    if (!this.#isCut(heads)) this.#truncated(name, heads, 0, null);
-    else this.#begins(name, Math.max(...heads.map(({ seq }) => seq)) + 1);
-  }
-
-  #begins(instance: string, firstSeq: number): void {
-    this.#unanchored += 1;
-    if (this.#fronts.length < FRONTS_MOST) this.#fronts.push({ instance, firstSeq });
-  }
-
-  /** Without anchors, what is older than all that is kept is taken to have been cut. */
-  #isCut(heads: InstanceHeads['expected']): boolean {
-    const times = [...this.#instances.values()].map(({ check }) => check.firstTime);
-    const oldest = times.reduce((first, time) => (time < first ? time : first), '~');
-    return !this.#options.anchored && heads.every(({ time }) => time < oldest);
-  }
-
-  #summary(): Summary {
+  #summary({ unanchored, fronts }: Settling): Summary {
     const all = [...this.#instances.values()];
     const sum = (one: (known: Known) => number) =>
       all.reduce((total, known) => total + one(known), 0);
@@ -218,8 +178,8 @@ export class Verifier {
       unwitnessed: this.#witnesses.unwitnessed,
       changes: this.#changes,
       trusted: this.#options.trust !== null,
-      unanchored: this.#unanchored,
-      fronts: this.#fronts,
+      unanchored,
+      fronts,
     };
   }
 
@@ -292,14 +252,7 @@ export class Verifier {
 
   #missing(instance: string, first: number, last: number, time: string | null): void {
     if (!this.#instances.get(instance)!.missing.add({ first, last, time }))
-      this.#sayMissing(instance, first, last, time);
-  }
-
-  #sayMissing(instance: string, first: number, last: number, time: string | null): void {
-    const after = time === null ? '' : `, after ${time}`;
-    const are = first === last ? 'is' : 'are';
-    const message = `${numbers(first, last)} of ${instance} ${are} missing${after}`;
-    this.#found({ kind: 'missing', instance, firstSeq: first, lastSeq: last, time, message });
+      this.#found(missingOf(instance, { first, last, time }));
   }
 
   #accepted(line: Numbered): void {
@@ -351,20 +304,6 @@ export class Verifier {
     else adoptions.push({ by: instance, time, previous });
   }
 
-  /** Who ended before it kept a head of its own has left the one that it adopted to the next. */
-  #compareAdoptions(adoptions: Adoption[]): void {
-    adoptions.sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
-    adoptions.slice(1).forEach(({ by, time, previous }, at) => {
-      const before = this.#instances.get(adoptions[at]!.by)!;
-      if (baseOf(before.check.name) === baseOf(by)) return;
-      if (before.heads.signed < 2 && before.check.lastTime <= time) return;
-      const message =
-        `${by} adopts event ${previous.seq} of ${previous.instance}, as ${before.check.name} did: ` +
-        'two chains go on from one head';
-      this.#found({ kind: 'forked', instance: by, firstSeq: 1, lastSeq: 1, time, message });
-    });
-  }
-
   #declareLost(line: Numbered, { lost }: Known): void {
     const { firstSeq, lastSeq, reason } = line.event;
     lost.push({ first: Number(firstSeq), last: Number(lastSeq), reason: textOf(reason) });
@@ -375,117 +314,11 @@ export class Verifier {
     if (data !== undefined) this.addAnchor(data);
     else this.#found(finding('anchor-false', line, 'is an anchor that cannot be read'));
   }
-
-  #settle(name: string, known: Known): void {
-    const { check, heads, missing, lost } = known;
-    this.#settleFront(name, known);
-    for (const { first, last, reason } of lost)
-      for (const hole of missing.take(first, last)) this.#sayLost(name, hole, reason);
-    const next = this.#anchors.nextOf(name);
-    missing.take(1, next - 1);
-    for (const { first, last, time } of missing.all()) this.#sayMissing(name, first, last, time);
-    const adopted = this.#adoptedOf(known);
-    if (adopted !== null) this.#compareAdopted(...adopted);
-    this.#truncated(name, heads.expected, check.lastSeq, check.lastTime);
-  }
-
-  #sayLost(
-    instance: string,
-    hole: { first: number; last: number; time: string | null },
-    why: string,
-  ) {
-    const { first, last, time } = hole;
-    const message = `${numbers(first, last)} of ${instance} lost (${why}), as the instance itself says`;
-    this.#found({ kind: 'lost', instance, firstSeq: first, lastSeq: last, time, message });
-  }
-
-  #settleFront(name: string, { check, lateComer }: Known): void {
-    const { firstSeq, broken } = check;
-    const next = this.#anchors.nextOf(name);
-    const rest = broken === null ? null : this.#anchors.restAt(name, broken.firstSeq);
-    if (broken !== null && rest !== null && rest !== broken.digest)
-      this.#sayChangedFront(name, broken);
-    if (firstSeq <= next) return;
-    if (!this.#options.anchored) this.#begins(name, firstSeq);
-    const time = check.firstTime === '' ? null : check.firstTime;
-    const range = { instance: name, firstSeq: next, lastSeq: firstSeq - 1, time };
-    if (!check.chained) {
-      if (!lateComer) return;
-      const message = `events from ${firstSeq} of ${name} are of an instance that never began`;
-      const own = { ...range, firstSeq, lastSeq: check.lastSeq };
-      this.#found({ ...own, kind: 'inserted', message });
-      return;
-    }
-    if (!this.#options.whole || !this.#options.anchored) return;
-    const what = numbers(next, firstSeq - 1);
-    const message = `${what} of ${name} are missing at the front, and no anchor speaks of a cut there`;
-    this.#found({ ...range, kind: 'anchor-missing', message });
-  }
-
-  #sayChangedFront(
-    instance: string,
-    { firstSeq, lastSeq, time }: NonNullable<InstanceCheck['broken']>,
-  ) {
-    const what = numbers(firstSeq, lastSeq);
-    const message = `${what} of ${instance} are not what the anchor says was kept`;
-    this.#found({ kind: 'changed', instance, firstSeq, lastSeq, time, message });
-  }
-
-  #adoptedOf({ previous }: Known): [Known | null, NonNullable<Known['previous']>] | null {
-    if (previous === null) return null;
-    return [this.#instances.get(previous.instance) ?? null, previous];
-  }
-
-  /** A successor has seen its predecessor's head. */
-  #compareAdopted(before: Known | null, previous: NonNullable<Known['previous']>): void {
-    const { instance, seq, chain } = previous;
-    const has = before?.heads.chainAt(seq) ?? null;
-    if (has !== null && has !== chain) {
-      const message = `event ${seq} of ${instance} is another head than the one that its successor adopted`;
-      const place = { instance, firstSeq: seq, lastSeq: seq, time: null };
-      this.#found({ kind: 'head-replaced', ...place, message });
-    }
-    const stored = this.#expected.get(instance)?.some((head) => head.seq >= seq) ?? false;
-    // Of what was cut as a whole, the anchor may be gone too.
-    const cut = this.#anchors.any || !this.#options.anchored || !this.#options.whole;
-    if (stored || (before === null && cut)) return;
-    const last = before?.check.lastSeq ?? 0;
-    const source = 'its successor';
-    this.#truncated(
-      instance,
-      [{ seq, chain, source, time: '' }],
-      last,
-      before?.check.lastTime ?? null,
-    );
-  }
-
-  /** Heads that lie behind the last event. */
-  #truncated(
-    instance: string,
-    heads: InstanceHeads['expected'],
-    lastSeq: number,
-    time: string | null,
-  ): void {
-    const furthest = heads.reduce((seq, head) => Math.max(seq, head.seq), 0);
-    const first = Math.max(lastSeq + 1, this.#anchors.nextOf(instance));
-    if (furthest < first) return;
-    const source = heads.find(({ seq }) => seq === furthest)!.source;
-    const what = numbers(first, furthest);
-    const message = `the end of ${instance} is cut off: ${source} holds a head that speaks of ${what}`;
-    const place = { instance, firstSeq: first, lastSeq: furthest, time };
-    this.#found({ kind: 'truncated', ...place, message });
-  }
 }
 
 /** Instances whose lines are kept, of those that wrote last. */
 const MOST_ACTIVE = 64;
-const FRONTS_MOST = 20;
 const TRUST = 'the trust file';
-
-/** Gates of one name may be workers of one data folder: they go on from the same head. */
-function baseOf(instance: string): string {
-  return instance.replace(/-[0-9a-f]{8}$/, '');
-}
 
 /** An instance that ended well is taken to have said all that it had to say. */
 function livedUntil(check: InstanceCheck | undefined): number {

@@ -1,0 +1,25 @@
+import type { InstanceHeads } from './heads.ts';
+import type { InstanceCheck } from './instance-check.ts';
+import type { MissingNumbers } from './missing.ts';
+
+/** What is known of one instance while its events are read. */
+export interface Known {
+  readonly check: InstanceCheck;
+  readonly heads: InstanceHeads;
+  readonly missing: MissingNumbers;
+  /** Numbers that the instance itself says no log will hold. */
+  readonly lost: { first: number; last: number; reason: string }[];
+  previous: { instance: string; seq: number; chain: string } | null;
+  /** After a chained instance was seen already. */
+  lateComer: boolean;
+  /** Genuine events: all, and from the last link on. */
+  count: number;
+  sinceLink: number;
+}
+
+/** Who adopted a head. */
+export interface Adoption {
+  readonly by: string;
+  readonly time: string;
+  readonly previous: NonNullable<Known['previous']>;
+}

@@ -1,0 +1,188 @@
+import type { Anchors } from './anchors.ts';
+import { type Finding, missingOf, numbers } from './finding.ts';
+import type { InstanceHeads } from './heads.ts';
+import type { InstanceCheck } from './instance-check.ts';
+import type { Adoption, Known } from './known.ts';
+
+/** Where the log of an instance begins, if not with its first event. */
+export interface Front {
+  readonly instance: string;
+  /** The first number that is there, or would be. */
+  readonly firstSeq: number;
+}
+
+/** All that was read, and what is known beside it. */
+export interface ReadLog {
+  readonly instances: ReadonlyMap<string, Known>;
+  readonly anchors: Anchors;
+  /** Instance -> heads that others speak of. */
+  readonly expected: ReadonlyMap<string, InstanceHeads['expected']>;
+  /** `SEQ INSTANCE` -> who adopted that head. */
+  readonly adopted: ReadonlyMap<string, Adoption[]>;
+  /** Whether all instances are in what was read. */
+  readonly whole: boolean;
+  /** Whether retention leaves anchors where it cuts; else a log may begin anywhere. */
+  readonly anchored: boolean;
+  readonly found: (finding: Finding) => void;
+}
+
+/** What can be judged only once all has been read: beginnings, ends, holes and who went on. */
+export class Settling {
+  readonly #log: ReadLog;
+  /** Instances whose oldest events are not there, and nothing signed says that they were cut. */
+  unanchored = 0;
+  /** The first `FRONTS_MOST` of those. */
+  readonly fronts: Front[] = [];
+
+  constructor(log: ReadLog) {
+    this.#log = log;
+  }
+
+  settle(): void {
+    const { instances, expected, adopted, whole } = this.#log;
+    for (const [name, known] of instances) this.#settle(name, known);
+    if (whole)
+      for (const [name, heads] of expected)
+        if (!instances.has(name)) this.#settleAbsent(name, heads);
+    for (const adoptions of adopted.values()) this.#compareAdoptions(adoptions);
+  }
+
+  #settleAbsent(name: string, heads: InstanceHeads['expected']): void {
+    if (!this.#isCut(heads)) this.#truncated(name, heads, 0, null);
+    else this.#begins(name, Math.max(...heads.map(({ seq }) => seq)) + 1);
+  }
+
+  #begins(instance: string, firstSeq: number): void {
+    this.unanchored += 1;
+    if (this.fronts.length < FRONTS_MOST) this.fronts.push({ instance, firstSeq });
+  }
+
+  /** Without anchors, what is older than all that is kept is taken to have been cut. */
+  #isCut(heads: InstanceHeads['expected']): boolean {
+    const times = [...this.#log.instances.values()].map(({ check }) => check.firstTime);
+    const oldest = times.reduce((first, time) => (time < first ? time : first), '~');
+    return !this.#log.anchored && heads.every(({ time }) => time < oldest);
+  }
+
+  /** Who ended before it kept a head of its own has left the one that it adopted to the next. */
+  #compareAdoptions(adoptions: Adoption[]): void {
+    adoptions.sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
+    adoptions.slice(1).forEach(({ by, time, previous }, at) => {
+      const before = this.#log.instances.get(adoptions[at]!.by)!;
+      if (baseOf(before.check.name) === baseOf(by)) return;
+      if (before.heads.signed < 2 && before.check.lastTime <= time) return;
+      const message =
+        `${by} adopts event ${previous.seq} of ${previous.instance}, as ${before.check.name} did: ` +
+        'two chains go on from one head';
+      this.#log.found({ kind: 'forked', instance: by, firstSeq: 1, lastSeq: 1, time, message });
+    });
+  }
+
+  #settle(name: string, known: Known): void {
+    const { check, heads, missing, lost } = known;
+    this.#settleFront(name, known);
+    for (const { first, last, reason } of lost)
+      for (const hole of missing.take(first, last)) this.#sayLost(name, hole, reason);
+    const next = this.#log.anchors.nextOf(name);
+    missing.take(1, next - 1);
+    for (const { first, last, time } of missing.all())
+      this.#log.found(missingOf(name, { first, last, time }));
+    const adopted = this.#adoptedOf(known);
+    if (adopted !== null) this.#compareAdopted(...adopted);
+    this.#truncated(name, heads.expected, check.lastSeq, check.lastTime);
+  }
+
+  #sayLost(
+    instance: string,
+    hole: { first: number; last: number; time: string | null },
+    why: string,
+  ) {
+    const { first, last, time } = hole;
+    const message = `${numbers(first, last)} of ${instance} lost (${why}), as the instance itself says`;
+    this.#log.found({ kind: 'lost', instance, firstSeq: first, lastSeq: last, time, message });
+  }
+
+  #settleFront(name: string, { check, lateComer }: Known): void {
+    const { firstSeq, broken } = check;
+    const next = this.#log.anchors.nextOf(name);
+    const rest = broken === null ? null : this.#log.anchors.restAt(name, broken.firstSeq);
+    if (broken !== null && rest !== null && rest !== broken.digest)
+      this.#sayChangedFront(name, broken);
+    if (firstSeq <= next) return;
+    if (!this.#log.anchored) this.#begins(name, firstSeq);
+    const time = check.firstTime === '' ? null : check.firstTime;
+    const range = { instance: name, firstSeq: next, lastSeq: firstSeq - 1, time };
+    if (!check.chained) {
+      if (!lateComer) return;
+      const message = `events from ${firstSeq} of ${name} are of an instance that never began`;
+      const own = { ...range, firstSeq, lastSeq: check.lastSeq };
+      this.#log.found({ ...own, kind: 'inserted', message });
+      return;
+    }
+    if (!this.#log.whole || !this.#log.anchored) return;
+    const what = numbers(next, firstSeq - 1);
+    const message = `${what} of ${name} are missing at the front, and no anchor speaks of a cut there`;
+    this.#log.found({ ...range, kind: 'anchor-missing', message });
+  }
+
+  #sayChangedFront(
+    instance: string,
+    { firstSeq, lastSeq, time }: NonNullable<InstanceCheck['broken']>,
+  ) {
+    const what = numbers(firstSeq, lastSeq);
+    const message = `${what} of ${instance} are not what the anchor says was kept`;
+    this.#log.found({ kind: 'changed', instance, firstSeq, lastSeq, time, message });
+  }
+
+  #adoptedOf({ previous }: Known): [Known | null, NonNullable<Known['previous']>] | null {
+    if (previous === null) return null;
+    return [this.#log.instances.get(previous.instance) ?? null, previous];
+  }
+
+  /** A successor has seen its predecessor's head. */
+  #compareAdopted(before: Known | null, previous: NonNullable<Known['previous']>): void {
+    const { instance, seq, chain } = previous;
+    const has = before?.heads.chainAt(seq) ?? null;
+    if (has !== null && has !== chain) {
+      const message = `event ${seq} of ${instance} is another head than the one that its successor adopted`;
+      const place = { instance, firstSeq: seq, lastSeq: seq, time: null };
+      this.#log.found({ kind: 'head-replaced', ...place, message });
+    }
+    const stored = this.#log.expected.get(instance)?.some((head) => head.seq >= seq) ?? false;
+    // Of what was cut as a whole, the anchor may be gone too.
+    const cut = this.#log.anchors.any || !this.#log.anchored || !this.#log.whole;
+    if (stored || (before === null && cut)) return;
+    const last = before?.check.lastSeq ?? 0;
+    const source = 'its successor';
+    this.#truncated(
+      instance,
+      [{ seq, chain, source, time: '' }],
+      last,
+      before?.check.lastTime ?? null,
+    );
+  }
+
+  /** Heads that lie behind the last event. */
+  #truncated(
+    instance: string,
+    heads: InstanceHeads['expected'],
+    lastSeq: number,
+    time: string | null,
+  ): void {
+    const furthest = heads.reduce((seq, head) => Math.max(seq, head.seq), 0);
+    const first = Math.max(lastSeq + 1, this.#log.anchors.nextOf(instance));
+    if (furthest < first) return;
+    const source = heads.find(({ seq }) => seq === furthest)!.source;
+    const what = numbers(first, furthest);
+    const message = `the end of ${instance} is cut off: ${source} holds a head that speaks of ${what}`;
+    const place = { instance, firstSeq: first, lastSeq: furthest, time };
+    this.#log.found({ kind: 'truncated', ...place, message });
+  }
+}
+
+const FRONTS_MOST = 20;
+
+/** Gates of one name may be workers of one data folder: they go on from the same head. */
+function baseOf(instance: string): string {
+  return instance.replace(/-[0-9a-f]{8}$/, '');
+}
