@@ -33,6 +33,8 @@ export interface AdminServerOptions {
   readonly places: AddressLimit;
   /** Told each time that a connection met a limit. */
   readonly reached: PlaceCount;
+  /** What the log says of an address (`audit.clientAddress`). */
+  readonly recordedAddress: (address: string) => string | null;
   readonly recorder: AdminRecorder;
   /** Named by a 401. */
   realm(): string;
@@ -123,6 +125,7 @@ export async function startAdminServer({
   app,
   places,
   reached,
+  recordedAddress,
   recorder,
   realm,
   log,
@@ -148,7 +151,7 @@ export async function startAdminServer({
       hostname: 'localhost',
     }),
   });
-  const full = tellFull(log, 'listen.admin', reached);
+  const full = tellFull(log, 'listen.admin', reached, recordedAddress);
   const { perAddress, isExempt } = places;
   closeAfterUpgrade(server);
   holdPlaces(server, { total: LIMITS.maxConnections, perAddress, isExempt, full });

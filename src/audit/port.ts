@@ -120,6 +120,8 @@ export interface ScanPage {
 
 export class AuditUnavailable extends Error {
   override readonly name: string = 'AuditUnavailable';
+  /** To be expected of a store: a log says what it is, and not where in the program. */
+  readonly isOutage = true;
 }
 
 /**

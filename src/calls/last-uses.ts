@@ -32,7 +32,9 @@ export class LastUses {
   readonly #onFault: (fault: unknown) => void;
   readonly #writing: Periodic;
   #waiting = new Map<string, NotedUse>();
+  #isFaulty = false;
 
+  /** @param onFault told once, until it is possible again */
   constructor(store: UseStore, onFault: (fault: unknown) => void) {
     this.#store = store;
     this.#onFault = onFault;
@@ -64,8 +66,10 @@ export class LastUses {
     try {
       for (let from = 0; from < uses.length; from += USE_LIMITS.batch)
         await this.#store.recordUses(uses.slice(from, from + USE_LIMITS.batch));
+      if (uses.length > 0) this.#isFaulty = false;
     } catch (fault) {
-      this.#onFault(fault);
+      if (!this.#isFaulty) this.#onFault(fault);
+      this.#isFaulty = true;
     }
   }
 }

@@ -127,7 +127,7 @@ export class Http1Listener implements ConnectionHost {
         // Who only closes, as health checks do, is counted and not told.
         if (result === 'aborted') return;
         const address = plainAddress(remoteAddress ?? '');
-        const clientAddress = this.services.recordedAddress(address);
+        const clientAddress = this.services.recordedAddress(address) ?? undefined;
         this.services.log.warn('a TLS handshake failed', { clientAddress, result, code });
       },
     });

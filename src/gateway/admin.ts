@@ -64,6 +64,7 @@ export async function openAdmin(
     app,
     places: addressLimitOf(() => state.config),
     reached: (limit) => metrics.limits.count(limit),
+    recordedAddress: gate.addresses.recorded,
     recorder,
     realm,
     log,

@@ -21,6 +21,7 @@ export async function openOps(gate: GateContext, checks: readonly Check[]) {
     address: ops.address,
     places: addressLimitOf(() => state.config),
     reached: (limit) => metrics.limits.count(limit),
+    recordedAddress: gate.addresses.recorded,
     checks,
     metrics,
     log,

@@ -1,12 +1,17 @@
 import { LastUses } from '../calls/last-uses.ts';
 import { OpenCalls } from '../calls/open-calls.ts';
 import type { RegistrySource } from '../registry/port.ts';
+import type { ReplicaObserver } from '../registry/replica/options.ts';
 import { Replica } from '../registry/replica/replica.ts';
 import type { WarmSnapshot } from '../registry/warm/snapshot.ts';
+import type { Log } from '../telemetry/log.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
 import { everySecond, type GateContext, own } from './context.ts';
 import { keepRevoked, rememberedRevoked } from './revoked.ts';
 import { keepWarm, logWarm, readWarm } from './warm.ts';
+
+/** Different lines about one outage at most. */
+const OUTAGE_LINES = 20;
 
 /** What a gate knows of the registry, and whom it concerns. */
 export interface GateRegistry {
@@ -90,7 +95,23 @@ function createReplica(
           records,
         }),
       onLost: (why) => log.warn('the registry is loaded anew', { why }),
-      onFault: (step, fault) => log.warn('the registry does not answer', { step, error: fault }),
+      ...tellOutages(log),
     },
   });
+}
+
+/** One line for each thing that an outage shows, however often it is tried, and one at its end. */
+function tellOutages(log: Log): Pick<ReplicaObserver, 'onFault' | 'onRenewed'> {
+  const told = new Set<string>();
+  return {
+    onFault(step, fault) {
+      if (told.has(fault.message) || told.size === OUTAGE_LINES) return;
+      told.add(fault.message);
+      log.warn('the registry does not answer', { step, error: fault });
+    },
+    onRenewed() {
+      if (told.size > 0) log.info('the registry answers again');
+      told.clear();
+    },
+  };
 }

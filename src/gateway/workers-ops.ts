@@ -1,3 +1,4 @@
+import { ClientAddresses } from '../audit/event/client-address.ts';
 import { type Check, checkOf } from '../ops/readiness.ts';
 import { type OpsServer, startOps } from '../ops/server.ts';
 import { aggregatedText, TEXT_TYPE } from '../telemetry/aggregate.ts';
@@ -28,10 +29,13 @@ export function startWorkersOps(
     const snapshots = slots.map((slot) => slot.snapshot);
     return aggregatedText([...snapshots, former.counts, await own.snapshot()]);
   };
+  // Hashed, it has no key: then nothing is said.
+  const addresses = new ClientAddresses(state.loaded.config.audit.clientAddress);
   return startOps({
     address,
     places: addressLimitOf(() => state.loaded.config),
     reached: (limit) => own.limits.count(limit),
+    recordedAddress: addresses.recorded,
     checks: checksOf(state, slots),
     metrics: { contentType: TEXT_TYPE, text },
     log,

@@ -20,13 +20,13 @@ export type PlaceCount = (limit: 'connections' | 'connections_per_address' | 'pl
  * Counts, and says who took too many places and what can be done: the log counts what repeats.
  *
  * @param setting `listen.ops`
- * @param recorded what is said of an address
+ * @param recorded what is said of an address, as in the record
  */
 export function tellFull(
   log: Log,
   setting: string,
   count: PlaceCount,
-  recorded: (address: string) => string | null = (address) => address,
+  recorded: (address: string) => string | null,
 ): PlacesOptions['full'] {
   const all = setting === 'listen.proxy' ? 'connections' : 'places';
   return ({ address, connections }) => {
@@ -35,7 +35,10 @@ export function tellFull(
       address === null
         ? `all connections of ${setting} are taken: what is idle is closed for new ones`
         : `an address has as many connections to ${setting} as it may: what is idle of it is closed for new ones (limits.connectionsPerAddress; a proxy in front belongs into listen.proxy.trustedProxies)`,
-      { connections, ...(address === null ? {} : { clientAddress: recorded(address) }) },
+      {
+        connections,
+        ...(address === null ? {} : { clientAddress: recorded(address) ?? undefined }),
+      },
     );
   };
 }

@@ -25,6 +25,8 @@ export interface OpsOptions extends OpsParts {
   readonly places: AddressLimit;
   /** Told each time that a connection met a limit. */
   readonly reached: PlaceCount;
+  /** What the log says of an address (`audit.clientAddress`). */
+  readonly recordedAddress: (address: string) => string | null;
 }
 
 /** A probe is a line and a few headers; scrapers are a handful. */
@@ -50,7 +52,8 @@ export async function startOps(options: OpsOptions): Promise<OpsServer> {
     createOpsHandler(options),
   );
   const { perAddress, isExempt } = options.places;
-  const full = tellFull(options.log, 'listen.ops', options.reached);
+  const { log, reached, recordedAddress } = options;
+  const full = tellFull(log, 'listen.ops', reached, recordedAddress);
   closeAfterUpgrade(server);
   holdPlaces(server, { total: LIMITS.maxConnections, perAddress, isExempt, full });
   await listen(server, options.address, 'listen.ops');

@@ -416,6 +416,8 @@ export interface RegistryStore extends RegistrySource {
 /** The registry cannot be read or written now. Never to be taken for "there is no such account". */
 export class RegistryUnavailable extends Error {
   override readonly name = 'RegistryUnavailable';
+  /** To be expected of a store: a log says what it is, and not where in the program. */
+  readonly isOutage = true;
   /**
    * `unreachable` (connection, timeout) · `refused` (the server answered that it can't now:
    * LOADING, READONLY, OOM, …) · `forbidden` (credentials or rights) · `empty` (no registry there,

@@ -7,6 +7,8 @@
  */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
+  /** To be expected of a store: a log says what it is, and not where in the program. */
+  readonly isOutage = true;
   /**
    * `unreachable`: no answer (connection, timeout): what was asked may or may not have happened ·
    * `refused`: the server said that it can't now · `forbidden`: credentials or rights · `damaged`:

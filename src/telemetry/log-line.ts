@@ -7,6 +7,7 @@ export type LogFields = Readonly<Record<string, unknown>>;
 const MAX_TEXT = 2000;
 const MAX_ITEMS = 50;
 const MAX_DEPTH = 4;
+const MAX_FRAMES = 8;
 
 /**
  * One JSON object: `time`, `level`, `msg`, then the fields. A field may not take the place of the
@@ -84,7 +85,8 @@ function safeObject(object: object, depth: number): Record<string, unknown> {
 
 /**
  * Name, code, message, the top of the stack and the cause; not the other properties, which may hold
- * a command with its arguments.
+ * a command with its arguments. Of a fault that is to be expected (`isOutage`: a store is away)
+ * neither the stack nor a cause of that kind, which says the same.
  */
 function safeError(error: Error, depth: number): Record<string, unknown> {
   const safe: Record<string, unknown> = {
@@ -93,15 +95,22 @@ function safeError(error: Error, depth: number): Record<string, unknown> {
   };
   const code = (error as NodeJS.ErrnoException).code;
   if (typeof code === 'string') safe.code = safeText(code);
-  const frames = error.stack
-    ?.split('\n')
-    .filter((line) => /^\s+at /.test(line))
-    .slice(0, 8);
-  if (frames !== undefined && frames.length > 0)
-    safe.stack = frames.map((line) => safeText(line.trim()));
-  if (error.cause !== undefined && depth < MAX_DEPTH)
-    safe.cause = safeValue(error.cause, depth + 1);
+  const isExpected = isOutage(error);
+  const frames = isExpected ? [] : framesOf(error);
+  if (frames.length > 0) safe.stack = frames;
+  const { cause } = error;
+  if (cause !== undefined && !(isExpected && isOutage(cause)) && depth < MAX_DEPTH)
+    safe.cause = safeValue(cause, depth + 1);
   return safe;
+}
+
+function isOutage(fault: unknown): boolean {
+  return fault instanceof Error && (fault as { isOutage?: unknown }).isOutage === true;
+}
+
+function framesOf({ stack = '' }: Error): string[] {
+  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line));
+  return frames.slice(0, MAX_FRAMES).map((line) => safeText(line.trim()));
 }
 
 function safeText(text: string): string {

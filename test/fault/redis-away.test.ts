@@ -112,6 +112,12 @@ describe('a Redis that is frozen', () => {
     console.log(`Redis frozen: ready ${Math.round(performance.now() - begin)} ms after it went on`);
     await callers.letIn(gate.port, gate.token);
     await callers.examine(gate, store.upstream);
+    const told = gate.log.join('').split('\n');
+    const away = told.filter((line) => line.includes('the registry does not answer'));
+    // One line for each thing that it was told meanwhile, not for each try.
+    expect(away.length).toBe(new Set(away.map((line) => JSON.parse(line).error.message)).size);
+    expect(told.filter((line) => line.includes('the registry answers again'))).toHaveLength(1);
+    expect(told.filter((line) => line.includes('"stack"'))).toEqual([]);
   });
 
   it('does not let a token be called wrong that could not be looked up', async () => {

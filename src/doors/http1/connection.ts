@@ -173,8 +173,9 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
   onHeadFault(fault: WireFault, detail: HeadDetail | null, begun: Buffer): void {
     const protocol = this.#served ? null : foreignProtocol(begun);
     const said = protocol ?? (detail === null ? null : (brokenToken(begun, detail) ?? detail));
-    const { log } = this.#host.services;
-    const fields = { reason: fault, detail: said, peer: this.peer.address };
+    const { log, recordedAddress } = this.#host.services;
+    const clientAddress = recordedAddress(this.peer.address) ?? undefined;
+    const fields = { reason: fault, detail: said, clientAddress };
     // Somebody has set up a client or a balancer in another way than this port.
     if (protocol === null) log.debug('the head of a request was refused', fields);
     else log.warn('a connection that begins with another protocol was refused', fields);
@@ -215,7 +216,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     if (exposed !== null) {
       this.#host.services.log.warn('a token was sent over plain HTTP: rotate it', {
         accountId: exposed,
-        clientAddress: this.#host.services.recordedAddress(this.peer.address),
+        clientAddress: this.#host.services.recordedAddress(this.peer.address) ?? undefined,
       });
     }
     call.refusePlaintext(exposed);

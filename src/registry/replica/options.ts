@@ -34,6 +34,8 @@ export interface ReplicaObserver {
    * say so.
    */
   onRevived?(accounts: number): void;
+  /** The store has renewed the lease: what failed before is well again. */
+  onRenewed?(): void;
   /** A step failed and will be repeated. */
   onFault?(step: 'load' | 'renew' | 'lookup' | 'acknowledge' | 'assert', fault: Error): void;
 }

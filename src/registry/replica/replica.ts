@@ -350,6 +350,7 @@ export class Replica implements RegistryView, PolicyView {
       try {
         await this.#renew(generation);
         failures = 0;
+        this.#observer.onRenewed?.();
         held ||= this.current;
         this.#firstAttempt.resolve(held);
       } catch (fault) {

@@ -21,7 +21,7 @@ afterEach(async () => {
 
 const log = createLog({ format: 'json', write: (line) => void lines.push(line) });
 
-const places = { perAddress: () => 1000, isExempt: () => false };
+const places = { perAddress: () => 32, isExempt: () => false };
 
 async function start(
   checks: readonly Check[] = [],
@@ -32,6 +32,7 @@ async function start(
     address,
     places,
     reached: (limit) => metrics.limits.count(limit),
+    recordedAddress: (address) => `somebody like ${address.slice(0, 3)}`,
     checks,
     metrics,
     log,
@@ -183,6 +184,18 @@ describe('the operations listener', () => {
     expect(answer.status).toBe(431);
   });
 
+  it('says of who takes too many places what the record says of an address', async () => {
+    const base = await start();
+    const sockets = Array.from({ length: places.perAddress() + 1 }, () =>
+      connect(Number(new URL(base).port), '127.0.0.1').on('error', () => {}),
+    );
+    await expect
+      .poll(() => lines.join(''), { timeout: 10_000 })
+      .toContain('"clientAddress":"somebody like 127"');
+    for (const socket of sockets) socket.destroy();
+    expect(lines.join('')).not.toContain('127.0.0.1');
+  });
+
   it('closes though a client holds its connection open', async () => {
     const base = await start();
     const socket = connect(Number(new URL(base).port), '127.0.0.1');
@@ -225,6 +238,7 @@ describe('a listener that cannot be opened', () => {
       address: await address(),
       places,
       reached: () => {},
+      recordedAddress: (address) => address,
       checks: [],
       metrics: createMetrics({ processMetrics: false }),
       log,

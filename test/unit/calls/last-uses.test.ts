@@ -50,8 +50,15 @@ it('reports a store that does not take them, and goes on', async () => {
   uses.note('A', 'one', 1, '::1');
   await uses.flush();
   expect(faults).toHaveLength(1);
+  uses.note('A', 'one', 1, '::1');
+  await uses.flush();
+  expect(faults).toHaveLength(1);
   failWith(null);
   uses.note('A', 'two', 2, '::1');
+  await uses.flush();
+  failWith(new Error('away again'));
+  uses.note('A', 'three', 3, '::1');
   await uses.close();
+  expect(faults).toHaveLength(2);
   expect(written.flat().map(({ token }) => token)).toEqual(['two']);
 });

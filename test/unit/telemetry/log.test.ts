@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { AuditUnavailable } from '../../../src/audit/port.ts';
+import { RegistryUnavailable } from '../../../src/registry/port.ts';
+import { StoreUnavailable } from '../../../src/store/fault.ts';
 import { createLog, type LogFields, type LogOptions } from '../../../src/telemetry/log.ts';
 
 const TOKEN = `slp_a1B2c3D4e5F6_${'s3CrEt'.repeat(8)}x`;
@@ -76,6 +79,30 @@ describe('a line', () => {
     expect(lines[0]).toBe(
       '06:07:08.009 info  ready  url=https://127.0.0.1:8443  note="a \\u001b[31mred\\u001b[0m\\nline"\n',
     );
+  });
+});
+
+describe('a fault', () => {
+  it('is told with the top of its stack, and with its cause', () => {
+    const { log, last } = listen();
+    log.warn('m', { error: new Error('outer', { cause: new Error('inner') }) });
+    expect(last().error).toMatchObject({
+      message: 'outer',
+      stack: expect.arrayContaining([expect.stringContaining('log.test.ts')]),
+      cause: { message: 'inner', stack: expect.anything() },
+    });
+  });
+
+  it('that is to be expected of a store is told without', () => {
+    const { log, last } = listen();
+    const cause = new StoreUnavailable('unreachable', 'ECONNREFUSED', 'Redis is away');
+    log.warn('m', { error: new RegistryUnavailable('unreachable', 'Redis is away', { cause }) });
+    expect(last().error).toEqual({ name: 'RegistryUnavailable', message: 'Redis is away' });
+    log.warn('m', { error: cause });
+    expect(last().error).toMatchObject({ code: 'ECONNREFUSED' });
+    const bug = new AuditUnavailable('of a kind of its own', { cause: new TypeError('a bug') });
+    log.warn('m', { error: bug });
+    expect(last().error).toMatchObject({ cause: { message: 'a bug', stack: expect.anything() } });
   });
 });
 
