@@ -48,6 +48,7 @@ export async function inspectRedis(
       administers: admin !== null || proxy === null,
       renewsTokens: config.routes.some(({ action }) => action === 'renew-token'),
       holds,
+      hashesAddresses: config.audit.clientAddress === 'hashed',
     });
   } finally {
     connection.close();

@@ -1,4 +1,5 @@
 import type { RedisRights } from './redis-rights.ts';
+import { aboutRights } from './redis-rights-findings.ts';
 import type { ClusterFacts, RedisFacts, SentinelFacts, ServerFacts } from './redis-survey.ts';
 
 /**
@@ -23,6 +24,8 @@ export interface FindingContext {
   readonly renewsTokens: boolean;
   /** What this Redis holds, where the audit has one of its own. Default: both. */
   readonly holds?: 'registry' | 'audit' | 'both';
+  /** Whether events hold addresses of clients as hashes. Default: they do not. */
+  readonly hashesAddresses?: boolean;
 }
 
 const CLOCK_MAX_MS = 2_000;
@@ -282,99 +285,6 @@ function aboutCluster(cluster: ClusterFacts | null): readonly Finding[] {
     const means =
       'When it goes, its part of the keys is away until it is back: no lease, or no record of calls.';
     findings.push({ severity: 'unsafe', server: primary, found: 'no replica in step', means });
-  }
-  return findings;
-}
-
-function aboutRights(
-  rights: RedisRights,
-  { administers, renewsTokens, holds = 'both' }: FindingContext,
-): readonly Finding[] {
-  const say = speaker(null);
-  const findings: Finding[] = [];
-  const lacking = (
-    [
-      ['readsRegistry', 'read the registry', 'audit'],
-      ['renewsLease', 'renew its lease', 'audit'],
-      ['appendsAudit', 'append to the audit', 'registry'],
-    ] as const
-  ).filter(([right, , elsewhere]) => holds !== elsewhere && !rights[right]);
-  for (const [, what] of lacking) {
-    findings.push(
-      say(
-        'unsafe',
-        `the configured user may not ${what}`,
-        'No call is let in. See config/redis/users.acl.',
-      ),
-    );
-  }
-  if (holds !== 'registry' && !rights.closesPermits) {
-    findings.push(
-      say(
-        'unsafe',
-        'the configured user may not note which permits have no outcome',
-        'Permits of an instance that ends without a word stay without an outcome. Take the present config/redis/users.acl.',
-      ),
-    );
-  }
-  if (holds !== 'registry' && !rights.keepsHeads) {
-    findings.push(
-      say(
-        'unsafe',
-        'the configured user may not keep where the chain of audit events has come to',
-        'Events that are taken from the end of the record cannot be missed. Take the present config/redis/users.acl.',
-      ),
-    );
-  }
-  if (holds !== 'audit' && !rights.notesUses) {
-    findings.push(
-      say(
-        'note',
-        'the configured user may not note for the lists of accounts whom it has let in',
-        'Lists show tokens as unused that were let in. Take the present config/redis/users.acl.',
-      ),
-    );
-  }
-  if (holds !== 'audit' && renewsTokens && !rights.writesRegistry) {
-    findings.push(
-      say(
-        'unsafe',
-        'the configured user may not change the registry, and a route has action: renew-token',
-        'Callers get 503 there. That needs the user manager.',
-      ),
-    );
-  }
-  if (holds !== 'audit' && administers && !rights.writesRegistry) {
-    findings.push(
-      say(
-        'unsafe',
-        'the configured user may not change the registry',
-        'Administration needs the user manager.',
-      ),
-    );
-  }
-  if (holds !== 'audit' && !administers && rights.writesRegistry) {
-    const means =
-      'This instance has no admin listener and needs only the user gate. As it is, whoever takes it over can make accounts for themselves.';
-    findings.push(say('unsafe', 'the configured user may change the registry', means));
-  }
-  if (rights.administersServer) {
-    findings.push(
-      say(
-        'unsafe',
-        'the configured user may see the settings of the server',
-        'It may change them too, most likely. Use the users that ship.',
-      ),
-    );
-  }
-  if (rights.leavesPrefix) {
-    findings.push(
-      say(
-        'note',
-        'the configured user may read keys beyond store.keyPrefix',
-        'Others who share this Redis are not safe from this gate.',
-      ),
-    );
   }
   return findings;
 }

@@ -42,8 +42,13 @@ describe('check --connect', () => {
   });
 
   /** `keys` of `store` beside its kind. The file has a proxy listener and no admin listener. */
-  function fileWith(keys: Readonly<Record<string, unknown>>, port = 1): string {
+  function fileWith(
+    keys: Readonly<Record<string, unknown>>,
+    port = 1,
+    audit: Readonly<Record<string, unknown>> = {},
+  ): string {
     return JSON.stringify({
+      audit,
       listen: { proxy: { address: '127.0.0.1:0', plaintext: true } },
       store: { kind: 'redis', ...keys },
       upstreams: { api: { addresses: [`http://127.0.0.1:${port}`], connectTimeoutMs: 30_000 } },
@@ -60,8 +65,12 @@ describe('check --connect', () => {
     });
   }
 
-  async function check(keys: Readonly<Record<string, unknown>>, inspect: boolean) {
-    const { config } = parseConfig(fileWith(keys), 'check.yaml');
+  async function check(
+    keys: Readonly<Record<string, unknown>>,
+    inspect: boolean,
+    audit: Readonly<Record<string, unknown>> = {},
+  ) {
+    const { config } = parseConfig(fileWith(keys, 1, audit), 'check.yaml');
     if (config.store.kind !== 'redis') throw new TypeError('not a Redis');
     const inspector = inspect
       ? { redisUser: 'root', redisPasswordFile: shell.path('root.password') }
@@ -129,6 +138,46 @@ describe('check --connect', () => {
     ]);
   });
 
+  it('asks for everything that the file of users gives to a gate', async () => {
+    const line = (await readFile(users.aclFile, 'utf8'))
+      .split('\n')
+      .find((one) => one.startsWith('user gate '))!;
+    const shipped = line.match(/\([^)]*\)|\S+/g)!.slice(1);
+    // Selectors, and what stands outside of them: keys that are read.
+    const places = shipped.flatMap((rule, at) => (/^(?:\(|%)/.test(rule) ? [at] : []));
+    expect(places.length).toBeGreaterThan(20);
+    const set = (rules: readonly string[]) =>
+      asAdmin(server, users.root, (root) => root.call('ACL', 'SETUSER', ...rules));
+    onTestFinished(async () => void (await set(shipped)));
+    for (const at of places) {
+      await set(shipped.filter((_, place) => place !== at));
+      const { findings } = await check(gateOn(server), false, { clientAddress: 'hashed' });
+      expect(
+        findings.filter(({ found }) => found.includes('may not')),
+        shipped[at],
+      ).not.toEqual([]);
+    }
+  });
+
+  it('asks for the key of hashed addresses where it is used, and not elsewhere', async () => {
+    const set = (rule: string) =>
+      asAdmin(server, users.root, (root) =>
+        root.call('ACL', 'SETUSER', 'gate', 'clearselectors', rule),
+      );
+    onTestFinished(async () => {
+      await asAdmin(server, users.root, (root) => root.call('ACL', 'LOAD'));
+    });
+    const means =
+      'the configured user may not keep the key by which addresses of clients are hashed';
+    const key = '(+set +get ~sallyport:audit:{0}:address-key)';
+    await set('+hmget');
+    const hashed = { clientAddress: 'hashed' };
+    expect((await check(gateOn(server), true, hashed)).unsafe).toContain(means);
+    expect((await check(gateOn(server), true)).unsafe).not.toContain(means);
+    await set(key);
+    expect((await check(gateOn(server), true, hashed)).unsafe).not.toContain(means);
+  });
+
   it('says what the user of a gate could not look at, and does not take it for fine', async () => {
     const { findings } = await check(gateOn(server), false);
     expect(findings.map(({ severity, found }) => [severity, found])).toEqual([
@@ -162,8 +211,12 @@ describe('check --connect', () => {
     expect(crippled.unsafe).toEqual([
       'the configured user may not renew its lease',
       'the configured user may not append to the audit',
+      'the configured user may not confirm that it has applied changes',
+      'the configured user may not tell others what it has seen revoked',
+      'the configured user may not cut the oldest audit events',
       'the configured user may not note which permits have no outcome',
       'the configured user may not keep where the chain of audit events has come to',
+      'the configured user may not count calls together with other instances',
     ]);
   });
 
@@ -312,10 +365,17 @@ describe('what is found in facts', () => {
   const rights = {
     readsRegistry: true,
     renewsLease: true,
+    confirmsChanges: true,
+    keepsRevoked: true,
     appendsAudit: true,
+    trimsAudit: true,
     closesPermits: true,
     keepsHeads: true,
+    copiesActivity: true,
+    hashesAddresses: true,
     notesUses: true,
+    sharesLimits: true,
+    keepsFigures: true,
     writesRegistry: false,
     leavesPrefix: false,
     administersServer: false,
