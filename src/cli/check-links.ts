@@ -4,7 +4,7 @@ import { systemClock } from '../clock.ts';
 import type { Config } from '../config/schema.ts';
 import { withPublicOrigin } from '../forwarding/public-origin.ts';
 import { responseFieldNames } from '../http/field-names.ts';
-import type { Finding } from '../store/redis-findings.ts';
+import type { Finding } from '../store/redis-finding.ts';
 import { clientContext, loadClientMaterial } from '../tls/client-material.ts';
 
 type Upstream = Config['upstreams'][number];

@@ -3,7 +3,7 @@ import { redisSettings } from '../admin/stores.ts';
 import { systemClock } from '../clock.ts';
 import type { Config, RedisStoreConfig } from '../config/schema.ts';
 import { StoreUnavailable } from '../store/fault.ts';
-import type { Finding } from '../store/redis-findings.ts';
+import type { Finding } from '../store/redis-finding.ts';
 import { UsageError } from './exit.ts';
 import { say, styled } from './terminal.ts';
 

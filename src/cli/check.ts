@@ -6,7 +6,7 @@ import { systemClock } from '../clock.ts';
 import { showFault } from '../config/faults.ts';
 import type { Config, RedisStoreConfig } from '../config/schema.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
-import type { Finding } from '../store/redis-findings.ts';
+import type { Finding } from '../store/redis-finding.ts';
 import { findOwnLinks } from './check-links.ts';
 import { type InspectorOptions, inspectRedis, showFinding } from './check-redis.ts';
 import { EXIT, failureOf } from './exit.ts';

@@ -1,4 +1,4 @@
-import type { Finding, FindingContext } from './redis-findings.ts';
+import type { Finding, FindingContext } from './redis-finding.ts';
 import type { RedisRights } from './redis-rights.ts';
 
 type Row = readonly [
