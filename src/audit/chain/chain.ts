@@ -150,7 +150,7 @@ class SignedChain implements Chain {
 
   /** Of the heads that come meanwhile only the newest. */
   async #keepAll(): Promise<void> {
-    const [key] = await Promise.allSettled([this.#isKeyKept ? null : this.#keepKey()]);
+    const [key] = await Promise.allSettled([this.#keepKey()]);
     for (let head = this.#unkept; head !== null; head = this.#unkept) {
       await this.#keepHead(head);
       if (this.#unkept === head) this.#unkept = null;
@@ -158,11 +158,12 @@ class SignedChain implements Chain {
     if (key.status === 'rejected') throw key.reason;
   }
 
+  /** With each head again: a store that has lost what it had (a failover) knows no key either. */
   async #keepKey(): Promise<void> {
     const { instance, key, keptMs } = this.#options;
     const { id, publicKey } = key;
     await this.#ledger.keepKey({ key: id, publicKey, instance, time: isoTime(this.#beganMs) });
-    await this.#ledger.forgetHeads(this.#beganMs - keptMs);
+    if (!this.#isKeyKept) await this.#ledger.forgetHeads(this.#beganMs - keptMs);
     this.#isKeyKept = true;
   }
 

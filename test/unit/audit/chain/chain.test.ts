@@ -105,7 +105,7 @@ describe('the chain of an instance', () => {
     expect(readEvent(stage.lines[0]!)).toMatchObject({ type: 'instance-begun', previous: null });
     expect(readEvent(stage.lines.at(-1)!)).toMatchObject({ type: 'instance-ended', seq: 402 });
     expect(stage.heads.at(-1)).toBe(stage.lines.at(-1));
-    expect(stage.keys).toMatchObject([{ key: openChainKey(folder).id, instance: 'unit-1' }]);
+    expect(stage.keys[0]).toMatchObject({ key: openChainKey(folder).id, instance: 'unit-1' });
   });
 
   it('signs its head after a thousand events', async () => {
@@ -159,6 +159,15 @@ describe('the chain of an instance', () => {
     await stage.chain.close();
     expect(stage.heads).toEqual([stage.lines[2]]);
     expect(stage.keys).toHaveLength(1);
+  });
+
+  it('registers its key again with each head: the store may have lost it', async () => {
+    const stage = stageOf();
+    record(stage, 'x');
+    await expect.poll(() => stage.keys.length).toBe(1);
+    stage.keys.length = 0;
+    await ended(stage);
+    expect(stage.keys).toMatchObject([{ key: openChainKey(folder).id }]);
   });
 
   it('goes on after an event that could not be made', async () => {
