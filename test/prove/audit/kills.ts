@@ -35,7 +35,7 @@ function ended(name: string, signals: readonly NodeJS.Signals[], leaseMs: number
     leaseMs,
     ...(signals.length > 1 ? { takesMetrics: true } : {}),
     async play(stage, random, runs) {
-      for (let run = 0; run < Math.ceil(runs / 40); run += 1) {
+      for (let run = 0; run < Math.ceil(runs / 12); run += 1) {
         const gate = await stage.start('ended');
         const load = stage.load(gate);
         await sleep(1000 + random() * 1000);

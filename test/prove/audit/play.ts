@@ -1,4 +1,4 @@
-import { AuditStage } from '../../support/truth/audit-stage.ts';
+import { AuditStage, type Proven } from '../../support/truth/audit-stage.ts';
 import type { AuditVerdict, Counted } from '../../support/truth/audit-verdict.ts';
 import type { Setting } from './settings.ts';
 
@@ -11,15 +11,15 @@ interface Plan {
 }
 
 interface Played {
-  readonly verdict: AuditVerdict;
+  readonly proven: Proven;
   /** Promises that were not kept, as sentences. */
   readonly faults: readonly string[];
 }
 
-/** Plays one scene and judges what four witnesses say of it. */
+/** Plays one scene and judges what four witnesses say of it, and what the log proves. */
 export async function playSetting(setting: Setting, plan: Plan): Promise<Played> {
   const { scene, store, durability } = setting;
-  const { leaseMs = 120_000, audit } = scene;
+  const { leaseMs = 120_000, audit, workers, losesEnds } = scene;
   const { rate, seed, kills } = plan;
   const stage = await AuditStage.open({
     store,
@@ -27,11 +27,14 @@ export async function playSetting(setting: Setting, plan: Plan): Promise<Played>
     rate,
     leaseMs,
     ...(audit && { audit }),
+    ...(workers && { workers }),
+    ...(losesEnds && { losesEnds }),
   });
   try {
     await scene.play(stage, randomOf(seed), kills);
-    const verdict = await stage.finish();
-    return { verdict, faults: faultsOf(setting, verdict, stage.counted) };
+    const proven = await stage.finish();
+    const faults = [...faultsOf(setting, proven.verdict, stage.counted), ...proven.faults];
+    return { proven, faults };
   } finally {
     await stage.stop();
   }
@@ -50,9 +53,7 @@ function faultsOf(
   if (verdict.answered === 0) faults.push('no call was answered');
   if (!mayLose && lost > 0) faults.push(`${lost} events are lost`);
   if (mayLose) {
-    // The last numbers of an instance that has gone leave no hole when its disk loses them.
-    const isTail = scene.takes === 'both' && scene.takesMetrics === true;
-    if (!isTail && withoutRecord.length > lost)
+    if (!scene.losesEnds && withoutRecord.length > lost)
       faults.push(`${withoutRecord.length} answers without a record, ${lost} events lost`);
     if (open.length > lost) faults.push(`${open.length} permits are open, ${lost} events lost`);
   } else {

@@ -71,22 +71,10 @@ const emptied = fault(
   { takes: 'both' },
 );
 
-const tailLost = fault(
-  'failover that loses the last 700 ms that the primary had accepted',
-  async ({ sentinels }) => {
-    const { primary, replica } = await sentinels.loseTail();
-    await sleep(700);
-    await primary.kill();
-    await sentinels.promoted(replica);
-  },
-  { stores: ['Sentinels'], takes: 'the store’s' },
-);
-
 export const scenes: readonly AuditScene[] = [
   ...[0.5, 2, 10, 60].map(frozen),
   killed,
   full,
   readOnly,
-  tailLost,
   emptied,
 ];

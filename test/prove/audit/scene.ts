@@ -1,4 +1,5 @@
-import type { AuditStage, AuditStore, Durability } from '../../support/truth/audit-stage.ts';
+import type { AuditStage, Durability } from '../../support/truth/audit-stage.ts';
+import type { AuditStore } from '../../support/truth/stores.ts';
 
 /** What comes of the same seed is the same choice of moments. */
 export type Random = () => number;
@@ -20,6 +21,10 @@ export interface AuditScene {
   readonly takes?: 'the store’s' | 'both';
   /** Metrics go with their instance: what they say is not compared. */
   readonly takesMetrics?: true;
+  /** The last events of an instance that has gone may be lost with it, and leave no hole. */
+  readonly losesEnds?: true;
+  /** Processes of each gate. Default: one. */
+  readonly workers?: number;
   /** Ends with what was broken whole again. */
   play(stage: AuditStage, random: Random, runs: number): Promise<void>;
 }

@@ -1,14 +1,4 @@
-import {
-  appendFileSync,
-  closeSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AuditStage } from '../../support/truth/audit-stage.ts';
@@ -92,52 +82,17 @@ const small: AuditScene = {
   audit: { spool: { maxBytes: 1_048_576 } },
 };
 
-/** An instance is killed while its spool is in use, and `damage` is done to what it left. */
-function left(
-  name: string,
-  damage: (segment: string) => void,
-  more: Partial<AuditScene> = {},
-): AuditScene {
-  return {
-    name,
-    stores: ['Redis'],
-    leaseMs: 10_000,
-    takesMetrics: true,
-    ...more,
-    async play(stage) {
-      const gate = await stage.start('one');
-      const load = stage.load(gate);
-      await sleep(BEFORE_MS);
-      stage.redis.pause();
-      await sleep(AWAY_MS / 2);
-      await stage.end(gate, 'SIGKILL');
-      await load.stop();
-      for (const segment of newestSegments(stage.dataDir('one'))) damage(segment);
-      stage.redis.resume();
-      stage.load(await stage.start('one'));
-      await sleep(AFTER_MS);
-    },
-  };
-}
-
-/** The last file of each instance's folder that holds anything. */
-function newestSegments(dataDir: string): readonly string[] {
-  const files = readdirSync(join(dataDir, 'spool'), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /seg|spool|\d{6}/.test(entry.name))
-    .map(({ parentPath, name }) => join(parentPath, name))
-    .filter((path) => readFileSync(path).subarray(0, 4).toString() === 'SPL1')
-    .sort();
-  return files.slice(-1);
-}
-
-const torn = left('kill -9 while the spool is written; its last record is torn', (segment) =>
-  appendFileSync(segment, readFileSync(segment).subarray(0, 60)),
-);
-
-const damaged = left(
-  'kill -9 while the spool is written; its disk loses the last 3,000 bytes',
-  (segment) => truncateSync(segment, Math.max(0, statSync(segment).size - 3000)),
+/** What waits there is gone with the folder; what comes next has neither of the two. */
+const bothGone = onDisk(
+  'Redis is killed with kill -9 and the folder of the spool is removed, for 4 s',
+  async (stage, folder) => {
+    await stage.redis.kill();
+    await sleep(AWAY_MS / 4);
+    rmSync(join(folder, 'spool'), { recursive: true });
+    await sleep(AWAY_MS);
+    await stage.redis.restart();
+  },
   { takes: 'both' },
 );
 
-export const scenes: readonly AuditScene[] = [full, fullWhileAway, readOnly, small, torn, damaged];
+export const scenes: readonly AuditScene[] = [full, fullWhileAway, readOnly, small, bothGone];

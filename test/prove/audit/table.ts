@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
-import type { AuditVerdict } from '../../support/truth/audit-verdict.ts';
+import type { Proven } from '../../support/truth/audit-stage.ts';
 import type { Setting } from './settings.ts';
 
 const DOCUMENT = new URL('../../../docs/RELIABILITY.md', import.meta.url);
@@ -16,6 +16,7 @@ const HEADINGS = [
   'events lost (counted)',
   'recorded twice',
   'outcome unknown',
+  '`audit verify`: gaps, edits',
   'kept',
   'when, load',
 ];
@@ -23,7 +24,11 @@ const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
 const HEAD = [line(HEADINGS), line(HEADINGS.map(() => '---'))];
 
 /** Puts the row of a setting in the place of its old one. */
-export function writeRows(setting: Setting, verdict: AuditVerdict, broken: number): void {
+export function writeRows(
+  setting: Setting,
+  { verdict, gaps, edits }: Proven,
+  broken: number,
+): void {
   const { scene, store, durability } = setting;
   const place = [scene.name, store, `\`${durability}\``];
   const { calls, answered, unavailable, unrecorded, withoutRecord, lost, countedLost } = verdict;
@@ -37,6 +42,7 @@ export function writeRows(setting: Setting, verdict: AuditVerdict, broken: numbe
     `${lost}${counted}`,
     String(verdict.duplicated.length),
     String(verdict.unknown),
+    `${gaps}, ${edits}`,
     broken === 0 ? 'yes' : '**no**',
     `${new Date().toISOString().slice(0, 10)}, ${loadavg()[0]?.toFixed(1)}`,
   ]);

@@ -1,17 +1,19 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { valuesOf } from '../http-bytes.ts';
 import { type RawUpstream, startRawUpstream } from '../raw-upstream.ts';
-import { PRIMARY_NAME, type RedisSentinels, startSentinels } from '../redis-sentinel.ts';
-import { type RedisServer, startRedis } from '../redis-server.ts';
+import type { RedisCluster } from '../redis-cluster.ts';
+import type { RedisSentinels } from '../redis-sentinel.ts';
+import type { RedisServer } from '../redis-server.ts';
+import { proofFaults } from './audit-proof.ts';
 import { type AuditVerdict, type Counted, verdictOf } from './audit-verdict.ts';
 import { Callers } from './callers.ts';
 import { type GateProcess, type Gates, openGates } from './gates.ts';
-import { type StoredEvent, storedInFile, storedInRedis } from './raw-record.ts';
+import { placeOf, type StoredEvent } from './raw-record.ts';
+import { type AuditStore, openStore, type StagedStore } from './stores.ts';
 
-export type AuditStore = 'Redis' | 'Sentinels' | 'embedded';
 export type Durability = 'store' | 'local' | 'both';
 
 export interface StageOptions {
@@ -22,6 +24,19 @@ export interface StageOptions {
   readonly leaseMs: number;
   /** Further keys of `audit` in the configuration. */
   readonly audit?: Readonly<Record<string, unknown>>;
+  /** Processes of each gate. Default: one. */
+  readonly workers?: number;
+  /** A disk loses the last events of an instance, of which nobody else may know. */
+  readonly losesEnds?: boolean;
+}
+
+/** What four witnesses say, and what the log proves of itself. */
+export interface Proven {
+  readonly verdict: AuditVerdict;
+  /** `audit verify`: gaps and edits, and where it is not right. */
+  readonly gaps: number;
+  readonly edits: number;
+  readonly faults: readonly string[];
 }
 
 const CALLERS = 8;
@@ -36,59 +51,67 @@ export class AuditStage {
   readonly options: StageOptions;
   readonly gates: Gates;
   readonly #upstream: RawUpstream;
-  readonly #redis: RedisServer | null;
-  readonly #sentinels: RedisSentinels | null;
+  readonly #store: StagedStore;
   readonly #callers: Callers[] = [];
   readonly #living = new Set<GateProcess>();
   readonly #gone = new Set<string>();
   readonly #mounts: string[] = [];
   #counted: Counted = { lost: 0, unrecorded: 0 };
   #lastName = '';
+  #losesWorkers = false;
 
   private constructor(
     options: StageOptions,
     gates: Gates,
-    parts: readonly [RawUpstream, RedisServer | null, RedisSentinels | null],
+    upstream: RawUpstream,
+    store: StagedStore,
   ) {
     this.options = options;
     this.gates = gates;
-    [this.#upstream, this.#redis, this.#sentinels] = parts;
+    this.#upstream = upstream;
+    this.#store = store;
   }
 
   static async open(options: StageOptions): Promise<AuditStage> {
-    const { store, durability, leaseMs, audit } = options;
+    const { durability, leaseMs, audit, workers } = options;
     const upstream = await startRawUpstream({
       answer: () => [{ send: 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell' }],
     });
-    const redis = store === 'Redis' ? await startRedis({ appendOnly: true }) : null;
-    const sentinels = store === 'Sentinels' ? await startSentinels({ appendOnly: true }) : null;
-    const addresses = sentinels?.addresses.map(({ host, port }) => `${host}:${port}`);
-    const isFew = store === 'embedded';
-    const gates = await openGates(
-      redis?.url ?? (addresses && { sentinels: { name: PRIMARY_NAME, addresses } }) ?? null,
-      upstream.url,
-      {
-        leaseMs,
-        // Each refusal is recorded by itself, so that each answer has to find its record.
-        audit: {
-          foldRefusalsAfter: 1_000_000,
-          durability,
-          ...audit,
-        },
-        ...(isFew ? {} : { dataDir: (name: string) => `data-${name}` }),
-      },
-    );
-    return new AuditStage(options, gates, [upstream, redis, sentinels]);
+    const store = await openStore(options.store);
+    const gates = await openGates(store.address, upstream.url, {
+      leaseMs,
+      // Each refusal is recorded by itself, so that each answer has to find its record.
+      audit: { foldRefusalsAfter: 1_000_000, durability, ...audit },
+      ...(workers === undefined ? {} : { workers }),
+      ...(store.kind === 'embedded' ? {} : { dataDir: (name: string) => `data-${name}` }),
+    });
+    return new AuditStage(options, gates, upstream, store);
   }
 
   get redis(): RedisServer {
-    if (this.#redis === null) throw new Error('there is no single Redis on this stage');
-    return this.#redis;
+    return this.#of('redis');
   }
 
   get sentinels(): RedisSentinels {
-    if (this.#sentinels === null) throw new Error('there are no sentinels on this stage');
-    return this.#sentinels;
+    return this.#of('sentinels');
+  }
+
+  get cluster(): RedisCluster {
+    return this.#of('cluster');
+  }
+
+  #of<Part extends 'redis' | 'sentinels' | 'cluster'>(part: Part): NonNullable<StagedStore[Part]> {
+    const found = this.#store[part];
+    if (found === null) throw new Error(`there is no ${part} on this stage`);
+    return found;
+  }
+
+  /** In a Cluster: the port of the primary that has the stream of a gate, and its slot. */
+  placeOf(gate: GateProcess): Promise<{ readonly port: number; readonly slot: number }> {
+    return placeOf(
+      gate.instance,
+      this.cluster.addresses.map(({ port }) => port),
+    );
   }
 
   /** Where a gate of this name keeps its data. */
@@ -119,6 +142,14 @@ export class AuditStage {
     await gate.end(...signals);
   }
 
+  /** One of its processes, by kill -9; another one is started in its place. */
+  killWorker({ child }: GateProcess, which: number): void {
+    const listed = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8');
+    const pids = listed.trim().split(' ').map(Number);
+    this.#losesWorkers = true;
+    process.kill(pids[which % pids.length]!, 'SIGKILL');
+  }
+
   /** A small file system of memory in the place of a folder. Throws where that is not allowed. */
   mount(path: string, options: string): () => void {
     mkdirSync(path, { recursive: true });
@@ -132,10 +163,13 @@ export class AuditStage {
   }
 
   /** Until all is written that is going to be, or a bounded time is over. */
-  async finish(): Promise<AuditVerdict> {
+  async finish(): Promise<Proven> {
     for (const load of this.#callers) await load.stop();
-    const verdict = this.options.store === 'embedded' ? this.#atRest() : this.#running();
-    return verdict;
+    const verdict = await (this.#store.kind === 'embedded' ? this.#atRest() : this.#running());
+    const proof = await this.gates.verify();
+    const stored = await this.#store.stored(this.dataDir(''));
+    const faults = proofFaults(proof, stored, this.options.losesEnds === true);
+    return { verdict, gaps: proof.gaps, edits: proof.edits, faults };
   }
 
   async stop(): Promise<void> {
@@ -143,8 +177,7 @@ export class AuditStage {
     // Before the folder is removed, and gone for good with the last process that uses it.
     for (const path of this.#mounts) spawnSync('umount', ['--lazy', path]);
     await this.gates.stop();
-    await this.#redis?.stop();
-    await this.#sentinels?.stop();
+    await this.#store.stop();
     await this.#upstream.stop();
   }
 
@@ -191,21 +224,24 @@ export class AuditStage {
     return this.#counted;
   }
 
-  async #stored(): Promise<readonly StoredEvent[]> {
-    if (this.options.store === 'embedded') return storedInFile(`${this.dataDir('')}/audit.db`);
-    const server = this.#redis ?? (await this.sentinels.primary());
-    return storedInRedis(server.port);
-  }
-
   async #verdict(): Promise<AuditVerdict> {
+    const stored = await this.#store.stored(this.dataDir(''));
     return verdictOf({
       calls: this.#callers.flatMap((load) => load.calls),
       upstream: this.#upstream.requests.map((one) => valuesOf(one, 'x-request-id')[0] ?? ''),
-      stored: await this.#stored(),
+      stored,
       counted: this.#counted,
-      gone: this.#gone,
+      gone: this.#losesWorkers ? silentIn(stored) : this.#gone,
     });
   }
+}
+
+/** Instances that have not said that they ended. */
+function silentIn(stored: readonly StoredEvent[]): ReadonlySet<string> {
+  const begun = new Set(stored.map(({ event }) => String(event.instance)));
+  for (const { event } of stored)
+    if (event.type === 'instance-ended') begun.delete(String(event.instance));
+  return begun;
 }
 
 /** What is missing has been counted as lost. */

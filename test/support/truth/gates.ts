@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createControl } from '../../../src/admin/control.ts';
+import type { AuditVerification } from '../../../src/admin/verify-audit.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { freePort } from '../free-port.ts';
@@ -36,6 +37,8 @@ export interface Gates {
   start(name: string): Promise<GateProcess>;
   /** All that is on record, oldest first. With the embedded store only while no gate runs. */
   events(): Promise<readonly AuditEvent[]>;
+  /** What `sallyport audit verify` says of it. With the embedded store likewise. */
+  verify(): Promise<AuditVerification>;
   stop(): Promise<void>;
 }
 
@@ -44,6 +47,8 @@ export interface GatesOptions {
   readonly leaseMs?: number;
   /** Keys of `audit` in the configuration. */
   readonly audit?: Readonly<Record<string, unknown>>;
+  /** Processes of each gate. Default: one. */
+  readonly workers?: number;
   /** Where the instance of a name keeps its data, in the gates' folder. Default: all in one. */
   readonly dataDir?: (name: string) => string;
 }
@@ -102,6 +107,7 @@ export async function openGates(
         } while (cursor !== null);
         return lines.reverse().map((line) => JSON.parse(line) as AuditEvent);
       }),
+    verify: () => verified(first, folder),
     async stop() {
       for (const gate of running) await gate.end('SIGKILL');
       rmSync(folder, { recursive: true, force: true });
@@ -118,9 +124,10 @@ interface Parts extends GatesOptions {
 
 function configText(parts: Parts): string {
   const { name, opsPort, store, upstreamUrl, leaseMs = 3000, audit = {}, dataDir } = parts;
+  const { workers = 1 } = parts;
   const redis = typeof store === 'string' ? { url: store } : store;
   return JSON.stringify({
-    instance: { name, dataDir: `./${dataDir?.(name) ?? 'data'}`, drainMs: 60_000 },
+    instance: { name, dataDir: `./${dataDir?.(name) ?? 'data'}`, drainMs: 60_000, workers },
     listen: {
       proxy: { address: '127.0.0.1:0', plaintext: true },
       ops: { address: `127.0.0.1:${opsPort}` },
@@ -140,6 +147,26 @@ function configText(parts: Parts): string {
       },
     ],
   });
+}
+
+/** As a process of its own: exit code 0 is no finding, 1 is some. Throws for any other. */
+async function verified(file: string, cwd: string): Promise<AuditVerification> {
+  const words = [MAIN, 'audit', 'verify', '--json', '--config', file];
+  const child = spawn(process.execPath, words, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  let [out, err] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  const isTold = (code === 0 || code === 1) && out.startsWith('{');
+  if (!isTold) throw new Error(`audit verify ended with ${code}: ${err}`);
+  const result = JSON.parse(out) as AuditVerification;
+  if ((code === 1) !== result.gaps + result.edits > 0)
+    throw new Error(`audit verify ended with ${code}: ${out}`);
+  return result;
 }
 
 async function startProcess(file: string, cwd: string, opsPort: number): Promise<GateProcess> {

@@ -33,6 +33,43 @@ export async function storedInRedis(port: number): Promise<readonly StoredEvent[
   }
 }
 
+/** Which of these nodes are there, and are no replicas. */
+export async function primariesOf(ports: readonly number[]): Promise<readonly number[]> {
+  const roles = await Promise.all(ports.map((port) => roleOf(port)));
+  return ports.filter((_port, at) => roles[at] === 'master');
+}
+
+/** Null: nobody is there. */
+async function roleOf(port: number): Promise<Reply> {
+  const redis = await RawRedis.open(port).catch(() => null);
+  if (redis === null) return null;
+  try {
+    const [role = null] = (await redis.call('ROLE')) as Reply[];
+    return role;
+  } finally {
+    redis.close();
+  }
+}
+
+/** Where the stream of an instance is: the port of its primary, and the slot of the stream. */
+export async function placeOf(
+  instance: string,
+  ports: readonly number[],
+): Promise<{ readonly port: number; readonly slot: number }> {
+  for (const port of await primariesOf(ports)) {
+    const own = (await storedInRedis(port)).find(({ event }) => event.instance === instance);
+    if (own === undefined) continue;
+    const redis = await RawRedis.open(port);
+    try {
+      const [key = ''] = own.place.split(' ');
+      return { port, slot: Number(await redis.call('CLUSTER', 'KEYSLOT', key)) };
+    } finally {
+      redis.close();
+    }
+  }
+  throw new Error(`nothing of ${instance} is in any stream`);
+}
+
 type Entry = readonly [id: string, fields: readonly [name: string, value: string]];
 const isStream = (key: string) => STREAM.test(key);
 
