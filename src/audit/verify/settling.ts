@@ -3,6 +3,7 @@ import { type Finding, missingOf, numbers } from './finding.ts';
 import type { InstanceHeads } from './heads.ts';
 import type { InstanceCheck } from './instance-check.ts';
 import type { Adoption, Known } from './known.ts';
+import { MissingNumbers } from './missing.ts';
 
 /** Where the log of an instance begins, if not with its first event. */
 export interface Front {
@@ -80,10 +81,13 @@ export class Settling {
 
   #settle(name: string, known: Known): void {
     const { check, heads, missing, lost } = known;
-    this.#settleFront(name, known);
-    for (const { first, last, reason } of lost)
-      for (const hole of missing.take(first, last)) this.#sayLost(name, hole, reason);
     const next = this.#log.anchors.nextOf(name);
+    const front = new MissingNumbers();
+    if (check.firstSeq > next) front.add({ first: next, last: check.firstSeq - 1, time: null });
+    for (const { first, last, reason } of lost)
+      for (const hole of [...front.take(first, last), ...missing.take(first, last)])
+        this.#sayLost(name, hole, reason);
+    this.#settleFront(name, known, front.all()[0]?.first ?? check.firstSeq);
     missing.take(1, next - 1);
     for (const { first, last, time } of missing.all())
       this.#log.found(missingOf(name, { first, last, time }));
@@ -102,9 +106,9 @@ export class Settling {
     this.#log.found({ kind: 'lost', instance, firstSeq: first, lastSeq: last, time, message });
   }
 
-  #settleFront(name: string, { check, lateComer }: Known): void {
+  /** @param next the first number that is not there and that nobody has said to be lost */
+  #settleFront(name: string, { check, lateComer }: Known, next: number): void {
     const { firstSeq, broken } = check;
-    const next = this.#log.anchors.nextOf(name);
     const rest = broken === null ? null : this.#log.anchors.restAt(name, broken.firstSeq);
     if (broken !== null && rest !== null && rest !== broken.digest)
       this.#sayChangedFront(name, broken);
