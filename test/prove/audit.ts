@@ -1,9 +1,9 @@
 /**
  * `npm run prove -- audit [WORD...]`: whatever can go wrong with the record, while calls are made.
  * After each run a checker joins what clients saw, what the upstream was sent, what the store holds
- * (read raw) and what was counted, and holds `audit verify` against it. Words choose groups or parts
- * of the names of scenes, stores and durabilities; a word that means nothing lists them all. What
- * was found stands in docs/RELIABILITY.md; rows that were not made anew stay. `AUDIT_KILLS`,
+ * (read raw) and what was counted, and holds `audit verify` against it. Words choose scenes (by a
+ * group, or a part of their name), stores and durabilities; one that means nothing lists them all.
+ * What was found stands in docs/RELIABILITY.md; rows that were not made anew stay. `AUDIT_KILLS`,
  * `AUDIT_RATE` and `SEED` take the place of 34 kills in each setting (200 in all), 200 calls a
  * second, and 1.
  */

@@ -8,7 +8,7 @@ import type { AuditScene } from './scene.ts';
 import { scenes as disk } from './spool.ts';
 import { scenes as tail } from './tail.ts';
 
-export const DURABILITIES: readonly Durability[] = ['store', 'local', 'both'];
+const DURABILITIES: readonly Durability[] = ['store', 'local', 'both'];
 /** Each name stands for all scenes of its kind. */
 const GROUPS: Readonly<Record<string, readonly AuditScene[]>> = {
   kills,
@@ -20,7 +20,7 @@ const GROUPS: Readonly<Record<string, readonly AuditScene[]>> = {
 };
 const STORES: readonly AuditStore[] = ['Redis', 'Sentinels', 'Cluster', 'embedded'];
 
-/** Every word that `settingsOf` knows, one line for each kind; of a scene's name a part is enough. */
+/** The words that `settingsOf` knows, by kind; of a scene's name a part is enough. */
 export function knownWords(): string {
   const groups = Object.entries(GROUPS).map(
     ([group, scenes]) => `${group}: ${scenes.map(({ name }) => `“${name}”`).join(', ')}`,

@@ -7,7 +7,11 @@ const KEY = makeLogKey();
 /** An instance of whose first events so many are in no log. */
 function logWithout(count: number, said: { firstSeq: number; lastSeq: number } | null) {
   let ms = Date.UTC(2030, 0, 1);
-  const instance = new LogInstance('gate-a.1', KEY, null, () => new Date((ms += 10)).toISOString());
+  const now = () => {
+    ms += 10;
+    return new Date(ms).toISOString();
+  };
+  const instance = new LogInstance('gate-a.1', KEY, null, now);
   for (let i = 0; i < 40; i += 1) instance.call(i % 7 === 0);
   if (said !== null) {
     const known = { type: 'events-lost', phase: 'chain', reason: 'failover' };
