@@ -15,7 +15,7 @@ import { AdminError, notFound } from './error.ts';
 import { Fields } from './fields.ts';
 import { type InstancesView, listInstances } from './instances.ts';
 import { createRegistryKeeper, type RegistryKeeper } from './registry-keeper.ts';
-import { type AuditVerification, type AuditVerifyInput, verifyAudit } from './verify-audit.ts';
+import { type AuditVerifications, createVerifications } from './verifications.ts';
 import { type AnyonesCall, type WhoCanPage, whoCan } from './who-can.ts';
 
 export interface CallQuestion {
@@ -44,16 +44,7 @@ export interface Control {
   /** A page of the accounts that would be let in. */
   whoCan(actor: AdminActor, call: AnyonesCall): Promise<WhoCanPage>;
   instances(actor: AdminActor, input: Nothing): Promise<InstancesView>;
-  /**
-   * Reads the whole log of calls, and judges it by its chain.
-   *
-   * @param progress told how many events were read, and about how many there are
-   */
-  verifyAudit(
-    actor: AdminActor,
-    input: AuditVerifyInput,
-    progress?: (done: number, of: number) => void,
-  ): Promise<AuditVerification>;
+  readonly verification: AuditVerifications;
   readonly registry: RegistryKeeper;
 }
 
@@ -65,6 +56,10 @@ export interface ControlOptions extends AdminContext {
    * configuration is known.
    */
   readonly routes: () => RouteTable | null;
+  /** Ends what is under way in the background. */
+  readonly ending?: AbortSignal;
+  /** Told of faults of what is under way in the background. */
+  readonly onFault?: (fault: unknown) => void;
 }
 
 /** Owns nothing: who opened store and reader closes them. */
@@ -77,10 +72,7 @@ export function createControl(options: ControlOptions): Control {
     explain: (actor, question) => explainCall(options, actor, question),
     whoCan: (actor, call) => askWhoCan(options, actor, call),
     instances: (actor) => listInstances(options, actor),
-    verifyAudit: async (actor, input, progress) => {
-      mustHave(actor, 'sallyport:activity:read');
-      return verifyAudit(options.audit.record, input, progress);
-    },
+    verification: createVerifications({ ...options, record: options.audit.record }),
     registry: createRegistryKeeper(options),
   };
 }

@@ -14,7 +14,9 @@ import {
   PROTOCOL_VERSION,
 } from './owner-protocol.ts';
 import type { AdoptedRegistry, MadeRegistry } from './registry-keeper.ts';
+import type { Progress, VerificationState } from './verifications.ts';
 import type { Verification } from './verify.ts';
+import type { AuditVerification } from './verify-audit.ts';
 
 /** A running owner's `Control`, reached through its socket. */
 export interface RemoteControl {
@@ -40,10 +42,11 @@ export async function connectOwner(dataDir: string): Promise<RemoteControl | nul
     explain: (actor, question) => ask('explain', actor, question) as ReturnType<Control['explain']>,
     whoCan: (actor, call) => ask('whoCan', actor, call) as ReturnType<Control['whoCan']>,
     instances: (actor, input) => ask('instances', actor, input) as ReturnType<Control['instances']>,
-    verifyAudit: (actor, input) =>
-      conversation.ask('verifyAudit', actor, input, OWNER_LIMITS.verifyMs) as ReturnType<
-        Control['verifyAudit']
-      >,
+    verification: {
+      run: (actor, input, progress) => conversation.verify(actor, input, progress),
+      start: (actor, input) => ask('startVerification', actor, input) as Promise<VerificationState>,
+      state: (actor) => ask('verificationState', actor, {}) as Promise<VerificationState>,
+    },
     registry: {
       identify: (actor) => ask('registryIdentify', actor, {}) as Promise<string | null>,
       init: (actor) => ask('registryInit', actor, {}) as Promise<MadeRegistry>,
@@ -106,6 +109,22 @@ class Conversation {
     const answer = await this.#next(id, withinMs);
     if ('error' in answer) throw fromWire(answer.error);
     return 'result' in answer ? answer.result : null;
+  }
+
+  /** Each word of how far it has come renews its patience. */
+  async verify(
+    actor: AdminActor,
+    input: object,
+    progress: Progress = () => {},
+  ): Promise<AuditVerification> {
+    const id = this.#send('verifyAudit', actor, { ...input, tell: true });
+    for (;;) {
+      const answer = await this.#next(id, OWNER_LIMITS.verifyMs);
+      if ('error' in answer) throw fromWire(answer.error);
+      if ('result' in answer) return answer.result as AuditVerification;
+      const { done, of } = answer.item as { done: number; of: number };
+      progress(done, of);
+    }
   }
 
   async *follow(actor: AdminActor, input: unknown, signal: AbortSignal): AsyncGenerator<Followed> {

@@ -150,6 +150,7 @@ class Session {
     const { id } = request;
     try {
       if (request.op === 'follow') return await this.#follow(request);
+      if (request.op === 'verifyAudit') return await this.#verify(request);
       await this.#send({ v: PROTOCOL_VERSION, id, result: await this.#perform(request) });
     } catch (error) {
       if (!(error instanceof AdminError)) this.#options.onFault(error);
@@ -168,7 +169,8 @@ class Session {
     if (op === 'registryInit') return control.registry.init(actor);
     if (op === 'registryAdopt') return control.registry.adopt(actor, input as never);
     if (op === 'registryVerify') return control.registry.verify(actor);
-    if (op === 'verifyAudit') return control.verifyAudit(actor, input as never);
+    if (op === 'startVerification') return control.verification.start(actor, input as never);
+    if (op === 'verificationState') return control.verification.state(actor);
     if (op === 'whoCan') return control.whoCan(actor, input as never);
     if (op === 'explain') return control.explain(actor, input as never);
     const operation = OPERATION_NAMES.find((name) => name === op);
@@ -190,6 +192,21 @@ class Session {
     }
   }
 
+  /** Says on the way how far it has come, to who asks for it. */
+  async #verify({ id, as, input }: OwnerRequest): Promise<void> {
+    const actor = storeOwner(as, 'command-line');
+    const { tell = false, ...wanted } = input as { readonly tell?: boolean };
+    let toldMs = Date.now();
+    const progress = (done: number, of: number) => {
+      if (!tell || Date.now() - toldMs < TOLD_EVERY_MS) return;
+      toldMs = Date.now();
+      void this.#send({ v: PROTOCOL_VERSION, id, item: { done, of } });
+    };
+    const { verification } = this.#options.control;
+    const result = await verification.run(actor, wanted, progress, this.#gone.signal);
+    await this.#send({ v: PROTOCOL_VERSION, id, result });
+  }
+
   /** Waits for a slow reader, so that nothing piles up for it. */
   async #send(answer: OwnerAnswer): Promise<void> {
     if (this.#gone.signal.aborted || this.#socket.write(`${JSON.stringify(answer)}\n`)) return;
@@ -204,6 +221,8 @@ class Session {
     this.#socket.end(`${JSON.stringify({ v: PROTOCOL_VERSION, id, error })}\n`);
   }
 }
+
+const TOLD_EVERY_MS = 200;
 
 function parse(line: string): OwnerRequest | null {
   try {

@@ -3,6 +3,7 @@ import { type AuditScan, AuditUnavailable, type ScanPage } from '../audit/port.t
 import type { Finding } from '../audit/verify/finding.ts';
 import { type SignedHead, signedHead, type Trust, trustFile } from '../audit/verify/keys.ts';
 import { type Summary, Verifier } from '../audit/verify/verifier.ts';
+import { turn } from '../turns.ts';
 import { AdminError } from './error.ts';
 
 /** What a log proves of itself. */
@@ -21,8 +22,10 @@ export interface AuditVerifyInput {
 }
 
 const FINDINGS_MOST = 1000;
-/** Events judged in one turn of the loop: some milliseconds of a running gate. */
+/** Events read at once. */
 const SLICE = 500;
+/** Events judged in one turn of the loop: about a millisecond of a running gate. */
+const AT_ONCE = 100;
 /** Of each slice, how long is waited besides: a gate that serves calls goes first. */
 const PAUSE_MS = 1;
 
@@ -30,11 +33,13 @@ const PAUSE_MS = 1;
  * Reads the whole log, and judges it. Heads are read first: what they speak of must be there.
  *
  * @param progress told how many events were read, and about how many there are
+ * @param ends nobody waits any more, or the log is about to be closed
  */
 export async function verifyAudit(
   record: AuditScan,
   input: AuditVerifyInput,
   progress: (done: number, of: number) => void = () => {},
+  ends: readonly AbortSignal[] = [],
 ): Promise<AuditVerification> {
   const trust = readTrust(input.trust ?? null);
   try {
@@ -57,11 +62,16 @@ export async function verifyAudit(
     });
     for (let [after, isEnd]: [string | null, boolean] = [null, false]; !isEnd; ) {
       const page: ScanPage = await record.scan({ after, limit: SLICE });
-      for (const event of page.events) verifier.add(event);
+      for (const [at, event] of page.events.entries()) {
+        if (at % AT_ONCE === AT_ONCE - 1) await turn();
+        verifier.add(event);
+      }
       progress(verifier.events, size);
       after = page.next;
       isEnd = page.isEnd;
       await sleep(PAUSE_MS);
+      if (ends.some(({ aborted }) => aborted))
+        throw new AdminError('unavailable', 'the verification was broken off');
     }
     const summary = verifier.end();
     return { ...summary, findings, trust: { keys: verifier.keys(), heads: [...verifier.heads()] } };
@@ -72,10 +82,13 @@ export async function verifyAudit(
   }
 }
 
-function readTrust(trust: unknown): Trust | null {
+/** Throws `invalid` for what is no trust file, and for one that pins nothing. */
+export function readTrust(trust: unknown): Trust | null {
   if (trust === null) return null;
   const { data, error } = trustFile.safeParse(trust);
-  if (data !== undefined) return data;
+  if (data !== undefined && data.keys.length > 0) return data;
+  if (data !== undefined)
+    throw new AdminError('invalid', 'the trust file cannot be used: it holds no key');
   const [fault] = error.issues;
   const where = fault?.path.join('.') ?? '';
   throw new AdminError('invalid', `the trust file cannot be used: ${where} ${fault?.message}`);

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { limitsOf, resultWords, WITHOUT_TRUST } from '../admin/verification-words.ts';
 import { type AuditVerification, verifyAudit } from '../admin/verify-audit.ts';
 import type { Trust } from '../audit/verify/keys.ts';
 import { openExport } from './audit-file.ts';
@@ -42,7 +43,7 @@ async function verifyRecord(file: string | undefined, options: VerifyOptions): P
   const result =
     file === undefined
       ? await withReach(options, false, ({ control, actor }) =>
-          control.verifyAudit(actor, { trust }, bar.at),
+          control.verification.run(actor, { trust }, bar.at),
         )
       : await verifyExport(file, trust, bar.at);
   bar.end();
@@ -53,8 +54,9 @@ async function verifyRecord(file: string | undefined, options: VerifyOptions): P
     for (const { kind, message } of findings) say(visible(`${kind}: ${message}`));
     if (findings.length < gaps + edits) note(`The first ${findings.length} are shown.`);
     for (const line of limitsOf(result)) note(visible(line));
+    if (!result.trusted) note(`Without --trust: ${WITHOUT_TRUST}`);
   }
-  const told = `${gaps} gaps, ${edits} edits in ${result.events} events; instances: ${result.instances}`;
+  const told = resultWords(result);
   if (gaps + edits > 0) throw new Refused(told);
   if (options.json !== true) say(told);
 }
@@ -75,38 +77,6 @@ async function verifyExport(
   } finally {
     plain.remove();
   }
-}
-
-/** What a chain does not prove of this log. */
-function limitsOf(result: AuditVerification): readonly string[] {
-  const { unchained, uncovered, unproven, unwitnessed, unverified, changes, trusted } = result;
-  const lines = [
-    [unchained, 'are of instances that write no chain: only their numbers were looked at'],
-    [uncovered, 'come after the last link of their instance: no chain speaks of them yet'],
-    [unproven, 'stand beside a hole: what is left there cannot be proved'],
-    [unwitnessed, 'have no number, and whoever wrote them ended before it vouched for them'],
-    [unverified, 'are heads whose key is not in the export: --trust proves who signed them'],
-    [changes, 'are administrative changes: the registry writes them, and no chain holds them'],
-  ] as const;
-  const said = lines.flatMap(([count, what]) => (count > 0 ? [`${count} events ${what}.`] : []));
-  said.push(...frontsOf(result));
-  return trusted
-    ? said
-    : [
-        ...said,
-        'Without --trust: whoever can write to the store could have replaced both events and keys.',
-      ];
-}
-
-/** Where a log begins is not signed. */
-function frontsOf({ fronts, unanchored }: AuditVerification): readonly string[] {
-  const lines = fronts.map(
-    ({ instance, firstSeq }) =>
-      `Events before ${firstSeq} of ${instance} are not there: ` +
-      'retention, or somebody, has taken them, or the export begins later.',
-  );
-  const more = unanchored - fronts.length;
-  return more > 0 ? [...lines, `So it is of ${more} instances more.`] : lines;
 }
 
 function readTrust(file: string): Trust {

@@ -23,6 +23,7 @@ import { signInPages } from './pages/sign-in.ts';
 import { streamPages } from './pages/streams.ts';
 import { teamsPages } from './pages/teams.ts';
 import { usersPages } from './pages/users.ts';
+import { verificationPages } from './pages/verification.ts';
 import type { ConsoleParts } from './parts.ts';
 import { SignInThrottle } from './throttle.ts';
 
@@ -58,6 +59,7 @@ export function createConsole(parts: ConsoleParts): Console {
   rolesPages(app, parts);
   teamsPages(app, parts);
   activityPages(app, parts);
+  verificationPages(app, parts);
   instancesPages(app, parts);
   profilePages(app, parts, throttle);
   findPages(app, parts);

@@ -34,11 +34,15 @@ export async function openAdministration(
   const { stores, registry, decision } = core;
   const { managed } = stores;
   if (managed === null) return null;
+  const ending = new AbortController();
+  gate.owned.defer(async () => ending.abort());
   const control = createControl({
     ...adminContext(gate, registry.replica, managed.store),
     served: stores.served,
     audit: managed.audit,
     routes: () => decision.decider.table,
+    ending: ending.signal,
+    onFault: (error) => gate.log.error('the record of calls could not be verified', { error }),
   });
   const socket = stores.isOwner ? await openSocket(gate, control) : null;
   const opened = await openListener(gate, core, managed, control, pending);

@@ -252,6 +252,7 @@ describe('the pages', () => {
     '/new/team',
     '/activity',
     '/activity?reason=draining',
+    '/activity/verification',
     '/instances',
     '/profile',
     '/nothing',

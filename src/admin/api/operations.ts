@@ -6,6 +6,7 @@ import { SERVICE_ACCOUNTS } from './operations/service-accounts.ts';
 import { TEAMS } from './operations/teams.ts';
 import { TOKENS } from './operations/tokens.ts';
 import { USERS } from './operations/users.ts';
+import { VERIFICATION } from './operations/verification.ts';
 
 export { FOUND_TOKENS } from './operations/tokens.ts';
 
@@ -17,5 +18,6 @@ export const OPERATIONS: readonly Operation[] = [
   ...TEAMS,
   ...DECLARATION,
   ...RECORDS,
+  ...VERIFICATION,
   ...TOKENS,
 ];

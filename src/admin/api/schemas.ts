@@ -14,7 +14,7 @@ import { OVERLAP_MOST_MS } from '../service-accounts.ts';
 /** Named in the OpenAPI document. */
 export const components = z.registry<{ readonly id: string; readonly description?: string }>();
 
-function component<T extends z.ZodType>(id: string, schema: T, description?: string): T {
+export function component<T extends z.ZodType>(id: string, schema: T, description?: string): T {
   components.add(schema, { id, ...(description === undefined ? {} : { description }) });
   return schema;
 }
@@ -36,7 +36,7 @@ const expiry = z
   .max(64)
   .nullable()
   .describe('When the account stops being let in, such as 2030-01-31T12:00:00Z; null: never.');
-const moment = z.string().describe('ISO 8601, UTC.');
+export const moment = z.string().describe('ISO 8601, UTC.');
 const token = z.string().describe('The token. Shown this once; only its digest is kept.');
 const permissions = z.array(z.string().max(128)).max(FIELD_LIMITS.permissionsPerRole);
 const applications = z.array(name).max(FIELD_LIMITS.applicationsPerTeam);

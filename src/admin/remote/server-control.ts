@@ -11,6 +11,7 @@ import { LEAVE_NONE } from '../last-administrator.ts';
 import { ApiClient, type ApiClientOptions } from './api-client.ts';
 import { serverEvents } from './event-source.ts';
 import { OPERATIONS_OVER_HTTP } from './server-operations.ts';
+import { serverVerifications } from './server-verifications.ts';
 
 /**
  * A running gate's `Control`, reached through its admin API. Who acts is the token's account,
@@ -41,7 +42,7 @@ export function connectServer(options: ApiClientOptions): ServerControl {
       client.ask<Explanation>({ method: 'GET', path: '/explain', query: { ...question } }),
     whoCan: refusedFromAfar,
     instances: () => client.ask<InstancesView>({ method: 'GET', path: '/instances' }),
-    verifyAudit: refusedFromAfar,
+    verification: serverVerifications(client),
     registry: {
       identify: refusedFromAfar,
       init: refusedFromAfar,

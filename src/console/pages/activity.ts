@@ -10,6 +10,7 @@ import { eventRows } from '../event-row.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { type Html, html } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
+import { verificationLine } from './verification.ts';
 
 const SECTION = '/activity';
 
@@ -114,7 +115,8 @@ async function showActivity(c: ConsoleContext, parts: ConsoleParts): Promise<Res
   const answers = asked.requestId === '' ? [] : requestWords(items);
   const told =
     answers.length === 0 ? '' : card({ title: `Request ${asked.requestId}` }, facts(answers));
-  const content = html`${told}<section class="card"><div class="card-body">${filterForm(asked)}</div>${rows.length === 0 && !isWhole ? narrowed : log}
+  const record = isWhole ? await verificationLine(c, parts) : '';
+  const content = html`${record}${told}<section class="card"><div class="card-body">${filterForm(asked)}</div>${rows.length === 0 && !isWhole ? narrowed : log}
 ${next === null ? '' : html`<div class="pages"><span>Older events follow.</span><a class="button small" href="${addressOf(SECTION, asked, { after: next })}">Older</a></div>`}</section>`;
   return show(
     c,

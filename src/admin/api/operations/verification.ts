@@ -1,0 +1,100 @@
+import * as z from 'zod';
+import { FINDING_KINDS } from '../../../audit/verify/finding.ts';
+import { trustFile } from '../../../audit/verify/keys.ts';
+import { type Operation, operation } from '../operation.ts';
+import { component, moment } from '../schemas.ts';
+
+/** The proof that the record of calls is whole, made by the gate that is asked. */
+
+const count = z.int().min(0);
+
+const finding = component(
+  'Finding',
+  z.object({
+    kind: z.enum(FINDING_KINDS),
+    instance: z.string().nullable(),
+    firstSeq: z.int().nullable().describe('Numbers concerned, both included; null: none.'),
+    lastSeq: z.int().nullable(),
+    time: z.string().nullable().describe('Of the event concerned, or of the last one before.'),
+    message: z.string().describe('One sentence for people.'),
+  }),
+  'One hole (`missing`, `truncated`, `lost`, `anchor-missing`), or one edit (all others).',
+);
+
+const result = component(
+  'AuditVerification',
+  z.looseObject({
+    events: count.describe('How many were read.'),
+    instances: count,
+    gaps: count,
+    edits: count,
+    findings: z.array(finding).describe('The first 1,000 of them.'),
+    trusted: z.boolean().describe('It was compared with a trust file.'),
+    trust: trustFile.describe('Keys and newest heads, to be kept apart from the store.'),
+  }),
+  'What the record proves of itself. The other counts say of how many events it proves less.',
+);
+
+const about = {
+  number: count.describe('Of this process, from 1 on.'),
+  startedAt: moment,
+  by: z.string().describe('Who began it.'),
+};
+
+const state = component(
+  'VerificationState',
+  z.object({
+    running: z.object({ ...about, events: count, of: count }).nullable(),
+    last: z
+      .object({
+        ...about,
+        endedAt: moment,
+        fault: z.string().nullable().describe('Why it has no result.'),
+        result: result.nullable(),
+      })
+      .nullable()
+      .describe('Of this process, and forgotten with its end.'),
+  }),
+);
+
+const PATH = '/audit/verification';
+
+const show = operation({
+  id: 'showAuditVerification',
+  method: 'get',
+  path: PATH,
+  tag: 'Activity',
+  summary: 'How far the verification of the record has come, and what the last one found',
+  needs: 'sallyport:activity:read',
+  params: null,
+  query: null,
+  body: null,
+  answers: { 200: { description: 'What this process knows.', schema: state } },
+  handle: async ({ control }, { caller }) => ({
+    status: 200,
+    body: await control.verification.state(caller.actor),
+  }),
+});
+
+const begin = operation({
+  id: 'verifyAudit',
+  method: 'post',
+  path: PATH,
+  tag: 'Activity',
+  summary: 'Verify the whole record of calls',
+  description:
+    'Reads all that the store has, in the background, between calls; changes nothing. One at a time: 409 `conflict` while another one is under way. `GET` says when it has ended. With `trust` (as `audit verify --write-trust` writes it) keys and heads are compared that were kept apart.',
+  needs: 'sallyport:activity:read',
+  params: null,
+  query: null,
+  body: component('VerifyAudit', z.strictObject({ trust: trustFile.optional() })),
+  bodyOptional: true,
+  bodyBytes: 4 * 1024 * 1024,
+  answers: { 202: { description: 'It has begun.', schema: state } },
+  handle: async ({ control }, { caller, body }) => ({
+    status: 202,
+    body: await control.verification.start(caller.actor, { trust: body.trust ?? null }),
+  }),
+});
+
+export const VERIFICATION: readonly Operation[] = [show, begin];

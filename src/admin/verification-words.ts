@@ -1,0 +1,36 @@
+import type { AuditVerification } from './verify-audit.ts';
+
+/** What nobody can prove who has nothing but the store. */
+export const WITHOUT_TRUST =
+  'whoever can write to the store could have replaced both events and keys.';
+
+/** The result in one line. */
+export function resultWords({ gaps, edits, events, instances }: AuditVerification): string {
+  return `${gaps} gaps, ${edits} edits in ${events} events; instances: ${instances}`;
+}
+
+/** What a chain does not prove of this log, one sentence each. */
+export function limitsOf(result: AuditVerification): readonly string[] {
+  const { unchained, uncovered, unproven, unwitnessed, unverified, changes } = result;
+  const lines = [
+    [unchained, 'are of instances that write no chain: only their numbers were looked at'],
+    [uncovered, 'come after the last link of their instance: no chain speaks of them yet'],
+    [unproven, 'stand beside a hole: what is left there cannot be proved'],
+    [unwitnessed, 'have no number, and whoever wrote them ended before it vouched for them'],
+    [unverified, 'are heads whose key is not in what was read: --trust proves who signed them'],
+    [changes, 'are administrative changes: the registry writes them, and no chain holds them'],
+  ] as const;
+  const said = lines.flatMap(([count, what]) => (count > 0 ? [`${count} events ${what}.`] : []));
+  return [...said, ...frontsOf(result)];
+}
+
+/** Where a log begins is not signed. */
+function frontsOf({ fronts, unanchored }: AuditVerification): readonly string[] {
+  const lines = fronts.map(
+    ({ instance, firstSeq }) =>
+      `Events before ${firstSeq} of ${instance} are not there: ` +
+      'retention, or somebody, has taken them, or the export begins later.',
+  );
+  const more = unanchored - fronts.length;
+  return more > 0 ? [...lines, `So it is of ${more} instances more.`] : lines;
+}
