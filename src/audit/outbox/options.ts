@@ -50,6 +50,9 @@ export interface OutboxLimits {
   readonly deadlineMs: number;
   /** How long an event that nobody waits for may lie before it is sent. */
   readonly lingerMs: number;
+  /** How far apart two appends begin while so many waiters a second come as `apartFrom`. */
+  readonly apartMs: number;
+  readonly apartFrom: number;
   /** Pause before the first resend; doubles up to `maxBackoffMs`. */
   readonly minBackoffMs: number;
   readonly maxBackoffMs: number;
@@ -62,6 +65,8 @@ export const OUTBOX_LIMITS: OutboxLimits = {
   batchBytes: 1024 * 1024,
   deadlineMs: 1000,
   lingerMs: 20,
+  apartMs: 1,
+  apartFrom: 2500,
   minBackoffMs: 25,
   maxBackoffMs: 250,
 };

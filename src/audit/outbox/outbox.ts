@@ -13,6 +13,7 @@ import {
   type OutboxOptions,
   type Pending,
 } from './options.ts';
+import { Pace } from './pace.ts';
 import { createWaits, type Waits } from './waits.ts';
 
 interface Batch {
@@ -52,7 +53,8 @@ export interface BatchingOutbox extends Outbox {
  *
  * One append is in flight at a time; what arrives meanwhile forms the next batch. An event with a
  * waiter starts an append at the end of the loop turn, so that requests which arrived together
- * travel together; one without (buffered guarantee, outcomes) lingers up to 20 ms.
+ * travel together; one without (buffered guarantee, outcomes) lingers up to 20 ms. While requests
+ * come fast enough to share appends, these begin a millisecond apart.
  *
  * When an append fails, the batch is kept and sent again under the same sequence numbers until it
  * is accepted. In the first second of an outage (from the moment the failed append was sent)
@@ -89,6 +91,7 @@ class GroupCommitOutbox implements BatchingOutbox {
   readonly #observer: OutboxObserver;
   readonly #limits: OutboxLimits;
   readonly #waits: Waits;
+  readonly #pace: Pace;
   readonly #spare = new SpareLines();
   readonly permits = new OpenPermits();
   /** Oldest first; the head may be in flight. */
@@ -101,6 +104,8 @@ class GroupCommitOutbox implements BatchingOutbox {
   #inFlight = false;
   #immediate: NodeJS.Immediate | null = null;
   #timer: NodeJS.Timeout | null = null;
+  /** The timer keeps two appends apart. */
+  #isApart = false;
   /** Send time of the first failed append of the present outage; null while all is well. */
   #outageSinceMs: number | null = null;
   #backoffMs: number;
@@ -121,6 +126,7 @@ class GroupCommitOutbox implements BatchingOutbox {
     this.#waits = createWaits(options.clock, (waiter) =>
       tell(waiter, 'notAccepted', options.observer),
     );
+    this.#pace = new Pace(options.clock, this.#limits);
     this.#backoffMs = this.#limits.minBackoffMs;
     this.#chain = options.chain === undefined ? null : new ChainHash(options.chain);
     if (options.probe ?? true) this.#probe();
@@ -214,6 +220,7 @@ class GroupCommitOutbox implements BatchingOutbox {
     const one: Pending = { waiter, deadlineMs: nowMs + this.#limits.deadlineMs };
     batch.waiting.push(one);
     this.#waits.add(one);
+    this.#pace.waits(nowMs);
     return true;
   }
 
@@ -336,6 +343,11 @@ class GroupCommitOutbox implements BatchingOutbox {
     // In flight: its end sends the next batch. In an outage: the resend timer is running.
     if (this.#inFlight || this.#outageSinceMs !== null || this.#immediate !== null) return;
     if (awaited || this.#batches.length > 1) {
+      const { restMs } = this.#pace;
+      if (restMs > 0 && this.#batches.length === 1) {
+        this.#sendApart(restMs);
+        return;
+      }
       this.#cancelTimers();
       this.#immediate = setImmediate(() => {
         this.#immediate = null;
@@ -344,9 +356,18 @@ class GroupCommitOutbox implements BatchingOutbox {
     } else if (this.#timer === null) this.#sendLater(this.#limits.lingerMs);
   }
 
+  /** When it is far enough from the last one, or with the first who waits after that. */
+  #sendApart(restMs: number): void {
+    if (this.#isApart) return;
+    this.#cancelTimers();
+    this.#isApart = true;
+    this.#sendLater(restMs);
+  }
+
   #sendLater(ms: number): void {
     this.#timer = setTimeout(() => {
       this.#timer = null;
+      this.#isApart = false;
       this.#send();
     }, ms);
   }
@@ -356,6 +377,7 @@ class GroupCommitOutbox implements BatchingOutbox {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#immediate = null;
     this.#timer = null;
+    this.#isApart = false;
   }
 
   #send(): void {
@@ -363,6 +385,7 @@ class GroupCommitOutbox implements BatchingOutbox {
     if (batch === undefined || this.#inFlight) return;
     this.#inFlight = true;
     const sentMs = this.#clock.monotonicMs();
+    this.#pace.sent(sentMs);
     batch.sent ??= {
       ...batch.lines.batch(this.#instance, batch.firstSeq),
       notes: this.#seal(batch),
@@ -403,14 +426,12 @@ class GroupCommitOutbox implements BatchingOutbox {
       return;
     }
     const dueMs = next.openedMs + this.#limits.lingerMs - this.#clock.monotonicMs();
-    if (
-      dueMs <= 0 ||
-      this.#state !== 'open' ||
-      this.#batches.length > 1 ||
-      next.waiting.some(({ waiter }) => waiter !== null)
-    )
-      this.#send();
-    else if (this.#timer === null) this.#sendLater(dueMs);
+    if (dueMs <= 0 || this.#state !== 'open' || this.#batches.length > 1) this.#send();
+    else if (next.waiting.some(({ waiter }) => waiter !== null)) {
+      const { restMs } = this.#pace;
+      if (restMs > 0) this.#sendApart(restMs);
+      else this.#send();
+    } else if (this.#timer === null) this.#sendLater(dueMs);
   }
 
   #onFailed(batch: Batch, sentMs: number, error: unknown): void {

@@ -48,14 +48,14 @@ let seen: {
   faults: number;
 };
 
-function start(limits: Partial<OutboxLimits> = {}, probe = false): void {
+function start(limits: Partial<OutboxLimits> = {}, probe = false, clock = systemClock): void {
   log = new HandLog();
   told = [];
   seen = { accepted: 0, lost: 0, unrecorded: 0, resent: 0, health: [], faults: 0 };
   outbox = createOutbox({
     log,
     instance: 'unit',
-    clock: systemClock,
+    clock,
     limits,
     probe,
     observer: {
@@ -155,6 +155,85 @@ describe('group commit', () => {
     for (let n = 0; n < 3; n++) (await sent(n)).accept();
     expect(log.sent.map(({ batch }) => batch.count)).toEqual([2, 1, 1]);
     expect(log.sent.map(({ batch }) => batch.firstSeq)).toEqual([1, 3, 4]);
+  });
+});
+
+describe('the distance of appends', () => {
+  /** Of the clock that is asked how far apart they are; timers have their own. */
+  let nowMs = 0;
+  const clock = { ...systemClock, monotonicMs: () => nowMs };
+  const turns = async () => {
+    for (let n = 0; n < 5; n++) await loopTurn();
+  };
+  /** Thirty waiters in ten milliseconds, and the append of the first. */
+  const crowd = async (limits: Partial<OutboxLimits>) => {
+    nowMs = 1000;
+    start({ apartFrom: 2500, lingerMs: 60_000, ...limits }, false, clock);
+    for (let n = 0; n < 30; n++) record(`${n}`);
+    nowMs += 10;
+    record('last');
+    (await sent(0)).accept();
+    await turns();
+  };
+
+  it('lets those who come fast share one, and sends it with the first who comes late enough', async () => {
+    await crowd({ apartMs: 50_000 });
+    for (const name of ['a', 'b']) {
+      nowMs += 1;
+      record(name);
+      await turns();
+    }
+    expect(log.sent).toHaveLength(1);
+    nowMs += 50_000;
+    record('c');
+    await sent(1);
+    expect(log.events(1)).toEqual(['32:a', '33:b', '34:c']);
+  });
+
+  it('holds for what came while one was in flight', async () => {
+    nowMs = 1000;
+    start({ apartFrom: 100, apartMs: 50_000, lingerMs: 60_000 }, false, clock);
+    record('a');
+    const first = await sent(0);
+    record('b');
+    nowMs += 10;
+    record('c');
+    first.accept();
+    await turns();
+    expect(log.sent).toHaveLength(1);
+    nowMs += 50_000;
+    record('d');
+    await sent(1);
+    expect(log.events(1)).toEqual(['2:b', '3:c', '4:d']);
+  });
+
+  it('ends by itself', async () => {
+    await crowd({ apartMs: 5 });
+    record('a');
+    await sent(1);
+    expect(log.events(1)).toEqual(['32:a']);
+  });
+
+  it('is not kept where few wait, nor by a batch that is full', async () => {
+    nowMs = 1000;
+    start({ apartFrom: 2500, apartMs: 50_000 }, false, clock);
+    for (let n = 0; n < 5; n++) {
+      record(`${n}`);
+      (await sent(n)).accept();
+      await turns();
+      nowMs += 3;
+    }
+    await crowd({ apartMs: 50_000, batchEvents: 40 });
+    for (let n = 0; n < 41; n++) record(`${n}`);
+    await sent(1);
+  });
+
+  it('is not kept at the end', async () => {
+    await crowd({ apartMs: 50_000 });
+    record('a');
+    const closed = outbox.close(5000);
+    (await sent(1)).accept();
+    expect(await closed).toBe(0);
   });
 });
 

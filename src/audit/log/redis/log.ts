@@ -69,6 +69,14 @@ export function createRedisAuditLog(options: RedisAuditOptions): AuditLog {
   return new RedisAuditLog(options);
 }
 
+/** The keys of what is kept of an instance. */
+interface Place {
+  readonly instance: string;
+  readonly stream: string;
+  readonly last: string;
+  readonly open: string;
+}
+
 class RedisAuditLog implements AuditLog {
   readonly #options: RedisAuditOptions;
   readonly #keys: AuditKeys;
@@ -78,6 +86,7 @@ class RedisAuditLog implements AuditLog {
   readonly permits: PermitLedger;
   readonly heads: HeadLedger;
   readonly #retention: RedisRetention;
+  #place: Place | null = null;
 
   constructor(options: RedisAuditOptions) {
     this.#options = options;
@@ -164,11 +173,10 @@ class RedisAuditLog implements AuditLog {
   ): Promise<number> {
     const { instance, firstSeq, lines, notes, afterLoss } = batch;
     const tellsGaps = this.#options.tellsGaps === true && afterLoss !== true;
-    const partition = partitionOf(instance);
-    const { stream, last, open } = this.#keys;
+    const { stream, last, open } = this.#placeOf(instance);
     const lost = await this.#options.connection.run(
       APPEND,
-      [stream(partition), last(partition, instance), open(partition, instance), ...keys],
+      [stream, last, open, ...keys],
       [
         firstSeq,
         lines,
@@ -183,6 +191,20 @@ class RedisAuditLog implements AuditLog {
     const answer = Number(lost);
     if (answer < 0) throw new AuditGap(-1 - answer);
     return answer;
+  }
+
+  /** Kept for the instance of the last batch: nearly all are of this one. */
+  #placeOf(instance: string): Place {
+    if (this.#place?.instance === instance) return this.#place;
+    const partition = partitionOf(instance);
+    const { stream, last, open } = this.#keys;
+    this.#place = {
+      instance,
+      stream: stream(partition),
+      last: last(partition, instance),
+      open: open(partition, instance),
+    };
+    return this.#place;
   }
 
   async held(instance: string): Promise<number> {
