@@ -1,3 +1,5 @@
+import { readEvent } from '../audit/event/read.ts';
+import { type AuditReader, type AuditScan, AuditUnavailable } from '../audit/port.ts';
 import { type AdminActor, mustHave } from './actor.ts';
 import { reading } from './change.ts';
 import type { AdminContext } from './context.ts';
@@ -14,6 +16,8 @@ export interface InstanceView {
   readonly appliedSeq: number | null;
   /** Changes made since that one; null where that cannot be told. */
   readonly lag: number | null;
+  /** Id of the key that signs its part of the record; null: it has signed nothing yet. */
+  readonly auditKey: string | null;
 }
 
 export interface InstancesView {
@@ -24,11 +28,12 @@ export interface InstancesView {
 
 /** Who is there to hear of a change. An instance that was killed stays until it is forgotten. */
 export async function listInstances(
-  context: AdminContext,
+  context: Pick<AdminContext, 'store'> & { readonly audit: Pick<AuditReader, 'record'> },
   actor: AdminActor,
 ): Promise<InstancesView> {
   mustHave(actor, 'sallyport:instances:read');
   const { position, items } = await reading(() => context.store.instances());
+  const keys = await signingKeys(context.audit.record);
   return {
     seq: position.seq,
     items: items.map(({ instance, version, leaseMs, leaseRemainingMs, applied }) => ({
@@ -38,6 +43,23 @@ export async function listInstances(
       leaseRemainingMs,
       appliedSeq: applied?.seq ?? null,
       lag: applied === null ? null : Math.max(0, position.seq - applied.seq),
+      auditKey: keys.get(instance) ?? null,
     })),
   };
+}
+
+/** Who has signed with which key. Where the record cannot be read, leases can still be shown. */
+async function signingKeys(record: AuditScan): Promise<ReadonlyMap<string, string>> {
+  try {
+    return new Map((await record.heads()).flatMap((line) => signerIn(line) ?? []));
+  } catch (fault) {
+    if (fault instanceof AuditUnavailable) return new Map();
+    throw fault;
+  }
+}
+
+function signerIn(line: string): [readonly [instance: string, key: string]] | null {
+  const event = readEvent(line);
+  const isHead = event.type === 'chain-head' || event.type === 'instance-ended';
+  return isHead ? [[event.instance, event.key]] : null;
 }

@@ -11,13 +11,14 @@ export function resultWords({ gaps, edits, events, instances }: AuditVerificatio
 
 /** What a chain does not prove of this log, one sentence each. */
 export function limitsOf(result: AuditVerification): readonly string[] {
-  const { unchained, uncovered, unproven, unwitnessed, unverified, changes } = result;
+  const { unchained, uncovered, unproven, unwitnessed, unverified, changes, elsewhere } = result;
   const lines = [
     [unchained, 'are of instances that write no chain: only their numbers were looked at'],
     [uncovered, 'come after the last link of their instance: no chain speaks of them yet'],
     [unproven, 'stand beside a hole: what is left there cannot be proved'],
     [unwitnessed, 'have no number, and whoever wrote them ended before it vouched for them'],
     [unverified, 'are heads whose key is not in what was read: --trust proves who signed them'],
+    [elsewhere, 'between them are not in the spool: it lacks what the store has accepted at once'],
     [changes, 'are administrative changes: the registry writes them, and no chain holds them'],
   ] as const;
   const said = lines.flatMap(([count, what]) => (count > 0 ? [`${count} events ${what}.`] : []));

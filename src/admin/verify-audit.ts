@@ -19,6 +19,8 @@ export interface AuditVerifyInput {
   readonly trust?: Trust | null;
   /** Not the whole log is read: what is missing as a whole is no finding. */
   readonly part?: boolean;
+  /** A spool is read: it lacks what the store has accepted at once. */
+  readonly sparse?: boolean;
 }
 
 const FINDINGS_MOST = 1000;
@@ -57,6 +59,7 @@ export async function verifyAudit(
       beside,
       trust,
       whole: input.part !== true,
+      sparse: input.sparse === true,
       anchored: false,
       found,
     });

@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { limitsOf, resultWords, WITHOUT_TRUST } from '../admin/verification-words.ts';
 import { type AuditVerification, verifyAudit } from '../admin/verify-audit.ts';
+import { type SpoolScan, scanSpool } from '../audit/spool/scan.ts';
 import type { Trust } from '../audit/verify/keys.ts';
 import { openExport } from './audit-file.ts';
 import { plainFile } from './audit-gunzip.ts';
@@ -18,14 +19,14 @@ interface VerifyOptions extends StoreOptions {
 }
 
 export function addAuditVerify(audit: Command): void {
-  const verify = leaf(audit, 'verify [file]', 'prove that the record of calls is whole')
+  const verify = leaf(audit, 'verify [path]', 'prove that the record of calls is whole')
     .option('--trust <file>', 'keys and heads that were kept apart from the store')
     .option('--write-trust <file>', 'write what was found, for a later --trust (a new file)')
     .action(verifyRecord);
   verify.description(
     'prove that the record of calls is whole: no event is missing, changed, moved, doubled or put in.\n' +
-      'Reads the store, or an export (one line of JSON each, newest or oldest first,\n' +
-      'also gzipped). Changes nothing.\n' +
+      'Reads the store, an export (one line of JSON each, newest or oldest first, also gzipped),\n' +
+      'or a spool (a data folder, its folder spool, or what is in it). Changes nothing.\n' +
       'Exit code 0: 0 gaps, 0 edits; 1: one line for each; 3: the store could not be asked.\n' +
       'Without --trust, whoever can write to the store could have replaced both the events and the keys.',
   );
@@ -34,18 +35,19 @@ export function addAuditVerify(audit: Command): void {
     'sallyport audit verify --config sallyport.yaml --write-trust audit-trust.json',
     'sallyport audit verify --config sallyport.yaml --trust audit-trust.json',
     'sallyport audit verify march.ndjson --trust audit-trust.json',
+    'sallyport audit verify /var/lib/sallyport/spool',
   );
 }
 
-async function verifyRecord(file: string | undefined, options: VerifyOptions): Promise<void> {
+async function verifyRecord(path: string | undefined, options: VerifyOptions): Promise<void> {
   const trust = options.trust === undefined ? null : readTrust(options.trust);
   const bar = progressBar('events');
   const result =
-    file === undefined
+    path === undefined
       ? await withReach(options, false, ({ control, actor }) =>
           control.verification.run(actor, { trust }, bar.at),
         )
-      : await verifyExport(file, trust, bar.at);
+      : ((await verifySpool(path, trust, bar.at)) ?? (await verifyExport(path, trust, bar.at)));
   bar.end();
   if (options.writeTrust !== undefined) writeTrust(options.writeTrust, result.trust);
   const { findings, gaps, edits } = result;
@@ -59,6 +61,35 @@ async function verifyRecord(file: string | undefined, options: VerifyOptions): P
   const told = resultWords(result);
   if (gaps + edits > 0) throw new Refused(told);
   if (options.json !== true) say(told);
+}
+
+/** Null: the path is that of an export. */
+async function verifySpool(
+  path: string,
+  trust: Trust | null,
+  progress: (done: number, of: number) => void,
+): Promise<AuditVerification | null> {
+  const spool = spoolAt(path);
+  if (spool === null) return null;
+  try {
+    const input = { trust, part: true, sparse: true };
+    const result = await verifyAudit(spool.record, input, progress);
+    if (spool.damaged > 0) note(`${spool.damaged} bytes of the spool hold no whole record.`);
+    note('A spool holds what the store had not accepted, and for a time what it has since.');
+    return result;
+  } finally {
+    await spool.close();
+  }
+}
+
+function spoolAt(path: string): SpoolScan | null {
+  try {
+    const spool = scanSpool(path);
+    if (spool !== null || !statSync(path).isDirectory()) return spool;
+  } catch (error) {
+    throw new UsageError(`${path} cannot be read: ${(error as Error).message}`);
+  }
+  throw new UsageError(`${path} holds no spool: name a data folder, or its folder spool`);
 }
 
 async function verifyExport(

@@ -14,7 +14,7 @@ export function addInstancesCommand(program: Command): void {
       if (options.json === true) return sayJson(answer);
       if (answer.items.length === 0) return note('no gate is running on this registry');
       table(
-        ['INSTANCE', 'VERSION', 'LEASE', 'ENDS IN', 'APPLIED', 'BEHIND'],
+        ['INSTANCE', 'VERSION', 'LEASE', 'ENDS IN', 'APPLIED', 'BEHIND', 'AUDIT KEY'],
         answer.items.map((one) => [
           one.instance,
           one.version,
@@ -22,6 +22,7 @@ export function addInstancesCommand(program: Command): void {
           seconds(one.leaseRemainingMs),
           one.appliedSeq === null ? '-' : String(one.appliedSeq),
           one.lag === null ? 'unknown' : String(one.lag),
+          one.auditKey ?? '-',
         ]),
       );
     });

@@ -259,6 +259,10 @@ export const instances = component(
         leaseRemainingMs: z.number(),
         appliedSeq: z.int().nullable(),
         lag: z.int().nullable(),
+        auditKey: z
+          .string()
+          .nullable()
+          .describe('Id of the key that signs its record; null: it has signed nothing yet.'),
       }),
     ),
   }),

@@ -22,6 +22,8 @@ export interface ReadLog {
   readonly adopted: ReadonlyMap<string, Adoption[]>;
   /** Whether all instances are in what was read. */
   readonly whole: boolean;
+  /** Whether it lacks what others have: then beginnings, ends and holes say nothing. */
+  readonly sparse: boolean;
   /** Whether retention leaves anchors where it cuts; else a log may begin anywhere. */
   readonly anchored: boolean;
   readonly found: (finding: Finding) => void;
@@ -40,8 +42,8 @@ export class Settling {
   }
 
   settle(): void {
-    const { instances, expected, adopted, whole } = this.#log;
-    for (const [name, known] of instances) this.#settle(name, known);
+    const { instances, expected, adopted, whole, sparse } = this.#log;
+    if (!sparse) for (const [name, known] of instances) this.#settle(name, known);
     if (whole)
       for (const [name, heads] of expected)
         if (!instances.has(name)) this.#settleAbsent(name, heads);

@@ -34,6 +34,11 @@ export interface VerifierOptions {
    * is missing as a whole is no finding.
    */
   readonly whole: boolean;
+  /**
+   * Of a spool: what the store has accepted at once was never in it, so numbers that are not there
+   * are no finding.
+   */
+  readonly sparse: boolean;
   /** Whether retention leaves anchors where it cuts; else a log may begin anywhere. */
   readonly anchored: boolean;
   readonly found: (finding: Finding) => void;
@@ -58,6 +63,8 @@ export interface Summary {
   readonly unwitnessed: number;
   /** Administrative changes: they are not of an instance's chain. */
   readonly changes: number;
+  /** Numbers that are not in a spool: the store has them, or nobody does. */
+  readonly elsewhere: number;
   readonly trusted: boolean;
   /** Instances whose oldest events are not there, and nothing signed says that they were cut. */
   readonly unanchored: number;
@@ -87,6 +94,7 @@ export class Verifier {
   #gaps = 0;
   #edits = 0;
   #changes = 0;
+  #elsewhere = 0;
   #chainSeen = false;
 
   constructor(options: VerifierOptions) {
@@ -152,6 +160,7 @@ export class Verifier {
       expected: this.#expected,
       adopted: this.#adopted,
       whole: this.#options.whole,
+      sparse: this.#options.sparse,
       anchored: this.#options.anchored,
       found: (found) => this.#found(found),
     });
@@ -177,6 +186,7 @@ export class Verifier {
       witnessed: this.#witnesses.witnessed,
       unwitnessed: this.#witnesses.unwitnessed,
       changes: this.#changes,
+      elsewhere: this.#elsewhere,
       trusted: this.#options.trust !== null,
       unanchored,
       fronts,
@@ -251,7 +261,8 @@ export class Verifier {
   }
 
   #missing(instance: string, first: number, last: number, time: string | null): void {
-    if (!this.#instances.get(instance)!.missing.add({ first, last, time }))
+    if (this.#options.sparse) this.#elsewhere += last - first + 1;
+    else if (!this.#instances.get(instance)!.missing.add({ first, last, time }))
       this.#found(missingOf(instance, { first, last, time }));
   }
 

@@ -13,7 +13,7 @@ export function instancesPages(app: Hono<Env>, parts: ConsoleParts): void {
 async function showInstances(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const { items, seq } = await parts.control.instances(c.var.visitor.actor, {});
   const rows = items.map(
-    ({ instance, version, leaseMs, leaseRemainingMs, lag }): readonly Slot[] => [
+    ({ instance, version, leaseMs, leaseRemainingMs, lag, auditKey }): readonly Slot[] => [
       html`<span class="mono">${instance}</span>`,
       lag === null
         ? badge('warn', 'Unknown')
@@ -24,9 +24,12 @@ async function showInstances(c: ConsoleContext, parts: ConsoleParts): Promise<Re
         ? badge('bad', 'Over')
         : `${spanWords(leaseRemainingMs)} left of ${msWords(leaseMs)}`,
       version,
+      auditKey === null ? '–' : html`<span class="mono">${auditKey}</span>`,
     ],
   );
-  const columns = ['Instance', 'Registry', 'Lease', 'Version'].map((name) => ({ name }));
+  const columns = ['Instance', 'Registry', 'Lease', 'Version', 'Audit key'].map((name) => ({
+    name,
+  }));
   const content = html`<section class="card">${
     items.length === 0
       ? empty(

@@ -26,7 +26,7 @@ describe('records that cannot be read', () => {
   let stores: OpenStores;
   let administration: Administration;
 
-  const context = () => ({ store: stores.store, clock: systemClock, instance: null });
+  const context = () => ({ ...stores, clock: systemClock, instance: null });
 
   beforeAll(async () => {
     if (missing !== null) return;

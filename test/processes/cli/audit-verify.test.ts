@@ -1,7 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { InstancesView } from '../../../src/admin/instances.ts';
 import type { AuditVerification } from '../../../src/admin/verify-audit.ts';
 import { keyIdOf } from '../../../src/audit/verify/keys.ts';
 import { freePort } from '../../support/free-port.ts';
@@ -53,6 +54,12 @@ routes:
     expect(await verify(...trusting)).toMatchObject({ code: 2, out: '' });
     expect(await verify('--trust', 'running.json', ...store)).toMatchObject({ code: 0 });
 
+    await vi.waitFor(async () => {
+      const { items } = await shell.json<InstancesView>('instances', ...store);
+      const key = /"key": "([0-9a-f]{16})"/.exec(readFileSync(shell.path('running.json'), 'utf8'));
+      expect(items).toMatchObject([{ auditKey: key?.[1] }]);
+    }, 30_000);
+
     gate.process.kill('SIGTERM');
     expect(await gate.ended).toBe(0);
     const ended = await verify('--trust', 'running.json', ...store);
@@ -86,6 +93,17 @@ routes:
       err: expect.stringContaining('cut.gz'),
     });
     expect((await verify('none.gz')).code).toBe(2);
+  });
+
+  it('reads a spool, and refuses a folder that holds none', async () => {
+    mkdirSync(shell.path('empty/spool'), { recursive: true });
+    const empty = await verify('empty');
+    expect(empty).toMatchObject({ code: 0, out: expect.stringMatching(/^0 gaps, 0 edits in 0/) });
+    expect(empty.err).toContain('A spool holds what the store had not accepted');
+    mkdirSync(shell.path('no-spool'));
+    const none = await verify('no-spool');
+    expect(none).toMatchObject({ code: 2, err: expect.stringContaining('holds no spool') });
+    expect((await verify('nowhere')).code).toBe(2);
   });
 
   it('says which events nothing proves to be there or cut', async () => {

@@ -10,6 +10,7 @@ export function verify(log: Pick<TestLog, 'lines' | 'beside'>): Finding[] {
     beside: log.beside,
     trust: null,
     whole: true,
+    sparse: false,
     anchored: true,
     found,
   });
