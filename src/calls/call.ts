@@ -138,10 +138,16 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
   /**
    * Refuses without asking the decision: what a door found out by itself. Recorded like every
    * refusal.
+   *
+   * @param allow of `method-refused`
    */
-  refuse(reason: RefusalReason, detail: string | null = null): void {
+  refuse(
+    reason: RefusalReason,
+    detail: string | null = null,
+    allow: readonly string[] = NO_METHODS,
+  ): void {
     const found = this.#wish?.found ?? NOTHING_FOUND;
-    this.#judged({ ...found, permitted: false, reason, allow: [], detail });
+    this.#judged({ ...found, permitted: false, reason, allow, detail });
   }
 
   /**
@@ -311,7 +317,13 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
       return;
     }
     const head = this.#head!;
+    const { verdicts } = this.#client;
     // What the gate itself responds to waits for the record, whatever the method.
+    if (verdicts !== null) {
+      if (!this.#awaitsRecord)
+        this.#respond(verdicts.permitted(permit, this.#record.id), permit, 'permitted');
+      return;
+    }
     if (head.method === 'OPTIONS' && goesNoFurther(head)) {
       if (!this.#awaitsRecord) this.#respondOptions(permit, head);
       return;
@@ -544,7 +556,12 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
       this.#end(this.#gone);
     } else {
       const { format } = this.#services;
-      this.#respond(refusalOf(verdict, reason, this.#record.id, format), verdict, reason);
+      const { verdicts } = this.#client;
+      const own =
+        verdicts === null
+          ? refusalOf(verdict, reason, this.#record.id, format)
+          : verdicts.refused(verdict, reason, this.#record.id, format);
+      this.#respond(own, verdict, reason);
     }
   }
 
@@ -606,6 +623,8 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
 function goesNoFurther({ path, names, values }: RequestHead): boolean {
   return path === '*' || maxForwards(names, values) === 0;
 }
+
+const NO_METHODS: readonly string[] = [];
 
 /** Of a body by which would have been decided. */
 const INCOMPLETE = 'the connection ended before the body did';

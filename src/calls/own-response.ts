@@ -89,12 +89,14 @@ export function refusalResponse(
  * A refusal of a call, in the words of its route.
  *
  * @param reason another one than was decided where something else came in between
+ * @param errors in another form than the route wants
  */
 export function refusalOf(
   verdict: Verdict,
   reason: RefusalReason,
   requestId: string,
   format: ResponseFormat,
+  errors: ResponseFormat['errors'] = verdict.route?.errors ?? format.errors,
 ): OwnResponse {
   const { route } = verdict;
   const isDecided = !verdict.permitted && verdict.reason === reason;
@@ -103,7 +105,7 @@ export function refusalOf(
     requestId,
     {
       ...format,
-      errors: route?.errors ?? format.errors,
+      errors,
       acceptsBasic: route?.acceptBasic ?? false,
     },
     verdict.permitted ? [] : verdict.allow,
@@ -131,6 +133,21 @@ export function optionsResponse(
 export function preflightResponse(requestId: string, fields: Fields): OwnResponse {
   fields.add('X-Request-Id', requestId).add('Date', httpDate());
   return { status: 204, fields, body: '', closes: false };
+}
+
+/**
+ * To whoever asked whether a call may be made: yes.
+ *
+ * @param facts about its caller
+ */
+export function permitResponse(
+  requestId: string,
+  facts: Fields,
+  rate: RateStanding | null,
+): OwnResponse {
+  const fields = ownFields(requestId).addAll(facts);
+  addRate(fields, rate);
+  return { status: 200, fields, body: '', closes: false };
 }
 
 /** In JSON, for whoever asked for it. */

@@ -3,6 +3,7 @@ import type { FloodFold } from '../audit/floods/flood.ts';
 import type { Outbox } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
 import type { Decider } from '../decision/decide.ts';
+import type { Permit, Verdict } from '../decision/verdict.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
 import type { TrustedProxies } from '../http/client-address.ts';
 import type { Fields } from '../http/fields.ts';
@@ -11,6 +12,7 @@ import type { Peer } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import type { NewTraces } from '../http/trace.ts';
 import type { BodyBudget } from '../limits/body-budget.ts';
+import type { RefusalReason } from '../refusal.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { LastUses } from './last-uses.ts';
 import type { CallMeter } from './meter.ts';
@@ -23,6 +25,8 @@ import type { RenewToken } from './renewal.ts';
  * changes.
  */
 export interface CallServices {
+  /** Stands in the record where it is not the door of the proxied APIs. */
+  readonly door: 'decision' | null;
   readonly decider: Decider;
   readonly outbox: Outbox;
   readonly events: CallEvents;
@@ -55,12 +59,26 @@ export interface CallServices {
   readonly nextRequestId: () => string;
 }
 
+/** How a verdict is told to whoever asks for nothing else. */
+export interface VerdictWords {
+  permitted(permit: Permit, requestId: string): OwnResponse;
+  /** @param reason another one than was decided where something else came in between */
+  refused(
+    verdict: Verdict,
+    reason: RefusalReason,
+    requestId: string,
+    format: ResponseFormat,
+  ): OwnResponse;
+}
+
 /**
  * The client's end of one call: what a door offers, whatever its protocol. Nothing is called after
  * the call has ended.
  */
 export interface CallClient {
   readonly peer: Peer;
+  /** Of a client that only asks for a verdict. Null: its permits are forwarded. */
+  readonly verdicts: VerdictWords | null;
   /** Writes a whole response of ours and ends the call's part of the connection. */
   own(response: OwnResponse): void;
   /** @param fields for the client, in place of the upstream's */

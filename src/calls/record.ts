@@ -101,17 +101,19 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
     const { outbox } = this.#services;
     const taken = outbox.write(writeDecision, this, verdict.account?.account.id ?? null, waiter);
     this.#decided = taken !== 'no-room';
-    if (verdict.permitted && this.#decided) outbox.permits.add(this);
+    // What comes of a permit that a proxy has asked for nobody here will know.
+    if (verdict.permitted && this.#decided && this.door === null) outbox.permits.add(this);
     return taken;
   }
 
   /**
-   * The call is over: its measurement, and its outcome if it was permitted, or if the caller got
-   * something else than the refusal that was decided on. Without a decision there is no outcome.
+   * The call is over: its measurement, and its outcome if it was permitted and forwarded, or if the
+   * caller got something else than was decided on. Without a decision there is no outcome.
    */
   ended(verdict: Verdict, reason: Reason): void {
     const durationMs = this.#services.clock.monotonicMs() - this.#startedMs;
-    if (this.#decided && (verdict.permitted || reason !== verdict.reason)) {
+    const decided = verdict.permitted ? 'permitted' : verdict.reason;
+    if (this.#decided && (reason !== decided || (verdict.permitted && this.door === null))) {
       if (verdict !== this.#verdict) this.#plain = null;
       this.#verdict = verdict;
       this.reason = reason;
@@ -140,6 +142,10 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
     return this.heldSinceMs === 0 || this.#answeredMs === 0
       ? 0
       : this.#answeredMs - this.heldSinceMs;
+  }
+
+  get door(): CallServices['door'] {
+    return this.#services.door;
   }
 
   get traceId(): string | null {

@@ -5,6 +5,7 @@ import { openStores } from '../admin/stores.ts';
 import { systemClock } from '../clock.ts';
 import { showFault } from '../config/faults.ts';
 import type { Config, RedisStoreConfig } from '../config/schema.ts';
+import { undecidedRoutes } from '../config/undecided-routes.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
 import type { Finding } from '../store/redis-finding.ts';
 import { findOwnLinks } from './check-links.ts';
@@ -51,6 +52,7 @@ export function addCheckCommand(program: Command): void {
 async function runCheck(options: CheckOptions): Promise<void> {
   const { config, warnings, file } = loadChecked(options.config);
   for (const warning of warnings) note(`warning: ${showFault(options.config, warning)}`);
+  const undecided = undecidedRoutes(config);
   const { unreachable, findings } =
     options.connect === true ? await tried(config, options) : NOTHING;
   const unsafe = findings.some(({ severity }) => severity === 'unsafe');
@@ -61,10 +63,13 @@ async function runCheck(options: CheckOptions): Promise<void> {
       warnings,
       unreachable,
       findings,
+      undecided,
       routes: routes.length,
       upstreams: upstreams.length,
     });
   } else {
+    for (const { route, why } of undecided)
+      note(`listen.decision: route ${route} holds through the gate only (${why})`);
     for (const line of unreachable) note(line);
     for (const finding of findings) showFinding(finding);
     if (unreachable.length === 0 && !unsafe)

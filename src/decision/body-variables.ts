@@ -23,6 +23,7 @@ const DETAILS = {
   duplicate: 'a key stands twice in one object of the body, or one that is taken for the same',
   escaped: 'what the body says the call is about is written with escapes',
 } as const;
+const ELSEWHERE = 'a body decides, which the decision endpoint is not given';
 const MISSING = 'the body does not say what the call is about';
 const NOT_A_NAME = 'what the call is about is no possible name';
 const TOO_MANY = 'the call is about too many things at once';
@@ -37,6 +38,7 @@ const CONTENT_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8"
 export function bodyFormFault(head: RequestHead, { bodyVariableBytes }: Route): BodyFault | null {
   const { framing, names, values, nominated } = head;
   if (framing.kind === 'none') return { reason: 'body-refused', detail: DETAILS.none };
+  if (framing.kind === 'elsewhere') return { reason: 'permission-denied', detail: ELSEWHERE };
   let types = 0;
   for (const [index, { lower }] of names.entries()) {
     const isType = lower === 'content-type';

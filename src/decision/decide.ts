@@ -115,7 +115,8 @@ export function createDecider(options: DeciderOptions): Decider {
     // 6. Public routes end here: no token is read, so none can leak into a record or be judged by
     //    accident. And no body: to an upstream that does not look for one it is a second request.
     if (route?.access === 'public') {
-      return head.framing.kind === 'none'
+      const { kind } = head.framing;
+      return kind === 'none' || kind === 'elsewhere'
         ? withinLimits(draft, route, head.method)
         : refuse(draft, 'body-refused');
     }
@@ -170,6 +171,8 @@ export function createDecider(options: DeciderOptions): Decider {
     // Whoever holds a token may exchange it. Not the one before, in its overlap: that would put its
     // successor out of use.
     if (route.action !== null) {
+      if (head.framing.kind === 'elsewhere')
+        return refuseKnown(draft, account, 'permission-denied', NO_METHODS, ONLY_PROXIED);
       return draft.tokenId === tokenId(account.liveDigest)
         ? withinLimits(draft, route, head.method)
         : refuseKnown(draft, account, 'permission-denied', NO_METHODS, ONLY_LIVE);
@@ -246,6 +249,7 @@ export function createDecider(options: DeciderOptions): Decider {
 }
 
 const NO_HOST = 'the request names no host, and routes are told apart by host';
+const ONLY_PROXIED = 'the gate itself does what the call asks for: the call must go through it';
 const ONLY_LIVE = 'only the live token can be exchanged, not the one before it';
 
 const NO_LIMITS: NonNullable<DeciderOptions['rates']> = { ask: () => null, askRefused: () => null };

@@ -1,9 +1,10 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { CallServices } from '../calls/port.ts';
+import { Call } from '../calls/call.ts';
+import type { CallClient, CallServices } from '../calls/port.ts';
 import type { Deadlines } from '../deadlines.ts';
 import { plainAddress } from '../http/ip-address.ts';
-import type { Peer } from '../http/request-head.ts';
+import type { Peer, RequestHead } from '../http/request-head.ts';
 import { TCP_KEEP_ALIVE } from '../http1/keep-alive.ts';
 import type { ConveyedClient } from '../http1/proxy-protocol.ts';
 import { type AddressLimit, Places, type PlacesOptions } from '../limits/places.ts';
@@ -16,6 +17,7 @@ import {
   type Arrival,
   type ConnectionHost,
   type ConnectionLimits,
+  type Exchange,
   Http1Connection,
 } from './http1/connection.ts';
 import { awaitPreface } from './preface-reader.ts';
@@ -39,6 +41,20 @@ export interface ListenerOptions extends AddressLimit, Pick<PlacesOptions, 'full
    * closed.
    */
   sendsPreface(address: string): boolean;
+  /**
+   * Whether connections from this address are taken at all; the others are closed before anything
+   * is read. Default: all are.
+   */
+  readonly admits?: (address: string) => boolean;
+  /**
+   * What becomes of a request (`ConnectionHost.open`). Default: a call that is forwarded, on a
+   * connection whose certificate is for its host.
+   */
+  readonly exchange?: (
+    services: CallServices,
+    client: CallClient,
+    head: RequestHead | null,
+  ) => Exchange;
   /**
    * Connections at most; further ones take the place of idle ones, or are closed at once. Asked at
    * each arrival: a reload may have changed it.
@@ -192,6 +208,10 @@ export class Http1Listener implements ConnectionHost {
 
   #onSocket(socket: Socket): void {
     const address = plainAddress(socket.remoteAddress ?? '');
+    if (this.#options.admits?.(address) === false) {
+      socket.resetAndDestroy();
+      return;
+    }
     if (this.#options.sendsPreface(address)) this.#awaitPreface(socket, address);
     else this.#enter(socket, address, null);
   }
@@ -269,8 +289,17 @@ export class Http1Listener implements ConnectionHost {
     }
   }
 
-  #onHandshake(socket: TLSSocket, misdirects: HostCheck | null): void {
+  open(client: CallClient, head: RequestHead | null): Exchange {
+    const { exchange } = this.#options;
+    return exchange === undefined
+      ? new Call(this.services, client, head)
+      : exchange(this.services, client, head);
+  }
+
+  #onHandshake(socket: TLSSocket, check: HostCheck | null): void {
     this.#options.handshake('completed');
+    // Other doors are not asked for by the name that their certificate is for.
+    const misdirects = this.#options.exchange === undefined ? check : null;
     const transport = this.#arriving.takeBeneath(socket);
     if (transport === null) socket.destroy();
     else this.#adopt({ socket, transport, refusesPlaintext: false, misdirects });

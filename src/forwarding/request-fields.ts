@@ -8,6 +8,7 @@ import { isRemoved } from '../http/removed-fields.ts';
 import type { Peer, RequestHead } from '../http/request-head.ts';
 import type { Trace } from '../http/trace.ts';
 import type { FieldRules } from './field-rules.ts';
+import { addIdentity } from './identity-fields.ts';
 import { withoutOwnCookies } from './own-cookies.ts';
 import { addVia } from './via.ts';
 
@@ -121,23 +122,6 @@ function outgoingTarget(head: RequestHead, permit: Permit): string {
   if (stripPrefix === '') return head.target;
   const stripped = head.target.slice(stripPrefix.length);
   return stripped.startsWith('/') ? stripped : `/${stripped}`;
-}
-
-/**
- * Public routes carry no identity: nobody was authenticated. All values are names from the
- * registry, whose grammar has no separators.
- */
-function addIdentity(fields: Fields, permit: Permit): void {
-  if (permit.account === null) return;
-  const { id, name, teams } = permit.account.account;
-  fields
-    .add('X-Account-Id', id)
-    .add('X-Account-Name', name)
-    .add('X-Account-Role', permit.role ?? '')
-    .add('X-Account-Teams', teams.length === 0 ? '' : teams.map(({ team }) => team).join(','));
-  // The service decides about one of these; where it is about one already, there is nothing to say.
-  if (permit.route.application.from === 'some')
-    fields.add('X-Account-Applications', (permit.demand?.applications ?? []).join(','));
 }
 
 /**

@@ -3,8 +3,10 @@ import type { TicketKeys } from '../tls/ticket-keys.ts';
 import { adminContext } from './administration.ts';
 import { type GateContext, own, type PrepareReload } from './context.ts';
 import type { GateCore } from './core.ts';
+import { createDecisionDoor } from './decision-door.ts';
 import { openDescriptors } from './descriptors.ts';
-import { createProxy, type GateProxy } from './proxy.ts';
+import type { GateListener } from './gate-listener.ts';
+import { createProxy } from './proxy.ts';
 import { renewalsBy, renewsOnlyWith } from './renewals.ts';
 import { servicesOf } from './services.ts';
 import { openUpstreams, type UpstreamSet } from './upstream-set.ts';
@@ -13,7 +15,9 @@ import { openUpstreams, type UpstreamSet } from './upstream-set.ts';
 export interface DataPlane {
   readonly upstreams: UpstreamSet;
   /** Null: there is no `listen.proxy`. Its port is not open yet. */
-  readonly proxy: GateProxy | null;
+  readonly proxy: GateListener | null;
+  /** Null: there is no `listen.decision`. Its port is not open yet. */
+  readonly decisions: GateListener | null;
   readonly reloads: readonly PrepareReload[];
 }
 
@@ -43,17 +47,19 @@ export function createDataPlane(
     descriptors,
     renewToken,
   });
-  const { proxy: listen } = gate.state.config.listen;
-  const proxy: GateProxy | null =
-    listen === null
-      ? null
-      : createProxy(gate, listen, { descriptors, deadlines, ticketKeys, services });
+  const { listen } = gate.state.config;
+  const parts = { descriptors, deadlines, ticketKeys, services };
+  const proxy: GateListener | null =
+    listen.proxy === null ? null : createProxy(gate, listen.proxy, parts);
+  const decisions =
+    listen.decision === null ? null : createDecisionDoor(gate, listen.decision, parts);
   const reloads = [
     renewsOnlyWith(renewToken),
     (next) => upstreams.prepare(next),
     (next) => () => descriptors.replan(next),
     // Behind the upstreams, which its calls go to.
     ...(proxy === null ? [] : [proxy.prepareReload]),
+    ...(decisions === null ? [] : [decisions.prepareReload]),
   ] satisfies PrepareReload[];
-  return { upstreams, proxy, reloads };
+  return { upstreams, proxy, decisions, reloads };
 }

@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.ts';
 import type { Log } from '../telemetry/log.ts';
 import { DescriptorBudget, isOwnExhaustion } from '../upstream/descriptors.ts';
 import { everySecond, type GateContext } from './context.ts';
+import { DECISION_PLACES } from './places.ts';
 
 /** How the descriptors of this process are shared out. */
 export interface DescriptorPlan {
@@ -23,9 +24,10 @@ export interface DescriptorShortage {
 
 /**
  * What is neither a client's nor an upstream's: the ports for operations (128) and administration
- * (512), the store's connections and files, threads, the log, look-ups of names, health checks.
+ * (512), the decision endpoint (1,024), the store's connections and files, threads, the log,
+ * look-ups of names, health checks.
  */
-const RESERVE = { ports: { ops: 128, admin: 512 }, others: 96 } as const;
+const RESERVE = { ports: { ops: 128, admin: 512, decision: DECISION_PLACES }, others: 96 } as const;
 /** However few there are, so many clients and so many connections to upstreams are tried. */
 const LEAST = 8;
 
@@ -72,7 +74,8 @@ function reserveOf({ listen }: Config): number {
   return (
     RESERVE.others +
     (listen.ops === null ? 0 : RESERVE.ports.ops) +
-    (listen.admin === null ? 0 : RESERVE.ports.admin)
+    (listen.admin === null ? 0 : RESERVE.ports.admin) +
+    (listen.decision === null ? 0 : RESERVE.ports.decision)
   );
 }
 

@@ -1,6 +1,7 @@
 import type { Control } from '../admin/control.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/schema.ts';
+import type { HostPort } from '../config/values.ts';
 import { assessReadiness, type Readiness } from '../ops/readiness.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -12,6 +13,7 @@ import { prepareReload, reload, reloadRefused } from './reload.ts';
 
 export interface GatewayAddresses {
   readonly proxy: (Address & { readonly secure: boolean }) | null;
+  readonly decision: (Address & { readonly secure: boolean }) | null;
   readonly admin: Address | null;
   readonly ops: Address | null;
 }
@@ -109,7 +111,10 @@ function gatewayOf(gate: GateContext, open: OpenGate): Gateway {
     prepareReload,
     reload: (next) => reload(gate, open.reloads, next),
     reloadRefused: (why) => reloadRefused(gate, why),
-    setTicketKeys: (keys) => plane.proxy?.setTicketKeys(keys),
+    setTicketKeys: (keys) => {
+      plane.proxy?.setTicketKeys(keys);
+      plane.decisions?.setTicketKeys(keys);
+    },
     close({ lameDuck = true } = {}) {
       closing ??= close(lameDuck);
       return closing;
@@ -118,13 +123,20 @@ function gatewayOf(gate: GateContext, open: OpenGate): Gateway {
 }
 
 function addressesOf({ state }: GateContext, open: OpenGate): GatewayAddresses {
-  const { proxy } = state.config.listen;
+  const { proxy, decision } = state.config.listen;
   return {
-    proxy:
-      proxy === null || open.proxyPort === null
-        ? null
-        : { host: proxy.address.host, port: open.proxyPort, secure: proxy.tls !== null },
+    proxy: addressOf(proxy, open.proxyPort),
+    decision: addressOf(decision, open.decisionPort),
     admin: open.administration?.listener?.address ?? null,
     ops: open.opsAddress,
   };
+}
+
+function addressOf(
+  listen: { readonly address: HostPort; readonly tls: object | null } | null,
+  port: number | null,
+): (Address & { readonly secure: boolean }) | null {
+  return listen === null || port === null
+    ? null
+    : { host: listen.address.host, port, secure: listen.tls !== null };
 }

@@ -25,6 +25,7 @@ export interface OpenGate {
   /** What a reload replaces, in the order in which it was opened. */
   readonly reloads: readonly PrepareReload[];
   readonly proxyPort: number | null;
+  readonly decisionPort: number | null;
   readonly opsAddress: Address | null;
 }
 
@@ -57,16 +58,19 @@ export async function openGate(
   // Only the first attempt is waited for: whether it led to a lease stands in readiness.
   await core.registry.replica.start();
   const proxyPort = (await plane.proxy?.listen()) ?? null;
+  const decisionPort = (await plane.decisions?.listen()) ?? null;
   rights?.start();
   const administration = await openAdministration(gate, core, pending);
-  const held = [plane.proxy?.certificates, administration?.listener?.certificates];
+  const held = [plane.proxy, plane.decisions, administration?.listener].map(
+    (listener) => listener?.certificates,
+  );
   metrics.connect({ certificateExpirySeconds: () => soonestExpiry(held) });
   const reloads = [
     ...core.reloads,
     ...plane.reloads,
     ...(administration === null ? [] : [administration.prepareReload]),
   ];
-  return { core, plane, administration, checks, reloads, proxyPort, opsAddress };
+  return { core, plane, administration, checks, reloads, proxyPort, decisionPort, opsAddress };
 }
 
 /** Null: there is no admin listener, which is for changing the registry. */

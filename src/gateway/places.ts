@@ -2,6 +2,9 @@ import type { Config } from '../config/schema.ts';
 import { TrustedProxies } from '../http/client-address.ts';
 import type { AddressLimit } from '../limits/places.ts';
 
+/** Connections of all proxies and programs that ask for decisions, in each process. */
+export const DECISION_PLACES = 1024;
+
 /** What one address may take on every listener, as the configuration in force has it. */
 export function addressLimitOf(current: () => Config): AddressLimit {
   return {
@@ -21,6 +24,11 @@ export function partOf(limit: AddressLimit, workers: number): AddressLimit {
 /** Whose connections begin with the PROXY protocol, as the configuration in force has it. */
 export function prefacesOf(current: () => Config): (address: string) => boolean {
   return listedIn(current, ({ listen }) => listen.proxy?.proxyProtocol.peers ?? []);
+}
+
+/** Who may ask for decisions, as the configuration in force has it. */
+export function decisionPeersOf(current: () => Config): (address: string) => boolean {
+  return listedIn(current, ({ listen }) => listen.decision?.peers ?? []);
 }
 
 function listedIn(

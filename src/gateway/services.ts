@@ -41,6 +41,7 @@ export function servicesOf(
   return () => {
     const { audit, errors, limits, listen, realm, telemetry } = state.config;
     return {
+      door: null,
       decider,
       outbox: records.outbox,
       events,

@@ -78,6 +78,14 @@ export class TrustedProxies {
     return { address, forwardedFor: chain, forwarded, proto, host };
   }
 
+  /**
+   * The right-most address of a list that is not one of these proxies; the peer's where the list
+   * says nothing.
+   */
+  nearestStranger(list: string, peer: string): string {
+    return this.#rightmostStranger(list.split(','), peer).address;
+  }
+
   /** `hops`: how many entries were believed, the client's own included. */
   #rightmostStranger(chain: readonly string[], peer: string): { address: string; hops: number } {
     let nearest = peer;

@@ -67,7 +67,8 @@ export function hasUnusualBody({
   method,
   framing,
 }: Pick<RequestHead, 'method' | 'framing'>): boolean {
-  return framing.kind !== 'none' && KNOWN.get(method)?.hasBody !== true;
+  const isHere = framing.kind !== 'none' && framing.kind !== 'elsewhere';
+  return isHere && KNOWN.get(method)?.hasBody !== true;
 }
 
 /** Known, and refused on every path. */

@@ -5,7 +5,9 @@ export type BodyFraming =
   /** No body. `declared`: the client said `Content-Length: 0`, as it does on an empty POST. */
   | { readonly kind: 'none'; readonly declared: boolean }
   | { readonly kind: 'length'; readonly bytes: number }
-  | { readonly kind: 'chunked' };
+  | { readonly kind: 'chunked' }
+  /** Whether there is a body, and what stands in it, only the proxy knows that asks about it. */
+  | { readonly kind: 'elsewhere' };
 
 /**
  * One parsed and checked request head. Every door produces this same shape; it is never changed

@@ -45,6 +45,8 @@ function framingLine(framing: BodyFraming): string {
       return CHUNKED;
     case 'none':
       return framing.declared ? lengthLine(0) : '';
+    case 'elsewhere':
+      throw new Error('a request whose body is elsewhere cannot be sent');
   }
 }
 

@@ -90,6 +90,7 @@ class OurReading {
 function readerFor(wire: Wire, head: RequestHead): BodyReader {
   switch (head.framing.kind) {
     case 'none':
+    case 'elsewhere':
       return wire.BodyReader.ofLength(0);
     case 'length':
       return wire.BodyReader.ofLength(head.framing.bytes);

@@ -191,6 +191,24 @@ const PROBES: Readonly<Record<string, Probe>> = {
     was: true,
     is: false,
   },
+  'listen.decision.peers': {
+    after: { 'listen.decision.peers': ['127.0.0.9'] },
+    look: (stage) => stage.letsIn('decision'),
+    was: true,
+    is: false,
+  },
+  'listen.decision.tls.certificates.*.certificateFile': {
+    after: { 'listen.decision.tls.certificates': 'second pair' },
+    look: (stage) => stage.serial('decision'),
+    was: 1,
+    is: 2,
+  },
+  'listen.decision.tls.clientCaFile': {
+    after: { 'listen.decision.tls.clientCaFile': 'ca' },
+    look: (stage) => stage.letsIn('decision'),
+    was: true,
+    is: false,
+  },
   'limits.headBytes': {
     after: { 'limits.headBytes': 1024 },
     look: status('/echo', { headers: { x: 'y'.repeat(1500) } }),
@@ -538,6 +556,7 @@ const PROBES: Readonly<Record<string, Probe>> = {
 const SHOWN: Readonly<Record<string, string>> = {
   'listen.proxy.tls.certificates.*.keyFile': 'a pair is taken over as a whole',
   'listen.admin.tls.certificates.*.keyFile': 'a pair is taken over as a whole',
+  'listen.decision.tls.certificates.*.keyFile': 'a pair is taken over as a whole',
   'upstreams.*.tls.keyFile': 'a pair is taken over as a whole',
   'instance.lameDuckMs': 'test/reload/lame-duck.test.ts',
   'instance.drainMs': 'the last test of this file',

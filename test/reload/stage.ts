@@ -25,6 +25,8 @@ import { newAuthority, writeCertificate } from '../unit/tls/samples.ts';
 
 export type Tree = { readonly [key: string]: unknown };
 
+type Listener = 'proxy' | 'admin' | 'decision';
+
 interface CallOptions {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -50,9 +52,9 @@ export interface Stage {
   /** What an upstream saw: its headers, and `upstream`, `url`, `certificate`, `port`. */
   echo(options?: CallOptions, path?: string): Promise<Record<string, unknown>>;
   /** Which of the two certificates is shown. */
-  serial(listener: 'proxy' | 'admin'): Promise<number>;
-  /** Whether a client without certificate is answered. */
-  letsIn(listener: 'proxy' | 'admin'): Promise<boolean>;
+  serial(listener: Listener): Promise<number>;
+  /** Whether a client without certificate, at 127.0.0.1, is answered. */
+  letsIn(listener: Listener): Promise<boolean>;
   /** What comes back until the gate closes the connection. */
   raw(text: string): Promise<string>;
   /** Whether a handshake that goes no further than its first bytes is broken off. */
@@ -118,6 +120,7 @@ export async function openStage(): Promise<Stage> {
   const listeners = {
     proxy: { address: '127.0.0.1:0', tls },
     admin: { address: '127.0.0.1:0', tls },
+    decision: { address: '127.0.0.1:0', peers: ['127.0.0.1'], tls },
     ops: { address: '127.0.0.1:0' },
   };
   const gate = await startGateway({ upstreams, routes, config: { listen: listeners } });
@@ -227,7 +230,7 @@ class LiveStage implements Stage {
     return this.#call(this.#port('admin'), '/api/v1/service-accounts', { token: null });
   }
 
-  #port(listener: 'proxy' | 'admin'): number {
+  #port(listener: Listener): number {
     return this.#gate.gateway.addresses[listener]!.port;
   }
 
@@ -268,7 +271,7 @@ class LiveStage implements Stage {
     return JSON.parse((await this.call(path, options)).body) as Record<string, unknown>;
   }
 
-  async #secured(listener: 'proxy' | 'admin'): Promise<TLSSocket> {
+  async #secured(listener: Listener): Promise<TLSSocket> {
     const socket = connectTls({
       host: '127.0.0.1',
       servername: 'localhost',
@@ -279,7 +282,7 @@ class LiveStage implements Stage {
     return socket;
   }
 
-  async serial(listener: 'proxy' | 'admin'): Promise<number> {
+  async serial(listener: Listener): Promise<number> {
     const socket = await this.#secured(listener);
     const serial = socket.getPeerCertificate().serialNumber.toLowerCase();
     socket.destroy();
@@ -287,7 +290,7 @@ class LiveStage implements Stage {
   }
 
   /** With TLS 1.3 a client learns only after its handshake that its certificate was missed. */
-  async letsIn(listener: 'proxy' | 'admin'): Promise<boolean> {
+  async letsIn(listener: Listener): Promise<boolean> {
     return this.#call(this.#port(listener), '/nowhere', {}).then(
       () => true,
       () => false,

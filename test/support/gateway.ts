@@ -36,6 +36,8 @@ export interface GatewayOptions {
   readonly leaseMs?: number;
   /** Opens the admin listener too; keys of it beside the address. */
   readonly admin?: Readonly<Record<string, unknown>>;
+  /** Opens the decision endpoint too, for the loopback; keys of it beside the address. */
+  readonly decision?: Readonly<Record<string, unknown>>;
   /** Plain HTTP instead of TLS. */
   readonly plaintext?: boolean;
   /** Further top-level keys, or whole ones in place of the default ones. */
@@ -102,6 +104,9 @@ function configText(options: GatewayOptions, dataDir: string): string {
       ...(options.admin === undefined
         ? {}
         : { admin: { address: '127.0.0.1:0', tls: { certificates }, ...options.admin } }),
+      ...(options.decision === undefined
+        ? {}
+        : { decision: { address: '127.0.0.1:0', peers: ['127.0.0.1'], ...options.decision } }),
       ops: { address: '127.0.0.1:0' },
     },
     store: store === 'embedded' ? { kind: 'embedded' } : { kind: 'redis', ...store },

@@ -106,6 +106,9 @@ const FIELDS = {
   application: short().describe('What the call was about.'),
   applications: z.array(short()).describe('Where it was about several.'),
   role: short().describe('The effective role that decided.'),
+  door: z
+    .enum(['http1', 'http2', 'tunnel', 'decision', 'admin'])
+    .describe('Through which it came. `decision`: a proxy asked, and there is no outcome.'),
   method: short().describe('Of the request; of a sign-in, how: `oidc`.'),
   preflight: short().describe('The method that a browser’s preflight asked about.'),
   path: z.string().max(EVENT_LIMITS.path).describe('Without the query.'),
@@ -205,6 +208,7 @@ const KINDS = {
           'detail',
           ...AIM,
           'role',
+          'door',
           'method',
           'preflight',
           'path',
@@ -224,6 +228,7 @@ const KINDS = {
         [...NUMBERED, 'reason', 'requestId'],
         [
           ...AIM,
+          'door',
           'status',
           'upstreamStatus',
           'durationMs',

@@ -87,6 +87,7 @@ function isUsual(call: CallFacts, verdict: VerdictFacts, timeMs: number): boolea
     verdict.claimedAccountId === null &&
     verdict.preflight === null &&
     call.exposed === false &&
+    isShortOrNull(call.door ?? null) &&
     (call.headers ?? null) === null &&
     isShort(call.id) &&
     isShort(call.method) &&
@@ -138,6 +139,10 @@ function writeUsualDecision(
     texts += `,"role":"${role}"`;
     fields += 1;
   }
+  if ((call.door ?? null) !== null) {
+    texts += `,"door":"${call.door}"`;
+    fields += 1;
+  }
   texts += `,"method":"${call.method}","path":"${call.path}","clientAddress":"${call.clientAddress}"`;
   if (userAgent !== null) {
     texts += `,"userAgent":"${userAgent}"`;
@@ -166,12 +171,13 @@ function writeUsualOutcome(
   to: EventBytes,
   head: Uint8Array,
   seq: number,
-  { id, traceId }: CallFacts,
+  { id, traceId, door = null }: CallFacts,
   { route, application }: VerdictFacts,
   end: EndFacts,
   { account, endedWell }: PlainAccount,
 ): boolean {
   let texts = application === null ? '' : `,"application":"${application}"`;
+  if (door !== null) texts += `,"door":"${door}"`;
   texts += endJson(end);
   const idAt = texts.length + REQUEST_ID.length;
   texts += `,"requestId":"${id}"`;

@@ -34,6 +34,8 @@ export interface DemandFacts {
 
 /** What was asked: calls/record.ts's `CallRecord` will do. */
 export interface CallFacts {
+  /** By which door it came, where not by the proxied APIs' own. */
+  readonly door?: 'decision' | null;
   /** The request id. */
   readonly id: string;
   readonly method: string | null;

@@ -36,6 +36,7 @@ export function decisionJson(
       : `,"decision":"refusal"${fieldJson(',"reason":', verdict.reason)}${fieldJson(',"detail":', verdict.detail)}`) +
     aimJson(verdict) +
     fieldJson(',"role":', verdict.role) +
+    fieldJson(',"door":', call.door) +
     fieldJson(',"method":', call.method) +
     fieldJson(',"preflight":', verdict.preflight) +
     (typeof path === 'string' ? `,"path":${textJson(pathOnly(path), EVENT_LIMITS.path)}` : '') +
@@ -63,6 +64,7 @@ export function outcomeJson(
     `${head}${accountOf(verdict)}` +
     fieldJson(',"reason":', end.reason) +
     aimJson(verdict) +
+    fieldJson(',"door":', call.door) +
     endJson(end) +
     `,"requestId":${id}` +
     fieldJson(',"traceId":', call.traceId) +

@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import type { Report } from '../faults.ts';
 import { parseHostPort } from '../values.ts';
 import { group, has, type Raw, text } from './raw.ts';
@@ -6,6 +7,7 @@ const DEFAULT_ADDRESS: Readonly<Record<string, string>> = {
   proxy: '0.0.0.0:8443',
   admin: '127.0.0.1:9443',
   ops: '127.0.0.1:9464',
+  decision: '127.0.0.1:9444',
 };
 
 export function checkListen(file: Raw, report: Report): void {
@@ -16,7 +18,38 @@ export function checkListen(file: Raw, report: Report): void {
       ['listen', 'admin', 'tls'],
       'is missing: the admin listener speaks HTTPS only, and listen.proxy has no certificates to share',
     );
+  if (has(listen, 'decision')) checkDecision(group(listen.decision), report);
   checkAddresses(listen, report);
+}
+
+/** Whoever may ask is believed; what is asked bears tokens. */
+function checkDecision(decision: Raw, report: Report): void {
+  const path = ['listen', 'decision'];
+  if (!Array.isArray(decision.peers) || decision.peers.length === 0)
+    report.fault(
+      [...path, 'peers'],
+      'is missing: name the addresses of the proxies and programs that may ask',
+    );
+  const plaintext = decision.plaintext === true;
+  if (has(decision, 'tls') && plaintext)
+    report.fault([...path, 'plaintext'], 'either tls or plaintext: true, not both');
+  const { host } = parseHostPort(text(decision.address) ?? DEFAULT_ADDRESS.decision!) ?? NO_ADDRESS;
+  if (!has(decision, 'tls') && !plaintext && !isLoopback(host))
+    report.fault(
+      [...path, 'tls'],
+      'is missing: beyond the loopback, questions bear tokens and need HTTPS (or say plaintext: true)',
+    );
+  if (plaintext)
+    report.warning(
+      [...path, 'plaintext'],
+      'the decision endpoint listens without TLS: tokens are readable on the way to it',
+    );
+}
+
+const NO_ADDRESS = { host: '127.0.0.1' };
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 function checkProxy(proxy: Raw, report: Report): void {

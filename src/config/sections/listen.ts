@@ -94,17 +94,35 @@ const admin = z
 
 const decision = z
   .strictObject({
-    address: listenAddress('127.0.0.1:9444', 'Where other proxies ask for a decision.'),
-    peers: networks.describe('Addresses or ranges that may ask.'),
+    address: listenAddress(
+      '127.0.0.1:9444',
+      'Where other proxies and programs ask whether a request may be made.',
+    ),
+    peers: live(
+      networks.describe(
+        'Addresses or ranges of those that may ask, and are believed whose request it is; all others are closed unread. Without one the endpoint is not opened.',
+      ),
+    ),
+    tls: orNull(
+      serverTls,
+      'HTTPS, the only way to listen beyond the loopback unless `plaintext: true` is said.',
+    ),
+    plaintext: flag(
+      false,
+      'Plain HTTP beyond the loopback: tokens are readable on the way from the proxy that asks. Warned about at every start.',
+    ),
   })
-  .describe('Decision endpoint for other proxies.');
+  .describe('Decision endpoint, for proxies and programs that forward requests themselves.');
 
 export const listenSection = z
   .strictObject({
     proxy: orNull(proxy, 'The gate itself.'),
     admin: orNull(admin, 'Admin API and console.'),
     ops: orNull(ops, 'Health and metrics.'),
-    decision: orNull(decision, 'Decision endpoint for other proxies.'),
+    decision: orNull(
+      decision,
+      'Decision endpoint, for proxies and programs that forward requests themselves.',
+    ),
   })
   .prefault({})
   .describe('What is opened. A listener that is not named here is not opened.');

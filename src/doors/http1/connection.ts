@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Call } from '../../calls/call.ts';
+import type { Call } from '../../calls/call.ts';
 import type { CallClient, CallServices } from '../../calls/port.ts';
 import type { Deadline, Deadlines, Watched } from '../../deadlines.ts';
 import { readCredential } from '../../decision/credential.ts';
@@ -28,6 +28,23 @@ export interface ConnectionLimits extends BodyPaceLimits {
   readonly idleTimeoutMs: number;
 }
 
+/** What becomes of a request, as its connection sees it. */
+export type Exchange = Pick<
+  Call,
+  | 'begin'
+  | 'refuse'
+  | 'refusePlaintext'
+  | 'onRequestBodyHere'
+  | 'onRequestBody'
+  | 'onRequestFlush'
+  | 'onRequestEnd'
+  | 'onRequestFailed'
+  | 'onClientGone'
+  | 'onClientDrain'
+  | 'shutOut'
+  | 'onFault'
+>;
+
 /**
  * The listener, as its connections see it. Read anew for every request: a reloaded configuration
  * counts from the next one on.
@@ -38,6 +55,8 @@ export interface ConnectionHost {
   readonly deadlines: Deadlines;
   /** Every answer is the last one of its connection, and says so. */
   readonly draining: boolean;
+  /** @param head null when what came could not be read as a request */
+  open(client: CallClient, head: RequestHead | null): Exchange;
   closed(connection: Http1Connection): void;
 }
 
@@ -64,6 +83,7 @@ export interface Arrival {
  */
 export class Http1Connection implements CallClient, RequestHandler, Watched {
   readonly peer: Peer;
+  readonly verdicts = null;
   readonly #socket: Socket;
   readonly #transport: Socket;
   readonly #host: ConnectionHost;
@@ -73,7 +93,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
   readonly #in: RequestReader;
   readonly #deadline: Deadline;
 
-  #call: Call | null = null;
+  #call: Exchange | null = null;
   /** Of the body of the request under way; kept for the next one. */
   #pace: BodyPace | null = null;
   /** The client does not take what it is sent. */
@@ -184,7 +204,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
 
   #refuseHead(reason: WireFault | 'request-timeout', detail: HeadDetail | null): void {
     this.#out.begin(null, false);
-    const call = new Call(this.#host.services, this, null);
+    const call = this.#host.open(this, null);
     this.#call = call;
     this.#watchClient();
     if (this.#refusesPlaintext) call.refusePlaintext(null, detail);
@@ -194,7 +214,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
   onRequest(head: RequestHead): void {
     this.#served = true;
     this.#out.begin(head, head.keepAlive);
-    const call = new Call(this.#host.services, this, head);
+    const call = this.#host.open(this, head);
     this.#call = call;
     if (this.#in.bodyLeft) {
       this.#pace ??= new BodyPace();
@@ -210,7 +230,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
    * A token that was sent in the clear must be taken for stolen: whose it claims to be is recorded,
    * and said in the log.
    */
-  #refusePlaintext(call: Call, head: RequestHead): void {
+  #refusePlaintext(call: Exchange, head: RequestHead): void {
     const credential = readCredential(head.authorization, EVERY_SCHEME);
     const exposed = credential.presented === 'token' ? credential.accountId : null;
     if (exposed !== null) {
@@ -365,7 +385,7 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     });
   }
 
-  #refuseSlowBody(call: Call): void {
+  #refuseSlowBody(call: Exchange): void {
     this.#in.pauseBody();
     call.onRequestFailed('request-timeout');
   }

@@ -215,6 +215,7 @@ export class RequestReader {
 function readerFor(head: RequestHead): BodyReader | null {
   switch (head.framing.kind) {
     case 'none':
+    case 'elsewhere':
       return null;
     case 'length':
       return BodyReader.ofLength(head.framing.bytes);

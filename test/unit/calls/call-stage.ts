@@ -102,6 +102,7 @@ function notOfCalls(): never {
 /** A door's end of one call. What is called out of turn stands in `faults`. */
 class FakeClient implements CallClient {
   readonly peer = PEER;
+  readonly verdicts = null;
   /** `own STATUS REASON`, `interim 103`, `head STATUS`, `body TEXT`, `end`, `cut`, `continue`. */
   readonly heard: string[] = [];
   readonly faults: string[] = [];
@@ -210,6 +211,7 @@ export class CallStage {
     this.token = this.registry.withToken();
     this.openCalls = new OpenCalls(this.registry, this.clock, () => this.covered);
     this.services = {
+      door: null,
       decider: this.#decider(),
       recordedAddress: (address) => address,
       recordedHeaders: null,

@@ -111,6 +111,30 @@ it('listens with TLS, or without it only when that is said, and then warns', () 
   ]);
 });
 
+it('opens the decision endpoint to listed peers alone, beyond the loopback not in the clear', () => {
+  const said = (keys: string) => saidOf(`listen: { decision: { ${keys} } }`);
+  const peers = 'peers: [10.0.0.0/8]';
+  for (const none of ['', 'peers: []'])
+    expect(said(none)).toEqual([expect.stringContaining('listen.decision.peers: is missing')]);
+  for (const address of ['127.0.0.1:1', '127.9.9.9:1', '[::1]:1', 'localhost:1'])
+    expect(said(`${peers}, address: "${address}"`)).toEqual([]);
+  expect(said(peers)).toEqual([]);
+  for (const address of ['0.0.0.0:1', '10.0.0.1:1', '[::]:1', '127.example:1'])
+    expect(said(`${peers}, address: "${address}"`)).toEqual([
+      expect.stringContaining('listen.decision.tls: is missing'),
+    ]);
+  const plain = `listen: { decision: { ${peers}, address: "0.0.0.0:1", plaintext: true } }`;
+  expect(parse(plain).warnings.map(({ path }) => path)).toEqual(['listen.decision.plaintext']);
+  const dir = folder({ c: 'x', k: 'x' });
+  const tls = `tls: { certificates: [{ certificateFile: ${dir}/c, keyFile: ${dir}/k }] }`;
+  expect(said(`${peers}, ${tls}, plaintext: true`)).toEqual([
+    'listen.decision.plaintext: either tls or plaintext: true, not both',
+  ]);
+  expect(saidOf(`listen: { ops: {}, decision: { ${peers}, address: "127.0.0.1:9464" } }`)).toEqual([
+    'listen.decision.address: the port is already taken by listen.ops',
+  ]);
+});
+
 it('takes addresses and ranges as trusted proxies, and nothing else', () => {
   const text = (list: string) =>
     `listen: { proxy: { plaintext: true, trustedProxies: [${list}] } }`;
@@ -372,13 +396,12 @@ it('warns of sentinels and cluster nodes that are reached in the clear, except o
   expect(warned('sentinels: { name: main, addresses: ["localhost:1"] }')).toEqual([]);
 });
 
-it.each([
-  'listen: { decision: { peers: [10.0.0.1] } }',
-  'upstreams: { a: { addresses: ["http://a"], assertion: true } }',
-  'tls: {}',
-])('says of what this version does not run that it is not available: %s', (text) => {
-  expect(saidOf(text).join('\n')).toContain(': not available in this version');
-});
+it.each(['upstreams: { a: { addresses: ["http://a"], assertion: true } }', 'tls: {}'])(
+  'says of what this version does not run that it is not available: %s',
+  (text) => {
+    expect(saidOf(text).join('\n')).toContain(': not available in this version');
+  },
+);
 
 it('lets an embedded store have one process only', () => {
   const workers = (store: string) => saidOf(`instance: { workers: 2 }\n${store}`).join('\n');

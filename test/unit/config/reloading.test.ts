@@ -12,6 +12,7 @@ type Tree = { [key: string]: unknown };
 const LISTEN = { proxy: { address: '127.0.0.1:1', plaintext: true } };
 const TLS = { certificates: [{ certificateFile: 'a', keyFile: 'a' }] };
 const ADMIN = { proxy: LISTEN.proxy, admin: { address: '127.0.0.1:2', tls: TLS } };
+const DECISION = { address: '127.0.0.1:3', peers: ['10.0.0.1'] };
 const REDIS = { kind: 'redis', url: 'rediss://r', tls: {} };
 const SENTINELS = { kind: 'redis', sentinels: { name: 'm', addresses: ['s:1'] }, tls: {} };
 const audit = (store: Tree) => ({ store: REDIS, audit: { store } });
@@ -35,6 +36,8 @@ const SAMPLES: Readonly<Record<string, readonly [base: Tree, value: unknown, bes
   'listen.admin.address': [{ listen: ADMIN }, '127.0.0.1:9'],
   'listen.admin.foundTokens': [{ listen: ADMIN }, true],
   'listen.ops.address': [{ listen: { ops: {} } }, '127.0.0.1:9'],
+  'listen.decision.address': [{ listen: { decision: DECISION } }, '127.0.0.1:9'],
+  'listen.decision.plaintext': [{ listen: { decision: DECISION } }, true],
   'store.kind': [{}, 'redis', { 'store.url': 'redis://r' }],
   'store.url': [{ store: REDIS }, 'rediss://other'],
   'store.sentinels.name': [{ store: SENTINELS }, 'other'],

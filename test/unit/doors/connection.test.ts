@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { Call } from '../../../src/calls/call.ts';
 import type { Deadlines, Watched } from '../../../src/deadlines.ts';
 import { type ConnectionHost, Http1Connection } from '../../../src/doors/http1/connection.ts';
 import { CallStage, type StageOptions } from '../calls/call-stage.ts';
@@ -82,6 +83,7 @@ class Scene {
     const host: ConnectionHost = {
       services: this.stage.services,
       limits: LIMITS,
+      open: (client, head) => new Call(this.stage.services, client, head),
       deadlines: this.deadlines as unknown as Deadlines,
       get draining() {
         return scene.draining;

@@ -1,0 +1,187 @@
+import { Call } from '../../calls/call.ts';
+import type { CallClient, CallServices, VerdictWords } from '../../calls/port.ts';
+import type { OwnResponse } from '../../http/outgoing.ts';
+import type { Peer, RequestHead } from '../../http/request-head.ts';
+import type { RefusalReason } from '../../refusal.ts';
+import type { Exchange } from '../http1/connection.ts';
+import { type Asked, type AskFault, type Asking, readerFor } from './asked.ts';
+import { readVerify, VERIFY_BYTES, verifyFormFault } from './verify.ts';
+import { PROGRAM_WORDS, PROXY_WORDS } from './words.ts';
+
+const NO_ENDPOINT =
+  'there is no such endpoint: /auth-request, /forward-auth, /ext-authz/ and /verify are';
+const HAS_BODY = 'a question has no body: the proxy must not send one, nor its length';
+const ONLY_VERDICTS = 'a question has no response but a verdict';
+const NO_BODY = 'the connection ended before the body did';
+
+/**
+ * One question: whether a request may be made that somebody else has. It is read, and becomes a
+ * call like every other, which is decided, recorded and answered, and not forwarded.
+ *
+ * To its call it is the client; to the connection on which it was asked, what becomes of it.
+ */
+export class Question implements Exchange, CallClient {
+  readonly #services: CallServices;
+  readonly #asker: CallClient;
+  readonly #outer: RequestHead | null;
+  readonly #asking: Asking;
+  /** Null until it is known what is asked about. */
+  #call: Call | null = null;
+  /** Of a program's question, as far as it is here. */
+  #pieces: Buffer[] | null = null;
+  #bytes = 0;
+  /** Whose request it is about; until that is known, who asks. */
+  peer: Peer;
+  verdicts: VerdictWords = PROXY_WORDS;
+
+  /** @param outer the question itself; null when it could not be read as a request */
+  constructor(
+    services: CallServices,
+    asker: CallClient,
+    outer: RequestHead | null,
+    asking: Asking,
+  ) {
+    this.#services = services;
+    this.#asker = asker;
+    this.#outer = outer;
+    this.#asking = asking;
+    this.peer = asker.peer;
+  }
+
+  begin(): void {
+    const outer = this.#outer!;
+    if (outer.path === '/verify') {
+      this.#readProgram(outer);
+      return;
+    }
+    const read = readerFor(outer.path);
+    if (read === null) this.refuse('route-unknown', NO_ENDPOINT);
+    // As a body that is left unread it would end the connection of a proxy without a word why.
+    else if (outer.framing.kind !== 'none') this.refuse('body-refused', HAS_BODY);
+    else this.#ask(read(outer, this.#asker.peer, this.#asking));
+  }
+
+  #readProgram(outer: RequestHead): void {
+    this.verdicts = PROGRAM_WORDS;
+    this.#pieces = [];
+    const fault = verifyFormFault(outer);
+    if (fault !== null) {
+      this.refuse(fault.fault, fault.detail, fault.allow);
+      return;
+    }
+    this.#asker.awaitBody(outer.expectsContinue);
+    this.#asker.resumeBody();
+  }
+
+  #ask(asked: Asked | AskFault): void {
+    if ('fault' in asked) {
+      this.refuse(asked.fault, asked.detail);
+      return;
+    }
+    this.peer = asked.peer;
+    this.#call = new Call(this.#services, this, asked.head);
+    this.#call.begin();
+  }
+
+  /** A call of which nothing is known, for what can be said of it all the same. */
+  #unknown(): Call {
+    this.#call ??= new Call(this.#services, this, null);
+    return this.#call;
+  }
+
+  // ── of the connection ──
+
+  refuse(reason: RefusalReason, detail: string | null = null, allow?: readonly string[]): void {
+    this.#unknown().refuse(reason, detail, allow);
+  }
+
+  refusePlaintext(exposedAccountId: string | null, detail: string | null = null): void {
+    this.#unknown().refusePlaintext(exposedAccountId, detail);
+  }
+
+  onRequestBodyHere(): void {}
+
+  /** Copied: what a connection reads is used again. */
+  onRequestBody(content: Buffer): void {
+    if (this.#call !== null) return;
+    this.#bytes += content.length;
+    if (this.#bytes > VERIFY_BYTES) {
+      this.#asker.pauseBody();
+      this.refuse('body-too-large');
+    } else {
+      this.#pieces?.push(Buffer.from(content));
+    }
+  }
+
+  onRequestFlush(): void {}
+
+  onRequestEnd(): void {
+    if (this.#call !== null) return;
+    const body = Buffer.concat(this.#pieces ?? []);
+    this.#pieces = null;
+    this.#ask(readVerify(this.#outer!, body, this.#asker.peer, this.#asking));
+  }
+
+  onRequestFailed(reason: 'request-malformed' | 'request-timeout'): void {
+    if (this.#call === null) this.refuse(reason, NO_BODY);
+    else this.#call.onRequestFailed(reason);
+  }
+
+  /** Who goes before the question is complete has not asked it. */
+  onClientGone(why?: 'client-aborted' | 'draining'): void {
+    this.#call?.onClientGone(why);
+  }
+
+  onClientDrain(): void {
+    this.#call?.onClientDrain();
+  }
+
+  shutOut(reason: RefusalReason): void {
+    if (this.#call === null) this.refuse(reason);
+    else this.#call.shutOut(reason);
+  }
+
+  onFault(error: unknown): void {
+    this.#unknown().onFault(error);
+  }
+
+  // ── of the call ──
+
+  own(response: OwnResponse): void {
+    this.#asker.own(response);
+  }
+
+  cut(): void {
+    this.#asker.cut();
+  }
+
+  awaitBody(): boolean {
+    return true;
+  }
+
+  pauseBody(): void {}
+
+  resumeBody(): boolean {
+    return false;
+  }
+
+  flush(): boolean {
+    return this.#asker.flush();
+  }
+
+  interim(): never {
+    throw new Error(ONLY_VERDICTS);
+  }
+
+  head(): never {
+    throw new Error(ONLY_VERDICTS);
+  }
+
+  body(): never {
+    throw new Error(ONLY_VERDICTS);
+  }
+
+  end(): never {
+    throw new Error(ONLY_VERDICTS);
+  }
+}
