@@ -3,10 +3,15 @@ import type { Config } from '../../../src/config/schema.ts';
 import { Descriptors, planDescriptors } from '../../../src/gateway/descriptors.ts';
 import type { Log } from '../../../src/telemetry/log.ts';
 
-function config(connections: number, upstreams: readonly number[], admin = false): Config {
+function config(
+  connections: number,
+  upstreams: readonly number[],
+  admin = false,
+  decision = false,
+): Config {
   return {
     limits: { connections },
-    listen: { ops: {}, admin: admin ? {} : null },
+    listen: { ops: {}, admin: admin ? {} : null, decision: decision ? {} : null },
     upstreams: upstreams.map((maxConnections) => ({ addresses: [{}, {}], maxConnections })),
   } as unknown as Config;
 }
@@ -24,6 +29,13 @@ it('takes nothing away where the limit is not known, or is high enough', () => {
 
 it('counts no more connections to upstreams than calls can be under way', () => {
   expect(planDescriptors(config(100, [512]), 424).shortage).toBe(null);
+});
+
+it('keeps what those need that ask for decisions', () => {
+  expect(planDescriptors(config(1000, [100], false, true), 2447).shortage).toEqual({
+    limit: 2447,
+    needed: 1424 + 1024,
+  });
 });
 
 it('keeps the reserve whatever the limit is, and halves the rest', () => {
