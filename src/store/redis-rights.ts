@@ -49,12 +49,12 @@ const NEEDED = {
     ['HINCRBY', registry.tombstones, '-', WRONG],
     ['EVAL', NOTHING, 1, registry.tombstones],
   ],
-  appendsAudit: ({ audit, open }) => [
+  appendsAudit: ({ audit, open, instances, alive }) => [
     ['TYPE', audit.stream(0)],
     ['XADD', audit.stream(0), WRONG, 'e', ''],
     ['GET', audit.last(0, 'check')],
     ['SET', audit.last(0, 'check'), '0', 'PX', 1],
-    ['EVAL', NOTHING, 3, audit.stream(0), audit.last(0, 'check'), open],
+    ['EVAL', NOTHING, 5, audit.stream(0), audit.last(0, 'check'), open, instances, alive],
   ],
   /** May cut the oldest events for their age or for room. */
   trimsAudit: ({ audit }) => [

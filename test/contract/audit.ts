@@ -68,6 +68,17 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
       expect(await heads.keys()).toEqual([key]);
     });
 
+    it('knows what an instance left open that ended before it said for the first time that it lives', async () => {
+      const permits = opened.log.permits!;
+      const batch = batchOf('unheard', 1, entries('unheard', 1, 2));
+      const notes = { anew: true, text: '=0 {"type":"call","account":null}\n+left-open 0\n' };
+      await opened.log.append({ ...batch, notes });
+      const left = await permits.left('unheard');
+      expect(left).toMatchObject({ permits: [{ id: 'left-open' }], all: true });
+      expect(await permits.close('unheard', left!, batchOf('closer', 0, []))).toBe(true);
+      expect(await permits.left('unheard')).toBe(null);
+    });
+
     it('shows events newest first and pages through all of them, though new ones arrive meanwhile', async () => {
       const instance = 'paging';
       await opened.log.append(batchOf(instance, 1, entries(instance, 1, 25)));

@@ -17,24 +17,31 @@
 -- With the events it keeps the instance's notes of permits without an outcome, as of the last of
 -- them: so that whoever closes what an instance left open need not read the record. Notes that
 -- cannot be written do not hold up the record either.
+-- With notes that take the place of all others the instance is listed, in the same step: it may
+-- end before it could say for the first time that it lives, and nobody looks at what one left open
+-- that is not listed. For a moment it counts as living, until it says so itself.
 --
 -- An instance numbers its events one by one. Where the last number held is not the one before the
 -- first of a batch, events are missing that were here: then nothing is written, and the writer is
 -- told what is the last that is here, if it wants to know. A batch without events asks just that.
 --
--- KEYS  stream, last number held (string), notes of open permits (string), all in one slot; then
---       any number of activity logs (streams)
+-- KEYS  stream, last number held (string), notes of open permits (string), with notes that take the
+--       place of all others also all instances (hash) and whether this one lives (string), all in
+--       one slot; then any number of activity logs (streams)
 -- ARGV  number of the first event, events (one a line), life of the notes in ms, notes, 1 = they
 --       take the place of those there are, life of the last number in ms, 1 = missing events are
---       told; with activity logs also: two bytes for each event (n = it is copied into the n-th of
---       them, 0 = into none), longest activity log, life of one without a new event in ms
+--       told, instance and how long it counts as living in ms (or two empty words); with activity
+--       logs also: two bytes for each event (n = it is copied into the n-th of them, 0 = into none),
+--       longest activity log, life of one without a new event in ms
 -- Answer  number of copies that could not be made; -1 - the last number held: events are missing
 
 local STREAM, LAST, OPEN = KEYS[1], KEYS[2], KEYS[3]
 local first = tonumber(ARGV[1])
 local notes, anew = ARGV[4], ARGV[5] == '1'
 local lastLifeMs, tells = ARGV[6], ARGV[7] == '1'
-local marks, longest, lifeMs = ARGV[8] or '', ARGV[9], ARGV[10]
+local INSTANCES, ALIVE, ACTIVITY = anew and KEYS[4], anew and KEYS[5], anew and 5 or 3
+local instance, aliveMs = ARGV[8], ARGV[9]
+local marks, longest, lifeMs = ARGV[10] or '', ARGV[11], ARGV[12]
 
 local found = redis.call('TYPE', STREAM).ok
 if found ~= 'none' and found ~= 'stream' then return redis.error_reply('WRONGTYPE the audit stream is a ' .. found) end
@@ -47,9 +54,16 @@ local function copy(place, event)
   local high, low = string.byte(marks, 2 * place - 1, 2 * place)
   local number = low and 256 * high + low or 0
   if number == 0 then return end
-  local key = KEYS[3 + number]
+  local key = KEYS[ACTIVITY + number]
   local done = redis.pcall('XADD', key, 'MAXLEN', '~', longest, '*', 'e', event)
   if type(done) == 'table' and done.err then lost = lost + 1 else copied[key] = true end
+end
+
+-- In this order: who is listed lives.
+local function list()
+  local lives = redis.pcall('SET', ALIVE, '1', 'NX', 'PX', aliveMs)
+  if type(lives) == 'table' and lives.err then return end
+  redis.pcall('HSET', INSTANCES, instance, '1')
 end
 
 local place = 0
@@ -64,6 +78,7 @@ local newest = first + place - 1
 if newest > last then
   if anew then
     redis.pcall('SET', OPEN, notes, 'PX', ARGV[3])
+    list()
   elseif notes ~= '' and redis.pcall('APPEND', OPEN, notes) == #notes then
     redis.pcall('PEXPIRE', OPEN, ARGV[3])
   end

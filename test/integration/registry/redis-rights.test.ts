@@ -209,14 +209,17 @@ describe('rights of the Redis users', () => {
           audit.stream(0),
           audit.last(0, 'edge-1'),
           audit.open(0, 'edge-1'),
+          audit.instances(0),
+          audit.alive(0, 'edge-1'),
           audit.activity(idOf(2)),
         ],
         [
-          ...[1, '{"a":1}\n{"a":2}', 60_000, '', '0', 60_000, 0],
+          ...[1, '{"a":1}\n{"a":2}', 60_000, '', '1', 60_000, 0, 'edge-1', 5000],
           ...[Buffer.from([0, 1, 0, 0]), 10, 60_000],
         ],
       ),
     ).toBe(0);
+    expect(await gate.call('HGET', audit.instances(0), 'edge-1')).toBe('1');
     expect(
       await gate.run(
         loadScript('audit-activity'),

@@ -47,6 +47,8 @@ const NOTES_LIFE_MS = 7 * DAY_MS;
  * a spool after any time is recorded once; at least for so long.
  */
 const LAST_SEQ_LEAST_MS = 7 * DAY_MS;
+/** An instance whose notes come before its first word counts as living for so long. */
+const LISTED_LIFE_MS = 5000;
 const APPEND = loadScript('audit-append');
 
 /**
@@ -75,6 +77,8 @@ interface Place {
   readonly stream: string;
   readonly last: string;
   readonly open: string;
+  readonly instances: string;
+  readonly alive: string;
 }
 
 class RedisAuditLog implements AuditLog {
@@ -173,18 +177,22 @@ class RedisAuditLog implements AuditLog {
   ): Promise<number> {
     const { instance, firstSeq, lines, notes, afterLoss } = batch;
     const tellsGaps = this.#options.tellsGaps === true && afterLoss !== true;
-    const { stream, last, open } = this.#placeOf(instance);
+    const { stream, last, open, instances, alive } = this.#placeOf(instance);
+    // Complete notes list the instance in the same step; all others have nothing to do with that.
+    const anew = notes?.anew === true;
     const lost = await this.#options.connection.run(
       APPEND,
-      [stream, last, open, ...keys],
+      anew ? [stream, last, open, instances, alive, ...keys] : [stream, last, open, ...keys],
       [
         firstSeq,
         lines,
         NOTES_LIFE_MS,
         notes?.text ?? '',
-        notes?.anew ? 1 : 0,
+        anew ? 1 : 0,
         Math.max(LAST_SEQ_LEAST_MS, this.#lifeMs),
         tellsGaps ? 1 : 0,
+        anew ? instance : '',
+        anew ? LISTED_LIFE_MS : '',
         ...words,
       ],
     );
@@ -197,12 +205,14 @@ class RedisAuditLog implements AuditLog {
   #placeOf(instance: string): Place {
     if (this.#place?.instance === instance) return this.#place;
     const partition = partitionOf(instance);
-    const { stream, last, open } = this.#keys;
+    const { stream, last, open, instances, alive } = this.#keys;
     this.#place = {
       instance,
       stream: stream(partition),
       last: last(partition, instance),
       open: open(partition, instance),
+      instances: instances(partition),
+      alive: alive(partition, instance),
     };
     return this.#place;
   }
