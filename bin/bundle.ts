@@ -6,7 +6,7 @@
  * `npm ci` does it by itself, with --if-possible: what keeps it from that (`--omit=dev`, a folder
  * that is not writable) is told, and the sources are run.
  */
-import { cpSync, existsSync, renameSync, rmSync, utimesSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -47,6 +47,8 @@ async function bundle(): Promise<void> {
   await build.close();
   for (const folder of FOLDERS)
     cpSync(join(ROOT, folder), join(next, folder.split('/').at(-1)!), { recursive: true });
+  // Filled by those that start from it (src/main.ts).
+  mkdirSync(join(next, 'compiled'), { mode: 0o755 });
   utimesSync(join(next, 'main.js'), began, began);
   replace(next);
 }

@@ -1,6 +1,14 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -49,7 +57,27 @@ describe('the bundle', () => {
       shell.close();
     }
   });
+
+  it('reads what a process before compiled, and starts where nothing can be kept', () => {
+    const compiled = join(app, 'compiled');
+    rmSync(compiled, { recursive: true });
+    mkdirSync(compiled);
+    expect([readsCompiled(), readsCompiled()]).toEqual([false, true]);
+    rmSync(compiled, { recursive: true });
+    writeFileSync(compiled, '');
+    expect([readsCompiled(), readsCompiled()]).toEqual([false, false]);
+  });
 });
+
+/** Runs it once. @returns whether it took compiled code from the folder */
+function readsCompiled(): boolean {
+  const { status, stderr } = spawnSync(process.execPath, [join(app, 'main.js'), '--version'], {
+    env: { ...process.env, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
+    encoding: 'utf8',
+  });
+  expect(status).toBe(0);
+  return /commander-\S+\.js was accepted/.test(stderr);
+}
 
 async function serves(shell: Shell): Promise<void> {
   const { port: upstreamPort } = upstream.address() as AddressInfo;
