@@ -30,6 +30,11 @@ export interface AuditLog {
    * could have written it. Throws `AuditUnavailable`.
    */
   held?(instance: string): Promise<number>;
+  /**
+   * How long that number is kept at least of an instance that is gone, in ms: no shorter than its
+   * events are. Absent: without end.
+   */
+  readonly remembersMs?: number;
   /** Gives up what is under way: it fails at once, and the store may or may not have it. */
   cut?(): void;
   /** Something may still read the bytes of a batch although `append` has resolved. */

@@ -40,7 +40,11 @@ function auditResult({ outbox, problem, spool }: GateCore['records']): ReturnTyp
       why: `the audit log takes no records${problem === null ? '' : `: ${problem}`}`,
     };
   const away = spool?.problem ?? null;
-  return warning(away === null ? null : `records go to the local spool: ${away}`);
+  const whys = [
+    ...(away === null ? [] : [`records go to the local spool: ${away}`]),
+    ...(spool?.unreadable == null ? [] : [spool.unreadable]),
+  ];
+  return warning(whys.length === 0 ? null : whys.join('; '));
 }
 
 function allOf(pending: readonly PendingSecret[]): string | null {

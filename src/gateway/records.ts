@@ -9,7 +9,7 @@ import { FloodFold } from '../audit/floods/flood.ts';
 import { DAY_MS } from '../audit/log/retention.ts';
 import { type BatchingOutbox, createOutbox } from '../audit/outbox/outbox.ts';
 import { PermitCloser } from '../audit/permits/closer.ts';
-import type { AuditLog } from '../audit/port.ts';
+import { type AuditLog, AuditUnavailable } from '../audit/port.ts';
 import type { LostEvents } from '../audit/spool/options.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
 import { type GateContext, own } from './context.ts';
@@ -48,7 +48,10 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
     gate.state.config.store.kind === 'redis'
       ? own(
           gate,
-          openSpool(gate, store, (lost) => onLost(lost)),
+          openSpool(gate, store, {
+            own: (lost) => outbox.recordEnd(lossOf(lost), null),
+            others: (lost) => onRecord(outbox, lossOf(lost)),
+          }),
         )
       : null;
   const outbox = createOutbox({
@@ -69,16 +72,17 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
       fault: (error) => log.error('a call failed when its record was accepted', { error }),
     },
   });
-  const onLost = ({ instance, ...lost }: LostEvents) => {
-    if (instance !== gate.instance) return;
+  const lossOf = ({ instance, ...lost }: LostEvents) => {
+    const isOwn = instance === gate.instance;
     // What was noted of permits went with them.
-    outbox.permits.noteAnew();
+    if (isOwn) outbox.permits.noteAnew();
     const facts = {
       type: 'events-lost',
       count: lost.lastSeq - lost.firstSeq + 1,
       ...lost,
+      ...(isOwn ? {} : { ofInstance: instance }),
     } as const;
-    outbox.recordEnd((seq) => chainEvent(instance, seq, gate.clock.wallMs(), facts), null);
+    return (seq: number) => chainEvent(gate.instance, seq, gate.clock.wallMs(), facts);
   };
   const chain = openChain({
     outbox,
@@ -121,6 +125,14 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
       closing ??= close();
       return closing;
     },
+  });
+}
+
+/** Resolves once the event is accepted. Throws `AuditUnavailable` when that is not certain. */
+function onRecord(outbox: BatchingOutbox, make: (seq: number) => string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const notAccepted = () => reject(new AuditUnavailable('the event was not accepted in time'));
+    outbox.record(make, null, { accepted: resolve, notAccepted });
   });
 }
 

@@ -1,13 +1,16 @@
 import { join } from 'node:path';
 import type { AuditLog } from '../audit/port.ts';
-import { Adoption } from '../audit/spool/adoption.ts';
+import { Adoption, type AdoptionOptions } from '../audit/spool/adoption.ts';
 import { SpoolFolder } from '../audit/spool/folder.ts';
 import type { Durability, LostEvents, SpoolObserver } from '../audit/spool/options.ts';
 import { SpoolingLog } from '../audit/spool/spooling-log.ts';
+import { UnreadableFiles } from '../audit/spool/unreadable.ts';
 import type { GateContext } from './context.ts';
 
 /** In the data folder. */
 const SPOOL_FOLDER = 'spool';
+/** Files of the spool that could not be read go there. */
+const UNREADABLE_FOLDER = 'spool-unreadable';
 /** With `local` and `both`, what Redis has accepted stays for so long, in case that it loses it. */
 const KEEP = { ms: 600_000, share: 0.25 } as const;
 /** How long what is in the spool may take to be replayed at the end. */
@@ -22,6 +25,14 @@ const LOSS_WINDOW: Readonly<Record<Durability, string>> = {
   both: 'a response waits for Redis and the spool, for the spool alone while Redis is away: what Redis loses is sent again for ten minutes, or a quarter of audit.spool.maxBytes',
 };
 
+/** Who puts on record what no store will ever hold. */
+export interface Losses {
+  /** Of this instance. */
+  own(lost: LostEvents): void;
+  /** Of one that is gone; resolves once it is on record. Throws `AuditUnavailable`. */
+  others(lost: LostEvents): Promise<void>;
+}
+
 /** The record of one gate on Redis, with the spool that stands in for it. */
 export interface GateSpool {
   readonly log: AuditLog;
@@ -29,17 +40,14 @@ export interface GateSpool {
   readonly bytes: number;
   /** Why Redis takes no records; null while it does. */
   readonly problem: string | null;
+  /** What of the spool cannot be read; null: nothing. */
+  readonly unreadable: string | null;
   /** Waits a moment for the rest to be replayed. @returns whether all is in the store */
   drain(): Promise<boolean>;
   close(): Promise<void>;
 }
 
-/** @param lost told of events that no store will ever hold */
-export function openSpool(
-  gate: GateContext,
-  store: AuditLog,
-  lost: (lost: LostEvents) => void,
-): GateSpool {
+export function openSpool(gate: GateContext, store: AuditLog, losses: Losses): GateSpool {
   const { clock, instance, log, state } = gate;
   const { durability, spool } = state.config.audit;
   const { dataDir, workers } = state.config.instance;
@@ -47,16 +55,18 @@ export function openSpool(
   const maxBytes = Math.floor(spool.maxBytes / workers);
   const keepBytes = durability === 'store' ? 0 : Math.floor(maxBytes * KEEP.share);
   const bounds = { maxBytes, keep: { bytes: keepBytes, ms: KEEP.ms } };
-  const observer = observerOf(gate, lost);
+  const observer = observerOf(gate, losses);
+  const files = unreadableFiles(gate, join(dataDir, UNREADABLE_FOLDER));
   log.info(`audit.durability: ${durability}: ${LOSS_WINDOW[durability]}`);
   const spooling = new SpoolingLog({
     store,
     instance,
+    clock,
     durability,
-    openFolder: () => SpoolFolder.create(root, instance, bounds, clock),
+    openFolder: () => SpoolFolder.create(root, instance, bounds, clock, files),
     observer,
   });
-  const adoption = adoptionOf(gate, root, store, observer);
+  const adoption = adoptionOf(gate, { root, store, files, declare: losses.others }, observer);
   return {
     log: spooling,
     get bytes() {
@@ -64,6 +74,9 @@ export function openSpool(
     },
     get problem() {
       return spooling.problem;
+    },
+    get unreadable() {
+      return files.problem;
     },
     async drain() {
       const isEmpty = await spooling.drain(DRAIN_MS);
@@ -83,10 +96,7 @@ export function openSpool(
   };
 }
 
-function observerOf(
-  { log, metrics }: GateContext,
-  lost: (lost: LostEvents) => void,
-): SpoolObserver {
+function observerOf({ instance, log, metrics }: GateContext, losses: Losses): SpoolObserver {
   return {
     away: (why) => log.warn('Redis takes no audit events: they go to the spool', { why }),
     back: () => log.info('Redis takes audit events again, and has what was in the spool'),
@@ -96,31 +106,58 @@ function observerOf(
       const count = events.lastSeq - events.firstSeq + 1;
       metrics.audit.count('lost', count);
       log.error('audit events that were accepted are lost', { ...events, events: count });
-      lost(events);
+      if (events.instance === instance) losses.own(events);
     },
     unopened: (error) => log.error('the spool for audit events cannot be opened', { error }),
   };
 }
 
+function unreadableFiles({ clock, log }: GateContext, folder: string): UnreadableFiles {
+  return new UnreadableFiles({
+    folder,
+    clock,
+    observer: {
+      unreadable: (path, why) =>
+        log.error('a file of the spool cannot be read: what follows it waits a minute for it', {
+          path,
+          why,
+        }),
+      readable: (path) => log.info('a file of the spool can be read again', { path }),
+      setAside: (path, to) =>
+        log.error('a file of the spool could not be read, or not all of it: it is set aside', {
+          path,
+          to,
+        }),
+    },
+  });
+}
+
 function adoptionOf(
-  { instance, log }: GateContext,
-  root: string,
-  store: AuditLog,
+  { clock, instance, log }: GateContext,
+  parts: Pick<AdoptionOptions, 'root' | 'store' | 'files' | 'declare'>,
   observer: SpoolObserver,
 ): Adoption {
   return new Adoption({
-    root,
+    ...parts,
     instance,
-    store,
+    clock,
     observer: {
       replayed: observer.replayed,
       lost: observer.lost,
-      adopted: ({ instance: gone, events, damagedBytes }) => {
-        const fields = { gone, events, ...(damagedBytes > 0 ? { damagedBytes } : {}) };
+      adopted: ({ instance: gone, events, damagedBytes, unreadableFiles }) => {
+        const fields = {
+          gone,
+          events,
+          ...(damagedBytes > 0 ? { damagedBytes } : {}),
+          ...(unreadableFiles > 0 ? { unreadableFiles } : {}),
+        };
         log.warn('audit events that an instance left in the spool are recorded', fields);
       },
-      failed: (error) =>
-        log.warn('what other instances left in the spool cannot be recorded yet', { error }),
+      failed: (error, gone) =>
+        log.warn('what other instances left in the spool cannot be recorded yet', {
+          ...(gone === null ? {} : { gone }),
+          error,
+        }),
     },
   });
 }

@@ -80,8 +80,8 @@ export interface AuditKeys {
   /** Stream: the record of calls, partition `n`. */
   stream(partition: number): string;
   /**
-   * String with a time to live: the last sequence number that an instance's partition holds. In the
-   * stream's slot.
+   * String: the last sequence number that an instance's partition holds; with a time to live once
+   * the instance is not among `instances`. In the stream's slot.
    */
   last(partition: number, instance: string): string;
   /** Hash: instance -> 1, of those that have not said goodbye. */

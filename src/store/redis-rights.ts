@@ -75,6 +75,7 @@ const NEEDED = {
     ['SET', alive, '1', 'PX', 1],
     ['MGET', alive],
     ['DEL', alive],
+    ['PEXPIRE', audit.last(0, 'check'), 1],
     ['EVAL', NOTHING, 4, audit.stream(0), audit.last(0, 'check'), open, instances],
   ],
   /** May keep where the chain of its events has come to, and its key. */

@@ -1,11 +1,22 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { verifyAudit } from '../../src/admin/verify-audit.ts';
+import { createRedisAuditReader } from '../../src/audit/log/redis/reader.ts';
+import { connectRedis } from '../../src/store/redis.ts';
 import type { GatewayOptions, TestGateway } from '../support/gateway.ts';
 import { requireOrSkip } from '../support/system.ts';
-import { Callers, readyz, type Store, startGate, startStore, stopAfterwards } from './gates.ts';
+import {
+  Callers,
+  readyz,
+  type Store,
+  startAnother,
+  startGate,
+  startStore,
+  stopAfterwards,
+} from './gates.ts';
 
 beforeEach((ctx) => requireOrSkip(ctx, 'redis-server'));
 
@@ -176,6 +187,46 @@ describe('a spool', () => {
     store.redis.resume();
     await expect.poll(() => calls(callers, gate, 1), BOUND).toEqual([200]);
     await replayed(gate);
+  });
+});
+
+describe('what the disk has lost of an instance that is gone', () => {
+  it('is told by an event of who takes its folder over, and by `audit verify`', async () => {
+    const store = await startStore();
+    const { gate, callers } = await open(store);
+    await store.redis.kill();
+    expect(await calls(callers, gate, 6)).toEqual([200]);
+    await gate.gateway.close();
+    const gone = gate.gateway.instance;
+    const file = join(gate.dataDir, 'spool', gone, '00000001.spool');
+    const bytes = readFileSync(file);
+    bytes[Math.floor(bytes.length / 2)]! ^= 1;
+    writeFileSync(file, bytes);
+    await store.redis.restart();
+    const next = await startAnother(gate.config, {}, gate.dataDir);
+    const told = async () => (await gate.events()).filter(({ type }) => type === 'events-lost');
+    await expect.poll(async () => (await told()).length, BOUND).toBe(1);
+    const [loss] = await told();
+    expect(loss).toMatchObject({
+      instance: next.gateway.instance,
+      ofInstance: gone,
+      reason: 'spool-damaged',
+    });
+    const { firstSeq, lastSeq } = loss as { firstSeq?: number; lastSeq?: number };
+    await next.gateway.close();
+    const connection = connectRedis({
+      url: store.redis.url,
+      username: null,
+      password: null,
+      tls: null,
+      name: 'verify',
+    });
+    stopAfterwards(async () => connection.close());
+    const { record } = createRedisAuditReader(connection, 'sallyport');
+    expect(await verifyAudit(record, {})).toMatchObject({
+      edits: 0,
+      findings: [{ kind: 'lost', instance: gone, firstSeq, lastSeq }],
+    });
   });
 });
 

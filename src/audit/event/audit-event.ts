@@ -134,6 +134,7 @@ const FIELDS = {
   reasons: z.record(z.string(), z.int().min(1)).describe('How many for each reason.'),
   truncated: z.array(z.enum(['path', 'userAgent'])).describe('Values that were cut.'),
   decidedBy: z.string().describe('The instance that gave the permit and ended without a word.'),
+  ofInstance: short().describe('Whose events are meant, where they are not those of `instance`.'),
   previous: place.nullable().describe('Where the instance before it in this folder had come to.'),
   version: short().describe('Of Sallyport.'),
   firstSeq: count().describe('Number of the first event that is meant.'),
@@ -313,11 +314,11 @@ const KINDS = {
     .describe('Where the chain of an instance has come to, signed.'),
   eventsLost: z
     .object({
-      ...fields([...CHAIN_NUMBERED, 'firstSeq', 'lastSeq', 'count'], []),
+      ...fields([...CHAIN_NUMBERED, 'firstSeq', 'lastSeq', 'count'], ['ofInstance']),
       ...head('events-lost', 'chain'),
       reason: z.enum(LOSS_REASONS),
     })
-    .describe('Numbers of its own that no log will ever hold.'),
+    .describe('Numbers that no log will ever hold: its own, or those of one that is gone.'),
   permitsClosed: z
     .object({
       ...fields([...CHAIN_NUMBERED, 'decidedBy', 'count', 'digest'], []),

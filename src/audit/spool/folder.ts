@@ -9,6 +9,7 @@ import { lastSeqOf } from './merge.ts';
 import { SpoolReader } from './reader.ts';
 import { recordOf } from './record.ts';
 import { SegmentWriter } from './segment.ts';
+import { SegmentUnreadable, type UnreadableFiles } from './unreadable.ts';
 
 export interface SpoolBounds {
   /** On disk, of this instance. */
@@ -27,6 +28,7 @@ interface Segment {
   strangerBytes: number;
   writtenMs: number;
   dropping: boolean;
+  isSetAside: boolean;
 }
 
 export const SEGMENT_NAME = /^(\d{8})\.spool$/;
@@ -35,6 +37,8 @@ const SMALLEST_SEGMENT = 64 * 1024;
 const SEGMENTS_AT_LEAST = 16;
 /** What events without an account may take of the whole. */
 const STRANGERS_SHARE = 0.25;
+/** Places where events were lost here that are remembered. */
+const HOLES_KNOWN = 100;
 
 /**
  * The spool of one instance while it runs: a folder of segments, written at the end and read from
@@ -47,7 +51,10 @@ export class SpoolFolder {
   readonly #lock: FolderLock;
   readonly #segmentBytes: number;
   readonly #segments: Segment[] = [];
-  readonly #reader = new SpoolReader(() => this.#segments);
+  readonly #files: UnreadableFiles;
+  readonly #reader: SpoolReader;
+  /** Numbers of events that were written, and cannot be read any more. */
+  readonly #holes: { readonly firstSeq: number; readonly lastSeq: number }[] = [];
   #writer: SegmentWriter | null = null;
   #writing: Promise<void> | null = null;
   #nextNumber = 1;
@@ -55,11 +62,22 @@ export class SpoolFolder {
   #replayed = 0;
   #strangersFull = false;
 
-  private constructor(path: string, lock: FolderLock, bounds: SpoolBounds, clock: Clock) {
+  private constructor(
+    path: string,
+    lock: FolderLock,
+    bounds: SpoolBounds,
+    clock: Clock,
+    files: UnreadableFiles,
+  ) {
     this.path = path;
     this.#lock = lock;
     this.#bounds = bounds;
     this.#clock = clock;
+    this.#files = files;
+    this.#reader = new SpoolReader(
+      () => this.#segments,
+      (read) => files.wasRead(read),
+    );
     this.#segmentBytes = Math.min(
       LARGEST_SEGMENT,
       Math.max(SMALLEST_SEGMENT, Math.floor(bounds.maxBytes / SEGMENTS_AT_LEAST)),
@@ -70,7 +88,13 @@ export class SpoolFolder {
    * Made beside its place and moved there once it is locked, so that nobody finds it unlocked.
    * Throws what the file system says.
    */
-  static create(root: string, instance: string, bounds: SpoolBounds, clock: Clock): SpoolFolder {
+  static create(
+    root: string,
+    instance: string,
+    bounds: SpoolBounds,
+    clock: Clock,
+    files: UnreadableFiles,
+  ): SpoolFolder {
     mkdirSync(root, { mode: 0o700, recursive: true });
     const path = join(root, instance);
     const beside = join(root, `.${instance}`);
@@ -79,7 +103,7 @@ export class SpoolFolder {
     try {
       if (lock === null) throw new AuditUnavailable(`${beside} cannot be locked`);
       renameSync(beside, path);
-      return new SpoolFolder(path, lock, bounds, clock);
+      return new SpoolFolder(path, lock, bounds, clock, files);
     } catch (fault) {
       lock?.release();
       rmSync(beside, { recursive: true, force: true });
@@ -133,9 +157,19 @@ export class SpoolFolder {
     });
   }
 
-  /** The oldest events that the store has not accepted; null: there are none, as of now. */
-  next(): Promise<EventBatch | null> {
-    return this.#reader.next(this.#replayed);
+  /**
+   * The oldest events that the store has not accepted; null: there are none, as of now. Throws
+   * `SegmentUnreadable` for as long as a file that cannot be read is waited for, and what the file
+   * system says.
+   */
+  async next(): Promise<EventBatch | null> {
+    for (;;)
+      try {
+        return await this.#reader.next(this.#replayed);
+      } catch (fault) {
+        if (!(fault instanceof SegmentUnreadable) || !this.#files.failed(fault)) throw fault;
+        await this.#goPast(fault.path);
+      }
   }
 
   /** The store has accepted everything up to this number. */
@@ -156,10 +190,23 @@ export class SpoolFolder {
     return this.#written;
   }
 
-  /** Begins with the oldest again; what then is there to be read, comes. */
-  async isUnreadable(): Promise<boolean> {
+  /**
+   * Begins with the oldest again. When nothing can be read of what the store has not accepted, that
+   * is lost.
+   *
+   * @returns whether it is
+   */
+  async givesUp(): Promise<boolean> {
     await this.#reader.restart();
-    return !(await this.#reader.isReadable(this.#replayed));
+    if (await this.#reader.isReadable(this.#replayed)) return false;
+    this.#noteHole({ firstSeq: this.#replayed + 1, lastSeq: this.#written });
+    this.accepted(this.#written);
+    return true;
+  }
+
+  /** Some of these events were written here, and could not be read any more. */
+  hasLost(firstSeq: number, lastSeq: number): boolean {
+    return this.#holes.some((hole) => hole.firstSeq <= lastSeq && hole.lastSeq >= firstSeq);
   }
 
   /** Resolves when nothing is being written. */
@@ -198,12 +245,33 @@ export class SpoolFolder {
   /** Ends the use of the folder, which goes if it is empty. */
   async close(): Promise<void> {
     await this.settled();
-    await this.#writer?.close();
-    this.#writer = null;
+    await this.#endWriter();
     await this.#reader.close();
     for (const segment of this.#segments) if (segment.bytes === 0) this.#drop(segment);
     if (this.bytes === 0) rmSync(this.path, { recursive: true, force: true });
     this.#lock.release();
+  }
+
+  /** What cannot be read of a file holds up the others no more. What comes begins another one. */
+  async #goPast(path: string): Promise<void> {
+    const segment = this.#segments.find((one) => one.path === path);
+    if (segment !== undefined) {
+      if (segment === this.#segments.at(-1)) await this.#alone(() => this.#endWriter());
+      segment.isSetAside = true;
+      this.#noteHole(segment);
+    }
+    await this.#reader.restart();
+  }
+
+  #noteHole({ firstSeq, lastSeq }: Pick<Segment, 'firstSeq' | 'lastSeq'>): void {
+    this.#holes.push({ firstSeq, lastSeq });
+    if (this.#holes.length > HOLES_KNOWN) this.#holes.shift();
+  }
+
+  async #endWriter(): Promise<void> {
+    const writer = this.#writer;
+    this.#writer = null;
+    await writer?.close();
   }
 
   /** One at a time. What fails ends the segment. */
@@ -237,9 +305,7 @@ export class SpoolFolder {
   }
 
   async #begin(): Promise<void> {
-    const former = this.#writer;
-    this.#writer = null;
-    await former?.close();
+    await this.#endWriter();
     const number = this.#nextNumber;
     this.#nextNumber += 1;
     const path = join(this.path, `${String(number).padStart(8, '0')}.spool`);
@@ -253,6 +319,7 @@ export class SpoolFolder {
       strangerBytes: 0,
       writtenMs: this.#clock.wallMs(),
       dropping: false,
+      isSetAside: false,
     });
   }
 
@@ -294,12 +361,14 @@ export class SpoolFolder {
       this.#writer = null;
     }
     segment.dropping = true;
-    unlink(segment.path).then(
-      () => this.#segments.splice(this.#segments.indexOf(segment), 1),
+    const { path, isSetAside } = segment;
+    const gone = () => void this.#segments.splice(this.#segments.indexOf(segment), 1);
+    (isSetAside ? this.#files.setAside(path) : unlink(path)).then(
+      gone,
       (fault: NodeJS.ErrnoException) => {
         // What cannot be removed counts on, and is tried again.
         segment.dropping = false;
-        if (fault.code === 'ENOENT') this.#segments.splice(this.#segments.indexOf(segment), 1);
+        if (fault.code === 'ENOENT') gone();
       },
     );
   }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.ts';
 import type { AuditLog } from '../port.ts';
 import type { SpoolFolder } from './folder.ts';
 
@@ -31,6 +32,7 @@ export interface SpoolObserver {
 export interface SpoolingOptions {
   readonly store: AuditLog;
   readonly instance: string;
+  readonly clock: Clock;
   readonly durability: Durability;
   /** Throws when it is not possible. */
   readonly openFolder: () => SpoolFolder;

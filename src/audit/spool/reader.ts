@@ -1,6 +1,7 @@
 import type { EventBatch } from '../batch.ts';
 import { lastSeqOf, merged } from './merge.ts';
 import { SegmentReader } from './segment.ts';
+import { readFault } from './unreadable.ts';
 
 /** A file of records. The later one has the higher number. */
 export interface ReadableSegment {
@@ -10,6 +11,8 @@ export interface ReadableSegment {
   readonly bytes: number;
   /** Of the last event in it, where that is known. */
   readonly lastSeq: number | null;
+  /** It could not be read for long: what still cannot is passed over. */
+  readonly isSetAside: boolean;
 }
 
 /** Sent to the store at once: enough to catch up, and done in a few milliseconds. */
@@ -21,15 +24,18 @@ const AT_ONCE = { events: 500, bytes: 512 * 1024 } as const;
  */
 export class SpoolReader {
   readonly #segments: () => readonly ReadableSegment[];
-  #open: { readonly number: number; readonly reader: SegmentReader } | null = null;
+  readonly #wasRead: (path: string) => void;
+  #open: { readonly segment: ReadableSegment; readonly reader: SegmentReader } | null = null;
   /** Of the segment that was read last. */
   #number = -1;
   /** Read, and too much for the batch before. */
   #ahead: EventBatch | null = null;
   #damagedBefore = 0;
 
-  constructor(segments: () => readonly ReadableSegment[]) {
+  /** @param wasRead told when a record was read of a file */
+  constructor(segments: () => readonly ReadableSegment[], wasRead: (path: string) => void) {
     this.#segments = segments;
+    this.#wasRead = wasRead;
   }
 
   /** Bytes that hold no whole record, with whole ones behind them. */
@@ -37,15 +43,17 @@ export class SpoolReader {
     return this.#damagedBefore + (this.#open?.reader.damaged ?? 0);
   }
 
-  /** What follows the event of this number; null: nothing, as of now. */
+  /**
+   * What follows the event of this number; null: nothing, as of now. Throws `SegmentUnreadable`,
+   * and what the file system says.
+   */
   async next(after: number): Promise<EventBatch | null> {
     const batches: EventBatch[] = [];
     let events = 0;
     let bytes = 0;
     let end = after;
     for (;;) {
-      const batch = this.#ahead ?? (await this.#record(after));
-      this.#ahead = null;
+      const batch = await this.#taken(after, batches.length > 0);
       if (batch === null) break;
       if (lastSeqOf(batch) <= end) continue;
       events += batch.count;
@@ -61,6 +69,18 @@ export class SpoolReader {
     return batches.length === 0 ? null : merged(batches);
   }
 
+  /** @param isMore something was read before: that must not be lost for what comes next */
+  async #taken(after: number, isMore: boolean): Promise<EventBatch | null> {
+    const ahead = this.#ahead;
+    this.#ahead = null;
+    try {
+      return ahead ?? (await this.#record(after));
+    } catch (fault) {
+      if (isMore) return null;
+      throw fault;
+    }
+  }
+
   /** Whether anything follows the event of this number, as of now. */
   async isReadable(after: number): Promise<boolean> {
     for (; this.#ahead === null || lastSeqOf(this.#ahead) <= after; ) {
@@ -72,7 +92,7 @@ export class SpoolReader {
 
   /** Lets go of a segment that is removed: an open file takes its room on the disk. */
   leave(segment: number): void {
-    if (this.#open?.number === segment) void this.close().catch(() => {});
+    if (this.#open?.segment.number === segment) void this.close().catch(() => {});
   }
 
   /** Begins again with the oldest record. */
@@ -94,11 +114,15 @@ export class SpoolReader {
     for (;;) {
       const current = this.#open;
       if (current !== null) {
-        const size = this.#sizeOf(current.number);
-        const batch = await current.reader.next(size);
-        if (batch !== null) return batch;
+        const { number } = current.segment;
+        const size = this.#sizeOf(number);
+        const batch = await this.#recordIn(current.segment, current.reader, size);
+        if (batch !== null) {
+          if (!current.segment.isSetAside) this.#wasRead(current.segment.path);
+          return batch;
+        }
         // Something was added to it meanwhile.
-        if (this.#sizeOf(current.number) !== size) continue;
+        if (this.#sizeOf(number) !== size) continue;
       }
       const next = this.#segments().find(
         ({ number, lastSeq }) => number > this.#number && (lastSeq === null || lastSeq > after),
@@ -106,10 +130,27 @@ export class SpoolReader {
       // The last one may grow: it stays open until another one follows.
       if (next === undefined) return null;
       await this.close();
-      const reader = await openedUnlessGone(next.path);
+      const reader = await openedUnlessGone(next);
       if (reader === null) this.#damagedBefore += next.bytes;
-      else this.#open = { number: next.number, reader };
+      else this.#open = { segment: next, reader };
       this.#number = next.number;
+    }
+  }
+
+  /**
+   * A file that cannot be read is opened anew when it is tried again: another may be there then.
+   */
+  async #recordIn(
+    { path, number }: ReadableSegment,
+    reader: SegmentReader,
+    size: number,
+  ): Promise<EventBatch | null> {
+    try {
+      return await reader.next(size);
+    } catch (fault) {
+      await this.close();
+      this.#number = number - 1;
+      throw readFault(path, fault);
     }
   }
 
@@ -119,11 +160,12 @@ export class SpoolReader {
 }
 
 /** Null: somebody has removed it. It must not hold up what was written after it. */
-async function openedUnlessGone(path: string): Promise<SegmentReader | null> {
+async function openedUnlessGone(segment: ReadableSegment): Promise<SegmentReader | null> {
+  const { path, isSetAside } = segment;
   try {
-    return await SegmentReader.open(path);
+    return await SegmentReader.open(path, isSetAside);
   } catch (fault) {
-    if ((fault as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw fault;
+    if (isSetAside || (fault as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw readFault(path, fault);
   }
 }

@@ -107,8 +107,9 @@ export class Replay {
     if (spool !== null && !spool.isCaughtUp) {
       const isBeingWritten = spool.isBeingWritten;
       await spool.settled();
-      // What cannot be read any more is lost: the store will say so by the gap that it leaves.
-      if (!isBeingWritten && (await spool.isUnreadable())) spool.accepted(spool.written);
+      // What cannot be read any more is lost: the store says so by the gap that it leaves.
+      if (!isBeingWritten && (await spool.givesUp()))
+        await this.#options.link.goPast(spool.written);
       return false;
     }
     this.#options.done();

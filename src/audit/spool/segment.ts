@@ -6,6 +6,10 @@ import { MAGIC_REST, nextMagic, recordAt, type WrittenRecord } from './record.ts
 /** Read at once; a longer record takes as much as it needs. */
 const CHUNK_BYTES = 1024 * 1024;
 const NONE = Buffer.alloc(0);
+/** What is lost with a place of the disk that cannot be read. */
+const PAGE_BYTES = 4096;
+/** A disk takes seconds to say that it cannot read a page: after so many, the rest is given up. */
+const BAD_PAGES = 64;
 
 /** The end of a segment that is being written. All work is done off the event loop. */
 export class SegmentWriter {
@@ -76,13 +80,17 @@ export class SegmentReader {
   #at = 0;
   /** Bytes that were passed over because no whole record was found in them. */
   damaged = 0;
+  /** What cannot be read counts as damaged; else the fault is thrown. */
+  readonly #salvages: boolean;
+  #badPages = 0;
 
-  private constructor(file: FileHandle) {
+  private constructor(file: FileHandle, salvages: boolean) {
     this.#file = file;
+    this.#salvages = salvages;
   }
 
-  static async open(path: string): Promise<SegmentReader> {
-    return new SegmentReader(await open(path, 'r'));
+  static async open(path: string, salvages = false): Promise<SegmentReader> {
+    return new SegmentReader(await open(path, 'r'), salvages);
   }
 
   /**
@@ -117,7 +125,7 @@ export class SegmentReader {
     const memory = Buffer.allocUnsafeSlow(length);
     let read = 0;
     while (read < length) {
-      const { bytesRead } = await this.#file.read(memory, read, length - read, from + read);
+      const bytesRead = await this.#readInto(memory, read, length - read, from + read);
       if (bytesRead === 0) break;
       read += bytesRead;
     }
@@ -125,6 +133,20 @@ export class SegmentReader {
     this.#from = from;
     this.#at = 0;
     return read >= bytes;
+  }
+
+  /** Around what cannot be read, in ever smaller pieces; a page of it is nothing but zeros. */
+  async #readInto(memory: Buffer, at: number, length: number, place: number): Promise<number> {
+    try {
+      return (await this.#file.read(memory, at, length, place)).bytesRead;
+    } catch (fault) {
+      if (!this.#salvages) throw fault;
+    }
+    if (this.#badPages >= BAD_PAGES) return 0;
+    if (length > PAGE_BYTES) return this.#readInto(memory, at, pagesOf(length / 2), place);
+    this.#badPages += 1;
+    memory.fill(0, at, at + length);
+    return length;
   }
 
   /** Goes to where a record may begin again. False: nowhere; the rest is a torn tail. */
@@ -148,4 +170,8 @@ export class SegmentReader {
       this.#at = -1;
     }
   }
+}
+
+function pagesOf(bytes: number): number {
+  return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
 }

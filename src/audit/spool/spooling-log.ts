@@ -7,6 +7,7 @@ import { lastSeqOf } from './merge.ts';
 import { SPOOL_LIMITS, type SpoolingOptions } from './options.ts';
 import { Replay } from './replay.ts';
 import { Rewound, StoreLink } from './store-link.ts';
+import { SegmentUnreadable } from './unreadable.ts';
 
 /**
  * The audit log of an instance whose store may be away: what the store does not accept in time goes
@@ -41,11 +42,11 @@ export class SpoolingLog implements AuditLog {
 
   constructor(options: SpoolingOptions) {
     this.#options = options;
-    const { store, instance, observer } = options;
+    const { store, instance, clock, observer } = options;
     this.#limits = { ...SPOOL_LIMITS, ...options.limits };
     this.#store = new BoundedStore(store, this.#limits.deadlineMs);
     const folder = () => this.#folder;
-    this.#link = new StoreLink({ store: this.#store, instance, folder, observer });
+    this.#link = new StoreLink({ store: this.#store, instance, clock, folder, observer });
     this.#replay = new Replay({
       link: this.#link,
       folder,
@@ -172,8 +173,8 @@ export class SpoolingLog implements AuditLog {
 
   #goAway(fault: unknown): void {
     const why = fault instanceof Error ? fault.message : String(fault);
-    // What the store has lost is sent again at once: it is not away.
-    if (!(fault instanceof Rewound)) {
+    // What the store has lost is sent again at once, and a file is no store: it is not away.
+    if (!(fault instanceof Rewound || fault instanceof SegmentUnreadable)) {
       if (this.#problem === null) this.#options.observer.away(why);
       this.#problem = why;
     }

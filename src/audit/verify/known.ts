@@ -7,14 +7,21 @@ export interface Known {
   readonly check: InstanceCheck;
   readonly heads: InstanceHeads;
   readonly missing: MissingNumbers;
-  /** Numbers that the instance itself says no log will hold. */
-  readonly lost: { first: number; last: number; reason: string }[];
   previous: { instance: string; seq: number; chain: string } | null;
   /** After a chained instance was seen already. */
   lateComer: boolean;
   /** Genuine events: all, and from the last link on. */
   count: number;
   sinceLink: number;
+}
+
+/** Numbers of which an instance says that no log will hold them. */
+export interface Lost {
+  readonly first: number;
+  readonly last: number;
+  readonly reason: string;
+  /** Who says it: their own instance, or who took over what it left. */
+  readonly by: string;
 }
 
 /** Who adopted a head. */

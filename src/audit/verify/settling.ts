@@ -2,7 +2,7 @@ import type { Anchors } from './anchors.ts';
 import { type Finding, missingOf, numbers } from './finding.ts';
 import type { InstanceHeads } from './heads.ts';
 import type { InstanceCheck } from './instance-check.ts';
-import type { Adoption, Known } from './known.ts';
+import type { Adoption, Known, Lost } from './known.ts';
 import { MissingNumbers } from './missing.ts';
 
 /** Where the log of an instance begins, if not with its first event. */
@@ -18,6 +18,8 @@ export interface ReadLog {
   readonly anchors: Anchors;
   /** Instance -> heads that others speak of. */
   readonly expected: ReadonlyMap<string, InstanceHeads['expected']>;
+  /** Instance -> what is said to be lost of it. */
+  readonly lost: ReadonlyMap<string, readonly Lost[]>;
   /** `SEQ INSTANCE` -> who adopted that head. */
   readonly adopted: ReadonlyMap<string, Adoption[]>;
   /** Whether all instances are in what was read. */
@@ -82,13 +84,13 @@ export class Settling {
   }
 
   #settle(name: string, known: Known): void {
-    const { check, heads, missing, lost } = known;
+    const { check, heads, missing } = known;
     const next = this.#log.anchors.nextOf(name);
     const front = new MissingNumbers();
     if (check.firstSeq > next) front.add({ first: next, last: check.firstSeq - 1, time: null });
-    for (const { first, last, reason } of lost)
-      for (const hole of [...front.take(first, last), ...missing.take(first, last)])
-        this.#sayLost(name, hole, reason);
+    for (const lost of this.#log.lost.get(name) ?? [])
+      for (const holes of [front, missing])
+        for (const hole of holes.take(lost.first, lost.last)) this.#sayLost(name, hole, lost);
     this.#settleFront(name, known, front.all()[0]?.first ?? check.firstSeq);
     missing.take(1, next - 1);
     for (const { first, last, time } of missing.all())
@@ -101,10 +103,11 @@ export class Settling {
   #sayLost(
     instance: string,
     hole: { first: number; last: number; time: string | null },
-    why: string,
+    { reason, by }: Lost,
   ) {
     const { first, last, time } = hole;
-    const message = `${numbers(first, last)} of ${instance} lost (${why}), as the instance itself says`;
+    const who = by === instance ? 'the instance itself' : `${by}, which took over what it left,`;
+    const message = `${numbers(first, last)} of ${instance} lost (${reason}), as ${who} says`;
     this.#log.found({ kind: 'lost', instance, firstSeq: first, lastSeq: last, time, message });
   }
 

@@ -10,7 +10,7 @@ import {
 } from './heads.ts';
 import { type CheckObserver, InstanceCheck } from './instance-check.ts';
 import { hasSigned, headText, type SignedHead, type Trust } from './keys.ts';
-import type { Adoption, Known } from './known.ts';
+import type { Adoption, Known, Lost } from './known.ts';
 import { type LogLine, NO_CHAIN, readLine, textOf } from './line.ts';
 import { MissingNumbers } from './missing.ts';
 import type { Numbered } from './region.ts';
@@ -84,6 +84,8 @@ export class Verifier {
   readonly #witnesses: Witnesses;
   readonly #rules: HeadRules;
   readonly #expected = new Map<string, InstanceHeads['expected']>();
+  /** Instance -> what is said to be lost of it. */
+  readonly #lost = new Map<string, Lost[]>();
   /** `SEQ INSTANCE` -> who adopted that head. */
   readonly #adopted = new Map<string, Adoption[]>();
   readonly #observer: CheckObserver;
@@ -158,6 +160,7 @@ export class Verifier {
       instances: this.#instances,
       anchors: this.#anchors,
       expected: this.#expected,
+      lost: this.#lost,
       adopted: this.#adopted,
       whole: this.#options.whole,
       sparse: this.#options.sparse,
@@ -221,7 +224,7 @@ export class Verifier {
       const check = new InstanceCheck(name, this.#observer);
       const missing = new MissingNumbers();
       const lateComer = this.#chainSeen;
-      const none = { lost: [], previous: null, count: 0, sinceLink: 0 };
+      const none = { previous: null, count: 0, sinceLink: 0 };
       known = { check, heads, missing, lateComer, ...none };
       this.#instances.set(name, known);
     }
@@ -284,7 +287,7 @@ export class Verifier {
         readHead(line, heads, this.#rules, say);
         break;
       case 'events-lost':
-        this.#declareLost(line, known);
+        this.#declareLost(line);
         break;
       case 'permits-closed':
         this.#witnesses.witness(line);
@@ -315,9 +318,13 @@ export class Verifier {
     else adoptions.push({ by: instance, time, previous });
   }
 
-  #declareLost(line: Numbered, { lost }: Known): void {
-    const { firstSeq, lastSeq, reason } = line.event;
-    lost.push({ first: Number(firstSeq), last: Number(lastSeq), reason: textOf(reason) });
+  #declareLost({ instance: by, event }: Numbered): void {
+    const { firstSeq, lastSeq, reason, ofInstance } = event;
+    const instance = textOf(ofInstance) || by;
+    const lost = { first: Number(firstSeq), last: Number(lastSeq), reason: textOf(reason), by };
+    const known = this.#lost.get(instance);
+    if (known === undefined) this.#lost.set(instance, [lost]);
+    else known.push(lost);
   }
 
   #trimmed(line: Numbered): void {

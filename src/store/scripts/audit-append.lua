@@ -29,7 +29,8 @@
 --       place of all others also all instances (hash) and whether this one lives (string), all in
 --       one slot; then any number of activity logs (streams)
 -- ARGV  number of the first event, events (one a line), life of the notes in ms, notes, 1 = they
---       take the place of those there are, life of the last number in ms, 1 = missing events are
+--       take the place of those there are, life of the last number in ms (0 = without end: the
+--       instance is listed, and whoever takes it off the list sets an end), 1 = missing events are
 --       told, instance and how long it counts as living in ms (or two empty words); with activity
 --       logs also: two bytes for each event (n = it is copied into the n-th of them, 0 = into none),
 --       longest activity log, life of one without a new event in ms
@@ -82,7 +83,13 @@ if newest > last then
   elseif notes ~= '' and redis.pcall('APPEND', OPEN, notes) == #notes then
     redis.pcall('PEXPIRE', OPEN, ARGV[3])
   end
-  redis.call('SET', LAST, string.format('%.0f', newest), 'PX', lastLifeMs)
+  if lastLifeMs == '0' then
+    redis.call('SET', LAST, string.format('%.0f', newest))
+  else
+    redis.call('SET', LAST, string.format('%.0f', newest), 'PX', lastLifeMs)
+  end
+elseif place == 0 and last > 0 and lastLifeMs == '0' then
+  redis.call('SET', LAST, string.format('%.0f', last))
 end
 for key in pairs(copied) do redis.pcall('PEXPIRE', key, lifeMs) end
 return lost

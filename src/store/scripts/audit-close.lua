@@ -5,8 +5,8 @@
 -- KEYS  stream, last number held of the instance (string), its notes of open permits (string), all
 --       instances (hash), all in one slot
 -- ARGV  instance, last number and bytes of the notes as they were read, outcomes (one a line), what
---       is added to the notes;
---       empty: nothing is open any more, and the instance is forgotten
+--       is added to the notes (empty: nothing is open any more, and the instance is forgotten), life
+--       of its last number from then on in ms
 -- Answer  1, or 0 where nothing was done
 
 local STREAM, LAST, OPEN, INSTANCES = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -18,6 +18,8 @@ if found ~= 'none' and found ~= 'stream' then return redis.error_reply('WRONGTYP
 
 for event in string.gmatch(ARGV[3], '[^\n]+') do redis.call('XADD', STREAM, '*', 'e', event) end
 if ARGV[4] == '' then
+  -- A user from before this right leaves the number there for good.
+  redis.pcall('PEXPIRE', LAST, ARGV[5])
   redis.call('DEL', OPEN)
   redis.call('HDEL', INSTANCES, ARGV[1])
 else

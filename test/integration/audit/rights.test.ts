@@ -3,10 +3,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createRedisAuditLog } from '../../../src/audit/log/redis/log.ts';
+import { createRedisAuditLog, partitionOf } from '../../../src/audit/log/redis/log.ts';
 import { createRedisAuditReader } from '../../../src/audit/log/redis/reader.ts';
 import { createOutbox } from '../../../src/audit/outbox/outbox.ts';
 import { systemClock } from '../../../src/clock.ts';
+import { auditKeys } from '../../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { entries, everySeq } from '../../contract/audit.ts';
 import { batchOf } from '../../support/audit-batch.ts';
@@ -65,6 +66,42 @@ describe.runIf(findRedisServer() !== null)('with the Redis users that ship', () 
     expect(
       (await reader.activity({ account: 'accountAcl01', before: null, limit: 9 })).events,
     ).toHaveLength(3);
+  });
+
+  it('the gate keeps its last number without end while it lives, idle or not, and for a week then', async () => {
+    const connection = as('gate');
+    const log = createRedisAuditLog({
+      connection,
+      prefix: 'sallyport',
+      clock: systemClock,
+      retention: { days: 1, maxBytes: 1_000_000 },
+      activityPerAccount: 10,
+      projection: { activityLost: () => {} },
+      tellsGaps: true,
+    });
+    const manager = as('manager');
+    const key = auditKeys('sallyport').last(partitionOf('idle'), 'idle');
+    const life = async () => Number(await manager.call('PTTL', key));
+    const ask = () => log.append({ ...batchOf('idle', 3, []), accounts: [] });
+    const week = 7 * 86_400_000;
+    await log.append(batchOf('idle', 1, entries('idle', 1, 1, 'accountAcl02')));
+    expect(await life()).toBeGreaterThan(week - 60_000);
+    await log.permits!.alive('idle', 60_000);
+    await log.append(batchOf('idle', 2, entries('idle', 2, 1, 'accountAcl02')));
+    expect(await life()).toBe(-1);
+    // Somebody took it for gone.
+    await manager.call('PEXPIRE', key, 60_000);
+    await ask();
+    expect(await life()).toBe(-1);
+    await log.permits!.forget('idle');
+    expect(await life()).toBeGreaterThan(week - 60_000);
+    await log.permits!.alive('idle', 1);
+    await ask();
+    expect(await life()).toBe(-1);
+    const left = await log.permits!.left('idle');
+    expect(await log.permits!.close('idle', left!, batchOf('idle', 0, []))).toBe(true);
+    expect(await life()).toBeGreaterThan(week - 60_000);
+    await log.close();
   });
 
   it('an outbox finds out at once that it may not write, without a record', async () => {

@@ -11,7 +11,7 @@ import { AuditGap, type AuditLog, AuditUnavailable } from '../../port.ts';
 import { type AuditRetention, DAY_MS } from '../retention.ts';
 import { createActivityProjection, type ProjectionObserver } from './activity-projection.ts';
 import { createRedisHeads } from './heads.ts';
-import { createRedisPermits } from './permits.ts';
+import { createRedisPermits, type RedisPermits } from './permits.ts';
 import { RedisRetention, type RetentionObserver } from './retention.ts';
 
 export interface RedisAuditOptions {
@@ -43,8 +43,10 @@ export const AUDIT_PARTITIONS = 4;
 /** What an instance left open is remembered for this long after its last event. */
 const NOTES_LIFE_MS = 7 * DAY_MS;
 /**
- * An instance's last number is remembered for as long as its events are, so that what comes out of
- * a spool after any time is recorded once; at least for so long.
+ * The last number of an instance that is gone is remembered for as long as its events are, so that
+ * what comes out of a spool after any time is recorded once; at least for so long. Of one that is
+ * listed as living it is kept without end: however long an instance is idle or the store away, what
+ * is not there any more is lost.
  */
 const LAST_SEQ_LEAST_MS = 7 * DAY_MS;
 /** An instance whose notes come before its first word counts as living for so long. */
@@ -86,8 +88,9 @@ class RedisAuditLog implements AuditLog {
   readonly #keys: AuditKeys;
   /** Of an activity log without a new event. */
   readonly #lifeMs: number;
+  readonly remembersMs: number;
   readonly #activity: ReturnType<typeof createActivityProjection>;
-  readonly permits: PermitLedger;
+  readonly #permits: RedisPermits;
   readonly heads: HeadLedger;
   readonly #retention: RedisRetention;
   #place: Place | null = null;
@@ -96,12 +99,14 @@ class RedisAuditLog implements AuditLog {
     this.#options = options;
     this.#keys = auditKeys(options.prefix);
     this.#lifeMs = options.retention.days * DAY_MS;
-    this.permits = createRedisPermits({
+    this.remembersMs = Math.max(LAST_SEQ_LEAST_MS, this.#lifeMs);
+    this.#permits = createRedisPermits({
       connection: options.connection,
       prefix: options.prefix,
       partitions: AUDIT_PARTITIONS,
       partitionOf,
       lifeMs: NOTES_LIFE_MS,
+      lastLifeMs: this.remembersMs,
       recorded: (outcomes) => {
         this.#retention.appended(outcomes.lines.length, outcomes.count);
         this.#activity.add(outcomes, this.#retention.perAccount);
@@ -129,6 +134,10 @@ class RedisAuditLog implements AuditLog {
       changes: changesOf(options),
       observer: options.observer ?? { pressure() {}, blind() {} },
     });
+  }
+
+  get permits(): PermitLedger {
+    return this.#permits;
   }
 
   async append(batch: EventBatch): Promise<void> {
@@ -189,7 +198,7 @@ class RedisAuditLog implements AuditLog {
         NOTES_LIFE_MS,
         notes?.text ?? '',
         anew ? 1 : 0,
-        Math.max(LAST_SEQ_LEAST_MS, this.#lifeMs),
+        this.#permits.isListed(instance) ? 0 : this.remembersMs,
         tellsGaps ? 1 : 0,
         anew ? instance : '',
         anew ? LISTED_LIFE_MS : '',

@@ -15,13 +15,24 @@ export interface RedisPermitsOptions {
   readonly partitionOf: (instance: string) => number;
   /** How long what an instance left is remembered. */
   readonly lifeMs: number;
+  /** How long the last number of one that is gone is. */
+  readonly lastLifeMs: number;
   /** Outcomes are in the record, and belong in the activity logs too. */
   readonly recorded: (outcomes: EventBatch) => void;
 }
 
+export interface RedisPermits extends PermitLedger {
+  /** Whether it was told that the instance lives: then somebody will close it. */
+  isListed(instance: string): boolean;
+}
+
+/** This instance, and those whose spools it takes over. */
+const LISTED_KNOWN = 16;
+
 /** Needs no right to read the record. All keys of an instance are in the slot of its stream. */
-export function createRedisPermits(options: RedisPermitsOptions): PermitLedger {
-  const { connection, partitions, partitionOf, lifeMs } = options;
+export function createRedisPermits(options: RedisPermitsOptions): RedisPermits {
+  const { connection, partitions, partitionOf, lifeMs, lastLifeMs } = options;
+  const listed = new Set<string>();
   const keys = auditKeys(options.prefix);
   const keysOf = (instance: string) => {
     const partition = partitionOf(instance);
@@ -42,15 +53,24 @@ export function createRedisPermits(options: RedisPermitsOptions): PermitLedger {
     return names.filter((_name, index) => alive[index] === null);
   }
 
+  /** The one that was told of last goes last. */
+  function noteListed(instance: string): void {
+    listed.delete(instance);
+    listed.add(instance);
+    if (listed.size > LISTED_KNOWN) listed.delete(listed.values().next().value!);
+  }
+
   return {
     async alive(instance, forMs) {
       const { alive, instances, open } = keysOf(instance);
       // In this order: who is listed lives.
       await connection.call('SET', alive, '1', 'PX', forMs);
       const added = await connection.call('HSET', instances, instance, '1');
-      await connection.call('PEXPIRE', open, lifeMs);
-      return added === 0;
+      noteListed(instance);
+      const kept = await connection.call('PEXPIRE', open, lifeMs);
+      return added === 0 && kept === 1;
     },
+    isListed: (instance) => listed.has(instance),
     async silent() {
       const all = await Promise.all(Array.from({ length: partitions }, (_, n) => silentIn(n)));
       return all.flat();
@@ -72,13 +92,15 @@ export function createRedisPermits(options: RedisPermitsOptions): PermitLedger {
       const done = await connection.run(
         CLOSE,
         [stream, last, open, instances],
-        [instance, asOf, outcomes.lines, notes],
+        [instance, asOf, outcomes.lines, notes, lastLifeMs],
       );
       if (done === 1) options.recorded(outcomes);
       return done === 1;
     },
     async forget(instance) {
-      const { open, instances, alive } = keysOf(instance);
+      const { last, open, instances, alive } = keysOf(instance);
+      listed.delete(instance);
+      await connection.call('PEXPIRE', last, lastLifeMs);
       await connection.call('DEL', open);
       await connection.call('HDEL', instances, instance);
       await connection.call('DEL', alive);

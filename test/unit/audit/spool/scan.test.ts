@@ -16,6 +16,7 @@ import { scanSpool } from '../../../../src/audit/spool/scan.ts';
 import { systemClock } from '../../../../src/clock.ts';
 import { batchOf } from '../../../support/audit-batch.ts';
 import { LogInstance, makeLogKey } from '../../../support/chained-log.ts';
+import { unreadableFiles } from './files.ts';
 
 const BOUNDS = { maxBytes: 16 * 1024 * 1024, keep: { bytes: 0, ms: 0 } };
 const KEY = makeLogKey();
@@ -26,7 +27,7 @@ let spool: SpoolFolder;
 beforeEach(() => {
   dataDir = mkdtempSync(join(tmpdir(), 'spool-scan-'));
   root = join(dataDir, 'spool');
-  spool = SpoolFolder.create(root, 'gate-a.1', BOUNDS, systemClock);
+  spool = SpoolFolder.create(root, 'gate-a.1', BOUNDS, systemClock, unreadableFiles(root));
 });
 afterEach(async () => {
   await spool.close();

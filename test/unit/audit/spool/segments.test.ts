@@ -16,6 +16,7 @@ import { lastSeqOf, merged } from '../../../../src/audit/spool/merge.ts';
 import { systemClock } from '../../../../src/clock.ts';
 import { lockFolder } from '../../../../src/store/folder-lock.ts';
 import { batchOf, entriesOf } from '../../../support/audit-batch.ts';
+import { unreadableFiles } from './files.ts';
 
 const MIB = 1024 * 1024;
 const NOTHING_KEPT = { bytes: 0, ms: 0 };
@@ -27,7 +28,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const folder = (maxBytes = 16 * MIB, keep = NOTHING_KEPT) =>
-  SpoolFolder.create(root, 'gate', { maxBytes, keep }, systemClock);
+  SpoolFolder.create(root, 'gate', { maxBytes, keep }, systemClock, unreadableFiles(root));
 
 function events(firstSeq: number, count: number, account: string | null = 'svc_a', size = 10) {
   const entries = Array.from({ length: count }, (_, at) => ({
@@ -47,7 +48,7 @@ function segment(at = 0): string {
 }
 
 async function left(after = 0): Promise<{ seqs: number[]; damaged: number }> {
-  const gone = new LeftFolder(root, 'gate');
+  const gone = new LeftFolder(root, 'gate', unreadableFiles(root));
   const seqs: number[] = [];
   for (let held = after; ; ) {
     const batch = await gone.next(held);
