@@ -1,8 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../support/redis-replication.ts';
+import type { Callers } from '../../support/truth/callers.ts';
 import type { AuditScene } from './scene.ts';
 
 const RUN_MS = { least: 200, more: 700 } as const;
 const AWAY_MS = 500;
+const CALLS = 10;
+
+/** However slow the machine is: an end before the first call says little. */
+const isUnderLoad = ({ calls }: Callers) =>
+  until('some calls are over', async () => calls.length >= CALLS);
 
 /** @param isAwayAtTimes half of the ends come while Redis stands still: the spool is in use */
 function killed(store: 'Redis' | 'embedded', isAwayAtTimes: boolean): AuditScene {
@@ -16,6 +23,7 @@ function killed(store: 'Redis' | 'embedded', isAwayAtTimes: boolean): AuditScene
       for (let run = 0; run < runs; run += 1) {
         const gate = await stage.start('killed');
         const load = stage.load(gate);
+        await isUnderLoad(load);
         await sleep(RUN_MS.least + random() * RUN_MS.more);
         const isAway = isAwayAtTimes && run % 2 === 1;
         if (isAway) stage.redis.pause();
@@ -38,6 +46,7 @@ function ended(name: string, signals: readonly NodeJS.Signals[], leaseMs: number
       for (let run = 0; run < Math.ceil(runs / 12); run += 1) {
         const gate = await stage.start('ended');
         const load = stage.load(gate);
+        await isUnderLoad(load);
         await sleep(1000 + random() * 1000);
         await stage.end(gate, ...signals);
         await load.stop();
