@@ -194,7 +194,7 @@ const REQUESTS: readonly (readonly [
 
 describe('a request that is asked about', () => {
   it.each(Object.keys(ENDPOINTS))(
-    'at %s is decided, answered and recorded like one that is made',
+    'at %s is decided, told and recorded like one that is made',
     { timeout: 120_000 },
     async (endpoint) => {
       await start();

@@ -49,9 +49,9 @@ const PARTS = {
   unshare: { package: 'util-linux', rings: ['world'] },
   wrk: { package: 'wrk', rings: ['bench'] },
   'nginx-lua': { package: 'libnginx-mod-http-lua', rings: ['bench'] },
-  haproxy: { package: 'haproxy', rings: ['integration', 'processes', 'world', 'bench'] },
+  haproxy: { package: 'haproxy', rings: ['integration', 'clients', 'processes', 'world', 'bench'] },
   ip: { package: 'iproute2', rings: ['world'] },
-  caddy: { package: 'caddy', rings: ['bench'] },
+  caddy: { package: 'caddy', rings: ['clients', 'bench'] },
 } as const;
 
 export type Part = keyof typeof PARTS;
