@@ -47,6 +47,8 @@ export async function connectOwner(dataDir: string): Promise<RemoteControl | nul
       start: (actor, input) => ask('startVerification', actor, input) as Promise<VerificationState>,
       state: (actor) => ask('verificationState', actor, {}) as Promise<VerificationState>,
     },
+    reindexAudit: (actor, input) =>
+      ask('reindexAudit', actor, input) as ReturnType<Control['reindexAudit']>,
     registry: {
       identify: (actor) => ask('registryIdentify', actor, {}) as Promise<string | null>,
       init: (actor) => ask('registryInit', actor, {}) as Promise<MadeRegistry>,

@@ -177,6 +177,7 @@ async function openRedis(
   const { RedisRegistryStore } = await import('../registry/redis/registry.ts');
   const { createRedisAuditReader } = await import('../audit/log/redis/reader.ts');
   const { unavailable } = await import('../audit/log/redis/log.ts');
+  const { reindexActivity } = await import('../audit/log/redis/reindex.ts');
   const connection = connectRedis(redisSettings(redis, 'sallyport-cli', clock));
   try {
     await connection.ready(REDIS_READY_MS);
@@ -194,13 +195,14 @@ async function openRedis(
     return forAudit;
   };
   const prefix = apart?.keyPrefix ?? redis.keyPrefix;
-  const reader = async () => {
+  const readyAudit = async () => {
     const at = auditAt();
     await at.ready(REDIS_READY_MS).catch((fault: unknown) => {
       throw unavailable(fault);
     });
-    return createRedisAuditReader(at, prefix);
+    return at;
   };
+  const reader = async () => createRedisAuditReader(await readyAudit(), prefix);
   const served = onlooker(config);
   const store = new RedisRegistryStore(connection, {
     keyPrefix: redis.keyPrefix,
@@ -216,6 +218,12 @@ async function openRedis(
       tail: async (query) => (await reader()).tail(query),
       record: scanOf(reader),
       search: async (query) => (await reader()).search(query),
+      reindex: async (query) => {
+        const { activityPerAccount: perAccount, activityMaxBytes: maxBytes } = config.audit;
+        const { days } = config.audit.retention;
+        const bounds = { perAccount, maxBytes, days };
+        return reindexActivity({ connection: await readyAudit(), prefix, ...bounds, ...query });
+      },
       close: async () => forAudit?.close(),
     },
     close: async () => {

@@ -39,6 +39,11 @@ export interface AuditLog {
   cut?(): void;
   /** Something may still read the bytes of a batch although `append` has resolved. */
   holds?(batch: EventBatch): boolean;
+  /**
+   * For how long the oldest accepted event has been waiting that its account's activity log lacks,
+   * in ms; 0 = none does. Absent where one step writes both.
+   */
+  readonly activityLagMs?: number;
   /** There is no room for events without an account, while there may be for others. */
   readonly strangersFull?: boolean;
   close(): Promise<void>;
@@ -99,7 +104,27 @@ export interface AuditReader {
   }): Promise<SearchPage>;
   /** The whole log, oldest first. */
   readonly record: AuditScan;
+  /**
+   * Makes activity logs anew from the record, while both are written. Absent where the record
+   * itself is read instead. Throws `AuditUnavailable`.
+   */
+  reindex?(query: ReindexQuery): Promise<Reindexed>;
   close(): Promise<void>;
+}
+
+export interface ReindexQuery {
+  /** Id of the account whose log is made anew; null = of every account. */
+  readonly account: string | null;
+  /** Told how many events were read, and about how many there are. */
+  readonly progress: (done: number, of: number) => void;
+}
+
+/** What was made anew. */
+export interface Reindexed {
+  /** Whose log. */
+  readonly accounts: number;
+  /** Events of theirs that the record holds. Each log has the newest of them, as many as it may. */
+  readonly events: number;
 }
 
 /** Everything that is recorded, in the order in which it is stored, and what lies beside it. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { accountOf, type ReadOptions, readEvents, withReading } from './activity.ts';
 import { addExportCommand } from './audit-export.ts';
+import { addReindexCommand } from './audit-reindex.ts';
 import { addShowCommand } from './audit-show.ts';
 import { addAuditVerify } from './audit-verify.ts';
 import { examples, group, leaf } from './options.ts';
@@ -23,4 +24,5 @@ export function addAuditCommands(program: Command): void {
   addShowCommand(audit);
   addExportCommand(audit);
   addAuditVerify(audit);
+  addReindexCommand(audit);
 }

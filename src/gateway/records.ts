@@ -29,6 +29,8 @@ export interface Records {
   readonly problem: string | null;
   /** What stands in for Redis; null: the embedded store needs nothing of the kind. */
   readonly spool: GateSpool | null;
+  /** For how long the oldest event has been waiting that activity logs lack, in ms. */
+  readonly activityLagMs: number;
   /**
    * Writes out what is queued, for five seconds at most. What is left over then is lost: the log
    * says how much, and another instance will close the permits that are open. A second call waits
@@ -118,6 +120,9 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
     floods,
     adminFloods,
     spool,
+    get activityLagMs() {
+      return store.activityLagMs ?? 0;
+    },
     get problem() {
       return problem;
     },

@@ -96,6 +96,10 @@ export interface AuditKeys {
   readonly chainKeys: string;
   /** Stream: one account's calls, capped. */
   activity(accountId: string): string;
+  /** Stream like that one and in its slot, until it takes its place: made anew from the record. */
+  activityAnew(accountId: string, run: string): string;
+  /** Sorted set: account id -> when its activity log was last added to, in ms since 1970. */
+  readonly touched: string;
 }
 
 export function auditKeys(prefix: string): AuditKeys {
@@ -109,6 +113,9 @@ export function auditKeys(prefix: string): AuditKeys {
     heads: (partition) => `${prefix}:audit:{${partition}}:heads`,
     chainKeys: `${prefix}:audit:{0}:keys`,
     activity: (accountId) => `${prefix}:activity:${accountId}`,
+    activityAnew: (accountId, run) =>
+      `${prefix}:activity-new:${run}:{${prefix}:activity:${accountId}}`,
+    touched: `${prefix}:audit:{0}:touched`,
   };
 }
 

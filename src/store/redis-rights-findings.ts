@@ -61,6 +61,13 @@ const NEEDED: readonly Row[] = [
     `They lack what this instance records, which stands in the record alone. ${RENEW}`,
   ],
   [
+    'boundsActivity',
+    'audit',
+    'unsafe',
+    'hold activity logs within audit.activityMaxBytes',
+    `They take the room of the record, account by account up to audit.activityPerAccount. ${RENEW}`,
+  ],
+  [
     'hashesAddresses',
     'audit',
     'unsafe',

@@ -85,6 +85,19 @@ const NEEDED = {
     ['HGETALL', audit.chainKeys],
     ['HDEL', audit.chainKeys, '-'],
   ],
+  /** May hold the activity logs of all accounts together within their bytes. */
+  boundsActivity: ({ audit }) => [
+    ['ZADD', audit.touched, 'XX', 0, '-'],
+    ['ZSCAN', audit.touched, WRONG],
+    ['ZCARD', audit.touched],
+    ['ZRANGE', audit.touched, 0, 0],
+    ['ZREM', audit.touched, '-'],
+    ['ZREMRANGEBYSCORE', audit.touched, WRONG, WRONG],
+    ['XLEN', audit.activity(NOBODY)],
+    ['XTRIM', audit.activity(NOBODY), 'MAXLEN', WRONG],
+    ['MEMORY', 'USAGE', audit.activity(NOBODY)],
+    ['DEL', audit.activity(NOBODY)],
+  ],
   /** May copy events into the activity logs of accounts. */
   copiesActivity: ({ audit }) => [
     ['TYPE', audit.activity(NOBODY)],

@@ -71,6 +71,8 @@ export interface MetricSources {
   leaseRemainingSeconds(): number | null;
   auditPending(): number;
   auditSpoolBytes(): number;
+  /** Null: the store has no copies to wait for. */
+  auditActivityLagSeconds(): number | null;
   /** Of the certificate that expires first: seconds since the Unix epoch. */
   certificateExpirySeconds(): number | null;
   clientConnections(): Readonly<Record<(typeof CLIENT_STATES)[number], number>>;
@@ -233,6 +235,12 @@ function declareSources(registry: Registry, sources: Partial<MetricSources>): vo
   );
   gauge('sallyport_audit_spool_bytes', 'Size of the local spool on disk.', 'sum', () =>
     sources.auditSpoolBytes?.(),
+  );
+  gauge(
+    'sallyport_audit_activity_lag_seconds',
+    'How long ago the oldest event was recorded that the activity log of its account lacks.',
+    'max',
+    () => sources.auditActivityLagSeconds?.(),
   );
   gauge(
     'sallyport_tls_certificate_expiry_timestamp_seconds',

@@ -216,6 +216,7 @@ describe('check --connect', () => {
       'the configured user may not cut the oldest audit events',
       'the configured user may not note which permits have no outcome',
       'the configured user may not keep where the chain of audit events has come to',
+      'the configured user may not hold activity logs within audit.activityMaxBytes',
       'the configured user may not count calls together with other instances',
     ]);
   });
@@ -372,6 +373,7 @@ describe('what is found in facts', () => {
     closesPermits: true,
     keepsHeads: true,
     copiesActivity: true,
+    boundsActivity: true,
     hashesAddresses: true,
     notesUses: true,
     sharesLimits: true,

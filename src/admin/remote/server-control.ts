@@ -43,6 +43,7 @@ export function connectServer(options: ApiClientOptions): ServerControl {
     whoCan: refusedFromAfar,
     instances: () => client.ask<InstancesView>({ method: 'GET', path: '/instances' }),
     verification: serverVerifications(client),
+    reindexAudit: refusedFromAfar,
     registry: {
       identify: refusedFromAfar,
       init: refusedFromAfar,

@@ -18,6 +18,8 @@ export const RETENTION = {
   recordShare: 1 / 2,
   /** The same where there is no `maxmemory`, in bytes. */
   recordBytes: GIB,
+  /** Of that: what all activity logs may take together when nobody says so. */
+  activityShare: 1 / 4,
   /** Of a disk, in bytes. */
   embeddedBytes: 4 * GIB,
   /** Of `maxmemory`: left to the registry, leases and revocations, whoever else wants it. */
@@ -43,4 +45,17 @@ export function recordBytes({ maxBytes }: AuditRetention, serverBytes: number): 
 /** What the list of administrative changes may take: a quarter of that. */
 export function changesBytes(retention: AuditRetention, serverBytes: number): number {
   return recordBytes(retention, serverBytes) / 4;
+}
+
+/**
+ * What the activity logs of all accounts may take together: unless it is said, an eighth of
+ * `maxmemory`, of all the servers that hold the record.
+ */
+export function activityBytes(
+  maxBytes: number | null,
+  servers: readonly { readonly maxBytes: number }[],
+): number {
+  if (maxBytes !== null) return maxBytes;
+  const record = servers.map((server) => recordBytes({ days: 1, maxBytes: null }, server.maxBytes));
+  return record.reduce((sum, bytes) => sum + bytes, 0) * RETENTION.activityShare;
 }

@@ -87,6 +87,13 @@ export const auditSection = z
       { min: 10, max: 10_000_000, default: 10_000 },
       "Events kept in one account's activity log.",
     ),
+    activityMaxBytes: orNull(
+      z
+        .int()
+        .min(1_048_576)
+        .max(2 ** 50),
+      'What the activity logs of all accounts may take together in Redis, in bytes: beyond, each has an equal share, and those that take less keep all. Default: an eighth of the `maxmemory` of Redis, 256 MiB where it has none. The embedded store has no such copies.',
+    ),
   })
   .prefault({})
   .describe('The record of every call and every change.');

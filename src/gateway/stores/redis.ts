@@ -40,6 +40,7 @@ export function openRedisStores(gate: GateContext, store: RedisStoreConfig): Gat
       prefix: forAudit.prefix,
       clock,
       ...auditLimits(config),
+      activityMaxBytes: config.audit.activityMaxBytes,
       projection: { activityLost: (count) => metrics.audit.count('activity_lost', count) },
       changes: writing === null ? null : { connection: forAudit.changes, prefix: keyPrefix },
       tellsGaps: true,
@@ -140,6 +141,10 @@ function retentionObserver(log: Log): RetentionObserver {
         );
       else log.info('Redis has memory again: audit events are kept as long as is configured');
     },
+    activityBlind: () =>
+      log.warn(
+        'the Redis user may not measure and cut activity logs, so nothing holds them within audit.activityMaxBytes: make the users anew with config/redis/make-users.sh',
+      ),
     blind: () =>
       log.warn(
         'the Redis user may not ask how large the audit streams are (MEMORY USAGE), so their size is estimated: make the users anew with config/redis/make-users.sh',

@@ -27,22 +27,24 @@
 --
 -- KEYS  stream, last number held (string), notes of open permits (string), with notes that take the
 --       place of all others also all instances (hash) and whether this one lives (string), all in
---       one slot; then any number of activity logs (streams)
+--       one slot; then, where there are any, the accounts that have an activity log (sorted set, by
+--       the time of the last copy) and activity logs (streams), whose names end in the id of their
+--       account
 -- ARGV  number of the first event, events (one a line), life of the notes in ms, notes, 1 = they
 --       take the place of those there are, life of the last number in ms (0 = without end: the
 --       instance is listed, and whoever takes it off the list sets an end), 1 = missing events are
 --       told, instance and how long it counts as living in ms (or two empty words); with activity
 --       logs also: two bytes for each event (n = it is copied into the n-th of them, 0 = into none),
---       longest activity log, life of one without a new event in ms
+--       longest activity log, life of one without a new event in ms, the time in ms since 1970
 -- Answer  number of copies that could not be made; -1 - the last number held: events are missing
 
 local STREAM, LAST, OPEN = KEYS[1], KEYS[2], KEYS[3]
 local first = tonumber(ARGV[1])
 local notes, anew = ARGV[4], ARGV[5] == '1'
 local lastLifeMs, tells = ARGV[6], ARGV[7] == '1'
-local INSTANCES, ALIVE, ACTIVITY = anew and KEYS[4], anew and KEYS[5], anew and 5 or 3
+local INSTANCES, ALIVE, ACTIVITY = anew and KEYS[4], anew and KEYS[5], anew and 6 or 4
 local instance, aliveMs = ARGV[8], ARGV[9]
-local marks, longest, lifeMs = ARGV[10] or '', ARGV[11], ARGV[12]
+local marks, longest, lifeMs, now = ARGV[10] or '', ARGV[11], ARGV[12], ARGV[13]
 
 local found = redis.call('TYPE', STREAM).ok
 if found ~= 'none' and found ~= 'stream' then return redis.error_reply('WRONGTYPE the audit stream is a ' .. found) end
@@ -91,5 +93,11 @@ if newest > last then
 elseif place == 0 and last > 0 and lastLifeMs == '0' then
   redis.call('SET', LAST, string.format('%.0f', last))
 end
-for key in pairs(copied) do redis.pcall('PEXPIRE', key, lifeMs) end
+local touched = { 'ZADD', KEYS[ACTIVITY] }
+for key in pairs(copied) do
+  redis.pcall('PEXPIRE', key, lifeMs)
+  touched[#touched + 1] = now
+  touched[#touched + 1] = string.match(key, '[^:]*$')
+end
+if #touched > 2 then redis.pcall(unpack(touched)) end
 return lost

@@ -64,6 +64,7 @@ const SAMPLES: Readonly<Record<string, readonly [base: Tree, value: unknown, bes
   'audit.headers': [{}, ['x-tenant']],
   'audit.foldRefusalsAfter': [{}, 5],
   'audit.activityPerAccount': [{}, 500],
+  'audit.activityMaxBytes': [{}, 4_194_304],
   'limits.connections': [{}, 500],
   'limits.localSharePercent': [{}, 50],
   'log.level': [{}, 'debug'],

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../clock.ts';
 import type { AuditKeys } from '../../../store/keys.ts';
 import type { RedisConnection } from '../../../store/redis.ts';
 import { loadScript } from '../../../store/script.ts';
@@ -12,6 +13,7 @@ export interface ProjectionObserver {
 interface ProjectionOptions {
   readonly connection: RedisConnection;
   readonly keys: AuditKeys;
+  readonly clock: Clock;
   readonly lifeMs: number;
   readonly observer: ProjectionObserver;
 }
@@ -24,6 +26,8 @@ const GATHER_MS = 50;
 /** Past these, events are left out and counted. */
 const MAX_EVENTS = 10_000;
 const MAX_BYTES = 8 * 1024 * 1024;
+/** Accounts that are noted by one command. */
+const NOTED_AT_ONCE = 500;
 /** Commands under way at a time. */
 const CONCURRENCY = 16;
 const CLOSE_MS = 500;
@@ -38,6 +42,9 @@ const ACTIVITY = loadScript('audit-activity');
 export function createActivityProjection(options: ProjectionOptions) {
   const { connection, keys, observer } = options;
   let gathered = new Map<string, Buffer[]>();
+  /** When the oldest of what is gathered, and of what is being written, was added; null = none. */
+  let oldestMs: number | null = null;
+  let writingMs: number | null = null;
   let events = 0;
   let bytes = 0;
   let timer: NodeJS.Timeout | null = null;
@@ -64,18 +71,31 @@ export function createActivityProjection(options: ProjectionOptions) {
       for (const [account, lines] of queue) await writeOne(account, lines);
     };
     await Promise.all(Array.from({ length: Math.min(CONCURRENCY, accounts.size) }, worker));
+    // A log that is not noted is found when it is next added to.
+    await note([...accounts.keys()]).catch(() => {});
+  }
+
+  async function note(accounts: readonly string[]): Promise<void> {
+    const nowMs = Math.floor(options.clock.wallMs());
+    for (let at = 0; at < accounts.length; at += NOTED_AT_ONCE) {
+      const some = accounts.slice(at, at + NOTED_AT_ONCE).flatMap((account) => [nowMs, account]);
+      await connection.call('ZADD', keys.touched, ...some);
+    }
   }
 
   function flush(): void {
     timer = null;
     if (writing !== null || events === 0) return;
     const accounts = gathered;
+    writingMs = oldestMs;
+    oldestMs = null;
     gathered = new Map();
     events = 0;
     bytes = 0;
     // `write` cannot reject: each command's failure is counted where it happens.
     writing = write(accounts).finally(() => {
       writing = null;
+      writingMs = null;
       if (open && events > 0) schedule();
     });
   }
@@ -92,11 +112,17 @@ export function createActivityProjection(options: ProjectionOptions) {
     }
     // A copy: the memory of the batch is used anew before this is written.
     lines.push(Buffer.from(event));
+    oldestMs ??= options.clock.monotonicMs();
     events++;
     bytes += event.length;
   }
 
   return {
+    /** For how long the oldest event has been waiting that is not copied yet, in ms; 0 = none is. */
+    get lagMs(): number {
+      const since = writingMs ?? oldestMs;
+      return since === null ? 0 : Math.max(0, options.clock.monotonicMs() - since);
+    },
     /** @param longest longest log of an account, in events */
     add(batch: EventBatch, longest: number): void {
       perAccount = longest;

@@ -9,6 +9,7 @@ import type { HeadLedger } from '../../chain/ledger.ts';
 import type { PermitLedger } from '../../permits/ledger.ts';
 import { AuditGap, type AuditLog, AuditUnavailable } from '../../port.ts';
 import { type AuditRetention, DAY_MS } from '../retention.ts';
+import { ActivityBound } from './activity-bound.ts';
 import { createActivityProjection, type ProjectionObserver } from './activity-projection.ts';
 import { createRedisHeads } from './heads.ts';
 import { createRedisPermits, type RedisPermits } from './permits.ts';
@@ -26,6 +27,8 @@ export interface RedisAuditOptions {
   readonly retention: AuditRetention;
   /** Events in one account's activity log. */
   readonly activityPerAccount: number;
+  /** What all activity logs may take, in bytes; null or absent = what is sensible for the store. */
+  readonly activityMaxBytes?: number | null;
   readonly projection: ProjectionObserver;
   /** Where the list of administrative changes is, for a user who may trim it. */
   readonly changes?: { readonly connection: RedisConnection; readonly prefix: string } | null;
@@ -122,6 +125,7 @@ class RedisAuditLog implements AuditLog {
     this.#activity = createActivityProjection({
       connection: options.connection,
       keys: this.#keys,
+      clock: options.clock,
       lifeMs: this.#lifeMs,
       observer: options.projection,
     });
@@ -130,9 +134,17 @@ class RedisAuditLog implements AuditLog {
       clock: options.clock,
       retention: options.retention,
       activityPerAccount: options.activityPerAccount,
+      activity: new ActivityBound({
+        connection: options.connection,
+        keys: this.#keys,
+        clock: options.clock,
+        lifeMs: this.#lifeMs,
+        maxBytes: options.activityMaxBytes ?? null,
+        blind: () => options.observer?.activityBlind(),
+      }),
       streams: Array.from({ length: AUDIT_PARTITIONS }, (_, n) => this.#keys.stream(n)),
       changes: changesOf(options),
-      observer: options.observer ?? { pressure() {}, blind() {} },
+      observer: options.observer ?? { pressure() {}, blind() {}, activityBlind() {} },
     });
   }
 
@@ -163,12 +175,16 @@ class RedisAuditLog implements AuditLog {
    * suffer for its copies.
    */
   async #appendWithCopies(batch: EventBatch): Promise<boolean> {
-    const keys = batch.accounts.map((account) => this.#keys.activity(account));
+    const keys = [
+      this.#keys.touched,
+      ...batch.accounts.map((account) => this.#keys.activity(account)),
+    ];
     try {
       const lost = await this.#run(batch, keys, [
         batch.marks,
         this.#retention.perAccount,
         this.#lifeMs,
+        Math.floor(this.#options.clock.wallMs()),
       ]);
       if (lost > 0) this.#options.projection.activityLost(lost);
       return true;
@@ -224,6 +240,10 @@ class RedisAuditLog implements AuditLog {
       alive: alive(partition, instance),
     };
     return this.#place;
+  }
+
+  get activityLagMs(): number {
+    return this.#activity.lagMs;
   }
 
   async held(instance: string): Promise<number> {

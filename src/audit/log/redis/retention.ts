@@ -2,6 +2,7 @@ import type { Clock } from '../../../clock.ts';
 import { StoreUnavailable } from '../../../store/fault.ts';
 import type { RedisCommand, RedisConnection } from '../../../store/redis.ts';
 import { type AuditRetention, changesBytes, DAY_MS, RETENTION, recordBytes } from '../retention.ts';
+import type { ActivityBound } from './activity-bound.ts';
 import { type Memory, memoryFrom } from './memory.ts';
 
 export interface RetentionObserver {
@@ -12,6 +13,8 @@ export interface RetentionObserver {
   pressure(pressed: boolean): void;
   /** The user lacks the rights to look; sizes are estimated. Called once. */
   blind(): void;
+  /** The same of activity logs: nothing holds them within their bytes. */
+  activityBlind(): void;
 }
 
 export interface RedisRetentionOptions {
@@ -20,6 +23,8 @@ export interface RedisRetentionOptions {
   readonly retention: AuditRetention;
   /** Events in one account's activity log at most. */
   readonly activityPerAccount: number;
+  /** Holds all activity logs together within their bytes. */
+  readonly activity: ActivityBound;
   /** The streams of the record, each in a slot of its own. */
   readonly streams: readonly string[];
   /** The stream of administrative changes, where this user may trim it; else null. */
@@ -79,14 +84,15 @@ export class RedisRetention {
 
   /** Longest activity log now: shorter while the server is short of memory. */
   get perAccount(): number {
-    return this.#perAccount;
+    return Math.min(this.#perAccount, this.#options.activity.longest);
   }
 
   /** Notes a batch, and looks when enough has come; the first time at once. */
   appended(bytes: number, events: number): void {
     if (events > 0) this.#bytesPerEvent += (bytes / events - this.#bytesPerEvent) / 16;
     this.#sinceLook += bytes + events * ENTRY_OVERHEAD_BYTES;
-    if (this.#timer === null || this.#sinceLook >= this.#lookAfterBytes) void this.look();
+    const due = this.#options.activity.appended(bytes) || this.#sinceLook >= this.#lookAfterBytes;
+    if (this.#timer === null || due) void this.look();
   }
 
   /**
@@ -103,6 +109,7 @@ export class RedisRetention {
 
   async close(): Promise<void> {
     this.#open = false;
+    this.#options.activity.close();
     if (this.#timer !== null) clearInterval(this.#timer);
     await this.#looking;
   }
@@ -113,6 +120,7 @@ export class RedisRetention {
       const groups = await this.#groups();
       this.#adapt(groups.map(({ memory }) => memory));
       for (const group of groups) await this.#trim(group);
+      await this.#options.activity.look(groups.map(({ memory }) => memory));
     } catch (fault) {
       if (!(fault instanceof StoreUnavailable)) throw fault;
     }

@@ -1,0 +1,43 @@
+import type { Command } from 'commander';
+import { accountOf } from './activity.ts';
+import { examples, leaf } from './options.ts';
+import { progressBar } from './progress.ts';
+import { type StoreOptions, withReach } from './reach.ts';
+import { say, sayJson } from './terminal.ts';
+
+interface ReindexOptions extends StoreOptions {
+  readonly json?: boolean;
+  readonly account?: string;
+  readonly accountId?: string;
+}
+
+export function addReindexCommand(audit: Command): void {
+  const reindex = leaf(audit, 'reindex', 'make the activity logs of accounts anew from the record')
+    .option('--account <name>', 'of this account alone')
+    .option('--account-id <id>', 'the same by id, also of an account that was deleted')
+    .action(makeAnew);
+  reindex.description(
+    'make the activity logs of accounts anew from the record, while gates go on recording.\n' +
+      'Each log is made beside the one in use and takes its place in one step. What a log has from\n' +
+      'before the record begins stays. With the embedded store the record itself is read, so there\n' +
+      'is nothing to make. On Redis it needs the user manager.',
+  );
+  examples(
+    reindex,
+    'sallyport audit reindex --config manage.yaml',
+    'sallyport audit reindex --account ci-pipeline --config manage.yaml',
+  );
+}
+
+async function makeAnew(options: ReindexOptions): Promise<void> {
+  const bar = progressBar('events');
+  const account = accountOf(options);
+  const made = await withReach(options, false, ({ control, actor }) =>
+    control.reindexAudit(actor, { account }, bar.at),
+  ).finally(() => bar.end());
+  if (options.json === true) return sayJson(made ?? { accounts: 0, events: 0 });
+  if (made === null)
+    return say('The store is embedded: the record itself is read, and there is nothing to make.');
+  const { accounts, events } = made;
+  say(`The activity logs of ${accounts} accounts were made anew from ${events} events.`);
+}
