@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { activityBytes } from '../../../src/audit/log/retention.ts';
 import { equalShare } from '../../../src/audit/log/redis/equal-share.ts';
+import { activityBytes } from '../../../src/audit/log/retention.ts';
 
 const share = (sizes: readonly number[], most: number, full?: number) =>
   equalShare(Float64Array.from(sizes), most, full);

@@ -118,7 +118,9 @@ export function createActivityProjection(options: ProjectionOptions) {
   }
 
   return {
-    /** For how long the oldest event has been waiting that is not copied yet, in ms; 0 = none is. */
+    /**
+     * For how long the oldest event has been waiting that is not copied yet, in ms; 0 = none is.
+     */
     get lagMs(): number {
       const since = writingMs ?? oldestMs;
       return since === null ? 0 : Math.max(0, options.clock.monotonicMs() - since);

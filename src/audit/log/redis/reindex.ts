@@ -29,9 +29,10 @@ const REPLACE = loadScript('activity-replace');
 /**
  * Within this time what is recorded is in the activity log as well: at once where one step writes
  * both, and on a Cluster soon after. What is younger is not read from the record, since its copy
- * may be on its way and would be there twice.
+ * may be on its way and would be there twice. In ms.
  */
-const COPIED = { together: 1_000, apart: 10_000 } as const;
+const COPIED = { together: 1_000, apart: 5_000 } as const;
+const PAUSE_MS = 100;
 /** What is recorded meanwhile is read too, until no more than this is left. */
 const CAUGHT_UP_MS = 2_000;
 /** Events that are held until they are written. */
@@ -91,7 +92,8 @@ class Reindexing {
     const size = await this.#record.size();
     const lag = connection.spreadsKeys ? COPIED.apart : COPIED.together;
     let read = 0;
-    let untilMs = (await this.#record.nowMs()) - lag;
+    const startMs = await this.#record.nowMs();
+    let untilMs = startMs - lag;
     for (let next = untilMs; ; untilMs = next) {
       for await (const event of this.#record.until(untilMs)) {
         if (read === 0) this.#beginMs = event.ms;
@@ -101,9 +103,11 @@ class Reindexing {
       }
       await this.#flush();
       next = (await this.#record.nowMs()) - lag;
-      if (next - untilMs < CAUGHT_UP_MS) break;
+      // What was missing at the start is read, and there is little besides.
+      if (untilMs >= startMs && next - untilMs < CAUGHT_UP_MS) break;
+      if (next - untilMs < PAUSE_MS) await sleep(PAUSE_MS);
     }
-    await this.#replaceAll(untilMs + 1 - lag, lag);
+    await this.#replaceAll(untilMs, lag);
     const logs = [...this.#logs.values()];
     return { accounts: logs.length, events: logs.reduce((sum, { events }) => sum + events, 0) };
   }
@@ -187,11 +191,11 @@ class Reindexing {
     });
   }
 
-  async #replaceAll(fromMs: number, lagMs: number): Promise<void> {
+  async #replaceAll(readMs: number, lagMs: number): Promise<void> {
     const { connection, days } = this.#options;
     await eachOf(this.#logs, async ([account, { lastMs }]) => {
       const keys = [this.#anew(account), this.#keys.activity(account)];
-      const words = [this.#longest, days * DAY_MS, Math.max(0, fromMs), lagMs];
+      const words = [this.#longest, days * DAY_MS, readMs, lagMs];
       await connection.run(REPLACE, keys, words);
       await connection.call('ZADD', this.#keys.touched, 'GT', lastMs, account);
     });
