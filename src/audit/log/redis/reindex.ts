@@ -46,6 +46,8 @@ const CONCURRENCY = 8;
 /** What a log costs beside its events. */
 const LOG_BYTES = 4_096;
 const ENTRY_BYTES = 32;
+/** Of what all logs may take: sizes are estimated, and gates add to them. */
+const FILLED = 0.7;
 
 /**
  * Makes the activity logs of accounts anew from the record. Each is made beside the one in use, and
@@ -180,7 +182,7 @@ class Reindexing {
     if (this.#logs.size === 0) return;
     const each = this.#bytes / Math.max(1, this.#events);
     const sizes = Float64Array.from(this.#logs.values(), ({ kept }) => kept * each + LOG_BYTES);
-    const share = equalShare(sizes, this.#most * 0.8);
+    const share = equalShare(sizes, this.#most * FILLED);
     if (share === Number.POSITIVE_INFINITY) return;
     this.#longest = Math.min(this.#longest, Math.max(1, Math.floor((share - LOG_BYTES) / each)));
     const long = [...this.#logs].filter(([, { kept }]) => kept > this.#longest);
