@@ -19,10 +19,28 @@ export function limitsOf(result: AuditVerification): readonly string[] {
     [unwitnessed, 'have no number, and whoever wrote them ended before it vouched for them'],
     [unverified, 'are heads whose key is not in what was read: --trust proves who signed them'],
     [elsewhere, 'between them are not in the spool: it lacks what the store has accepted at once'],
-    [changes, 'are administrative changes: the registry writes them, and no chain holds them'],
+    [changes, 'are administrative changes: no chain holds them'],
   ] as const;
   const said = lines.flatMap(([count, what]) => (count > 0 ? [`${count} events ${what}.`] : []));
-  return [...said, ...frontsOf(result)];
+  return [...said, ...frontsOf(result), ...changesWords(result)];
+}
+
+/** Changes are numbered by the registry, and signed by nobody. */
+function changesWords({ registry }: AuditVerification): readonly string[] {
+  if (registry === null || registry.newest === 0) return [];
+  const { first, newest, events, unnumbered } = registry;
+  const unproved =
+    'Nothing signs their text: whoever can write to the registry can change it, ' +
+    'or take away the oldest, as retention does.';
+  if (first === null) {
+    const what = `No numbered administrative change of ${newest} is there.`;
+    return [`${what} ${unproved}`];
+  }
+  const numbered = events - unnumbered;
+  const earlier = unnumbered > 0 ? ` and ${unnumbered} that an earlier version did not number` : '';
+  return [
+    `${numbered} administrative changes, numbers ${first} to ${newest}${earlier}. ${unproved}`,
+  ];
 }
 
 /** Where a log begins is not signed. */

@@ -1,5 +1,6 @@
 import type { AuditScan } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
+import type { RegistryStore } from '../registry/port.ts';
 import { type AdminActor, mustHave } from './actor.ts';
 import { AdminError } from './error.ts';
 import {
@@ -8,6 +9,7 @@ import {
   readTrust,
   verifyAudit,
 } from './verify-audit.ts';
+import { withChanges } from './verify-changes.ts';
 
 /** A verification that is under way. */
 export interface RunningVerification {
@@ -65,6 +67,7 @@ export interface AuditVerifications {
 
 export interface VerificationOptions {
   readonly record: AuditScan;
+  readonly store: Pick<RegistryStore, 'changes'>;
   readonly clock: Clock;
   /** Ends what is under way. */
   readonly ending?: AbortSignal | undefined;
@@ -131,7 +134,12 @@ class Verifications implements AuditVerifications {
       progress(events, of);
     };
     const ends = [this.#options.ending, signal].filter((one) => one !== undefined);
-    return this.#carryOut(about, verifyAudit(this.#options.record, input, told, ends));
+    const { record, store } = this.#options;
+    const work = verifyAudit(record, input, told, ends);
+    return this.#carryOut(
+      about,
+      work.then((result) => withChanges(result, store)),
+    );
   }
 
   async #carryOut(

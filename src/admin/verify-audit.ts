@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type AuditScan, AuditUnavailable, type ScanPage } from '../audit/port.ts';
+import { type AuditScan, AuditUnavailable } from '../audit/port.ts';
+import type { ChangesSummary } from '../audit/verify/changes.ts';
 import type { Finding } from '../audit/verify/finding.ts';
 import { type SignedHead, signedHead, type Trust, trustFile } from '../audit/verify/keys.ts';
 import { type Summary, Verifier } from '../audit/verify/verifier.ts';
-import { turn } from '../turns.ts';
 import { AdminError } from './error.ts';
+import { readOn } from './read-record.ts';
 
 /** What a log proves of itself. */
 export interface AuditVerification extends Summary {
@@ -12,6 +12,8 @@ export interface AuditVerification extends Summary {
   readonly findings: readonly Finding[];
   /** What to keep apart from the store, to compare it with later. */
   readonly trust: Trust;
+  /** Of administrative changes, which are beside the record; null: they were not looked at. */
+  readonly registry: ChangesSummary | null;
 }
 
 export interface AuditVerifyInput {
@@ -23,14 +25,7 @@ export interface AuditVerifyInput {
   readonly sparse?: boolean;
 }
 
-const FINDINGS_MOST = 1000;
-/** Events read at once. */
-const SLICE = 500;
-/** Events judged in one turn of the loop: about a millisecond of a running gate. */
-const AT_ONCE = 100;
-/** Of each slice, how long is waited besides: a gate that serves calls goes first. */
-const PAUSE_MS = 1;
-
+export const FINDINGS_MOST = 1000;
 /**
  * Reads the whole log, and judges it. Heads are read first: what they speak of must be there.
  *
@@ -63,21 +58,11 @@ export async function verifyAudit(
       anchored: false,
       found,
     });
-    for (let [after, isEnd]: [string | null, boolean] = [null, false]; !isEnd; ) {
-      const page: ScanPage = await record.scan({ after, limit: SLICE });
-      for (const [at, event] of page.events.entries()) {
-        if (at % AT_ONCE === AT_ONCE - 1) await turn();
-        verifier.add(event);
-      }
-      progress(verifier.events, size);
-      after = page.next;
-      isEnd = page.isEnd;
-      await sleep(PAUSE_MS);
-      if (ends.some(({ aborted }) => aborted))
-        throw new AdminError('unavailable', 'the verification was broken off');
-    }
+    const read = () => progress(verifier.events, size);
+    await readOn(record, null, (event) => verifier.add(event), read, ends);
     const summary = verifier.end();
-    return { ...summary, findings, trust: { keys: verifier.keys(), heads: [...verifier.heads()] } };
+    const seen = { keys: verifier.keys(), heads: [...verifier.heads()] };
+    return { ...summary, findings, trust: seen, registry: null };
   } catch (error) {
     if (!(error instanceof AuditUnavailable)) throw error;
     const message = `the audit log cannot be read: ${error.message}`;

@@ -324,7 +324,20 @@ export interface Page<T> {
   readonly next: string | null;
 }
 
+/** Which event of the history of changes one is. */
+export interface ChangePlace {
+  /** Of the change, from 1 on, each one more than the one before. */
+  readonly number: number;
+  /** A change may have several events: which of them, from 1 on, and how many there are. */
+  readonly part: number;
+  readonly of: number;
+}
+
 export interface ChangePage extends Page<string> {
+  /** Of each event; null: a version that did not number them has recorded it. */
+  readonly places: readonly (ChangePlace | null)[];
+  /** The number of the newest change that was made, as of this page; 0: none. */
+  readonly newest: number;
   /** For each event the cursor of the page that begins right after it (with the next older one). */
   readonly cursors: readonly string[];
 }

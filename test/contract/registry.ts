@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, type TestContext } from 'vitest';
+import { verifyChanges } from '../../src/admin/verify-changes.ts';
 import {
   type CommitResult,
   type FeedEvent,
@@ -405,6 +406,11 @@ export function registryContract(backend: RegistryBackend): void {
           );
         }
         const all = await store().changes({ account: null, before: null, limit: 10 });
+        const findings: unknown[] = [];
+        const proved = await verifyChanges(store(), (finding) => findings.push(finding));
+        expect(findings).toEqual([]);
+        expect(proved).toMatchObject({ newest: all.newest, unnumbered: 0 });
+        expect(all.places[0]?.number).toBe(all.newest);
         expect(all).toMatchObject({ items: [1, 2, 1, 2, 1].map((n) => `{"n":${n}}`), next: null });
         const first = await store().changes({ account: idOf(1), before: null, limit: 2 });
         expect(first.items).toHaveLength(2);

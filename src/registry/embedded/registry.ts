@@ -55,6 +55,9 @@ export function openEmbeddedRegistry(
   return new EmbeddedRegistry(new RegistryFile(path, served));
 }
 
+/** The highest id that was ever given out. */
+const NEWEST_CHANGE = "SELECT seq FROM sqlite_sequence WHERE name = 'change'";
+
 /**
  * The registry in one SQLite file that this process owns. All work is synchronous (a read takes
  * microseconds, a commit one fsync), so nothing can come between a commit and its notification:
@@ -336,7 +339,16 @@ class EmbeddedRegistry implements RegistryStore {
             );
       const items = rows.map((row) => String(row.event));
       const cursors = rows.map((row) => String(row.id));
-      return { items, cursors, next: rows.length < query.limit ? null : (cursors.at(-1) ?? null) };
+      // No row is ever taken away, so their ids follow on each other.
+      const places = rows.map(({ id }) => ({ number: Number(id), part: 1, of: 1 }));
+      const newest = Number(this.#file.get(NEWEST_CHANGE)?.seq ?? 0);
+      return {
+        items,
+        places,
+        newest,
+        cursors,
+        next: rows.length < query.limit ? null : (cursors.at(-1) ?? null),
+      };
     });
   }
 

@@ -14,6 +14,7 @@ import {
   type AccountPage,
   type Assurance,
   type ChangePage,
+  type ChangePlace,
   type ChangeRecord,
   type Commit,
   type CommitResult,
@@ -353,11 +354,13 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
       [key],
       ['XREVRANGE', key, end, '-', 'COUNT', query.limit],
     );
-    this.positionFrom(meta);
+    const { seq } = this.positionFrom(meta);
     const entries = found as [string, string[]][];
     const cursors = entries.map(([id]) => id);
     return {
       items: entries.map(([, fields]) => fields[1] ?? ''),
+      places: entries.map(([, fields]) => placeIn(fields)),
+      newest: seq,
       cursors,
       next: entries.length < query.limit ? null : (cursors.at(-1) ?? null),
     };
@@ -378,6 +381,13 @@ function refusedFrom(outcome: string, [what, count]: readonly unknown[]): Commit
     default:
       throw damaged(key);
   }
+}
+
+/** As the script wrote it: number, part, how many. */
+function placeIn([, , name, text = '']: readonly string[]): ChangePlace | null {
+  const words = name === 'n' ? text.split(' ').map(Number) : [];
+  const [number = 0, part = 0, of = 0] = words;
+  return number > 0 && part > 0 && of >= part ? { number, part, of } : null;
 }
 
 /** 64 random bits: enough that two histories never agree on a change by chance. */

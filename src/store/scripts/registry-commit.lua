@@ -204,8 +204,9 @@ if listsAreAt(LISTS, listVersion, string.format('%.0f', before), tipBefore) and 
 end
 
 redis.call('HSET', META, 'seq', seq, 'tip', tip, 'counts', counts())
-for _, change in ipairs(plan.events) do
-  redis.call('XADD', CHANGES, '*', 'e', change.event)
+-- Numbered, so that one that is taken away is missed: of which change, and which of its events.
+for index, change in ipairs(plan.events) do
+  redis.call('XADD', CHANGES, '*', 'e', change.event, 'n', seq .. ' ' .. index .. ' ' .. #plan.events)
   for _, key in ipairs(change.accounts) do
     redis.call('XADD', KEYS[key], 'MAXLEN', '~', accountChangesLength, '*', 'e', change.event)
   end

@@ -25,7 +25,7 @@ for index = 5, #ARGV, 2 do
   entry[#entry + 1] = text
 end
 redis.call('XADD', FEED, '1-0', unpack(entry))
-if ARGV[4] ~= '' then redis.call('XADD', CHANGES, '*', 'e', ARGV[4]) end
+if ARGV[4] ~= '' then redis.call('XADD', CHANGES, '*', 'e', ARGV[4], 'n', '1 1 1') end
 local counts = string.format('0 %d 0 0', redis.call('HLEN', ROLES))
 redis.call('HSET', META, 'schema', ARGV[1], 'epoch', ARGV[2], 'seq', 1, 'tip', ARGV[3], 'counts', counts)
 return { 'written' }

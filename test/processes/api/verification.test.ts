@@ -5,7 +5,7 @@ import type { VerificationState } from '../../../src/admin/verifications.ts';
 import type { AuditVerification } from '../../../src/admin/verify-audit.ts';
 import { type ApiBench, openApi } from '../../support/api/api.ts';
 import { findRedisServer, startRedis } from '../../support/redis-server.ts';
-import { takeOut } from '../../support/redis-streams.ts';
+import { takeOut, takeOutChange } from '../../support/redis-streams.ts';
 
 const PATH = '/audit/verification';
 
@@ -73,10 +73,23 @@ describe.runIf(findRedisServer() !== null)('verification of the record over the 
     await expect(verification.run(actor, { trust: nothing })).rejects.toThrow('holds no key');
   });
 
+  it('names an administrative change that was taken out', async () => {
+    const before = await server.control.verification.run(actor, {});
+    expect(before).toMatchObject({ gaps: 0, edits: 0, registry: { unnumbered: 0 } });
+    await api.call('POST', '/roles', { body: { name: 'taken', permissions: [] } });
+    await api.call('POST', '/roles', { body: { name: 'kept', permissions: [] } });
+    const seq = before.registry!.newest + 1;
+    await takeOutChange(redis.url, seq);
+    const { findings, gaps, registry } = await server.control.verification.run(actor, {});
+    expect(gaps).toBe(1);
+    expect(findings).toMatchObject([{ kind: 'missing', instance: null, firstSeq: seq }]);
+    expect(registry).toMatchObject({ newest: seq + 1 });
+  });
+
   it('names what was taken out', async () => {
     await takeOut(redis.url, 9);
     const { findings, gaps } = await server.control.verification.run(actor, {});
-    expect(gaps).toBe(1);
-    expect(findings).toMatchObject([{ kind: 'missing', firstSeq: 9, lastSeq: 9 }]);
+    expect(gaps).toBe(2);
+    expect(findings[0]).toMatchObject({ kind: 'missing', firstSeq: 9, lastSeq: 9 });
   });
 });

@@ -30,6 +30,10 @@ const result = component(
     edits: count,
     findings: z.array(finding).describe('The first 1,000 of them.'),
     trusted: z.boolean().describe('It was compared with a trust file.'),
+    registry: z
+      .looseObject({ events: count, first: count.nullable(), newest: count, unnumbered: count })
+      .nullable()
+      .describe('Administrative changes by their numbers; nothing signs their text.'),
     trust: trustFile.describe('Keys and newest heads, to be kept apart from the store.'),
   }),
   'What the record proves of itself. The other counts say of how many events it proves less.',
