@@ -16,6 +16,8 @@ import {
 import { Pace } from './pace.ts';
 import { createWaits, type Waits } from './waits.ts';
 
+const NO_NOTES: PermitNotes = { anew: false, text: '' };
+
 interface Batch {
   readonly firstSeq: number;
   readonly openedMs: number;
@@ -332,7 +334,8 @@ class GroupCommitOutbox implements BatchingOutbox {
   /** Nothing is added to it any more: what is noted of permits is as of its last event. */
   #seal(batch: Batch): PermitNotes {
     if (batch.notes === null) {
-      batch.notes = this.permits.seal();
+      // The store keeps notes with events alone: those of an empty batch go with the next one.
+      batch.notes = batch.lines.count === 0 ? NO_NOTES : this.permits.seal();
       this.#chain?.add(batch.lines.written(), batch.lines.count);
     }
     if (this.#tail === batch) this.#tail = null;

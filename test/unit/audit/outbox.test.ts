@@ -118,6 +118,19 @@ describe('group commit', () => {
     expect(outbox.pending).toBe(0);
   });
 
+  it('notes with its first events what is open, and not with the empty batch before them', async () => {
+    start({}, true);
+    log.sent[0]!.accept();
+    await sleep(1);
+    outbox.record((seq) => `{"seq":${seq}}`, null, { accepted() {}, notAccepted() {} });
+    await expect.poll(() => log.sent.length).toBe(2);
+    const [empty, first] = log.sent.map(({ batch: { count, notes } }) => [count, notes?.anew]);
+    expect([empty, first]).toEqual([
+      [0, false],
+      [1, true],
+    ]);
+  });
+
   it('has one append in flight, and what comes meanwhile in the next', async () => {
     start();
     record('a');
