@@ -6,6 +6,7 @@
 import { withSecrets } from '../config/handover.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import type { HostPort } from '../config/values.ts';
 import { createLog } from '../telemetry/log.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { type FromWorker, STATUS_INTERVAL_MS, type ToWorker } from './workers-protocol.ts';
@@ -87,14 +88,24 @@ function report(gateway: Gateway): void {
 
 /** Health and metrics of all workers are the supervisor's, and so is the choice of the port. */
 function ownPart(config: Config, start: Start): Config {
-  const { proxy } = config.listen;
+  const { proxy, decision } = config.listen;
   // People and pipelines that administer are few, and what the listener remembers of them (keys of
   // creations, streams) is in one memory.
   const admin = start.admin ? config.listen.admin : null;
-  const { port } = start;
-  const shared =
-    proxy === null || port === null ? proxy : { ...proxy, address: { ...proxy.address, port } };
-  return { ...config, listen: { ...config.listen, proxy: shared, admin, ops: null } };
+  const shared = {
+    proxy: withPort(proxy, start.ports.proxy),
+    decision: withPort(decision, start.ports.decision),
+  };
+  return { ...config, listen: { ...config.listen, ...shared, admin, ops: null } };
+}
+
+function withPort<Listen extends { readonly address: HostPort }>(
+  listen: Listen | null,
+  port: number | null,
+): Listen | null {
+  return listen === null || port === null
+    ? listen
+    : { ...listen, address: { ...listen.address, port } };
 }
 
 async function reload(gateway: Gateway, id: number, own: Config): Promise<void> {

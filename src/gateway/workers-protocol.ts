@@ -4,6 +4,12 @@ import type { Readiness } from '../ops/readiness.ts';
 import type { MetricPiece } from '../telemetry/text.ts';
 import type { TicketKeys } from '../tls/ticket-keys.ts';
 
+/** What all workers listen on. Null: no listener. */
+export interface SharedPorts {
+  readonly proxy: number | null;
+  readonly decision: number | null;
+}
+
 /**
  * What a supervisor says to its workers. They are the same program on the same machine, started by
  * it: nothing here comes from outside.
@@ -18,8 +24,8 @@ export type ToWorker =
       readonly text: string;
       /** Where it stands, for the relative paths in it. */
       readonly file: string;
-      /** Instead of the port in it, which may be 0: all workers share one. Null: no listener. */
-      readonly port: number | null;
+      /** Instead of the ports in it, which may be 0. */
+      readonly ports: SharedPorts;
       readonly ticketKeys: TicketKeys;
       /** Whether it opens the admin listener: one of them does. */
       readonly admin: boolean;

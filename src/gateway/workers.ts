@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import { prepareDataDir } from '../config/data-dir.ts';
 import { secretsIn } from '../config/handover.ts';
 import type { LoadedConfig } from '../config/load.ts';
+import type { HostPort } from '../config/values.ts';
 import { listen } from '../ops/listen.ts';
 import type { Log } from '../telemetry/log.ts';
 import { TicketRotation } from '../tls/ticket-keys.ts';
@@ -10,6 +11,7 @@ import { everySecond, own } from './context.ts';
 import type { CloseOptions } from './gateway.ts';
 import { FormerCounts } from './workers-counts.ts';
 import { startWorkersOps } from './workers-ops.ts';
+import type { SharedPorts } from './workers-protocol.ts';
 import { WorkerSlot } from './workers-slot.ts';
 import type { WorkersState } from './workers-state.ts';
 
@@ -62,10 +64,13 @@ async function openWorkers(
   };
   const { instance, listen: listeners } = loaded.config;
   for (const note of prepareDataDir(instance.dataDir)) log.warn(note);
-  const { proxy } = listeners;
-  const port = proxy === null ? null : await findPort(proxy.address);
+  const { proxy, decision } = listeners;
+  const ports = {
+    proxy: proxy === null ? null : await findPort(proxy.address, 'listen.proxy'),
+    decision: decision === null ? null : await findPort(decision.address, 'listen.decision'),
+  };
   const former = new FormerCounts(log);
-  const slots = openSlots(state, port, former, log, owned);
+  const slots = openSlots(state, ports, former, log, owned);
   await Promise.all(slots.map((slot) => slot.start()));
   state.open = true;
   const ops =
@@ -76,7 +81,8 @@ async function openWorkers(
   watch(slots, systemClock, owned);
   log.info('the gate is open', {
     workers: slots.length,
-    proxy: proxy === null ? null : { host: proxy.address.host, port },
+    proxy: proxy === null ? null : { host: proxy.address.host, port: ports.proxy },
+    decision: decision === null ? null : { host: decision.address.host, port: ports.decision },
     ops: ops?.address ?? null,
   });
   let closing: Promise<void> | null = null;
@@ -96,7 +102,7 @@ async function openWorkers(
 /** The places of the workers, none of them started yet. Closing `owned` stops them. */
 function openSlots(
   state: WorkersState,
-  port: number | null,
+  ports: SharedPorts,
   former: FormerCounts,
   log: Log,
   owned: AsyncDisposableStack,
@@ -117,7 +123,7 @@ function openSlots(
   const start = (index: number) => {
     const { text, file } = state.loaded;
     const ticketKeys = tickets.keys;
-    return { kind: 'start', text, file, port, ticketKeys, admin: index === 0 } as const;
+    return { kind: 'start', text, file, ports, ticketKeys, admin: index === 0 } as const;
   };
   const slots: readonly WorkerSlot[] = Array.from(
     { length: state.loaded.config.instance.workers },
@@ -200,16 +206,13 @@ async function stop(
 }
 
 /**
- * The port that all workers will share. Opened once by ourselves without sharing: a port that
+ * A port that all workers will share. Opened once by ourselves without sharing: a port that
  * another program has (also a gate that was started twice, whose workers would share theirs with
  * ours) is found out now, and port 0 becomes a number.
  */
-async function findPort(address: {
-  readonly host: string;
-  readonly port: number;
-}): Promise<number> {
+async function findPort(address: HostPort, setting: string): Promise<number> {
   const probe = createServer();
-  await listen(probe, address, 'listen.proxy');
+  await listen(probe, address, setting);
   const { port } = probe.address() as { port: number };
   await new Promise<void>((resolve) => probe.close(() => resolve()));
   return port;

@@ -35,6 +35,8 @@ export interface Seen {
 export interface Fleet {
   readonly process: ChildProcess;
   readonly port: number;
+  /** Of the decision endpoint. */
+  readonly decisionPort: number;
   readonly token: string;
   log(): string;
   workerPids(): readonly number[];
@@ -105,14 +107,16 @@ export async function startFleet(
     await redis.stop();
     rmSync(folder, { recursive: true, force: true });
   };
-  const port = await openPort(child, () => log).catch(async (error: unknown) => {
+  const ports = await openPorts(child, () => log).catch(async (error: unknown) => {
     await stop();
     throw error;
   });
+  const { proxy: port, decision: decisionPort } = ports;
   const ca = readFileSync(files.caFile);
   const fleet: Fleet = {
     process: child,
     port,
+    decisionPort,
     token,
     log: () => log,
     workerPids: () =>
@@ -175,6 +179,7 @@ function configText(
     listen: {
       proxy: { address: '127.0.0.1:0', tls: { certificates: [{ certificateFile, keyFile }] } },
       ops: { address: `127.0.0.1:${opsPort}` },
+      decision: { address: '127.0.0.1:0', peers: ['127.0.0.1'] },
     },
     store,
     upstreams: { raw: { addresses: [upstreamUrl] } },
@@ -207,7 +212,10 @@ async function createAccount(file: string): Promise<string> {
   }
 }
 
-async function openPort(child: ChildProcess, log: () => string): Promise<number> {
+async function openPorts(
+  child: ChildProcess,
+  log: () => string,
+): Promise<{ readonly proxy: number; readonly decision: number }> {
   const opened = () =>
     log()
       .split('\n')
@@ -220,7 +228,8 @@ async function openPort(child: ChildProcess, log: () => string): Promise<number>
     },
     OPEN_MS,
   );
-  return (JSON.parse(opened()!) as { proxy: { port: number } }).proxy.port;
+  const { proxy, decision } = JSON.parse(opened()!) as Record<string, { port: number }>;
+  return { proxy: proxy!.port, decision: decision!.port };
 }
 
 interface CallOptions {

@@ -105,7 +105,9 @@ function aboutEnd(decision: Decision | undefined, outcome: Outcome | undefined):
   if (outcome === undefined) {
     if (decision === undefined) return [];
     if (decision.status !== undefined) return [['client got', String(decision.status)]];
-    return [['outcome', 'none yet: the call is under way']];
+    return isAsked(decision)
+      ? [['outcome', 'none: a proxy asked, and does itself what was permitted']]
+      : [['outcome', 'none yet: the call is under way']];
   }
   const ended: readonly Answered[] = [['outcome', outcome.reason]];
   if ('decidedBy' in outcome)
@@ -122,6 +124,10 @@ function aboutEnd(decision: Decision | undefined, outcome: Outcome | undefined):
       : []),
   ];
   return [...ended, ['client got', [told, ...words].join(', ')]];
+}
+
+function isAsked(decision: Decision): boolean {
+  return 'door' in decision && decision.door === 'decision';
 }
 
 function aboutChange(event: EventOf<'change'>): Answered {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Fleet, type Seen, startFleet } from '../../support/fleet.ts';
+import { Asker, ENDPOINTS } from '../../support/questions.ts';
 import { connectRaw, type RawClient } from '../../support/raw-client.ts';
 import { redisMissing } from '../../support/redis-server.ts';
 
@@ -55,6 +56,22 @@ describe('two workers on one port', () => {
       const { worker, resumed } = await counted({ session: first.session! });
       expect(resumed).toBe(true);
       workers.add(worker);
+    }
+    expect(workers.size).toBe(2);
+  });
+
+  it('both decide for proxies that ask, on another port that they share', async (ctx) => {
+    if (missing !== null) ctx.skip(missing);
+    const workers = new Set<string>();
+    const fields = [`Authorization: Bearer ${fleet.token}`];
+    const question = ENDPOINTS['/auth-request']!({ method: 'GET', target: '/all/x', fields });
+    for (let asked = 0; asked < 200 && workers.size < 2; asked += 1) {
+      const asker = await Asker.open(fleet.decisionPort);
+      const told = await asker.ask(question);
+      asker.close();
+      expect(told.status).toBe(200);
+      answered += 1;
+      workers.add(told.field('x-request-id')!.split('-')[0]!);
     }
     expect(workers.size).toBe(2);
   });

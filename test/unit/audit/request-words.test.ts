@@ -30,6 +30,9 @@ it('tells why a call was refused, and what is not known', () => {
     why: expect.stringMatching(/^permission-denied: \w/),
     'client got': '403',
   });
+  expect(told(decisionLine(events, 1, { ...DECISION, door: 'decision' }))).toMatchObject({
+    outcome: 'none: a proxy asked, and does itself what was permitted',
+  });
   expect(told(decisionLine(events, 1, DECISION))).toMatchObject({
     outcome: 'none yet: the call is under way',
   });
