@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { AccountRef } from '../admin/accounts.ts';
 import { timeInCursor } from '../admin/activity-page.ts';
+import { ECS_VERSION } from '../audit/export/ecs.ts';
 import { EXPORT_FORMATS, type ExportFormat, eventWriter } from '../audit/export/formats.ts';
+import { OCSF_VERSION } from '../audit/export/ocsf.ts';
 import { accountOf, type FilterOptions, filterOf, withFilters } from './activity.ts';
 import { ExportFile } from './export-file.ts';
 import { Progress } from './export-progress.ts';
@@ -27,7 +29,7 @@ export function addExportCommand(audit: Command): void {
     .addOption(
       new Option(
         '--format <format>',
-        'jsonl: each event as it is stored; csv; ocsf 1.6.0; ecs 8.17.0',
+        `jsonl: each event as it is stored; csv; ocsf ${OCSF_VERSION}; ecs ${ECS_VERSION}`,
       )
         .choices(EXPORT_FORMATS)
         .default('jsonl'),

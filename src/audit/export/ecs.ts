@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { doerOf, type FlatEvent, flatEvent, messageOf, successOf } from './flat-event.ts';
 
 /** Of the Elastic Common Schema, <https://www.elastic.co/docs/reference/ecs>. */
-const ECS_VERSION = '8.17.0';
+export const ECS_VERSION = '9.4.0';
 
 /**
  * One event as a document of the Elastic Common Schema, names nested. What the schema has no field
@@ -81,6 +81,8 @@ function typesOf({ type, phase, decision, reason }: FlatEvent): readonly string[
     return [type.endsWith('-deleted') ? 'deletion' : 'change'];
   }
   if (type === 'sign-in' && phase === 'sign-in') return [reason === 'signed-out' ? 'end' : 'start'];
+  // Of the types `access`, `allowed` and `denied` the category `authentication` has none.
+  if (type === 'sign-in') return ['info'];
   if (phase === 'decision') return ['access', decision === 'permit' ? 'allowed' : 'denied'];
   return phase === 'outcome' ? ['access', 'end'] : ['info'];
 }

@@ -1,7 +1,8 @@
+import { isIP } from 'node:net';
 import { doerOf, type FlatEvent, flatEvent, messageOf, msOf, successOf } from './flat-event.ts';
 
-/** Of the Open Cybersecurity Schema Framework, <https://schema.ocsf.io/1.6.0/>. */
-const OCSF_VERSION = '1.6.0';
+/** Of the Open Cybersecurity Schema Framework, <https://schema.ocsf.io/1.8.0/>. */
+export const OCSF_VERSION = '1.8.0';
 
 const API_ACTIVITY = { class_uid: 6003, class_name: 'API Activity' } as const;
 const AUTHENTICATION = { class_uid: 3002, class_name: 'Authentication' } as const;
@@ -24,6 +25,9 @@ const BY_METHOD: Readonly<Record<string, Numbered>> = {
   PATCH: [3, 'Update'],
   DELETE: [4, 'Delete'],
 };
+
+/** Methods that the schema knows; others stand in `unmapped`. */
+const METHODS: ReadonlySet<string> = new Set([...Object.keys(BY_METHOD), ...['CONNECT', 'TRACE']]);
 
 /** By how the word of a change ends. */
 const BY_CHANGE: readonly (readonly [ending: RegExp, activity: Numbered])[] = [
@@ -63,7 +67,7 @@ export function ocsfEvent(line: string, version: string): object {
     message: messageOf(event),
     metadata: metadataOf(event, version),
     src_endpoint: endpointOf(event),
-    ...(isSignIn ? { user: userOf(event), service: SERVICE } : apiOf(event)),
+    ...(isSignIn ? signInOf(event) : apiOf(event)),
     unmapped: unmappedOf(event),
   });
 }
@@ -76,6 +80,19 @@ function activityOf({ phase, method, type }: FlatEvent): Numbered {
 
 function signInActivity({ reason }: FlatEvent): Numbered {
   return reason === 'signed-out' ? [2, 'Logoff'] : [1, 'Logon'];
+}
+
+/** Whoever was to be let in: as it proved, or was named without proof. */
+function signInOf(event: FlatEvent) {
+  const { claimedAccountId, method, status } = event;
+  const isNamed = doerOf(event) === null && claimedAccountId !== undefined;
+  return {
+    user: isNamed ? { uid: claimedAccountId, type_id: 1, type: 'User' } : userOf(event),
+    service: SERVICE,
+    is_remote: true,
+    ...(method === 'oidc' ? { auth_protocol_id: 4, auth_protocol: 'OpenID' } : {}),
+    http_response: status === undefined ? undefined : { code: status },
+  };
 }
 
 function foldedOf({ count, firstTime = '', lastTime = '' }: FlatEvent) {
@@ -101,10 +118,12 @@ function statusOf(event: FlatEvent) {
     : { status_id: 2, status: 'Failure', ...code, ...detail };
 }
 
-function metadataOf({ id, phase, time, type, seq, requestId }: FlatEvent, version: string) {
+function metadataOf(event: FlatEvent, version: string) {
+  const { id, phase, time, type, seq, requestId, instance } = event;
   return {
     version: OCSF_VERSION,
     product: { name: SERVICE.name, vendor_name: SERVICE.name, version },
+    reporter: instance === undefined ? undefined : { uid: instance },
     log_name: 'audit',
     // A decision and its outcome have one id.
     uid: `${id}/${phase}`,
@@ -117,12 +136,8 @@ function metadataOf({ id, phase, time, type, seq, requestId }: FlatEvent, versio
 
 function endpointOf({ clientAddress, actor }: FlatEvent) {
   if (clientAddress === undefined) return { svc_name: actor?.via ?? SERVICE.name };
-  return isPlain(clientAddress) ? { ip: clientAddress } : { name: clientAddress };
-}
-
-/** An address and not what is kept in place of one. */
-function isPlain(address: string): boolean {
-  return /^[\da-f.:]+$/i.test(address) && /[.:]/.test(address);
+  // What is kept in place of an address is none.
+  return isIP(clientAddress) === 0 ? { name: clientAddress } : { ip: clientAddress };
 }
 
 function userOf(event: FlatEvent) {
@@ -133,21 +148,26 @@ function userOf(event: FlatEvent) {
 }
 
 function apiOf(event: FlatEvent) {
-  const { instance, type, method, path, requestId, status, reason, userAgent } = event;
+  const { type, method, path, requestId, status, reason, userAgent } = event;
   const isCall = type === 'call' || type === 'admin-call';
   const doer = doerOf(event);
   return {
     actor: doer === null && !isCall ? { app_name: SERVICE.name } : { user: userOf(event) },
     api: {
       operation: isCall ? (event.route ?? `${method ?? '-'} ${path ?? '-'}`) : type,
-      service: { name: event.upstream ?? SERVICE.name, uid: instance },
+      service: { name: event.upstream ?? SERVICE.name },
       request: requestId === undefined ? undefined : { uid: requestId },
       response: status === undefined ? undefined : { code: status, message: reason },
     },
     http_request:
       method === undefined && path === undefined
         ? undefined
-        : { uid: requestId, http_method: method, url: { path }, user_agent: userAgent },
+        : {
+            uid: requestId,
+            http_method: METHODS.has(method ?? '') ? method : undefined,
+            url: path === undefined ? undefined : { path },
+            user_agent: userAgent,
+          },
     http_response:
       status === undefined ? undefined : { code: status, body_length: event.responseBytes },
     resources: resourcesOf(event),
@@ -162,9 +182,11 @@ function resourcesOf({ target, application, applications }: FlatEvent) {
 
 function unmappedOf(event: FlatEvent) {
   const { phase, decision, role, permission, permissions, tokenId, claimedAccountId } = event;
-  const { upstreamStatus, requestBytes, traceId, line } = event;
+  const { type, method, actor, upstreamStatus, requestBytes, traceId, line } = event;
   const named = { phase, decision, role, permission, permissions, tokenId, claimedAccountId };
-  return { ...named, upstreamStatus, requestBytes, traceId, line };
+  const isKnown = type === 'sign-in' || METHODS.has(method ?? '');
+  const other = { actorVia: actor?.via, method: isKnown ? undefined : method };
+  return { ...named, ...other, upstreamStatus, requestBytes, traceId, line };
 }
 
 /** Without what is undefined or null, on every level. */
