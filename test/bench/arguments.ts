@@ -11,6 +11,7 @@ import {
   QUICK_TARGETS,
   TARGETS,
   type TargetName,
+  VARIANTS,
 } from './names.ts';
 
 /** What is to be done. */
@@ -36,6 +37,8 @@ export interface Plan {
   readonly beside: string | null;
 }
 
+const ALL_TARGETS = TARGETS.filter((name) => !VARIANTS.includes(name));
+
 export const USAGE = `usage: npm run bench -- [--quick] [--only NAME[,NAME…]] [--rounds N] [--json] [--write] [--beside DIR]
 
   --quick   six loads, the two Sallyport targets and the five nginx ones, 3 short rounds: some 10 minutes
@@ -47,7 +50,8 @@ export const USAGE = `usage: npm run bench -- [--quick] [--only NAME[,NAME…]] 
 
 loads:            ${LOADS.join(' ')}
 only when named:  ${EXTRA_LOADS.join(' ')}
-targets:          ${TARGETS.join(' ')}`;
+targets:          ${ALL_TARGETS.join(' ')}
+only when named:  ${VARIANTS.join(' ')}`;
 
 /**
  * Null when help was asked for. Throws an `Error` with a line for the user when the words make no
@@ -85,7 +89,9 @@ export function planOf(words: readonly string[]): Plan | null {
     loads:
       namedLoads.length > 0 || namedExtras.length > 0 ? namedLoads : quick ? QUICK_LOADS : LOADS,
     extraLoads: namedExtras,
-    targets: withBeside(namedTargets.length > 0 ? namedTargets : quick ? QUICK_TARGETS : TARGETS),
+    targets: withBeside(
+      namedTargets.length > 0 ? namedTargets : quick ? QUICK_TARGETS : ALL_TARGETS,
+    ),
     extraTargets: withBeside(namedTargets.length > 0 ? namedTargets : EXTRA_TARGETS),
     rounds,
     windowMs: quick ? 900 : 4000,

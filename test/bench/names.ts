@@ -12,8 +12,20 @@ export const TARGETS = [
   'caddy',
   'express-gateway',
   'hono-http-proxy-3',
+  'sallyport-unchained',
+  'sallyport-truncated',
+  'sallyport-hashed',
+  'sallyport-headers',
 ] as const;
 export type TargetName = (typeof TARGETS)[number];
+
+/** What parts of the record cost: `sallyport-buffered` but for one thing; only when named. */
+export const VARIANTS: readonly TargetName[] = [
+  'sallyport-unchained',
+  'sallyport-truncated',
+  'sallyport-hashed',
+  'sallyport-headers',
+];
 
 /** The ratio that counts: how many times the processor time of a request through this project. */
 export const YARDSTICK: TargetName = 'sallyport-buffered';

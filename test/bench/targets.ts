@@ -7,7 +7,15 @@ import { nginxAuthRequest, nginxAuthRequestCached } from './peers/nginx-auth-req
 import { nginxLua, nginxLuaCached } from './peers/nginx-lua.ts';
 import { nginxPlain } from './peers/nginx-plain.ts';
 import type { Peer, RunningPeer } from './peers/peer.ts';
-import { sallyportAcknowledged, sallyportBeside, sallyportBuffered } from './peers/sallyport.ts';
+import {
+  sallyportAcknowledged,
+  sallyportBeside,
+  sallyportBuffered,
+  sallyportHashed,
+  sallyportHeaders,
+  sallyportTruncated,
+  sallyportUnchained,
+} from './peers/sallyport.ts';
 import { proveJob } from './proof.ts';
 import type { Stage } from './stage.ts';
 
@@ -24,6 +32,10 @@ const PEERS: { readonly [Name in TargetName]: Peer } = {
   caddy,
   'express-gateway': expressGateway,
   'hono-http-proxy-3': honoHttpProxy3,
+  'sallyport-unchained': sallyportUnchained,
+  'sallyport-truncated': sallyportTruncated,
+  'sallyport-hashed': sallyportHashed,
+  'sallyport-headers': sallyportHeaders,
 };
 
 export function peerOf(name: TargetName): Peer {

@@ -5,55 +5,86 @@ import { SERVICES } from '../mixed.ts';
 import type { TargetName } from '../names.ts';
 import type { Stage } from '../stage.ts';
 import type { Peer } from './peer.ts';
+import { unchainedCopy } from './unchained.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const BASE = '/lifetimeapi/rest/v2/applications/{application}/**';
 
-export const sallyportBuffered = sallyport('sallyport-buffered', {
+const BUFFERED = {
   guarantee: 'buffered',
   record: 'Redis stream, decision and outcome, at most 50 ms later',
   root: () => ROOT,
-});
+} as const;
+export const sallyportBuffered = sallyport('sallyport-buffered', BUFFERED);
 export const sallyportAcknowledged = sallyport('sallyport-acknowledged', {
   guarantee: 'acknowledged',
   record: 'Redis stream, decision before the answer, outcome after it',
   root: () => ROOT,
 });
+/** Without the chain, which no configuration can switch off. */
+export const sallyportUnchained = sallyport('sallyport-unchained', {
+  ...BUFFERED,
+  what: 'without the chain of audit events',
+  root: (stage, folder) => unchainedCopy(ROOT, stage.folder(`${folder}/copy`)),
+});
+export const sallyportTruncated = sallyport('sallyport-truncated', {
+  ...BUFFERED,
+  audit: { clientAddress: 'truncated' },
+});
+export const sallyportHashed = sallyport('sallyport-hashed', {
+  ...BUFFERED,
+  audit: { clientAddress: 'hashed' },
+});
+/** Three fields that some of the clients of mixed-clients.ts send. */
+export const sallyportHeaders = sallyport('sallyport-headers', {
+  ...BUFFERED,
+  audit: { headers: ['accept', 'accept-encoding', 'content-type'] },
+});
 /** Another state of this project, for paired figures of a change. */
 export const sallyportBeside = sallyport('sallyport-beside', {
-  guarantee: 'buffered',
-  record: 'Redis stream, decision and outcome, at most 50 ms later',
+  ...BUFFERED,
+  what: 'another checkout',
   root: (stage) => stage.beside,
 });
 
 interface Checkout {
   readonly guarantee: 'buffered' | 'acknowledged';
   readonly record: string;
-  readonly root: (stage: Stage) => string | null;
+  /** What is different in it; absent: what `audit` says, if anything. */
+  readonly what?: string;
+  /** Keys of `audit` that are not as they are by default. */
+  readonly audit?: object;
+  /** @param folder the name of one of its own */
+  readonly root: (stage: Stage, folder: string) => string | null;
 }
 
 /**
  * This project, as it is started by everybody else: the command line, a configuration file, Redis.
  * Nothing is switched off.
  */
-function sallyport(name: TargetName, { guarantee, record, root }: Checkout): Peer {
+function sallyport(name: TargetName, checkout: Checkout): Peer {
+  const { guarantee, record, audit = {}, root } = checkout;
+  const what = checkout.what ?? wordsOf(audit);
   return {
     name,
-    about: `this project${name === 'sallyport-beside' ? ', another checkout' : ''}, \`audit.guarantee: ${guarantee}\``,
+    about: `this project${what === '' ? '' : `, ${what}`}, \`audit.guarantee: ${guarantee}\``,
     does: { verify: 'Redis, cached under a lease', inject: 'yes', record },
     missing: () => null,
     async start(stage, secure) {
-      const folder = stage.folder(`${name}-${secure}`);
+      const folderName = `${name}-${secure}`;
+      const folder = stage.folder(folderName);
       const port = await freePort();
       const opsPort = await freePort();
       const config = stage.file(
         folder,
         'bench.yaml',
-        JSON.stringify(configOf(stage, { guarantee, secure, folder, port, opsPort })),
+        JSON.stringify(
+          configOf(stage, { audit: { guarantee, ...audit }, secure, folder, port, opsPort }),
+        ),
       );
       const child = await startChild({
         cpus: stage.cpus.proxy,
-        command: join(root(stage) ?? ROOT, 'bin/sallyport'),
+        command: join(root(stage, folderName) ?? ROOT, 'bin/sallyport'),
         words: ['serve', '--config', config],
         ready: () => isReady(opsPort),
       });
@@ -62,8 +93,14 @@ function sallyport(name: TargetName, { guarantee, record, root }: Checkout): Pee
   };
 }
 
+function wordsOf(audit: object): string {
+  return Object.entries(audit)
+    .map(([key, value]) => `\`audit.${key}: ${value}\``)
+    .join(', ');
+}
+
 interface Place {
-  readonly guarantee: string;
+  readonly audit: object;
   readonly secure: boolean;
   readonly folder: string;
   readonly port: number;
@@ -71,7 +108,7 @@ interface Place {
 }
 
 /** JSON is YAML. */
-function configOf(stage: Stage, { guarantee, secure, folder, port, opsPort }: Place): object {
+function configOf(stage: Stage, { audit, secure, folder, port, opsPort }: Place): object {
   return {
     instance: { name: 'bench', dataDir: join(folder, 'data'), lameDuckMs: 0, drainMs: 1000 },
     listen: {
@@ -84,7 +121,7 @@ function configOf(stage: Stage, { guarantee, secure, folder, port, opsPort }: Pl
     store: { kind: 'redis', url: `redis://127.0.0.1:${stage.redisPort}`, keyPrefix: KEY_PREFIX },
     // Every refusal as an event of its own, as the other peers write it: floods are not folded
     // here.
-    audit: { guarantee, foldRefusalsAfter: 1_000_000 },
+    audit: { ...audit, foldRefusalsAfter: 1_000_000 },
     upstreams: { deployments: { addresses: [`http://127.0.0.1:${stage.upstream.port}`] } },
     // As long as the other peers keep them, and as many of one address.
     limits: { idleTimeoutMs: 3_600_000, connectionsPerAddress: 20_000 },

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { planOf } from '../../bench/arguments.ts';
-import { LOADS, TARGETS } from '../../bench/names.ts';
+import { LOADS, TARGETS, VARIANTS } from '../../bench/names.ts';
 
 describe('what the benchmark is asked to do', () => {
   it('measures everything but the extra loads when nothing is said', () => {
     expect(planOf([])).toMatchObject({
       loads: LOADS,
       extraLoads: [],
-      targets: TARGETS.filter((name) => name !== 'sallyport-beside'),
+      targets: TARGETS.filter((name) => name !== 'sallyport-beside' && !VARIANTS.includes(name)),
       json: false,
       write: false,
     });
@@ -38,6 +38,7 @@ describe('what the benchmark is asked to do', () => {
   it('leaves out what is not named, loads and targets apart', () => {
     const plan = planOf(['--only', 'get-64k-tls,caddy', '--only', 'haproxy']);
     expect(plan).toMatchObject({ loads: ['get-64k-tls'], targets: ['haproxy', 'caddy'] });
+    expect(planOf(['--only', 'sallyport-hashed'])?.targets).toEqual(['sallyport-hashed']);
     expect(planOf(['--only', 'caddy'])).toMatchObject({ loads: LOADS, targets: ['caddy'] });
   });
 
