@@ -88,7 +88,7 @@ function isUsual(call: CallFacts, verdict: VerdictFacts, timeMs: number): boolea
     verdict.preflight === null &&
     call.exposed === false &&
     isShortOrNull(call.door ?? null) &&
-    (call.headers ?? null) === null &&
+    areShort(call.headers ?? null) &&
     isShort(call.id) &&
     isShort(call.method) &&
     isShort(call.clientAddress) &&
@@ -107,6 +107,14 @@ function isShort(value: unknown): boolean {
 
 function isShortOrNull(value: unknown): boolean {
   return value === null || isShort(value);
+}
+
+function areShort(headers: CallFacts['headers'] | null): boolean {
+  if (headers === null) return true;
+  if (typeof headers !== 'object') return false;
+  for (const name in headers)
+    if (!isShort(name) || !isLess(headers[name], EVENT_LIMITS.header)) return false;
+  return true;
 }
 
 function isLess(value: unknown, limit: number): boolean {
@@ -128,9 +136,12 @@ function writeUsualDecision(
   { permit }: PlainAccount,
 ): boolean {
   const { id, userAgent, traceId } = call;
+  const headers = call.headers ?? null;
   const { application, role } = verdict;
   let texts = '';
   let fields = 4;
+  /** Of what is no field with a text. */
+  let quotes = 0;
   if (application !== null) {
     texts = `,"application":"${application}"`;
     fields += 1;
@@ -148,6 +159,11 @@ function writeUsualDecision(
     texts += `,"userAgent":"${userAgent}"`;
     fields += 1;
   }
+  if (headers !== null) {
+    const names = Object.keys(headers);
+    texts += `,"headers":{${names.map((name) => `"${name}":"${headers[name]}"`).join()}}`;
+    quotes = 2 + names.length * QUOTES;
+  }
   const idAt = texts.length + REQUEST_ID.length;
   texts += `,"requestId":"${id}"`;
   if (traceId !== null) {
@@ -160,7 +176,7 @@ function writeUsualDecision(
   to.block(permit);
   to.block(routeBlock(verdict.route));
   const from = to.size;
-  if (!to.plain(texts, fields * QUOTES)) return false;
+  if (!to.plain(texts, fields * QUOTES + quotes)) return false;
   to.copy(from + idAt, begin + ID_AT, id.length);
   to.byte(CLOSING_BRACE);
   return true;

@@ -151,7 +151,12 @@ describe('events about calls', () => {
   it('say the same, whether the usual way was taken or the careful one', () => {
     const texts = ['path', 'userAgent', 'application', 'role', 'method', 'clientAddress'] as const;
     const changed = fc.record(
-      Object.fromEntries([...texts, 'door', 'id', 'traceId'].map((name) => [name, nearlyPlain])),
+      {
+        ...Object.fromEntries(
+          [...texts, 'door', 'id', 'traceId'].map((name) => [name, nearlyPlain]),
+        ),
+        headers: fc.dictionary(fc.constantFrom('accept', 'x-run', 'x-tenant'), nearlyPlain),
+      },
       { requiredKeys: [] },
     );
     fc.assert(

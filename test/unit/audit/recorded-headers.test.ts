@@ -35,6 +35,16 @@ it('writes them into the decision, cut and without tokens', () => {
   expect(written['x-tenant']).not.toContain('s3CrEt');
 });
 
+it('takes the usual way with them, where they are plain', () => {
+  const calls = new CallEvents('unit');
+  const headers = { 'x-run': '7, 8', 'x-tenant': 'a=1;b={2}' };
+  expect(decisionLine.plain(calls, { ...DECISION, headers })).not.toBe(null);
+  const line = decisionLine(calls, 1, { ...DECISION, headers });
+  expect(JSON.parse(line)).toMatchObject({ headers });
+  for (const odd of ['a"', 'a\\', 'y'.repeat(257), `slp_a1B2c3D4e5F6_${'s3CrEt'.repeat(8)}x`])
+    expect(decisionLine.plain(calls, { ...DECISION, headers: { 'x-run': odd } })).toBe(null);
+});
+
 it.each([
   ...['Authorization', 'proxy-authorization', 'Cookie', 'set-cookie', 'X-Api-Key', 'X-Auth-Token'],
   ...['PRIVATE-TOKEN', 'ocp-apim-subscription-key', 'X-Amz-Security-Token', 'DPoP', 'Referer'],
