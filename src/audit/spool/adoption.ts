@@ -164,8 +164,9 @@ export class Adoption {
       held = lastSeqOf(batch);
       await this.#pause(Math.min(performance.now() - startMs, SPOOL_LIMITS.maxRestMs));
     }
-    // From now on it is silent: what it left open is closed.
-    if (events > 0) await this.#store.alive(instance, 1);
+    // From now on it is silent: what it left open is closed. Also where nothing was left to send:
+    // whoever sent it may have ended before it could say so.
+    await this.#store.alive(instance, 1);
     return events;
   }
 

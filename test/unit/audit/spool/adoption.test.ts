@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest';
 import type { EventBatch } from '../../../../src/audit/batch.ts';
+import type { PermitLedger } from '../../../../src/audit/permits/ledger.ts';
 import { AuditGap, type AuditLog, AuditUnavailable } from '../../../../src/audit/port.ts';
 import { Adoption, type AdoptionOptions } from '../../../../src/audit/spool/adoption.ts';
 import { SpoolFolder } from '../../../../src/audit/spool/folder.ts';
@@ -177,4 +178,19 @@ it('leaves folders alone that another process has', async () => {
   const told = adopt(new Store());
   await expect.poll(() => told, LIMIT).toEqual(['adopted gone 1']);
   lock?.release();
+});
+
+it('says of an instance that it is silent, also where somebody else has sent all that it left', async () => {
+  await leave('gone', 1, 2);
+  const store = new Store();
+  store.last.set('gone', 2);
+  const permits = {
+    alive: async (instance: string, forMs: number) => {
+      store.steps.push(`${instance} lives for ${forMs} ms`);
+      return true;
+    },
+  } as unknown as PermitLedger;
+  adopt(Object.assign(store, { permits }));
+  await expect.poll(() => existsSync(join(root, 'gone')), LIMIT).toBe(false);
+  expect(store.steps).toEqual(['gone lives for 1 ms']);
 });
