@@ -39,5 +39,6 @@ async function makeAnew(options: ReindexOptions): Promise<void> {
   if (made === null)
     return say('The store is embedded: the record itself is read, and there is nothing to make.');
   const { accounts, events } = made;
-  say(`The activity logs of ${accounts} accounts were made anew from ${events} events.`);
+  const logs = accounts === 1 ? 'log of 1 account was' : `logs of ${accounts} accounts were`;
+  say(`The activity ${logs} made anew from ${events} events.`);
 }
