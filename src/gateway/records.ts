@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { type Chain, openChain } from '../audit/chain/chain.ts';
 import { NO_CHAIN } from '../audit/chain/hash.ts';
 import { headIn } from '../audit/chain/head-file.ts';
@@ -7,9 +6,10 @@ import { chainEvent } from '../audit/event/chain-event.ts';
 import { type FoldedFacts, type FoldedType, foldedEvent } from '../audit/event/folded-event.ts';
 import { FloodFold } from '../audit/floods/flood.ts';
 import { DAY_MS } from '../audit/log/retention.ts';
+import { onRecord } from '../audit/outbox/on-record.ts';
 import { type BatchingOutbox, createOutbox } from '../audit/outbox/outbox.ts';
 import { PermitCloser } from '../audit/permits/closer.ts';
-import { type AuditLog, AuditUnavailable } from '../audit/port.ts';
+import type { AuditLog } from '../audit/port.ts';
 import type { LostEvents } from '../audit/spool/options.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
 import { type GateContext, own } from './context.ts';
@@ -133,14 +133,6 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
   });
 }
 
-/** Resolves once the event is accepted. Throws `AuditUnavailable` when that is not certain. */
-function onRecord(outbox: BatchingOutbox, make: (seq: number) => string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const notAccepted = () => reject(new AuditUnavailable('the event was not accepted in time'));
-    outbox.record(make, null, { accepted: resolve, notAccepted });
-  });
-}
-
 /** A folder that takes no key does not keep a gate from running: then its key ends with it. */
 function chainKeyIn({ log }: GateContext, folder: string): ChainKey & { readonly isKept: boolean } {
   try {
@@ -186,7 +178,7 @@ function closerOf(
     instance,
     clock,
     leaseMs: state.config.registry.leaseMs,
-    written: (gone, count, lines) => chain.vouch(gone, count, hash('sha256', lines, 'base64url')),
+    vouch: (written) => chain.vouch(written),
     closed: (gone, count) => {
       metrics.audit.count('accepted', count);
       log.warn('permits of an instance that ended without a word are closed', {

@@ -90,6 +90,8 @@ export interface AuditKeys {
   open(partition: number, instance: string): string;
   /** String with a time to live: the instance lives. */
   alive(partition: number, instance: string): string;
+  /** Hash: digest -> outcomes for which somebody still has to vouch (JSON). */
+  unvouched(partition: number): string;
   /** Hash: instance -> the newest head that it has signed, as its event. */
   heads(partition: number): string;
   /** Hash: key id -> who has signed heads with it (JSON). */
@@ -110,6 +112,7 @@ export function auditKeys(prefix: string): AuditKeys {
     instances: (partition) => `${prefix}:audit:{${partition}}:instances`,
     open: (partition, instance) => `${prefix}:audit:{${partition}}:open:${instance}`,
     alive: (partition, instance) => `${prefix}:audit:{${partition}}:alive:${instance}`,
+    unvouched: (partition) => `${prefix}:audit:{${partition}}:unvouched`,
     heads: (partition) => `${prefix}:audit:{${partition}}:heads`,
     chainKeys: `${prefix}:audit:{0}:keys`,
     activity: (accountId) => `${prefix}:activity:${accountId}`,

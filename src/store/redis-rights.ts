@@ -76,6 +76,9 @@ const NEEDED = {
     ['MGET', alive],
     ['DEL', alive],
     ['PEXPIRE', audit.last(0, 'check'), 1],
+    ['HGETALL', audit.unvouched(0)],
+    ['HDEL', audit.unvouched(0), '-'],
+    ['EVAL', NOTHING, 2, instances, audit.unvouched(0)],
     ['EVAL', NOTHING, 4, audit.stream(0), audit.last(0, 'check'), open, instances],
   ],
   /** May keep where the chain of its events has come to, and its key. */

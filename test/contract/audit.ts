@@ -75,7 +75,7 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
       await opened.log.append({ ...batch, notes });
       const left = await permits.left('unheard');
       expect(left).toMatchObject({ permits: [{ id: 'left-open' }], all: true });
-      expect(await permits.close('unheard', left!, batchOf('closer', 0, []))).toBe(true);
+      expect(await permits.close('unheard', left!, batchOf('closer', 0, []), null)).toBe(true);
       expect(await permits.left('unheard')).toBe(null);
     });
 

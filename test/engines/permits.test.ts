@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,9 +9,9 @@ import { createRedisAuditReader } from '../../src/audit/log/redis/reader.ts';
 import { EventLines } from '../../src/audit/outbox/lines.ts';
 import { createOutbox } from '../../src/audit/outbox/outbox.ts';
 import { PermitCloser } from '../../src/audit/permits/closer.ts';
-import type { PermitLedger } from '../../src/audit/permits/ledger.ts';
+import type { PermitLedger, WrittenOutcomes } from '../../src/audit/permits/ledger.ts';
 import type { OpenPermit } from '../../src/audit/permits/open-permits.ts';
-import type { AuditLog, AuditReader } from '../../src/audit/port.ts';
+import { type AuditLog, type AuditReader, AuditUnavailable } from '../../src/audit/port.ts';
 import { systemClock } from '../../src/clock.ts';
 import { connectRedis, type RedisAddress } from '../../src/store/redis.ts';
 import type { AuditEvent } from '../support/gateway.ts';
@@ -103,8 +104,8 @@ const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
 describe.each(Object.keys(PLACES))('permits without an outcome, on %s', (name) => {
   let place: Place;
   const closers: PermitCloser[] = [];
-  /** Lines that closers have written, as they tell it. */
-  const vouched: { count: number; text: string }[] = [];
+  /** Outcomes for which closers vouch, as they put it on record. */
+  const vouched: (WrittenOutcomes & { readonly voucher: string })[] = [];
   beforeAll(async () => {
     if (missing === null) place = await PLACES[name]!();
   }, 120_000);
@@ -137,7 +138,8 @@ describe.each(Object.keys(PLACES))('permits without an outcome, on %s', (name) =
     return log.permits!;
   }
 
-  async function lives(instance: string): Promise<void> {
+  /** @param refused so many times it cannot put on record that it vouches for something */
+  async function lives(instance: string, refused = 0): Promise<void> {
     const log = await place.log();
     const observer = {
       accepted() {},
@@ -155,7 +157,11 @@ describe.each(Object.keys(PLACES))('permits without an outcome, on %s', (name) =
         instance,
         clock: systemClock,
         leaseMs: 1000,
-        written: (_gone, count, lines) => void vouched.push({ count, text: lines.toString() }),
+        async vouch(written) {
+          refused -= 1;
+          if (refused >= 0) throw new AuditUnavailable('not now');
+          vouched.push({ ...written, voucher: instance });
+        },
         closed() {},
         onFault() {},
         beatMs: 100,
@@ -175,6 +181,12 @@ describe.each(Object.keys(PLACES))('permits without an outcome, on %s', (name) =
     return found.filter((event) => event.decidedBy === instance);
   }
 
+  /** What whoever vouches for these says of them, who are given newest first. */
+  function digestOf(events: readonly AuditEvent[]): string {
+    const lines = events.map((event) => `${JSON.stringify(event)}\n`);
+    return hash('sha256', lines.toReversed().join(''), 'base64url');
+  }
+
   it('are closed by whoever may not read the record, by one of many alone', async () => {
     await dies('dead', 7, 4);
     for (const instance of ['one', 'two', 'three']) await lives(instance);
@@ -183,10 +195,10 @@ describe.each(Object.keys(PLACES))('permits without an outcome, on %s', (name) =
       .toBeGreaterThan(0);
     for (const closer of closers.splice(0)) await closer.close(true);
     const closed = await unknownOf('dead');
-    const told = vouched.filter(({ text }) => text.includes('"decidedBy":"dead"'));
-    expect(told.map(({ count }) => count)).toEqual([3]);
-    const stored = closed.map((event) => `${JSON.stringify(event)}\n`);
-    expect(told[0]!.text.split(/(?<=\n)/).toSorted()).toEqual(stored.toSorted());
+    const by = closed[0]!.instance!;
+    const told = vouched.filter(({ decidedBy }) => decidedBy === 'dead');
+    const digest = digestOf(closed);
+    expect(told).toEqual([{ decidedBy: 'dead', by, voucher: by, count: 3, digest, step: 0 }]);
     expect(closed.map(({ id }) => id).toSorted()).toEqual(['dead-4', 'dead-5', 'dead-6']);
     for (const event of closed)
       expect(event).toMatchObject({
@@ -210,20 +222,34 @@ describe.each(Object.keys(PLACES))('permits without an outcome, on %s', (name) =
 
   it('are closed once, though one who closes them ends half-way and more come after', async () => {
     const ledger = await dies('many', 2500, 0);
+    await dies('half', 0, 0);
     const outcomes = (left: { permits: readonly { id: string }[] }) => {
       const lines = new EventLines();
       for (const { id } of left.permits)
-        lines.push(JSON.stringify({ id, decidedBy: 'many' }), null);
+        lines.push(JSON.stringify({ id, decidedBy: 'many', instance: 'half' }), null);
       return lines.batch('half', 0);
     };
+    const written = { decidedBy: 'many', by: 'half', count: 1000, digest: 'of half', step: 0 };
     // The first step is done and its end is not; whoever had read the same comes too late.
     const left = (await ledger.left('many'))!;
     expect(left.permits).toHaveLength(1000);
     expect(left.all).toBe(false);
-    expect(await ledger.close('many', left, outcomes(left))).toBe(true);
-    expect(await ledger.close('many', left, outcomes(left))).toBe(false);
-    await lives('next');
+    expect(await ledger.close('many', left, outcomes(left), written)).toBe(true);
+    expect(await ledger.close('many', left, outcomes(left), written)).toBe(false);
+    expect(await ledger.unvouched('half')).toMatchObject([written]);
+    await lives('next', 2);
     await expect.poll(() => ledger.left('many'), { timeout: LIMIT_MS }).toBeNull();
+    // Whoever owed it has gone; it is asked for until it is on record.
+    const told = () => vouched.filter(({ voucher }) => voucher === 'next');
+    await expect.poll(() => told().length, { timeout: LIMIT_MS }).toBe(3);
+    await expect
+      .poll(async () => [...(await ledger.unvouched('half')), ...(await ledger.unvouched('next'))])
+      .toEqual([]);
+    expect(
+      told()
+        .map(({ by, count }) => `${by} ${count}`)
+        .toSorted(),
+    ).toEqual(['half 1000', 'next 1000', 'next 500']);
     const closed = await unknownOf('many');
     expect(closed).toHaveLength(2500);
     expect(new Set(closed.map(({ id }) => id)).size).toBe(2500);
@@ -237,7 +263,7 @@ describe.each(Object.keys(PLACES))('permits without an outcome, on %s', (name) =
     lines.push(JSON.stringify({ id: 'back-0', phase: 'outcome' }), null);
     const notes = { anew: false, text: '-back-0\n' };
     await log.append({ ...lines.batch('back', 2), notes });
-    expect(await ledger.close('back', left, lines.batch('else', 0))).toBe(false);
+    expect(await ledger.close('back', left, lines.batch('else', 0), null)).toBe(false);
     expect((await ledger.left('back'))!.permits).toEqual([]);
   });
 });

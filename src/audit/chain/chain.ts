@@ -1,7 +1,9 @@
 import type { Clock } from '../../clock.ts';
 import { chainEvent } from '../event/chain-event.ts';
 import { isoTime } from '../event/text.ts';
+import { onRecord } from '../outbox/on-record.ts';
 import type { BatchingOutbox } from '../outbox/outbox.ts';
+import type { WrittenOutcomes } from '../permits/ledger.ts';
 import { keepHeadIn } from './head-file.ts';
 import type { ChainKey } from './key.ts';
 import type { HeadLedger } from './ledger.ts';
@@ -30,8 +32,11 @@ const HEAD_EVENTS = 1000;
 const HEAD_MS = 10_000;
 
 export interface Chain {
-  /** Vouches for events without a number. */
-  vouch(decidedBy: string, count: number, digest: string): void;
+  /**
+   * Vouches for events without a number. Resolves once that is accepted. Throws `AuditUnavailable`
+   * when it is not certain to be.
+   */
+  vouch(written: WrittenOutcomes): Promise<void>;
   /** Signs all that was written, as the instance's last word. */
   end(): void;
   /** Resolves once what was signed is kept, or cannot be. */
@@ -73,10 +78,11 @@ class SignedChain implements Chain {
     this.#keepSoon();
   }
 
-  vouch(decidedBy: string, count: number, digest: string): void {
+  vouch({ by, decidedBy, count, digest }: WrittenOutcomes): Promise<void> {
     const { outbox, instance, clock } = this.#options;
-    const facts = { type: 'permits-closed', decidedBy, count, digest } as const;
-    outbox.recordEnd((seq) => chainEvent(instance, seq, clock.wallMs(), facts), null);
+    const ofInstance = by === instance ? {} : { ofInstance: by };
+    const facts = { type: 'permits-closed', decidedBy, count, digest, ...ofInstance } as const;
+    return onRecord(outbox, (seq) => chainEvent(instance, seq, clock.wallMs(), facts));
   }
 
   end(): void {

@@ -321,7 +321,7 @@ const KINDS = {
     .describe('Numbers that no log will ever hold: its own, or those of one that is gone.'),
   permitsClosed: z
     .object({
-      ...fields([...CHAIN_NUMBERED, 'decidedBy', 'count', 'digest'], []),
+      ...fields([...CHAIN_NUMBERED, 'decidedBy', 'count', 'digest'], ['ofInstance']),
       ...head('permits-closed', 'chain'),
     })
     .describe('Vouches for events without a number: outcomes of an instance that is gone.'),

@@ -1,8 +1,9 @@
+import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import { unknownOutcome } from '../event/unknown-outcome.ts';
 import { EventLines } from '../outbox/lines.ts';
-import type { PermitLedger } from './ledger.ts';
+import type { PermitLedger, WrittenOutcomes } from './ledger.ts';
 import type { OpenPermits } from './open-permits.ts';
 
 export interface PermitCloserOptions {
@@ -14,16 +15,23 @@ export interface PermitCloserOptions {
   /** How long an instance may be silent and still live, in ms: its lease. */
   readonly leaseMs: number;
   /**
-   * Outcomes were written for an instance that is gone: these lines, which have no number, each
-   * with its line feed.
+   * Puts on record that this instance vouches for outcomes, which have no number. Resolves once it
+   * is; throws when that is not certain: then it is asked for again.
    */
-  readonly written: (instance: string, outcomes: number, lines: Buffer) => void;
+  readonly vouch: (written: WrittenOutcomes) => Promise<void>;
   /** Permits of an instance that is gone were closed. */
   readonly closed: (instance: string, permits: number) => void;
   /** The store does not let us look; told once per outage. */
   readonly onFault: (fault: unknown) => void;
   readonly beatMs?: number;
   readonly lookMs?: number;
+}
+
+/** Outcomes for which this instance has to vouch. */
+interface Owed {
+  readonly written: WrittenOutcomes;
+  isOnRecord: boolean;
+  running: Promise<void> | null;
 }
 
 const BEAT_MS = 1000;
@@ -36,6 +44,9 @@ const LOOK_MS = 3000;
  * An instance is gone when its lease is over, and a second look, one beat later, finds it silent
  * too: a store whose clock was set forward forgets the living for one beat only. One that was cut
  * off for longer than its lease and comes back may add a true outcome; that one counts.
+ *
+ * Whoever writes outcomes for another vouches for them by a numbered event. The store keeps what is
+ * owed until that is on record; when whoever owes it ends before, the next one takes it over.
  */
 export class PermitCloser {
   readonly #options: PermitCloserOptions;
@@ -43,6 +54,7 @@ export class PermitCloser {
   readonly #stopLooks = new AbortController();
   readonly #beats: Promise<unknown>;
   readonly #looks: Promise<unknown>;
+  readonly #owed = new Map<string, Owed>();
   #faulty = false;
 
   constructor(options: PermitCloserOptions) {
@@ -62,8 +74,10 @@ export class PermitCloser {
     await this.rest();
     this.#stopBeats.abort();
     await this.#beats;
+    await Promise.all([...this.#owed.values()].map(({ running }) => running));
     const { ledger, instance } = this.#options;
-    if (allWritten) await this.#tried(() => ledger.forget(instance));
+    // What is owed others take over from who is silent.
+    if (allWritten && this.#owed.size === 0) await this.#tried(() => ledger.forget(instance));
   }
 
   async #beat(): Promise<void> {
@@ -84,18 +98,55 @@ export class PermitCloser {
   }
 
   async #closeAll(): Promise<void> {
+    for (const owed of this.#owed.values()) this.#payFor(owed);
     const { ledger, instance, beatMs = BEAT_MS } = this.#options;
     const first = (await ledger.silent()).filter((name) => name !== instance);
     if (first.length === 0) return;
     if (!(await pause(beatMs + beatMs / 2, this.#stopLooks.signal))) return;
     const again = new Set(await ledger.silent());
-    for (const gone of first) if (again.has(gone)) await this.#closeOf(gone);
+    for (const gone of first)
+      if (again.has(gone)) {
+        // First, for nobody looks at one of whom all is closed.
+        await this.#takeOver(gone);
+        await this.#closeOf(gone);
+      }
+  }
+
+  async #takeOver(gone: string): Promise<void> {
+    const { ledger, instance } = this.#options;
+    for (const written of await ledger.unvouched(gone)) {
+      await ledger.takeOver(written, instance);
+      this.#owe(written);
+    }
+  }
+
+  #owe(written: WrittenOutcomes): void {
+    const owed: Owed = { written, isOnRecord: false, running: null };
+    this.#owed.set(written.digest, owed);
+    this.#payFor(owed);
+  }
+
+  /** What cannot be put on record now is tried again with the next look. */
+  #payFor(owed: Owed): void {
+    owed.running ??= this.#pay(owed)
+      .catch(() => {})
+      .finally(() => {
+        owed.running = null;
+      });
+  }
+
+  async #pay(owed: Owed): Promise<void> {
+    const { ledger, vouch } = this.#options;
+    if (!owed.isOnRecord) await vouch(owed.written);
+    owed.isOnRecord = true;
+    await ledger.vouched(owed.written);
+    this.#owed.delete(owed.written.digest);
   }
 
   /** Nothing is lost or doubled if this process ends half-way: the store does each step whole. */
   async #closeOf(gone: string): Promise<void> {
-    const { ledger, instance, clock, written, closed } = this.#options;
-    for (let count = 0; ; ) {
+    const { ledger, instance, clock, closed } = this.#options;
+    for (let [count, step] = [0, 0]; ; step += 1) {
       const left = await ledger.left(gone);
       if (left === null) return;
       const lines = new EventLines();
@@ -104,8 +155,12 @@ export class PermitCloser {
         lines.push(outcome, permit.account?.id ?? null);
       }
       const outcomes = lines.batch(instance, 0);
-      if (!(await ledger.close(gone, left, outcomes))) return;
-      if (outcomes.count > 0) written(gone, outcomes.count, outcomes.lines);
+      const written =
+        outcomes.count === 0
+          ? null
+          : writtenBy(instance, gone, outcomes.lines, outcomes.count, step);
+      if (!(await ledger.close(gone, left, outcomes, written))) return;
+      if (written !== null) this.#owe(written);
       count += left.permits.length;
       if (left.all && count > 0) closed(gone, count);
       if (left.all) return;
@@ -121,6 +176,16 @@ export class PermitCloser {
       this.#faulty = true;
     }
   }
+}
+
+function writtenBy(
+  by: string,
+  decidedBy: string,
+  lines: Buffer,
+  count: number,
+  step: number,
+): WrittenOutcomes {
+  return { decidedBy, by, count, digest: hash('sha256', lines, 'base64url'), step };
 }
 
 /** False: it is time to end. */

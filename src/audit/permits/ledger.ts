@@ -10,6 +10,19 @@ export interface LeftOpen {
   readonly asOf: string;
 }
 
+/** Outcomes that were written for an instance that is gone. */
+export interface WrittenOutcomes {
+  /** Who gave the permits. */
+  readonly decidedBy: string;
+  /** Who wrote them: the `instance` of their lines. */
+  readonly by: string;
+  readonly count: number;
+  /** SHA-256 of their lines, each with its line feed, as base64url. */
+  readonly digest: string;
+  /** Which of the steps of one close it was, from 0 on. */
+  readonly step: number;
+}
+
 /** Closed in one step of the store, which nothing else can be done beside. */
 export const CLOSED_AT_ONCE = 1000;
 
@@ -30,13 +43,26 @@ export interface PermitLedger {
   /** Null: somebody has closed it all meanwhile. */
   left(instance: string): Promise<LeftOpen | null>;
   /**
-   * Records outcomes of what was left open and notes them as ended, both in one step. Does nothing
-   * when anything has happened to that instance since `left`.
+   * Records outcomes of what was left open and notes them as ended, and that somebody has to vouch
+   * for them, all in one step. Does nothing when anything has happened to that instance since
+   * `left`.
    *
    * @param outcomes one of each, in their order
+   * @param written null: there are none
    * @returns whether it was done
    */
-  close(instance: string, left: LeftOpen, outcomes: EventBatch): Promise<boolean>;
+  close(
+    instance: string,
+    left: LeftOpen,
+    outcomes: EventBatch,
+    written: WrittenOutcomes | null,
+  ): Promise<boolean>;
+  /** Outcomes for which this instance has to vouch, in the order in which they were written. */
+  unvouched(voucher: string): Promise<readonly WrittenOutcomes[]>;
+  /** Another one has to vouch for them from now on. */
+  takeOver(written: WrittenOutcomes, voucher: string): Promise<void>;
+  /** That somebody vouches for them is on record. */
+  vouched(written: WrittenOutcomes): Promise<void>;
   /** The instance has said goodbye: nothing is open. */
   forget(instance: string): Promise<void>;
 }

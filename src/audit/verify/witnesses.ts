@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { CLOSED_AT_ONCE } from '../permits/ledger.ts';
 import type { Finding } from './finding.ts';
 import { type LogLine, textOf } from './line.ts';
 
@@ -8,6 +9,8 @@ interface Closed {
   readonly witnesses: { count: number; digest: string; time: string }[];
 }
 
+/** Digests that were matched: a witness that comes again adds nothing. */
+const MATCHED_KNOWN = 20_000;
 /** Lines that wait for their witness; past these the oldest count as not witnessed. */
 const MOST_LINES = 20_000;
 
@@ -18,6 +21,7 @@ const MOST_LINES = 20_000;
 export class Witnesses {
   readonly #found: (finding: Finding) => void;
   readonly #closed = new Map<string, Closed>();
+  readonly #matched = new Set<string>();
   #lines = 0;
   witnessed = 0;
   /** Without a witness, and its writer ended before it could have recorded one. */
@@ -37,10 +41,14 @@ export class Witnesses {
   }
 
   witness({ instance, time, event }: LogLine): void {
-    const { count, digest } = event;
-    const key = `${instance}\n${textOf(event.decidedBy)}`;
+    const { count, decidedBy, ofInstance } = event;
+    const digest = textOf(event.digest);
+    // Another one does it when the writer has ended; both may, and each more than once.
+    const key = `${textOf(ofInstance) || instance}\n${textOf(decidedBy)}`;
+    if (this.#matched.has(`${key}\n${digest}`)) return;
     const closed = this.#of(key);
-    closed.witnesses.push({ count: Number(count), digest: textOf(digest), time });
+    if (closed.witnesses.some((one) => one.digest === digest)) return;
+    closed.witnesses.push({ count: Number(count), digest, time });
     this.#match(key, closed);
   }
 
@@ -64,16 +72,26 @@ export class Witnesses {
 
   #match(key: string, closed: Closed): void {
     const { lines, witnesses } = closed;
-    for (let witness = witnesses[0]; witness !== undefined; witness = witnesses[0]) {
-      if (lines.length < witness.count || !(witness.count > 0)) break;
-      const those = lines.slice(0, witness.count);
-      if (digestOf(those) !== witness.digest) break;
-      witnesses.shift();
-      lines.splice(0, witness.count);
-      this.#lines -= witness.count;
-      this.witnessed += witness.count;
+    for (let at = 0; at < witnesses.length; ) {
+      const { count, digest } = witnesses[at]!;
+      const from = placeOf(lines, count, digest);
+      if (from === -1) at += 1;
+      else {
+        witnesses.splice(at, 1);
+        lines.splice(from, count);
+        this.#lines -= count;
+        this.witnessed += count;
+        this.#remember(`${key}\n${digest}`);
+        at = 0;
+      }
     }
     if (lines.length + witnesses.length === 0) this.#closed.delete(key);
+  }
+
+  #remember(matched: string): void {
+    if (this.#matched.size >= MATCHED_KNOWN)
+      this.#matched.delete(this.#matched.values().next().value!);
+    this.#matched.add(matched);
   }
 
   #dropOldest(): void {
@@ -117,6 +135,17 @@ export class Witnesses {
 
 /** An instance that lives on has recorded by then what it wrote for others. */
 const WITNESSED_WITHIN_MS = 60_000;
+
+/**
+ * Where the lines begin for which a witness stands; -1 = they are not here. One that comes late
+ * finds those of others before its own, and each step but the last writes as many as it may.
+ */
+function placeOf(lines: readonly { text: string }[], count: number, digest: string): number {
+  if (!(count > 0)) return -1;
+  for (let from = 0; from + count <= lines.length; from += CLOSED_AT_ONCE)
+    if (digestOf(lines.slice(from, from + count)) === digest) return from;
+  return -1;
+}
 
 function digestOf(lines: readonly { text: string }[]): string {
   const digest = createHash('sha256');

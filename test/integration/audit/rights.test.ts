@@ -99,7 +99,7 @@ describe.runIf(findRedisServer() !== null)('with the Redis users that ship', () 
     await ask();
     expect(await life()).toBe(-1);
     const left = await log.permits!.left('idle');
-    expect(await log.permits!.close('idle', left!, batchOf('idle', 0, []))).toBe(true);
+    expect(await log.permits!.close('idle', left!, batchOf('idle', 0, []), null)).toBe(true);
     expect(await life()).toBeGreaterThan(week - 60_000);
     await log.close();
   });

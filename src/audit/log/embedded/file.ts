@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type Migration, openDatabase, transact } from '../../../store/sqlite.ts';
-import type { LeftOpen } from '../../permits/ledger.ts';
+import type { LeftOpen, WrittenOutcomes } from '../../permits/ledger.ts';
 import type { PermitNotes } from '../../permits/notes.ts';
 import { EmbeddedHeads } from './heads.ts';
 import { EmbeddedPermits } from './permits.ts';
@@ -11,7 +11,8 @@ import { EmbeddedSearch } from './search.ts';
  * `n` numbers the events of the file in the order of their acceptance; it is the cursor of readers
  * and the age by which pruning goes. `instances` holds the last number of each instance: a batch
  * that is sent again is recognised by it. `permit_notes` holds, for each batch since they were
- * written anew, what an instance noted of its open permits. `heads` and `chain_keys` hold what
+ * written anew, what an instance noted of its open permits; `unvouched` outcomes for which one has
+ * still to vouch. `heads` and `chain_keys` hold what
  * instances have signed, and with which keys.
  */
 const MIGRATIONS: readonly Migration[] = [
@@ -28,6 +29,9 @@ const MIGRATIONS: readonly Migration[] = [
   `
   CREATE TABLE heads (instance TEXT PRIMARY KEY, head TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE chain_keys (key TEXT PRIMARY KEY, about TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE unvouched (digest TEXT PRIMARY KEY, voucher TEXT NOT NULL, about TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
 ];
 
@@ -111,12 +115,14 @@ export class AuditFile {
   closePermits(
     instance: string,
     left: LeftOpen,
+    written: WrittenOutcomes | null,
     events: readonly string[],
     accounts: readonly (string | null)[],
     nowMs: number,
   ): boolean {
     return transact(this.#db, this.#settings.path, () => {
       if (!this.permits.closed(instance, left)) return false;
+      if (written !== null) this.permits.owe(written, written.by);
       events.forEach((event, i) => void this.#insert.run(nowMs, accounts[i] ?? null, event));
       this.#newEvents += events.length;
       return true;

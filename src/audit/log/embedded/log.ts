@@ -60,11 +60,16 @@ class EmbeddedAudit implements AuditLog, AuditReader {
       alive: async () => true,
       silent: async () => (await worker.ask({ op: 'silent' })).silent ?? [],
       left: async (instance) => (await worker.ask({ op: 'left', instance })).left ?? null,
-      async close(instance, left, outcomes) {
+      async close(instance, left, outcomes, written) {
         const { packed, memory } = copyOf(outcomes);
-        const request = { op: 'close-permits', instance, left, ...packed } as const;
+        const request = { op: 'close-permits', instance, left, written, ...packed } as const;
         return (await worker.ask(request, memory)).closed === true;
       },
+      unvouched: async (voucher) =>
+        (await worker.ask({ op: 'unvouched', voucher })).unvouched ?? [],
+      takeOver: async (written, voucher) =>
+        void (await worker.ask({ op: 'take-over', written, voucher })),
+      vouched: async ({ digest }) => void (await worker.ask({ op: 'vouched', digest })),
       forget: async (instance) => void (await worker.ask({ op: 'forget', instance })),
     };
   }

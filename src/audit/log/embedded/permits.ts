@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { CLOSED_AT_ONCE, type LeftOpen } from '../../permits/ledger.ts';
+import { CLOSED_AT_ONCE, type LeftOpen, type WrittenOutcomes } from '../../permits/ledger.ts';
 import { ended, openIn, type PermitNotes } from '../../permits/notes.ts';
+import { inOrder, unvouchedFrom, unvouchedJson } from '../../permits/unvouched.ts';
 
 /**
  * Permits without an outcome, in the audit file. Whoever has the file open is the only instance
@@ -24,7 +25,7 @@ export class EmbeddedPermits {
 
   silent(): readonly string[] {
     return this.#db
-      .prepare('SELECT DISTINCT instance FROM permit_notes')
+      .prepare('SELECT instance FROM permit_notes UNION SELECT voucher FROM unvouched')
       .all()
       .map((row) => String(row.instance));
   }
@@ -47,6 +48,22 @@ export class EmbeddedPermits {
     const text = all ? '' : ended(permits.map(({ id }) => id));
     this.note(instance, { anew: all, text });
     return true;
+  }
+
+  unvouched(voucher: string): readonly WrittenOutcomes[] {
+    const rows = this.#db.prepare('SELECT about FROM unvouched WHERE voucher = ?').all(voucher);
+    return inOrder(rows.flatMap((row) => unvouchedFrom(String(row.about)) ?? []));
+  }
+
+  /** Somebody has to vouch for them. */
+  owe(written: WrittenOutcomes, voucher: string): void {
+    this.#db
+      .prepare('INSERT OR REPLACE INTO unvouched (digest, voucher, about) VALUES (?, ?, ?)')
+      .run(written.digest, voucher, unvouchedJson(written, voucher));
+  }
+
+  vouched(digest: string): void {
+    this.#db.prepare('DELETE FROM unvouched WHERE digest = ?').run(digest);
   }
 
   forget(instance: string): void {

@@ -1,5 +1,5 @@
 import type { KnownKey } from '../../chain/ledger.ts';
-import type { LeftOpen } from '../../permits/ledger.ts';
+import type { LeftOpen, WrittenOutcomes } from '../../permits/ledger.ts';
 import type { PermitNotes } from '../../permits/notes.ts';
 
 /**
@@ -48,12 +48,16 @@ export type WorkerRequest =
       readonly op: 'close-permits';
       readonly instance: string;
       readonly left: LeftOpen;
+      readonly written: WrittenOutcomes | null;
       /** Outcomes, as in an append. */
       readonly count: number;
       readonly lines: Uint8Array;
       readonly accounts: readonly string[];
       readonly marks: Uint8Array;
     }
+  | { readonly op: 'unvouched'; readonly voucher: string }
+  | { readonly op: 'take-over'; readonly written: WrittenOutcomes; readonly voucher: string }
+  | { readonly op: 'vouched'; readonly digest: string }
   | { readonly op: 'forget'; readonly instance: string }
   /** The words of `HeadLedger`. */
   | { readonly op: 'keep-head'; readonly instance: string; readonly line: string }
@@ -92,6 +96,7 @@ export type WorkerAnswer =
       readonly silent?: readonly string[];
       readonly left?: LeftOpen | null;
       readonly closed?: boolean;
+      readonly unvouched?: readonly WrittenOutcomes[];
       readonly size?: number;
       readonly signed?: { readonly heads: readonly string[]; readonly keys: readonly KnownKey[] };
     }

@@ -27,6 +27,14 @@ function perform(id: number, request: WorkerRequest): WorkerAnswer {
       return { id, ok: true, left: file.permits.left(request.instance) };
     case 'close-permits':
       return { id, ok: true, closed: closePermits(request) };
+    case 'unvouched':
+      return { id, ok: true, unvouched: file.permits.unvouched(request.voucher) };
+    case 'take-over':
+      file.permits.owe(request.written, request.voucher);
+      return { id, ok: true };
+    case 'vouched':
+      file.permits.vouched(request.digest);
+      return { id, ok: true };
     case 'forget':
       file.permits.forget(request.instance);
       return { id, ok: true };
@@ -67,7 +75,8 @@ function append(request: Extract<WorkerRequest, { op: 'append' }>): void {
 
 function closePermits(request: Extract<WorkerRequest, { op: 'close-permits' }>): boolean {
   const { events, accounts } = unpacked(request);
-  return file.closePermits(request.instance, request.left, events, accounts, Date.now());
+  const { instance, left, written } = request;
+  return file.closePermits(instance, left, written, events, accounts, Date.now());
 }
 
 function unpacked(batch: Extract<WorkerRequest, { lines: Uint8Array }>) {

@@ -4,6 +4,7 @@ import { loadScript } from '../../../store/script.ts';
 import type { EventBatch } from '../../batch.ts';
 import { CLOSED_AT_ONCE, type PermitLedger } from '../../permits/ledger.ts';
 import { ended, openIn } from '../../permits/notes.ts';
+import { inOrder, type Unvouched, unvouchedFrom, unvouchedJson } from '../../permits/unvouched.ts';
 
 const CLOSE = loadScript('audit-close');
 
@@ -42,6 +43,7 @@ export function createRedisPermits(options: RedisPermitsOptions): RedisPermits {
       open: keys.open(partition, instance),
       instances: keys.instances(partition),
       alive: keys.alive(partition, instance),
+      unvouched: keys.unvouched(partition),
     };
   };
 
@@ -51,6 +53,11 @@ export function createRedisPermits(options: RedisPermitsOptions): RedisPermits {
     const beats = names.map((name) => keys.alive(partition, name));
     const alive = (await connection.call('MGET', ...beats)) as (string | null)[];
     return names.filter((_name, index) => alive[index] === null);
+  }
+
+  async function unvouchedIn(partition: number): Promise<readonly Unvouched[]> {
+    const found = (await connection.call('HGETALL', keys.unvouched(partition))) as string[];
+    return found.flatMap((json, at) => (at % 2 === 0 ? [] : (unvouchedFrom(json) ?? [])));
   }
 
   /** The one that was told of last goes last. */
@@ -86,16 +93,35 @@ export function createRedisPermits(options: RedisPermitsOptions): RedisPermits {
       const all = permits.length === found.length;
       return { permits, all, asOf: `${lastSeq} ${Buffer.byteLength(notes)}` };
     },
-    async close(instance, { permits, all, asOf }, outcomes) {
-      const { stream, last, open, instances } = keysOf(instance);
+    async close(instance, { permits, all, asOf }, outcomes, written) {
+      const { stream, last, open, instances, unvouched } = keysOf(instance);
       const notes = all ? '' : ended(permits.map(({ id }) => id));
       const done = await connection.run(
         CLOSE,
-        [stream, last, open, instances],
-        [instance, asOf, outcomes.lines, notes, lastLifeMs],
+        [stream, last, open, instances, unvouched],
+        [
+          instance,
+          asOf,
+          outcomes.lines,
+          notes,
+          lastLifeMs,
+          written?.digest ?? '',
+          written === null ? '' : unvouchedJson(written, written.by),
+        ],
       );
       if (done === 1) options.recorded(outcomes);
       return done === 1;
+    },
+    async unvouched(voucher) {
+      const found = await Promise.all(Array.from({ length: partitions }, (_, n) => unvouchedIn(n)));
+      return inOrder(found.flat().filter((one) => one.voucher === voucher));
+    },
+    async takeOver(written, voucher) {
+      const { unvouched } = keysOf(written.decidedBy);
+      await connection.call('HSET', unvouched, written.digest, unvouchedJson(written, voucher));
+    },
+    async vouched({ decidedBy, digest }) {
+      await connection.call('HDEL', keysOf(decidedBy).unvouched, digest);
     },
     async forget(instance) {
       const { last, open, instances, alive } = keysOf(instance);
