@@ -211,11 +211,12 @@ describe('rights of the Redis users', () => {
           audit.open(0, 'edge-1'),
           audit.instances(0),
           audit.alive(0, 'edge-1'),
+          audit.touched,
           audit.activity(idOf(2)),
         ],
         [
           ...[1, '{"a":1}\n{"a":2}', 60_000, '', '1', 60_000, 0, 'edge-1', 5000],
-          ...[Buffer.from([0, 1, 0, 0]), 10, 60_000],
+          ...[Buffer.from([0, 1, 0, 0]), 10, 60_000, 1],
         ],
       ),
     ).toBe(0);
