@@ -77,7 +77,7 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     this.#services = services;
     this.#client = client;
     this.#head = head;
-    this.#record = new CallRecord(services, head, client.peer);
+    this.#record = new CallRecord(services, head, client);
   }
 
   // ── the verdict ──

@@ -77,6 +77,8 @@ export interface VerdictWords {
  */
 export interface CallClient {
   readonly peer: Peer;
+  /** Stands in the record; null = HTTP/1.1. */
+  readonly door: 'http2' | null;
   /** Of a client that only asks for a verdict. Null: its permits are forwarded. */
   readonly verdicts: VerdictWords | null;
   /** Writes a whole response of ours and ends the call's part of the connection. */

@@ -8,11 +8,11 @@ import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
 import type { Route } from '../decision/route.ts';
 import type { Verdict } from '../decision/verdict.ts';
 import { addressOnly, type ClientAddress } from '../http/client-address.ts';
-import type { Peer, RequestHead } from '../http/request-head.ts';
+import type { RequestHead } from '../http/request-head.ts';
 import { type Trace, traceOf } from '../http/trace.ts';
 import { type Reason, refusalKind } from '../refusal.ts';
 import type { DecisionWriter } from './admission.ts';
-import type { CallServices } from './port.ts';
+import type { CallClient, CallServices } from './port.ts';
 
 /**
  * What is known of one call, filled in as it happens, and how it is written down: one decision, one
@@ -22,6 +22,7 @@ import type { CallServices } from './port.ts';
 export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFacts, EndFacts {
   readonly #services: CallServices;
   readonly #head: RequestHead | null;
+  readonly #door: CallClient['door'];
   readonly id: string;
   readonly address: ClientAddress;
   /** Null when what came could not be read as a request. */
@@ -56,9 +57,15 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
   /** What the decision's event says of the call needs no second look. */
   #plain: PlainAccount | null = null;
 
-  constructor(services: CallServices, head: RequestHead | null, peer: Peer) {
+  /** @param door the client's, where that is not HTTP/1.1 */
+  constructor(
+    services: CallServices,
+    head: RequestHead | null,
+    { peer, door }: Pick<CallClient, 'peer' | 'door'>,
+  ) {
     this.#services = services;
     this.#head = head;
+    this.#door = door;
     this.#startedMs = services.clock.monotonicMs();
     this.id = services.nextRequestId();
     this.trace = head === null ? null : traceOf(head, services.traces);
@@ -102,7 +109,7 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
     const taken = outbox.write(writeDecision, this, verdict.account?.account.id ?? null, waiter);
     this.#decided = taken !== 'no-room';
     // What comes of a permit that a proxy has asked for nobody here will know.
-    if (verdict.permitted && this.#decided && this.door === null) outbox.permits.add(this);
+    if (verdict.permitted && this.#decided && this.#isForwarded) outbox.permits.add(this);
     return taken;
   }
 
@@ -113,7 +120,7 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
   ended(verdict: Verdict, reason: Reason): void {
     const durationMs = this.#services.clock.monotonicMs() - this.#startedMs;
     const decided = verdict.permitted ? 'permitted' : verdict.reason;
-    if (this.#decided && (reason !== decided || (verdict.permitted && this.door === null))) {
+    if (this.#decided && (reason !== decided || (verdict.permitted && this.#isForwarded))) {
       if (verdict !== this.#verdict) this.#plain = null;
       this.#verdict = verdict;
       this.reason = reason;
@@ -144,8 +151,12 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
       : this.#answeredMs - this.heldSinceMs;
   }
 
-  get door(): CallServices['door'] {
-    return this.#services.door;
+  get door(): NonNullable<CallFacts['door']> | null {
+    return this.#services.door ?? this.#door;
+  }
+
+  get #isForwarded(): boolean {
+    return this.#services.door !== 'decision';
   }
 
   get traceId(): string | null {

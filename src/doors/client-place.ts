@@ -1,14 +1,14 @@
 import type { Socket } from 'node:net';
 import type { ConveyedClient } from '../http1/proxy-protocol.ts';
 import type { Occupant, PlaceUse } from '../limits/places.ts';
-import type { Http1Connection } from './http1/connection.ts';
+import type { DoorConnection } from './connection.ts';
 
 /** The place of a client's TCP connection, from its acceptance to its end. */
 export class ClientPlace implements Occupant {
   readonly #transport: Socket;
   readonly client: ConveyedClient | null;
   /** Null until there is something to read requests from. */
-  connection: Pick<Http1Connection, 'use' | 'destroy'> | null = null;
+  connection: Pick<DoorConnection, 'use' | 'destroy'> | null = null;
 
   /**
    * @param client whose connection it is, where a balancer has said so; null = the socket's peer

@@ -7,19 +7,17 @@ import { plainAddress } from '../http/ip-address.ts';
 import type { Peer, RequestHead } from '../http/request-head.ts';
 import { TCP_KEEP_ALIVE } from '../http1/keep-alive.ts';
 import type { ConveyedClient } from '../http1/proxy-protocol.ts';
+import { ERROR, type ErrorCode, PREFACE } from '../http2/frames.ts';
+import type { SessionLimits } from '../http2/session.ts';
 import { type AddressLimit, Places, type PlacesOptions } from '../limits/places.ts';
 import { type HandshakeResult, TlsAcceptor } from '../tls/acceptor.ts';
 import type { HostCheck, ServerCertificates } from '../tls/server-certificates.ts';
 import type { TicketKeys } from '../tls/ticket-keys.ts';
 import { Arrivals } from './arrivals.ts';
 import { ClientPlace } from './client-place.ts';
-import {
-  type Arrival,
-  type ConnectionHost,
-  type ConnectionLimits,
-  type Exchange,
-  Http1Connection,
-} from './http1/connection.ts';
+import type { Arrival, ConnectionLimits, DoorConnection, Exchange } from './connection.ts';
+import { Http1Connection } from './http1/connection.ts';
+import { Http2Connection, type Http2Host } from './http2/connection.ts';
 import { awaitPreface } from './preface-reader.ts';
 
 export interface ListenerOptions extends AddressLimit, Pick<PlacesOptions, 'full'> {
@@ -64,7 +62,22 @@ export interface ListenerOptions extends AddressLimit, Pick<PlacesOptions, 'full
   handshake(result: HandshakeResult): void;
   /** Told each time that an unfinished handshake has to go for another. Must not throw. */
   halfOpen(): void;
+  /** Told each time that a connection of HTTP/2 is closed for a flood. Must not throw. */
+  http2Flood(): void;
 }
+
+/** How HTTP/2 is spoken. */
+export interface Http2Options extends SessionLimits {
+  readonly enabled: boolean;
+}
+
+/**
+ * What TLS offers (RFC 7301); `http/1.0` for the health checks of balancers that ask for no more.
+ */
+const HTTP1_ALONE = ['http/1.1', 'http/1.0'] as const;
+const WITH_HTTP2 = ['h2', ...HTTP1_ALONE] as const;
+/** So many of its first bytes tell HTTP/2 from every method of HTTP/1.1. */
+const TELLING_BYTES = 3;
 
 /** First byte of a TLS record that holds a handshake (RFC 8446 §5.1). */
 const TLS_HANDSHAKE = 22;
@@ -85,16 +98,17 @@ const LAST_WORDS_MS = 1000;
 
 /**
  * The gate's own listener: accepts TCP connections, ends TLS, and gives each connection to the
- * HTTP/1.1 engine.
+ * engine of its protocol: HTTP/2 where TLS agreed on it (ALPN), or, on a port without TLS, where
+ * the connection begins with its preface; else HTTP/1.1.
  *
  * The first byte tells TLS from plain HTTP, so that a client that speaks plain HTTP to the TLS port
  * is answered instead of dropped, and a token that it sent in the clear is noticed.
  */
-export class Http1Listener implements ConnectionHost {
+export class DoorListener implements Http2Host {
   readonly #options: ListenerOptions;
   readonly #tcp: Server;
   readonly #tls: TlsAcceptor | null;
-  readonly #connections = new Set<Http1Connection>();
+  readonly #connections = new Set<DoorConnection>();
   readonly #arriving: Arrivals;
   readonly #places: Places;
   /** By the TCP socket. */
@@ -102,6 +116,7 @@ export class Http1Listener implements ConnectionHost {
   readonly deadlines: Deadlines;
   services: CallServices;
   #limits: ConnectionLimits;
+  #http2: Http2Options | null;
   draining = false;
   #closed = false;
   #whenEmpty: (() => void) | null = null;
@@ -110,9 +125,11 @@ export class Http1Listener implements ConnectionHost {
     options: ListenerOptions,
     services: CallServices,
     limits: ConnectionLimits,
+    http2: Http2Options | null,
     deadlines: Deadlines,
   ) {
     this.#options = options;
+    this.#http2 = http2;
     this.services = services;
     this.#limits = limits;
     this.deadlines = deadlines;
@@ -136,6 +153,7 @@ export class Http1Listener implements ConnectionHost {
     return new TlsAcceptor({
       ...tls,
       handshakeTimeoutMs: () => this.#limits.headTimeoutMs,
+      protocols: () => (this.#speaksHttp2 ? WITH_HTTP2 : HTTP1_ALONE),
       secured: (socket, misdirects) =>
         this.#guarded(socket, () => this.#onHandshake(socket, misdirects)),
       unsecured: (result, code, { remoteAddress }) => {
@@ -166,6 +184,22 @@ export class Http1Listener implements ConnectionHost {
     const before = this.#limits;
     this.#limits = limits;
     if (limits.headTimeoutMs !== before.headTimeoutMs) this.#tls?.refresh();
+  }
+
+  get http2Limits(): SessionLimits {
+    return this.#http2!;
+  }
+
+  /** Counts from the next connection on. */
+  set http2(http2: Http2Options | null) {
+    const before = this.#speaksHttp2;
+    // Handshakes that offered it may be under way: its limits stay.
+    this.#http2 = http2 ?? this.#http2;
+    if (this.#speaksHttp2 !== before) this.#tls?.refresh();
+  }
+
+  get #speaksHttp2(): boolean {
+    return this.#http2?.enabled === true;
   }
 
   get connections(): number {
@@ -250,12 +284,15 @@ export class Http1Listener implements ConnectionHost {
       this.#places.left(place);
       this.#placeOf.delete(socket);
     });
-    if (this.#tls === null)
-      this.#adopt({ socket, transport: socket, refusesPlaintext: false, misdirects: null });
-    else this.#awaitFirstByte(socket, this.#tls);
+    if (this.#tls !== null || this.#speaksHttp2) this.#awaitFirstByte(socket);
+    else this.#adopt(this.#plain(socket, false), false);
   }
 
-  #awaitFirstByte(socket: Socket, tls: TlsAcceptor): void {
+  #plain(socket: Socket, refusesPlaintext: boolean): Omit<Arrival, 'peer'> {
+    return { socket, transport: socket, refusesPlaintext, misdirects: null };
+  }
+
+  #awaitFirstByte(socket: Socket): void {
     const untilMs = this.deadlines.nowMs + this.limits.headTimeoutMs;
     const deadline = this.deadlines.watch({ expired: () => socket.destroy() }, untilMs);
     const key = this.#arriving.add(socket);
@@ -266,27 +303,31 @@ export class Http1Listener implements ConnectionHost {
     });
     const onReadable = () => {
       deadline.end();
-      this.#guarded(socket, () => this.#onFirstByte(socket, key, tls));
+      this.#guarded(socket, () => this.#onFirstByte(socket, key));
     };
     // Behind a preface it may be here already.
     if (socket.readableLength > 0) onReadable();
     else socket.once('readable', onReadable);
   }
 
-  #onFirstByte(socket: Socket, key: string, tls: TlsAcceptor): void {
+  #onFirstByte(socket: Socket, key: string): void {
     const first = socket.read() as Buffer | null;
     if (first === null) {
       socket.destroy();
       return;
     }
     socket.unshift(first);
-    if (first[0] === TLS_HANDSHAKE) {
+    if (this.#tls !== null && first[0] === TLS_HANDSHAKE) {
       // `handshakeTimeout` is the next deadline.
-      tls.accept(socket, first);
-    } else {
-      this.#arriving.gone(key, socket);
-      this.#adopt({ socket, transport: socket, refusesPlaintext: true, misdirects: null });
+      this.#tls.accept(socket, first);
+      return;
     }
+    this.#arriving.gone(key, socket);
+    const isHttp2 =
+      this.#tls === null &&
+      first.length >= TELLING_BYTES &&
+      first.subarray(0, PREFACE.length).equals(PREFACE.subarray(0, first.length));
+    this.#adopt(this.#plain(socket, this.#tls !== null), isHttp2);
   }
 
   open(client: CallClient, head: RequestHead | null): Exchange {
@@ -302,7 +343,11 @@ export class Http1Listener implements ConnectionHost {
     const misdirects = this.#options.exchange === undefined ? check : null;
     const transport = this.#arriving.takeBeneath(socket);
     if (transport === null) socket.destroy();
-    else this.#adopt({ socket, transport, refusesPlaintext: false, misdirects });
+    else
+      this.#adopt(
+        { socket, transport, refusesPlaintext: false, misdirects },
+        socket.alpnProtocol === 'h2',
+      );
   }
 
   /** A fault of ours ends one connection, never the process. */
@@ -315,31 +360,46 @@ export class Http1Listener implements ConnectionHost {
     }
   }
 
-  #adopt(arrival: Omit<Arrival, 'peer'>): void {
-    const { socket, transport } = arrival;
+  #adopt(begun: Omit<Arrival, 'peer'>, isHttp2: boolean): void {
+    const { socket, transport } = begun;
     if (this.#closed) {
       socket.destroy();
       return;
     }
     const place = this.#placeOf.get(transport);
     const peer = peerOf(socket, socket !== transport, place?.client ?? null);
-    const connection = new Http1Connection({ ...arrival, peer }, this);
+    const arrival = { ...begun, peer };
+    const connection = isHttp2
+      ? new Http2Connection(arrival, this)
+      : new Http1Connection(arrival, this);
     this.#connections.add(connection);
     if (place !== undefined) place.connection = connection;
   }
 
-  closed(connection: Http1Connection): void {
+  http2Fault(what: string, code: ErrorCode, address: string): void {
+    const clientAddress = this.services.recordedAddress(address) ?? undefined;
+    const fields = { what, code, clientAddress };
+    if (code !== ERROR.calm) {
+      this.services.log.debug('a client broke the protocol of HTTP/2', fields);
+      return;
+    }
+    this.#options.http2Flood();
+    this.services.log.warn('a connection of HTTP/2 was closed for a flood', fields);
+  }
+
+  closed(connection: DoorConnection): void {
     this.#connections.delete(connection);
     this.#checkEmpty();
   }
 
   /**
    * The lame duck: connections are still accepted and served, but every response says that it is
-   * the last one on its connection (RFC 9112 §9.6), so that clients take their next request
-   * elsewhere.
+   * the last one on its connection (RFC 9112 §9.6; GOAWAY in HTTP/2), so that clients take their
+   * next request elsewhere.
    */
   announceEnd(): void {
     this.draining = true;
+    for (const connection of this.#connections) connection.announceEnd();
   }
 
   /**

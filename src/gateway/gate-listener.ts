@@ -2,8 +2,8 @@ import type { CallServices } from '../calls/port.ts';
 import type { Config } from '../config/schema.ts';
 import type { HostPort } from '../config/values.ts';
 import type { Deadlines } from '../deadlines.ts';
-import type { ConnectionLimits } from '../doors/http1/connection.ts';
-import { Http1Listener, type ListenerOptions } from '../doors/listener.ts';
+import type { ConnectionLimits } from '../doors/connection.ts';
+import { DoorListener, type Http2Options, type ListenerOptions } from '../doors/listener.ts';
 import { tellFull } from '../ops/places.ts';
 import { ServerCertificates } from '../tls/server-certificates.ts';
 import { type TicketKeys, TicketRotation } from '../tls/ticket-keys.ts';
@@ -25,7 +25,7 @@ export interface GateListener {
   setTicketKeys(keys: TicketKeys): void;
   /** From now on each response says that it is the last one on its connection. */
   announceEnd(): void;
-  /** See `Http1Listener.drain`. */
+  /** See `DoorListener.drain`. */
   drain(deadlineMs: number): Promise<number>;
 }
 
@@ -43,6 +43,8 @@ export interface ListenerParts
   services(): CallServices;
   limitsOf(config: Config): ConnectionLimits;
   tlsOf(config: Config): ListenerTls;
+  /** Null, and by default: HTTP/1.1 alone. */
+  readonly http2Of?: (config: Config) => Http2Options | null;
   /** What else a reload changes. Must not throw. */
   readonly reloaded?: (next: Config) => void;
 }
@@ -53,10 +55,11 @@ export function createListener(
   { host, port }: HostPort,
   parts: ListenerParts,
 ): GateListener {
-  const { setting, ticketKeys, services, limitsOf, tlsOf, deadlines, reloaded, ...options } = parts;
+  const { setting, ticketKeys, services, limitsOf, tlsOf, deadlines, reloaded, ...rest } = parts;
+  const { http2Of = () => null, ...options } = rest;
   const { config } = gate.state;
   const certificates = certificatesOf(gate, tlsOf(config));
-  const listener: Http1Listener = new Http1Listener(
+  const listener: DoorListener = new DoorListener(
     {
       host,
       port,
@@ -73,6 +76,7 @@ export function createListener(
     },
     services(),
     limitsOf(config),
+    http2Of(config),
     deadlines,
   );
   // After a drain nothing is left of it.
@@ -95,6 +99,7 @@ export function createListener(
         renew?.();
         listener.services = services();
         listener.limits = limitsOf(next);
+        listener.http2 = http2Of(next);
         reloaded?.(next);
       };
     },
@@ -122,6 +127,7 @@ function watched(
     full: tellFull(log, setting, (limit) => metrics.limits.count(limit), addresses.recorded),
     handshake: (result) => metrics.handshakes.count(result),
     halfOpen: () => metrics.limits.count('half_open'),
+    http2Flood: () => metrics.limits.count('http2_flood'),
     ...partOf(addressLimitOf(current), isShared ? state.config.instance.workers : 1),
   } satisfies Partial<ListenerOptions>;
 }

@@ -32,6 +32,7 @@ export function createProxy(
     sendsPreface: prefacesOf(() => gate.state.config),
     maxConnections: () => descriptors.clients,
     limitsOf: ({ limits }) => limits,
+    http2Of: ({ listen }) => listen.proxy?.http2 ?? null,
     tlsOf: ({ listen }) => listen.proxy?.tls ?? null,
   });
 }

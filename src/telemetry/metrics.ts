@@ -32,7 +32,8 @@ export const CONNECTION_STATES = ['connecting', 'active', 'idle'] as const;
 export const CLIENT_STATES = ['arriving', 'idle', 'active'] as const;
 export const HANDSHAKE_RESULTS = ['completed', 'timeout', 'aborted', 'failed'] as const;
 /**
- * `connections`, `connections_per_address`, `half_open`: of clients · `places`: of the ports for
+ * `connections`, `connections_per_address`, `half_open`: of clients · `http2_flood`: connections of
+ * HTTP/2 that asked for much that leads to nothing · `places`: of the ports for
  * operations and administration · `upstream_descriptors`: no connection to an upstream was begun,
  * so that the reserve remains · `descriptors`: the system had none left.
  */
@@ -40,6 +41,7 @@ export const LIMITS = [
   'connections',
   'connections_per_address',
   'half_open',
+  'http2_flood',
   'places',
   'upstream_descriptors',
   'descriptors',

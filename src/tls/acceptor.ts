@@ -18,6 +18,8 @@ export interface AcceptorOptions {
   readonly ticketKeys: TicketKeys;
   /** Then a handshake that has not ended is broken off. Asked whenever a server is made. */
   handshakeTimeoutMs(): number;
+  /** What is offered by ALPN (RFC 7301), the best first. Asked whenever a server is made. */
+  protocols(): readonly string[];
   /**
    * A handshake ended well. `misdirects`: null when no host can be out of place on this connection.
    */
@@ -84,9 +86,14 @@ export class TlsAcceptor {
   }
 
   #create(ticketKeys: Buffer): Server {
-    const { certificates, handshakeTimeoutMs, secured, unsecured } = this.#options;
+    const { certificates, handshakeTimeoutMs, protocols, secured, unsecured } = this.#options;
     const { options, hostCheck } = certificates.snapshot();
-    const server = createServer({ ...options, ticketKeys, handshakeTimeout: handshakeTimeoutMs() });
+    const server = createServer({
+      ...options,
+      ALPNProtocols: [...protocols()],
+      ticketKeys,
+      handshakeTimeout: handshakeTimeoutMs(),
+    });
     server.on('secureConnection', (socket: TLSSocket) =>
       secured(socket, hostCheck(socket.servername)),
     );

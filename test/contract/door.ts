@@ -52,7 +52,12 @@ export function doorContract(under: DoorUnderTest): void {
       tls: under.tls,
       ...options,
       upstream: { answer, ...options.upstream },
-      gateway: { routes: ROUTES, limits: { bodyBytes: BODY_BYTES }, ...options.gateway },
+      gateway: {
+        routes: ROUTES,
+        limits: { bodyBytes: BODY_BYTES },
+        http2: { enabled: true },
+        ...options.gateway,
+      },
     });
   }
 

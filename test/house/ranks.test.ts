@@ -8,7 +8,7 @@ import { read } from './tree.ts';
  */
 const RANKS: readonly (readonly string[])[] = [
   ['account', 'clock', 'deadlines', 'http', 'names', 'periodic', 'refusal', 'turns'],
-  ['http1', 'config', 'telemetry', 'store', 'tls'],
+  ['http1', 'http2', 'config', 'telemetry', 'store', 'tls'],
   ['upstream', 'registry', 'audit', 'limits', 'stats'],
   ['decision'],
   ['forwarding'],
@@ -30,6 +30,7 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
   deadlines: [],
   http: [],
   http1: ['http'],
+  http2: ['http', 'http1'],
   names: ['clock'],
   periodic: [],
   refusal: [],

@@ -40,6 +40,8 @@ export interface GatewayOptions {
   readonly decision?: Readonly<Record<string, unknown>>;
   /** Plain HTTP instead of TLS. */
   readonly plaintext?: boolean;
+  /** Keys of `listen.proxy.http2`. */
+  readonly http2?: Readonly<Record<string, unknown>>;
   /** Further top-level keys, or whole ones in place of the default ones. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -100,6 +102,7 @@ function configText(options: GatewayOptions, dataDir: string): string {
       proxy: {
         address: '127.0.0.1:0',
         ...(options.plaintext ? { plaintext: true } : { tls: { certificates } }),
+        ...(options.http2 === undefined ? {} : { http2: options.http2 }),
       },
       ...(options.admin === undefined
         ? {}

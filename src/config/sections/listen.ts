@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { live } from '../reloading.ts';
-import { file, flag, listenAddress, network, orNull } from '../values.ts';
+import { file, flag, listenAddress, network, orNull, whole } from '../values.ts';
 
 const certificate = z.strictObject({
   certificateFile: file.describe('PEM file: the certificate, then its chain.'),
@@ -23,6 +23,28 @@ const serverTls = z.strictObject({
 });
 
 const networks = z.array(network).max(256, 'at most 256 entries').default([]);
+
+const http2 = z
+  .strictObject({
+    enabled: flag(
+      false,
+      'Whether HTTP/2 is offered to clients: by ALPN over TLS, and to those that begin with it on a port with `plaintext: true`.',
+    ),
+    maxConcurrentStreams: whole(
+      { min: 1, max: 1000, default: 100 },
+      'Requests at the same time on one connection.',
+    ),
+    streamWindowBytes: whole(
+      { min: 65_535, max: 16_777_216, default: 262_144 },
+      'Content of one request that may come before its upstream has taken it, in bytes. The larger, the faster are uploads over long ways.',
+    ),
+    connectionWindowBytes: whole(
+      { min: 65_535, max: 67_108_864, default: 1_048_576 },
+      'The same of all requests of one connection together: so much memory it can take.',
+    ),
+  })
+  .prefault({})
+  .describe('HTTP/2 towards clients; counts from the next connection on.');
 
 const proxy = z
   .strictObject({
@@ -53,6 +75,7 @@ const proxy = z
       })
       .prefault({})
       .describe('How a balancer that passes TCP on says whose connection it is.'),
+    http2: live(http2),
     via: live(
       flag(
         true,

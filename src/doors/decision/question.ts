@@ -3,7 +3,7 @@ import type { CallClient, CallServices, VerdictWords } from '../../calls/port.ts
 import type { OwnResponse } from '../../http/outgoing.ts';
 import type { Peer, RequestHead } from '../../http/request-head.ts';
 import type { RefusalReason } from '../../refusal.ts';
-import type { Exchange } from '../http1/connection.ts';
+import type { Exchange } from '../connection.ts';
 import { type Asked, type AskFault, type Asking, readerFor } from './asked.ts';
 import { readVerify, VERIFY_BYTES, verifyFormFault } from './verify.ts';
 import { PROGRAM_WORDS, PROXY_WORDS } from './words.ts';
@@ -32,6 +32,7 @@ export class Question implements Exchange, CallClient {
   #bytes = 0;
   /** Whose request it is about; until that is known, who asks. */
   peer: Peer;
+  readonly door = null;
   verdicts: VerdictWords = PROXY_WORDS;
 
   /** @param outer the question itself; null when it could not be read as a request */

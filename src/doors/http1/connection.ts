@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
-import type { Call } from '../../calls/call.ts';
-import type { CallClient, CallServices } from '../../calls/port.ts';
-import type { Deadline, Deadlines, Watched } from '../../deadlines.ts';
+import type { CallClient } from '../../calls/port.ts';
+import type { Deadline, Watched } from '../../deadlines.ts';
 import { readCredential } from '../../decision/credential.ts';
 import type { Fields } from '../../http/fields.ts';
 import { hostName } from '../../http/host-name.ts';
@@ -13,65 +12,13 @@ import { brokenToken, foreignProtocol, type HeadDetail } from '../../http1/head-
 import { ResponseWriter } from '../../http1/response-writer.ts';
 import type { PlaceUse } from '../../limits/places.ts';
 import type { HostCheck } from '../../tls/server-certificates.ts';
-import { BodyPace, type BodyPaceLimits } from './body-pace.ts';
-import { Lingering } from './lingering.ts';
+import { BodyPace } from '../body-pace.ts';
+import type { Arrival, ConnectionHost, DoorConnection, Exchange } from '../connection.ts';
+import { Lingering } from '../lingering.ts';
 import { type RequestHandler, RequestReader } from './request-reader.ts';
 
 /** A token in the clear is noticed however it was presented. */
 const EVERY_SCHEME = { acceptBareToken: true, acceptBasic: true } as const;
-
-/** What a connection needs besides the calls' services. */
-export interface ConnectionLimits extends BodyPaceLimits {
-  readonly headBytes: number;
-  readonly targetBytes: number;
-  readonly headTimeoutMs: number;
-  readonly idleTimeoutMs: number;
-}
-
-/** What becomes of a request, as its connection sees it. */
-export type Exchange = Pick<
-  Call,
-  | 'begin'
-  | 'refuse'
-  | 'refusePlaintext'
-  | 'onRequestBodyHere'
-  | 'onRequestBody'
-  | 'onRequestFlush'
-  | 'onRequestEnd'
-  | 'onRequestFailed'
-  | 'onClientGone'
-  | 'onClientDrain'
-  | 'shutOut'
-  | 'onFault'
->;
-
-/**
- * The listener, as its connections see it. Read anew for every request: a reloaded configuration
- * counts from the next one on.
- */
-export interface ConnectionHost {
-  readonly services: CallServices;
-  readonly limits: ConnectionLimits;
-  readonly deadlines: Deadlines;
-  /** Every answer is the last one of its connection, and says so. */
-  readonly draining: boolean;
-  /** @param head null when what came could not be read as a request */
-  open(client: CallClient, head: RequestHead | null): Exchange;
-  closed(connection: Http1Connection): void;
-}
-
-/** A client's end. */
-export interface Arrival {
-  /** Where bytes are read and written: the TLS socket, or the TCP socket itself. */
-  readonly socket: Socket;
-  /** The TCP socket beneath. */
-  readonly transport: Socket;
-  readonly peer: Peer;
-  /** The client speaks plain HTTP to a TLS port: every request is refused. */
-  readonly refusesPlaintext: boolean;
-  /** Whether a host does not belong on this connection; null: any may be asked for. */
-  readonly misdirects: HostCheck | null;
-}
 
 /**
  * One client connection of HTTP/1.1 (RFC 9112), one call at a time; pipelined requests wait.
@@ -81,8 +28,9 @@ export interface Arrival {
  *   └──── keep-alive, and the body was read ───────────┘  ──────▶ lingering ──▶ closed
  * ```
  */
-export class Http1Connection implements CallClient, RequestHandler, Watched {
+export class Http1Connection implements CallClient, DoorConnection, RequestHandler, Watched {
   readonly peer: Peer;
+  readonly door = null;
   readonly verdicts = null;
   readonly #socket: Socket;
   readonly #transport: Socket;
@@ -134,10 +82,10 @@ export class Http1Connection implements CallClient, RequestHandler, Watched {
     return this.#served ? 'idle' : 'silent';
   }
 
-  /**
-   * The listener stops: an idle connection closes at once, a busy one after its response, also
-   * where that has begun and could not say so.
-   */
+  /** Each response will say that it is the last one (RFC 9112 §9.6). */
+  announceEnd(): void {}
+
+  /** Also where the response has begun and could not say so. */
   drain(): void {
     this.#guarded(() => {
       if (this.busy) this.#out.persistent = false;

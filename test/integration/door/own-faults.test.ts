@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Call } from '../../../src/calls/call.ts';
 import { CallRecord } from '../../../src/calls/record.ts';
-import { Lingering } from '../../../src/doors/http1/lingering.ts';
+import { Lingering } from '../../../src/doors/lingering.ts';
 import { Forward } from '../../../src/forwarding/forward.ts';
 import { BodyReader } from '../../../src/http1/body-reader.ts';
 import { HeadReader } from '../../../src/http1/head-reader.ts';

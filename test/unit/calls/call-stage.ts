@@ -102,6 +102,7 @@ function notOfCalls(): never {
 /** A door's end of one call. What is called out of turn stands in `faults`. */
 class FakeClient implements CallClient {
   readonly peer = PEER;
+  readonly door = null;
   readonly verdicts = null;
   /** `own STATUS REASON`, `interim 103`, `head STATUS`, `body TEXT`, `end`, `cut`, `continue`. */
   readonly heard: string[] = [];

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { BodyPace } from '../../../src/doors/http1/body-pace.ts';
+import { BodyPace } from '../../../src/doors/body-pace.ts';
 
 const limits = { minBodyBytesPerSecond: 100, bodyGraceMs: 1000 };
 

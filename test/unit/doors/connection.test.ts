@@ -4,7 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Call } from '../../../src/calls/call.ts';
 import type { Deadlines, Watched } from '../../../src/deadlines.ts';
-import { type ConnectionHost, Http1Connection } from '../../../src/doors/http1/connection.ts';
+import type { ConnectionHost } from '../../../src/doors/connection.ts';
+import { Http1Connection } from '../../../src/doors/http1/connection.ts';
 import { CallStage, type StageOptions } from '../calls/call-stage.ts';
 import { responseHead } from '../forwarding/fake-upstream.ts';
 

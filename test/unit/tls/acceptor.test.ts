@@ -41,6 +41,7 @@ async function open(
   const acceptor = new TlsAcceptor({
     certificates,
     ticketKeys,
+    protocols: () => ['http/1.1', 'http/1.0'],
     handshakeTimeoutMs: () => 10_000,
     secured,
     unsecured: () => {},

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Deadline, Deadlines, Watched } from '../../deadlines.ts';
+import type { Deadline, Deadlines, Watched } from '../deadlines.ts';
 
 /** Silence of the client after our last word, all the time it may go on sending, and how much. */
 const SILENCE_MS = 2000;

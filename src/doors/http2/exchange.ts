@@ -1,0 +1,269 @@
+import type { CallClient } from '../../calls/port.ts';
+import type { Deadline, Watched } from '../../deadlines.ts';
+import { Fields } from '../../http/fields.ts';
+import { hostName } from '../../http/host-name.ts';
+import type { OwnResponse } from '../../http/outgoing.ts';
+import type { Peer, RequestHead } from '../../http/request-head.ts';
+import { declaredLength, type ResponseHead } from '../../http/response-head.ts';
+import { ERROR } from '../../http2/frames.ts';
+import type { Http2HeadFault } from '../../http2/head-fault.ts';
+import type { ServerStream, StreamHandler } from '../../http2/stream.ts';
+import type { HostCheck } from '../../tls/server-certificates.ts';
+import { BodyPace } from '../body-pace.ts';
+import type { ConnectionHost, Exchange } from '../connection.ts';
+
+/** One request on a stream and its response: the client's end of a call. */
+export class Http2Exchange implements CallClient, StreamHandler, Watched {
+  readonly peer: Peer;
+  readonly door = 'http2';
+  readonly verdicts = null;
+  readonly #stream: ServerStream;
+  readonly #host: ConnectionHost;
+  readonly #over: (exchange: Http2Exchange) => void;
+  #call: Exchange | null = null;
+  #isHead = false;
+  /** The client broke the protocol: whatever it is told, its stream ends by a reset. */
+  #malformed = false;
+  #pace: BodyPace | null = null;
+  /** None as long as nobody has had to wait for the client. */
+  #deadline: Deadline | null = null;
+  /** The client does not take what it is sent. */
+  #waitsForDrain = false;
+  /** Why its client will have gone, where not of its own will. */
+  goneFor: 'draining' | undefined = undefined;
+
+  /** @param over told once, when nothing more happens on the stream */
+  constructor(
+    stream: ServerStream,
+    peer: Peer,
+    host: ConnectionHost,
+    over: (exchange: Http2Exchange) => void,
+  ) {
+    this.#stream = stream;
+    this.peer = peer;
+    this.#host = host;
+    this.#over = over;
+  }
+
+  // ── requests from the client ──
+
+  begin(head: RequestHead, misdirects: HostCheck | null): void {
+    this.#guarded(() => {
+      const call = this.#host.open(this, head);
+      this.#call = call;
+      this.#isHead = head.method === 'HEAD';
+      if (!this.#stream.remoteEnded) {
+        this.#pace = new BodyPace();
+        this.#pace.begin(this.#host.limits);
+      }
+      if (misdirects?.(hostName(head.host)) === true) call.refuse('host-misdirected');
+      else call.begin();
+    });
+  }
+
+  refuse({ fault, detail, malformed }: Http2HeadFault): void {
+    this.#guarded(() => {
+      this.#malformed = malformed;
+      this.#stream.drop();
+      this.#call = this.#host.open(this, null);
+      this.#call.refuse(fault, detail);
+    });
+  }
+
+  cutOff(): void {
+    if (this.#call !== null) this.#call.shutOut('draining');
+    else this.#stream.reset(ERROR.cancel);
+    if (this.#stream.closed) this.#ended();
+  }
+
+  onContentHere(): void {
+    this.#guarded(() => {
+      this.#watchClient();
+      this.#call?.onRequestBodyHere();
+    });
+  }
+
+  onContent(content: Buffer): void {
+    this.#guarded(() => {
+      this.#pace?.came(content.length, this.#host.deadlines.nowMs);
+      this.#call?.onRequestBody(content);
+    });
+  }
+
+  onContentPiece(): void {
+    this.#guarded(() => {
+      this.#call?.onRequestFlush();
+      this.#watchClient();
+    });
+  }
+
+  onContentEnd(): void {
+    this.#guarded(() => {
+      this.#call?.onRequestEnd();
+      this.#watchClient();
+    });
+  }
+
+  onContentBroken(): void {
+    this.#guarded(() => {
+      this.#malformed = true;
+      this.#call?.onRequestFailed('request-malformed');
+    });
+  }
+
+  onWritable(): void {
+    this.#guarded(() => {
+      this.#waitsForDrain = false;
+      this.#watchClient();
+      this.#call?.onClientDrain();
+    });
+  }
+
+  onGone(): void {
+    const call = this.#call;
+    this.#ended();
+    this.#guarded(() => call?.onClientGone(this.goneFor));
+  }
+
+  onClosed(): void {
+    this.#ended();
+  }
+
+  #ended(): void {
+    this.#call = null;
+    this.#deadline?.end();
+    this.#over(this);
+  }
+
+  /**
+   * The client's time runs from now, as long as it is the client that everything waits for: for
+   * more of a body, or to take what it is sent.
+   */
+  #watchClient(): void {
+    if (this.#stream.closed) return;
+    const { nowMs } = this.#host.deadlines;
+    const bodyWaits = this.#stream.contentWaits;
+    if (!bodyWaits) this.#pace?.pause(nowMs);
+    const waits = bodyWaits || this.#waitsForDrain || this.#call === null;
+    if (!waits && this.#deadline === null) return;
+    let untilMs = waits ? nowMs + this.#host.limits.idleTimeoutMs : Number.POSITIVE_INFINITY;
+    if (bodyWaits && this.#pace !== null) untilMs = Math.min(untilMs, this.#pace.wait(nowMs));
+    this.#deadline ??= this.#host.deadlines.watch(this, untilMs);
+    this.#deadline.untilMs = untilMs;
+  }
+
+  expired(): void {
+    this.#guarded(() => {
+      if (this.#waitsForDrain || this.#call === null) this.cut();
+      else this.#refuseSlowBody(this.#call);
+    });
+  }
+
+  #refuseSlowBody(call: Exchange): void {
+    this.#stream.pause();
+    call.onRequestFailed('request-timeout');
+  }
+
+  // ── the call's view ──
+
+  awaitBody(sayContinue: boolean): boolean {
+    if (this.#stream.contentHere) return true;
+    if (sayContinue) {
+      this.#stream.head(100, new Fields(), null);
+      this.#stream.flush();
+    }
+    this.#stream.awaitContent();
+    this.#watchClient();
+    return false;
+  }
+
+  pauseBody(): void {
+    this.#stream.pause();
+    this.#watchClient();
+  }
+
+  /** What is at hand follows before this returns, and a flush behind it. */
+  resumeBody(): boolean {
+    this.#stream.resume();
+    this.#watchClient();
+    return false;
+  }
+
+  own({ status, fields, body }: OwnResponse): void {
+    this.#stream.discard();
+    const content = Buffer.from(body);
+    this.#stream.head(status, fields, status === 204 ? null : String(content.length));
+    if (!this.#isHead && status !== 204) this.#stream.content(content);
+    if (this.#malformed) this.#stream.resetAfterWords(ERROR.protocol);
+    else this.#finish();
+    if (this.#stream.closed) this.#ended();
+  }
+
+  interim({ status }: ResponseHead, fields: Fields): void {
+    this.#stream.head(status, fields, null);
+  }
+
+  head(head: ResponseHead, fields: Fields): void {
+    this.#stream.head(head.status, fields, this.#lengthOf(head));
+  }
+
+  /** RFC 9110 §8.6: HEAD and 304 may tell the length that a GET would have had; 204 tells none. */
+  #lengthOf(head: ResponseHead): string | null {
+    if (head.framing.kind === 'length') return String(head.framing.bytes);
+    if (head.framing.kind !== 'none' || head.status === 204) return null;
+    return this.#isHead || head.status === 304 ? declaredLength(head) : '0';
+  }
+
+  body(content: Buffer): void {
+    this.#stream.content(content);
+  }
+
+  end(): void {
+    this.#finish();
+  }
+
+  /** The response is complete; what is left of the request, nobody reads. */
+  #finish(): void {
+    this.#call = null;
+    this.#stream.drop();
+    this.#stream.end();
+    this.#watchClient();
+  }
+
+  flush(): boolean {
+    const more = this.#stream.flush();
+    if (!more && !this.#waitsForDrain) {
+      this.#waitsForDrain = true;
+      this.#watchClient();
+    }
+    return more;
+  }
+
+  cut(): void {
+    const call = this.#call;
+    this.#call = null;
+    this.#stream.reset(ERROR.internal);
+    this.#ended();
+    call?.onClientGone();
+  }
+
+  /** A fault of ours ends one call, never the others of its connection. */
+  #guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#onFault(error);
+    }
+  }
+
+  #onFault(error: unknown): void {
+    const call = this.#call;
+    if (call !== null) {
+      call.onFault(error);
+      return;
+    }
+    this.#host.services.log.error('a stream failed inside the gate', { error });
+    this.#stream.reset(ERROR.internal);
+    this.#ended();
+  }
+}

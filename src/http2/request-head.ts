@@ -1,0 +1,243 @@
+import { type FieldName, FRAMING_FIELD, requestFieldNames } from '../http/field-names.ts';
+import { parseHost } from '../http/host.ts';
+import { maxForwards } from '../http/max-forwards.ts';
+import type { BodyFraming, RequestHead } from '../http/request-head.ts';
+import { pathEnd } from '../http/target.ts';
+import { type Http2HeadFault, malformed, refused } from './head-fault.ts';
+import type { FieldSection } from './hpack-decoder.ts';
+
+/**
+ * The head of a request in HTTP/2 (RFC 9113 §8), by the gates of HTTP/1.1: what comes out can be
+ * written in HTTP/1.1 as it is. Nothing is joined or left out in silence, but the crumbs of
+ * cookies, which the RFC wants joined (§8.2.3).
+ */
+
+/** Fields of one request, pseudo-header fields and each crumb of a cookie included. */
+export const MAX_FIELDS = 128;
+const MAX_METHOD_LENGTH = 32;
+const LENGTH_DIGITS = /^[0-9]{1,15}$/;
+const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
+const UPPER_CASE = /[A-Z]/;
+/** What no value may hold (RFC 9113 §8.2.1, and the other controls, as in HTTP/1.1). */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
+const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
+const BLANK_ENDS = /^[ \t]|[ \t]$/;
+/** RFC 9113 §8.2.2. `te` is looked at by itself. */
+const OF_CONNECTIONS: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+const NO_NAMES: readonly string[] = [];
+const NO_BODY: BodyFraming = { kind: 'none', declared: false };
+const EMPTY_BODY: BodyFraming = { kind: 'none', declared: true };
+/** Of a length that nobody told. */
+const UNKNOWN_LENGTH: BodyFraming = { kind: 'chunked' };
+
+export function isHttp2Fault(result: RequestHead | Http2HeadFault): result is Http2HeadFault {
+  return 'fault' in result;
+}
+
+/** What of a section is needed by itself. */
+class Seen {
+  method: string | null = null;
+  scheme: string | null = null;
+  path: string | null = null;
+  authority: string | null = null;
+  host: string | null = null;
+  authorization: string | null = null;
+  userAgent: string | null = null;
+  length: string | null = null;
+  expect: string | null = null;
+  /** Where the first crumb stands; -1 = nowhere. */
+  cookie = -1;
+  readonly names: FieldName[] = [];
+  readonly values: string[] = [];
+}
+
+/**
+ * @param endStream there is no content
+ * @param maxTargetLength longest target in bytes
+ */
+export function readRequestHead(
+  section: FieldSection,
+  endStream: boolean,
+  maxTargetLength: number,
+): RequestHead | Http2HeadFault {
+  const seen = new Seen();
+  const fault = readFields(section, seen);
+  if (fault !== null) return fault;
+  if (section.tooLarge) return refused('headers-too-large', 'head too large');
+  const { method } = seen;
+  if (method === null) return malformed('a pseudo-header field is missing');
+  if (!TOKEN.test(method) || method.length > MAX_METHOD_LENGTH)
+    return malformed('method is not a token');
+  const target = targetOf(seen, method);
+  if (typeof target !== 'string') return target;
+  if (target.length > maxTargetLength) return refused('target-too-long', 'target too long');
+  const host = hostOf(seen);
+  if (typeof host !== 'string') return host;
+  const framing = framingOf(seen.length, endStream);
+  if ('fault' in framing) return framing;
+  const pathLength = pathLengthOf(method, target);
+  if (pathLength === -1)
+    return refused('target-ambiguous', 'target is not an unambiguous origin-form');
+  const { names, values, expect } = seen;
+  if (method === 'OPTIONS' && maxForwards(names, values) === 'invalid')
+    return refused('request-malformed', 'Max-Forwards is not one number');
+  if (expect !== null && expect.toLowerCase() !== '100-continue')
+    return refused('expectation-failed', 'unknown expectation');
+  return {
+    method,
+    target,
+    path: pathLength === target.length ? target : target.slice(0, pathLength),
+    version: '2',
+    host,
+    names,
+    values,
+    authorization: seen.authorization,
+    userAgent: seen.userAgent,
+    framing,
+    nominated: NO_NAMES,
+    expectsContinue: expect !== null && framing.kind !== 'none',
+    keepAlive: true,
+  };
+}
+
+/** Fields after the content, which go no further: only whether they are valid. */
+export function areTrailers({ names, values }: FieldSection): boolean {
+  return names.every(
+    (name, index) => !name.startsWith(':') && fieldFault(name, values[index]!) === null,
+  );
+}
+
+function readFields(section: FieldSection, seen: Seen): Http2HeadFault | null {
+  let inPseudo = true;
+  for (let index = 0; index < section.names.length; index += 1) {
+    const name = section.names[index]!;
+    const value = section.values[index]!;
+    const isPseudo = name.charCodeAt(0) === COLON;
+    if (isPseudo && !inPseudo)
+      return malformed('a pseudo-header field is unknown, repeated or out of place');
+    inPseudo = isPseudo;
+    const fault = isPseudo ? notePseudo(name, value, seen) : noteField(name, value, seen);
+    if (fault !== null) return fault;
+  }
+  return null;
+}
+
+const COLON = 58;
+
+function notePseudo(name: string, value: string, seen: Seen): Http2HeadFault | null {
+  if (CONTROL.test(value)) return malformed('control character in the head');
+  if (BLANK_ENDS.test(value)) return malformed('white space at the end of a field value');
+  if (name === ':method' && seen.method === null) seen.method = value;
+  else if (name === ':scheme' && seen.scheme === null) seen.scheme = value;
+  else if (name === ':path' && seen.path === null) seen.path = value;
+  else if (name === ':authority' && seen.authority === null) seen.authority = value;
+  else return malformed('a pseudo-header field is unknown, repeated or out of place');
+  return null;
+}
+
+/** RFC 9113 §8.2: what makes the request malformed. */
+function fieldFault(name: string, value: string): Http2HeadFault | null {
+  if (UPPER_CASE.test(name)) return malformed('a field name is not in lower case');
+  if (!TOKEN.test(name)) return malformed('field name outside [A-Za-z0-9-]');
+  if (CONTROL.test(value)) return malformed('control character in the head');
+  if (BLANK_ENDS.test(value)) return malformed('white space at the end of a field value');
+  const ofConnection = OF_CONNECTIONS.has(name) || (name === 'te' && value !== 'trailers');
+  return ofConnection ? malformed('a field of an HTTP/1.1 connection in HTTP/2') : null;
+}
+
+function noteField(text: string, value: string, seen: Seen): Http2HeadFault | null {
+  const fault = fieldFault(text, value);
+  if (fault !== null) return fault;
+  const name = requestFieldNames.get(text);
+  // Valid, and taken for another name by some: as in HTTP/1.1.
+  if (name === null) return refused('request-malformed', 'field name outside [A-Za-z0-9-]');
+  if (text === 'cookie') {
+    if (seen.cookie !== -1) {
+      seen.values[seen.cookie] += `; ${value}`;
+      return null;
+    }
+    seen.cookie = seen.names.length;
+  }
+  const misuse = name.framing === FRAMING_FIELD.none ? null : noteSingle(name, value, seen);
+  if (misuse !== null) return misuse;
+  seen.names.push(name);
+  seen.values.push(value);
+  return null;
+}
+
+/** Fields that may stand only once: a second one is refused, never joined, never ignored. */
+function noteSingle(name: FieldName, value: string, seen: Seen): Http2HeadFault | null {
+  switch (name.framing) {
+    case FRAMING_FIELD.host:
+      if (seen.host !== null) return malformed('more than one Host', 'request-ambiguous');
+      seen.host = value;
+      return null;
+    case FRAMING_FIELD.authorization:
+      if (seen.authorization !== null)
+        return refused('request-ambiguous', 'more than one Authorization');
+      seen.authorization = value;
+      return null;
+    case FRAMING_FIELD.contentLength:
+      if (seen.length !== null)
+        return malformed('more than one Content-Length', 'request-ambiguous');
+      seen.length = value;
+      return null;
+    case FRAMING_FIELD.expect:
+      if (seen.expect !== null) return refused('request-ambiguous', 'more than one Expect');
+      seen.expect = value;
+      return null;
+    case FRAMING_FIELD.userAgent:
+      seen.userAgent ??= value;
+      return null;
+    default:
+      return null;
+  }
+}
+
+/** RFC 9113 §8.3.1, §8.5. */
+function targetOf({ scheme, path, authority }: Seen, method: string): string | Http2HeadFault {
+  if (method === 'CONNECT') {
+    if (scheme !== null || path !== null)
+      return malformed('a pseudo-header field is unknown, repeated or out of place');
+    return authority === null || authority === ''
+      ? malformed('a pseudo-header field is missing')
+      : authority;
+  }
+  if (scheme === null || path === null) return malformed('a pseudo-header field is missing');
+  if (scheme !== 'https' && scheme !== 'http')
+    return malformed('a pseudo-header field is unknown, repeated or out of place');
+  const isOrigin = path.startsWith('/') || (path === '*' && method === 'OPTIONS');
+  return isOrigin ? path : malformed(':path is not in origin-form');
+}
+
+function hostOf({ host, authority }: Seen): string | Http2HeadFault {
+  if (host === null && authority === null) return malformed('no Host');
+  const told = parseHost(authority ?? host!);
+  if (told === null) return malformed('Host is not a host');
+  if (host !== null && authority !== null && parseHost(host) !== told)
+    return malformed(':authority and Host differ', 'request-ambiguous');
+  return told;
+}
+
+function framingOf(length: string | null, endStream: boolean): BodyFraming | Http2HeadFault {
+  if (length === null) return endStream ? NO_BODY : UNKNOWN_LENGTH;
+  if (!LENGTH_DIGITS.test(length)) return malformed('Content-Length is not a number');
+  const bytes = Number(length);
+  if (bytes === 0) return EMPTY_BODY;
+  return endStream
+    ? malformed('the content is longer or shorter than Content-Length says')
+    : { kind: 'length', bytes };
+}
+
+/** The asterisk is for OPTIONS alone; CONNECT is refused whatever it asks for. */
+function pathLengthOf(method: string, target: string): number {
+  if (target === '*' && method === 'OPTIONS') return 1;
+  return method === 'CONNECT' ? target.length : pathEnd(target);
+}

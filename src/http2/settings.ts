@@ -1,0 +1,29 @@
+import { ERROR, type ErrorCode, MAX_FRAME_BYTES, MAX_WINDOW_BYTES, SETTING } from './frames.ts';
+
+/** What of a client's SETTINGS concerns us (RFC 9113 §6.5.2). */
+export interface ClientSettings {
+  /** What it takes of each stream before it says more; null = as before. */
+  readonly initialWindowBytes: number | null;
+}
+
+const LARGEST_FRAME_BYTES = 2 ** 24 - 1;
+
+/**
+ * Its table, its frames and its lists may be as large as it likes: we use the smallest of each. Of
+ * several values for one setting the last one counts.
+ */
+export function clientSettings(payload: Buffer): ClientSettings | { readonly fault: ErrorCode } {
+  let initialWindowBytes: number | null = null;
+  for (let at = 0; at < payload.length; at += 6) {
+    const name = payload.readUInt16BE(at);
+    const value = payload.readUInt32BE(at + 2);
+    if (name === SETTING.enablePush && value > 1) return { fault: ERROR.protocol };
+    if (name === SETTING.initialWindowBytes) {
+      if (value > MAX_WINDOW_BYTES) return { fault: ERROR.flowControl };
+      initialWindowBytes = value;
+    }
+    if (name === SETTING.maxFrameBytes && (value < MAX_FRAME_BYTES || value > LARGEST_FRAME_BYTES))
+      return { fault: ERROR.protocol };
+  }
+  return { initialWindowBytes };
+}

@@ -1,0 +1,361 @@
+import type { Fields } from '../http/fields.ts';
+import { ERROR, type ErrorCode, MAX_WINDOW_BYTES } from './frames.ts';
+import { encodeResponse } from './hpack-encoder.ts';
+import { KeptContent } from './kept-content.ts';
+
+/** Who serves a stream. Nothing is said after `onGone`. None of these may throw. */
+export interface StreamHandler {
+  /** Bytes of the content that was awaited are here. */
+  onContentHere(): void;
+  onContent(content: Buffer): void;
+  /** The end of what was at hand. */
+  onContentPiece(): void;
+  onContentEnd(): void;
+  /** The content is not what its request says. The stream can still be responded to. */
+  onContentBroken(): void;
+  /** All that was given to the stream is on its way. */
+  onWritable(): void;
+  /** The client has reset the stream, or its connection has gone. */
+  onGone(): void;
+  /** Both sides have ended. */
+  onClosed(): void;
+}
+
+/** The connection, as its streams see it. */
+export interface StreamHost {
+  /** How much of `wanted` may be sent now: what the window, one frame and the socket allow. */
+  sendable(wanted: number): number;
+  sendHead(stream: number, section: Buffer, end: boolean): void;
+  sendData(stream: number, content: Buffer, end: boolean): void;
+  sendReset(stream: number, code: ErrorCode): void;
+  /**
+   * So much of the content was taken: the windows open again. `stream` 0: of the connection only.
+   */
+  consumed(stream: number, bytes: number): void;
+  /** It is to be told when more can be sent. */
+  waits(stream: ServerStream): void;
+  closed(stream: ServerStream): void;
+  /** Writes out. @returns false when the socket takes no more for now */
+  flush(): boolean;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * One stream of a connection, its server's side (RFC 9113 §5): a request's content comes, a
+ * response goes, each as fast as the other end takes it.
+ */
+export class ServerStream {
+  readonly id: number;
+  readonly #host: StreamHost;
+  handler: StreamHandler | null = null;
+
+  // ── what comes ──
+  #receiveWindow: number;
+  readonly #creditStep: number;
+  #uncredited = 0;
+  /** Of the content; null = nobody has said. */
+  #lengthLeft: number | null = null;
+  readonly #kept = new KeptContent();
+  #flows = false;
+  #awaited = false;
+  #dropping = false;
+  #remoteEnded = false;
+  #endGiven = false;
+  #broken = false;
+
+  // ── what goes ──
+  #sendWindow: number;
+  /** Field sections that were not sent yet. */
+  #sections: Buffer[] = [];
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  #endWanted = false;
+  #localEnded = false;
+  #closed = false;
+  /** Its handler is to be told when all is on its way. */
+  #tells = false;
+
+  /**
+   * @param receiveWindow bytes that the client may send before some were taken
+   * @param sendWindow bytes that it takes of us
+   */
+  constructor(id: number, host: StreamHost, receiveWindow: number, sendWindow: number) {
+    this.id = id;
+    this.#host = host;
+    this.#receiveWindow = receiveWindow;
+    this.#creditStep = Math.floor(receiveWindow / 2);
+    this.#sendWindow = sendWindow;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** All of the request has come. */
+  get remoteEnded(): boolean {
+    return this.#remoteEnded;
+  }
+
+  /** There is, or will be, content that nobody has taken. */
+  get contentLeft(): boolean {
+    return !this.#endGiven;
+  }
+
+  get contentHere(): boolean {
+    return !this.#endGiven && (!this.#kept.isEmpty || this.#remoteEnded);
+  }
+
+  /** The client is waited for. */
+  get contentWaits(): boolean {
+    return (this.#flows || this.#awaited) && !this.#remoteEnded;
+  }
+
+  /** Something was given that the client has not taken. */
+  get unsent(): boolean {
+    return this.#pendingBytes > 0 || (this.#endWanted && !this.#localEnded);
+  }
+
+  // ── from the connection ──
+
+  /** @param length of the content; null = nobody has said */
+  opened(length: number | null, end: boolean): void {
+    this.#lengthLeft = length;
+    this.#remoteEnded = end;
+    this.#endGiven = end;
+  }
+
+  /** A DATA frame begins. @returns why it may not */
+  beginData(frameBytes: number, contentBytes: number, end: boolean): ErrorCode | null {
+    if (this.#remoteEnded) return ERROR.streamClosed;
+    this.#receiveWindow -= frameBytes;
+    if (this.#receiveWindow < 0) return ERROR.flowControl;
+    const padding = frameBytes - contentBytes;
+    if (padding > 0) this.#credit(padding);
+    if (this.#lengthLeft !== null) {
+      this.#lengthLeft -= contentBytes;
+      if (this.#lengthLeft < 0 || (end && this.#lengthLeft > 0)) this.#break();
+    }
+    return null;
+  }
+
+  data(content: Buffer): void {
+    if (this.#dropping || this.#closed) {
+      this.#host.consumed(0, content.length);
+    } else if (this.#flows && this.#kept.isEmpty) {
+      this.#give(content);
+      if (!this.#closed) this.handler!.onContentPiece();
+    } else {
+      this.#kept.add(content);
+      this.#tellHere();
+    }
+  }
+
+  /** The client has said all. */
+  endData(): void {
+    if (this.#closed) return;
+    this.#remoteEnded = true;
+    if (this.#lengthLeft !== null && this.#lengthLeft > 0) this.#break();
+    if (this.#closed || this.#broken) return;
+    this.#tellHere();
+    this.#giveEnd();
+  }
+
+  #tellHere(): void {
+    if (!this.#awaited) return;
+    this.#awaited = false;
+    this.handler!.onContentHere();
+  }
+
+  #break(): void {
+    if (this.#broken) return;
+    this.#broken = true;
+    this.drop();
+    this.handler?.onContentBroken();
+  }
+
+  #give(content: Buffer): void {
+    this.handler!.onContent(content);
+    this.#credit(content.length);
+  }
+
+  #giveEnd(): void {
+    if (!this.#remoteEnded || this.#endGiven || !this.#flows || !this.#kept.isEmpty) return;
+    this.#endGiven = true;
+    this.handler!.onContentEnd();
+  }
+
+  /** The windows open again: each stream's in two steps, as few updates do. */
+  #credit(bytes: number): void {
+    this.#host.consumed(0, bytes);
+    this.#uncredited += bytes;
+    if (this.#uncredited < this.#creditStep || this.#remoteEnded || this.#closed) return;
+    this.#host.consumed(this.id, this.#uncredited);
+    this.#receiveWindow += this.#uncredited;
+    this.#uncredited = 0;
+  }
+
+  /** The client lets us send so much more. @returns false when that is more than there can be */
+  widen(bytes: number): boolean {
+    this.#sendWindow += bytes;
+    return this.#sendWindow <= MAX_WINDOW_BYTES;
+  }
+
+  /** The client has given the stream up, or there is no connection any more. */
+  gone(): void {
+    if (!this.#close()) return;
+    this.handler?.onGone();
+  }
+
+  // ── from the handler ──
+
+  /** Content may wait with its client until it is wanted: `onContentHere` once it is here. */
+  awaitContent(): void {
+    this.#awaited = !this.#endGiven;
+  }
+
+  pause(): void {
+    this.#flows = false;
+    this.#awaited = false;
+  }
+
+  resume(): void {
+    if (this.#endGiven || this.#dropping || this.#closed) return;
+    this.#flows = true;
+    this.#awaited = false;
+    let gave = false;
+    while (this.#flows && !this.#closed && !this.#kept.isEmpty) {
+      this.#give(this.#kept.take());
+      gave = true;
+    }
+    if (this.#closed) return;
+    if (gave) this.handler!.onContentPiece();
+    this.#giveEnd();
+  }
+
+  /** Whatever comes, and has come, of the content is of no use. */
+  drop(): void {
+    this.#flows = false;
+    this.#awaited = false;
+    this.#dropping = true;
+    this.#endGiven = true;
+    const { bytes } = this.#kept;
+    this.#kept.clear();
+    if (bytes > 0) this.#host.consumed(0, bytes);
+  }
+
+  /** @param length of the content, for the field; null = it is not told */
+  head(status: number, fields: Fields, length: string | null): void {
+    this.#sections.push(encodeResponse(status, fields, length));
+  }
+
+  content(content: Buffer): void {
+    if (content.length === 0) return;
+    this.#pending.push(content);
+    this.#pendingBytes += content.length;
+  }
+
+  /** Forgets what was given and is not on its way. */
+  discard(): void {
+    this.#sections = [];
+    this.#pending = [];
+    this.#pendingBytes = 0;
+  }
+
+  end(): void {
+    this.#endWanted = true;
+    this.flush();
+  }
+
+  /** @returns false when the client is slow: `onWritable` follows */
+  flush(): boolean {
+    if (this.#closed) return true;
+    this.#sendSections();
+    this.pump(Number.POSITIVE_INFINITY);
+    const more = this.#host.flush();
+    if (this.#closed || (more && this.#pendingBytes === 0)) return true;
+    this.#tells = true;
+    this.#host.waits(this);
+    return false;
+  }
+
+  /** As much as may be sent, `frames` at most. @returns whether all is on its way */
+  pump(frames: number): boolean {
+    for (let sent = 0; sent < frames && this.#pending.length > 0 && !this.#closed; sent += 1) {
+      const piece = this.#pending[0]!;
+      const bytes = this.#host.sendable(Math.min(piece.length, Math.max(0, this.#sendWindow)));
+      if (bytes <= 0) return false;
+      if (bytes === piece.length) this.#pending.shift();
+      else this.#pending[0] = piece.subarray(bytes);
+      this.#sendWindow -= bytes;
+      this.#pendingBytes -= bytes;
+      const end = this.#endWanted && this.#pending.length === 0;
+      this.#host.sendData(this.id, piece.subarray(0, bytes), end);
+      if (end) this.#ended();
+    }
+    if (this.#pending.length > 0) return this.#closed;
+    if (this.#endWanted && !this.#localEnded && !this.#closed) {
+      this.#host.sendData(this.id, NOTHING, true);
+      this.#ended();
+    }
+    return true;
+  }
+
+  /** All that was given is on its way. */
+  pumped(): void {
+    if (!this.#tells || this.#closed) return;
+    this.#tells = false;
+    this.handler?.onWritable();
+  }
+
+  /** The stream ends before its time. */
+  reset(code: ErrorCode): void {
+    if (this.#close()) this.#host.sendReset(this.id, code);
+  }
+
+  /** The client has broken the protocol on it. */
+  abort(code: ErrorCode): void {
+    if (!this.#close()) return;
+    this.#host.sendReset(this.id, code);
+    this.handler?.onGone();
+  }
+
+  /**
+   * What was given goes out as far as it may, and then the stream is reset: never a whole response.
+   */
+  resetAfterWords(code: ErrorCode): void {
+    if (this.#closed) return;
+    this.#sendSections();
+    this.pump(Number.POSITIVE_INFINITY);
+    this.reset(code);
+  }
+
+  #sendSections(): void {
+    if (this.#sections.length === 0) return;
+    const sections = this.#sections;
+    this.#sections = [];
+    for (const [index, section] of sections.entries()) {
+      const end = this.#endWanted && index === sections.length - 1 && this.#pending.length === 0;
+      this.#host.sendHead(this.id, section, end);
+      if (end) this.#ended();
+    }
+  }
+
+  /** Our side has ended. What is left of the request, nobody reads (RFC 9113 §8.1). */
+  #ended(): void {
+    this.#localEnded = true;
+    const isWhole = this.#remoteEnded;
+    if (!this.#close()) return;
+    if (!isWhole) this.#host.sendReset(this.id, ERROR.none);
+    this.handler?.onClosed();
+  }
+
+  #close(): boolean {
+    if (this.#closed) return false;
+    this.#closed = true;
+    this.drop();
+    this.discard();
+    this.#host.closed(this);
+    return true;
+  }
+}
