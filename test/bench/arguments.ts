@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
+  ASKED,
   BESIDE,
+  DECISION_TARGETS,
   EXTRA_LOADS,
   EXTRA_TARGETS,
   type ExtraLoadName,
@@ -21,6 +23,8 @@ export interface Plan {
   readonly targets: readonly TargetName[];
   /** Targets of the extra loads. */
   readonly extraTargets: readonly TargetName[];
+  /** Of the load `decision`. */
+  readonly decisionTargets: readonly TargetName[];
   readonly rounds: number;
   /** How long one round is measured. */
   readonly windowMs: number;
@@ -37,7 +41,8 @@ export interface Plan {
   readonly beside: string | null;
 }
 
-const ALL_TARGETS = TARGETS.filter((name) => !VARIANTS.includes(name));
+const NAMED_ONLY: readonly TargetName[] = [...VARIANTS, ...ASKED];
+const ALL_TARGETS = TARGETS.filter((name) => !NAMED_ONLY.includes(name));
 
 export const USAGE = `usage: npm run bench -- [--quick] [--only NAME[,NAME…]] [--rounds N] [--json] [--write] [--beside DIR]
 
@@ -51,7 +56,7 @@ export const USAGE = `usage: npm run bench -- [--quick] [--only NAME[,NAME…]] 
 loads:            ${LOADS.join(' ')}
 only when named:  ${EXTRA_LOADS.join(' ')}
 targets:          ${ALL_TARGETS.join(' ')}
-only when named:  ${VARIANTS.join(' ')}`;
+only when named:  ${NAMED_ONLY.join(' ')}`;
 
 /**
  * Null when help was asked for. Throws an `Error` with a line for the user when the words make no
@@ -93,6 +98,7 @@ export function planOf(words: readonly string[]): Plan | null {
       namedTargets.length > 0 ? namedTargets : quick ? QUICK_TARGETS : ALL_TARGETS,
     ),
     extraTargets: withBeside(namedTargets.length > 0 ? namedTargets : EXTRA_TARGETS),
+    decisionTargets: namedTargets.length > 0 ? namedTargets : DECISION_TARGETS,
     rounds,
     windowMs: quick ? 900 : 4000,
     steadyMs: quick ? 2500 : 5000,

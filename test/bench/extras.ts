@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Plan } from './arguments.ts';
 import { authorizeFor } from './clients.ts';
+import { measureLoad } from './compare.ts';
 import { loadOf } from './loads.ts';
 import { measureLatency, median, runUntil } from './measure.ts';
 import type { ExtraLoadName, TargetName } from './names.ts';
@@ -43,6 +44,7 @@ export async function measureExtra(
   load: ExtraLoadName,
 ): Promise<Result[]> {
   if (load === 'start-up') return startUp(stage, plan);
+  if (load === 'decision') return decision(stage, peers, plan);
   for (const target of plan.extraTargets) {
     const peer = await peers.get(target, true);
     if (peer.compiles === true) await runUntil(stage, peer, LOAD, WARM_REQUESTS, plan.warmUpMs);
@@ -91,6 +93,13 @@ async function latency(stage: Stage, peers: RunningPeers, plan: Plan): Promise<R
       ? { addedP99Ms: rounded(p99Of(target) - p99Of('nginx-plain'), 3) }
       : {}),
   }));
+}
+
+/** GET of 128 bytes in the clear: what a decision costs, beside a call through the gate. */
+async function decision(stage: Stage, peers: RunningPeers, plan: Plan): Promise<Result[]> {
+  const targets = plan.decisionTargets;
+  const results = await measureLoad(stage, peers, plan, 'get-128-plain', targets);
+  return results.map((result) => ({ ...result, load: 'decision' }));
 }
 
 async function idleMemory(stage: Stage, target: TargetName, peer: RunningPeer): Promise<Result> {

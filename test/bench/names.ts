@@ -16,6 +16,8 @@ export const TARGETS = [
   'sallyport-truncated',
   'sallyport-hashed',
   'sallyport-headers',
+  'sallyport-decision',
+  'nginx-lua-decision',
 ] as const;
 export type TargetName = (typeof TARGETS)[number];
 
@@ -46,7 +48,13 @@ export const LOADS = [
 export type LoadName = (typeof LOADS)[number];
 
 /** Questions of their own, about fewer targets: they run only when they are named. */
-export const EXTRA_LOADS = ['latency-1600', 'idle-memory', 'idle-beside-load', 'start-up'] as const;
+export const EXTRA_LOADS = [
+  'latency-1600',
+  'idle-memory',
+  'idle-beside-load',
+  'start-up',
+  'decision',
+] as const;
 export type ExtraLoadName = (typeof EXTRA_LOADS)[number];
 
 export const QUICK_LOADS: readonly LoadName[] = [
@@ -60,6 +68,9 @@ export const QUICK_LOADS: readonly LoadName[] = [
 export const QUICK_TARGETS: readonly TargetName[] = TARGETS.slice(0, 8);
 /** Another checkout of this project (`--beside`); only there when it is named. */
 export const BESIDE: TargetName = 'sallyport-beside';
+/** What decides for an nginx that asks, without that nginx: only for the load `decision`. */
+export const ASKED: readonly TargetName[] = ['sallyport-decision', 'nginx-lua-decision'];
+export const DECISION_TARGETS: readonly TargetName[] = [YARDSTICK, ...ASKED];
 /** Those whose idle connections and latency are worth the time. */
 export const EXTRA_TARGETS: readonly TargetName[] = [
   'nginx-plain',

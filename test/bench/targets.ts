@@ -1,5 +1,6 @@
 import type { TargetName } from './names.ts';
 import { caddy } from './peers/caddy.ts';
+import { nginxLuaDecision, sallyportDecision } from './peers/decisions.ts';
 import { expressGateway } from './peers/express-gateway.ts';
 import { haproxy } from './peers/haproxy.ts';
 import { honoHttpProxy3 } from './peers/hono-http-proxy-3.ts';
@@ -36,6 +37,8 @@ const PEERS: { readonly [Name in TargetName]: Peer } = {
   'sallyport-truncated': sallyportTruncated,
   'sallyport-hashed': sallyportHashed,
   'sallyport-headers': sallyportHeaders,
+  'sallyport-decision': sallyportDecision,
+  'nginx-lua-decision': nginxLuaDecision,
 };
 
 export function peerOf(name: TargetName): Peer {

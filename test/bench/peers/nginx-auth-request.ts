@@ -27,16 +27,34 @@ export const nginxAuthRequestCached: Peer = {
   start: (stage, secure) => startAsking(stage, secure, true),
 };
 
-async function startAsking(stage: Stage, secure: boolean, cached: boolean): Promise<RunningPeer> {
-  const name = `nginx-auth-request${cached ? '-cached' : ''}-${secure}`;
-  const service = await startNginx(stage, `${name}-service`, (port) =>
+/** The service that is asked: nginx and Lua. */
+export function startService(stage: Stage, name: string): Promise<RunningPeer> {
+  return startNginx(stage, `${name}-service`, (port) =>
     luaText(stage, port, false, cachedParts(stage, true), SERVICE),
   );
-  const nginx = await startNginx(stage, name, (port) =>
+}
+
+export interface Asking {
+  readonly port: number;
+  /** `/auth`. */
+  readonly path: string;
+  /** What the question says, and how the reply is kept. */
+  readonly question: string;
+  readonly http?: string;
+}
+
+/** The nginx that asks before it forwards. */
+export function startFront(
+  stage: Stage,
+  name: string,
+  secure: boolean,
+  { port: asked, path, question, http = '' }: Asking,
+): Promise<RunningPeer> {
+  return startNginx(stage, name, (port) =>
     nginxText({
       http: `${poolText(stage)}
-  upstream auth { server 127.0.0.1:${service.port}; keepalive 128; keepalive_requests 100000000; keepalive_timeout 1h; }
-  ${cached ? 'proxy_cache_path answers keys_zone=answers:16m max_size=256m inactive=1m;' : ''}`,
+  upstream auth { server 127.0.0.1:${asked}; keepalive 128; keepalive_requests 100000000; keepalive_timeout 1h; }
+  ${http}`,
       server: `
     ${listenText(stage, port, secure)}
     location / {
@@ -45,14 +63,27 @@ async function startAsking(stage: Stage, secure: boolean, cached: boolean): Prom
       ${forwardText(`proxy_set_header Authorization ""; ${NAMES.map((field) => `proxy_set_header X-Account-${field} $account_${field};`).join(' ')}`)}
     }
     location = /auth {
-      internal; proxy_pass http://auth; proxy_http_version 1.1; proxy_set_header Connection "";
+      internal; proxy_pass http://auth${path}; proxy_http_version 1.1; proxy_set_header Connection "";
       proxy_pass_request_body off; proxy_set_header Content-Length "";
-      proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Method $request_method;
-      proxy_set_header X-Forwarded-Uri $request_uri;
-      ${cached ? 'proxy_cache answers; proxy_cache_key $http_authorization; proxy_cache_valid 204 5s; proxy_cache_methods GET HEAD POST;' : ''}
+      ${question}
     }`,
     }),
   );
+}
+
+export const SERVICE_QUESTION = `proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Method $request_method;
+      proxy_set_header X-Forwarded-Uri $request_uri;`;
+
+async function startAsking(stage: Stage, secure: boolean, cached: boolean): Promise<RunningPeer> {
+  const name = `nginx-auth-request${cached ? '-cached' : ''}-${secure}`;
+  const service = await startService(stage, name);
+  const kept = `proxy_cache answers; proxy_cache_key $http_authorization; proxy_cache_valid 204 5s; proxy_cache_methods GET HEAD POST;`;
+  const nginx = await startFront(stage, name, secure, {
+    port: service.port,
+    path: '',
+    question: `${SERVICE_QUESTION} ${cached ? kept : ''}`,
+    http: cached ? 'proxy_cache_path answers keys_zone=answers:16m max_size=256m inactive=1m;' : '',
+  });
   return {
     port: nginx.port,
     pids: [...nginx.pids, ...service.pids],

@@ -4,7 +4,7 @@ import { freePort, startChild } from '../children.ts';
 import { SERVICES } from '../mixed.ts';
 import type { TargetName } from '../names.ts';
 import type { Stage } from '../stage.ts';
-import type { Peer } from './peer.ts';
+import type { Peer, RunningPeer } from './peer.ts';
 import { unchainedCopy } from './unchained.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -70,26 +70,12 @@ function sallyport(name: TargetName, checkout: Checkout): Peer {
     about: `this project${what === '' ? '' : `, ${what}`}, \`audit.guarantee: ${guarantee}\``,
     does: { verify: 'Redis, cached under a lease', inject: 'yes', record },
     missing: () => null,
-    async start(stage, secure) {
-      const folderName = `${name}-${secure}`;
-      const folder = stage.folder(folderName);
-      const port = await freePort();
-      const opsPort = await freePort();
-      const config = stage.file(
-        folder,
-        'bench.yaml',
-        JSON.stringify(
-          configOf(stage, { audit: { guarantee, ...audit }, secure, folder, port, opsPort }),
-        ),
-      );
-      const child = await startChild({
-        cpus: stage.cpus.proxy,
-        command: join(root(stage, folderName) ?? ROOT, 'bin/sallyport'),
-        words: ['serve', '--config', config],
-        ready: () => isReady(opsPort),
-      });
-      return { port, pids: [child.pid], compiles: true, stop: () => child.stop() };
-    },
+    start: (stage, secure) =>
+      startGate(stage, name, {
+        audit: { guarantee, ...audit },
+        secure,
+        root: (folder) => root(stage, folder),
+      }),
   };
 }
 
@@ -99,16 +85,50 @@ function wordsOf(audit: object): string {
     .join(', ');
 }
 
+interface GateOptions {
+  readonly audit: object;
+  readonly secure: boolean;
+  /** Of the checkout, by the name of the folder of this peer; null: this one. */
+  readonly root?: (folder: string) => string | null;
+  /** Of a decision endpoint; null: there is none. */
+  readonly decisionPort?: number | null;
+}
+
+export async function startGate(
+  stage: Stage,
+  name: string,
+  { audit, secure, root, decisionPort = null }: GateOptions,
+): Promise<RunningPeer> {
+  const folderName = `${name}-${secure}`;
+  const folder = stage.folder(folderName);
+  const port = await freePort();
+  const opsPort = await freePort();
+  const place = { audit, secure, folder, port, opsPort, decisionPort };
+  const config = stage.file(folder, 'bench.yaml', JSON.stringify(configOf(stage, place)));
+  const child = await startChild({
+    cpus: stage.cpus.proxy,
+    command: join(root?.(folderName) ?? ROOT, 'bin/sallyport'),
+    words: ['serve', '--config', config],
+    ready: () => isReady(opsPort),
+  });
+  return { port, pids: [child.pid], compiles: true, stop: () => child.stop() };
+}
+
 interface Place {
   readonly audit: object;
   readonly secure: boolean;
   readonly folder: string;
   readonly port: number;
   readonly opsPort: number;
+  readonly decisionPort: number | null;
 }
 
 /** JSON is YAML. */
-function configOf(stage: Stage, { audit, secure, folder, port, opsPort }: Place): object {
+function configOf(
+  stage: Stage,
+  { audit, secure, folder, port, opsPort, decisionPort }: Place,
+): object {
+  const asked = { address: `127.0.0.1:${decisionPort}`, peers: ['127.0.0.1'] };
   return {
     instance: { name: 'bench', dataDir: join(folder, 'data'), lameDuckMs: 0, drainMs: 1000 },
     listen: {
@@ -117,6 +137,7 @@ function configOf(stage: Stage, { audit, secure, folder, port, opsPort }: Place)
         ...(secure ? { tls: { certificates: [stage.certificate] } } : { plaintext: true }),
       },
       ops: { address: `127.0.0.1:${opsPort}` },
+      ...(decisionPort === null ? {} : { decision: asked }),
     },
     store: { kind: 'redis', url: `redis://127.0.0.1:${stage.redisPort}`, keyPrefix: KEY_PREFIX },
     // Every refusal as an event of its own, as the other peers write it: floods are not folded

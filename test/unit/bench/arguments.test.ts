@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { planOf } from '../../bench/arguments.ts';
-import { LOADS, TARGETS, VARIANTS } from '../../bench/names.ts';
+import { ASKED, LOADS, TARGETS, VARIANTS } from '../../bench/names.ts';
 
 describe('what the benchmark is asked to do', () => {
   it('measures everything but the extra loads when nothing is said', () => {
     expect(planOf([])).toMatchObject({
       loads: LOADS,
       extraLoads: [],
-      targets: TARGETS.filter((name) => name !== 'sallyport-beside' && !VARIANTS.includes(name)),
+      targets: TARGETS.filter(
+        (name) => !['sallyport-beside', ...ASKED, ...VARIANTS].includes(name),
+      ),
       json: false,
       write: false,
     });
