@@ -5,7 +5,10 @@ const INSTANCES = 20;
 const TOGETHER = 4;
 const KILLED = 3;
 
-/** Twenty instances on one store, which stands still once; three of them are killed meanwhile. */
+/**
+ * Twenty instances on one store, which stands still once; three of them are killed meanwhile, and
+ * started again afterwards: each has a folder of its own.
+ */
 const twenty: AuditScene = {
   name: `${INSTANCES} instances on one store, which stands still for 3 s; ${KILLED} end by kill -9`,
   stores: ['Redis'],
@@ -21,12 +24,16 @@ const twenty: AuditScene = {
     await sleep(3000);
     stage.redis.pause();
     await sleep(1500);
+    const killed: string[] = [];
     for (let time = 0; time < KILLED; time += 1) {
       const [gate] = gates.splice(Math.floor(random() * gates.length), 1);
-      if (gate !== undefined) await stage.end(gate, 'SIGKILL');
+      if (gate === undefined) continue;
+      await stage.end(gate, 'SIGKILL');
+      killed.push(gate.instance.replace(/-[0-9a-f]+$/, ''));
     }
     await sleep(1500);
     stage.redis.resume();
+    for (const name of killed) stage.load(await stage.start(name), 1, 2);
     await sleep(3000);
   },
 };
