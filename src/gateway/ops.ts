@@ -47,6 +47,7 @@ export function metricSources(
     leaseRemainingSeconds: () => replica.status().leaseRemainingMs / 1000,
     auditPending: () => records.outbox.pending,
     auditSpoolBytes: () => records.spool?.bytes ?? 0,
+    auditSpoolUnreadable: () => records.spool?.unreadableFiles ?? 0,
     auditActivityLagSeconds: () => records.activityLagMs / 1000,
     clientConnections: () => proxy?.counts() ?? NO_CLIENTS,
     upstreamConnections: () => upstreams.connectionCounts(),

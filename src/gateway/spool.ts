@@ -42,6 +42,7 @@ export interface GateSpool {
   readonly problem: string | null;
   /** What of the spool cannot be read; null: nothing. */
   readonly unreadable: string | null;
+  readonly unreadableFiles: number;
   /** Waits a moment for the rest to be replayed. @returns whether all is in the store */
   drain(): Promise<boolean>;
   close(): Promise<void>;
@@ -77,6 +78,9 @@ export function openSpool(gate: GateContext, store: AuditLog, losses: Losses): G
     },
     get unreadable() {
       return files.problem;
+    },
+    get unreadableFiles() {
+      return files.count;
     },
     async drain() {
       const isEmpty = await spooling.drain(DRAIN_MS);

@@ -73,6 +73,8 @@ export interface MetricSources {
   leaseRemainingSeconds(): number | null;
   auditPending(): number;
   auditSpoolBytes(): number;
+  /** Files of the spool that cannot be read, or could not be. */
+  auditSpoolUnreadable(): number;
   /** Null: the store has no copies to wait for. */
   auditActivityLagSeconds(): number | null;
   /** Of the certificate that expires first: seconds since the Unix epoch. */
@@ -237,6 +239,12 @@ function declareSources(registry: Registry, sources: Partial<MetricSources>): vo
   );
   gauge('sallyport_audit_spool_bytes', 'Size of the local spool on disk.', 'sum', () =>
     sources.auditSpoolBytes?.(),
+  );
+  gauge(
+    'sallyport_audit_spool_unreadable_files',
+    'Files of the local spool that cannot be read, those set aside included.',
+    'max',
+    () => sources.auditSpoolUnreadable?.(),
   );
   gauge(
     'sallyport_audit_activity_lag_seconds',

@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../clock.ts';
 import { type FolderLock, lockFolder } from '../../store/folder-lock.ts';
 import type { EventBatch } from '../batch.ts';
@@ -48,7 +48,7 @@ export class SpoolFolder {
   readonly path: string;
   readonly #bounds: SpoolBounds;
   readonly #clock: Clock;
-  readonly #lock: FolderLock;
+  #lock: FolderLock;
   readonly #segmentBytes: number;
   readonly #segments: Segment[] = [];
   readonly #files: UnreadableFiles;
@@ -86,7 +86,7 @@ export class SpoolFolder {
 
   /**
    * Made beside its place and moved there once it is locked, so that nobody finds it unlocked.
-   * Throws what the file system says.
+   * Throws what the file system says, and `AuditUnavailable`.
    */
   static create(
     root: string,
@@ -95,20 +95,8 @@ export class SpoolFolder {
     clock: Clock,
     files: UnreadableFiles,
   ): SpoolFolder {
-    mkdirSync(root, { mode: 0o700, recursive: true });
     const path = join(root, instance);
-    const beside = join(root, `.${instance}`);
-    mkdirSync(beside, { mode: 0o700 });
-    const lock = lockFolder(beside);
-    try {
-      if (lock === null) throw new AuditUnavailable(`${beside} cannot be locked`);
-      renameSync(beside, path);
-      return new SpoolFolder(path, lock, bounds, clock, files);
-    } catch (fault) {
-      lock?.release();
-      rmSync(beside, { recursive: true, force: true });
-      throw fault;
-    }
+    return new SpoolFolder(path, madeAndLocked(path), bounds, clock, files);
   }
 
   /** On disk. */
@@ -309,7 +297,9 @@ export class SpoolFolder {
     const number = this.#nextNumber;
     this.#nextNumber += 1;
     const path = join(this.path, `${String(number).padStart(8, '0')}.spool`);
-    this.#writer = await SegmentWriter.create(path);
+    this.#writer = await SegmentWriter.create(path).catch((fault) =>
+      this.#createAgain(path, fault),
+    );
     this.#segments.push({
       number,
       path,
@@ -321,6 +311,15 @@ export class SpoolFolder {
       dropping: false,
       isSetAside: false,
     });
+  }
+
+  /** Somebody has removed the folder: what was in it is lost, and what comes need not be. */
+  #createAgain(path: string, fault: NodeJS.ErrnoException): Promise<SegmentWriter> {
+    if (fault.code !== 'ENOENT') throw fault;
+    const lock = madeAndLocked(this.path);
+    this.#lock.release();
+    this.#lock = lock;
+    return SegmentWriter.create(path);
   }
 
   #note(batch: EventBatch, bytes: number): void {
@@ -371,6 +370,25 @@ export class SpoolFolder {
         if (fault.code === 'ENOENT') gone();
       },
     );
+  }
+}
+
+/** Throws what the file system says, and `AuditUnavailable` for a folder that another one has. */
+function madeAndLocked(path: string): FolderLock {
+  const root = dirname(path);
+  mkdirSync(root, { mode: 0o700, recursive: true });
+  const beside = join(root, `.${basename(path)}`);
+  mkdirSync(beside, { mode: 0o700 });
+  let lock: FolderLock | null = null;
+  try {
+    lock = lockFolder(beside);
+    if (lock === null) throw new AuditUnavailable(`${beside} cannot be locked`);
+    renameSync(beside, path);
+    return lock;
+  } catch (fault) {
+    lock?.release();
+    rmSync(beside, { recursive: true, force: true });
+    throw fault;
   }
 }
 

@@ -25,7 +25,7 @@ export interface SpoolObserver {
   /** Events that the store has got from the spool. */
   replayed(count: number): void;
   lost(lost: LostEvents): void;
-  /** The spool cannot be opened; tried again when it is needed. */
+  /** The spool cannot be opened; tried again when it is needed, and told once until it can be. */
   unopened(fault: unknown): void;
 }
 

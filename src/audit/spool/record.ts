@@ -84,12 +84,25 @@ export const MAGIC_REST = MAGIC.length - 1;
 
 function batchIn(payload: Buffer): EventBatch | null {
   const marksAt = 4 + payload.readUInt32LE(0);
-  if (marksAt > payload.length) return null;
-  const head = JSON.parse(payload.toString('utf8', 4, marksAt)) as RecordHead;
+  const head = marksAt > payload.length ? null : headIn(payload.toString('utf8', 4, marksAt));
+  if (head === null) return null;
   const linesAt = marksAt + 2 * head.count;
+  if (linesAt > payload.length) return null;
   return {
     ...head,
     marks: payload.subarray(marksAt, linesAt),
     lines: payload.subarray(linesAt),
   };
+}
+
+/** Null: whoever wrote it was no gate, or one that writes otherwise. */
+function headIn(json: string): RecordHead | null {
+  try {
+    const head = JSON.parse(json) as Partial<RecordHead> | null;
+    const numbers = [head?.firstSeq, head?.count].every((one) => Number.isSafeInteger(one));
+    const isHead = numbers && typeof head?.instance === 'string' && Array.isArray(head.accounts);
+    return isHead ? (head as RecordHead) : null;
+  } catch {
+    return null;
+  }
 }

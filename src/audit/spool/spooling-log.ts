@@ -33,6 +33,7 @@ export class SpoolingLog implements AuditLog {
   readonly #replay: Replay;
   readonly #tick: NodeJS.Timeout;
   #folder: SpoolFolder | null = null;
+  #isUnopened = false;
   /** Why the store takes nothing; null while it does. */
   #problem: string | null = null;
   #isAppending = false;
@@ -165,8 +166,10 @@ export class SpoolingLog implements AuditLog {
   #open(): SpoolFolder | null {
     try {
       this.#folder = this.#options.openFolder();
+      this.#isUnopened = false;
     } catch (fault) {
-      this.#options.observer.unopened(fault);
+      if (!this.#isUnopened) this.#options.observer.unopened(fault);
+      this.#isUnopened = true;
     }
     return this.#folder;
   }

@@ -75,6 +75,11 @@ export class UnreadableFiles {
       : `${this.#setAside} files of the spool could not be read: they are in ${this.#options.folder}`;
   }
 
+  /** Those that are waited for, and those that were set aside. */
+  get count(): number {
+    return this.#files.size + this.#setAside;
+  }
+
   /** @returns whether it has been tried for long enough */
   failed({ path, code }: SegmentUnreadable): boolean {
     const { clock, observer, patienceMs = PATIENCE_MS } = this.#options;

@@ -177,6 +177,31 @@ describe('the spool on disk', () => {
     await spool.close();
   });
 
+  it('is made again when somebody has removed its folder', async () => {
+    const spool = folder(MIB);
+    await spool.write(events(1, 2, 'svc_a', 40_000));
+    rmSync(join(root, 'gate'), { recursive: true });
+    // The file that was open is written to, and gone.
+    await spool.write(events(3, 1, 'svc_a', 40_000));
+    for (let seq = 4; seq <= 6; seq += 1) await spool.write(events(seq, 1, 'svc_a', 40_000));
+    const seqs = seqsOf(await spool.next());
+    expect(seqs.length).toBeGreaterThan(0);
+    expect(seqs).toEqual(upTo(6, seqs[0]));
+    expect(lockFolder(join(root, 'gate'))).toBe(null);
+    await spool.close();
+  });
+
+  it('takes a record for damage whose head no gate has written', async () => {
+    const spool = folder();
+    await spool.write(events(1, 1));
+    await spool.write({ ...events(2, 1), accounts: undefined as unknown as string[] });
+    await spool.write(events(3, 1));
+    await spool.close();
+    const { seqs, damaged } = await left();
+    expect(seqs).toEqual([1, 3]);
+    expect(damaged).toBeGreaterThan(0);
+  });
+
   it('finds every flipped bit, passes that record over, and says so', async () => {
     const spool = folder();
     for (let seq = 1; seq <= 3; seq += 1) await spool.write(events(seq, 1));
