@@ -156,6 +156,7 @@ function scanOf(reader: () => Promise<AuditReader>): AuditReader['record'] {
     size: async () => (await reader()).record.size(),
     heads: async () => (await reader()).record.heads(),
     keys: async () => (await reader()).record.keys(),
+    anchors: async () => (await reader()).record.anchors(),
   };
 }
 

@@ -11,17 +11,21 @@ export function resultWords({ gaps, edits, events, instances }: AuditVerificatio
 
 /** What a chain does not prove of this log, one sentence each. */
 export function limitsOf(result: AuditVerification): readonly string[] {
-  const { unchained, uncovered, unproven, unwitnessed, unverified, changes, elsewhere } = result;
+  const { unchained, uncovered, unproven, unhashed, unwitnessed, unverified } = result;
+  const { changes, elsewhere, trimmedBefore } = result;
   const lines = [
     [unchained, 'are of instances that write no chain: only their numbers were looked at'],
     [uncovered, 'come after the last link of their instance: no chain speaks of them yet'],
     [unproven, 'stand beside a hole: what is left there cannot be proved'],
+    [unhashed, 'stand where the record was cut: they are numbered, and no hash holds them alone'],
     [unwitnessed, 'have no number, and whoever wrote them ended before it vouched for them'],
     [unverified, 'are heads whose key is not in what was read: --trust proves who signed them'],
     [elsewhere, 'between them are not in the spool: it lacks what the store has accepted at once'],
     [changes, 'are administrative changes: no chain holds them'],
   ] as const;
   const said = lines.flatMap(([count, what]) => (count > 0 ? [`${count} events ${what}.`] : []));
+  if (trimmedBefore !== null)
+    said.push(`Retention has signed that it cuts what was accepted before ${trimmedBefore}.`);
   return [...said, ...frontsOf(result), ...changesWords(result)];
 }
 
@@ -43,7 +47,7 @@ function changesWords({ registry }: AuditVerification): readonly string[] {
   ];
 }
 
-/** Where a log begins is not signed. */
+/** Where a log begins later, and nothing signed tells why. */
 function frontsOf({ fronts, unanchored }: AuditVerification): readonly string[] {
   const lines = fronts.map(
     ({ instance, firstSeq }) =>

@@ -1,4 +1,5 @@
 import { type AuditScan, AuditUnavailable } from '../audit/port.ts';
+import { anchorIn } from '../audit/verify/anchors.ts';
 import type { ChangesSummary } from '../audit/verify/changes.ts';
 import type { Finding } from '../audit/verify/finding.ts';
 import { type SignedHead, signedHead, type Trust, trustFile } from '../audit/verify/keys.ts';
@@ -41,10 +42,11 @@ export async function verifyAudit(
   const trust = readTrust(input.trust ?? null);
   try {
     const [heads, keys, size] = [await record.heads(), await record.keys(), await record.size()];
+    const anchors = new Set(await record.anchors());
     const beside = {
       keys: new Map(keys.map(({ key, publicKey }) => [key, publicKey])),
       heads: heads.flatMap((line) => headIn(line) ?? []),
-      anchors: [],
+      anchors: [...anchors].flatMap((json) => anchorIn(json) ?? []),
     };
     const findings: Finding[] = [];
     const found = (finding: Finding) => {
@@ -55,11 +57,15 @@ export async function verifyAudit(
       trust,
       whole: input.part !== true,
       sparse: input.sparse === true,
-      anchored: false,
+      nowMs: Date.now(),
       found,
     });
     const read = () => progress(verifier.events, size);
     await readOn(record, null, (event) => verifier.add(event), read, ends);
+    for (const json of await record.anchors()) {
+      const anchor = anchors.has(json) ? null : anchorIn(json);
+      if (anchor !== null) verifier.addAnchor(anchor);
+    }
     const summary = verifier.end();
     const seen = { keys: verifier.keys(), heads: [...verifier.heads()] };
     return { ...summary, findings, trust: seen, registry: null };

@@ -1,5 +1,6 @@
 import type { EventBatch } from './batch.ts';
 import type { HeadLedger, KnownKey } from './chain/ledger.ts';
+import type { CutWitness } from './chain/witness.ts';
 import type { WriteEvent } from './event/bytes.ts';
 import type { PermitLedger } from './permits/ledger.ts';
 import type { OpenPermits } from './permits/open-permits.ts';
@@ -25,6 +26,8 @@ export interface AuditLog {
   readonly permits?: PermitLedger | undefined;
   /** Signed heads, beside the record; absent where none are kept. */
   readonly heads?: HeadLedger | undefined;
+  /** From now on what retention cuts is signed before, and told after; until then neither. */
+  witnessCuts?(witness: CutWitness): void;
   /**
    * The number of the last event that is held of an instance; 0 = none. Absent where nobody else
    * could have written it. Throws `AuditUnavailable`.
@@ -139,6 +142,8 @@ export interface AuditScan {
   /** Signed heads, each as its event, and the keys that are registered. */
   heads(): Promise<readonly string[]>;
   keys(): Promise<readonly KnownKey[]>;
+  /** What instances have signed of what retention cuts (`Anchor` as JSON): of each the newest. */
+  anchors(): Promise<readonly string[]>;
 }
 
 export interface ScanPage {

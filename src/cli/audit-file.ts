@@ -25,6 +25,7 @@ export function openExport(path: string): { readonly record: AuditScan; close():
     size: async () => 0,
     heads: async () => [],
     keys: async () => [],
+    anchors: async () => [],
   };
   return { record, close: () => closeSync(file) };
 }

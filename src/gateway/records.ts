@@ -99,6 +99,7 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
     onFault: (error) =>
       log.warn('where the chain of audit events has come to cannot be kept', { error }),
   });
+  store.witnessCuts?.(chain.cuts);
   const closer = closerOf(gate, store, outbox, chain);
   const floods = floodsOf(gate, 'call', outbox);
   const adminFloods = floodsOf(gate, 'admin-call', outbox);

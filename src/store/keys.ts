@@ -94,6 +94,8 @@ export interface AuditKeys {
   unvouched(partition: number): string;
   /** Hash: instance -> the newest head that it has signed, as its event. */
   heads(partition: number): string;
+  /** Hash: instance -> what it has signed of what retention cuts, the newest (JSON). */
+  anchors(partition: number): string;
   /** Hash: key id -> who has signed heads with it (JSON). */
   readonly chainKeys: string;
   /** Stream: one account's calls, capped. */
@@ -114,6 +116,7 @@ export function auditKeys(prefix: string): AuditKeys {
     alive: (partition, instance) => `${prefix}:audit:{${partition}}:alive:${instance}`,
     unvouched: (partition) => `${prefix}:audit:{${partition}}:unvouched`,
     heads: (partition) => `${prefix}:audit:{${partition}}:heads`,
+    anchors: (partition) => `${prefix}:audit:{${partition}}:anchors`,
     chainKeys: `${prefix}:audit:{0}:keys`,
     activity: (accountId) => `${prefix}:activity:${accountId}`,
     activityAnew: (accountId, run) =>

@@ -81,12 +81,14 @@ const NEEDED = {
     ['EVAL', NOTHING, 2, instances, audit.unvouched(0)],
     ['EVAL', NOTHING, 4, audit.stream(0), audit.last(0, 'check'), open, instances],
   ],
-  /** May keep where the chain of its events has come to, and its key. */
+  /** May keep where the chain of its events has come to, its key, and what retention cuts. */
   keepsHeads: ({ audit }) => [
     ['HGETALL', audit.heads(0)],
     ['HDEL', audit.heads(0), '-'],
     ['HGETALL', audit.chainKeys],
     ['HDEL', audit.chainKeys, '-'],
+    ['HGETALL', audit.anchors(0)],
+    ['HDEL', audit.anchors(0), '-'],
   ],
   /** May hold the activity logs of all accounts together within their bytes. */
   boundsActivity: ({ audit }) => [

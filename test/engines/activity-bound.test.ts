@@ -57,6 +57,7 @@ describe('the activity logs of all accounts', () => {
         pressure() {},
         blind: () => void blind.push('record'),
         activityBlind: () => void blind.push('activity'),
+        unsigned: (fault) => void blind.push(fault.message),
       },
     });
     return {

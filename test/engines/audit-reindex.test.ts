@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createRedisAuditLog, partitionOf } from '../../src/audit/log/redis/log.ts';
+import { createRedisAuditLog } from '../../src/audit/log/redis/log.ts';
 import { createRedisAuditReader } from '../../src/audit/log/redis/reader.ts';
 import { reindexActivity } from '../../src/audit/log/redis/reindex.ts';
+import { partitionOf } from '../../src/audit/partitions.ts';
 import { systemClock } from '../../src/clock.ts';
 import { auditKeys } from '../../src/store/keys.ts';
 import type { RedisConnection } from '../../src/store/redis.ts';

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createRedisAuditLog, partitionOf } from '../../src/audit/log/redis/log.ts';
+import { createRedisAuditLog } from '../../src/audit/log/redis/log.ts';
 import { createRedisAuditReader } from '../../src/audit/log/redis/reader.ts';
 import { type BatchingOutbox, createOutbox } from '../../src/audit/outbox/outbox.ts';
+import { partitionOf } from '../../src/audit/partitions.ts';
 import type { AuditLog } from '../../src/audit/port.ts';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
@@ -117,12 +118,16 @@ describe.runIf(findRedisServer() !== null)('outbox in front of a real Redis', ()
   });
 
   it('lets events go that are older than the retention', async () => {
-    start('old');
-    await Promise.all(Array.from({ length: 1000 }, () => record('old')));
-    await outbox.close(20_000);
-    // Another instance a hundred days later: its first batch trims what is too old, wherever it is.
-    const later: Clock = { ...systemClock, wallMs: () => Date.now() + 100 * 24 * 3600 * 1000 };
-    start('new', later);
+    const stream = `box:audit:{${partitionOf('old')}}`;
+    await connection.call('DEL', stream);
+    // A hundred days ago, by Redis's clock.
+    const then = Date.now() - 100 * 24 * 3600 * 1000;
+    const adding = Array.from({ length: 1000 }, (_, n) =>
+      connection.call('XADD', stream, `${then}-${n + 1}`, 'e', '{}'),
+    );
+    await Promise.all(adding);
+    // Another instance: its first batch trims what is too old, wherever it is.
+    start('new');
     await record('new');
     await expect.poll(() => lengthOf('old'), { timeout: 30_000 }).toBeLessThan(200);
   });

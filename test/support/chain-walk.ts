@@ -16,6 +16,7 @@ export function walkChain(lines: readonly string[]): {
   let links = 0;
   let heads = 0;
   let publicKey = '';
+  let lastHead: Record<string, unknown> = {};
   lines.forEach((line, index) => {
     const event = JSON.parse(line) as Record<string, unknown>;
     const { seq, chain, type } = event;
@@ -27,11 +28,18 @@ export function walkChain(lines: readonly string[]): {
       segment = createHash('sha256');
     }
     segment.update(`${line}\n`);
-    if (type === 'instance-begun') publicKey = String(event.publicKey);
+    if (type === 'instance-begun') {
+      publicKey = String(event.publicKey);
+      lastHead = { number: seq, time: event.time };
+    }
     if (type === 'chain-head' || type === 'instance-ended') {
       heads += 1;
       const { instance, time, signature } = event;
-      const text = `sallyport-audit-head/1\n${instance}\n${seq}\n${chain}\n${time}\n`;
+      const last = event.lastHead as { number: number; time: string };
+      if (last.number !== lastHead.number || last.time !== lastHead.time)
+        faults.push(`event ${seq} does not name the head before it`);
+      lastHead = { number: seq, time };
+      const text = `sallyport-audit-head/2\n${instance}\n${seq}\n${chain}\n${time}\n${last.number}\n${last.time}\n`;
       const key = createPublicKey({
         key: Buffer.from(publicKey, 'base64url'),
         format: 'der',

@@ -22,6 +22,7 @@ export interface Head {
   seq: number;
   chain: string;
   time: string;
+  lastHead: { number: number; time: string };
   key: string;
   signature: string;
 }
@@ -34,6 +35,7 @@ export class LogInstance {
   head: Head | null = null;
   #segment = '';
   #seq = 0;
+  #lastHead = { number: 1, time: '' };
   readonly #now: () => string;
 
   constructor(name: string, key: LogKey, previous: Head | null, now: () => string) {
@@ -46,11 +48,18 @@ export class LogInstance {
         : { instance: previous.instance, seq: previous.seq, chain: previous.chain };
     const first = { type: 'instance-begun', phase: 'chain', previous: adopted, version: '1.0.0' };
     const own = { key: key.id, publicKey: key.publicKey };
-    this.#write({ ...first, ...own }, adopted?.chain ?? 'A'.repeat(43));
+    const time = this.#now();
+    this.#lastHead = { number: 1, time };
+    this.#write({ ...first, ...own }, adopted?.chain ?? 'A'.repeat(43), time);
   }
 
   get seq(): number {
     return this.#seq;
+  }
+
+  /** When it has signed last, or begun. */
+  get signedMs(): number {
+    return Date.parse(this.#lastHead.time);
   }
 
   call(link = false): string {
@@ -66,10 +75,14 @@ export class LogInstance {
   sign(type: 'chain-head' | 'instance-ended' = 'chain-head'): string {
     const chain = this.#link();
     const [seq, time] = [this.#seq + 1, this.#now()];
-    const text = `sallyport-audit-head/1\n${this.name}\n${seq}\n${chain}\n${time}\n`;
+    const lastHead = this.#lastHead;
+    const place = `${this.name}\n${seq}\n${chain}\n${time}\n`;
+    const text = `sallyport-audit-head/2\n${place}${lastHead.number}\n${lastHead.time}\n`;
     const signature = sign(null, Buffer.from(text), this.key.secret).toString('base64url');
-    this.head = { instance: this.name, seq, chain, time, key: this.key.id, signature };
-    return this.#write({ type, phase: 'chain', key: this.key.id, signature }, chain, time);
+    const own = { lastHead, key: this.key.id, signature };
+    this.head = { instance: this.name, seq, chain, time, ...own };
+    this.#lastHead = { number: seq, time };
+    return this.#write({ type, phase: 'chain', ...own }, chain, time);
   }
 
   /** Says that so many numbers are in no log, and leaves them out. */
@@ -102,14 +115,10 @@ export function unknownOutcome(by: string, of: string, id: string, time: string)
   return JSON.stringify({ id, time, instance: by, requestId: id, decidedBy: of, ...known });
 }
 
-/** What trimming writes about one instance. */
-export function trimAnchor(
-  writer: LogInstance,
-  cut: readonly { instance: string; nextSeq: number; chain: string | null; rest: string }[],
-  time: string,
-) {
-  const seq = writer.seq + 1;
-  const text = `sallyport-audit-trim/1\n${writer.name}\n${seq}\n${sha256(JSON.stringify(cut))}\n${time}\n`;
+/** What retention signs before it cuts. */
+export function trimAnchor(writer: LogInstance, before: string, time: string, stream = 'all') {
+  const text = `sallyport-audit-trim/1\n${writer.name}\n${stream}\n${before}\n${time}\n`;
   const signature = sign(null, Buffer.from(text), writer.key.secret).toString('base64url');
-  return { instance: writer.name, seq, time, cut, key: writer.key.id, signature };
+  const { id } = writer.key;
+  return { instance: writer.name, stream, trimmedBefore: before, time, key: id, signature };
 }

@@ -1,4 +1,4 @@
-import { AUDIT_PARTITIONS } from '../../src/audit/log/redis/log.ts';
+import { AUDIT_PARTITIONS } from '../../src/audit/partitions.ts';
 import { auditKeys, registryKeys } from '../../src/store/keys.ts';
 import { connectRedis } from '../../src/store/redis.ts';
 

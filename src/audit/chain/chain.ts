@@ -4,10 +4,12 @@ import { isoTime } from '../event/text.ts';
 import { onRecord } from '../outbox/on-record.ts';
 import type { BatchingOutbox } from '../outbox/outbox.ts';
 import type { WrittenOutcomes } from '../permits/ledger.ts';
+import { Cuts } from './cuts.ts';
 import { keepHeadIn } from './head-file.ts';
 import type { ChainKey } from './key.ts';
 import type { HeadLedger } from './ledger.ts';
-import { type ChainPlace, headText } from './signed.ts';
+import { type ChainPlace, headText, type LastHead } from './signed.ts';
+import type { CutWitness } from './witness.ts';
 
 export interface ChainOptions {
   readonly outbox: BatchingOutbox;
@@ -37,6 +39,8 @@ export interface Chain {
    * when it is not certain to be.
    */
   vouch(written: WrittenOutcomes): Promise<void>;
+  /** Signs what retention cuts, and records it. */
+  readonly cuts: CutWitness;
   /** Signs all that was written, as the instance's last word. */
   end(): void;
   /** Resolves once what was signed is kept, or cannot be. */
@@ -56,6 +60,8 @@ class SignedChain implements Chain {
   readonly #ledger: HeadLedger;
   readonly #timer: NodeJS.Timeout;
   readonly #beganMs: number;
+  readonly cuts: Cuts;
+  #lastHead: LastHead;
   #isKeyKept = false;
   /** The newest signed head that is accepted and not kept yet. */
   #unkept: string | null = null;
@@ -67,11 +73,14 @@ class SignedChain implements Chain {
     this.#options = options;
     this.#ledger = options.ledger ?? NOWHERE;
     this.#beganMs = options.clock.wallMs();
+    this.#lastHead = { number: 1, time: isoTime(this.#beganMs) };
+    this.cuts = new Cuts(options);
     this.#begin();
     options.outbox.onUnsigned(HEAD_EVENTS, () => {
       if (!this.#ended && options.outbox.unsigned >= HEAD_EVENTS) this.#sign('chain-head');
     });
     this.#timer = setInterval(() => {
+      this.cuts.tell();
       if (options.outbox.unsigned > 0) this.#sign('chain-head');
       this.#keepSoon();
     }, HEAD_MS).unref();
@@ -89,6 +98,7 @@ class SignedChain implements Chain {
     if (this.#ended) return;
     this.#ended = true;
     clearInterval(this.#timer);
+    this.cuts.end();
     this.#sign('instance-ended');
   }
 
@@ -124,8 +134,11 @@ class SignedChain implements Chain {
     let line = '';
     const make = (seq: number, chain: string) => {
       const timeMs = clock.wallMs();
-      const signature = key.sign(headText({ instance, seq, chain, time: isoTime(timeMs) }));
-      line = chainEvent(instance, seq, timeMs, { type, key: key.id, signature, chain });
+      const time = isoTime(timeMs);
+      const lastHead = this.#lastHead;
+      const signature = key.sign(headText({ instance, seq, chain, time }, lastHead));
+      line = chainEvent(instance, seq, timeMs, { type, lastHead, key: key.id, signature, chain });
+      this.#lastHead = { number: seq, time };
       return line;
     };
     const accepted = () => {

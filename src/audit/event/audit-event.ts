@@ -74,12 +74,6 @@ const record = z.record(z.string(), z.unknown()).nullable();
 const hash = () => z.string().regex(/^[\w-]{43}$/, 'is no SHA-256 as base64url');
 const keyId = () => z.string().regex(/^[0-9a-f]{16}$/, 'names no key');
 const place = z.object({ instance: z.string(), seq: count(), chain: hash() });
-const cut = z.object({
-  instance: z.string(),
-  nextSeq: count().describe('The first number that is kept.'),
-  chain: hash().nullable().describe('Of the last event cut that has one; null: it is not known.'),
-  rest: hash().describe('SHA-256 of the lines kept up to the next event that has a `chain`.'),
-});
 
 const FIELDS = {
   schema: z.literal(SCHEMA_VERSION).describe('Version of this form. Left out: 1.'),
@@ -140,7 +134,13 @@ const FIELDS = {
   firstSeq: count().describe('Number of the first event that is meant.'),
   lastSeq: count().describe('Number of the last event that is meant.'),
   digest: hash().describe('SHA-256 of the lines that are meant, each with its line feed.'),
-  cut: z.array(cut).describe('Where each instance goes on whose oldest events were cut.'),
+  stream: z.enum(['0', '1', '2', '3', 'all']).describe('Of the record: which, or all of it.'),
+  trimmedBefore: moment().describe(
+    'Only events that the store accepted before were cut, by its clock.',
+  ),
+  lastHead: z
+    .object({ number: count(), time: moment() })
+    .describe('The head before it, or the first event of the instance where there is none.'),
   key: keyId().describe('Names the key of `signature`.'),
   publicKey: z.string().max(128).describe('That key: Ed25519, SPKI in DER, as base64url.'),
   signature: z.string().length(86).describe('Ed25519 as base64url (audit/chain/signed.ts).'),
@@ -307,10 +307,16 @@ const KINDS = {
     })
     .describe('The first event of an instance.'),
   instanceEnded: z
-    .object({ ...fields([...CHAIN_NUMBERED, ...SIGNED], []), ...head('instance-ended', 'chain') })
+    .object({
+      ...fields([...CHAIN_NUMBERED, ...SIGNED], ['lastHead']),
+      ...head('instance-ended', 'chain'),
+    })
     .describe('The last event of an instance that ended well.'),
   chainHead: z
-    .object({ ...fields([...CHAIN_NUMBERED, ...SIGNED], []), ...head('chain-head', 'chain') })
+    .object({
+      ...fields([...CHAIN_NUMBERED, ...SIGNED], ['lastHead']),
+      ...head('chain-head', 'chain'),
+    })
     .describe('Where the chain of an instance has come to, signed.'),
   eventsLost: z
     .object({
@@ -327,10 +333,10 @@ const KINDS = {
     .describe('Vouches for events without a number: outcomes of an instance that is gone.'),
   logTrimmed: z
     .object({
-      ...fields([...CHAIN_NUMBERED, 'cut', 'key', 'signature'], []),
+      ...fields([...CHAIN_NUMBERED, 'count', 'stream', 'trimmedBefore', 'key', 'signature'], []),
       ...head('log-trimmed', 'chain'),
     })
-    .describe('The oldest events were cut, for their age or for room.'),
+    .describe('So many of the oldest events were cut, for their age or for room.'),
   change: z
     .object({
       ...fields(

@@ -16,6 +16,6 @@ export function chainWords(event: EventOf<ChainKind>): string {
     case 'permits-closed':
       return `closed ${event.count} calls of ${event.decidedBy}, whose outcome is unknown`;
     case 'log-trimmed':
-      return `cut the oldest events of ${event.cut.length} instances`;
+      return `cut ${event.count} of the oldest events, from before ${event.trimmedBefore}`;
   }
 }

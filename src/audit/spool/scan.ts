@@ -48,6 +48,7 @@ class SegmentsScan implements SpoolScan {
       Math.round(this.#segments.reduce((sum, path) => sum + sizeOf(path), 0) / EVENT_BYTES),
     heads: async () => [],
     keys: async () => [],
+    anchors: async () => [],
   };
 
   async close(): Promise<void> {

@@ -1,72 +1,88 @@
-import { hash } from 'node:crypto';
 import * as z from 'zod';
+import { trimText } from '../chain/signed.ts';
+import { AUDIT_PARTITIONS, partitionOf, streamName } from '../partitions.ts';
 import { hasSigned, type KnownKeys } from './keys.ts';
 
-/** What trimming says of one instance whose oldest events it cut. */
-const cut = z.object({
-  instance: z.string(),
-  /** The first number that was kept. */
-  nextSeq: z.int().min(1),
-  chain: z.string().nullable(),
-  /** SHA-256 of the lines that were kept up to the next link. */
-  rest: z.string(),
-});
-
-export type Cut = Readonly<z.infer<typeof cut>>;
+const streams = Array.from({ length: AUDIT_PARTITIONS }, (_, partition) => streamName(partition));
 
 /** A signed word about a cut: an event of its writer, also kept beside the log. */
 export const trimAnchor = z.object({
-  instance: z.string(),
-  seq: z.int().min(1),
-  time: z.string(),
-  cut: z.array(cut),
+  instance: z.string().min(1),
+  stream: z.enum([...streams, 'all']),
+  trimmedBefore: z.iso.datetime(),
+  time: z.iso.datetime(),
   key: z.string(),
   signature: z.string(),
 });
 
 export type TrimAnchor = Readonly<z.infer<typeof trimAnchor>>;
 
-/** What is signed of an anchor. */
-function trimText({ instance, seq, time, cut: cuts }: TrimAnchor): string {
-  const digest = hash('sha256', JSON.stringify(cuts), 'base64url');
-  return `sallyport-audit-trim/1\n${instance}\n${seq}\n${digest}\n${time}\n`;
+/** Null: the text is none. */
+export function anchorIn(json: string): TrimAnchor | null {
+  try {
+    return trimAnchor.safeParse(JSON.parse(json)).data ?? null;
+  } catch {
+    return null;
+  }
 }
 
-/** Cuts of one instance that are remembered: the newest, and some before. */
-const REMEMBERED = 16;
+/**
+ * What is younger than an anchor says by this much may be missing: a head is signed within ten
+ * seconds of what it speaks of, and clocks differ.
+ */
+const SLACK_MS = 60_000;
 
-/** Where logs may begin. */
+/** Up to where logs may have been cut. */
 export class Anchors {
-  readonly #cuts = new Map<string, Cut[]>();
+  readonly #bounds = new Map<string, number>();
+  /** Of what was signed after reading began. */
+  readonly #late = new Map<string, number>();
+  readonly #nowMs: number;
 
-  /** Whether anything was cut. */
-  get any(): boolean {
-    return this.#cuts.size > 0;
+  constructor(nowMs: number) {
+    this.#nowMs = nowMs;
   }
 
-  /** Answers whether the signature is that of a known key; else it accounts for nothing. */
-  add(anchor: TrimAnchor, keys: KnownKeys): boolean {
-    const publicKey = keys.get(anchor.key);
-    if (publicKey === undefined || !hasSigned(publicKey, trimText(anchor), anchor.signature))
-      return false;
-    for (const one of anchor.cut) {
-      const cuts = this.#cuts.get(one.instance) ?? [];
-      if (cuts.some(({ nextSeq, rest }) => nextSeq === one.nextSeq && rest === one.rest)) continue;
-      cuts.push(one);
-      cuts.sort((a, b) => a.nextSeq - b.nextSeq);
-      if (cuts.length > REMEMBERED) cuts.shift();
-      this.#cuts.set(one.instance, cuts);
-    }
-    return true;
+  /** Before which anything was cut, as far as is known: UTC; null: nothing was. */
+  get newest(): string | null {
+    const newestMs = Math.max(...this.#bounds.values());
+    return Number.isFinite(newestMs) ? new Date(newestMs).toISOString() : null;
   }
 
-  /** The first number that must be there; 1 where nothing was cut. */
-  nextOf(instance: string): number {
-    return this.#cuts.get(instance)?.at(-1)?.nextSeq ?? 1;
+  /**
+   * Answers what is wrong with it, as the end of a sentence; null: nothing is. What is false
+   * accounts for nothing.
+   *
+   * @param late it came to be while the log was read
+   */
+  add(anchor: TrimAnchor, keys: KnownKeys, late = false): string | null {
+    const { stream, key, signature, trimmedBefore, time } = anchor;
+    const publicKey = keys.get(key);
+    if (publicKey === undefined) return `is signed with the key ${key}, which nobody knows`;
+    if (!hasSigned(publicKey, trimText(anchor), signature)) return 'has a signature that is false';
+    const beforeMs = Date.parse(trimmedBefore);
+    if (beforeMs > Math.min(Date.parse(time), this.#nowMs) + SLACK_MS)
+      return `speaks of a time to come, ${trimmedBefore}`;
+    const bound = this.#bounds.get(stream) ?? Number.NEGATIVE_INFINITY;
+    if (beforeMs <= bound) return null;
+    this.#bounds.set(stream, beforeMs);
+    if (late) this.#late.set(stream, beforeMs);
+    return null;
   }
 
-  /** What the lines from this number to the next link must be; null: no anchor says it. */
-  restAt(instance: string, seq: number): string | null {
-    return this.#cuts.get(instance)?.find(({ nextSeq }) => nextSeq === seq)?.rest ?? null;
+  /** What happened up to this time may have been cut, in ms since 1970; null: nothing was. */
+  boundOf(instance: string): number | null {
+    return newestOf(this.#bounds, instance);
   }
+
+  /** Likewise, of what was cut while the log was read. */
+  lateBoundOf(instance: string): number | null {
+    return newestOf(this.#late, instance);
+  }
+}
+
+function newestOf(bounds: ReadonlyMap<string, number>, instance: string): number | null {
+  const own = bounds.get(streamName(partitionOf(instance))) ?? Number.NEGATIVE_INFINITY;
+  const newest = Math.max(own, bounds.get('all') ?? Number.NEGATIVE_INFINITY);
+  return newest === Number.NEGATIVE_INFINITY ? null : newest + SLACK_MS;
 }

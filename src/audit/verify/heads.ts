@@ -1,5 +1,6 @@
+import { headText } from '../chain/signed.ts';
 import type { Finding, FindingKind } from './finding.ts';
-import { hasSigned, headText, type KnownKeys, keyIdOf, type SignedHead } from './keys.ts';
+import { hasSigned, type KnownKeys, keyIdOf, type SignedHead, signedHead } from './keys.ts';
 import { type LogLine, textOf } from './line.ts';
 import type { Numbered } from './region.ts';
 
@@ -23,7 +24,8 @@ export class InstanceHeads {
   signed = 0;
   /** Whose key nobody has brought: the part that is read begins after it. */
   unverified = 0;
-  /** The newest one whose signature holds. */
+  /** The oldest and the newest one whose signature holds. */
+  first: SignedHead | null = null;
   newest: SignedHead | null = null;
   readonly #recent: { seq: number; chain: string }[] = [];
 
@@ -64,7 +66,8 @@ export function readKey(line: Numbered, heads: InstanceHeads, rules: HeadRules, 
 /** A head or an end: who has signed it. */
 export function readHead(line: Numbered, heads: InstanceHeads, rules: HeadRules, say: Say): void {
   const { key, signature } = line.event;
-  const head = { ...placeOf(line), key: textOf(key), signature: textOf(signature) };
+  const lastHead = signedHead.shape.lastHead.safeParse(line.event.lastHead).data;
+  const head = { ...placeOf(line), lastHead, key: textOf(key), signature: textOf(signature) };
   const own = heads.key;
   const publicKey = rules.keys.get(head.key) ?? (own?.id === head.key ? own.publicKey : null);
   if (rules.part && rules.keys.size === 0 && own === null) {
@@ -75,11 +78,12 @@ export function readHead(line: Numbered, heads: InstanceHeads, rules: HeadRules,
     say(finding('foreign-key', line, `is signed with the key ${head.key}, which is not its key`));
     return;
   }
-  if (!hasSigned(publicKey, headText(head), head.signature)) {
+  if (!hasSigned(publicKey, headText(head, lastHead), head.signature)) {
     say(finding('head-replaced', line, `is a head whose signature does not hold`));
     return;
   }
   heads.signed += 1;
+  heads.first ??= head;
   heads.newest = head;
 }
 

@@ -2,6 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { type Finding, type FindingKind, numbers, runsOf } from './finding.ts';
 import { Fingerprints } from './fingerprints.ts';
 import { increasingPlaces } from './increasing.ts';
+import type { MissingRange } from './missing.ts';
 import { digestOf, genuine, type Numbered } from './region.ts';
 
 /** What a check says while it reads. */
@@ -10,7 +11,7 @@ export interface CheckObserver {
   /** Every genuine event, in order, once. */
   accepted(line: Numbered): void;
   /** Numbers that are not there. Whether something excuses it is known at the end. */
-  missing(instance: string, first: number, last: number, time: string | null): void;
+  missing(instance: string, range: MissingRange): void;
   /** An event that was counted as missing has come after all. */
   cameLate(instance: string, seq: number): boolean;
 }
@@ -21,12 +22,10 @@ const KEPT_EVENTS = 20_000;
 /** Out of order, events are waited for over so many links. */
 const LINKS_WAITED = 3;
 
-/** What is left to be compared once the anchors are known: a segment without its beginning. */
+/** A segment without its beginning: its link can say nothing of what is left. */
 export interface BrokenSegment {
   readonly firstSeq: number;
   readonly lastSeq: number;
-  readonly digest: string;
-  readonly time: string;
 }
 
 /**
@@ -186,8 +185,7 @@ export class InstanceCheck {
     const last = link.seq - 1;
     if (this.#whole) {
       if (digest !== chain) this.#noteChanged(first, last, link.time);
-    } else if (first === this.firstSeq)
-      this.broken = { firstSeq: first, lastSeq: last, digest, time: link.time };
+    } else if (first === this.firstSeq) this.broken = { firstSeq: first, lastSeq: last };
     else this.unproven += last - first + 1;
   }
 
@@ -308,7 +306,12 @@ export class InstanceCheck {
       const candidates = claims.get(seq)!;
       if (seq > expected) {
         const before = segment.at(-1)?.[0]?.time ?? this.lastTime;
-        this.#observer.missing(this.name, expected, seq - 1, before === '' ? null : before);
+        this.#observer.missing(this.name, {
+          first: expected,
+          last: seq - 1,
+          time: before === '' ? null : before,
+          nextTime: candidates[0]!.time,
+        });
         holed = true;
       }
       expected = seq + 1;

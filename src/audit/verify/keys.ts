@@ -7,6 +7,7 @@ export const signedHead = z.object({
   seq: z.int().min(1),
   chain: z.string().length(43),
   time: z.string(),
+  lastHead: z.object({ number: z.int().min(1), time: z.string() }).optional(),
   key: z.string(),
   signature: z.string(),
 });
@@ -52,9 +53,4 @@ function keyFrom(publicKey: string): KeyObject | null {
   } catch {
     return null;
   }
-}
-
-/** What is signed of a head. */
-export function headText({ instance, seq, chain, time }: Omit<SignedHead, 'key' | 'signature'>) {
-  return `sallyport-audit-head/1\n${instance}\n${seq}\n${chain}\n${time}\n`;
 }

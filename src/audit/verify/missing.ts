@@ -4,6 +4,8 @@ export interface MissingRange {
   readonly last: number;
   /** Of the last event before them. */
   readonly time: string | null;
+  /** Of the first one after them; absent: nobody asks for it. */
+  readonly nextTime?: string;
 }
 
 /** Kept of one instance; what comes later is a finding at once. */

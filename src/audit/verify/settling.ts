@@ -1,9 +1,10 @@
 import type { Anchors } from './anchors.ts';
 import { type Finding, missingOf, numbers } from './finding.ts';
+import { type FrontVerdict, frontHole, judgeFront } from './front.ts';
 import type { InstanceHeads } from './heads.ts';
 import type { InstanceCheck } from './instance-check.ts';
 import type { Adoption, Known, Lost } from './known.ts';
-import { MissingNumbers } from './missing.ts';
+import { MissingNumbers, type MissingRange } from './missing.ts';
 
 /** Where the log of an instance begins, if not with its first event. */
 export interface Front {
@@ -26,8 +27,6 @@ export interface ReadLog {
   readonly whole: boolean;
   /** Whether it lacks what others have: then beginnings, ends and holes say nothing. */
   readonly sparse: boolean;
-  /** Whether retention leaves anchors where it cuts; else a log may begin anywhere. */
-  readonly anchored: boolean;
   readonly found: (finding: Finding) => void;
 }
 
@@ -53,8 +52,7 @@ export class Settling {
   }
 
   #settleAbsent(name: string, heads: InstanceHeads['expected']): void {
-    if (!this.#isCut(heads)) this.#truncated(name, heads, 0, null);
-    else this.#begins(name, Math.max(...heads.map(({ seq }) => seq)) + 1);
+    if (!this.#isCut(name, heads)) this.#truncated(name, heads, 0, null);
   }
 
   #begins(instance: string, firstSeq: number): void {
@@ -62,11 +60,10 @@ export class Settling {
     if (this.fronts.length < FRONTS_MOST) this.fronts.push({ instance, firstSeq });
   }
 
-  /** Without anchors, what is older than all that is kept is taken to have been cut. */
-  #isCut(heads: InstanceHeads['expected']): boolean {
-    const times = [...this.#log.instances.values()].map(({ check }) => check.firstTime);
-    const oldest = times.reduce((first, time) => (time < first ? time : first), '~');
-    return !this.#log.anchored && heads.every(({ time }) => time < oldest);
+  /** All that they speak of was due to be cut. */
+  #isCut(name: string, heads: InstanceHeads['expected']): boolean {
+    const boundMs = this.#log.anchors.boundOf(name);
+    return boundMs !== null && heads.every(({ time }) => Date.parse(time) <= boundMs);
   }
 
   /** Who ended before it kept a head of its own has left the one that it adopted to the next. */
@@ -85,16 +82,15 @@ export class Settling {
 
   #settle(name: string, known: Known): void {
     const { check, heads, missing } = known;
-    const next = this.#log.anchors.nextOf(name);
     const front = new MissingNumbers();
-    if (check.firstSeq > next) front.add({ first: next, last: check.firstSeq - 1, time: null });
-    for (const lost of this.#log.lost.get(name) ?? [])
+    if (check.firstSeq > 1) front.add({ first: 1, last: check.firstSeq - 1, time: null });
+    for (const lost of this.#lostOf(name))
       for (const holes of [front, missing])
         for (const hole of holes.take(lost.first, lost.last)) this.#sayLost(name, hole, lost);
-    this.#settleFront(name, known, front.all()[0]?.first ?? check.firstSeq);
-    missing.take(1, next - 1);
-    for (const { first, last, time } of missing.all())
-      this.#log.found(missingOf(name, { first, last, time }));
+    this.#settleFront(name, known, front.all());
+    const lateMs = this.#log.anchors.lateBoundOf(name) ?? Number.NEGATIVE_INFINITY;
+    for (const hole of missing.all())
+      if (!(Date.parse(hole.nextTime ?? '') <= lateMs)) this.#log.found(missingOf(name, hole));
     const adopted = this.#adoptedOf(known);
     if (adopted !== null) this.#compareAdopted(...adopted);
     this.#truncated(name, heads.expected, check.lastSeq, check.lastTime);
@@ -111,36 +107,22 @@ export class Settling {
     this.#log.found({ kind: 'lost', instance, firstSeq: first, lastSeq: last, time, message });
   }
 
-  /** @param next the first number that is not there and that nobody has said to be lost */
-  #settleFront(name: string, { check, lateComer }: Known, next: number): void {
-    const { firstSeq, broken } = check;
-    const rest = broken === null ? null : this.#log.anchors.restAt(name, broken.firstSeq);
-    if (broken !== null && rest !== null && rest !== broken.digest)
-      this.#sayChangedFront(name, broken);
-    if (firstSeq <= next) return;
-    if (!this.#log.anchored) this.#begins(name, firstSeq);
-    const time = check.firstTime === '' ? null : check.firstTime;
-    const range = { instance: name, firstSeq: next, lastSeq: firstSeq - 1, time };
-    if (!check.chained) {
-      if (!lateComer) return;
-      const message = `events from ${firstSeq} of ${name} are of an instance that never began`;
-      const own = { ...range, firstSeq, lastSeq: check.lastSeq };
-      this.#log.found({ ...own, kind: 'inserted', message });
-      return;
-    }
-    if (!this.#log.whole || !this.#log.anchored) return;
-    const what = numbers(next, firstSeq - 1);
-    const message = `${what} of ${name} are missing at the front, and no anchor speaks of a cut there`;
-    this.#log.found({ ...range, kind: 'anchor-missing', message });
+  #lostOf(name: string): readonly Lost[] {
+    return this.#log.lost.get(name) ?? [];
   }
 
-  #sayChangedFront(
-    instance: string,
-    { firstSeq, lastSeq, time }: NonNullable<InstanceCheck['broken']>,
-  ) {
-    const what = numbers(firstSeq, lastSeq);
-    const message = `${what} of ${instance} are not what the anchor says was kept`;
-    this.#log.found({ kind: 'changed', instance, firstSeq, lastSeq, time, message });
+  /** @param missing the first numbers, where they are not there and not said to be lost */
+  #settleFront(name: string, known: Known, missing: readonly MissingRange[]): void {
+    if (missing.length === 0) return;
+    const { check, lateComer } = known;
+    const boundMs = this.#log.anchors.boundOf(name);
+    const verdict = boundMs === null ? ALL_MISSING : judgeFront(known, this.#lostOf(name), boundMs);
+    if (verdict.is === 'cut') return;
+    const isKnown = check.chained || known.heads.expected.length > 0;
+    if (!isKnown && lateComer) this.#log.found(neverBegan(check));
+    else if (verdict.is === 'hole' && isKnown && this.#log.whole)
+      this.#log.found(frontHole(known, missing, verdict.firstSeq, boundMs !== null));
+    else this.#begins(name, check.firstSeq);
   }
 
   #adoptedOf({ previous }: Known): [Known | null, NonNullable<Known['previous']>] | null {
@@ -159,7 +141,7 @@ export class Settling {
     }
     const stored = this.#log.expected.get(instance)?.some((head) => head.seq >= seq) ?? false;
     // Of what was cut as a whole, the anchor may be gone too.
-    const cut = this.#log.anchors.any || !this.#log.anchored || !this.#log.whole;
+    const cut = this.#log.anchors.boundOf(instance) !== null || !this.#log.whole;
     if (stored || (before === null && cut)) return;
     const last = before?.check.lastSeq ?? 0;
     const source = 'its successor';
@@ -179,7 +161,7 @@ export class Settling {
     time: string | null,
   ): void {
     const furthest = heads.reduce((seq, head) => Math.max(seq, head.seq), 0);
-    const first = Math.max(lastSeq + 1, this.#log.anchors.nextOf(instance));
+    const first = lastSeq + 1;
     if (furthest < first) return;
     const source = heads.find(({ seq }) => seq === furthest)!.source;
     const what = numbers(first, furthest);
@@ -190,6 +172,13 @@ export class Settling {
 }
 
 const FRONTS_MOST = 20;
+const ALL_MISSING: FrontVerdict = { is: 'hole', firstSeq: 1 };
+
+function neverBegan({ name, firstSeq, firstTime, lastSeq }: InstanceCheck): Finding {
+  const message = `events from ${firstSeq} of ${name} are of an instance that never began`;
+  const time = firstTime === '' ? null : firstTime;
+  return { kind: 'inserted', instance: name, firstSeq, lastSeq, time, message };
+}
 
 /** Gates of one name may be workers of one data folder: they go on from the same head. */
 function baseOf(instance: string): string {

@@ -1,3 +1,4 @@
+import { headText } from '../chain/signed.ts';
 import { Anchors, type TrimAnchor, trimAnchor } from './anchors.ts';
 import { type Finding, isGap, missingOf } from './finding.ts';
 import {
@@ -9,10 +10,10 @@ import {
   readKey,
 } from './heads.ts';
 import { type CheckObserver, InstanceCheck } from './instance-check.ts';
-import { hasSigned, headText, type SignedHead, type Trust } from './keys.ts';
+import { hasSigned, type SignedHead, type Trust } from './keys.ts';
 import type { Adoption, Known, Lost } from './known.ts';
 import { type LogLine, NO_CHAIN, readLine, textOf } from './line.ts';
-import { MissingNumbers } from './missing.ts';
+import { MissingNumbers, type MissingRange } from './missing.ts';
 import type { Numbered } from './region.ts';
 import { type Front, Settling } from './settling.ts';
 import { Witnesses } from './witnesses.ts';
@@ -39,8 +40,8 @@ export interface VerifierOptions {
    * are no finding.
    */
   readonly sparse: boolean;
-  /** Whether retention leaves anchors where it cuts; else a log may begin anywhere. */
-  readonly anchored: boolean;
+  /** Now, in ms since 1970. */
+  readonly nowMs: number;
   readonly found: (finding: Finding) => void;
 }
 
@@ -70,6 +71,10 @@ export interface Summary {
   readonly unanchored: number;
   /** The first `FRONTS_MOST` of those. */
   readonly fronts: readonly Front[];
+  /** Where a log was cut, up to the next link: nothing says that they are what was written. */
+  readonly unhashed: number;
+  /** Retention says that it has cut what was accepted before, in one stream at least. */
+  readonly trimmedBefore: string | null;
 }
 
 /**
@@ -80,7 +85,7 @@ export interface Summary {
 export class Verifier {
   readonly #options: VerifierOptions;
   readonly #instances = new Map<string, Known>();
-  readonly #anchors = new Anchors();
+  readonly #anchors: Anchors;
   readonly #witnesses: Witnesses;
   readonly #rules: HeadRules;
   readonly #expected = new Map<string, InstanceHeads['expected']>();
@@ -101,7 +106,8 @@ export class Verifier {
 
   constructor(options: VerifierOptions) {
     this.#options = options;
-    const { trust, beside } = options;
+    const { trust, beside, nowMs } = options;
+    this.#anchors = new Anchors(nowMs);
     const part = !options.whole;
     this.#rules =
       trust === null
@@ -116,7 +122,7 @@ export class Verifier {
     };
     for (const head of beside.heads) this.#expect(head, 'the store');
     for (const head of trust?.heads ?? []) this.#expect(head, TRUST);
-    for (const anchor of beside.anchors) this.addAnchor(anchor);
+    for (const anchor of beside.anchors) this.#anchor(anchor, null);
   }
 
   get events(): number {
@@ -132,11 +138,19 @@ export class Verifier {
     else this.#known(line.instance).check.add(line as Numbered);
   }
 
-  /** Also one that came to be while the log was read. */
+  /** One that came to be while the log was read. */
   addAnchor(anchor: TrimAnchor): void {
-    if (this.#anchors.add(anchor, this.#keysFor(anchor))) return;
-    const { instance, seq, time } = anchor;
-    const message = `the anchor of ${instance} about a trimmed log is not signed by a known key`;
+    this.#anchor(anchor, null, true);
+  }
+
+  /** @param seq number of the event that it is; null: it lies beside the log */
+  #anchor(anchor: TrimAnchor, seq: number | null, late = false): void {
+    const keys = this.#keysFor(anchor);
+    if (this.#rules.part && keys.size === 0) return;
+    const wrong = this.#anchors.add(anchor, keys, late);
+    if (wrong === null) return;
+    const { instance, time } = anchor;
+    const message = `the anchor of ${instance} about a trimmed log ${wrong}`;
     this.#found({ kind: 'anchor-false', instance, firstSeq: seq, lastSeq: seq, time, message });
   }
 
@@ -164,7 +178,6 @@ export class Verifier {
       adopted: this.#adopted,
       whole: this.#options.whole,
       sparse: this.#options.sparse,
-      anchored: this.#options.anchored,
       found: (found) => this.#found(found),
     });
     settling.settle();
@@ -193,6 +206,10 @@ export class Verifier {
       trusted: this.#options.trust !== null,
       unanchored,
       fronts,
+      unhashed: sum(({ check: { broken } }) =>
+        broken === null ? 0 : broken.lastSeq - broken.firstSeq + 1,
+      ),
+      trimmedBefore: this.#anchors.newest,
     };
   }
 
@@ -245,7 +262,8 @@ export class Verifier {
 
   #expect(head: SignedHead, source: string): void {
     const known = this.#rules.keys.get(head.key) ?? this.#options.beside.keys.get(head.key);
-    const holds = known !== undefined && hasSigned(known, headText(head), head.signature);
+    const holds =
+      known !== undefined && hasSigned(known, headText(head, head.lastHead), head.signature);
     if (!holds) {
       const { instance, seq, time } = head;
       const message = `the head of ${instance} that ${source} holds is not signed by a known key`;
@@ -263,10 +281,10 @@ export class Verifier {
     return new Map([[key, own.publicKey]]);
   }
 
-  #missing(instance: string, first: number, last: number, time: string | null): void {
-    if (this.#options.sparse) this.#elsewhere += last - first + 1;
-    else if (!this.#instances.get(instance)!.missing.add({ first, last, time }))
-      this.#found(missingOf(instance, { first, last, time }));
+  #missing(instance: string, range: MissingRange): void {
+    if (this.#options.sparse) this.#elsewhere += range.last - range.first + 1;
+    else if (!this.#instances.get(instance)!.missing.add(range))
+      this.#found(missingOf(instance, range));
   }
 
   #accepted(line: Numbered): void {
@@ -329,7 +347,7 @@ export class Verifier {
 
   #trimmed(line: Numbered): void {
     const { data } = trimAnchor.safeParse(line.event);
-    if (data !== undefined) this.addAnchor(data);
+    if (data !== undefined) this.#anchor(data, line.seq);
     else this.#found(finding('anchor-false', line, 'is an anchor that cannot be read'));
   }
 }

@@ -145,6 +145,11 @@ function retentionObserver(log: Log): RetentionObserver {
       log.warn(
         'the Redis user may not measure and cut activity logs, so nothing holds them within audit.activityMaxBytes: make the users anew with config/redis/make-users.sh',
       ),
+    unsigned: (error) =>
+      log.warn(
+        'what retention cuts of the audit is signed and Redis does not keep it, so audit verify misses what was cut: take the present config/redis/users.acl',
+        { error },
+      ),
     blind: () =>
       log.warn(
         'the Redis user may not ask how large the audit streams are (MEMORY USAGE), so their size is estimated: make the users anew with config/redis/make-users.sh',

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AUDIT_PARTITIONS } from '../../../src/audit/log/redis/log.ts';
+import { AUDIT_PARTITIONS } from '../../../src/audit/partitions.ts';
 import { auditKeys } from '../../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { walkChain } from '../../support/chain-walk.ts';

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AUDIT_PARTITIONS, createRedisAuditLog } from '../../../src/audit/log/redis/log.ts';
+import { createRedisAuditLog } from '../../../src/audit/log/redis/log.ts';
 import { createRedisAuditReader } from '../../../src/audit/log/redis/reader.ts';
+import { AUDIT_PARTITIONS } from '../../../src/audit/partitions.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { entries } from '../../contract/audit.ts';

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { InstancesView } from '../../../src/admin/instances.ts';
@@ -113,6 +114,17 @@ routes:
     expect(later.code, later.out + later.err).toBe(0);
     expect(later.err).toContain(
       `Events before 5 of ${instance} are not there: retention, or somebody`,
+    );
+  });
+
+  it('tells of a front that was taken from the store, and that nobody has signed', async () => {
+    const db = new DatabaseSync(shell.path('store/audit.db'));
+    db.exec('DELETE FROM events WHERE event LIKE \'%"seq":_,%\' AND event NOT LIKE \'%"seq":9,%\'');
+    db.close();
+    const taken = await verify(...store);
+    expect(taken).toMatchObject({ code: 1, err: expect.stringContaining('gaps, 0 edits') });
+    expect(taken.out).toContain(
+      `anchor-missing: events 1 to 8 of ${instance} are missing at the front`,
     );
   });
 

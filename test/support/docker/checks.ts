@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { AUDIT_PARTITIONS } from '../../../src/audit/log/redis/log.ts';
+import { AUDIT_PARTITIONS } from '../../../src/audit/partitions.ts';
 import { auditKeys } from '../../../src/store/keys.ts';
 import { type Stack, until } from './stack.ts';
 

@@ -23,6 +23,7 @@ import {
 } from '../../../src/audit/event/json-schema.ts';
 import { readableEvent, readEvent } from '../../../src/audit/event/read.ts';
 import { signInEvent } from '../../../src/audit/event/sign-in-event.ts';
+import { isoTime } from '../../../src/audit/event/text.ts';
 import { unknownOutcome } from '../../../src/audit/event/unknown-outcome.ts';
 import { REFUSALS } from '../../../src/refusal.ts';
 import { DECISION, decisionLine, OUTCOME, outcomeLine } from '../../support/call-events.ts';
@@ -64,7 +65,12 @@ const hash = base64(32);
 const signature = base64(64);
 const keyId = fc.constant('0123456789abcdef');
 const previous = fc.option(fc.record({ instance: text, seq: fc.nat(), chain: hash }));
-const signed = { key: keyId, signature, chain: hash };
+const signed = {
+  lastHead: fc.record({ number: fc.nat(), time: timeMs.map(isoTime) }),
+  key: keyId,
+  signature,
+  chain: hash,
+};
 
 function chained(facts: fc.Arbitrary<ChainFacts>): fc.Arbitrary<string> {
   return facts.map((one) => chainEvent('edge-a.k2J9x', 7, 1_900_000_000_000, one));
@@ -151,10 +157,9 @@ const LINES: Readonly<Record<EventKind, fc.Arbitrary<string>>> = {
   logTrimmed: chained(
     fc.record({
       type: fc.constant('log-trimmed'),
-      cut: fc.array(
-        fc.record({ instance: text, nextSeq: fc.nat(), chain: fc.option(hash), rest: hash }),
-        { maxLength: 3 },
-      ),
+      count: fc.integer({ min: 1 }),
+      stream: fc.constantFrom('0', '1', '2', '3', 'all'),
+      trimmedBefore: timeMs.map(isoTime),
       key: keyId,
       signature,
     }),

@@ -33,9 +33,9 @@ function append(firstSeq: number, count: number, nowMs: number): void {
   );
 }
 
-/** Prunes as the worker does: lump by lump until there is nothing left to do. */
+/** Prunes as the log does: lump by lump until there is nothing left to do. */
 function prune(nowMs: number): void {
-  while (file.prune(nowMs));
+  for (let due = file.due(nowMs); due !== null; due = file.due(nowMs)) file.cut(due, null);
 }
 
 it('lets events go after their days, however many there are, and no newer one', () => {

@@ -12,8 +12,8 @@ import { EmbeddedSearch } from './search.ts';
  * and the age by which pruning goes. `instances` holds the last number of each instance: a batch
  * that is sent again is recognised by it. `permit_notes` holds, for each batch since they were
  * written anew, what an instance noted of its open permits; `unvouched` outcomes for which one has
- * still to vouch. `heads` and `chain_keys` hold what
- * instances have signed, and with which keys.
+ * still to vouch. `heads` and `chain_keys` hold what instances have signed, and with
+ * which keys, `anchors` what was signed of cuts.
  */
 const MIGRATIONS: readonly Migration[] = [
   `
@@ -33,10 +33,14 @@ const MIGRATIONS: readonly Migration[] = [
   `
   CREATE TABLE unvouched (digest TEXT PRIMARY KEY, voucher TEXT NOT NULL, about TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE anchors (before_ms INTEGER PRIMARY KEY, anchor TEXT NOT NULL) STRICT;
+  `,
 ];
 
 /** Events deleted at a time, so that pruning never holds up a batch for long. */
 const PRUNE_LUMP = 500;
+const LUMP = 'n < (SELECT MIN(n) FROM events) + ?';
 /**
  * What is too old or too much is looked for after so long, or so many new events, whichever comes
  * first.
@@ -182,30 +186,54 @@ export class AuditFile {
     return this.#ofAccount.all(account, below, oldest, limit);
   }
 
-  /** Deletes one lump of what is too old or too much. Answers whether there may be more to do. */
-  prune(nowMs: number): boolean {
-    if (nowMs < this.#nextPruneMs && this.#newEvents < PRUNE_EVERY_EVENTS) return false;
+  /**
+   * Looks, now and then, for what is too old or too much. Answers the time of acceptance before
+   * which the next lump of it was, in ms since 1970; null: nothing has to go, or it is not time to
+   * look again.
+   */
+  due(nowMs: number): number | null {
+    if (nowMs < this.#nextPruneMs && this.#newEvents < PRUNE_EVERY_EVENTS) return null;
+    const newestMs = this.#newestOfLump();
     const oldestMs = nowMs - this.#settings.retentionDays * DAY_MS;
-    const tooOld = this.#deleteOldest('AND accepted_ms < ?', [oldestMs]);
-    const tooMuch = this.#tooLarge() && this.#deleteOldest('', []);
-    // Freed pages are used again by new events: the file stops growing, it does not shrink.
-    if (tooOld || tooMuch) return true;
+    if (newestMs !== null) {
+      if (this.#oldestMs() < oldestMs) return Math.min(oldestMs, newestMs + 1);
+      if (this.#tooLarge()) return newestMs + 1;
+    }
     this.#db.prepare('DELETE FROM instances WHERE seen_ms < ?').run(nowMs - INSTANCE_LIFE_MS);
     this.#nextPruneMs = nowMs + PRUNE_EVERY_MS;
     this.#newEvents = 0;
-    return false;
+    return null;
+  }
+
+  /**
+   * Deletes of the oldest lump what was accepted before that, and keeps in the same step what is
+   * signed of it. Answers how many events went.
+   *
+   * @param anchor null: nobody signs it
+   */
+  cut(beforeMs: number, anchor: string | null): number {
+    return transact(this.#db, this.#settings.path, () => {
+      if (anchor !== null) this.heads.keepAnchor(beforeMs, anchor);
+      // Freed pages are used again by new events: the file stops growing, it does not shrink.
+      const sql = `DELETE FROM events WHERE ${LUMP} AND accepted_ms < ?`;
+      return Number(this.#db.prepare(sql).run(PRUNE_LUMP, beforeMs).changes);
+    });
   }
 
   close(): void {
     this.#db.close();
   }
 
-  #deleteOldest(condition: string, values: readonly number[]): boolean {
-    const lump = 'n < (SELECT MIN(n) FROM events) + ?';
-    return (
-      this.#db.prepare(`DELETE FROM events WHERE ${lump} ${condition}`).run(PRUNE_LUMP, ...values)
-        .changes !== 0
-    );
+  #oldestMs(): number {
+    const row = this.#db.prepare('SELECT accepted_ms AS ms FROM events ORDER BY n LIMIT 1').get();
+    return Number(row?.ms ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** When the newest of the oldest lump was accepted; null: there are no events. */
+  #newestOfLump(): number | null {
+    const sql = `SELECT MAX(accepted_ms) AS ms FROM events WHERE ${LUMP}`;
+    const ms = this.#db.prepare(sql).get(PRUNE_LUMP)?.ms ?? null;
+    return ms === null ? null : Number(ms);
   }
 
   /** Pages in use, without the write-ahead log, which SQLite keeps near 4 MiB. */

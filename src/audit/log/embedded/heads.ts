@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { placeIn } from '../../chain/head-file.ts';
 import { type KnownKey, knownKeyIn } from '../../chain/ledger.ts';
 
-/** Signed heads and the keys that signed them, in the audit file. */
+/** Signed heads, the keys that signed them, and what was signed of cuts, in the audit file. */
 export class EmbeddedHeads {
   readonly #db: DatabaseSync;
 
@@ -20,6 +20,19 @@ export class EmbeddedHeads {
     this.#db
       .prepare('INSERT OR IGNORE INTO chain_keys (key, about) VALUES (?, ?)')
       .run(key.key, JSON.stringify(key));
+  }
+
+  /** It stands for those that say less. */
+  keepAnchor(beforeMs: number, anchor: string): void {
+    this.#db.prepare('DELETE FROM anchors WHERE before_ms <= ?').run(beforeMs);
+    this.#db.prepare('INSERT INTO anchors (before_ms, anchor) VALUES (?, ?)').run(beforeMs, anchor);
+  }
+
+  anchors(): readonly string[] {
+    return this.#db
+      .prepare('SELECT anchor FROM anchors')
+      .all()
+      .map((row) => String(row.anchor));
   }
 
   forget(beforeMs: number): void {

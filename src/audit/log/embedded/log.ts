@@ -1,5 +1,6 @@
 import type { EventBatch } from '../../batch.ts';
 import type { HeadLedger } from '../../chain/ledger.ts';
+import type { CutWitness } from '../../chain/witness.ts';
 import type { PermitLedger } from '../../permits/ledger.ts';
 import { type AuditLog, type AuditReader, type AuditScan, AuditUnavailable } from '../../port.ts';
 import { type AuditRetention, RETENTION } from '../retention.ts';
@@ -43,6 +44,8 @@ export async function openEmbeddedAudit(
 
 class EmbeddedAudit implements AuditLog, AuditReader {
   readonly #worker: AuditWorker;
+  #witness: CutWitness | null = null;
+  #isCutting = false;
 
   constructor(worker: AuditWorker) {
     this.#worker = worker;
@@ -51,7 +54,13 @@ class EmbeddedAudit implements AuditLog, AuditReader {
   async append({ instance, firstSeq, notes, ...batch }: EventBatch): Promise<void> {
     if (batch.count === 0) return;
     const { packed, memory } = copyOf(batch);
-    await this.#worker.ask({ op: 'append', instance, firstSeq, notes, ...packed }, memory);
+    const request = { op: 'append', instance, firstSeq, notes, ...packed } as const;
+    const { due = null } = await this.#worker.ask(request, memory);
+    if (due !== null && !this.#isCutting) void this.#cut(due);
+  }
+
+  witnessCuts(witness: CutWitness): void {
+    this.#witness = witness;
   }
 
   get permits(): PermitLedger {
@@ -77,7 +86,7 @@ class EmbeddedAudit implements AuditLog, AuditReader {
   get heads(): HeadLedger {
     const worker = this.#worker;
     const signed = async () =>
-      (await worker.ask({ op: 'signed' })).signed ?? { heads: [], keys: [] };
+      (await worker.ask({ op: 'signed' })).signed ?? { heads: [], keys: [], anchors: [] };
     return {
       keepHead: async (instance, line) =>
         void (await worker.ask({ op: 'keep-head', instance, line })),
@@ -117,11 +126,31 @@ class EmbeddedAudit implements AuditLog, AuditReader {
       size: async () => (await worker.ask({ op: 'size' })).size ?? 0,
       heads: () => this.heads.heads(),
       keys: () => this.heads.keys(),
+      anchors: async () => (await worker.ask({ op: 'signed' })).signed?.anchors ?? [],
     };
   }
 
   async close(): Promise<void> {
     await this.#worker.close(CLOSE_MS);
+  }
+
+  /** One lump at a time, with room for other requests in between, each signed before it goes. */
+  async #cut(dueMs: number): Promise<void> {
+    this.#isCutting = true;
+    try {
+      for (let beforeMs: number | null = dueMs; beforeMs !== null; ) {
+        const signed = this.#witness?.sign('all', beforeMs);
+        const anchor = signed === undefined ? null : JSON.stringify(signed);
+        const { gone = 0, due = null } = await this.#worker.ask({ op: 'cut', beforeMs, anchor });
+        this.#witness?.cut({ stream: 'all', beforeMs, count: gone });
+        beforeMs = due;
+      }
+    } catch (fault) {
+      // The appends say so to those who must know, and ask again.
+      if (!(fault instanceof AuditUnavailable)) throw fault;
+    } finally {
+      this.#isCutting = false;
+    }
   }
 
   async #read(

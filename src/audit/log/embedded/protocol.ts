@@ -67,6 +67,8 @@ export type WorkerRequest =
   /** Events after a number, oldest first. */
   | { readonly op: 'scan'; readonly after: number; readonly limit: number }
   | { readonly op: 'size' }
+  /** Deletes events; `anchor`: what is signed of it, null = nothing. Asked for by `due`. */
+  | { readonly op: 'cut'; readonly beforeMs: number; readonly anchor: string | null }
   | { readonly op: 'close' };
 
 export interface ReadAnswer {
@@ -98,6 +100,14 @@ export type WorkerAnswer =
       readonly closed?: boolean;
       readonly unvouched?: readonly WrittenOutcomes[];
       readonly size?: number;
-      readonly signed?: { readonly heads: readonly string[]; readonly keys: readonly KnownKey[] };
+      readonly signed?: {
+        readonly heads: readonly string[];
+        readonly keys: readonly KnownKey[];
+        readonly anchors: readonly string[];
+      };
+      /** Events are to be cut, those that were accepted before this, in ms since 1970. */
+      readonly due?: number | null;
+      /** So many have gone. */
+      readonly gone?: number;
     }
   | { readonly id: number; readonly ok: false; readonly message: string };

@@ -10,13 +10,12 @@ const port = parentPort;
 if (port === null) throw new Error('the audit worker is started by the audit log, not by hand');
 
 const file = new AuditFile(workerData as WorkerSettings);
-let pruning = false;
 
 function perform(id: number, request: WorkerRequest): WorkerAnswer {
   switch (request.op) {
     case 'append':
       append(request);
-      return { id, ok: true };
+      return { id, ok: true, due: due() };
     case 'read':
       return { id, ok: true, read: read(request) };
     case 'search':
@@ -52,10 +51,28 @@ function perform(id: number, request: WorkerRequest): WorkerAnswer {
     case 'size':
       return { id, ok: true, size: file.size() };
     case 'signed':
-      return { id, ok: true, signed: { heads: file.heads.all(), keys: file.heads.keys() } };
+      return { id, ok: true, signed: signed() };
+    case 'cut':
+      return { id, ok: true, gone: file.cut(request.beforeMs, request.anchor), due: due() };
     case 'close':
       file.close();
       return { id, ok: true };
+  }
+}
+
+function signed() {
+  const { heads } = file;
+  return { heads: heads.all(), keys: heads.keys(), anchors: heads.anchors() };
+}
+
+/** Failing to look for old events is no reason to refuse new ones. */
+function due(): number | null {
+  try {
+    return file.due(Date.now());
+  } catch {
+    // The disk is full or failing: the next append says so to those who must know, and old events
+    // are looked for after it.
+    return null;
   }
 }
 
@@ -99,31 +116,8 @@ function answer(id: number, request: WorkerRequest): WorkerAnswer {
   }
 }
 
-/**
- * One lump at a time, with room for requests in between. Failing to delete old events is no reason
- * to refuse new ones.
- */
-function prune(): void {
-  pruning = false;
-  let more = false;
-  try {
-    more = file.prune(Date.now());
-  } catch {
-    // The disk is full or failing: the next append says so to those who must know, and pruning
-    // comes again after it.
-  }
-  if (more) pruneSoon();
-}
-
-function pruneSoon(): void {
-  if (pruning) return;
-  pruning = true;
-  setImmediate(prune);
-}
-
 port.on('message', ({ id, request }: { id: number; request: WorkerRequest }) => {
   port.postMessage(answer(id, request));
-  if (request.op === 'append') pruneSoon();
   if (request.op === 'close') port.close();
 });
 port.postMessage({ id: 0, ok: true } satisfies WorkerAnswer);

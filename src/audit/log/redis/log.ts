@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { Clock } from '../../../clock.ts';
 import { StoreUnavailable } from '../../../store/fault.ts';
 import { type AuditKeys, auditKeys, registryKeys } from '../../../store/keys.ts';
@@ -6,6 +5,8 @@ import type { RedisConnection, RedisWord } from '../../../store/redis.ts';
 import { loadScript } from '../../../store/script.ts';
 import type { EventBatch } from '../../batch.ts';
 import type { HeadLedger } from '../../chain/ledger.ts';
+import type { CutWitness } from '../../chain/witness.ts';
+import { AUDIT_PARTITIONS, partitionOf } from '../../partitions.ts';
 import type { PermitLedger } from '../../permits/ledger.ts';
 import { AuditGap, type AuditLog, AuditUnavailable } from '../../port.ts';
 import { type AuditRetention, DAY_MS } from '../retention.ts';
@@ -37,12 +38,6 @@ export interface RedisAuditOptions {
   readonly observer?: RetentionObserver;
 }
 
-/**
- * Streams that the record is spread over, so that a Cluster can spread the load. All readers and
- * writers must agree, so it is no setting.
- */
-export const AUDIT_PARTITIONS = 4;
-
 /** What an instance left open is remembered for this long after its last event. */
 const NOTES_LIFE_MS = 7 * DAY_MS;
 /**
@@ -55,13 +50,6 @@ const LAST_SEQ_LEAST_MS = 7 * DAY_MS;
 /** An instance whose notes come before its first word counts as living for so long. */
 const LISTED_LIFE_MS = 5000;
 const APPEND = loadScript('audit-append');
-
-/**
- * The partition of an instance: the same for as long as it lives, so that its events stay in order.
- */
-export function partitionOf(instance: string): number {
-  return Number.parseInt(hash('sha1', instance, 'hex').slice(0, 8), 16) % AUDIT_PARTITIONS;
-}
 
 /** Refusals of the keys that a command names, before anything was done. */
 const KEYS_REFUSED: ReadonlySet<string | null> = new Set(['CROSSSLOT', 'NOPERM']);
@@ -131,7 +119,6 @@ class RedisAuditLog implements AuditLog {
     });
     this.#retention = new RedisRetention({
       connection: options.connection,
-      clock: options.clock,
       retention: options.retention,
       activityPerAccount: options.activityPerAccount,
       activity: new ActivityBound({
@@ -142,9 +129,9 @@ class RedisAuditLog implements AuditLog {
         maxBytes: options.activityMaxBytes ?? null,
         blind: () => options.observer?.activityBlind(),
       }),
-      streams: Array.from({ length: AUDIT_PARTITIONS }, (_, n) => this.#keys.stream(n)),
+      prefix: options.prefix,
       changes: changesOf(options),
-      observer: options.observer ?? { pressure() {}, blind() {}, activityBlind() {} },
+      observer: options.observer ?? NOBODY,
     });
   }
 
@@ -255,6 +242,10 @@ class RedisAuditLog implements AuditLog {
     }
   }
 
+  witnessCuts(witness: CutWitness): void {
+    this.#retention.witness = witness;
+  }
+
   cut(): void {
     this.#options.connection.cut();
   }
@@ -268,6 +259,8 @@ class RedisAuditLog implements AuditLog {
     await this.#activity.close();
   }
 }
+
+const NOBODY: RetentionObserver = { pressure() {}, blind() {}, activityBlind() {}, unsigned() {} };
 
 /** The stream of changes, and the connection to its server, which need not be the record's. */
 function changesOf({ changes = null }: RedisAuditOptions) {

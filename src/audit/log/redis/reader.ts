@@ -1,7 +1,8 @@
 import { auditKeys } from '../../../store/keys.ts';
 import type { RedisConnection } from '../../../store/redis.ts';
+import { AUDIT_PARTITIONS } from '../../partitions.ts';
 import type { AuditReader, EventPage } from '../../port.ts';
-import { AUDIT_PARTITIONS, unavailable } from './log.ts';
+import { unavailable } from './log.ts';
 import { createRedisScan } from './scan.ts';
 import { createRedisSearch } from './search.ts';
 

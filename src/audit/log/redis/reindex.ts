@@ -4,10 +4,11 @@ import { StoreUnavailable } from '../../../store/fault.ts';
 import { auditKeys } from '../../../store/keys.ts';
 import type { RedisConnection } from '../../../store/redis.ts';
 import { loadScript } from '../../../store/script.ts';
+import { AUDIT_PARTITIONS } from '../../partitions.ts';
 import type { Reindexed, ReindexQuery } from '../../port.ts';
 import { activityBytes, DAY_MS } from '../retention.ts';
 import { equalShare } from './equal-share.ts';
-import { AUDIT_PARTITIONS, unavailable } from './log.ts';
+import { unavailable } from './log.ts';
 import { memoryFrom } from './memory.ts';
 import { MergedRecord, type RecordedEvent } from './merged-record.ts';
 

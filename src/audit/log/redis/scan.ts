@@ -1,8 +1,10 @@
 import { auditKeys } from '../../../store/keys.ts';
 import type { RedisConnection } from '../../../store/redis.ts';
+import { AUDIT_PARTITIONS, partitionOf } from '../../partitions.ts';
 import type { AuditScan } from '../../port.ts';
+import { anchorsIn } from './anchors.ts';
 import { createRedisHeads } from './heads.ts';
-import { AUDIT_PARTITIONS, partitionOf, unavailable } from './log.ts';
+import { unavailable } from './log.ts';
 
 /** The partition that comes next, and how far each has been read. */
 const PLACE = /^[0-3](?:~\d{1,15}-\d{1,15})+$/;
@@ -46,6 +48,7 @@ export function createRedisScan(connection: RedisConnection, prefix: string): Au
     },
     heads: () => ledger.heads(),
     keys: () => ledger.keys(),
+    anchors: () => anchorsIn(call, prefix),
   };
 }
 

@@ -1,8 +1,9 @@
 import { auditKeys } from '../../../store/keys.ts';
 import type { RedisConnection } from '../../../store/redis.ts';
 import { loadScript } from '../../../store/script.ts';
+import { AUDIT_PARTITIONS } from '../../partitions.ts';
 import type { AuditReader } from '../../port.ts';
-import { AUDIT_PARTITIONS, unavailable } from './log.ts';
+import { unavailable } from './log.ts';
 
 const SEARCH = loadScript('audit-search', { readOnly: true });
 

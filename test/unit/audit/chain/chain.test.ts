@@ -9,7 +9,7 @@ import { NO_CHAIN } from '../../../../src/audit/chain/hash.ts';
 import { HEAD_FILE, headIn } from '../../../../src/audit/chain/head-file.ts';
 import { KEY_FILE, openChainKey, passingChainKey } from '../../../../src/audit/chain/key.ts';
 import type { HeadLedger, KnownKey } from '../../../../src/audit/chain/ledger.ts';
-import { headText, isSigned } from '../../../../src/audit/chain/signed.ts';
+import { type CutPlace, headText, isSigned, trimText } from '../../../../src/audit/chain/signed.ts';
 import { readEvent } from '../../../../src/audit/event/read.ts';
 import { type BatchingOutbox, createOutbox } from '../../../../src/audit/outbox/outbox.ts';
 import { systemClock } from '../../../../src/clock.ts';
@@ -192,6 +192,34 @@ describe('the chain of an instance', () => {
   });
 });
 
+describe('what retention cuts', () => {
+  it('is signed, and told once with all that went meanwhile, before the last word', async () => {
+    const stage = stageOf();
+    const { cuts } = stage.chain;
+    const { publicKey } = openChainKey(folder);
+    const anchor = cuts.sign('2', 1_900_000_000_000);
+    expect(anchor).toMatchObject({ instance: 'unit-1', trimmedBefore: '2030-03-17T17:46:40.000Z' });
+    expect(isSigned(trimText(anchor), anchor.signature, publicKey)).toBe(true);
+    const later = { ...anchor, trimmedBefore: '2030-03-17T17:46:41.000Z' };
+    expect(isSigned(trimText(later), anchor.signature, publicKey)).toBe(false);
+
+    cuts.cut({ stream: '2', beforeMs: 1_900_000_000_000, count: 0 });
+    for (const [n, count] of [100, 20, 3].entries())
+      cuts.cut({ stream: '2', beforeMs: 1_900_000_000_000 + n, count });
+    await ended(stage);
+    cuts.cut({ stream: '2', beforeMs: 1_900_000_000_000, count: 1 });
+    expect(walkChain(stage.lines).faults).toEqual([]);
+    const told = stage.lines.map(readEvent).filter(({ type }) => type === 'log-trimmed');
+    expect(told).toMatchObject([
+      { count: 100, stream: '2', trimmedBefore: '2030-03-17T17:46:40.000Z' },
+      { count: 23, stream: '2', trimmedBefore: '2030-03-17T17:46:40.002Z' },
+    ]);
+    for (const event of told as (CutPlace & { signature: string })[])
+      expect(isSigned(trimText(event), event.signature, publicKey)).toBe(true);
+    expect(JSON.parse(stage.lines.at(-1)!)).toMatchObject({ type: 'instance-ended' });
+  });
+});
+
 describe('the key of the chain', () => {
   it('is made once, private, and found again', () => {
     const made = openChainKey(folder);
@@ -209,10 +237,17 @@ describe('the key of the chain', () => {
   it('signs what nobody else can', () => {
     const key = openChainKey(folder);
     const place = { instance: 'a', seq: 7, chain: NO_CHAIN, time: '2030-01-01T00:00:00.000Z' };
-    const signature = key.sign(headText(place));
-    expect(isSigned(headText(place), signature, key.publicKey)).toBe(true);
-    expect(isSigned(headText({ ...place, seq: 8 }), signature, key.publicKey)).toBe(false);
-    expect(isSigned(headText(place), signature, passingChainKey().publicKey)).toBe(false);
-    expect(isSigned(headText(place), signature, 'nothing')).toBe(false);
+    const before = { number: 3, time: place.time };
+    const text = headText(place, before);
+    const signature = key.sign(text);
+    expect(isSigned(text, signature, key.publicKey)).toBe(true);
+    const others = [
+      headText({ ...place, seq: 8 }, before),
+      headText(place, { ...before, number: 4 }),
+      headText(place, undefined),
+    ];
+    for (const other of others) expect(isSigned(other, signature, key.publicKey)).toBe(false);
+    expect(isSigned(text, signature, passingChainKey().publicKey)).toBe(false);
+    expect(isSigned(text, signature, 'nothing')).toBe(false);
   });
 });

@@ -13,11 +13,13 @@ import type { Random } from './random.ts';
 /** A log as a store holds it, and what stands beside it. */
 export interface TestLog {
   lines: string[];
-  beside: KnownBeside & { heads: Head[]; anchors: ReturnType<typeof trimAnchor>[] };
+  beside: KnownBeside & { heads: Head[]; anchors: Anchor[] };
   /** Whole, with their numbers in the order in which they wrote. */
   instances: LogInstance[];
   key: LogKey;
 }
+
+type Anchor = KnownBeside['anchors'][number];
 
 const KEY = makeLogKey();
 const FOREIGN = makeLogKey();
@@ -26,8 +28,14 @@ const FOREIGN = makeLogKey();
 export function makeLog(random: Random): TestLog {
   let ms = Date.UTC(2030, 0, 1);
   const now = () => {
-    ms += random.below(400);
+    ms += random.below(800);
     return new Date(ms).toISOString();
+  };
+  const step = (instance: LogInstance) => {
+    const what = random.below(24);
+    // As a gate does, within ten seconds.
+    if (what === 0 || ms - instance.signedMs > 8_000) instance.sign();
+    else instance.call(what < 4);
   };
   const lines: string[] = [];
   const instances: LogInstance[] = [];
@@ -35,7 +43,13 @@ export function makeLog(random: Random): TestLog {
   const beside = new LogInstance('gate-b.1', KEY, null, now);
   instances.push(first, beside);
   const streams = [first, beside];
-  for (let i = 0; i < 160 + random.below(200); i += 1) step(streams[random.below(2)]!, random);
+  const silentAt = random.below(200);
+  for (let i = 0; i < 160 + random.below(200); i += 1) {
+    step(streams[random.below(2)]!);
+    if (i !== silentAt) continue;
+    for (const one of streams) one.sign();
+    ms += 3_600_000;
+  }
   first.sign(random.below(2) === 0 ? 'instance-ended' : 'chain-head');
   const next = new LogInstance('gate-a.2', KEY, first.head, now);
   instances.push(next);
@@ -43,11 +57,10 @@ export function makeLog(random: Random): TestLog {
     next.lose(1 + random.below(5));
     next.sign();
   }
-  for (let i = 0; i < 100 + random.below(200); i += 1)
-    step(random.below(2) ? next : beside, random);
+  for (let i = 0; i < 100 + random.below(200); i += 1) step(random.below(2) ? next : beside);
   const closed = witnessed(next, beside, random, now);
   for (const one of [next, beside]) {
-    step(one, random);
+    step(one);
     one.sign();
     one.sign('instance-ended');
   }
@@ -57,12 +70,6 @@ export function makeLog(random: Random): TestLog {
   const log: TestLog = { lines, beside: { keys, heads, anchors: [] }, instances, key: KEY };
   if (random.below(3) === 0) trim(log, random, now());
   return log;
-}
-
-function step(instance: LogInstance, random: Random): void {
-  const what = random.below(24);
-  if (what === 0) instance.sign();
-  else instance.call(what < 4);
 }
 
 /** Outcomes without number, and the event that vouches for them. */
@@ -94,28 +101,16 @@ function merge(
 
 /** Cuts the oldest events, as retention does, and leaves an anchor. */
 function trim(log: TestLog, random: Random, time: string): void {
-  const gone = log.lines.splice(0, 20 + random.below(60));
+  const gone = log.lines.splice(0, 20 + random.below(160));
+  const newest = Math.max(...gone.map((line) => Date.parse(read(line).time)));
+  const before = new Date(newest + 1 + random.below(2_000)).toISOString();
   const writer = log.instances[2]!;
-  const touched = new Map<string, { seq: number; chain: string | null }>();
-  for (const line of gone) {
-    const { instance, seq, chain = touched.get(instance)?.chain ?? null } = JSON.parse(line);
-    touched.set(instance, { seq, chain });
-  }
-  const cut = [...touched].map(([instance, { seq, chain }]) => {
-    const kept = log.lines.filter((line) => JSON.parse(line).instance === instance);
-    const to = kept.findIndex((line) => 'chain' in JSON.parse(line));
-    const rest = sha256(
-      kept
-        .slice(0, to)
-        .map((line) => `${line}\n`)
-        .join(''),
-    );
-    return { instance, nextSeq: seq + 1, chain, rest };
-  });
-  log.beside.anchors.push(trimAnchor(writer, cut, time));
+  const streams = random.below(2) === 0 ? ['all'] : ['0', '1', '2', '3'];
+  for (const stream of streams)
+    log.beside.anchors.push(trimAnchor(writer, before, time, stream) as Anchor);
 }
 
-type Event = { instance: string; seq?: number; type: string; chain?: string };
+type Event = { instance: string; seq?: number; time: string; type: string; chain?: string };
 
 const read = (line: string) => JSON.parse(line) as Event;
 
@@ -158,6 +153,13 @@ function placesOf(log: TestLog, instance: string, from = 0): number[] {
   });
 }
 
+/** Between a cut and the next link: no hash speaks of it alone. */
+function isUnhashed(log: TestLog, place: number): boolean {
+  const own = placesOf(log, read(log.lines[place]!).instance).map((at) => read(log.lines[at]!));
+  const link = own.find(({ chain }) => chain !== undefined);
+  return own[0]!.seq !== 1 && read(log.lines[place]!).seq! < link!.seq!;
+}
+
 const isDeclared = ({ type }: Event) => type === 'events-lost' || type === 'permits-closed';
 
 export const DAMAGES: readonly Damage[] = [
@@ -187,6 +189,7 @@ export const DAMAGES: readonly Damage[] = [
     to(log, random) {
       const place = covered(log, random, ({ type }) => type !== 'call');
       const line = log.lines[place]!;
+      if (isUnhashed(log, place)) return null;
       const words = ['"status":200', '"method":"GET"', '"path":"/things/', '"reason":"permitted'];
       const word = words[random.below(words.length)]!;
       const at = line.indexOf(word) + word.length - 2;
@@ -244,8 +247,9 @@ export const DAMAGES: readonly Damage[] = [
     name: 'fork',
     to(log, random) {
       const { name, lines } = log.instances[2]!;
-      const time = read(lines[0]!) as Event & { time: string };
-      const twin = new LogInstance('gate-a.3', KEY, log.instances[0]!.head, () => time.time);
+      const { time } = read(lines[0]!);
+      if (!log.lines.includes(lines[0]!)) return null;
+      const twin = new LogInstance('gate-a.3', KEY, log.instances[0]!.head, () => time);
       for (let i = 0; i < 5 + random.below(20); i += 1) twin.call(random.below(3) === 0);
       twin.sign();
       twin.sign('instance-ended');
@@ -281,15 +285,37 @@ export const DAMAGES: readonly Damage[] = [
     name: 'anchor',
     to(log, random) {
       const [anchor] = log.beside.anchors;
-      if (anchor === undefined) return null;
-      const { instance, nextSeq } = anchor.cut[random.below(anchor.cut.length)]!;
+      const { name } = log.instances[random.below(3)]!;
+      const first = placesOf(log, name)[0];
+      if (anchor === undefined || first === undefined) return null;
       if (random.below(2) === 0) {
-        log.beside.anchors.pop();
-        return { kinds: ['anchor-missing'], instance, seq: nextSeq - 1 };
+        const { seq } = read(log.lines[first]!);
+        if (seq === 1) return null;
+        log.beside.anchors = [];
+        return { kinds: ['anchor-missing'], instance: name, seq: seq! - 1 };
       }
-      const cut = anchor.cut.map((one) => ({ ...one, nextSeq: one.nextSeq + 5 }));
-      log.beside.anchors[0] = { ...anchor, cut };
-      return { kinds: ['anchor-false'], instance: anchor.instance, seq: anchor.seq };
+      const later = { trimmedBefore: anchor.time };
+      const future = trimAnchor(log.instances[2]!, '2031-01-01T00:00:00.000Z', anchor.time);
+      log.beside.anchors[0] = random.below(2) === 0 ? { ...anchor, ...later } : (future as Anchor);
+      return { kinds: ['anchor-false'], instance: anchor.instance, seq: null };
+    },
+  },
+  {
+    name: 'deletion at the front, past the anchor',
+    to(log, random) {
+      const { name } = log.instances[1 + random.below(2)]!;
+      const own = placesOf(log, name);
+      const bounds = log.beside.anchors.map(({ trimmedBefore }) => Date.parse(trimmedBefore));
+      // A minute is allowed, and a head speaks for seconds before it.
+      const young = own.filter(
+        (at) => Date.parse(read(log.lines[at]!).time) > Math.max(...bounds) + 80_000,
+      );
+      const from = young[2 + random.below(20)];
+      if (bounds.length === 0 || from === undefined || from >= own.at(-3)!) return null;
+      const gone = own.filter((at) => at < from);
+      const { seq } = read(log.lines[from]!);
+      log.lines = log.lines.filter((_line, at) => !gone.includes(at));
+      return { kinds: ['missing'], instance: name, seq: seq! - 1 };
     },
   },
   {
