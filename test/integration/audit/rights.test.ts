@@ -12,6 +12,7 @@ import { auditKeys } from '../../../src/store/keys.ts';
 import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { entries, everySeq } from '../../contract/audit.ts';
 import { batchOf } from '../../support/audit-batch.ts';
+import { signingWitness } from '../../support/cut-witness.ts';
 import { findRedisServer, type RedisServer, startRedis } from '../../support/redis-server.ts';
 
 const ACL_FILE = new URL('../../../config/redis/users.acl', import.meta.url);
@@ -57,6 +58,7 @@ describe.runIf(findRedisServer() !== null)('with the Redis users that ship', () 
       activityPerAccount: 10,
       projection: { activityLost: (count) => void lost.push(count) },
     });
+    log.witnessCuts!(signingWitness('acl'));
     await log.append(batchOf('acl', 1, entries('acl', 1, 3, 'accountAcl01')));
     await log.permits!.alive('acl', 60_000);
     expect(await log.permits!.silent()).toEqual([]);
@@ -64,6 +66,7 @@ describe.runIf(findRedisServer() !== null)('with the Redis users that ship', () 
     expect(lost).toEqual([]);
     const reader = createRedisAuditReader(as('manager'), 'sallyport');
     expect(await everySeq(reader, 'acl')).toEqual([1, 2, 3]);
+    expect(await reader.record.anchors()).toHaveLength(4);
     expect(
       (await reader.activity({ account: 'accountAcl01', before: null, limit: 9 })).events,
     ).toHaveLength(3);
