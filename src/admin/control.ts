@@ -1,6 +1,6 @@
 import { Policy } from '../account/policy.ts';
 import { compilePrincipal } from '../account/principal.ts';
-import type { AuditReader, Reindexed } from '../audit/port.ts';
+import type { AuditReader } from '../audit/port.ts';
 import { type Explanation, explain, type Question } from '../decision/explain.ts';
 import type { RouteTable } from '../decision/route-table.ts';
 import type { ServedRegistry } from '../registry/served.ts';
@@ -15,7 +15,7 @@ import { AdminError, notFound } from './error.ts';
 import { Fields } from './fields.ts';
 import { type InstancesView, listInstances } from './instances.ts';
 import { createRegistryKeeper, type RegistryKeeper } from './registry-keeper.ts';
-import { type AuditReindexInput, reindexAudit } from './reindex-audit.ts';
+import { type AuditReindexing, createReindexing } from './reindexing.ts';
 import { type AuditVerifications, createVerifications } from './verifications.ts';
 import { type AnyonesCall, type WhoCanPage, whoCan } from './who-can.ts';
 
@@ -46,16 +46,7 @@ export interface Control {
   whoCan(actor: AdminActor, call: AnyonesCall): Promise<WhoCanPage>;
   instances(actor: AdminActor, input: Nothing): Promise<InstancesView>;
   readonly verification: AuditVerifications;
-  /**
-   * Makes activity logs anew from the record; null = the store has none.
-   *
-   * @param progress told how many events were read, and about how many there are
-   */
-  reindexAudit(
-    actor: AdminActor,
-    input: AuditReindexInput,
-    progress?: (done: number, of: number) => void,
-  ): Promise<Reindexed | null>;
+  readonly reindexing: AuditReindexing;
   readonly registry: RegistryKeeper;
 }
 
@@ -84,10 +75,7 @@ export function createControl(options: ControlOptions): Control {
     whoCan: (actor, call) => askWhoCan(options, actor, call),
     instances: (actor) => listInstances(options, actor),
     verification: createVerifications({ ...options, record: options.audit.record }),
-    reindexAudit: async (actor, input, progress) => {
-      mustHave(actor, 'sallyport:registry:write');
-      return reindexAudit(options, input, progress);
-    },
+    reindexing: createReindexing(options),
     registry: createRegistryKeeper(options),
   };
 }

@@ -5,6 +5,7 @@ import type { AdminActor } from './actor.ts';
 import { administrationOf } from './administration.ts';
 import type { Control } from './control.ts';
 import { AdminError } from './error.ts';
+import type { Progress } from './one-run.ts';
 import {
   fromWire,
   LineReader,
@@ -14,7 +15,8 @@ import {
   PROTOCOL_VERSION,
 } from './owner-protocol.ts';
 import type { AdoptedRegistry, MadeRegistry } from './registry-keeper.ts';
-import type { Progress, VerificationState } from './verifications.ts';
+import type { AuditReindexed, ReindexState } from './reindexing.ts';
+import type { VerificationState } from './verifications.ts';
 import type { Verification } from './verify.ts';
 import type { AuditVerification } from './verify-audit.ts';
 
@@ -47,8 +49,11 @@ export async function connectOwner(dataDir: string): Promise<RemoteControl | nul
       start: (actor, input) => ask('startVerification', actor, input) as Promise<VerificationState>,
       state: (actor) => ask('verificationState', actor, {}) as Promise<VerificationState>,
     },
-    reindexAudit: (actor, input) =>
-      ask('reindexAudit', actor, input) as ReturnType<Control['reindexAudit']>,
+    reindexing: {
+      run: (actor, input) => ask('reindexAudit', actor, input) as Promise<AuditReindexed>,
+      start: (actor, input) => ask('startReindex', actor, input) as Promise<ReindexState>,
+      state: (actor) => ask('reindexState', actor, {}) as Promise<ReindexState>,
+    },
     registry: {
       identify: (actor) => ask('registryIdentify', actor, {}) as Promise<string | null>,
       init: (actor) => ask('registryInit', actor, {}) as Promise<MadeRegistry>,

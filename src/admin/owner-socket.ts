@@ -171,7 +171,9 @@ class Session {
     if (op === 'registryVerify') return control.registry.verify(actor);
     if (op === 'startVerification') return control.verification.start(actor, input as never);
     if (op === 'verificationState') return control.verification.state(actor);
-    if (op === 'reindexAudit') return control.reindexAudit(actor, input as never);
+    if (op === 'startReindex') return control.reindexing.start(actor, input as never);
+    if (op === 'reindexState') return control.reindexing.state(actor);
+    if (op === 'reindexAudit') return control.reindexing.run(actor, input as never);
     if (op === 'whoCan') return control.whoCan(actor, input as never);
     if (op === 'explain') return control.explain(actor, input as never);
     const operation = OPERATION_NAMES.find((name) => name === op);

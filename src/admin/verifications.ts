@@ -2,7 +2,7 @@ import type { AuditScan } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import { type AdminActor, mustHave } from './actor.ts';
-import { AdminError } from './error.ts';
+import { type Ended, OneRun, type Progress, type Running, type RunState } from './one-run.ts';
 import {
   type AuditVerification,
   type AuditVerifyInput,
@@ -11,36 +11,9 @@ import {
 } from './verify-audit.ts';
 import { withChanges } from './verify-changes.ts';
 
-/** A verification that is under way. */
-export interface RunningVerification {
-  /** Of this process, from 1 on. */
-  readonly number: number;
-  /** ISO 8601, UTC. */
-  readonly startedAt: string;
-  /** Name of who asked for it. */
-  readonly by: string;
-  /** Read so far, and about how many there are. */
-  readonly events: number;
-  readonly of: number;
-}
-
-/** One that has ended: with a result, or with the fault that kept it from one. */
-export interface EndedVerification {
-  readonly number: number;
-  readonly startedAt: string;
-  readonly endedAt: string;
-  readonly by: string;
-  readonly fault: string | null;
-  readonly result: AuditVerification | null;
-}
-
-/** What this process knows: it forgets with its end. */
-export interface VerificationState {
-  readonly running: RunningVerification | null;
-  readonly last: EndedVerification | null;
-}
-
-export type Progress = (done: number, of: number) => void;
+export type RunningVerification = Running;
+export type EndedVerification = Ended<AuditVerification>;
+export type VerificationState = RunState<AuditVerification>;
 
 /**
  * Reading the whole record and judging it by its chain: one at a time, because each reads all that
@@ -81,12 +54,11 @@ export function createVerifications(options: VerificationOptions): AuditVerifica
 
 class Verifications implements AuditVerifications {
   readonly #options: VerificationOptions;
-  #number = 0;
-  #running: RunningVerification | null = null;
-  #last: EndedVerification | null = null;
+  readonly #one: OneRun<AuditVerification>;
 
   constructor(options: VerificationOptions) {
     this.#options = options;
+    this.#one = new OneRun('a verification', options);
   }
 
   async run(
@@ -99,20 +71,12 @@ class Verifications implements AuditVerifications {
   }
 
   async start(actor: AdminActor, input: AuditVerifyInput): Promise<VerificationState> {
-    const { onFault } = this.#options;
-    this.#begin(actor, input, () => {}).catch((fault: unknown) => {
-      if (!(fault instanceof AdminError)) onFault?.(fault);
-    });
-    return this.#state;
+    return this.#one.start(this.#begin(actor, input, () => {}));
   }
 
   async state(actor: AdminActor): Promise<VerificationState> {
     mustHave(actor, 'sallyport:activity:read');
-    return this.#state;
-  }
-
-  get #state(): VerificationState {
-    return { running: this.#running, last: this.#last };
+    return this.#one.state;
   }
 
   /** Throws at once what keeps it from beginning. */
@@ -123,49 +87,11 @@ class Verifications implements AuditVerifications {
     signal?: AbortSignal,
   ): Promise<AuditVerification> {
     mustHave(actor, 'sallyport:activity:read');
-    if (this.#running !== null) throw underWay(this.#running);
     const input = { trust: readTrust(trust ?? null), part: part === true };
-    const startedAt = this.#now;
-    this.#number += 1;
-    const about = { number: this.#number, startedAt, by: actor.name };
-    this.#running = { ...about, events: 0, of: 0 };
-    const told: Progress = (events, of) => {
-      this.#running = { ...about, events, of };
-      progress(events, of);
-    };
-    const ends = [this.#options.ending, signal].filter((one) => one !== undefined);
-    const { record, store } = this.#options;
-    const work = verifyAudit(record, input, told, ends);
-    return this.#carryOut(
-      about,
-      work.then((result) => withChanges(result, store)),
-    );
+    const { ending, record, store } = this.#options;
+    const ends = [ending, signal].filter((one) => one !== undefined);
+    const work = async (told: Progress) =>
+      withChanges(await verifyAudit(record, input, told, ends), store);
+    return this.#one.begin(actor, work, progress);
   }
-
-  async #carryOut(
-    about: Pick<EndedVerification, 'number' | 'startedAt' | 'by'>,
-    work: Promise<AuditVerification>,
-  ): Promise<AuditVerification> {
-    try {
-      const result = await work;
-      this.#last = { ...about, endedAt: this.#now, fault: null, result };
-      return result;
-    } catch (error) {
-      const fault = error instanceof AdminError ? error.message : 'a fault of the gate itself';
-      this.#last = { ...about, endedAt: this.#now, fault, result: null };
-      throw error;
-    } finally {
-      this.#running = null;
-    }
-  }
-
-  get #now(): string {
-    return new Date(this.#options.clock.wallMs()).toISOString();
-  }
-}
-
-function underWay({ startedAt, by, events, of }: RunningVerification): AdminError {
-  const how = `${events} of about ${of} events are read`;
-  const message = `a verification is under way (${how}; ${by} began it at ${startedAt}): wait for its end`;
-  return new AdminError('conflict', message);
 }

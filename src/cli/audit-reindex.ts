@@ -26,6 +26,7 @@ export function addReindexCommand(audit: Command): void {
     reindex,
     'sallyport audit reindex --config manage.yaml',
     'sallyport audit reindex --account ci-pipeline --config manage.yaml',
+    'sallyport audit reindex --server https://gate.example:9443',
   );
 }
 
@@ -33,10 +34,10 @@ async function makeAnew(options: ReindexOptions): Promise<void> {
   const bar = progressBar('events');
   const account = accountOf(options);
   const made = await withReach(options, false, ({ control, actor }) =>
-    control.reindexAudit(actor, { account }, bar.at),
+    control.reindexing.run(actor, { account }, bar.at),
   ).finally(() => bar.end());
-  if (options.json === true) return sayJson(made ?? { accounts: 0, events: 0 });
-  if (made === null)
+  if (options.json === true) return sayJson(made);
+  if (!made.needed)
     return say('The store is embedded: the record itself is read, and there is nothing to make.');
   const { accounts, events } = made;
   const logs = accounts === 1 ? 'log of 1 account was' : `logs of ${accounts} accounts were`;

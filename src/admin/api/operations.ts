@@ -1,6 +1,7 @@
 import type { Operation } from './operation.ts';
 import { DECLARATION } from './operations/declaration.ts';
 import { RECORDS } from './operations/records.ts';
+import { REINDEXING } from './operations/reindexing.ts';
 import { ROLES } from './operations/roles.ts';
 import { SERVICE_ACCOUNTS } from './operations/service-accounts.ts';
 import { TEAMS } from './operations/teams.ts';
@@ -19,5 +20,6 @@ export const OPERATIONS: readonly Operation[] = [
   ...DECLARATION,
   ...RECORDS,
   ...VERIFICATION,
+  ...REINDEXING,
   ...TOKENS,
 ];

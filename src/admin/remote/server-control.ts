@@ -8,10 +8,12 @@ import type { Control } from '../control.ts';
 import { AdminError } from '../error.ts';
 import type { InstancesView } from '../instances.ts';
 import { LEAVE_NONE } from '../last-administrator.ts';
+import type { AuditReindexed, AuditReindexInput } from '../reindexing.ts';
+import type { AuditVerification, AuditVerifyInput } from '../verify-audit.ts';
 import { ApiClient, type ApiClientOptions } from './api-client.ts';
 import { serverEvents } from './event-source.ts';
 import { OPERATIONS_OVER_HTTP } from './server-operations.ts';
-import { serverVerifications } from './server-verifications.ts';
+import { serverRun } from './server-run.ts';
 
 /**
  * A running gate's `Control`, reached through its admin API. Who acts is the token's account,
@@ -42,8 +44,16 @@ export function connectServer(options: ApiClientOptions): ServerControl {
       client.ask<Explanation>({ method: 'GET', path: '/explain', query: { ...question } }),
     whoCan: refusedFromAfar,
     instances: () => client.ask<InstancesView>({ method: 'GET', path: '/instances' }),
-    verification: serverVerifications(client),
-    reindexAudit: refusedFromAfar,
+    verification: serverRun<AuditVerifyInput, AuditVerification>(client, {
+      path: '/audit/verification',
+      bodyOf: ({ trust = null }) => (trust === null ? {} : { trust }),
+      what: 'verification',
+    }),
+    reindexing: serverRun<AuditReindexInput, AuditReindexed>(client, {
+      path: '/audit/reindex',
+      bodyOf: ({ account }) => (account === null ? {} : { account }),
+      what: 'making anew of activity logs',
+    }),
     registry: {
       identify: refusedFromAfar,
       init: refusedFromAfar,

@@ -2,7 +2,9 @@ import { auditLimits, redisSettings } from '../../admin/stores.ts';
 import { AddressKey } from '../../audit/log/redis/address-key.ts';
 import { createRedisAuditLog } from '../../audit/log/redis/log.ts';
 import { createRedisAuditReader } from '../../audit/log/redis/reader.ts';
+import { reindexActivity } from '../../audit/log/redis/reindex.ts';
 import type { RetentionObserver } from '../../audit/log/redis/retention.ts';
+import type { AuditReader } from '../../audit/port.ts';
 import type { RedisStoreConfig } from '../../config/schema.ts';
 import { RedisSessions } from '../../console/redis-sessions.ts';
 import { RedisQuotaStore } from '../../limits/redis.ts';
@@ -18,6 +20,8 @@ import { renewsTokens } from '../renewals.ts';
 import type { GatewayStores } from './port.ts';
 import { StoreSecrets } from './secrets.ts';
 
+/** A command on a log of many events may take longer than those that records wait for. */
+const REINDEX_COMMAND_MS = 5_000;
 /** Below the second within which a call must know whether it is on record. */
 const AUDIT_COMMAND_TIMEOUT_MS = 900;
 
@@ -60,7 +64,7 @@ export function openRedisStores(gate: GateContext, store: RedisStoreConfig): Gat
         ? null
         : {
             store: writing,
-            audit: createRedisAuditReader(forAudit.connection, forAudit.prefix),
+            audit: auditReaderOf(gate, forAudit, `${name}-reindex`),
             sessions: new RedisSessions(registry, keyPrefix, clock),
             tries: new RedisTries(registry, keyPrefix),
           },
@@ -68,6 +72,28 @@ export function openRedisStores(gate: GateContext, store: RedisStoreConfig): Gat
     stats: new RedisStats(registry, keyPrefix),
     secrets,
     auditSecrets: forAudit.secrets,
+  };
+}
+
+/** Making activity logs anew has a connection of its own: the record does not wait for it. */
+function auditReaderOf(
+  { state }: GateContext,
+  { connection, prefix }: Pick<ReturnType<typeof openAuditStore>, 'connection' | 'prefix'>,
+  name: string,
+): AuditReader {
+  const { activityPerAccount: perAccount, activityMaxBytes: maxBytes } = state.config.audit;
+  const { days } = state.config.audit.retention;
+  return {
+    ...createRedisAuditReader(connection, prefix),
+    async reindex(query) {
+      const own = connection.forBlocking(name, REINDEX_COMMAND_MS);
+      const where = { connection: own, prefix };
+      try {
+        return await reindexActivity({ ...where, perAccount, maxBytes, days, ...query });
+      } finally {
+        own.close();
+      }
+    },
   };
 }
 

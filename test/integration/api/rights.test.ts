@@ -58,6 +58,7 @@ describe('who may what over the API', () => {
     ['HEAD', '/activity/stream', ['watcher']],
     ['GET', '/instances', ['counter']],
     ['GET', '/audit/verification', ['watcher']],
+    ['GET', '/audit/reindex', ['manager']],
   ])('lets only who may read: %s %s', async (method, path, may) => {
     for (const name of [
       'manager',

@@ -34,6 +34,8 @@ const REPLACE = loadScript('activity-replace');
  */
 const COPIED = { together: 1_000, apart: 5_000 } as const;
 const PAUSE_MS = 100;
+/** How long the connection may take. */
+const READY_MS = 3_000;
 /** What is recorded meanwhile is read too, until no more than this is left. */
 const CAUGHT_UP_MS = 2_000;
 /** Events that are held until they are written. */
@@ -58,6 +60,7 @@ const FILLED = 0.7;
 export async function reindexActivity(options: ReindexOptions): Promise<Reindexed> {
   const run = new Reindexing(options);
   try {
+    await options.connection.ready(READY_MS);
     return await run.run();
   } catch (fault) {
     if (!(fault instanceof StoreUnavailable)) throw fault;
