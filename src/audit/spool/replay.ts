@@ -4,6 +4,7 @@ import type { SpoolFolder } from './folder.ts';
 import { lastSeqOf } from './merge.ts';
 import type { SPOOL_LIMITS, SpoolObserver } from './options.ts';
 import { Rewound, type StoreLink } from './store-link.ts';
+import { SegmentUnreadable } from './unreadable.ts';
 
 export interface ReplayOptions {
   readonly link: StoreLink;
@@ -86,7 +87,7 @@ export class Replay {
     const { link, folder, observer, limits } = this.#options;
     const startMs = performance.now();
     const spool = folder();
-    this.#batch ??= spool === null ? null : await spool.next();
+    this.#batch ??= spool === null ? null : await this.#next(spool);
     const batch = this.#batch;
     if (spool === null || batch === null) return this.#atEnd(spool);
     await link.send(batch);
@@ -98,6 +99,18 @@ export class Replay {
     if (spool.waitingBytes > limits.nearBytes)
       await this.#pause(Math.min(performance.now() - startMs, limits.maxRestMs));
     return false;
+  }
+
+  /**
+   * A file that cannot be read says nothing of the store: that has to say itself that it is back.
+   */
+  async #next(spool: SpoolFolder): Promise<EventBatch | null> {
+    try {
+      return await spool.next();
+    } catch (fault) {
+      if (fault instanceof SegmentUnreadable) await this.#options.link.compare();
+      throw fault;
+    }
   }
 
   async #atEnd(spool: SpoolFolder | null): Promise<boolean> {

@@ -177,10 +177,9 @@ export class SpoolingLog implements AuditLog {
   #goAway(fault: unknown): void {
     const why = fault instanceof Error ? fault.message : String(fault);
     // What the store has lost is sent again at once, and a file is no store: it is not away.
-    if (!(fault instanceof Rewound || fault instanceof SegmentUnreadable)) {
-      if (this.#problem === null) this.#options.observer.away(why);
-      this.#problem = why;
-    }
+    const isAway = !(fault instanceof Rewound || fault instanceof SegmentUnreadable);
+    if (isAway && this.#problem === null) this.#options.observer.away(why);
+    if (isAway || this.#problem !== null) this.#problem = why;
     this.#replay.start();
   }
 

@@ -72,7 +72,7 @@ export class UnreadableFiles {
       return `a file of the spool cannot be read: ${first[0]} (${first[1].code})`;
     return this.#setAside === 0
       ? null
-      : `${this.#setAside} files of the spool could not be read: they are in ${this.#options.folder}`;
+      : `the spool has had files that could not be read: ${this.#setAside} in ${this.#options.folder}`;
   }
 
   /** Those that are waited for, and those that were set aside. */

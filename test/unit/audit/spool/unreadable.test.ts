@@ -115,7 +115,7 @@ describe('a file of the spool that cannot be read', () => {
     expect(spool.hasLost(3, 4)).toBe(true);
     expect(spool.hasLost(5, 6)).toBe(false);
     await expect.poll(() => told).toEqual(['unreadable EIO', 'set aside']);
-    await expect.poll(() => files.problem).toContain('1 files of the spool could not be read');
+    await expect.poll(() => files.problem).toContain('could not be read: 1 in ');
     expect(readdirSync(`${root}-unreadable`)).toEqual(['gate-00000002.spool']);
     await expect.poll(() => spool.bytes).toBe(0);
     await spool.close();
