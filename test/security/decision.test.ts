@@ -1,6 +1,8 @@
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newToken } from '../../src/account/token.ts';
+import { eventsOfClosed } from '../integration/door/door.ts';
+import { guesses } from '../limits/caller.ts';
 import { type AuditEvent, owner, startGateway, type TestGateway } from '../support/gateway.ts';
 import { type AskedRequest, Asker, ENDPOINTS, type Told } from '../support/questions.ts';
 import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
@@ -357,6 +359,27 @@ describe('a request that is asked about', () => {
       const told = await one.ask(question(request));
       expect((await recorded(told)).decision.clientAddress).toBe('192.0.2.77');
     }
+  });
+});
+
+describe('who guesses', () => {
+  it('is slowed down and counted by the address that was said, and nobody else is', async () => {
+    await start();
+    const one = await asker();
+    const ask = async (client: string, token = guesses(1)[0]!) => {
+      const about = { method: 'GET', target: '/app/1', fields: bearer(token), client };
+      const told = await one.ask(ENDPOINTS['/auth-request']!(about));
+      return told.status === 200 ? 'permitted' : JSON.parse(told.body).reason;
+    };
+    const reasons = new Set<string>();
+    for (let guess = 0; guess < 400 && !reasons.has('guessing-throttled'); guess += 1)
+      reasons.add(await ask('203.0.113.7'));
+    expect(reasons).toEqual(new Set(['token-refused', 'guessing-throttled']));
+    expect(await ask('203.0.113.8')).toBe('token-refused');
+    expect(await ask('203.0.113.7', gate.token)).toBe('permitted');
+    await gate.gateway.close();
+    const counted = (await eventsOfClosed(gate)).filter((event) => 'count' in event);
+    expect(counted.map(({ clientAddress }) => clientAddress)).toContain('203.0.113.7');
   });
 });
 

@@ -5,10 +5,11 @@ import type { AcceptanceWaiter, Outbox, Taken } from '../../../src/audit/port.ts
 import { Call } from '../../../src/calls/call.ts';
 import type { CallMeasure } from '../../../src/calls/meter.ts';
 import { OpenCalls } from '../../../src/calls/open-calls.ts';
-import type { CallClient, CallServices } from '../../../src/calls/port.ts';
+import type { CallClient, CallServices, VerdictWords } from '../../../src/calls/port.ts';
 import type { Renewal } from '../../../src/calls/renewal.ts';
 import type { Decider } from '../../../src/decision/decide.ts';
 import type { Route } from '../../../src/decision/route.ts';
+import { PROXY_WORDS } from '../../../src/doors/decision/words.ts';
 import { TrustedProxies } from '../../../src/http/client-address.ts';
 import { requestFieldNames } from '../../../src/http/field-names.ts';
 import type { OwnResponse } from '../../../src/http/outgoing.ts';
@@ -103,7 +104,7 @@ function notOfCalls(): never {
 class FakeClient implements CallClient {
   readonly peer = PEER;
   readonly door = null;
-  readonly verdicts = null;
+  verdicts: VerdictWords | null = null;
   /** `own STATUS REASON`, `interim 103`, `head STATUS`, `body TEXT`, `end`, `cut`, `continue`. */
   readonly heard: string[] = [];
   readonly faults: string[] = [];
@@ -180,6 +181,8 @@ export interface StageOptions {
   /** Connections that the upstream has. */
   readonly connections?: number;
   readonly bodyBytes?: number;
+  /** Of a client that only asks for a verdict, as the decision endpoint does. */
+  readonly asks?: boolean;
 }
 
 /** One call between fakes of its ports; what is decided is decided for real. */
@@ -206,13 +209,15 @@ export class CallStage {
   #broken = false;
   #renewal = Promise.withResolvers<Renewal>();
 
-  constructor({ request = {}, guarantee = 'buffered', connections = 1, bodyBytes }: StageOptions) {
+  constructor(options: StageOptions) {
+    const { request = {}, guarantee = 'buffered', connections = 1, bodyBytes, asks } = options;
+    if (asks) this.client.verdicts = PROXY_WORDS;
     this.upstream = new FakeUpstream(connections);
     this.registry.policy.putRole(role('viewer', 'deployments:read'));
     this.token = this.registry.withToken();
     this.openCalls = new OpenCalls(this.registry, this.clock, () => this.covered);
     this.services = {
-      door: null,
+      door: asks ? 'decision' : null,
       decider: this.#decider(),
       recordedAddress: (address) => address,
       recordedHeaders: null,

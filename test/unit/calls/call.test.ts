@@ -20,6 +20,9 @@ const STATES = {
   forwarding: () => new CallStage({ request: post('/all'), bodyBytes: 8 }).begin(),
   'forwarding, not on record': () => new CallStage(ACKNOWLEDGED).begin(),
   responding: () => responding(STATES.forwarding()),
+  'asked about, not on record': () =>
+    new CallStage({ request: ASKED, ...ACKNOWLEDGED, asks: true }).begin(),
+  'asked about, late': () => new CallStage({ request: ASKED, asks: true }).late().begin(),
   begun: () => {
     const stage = responding(STATES.forwarding());
     stage.connection.receiver!.flush();
@@ -27,6 +30,7 @@ const STATES = {
   },
 } as const;
 const NONE = { kind: 'none', declared: true } as const;
+const ASKED = { method: 'POST', framing: { kind: 'elsewhere' } } as const;
 
 function responding(stage: CallStage): CallStage {
   stage.connection.receiver!.onHead(responseHead());
@@ -75,6 +79,19 @@ const TABLE: Readonly<Record<State, Partial<Record<What, string>>>> = {
     'it is shut out': 'token-revoked; own 401 token-refused; none',
     'too much body': 'body-too-large; own 413 body-too-large; none',
     'a body that is none': 'request-malformed; own 400 request-malformed; none',
+    'a fault of ours': 'internal-fault; own 500 internal-fault; none',
+  },
+  'asked about, not on record': {
+    'the client leaves': 'permitted, client-aborted; nothing; none',
+    'the gate closes on it': 'permitted, draining; nothing; none',
+    'it is shut out': 'permitted, token-revoked; own 401 token-refused; none',
+    'on record': 'permitted; own 200; none',
+    'not on record': 'permitted, audit-unavailable; own 503 audit-unavailable; none',
+    'a fault of ours': 'permitted, internal-fault; own 500 internal-fault; none',
+  },
+  'asked about, late': {
+    'the client leaves': 'permitted, client-aborted; nothing; none',
+    'it is shut out': 'token-revoked; own 401 token-refused; none',
     'a fault of ours': 'internal-fault; own 500 internal-fault; none',
   },
   'recording a refusal': {
@@ -194,6 +211,16 @@ describe('a call that goes well', () => {
     expect(stage.phases()).toEqual(['decision permitted', 'outcome permitted']);
     expect(stage.leftovers()).toEqual([]);
   };
+
+  it('is told and not forwarded where somebody only asks, once it is on record', () => {
+    const stage = STATES['asked about, not on record']();
+    expect(stage.client.heard).toEqual([]);
+    stage.outbox.answer('accepted');
+    expect(stage.client.heard).toEqual(['own 200']);
+    expect(stage.phases()).toEqual(['decision permitted']);
+    expect(stage.upstream.given).toEqual([]);
+    expect(stage.leftovers()).toEqual([]);
+  });
 
   it('is forwarded at once where nobody waits for the record', () => {
     served(STATES.forwarding());

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { expect, it } from 'vitest';
 import { loadConfig, parseConfig } from '../../../src/config/load.ts';
+import { undecidedRoutes } from '../../../src/config/undecided-routes.ts';
 import { folder, parse, saidOf } from './samples.ts';
 
 it('fills in every default', () => {
@@ -133,6 +134,20 @@ it('opens the decision endpoint to listed peers alone, beyond the loopback not i
   expect(saidOf(`listen: { ops: {}, decision: { ${peers}, address: "127.0.0.1:9464" } }`)).toEqual([
     'listen.decision.address: the port is already taken by listen.ops',
   ]);
+});
+
+it('knows which routes the decision endpoint refuses, where there is one', () => {
+  const account = 'application: any, permission: "a:b", upstream: u';
+  const routes = `routes: [
+    { name: a, path: /a, methods: [GET], ${account} },
+    { name: b, path: /b, methods: [POST], application: "{app}", permission: "a:b", upstream: u,
+      variables: { app: { json: /app } } },
+    { name: c, path: /c, methods: [POST], action: renew-token },
+    { name: d, path: /d, methods: [GET], ${account}, cors: { origins: ["https://a"] } } ]`;
+  const text = `upstreams: { u: { addresses: ["http://a"] } }\n${routes}`;
+  expect(undecidedRoutes(parse(text).config)).toEqual([]);
+  const asked = parse(`listen: { decision: { peers: [10.0.0.1] } }\n${text}`).config;
+  expect(undecidedRoutes(asked).map(({ route }) => route)).toEqual(['b', 'c', 'd']);
 });
 
 it('takes addresses and ranges as trusted proxies, and nothing else', () => {
