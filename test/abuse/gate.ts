@@ -45,6 +45,7 @@ const LOOSE_DESCRIPTORS = 8;
  */
 export async function startAbusedGate(
   limits: Readonly<Record<string, number>>,
+  more: Partial<GatewayOptions> = {},
 ): Promise<AbusedGate> {
   const upstream = await startUpstream();
   const address = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
@@ -52,6 +53,7 @@ export async function startAbusedGate(
     upstreams: { echo: { addresses: [address] } },
     guarantee: 'buffered',
     limits,
+    ...more,
   };
   const child = fork(join(import.meta.dirname, 'gate-process.ts'), [JSON.stringify(options)], {
     execArgv: [],
