@@ -48,6 +48,7 @@ const PARTS = {
   prlimit: { package: 'util-linux', rings: ['limits'] },
   unshare: { package: 'util-linux', rings: ['world'] },
   wrk: { package: 'wrk', rings: ['bench'] },
+  h2load: { package: 'nghttp2-client', rings: ['bench'] },
   'nginx-lua': { package: 'libnginx-mod-http-lua', rings: ['bench'] },
   haproxy: { package: 'haproxy', rings: ['integration', 'clients', 'processes', 'world', 'bench'] },
   ip: { package: 'iproute2', rings: ['world'] },
