@@ -1,37 +1,18 @@
 import * as z from 'zod';
 import { type Operation, operation } from '../operation.ts';
-import { component, moment } from '../schemas.ts';
+import { runState } from '../run-state.ts';
+import { component } from '../schemas.ts';
 
 /** Activity logs of accounts, made anew from the record by the gate that is asked. */
 
 const count = z.int().min(0);
-const about = {
-  number: count.describe('Of this process, from 1 on.'),
-  startedAt: moment,
-  by: z.string().describe('Who began it.'),
-};
-
 const result = z.object({
   needed: z.boolean().describe('False: the store reads the record itself, and has no such logs.'),
   accounts: count.describe('Whose log was made anew.'),
   events: count.describe('Events of theirs that the record holds.'),
 });
 
-const state = component(
-  'ReindexState',
-  z.object({
-    running: z.object({ ...about, events: count, of: count }).nullable(),
-    last: z
-      .object({
-        ...about,
-        endedAt: moment,
-        fault: z.string().nullable().describe('Why it has no result.'),
-        result: result.nullable(),
-      })
-      .nullable()
-      .describe('Of this process, and forgotten with its end.'),
-  }),
-);
+const state = runState('ReindexState', result);
 
 const account = z.union([
   z.strictObject({ name: z.string() }),

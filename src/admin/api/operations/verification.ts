@@ -2,7 +2,8 @@ import * as z from 'zod';
 import { FINDING_KINDS } from '../../../audit/verify/finding.ts';
 import { trustFile } from '../../../audit/verify/keys.ts';
 import { type Operation, operation } from '../operation.ts';
-import { component, moment } from '../schemas.ts';
+import { runState } from '../run-state.ts';
+import { component } from '../schemas.ts';
 
 /** The proof that the record of calls is whole, made by the gate that is asked. */
 
@@ -39,27 +40,7 @@ const result = component(
   'What the record proves of itself. The other counts say of how many events it proves less.',
 );
 
-const about = {
-  number: count.describe('Of this process, from 1 on.'),
-  startedAt: moment,
-  by: z.string().describe('Who began it.'),
-};
-
-const state = component(
-  'VerificationState',
-  z.object({
-    running: z.object({ ...about, events: count, of: count }).nullable(),
-    last: z
-      .object({
-        ...about,
-        endedAt: moment,
-        fault: z.string().nullable().describe('Why it has no result.'),
-        result: result.nullable(),
-      })
-      .nullable()
-      .describe('Of this process, and forgotten with its end.'),
-  }),
-);
+const state = runState('VerificationState', result);
 
 const PATH = '/audit/verification';
 
