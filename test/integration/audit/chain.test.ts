@@ -10,6 +10,8 @@ import { startRawUpstream } from '../../support/raw-upstream.ts';
 import { findRedisServer, type RedisServer, startRedis } from '../../support/redis-server.ts';
 
 const CALLS = 150;
+/** Four nodes, as Redis makes them. */
+const OLD = 400;
 
 /** What a gate leaves behind that has answered some calls and ended: events, heads, keys. */
 interface Left {
@@ -94,21 +96,34 @@ describe.runIf(findRedisServer() !== null)('the chain of a gate on Redis', () =>
     await server.stop();
   });
 
-  it('holds over all that it wrote into its stream', async () => {
+  it('holds over all that it wrote into its stream, and tells what the gate has cut', async () => {
+    const keys = auditKeys('sallyport');
+    // Whole nodes of each stream, older than the record goes back.
+    const oldMs = Date.now() - 400 * 24 * 3600 * 1000;
+    for (let n = 0; n < AUDIT_PARTITIONS; n += 1)
+      for (let at = 1; at <= OLD; at += 1)
+        await connection.call('XADD', keys.stream(n), `${oldMs}-${at}`, 'e', '{}');
     const gate = await calledAndStopped({ kind: 'redis', url: server.url });
     await gate.stop();
-    const keys = auditKeys('sallyport');
     const lines: string[] = [];
     const heads: string[] = [];
+    const anchors: string[] = [];
     for (let n = 0; n < AUDIT_PARTITIONS; n += 1) {
       const entries = (await connection.call('XRANGE', keys.stream(n), '-', '+')) as [
         string,
         [string, string],
       ][];
       lines.push(...entries.map(([, [, event]]) => event));
+      anchors.push(...((await connection.call('HVALS', keys.anchors(n))) as string[]));
       heads.push(...((await connection.call('HVALS', keys.heads(n))) as string[]));
     }
     const known = (await connection.call('HVALS', keys.chainKeys)) as string[];
     mustHold({ lines, heads, keys: known }, CALLS);
+    const { instance } = JSON.parse(lines[0]!);
+    expect(anchors.map((anchor) => JSON.parse(anchor).instance)).toEqual(Array(4).fill(instance));
+    const told = lines.map((line) => JSON.parse(line)).filter(({ type }) => type === 'log-trimmed');
+    expect(told.map(({ stream, count }) => [stream, count])).toEqual(
+      ['0', '1', '2', '3'].map((stream) => [stream, OLD]),
+    );
   });
 });

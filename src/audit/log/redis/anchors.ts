@@ -19,6 +19,8 @@ interface Signed {
   readonly beforeMs: number;
   readonly line: string;
   isKept: boolean;
+  /** Redis has no memory for it, or does not let this user: it is tried after the cut. */
+  isRefused: boolean;
 }
 
 /**
@@ -42,12 +44,14 @@ export class RedisAnchors {
 
   /** To be called before anything goes. Throws `StoreUnavailable` where Redis does not answer. */
   async sign(partition: number, beforeMs: number): Promise<void> {
-    const newest = this.#signed.get(partition);
-    if (this.witness === null || (newest !== undefined && newest.beforeMs >= beforeMs)) return;
-    const line = JSON.stringify(this.witness.sign(streamName(partition), beforeMs));
-    this.#signed.set(partition, { beforeMs, line, isKept: false });
-    // What was refused a moment ago would be refused again: it is written after the cut.
-    if (newest?.isKept ?? true) await this.#keep(partition);
+    if (this.witness === null) return;
+    let newest = this.#signed.get(partition);
+    if (newest === undefined || newest.beforeMs < beforeMs) {
+      const line = JSON.stringify(this.witness.sign(streamName(partition), beforeMs));
+      newest = { beforeMs, line, isKept: false, isRefused: newest?.isRefused ?? false };
+      this.#signed.set(partition, newest);
+    }
+    if (!newest.isKept && !newest.isRefused) await this.#keep(partition);
   }
 
   /** To be called after so many events went. Throws `StoreUnavailable` likewise. */
@@ -67,10 +71,12 @@ export class RedisAnchors {
     try {
       await this.#call('HSET', this.#keys.anchors(partition), instanceOf(signed), signed.line);
       signed.isKept = true;
+      signed.isRefused = false;
       if (!this.#tidied.has(partition)) await this.#tidy(partition, signed);
       this.#tidied.add(partition);
     } catch (fault) {
       if (!(fault instanceof StoreUnavailable) || fault.why === 'unreachable') throw fault;
+      signed.isRefused = !signed.isKept;
       if (fault.code === 'OOM' || this.#isRefused) return;
       this.#isRefused = true;
       this.#options.refused(fault);
