@@ -24,7 +24,13 @@ if (settings.length === 0) {
   console.error(`nothing is called ${words.join(' ')}\n${knownWords()}`);
   process.exitCode = 2;
 }
-for (const setting of settings) await one(setting);
+// Redis and the gates are ended with this process, and only an end of its own tells them.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+for (const setting of settings)
+  await one(setting).catch((fault: unknown) => {
+    console.log(`NOT PLAYED: ${fault instanceof Error ? fault.stack : String(fault)}`);
+    process.exitCode = 1;
+  });
 
 async function one(setting: Setting): Promise<void> {
   const { scene, store, durability } = setting;

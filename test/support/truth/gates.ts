@@ -15,6 +15,12 @@ import { openWithRegistry } from '../registry.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 const OPEN_MS = 50_000;
+const living = new Set<ChildProcess>();
+
+// Also when whoever plays with them is ended before its time.
+process.once('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
 
 /** A gate in a process of its own, which can be ended as processes end. */
 export interface GateProcess {
@@ -174,6 +180,8 @@ async function startProcess(file: string, cwd: string, opsPort: number): Promise
     cwd,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
+  living.add(child);
+  child.once('exit', () => living.delete(child));
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log += text;
