@@ -5,6 +5,7 @@ import type { AdminActor } from './actor.ts';
 import { administrationOf } from './administration.ts';
 import type { Control } from './control.ts';
 import { AdminError } from './error.ts';
+import type { FollowItem, FollowObserver } from './follow-audit.ts';
 import type { Progress } from './one-run.ts';
 import {
   fromWire,
@@ -48,6 +49,7 @@ export async function connectOwner(dataDir: string): Promise<RemoteControl | nul
       run: (actor, input, progress) => conversation.verify(actor, input, progress),
       start: (actor, input) => ask('startVerification', actor, input) as Promise<VerificationState>,
       state: (actor) => ask('verificationState', actor, {}) as Promise<VerificationState>,
+      follow: (...words) => conversation.followVerification(...words),
     },
     reindexing: {
       run: (actor, input) => ask('reindexAudit', actor, input) as Promise<AuditReindexed>,
@@ -134,15 +136,38 @@ class Conversation {
     }
   }
 
+  async followVerification(
+    actor: AdminActor,
+    input: object,
+    observer: FollowObserver,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for await (const one of this.#items('followVerification', actor, input, signal)) {
+      const item = one as FollowItem;
+      if ('found' in item) observer.found(item.found);
+      else if ('read' in item) observer.read(item.read);
+      else observer.away(item.away);
+    }
+  }
+
   async *follow(actor: AdminActor, input: unknown, signal: AbortSignal): AsyncGenerator<Followed> {
+    for await (const item of this.#items('follow', actor, input, signal)) yield item as Followed;
+  }
+
+  async *#items(
+    op: string,
+    actor: AdminActor,
+    input: unknown,
+    signal: AbortSignal,
+  ): AsyncGenerator<unknown> {
     const stop = () => this.#socket.destroy();
     signal.addEventListener('abort', stop, { once: true });
     try {
-      const id = this.#send('follow', actor, input);
+      const id = this.#send(op, actor, input);
       while (!signal.aborted) {
         const answer = await this.#next(id, null);
         if ('error' in answer) throw fromWire(answer.error);
-        if ('item' in answer) yield answer.item as Followed;
+        if ('item' in answer) yield answer.item;
       }
     } catch (error) {
       if (!signal.aborted) throw error;

@@ -6,6 +6,7 @@ import { storeOwner } from './actor.ts';
 import { OPERATION_NAMES } from './administration.ts';
 import type { Control } from './control.ts';
 import { AdminError } from './error.ts';
+import type { FollowItem, FollowObserver } from './follow-audit.ts';
 import {
   LineReader,
   LineTooLong,
@@ -151,6 +152,7 @@ class Session {
     try {
       if (request.op === 'follow') return await this.#follow(request);
       if (request.op === 'verifyAudit') return await this.#verify(request);
+      if (request.op === 'followVerification') return await this.#followVerification(request);
       await this.#send({ v: PROTOCOL_VERSION, id, result: await this.#perform(request) });
     } catch (error) {
       if (!(error instanceof AdminError)) this.#options.onFault(error);
@@ -208,6 +210,20 @@ class Session {
     const { verification } = this.#options.control;
     const result = await verification.run(actor, wanted, progress, this.#gone.signal);
     await this.#send({ v: PROTOCOL_VERSION, id, result });
+  }
+
+  /** Ends with the connection. */
+  async #followVerification({ id, as, input }: OwnerRequest): Promise<void> {
+    this.#socket.setTimeout(0);
+    const tell = (item: FollowItem) => void this.#send({ v: PROTOCOL_VERSION, id, item });
+    const observer: FollowObserver = {
+      found: (found) => tell({ found }),
+      read: (read) => tell({ read }),
+      away: (away) => tell({ away }),
+    };
+    const actor = storeOwner(as, 'command-line');
+    const { verification } = this.#options.control;
+    await verification.follow(actor, input as never, observer, this.#gone.signal);
   }
 
   /** Waits for a slow reader, so that nothing piles up for it. */

@@ -2,6 +2,7 @@ import type { AuditScan } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import { type AdminActor, mustHave } from './actor.ts';
+import { type FollowObserver, followAudit } from './follow-audit.ts';
 import { type Ended, OneRun, type Progress, type Running, type RunState } from './one-run.ts';
 import {
   type AuditVerification,
@@ -36,6 +37,16 @@ export interface AuditVerifications {
   /** Begins one in the background. */
   start(actor: AdminActor, input: AuditVerifyInput): Promise<VerificationState>;
   state(actor: AdminActor): Promise<VerificationState>;
+  /**
+   * Verifies what there is, and what comes, until the signal says stop; beside one that is under
+   * way.
+   */
+  follow(
+    actor: AdminActor,
+    input: Pick<AuditVerifyInput, 'trust'>,
+    observer: FollowObserver,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 export interface VerificationOptions {
@@ -77,6 +88,18 @@ class Verifications implements AuditVerifications {
   async state(actor: AdminActor): Promise<VerificationState> {
     mustHave(actor, 'sallyport:activity:read');
     return this.#one.state;
+  }
+
+  async follow(
+    actor: AdminActor,
+    { trust }: Pick<AuditVerifyInput, 'trust'>,
+    observer: FollowObserver,
+    signal: AbortSignal,
+  ): Promise<void> {
+    mustHave(actor, 'sallyport:activity:read');
+    const { record, clock, ending } = this.#options;
+    const stop = ending === undefined ? signal : AbortSignal.any([signal, ending]);
+    await followAudit(record, readTrust(trust ?? null), observer, clock, stop);
   }
 
   /** Throws at once what keeps it from beginning. */

@@ -57,7 +57,8 @@ export async function verifyAudit(
       trust,
       whole: input.part !== true,
       sparse: input.sparse === true,
-      nowMs: Date.now(),
+      goesOn: false,
+      nowMs: Date.now,
       found,
     });
     const read = () => progress(verifier.events, size);
@@ -66,6 +67,8 @@ export async function verifyAudit(
       const anchor = anchors.has(json) ? null : anchorIn(json);
       if (anchor !== null) verifier.addAnchor(anchor);
     }
+    // One may have been registered a moment after the first event that is signed with it.
+    for (const { key, publicKey } of await record.keys()) beside.keys.set(key, publicKey);
     const summary = verifier.end();
     const seen = { keys: verifier.keys(), heads: [...verifier.heads()] };
     return { ...summary, findings, trust: seen, registry: null };
@@ -88,7 +91,8 @@ export function readTrust(trust: unknown): Trust | null {
   throw new AdminError('invalid', `the trust file cannot be used: ${where} ${fault?.message}`);
 }
 
-function headIn(line: string): SignedHead | null {
+/** Null: the line is no signed head. */
+export function headIn(line: string): SignedHead | null {
   try {
     return signedHead.safeParse(JSON.parse(line)).data ?? null;
   } catch {

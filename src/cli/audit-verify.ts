@@ -5,6 +5,7 @@ import { type AuditVerification, verifyAudit } from '../admin/verify-audit.ts';
 import { type SpoolScan, scanSpool } from '../audit/spool/scan.ts';
 import type { Trust } from '../audit/verify/keys.ts';
 import { openExport } from './audit-file.ts';
+import { followVerification } from './audit-follow.ts';
 import { plainFile } from './audit-gunzip.ts';
 import { Refused, UsageError } from './exit.ts';
 import { examples, leaf } from './options.ts';
@@ -16,12 +17,16 @@ interface VerifyOptions extends StoreOptions {
   readonly json?: boolean;
   readonly trust?: string;
   readonly writeTrust?: string;
+  readonly follow?: boolean;
+  readonly metrics?: string;
 }
 
 export function addAuditVerify(audit: Command): void {
   const verify = leaf(audit, 'verify [path]', 'prove that the record of calls is whole')
     .option('--trust <file>', 'keys and heads that were kept apart from the store')
     .option('--write-trust <file>', 'write what was found, for a later --trust (a new file)')
+    .option('-f, --follow', 'go on with what comes, and tell each finding when it is found')
+    .option('--metrics <address>', 'with --follow: serve /metrics there, HOST:PORT or a port')
     .action(verifyRecord);
   verify.description(
     'prove that the record of calls is whole: no event is missing, changed, moved, doubled or put in.\n' +
@@ -36,11 +41,19 @@ export function addAuditVerify(audit: Command): void {
     'sallyport audit verify --config sallyport.yaml --trust audit-trust.json',
     'sallyport audit verify march.ndjson --trust audit-trust.json',
     'sallyport audit verify /var/lib/sallyport/spool',
+    'sallyport audit verify --config manage.yaml --follow --metrics 9465',
   );
 }
 
 async function verifyRecord(path: string | undefined, options: VerifyOptions): Promise<void> {
   const trust = options.trust === undefined ? null : readTrust(options.trust);
+  if (options.follow !== true && options.metrics !== undefined)
+    throw new UsageError('--metrics is for --follow');
+  if (options.follow === true) {
+    if (path !== undefined || options.writeTrust !== undefined)
+      throw new UsageError('--follow reads the store, and writes no trust file');
+    return followVerification(options, trust);
+  }
   const bar = progressBar('events');
   const result =
     path === undefined

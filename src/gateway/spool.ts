@@ -109,6 +109,7 @@ function observerOf({ instance, log, metrics }: GateContext, losses: Losses): Sp
     lost(events) {
       const count = events.lastSeq - events.firstSeq + 1;
       metrics.audit.count('lost', count);
+      metrics.gap();
       log.error('audit events that were accepted are lost', { ...events, events: count });
       if (events.instance === instance) losses.own(events);
     },

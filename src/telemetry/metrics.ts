@@ -93,6 +93,8 @@ export interface Metrics {
   readonly handshakes: WordCounter<(typeof HANDSHAKE_RESULTS)[number]>;
   /** What was turned away, or closed for something else, because a limit was reached. */
   readonly limits: WordCounter<(typeof LIMITS)[number]>;
+  /** Holes in this instance's part of the record that it has noticed itself. */
+  gap(): void;
   /** From a revocation's commit to the last instance's acknowledgement. */
   revocation(durationMs: number): void;
   /** Says where the figures come from, part by part as the parts come to life. */
@@ -124,6 +126,7 @@ export function createMetrics({
   const registry = new Registry();
   const sources: Partial<MetricSources> = {};
   const revocations = new Histogram(REVOCATION_BOUNDS, null);
+  let gaps = 0;
   const metrics: Metrics = {
     requests: createRequestMeter(registry),
     upstreams: upstreamMeter(registry),
@@ -149,6 +152,9 @@ export function createMetrics({
       HANDSHAKE_RESULTS,
     ),
     limits: limitCounter(registry),
+    gap: () => {
+      gaps += 1;
+    },
     revocation: (durationMs) => revocations.observe(0, durationMs / 1000),
     connect: (more) => void Object.assign(sources, more),
     contentType: registry.contentType,
@@ -160,6 +166,12 @@ export function createMetrics({
     'sallyport_revocation_seconds',
     'From a revocation to its last acknowledgement.',
     revocations,
+  );
+  declareCounter(
+    registry,
+    'sallyport_audit_gaps_total',
+    'Losses of accepted audit events that this instance has noticed; each may be of many events.',
+    (emit) => emit(gaps),
   );
   declareSources(registry, sources);
   declareBuildInfo(registry);

@@ -44,11 +44,14 @@ export function connectServer(options: ApiClientOptions): ServerControl {
       client.ask<Explanation>({ method: 'GET', path: '/explain', query: { ...question } }),
     whoCan: refusedFromAfar,
     instances: () => client.ask<InstancesView>({ method: 'GET', path: '/instances' }),
-    verification: serverRun<AuditVerifyInput, AuditVerification>(client, {
-      path: '/audit/verification',
-      bodyOf: ({ trust = null }) => (trust === null ? {} : { trust }),
-      what: 'verification',
-    }),
+    verification: {
+      ...serverRun<AuditVerifyInput, AuditVerification>(client, {
+        path: '/audit/verification',
+        bodyOf: ({ trust = null }) => (trust === null ? {} : { trust }),
+        what: 'verification',
+      }),
+      follow: refusedFromAfar,
+    },
     reindexing: serverRun<AuditReindexInput, AuditReindexed>(client, {
       path: '/audit/reindex',
       bodyOf: ({ account }) => (account === null ? {} : { account }),

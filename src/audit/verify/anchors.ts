@@ -37,9 +37,9 @@ export class Anchors {
   readonly #bounds = new Map<string, number>();
   /** Of what was signed after reading began. */
   readonly #late = new Map<string, number>();
-  readonly #nowMs: number;
+  readonly #nowMs: () => number;
 
-  constructor(nowMs: number) {
+  constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
   }
 
@@ -61,7 +61,7 @@ export class Anchors {
     if (publicKey === undefined) return `is signed with the key ${key}, which nobody knows`;
     if (!hasSigned(publicKey, trimText(anchor), signature)) return 'has a signature that is false';
     const beforeMs = Date.parse(trimmedBefore);
-    if (beforeMs > Math.min(Date.parse(time), this.#nowMs) + SLACK_MS)
+    if (beforeMs > Math.min(Date.parse(time), this.#nowMs()) + SLACK_MS)
       return `speaks of a time to come, ${trimmedBefore}`;
     const bound = this.#bounds.get(stream) ?? Number.NEGATIVE_INFINITY;
     if (beforeMs <= bound) return null;

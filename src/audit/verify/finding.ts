@@ -53,6 +53,17 @@ export function missingOf(
   return { kind: 'missing', instance, firstSeq: first, lastSeq: last, time, message };
 }
 
+/** Numbers of which somebody says that no log will hold them. */
+export function lostOf(
+  instance: string,
+  { first, last, time }: { first: number; last: number; time: string | null },
+  { reason, by }: { reason: string; by: string },
+): Finding {
+  const who = by === instance ? 'the instance itself' : `${by}, which took over what it left,`;
+  const message = `${numbers(first, last)} of ${instance} lost (${reason}), as ${who} says`;
+  return { kind: 'lost', instance, firstSeq: first, lastSeq: last, time, message };
+}
+
 /** First and last of each run of numbers that follow on each other. */
 export function runsOf(sorted: readonly number[]): { first: number; last: number }[] {
   const runs: { first: number; last: number }[] = [];

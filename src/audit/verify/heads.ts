@@ -19,7 +19,7 @@ const REMEMBERED = 16;
 /** What one instance has signed, and what others say that it has. */
 export class InstanceHeads {
   /** Id and key of its first event; null: that is not in the log any more. */
-  key: { readonly id: string; readonly publicKey: string } | null = null;
+  key: { readonly id: string; readonly publicKey: string; readonly time: string } | null = null;
   expected: ExpectedHead[] = [];
   signed = 0;
   /** Whose key nobody has brought: the part that is read begins after it. */
@@ -51,16 +51,14 @@ export interface HeadRules {
 
 type Say = (finding: Finding) => void;
 
-/** The key that an instance presents in its first event. */
-export function readKey(line: Numbered, heads: InstanceHeads, rules: HeadRules, say: Say): void {
+/** The key that an instance presents in its first event; whether it is known, is settled later. */
+export function readKey(line: Numbered, heads: InstanceHeads, say: Say): void {
   const id = textOf(line.event.key);
   const publicKey = textOf(line.event.publicKey);
   if (publicKey === '') return;
   if (keyIdOf(publicKey) !== id)
     say(finding('changed', line, `says that its key is ${id}, and brings another one`));
-  heads.key = { id, publicKey };
-  if (rules.keys.size > 0 && rules.keys.get(id) !== publicKey)
-    say(finding('foreign-key', line, `brings the key ${id}, which ${rules.source} does not know`));
+  heads.key = { id, publicKey, time: line.time };
 }
 
 /** A head or an end: who has signed it. */

@@ -90,11 +90,23 @@ export class InstanceCheck {
     this.#prints.forget();
   }
 
-  /** No more events will come. */
-  end(): void {
+  /** Tells what nothing that comes can add to; and, where it is silent, what waits for more. */
+  settle(isSilent: boolean): void {
+    const isClosed = this.#changed !== null && this.lastLink > this.#changed.last + 1;
+    if (isSilent) this.#waitNoMore();
+    else if (isClosed) this.#tellChanged();
+  }
+
+  #waitNoMore(): void {
     if (this.#outOfOrder) this.#resolve(true);
     for (const line of this.#early) this.#say('inserted', line.seq, line.seq, line, NOT_DUE);
+    this.#early = [];
     this.#tellChanged();
+  }
+
+  /** No more events will come. */
+  end(): void {
+    this.#waitNoMore();
     this.#lines = [];
     this.#bytes = 0;
     this.#stream = null;

@@ -10,6 +10,9 @@ export interface Known {
   previous: { instance: string; seq: number; chain: string } | null;
   /** After a chained instance was seen already. */
   lateComer: boolean;
+  /** Lines: all, and as of the last time that this was asked. */
+  added: number;
+  addedBefore: number;
   /** Genuine events: all, and from the last link on. */
   count: number;
   sinceLink: number;

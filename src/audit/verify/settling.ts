@@ -1,7 +1,7 @@
 import type { Anchors } from './anchors.ts';
-import { type Finding, missingOf, numbers } from './finding.ts';
+import { type Finding, lostOf, missingOf, numbers } from './finding.ts';
 import { type FrontVerdict, frontHole, judgeFront } from './front.ts';
-import type { InstanceHeads } from './heads.ts';
+import type { HeadRules, InstanceHeads } from './heads.ts';
 import type { InstanceCheck } from './instance-check.ts';
 import type { Adoption, Known, Lost } from './known.ts';
 import { MissingNumbers, type MissingRange } from './missing.ts';
@@ -15,6 +15,7 @@ export interface Front {
 
 /** All that was read, and what is known beside it. */
 export interface ReadLog {
+  readonly rules: HeadRules;
   readonly instances: ReadonlyMap<string, Known>;
   readonly anchors: Anchors;
   /** Instance -> heads that others speak of. */
@@ -44,11 +45,23 @@ export class Settling {
 
   settle(): void {
     const { instances, expected, adopted, whole, sparse } = this.#log;
-    if (!sparse) for (const [name, known] of instances) this.#settle(name, known);
+    for (const [name, known] of instances) {
+      this.#settleKey(name, known);
+      if (!sparse) this.#settle(name, known);
+    }
     if (whole)
       for (const [name, heads] of expected)
         if (!instances.has(name)) this.#settleAbsent(name, heads);
     for (const adoptions of adopted.values()) this.#compareAdoptions(adoptions);
+  }
+
+  /** A key may be registered a moment after the first event that is signed with it. */
+  #settleKey(instance: string, { heads: { key } }: Known): void {
+    const { keys, source } = this.#log.rules;
+    if (key === null || keys.size === 0 || keys.get(key.id) === key.publicKey) return;
+    const message = `event 1 of ${instance} brings the key ${key.id}, which ${source} does not know`;
+    const place = { instance, firstSeq: 1, lastSeq: 1, time: key.time === '' ? null : key.time };
+    this.#log.found({ kind: 'foreign-key', ...place, message });
   }
 
   #settleAbsent(name: string, heads: InstanceHeads['expected']): void {
@@ -86,7 +99,8 @@ export class Settling {
     if (check.firstSeq > 1) front.add({ first: 1, last: check.firstSeq - 1, time: null });
     for (const lost of this.#lostOf(name))
       for (const holes of [front, missing])
-        for (const hole of holes.take(lost.first, lost.last)) this.#sayLost(name, hole, lost);
+        for (const hole of holes.take(lost.first, lost.last))
+          this.#log.found(lostOf(name, hole, lost));
     this.#settleFront(name, known, front.all());
     const lateMs = this.#log.anchors.lateBoundOf(name) ?? Number.NEGATIVE_INFINITY;
     for (const hole of missing.all())
@@ -94,17 +108,6 @@ export class Settling {
     const adopted = this.#adoptedOf(known);
     if (adopted !== null) this.#compareAdopted(...adopted);
     this.#truncated(name, heads.expected, check.lastSeq, check.lastTime);
-  }
-
-  #sayLost(
-    instance: string,
-    hole: { first: number; last: number; time: string | null },
-    { reason, by }: Lost,
-  ) {
-    const { first, last, time } = hole;
-    const who = by === instance ? 'the instance itself' : `${by}, which took over what it left,`;
-    const message = `${numbers(first, last)} of ${instance} lost (${reason}), as ${who} says`;
-    this.#log.found({ kind: 'lost', instance, firstSeq: first, lastSeq: last, time, message });
   }
 
   #lostOf(name: string): readonly Lost[] {

@@ -1,6 +1,6 @@
 import { headText } from '../chain/signed.ts';
 import { Anchors, type TrimAnchor, trimAnchor } from './anchors.ts';
-import { type Finding, isGap, missingOf } from './finding.ts';
+import { type Finding, isGap, lostOf, missingOf } from './finding.ts';
 import {
   compareExpected,
   finding,
@@ -40,8 +40,13 @@ export interface VerifierOptions {
    * are no finding.
    */
   readonly sparse: boolean;
+  /**
+   * The record is followed, and never ends. What the store has lost and is sent again comes twice
+   * then, and losses are told when they are declared.
+   */
+  readonly goesOn: boolean;
   /** Now, in ms since 1970. */
-  readonly nowMs: number;
+  readonly nowMs: () => number;
   readonly found: (finding: Finding) => void;
 }
 
@@ -103,6 +108,8 @@ export class Verifier {
   #changes = 0;
   #elsewhere = 0;
   #chainSeen = false;
+  /** Of heads beside a record that goes on. */
+  #unsettled: Finding[] = [];
 
   constructor(options: VerifierOptions) {
     this.#options = options;
@@ -120,13 +127,20 @@ export class Verifier {
       missing: (...range) => this.#missing(...range),
       cameLate: (instance, seq) => this.#instances.get(instance)!.missing.take(seq, seq).length > 0,
     };
-    for (const head of beside.heads) this.#expect(head, 'the store');
-    for (const head of trust?.heads ?? []) this.#expect(head, TRUST);
+    this.#expectAll(beside.heads, (found) => this.#found(found));
     for (const anchor of beside.anchors) this.#anchor(anchor, null);
   }
 
   get events(): number {
     return this.#events;
+  }
+
+  get gaps(): number {
+    return this.#gaps;
+  }
+
+  get edits(): number {
+    return this.#edits;
   }
 
   add(text: string): void {
@@ -135,12 +149,17 @@ export class Verifier {
     if (line === null) this.#unreadable(text);
     else if (line.phase === 'change') this.#changes += 1;
     else if (line.seq === null) this.#unnumbered(line);
-    else this.#known(line.instance).check.add(line as Numbered);
+    else this.#numbered(this.#known(line.instance), line as Numbered);
+  }
+
+  #numbered(known: Known, line: Numbered): void {
+    known.added += 1;
+    known.check.add(line);
   }
 
   /** One that came to be while the log was read. */
-  addAnchor(anchor: TrimAnchor): void {
-    this.#anchor(anchor, null, true);
+  addAnchor(anchor: TrimAnchor, late = true): void {
+    this.#anchor(anchor, null, late);
   }
 
   /** @param seq number of the event that it is; null: it lies beside the log */
@@ -167,10 +186,48 @@ export class Verifier {
     return [...keys].map(([key, publicKey]) => ({ key, publicKey }));
   }
 
+  /** Of a record that goes on: what the store keeps beside it now. */
+  expect(heads: readonly SignedHead[]): void {
+    this.#unsettled = [];
+    this.#expected.clear();
+    this.#expectAll(heads, (found) => this.#unsettled.push(found));
+    for (const [name, known] of this.#instances)
+      known.heads.expected = this.#expected.get(name) ?? [];
+  }
+
+  /**
+   * Of a record that goes on: what looks wrong with all that was read, and may come right yet. What
+   * waits for an instance that has said nothing since the last time is judged, and told at once.
+   */
+  unsettled(nowMs: number): readonly Finding[] {
+    for (const known of this.#instances.values()) {
+      known.check.settle(known.added === known.addedBefore);
+      known.addedBefore = known.added;
+    }
+    this.#witnesses.settle((name) => livedUntil(this.#instances.get(name)?.check), nowMs);
+    const findings = [...this.#unsettled];
+    this.#settling((found) => findings.push(found)).settle();
+    // Those are told when they are declared.
+    return findings.filter(({ kind }) => kind !== 'lost');
+  }
+
+  /** Counts and tells one of those that has stayed. */
+  tell(finding: Finding): void {
+    this.#found(finding);
+  }
+
   /** All has been read. */
   end(): Summary {
     for (const { check } of this.#instances.values()) check.end();
-    const settling = new Settling({
+    const settling = this.#settling((found) => this.#found(found));
+    settling.settle();
+    this.#witnesses.end((name) => livedUntil(this.#instances.get(name)?.check));
+    return this.#summary(settling);
+  }
+
+  #settling(found: (finding: Finding) => void): Settling {
+    return new Settling({
+      rules: this.#rules,
       instances: this.#instances,
       anchors: this.#anchors,
       expected: this.#expected,
@@ -178,11 +235,8 @@ export class Verifier {
       adopted: this.#adopted,
       whole: this.#options.whole,
       sparse: this.#options.sparse,
-      found: (found) => this.#found(found),
+      found,
     });
-    settling.settle();
-    this.#witnesses.end((name) => livedUntil(this.#instances.get(name)?.check));
-    return this.#summary(settling);
   }
 
   #summary({ unanchored, fronts }: Settling): Summary {
@@ -214,6 +268,7 @@ export class Verifier {
   }
 
   #found(found: Finding): void {
+    if (this.#options.goesOn && found.kind === 'duplicated') return;
     if (isGap(found)) this.#gaps += 1;
     else this.#edits += 1;
     this.#options.found(found);
@@ -241,7 +296,7 @@ export class Verifier {
       const check = new InstanceCheck(name, this.#observer);
       const missing = new MissingNumbers();
       const lateComer = this.#chainSeen;
-      const none = { previous: null, count: 0, sinceLink: 0 };
+      const none = { previous: null, count: 0, sinceLink: 0, added: 0, addedBefore: 0 };
       known = { check, heads, missing, lateComer, ...none };
       this.#instances.set(name, known);
     }
@@ -260,14 +315,19 @@ export class Verifier {
     else this.#found(finding('inserted', line, 'is none that is written without a number'));
   }
 
-  #expect(head: SignedHead, source: string): void {
+  #expectAll(heads: readonly SignedHead[], say: (finding: Finding) => void): void {
+    for (const head of heads) this.#expect(head, 'the store', say);
+    for (const head of this.#options.trust?.heads ?? []) this.#expect(head, TRUST, say);
+  }
+
+  #expect(head: SignedHead, source: string, say: (finding: Finding) => void): void {
     const known = this.#rules.keys.get(head.key) ?? this.#options.beside.keys.get(head.key);
     const holds =
       known !== undefined && hasSigned(known, headText(head, head.lastHead), head.signature);
     if (!holds) {
       const { instance, seq, time } = head;
       const message = `the head of ${instance} that ${source} holds is not signed by a known key`;
-      this.#found({ kind: 'head-replaced', instance, firstSeq: seq, lastSeq: seq, time, message });
+      say({ kind: 'head-replaced', instance, firstSeq: seq, lastSeq: seq, time, message });
       return;
     }
     const heads = this.#expected.get(head.instance) ?? [];
@@ -319,7 +379,7 @@ export class Verifier {
   #begun(line: Numbered, known: Known): void {
     this.#chainSeen = true;
     const say = (found: Finding) => this.#found(found);
-    readKey(line, known.heads, this.#rules, say);
+    readKey(line, known.heads, say);
     const previous = line.event.previous as Known['previous'] | undefined;
     if (line.seq !== 1) say(finding('inserted', line, 'begins an instance that has begun'));
     if (line.chain !== (previous?.chain ?? NO_CHAIN))
@@ -336,13 +396,14 @@ export class Verifier {
     else adoptions.push({ by: instance, time, previous });
   }
 
-  #declareLost({ instance: by, event }: Numbered): void {
+  #declareLost({ instance: by, event, time }: Numbered): void {
     const { firstSeq, lastSeq, reason, ofInstance } = event;
     const instance = textOf(ofInstance) || by;
     const lost = { first: Number(firstSeq), last: Number(lastSeq), reason: textOf(reason), by };
     const known = this.#lost.get(instance);
     if (known === undefined) this.#lost.set(instance, [lost]);
     else known.push(lost);
+    if (this.#options.goesOn) this.#found(lostOf(instance, { ...lost, time }, lost));
   }
 
   #trimmed(line: Numbered): void {

@@ -52,6 +52,23 @@ export class Witnesses {
     this.#match(key, closed);
   }
 
+  /**
+   * Of a record that goes on: what has waited for so long that its other half will not come.
+   *
+   * @param livedUntil as in `end`
+   */
+  settle(livedUntil: (instance: string) => number, nowMs: number): void {
+    for (const [key, closed] of this.#closed) {
+      const newest = [closed.lines.at(-1), closed.witnesses.at(-1)].map((one) => one?.time ?? '');
+      const newestMs = Math.max(...newest.map((time) => Date.parse(time) || 0));
+      if (nowMs - newestMs < 2 * WITNESSED_WITHIN_MS) continue;
+      const [instance = '', decidedBy = ''] = key.split('\n');
+      this.#settle(instance, decidedBy, closed, livedUntil(instance));
+      this.#lines -= closed.lines.length;
+      this.#closed.delete(key);
+    }
+  }
+
   /** @param livedUntil time of an instance's last event in ms, infinite if it ended well */
   end(livedUntil: (instance: string) => number): void {
     for (const [key, closed] of this.#closed) {

@@ -61,6 +61,21 @@ routes:
       expect(items).toMatchObject([{ auditKey: key?.[1] }]);
     }, 30_000);
 
+    const following = shell.start('audit', 'verify', '--follow', '--metrics', '0', ...store);
+    await vi.waitFor(
+      () => expect(following.err()).toMatch(/0 gaps, 0 edits in \d+ events/),
+      30_000,
+    );
+    const url = /Metrics: (http:\/\/127\.0\.0\.1:\d+\/metrics)/.exec(following.err())?.[1] ?? '';
+    const metrics = await (await fetch(url)).text();
+    expect(metrics).toContain('sallyport_audit_gaps_total 0');
+    expect(metrics).toMatch(/sallyport_audit_verified_timestamp_seconds \d{10}/);
+    expect((await fetch(new URL('/', url))).status).toBe(404);
+    following.process.kill('SIGTERM');
+    expect(await following.ended).toBe(0);
+    expect(await verify('--metrics', '0', ...store)).toMatchObject({ code: 2 });
+    expect(await verify('--follow', '--metrics', 'x:y', ...store)).toMatchObject({ code: 2 });
+
     gate.process.kill('SIGTERM');
     expect(await gate.ended).toBe(0);
     const ended = await verify('--trust', 'running.json', ...store);

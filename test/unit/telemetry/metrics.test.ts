@@ -159,8 +159,10 @@ it('counts words from zero', async () => {
   const metrics = create();
   metrics.audit.count('accepted', 5);
   metrics.audit.count('lost');
+  metrics.gap();
   const all = await samples(metrics);
   expect(all.get('sallyport_audit_events_total{outcome="accepted"}')).toBe(5);
   expect(all.get('sallyport_audit_events_total{outcome="lost"}')).toBe(1);
+  expect(all.get('sallyport_audit_gaps_total')).toBe(1);
   expect(all.get('sallyport_audit_events_total{outcome="resent"}')).toBe(0);
 });
