@@ -46,21 +46,7 @@ routes:
   const verify = (...words: string[]) => shell.run('audit', 'verify', ...words);
   const lines = () => readFileSync(shell.path('all.jsonl'), 'utf8').trimEnd().split('\n');
 
-  it('asks the running gate, and reads the store once that has ended', async () => {
-    const trusting = ['--write-trust', 'running.json', ...store];
-    const running = await verify(...trusting);
-    expect(running.out, running.err).toMatch(/^0 gaps, 0 edits in \d+ events; instances: \d+\n$/);
-    expect(running).toMatchObject({ code: 0, err: expect.stringContaining('Without --trust') });
-    for (const drawn of ['\r', '[#', '[.']) expect(running.err).not.toContain(drawn);
-    expect(await verify(...trusting)).toMatchObject({ code: 2, out: '' });
-    expect(await verify('--trust', 'running.json', ...store)).toMatchObject({ code: 0 });
-
-    await vi.waitFor(async () => {
-      const { items } = await shell.json<InstancesView>('instances', ...store);
-      const key = /"key": "([0-9a-f]{16})"/.exec(readFileSync(shell.path('running.json'), 'utf8'));
-      expect(items).toMatchObject([{ auditKey: key?.[1] }]);
-    }, 30_000);
-
+  it('follows the record of the running gate, with metrics', async () => {
     const following = shell.start('audit', 'verify', '--follow', '--metrics', '0', ...store);
     await vi.waitFor(
       () => expect(following.err()).toMatch(/0 gaps, 0 edits in \d+ events/),
@@ -75,6 +61,22 @@ routes:
     expect(await following.ended).toBe(0);
     expect(await verify('--metrics', '0', ...store)).toMatchObject({ code: 2 });
     expect(await verify('--follow', '--metrics', 'x:y', ...store)).toMatchObject({ code: 2 });
+  });
+
+  it('asks the running gate, and reads the store once that has ended', async () => {
+    const trusting = ['--write-trust', 'running.json', ...store];
+    const running = await verify(...trusting);
+    expect(running.out, running.err).toMatch(/^0 gaps, 0 edits in \d+ events; instances: \d+\n$/);
+    expect(running).toMatchObject({ code: 0, err: expect.stringContaining('Without --trust') });
+    for (const drawn of ['\r', '[#', '[.']) expect(running.err).not.toContain(drawn);
+    expect(await verify(...trusting)).toMatchObject({ code: 2, out: '' });
+    expect(await verify('--trust', 'running.json', ...store)).toMatchObject({ code: 0 });
+
+    await vi.waitFor(async () => {
+      const { items } = await shell.json<InstancesView>('instances', ...store);
+      const key = /"key": "([0-9a-f]{16})"/.exec(readFileSync(shell.path('running.json'), 'utf8'));
+      expect(items).toMatchObject([{ auditKey: key?.[1] }]);
+    }, 30_000);
 
     gate.process.kill('SIGTERM');
     expect(await gate.ended).toBe(0);

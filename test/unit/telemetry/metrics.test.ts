@@ -38,6 +38,7 @@ const CONTRACT: Readonly<Record<string, { type: string; labels: readonly string[
   sallyport_audit_activity_lag_seconds: { type: 'gauge', labels: [] },
   sallyport_tls_certificate_expiry_timestamp_seconds: { type: 'gauge', labels: [] },
   sallyport_client_connections: { type: 'gauge', labels: ['state'] },
+  sallyport_audit_gaps_total: { type: 'counter', labels: [] },
   sallyport_tls_handshakes_total: { type: 'counter', labels: ['result'] },
   sallyport_limits_reached_total: { type: 'counter', labels: ['limit'] },
   sallyport_config_reloads_total: { type: 'counter', labels: ['result'] },
