@@ -45,8 +45,8 @@ const TIMES: FollowTimes = { lookEveryMs: 2_000, settleEveryMs: 10_000, lastingM
 
 /**
  * Verifies a record from its oldest event on, and then what comes, until the signal says stop. What
- * it has read it does not read again. Throws `unavailable` where the record cannot be read at first;
- * later it waits until it can.
+ * it has read it does not read again. Throws `unavailable` where the record cannot be read at
+ * first; later it waits until it can.
  */
 export async function followAudit(
   record: AuditScan,

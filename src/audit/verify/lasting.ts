@@ -1,9 +1,9 @@
 import type { Finding } from './finding.ts';
 
 /**
- * Of a record that goes on, what looks wrong at one moment may be right at the next: an event can be
- * on its way, or a word about it. Told is what stays wrong for a time, and once for as long as it
- * stays.
+ * Of a record that goes on, what looks wrong at one moment may be right at the next: an event can
+ * be on its way, or a word about it. Told is what stays wrong for a time, and once for as long as
+ * it stays.
  */
 export class LastingFindings {
   readonly #afterMs: number;
