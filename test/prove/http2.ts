@@ -40,9 +40,10 @@ try {
 }
 
 function built(): string | null {
-  if (findProgram('go') === null) return null;
+  const go = findProgram('go');
+  if (go === null) return null;
   const env = { ...process.env, GOBIN: folder };
-  const { status } = spawnSync('go', ['install', H2SPEC], { env, stdio: 'inherit' });
+  const { status } = spawnSync(go, ['install', H2SPEC], { env, stdio: 'inherit' });
   return status === 0 ? join(folder, 'h2spec') : null;
 }
 
