@@ -34,7 +34,16 @@ const FORGED = [
   'X-Envoy-External-Address: 203.0.113.9',
 ];
 
-describe.each(FRONTS)('$name', ({ part, told: toldAs = {}, start }) => {
+/** Of another target than was decided on, for services that believe them. */
+const OTHERWISE = [
+  'X-HTTP-Method-Override: DELETE',
+  'X-HTTP-Method: DELETE',
+  'X-Method-Override: DELETE',
+  'X-Original-URL: /denied/1',
+  'X-Rewrite-URL: /denied/1',
+];
+
+describe.each(FRONTS)('$name', ({ part, told: toldAs = {}, passesOverrides = false, start }) => {
   let gate: TestGateway;
   let service: RawUpstream;
   let front: RunningFront;
@@ -123,6 +132,22 @@ describe.each(FRONTS)('$name', ({ part, told: toldAs = {}, start }) => {
   it('says of nobody on a public route who calls', async () => {
     expect((await call('GET /public', [mine(), ...FORGED])).status).toBe(200);
     expect(identity(arrived()[0]!)).toEqual(['', '', '', '', '', '']);
+  });
+
+  it('forwards no name that a service may take for one of these', async () => {
+    for (const name of ['X_Account_Id', 'x_account-role', 'X-Account_Teams']) {
+      const response = await call('GET /app/1', [mine(), `${name}: forged`]);
+      const said = arrived().flatMap(({ fields }) => fields);
+      expect(JSON.stringify(said), `${name}: ${response.status}`).not.toContain('forged');
+    }
+  });
+
+  it('forwards nothing that asks a service for another method or target', async (ctx) => {
+    if (passesOverrides) ctx.skip('what its controller passes on is not for the recipe to say');
+    expect((await call('GET /app/1', [mine(), ...OTHERWISE])).status).toBe(200);
+    const [message] = arrived();
+    const said = message!.fields.filter(([, value]) => /DELETE|denied/.test(value));
+    expect(said).toEqual([]);
   });
 
   it('forwards nothing else', async () => {

@@ -14,6 +14,8 @@ export interface Front {
   readonly part: Part | null;
   /** Statuses that it makes of refusals that it does not know. */
   readonly told?: Readonly<Record<number, number>>;
+  /** It leaves fields of other methods and targets to the service (docs/DECISION.md). */
+  readonly passesOverrides?: boolean;
   start(ports: FrontPorts): Promise<RunningFront>;
 }
 
@@ -165,6 +167,7 @@ export const FRONTS: readonly Front[] = [
     name: 'ingress-nginx',
     part: 'nginx',
     told: NGINX_KNOWS,
+    passesOverrides: true,
     start: (ports) => startNginx((port) => renderedIngress(ports, port)),
   },
   {
