@@ -13,7 +13,7 @@ const PER_SECOND = 50;
 export const COST = {
   /** A stream that its client takes back, or that breaks the protocol and is reset by us. */
   reset: 1,
-  /** PING, SETTINGS, PRIORITY, CONTINUATION, an empty DATA, a frame of an unknown kind. */
+  /** PING, SETTINGS, PRIORITY, CONTINUATION, GOAWAY, empty DATA, a frame of an unknown kind. */
   control: 1,
   /** There are some with each download. */
   windowUpdate: 0.1,

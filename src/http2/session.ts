@@ -228,6 +228,7 @@ export class ServerSession implements FrameHandler, StreamHost {
       case FRAME.goaway:
         if (stream !== 0) this.#fail(ERROR.protocol, 'GOAWAY on a stream');
         else if (payload.length < 8) this.#fail(ERROR.frameSize, 'GOAWAY is too short');
+        else this.#spend(COST.control);
         return;
       case FRAME.windowUpdate:
         this.#onWindowUpdate(stream, payload);

@@ -312,6 +312,7 @@ const FLOODS: readonly (readonly [string, (turn: number) => Buffer])[] = [
   ],
   ['streams past the limit', (turn) => get(2 * turn + 1)],
   ['SETTINGS', () => settings([INITIAL_WINDOW, 65_535])],
+  ['GOAWAY', () => frame(TYPE.goaway, 0, 0, Buffer.alloc(8))],
   ['PING', () => frame(TYPE.ping, 0, 0, Buffer.alloc(8))],
   ['replies to no PING', () => frame(TYPE.ping, ACK, 0, Buffer.alloc(8))],
   ['PRIORITY', () => frame(TYPE.priority, 0, 1, Buffer.from([0, 0, 0, 3, 9]))],
