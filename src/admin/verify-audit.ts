@@ -4,6 +4,7 @@ import type { ChangesSummary } from '../audit/verify/changes.ts';
 import type { Finding } from '../audit/verify/finding.ts';
 import { type SignedHead, signedHead, type Trust, trustFile } from '../audit/verify/keys.ts';
 import { type Summary, Verifier } from '../audit/verify/verifier.ts';
+import { turn } from '../turns.ts';
 import { AdminError } from './error.ts';
 import { readOn } from './read-record.ts';
 
@@ -61,6 +62,8 @@ export async function verifyAudit(
       nowMs: Date.now,
       found,
     });
+    await expectAll(verifier, beside.heads, 'store');
+    await expectAll(verifier, trust?.heads ?? [], 'trust');
     const read = () => progress(verifier.events, size);
     await readOn(record, null, (event) => verifier.add(event), read, ends);
     for (const json of await record.anchors()) {
@@ -76,6 +79,21 @@ export async function verifyAudit(
     if (!(error instanceof AuditUnavailable)) throw error;
     const message = `the audit log cannot be read: ${error.message}`;
     throw new AdminError('unavailable', message, { cause: error });
+  }
+}
+
+/** Some milliseconds of a running gate. */
+const SLICE = 50;
+
+/** Each is a signature to be checked, and who asks may bring thousands. */
+async function expectAll(
+  verifier: Verifier,
+  heads: readonly SignedHead[],
+  from: 'store' | 'trust',
+): Promise<void> {
+  for (const [at, head] of heads.entries()) {
+    if (at % SLICE === 0) await turn();
+    verifier.expectHead(head, from);
   }
 }
 

@@ -34,10 +34,10 @@ export function judgeFront(
     return { is: 'hole', firstSeq: isOld(lastHead.time) ? lastHead.number + 1 : 1 };
   }
   const known = heads.expected.filter(({ seq }) => seq < check.firstSeq);
-  if (known.some(({ seq, time }) => seq >= last && isOld(time)) || isOld(check.firstTime))
-    return { is: 'cut' };
-  const young = known.some(({ time }) => !isOld(time));
-  return young ? { is: 'hole', firstSeq: 1 } : { is: 'unproven' };
+  if (known.some(({ seq, time }) => seq >= last && isOld(time))) return { is: 'cut' };
+  // A signed time counts for more than that of an event that no head holds.
+  if (known.some(({ time }) => !isOld(time))) return { is: 'hole', firstSeq: 1 };
+  return isOld(check.firstTime) ? { is: 'cut' } : { is: 'unproven' };
 }
 
 /** The last number before the first event that any log has held. */

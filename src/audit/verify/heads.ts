@@ -61,8 +61,16 @@ export function readKey(line: Numbered, heads: InstanceHeads, say: Say): void {
   heads.key = { id, publicKey, time: line.time };
 }
 
-/** A head or an end: who has signed it. */
-export function readHead(line: Numbered, heads: InstanceHeads, rules: HeadRules, say: Say): void {
+/**
+ * A head or an end: who has signed it. Answers whether all up to it counts as signed: it is, or its
+ * key is not known here and it is counted for that.
+ */
+export function readHead(
+  line: Numbered,
+  heads: InstanceHeads,
+  rules: HeadRules,
+  say: Say,
+): boolean {
   const { key, signature } = line.event;
   const lastHead = signedHead.shape.lastHead.safeParse(line.event.lastHead).data;
   const head = { ...placeOf(line), lastHead, key: textOf(key), signature: textOf(signature) };
@@ -70,19 +78,20 @@ export function readHead(line: Numbered, heads: InstanceHeads, rules: HeadRules,
   const publicKey = rules.keys.get(head.key) ?? (own?.id === head.key ? own.publicKey : null);
   if (rules.part && rules.keys.size === 0 && own === null) {
     heads.unverified += 1;
-    return;
+    return true;
   }
   if (publicKey === null || (own !== null && own.id !== head.key)) {
     say(finding('foreign-key', line, `is signed with the key ${head.key}, which is not its key`));
-    return;
+    return false;
   }
   if (!hasSigned(publicKey, headText(head, lastHead), head.signature)) {
     say(finding('head-replaced', line, `is a head whose signature does not hold`));
-    return;
+    return false;
   }
   heads.signed += 1;
   heads.first ??= head;
   heads.newest = head;
+  return true;
 }
 
 /** What others say of a link at this number. */

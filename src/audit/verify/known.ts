@@ -13,9 +13,10 @@ export interface Known {
   /** Lines: all, and as of the last time that this was asked. */
   added: number;
   addedBefore: number;
-  /** Genuine events: all, and from the last link on. */
+  /** Genuine events: all, from the last link on, and after the last signed head. */
   count: number;
   sinceLink: number;
+  sinceHead: number;
 }
 
 /** Numbers of which an instance says that no log will hold them. */

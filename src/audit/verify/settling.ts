@@ -38,6 +38,8 @@ export class Settling {
   unanchored = 0;
   /** The first `FRONTS_MOST` of those. */
   readonly fronts: Front[] = [];
+  /** Numbers that went while the log was read, as an anchor of that time accounts for. */
+  goneMeanwhile = 0;
 
   constructor(log: ReadLog) {
     this.#log = log;
@@ -104,9 +106,10 @@ export class Settling {
     this.#settleFront(name, known, front.all());
     const lateMs = this.#log.anchors.lateBoundOf(name) ?? Number.NEGATIVE_INFINITY;
     for (const hole of missing.all())
-      if (!(Date.parse(hole.nextTime ?? '') <= lateMs)) this.#log.found(missingOf(name, hole));
+      if (Date.parse(hole.nextTime ?? '') <= lateMs) this.goneMeanwhile += countOf(hole);
+      else this.#log.found(missingOf(name, hole));
     const adopted = this.#adoptedOf(known);
-    if (adopted !== null) this.#compareAdopted(...adopted);
+    if (adopted !== null) this.#compareAdopted(...adopted, check.firstTime);
     this.#truncated(name, heads.expected, check.lastSeq, check.lastTime);
   }
 
@@ -134,7 +137,11 @@ export class Settling {
   }
 
   /** A successor has seen its predecessor's head. */
-  #compareAdopted(before: Known | null, previous: NonNullable<Known['previous']>): void {
+  #compareAdopted(
+    before: Known | null,
+    previous: NonNullable<Known['previous']>,
+    adoptedAt: string,
+  ): void {
     const { instance, seq, chain } = previous;
     const has = before?.heads.chainAt(seq) ?? null;
     if (has !== null && has !== chain) {
@@ -143,9 +150,14 @@ export class Settling {
       this.#log.found({ kind: 'head-replaced', ...place, message });
     }
     const stored = this.#log.expected.get(instance)?.some((head) => head.seq >= seq) ?? false;
-    // Of what was cut as a whole, the anchor may be gone too.
-    const cut = this.#log.anchors.boundOf(instance) !== null || !this.#log.whole;
-    if (stored || (before === null && cut)) return;
+    if (stored) return;
+    const boundMs = this.#log.anchors.boundOf(instance);
+    if (before === null && !this.#log.whole) return;
+    // Of what was cut as a whole, the head may be gone too; it is older than its adoption.
+    if (before === null && boundMs !== null) {
+      if (!(Date.parse(adoptedAt) <= boundMs)) this.#begins(instance, seq + 1);
+      return;
+    }
     const last = before?.check.lastSeq ?? 0;
     const source = 'its successor';
     this.#truncated(
@@ -172,6 +184,10 @@ export class Settling {
     const place = { instance, firstSeq: first, lastSeq: furthest, time };
     this.#log.found({ kind: 'truncated', ...place, message });
   }
+}
+
+function countOf({ first, last }: MissingRange): number {
+  return last - first + 1;
 }
 
 const FRONTS_MOST = 20;

@@ -16,7 +16,7 @@ import { type LogLine, NO_CHAIN, readLine, textOf } from './line.ts';
 import { MissingNumbers, type MissingRange } from './missing.ts';
 import type { Numbered } from './region.ts';
 import { type Front, Settling } from './settling.ts';
-import { Witnesses } from './witnesses.ts';
+import { type WitnessedLog, Witnesses } from './witnesses.ts';
 
 /** What is known beside the events themselves. */
 export interface KnownBeside {
@@ -60,6 +60,8 @@ export interface Summary {
   readonly unchained: number;
   /** After the last link of their instance: no chain speaks of them yet. */
   readonly uncovered: number;
+  /** After the last signed head of their instance: no key vouches for them, whatever they say. */
+  readonly unsigned: number;
   /** In segments of which something is missing: what is left of them cannot be proved. */
   readonly unproven: number;
   readonly heads: number;
@@ -67,6 +69,8 @@ export interface Summary {
   readonly unverified: number;
   readonly witnessed: number;
   readonly unwitnessed: number;
+  /** Vouched for and not there: retention may have cut them, or they are not in what was read. */
+  readonly goneOutcomes: number;
   /** Administrative changes: they are not of an instance's chain. */
   readonly changes: number;
   /** Numbers that are not in a spool: the store has them, or nobody does. */
@@ -78,6 +82,8 @@ export interface Summary {
   readonly fronts: readonly Front[];
   /** Where a log was cut, up to the next link: nothing says that they are what was written. */
   readonly unhashed: number;
+  /** Went while the log was read, and an anchor of that time accounts for them. */
+  readonly goneMeanwhile: number;
   /** Retention says that it has cut what was accepted before, in one stream at least. */
   readonly trimmedBefore: string | null;
 }
@@ -127,7 +133,6 @@ export class Verifier {
       missing: (...range) => this.#missing(...range),
       cameLate: (instance, seq) => this.#instances.get(instance)!.missing.take(seq, seq).length > 0,
     };
-    this.#expectAll(beside.heads, (found) => this.#found(found));
     for (const anchor of beside.anchors) this.#anchor(anchor, null);
   }
 
@@ -155,6 +160,11 @@ export class Verifier {
   #numbered(known: Known, line: Numbered): void {
     known.added += 1;
     known.check.add(line);
+  }
+
+  /** Before the first event: a head that must be there. */
+  expectHead(head: SignedHead, from: 'store' | 'trust'): void {
+    this.#expect(head, from === 'trust' ? TRUST : 'the store', (found) => this.#found(found));
   }
 
   /** One that came to be while the log was read. */
@@ -204,7 +214,7 @@ export class Verifier {
       known.check.settle(known.added === known.addedBefore);
       known.addedBefore = known.added;
     }
-    this.#witnesses.settle((name) => livedUntil(this.#instances.get(name)?.check), nowMs);
+    this.#witnesses.settle(this.#witnessedLog, nowMs);
     const findings = [...this.#unsettled];
     this.#settling((found) => findings.push(found)).settle();
     // Those are told when they are declared.
@@ -221,8 +231,16 @@ export class Verifier {
     for (const { check } of this.#instances.values()) check.end();
     const settling = this.#settling((found) => this.#found(found));
     settling.settle();
-    this.#witnesses.end((name) => livedUntil(this.#instances.get(name)?.check));
+    this.#witnesses.end(this.#witnessedLog);
     return this.#summary(settling);
+  }
+
+  get #witnessedLog(): WitnessedLog {
+    return {
+      part: !this.#options.whole,
+      livedUntil: (name) => livedUntil(this.#instances.get(name)?.check),
+      boundOf: (name) => this.#anchors.boundOf(name),
+    };
   }
 
   #settling(found: (finding: Finding) => void): Settling {
@@ -239,7 +257,7 @@ export class Verifier {
     });
   }
 
-  #summary({ unanchored, fronts }: Settling): Summary {
+  #summary({ unanchored, fronts, goneMeanwhile }: Settling): Summary {
     const all = [...this.#instances.values()];
     const sum = (one: (known: Known) => number) =>
       all.reduce((total, known) => total + one(known), 0);
@@ -250,11 +268,13 @@ export class Verifier {
       edits: this.#edits,
       unchained: sum(({ check, count }) => (check.chained ? 0 : count)),
       uncovered: sum(({ check, sinceLink }) => (check.chained ? sinceLink : 0)),
+      unsigned: sum(({ check, sinceHead }) => (check.chained ? sinceHead : 0)),
       unproven: sum(({ check }) => check.unproven),
       heads: sum(({ heads }) => heads.signed),
       unverified: sum(({ heads }) => heads.unverified),
       witnessed: this.#witnesses.witnessed,
       unwitnessed: this.#witnesses.unwitnessed,
+      goneOutcomes: this.#witnesses.gone,
       changes: this.#changes,
       elsewhere: this.#elsewhere,
       trusted: this.#options.trust !== null,
@@ -263,6 +283,7 @@ export class Verifier {
       unhashed: sum(({ check: { broken } }) =>
         broken === null ? 0 : broken.lastSeq - broken.firstSeq + 1,
       ),
+      goneMeanwhile,
       trimmedBefore: this.#anchors.newest,
     };
   }
@@ -296,7 +317,14 @@ export class Verifier {
       const check = new InstanceCheck(name, this.#observer);
       const missing = new MissingNumbers();
       const lateComer = this.#chainSeen;
-      const none = { previous: null, count: 0, sinceLink: 0, added: 0, addedBefore: 0 };
+      const none = {
+        previous: null,
+        count: 0,
+        sinceLink: 0,
+        sinceHead: 0,
+        added: 0,
+        addedBefore: 0,
+      };
       known = { check, heads, missing, lateComer, ...none };
       this.#instances.set(name, known);
     }
@@ -353,6 +381,7 @@ export class Verifier {
     const say = (found: Finding) => this.#found(found);
     known.count += 1;
     known.sinceLink = line.chain === null ? known.sinceLink + 1 : 1;
+    known.sinceHead += 1;
     if (line.chain !== null) heads.remember(line.seq, line.chain);
     compareExpected(line, heads, say);
     if (line.phase !== 'chain') return;
@@ -362,7 +391,7 @@ export class Verifier {
         break;
       case 'chain-head':
       case 'instance-ended':
-        readHead(line, heads, this.#rules, say);
+        if (readHead(line, heads, this.#rules, say)) known.sinceHead = 0;
         break;
       case 'events-lost':
         this.#declareLost(line);

@@ -6,7 +6,17 @@ import { type LogLine, textOf } from './line.ts';
 /** Events without a number that one instance wrote for another one, and who vouches for them. */
 interface Closed {
   readonly lines: { text: string; time: string }[];
-  readonly witnesses: { count: number; digest: string; time: string }[];
+  readonly witnesses: { count: number; digest: string; time: string; byOther: boolean }[];
+}
+
+/** What is known of the log once all of it was read. */
+export interface WitnessedLog {
+  /** Not the whole log was read: what is vouched for may be outside of it. */
+  readonly part: boolean;
+  /** Time of an instance's last event in ms, infinite if it ended well. */
+  livedUntil(instance: string): number;
+  /** Up to when events of an instance may have been cut, in ms; null: none were. */
+  boundOf(instance: string): number | null;
 }
 
 /** Digests that were matched: a witness that comes again adds nothing. */
@@ -26,6 +36,8 @@ export class Witnesses {
   witnessed = 0;
   /** Without a witness, and its writer ended before it could have recorded one. */
   unwitnessed = 0;
+  /** Vouched for, and not there for a reason: cut by retention, or outside of the part read. */
+  gone = 0;
 
   constructor(found: (finding: Finding) => void) {
     this.#found = found;
@@ -48,32 +60,30 @@ export class Witnesses {
     if (this.#matched.has(`${key}\n${digest}`)) return;
     const closed = this.#of(key);
     if (closed.witnesses.some((one) => one.digest === digest)) return;
-    closed.witnesses.push({ count: Number(count), digest, time });
+    const byOther = textOf(ofInstance) !== '';
+    closed.witnesses.push({ count: Number(count), digest, time, byOther });
     this.#match(key, closed);
   }
 
   /**
    * Of a record that goes on: what has waited for so long that its other half will not come.
-   *
-   * @param livedUntil as in `end`
    */
-  settle(livedUntil: (instance: string) => number, nowMs: number): void {
+  settle(log: WitnessedLog, nowMs: number): void {
     for (const [key, closed] of this.#closed) {
       const newest = [closed.lines.at(-1), closed.witnesses.at(-1)].map((one) => one?.time ?? '');
       const newestMs = Math.max(...newest.map((time) => Date.parse(time) || 0));
       if (nowMs - newestMs < 2 * WITNESSED_WITHIN_MS) continue;
       const [instance = '', decidedBy = ''] = key.split('\n');
-      this.#settle(instance, decidedBy, closed, livedUntil(instance));
+      this.#settle(instance, decidedBy, closed, log);
       this.#lines -= closed.lines.length;
       this.#closed.delete(key);
     }
   }
 
-  /** @param livedUntil time of an instance's last event in ms, infinite if it ended well */
-  end(livedUntil: (instance: string) => number): void {
+  end(log: WitnessedLog): void {
     for (const [key, closed] of this.#closed) {
       const [instance = '', decidedBy = ''] = key.split('\n');
-      this.#settle(instance, decidedBy, closed, livedUntil(instance));
+      this.#settle(instance, decidedBy, closed, log);
     }
     this.#closed.clear();
   }
@@ -119,14 +129,18 @@ export class Witnesses {
   }
 
   /** What did not match as it stands: fewer, more, or others than were vouched for. */
-  #settle(instance: string, of: string, closed: Closed, livedUntil: number): void {
+  #settle(instance: string, of: string, closed: Closed, log: WitnessedLog): void {
     const { lines } = closed;
+    const livedUntil = log.livedUntil(instance);
     const due = closed.witnesses.reduce((total, { count }) => total + count, 0);
     const time = closed.witnesses[0]?.time ?? lines[0]?.time ?? null;
     const say = (kind: Finding['kind'], message: string) =>
       this.#found({ kind, instance, firstSeq: null, lastSeq: null, time, message });
     const what = `outcomes without a number that ${instance} wrote for ${of}`;
-    if (due > lines.length)
+    if (due > lines.length && mayBeGone(closed, due - lines.length, livedUntil, log, of)) {
+      this.gone += due - lines.length;
+      this.unwitnessed += lines.length;
+    } else if (due > lines.length)
       say('missing', `${due - lines.length} ${what} are missing: it vouches for ${due}`);
     else if (due > 0 && due === lines.length)
       say('changed', `${due} ${what} are not those that it vouches for, or in another order`);
@@ -148,6 +162,27 @@ export class Witnesses {
       say('inserted', `${lines.length} ${what} were put there: it lived on and vouches for none`);
     else this.unwitnessed += lines.length;
   }
+}
+
+/**
+ * Whether so many outcomes were due to be cut, or may be outside of what was read. They are in the
+ * stream of the instance for which they were written, and not younger than who vouches for them;
+ * whoever does it for another one may do it long after.
+ */
+function mayBeGone(
+  { witnesses }: Closed,
+  missing: number,
+  livedUntil: number,
+  { part, boundOf }: WitnessedLog,
+  of: string,
+): boolean {
+  if (part) return true;
+  const boundMs = boundOf(of);
+  if (boundMs === null) return false;
+  const mayBeOld = ({ time, byOther }: Closed['witnesses'][number]) =>
+    Date.parse(time) <= boundMs ||
+    (byOther && (!Number.isFinite(livedUntil) || livedUntil <= boundMs));
+  return witnesses.filter(mayBeOld).reduce((sum, { count }) => sum + count, 0) >= missing;
 }
 
 /** An instance that lives on has recorded by then what it wrote for others. */

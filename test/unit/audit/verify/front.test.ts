@@ -55,6 +55,8 @@ function verify(
     goesOn: false,
     found: (finding) => findings.push(finding),
   });
+  for (const head of heads) verifier.expectHead(head, 'store');
+  for (const head of trust?.heads ?? []) verifier.expectHead(head, 'trust');
   for (const line of lines) verifier.add(line);
   for (const anchor of late) verifier.addAnchor(anchor as TrimAnchor);
   const summary = verifier.end();
@@ -114,6 +116,13 @@ describe('a log that begins later', () => {
     const { told, summary } = verify(few, { anchors: [upTo(250)] });
     expect(told).toEqual([]);
     expect(summary.fronts).toEqual([{ instance: 'gate.1', firstSeq: 201 }]);
+  });
+
+  it('is judged by the signed head beside it before the time of an event that nobody signed', () => {
+    const head = JSON.parse(gate.lines[199]!) as SignedHead;
+    const forged = gate.lines[202]!.replace(/"time":"[^"]*"/, `"time":"${iso(1)}"`);
+    const told = verify([forged], { anchors: [upTo(100)], heads: [head] }).told;
+    expect(told).toEqual([['missing', 1, 202]]);
   });
 
   it('passes over numbers that were lost before', () => {
@@ -201,7 +210,9 @@ describe('an anchor', () => {
   it('that came while the log was read accounts for what went meanwhile, and no earlier one', () => {
     const holed = gate.lines.toSpliced(50, 20);
     expect(verify(holed, { anchors: [upTo(100)] }).told).toEqual([['missing', 51, 70]]);
-    expect(verify(holed, { late: [upTo(100)] }).told).toEqual([]);
+    const { told, summary } = verify(holed, { late: [upTo(100)] });
+    expect(told).toEqual([]);
+    expect(summary.goneMeanwhile).toBe(20);
     const younger = gate.lines.toSpliced(300, 20);
     expect(verify(younger, { late: [upTo(100)] }).told).toEqual([['missing', 301, 320]]);
   });

@@ -15,6 +15,7 @@ export function verify(log: Pick<TestLog, 'lines' | 'beside'>): Finding[] {
     nowMs: () => Date.UTC(2030, 1, 1),
     found,
   });
+  for (const head of log.beside.heads) verifier.expectHead(head, 'store');
   for (const line of log.lines) verifier.add(line);
   verifier.end();
   return findings;
