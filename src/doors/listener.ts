@@ -250,6 +250,14 @@ export class DoorListener implements Http2Host {
     else this.#enter(socket, address, null);
   }
 
+  /** Who is not admitted any more is closed, whatever is under way. */
+  expel(): void {
+    const { admits } = this.#options;
+    if (admits === undefined) return;
+    for (const [socket, place] of [...this.#placeOf])
+      if (!admits(plainAddress(socket.remoteAddress ?? ''))) place.makeRoom();
+  }
+
   /** Of a balancer: whose place the connection takes is known when it has said so. */
   #awaitPreface(socket: Socket, balancer: string): void {
     const key = this.#arriving.add(socket);

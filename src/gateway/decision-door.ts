@@ -37,7 +37,7 @@ export function createDecisionDoor(
     },
     admits: (peer) => {
       if (admits(peer)) return true;
-      log.warn('a connection from an address that is not in listen.decision.peers: closed unread', {
+      log.warn('a connection from an address that is not in listen.decision.peers: closed', {
         peer,
       });
       return false;

@@ -101,6 +101,7 @@ export function createListener(
         listener.limits = limitsOf(next);
         listener.http2 = http2Of(next);
         reloaded?.(next);
+        listener.expel();
       };
     },
   };

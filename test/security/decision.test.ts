@@ -402,6 +402,21 @@ describe('who asks', () => {
     expect((await gate.events()).filter(({ type }) => type === 'call')).toHaveLength(2);
   });
 
+  it('is heard no more on any connection once it is listed no more', async () => {
+    await start({ decision: { peers: ['127.0.0.1', '127.0.0.2'] } });
+    const { config } = gate;
+    const { port } = gate.gateway.addresses.decision!;
+    const about = { method: 'GET', target: '/app/1', fields: mine() };
+    const question = ENDPOINTS['/auth-request']!(about);
+    const [listed, unlisted] = [await asker(), await Asker.open(port, '127.0.0.2')];
+    open.push(unlisted);
+    for (const one of [listed, unlisted]) expect((await one.ask(question)).status).toBe(200);
+    const decision = { ...config.listen.decision!, peers: ['127.0.0.1'] };
+    gate.gateway.reload({ ...config, listen: { ...config.listen, decision } });
+    expect((await listed.ask(question)).status).toBe(200);
+    await expect(unlisted.ask(question)).rejects.toThrow();
+  });
+
   it('is told where no such endpoint is, and that a question has no body', async () => {
     await start();
     const nowhere = await (await asker()).ask('GET /auth HTTP/1.1\r\nHost: a\r\n\r\n');
