@@ -178,6 +178,24 @@ describe.each(['one server', 'a cluster'] as const)('activity logs on %s', (name
     expect(await connection.call('EXISTS', keys.activity(DELETED))).toBe(0);
   });
 
+  it('stay as they are when one that is being made anew goes before it is whole', async () => {
+    const one = instance('edge-a');
+    for (let n = 0; n < 5; n += 1) await one.write(1_000);
+    await one.close();
+    const lose = `for _, key in ipairs(redis.call('KEYS', '${PREFIX}:activity-new:*')) do
+      redis.call('DEL', key) end`;
+    const run = reindexActivity({
+      connection,
+      ...OPTIONS,
+      account: null,
+      progress: () => void connection.call('EVAL', lose, 0),
+    });
+    await expect(run).rejects.toThrow('an activity log that was being made anew has gone');
+    for (const account of ACCOUNTS)
+      expect(await activityOf(account)).toEqual(one.written.get(account));
+    expect(await connection.call('KEYS', `${PREFIX}:activity-new:*`)).toEqual([]);
+  });
+
   it('stay within the bytes that all may take while they are made anew', async () => {
     const one = instance('edge-a');
     for (let n = 0; n < 12; n += 1) await one.write(1_000);

@@ -88,6 +88,14 @@ describe.runIf(findRedisServer() !== null)('verification of a log on Redis', () 
       expect(await verifyAudit(record, {})).toMatchObject(WHOLE);
 
       const { key, ids } = await streamOf(connection);
+      // Whoever reads fields by their names would read the second.
+      const [[, genuine]] = (await connection.call('XREVRANGE', key, '+', '-', 'COUNT', 1)) as [
+        [string, [string, string]],
+      ];
+      const twice = String(await connection.call('XADD', key, '*', ...genuine, 'e', '{}'));
+      expect((await verifyAudit(record, {})).findings).toMatchObject([{ kind: 'unreadable' }]);
+      await connection.call('XDEL', key, twice);
+
       await connection.call('XDEL', key, ids[30]!);
       await connection.call('XDEL', key, ...ids.slice(-5));
       const { findings } = await verifyAudit(record, {});

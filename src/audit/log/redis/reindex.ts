@@ -5,7 +5,7 @@ import { auditKeys } from '../../../store/keys.ts';
 import type { RedisConnection } from '../../../store/redis.ts';
 import { loadScript } from '../../../store/script.ts';
 import { AUDIT_PARTITIONS } from '../../partitions.ts';
-import type { Reindexed, ReindexQuery } from '../../port.ts';
+import { AuditUnavailable, type Reindexed, type ReindexQuery } from '../../port.ts';
 import { activityBytes, DAY_MS } from '../retention.ts';
 import { equalShare } from './equal-share.ts';
 import { unavailable } from './log.ts';
@@ -44,6 +44,8 @@ const GATHERED = 2_000;
 const PIECE = 200;
 /** A log that is not finished goes by itself. */
 const UNFINISHED_MS = 3_600_000;
+const GONE =
+  'an activity log that was being made anew has gone, so none was replaced: make them anew again';
 /** Logs that are put in place at a time. */
 const CONCURRENCY = 8;
 /** What a log costs beside its events. */
@@ -63,9 +65,8 @@ export async function reindexActivity(options: ReindexOptions): Promise<Reindexe
     await options.connection.ready(READY_MS);
     return await run.run();
   } catch (fault) {
-    if (!(fault instanceof StoreUnavailable)) throw fault;
     await run.abandon().catch(() => {});
-    throw unavailable(fault);
+    throw fault instanceof StoreUnavailable ? unavailable(fault) : fault;
   }
 }
 
@@ -169,14 +170,10 @@ class Reindexing {
     this.#logs.set(account, log);
     const keys = [this.#anew(account), this.#keys.activity(account)];
     const words = events.flatMap(({ ms, event }) => [ms, event]);
-    log.kept = Number(
-      await this.#options.connection.run(REBUILD, keys, [
-        this.#longest,
-        UNFINISHED_MS,
-        this.#beginMs,
-        ...words,
-      ]),
-    );
+    const isBegun = log.events > 0 ? 1 : 0;
+    const how = [this.#longest, UNFINISHED_MS, this.#beginMs, isBegun];
+    log.kept = Number(await this.#options.connection.run(REBUILD, keys, [...how, ...words]));
+    if (log.kept < 0) throw new AuditUnavailable(GONE);
     log.events += events.length;
     log.lastMs = events.at(-1)!.ms;
   }

@@ -36,7 +36,7 @@ export function createRedisScan(connection: RedisConnection, prefix: string): Au
       const words = [keys.stream(partition), `(${places[partition]}`, '+', 'COUNT', limit] as const;
       const entries = (await call('XRANGE', ...words)) as readonly Entry[];
       places[partition] = entries.at(-1)?.[0] ?? places[partition]!;
-      const events = entries.map(([, fields]) => fields[1] ?? '');
+      const events = entries.map(([, fields]) => eventIn(fields));
       const done = entries.length < limit;
       const at = done ? (partition + 1) % AUDIT_PARTITIONS : partition;
       const next = [at, ...places].join('~');
@@ -50,6 +50,11 @@ export function createRedisScan(connection: RedisConnection, prefix: string): Au
     keys: () => ledger.keys(),
     anchors: () => anchorsIn(call, prefix),
   };
+}
+
+/** Consumers read fields by their names. What could be read in two ways is no event. */
+function eventIn(fields: readonly string[]): string {
+  return fields.length === 2 && fields[0] === 'e' ? fields[1]! : '';
 }
 
 function placeIn(after: string | null): { partition: number; places: string[] } {
