@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { countsOf, keysOf } from '../../src/config/reloading.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { UNAVAILABLE } from '../../src/config/unavailable.ts';
-import { closeStage, openStage, type Stage, type Tree } from './stage.ts';
+import { closeStage, type Http2Allowance, openStage, type Stage, type Tree } from './stage.ts';
 
 /** Of a key: what is configured before and after, and what is seen from outside. */
 interface Probe {
@@ -69,6 +69,17 @@ const postApp = status('/echo', {
   body: '{"app":"x"}',
 });
 
+/** What a new connection is allowed, as the key says. */
+function http2(key: string, allowed: keyof Http2Allowance, was: number, is: number): Probe {
+  return {
+    before: { 'listen.proxy.http2': { enabled: true, [key]: was } },
+    after: { 'listen.proxy.http2': { enabled: true, [key]: is } },
+    look: async (stage) => (await stage.http2())?.[allowed],
+    was,
+    is,
+  };
+}
+
 const PROBES: Readonly<Record<string, Probe>> = {
   realm: {
     after: { realm: 'elsewhere' },
@@ -102,6 +113,20 @@ const PROBES: Readonly<Record<string, Probe>> = {
     was: 'HTTP/1.1 401 Unauthorized',
     is: 'closed',
   },
+  'listen.proxy.http2.enabled': {
+    after: { 'listen.proxy.http2': { enabled: true } },
+    look: async (stage) => (await stage.http2()) !== null,
+    was: false,
+    is: true,
+  },
+  'listen.proxy.http2.maxConcurrentStreams': http2('maxConcurrentStreams', 'streams', 7, 8),
+  'listen.proxy.http2.streamWindowBytes': http2('streamWindowBytes', 'streamWindow', 1e5, 2e5),
+  'listen.proxy.http2.connectionWindowBytes': http2(
+    'connectionWindowBytes',
+    'connectionWindow',
+    3e5,
+    4e5,
+  ),
   'listen.proxy.via': {
     after: { 'listen.proxy.via': false },
     look: async (stage) => (await stage.echo()).via,

@@ -7,6 +7,7 @@ import {
   type RequestListener,
   type Server,
 } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { createServer as createHttpsServer, request } from 'node:https';
 import {
   type AddressInfo,
@@ -41,6 +42,13 @@ interface Seen {
   readonly body: string;
 }
 
+/** What a new connection of HTTP/2 is allowed; windows in bytes. */
+export interface Http2Allowance {
+  readonly streams: number | undefined;
+  readonly streamWindow: number | undefined;
+  readonly connectionWindow: number | undefined;
+}
+
 /** A gate whose configuration is changed by reloads, and ways to look at it from outside. */
 export interface Stage {
   readonly token: string;
@@ -57,6 +65,8 @@ export interface Stage {
   letsIn(listener: Listener): Promise<boolean>;
   /** What comes back until the gate closes the connection. */
   raw(text: string): Promise<string>;
+  /** Null: HTTP/2 is not spoken. */
+  http2(): Promise<Http2Allowance | null>;
   /** Whether a handshake that goes no further than its first bytes is broken off. */
   silentHandshakeEnds(): Promise<boolean>;
   /** The status of a call while another one to the same upstream is not answered. */
@@ -304,6 +314,23 @@ class LiveStage implements Stage {
     const bytes = await client.waitForClose(LIMIT_MS);
     client.close();
     return bytes.toString('latin1');
+  }
+
+  async http2(): Promise<Http2Allowance | null> {
+    const tls = { ca: this.#parts.ca, servername: 'localhost' };
+    const session = connectHttp2(`https://127.0.0.1:${this.#gate.port}`, tls);
+    try {
+      await once(session, 'remoteSettings');
+      // Its answer comes after what the gate begins with.
+      await new Promise((resolve) => session.ping(resolve));
+      const { maxConcurrentStreams: streams, initialWindowSize } = session.remoteSettings;
+      const { remoteWindowSize } = session.state;
+      return { streams, streamWindow: initialWindowSize, connectionWindow: remoteWindowSize };
+    } catch {
+      return null;
+    } finally {
+      session.on('error', () => {}).destroy();
+    }
   }
 
   async silentHandshakeEnds(): Promise<boolean> {
