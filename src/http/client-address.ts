@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { parseHost } from './host.ts';
-import { plainAddress } from './ip-address.ts';
+import { isZonelessAddress, plainAddress } from './ip-address.ts';
 import type { Peer, RequestHead } from './request-head.ts';
 
 /**
@@ -93,7 +93,7 @@ export class TrustedProxies {
     for (const entry of chain.slice(-MAX_CHAIN).reverse()) {
       const address = plainAddress(bare(entry));
       // What is no address (`unknown`, an obfuscated name) ends what can be known.
-      if (isIP(address) === 0) break;
+      if (!isZonelessAddress(address)) break;
       nearest = address;
       hops += 1;
       if (!this.includes(address)) break;

@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
 
 /**
  * The one place that knows in how many ways an IPv4 address can be written in IPv6.
@@ -21,6 +21,14 @@ export function plainAddress(address: string): string {
   const groups = groupsOf(address);
   if (groups === null || !MAPPED.every((group, index) => groups[index] === group)) return address;
   return dotted(groups[6]!, groups[7]!);
+}
+
+/**
+ * Whether it is an address that another host may speak of. A zone (`fe80::1%eth0`, RFC 4007) means
+ * nothing there, and can be a text of any length.
+ */
+export function isZonelessAddress(text: string): boolean {
+  return isIP(text) !== 0 && !text.includes('%');
 }
 
 /**

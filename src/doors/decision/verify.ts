@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { isIP } from 'node:net';
 import { readJsonValues } from '../../decision/json-values.ts';
-import { plainAddress } from '../../http/ip-address.ts';
+import { isZonelessAddress, plainAddress } from '../../http/ip-address.ts';
 import type { Peer, RequestHead } from '../../http/request-head.ts';
 import { type Asked, type AskFault, type Asking, askedAbout } from './asked.ts';
 
@@ -45,7 +44,8 @@ export function readVerify(
   if (token !== undefined && !TOKEN.test(token))
     return malformed('token is not a string of at most 512 visible ASCII characters');
   const client = clientAddress === undefined ? null : plainAddress(clientAddress);
-  if (client !== null && isIP(client) === 0) return malformed('clientAddress is no IP address');
+  if (client !== null && !isZonelessAddress(client))
+    return malformed('clientAddress is no IP address');
   // None of the program's own fields: they are not those of whom it asks about.
   const about: RequestHead = {
     ...outer,

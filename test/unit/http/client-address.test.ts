@@ -51,6 +51,7 @@ describe('whose call it is', () => {
     ],
     ['IPv4 with a port', ['X-Forwarded-For: 198.51.100.1:1234'], '198.51.100.1'],
     ['as far as it is known', ['X-Forwarded-For: 198.51.100.1, unknown, 10.0.0.2'], '10.0.0.2'],
+    ['the peer, where a zone of another host is said', ['X-Forwarded-For: fe80::1%a'], '10.0.0.1'],
     ['the peer, where nothing is an address', ['X-Forwarded-For: unknown'], '10.0.0.1'],
     ['the peer, where nothing is said', [], '10.0.0.1'],
     ['the peer, where an empty field is sent', ['X-Forwarded-For:'], '10.0.0.1'],
