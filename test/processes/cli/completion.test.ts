@@ -54,7 +54,7 @@ describe('completion by a shell', () => {
     expect(inBash('')).toEqual(
       expect.arrayContaining(['dev', 'serve', 'account', 'audit', 'completion', 'help']),
     );
-    expect(inBash('audit', '')).toEqual(['tail', 'show', 'export', 'verify', 'help']);
+    expect(inBash('audit', '')).toEqual(['tail', 'show', 'export', 'verify', 'reindex', 'help']);
     expect(inBash('help', 'inst')).toEqual(['instances']);
     expect(inBash('completion', '')).toEqual(['bash', 'zsh', 'fish']);
   });

@@ -117,9 +117,11 @@ describe('revocations on the command line, with running gates', () => {
   it('list the running gates', async () => {
     const listed = await shell.run('instances', ...store);
     expect(listed.out.split('\n')[0]).toMatch(
-      /^INSTANCE +VERSION +LEASE +ENDS IN +APPLIED +BEHIND$/,
+      /^INSTANCE +VERSION +LEASE +ENDS IN +APPLIED +BEHIND +AUDIT KEY$/,
     );
-    expect(listed.out).toMatch(/^gate-1-[0-9a-f]{8} +\S+ +8\.0 s +\d\.\d s +\d+ +0$/m);
+    expect(listed.out).toMatch(
+      /^gate-1-[0-9a-f]{8} +\S+ +8\.0 s +\d\.\d s +\d+ +0 +(?:-|[0-9a-f]{16})$/m,
+    );
     const { items } = (await shell.json('instances', ...store)) as {
       items: { instance: string }[];
     };
