@@ -1,8 +1,8 @@
 import { connect as connectPlain } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { newToken } from '../../../src/account/token.ts';
-import { type AuditEvent, owner, startGateway, type TestGateway } from '../../support/gateway.ts';
+import { newToken } from '../../src/account/token.ts';
+import { type AuditEvent, owner, startGateway, type TestGateway } from '../support/gateway.ts';
 
 /** Every answer of the admin listener is in the audit, whoever gives it. */
 

@@ -1,11 +1,11 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { startGateway } from '../../support/gateway.ts';
-import { exchange } from '../../support/raw-client.ts';
-import { startRawUpstream } from '../../support/raw-upstream.ts';
-import { asAdmin, replicated } from '../../support/redis-replication.ts';
-import { startRedis } from '../../support/redis-server.ts';
-import { requireOrSkip } from '../../support/system.ts';
-import { startRelay } from '../../support/tcp-relay.ts';
+import { startGateway } from '../support/gateway.ts';
+import { exchange } from '../support/raw-client.ts';
+import { startRawUpstream } from '../support/raw-upstream.ts';
+import { asAdmin, replicated } from '../support/redis-replication.ts';
+import { startRedis } from '../support/redis-server.ts';
+import { requireOrSkip } from '../support/system.ts';
+import { startRelay } from '../support/tcp-relay.ts';
 
 // Only reached when the gate does not come back by itself.
 const LIMIT = { timeout: 60_000 };

@@ -1,14 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { verifyRegistry } from '../../../src/admin/verify.ts';
-import { sealAll } from '../../../src/registry/embedded/seal.ts';
-import { RedisRegistryStore } from '../../../src/registry/redis/registry.ts';
-import { registryKeys } from '../../../src/store/keys.ts';
-import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
-import { account, creation, idOf, role } from '../../contract/registry-records.ts';
-import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
-import { EMBEDDED, Shell } from '../../support/shell.ts';
+import { verifyRegistry } from '../../src/admin/verify.ts';
+import { sealAll } from '../../src/registry/embedded/seal.ts';
+import { RedisRegistryStore } from '../../src/registry/redis/registry.ts';
+import { registryKeys } from '../../src/store/keys.ts';
+import { connectRedis, type RedisConnection } from '../../src/store/redis.ts';
+import { account, creation, idOf, role } from '../contract/registry-records.ts';
+import { type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
+import { EMBEDDED, Shell } from '../support/shell.ts';
 
 const UUID_CHARACTERS = 36;
 
