@@ -12,7 +12,7 @@ import type { HeadLedger, KnownKey } from '../../../../src/audit/chain/ledger.ts
 import { type CutPlace, headText, isSigned, trimText } from '../../../../src/audit/chain/signed.ts';
 import { readEvent } from '../../../../src/audit/event/read.ts';
 import { type BatchingOutbox, createOutbox } from '../../../../src/audit/outbox/outbox.ts';
-import { systemClock } from '../../../../src/clock.ts';
+import { type Clock, systemClock } from '../../../../src/clock.ts';
 import { walkChain } from '../../../support/chain-walk.ts';
 
 let folder: string;
@@ -31,7 +31,11 @@ interface Stage {
 }
 
 /** An outbox before a log that takes everything, after a moment each. */
-function stageOf(limits: { batchEvents?: number } = {}, away = { is: false }): Stage {
+function stageOf(
+  limits: { batchEvents?: number } = {},
+  away = { is: false },
+  clock: Clock = systemClock,
+): Stage {
   const lines: string[] = [];
   const heads: string[] = [];
   const keys: KnownKey[] = [];
@@ -68,7 +72,7 @@ function stageOf(limits: { batchEvents?: number } = {}, away = { is: false }): S
     outbox,
     instance: 'unit-1',
     version: '1.2.3',
-    clock: systemClock,
+    clock,
     key,
     previous,
     folder,
@@ -159,6 +163,22 @@ describe('the chain of an instance', () => {
     await stage.chain.close();
     expect(stage.heads).toEqual([stage.lines[2]]);
     expect(stage.keys).toHaveLength(1);
+  });
+
+  it('keeps the newest head alone of those of a second, and at its end the last one', async () => {
+    const still: Clock = { ...systemClock, monotonicMs: () => 1 };
+    const stage = stageOf({}, { is: false }, still);
+    const signed = () => stage.lines.filter((line) => readEvent(line).type === 'chain-head');
+    for (let head = 1; head <= 3; head += 1) {
+      for (let n = 0; n < 1000; n += 1) record(stage, 'x');
+      await expect.poll(() => stage.outbox.pending).toBe(0);
+      // A head comes before the first event of a batch.
+      record(stage, 'x');
+      await expect.poll(() => signed().length).toBe(head);
+    }
+    expect(stage.heads).toEqual([]);
+    await ended(stage);
+    expect(stage.heads).toEqual(stage.lines.slice(-1));
   });
 
   it('registers its key again with each head: the store may have lost it', async () => {
