@@ -101,7 +101,7 @@ function gatewayConfig(stage: Stage, { port, adminPort, secure }: Ports): object
   return {
     ...listener,
     admin: { port: adminPort, host: '127.0.0.1' },
-    apiEndpoints: { api: { host: '*', paths: '/lifetimeapi/*' } },
+    apiEndpoints: { api: { host: '*', paths: ['/lifetimeapi/*', '/services/*'] } },
     serviceEndpoints: { deployments: { url: `http://127.0.0.1:${stage.upstream.port}` } },
     policies: ['key-auth', 'request-transformer', 'proxy'],
     pipelines: {

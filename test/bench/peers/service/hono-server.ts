@@ -23,7 +23,7 @@ proxy.on('error', (_error, _request, response) => {
 
 const app = new Hono<{ Bindings: HttpBindings }>();
 
-app.all('/lifetimeapi/*', async (context) => {
+app.on('ALL', ['/lifetimeapi/*', '/services/*'], async (context) => {
   const { incoming, outgoing } = context.env;
   const account = await gate.check(incoming.headers.authorization);
   if (account === null) {
