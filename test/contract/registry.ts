@@ -21,6 +21,7 @@ import {
   team,
   update,
 } from './registry-records.ts';
+import { tombstonesContract } from './registry-tombstones.ts';
 
 /**
  * What every registry store keeps, whatever it is built on. A backend brings a fresh, empty store
@@ -808,6 +809,7 @@ export function registryContract(backend: RegistryBackend): void {
     });
 
     listsContract(() => under);
+    tombstonesContract(() => under);
 
     function need(context: TestContext, power: 'freeze' | 'second'): void {
       const reason = backend.lacks[power];

@@ -4,13 +4,14 @@ import { entryOf } from '../listing/entry.ts';
 import {
   type ChangeRecord,
   type Commit,
-  type CommitResult,
   type Position,
   type RecordKind,
   RegistryUnavailable,
 } from '../port.ts';
+import { Conflict } from './conflict.ts';
 import type { RegistryFile } from './file.ts';
 import { SealedRows } from './rows.ts';
+import type { EmbeddedTombstones } from './tombstones.ts';
 
 /**
  * How much history the feed keeps, in entries. The reader sits in the same process, so this is far
@@ -21,22 +22,14 @@ const FEED_ENTRIES = 10_000;
 const DAMAGED_VERSION = -1;
 
 /**
- * A commit that does not fit what is stored: thrown inside the transaction to undo it, answered
- * outside.
- */
-export class Conflict extends Error {
-  readonly result: CommitResult;
-  constructor(result: CommitResult) {
-    super('conflict');
-    this.result = result;
-  }
-}
-
-/**
  * To be called inside a transaction: does everything or, by a thrown `Conflict`, nothing. Returns
  * where the registry is afterwards.
  */
-export function applyCommit(file: RegistryFile, lists: EmbeddedLists, commit: Commit): Position {
+export function applyCommit(
+  file: RegistryFile,
+  { lists, tombstones }: { readonly lists: EmbeddedLists; readonly tombstones: EmbeddedTombstones },
+  commit: Commit,
+): Position {
   const { epoch, seq: before } = file.position();
   const seq = before + 1;
   for (const { kind, key, version } of commit.expects) {
@@ -49,6 +42,7 @@ export function applyCommit(file: RegistryFile, lists: EmbeddedLists, commit: Co
   for (const { target, count } of commit.users ?? [])
     if (countUsers(file, target) !== count)
       throw new Conflict({ committed: false, conflict: 'version', key: target });
+  tombstones.settle(commit);
   const rows = new SealedRows(file, file.totals());
   applyClaims(file, rows, commit);
   applyReferences(file, rows, commit);

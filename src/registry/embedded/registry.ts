@@ -24,14 +24,18 @@ import {
   type Position,
   type RegistryStore,
   type Stored,
+  type StoreState,
   type Subscription,
   type Tombstone,
 } from '../port.ts';
+import { snapshotUnder } from '../revoked/policy-tombstone.ts';
 import type { ServedRegistry } from '../served.ts';
-import { applyAudit, applyCommit, Conflict } from './commit.ts';
+import { applyAudit, applyCommit } from './commit.ts';
+import { Conflict } from './conflict.ts';
 import { RegistryFile } from './file.ts';
 import { inspectFile } from './inspect.ts';
 import { SealedRows } from './rows.ts';
+import { EmbeddedTombstones, noRoomForTombstones } from './tombstones.ts';
 
 /** Events read at once. */
 const FEED_BATCH = 256;
@@ -65,6 +69,7 @@ const NEWEST_CHANGE = "SELECT seq FROM sqlite_sequence WHERE name = 'change'";
  */
 class EmbeddedRegistry implements RegistryStore {
   readonly #file: RegistryFile;
+  readonly #tombstones: EmbeddedTombstones;
   readonly #lists: EmbeddedLists;
   readonly #listing: EmbeddedListing;
   readonly #policy = new PolicyReader();
@@ -78,8 +83,12 @@ class EmbeddedRegistry implements RegistryStore {
 
   constructor(file: RegistryFile) {
     this.#file = file;
+    this.#tombstones = new EmbeddedTombstones(file);
     this.#lists = new EmbeddedLists(file);
-    this.#listing = new EmbeddedListing(file, this.#lists, (account) => this.uses(account));
+    this.#listing = new EmbeddedListing(file, this.#lists, {
+      against: (account) => this.#tombstones.against(account),
+      uses: (account) => this.uses(account),
+    });
   }
 
   async identify(): Promise<string | null> {
@@ -90,20 +99,27 @@ class EmbeddedRegistry implements RegistryStore {
   async assertWritable(): Promise<void> {}
 
   async snapshot(): Promise<PolicySnapshot> {
-    const position = this.#file.read(() => this.#file.position());
-    const { seq, epoch } = this.#snapshot ?? {};
+    const state = this.#file.read(() => this.#state());
     // Whoever else had touched the file would have been noticed by now.
-    if (this.#snapshot !== null && seq === position.seq && epoch === position.epoch)
-      return this.#snapshot;
-    const rows = (kind: 'role' | 'team') => this.#file.read(() => this.#file.recordsOf(kind));
-    this.#snapshot = await this.#policy.read(position, rows('role'), rows('team'));
+    if (this.#snapshot !== null && isSameState(this.#snapshot, state)) return this.#snapshot;
+    const { rows, told } = this.#file.read(() => {
+      const rows = [this.#file.recordsOf('role'), this.#file.recordsOf('team')] as const;
+      return { rows, told: this.#tombstones.ofPolicies() };
+    });
+    const read = await this.#policy.read(state, ...rows);
+    this.#snapshot = snapshotUnder({ ...read, ...state }, (label) => told.get(label));
     return this.#snapshot;
+  }
+
+  #state(): StoreState & { readonly tombstones: number } {
+    return { ...this.#file.position(), tombstones: this.#tombstones.revision };
   }
 
   async account(id: string): Promise<Position & { readonly account: Account | null }> {
     return this.#file.read(() => {
       const text = this.#file.record('account', id);
-      return { ...this.#file.position(), account: text === null ? null : decodeAccount(id, text) };
+      const account = text === null ? null : this.#read(id, text);
+      return { ...this.#file.position(), account };
     });
   }
 
@@ -111,11 +127,11 @@ class EmbeddedRegistry implements RegistryStore {
    * The process that asks is the one that owns the store: holding the lock is the proof, and being
    * here is the membership.
    */
-  async renew(request: LeaseRequest): Promise<Position> {
-    const position = this.#file.read(() => this.#file.position());
+  async renew(request: LeaseRequest): Promise<StoreState> {
+    const state = this.#file.read(() => this.#state());
     this.#members.set(request.instance, request);
     this.#renewals.set(request.instance, (this.#renewals.get(request.instance) ?? 0) + 1);
-    return position;
+    return state;
   }
 
   async release(instance: string): Promise<void> {
@@ -134,11 +150,13 @@ class EmbeddedRegistry implements RegistryStore {
     this.#applied.set(instance, applied);
   }
 
-  /** One file has one history: what was committed is in it. */
-  async assert(_tombstones: readonly Tombstone[]): Promise<void> {}
+  /** One file has one history, but it may be the copy of an earlier day, or a new one. */
+  async assert(tombstones: readonly Tombstone[]): Promise<void> {
+    if (!this.#file.write(() => this.#tombstones.tell(tombstones))) throw noRoomForTombstones();
+  }
 
-  async tombstones(): Promise<readonly Tombstone[]> {
-    return [];
+  async tombstones(of: readonly string[]): Promise<readonly Tombstone[]> {
+    return this.#file.read(() => of.flatMap((label) => this.#tombstones.of(label) ?? []));
   }
 
   async recordUses(uses: readonly TokenUse[]): Promise<void> {
@@ -227,6 +245,7 @@ class EmbeddedRegistry implements RegistryStore {
       const entry = roles.map(
         (role) => [`role:${role.name}`, withVersion(encodeRecord(role), 1)] as const,
       );
+      this.#tombstones.clear();
       const rows = new SealedRows(this.#file, '');
       for (const [label, text] of entry) rows.put('role', label.slice('role:'.length), text);
       const id = randomUUID();
@@ -239,7 +258,8 @@ class EmbeddedRegistry implements RegistryStore {
 
   async commit(commit: Commit): Promise<CommitResult> {
     try {
-      const { epoch, seq } = this.#file.write(() => applyCommit(this.#file, this.#lists, commit));
+      const beside = { lists: this.#lists, tombstones: this.#tombstones };
+      const { epoch, seq } = this.#file.write(() => applyCommit(this.#file, beside, commit));
       this.#file.reached();
       this.#keepSnapshot(commit, { epoch, seq });
       const members = [...this.#members.values()].map(({ instance, leaseMs }) => ({
@@ -263,7 +283,7 @@ class EmbeddedRegistry implements RegistryStore {
       const text = this.#file.record('account', id);
       if (text === null)
         throw this.#file.damaged(`the account name ${JSON.stringify(name)} belongs to no account`);
-      return decodeAccount(id, text);
+      return this.#read(id, text);
     });
   }
 
@@ -281,7 +301,7 @@ class EmbeddedRegistry implements RegistryStore {
     return this.#file.read(() => {
       this.#file.position();
       const rows = this.#file.accountsAfter(cursor ?? '', limit);
-      const page = decodePage(rows, decodeAccount);
+      const page = decodePage(rows, (id, text) => this.#read(id, text));
       return { ...page, next: rows.length < limit ? null : (rows.at(-1)?.[0] ?? null) };
     });
   }
@@ -357,6 +377,11 @@ class EmbeddedRegistry implements RegistryStore {
     this.#file.close();
   }
 
+  /** As it counts: its record, and what was told of it. Null: it is known to be deleted. */
+  #read(id: string, text: string): Account | null {
+    return this.#tombstones.against(decodeAccount(id, text));
+  }
+
   /**
    * Brings one follower up to date, or tells it that this cannot be. Its own faults must not undo
    * what is committed.
@@ -409,4 +434,8 @@ class EmbeddedRegistry implements RegistryStore {
       throw new FeedLost('the feed no longer reaches back far enough');
     return rows.map((row) => decodeEvent(Number(row.seq), JSON.parse(String(row.changes))));
   }
+}
+
+function isSameState(one: StoreState, other: StoreState): boolean {
+  return one.epoch === other.epoch && one.seq === other.seq && one.tombstones === other.tombstones;
 }

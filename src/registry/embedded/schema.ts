@@ -28,6 +28,11 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
   CREATE TABLE list_text (name TEXT PRIMARY KEY, lines TEXT NOT NULL) STRICT;
   `,
   addChecksums,
+  // What instances tell of lost changes, each with a checksum, and what they add up to.
+  `
+  CREATE TABLE tombstone (label TEXT PRIMARY KEY, text TEXT NOT NULL, sum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE tombstone_state (one INTEGER PRIMARY KEY CHECK (one = 1), revision INTEGER NOT NULL, rows INTEGER NOT NULL, digest INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT;
+  `,
 ];
 
 /** What is damaged already must not be taken for what it should be. */

@@ -39,7 +39,12 @@ export function countedAs(table: Sealed, kind: string): Counted {
 }
 
 /** The checksum of a row, by its columns in order. */
-export function sumOf(table: Sealed, first: string, second: string, third = ''): number {
+export function sumOf(
+  table: Sealed | 'tombstone',
+  first: string,
+  second: string,
+  third = '',
+): number {
   return crc32(`${table}\0${first}\0${second}\0${third}`);
 }
 
@@ -65,6 +70,11 @@ export function decodeTotals(text: string): Totals {
 /** Over all that `position` says. */
 export function positionSum(epoch: string, seq: number, totals: string): number {
   return crc32(`${epoch}\0${seq}\0${totals}`);
+}
+
+/** Over all that is said of the tombstones together. */
+export function tombstoneStateSum(revision: number, rows: number, digest: number): number {
+  return crc32(`tombstones\0${revision}\0${rows}\0${digest}`);
 }
 
 /** How the rows of each table are read: three texts and the checksum. */
@@ -98,7 +108,24 @@ export function findDamage(database: DatabaseSync): string | null {
   const { known } = one(database, 'SELECT count(*) AS known FROM known');
   if (known !== found.accounts + found.claims)
     return `${known} of ${found.accounts + found.claims} entries are in the table of what is known`;
-  return null;
+  return findDamagedTombstones(database);
+}
+
+function findDamagedTombstones(database: DatabaseSync): string | null {
+  const found = { rows: 0, digest: 0 };
+  for (const row of database.prepare('SELECT label, text, sum FROM tombstone').iterate()) {
+    const sum = sumOf('tombstone', String(row.label), String(row.text));
+    if (sum !== row.sum) return `the tombstone of ${row.label} does not fit its checksum`;
+    found.rows += 1;
+    found.digest = digestWith(found.digest, sum);
+  }
+  const state = one(database, 'SELECT revision, rows, digest, sum FROM tombstone_state');
+  const { revision = 0, rows = 0, digest = 0, sum = null } = state;
+  if (sum !== null && tombstoneStateSum(Number(revision), Number(rows), Number(digest)) !== sum)
+    return 'the state of its tombstones does not fit its checksum';
+  return rows === found.rows && digest === found.digest
+    ? null
+    : `it holds other tombstones (${found.rows}) than it should (${rows})`;
 }
 
 /**

@@ -17,6 +17,7 @@ import {
   type Subscription,
   type Tombstone,
 } from '../port.ts';
+import { TOMBSTONES_MAX } from '../revoked/merge.ts';
 import { toldPolicy } from '../revoked/policy-tombstone.ts';
 import { readTombstone, type Unreadable } from '../revoked/tombstone.ts';
 import type { ServedRegistry } from '../served.ts';
@@ -41,12 +42,6 @@ const ASSERT = loadScript('registry-assert', { whenFull: true });
 const REVISION = '#';
 /** Field of the tombstones that holds those of roles and teams, all together. */
 export const POLICY = '@policy';
-/**
- * Accounts, and roles and teams, that may have a tombstone. Past it nobody is told any more:
- * whoever saw the revocation goes on refusing by itself. `seen`: how many things that differ may
- * have been seen of one role or team; past it, it allows nothing.
- */
-const TOMBSTONES_MAX = { accounts: 100_000, policies: 5_000, seen: 16 } as const;
 /** How long replicas may take to confirm, below the time that a command may take. */
 export const WAIT_MS = 800;
 const LAST_USED_KEPT_MS = 400 * 86_400_000;

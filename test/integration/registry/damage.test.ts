@@ -78,6 +78,28 @@ it('never reads a page that was half overwritten as an account that is not there
   expect(damaged).toBeGreaterThan(pages / 2);
 });
 
+it('misses what was told of lost changes, when it was taken away or altered', async () => {
+  const told = [{ account: idOf(1), digests: {}, deleted: true, inactive: false }];
+  for (const [edit, why] of [
+    ['SELECT 1', 'absent'],
+    ['DELETE FROM tombstone', 'damaged'],
+    ['DELETE FROM tombstone_state', 'damaged'],
+    ["UPDATE tombstone SET text = replace(text, 'true', 'false')", 'damaged'],
+    ['UPDATE tombstone_state SET revision = 0', 'damaged'],
+  ] as const) {
+    const path = join(folder, 'told.db');
+    rmSync(path, { force: true });
+    copyFileSync(whole(), path);
+    const store = openEmbeddedRegistry(path);
+    await store.assert(told);
+    await store.close();
+    const database = new DatabaseSync(path);
+    database.exec(edit);
+    database.close();
+    expect([edit, await absentIn(path)]).toEqual([edit, why === 'absent' ? 1 : why]);
+  }
+});
+
 it('does not take a file that was put back for the present state', async () => {
   const [path, kept] = [join(folder, 'registry.db'), join(folder, 'kept.db')];
   const open = () =>

@@ -166,12 +166,7 @@ describe.each(STORES)('records that are imported together (%s)', (kind) => {
       seen.begin((await store.snapshot()).epoch);
       const told = seen.lost();
       await store.assert(told);
-      const known = (id: string) => seen.known(id);
-      const admin = createAdministration({
-        ...{ store, clock, instance: null },
-        // The other store was told.
-        ...(kind === 'embedded' ? { known } : {}),
-      });
+      const admin = createAdministration({ store, clock, instance: null });
       const { revived } = await admin.findRevived(owner, { records: many(1, 6) });
       expect(revived.map(({ index, what }) => [index, what])).toEqual([
         [0, ['token-revoked']],
@@ -217,11 +212,7 @@ describe.each(STORES)('records that are imported together (%s)', (kind) => {
       seen.begin((await store.snapshot()).epoch);
       const told = seen.lost();
       await store.assert(told);
-      const admin = createAdministration({
-        ...{ store, clock, instance: null },
-        // The other store was told.
-        ...(kind === 'embedded' ? { known: (label) => seen.known(label) } : {}),
-      });
+      const admin = createAdministration({ store, clock, instance: null });
       const records = [
         ...[role('lower', ['a:*']), role('gone', ['a:read']), role('raised', ['a:read'])],
         ...[team('crew', ['crm']), team('same', ['wiki']), team('new', ['new'])],

@@ -25,22 +25,25 @@ const WAIT_MS = 5_000;
 /** Greater than whatever follows a list's name. */
 const PAST_ALL = '\uffff';
 
+/** What the lists ask of the registry itself. */
+interface Records {
+  /** The account as it counts; null: it is known to be deleted. */
+  against(account: Account): Account | null;
+  uses(account: string): Promise<readonly TokenUse[]>;
+}
+
 /**
  * Lists as `EmbeddedLists` keeps them. SQLite answers at once, so each slice gives way to others.
  */
 export class EmbeddedListing implements ListingData {
   readonly #file: RegistryFile;
   readonly #lists: EmbeddedLists;
-  readonly #usesOf: (account: string) => Promise<readonly TokenUse[]>;
+  readonly #records: Records;
 
-  constructor(
-    file: RegistryFile,
-    lists: EmbeddedLists,
-    usesOf: (account: string) => Promise<readonly TokenUse[]>,
-  ) {
+  constructor(file: RegistryFile, lists: EmbeddedLists, records: Records) {
     this.#file = file;
     this.#lists = lists;
-    this.#usesOf = usesOf;
+    this.#records = records;
   }
 
   async current(): Promise<{ readonly numbers: number; readonly revision: string }> {
@@ -177,13 +180,15 @@ export class EmbeddedListing implements ListingData {
     return this.#file.read(() =>
       ids.map((id) => {
         const text = this.#file.record('account', id);
-        return text === null ? null : (readable(id, text) ?? 'damaged');
+        if (text === null) return null;
+        const account = readable(id, text);
+        return account === null ? 'damaged' : this.#records.against(account);
       }),
     );
   }
 
   uses(account: string): Promise<readonly TokenUse[]> {
-    return this.#usesOf(account);
+    return this.#records.uses(account);
   }
 }
 
