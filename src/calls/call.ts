@@ -5,17 +5,20 @@ import { SERVER_METHODS, WHOLE_SERVER } from '../decision/whole-server.ts';
 import { addCorsOf, preflightFields } from '../forwarding/cors-fields.ts';
 import { Forward } from '../forwarding/forward.ts';
 import { interimFields } from '../forwarding/response-fields.ts';
+import { passedTrailers } from '../forwarding/trailer-fields.ts';
+import type { Fields } from '../http/fields.ts';
 import { maxForwards } from '../http/max-forwards.ts';
 import type { OwnResponse } from '../http/outgoing.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
+import type { Trailers } from '../http/trailers.ts';
 import type { Reason, RefusalReason } from '../refusal.ts';
 import type { ResponseReceiver, UpstreamFailure } from '../upstream/port.ts';
 import { recordDecision, type Standing } from './admission.ts';
 import { HeldBody } from './held-body.ts';
 import type { OpenCall } from './open-calls.ts';
 import { optionsResponse, preflightResponse, refusalOf } from './own-response.ts';
-import { finalFields, requestFor, withPublicLinks } from './passed-on.ts';
+import { finalFields, requestFor, requestTrailers, withPublicLinks } from './passed-on.ts';
 import type { CallClient, CallServices } from './port.ts';
 import { CallRecord } from './record.ts';
 import { exchangeToken, type Renewal, renewedResponse } from './renewal.ts';
@@ -61,6 +64,8 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
   #wish: BodyWish | null = null;
   /** The body by which was decided, until an upstream has responded. */
   #held: HeldBody | null = null;
+  /** What the response's `Connection` names: not passed on behind its content either. */
+  #nominated: readonly string[] = NO_NAMES;
   /** Content that the door was given and that has not been given to the socket. */
   #gatheredBytes = 0;
   /** Monotonic clock, when the head came, until something was given to the client. */
@@ -144,7 +149,7 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
   refuse(
     reason: RefusalReason,
     detail: string | null = null,
-    allow: readonly string[] = NO_METHODS,
+    allow: readonly string[] = NO_NAMES,
   ): void {
     const found = this.#wish?.found ?? NOTHING_FOUND;
     this.#judged({ ...found, permitted: false, reason, allow, detail });
@@ -414,13 +419,25 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     if (this.#forward?.flushBody() === false) this.#client.pauseBody();
   }
 
-  onRequestEnd(): void {
+  /** @param trailers fields behind the body, as received; null: none came */
+  onRequestEnd(trailers: Trailers | null): void {
     if (this.#state !== 'collecting') {
-      this.#forward?.endBody();
+      this.#endBody(trailers);
       return;
     }
+    this.#held!.trailers = trailers;
     this.#record.bodyCame();
     this.#guarded(() => this.begin());
+  }
+
+  #endBody(trailers: Trailers | null): void {
+    if (this.#forward === null) return;
+    this.#forward.endBody(trailers === null ? null : this.#passedOn(trailers));
+  }
+
+  #passedOn(trailers: Trailers): Fields | null {
+    const upstream = this.#services.upstreams.get(this.permit.route.upstream)!;
+    return requestTrailers(upstream, this.permit, this.#head!, trailers);
   }
 
   /**
@@ -459,7 +476,7 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     // At every try: the same bytes.
     if (this.#held !== null) {
       this.#forward!.sendBody(this.#held.bytes);
-      this.#forward!.endBody();
+      this.#endBody(this.#held.trailers);
       return;
     }
     // What came together goes on together: the head waits for the first bytes of its body, if they
@@ -487,6 +504,7 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
 
   onHead(received: ResponseHead): void {
     this.#state = 'responding';
+    this.#nominated = received.nominated;
     this.#dropBody();
     this.#headMs = this.#record.answered(received.status);
     const shown = this.#shown(received);
@@ -515,11 +533,12 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     this.#gatheredBytes = 0;
   }
 
-  onEnd(): void {
+  onEnd(trailers: Trailers | null): void {
     if (!this.#covered(this.#headMs)) return;
+    const passed = trailers === null ? null : passedTrailers(trailers, this.#nominated, null);
     this.#flushed(); // by the last word
     this.#end('permitted');
-    this.#lastWord(() => this.#client.end());
+    this.#lastWord(() => this.#client.end(passed));
   }
 
   onFailure(failure: UpstreamFailure): void {
@@ -624,7 +643,7 @@ function goesNoFurther({ path, names, values }: RequestHead): boolean {
   return path === '*' || maxForwards(names, values) === 0;
 }
 
-const NO_METHODS: readonly string[] = [];
+const NO_NAMES: readonly string[] = [];
 
 /** Of a body by which would have been decided. */
 const INCOMPLETE = 'the connection ended before the body did';

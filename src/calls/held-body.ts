@@ -1,3 +1,4 @@
+import type { Trailers } from '../http/trailers.ts';
 import type { BodyBudget } from '../limits/body-budget.ts';
 
 /** So much is taken for a body at first; then twice as much, as often as it is needed. */
@@ -14,6 +15,8 @@ export class HeldBody {
   readonly #limitBytes: number;
   #room = NOTHING;
   #length = 0;
+  /** Fields behind it, as received; null: none came. */
+  trailers: Trailers | null = null;
 
   constructor(budget: Pick<BodyBudget, 'take' | 'give'>, account: string, limitBytes: number) {
     this.#budget = budget;

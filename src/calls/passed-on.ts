@@ -4,12 +4,14 @@ import { rulesFor } from '../forwarding/field-rules.ts';
 import { calledBy, withPublicOrigin } from '../forwarding/public-origin.ts';
 import { upstreamRequest } from '../forwarding/request-fields.ts';
 import { clientFields } from '../forwarding/response-fields.ts';
+import { passedTrailers } from '../forwarding/trailer-fields.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
 import type { ClientAddress } from '../http/client-address.ts';
 import type { Fields } from '../http/fields.ts';
 import type { OutgoingRequest } from '../http/outgoing.ts';
 import type { Peer, RequestHead } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
+import type { Trailers } from '../http/trailers.ts';
 import { addRate } from './own-response.ts';
 import type { CallRecord } from './record.ts';
 
@@ -39,6 +41,17 @@ export function requestFor(
     authority: upstream.authority,
     gate,
   });
+}
+
+/** What goes upstream behind the content of a request; null: nothing. */
+export function requestTrailers(
+  upstream: Upstream,
+  permit: Permit,
+  { nominated }: RequestHead,
+  received: Trailers,
+): Fields | null {
+  const rules = upstream.fields === null ? null : rulesFor(upstream.fields, permit.route.name);
+  return passedTrailers(received, nominated, rules);
 }
 
 /** The upstream's head with links that lead where the client called, if its route wants them so. */

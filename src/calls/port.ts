@@ -88,7 +88,13 @@ export interface CallClient {
   /** @param fields for the client, in place of the upstream's, and without framing */
   head(head: ResponseHead, fields: Fields): void;
   body(content: Buffer): void;
-  end(): void;
+  /**
+   * The response is complete.
+   *
+   * @param trailers fields behind its content, dropped where the client does not take them; null:
+   * none
+   */
+  end(trailers: Fields | null): void;
   /** @returns false when the client is slow: wait for `onClientDrain` */
   flush(): boolean;
   /** Breaks the response off so that the client cannot take it for a whole one. */

@@ -1,6 +1,8 @@
+import type { Fields } from '../http/fields.ts';
 import { isIdempotent } from '../http/method.ts';
 import type { OutgoingRequest } from '../http/outgoing.ts';
 import type { ResponseHead } from '../http/response-head.ts';
+import type { Trailers } from '../http/trailers.ts';
 import type { UpstreamConnection } from '../upstream/connection.ts';
 import type { ResponseReceiver, UpstreamFailure } from '../upstream/port.ts';
 import type { Upstream } from './upstream.ts';
@@ -95,8 +97,9 @@ export class Forward implements ResponseReceiver {
     this.#connection?.sendBody(content);
   }
 
-  endBody(): void {
-    this.#connection?.sendEnd();
+  /** @param trailers fields behind it; null: none */
+  endBody(trailers: Fields | null): void {
+    this.#connection?.sendEnd(trailers);
   }
 
   /** @returns false when the upstream wants a pause until `onDrain` */
@@ -139,9 +142,9 @@ export class Forward implements ResponseReceiver {
     this.#sink.onBody(content);
   }
 
-  onEnd(): void {
+  onEnd(trailers: Trailers | null): void {
     this.#over();
-    this.#sink.onEnd();
+    this.#sink.onEnd(trailers);
   }
 
   onFailure(failure: UpstreamFailure): void {

@@ -76,6 +76,7 @@ export function upstreamRequest(request: PermittedRequest): OutgoingRequest {
     framing: head.framing,
     // A server that does not look for a body there takes it for the next request.
     isLast: hasUnusualBody(head),
+    takesTrailers: head.takesTrailers,
   };
 }
 

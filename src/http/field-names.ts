@@ -19,6 +19,8 @@ export interface FieldName {
    * time and kept here; 0 = not yet.
    */
   fate: number;
+  /** The same of a field behind the content of a message (trailers.ts). */
+  trailerFate: number;
 }
 
 /** The fields that decide how a message is read. */
@@ -32,6 +34,7 @@ export const FRAMING_FIELD = {
   expect: 6,
   userAgent: 7,
   upgrade: 8,
+  te: 9,
 } as const;
 export type FramingField = (typeof FRAMING_FIELD)[keyof typeof FRAMING_FIELD];
 
@@ -44,6 +47,7 @@ const FRAMING_FIELDS: ReadonlyMap<string, FramingField> = new Map<string, Framin
   ['expect', FRAMING_FIELD.expect],
   ['user-agent', FRAMING_FIELD.userAgent],
   ['upgrade', FRAMING_FIELD.upgrade],
+  ['te', FRAMING_FIELD.te],
 ]);
 
 /** Spellings in one generation; two are held. */
@@ -62,7 +66,7 @@ const REQUEST_NAME = /^[A-Za-z0-9-]+$/;
 /** Responses come from our own upstreams and go to the client as they are: the RFC's `token`. */
 const RESPONSE_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
-class FieldNameTable {
+export class FieldNameTable {
   readonly #known = new Recent<FieldName>(INTERNED);
   /** The name that was last met with a length and two letters: most often the one that is meant. */
   readonly #nearest: (FieldName | undefined)[] = new Array(NEAREST).fill(undefined);
@@ -95,9 +99,9 @@ class FieldNameTable {
     if (!this.#grammar.test(text)) return null;
     const lower = text.toLowerCase();
     const framing = FRAMING_FIELDS.get(lower) ?? FRAMING_FIELD.none;
-    if (text.length > MAX_INTERNED_LENGTH) return { text, lower, framing, fate: 0 };
+    if (text.length > MAX_INTERNED_LENGTH) return { text, lower, framing, fate: 0, trailerFate: 0 };
     const own = ownText(text);
-    const name: FieldName = { text: own, lower, framing, fate: 0 };
+    const name: FieldName = { text: own, lower, framing, fate: 0, trailerFate: 0 };
     this.#known.set(own, name);
     return name;
   }

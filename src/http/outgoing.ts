@@ -15,6 +15,8 @@ export interface OutgoingRequest {
    * read it as one.
    */
   readonly isLast: boolean;
+  /** Whoever asks takes fields behind the content of the response: `TE: trailers`. */
+  readonly takesTrailers: boolean;
 }
 
 /** A whole response of the gate's own. All of it is ours: nothing is repeated from a request. */

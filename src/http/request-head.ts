@@ -45,6 +45,8 @@ export interface RequestHead {
   readonly nominated: readonly string[];
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
+  /** The client takes fields behind the content of a response (`TE: trailers`). */
+  readonly takesTrailers: boolean;
   /**
    * The client allows another request on this connection. Never after CONNECT and `Upgrade`: what
    * follows may be meant for a tunnel that there is none of, and must not be read as a request (RFC

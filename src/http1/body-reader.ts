@@ -1,15 +1,19 @@
+import { requestFieldNames, responseFieldNames } from '../http/field-names.ts';
+import type { Trailers } from '../http/trailers.ts';
+import { isControl, isTokenByte } from './bytes.ts';
+import { TrailerReader } from './trailer-reader.ts';
+
 /**
  * Finds the end of a message body in a stream of pieces (RFC 9112 §6, §7) and gives out its
- * content, without the framing it came in: chunk sizes, extensions and trailers of a sender never
- * travel further than here.
+ * content, without the framing it came in: chunk sizes and extensions of a sender never travel
+ * further than here. Fields behind a chunked body are kept beside it (`trailers`).
  *
  * ```
  *   length:   ──bytes──▶ done
  *   close:    ──bytes──▶ (until the sender closes; `finish` says so)
  *   chunked:  size [; extension …] CR ─▶ size-lf ─▶ data ─▶ data-cr ─▶ data-lf ─▶ size …
- *             size 0 … size-lf ─▶ trailer lines ─▶ empty line ─▶ done
+ *             size 0 … size-lf ─▶ trailer lines (trailer-reader.ts) ─▶ empty line ─▶ done
  *   extension: name [= value | = "quoted"], again after each `;`
- *   trailer:   name `:` value CR LF
  *   From upstreams, white space may stand behind the size and around the parts of an extension.
  * ```
  */
@@ -28,7 +32,6 @@ const SEMICOLON = 59;
 const EQUALS = 61;
 const QUOTE = 34;
 const BACKSLASH = 92;
-const COLON = 58;
 
 const STEP = {
   size: 0,
@@ -41,25 +44,16 @@ const STEP = {
   extensionQuoted: 7,
   extensionEnd: 8,
   trailerStart: 9,
-  trailerName: 10,
-  trailerValue: 11,
-  trailerLf: 12,
-  endLf: 13,
-  extensionNameEnd: 14,
+  endLf: 10,
+  extensionNameEnd: 11,
 } as const;
 
 /** Hex digits of one chunk size: up to 2^48 bytes, an exact integer. */
 const MAX_SIZE_DIGITS = 12;
-/**
- * All chunk extensions of one body together, and all its trailers together. Nobody needs either.
- */
+/** All chunk extensions of one body together. Nobody needs any. */
 const MAX_EXTENSION_BYTES = 4096;
+/** All its trailers together, where nobody says how many they may be. */
 const MAX_TRAILER_BYTES = 8192;
-/**
- * RFC 9110 §6.5.1: framing has no place in a trailer, and whoever sends it there hopes that
- * somebody believes it.
- */
-const NEVER_IN_TRAILER: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding']);
 
 export class BodyReader {
   readonly #kind: 'length' | 'chunked' | 'close';
@@ -72,8 +66,8 @@ export class BodyReader {
   /** Characters of the extension name or value being read: neither may be empty. */
   #wordLength = 0;
   #extensionBytes = 0;
-  #trailerBytes = 0;
-  #trailerName = '';
+  readonly #maxTrailerBytes: number;
+  #trailers: TrailerReader | null = null;
   #state: BodyState = 'more';
   /** Content bytes given out so far. */
   contentBytes = 0;
@@ -82,9 +76,11 @@ export class BodyReader {
     kind: 'length' | 'chunked' | 'close',
     remaining: number,
     takesBlanks = false,
+    maxTrailerBytes = MAX_TRAILER_BYTES,
   ) {
     this.#kind = kind;
     this.#takesBlanks = takesBlanks;
+    this.#maxTrailerBytes = maxTrailerBytes;
     this.#remaining = remaining;
   }
 
@@ -98,9 +94,10 @@ export class BodyReader {
    * @param manners `blanks`: what upstreams pad the line of a chunk's size with is passed over
    * (`BWS`, RFC 9112 §7.1.1, and the older habit of spaces behind the size); `strict`, for
    * requests: it is broken, because not everybody reads it in the same way
+   * @param trailerBytes all fields behind the body together
    */
-  static chunked(manners: 'strict' | 'blanks' = 'strict'): BodyReader {
-    return new BodyReader('chunked', 0, manners === 'blanks');
+  static chunked(manners: 'strict' | 'blanks' = 'strict', trailerBytes?: number): BodyReader {
+    return new BodyReader('chunked', 0, manners === 'blanks', trailerBytes);
   }
 
   /** A response that ends when its connection does (RFC 9112 §6.3, rule 8). */
@@ -110,6 +107,11 @@ export class BodyReader {
 
   get state(): BodyState {
     return this.#state;
+  }
+
+  /** The fields behind the body, once it is done; null: none came. */
+  get trailers(): Trailers | null {
+    return this.#trailers;
   }
 
   /** Whether the end of the connection is a proper end of this body. */
@@ -259,46 +261,16 @@ export class BodyReader {
     this.#step = STEP.extensionValue;
   }
 
-  /** RFC 9112 §7.1.2: trailers are checked as field lines to find the end, and dropped. */
+  /** RFC 9112 §7.1.2. Nearly always the empty line comes at once. */
   #trailerByte(byte: number): void {
-    this.#trailerBytes += 1;
-    if (this.#trailerBytes > MAX_TRAILER_BYTES) {
-      this.#state = 'broken';
-    } else if (this.#step === STEP.trailerLf) {
-      this.#expect(byte, LF, STEP.trailerStart);
-    } else if (this.#step === STEP.trailerValue) {
-      if (byte === CR) this.#step = STEP.trailerLf;
-      else if (isControl(byte)) this.#state = 'broken';
-    } else if (this.#step === STEP.trailerStart && byte === CR) {
+    if (this.#trailers === null && byte === CR) {
       this.#step = STEP.endLf;
-    } else if (isTokenByte(byte)) {
-      this.#trailerName =
-        (this.#step === STEP.trailerStart ? '' : this.#trailerName) + String.fromCharCode(byte);
-      this.#step = STEP.trailerName;
-    } else if (
-      this.#step === STEP.trailerName &&
-      byte === COLON &&
-      !NEVER_IN_TRAILER.has(this.#trailerName.toLowerCase())
-    ) {
-      this.#step = STEP.trailerValue;
-    } else {
-      this.#state = 'broken';
+      return;
     }
+    const grammar = this.#takesBlanks ? responseFieldNames : requestFieldNames;
+    this.#trailers ??= new TrailerReader(grammar, this.#maxTrailerBytes);
+    this.#state = this.#trailers.push(byte);
   }
-}
-
-const TOKEN_BYTES = new Uint8Array(256);
-for (const character of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~") {
-  TOKEN_BYTES[character.charCodeAt(0)] = 1;
-}
-
-/** RFC 9110 §5.6.2 `tchar`. */
-function isTokenByte(byte: number): boolean {
-  return TOKEN_BYTES[byte] === 1;
-}
-
-function isControl(byte: number): boolean {
-  return (byte < 32 && byte !== TAB) || byte === 127;
 }
 
 function hexValue(byte: number): number {

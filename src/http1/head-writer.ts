@@ -14,8 +14,14 @@ export function requestHead({
   fields,
   framing,
   isLast,
+  takesTrailers,
 }: OutgoingRequest): string {
-  return `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${fieldLines(fields)}${framingLine(framing)}${isLast ? CLOSE : ''}\r\n`;
+  return `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${fieldLines(fields)}${framingLine(framing)}${connectionLines(isLast, takesTrailers)}\r\n`;
+}
+
+function connectionLines(isLast: boolean, takesTrailers: boolean): string {
+  if (takesTrailers) return isLast ? CLOSE_TE : TE;
+  return isLast ? CLOSE : '';
 }
 
 /** @param framing field line; empty = the end of the connection, or of the head, is the end */
@@ -56,6 +62,8 @@ export function lengthLine(bytes: number | string): string {
 
 export const CHUNKED = 'Transfer-Encoding: chunked\r\n';
 const CLOSE = 'Connection: close\r\n';
+const TE = 'TE: trailers\r\nConnection: TE\r\n';
+const CLOSE_TE = 'TE: trailers\r\nConnection: close, TE\r\n';
 
 /** What stands before the content of a chunk; behind it stands `CHUNK_END`. */
 export function chunkStart(bytes: number): string {
@@ -63,4 +71,9 @@ export function chunkStart(bytes: number): string {
 }
 
 export const CHUNK_END = '\r\n';
-export const LAST_CHUNK = '0\r\n\r\n';
+const LAST_CHUNK = '0\r\n\r\n';
+
+/** With fields behind the content (RFC 9112 §7.1.2). */
+export function lastChunk(trailers: Fields | null): string {
+  return trailers === null ? LAST_CHUNK : `0\r\n${fieldLines(trailers)}\r\n`;
+}

@@ -4,6 +4,7 @@ import { parseHost } from '../http/host.ts';
 import { maxForwards } from '../http/max-forwards.ts';
 import type { BodyFraming, RequestHead } from '../http/request-head.ts';
 import { pathEnd } from '../http/target.ts';
+import { takesTrailers } from '../http/trailers.ts';
 import type { HeadDetail, HeadFault, WireFault } from './head-detail.ts';
 
 /**
@@ -56,6 +57,7 @@ interface Framing {
   connection: string | null;
   /** The client wants another protocol on this connection. */
   upgrade: boolean;
+  te: string | null;
 }
 
 /**
@@ -95,6 +97,7 @@ export function parseRequestHead(text: string, maxTargetLength: number): Request
     expect: null,
     connection: null,
     upgrade: false,
+    te: null,
   };
   const fieldFault = readFields(text, lineEnd + 2, names, values, seen);
   if (fieldFault !== null) return fieldFault;
@@ -129,6 +132,7 @@ export function parseRequestHead(text: string, maxTargetLength: number): Request
     framing,
     nominated: connection.nominated,
     expectsContinue: seen.expect !== null && version === '1.1',
+    takesTrailers: seen.te !== null && saysTrailers(seen.te, version, connection.nominated),
     keepAlive: version === '1.1' && !connection.close && !seen.upgrade && method !== 'CONNECT',
   };
 }
@@ -226,6 +230,9 @@ function note(name: FieldName, value: string, seen: Framing): HeadFault | null {
     case FRAMING_FIELD.upgrade:
       seen.upgrade = true;
       return null;
+    case FRAMING_FIELD.te:
+      seen.te = seen.te === null ? value : `${seen.te},${value}`;
+      return null;
     default:
       return null;
   }
@@ -267,6 +274,11 @@ function framingOf(
   }
   const bytes = Number(length);
   return bytes === 0 ? EMPTY_BODY : { kind: 'length', bytes };
+}
+
+/** RFC 9110 §10.1.4: `TE` counts for whoever `Connection` names it to. */
+function saysTrailers(te: string, version: '1.0' | '1.1', nominated: readonly string[]): boolean {
+  return version === '1.1' && nominated.includes('te') && takesTrailers(te);
 }
 
 interface ConnectionOptions {

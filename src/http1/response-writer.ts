@@ -8,7 +8,7 @@ import {
   CHUNK_END,
   CHUNKED,
   chunkStart,
-  LAST_CHUNK,
+  lastChunk,
   lengthLine,
   responseHead,
 } from './head-writer.ts';
@@ -98,8 +98,10 @@ export class ResponseWriter {
     if (this.#chunked) this.#out.text(CHUNK_END);
   }
 
-  end(): void {
-    if (this.#chunked) this.#out.text(LAST_CHUNK);
+  /** @param trailers dropped where the client does not take them, or the framing has no place */
+  end(trailers: Fields | null): void {
+    const taken = this.#request?.takesTrailers === true ? trailers : null;
+    if (this.#chunked) this.#out.text(lastChunk(taken));
     this.#request = null;
   }
 

@@ -66,10 +66,25 @@ export function encodeResponse(status: number, fields: Fields, length: string | 
   const index = STATUS_INDEX.get(status);
   if (index === undefined) at = put(at, ':status', String(status));
   else room[at++] = 0x80 | index;
-  const { list } = fields;
-  for (let place = 0; place < list.length; place += 2) at = put(at, list[place]!, list[place + 1]!);
+  at = putAll(at, fields);
   if (length !== null) at = put(at, 'content-length', length);
   return Buffer.from(room.subarray(0, at));
+}
+
+/**
+ * The field section behind the content of a response.
+ *
+ * @returns its bytes, in memory of their own
+ */
+export function encodeTrailers(fields: Fields): Buffer {
+  const at = putAll(0, fields);
+  return Buffer.from(room.subarray(0, at));
+}
+
+function putAll(from: number, { list }: Fields): number {
+  let at = from;
+  for (let place = 0; place < list.length; place += 2) at = put(at, list[place]!, list[place + 1]!);
+  return at;
 }
 
 function put(at: number, name: string, value: string): number {

@@ -3,6 +3,7 @@ import { parseHost } from '../http/host.ts';
 import { maxForwards } from '../http/max-forwards.ts';
 import type { BodyFraming, RequestHead } from '../http/request-head.ts';
 import { pathEnd } from '../http/target.ts';
+import type { Trailers } from '../http/trailers.ts';
 import { type Http2HeadFault, malformed, refused } from './head-fault.ts';
 import type { FieldSection } from './hpack-decoder.ts';
 
@@ -52,6 +53,7 @@ class Seen {
   userAgent: string | null = null;
   length: string | null = null;
   expect: string | null = null;
+  te = false;
   /** Where the first crumb stands; -1 = nowhere. */
   cookie = -1;
   readonly names: FieldName[] = [];
@@ -103,15 +105,28 @@ export function readRequestHead(
     framing,
     nominated: NO_NAMES,
     expectsContinue: expect !== null && framing.kind !== 'none',
+    takesTrailers: seen.te,
     keepAlive: true,
   };
 }
 
-/** Fields after the content, which go no further: only whether they are valid. */
-export function areTrailers({ names, values }: FieldSection): boolean {
-  return names.every(
-    (name, index) => !name.startsWith(':') && fieldFault(name, values[index]!) === null,
-  );
+/**
+ * Fields behind the content, by the gates of those in heads and of trailers in HTTP/1.1.
+ *
+ * @returns null when they are not valid
+ */
+export function readTrailers({ names, values, tooLarge }: FieldSection): Trailers | null {
+  if (tooLarge) return null;
+  const known: FieldName[] = [];
+  for (let index = 0; index < names.length; index += 1) {
+    const text = names[index]!;
+    if (fieldFault(text, values[index]!) !== null) return null;
+    // A pseudo-header field is no name of a request's field either.
+    const name = requestFieldNames.get(text);
+    if (name === null || name.framing === FRAMING_FIELD.contentLength) return null;
+    known.push(name);
+  }
+  return { names: known, values };
 }
 
 function readFields(section: FieldSection, seen: Seen): Http2HeadFault | null {
@@ -192,6 +207,9 @@ function noteSingle(name: FieldName, value: string, seen: Seen): Http2HeadFault 
     case FRAMING_FIELD.expect:
       if (seen.expect !== null) return refused('request-ambiguous', 'more than one Expect');
       seen.expect = value;
+      return null;
+    case FRAMING_FIELD.te:
+      seen.te = true; // it can say nothing else
       return null;
     case FRAMING_FIELD.userAgent:
       seen.userAgent ??= value;

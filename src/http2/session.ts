@@ -19,7 +19,7 @@ import {
 import type { Http2HeadFault } from './head-fault.ts';
 import { blockIn, HeaderBlock } from './header-block.ts';
 import { FieldSection, HpackDecoder } from './hpack-decoder.ts';
-import { areTrailers, isHttp2Fault, MAX_FIELDS, readRequestHead } from './request-head.ts';
+import { isHttp2Fault, MAX_FIELDS, readRequestHead, readTrailers } from './request-head.ts';
 import { clientSettings } from './settings.ts';
 import { ServerStream, type StreamHost } from './stream.ts';
 
@@ -320,12 +320,14 @@ export class ServerSession implements FrameHandler, StreamHost {
     }
   }
 
-  /** They go no further (RFC 9110 §6.5.1 allows it), as with HTTP/1.1. */
   #onTrailers(stream: ServerStream, section: FieldSection, endStream: boolean): void {
-    if (stream.remoteEnded) this.#abort(stream, ERROR.streamClosed);
-    else if (!endStream || section.tooLarge || !areTrailers(section))
-      this.#abort(stream, ERROR.protocol);
-    else stream.endData();
+    if (stream.remoteEnded) {
+      this.#abort(stream, ERROR.streamClosed);
+      return;
+    }
+    const trailers = endStream ? readTrailers(section) : null;
+    if (trailers === null) this.#abort(stream, ERROR.protocol);
+    else stream.endData(trailers);
   }
 
   #abort(stream: ServerStream, code: ErrorCode): void {

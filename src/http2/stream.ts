@@ -1,6 +1,7 @@
 import type { Fields } from '../http/fields.ts';
+import type { Trailers } from '../http/trailers.ts';
 import { ERROR, type ErrorCode, MAX_WINDOW_BYTES } from './frames.ts';
-import { encodeResponse } from './hpack-encoder.ts';
+import { encodeResponse, encodeTrailers } from './hpack-encoder.ts';
 import { KeptContent } from './kept-content.ts';
 
 /** Who serves a stream. Nothing is said after `onGone`. None of these may throw. */
@@ -10,7 +11,8 @@ export interface StreamHandler {
   onContent(content: Buffer): void;
   /** The end of what was at hand. */
   onContentPiece(): void;
-  onContentEnd(): void;
+  /** @param trailers fields behind the content; null: none came */
+  onContentEnd(trailers: Trailers | null): void;
   /** The content is not what its request says. The stream can still be responded to. */
   onContentBroken(): void;
   /** All that was given to the stream is on its way. */
@@ -62,6 +64,7 @@ export class ServerStream {
   #dropping = false;
   #remoteEnded = false;
   #endGiven = false;
+  #trailers: Trailers | null = null;
   #broken = false;
 
   // ── what goes ──
@@ -71,6 +74,8 @@ export class ServerStream {
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #endWanted = false;
+  /** The section that ends the response; null: its content does. */
+  #lastSection: Buffer | null = null;
   #localEnded = false;
   #closed = false;
   /** Its handler is to be told when all is on its way. */
@@ -152,8 +157,9 @@ export class ServerStream {
   }
 
   /** The client has said all. */
-  endData(): void {
+  endData(trailers: Trailers | null = null): void {
     if (this.#closed) return;
+    this.#trailers = trailers;
     this.#remoteEnded = true;
     if (this.#lengthLeft !== null && this.#lengthLeft > 0) this.#break();
     if (this.#closed || this.#broken) return;
@@ -182,7 +188,7 @@ export class ServerStream {
   #giveEnd(): void {
     if (!this.#remoteEnded || this.#endGiven || !this.#flows || !this.#kept.isEmpty) return;
     this.#endGiven = true;
-    this.handler!.onContentEnd();
+    this.handler!.onContentEnd(this.#trailers);
   }
 
   /** The windows open again: each stream's in two steps, as few updates do. */
@@ -260,10 +266,13 @@ export class ServerStream {
     this.#sections = [];
     this.#pending = [];
     this.#pendingBytes = 0;
+    this.#lastSection = null;
   }
 
-  end(): void {
+  /** @param trailers fields behind the content; null: none */
+  end(trailers: Fields | null = null): void {
     this.#endWanted = true;
+    if (trailers !== null) this.#lastSection = encodeTrailers(trailers);
     this.flush();
   }
 
@@ -289,13 +298,14 @@ export class ServerStream {
       else this.#pending[0] = piece.subarray(bytes);
       this.#sendWindow -= bytes;
       this.#pendingBytes -= bytes;
-      const end = this.#endWanted && this.#pending.length === 0;
+      const end = this.#endsWith(this.#pending.length === 0);
       this.#host.sendData(this.id, piece.subarray(0, bytes), end);
       if (end) this.#ended();
     }
     if (this.#pending.length > 0) return this.#closed;
     if (this.#endWanted && !this.#localEnded && !this.#closed) {
-      this.#host.sendData(this.id, NOTHING, true);
+      if (this.#lastSection === null) this.#host.sendData(this.id, NOTHING, true);
+      else this.#host.sendHead(this.id, this.#lastSection, true);
       this.#ended();
     }
     return true;
@@ -335,10 +345,15 @@ export class ServerStream {
     const sections = this.#sections;
     this.#sections = [];
     for (const [index, section] of sections.entries()) {
-      const end = this.#endWanted && index === sections.length - 1 && this.#pending.length === 0;
+      const end = this.#endsWith(index === sections.length - 1 && this.#pending.length === 0);
       this.#host.sendHead(this.id, section, end);
       if (end) this.#ended();
     }
+  }
+
+  /** Whether what goes out now, if nothing is left behind it, is the end of the response. */
+  #endsWith(isLast: boolean): boolean {
+    return isLast && this.#endWanted && this.#lastSection === null;
   }
 
   /** Our side has ended. What is left of the request, nobody reads (RFC 9113 §8.1). */

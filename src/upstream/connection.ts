@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net';
 import type { Deadline, Deadlines, Watched } from '../deadlines.ts';
+import type { Fields } from '../http/fields.ts';
 import type { OutgoingRequest } from '../http/outgoing.ts';
+import type { Trailers } from '../http/trailers.ts';
 import { Gather } from '../http1/gather.ts';
-import { CHUNK_END, chunkStart, LAST_CHUNK, requestHead } from '../http1/head-writer.ts';
+import { CHUNK_END, chunkStart, lastChunk, requestHead } from '../http1/head-writer.ts';
 import { isOwnExhaustion } from './descriptors.ts';
 import { KeptReads } from './kept-reads.ts';
 import { LateFlush } from './late-flush.ts';
@@ -146,9 +148,13 @@ export class UpstreamConnection implements ReadConnection, Watched {
     return !this.#blocked;
   }
 
-  /** The request is complete, and goes out: after its response the connection may serve another. */
-  sendEnd(): void {
-    if (this.#sendsChunks) this.#out.text(LAST_CHUNK);
+  /**
+   * The request is complete, and goes out: after its response the connection may serve another.
+   *
+   * @param trailers fields behind its content, dropped where the framing has no place for them
+   */
+  sendEnd(trailers: Fields | null = null): void {
+    if (this.#sendsChunks) this.#out.text(lastChunk(trailers));
     this.#blocked = !this.#out.flush();
     this.#requestSent = true;
     this.#watchSilence();
@@ -274,7 +280,7 @@ export class UpstreamConnection implements ReadConnection, Watched {
   }
 
   /** The connection is kept only if it is certain where the next response begins. */
-  onWhole(bounded: boolean): void {
+  onWhole(bounded: boolean, trailers: Trailers | null): void {
     const receiver = this.#in.end()!;
     this.#flushes.forget();
     this.#served += 1;
@@ -287,7 +293,7 @@ export class UpstreamConnection implements ReadConnection, Watched {
     } else {
       this.#close();
     }
-    lastWord(receiver, () => receiver.onEnd());
+    lastWord(receiver, () => receiver.onEnd(trailers));
   }
 
   /**
@@ -303,7 +309,7 @@ export class UpstreamConnection implements ReadConnection, Watched {
     if (this.#in.endsWithConnection) {
       const receiver = this.#in.end()!;
       this.#close();
-      lastWord(receiver, () => receiver.onEnd());
+      lastWord(receiver, () => receiver.onEnd(null));
       return;
     }
     this.#fail('broken', this.#anyByte ? 'answer cut short' : 'closed without an answer');

@@ -169,6 +169,7 @@ function newProber(
       fields,
       framing: { kind: 'none', declared: false },
       isLast: true,
+      takesTrailers: false,
     },
     intervalMs: check.intervalMs,
     timeoutMs: check.timeoutMs,

@@ -1,4 +1,5 @@
 import type { ResponseHead } from '../http/response-head.ts';
+import type { Trailers } from '../http/trailers.ts';
 import type { BodySink } from '../http1/body-reader.ts';
 
 /** What went wrong with an exchange, and what may be concluded from it. */
@@ -25,7 +26,8 @@ export interface ResponseReceiver extends BodySink {
   onConnected(): void;
   onInterim(head: ResponseHead): void;
   onHead(head: ResponseHead): void;
-  onEnd(): void;
+  /** @param trailers fields behind the content, as received; null: none came */
+  onEnd(trailers: Trailers | null): void;
   onFailure(failure: UpstreamFailure): void;
   /** A step of this exchange threw: it is over, and the connection closed. Must not throw. */
   onFault(error: unknown): void;

@@ -1,4 +1,5 @@
 import type { ResponseHead } from '../http/response-head.ts';
+import type { Trailers } from '../http/trailers.ts';
 import { BodyReader } from '../http1/body-reader.ts';
 import { HeadReader } from '../http1/head-reader.ts';
 import { parseResponseHead } from '../http1/response-parser.ts';
@@ -16,8 +17,9 @@ export interface ReadConnection {
    * The response is whole.
    *
    * @param bounded it is certain where the next one begins, as far as what came says so
+   * @param trailers fields behind its content; null: none came
    */
-  onWhole(bounded: boolean): void;
+  onWhole(bounded: boolean, trailers: Trailers | null): void;
   /** What came is no response. */
   onBroken(detail: string): void;
 }
@@ -97,7 +99,7 @@ export class ResponseReader {
     receiver.onHead(head);
     // The receiver may have given up on hearing the head.
     if (body.state !== 'done' || this.#receiver === null) return result.rest;
-    this.#connection.onWhole(this.#keepAlive && result.rest === null);
+    this.#connection.onWhole(this.#keepAlive && result.rest === null, null);
     return null;
   }
 
@@ -117,7 +119,8 @@ export class ResponseReader {
     const taken = body.read(chunk, receiver);
     if (this.#receiver === null) return null; // it gave up on what it was given
     if (body.state === 'broken') return this.#broken('invalid chunked body');
-    if (body.state === 'done') this.#connection.onWhole(this.#keepAlive && taken === chunk.length);
+    if (body.state === 'done')
+      this.#connection.onWhole(this.#keepAlive && taken === chunk.length, body.trailers);
     return null;
   }
 
@@ -134,7 +137,7 @@ function readerFor(head: ResponseHead): BodyReader {
     case 'length':
       return BodyReader.ofLength(head.framing.bytes);
     case 'chunked':
-      return BodyReader.chunked('blanks');
+      return BodyReader.chunked('blanks', HEAD_LIMIT_BYTES);
     case 'close':
       return BodyReader.untilClose();
   }

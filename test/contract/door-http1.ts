@@ -16,6 +16,10 @@ export function http1Door(tls: boolean): DoorUnderTest {
     name: `HTTP/1.1, ${tls ? 'TLS' : 'plain'}`,
     tls,
     powers: { concurrent: false, expectations: true },
+    asksForTrailers: [
+      ['TE', 'deflate;q=0.5, trailers'],
+      ['Connection', 'TE'],
+    ],
     departures: [
       ['ending its connection', (client) => (client as Http1Client).raw.end()],
       ['breaking it off', (client) => (client as Http1Client).raw.reset()],
@@ -104,6 +108,7 @@ interface Seen {
   readonly interims: readonly (readonly [status: number, fields: FieldList])[];
   readonly head: Pick<DoorResponse, 'status' | 'fields'> | null;
   readonly content: Buffer;
+  readonly trailers: FieldList;
   /** Where its bytes end; null: they have not. */
   readonly end: number | null;
   /** So many bytes have to be here before they can. */
@@ -132,7 +137,9 @@ class Http1Exchange implements DoorExchange {
   }
 
   async endBody(): Promise<void> {
-    if (this.#request.length === null) await this.#raw.send('0\r\n\r\n');
+    if (this.#request.length !== null) return;
+    const lines = (this.#request.trailers ?? []).map(([name, value]) => `${name}: ${value}\r\n`);
+    await this.#raw.send(`0\r\n${lines.join('')}\r\n`);
   }
 
   pause(): void {
@@ -164,9 +171,9 @@ class Http1Exchange implements DoorExchange {
       await this.#arrivals.past(Math.max(seen.needs - 1, this.#arrivals.bytes));
       seen = this.#seen();
     }
-    const { head, content, end, interims } = this.#seen();
+    const { head, content, trailers, end, interims } = this.#seen();
     const { status, fields } = head ?? { status: 0, fields: [] };
-    return { status, fields, content, interims, whole: end !== null };
+    return { status, fields, content, trailers, interims, whole: end !== null };
   }
 
   get end(): number {
@@ -186,7 +193,7 @@ class Http1Exchange implements DoorExchange {
       const reading = readResponse(bytes, { offset, method, closed: closed === 'end' });
       if (reading.state === 'fault') throw new Error(reading.why);
       const read = reading.state === 'complete' ? reading.message : reading.head;
-      if (read === null) return { interims, head: null, content: NOTHING, end: null, needs: 0 };
+      if (read === null) return { ...NONE_YET, interims };
       const head = { status: statusOf(read), fields: lowered(read.fields) };
       if (reading.state === 'complete' && head.status < 200) {
         interims.push([head.status, head.fields]);
@@ -198,17 +205,18 @@ class Http1Exchange implements DoorExchange {
           interims,
           head,
           content: reading.message.body,
+          trailers: lowered(reading.message.trailers),
           end: reading.message.end,
           needs: 0,
         };
       const begin = bytes.indexOf('\r\n\r\n', offset, 'latin1') + 4;
       const content = partOf(bytes.subarray(begin), head.fields);
-      return { interims, head, content, end: null, needs: reading.needs };
+      return { interims, head, content, trailers: [], end: null, needs: reading.needs };
     }
   }
 }
 
-const NOTHING = Buffer.alloc(0);
+const NONE_YET = { head: null, content: Buffer.alloc(0), trailers: [], end: null, needs: 0 };
 
 const lowered = (fields: FieldList): FieldList =>
   fields.map(([name, value]) => [name.toLowerCase(), value]);

@@ -24,6 +24,7 @@ export function http2Door(tls: boolean): DoorUnderTest {
     name: `HTTP/2, ${tls ? 'TLS' : 'plain'}`,
     tls,
     powers: { concurrent: true, expectations: true },
+    asksForTrailers: [['te', 'trailers']],
     departures: [
       ['resetting its stream', (_client, exchange) => (exchange as Http2Exchange).reset()],
       ['ending its connection', (client) => (client as Http2Client).end()],
@@ -81,9 +82,13 @@ class Http2Client implements DoorClient {
       ...(typeof length === 'number' ? [['content-length', String(length)]] : []),
       ...(expects ? [['expect', '100-continue']] : []),
     ];
+    const { trailers } = request;
     const stream = this.#session.request(heads.flat() as string[], {
       endStream: length === undefined,
+      waitForTrailers: trailers !== undefined,
     });
+    if (trailers !== undefined)
+      stream.on('wantTrailers', () => stream.sendTrailers(Object.fromEntries(trailers)));
     const exchange = new Http2Exchange(stream, length ?? 0);
     await new Promise((resolve) => setImmediate(resolve));
     return exchange;
@@ -112,6 +117,7 @@ class Http2Exchange implements DoorExchange {
   readonly #interims: [number, FieldList][] = [];
   readonly #pieces: Buffer[] = [];
   #head: Pick<DoorResponse, 'status' | 'fields'> | null = null;
+  #trailers: FieldList = [];
   #ended = false;
   #over = false;
   #heard = Promise.withResolvers<void>();
@@ -134,6 +140,11 @@ class Http2Exchange implements DoorExchange {
     stream.on('response', (headers) =>
       heard(() => {
         this.#head = { status: headers[':status']!, fields: fieldsOf(headers) };
+      }),
+    );
+    stream.on('trailers', (headers) =>
+      heard(() => {
+        this.#trailers = fieldsOf(headers);
       }),
     );
     stream.on('data', (piece: Buffer) => heard(() => this.#pieces.push(piece)));
@@ -205,7 +216,8 @@ class Http2Exchange implements DoorExchange {
     // RFC 9113 §8.1: after a whole response the rest of its request may be declined so.
     const whole = this.#ended && this.#stream.rstCode === constants.NGHTTP2_NO_ERROR;
     const content = Buffer.concat(this.#pieces);
-    return { status, fields, content, interims: this.#interims, whole };
+    const trailers = this.#trailers;
+    return { status, fields, content, trailers, interims: this.#interims, whole };
   }
 
   async #until(what: string, holds: () => boolean): Promise<void> {

@@ -11,6 +11,8 @@ export interface DoorRequest {
   readonly fields?: FieldList;
   /** Of its body, in bytes; null = not known beforehand. Absent: there is no body. */
   readonly length?: number | null | undefined;
+  /** Fields behind its body. Their doors frame a body of unknown length only. */
+  readonly trailers?: FieldList;
   /** The body waits until the server says that it wants it. Only of doors with that power. */
   readonly expects?: boolean;
 }
@@ -19,6 +21,8 @@ export interface DoorResponse {
   readonly status: number;
   readonly fields: FieldList;
   readonly content: Buffer;
+  /** Fields behind the content. */
+  readonly trailers: FieldList;
   readonly interims: readonly (readonly [status: number, fields: FieldList])[];
   /** False: its client cannot take it for a whole one. */
   readonly whole: boolean;
@@ -65,6 +69,8 @@ export interface DoorUnderTest {
     /** A request's body can wait until it is wanted (RFC 9110 §10.1.1). */
     readonly expectations: boolean;
   };
+  /** What a request says whose client takes fields behind the content of a response. */
+  readonly asksForTrailers: FieldList;
   /** Every way in which a client can give up what it has asked for. */
   readonly departures: readonly (readonly [
     how: string,

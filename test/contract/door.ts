@@ -166,6 +166,38 @@ export function doorContract(under: DoorUnderTest): void {
     });
   });
 
+  describe(`fields behind the content (${under.name})`, () => {
+    it('of a request arrive behind its body, without any that only the gate may say', async () => {
+      await start();
+      const theirs = [...RESERVED, 'Authorization', 'Cookie', 'Host', 'Content-Type', 'Range'];
+      const trailers = [
+        ...theirs.map((name) => [name.toLowerCase(), 'forged'] as const),
+        ['x-checksum', 'a b'] as const,
+      ];
+      const changes = { length: null, trailers };
+      await ask(await connect(), post('/app/up', null, changes), 'hello');
+      const [sent] = door.upstream.requests;
+      expect(sent!.body.toString()).toBe('hello');
+      expect(sent!.trailers).toEqual([['x-checksum', 'a b']]);
+      expect(door.upstream.bytes.toString()).not.toContain('forged');
+    });
+
+    it('of a response arrive behind its content, without any that belongs into its head', async () => {
+      await start();
+      const behind = 'Set-Cookie: a=b\r\nX-Account-Id: 1\r\nX-Only-Here: 1\r\nX-Checksum: a b\r\n';
+      const head = `${OK}Transfer-Encoding: chunked\r\nConnection: X-Only-Here\r\n\r\n`;
+      script.set('/app/down', [{ send: `${head}5\r\nhello\r\n0\r\n${behind}\r\n` }]);
+      const fields = [...request('/').fields!, ...under.asksForTrailers];
+      const client = await connect();
+      const response = await ask(client, request('/app/down', { fields }));
+      expect([response.content.toString(), response.whole]).toEqual(['hello', true]);
+      expect(response.trailers).toEqual([['x-checksum', 'a b']]);
+      expect(valuesOf(door.upstream.requests[0]!, 'te')).toEqual(['trailers']);
+      expect((await ask(client, request('/app/next'))).status).toBe(200);
+      expect(valuesOf(door.upstream.requests[1]!, 'te')).toEqual([]);
+    });
+  });
+
   describe(`the body of a request (${under.name})`, () => {
     it('arrives as it was sent, piece by piece, of a known length or not, and empty if it is', async () => {
       await start();

@@ -49,7 +49,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'trailers may speak of framing',
     kind: 'requests',
-    file: 'http1/body-reader.ts',
+    file: 'http1/trailer-reader.ts',
     from: "new Set(['content-length', 'transfer-encoding'])",
     to: 'new Set()',
   },

@@ -11,6 +11,7 @@ export function outgoing(method = 'GET'): OutgoingRequest {
     fields: new Fields(),
     framing: { kind: 'none', declared: false },
     isLast: false,
+    takesTrailers: false,
   };
 }
 

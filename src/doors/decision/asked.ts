@@ -171,6 +171,7 @@ function headOf(
     userAgent,
     framing: ELSEWHERE,
     nominated: NONE,
+    takesTrailers: false,
     expectsContinue: false,
     keepAlive: true,
   };

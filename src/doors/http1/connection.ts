@@ -7,6 +7,7 @@ import { hostName } from '../../http/host-name.ts';
 import type { OwnResponse } from '../../http/outgoing.ts';
 import type { Peer, RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
+import type { Trailers } from '../../http/trailers.ts';
 import type { WireFault } from '../../http1/head-detail.ts';
 import { brokenToken, foreignProtocol, type HeadDetail } from '../../http1/head-detail.ts';
 import { ResponseWriter } from '../../http1/response-writer.ts';
@@ -205,8 +206,8 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
     this.#watchClient();
   }
 
-  onBodyEnd(): void {
-    this.#call?.onRequestEnd();
+  onBodyEnd(trailers: Trailers | null): void {
+    this.#call?.onRequestEnd(trailers);
     this.#watchClient();
   }
 
@@ -273,8 +274,8 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
     this.#out.body(content);
   }
 
-  end(): void {
-    this.#out.end();
+  end(trailers: Fields | null): void {
+    this.#out.end(trailers);
     this.#answered();
   }
 

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { RequestHead } from '../../http/request-head.ts';
+import type { Trailers } from '../../http/trailers.ts';
 import { BodyReader, type BodySink } from '../../http1/body-reader.ts';
 import type { HeadDetail, WireFault } from '../../http1/head-detail.ts';
 import { HeadReader } from '../../http1/head-reader.ts';
@@ -26,7 +27,8 @@ export interface RequestHandler extends BodySink {
   onBodyHere(): void;
   /** The end of what one read brought of a body. */
   onBodyPiece(): void;
-  onBodyEnd(): void;
+  /** @param trailers fields behind the body; null: none came */
+  onBodyEnd(trailers: Trailers | null): void;
   /** The body's framing is not valid: nobody knows where it ends. */
   onBodyBroken(): void;
   /** One of these steps threw. Must not throw. */
@@ -50,6 +52,7 @@ export class RequestReader {
   readonly #socket: Socket;
   readonly #handler: RequestHandler;
   readonly #heads: HeadReader;
+  readonly #headBytes: number;
   /** What of the request body is still to be read; null when nothing is. */
   #body: BodyReader | null = null;
   #bodyFlows = false;
@@ -69,6 +72,7 @@ export class RequestReader {
     this.#socket = socket;
     this.#handler = handler;
     this.#heads = new HeadReader(headBytes);
+    this.#headBytes = headBytes;
   }
 
   /** A head has begun and is not complete. */
@@ -176,7 +180,7 @@ export class RequestReader {
       if (isHeadFault(head)) {
         this.#handler.onHeadFault(head.fault, head.detail, bytes);
       } else {
-        this.#body = readerFor(head);
+        this.#body = readerFor(head, this.#headBytes);
         this.#bodyAtHand = this.#body !== null && result.rest !== null;
         this.#handler.onRequest(head);
       }
@@ -204,7 +208,7 @@ export class RequestReader {
     }
     if (body.state === 'done') {
       this.endRequest();
-      this.#handler.onBodyEnd();
+      this.#handler.onBodyEnd(body.trailers);
     } else {
       this.#handler.onBodyPiece();
     }
@@ -212,7 +216,8 @@ export class RequestReader {
   }
 }
 
-function readerFor(head: RequestHead): BodyReader | null {
+/** Fields behind a body may be as many bytes as a head. */
+function readerFor(head: RequestHead, headBytes: number): BodyReader | null {
   switch (head.framing.kind) {
     case 'none':
     case 'elsewhere':
@@ -220,6 +225,6 @@ function readerFor(head: RequestHead): BodyReader | null {
     case 'length':
       return BodyReader.ofLength(head.framing.bytes);
     case 'chunked':
-      return BodyReader.chunked();
+      return BodyReader.chunked('strict', headBytes);
   }
 }

@@ -5,6 +5,7 @@ import { hostName } from '../../http/host-name.ts';
 import type { OwnResponse } from '../../http/outgoing.ts';
 import type { Peer, RequestHead } from '../../http/request-head.ts';
 import { declaredLength, type ResponseHead } from '../../http/response-head.ts';
+import type { Trailers } from '../../http/trailers.ts';
 import { ERROR } from '../../http2/frames.ts';
 import type { Http2HeadFault } from '../../http2/head-fault.ts';
 import type { ServerStream, StreamHandler } from '../../http2/stream.ts';
@@ -97,9 +98,9 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
     });
   }
 
-  onContentEnd(): void {
+  onContentEnd(trailers: Trailers | null): void {
     this.#guarded(() => {
-      this.#call?.onRequestEnd();
+      this.#call?.onRequestEnd(trailers);
       this.#watchClient();
     });
   }
@@ -218,15 +219,15 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
     this.#stream.content(content);
   }
 
-  end(): void {
-    this.#finish();
+  end(trailers: Fields | null): void {
+    this.#finish(trailers);
   }
 
   /** The response is complete; what is left of the request, nobody reads. */
-  #finish(): void {
+  #finish(trailers: Fields | null = null): void {
     this.#call = null;
     this.#stream.drop();
-    this.#stream.end();
+    this.#stream.end(trailers);
     this.#watchClient();
   }
 

@@ -33,7 +33,7 @@ describe('a request body', () => {
       [],
       ['chunked'],
     ]);
-    // No trailer travels, and no extension (the recorder calls those a fault).
+    // No trailer of a name of ours, and no extension (the recorder calls those a fault).
     expect(chunks!.trailers).toEqual([]);
     const [decision, outcome] = await door.eventsOf('/chunks');
     expect([decision!.reason, outcome!.reason, outcome!.requestBytes]).toEqual([
@@ -136,7 +136,7 @@ describe('an answer', () => {
     '/length': send('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'),
     '/chunked': send(
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x\r\nhel',
-      'lo\r\n0\r\nTrailer: gone\r\n\r\n',
+      'lo\r\n0\r\nX-Trailer: gone\r\n\r\n',
     ),
     '/to-the-end': [...send('HTTP/1.1 200 OK\r\n\r\nhel', 'lo'), { end: true }],
     '/old': [...send('HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello'), { end: true }],

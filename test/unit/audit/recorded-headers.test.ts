@@ -12,6 +12,7 @@ const head = (...fields: readonly (readonly [string, string])[]) => ({
     lower: text.toLowerCase(),
     framing: 0 as const,
     fate: 0,
+    trailerFate: 0,
   })),
   values: fields.map(([, value]) => value),
 });

@@ -21,7 +21,7 @@ const STEPS: Readonly<Record<string, (stage: CallStage) => unknown>> = {
   'the end of the body': ({ client, call }) => {
     if (!client.takesBody) return;
     client.takesBody = false;
-    call.onRequestEnd();
+    call.onRequestEnd(null);
   },
   'the body is none': ({ client, call }) => {
     if (client.takesBody) call.onRequestFailed('request-malformed');

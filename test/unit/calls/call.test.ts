@@ -239,7 +239,7 @@ describe('a call that goes well', () => {
     stage.outbox.answer('accepted');
     expect(stage.client.takesBody).toBe(true);
     stage.call.onRequestBody(Buffer.from('body'));
-    stage.call.onRequestEnd();
+    stage.call.onRequestEnd(null);
     expect(stage.connection.told).toEqual(['begin POST /all', 'body body', 'end']);
     served(stage);
   });
@@ -265,7 +265,7 @@ describe('a call that goes well', () => {
     expect(stage.client.takesBody).toBe(true);
     for (const piece of ['{"app":', '"crm"}']) stage.call.onRequestBody(Buffer.from(piece));
     expect(stage.outbox.events).toEqual([]);
-    stage.call.onRequestEnd();
+    stage.call.onRequestEnd(null);
     expect(stage.heldBodies.takenBytes).toBeGreaterThan(0);
     stage.connection.fails({ kind: 'unreachable', neverSent: true });
     for (const { told } of stage.upstream.given)

@@ -64,6 +64,7 @@ export function head(changes: Partial<RequestHead> = {}): RequestHead {
     userAgent: null,
     framing: { kind: 'none', declared: false },
     nominated: [],
+    takesTrailers: false,
     expectsContinue: false,
     keepAlive: true,
     ...changes,

@@ -64,7 +64,7 @@ export class FakeConnection {
   ends(): void {
     const { receiver } = this;
     this.receiver = null;
-    receiver?.onEnd();
+    receiver?.onEnd(null);
   }
 }
 

@@ -76,7 +76,7 @@ describe('a request with a body', () => {
     expect(forward.flushBody()).toBe(false);
     given[0]!.receiver!.onDrain();
     forward.sendBody(Buffer.from('dy'));
-    forward.endBody();
+    forward.endBody(null);
     expect(given[0]!.told).toEqual(['begin POST /', 'body bo', 'body dy', 'end']);
     expect(heard).toEqual(['connected', 'drain']);
   });
@@ -200,7 +200,7 @@ describe('a request that is given up', () => {
     forward.abort();
     forward.abort();
     forward.sendBody(Buffer.from('late'));
-    forward.endBody();
+    forward.endBody(null);
     forward.resume();
     forward.release();
     expect([forward.flushBody(), forward.heldSinceMs]).toEqual([true, 0]);

@@ -215,6 +215,38 @@ describe('a chunked body', () => {
   });
 });
 
+describe('fields behind a chunked body', () => {
+  const behind = (reader: BodyReader, text: string) => {
+    readAll(reader, [Buffer.from(text, 'latin1')]);
+    const { names, values } = reader.trailers ?? { names: [], values: [] };
+    return [reader.state, names.map((name, index) => `${name.text}=${values[index]}`)];
+  };
+
+  it('are kept in order, without white space around their values', () => {
+    const text = '1\r\nx\r\n0\r\nX-A: \t1 2 \r\nx-a:\r\nB:\u00e9\u00a0\r\n\r\n';
+    for (const reader of [BodyReader.chunked(), BodyReader.chunked('blanks')])
+      expect(behind(reader, text)).toEqual(['done', ['X-A=1 2', 'x-a=', 'B=\u00e9\u00a0']]);
+    const none = BodyReader.chunked();
+    readAll(none, [Buffer.from('0\r\n\r\n')]);
+    expect([none.state, none.trailers]).toEqual(['done', null]);
+  });
+
+  it('have the names that heads of the same direction may have', () => {
+    const text = '0\r\ngrpc_x.y: 1\r\n\r\n';
+    expect(behind(BodyReader.chunked(), text)).toEqual(['broken', []]);
+    expect(behind(BodyReader.chunked('blanks'), text)).toEqual(['done', ['grpc_x.y=1']]);
+  });
+
+  it('have a bound in bytes, and one in number', () => {
+    const few = `0\r\n${'A: b\r\n'.repeat(10)}\r\n`;
+    expect(behind(BodyReader.chunked('strict', 62), few)[0]).toBe('done');
+    expect(behind(BodyReader.chunked('strict', 61), few)[0]).toBe('broken');
+    const many = (count: number) => `0\r\n${'A:\r\n'.repeat(count)}\r\n`;
+    expect(behind(BodyReader.chunked('strict', 10_000), many(100))[0]).toBe('done');
+    expect(behind(BodyReader.chunked('strict', 10_000), many(101))[0]).toBe('broken');
+  });
+});
+
 describe('a chunked body from an upstream', () => {
   const padded = (text: string) => outcomeOf(() => BodyReader.chunked('blanks'), text);
   const END = '0\r\n\r\n';

@@ -37,6 +37,7 @@ describe('a request head', () => {
       userAgent: 'one  two',
       framing: { kind: 'none', declared: false },
       nominated: [],
+      takesTrailers: false,
       expectsContinue: false,
       keepAlive: true,
     });

@@ -29,7 +29,7 @@ function answer(writer: ResponseWriter): void {
   if (typeof head === 'string') throw new Error(head);
   writer.head(head, new Fields());
   writer.body(Buffer.from('hello'));
-  writer.end();
+  writer.end(null);
 }
 
 function refuse(writer: ResponseWriter): void {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { HTTP2_DETAILS } from '../../../src/http2/head-fault.ts';
 import { FieldSection } from '../../../src/http2/hpack-decoder.ts';
-import { areTrailers, isHttp2Fault, readRequestHead } from '../../../src/http2/request-head.ts';
+import { isHttp2Fault, readRequestHead, readTrailers } from '../../../src/http2/request-head.ts';
 import { fieldsOf, type RawField } from '../../support/http2-frames.ts';
 
 function sectionOf(fields: readonly RawField[], maxBytes = 16_384): FieldSection {
@@ -119,6 +119,7 @@ describe('the head of a request in HTTP/2', () => {
       userAgent: 'test/1',
       framing: { kind: 'length', bytes: 5 },
       nominated: [],
+      takesTrailers: true,
     });
     if (isHttp2Fault(head)) return;
     expect(head.names.map(({ lower }, index) => [lower, head.values[index]])).toEqual(
@@ -182,7 +183,10 @@ describe('fields behind the content', () => {
     [false, ['X-Upper', '1']],
     [false, ['x-a', 'a\r\nb']],
     [false, ['transfer-encoding', 'chunked']],
+    [false, ['content-length', '1']],
+    [false, ['x_account_id', 'root']],
+    [false, ['x-a', ' b']],
   ] as const)('are valid: %s of %j', (valid, field) => {
-    expect(areTrailers(sectionOf([field]))).toBe(valid);
+    expect(readTrailers(sectionOf([field])) !== null).toBe(valid);
   });
 });
