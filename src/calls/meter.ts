@@ -16,8 +16,15 @@ export interface CallMeasure {
   readonly overheadMs: number;
   /** The upstream's part, until the first byte of its response; null when it gave none. */
   readonly upstreamMs: number | null;
+  /** Content, in bytes. */
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** Name of the caller, once its token is proven. */
+  readonly account: string | null;
 }
 
 export interface CallMeter {
+  /** Each is followed by one end. */
+  callBegan(): void;
   callEnded(measure: CallMeasure): void;
 }

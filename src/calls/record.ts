@@ -71,6 +71,7 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
     this.trace = head === null ? null : traceOf(head, services.traces);
     this.address =
       head === null ? addressOnly(peer.address) : services.trustedProxies.clientOf(head, peer);
+    services.meter.callBegan();
   }
 
   /** Nothing goes on before the first bytes of the request's body: the client's time. */
@@ -141,6 +142,9 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
           : this.forwardedMs - this.#startedMs - this.#awaitedMs + this.#heldMs(),
       upstreamMs:
         this.#answeredMs === 0 ? null : this.#answeredMs - this.#heldMs() - this.forwardedMs,
+      requestBytes: this.requestBytes,
+      responseBytes: this.responseBytes,
+      account: verdict.account?.account.name ?? null,
     });
   }
 

@@ -157,6 +157,7 @@ export class Forward implements ResponseReceiver {
       this.#sink.onFailure(failure);
     } else {
       this.#tries += 1;
+      this.#upstream.retried();
       this.#use(next);
     }
   }

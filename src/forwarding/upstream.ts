@@ -13,4 +13,6 @@ export interface Upstream {
   readonly fields: UpstreamFieldRules | null;
   readonly pool: UpstreamPool;
   readonly shares: UpstreamShares;
+  /** A request is sent again. */
+  retried(): void;
 }

@@ -26,7 +26,11 @@ export function createCallMeter(metrics: Metrics): CallMeter {
     return known;
   };
   return {
+    callBegan(): void {
+      metrics.requests.inFlight += 1;
+    },
     callEnded(measure: CallMeasure): void {
+      metrics.requests.inFlight -= 1;
       const known = measure.route === null ? null : numbersOf(measure.route);
       const method = metrics.requests.method(measure.method ?? '');
       metrics.requests.count(
@@ -37,6 +41,8 @@ export function createCallMeter(metrics: Metrics): CallMeter {
         measure.durationMs,
         measure.overheadMs,
       );
+      metrics.requests.bytes(measure.requestBytes, measure.responseBytes);
+      if (measure.account !== null) metrics.accounts.count(measure.account);
       if (known !== null && measure.upstreamMs !== null)
         metrics.upstreams.observe(known.upstream, measure.upstreamMs);
     },

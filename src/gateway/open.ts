@@ -9,6 +9,7 @@ import { createDataPlane, type DataPlane } from './data-plane.ts';
 import { metricSources, openOps, soonestExpiry } from './ops.ts';
 import { Rights } from './rights.ts';
 import { keepStats } from './stats.ts';
+import { watchProcess } from './watch.ts';
 
 export interface Address {
   readonly host: string;
@@ -53,7 +54,8 @@ export async function openGate(
     () => core.stores.auditSecrets?.problem ?? null,
   ];
   const checks = checksOf(gate, core, plane.upstreams, rights, pending);
-  metrics.connect(metricSources(gate, core, plane));
+  metrics.connect(metricSources(gate, core, plane, checks));
+  const watched = watchProcess(gate);
   const opsAddress = await openOps(gate, checks);
   // Only the first attempt is waited for: whether it led to a lease stands in readiness.
   await core.registry.replica.start();
@@ -68,6 +70,7 @@ export async function openGate(
   const reloads = [
     ...core.reloads,
     ...plane.reloads,
+    watched,
     ...(administration === null ? [] : [administration.prepareReload]),
   ];
   return { core, plane, administration, checks, reloads, proxyPort, decisionPort, opsAddress };

@@ -1,7 +1,8 @@
-import type { Check } from '../ops/readiness.ts';
+import { assessReadiness, type Check } from '../ops/readiness.ts';
 import { startOps } from '../ops/server.ts';
-import type { MetricSources } from '../telemetry/metrics.ts';
+import type { MetricSources } from '../telemetry/sources.ts';
 import type { ServerCertificates } from '../tls/server-certificates.ts';
+import { configHash } from './config-hash.ts';
 import type { GateContext } from './context.ts';
 import type { GateCore } from './core.ts';
 import type { DataPlane } from './data-plane.ts';
@@ -35,6 +36,7 @@ export function metricSources(
   { state }: GateContext,
   { registry, records }: Pick<GateCore, 'registry' | 'records'>,
   { upstreams, proxy }: DataPlane,
+  checks: readonly Check[],
 ): Partial<MetricSources> {
   const { leaseMs } = state.config.registry;
   const { replica } = registry;
@@ -52,6 +54,8 @@ export function metricSources(
     clientConnections: () => proxy?.counts() ?? NO_CLIENTS,
     upstreamConnections: () => upstreams.connectionCounts(),
     upstreamAddresses: () => addressUses(upstreams.upstreams),
+    checks: () => assessReadiness(checks).checks,
+    configHash: () => configHash(state.config),
   };
 }
 

@@ -62,7 +62,11 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
     instance: gate.instance,
     clock: gate.clock,
     observer: {
-      accepted: (count) => metrics.audit.count('accepted', count),
+      accepted(count, tookMs) {
+        metrics.audit.count('accepted', count);
+        // An empty batch only asks whether the log is there.
+        if (count > 0) metrics.appended(tookMs, count);
+      },
       lost: (count) => metrics.audit.count('lost', count),
       unrecorded: () => metrics.audit.count('unrecorded'),
       resent: (count) => metrics.audit.count('resent', count),

@@ -1,7 +1,7 @@
 import { isSame } from '../config/change.ts';
 import type { Config } from '../config/schema.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
-import type { ConnectionCount } from '../telemetry/metrics.ts';
+import type { ConnectionCount } from '../telemetry/sources.ts';
 import { PlaceStates } from '../upstream/place-states.ts';
 import type { UpstreamPool } from '../upstream/pool.ts';
 import { UpstreamShares } from '../upstream/shares.ts';
@@ -92,7 +92,7 @@ export class UpstreamSet {
     const pool = keeps ? former : openPool(next, places, former, this.#surroundings);
     shares.change(limits, () => pool.usableConnections);
     if (!keeps) pool.startChecks();
-    return { prepared: next, upstream: upstreamOf(next, pool, shares) };
+    return { prepared: next, upstream: upstreamOf(next, pool, shares, this.#surroundings.meter) };
   }
 
   #heldBy(name: string, limits: Config['limits']): Held {
@@ -153,10 +153,11 @@ function saysTheSame(before: PreparedUpstream, next: PreparedUpstream): boolean 
 /** The upstreams of the configuration. Throws `CertificateFault`. */
 export function openUpstreams(
   gate: GateContext,
-  surroundings: Omit<PoolSurroundings, 'log'>,
+  surroundings: Omit<PoolSurroundings, 'log' | 'meter'>,
 ): UpstreamSet {
-  const { clock, log, state } = gate;
-  const upstreams = own(gate, new UpstreamSet(() => clock.wallMs(), { ...surroundings, log }));
+  const { clock, log, metrics, state } = gate;
+  const all = { ...surroundings, log, meter: metrics.upstreams };
+  const upstreams = own(gate, new UpstreamSet(() => clock.wallMs(), all));
   upstreams.prepare(state.config)();
   return upstreams;
 }

@@ -6,7 +6,8 @@ import type { Upstream } from '../forwarding/upstream.ts';
 import { systemNames } from '../names/system.ts';
 import type { CheckResult } from '../ops/readiness.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { AddressUse } from '../telemetry/metrics.ts';
+import type { AddressUse } from '../telemetry/sources.ts';
+import type { UpstreamMeter } from '../telemetry/upstream-meter.ts';
 import { clientContext, loadClientMaterial } from '../tls/client-material.ts';
 import type { DescriptorBudget } from '../upstream/descriptors.ts';
 import type { UpstreamAddress, UpstreamTls } from '../upstream/dialer.ts';
@@ -48,6 +49,7 @@ export interface PoolSurroundings {
   readonly deadlines: Deadlines;
   readonly budget: DescriptorBudget;
   readonly log: Log;
+  readonly meter: UpstreamMeter;
 }
 
 /** @param former of the same upstream, which a reload replaces */
@@ -55,8 +57,9 @@ export function openPool(
   { config, tls, fields }: PreparedUpstream,
   places: PlaceStates,
   former: UpstreamPool | null,
-  { deadlines, budget, log }: PoolSurroundings,
+  { deadlines, budget, log, meter }: PoolSurroundings,
 ): UpstreamPool {
+  const number = meter.upstream(config.name);
   const { name, connectTimeoutMs, responseTimeoutMs, maxConnections } = config;
   const { addresses, ejection, healthCheck } = config;
   return new UpstreamPool(
@@ -83,6 +86,7 @@ export function openPool(
       checkFields: () => fields?.own?.fields ?? null,
       healthChanged: (address, change, why) => {
         const level = change === 'back' || change === 'healthy' ? 'info' : 'warn';
+        if (level === 'warn') meter.ejected(number);
         log[level](HEALTH_WORDS[change], { upstream: name, address: nameOf(address), why });
       },
     },
@@ -95,7 +99,9 @@ export function upstreamOf(
   { config, tls, fields }: PreparedUpstream,
   pool: UpstreamPool,
   shares: UpstreamShares,
+  meter: UpstreamMeter,
 ): Upstream {
+  const number = meter.upstream(config.name);
   const { host, port } = config.addresses[0]!;
   const authority = authorityOf(host, port, tls !== null);
   return {
@@ -105,6 +111,7 @@ export function upstreamOf(
     fields,
     shares,
     pool,
+    retried: () => meter.retried(number),
   };
 }
 

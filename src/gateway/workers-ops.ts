@@ -1,5 +1,5 @@
 import { ClientAddresses } from '../audit/event/client-address.ts';
-import { type Check, checkOf } from '../ops/readiness.ts';
+import { assessReadiness, type Check, checkOf } from '../ops/readiness.ts';
 import { type OpsServer, startOps } from '../ops/server.ts';
 import { aggregatedText, TEXT_TYPE } from '../telemetry/aggregate.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -20,9 +20,12 @@ export function startWorkersOps(
   former: FormerCounts,
   log: Log,
 ): Promise<OpsServer> {
+  const checks = checksOf(state, slots);
   const own = createWorkerMetrics({
     deaths: () => state.deaths,
+    restarts: () => state.restarts,
     serving: () => servingOf(slots),
+    checks: () => assessReadiness(checks).checks,
   });
   const text = async () => {
     await Promise.all(slots.map((slot) => slot.refreshSnapshot(METRICS_MS)));
@@ -36,7 +39,7 @@ export function startWorkersOps(
     places: addressLimitOf(() => state.loaded.config),
     reached: (limit) => own.limits.count(limit),
     recordedAddress: addresses.recorded,
-    checks: checksOf(state, slots),
+    checks,
     metrics: { contentType: TEXT_TYPE, text },
     log,
   });

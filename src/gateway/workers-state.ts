@@ -11,4 +11,6 @@ export interface WorkersState {
   reloadFault: string | null;
   /** Workers that ended without being asked to, so far. */
   deaths: number;
+  /** Processes that were started in the place of one that had ended, so far. */
+  restarts: number;
 }

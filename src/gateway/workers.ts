@@ -61,6 +61,7 @@ async function openWorkers(
     draining: false,
     reloadFault: null,
     deaths: 0,
+    restarts: 0,
   };
   const { instance, listen: listeners } = loaded.config;
   for (const note of prepareDataDir(instance.dataDir)) log.warn(note);
@@ -123,6 +124,7 @@ function openSlots(
   const start = (index: number) => {
     const { text, file } = state.loaded;
     const ticketKeys = tickets.keys;
+    if (state.open) state.restarts += 1;
     return { kind: 'start', text, file, ports, ticketKeys, admin: index === 0 } as const;
   };
   const slots: readonly WorkerSlot[] = Array.from(

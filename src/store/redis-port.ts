@@ -84,6 +84,17 @@ export interface RedisConnection extends RedisCommands {
 export type RedisWord = string | number | Buffer;
 export type RedisCommand = readonly [command: string, ...words: (string | number)[]];
 
+/** What becomes of commands, for whoever counts. Must not throw. */
+export interface CommandMeter {
+  /** A connection to a server serves from now on; `connected`: whether it stands. */
+  join(connection: { readonly connected: boolean }): void;
+  leave(connection: { readonly connected: boolean }): void;
+  /** A command was carried out, and answered after so long. */
+  answered(tookMs: number): void;
+  /** A command got no reply in its time, or could not be sent. */
+  unanswered(): void;
+}
+
 export interface RedisTls {
   /** PEM texts. `ca` null: the system's. */
   readonly ca: string | null;

@@ -160,7 +160,11 @@ export class RoutedConnection implements RedisConnection {
   }
 
   forBlocking(name: string, blockMs: number): RedisConnection {
-    return new RoutedConnection(this.#directory, { ...this.#manner, name, blockMs }, false);
+    return new RoutedConnection(
+      this.#directory,
+      { ...this.#manner, name, blockMs, meter: undefined },
+      false,
+    );
   }
 
   async ready(deadlineMs: number): Promise<void> {

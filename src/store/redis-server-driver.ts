@@ -5,7 +5,7 @@ import type { RedisAccess, Shown } from './redis-access.ts';
 import { Connector, tlsOptions, wasReached } from './redis-connector.ts';
 import { PatientRedis } from './redis-driver.ts';
 import { classify, replyCode } from './redis-fault.ts';
-import type { RedisAddress } from './redis-port.ts';
+import type { CommandMeter, RedisAddress } from './redis-port.ts';
 
 /**
  * Between two attempts to connect: doubling from the first, with up to half of it shaved off at
@@ -151,6 +151,8 @@ export interface RedisManner {
   readonly commandTimeoutMs: number;
   /** How long a command may wait on the server's side beyond that. */
   readonly blockMs: number;
+  /** Told of what becomes of commands; absent: nobody is. */
+  readonly meter?: CommandMeter | undefined;
   /** Stays with a server that says it is the wrong one: for looking at that very server. */
   readonly stays?: boolean;
 }

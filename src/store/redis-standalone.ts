@@ -61,6 +61,7 @@ export class StandaloneConnection implements RedisConnection, AccessMember {
       refused: (fault) => manner.access.refused(this, fault.message),
     });
     manner.access.join(this);
+    manner.meter?.join(this);
     this.#driver = this.#open(false);
     this.#driver.connect().catch(() => {});
   }
@@ -151,7 +152,12 @@ export class StandaloneConnection implements RedisConnection, AccessMember {
   }
 
   forBlocking(name: string, blockMs: number): RedisConnection {
-    return new StandaloneConnection(this.#address, { ...this.#manner, name, blockMs });
+    return new StandaloneConnection(this.#address, {
+      ...this.#manner,
+      name,
+      blockMs,
+      meter: undefined,
+    });
   }
 
   async ready(deadlineMs: number): Promise<void> {
@@ -181,16 +187,24 @@ export class StandaloneConnection implements RedisConnection, AccessMember {
     this.#closed = true;
     this.#succession.close();
     this.#manner.access.leave(this);
+    this.#manner.meter?.leave(this);
     this.#driver.disconnect();
     for (const one of this.#waiting) one.reject(this.#notConnected());
   }
 
   async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (!this.#connectedBefore && !this.#closed) await this.ready(this.#manner.commandTimeoutMs);
+    const { meter, commandTimeoutMs } = this.#manner;
     try {
-      return await work();
+      if (!this.#connectedBefore && !this.#closed) await this.ready(commandTimeoutMs);
+      const sentMs = performance.now();
+      const reply = await work();
+      meter?.answered(performance.now() - sentMs);
+      return reply;
     } catch (fault) {
-      throw classify(fault, this.connected ? null : this.#connectFault);
+      const told = classify(fault, this.connected ? null : this.#connectFault);
+      // By its closing the connection says nothing of the server.
+      if (told.why === 'unreachable' && !this.#closed) meter?.unanswered();
+      throw told;
     }
   }
 

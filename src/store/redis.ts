@@ -1,6 +1,12 @@
 import { RedisAccess, type RedisSecrets } from './redis-access.ts';
 import { ClusterDirectory } from './redis-cluster.ts';
-import type { RedisAddress, RedisConnection, RedisTls, RedisUser } from './redis-port.ts';
+import type {
+  CommandMeter,
+  RedisAddress,
+  RedisConnection,
+  RedisTls,
+  RedisUser,
+} from './redis-port.ts';
 import { RoutedConnection } from './redis-routed.ts';
 import { SentinelDirectory } from './redis-sentinel.ts';
 import type { RedisManner } from './redis-server-driver.ts';
@@ -104,10 +110,12 @@ function secretsOf(settings: RedisSettings): {
  *
  * @param access shared with other connections to the same servers; default: its own, which never
  *   changes
+ * @param meter told of commands, but for those of connections `forBlocking`
  */
 export function connectRedis(
   settings: RedisSettings,
   access: StoreAccess = openAccess(settings),
+  meter?: CommandMeter,
 ): RedisConnection {
   const { name, stays = false } = settings;
   const { commandTimeoutMs = DEFAULTS.commandTimeoutMs } = settings;
@@ -119,11 +127,12 @@ export function connectRedis(
     blockMs: 0,
     stays,
   };
-  if ('url' in settings) return standalone(new URL(settings.url), manner);
+  const metered = { ...manner, meter };
+  if ('url' in settings) return standalone(new URL(settings.url), metered);
   if ('cluster' in settings)
-    return new RoutedConnection(new ClusterDirectory(settings.cluster, manner), manner);
+    return new RoutedConnection(new ClusterDirectory(settings.cluster, manner), metered);
   const asked = { ...manner, access: access.sentinels ?? access.servers };
-  return new RoutedConnection(new SentinelDirectory(settings.sentinels, asked), manner);
+  return new RoutedConnection(new SentinelDirectory(settings.sentinels, asked), metered);
 }
 
 /**

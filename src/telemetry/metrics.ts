@@ -1,22 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createRequestMeter, type RequestMeter } from './request-meter.ts';
-import { declareCounter, declareGauge, declareHistogram, Histogram, NameTable } from './series.ts';
+import { declareCounter, declareGauge, declareHistogram, Histogram } from './series.ts';
+import { declareSources, type MetricSources } from './sources.ts';
+import { createStoreMeters, type StoreMeters } from './store-meter.ts';
 import { type MetricPiece, piecesOf, textOf } from './text.ts';
+import { createTopAccounts, type TopAccounts } from './top-accounts.ts';
+import { createUpstreamMeter, type UpstreamMeter } from './upstream-meter.ts';
 
 /** A counter over a closed set of words. */
 export interface WordCounter<Word extends string> {
   count(word: Word, by?: number): void;
 }
 
-export interface UpstreamMeter {
-  /** Number of an upstream, by name. Ask once. */
-  upstream(name: string): number;
-  /** From the first byte sent to it to the last received. */
-  observe(upstream: number, durationMs: number): void;
-}
-
-const CACHE_RESULTS = ['hit', 'miss', 'absent', 'unavailable'] as const;
 export const AUDIT_OUTCOMES = [
   'accepted',
   'lost',
@@ -27,9 +23,6 @@ export const AUDIT_OUTCOMES = [
   'activity_lost',
 ] as const;
 export const RELOAD_RESULTS = ['applied', 'refused'] as const;
-export const CONNECTION_STATES = ['connecting', 'active', 'idle'] as const;
-
-export const CLIENT_STATES = ['arriving', 'idle', 'active'] as const;
 export const HANDSHAKE_RESULTS = ['completed', 'timeout', 'aborted', 'failed'] as const;
 /**
  * `connections`, `connections_per_address`, `half_open`: of clients · `http2_flood`: connections of
@@ -47,47 +40,12 @@ export const LIMITS = [
   'descriptors',
 ] as const;
 
-export interface ConnectionCount {
-  readonly upstream: string;
-  readonly state: (typeof CONNECTION_STATES)[number];
-  readonly count: number;
-}
-
-export interface AddressUse {
-  readonly upstream: string;
-  /** `host:port`, from the configuration. */
-  readonly address: string;
-  readonly usable: boolean;
-}
-
-/**
- * Figures that are read when somebody asks for the metrics. Null = there is none now, so none is
- * shown. Must not throw.
- */
-export interface MetricSources {
-  /** Account look-ups so far, by where the answer came from. */
-  lookups(): Readonly<Record<(typeof CACHE_RESULTS)[number], number>>;
-  /** How long ago the cache was last proved to be up to date, in seconds. */
-  registryLagSeconds(): number | null;
-  /** Until the instance would answer 503 to all; 0 when it does. */
-  leaseRemainingSeconds(): number | null;
-  auditPending(): number;
-  auditSpoolBytes(): number;
-  /** Files of the spool that cannot be read, or could not be. */
-  auditSpoolUnreadable(): number;
-  /** Null: the store has no copies to wait for. */
-  auditActivityLagSeconds(): number | null;
-  /** Of the certificate that expires first: seconds since the Unix epoch. */
-  certificateExpirySeconds(): number | null;
-  clientConnections(): Readonly<Record<(typeof CLIENT_STATES)[number], number>>;
-  upstreamConnections(): Iterable<ConnectionCount>;
-  upstreamAddresses(): Iterable<AddressUse>;
-}
-
 /** Every metric that Sallyport has. One per process. */
 export interface Metrics {
   readonly requests: RequestMeter;
   readonly upstreams: UpstreamMeter;
+  readonly stores: StoreMeters;
+  readonly accounts: TopAccounts;
   readonly audit: WordCounter<(typeof AUDIT_OUTCOMES)[number]>;
   readonly reloads: WordCounter<(typeof RELOAD_RESULTS)[number]>;
   readonly handshakes: WordCounter<(typeof HANDSHAKE_RESULTS)[number]>;
@@ -95,6 +53,10 @@ export interface Metrics {
   readonly limits: WordCounter<(typeof LIMITS)[number]>;
   /** Holes in this instance's part of the record that it has noticed itself. */
   gap(): void;
+  /** An append to the audit log was accepted: how long it took, and of how many events it was. */
+  appended(tookMs: number, events: number): void;
+  /** How late the event loop came to a timer. */
+  loopDelay(delayMs: number): void;
   /** From a revocation's commit to the last instance's acknowledgement. */
   revocation(durationMs: number): void;
   /** Says where the figures come from, part by part as the parts come to life. */
@@ -106,13 +68,16 @@ export interface Metrics {
   pieces(): AsyncIterable<MetricPiece>;
 }
 
-/** Seconds; an upstream's answer may be an upload's end. */
-const UPSTREAM_BOUNDS = [
-  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
-] as const;
 const REVOCATION_BOUNDS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ] as const;
+
+/** Seconds. An append waits for an fsync; after a second its events count as not recorded. */
+const APPEND_BOUNDS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
+] as const;
+const BATCH_BOUNDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] as const;
+const LOOP_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5] as const;
 
 /**
  * `processMetrics` false leaves out the process and Node defaults, which watch the whole process
@@ -126,10 +91,15 @@ export function createMetrics({
   const registry = new Registry();
   const sources: Partial<MetricSources> = {};
   const revocations = new Histogram(REVOCATION_BOUNDS, null);
+  const appends = new Histogram(APPEND_BOUNDS, null);
+  const batches = new Histogram(BATCH_BOUNDS, null);
+  const delays = new Histogram(LOOP_BOUNDS, null);
   let gaps = 0;
   const metrics: Metrics = {
     requests: createRequestMeter(registry),
-    upstreams: upstreamMeter(registry),
+    upstreams: createUpstreamMeter(registry),
+    stores: createStoreMeters(registry),
+    accounts: createTopAccounts(registry),
     audit: wordCounter(
       registry,
       'sallyport_audit_events_total',
@@ -155,6 +125,11 @@ export function createMetrics({
     gap: () => {
       gaps += 1;
     },
+    appended(tookMs, events) {
+      appends.observe(0, tookMs / 1000);
+      batches.observe(0, events);
+    },
+    loopDelay: (delayMs) => delays.observe(0, delayMs / 1000),
     revocation: (durationMs) => revocations.observe(0, durationMs / 1000),
     connect: (more) => void Object.assign(sources, more),
     contentType: registry.contentType,
@@ -167,6 +142,24 @@ export function createMetrics({
     'From a revocation to its last acknowledgement.',
     revocations,
   );
+  declareHistogram(
+    registry,
+    'sallyport_audit_append_seconds',
+    'From the sending of a batch of audit events to its acceptance, by the store or the spool.',
+    appends,
+  );
+  declareHistogram(
+    registry,
+    'sallyport_audit_batch_events',
+    'Audit events that one append carried.',
+    batches,
+  );
+  declareHistogram(
+    registry,
+    'sallyport_event_loop_delay_seconds',
+    'How late the event loop came to a timer that is due ten times a second.',
+    delays,
+  );
   declareCounter(
     registry,
     'sallyport_audit_gaps_total',
@@ -175,23 +168,8 @@ export function createMetrics({
   );
   declareSources(registry, sources);
   declareBuildInfo(registry);
-  if (processMetrics) collectDefaultMetrics({ register: registry });
+  if (processMetrics) collectProcessMetrics(registry);
   return metrics;
-}
-
-function upstreamMeter(registry: Registry): UpstreamMeter {
-  const names = new NameTable('other');
-  const durations = new Histogram(UPSTREAM_BOUNDS, (series) => ({ upstream: names.name(series) }));
-  declareHistogram(
-    registry,
-    'sallyport_upstream_duration_seconds',
-    'From the request to the end of the answer, as the upstream took it.',
-    durations,
-  );
-  return {
-    upstream: (name) => names.index(name),
-    observe: (upstream, durationMs) => durations.observe(upstream, durationMs / 1000),
-  };
 }
 
 /** Of a gate, and of the supervisor of several. */
@@ -214,93 +192,14 @@ function wordCounter<Word extends string>(
   return { count: (word, by = 1) => void counts.set(word, (counts.get(word) ?? 0) + by) };
 }
 
-function declareSources(registry: Registry, sources: Partial<MetricSources>): void {
-  const gauge = (
-    name: string,
-    help: string,
-    across: 'sum' | 'max' | 'min',
-    read: () => number | null | undefined,
-  ) =>
-    declareGauge(registry, name, help, across, (emit) => {
-      const value = read();
-      if (typeof value === 'number') emit(value);
-    });
-  declareCounter(
-    registry,
-    'sallyport_registry_cache_total',
-    'Account look-ups by where the answer came from.',
-    (emit) => {
-      const lookups = sources.lookups?.();
-      for (const result of CACHE_RESULTS) emit(lookups?.[result] ?? 0, { result });
-    },
-  );
-  gauge(
-    'sallyport_registry_lag_seconds',
-    'How long ago the cache was last proved to be up to date.',
-    'max',
-    () => sources.registryLagSeconds?.(),
-  );
-  gauge(
-    'sallyport_lease_remaining_seconds',
-    'Until the lease ends and every call is refused.',
-    'min',
-    () => sources.leaseRemainingSeconds?.(),
-  );
-  gauge('sallyport_audit_pending', 'Audit events that are not accepted yet.', 'sum', () =>
-    sources.auditPending?.(),
-  );
-  gauge('sallyport_audit_spool_bytes', 'Size of the local spool on disk.', 'sum', () =>
-    sources.auditSpoolBytes?.(),
-  );
-  gauge(
-    'sallyport_audit_spool_unreadable_files',
-    'Files of the local spool that cannot be read, those set aside included.',
-    'max',
-    () => sources.auditSpoolUnreadable?.(),
-  );
-  gauge(
-    'sallyport_audit_activity_lag_seconds',
-    'How long ago the oldest event was recorded that the activity log of its account lacks.',
-    'max',
-    () => sources.auditActivityLagSeconds?.(),
-  );
-  gauge(
-    'sallyport_tls_certificate_expiry_timestamp_seconds',
-    'When the first certificate expires.',
-    'min',
-    () => sources.certificateExpirySeconds?.(),
-  );
-  declareGauge(
-    registry,
-    'sallyport_client_connections',
-    'Connections of clients by what they do; arriving: the handshake has not ended.',
-    'sum',
-    (emit) => {
-      const counts = sources.clientConnections?.();
-      if (counts === undefined) return;
-      for (const state of CLIENT_STATES) emit(counts[state], { state });
-    },
-  );
-  declareGauge(
-    registry,
-    'sallyport_upstream_connections',
-    'Connections to upstreams by what they do.',
-    'sum',
-    (emit) => {
-      for (const { upstream, state, count } of sources.upstreamConnections?.() ?? [])
-        emit(count, { upstream, state });
-    },
-  );
-  declareGauge(
-    registry,
-    'sallyport_upstream_healthy',
-    '1: the address is used; 0: it fails and is left out.',
-    'min',
-    (emit) => {
-      for (const { upstream, address, usable } of sources.upstreamAddresses?.() ?? [])
-        emit(usable ? 1 : 0, { upstream, address });
-    },
-  );
+/**
+ * Without the three gauges whose names end in `_total`, as only those of counters should: the sums
+ * of the gauges beside them.
+ */
+function collectProcessMetrics(registry: Registry): void {
+  collectDefaultMetrics({ register: registry });
+  for (const what of ['resources', 'handles', 'requests'])
+    registry.removeSingleMetric(`nodejs_active_${what}_total`);
 }
 
 function declareBuildInfo(registry: Registry): void {

@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client';
 import { METHODS as KNOWN_METHODS } from '../http/method.ts';
 import { REFUSALS, type Reason } from '../refusal.ts';
-import { declareCounter, declareHistogram, Histogram, NameTable } from './series.ts';
+import { declareCounter, declareGauge, declareHistogram, Histogram, NameTable } from './series.ts';
 
 /** Counts requests on the hot path: small integers in, array cells up by one. */
 export interface RequestMeter {
@@ -23,6 +23,10 @@ export interface RequestMeter {
     durationMs: number,
     overheadMs: number,
   ): void;
+  /** Content that a finished call has carried, in bytes. */
+  bytes(request: number, response: number): void;
+  /** Calls that have begun and not ended; the owner of the calls counts here. */
+  inFlight: number;
   /** All that was counted so far, over all routes. Costs nothing until it is asked for. */
   totals(): RequestTotals;
 }
@@ -113,7 +117,31 @@ export function createRequestMeter(registry: Registry): RequestMeter {
     overhead,
   );
 
-  return {
+  let requestBytes = 0;
+  let responseBytes = 0;
+  declareCounter(
+    registry,
+    'sallyport_body_bytes_total',
+    'Content of bodies of calls that have ended, by direction.',
+    (emit) => {
+      emit(requestBytes, { direction: 'request' });
+      emit(responseBytes, { direction: 'response' });
+    },
+  );
+  declareGauge(
+    registry,
+    'sallyport_calls_in_flight',
+    'Calls that have begun and not ended.',
+    'sum',
+    (emit) => emit(meter.inFlight),
+  );
+
+  const meter: RequestMeter = {
+    inFlight: 0,
+    bytes(request, response) {
+      requestBytes += request;
+      responseBytes += response;
+    },
     route: (name) => (name === null ? 0 : routes.index(name)),
     method: (name) => METHOD_INDEX.get(name) ?? OTHER,
     count(route, method, status, reason, durationMs, overheadMs) {
@@ -138,6 +166,7 @@ export function createRequestMeter(registry: Registry): RequestMeter {
       overheads: overhead.totals(),
     }),
   };
+  return meter;
 }
 
 function reasonsOf(counts: readonly (RouteCounts | undefined)[]): Map<Reason, number> {

@@ -186,6 +186,13 @@ const PROBES: Readonly<Record<string, Probe>> = {
     was: 400,
     is: 200,
   },
+  'telemetry.topAccounts': {
+    after: { telemetry: { topAccounts: 3 } },
+    look: async (stage) =>
+      /^sallyport_top_account_requests\{account="other"\}/m.test(await stage.metrics()),
+    was: false,
+    is: true,
+  },
   'telemetry.traces': {
     after: { telemetry: { traces: 'none' } },
     look: async (stage) => (await stage.echo()).traceparent !== undefined,

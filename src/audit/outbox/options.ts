@@ -3,8 +3,8 @@ import type { AcceptanceWaiter, AuditLog } from '../port.ts';
 
 /** What happened to events; for metrics. Must not throw. */
 export interface OutboxObserver {
-  /** Events that the log accepted. */
-  accepted(count: number): void;
+  /** Events that the log accepted, and how long after their last sending. */
+  accepted(count: number, tookMs: number): void;
   /** Events that no log will ever hold: no room, or left over at the end. */
   lost(count: number): void;
   /** An event that somebody waited for found no room: what it stands for is refused. */

@@ -394,12 +394,12 @@ class GroupCommitOutbox implements BatchingOutbox {
       notes: this.#seal(batch),
     };
     this.#log.append(batch.sent).then(
-      () => this.#onAccepted(batch),
+      () => this.#onAccepted(batch, sentMs),
       (error: unknown) => this.#onFailed(batch, sentMs, error),
     );
   }
 
-  #onAccepted(batch: Batch): void {
+  #onAccepted(batch: Batch, sentMs: number): void {
     this.#inFlight = false;
     if (this.#batches[0] !== batch) return; // closed meanwhile
     this.#batches.shift();
@@ -412,7 +412,7 @@ class GroupCommitOutbox implements BatchingOutbox {
       this.#observer.health(null);
     }
     if (!batch.failed && this.#log.holds?.(batch.sent!) !== true) this.#spare.giveBack(batch.lines);
-    this.#observer.accepted(count);
+    this.#observer.accepted(count, this.#clock.monotonicMs() - sentMs);
     for (const one of batch.waiting) {
       const { waiter } = one;
       one.waiter = null;

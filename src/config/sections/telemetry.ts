@@ -8,6 +8,14 @@ export const telemetrySection = z
       .describe(
         'What a call that brings no valid traceparent gets: one whose flag says sampled or not, or none. Most services follow the flag.',
       ),
+    topAccounts: z
+      .int()
+      .min(0)
+      .max(20)
+      .default(0)
+      .describe(
+        'How many accounts sallyport_top_account_requests names, the busiest of the last minute; 0: none. Account names are then seen by whoever reads the metrics.',
+      ),
   })
   .prefault({})
   .describe('What is told to the systems that watch.');

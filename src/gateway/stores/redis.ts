@@ -104,8 +104,8 @@ function openAuditStore(
   name: string,
   shared: StoreSecrets,
 ) {
-  const { clock, log } = gate;
-  const open = (config: RedisStoreConfig, suffix: string, { access }: StoreSecrets) =>
+  const { clock, log, metrics } = gate;
+  const open = (config: RedisStoreConfig, suffix: 'audit' | 'changes', { access }: StoreSecrets) =>
     own(
       gate,
       connectRedis(
@@ -114,6 +114,7 @@ function openAuditStore(
           commandTimeoutMs: AUDIT_COMMAND_TIMEOUT_MS,
         },
         access,
+        metrics.stores[suffix],
       ),
     );
   const apart = gate.state.config.audit.store;
@@ -141,7 +142,11 @@ function openRegistryStore(
     store: 'redis',
     remembers: true,
   });
-  const registry = connectRedis(redisSettings(store, name, gate.clock), access);
+  const registry = connectRedis(
+    redisSettings(store, name, gate.clock),
+    access,
+    gate.metrics.stores.registry,
+  );
   const options = {
     keyPrefix: store.keyPrefix,
     name,

@@ -186,6 +186,8 @@ describe('two workers on one port', () => {
     const after = await fleet.ops('/metrics');
     expect(requestsIn(after)).toBeGreaterThan(metricsBefore);
     expect(after).toMatch(/^sallyport_worker_deaths_total 1$/m);
+    expect(after).toMatch(/^sallyport_worker_restarts_total 1$/m);
+    expect(after).toMatch(/^sallyport_ready\{check="(workers|registry)"\} 1$/m);
     // The file on disk is still the bad one: the new worker began with the last good one.
     for (let calls = 0; calls < 20; calls += 1)
       expect(await counted({ path: '/more/x' })).toMatchObject({ status: 200 });

@@ -224,7 +224,7 @@ export class CallStage {
       outbox: this.outbox,
       events: new CallEvents('test-1'),
       floods: { folds: () => this.flood },
-      meter: { callEnded: (measure) => this.#measure(measure) },
+      meter: { callBegan: () => {}, callEnded: (measure) => this.#measure(measure) },
       openCalls: this.openCalls,
       uses: { note: () => {} },
       upstreams: new Map([['deployments', this.upstream.upstream]]),

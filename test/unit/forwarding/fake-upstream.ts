@@ -96,6 +96,7 @@ export class FakeUpstream {
   /** What is left to give out. */
   readonly spare: FakeConnection[];
   readonly given: FakeConnection[] = [];
+  retries = 0;
   /** `take repeatable`, `take`, `another than NUMBER`. */
   readonly asked: string[] = [];
   readonly shares: UpstreamShares;
@@ -116,6 +117,9 @@ export class FakeUpstream {
       fields: null,
       pool: pool as UpstreamPool,
       shares: this.shares,
+      retried: () => {
+        this.retries += 1;
+      },
     };
   }
 

@@ -137,9 +137,10 @@ describe('a further try', () => {
     ['a time that is over', 'GET', { kind: 'timeout', neverSent: true }, 1],
     ['nothing left to connect with', 'GET', { kind: 'exhausted', neverSent: true }, 1],
   ] as const)('%s: %s', (_what, method, failure, tries) => {
-    const { given, heard } = begun(outgoing(method), 2);
+    const { given, heard, upstream } = begun(outgoing(method), 2);
     given[0]!.fails(failure);
     expect(given).toHaveLength(tries);
+    expect(upstream.retries).toBe(tries - 1);
     expect(heard).toHaveLength(2 - tries);
   });
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts';
 
@@ -32,6 +33,19 @@ const CONTRACT: Readonly<Record<string, { type: string; labels: readonly string[
   sallyport_lease_remaining_seconds: { type: 'gauge', labels: [] },
   sallyport_revocation_seconds: { type: 'histogram', labels: [] },
   sallyport_audit_events_total: { type: 'counter', labels: ['outcome'] },
+  sallyport_calls_in_flight: { type: 'gauge', labels: [] },
+  sallyport_body_bytes_total: { type: 'counter', labels: ['direction'] },
+  sallyport_upstream_retries_total: { type: 'counter', labels: ['upstream'] },
+  sallyport_upstream_ejections_total: { type: 'counter', labels: ['upstream'] },
+  sallyport_store_up: { type: 'gauge', labels: ['role'] },
+  sallyport_store_command_seconds: { type: 'histogram', labels: ['role'] },
+  sallyport_audit_append_seconds: { type: 'histogram', labels: [] },
+  sallyport_audit_batch_events: { type: 'histogram', labels: [] },
+  sallyport_ready: { type: 'gauge', labels: ['check'] },
+  sallyport_check_warning: { type: 'gauge', labels: ['check'] },
+  sallyport_config_info: { type: 'gauge', labels: ['sha256'] },
+  sallyport_event_loop_delay_seconds: { type: 'histogram', labels: [] },
+  sallyport_top_account_requests: { type: 'gauge', labels: ['account'] },
   sallyport_audit_pending: { type: 'gauge', labels: [] },
   sallyport_audit_spool_unreadable_files: { type: 'gauge', labels: [] },
   sallyport_audit_spool_bytes: { type: 'gauge', labels: [] },
@@ -49,7 +63,13 @@ function exercise(metrics: Metrics): void {
   const { requests, upstreams } = metrics;
   requests.count(requests.route('deploy'), requests.method('POST'), 201, 'permitted', 12, 0.07);
   upstreams.observe(upstreams.upstream('deployments'), 11);
+  upstreams.retried(1);
   metrics.revocation(4);
+  metrics.appended(2, 12);
+  metrics.loopDelay(0.4);
+  metrics.accounts.show(5);
+  metrics.stores.registry.join({ connected: true });
+  metrics.stores.registry.answered(0.7);
   metrics.connect({
     registryLagSeconds: () => 0,
     leaseRemainingSeconds: () => 29.5,
@@ -58,6 +78,8 @@ function exercise(metrics: Metrics): void {
     auditSpoolUnreadable: () => 0,
     auditActivityLagSeconds: () => 0,
     certificateExpirySeconds: () => 1_800_000_000,
+    checks: () => [{ name: 'registry', state: 'ok' }],
+    configHash: () => '0123456789ab',
     clientConnections: () => ({ arriving: 1, idle: 2, active: 3 }),
     upstreamConnections: () => [{ upstream: 'deployments', state: 'idle', count: 2 }],
     upstreamAddresses: () => [{ upstream: 'deployments', address: '10.0.0.7:8080', usable: true }],
@@ -153,6 +175,66 @@ describe('requests', () => {
     for (let i = 0; i < 20_000; i++) requests.route(`r${i}`);
     expect(requests.route('deploy')).toBe(first);
     expect(requests.route('r19999')).toBe(requests.route(null));
+  });
+});
+
+it('calls a store up while it is connected to and answers', async () => {
+  const metrics = create();
+  const up = async () => (await samples(metrics)).get('sallyport_store_up{role="audit"}');
+  const { audit } = metrics.stores;
+  expect(await up(), 'no connection is meant to be there').toBeUndefined();
+  const one = { connected: false };
+  audit.join(one);
+  expect(await up()).toBe(0);
+  one.connected = true;
+  expect(await up()).toBe(1);
+  audit.unanswered();
+  expect(await up()).toBe(0);
+  audit.answered(1);
+  expect(await up()).toBe(1);
+});
+
+it('says of each check whether it has failed, and whether it warns', async () => {
+  const metrics = create();
+  metrics.connect({
+    checks: () => [
+      { name: 'registry', state: 'failed' },
+      { name: 'config', state: 'warning' },
+      { name: 'audit', state: 'ok' },
+    ],
+  });
+  const all = await samples(metrics);
+  const said = ['registry', 'config', 'audit'].map((check) => [
+    all.get(`sallyport_ready{check="${check}"}`),
+    all.get(`sallyport_check_warning{check="${check}"}`),
+  ]);
+  expect(said).toEqual([
+    [0, 0],
+    [1, 1],
+    [1, 0],
+  ]);
+});
+
+it('leaves out the gauges of Node whose names end as those of counters do', async () => {
+  const text = await createMetrics().text();
+  expect(text).toContain('# TYPE nodejs_active_resources gauge');
+  expect(text.match(/^# TYPE \S+_total (?!counter)\S+$/gm)).toBeNull();
+});
+
+describe('docs/METRICS.md', () => {
+  it('has every metric of a gate with its type and labels, and no other', () => {
+    const text = readFileSync(new URL('../../../docs/METRICS.md', import.meta.url), 'utf8');
+    const rows = [...text.matchAll(/^\| `(sallyport_\w+)(?:\{([^}]*)\})?` \| (\w+) \|/gm)];
+    const told = rows.map(([, name, labels = '', type]) => [
+      name,
+      { type, labels: labels.split(',').filter((label) => label !== '') },
+    ]);
+    const ofSupervisor = {
+      sallyport_worker_deaths_total: { type: 'counter', labels: [] },
+      sallyport_worker_restarts_total: { type: 'counter', labels: [] },
+      sallyport_workers_serving: { type: 'gauge', labels: [] },
+    };
+    expect(Object.fromEntries(told)).toEqual({ ...CONTRACT, ...ofSupervisor });
   });
 });
 
