@@ -82,7 +82,8 @@ export function refusalResponse(
         reason: shown,
         requestId,
       });
-  return { status: kind.status, fields, body: `${body}\n`, closes: kind.closes === true };
+  const refused = { reason: shown, title: kind.title, detail };
+  return { status: kind.status, fields, body: `${body}\n`, closes: kind.closes === true, refused };
 }
 
 /**

@@ -26,4 +26,14 @@ export interface OwnResponse {
   readonly body: string;
   /** Nothing more can be read from this connection. */
   readonly closes: boolean;
+  /** What it says, for protocols that say it in another form; absent: it is no refusal. */
+  readonly refused?: Refused;
+}
+
+/** A refusal in words; all of them are fixed. */
+export interface Refused {
+  /** As its caller may know it. */
+  readonly reason: string;
+  readonly title: string;
+  readonly detail: string | null;
 }

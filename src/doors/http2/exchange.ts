@@ -12,6 +12,7 @@ import type { ServerStream, StreamHandler } from '../../http2/stream.ts';
 import type { HostCheck } from '../../tls/server-certificates.ts';
 import { BodyPace } from '../body-pace.ts';
 import type { ConnectionHost, Exchange } from '../connection.ts';
+import { grpcFields, isGrpc } from './grpc.ts';
 
 /** One request on a stream and its response: the client's end of a call. */
 export class Http2Exchange implements CallClient, StreamHandler, Watched {
@@ -22,7 +23,8 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
   readonly #host: ConnectionHost;
   readonly #over: (exchange: Http2Exchange) => void;
   #call: Exchange | null = null;
-  #isHead = false;
+  /** Until its response is complete: heads bear tokens. */
+  #request: RequestHead | null = null;
   /** The client broke the protocol: whatever it is told, its stream ends by a reset. */
   #malformed = false;
   #pace: BodyPace | null = null;
@@ -52,7 +54,7 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
     this.#guarded(() => {
       const call = this.#host.open(this, head);
       this.#call = call;
-      this.#isHead = head.method === 'HEAD';
+      this.#request = head;
       if (!this.#stream.remoteEnded) {
         this.#pace = new BodyPace();
         this.#pace.begin(this.#host.limits);
@@ -132,6 +134,7 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
 
   #ended(): void {
     this.#call = null;
+    this.#request = null;
     this.#deadline?.end();
     this.#over(this);
   }
@@ -190,14 +193,21 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
     return false;
   }
 
-  own({ status, fields, body }: OwnResponse): void {
+  own(response: OwnResponse): void {
     this.#stream.discard();
-    const content = Buffer.from(body);
-    this.#stream.head(status, fields, status === 204 ? null : String(content.length));
-    if (!this.#isHead && status !== 204) this.#stream.content(content);
+    const { refused } = response;
+    if (refused !== undefined && this.#request !== null && isGrpc(this.#request))
+      this.#stream.head(200, grpcFields(response, refused), null);
+    else this.#whole(response);
     if (this.#malformed) this.#stream.resetAfterWords(ERROR.protocol);
     else this.#finish();
     if (this.#stream.closed) this.#ended();
+  }
+
+  #whole({ status, fields, body }: OwnResponse): void {
+    const content = Buffer.from(body);
+    this.#stream.head(status, fields, status === 204 ? null : String(content.length));
+    if (this.#request?.method !== 'HEAD' && status !== 204) this.#stream.content(content);
   }
 
   interim({ status }: ResponseHead, fields: Fields): void {
@@ -212,7 +222,7 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
   #lengthOf(head: ResponseHead): string | null {
     if (head.framing.kind === 'length') return String(head.framing.bytes);
     if (head.framing.kind !== 'none' || head.status === 204) return null;
-    return this.#isHead || head.status === 304 ? declaredLength(head) : '0';
+    return this.#request?.method === 'HEAD' || head.status === 304 ? declaredLength(head) : '0';
   }
 
   body(content: Buffer): void {
@@ -226,6 +236,7 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
   /** The response is complete; what is left of the request, nobody reads. */
   #finish(trailers: Fields | null = null): void {
     this.#call = null;
+    this.#request = null;
     this.#stream.drop();
     this.#stream.end(trailers);
     this.#watchClient();
