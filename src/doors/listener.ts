@@ -8,7 +8,7 @@ import type { Peer, RequestHead } from '../http/request-head.ts';
 import { TCP_KEEP_ALIVE } from '../http1/keep-alive.ts';
 import type { ConveyedClient } from '../http1/proxy-protocol.ts';
 import { ERROR, type ErrorCode, PREFACE } from '../http2/frames.ts';
-import type { SessionLimits } from '../http2/session.ts';
+import type { SessionLimits } from '../http2/server-session.ts';
 import { type AddressLimit, Places, type PlacesOptions } from '../limits/places.ts';
 import { type HandshakeResult, TlsAcceptor } from '../tls/acceptor.ts';
 import type { HostCheck, ServerCertificates } from '../tls/server-certificates.ts';

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import type { RequestHead } from '../http/request-head.ts';
 import { CalmBudget, COST } from './calm-budget.ts';
 import { type FrameHandler, FrameReader } from './frame-reader.ts';
 import { FrameWriter } from './frame-writer.ts';
@@ -11,108 +10,124 @@ import {
   FRAME,
   MAX_FRAME_BYTES,
   MAX_WINDOW_BYTES,
-  PREFACE,
   putHeader,
-  SETTING,
-  settingsFrame,
 } from './frames.ts';
-import type { Http2HeadFault } from './head-fault.ts';
 import { blockIn, HeaderBlock } from './header-block.ts';
 import { FieldSection, HpackDecoder } from './hpack-decoder.ts';
-import { isHttp2Fault, MAX_FIELDS, readRequestHead, readTrailers } from './request-head.ts';
-import { clientSettings } from './settings.ts';
-import { ServerStream, type StreamHost } from './stream.ts';
+import { type PeerSettings, peerSettings } from './settings.ts';
+import type { Http2Stream, StreamHost } from './stream.ts';
 
-/** What one client may use of its connection. */
-export interface SessionLimits {
-  readonly maxConcurrentStreams: number;
-  /** Content of one request that may come before somebody has taken it. */
+/** What the other end may send before somebody has taken it. */
+export interface ReceiveWindows {
+  /** Content of one stream. */
   readonly streamWindowBytes: number;
   /** Of all of them together. */
   readonly connectionWindowBytes: number;
 }
 
 /** Whom a connection is for. None of these may throw. */
-export interface SessionHandler {
+export interface SessionOwner {
   /** Monotonic milliseconds; may be coarse. */
   readonly nowMs: number;
+  /** The largest head that is taken. */
   readonly headBytes: number;
-  /** Longest request target in bytes. */
-  readonly targetBytes: number;
   /** The first bytes of a field section are there, and the others are not. */
   onSectionBegun(): void;
   onSectionEnd(): void;
-  /** Gives the stream its handler. */
-  onRequest(stream: ServerStream, head: RequestHead): void;
-  /** What came is no request that can be served. Gives the stream its handler, too. */
-  onHeadFault(stream: ServerStream, fault: Http2HeadFault): void;
   onStreamClosed(): void;
-  /** The client broke the protocol, or asked too often for nothing: GOAWAY is on its way. */
+  /** The other end broke the protocol, or asked too often for nothing: GOAWAY is on its way. */
   onSessionFault(code: ErrorCode, what: string): void;
 }
 
-/**
- * Of streams that we have reset, so many are remembered: what was under way on them is no fault.
- */
-const REMEMBERED_RESETS = 256;
+/** What each side takes of the other. */
+export interface SessionBounds {
+  /** Of one field section. */
+  readonly fields: number;
+  /**
+   * Of streams that we have reset, so many are remembered: what was under way on them is no fault.
+   */
+  readonly resets: number;
+}
 
 /**
- * One connection of HTTP/2, its server's side (RFC 9113): frames in turn, streams side by side.
+ * One connection of HTTP/2 (RFC 9113), what is the same at both of its ends: frames in turn,
+ * streams side by side. `ServerSession` and `ClientSession` say what a field section begins.
  *
- * Every quantity that a client chooses has a limit: streams at a time, bytes that wait for somebody
- * to take them (the windows), a field section, what is written and not read, and whatever leads to
- * nothing (calm-budget.ts).
+ * Every quantity that the other end chooses has a limit: streams at a time, bytes that wait for
+ * somebody to take them (the windows), a field section, what is written and not read, and whatever
+ * leads to nothing (calm-budget.ts).
  */
-export class ServerSession implements FrameHandler, StreamHost {
-  readonly #handler: SessionHandler;
-  readonly #limits: SessionLimits;
+export abstract class Http2Session<Stream extends Http2Stream> implements FrameHandler, StreamHost {
+  protected readonly out: FrameWriter;
+  protected readonly streams = new Map<number, Stream>();
+  protected readonly resetByUs = new Set<number>();
+  /** The highest that was opened. */
+  protected lastStream = 0;
+  /** What the other end takes of a stream before it says more. */
+  protected firstSendWindow = FIRST_WINDOW_BYTES;
+  protected ended = false;
+  readonly #owner: SessionOwner;
+  readonly #windows: ReceiveWindows;
+  readonly #bounds: SessionBounds;
   readonly #in = new FrameReader(this);
-  readonly #out: FrameWriter;
   readonly #decoder = new HpackDecoder();
   readonly #calm: CalmBudget;
-  readonly #streams = new Map<number, ServerStream>();
   /** Those that have something to send, or wait for the socket. */
-  readonly #waiting = new Set<ServerStream>();
-  readonly #resetByUs = new Set<number>();
+  readonly #waiting = new Set<Http2Stream>();
 
-  #prefaceLeft: Buffer | null = PREFACE;
   #sawSettings = false;
   #block: HeaderBlock | null = null;
   /** The stream whose DATA comes; null = nobody's. */
-  #dataStream: ServerStream | null = null;
+  #dataStream: Stream | null = null;
   #dataEnds = false;
-  #lastStream = 0;
-  /** Streams past this one are not served. */
-  #servedUpTo = MAX_WINDOW_BYTES;
   #receiveWindow: number;
   #uncredited = 0;
   #sendWindow = FIRST_WINDOW_BYTES;
-  #firstSendWindow = FIRST_WINDOW_BYTES;
-  #ended = false;
+  /** Since the last PING from the other end. */
+  #sentContent = false;
   #reading = false;
   #pumping = false;
   #later: NodeJS.Immediate | null = null;
 
-  constructor(socket: Socket, limits: SessionLimits, handler: SessionHandler) {
-    this.#handler = handler;
-    this.#limits = limits;
-    this.#out = new FrameWriter(socket);
-    this.#calm = new CalmBudget(handler.nowMs);
-    this.#receiveWindow = limits.connectionWindowBytes;
-    this.#out.frame(
-      settingsFrame([
-        [SETTING.maxConcurrentStreams, limits.maxConcurrentStreams],
-        [SETTING.initialWindowBytes, limits.streamWindowBytes],
-        [SETTING.maxFieldSectionBytes, handler.headBytes],
-      ]),
-    );
-    const more = limits.connectionWindowBytes - FIRST_WINDOW_BYTES;
-    if (more > 0) this.#out.windowUpdate(0, more);
-    this.#out.flush();
+  constructor(socket: Socket, windows: ReceiveWindows, owner: SessionOwner, bounds: SessionBounds) {
+    this.#owner = owner;
+    this.#windows = windows;
+    this.#bounds = bounds;
+    this.out = new FrameWriter(socket);
+    this.#calm = new CalmBudget(owner.nowMs);
+    this.#receiveWindow = windows.connectionWindowBytes;
+  }
+
+  // ── what each side says for itself ──
+
+  /** HEADERS came on this stream. @returns why they may not */
+  protected abstract headersFault(stream: number): string | null;
+  /** Nobody has opened the stream. */
+  protected abstract isIdle(stream: number): boolean;
+  /** @param stream null: there is none of this number (any more) */
+  protected abstract onSection(
+    block: HeaderBlock,
+    section: FieldSection,
+    stream: Stream | null,
+  ): void;
+  protected abstract onGoaway(last: number, code: number): void;
+  /** The window of streams is looked to already. */
+  protected abstract onPeerSettings(settings: PeerSettings): void;
+  /** A reply to a PING of ours. @returns false when there was none */
+  protected abstract onPong(): boolean;
+  /** Takes the preface off, at the side that gets one. */
+  protected abstract afterPreface(chunk: Buffer): Buffer;
+
+  /** The first word, behind what was said before. */
+  protected greet(settings: Buffer): void {
+    this.out.frame(settings);
+    const more = this.#windows.connectionWindowBytes - FIRST_WINDOW_BYTES;
+    if (more > 0) this.out.windowUpdate(0, more);
+    this.out.flush();
   }
 
   get open(): number {
-    return this.#streams.size;
+    return this.streams.size;
   }
 
   /** Some of a field section is here, and the rest is not. */
@@ -121,47 +136,21 @@ export class ServerSession implements FrameHandler, StreamHost {
   }
 
   push(chunk: Buffer): void {
-    if (this.#ended) return;
+    if (this.ended) return;
     this.#reading = true;
     try {
-      const rest = this.#prefaceLeft === null ? chunk : this.#readPreface(chunk);
+      const rest = this.afterPreface(chunk);
       if (rest.length > 0) this.#in.push(rest);
     } finally {
       this.#reading = false;
     }
-    this.#writeOut();
-  }
-
-  #readPreface(chunk: Buffer): Buffer {
-    const left = this.#prefaceLeft!;
-    const length = Math.min(left.length, chunk.length);
-    if (!chunk.subarray(0, length).equals(left.subarray(0, length))) {
-      this.#fail(ERROR.protocol, 'it does not begin with the preface');
-      return NOTHING;
-    }
-    this.#prefaceLeft = length === left.length ? null : left.subarray(length);
-    return chunk.subarray(length);
+    this.writeOut();
   }
 
   /** The socket takes bytes again. */
   onDrain(): void {
-    this.#out.unblock();
+    this.out.unblock();
     this.#pump();
-  }
-
-  /** Streams that begin from now on are served, and their client is asked to go elsewhere. */
-  announceEnd(): void {
-    if (this.#ended) return;
-    this.#out.goaway(MAX_WINDOW_BYTES);
-    this.#writeOut();
-  }
-
-  /** No further stream is served; what is under way goes on. */
-  stopAccepting(): void {
-    if (this.#ended || this.#servedUpTo !== MAX_WINDOW_BYTES) return;
-    this.#servedUpTo = this.#lastStream;
-    this.#out.goaway(this.#lastStream);
-    this.#writeOut();
   }
 
   /** There is no connection any more. */
@@ -170,38 +159,38 @@ export class ServerSession implements FrameHandler, StreamHost {
   }
 
   #end(): void {
-    this.#ended = true;
+    this.ended = true;
     this.#in.stop();
     if (this.#later !== null) clearImmediate(this.#later);
     this.#later = null;
-    for (const stream of [...this.#streams.values()]) stream.gone();
+    for (const stream of [...this.streams.values()]) stream.gone(null);
   }
 
-  #fail(code: ErrorCode, what: string): void {
-    if (this.#ended) return;
-    this.#out.goaway(this.#lastStream, code);
+  protected fail(code: ErrorCode, what: string): void {
+    if (this.ended) return;
+    this.out.goaway(this.lastStream, code);
     this.#end();
-    this.#out.flush();
-    this.#handler.onSessionFault(code, what);
+    this.out.flush();
+    this.#owner.onSessionFault(code, what);
   }
 
   /** @returns false when the connection has ended for it */
-  #spend(cost: number): boolean {
-    if (!this.#calm.spend(cost, this.#handler.nowMs))
-      this.#fail(ERROR.calm, 'it asks for much that leads to nothing');
-    return !this.#ended && this.#isRead();
+  protected spend(cost: number): boolean {
+    if (!this.#calm.spend(cost, this.#owner.nowMs))
+      this.fail(ERROR.calm, 'it asks for much that leads to nothing');
+    return !this.ended && this.isRead();
   }
 
-  /** Whether the client reads what it asks for. */
-  #isRead(): boolean {
-    if (this.#out.piledUp) this.#fail(ERROR.calm, 'it does not read what it asks for');
-    return !this.#ended;
+  /** Whether the other end reads what it asks for. */
+  protected isRead(): boolean {
+    if (this.out.piledUp) this.fail(ERROR.calm, 'it does not read what it asks for');
+    return !this.ended;
   }
 
-  // ── frames from the client ──
+  // ── frames from the other end ──
 
   onFrameFault(code: ErrorCode): void {
-    this.#fail(code, 'a frame has a size that is not valid');
+    this.fail(code, 'a frame has a size that is not valid');
   }
 
   onFrame(type: number, flags: number, stream: number, payload: Buffer): void {
@@ -226,18 +215,19 @@ export class ServerSession implements FrameHandler, StreamHost {
         this.#onPing(flags, stream, payload);
         return;
       case FRAME.goaway:
-        if (stream !== 0) this.#fail(ERROR.protocol, 'GOAWAY on a stream');
-        else if (payload.length < 8) this.#fail(ERROR.frameSize, 'GOAWAY is too short');
-        else this.#spend(COST.control);
+        if (stream !== 0) this.fail(ERROR.protocol, 'GOAWAY on a stream');
+        else if (payload.length < 8) this.fail(ERROR.frameSize, 'GOAWAY is too short');
+        else if (this.spend(COST.control))
+          this.onGoaway(payload.readUInt32BE(0) & MAX_WINDOW_BYTES, payload.readUInt32BE(4));
         return;
       case FRAME.windowUpdate:
         this.#onWindowUpdate(stream, payload);
         return;
       case FRAME.pushPromise:
-        this.#fail(ERROR.protocol, 'PUSH_PROMISE from a client');
+        this.fail(ERROR.protocol, 'PUSH_PROMISE, which nobody asked for');
         return;
       default:
-        this.#spend(COST.control);
+        this.spend(COST.control);
     }
   }
 
@@ -246,92 +236,55 @@ export class ServerSession implements FrameHandler, StreamHost {
     const first = !this.#sawSettings;
     this.#sawSettings = true;
     if (first && (type !== FRAME.settings || (flags & FLAG.ack) !== 0))
-      this.#fail(ERROR.protocol, 'it does not begin with SETTINGS');
+      this.fail(ERROR.protocol, 'it does not begin with SETTINGS');
     else if (this.#block === null ? type === FRAME.continuation : type !== FRAME.continuation)
-      this.#fail(ERROR.protocol, 'a frame out of turn');
+      this.fail(ERROR.protocol, 'a frame out of turn');
     else if (this.#block !== null && this.#block.stream !== stream)
-      this.#fail(ERROR.protocol, 'CONTINUATION of another stream');
-    return this.#ended;
+      this.fail(ERROR.protocol, 'CONTINUATION of another stream');
+    return this.ended;
   }
 
   #onHeaders(flags: number, stream: number, payload: Buffer): void {
     const found = blockIn(payload, flags);
-    if (stream % 2 === 0) this.#fail(ERROR.protocol, 'HEADERS on a stream that no client opens');
-    else if (found === null) this.#fail(ERROR.protocol, 'HEADERS whose padding is too long');
+    const fault = this.headersFault(stream);
+    if (fault !== null) this.fail(ERROR.protocol, fault);
+    else if (found === null) this.fail(ERROR.protocol, 'HEADERS whose padding is too long');
     else if (found.dependency === stream)
-      this.#fail(ERROR.protocol, 'a stream that depends on itself');
+      this.fail(ERROR.protocol, 'a stream that depends on itself');
     else {
-      this.#block = new HeaderBlock(stream, flags, this.#handler.headBytes);
+      this.#block = new HeaderBlock(stream, flags, this.#owner.headBytes);
       this.#addToBlock(this.#block, flags, found.block);
     }
   }
 
   #onContinuation(flags: number, payload: Buffer): void {
-    if (this.#spend(COST.control)) this.#addToBlock(this.#block!, flags, payload);
+    if (this.spend(COST.control)) this.#addToBlock(this.#block!, flags, payload);
   }
 
   #addToBlock(block: HeaderBlock, flags: number, piece: Buffer): void {
     const isLast = (flags & FLAG.endHeaders) !== 0;
     if (!block.add(piece, isLast)) {
-      this.#fail(ERROR.calm, 'a field section that is much too large');
+      this.fail(ERROR.calm, 'a field section that is much too large');
     } else if (isLast) {
       this.#block = null;
-      this.#onSection(block);
-      this.#handler.onSectionEnd();
+      this.#read(block);
+      this.#owner.onSectionEnd();
     } else {
-      this.#handler.onSectionBegun();
+      this.#owner.onSectionBegun();
     }
   }
 
-  #onSection(block: HeaderBlock): void {
-    const section = new FieldSection(this.#handler.headBytes, MAX_FIELDS);
+  #read(block: HeaderBlock): void {
+    const section = new FieldSection(this.#owner.headBytes, this.#bounds.fields);
     if (!this.#decoder.decode(block.whole, section)) {
-      this.#fail(ERROR.compression, 'a field section that cannot be read');
+      this.fail(ERROR.compression, 'a field section that cannot be read');
       return;
     }
-    const stream = this.#streams.get(block.stream);
-    if (stream !== undefined) this.#onTrailers(stream, section, block.endStream);
-    else if (block.stream > this.#lastStream) this.#open(block, section);
-    else if (!this.#resetByUs.has(block.stream))
-      this.#fail(ERROR.streamClosed, 'HEADERS on a stream that has ended');
+    this.onSection(block, section, this.streams.get(block.stream) ?? null);
   }
 
-  #open({ stream: id, endStream }: HeaderBlock, section: FieldSection): void {
-    if (!this.#isRead()) return;
-    this.#lastStream = id;
-    if (id > this.#servedUpTo || this.#streams.size >= this.#limits.maxConcurrentStreams) {
-      if (this.#spend(COST.reset)) this.sendReset(id, ERROR.refusedStream);
-      return;
-    }
-    const stream = new ServerStream(
-      id,
-      this,
-      this.#limits.streamWindowBytes,
-      this.#firstSendWindow,
-    );
-    this.#streams.set(id, stream);
-    const head = readRequestHead(section, endStream, this.#handler.targetBytes);
-    if (isHttp2Fault(head)) {
-      stream.opened(null, endStream);
-      if (!head.malformed || this.#spend(COST.reset)) this.#handler.onHeadFault(stream, head);
-    } else {
-      stream.opened(lengthOf(head), endStream);
-      this.#handler.onRequest(stream, head);
-    }
-  }
-
-  #onTrailers(stream: ServerStream, section: FieldSection, endStream: boolean): void {
-    if (stream.remoteEnded) {
-      this.#abort(stream, ERROR.streamClosed);
-      return;
-    }
-    const trailers = endStream ? readTrailers(section) : null;
-    if (trailers === null) this.#abort(stream, ERROR.protocol);
-    else stream.endData(trailers);
-  }
-
-  #abort(stream: ServerStream, code: ErrorCode): void {
-    if (this.#spend(COST.reset)) stream.abort(code);
+  protected abort(stream: Http2Stream, code: ErrorCode): void {
+    if (this.spend(COST.reset)) stream.abort(code);
   }
 
   onDataBegin(id: number, flags: number, frameBytes: number, contentBytes: number): void {
@@ -340,26 +293,26 @@ export class ServerSession implements FrameHandler, StreamHost {
     this.#dataStream = null;
     this.#receiveWindow -= frameBytes;
     if (this.#receiveWindow < 0) {
-      this.#fail(ERROR.flowControl, 'more content than the window allows');
+      this.fail(ERROR.flowControl, 'more content than the window allows');
       return;
     }
-    if (contentBytes === 0 && !this.#dataEnds && !this.#spend(COST.control)) return;
-    const stream = this.#streams.get(id);
+    if (contentBytes === 0 && !this.#dataEnds && !this.spend(COST.control)) return;
+    const stream = this.streams.get(id);
     if (stream !== undefined) this.#beginDataOf(stream, frameBytes, contentBytes);
-    else if (id === 0 || id % 2 === 0 || id > this.#lastStream)
-      this.#fail(ERROR.protocol, 'DATA on a stream that was not opened');
-    else if (this.#resetByUs.has(id)) this.consumed(0, frameBytes - contentBytes);
-    else this.#fail(ERROR.streamClosed, 'DATA on a stream that has ended');
+    else if (id === 0 || this.isIdle(id))
+      this.fail(ERROR.protocol, 'DATA on a stream that was not opened');
+    else if (this.resetByUs.has(id)) this.consumed(0, frameBytes - contentBytes);
+    else this.fail(ERROR.streamClosed, 'DATA on a stream that has ended');
   }
 
-  #beginDataOf(stream: ServerStream, frameBytes: number, contentBytes: number): void {
+  #beginDataOf(stream: Stream, frameBytes: number, contentBytes: number): void {
     const fault = stream.beginData(frameBytes, contentBytes, this.#dataEnds);
     if (fault === null) {
       this.#dataStream = stream;
       return;
     }
     this.consumed(0, frameBytes - contentBytes);
-    this.#abort(stream, fault);
+    this.abort(stream, fault);
   }
 
   onData(content: Buffer): void {
@@ -374,158 +327,170 @@ export class ServerSession implements FrameHandler, StreamHost {
   }
 
   #onPriority(stream: number, payload: Buffer): void {
-    if (stream === 0) this.#fail(ERROR.protocol, 'PRIORITY of no stream');
-    else if (payload.length !== 5) this.#fail(ERROR.frameSize, 'PRIORITY has another size');
+    if (stream === 0) this.fail(ERROR.protocol, 'PRIORITY of no stream');
+    else if (payload.length !== 5) this.fail(ERROR.frameSize, 'PRIORITY has another size');
     else if ((payload.readUInt32BE(0) & 0x7fff_ffff) === stream)
-      this.#fail(ERROR.protocol, 'a stream that depends on itself');
-    else this.#spend(COST.control);
+      this.fail(ERROR.protocol, 'a stream that depends on itself');
+    else this.spend(COST.control);
   }
 
   #onReset(id: number, payload: Buffer): void {
-    if (id === 0 || this.#isIdle(id)) this.#fail(ERROR.protocol, 'RST_STREAM of no stream');
-    else if (payload.length !== 4) this.#fail(ERROR.frameSize, 'RST_STREAM has another size');
-    else if (this.#spend(COST.reset)) this.#streams.get(id)?.gone();
-  }
-
-  #isIdle(id: number): boolean {
-    return id > this.#lastStream || (id % 2 === 0 && id !== 0);
+    if (id === 0 || this.isIdle(id)) this.fail(ERROR.protocol, 'RST_STREAM of no stream');
+    else if (payload.length !== 4) this.fail(ERROR.frameSize, 'RST_STREAM has another size');
+    else if (this.spend(COST.reset)) this.streams.get(id)?.gone(payload.readUInt32BE(0));
   }
 
   #onSettings(flags: number, stream: number, payload: Buffer): void {
     const isAck = (flags & FLAG.ack) !== 0;
-    if (stream !== 0) this.#fail(ERROR.protocol, 'SETTINGS on a stream');
+    if (stream !== 0) this.fail(ERROR.protocol, 'SETTINGS on a stream');
     else if (payload.length % 6 !== 0 || (isAck && payload.length > 0))
-      this.#fail(ERROR.frameSize, 'SETTINGS have another size');
-    else if (this.#spend(COST.control) && !isAck) this.#takeSettings(payload);
+      this.fail(ERROR.frameSize, 'SETTINGS have another size');
+    else if (this.spend(COST.control) && !isAck) this.#takeSettings(payload);
   }
 
   #takeSettings(payload: Buffer): void {
-    const settings = clientSettings(payload);
+    const settings = peerSettings(payload);
     if ('fault' in settings) {
-      this.#fail(settings.fault, 'SETTINGS with a value that is not valid');
+      this.fail(settings.fault, 'SETTINGS with a value that is not valid');
       return;
     }
     const ack = Buffer.allocUnsafe(9);
     putHeader(ack, 0, 0, FRAME.settings, FLAG.ack, 0);
-    this.#out.frame(ack);
-    if (settings.initialWindowBytes === null) return;
-    const more = settings.initialWindowBytes - this.#firstSendWindow;
-    this.#firstSendWindow = settings.initialWindowBytes;
-    for (const stream of this.#streams.values()) {
+    this.out.frame(ack);
+    if (settings.initialWindowBytes !== null) this.#resize(settings.initialWindowBytes);
+    if (!this.ended) this.onPeerSettings(settings);
+  }
+
+  #resize(toBytes: number): void {
+    const more = toBytes - this.firstSendWindow;
+    this.firstSendWindow = toBytes;
+    for (const stream of this.streams.values()) {
       if (stream.widen(more)) continue;
-      this.#fail(ERROR.flowControl, 'a window past its limit');
+      this.fail(ERROR.flowControl, 'a window past its limit');
       return;
     }
     if (more > 0) this.#pump();
   }
 
   #onPing(flags: number, stream: number, payload: Buffer): void {
-    if (stream !== 0) this.#fail(ERROR.protocol, 'PING on a stream');
-    else if (payload.length !== 8) this.#fail(ERROR.frameSize, 'PING has another size');
-    else if (this.#spend(COST.control) && (flags & FLAG.ack) === 0) {
-      const pong = Buffer.allocUnsafe(17);
-      putHeader(pong, 0, 8, FRAME.ping, FLAG.ack, 0);
-      payload.copy(pong, 9);
-      this.#out.frame(pong);
-    }
+    if (stream !== 0) this.fail(ERROR.protocol, 'PING on a stream');
+    else if (payload.length !== 8) this.fail(ERROR.frameSize, 'PING has another size');
+    else if ((flags & FLAG.ack) !== 0) this.onPong() || this.spend(COST.control);
+    else if (this.#measures() || this.spend(COST.control)) this.#pong(payload);
+  }
+
+  /**
+   * Some measure the way by a PING for each piece of content that they get (grpc-go does): as many
+   * as that lead to something.
+   */
+  #measures(): boolean {
+    const sent = this.#sentContent;
+    this.#sentContent = false;
+    return sent;
+  }
+
+  #pong(payload: Buffer): void {
+    const pong = Buffer.allocUnsafe(17);
+    putHeader(pong, 0, 8, FRAME.ping, FLAG.ack, 0);
+    payload.copy(pong, 9);
+    this.out.frame(pong);
   }
 
   #onWindowUpdate(id: number, payload: Buffer): void {
     if (payload.length !== 4) {
-      this.#fail(ERROR.frameSize, 'WINDOW_UPDATE has another size');
+      this.fail(ERROR.frameSize, 'WINDOW_UPDATE has another size');
       return;
     }
-    if (!this.#spend(COST.windowUpdate)) return;
+    if (!this.spend(COST.windowUpdate)) return;
     const more = payload.readUInt32BE(0) & 0x7fff_ffff;
     if (id === 0) this.#widen(more);
-    else if (this.#isIdle(id))
-      this.#fail(ERROR.protocol, 'WINDOW_UPDATE on a stream that was not opened');
-    else this.#widenStream(this.#streams.get(id), more);
+    else if (this.isIdle(id))
+      this.fail(ERROR.protocol, 'WINDOW_UPDATE on a stream that was not opened');
+    else this.#widenStream(this.streams.get(id), more);
   }
 
   #widen(more: number): void {
     this.#sendWindow += more;
-    if (more === 0) this.#fail(ERROR.protocol, 'WINDOW_UPDATE of nothing');
+    if (more === 0) this.fail(ERROR.protocol, 'WINDOW_UPDATE of nothing');
     else if (this.#sendWindow > MAX_WINDOW_BYTES)
-      this.#fail(ERROR.flowControl, 'a window past its limit');
+      this.fail(ERROR.flowControl, 'a window past its limit');
     else this.#pump();
   }
 
-  #widenStream(stream: ServerStream | undefined, more: number): void {
+  #widenStream(stream: Stream | undefined, more: number): void {
     if (stream === undefined) return;
-    if (more === 0) this.#abort(stream, ERROR.protocol);
-    else if (!stream.widen(more)) this.#abort(stream, ERROR.flowControl);
+    if (more === 0) this.abort(stream, ERROR.protocol);
+    else if (!stream.widen(more)) this.abort(stream, ERROR.flowControl);
     else if (this.#waiting.has(stream)) this.#pump();
   }
 
   // ── what streams say ──
 
   sendable(wanted: number): number {
-    return this.#out.blocked || this.#ended
-      ? 0
-      : Math.min(wanted, MAX_FRAME_BYTES, this.#sendWindow);
+    return this.out.blocked || this.ended ? 0 : Math.min(wanted, MAX_FRAME_BYTES, this.#sendWindow);
   }
 
   sendHead(stream: number, section: Buffer, end: boolean): void {
-    this.#out.head(stream, section, end);
+    this.out.head(stream, section, end);
   }
 
   sendData(stream: number, content: Buffer, end: boolean): void {
     this.#sendWindow -= content.length;
     this.#calm.earn();
-    this.#out.data(stream, content, end);
+    this.#sentContent = true;
+    this.out.data(stream, content, end);
   }
 
   sendReset(stream: number, code: ErrorCode): void {
-    if (this.#ended) return;
-    this.#resetByUs.add(stream);
-    const most = Math.max(REMEMBERED_RESETS, 2 * this.#limits.maxConcurrentStreams);
-    if (this.#resetByUs.size > most) this.#resetByUs.delete(this.#resetByUs.values().next().value!);
-    this.#out.reset(stream, code);
+    if (this.ended) return;
+    this.resetByUs.add(stream);
+    if (this.resetByUs.size > this.#bounds.resets)
+      this.resetByUs.delete(this.resetByUs.values().next().value!);
+    this.out.reset(stream, code);
     this.#writeSoon();
   }
 
   consumed(stream: number, bytes: number): void {
-    if (this.#ended) return;
+    if (this.ended) return;
     if (stream !== 0) {
-      this.#out.windowUpdate(stream, bytes);
+      this.out.windowUpdate(stream, bytes);
       this.#writeSoon();
       return;
     }
     this.#uncredited += bytes;
-    if (this.#uncredited * 2 < this.#limits.connectionWindowBytes) return;
-    this.#out.windowUpdate(0, this.#uncredited);
+    if (this.#uncredited * 2 < this.#windows.connectionWindowBytes) return;
+    this.out.windowUpdate(0, this.#uncredited);
     this.#receiveWindow += this.#uncredited;
     this.#uncredited = 0;
     this.#writeSoon();
   }
 
-  waits(stream: ServerStream): void {
+  waits(stream: Http2Stream): void {
     this.#waiting.add(stream);
   }
 
-  closed(stream: ServerStream): void {
-    this.#streams.delete(stream.id);
+  closed(stream: Http2Stream): void {
+    this.streams.delete(stream.id);
     this.#waiting.delete(stream);
-    this.#handler.onStreamClosed();
+    this.#owner.onStreamClosed();
   }
 
   /** With other streams beside it, what one turn of the loop brings goes out in one write. */
   flush(): boolean {
-    if (this.#reading || this.#pumping) return !this.#out.blocked;
-    if (this.#streams.size > 1) this.#writeSoon();
-    else this.#writeOut();
-    return !this.#out.blocked;
+    if (this.#reading || this.#pumping) return !this.out.blocked;
+    if (this.streams.size > 1) this.#writeSoon();
+    else this.writeOut();
+    return !this.out.blocked;
   }
 
   #writeSoon(): void {
-    if (!this.#reading && !this.#pumping) this.#later ??= setImmediate(() => this.#writeOut());
+    if (!this.#reading && !this.#pumping) this.#later ??= setImmediate(() => this.writeOut());
   }
 
-  #writeOut(): void {
+  protected writeOut(): void {
     if (this.#later !== null) clearImmediate(this.#later);
     this.#later = null;
-    this.#out.flush();
+    this.out.flush();
   }
 
   /** Streams that wait send a frame each, in turn, as long as anything can be sent. */
@@ -536,7 +501,7 @@ export class ServerSession implements FrameHandler, StreamHost {
       for (let left = -1; left !== this.#sendWindow && this.#waiting.size > 0; ) {
         left = this.#sendWindow;
         for (const stream of [...this.#waiting]) {
-          if (this.#out.blocked) break;
+          if (this.out.blocked) break;
           if (!stream.pump(1)) continue;
           this.#waiting.delete(stream);
           stream.pumped();
@@ -545,13 +510,6 @@ export class ServerSession implements FrameHandler, StreamHost {
     } finally {
       this.#pumping = false;
     }
-    if (!this.#reading) this.#writeOut();
+    if (!this.#reading) this.writeOut();
   }
 }
-
-function lengthOf({ framing }: RequestHead): number | null {
-  if (framing.kind === 'length') return framing.bytes;
-  return framing.kind === 'none' ? 0 : null;
-}
-
-const NOTHING = Buffer.alloc(0);

@@ -1,10 +1,10 @@
 import type { Fields } from '../http/fields.ts';
 import type { Trailers } from '../http/trailers.ts';
 import { ERROR, type ErrorCode, MAX_WINDOW_BYTES } from './frames.ts';
-import { encodeResponse, encodeTrailers } from './hpack-encoder.ts';
+import { encodeTrailers } from './hpack-encoder.ts';
 import { KeptContent } from './kept-content.ts';
 
-/** Who serves a stream. Nothing is said after `onGone`. None of these may throw. */
+/** Whom a stream is for. Nothing is said after `onGone`. None of these may throw. */
 export interface StreamHandler {
   /** Bytes of the content that was awaited are here. */
   onContentHere(): void;
@@ -13,12 +13,15 @@ export interface StreamHandler {
   onContentPiece(): void;
   /** @param trailers fields behind the content; null: none came */
   onContentEnd(trailers: Trailers | null): void;
-  /** The content is not what its request says. The stream can still be responded to. */
+  /** The content is not what its head says. Our side of the stream can still be used. */
   onContentBroken(): void;
   /** All that was given to the stream is on its way. */
   onWritable(): void;
-  /** The client has reset the stream, or its connection has gone. */
-  onGone(): void;
+  /**
+   * The other end has reset the stream, with this code, or has broken the protocol on it; null: its
+   * connection has gone.
+   */
+  onGone(code: number | null): void;
   /** Both sides have ended. */
   onClosed(): void;
 }
@@ -35,8 +38,8 @@ export interface StreamHost {
    */
   consumed(stream: number, bytes: number): void;
   /** It is to be told when more can be sent. */
-  waits(stream: ServerStream): void;
-  closed(stream: ServerStream): void;
+  waits(stream: Http2Stream): void;
+  closed(stream: Http2Stream): void;
   /** Writes out. @returns false when the socket takes no more for now */
   flush(): boolean;
 }
@@ -44,13 +47,13 @@ export interface StreamHost {
 const NOTHING = Buffer.alloc(0);
 
 /**
- * One stream of a connection, its server's side (RFC 9113 §5): a request's content comes, a
- * response goes, each as fast as the other end takes it.
+ * One stream of a connection (RFC 9113 §5), what is the same at both of its ends: content comes,
+ * content goes, each as fast as the other end takes it.
  */
-export class ServerStream {
+export abstract class Http2Stream<Handler extends StreamHandler = StreamHandler> {
   readonly id: number;
-  readonly #host: StreamHost;
-  handler: StreamHandler | null = null;
+  protected readonly host: StreamHost;
+  handler: Handler | null = null;
 
   // ── what comes ──
   #receiveWindow: number;
@@ -74,7 +77,7 @@ export class ServerStream {
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #endWanted = false;
-  /** The section that ends the response; null: its content does. */
+  /** The section that ends what goes; null: its content does. */
   #lastSection: Buffer | null = null;
   #localEnded = false;
   #closed = false;
@@ -82,22 +85,29 @@ export class ServerStream {
   #tells = false;
 
   /**
-   * @param receiveWindow bytes that the client may send before some were taken
+   * @param receiveWindow bytes that the other end may send before some were taken
    * @param sendWindow bytes that it takes of us
    */
   constructor(id: number, host: StreamHost, receiveWindow: number, sendWindow: number) {
     this.id = id;
-    this.#host = host;
+    this.host = host;
     this.#receiveWindow = receiveWindow;
     this.#creditStep = Math.floor(receiveWindow / 2);
     this.#sendWindow = sendWindow;
   }
 
+  // ── what each side says for itself ──
+
+  /** All that we have to say is on its way. */
+  protected abstract onLocalEnd(): void;
+  /** All that came is about to be given out. */
+  protected abstract onRemoteEnd(): void;
+
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** All of the request has come. */
+  /** All that the other end has to say has come. */
   get remoteEnded(): boolean {
     return this.#remoteEnded;
   }
@@ -111,12 +121,17 @@ export class ServerStream {
     return !this.#endGiven && (!this.#kept.isEmpty || this.#remoteEnded);
   }
 
-  /** The client is waited for. */
+  /** The other end is waited for. */
   get contentWaits(): boolean {
     return (this.#flows || this.#awaited) && !this.#remoteEnded;
   }
 
-  /** Something was given that the client has not taken. */
+  /** All that we had to say is on its way. */
+  protected get localEnded(): boolean {
+    return this.#localEnded;
+  }
+
+  /** Something was given that the other end has not taken. */
   get unsent(): boolean {
     return this.#pendingBytes > 0 || (this.#endWanted && !this.#localEnded);
   }
@@ -146,7 +161,7 @@ export class ServerStream {
 
   data(content: Buffer): void {
     if (this.#dropping || this.#closed) {
-      this.#host.consumed(0, content.length);
+      this.host.consumed(0, content.length);
     } else if (this.#flows && this.#kept.isEmpty) {
       this.#give(content);
       if (!this.#closed) this.handler!.onContentPiece();
@@ -156,7 +171,7 @@ export class ServerStream {
     }
   }
 
-  /** The client has said all. */
+  /** The other end has said all. */
   endData(trailers: Trailers | null = null): void {
     if (this.#closed) return;
     this.#trailers = trailers;
@@ -188,34 +203,34 @@ export class ServerStream {
   #giveEnd(): void {
     if (!this.#remoteEnded || this.#endGiven || !this.#flows || !this.#kept.isEmpty) return;
     this.#endGiven = true;
+    this.onRemoteEnd();
     this.handler!.onContentEnd(this.#trailers);
   }
 
   /** The windows open again: each stream's in two steps, as few updates do. */
   #credit(bytes: number): void {
-    this.#host.consumed(0, bytes);
+    this.host.consumed(0, bytes);
     this.#uncredited += bytes;
     if (this.#uncredited < this.#creditStep || this.#remoteEnded || this.#closed) return;
-    this.#host.consumed(this.id, this.#uncredited);
+    this.host.consumed(this.id, this.#uncredited);
     this.#receiveWindow += this.#uncredited;
     this.#uncredited = 0;
   }
 
-  /** The client lets us send so much more. @returns false when that is more than there can be */
+  /** The other end lets us send so much more. @returns false when that is more than there can be */
   widen(bytes: number): boolean {
     this.#sendWindow += bytes;
     return this.#sendWindow <= MAX_WINDOW_BYTES;
   }
 
-  /** The client has given the stream up, or there is no connection any more. */
-  gone(): void {
-    if (!this.#close()) return;
-    this.handler?.onGone();
+  /** The other end has given the stream up; null: there is no connection any more. */
+  gone(code: number | null): void {
+    if (this.close()) this.handler?.onGone(code);
   }
 
   // ── from the handler ──
 
-  /** Content may wait with its client until it is wanted: `onContentHere` once it is here. */
+  /** Content may wait with its sender until it is wanted: `onContentHere` once it is here. */
   awaitContent(): void {
     this.#awaited = !this.#endGiven;
   }
@@ -247,12 +262,12 @@ export class ServerStream {
     this.#endGiven = true;
     const { bytes } = this.#kept;
     this.#kept.clear();
-    if (bytes > 0) this.#host.consumed(0, bytes);
+    if (bytes > 0) this.host.consumed(0, bytes);
   }
 
-  /** @param length of the content, for the field; null = it is not told */
-  head(status: number, fields: Fields, length: string | null): void {
-    this.#sections.push(encodeResponse(status, fields, length));
+  /** A field section to be sent, before any content that is given later. */
+  protected section(section: Buffer): void {
+    this.#sections.push(section);
   }
 
   content(content: Buffer): void {
@@ -276,15 +291,15 @@ export class ServerStream {
     this.flush();
   }
 
-  /** @returns false when the client is slow: `onWritable` follows */
+  /** @returns false when the other end is slow: `onWritable` follows */
   flush(): boolean {
     if (this.#closed) return true;
-    this.#sendSections();
+    this.sendSections();
     this.pump(Number.POSITIVE_INFINITY);
-    const more = this.#host.flush();
+    const more = this.host.flush();
     if (this.#closed || (more && this.#pendingBytes === 0)) return true;
     this.#tells = true;
-    this.#host.waits(this);
+    this.host.waits(this);
     return false;
   }
 
@@ -292,20 +307,20 @@ export class ServerStream {
   pump(frames: number): boolean {
     for (let sent = 0; sent < frames && this.#pending.length > 0 && !this.#closed; sent += 1) {
       const piece = this.#pending[0]!;
-      const bytes = this.#host.sendable(Math.min(piece.length, Math.max(0, this.#sendWindow)));
+      const bytes = this.host.sendable(Math.min(piece.length, Math.max(0, this.#sendWindow)));
       if (bytes <= 0) return false;
       if (bytes === piece.length) this.#pending.shift();
       else this.#pending[0] = piece.subarray(bytes);
       this.#sendWindow -= bytes;
       this.#pendingBytes -= bytes;
       const end = this.#endsWith(this.#pending.length === 0);
-      this.#host.sendData(this.id, piece.subarray(0, bytes), end);
+      this.host.sendData(this.id, piece.subarray(0, bytes), end);
       if (end) this.#ended();
     }
     if (this.#pending.length > 0) return this.#closed;
     if (this.#endWanted && !this.#localEnded && !this.#closed) {
-      if (this.#lastSection === null) this.#host.sendData(this.id, NOTHING, true);
-      else this.#host.sendHead(this.id, this.#lastSection, true);
+      if (this.#lastSection === null) this.host.sendData(this.id, NOTHING, true);
+      else this.host.sendHead(this.id, this.#lastSection, true);
       this.#ended();
     }
     return true;
@@ -320,57 +335,44 @@ export class ServerStream {
 
   /** The stream ends before its time. */
   reset(code: ErrorCode): void {
-    if (this.#close()) this.#host.sendReset(this.id, code);
+    if (this.close()) this.host.sendReset(this.id, code);
   }
 
-  /** The client has broken the protocol on it. */
+  /** The other end has broken the protocol on it. */
   abort(code: ErrorCode): void {
-    if (!this.#close()) return;
-    this.#host.sendReset(this.id, code);
-    this.handler?.onGone();
+    if (!this.close()) return;
+    this.host.sendReset(this.id, code);
+    this.handler?.onGone(code);
   }
 
-  /**
-   * What was given goes out as far as it may, and then the stream is reset: never a whole response.
-   */
-  resetAfterWords(code: ErrorCode): void {
-    if (this.#closed) return;
-    this.#sendSections();
-    this.pump(Number.POSITIVE_INFINITY);
-    this.reset(code);
-  }
-
-  #sendSections(): void {
+  protected sendSections(): void {
     if (this.#sections.length === 0) return;
     const sections = this.#sections;
     this.#sections = [];
     for (const [index, section] of sections.entries()) {
       const end = this.#endsWith(index === sections.length - 1 && this.#pending.length === 0);
-      this.#host.sendHead(this.id, section, end);
+      this.host.sendHead(this.id, section, end);
       if (end) this.#ended();
     }
   }
 
-  /** Whether what goes out now, if nothing is left behind it, is the end of the response. */
+  /** Whether what goes out now, if nothing is left behind it, is the end. */
   #endsWith(isLast: boolean): boolean {
     return isLast && this.#endWanted && this.#lastSection === null;
   }
 
-  /** Our side has ended. What is left of the request, nobody reads (RFC 9113 §8.1). */
   #ended(): void {
     this.#localEnded = true;
-    const isWhole = this.#remoteEnded;
-    if (!this.#close()) return;
-    if (!isWhole) this.#host.sendReset(this.id, ERROR.none);
-    this.handler?.onClosed();
+    this.onLocalEnd();
   }
 
-  #close(): boolean {
+  /** @returns false when it was closed already */
+  protected close(): boolean {
     if (this.#closed) return false;
     this.#closed = true;
     this.drop();
     this.discard();
-    this.#host.closed(this);
+    this.host.closed(this);
     return true;
   }
 }

@@ -3,8 +3,12 @@ import type { Deadline, Watched } from '../../deadlines.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import type { ErrorCode } from '../../http2/frames.ts';
 import type { Http2HeadFault } from '../../http2/head-fault.ts';
-import { ServerSession, type SessionHandler, type SessionLimits } from '../../http2/session.ts';
-import type { ServerStream } from '../../http2/stream.ts';
+import {
+  ServerSession,
+  type SessionHandler,
+  type SessionLimits,
+} from '../../http2/server-session.ts';
+import type { ServerStream } from '../../http2/server-stream.ts';
 import type { PlaceUse } from '../../limits/places.ts';
 import type { HostCheck } from '../../tls/server-certificates.ts';
 import type { Arrival, ConnectionHost, DoorConnection } from '../connection.ts';

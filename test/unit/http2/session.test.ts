@@ -10,8 +10,9 @@ import {
   ServerSession,
   type SessionHandler,
   type SessionLimits,
-} from '../../../src/http2/session.ts';
-import type { ServerStream, StreamHandler } from '../../../src/http2/stream.ts';
+} from '../../../src/http2/server-session.ts';
+import type { ServerStream } from '../../../src/http2/server-stream.ts';
+import type { StreamHandler } from '../../../src/http2/stream.ts';
 import {
   ACK,
   END_HEADERS,
