@@ -341,12 +341,21 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     // a body that does not come.
     if (this.#state === 'awaiting-body') return;
     const isToCome = head.framing.kind !== 'none' && this.#held === null;
-    if (isToCome && !this.#client.awaitBody(head.expectsContinue)) {
+    if (isToCome && this.#waitsForBody(permit, head)) {
       this.#state = 'awaiting-body';
       this.#record.bodyAwaited();
       return;
     }
     this.#forwardTo(permit, head);
+  }
+
+  /**
+   * Not where a call takes a stream alone: its upstream may be the one that speaks first, as in
+   * gRPC.
+   */
+  #waitsForBody({ route }: Permit, { expectsContinue }: RequestHead): boolean {
+    const streams = this.#services.upstreams.get(route.upstream)?.streams === true;
+    return (expectsContinue || !streams) && !this.#client.awaitBody(expectsContinue);
   }
 
   #forwardTo(permit: Permit, head: RequestHead): void {

@@ -3,8 +3,7 @@ import { isIdempotent } from '../http/method.ts';
 import type { OutgoingRequest } from '../http/outgoing.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import type { Trailers } from '../http/trailers.ts';
-import type { UpstreamConnection } from '../upstream/connection.ts';
-import type { ResponseReceiver, UpstreamFailure } from '../upstream/port.ts';
+import type { ResponseReceiver, UpstreamChannel, UpstreamFailure } from '../upstream/port.ts';
 import type { Upstream } from './upstream.ts';
 
 /** Tries of one request, the first included. */
@@ -26,7 +25,7 @@ export class Forward implements ResponseReceiver {
   readonly #request: OutgoingRequest;
   readonly #account: string | null;
   readonly #sink: ResponseReceiver;
-  #connection: UpstreamConnection | null = null;
+  #connection: UpstreamChannel | null = null;
   #holding = false;
   #tries = 1;
   /** It counts against the share of its account, or of the public routes. */
@@ -71,7 +70,7 @@ export class Forward implements ResponseReceiver {
     return true;
   }
 
-  #use(connection: UpstreamConnection): void {
+  #use(connection: UpstreamChannel): void {
     this.#connection = connection;
     if (this.#holding) connection.hold();
     connection.begin(this, this.#request);

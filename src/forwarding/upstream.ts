@@ -9,6 +9,8 @@ export interface Upstream {
   readonly host: string | null;
   /** Its own authority (`host:port` of the first address). */
   readonly authority: string;
+  /** A call takes a stream of a connection, and not a whole one. */
+  readonly streams: boolean;
   /** What is set on requests to it; null = nothing, on no route. */
   readonly fields: UpstreamFieldRules | null;
   readonly pool: UpstreamPool;

@@ -66,6 +66,7 @@ export function openPool(
     {
       addresses,
       tls,
+      protocol: config.protocol,
       maxConnections,
       maxConnectionAgeMs: config.maxConnectionAgeMs,
       names: systemNames,
@@ -108,6 +109,7 @@ export function upstreamOf(
     name: config.name,
     host: config.host === 'preserve' ? null : hostTowards(config, authority),
     authority,
+    streams: config.protocol !== 'http1',
     fields,
     shares,
     pool,

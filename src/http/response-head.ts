@@ -4,7 +4,7 @@ import type { FieldName } from './field-names.ts';
 export interface ResponseHead {
   readonly status: number;
   /** The protocol in which the upstream answered, for `Via`. */
-  readonly version: '1.0' | '1.1';
+  readonly version: '1.0' | '1.1' | '2';
   readonly reason: string;
   readonly names: readonly FieldName[];
   readonly values: readonly string[];

@@ -38,6 +38,11 @@ export class CalmBudget {
     return this.#left >= 0;
   }
 
+  /** We have asked for something that may cost so much. */
+  allow(cost: number): void {
+    this.#left = Math.min(BURST, this.#left + cost);
+  }
+
   /** Content was sent, which it takes. */
   earn(): void {
     this.#left = Math.min(BURST, this.#left + EARNED_BY_DATA);

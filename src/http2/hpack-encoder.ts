@@ -1,4 +1,5 @@
 import type { Fields } from '../http/fields.ts';
+import type { OutgoingRequest } from '../http/outgoing.ts';
 import { ownText, Recent } from '../http/recent.ts';
 import { STATIC_TABLE } from './static-table.ts';
 
@@ -27,6 +28,12 @@ const LITERAL_MOST = 15;
  */
 export const NO_TABLE = 0x20;
 
+/**
+ * Credentials, and who calls: nobody on the way may keep them in a table either (RFC 7541 §7.1.3).
+ */
+const NEVER_KEPT = /^(?:authorization|cookie|x-account-.+)$/;
+const NEVER_KEPT_MARK = 0x10;
+
 /** How each name begins its field; bounded, and forgets what is not in use. */
 const prefixes = new Recent<Buffer>(512);
 
@@ -39,6 +46,7 @@ function prefixOf(name: string): Buffer {
     index === undefined
       ? Buffer.concat([Buffer.of(0), lengthBytes(lower.length), Buffer.from(lower, 'latin1')])
       : numberBytes(index, LITERAL_MOST);
+  if (NEVER_KEPT.test(lower)) prefix[0]! |= NEVER_KEPT_MARK;
   if (name.length <= 64) prefixes.set(ownText(name), prefix);
   return prefix;
 }
@@ -72,7 +80,7 @@ export function encodeResponse(status: number, fields: Fields, length: string | 
 }
 
 /**
- * The field section behind the content of a response.
+ * The field section behind the content of a message.
  *
  * @returns its bytes, in memory of their own
  */
@@ -85,6 +93,31 @@ function putAll(from: number, { list }: Fields): number {
   let at = from;
   for (let place = 0; place < list.length; place += 2) at = put(at, list[place]!, list[place + 1]!);
   return at;
+}
+
+const METHOD_INDEX: ReadonlyMap<string, number> = new Map([
+  ['GET', 2],
+  ['POST', 3],
+]);
+const SCHEME_INDEX = { http: 6, https: 7 } as const;
+
+/** A field section of a request, in memory of its own. */
+export function encodeRequest(
+  { method, target, host, fields, framing, takesTrailers }: OutgoingRequest,
+  scheme: 'http' | 'https',
+): Buffer {
+  let at = 0;
+  const index = METHOD_INDEX.get(method);
+  if (index === undefined) at = put(at, ':method', method);
+  else room[at++] = 0x80 | index;
+  room[at++] = 0x80 | SCHEME_INDEX[scheme];
+  at = put(at, ':authority', host);
+  at = put(at, ':path', target);
+  at = putAll(at, fields);
+  if (framing.kind === 'length') at = put(at, 'content-length', String(framing.bytes));
+  else if (framing.kind === 'none' && framing.declared) at = put(at, 'content-length', '0');
+  if (takesTrailers) at = put(at, 'te', 'trailers');
+  return Buffer.from(room.subarray(0, at));
 }
 
 function put(at: number, name: string, value: string): number {

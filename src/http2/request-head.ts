@@ -157,8 +157,8 @@ function notePseudo(name: string, value: string, seen: Seen): Http2HeadFault | n
   return null;
 }
 
-/** RFC 9113 §8.2: what makes the request malformed. */
-function fieldFault(name: string, value: string): Http2HeadFault | null {
+/** RFC 9113 §8.2: what makes a request, or a response, malformed. */
+export function fieldFault(name: string, value: string): Http2HeadFault | null {
   if (UPPER_CASE.test(name)) return malformed('a field name is not in lower case');
   if (!TOKEN.test(name)) return malformed('field name outside [A-Za-z0-9-]');
   if (CONTROL.test(value)) return malformed('control character in the head');

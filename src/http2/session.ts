@@ -181,6 +181,15 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
     return !this.ended && this.isRead();
   }
 
+  protected allow(cost: number): void {
+    this.#calm.allow(cost);
+  }
+
+  /** Nothing more can be sent for now: the other end takes no content of anybody. */
+  get stalled(): boolean {
+    return this.out.blocked || this.#sendWindow <= 0;
+  }
+
   /** Whether the other end reads what it asks for. */
   protected isRead(): boolean {
     if (this.out.piledUp) this.fail(ERROR.calm, 'it does not read what it asks for');

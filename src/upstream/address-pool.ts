@@ -3,6 +3,7 @@ import type { AddressHealth } from './address-health.ts';
 import type { ConnectionKeeper, UpstreamConnection } from './connection.ts';
 import type { DescriptorBudget } from './descriptors.ts';
 import type { Dialer } from './dialer.ts';
+import type { PlacePool } from './place-pool.ts';
 import type { PlaceState } from './place-states.ts';
 import type { UpstreamFailure, UpstreamTimeouts } from './port.ts';
 
@@ -36,7 +37,7 @@ export interface AddressPoolOptions {
  * The connections to one address: the idle ones as a stack, so that the surplus grows old and is
  * closed.
  */
-export class AddressPool implements ConnectionKeeper {
+export class AddressPool implements PlacePool, ConnectionKeeper {
   readonly #dialer: Dialer;
   readonly #options: AddressPoolOptions;
   readonly #deadlines: Deadlines;

@@ -8,7 +8,12 @@ import { CHUNK_END, chunkStart, lastChunk, requestHead } from '../http1/head-wri
 import { isOwnExhaustion } from './descriptors.ts';
 import { KeptReads } from './kept-reads.ts';
 import { LateFlush } from './late-flush.ts';
-import type { ResponseReceiver, UpstreamFailure, UpstreamTimeouts } from './port.ts';
+import type {
+  ResponseReceiver,
+  UpstreamChannel,
+  UpstreamFailure,
+  UpstreamTimeouts,
+} from './port.ts';
 import { type ReadConnection, ResponseReader } from './response-reader.ts';
 
 /**
@@ -25,7 +30,7 @@ const FULL_READ_BYTES = { connect: 64 * 1024, secureConnect: 16 * 1024 } as cons
  *        └──────────── any fault ────────▶ closed, the receiver told once
  * ```
  */
-export class UpstreamConnection implements ReadConnection, Watched {
+export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watched {
   readonly #socket: Socket;
   readonly #keeper: ConnectionKeeper;
   readonly #deadlines: Deadlines;

@@ -25,6 +25,12 @@ export interface UpstreamTls {
   readonly rejectUnauthorized: boolean;
 }
 
+/** Towards one upstream; `h2c`: HTTP/2 on TCP, which both ends know of (RFC 9113 §3.3). */
+export type UpstreamProtocol = 'http1' | 'h2' | 'h2c';
+
+/** The event by which a socket says that it stands. */
+export type ConnectEvent = 'connect' | 'secureConnect';
+
 /**
  * Makes connections to one address. Over TLS a later one resumes the session of an earlier one (RFC
  * 8446 §2.2), which spares both ends the certificates and most of the arithmetic.
@@ -38,6 +44,7 @@ export class Dialer {
     readonly lookup: LookupFunction;
   };
   readonly #tls: UpstreamTls | null;
+  readonly #protocol: UpstreamProtocol;
   readonly #deadlines: Deadlines;
   #session: Buffer | null = null;
 
@@ -47,20 +54,27 @@ export class Dialer {
     tls: UpstreamTls | null,
     lookup: LookupFunction,
     deadlines: Deadlines,
+    protocol: UpstreamProtocol = 'http1',
   ) {
     this.#address = address;
     this.#to = { host: ip ?? address.host, port: address.port, lookup };
     this.#tls = tls;
+    this.#protocol = protocol;
     this.#deadlines = deadlines;
   }
 
+  /** A connection of HTTP/1.1. */
   open(keeper: ConnectionKeeper, timeouts: UpstreamTimeouts): UpstreamConnection {
-    if (this.#tls === null) {
-      const socket = this.#openTcp();
-      return new UpstreamConnection(socket, 'connect', keeper, this.#deadlines, timeouts);
-    }
-    const socket = this.#openTls(this.#tls);
-    return new UpstreamConnection(socket, 'secureConnect', keeper, this.#deadlines, timeouts);
+    const socket = this.connect();
+    return new UpstreamConnection(socket, this.connectEvent, keeper, this.#deadlines, timeouts);
+  }
+
+  get connectEvent(): ConnectEvent {
+    return this.#tls === null ? 'connect' : 'secureConnect';
+  }
+
+  connect(): Socket {
+    return this.#tls === null ? this.#openTcp() : this.#openTls(this.#tls);
   }
 
   /** Its reads pass the stream by: they are handed to whoever listens to `data` as they come. */
@@ -88,7 +102,7 @@ export class Dialer {
       ...TCP_KEEP_ALIVE,
       secureContext: context,
       rejectUnauthorized,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: [this.#protocol === 'h2' ? 'h2' : 'http/1.1'],
       ...(this.#session === null ? {} : { session: this.#session }),
       // RFC 6066 §3: no IP addresses in SNI. The name is still what the certificate is checked
       // against.

@@ -1,10 +1,15 @@
 import type { OutgoingRequest } from '../http/outgoing.ts';
 import type { ResponseHead } from '../http/response-head.ts';
-import type { ConnectionKeeper, UpstreamConnection } from './connection.ts';
-import type { Dialer } from './dialer.ts';
-import type { ResponseReceiver, UpstreamFailure } from './port.ts';
+import type {
+  ResponseReceiver,
+  UpstreamChannel,
+  UpstreamFailure,
+  UpstreamTimeouts,
+} from './port.ts';
 
 export interface ProbeOptions {
+  /** A connection of its own, for one exchange. */
+  readonly open: (timeouts: UpstreamTimeouts) => UpstreamChannel;
   /** Without a body, and the only one of its connection. */
   readonly request: OutgoingRequest;
   /**
@@ -23,14 +28,12 @@ export interface ProbeOptions {
  * a new connection can be made is half of the question.
  */
 export class HealthProber {
-  readonly #dialer: Dialer;
   readonly #options: ProbeOptions;
   #timer: NodeJS.Timeout | null = null;
   #probe: Probe | null = null;
   #stopped = false;
 
-  constructor(dialer: Dialer, options: ProbeOptions) {
-    this.#dialer = dialer;
+  constructor(options: ProbeOptions) {
     this.#options = options;
     this.#check();
   }
@@ -42,7 +45,7 @@ export class HealthProber {
   }
 
   #check(): void {
-    this.#probe = new Probe(this.#dialer, this.#options, (passed, why) => {
+    this.#probe = new Probe(this.#options, (passed, why) => {
       this.#probe = null;
       if (this.#stopped) return;
       this.#options.result(passed, why);
@@ -56,27 +59,26 @@ export class HealthProber {
 }
 
 /** One question and the head of its response; the body is not waited for. */
-class Probe implements ResponseReceiver, ConnectionKeeper {
-  readonly #connection: UpstreamConnection;
+class Probe implements ResponseReceiver {
+  readonly #channel: UpstreamChannel;
   readonly #timer: NodeJS.Timeout;
   readonly #done: (passed: boolean | null, why: string) => void;
   #settled = false;
 
   constructor(
-    dialer: Dialer,
-    { request, timeoutMs }: ProbeOptions,
+    { open, request, timeoutMs }: ProbeOptions,
     done: (passed: boolean | null, why: string) => void,
   ) {
     this.#done = done;
     this.#timer = setTimeout(() => this.#settle(false, 'no answer in time'), timeoutMs);
     this.#timer.unref();
     // Its own deadlines are the longer ones: the timer is for the whole.
-    this.#connection = dialer.open(this, {
+    this.#channel = open({
       connectTimeoutMs: 2 * timeoutMs,
       responseTimeoutMs: 2 * timeoutMs,
     });
-    this.#connection.begin(this, request);
-    this.#connection.sendEnd();
+    this.#channel.begin(this, request);
+    this.#channel.sendEnd();
   }
 
   giveUp(): void {
@@ -87,7 +89,7 @@ class Probe implements ResponseReceiver, ConnectionKeeper {
     if (this.#settled) return;
     this.#settled = true;
     clearTimeout(this.#timer);
-    this.#connection.destroy();
+    this.#channel.destroy();
     this.#done(passed, why);
   }
 
@@ -112,11 +114,4 @@ class Probe implements ResponseReceiver, ConnectionKeeper {
   flush(): boolean {
     return true;
   }
-
-  free(connection: UpstreamConnection): void {
-    connection.destroy();
-  }
-  gone(): void {}
-  answered(): void {}
-  failed(): void {}
 }

@@ -2,9 +2,12 @@ import { isIP } from 'node:net';
 import type { Deadlines } from '../deadlines.ts';
 import { Fields } from '../http/fields.ts';
 import type { HealthChange } from './address-health.ts';
-import { AddressPool } from './address-pool.ts';
+import { AddressPool, type AddressPoolOptions } from './address-pool.ts';
+import type { ConnectionKeeper } from './connection.ts';
 import { Dialer, type UpstreamAddress } from './dialer.ts';
 import { HealthProber } from './health-prober.ts';
+import { Http2PlacePool, openSingle } from './http2/place-pool.ts';
+import type { PlacePool } from './place-pool.ts';
 import type { HealthCheckOptions, PoolOptions } from './pool-options.ts';
 
 /** The places of one name that are used at most. */
@@ -16,7 +19,7 @@ export interface Member {
   /** Null until a name's addresses are known: each connection looks it up by itself. */
   readonly ip: string | null;
   readonly dialer: Dialer;
-  readonly pool: AddressPool;
+  readonly pool: PlacePool;
   prober: HealthProber | null;
 }
 
@@ -110,30 +113,34 @@ export class PoolMembers {
 
   #newMember(address: UpstreamAddress, ip: string | null): Member {
     const { healthCheck, maxConnections, maxConnectionAgeMs, ejection, tls, names } = this.#options;
-    const { places, budget } = this.#options;
-    const dialer = new Dialer({ address, ip }, tls, names.lookup, this.#deadlines);
+    const { places, budget, protocol } = this.#options;
+    const dialer = new Dialer({ address, ip }, tls, names.lookup, this.#deadlines, protocol);
     const observer = (change: HealthChange, why: string) =>
       this.#options.healthChanged(
         { ...address, ...(ip === null ? {} : { host: ip }) },
         change,
         why,
       );
-    const pool = new AddressPool(
-      dialer,
-      {
-        timeouts: this.#options,
-        maxConnections,
-        maxConnectionAgeMs,
-        state: places.enter(this.#placeOf(address, ip), {
-          ejection,
-          checks: healthCheck,
-          observer,
-        }),
-        budget,
-      },
-      this.#deadlines,
-    );
+    const state = places.enter(this.#placeOf(address, ip), {
+      ejection,
+      checks: healthCheck,
+      observer,
+    });
+    const timeouts = this.#options;
+    const pool = this.#newPool(dialer, {
+      timeouts,
+      maxConnections,
+      maxConnectionAgeMs,
+      state,
+      budget,
+    });
     return { address, ip, dialer, pool, prober: null };
+  }
+
+  #newPool(dialer: Dialer, options: AddressPoolOptions): PlacePool {
+    return this.#options.protocol === 'http1'
+      ? new AddressPool(dialer, options, this.#deadlines)
+      : new Http2PlacePool(dialer, options, this.#deadlines);
   }
 
   /** An address that is listed twice is two places. */
@@ -145,7 +152,8 @@ export class PoolMembers {
 
   #startCheck(member: Member): void {
     const { healthCheck } = this.#options;
-    if (healthCheck !== null) member.prober ??= newProber(member, this.#options, healthCheck);
+    if (healthCheck !== null)
+      member.prober ??= newProber(member, this.#options, healthCheck, this.#deadlines);
   }
 }
 
@@ -153,6 +161,7 @@ function newProber(
   { address, dialer, pool }: Member,
   options: PoolOptions,
   check: HealthCheckOptions,
+  deadlines: Deadlines,
 ): HealthProber {
   const fields = new Fields();
   const own = options.checkFields?.() ?? null;
@@ -161,7 +170,11 @@ function newProber(
   const result = (passed: boolean | null, why: string) => {
     if (passed !== null) pool.health.checked(passed, why);
   };
-  return new HealthProber(dialer, {
+  return new HealthProber({
+    open: (timeouts) =>
+      options.protocol === 'http1'
+        ? dialer.open(PROBE, timeouts)
+        : openSingle(dialer, timeouts, deadlines),
     request: {
       method: 'GET',
       target: check.path,
@@ -176,3 +189,11 @@ function newProber(
     result,
   });
 }
+
+/** A check's connection serves one exchange. */
+const PROBE: ConnectionKeeper = {
+  free: (connection) => connection.destroy(),
+  gone: () => {},
+  answered: () => {},
+  failed: () => {},
+};

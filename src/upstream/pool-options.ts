@@ -2,7 +2,7 @@ import type { LookupFunction } from 'node:net';
 import type { Fields } from '../http/fields.ts';
 import type { EjectionOptions, HealthChange } from './address-health.ts';
 import type { DescriptorBudget } from './descriptors.ts';
-import type { UpstreamAddress, UpstreamTls } from './dialer.ts';
+import type { UpstreamAddress, UpstreamProtocol, UpstreamTls } from './dialer.ts';
 import type { PlaceStates } from './place-states.ts';
 import type { UpstreamTimeouts } from './port.ts';
 
@@ -20,7 +20,8 @@ export interface PoolOptions extends UpstreamTimeouts {
   readonly addresses: readonly UpstreamAddress[];
   /** Null = plain HTTP. */
   readonly tls: UpstreamTls | null;
-  /** Connections to one place at most, idle and busy together. */
+  readonly protocol: UpstreamProtocol;
+  /** Connections to one place at most, idle and busy together; with HTTP/2, calls. */
   readonly maxConnections: number;
   /** How long one connection serves, in milliseconds, give or take a tenth. */
   readonly maxConnectionAgeMs: number;

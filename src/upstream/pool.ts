@@ -1,9 +1,9 @@
 import type { Deadlines } from '../deadlines.ts';
-import type { AddressPool } from './address-pool.ts';
-import type { UpstreamConnection } from './connection.ts';
 import type { UpstreamAddress } from './dialer.ts';
+import type { PlacePool } from './place-pool.ts';
 import { PoolMembers } from './pool-members.ts';
 import type { PoolOptions } from './pool-options.ts';
+import type { UpstreamChannel } from './port.ts';
 
 export interface AddressState {
   readonly address: UpstreamAddress;
@@ -71,12 +71,12 @@ export class UpstreamPool {
   }
 
   /**
-   * A connection for one exchange, perhaps still connecting; null when there are as many as there
-   * may be.
+   * A connection for one exchange, or a stream of one, perhaps still connecting; null when there
+   * are as many as there may be.
    *
    * @param repeatable the request may be sent again if the connection turns out to be dead
    */
-  take(repeatable: boolean): UpstreamConnection | null {
+  take(repeatable: boolean): UpstreamChannel | null {
     return this.#choose(null).take(!repeatable);
   }
 
@@ -85,7 +85,7 @@ export class UpstreamPool {
    * so may be the place that `failed` led to, which is left out while there is another. Null as for
    * `take`.
    */
-  takeNew(failed: UpstreamConnection): UpstreamConnection | null {
+  takeNew(failed: UpstreamChannel): UpstreamChannel | null {
     return this.#choose(failed.keeper).takeNew();
   }
 
@@ -93,11 +93,11 @@ export class UpstreamPool {
    * The place with the fewest exchanges under way; ties go round; one that fails only if all do,
    * one on probation with one exchange at a time.
    */
-  #choose(except: unknown): AddressPool {
+  #choose(except: unknown): PlacePool {
     const members = this.#members.list;
     if (members.length === 1) return members[0]!.pool;
     this.#next = (this.#next + 1) % members.length;
-    let best: AddressPool | null = null;
+    let best: PlacePool | null = null;
     let bestCost = Number.POSITIVE_INFINITY;
     for (let step = 0; step < members.length; step += 1) {
       const { pool } = members[(this.#next + step) % members.length]!;
@@ -124,7 +124,7 @@ export class UpstreamPool {
   }
 }
 
-function costOf({ health, pending }: AddressPool): number {
+function costOf({ health, pending }: PlacePool): number {
   if (!health.usable) return pending + UNUSABLE_COST;
   return health.onProbation && pending > 0 ? pending + PROBATION_COST : pending;
 }

@@ -1,3 +1,5 @@
+import type { Fields } from '../http/fields.ts';
+import type { OutgoingRequest } from '../http/outgoing.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import type { Trailers } from '../http/trailers.ts';
 import type { BodySink } from '../http1/body-reader.ts';
@@ -38,6 +40,41 @@ export interface ResponseReceiver extends BodySink {
   flush(): boolean;
   /** The upstream takes request bytes again. */
   onDrain(): void;
+}
+
+/**
+ * What one exchange is made on: a connection of HTTP/1.1, or a stream of one of HTTP/2. `begin`,
+ * then the body, then `sendEnd`; nothing after the receiver was told the end.
+ */
+export interface UpstreamChannel {
+  /** The place that it leads to. */
+  readonly keeper: unknown;
+  /** The request body may come. */
+  readonly connected: boolean;
+  /**
+   * Monotonic milliseconds (`performance.now()`) since which a held response has been waiting; 0 =
+   * it is not.
+   */
+  readonly heldSinceMs: number;
+  /** Gathers the head of a request; it goes out at the next `flush()` or `sendEnd()`. */
+  begin(receiver: ResponseReceiver, request: OutgoingRequest): void;
+  /** Content of the request's body; it goes out, framed, at the next `flush()`. */
+  sendBody(content: Buffer): void;
+  /** @returns false when the upstream is slower than the client: wait for `onDrain` */
+  flush(): boolean;
+  /**
+   * The request is complete, and goes out.
+   *
+   * @param trailers fields behind its content; null: none
+   */
+  sendEnd(trailers?: Fields | null): void;
+  /** Keeps the response back: what arrives from now on waits until `release()`. */
+  hold(): void;
+  release(): void;
+  /** The client takes bytes again. */
+  resume(): void;
+  /** Gives the exchange up without a word to the receiver; the upstream sees it. */
+  destroy(): void;
 }
 
 export interface UpstreamTimeouts {

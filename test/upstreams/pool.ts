@@ -26,6 +26,7 @@ export function openPool(ports: readonly number[], options: Partial<PoolOptions>
     {
       addresses: ports.map((port) => ({ host: '127.0.0.1', port })),
       tls: null,
+      protocol: 'http1',
       maxConnections: 100,
       maxConnectionAgeMs: 3_600_000,
       names: systemNames,

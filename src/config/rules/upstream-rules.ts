@@ -23,6 +23,12 @@ function checkSchemes(upstream: Raw, path: readonly string[], report: Report): v
   // A mixed list would send some calls in the clear, by chance.
   if (secure > 0 && secure < addresses.length)
     report.fault([...path, 'addresses'], 'either all http or all https');
+  const protocol = text(upstream.protocol);
+  // Without TLS nobody agrees on it, and with TLS nothing but ALPN does.
+  if (protocol === 'h2' && secure === 0 && addresses.length > 0)
+    report.fault([...path, 'protocol'], 'h2 only with https addresses; h2c with http');
+  if (protocol === 'h2c' && secure > 0)
+    report.fault([...path, 'protocol'], 'h2c only with http addresses; h2 with https');
   if (has(upstream, 'tls') && secure === 0 && addresses.length > 0)
     report.fault([...path, 'tls'], 'only with https addresses');
 }

@@ -115,6 +115,12 @@ const upstream = z.strictObject({
     upstreamTls,
     'TLS towards the upstream; only with https addresses. The certificate is verified unless said otherwise.',
   ),
+  protocol: z
+    .enum(['http1', 'h2', 'h2c'])
+    .default('http1')
+    .describe(
+      'How it is spoken to: `http1`; `h2` (HTTP/2 by TLS and ALPN, https addresses only); `h2c` (HTTP/2 without TLS, http addresses only). gRPC needs HTTP/2.',
+    ),
   headers: orNull(
     headers,
     'Fields set on every request to it, health checks included, and taken off them: for a service that wants a credential of its own.',
@@ -129,7 +135,7 @@ const upstream = z.strictObject({
   ),
   maxConnections: whole(
     { min: 1, max: 65_535, default: 512 },
-    'Connections to each of its addresses, idle and busy together, of each worker.',
+    'Connections to each of its addresses, idle and busy together, of each worker. With HTTP/2, where one connection carries many calls, calls under way.',
   ),
   maxConnectionAgeMs: whole(
     { min: 1000, max: 86_400_000, default: 300_000 },

@@ -10,6 +10,7 @@ it('fills in what an upstream leaves out', () => {
     {
       name: 'api',
       addresses: [{ secure: false, host: 'api', port: 80 }],
+      protocol: 'http1',
       host: 'preserve',
       tls: null,
       headers: null,
@@ -22,6 +23,14 @@ it('fills in what an upstream leaves out', () => {
       assertion: false,
     },
   ]);
+});
+
+it.each([
+  ['h2', '"http://a"', 'h2 only with https addresses; h2c with http'],
+  ['h2c', '"https://a"', 'h2c only with http addresses; h2 with https'],
+])('refuses protocol %s for %s', (protocol, list, message) => {
+  const said = saidOf(upstream(`addresses: [${list}], protocol: ${protocol}`));
+  expect(said).toEqual([`upstreams.api.protocol: ${message}`]);
 });
 
 it.each([

@@ -114,6 +114,7 @@ export class FakeUpstream {
       name: 'deployments',
       host: null,
       authority: 'upstream:8080',
+      streams: false,
       fields: null,
       pool: pool as UpstreamPool,
       shares: this.shares,

@@ -1,0 +1,373 @@
+import type { Deadline, Deadlines, Watched } from '../../deadlines.ts';
+import type { Fields } from '../../http/fields.ts';
+import type { OutgoingRequest } from '../../http/outgoing.ts';
+import type { ResponseHead } from '../../http/response-head.ts';
+import type { Trailers } from '../../http/trailers.ts';
+import type { ClientStream } from '../../http2/client-stream.ts';
+import { ERROR } from '../../http2/frames.ts';
+import type { ResponseReceiver, UpstreamChannel, UpstreamFailure } from '../port.ts';
+import type { Http2Connection, Rider } from './connection.ts';
+
+/** 1xx responses before the final one. More is a flood. */
+const MAX_INTERIM = 16;
+/** So much of a body is kept to be sent again where an upstream did not look at it. */
+const KEPT_BYTES = 64 * 1024;
+/** How often a request goes to another connection because one did not look at it. */
+const MAX_MOVES = 3;
+
+/** The place that the exchange leads to. None of these may throw. */
+export interface Http2Place {
+  readonly responseTimeoutMs: number;
+  /** Another connection than this one; null: there may be none. */
+  another(than: Http2Connection): Http2Connection | null;
+  /** The final head of a response came. */
+  answered(status: number): void;
+  /** It failed, and not because we gave it up. Before `over`. */
+  failed(failure: UpstreamFailure): void;
+  over(): void;
+}
+
+/**
+ * One exchange on a stream of a connection.
+ *
+ * A request at which an upstream certainly did not look (REFUSED_STREAM, or behind the last stream
+ * of GOAWAY: RFC 9113 §8.7) goes to another connection, whatever its method, as long as all of it
+ * that was sent is still here.
+ */
+export class Http2Exchange implements UpstreamChannel, Rider, Watched {
+  readonly #place: Http2Place;
+  readonly #deadlines: Deadlines;
+  readonly #deadline: Deadline;
+  #connection: Http2Connection;
+  #stream: ClientStream | null = null;
+  #receiver: ResponseReceiver | null = null;
+  #request: OutgoingRequest | null = null;
+  #over = false;
+  #moves = 0;
+  /** `reads` of the connection when the request went out. */
+  #readsBefore = 0;
+
+  // ── what goes ──
+  /** All content so far, until it is too much or nobody needs it again. */
+  #kept: Buffer[] | null = [];
+  #keptBytes = 0;
+  #anyBody = false;
+  #ended = false;
+  #trailers: Fields | null = null;
+  #blocked = false;
+
+  // ── what comes ──
+  #holding = false;
+  #held: ResponseHead[] = [];
+  #interim = 0;
+  #headCame = false;
+  #headGiven = false;
+  #paused = false;
+  heldSinceMs = 0;
+
+  constructor(place: Http2Place, connection: Http2Connection, deadlines: Deadlines) {
+    this.#place = place;
+    this.#connection = connection;
+    this.#deadlines = deadlines;
+    this.#deadline = deadlines.watch(this, Number.POSITIVE_INFINITY);
+    connection.take(this);
+  }
+
+  get keeper(): Http2Place {
+    return this.#place;
+  }
+
+  get connected(): boolean {
+    return this.#connection.ready;
+  }
+
+  // ── the request ──
+
+  begin(receiver: ResponseReceiver, request: OutgoingRequest): void {
+    this.#receiver = receiver;
+    this.#request = request;
+  }
+
+  sendBody(content: Buffer): void {
+    if (this.#over || content.length === 0) return;
+    this.#anyBody = true;
+    this.#keep(content);
+    this.#stream?.content(content);
+  }
+
+  #keep(content: Buffer): void {
+    if (this.#kept === null) return;
+    this.#kept.push(content);
+    this.#keptBytes += content.length;
+    // What has not been sent yet is here alone.
+    if (this.#stream !== null) this.#forgetMuch();
+  }
+
+  #forgetMuch(): void {
+    if (this.#keptBytes > KEPT_BYTES) this.#kept = null;
+  }
+
+  flush(): boolean {
+    if (this.#over) return true;
+    if (!this.connected) return false;
+    if (this.#stream === null) this.#open();
+    else this.#blocked = !this.#stream.flush();
+    this.#watchSilence();
+    return !this.#blocked;
+  }
+
+  sendEnd(trailers: Fields | null = null): void {
+    if (this.#over) return;
+    this.#ended = true;
+    this.#trailers = trailers;
+    if (!this.connected) return;
+    if (this.#stream === null) this.#open();
+    else this.#stream.end(trailers);
+    this.#watchSilence();
+  }
+
+  /** Sends all that there is of the request. */
+  #open(): void {
+    const request = this.#request!;
+    const stream = this.#connection.open(this, request.method === 'HEAD');
+    this.#stream = stream;
+    this.#readsBefore = this.#connection.reads;
+    stream.request(request, this.#connection.scheme);
+    for (const content of this.#kept!) stream.content(content);
+    this.#forgetMuch();
+    if (this.#ended) stream.end(this.#trailers);
+    else this.#blocked = !stream.flush();
+  }
+
+  onReady(): void {
+    this.#guarded(() => {
+      if (this.#receiver === null) return;
+      const moved = this.#moves > 0;
+      if (moved || this.#ended) {
+        this.#open();
+        this.#watchSilence();
+      }
+      if (!moved) this.#receiver.onConnected();
+      else if (!this.#blocked && !this.#ended) this.#receiver.onDrain();
+    });
+  }
+
+  onNoRoom(): void {
+    this.#move('it takes no more streams');
+  }
+
+  onUnconnected(failure: UpstreamFailure): void {
+    this.#fail({ ...failure, neverSent: !this.#anyBody });
+  }
+
+  /** The upstream has not looked at it. */
+  #move(why: string): void {
+    this.#stream = null;
+    const next = this.#mayMove ? this.#place.another(this.#connection) : null;
+    if (next === null) {
+      const neverSent = !this.#anyBody;
+      this.#fail({ kind: 'broken', detail: why, neverSent, staleConnection: false });
+      return;
+    }
+    this.#moves += 1;
+    this.#deadline.untilMs = Number.POSITIVE_INFINITY;
+    this.#connection.leave(this);
+    this.#connection = next;
+    next.take(this);
+    if (next.ready) this.onReady();
+  }
+
+  get #mayMove(): boolean {
+    return this.#kept !== null && this.#moves < MAX_MOVES;
+  }
+
+  // ── the response ──
+
+  hold(): void {
+    this.#holding = true;
+  }
+
+  release(): void {
+    if (!this.#holding) return;
+    this.#holding = false;
+    const heads = this.#held;
+    this.#held = [];
+    if (heads.length === 0) return;
+    this.#guarded(() => {
+      for (const head of heads) if (!this.#over) this.#give(head);
+      this.#flushReceiver();
+    });
+    this.#watchSilence();
+  }
+
+  onHead(head: ResponseHead): void {
+    this.#guarded(() => {
+      this.#watchSilence();
+      this.#interim += 1;
+      if (head.status >= 200) this.#onFinalHead(head.status);
+      else if (this.#interim > MAX_INTERIM) this.#stream!.broken('unexpected interim answer');
+      if (this.#over) return;
+      if (this.#holding) this.#hold(head);
+      else this.#give(head);
+    });
+  }
+
+  #onFinalHead(status: number): void {
+    this.#headCame = true;
+    this.#kept = null;
+    this.#place.answered(status);
+  }
+
+  #hold(head: ResponseHead): void {
+    if (this.#held.length === 0) this.heldSinceMs = performance.now();
+    this.#held.push(head);
+    this.#watchSilence();
+  }
+
+  #give(head: ResponseHead): void {
+    if (head.status < 200) {
+      this.#receiver!.onInterim(head);
+    } else {
+      this.#headGiven = true;
+      this.#receiver!.onHead(head);
+      // The receiver may have given up on hearing the head.
+      if (!this.#over) this.#stream!.resume();
+    }
+    if (!this.#over) this.#connection.touch(this);
+  }
+
+  onContent(content: Buffer): void {
+    this.#guarded(() => {
+      if (!this.#over) this.#receiver!.onBody(content);
+    });
+  }
+
+  onContentPiece(): void {
+    this.#watchSilence();
+    if (!this.#connection.touch(this)) this.onRead();
+  }
+
+  onRead(): void {
+    this.#guarded(() => this.#flushReceiver());
+  }
+
+  #flushReceiver(): void {
+    if (this.#over || this.#receiver!.flush()) return;
+    this.#paused = true;
+    this.#stream?.pause();
+    this.#watchSilence();
+  }
+
+  resume(): void {
+    if (this.#over || !this.#paused) return;
+    this.#paused = false;
+    this.#watchSilence();
+    if (this.#headGiven) this.#stream?.resume();
+  }
+
+  onContentEnd(trailers: Trailers | null): void {
+    const receiver = this.#end();
+    if (receiver !== null) lastWord(receiver, () => receiver.onEnd(trailers));
+  }
+
+  onContentBroken(): void {
+    this.#stream?.broken('the content is longer or shorter than Content-Length says');
+  }
+
+  onBroken(detail: string): void {
+    this.#fail({ kind: 'broken', detail, neverSent: false, staleConnection: false });
+  }
+
+  onGone(code: number | null): void {
+    if (code === ERROR.refusedStream && !this.#headCame) {
+      this.#move('it refuses the stream');
+      return;
+    }
+    const { fault, reads } = this.#connection;
+    const staleConnection = code === null && reads === this.#readsBefore;
+    const detail = code === null ? fault : `stream reset, code ${code}`;
+    this.#fail({ kind: 'broken', detail, neverSent: false, staleConnection });
+  }
+
+  onWritable(): void {
+    this.#guarded(() => {
+      this.#blocked = false;
+      this.#watchSilence();
+      if (!this.#over && !this.#ended) this.#receiver!.onDrain();
+    });
+  }
+
+  onContentHere(): void {}
+  onClosed(): void {}
+
+  // ── ends ──
+
+  destroy(): void {
+    const stream = this.#stream;
+    this.#end();
+    stream?.reset(ERROR.cancel);
+  }
+
+  expired(): void {
+    const stream = this.#stream;
+    this.#fail({
+      kind: 'timeout',
+      detail: 'silent for too long',
+      neverSent: false,
+      staleConnection: false,
+    });
+    stream?.reset(ERROR.cancel);
+  }
+
+  /** As with HTTP/1.1: the upstream's time runs while it is the upstream that is waited for. */
+  #watchSilence(): void {
+    if (this.#over) return;
+    const waitsForUs = this.#paused || this.#held.length > 0;
+    const owes = (this.#ended || this.#blocked) && !waitsForUs;
+    this.#deadline.untilMs = owes
+      ? this.#deadlines.nowMs + this.#place.responseTimeoutMs
+      : Number.POSITIVE_INFINITY;
+  }
+
+  #fail(failure: UpstreamFailure): void {
+    if (this.#over) return;
+    if (this.#receiver !== null) this.#place.failed(failure);
+    const receiver = this.#end();
+    if (receiver !== null) lastWord(receiver, () => receiver.onFailure(failure));
+  }
+
+  /** @returns who is to be told so, if anybody is */
+  #end(): ResponseReceiver | null {
+    if (this.#over) return null;
+    this.#over = true;
+    this.#kept = null;
+    this.#held = [];
+    this.#deadline.end();
+    this.#connection.leave(this);
+    this.#place.over();
+    const receiver = this.#receiver;
+    this.#receiver = null;
+    return receiver;
+  }
+
+  /** Whoever receives may be at fault; that must end one exchange and not its neighbours. */
+  #guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      const stream = this.#stream;
+      const receiver = this.#end();
+      stream?.reset(ERROR.internal);
+      receiver?.onFault(error);
+    }
+  }
+}
+
+/** The exchange is over: what goes wrong in this step concerns the receiver alone. */
+function lastWord(receiver: ResponseReceiver, word: () => void): void {
+  try {
+    word();
+  } catch (error) {
+    receiver.onFault(error);
+  }
+}
