@@ -68,8 +68,8 @@ export class Http2Connection implements ClientSessionOwner, Watched {
   #reading = false;
   #lastReadMs = 0;
   #pingMs = 0;
-  /** Asked, and replied, since something else was read. */
-  #asked = false;
+  /** `reads` when it replied: nothing has been read since, and it is not asked again. */
+  #askedAt = -1;
   /** Why what has no connection any more has none. */
   #fault = 'connection closed';
   /** How often something was read. */
@@ -170,7 +170,7 @@ export class Http2Connection implements ClientSessionOwner, Watched {
     return true;
   }
 
-  /** No further call goes on it; it closes after the last one. */
+  /** No further call goes on it; it closes after the last one, or at once. */
   retire(): void {
     this.#leaving = true;
     if (this.idle) this.close();
@@ -199,6 +199,7 @@ export class Http2Connection implements ClientSessionOwner, Watched {
       else rider.onNoRoom();
       room -= 1;
     }
+    if (this.#most === 0) this.retire();
   }
 
   onGoaway(): void {
@@ -207,9 +208,8 @@ export class Http2Connection implements ClientSessionOwner, Watched {
 
   onPong(): void {
     this.#pingMs = 0;
-    this.#deadline.untilMs = Number.POSITIVE_INFINITY;
-    // Once for each silence: the next read begins another one.
-    this.#asked = true;
+    this.#askedAt = this.reads;
+    this.#watch();
   }
 
   onSessionFault(_code: ErrorCode, what: string): void {
@@ -242,7 +242,7 @@ export class Http2Connection implements ClientSessionOwner, Watched {
     } finally {
       this.#reading = false;
     }
-    if (this.#asked) this.#askAgain();
+    if (this.#askedAt !== -1) this.#askAgain();
     const touched = this.#touched;
     if (touched.length === 0) return;
     this.#touched = [];
@@ -250,17 +250,17 @@ export class Http2Connection implements ClientSessionOwner, Watched {
   }
 
   #askAgain(): void {
-    // What was read may be the reply itself.
-    if (this.#touched.length === 0) return;
-    this.#asked = false;
+    if (this.#askedAt === this.reads) return; // this read was the reply itself
+    this.#askedAt = -1;
     this.#watch();
   }
 
   /** Silence counts where a call is under way; without one, how long nobody has needed it. */
   #watch(): void {
     if (this.#closed || !this.#ready || this.#pingMs > 0) return;
-    const afterMs = this.idle ? IDLE_TIMEOUT_MS : SILENCE_MS;
-    this.#deadline.untilMs = this.#deadlines.nowMs + afterMs;
+    if (this.idle) this.#deadline.untilMs = this.#deadlines.nowMs + IDLE_TIMEOUT_MS;
+    else if (this.#askedAt !== -1) this.#deadline.untilMs = Number.POSITIVE_INFINITY;
+    else this.#deadline.untilMs = this.#deadlines.nowMs + SILENCE_MS;
   }
 
   expired(): void {

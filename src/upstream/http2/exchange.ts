@@ -310,6 +310,8 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
 
   expired(): void {
     const stream = this.#stream;
+    // Nothing came on its connection at all: nobody else is to wait for that.
+    if (this.#connection.reads === this.#readsBefore) this.#connection.retire();
     this.#fail({
       kind: 'timeout',
       detail: 'silent for too long',

@@ -397,6 +397,21 @@ describe('a flood', () => {
   });
 });
 
+it('takes a PING for each piece of content for what it is: some measure the way by it', async () => {
+  const scene = new Scene();
+  for (let id = 1; id < 10_001; id += 2) {
+    scene.push(get(id));
+    const heard = scene.heard.pop()!;
+    scene.respond(heard, 'x');
+    heard.stream.end();
+    scene.push(frame(TYPE.ping, 0, 0, Buffer.alloc(8)));
+    if (id % 20 === 1) await nextTurn();
+  }
+  expect(scene.ends).toEqual([]);
+  for (let count = 0; count < 1500; count += 1) scene.push(frame(TYPE.ping, 0, 0, Buffer.alloc(8)));
+  expect(scene.ends).toHaveLength(1);
+});
+
 /** What h2spec asks for, and nobody but a test sends; `code` of GOAWAY. */
 const FAULTS: readonly (readonly [string, number, readonly Buffer[]])[] = [
   ['a frame that is too large', ERROR.frameSize, [frame(TYPE.headers, 4, 1, Buffer.alloc(16_385))]],
