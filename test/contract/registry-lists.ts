@@ -204,9 +204,11 @@ class Registry {
       kind: random.chance(0.8) ? 'service' : 'user',
       search: some(
         0.3,
-        random.pick(['i', 'BILL', 'peline', 'owned by', '-1', 'x', 'nobody', idOf(5)]),
+        random.chance(0.5)
+          ? this.#partOfText()
+          : random.pick(['i', 'BILL', 'peline', 'owned by', '-1', 'x', 'nobody', '.%', idOf(5)]),
       ),
-      namePrefix: some(0.15, random.pick(['ci', 'Bill', 'x', '-'])),
+      namePrefix: some(0.15, random.pick(['ci', 'Bill', 'x', '-', this.#partOfText()])),
       status: some(0.3, random.pick(['active', 'inactive', 'expired'] as const)),
       role: some(0.25, random.pick([...ROLES, 'unheard-of'])),
       team: some(0.25, random.pick([...TEAMS, 'unheard-of'])),
@@ -218,6 +220,14 @@ class Registry {
       descending: random.chance(0.5),
       limit: 1 + random.below(60),
     });
+  }
+
+  #partOfText(): string {
+    const random = this.#random;
+    const one = random.pick([...this.#known.values()]);
+    const text = random.pick([one.name, one.description || one.name]);
+    const from = random.below(text.length);
+    return text.slice(from, from + 1 + random.below(text.length - from));
   }
 
   #next(): AccountChange {

@@ -19,6 +19,8 @@ export class RegistryFile {
   readonly #presence: FilePresence;
   readonly #statements = new Map<string, StatementSync>();
   #damage: RegistryUnavailable | null = null;
+  /** How often somebody else has touched the file: what was read from it before is not kept. */
+  looks = 0;
 
   /**
    * Throws `StoreInUse` when another process owns the file, `RegistryUnavailable` when it cannot be
@@ -101,6 +103,7 @@ export class RegistryFile {
 
   /** Somebody else has touched the files: they may be another's, damaged, or an earlier state. */
   #lookAgain(): void {
+    this.looks += 1;
     const lost = this.#presence.lost();
     if (lost !== null) throw this.damaged(lost);
     // What is in memory would hide what is in the file.

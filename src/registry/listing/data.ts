@@ -38,6 +38,9 @@ export interface Blocks {
   readonly times: readonly (readonly (Uint8Array | null)[])[];
 }
 
+/** Bits by number, for each block that was searched. */
+export type SearchedBlocks = readonly Uint8Array[];
+
 /**
  * What a store keeps for the lists, as the lists read it. Every answer is small or a slice, so that
  * neither the store nor this process is held up.
@@ -57,8 +60,8 @@ export interface ListingData {
     marks: readonly string[],
     times: readonly Time[],
   ): Promise<Blocks>;
-  /** Tells the numbers of the accounts in which it is found. */
-  search(what: Search, found: (number: number) => void): Promise<void>;
+  /** Where it is found: bits of each block, which the caller may change. */
+  search(what: Search): Promise<SearchedBlocks>;
   /** The number of the account with this id; null: there is none. */
   numberOf(id: string): Promise<number | null>;
   /** Rows (entry.ts) of these numbers; null where there is none. */

@@ -13,6 +13,12 @@ const JUDGED_AT_ONCE = 4;
 const BYTES = BLOCK / 8;
 const TIME_BYTES = 6;
 
+/** How many bits of a byte are set. */
+const ONES = Uint8Array.from(
+  { length: 256 },
+  (_, byte) => byte.toString(2).replaceAll('0', '').length,
+);
+
 /**
  * Told of every account that is in the list: its number, the time that the list is sorted by, and
  * how it stands (0 active, 1 expired, 2 inactive).
@@ -207,34 +213,32 @@ async function searched(
 ): Promise<ReadonlyMap<number, Uint8Array> | null> {
   const texts = search === null ? null : await foundIn(data, folded(search), false, blocks);
   const number = search === null ? null : await data.numberOf(search);
-  if (number !== null) texts?.mark(number);
-  const names = namePrefix === null ? null : await foundIn(data, folded(namePrefix), true, blocks);
-  const [found, begins] = [texts?.found ?? null, names?.found ?? null];
-  if (found === null || begins === null) return found ?? begins;
-  for (const [index, bits] of found) if (!both(bits, begins.get(index))) found.delete(index);
-  return found;
+  if (number !== null) markIn(texts?.get(Math.floor(number / BLOCK)), number % BLOCK);
+  const begins = namePrefix === null ? null : await foundIn(data, folded(namePrefix), true, blocks);
+  if (texts === null || begins === null) return texts ?? begins;
+  for (const [index, bits] of texts) if (!both(bits, begins.get(index))) texts.delete(index);
+  return texts;
 }
 
-async function foundIn(data: ListingData, needle: string, isPrefix: boolean, blocks: number) {
+/** An account that came while the rest was searched has no block yet. */
+function markIn(bits: Uint8Array | undefined, slot: number): void {
+  if (bits !== undefined) bits[slot >> 3] = (bits[slot >> 3] ?? 0) | (1 << (slot & 7));
+}
+
+async function foundIn(
+  data: ListingData,
+  needle: string,
+  isPrefix: boolean,
+  blocks: number,
+): Promise<Map<number, Uint8Array>> {
   const found = new Map<number, Uint8Array>();
-  // Most follow one another in one block.
-  let index = -1;
-  let bits: Uint8Array = new Uint8Array(BYTES);
-  const mark = (number: number) => {
-    const slot = number % BLOCK;
-    if (number - slot !== index * BLOCK) {
-      index = Math.floor(number / BLOCK);
-      bits = found.get(index) ?? new Uint8Array(BYTES);
-      found.set(index, bits);
-    }
-    bits[slot >> 3] = (bits[slot >> 3] ?? 0) | (1 << (slot & 7));
-  };
   for (let first = 0; first < blocks; first += SEARCHED_AT_ONCE) {
     const last = Math.min(blocks, first + SEARCHED_AT_ONCE) - 1;
     await turn();
-    await data.search({ first, last, needle, isPrefix }, mark);
+    const bits = await data.search({ first, last, needle, isPrefix });
+    for (const [n, block] of bits.entries()) found.set(first + n, block);
   }
-  return { found, mark };
+  return found;
 }
 
 function* slotsOf(bits: Uint8Array): Generator<number> {
@@ -250,9 +254,6 @@ function* slotsOf(bits: Uint8Array): Generator<number> {
 
 function countOf(bits: Uint8Array): number {
   let count = 0;
-  for (let n = 0; n < BYTES; n += 1) {
-    let byte = bits[n] ?? 0;
-    for (; byte !== 0; byte &= byte - 1) count += 1;
-  }
+  for (let n = 0; n < BYTES; n += 1) count += ONES[bits[n] ?? 0] ?? 0;
   return count;
 }

@@ -60,7 +60,9 @@ class Plain implements ListingData {
     const blocks = Array.from({ length: last - first + 1 }, (_, n) => first + n);
     return { marks: marks.map((mark) => blocks.map((block) => bits(mark, block))), times: [[]] };
   }
-  async search() {}
+  async search() {
+    return [];
+  }
   async numberOf(): Promise<number | null> {
     return null;
   }

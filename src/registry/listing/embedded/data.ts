@@ -10,10 +10,12 @@ import {
   type ListingData,
   type Place,
   type Search,
+  type SearchedBlocks,
   type Walk,
 } from '../data.ts';
 import { damagedEntry, entryOf, type Time } from '../entry.ts';
-import { type EmbeddedLists, slotAt, TEXT_PLACE } from './lists.ts';
+import type { EmbeddedLists } from './lists.ts';
+import { TextSearch } from './search.ts';
 
 /** Accounts that are taken into the lists in one transaction: a few milliseconds. */
 const SLICE = 100;
@@ -147,16 +149,19 @@ export class EmbeddedListing implements ListingData {
     return { marks: rows.slice(0, marks.length), times: rows.slice(marks.length) };
   }
 
-  async search({ first, last, needle, isPrefix }: Search, found: (number: number) => void) {
+  async search({ first, last, needle, isPrefix }: Search): Promise<SearchedBlocks> {
     await turn();
-    const sql = 'SELECT lines FROM list_text WHERE name = ?';
-    this.#file.read(() => {
-      for (let block = first; block <= last; block += 1)
-        for (const kind of isPrefix ? ['n'] : ['n', 'd']) {
-          const lines = this.#file.get(sql, `${kind}:${block}`)?.lines ?? '';
-          searchLines(String(lines), needle, isPrefix, (slot) => found(block * BLOCK + slot));
-        }
-    });
+    const search = new TextSearch(needle, isPrefix);
+    return this.#file.read(() =>
+      Array.from({ length: last - first + 1 }, (_, n) => this.#searchBlock(first + n, search)),
+    );
+  }
+
+  #searchBlock(block: number, search: TextSearch): Uint8Array {
+    const bits = new Uint8Array(BLOCK / 8);
+    search.mark(this.#lists.texts.get(`n:${block}`), bits);
+    if (!search.isPrefix) search.mark(this.#lists.texts.get(`d:${block}`), bits);
+    return bits;
   }
 
   async numberOf(id: string): Promise<number | null> {
@@ -198,24 +203,5 @@ function readable(id: string, text: string): Account | null {
   } catch (fault) {
     if (!(fault instanceof RegistryUnavailable)) throw fault;
     return null;
-  }
-}
-
-/** Tells the places of the lines whose text holds `needle`, or begins with it. */
-function searchLines(
-  lines: string,
-  needle: string,
-  isPrefix: boolean,
-  found: (slot: number) => void,
-): void {
-  let at = lines.indexOf(needle);
-  while (at !== -1) {
-    const text = lines.lastIndexOf('\n', at) + 1 + TEXT_PLACE;
-    if (at >= text && (!isPrefix || at === text)) {
-      found(slotAt(lines, text - TEXT_PLACE));
-      const end = lines.indexOf('\n', at);
-      if (end === -1) return;
-      at = lines.indexOf(needle, end);
-    } else at = lines.indexOf(needle, at + 1);
   }
 }

@@ -8,6 +8,7 @@ import {
   TIMES,
   type Time,
 } from '../entry.ts';
+import { KeptTexts } from './texts.ts';
 
 /** Accounts in one block of texts. */
 const TEXT_BLOCK = 1024;
@@ -29,14 +30,17 @@ export interface ListState {
  */
 export class EmbeddedLists {
   readonly #file: RegistryFile;
+  /** To be searched. */
+  readonly texts: KeptTexts;
   /** Blocks that the present transaction has read, and which of them it has changed. */
   readonly #blocks = new Map<string, Buffer>();
   readonly #changed = new Set<string>();
   /** Texts that it has changed. */
-  readonly #texts = new Map<string, string>();
+  readonly #newTexts = new Map<string, string>();
 
   constructor(file: RegistryFile) {
     this.#file = file;
+    this.texts = new KeptTexts(file);
   }
 
   state(): ListState {
@@ -50,6 +54,7 @@ export class EmbeddedLists {
   }
 
   begin(seq: number): void {
+    this.texts.clear();
     for (const table of TABLES) this.#file.run(`DELETE FROM ${table}`);
     this.#file.run("INSERT INTO list_state VALUES (1, ?, ?, '', 0, 0)", LISTING_VERSION, seq);
   }
@@ -70,7 +75,7 @@ export class EmbeddedLists {
       this.#write();
     } finally {
       this.#blocks.clear();
-      this.#texts.clear();
+      this.#newTexts.clear();
       this.#changed.clear();
     }
   }
@@ -176,11 +181,11 @@ export class EmbeddedLists {
     const rest = from === -1 ? lines : lines.slice(0, from) + (to === -1 ? '' : lines.slice(to));
     const now = text === '' ? rest : rest + line + text;
     if (now === lines) return;
-    this.#texts.set(name, now);
+    this.#newTexts.set(name, now);
   }
 
   #linesOf(name: string): string {
-    const known = this.#texts.get(name);
+    const known = this.#newTexts.get(name);
     if (known !== undefined) return known;
     const row = this.#file.get('SELECT lines FROM list_text WHERE name = ?', name);
     return String(row?.lines ?? '');
@@ -193,9 +198,11 @@ export class EmbeddedLists {
         name,
         this.#blocks.get(name) ?? null,
       );
-    for (const [name, lines] of this.#texts)
+    for (const [name, lines] of this.#newTexts) {
+      this.texts.forget(name);
       if (lines === '') this.#file.run('DELETE FROM list_text WHERE name = ?', name);
       else this.#file.run('INSERT OR REPLACE INTO list_text VALUES (?, ?)', name, lines);
+    }
   }
 }
 
@@ -221,8 +228,3 @@ function textPlace(number: number): string {
 
 /** Letters at the beginning of a line. */
 export const TEXT_PLACE = 3;
-
-export function slotAt(lines: string, at: number): number {
-  const digit = (n: number) => lines.charCodeAt(at + n) - 16;
-  return digit(0) * 256 + digit(1) * 16 + digit(2);
-}

@@ -10,6 +10,7 @@ import {
   type ListingData,
   type Place,
   type Search,
+  type SearchedBlocks,
   type Walk,
 } from '../data.ts';
 import { TIMES, type Time } from '../entry.ts';
@@ -74,15 +75,19 @@ export class RedisListing implements ListingData {
     return { marks: rows.slice(0, marks.length), times: rows.slice(marks.length) };
   }
 
-  async search({ first, last, needle, isPrefix }: Search, found: (number: number) => void) {
+  async search({ first, last, needle, isPrefix }: Search): Promise<SearchedBlocks> {
     const share = BLOCK / TEXT_BLOCK;
     const words = [needle, first * share, (last + 1) * share - 1, isPrefix ? 1 : 0];
     const { texts } = listKeys(this.#redis.keys);
     const answer = (await this.#redis.run(SEARCH, [texts], words)) as (number | Buffer)[];
+    const blocks = Array.from({ length: last - first + 1 }, () => new Uint8Array(BLOCK / 8));
     for (let index = 0; index < answer.length; index += 2) {
-      const begin = Number(answer[index]) * TEXT_BLOCK;
-      for (const place of answer[index + 1] as Buffer) found(begin + place);
+      const part = Number(answer[index]);
+      const bits = blocks[Math.floor(part / share) - first];
+      if (bits !== undefined)
+        markPlaces(answer[index + 1] as Buffer, bits, (part % share) * (TEXT_BLOCK / 8));
     }
+    return blocks;
   }
 
   async numberOf(id: string): Promise<number | null> {
@@ -120,5 +125,14 @@ export class RedisListing implements ListingData {
 
   uses(account: string): Promise<readonly TokenUse[]> {
     return this.#redis.uses(account);
+  }
+}
+
+/** `places`: two letters for each, as in the texts. `from`: a byte of `bits`. */
+function markPlaces(places: Buffer, bits: Uint8Array, from: number): void {
+  for (let at = 0; at < places.length; at += 2) {
+    const slot = ((places[at] ?? 0) - 16) * 16 + (places[at + 1] ?? 0) - 16;
+    const byte = from + (slot >> 3);
+    bits[byte] = (bits[byte] ?? 0) | (1 << (slot & 7));
   }
 }
