@@ -4,15 +4,23 @@ import { GROUPS, type Operation } from './api.ts';
 
 /**
  * Writes config/examples/lifetime.yaml from the table of the API. Run as a script (`npm run
- * lifetime`) it writes the file; with `--check` it only says whether the file is up to date.
+ * lifetime`) it writes the file; with `--check` it only says whether the file is up to date, and
+ * with `--some` it prints it with `application: some` in the lists.
  */
 export const EXAMPLE_FILE = fileURLToPath(new URL('../examples/lifetime.yaml', import.meta.url));
 
 const HEAD = readFileSync(new URL('head.yaml', import.meta.url), 'utf8');
 
-export function exampleText(): string {
+/** What clients read before they know of any application. */
+const LISTS: ReadonlySet<string> = new Set(['applications', 'environments', 'deployments']);
+
+/** @param lists what stands for the application in the lists that every client begins with */
+export function exampleText(lists: 'any' | 'some' = 'any'): string {
   const groups = GROUPS.map(({ about, operations }) => {
-    const rows = operations.flatMap(routesOf).map((row) => `  - ${flow(row)}\n`);
+    const listed = operations.map((operation) =>
+      LISTS.has(operation.name) ? { ...operation, application: lists } : operation,
+    );
+    const rows = listed.flatMap(routesOf).map((row) => `  - ${flow(row)}\n`);
     return `${comment(about)}${rows.join('')}`;
   });
   return `${HEAD}\nroutes:\n${groups.join('\n')}`;
@@ -24,8 +32,12 @@ function comment(text: string): string {
   return lines.map((line) => `  # ${line}\n`).join('');
 }
 
+type OfExample = Omit<Operation, 'application'> & {
+  readonly application: Operation['application'] | 'some';
+};
+
 /** Both forms of a path: some clients end each with a slash. */
-function routesOf(operation: Operation): readonly Readonly<Record<string, unknown>>[] {
+function routesOf(operation: OfExample): readonly Readonly<Record<string, unknown>>[] {
   const { name, methods, path, permission, application, more = {} } = operation;
   const withHead = methods.includes('GET') ? [...methods, 'HEAD'] : methods;
   const forwarded = permission === null ? {} : { application, permission, upstream: 'lifetime' };
@@ -45,12 +57,13 @@ function flow(value: unknown): string {
   return typeof value === 'string' && /[{}*[\],#]/.test(text) ? JSON.stringify(text) : text;
 }
 
-function main(check: boolean): void {
-  if (!check) writeFileSync(EXAMPLE_FILE, exampleText());
+function main(option: string | undefined): void {
+  if (option === '--some') process.stdout.write(exampleText('some'));
+  else if (option !== '--check') writeFileSync(EXAMPLE_FILE, exampleText());
   else if (readFileSync(EXAMPLE_FILE, 'utf8') !== exampleText()) {
     console.error('config/examples/lifetime.yaml is out of date: run npm run lifetime');
     process.exitCode = 1;
   }
 }
 
-if (import.meta.main) main(process.argv.includes('--check'));
+if (import.meta.main) main(process.argv[2]);

@@ -54,7 +54,7 @@ export function addWhoCanCommand(program: Command): void {
   examples(
     who,
     'sallyport who-can POST /environments/Production/deployments --config sallyport.yaml',
-    'sallyport who-can --variable app=CRM POST /deployments --config sallyport.yaml',
+    'sallyport who-can --variable app=CRM POST /deployments --server https://gate.example:9443',
   );
 }
 

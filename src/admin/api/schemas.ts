@@ -283,6 +283,26 @@ export const explanation = component(
   }),
 );
 
+export const whoCanPage = component(
+  'WhoCanPage',
+  z.object({
+    items: z.array(
+      z.object({
+        account: z.string(),
+        permission: z.string().nullable(),
+        application: z.string().nullable(),
+        applications: z.array(z.string()),
+        role: z.string().nullable(),
+        rule: z.enum(['grant', 'team', 'default', 'in-doubt']).nullable(),
+      }),
+    ),
+    examined: z.int().describe('How many accounts were asked about for this page.'),
+    damaged: z.array(z.string()).describe('Ids of accounts whose record cannot be read.'),
+    next: z.string().nullable().describe('Of the next page; null: that was all.'),
+  }),
+  'A page may be empty and have a next one.',
+);
+
 export const received = component('Received', z.object({ received: z.literal(true) }));
 
 export const problem = component(
@@ -493,8 +513,8 @@ export const activityFilter = {
   since: z.string().max(64).optional().describe('ISO 8601 with zone.'),
   until: z.string().max(64).optional().describe('ISO 8601 with zone.'),
 };
-export const explainQuery = {
-  account: name,
+/** A call, whoever makes it. */
+export const callQuery = {
   method: z.string().min(1).max(64),
   path: z.string().min(1).max(8192).describe('Without query.'),
   host: z.string().min(1).max(255).optional(),
@@ -504,4 +524,9 @@ export const explainQuery = {
     .max(8192)
     .optional()
     .describe('What stands in the body, where a route is decided by it: `app=CRM,app=HR`.'),
+};
+export const explainQuery = { account: name, ...callQuery };
+export const whoCanQuery = {
+  ...callQuery,
+  cursor: z.string().min(1).max(64).optional().describe('`next` of the page before.'),
 };

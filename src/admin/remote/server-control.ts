@@ -10,6 +10,7 @@ import type { InstancesView } from '../instances.ts';
 import { LEAVE_NONE } from '../last-administrator.ts';
 import type { AuditReindexed, AuditReindexInput } from '../reindexing.ts';
 import type { AuditVerification, AuditVerifyInput } from '../verify-audit.ts';
+import type { WhoCanPage } from '../who-can.ts';
 import { ApiClient, type ApiClientOptions } from './api-client.ts';
 import { serverEvents } from './event-source.ts';
 import { OPERATIONS_OVER_HTTP } from './server-operations.ts';
@@ -42,7 +43,8 @@ export function connectServer(options: ApiClientOptions): ServerControl {
     follow: (_actor, query, signal) => follow(client, query, signal),
     explain: (_actor, question) =>
       client.ask<Explanation>({ method: 'GET', path: '/explain', query: { ...question } }),
-    whoCan: refusedFromAfar,
+    whoCan: (_actor, call) =>
+      client.ask<WhoCanPage>({ method: 'GET', path: '/who-can', query: { ...call } }),
     instances: () => client.ask<InstancesView>({ method: 'GET', path: '/instances' }),
     verification: {
       ...serverRun<AuditVerifyInput, AuditVerification>(client, {

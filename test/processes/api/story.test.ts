@@ -74,6 +74,13 @@ async function tell(driver: Driver, { ci, team, role, app }: Names): Promise<voi
     reason: 'permission-denied',
     role: 'none',
   });
+  const { items } = (await driver.whoCan('get', '/any')).answer as unknown as {
+    items: { account: string }[];
+  };
+  expect(items).toContainEqual(
+    expect.objectContaining({ account: 'administrator-account', role: 'administrator' }),
+  );
+  expect(items.map(({ account }) => account)).not.toContain(ci);
 
   const rotated = (await driver.rotate(ci)).answer as { token?: string; revocation?: object };
   expect(rotated.token).toMatch(/^slp_/);

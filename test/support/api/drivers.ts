@@ -23,6 +23,7 @@ export interface Driver {
   revoke(name: string, application: string): Promise<Outcome>;
   remove(name: string): Promise<Outcome>;
   explain(name: string, method: string, path: string): Promise<Outcome>;
+  whoCan(method: string, path: string): Promise<Outcome>;
   activity(name: string): Promise<readonly string[]>;
   instances(): Promise<Outcome>;
   close(): void;
@@ -61,6 +62,7 @@ export function httpDriver(api: ApiBench): Driver {
     remove: async (name) => call('DELETE', await at(name)),
     explain: (name, method, path) =>
       call('GET', `/explain?${new URLSearchParams({ account: name, method, path })}`),
+    whoCan: (method, path) => call('GET', `/who-can?${new URLSearchParams({ method, path })}`),
     activity: async (name) => {
       const { answer } = await call('GET', `/activity?account=${name}`);
       return (answer as unknown as { items: { type: string }[] }).items
@@ -119,6 +121,7 @@ export function shellDriver(api: ApiBench, way: '--config' | '--server'): Driver
     revoke: (name, application) => run('account', 'revoke', name, '--application', application),
     remove: (name) => run('account', 'delete', name, '--yes'),
     explain: (name, method, path) => run('explain', method, path, '--account', name),
+    whoCan: (method, path) => run('who-can', method, path),
     activity: async (name) => {
       const { out } = await shell.run('activity', name, '--limit', '100', ...where, '--json');
       return out

@@ -4,21 +4,53 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { GROUPS, LIFETIME } from '../../../config/lifetime/api.ts';
 import { EXAMPLE_FILE, exampleText } from '../../../config/lifetime/example.ts';
+import { Policy } from '../../../src/account/policy.ts';
+import { compilePrincipal } from '../../../src/account/principal.ts';
+import { systemClock } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
+import { explain } from '../../../src/decision/explain.ts';
 import type { Route } from '../../../src/decision/route.ts';
 import { createRouteTable, type RouteTable } from '../../../src/decision/route-table.ts';
+import { account, role, team } from '../../contract/registry-records.ts';
 
 const OPERATIONS = GROUPS.flatMap(({ operations }) => operations);
 let table: RouteTable;
 let routes: readonly Route[];
 
 beforeAll(() => {
-  const dir = mkdtempSync(join(tmpdir(), 'sallyport-lifetime-'));
-  for (const file of ['tls.crt', 'tls.key']) writeFileSync(join(dir, file), 'x');
-  routes = parseConfig(exampleText(), join(dir, 'sallyport.yaml')).config.routes;
+  routes = routesIn(exampleText());
   table = createRouteTable(routes);
-  rmSync(dir, { recursive: true });
 });
+
+function routesIn(text: string): readonly Route[] {
+  const dir = mkdtempSync(join(tmpdir(), 'sallyport-lifetime-'));
+  try {
+    for (const file of ['tls.crt', 'tls.key']) writeFileSync(join(dir, file), 'x');
+    return parseConfig(text, join(dir, 'sallyport.yaml')).config.routes;
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+/** Asked of an account without a default role that has this permission in the team of CRM. */
+function withLists(text: string) {
+  const explained = (
+    of: RouteTable,
+    { method, path }: { readonly method: string; readonly path: string },
+    permission: string,
+  ) => {
+    const policy = Policy.of([role('one', [permission])], [team('crew', ['CRM'])]);
+    const member = account(1, { role: 'none', teams: [{ team: 'crew', role: 'one' }] });
+    return explain(
+      { table: of, policy, clock: systemClock },
+      {
+        account: compilePrincipal(member),
+        ...{ method, path, host: 'lifetime.example.com', variables: [] },
+      },
+    );
+  };
+  return { table: createRouteTable(routesIn(text)), explained };
+}
 
 /** A path as clients write it, with a key in place of each variable. */
 const concrete = (path: string) =>
@@ -68,6 +100,28 @@ describe('the routes of the LifeTime example', () => {
     expect(found('GET', `${LIFETIME}/environments/dev/dbconnections`)).toMatchObject({
       permission: 'dbconnections:{environment}:read',
     });
+  });
+
+  it('permit the lists to who may read one application, where that is wanted', () => {
+    const text = exampleText('some');
+    const changed = text.split('\n').filter((line, n) => line !== exampleText().split('\n')[n]);
+    expect(changed.map((line) => /name: ([^,]+),/.exec(line)?.[1])).toEqual(
+      ['applications', 'environments', 'deployments'].flatMap((name) => [name, `${name}.slash`]),
+    );
+    const { table: weaker, explained } = withLists(text);
+    for (const [path, permission] of [
+      ['/applications', 'applications:read'],
+      ['/environments/', 'environments:read'],
+      ['/deployments', 'deployments:read'],
+    ] as const) {
+      const asked = { method: 'GET', path: LIFETIME + path };
+      expect(explained(weaker, asked, permission)).toMatchObject({
+        ...{ allowed: true, application: 'CRM' },
+      });
+      // Here the default role decides, which is none.
+      expect(explained(table, asked, permission)).toMatchObject({ allowed: false });
+      expect(explained(weaker, asked, 'other:read')).toMatchObject({ allowed: false });
+    }
   });
 
   it('take nothing beside the API', () => {

@@ -119,12 +119,35 @@ const explain = operation({
   query: z.strictObject(schemas.explainQuery),
   body: null,
   answers: { 200: { description: 'The decision, step by step.', schema: schemas.explanation } },
-  handle: async ({ control }, { caller, query }) => {
-    const { account, method, path, host, variables } = query;
-    const known = { account, method: method.toUpperCase(), path };
-    const question = { ...known, ...defined({ host, variables }) };
+  handle: async ({ control }, { caller, query: { account, ...call } }) => {
+    const question = { account, ...callOf(call) };
     return { status: 200, body: await control.explain(caller.actor, question) };
   },
 });
 
-export const RECORDS: readonly Operation[] = [all, lines, ofAccount, instances, explain];
+const whoCan = operation({
+  id: 'whoCan',
+  method: 'get',
+  path: '/who-can',
+  tag: 'Explain',
+  summary: 'Which accounts would this call be let in of?',
+  description:
+    'As if each showed its live token. A page is of 200 accounts that were asked about, whether or not one of them would be let in. A call that would be refused whoever makes it is 422 `invalid`.',
+  needs: 'sallyport:registry:read',
+  params: null,
+  query: z.strictObject(schemas.whoCanQuery),
+  body: null,
+  answers: { 200: { description: 'One page.', schema: schemas.whoCanPage } },
+  handle: async ({ control }, { caller, query: { cursor, ...call } }) => {
+    const question = { ...callOf(call), ...defined({ cursor }) };
+    return { status: 200, body: await control.whoCan(caller.actor, question) };
+  },
+});
+
+type CallInput = z.output<z.ZodObject<typeof schemas.callQuery>>;
+
+function callOf({ method, path, host, variables }: CallInput) {
+  return { method: method.toUpperCase(), path, ...defined({ host, variables }) };
+}
+
+export const RECORDS: readonly Operation[] = [all, lines, ofAccount, instances, explain, whoCan];
