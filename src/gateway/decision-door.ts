@@ -13,6 +13,14 @@ const QUESTION_BYTES = 2048;
 /** `/ext-authz`, in front of a target. */
 const PREFIX_BYTES = 16;
 
+/** Whoever is listed asks for many, and of HTTP/2 over few connections. */
+const HTTP2 = {
+  enabled: true,
+  maxConcurrentStreams: 1000,
+  streamWindowBytes: 262_144,
+  connectionWindowBytes: 16_777_216,
+} as const;
+
 const NOBODY = new TrustedProxies([]);
 
 /** Makes the listener of `listen.decision`; opens no port yet. Throws `CertificateFault`. */
@@ -54,6 +62,7 @@ export function createDecisionDoor(
       headBytes: limits.headBytes + limits.targetBytes + QUESTION_BYTES,
       targetBytes: limits.targetBytes + PREFIX_BYTES,
     }),
+    http2Of: () => HTTP2,
     tlsOf: ({ listen }) => listen.decision?.tls ?? null,
   });
 }

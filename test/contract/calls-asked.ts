@@ -1,23 +1,27 @@
 import { expect } from 'vitest';
 import { type RefusalReason, refusalKind } from '../../src/refusal.ts';
+import { CheckClient, checkRequest, optionsOf } from '../support/ext-authz/client.ts';
 import { readRequest } from '../support/http-bytes.ts';
 import { type AskedRequest, ENDPOINTS } from '../support/questions.ts';
 import { authorization, type CallCase } from './calls.ts';
 import type { Played, Stage } from './calls-stage.ts';
 import { http1Door } from './door-http1.ts';
-import type { DoorClient, DoorUnderTest } from './door-under-test.ts';
+import { http2Door } from './door-http2.ts';
+import type { DoorClient } from './door-under-test.ts';
 
 /**
  * The calls of calls.ts, asked about at the decision endpoint, in every way in which that can be
  * done.
  */
-const ASKERS: readonly DoorUnderTest[] = [http1Door(false)];
+const ASKERS = [http1Door(false), http2Door(false)];
 
 /** What was asked, and what came of it. */
 export interface Asked extends Played {
   readonly how: string;
   readonly status: number;
 }
+
+const UNSEEN = { tag: '', response: null, upstream: null, varies: false };
 
 /** Asks about a call in every way at once. */
 export async function ask(stage: Stage, call: CallCase): Promise<readonly Asked[]> {
@@ -31,11 +35,23 @@ export async function ask(stage: Stage, call: CallCase): Promise<readonly Asked[
       if (call.decided === 'rate-limited') await askOne(client, bytes);
       const { status, requestId } = await askOne(client, bytes);
       client.close();
-      const unseen = { tag: '', response: null, upstream: null, varies: false };
-      return { ...unseen, how, own, status, requestId };
+      return { ...UNSEEN, how, own, status, requestId };
     }),
   );
-  return Promise.all(asked);
+  return Promise.all([...asked, askByCheck(stage, call)]);
+}
+
+/** Envoy's question over gRPC, by a client of gRPC that is not ours. */
+async function askByCheck(stage: Stage, call: CallCase): Promise<Asked> {
+  const client = new CheckClient(stage.plain.gateway.addresses.decision!.port);
+  const { token, own } = await stage.token(call.as ?? 'tester');
+  const question = checkRequest(requestOf(call, token));
+  if (call.decided === 'rate-limited') await client.ask(question);
+  const { denied_response: denied, ok_response: ok } = await client.ask(question);
+  client.close();
+  const fields = optionsOf((denied ?? ok)!.headers);
+  const status = denied?.status.code ?? 200;
+  return { ...UNSEEN, how: 'gRPC', own, status, requestId: fields['x-request-id'] ?? null };
 }
 
 function requestOf(call: CallCase, token: string | null): AskedRequest {

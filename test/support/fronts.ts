@@ -203,7 +203,10 @@ export const FRONTS: readonly Front[] = [
 function envoy(binary: string | undefined): readonly Front[] {
   if (binary === undefined) return [];
   const words = (home: string) => ['-c', join(home, 'envoy.yaml'), '--use-dynamic-base-id'];
-  const start = (ports: FrontPorts) =>
-    startFront(binary, (port) => ({ 'envoy.yaml': recipe('envoy.yaml', ports, port) }), words);
-  return [{ name: 'Envoy', part: null, start }];
+  const by = (name: string) => (ports: FrontPorts) =>
+    startFront(binary, (port) => ({ 'envoy.yaml': recipe(name, ports, port) }), words);
+  return [
+    { name: 'Envoy', part: null, start: by('envoy.yaml') },
+    { name: 'Envoy over gRPC', part: null, start: by('envoy-grpc.yaml') },
+  ];
 }

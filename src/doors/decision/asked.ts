@@ -30,6 +30,14 @@ export interface Asking {
 /** Reads one set of fields; looks at no other. */
 type Reader = (outer: RequestHead, front: Peer, asking: Asking) => Asked | AskFault;
 
+/** Reads the content in which a question stands. */
+export type BodyReader = (
+  outer: RequestHead,
+  content: Buffer,
+  front: Peer,
+  asking: Asking,
+) => Asked | AskFault;
+
 const TWICE = 'a field that says what is asked about stands twice';
 const BOTH = 'X-Original-URL stands beside X-Original-URI or X-Original-Host';
 const NOT_SAID = 'a field that says what is asked about is missing';
@@ -182,7 +190,7 @@ function clientOf(list: string | null, secure: boolean, { proxies }: Asking, fro
   return { address, port: 0, secure };
 }
 
-function isSecure(scheme: string): boolean | null {
+export function isSecure(scheme: string): boolean | null {
   if (scheme === 'https') return true;
   return scheme === 'http' ? false : null;
 }

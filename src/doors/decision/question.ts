@@ -4,14 +4,23 @@ import type { OwnResponse } from '../../http/outgoing.ts';
 import type { Peer, RequestHead } from '../../http/request-head.ts';
 import type { RefusalReason } from '../../refusal.ts';
 import type { Exchange } from '../connection.ts';
-import { type Asked, type AskFault, type Asking, readerFor } from './asked.ts';
+import { type Asked, type AskFault, type Asking, type BodyReader, readerFor } from './asked.ts';
+import { CHECK_BYTES, CHECK_PATH, checkFormFault, readCheck } from './check.ts';
+import {
+  CHECK_FIELDS,
+  CHECK_TRAILERS,
+  checkHead,
+  checkResponse,
+  removedNames,
+} from './check-response.ts';
 import { readVerify, VERIFY_BYTES, verifyFormFault } from './verify.ts';
 import { PROGRAM_WORDS, PROXY_WORDS } from './words.ts';
 
 const NO_ENDPOINT =
-  'there is no such endpoint: /auth-request, /forward-auth, /ext-authz/ and /verify are';
+  'there is no such endpoint: /auth-request, /forward-auth, /ext-authz/, /verify and ext_authz over gRPC are';
 const HAS_BODY = 'a question has no body: the proxy must not send one, nor its length';
 const ONLY_VERDICTS = 'a question has no response but a verdict';
+const tooLong = (mostBytes: number) => `a question takes ${mostBytes} bytes of content at most`;
 const NO_BODY = 'the connection ended before the body did';
 
 /**
@@ -27,9 +36,16 @@ export class Question implements Exchange, CallClient {
   readonly #asking: Asking;
   /** Null until it is known what is asked about. */
   #call: Call | null = null;
-  /** Of a program's question, as far as it is here. */
+  /** How the content is read in which the question stands; null: it stands in fields. */
+  #reads: BodyReader | null = null;
+  /** The content, as far as it is here. */
   #pieces: Buffer[] | null = null;
   #bytes = 0;
+  #mostBytes = 0;
+  /** The verdict is told over gRPC. */
+  #isCheck = false;
+  /** What is asked about, once it is known. */
+  #asked: RequestHead | null = null;
   /** Whose request it is about; until that is known, who asks. */
   peer: Peer;
   readonly door = null;
@@ -52,7 +68,14 @@ export class Question implements Exchange, CallClient {
   begin(): void {
     const outer = this.#outer!;
     if (outer.path === '/verify') {
-      this.#readProgram(outer);
+      this.verdicts = PROGRAM_WORDS;
+      this.#readContent(VERIFY_BYTES, readVerify, verifyFormFault(outer));
+      return;
+    }
+    if (outer.path === CHECK_PATH) {
+      const fault = checkFormFault(outer);
+      this.#isCheck = fault === null;
+      this.#readContent(CHECK_BYTES, readCheck, fault);
       return;
     }
     const read = readerFor(outer.path);
@@ -62,15 +85,21 @@ export class Question implements Exchange, CallClient {
     else this.#ask(read(outer, this.#asker.peer, this.#asking));
   }
 
-  #readProgram(outer: RequestHead): void {
-    this.verdicts = PROGRAM_WORDS;
+  #readContent(mostBytes: number, read: BodyReader, fault: AskFault | null): void {
+    const { framing, expectsContinue } = this.#outer!;
+    this.#reads = read;
+    this.#mostBytes = mostBytes;
     this.#pieces = [];
-    const fault = verifyFormFault(outer);
     if (fault !== null) {
       this.refuse(fault.fault, fault.detail, fault.allow);
       return;
     }
-    this.#asker.awaitBody(outer.expectsContinue);
+    // Whose length is told, is told before it comes.
+    if (framing.kind === 'length' && framing.bytes > mostBytes) {
+      this.refuse('body-too-large', tooLong(mostBytes));
+      return;
+    }
+    this.#asker.awaitBody(expectsContinue);
     this.#asker.resumeBody();
   }
 
@@ -80,6 +109,7 @@ export class Question implements Exchange, CallClient {
       return;
     }
     this.peer = asked.peer;
+    this.#asked = asked.head;
     this.#call = new Call(this.#services, this, asked.head);
     this.#call.begin();
   }
@@ -106,9 +136,9 @@ export class Question implements Exchange, CallClient {
   onRequestBody(content: Buffer): void {
     if (this.#call !== null) return;
     this.#bytes += content.length;
-    if (this.#bytes > VERIFY_BYTES) {
+    if (this.#bytes > this.#mostBytes) {
       this.#asker.pauseBody();
-      this.refuse('body-too-large');
+      this.refuse('body-too-large', tooLong(this.#mostBytes));
     } else {
       this.#pieces?.push(Buffer.from(content));
     }
@@ -120,7 +150,7 @@ export class Question implements Exchange, CallClient {
     if (this.#call !== null) return;
     const body = Buffer.concat(this.#pieces ?? []);
     this.#pieces = null;
-    this.#ask(readVerify(this.#outer!, body, this.#asker.peer, this.#asking));
+    this.#ask(this.#reads!(this.#outer!, body, this.#asker.peer, this.#asking));
   }
 
   onRequestFailed(reason: 'request-malformed' | 'request-timeout'): void {
@@ -149,7 +179,21 @@ export class Question implements Exchange, CallClient {
   // ── of the call ──
 
   own(response: OwnResponse): void {
-    this.#asker.own(response);
+    if (this.#isCheck) {
+      this.#tellCheck(response);
+      return;
+    }
+    // As it is, whatever the question says of its content: to a caller of gRPC a refusal has the
+    // status 200, which whoever asks takes for a permit.
+    const { status, fields, body, closes } = response;
+    this.#asker.own({ status, fields, body, closes });
+  }
+
+  #tellCheck(response: OwnResponse): void {
+    const message = checkResponse(response, this.#asked === null ? [] : removedNames(this.#asked));
+    this.#asker.head(checkHead(message.length), CHECK_FIELDS());
+    this.#asker.body(message);
+    this.#asker.end(CHECK_TRAILERS());
   }
 
   cut(): void {
