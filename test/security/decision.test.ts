@@ -434,6 +434,8 @@ describe('who asks', () => {
     const piece = `${(40_000).toString(16)}\r\n${'x'.repeat(40_000)}\r\n0\r\n\r\n`;
     const long = await (await asker()).ask(`${much}Transfer-Encoding: chunked\r\n\r\n${piece}`);
     expect([long.status, JSON.parse(long.body).reason]).toEqual([413, 'body-too-large']);
+    const said = await (await asker()).ask(`${much}Content-Length: 40000\r\n\r\n`);
+    expect([said.status, JSON.parse(said.body).reason]).toEqual([413, 'body-too-large']);
     expect(upstream.requests).toEqual([]);
   });
 
