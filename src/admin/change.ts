@@ -3,14 +3,8 @@ import type { Account, Role, Team } from '../account/model.ts';
 import { isBuiltInRole } from '../account/role.ts';
 import type { ChangeType } from '../audit/event/audit-event.ts';
 import { type Actor, changeEvent } from '../audit/event/change-event.ts';
-import {
-  type Commit,
-  type CommitResult,
-  type Committed,
-  type RecordChange,
-  type RegistryStore,
-  RegistryUnavailable,
-} from '../registry/port.ts';
+import type { Commit, CommitResult, Committed, RecordChange } from '../registry/commit.ts';
+import { type RegistryStore, RegistryUnavailable } from '../registry/port.ts';
 import { awaitReceipt, type Revocation } from '../registry/receipts/receipt.ts';
 import { systemTiming, type Timing } from '../registry/timing.ts';
 import { turn } from '../turns.ts';

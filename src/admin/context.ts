@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts';
-import type { RegistryStore, Tombstone } from '../registry/port.ts';
+import type { RegistryStore } from '../registry/port.ts';
 import type { Revocation } from '../registry/receipts/receipt.ts';
 import type { Timing } from '../registry/timing.ts';
+import type { Tombstone } from '../registry/tombstone.ts';
 import type { AdminActor } from './actor.ts';
 
 /** What every administrative function works with. */

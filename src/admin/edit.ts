@@ -1,5 +1,5 @@
 import type { Account, Role, Team } from '../account/model.ts';
-import type { RecordKind } from '../registry/port.ts';
+import type { RecordKind } from '../registry/commit.ts';
 
 /** One record before and after. `after: null` deletes, `before: null` creates. */
 export type Edit =

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { changeEvent } from '../audit/event/change-event.ts';
 import type { Clock } from '../clock.ts';
-import type { ChangeRecord, RegistryStore } from '../registry/port.ts';
+import type { ChangeRecord } from '../registry/commit.ts';
+import type { RegistryStore } from '../registry/port.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
 import { REGISTRY_ID, type ServedRegistry } from '../registry/served.ts';
 import type { AdminActor } from './actor.ts';

@@ -1,12 +1,8 @@
 import type { Account, Role, Team } from '../account/model.ts';
-import type {
-  Assurance,
-  Commit,
-  CommitResult,
-  PolicySnapshot,
-  Position,
-  RegistryStore,
-} from '../registry/port.ts';
+import type { Commit, CommitResult } from '../registry/commit.ts';
+import type { Assurance } from '../registry/members.ts';
+import type { PolicySnapshot, RegistryStore } from '../registry/port.ts';
+import type { Position } from '../registry/position.ts';
 
 /** What the operations of a declaration, and the receipts of their changes, ask of a store. */
 type Used = Pick<

@@ -1,7 +1,7 @@
 import type { Account, Role, Team } from '../account/model.ts';
-import type { AccountTombstone, Tombstone } from '../registry/port.ts';
 import { isHarmless } from '../registry/revoked/policy-tombstone.ts';
 import { rightsOf } from '../registry/revoked/tombstone.ts';
+import type { AccountTombstone, Tombstone } from '../registry/tombstone.ts';
 import type { AdminContext } from './context.ts';
 import type { Edit } from './edit.ts';
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type Account, isName, type Role, type Team } from '../account/model.ts';
-import { type FeedEvent, type RecordChange, type RecordKind, RegistryUnavailable } from './port.ts';
+import type { RecordChange, RecordKind } from './commit.ts';
+import { type FeedEvent, RegistryUnavailable } from './port.ts';
 
 /**
  * Records as text. The store splices the version into the text (it alone knows the sequence

@@ -1,7 +1,8 @@
 import type { Role, Team } from '../account/model.ts';
 import { turn } from '../turns.ts';
 import { decodeRole, decodeTeam } from './codec.ts';
-import { type PolicySnapshot, type Position, RegistryUnavailable } from './port.ts';
+import { type PolicySnapshot, RegistryUnavailable } from './port.ts';
+import type { Position } from './position.ts';
 
 /** Records that are decoded in one turn of the loop: a few milliseconds. */
 const DECODED_AT_ONCE = 200;

@@ -1,5 +1,9 @@
 import type { Account, Role, Team, TokenUse } from '../account/model.ts';
+import type { ChangeRecord, Commit, CommitResult, RecordChange } from './commit.ts';
 import type { ListPage, ListQuery } from './listing/query.ts';
+import type { Assurance, InstanceProgress, InstanceStatus } from './members.ts';
+import type { Position, StoreState } from './position.ts';
+import type { Tombstone } from './tombstone.ts';
 
 /**
  * The registry's two ports. `RegistrySource` is all that an instance needs to answer calls (an
@@ -16,36 +20,6 @@ import type { ListPage, ListQuery } from './listing/query.ts';
  * - `epoch` names one history of the registry: another epoch means that nothing learned before
  *   counts.
  */
-
-/** Where a reader stands in the registry's history. */
-export interface Position {
-  readonly epoch: string;
-  readonly seq: number;
-  /**
-   * Names the change at `seq` itself: a random word, chained through the feed. Two stores that went
-   * on separately after a failover agree on epoch and number and differ here. Absent where there is
-   * nothing to tell apart (a store that lives in one file).
-   */
-  readonly tip?: string;
-}
-
-/**
- * What else a store says about itself where changes can be lost: the number of the present state of
- * its tombstones.
- */
-export interface StoreState extends Position {
-  readonly tombstones?: number;
-}
-
-export type RecordKind = 'account' | 'role' | 'team';
-
-/**
- * One record after a change; `record: null` = deleted. Records carry `version` = the change's seq.
- */
-export type RecordChange =
-  | { readonly kind: 'account'; readonly key: string; readonly record: Account | null }
-  | { readonly kind: 'role'; readonly key: string; readonly record: Role | null }
-  | { readonly kind: 'team'; readonly key: string; readonly record: Team | null };
 
 /** One entry of the change feed. */
 export interface FeedEvent {
@@ -92,58 +66,6 @@ export interface LeaseRequest {
   readonly version?: string;
 }
 
-/**
- * What an instance knows of a record that it has seen change. A store that has lost the change
- * (failover) is told, and everyone who reads the record from it is told with it.
- */
-export type Tombstone = AccountTombstone | PolicyTombstone;
-
-/**
- * What was revoked of an account: `deleted` and `digests` for good, `inactive` and `rights` until
- * somebody who saw it activates the account; all of it until an import is told to revive the
- * account.
- */
-export interface AccountTombstone {
-  readonly account: string;
-  /**
-   * Digest -> the moment (ms since the epoch, wall clock) from which it counts for nothing; 0 =
-   * since ever.
-   */
-  readonly digests: Readonly<Record<string, number>>;
-  readonly deleted: boolean;
-  readonly inactive: boolean;
-  /**
-   * What the account was last seen to be allowed (`rightsOf`). While its record says otherwise, a
-   * lowering may be lost, and the account is inactive until somebody who saw that activates it.
-   * `*`: instances have seen different things. Absent: nothing is held against it.
-   */
-  readonly rights?: string;
-  /**
-   * As of which change of this registry that was known; 0: in an earlier registry. A record that
-   * was revived then or later (`Account.revived`) is not held to it. Absent: every record is.
-   */
-  readonly seq?: number;
-}
-
-/** `role:deployer`, `team:billing`. */
-export type PolicyLabel = `${'role' | 'team'}:${string}`;
-
-/**
- * What instances have last seen of a role or team. Until it is changed by somebody who saw that, a
- * role allows only what all of them have seen it allow, and of a team everything is in doubt in
- * which they, and its record, differ (`Role.inDoubt`, `Team.inDoubt`).
- */
-export interface PolicyTombstone {
-  readonly policy: PolicyLabel;
-  /**
-   * Permissions or applications, sorted, as each instance has last seen them; none twice. An empty
-   * one: there were none, or the record was deleted.
-   */
-  readonly seen: readonly (readonly string[])[];
-  /** As in `AccountTombstone`. */
-  readonly seq?: number;
-}
-
 export interface RegistrySource {
   /**
    * The id of the registry that is there, whether or not it is the one that was served; null =
@@ -187,135 +109,6 @@ export interface RegistrySource {
    */
   eventsAfter(from: Position): Promise<readonly FeedEvent[]>;
   close(): Promise<void>;
-}
-
-/** One atomic administrative change: applied as a whole when every expectation holds. */
-export interface Commit {
-  /**
-   * Records that the change was computed from, with the version that was read; 0 = must not exist.
-   */
-  readonly expects: readonly {
-    readonly kind: RecordKind;
-    readonly key: string;
-    readonly version: number;
-  }[];
-  /**
-   * What is written (`record.version` is set to the new seq by the store) or deleted. None: the
-   * event alone, as a change of its own.
-   */
-  readonly changes: readonly RecordChange[];
-  /**
-   * Unique names: `name:billing` -> owner key, `application:CRM` -> team. Taking a claim that
-   * another owner holds is a conflict.
-   */
-  readonly claims: {
-    readonly take: readonly { readonly claim: string; readonly owner: string }[];
-    readonly drop: readonly string[];
-  };
-  /** Who uses what: `role:deployer` used by `account:ID`. */
-  readonly references: {
-    readonly add: readonly { readonly target: string; readonly user: string }[];
-    readonly remove: readonly { readonly target: string; readonly user: string }[];
-  };
-  /** How many used a target when it was read; another number is a conflict of versions. */
-  readonly users?: readonly { readonly target: string; readonly count: number }[];
-  /** Targets that nobody may be using after the change (deletion). */
-  readonly unreferenced: readonly string[];
-  /**
-   * Accounts that are activated by somebody who saw that they were not active: takes back a
-   * tombstone's `inactive`.
-   */
-  readonly activates?: readonly string[];
-  /** Accounts that are revived by somebody who was told what is known against them. */
-  readonly revives?: readonly string[];
-  /**
-   * The state of the tombstones (`StoreState.tombstones`) under which the roles and teams were read
-   * that this was computed from: another one by now is a conflict of versions. A change of a role
-   * or team that has a tombstone must say it, and takes the tombstone away.
-   */
-  readonly underTombstones?: number;
-  /**
-   * The `change` audit event, serialised (audit/event/call-event.ts), and the accounts in whose
-   * activity log it appears.
-   */
-  readonly audit: ChangeRecord;
-  /** Where several changes are made in one step: the events of the others. */
-  readonly moreAudit?: readonly ChangeRecord[];
-}
-
-/** A serialised `change` event, and the accounts in whose activity log it appears. */
-export interface ChangeRecord {
-  readonly event: string;
-  readonly accounts: readonly string[];
-}
-
-export type CommitResult =
-  | Committed
-  /** A record changed since it was read: read again and retry. */
-  | { readonly committed: false; readonly conflict: 'version'; readonly key: string }
-  /** The claim is held by another owner. */
-  | { readonly committed: false; readonly conflict: 'claim'; readonly key: string }
-  /** The target is still in use; `count` users. */
-  | {
-      readonly committed: false;
-      readonly conflict: 'referenced';
-      readonly key: string;
-      readonly count: number;
-    };
-
-/**
- * A change that was made, and who was there to take notice when it was: both read in the same step.
- */
-export interface Committed {
-  readonly committed: true;
-  readonly seq: number;
-  readonly epoch: string;
-  /** See `Position`. */
-  readonly tip?: string;
-  readonly members: readonly Member[];
-  /** As many replicas have the change as `registry.minReplicaAcks` asks for. */
-  readonly replicated: boolean;
-}
-
-/** An instance that may answer from its cache: it was not released and not forgotten. */
-export interface Member {
-  readonly instance: string;
-  readonly leaseMs: number;
-}
-
-export interface InstanceProgress {
-  readonly instance: string;
-  /**
-   * False: it has said goodbye or was forgotten, so it answers nothing until it has caught up. No
-   * clock of the store decides this.
-   */
-  readonly registered: boolean;
-  /**
-   * Names its last renewal; opaque, another one with every renewal. Null: the store does not know
-   * of any.
-   */
-  readonly renewal: string | null;
-  /** What it has applied and acted on; null when it has not said. */
-  readonly applied: Position | null;
-}
-
-export interface InstanceStatus extends InstanceProgress {
-  readonly leaseMs: number;
-  /**
-   * Until its lease ends on the store's clock, if it is not renewed; 0: it has. To be shown, not to
-   * be relied on.
-   */
-  readonly leaseRemainingMs: number;
-  readonly version: string;
-}
-
-/**
- * Whether two stores could take changes and renew leases at once, and what that adds to the time
- * until a revocation is certain.
- */
-export interface Assurance {
-  readonly assurance: 'proven' | 'topology-dependent';
-  readonly marginMs: number;
 }
 
 export interface Page<T> {

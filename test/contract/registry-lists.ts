@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Account, TokenUse } from '../../src/account/model.ts';
 import { tokenId } from '../../src/account/token.ts';
+import type { RecordChange } from '../../src/registry/commit.ts';
 import { BadCursor } from '../../src/registry/listing/cursor.ts';
 import { nameKey } from '../../src/registry/listing/entry.ts';
 import {
@@ -13,7 +14,7 @@ import {
   statusOf,
   UNFILTERED,
 } from '../../src/registry/listing/query.ts';
-import type { RecordChange, RegistryStore } from '../../src/registry/port.ts';
+import type { RegistryStore } from '../../src/registry/port.ts';
 import { Random } from '../fuzz/random.ts';
 import type { RegistryUnderTest } from './registry.ts';
 import { account, commitOf, idOf, role } from './registry-records.ts';

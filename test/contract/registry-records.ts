@@ -1,5 +1,5 @@
 import type { Account, Role, Team } from '../../src/account/model.ts';
-import type { Commit, RecordChange } from '../../src/registry/port.ts';
+import type { Commit, RecordChange } from '../../src/registry/commit.ts';
 
 const MOMENT = '2026-01-01T00:00:00.000Z';
 

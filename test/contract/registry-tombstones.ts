@@ -1,13 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Account } from '../../src/account/model.ts';
-import type {
-  AccountTombstone,
-  PolicyLabel,
-  RecordChange,
-  Tombstone,
-} from '../../src/registry/port.ts';
+import type { RecordChange } from '../../src/registry/commit.ts';
 import { TOMBSTONES_MAX } from '../../src/registry/revoked/merge.ts';
 import { rightsOf } from '../../src/registry/revoked/tombstone.ts';
+import type { AccountTombstone, PolicyLabel, Tombstone } from '../../src/registry/tombstone.ts';
 import type { RegistryUnderTest } from './registry.ts';
 import {
   account,

@@ -1,15 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, type TestContext } from 'vitest';
 import { verifyChanges } from '../../src/admin/verify-changes.ts';
+import type { CommitResult, RecordKind } from '../../src/registry/commit.ts';
 import {
-  type CommitResult,
   type FeedEvent,
   FeedLost,
-  type Position,
-  type RecordKind,
   type RegistryStore,
   RegistryUnavailable,
 } from '../../src/registry/port.ts';
+import type { Position } from '../../src/registry/position.ts';
 import { listsContract } from './registry-lists.ts';
 import {
   account,

@@ -18,7 +18,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Account } from '../../src/account/model.ts';
 import { openFolderRegistry } from '../../src/admin/folder-registry.ts';
 import { systemClock } from '../../src/clock.ts';
-import { type Commit, type RegistryStore, RegistryUnavailable } from '../../src/registry/port.ts';
+import type { Commit } from '../../src/registry/commit.ts';
+import { type RegistryStore, RegistryUnavailable } from '../../src/registry/port.ts';
 import { account, commitOf, creation, idOf } from '../contract/registry-records.ts';
 
 export interface DamageOptions {

@@ -1,13 +1,9 @@
 import { encodeRecord, withVersion } from '../codec.ts';
+import type { ChangeRecord, Commit, RecordKind } from '../commit.ts';
 import type { EmbeddedLists } from '../listing/embedded/lists.ts';
 import { entryOf } from '../listing/entry.ts';
-import {
-  type ChangeRecord,
-  type Commit,
-  type Position,
-  type RecordKind,
-  RegistryUnavailable,
-} from '../port.ts';
+import { RegistryUnavailable } from '../port.ts';
+import type { Position } from '../position.ts';
 import { Conflict } from './conflict.ts';
 import type { RegistryFile } from './file.ts';
 import { SealedRows } from './rows.ts';

@@ -1,4 +1,4 @@
-import type { CommitResult } from '../port.ts';
+import type { CommitResult } from '../commit.ts';
 
 /**
  * A commit that does not fit what is stored: thrown inside the transaction to undo it, answered

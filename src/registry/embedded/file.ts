@@ -1,7 +1,9 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { StoreUnavailable } from '../../store/fault.ts';
 import { assertStructure, guarded, openDatabase, transact } from '../../store/sqlite.ts';
-import { type Position, type RecordKind, RegistryUnavailable } from '../port.ts';
+import type { RecordKind } from '../commit.ts';
+import { RegistryUnavailable } from '../port.ts';
+import type { Position } from '../position.ts';
 import { noRegistry, type ServedRegistry } from '../served.ts';
 import { FilePresence } from './presence.ts';
 import { REGISTRY_MIGRATIONS } from './schema.ts';

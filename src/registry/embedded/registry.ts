@@ -2,34 +2,29 @@ import { randomUUID } from 'node:crypto';
 import type { Account, Role, TokenUse } from '../../account/model.ts';
 import { turn } from '../../turns.ts';
 import { decodeAccount, decodeEvent, decodePage, encodeRecord, withVersion } from '../codec.ts';
+import type { ChangeRecord, Commit, CommitResult } from '../commit.ts';
 import { EmbeddedListing } from '../listing/embedded/data.ts';
 import { EmbeddedLists } from '../listing/embedded/lists.ts';
 import { listAccounts } from '../listing/list.ts';
 import type { ListPage, ListQuery } from '../listing/query.ts';
+import type { Assurance, InstanceProgress, InstanceStatus } from '../members.ts';
 import { PolicyReader } from '../policy-reader.ts';
 import {
   type AccountPage,
-  type Assurance,
   type ChangePage,
-  type ChangeRecord,
-  type Commit,
-  type CommitResult,
   type FeedEvent,
   type FeedListener,
   FeedLost,
-  type InstanceProgress,
-  type InstanceStatus,
   type LeaseRequest,
   type PolicySnapshot,
-  type Position,
   type RegistryStore,
   type Stored,
-  type StoreState,
   type Subscription,
-  type Tombstone,
 } from '../port.ts';
+import type { Position, StoreState } from '../position.ts';
 import { snapshotUnder } from '../revoked/policy-tombstone.ts';
 import type { ServedRegistry } from '../served.ts';
+import type { Tombstone } from '../tombstone.ts';
 import { applyAudit, applyCommit } from './commit.ts';
 import { Conflict } from './conflict.ts';
 import { RegistryFile } from './file.ts';

@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
-import type { RecordKind } from '../port.ts';
+import type { RecordKind } from '../commit.ts';
 
 /**
  * Checksums of an embedded registry. Each row has one, and `position` has how many rows there are

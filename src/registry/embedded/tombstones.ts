@@ -1,13 +1,9 @@
 import type { Account } from '../../account/model.ts';
-import {
-  type AccountTombstone,
-  type Commit,
-  type PolicyTombstone,
-  RegistryUnavailable,
-  type Tombstone,
-} from '../port.ts';
+import type { Commit } from '../commit.ts';
+import { RegistryUnavailable } from '../port.ts';
 import { afterWriting, mergedAccount, mergedPolicy, TOMBSTONES_MAX } from '../revoked/merge.ts';
 import { underTombstone } from '../revoked/tombstone.ts';
+import type { AccountTombstone, PolicyTombstone, Tombstone } from '../tombstone.ts';
 import { Conflict } from './conflict.ts';
 import type { RegistryFile } from './file.ts';
 import { digestWith, digestWithout, sumOf, tombstoneStateSum } from './seal.ts';

@@ -1,4 +1,5 @@
-import type { Position, RegistrySource } from '../port.ts';
+import type { RegistrySource } from '../port.ts';
+import type { Position } from '../position.ts';
 import type { Timing } from '../timing.ts';
 
 /**

@@ -1,11 +1,7 @@
 import type { Clock } from '../../clock.ts';
-import {
-  type Assurance,
-  type Committed,
-  type InstanceProgress,
-  type RegistryStore,
-  RegistryUnavailable,
-} from '../port.ts';
+import type { Committed } from '../commit.ts';
+import type { Assurance, InstanceProgress } from '../members.ts';
+import { type RegistryStore, RegistryUnavailable } from '../port.ts';
 import { leaseTtlMs } from '../redis/members.ts';
 import type { Timing } from '../timing.ts';
 import { SilentMembers } from './silent-members.ts';

@@ -1,4 +1,4 @@
-import type { InstanceProgress } from '../port.ts';
+import type { InstanceProgress } from '../members.ts';
 import { leaseTtlMs } from '../redis/members.ts';
 
 interface Sighting {

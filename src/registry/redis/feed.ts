@@ -4,10 +4,10 @@ import { decodeEvent } from '../codec.ts';
 import {
   type FeedEvent,
   type FeedListener,
-  type Position,
   RegistryUnavailable,
   type Subscription,
 } from '../port.ts';
+import type { Position } from '../position.ts';
 import type { Timing } from '../timing.ts';
 import { META_FIELDS, pairs, positionFrom } from './reply.ts';
 

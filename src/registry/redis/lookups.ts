@@ -2,8 +2,9 @@ import type { Account } from '../../account/model.ts';
 import type { RegistryKeys } from '../../store/keys.ts';
 import type { RedisCommand } from '../../store/redis.ts';
 import { damaged, decodeAccount } from '../codec.ts';
-import type { AccountTombstone, Position } from '../port.ts';
+import type { Position } from '../position.ts';
 import { underTombstone } from '../revoked/tombstone.ts';
+import type { AccountTombstone } from '../tombstone.ts';
 import { assertCount, COUNTS } from './reply.ts';
 
 type Found = Position & { readonly account: Account | null };

@@ -1,12 +1,8 @@
 import { LEASE_MS } from '../../config/sections/registry.ts';
-import type {
-  Committed,
-  InstanceProgress,
-  InstanceStatus,
-  LeaseRequest,
-  Member,
-  Position,
-} from '../port.ts';
+import type { Committed } from '../commit.ts';
+import type { InstanceProgress, InstanceStatus, Member } from '../members.ts';
+import type { LeaseRequest } from '../port.ts';
+import type { Position } from '../position.ts';
 
 /**
  * Clocks differ in speed, by a few hundred parts in a million at worst. The store keeps a lease for

@@ -1,7 +1,7 @@
 import type { RegistryKeys } from '../../store/keys.ts';
 import { encodeRecord } from '../codec.ts';
+import type { Commit, RecordKind } from '../commit.ts';
 import { entryOf } from '../listing/entry.ts';
-import type { Commit, RecordKind } from '../port.ts';
 import { rightsOf } from '../revoked/tombstone.ts';
 
 /**

@@ -4,31 +4,27 @@ import { lastUsedKey } from '../../store/keys.ts';
 import type { RedisCommand, RedisConnection } from '../../store/redis.ts';
 import { loadScript, type Script } from '../../store/script.ts';
 import { damaged, decodePage, encodeRecord, RECORD_SCHEMA } from '../codec.ts';
+import type { ChangeRecord, Commit, CommitResult } from '../commit.ts';
 import { LISTING_VERSION } from '../listing/entry.ts';
 import { listAccounts } from '../listing/list.ts';
 import type { ListPage, ListQuery } from '../listing/query.ts';
 import { RedisListing } from '../listing/redis/data.ts';
 import type { ListingRedis } from '../listing/redis/port.ts';
 import { RedisUpkeep } from '../listing/redis/upkeep.ts';
+import type { Assurance, InstanceProgress, InstanceStatus } from '../members.ts';
 import {
   type AccountPage,
-  type Assurance,
   type ChangePage,
   type ChangePlace,
-  type ChangeRecord,
-  type Commit,
-  type CommitResult,
-  type InstanceProgress,
-  type InstanceStatus,
-  type Position,
   type RegistryStore,
   RegistryUnavailable,
   type Stored,
-  type Tombstone,
 } from '../port.ts';
+import type { Position } from '../position.ts';
 import { policyTombstonesIn } from '../revoked/policy-tombstone.ts';
 import { tombstoneShutsOut } from '../revoked/tombstone.ts';
 import { noRegistry } from '../served.ts';
+import type { Tombstone } from '../tombstone.ts';
 import { entryPosition } from './feed.ts';
 import { hasReserve, isFull } from './full.ts';
 import { inspectRedis } from './inspect.ts';

@@ -1,6 +1,7 @@
 import { damaged, RECORD_SCHEMA } from '../codec.ts';
 import type { PolicyReader } from '../policy-reader.ts';
-import { type PolicySnapshot, type Position, RegistryUnavailable } from '../port.ts';
+import { type PolicySnapshot, RegistryUnavailable } from '../port.ts';
+import type { Position } from '../position.ts';
 import { policyTombstonesIn, snapshotUnder } from '../revoked/policy-tombstone.ts';
 import type { Unreadable } from '../revoked/tombstone.ts';
 import { noRegistry, type ServedRegistry } from '../served.ts';

@@ -10,18 +10,17 @@ import {
   FeedLost,
   type LeaseRequest,
   type PolicySnapshot,
-  type Position,
   type RegistrySource,
   RegistryUnavailable,
-  type StoreState,
   type Subscription,
-  type Tombstone,
 } from '../port.ts';
+import type { Position, StoreState } from '../position.ts';
 import { TOMBSTONES_MAX } from '../revoked/merge.ts';
 import { toldPolicy } from '../revoked/policy-tombstone.ts';
 import { readTombstone, type Unreadable } from '../revoked/tombstone.ts';
 import type { ServedRegistry } from '../served.ts';
 import { systemTiming, type Timing } from '../timing.ts';
+import type { Tombstone } from '../tombstone.ts';
 import { FEED_BATCH, FORKED, feedAfter, followFeed } from './feed.ts';
 import { isFull, writeWhenFull } from './full.ts';
 import { AccountLookups } from './lookups.ts';

@@ -1,4 +1,4 @@
-import type { Assurance } from '../port.ts';
+import type { Assurance } from '../members.ts';
 
 /**
  * How long an old primary may go on taking writes after another was made: what

@@ -1,6 +1,8 @@
 import { Policy } from '../../account/policy.ts';
 import { compilePrincipal } from '../../account/principal.ts';
-import type { FeedEvent, PolicySnapshot, Position, RecordChange } from '../port.ts';
+import type { RecordChange } from '../commit.ts';
+import type { FeedEvent, PolicySnapshot } from '../port.ts';
+import type { Position } from '../position.ts';
 import type { Holdings } from '../warm/snapshot.ts';
 import { AccountCache } from './account-cache.ts';
 import type { Lookup } from './port.ts';

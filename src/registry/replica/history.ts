@@ -1,10 +1,5 @@
-import {
-  type FeedEvent,
-  FeedLost,
-  type Position,
-  type RegistrySource,
-  RegistryUnavailable,
-} from '../port.ts';
+import { type FeedEvent, FeedLost, type RegistrySource, RegistryUnavailable } from '../port.ts';
+import type { Position } from '../position.ts';
 import type { Trail } from './trail.ts';
 
 /**

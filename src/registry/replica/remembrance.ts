@@ -1,7 +1,8 @@
 import type { Account } from '../../account/model.ts';
-import type { FeedEvent, PolicySnapshot, RegistrySource, Tombstone } from '../port.ts';
+import type { FeedEvent, PolicySnapshot, RegistrySource } from '../port.ts';
 import type { Remembered } from '../revoked/file.ts';
 import { Revoked } from '../revoked/revoked.ts';
+import type { Tombstone } from '../tombstone.ts';
 import type { Generation } from './generation.ts';
 import { readHistory } from './history.ts';
 import { Trail } from './trail.ts';

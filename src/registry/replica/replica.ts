@@ -7,12 +7,12 @@ import {
   FeedLost,
   type RegistrySource,
   RegistryUnavailable,
-  type StoreState,
   type Subscription,
-  type Tombstone,
 } from '../port.ts';
+import type { StoreState } from '../position.ts';
 import { Acknowledger } from '../receipts/acknowledger.ts';
 import { systemTiming, type Timing } from '../timing.ts';
+import type { Tombstone } from '../tombstone.ts';
 import type { Holdings, WarmSnapshot } from '../warm/snapshot.ts';
 import { warmAccounts } from '../warm/start.ts';
 import { ABSENT, Generation, UNAVAILABLE } from './generation.ts';

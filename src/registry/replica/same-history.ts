@@ -1,4 +1,5 @@
-import { FeedLost, type Position, RegistryUnavailable, type StoreState } from '../port.ts';
+import { FeedLost, RegistryUnavailable } from '../port.ts';
+import type { Position, StoreState } from '../position.ts';
 import type { Generation } from './generation.ts';
 
 export const GONE_ANOTHER_WAY =

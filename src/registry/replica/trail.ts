@@ -1,4 +1,4 @@
-import type { Position } from '../port.ts';
+import type { Position } from '../position.ts';
 
 /** Positions whose tip is remembered: more than any look-up can be behind. */
 const TIPS_KEPT = 256;

@@ -1,11 +1,6 @@
 import type { Account } from '../../account/model.ts';
-import type {
-  AccountTombstone,
-  PolicyLabel,
-  PolicyTombstone,
-  RecordChange,
-  Tombstone,
-} from '../port.ts';
+import type { RecordChange } from '../commit.ts';
+import type { AccountTombstone, PolicyLabel, PolicyTombstone, Tombstone } from '../tombstone.ts';
 import { contentOf, type PolicyChange, underPolicyTombstone } from './policy-tombstone.ts';
 import { rightsOf, underTombstone } from './tombstone.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { turn } from '../../turns.ts';
 import { openOwnFile } from '../own-file.ts';
-import type { StoreState } from '../port.ts';
+import type { StoreState } from '../position.ts';
 import type { Fact } from './fact.ts';
 import { REVOKED_LIMITS } from './revoked.ts';
 

@@ -1,5 +1,6 @@
 import type { Account } from '../../account/model.ts';
-import type { AccountTombstone, Commit, PolicyTombstone } from '../port.ts';
+import type { Commit } from '../commit.ts';
+import type { AccountTombstone, PolicyTombstone } from '../tombstone.ts';
 import { rightsOf } from './tombstone.ts';
 
 /**

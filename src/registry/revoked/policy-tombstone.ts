@@ -1,13 +1,9 @@
 import type { Role, Team } from '../../account/model.ts';
 import { commonPermissions, compilePermissions, exceeds } from '../../account/permission.ts';
 import { damaged } from '../codec.ts';
-import {
-  type PolicyLabel,
-  type PolicySnapshot,
-  type PolicyTombstone,
-  type RecordChange,
-  RegistryUnavailable,
-} from '../port.ts';
+import type { RecordChange } from '../commit.ts';
+import { type PolicySnapshot, RegistryUnavailable } from '../port.ts';
+import type { PolicyLabel, PolicyTombstone } from '../tombstone.ts';
 import { isRevived, type Unreadable } from './tombstone.ts';
 
 export type PolicyChange = Exclude<RecordChange, { readonly kind: 'account' }>;

@@ -1,5 +1,8 @@
 import type { Account, Role, Team } from '../../account/model.ts';
-import type { FeedEvent, PolicySnapshot, Position, RecordChange, Tombstone } from '../port.ts';
+import type { RecordChange } from '../commit.ts';
+import type { FeedEvent, PolicySnapshot } from '../port.ts';
+import type { Position } from '../position.ts';
+import type { Tombstone } from '../tombstone.ts';
 import {
   changeUnder,
   DIGESTS_KEPT,

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { type Account, RETIRED_MAX, type Role, type Team } from '../../account/model.ts';
 import { damaged } from '../codec.ts';
-import type { AccountTombstone } from '../port.ts';
+import type { AccountTombstone } from '../tombstone.ts';
 
 /**
  * The account as it is to be read where a tombstone says more than its record. Null: it is deleted.

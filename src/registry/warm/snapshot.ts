@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Account } from '../../account/model.ts';
 import { turn } from '../../turns.ts';
 import { RECORD_SCHEMA } from '../codec.ts';
-import type { StoreState } from '../port.ts';
+import type { StoreState } from '../position.ts';
 
 /**
  * What an instance had cached, written down so that its next start need not ask the store for every

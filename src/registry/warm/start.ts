@@ -1,11 +1,6 @@
 import type { Account } from '../../account/model.ts';
-import {
-  type FeedEvent,
-  FeedLost,
-  type RegistrySource,
-  RegistryUnavailable,
-  type StoreState,
-} from '../port.ts';
+import { type FeedEvent, FeedLost, type RegistrySource, RegistryUnavailable } from '../port.ts';
+import type { StoreState } from '../position.ts';
 import { eventsBetween } from '../replica/history.ts';
 import type { WarmSnapshot } from './snapshot.ts';
 

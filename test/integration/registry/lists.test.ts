@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { tokenId } from '../../../src/account/token.ts';
 import { encodeRecord } from '../../../src/registry/codec.ts';
+import type { Commit } from '../../../src/registry/commit.ts';
 import { type ListQuery, UNFILTERED } from '../../../src/registry/listing/query.ts';
-import type { Commit } from '../../../src/registry/port.ts';
 import { planCommit } from '../../../src/registry/redis/plan.ts';
 import { RedisRegistryStore } from '../../../src/registry/redis/registry.ts';
 import { RedisRegistrySource } from '../../../src/registry/redis/source.ts';

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Account, Role, Team } from '../../../src/account/model.ts';
 import { rolelessIn } from '../../../src/account/policy.ts';
 import { systemClock } from '../../../src/clock.ts';
-import type { RecordChange } from '../../../src/registry/port.ts';
+import type { RecordChange } from '../../../src/registry/commit.ts';
 import { RedisRegistryStore } from '../../../src/registry/redis/registry.ts';
 import { RedisRegistrySource } from '../../../src/registry/redis/source.ts';
 import { Replica } from '../../../src/registry/replica/replica.ts';

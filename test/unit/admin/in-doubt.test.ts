@@ -4,7 +4,7 @@ import { type AdminActor, storeOwner } from '../../../src/admin/actor.ts';
 import type { Administration } from '../../../src/admin/administration.ts';
 import { planDeclaration } from '../../../src/admin/declaration.ts';
 import type { Declaration } from '../../../src/admin/declaration-faults.ts';
-import type { PolicyTombstone } from '../../../src/registry/port.ts';
+import type { PolicyTombstone } from '../../../src/registry/tombstone.ts';
 import { type Bench, openBench, owner, refusal } from './stores.ts';
 
 /** May change the team, and give the role that its member has in it. */

@@ -5,12 +5,11 @@ import type {
   FeedListener,
   LeaseRequest,
   PolicySnapshot,
-  Position,
   RegistrySource,
-  StoreState,
   Subscription,
-  Tombstone,
 } from '../../../src/registry/port.ts';
+import type { Position, StoreState } from '../../../src/registry/position.ts';
+import type { Tombstone } from '../../../src/registry/tombstone.ts';
 
 export class ManualClock implements Clock {
   nowMs = 1_000;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type FeedEvent, FeedLost, type Position } from '../../../src/registry/port.ts';
+import { type FeedEvent, FeedLost } from '../../../src/registry/port.ts';
+import type { Position } from '../../../src/registry/position.ts';
 import { readHistory } from '../../../src/registry/replica/history.ts';
 import { Trail } from '../../../src/registry/replica/trail.ts';
 

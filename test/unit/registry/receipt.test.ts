@@ -1,10 +1,7 @@
 import { expect, it } from 'vitest';
-import {
-  type Assurance,
-  type Committed,
-  type InstanceProgress,
-  RegistryUnavailable,
-} from '../../../src/registry/port.ts';
+import type { Committed } from '../../../src/registry/commit.ts';
+import type { Assurance, InstanceProgress } from '../../../src/registry/members.ts';
+import { RegistryUnavailable } from '../../../src/registry/port.ts';
 import { awaitReceipt } from '../../../src/registry/receipts/receipt.ts';
 import { ManualClock } from './held-source.ts';
 

@@ -1,14 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Account, Role, Team } from '../../../src/account/model.ts';
-import type {
-  AccountTombstone,
-  FeedEvent,
-  PolicySnapshot,
-  PolicyTombstone,
-  RecordChange,
-} from '../../../src/registry/port.ts';
+import type { RecordChange } from '../../../src/registry/commit.ts';
+import type { FeedEvent, PolicySnapshot } from '../../../src/registry/port.ts';
 import { REVOKED_LIMITS, Revoked } from '../../../src/registry/revoked/revoked.ts';
 import { underTombstone } from '../../../src/registry/revoked/tombstone.ts';
+import type { AccountTombstone, PolicyTombstone } from '../../../src/registry/tombstone.ts';
 import { account, digestOf, idOf, role, team } from '../../contract/registry-records.ts';
 
 const MOMENT = '2026-01-01T00:00:00.000Z';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { InstanceStatus } from '../../../src/registry/port.ts';
+import type { InstanceStatus } from '../../../src/registry/members.ts';
 import { MemberKeeper } from '../../../src/registry/receipts/member-keeper.ts';
 import { SilentMembers } from '../../../src/registry/receipts/silent-members.ts';
 import { ManualClock } from './held-source.ts';

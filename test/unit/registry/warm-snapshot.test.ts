@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Account } from '../../../src/account/model.ts';
-import type { StoreState } from '../../../src/registry/port.ts';
+import type { StoreState } from '../../../src/registry/position.ts';
 import {
   type Holdings,
   readWarmSnapshot,

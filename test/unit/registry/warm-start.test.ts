@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type FeedEvent,
-  FeedLost,
-  RegistryUnavailable,
-  type StoreState,
-} from '../../../src/registry/port.ts';
+import { type FeedEvent, FeedLost, RegistryUnavailable } from '../../../src/registry/port.ts';
+import type { StoreState } from '../../../src/registry/position.ts';
 import { warmAccounts } from '../../../src/registry/warm/start.ts';
 import { account, digestOf, idOf } from '../../contract/registry-records.ts';
 

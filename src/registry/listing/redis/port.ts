@@ -2,7 +2,7 @@ import type { TokenUse } from '../../../account/model.ts';
 import type { RegistryKeys } from '../../../store/keys.ts';
 import type { RedisCommand, RedisWord } from '../../../store/redis.ts';
 import type { Script } from '../../../store/script.ts';
-import type { Position } from '../../port.ts';
+import type { Position } from '../../position.ts';
 
 /** What the lists ask of Redis, in the registry's words. */
 export interface ListingRedis {
