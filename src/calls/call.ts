@@ -369,6 +369,8 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     const forward = new Forward(upstream, request, account, this);
     this.#state = 'forwarding';
     this.#forward = forward;
+    if (upstream.streams && head.framing.kind !== 'none' && this.#held === null)
+      this.#client.streams();
     if (!forward.start(this.#awaitsRecord)) this.#replaceResponse('overloaded');
   }
 

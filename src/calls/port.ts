@@ -105,6 +105,11 @@ export interface CallClient {
    * they are
    */
   awaitBody(sayContinue: boolean): boolean;
+  /**
+   * Both sides of the call speak when they like, and the upstream's connection counts their silence:
+   * no pace is asked of the body any more.
+   */
+  streams(): void;
   pauseBody(): void;
   /**
    * @returns true when bytes of the body are at hand: they follow before this turn of the loop

@@ -81,6 +81,7 @@ export function openPool(
         }),
       connectTimeoutMs,
       responseTimeoutMs,
+      streamIdleTimeoutMs: config.streamIdleTimeoutMs ?? responseTimeoutMs,
       ejection,
       healthCheck,
       checkHost: ({ host, port }) => hostTowards(config, authorityOf(host, port, tls !== null)),

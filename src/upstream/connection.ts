@@ -54,6 +54,8 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
   #last = false;
   /** The request is complete: the upstream owes a response. */
   #requestSent = false;
+  /** The longest silence that is waited for now. */
+  #silenceMs = 0;
   /** The upstream does not take what it is sent. */
   #blocked = false;
   /** The client does not take what the upstream sends. */
@@ -127,6 +129,7 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
     this.#sendsChunks = request.framing.kind === 'chunked';
     this.#out.text(requestHead(request));
     this.#requestSent = false;
+    this.#silenceMs = this.#timeouts.responseTimeoutMs;
     this.#blocked = false;
     this.#paused = false;
     this.#anyByte = false;
@@ -222,7 +225,7 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
     if (!this.#connected) return;
     const owes = (this.#requestSent || this.#blocked) && !this.#paused;
     this.#deadline.untilMs = owes
-      ? this.#deadlines.nowMs + this.#timeouts.responseTimeoutMs
+      ? this.#deadlines.nowMs + this.#silenceMs
       : Number.POSITIVE_INFINITY;
   }
 
@@ -277,6 +280,8 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
     // A response before the end of the request: an upstream that does not read the rest of it would
     // take that for the next request.
     if (!this.#requestSent || this.#socket.writableLength > 0) this.#last = true;
+    this.#silenceMs = this.#timeouts.streamIdleTimeoutMs;
+    this.#watchSilence();
     this.#keeper.answered(status);
   }
 

@@ -76,6 +76,7 @@ class Probe implements ResponseReceiver {
     this.#channel = open({
       connectTimeoutMs: 2 * timeoutMs,
       responseTimeoutMs: 2 * timeoutMs,
+      streamIdleTimeoutMs: 2 * timeoutMs,
     });
     this.#channel.begin(this, request);
     this.#channel.sendEnd();

@@ -79,6 +79,11 @@ export interface UpstreamChannel {
 
 export interface UpstreamTimeouts {
   readonly connectTimeoutMs: number;
-  /** Longest silence of an upstream that owes us bytes, or that takes none of those it was sent. */
+  /** Longest silence of an upstream that owes us a response, or takes nothing of a request. */
   readonly responseTimeoutMs: number;
+  /**
+   * The same once its response has begun. Of a call on a stream also of both sides together, from
+   * the beginning.
+   */
+  readonly streamIdleTimeoutMs: number;
 }

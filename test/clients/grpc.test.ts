@@ -18,11 +18,14 @@ interface Scene {
   readonly gate: TestGateway;
 }
 
-async function scene(config: Readonly<Record<string, unknown>> = {}): Promise<Scene> {
+async function scene({
+  upstream = {},
+  ...config
+}: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {}): Promise<Scene> {
   const service = await startGrpcService();
   const gate = await startGateway({
     upstreams: {
-      echo: { addresses: [`http://127.0.0.1:${service.port}`], protocol: 'h2c' },
+      echo: { addresses: [`http://127.0.0.1:${service.port}`], protocol: 'h2c', ...upstream },
     },
     routes: [
       {
@@ -130,6 +133,22 @@ it('ends the streams of an account that is revoked, and no others', async () => 
   stays.write(Buffer.from('still here'));
   expect(String((await once(stays, 'data'))[0])).toBe('still here');
   stays.end();
+});
+
+it('lets both sides of a stream rest longer than a body may, and ends one that rests for too long', async () => {
+  const { gate } = await scene({
+    limits: { bodyGraceMs: 100, idleTimeoutMs: 300 },
+    upstream: { streamIdleTimeoutMs: 1500 },
+  });
+  const client = grpcClient(gate);
+  const chat = client.makeBidiStreamRequest(METHODS.Chat.path, bytes, bytes, bearer(gate.token));
+  chat.on('error', () => {});
+  const ended = new Promise<{ code: number }>((resolve) => chat.on('status', resolve));
+  await once(chat, 'data');
+  await new Promise((resolve) => setTimeout(resolve, 900));
+  chat.write(Buffer.from('rested'));
+  expect(String((await once(chat, 'data'))[0])).toBe('rested');
+  expect((await ended).code).not.toBe(status.OK);
 });
 
 it('does not punish a client that sends PING at a normal rate', async () => {

@@ -14,7 +14,7 @@ import type { Wire } from './wire.ts';
 /** Nobody is told that time is over. */
 const NO_DEADLINES = new Deadlines();
 NO_DEADLINES.close();
-const TIMEOUTS = { connectTimeoutMs: 1, responseTimeoutMs: 1 };
+const TIMEOUTS = { connectTimeoutMs: 1, responseTimeoutMs: 1, streamIdleTimeoutMs: 1 };
 
 /** What one exchange heard, and the bytes that it was heard from. */
 class Exchange implements ResponseReceiver {

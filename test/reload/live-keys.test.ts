@@ -499,6 +499,22 @@ const PROBES: Readonly<Record<string, Probe>> = {
     look: status('/echo/hang'),
     is: 504,
   },
+  'upstreams.*.streamIdleTimeoutMs': {
+    after: up({ streamIdleTimeoutMs: 100 }),
+    look: (stage) =>
+      stage.call('/echo/pauses').then(
+        () => 'whole',
+        () => 'cut',
+      ),
+    was: 'whole',
+    is: 'cut',
+  },
+  'upstreams.*.protocol': {
+    after: up({ protocol: 'h2c' }),
+    look: status('/echo'),
+    was: 200,
+    is: 502,
+  },
   'upstreams.*.maxConnections': {
     after: up({ maxConnections: 1 }),
     look: (stage) => stage.besideHanging('/echo'),

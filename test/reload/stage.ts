@@ -179,6 +179,11 @@ function answering(upstream: string, seen: string[]): RequestListener {
     const how = url.slice(url.lastIndexOf('/') + 1);
     if (how === 'hang') return;
     if (how === 'reset') return void request.socket.destroy();
+    if (how === 'pauses') {
+      response.flushHeaders();
+      setTimeout(() => response.end('late'), 1500);
+      return;
+    }
     if (how === '503-then-200') checks += 1;
     const fails = how === '503' || (how === '503-then-200' && checks < 5);
     const socket = request.socket as Partial<TLSSocket>;

@@ -38,6 +38,7 @@ export function openPool(ports: readonly number[], options: Partial<PoolOptions>
       moved: () => {},
       connectTimeoutMs: 2000,
       responseTimeoutMs: 5000,
+      streamIdleTimeoutMs: 5000,
       ejection: { afterFailures: 5, baseMs: 60_000, maxMs: 60_000, countServerErrors: false },
       healthCheck: null,
       checkHost: ({ port }) => `check.test:${port}`,

@@ -131,7 +131,11 @@ const upstream = z.strictObject({
   ),
   responseTimeoutMs: whole(
     { min: 1, max: 86_400_000, default: 300_000 },
-    'Longest silence of an upstream that owes us bytes, before its answer and within it, in milliseconds.',
+    'Longest silence of an upstream that owes us a response, in milliseconds.',
+  ),
+  streamIdleTimeoutMs: orNull(
+    z.int().min(1).max(86_400_000),
+    'Longest silence within a response that has begun, in milliseconds: of streams of events, long polls, gRPC. With HTTP/2 also of both sides of a call together. Default: responseTimeoutMs.',
   ),
   maxConnections: whole(
     { min: 1, max: 65_535, default: 512 },

@@ -204,6 +204,7 @@ export class Question implements Exchange, CallClient {
     return true;
   }
 
+  streams(): void {}
   pauseBody(): void {}
 
   resumeBody(): boolean {

@@ -241,6 +241,9 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
     return false;
   }
 
+  /** A body of HTTP/1.1 keeps its pace, whoever it is for: the whole connection waits for it. */
+  streams(): void {}
+
   pauseBody(): void {
     this.#in.pauseBody();
     this.#watchClient();

@@ -29,6 +29,8 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
   /** The client broke the protocol: whatever it is told, its stream ends by a reset. */
   #malformed = false;
   #pace: BodyPace | null = null;
+  /** The body may come when its client likes. */
+  #streams = false;
   /** None as long as nobody has had to wait for the client. */
   #deadline: Deadline | null = null;
   /** The client does not take what it is sent. */
@@ -147,7 +149,7 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
   #watchClient(): void {
     if (this.#stream.closed) return;
     const { nowMs } = this.#host.deadlines;
-    const bodyWaits = this.#stream.contentWaits;
+    const bodyWaits = this.#stream.contentWaits && !this.#streams;
     if (!bodyWaits) this.#pace?.pause(nowMs);
     const waits = bodyWaits || this.#waitsForDrain || this.#call === null;
     if (!waits && this.#deadline === null) return;
@@ -180,6 +182,11 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
     this.#stream.awaitContent();
     this.#watchClient();
     return false;
+  }
+
+  streams(): void {
+    this.#streams = true;
+    this.#watchClient();
   }
 
   pauseBody(): void {

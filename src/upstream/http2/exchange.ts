@@ -5,7 +5,12 @@ import type { ResponseHead } from '../../http/response-head.ts';
 import type { Trailers } from '../../http/trailers.ts';
 import type { ClientStream } from '../../http2/client-stream.ts';
 import { ERROR } from '../../http2/frames.ts';
-import type { ResponseReceiver, UpstreamChannel, UpstreamFailure } from '../port.ts';
+import type {
+  ResponseReceiver,
+  UpstreamChannel,
+  UpstreamFailure,
+  UpstreamTimeouts,
+} from '../port.ts';
 import type { Http2Connection, Rider } from './connection.ts';
 
 /** 1xx responses before the final one. More is a flood. */
@@ -17,7 +22,7 @@ const MAX_MOVES = 3;
 
 /** The place that the exchange leads to. None of these may throw. */
 export interface Http2Place {
-  readonly responseTimeoutMs: number;
+  readonly timeouts: UpstreamTimeouts;
   /** Another connection than this one; null: there may be none. */
   another(than: Http2Connection): Http2Connection | null;
   /** The final head of a response came. */
@@ -93,6 +98,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
     this.#anyBody = true;
     this.#keep(content);
     this.#stream?.content(content);
+    this.#watchSilence();
   }
 
   #keep(content: Buffer): void {
@@ -311,7 +317,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
   expired(): void {
     const stream = this.#stream;
     // Nothing came on its connection at all: nobody else is to wait for that.
-    if (this.#connection.reads === this.#readsBefore) this.#connection.retire();
+    if (this.#owes && this.#connection.reads === this.#readsBefore) this.#connection.retire();
     this.#fail({
       kind: 'timeout',
       detail: 'silent for too long',
@@ -321,19 +327,29 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
     stream?.reset(ERROR.cancel);
   }
 
-  /** As with HTTP/1.1: the upstream's time runs while it is the upstream that is waited for. */
+  get #owes(): boolean {
+    return this.#ended || this.#blocked;
+  }
+
+  /**
+   * As with HTTP/1.1, the upstream's time runs while it is the upstream that is waited for. Besides,
+   * a call on a stream may rest, but not for ever.
+   */
   #watchSilence(): void {
     if (this.#over) return;
-    const waitsForUs = this.#paused || this.#held.length > 0;
-    const owes = (this.#ended || this.#blocked) && !waitsForUs;
-    this.#deadline.untilMs = owes
-      ? this.#deadlines.nowMs + this.#place.responseTimeoutMs
-      : Number.POSITIVE_INFINITY;
+    const { responseTimeoutMs, streamIdleTimeoutMs } = this.#place.timeouts;
+    const waitsForUs = this.#paused || this.#held.length > 0 || this.#stream === null;
+    const waitsMs = this.#owes && !this.#headCame ? responseTimeoutMs : streamIdleTimeoutMs;
+    this.#deadline.untilMs = waitsForUs
+      ? Number.POSITIVE_INFINITY
+      : this.#deadlines.nowMs + waitsMs;
   }
 
   #fail(failure: UpstreamFailure): void {
     if (this.#over) return;
-    if (this.#receiver !== null) this.#place.failed(failure);
+    // Of a call that both sides let rest, the upstream is not at fault.
+    const rests = failure.kind === 'timeout' && !this.#owes;
+    if (this.#receiver !== null && !rests) this.#place.failed(failure);
     const receiver = this.#end();
     if (receiver !== null) lastWord(receiver, () => receiver.onFailure(failure));
   }

@@ -39,8 +39,8 @@ export class Http2PlacePool implements PlacePool, Http2Place, Http2ConnectionKee
     return this.#options.state.connections;
   }
 
-  get responseTimeoutMs(): number {
-    return this.#options.timeouts.responseTimeoutMs;
+  get timeouts(): UpstreamTimeouts {
+    return this.#options.timeouts;
   }
 
   addCounts(sum: { idle: number; active: number; connecting: number }): void {
@@ -146,7 +146,7 @@ export function openSingle(
   const connection = new Http2Connection(dialer, NOBODY, deadlines, timeouts);
   return new Http2Exchange(
     {
-      responseTimeoutMs: timeouts.responseTimeoutMs,
+      timeouts,
       another: () => null,
       answered: () => {},
       failed: () => {},

@@ -164,6 +164,8 @@ class FakeClient implements CallClient {
     return this.bodyHere;
   }
 
+  streams(): void {}
+
   pauseBody(): void {
     this.takesBody = false;
   }

@@ -16,6 +16,7 @@ it('fills in what an upstream leaves out', () => {
       headers: null,
       connectTimeoutMs: 2000,
       responseTimeoutMs: 300000,
+      streamIdleTimeoutMs: null,
       maxConnections: 512,
       maxConnectionAgeMs: 300_000,
       ejection: { afterFailures: 5, baseMs: 2000, maxMs: 60_000, countServerErrors: false },

@@ -52,7 +52,11 @@ function exchange(
     onDrain: () => {},
   };
   const keeper = { free: () => {}, gone: () => {}, answered: () => {}, failed: () => {} };
-  const timeouts = { connectTimeoutMs: 10_000, responseTimeoutMs: 10_000 };
+  const timeouts = {
+    connectTimeoutMs: 10_000,
+    responseTimeoutMs: 10_000,
+    streamIdleTimeoutMs: 10_000,
+  };
   const connection = new UpstreamConnection(
     near as Socket,
     connectEvent,

@@ -209,7 +209,7 @@ export class Upstream {
     this.pool = new Http2PlacePool(
       dialer as Dialer,
       {
-        timeouts: { connectTimeoutMs: 2000, responseTimeoutMs: 5000 },
+        timeouts: { connectTimeoutMs: 2000, responseTimeoutMs: 5000, streamIdleTimeoutMs: 300_000 },
         maxConnections: 1000,
         maxConnectionAgeMs: 3_600_000,
         budget: this.budget,
