@@ -18,7 +18,13 @@ import { recordDecision, type Standing } from './admission.ts';
 import { HeldBody } from './held-body.ts';
 import type { OpenCall } from './open-calls.ts';
 import { optionsResponse, preflightResponse, refusalOf } from './own-response.ts';
-import { finalFields, requestFor, requestTrailers, withPublicLinks } from './passed-on.ts';
+import {
+  addTiming,
+  finalFields,
+  requestFor,
+  requestTrailers,
+  withPublicLinks,
+} from './passed-on.ts';
 import type { CallClient, CallServices } from './port.ts';
 import { CallRecord } from './record.ts';
 import { exchangeToken, type Renewal, renewedResponse } from './renewal.ts';
@@ -519,8 +525,10 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     this.#dropBody();
     this.#headMs = this.#record.answered(received.status);
     const shown = this.#shown(received);
-    const { via } = this.#services;
-    this.#client.head(shown, finalFields(shown, this.permit, this.#head!, this.#record.id, via));
+    const { via, serverTiming } = this.#services;
+    const fields = finalFields(shown, this.permit, this.#head!, this.#record.id, via);
+    if (serverTiming && this.permit.account !== null) addTiming(fields, this.#record);
+    this.#client.head(shown, fields);
   }
 
   onBody(content: Buffer): void {

@@ -83,3 +83,13 @@ export function finalFields(
   if (cors !== null) addCors(fields, cors, request);
   return fields;
 }
+
+/** Server-Timing (W3C), in milliseconds, beside what the upstream says there. */
+export function addTiming(
+  fields: Fields,
+  { overheadMs, upstreamMs }: Pick<CallRecord, 'overheadMs' | 'upstreamMs'>,
+): void {
+  const gate = Math.max(0, overheadMs).toFixed(2);
+  const upstream = Math.max(0, upstreamMs ?? 0).toFixed(2);
+  fields.add('Server-Timing', `gate;dur=${gate}, upstream;dur=${upstream}`);
+}

@@ -13,6 +13,7 @@ import type { ResponseHead } from '../http/response-head.ts';
 import type { NewTraces } from '../http/trace.ts';
 import type { BodyBudget } from '../limits/body-budget.ts';
 import type { RefusalReason } from '../refusal.ts';
+import type { AccessLog } from '../telemetry/access/log.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { LastUses } from './last-uses.ts';
 import type { CallMeter } from './meter.ts';
@@ -47,6 +48,10 @@ export interface CallServices {
   /** The memory of bodies by which is decided. */
   readonly heldBodies: BodyBudget;
   readonly trustedProxies: TrustedProxies;
+  /** Has a line for each call; null: there is none. */
+  readonly accessLog: Pick<AccessLog, 'write'> | null;
+  /** Callers that are known are told how long the gate and the upstream took. */
+  readonly serverTiming: boolean;
   /** What a call without a trace gets. */
   readonly traces: NewTraces;
   readonly format: ResponseFormat;

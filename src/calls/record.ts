@@ -130,22 +130,31 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
       outbox.writeEnd(writeOutcome, this, verdict.account?.account.id ?? null);
       outbox.permits.remove(this);
     }
-    this.#services.meter.callEnded({
+    const { accessLog, meter } = this.#services;
+    const measure = {
       route: verdict.route,
       method: this.#head?.method ?? null,
       status: this.status,
       reason,
       durationMs,
-      overheadMs:
-        this.forwardedMs === 0
-          ? durationMs
-          : this.forwardedMs - this.#startedMs - this.#awaitedMs + this.#heldMs(),
-      upstreamMs:
-        this.#answeredMs === 0 ? null : this.#answeredMs - this.#heldMs() - this.forwardedMs,
+      overheadMs: this.forwardedMs === 0 ? durationMs : this.overheadMs,
+      upstreamMs: this.upstreamMs,
       requestBytes: this.requestBytes,
       responseBytes: this.responseBytes,
       account: verdict.account?.account.name ?? null,
-    });
+    };
+    meter.callEnded(measure);
+    if (accessLog !== null) accessLog.write(this, measure);
+  }
+
+  /** Of a call that was forwarded: our part of it so far. */
+  get overheadMs(): number {
+    return this.forwardedMs - this.#startedMs - this.#awaitedMs + this.#heldMs();
+  }
+
+  /** The upstream's part, until the head of its response; null: there is none. */
+  get upstreamMs(): number | null {
+    return this.#answeredMs === 0 ? null : this.#answeredMs - this.#heldMs() - this.forwardedMs;
   }
 
   /** How long the upstream's response waited for our record: our time, not the upstream's. */
@@ -173,6 +182,10 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
 
   get path(): string | null {
     return this.#head?.path ?? null;
+  }
+
+  get version(): RequestHead['version'] | null {
+    return this.#head?.version ?? null;
   }
 
   get userAgent(): string | null {

@@ -6,6 +6,7 @@ import { ConfigFaults } from '../config/faults.ts';
 import { ListenFault } from '../ops/listen.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
 import { StoreInUse, StoreUnavailable } from '../store/fault.ts';
+import { AccessLogFault } from '../telemetry/access/log.ts';
 import { CertificateFault } from '../tls/certificate.ts';
 
 /**
@@ -47,8 +48,7 @@ export function failureOf(error: unknown): Failure {
       ],
     };
   }
-  if (isOf(error, [UsageError, DataDirFault, ListenFault, SocketPathTooLong, CertificateFault]))
-    return { code: EXIT.usage, lines: [error.message] };
+  if (isOf(error, FAULTS_OF_WORDS)) return { code: EXIT.usage, lines: [error.message] };
   // Nothing can be said about any account: not "not found".
   if (error instanceof RegistryUnavailable && (error.why === 'empty' || error.why === 'foreign'))
     return { code: EXIT.unreachable, lines: [error.message] };
@@ -57,6 +57,15 @@ export function failureOf(error: unknown): Failure {
   }
   return systemFailure(error);
 }
+
+const FAULTS_OF_WORDS = [
+  UsageError,
+  DataDirFault,
+  ListenFault,
+  SocketPathTooLong,
+  CertificateFault,
+  AccessLogFault,
+];
 
 /** All faults of an input, one line each, so that nobody mends them one by one. */
 function adminLines(error: AdminError): readonly string[] {

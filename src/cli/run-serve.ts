@@ -14,6 +14,7 @@ import { signalled } from './signals.ts';
 interface Served {
   reload(next: LoadedConfig): void | Promise<void>;
   reloadRefused(why: string): void;
+  reopenLogs(): void;
   close(options: CloseOptions): Promise<void>;
 }
 
@@ -27,6 +28,7 @@ export async function runServe(file: string): Promise<void> {
   const stop = signalled();
   for (const warning of loaded.warnings) log.warn(showFault(file, warning));
   const served = await start(loaded, log);
+  process.on('SIGUSR2', () => served.reopenLogs());
   const reloader = reloading(served, loaded, file, log);
   let signal: NodeJS.Signals = 'SIGTERM';
   try {
@@ -49,6 +51,7 @@ async function start(loaded: LoadedConfig, log: Log): Promise<Served> {
       gateway.reload(config);
     },
     reloadRefused: (why) => gateway.reloadRefused(why),
+    reopenLogs: () => gateway.reopenLogs(),
     close: (options) => gateway.close(options),
   };
 }

@@ -99,9 +99,17 @@ export function parseConfig(text: string, path: string, options: LoadOptions = {
       ...parsed.data.instance,
       dataDir: resolve(dirname(file), parsed.data.instance.dataDir),
     },
+    log: withPath(parsed.data.log, dirname(file)),
   };
   for (const check of options.checks ?? []) check(config, report);
   if (report.faults.length > 0) throw new ConfigFaults(path, report.faults, files);
   const namesStore = Object.hasOwn(source.value as object, 'store');
   return { config, warnings: report.warnings, file, text, files, contents, namesStore };
+}
+
+/** Of the access log: a file that is written, so it need not be there. */
+function withPath(log: Config['log'], folder: string): Config['log'] {
+  const { access } = log;
+  if (access === null || access.path === null) return log;
+  return { ...log, access: { ...access, path: resolve(folder, access.path) } };
 }

@@ -1,4 +1,5 @@
 import { Deadlines } from '../deadlines.ts';
+import { type AccessLog, openAccessLog } from '../telemetry/access/log.ts';
 import type { TicketKeys } from '../tls/ticket-keys.ts';
 import { adminContext } from './administration.ts';
 import { type GateContext, own, type PrepareReload } from './context.ts';
@@ -18,11 +19,13 @@ export interface DataPlane {
   readonly proxy: GateListener | null;
   /** Null: there is no `listen.decision`. Its port is not open yet. */
   readonly decisions: GateListener | null;
+  /** Null: there is no `log.access`. */
+  readonly accessLog: AccessLog | null;
   readonly reloads: readonly PrepareReload[];
 }
 
 /**
- * Throws `CertificateFault`.
+ * Throws `CertificateFault`, and `AccessLogFault` for a file that cannot be opened.
  *
  * @param ticketKeys of a worker; null: the keys, and the port, are its own
  */
@@ -39,6 +42,7 @@ export function createDataPlane(
     stores.renewals === null
       ? null
       : renewalsBy(adminContext(gate, registry.replica, stores.renewals), gate.log);
+  const accessLog = accessLogOf(gate);
   const services = servicesOf(gate, {
     decider,
     records,
@@ -46,6 +50,7 @@ export function createDataPlane(
     upstreams,
     descriptors,
     renewToken,
+    accessLog,
   });
   const { listen } = gate.state.config;
   const parts = { descriptors, deadlines, ticketKeys, services };
@@ -61,5 +66,11 @@ export function createDataPlane(
     ...(proxy === null ? [] : [proxy.prepareReload]),
     ...(decisions === null ? [] : [decisions.prepareReload]),
   ] satisfies PrepareReload[];
-  return { upstreams, proxy, decisions, reloads };
+  return { upstreams, proxy, decisions, accessLog, reloads };
+}
+
+function accessLogOf(gate: GateContext): AccessLog | null {
+  const { clock, log, state } = gate;
+  const { access } = state.config.log;
+  return access === null ? null : own(gate, openAccessLog({ ...access, clock, log }));
 }

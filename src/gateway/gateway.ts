@@ -40,6 +40,8 @@ export interface Gateway {
   reload(config: Config): void;
   /** Shown in readiness until the next reload succeeds. */
   reloadRefused(why: string): void;
+  /** The file of the access log was moved away: goes on in a new one of its name. */
+  reopenLogs(): void;
   /** Seals TLS session tickets with other keys from now on. */
   setTicketKeys(keys: TicketKeys): void;
   /** Drains, as `drain.ts` says, and closes everything. A second call waits for the first one. */
@@ -111,6 +113,7 @@ function gatewayOf(gate: GateContext, open: OpenGate): Gateway {
     prepareReload,
     reload: (next) => reload(gate, open.reloads, next),
     reloadRefused: (why) => reloadRefused(gate, why),
+    reopenLogs: () => plane.accessLog?.reopen(),
     setTicketKeys: (keys) => {
       plane.proxy?.setTicketKeys(keys);
       plane.decisions?.setTicketKeys(keys);

@@ -4,6 +4,7 @@ import type { RenewToken } from '../calls/renewal.ts';
 import type { Decider } from '../decision/decide.ts';
 import { TrustedProxies } from '../http/client-address.ts';
 import { BodyBudget } from '../limits/body-budget.ts';
+import type { AccessLog } from '../telemetry/access/log.ts';
 import { createCallMeter } from './call-meter.ts';
 import type { GateContext } from './context.ts';
 import type { Descriptors } from './descriptors.ts';
@@ -26,12 +27,13 @@ export interface CallParts {
   readonly upstreams: UpstreamSet;
   readonly descriptors: Descriptors;
   readonly renewToken: RenewToken | null;
+  readonly accessLog: AccessLog | null;
 }
 
 /** What each call works with, made anew for each configuration. */
 export function servicesOf(
   { addresses, clock, instance, log, metrics, nextRequestId, state }: GateContext,
-  { decider, records, registry, upstreams, descriptors, renewToken }: CallParts,
+  { decider, records, registry, upstreams, descriptors, renewToken, accessLog }: CallParts,
 ): () => CallServices {
   const heldBodies = new BodyBudget(HELD_BODIES_BYTES, () => state.config.limits.accountShare);
   const meter = createCallMeter(metrics);
@@ -56,6 +58,8 @@ export function servicesOf(
       guarantee: audit.guarantee,
       bodyBytes: limits.bodyBytes,
       heldBodies,
+      accessLog,
+      serverTiming: telemetry.serverTiming === 'authenticated',
       traces: telemetry.traces,
       trustedProxies: new TrustedProxies(
         listen.proxy?.trustedProxies ?? [],

@@ -32,8 +32,8 @@ process.on('message', (message: ToWorker) => {
 const endSoon = () => end(false);
 process.on('disconnect', endSoon);
 process.on('SIGTERM', () => end(true)).on('SIGINT', endSoon);
-// Reloading is the supervisor's: a SIGHUP to the whole group reaches it as well.
-process.on('SIGHUP', () => {});
+// Reloading is the supervisor's: a signal to the whole group reaches it as well.
+process.on('SIGHUP', () => {}).on('SIGUSR2', () => {});
 
 async function onMessage(message: ToWorker): Promise<void> {
   if (message.kind === 'start') {
@@ -55,6 +55,8 @@ async function onOrder({ gateway, ownOf }: Worker, message: Order): Promise<void
       return gateway.reloadRefused(message.why);
     case 'metrics':
       return tellMetrics(gateway, message.id);
+    case 'reopen-logs':
+      return gateway.reopenLogs();
     case 'ticket-keys':
       return gateway.setTicketKeys(message.keys);
   }

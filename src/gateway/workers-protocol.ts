@@ -39,6 +39,7 @@ export type ToWorker =
     }
   | { readonly kind: 'reload-refused'; readonly why: string }
   | { readonly kind: 'metrics'; readonly id: number }
+  | { readonly kind: 'reopen-logs' }
   | { readonly kind: 'ticket-keys'; readonly keys: TicketKeys }
   | { readonly kind: 'drain'; readonly lameDuck: boolean };
 

@@ -20,6 +20,8 @@ export interface Workers {
   /** All take it over, or none. */
   reload(next: LoadedConfig): Promise<void>;
   reloadRefused(why: string): void;
+  /** Each opens the file of its access log anew. */
+  reopenLogs(): void;
   /** Drains all at once, and closes everything. A second call waits for the first one. */
   close(options?: CloseOptions): Promise<void>;
 }
@@ -92,6 +94,9 @@ async function openWorkers(
     reloadRefused(why) {
       state.reloadFault = why;
       for (const slot of slots) slot.tell({ kind: 'reload-refused', why });
+    },
+    reopenLogs() {
+      for (const slot of slots) slot.tell({ kind: 'reopen-logs' });
     },
     close(options = {}) {
       closing ??= close(state, slots, owned, log, options);

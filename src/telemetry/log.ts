@@ -28,10 +28,10 @@ export interface RootLog extends Log {
 export interface LogOptions {
   readonly level?: LogLevel;
   /**
-   * `json`: one object per line. `human`: for a terminal. Default: human when the output is a
+   * `json`: one object per line. `text`: for people. Default, or null: text when standard error is a
    * terminal.
    */
-  readonly format?: 'json' | 'human';
+  readonly format?: 'json' | 'text' | null;
   readonly clock?: Clock;
   /** Where lines go, each with its line break. Default: standard error. */
   readonly write?: (line: string) => void;
@@ -40,9 +40,9 @@ export interface LogOptions {
 export function createLog(options: LogOptions = {}): RootLog {
   const clock = options.clock ?? systemClock;
   const least = RANK[options.level ?? 'info'];
-  const human = (options.format ?? (process.stderr.isTTY ? 'human' : 'json')) === 'human';
+  const isText = (options.format ?? (process.stderr.isTTY ? 'text' : 'json')) === 'text';
   const write = options.write ?? standardError();
-  const format = human ? formatForPeople : formatJson;
+  const format = isText ? formatForPeople : formatJson;
   const emit = (level: LogLevel, msg: string, fields: LogFields) =>
     write(`${format(clock.wallMs(), level, msg, fields)}\n`);
   const repeats = createRepeats(clock, emit);

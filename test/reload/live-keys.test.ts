@@ -186,6 +186,12 @@ const PROBES: Readonly<Record<string, Probe>> = {
     was: 400,
     is: 200,
   },
+  'telemetry.serverTiming': {
+    after: { telemetry: { serverTiming: 'authenticated' } },
+    look: async (stage) => (await stage.call('/echo')).headers['server-timing'] !== undefined,
+    was: false,
+    is: true,
+  },
   'telemetry.topAccounts': {
     after: { telemetry: { topAccounts: 3 } },
     look: async (stage) =>

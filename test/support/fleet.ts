@@ -34,6 +34,8 @@ export interface Seen {
 /** Two workers on one Redis, started as people start them. */
 export interface Fleet {
   readonly process: ChildProcess;
+  /** Where its configuration is. */
+  readonly folder: string;
   readonly port: number;
   /** Of the decision endpoint. */
   readonly decisionPort: number;
@@ -64,6 +66,7 @@ export async function startFleet(
   workers = 2,
   upstreamUrl: string | null = null,
   limits: Readonly<Record<string, number>> = {},
+  keys: Readonly<Record<string, unknown>> = {},
 ): Promise<Fleet> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-workers-'));
   const redis = await startRedis();
@@ -86,6 +89,7 @@ export async function startFleet(
         files,
         opsPort,
         limits,
+        keys,
       }),
     );
   writeConfig(['all']);
@@ -115,6 +119,7 @@ export async function startFleet(
   const ca = readFileSync(files.caFile);
   const fleet: Fleet = {
     process: child,
+    folder,
     port,
     decisionPort,
     token,
@@ -159,11 +164,13 @@ interface Parts {
   readonly files: { readonly certificateFile: string; readonly keyFile: string };
   readonly opsPort: number;
   readonly limits: Readonly<Record<string, number>>;
+  /** Further top-level keys. */
+  readonly keys: Readonly<Record<string, unknown>>;
 }
 
 function configText(
   routes: readonly string[],
-  { workers, store, upstreamUrl, files, opsPort, limits }: Parts,
+  { workers, store, upstreamUrl, files, opsPort, limits, keys }: Parts,
 ): string {
   const { certificateFile, keyFile } = files;
   const route = (name: string) => ({
@@ -185,6 +192,7 @@ function configText(
     upstreams: { raw: { addresses: [upstreamUrl] } },
     routes: routes.map(route),
     limits,
+    ...keys,
   });
 }
 

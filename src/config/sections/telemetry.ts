@@ -8,6 +8,12 @@ export const telemetrySection = z
       .describe(
         'What a call that brings no valid traceparent gets: one whose flag says sampled or not, or none. Most services follow the flag.',
       ),
+    serverTiming: z
+      .enum(['off', 'authenticated'])
+      .default('off')
+      .describe(
+        '`authenticated`: responses to calls with a token say in Server-Timing how long the gate and the upstream took.',
+      ),
     topAccounts: z
       .int()
       .min(0)

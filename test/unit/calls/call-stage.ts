@@ -12,6 +12,7 @@ import type { Route } from '../../../src/decision/route.ts';
 import { PROXY_WORDS } from '../../../src/doors/decision/words.ts';
 import { TrustedProxies } from '../../../src/http/client-address.ts';
 import { requestFieldNames } from '../../../src/http/field-names.ts';
+import type { Fields } from '../../../src/http/fields.ts';
 import type { OwnResponse } from '../../../src/http/outgoing.ts';
 import type { RequestHead } from '../../../src/http/request-head.ts';
 import type { ResponseHead } from '../../../src/http/response-head.ts';
@@ -114,6 +115,8 @@ class FakeClient implements CallClient {
   /** What `flush` answers. */
   keepsUp = true;
   gone = false;
+  /** What the head of the response said in `Server-Timing`. */
+  timing: string | null = null;
   /** The last word has been said. */
   told = false;
   /** Of the response; what was discarded does not count. */
@@ -136,7 +139,9 @@ class FakeClient implements CallClient {
     this.#say(`interim ${status}`);
   }
 
-  head({ status }: ResponseHead): void {
+  head({ status }: ResponseHead, { list }: Fields): void {
+    const at = list.indexOf('Server-Timing');
+    this.timing = at === -1 ? null : list[at + 1]!;
     this.#say(`head ${status}`);
   }
 
@@ -185,6 +190,7 @@ export interface StageOptions {
   readonly bodyBytes?: number;
   /** Of a client that only asks for a verdict, as the decision endpoint does. */
   readonly asks?: boolean;
+  readonly serverTiming?: boolean;
 }
 
 /** One call between fakes of its ports; what is decided is decided for real. */
@@ -235,6 +241,8 @@ export class CallStage {
       bodyBytes: bodyBytes ?? 0,
       heldBodies: this.heldBodies,
       trustedProxies: new TrustedProxies([]),
+      accessLog: null,
+      serverTiming: options.serverTiming ?? false,
       traces: 'none',
       format: { errors: 'problem', realm: 'sallyport', gate: 'sallyport' },
       via: '',

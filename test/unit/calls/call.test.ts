@@ -212,6 +212,18 @@ describe('a call that goes well', () => {
     expect(stage.leftovers()).toEqual([]);
   };
 
+  it('says how long the gate and the upstream took, to known callers, where that is configured', () => {
+    const timing = (path: string, serverTiming: boolean) => {
+      const authorization = path === '/public' ? { authorization: null } : {};
+      const stage = new CallStage({ serverTiming, request: { path, ...authorization } }).begin();
+      served(stage);
+      return stage.client.timing;
+    };
+    expect(timing('/all', true)).toBe('gate;dur=0.00, upstream;dur=0.00');
+    expect(timing('/all', false)).toBeNull();
+    expect(timing('/public', true)).toBeNull();
+  });
+
   it('is told and not forwarded where somebody only asks, once it is on record', () => {
     const stage = STATES['asked about, not on record']();
     expect(stage.client.heard).toEqual([]);

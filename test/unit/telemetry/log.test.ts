@@ -74,7 +74,7 @@ describe('a line', () => {
   });
 
   it('for people is one line of readable text without control characters', () => {
-    const { log, lines } = listen({ format: 'human' });
+    const { log, lines } = listen({ format: 'text' });
     log.info('ready', { url: 'https://127.0.0.1:8443', note: 'a \u001b[31mred\u001b[0m\nline' });
     expect(lines[0]).toBe(
       '06:07:08.009 info  ready  url=https://127.0.0.1:8443  note="a \\u001b[31mred\\u001b[0m\\nline"\n',
@@ -126,7 +126,7 @@ describe('secrets', () => {
     ['a digest', () => ['m', { tokenDigest: 's3CrEt' }]],
     ['a cut token', () => ['m', { text: `${'a'.repeat(1985)}${TOKEN}` }]],
   ])('never stand in a line: %s', (_what, make) => {
-    for (const format of ['json', 'human'] as const) {
+    for (const format of ['json', 'text'] as const) {
       const { log, lines } = listen({ format });
       const [msg, fields] = make();
       log.error(msg, fields);

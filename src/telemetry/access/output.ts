@@ -1,0 +1,72 @@
+import { close, fstatSync, openSync, write } from 'node:fs';
+import { Socket } from 'node:net';
+
+const STANDARD_OUTPUT = 1;
+/** Whoever the group is may read it; nobody else. */
+const MODE = 0o640;
+
+/** Where text goes. One write at a time; none waits for a reader who stands still. */
+export interface Output {
+  /** Calls back once it is written, or has failed. */
+  write(text: Buffer, done: (fault: Error | null) => void): void;
+  /** Opens the file of that name anew; throws what the system says, and goes on with the old one. */
+  reopen(): void;
+  close(): void;
+}
+
+/** At the end of a file, which is made where there is none. Throws what the system says. */
+export function fileOutput(path: string): Output {
+  const open = () => openSync(path, 'a', MODE);
+  let descriptor = open();
+  const closeOne = (one: number) => close(one, () => {});
+  return {
+    write(text, done) {
+      writeAll(descriptor, text, done);
+    },
+    reopen() {
+      const former = descriptor;
+      descriptor = open();
+      closeOne(former);
+    },
+    close: () => closeOne(descriptor),
+  };
+}
+
+/**
+ * A pipe by a socket on its descriptor: a write from a thread would wait in it for a reader who
+ * stands still, and hold the thread.
+ */
+export function standardOutput(): Output {
+  const nothing = () => {};
+  if (!isPipe())
+    return {
+      write: (text, done) => writeAll(STANDARD_OUTPUT, text, done),
+      reopen: nothing,
+      close: nothing,
+    };
+  const socket = new Socket({ fd: STANDARD_OUTPUT, readable: false, writable: true });
+  socket.on('error', nothing);
+  socket.unref();
+  return {
+    write: (text, done) => void socket.write(text, (fault) => done(fault ?? null)),
+    reopen: nothing,
+    // What still waits would keep the process alive.
+    close: () => socket.destroy(),
+  };
+}
+
+function isPipe(): boolean {
+  try {
+    const stat = fstatSync(STANDARD_OUTPUT);
+    return stat.isFIFO() || stat.isSocket();
+  } catch {
+    return false;
+  }
+}
+
+function writeAll(descriptor: number, text: Buffer, done: (fault: Error | null) => void): void {
+  write(descriptor, text, (fault, written) => {
+    if (fault === null && written < text.length) writeAll(descriptor, text.subarray(written), done);
+    else done(fault);
+  });
+}
