@@ -28,8 +28,8 @@ export interface RootLog extends Log {
 export interface LogOptions {
   readonly level?: LogLevel;
   /**
-   * `json`: one object per line. `text`: for people. Default, or null: text when standard error is a
-   * terminal.
+   * `json`: one object per line. `text`: for people. Default, or null: text when standard error is
+   * a terminal.
    */
   readonly format?: 'json' | 'text' | null;
   readonly clock?: Clock;

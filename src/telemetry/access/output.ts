@@ -9,7 +9,9 @@ const MODE = 0o640;
 export interface Output {
   /** Calls back once it is written, or has failed. */
   write(text: Buffer, done: (fault: Error | null) => void): void;
-  /** Opens the file of that name anew; throws what the system says, and goes on with the old one. */
+  /**
+   * Opens the file of that name anew; throws what the system says, and goes on with the old one.
+   */
   reopen(): void;
   close(): void;
 }
