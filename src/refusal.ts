@@ -2,7 +2,7 @@
  * The closed table of refusals: everything that Sallyport ever says "no" with.
  *
  * The key is the stable reason, the same word in the response body, the audit event and the metric.
- * Five reasons are an exception towards the client only: the ways in which a presented token fails
+ * Seven reasons are an exception towards the client only: the ways in which a presented token fails
  * all read `token-refused` outside, so that nobody learns whether a token once existed
  * (`publicReason`).
  */
@@ -56,6 +56,8 @@ export const REFUSALS = {
   'token-revoked': tokenRefused,
   'token-expired': tokenRefused,
   'account-inactive': tokenRefused,
+  'token-unbound': tokenRefused,
+  'address-refused': tokenRefused,
 
   'permission-denied': {
     status: 403,

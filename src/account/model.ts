@@ -14,6 +14,12 @@ export interface StoredToken {
   readonly createdAt: string;
 }
 
+/**
+ * Of the client certificate to which a token is bound (RFC 8705): its SHA-256 thumbprint in
+ * base64url, whoever issued it; or its subject as `readName` spells it, which a CA must vouch for.
+ */
+export type CertificateBinding = { readonly thumbprint: string } | { readonly subject: string };
+
 /** The token before the live one, while a rotation with overlap lets both in. */
 export interface PreviousToken extends StoredToken {
   /**
@@ -82,6 +88,16 @@ export interface Account {
    */
   readonly subject?: string;
   /**
+   * From where a service account is let in: addresses and ranges as `readNetwork` spells them, at
+   * least one. Absent: from anywhere.
+   */
+  readonly allowedNetworks?: readonly string[];
+  /**
+   * A service account is let in only on connections on which this certificate was shown. Absent: on
+   * all.
+   */
+  readonly boundTo?: CertificateBinding;
+  /**
    * Brought back by an import that was told to: what was known against the account as of this
    * change of the registry, or from an earlier registry, counts no more. Absent: it never was.
    */
@@ -122,6 +138,14 @@ export interface Team {
    * until the team is changed by somebody who saw this. Never stored; absent: there are none.
    */
   readonly inDoubt?: readonly string[];
+}
+
+/** Whether more is asked of the account's calls than its token, whatever they are about. */
+export function isRestricted({
+  allowedNetworks,
+  boundTo,
+}: Pick<Account, 'allowedNetworks' | 'boundTo'>): boolean {
+  return allowedNetworks !== undefined || boundTo !== undefined;
 }
 
 /** Names of accounts, roles, teams, applications, routes and upstreams. */

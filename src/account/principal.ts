@@ -1,4 +1,4 @@
-import type { Account } from './model.ts';
+import { type Account, isRestricted } from './model.ts';
 import { isInDoubt, rolelessIn } from './policy.ts';
 import { NO_ROLE } from './role.ts';
 import { NO_DIGEST } from './token.ts';
@@ -40,7 +40,10 @@ export interface Principal {
    * null = never.
    */
   readonly expiresAtMs: number | null;
-  /** A service account that is active and never expires: no clock needs to be asked about it. */
+  /**
+   * A service account that is active, never expires and is let in from anywhere: nothing needs to
+   * be asked about it.
+   */
   readonly countsAlways: boolean;
   /**
    * The one rule of the domain: a direct grant on the application; else the role in the team that
@@ -95,7 +98,10 @@ class CompiledAccount implements Principal {
     this.previousUntilMs = previous === null ? 0 : Date.parse(previous.validUntil) || 0;
     this.expiresAtMs = expiryMs(account.expiresAt);
     this.countsAlways =
-      account.kind === 'service' && account.status === 'active' && this.expiresAtMs === null;
+      account.kind === 'service' &&
+      account.status === 'active' &&
+      this.expiresAtMs === null &&
+      !isRestricted(account);
     this.perApplicationRoles = distinctRoles(account);
     this.#grants = indexed(account.grants, (grant) => grant.application);
     this.#teams = indexed(account.teams, (membership) => membership.team);

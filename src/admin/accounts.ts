@@ -10,6 +10,12 @@ import { FIELD_LIMITS, Fields } from './fields.ts';
 import { LEAVE_NONE, type LeaveNone, mayLeaveNone, someoneRemains } from './last-administrator.ts';
 import { mustBeAt } from './named.ts';
 import { kindWord, Records } from './records.ts';
+import {
+  RESTRICTION_FIELDS,
+  type RestrictionInput,
+  readRestriction,
+  restricted,
+} from './restriction.ts';
 import { endingSessions } from './sign-outs.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
@@ -56,7 +62,7 @@ export async function showAccount(
   });
 }
 
-export interface AccountEdit {
+export interface AccountEdit extends RestrictionInput {
   readonly description?: string;
   readonly role?: string;
   readonly status?: AccountStatus;
@@ -70,13 +76,24 @@ export function editAccount(
   actor: AdminActor,
   input: AccountRef & AccountEdit,
 ): Promise<AccountAnswer> {
-  const fields = new Fields(input, [...REF, 'description', 'role', 'status', 'expiresAt']);
+  const fields = new Fields(input, [
+    ...REF,
+    'description',
+    'role',
+    'status',
+    'expiresAt',
+    ...RESTRICTION_FIELDS,
+  ]);
   const status = fields.has('status') ? fields.oneOf('status', STATUSES, 'active') : null;
   return changeAccount(context, actor, input, fields, 'account-changed', (account, records) => {
     const role = fields.has('role') ? fields.name('role') : account.role;
     if (fields.has('role')) records.expectRole(fields, 'role', role);
+    const restriction = readRestriction(fields, account);
+    for (const field of RESTRICTION_FIELDS)
+      if (account.kind === 'user' && restriction[field] !== undefined)
+        fields.fault(field, 'is for service accounts: users hold no token');
     return {
-      ...account,
+      ...restricted(account, restriction),
       role,
       status: status ?? account.status,
       description: fields.has('description') ? fields.description() : account.description,

@@ -12,6 +12,7 @@ import { type AdminContext, RECEIPT_WAIT, type Receipted } from './context.ts';
 import { type Edit, type Reliance, rolesOf } from './edit.ts';
 import type { Effect } from './effect.ts';
 import { AdminError } from './error.ts';
+import { RESTRICTION_FIELDS } from './restriction.ts';
 
 export interface Plan<T> {
   /** Null: everything already is as asked; nothing is written and nothing recorded. */
@@ -139,11 +140,20 @@ function takesAway({ kind, before, after }: Edit): boolean {
   if (old.kind === 'user') return old.status !== now.status || old.role !== now.role;
   return (
     (old.status === 'active' && now.status !== 'active') ||
-    (['role', 'teams', 'grants', 'expiresAt', 'token', 'previous'] as const).some((field) =>
-      differs(old[field], now[field]),
-    )
+    DECIDES_ON.some((field) => differs(old[field], now[field]))
   );
 }
+
+/** What of a service account decides about its calls. */
+const DECIDES_ON = [
+  'role',
+  'teams',
+  'grants',
+  'expiresAt',
+  'token',
+  'previous',
+  ...RESTRICTION_FIELDS,
+] as const;
 
 function differs(one: unknown, other: unknown): boolean {
   return JSON.stringify(one ?? null) !== JSON.stringify(other ?? null);

@@ -3,6 +3,7 @@ import { compilePrincipal } from '../account/principal.ts';
 import type { AuditReader } from '../audit/port.ts';
 import { type Explanation, explain, type Question } from '../decision/explain.ts';
 import type { RouteTable } from '../decision/route-table.ts';
+import { isZonelessAddress, plainAddress } from '../http/ip-address.ts';
 import type { ServedRegistry } from '../registry/served.ts';
 import { resolveAccountId } from './accounts.ts';
 import { type ActivityQuery, type Followed, followActivity, readActivity } from './activity.ts';
@@ -29,6 +30,8 @@ export interface CallQuestion {
   readonly host?: string;
   /** What stands in the body, where a route is decided by it: `app=CRM,app=HR,to=Production`. */
   readonly variables?: string;
+  /** The client's address. */
+  readonly from?: string;
 }
 
 /**
@@ -118,7 +121,7 @@ async function askWhoCan(
   return whoCan({ store, clock, table: knownRoutes(options) }, call, cursor);
 }
 
-const CALL_FIELDS = ['method', 'path', 'host', 'variables'] as const;
+const CALL_FIELDS = ['method', 'path', 'host', 'variables', 'from'] as const;
 
 /** What a question about a call says of it. Throws for what could be none. */
 function readCall(fields: Fields): Omit<Question, 'account'> {
@@ -132,8 +135,11 @@ function readCall(fields: Fields): Omit<Question, 'account'> {
     );
   const variables = fields.has('variables') ? readVariables(fields.text('variables', 8192)) : [];
   if (variables === null) fields.fault('variables', 'must be name=value, with commas in between');
+  const from = fields.has('from') ? fields.text('from', 64) : null;
+  if (from !== null && !isZonelessAddress(from)) fields.fault('from', 'must be an IP address');
   fields.check();
-  return { method, path, host, variables: variables ?? [] };
+  const address = from === null ? null : plainAddress(from);
+  return { method, path, host, variables: variables ?? [], from: address };
 }
 
 function knownRoutes(options: ControlOptions): RouteTable {

@@ -6,6 +6,8 @@ import type { Bound, Nothing } from './context.ts';
 import { type Declaration, declarationFaults } from './declaration-faults.ts';
 import type { declareServiceAccount } from './declared-account.ts';
 import { AdminError, invalid } from './error.ts';
+import { Fields } from './fields.ts';
+import { bindingWords, RESTRICTION_FIELDS, readRestriction } from './restriction.ts';
 import type { createRole, editRole, listRoles } from './roles.ts';
 import type { createTeam, editTeam, listTeams } from './teams.ts';
 import type { AccountView, RoleView } from './views.ts';
@@ -277,6 +279,22 @@ function accountDifferences(
       before.expiresAt ?? 'never',
       wanted.expiresAt === null ? 'never' : new Date(wanted.expiresAt).toISOString(),
     ),
+    ...restrictionDifferences(before, wanted),
+  ];
+}
+
+/** What cannot be read is refused when it is applied, and differs until then. */
+function restrictionDifferences(
+  before: Pick<AccountView, 'allowedNetworks' | 'boundTo'>,
+  wanted: Pick<Declaration['serviceAccounts'][number], 'allowedNetworks' | 'boundTo'>,
+): readonly string[] {
+  const { allowedNetworks: networks, boundTo: binding } = wanted;
+  const fields = new Fields({ allowedNetworks: networks, boundTo: binding }, RESTRICTION_FIELDS);
+  const read = readRestriction(fields);
+  const { allowedNetworks = [], boundTo = null } = read;
+  return [
+    ...difference('allowedNetworks', sorted(before.allowedNetworks), sorted(allowedNetworks)),
+    ...difference('boundTo', bindingWords(before.boundTo) ?? '', bindingWords(boundTo) ?? ''),
   ];
 }
 

@@ -10,10 +10,16 @@ import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { someoneRemains } from './last-administrator.ts';
 import { Records } from './records.ts';
+import {
+  RESTRICTION_FIELDS,
+  type RestrictionInput,
+  readRestriction,
+  withoutRestriction,
+} from './restriction.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
 /** A service account as it is to be, whole: what is left out is empty. */
-export interface DeclaredAccount {
+export interface DeclaredAccount extends RestrictionInput {
   readonly name: string;
   readonly role: string;
   readonly description?: string;
@@ -30,7 +36,14 @@ export interface DeclaredAnswer extends Receipted {
 
 type Wanted = Pick<
   Account,
-  'name' | 'description' | 'role' | 'teams' | 'grants' | 'status' | 'expiresAt'
+  | 'name'
+  | 'description'
+  | 'role'
+  | 'teams'
+  | 'grants'
+  | 'status'
+  | 'expiresAt'
+  | (typeof RESTRICTION_FIELDS)[number]
 >;
 
 /**
@@ -51,7 +64,8 @@ export function declareServiceAccount(
     const before = await context.store.accountByName(wanted.name);
     if (before !== null && before.kind !== 'service')
       throw new AdminError('name-taken', `${wanted.name} is a user, not a service account`);
-    const after = before === null ? created(wanted, nowMs) : { ...before, ...wanted };
+    const after =
+      before === null ? created(wanted, nowMs) : { ...withoutRestriction(before), ...wanted };
     const effect = await judge(context, actor, records, {
       kind: 'account',
       key: after.id,
@@ -91,6 +105,7 @@ function readWanted(input: DeclaredAccount, records: Records): Wanted {
     'grants',
     'status',
     'expiresAt',
+    ...RESTRICTION_FIELDS,
   ]);
   const role = fields.name('role');
   const teams = fields.memberships('teams', FIELD_LIMITS.teamsPerAccount);
@@ -105,6 +120,7 @@ function readWanted(input: DeclaredAccount, records: Records): Wanted {
     // A declaration may outlive the moment: one that has passed is a state like any other.
     expiresAt:
       fields.has('expiresAt') && input.expiresAt !== null ? fields.moment('expiresAt') : null,
+    ...readRestriction(fields),
   };
   records.expectRole(fields, 'role', role);
   teams.forEach((membership, index) => {

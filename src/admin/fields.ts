@@ -61,14 +61,14 @@ export class Fields {
 
   /** Distinct names in the order given. */
   names(field: string, atMost: number): readonly string[] {
-    const list = this.#list(field, atMost);
+    const list = this.list(field, atMost);
     const names = list.map((item, index) => this.#nameFrom(`${field}[${index}]`, item));
     return [...new Set(names)];
   }
 
   /** `[{ team, role }]`, each team once. */
   memberships(field: string, atMost: number): readonly TeamMembership[] {
-    const memberships = this.#list(field, atMost).map((item, index) => {
+    const memberships = this.list(field, atMost).map((item, index) => {
       const { team, role } = (typeof item === 'object' && item !== null ? item : {}) as Record<
         string,
         unknown
@@ -106,7 +106,7 @@ export class Fields {
   }
 
   permissions(field = 'permissions'): readonly string[] {
-    const list = this.#list(field, FIELD_LIMITS.permissionsPerRole);
+    const list = this.list(field, FIELD_LIMITS.permissionsPerRole);
     const permissions = list.map((item, index) => {
       const fault = typeof item === 'string' ? permissionFault(item) : 'must be text';
       if (fault !== null) this.fault(`${field}[${index}]`, `${shown(item)} ${fault}`);
@@ -193,7 +193,17 @@ export class Fields {
     return '';
   }
 
-  #list(field: string, atMost: number): readonly unknown[] {
+  /** An object, whatever is in it; null when it is null. */
+  object(field: string): Readonly<Record<string, unknown>> | null {
+    const value = this.#value(field) ?? null;
+    if (value === null) return null;
+    if (typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>;
+    this.fault(field, 'must be an object');
+    return null;
+  }
+
+  /** Of whatever; empty when it is null or absent. */
+  list(field: string, atMost: number): readonly unknown[] {
     const value = this.#value(field) ?? [];
     if (!Array.isArray(value)) {
       this.fault(field, 'must be a list');

@@ -21,9 +21,10 @@ import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
 import { FIELD_LIMITS, Fields } from './fields.ts';
 import { Records } from './records.ts';
+import { RESTRICTION_FIELDS, type RestrictionInput, readRestriction } from './restriction.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
-export interface NewServiceAccount {
+export interface NewServiceAccount extends RestrictionInput {
   readonly name: string;
   /** The default role; `none` for accounts that live by teams and grants. */
   readonly role: string;
@@ -73,12 +74,14 @@ function readNew(
   records: Records,
   nowMs: number,
 ): Omit<Account, 'id' | 'token'> {
-  const fields = new Fields(input, ['name', 'role', 'description', 'expiresAt', 'teams']);
+  const known = ['name', 'role', 'description', 'expiresAt', 'teams', ...RESTRICTION_FIELDS];
+  const fields = new Fields(input, known);
   const name = fields.name('name');
   const role = fields.name('role');
   records.expectRole(fields, 'role', role);
   const description = fields.description();
   const expiresAt = fields.expiry('expiresAt', nowMs);
+  const restriction = readRestriction(fields);
   const teams = fields.memberships('teams', FIELD_LIMITS.teamsPerAccount);
   teams.forEach((membership, index) => {
     records.expectTeam(fields, `teams[${index}].team`, membership.team);
@@ -98,6 +101,7 @@ function readNew(
     createdAt: at,
     updatedAt: at,
     expiresAt,
+    ...restriction,
     retired: [],
     password: null,
   };

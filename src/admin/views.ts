@@ -2,6 +2,7 @@ import type {
   Account,
   AccountKind,
   AccountStatus,
+  CertificateBinding,
   Grant,
   PreviousToken,
   Role,
@@ -31,6 +32,10 @@ export interface AccountView {
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly expiresAt: string | null;
+  /** From where it is let in; empty: from anywhere. */
+  readonly allowedNetworks: readonly string[];
+  /** The client certificate without which its token counts for nothing; null: it needs none. */
+  readonly boundTo: CertificateBinding | null;
   /** The live token: its public handle, as in audit events, and when it was issued. */
   readonly token: TokenView | null;
   /** The token before it, while a rotation's overlap lets it in too. */
@@ -93,6 +98,8 @@ export function viewAccount(
     createdAt: account.createdAt,
     updatedAt: account.updatedAt,
     expiresAt: account.expiresAt,
+    allowedNetworks: account.allowedNetworks ?? [],
+    boundTo: account.boundTo ?? null,
     token: account.token === null ? null : viewToken(account.token, uses),
     previousToken: viewPrevious(account.previous ?? null, nowMs, uses),
     subject: account.subject ?? null,

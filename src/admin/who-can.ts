@@ -6,6 +6,7 @@ import type { RouteTable } from '../decision/route-table.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import { reading } from './change.ts';
 import { AdminError } from './error.ts';
+import type { AccountView } from './views.ts';
 
 /** A call, whoever makes it. */
 export interface AnyonesCall {
@@ -16,6 +17,8 @@ export interface AnyonesCall {
   readonly host?: string;
   /** What stands in the body, where a route is decided by it: `app=CRM,to=Production`. */
   readonly variables?: string;
+  /** The client's address. */
+  readonly from?: string;
   /** Where the last page ended. */
   readonly cursor?: string;
 }
@@ -24,7 +27,7 @@ export interface AnyonesCall {
 export type WhoCan = Pick<
   Explanation,
   'permission' | 'application' | 'applications' | 'role' | 'rule'
-> & { readonly account: string };
+> & { readonly account: string } & Pick<AccountView, 'allowedNetworks' | 'boundTo'>;
 
 export interface WhoCanPage {
   readonly items: readonly WhoCan[];
@@ -65,7 +68,9 @@ export async function whoCan(
       throw new AdminError('invalid', answer.because.join(' '));
     if (!answer.allowed) return [];
     const { permission, application, applications, role, rule } = answer;
-    return [{ account: account.name, permission, application, applications, role, rule }];
+    const { name, allowedNetworks = [], boundTo = null } = account;
+    const by = { permission, application, applications, role, rule };
+    return [{ account: name, ...by, allowedNetworks, boundTo }];
   });
   return { items, examined: page.items.length, damaged: page.damaged, next: page.next };
 }

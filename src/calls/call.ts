@@ -1,5 +1,6 @@
 import type { AcceptanceWaiter } from '../audit/port.ts';
 import type { Decision } from '../decision/decide.ts';
+import type { Origin } from '../decision/origin.ts';
 import { type BodyWish, NOTHING_FOUND, type Permit, type Verdict } from '../decision/verdict.ts';
 import { SERVER_METHODS, WHOLE_SERVER } from '../decision/whole-server.ts';
 import { addCorsOf, preflightFields } from '../forwarding/cors-fields.ts';
@@ -9,7 +10,7 @@ import { passedTrailers } from '../forwarding/trailer-fields.ts';
 import type { Fields } from '../http/fields.ts';
 import { maxForwards } from '../http/max-forwards.ts';
 import type { OwnResponse } from '../http/outgoing.ts';
-import type { RequestHead } from '../http/request-head.ts';
+import type { ClientCertificate, RequestHead } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import type { Trailers } from '../http/trailers.ts';
 import type { Reason, RefusalReason } from '../refusal.ts';
@@ -101,6 +102,7 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
       this.#client.peer,
       this.#record.address.address,
       this.#held?.bytes,
+      this.#certificate,
     );
     if (decision instanceof Promise) {
       decision.then(
@@ -121,7 +123,7 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
   #decidedLate(decision: Decision, triesLeft: number): void {
     if (this.#verdict !== null) return; // refused meanwhile, for another reason
     if (decision.permitted === null) this.#collect(decision);
-    else if (!decision.permitted || this.#services.openCalls.stands(decision))
+    else if (!decision.permitted || this.#services.openCalls.stands(decision, this.origin))
       this.#judged(decision);
     else if (triesLeft > 0) this.begin(triesLeft - 1);
     else this.refuse('registry-unavailable');
@@ -283,6 +285,19 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
 
   get permit(): Permit {
     return this.#verdict as Permit;
+  }
+
+  get origin(): Origin {
+    return { address: this.#record.address.address, certificate: this.#certificate };
+  }
+
+  /**
+   * Behind a trusted proxy the connection's is that of the proxy, and says nothing of the client.
+   */
+  get #certificate(): ClientCertificate | null {
+    const { certificate = null, address } = this.#client.peer;
+    if (certificate === null || this.#services.trustedProxies.includes(address)) return null;
+    return certificate;
   }
 
   get #ended(): boolean {

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { Origin } from '../decision/origin.ts';
 import { whyNoLonger } from '../decision/still-permitted.ts';
 import type { Permit } from '../decision/verdict.ts';
 import type { RefusalReason } from '../refusal.ts';
@@ -8,6 +9,8 @@ import type { Lookup, RegistryView } from '../registry/replica/port.ts';
 /** A call that was permitted and is not over. */
 export interface OpenCall {
   readonly permit: Permit;
+  /** From where the call came. Asked only when it is judged again. */
+  readonly origin: Origin;
   /** Where it stands in the list of open calls, which is the only one to set it; -1 = not there. */
   place: number;
   /**
@@ -90,11 +93,15 @@ export class OpenCalls {
   /**
    * Whether a permit would be issued at this moment, as far as that can be told without waiting.
    */
-  stands(permit: Permit): boolean {
+  stands(permit: Permit, origin: Origin): boolean {
     const id = permit.account?.account.id;
     if (id === undefined) return true;
     const lookup = this.#view.cached(id);
-    return lookup !== null && lookup.found !== 'unavailable' && this.#why(permit, lookup) === null;
+    return (
+      lookup !== null &&
+      lookup.found !== 'unavailable' &&
+      this.#why(permit, origin, lookup) === null
+    );
   }
 
   /** An event is applied: who it shuts out is cut off before this returns. */
@@ -125,18 +132,22 @@ export class OpenCalls {
   }
 
   /**
-   * Time alone ends the overlap of a rotation, and an account that has an expiry. Called now and
-   * then.
+   * Time alone ends the overlap of a rotation, an account that has an expiry, and a certificate
+   * that an account is bound to. Called now and then.
    */
   sweep(): void {
     const nowMs = this.#clock.wallMs();
     const over = new Set<string>();
     for (const { permit } of this.#open) {
-      const account = permit.account;
-      if (account === null) continue;
+      if (permit.account === null) continue;
+      const { id } = permit.account.account;
+      // As it is now: an expiry may have been set since the call was permitted.
+      const lookup = this.#view.cached(id);
+      const account = lookup?.found === 'account' ? lookup.account : permit.account;
       const { expiresAtMs, previousUntilMs } = account;
-      if ((expiresAtMs !== null && nowMs >= expiresAtMs) || previousUntilMs > 0)
-        over.add(account.account.id);
+      const { boundTo } = account.account;
+      const isOver = expiresAtMs !== null && nowMs >= expiresAtMs;
+      if (isOver || previousUntilMs > 0 || boundTo !== undefined) over.add(id);
     }
     if (over.size > 0) this.#judge(over);
   }
@@ -165,13 +176,17 @@ export class OpenCalls {
   }
 
   #conclude(call: OpenCall, lookup: Exclude<Lookup, { found: 'unavailable' }>): void {
-    const why = call.place === -1 ? null : this.#why(call.permit, lookup);
+    const why = call.place === -1 ? null : this.#why(call.permit, call.origin, lookup);
     if (why === null) return;
     this.remove(call);
     call.shutOut(why);
   }
 
-  #why(permit: Permit, lookup: Exclude<Lookup, { found: 'unavailable' }>): RefusalReason | null {
-    return whyNoLonger(this.#view, permit, lookup, this.#clock.wallMs());
+  #why(
+    permit: Permit,
+    origin: Origin,
+    lookup: Exclude<Lookup, { found: 'unavailable' }>,
+  ): RefusalReason | null {
+    return whyNoLonger(this.#view, permit, origin, lookup, this.#clock.wallMs());
   }
 }

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { AccountKind } from '../account/model.ts';
 import type { AccountQuery, AccountViewPage } from '../admin/list-accounts.ts';
+import { bindingWords } from '../admin/restriction.ts';
 import type { AccountView, TokenView } from '../admin/views.ts';
 import { LIST_SORTS, type ListSort } from '../registry/listing/query.ts';
 import { type CommonOptions, count, examples, given, leaf } from './options.ts';
@@ -260,8 +261,18 @@ function describe(account: AccountView): void {
     ['Created', account.createdAt],
     ['Changed', account.updatedAt],
     ['Expires', account.expiresAt ?? 'never'],
-    ...(account.kind === 'service' ? tokenLines(account) : []),
+    ...(account.kind === 'service' ? [...restrictionLines(account), ...tokenLines(account)] : []),
   ]);
+}
+
+function restrictionLines({
+  allowedNetworks,
+  boundTo,
+}: AccountView): readonly (readonly [string, string])[] {
+  return [
+    ['Let in from', allowedNetworks.join(', ') || 'anywhere'],
+    ['Bound to', bindingWords(boundTo) ?? 'no certificate'],
+  ];
 }
 
 function tokenLines({ token, previousToken }: AccountView): readonly (readonly [string, string])[] {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { AccountKind, TeamMembership } from '../account/model.ts';
-import type { AccountAnswer } from '../admin/accounts.ts';
-import { RECEIPT_WAIT } from '../admin/context.ts';
 import { OVERLAP_MOST_MS } from '../admin/service-accounts.ts';
+import { act, waiting } from './account-act.ts';
+import { addBind } from './account-bind.ts';
 import { addListAndShow } from './account-list.ts';
 import {
   type CommonOptions,
@@ -13,10 +13,10 @@ import {
   group,
   leaf,
   membership,
+  networks,
 } from './options.ts';
-import { type Reached, withReach } from './reach.ts';
-import { noteReceipt } from './receipt.ts';
-import { confirm, note, say, sayJson } from './terminal.ts';
+import { withReach } from './reach.ts';
+import { confirm, note } from './terminal.ts';
 import { issueToken, type TokenOptions } from './token-output.ts';
 
 interface CreateOptions extends CommonOptions, TokenOptions {
@@ -24,12 +24,14 @@ interface CreateOptions extends CommonOptions, TokenOptions {
   readonly description?: string;
   readonly expires?: string | null;
   readonly team?: readonly TeamMembership[];
+  readonly allowedNetwork?: readonly string[];
 }
 
 interface EditOptions extends CommonOptions {
   readonly description?: string;
   readonly role?: string;
   readonly expires?: string | null;
+  readonly allowedNetwork?: readonly string[];
 }
 
 export function addAccountCommands(program: Command): void {
@@ -41,6 +43,7 @@ export function addAccountCommands(program: Command): void {
   addEdit(account, 'service');
   addTeams(account, 'service');
   addGrants(account);
+  addBind(account);
 }
 
 function addCreate(account: Command): void {
@@ -52,6 +55,11 @@ function addCreate(account: Command): void {
     .option('--description <text>', 'what it is for, at most 500 characters')
     .option('--team <team:role>', 'join a team in a role (may be repeated)', membership)
     .option('--expires <when>', 'when it stops working: 90d, 2030-01-31, never', expiry)
+    .option(
+      '--allowed-network <network>',
+      'let it in from there alone: 10.0.0.0/8 (may be repeated)',
+      networks,
+    )
     .option('--token-file <file>', 'write the token into a file (mode 0600) instead of showing it')
     .option('--yes', 'replace an existing token file without asking')
     .action(async (name: string, options: CreateOptions) => {
@@ -63,6 +71,7 @@ function addCreate(account: Command): void {
             ...given('description', options.description),
             ...given('expiresAt', options.expires),
             ...given('teams', options.team),
+            ...given('allowedNetworks', options.allowedNetwork),
           }),
         ),
       );
@@ -138,12 +147,6 @@ async function closeOverlap(name: string, options: RotateOptions): Promise<void>
   );
 }
 
-/** For commands that can take something away: they answer when that is in force on every gate. */
-export function waiting(command: Command): Command {
-  const summary = 'how long to wait until every running gate has applied it (default 5s)';
-  return command.option('--wait <time>', summary, duration(RECEIPT_WAIT.mostMs));
-}
-
 /** For commands that could take administration away from everybody. */
 export function lastOne(command: Command): Command {
   return command.option(
@@ -197,7 +200,14 @@ function exampleName(kind: AccountKind): string {
 export function addEdit(parent: Command, kind: AccountKind): void {
   const edit = lastOne(
     waiting(leaf(parent, 'edit <name>', 'change description, default role or expiry')),
-  )
+  );
+  if (kind === 'service')
+    edit.option(
+      '--allowed-network <network>',
+      'let it in from there alone: 10.0.0.0/8 (may be repeated); "any": from anywhere',
+      networks,
+    );
+  edit
     .option('--description <text>', 'what it is for, at most 500 characters')
     .option('--role <role>', 'default role')
     .option('--expires <when>', 'when it stops working: 90d, 2030-01-31, never', expiry)
@@ -206,9 +216,12 @@ export function addEdit(parent: Command, kind: AccountKind): void {
         ...given('description', options.description),
         ...given('role', options.role),
         ...given('expiresAt', options.expires),
+        ...given('allowedNetworks', options.allowedNetwork),
       };
       if (Object.keys(change).length === 0)
-        command.error('error: nothing to change: say --description, --role or --expires');
+        command.error(
+          `error: nothing to change: say --description, --role${kind === 'service' ? ', --expires or --allowed-network' : ' or --expires'}`,
+        );
       await act(options, `Changed ${name}.`, ({ control, actor }) =>
         control.administration.editAccount(actor, { name, kind, ...change, ...taking(options) }),
       );
@@ -291,16 +304,4 @@ function addGrants(account: Command): void {
       );
     });
   examples(revoke, 'sallyport account revoke ci-pipeline --application Billing');
-}
-
-/** A change to an account, and one line about it. */
-async function act(
-  options: CommonOptions,
-  done: string,
-  work: (reached: Reached) => Promise<AccountAnswer>,
-): Promise<void> {
-  const answer = await withReach(options, true, work);
-  if (options.json === true) sayJson(answer);
-  else say(answer.changed ? done : `${done} It was so already.`);
-  noteReceipt(answer.revocation);
 }

@@ -7,6 +7,7 @@ interface ExplainOptions extends CommonOptions {
   readonly account: string;
   readonly host?: string;
   readonly variable?: readonly string[];
+  readonly from?: string;
 }
 
 export function addExplainCommand(program: Command): void {
@@ -22,6 +23,7 @@ export function addExplainCommand(program: Command): void {
       'what stands in the body, where the route is decided by it (repeat, or use commas)',
       several,
     )
+    .option('--from <address>', 'the address of the client')
     .action(async (method: string, path: string, options: ExplainOptions) => {
       await withReach(options, false, async ({ control, actor }) => {
         const question = {
@@ -30,6 +32,7 @@ export function addExplainCommand(program: Command): void {
           path: withoutQuery(path),
           ...given('host', options.host),
           ...given('variables', options.variable?.join(',')),
+          ...given('from', options.from),
         };
         const answer = await control.explain(actor, question);
         if (options.json === true) return sayJson(answer);

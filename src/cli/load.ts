@@ -67,15 +67,17 @@ const checkCertificates: ConfigCheck = (config, report) => {
       report.fault(path, error.message);
     }
   };
-  for (const listener of ['proxy', 'admin'] as const)
-    config.listen[listener]?.tls?.certificates.forEach((files, index) => {
+  for (const listener of ['proxy', 'admin', 'decision'] as const) {
+    const tls = config.listen[listener]?.tls ?? null;
+    tls?.certificates.forEach((files, index) => {
       check(['listen', listener, 'tls', 'certificates', index], () =>
         loadCertificate(files, nowMs),
       );
     });
-  const clientCa = config.listen.proxy?.tls?.clientCaFile ?? null;
-  if (clientCa !== null)
-    check(['listen', 'proxy', 'tls', 'clientCaFile'], () => readCertificates(clientCa));
+    const clientCa = tls?.clientCaFile ?? null;
+    if (clientCa !== null)
+      check(['listen', listener, 'tls', 'clientCaFile'], () => readCertificates(clientCa));
+  }
   for (const { name, tls } of config.upstreams) {
     if (tls !== null) check(['upstreams', name, 'tls'], () => loadClientMaterial(tls, nowMs));
   }

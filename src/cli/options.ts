@@ -115,6 +115,11 @@ export function count(least: number, most: number): (value: string) => number {
   };
 }
 
+/** `10.0.0.0/8,192.0.2.7`, said once or more often; `any` alone: from anywhere. */
+export function networks(value: string, earlier: readonly string[] | undefined): readonly string[] {
+  return value === 'any' ? [] : several(value, earlier);
+}
+
 /** `{ [name]: value }`, or nothing when the option was not said. */
 export function given<Name extends string, Value>(
   name: Name,

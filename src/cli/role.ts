@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Receipted } from '../admin/context.ts';
-import { lastOne, taking, waiting } from './account.ts';
+import { lastOne, taking } from './account.ts';
+import { waiting } from './account-act.ts';
 import { type CommonOptions, examples, given, group, leaf, several } from './options.ts';
 import { withReach } from './reach.ts';
 import { noteReceipt } from './receipt.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { waiting } from './account.ts';
+import { waiting } from './account-act.ts';
 import { type CommonOptions, examples, given, group, leaf, several } from './options.ts';
 import { withReach } from './reach.ts';
 import { inDoubt, report } from './role.ts';

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { randomCharacters } from '../account/alphabet.ts';
-import { addEdit, addStanding, addTeams, waiting } from './account.ts';
+import { addEdit, addStanding, addTeams } from './account.ts';
+import { waiting } from './account-act.ts';
 import { addListAndShow } from './account-list.ts';
 import { UsageError } from './exit.ts';
 import { type CommonOptions, examples, expiry, given, group, leaf } from './options.ts';

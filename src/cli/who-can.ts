@@ -8,6 +8,7 @@ import { note, sayJson, table } from './terminal.ts';
 interface WhoCanOptions extends CommonOptions {
   readonly host?: string;
   readonly variable?: readonly string[];
+  readonly from?: string;
   readonly limit: string;
 }
 
@@ -23,6 +24,7 @@ export function addWhoCanCommand(program: Command): void {
       'what stands in the body, where the route is decided by it (repeat, or use commas)',
       several,
     )
+    .option('--from <address>', 'the address of the client')
     .option('--limit <n>', 'the most accounts to name', '100')
     .action(async (method: string, path: string, options: WhoCanOptions, command: Command) => {
       const limit = Number(options.limit);
@@ -38,6 +40,7 @@ export function addWhoCanCommand(program: Command): void {
             path: withoutQuery(path),
             ...given('host', options.host),
             ...given('variables', options.variable?.join(',')),
+            ...given('from', options.from),
             ...(cursor === null ? {} : { cursor }),
           });
           found.push(...page.items);
@@ -58,19 +61,30 @@ export function addWhoCanCommand(program: Command): void {
   );
 }
 
+/** What the call must bring besides the token. */
+function onlyWords({
+  allowedNetworks,
+  boundTo,
+}: Pick<WhoCan, 'allowedNetworks' | 'boundTo'>): string {
+  const from = allowedNetworks.length === 0 ? [] : [`from ${allowedNetworks.join(' ')}`];
+  const beside = boundTo === null ? [] : ['with its certificate'];
+  return [...from, ...beside].join(', ') || '-';
+}
+
 function show(items: readonly WhoCan[], examined: number, more: boolean): void {
   if (items.length === 0) {
     note(`none of ${examined} accounts would be let in`);
     return;
   }
   table(
-    ['ACCOUNT', 'PERMISSION', 'APPLICATION', 'ROLE', 'BY'],
-    items.map(({ account, permission, application, applications, role, rule }) => [
+    ['ACCOUNT', 'PERMISSION', 'APPLICATION', 'ROLE', 'BY', 'ONLY'],
+    items.map(({ account, permission, application, applications, role, rule, ...only }) => [
       account,
       permission ?? '-',
       application ?? (applications.join(' ') || '-'),
       role ?? '-',
       rule ?? '-',
+      onlyWords(only),
     ]),
   );
   if (more) note(`there may be more: ${examined} accounts were looked at (--limit)`);

@@ -213,6 +213,8 @@ const COMPARED = [
   'role',
   'description',
   'expiresAt',
+  'allowedNetworks',
+  'boundTo',
   'teams',
   'grants',
   'permissions',
@@ -228,8 +230,15 @@ function differences({ before, after }: EventOf<'change'>): readonly string[] {
   ).map((name) => `${name}: ${valueWords(before[name])} → ${valueWords(after[name])}`);
 }
 
+function entriesWords(value: object): string {
+  return Object.entries(value)
+    .map(([name, one]) => `${name} ${one}`)
+    .join(', ');
+}
+
 function valueWords(value: unknown): string {
   if (value === null || value === undefined || value === '') return 'none';
+  if (typeof value === 'object' && !Array.isArray(value)) return entriesWords(value);
   if (!Array.isArray(value)) return String(value);
   if (value.length === 0) return 'none';
   return value
@@ -273,6 +282,8 @@ export function reasonWords(reason: string): string {
     'token-revoked': 'the token was revoked',
     'token-expired': 'the account has expired',
     'account-inactive': 'the account is inactive',
+    'token-unbound': 'without the certificate that its token is bound to',
+    'address-refused': 'from outside the networks that it is let in from',
     'client-aborted': 'the client went away',
     'outcome-unknown': 'how it ended is not known',
   };

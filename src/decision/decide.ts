@@ -2,7 +2,7 @@ import type { Principal } from '../account/principal.ts';
 import { tokenId } from '../account/token.ts';
 import type { Clock } from '../clock.ts';
 import { hasUnusualBody, isNeverAllowed, isUnsafe, methodBit } from '../http/method.ts';
-import type { Peer, RequestHead } from '../http/request-head.ts';
+import type { ClientCertificate, Peer, RequestHead } from '../http/request-head.ts';
 import type { GuessThrottle } from '../limits/guess-throttle.ts';
 import type { RateLimiter } from '../limits/rate-limiter.ts';
 import type { RefusalReason } from '../refusal.ts';
@@ -43,15 +43,17 @@ export interface Decider {
    * response, and never waits for a body: where one decides, the answer is a wish for it, and the
    * question comes again.
    *
-   * @param clientAddress whose guesses are counted, where the peer is a trusted proxy. Default: the
+   * @param clientAddress of the client itself, where the peer is a trusted proxy. Default: the
    * peer's
    * @param body all of it, as it came without its framing; null = it was not asked for
+   * @param certificate that the client itself has shown. Default: none
    */
   decide(
     head: RequestHead,
     peer: Peer,
     clientAddress?: string,
     body?: Buffer | null,
+    certificate?: ClientCertificate | null,
   ): Decision | Promise<Decision>;
   /**
    * Replaces all routes at once; requests that have been matched keep theirs. Throws a `TypeError`,
@@ -78,6 +80,7 @@ export function createDecider(options: DeciderOptions): Decider {
     head: RequestHead,
     clientAddress: string,
     body: Buffer | null,
+    certificate: ClientCertificate | null,
   ): Decision | Promise<Decision> {
     // What is found on the way is written down here, and becomes the verdict.
     const draft = new Draft();
@@ -131,9 +134,18 @@ export function createDecider(options: DeciderOptions): Decider {
     // 8. One look-up by the id that the token names.
     const lookup = lookUp(identification, draft, credential.accountId, clientAddress);
     if (!(lookup instanceof Promise))
-      return conclude(draft, head, match, credential.token, lookup, clientAddress, body);
+      return conclude(
+        draft,
+        head,
+        match,
+        credential.token,
+        lookup,
+        clientAddress,
+        body,
+        certificate,
+      );
     return lookup.then((late) =>
-      conclude(draft, head, match, credential.token, late, clientAddress, body),
+      conclude(draft, head, match, credential.token, late, clientAddress, body, certificate),
     );
   }
 
@@ -149,9 +161,10 @@ export function createDecider(options: DeciderOptions): Decider {
     lookup: Lookup,
     clientAddress: string,
     body: Buffer | null,
+    certificate: ClientCertificate | null,
   ): Decision {
-    // 9. Its digest decides, then status and expiry.
-    const unproven = identify(identification, draft, token, lookup, clientAddress);
+    // 9. Its digest decides, then status and expiry, then from where it comes.
+    const unproven = identify(identification, draft, token, lookup, clientAddress, certificate);
     const { account } = draft;
     if (unproven !== null || account === null) return refuse(draft, unproven ?? 'token-unknown');
 
@@ -234,8 +247,8 @@ export function createDecider(options: DeciderOptions): Decider {
   }
 
   return {
-    decide: (head, peer, clientAddress = peer.address, body = null) =>
-      decide(head, clientAddress, body),
+    decide: (head, peer, clientAddress = peer.address, body = null, certificate = null) =>
+      decide(head, clientAddress, body, certificate),
     setRoutes: (routes) => {
       table = createRouteTable(routes);
     },

@@ -2,13 +2,14 @@ import type { PolicyView } from '../account/policy.ts';
 import type { Principal, RoleRule } from '../account/principal.ts';
 import type { Clock } from '../clock.ts';
 import { showJsonPointer } from '../config/json-pointer.ts';
+import { isInNetworks } from '../http/network.ts';
 import { isUnambiguousPath } from '../http/target.ts';
 import type { RefusalReason } from '../refusal.ts';
 import { standingOf } from './authenticate.ts';
 import { type Authorisation, authorise } from './authorise.ts';
 import { admit } from './decide.ts';
 import type { Route } from './route.ts';
-import type { RouteTable, Variable } from './route-table.ts';
+import type { RouteMatch, RouteTable, Variable } from './route-table.ts';
 import { APPLICATIONS_BYTES_MAX } from './some-application.ts';
 
 /** Why a call would be let in or refused, in words, taken from the very functions that decide. */
@@ -38,6 +39,8 @@ export interface Question {
   readonly path: string;
   /** What stands in the body, for routes that are decided by it. */
   readonly variables?: readonly Variable[];
+  /** The client's address; null or absent: it is not said. */
+  readonly from?: string | null;
 }
 
 /** Explains a call from first to last step, assuming that the account shows its live token. */
@@ -57,6 +60,22 @@ export function explain(
   if (match.kind === 'route' && match.route.access === 'public') return publicRoute(match.route);
   const standing = standingOf(account, context.clock.wallMs());
   if (standing !== 'proven') return refused(standing, standingWords(account, standing));
+  const { from = null } = question;
+  const elsewhere = from === null ? null : addressWords(account, from);
+  if (elsewhere !== null) return refused('address-refused', elsewhere);
+  const asked = { ...question, match };
+  const explained = explainKnown(context, asked);
+  return explained.allowed
+    ? { ...explained, because: [...explained.because, ...conditionsOf(account, from)] }
+    : explained;
+}
+
+/** Of a caller who is known. */
+function explainKnown(
+  context: { table: RouteTable; policy: PolicyView },
+  question: Question & { readonly match: RouteMatch },
+): Explanation {
+  const { account, method, host, path, match } = question;
   if (match.kind === 'none')
     return refused(
       'route-unknown',
@@ -206,6 +225,31 @@ function ruleWords(
 
 function roleWords({ role, allowed, permission }: Authorisation): string {
   return `Role ${role} ${allowed ? 'has' : 'lacks'} ${permission}.`;
+}
+
+/** Null: the account is let in from there. */
+function addressWords({ account }: Principal, from: string): string | null {
+  const { allowedNetworks } = account;
+  if (allowedNetworks === undefined || isInNetworks(allowedNetworks, from)) return null;
+  return `${account.name} is let in from ${allowedNetworks.join(', ')} alone, and ${from} is not there.`;
+}
+
+/** What the call must bring besides the token. */
+function conditionsOf({ account }: Principal, from: string | null): readonly string[] {
+  const { name, allowedNetworks, boundTo } = account;
+  const networks =
+    allowedNetworks === undefined || from !== null
+      ? []
+      : [`Only from ${allowedNetworks.join(', ')}: from elsewhere ${name} is refused.`];
+  if (boundTo === undefined) return networks;
+  const certificate =
+    'thumbprint' in boundTo
+      ? `the client certificate with the SHA-256 thumbprint ${boundTo.thumbprint}`
+      : `a client certificate of ${boundTo.subject} that a CA of clientCaFile vouches for`;
+  return [
+    ...networks,
+    `Only on a connection to the gate with ${certificate}: elsewhere, behind trusted proxies and at the decision endpoint too, ${name} is refused.`,
+  ];
 }
 
 function standingWords(

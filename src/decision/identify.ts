@@ -1,6 +1,7 @@
 import type { Principal } from '../account/principal.ts';
 import { tokenDigest, tokenId } from '../account/token.ts';
 import type { Clock } from '../clock.ts';
+import type { ClientCertificate } from '../http/request-head.ts';
 import type { GuessThrottle } from '../limits/guess-throttle.ts';
 import type { RateStanding } from '../limits/rate-limit.ts';
 import type { RefusalReason } from '../refusal.ts';
@@ -46,9 +47,11 @@ export function lookUp(
 const UNAVAILABLE: Lookup = { found: 'unavailable' };
 
 /**
- * The digest decides, then status and expiry. Absent, unknown, retired, expired, inactive: one path
- * for all. Nothing waits, so what is judged is one state of the registry.
+ * The digest decides, then status and expiry, then from where it comes. Absent, unknown, retired,
+ * expired, inactive, from elsewhere: one path for all. Nothing waits, so what is judged is one
+ * state of the registry.
  *
+ * @param certificate that the client has shown on its own connection
  * @returns why not; null: the account has shown its token, and stands in `identity`
  */
 export function identify(
@@ -57,11 +60,12 @@ export function identify(
   token: string,
   lookup: Lookup,
   clientAddress: string,
+  certificate: ClientCertificate | null,
 ): RefusalReason | null {
   if (lookup.found === 'unavailable') return view.unavailableReason;
   const account = lookup.found === 'account' ? lookup.account : null;
   const digest = tokenDigest(token);
-  const proof = prove(account, digest, clock);
+  const proof = prove(account, digest, clock, clientAddress, certificate);
   if (account !== null && proof !== 'token-unknown') {
     identity.tokenId = tokenId(digest);
     if (proof !== 'token-revoked') {

@@ -2,20 +2,23 @@ import type { PolicyView } from '../account/policy.ts';
 import { tokenId } from '../account/token.ts';
 import type { RefusalReason } from '../refusal.ts';
 import type { Lookup } from '../registry/replica/port.ts';
-import { standingOf } from './authenticate.ts';
+import { standingFrom } from './authenticate.ts';
+import type { Origin } from './origin.ts';
 import type { Permit } from './verdict.ts';
 import { WHOLE_SERVER } from './whole-server.ts';
 
 /**
  * Whether a permit that was issued would be issued again, now that its account is `lookup`. Null:
  * yes. Asked about calls that are still under way when the registry changes; it looks at what the
- * permit kept (token, application, route), so that no request needs to be kept for it.
+ * permit kept (token, application, route), and from where the call came, so that no request needs
+ * to be kept for it.
  *
  * `lookup` must be an answer about the permit's account. `nowMs`: wall clock.
  */
 export function whyNoLonger(
   policy: PolicyView,
   permit: Permit,
+  origin: Origin,
   lookup: Exclude<Lookup, { found: 'unavailable' }>,
   nowMs: number,
 ): RefusalReason | null {
@@ -27,7 +30,7 @@ export function whyNoLonger(
   const previous =
     permit.tokenId === tokenId(account.previousDigest) && nowMs < account.previousUntilMs;
   if (!live && !previous) return 'token-revoked';
-  const standing = standingOf(account, nowMs);
+  const standing = standingFrom(account, origin.address, origin.certificate, nowMs);
   if (standing !== 'proven') return standing;
   return mayStill(policy, permit, account) ? null : 'permission-denied';
 }

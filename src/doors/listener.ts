@@ -4,7 +4,7 @@ import { Call } from '../calls/call.ts';
 import type { CallClient, CallServices } from '../calls/port.ts';
 import type { Deadlines } from '../deadlines.ts';
 import { plainAddress } from '../http/ip-address.ts';
-import type { Peer, RequestHead } from '../http/request-head.ts';
+import type { ClientCertificate, Peer, RequestHead } from '../http/request-head.ts';
 import { TCP_KEEP_ALIVE } from '../http1/keep-alive.ts';
 import type { ConveyedClient } from '../http1/proxy-protocol.ts';
 import { ERROR, type ErrorCode, PREFACE } from '../http2/frames.ts';
@@ -154,8 +154,8 @@ export class DoorListener implements Http2Host {
       ...tls,
       handshakeTimeoutMs: () => this.#limits.headTimeoutMs,
       protocols: () => (this.#speaksHttp2 ? WITH_HTTP2 : HTTP1_ALONE),
-      secured: (socket, misdirects) =>
-        this.#guarded(socket, () => this.#onHandshake(socket, misdirects)),
+      secured: (socket, misdirects, certificate) =>
+        this.#guarded(socket, () => this.#onHandshake(socket, misdirects, certificate)),
       unsecured: (result, code, { remoteAddress }) => {
         this.#options.handshake(result);
         // Who only closes, as health checks do, is counted and not told.
@@ -345,7 +345,11 @@ export class DoorListener implements Http2Host {
       : exchange(this.services, client, head);
   }
 
-  #onHandshake(socket: TLSSocket, check: HostCheck | null): void {
+  #onHandshake(
+    socket: TLSSocket,
+    check: HostCheck | null,
+    certificate: ClientCertificate | null,
+  ): void {
     this.#options.handshake('completed');
     // Other doors are not asked for by the name that their certificate is for.
     const misdirects = this.#options.exchange === undefined ? check : null;
@@ -355,6 +359,7 @@ export class DoorListener implements Http2Host {
       this.#adopt(
         { socket, transport, refusesPlaintext: false, misdirects },
         socket.alpnProtocol === 'h2',
+        certificate,
       );
   }
 
@@ -368,14 +373,18 @@ export class DoorListener implements Http2Host {
     }
   }
 
-  #adopt(begun: Omit<Arrival, 'peer'>, isHttp2: boolean): void {
+  #adopt(
+    begun: Omit<Arrival, 'peer'>,
+    isHttp2: boolean,
+    certificate: ClientCertificate | null = null,
+  ): void {
     const { socket, transport } = begun;
     if (this.#closed) {
       socket.destroy();
       return;
     }
     const place = this.#placeOf.get(transport);
-    const peer = peerOf(socket, socket !== transport, place?.client ?? null);
+    const peer = peerOf(socket, socket !== transport, place?.client ?? null, certificate);
     const arrival = { ...begun, peer };
     const connection = isHttp2
       ? new Http2Connection(arrival, this)
@@ -448,11 +457,17 @@ export class DoorListener implements Http2Host {
   }
 }
 
-function peerOf(socket: Socket, secure: boolean, client: ConveyedClient | null): Peer {
-  if (client !== null) return { ...client, secure };
+function peerOf(
+  socket: Socket,
+  secure: boolean,
+  client: ConveyedClient | null,
+  certificate: ClientCertificate | null,
+): Peer {
+  if (client !== null) return { ...client, secure, certificate };
   return {
     address: plainAddress(socket.remoteAddress ?? ''),
     port: socket.remotePort ?? 0,
     secure,
+    certificate,
   };
 }

@@ -49,11 +49,7 @@ export async function openAdmin(
 ): Promise<GatewayAdmin> {
   const { clock, log, metrics, owned, state } = gate;
   const tls = tlsOf(state.config);
-  const certificates = new ServerCertificates(
-    tls.certificates,
-    () => clock.wallMs(),
-    tls.clientCaFile,
-  );
+  const certificates = new ServerCertificates(tls.certificates, () => clock.wallMs(), tls);
   const api = createApiParts(gate, parts);
   const { realm, recorder, streams } = api;
   // The console's pages know more of a request than the API does; the listener gives both the same.
@@ -82,8 +78,8 @@ export async function openAdmin(
     address: server.address,
     certificates,
     prepareReload: (next) => {
-      const { certificates: files, clientCaFile } = tlsOf(next);
-      return certificates.prepare(files, clientCaFile);
+      const files = tlsOf(next);
+      return certificates.prepare(files.certificates, files);
     },
     announceEnd: () => server.announceEnd(),
     drain,

@@ -93,8 +93,7 @@ export function createListener(
     drain: (deadlineMs) => listener.drain(deadlineMs),
     prepareReload: (next) => {
       const files = tlsOf(next);
-      const renew =
-        files === null ? null : certificates?.prepare(files.certificates, files.clientCaFile);
+      const renew = files === null ? null : certificates?.prepare(files.certificates, files);
       return () => {
         renew?.();
         listener.services = services();
@@ -108,9 +107,7 @@ export function createListener(
 }
 
 function certificatesOf({ clock }: GateContext, tls: ListenerTls): ServerCertificates | null {
-  return tls === null
-    ? null
-    : new ServerCertificates(tls.certificates, () => clock.wallMs(), tls.clientCaFile);
+  return tls === null ? null : new ServerCertificates(tls.certificates, () => clock.wallMs(), tls);
 }
 
 function rotatingKeys(gate: GateContext, changed: (keys: TicketKeys) => void): TicketKeys {

@@ -55,10 +55,22 @@ export interface RequestHead {
   readonly keepAlive: boolean;
 }
 
+/** What a client has shown in its TLS handshake. */
+export interface ClientCertificate {
+  /** SHA-256 in base64url (RFC 8705 §3.1). */
+  readonly thumbprint: string;
+  /** As `readName` spells it; null where none of our CAs for clients vouches for it. */
+  readonly subject: string | null;
+  /** Milliseconds since the Unix epoch. */
+  readonly validUntilMs: number;
+}
+
 /** Who is at the other end of a connection, as far as the transport knows. */
 export interface Peer {
   /** IP address, without brackets or port; IPv4-mapped IPv6 is shown as IPv4. */
   readonly address: string;
   readonly port: number;
   readonly secure: boolean;
+  /** Null or absent: none was shown. */
+  readonly certificate?: ClientCertificate | null;
 }

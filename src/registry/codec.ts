@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Account, isName, type Role, type Team } from '../account/model.ts';
+import { type Account, isName, isRestricted, type Role, type Team } from '../account/model.ts';
 import type { RecordChange, RecordKind } from './commit.ts';
 import { type FeedEvent, RegistryUnavailable } from './port.ts';
 
@@ -10,6 +10,11 @@ import { type FeedEvent, RegistryUnavailable } from './port.ts';
  * restricts.
  */
 export const RECORD_SCHEMA = 1;
+/**
+ * Of an account with fields that restrict where it is let in: who knows the first schema alone
+ * would let it in from anywhere, and refuses the record instead.
+ */
+const RESTRICTED_SCHEMA = 2;
 
 /**
  * No record that administration writes comes near. Longer ones are not even looked into: whoever
@@ -40,6 +45,7 @@ const SUBJECT_CHARACTERS_MAX = 768;
 
 const accountShape = z.object({
   ...common,
+  schema: z.union([z.literal(RECORD_SCHEMA), z.literal(RESTRICTED_SCHEMA)]),
   id: z.string().regex(/^[0-9A-Za-z]{12}$/),
   kind: z.enum(['service', 'user']),
   name,
@@ -58,6 +64,14 @@ const accountShape = z.object({
   signOuts: z.int().min(0).exactOptional(),
   // Absent from users that no identity provider vouched for.
   subject: z.string().min(1).max(SUBJECT_CHARACTERS_MAX).exactOptional(),
+  // Absent unless the account is let in from some networks alone, or bound to a certificate.
+  allowedNetworks: z.array(z.string().max(64)).min(1).exactOptional(),
+  boundTo: z
+    .union([
+      z.strictObject({ thumbprint: z.string().min(1).max(64) }),
+      z.strictObject({ subject: z.string().min(1).max(4096) }),
+    ])
+    .exactOptional(),
   // Absent unless an import revived it. A reader that does not know it goes on refusing.
   revived: z.int().min(0).exactOptional(),
 });
@@ -70,7 +84,8 @@ const teamShape = z.object({ ...common, name, applications: z.array(name), reviv
 /** The text to be stored. The record's own version is not in it, nor what is in doubt. */
 export function encodeRecord(record: Account | Role | Team): string {
   const { version: _, inDoubt: __, ...rest } = record as Role;
-  return `${UNVERSIONED},"schema":${RECORD_SCHEMA},${JSON.stringify(rest).slice(1)}`;
+  const schema = isRestricted(record as Account) ? RESTRICTED_SCHEMA : RECORD_SCHEMA;
+  return `${UNVERSIONED},"schema":${schema},${JSON.stringify(rest).slice(1)}`;
 }
 
 /** The same text with its version, as the Redis script makes it. */

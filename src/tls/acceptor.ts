@@ -1,5 +1,7 @@
 import { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { ClientCertificate } from '../http/request-head.ts';
+import { shownCertificate } from './client-certificate.ts';
 import type { HostCheck, ServerCertificates } from './server-certificates.ts';
 import { type TicketKeys, ticketKeyName } from './ticket-keys.ts';
 
@@ -22,8 +24,13 @@ export interface AcceptorOptions {
   protocols(): readonly string[];
   /**
    * A handshake ended well. `misdirects`: null when no host can be out of place on this connection.
+   * `certificate`: null when the client has shown none.
    */
-  secured(socket: TLSSocket, misdirects: HostCheck | null): void;
+  secured(
+    socket: TLSSocket,
+    misdirects: HostCheck | null,
+    certificate: ClientCertificate | null,
+  ): void;
   /**
    * A handshake ended in another way. `aborted`: the client closed. `code` is Node's or OpenSSL's.
    */
@@ -94,8 +101,9 @@ export class TlsAcceptor {
       ticketKeys,
       handshakeTimeout: handshakeTimeoutMs(),
     });
+    const asks = options.requestCert === true;
     server.on('secureConnection', (socket: TLSSocket) =>
-      secured(socket, hostCheck(socket.servername)),
+      secured(socket, hostCheck(socket.servername), asks ? shownCertificate(socket) : null),
     );
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       unsecured(resultOf(error.code), error.code ?? 'unknown', socket);

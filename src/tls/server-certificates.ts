@@ -61,7 +61,7 @@ const SESSION_CONTEXT_BYTES = 32;
  */
 function secureContextOptions(
   certificate: Pick<Certificate, 'chainPem' | 'keyPem'>,
-  clientCa: string | null,
+  clients: HeldClients,
 ): SecureContextOptions {
   return {
     cert: certificate.chainPem,
@@ -74,9 +74,37 @@ function secureContextOptions(
     sessionTimeout: SESSION_LIFETIME_SECONDS,
     // A session counts only where the same was asked of the client: with other CAs for clients,
     // tickets of before are worth nothing.
-    sessionIdContext: hash('sha256', clientCa ?? '', 'hex').slice(0, SESSION_CONTEXT_BYTES),
-    ...(clientCa === null ? {} : { ca: clientCa }),
+    sessionIdContext: hash('sha256', sessionContext(clients), 'hex').slice(
+      0,
+      SESSION_CONTEXT_BYTES,
+    ),
+    // Without a CA of ours nobody vouches for clients, the system's CAs least of all.
+    ...(clients.ask === 'none' ? {} : { ca: clients.ca ?? [] }),
   };
+}
+
+/** Whether clients are asked for a certificate, and must have one that our CA vouches for. */
+export type ClientCertificates = 'none' | 'optional' | 'required';
+
+/** What is asked of clients. */
+export interface ClientDemand {
+  readonly clientCaFile: string | null;
+  /** Null: `required` where a CA is named, else `none`. */
+  readonly clientCertificates?: ClientCertificates | null;
+}
+
+interface HeldClients {
+  readonly ca: string | null;
+  readonly ask: ClientCertificates;
+}
+
+function holdClients({ clientCaFile, clientCertificates = null }: ClientDemand): HeldClients {
+  const ca = clientCaFile === null ? null : readCertificates(clientCaFile).join('');
+  return { ca, ask: clientCertificates ?? (ca === null ? 'none' : 'required') };
+}
+
+function sessionContext({ ca, ask }: HeldClients): string {
+  return ask === 'optional' ? `optional ${ca ?? ''}` : (ca ?? '');
 }
 
 /** The part of `tls.Server` that a reload needs. */
@@ -113,22 +141,22 @@ export class ServerCertificates {
   readonly #now: () => number;
   readonly #changed = new Set<() => void>();
   #files: readonly CertificateFiles[];
-  #clientCaFile: string | null;
+  #clients: ClientDemand;
   #held: Held;
 
   /**
-   * Throws `CertificateFault`. `now` is the wall clock, in milliseconds. `clientCaFile`: every
-   * client must present a certificate of one of its CAs.
+   * Throws `CertificateFault`. `now` is the wall clock, in milliseconds. `clients`: by default they
+   * are asked for no certificate.
    */
   constructor(
     files: readonly CertificateFiles[],
     now: () => number = Date.now,
-    clientCaFile: string | null = null,
+    clients: ClientDemand = ASKS_NOTHING,
   ) {
     this.#now = now;
     this.#files = files;
-    this.#clientCaFile = clientCaFile;
-    this.#held = hold(files, clientCaFile, now());
+    this.#clients = clients;
+    this.#held = hold(files, holdClients(clients), now());
   }
 
   get certificates(): readonly CertificateInfo[] {
@@ -172,9 +200,8 @@ export class ServerCertificates {
       const options = this.#held.options();
       server.setSecureContext(options);
       // A context knows the CAs of clients, but not that a certificate is asked for.
-      const asks = options.requestCert === true;
-      server.requestCert = asks;
-      server.rejectUnauthorized = asks;
+      server.requestCert = options.requestCert === true;
+      server.rejectUnauthorized = options.rejectUnauthorized === true;
     });
   }
 
@@ -190,22 +217,24 @@ export class ServerCertificates {
    */
   reload(
     files: readonly CertificateFiles[] = this.#files,
-    clientCaFile: string | null = this.#clientCaFile,
+    clients: ClientDemand = this.#clients,
   ): void {
-    this.prepare(files, clientCaFile)();
+    this.prepare(files, clients)();
   }
 
   /** The first half of a reload: what it answers is the second, and does not fail. */
-  prepare(files: readonly CertificateFiles[], clientCaFile: string | null): () => void {
-    const next = hold(files, clientCaFile, this.#now());
+  prepare(files: readonly CertificateFiles[], clients: ClientDemand): () => void {
+    const next = hold(files, holdClients(clients), this.#now());
     return () => {
       this.#files = files;
-      this.#clientCaFile = clientCaFile;
+      this.#clients = clients;
       this.#held = next;
       for (const changed of this.#changed) changed();
     };
   }
 }
+
+const ASKS_NOTHING: ClientDemand = { clientCaFile: null };
 
 interface Chosen {
   readonly certificate: Certificate;
@@ -221,17 +250,12 @@ interface Held {
   hostCheck(name: string): HostCheck;
 }
 
-function hold(
-  files: readonly CertificateFiles[],
-  clientCaFile: string | null,
-  nowMs: number,
-): Held {
+function hold(files: readonly CertificateFiles[], clients: HeldClients, nowMs: number): Held {
   if (files.length === 0) throw new Error('a listener with TLS needs at least one certificate');
   const certificates = files.map((each) => loadCertificate(each, nowMs));
-  const clientCa = clientCaFile === null ? null : readCertificates(clientCaFile).join('');
   const byName = new Map<string, Chosen>();
   for (const certificate of certificates) {
-    const context = createSecureContext(secureContextOptions(certificate, clientCa));
+    const context = createSecureContext(secureContextOptions(certificate, clients));
     for (const name of certificate.names)
       if (!byName.has(name)) byName.set(name, { certificate, context });
   }
@@ -239,11 +263,13 @@ function hold(
   return {
     certificates,
     options: () => ({
-      ...secureContextOptions(standard, clientCa),
+      ...secureContextOptions(standard, clients),
       // `http/1.0` for the health checks of balancers that ask for nothing else.
       ALPNProtocols: ['http/1.1', 'http/1.0'],
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-      ...(clientCa === null ? {} : { requestCert: true, rejectUnauthorized: true }),
+      ...(clients.ask === 'none'
+        ? {}
+        : { requestCert: true, rejectUnauthorized: clients.ask === 'required' }),
     }),
     choose: (name) => find(byName, name.toLowerCase())?.context,
     hostCheck: (name) => {

@@ -205,6 +205,8 @@ function ownedWorks({ control }: RemoteControl): Work {
           grants: [],
           status: 'active' as const,
           expiresAt: null,
+          allowedNetworks: [],
+          boundTo: null,
         }));
         const wanted = serviceAccounts.filter(({ name }) => name.startsWith('declared'));
         const declared = { roles: [], teams: [], serviceAccounts };

@@ -69,6 +69,21 @@ const postApp = status('/echo', {
   body: '{"app":"x"}',
 });
 
+/** Whether clients may come without a certificate. */
+function clientCertificates(listener: 'proxy' | 'admin' | 'decision'): Probe {
+  const asking = (how: string): Tree => ({
+    [`listen.${listener}.tls.clientCaFile`]: 'ca',
+    [`listen.${listener}.tls.clientCertificates`]: how,
+  });
+  return {
+    before: asking('optional'),
+    after: asking('required'),
+    look: (stage) => stage.letsIn(listener),
+    was: true,
+    is: false,
+  };
+}
+
 /** What a new connection is allowed, as the key says. */
 function http2(key: string, allowed: keyof Http2Allowance, was: number, is: number): Probe {
   return {
@@ -217,6 +232,7 @@ const PROBES: Readonly<Record<string, Probe>> = {
     was: true,
     is: false,
   },
+  'listen.proxy.tls.clientCertificates': clientCertificates('proxy'),
   'listen.admin.tls.certificates.*.certificateFile': {
     after: { 'listen.admin.tls.certificates': 'second pair' },
     look: (stage) => stage.serial('admin'),
@@ -229,6 +245,7 @@ const PROBES: Readonly<Record<string, Probe>> = {
     was: true,
     is: false,
   },
+  'listen.admin.tls.clientCertificates': clientCertificates('admin'),
   'listen.decision.peers': {
     after: { 'listen.decision.peers': ['127.0.0.9'] },
     look: (stage) => stage.letsIn('decision'),
@@ -247,6 +264,7 @@ const PROBES: Readonly<Record<string, Probe>> = {
     was: true,
     is: false,
   },
+  'listen.decision.tls.clientCertificates': clientCertificates('decision'),
   'limits.headBytes': {
     after: { 'limits.headBytes': 1024 },
     look: status('/echo', { headers: { x: 'y'.repeat(1500) } }),

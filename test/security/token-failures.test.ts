@@ -15,6 +15,8 @@ const REASONS = [
   'token-revoked',
   'token-expired',
   'account-inactive',
+  'address-refused',
+  'token-unbound',
 ] as const;
 
 /** Long enough to create the account before it has expired, on a slow machine too. */
@@ -49,6 +51,18 @@ beforeAll(async () => {
   await administration.deactivateAccount(owner, { name: 'inactive' });
   failing.set('account-inactive', { token: inactive.token, account: inactive.id, claimed: null });
 
+  for (const [reason, restriction] of [
+    ['address-refused', { allowedNetworks: ['192.0.2.0/24'] }],
+    ['token-unbound', { boundTo: { subject: 'CN=ci' } }],
+  ] as const) {
+    const { account, token } = await administration.createServiceAccount(owner, {
+      name: reason,
+      role: 'tester',
+      ...restriction,
+    });
+    failing.set(reason, { token, account: account.id, claimed: null });
+  }
+
   const expiresAt = new Date(Date.now() + EXPIRES_MS).toISOString();
   const expired = await administration.createServiceAccount(owner, {
     name: 'expired',
@@ -74,7 +88,7 @@ function withoutIdAndDate(text: string): string {
   return text.replaceAll(id, 'ID').replace(/^Date: .*\r$/m, 'Date: NOW\r');
 }
 
-it('all five get the same bytes but for the request id, and are told apart in the audit log', async () => {
+it('all seven get the same bytes but for the request id, and are told apart in the audit log', async () => {
   const texts = new Map<string, string>();
   for (const reason of REASONS) {
     const outcome = await answerTo(failing.get(reason)!.token);

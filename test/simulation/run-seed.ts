@@ -615,6 +615,7 @@ class Run {
     const stream = { instance, known, application: permit.application };
     const call: OpenCall = {
       permit,
+      origin: { address: '', certificate: null },
       place: -1,
       shutOut: () => void this.#streams.delete(stream),
     };

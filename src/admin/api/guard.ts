@@ -5,6 +5,7 @@ import type { Clock } from '../../clock.ts';
 import { prove } from '../../decision/authenticate.ts';
 import { readCredential } from '../../decision/credential.ts';
 import { type Identity, identify, lookUp } from '../../decision/identify.ts';
+import type { Origin } from '../../decision/origin.ts';
 import type { GuessThrottle } from '../../limits/guess-throttle.ts';
 import type { RefusalReason } from '../../refusal.ts';
 import type { RegistryView } from '../../registry/replica/port.ts';
@@ -43,7 +44,7 @@ export class ApiGuard {
   /** @param needs null: a valid token is enough */
   async admit(
     authorization: string | null,
-    address: string,
+    origin: Origin,
     needs: OwnPermission | null,
   ): Promise<Admission> {
     const { view } = this.#options;
@@ -51,13 +52,14 @@ export class ApiGuard {
     const credential = readCredential(authorization, null);
     if (credential.presented === 'nothing') return refused('token-missing', NOBODY);
     if (credential.presented === 'malformed') return refused('token-malformed', NOBODY);
+    const { address, certificate } = origin;
     const found: Identity = { account: null, claimedAccountId: null, tokenId: null, rate: null };
     const lookup = await lookUp(this.#options, found, credential.accountId, address);
     const unproven = view.current
-      ? identify(this.#options, found, credential.token, lookup, address)
+      ? identify(this.#options, found, credential.token, lookup, address, certificate)
       : view.unavailableReason;
     const { account: principal, claimedAccountId, tokenId, rate } = found;
-    const caller = principal === null ? null : this.#callerOf(principal, credential.token);
+    const caller = principal === null ? null : this.#callerOf(principal, credential.token, origin);
     const known: Known = { actor: caller?.actor ?? null, claimedAccountId, tokenId };
     if (unproven !== null || caller === null) {
       const reason = unproven ?? 'token-unknown';
@@ -74,18 +76,20 @@ export class ApiGuard {
    * Whether a request that was let in would be let in still. Synchronous: what is not at hand is
    * not known, and then the answer is no.
    */
-  stands({ principal, token }: Caller, needs: OwnPermission | null): boolean {
+  stands({ principal, token, origin }: Caller, needs: OwnPermission | null): boolean {
     const { view, clock } = this.#options;
     const lookup = view.current ? view.cached(principal.account.id) : null;
     if (lookup === null || lookup.found !== 'account') return false;
-    if (prove(lookup.account, tokenDigest(token), clock) !== 'proven') return false;
+    const { address, certificate } = origin;
+    const proof = prove(lookup.account, tokenDigest(token), clock, address, certificate);
+    if (proof !== 'proven') return false;
     return needs === null || view.roleAllows(lookup.account.account.role, needs);
   }
 
-  #callerOf(principal: Principal, token: string): Caller {
+  #callerOf(principal: Principal, token: string, origin: Origin): Caller {
     const { id, name, kind, role } = principal.account;
     const permissions = this.#options.view.permissionsOf(role);
-    return { principal, token, actor: { id, name, kind, via: 'admin-api', permissions } };
+    return { principal, token, origin, actor: { id, name, kind, via: 'admin-api', permissions } };
   }
 }
 

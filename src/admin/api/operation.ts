@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import type { OwnPermission } from '../../account/permission.ts';
 import type { Principal } from '../../account/principal.ts';
+import type { Origin } from '../../decision/origin.ts';
 import type { AdminActor } from '../actor.ts';
 import type { Receipted } from '../context.ts';
 import type { Control } from '../control.ts';
@@ -11,6 +12,8 @@ export interface Caller {
   readonly principal: Principal;
   /** The token that was shown. Kept as long as the request is under way. */
   readonly token: string;
+  /** From where. */
+  readonly origin: Origin;
 }
 
 /** Everything that an operation works with. */

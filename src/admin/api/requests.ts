@@ -4,6 +4,7 @@ import { plainAddress } from '../../http/ip-address.ts';
 import type { RefusalReason } from '../../refusal.ts';
 import { StoreUnavailable } from '../../store/fault.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { shownCertificate } from '../../tls/client-certificate.ts';
 import type { Control } from '../control.ts';
 import type { FoundTokens } from './found-tokens.ts';
 import type { Admission, ApiGuard } from './guard.ts';
@@ -114,7 +115,10 @@ export class Requests {
       return { admitted: false, reason: 'request-ambiguous', known: NOBODY };
     return this.#parts.guard.admit(
       authorization,
-      facts.clientAddress,
+      {
+        address: facts.clientAddress,
+        certificate: shownCertificate(c.env.incoming.socket),
+      },
       needs === 'any' ? null : needs,
     );
   }

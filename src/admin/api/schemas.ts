@@ -3,6 +3,7 @@ import { LIST_SORTS } from '../../registry/listing/query.ts';
 import { RECEIPT_WAIT } from '../context.ts';
 import { FIELD_LIMITS } from '../fields.ts';
 import { LIST_ORDERS } from '../list-accounts.ts';
+import { ALLOWED_NETWORKS_MAX } from '../restriction.ts';
 import { OVERLAP_MOST_MS } from '../service-accounts.ts';
 
 /**
@@ -53,6 +54,39 @@ const tokenView = z.object({
     .describe('When and from where it was last let in; null: never, or not looked up.'),
 });
 
+const binding = component(
+  'CertificateBinding',
+  z.union([
+    z.strictObject({
+      thumbprint: z
+        .string()
+        .min(1)
+        .max(128)
+        .describe(
+          'SHA-256 of the certificate (RFC 8705), in base64url; taken in hex as well, with or without colons.',
+        ),
+    }),
+    z.strictObject({
+      subject: z
+        .string()
+        .min(1)
+        .max(1024)
+        .describe('Its subject (RFC 4514), where a CA for clients vouches for the certificate.'),
+    }),
+  ]),
+  'A client certificate: the one with this thumbprint, or any with this subject.',
+);
+
+const restriction = {
+  allowedNetworks: z
+    .array(z.string().min(1).max(64))
+    .max(ALLOWED_NETWORKS_MAX)
+    .nullable()
+    .optional()
+    .describe('Addresses and ranges in CIDR form; empty or null: from anywhere.'),
+  boundTo: binding.nullable().optional(),
+};
+
 const account = component(
   'Account',
   z.object({
@@ -71,6 +105,12 @@ const account = component(
     createdAt: moment,
     updatedAt: moment,
     expiresAt: moment.nullable(),
+    allowedNetworks: z
+      .array(z.string())
+      .describe('From where it is let in, in CIDR form; empty: from anywhere.'),
+    boundTo: binding
+      .nullable()
+      .describe('The client certificate without which its token counts for nothing; null: none.'),
     token: tokenView
       .nullable()
       .describe('The live token of a service account; null when it has none.'),
@@ -294,6 +334,8 @@ export const whoCanPage = component(
         applications: z.array(z.string()),
         role: z.string().nullable(),
         rule: z.enum(['grant', 'team', 'default', 'in-doubt']).nullable(),
+        allowedNetworks: z.array(z.string()).describe('From where alone; empty: from anywhere.'),
+        boundTo: binding.nullable().describe('Beside which client certificate alone.'),
       }),
     ),
     examined: z.int().describe('How many accounts were asked about for this page.'),
@@ -329,6 +371,7 @@ export const newServiceAccount = component(
     role: name.describe('Default role; `none` for accounts that live by teams and grants.'),
     description: description.optional(),
     expiresAt: expiry.optional(),
+    ...restriction,
     teams: z
       .array(z.strictObject({ team: name, role: name }))
       .max(FIELD_LIMITS.teamsPerAccount)
@@ -342,6 +385,7 @@ export const accountEdit = component(
     role: name.optional(),
     status: status.optional(),
     expiresAt: expiry.optional(),
+    ...restriction,
   }),
   'What is named is changed, the rest stays.',
 );
@@ -524,6 +568,7 @@ export const callQuery = {
     .max(8192)
     .optional()
     .describe('What stands in the body, where a route is decided by it: `app=CRM,app=HR`.'),
+  from: z.string().min(1).max(64).optional().describe('The address of the client.'),
 };
 export const explainQuery = { account: name, ...callQuery };
 export const whoCanQuery = {

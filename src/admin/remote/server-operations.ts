@@ -58,11 +58,14 @@ export const OPERATIONS_OVER_HTTP: {
     });
     return answer.account;
   },
-  editAccount: async (client, { description, role, status, expiresAt, ...ref }) =>
+  editAccount: async (
+    client,
+    { description, role, status, expiresAt, allowedNetworks, boundTo, ...ref },
+  ) =>
     client.ask({
       ...(await at(client, ref)),
       method: 'PATCH',
-      body: given({ description, role, status, expiresAt }),
+      body: given({ description, role, status, expiresAt, allowedNetworks, boundTo }),
     }),
   activateAccount: async (client, ref) =>
     client.ask({ ...(await at(client, ref)), method: 'PATCH', body: { status: 'active' } }),

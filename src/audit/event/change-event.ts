@@ -76,6 +76,8 @@ const SHOWN = {
     'createdAt',
     'updatedAt',
     'expiresAt',
+    'allowedNetworks',
+    'boundTo',
   ],
   role: ['name', 'description', 'permissions', 'createdAt', 'updatedAt'],
   team: ['name', 'description', 'applications', 'createdAt', 'updatedAt'],
@@ -117,5 +119,9 @@ function shownValue(name: string, value: unknown): unknown {
       application: one?.application,
       role: one?.role,
     }));
+  if (name === 'boundTo' && typeof value === 'object' && value !== null) {
+    const { thumbprint, subject } = value as { thumbprint?: unknown; subject?: unknown };
+    return thumbprint === undefined ? { subject } : { thumbprint };
+  }
   return value;
 }

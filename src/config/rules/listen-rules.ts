@@ -19,7 +19,19 @@ export function checkListen(file: Raw, report: Report): void {
       'is missing: the admin listener speaks HTTPS only, and listen.proxy has no certificates to share',
     );
   if (has(listen, 'decision')) checkDecision(group(listen.decision), report);
+  for (const name of Object.keys(DEFAULT_ADDRESS)) checkClients(group(listen[name]), name, report);
   checkAddresses(listen, report);
+}
+
+/** What is asked of clients can be asked. */
+function checkClients(listener: Raw, name: string, report: Report): void {
+  const tls = group(listener.tls);
+  const path = ['listen', name, 'tls', 'clientCertificates'];
+  const hasCa = has(tls, 'clientCaFile');
+  if (tls.clientCertificates === 'required' && !hasCa)
+    report.fault(path, 'required needs a clientCaFile: without one nobody vouches for clients');
+  if (tls.clientCertificates === 'none' && hasCa)
+    report.fault(path, 'either none or a clientCaFile: clients that are not asked show nothing');
 }
 
 /** Whoever may ask is believed; what is asked bears tokens. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { readNetwork } from '../../http/network.ts';
 import { name } from '../values.ts';
 
 /** RFC 3339 date-time with a zone. */
@@ -28,6 +29,14 @@ const team = z.strictObject({
     .default([])
     .describe('Applications that the team owns.'),
 });
+
+const clientNetwork = z
+  .string()
+  .max(64)
+  .superRefine((text, context) => {
+    const read = readNetwork(text);
+    if ('fault' in read) context.addIssue({ code: 'custom', message: read.fault });
+  });
 
 const serviceAccount = z.strictObject({
   name: name.describe('Unique.'),
@@ -60,6 +69,33 @@ const serviceAccount = z.strictObject({
     .nullable()
     .default(null)
     .describe('When it expires, with time zone; null = never.'),
+  allowedNetworks: z
+    .array(clientNetwork)
+    .max(64, 'at most 64 networks')
+    .default([])
+    .describe('Addresses and ranges of clients from which it is let in. Empty: from anywhere.'),
+  boundTo: z
+    .union([
+      z.strictObject({
+        thumbprint: z
+          .string()
+          .min(1)
+          .max(128)
+          .describe('SHA-256 of the certificate, in base64url or hex.'),
+      }),
+      z.strictObject({
+        subject: z
+          .string()
+          .min(1)
+          .max(1024)
+          .describe('Its subject (RFC 4514); a CA of `clientCaFile` must vouch for it.'),
+      }),
+    ])
+    .nullable()
+    .default(null)
+    .describe(
+      'The client certificate without which its token counts for nothing. Null: it needs none.',
+    ),
 });
 
 export const accountsSection = z

@@ -18,7 +18,16 @@ const serverTls = z.strictObject({
       ),
   ),
   clientCaFile: live(
-    orNull(file, 'PEM file of CAs: every client must present a certificate of one of them.'),
+    orNull(
+      file,
+      'PEM file of CAs that vouch for clients: every client must present a certificate of one of them, unless `clientCertificates` says otherwise.',
+    ),
+  ),
+  clientCertificates: live(
+    orNull(
+      z.enum(['none', 'optional', 'required']),
+      'Whether clients are asked for a certificate, and must have one of `clientCaFile`. `optional` is for accounts that are bound to a certificate (`sallyport account bind`). Default: `required` with a `clientCaFile`, else `none`.',
+    ),
   ),
 });
 

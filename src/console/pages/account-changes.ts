@@ -1,11 +1,12 @@
 import type { Hono } from 'hono';
+import type { CertificateBinding } from '../../account/model.ts';
 import type { AccountView } from '../../admin/views.ts';
 import { goOn, nameIn, show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
 import { faultSummary, formFields, selectField, textField } from '../components/form.ts';
 import { notice } from '../components/parts.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
-import { html } from '../html.ts';
+import { type Html, html } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
 import { dayOf, expiryFrom } from './account-forms.ts';
 import { roleChoices } from './service-accounts.ts';
@@ -62,10 +63,36 @@ interface EditValues {
   readonly description: string;
   readonly role: string;
   readonly expires: string;
+  /** Of a service account. */
+  readonly networks: string;
+  readonly thumbprint: string;
+  readonly subject: string;
 }
 
-function valuesOf({ version, description, role, expiresAt }: AccountView): EditValues {
-  return { version: String(version), description, role, expires: dayOf(expiresAt) };
+function valuesOf(account: AccountView): EditValues {
+  const { version, description, role, expiresAt, allowedNetworks, boundTo } = account;
+  return {
+    version: String(version),
+    description,
+    role,
+    expires: dayOf(expiresAt),
+    networks: allowedNetworks.join(' '),
+    thumbprint: boundTo !== null && 'thumbprint' in boundTo ? boundTo.thumbprint : '',
+    subject: boundTo !== null && 'subject' in boundTo ? boundTo.subject : '',
+  };
+}
+
+/** From where a service account is let in, and beside which certificate. */
+function restrictionIn({ networks, thumbprint, subject }: EditValues) {
+  const named = {
+    ...(thumbprint === '' ? {} : { thumbprint }),
+    ...(subject === '' ? {} : { subject }),
+  };
+  return {
+    allowedNetworks: networks.split(/[\s,]+/).filter((one) => one !== ''),
+    // Both at once are refused as one fault, by the function that reads it.
+    boundTo: Object.keys(named).length === 0 ? null : (named as CertificateBinding),
+  };
 }
 
 async function edit(c: ConsoleContext, parts: ConsoleParts, kind: Kind): Promise<Response> {
@@ -77,6 +104,9 @@ async function edit(c: ConsoleContext, parts: ConsoleParts, kind: Kind): Promise
     description: form.text('description'),
     role: form.word('role'),
     expires: form.word('expiresAt'),
+    networks: form.text('allowedNetworks'),
+    thumbprint: form.word('thumbprint'),
+    subject: form.text('subject').trim(),
   };
   // The form knows days only: an expiry in the middle of one stays as it is unless another day is
   // chosen.
@@ -90,6 +120,7 @@ async function edit(c: ConsoleContext, parts: ConsoleParts, kind: Kind): Promise
     description,
     role,
     ...expiry,
+    ...(kind.kind === 'service' ? restrictionIn(values) : {}),
   };
   const attempted = await attempt(() =>
     parts.control.administration.editAccount(visitor.actor, input),
@@ -116,6 +147,7 @@ async function editForm(
 ${textField({ name: 'description', label: 'Description', value: values.description, faults, isFirst: true })}
 ${selectField({ name: 'role', label: kind.kind === 'service' ? 'Default role' : 'Role', value: values.role, choices, faults })}
 ${textField({ name: 'expiresAt', label: 'Expires', type: 'date', value: values.expires, faults, hint: 'At the end of that day, UTC. Empty: never.' })}
+${kind.kind === 'service' ? restrictionFields(values, faults) : ''}
 <div class="actions"><button class="primary">Save</button><a class="button" href="${path}">Cancel</a></div>
 </form></div></section>`;
   const crumbs = [
@@ -128,6 +160,15 @@ ${textField({ name: 'expiresAt', label: 'Expires', type: 'date', value: values.e
     content,
     failed?.status ?? 200,
   );
+}
+
+function restrictionFields(
+  { networks, thumbprint, subject }: EditValues,
+  faults: Failed['faults'],
+): Html {
+  return html`${textField({ name: 'allowedNetworks', label: 'Allowed networks', value: networks, faults, hint: 'Addresses and ranges of clients, such as 10.0.0.0/8 192.0.2.7. Empty: from anywhere.' })}
+${textField({ name: 'thumbprint', label: 'Bound to the certificate with the thumbprint', value: thumbprint, faults, hint: 'SHA-256, in base64url or hex: the token counts only beside this client certificate. Empty: not bound.' })}
+${textField({ name: 'subject', label: 'Or to any certificate of the subject', value: subject, faults, hint: 'Such as CN=ci-pipeline,O=Example. A CA for clients must vouch for it.' })}`;
 }
 
 async function remove(c: ConsoleContext, parts: ConsoleParts, kind: Kind): Promise<Response> {

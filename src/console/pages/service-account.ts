@@ -1,6 +1,7 @@
 import type { Hono } from 'hono';
 import type { Role, Team } from '../../account/model.ts';
 import type { AccountAnswer } from '../../admin/accounts.ts';
+import { bindingWords } from '../../admin/restriction.ts';
 import type { AccountView } from '../../admin/views.ts';
 import { doneNotice, nameIn, show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
@@ -164,6 +165,16 @@ function detailsCard(account: AccountView, nowMs: number, mayWrite: boolean): Ht
         account.expiresAt === null
           ? html`<span class="quiet">never</span>`
           : html`${moment(account.expiresAt)} (${ago(account.expiresAt, nowMs)})`,
+      ],
+      [
+        'Let in from',
+        account.allowedNetworks.length === 0
+          ? html`<span class="quiet">anywhere</span>`
+          : html`<code>${account.allowedNetworks.join(', ')}</code>`,
+      ],
+      [
+        'Bound to',
+        bindingWords(account.boundTo) ?? html`<span class="quiet">no certificate</span>`,
       ],
       ...(mayWrite
         ? []

@@ -187,7 +187,8 @@ function headOf(
 
 function clientOf(list: string | null, secure: boolean, { proxies }: Asking, front: Peer): Peer {
   const address = list === null ? front.address : proxies.nearestStranger(list, front.address);
-  return { address, port: 0, secure };
+  // The proxy ends its clients' TLS: what they have shown there is not known here.
+  return { address, port: 0, secure, certificate: null };
 }
 
 export function isSecure(scheme: string): boolean | null {

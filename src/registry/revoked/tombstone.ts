@@ -1,5 +1,11 @@
 import { hash } from 'node:crypto';
-import { type Account, RETIRED_MAX, type Role, type Team } from '../../account/model.ts';
+import {
+  type Account,
+  isRestricted,
+  RETIRED_MAX,
+  type Role,
+  type Team,
+} from '../../account/model.ts';
 import { damaged } from '../codec.ts';
 import type { AccountTombstone } from '../tombstone.ts';
 
@@ -34,9 +40,13 @@ export function isRevived({ revived }: Account | Role | Team, seq: number | unde
   return revived !== undefined && seq !== undefined && revived >= seq;
 }
 
-/** Names all that an account is allowed, by roles and in time: 32 hex digits. */
-export function rightsOf({ role, teams, grants, expiresAt }: Account): string {
-  return hash('sha256', JSON.stringify([role, teams, grants, expiresAt]), 'hex').slice(0, 32);
+/** Names all that an account is allowed, by roles, in time and from where: 32 hex digits. */
+export function rightsOf(account: Account): string {
+  const { role, teams, grants, expiresAt, allowedNetworks = null, boundTo = null } = account;
+  // What was named before there was a `where` goes on having its name.
+  const where = isRestricted(account) ? [allowedNetworks, boundTo] : [];
+  const rights = JSON.stringify([role, teams, grants, expiresAt, ...where]);
+  return hash('sha256', rights, 'hex').slice(0, 32);
 }
 
 /**

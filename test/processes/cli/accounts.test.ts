@@ -1,7 +1,10 @@
+import { hash, X509Certificate } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findRedisServer, type RedisServer, startRedis } from '../../support/redis-server.ts';
 import { EMBEDDED, owner, Shell } from '../../support/shell.ts';
+import { newAuthority, writeCertificate } from '../../unit/tls/samples.ts';
 
 interface Listed {
   readonly accounts: readonly { readonly name: string; readonly status: string }[];
@@ -109,6 +112,27 @@ describe('accounts on the command line', () => {
       expiresAt: '2090-01-31T23:59:59.000Z',
       role: 'none',
     });
+  });
+
+  it('binds an account to a certificate, and lets it in from some networks alone', async () => {
+    const { certificateFile } = await writeCertificate(shell.folder, 'ci', await newAuthority());
+    const { raw } = new X509Certificate(readFileSync(certificateFile));
+    const thumbprint = hash('sha256', raw, 'base64url');
+    const bind = (...words: string[]) =>
+      shell.run('account', 'bind', 'watched', ...words, ...store);
+    expect((await bind('--certificate', certificateFile)).code).toBe(0);
+    const edit = ['account', 'edit', 'watched', '--allowed-network', '10.0.0.0/8,192.0.2.7'];
+    expect((await shell.run(...edit, ...store)).code).toBe(0);
+    expect(await shell.json('account', 'show', 'watched', ...store)).toMatchObject({
+      boundTo: { thumbprint },
+      allowedNetworks: ['10.0.0.0/8', '192.0.2.7'],
+    });
+    const seen = await shell.run('account', 'show', 'watched', ...store);
+    expect(seen.out).toContain(thumbprint);
+    expect((await bind('--none', '--subject', 'CN=x')).code).toBe(2);
+    expect((await bind('--certificate', join(shell.folder, 'sallyport.yaml'))).code).toBe(2);
+    expect((await bind('--thumbprint', 'abc')).err).toContain('64 hex digits');
+    expect((await bind('--none')).out).toContain('bound to no certificate');
   });
 
   it('writes a token into a file that nobody else can read, and shows it nowhere', async () => {

@@ -16,7 +16,11 @@ accounts:
     - { name: crm, applications: [CRM] }
   serviceAccounts:
     - { name: pipeline, role: none, teams: [{ team: crm, role: deployer }], grants: [{ application: Billing, role: viewer }] }
-    - { name: board, role: viewer, expiresAt: "2099-01-01T00:00:00Z" }
+    - name: board
+      role: viewer
+      expiresAt: "2099-01-01T00:00:00Z"
+      allowedNetworks: ["2001:DB8::/32", 10.0.0.0/8]
+      boundTo: { subject: "cn=board, o=Example" }
 `;
 
 interface Applied {
@@ -101,7 +105,7 @@ describe('a declaration', () => {
     expect(await shell.run('apply', '-f', 'accounts.yaml', ...store)).toMatchObject({ code: 2 });
     writeFileSync(
       shell.path('accounts.yaml'),
-      DECLARED.replace('role: viewer, expiresAt', 'rolle: viewer, expiresAt'),
+      DECLARED.replace('role: viewer\n      expiresAt', 'rolle: viewer\n      expiresAt'),
     );
     const wrong = await shell.run('apply', '-f', 'accounts.yaml', ...store);
     expect(wrong.code).toBe(2);

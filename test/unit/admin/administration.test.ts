@@ -45,6 +45,60 @@ describe.each(STORES)('administration over the %s store', (kind) => {
     );
   });
 
+  it('says from where an account is let in, and beside which certificate', async () => {
+    const { admin, store } = bench!;
+    const thumbprint = Buffer.alloc(32, 7).toString('base64url');
+    const made = await admin.createServiceAccount(owner, {
+      name,
+      role: 'viewer',
+      allowedNetworks: ['192.0.2.7', '10.0.0.0/8', '::ffff:192.0.2.7'],
+    });
+    expect(made.account).toMatchObject({
+      allowedNetworks: ['10.0.0.0/8', '192.0.2.7'],
+      boundTo: null,
+    });
+    const colons = Buffer.alloc(32, 7)
+      .toString('hex')
+      .replace(/(..)(?!$)/g, '$1:');
+    const bound = await admin.editAccount(owner, { name, boundTo: { thumbprint: colons } });
+    expect(bound.account).toMatchObject({
+      allowedNetworks: ['10.0.0.0/8', '192.0.2.7'],
+      boundTo: { thumbprint },
+    });
+    // Both take something away, and whoever asks is told once that is in force.
+    expect(bound.revocation).toMatchObject({ effective: true });
+    const again = await admin.editAccount(owner, { name, boundTo: { thumbprint } });
+    expect(again).toMatchObject({ changed: false });
+    expect((await store.account(made.account.id)).account).toMatchObject({
+      allowedNetworks: ['10.0.0.0/8', '192.0.2.7'],
+      boundTo: { thumbprint },
+    });
+    await admin.rotateToken(owner, { name });
+    expect(await admin.showAccount(owner, { name })).toMatchObject({ boundTo: { thumbprint } });
+    const cleared = await admin.editAccount(owner, { name, allowedNetworks: [], boundTo: null });
+    expect(cleared.account).toMatchObject({ allowedNetworks: [], boundTo: null });
+    expect((await store.account(made.account.id)).account).not.toHaveProperty('boundTo');
+  });
+
+  it('takes off what a declaration does not name, and lets no user be bound', async () => {
+    const { admin } = bench!;
+    const declare = (more: object) =>
+      admin.declareServiceAccount(owner, { name, role: 'viewer', ...more });
+    const restricted = { allowedNetworks: ['10.0.0.0/8'], boundTo: { subject: 'cn=ci' } };
+    expect((await declare(restricted)).account).toMatchObject({ boundTo: { subject: 'CN=ci' } });
+    expect((await declare(restricted)).outcome).toBe('unchanged');
+    const open = await declare({});
+    expect(open).toMatchObject({ outcome: 'changed', revocation: { effective: true } });
+    expect(open.account).toMatchObject({ allowedNetworks: [], boundTo: null });
+    await admin.createUser(owner, {
+      name: `${name}-u`,
+      role: 'viewer',
+      password: 'correct horse 1',
+    });
+    const user = admin.editAccount(owner, { name: `${name}-u`, allowedNetworks: ['10.0.0.0/8'] });
+    expect(await refusal(user)).toMatchObject({ code: 'invalid' });
+  });
+
   it('records each change with its actor and what was before and after', async () => {
     const { admin, store } = bench!;
     const { account } = await admin.createServiceAccount(owner, { name, role: 'viewer' });

@@ -4,6 +4,7 @@ import type { Account } from '../../../src/account/model.ts';
 import { Policy } from '../../../src/account/policy.ts';
 import { newToken, tokenDigest } from '../../../src/account/token.ts';
 import { type OpenCall, OpenCalls } from '../../../src/calls/open-calls.ts';
+import type { Origin } from '../../../src/decision/origin.ts';
 import type { Permit } from '../../../src/decision/verdict.ts';
 import type { FeedEvent } from '../../../src/registry/port.ts';
 import { account, role, team } from '../account/samples.ts';
@@ -15,6 +16,8 @@ let clock: { nowMs: number; wallMs(): number; monotonicMs(): number };
 let calls: OpenCalls;
 let ended: string[];
 let token: string;
+/** From where calls come. */
+let origin: Origin;
 
 beforeEach(() => {
   registry = new SampleRegistry();
@@ -22,6 +25,7 @@ beforeEach(() => {
   clock = { nowMs: NOW_MS, wallMs: () => clock.nowMs, monotonicMs: () => 0 };
   calls = new OpenCalls(registry, clock);
   ended = [];
+  origin = { address: '192.0.2.7', certificate: null };
   token = registry.withToken();
 });
 
@@ -33,7 +37,12 @@ function open(
 ): Permit {
   const permit = decider(registry, ROUTES).now({ path, authorization });
   if (!permit.permitted) throw new Error(permit.reason);
-  calls.add({ permit, place: -1, shutOut: (reason) => void ended.push(`${name}: ${reason}`) });
+  calls.add({
+    permit,
+    origin,
+    place: -1,
+    shutOut: (reason) => void ended.push(`${name}: ${reason}`),
+  });
   return permit;
 }
 
@@ -63,6 +72,8 @@ describe('a change to an account', () => {
     ['a deactivation', { status: 'inactive' }, 'account-inactive'],
     ['an expiry in the past', { expiresAt: new Date(NOW_MS - 1).toISOString() }, 'token-expired'],
     ['a lower role', { role: 'none' }, 'permission-denied'],
+    ['networks elsewhere', { allowedNetworks: ['10.0.0.0/8'] }, 'address-refused'],
+    ['a binding', { boundTo: { thumbprint: 'other' } }, 'token-unbound'],
     [
       'a grant that lowers',
       { grants: [{ application: 'crm', role: 'none' }] },
@@ -84,6 +95,28 @@ describe('a change to an account', () => {
     expect(calls.size).toBe(1);
   });
 
+  it('that gives it an end ends them then', () => {
+    open('call');
+    change({ expiresAt: new Date(NOW_MS + 1000).toISOString() });
+    calls.sweep();
+    expect(ended).toEqual([]);
+    clock.nowMs += 1000;
+    calls.sweep();
+    expect(ended).toEqual(['call: token-expired']);
+  });
+
+  it('leaves those alone that come from where they may, until the certificate has ended', () => {
+    const certificate = { thumbprint: 't', subject: 'CN=ci', validUntilMs: NOW_MS + 1000 };
+    origin = { address: '192.0.2.7', certificate };
+    open('call');
+    change({ allowedNetworks: ['192.0.2.0/24'], boundTo: { subject: 'CN=ci' } });
+    calls.sweep();
+    expect(ended).toEqual([]);
+    clock.nowMs += 1000;
+    calls.sweep();
+    expect(ended).toEqual(['call: token-unbound']);
+  });
+
   it('ends what may reach any application when one application is lowered, for unsafe methods', () => {
     change({ role: 'deployer' });
     const permit = decider(registry, ROUTES).now({
@@ -92,7 +125,7 @@ describe('a change to an account', () => {
       authorization: `Bearer ${token}`,
     });
     if (!permit.permitted) throw new Error(permit.reason);
-    calls.add({ permit, place: -1, shutOut: (reason) => void ended.push(reason) });
+    calls.add({ permit, origin, place: -1, shutOut: (reason) => void ended.push(reason) });
     change({ role: 'deployer', grants: [{ application: 'crm', role: 'viewer' }] });
     expect(ended).toEqual(['permission-denied']);
   });
@@ -158,6 +191,7 @@ describe('an account that has to be looked up first', () => {
 describe('the list', () => {
   const callOf = (permit: Permit, shutOut: OpenCall['shutOut'] = () => {}): OpenCall => ({
     permit,
+    origin,
     place: -1,
     shutOut,
   });
@@ -204,11 +238,11 @@ describe('the list', () => {
 
 it('tells whether a permit still stands', () => {
   const permit = open('call');
-  expect(calls.stands(permit)).toBe(true);
+  expect(calls.stands(permit, origin)).toBe(true);
   registry.put({ ...account(), status: 'inactive' });
-  expect(calls.stands(permit)).toBe(false);
+  expect(calls.stands(permit, origin)).toBe(false);
   registry.unavailable = true;
-  expect(calls.stands(permit)).toBe(false);
+  expect(calls.stands(permit, origin)).toBe(false);
 });
 
 describe('the end of a lease', () => {

@@ -7,7 +7,7 @@ import { createRouteTable } from '../../../src/decision/route-table.ts';
 import { whyNoLonger } from '../../../src/decision/still-permitted.ts';
 import type { Permit } from '../../../src/decision/verdict.ts';
 import { account, role, team } from '../account/samples.ts';
-import { clock, decider, NOW_MS, route, SampleRegistry, word } from './samples.ts';
+import { ANYWHERE, clock, decider, NOW_MS, route, SampleRegistry, word } from './samples.ts';
 
 const ROUTES = [
   route({
@@ -114,7 +114,7 @@ describe('a permission with variables', () => {
       role: 'developer',
     }) as Permit;
     const lookup = registry.cached(permit.account!.account.id)!;
-    const why = () => whyNoLonger(registry, permit, lookup as never, NOW_MS);
+    const why = () => whyNoLonger(registry, permit, ANYWHERE, lookup as never, NOW_MS);
     expect(why()).toBe(null);
     registry.policy.putRole(role('developer', 'deployments:Production:*'));
     expect(why()).toBe('permission-denied');

@@ -8,6 +8,7 @@ import { compilePrincipal } from '../../../src/account/principal.ts';
 import { newToken, tokenDigest } from '../../../src/account/token.ts';
 import type { Clock } from '../../../src/clock.ts';
 import { createDecider, type Decision } from '../../../src/decision/decide.ts';
+import type { Origin } from '../../../src/decision/origin.ts';
 import type { Route } from '../../../src/decision/route.ts';
 import type { Verdict } from '../../../src/decision/verdict.ts';
 import type { Peer, RequestHead } from '../../../src/http/request-head.ts';
@@ -113,6 +114,8 @@ export const ROLES = [
 ];
 
 export const PEER: Peer = { address: '127.0.0.1', port: 40000, secure: true };
+/** From where a call comes, where that says nothing. */
+export const ANYWHERE: Origin = { address: PEER.address, certificate: null };
 export const NOW_MS = Date.UTC(2026, 10, 1);
 
 /**

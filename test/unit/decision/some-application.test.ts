@@ -12,7 +12,7 @@ import {
 import { whyNoLonger } from '../../../src/decision/still-permitted.ts';
 import type { Permit } from '../../../src/decision/verdict.ts';
 import { account, role, team } from '../account/samples.ts';
-import { clock, decider, NOW_MS, route, SampleRegistry } from './samples.ts';
+import { ANYWHERE, clock, decider, NOW_MS, route, SampleRegistry } from './samples.ts';
 
 const LIST = route({
   name: 'list',
@@ -98,7 +98,7 @@ describe('some application', () => {
   it('ends what is under way once one of those that were told permits no more', () => {
     const permit = ask(inSales('reader')) as Permit;
     const id = permit.account!.account.id;
-    const why = () => whyNoLonger(registry, permit, registry.cached(id) as never, NOW_MS);
+    const why = () => whyNoLonger(registry, permit, ANYWHERE, registry.cached(id) as never, NOW_MS);
     expect(why()).toBe(null);
     registry.policy.putTeam(team('sales', 'crm', 'shop', 'more'));
     expect(why()).toBe(null);

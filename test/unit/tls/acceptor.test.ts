@@ -167,14 +167,14 @@ describe.each(VERSIONS)('a ticket of %s', (version) => {
     const certificates = await oneCertificate();
     const { port } = await open(certificates);
     const before = await visit(port, only);
-    certificates.reload(undefined, caFile);
+    certificates.reload(undefined, { clientCaFile: caFile });
     await expect(visit(port, { ...only, session: before.session! })).rejects.toThrow();
     const known = await visit(port, { ...only, ...identity(files) });
     expect(await resumes(port, known, { ...only, ...identity(files) })).toBe(true);
     const others = await clientFiles(
       await newAuthority([{ dns: 'client.test' }], 'Other CA', 'client'),
     );
-    certificates.reload(undefined, others.caFile);
+    certificates.reload(undefined, { clientCaFile: others.caFile });
     await expect(
       visit(port, { ...only, session: known.session!, ...identity(files) }),
     ).rejects.toThrow();
@@ -218,7 +218,7 @@ describe.each(VERSIONS)('with CAs for clients, over %s', (version) => {
       await writeCertificate(dir, 'first', authority),
       await writeCertificate(dir, 'second', authority),
     ];
-    const { port } = await open(new ServerCertificates(own, Date.now, caFile));
+    const { port } = await open(new ServerCertificates(own, Date.now, { clientCaFile: caFile }));
     const stranger = await newAuthority([{ dns: 'client.test' }], 'Client CA', 'client');
     const unfit = [
       {},

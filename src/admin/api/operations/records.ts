@@ -146,8 +146,8 @@ const whoCan = operation({
 
 type CallInput = z.output<z.ZodObject<typeof schemas.callQuery>>;
 
-function callOf({ method, path, host, variables }: CallInput) {
-  return { method: method.toUpperCase(), path, ...defined({ host, variables }) };
+function callOf({ method, path, host, variables, from }: CallInput) {
+  return { method: method.toUpperCase(), path, ...defined({ host, variables, from }) };
 }
 
 export const RECORDS: readonly Operation[] = [all, lines, ofAccount, instances, explain, whoCan];

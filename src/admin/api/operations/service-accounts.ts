@@ -71,7 +71,13 @@ const create = operation({
     const issued = await control.administration.createServiceAccount(caller.actor, {
       name: body.name,
       role: body.role,
-      ...defined({ description: body.description, expiresAt: body.expiresAt, teams: body.teams }),
+      ...defined({
+        description: body.description,
+        expiresAt: body.expiresAt,
+        teams: body.teams,
+        allowedNetworks: body.allowedNetworks,
+        boundTo: body.boundTo,
+      }),
     });
     const { account, token } = issued;
     return { status: 201, body: { account, token }, version: account.version, made: account.id };
