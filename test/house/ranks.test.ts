@@ -36,7 +36,7 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
   refusal: [],
   turns: [],
   sample: ['clock'],
-  upstream: ['http', 'http1', 'deadlines'],
+  upstream: ['http', 'http1', 'http2', 'deadlines'],
 };
 
 /** Packages with a fence around them, and who may reach over it. */

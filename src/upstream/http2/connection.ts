@@ -16,7 +16,9 @@ const STREAM_WINDOW_BYTES = 128 * 1024;
 const CONNECTION_WINDOW_BYTES = MAX_STREAMS * STREAM_WINDOW_BYTES;
 /** As of HTTP/1.1. */
 const HEAD_LIMIT_BYTES = 64 * 1024;
-/** Without a call. Longer than with HTTP/1.1: an upstream that closes one says what it has begun. */
+/**
+ * Without a call. Longer than with HTTP/1.1: an upstream that closes one says what it has begun.
+ */
 const IDLE_TIMEOUT_MS = 60_000;
 /**
  * An upstream that owes something and is as silent as that is asked for a sign of life, once for

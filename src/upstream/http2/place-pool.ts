@@ -51,7 +51,9 @@ export class Http2PlacePool implements PlacePool, Http2Place, Http2ConnectionKee
     }
   }
 
-  /** A connection that ends says which streams it did not look at: none is too old to be trusted. */
+  /**
+   * A connection that ends says which streams it did not look at: none is too old to be trusted.
+   */
   take(): UpstreamChannel | null {
     return this.#exchange(() => this.#withRoom(null, false) ?? this.#open());
   }
