@@ -32,6 +32,11 @@ export class FrameReader {
     this.#handler = handler;
   }
 
+  /** Some of the content of a frame is here, and the rest is not. */
+  get inContent(): boolean {
+    return this.#inData;
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#rest = null;

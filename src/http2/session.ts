@@ -48,6 +48,8 @@ export interface SessionBounds {
    */
   readonly resets: number;
 }
+/** So much content goes on without waiting for the rest of its frame. */
+const GIVEN_BYTES = 64 * 1024;
 
 /**
  * One connection of HTTP/2 (RFC 9113), what is the same at both of its ends: frames in turn,
@@ -80,6 +82,10 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
   /** The stream whose DATA comes; null = nobody's. */
   #dataStream: Stream | null = null;
   #dataEnds = false;
+  /** It has given so much content, and its handler was not told that this is all for now. */
+  #giving: Http2Stream | null = null;
+  #givenBytes = 0;
+  #pieceEnds: NodeJS.Immediate | null = null;
   #receiveWindow: number;
   #uncredited = 0;
   #sendWindow = FIRST_WINDOW_BYTES;
@@ -141,6 +147,7 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
     try {
       const rest = this.afterPreface(chunk);
       if (rest.length > 0) this.#in.push(rest);
+      this.#afterContent();
     } finally {
       this.#reading = false;
     }
@@ -163,6 +170,7 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
     this.#in.stop();
     if (this.#later !== null) clearImmediate(this.#later);
     this.#later = null;
+    this.#endPiece();
     for (const stream of [...this.streams.values()]) stream.gone(null);
   }
 
@@ -203,6 +211,7 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
   }
 
   onFrame(type: number, flags: number, stream: number, payload: Buffer): void {
+    this.#endPiece(); // before a stream or all of them may end
     if (this.#isOutOfTurn(type, flags, stream)) return;
     switch (type) {
       case FRAME.headers:
@@ -472,6 +481,33 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
     this.#receiveWindow += this.#uncredited;
     this.#uncredited = 0;
     this.#writeSoon();
+  }
+
+  gave(stream: Http2Stream, bytes: number): void {
+    if (this.#giving !== stream) this.#endPiece();
+    this.#giving = stream;
+    this.#givenBytes += bytes;
+  }
+
+  /**
+   * What one read brought goes on at once; in the middle of a frame with what follows in the same
+   * turn of the loop, where most often the rest of it does: TLS cuts frames in two.
+   */
+  #afterContent(): void {
+    if (this.#giving === null) return;
+    if (this.#in.inContent && this.#givenBytes < GIVEN_BYTES)
+      this.#pieceEnds ??= setImmediate(() => this.#endPiece());
+    else this.#endPiece();
+  }
+
+  #endPiece(): void {
+    if (this.#giving === null) return;
+    if (this.#pieceEnds !== null) clearImmediate(this.#pieceEnds);
+    this.#pieceEnds = null;
+    const stream = this.#giving;
+    this.#giving = null;
+    this.#givenBytes = 0;
+    stream.pieceEnded();
   }
 
   waits(stream: Http2Stream): void {

@@ -37,6 +37,8 @@ export interface StreamHost {
    * So much of the content was taken: the windows open again. `stream` 0: of the connection only.
    */
   consumed(stream: number, bytes: number): void;
+  /** It gave its handler content: `pieceEnded()` follows once what came together was given. */
+  gave(stream: Http2Stream, bytes: number): void;
   /** It is to be told when more can be sent. */
   waits(stream: Http2Stream): void;
   closed(stream: Http2Stream): void;
@@ -121,6 +123,11 @@ export abstract class Http2Stream<Handler extends StreamHandler = StreamHandler>
     return !this.#endGiven && (!this.#kept.isEmpty || this.#remoteEnded);
   }
 
+  /** All has come, and there is no content that somebody could take. */
+  get cameEmpty(): boolean {
+    return this.#remoteEnded && this.#kept.isEmpty;
+  }
+
   /** The other end is waited for. */
   get contentWaits(): boolean {
     return (this.#flows || this.#awaited) && !this.#remoteEnded;
@@ -164,11 +171,16 @@ export abstract class Http2Stream<Handler extends StreamHandler = StreamHandler>
       this.host.consumed(0, content.length);
     } else if (this.#flows && this.#kept.isEmpty) {
       this.#give(content);
-      if (!this.#closed) this.handler!.onContentPiece();
+      if (!this.#closed) this.host.gave(this, content.length);
     } else {
       this.#kept.add(content);
       this.#tellHere();
     }
+  }
+
+  /** The end of what came together. Behind the end of the content there is none. */
+  pieceEnded(): void {
+    if (!this.#closed && !this.#endGiven) this.handler!.onContentPiece();
   }
 
   /** The other end has said all. */

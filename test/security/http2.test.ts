@@ -102,6 +102,32 @@ describe('a request of HTTP/2 that is none', () => {
     client.close();
   });
 
+  it('may end behind its head where there is no body, and has one once there is some of it', async () => {
+    const door = await start({
+      gateway: { http2: { enabled: true }, limits: { idleTimeoutMs: 1000 } },
+    });
+    const client = await connect(door);
+    const open = (id: number, path: string) => headers(id, permitted(door, 'GET', path), 0);
+    const end = (id: number) => frame(TYPE.data, END_STREAM, id);
+    await client.send(open(1, '/empty'), 50, frame(TYPE.data, 0, 1), 20, end(1));
+    await client.send(open(3, '/body'), 50, frame(TYPE.data, 0, 3, Buffer.from('x')), end(3));
+    await client.send(open(5, '/trailers'), 20, headers(5, [['x-sum', '1']]));
+    await client.send(open(7, '/silent'));
+    const frames = await until(client, 'four responses', (all) =>
+      [1, 3, 5, 7].every((id) => responsesIn(all).get(id)?.ended === true),
+    );
+    const statusOf = (id: number) => responsesIn(frames).get(id)!.status;
+    expect([1, 3, 5, 7].map(statusOf)).toEqual([200, 400, 200, 408]);
+    const lines = door.upstream.requests.map(({ line }) => line);
+    expect(lines).toEqual(['GET /empty HTTP/1.1', 'GET /trailers HTTP/1.1']);
+    expect(door.upstream.bytes.toString()).not.toMatch(/transfer-encoding/i);
+    const reasons = (await door.events()).flatMap(({ phase, reason }) =>
+      phase === 'decision' && reason !== 'permitted' ? [reason] : [],
+    );
+    expect(reasons.sort()).toEqual(['body-refused', 'request-timeout']);
+    client.close();
+  });
+
   it('because its content is not as long as it says, never arrives as a whole', async () => {
     const door = await start();
     const client = await connect(door);

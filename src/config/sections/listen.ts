@@ -44,7 +44,7 @@ const http2 = z
       'Requests at the same time on one connection.',
     ),
     streamWindowBytes: whole(
-      { min: 65_535, max: 16_777_216, default: 262_144 },
+      { min: 65_535, max: 16_777_216, default: 524_288 },
       'Content of one request that may come before its upstream has taken it, in bytes. The larger, the faster are uploads over long ways.',
     ),
     connectionWindowBytes: whole(

@@ -2,8 +2,9 @@ import type { CallClient } from '../../calls/port.ts';
 import type { Deadline, Watched } from '../../deadlines.ts';
 import { Fields } from '../../http/fields.ts';
 import { hostName } from '../../http/host-name.ts';
+import { hasUnusualBody } from '../../http/method.ts';
 import type { OwnResponse } from '../../http/outgoing.ts';
-import type { Peer, RequestHead } from '../../http/request-head.ts';
+import type { BodyFraming, Peer, RequestHead } from '../../http/request-head.ts';
 import { declaredLength, type ResponseHead } from '../../http/response-head.ts';
 import type { Trailers } from '../../http/trailers.ts';
 import { ERROR } from '../../http2/frames.ts';
@@ -37,6 +38,7 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
   #waitsForDrain = false;
   /** Why its client will have gone, where not of its own will. */
   goneFor: 'draining' | undefined = undefined;
+  #misdirects: HostCheck | null = null;
 
   /** @param over told once, when nothing more happens on the stream */
   constructor(
@@ -55,16 +57,34 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
 
   begin(head: RequestHead, misdirects: HostCheck | null): void {
     this.#guarded(() => {
-      const call = this.#host.open(this, head);
-      this.#call = call;
       this.#request = head;
+      this.#misdirects = misdirects;
       if (!this.#stream.remoteEnded) {
         this.#pace = new BodyPace();
         this.#pace.begin(this.#host.limits);
+        if (mayBeEmpty(head)) this.#stream.awaitContent();
       }
-      if (misdirects?.(hostName(head.host)) === true) call.refuse('host-misdirected');
-      else call.begin();
+      if (this.#stream.contentWaits) this.#watchClient();
+      else this.#decide(head);
     });
+  }
+
+  #decide(head: RequestHead): void {
+    const call = this.#host.open(this, head);
+    this.#call = call;
+    if (this.#misdirects?.(hostName(head.host)) === true) call.refuse('host-misdirected');
+    else call.begin();
+  }
+
+  /** The first content is here, or the end: now it is known whether there is a body. */
+  #decideByBody(head: RequestHead): void {
+    if (!this.#stream.cameEmpty) {
+      this.#decide(head);
+      return;
+    }
+    this.#stream.drop();
+    this.#request = { ...head, framing: NO_BODY };
+    this.#decide(this.#request);
   }
 
   refuse({ fault, detail, malformed }: Http2HeadFault): void {
@@ -85,7 +105,8 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
   onContentHere(): void {
     this.#guarded(() => {
       this.#watchClient();
-      this.#call?.onRequestBodyHere();
+      if (this.#call !== null) this.#call.onRequestBodyHere();
+      else if (this.#request !== null) this.#decideByBody(this.#request);
     });
   }
 
@@ -161,9 +182,18 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
 
   expired(): void {
     this.#guarded(() => {
-      if (this.#waitsForDrain || this.#call === null) this.cut();
-      else this.#refuseSlowBody(this.#call);
+      if (this.#waitsForDrain) this.cut();
+      else if (this.#call !== null) this.#refuseSlowBody(this.#call);
+      else if (this.#request !== null) this.#refuseSilent(this.#request);
+      else this.cut();
     });
+  }
+
+  /** It has not said whether there is a body. */
+  #refuseSilent(head: RequestHead): void {
+    this.#stream.drop();
+    this.#call = this.#host.open(this, head);
+    this.#call.refuse('request-timeout');
   }
 
   #refuseSlowBody(call: Exchange): void {
@@ -286,4 +316,15 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
     this.#stream.reset(ERROR.internal);
     this.#ended();
   }
+}
+
+const NO_BODY: BodyFraming = { kind: 'none', declared: false };
+
+/**
+ * A client that does not end its request with the head, and tells no length, may have nothing to
+ * send all the same. Whether there is a body counts where none is usual; whoever waits for 100 is
+ * not waited for.
+ */
+function mayBeEmpty(head: RequestHead): boolean {
+  return head.framing.kind === 'chunked' && !head.expectsContinue && hasUnusualBody(head);
 }

@@ -48,6 +48,7 @@ class Heard implements StreamHandler {
   gone = false;
   closed = false;
   writable = 0;
+  pieces = 0;
 
   constructor(stream: ServerStream) {
     this.stream = stream;
@@ -57,7 +58,9 @@ class Heard implements StreamHandler {
   onContent(content: Buffer): void {
     this.content += content.toString();
   }
-  onContentPiece(): void {}
+  onContentPiece(): void {
+    this.pieces += 1;
+  }
   onContentEnd(): void {
     this.ended = true;
   }
@@ -218,6 +221,25 @@ describe('a connection of HTTP/2', () => {
     expect(responsesIn(await scene.frames()).get(3)?.reset).toBe(ERROR.flowControl);
     expect(scene.heard[1]!.gone).toBe(true);
     expect(scene.ends).toEqual([]);
+  });
+
+  it('lets content go on once for each read, and in the middle of a frame with the rest of it', async () => {
+    const scene = new Scene();
+    scene.push(post(1), post(3));
+    for (const { stream } of scene.heard) stream.resume();
+    const [heard, other] = scene.heard;
+    scene.push(data(1, 'one'), data(1, 'two'), data(3, 'x'));
+    expect([heard!.content, heard!.pieces, other!.pieces]).toEqual(['onetwo', 1, 1]);
+    const frame = data(1, 'three');
+    scene.push(frame.subarray(0, 11));
+    expect([heard!.content, heard!.pieces]).toEqual(['onetwoth', 1]);
+    scene.push(frame.subarray(11));
+    expect([heard!.content, heard!.pieces]).toEqual(['onetwothree', 2]);
+    scene.push(data(1, 'four').subarray(0, 11));
+    await scene.frames();
+    expect([heard!.content, heard!.pieces]).toEqual(['onetwothreefo', 3]);
+    scene.push(data(1, 'four').subarray(11), data(1, 'x'.repeat(66_000)).subarray(0, 9));
+    expect(scene.ends).toHaveLength(1);
   });
 
   it('says of content that is longer or shorter than was told that it is broken', () => {
