@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { owner, startGateway, type TestGateway } from '../support/gateway.ts';
 import { expressionsOf, type Prometheus, startPrometheus } from '../support/prometheus.ts';
-import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
+import { OK, type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
 import { type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
 import { findProgram, requireOrSkip } from '../support/system.ts';
 
@@ -30,6 +30,9 @@ const rules = RULES.flatMap((file) =>
 );
 const alerts = rules.filter(({ alert }) => alert !== undefined);
 
+const DIRECTIONS = ['request', 'response'] as const;
+const bytesOf = (direction: string) => `sallyport_body_bytes_total{direction="${direction}"}`;
+
 /** One gate of one process has no workers. */
 const OF_WORKERS = /sallyport_worker/;
 
@@ -43,7 +46,7 @@ let load: Promise<unknown> = Promise.resolve();
 beforeAll(async () => {
   if (redisMissing() !== null || findProgram('prometheus') === null) return;
   redis = await startRedis();
-  upstream = await startRawUpstream();
+  upstream = await startRawUpstream({ answer: ({ line }) => (line.includes('/hang') ? [] : OK) });
   gate = await startGateway({
     upstreams: { api: { addresses: [upstream.url] } },
     store: { url: redis.url },
@@ -107,6 +110,45 @@ it('fires no alert at a gate that is well', async (ctx) => {
   const others = alerts.filter(({ expr }) => !/:p99|:refusals/.test(expr));
   expect(others.length).toBeGreaterThan(12);
   for (const { alert, expr } of others) expect(await prometheus.query(expr), alert).toEqual([]);
+});
+
+const figure = async (sample: string): Promise<number | null> => {
+  const text = await (await fetch(`${gate.opsUrl}/metrics`)).text();
+  const line = text.split('\n').find((one) => one.startsWith(`${sample} `));
+  return line === undefined ? null : Number(line.slice(sample.length + 1));
+};
+
+it('counts the calls under way until they have ended, and what they carried', async (ctx) => {
+  requireOrSkip(ctx, 'redis-server', 'prometheus');
+  going = false;
+  await load;
+  const inFlight = () => figure('sallyport_calls_in_flight');
+  await vi.waitFor(async () => expect(await inFlight()).toBe(0), LIMIT);
+  const headers = { authorization: `Bearer ${gate.token}` };
+  const leaving = new AbortController();
+  const left = fetch(`${gate.url}/hang`, { headers, signal: leaving.signal }).catch(() => null);
+  await vi.waitFor(async () => expect(await inFlight()).toBe(1), LIMIT);
+  leaving.abort();
+  await left;
+  await vi.waitFor(async () => expect(await inFlight()).toBe(0), LIMIT);
+  const before = await Promise.all(DIRECTIONS.map((direction) => figure(bytesOf(direction))));
+  await (await fetch(`${gate.url}/x`, { method: 'POST', body: 'content', headers })).text();
+  const after = [before[0]! + 7, before[1]! + 2];
+  await vi.waitFor(async () => {
+    expect(await Promise.all(DIRECTIONS.map((one) => figure(bytesOf(one))))).toEqual(after);
+  }, LIMIT);
+});
+
+it('says that a store does not answer, until it does again', async (ctx) => {
+  requireOrSkip(ctx, 'redis-server', 'prometheus');
+  const up = () => figure('sallyport_store_up{role="registry"}');
+  const away = alerts.find(({ alert }) => alert === 'SallyportStoreAway')!;
+  expect(await up()).toBe(1);
+  redis.pause();
+  await vi.waitFor(async () => expect(await up()).toBe(0), LIMIT);
+  await vi.waitFor(async () => expect(await prometheus.query(away.expr)).not.toEqual([]), LIMIT);
+  redis.resume();
+  await vi.waitFor(async () => expect(await up()).toBe(1), LIMIT);
 });
 
 it('has alerts that fire for what they are named for, each with a runbook', (ctx) => {
