@@ -111,8 +111,8 @@ export interface CallClient {
    */
   awaitBody(sayContinue: boolean): boolean;
   /**
-   * Both sides of the call speak when they like, and the upstream's connection counts their silence:
-   * no pace is asked of the body any more.
+   * Both sides of the call speak when they like, and the upstream's connection counts their
+   * silence: no pace is asked of the body any more.
    */
   streams(): void;
   pauseBody(): void;

@@ -332,8 +332,8 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
   }
 
   /**
-   * As with HTTP/1.1, the upstream's time runs while it is the upstream that is waited for. Besides,
-   * a call on a stream may rest, but not for ever.
+   * As with HTTP/1.1, the upstream's time runs while it is the upstream that is waited for.
+   * Besides, a call on a stream may rest, but not for ever.
    */
   #watchSilence(): void {
     if (this.#over) return;
