@@ -111,6 +111,11 @@ export const REFUSALS = {
     retryAfterSeconds: 1,
   },
   'audit-unavailable': { status: 503, title: 'The call cannot be recorded', retryAfterSeconds: 1 },
+  'assertion-unavailable': {
+    status: 503,
+    title: 'The service cannot be told who calls',
+    retryAfterSeconds: 1,
+  },
   overloaded: { status: 503, title: 'The gate is busy', retryAfterSeconds: 1 },
   draining: { status: 503, title: 'The gate is shutting down', retryAfterSeconds: 1, closes: true },
 } as const satisfies Record<string, RefusalKind>;

@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import { Hono, type MiddlewareHandler } from 'hono';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
+import { KEY_SET_FIELDS, KEY_SET_PATH } from '../assertion/key-set-response.ts';
 import { TCP_KEEP_ALIVE } from '../http1/keep-alive.ts';
 import type { AddressLimit } from '../limits/places.ts';
 import { listen } from '../ops/listen.ts';
@@ -58,6 +59,7 @@ const LIMITS = {
 export function createAdminApp(parts: ApiParts, site: Hono<ApiEnv> | null = null): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.use(recordsEverything(parts));
+  app.get(KEY_SET_PATH, (c, next) => keySetResponse(parts, c, next));
   app.route('/', createApi(parts));
   if (site !== null) app.route('/', site);
   // The site leaves alone what is below the API's root.
@@ -69,6 +71,25 @@ export function createAdminApp(parts: ApiParts, site: Hono<ApiEnv> | null = null
     ),
   );
   return app;
+}
+
+/** For whoever verifies assertions: public keys, for everybody. */
+async function keySetResponse(
+  { keySet }: ApiParts,
+  c: Context<ApiEnv>,
+  next: () => Promise<void>,
+): Promise<Response | undefined> {
+  const set = keySet();
+  if (set === undefined) {
+    await next();
+    return undefined;
+  }
+  if (set === null)
+    return c.json({ type: 'about:blank', title: 'The keys cannot be told now', status: 503 }, 503, {
+      ...NOT_FOUND,
+      'retry-after': '1',
+    });
+  return c.body(set, 200, { ...KEY_SET_FIELDS, 'x-content-type-options': 'nosniff' });
 }
 
 /**

@@ -1,7 +1,13 @@
 import type { AcceptanceWaiter } from '../audit/port.ts';
 import type { Decision } from '../decision/decide.ts';
 import type { Origin } from '../decision/origin.ts';
-import { type BodyWish, NOTHING_FOUND, type Permit, type Verdict } from '../decision/verdict.ts';
+import {
+  type BodyWish,
+  NOTHING_FOUND,
+  type Permit,
+  type Refusal,
+  type Verdict,
+} from '../decision/verdict.ts';
 import { SERVER_METHODS, WHOLE_SERVER } from '../decision/whole-server.ts';
 import { addCorsOf, preflightFields } from '../forwarding/cors-fields.ts';
 import { Forward } from '../forwarding/forward.ts';
@@ -16,6 +22,7 @@ import type { Trailers } from '../http/trailers.ts';
 import type { Reason, RefusalReason } from '../refusal.ts';
 import type { ResponseReceiver, UpstreamFailure } from '../upstream/port.ts';
 import { recordDecision, type Standing } from './admission.ts';
+import { assertionFor } from './assertion.ts';
 import { HeldBody } from './held-body.ts';
 import type { OpenCall } from './open-calls.ts';
 import { optionsResponse, preflightResponse, refusalOf } from './own-response.ts';
@@ -26,7 +33,7 @@ import {
   requestTrailers,
   withPublicLinks,
 } from './passed-on.ts';
-import type { CallClient, CallServices } from './port.ts';
+import type { CallClient, CallServices, VerdictWords } from './port.ts';
 import { CallRecord } from './record.ts';
 import { exchangeToken, type Renewal, renewedResponse } from './renewal.ts';
 import { type CallState, type Gone, UPSTREAM_REASONS } from './state.ts';
@@ -173,7 +180,8 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     this.#judged({ ...found, permitted: false, reason: 'plaintext-refused', allow: [], detail });
   }
 
-  #judged(verdict: Verdict): void {
+  #judged(reached: Verdict): void {
+    const verdict = this.#services.assertions === null ? reached : this.#vouchedFor(reached);
     const collected = this.#state === 'collecting';
     this.#state = 'recording';
     this.#verdict = verdict;
@@ -189,6 +197,26 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     const forwards = verdict.permitted && verdict.preflight === null;
     if (forwards && !(this.#awaitsRecord && verdict.unsafe)) this.#startForward(verdict);
     else if (!this.#awaitsRecord) this.#proceed();
+  }
+
+  /** With what tells the upstream who calls. Without a key to sign it with nobody is let in. */
+  #vouchedFor(verdict: Verdict): Verdict {
+    if (!verdict.permitted) return verdict;
+    const assertion = assertionFor(this.#services, verdict, this.#head!, this.#client);
+    if (assertion === 'unavailable')
+      return { ...verdict, ...NOT_VOUCHED_FOR } as unknown as Refusal;
+    this.#record.assertion = assertion;
+    return verdict;
+  }
+
+  /** The body, or the record, was waited for: what was signed before may be half its life old. */
+  #isStillVouchedFor(permit: Permit, head: RequestHead): boolean {
+    const { assertion } = this.#record;
+    if (assertion === null || this.#services.assertions?.isFresh(assertion) === true) return true;
+    const next = assertionFor(this.#services, permit, head, this.#client);
+    if (next === 'unavailable') return false;
+    this.#record.assertion = next;
+    return true;
   }
 
   #recorded(verdict: Verdict): Standing {
@@ -346,8 +374,7 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     const { verdicts } = this.#client;
     // What the gate itself responds to waits for the record, whatever the method.
     if (verdicts !== null) {
-      if (!this.#awaitsRecord)
-        this.#respond(verdicts.permitted(permit, this.#record.id), permit, 'permitted');
+      if (!this.#awaitsRecord) this.#respondPermit(verdicts, permit, head);
       return;
     }
     if (head.method === 'OPTIONS' && goesNoFurther(head)) {
@@ -383,6 +410,10 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     const upstream = this.#services.upstreams.get(permit.route.upstream);
     if (upstream === undefined)
       throw new Error(`route ${permit.route.name} names an upstream that is not there`);
+    if (!this.#isStillVouchedFor(permit, head)) {
+      this.#replaceResponse('assertion-unavailable');
+      return;
+    }
     const { peer } = this.#client;
     const request = requestFor(upstream, permit, head, peer, this.#record, this.#services.via);
     this.#record.forwardedMs = this.#services.clock.monotonicMs();
@@ -618,6 +649,15 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     }
   }
 
+  #respondPermit(verdicts: VerdictWords, permit: Permit, head: RequestHead): void {
+    if (!this.#isStillVouchedFor(permit, head)) {
+      this.#replaceResponse('assertion-unavailable');
+      return;
+    }
+    const text = this.#record.assertion?.text ?? null;
+    this.#respond(verdicts.permitted(permit, this.#record.id, text), permit, 'permitted');
+  }
+
   /** RFC 9110 §7.6.2, §9.3.7: the gate is the last to be asked. */
   #respondOptions(permit: Permit, head: RequestHead): void {
     const allow =
@@ -678,6 +718,14 @@ function goesNoFurther({ path, names, values }: RequestHead): boolean {
 }
 
 const NO_NAMES: readonly string[] = [];
+
+/** In place of a permit. */
+const NOT_VOUCHED_FOR = {
+  permitted: false,
+  reason: 'assertion-unavailable',
+  allow: [],
+  detail: null,
+} as const;
 
 /** Of a body by which would have been decided. */
 const INCOMPLETE = 'the connection ended before the body did';

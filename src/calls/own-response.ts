@@ -151,6 +151,18 @@ export function permitResponse(
   return { status: 200, fields, body: '', closes: false };
 }
 
+/** What everybody may have, and keep for a while. */
+export function publishedResponse(
+  requestId: string,
+  said: Readonly<Record<string, string>>,
+  body: string,
+): OwnResponse {
+  const fields = new Fields();
+  for (const [name, value] of Object.entries(said)) fields.add(name, value);
+  fields.add('X-Request-Id', requestId).add('Date', httpDate());
+  return { status: 200, fields, body, closes: false };
+}
+
 /** In JSON, for whoever asked for it. */
 export function jsonResponse(
   requestId: string,

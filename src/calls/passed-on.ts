@@ -36,6 +36,7 @@ export function requestFor(
     client: record.address,
     trace: record.trace!,
     requestId: record.id,
+    assertion: record.assertion === null ? null : record.assertion.text,
     rules: upstream.fields === null ? null : rulesFor(upstream.fields, permit.route.name),
     host: upstream.host,
     authority: upstream.authority,

@@ -1,3 +1,4 @@
+import type { Assertions } from '../assertion/assertions.ts';
 import type { CallEvents } from '../audit/event/call-event.ts';
 import type { FloodFold } from '../audit/floods/flood.ts';
 import type { Outbox } from '../audit/port.ts';
@@ -28,7 +29,7 @@ import type { RenewToken } from './renewal.ts';
 export interface CallServices {
   /** Stands in the record where it is not the door of the proxied APIs. */
   readonly door: 'decision' | null;
-  readonly decider: Decider;
+  readonly decider: Pick<Decider, 'decide' | 'table'>;
   readonly outbox: Outbox;
   readonly events: CallEvents;
   /** Counts refusals that come too thick to be recorded one by one. */
@@ -37,6 +38,8 @@ export interface CallServices {
   readonly openCalls: Pick<OpenCalls, 'add' | 'remove' | 'stands' | 'covered'>;
   readonly uses: Pick<LastUses, 'note'>;
   readonly upstreams: ReadonlyMap<string, Upstream>;
+  /** Tells upstreams who calls, signed; null: none wants it. */
+  readonly assertions: Assertions | null;
   /** Exchanges tokens where a route says so; null: this process may not write the registry. */
   readonly renewToken: RenewToken | null;
   /** What the record says of a client's address; null = nothing. */
@@ -66,7 +69,8 @@ export interface CallServices {
 
 /** How a verdict is told to whoever asks for nothing else. */
 export interface VerdictWords {
-  permitted(permit: Permit, requestId: string): OwnResponse;
+  /** @param assertion tells who calls, signed; null: the upstream wants none */
+  permitted(permit: Permit, requestId: string, assertion: string | null): OwnResponse;
   /** @param reason another one than was decided where something else came in between */
   refused(
     verdict: Verdict,

@@ -1,3 +1,4 @@
+import type { Assertion } from '../assertion/assertions.ts';
 import type { EventBytes } from '../audit/event/bytes.ts';
 import type { AccountFacts, CallFacts, EndFacts } from '../audit/event/call-facts.ts';
 import { permitJson } from '../audit/event/call-json.ts';
@@ -42,6 +43,9 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
   status = 0;
   upstreamStatus: number | null = null;
   requestBytes = 0;
+  /** What tells the upstream who calls; null: it wants nothing of the kind. */
+  assertion: Assertion | null = null;
+  #decidedAssertion: Assertion | null = null;
   /** Content given to the client's socket. */
   responseBytes = 0;
 
@@ -106,6 +110,7 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
   /** @param waiter told whether the event was accepted; null = nobody waits */
   decision(verdict: Verdict, waiter: AcceptanceWaiter | null): Taken {
     this.#verdict = verdict;
+    this.#decidedAssertion = this.assertion;
     const { outbox } = this.#services;
     const taken = outbox.write(writeDecision, this, verdict.account?.account.id ?? null, waiter);
     this.#decided = taken !== 'no-room';
@@ -170,6 +175,14 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
 
   get #isForwarded(): boolean {
     return this.#services.door !== 'decision';
+  }
+
+  get assertionId(): string | null {
+    return this.assertion === null ? null : this.assertion.id;
+  }
+
+  get laterAssertionId(): string | null {
+    return this.assertion === this.#decidedAssertion ? null : this.assertionId;
   }
 
   get traceId(): string | null {

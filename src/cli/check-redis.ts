@@ -49,6 +49,7 @@ export async function inspectRedis(
       renewsTokens: config.routes.some(({ action }) => action === 'renew-token'),
       holds,
       hashesAddresses: config.audit.clientAddress === 'hashed',
+      signsAssertions: config.upstreams.some(({ assertion }) => assertion !== null),
     });
   } finally {
     connection.close();

@@ -11,6 +11,7 @@ const SECRETS: Readonly<Record<string, string>> = {
   passwordFile: 'password',
   clientSecretFile: 'clientSecret',
   valueFile: 'value',
+  sealingKeyFile: 'sealingKey',
 };
 
 /** What a key that names a file led to. */

@@ -1,4 +1,5 @@
 import type { Report } from './faults.ts';
+import { checkAssertions } from './rules/assertion-rules.ts';
 import { checkAudit } from './rules/audit-rules.ts';
 import { checkIdentity } from './rules/identity-rules.ts';
 import { checkListen } from './rules/listen-rules.ts';
@@ -19,4 +20,5 @@ export function checkRules(value: unknown, source: YamlSource, report: Report): 
   checkRoutes(file, source, report);
   checkIdentity(file, source, report);
   checkAudit(file, report);
+  checkAssertions(file, source, report);
 }

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { apply, live, restart } from './reloading.ts';
 import type { Secret } from './secret.ts';
 import { accountsSection } from './sections/accounts.ts';
+import { assertionSection } from './sections/assertion.ts';
 import { auditSection } from './sections/audit.ts';
 import { consoleSection } from './sections/console.ts';
 import { identitySection } from './sections/identity.ts';
@@ -29,6 +30,7 @@ export const configSchema = z
     store: restart(storeSection),
     registry: restart(registrySection),
     audit: restart(auditSection),
+    assertion: restart(assertionSection),
     upstreams: live(upstreamsSection),
     routes: live(routesSection),
     limits: live(limitsSection),

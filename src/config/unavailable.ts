@@ -6,7 +6,6 @@ import type { Report } from './faults.ts';
  * list index or name; `only` is the one value that asks for nothing.
  */
 export const UNAVAILABLE: readonly { readonly path: string; readonly only?: number | boolean }[] = [
-  { path: 'upstreams.*.assertion', only: false },
   { path: 'tls' },
 ];
 

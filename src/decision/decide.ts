@@ -15,7 +15,7 @@ import { preflightOf } from './preflight.ts';
 import type { Route } from './route.ts';
 import { createRouteTable, type RouteMatch, type RouteTable } from './route-table.ts';
 import { type BodyWish, Draft, type Permit, type Refusal, type Verdict } from './verdict.ts';
-import { WHOLE_SERVER, WHOLE_SERVER_MATCH } from './whole-server.ts';
+import { KEY_SET, WHOLE_SERVER, WHOLE_SERVER_MATCH } from './whole-server.ts';
 
 export interface DecisionLimits {
   /** Largest body that a client may declare, in bytes; 0 = no limit. */
@@ -259,6 +259,11 @@ export function createDecider(options: DeciderOptions): Decider {
       return table;
     },
   };
+}
+
+/** Everybody may have the keys by which assertions are verified. */
+export function permitKeySet(method: string): Permit {
+  return permit(new Draft(), KEY_SET, method);
 }
 
 const NO_HOST = 'the request names no host, and routes are told apart by host';

@@ -1,3 +1,4 @@
+import { KEY_SET_PATH } from '../assertion/key-set-response.ts';
 import { ROUTABLE } from '../http/method.ts';
 import type { Route } from './route.ts';
 import type { RouteMatch } from './route-table.ts';
@@ -33,6 +34,15 @@ export const WHOLE_SERVER: Route = {
   audit: 'required',
   errors: 'problem',
   rateLimit: null,
+};
+
+/** The keys by which assertions are verified: told to everybody, by the gate itself. */
+export const KEY_SET: Route = {
+  ...WHOLE_SERVER,
+  name: KEY_SET_PATH,
+  path: KEY_SET_PATH,
+  methods: ['GET', 'HEAD'],
+  access: 'public',
 };
 
 export const WHOLE_SERVER_MATCH: RouteMatch = { kind: 'route', route: WHOLE_SERVER, variables: [] };

@@ -5,8 +5,10 @@ import { Fields } from '../http/fields.ts';
  * Who calls, in the names that only the gate may say to a service. Public routes carry no identity:
  * nobody was authenticated. All values are names from the registry, whose grammar has no
  * separators.
+ *
+ * @param assertion the same, signed; null = the service wants none
  */
-export function addIdentity(fields: Fields, permit: Permit): void {
+export function addIdentity(fields: Fields, permit: Permit, assertion: string | null): void {
   if (permit.account === null) return;
   const { id, name, teams } = permit.account.account;
   fields
@@ -17,13 +19,14 @@ export function addIdentity(fields: Fields, permit: Permit): void {
   // The service decides about one of these; where it is about one already, there is nothing to say.
   if (permit.route.application.from === 'some')
     fields.add('X-Account-Applications', applicationsOf(permit));
+  if (assertion !== null) fields.add('X-Account-Assertion', assertion);
 }
 
 /**
  * Every name of the closed list, empty where there is nothing to say: for proxies that copy them
  * over what their client has sent.
  */
-export function wholeIdentity(permit: Permit): Fields {
+export function wholeIdentity(permit: Permit, assertion: string | null): Fields {
   const account = permit.account?.account;
   const isSome = permit.route.application.from === 'some';
   return new Fields()
@@ -32,7 +35,7 @@ export function wholeIdentity(permit: Permit): Fields {
     .add('X-Account-Role', account === undefined ? '' : (permit.role ?? ''))
     .add('X-Account-Teams', (account?.teams ?? []).map(({ team }) => team).join(','))
     .add('X-Account-Applications', isSome ? applicationsOf(permit) : '')
-    .add('X-Account-Assertion', '');
+    .add('X-Account-Assertion', assertion ?? '');
 }
 
 function applicationsOf({ demand }: Permit): string {

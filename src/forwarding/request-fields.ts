@@ -49,6 +49,8 @@ export interface PermittedRequest {
   readonly client: ClientAddress;
   readonly trace: Trace;
   readonly requestId: string;
+  /** Tells the upstream who calls, signed; null = it wants none. */
+  readonly assertion: string | null;
   /** What the configuration sets, and takes off; null = nothing. */
   readonly rules: FieldRules | null;
   /** Host towards the upstream; null = as the client sent it. */
@@ -64,13 +66,13 @@ export function upstreamRequest(request: PermittedRequest): OutgoingRequest {
   const { head, permit, rules } = request;
   const fields = new Fields();
   const via = addPassed(fields, head, permit.route.forwardAuthorization, rules);
-  addIdentity(fields, permit);
+  addIdentity(fields, permit, request.assertion);
   addWay(fields, request);
   if (rules !== null) fields.addAll(rules.fields);
   addVia(fields, via, head.version, request.gate);
   return {
     method: head.method,
-    target: outgoingTarget(head, permit),
+    target: outgoingTarget(head, permit.route),
     host: request.host ?? (head.host || request.authority),
     fields,
     framing: head.framing,
@@ -118,10 +120,12 @@ function addCookie(fields: Fields, name: string, value: string): void {
  * The target as it was decided on; only whole literal segments, named by the route, are taken off
  * its front.
  */
-function outgoingTarget(head: RequestHead, permit: Permit): string {
-  const { stripPrefix } = permit.route;
-  if (stripPrefix === '') return head.target;
-  const stripped = head.target.slice(stripPrefix.length);
+export function outgoingTarget(
+  { target }: Pick<RequestHead, 'target'>,
+  { stripPrefix }: Pick<Permit['route'], 'stripPrefix'>,
+): string {
+  if (stripPrefix === '') return target;
+  const stripped = target.slice(stripPrefix.length);
   return stripped.startsWith('/') ? stripped : `/${stripped}`;
 }
 

@@ -12,6 +12,7 @@ import type { GuessThrottle } from '../limits/guess-throttle.ts';
 import { MemberKeeper } from '../registry/receipts/member-keeper.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
 import { ServerCertificates } from '../tls/server-certificates.ts';
+import type { GateAssertions } from './assertions.ts';
 import { type GateContext, own, type PrepareReload } from './context.ts';
 import { ListUpkeep } from './lists.ts';
 import { addressLimitOf } from './places.ts';
@@ -37,6 +38,7 @@ export interface GatewayAdminParts {
   readonly registry: GateRegistry;
   readonly lookups: GuessThrottle;
   readonly records: Records;
+  readonly assertions: GateAssertions;
   /** The console; null = the API alone. */
   readonly site: Console | null;
 }
@@ -88,7 +90,7 @@ export async function openAdmin(
 
 function createApiParts(
   { addresses, clock, instance, log, nextRequestId, state }: GateContext,
-  { control, managed, registry, lookups, records }: GatewayAdminParts,
+  { control, managed, registry, lookups, records, assertions }: GatewayAdminParts,
 ): ApiParts {
   const { audit, listen } = state.config;
   return {
@@ -110,6 +112,7 @@ function createApiParts(
       registry.uses.note(account, token, clock.wallMs(), addresses.recorded(address) ?? '-'),
     realm: () => state.config.realm,
     version: packageVersion(),
+    keySet: assertions.keySet,
     log,
   };
 }

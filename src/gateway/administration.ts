@@ -79,7 +79,7 @@ async function openSocket(gate: GateContext, control: Control): Promise<OwnerSoc
  */
 async function openListener(
   gate: GateContext,
-  { stores, registry, records, decision }: GateCore,
+  { stores, registry, records, decision, assertions }: GateCore,
   managed: ManagedStores,
   control: Control,
   pending: PendingSecret[],
@@ -99,6 +99,7 @@ async function openListener(
     registry,
     lookups,
     records,
+    assertions,
     site,
   });
   return {

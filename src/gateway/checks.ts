@@ -15,7 +15,7 @@ export type PendingSecret = () => string | null;
  */
 export function checksOf(
   { state }: GateContext,
-  { registry, records }: Pick<GateCore, 'registry' | 'records'>,
+  { registry, records, assertions }: Pick<GateCore, 'registry' | 'records' | 'assertions'>,
   upstreams: UpstreamSet,
   admin: { result: Check['result'] } | null,
   pending: readonly PendingSecret[],
@@ -25,6 +25,7 @@ export function checksOf(
     checkOf('draining', () => (state.draining ? 'the gate is shutting down' : null)),
     checkOf('registry', () => replica.status().why),
     { name: 'audit', result: () => auditResult(records) },
+    assertions.check,
     { name: 'upstreams', result: () => upstreamsResult(upstreams.upstreams) },
     ...(admin === null ? [] : [{ name: 'admin', result: () => admin.result() }]),
     { name: 'secrets', result: () => warning(allOf(pending)) },

@@ -1,3 +1,4 @@
+import { type GateAssertions, openAssertions } from './assertions.ts';
 import type { GateContext, PrepareReload } from './context.ts';
 import { type GateDecision, openDecision } from './decision.ts';
 import { openRecords, type Records } from './records.ts';
@@ -11,6 +12,7 @@ export interface GateCore {
   readonly registry: GateRegistry;
   readonly records: Records;
   readonly decision: GateDecision;
+  readonly assertions: GateAssertions;
   readonly reloads: readonly PrepareReload[];
 }
 
@@ -21,8 +23,9 @@ export async function openCore(gate: GateContext): Promise<GateCore> {
   // After the replica: the last records are written before the lease is given back.
   const records = openRecords(gate, stores.log);
   const decision = openDecision(gate, registry.replica, stores.quotas);
-  const reloads = [secretsReload(stores), decision.prepareReload];
-  return { stores, registry, records, decision, reloads };
+  const assertions = openAssertions(gate, stores.assertionKeys);
+  const reloads = [secretsReload(stores), decision.prepareReload, assertions.prepareReload];
+  return { stores, registry, records, decision, assertions, reloads };
 }
 
 function secretsReload({ secrets, auditSecrets }: GatewayStores): PrepareReload {

@@ -31,7 +31,7 @@ export interface DataPlane {
  */
 export function createDataPlane(
   gate: GateContext,
-  { stores, registry, records, decision }: GateCore,
+  { stores, registry, records, decision, assertions }: GateCore,
   ticketKeys: TicketKeys | null,
 ): DataPlane {
   const { decider } = decision;
@@ -48,6 +48,7 @@ export function createDataPlane(
     records,
     registry,
     upstreams,
+    assertions,
     descriptors,
     renewToken,
     accessLog,
@@ -57,7 +58,9 @@ export function createDataPlane(
   const proxy: GateListener | null =
     listen.proxy === null ? null : createProxy(gate, listen.proxy, parts);
   const decisions =
-    listen.decision === null ? null : createDecisionDoor(gate, listen.decision, parts);
+    listen.decision === null
+      ? null
+      : createDecisionDoor(gate, listen.decision, { ...parts, keySet: assertions.keySet });
   const reloads = [
     renewsOnlyWith(renewToken),
     (next) => upstreams.prepare(next),

@@ -23,11 +23,15 @@ const HTTP2 = {
 
 const NOBODY = new TrustedProxies([]);
 
+interface DecisionParts extends Omit<ProxyParts, 'descriptors'> {
+  readonly keySet: Asking['keySet'];
+}
+
 /** Makes the listener of `listen.decision`; opens no port yet. Throws `CertificateFault`. */
 export function createDecisionDoor(
   gate: GateContext,
   { address, tls }: NonNullable<Config['listen']['decision']>,
-  { services, deadlines, ticketKeys }: Omit<ProxyParts, 'descriptors'>,
+  { services, deadlines, ticketKeys, keySet }: DecisionParts,
 ): GateListener {
   const { log, state } = gate;
   if (tls === null)
@@ -35,13 +39,13 @@ export function createDecisionDoor(
       address,
     });
   const admits = decisionPeersOf(() => state.config);
-  let asking = askingOf(state.config);
+  let asking = askingOf(state.config, keySet);
   return createListener(gate, address, {
     deadlines,
     ticketKeys,
     setting: 'listen.decision',
     reloaded: (next) => {
-      asking = askingOf(next);
+      asking = askingOf(next, keySet);
     },
     admits: (peer) => {
       if (admits(peer)) return true;
@@ -67,7 +71,7 @@ export function createDecisionDoor(
   });
 }
 
-function askingOf({ listen, limits }: Config): Asking {
+function askingOf({ listen, limits }: Config, keySet: Asking['keySet']): Asking {
   const networks = [...(listen.decision?.peers ?? []), ...(listen.proxy?.trustedProxies ?? [])];
-  return { proxies: new TrustedProxies(networks), targetBytes: limits.targetBytes };
+  return { proxies: new TrustedProxies(networks), targetBytes: limits.targetBytes, keySet };
 }

@@ -110,7 +110,10 @@ function gatewayOf(gate: GateContext, open: OpenGate): Gateway {
     get readiness() {
       return assessReadiness(checks);
     },
-    prepareReload,
+    async prepareReload(next) {
+      await core.assertions.lookAhead(next);
+      await prepareReload(next);
+    },
     reload: (next) => reload(gate, open.reloads, next),
     reloadRefused: (why) => reloadRefused(gate, why),
     reopenLogs: () => plane.accessLog?.reopen(),

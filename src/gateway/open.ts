@@ -58,7 +58,7 @@ export async function openGate(
   const watched = watchProcess(gate);
   const opsAddress = await openOps(gate, checks);
   // Only the first attempt is waited for: whether it led to a lease stands in readiness.
-  await core.registry.replica.start();
+  await Promise.all([core.registry.replica.start(), core.assertions.lookAhead(gate.state.config)]);
   const proxyPort = (await plane.proxy?.listen()) ?? null;
   const decisionPort = (await plane.decisions?.listen()) ?? null;
   rights?.start();

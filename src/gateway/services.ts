@@ -5,6 +5,7 @@ import type { Decider } from '../decision/decide.ts';
 import { TrustedProxies } from '../http/client-address.ts';
 import { BodyBudget } from '../limits/body-budget.ts';
 import type { AccessLog } from '../telemetry/access/log.ts';
+import type { GateAssertions } from './assertions.ts';
 import { createCallMeter } from './call-meter.ts';
 import type { GateContext } from './context.ts';
 import type { Descriptors } from './descriptors.ts';
@@ -25,6 +26,7 @@ export interface CallParts {
   readonly records: Records;
   readonly registry: GateRegistry;
   readonly upstreams: UpstreamSet;
+  readonly assertions: GateAssertions;
   readonly descriptors: Descriptors;
   readonly renewToken: RenewToken | null;
   readonly accessLog: AccessLog | null;
@@ -33,7 +35,16 @@ export interface CallParts {
 /** What each call works with, made anew for each configuration. */
 export function servicesOf(
   { addresses, clock, instance, log, metrics, nextRequestId, state }: GateContext,
-  { decider, records, registry, upstreams, descriptors, renewToken, accessLog }: CallParts,
+  {
+    decider,
+    records,
+    registry,
+    upstreams,
+    assertions,
+    descriptors,
+    renewToken,
+    accessLog,
+  }: CallParts,
 ): () => CallServices {
   const heldBodies = new BodyBudget(HELD_BODIES_BYTES, () => state.config.limits.accountShare);
   const meter = createCallMeter(metrics);
@@ -52,6 +63,7 @@ export function servicesOf(
       openCalls: registry.openCalls,
       uses: registry.uses,
       upstreams: upstreams.upstreams,
+      assertions: assertions.current,
       renewToken,
       recordedAddress: addresses.recorded,
       recordedHeaders,

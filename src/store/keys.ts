@@ -125,6 +125,11 @@ export function auditKeys(prefix: string): AuditKeys {
   };
 }
 
+/** String: the keys that sign assertions of callers, sealed. */
+export function assertionKeysKey(prefix: string): string {
+  return `${prefix}:assertion:keys`;
+}
+
 export interface LimitKeys {
   /** String with a time to live: one shared token bucket, see scripts/limits-lease.lua. */
   bucket(partition: number, name: string): string;

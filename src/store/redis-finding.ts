@@ -22,4 +22,6 @@ export interface FindingContext {
   readonly holds?: 'registry' | 'audit' | 'both';
   /** Whether events hold addresses of clients as hashes. Default: they do not. */
   readonly hashesAddresses?: boolean;
+  /** Whether an upstream is told by assertions who calls. Default: none is. */
+  readonly signsAssertions?: boolean;
 }

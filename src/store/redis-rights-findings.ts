@@ -75,6 +75,13 @@ const NEEDED: readonly Row[] = [
     `Events leave the address out. ${RENEW}`,
   ],
   [
+    'sharesAssertionKeys',
+    'registry',
+    'unsafe',
+    'keep the keys that sign assertions',
+    `Calls to upstreams with assertion are refused with 503. ${RENEW}`,
+  ],
+  [
     'sharesLimits',
     'registry',
     'unsafe',
@@ -99,12 +106,13 @@ const NEEDED: readonly Row[] = [
 
 /** What is to be said about the rights of the configured user. */
 export function aboutRights(rights: RedisRights, context: FindingContext): readonly Finding[] {
-  const { holds = 'both', hashesAddresses = false } = context;
+  const { holds = 'both', hashesAddresses = false, signsAssertions = false } = context;
   const lacking = NEEDED.filter(
     ([right, of]) =>
       (holds === 'both' || holds === of) &&
       !rights[right] &&
-      (right !== 'hashesAddresses' || hashesAddresses),
+      (right !== 'hashesAddresses' || hashesAddresses) &&
+      (right !== 'sharesAssertionKeys' || signsAssertions),
   ).map(([, , severity, may, means]) => say(severity, `may not ${may}`, means));
   const changes = holds === 'audit' ? [] : aboutChanges(rights, context);
   return [...lacking, ...changes, ...aboutMore(rights)];

@@ -1,5 +1,12 @@
 import { StoreUnavailable } from './fault.ts';
-import { auditKeys, lastUsedKey, limitKeys, registryKeys, statsKey } from './keys.ts';
+import {
+  assertionKeysKey,
+  auditKeys,
+  lastUsedKey,
+  limitKeys,
+  registryKeys,
+  statsKey,
+} from './keys.ts';
 import type { RedisConnection, RedisWord } from './redis.ts';
 
 type Ask = readonly [command: string, ...words: RedisWord[]];
@@ -115,6 +122,11 @@ const NEEDED = {
     ['GET', audit.addressKey],
     // XX with an end in the past: where there is a key, the command is refused for its number.
     ['SET', audit.addressKey, '', 'XX', 'PX', WRONG],
+  ],
+  /** May read the sealed keys that sign assertions, and make them. */
+  sharesAssertionKeys: ({ prefix }) => [
+    ['GET', assertionKeysKey(prefix)],
+    ['SET', assertionKeysKey(prefix), '', 'XX', 'PX', WRONG],
   ],
   /** May tell the lists of accounts whom it has let in. XX: adds nobody. */
   notesUses: ({ registry, prefix }) => [

@@ -20,6 +20,10 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const missing = redisMissing();
 
+/** What an upstream wants to be told, and the secret that it takes. */
+const WISH = { audience: 'a' };
+const SEALING = { reference: '$' + '{SEALING}', environment: { SEALING: 's'.repeat(32) } };
+
 describe('check --connect', () => {
   let users: RedisUsers;
   let server: RedisServer;
@@ -46,12 +50,21 @@ describe('check --connect', () => {
     keys: Readonly<Record<string, unknown>>,
     port = 1,
     audit: Readonly<Record<string, unknown>> = {},
+    assertion: Readonly<Record<string, unknown>> | null = null,
   ): string {
+    const addresses = [`http://127.0.0.1:${port}`];
     return JSON.stringify({
       audit,
+      ...(assertion === null ? {} : { assertion: { sealingKey: SEALING.reference } }),
       listen: { proxy: { address: '127.0.0.1:0', plaintext: true } },
       store: { kind: 'redis', ...keys },
-      upstreams: { api: { addresses: [`http://127.0.0.1:${port}`], connectTimeoutMs: 30_000 } },
+      upstreams: {
+        api: {
+          addresses,
+          connectTimeoutMs: 30_000,
+          ...(assertion === null ? {} : { assertion }),
+        },
+      },
       routes: [
         {
           name: 'all',
@@ -69,8 +82,11 @@ describe('check --connect', () => {
     keys: Readonly<Record<string, unknown>>,
     inspect: boolean,
     audit: Readonly<Record<string, unknown>> = {},
+    assertion: Readonly<Record<string, unknown>> | null = null,
   ) {
-    const { config } = parseConfig(fileWith(keys, 1, audit), 'check.yaml');
+    const { environment } = SEALING;
+    const text = fileWith(keys, 1, audit, assertion);
+    const { config } = parseConfig(text, 'check.yaml', { environment });
     if (config.store.kind !== 'redis') throw new TypeError('not a Redis');
     const inspector = inspect
       ? { redisUser: 'root', redisPasswordFile: shell.path('root.password') }
@@ -151,7 +167,7 @@ describe('check --connect', () => {
     onTestFinished(async () => void (await set(shipped)));
     for (const at of places) {
       await set(shipped.filter((_, place) => place !== at));
-      const { findings } = await check(gateOn(server), false, { clientAddress: 'hashed' });
+      const { findings } = await check(gateOn(server), false, { clientAddress: 'hashed' }, WISH);
       expect(
         findings.filter(({ found }) => found.includes('may not')),
         shipped[at],
@@ -159,7 +175,7 @@ describe('check --connect', () => {
     }
   });
 
-  it('asks for the key of hashed addresses where it is used, and not elsewhere', async () => {
+  it('asks for the keys of hashed addresses and of assertions where they are used, and not elsewhere', async () => {
     const set = (rule: string) =>
       asAdmin(server, users.root, (root) =>
         root.call('ACL', 'SETUSER', 'gate', 'clearselectors', rule),
@@ -176,6 +192,9 @@ describe('check --connect', () => {
     expect((await check(gateOn(server), true)).unsafe).not.toContain(means);
     await set(key);
     expect((await check(gateOn(server), true, hashed)).unsafe).not.toContain(means);
+    const keys = 'the configured user may not keep the keys that sign assertions';
+    expect((await check(gateOn(server), true, {}, WISH)).unsafe).toContain(keys);
+    expect((await check(gateOn(server), true)).unsafe).not.toContain(keys);
   });
 
   it('says what the user of a gate could not look at, and does not take it for fine', async () => {
@@ -375,6 +394,7 @@ describe('what is found in facts', () => {
     copiesActivity: true,
     boundsActivity: true,
     hashesAddresses: true,
+    sharesAssertionKeys: true,
     notesUses: true,
     sharesLimits: true,
     keepsFigures: true,

@@ -9,7 +9,7 @@ import { read } from './tree.ts';
 const RANKS: readonly (readonly string[])[] = [
   ['account', 'clock', 'deadlines', 'http', 'names', 'periodic', 'refusal', 'turns'],
   ['http1', 'http2', 'config', 'telemetry', 'store', 'tls'],
-  ['upstream', 'registry', 'audit', 'limits', 'stats'],
+  ['upstream', 'registry', 'audit', 'limits', 'stats', 'assertion'],
   ['decision'],
   ['forwarding'],
   ['calls'],

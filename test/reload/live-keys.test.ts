@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { countsOf, keysOf } from '../../src/config/reloading.ts';
 import { configSchema } from '../../src/config/schema.ts';
@@ -42,6 +43,12 @@ const PUBLIC = {
 const slowBody = async (stage: Stage) => {
   const fields = `Host: localhost\r\nAuthorization: Bearer ${stage.otherToken}\r\nContent-Length: 9`;
   return (await stage.raw(`POST /echo HTTP/1.1\r\n${fields}\r\n\r\n`)).split('\r\n', 1)[0];
+};
+
+const asserted = (wish: Tree) => up({ assertion: { audience: 'a', ...wish } });
+const claims = async (stage: Stage) => {
+  const { 'x-account-assertion': assertion } = await stage.echo();
+  return assertion === undefined ? undefined : decodeJwt(String(assertion));
 };
 
 const mine = async (stage: Stage) => (await stage.echo({ headers: { 'x-mine': '1' } }))['x-mine'];
@@ -430,6 +437,29 @@ const PROBES: Readonly<Record<string, Probe>> = {
     look: mine,
     was: '1',
     is: undefined,
+  },
+  'upstreams.*.assertion.audience': {
+    after: asserted({ audience: 'b' }),
+    look: async (stage) => (await claims(stage))?.aud,
+    was: undefined,
+    is: 'b',
+  },
+  'upstreams.*.assertion.lifetimeSeconds': {
+    before: asserted({}),
+    after: asserted({ lifetimeSeconds: 7 }),
+    look: async (stage) => {
+      const { exp, iat } = (await claims(stage))!;
+      return exp! - iat!;
+    },
+    was: 60,
+    is: 7,
+  },
+  'upstreams.*.assertion.bind': {
+    before: asserted({}),
+    after: asserted({ bind: 'request' }),
+    look: async (stage) => (await claims(stage))?.htm,
+    was: undefined,
+    is: 'GET',
   },
   'upstreams.*.headers.remove': {
     after: up({ headers: { remove: ['X-Mine'] } }),

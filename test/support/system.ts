@@ -37,6 +37,9 @@ const PARTS = {
   },
   python3: { package: 'python3', rings: ['integration', 'clients', 'engines', 'world'] },
   'python3-requests': { package: 'python3-requests', rings: ['integration', 'clients', 'world'] },
+  'python3-jwt': { package: 'python3-jwt', rings: ['clients'] },
+  go: { package: 'golang-go', rings: ['clients'] },
+  'nginx-js': { package: 'libnginx-mod-http-js', rings: ['clients'] },
   'docker-compose': { package: 'docker-compose', rings: ['processes', 'docker'] },
   docker: { package: 'docker.io', rings: ['docker'] },
   dockerd: { package: 'docker.io', rings: ['docker'] },
@@ -59,7 +62,15 @@ const PARTS = {
 export type Part = keyof typeof PARTS;
 
 /** A module is no program: it lies where Debian's nginx looks for it. */
-const NGINX_LUA = '/usr/lib/nginx/modules/ngx_http_lua_module.so';
+const NGINX_MODULES: Partial<Record<Part, string>> = {
+  'nginx-lua': '/usr/lib/nginx/modules/ngx_http_lua_module.so',
+  'nginx-js': '/usr/lib/nginx/modules/ngx_http_js_module.so',
+};
+/** Likewise one of Python's. */
+const PYTHON_MODULES: Partial<Record<Part, string>> = {
+  'python3-requests': 'requests',
+  'python3-jwt': 'jwt',
+};
 
 /**
  * What `ctx` of vitest offers; named here so that this file also serves scripts that run without
@@ -71,8 +82,10 @@ interface Skippable {
 
 /** Whether the part is here and can be run. */
 export function have(part: Part): boolean {
-  if (part === 'nginx-lua') return existsSync(NGINX_LUA);
-  return part === 'python3-requests' ? pythonWithRequests() !== null : findProgram(part) !== null;
+  const file = NGINX_MODULES[part];
+  if (file !== undefined) return existsSync(file);
+  const module = PYTHON_MODULES[part];
+  return module === undefined ? findProgram(part) !== null : pythonWith(module) !== null;
 }
 
 /** Skips the test, with the reason, when a part is missing. */
@@ -91,18 +104,21 @@ export function findProgram(name: string): string | null {
 }
 
 /**
- * A Python that can import requests, or null. Debian's first: the first `python3` of PATH may not
+ * A Python that can import a module, or null. Debian's first: the first `python3` of PATH may not
  * see Debian's packages.
  */
-export function pythonWithRequests(): string | null {
-  knownPython ??= ['/usr/bin/python3', 'python3'].find(
-    (python) => spawnSync(python, ['-c', 'import requests'], { stdio: 'ignore' }).status === 0,
+export function pythonWith(module: string): string | null {
+  const known = knownPythons.get(module);
+  if (known !== undefined) return known;
+  const found = ['/usr/bin/python3', 'python3'].find(
+    (python) => spawnSync(python, ['-c', `import ${module}`], { stdio: 'ignore' }).status === 0,
   );
-  return knownPython ?? null;
+  if (found !== undefined) knownPythons.set(module, found);
+  return found ?? null;
 }
 
 /** Only a find is kept: what is missing now may be installed a moment later. */
-let knownPython: string | undefined;
+const knownPythons = new Map<string, string>();
 
 /**
  * Brings what the rings need. As root on a Debian it installs what is missing, and says so;

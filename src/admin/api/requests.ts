@@ -36,6 +36,8 @@ export interface ApiParts {
   /** Asked for each challenge: a reload may change it. */
   realm(): string;
   readonly version: string;
+  /** The JWK set of the assertions; undefined: there are none. Null: it cannot be told now. */
+  keySet(): string | null | undefined;
   readonly log: Log;
 }
 

@@ -100,6 +100,9 @@ const FIELDS = {
   application: short().describe('What the call was about.'),
   applications: z.array(short()).describe('Where it was about several.'),
   role: short().describe('The effective role that decided.'),
+  assertionId: short().describe(
+    'Claim `jti` of the assertion by which the upstream is told who calls.',
+  ),
   door: z
     .enum(['http1', 'http2', 'tunnel', 'decision', 'admin'])
     .describe('Through which it came. `decision`: a proxy asked, and there is no outcome.'),
@@ -209,6 +212,7 @@ const KINDS = {
           'detail',
           ...AIM,
           'role',
+          'assertionId',
           'door',
           'method',
           'preflight',
@@ -229,6 +233,7 @@ const KINDS = {
         [...NUMBERED, 'reason', 'requestId'],
         [
           ...AIM,
+          'assertionId',
           'door',
           'status',
           'upstreamStatus',

@@ -95,6 +95,7 @@ function isUsual(call: CallFacts, verdict: VerdictFacts, timeMs: number): boolea
     isShortOrNull(call.traceId) &&
     isShortOrNull(verdict.application) &&
     isShortOrNull(verdict.role) &&
+    isShortOrNull(call.assertionId ?? null) &&
     typeof call.path === 'string' &&
     call.path.length <= EVENT_LIMITS.path &&
     (call.userAgent === null || isLess(call.userAgent, EVENT_LIMITS.userAgent))
@@ -137,6 +138,7 @@ function writeUsualDecision(
 ): boolean {
   const { id, userAgent, traceId } = call;
   const headers = call.headers ?? null;
+  const assertionId = call.assertionId ?? null;
   const { application, role } = verdict;
   let texts = '';
   let fields = 4;
@@ -148,6 +150,10 @@ function writeUsualDecision(
   }
   if (role !== null) {
     texts += `,"role":"${role}"`;
+    fields += 1;
+  }
+  if (assertionId !== null) {
+    texts += `,"assertionId":"${assertionId}"`;
     fields += 1;
   }
   if ((call.door ?? null) !== null) {

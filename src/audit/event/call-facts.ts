@@ -46,6 +46,8 @@ export interface CallFacts {
   /** What `audit.headers` names of what came; null or absent: nothing. */
   readonly headers?: RecordedHeaders | null;
   readonly traceId: string | null;
+  /** Of the assertion by which the upstream is told who calls; null or absent: none. */
+  readonly assertionId?: string | null;
   /** A token came over plain HTTP: whoever listened has it. */
   readonly exposed: boolean;
 }
@@ -89,4 +91,6 @@ export interface EndFacts {
   /** Body bytes, without framing. */
   readonly requestBytes: number;
   readonly responseBytes: number;
+  /** Of another assertion than the decision names, which was sent; null or absent: none. */
+  readonly laterAssertionId?: string | null;
 }

@@ -36,6 +36,7 @@ export function decisionJson(
       : `,"decision":"refusal"${fieldJson(',"reason":', verdict.reason)}${fieldJson(',"detail":', verdict.detail)}`) +
     aimJson(verdict) +
     fieldJson(',"role":', verdict.role) +
+    fieldJson(',"assertionId":', call.assertionId) +
     fieldJson(',"door":', call.door) +
     fieldJson(',"method":', call.method) +
     fieldJson(',"preflight":', verdict.preflight) +
@@ -96,7 +97,8 @@ export function endJson(end: EndFacts): string {
     numberJson(',"upstreamStatus":', end.upstreamStatus) +
     (Number.isFinite(end.durationMs) ? `,"durationMs":${millisecondsJson(end.durationMs)}` : '') +
     numberJson(',"requestBytes":', end.requestBytes) +
-    numberJson(',"responseBytes":', end.responseBytes)
+    numberJson(',"responseBytes":', end.responseBytes) +
+    fieldJson(',"assertionId":', end.laterAssertionId)
   );
 }
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { pathEnd } from '../../http/target.ts';
 import { file, flag, isHost, NAME_PATTERN, orNull, parseHostPort, whole } from '../values.ts';
+import { upstreamAssertion } from './assertion.ts';
 import { headers } from './headers.ts';
 
 export interface UpstreamAddress {
@@ -152,7 +153,10 @@ const upstream = z.strictObject({
     healthCheck,
     'Asks every address again and again whether it is well. Off unless it is given.',
   ),
-  assertion: z.boolean().default(false).describe('Whether a signed X-Account-Assertion is added.'),
+  assertion: orNull(
+    upstreamAssertion,
+    'Tells it who calls in X-Account-Assertion, a signed JWT. Without a key to sign it with, calls are refused. Default: the field is not sent.',
+  ),
 });
 
 export const upstreamsSection = z

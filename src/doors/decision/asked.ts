@@ -25,6 +25,8 @@ export interface Asking {
   readonly proxies: TrustedProxies;
   /** Longest target that may be asked about, in bytes. */
   readonly targetBytes: number;
+  /** The JWK set of the assertions; undefined: there are none. Null: it cannot be told now. */
+  keySet(): string | null | undefined;
 }
 
 /** Reads one set of fields; looks at no other. */

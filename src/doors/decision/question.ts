@@ -1,3 +1,4 @@
+import { KEY_SET_PATH } from '../../assertion/key-set-response.ts';
 import { Call } from '../../calls/call.ts';
 import type { CallClient, CallServices, VerdictWords } from '../../calls/port.ts';
 import type { OwnResponse } from '../../http/outgoing.ts';
@@ -13,6 +14,7 @@ import {
   checkResponse,
   removedNames,
 } from './check-response.ts';
+import { forKeySet, keySetWords } from './key-set.ts';
 import { readVerify, VERIFY_BYTES, verifyFormFault } from './verify.ts';
 import { PROGRAM_WORDS, PROXY_WORDS } from './words.ts';
 
@@ -78,6 +80,10 @@ export class Question implements Exchange, CallClient {
       this.#readContent(CHECK_BYTES, readCheck, fault);
       return;
     }
+    if (outer.path === KEY_SET_PATH) {
+      this.#tellKeys(outer);
+      return;
+    }
     const read = readerFor(outer.path);
     if (read === null) this.refuse('route-unknown', NO_ENDPOINT);
     // As a body that is left unread it would end the connection of a proxy without a word why.
@@ -101,6 +107,22 @@ export class Question implements Exchange, CallClient {
     }
     this.#asker.awaitBody(expectsContinue);
     this.#asker.resumeBody();
+  }
+
+  /**
+   * It asks about no request, and needs no token: a call of its own, which everybody is permitted.
+   */
+  #tellKeys(outer: RequestHead): void {
+    const set = this.#asking.keySet();
+    if (set === undefined) this.refuse('route-unknown', NO_ENDPOINT);
+    else if (outer.method !== 'GET' && outer.method !== 'HEAD')
+      this.refuse('method-refused', null, ['GET', 'HEAD']);
+    else if (set === null) this.refuse('assertion-unavailable');
+    else {
+      this.verdicts = keySetWords(set);
+      this.#call = new Call(forKeySet(this.#services), this, outer);
+      this.#call.begin();
+    }
   }
 
   #ask(asked: Asked | AskFault): void {

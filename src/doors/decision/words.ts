@@ -12,15 +12,16 @@ import type { RefusalReason } from '../../refusal.ts';
  * would have got it from the gate itself.
  */
 export const PROXY_WORDS: VerdictWords = {
-  permitted: (permit, requestId) => permitResponse(requestId, wholeIdentity(permit), permit.rate),
+  permitted: (permit, requestId, assertion) =>
+    permitResponse(requestId, wholeIdentity(permit, assertion), permit.rate),
   refused: (verdict, reason, requestId, format) =>
     onKeptConnection(refusalOf(verdict, reason, requestId, format), reason),
 };
 
 /** What a program is told: the same, and in JSON. */
 export const PROGRAM_WORDS: VerdictWords = {
-  permitted(permit, requestId) {
-    const facts = wholeIdentity(permit).add('Content-Type', 'application/json');
+  permitted(permit, requestId, assertion) {
+    const facts = wholeIdentity(permit, assertion).add('Content-Type', 'application/json');
     const body = JSON.stringify({
       permitted: true,
       reason: 'permitted',

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { EMBEDDED_FILES, openFolderRegistry } from '../../admin/folder-registry.ts';
 import { auditLimits } from '../../admin/stores.ts';
+import { folderKeyStore, sealingSecretIn } from '../../assertion/folder.ts';
 import { addressKeyIn } from '../../audit/log/embedded/address-key.ts';
 import { openEmbeddedAudit } from '../../audit/log/embedded/log.ts';
 import { EmbeddedSessions } from '../../console/embedded-sessions.ts';
@@ -32,6 +33,10 @@ export async function openEmbeddedStores(gate: GateContext): Promise<GatewayStor
     isOwner: true,
     managed: { store, audit, sessions, tries },
     renewals: store,
+    assertionKeys: {
+      store: folderKeyStore(dataDir),
+      sealingSecret: () => sealingSecretIn(dataDir),
+    },
     stats,
     secrets: null,
     auditSecrets: null,

@@ -5,6 +5,7 @@ import type { TryStore } from '../../limits/tries-port.ts';
 import type { RegistrySource, RegistryStore } from '../../registry/port.ts';
 import type { ServedRegistry } from '../../registry/served.ts';
 import type { StatsStore } from '../../stats/port.ts';
+import type { AssertionStore } from '../assertions.ts';
 import type { StoreSecrets } from './secrets.ts';
 
 /** What administration works with. */
@@ -33,6 +34,8 @@ export interface GatewayStores {
   readonly managed: ManagedStores | null;
   /** Where tokens are exchanged, as routes with an action ask for it; null where none did. */
   readonly renewals: RegistryStore | null;
+  /** Where the keys are shared that sign assertions. */
+  readonly assertionKeys: AssertionStore;
   /** What was counted minute by minute. */
   readonly stats: StatsStore;
   /** Null with the embedded store, which asks for none. */

@@ -1,4 +1,5 @@
 import { auditLimits, redisSettings } from '../../admin/stores.ts';
+import { redisKeyStore } from '../../assertion/redis.ts';
 import { AddressKey } from '../../audit/log/redis/address-key.ts';
 import { createRedisAuditLog } from '../../audit/log/redis/log.ts';
 import { createRedisAuditReader } from '../../audit/log/redis/reader.ts';
@@ -69,6 +70,10 @@ export function openRedisStores(gate: GateContext, store: RedisStoreConfig): Gat
             tries: new RedisTries(registry, keyPrefix),
           },
     renewals: writing,
+    assertionKeys: {
+      store: redisKeyStore(registry, keyPrefix),
+      sealingSecret: () => config.assertion.sealingKey?.reveal() ?? null,
+    },
     stats: new RedisStats(registry, keyPrefix),
     secrets,
     auditSecrets: forAudit.secrets,

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Part, pythonWithRequests } from '../system.ts';
+import { type Part, pythonWith } from '../system.ts';
 
 /** One call as a person would type it. */
 export interface Call {
@@ -106,7 +106,7 @@ const requests: Client = {
   part: 'python3-requests',
   command: (call, saveTo) => ({
     words: [
-      pythonWithRequests() ?? 'python3',
+      pythonWith('requests') ?? 'python3',
       join(programs, 'requests_client.py'),
       ...scriptWords(call, saveTo),
     ],

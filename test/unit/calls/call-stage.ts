@@ -236,6 +236,7 @@ export class CallStage {
       openCalls: this.openCalls,
       uses: { note: () => {} },
       upstreams: new Map([['deployments', this.upstream.upstream]]),
+      assertions: null,
       renewToken: () => this.#renewal.promise,
       guarantee,
       bodyBytes: bodyBytes ?? 0,

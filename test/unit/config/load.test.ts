@@ -411,7 +411,7 @@ it('warns of sentinels and cluster nodes that are reached in the clear, except o
   expect(warned('sentinels: { name: main, addresses: ["localhost:1"] }')).toEqual([]);
 });
 
-it.each(['upstreams: { a: { addresses: ["http://a"], assertion: true } }', 'tls: {}'])(
+it.each(['tls: {}'])(
   'says of what this version does not run that it is not available: %s',
   (text) => {
     expect(saidOf(text).join('\n')).toContain(': not available in this version');

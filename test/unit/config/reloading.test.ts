@@ -16,6 +16,7 @@ const DECISION = { address: '127.0.0.1:3', peers: ['10.0.0.1'] };
 const REDIS = { kind: 'redis', url: 'rediss://r', tls: {} };
 const SENTINELS = { kind: 'redis', sentinels: { name: 'm', addresses: ['s:1'] }, tls: {} };
 const audit = (store: Tree) => ({ store: REDIS, audit: { store } });
+const variable = (name: string) => `\${${name}}`;
 const IDENTITY = {
   issuer: 'https://i',
   clientId: 'c',
@@ -65,6 +66,13 @@ const SAMPLES: Readonly<Record<string, readonly [base: Tree, value: unknown, bes
   'audit.foldRefusalsAfter': [{}, 5],
   'audit.activityPerAccount': [{}, 500],
   'audit.activityMaxBytes': [{}, 4_194_304],
+  'assertion.issuer': [{}, 'other'],
+  'assertion.rotateDays': [{}, 5],
+  'assertion.sealingKeyFile': [{ store: REDIS, assertion: { sealingKeyFile: 'a' } }, 'b'],
+  'assertion.sealingKey': [
+    { store: REDIS, assertion: { sealingKey: variable('SECRET') } },
+    variable('OTHER'),
+  ],
   'limits.connections': [{}, 500],
   'limits.localSharePercent': [{}, 50],
   'log.level': [{}, 'debug'],
@@ -103,10 +111,10 @@ it.each(keys.filter((key) => countsOf(configSchema, key.split('.')) === 'restart
     const sample = SAMPLES[key];
     expect(sample, `a sample of ${key}`).toBeDefined();
     const [base, value, beside = {}] = sample!;
-    const dir = folder({ a: 'x', b: 'y' });
+    const dir = folder({ a: 'x'.repeat(32), b: 'y'.repeat(32) });
     const load = (tree: Tree): LoadedConfig =>
       parseConfig(JSON.stringify(tree), join(dir, 'a.yaml'), {
-        environment: { SECRET: 's', OTHER: 't' },
+        environment: { SECRET: 's'.repeat(32), OTHER: 't'.repeat(32) },
       });
     const before = load(base);
     const changes = { ...beside, [key]: value };

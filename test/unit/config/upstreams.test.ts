@@ -21,7 +21,7 @@ it('fills in what an upstream leaves out', () => {
       maxConnectionAgeMs: 300_000,
       ejection: { afterFailures: 5, baseMs: 2000, maxMs: 60_000, countServerErrors: false },
       healthCheck: null,
-      assertion: false,
+      assertion: null,
     },
   ]);
 });

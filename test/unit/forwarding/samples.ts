@@ -63,6 +63,7 @@ export function forwardedMessage(lines: readonly string[], situation: Situation 
     client: new TrustedProxies(situation.trusted ?? [], situation.from).clientOf(head, peer),
     trace: traceOf(head, 'sampled'),
     requestId: 'request-1',
+    assertion: null,
     rules: null,
     host: null,
     authority: 'upstream:8080',

@@ -9,6 +9,7 @@ const FRONT = { address: '127.0.0.1', port: 1, secure: false };
 const ASKING = {
   proxies: new TrustedProxies(['127.0.0.1', '10.0.0.0/8']),
   targetBytes: 100,
+  keySet: () => undefined,
 };
 
 function outer(line: string, ...fields: readonly string[]): RequestHead {
