@@ -6,6 +6,7 @@ import { withPublicOrigin } from '../forwarding/public-origin.ts';
 import { responseFieldNames } from '../http/field-names.ts';
 import type { Finding } from '../store/redis-finding.ts';
 import { clientContext, loadClientMaterial } from '../tls/client-material.ts';
+import { socketPathOf } from '../upstream/dialer.ts';
 
 type Upstream = Config['upstreams'][number];
 type Address = Upstream['addresses'][number];
@@ -87,6 +88,7 @@ function namesItself(field: string, value: string, origin: string): boolean {
 
 /** As `URL` writes it: without the port that the scheme implies. */
 function originOf({ host, port, secure }: Address): string {
+  if (socketPathOf(host) !== null) return 'http://localhost';
   const name = host.includes(':') ? `[${host}]` : host;
   return new URL(`${secure ? 'https' : 'http'}://${name}:${port}`).origin;
 }
@@ -109,7 +111,9 @@ async function ask(upstream: Upstream, address: Address): Promise<Answer> {
     forwarded: `for=unknown;proto=https;host=${PUBLIC_HOST}`,
   };
   const path = upstream.healthCheck?.path ?? '/';
-  const options = { host: address.host, port: address.port, path, headers, timeout, agent: false };
+  const socketPath = socketPathOf(address.host);
+  const place = socketPath === null ? { host: address.host, port: address.port } : { socketPath };
+  const options = { ...place, path, headers, timeout, agent: false };
   const signal = AbortSignal.timeout(2 * timeout);
   return new Promise((resolve, reject) => {
     const answered = (response: IncomingMessage) => void read(response).then(resolve, reject);

@@ -10,7 +10,7 @@ import type { AddressUse } from '../telemetry/sources.ts';
 import type { UpstreamMeter } from '../telemetry/upstream-meter.ts';
 import { clientContext, loadClientMaterial } from '../tls/client-material.ts';
 import type { DescriptorBudget } from '../upstream/descriptors.ts';
-import type { UpstreamAddress, UpstreamTls } from '../upstream/dialer.ts';
+import { socketPathOf, type UpstreamAddress, type UpstreamTls } from '../upstream/dialer.ts';
 import type { PlaceStates } from '../upstream/place-states.ts';
 import { UpstreamPool } from '../upstream/pool.ts';
 import type { UpstreamShares } from '../upstream/shares.ts';
@@ -125,12 +125,15 @@ function hostTowards({ host }: UpstreamConfig, authority: string): string {
 
 /** As it stands in a Host field: without the port that the scheme implies (RFC 9110 §4.2). */
 function authorityOf(host: string, port: number, secure: boolean): string {
+  // As others name a socket, which has no authority (nginx, curl).
+  if (socketPathOf(host) !== null) return 'localhost';
   const name = host.includes(':') ? `[${host}]` : host;
   return port === (secure ? 443 : 80) ? name : `${name}:${port}`;
 }
 
 /** As it stands in the log and in the metrics. */
 function nameOf({ host, port }: UpstreamAddress): string {
+  if (socketPathOf(host) !== null) return host;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

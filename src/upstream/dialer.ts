@@ -7,8 +7,16 @@ import type { UpstreamTimeouts } from './port.ts';
 import { ReadBuffer } from './read-buffer.ts';
 
 export interface UpstreamAddress {
+  /** An IP address, a name, or `unix:` and the path of a socket. */
   readonly host: string;
   readonly port: number;
+}
+
+const UNIX = 'unix:';
+
+/** The path of a socket in the file system; null: the address is of a network. */
+export function socketPathOf(host: string): string | null {
+  return host.startsWith(UNIX) ? host.slice(UNIX.length) : null;
 }
 
 /** One of the places that an address stands for. */
@@ -37,12 +45,10 @@ export type ConnectEvent = 'connect' | 'secureConnect';
  */
 export class Dialer {
   readonly #address: UpstreamAddress;
-  /** Where to connect: an IP address, or the name by `lookup`. */
-  readonly #to: {
-    readonly host: string;
-    readonly port: number;
-    readonly lookup: LookupFunction;
-  };
+  /** Where to connect: an IP address, the name by `lookup`, or a socket. */
+  readonly #to:
+    | { readonly path: string }
+    | { readonly host: string; readonly port: number; readonly lookup: LookupFunction };
   readonly #tls: UpstreamTls | null;
   readonly #protocol: UpstreamProtocol;
   readonly #deadlines: Deadlines;
@@ -57,7 +63,8 @@ export class Dialer {
     protocol: UpstreamProtocol = 'http1',
   ) {
     this.#address = address;
-    this.#to = { host: ip ?? address.host, port: address.port, lookup };
+    const path = socketPathOf(address.host);
+    this.#to = path === null ? { host: ip ?? address.host, port: address.port, lookup } : { path };
     this.#tls = tls;
     this.#protocol = protocol;
     this.#deadlines = deadlines;

@@ -4,7 +4,7 @@ import { Fields } from '../http/fields.ts';
 import type { HealthChange } from './address-health.ts';
 import { AddressPool, type AddressPoolOptions } from './address-pool.ts';
 import type { ConnectionKeeper } from './connection.ts';
-import { Dialer, type UpstreamAddress } from './dialer.ts';
+import { Dialer, socketPathOf, type UpstreamAddress } from './dialer.ts';
 import { HealthProber } from './health-prober.ts';
 import { Http2PlacePool, openSingle } from './http2/place-pool.ts';
 import type { PlacePool } from './place-pool.ts';
@@ -50,7 +50,7 @@ export class PoolMembers {
       (former?.ipsOf(address) ?? [null]).map((ip) => this.#newMember(address, ip)),
     );
     for (const address of options.addresses) {
-      if (isIP(address.host) !== 0) continue;
+      if (isIP(address.host) !== 0 || socketPathOf(address.host) !== null) continue;
       const moved = (ips: readonly string[]) => this.#moved(address, ips);
       this.#watches.push(options.names.watch(address.host, moved));
     }

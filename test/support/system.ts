@@ -24,7 +24,10 @@ const PARTS = {
     ],
   },
   'redis-cli': { package: 'redis-tools', rings: ['integration', 'engines', 'processes', 'fault'] },
-  nginx: { package: 'nginx', rings: ['integration', 'clients', 'fault', 'world', 'bench'] },
+  nginx: {
+    package: 'nginx',
+    rings: ['integration', 'clients', 'upstreams', 'fault', 'world', 'bench'],
+  },
   curl: {
     package: 'curl',
     rings: ['integration', 'clients', 'processes', 'security', 'world', 'docker'],

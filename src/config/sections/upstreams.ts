@@ -6,15 +6,20 @@ import { headers } from './headers.ts';
 
 export interface UpstreamAddress {
   readonly secure: boolean;
-  /** IP address without brackets, or host name; lower case. */
+  /** IP address without brackets, or host name; lower case. Or `unix:` and the path of a socket. */
   readonly host: string;
+  /** 0 of a socket in the file system. */
   readonly port: number;
 }
 
 const ADDRESS = /^(https?):\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?$/;
 
-/** `http://host`, `https://host:port`: scheme, host and port, nothing else. */
+/** An absolute path, as long as the system takes one (`sun_path` of unix(7)). */
+const UNIX = /^unix:\/[!-~]{1,106}$/;
+
+/** `http://host`, `https://host:port`: scheme, host and port, nothing else. Or `unix:/path`. */
 function parseAddress(text: string): UpstreamAddress | null {
+  if (UNIX.test(text)) return { secure: false, host: text, port: 0 };
   const match = ADDRESS.exec(text);
   if (match === null) return null;
   const secure = match[1] === 'https';
@@ -29,7 +34,7 @@ const address = z.string().transform((text, context): UpstreamAddress => {
     code: 'custom',
     input: text,
     message:
-      'expected scheme, host and port only, such as http://10.0.0.7:8080 (no path, no trailing slash, no user)',
+      'expected scheme, host and port only, such as http://10.0.0.7:8080 (no path, no trailing slash, no user), or a socket such as unix:/run/app.sock',
   });
   return z.NEVER;
 });
@@ -105,7 +110,7 @@ const upstream = z.strictObject({
     .min(1, 'at least one address is needed')
     .max(64, 'at most 64 addresses')
     .describe(
-      'Where the service runs: `http://host:port` or `https://host:port`, all of one scheme.',
+      'Where the service runs: `http://host:port` or `https://host:port`, all of one scheme; or `unix:/path` of a socket on this machine, spoken to without TLS.',
     ),
   host: host
     .default('preserve')
