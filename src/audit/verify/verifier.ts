@@ -14,79 +14,11 @@ import { hasSigned, type SignedHead, type Trust } from './keys.ts';
 import type { Adoption, Known, Lost } from './known.ts';
 import { type LogLine, NO_CHAIN, readLine, textOf } from './line.ts';
 import { MissingNumbers, type MissingRange } from './missing.ts';
+import type { VerifierOptions } from './options.ts';
 import type { Numbered } from './region.ts';
-import { type Front, Settling } from './settling.ts';
+import { Settling } from './settling.ts';
+import { type Summary, summaryOf } from './summary.ts';
 import { type WitnessedLog, Witnesses } from './witnesses.ts';
-
-/** What is known beside the events themselves. */
-export interface KnownBeside {
-  /** Registered in the store: key id -> public key. */
-  readonly keys: ReadonlyMap<string, string>;
-  readonly heads: readonly SignedHead[];
-  readonly anchors: readonly TrimAnchor[];
-}
-
-export interface VerifierOptions {
-  readonly beside: KnownBeside;
-  /** Kept apart from the store; null: there is none. */
-  readonly trust: Trust | null;
-  /**
-   * Whether all instances are in what is read. Not of a spool or of a part of the log: then what
-   * is missing as a whole is no finding.
-   */
-  readonly whole: boolean;
-  /**
-   * Of a spool: what the store has accepted at once was never in it, so numbers that are not there
-   * are no finding.
-   */
-  readonly sparse: boolean;
-  /**
-   * The record is followed, and never ends. What the store has lost and is sent again comes twice
-   * then, and losses are told when they are declared.
-   */
-  readonly goesOn: boolean;
-  /** Now, in ms since 1970. */
-  readonly nowMs: () => number;
-  readonly found: (finding: Finding) => void;
-}
-
-/** What was looked at, and what of it a chain proves. */
-export interface Summary {
-  readonly events: number;
-  readonly instances: number;
-  readonly gaps: number;
-  readonly edits: number;
-  /** Events of instances that write no chain: only their numbers were looked at. */
-  readonly unchained: number;
-  /** After the last link of their instance: no chain speaks of them yet. */
-  readonly uncovered: number;
-  /** After the last signed head of their instance: no key vouches for them, whatever they say. */
-  readonly unsigned: number;
-  /** In segments of which something is missing: what is left of them cannot be proved. */
-  readonly unproven: number;
-  readonly heads: number;
-  /** Heads whose key is not in the part that was read, and in no trust file. */
-  readonly unverified: number;
-  readonly witnessed: number;
-  readonly unwitnessed: number;
-  /** Vouched for and not there: retention may have cut them, or they are not in what was read. */
-  readonly goneOutcomes: number;
-  /** Administrative changes: they are not of an instance's chain. */
-  readonly changes: number;
-  /** Numbers that are not in a spool: the store has them, or nobody does. */
-  readonly elsewhere: number;
-  readonly trusted: boolean;
-  /** Instances whose oldest events are not there, and nothing signed says that they were cut. */
-  readonly unanchored: number;
-  /** The first `FRONTS_MOST` of those. */
-  readonly fronts: readonly Front[];
-  /** Where a log was cut, up to the next link: nothing says that they are what was written. */
-  readonly unhashed: number;
-  /** Went while the log was read, and an anchor of that time accounts for them. */
-  readonly goneMeanwhile: number;
-  /** Retention says that it has cut what was accepted before, in one stream at least. */
-  readonly trimmedBefore: string | null;
-}
 
 /**
  * Reads the events of many instances in the order in which they are stored, and tells what was done
@@ -232,7 +164,18 @@ export class Verifier {
     const settling = this.#settling((found) => this.#found(found));
     settling.settle();
     this.#witnesses.end(this.#witnessedLog);
-    return this.#summary(settling);
+    return summaryOf({
+      events: this.#events,
+      gaps: this.#gaps,
+      edits: this.#edits,
+      changes: this.#changes,
+      elsewhere: this.#elsewhere,
+      trusted: this.#options.trust !== null,
+      instances: [...this.#instances.values()],
+      witnesses: this.#witnesses,
+      settling,
+      trimmedBefore: this.#anchors.newest,
+    });
   }
 
   get #witnessedLog(): WitnessedLog {
@@ -255,37 +198,6 @@ export class Verifier {
       sparse: this.#options.sparse,
       found,
     });
-  }
-
-  #summary({ unanchored, fronts, goneMeanwhile }: Settling): Summary {
-    const all = [...this.#instances.values()];
-    const sum = (one: (known: Known) => number) =>
-      all.reduce((total, known) => total + one(known), 0);
-    return {
-      events: this.#events,
-      instances: all.length,
-      gaps: this.#gaps,
-      edits: this.#edits,
-      unchained: sum(({ check, count }) => (check.chained ? 0 : count)),
-      uncovered: sum(({ check, sinceLink }) => (check.chained ? sinceLink : 0)),
-      unsigned: sum(({ check, sinceHead }) => (check.chained ? sinceHead : 0)),
-      unproven: sum(({ check }) => check.unproven),
-      heads: sum(({ heads }) => heads.signed),
-      unverified: sum(({ heads }) => heads.unverified),
-      witnessed: this.#witnesses.witnessed,
-      unwitnessed: this.#witnesses.unwitnessed,
-      goneOutcomes: this.#witnesses.gone,
-      changes: this.#changes,
-      elsewhere: this.#elsewhere,
-      trusted: this.#options.trust !== null,
-      unanchored,
-      fronts,
-      unhashed: sum(({ check: { broken } }) =>
-        broken === null ? 0 : broken.lastSeq - broken.firstSeq + 1,
-      ),
-      goneMeanwhile,
-      trimmedBefore: this.#anchors.newest,
-    };
   }
 
   #found(found: Finding): void {

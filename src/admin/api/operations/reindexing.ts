@@ -1,7 +1,6 @@
 import * as z from 'zod';
-import { type Operation, operation } from '../operation.ts';
-import { runState } from '../run-state.ts';
-import { component } from '../schemas.ts';
+import type { Operation } from '../operation.ts';
+import { background } from './background.ts';
 
 /** Activity logs of accounts, made anew from the record by the gate that is asked. */
 
@@ -12,50 +11,27 @@ const result = z.object({
   events: count.describe('Events of theirs that the record holds.'),
 });
 
-const state = runState('ReindexState', result);
-
 const account = z.union([
   z.strictObject({ name: z.string() }),
   z.strictObject({ id: z.string().describe('Also of an account that was deleted.') }),
 ]);
 
-const PATH = '/audit/reindex';
-
-const show = operation({
-  id: 'showAuditReindex',
-  method: 'get',
-  path: PATH,
-  tag: 'Activity',
-  summary: 'How far making activity logs anew has come, and what the last time came to',
+export const REINDEXING: readonly Operation[] = background({
+  path: '/audit/reindex',
   needs: 'sallyport:registry:write',
-  params: null,
-  query: null,
-  body: null,
-  answers: { 200: { description: 'What this process knows.', schema: state } },
-  handle: async ({ control }, { caller }) => ({
-    status: 200,
-    body: await control.reindexing.state(caller.actor),
-  }),
+  state: ['ReindexState', result],
+  show: {
+    id: 'showAuditReindex',
+    summary: 'How far making activity logs anew has come, and what the last time came to',
+  },
+  begin: {
+    id: 'reindexAudit',
+    summary: 'Make activity logs anew from the record of calls',
+    description:
+      'In the background, while gates go on recording: each log is made beside the one in use and takes its place in one step. One at a time: 409 `conflict` while another one is under way. `GET` says when it has ended.',
+    bodyName: 'ReindexAudit',
+    body: { account: account.optional() },
+    inputOf: (body) => ({ account: body.account ?? null }),
+  },
+  run: ({ reindexing }) => reindexing,
 });
-
-const begin = operation({
-  id: 'reindexAudit',
-  method: 'post',
-  path: PATH,
-  tag: 'Activity',
-  summary: 'Make activity logs anew from the record of calls',
-  description:
-    'In the background, while gates go on recording: each log is made beside the one in use and takes its place in one step. One at a time: 409 `conflict` while another one is under way. `GET` says when it has ended.',
-  needs: 'sallyport:registry:write',
-  params: null,
-  query: null,
-  body: component('ReindexAudit', z.strictObject({ account: account.optional() })),
-  bodyOptional: true,
-  answers: { 202: { description: 'It has begun.', schema: state } },
-  handle: async ({ control }, { caller, body }) => ({
-    status: 202,
-    body: await control.reindexing.start(caller.actor, { account: body.account ?? null }),
-  }),
-});
-
-export const REINDEXING: readonly Operation[] = [show, begin];

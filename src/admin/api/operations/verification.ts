@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { FINDING_KINDS } from '../../../audit/verify/finding.ts';
 import { trustFile } from '../../../audit/verify/keys.ts';
-import { type Operation, operation } from '../operation.ts';
-import { runState } from '../run-state.ts';
+import type { Operation } from '../operation.ts';
 import { component } from '../schemas.ts';
+import { background } from './background.ts';
 
 /** The proof that the record of calls is whole, made by the gate that is asked. */
 
@@ -40,46 +40,23 @@ const result = component(
   'What the record proves of itself. The other counts say of how many events it proves less.',
 );
 
-const state = runState('VerificationState', result);
-
-const PATH = '/audit/verification';
-
-const show = operation({
-  id: 'showAuditVerification',
-  method: 'get',
-  path: PATH,
-  tag: 'Activity',
-  summary: 'How far the verification of the record has come, and what the last one found',
+export const VERIFICATION: readonly Operation[] = background({
+  path: '/audit/verification',
   needs: 'sallyport:activity:read',
-  params: null,
-  query: null,
-  body: null,
-  answers: { 200: { description: 'What this process knows.', schema: state } },
-  handle: async ({ control }, { caller }) => ({
-    status: 200,
-    body: await control.verification.state(caller.actor),
-  }),
+  state: ['VerificationState', result],
+  show: {
+    id: 'showAuditVerification',
+    summary: 'How far the verification of the record has come, and what the last one found',
+  },
+  begin: {
+    id: 'verifyAudit',
+    summary: 'Verify the whole record of calls',
+    description:
+      'Reads all that the store has, in the background, between calls; changes nothing. One at a time: 409 `conflict` while another one is under way. `GET` says when it has ended. With `trust` (as `audit verify --write-trust` writes it) keys and heads are compared that were kept apart.',
+    bodyName: 'VerifyAudit',
+    body: { trust: trustFile.optional() },
+    bodyBytes: 4 * 1024 * 1024,
+    inputOf: (body) => ({ trust: body.trust ?? null }),
+  },
+  run: ({ verification }) => verification,
 });
-
-const begin = operation({
-  id: 'verifyAudit',
-  method: 'post',
-  path: PATH,
-  tag: 'Activity',
-  summary: 'Verify the whole record of calls',
-  description:
-    'Reads all that the store has, in the background, between calls; changes nothing. One at a time: 409 `conflict` while another one is under way. `GET` says when it has ended. With `trust` (as `audit verify --write-trust` writes it) keys and heads are compared that were kept apart.',
-  needs: 'sallyport:activity:read',
-  params: null,
-  query: null,
-  body: component('VerifyAudit', z.strictObject({ trust: trustFile.optional() })),
-  bodyOptional: true,
-  bodyBytes: 4 * 1024 * 1024,
-  answers: { 202: { description: 'It has begun.', schema: state } },
-  handle: async ({ control }, { caller, body }) => ({
-    status: 202,
-    body: await control.verification.start(caller.actor, { trust: body.trust ?? null }),
-  }),
-});
-
-export const VERIFICATION: readonly Operation[] = [show, begin];

@@ -1,4 +1,4 @@
-import type { KnownBeside } from '../../../../src/audit/verify/verifier.ts';
+import type { KnownBeside } from '../../../../src/audit/verify/options.ts';
 import {
   type Head,
   LogInstance,
