@@ -13,7 +13,9 @@ import {
   type OutboxOptions,
   type Pending,
 } from './options.ts';
+import { Outage } from './outage.ts';
 import { Pace } from './pace.ts';
+import { SendTimer } from './send-timer.ts';
 import { createWaits, type Waits } from './waits.ts';
 
 const NO_NOTES: PermitNotes = { anew: false, text: '' };
@@ -104,13 +106,8 @@ class GroupCommitOutbox implements BatchingOutbox {
   #pending = 0;
   #bytes = 0;
   #inFlight = false;
-  #immediate: NodeJS.Immediate | null = null;
-  #timer: NodeJS.Timeout | null = null;
-  /** The timer keeps two appends apart. */
-  #isApart = false;
-  /** Send time of the first failed append of the present outage; null while all is well. */
-  #outageSinceMs: number | null = null;
-  #backoffMs: number;
+  readonly #timer = new SendTimer(() => this.#send());
+  readonly #outage: Outage;
   /** Closed: no more events. Over: no more ends either. */
   #state: 'open' | 'closed' | 'over' = 'open';
   #drained: (() => void) | null = null;
@@ -129,13 +126,13 @@ class GroupCommitOutbox implements BatchingOutbox {
       tell(waiter, 'notAccepted', options.observer),
     );
     this.#pace = new Pace(options.clock, this.#limits);
-    this.#backoffMs = this.#limits.minBackoffMs;
+    this.#outage = new Outage(this.#limits);
     this.#chain = options.chain === undefined ? null : new ChainHash(options.chain);
     if (options.probe ?? true) this.#probe();
   }
 
   get healthy(): boolean {
-    return this.#outageSinceMs === null;
+    return !this.#outage.isOn;
   }
 
   get pending(): number {
@@ -215,7 +212,7 @@ class GroupCommitOutbox implements BatchingOutbox {
   /** Answers whether there is something to wait for: not in an outage that lasts. */
   #await(batch: Batch, waiter: AcceptanceWaiter): boolean {
     const nowMs = this.#clock.monotonicMs();
-    if (this.#knownAway(nowMs)) {
+    if (this.#outage.lasts(nowMs)) {
       this.#refuse(waiter);
       return false;
     }
@@ -236,7 +233,7 @@ class GroupCommitOutbox implements BatchingOutbox {
     if (this.#pending > 0) await this.#drain(deadlineMs);
     this.#waits.close();
     this.#state = 'over';
-    this.#cancelTimers();
+    this.#timer.cancel();
     const left = this.#pending;
     if (left > 0) this.#observer.lost(left);
     // What is left is no longer ours: an answer that still comes finds nothing to tell.
@@ -264,14 +261,10 @@ class GroupCommitOutbox implements BatchingOutbox {
         resolve();
       };
       if (!this.#inFlight) {
-        this.#cancelTimers();
+        this.#timer.cancel();
         this.#send();
       }
     });
-  }
-
-  #knownAway(nowMs: number): boolean {
-    return this.#outageSinceMs !== null && nowMs - this.#outageSinceMs >= this.#limits.deadlineMs;
   }
 
   /** Answers the batch that is being filled. */
@@ -344,43 +337,12 @@ class GroupCommitOutbox implements BatchingOutbox {
 
   #schedule(awaited: boolean): void {
     // In flight: its end sends the next batch. In an outage: the resend timer is running.
-    if (this.#inFlight || this.#outageSinceMs !== null || this.#immediate !== null) return;
+    if (this.#inFlight || this.#outage.isOn || this.#timer.isSoon) return;
     if (awaited || this.#batches.length > 1) {
       const { restMs } = this.#pace;
-      if (restMs > 0 && this.#batches.length === 1) {
-        this.#sendApart(restMs);
-        return;
-      }
-      this.#cancelTimers();
-      this.#immediate = setImmediate(() => {
-        this.#immediate = null;
-        this.#send();
-      });
-    } else if (this.#timer === null) this.#sendLater(this.#limits.lingerMs);
-  }
-
-  /** When it is far enough from the last one, or with the first who waits after that. */
-  #sendApart(restMs: number): void {
-    if (this.#isApart) return;
-    this.#cancelTimers();
-    this.#isApart = true;
-    this.#sendLater(restMs);
-  }
-
-  #sendLater(ms: number): void {
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      this.#isApart = false;
-      this.#send();
-    }, ms);
-  }
-
-  #cancelTimers(): void {
-    if (this.#immediate !== null) clearImmediate(this.#immediate);
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#immediate = null;
-    this.#timer = null;
-    this.#isApart = false;
+      if (restMs > 0 && this.#batches.length === 1) this.#timer.apart(restMs);
+      else this.#timer.soon();
+    } else if (!this.#timer.isLater) this.#timer.later(this.#limits.lingerMs);
   }
 
   #send(): void {
@@ -406,11 +368,7 @@ class GroupCommitOutbox implements BatchingOutbox {
     const { count } = batch.lines;
     this.#pending -= count;
     this.#bytes -= batch.lines.size;
-    if (this.#outageSinceMs !== null) {
-      this.#outageSinceMs = null;
-      this.#backoffMs = this.#limits.minBackoffMs;
-      this.#observer.health(null);
-    }
+    if (this.#outage.end()) this.#observer.health(null);
     if (!batch.failed && this.#log.holds?.(batch.sent!) !== true) this.#spare.giveBack(batch.lines);
     this.#observer.accepted(count, this.#clock.monotonicMs() - sentMs);
     for (const one of batch.waiting) {
@@ -422,7 +380,7 @@ class GroupCommitOutbox implements BatchingOutbox {
   }
 
   #sendNext(): void {
-    if (this.#inFlight || this.#immediate !== null) return;
+    if (this.#inFlight || this.#timer.isSoon) return;
     const next = this.#batches[0];
     if (next === undefined) {
       this.#drained?.();
@@ -432,9 +390,9 @@ class GroupCommitOutbox implements BatchingOutbox {
     if (dueMs <= 0 || this.#state !== 'open' || this.#batches.length > 1) this.#send();
     else if (next.waiting.some(({ waiter }) => waiter !== null)) {
       const { restMs } = this.#pace;
-      if (restMs > 0) this.#sendApart(restMs);
+      if (restMs > 0) this.#timer.apart(restMs);
       else this.#send();
-    } else if (this.#timer === null) this.#sendLater(dueMs);
+    } else if (!this.#timer.isLater) this.#timer.later(dueMs);
   }
 
   #onFailed(batch: Batch, sentMs: number, error: unknown): void {
@@ -442,13 +400,10 @@ class GroupCommitOutbox implements BatchingOutbox {
     if (this.#batches[0] !== batch) return; // closed meanwhile
     batch.failed = true;
     this.permits.noteAnew(); // a store that comes back may have lost what was noted
-    this.#cancelTimers();
-    if (this.#outageSinceMs === null) {
-      this.#outageSinceMs = sentMs;
+    this.#timer.cancel();
+    if (this.#outage.begin(sentMs))
       this.#observer.health(error instanceof Error ? error : new Error(String(error)));
-    }
     this.#observer.resent(batch.lines.count);
-    this.#sendLater(this.#backoffMs);
-    this.#backoffMs = Math.min(this.#backoffMs * 2, this.#limits.maxBackoffMs);
+    this.#timer.later(this.#outage.nextTryMs());
   }
 }

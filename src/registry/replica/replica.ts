@@ -15,6 +15,7 @@ import { systemTiming, type Timing } from '../timing.ts';
 import type { Tombstone } from '../tombstone.ts';
 import type { Holdings, WarmSnapshot } from '../warm/snapshot.ts';
 import { warmAccounts } from '../warm/start.ts';
+import { Cover } from './cover.ts';
 import { ABSENT, Generation, UNAVAILABLE } from './generation.ts';
 import { Lease, momentOf } from './lease.ts';
 import type { LookupCounts, ReplicaObserver, ReplicaOptions, ReplicaStatus } from './options.ts';
@@ -40,8 +41,6 @@ const NO_PERMISSIONS = compilePermissions([]);
 const FEED_GRACE_MS = 50;
 /** In how many steps that time is waited for by a look-up. */
 const FEED_WAITS = 10;
-/** How often is looked, at least, whether what is open is still covered. */
-const COVER_LOOK_MS = 250;
 const RELOAD = { firstMs: 100, longestMs: 2_000 } as const;
 
 /**
@@ -63,6 +62,7 @@ export class Replica implements RegistryView, PolicyView {
   readonly #acks: Acknowledger;
   readonly #remembered: Remembrance;
   readonly #pace: RenewalPace;
+  readonly #cover: Cover;
   #generation: Generation | null = null;
   #warm: WarmSnapshot | null;
   #running: Promise<unknown> | null = null;
@@ -86,6 +86,13 @@ export class Replica implements RegistryView, PolicyView {
     this.#remembered = new Remembrance(options.source, told, options.remembered);
     this.#timing = options.timing ?? systemTiming;
     this.#pace = new RenewalPace(options.leaseMs, this.#timing);
+    this.#cover = new Cover({
+      lease: this.#lease,
+      clock: options.clock,
+      timing: this.#timing,
+      judged: () => this.#observer.judged?.() ?? true,
+      onLapsed: () => this.#observer.onLapsed?.(),
+    });
     this.#acks = new Acknowledger({
       source: options.source,
       instance: options.instance,
@@ -206,7 +213,7 @@ export class Replica implements RegistryView, PolicyView {
    * attempt: whether it led to a lease.
    */
   start(): Promise<boolean> {
-    this.#running ??= Promise.all([this.#run(), this.#watchCover()]);
+    this.#running ??= Promise.all([this.#run(), this.#cover.watch(this.#closed.signal)]);
     return this.#firstAttempt.promise;
   }
 
@@ -311,35 +318,9 @@ export class Replica implements RegistryView, PolicyView {
         this.#drop(generation, 'the registry that renewed the lease has gone another way');
         return;
       }
-      this.#cover();
+      this.#cover.extend();
     }
     if (this.#generation === generation) this.#acks.applied(generation.position);
-  }
-
-  /**
-   * Says when the lease has ended under which what is open was permitted, at that moment and
-   * whether or not anything else happens: receipts count with it. One timer, which a renewal leaves
-   * alone.
-   */
-  async #watchCover(): Promise<void> {
-    let covered = false;
-    while (!this.#closed.signal.aborted) {
-      const leftMs = this.#lease.coversMs(this.#clock);
-      if (leftMs <= 0 && covered) {
-        this.#observer.onLapsed?.();
-        // What was in doubt has ended, so that nothing keeps a later lease from covering.
-        this.#cover();
-      }
-      covered = leftMs > 0;
-      // Not longer, because a machine that was asleep has counted no time.
-      const pauseMs = covered ? Math.min(leftMs, COVER_LOOK_MS) : COVER_LOOK_MS;
-      await this.#timing.sleep(pauseMs, this.#closed.signal);
-    }
-  }
-
-  /** A lease covers what is open once all of it was judged by what is applied. */
-  #cover(): void {
-    if (this.#lease.valid(this.#clock) && (this.#observer.judged?.() ?? true)) this.#lease.cover();
   }
 
   /** Renews until the generation ends. */
@@ -375,7 +356,7 @@ export class Replica implements RegistryView, PolicyView {
     this.#storeSeq = Math.max(this.#storeSeq, state.seq);
     if (this.#lease.renewed(sent, state.seq, state.tip) === 'elsewhere')
       throw new FeedLost(GONE_ANOTHER_WAY, { forked: true });
-    this.#cover();
+    this.#cover.extend();
     this.#acks.refresh();
     if (state.seq > generation.appliedSeq) await this.#catchUp(generation, state.seq);
     await this.#remembered.tell();
