@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Plan } from './arguments.ts';
 import { authorizeFor } from './clients.ts';
 import { measureLoad } from './compare.ts';
+import { grpcUnary } from './grpc.ts';
 import { loadOf } from './loads.ts';
 import { measureLatency, median, runUntil } from './measure.ts';
 import type { ExtraLoadName, TargetName } from './names.ts';
@@ -44,6 +45,7 @@ export async function measureExtra(
   load: ExtraLoadName,
 ): Promise<Result[]> {
   if (load === 'start-up') return startUp(stage, plan);
+  if (load === 'grpc-unary') return grpcUnary(stage, plan);
   if (load === 'decision') return decision(stage, peers, plan);
   for (const target of plan.extraTargets) {
     const peer = await peers.get(target, true);

@@ -54,6 +54,7 @@ export const EXTRA_LOADS = [
   'idle-beside-load',
   'start-up',
   'decision',
+  'grpc-unary',
 ] as const;
 export type ExtraLoadName = (typeof EXTRA_LOADS)[number];
 

@@ -14,7 +14,11 @@ export function tableText(results: readonly Result[], about: Machine): string {
   for (const load of EXTRA_LOADS) {
     const rows = results.filter((result) => result.load === load);
     if (rows.length > 0)
-      parts.push(load === 'decision' ? loadTable(load, rows) : extraTable(load, rows));
+      parts.push(
+        load === 'decision' || load === 'grpc-unary'
+          ? loadTable(load, rows)
+          : extraTable(load, rows),
+      );
   }
   parts.push(jobTable(targets));
   return parts.join('\n\n');

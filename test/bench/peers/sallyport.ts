@@ -92,18 +92,20 @@ interface GateOptions {
   readonly root?: (folder: string) => string | null;
   /** Of a decision endpoint; null: there is none. */
   readonly decisionPort?: number | null;
+  /** Of a service of gRPC (h2c), which callers of HTTP/2 reach; null: there is none. */
+  readonly grpcPort?: number | null;
 }
 
 export async function startGate(
   stage: Stage,
   name: string,
-  { audit, secure, root, decisionPort = null }: GateOptions,
+  { audit, secure, root, decisionPort = null, grpcPort = null }: GateOptions,
 ): Promise<RunningPeer> {
   const folderName = `${name}-${secure}`;
   const folder = stage.folder(folderName);
   const port = await freePort();
   const opsPort = await freePort();
-  const place = { audit, secure, folder, port, opsPort, decisionPort };
+  const place = { audit, secure, folder, port, opsPort, decisionPort, grpcPort };
   const config = stage.file(folder, 'bench.yaml', JSON.stringify(configOf(stage, place)));
   const child = await startChild({
     cpus: stage.cpus.proxy,
@@ -121,12 +123,13 @@ interface Place {
   readonly port: number;
   readonly opsPort: number;
   readonly decisionPort: number | null;
+  readonly grpcPort: number | null;
 }
 
 /** JSON is YAML. */
 function configOf(
   stage: Stage,
-  { audit, secure, folder, port, opsPort, decisionPort }: Place,
+  { audit, secure, folder, port, opsPort, decisionPort, grpcPort }: Place,
 ): object {
   const asked = { address: `127.0.0.1:${decisionPort}`, peers: ['127.0.0.1'] };
   return {
@@ -135,6 +138,7 @@ function configOf(
       proxy: {
         address: `127.0.0.1:${port}`,
         ...(secure ? { tls: { certificates: [stage.certificate] } } : { plaintext: true }),
+        ...(grpcPort === null ? {} : { http2: { enabled: true } }),
       },
       ops: { address: `127.0.0.1:${opsPort}` },
       ...(decisionPort === null ? {} : { decision: asked }),
@@ -143,15 +147,32 @@ function configOf(
     // Every refusal as an event of its own, as the other peers write it: floods are not folded
     // here.
     audit: { ...audit, foldRefusalsAfter: 1_000_000 },
-    upstreams: { deployments: { addresses: [`http://127.0.0.1:${stage.upstream.port}`] } },
+    upstreams: {
+      deployments: { addresses: [`http://127.0.0.1:${stage.upstream.port}`] },
+      ...(grpcPort === null ? {} : { echo: grpcUpstream(grpcPort) }),
+    },
     // As long as the other peers keep them, and as many of one address.
     limits: { idleTimeoutMs: 3_600_000, connectionsPerAddress: 20_000 },
     routes: [
       ...routesOf('', BASE),
+      ...(grpcPort === null ? [] : [GRPC_ROUTE]),
       ...SERVICES.flatMap((name) => routesOf(`${name}-`, `/services/${name}/{application}/**`)),
     ],
   };
 }
+
+const grpcUpstream = (port: number) => ({
+  addresses: [`http://127.0.0.1:${port}`],
+  protocol: 'h2c',
+});
+const GRPC_ROUTE = {
+  name: 'grpc',
+  path: '/bench.Echo/**',
+  methods: ['POST'],
+  application: 'crm',
+  permission: 'deployments:read',
+  upstream: 'echo',
+};
 
 function routesOf(prefix: string, path: string): readonly object[] {
   const route = { path, application: '{application}', upstream: 'deployments' };
