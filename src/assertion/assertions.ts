@@ -128,6 +128,7 @@ export class Assertions {
     const { account, expiresAtMs } = caller.account;
     const id = randomUUID();
     const untilMs = Math.min(nowMs + lifetimeMs, expiresAtMs ?? Number.POSITIVE_INFINITY);
+    const signedAt = Math.floor(nowMs / 1000);
     const claims = {
       iss: issuer,
       aud: audience,
@@ -138,7 +139,9 @@ export class Assertions {
       ...(caller.application === null ? {} : { application: caller.application }),
       ...(caller.demand?.applications == null ? {} : { applications: caller.demand.applications }),
       ...request,
-      iat: Math.floor(nowMs / 1000),
+      iat: signedAt,
+      // Of the two Envoy looks at this one alone.
+      nbf: signedAt,
       exp: Math.floor(untilMs / 1000),
       jti: id,
     };

@@ -35,7 +35,14 @@ let keys: Server;
 
 const CLAIMS = () => {
   const now = Math.floor(Date.now() / 1000);
-  return { iss: 'sallyport', aud: 'deployments', sub: 'somebody', iat: now, exp: now + 60 };
+  return {
+    iss: 'sallyport',
+    aud: 'deployments',
+    sub: 'somebody',
+    iat: now,
+    nbf: now,
+    exp: now + 60,
+  };
 };
 
 beforeAll(async () => {
@@ -111,8 +118,12 @@ async function lines(): Promise<readonly (readonly [string, boolean, ...string[]
     ['what the gate has signed', true, genuine],
     ['what is bound to this request', true, bound, ...here],
     ['a new one of a key that is told', true, says({})],
-    ['a clock that is two seconds ahead', true, says({ iat: iat + 2 })],
-    ['one that has expired three seconds ago', true, says({ iat: iat - 63, exp: iat - 3 })],
+    ['a clock that is two seconds ahead', true, says({ iat: iat + 2, nbf: iat + 2 })],
+    [
+      'one that has expired three seconds ago',
+      true,
+      says({ iat: iat - 63, nbf: iat - 63, exp: iat - 3 }),
+    ],
     ['nothing', false, '-'],
     ['other claims under the same signature', false, genuine.replace(claims, changed)],
     ['no signature', false, `${genuine.split('.').slice(0, 2).join('.')}.`],
@@ -133,8 +144,8 @@ async function lines(): Promise<readonly (readonly [string, boolean, ...string[]
     ],
     ['another issuer', false, says({ iss: 'elsewhere' })],
     ['another audience', false, says({ aud: 'reports' })],
-    ['one that has expired', false, says({ iat: iat - 70, exp: iat - 10 })],
-    ['one from the future', false, says({ iat: iat + 60, exp: iat + 120 })],
+    ['one that has expired', false, says({ iat: iat - 70, nbf: iat - 70, exp: iat - 10 })],
+    ['one from the future', false, says({ iat: iat + 60, nbf: iat + 60, exp: iat + 120 })],
     ['one without an end', false, says({ exp: undefined })],
     ['one that is bound to another method', false, bound, 'POST', here[1]!],
     ['one that is bound to another URI', false, bound, 'GET', 'http://api.test/other'],

@@ -42,7 +42,7 @@ function checked(claims, r) {
   if (claims.iss !== ISSUER || claims.aud !== AUDIENCE || !claims.sub)
     throw new Error('by another gate, or for another service');
   if (!(now - LEEWAY_SECONDS < claims.exp)) throw new Error('expired');
-  if (!(claims.iat <= now + LEEWAY_SECONDS)) throw new Error('not valid yet');
+  if (!(claims.nbf <= now + LEEWAY_SECONDS)) throw new Error('not valid yet');
   const path = r.variables.request_uri.split('?')[0];
   const uri = `${r.variables.scheme}://${r.headersIn.Host}${path}`;
   if (claims.htm !== undefined && claims.htm !== r.variables.request_method)

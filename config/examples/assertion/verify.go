@@ -36,7 +36,7 @@ type Caller struct {
 	Applications []string `json:"applications"`
 	Method       *string  `json:"htm"`
 	URI          *string  `json:"htu"`
-	IssuedAt     int64    `json:"iat"`
+	NotBefore    int64    `json:"nbf"`
 	Expires      int64    `json:"exp"`
 	ID           string   `json:"jti"`
 }
@@ -137,7 +137,7 @@ func (caller *Caller) check(issuer, audience, method, uri string, now time.Time)
 		return errors.New("by another gate, or for another service")
 	case now.Add(-leeway).Unix() >= caller.Expires:
 		return errors.New("expired")
-	case now.Add(leeway).Unix() < caller.IssuedAt:
+	case now.Add(leeway).Unix() < caller.NotBefore:
 		return errors.New("not valid yet")
 	case caller.Method != nil && *caller.Method != method, caller.URI != nil && *caller.URI != uri:
 		return errors.New("for another request")

@@ -24,10 +24,9 @@ export async function callerOf(assertion, method, uri) {
     algorithms: ['ES256'],
     issuer: ISSUER,
     audience: AUDIENCE,
-    requiredClaims: ['sub', 'iat', 'exp'],
+    requiredClaims: ['sub', 'nbf', 'exp'],
     clockTolerance: 5,
   });
-  if (payload.iat > Date.now() / 1000 + 5) throw new Error('it is not valid yet');
   if (payload.htm !== undefined && payload.htm !== method) throw new Error('another method');
   if (payload.htu !== undefined && payload.htu !== uri) throw new Error('another URI');
   return payload;

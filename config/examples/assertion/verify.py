@@ -59,7 +59,7 @@ def caller_of(assertion, method=None, uri=None):
         issuer=ISSUER,
         audience=AUDIENCE,
         leeway=LEEWAY_SECONDS,
-        options={"require": ["iss", "aud", "sub", "iat", "exp"]},
+        options={"require": ["iss", "aud", "sub", "nbf", "exp"]},
     )
     for name, said in (("htm", method), ("htu", uri)):
         if name in claims and claims[name] != said:

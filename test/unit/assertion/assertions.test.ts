@@ -53,6 +53,7 @@ describe('an assertion', () => {
       teams: ['sales', 'ops'],
       application: 'CRM',
       iat: 1_800_000_000,
+      nbf: 1_800_000_000,
       exp: 1_800_000_060,
       jti: id,
     });

@@ -1,3 +1,5 @@
+import { Assertions } from '../../../src/assertion/assertions.ts';
+import { newKey, type SigningKey } from '../../../src/assertion/key.ts';
 import { EventBytes, type WriteEvent } from '../../../src/audit/event/bytes.ts';
 import { CallEvents } from '../../../src/audit/event/call-event.ts';
 import { OpenPermits } from '../../../src/audit/permits/open-permits.ts';
@@ -191,6 +193,8 @@ export interface StageOptions {
   /** Of a client that only asks for a verdict, as the decision endpoint does. */
   readonly asks?: boolean;
   readonly serverTiming?: boolean;
+  /** The upstream wants to be told who calls, signed. */
+  readonly asserts?: boolean;
 }
 
 /** One call between fakes of its ports; what is decided is decided for real. */
@@ -206,7 +210,16 @@ export class CallStage {
   readonly token: string;
   readonly services: CallServices;
   readonly call: Call;
-  readonly clock = { nowMs: 1, wallMs: () => Date.UTC(2026, 10, 1), monotonicMs: () => 1 };
+  readonly clock = {
+    nowMs: 1,
+    aheadMs: 0,
+    wallMs(): number {
+      return Date.UTC(2026, 10, 1) + this.aheadMs;
+    },
+    monotonicMs: () => 1,
+  };
+  /** What signs assertions; null: nothing can. */
+  readonly keys: { signer: SigningKey | null } = { signer: null };
   /** The lease under which calls are permitted holds. */
   covered = true;
   /** Refusals come too thick to be recorded one by one. */
@@ -236,7 +249,7 @@ export class CallStage {
       openCalls: this.openCalls,
       uses: { note: () => {} },
       upstreams: new Map([['deployments', this.upstream.upstream]]),
-      assertions: null,
+      assertions: options.asserts === true ? this.#assertions() : null,
       renewToken: () => this.#renewal.promise,
       guarantee,
       bodyBytes: bodyBytes ?? 0,
@@ -258,6 +271,13 @@ export class CallStage {
       this.client,
       head({ path: '/all', authorization, ...request }),
     );
+  }
+
+  #assertions(): Assertions {
+    const wish = { audience: 'deployments', lifetimeMs: 60_000, bind: null };
+    const wishes = new Map([['deployments', wish]]);
+    this.keys.signer = newKey(0);
+    return new Assertions({ keys: this.keys, issuer: 'gate', clock: this.clock, wishes });
   }
 
   #decider(): Decider {

@@ -423,3 +423,71 @@ describe('a call whose end cannot be written down', () => {
     },
   );
 });
+
+describe('a call to a service that is told who calls, signed', () => {
+  const waiting = () => {
+    const stage = new CallStage({ request: post('/all'), asserts: true });
+    stage.client.bodyHere = false;
+    return stage.begin();
+  };
+  const bodyComes = (stage: CallStage) => {
+    stage.client.bodyHere = true;
+    stage.call.onRequestBodyHere();
+  };
+  const ends = (stage: CallStage) => {
+    stage.connection.receiver!.onHead(responseHead());
+    stage.connection.ends();
+    return stage.outbox.events.map(({ phase, assertionId }) => [phase, typeof assertionId]);
+  };
+
+  it('has what was signed for its decision, and its outcome says nothing of it', () => {
+    const stage = waiting();
+    bodyComes(stage);
+    expect(ends(stage)).toEqual([
+      ['decision', 'string'],
+      ['outcome', 'undefined'],
+    ]);
+  });
+
+  it('that waits for its body has another one signed, which its outcome names', () => {
+    const stage = waiting();
+    stage.clock.aheadMs = 30_000;
+    bodyComes(stage);
+    expect(ends(stage)).toEqual([
+      ['decision', 'string'],
+      ['outcome', 'string'],
+    ]);
+    const [decision, outcome] = stage.outbox.events;
+    expect(outcome!.assertionId).not.toBe(decision!.assertionId);
+  });
+
+  it('goes nowhere where none can be signed any more', () => {
+    const stage = waiting();
+    stage.clock.aheadMs = 30_000;
+    stage.keys.signer = null;
+    bodyComes(stage);
+    expect(stage.upstream.given).toEqual([]);
+    expect(stage.client.heard).toEqual(['own 503 assertion-unavailable']);
+    expect(stage.leftovers()).toEqual([]);
+  });
+
+  it('is refused, on record, where none can be signed', () => {
+    const stage = new CallStage({ request: post('/all'), asserts: true });
+    stage.keys.signer = null;
+    stage.begin();
+    expect(stage.upstream.given).toEqual([]);
+    expect(stage.phases()).toEqual(['decision assertion-unavailable']);
+    expect(stage.client.heard).toEqual(['own 503 assertion-unavailable']);
+    expect(stage.leftovers()).toEqual([]);
+  });
+
+  it('that is asked about is told so as well', () => {
+    const options = { request: ASKED, asks: true, asserts: true } as const;
+    const stage = new CallStage(options).begin();
+    expect(stage.outbox.events[0]).toHaveProperty('assertionId');
+    const refused = new CallStage(options);
+    refused.keys.signer = null;
+    refused.begin();
+    expect(refused.client.heard).toEqual(['own 503 assertion-unavailable']);
+  });
+});
