@@ -1,6 +1,7 @@
 import { AggregatorRegistry, Registry } from 'prom-client';
 import { turn } from '../turns.ts';
 import { type MetricPiece, piecesOf, SAMPLES_AT_ONCE, textOf } from './text.ts';
+import { busiestOf, TOP_ACCOUNTS } from './top-accounts.ts';
 
 /**
  * All metrics of a process as plain values, to be sent from process to process, a metric with many
@@ -52,7 +53,8 @@ async function* aggregated(snapshots: readonly MetricsSnapshot[]): AsyncGenerato
     for (const share of await shares(pieces)) {
       await turn();
       const registry = AggregatorRegistry.aggregate([share] as never);
-      yield* (await registry.getMetricsAsJSON()) as unknown as MetricsSnapshot;
+      for (const piece of (await registry.getMetricsAsJSON()) as unknown as MetricsSnapshot)
+        yield piece.name === TOP_ACCOUNTS ? busiestOf(piece, pieces) : piece;
     }
   }
 }

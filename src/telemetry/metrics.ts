@@ -200,6 +200,9 @@ function collectProcessMetrics(registry: Registry): void {
   collectDefaultMetrics({ register: registry });
   for (const what of ['resources', 'handles', 'requests'])
     registry.removeSingleMetric(`nodejs_active_${what}_total`);
+  // Of several workers that of the oldest; left to itself it would be left out.
+  const started = registry.getSingleMetric('process_start_time_seconds');
+  Object.assign(started ?? {}, { aggregator: 'min' });
 }
 
 function declareBuildInfo(registry: Registry): void {

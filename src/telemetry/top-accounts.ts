@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import { declareGauge } from './series.ts';
+import type { MetricPiece } from './text.ts';
 
 /** Who calls most, at a cost that does not depend on how many accounts there are. */
 export interface TopAccounts {
@@ -13,6 +14,7 @@ export interface TopAccounts {
 const WATCHED_PER_SHOWN = 10;
 const WINDOW_MS = 60_000;
 const OTHER = 'other';
+export const TOP_ACCOUNTS = 'sallyport_top_account_requests';
 
 /**
  * A sketch by space-saving (Metwally, Agrawal, El Abbadi, 2005) over windows of one minute: of so
@@ -39,7 +41,7 @@ export function createTopAccounts(
   };
   declareGauge(
     registry,
-    'sallyport_top_account_requests',
+    TOP_ACCOUNTS,
     'Requests of the busiest accounts in the last full minute (telemetry.topAccounts), and of all others.',
     'sum',
     (emit) => {
@@ -116,4 +118,27 @@ class Sketch {
       .sort((a, b) => b.count - a.count)
       .slice(0, most);
   }
+}
+
+interface AccountSample {
+  readonly labels: { readonly account: string };
+  readonly value: number;
+}
+
+/**
+ * Of several processes together as many as each names by itself; the rest is one of the others.
+ *
+ * @param sum of all of them
+ * @param parts what each has told
+ */
+export function busiestOf(sum: MetricPiece, parts: readonly MetricPiece[]): MetricPiece {
+  const most = Math.max(...parts.map(({ values = [] }) => values.length)) - 1;
+  const samples = (sum.values ?? []) as readonly AccountSample[];
+  const named = samples
+    .filter(({ labels }) => labels.account !== OTHER)
+    .sort((a, b) => b.value - a.value)
+    .slice(0, most);
+  const total = samples.reduce((all, { value }) => all + value, 0);
+  const told = named.reduce((all, { value }) => all + value, 0);
+  return { ...sum, values: [...named, { labels: { account: OTHER }, value: total - told }] };
 }

@@ -39,6 +39,7 @@ export interface Fleet {
   readonly port: number;
   /** Of the decision endpoint. */
   readonly decisionPort: number;
+  readonly opsPort: number;
   readonly token: string;
   log(): string;
   workerPids(): readonly number[];
@@ -122,6 +123,7 @@ export async function startFleet(
     folder,
     port,
     decisionPort,
+    opsPort,
     token,
     log: () => log,
     workerPids: () =>

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { aggregatedText } from '../../../src/telemetry/aggregate.ts';
 import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts';
+import type { MetricPiece } from '../../../src/telemetry/text.ts';
 
 const create = (): Metrics => createMetrics({ processMetrics: false });
 
@@ -219,6 +221,12 @@ it('leaves out the gauges of Node whose names end as those of counters do', asyn
   const text = await createMetrics().text();
   expect(text).toContain('# TYPE nodejs_active_resources gauge');
   expect(text.match(/^# TYPE \S+_total (?!counter)\S+$/gm)).toBeNull();
+});
+
+it('tells of several processes together since when the oldest runs', async () => {
+  const pieces: MetricPiece[] = [];
+  for await (const piece of createMetrics().pieces()) pieces.push(piece);
+  expect(await aggregatedText([pieces, pieces])).toMatch(/^process_start_time_seconds \d+/m);
 });
 
 describe('docs/METRICS.md', () => {

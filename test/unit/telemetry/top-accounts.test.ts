@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import { expect, it } from 'vitest';
+import { aggregatedText, snapshotOf } from '../../../src/telemetry/aggregate.ts';
 import { createTopAccounts } from '../../../src/telemetry/top-accounts.ts';
 
 function stage() {
@@ -14,12 +15,14 @@ function stage() {
     pass(ms: number) {
       nowMs += ms;
     },
-    async shown(): Promise<Readonly<Record<string, number>>> {
-      const text = await registry.metrics();
-      const lines = text.matchAll(/^sallyport_top_account_requests\{account="(\S+)"\} (\d+)$/gm);
-      return Object.fromEntries([...lines].map(([, name, count]) => [name, Number(count)]));
-    },
+    shown: async () => shownIn(await registry.metrics()),
+    registry,
   };
+}
+
+function shownIn(text: string): Readonly<Record<string, number>> {
+  const lines = text.matchAll(/^sallyport_top_account_requests\{account="(\S+)"\} (\d+)$/gm);
+  return Object.fromEntries([...lines].map(([, name, count]) => [name, Number(count)]));
 }
 
 it('names the busiest of the last full minute, and sums up the others', async () => {
@@ -63,6 +66,20 @@ it('counts an account of the name `other` among the others', async () => {
   calls('ci', 2);
   pass(60_000);
   expect(await shown()).toEqual({ ci: 2, other: 9 });
+});
+
+it('names no more for several processes together than for each', async () => {
+  const processes = [stage(), stage()];
+  for (const [index, { accounts, calls, pass }] of processes.entries()) {
+    accounts.show(2);
+    calls('ci', 10);
+    calls(`nightly-${index}`, 5 + index);
+    calls('rare', 1);
+    pass(60_000);
+  }
+  const snapshots = await Promise.all(processes.map(({ registry }) => snapshotOf(registry)));
+  const text = await aggregatedText(snapshots);
+  expect(shownIn(text)).toEqual({ ci: 20, 'nightly-1': 6, other: 7 });
 });
 
 it('names nobody unless it is told to', async () => {
