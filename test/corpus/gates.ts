@@ -46,6 +46,7 @@ function origin(request: Message): string {
 export async function startCorpusGate(
   transport: Transport,
   routes?: readonly Readonly<Record<string, unknown>>[],
+  http2?: Readonly<Record<string, unknown>>,
 ): Promise<CorpusGate> {
   const upstream = await startRawUpstream({
     answer: (request) => [{ send: answer(request.line) }],
@@ -55,6 +56,7 @@ export async function startCorpusGate(
     guarantee: 'buffered',
     plaintext: transport === 'plaintext',
     ...(routes === undefined ? {} : { routes }),
+    ...(http2 === undefined ? {} : { http2 }),
   });
   const known = new Set<string>();
   const tls = transport === 'TLS' ? { tls: { rejectUnauthorized: false } } : {};
