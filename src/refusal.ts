@@ -50,6 +50,12 @@ export const REFUSALS = {
   },
   'body-refused': { status: 400, title: 'A body is not accepted here', closes: true },
 
+  'upgrade-refused': {
+    status: 400,
+    title: 'The request for another protocol cannot be met',
+    closes: true,
+  },
+
   'token-missing': { status: 401, title: 'A bearer token is required', bearerError: '' },
   'token-malformed': tokenRefused,
   'token-unknown': tokenRefused,

@@ -37,6 +37,7 @@ import type { CallClient, CallServices, VerdictWords } from './port.ts';
 import { CallRecord } from './record.ts';
 import { exchangeToken, type Renewal, renewedResponse } from './renewal.ts';
 import { type CallState, type Gone, UPSTREAM_REASONS } from './state.ts';
+import { Tunnel } from './tunnel/tunnel.ts';
 
 /**
  * One call, from its head to its last byte, in the order in which it happens:
@@ -58,6 +59,10 @@ import { type CallState, type Gone, UPSTREAM_REASONS } from './state.ts';
  * Under the `acknowledged` guarantee refusals and unsafe methods wait for their record before
  * anything goes anywhere (calls/admission.ts); safe methods go upstream at once and only their
  * response waits, which is why whether a record is awaited stands beside the state.
+ *
+ * A request for another protocol waits like an unsafe method. Where its upstream agrees (101), the
+ * call is `begun` and becomes a tunnel: what either side sends is passed on as a body is, and
+ * nothing of what the client has sent before.
  */
 export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
   readonly #services: CallServices;
@@ -80,6 +85,8 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
   #held: HeldBody | null = null;
   /** What the response's `Connection` names: not passed on behind its content either. */
   #nominated: readonly string[] = NO_NAMES;
+  /** It becomes one once its upstream agrees, or is one. */
+  #tunnel: Tunnel | null = null;
   /** Content that the door was given and that has not been given to the socket. */
   #gatheredBytes = 0;
   /** Monotonic clock, when the head came, until something was given to the client. */
@@ -343,7 +350,9 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
 
   /** Nothing more goes to the upstream, and the caller gets a refusal as far as one is possible. */
   #stop(reason: RefusalReason): void {
-    this.#forward?.abort();
+    // Of a tunnel that only has to go elsewhere nothing is lost that its client has sent.
+    if (reason === 'draining' && this.#tunnel !== null) this.#forward?.finish();
+    else this.#forward?.abort();
     if (this.#verdict === null) this.refuse(reason);
     else this.#replaceResponse(reason);
   }
@@ -418,12 +427,24 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     const request = requestFor(upstream, permit, head, peer, this.#record, this.#services.via);
     this.#record.forwardedMs = this.#services.clock.monotonicMs();
     const account = permit.account?.account.id ?? null;
+    if (permit.upgrade !== null && !this.#takeTunnel(permit.upgrade, account!)) {
+      this.#replaceResponse('overloaded');
+      return;
+    }
     const forward = new Forward(upstream, request, account, this);
     this.#state = 'forwarding';
     this.#forward = forward;
     if (upstream.streams && head.framing.kind !== 'none' && this.#held === null)
       this.#client.streams();
     if (!forward.start(this.#awaitsRecord)) this.#replaceResponse('overloaded');
+  }
+
+  /** @returns false when the account has as many as it may */
+  #takeTunnel(protocol: string, account: string): boolean {
+    const { tunnels } = this.#services;
+    if (!tunnels.take(account)) return false;
+    this.#tunnel = new Tunnel(protocol, tunnels, account);
+    return true;
   }
 
   /**
@@ -465,7 +486,7 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     if (!this.#covered()) return;
     this.#record.requestBytes += content.length;
     const { bodyBytes } = this.#services;
-    if (bodyBytes > 0 && this.#record.requestBytes > bodyBytes) {
+    if (bodyBytes > 0 && this.#record.requestBytes > bodyBytes && this.#tunnel === null) {
       this.#stop('body-too-large');
       return;
     }
@@ -484,6 +505,10 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
 
   /** @param trailers fields behind the body, as received; null: none came */
   onRequestEnd(trailers: Trailers | null): void {
+    if (this.#tunnel !== null) {
+      this.#leaveTunnel(() => this.#client.end(null));
+      return;
+    }
     if (this.#state !== 'collecting') {
       this.#endBody(trailers);
       return;
@@ -503,6 +528,24 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     return requestTrailers(upstream, this.permit, this.#head!, trailers);
   }
 
+  /** The client has ended its direction: what it has sent still reaches the upstream. */
+  #leaveTunnel(word: () => void): void {
+    if (this.#ended) return;
+    this.#forward!.finish();
+    this.#end('permitted');
+    this.#lastWord(word);
+  }
+
+  /**
+   * The gate will close. A tunnel has no end of its own that could be waited for: it ends where
+   * what its client was given does, or once that is so.
+   */
+  endTunnel(): void {
+    if (this.#tunnel === null) return;
+    this.#tunnel.draining = true;
+    if (this.#state === 'begun' && this.#tunnel.atBoundary) this.shutOut('draining');
+  }
+
   /**
    * The body is no valid body, or came too slowly: the upstream must not take what it got for the
    * whole.
@@ -518,7 +561,8 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
   onClientGone(why: Gone = 'client-aborted'): void {
     if (this.#ended) return;
     this.#gone = why;
-    this.#forward?.abort();
+    if (this.#tunnel !== null && this.#state === 'begun') this.#forward?.finish();
+    else this.#forward?.abort();
     if (this.#state === 'collecting') {
       this.#guarded(() => this.#refuseIncomplete(why));
       return;
@@ -574,11 +618,13 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     const { via, serverTiming } = this.#services;
     const fields = finalFields(shown, this.permit, this.#head!, this.#record.id, via);
     if (serverTiming && this.permit.account !== null) addTiming(fields, this.#record);
-    this.#client.head(shown, fields);
+    if (received.status === 101) this.#client.tunnel(shown, fields);
+    else this.#client.head(shown, fields);
   }
 
   onBody(content: Buffer): void {
     this.#gatheredBytes += content.length;
+    if (this.#tunnel !== null) this.#tunnel.push(content);
     this.#client.body(content);
   }
 
@@ -587,6 +633,7 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     this.#headMs = undefined;
     const more = this.#client.flush();
     this.#flushed();
+    if (this.#tunnel?.draining === true) this.endTunnel();
     return more;
   }
 
@@ -596,6 +643,7 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     if (this.#state !== 'begun') return;
     this.#record.given(this.#gatheredBytes);
     this.#gatheredBytes = 0;
+    if (this.#tunnel !== null) this.#tunnel.flushed();
   }
 
   onEnd(trailers: Trailers | null): void {
@@ -634,8 +682,10 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
   #respondRefusal(reason: RefusalReason): void {
     const verdict = this.#verdict!;
     if (this.#state === 'begun') {
+      const last = this.#record.status === 101 ? this.#tunnel!.lastWord(reason) : null;
       this.#end(reason);
-      this.#client.cut();
+      if (last === null) this.#client.cut();
+      else this.#lastWord(() => this.#client.lastBytes(last));
     } else if (this.#gone !== null) {
       this.#end(this.#gone);
     } else {
@@ -702,6 +752,7 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     if (this.#ended) return;
     this.#state = 'ended';
     this.#dropBody();
+    if (this.#tunnel !== null) this.#tunnel.close();
     this.#services.openCalls.remove(this);
     try {
       this.#record.ended(this.#verdict!, reason);

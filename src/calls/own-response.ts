@@ -59,6 +59,8 @@ export function refusalResponse(
     fields.add('WWW-Authenticate', challenge(format.realm, kind.bearerError));
   if (kind.status === 401 && format.acceptsBasic === true)
     fields.add('WWW-Authenticate', `Basic realm="${format.realm}", charset="UTF-8"`);
+  // RFC 6455 §4.4: what we speak.
+  if (reason === 'upgrade-refused') fields.add('Sec-WebSocket-Version', '13');
   if (kind.status === 405) fields.add('Allow', allow.join(', '));
   if (kind.retryAfterSeconds !== undefined) {
     const limited = kind.status === 429 && rate !== null;

@@ -13,6 +13,7 @@ import type { Peer } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import type { NewTraces } from '../http/trace.ts';
 import type { BodyBudget } from '../limits/body-budget.ts';
+import type { TunnelPlaces } from '../limits/tunnels.ts';
 import type { RefusalReason } from '../refusal.ts';
 import type { AccessLog } from '../telemetry/access/log.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -50,6 +51,8 @@ export interface CallServices {
   readonly bodyBytes: number;
   /** The memory of bodies by which is decided. */
   readonly heldBodies: BodyBudget;
+  /** What accounts may have of tunnels at the same time. */
+  readonly tunnels: TunnelPlaces;
   readonly trustedProxies: TrustedProxies;
   /** Has a line for each call; null: there is none. */
   readonly accessLog: Pick<AccessLog, 'write'> | null;
@@ -96,6 +99,15 @@ export interface CallClient {
   interim(head: ResponseHead, fields: Fields): void;
   /** @param fields for the client, in place of the upstream's, and without framing */
   head(head: ResponseHead, fields: Fields): void;
+  /**
+   * In place of `head`: the upstream has agreed to another protocol. From now on the request's body
+   * is what the client sends, that which came early included, and `body` is what it gets.
+   *
+   * @param fields for the client, in place of the upstream's
+   */
+  tunnel(head: ResponseHead, fields: Fields): void;
+  /** The last bytes of a tunnel, in place of whatever was given and not flushed, and its end. */
+  lastBytes(bytes: Buffer): void;
   body(content: Buffer): void;
   /**
    * The response is complete.

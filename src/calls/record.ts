@@ -170,6 +170,7 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
   }
 
   get door(): NonNullable<CallFacts['door']> | null {
+    if (this.#verdict?.permitted === true && this.#verdict.upgrade !== null) return 'tunnel';
     return this.#services.door ?? this.#door;
   }
 

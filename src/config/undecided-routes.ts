@@ -19,6 +19,9 @@ function gapsOf(route: Config['routes'][number]): readonly string[] {
   return [
     ...(route.bodyVariables.length > 0 ? ['refused: its rule reads the body'] : []),
     ...(route.action === null ? [] : ['refused: the gate itself does what it asks for']),
+    ...(route.upgrade.length === 0
+      ? []
+      : ['refused: its calls may become tunnels, which the gate alone can end']),
     ...(route.cors === null ? [] : ['preflights are refused: the gate alone answers them']),
   ];
 }

@@ -3,6 +3,7 @@ import { tokenId } from '../account/token.ts';
 import type { Clock } from '../clock.ts';
 import { hasUnusualBody, isNeverAllowed, isUnsafe, methodBit } from '../http/method.ts';
 import type { ClientCertificate, Peer, RequestHead } from '../http/request-head.ts';
+import { readUpgrade } from '../http/upgrade.ts';
 import type { GuessThrottle } from '../limits/guess-throttle.ts';
 import type { RateLimiter } from '../limits/rate-limiter.ts';
 import type { RefusalReason } from '../refusal.ts';
@@ -119,6 +120,8 @@ export function createDecider(options: DeciderOptions): Decider {
     //    accident. And no body: to an upstream that does not look for one it is a second request.
     if (route?.access === 'public') {
       const { kind } = head.framing;
+      // In HTTP/1.1 it is passed over.
+      if (head.upgrade !== null && head.version === '2') return refuse(draft, 'upgrade-refused');
       return kind === 'none' || kind === 'elsewhere'
         ? withinLimits(draft, route, head.method)
         : refuse(draft, 'body-refused');
@@ -210,7 +213,18 @@ export function createDecider(options: DeciderOptions): Decider {
       return refuseKnown(draft, account, 'permission-denied', NO_METHODS, detail);
     }
 
-    // 12. A body where the route expects none: 400.
+    // 12. Another protocol, where the route takes one: a tunnel goes through the gate or not at
+    //     all, and only with a handshake that can be read in one way: 400.
+    if (route.upgrade.length > 0 && head.framing.kind === 'elsewhere')
+      return refuseKnown(draft, account, 'permission-denied', NO_METHODS, ONLY_PROXIED_TUNNELS);
+    if (head.upgrade !== null) {
+      const upgrade = readUpgrade(head, route.upgrade);
+      if (typeof upgrade === 'object' && upgrade !== null)
+        return refuseKnown(draft, account, 'upgrade-refused', NO_METHODS, upgrade.detail);
+      draft.upgrade = upgrade;
+    }
+
+    // 13. A body where the route expects none: 400.
     return hasUnusualBody(head) && !route.bodyOn.includes(head.method)
       ? refuseKnown(draft, account, 'body-refused')
       : withinLimits(draft, route, head.method);
@@ -235,7 +249,7 @@ export function createDecider(options: DeciderOptions): Decider {
   }
 
   /**
-   * 13. Rates: 429, or leave to pass. Last, so that a route's limit is only taken from by calls
+   * 14. Rates: 429, or leave to pass. Last, so that a route's limit is only taken from by calls
    * that it would let in.
    */
   function withinLimits(draft: Draft, route: Route, method: string): Verdict {
@@ -268,6 +282,8 @@ export function permitKeySet(method: string): Permit {
 
 const NO_HOST = 'the request names no host, and routes are told apart by host';
 const ONLY_PROXIED = 'the gate itself does what the call asks for: the call must go through it';
+const ONLY_PROXIED_TUNNELS =
+  'calls of the route may become tunnels, which the gate alone can end: they must go through it';
 const ONLY_LIVE = 'only the live token can be exchanged, not the one before it';
 
 const NO_LIMITS: NonNullable<DeciderOptions['rates']> = { ask: () => null, askRefused: () => null };
@@ -315,7 +331,7 @@ function permit(
 ): Permit {
   draft.permitted = true;
   draft.route = route;
-  draft.unsafe = isUnsafe(method);
+  draft.unsafe = isUnsafe(method) || draft.upgrade !== null;
   draft.preflight = preflight;
   return draft as Draft & Permit;
 }

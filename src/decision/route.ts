@@ -50,6 +50,8 @@ export interface Route {
   readonly bodyVariableBytes: number;
   /** Methods beside POST, PUT and PATCH with which a body is taken. Public routes: none. */
   readonly bodyOn: readonly string[];
+  /** Protocols, in lower case, to which its GET requests may change their connection. */
+  readonly upgrade: readonly string[];
   /** Whole literal segments removed from the front before forwarding (`/api`), or empty. */
   readonly stripPrefix: string;
   /**

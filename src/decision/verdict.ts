@@ -79,6 +79,7 @@ export class Draft implements Findings {
   rate: RateStanding | null = null;
   // Of a permit.
   unsafe = false;
+  upgrade: string | null = null;
   preflight: string | null = null;
   // Of a refusal.
   reason: RefusalReason | null = null;
@@ -100,7 +101,8 @@ export interface Permit extends Findings {
   readonly permitted: true;
   readonly route: Route;
   /**
-   * Whether the decision record must be accepted before anything goes upstream (unsafe methods).
+   * Whether the decision record must be accepted before anything goes upstream (unsafe methods,
+   * upgrades).
    */
   readonly unsafe: boolean;
   /**
@@ -108,6 +110,8 @@ export interface Permit extends Findings {
    * gate answers it. Null: the call itself.
    */
   readonly preflight: string | null;
+  /** The protocol to which the request may change its connection, in lower case; null: none. */
+  readonly upgrade: string | null;
 }
 
 /** A "no" with its stable reason. The doors turn it into bytes, from the table in refusal.ts. */

@@ -22,6 +22,7 @@ export const WHOLE_SERVER: Route = {
   upstream: '',
   bodyVariables: [],
   bodyVariableBytes: 0,
+  upgrade: [],
   bodyOn: [],
   stripPrefix: '',
   rewriteOrigin: [],

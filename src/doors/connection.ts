@@ -13,6 +13,8 @@ export interface ConnectionLimits extends BodyPaceLimits {
   readonly targetBytes: number;
   readonly headTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** Longest silence of both sides of a tunnel. */
+  readonly tunnelIdleMs: number;
 }
 
 /** What becomes of a request, as its connection sees it. */
@@ -26,6 +28,7 @@ export type Exchange = Pick<
   | 'onRequestFlush'
   | 'onRequestEnd'
   | 'onRequestFailed'
+  | 'endTunnel'
   | 'onClientGone'
   | 'onClientDrain'
   | 'shutOut'

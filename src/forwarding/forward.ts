@@ -48,6 +48,12 @@ export class Forward implements ResponseReceiver {
     return this.#request.framing.kind !== 'none';
   }
 
+  /** It may be sent again where nobody knows whether an upstream has seen it. */
+  get #isRepeatable(): boolean {
+    const { method, upgrade } = this.#request;
+    return isIdempotent(method) && !this.#hasBody && upgrade === null;
+  }
+
   /**
    * Sends the head; the body may follow from `onConnected` on.
    *
@@ -59,9 +65,7 @@ export class Forward implements ResponseReceiver {
     this.#hasShare = this.#upstream.shares.take(this.#account);
     if (!this.#hasShare) return false;
     this.#holding = hold;
-    const connection = this.#upstream.pool.take(
-      isIdempotent(this.#request.method) && !this.#hasBody,
-    );
+    const connection = this.#upstream.pool.take(this.#isRepeatable);
     if (connection === null) {
       this.#over();
       return false;
@@ -117,6 +121,12 @@ export class Forward implements ResponseReceiver {
     this.#over();
   }
 
+  /** Ends a tunnel: what was sent still goes out, then our end; the sink hears nothing more. */
+  finish(): void {
+    this.#connection?.finish();
+    this.#over();
+  }
+
   /** The exchange is over, in whichever way. */
   #over(): void {
     this.#connection = null;
@@ -163,12 +173,7 @@ export class Forward implements ResponseReceiver {
 
   #mayRepeat({ kind, neverSent, staleConnection }: UpstreamFailure): boolean {
     if (kind === 'timeout' || kind === 'exhausted' || this.#tries >= MAX_TRIES) return false;
-    const repeatable =
-      neverSent ||
-      (staleConnection &&
-        this.#tries === 1 &&
-        !this.#hasBody &&
-        isIdempotent(this.#request.method));
+    const repeatable = neverSent || (staleConnection && this.#tries === 1 && this.#isRepeatable);
     return repeatable && this.#upstream.shares.isWithin(this.#account);
   }
 

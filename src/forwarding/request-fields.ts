@@ -7,6 +7,7 @@ import type { OutgoingRequest } from '../http/outgoing.ts';
 import { isRemoved } from '../http/removed-fields.ts';
 import type { Peer, RequestHead } from '../http/request-head.ts';
 import type { Trace } from '../http/trace.ts';
+import { upgradeFor } from '../http/upgrade.ts';
 import type { FieldRules } from './field-rules.ts';
 import { addIdentity } from './identity-fields.ts';
 import { withoutOwnCookies } from './own-cookies.ts';
@@ -70,14 +71,17 @@ export function upstreamRequest(request: PermittedRequest): OutgoingRequest {
   addWay(fields, request);
   if (rules !== null) fields.addAll(rules.fields);
   addVia(fields, via, head.version, request.gate);
+  const { upgrade } = permit;
   return {
     method: head.method,
     target: outgoingTarget(head, permit.route),
     host: request.host ?? (head.host || request.authority),
     fields,
     framing: head.framing,
-    // A server that does not look for a body there takes it for the next request.
-    isLast: hasUnusualBody(head),
+    upgrade: upgrade === null ? null : upgradeFor(head, upgrade, fields),
+    // A server that does not look for a body there takes it for the next request. Nor is a request
+    // read where another protocol was asked for (RFC 9931).
+    isLast: upgrade !== null || hasUnusualBody(head),
     takesTrailers: head.takesTrailers,
   };
 }

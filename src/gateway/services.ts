@@ -4,6 +4,7 @@ import type { RenewToken } from '../calls/renewal.ts';
 import type { Decider } from '../decision/decide.ts';
 import { TrustedProxies } from '../http/client-address.ts';
 import { BodyBudget } from '../limits/body-budget.ts';
+import { TunnelPlaces } from '../limits/tunnels.ts';
 import type { AccessLog } from '../telemetry/access/log.ts';
 import type { GateAssertions } from './assertions.ts';
 import { createCallMeter } from './call-meter.ts';
@@ -47,6 +48,8 @@ export function servicesOf(
   }: CallParts,
 ): () => CallServices {
   const heldBodies = new BodyBudget(HELD_BODIES_BYTES, () => state.config.limits.accountShare);
+  const tunnels = new TunnelPlaces(() => state.config.limits.tunnelsPerAccount);
+  metrics.connect({ tunnelsOpen: () => tunnels.open });
   const meter = createCallMeter(metrics);
   const events = new CallEvents(instance);
   const named = new Set(state.config.audit.headers);
@@ -72,6 +75,7 @@ export function servicesOf(
       heldBodies,
       accessLog,
       serverTiming: telemetry.serverTiming === 'authenticated',
+      tunnels,
       traces: telemetry.traces,
       trustedProxies: new TrustedProxies(
         listen.proxy?.trustedProxies ?? [],

@@ -1,5 +1,6 @@
 import type { Fields } from './fields.ts';
 import type { BodyFraming } from './request-head.ts';
+import type { Upgrade } from './upgrade.ts';
 
 /** The head of a request to an upstream: `Host`, framing and connection stand beside its fields. */
 export interface OutgoingRequest {
@@ -10,6 +11,8 @@ export interface OutgoingRequest {
   readonly host: string;
   readonly fields: Fields;
   readonly framing: BodyFraming;
+  /** Another protocol on the connection that it is sent on; null = none is asked for. */
+  readonly upgrade: Upgrade | null;
   /**
    * Its connection serves no request after it: an upstream that does not look for this body would
    * read it as one.

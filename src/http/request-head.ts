@@ -43,6 +43,11 @@ export interface RequestHead {
    * Lower-cased names that `Connection` declares to be for this connection only (RFC 9110 §7.6.1).
    */
   readonly nominated: readonly string[];
+  /**
+   * `Upgrade` as received, its values joined, or `:protocol` of HTTP/2 (RFC 8441, whose method is
+   * then read as GET): what the client would rather speak on this connection. Null: nothing else.
+   */
+  readonly upgrade: string | null;
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
   /** The client takes fields behind the content of a response (`TE: trailers`). */

@@ -15,13 +15,19 @@ export function requestHead({
   framing,
   isLast,
   takesTrailers,
+  upgrade,
 }: OutgoingRequest): string {
-  return `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${fieldLines(fields)}${framingLine(framing)}${connectionLines(isLast, takesTrailers)}\r\n`;
+  return `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${fieldLines(fields)}${framingLine(framing)}${upgrade !== null ? upgradeLines(upgrade.protocol) : connectionLines(isLast, takesTrailers)}\r\n`;
 }
 
 function connectionLines(isLast: boolean, takesTrailers: boolean): string {
   if (takesTrailers) return isLast ? CLOSE_TE : TE;
   return isLast ? CLOSE : '';
+}
+
+/** RFC 9110 §7.8. */
+export function upgradeLines(protocol: string): string {
+  return `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n`;
 }
 
 /** @param framing field line; empty = the end of the connection, or of the head, is the end */

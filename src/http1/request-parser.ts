@@ -55,8 +55,8 @@ interface Framing {
   coding: string | null;
   expect: string | null;
   connection: string | null;
-  /** The client wants another protocol on this connection. */
-  upgrade: boolean;
+  /** Another protocol that the client wants on this connection. */
+  upgrade: string | null;
   te: string | null;
 }
 
@@ -96,7 +96,7 @@ export function parseRequestHead(text: string, maxTargetLength: number): Request
     coding: null,
     expect: null,
     connection: null,
-    upgrade: false,
+    upgrade: null,
     te: null,
   };
   const fieldFault = readFields(text, lineEnd + 2, names, values, seen);
@@ -131,9 +131,11 @@ export function parseRequestHead(text: string, maxTargetLength: number): Request
     userAgent: seen.userAgent,
     framing,
     nominated: connection.nominated,
+    upgrade: seen.upgrade,
     expectsContinue: seen.expect !== null && version === '1.1',
     takesTrailers: seen.te !== null && saysTrailers(seen.te, version, connection.nominated),
-    keepAlive: version === '1.1' && !connection.close && !seen.upgrade && method !== 'CONNECT',
+    keepAlive:
+      version === '1.1' && !connection.close && seen.upgrade === null && method !== 'CONNECT',
   };
 }
 
@@ -228,7 +230,7 @@ function note(name: FieldName, value: string, seen: Framing): HeadFault | null {
       seen.connection = seen.connection === null ? value : `${seen.connection},${value}`;
       return null;
     case FRAMING_FIELD.upgrade:
-      seen.upgrade = true;
+      seen.upgrade = seen.upgrade === null ? value : `${seen.upgrade},${value}`;
       return null;
     case FRAMING_FIELD.te:
       seen.te = seen.te === null ? value : `${seen.te},${value}`;

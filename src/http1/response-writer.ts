@@ -11,6 +11,7 @@ import {
   lastChunk,
   lengthLine,
   responseHead,
+  upgradeLines,
 } from './head-writer.ts';
 
 /**
@@ -60,6 +61,21 @@ export class ResponseWriter {
   interim({ status, reason }: ResponseHead, fields: Fields): void {
     if (this.#request?.version === '1.1')
       this.#out.text(responseHead(status, reason, fields, '', true));
+  }
+
+  /** The protocol that the request asked for follows, in both directions. */
+  switching({ status, reason }: ResponseHead, fields: Fields): void {
+    this.#chunked = false;
+    this.persistent = false;
+    const lines = upgradeLines(this.#request!.upgrade!);
+    this.#out.text(responseHead(status, reason, fields, lines, true));
+  }
+
+  /** The last bytes of a tunnel, in place of whatever was given and not flushed. */
+  lastBytes(bytes: Buffer): void {
+    this.#out.discard();
+    this.#out.bytes(bytes);
+    this.#request = null;
   }
 
   head(head: ResponseHead, fields: Fields): void {

@@ -104,6 +104,7 @@ export function readRequestHead(
     userAgent: seen.userAgent,
     framing,
     nominated: NO_NAMES,
+    upgrade: null,
     expectsContinue: expect !== null && framing.kind !== 'none',
     takesTrailers: seen.te,
     keepAlive: true,

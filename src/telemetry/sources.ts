@@ -43,6 +43,8 @@ export interface MetricSources {
   auditActivityLagSeconds(): number | null;
   /** Of the certificate that expires first: seconds since the Unix epoch. */
   certificateExpirySeconds(): number | null;
+  /** Handshakes that an upstream has yet to agree to included. */
+  tunnelsOpen(): number;
   clientConnections(): Readonly<Record<(typeof CLIENT_STATES)[number], number>>;
   upstreamConnections(): Iterable<ConnectionCount>;
   upstreamAddresses(): Iterable<AddressUse>;
@@ -108,6 +110,12 @@ export function declareSources(registry: Registry, sources: Partial<MetricSource
     'When the first certificate expires.',
     'min',
     () => sources.certificateExpirySeconds?.(),
+  );
+  gauge(
+    'sallyport_tunnels_open',
+    'WebSockets and other upgrades that are open, or about to be.',
+    'sum',
+    () => sources.tunnelsOpen?.(),
   );
   declareGauge(
     registry,

@@ -22,6 +22,9 @@ import { type ReadConnection, ResponseReader } from './response-reader.ts';
  */
 const FULL_READ_BYTES = { connect: 64 * 1024, secureConnect: 16 * 1024 } as const;
 
+/** How long an upstream may take for what is left of a tunnel, and for its own end. */
+const FINISH_MS = 5000;
+
 /**
  * One connection to an upstream, for one exchange at a time.
  *
@@ -62,6 +65,10 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
   #paused = false;
   /** A byte of the response came. */
   #anyByte = false;
+  /** What was HTTP is a tunnel of bytes. */
+  #switched = false;
+  /** Nothing is read any more: what was written goes out. */
+  #finishing = false;
 
   constructor(
     socket: Socket,
@@ -124,7 +131,7 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
    * connecting.
    */
   begin(receiver: ResponseReceiver, request: OutgoingRequest): void {
-    this.#in.begin(receiver, request.method === 'HEAD');
+    this.#in.begin(receiver, request.method === 'HEAD', request.upgrade);
     this.#last = request.isLast;
     this.#sendsChunks = request.framing.kind === 'chunked';
     this.#out.text(requestHead(request));
@@ -209,6 +216,22 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
     this.#close();
   }
 
+  /**
+   * Ends a tunnel without a word to the receiver: what was given to the socket goes out, then the
+   * end of our direction; what comes is dropped.
+   */
+  finish(): void {
+    if (this.#closed) return;
+    this.#in.end();
+    this.#flushes.forget();
+    this.#kept.take();
+    this.#finishing = true;
+    this.#out.flush();
+    this.#deadline.untilMs = this.#deadlines.nowMs + FINISH_MS;
+    this.#socket.end();
+    this.#socket.resume();
+  }
+
   expired(): void {
     this.#guarded(() => {
       if (this.#in.receiver === null) this.destroy();
@@ -242,6 +265,7 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
   }
 
   #onData(chunk: Buffer): void {
+    if (this.#finishing) return;
     this.#anyByte = true;
     if (this.#kept.holding && !this.#paused) this.pause();
     if (this.#paused) {
@@ -283,6 +307,14 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
     this.#silenceMs = this.#timeouts.streamIdleTimeoutMs;
     this.#watchSilence();
     this.#keeper.answered(status);
+  }
+
+  /** It owes nothing any more, and whatever follows is no fault of its address. */
+  onSwitched(): void {
+    this.#switched = true;
+    this.#requestSent = false;
+    this.#watchSilence();
+    this.#keeper.answered(101);
   }
 
   onBroken(detail: string): void {
@@ -336,7 +368,7 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
     const receiver = this.#in.end();
     const staleConnection = this.#connected && this.#served > 0 && !this.#anyByte;
     const failure: UpstreamFailure = { kind, detail, neverSent: !this.#connected, staleConnection };
-    if (receiver !== null) this.#keeper.failed(failure);
+    if (receiver !== null && !this.#switched) this.#keeper.failed(failure);
     this.#close();
     if (receiver !== null) lastWord(receiver, () => receiver.onFailure(failure));
   }

@@ -181,6 +181,7 @@ function newProber(
       host: options.checkHost(address),
       fields,
       framing: { kind: 'none', declared: false },
+      upgrade: null,
       isLast: true,
       takesTrailers: false,
     },

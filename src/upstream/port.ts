@@ -75,6 +75,11 @@ export interface UpstreamChannel {
   resume(): void;
   /** Gives the exchange up without a word to the receiver; the upstream sees it. */
   destroy(): void;
+  /**
+   * Ends a tunnel without a word to the receiver: what was given to it goes out, then the end of
+   * our direction; what comes is dropped.
+   */
+  finish(): void;
 }
 
 export interface UpstreamTimeouts {

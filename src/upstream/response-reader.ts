@@ -1,5 +1,6 @@
 import type { ResponseHead } from '../http/response-head.ts';
 import type { Trailers } from '../http/trailers.ts';
+import { switchFault, type Upgrade } from '../http/upgrade.ts';
 import { BodyReader } from '../http1/body-reader.ts';
 import { HeadReader } from '../http1/head-reader.ts';
 import { parseResponseHead } from '../http1/response-parser.ts';
@@ -13,6 +14,8 @@ const MAX_INFORMATIONAL = 16;
 export interface ReadConnection {
   /** Before the receiver hears of it. */
   onFinalHead(status: number): void;
+  /** As `onFinalHead`, of 101. */
+  onSwitched(): void;
   /**
    * The response is whole.
    *
@@ -35,6 +38,8 @@ export class ResponseReader {
   #receiver: ResponseReceiver | null = null;
   /** The request was HEAD. */
   #toHead = false;
+  /** Another protocol that the request asked for. */
+  #upgrade: Upgrade | null = null;
   /** No head has said yet that this response is the connection's last. */
   #keepAlive = true;
   #informational = 0;
@@ -51,9 +56,10 @@ export class ResponseReader {
   }
 
   /** What is read from now on is the response for this receiver. */
-  begin(receiver: ResponseReceiver, toHead: boolean): void {
+  begin(receiver: ResponseReceiver, toHead: boolean, upgrade: Upgrade | null): void {
     this.#receiver = receiver;
     this.#toHead = toHead;
+    this.#upgrade = upgrade;
     this.#keepAlive = true;
     this.#informational = 0;
     this.#body = null;
@@ -92,6 +98,7 @@ export class ResponseReader {
     // `Connection: close` beside an interim response is this connection's business alone: the final
     // response still comes, and is the last one.
     if (!head.keepAlive) this.#keepAlive = false;
+    if (head.status === 101) return this.#onSwitch(head, receiver) ? result.rest : null;
     if (head.status < 200) return this.#onInterim(head, receiver) ? result.rest : null;
     const body = readerFor(head);
     this.#body = body;
@@ -106,13 +113,30 @@ export class ResponseReader {
   /** @returns whether the final response may follow */
   #onInterim(head: ResponseHead, receiver: ResponseReceiver): boolean {
     this.#informational += 1;
-    // 101 cannot be a response to us: no Upgrade is ever sent on this way (RFC 9110 §15.2.2).
-    if (head.status === 101 || this.#informational > MAX_INFORMATIONAL) {
+    if (this.#informational > MAX_INFORMATIONAL) {
       this.#broken('unexpected interim answer');
       return false;
     }
     receiver.onInterim(head);
     return true;
+  }
+
+  /**
+   * 101 is the last head of a connection: what follows is another protocol until it ends (RFC 9110
+   * §15.2.2), and passed on as a body is.
+   *
+   * @returns whether it may follow
+   */
+  #onSwitch(head: ResponseHead, receiver: ResponseReceiver): boolean {
+    const fault = switchFault(this.#upgrade, head);
+    if (fault !== null) {
+      this.#broken(fault);
+      return false;
+    }
+    this.#body = BodyReader.untilClose();
+    this.#connection.onSwitched();
+    receiver.onHead(head);
+    return this.#receiver !== null;
   }
 
   #readBody(chunk: Buffer, receiver: ResponseReceiver, body: BodyReader): null {

@@ -186,6 +186,26 @@ const PROBES: Readonly<Record<string, Probe>> = {
     look: slowBody,
     is: 'HTTP/1.1 408 Request Timeout',
   },
+  'limits.tunnelsPerAccount': {
+    before: { ...route({ upgrade: ['x-echo'] }), 'limits.tunnelsPerAccount': 2 },
+    after: { ...route({ upgrade: ['x-echo'] }), 'limits.tunnelsPerAccount': 1 },
+    look: (stage) => stage.upgrades(1),
+    was: '101',
+    is: '503',
+  },
+  'limits.tunnelIdleMs': {
+    before: { ...route({ upgrade: ['x-echo'] }), 'limits.tunnelIdleMs': 3_600_000 },
+    after: { ...route({ upgrade: ['x-echo'] }), 'limits.tunnelIdleMs': 1000 },
+    look: (stage) => stage.silentTunnelEnds(),
+    is: true,
+  },
+  'routes.*.upgrade': {
+    before: route({}),
+    after: route({ upgrade: ['x-echo'] }),
+    look: (stage) => stage.upgrades(),
+    was: '200',
+    is: '101',
+  },
   'limits.publicShare': {
     before: { ...PUBLIC, 'limits.publicShare': 1 },
     after: { ...PUBLIC, 'limits.publicShare': 0.5 },

@@ -13,6 +13,7 @@ import {
   type AddressInfo,
   connect,
   createServer as createTcpServer,
+  type Socket,
   type Server as TcpServer,
 } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -21,7 +22,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { parseConfig } from '../../src/config/load.ts';
 import { owner, type RouteText, startGateway, type TestGateway } from '../support/gateway.ts';
-import { connectRaw } from '../support/raw-client.ts';
+import { connectRaw, type RawClient } from '../support/raw-client.ts';
 import { newAuthority, writeCertificate } from '../unit/tls/samples.ts';
 
 export type Tree = { readonly [key: string]: unknown };
@@ -71,6 +72,10 @@ export interface Stage {
   silentHandshakeEnds(): Promise<boolean>;
   /** The status of a call while another one to the same upstream is not answered. */
   besideHanging(path: string): Promise<number>;
+  /** The status of a request for another protocol, beside so many tunnels of the same account. */
+  upgrades(beside?: number): Promise<string | undefined>;
+  /** Whether a tunnel through which nothing passes is ended. */
+  silentTunnelEnds(): Promise<boolean>;
   /** Whether there is no place for another connection beside an idle one. */
   crowds(path: string): Promise<boolean>;
   metrics(): Promise<string>;
@@ -105,7 +110,14 @@ export async function openStage(): Promise<Stage> {
   const first = await writeCertificate(dir, 'first', authority, { hosts });
   const second = await writeCertificate(dir, 'second', authority, { hosts });
   const seen: string[] = [];
-  const plain = await listen(createServer(answering('plain', seen)));
+  const plain = await listen(
+    createServer(answering('plain', seen)).on('upgrade', (_, socket: Socket) => {
+      socket.on('error', () => {});
+      socket.write(
+        'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x-echo\r\n\r\n',
+      );
+    }),
+  );
   const other = await listen(createServer(answering('other', seen)));
   const asking = {
     cert: readFileSync(first.certificateFile),
@@ -357,6 +369,31 @@ class LiveStage implements Stage {
     const { status } = await this.call(path);
     client.reset();
     return status;
+  }
+
+  async #upgrade(): Promise<RawClient> {
+    const tls = { ca: this.#parts.ca, servername: 'localhost' };
+    const client = await connectRaw({ port: this.#gate.port, tls });
+    await client.send(
+      `GET /echo HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${this.token}\r\nConnection: upgrade\r\nUpgrade: x-echo\r\n\r\n`,
+    );
+    await client.waitFor('an answer', (bytes) => bytes.includes('\r\n\r\n'));
+    return client;
+  }
+
+  async upgrades(beside = 0): Promise<string | undefined> {
+    const clients: RawClient[] = [];
+    for (let number = 0; number <= beside; number += 1) clients.push(await this.#upgrade());
+    for (const client of clients) client.close();
+    return clients.at(-1)?.bytes.toString('latin1').split(' ')[1];
+  }
+
+  async silentTunnelEnds(): Promise<boolean> {
+    const client = await this.#upgrade();
+    return client.waitForClose(LIMIT_MS).then(
+      () => true,
+      () => false,
+    );
   }
 
   async crowds(path: string): Promise<boolean> {

@@ -10,6 +10,7 @@ export function outgoing(method = 'GET'): OutgoingRequest {
     host: 'a',
     fields: new Fields(),
     framing: { kind: 'none', declared: false },
+    upgrade: null,
     isLast: false,
     takesTrailers: false,
   };

@@ -43,6 +43,7 @@ const PARTS = {
   'python3-jwt': { package: 'python3-jwt', rings: ['clients'] },
   go: { package: 'golang-go', rings: ['clients'] },
   'nginx-js': { package: 'libnginx-mod-http-js', rings: ['clients'] },
+  'python3-websockets': { package: 'python3-websockets', rings: ['clients'] },
   'docker-compose': { package: 'docker-compose', rings: ['processes', 'docker'] },
   docker: { package: 'docker.io', rings: ['docker'] },
   dockerd: { package: 'docker.io', rings: ['docker'] },
@@ -73,6 +74,7 @@ const NGINX_MODULES: Partial<Record<Part, string>> = {
 const PYTHON_MODULES: Partial<Record<Part, string>> = {
   'python3-requests': 'requests',
   'python3-jwt': 'jwt',
+  'python3-websockets': 'websockets',
 };
 
 /**

@@ -35,7 +35,7 @@ export interface DemandFacts {
 /** What was asked: calls/record.ts's `CallRecord` will do. */
 export interface CallFacts {
   /** By which door it came; null or absent: the proxied APIs' own, by HTTP/1.1. */
-  readonly door?: 'decision' | 'http2' | null;
+  readonly door?: 'decision' | 'http2' | 'tunnel' | null;
   /** The request id. */
   readonly id: string;
   readonly method: string | null;

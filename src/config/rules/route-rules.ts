@@ -32,6 +32,7 @@ export function checkRoutes(file: Raw, source: YamlSource, report: Report): void
     const template = checkPath(route, path, report);
     checkMethods(route, path, report);
     checkBodyOn(route, path, report);
+    checkUpgrade(route, protocolOf(file, route), path, report);
     if (route.access === 'public') checkPublic(route, path, report);
     else if (!has(route, 'action')) checkPermission(route, template, path, report);
     if (!has(route, 'action')) checkApplication(route, template, path, report);
@@ -118,6 +119,31 @@ function checkBodyOn(route: Raw, path: ConfigPath, report: Report): void {
   }
 }
 
+/** How its upstream is spoken to, where that is said. */
+function protocolOf(file: Raw, route: Raw): string | null {
+  return text(group(group(file.upstreams)[text(route.upstream) ?? '']).protocol);
+}
+
+function checkUpgrade(route: Raw, protocol: string | null, path: ConfigPath, report: Report): void {
+  const here = [...path, 'upgrade'];
+  const protocols = list(route.upgrade);
+  for (const [index, one] of protocols.entries())
+    if (protocols.indexOf(one) !== index)
+      report.fault([...here, index], 'the protocol is given twice');
+  if (protocols.length === 0) return;
+  if (route.access === 'public')
+    report.fault(here, 'not on a public route: a tunnel is always of an account');
+  else if (!has(route, 'action') && !list(route.methods).includes('GET'))
+    report.fault(here, 'an upgrade is asked for with GET, which the route does not take');
+  if (protocol === 'h2' || protocol === 'h2c')
+    report.fault(here, `only to an upstream of HTTP/1.1, and this one is spoken to in ${protocol}`);
+  if (has(route, 'variables'))
+    report.fault(
+      here,
+      'not together with variables: they stand in a body, and an upgrade has none',
+    );
+}
+
 function checkPublic(route: Raw, path: ConfigPath, report: Report): void {
   for (const [index, method] of list(route.methods).entries()) {
     const isAllowed = (PUBLIC_METHODS as readonly unknown[]).includes(method);
@@ -158,6 +184,7 @@ const OF_FORWARDED = [
   'variables',
   'bodyVariableBytes',
   'bodyOn',
+  'upgrade',
   'stripPrefix',
   'forwardAuthorization',
   'headers',

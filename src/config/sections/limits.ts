@@ -69,6 +69,14 @@ export const limitsSection = z
       0.5,
       'Part of the connections to an upstream, to its addresses that do not fail, that one account may use at the same time.',
     ),
+    tunnelsPerAccount: whole(
+      { min: 1, max: 1_000_000, default: 100 },
+      'Tunnels (WebSocket and other upgrades) that one account may have at the same time, of each worker.',
+    ),
+    tunnelIdleMs: whole(
+      { min: 1000, max: 86_400_000, default: 300_000 },
+      'Time without a byte in either direction before a tunnel is ended, in milliseconds. Services that say nothing for longer send pings of their own.',
+    ),
     accountRate: orNull(
       z.strictObject(rate),
       'What one account may call in all, over all routes together. Beyond: 429.',

@@ -23,6 +23,11 @@ export type RouteApplication =
 
 const APPLICATION = /^(?:\{([A-Za-z][A-Za-z0-9_-]{0,31})\}|([A-Za-z0-9][A-Za-z0-9._-]{0,63}))$/;
 
+/**
+ * An upgrade token (RFC 9110 §7.8); never one by which what follows would be HTTP, and pass unread.
+ */
+const UPGRADE = /^(?!(?:h2c?|tls|https?)$)[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/;
+
 const VARIABLE = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
 
 /** `{variable}`, `any`, `some`, or the name of an application. */
@@ -81,6 +86,20 @@ const route = z
       .default([])
       .describe(
         'Methods of the route whose requests may have a body, besides POST, PUT and PATCH, which always may. Only for an upstream that reads it: one that does not takes it for the next request.',
+      ),
+    upgrade: z
+      .array(
+        z
+          .string()
+          .regex(
+            UPGRADE,
+            'expected the name of a protocol in lower case, such as websocket; never h2c, http or tls',
+          ),
+      )
+      .max(8, 'at most 8 protocols')
+      .default([])
+      .describe(
+        'Protocols to which GET requests of the route may change their connection, where its upstream agrees: `websocket`, or the name of another one, whose bytes pass unread. A request for any other protocol is served as if it had not asked for it.',
       ),
     access: z
       .enum(['account', 'public'])

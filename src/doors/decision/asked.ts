@@ -182,6 +182,7 @@ function headOf(
     framing: ELSEWHERE,
     nominated: NONE,
     takesTrailers: false,
+    upgrade: null,
     expectsContinue: false,
     keepAlive: true,
   };

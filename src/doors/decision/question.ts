@@ -180,6 +180,8 @@ export class Question implements Exchange, CallClient {
     else this.#call.onRequestFailed(reason);
   }
 
+  endTunnel(): void {}
+
   /** Who goes before the question is complete has not asked it. */
   onClientGone(why?: 'client-aborted' | 'draining'): void {
     this.#call?.onClientGone(why);
@@ -238,6 +240,14 @@ export class Question implements Exchange, CallClient {
   }
 
   interim(): never {
+    throw new Error(ONLY_VERDICTS);
+  }
+
+  tunnel(): never {
+    throw new Error(ONLY_VERDICTS);
+  }
+
+  lastBytes(): never {
     throw new Error(ONLY_VERDICTS);
   }
 

@@ -49,6 +49,8 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
   #waitsForDrain = false;
   /** It has brought a whole request. */
   #served = false;
+  /** What was HTTP is a tunnel of bytes. */
+  #tunnels = false;
   #lingering: Lingering | null = null;
   #closed = false;
 
@@ -90,6 +92,7 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
   drain(): void {
     this.#guarded(() => {
       if (this.busy) this.#out.persistent = false;
+      if (this.#call !== null) this.#call.endTunnel();
       else this.#closeGracefully();
     });
   }
@@ -197,7 +200,7 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
   }
 
   onBody(content: Buffer): void {
-    this.#pace!.came(content.length, this.#host.deadlines.nowMs);
+    if (!this.#tunnels) this.#pace!.came(content.length, this.#host.deadlines.nowMs);
     this.#call?.onRequestBody(content);
   }
 
@@ -222,12 +225,27 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
    */
   #watchClient(): void {
     if (this.#lingering !== null) return;
+    if (this.#tunnels) {
+      this.#watchTunnel();
+      return;
+    }
     const { nowMs } = this.#host.deadlines;
     const { bodyWaits } = this.#in;
     const waits = this.#call === null || bodyWaits || this.#waitsForDrain;
     const untilMs = waits ? nowMs + this.#host.limits.idleTimeoutMs : Number.POSITIVE_INFINITY;
     if (!bodyWaits) this.#pace?.pause(nowMs);
     this.#deadline.untilMs = bodyWaits ? Math.min(untilMs, this.#pace!.wait(nowMs)) : untilMs;
+  }
+
+  /** Bytes in either direction begin its time anew; that of the upstream is not the client's. */
+  #watchTunnel(): void {
+    const { deadlines, limits } = this.#host;
+    const forMs = this.#waitsForDrain
+      ? limits.idleTimeoutMs
+      : this.#in.bodyWaits
+        ? limits.tunnelIdleMs
+        : Number.POSITIVE_INFINITY;
+    this.#deadline.untilMs = deadlines.nowMs + forMs;
   }
 
   // ── the call's view ──
@@ -273,6 +291,19 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
     this.#out.head(head, fields);
   }
 
+  tunnel(head: ResponseHead, fields: Fields): void {
+    this.#tunnels = true;
+    this.#out.switching(head, fields);
+    this.#in.tunnel();
+    this.#watchClient();
+    this.#in.goOn();
+  }
+
+  lastBytes(bytes: Buffer): void {
+    this.#out.lastBytes(bytes);
+    this.#answered();
+  }
+
   body(content: Buffer): void {
     this.#out.body(content);
   }
@@ -287,6 +318,8 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
     const more = this.#out.flush();
     if (!more && !this.#waitsForDrain) {
       this.#waitsForDrain = true;
+      this.#watchClient();
+    } else if (this.#tunnels) {
       this.#watchClient();
     }
     return more;
@@ -373,7 +406,15 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
    */
   #onEnd(): void {
     if (this.#call === null) this.#closeGracefully();
+    else if (this.#tunnels) this.#endTunnel(this.#call);
     else this.#onGone();
+  }
+
+  /** All that came goes to the upstream, however slowly that takes it. */
+  #endTunnel(call: Exchange): void {
+    const rest = this.#in.takeRest();
+    if (rest !== null) call.onRequestBody(rest);
+    call.onRequestEnd(null);
   }
 
   #onGone(why?: 'draining'): void {

@@ -111,6 +111,22 @@ export class RequestReader {
     this.#bodyAwaited = false;
   }
 
+  /**
+   * What follows is no HTTP any more, but bytes until the end; they are given out as those of a
+   * body, the ones that came early first.
+   */
+  tunnel(): void {
+    this.#body = BodyReader.untilClose();
+    this.resumeBody();
+  }
+
+  /** What came and was not given out. */
+  takeRest(): Buffer | null {
+    const rest = this.#rest;
+    this.#rest = null;
+    return rest;
+  }
+
   /** `onBodyHere` follows once bytes of the body are here. Only when none are. */
   awaitBody(): void {
     this.#bodyAwaited = this.#body !== null && !this.#stopped;

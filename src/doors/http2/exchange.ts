@@ -263,6 +263,14 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
     return this.#request?.method === 'HEAD' || head.status === 304 ? declaredLength(head) : '0';
   }
 
+  tunnel(): void {
+    throw new Error('no request of HTTP/2 asks for another protocol');
+  }
+
+  lastBytes(): void {
+    throw new Error('no stream of HTTP/2 is a tunnel');
+  }
+
   body(content: Buffer): void {
     this.#stream.content(content);
   }

@@ -314,6 +314,11 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
     stream?.reset(ERROR.cancel);
   }
 
+  /** The configuration lets no tunnel lead to HTTP/2. */
+  finish(): void {
+    this.destroy();
+  }
+
   expired(): void {
     const stream = this.#stream;
     // Nothing came on its connection at all: nobody else is to wait for that.

@@ -74,6 +74,7 @@ describe('the socket of an owner', () => {
         audit: 'required',
         errors: 'problem',
         rateLimit: null,
+        upgrade: [],
         bodyOn: [],
         action: null,
         rewriteOrigin: [],

@@ -28,6 +28,7 @@ const STEPS: Readonly<Record<string, (stage: CallStage) => unknown>> = {
   },
   'the client leaves': (stage) => stage.leave(),
   'the gate closes': (stage) => stage.leave('draining'),
+  'its tunnel is to end': ({ call }) => call.endTunnel(),
   'it is shut out': ({ call }) => call.shutOut('token-revoked'),
   'the lease ends': (stage) => {
     stage.covered = false;
@@ -41,6 +42,7 @@ const STEPS: Readonly<Record<string, (stage: CallStage) => unknown>> = {
   'the upstream goes on': (stage) => upstream(stage)?.receiver?.onDrain(),
   'an interim response': (stage) => heard(stage)?.receiver?.onInterim(responseHead(103)),
   'the head of the response': (stage) => heard(stage)?.receiver?.onHead(responseHead()),
+  'the upstream agrees': (stage) => asked(stage)?.receiver?.onHead(responseHead(101)),
   'a piece of the response': (stage) => begun(stage)?.receiver?.onBody(Buffer.from('piece')),
   'it is flushed': (stage) => begun(stage)?.receiver?.flush(),
   'the end of the response': (stage) => begun(stage)?.ends(),
@@ -59,9 +61,16 @@ function heard(stage: CallStage) {
   return isHeld || hasHead(stage) ? undefined : connection;
 }
 
-const hasHead = ({ client }: CallStage) => client.heard.includes('head 200');
+const hasHead = ({ client }: CallStage) =>
+  client.heard.includes('head 200') || client.heard.includes('tunnel 101');
+/** It was asked for another protocol. */
+const asked = (stage: CallStage) =>
+  stage.upstream.given.some(({ told }) => told[0] === 'begin GET /tunnel')
+    ? heard(stage)
+    : undefined;
 const begun = (stage: CallStage) => (hasHead(stage) ? upstream(stage) : undefined);
 
+const TUNNEL = { path: '/tunnel', target: '/tunnel', upgrade: 'x-bytes', nominated: ['upgrade'] };
 const requests = fc.constantFrom<NonNullable<StageOptions['request']>>(
   {},
   { path: '/public' },
@@ -71,6 +80,7 @@ const requests = fc.constantFrom<NonNullable<StageOptions['request']>>(
   { ...post('/all'), method: 'DELETE' },
   post('/effort'),
   post('/body', 13),
+  TUNNEL,
   { ...post('/renew'), framing: { kind: 'none', declared: true } },
 );
 
@@ -101,7 +111,7 @@ function watch(stage: CallStage): string[] {
   if (stage.upstream.given.length > 0 && !permitted) faults.push('sent upstream without a permit');
   const { given } = stage.upstream;
   for (const { told } of given) {
-    const closed = told.indexOf('destroy');
+    const closed = told.findIndex((word) => word === 'destroy' || word === 'finish');
     const late = told.slice(closed + 1).filter((word) => /^(body|end|begin|resume)/.test(word));
     if (closed !== -1 && late.length > 0) faults.push(`${late} to a connection that was given up`);
   }
@@ -133,7 +143,7 @@ it('has one decision and one end, whatever happens in whichever order', async ()
         // A door says nothing of a call whose client has its answer, or has gone.
         const { told, gone } = stage.client;
         const ofTheDoor =
-          /^(the first|a piece of the body|the end of the body|the body|the gate|the client)/;
+          /^(the first|a piece of the body|the end of the body|the body|the gate|the client|its tunnel)/;
         if ((told || gone) && ofTheDoor.test(step)) continue;
         await STEPS[step]!(stage);
         expect(watch(stage)).toEqual([]);

@@ -19,6 +19,7 @@ import type { OwnResponse } from '../../../src/http/outgoing.ts';
 import type { RequestHead } from '../../../src/http/request-head.ts';
 import type { ResponseHead } from '../../../src/http/response-head.ts';
 import { BodyBudget } from '../../../src/limits/body-budget.ts';
+import { TunnelPlaces } from '../../../src/limits/tunnels.ts';
 import type { Log } from '../../../src/telemetry/log.ts';
 import { role } from '../account/samples.ts';
 import { decider, head, PEER, route, SampleRegistry } from '../decision/samples.ts';
@@ -46,6 +47,7 @@ const ROUTES: readonly Route[] = [
     action: 'renew-token',
     ...{ application: { from: 'any' }, permission: null, upstream: '' },
   }),
+  route({ name: 'tunnel', path: '/tunnel', methods: ['GET'], upgrade: ['x-bytes'], ...ANY }),
   route({
     name: 'cors',
     path: '/cors',
@@ -147,6 +149,15 @@ class FakeClient implements CallClient {
     this.#say(`head ${status}`);
   }
 
+  tunnel({ status }: ResponseHead): void {
+    this.#say(`tunnel ${status}`);
+    this.takesBody = true;
+  }
+
+  lastBytes(bytes: Buffer): void {
+    this.#say(`last ${bytes.toString('hex')}`, true);
+  }
+
   body(content: Buffer): void {
     this.#say(`body ${content}`);
   }
@@ -204,6 +215,7 @@ export class CallStage {
   readonly registry = new SampleRegistry();
   readonly openCalls: OpenCalls;
   readonly upstream: FakeUpstream;
+  readonly tunnels = new TunnelPlaces(() => 1);
   readonly heldBodies = new BodyBudget(4096, () => 1);
   readonly measures: CallMeasure[] = [];
   readonly logged: string[] = [];
@@ -254,6 +266,7 @@ export class CallStage {
       guarantee,
       bodyBytes: bodyBytes ?? 0,
       heldBodies: this.heldBodies,
+      tunnels: this.tunnels,
       trustedProxies: new TrustedProxies([]),
       accessLog: null,
       serverTiming: options.serverTiming ?? false,
@@ -351,6 +364,7 @@ export class CallStage {
     const { size } = this.openCalls;
     if (size > 0) left.push(`${size} open calls`);
     if (this.heldBodies.takenBytes > 0) left.push(`${this.heldBodies.takenBytes} bytes held`);
+    if (this.tunnels.open > 0) left.push('the place of a tunnel');
     if (!this.upstream.shares.isEmpty) left.push('a share of the upstream');
     if (this.outbox.permits.size > 0) left.push('a permit without an outcome');
     if (this.measures.length !== 1) left.push(`${this.measures.length} measurements`);

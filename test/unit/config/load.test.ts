@@ -143,11 +143,12 @@ it('knows which routes the decision endpoint refuses, where there is one', () =>
     { name: b, path: /b, methods: [POST], application: "{app}", permission: "a:b", upstream: u,
       variables: { app: { json: /app } } },
     { name: c, path: /c, methods: [POST], action: renew-token },
-    { name: d, path: /d, methods: [GET], ${account}, cors: { origins: ["https://a"] } } ]`;
+    { name: d, path: /d, methods: [GET], ${account}, cors: { origins: ["https://a"] } },
+    { name: e, path: /e, methods: [GET], ${account}, upgrade: [websocket] } ]`;
   const text = `upstreams: { u: { addresses: ["http://a"] } }\n${routes}`;
   expect(undecidedRoutes(parse(text).config)).toEqual([]);
   const asked = parse(`listen: { decision: { peers: [10.0.0.1] } }\n${text}`).config;
-  expect(undecidedRoutes(asked).map(({ route }) => route)).toEqual(['b', 'c', 'd']);
+  expect(undecidedRoutes(asked).map(({ route }) => route)).toEqual(['b', 'c', 'd', 'e']);
 });
 
 it('takes addresses and ranges as trusted proxies, and nothing else', () => {

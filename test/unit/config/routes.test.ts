@@ -37,6 +37,7 @@ it('compiles a route to what the decision reads', () => {
       audit: 'required',
       errors: 'problem',
       rateLimit: null,
+      upgrade: [],
       bodyOn: [],
       action: null,
       rewriteOrigin: [],
@@ -66,6 +67,38 @@ it('lets a public route be limited as a whole only: it knows no accounts', () =>
   expect(parse(limited('route')).config.routes[0]?.rateLimit?.per).toBe('route');
   expect(saidOf(limited('account'))).toEqual([
     'routes[0].rateLimit.per: a public route knows no accounts: only `per: route` is possible',
+  ]);
+});
+
+it('lets a route be upgraded only with GET, for an account, and without a body that decides', () => {
+  const upgrade = '[websocket]';
+  const publicly = { access: 'public', permission: null, application: null, methods: null };
+  expect(parse(routeWith({ methods: '[GET]', upgrade })).config.routes[0]?.upgrade).toEqual([
+    'websocket',
+  ]);
+  expect(saidOf(routeWith({ methods: '[POST]', upgrade }))).toEqual([
+    'routes[0].upgrade: an upgrade is asked for with GET, which the route does not take',
+  ]);
+  expect(saidOf(routeWith({ ...publicly, upgrade }))).toEqual([
+    'routes[0].upgrade: not on a public route: a tunnel is always of an account',
+  ]);
+  const overHttp2 = routeWith({ methods: '[GET]', upgrade }).replace(
+    'addresses:',
+    'protocol: h2c, addresses:',
+  );
+  expect(saidOf(overHttp2)).toEqual([
+    'routes[0].upgrade: only to an upstream of HTTP/1.1, and this one is spoken to in h2c',
+  ]);
+  const variables = '{ app: { json: /app } }';
+  expect(saidOf(routeWith({ methods: '[GET, POST]', upgrade, variables }))).toContainEqual(
+    'routes[0].upgrade: not together with variables: they stand in a body, and an upgrade has none',
+  );
+  for (const protocol of ['h2c', 'h2', 'http', 'https', 'tls', 'WebSocket', 'a/b', '""'])
+    expect(saidOf(routeWith({ methods: '[GET]', upgrade: `[${protocol}]` })), protocol).toEqual([
+      'routes[0].upgrade[0]: expected the name of a protocol in lower case, such as websocket; never h2c, http or tls',
+    ]);
+  expect(saidOf(routeWith({ methods: '[GET]', upgrade: '[a, a]' }))).toEqual([
+    'routes[0].upgrade[1]: the protocol is given twice',
   ]);
 });
 

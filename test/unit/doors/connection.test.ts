@@ -15,6 +15,7 @@ const LIMITS = {
   headBytes: 1024,
   targetBytes: 200,
   headTimeoutMs: HEAD_MS,
+  tunnelIdleMs: 300_000,
   idleTimeoutMs: IDLE_MS,
   minBodyBytesPerSecond: 1,
   bodyGraceMs: 5_000,

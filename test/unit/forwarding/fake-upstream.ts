@@ -8,7 +8,7 @@ import { UpstreamShares } from '../../../src/upstream/shares.ts';
 
 /** What an upstream's connection is told, in order; and it says what the test lets it say. */
 export class FakeConnection {
-  /** `hold`, `begin GET /path`, `body TEXT`, `end`, `resume`, `release`, `destroy`. */
+  /** `hold`, `begin GET /path`, `body TEXT`, `end`, `resume`, `release`, `finish`, `destroy`. */
   readonly told: string[] = [];
   connected = true;
   heldSinceMs = 0;
@@ -46,6 +46,13 @@ export class FakeConnection {
 
   resume(): void {
     this.told.push('resume');
+  }
+
+  /** As `destroy`, but for what was sent. */
+  finish(): void {
+    this.destroyed = true;
+    this.receiver = null;
+    this.told.push('finish');
   }
 
   destroy(): void {

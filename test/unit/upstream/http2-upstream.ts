@@ -179,6 +179,7 @@ function requestOf(method: string, target: string, body: string | null): Outgoin
         ? { kind: 'none', declared: false }
         : { kind: 'length', bytes: Buffer.byteLength(body) },
     isLast: false,
+    upgrade: null,
     takesTrailers: true,
   };
 }
