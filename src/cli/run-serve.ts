@@ -26,6 +26,8 @@ export async function runServe(file: string): Promise<void> {
     throw new UsageError(`${file} opens no listener: name listen.proxy`);
   const log = createLog(loaded.config.log);
   const stop = signalled();
+  // Whoever rotates logs while the gate opens must not end it.
+  process.on('SIGUSR2', () => {});
   for (const warning of loaded.warnings) log.warn(showFault(file, warning));
   const served = await start(loaded, log);
   process.on('SIGUSR2', () => served.reopenLogs());

@@ -11,6 +11,8 @@ export interface AccessFacts {
   readonly method: string | null;
   /** Without the query, which may hold anything. */
   readonly path: string | null;
+  /** By which it came, as the record has it; null: the proxied APIs by HTTP/1.1. */
+  readonly door: string | null;
   /** Of HTTP. */
   readonly version: '1.0' | '1.1' | '2' | null;
   readonly userAgent: string | null;
@@ -41,6 +43,7 @@ export const jsonLine: FormatAccess = (wallMs, facts, measure) =>
     requestId: facts.id,
     traceId: facts.traceId,
     clientAddress: facts.clientAddress,
+    door: facts.door ?? 'http1',
     account: measure.account,
     method: cleaned(facts.method),
     path: cleaned(facts.path),
