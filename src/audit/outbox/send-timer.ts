@@ -1,4 +1,6 @@
-/** When the next append begins: at the end of this turn of the loop, after some time, or not yet. */
+/**
+ * When the next append begins: at the end of this turn of the loop, after some time, or not yet.
+ */
 export class SendTimer {
   readonly #send: () => void;
   #immediate: NodeJS.Immediate | null = null;
