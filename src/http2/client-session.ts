@@ -3,6 +3,7 @@ import { COST } from './calm-budget.ts';
 import { ClientStream, type ResponseHandler } from './client-stream.ts';
 import {
   ERROR,
+  type ErrorCode,
   FRAME,
   HEADER_BYTES,
   PREFACE,
@@ -37,6 +38,8 @@ export class ClientSession extends Http2Session<ClientStream> {
   #ready = false;
   #accepts = true;
   #pinging = false;
+  /** What the server did that ended the connection; null: nothing. */
+  fault: string | null = null;
   /** Streams that the server takes at a time. */
   maxStreams = UNLIMITED;
 
@@ -87,6 +90,11 @@ export class ClientSession extends Http2Session<ClientStream> {
     if (this.ended) return;
     this.out.goaway(0);
     this.writeOut();
+  }
+
+  protected override fail(code: ErrorCode, what: string): void {
+    this.fault ??= what;
+    super.fail(code, what);
   }
 
   protected afterPreface(chunk: Buffer): Buffer {

@@ -42,8 +42,14 @@ async function h2c(): Promise<H2c> {
   server.on('stream', (stream: ServerHttp2Stream, headers) => {
     found.asked.push(`${headers[':method']} ${headers[':path']}`);
     stream.on('error', () => {});
-    stream.respond({ ':status': headers[':path'] === '/ill' ? 500 : 200 });
-    stream.end('fine');
+    let bytes = 0;
+    stream.on('data', (piece: Buffer) => {
+      bytes += piece.length;
+    });
+    stream.on('end', () => {
+      stream.respond({ ':status': headers[':path'] === '/ill' ? 500 : 200 });
+      stream.end(bytes === 0 ? 'fine' : `fine ${bytes}`);
+    });
   });
   const port = await listen(server);
   const found: H2c = {
@@ -131,19 +137,25 @@ it('a gate whose upstream speaks no HTTP/2 answers 502, and a shared connection 
     routes: ['two', 'wrong'].map((upstream) => ({
       name: upstream,
       path: `/${upstream}/**`,
-      access: 'public',
+      methods: ['GET', 'POST'],
+      application: 'any',
+      permission: 'test:all',
       upstream,
     })),
     plaintext: true,
   });
   onTestFinished(() => gate.stop());
+  const call = (path: string, more: RequestInit = {}) =>
+    fetch(`${gate.url}${path}`, { headers: { authorization: `Bearer ${gate.token}` }, ...more });
   for (let round = 0; round < 10; round += 1) {
-    const response = await fetch(`${gate.url}/two/a`);
+    const response = await call('/two/a');
     expect([response.status, await response.text()]).toEqual([200, 'fine']);
     expect(response.headers.get('via')).toMatch(/^2 /);
   }
   expect(first.asked.length).toBe(5);
   expect(second.asked.length).toBe(5);
-  const wrong = await fetch(`${gate.url}/wrong/a`);
+  const posted = await call('/two/b', { method: 'POST', body: 'x'.repeat(300_000) });
+  expect([posted.status, await posted.text()]).toEqual([200, 'fine 300000']);
+  const wrong = await call('/wrong/a');
   expect([wrong.status, await wrong.json()]).toMatchObject([502, { reason: 'upstream-broken' }]);
 });

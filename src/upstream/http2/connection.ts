@@ -37,6 +37,8 @@ export interface Rider extends ResponseHandler {
   onUnconnected(failure: UpstreamFailure): void;
   /** The end of what one read brought. */
   onRead(): void;
+  /** A step of the connection threw. */
+  onFault(error: unknown): void;
 }
 
 /** Who keeps the connection: told when a call has left it, and when it is gone. */
@@ -76,6 +78,8 @@ export class Http2Connection implements ClientSessionOwner, Watched {
   #fault = 'connection closed';
   /** How often something was read. */
   reads = 0;
+  /** Responses that have begun. */
+  served = 0;
   /** Monotonic milliseconds from which on no further call goes on it. */
   servesUntilMs = Number.POSITIVE_INFINITY;
   readonly headBytes = HEAD_LIMIT_BYTES;
@@ -92,14 +96,24 @@ export class Http2Connection implements ClientSessionOwner, Watched {
     this.#keeper = keeper;
     this.#deadlines = deadlines;
     this.#deadline = deadlines.watch(this, deadlines.nowMs + timeouts.connectTimeoutMs);
-    socket.once(dialer.connectEvent, () => this.#onConnect());
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    socket.on('drain', () => this.#session?.onDrain());
+    socket.once(dialer.connectEvent, () => this.#guarded(() => this.#onConnect()));
+    socket.on('data', (chunk: Buffer) => this.#guarded(() => this.#onData(chunk)));
+    socket.on('drain', () => this.#guarded(() => this.#session?.onDrain()));
     socket.on('end', () => this.#onGone('connection closed'));
     socket.on('error', (error: NodeJS.ErrnoException) =>
       this.#onGone(error.code ?? 'connection failed'),
     );
     socket.on('close', () => this.#onGone('connection closed'));
+  }
+
+  /** A fault of ours ends one connection, never the process. */
+  #guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      for (const rider of [...this.#riders]) rider.onFault(error);
+      this.#onGone('a fault inside the gate', 'broken');
+    }
   }
 
   get ready(): boolean {
@@ -120,7 +134,7 @@ export class Http2Connection implements ClientSessionOwner, Watched {
 
   /** Why it is closed. */
   get fault(): string {
-    return this.#fault;
+    return this.#session?.fault ?? this.#fault;
   }
 
   /**
@@ -202,6 +216,7 @@ export class Http2Connection implements ClientSessionOwner, Watched {
       room -= 1;
     }
     if (this.#most === 0) this.retire();
+    else if (this.idle && this.#isLast) this.close();
   }
 
   onGoaway(): void {
@@ -304,7 +319,7 @@ export class Http2Connection implements ClientSessionOwner, Watched {
     this.#deadline.end();
     this.#keeper.gone(this);
     this.#session?.gone();
-    this.#socket.destroySoon();
+    this.#socket.destroy();
   }
 }
 

@@ -176,6 +176,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
       return;
     }
     this.#moves += 1;
+    this.#held = [];
     this.#deadline.untilMs = Number.POSITIVE_INFINITY;
     this.#connection.leave(this);
     this.#connection = next;
@@ -221,6 +222,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
   #onFinalHead(status: number): void {
     this.#headCame = true;
     this.#kept = null;
+    this.#connection.served += 1;
     this.#place.answered(status);
   }
 
@@ -289,8 +291,8 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
       this.#move('it refuses the stream');
       return;
     }
-    const { fault, reads } = this.#connection;
-    const staleConnection = code === null && reads === this.#readsBefore;
+    const { fault, reads, served } = this.#connection;
+    const staleConnection = code === null && served > 0 && reads === this.#readsBefore;
     const detail = code === null ? fault : `stream reset, code ${code}`;
     this.#fail({ kind: 'broken', detail, neverSent: false, staleConnection });
   }
@@ -378,11 +380,15 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
     try {
       step();
     } catch (error) {
-      const stream = this.#stream;
-      const receiver = this.#end();
-      stream?.reset(ERROR.internal);
-      receiver?.onFault(error);
+      this.onFault(error);
     }
+  }
+
+  onFault(error: unknown): void {
+    const stream = this.#stream;
+    const receiver = this.#end();
+    stream?.reset(ERROR.internal);
+    receiver?.onFault(error);
   }
 }
 

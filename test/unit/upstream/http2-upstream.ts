@@ -122,6 +122,7 @@ export const ok = (stream: number, text: string): Buffer =>
 export class Exchange implements ResponseReceiver {
   readonly heard: string[] = [];
   failure: UpstreamFailure | null = null;
+  readonly faults: unknown[] = [];
   readonly channel: UpstreamChannel;
   readonly #body: string | null;
   /** What `flush` says. */
@@ -158,7 +159,7 @@ export class Exchange implements ResponseReceiver {
     this.heard.push(failure.kind);
   }
   onFault(error: unknown): void {
-    throw error;
+    this.faults.push(error);
   }
   flush(): boolean {
     return this.takes;
@@ -237,8 +238,7 @@ export class Upstream {
       near.emit('connect');
       if (greeting !== null) far.write(greeting);
     });
-    const end = () => void near.destroy();
-    return Object.assign(near, { destroySoon: end }) as unknown as Socket;
+    return near as unknown as Socket;
   }
 
   /** Exchanges that are under way, those that were never begun included. */

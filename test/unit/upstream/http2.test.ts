@@ -158,6 +158,16 @@ describe('a request at which the upstream did not look', () => {
     await upstream.peers[0]!.close();
     expect(cut.heard).toEqual(['head 200', 'body ha', 'broken']);
     expect(upstream.pending).toBe(0);
+    // Closed at a new request, without a word: it may have been at work on it, or not.
+    const early = await upstream.call();
+    await upstream.peers[1]!.close();
+    expect(early.failure).toMatchObject({ kind: 'broken', staleConnection: false });
+    const first = await upstream.call();
+    await upstream.peers[2]!.send(ok(1, ''));
+    expect(first.heard.at(-1)).toBe('end');
+    const stale = await upstream.call();
+    await upstream.peers[2]!.close();
+    expect(stale.failure).toMatchObject({ kind: 'broken', staleConnection: true });
   });
 });
 
@@ -211,7 +221,7 @@ describe('what is no response', () => {
     const upstream = new Upstream();
     const call = await upstream.call();
     await upstream.peers[0]!.send(frame(TYPE.pushPromise, 4, 1, numbers(2)));
-    expect(call.heard).toEqual(['broken']);
+    expect(call.failure!.detail).toContain('PUSH_PROMISE');
     expect(upstream.peers[0]!.ended).toBe(true);
     const other = new Upstream(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'));
     const second = await other.call();
@@ -253,6 +263,20 @@ describe('a response', () => {
     slow.takes = true;
     slow.channel.resume();
     expect(slow.heard.slice(2)).toEqual(['body second', 'end']);
+  });
+
+  it('whose receiver is at fault ends its own call, and no other', async () => {
+    const upstream = new Upstream();
+    const call = await upstream.call();
+    const other = await upstream.call();
+    const fault = new Error('on purpose');
+    call.onHead = () => {
+      throw fault;
+    };
+    await upstream.peers[0]!.send(ok(1, ''), ok(3, ''));
+    expect(call.faults).toEqual([fault]);
+    expect(other.heard.at(-1)).toBe('end');
+    expect(upstream.pending).toBe(0);
   });
 
   it('that overflows its window ends the connection', async () => {
