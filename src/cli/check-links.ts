@@ -6,7 +6,7 @@ import { withPublicOrigin } from '../forwarding/public-origin.ts';
 import { responseFieldNames } from '../http/field-names.ts';
 import type { Finding } from '../store/redis-finding.ts';
 import { clientContext, loadClientMaterial } from '../tls/client-material.ts';
-import { socketPathOf } from '../upstream/dialer.ts';
+import { serviceOf, socketPathOf } from '../upstream/dialer.ts';
 
 type Upstream = Config['upstreams'][number];
 type Address = Upstream['addresses'][number];
@@ -30,7 +30,8 @@ export async function findOwnLinks({ upstreams, routes }: Config): Promise<reado
   const found = upstreams.map(async (upstream) => {
     const ofRoutes = routes.filter((route) => route.upstream === upstream.name);
     const rewritten = ofRoutes.map(({ rewriteOrigin }) => new Set(rewriteOrigin));
-    const each = upstream.addresses.map(async (address) => {
+    const asked = upstream.addresses.filter(({ host }) => serviceOf(host) === null);
+    const each = asked.map(async (address) => {
       const answer = await ask(upstream, address).catch(() => null);
       const inEach = (origin: string) => rewritten.every((origins) => origins.has(origin));
       return answer === null ? [] : findingsIn(answer, upstream, address, inEach);

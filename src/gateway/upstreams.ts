@@ -10,7 +10,12 @@ import type { AddressUse } from '../telemetry/sources.ts';
 import type { UpstreamMeter } from '../telemetry/upstream-meter.ts';
 import { clientContext, loadClientMaterial } from '../tls/client-material.ts';
 import type { DescriptorBudget } from '../upstream/descriptors.ts';
-import { socketPathOf, type UpstreamAddress, type UpstreamTls } from '../upstream/dialer.ts';
+import {
+  serviceOf,
+  socketPathOf,
+  type UpstreamAddress,
+  type UpstreamTls,
+} from '../upstream/dialer.ts';
 import type { PlaceStates } from '../upstream/place-states.ts';
 import { UpstreamPool } from '../upstream/pool.ts';
 import type { UpstreamShares } from '../upstream/shares.ts';
@@ -127,13 +132,16 @@ function hostTowards({ host }: UpstreamConfig, authority: string): string {
 function authorityOf(host: string, port: number, secure: boolean): string {
   // As others name a socket, which has no authority (nginx, curl).
   if (socketPathOf(host) !== null) return 'localhost';
+  // The name behind `_service._tcp`.
+  const service = serviceOf(host);
+  if (service !== null) return service.split('.').slice(2).join('.');
   const name = host.includes(':') ? `[${host}]` : host;
   return port === (secure ? 443 : 80) ? name : `${name}:${port}`;
 }
 
 /** As it stands in the log and in the metrics. */
 function nameOf({ host, port }: UpstreamAddress): string {
-  if (socketPathOf(host) !== null) return host;
+  if (socketPathOf(host) !== null || serviceOf(host) !== null) return host;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

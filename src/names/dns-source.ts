@@ -9,6 +9,16 @@ export interface Found {
   readonly ttlMs: number;
 }
 
+/** A server of a service, by its SRV record (RFC 2782). */
+export interface ServiceTarget {
+  readonly host: string;
+  readonly port: number;
+  /** The lowest is used while one of it can be. */
+  readonly priority: number;
+  /** Its part among those of the same priority; 0: as little as may be. */
+  readonly weight: number;
+}
+
 /** Why a name has no address. `code` as Node's: `ENOTFOUND`, `ETIMEOUT`, `ESERVFAIL`. */
 export class NameFault extends Error {
   override readonly name = 'NameFault';
@@ -66,6 +76,29 @@ export class DnsSource {
       }
     }
     throw new NameFault(fault, name);
+  }
+
+  /**
+   * The servers of a service, whose whole name is given: search domains are not tried. Empty: the
+   * service says that there are none. Throws `NameFault`. Node does not tell their time to live.
+   */
+  async findService(name: string): Promise<readonly ServiceTarget[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly ServiceTarget[]>();
+    this.#refreshed().resolveSrv(name, (error, records) => {
+      if (error !== null) reject(new NameFault(error.code ?? 'ESERVFAIL', name));
+      else
+        resolve(
+          records
+            .filter((record) => record.name !== '' && record.name !== '.' && record.port > 0)
+            .map((record) => ({
+              host: record.name.toLowerCase(),
+              port: record.port,
+              priority: record.priority,
+              weight: record.weight,
+            })),
+        );
+    });
+    return promise;
   }
 
   close(): void {

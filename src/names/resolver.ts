@@ -1,12 +1,13 @@
 import type { LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Clock } from '../clock.ts';
-import { DnsSource, type Found, NameFault } from './dns-source.ts';
+import { DnsSource, type Found, NameFault, type ServiceTarget } from './dns-source.ts';
 import { HostsFile } from './hosts-file.ts';
 
 /** Where addresses are asked for: rejects with `NameFault`. */
 export interface NameSource {
   find(name: string): Promise<Found>;
+  findService?(name: string): Promise<readonly ServiceTarget[]>;
   close(): void;
 }
 
@@ -26,6 +27,8 @@ export const NAME_LIMITS = {
   patienceMs: 500,
   /** How long an answer is used while no new one can be had. */
   staleMs: 3_600_000,
+  /** The servers of a service are asked for so often: their time to live is not told. */
+  serviceMs: 5_000,
   /** After a look-up failed, so long is waited before the next. */
   retryMs: 2_000,
   /** Names remembered; the one that was asked for longest ago makes room. */
@@ -95,17 +98,52 @@ export class Resolver {
    */
   watch(host: string, changed: (addresses: readonly string[]) => void): () => void {
     let told = '';
+    return this.#again(async () => {
+      const found = await this.#find(host).catch(() => null);
+      return {
+        waitMs: found === null ? NAME_LIMITS.retryMs : ttlOf(found),
+        tell: () => {
+          const key = found === null ? told : [...found.addresses].sort().join(' ');
+          if (found === null || key === told) return;
+          told = key;
+          changed(found.addresses);
+        },
+      };
+    });
+  }
+
+  /** The same of the servers of a service. What cannot be looked up stays as it is. */
+  watchService(name: string, changed: (targets: readonly ServiceTarget[]) => void): () => void {
+    let told = '';
+    return this.#again(async () => {
+      const asked = this.#source.findService?.(name) ?? Promise.reject(new Error(name));
+      const found = await deadline(asked, name).catch(() => null);
+      return {
+        waitMs: found === null ? NAME_LIMITS.retryMs : NAME_LIMITS.serviceMs,
+        tell: () => {
+          const key =
+            found === null
+              ? told
+              : found
+                  .map((one) => JSON.stringify(one))
+                  .sort()
+                  .join();
+          if (found === null || key === told) return;
+          told = key;
+          changed(found);
+        },
+      };
+    });
+  }
+
+  /** Looks again and again. @returns ends it */
+  #again(ask: () => Promise<{ readonly waitMs: number; tell(): void }>): () => void {
     let timer: NodeJS.Timeout | null = null;
     let ended = false;
     const look = async (): Promise<void> => {
-      const found = await this.#find(host).catch(() => null);
+      const { waitMs, tell } = await ask();
       if (ended || this.#closed) return;
-      const key = found === null ? told : [...found.addresses].sort().join(' ');
-      if (found !== null && key !== told) {
-        told = key;
-        changed(found.addresses);
-      }
-      const waitMs = found === null ? NAME_LIMITS.retryMs : ttlOf(found);
+      tell();
       if (timer !== null) this.#watches.delete(timer);
       timer = setTimeout(() => void look(), waitMs);
       timer.unref();

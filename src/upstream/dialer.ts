@@ -13,10 +13,24 @@ export interface UpstreamAddress {
 }
 
 const UNIX = 'unix:';
+const SERVICE = 'srv:';
 
 /** The path of a socket in the file system; null: the address is of a network. */
 export function socketPathOf(host: string): string | null {
   return host.startsWith(UNIX) ? host.slice(UNIX.length) : null;
+}
+
+/** The name of a service, whose servers SRV records tell (RFC 2782); null: it is none. */
+export function serviceOf(host: string): string | null {
+  return host.startsWith(SERVICE) ? host.slice(SERVICE.length) : null;
+}
+
+/** A server of a service (names/dns-source.ts). */
+export interface ServiceTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly priority: number;
+  readonly weight: number;
 }
 
 /** One of the places that an address stands for. */
@@ -24,6 +38,8 @@ export interface UpstreamPlace {
   readonly address: UpstreamAddress;
   /** The IP address where the host is a name; null = look the host up at each connection. */
   readonly ip: string | null;
+  /** Of a service: which of its servers; null = none is known. */
+  readonly target?: ServiceTarget | null;
 }
 
 export interface UpstreamTls {
@@ -35,6 +51,12 @@ export interface UpstreamTls {
 
 /** Towards one upstream; `h2c`: HTTP/2 on TCP, which both ends know of (RFC 9113 §3.3). */
 export type UpstreamProtocol = 'http1' | 'h2' | 'h2c';
+
+/** Nobody has told yet which servers a service has, or it has none. */
+const noServer: LookupFunction = (host, _options, done) => {
+  const error = Object.assign(new Error(`${host}: no server is known`), { code: 'ENOTFOUND' });
+  done(error, '', 0);
+};
 
 /** The event by which a socket says that it stands. */
 export type ConnectEvent = 'connect' | 'secureConnect';
@@ -56,7 +78,7 @@ export class Dialer {
 
   /** @param tls null = plain HTTP */
   constructor(
-    { address, ip }: UpstreamPlace,
+    { address, ip, target = null }: UpstreamPlace,
     tls: UpstreamTls | null,
     lookup: LookupFunction,
     deadlines: Deadlines,
@@ -64,7 +86,10 @@ export class Dialer {
   ) {
     this.#address = address;
     const path = socketPathOf(address.host);
-    this.#to = path === null ? { host: ip ?? address.host, port: address.port, lookup } : { path };
+    const { host, port } = target ?? address;
+    const isUnknown = target === null && serviceOf(address.host) !== null;
+    this.#to =
+      path === null ? { host: ip ?? host, port, lookup: isUnknown ? noServer : lookup } : { path };
     this.#tls = tls;
     this.#protocol = protocol;
     this.#deadlines = deadlines;

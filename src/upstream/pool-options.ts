@@ -2,7 +2,7 @@ import type { LookupFunction } from 'node:net';
 import type { Fields } from '../http/fields.ts';
 import type { EjectionOptions, HealthChange } from './address-health.ts';
 import type { DescriptorBudget } from './descriptors.ts';
-import type { UpstreamAddress, UpstreamProtocol, UpstreamTls } from './dialer.ts';
+import type { ServiceTarget, UpstreamAddress, UpstreamProtocol, UpstreamTls } from './dialer.ts';
 import type { PlaceStates } from './place-states.ts';
 import type { UpstreamTimeouts } from './port.ts';
 
@@ -56,4 +56,6 @@ export interface NameSource {
    * ends it
    */
   watch(host: string, changed: (addresses: readonly string[]) => void): () => void;
+  /** The same of the servers of a service (RFC 2782). */
+  watchService(name: string, changed: (targets: readonly ServiceTarget[]) => void): () => void;
 }

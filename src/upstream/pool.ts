@@ -1,7 +1,7 @@
 import type { Deadlines } from '../deadlines.ts';
 import type { UpstreamAddress } from './dialer.ts';
 import type { PlacePool } from './place-pool.ts';
-import { PoolMembers } from './pool-members.ts';
+import { type Member, PoolMembers } from './pool-members.ts';
 import type { PoolOptions } from './pool-options.ts';
 import type { UpstreamChannel } from './port.ts';
 
@@ -15,7 +15,9 @@ export interface AddressState {
 
 /** More than any number of exchanges under way. */
 const UNUSABLE_COST = 1e9;
-const PROBATION_COST = 1e6;
+const PROBATION_COST = 1e8;
+/** Of each priority of a service that goes before (RFC 2782): above any load, below what fails. */
+const RANK_COST = 1e6;
 
 /** All connections to one upstream. */
 export class UpstreamPool {
@@ -90,18 +92,20 @@ export class UpstreamPool {
   }
 
   /**
-   * The place with the fewest exchanges under way; ties go round; one that fails only if all do,
-   * one on probation with one exchange at a time.
+   * The place with the fewest exchanges under way for its weight; ties go round, by weight where
+   * there is one; one that fails only if all do, one on probation with one exchange at a time, and
+   * one of a further priority if none before it can be used.
    */
   #choose(except: unknown): PlacePool {
     const members = this.#members.list;
     if (members.length === 1) return members[0]!.pool;
-    this.#next = (this.#next + 1) % members.length;
+    this.#next = this.#members.isWeighted ? byWeight(members) : (this.#next + 1) % members.length;
     let best: PlacePool | null = null;
     let bestCost = Number.POSITIVE_INFINITY;
     for (let step = 0; step < members.length; step += 1) {
-      const { pool } = members[(this.#next + step) % members.length]!;
-      const cost = costOf(pool);
+      const member = members[(this.#next + step) % members.length]!;
+      const { pool } = member;
+      const cost = costOf(member);
       if (pool === except || cost >= bestCost) continue;
       best = pool;
       bestCost = cost;
@@ -124,7 +128,21 @@ export class UpstreamPool {
   }
 }
 
-function costOf({ health, pending }: PlacePool): number {
-  if (!health.usable) return pending + UNUSABLE_COST;
-  return health.onProbation && pending > 0 ? pending + PROBATION_COST : pending;
+function costOf({ pool: { health, pending }, rank, weight }: Member): number {
+  const cost = pending / weight + rank * RANK_COST;
+  if (!health.usable) return cost + UNUSABLE_COST;
+  return health.onProbation && pending > 0 ? cost + PROBATION_COST : cost;
+}
+
+/** One of the first priority, each as often as its weight says. */
+function byWeight(members: readonly Member[]): number {
+  let sum = 0;
+  for (const { rank, weight } of members) if (rank === 0) sum += weight;
+  let left = Math.random() * sum;
+  for (let index = 0; index < members.length; index += 1) {
+    const { rank, weight } = members[index]!;
+    if (rank === 0) left -= weight;
+    if (left < 0) return index;
+  }
+  return 0;
 }

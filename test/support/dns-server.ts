@@ -1,9 +1,18 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { isIPv4, isIPv6 } from 'node:net';
 
+/** An SRV record (RFC 2782). */
+export interface DnsService {
+  readonly host: string;
+  readonly port: number;
+  readonly priority: number;
+  readonly weight: number;
+}
+
 /** What the server says of one name: addresses, or one of the ways to say nothing. */
 export type DnsAnswer =
   | { readonly addresses: readonly string[]; readonly ttlSeconds: number }
+  | { readonly services: readonly DnsService[]; readonly ttlSeconds: number }
   | 'silent'
   | 'servfail';
 
@@ -16,10 +25,10 @@ export interface DnsServer {
   close(): Promise<void>;
 }
 
-const TYPE = { A: 1, AAAA: 28 } as const;
+const TYPE = { A: 1, AAAA: 28, SRV: 33 } as const;
 const RCODE = { ok: 0, servfail: 2, nxdomain: 3 } as const;
 
-/** A name server over UDP (RFC 1035 §4) for A and AAAA, on a free port of the loopback. */
+/** A name server over UDP (RFC 1035 §4) for A, AAAA and SRV, on a free port of the loopback. */
 export async function startDns(host = '127.0.0.1', port = 0): Promise<DnsServer> {
   const socket: Socket = createSocket('udp4');
   const zone = new Map<string, DnsAnswer>();
@@ -47,6 +56,12 @@ function answerTo(query: Buffer, zone: Map<string, DnsAnswer>, asked: string[]):
   if (found === 'silent') return null;
   if (found === 'servfail') return message(query, RCODE.servfail, question, []);
   if (found === undefined) return message(query, RCODE.nxdomain, question, []);
+  if ('services' in found) {
+    const services = type === TYPE.SRV ? found.services : [];
+    const all = services.map((one) => record(type, found.ttlSeconds, serviceBytes(one)));
+    return message(query, RCODE.ok, question, all);
+  }
+  if (type === TYPE.SRV) return message(query, RCODE.ok, question, []);
   const fits = type === TYPE.A ? isIPv4 : isIPv6;
   const records = found.addresses
     .filter((address) => fits(address))
@@ -88,6 +103,16 @@ function record(type: number, ttlSeconds: number, data: Buffer): Buffer {
   head.writeUInt32BE(ttlSeconds, 6);
   head.writeUInt16BE(data.length, 10);
   return Buffer.concat([head, data]);
+}
+
+function serviceBytes({ host, port, priority, weight }: DnsService): Buffer {
+  const head = Buffer.alloc(6);
+  head.writeUInt16BE(priority, 0);
+  head.writeUInt16BE(weight, 2);
+  head.writeUInt16BE(port, 4);
+  const labels = host.split('.').filter((label) => label !== '');
+  const name = labels.map((label) => Buffer.from(`${String.fromCharCode(label.length)}${label}`));
+  return Buffer.concat([head, ...name, Buffer.alloc(1)]);
 }
 
 function bytesOf(address: string): Buffer {

@@ -17,12 +17,22 @@ export function checkUpstreams(file: Raw, source: YamlSource, report: Report): v
   }
 }
 
+function isSecureService(address: string): boolean {
+  return address.startsWith('srv+https:');
+}
+
 function checkSchemes(upstream: Raw, path: readonly string[], report: Report): void {
   const addresses = list(upstream.addresses).map((address) => text(address) ?? '');
-  const secure = addresses.filter((address) => address.startsWith('https:')).length;
+  const secure = addresses.filter((address) => /^(?:srv\+)?https:/.test(address)).length;
   // A mixed list would send some calls in the clear, by chance.
   if (secure > 0 && secure < addresses.length)
     report.fault([...path, 'addresses'], 'either all http or all https');
+  // Who answers for the name server would else choose the name that is verified.
+  if (addresses.some(isSecureService) && !has(group(upstream.tls), 'serverName'))
+    report.fault(
+      [...path, 'tls', 'serverName'],
+      'is missing: with srv+https the certificate must be of a name that is said here, not in the DNS',
+    );
   const protocol = text(upstream.protocol);
   // Without TLS nobody agrees on it, and with TLS nothing but ALPN does.
   if (protocol === 'h2' && secure === 0 && addresses.length > 0)

@@ -6,9 +6,12 @@ import { headers } from './headers.ts';
 
 export interface UpstreamAddress {
   readonly secure: boolean;
-  /** IP address without brackets, or host name; lower case. Or `unix:` and the path of a socket. */
+  /**
+   * IP address without brackets, or host name; lower case. Or `unix:` and the path of a socket, or
+   * `srv:` and the name of a service.
+   */
   readonly host: string;
-  /** 0 of a socket in the file system. */
+  /** 0 of a socket and of a service, whose records tell it. */
   readonly port: number;
 }
 
@@ -17,9 +20,20 @@ const ADDRESS = /^(https?):\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,
 /** An absolute path, as long as the system takes one (`sun_path` of unix(7)). */
 const UNIX = /^unix:\/[!-~]{1,106}$/;
 
-/** `http://host`, `https://host:port`: scheme, host and port, nothing else. Or `unix:/path`. */
+/** RFC 2782: `_service._protocol.name`. */
+const SERVICE = /^srv\+(https?):\/\/(_[A-Za-z0-9-]{1,62}\._tcp\.([A-Za-z0-9._-]+))$/;
+
+/**
+ * `http://host`, `https://host:port`: scheme, host and port, nothing else. Or `unix:/path`, or
+ * `srv+http://_http._tcp.name`.
+ */
 function parseAddress(text: string): UpstreamAddress | null {
   if (UNIX.test(text)) return { secure: false, host: text, port: 0 };
+  const service = SERVICE.exec(text);
+  if (service !== null)
+    return isHost(service[3]!)
+      ? { secure: service[1] === 'https', host: `srv:${service[2]!.toLowerCase()}`, port: 0 }
+      : null;
   const match = ADDRESS.exec(text);
   if (match === null) return null;
   const secure = match[1] === 'https';
@@ -34,7 +48,7 @@ const address = z.string().transform((text, context): UpstreamAddress => {
     code: 'custom',
     input: text,
     message:
-      'expected scheme, host and port only, such as http://10.0.0.7:8080 (no path, no trailing slash, no user), or a socket such as unix:/run/app.sock',
+      'expected scheme, host and port only, such as http://10.0.0.7:8080 (no path, no trailing slash, no user), a socket such as unix:/run/app.sock, or a service such as srv+http://_http._tcp.app.internal',
   });
   return z.NEVER;
 });
@@ -110,7 +124,7 @@ const upstream = z.strictObject({
     .min(1, 'at least one address is needed')
     .max(64, 'at most 64 addresses')
     .describe(
-      'Where the service runs: `http://host:port` or `https://host:port`, all of one scheme; or `unix:/path` of a socket on this machine, spoken to without TLS.',
+      'Where the service runs: `http://host:port` or `https://host:port`, all of one scheme; `unix:/path` of a socket on this machine, spoken to without TLS; or `srv+http://_http._tcp.name` (or `srv+https`) for the servers that SRV records name, by their priority and weight.',
     ),
   host: host
     .default('preserve')

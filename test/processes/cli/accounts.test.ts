@@ -124,8 +124,7 @@ describe('accounts on the command line', () => {
     const edit = ['account', 'edit', 'watched', '--allowed-network', '10.0.0.0/8,192.0.2.7'];
     expect((await shell.run(...edit, ...store)).code).toBe(0);
     expect(await shell.json('account', 'show', 'watched', ...store)).toMatchObject({
-      boundTo: { thumbprint },
-      allowedNetworks: ['10.0.0.0/8', '192.0.2.7'],
+      account: { boundTo: { thumbprint }, allowedNetworks: ['10.0.0.0/8', '192.0.2.7'] },
     });
     const seen = await shell.run('account', 'show', 'watched', ...store);
     expect(seen.out).toContain(thumbprint);

@@ -58,9 +58,29 @@ it.each([
   'http://1.2.3',
   'http://fd00::1',
   'http://a b',
+  'unix:run/app.sock',
+  'unix:/run/a b',
+  'https+unix:/run/app.sock',
+  `unix:/${'a'.repeat(107)}`,
+  'srv://_http._tcp.a',
+  'srv+http://a',
+  'srv+http://_http._udp.a',
+  'srv+http://_http._tcp.a:80',
 ])('refuses the address %s', (address) => {
   expect(saidOf(addresses(`"${address}"`))).toEqual([
     expect.stringMatching(/^upstreams\.api\.addresses\[0\]: expected scheme, host and port only/),
+  ]);
+});
+
+it('takes a socket of this machine, and a service by its SRV records', () => {
+  const { config } = parse(addresses('"unix:/run/app.sock", "srv+http://_http._tcp.App.internal"'));
+  expect(config.upstreams[0]!.addresses).toEqual([
+    { secure: false, host: 'unix:/run/app.sock', port: 0 },
+    { secure: false, host: 'srv:_http._tcp.app.internal', port: 0 },
+  ]);
+  // Else whoever answers for the name server would choose which name is verified.
+  expect(saidOf(addresses('"srv+https://_https._tcp.a.test"'))).toEqual([
+    expect.stringContaining('upstreams.api.tls.serverName: is missing'),
   ]);
 });
 
