@@ -5,7 +5,9 @@ import { readQuery } from './input.ts';
 import { defined, type Operation } from './operation.ts';
 import { refusedBy } from './problem.ts';
 import type { ApiContext, ApiParts, Requests } from './requests.ts';
-import { activityFilter, eventPage, name, pageQuery } from './schemas.ts';
+import { activityFilter, pageQuery } from './schemas/parameters.ts';
+import { eventPage } from './schemas/record-answers.ts';
+import { name } from './schemas/words.ts';
 import { eventStream, type OpenStream } from './streams.ts';
 
 /**

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { STREAM } from './activity-stream.ts';
 import type { AnswerDoc, Operation } from './operation.ts';
-import { components, problem } from './schemas.ts';
+import { problem } from './schemas/record-answers.ts';
+import { components } from './schemas/words.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

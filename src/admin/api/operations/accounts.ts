@@ -10,7 +10,10 @@ import {
   type OperationServices,
   operation,
 } from '../operation.ts';
-import * as schemas from '../schemas.ts';
+import * as answers from '../schemas/answers.ts';
+import * as bodies from '../schemas/bodies.ts';
+import type * as parameters from '../schemas/parameters.ts';
+import * as words from '../schemas/words.ts';
 import { changing, howOf, WAIT } from './common.ts';
 
 /** What service accounts and users have in common. */
@@ -24,7 +27,7 @@ export interface AccountPlace {
   readonly word: string;
 }
 
-export const ID = z.strictObject({ id: schemas.accountId });
+export const ID = z.strictObject({ id: words.accountId });
 
 type OfId = { readonly id: string };
 
@@ -56,7 +59,7 @@ export function getAccount(place: AccountPlace): Operation {
     params: ID,
     query: null,
     body: null,
-    answers: { 200: { description: 'The account.', schema: schemas.oneAccount, etag: true } },
+    answers: { 200: { description: 'The account.', schema: answers.oneAccount, etag: true } },
     handle: (services, call) =>
       shown(services, call as never, { id: call.params.id, kind: place.kind }),
   });
@@ -73,9 +76,9 @@ export function patchAccount(place: AccountPlace): Operation {
     needs: 'sallyport:registry:write',
     params: ID,
     query: WAIT,
-    body: schemas.accountEdit,
+    body: bodies.accountEdit,
     conditional: true,
-    answers: changing(schemas.changedAccount),
+    answers: changing(answers.changedAccount),
     handle: async ({ control: { administration } }, call) => {
       const { actor } = call.caller;
       const ref = refOf(place.kind, call);
@@ -109,11 +112,11 @@ export function deleteAccount(place: AccountPlace): Operation {
     answers: {
       200: {
         description: 'Done, and in force everywhere. The account as it was.',
-        schema: schemas.changedAccount,
+        schema: answers.changedAccount,
       },
       202: {
         description: 'Done; not every instance has confirmed it yet.',
-        schema: schemas.changedAccount,
+        schema: answers.changedAccount,
       },
     },
     handle: async ({ control }, call) =>
@@ -126,7 +129,7 @@ export function deleteAccount(place: AccountPlace): Operation {
 /** Text of a query as administration takes it. */
 export function listQuery(
   kind: AccountKind,
-  query: z.output<z.ZodObject<typeof schemas.serviceAccountQuery>>,
+  query: z.output<z.ZodObject<typeof parameters.serviceAccountQuery>>,
 ): AccountQuery {
   const { neverUsed, lastUsed, ...rest } = query;
   return {

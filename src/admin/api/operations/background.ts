@@ -4,7 +4,7 @@ import type { AdminActor } from '../../actor.ts';
 import type { Control } from '../../control.ts';
 import { type Operation, operation } from '../operation.ts';
 import { runState } from '../run-state.ts';
-import { component } from '../schemas.ts';
+import { component } from '../schemas/words.ts';
 
 /** Work in the background, one at a time, as `Control` offers it. */
 interface Run<Input> {

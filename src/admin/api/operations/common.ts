@@ -1,11 +1,12 @@
 import * as z from 'zod';
 import { type AnswerDoc, type Call, defined } from '../operation.ts';
-import * as schemas from '../schemas.ts';
+import * as parameters from '../schemas/parameters.ts';
+import * as words from '../schemas/words.ts';
 
 /** What many operations say in the same way. */
 
-export const NAMED = z.strictObject({ name: schemas.name });
-export const WAIT = z.strictObject(schemas.waitQuery);
+export const NAMED = z.strictObject({ name: words.name });
+export const WAIT = z.strictObject(parameters.waitQuery);
 
 /** How a change is to go about, as administration takes it. */
 export function howOf({

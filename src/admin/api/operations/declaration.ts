@@ -1,5 +1,5 @@
 import { type Operation, operation } from '../operation.ts';
-import * as schemas from '../schemas.ts';
+import * as bodies from '../schemas/bodies.ts';
 
 /** Every role and team that there may be fits. */
 const DECLARATION_BYTES = 4 * 1024 * 1024;
@@ -15,9 +15,9 @@ const check = operation({
   needs: 'sallyport:registry:write',
   params: null,
   query: null,
-  body: schemas.declaration,
+  body: bodies.declaration,
   bodyBytes: DECLARATION_BYTES,
-  answers: { 200: { description: 'All of it could be done.', schema: schemas.checkedDeclaration } },
+  answers: { 200: { description: 'All of it could be done.', schema: bodies.checkedDeclaration } },
   handle: async ({ control }, { caller, body: { roles = [], teams = [] } }) => {
     const declared = {
       roles: roles.map((role) => ({ ...role, description: role.description ?? '' })),

@@ -9,12 +9,14 @@ import {
   type OperationServices,
   operation,
 } from '../operation.ts';
-import * as schemas from '../schemas.ts';
+import * as parameters from '../schemas/parameters.ts';
+import * as recorded from '../schemas/record-answers.ts';
+import * as words from '../schemas/words.ts';
 import { ID } from './accounts.ts';
 
 /** What was recorded, what runs, and what would happen. */
 
-const activityQuery = { ...schemas.pageQuery, ...schemas.activityFilter };
+const activityQuery = { ...parameters.pageQuery, ...parameters.activityFilter };
 
 type ActivityInput = z.output<z.ZodObject<typeof activityQuery>>;
 
@@ -42,11 +44,11 @@ const all = operation({
   needs: 'sallyport:activity:read',
   params: null,
   query: z.strictObject({
-    account: schemas.name.optional().describe('Name of an account.'),
+    account: words.name.optional().describe('Name of an account.'),
     ...activityQuery,
   }),
   body: null,
-  answers: { 200: { description: 'One page.', schema: schemas.eventPage } },
+  answers: { 200: { description: 'One page.', schema: recorded.eventPage } },
   handle: (services, { caller, query: { account, ...query } }) =>
     page(services, caller, account === undefined ? null : { name: account }, query),
 });
@@ -62,12 +64,12 @@ const lines = operation({
   needs: 'sallyport:activity:read',
   params: null,
   query: z.strictObject({
-    account: schemas.name.optional().describe('Name of an account.'),
+    account: words.name.optional().describe('Name of an account.'),
     accountId: z.string().min(1).max(64).optional().describe('Of one that may be deleted.'),
     ...activityQuery,
   }),
   body: null,
-  answers: { 200: { description: 'One page.', schema: schemas.linePage } },
+  answers: { 200: { description: 'One page.', schema: recorded.linePage } },
   handle: async ({ control }, { caller, query: { account, accountId, ...query } }) => {
     const name = account === undefined ? null : { name: account };
     const of = accountId === undefined ? name : { id: accountId };
@@ -87,7 +89,7 @@ const ofAccount = operation({
   params: ID,
   query: z.strictObject(activityQuery),
   body: null,
-  answers: { 200: { description: 'One page.', schema: schemas.eventPage } },
+  answers: { 200: { description: 'One page.', schema: recorded.eventPage } },
   handle: (services, { caller, params, query }) => page(services, caller, { id: params.id }, query),
 });
 
@@ -101,7 +103,7 @@ const instances = operation({
   params: null,
   query: null,
   body: null,
-  answers: { 200: { description: 'All of them.', schema: schemas.instances } },
+  answers: { 200: { description: 'All of them.', schema: recorded.instances } },
   handle: async ({ control }, { caller }) => ({
     status: 200,
     body: await control.instances(caller.actor, {}),
@@ -116,9 +118,9 @@ const explain = operation({
   summary: 'Would this account be let in, and by which rule?',
   needs: 'sallyport:registry:read',
   params: null,
-  query: z.strictObject(schemas.explainQuery),
+  query: z.strictObject(parameters.explainQuery),
   body: null,
-  answers: { 200: { description: 'The decision, step by step.', schema: schemas.explanation } },
+  answers: { 200: { description: 'The decision, step by step.', schema: recorded.explanation } },
   handle: async ({ control }, { caller, query: { account, ...call } }) => {
     const question = { account, ...callOf(call) };
     return { status: 200, body: await control.explain(caller.actor, question) };
@@ -135,16 +137,16 @@ const whoCan = operation({
     'As if each showed its live token. A page is of 200 accounts that were asked about, whether or not one of them would be let in. A call that would be refused whoever makes it is 422 `invalid`.',
   needs: 'sallyport:registry:read',
   params: null,
-  query: z.strictObject(schemas.whoCanQuery),
+  query: z.strictObject(parameters.whoCanQuery),
   body: null,
-  answers: { 200: { description: 'One page.', schema: schemas.whoCanPage } },
+  answers: { 200: { description: 'One page.', schema: recorded.whoCanPage } },
   handle: async ({ control }, { caller, query: { cursor, ...call } }) => {
     const question = { ...callOf(call), ...defined({ cursor }) };
     return { status: 200, body: await control.whoCan(caller.actor, question) };
   },
 });
 
-type CallInput = z.output<z.ZodObject<typeof schemas.callQuery>>;
+type CallInput = z.output<z.ZodObject<typeof parameters.callQuery>>;
 
 function callOf({ method, path, host, variables, from }: CallInput) {
   return { method: method.toUpperCase(), path, ...defined({ host, variables, from }) };

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import { changed, defined, type Operation, operation } from '../operation.ts';
 import { pageOf } from '../pages.ts';
-import * as schemas from '../schemas.ts';
+import * as answers from '../schemas/answers.ts';
+import * as bodies from '../schemas/bodies.ts';
+import * as parameters from '../schemas/parameters.ts';
 import { changing, creating, howOf, NAMED, WAIT } from './common.ts';
 
 const tag = 'Roles';
@@ -13,9 +15,9 @@ const list = operation({
   summary: 'List roles',
   needs: 'sallyport:registry:read',
   params: null,
-  query: z.strictObject(schemas.pageQuery),
+  query: z.strictObject(parameters.pageQuery),
   body: null,
-  answers: { 200: { description: 'One page.', schema: schemas.rolePage } },
+  answers: { 200: { description: 'One page.', schema: answers.rolePage } },
   handle: async ({ control }, { caller, query }) => {
     const roles = await control.administration.listRoles(caller.actor, {});
     const sorted = [...roles].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -32,8 +34,8 @@ const create = operation({
   needs: 'sallyport:registry:write',
   params: null,
   query: null,
-  body: schemas.newRole,
-  answers: creating(schemas.changedRole),
+  body: bodies.newRole,
+  answers: creating(answers.changedRole),
   creates: async ({ control }, { caller }, made) => {
     const { role } = await control.administration.showRole(caller.actor, { name: made });
     return { status: 200, body: { role, changed: false }, version: role.version };
@@ -59,7 +61,7 @@ const get = operation({
   params: NAMED,
   query: null,
   body: null,
-  answers: { 200: { description: 'The role.', schema: schemas.shownRole, etag: true } },
+  answers: { 200: { description: 'The role.', schema: answers.shownRole, etag: true } },
   handle: async ({ control }, { caller, params }) => {
     const answer = await control.administration.showRole(caller.actor, params);
     return { status: 200, body: answer, version: answer.role.version };
@@ -75,9 +77,9 @@ const edit = operation({
   needs: 'sallyport:registry:write',
   params: NAMED,
   query: WAIT,
-  body: schemas.roleEdit,
+  body: bodies.roleEdit,
   conditional: true,
-  answers: changing(schemas.changedRole),
+  answers: changing(answers.changedRole),
   handle: async ({ control }, call) => {
     const { caller, params, body } = call;
     const answer = await control.administration.editRole(caller.actor, {
@@ -100,7 +102,7 @@ const remove = operation({
   query: WAIT,
   body: null,
   conditional: true,
-  answers: changing(schemas.changedRole),
+  answers: changing(answers.changedRole),
   handle: async ({ control }, call) => {
     const { caller, params } = call;
     return changed(

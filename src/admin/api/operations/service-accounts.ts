@@ -1,6 +1,9 @@
 import * as z from 'zod';
 import { changed, defined, type Operation, operation } from '../operation.ts';
-import * as schemas from '../schemas.ts';
+import * as answers from '../schemas/answers.ts';
+import * as bodies from '../schemas/bodies.ts';
+import * as parameters from '../schemas/parameters.ts';
+import * as words from '../schemas/words.ts';
 import {
   type AccountPlace,
   deleteAccount,
@@ -22,7 +25,7 @@ const PLACE: AccountPlace = {
 };
 const { tag } = PLACE;
 const BASE = PLACE.path;
-const GRANT = z.strictObject({ id: schemas.accountId, application: schemas.name });
+const GRANT = z.strictObject({ id: words.accountId, application: words.name });
 
 const list = operation({
   id: 'listServiceAccounts',
@@ -34,9 +37,9 @@ const list = operation({
     'Filters narrow the list down together. `total` counts all to which they apply. Changes meanwhile move nobody to another page whose place in the order stays.',
   needs: 'sallyport:registry:read',
   params: null,
-  query: z.strictObject(schemas.serviceAccountQuery),
+  query: z.strictObject(parameters.serviceAccountQuery),
   body: null,
-  answers: { 200: { description: 'One page.', schema: schemas.accountPage } },
+  answers: { 200: { description: 'One page.', schema: answers.accountPage } },
   handle: async ({ control }, { caller, query }) => ({
     status: 200,
     body: await control.administration.listAccounts(caller.actor, listQuery('service', query)),
@@ -54,14 +57,14 @@ const create = operation({
   needs: 'sallyport:registry:write',
   params: null,
   query: null,
-  body: schemas.newServiceAccount,
+  body: bodies.newServiceAccount,
   answers: {
     200: {
       description: 'It was created by the first request with this key.',
-      schema: schemas.createdServiceAccount,
+      schema: answers.createdServiceAccount,
       etag: true,
     },
-    201: { description: 'Created.', schema: schemas.createdServiceAccount, etag: true },
+    201: { description: 'Created.', schema: answers.createdServiceAccount, etag: true },
   },
   creates: async (services, call, made) => {
     const { body, ...rest } = await shown(services, call as never, { id: made, kind: 'service' });
@@ -95,18 +98,18 @@ const rotate = operation({
   needs: 'sallyport:registry:write',
   params: ID,
   query: WAIT,
-  body: schemas.rotation,
+  body: bodies.rotation,
   bodyOptional: true,
   conditional: true,
   answers: {
     200: {
       description: 'The new token; the old one is refused everywhere.',
-      schema: schemas.issuedToken,
+      schema: answers.issuedToken,
       etag: true,
     },
     202: {
       description: 'The new token; not every instance has confirmed it yet.',
-      schema: schemas.issuedToken,
+      schema: answers.issuedToken,
       etag: true,
     },
   },
@@ -130,7 +133,7 @@ const closeOverlap = operation({
   query: WAIT,
   body: null,
   conditional: true,
-  answers: changing(schemas.changedAccount),
+  answers: changing(answers.changedAccount),
   handle: async ({ control }, call) => {
     const answer = await control.administration.closeOverlap(
       call.caller.actor,
@@ -151,9 +154,9 @@ const grant = operation({
   needs: 'sallyport:registry:write',
   params: GRANT,
   query: WAIT,
-  body: schemas.roleChoice,
+  body: bodies.roleChoice,
   conditional: true,
-  answers: changing(schemas.changedAccount),
+  answers: changing(answers.changedAccount),
   handle: async ({ control }, call) => {
     const input = {
       ...refOf('service', call),
@@ -176,7 +179,7 @@ const revokeGrant = operation({
   query: WAIT,
   body: null,
   conditional: true,
-  answers: changing(schemas.changedAccount),
+  answers: changing(answers.changedAccount),
   handle: async ({ control }, call) => {
     const input = { ...refOf('service', call), application: call.params.application };
     const answer = await control.administration.revokeGrant(call.caller.actor, input);

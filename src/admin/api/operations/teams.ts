@@ -4,11 +4,14 @@ import { invalid, notFound } from '../../error.ts';
 import { asMember } from '../../teams.ts';
 import { changed, defined, type Operation, operation } from '../operation.ts';
 import { pageOf } from '../pages.ts';
-import * as schemas from '../schemas.ts';
+import * as answers from '../schemas/answers.ts';
+import * as bodies from '../schemas/bodies.ts';
+import * as parameters from '../schemas/parameters.ts';
+import * as words from '../schemas/words.ts';
 import { changing, creating, howOf, NAMED, WAIT } from './common.ts';
 
 const tag = 'Teams';
-const MEMBER = z.strictObject({ name: schemas.name, id: schemas.accountId });
+const MEMBER = z.strictObject({ name: words.name, id: words.accountId });
 const list = operation({
   id: 'listTeams',
   method: 'get',
@@ -17,9 +20,9 @@ const list = operation({
   summary: 'List teams',
   needs: 'sallyport:registry:read',
   params: null,
-  query: z.strictObject(schemas.pageQuery),
+  query: z.strictObject(parameters.pageQuery),
   body: null,
-  answers: { 200: { description: 'One page.', schema: schemas.teamPage } },
+  answers: { 200: { description: 'One page.', schema: answers.teamPage } },
   handle: async ({ control }, { caller, query }) => {
     const teams = await control.administration.listTeams(caller.actor, {});
     return { status: 200, body: pageOf(teams, ({ name }) => name, query) };
@@ -35,8 +38,8 @@ const create = operation({
   needs: 'sallyport:registry:write',
   params: null,
   query: null,
-  body: schemas.newTeam,
-  answers: creating(schemas.changedTeam),
+  body: bodies.newTeam,
+  answers: creating(answers.changedTeam),
   creates: async ({ control }, { caller }, made) => {
     const {
       members: _,
@@ -70,7 +73,7 @@ const get = operation({
   answers: {
     200: {
       description: 'The team, with at most 1000 members.',
-      schema: schemas.shownTeam,
+      schema: answers.shownTeam,
       etag: true,
     },
   },
@@ -89,9 +92,9 @@ const edit = operation({
   needs: 'sallyport:registry:write',
   params: NAMED,
   query: WAIT,
-  body: schemas.teamEdit,
+  body: bodies.teamEdit,
   conditional: true,
-  answers: changing(schemas.changedTeam),
+  answers: changing(answers.changedTeam),
   handle: async ({ control }, call) => {
     const { caller, params, body } = call;
     const answer = await control.administration.editTeam(caller.actor, {
@@ -114,7 +117,7 @@ const remove = operation({
   query: WAIT,
   body: null,
   conditional: true,
-  answers: changing(schemas.changedTeam),
+  answers: changing(answers.changedTeam),
   handle: async ({ control }, call) => {
     const { caller, params } = call;
     return changed(
@@ -131,9 +134,9 @@ const members = operation({
   summary: 'List the members of a team',
   needs: 'sallyport:registry:read',
   params: NAMED,
-  query: z.strictObject(schemas.pageQuery),
+  query: z.strictObject(parameters.pageQuery),
   body: null,
-  answers: { 200: { description: 'One page.', schema: schemas.memberPage } },
+  answers: { 200: { description: 'One page.', schema: answers.memberPage } },
   handle: async ({ control }, { caller, params, query }) => {
     const { actor } = caller;
     const teams = await control.administration.listTeams(actor, {});
@@ -169,9 +172,9 @@ const join = operation({
   needs: 'sallyport:registry:write',
   params: MEMBER,
   query: WAIT,
-  body: schemas.roleChoice,
+  body: bodies.roleChoice,
   conditional: true,
-  answers: changing(schemas.changedAccount),
+  answers: changing(answers.changedAccount),
   handle: async ({ control }, call) => {
     const { caller, params, body } = call;
     const input = { id: params.id, team: params.name, role: body.role, ...howOf(call) };
@@ -192,7 +195,7 @@ const leave = operation({
   query: WAIT,
   body: null,
   conditional: true,
-  answers: changing(schemas.changedAccount),
+  answers: changing(answers.changedAccount),
   handle: async ({ control }, call) => {
     const { caller, params } = call;
     const answer = await control.administration.leaveTeam(caller.actor, {

@@ -1,5 +1,7 @@
 import { changed, defined, type Operation, operation } from '../operation.ts';
-import * as schemas from '../schemas.ts';
+import * as answers from '../schemas/answers.ts';
+import * as bodies from '../schemas/bodies.ts';
+import * as recorded from '../schemas/record-answers.ts';
 import { WAIT } from './common.ts';
 
 const tag = 'Tokens';
@@ -15,16 +17,16 @@ const renew = operation({
   needs: 'any',
   params: null,
   query: WAIT,
-  body: schemas.rotation,
+  body: bodies.rotation,
   bodyOptional: true,
   answers: {
     200: {
       description: 'The new token; the old one is refused everywhere.',
-      schema: schemas.issuedToken,
+      schema: answers.issuedToken,
     },
     202: {
       description: 'The new token; not every instance has confirmed it yet.',
-      schema: schemas.issuedToken,
+      schema: answers.issuedToken,
     },
   },
   handle: async ({ control }, { caller, query, body }) => {
@@ -46,11 +48,11 @@ const found = operation({
   needs: 'nobody',
   params: null,
   query: null,
-  body: schemas.foundToken,
+  body: bodies.foundToken,
   answers: {
     202: {
       description: 'If it was a token that counts, it counts no more.',
-      schema: schemas.received,
+      schema: recorded.received,
     },
   },
   handle: async (services, { body }) => {

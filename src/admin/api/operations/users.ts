@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { changed, defined, type Operation, operation } from '../operation.ts';
-import * as schemas from '../schemas.ts';
+import * as answers from '../schemas/answers.ts';
+import * as bodies from '../schemas/bodies.ts';
+import * as parameters from '../schemas/parameters.ts';
 import {
   type AccountPlace,
   deleteAccount,
@@ -30,9 +32,9 @@ const list = operation({
   summary: 'List users',
   needs: 'sallyport:registry:read',
   params: null,
-  query: z.strictObject(schemas.accountQuery),
+  query: z.strictObject(parameters.accountQuery),
   body: null,
-  answers: { 200: { description: 'One page.', schema: schemas.accountPage } },
+  answers: { 200: { description: 'One page.', schema: answers.accountPage } },
   handle: async ({ control }, { caller, query }) => ({
     status: 200,
     body: await control.administration.listAccounts(caller.actor, listQuery('user', query)),
@@ -49,8 +51,8 @@ const create = operation({
   needs: 'sallyport:registry:write',
   params: null,
   query: null,
-  body: schemas.newUser,
-  answers: creating(schemas.oneAccount),
+  body: bodies.newUser,
+  answers: creating(answers.oneAccount),
   creates: (services, call, made) => shown(services, call as never, { id: made, kind: 'user' }),
   handle: async ({ control }, { caller, body }) => {
     const { name, role, password } = body;
@@ -74,9 +76,9 @@ const setPassword = operation({
   needs: 'sallyport:registry:write',
   params: ID,
   query: WAIT,
-  body: schemas.newPassword,
+  body: bodies.newPassword,
   conditional: true,
-  answers: changing(schemas.changedAccount),
+  answers: changing(answers.changedAccount),
   handle: async ({ control }, call) => {
     const input = { ...refOf('user', call), password: call.body.password };
     const answer = await control.administration.setPassword(call.caller.actor, input);

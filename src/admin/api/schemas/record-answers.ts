@@ -1,0 +1,97 @@
+import * as z from 'zod';
+import { binding, component } from './words.ts';
+
+/** What comes out: the record, instances, decisions and problems. */
+
+const event = component(
+  'Event',
+  z.looseObject({ id: z.string(), time: z.string(), type: z.string(), phase: z.string() }),
+  'One record of a call, a change or a sign-in; config/audit-event.schema.json describes its fields. Of type `unreadable`: `line` stands in the log, and this version cannot read it (`reason`).',
+);
+export const eventPage = component(
+  'EventPage',
+  z.object({ items: z.array(event), next: z.string().nullable() }),
+);
+
+export const linePage = component(
+  'LinePage',
+  z.object({
+    items: z.array(z.string()).describe('Each the text of one event, as the record has it.'),
+    next: z.string().nullable(),
+  }),
+);
+
+export const instances = component(
+  'Instances',
+  z.object({
+    seq: z.int().describe('The number of the registry’s last change.'),
+    items: z.array(
+      z.object({
+        instance: z.string(),
+        version: z.string(),
+        leaseMs: z.number(),
+        leaseRemainingMs: z.number(),
+        appliedSeq: z.int().nullable(),
+        lag: z.int().nullable(),
+        auditKey: z
+          .string()
+          .nullable()
+          .describe('Id of the key that signs its record; null: it has signed nothing yet.'),
+      }),
+    ),
+  }),
+);
+
+export const explanation = component(
+  'Explanation',
+  z.object({
+    allowed: z.boolean(),
+    reason: z.string(),
+    route: z.string().nullable(),
+    permission: z.string().nullable(),
+    application: z.string().nullable(),
+    applications: z.array(z.string()).describe('Where the call is about several; each was judged.'),
+    role: z.string().nullable(),
+    rule: z.enum(['grant', 'team', 'default', 'in-doubt']).nullable(),
+    because: z.array(z.string()),
+  }),
+);
+
+export const whoCanPage = component(
+  'WhoCanPage',
+  z.object({
+    items: z.array(
+      z.object({
+        account: z.string(),
+        permission: z.string().nullable(),
+        application: z.string().nullable(),
+        applications: z.array(z.string()),
+        role: z.string().nullable(),
+        rule: z.enum(['grant', 'team', 'default', 'in-doubt']).nullable(),
+        allowedNetworks: z.array(z.string()).describe('From where alone; empty: from anywhere.'),
+        boundTo: binding.nullable().describe('Beside which client certificate alone.'),
+      }),
+    ),
+    examined: z.int().describe('How many accounts were asked about for this page.'),
+    damaged: z.array(z.string()).describe('Ids of accounts whose record cannot be read.'),
+    next: z.string().nullable().describe('Of the next page; null: that was all.'),
+  }),
+  'A page may be empty and have a next one.',
+);
+
+export const received = component('Received', z.object({ received: z.literal(true) }));
+
+export const problem = component(
+  'Problem',
+  z.object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    reason: z.string().describe('Stable; branch on this.'),
+    requestId: z.string(),
+    detail: z.string().optional(),
+    faults: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+    users: z.array(z.string()).optional(),
+  }),
+  'RFC 9457 problem details.',
+);
