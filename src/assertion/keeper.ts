@@ -1,6 +1,8 @@
+import { randomInt } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { SigningKey } from './key.ts';
 import {
+  AHEAD_MS,
   isSameSet,
   type KeySet,
   publishedOf,
@@ -36,6 +38,7 @@ const STALE_MS = 300_000;
  */
 export class AssertionKeys {
   readonly #options: KeeperOptions;
+  readonly #earlyMs = randomInt(AHEAD_MS);
   #keys: KeySet = [];
   /** The JWK set as text, made when it is asked for. */
   #published: string | null = null;
@@ -106,7 +109,7 @@ export class AssertionKeys {
     const stored = opened === null ? [] : readSet(opened.text, this.#keys);
     const nowMs = clock.wallMs();
     const known = together(stored, this.#keys, nowMs);
-    const wanted = withNext(known, nowMs, rotateMs);
+    const wanted = withNext(known, nowMs, rotateMs, this.#earlyMs);
     if (opened !== null && !opened.renew && isSameSet(stored, wanted)) this.#take(wanted);
     else if (known.length > 0) {
       // What is published is signed with later, so it counts before it is written.

@@ -16,13 +16,13 @@ import { newKey, type PublishedKey, readKey, type SigningKey, type StoredKey } f
  * How long a key is published before it signs: what verifiers may keep a set for, looks of
  * instances at the store, and a clock that is not quite right.
  */
-const AHEAD_MS = 900_000;
+export const AHEAD_MS = 900_000;
 /** How long it is published after the next one has begun to sign. */
 const KEPT_MS = 86_400_000;
 /** How long verifiers may keep a set. */
 export const SET_SECONDS = 300;
 /** More than any rotation makes; what is larger is no set of ours. */
-const KEYS_MAX = 64;
+const KEYS_MAX = 1000;
 
 export type KeySet = readonly SigningKey[];
 
@@ -42,13 +42,21 @@ export function together(one: KeySet, other: KeySet, nowMs: number): KeySet {
   });
 }
 
-/** With the next key, if it is time to publish it. */
-export function withNext(keys: KeySet, nowMs: number, rotateMs: number): KeySet {
-  const newest = keys.at(-1);
+/**
+ * With the next key, if it is time to publish it.
+ *
+ * @param earlyMs publishes it so much earlier than is needed, less than `AHEAD_MS`: another one for
+ * each instance, so that one of them makes it and the others find it
+ */
+export function withNext(keys: KeySet, nowMs: number, rotateMs: number, earlyMs: number): KeySet {
   // Nothing was signed yet, so nobody has a set that it would be missing from.
-  if (newest === undefined) return [newKey(nowMs)];
+  if (keys.length === 0) return [newKey(nowMs)];
+  // What somebody has made whose clock is far ahead is not waited for.
+  const newest = keys.findLast(({ signsFromMs }) => signsFromMs <= nowMs + 2 * AHEAD_MS);
+  if (newest === undefined) return keys;
   const dueMs = newest.signsFromMs + rotateMs;
-  return dueMs - AHEAD_MS > nowMs ? keys : [...keys, newKey(Math.max(dueMs, nowMs + AHEAD_MS))];
+  if (dueMs - AHEAD_MS - earlyMs > nowMs) return keys;
+  return together(keys, [newKey(Math.max(dueMs, nowMs + AHEAD_MS))], nowMs);
 }
 
 /**
@@ -57,7 +65,7 @@ export function withNext(keys: KeySet, nowMs: number, rotateMs: number): KeySet 
  */
 export function signerOf(keys: KeySet, nowMs: number, rotateMs: number): SigningKey | null {
   // Where the clock of whoever made the first key is ahead, none has begun.
-  const key = keys.findLast(({ signsFromMs }) => signsFromMs <= nowMs) ?? keys[0];
+  const key = keys.findLast(({ signsFromMs }) => signsFromMs <= nowMs) ?? keys.at(-1);
   if (key === undefined || key.signsFromMs + rotateMs + KEPT_MS < nowMs) return null;
   return key;
 }

@@ -192,6 +192,11 @@ describe('at the decision endpoint', () => {
       path: '/.well-known/jwks.json',
     });
     const one = await asker(gate.gateway.addresses.decision!.port);
+    const asked = await one.ask(
+      'HEAD /.well-known/jwks.json HTTP/1.1\r\nHost: gate\r\n\r\n',
+      'HEAD',
+    );
+    expect([asked.status, asked.body]).toEqual([200, '']);
     const posted = await one.ask(
       'POST /.well-known/jwks.json HTTP/1.1\r\nHost: gate\r\nContent-Length: 0\r\n\r\n',
     );

@@ -105,7 +105,7 @@ describe('the keys of several instances', () => {
   it('lose none to an older state that somebody puts back', async () => {
     const keys = await keysOf();
     const before = readFileSync(file());
-    clock.nowMs += 30 * DAY_MS;
+    clock.nowMs += 30 * DAY_MS - 900_000;
     await keys.look();
     const after = kidsOf(keys);
     expect(after).toHaveLength(2);
@@ -274,5 +274,34 @@ describe('rotation', () => {
     clock.nowMs += DAY_MS;
     await instances[0]!.keys.look();
     expect(kidsOf(instances[0]!.keys)).toHaveLength(1);
+  });
+});
+
+describe('a clock that is far ahead', () => {
+  it('keeps nobody else from changing to another key in time', async () => {
+    const keys = await keysOf();
+    const first = keys.signer!.kid;
+    const ahead = new ManualClock();
+    ahead.wallAheadMs = clock.wallAheadMs + 365 * DAY_MS;
+    await keysOf(SECRET, folderKeyStore(folder), ahead);
+    await keys.look();
+    expect(kidsOf(keys)).toHaveLength(2);
+    expect(keys.signer!.kid).toBe(first);
+    for (let day = 0; day < 40; day += 1) {
+      clock.nowMs += DAY_MS;
+      await keys.look();
+    }
+    expect(keys.signer!.kid).not.toBe(first);
+    expect(keys.signer!.signsFromMs).toBeLessThanOrEqual(clock.wallMs());
+  });
+
+  it('of the instance that made the first key leaves the others with that key', async () => {
+    const ahead = new ManualClock();
+    ahead.wallAheadMs = clock.wallAheadMs + 365 * DAY_MS;
+    const made = await keysOf(SECRET, folderKeyStore(folder), ahead);
+    const keys = await keysOf();
+    expect(keys.signer!.kid).toBe(made.signer!.kid);
+    await keys.look();
+    expect(kidsOf(keys)).toHaveLength(1);
   });
 });
