@@ -5,6 +5,7 @@ import type { Plan } from './arguments.ts';
 import { authorizeFor } from './clients.ts';
 import { measureLoad } from './compare.ts';
 import { grpcUnary } from './grpc.ts';
+import { http2Get } from './h2-get.ts';
 import { loadOf } from './loads.ts';
 import { measureLatency, median, runUntil } from './measure.ts';
 import type { ExtraLoadName, TargetName } from './names.ts';
@@ -45,6 +46,7 @@ export async function measureExtra(
   load: ExtraLoadName,
 ): Promise<Result[]> {
   if (load === 'start-up') return startUp(stage, plan);
+  if (load === 'h2-get-128') return http2Get(stage, plan);
   if (load === 'grpc-unary') return grpcUnary(stage, plan);
   if (load === 'decision') return decision(stage, peers, plan);
   for (const target of plan.extraTargets) {

@@ -1,72 +1,40 @@
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:http2';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Plan } from './arguments.ts';
 import { freePort, startChild } from './children.ts';
-import { median } from './measure.ts';
+import { measureHttp2 } from './h2load.ts';
 import type { TargetName } from './names.ts';
 import { accepts, listenText, nginxText, nginxWords, startNginx } from './peers/nginx.ts';
 import type { RunningPeer } from './peers/peer.ts';
 import { startGate } from './peers/sallyport.ts';
-import { type ProcessorTime, processorTimeOf } from './processes.ts';
-import { type Result, rounded } from './result.ts';
+import type { Result } from './result.ts';
 import type { Stage } from './stage.ts';
 
 /**
  * Unary calls of gRPC over TLS, 16 connections with 8 calls each, to a service that is nginx: what
  * a call takes of Sallyport, and of nginx with `grpc_pass`, which asks nobody anything.
  */
-const TARGETS: readonly TargetName[] = ['sallyport-buffered', 'nginx-plain'];
 const PATH = '/bench.Echo/Say';
-const CONNECTIONS = 16;
-const CALLS = 8;
 /** A message of 32 bytes behind its prefix. */
 const MESSAGE = Buffer.concat([Buffer.from([0, 0, 0, 0, 32]), Buffer.alloc(32, 'x')]);
 
-interface Seen {
-  readonly cpu: ProcessorTime;
-  readonly requests: number;
-  readonly perSecond: number;
-  readonly errors: number;
-}
-
 export async function grpcUnary(stage: Stage, plan: Plan): Promise<Result[]> {
   const service = await startService(stage);
-  const peers = new Map<TargetName, RunningPeer>();
+  const message = join(stage.folder('grpc'), 'message');
+  writeFileSync(message, MESSAGE);
   try {
-    for (const target of TARGETS) peers.set(target, await startTarget(stage, target, service.port));
-    for (const peer of peers.values()) {
-      await proveCall(stage, peer);
-      await run(stage, peer, plan.warmUpMs / 2);
-    }
-    const rounds = new Map(TARGETS.map((target) => [target, [] as Seen[]]));
-    for (let round = 0; round < plan.rounds; round += 1)
-      for (const [target, peer] of peers)
-        rounds.get(target)!.push(await run(stage, peer, plan.windowMs));
-    return [...rounds].map(([target, seen]) => resultOf(target, seen));
+    return await measureHttp2(stage, plan, {
+      load: 'grpc-unary',
+      path: PATH,
+      words: ['-d', message, '-H', 'content-type: application/grpc', '-H', 'te: trailers'],
+      start: (target) => startTarget(stage, target, service.port),
+      prove: (peer) => proveCall(stage, peer),
+    });
   } finally {
-    for (const peer of peers.values()) await peer.stop();
     await service.stop();
   }
-}
-
-function resultOf(target: TargetName, seen: readonly Seen[]): Result {
-  const user = median(seen.map(({ cpu, requests }) => cpu.userUs / requests));
-  const system = median(seen.map(({ cpu, requests }) => cpu.systemUs / requests));
-  return {
-    load: 'grpc-unary',
-    target,
-    cpuUsPerRequest: rounded(user + system, 1),
-    userUsPerRequest: rounded(user, 1),
-    systemUsPerRequest: rounded(system, 1),
-    requestsPerSecond: Math.round(median(seen.map(({ perSecond }) => perSecond))),
-    p50Ms: null,
-    p99Ms: null,
-    errors: seen.reduce((sum, { errors }) => sum + errors, 0),
-  };
 }
 
 /** Answers every call with the same message, and its status in a trailer. */
@@ -130,39 +98,4 @@ async function proveCall(stage: Stage, peer: RunningPeer): Promise<void> {
   } finally {
     session.close();
   }
-}
-
-/** As many calls as it takes in this time. */
-async function run(stage: Stage, peer: RunningPeer, forMs: number): Promise<Seen> {
-  const body = join(stage.folder('grpc'), 'message');
-  writeFileSync(body, MESSAGE);
-  const header = (text: string) => ['-H', text];
-  const words = [
-    ...['-c', String(CONNECTIONS), '-m', String(CALLS), '-t', '1'],
-    ...['-D', String(Math.max(1, Math.round(forMs / 1000))), '-d', body],
-    ...header('content-type: application/grpc'),
-    ...header('te: trailers'),
-    ...header(`authorization: Bearer ${stage.callers[0]!.token}`),
-    `https://localhost:${peer.port}${PATH}`,
-  ];
-  const before = processorTimeOf(peer.pids);
-  const { stdout } = await promisify(execFile)('taskset', [
-    '-c',
-    stage.cpus.load,
-    'h2load',
-    ...words,
-  ]);
-  const after = processorTimeOf(peer.pids);
-  const well = Number(/status codes: (\d+) 2xx/.exec(stdout)?.[1] ?? Number.NaN);
-  const failed = Number(/(\d+) failed, (\d+) errored/.exec(stdout)?.[1] ?? Number.NaN);
-  const refused = Number(/(\d+) 4xx/.exec(stdout)?.[1]) + Number(/(\d+) 5xx/.exec(stdout)?.[1]);
-  return {
-    cpu: {
-      userUs: after.userUs - before.userUs,
-      systemUs: after.systemUs - before.systemUs,
-    },
-    requests: well,
-    perSecond: Number(/finished in [^,]+, ([\d.]+) req\/s/.exec(stdout)?.[1] ?? Number.NaN),
-    errors: failed + refused,
-  };
 }

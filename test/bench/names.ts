@@ -55,6 +55,7 @@ export const EXTRA_LOADS = [
   'start-up',
   'decision',
   'grpc-unary',
+  'h2-get-128',
 ] as const;
 export type ExtraLoadName = (typeof EXTRA_LOADS)[number];
 

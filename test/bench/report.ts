@@ -3,6 +3,9 @@ import { EXTRA_LOADS, LOADS, TARGETS, type TargetName, YARDSTICK } from './names
 import type { Result } from './result.ts';
 import { peerOf } from './targets.ts';
 
+/** Further loads that are measured like the others. */
+const PER_REQUEST: ReadonlySet<string> = new Set(['decision', 'grpc-unary', 'h2-get-128']);
+
 /** Everything that was measured, as Markdown. */
 export function tableText(results: readonly Result[], about: Machine): string {
   const parts = [`Measured on ${about.date}: ${about.text}.`];
@@ -14,11 +17,7 @@ export function tableText(results: readonly Result[], about: Machine): string {
   for (const load of EXTRA_LOADS) {
     const rows = results.filter((result) => result.load === load);
     if (rows.length > 0)
-      parts.push(
-        load === 'decision' || load === 'grpc-unary'
-          ? loadTable(load, rows)
-          : extraTable(load, rows),
-      );
+      parts.push(PER_REQUEST.has(load) ? loadTable(load, rows) : extraTable(load, rows));
   }
   parts.push(jobTable(targets));
   return parts.join('\n\n');

@@ -94,18 +94,27 @@ interface GateOptions {
   readonly decisionPort?: number | null;
   /** Of a service of gRPC (h2c), which callers of HTTP/2 reach; null: there is none. */
   readonly grpcPort?: number | null;
+  /** Whether clients are offered HTTP/2. */
+  readonly http2?: boolean;
 }
 
 export async function startGate(
   stage: Stage,
   name: string,
-  { audit, secure, root, decisionPort = null, grpcPort = null }: GateOptions,
+  {
+    audit,
+    secure,
+    root,
+    decisionPort = null,
+    grpcPort = null,
+    http2 = grpcPort !== null,
+  }: GateOptions,
 ): Promise<RunningPeer> {
   const folderName = `${name}-${secure}`;
   const folder = stage.folder(folderName);
   const port = await freePort();
   const opsPort = await freePort();
-  const place = { audit, secure, folder, port, opsPort, decisionPort, grpcPort };
+  const place = { audit, secure, folder, port, opsPort, decisionPort, grpcPort, http2 };
   const config = stage.file(folder, 'bench.yaml', JSON.stringify(configOf(stage, place)));
   const child = await startChild({
     cpus: stage.cpus.proxy,
@@ -124,12 +133,13 @@ interface Place {
   readonly opsPort: number;
   readonly decisionPort: number | null;
   readonly grpcPort: number | null;
+  readonly http2: boolean;
 }
 
 /** JSON is YAML. */
 function configOf(
   stage: Stage,
-  { audit, secure, folder, port, opsPort, decisionPort, grpcPort }: Place,
+  { audit, secure, folder, port, opsPort, decisionPort, grpcPort, http2 }: Place,
 ): object {
   const asked = { address: `127.0.0.1:${decisionPort}`, peers: ['127.0.0.1'] };
   return {
@@ -138,7 +148,7 @@ function configOf(
       proxy: {
         address: `127.0.0.1:${port}`,
         ...(secure ? { tls: { certificates: [stage.certificate] } } : { plaintext: true }),
-        ...(grpcPort === null ? {} : { http2: { enabled: true } }),
+        http2: { enabled: http2 },
       },
       ops: { address: `127.0.0.1:${opsPort}` },
       ...(decisionPort === null ? {} : { decision: asked }),
