@@ -1,4 +1,5 @@
-import type { ChainKind, EventOf } from './audit-event.ts';
+import type { EventOf } from './audit-event.ts';
+import type { ChainKind } from './kind-of.ts';
 import { isoTime } from './text.ts';
 import { eventJson } from './write.ts';
 

@@ -1,4 +1,5 @@
-import type { ChainKind, EventOf } from './audit-event.ts';
+import type { EventOf } from './audit-event.ts';
+import type { ChainKind } from './kind-of.ts';
 
 /** What an instance says of its own series of events, as the end of a sentence about it. */
 export function chainWords(event: EventOf<ChainKind>): string {

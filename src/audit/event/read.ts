@@ -1,4 +1,6 @@
-import { type AuditEvent, kindOf, SCHEMA_VERSION, schemaOf } from './audit-event.ts';
+import { type AuditEvent, schemaOf } from './audit-event.ts';
+import { SCHEMA_VERSION } from './fields.ts';
+import { kindOf } from './kind-of.ts';
 import { quoted, withVisibleEscapes } from './text.ts';
 
 /**

@@ -1,4 +1,5 @@
-import { type AuditEvent, FIELD_NAMES } from './audit-event.ts';
+import type { AuditEvent } from './audit-event.ts';
+import { FIELD_NAMES } from './fields.ts';
 import { EVENT_LIMITS } from './limits.ts';
 import { bounded, withVisibleEscapes } from './text.ts';
 

@@ -4,23 +4,22 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AdminCallFacts, adminCallEvent } from '../../../src/audit/event/admin-call-event.ts';
 import {
-  ACTOR_DOORS,
   CHANGE_TYPES,
   type EventKind,
-  FIELD_NAMES,
-  kindOf,
   LOSS_REASONS,
   schemaOf,
 } from '../../../src/audit/event/audit-event.ts';
 import { CallEvents } from '../../../src/audit/event/call-event.ts';
 import { type ChainFacts, chainEvent } from '../../../src/audit/event/chain-event.ts';
 import { changeEvent } from '../../../src/audit/event/change-event.ts';
+import { ACTOR_DOORS, FIELD_NAMES } from '../../../src/audit/event/fields.ts';
 import { foldedEvent } from '../../../src/audit/event/folded-event.ts';
 import {
   EVENT_SCHEMA_FILE,
   eventSchema,
   eventSchemaText,
 } from '../../../src/audit/event/json-schema.ts';
+import { kindOf } from '../../../src/audit/event/kind-of.ts';
 import { readableEvent, readEvent } from '../../../src/audit/event/read.ts';
 import { signInEvent } from '../../../src/audit/event/sign-in-event.ts';
 import { isoTime } from '../../../src/audit/event/text.ts';
