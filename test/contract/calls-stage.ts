@@ -131,7 +131,13 @@ async function makeCallers(
   const expiresAt = new Date(Date.now() + 1000).toISOString();
   const expired = { name: 'expired', description: '', role: 'tester', expiresAt };
   const { token } = await admin.createServiceAccount(owner, expired);
+  const restricted = async (name: string, restriction: object) => {
+    const fields = { name, description: '', role: 'tester', ...restriction };
+    return (await admin.createServiceAccount(owner, fields)).token;
+  };
   const callers = {
+    bound: await restricted('bound', { boundTo: { thumbprint: 'A'.repeat(43) } }),
+    elsewhere: await restricted('elsewhere', { allowedNetworks: ['203.0.113.0/24'] }),
     tester: gate.token,
     teamed: await inTeams('teamed', ['sales']),
     'two-teams': await inTeams('two-teams', ['sales', 'web']),

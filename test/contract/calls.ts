@@ -11,6 +11,8 @@ export type Caller =
   | 'inactive'
   | 'rotated'
   | 'expired'
+  | 'bound'
+  | 'elsewhere'
   | 'own'
   | 'nobody'
   | 'nonsense'
@@ -480,6 +482,20 @@ const REFUSED: readonly CallCase[] = [
     target: '/app/a',
     as: 'inactive',
     decided: 'account-inactive',
+    status: 401,
+  },
+  {
+    what: 'a token that is bound to a certificate',
+    target: '/app/a',
+    as: 'bound',
+    decided: 'token-unbound',
+    status: 401,
+  },
+  {
+    what: 'an account that is let in from elsewhere',
+    target: '/app/a',
+    as: 'elsewhere',
+    decided: 'address-refused',
     status: 401,
   },
   { what: 'no route', target: '/nowhere', decided: 'route-unknown', status: 404 },

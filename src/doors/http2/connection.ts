@@ -39,6 +39,7 @@ export class Http2Connection implements DoorConnection, SessionHandler, Watched 
   readonly #deadline: Deadline;
   readonly #exchanges = new Set<Http2Exchange>();
   #served = false;
+  #announced = false;
   #draining = false;
   #lingering: Lingering | null = null;
   #closed = false;
@@ -56,7 +57,6 @@ export class Http2Connection implements DoorConnection, SessionHandler, Watched 
     socket.on('end', () => this.#guarded(() => this.#onEnd()));
     socket.on('error', () => this.#guarded(() => this.#onGone()));
     socket.on('close', () => this.#guarded(() => this.#onGone()));
-    if (host.draining) this.#session.announceEnd();
   }
 
   get busy(): boolean {
@@ -68,8 +68,18 @@ export class Http2Connection implements DoorConnection, SessionHandler, Watched 
     return this.#served ? 'idle' : 'silent';
   }
 
+  /**
+   * Who has asked for nothing yet may do so first: a client that is told at once makes no request on
+   * the connection at all, and would find nobody else while it is led here.
+   */
   announceEnd(): void {
-    this.#guarded(() => this.#session.announceEnd());
+    if (this.#served) this.#guarded(() => this.#announceOnce());
+  }
+
+  #announceOnce(): void {
+    if (this.#announced) return;
+    this.#announced = true;
+    this.#session.announceEnd();
   }
 
   drain(): void {
@@ -118,6 +128,7 @@ export class Http2Connection implements DoorConnection, SessionHandler, Watched 
   onRequest(stream: ServerStream, head: RequestHead): void {
     this.#served = true;
     this.#exchange(stream).begin(head, this.#misdirects);
+    if (this.#host.draining) this.#announceOnce();
   }
 
   onHeadFault(stream: ServerStream, fault: Http2HeadFault): void {
