@@ -69,8 +69,8 @@ export class Http2Connection implements DoorConnection, SessionHandler, Watched 
   }
 
   /**
-   * Who has asked for nothing yet may do so first: a client that is told at once makes no request on
-   * the connection at all, and would find nobody else while it is led here.
+   * Who has asked for nothing yet may do so first: a client that is told at once makes no request
+   * on the connection at all, and would find nobody else while it is led here.
    */
   announceEnd(): void {
     if (this.#served) this.#guarded(() => this.#announceOnce());
