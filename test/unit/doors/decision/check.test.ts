@@ -26,6 +26,7 @@ const OUTER: RequestHead = {
   expectsContinue: false,
   keepAlive: true,
   takesTrailers: false,
+  upgrade: null,
 };
 
 const header = (key: string, value: string) => delimited(3, delimited(1, key), delimited(2, value));
