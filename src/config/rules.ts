@@ -1,4 +1,5 @@
 import type { Report } from './faults.ts';
+import { checkAccounts } from './rules/account-rules.ts';
 import { checkAssertions } from './rules/assertion-rules.ts';
 import { checkAudit } from './rules/audit-rules.ts';
 import { checkIdentity } from './rules/identity-rules.ts';
@@ -21,4 +22,5 @@ export function checkRules(value: unknown, source: YamlSource, report: Report): 
   checkIdentity(file, source, report);
   checkAudit(file, report);
   checkAssertions(file, source, report);
+  checkAccounts(file, report);
 }

@@ -6,7 +6,7 @@ import { compilePrincipal } from '../../../src/account/principal.ts';
 import { explain } from '../../../src/decision/explain.ts';
 import { createRouteTable } from '../../../src/decision/route-table.ts';
 import { account, role, team } from '../account/samples.ts';
-import { clock, decider, route, SampleRegistry, word } from './samples.ts';
+import { clock, decider, PEER, route, SampleRegistry, word } from './samples.ts';
 
 const byPath = { from: 'path', variable: 'application' } as const;
 const ROUTES = [
@@ -33,7 +33,7 @@ const policy = Policy.of(
   [team('sales', 'crm'), team('other', 'CRM', 'x')],
 );
 
-function ask(changes: Partial<Account>, call: string) {
+function ask(changes: Partial<Account>, call: string, from: string | null = null) {
   const [method = '', path = ''] = call.split(' ');
   const context = { table: createRouteTable(ROUTES), policy, clock };
   return explain(context, {
@@ -41,6 +41,7 @@ function ask(changes: Partial<Account>, call: string) {
     method,
     host: 'gate',
     path,
+    from,
   });
 }
 
@@ -125,7 +126,7 @@ describe('an explanation', () => {
 
   it('comes to the verdict of the decision, always', () => {
     const roles = fc.constantFrom('viewer', 'deployer', 'none', 'ghost');
-    const samples = fc.record({
+    const rights = fc.record({
       role: roles,
       status: fc.constantFrom('active' as const, 'inactive' as const),
       expiresAt: fc.constantFrom(null, '2026-01-01T00:00:00Z', '2027-01-01T00:00:00Z'),
@@ -139,6 +140,13 @@ describe('an explanation', () => {
         },
       ),
     });
+    const networks = fc.constantFrom(null, ['127.0.0.0/8'], ['10.0.0.0/8']);
+    const samples = fc
+      .tuple(rights, networks)
+      .map(
+        ([one, allowedNetworks]): Partial<Account> =>
+          allowedNetworks === null ? one : { ...one, allowedNetworks },
+      );
     const calls = fc.tuple(
       fc.constantFrom('GET', 'POST', 'PUT', 'TRACE', 'BREW'),
       fc.constantFrom(
@@ -162,7 +170,7 @@ describe('an explanation', () => {
           path,
           authorization: `Bearer ${token}`,
         });
-        const explanation = ask(changes, `${method} ${path}`);
+        const explanation = ask(changes, `${method} ${path}`, PEER.address);
         expect(explanation.reason).toBe(word(verdict));
         expect(explanation.role).toBe(verdict.role);
         expect(explanation.application).toBe(verdict.application);
