@@ -18,7 +18,7 @@ let pipe: Socket | null = null;
  * dropped, and how many lines that were is said when it reads again.
  */
 export function standardError(): (line: string) => void {
-  shared ??= isPipe() ? toPipe() : toFileOrTerminal();
+  shared ??= isPipe(STANDARD_ERROR) ? toPipe() : toFileOrTerminal();
   return shared;
 }
 
@@ -33,9 +33,10 @@ export function endStandardError(): void {
   setTimeout(giveUp, LAST_LINES_MS).unref();
 }
 
-function isPipe(): boolean {
+/** Whether somebody at the other end of it may stand still. */
+export function isPipe(descriptor: number): boolean {
   try {
-    const stat = fstatSync(STANDARD_ERROR);
+    const stat = fstatSync(descriptor);
     return stat.isFIFO() || stat.isSocket();
   } catch {
     return false;

@@ -1,5 +1,6 @@
-import { close, fstatSync, openSync, write } from 'node:fs';
+import { close, openSync, write } from 'node:fs';
 import { Socket } from 'node:net';
+import { isPipe } from '../standard-error.ts';
 
 const STANDARD_OUTPUT = 1;
 /** Whoever the group is may read it; nobody else. */
@@ -40,7 +41,7 @@ export function fileOutput(path: string): Output {
  */
 export function standardOutput(): Output {
   const nothing = () => {};
-  if (!isPipe())
+  if (!isPipe(STANDARD_OUTPUT))
     return {
       write: (text, done) => writeAll(STANDARD_OUTPUT, text, done),
       reopen: nothing,
@@ -55,15 +56,6 @@ export function standardOutput(): Output {
     // What still waits would keep the process alive.
     close: () => socket.destroy(),
   };
-}
-
-function isPipe(): boolean {
-  try {
-    const stat = fstatSync(STANDARD_OUTPUT);
-    return stat.isFIFO() || stat.isSocket();
-  } catch {
-    return false;
-  }
 }
 
 function writeAll(descriptor: number, text: Buffer, done: (fault: Error | null) => void): void {
