@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import {
   createSecureServer,
@@ -8,11 +8,16 @@ import {
 } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { clientContext } from '../../src/tls/client-material.ts';
 import type { UpstreamTls } from '../../src/upstream/dialer.ts';
 import { issueTls } from '../integration/door/certificates.ts';
+import { freePort } from '../support/free-port.ts';
 import { startGateway } from '../support/gateway.ts';
+import { findProgram } from '../support/system.ts';
+import { startProgram } from '../support/upstreams/upstream.ts';
 import { openPool } from './pool.ts';
 
 async function listen(server: Server | Http2Server): Promise<number> {
@@ -104,6 +109,32 @@ describe('HTTP/2 to a server of its own', () => {
     await vi.waitFor(() => expect(pool.isEmpty).toBe(true), 5000);
     expect(await call()).toBe(200);
     expect(server.sessions).toBe(before + 1);
+  });
+
+  it('loses no call where its connections end after a few requests, as those of nginx do', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'sallyport-h2c-'));
+    const port = await freePort();
+    writeFileSync(
+      join(home, 'nginx.conf'),
+      `daemon off; master_process off; pid ${home}/pid; error_log stderr error;
+      events { worker_connections 256; }
+      http { access_log off; client_body_temp_path ${home}/b; proxy_temp_path ${home}/p;
+        fastcgi_temp_path ${home}/f; uwsgi_temp_path ${home}/u; scgi_temp_path ${home}/s;
+        server { listen 127.0.0.1:${port} http2; keepalive_requests 20; http2_max_requests 20;
+          location / { return 200 fine; } } }`,
+    );
+    const nginx = startProgram(findProgram('nginx')!, ['-p', home, '-c', 'nginx.conf']);
+    onTestFinished(async () => {
+      await nginx.stop();
+      rmSync(home, { recursive: true });
+    });
+    const { pool, call } = openPool([port], { protocol: 'h2c', maxConnections: 400 });
+    await vi.waitFor(async () => expect(await call()).toBe(200), 10_000);
+    for (let round = 0; round < 10; round += 1) {
+      const statuses = await Promise.all(Array.from({ length: 60 }, () => call()));
+      expect(new Set(statuses)).toEqual(new Set([200]));
+    }
+    expect(pool.states().map(({ usable }) => usable)).toEqual([true]);
   });
 
   it('is checked by HTTP/2, each check on a connection of its own', async () => {
