@@ -610,6 +610,12 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
   }
 
   onHead(received: ResponseHead): void {
+    // In HTTP/2 a client would take it for a tunnel (RFC 8441 §5).
+    const { status } = received;
+    if (this.#tunnel !== null && this.#head!.version === '2' && status >= 200 && status < 300) {
+      this.#stop('upstream-broken');
+      return;
+    }
     this.#state = 'responding';
     this.#nominated = received.nominated;
     this.#dropBody();

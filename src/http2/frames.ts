@@ -36,6 +36,8 @@ export const SETTING = {
   initialWindowBytes: 4,
   maxFrameBytes: 5,
   maxFieldSectionBytes: 6,
+  /** RFC 8441 §3. */
+  enableConnectProtocol: 8,
 } as const;
 
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');

@@ -45,6 +45,7 @@ export function isHttp2Fault(result: RequestHead | Http2HeadFault): result is Ht
 /** What of a section is needed by itself. */
 class Seen {
   method: string | null = null;
+  protocol: string | null = null;
   scheme: string | null = null;
   path: string | null = null;
   authority: string | null = null;
@@ -73,16 +74,21 @@ export function readRequestHead(
   const fault = readFields(section, seen);
   if (fault !== null) return fault;
   if (section.tooLarge) return refused('headers-too-large', 'head too large');
-  const { method } = seen;
-  if (method === null) return malformed('a pseudo-header field is missing');
-  if (!TOKEN.test(method) || method.length > MAX_METHOD_LENGTH)
+  if (seen.method === null) return malformed('a pseudo-header field is missing');
+  if (!TOKEN.test(seen.method) || seen.method.length > MAX_METHOD_LENGTH)
     return malformed('method is not a token');
+  const { protocol } = seen;
+  if (protocol !== null && (seen.method !== 'CONNECT' || !TOKEN.test(protocol)))
+    return malformed('a pseudo-header field is unknown, repeated or out of place');
+  // RFC 8441 §5: it stands for the GET that asks for the same in HTTP/1.1.
+  const method = protocol === null ? seen.method : 'GET';
   const target = targetOf(seen, method);
   if (typeof target !== 'string') return target;
   if (target.length > maxTargetLength) return refused('target-too-long', 'target too long');
   const host = hostOf(seen);
   if (typeof host !== 'string') return host;
-  const framing = framingOf(seen.length, endStream);
+  // What follows is no content, but the tunnel's.
+  const framing = protocol === null ? framingOf(seen.length, endStream) : NO_BODY;
   if ('fault' in framing) return framing;
   const pathLength = pathLengthOf(method, target);
   if (pathLength === -1)
@@ -104,7 +110,7 @@ export function readRequestHead(
     userAgent: seen.userAgent,
     framing,
     nominated: NO_NAMES,
-    upgrade: null,
+    upgrade: protocol,
     expectsContinue: expect !== null && framing.kind !== 'none',
     takesTrailers: seen.te,
     keepAlive: true,
@@ -151,6 +157,7 @@ function notePseudo(name: string, value: string, seen: Seen): Http2HeadFault | n
   if (CONTROL.test(value)) return malformed('control character in the head');
   if (BLANK_ENDS.test(value)) return malformed('white space at the end of a field value');
   if (name === ':method' && seen.method === null) seen.method = value;
+  else if (name === ':protocol' && seen.protocol === null) seen.protocol = value;
   else if (name === ':scheme' && seen.scheme === null) seen.scheme = value;
   else if (name === ':path' && seen.path === null) seen.path = value;
   else if (name === ':authority' && seen.authority === null) seen.authority = value;

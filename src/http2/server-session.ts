@@ -47,6 +47,7 @@ export class ServerSession extends Http2Session<ServerStream> {
         [SETTING.maxConcurrentStreams, limits.maxConcurrentStreams],
         [SETTING.initialWindowBytes, limits.streamWindowBytes],
         [SETTING.maxFieldSectionBytes, handler.headBytes],
+        [SETTING.enableConnectProtocol, 1],
       ]),
     );
   }
@@ -135,7 +136,8 @@ export class ServerSession extends Http2Session<ServerStream> {
   }
 }
 
-function lengthOf({ framing }: RequestHead): number | null {
+function lengthOf({ framing, upgrade }: RequestHead): number | null {
+  if (upgrade !== null) return null;
   if (framing.kind === 'length') return framing.bytes;
   return framing.kind === 'none' ? 0 : null;
 }

@@ -69,6 +69,10 @@ export class Question implements Exchange, CallClient {
 
   begin(): void {
     const outer = this.#outer!;
+    if (outer.upgrade !== null && outer.version === '2') {
+      this.refuse('upgrade-refused');
+      return;
+    }
     if (outer.path === '/verify') {
       this.verdicts = PROGRAM_WORDS;
       this.#readContent(VERIFY_BYTES, readVerify, verifyFormFault(outer));

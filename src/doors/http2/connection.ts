@@ -86,6 +86,7 @@ export class Http2Connection implements DoorConnection, SessionHandler, Watched 
     this.#guarded(() => {
       this.#draining = true;
       this.#session.stopAccepting();
+      for (const exchange of [...this.#exchanges]) exchange.drain();
       this.#watch();
     });
   }

@@ -32,6 +32,8 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
   #pace: BodyPace | null = null;
   /** The body may come when its client likes. */
   #streams = false;
+  /** What comes and goes as content is another protocol. */
+  #tunnels = false;
   /** None as long as nobody has had to wait for the client. */
   #deadline: Deadline | null = null;
   /** The client does not take what it is sent. */
@@ -94,6 +96,11 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
       this.#call = this.#host.open(this, null);
       this.#call.refuse(fault, detail);
     });
+  }
+
+  /** The connection closes once its streams have ended. */
+  drain(): void {
+    this.#call?.endTunnel();
   }
 
   cutOff(): void {
@@ -169,6 +176,10 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
    */
   #watchClient(): void {
     if (this.#stream.closed) return;
+    if (this.#tunnels) {
+      this.#watchTunnel();
+      return;
+    }
     const { nowMs } = this.#host.deadlines;
     const bodyWaits = this.#stream.contentWaits && !this.#streams;
     if (!bodyWaits) this.#pace?.pause(nowMs);
@@ -178,6 +189,18 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
     if (bodyWaits && this.#pace !== null) untilMs = Math.min(untilMs, this.#pace.wait(nowMs));
     this.#deadline ??= this.#host.deadlines.watch(this, untilMs);
     this.#deadline.untilMs = untilMs;
+  }
+
+  /** Bytes in either direction begin its time anew; that of the upstream is not the client's. */
+  #watchTunnel(): void {
+    const { deadlines, limits } = this.#host;
+    const forMs = this.#waitsForDrain
+      ? limits.idleTimeoutMs
+      : this.#stream.contentWaits
+        ? limits.tunnelIdleMs
+        : Number.POSITIVE_INFINITY;
+    this.#deadline ??= deadlines.watch(this, Number.POSITIVE_INFINITY);
+    this.#deadline.untilMs = deadlines.nowMs + forMs;
   }
 
   expired(): void {
@@ -263,12 +286,24 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
     return this.#request?.method === 'HEAD' || head.status === 304 ? declaredLength(head) : '0';
   }
 
-  tunnel(): void {
-    throw new Error('no request of HTTP/2 asks for another protocol');
+  /** RFC 8441 §5: 200 stands for 101, and nothing for the key that there is none of. */
+  tunnel(_head: ResponseHead, fields: Fields): void {
+    this.#tunnels = true;
+    this.#pace = null;
+    this.#stream.head(200, withoutAccept(fields), null);
+    this.#stream.resume();
+    this.#watchClient();
   }
 
-  lastBytes(): void {
-    throw new Error('no stream of HTTP/2 is a tunnel');
+  /** Behind bytes that wait for the client's window nothing may stand that is ours. */
+  lastBytes(bytes: Buffer): void {
+    if (this.#waitsForDrain) {
+      this.cut();
+      return;
+    }
+    this.#stream.discard();
+    this.#stream.content(bytes);
+    this.#finish();
   }
 
   body(content: Buffer): void {
@@ -292,6 +327,8 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
     const more = this.#stream.flush();
     if (!more && !this.#waitsForDrain) {
       this.#waitsForDrain = true;
+      this.#watchClient();
+    } else if (this.#tunnels) {
       this.#watchClient();
     }
     return more;
@@ -324,6 +361,14 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
     this.#stream.reset(ERROR.internal);
     this.#ended();
   }
+}
+
+function withoutAccept({ list }: Fields): Fields {
+  const fields = new Fields();
+  for (let index = 0; index < list.length; index += 2)
+    if (list[index]!.toLowerCase() !== 'sec-websocket-accept')
+      fields.add(list[index]!, list[index + 1]!);
+  return fields;
 }
 
 const NO_BODY: BodyFraming = { kind: 'none', declared: false };

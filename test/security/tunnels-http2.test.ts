@@ -1,0 +1,210 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { type GatewayOptions, owner, startGateway, type TestGateway } from '../support/gateway.ts';
+import {
+  agreement,
+  closeFrame,
+  echo,
+  frame,
+  type Switched,
+  type SwitchingUpstream,
+  startSwitching,
+} from '../support/websocket.ts';
+
+let answer: (connection: Switched) => void;
+let upstream: SwitchingUpstream;
+let gate: TestGateway;
+let session: ClientHttp2Session;
+
+async function begin(options: Partial<GatewayOptions> = {}): Promise<TestGateway> {
+  const route = { application: 'any', permission: 'test:all', upstream: 'up', methods: ['GET'] };
+  return startGateway({
+    upstreams: { up: { addresses: [upstream.url] } },
+    routes: [
+      { name: 'ws', path: '/ws', upgrade: ['websocket'], ...route },
+      { name: 'plain', path: '/plain', ...route },
+      { name: 'public', path: '/public', access: 'public', upstream: 'up' },
+    ],
+    http2: { enabled: true },
+    ...options,
+  });
+}
+
+async function sessionTo({ url, caFile }: TestGateway): Promise<ClientHttp2Session> {
+  const made = connect(url, { ca: readFileSync(caFile) });
+  made.on('error', () => {});
+  await once(made, 'remoteSettings');
+  return made;
+}
+
+beforeAll(async () => {
+  upstream = await startSwitching((connection) => answer(connection));
+  gate = await begin();
+  session = await sessionTo(gate);
+});
+
+beforeEach(() => {
+  answer = echo;
+  upstream.forget();
+});
+
+afterAll(async () => {
+  session.destroy();
+  await gate.stop();
+  await upstream.stop();
+  expect(gate.log.filter((line) => line.includes('inside the gate'))).toEqual([]);
+});
+
+interface Tunnel {
+  readonly stream: ClientHttp2Stream;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly bytes: () => Buffer;
+  readonly closed: Promise<unknown>;
+}
+
+async function ask(
+  fields: Readonly<Record<string, string>> = {},
+  { token = gate.token, on = session } = {},
+): Promise<Tunnel> {
+  const stream = on.request({
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':scheme': 'https',
+    ':path': '/ws',
+    ':authority': 'api.test',
+    'sec-websocket-version': '13',
+    authorization: `Bearer ${token}`,
+    ...fields,
+  });
+  const pieces: Buffer[] = [];
+  stream.on('data', (piece: Buffer) => pieces.push(piece));
+  stream.on('error', () => {});
+  const closed = once(stream, 'close');
+  const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+  return {
+    stream,
+    status: Number(headers[':status']),
+    headers,
+    bytes: () => Buffer.concat(pieces),
+    closed,
+  };
+}
+
+it('is offered, and becomes a WebSocket of HTTP/1.1 towards the upstream', async () => {
+  expect(session.remoteSettings.enableConnectProtocol).toBe(true);
+  const tunnel = await ask({ 'sec-websocket-protocol': 'chat' });
+  expect(tunnel.status).toBe(200);
+  expect(tunnel.headers['sec-websocket-accept']).toBeUndefined();
+  tunnel.stream.write(frame('hello'));
+  await expect.poll(() => tunnel.bytes(), { timeout: 30_000 }).toEqual(frame('hello'));
+  tunnel.stream.end();
+  await tunnel.closed;
+  const { head, bytes } = upstream.connections[0]!;
+  expect(head).toMatch(/^GET \/ws HTTP\/1\.1\r\n/);
+  expect(head).toMatch(/\r\nSec-WebSocket-Key: [A-Za-z0-9+/]{22}==\r\n/);
+  expect(head).toMatch(/\r\nsec-websocket-protocol: chat\r\n/i);
+  expect(head).toContain(`X-Account-Id: ${gate.account.id}\r\n`);
+  expect(bytes).toEqual(frame('hello'));
+  const events = await gate.events();
+  expect(events.find(({ phase }) => phase === 'decision')).toMatchObject({ door: 'tunnel' });
+});
+
+it.each([
+  ['for another protocol', { ':protocol': 'connect-udp' }, 'upgrade-refused'],
+  ['on a route that takes none', { ':path': '/plain' }, 'upgrade-refused'],
+  ['on a public route', { ':path': '/public' }, 'upgrade-refused'],
+  ['of another version', { 'sec-websocket-version': '8' }, 'upgrade-refused'],
+  ['with a key', { 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' }, 'upgrade-refused'],
+  ['without a token', { authorization: 'Basic x' }, 'token-missing'],
+])('%s is refused, and nothing reaches the upstream', async (_, fields, reason) => {
+  const tunnel = await ask(fields);
+  await tunnel.closed;
+  expect(JSON.parse(tunnel.bytes().toString()).reason).toBe(reason);
+  expect(upstream.connections).toEqual([]);
+});
+
+it('is no tunnel where the upstream says 200: the client would take it for one', async () => {
+  answer = ({ socket }) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+  const tunnel = await ask();
+  await tunnel.closed;
+  expect(tunnel.status).toBe(502);
+  expect(JSON.parse(tunnel.bytes().toString()).reason).toBe('upstream-broken');
+});
+
+it('passes a refusal of the upstream on', async () => {
+  answer = ({ socket }) => socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno');
+  const tunnel = await ask();
+  await tunnel.closed;
+  expect([tunnel.status, tunnel.bytes().toString()]).toEqual([403, 'no']);
+});
+
+it('sends nothing of the client before the upstream has agreed', async () => {
+  let agree: (() => void) | undefined;
+  answer = ({ socket, head }) => {
+    agree = () => socket.write(agreement(head));
+  };
+  const stream = session.request({
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':scheme': 'https',
+    ':path': '/ws',
+    ':authority': 'api.test',
+    'sec-websocket-version': '13',
+    authorization: `Bearer ${gate.token}`,
+  });
+  stream.on('error', () => {});
+  stream.write('early');
+  await expect.poll(() => agree, { timeout: 30_000 }).toBeDefined();
+  // The gate has read what came with this one, too.
+  await once(session.request({ ':path': '/nowhere' }), 'response');
+  expect(upstream.connections[0]!.bytes).toHaveLength(0);
+  agree!();
+  await expect
+    .poll(() => upstream.connections[0]!.bytes.toString(), { timeout: 30_000 })
+    .toBe('early');
+  stream.close();
+});
+
+it('ends with its token, by code 1008, and others of the connection go on', async () => {
+  const { token } = await gate.createAccount({ name: 'another', role: 'tester' });
+  const ending = await ask({}, { token });
+  const other = await ask();
+  await gate.administration.rotateToken(owner, { name: 'another' });
+  await ending.closed;
+  expect(ending.bytes()).toEqual(closeFrame(1008));
+  other.stream.write(frame('still here'));
+  await expect.poll(() => other.bytes(), { timeout: 30_000 }).toEqual(frame('still here'));
+  other.stream.close();
+});
+
+it('passes 3 MiB in both directions to whoever reads late', async () => {
+  const sent = Buffer.alloc(3 * 1024 * 1024, 'ab');
+  const tunnel = await ask();
+  tunnel.stream.pause();
+  tunnel.stream.write(sent);
+  setTimeout(() => tunnel.stream.resume(), 200);
+  await expect.poll(() => tunnel.bytes().length, { timeout: 30_000 }).toBe(sent.length);
+  expect(tunnel.bytes().equals(sent)).toBe(true);
+  tunnel.stream.close();
+});
+
+it('ends with code 1012 when the gate closes, and with code 1001 in silence', async () => {
+  const own = await begin({ limits: { tunnelIdleMs: 1000 } });
+  const on = await sessionTo(own);
+  try {
+    const silent = await ask({}, { token: own.token, on });
+    await silent.closed;
+    expect(silent.bytes()).toEqual(closeFrame(1001));
+    const closing = await ask({}, { token: own.token, on });
+    const closed = own.gateway.close();
+    await closing.closed;
+    await closed;
+    expect(closing.bytes()).toEqual(closeFrame(1012));
+  } finally {
+    on.destroy();
+    await own.stop();
+  }
+});
