@@ -66,6 +66,18 @@ const decisions = async () =>
     ({ phase, path }) => phase === 'decision' && path === '/deployments',
   );
 
+it('keeps the fields behind a body that decides, and forwards them with it', async () => {
+  await openDoor();
+  const size = Buffer.byteLength(BODY).toString(16);
+  const chunks = `${size}\r\n${BODY}\r\n0\r\nX-Sum: 1\r\nX-Account-Id: root\r\n\r\n`;
+  const { text } = await door.talk(
+    [head(JSON_TYPE, 'Transfer-Encoding: chunked', CLOSE), chunks],
+    ['POST'],
+  );
+  expect([text.slice(9, 12), forwarded()]).toEqual(['200', [BODY]]);
+  expect(door.upstream.requests[0]!.trailers).toEqual([['X-Sum', '1']]);
+});
+
 it('decides by the body, forwards it byte for byte, and puts on record what was decided', async () => {
   await openDoor();
   expect((await send(BODY)).status).toBe(200);
