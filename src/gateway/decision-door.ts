@@ -13,12 +13,12 @@ const QUESTION_BYTES = 2048;
 /** `/ext-authz`, in front of a target. */
 const PREFIX_BYTES = 16;
 
-/** Whoever is listed asks for many, and of HTTP/2 over few connections. */
+/** Of questions whose content is kept, so many at a time on one connection. */
 const HTTP2 = {
   enabled: true,
-  maxConcurrentStreams: 1000,
+  maxConcurrentStreams: 256,
   streamWindowBytes: 262_144,
-  connectionWindowBytes: 16_777_216,
+  connectionWindowBytes: 1_048_576,
 } as const;
 
 const NOBODY = new TrustedProxies([]);

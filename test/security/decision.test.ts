@@ -35,6 +35,7 @@ const ROUTES = [
     application: '{app}',
     variables: { app: { json: '/app' } },
   },
+  { name: 'tunnel', path: '/tunnel', methods: ['GET'], ...KNOWN, upgrade: ['websocket'] },
   { name: 'renew', path: '/renew', methods: ['POST'], action: 'renew-token' },
   {
     name: 'pages',
@@ -318,6 +319,7 @@ describe('a request that is asked about', () => {
     const refusals = [
       ['POST', '/body', 'a body decides'],
       ['POST', '/renew', 'the gate itself does what the call asks for'],
+      ['GET', '/tunnel', 'tunnels'],
     ] as const;
     const page = ['Origin: https://a.test', 'Access-Control-Request-Method: GET'];
     for (const question of Object.values(ENDPOINTS)) {
