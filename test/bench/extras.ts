@@ -15,6 +15,7 @@ import { proveAnswer } from './proof.ts';
 import { type Result, rounded } from './result.ts';
 import type { Stage } from './stage.ts';
 import { peerOf, type RunningPeers } from './targets.ts';
+import { websocketEcho } from './ws-echo.ts';
 
 const LOAD = loadOf('get-128-tls');
 const RATE = 1600;
@@ -48,6 +49,7 @@ export async function measureExtra(
   if (load === 'start-up') return startUp(stage, plan);
   if (load === 'h2-get-128') return http2Get(stage, plan);
   if (load === 'grpc-unary') return grpcUnary(stage, plan);
+  if (load === 'ws-echo') return websocketEcho(stage, plan);
   if (load === 'decision') return decision(stage, peers, plan);
   for (const target of plan.extraTargets) {
     const peer = await peers.get(target, true);

@@ -8,7 +8,7 @@ import { type ProcessorTime, processorTimeOf } from './processes.ts';
 import { type Result, rounded } from './result.ts';
 import type { Stage } from './stage.ts';
 
-const TARGETS: readonly TargetName[] = ['sallyport-buffered', 'nginx-plain'];
+export const HTTP2_TARGETS: readonly TargetName[] = ['sallyport-buffered', 'nginx-plain'];
 const CONNECTIONS = 16;
 const STREAMS = 8;
 
@@ -23,7 +23,7 @@ export interface Http2Load {
   prove(peer: RunningPeer): Promise<void>;
 }
 
-interface Seen {
+export interface Seen {
   readonly cpu: ProcessorTime;
   readonly requests: number;
   readonly perSecond: number;
@@ -34,12 +34,12 @@ interface Seen {
 export async function measureHttp2(stage: Stage, plan: Plan, what: Http2Load): Promise<Result[]> {
   const peers = new Map<TargetName, RunningPeer>();
   try {
-    for (const target of TARGETS) peers.set(target, await what.start(target));
+    for (const target of HTTP2_TARGETS) peers.set(target, await what.start(target));
     for (const peer of peers.values()) {
       await what.prove(peer);
       await run(stage, peer, what, plan.warmUpMs / 2);
     }
-    const rounds = new Map(TARGETS.map((target) => [target, [] as Seen[]]));
+    const rounds = new Map(HTTP2_TARGETS.map((target) => [target, [] as Seen[]]));
     for (let round = 0; round < plan.rounds; round += 1)
       for (const [target, peer] of peers)
         rounds.get(target)!.push(await run(stage, peer, what, plan.windowMs));
@@ -49,7 +49,7 @@ export async function measureHttp2(stage: Stage, plan: Plan, what: Http2Load): P
   }
 }
 
-function resultOf(load: ExtraLoadName, target: TargetName, seen: readonly Seen[]): Result {
+export function resultOf(load: ExtraLoadName, target: TargetName, seen: readonly Seen[]): Result {
   const user = median(seen.map(({ cpu, requests }) => cpu.userUs / requests));
   const system = median(seen.map(({ cpu, requests }) => cpu.systemUs / requests));
   return {

@@ -56,6 +56,7 @@ export const EXTRA_LOADS = [
   'decision',
   'grpc-unary',
   'h2-get-128',
+  'ws-echo',
 ] as const;
 export type ExtraLoadName = (typeof EXTRA_LOADS)[number];
 

@@ -4,7 +4,12 @@ import type { Result } from './result.ts';
 import { peerOf } from './targets.ts';
 
 /** Further loads that are measured like the others. */
-const PER_REQUEST: ReadonlySet<string> = new Set(['decision', 'grpc-unary', 'h2-get-128']);
+const PER_REQUEST: ReadonlySet<string> = new Set([
+  'decision',
+  'grpc-unary',
+  'h2-get-128',
+  'ws-echo',
+]);
 
 /** Everything that was measured, as Markdown. */
 export function tableText(results: readonly Result[], about: Machine): string {

@@ -94,6 +94,8 @@ interface GateOptions {
   readonly decisionPort?: number | null;
   /** Of a service of gRPC (h2c), which callers of HTTP/2 reach; null: there is none. */
   readonly grpcPort?: number | null;
+  /** Of a server of WebSocket; null: there is none. */
+  readonly wsPort?: number | null;
   /** Whether clients are offered HTTP/2. */
   readonly http2?: boolean;
 }
@@ -107,6 +109,7 @@ export async function startGate(
     root,
     decisionPort = null,
     grpcPort = null,
+    wsPort = null,
     http2 = grpcPort !== null,
   }: GateOptions,
 ): Promise<RunningPeer> {
@@ -114,7 +117,7 @@ export async function startGate(
   const folder = stage.folder(folderName);
   const port = await freePort();
   const opsPort = await freePort();
-  const place = { audit, secure, folder, port, opsPort, decisionPort, grpcPort, http2 };
+  const place = { audit, secure, folder, port, opsPort, decisionPort, grpcPort, wsPort, http2 };
   const config = stage.file(folder, 'bench.yaml', JSON.stringify(configOf(stage, place)));
   const child = await startChild({
     cpus: stage.cpus.proxy,
@@ -133,13 +136,14 @@ interface Place {
   readonly opsPort: number;
   readonly decisionPort: number | null;
   readonly grpcPort: number | null;
+  readonly wsPort: number | null;
   readonly http2: boolean;
 }
 
 /** JSON is YAML. */
 function configOf(
   stage: Stage,
-  { audit, secure, folder, port, opsPort, decisionPort, grpcPort, http2 }: Place,
+  { audit, secure, folder, port, opsPort, decisionPort, grpcPort, wsPort, http2 }: Place,
 ): object {
   const asked = { address: `127.0.0.1:${decisionPort}`, peers: ['127.0.0.1'] };
   return {
@@ -160,12 +164,14 @@ function configOf(
     upstreams: {
       deployments: { addresses: [`http://127.0.0.1:${stage.upstream.port}`] },
       ...(grpcPort === null ? {} : { echo: grpcUpstream(grpcPort) }),
+      ...(wsPort === null ? {} : { ws: { addresses: [`http://127.0.0.1:${wsPort}`] } }),
     },
     // As long as the other peers keep them, and as many of one address.
     limits: { idleTimeoutMs: 3_600_000, connectionsPerAddress: 20_000 },
     routes: [
       ...routesOf('', BASE),
       ...(grpcPort === null ? [] : [GRPC_ROUTE]),
+      ...(wsPort === null ? [] : [WS_ROUTE]),
       ...SERVICES.flatMap((name) => routesOf(`${name}-`, `/services/${name}/{application}/**`)),
     ],
   };
@@ -182,6 +188,16 @@ const GRPC_ROUTE = {
   application: 'crm',
   permission: 'deployments:read',
   upstream: 'echo',
+};
+
+const WS_ROUTE = {
+  name: 'ws',
+  path: '/ws/**',
+  methods: ['GET'],
+  upgrade: ['websocket'],
+  application: 'crm',
+  permission: 'deployments:read',
+  upstream: 'ws',
 };
 
 function routesOf(prefix: string, path: string): readonly object[] {
