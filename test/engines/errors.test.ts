@@ -211,7 +211,7 @@ const FAULTS: readonly Fault[] = [
         );
         const text = {
           '10 MB of text that is no record': long,
-          'a record of a newer schema': record.replace('"schema":1', '"schema":2'),
+          'a record of a newer schema': record.replace('"schema":1', '"schema":3'),
         };
         await root.call('RENAME', unseenKey, `${unseenKey}.kept`);
         await root.call(
