@@ -446,6 +446,24 @@ describe('a tunnel', () => {
     client.close();
   });
 
+  it('is reset where its client does not read', async () => {
+    const { gate, upstream } = await open(({ socket, head }) => {
+      socket.write(agreement(head));
+      socket.write(frame(Buffer.alloc(32 * 1024 * 1024), 2));
+    });
+    const { name, token } = await another(gate);
+    const client = await connectRaw({ port: gate.port });
+    await client.send(handshake(token, { path }));
+    await client.waitFor('the 101', (bytes) => bytes.includes(HEAD_END));
+    client.socket.pause();
+    await gate.administration.rotateToken(owner, { name });
+    await expect.poll(() => upstream.connections[0]!.closed, { timeout: 30_000 }).toBe(true);
+    client.socket.resume();
+    await client.waitForClose();
+    expect(client.closed).toBe('reset');
+    expect(behind(client).length).toBeLessThan(32 * 1024 * 1024);
+  });
+
   it('is refused beyond those of its account, and counted', async () => {
     const { gate } = await open(echo, { limits: { tunnelsPerAccount: 1 } });
     const metric = async () =>

@@ -299,7 +299,12 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
     this.#in.goOn();
   }
 
+  /** Who does not read would not hear them in time. */
   lastBytes(bytes: Buffer): void {
+    if (this.#waitsForDrain) {
+      this.cut();
+      return;
+    }
     this.#out.lastBytes(bytes);
     this.#answered();
   }
