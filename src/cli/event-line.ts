@@ -1,6 +1,6 @@
 import type { AuditEvent, EventOf } from '../audit/event/audit-event.ts';
-import type { ChainKind } from '../audit/event/kind-of.ts';
 import { chainWords } from '../audit/event/chain-words.ts';
+import type { ChainKind } from '../audit/event/kind-of.ts';
 import { type ReadEvent, readEvent } from '../audit/event/read.ts';
 import { styled, visible } from './terminal.ts';
 
