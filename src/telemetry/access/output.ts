@@ -21,17 +21,41 @@ export interface Output {
 export function fileOutput(path: string): Output {
   const open = () => openSync(path, 'a', MODE);
   let descriptor = open();
-  const closeOne = (one: number) => close(one, () => {});
+  /** A write is under way. */
+  let writes = false;
+  /** To be closed behind it: the system gives their numbers to others, such as a client's socket. */
+  let former: number[] = [];
+  let closed = false;
+  const closeFormer = () => {
+    for (const one of former) close(one, () => {});
+    former = [];
+  };
+  const leave = () => {
+    former.push(descriptor);
+    if (!writes) closeFormer();
+  };
   return {
     write(text, done) {
-      writeAll(descriptor, text, done);
+      if (closed) {
+        done(new Error('the file was closed'));
+        return;
+      }
+      writes = true;
+      writeAll(descriptor, text, (fault) => {
+        writes = false;
+        closeFormer();
+        done(fault);
+      });
     },
     reopen() {
-      const former = descriptor;
-      descriptor = open();
-      closeOne(former);
+      const next = open();
+      leave();
+      descriptor = next;
     },
-    close: () => closeOne(descriptor),
+    close() {
+      closed = true;
+      leave();
+    },
   };
 }
 
