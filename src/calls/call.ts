@@ -532,6 +532,7 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
   #leaveTunnel(word: () => void): void {
     if (this.#ended) return;
     this.#forward!.finish();
+    this.#flushed(); // by the last word
     this.#end('permitted');
     this.#lastWord(word);
   }
@@ -592,8 +593,9 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     if (!follows && !this.#ended) this.onRequestFlush();
   }
 
-  /** It takes more of it. */
+  /** It takes more of it; of a tunnel nothing before it has agreed to one. */
   onDrain(): void {
+    if (this.#tunnel !== null && this.#state === 'forwarding') return;
     this.#client.resumeBody();
   }
 

@@ -121,10 +121,15 @@ export class Forward implements ResponseReceiver {
     this.#over();
   }
 
-  /** Ends a tunnel: what was sent still goes out, then our end; the sink hears nothing more. */
+  /**
+   * Ends a tunnel: what was sent still goes out, then our end; the sink hears nothing more. It has
+   * its share until its upstream has ended it, too.
+   */
   finish(): void {
-    this.#connection?.finish();
-    this.#over();
+    const connection = this.#connection;
+    this.#connection = null;
+    if (connection === null) this.#over();
+    else connection.finish(() => this.#over());
   }
 
   /** The exchange is over, in whichever way. */

@@ -67,8 +67,8 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
   #anyByte = false;
   /** What was HTTP is a tunnel of bytes. */
   #switched = false;
-  /** Nothing is read any more: what was written goes out. */
-  #finishing = false;
+  /** Nothing is read any more: what was written goes out. Told once that is over. */
+  #finishing: (() => void) | null = null;
 
   constructor(
     socket: Socket,
@@ -219,13 +219,18 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
   /**
    * Ends a tunnel without a word to the receiver: what was given to the socket goes out, then the
    * end of our direction; what comes is dropped.
+   *
+   * @param over told once it is closed: until then it is one of its upstream's
    */
-  finish(): void {
-    if (this.#closed) return;
+  finish(over: () => void): void {
+    if (this.#closed) {
+      over();
+      return;
+    }
     this.#in.end();
     this.#flushes.forget();
     this.#kept.take();
-    this.#finishing = true;
+    this.#finishing = over;
     this.#out.flush();
     this.#deadline.untilMs = this.#deadlines.nowMs + FINISH_MS;
     this.#socket.end();
@@ -265,7 +270,7 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
   }
 
   #onData(chunk: Buffer): void {
-    if (this.#finishing) return;
+    if (this.#finishing !== null) return;
     this.#anyByte = true;
     if (this.#kept.holding && !this.#paused) this.pause();
     if (this.#paused) {
@@ -381,6 +386,7 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
     this.#deadline.end();
     this.#socket.destroy();
     this.#keeper.gone(this);
+    this.#finishing?.();
   }
 }
 

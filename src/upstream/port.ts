@@ -78,8 +78,10 @@ export interface UpstreamChannel {
   /**
    * Ends a tunnel without a word to the receiver: what was given to it goes out, then the end of
    * our direction; what comes is dropped.
+   *
+   * @param over told once when its connection is free for others
    */
-  finish(): void;
+  finish(over: () => void): void;
 }
 
 export interface UpstreamTimeouts {

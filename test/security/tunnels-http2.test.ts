@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type GatewayOptions, owner, startGateway, type TestGateway } from '../support/gateway.ts';
 import {
   agreement,
@@ -65,20 +65,21 @@ interface Tunnel {
   readonly closed: Promise<unknown>;
 }
 
+const connectTo = (token: string) => ({
+  ':method': 'CONNECT',
+  ':protocol': 'websocket',
+  ':scheme': 'https',
+  ':path': '/ws',
+  ':authority': 'api.test',
+  'sec-websocket-version': '13',
+  authorization: `Bearer ${token}`,
+});
+
 async function ask(
   fields: Readonly<Record<string, string>> = {},
   { token = gate.token, on = session } = {},
 ): Promise<Tunnel> {
-  const stream = on.request({
-    ':method': 'CONNECT',
-    ':protocol': 'websocket',
-    ':scheme': 'https',
-    ':path': '/ws',
-    ':authority': 'api.test',
-    'sec-websocket-version': '13',
-    authorization: `Bearer ${token}`,
-    ...fields,
-  });
+  const stream = on.request({ ...connectTo(token), ...fields });
   const pieces: Buffer[] = [];
   stream.on('data', (piece: Buffer) => pieces.push(piece));
   stream.on('error', () => {});
@@ -146,15 +147,7 @@ it('sends nothing of the client before the upstream has agreed', async () => {
   answer = ({ socket, head }) => {
     agree = () => socket.write(agreement(head));
   };
-  const stream = session.request({
-    ':method': 'CONNECT',
-    ':protocol': 'websocket',
-    ':scheme': 'https',
-    ':path': '/ws',
-    ':authority': 'api.test',
-    'sec-websocket-version': '13',
-    authorization: `Bearer ${gate.token}`,
-  });
+  const stream = session.request(connectTo(gate.token));
   stream.on('error', () => {});
   stream.write('early');
   await expect.poll(() => agree, { timeout: 30_000 }).toBeDefined();
@@ -203,6 +196,66 @@ it('ends with code 1012 when the gate closes, and with code 1001 in silence', as
     await closing.closed;
     await closed;
     expect(closing.bytes()).toEqual(closeFrame(1012));
+  } finally {
+    on.destroy();
+    await own.stop();
+  }
+});
+
+describe('a client that ends its direction early', () => {
+  const outcome = async () =>
+    (await gate.events()).filter(({ phase }) => phase === 'outcome').at(-1);
+
+  it('with its head: the tunnel ends as soon as it is one', async () => {
+    const before = (await gate.events()).length;
+    const stream = session.request(connectTo(gate.token), { endStream: true });
+    const closed = once(stream, 'close');
+    const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+    stream.resume();
+    await closed;
+    expect(headers[':status']).toBe(200);
+    await expect.poll(() => upstream.connections[0]!.ended, { timeout: 30_000 }).toBe(true);
+    await expect.poll(async () => (await gate.events()).length).toBe(before + 2);
+    expect(await outcome()).toMatchObject({ reason: 'permitted', status: 101, door: 'tunnel' });
+  });
+
+  it('before the 101: what it has sent goes on, and the outcome says what it was told', async () => {
+    let agree: (() => void) | undefined;
+    answer = ({ socket, head }) => {
+      agree = () => socket.write(agreement(head));
+    };
+    const stream = session.request(connectTo(gate.token));
+    const closed = once(stream, 'close');
+    stream.end('all');
+    await expect.poll(() => agree, { timeout: 30_000 }).toBeDefined();
+    await once(session.request({ ':path': '/nowhere' }), 'response');
+    agree!();
+    stream.resume();
+    await closed;
+    await expect.poll(() => upstream.connections[0]!.ended, { timeout: 30_000 }).toBe(true);
+    expect(upstream.connections[0]!.bytes.toString()).toBe('all');
+    expect(await outcome()).toMatchObject({ status: 101, upstreamStatus: 101, requestBytes: 3 });
+  });
+});
+
+it('sends nothing early where its upstream takes the head in parts', async () => {
+  answer = () => {};
+  const own = await begin({ limits: { headBytes: 1_048_576 } });
+  const on = connect(own.url, {
+    ca: readFileSync(own.caFile),
+    maxSendHeaderBlockLength: 1_048_576,
+  });
+  try {
+    await once(on, 'remoteSettings');
+    const fields = Array.from({ length: 60 }, (_, at) => [`x-${at}`, 'y'.repeat(12_000)]);
+    const stream = on.request({ ...connectTo(own.token), ...Object.fromEntries(fields) });
+    stream.on('error', () => {});
+    stream.write('early');
+    await expect
+      .poll(() => upstream.connections[0]?.head.length ?? 0, { timeout: 30_000 })
+      .toBeGreaterThan(700_000);
+    await once(on.request({ ':path': '/nowhere' }), 'response');
+    expect(upstream.connections[0]!.bytes).toHaveLength(0);
   } finally {
     on.destroy();
     await own.stop();

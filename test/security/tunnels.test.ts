@@ -480,6 +480,31 @@ describe('a tunnel', () => {
   });
 });
 
+it('has its share of the connections until its upstream has ended it, too', async () => {
+  const { gate, upstream } = await open(
+    ({ socket, head }) => {
+      socket.removeAllListeners('end');
+      socket.write(agreement(head));
+    },
+    // One at a time.
+    { limits: { accountShare: 0.001 } },
+  );
+  const status = async () => {
+    const pieces = [handshake(gate.token, { path })];
+    const { text } = await exchange({
+      port: gate.port,
+      pieces,
+      until: (bytes) => bytes.includes(HEAD_END),
+    });
+    return text.slice(9, 12);
+  };
+  (await tunnel(gate)).close();
+  await outcomeOf(gate);
+  expect(await status()).toBe('503');
+  upstream.connections[0]!.socket.end();
+  await expect.poll(status, { timeout: 30_000 }).toBe('101');
+});
+
 it('is not let in by a proxy that only asks', async () => {
   const { gate } = await open(echo, { decision: {} });
   const { port } = gate.gateway.addresses.decision!;

@@ -291,7 +291,9 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
     this.#tunnels = true;
     this.#pace = null;
     this.#stream.head(200, withoutAccept(fields), null);
-    this.#stream.resume();
+    // A client may have ended its direction with its head.
+    if (this.#stream.contentLeft) this.#stream.resume();
+    else this.#call?.onRequestEnd(null);
     this.#watchClient();
   }
 

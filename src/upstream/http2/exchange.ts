@@ -317,8 +317,9 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
   }
 
   /** The configuration lets no tunnel lead to HTTP/2. */
-  finish(): void {
+  finish(over: () => void): void {
     this.destroy();
+    over();
   }
 
   expired(): void {

@@ -48,11 +48,12 @@ export class FakeConnection {
     this.told.push('resume');
   }
 
-  /** As `destroy`, but for what was sent. */
-  finish(): void {
+  /** As `destroy`, but for what was sent; it is over at once. */
+  finish(over: () => void): void {
     this.destroyed = true;
     this.receiver = null;
     this.told.push('finish');
+    over();
   }
 
   destroy(): void {
