@@ -23,7 +23,7 @@ export function fileOutput(path: string): Output {
   let descriptor = open();
   /** A write is under way. */
   let writes = false;
-  /** To be closed behind it: the system gives their numbers to others, such as a client's socket. */
+  /** To be closed behind it: then others get the number, such as a client's socket. */
   let former: number[] = [];
   let closed = false;
   const closeFormer = () => {
