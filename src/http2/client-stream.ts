@@ -75,7 +75,16 @@ export class ClientStream extends Http2Stream<ResponseHandler> {
   /** The response is whole; what is left of the request, nobody needs. */
   protected onRemoteEnd(): void {
     const isWhole = this.localEnded;
-    if (this.close() && !isWhole) this.host.sendReset(this.id, ERROR.cancel);
+    if (this.close() && !isWhole) this.sayReset(ERROR.cancel);
+  }
+
+  /**
+   * RFC 9113 §8.1: a response that has come is one, though its stream, or the connection, has ended
+   * since, and however long it is until somebody takes it.
+   */
+  override gone(code: number | null): void {
+    if (this.holdsAll) this.leave();
+    else super.gone(code);
   }
 }
 

@@ -83,6 +83,8 @@ export abstract class Http2Stream<Handler extends StreamHandler = StreamHandler>
   #lastSection: Buffer | null = null;
   #localEnded = false;
   #closed = false;
+  /** The other end takes and sends nothing more on it: what came is given out, and nothing goes. */
+  #left = false;
   /** Its handler is to be told when all is on its way. */
   #tells = false;
 
@@ -235,6 +237,25 @@ export abstract class Http2Stream<Handler extends StreamHandler = StreamHandler>
     return this.#sendWindow <= MAX_WINDOW_BYTES;
   }
 
+  /** What came behind the content is no end of it. */
+  endBroken(): void {
+    if (this.#closed) return;
+    this.#remoteEnded = true;
+    this.#break();
+  }
+
+  /** All has come as it should, and not all of it was given out. */
+  protected get holdsAll(): boolean {
+    return this.#remoteEnded && !this.#endGiven && !this.#closed;
+  }
+
+  /** Nothing goes on it any more; what has come is still given out. */
+  protected leave(): void {
+    this.#left = true;
+    this.discard();
+    this.host.closed(this);
+  }
+
   /** The other end has given the stream up; null: there is no connection any more. */
   gone(code: number | null): void {
     if (this.close()) this.handler?.onGone(code);
@@ -283,7 +304,7 @@ export abstract class Http2Stream<Handler extends StreamHandler = StreamHandler>
   }
 
   content(content: Buffer): void {
-    if (content.length === 0) return;
+    if (content.length === 0 || this.#left) return;
     this.#pending.push(content);
     this.#pendingBytes += content.length;
   }
@@ -305,7 +326,7 @@ export abstract class Http2Stream<Handler extends StreamHandler = StreamHandler>
 
   /** @returns false when the other end is slow: `onWritable` follows */
   flush(): boolean {
-    if (this.#closed) return true;
+    if (this.#closed || this.#left) return true;
     this.sendSections();
     this.pump(Number.POSITIVE_INFINITY);
     const more = this.host.flush();
@@ -317,6 +338,8 @@ export abstract class Http2Stream<Handler extends StreamHandler = StreamHandler>
 
   /** As much as may be sent, `frames` at most. @returns whether all is on its way */
   pump(frames: number): boolean {
+    // Nothing stands before its field section, which goes out by the flush behind it.
+    if (this.#sections.length > 0) return true;
     for (let sent = 0; sent < frames && this.#pending.length > 0 && !this.#closed; sent += 1) {
       const piece = this.#pending[0]!;
       const bytes = this.host.sendable(Math.min(piece.length, Math.max(0, this.#sendWindow)));
@@ -347,7 +370,11 @@ export abstract class Http2Stream<Handler extends StreamHandler = StreamHandler>
 
   /** The stream ends before its time. */
   reset(code: ErrorCode): void {
-    if (this.close()) this.host.sendReset(this.id, code);
+    if (this.close()) this.sayReset(code);
+  }
+
+  protected sayReset(code: ErrorCode): void {
+    if (!this.#left) this.host.sendReset(this.id, code);
   }
 
   /** The other end has broken the protocol on it. */

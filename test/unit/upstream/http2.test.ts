@@ -8,7 +8,7 @@ import {
   settings,
   TYPE,
 } from '../../support/http2-frames.ts';
-import { data, ok, response, turns, Upstream } from './http2-upstream.ts';
+import { data, Exchange, ok, response, turns, Upstream } from './http2-upstream.ts';
 
 const INITIAL_WINDOW = 4;
 const MAX_STREAMS = 3;
@@ -99,6 +99,56 @@ describe('calls to one place', () => {
     const window = frame(TYPE.windowUpdate, 0, 0, numbers(100_000));
     await upstream.peers[0]!.send(window, frame(TYPE.windowUpdate, 0, 1, numbers(100_000)));
     expect(upstream.peers[0]!.content(1)).toBe(body);
+  });
+});
+
+describe('a response that came whole', () => {
+  const NO_ERROR = 0;
+  const reset = frame(TYPE.reset, 0, 1, numbers(NO_ERROR));
+
+  it('is given out though its stream, or the connection, has ended meanwhile', async () => {
+    for (const how of ['reset', 'connection'] as const) {
+      const upstream = new Upstream();
+      const slow = await upstream.call();
+      slow.takes = false;
+      const [peer] = upstream.peers;
+      await peer!.send(response(1, [[':status', '200']]), data(1, 'one'));
+      await peer!.send(data(1, 'two', END_STREAM));
+      if (how === 'reset') await peer!.send(reset);
+      else await peer!.close();
+      expect(slow.heard, how).toEqual(['head 200', 'body one']);
+      slow.takes = true;
+      slow.channel.resume();
+      expect(slow.heard, how).toEqual(['head 200', 'body one', 'body two', 'end']);
+      expect([upstream.pending, upstream.changes, resets(peer!)], how).toEqual([0, [], []]);
+    }
+  });
+
+  it('waits for its release as well, and nothing more of its request goes', async () => {
+    const upstream = new Upstream();
+    const channel = upstream.pool.take()!;
+    channel.hold();
+    const call = new Exchange(channel, 'POST', '/', 'x'.repeat(70_000));
+    await turns();
+    const [peer] = upstream.peers;
+    await peer!.send(ok(1, 'early'), reset);
+    await peer!.send(frame(TYPE.windowUpdate, 0, 0, numbers(100_000)));
+    expect(call.heard).toEqual([]);
+    const sent = peer!.content(1).length;
+    channel.release();
+    await turns();
+    expect(call.heard).toEqual(['head 200', 'body early', 'end']);
+    expect([peer!.content(1).length, resets(peer!)]).toEqual([sent, []]);
+    expect(upstream.pending).toBe(0);
+  });
+
+  it('is none where its end has not come', async () => {
+    const upstream = new Upstream();
+    const call = await upstream.call();
+    call.takes = false;
+    await upstream.peers[0]!.send(response(1, [[':status', '200']]), data(1, 'one'));
+    await upstream.peers[0]!.send(data(1, 'two'), reset);
+    expect(call.failure?.kind).toBe('broken');
   });
 });
 
