@@ -50,8 +50,12 @@ export function grpcCode(status: number): number {
 
 const GRPC = /^application\/grpc(?:$|[+; ])/i;
 
-/** gRPC-Web is another protocol, with its own frames. */
-export function isGrpc({ names, values }: RequestHead): boolean {
+/**
+ * gRPC-Web is another protocol, with its own frames. And gRPC asks by POST: in response to a GET
+ * somebody on the way could keep the 200 that a refusal is for a response that was permitted.
+ */
+export function isGrpc({ method, names, values }: RequestHead): boolean {
+  if (method !== 'POST') return false;
   const index = names.findIndex(({ lower }) => lower === 'content-type');
   return index !== -1 && GRPC.test(values[index]!);
 }

@@ -43,5 +43,7 @@ describe('a refusal of gRPC', () => {
     for (const type of ['application/grpc-web', 'application/grpcx', 'application/json', ''])
       expect(isGrpc(post(`Content-Type: ${type}`)), type).toBe(false);
     expect(isGrpc(post())).toBe(false);
+    const get = parsed('GET /a HTTP/1.1', 'Host: a', 'Content-Type: application/grpc');
+    expect(isGrpc(get), 'GET').toBe(false);
   });
 });
