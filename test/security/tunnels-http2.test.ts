@@ -118,12 +118,34 @@ it.each([
   ['on a route that takes none', { ':path': '/plain' }, 'upgrade-refused'],
   ['on a public route', { ':path': '/public' }, 'upgrade-refused'],
   ['of another version', { 'sec-websocket-version': '8' }, 'upgrade-refused'],
+  ['with a body', { 'content-length': '5' }, 'upgrade-refused'],
   ['with a key', { 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' }, 'upgrade-refused'],
   ['without a token', { authorization: 'Basic x' }, 'token-missing'],
 ])('%s is refused, and nothing reaches the upstream', async (_, fields, reason) => {
   const tunnel = await ask(fields);
   await tunnel.closed;
   expect(JSON.parse(tunnel.bytes().toString()).reason).toBe(reason);
+  expect(upstream.connections).toEqual([]);
+});
+
+it('that its client has ended already is none, and reaches no upstream', async () => {
+  const stream = session.request(
+    {
+      ':method': 'CONNECT',
+      ':protocol': 'websocket',
+      ':scheme': 'https',
+      ':path': '/ws',
+      ':authority': 'api.test',
+      'sec-websocket-version': '13',
+      authorization: `Bearer ${gate.token}`,
+    },
+    { endStream: true },
+  );
+  stream.on('error', () => {});
+  stream.resume();
+  const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+  await once(stream, 'close');
+  expect(headers[':status']).toBe(400);
   expect(upstream.connections).toEqual([]);
 });
 

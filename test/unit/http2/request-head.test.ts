@@ -159,6 +159,21 @@ describe('the head of a request in HTTP/2', () => {
     expect(read(connect)).toMatchObject({ method: 'CONNECT', path: 'x.test:443' });
   });
 
+  it('asks for a tunnel only by what a tunnel can follow', () => {
+    const tunnel: RawField[] = [...replaced(':method', 'CONNECT'), [':protocol', 'websocket']];
+    const none = { kind: 'none', declared: false };
+    expect(read(tunnel, false)).toMatchObject({
+      method: 'GET',
+      upgrade: 'websocket',
+      framing: none,
+    });
+    expect(read(tunnel)).toMatchObject({ fault: 'request-malformed', malformed: false });
+    // A body, which no upgrade has in HTTP/1.1 either.
+    const framing = { kind: 'length', bytes: 5 };
+    expect(read([...tunnel, ['content-length', '5']], false)).toMatchObject({ framing });
+    expect(read([...tunnel, ['content-length', 'x']], false)).toMatchObject({ malformed: true });
+  });
+
   it('is refused as too large past its limit, as in HTTP/1.1', () => {
     const head = read(fieldsOf({}, ['x-a', 'a'.repeat(1000)]), true, 900);
     expect(head).toMatchObject({ fault: 'headers-too-large', malformed: false });
