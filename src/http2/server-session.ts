@@ -124,8 +124,8 @@ export class ServerSession extends Http2Session<ServerStream> {
       return;
     }
     const trailers = endStream ? readTrailers(section) : null;
-    if (trailers === null) this.abort(stream, ERROR.protocol);
-    else stream.endData(trailers);
+    if (trailers !== null) stream.endData(trailers);
+    else if (this.spend(COST.reset)) stream.endBroken();
   }
 
   /** Of a client: what is under way on its streams goes on. */

@@ -146,6 +146,26 @@ describe('a request of HTTP/2 that is none', () => {
     client.close();
   });
 
+  it('because what stands behind its content is not valid, is on record as that', async () => {
+    const door = await start();
+    const client = await connect(door);
+    const bad: readonly RawField[] = [['x-a', 'a\r\nb']];
+    const post = headers(1, permitted(door, 'POST', '/post'), 0);
+    await client.send(post, frame(TYPE.data, 0, 1, Buffer.from('content')), 20, headers(1, bad));
+    // Nobody has said yet that there is a body.
+    await client.send(headers(3, permitted(door, 'GET', '/get'), 0), 20, headers(3, bad));
+    const frames = await until(client, 'two resets', (all) =>
+      [1, 3].every((id) => (responsesIn(all).get(id)?.reset ?? null) !== null),
+    );
+    for (const id of [1, 3])
+      expect(responsesIn(frames).get(id)).toMatchObject({ status: 400, reset: PROTOCOL_ERROR });
+    expect(door.upstream.requests).toEqual([]);
+    const outcomes = (await door.eventsOf('/post')).map(({ reason }) => reason);
+    expect(outcomes).toEqual(['permitted', 'request-malformed']);
+    expect((await door.eventsOf('/get', 1))[0]!.reason).toBe('request-malformed');
+    client.close();
+  });
+
   it('because its head is too large, is refused like any other', async () => {
     const door = await start({
       gateway: { http2: { enabled: true }, limits: { headBytes: 2048 } },

@@ -11,6 +11,7 @@ import { ERROR } from '../../http2/frames.ts';
 import type { Http2HeadFault } from '../../http2/head-fault.ts';
 import type { ServerStream } from '../../http2/server-stream.ts';
 import type { StreamHandler } from '../../http2/stream.ts';
+import type { RefusalReason } from '../../refusal.ts';
 import type { HostCheck } from '../../tls/server-certificates.ts';
 import { BodyPace } from '../body-pace.ts';
 import type { ConnectionHost, Exchange } from '../connection.ts';
@@ -105,6 +106,7 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
 
   cutOff(): void {
     if (this.#call !== null) this.#call.shutOut('draining');
+    else if (this.#request !== null) this.#refuseUndecided(this.#request, 'draining');
     else this.#stream.reset(ERROR.cancel);
     if (this.#stream.closed) this.#ended();
   }
@@ -141,7 +143,8 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
   onContentBroken(): void {
     this.#guarded(() => {
       this.#malformed = true;
-      this.#call?.onRequestFailed('request-malformed');
+      if (this.#call !== null) this.#call.onRequestFailed('request-malformed');
+      else if (this.#request !== null) this.#refuseUndecided(this.#request, 'request-malformed');
     });
   }
 
@@ -207,16 +210,16 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
     this.#guarded(() => {
       if (this.#waitsForDrain) this.cut();
       else if (this.#call !== null) this.#refuseSlowBody(this.#call);
-      else if (this.#request !== null) this.#refuseSilent(this.#request);
+      else if (this.#request !== null) this.#refuseUndecided(this.#request, 'request-timeout');
       else this.cut();
     });
   }
 
   /** It has not said whether there is a body. */
-  #refuseSilent(head: RequestHead): void {
+  #refuseUndecided(head: RequestHead, reason: RefusalReason): void {
     this.#stream.drop();
     this.#call = this.#host.open(this, head);
-    this.#call.refuse('request-timeout');
+    this.#call.refuse(reason);
   }
 
   #refuseSlowBody(call: Exchange): void {

@@ -291,6 +291,42 @@ describe('a connection of HTTP/2', () => {
     expect(responsesIn(await scene.frames()).get(1)).toMatchObject({ content, ended: true });
   });
 
+  it('sends no content before its field section, though another stream held the socket up', async () => {
+    const scene = new Scene({ reads: false });
+    scene.push(
+      settings([INITIAL_WINDOW, 2 ** 31 - 1]),
+      frame(TYPE.windowUpdate, 0, 0, numbers(10_000_000)),
+      get(1),
+      post(3),
+    );
+    const [, waiting] = scene.heard;
+    scene.respond(scene.heard[0]!, 'x'.repeat(200_000));
+    waiting!.stream.head(100, new Fields(), null);
+    expect(waiting!.stream.flush()).toBe(false);
+    // A response of which more is to come before it goes out.
+    waiting!.stream.head(200, new Fields(), null);
+    waiting!.stream.content(Buffer.from('content'));
+    scene.read();
+    await expect.poll(() => scene.heard[0]!.writable).toBe(1);
+    waiting!.stream.flush();
+    waiting!.stream.end();
+    const types = (await scene.frames()).flatMap(({ type, stream }) =>
+      stream === 3 ? [type] : [],
+    );
+    const { headers: head, data: content, reset } = TYPE;
+    expect(types).toEqual([head, head, content, content, reset]);
+  });
+
+  it('takes fields behind the content that are none for content that is broken', async () => {
+    const scene = new Scene();
+    scene.push(post(1), headers(1, [['X-Sum', '1']]), post(3), headers(3, [['x-sum', '1']], 0));
+    expect(scene.heard.map(({ broken, gone }) => [broken, gone])).toEqual([
+      [true, false],
+      [true, false],
+    ]);
+    expect(scene.ends).toEqual([]);
+  });
+
   it('asks its client to go, and serves no stream past the last one', async () => {
     const scene = new Scene();
     scene.push(get(1));
