@@ -14,7 +14,6 @@ export const HTTP2_DETAILS = [
   ':path is not in origin-form',
   'the content is longer or shorter than Content-Length says',
   'fields after the content are not valid',
-  'a tunnel that has ended before it began',
 ] as const;
 
 export type Http2Detail = HeadDetail | (typeof HTTP2_DETAILS)[number];

@@ -87,9 +87,6 @@ export function readRequestHead(
   if (target.length > maxTargetLength) return refused('target-too-long', 'target too long');
   const host = hostOf(seen);
   if (typeof host !== 'string') return host;
-  // As in HTTP/1.1, where a client that ends its direction before there is a tunnel has gone.
-  if (protocol !== null && endStream)
-    return refused('request-malformed', 'a tunnel that has ended before it began');
   // What follows is no content, but the tunnel's, unless a length says otherwise.
   const framing =
     protocol !== null && seen.length === null ? NO_BODY : framingOf(seen.length, endStream);

@@ -128,27 +128,6 @@ it.each([
   expect(upstream.connections).toEqual([]);
 });
 
-it('that its client has ended already is none, and reaches no upstream', async () => {
-  const stream = session.request(
-    {
-      ':method': 'CONNECT',
-      ':protocol': 'websocket',
-      ':scheme': 'https',
-      ':path': '/ws',
-      ':authority': 'api.test',
-      'sec-websocket-version': '13',
-      authorization: `Bearer ${gate.token}`,
-    },
-    { endStream: true },
-  );
-  stream.on('error', () => {});
-  stream.resume();
-  const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
-  await once(stream, 'close');
-  expect(headers[':status']).toBe(400);
-  expect(upstream.connections).toEqual([]);
-});
-
 it('is no tunnel where the upstream says 200: the client would take it for one', async () => {
   answer = ({ socket }) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
   const tunnel = await ask();
@@ -193,6 +172,22 @@ it('ends with its token, by code 1008, and others of the connection go on', asyn
   other.stream.write(frame('still here'));
   await expect.poll(() => other.bytes(), { timeout: 30_000 }).toEqual(frame('still here'));
   other.stream.close();
+});
+
+it('is given up once its client does not take the last word', async () => {
+  const own = await begin({ limits: { idleTimeoutMs: 1000 } });
+  const on = connect(own.url, { ca: readFileSync(own.caFile), settings: { initialWindowSize: 0 } });
+  on.on('error', () => {});
+  await once(on, 'remoteSettings');
+  try {
+    const tunnel = await ask({}, { token: own.token, on });
+    await own.administration.rotateToken(owner, { id: own.account.id });
+    await tunnel.closed.catch(() => {}); // by a reset
+    expect(tunnel.bytes()).toHaveLength(0);
+  } finally {
+    on.destroy();
+    await own.stop();
+  }
 });
 
 it('passes 3 MiB in both directions to whoever reads late', async () => {

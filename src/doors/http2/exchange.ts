@@ -323,6 +323,7 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
   #finish(trailers: Fields | null = null): void {
     this.#call = null;
     this.#request = null;
+    this.#tunnels = false; // from now on its client has to take what there is
     this.#stream.drop();
     this.#stream.end(trailers);
     this.#watchClient();

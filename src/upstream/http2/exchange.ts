@@ -168,6 +168,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
 
   /** The upstream has not looked at it. */
   #move(why: string): void {
+    if (this.#over) return;
     this.#stream = null;
     const next = this.#mayMove ? this.#place.another(this.#connection) : null;
     if (next === null) {
