@@ -8,6 +8,7 @@ import type { OpenPermit } from '../audit/permits/open-permits.ts';
 import type { AcceptanceWaiter, Taken } from '../audit/port.ts';
 import type { Route } from '../decision/route.ts';
 import type { Verdict } from '../decision/verdict.ts';
+import { KEY_SET } from '../decision/whole-server.ts';
 import { addressOnly, type ClientAddress } from '../http/client-address.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import { type Trace, traceOf } from '../http/trace.ts';
@@ -101,8 +102,10 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
   }
 
   isOneOfFlood(verdict: Verdict, floods: CallServices['floods']): boolean {
-    // Of what is let in only preflights can be: strangers make as many of them as they like.
-    if (verdict.permitted && verdict.preflight === null) return false;
+    // Of what is let in only preflights can be, and who asks for the keys of assertions: strangers
+    // make as many of them as they like, and nothing comes of them.
+    const { permitted, route } = verdict;
+    if (permitted && verdict.preflight === null && route !== KEY_SET) return false;
     const reason = verdict.permitted ? 'permitted' : verdict.reason;
     return floods.folds(this.address.address, reason, verdict.account?.account ?? null);
   }

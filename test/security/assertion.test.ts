@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
+import { eventsOfClosed } from '../integration/door/door.ts';
 import { Browser } from '../support/console.ts';
 import { owner, startGateway, type TestGateway } from '../support/gateway.ts';
 import { valuesOf } from '../support/http-bytes.ts';
@@ -56,7 +57,7 @@ beforeEach(async () => {
     plaintext: true,
     decision: {},
     admin: {},
-    config: { assertion: { issuer: 'https://gate.test' } },
+    config: { assertion: { issuer: 'https://gate.test' }, audit: { foldRefusalsAfter: 3 } },
   });
 });
 
@@ -202,6 +203,20 @@ describe('at the decision endpoint', () => {
     );
     expect([posted.status, posted.field('allow')]).toEqual([405, 'GET, HEAD']);
   });
+});
+
+it('who asks for the keys again and again is counted', async () => {
+  const one = await asker(gate.gateway.addresses.decision!.port);
+  for (let number = 0; number < 8; number += 1) {
+    const told = await one.ask('GET /.well-known/jwks.json HTTP/1.1\r\nHost: gate\r\n\r\n');
+    expect(told.status).toBe(200);
+  }
+  one.close();
+  await gate.gateway.close();
+  const asked = (await eventsOfClosed(gate)).filter(({ type }) => type === 'call');
+  const folded = asked.filter(({ count }) => count !== undefined);
+  expect(folded).toMatchObject([{ count: 5, decision: 'permit', reasons: { permitted: 5 } }]);
+  expect(asked.filter(({ path }) => path === '/.well-known/jwks.json')).toHaveLength(3);
 });
 
 it('the admin listener tells the same keys, and records who asked', async () => {
