@@ -166,6 +166,19 @@ describe('a request of HTTP/2 that is none', () => {
     client.close();
   });
 
+  it('as long as nobody has said whether it has a body, is on record when the gate closes', async () => {
+    const door = await start();
+    const client = await connect(door);
+    await client.send(headers(1, permitted(door, 'GET', '/undecided'), 0));
+    await client.send(headers(3, permitted(door, 'GET', '/seen')));
+    await until(client, 'the other', (all) => responsesIn(all).get(3)?.ended === true);
+    await door.close();
+    const [decision] = await door.eventsOf('/undecided', 1);
+    expect(decision).toMatchObject({ decision: 'refusal', reason: 'draining' });
+    expect(responsesIn(framesIn(client.bytes)).get(1)).toMatchObject({ status: 503 });
+    client.close();
+  });
+
   it('because its head is too large, is refused like any other', async () => {
     const door = await start({
       gateway: { http2: { enabled: true }, limits: { headBytes: 2048 } },
