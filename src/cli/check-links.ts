@@ -4,9 +4,10 @@ import { systemClock } from '../clock.ts';
 import type { Config } from '../config/schema.ts';
 import { withPublicOrigin } from '../forwarding/public-origin.ts';
 import { responseFieldNames } from '../http/field-names.ts';
+import { socketPathOf } from '../http/socket-address.ts';
 import type { Finding } from '../store/redis-finding.ts';
 import { clientContext, loadClientMaterial } from '../tls/client-material.ts';
-import { serviceOf, socketPathOf } from '../upstream/dialer.ts';
+import { serviceOf } from '../upstream/dialer.ts';
 
 type Upstream = Config['upstreams'][number];
 type Address = Upstream['addresses'][number];

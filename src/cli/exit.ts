@@ -3,6 +3,7 @@ import { SocketPathTooLong } from '../admin/owner-protocol.ts';
 import { AuditUnavailable } from '../audit/port.ts';
 import { DataDirFault } from '../config/data-dir.ts';
 import { ConfigFaults } from '../config/faults.ts';
+import { SocketFileFault } from '../doors/socket-file.ts';
 import { ListenFault } from '../ops/listen.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
 import { StoreInUse, StoreUnavailable } from '../store/fault.ts';
@@ -62,6 +63,7 @@ const FAULTS_OF_WORDS = [
   UsageError,
   DataDirFault,
   ListenFault,
+  SocketFileFault,
   SocketPathTooLong,
   CertificateFault,
   AccessLogFault,

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
 import { isName } from '../account/model.ts';
+import { SOCKET_PEER } from '../http/socket-address.ts';
 import { Secret } from './secret.ts';
 
 /**
@@ -53,7 +54,7 @@ export const secret = z
   .transform((value) => (value instanceof Secret ? value : new Secret(value)));
 
 export interface HostPort {
-  /** IP address without brackets, or host name. */
+  /** IP address without brackets, or host name; of a listener also `unix:` and a path. */
   readonly host: string;
   readonly port: number;
 }
@@ -91,17 +92,26 @@ export function parseHostPort(text: string): HostPort | null {
   return plain !== undefined && isHost(plain) ? { host: plain.toLowerCase(), port } : null;
 }
 
-/** A listening address `host:port`; port 0 takes any free port. */
-export function listenAddress(byDefault: string, doc: string) {
+/** An absolute path, as long as the system takes one (`sun_path` of unix(7)). */
+export const SOCKET_ADDRESS = /^unix:\/[!-~]{1,106}$/;
+
+/**
+ * A listening address `host:port`; port 0 takes any free port. With `takesSockets` also
+ * `unix:/path`, which becomes a host with port 0.
+ */
+export function listenAddress(byDefault: string, doc: string, takesSockets = false) {
   return z
     .string()
     .transform((text, context): HostPort => {
+      if (takesSockets && SOCKET_ADDRESS.test(text)) return { host: text, port: 0 };
       const address = parseHostPort(text);
       if (address !== null) return address;
       context.issues.push({
         code: 'custom',
         input: text,
-        message: 'expected host:port, such as 127.0.0.1:8443 or [::1]:8443',
+        message: takesSockets
+          ? 'expected host:port, such as 127.0.0.1:8443 or [::1]:8443, or a socket such as unix:/run/sallyport/gate.sock'
+          : 'expected host:port, such as 127.0.0.1:8443 or [::1]:8443',
       });
       return z.NEVER;
     })
@@ -109,10 +119,13 @@ export function listenAddress(byDefault: string, doc: string) {
     .describe(doc);
 }
 
-/** An IP address, or a range in CIDR form. */
-export const network = z
+/** An IP address, a range in CIDR form, or `unix` for whoever connects by a socket file. */
+export const peer = z
   .string()
-  .refine(isNetwork, 'expected an IP address or a range such as 10.0.0.0/8');
+  .refine(
+    (text) => text === SOCKET_PEER || isNetwork(text),
+    'expected an IP address, a range such as 10.0.0.0/8, or unix (whoever connects by a socket)',
+  );
 
 function isNetwork(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/');

@@ -10,6 +10,8 @@ export class Arrivals {
   readonly #full: () => void;
   /** By what tells them apart, the oldest first. */
   readonly #sockets = new Map<string, Socket>();
+  /** Of those that have no pair of addresses: they came by a socket file, or have gone already. */
+  #nameless = 0;
 
   /** @param full told each time that one has to go for another. Must not throw */
   constructor(max: () => number, full: () => void) {
@@ -23,7 +25,7 @@ export class Arrivals {
 
   /** Answers what it is known by from now on: a socket that has closed can no longer say. */
   add(socket: Socket): string {
-    const key = pairOf(socket);
+    const key = socket.remoteAddress === undefined ? this.#nextName() : pairOf(socket);
     // A pair that comes again is a new connection: the old one has gone without our having heard of
     // it yet.
     this.#drop(key);
@@ -51,6 +53,11 @@ export class Arrivals {
   destroy(): void {
     for (const socket of this.#sockets.values()) socket.destroy();
     this.#sockets.clear();
+  }
+
+  #nextName(): string {
+    this.#nameless += 1;
+    return `${this.#nameless}`;
   }
 
   #drop(key: string): void {

@@ -5,6 +5,7 @@ import type { CallClient, CallServices } from '../calls/port.ts';
 import type { Deadlines } from '../deadlines.ts';
 import { plainAddress } from '../http/ip-address.ts';
 import type { ClientCertificate, Peer, RequestHead } from '../http/request-head.ts';
+import { SOCKET_PEER, socketPathOf } from '../http/socket-address.ts';
 import { TCP_KEEP_ALIVE } from '../http1/keep-alive.ts';
 import type { ConveyedClient } from '../http1/proxy-protocol.ts';
 import { ERROR, type ErrorCode, PREFACE } from '../http2/frames.ts';
@@ -19,8 +20,11 @@ import type { Arrival, ConnectionLimits, DoorConnection, Exchange } from './conn
 import { Http1Connection } from './http1/connection.ts';
 import { Http2Connection, type Http2Host } from './http2/connection.ts';
 import { awaitPreface } from './preface-reader.ts';
+import { resetAndDestroy } from './reset.ts';
+import { listenOnFile } from './socket-file.ts';
 
 export interface ListenerOptions extends AddressLimit, Pick<PlacesOptions, 'full'> {
+  /** An address, a name, or `unix:` and the path of a socket, which is opened for our group. */
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
@@ -93,6 +97,9 @@ const HALF_OPEN_SHARE = 4;
  */
 const MIN_HALF_OPEN = 64;
 
+/** Connections that the system keeps until they are accepted. */
+const BACKLOG = 1024;
+
 /** As long as a call may wait for its record, and its client for the last word. */
 const LAST_WORDS_MS = 1000;
 
@@ -120,6 +127,8 @@ export class DoorListener implements Http2Host {
   draining = false;
   #closed = false;
   #whenEmpty: (() => void) | null = null;
+  /** Null: the listener is a port. */
+  readonly #path: string | null;
 
   constructor(
     options: ListenerOptions,
@@ -129,6 +138,7 @@ export class DoorListener implements Http2Host {
     deadlines: Deadlines,
   ) {
     this.#options = options;
+    this.#path = socketPathOf(options.host);
     this.#http2 = http2;
     this.services = services;
     this.#limits = limits;
@@ -218,21 +228,34 @@ export class DoorListener implements Http2Host {
     return { arriving: this.#arriving.size, idle: this.#connections.size - active, active };
   }
 
-  /** Opens the port. Rejects with the system's error (EADDRINUSE, EACCES, …). @returns the port */
-  listen(): Promise<number> {
+  /**
+   * Opens the port, or the socket file. Rejects with the system's error (EADDRINUSE, EACCES, …), or
+   * `SocketFileFault`. @returns the port; 0: it is a file
+   */
+  async listen(): Promise<number> {
+    if (this.#path === null) await this.#listenOnPort();
+    else await listenOnFile(this.#tcp, this.#path, BACKLOG);
+    // Failing to accept one connection (EMFILE, ECONNABORTED) must not end the others.
+    this.#tcp.on('error', (error) =>
+      this.services.log.error('accepting a connection failed', { error }),
+    );
+    const address = this.#tcp.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  #listenOnPort(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#tcp.once('error', reject);
       const { host, port, shared = false } = this.#options;
-      this.#tcp.listen({ host, port, backlog: 1024, reusePort: shared }, () => {
+      this.#tcp.listen({ host, port, backlog: BACKLOG, reusePort: shared }, () => {
         this.#tcp.off('error', reject);
-        // Failing to accept one connection (EMFILE, ECONNABORTED) must not end the others.
-        this.#tcp.on('error', (error) =>
-          this.services.log.error('accepting a connection failed', { error }),
-        );
-        const address = this.#tcp.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+        resolve();
       });
     });
+  }
+
+  #addressOf({ remoteAddress }: Socket): string {
+    return this.#path === null ? plainAddress(remoteAddress ?? '') : SOCKET_PEER;
   }
 
   /** From now on tickets are sealed with other keys. */
@@ -241,9 +264,9 @@ export class DoorListener implements Http2Host {
   }
 
   #onSocket(socket: Socket): void {
-    const address = plainAddress(socket.remoteAddress ?? '');
+    const address = this.#addressOf(socket);
     if (this.#options.admits?.(address) === false) {
-      socket.resetAndDestroy();
+      resetAndDestroy(socket);
       return;
     }
     if (this.#options.sendsPreface(address)) this.#awaitPreface(socket, address);
@@ -255,7 +278,7 @@ export class DoorListener implements Http2Host {
     const { admits } = this.#options;
     if (admits === undefined) return;
     for (const [socket, place] of [...this.#placeOf])
-      if (!admits(plainAddress(socket.remoteAddress ?? ''))) place.makeRoom();
+      if (!admits(this.#addressOf(socket))) place.makeRoom();
   }
 
   /** Of a balancer: whose place the connection takes is known when it has said so. */
@@ -384,13 +407,23 @@ export class DoorListener implements Http2Host {
       return;
     }
     const place = this.#placeOf.get(transport);
-    const peer = peerOf(socket, socket !== transport, place?.client ?? null, certificate);
+    const peer = this.#peerOf(socket, socket !== transport, place?.client ?? null, certificate);
     const arrival = { ...begun, peer };
     const connection = isHttp2
       ? new Http2Connection(arrival, this)
       : new Http1Connection(arrival, this);
     this.#connections.add(connection);
     if (place !== undefined) place.connection = connection;
+  }
+
+  #peerOf(
+    socket: Socket,
+    secure: boolean,
+    client: ConveyedClient | null,
+    certificate: ClientCertificate | null,
+  ): Peer {
+    if (client !== null) return { ...client, secure, certificate };
+    return { address: this.#addressOf(socket), port: socket.remotePort ?? 0, secure, certificate };
   }
 
   http2Fault(what: string, code: ErrorCode, address: string): void {
@@ -455,19 +488,4 @@ export class DoorListener implements Http2Host {
   #checkEmpty(): void {
     if (this.#connections.size === 0) this.#whenEmpty?.();
   }
-}
-
-function peerOf(
-  socket: Socket,
-  secure: boolean,
-  client: ConveyedClient | null,
-  certificate: ClientCertificate | null,
-): Peer {
-  if (client !== null) return { ...client, secure, certificate };
-  return {
-    address: plainAddress(socket.remoteAddress ?? ''),
-    port: socket.remotePort ?? 0,
-    secure,
-    certificate,
-  };
 }

@@ -6,6 +6,7 @@ import { hasUnusualBody } from '../http/method.ts';
 import type { OutgoingRequest } from '../http/outgoing.ts';
 import { isRemoved } from '../http/removed-fields.ts';
 import type { Peer, RequestHead } from '../http/request-head.ts';
+import { SOCKET_PEER } from '../http/socket-address.ts';
 import type { Trace } from '../http/trace.ts';
 import { upgradeFor } from '../http/upgrade.ts';
 import type { FieldRules } from './field-rules.ts';
@@ -142,10 +143,11 @@ function addWay(
   { head, permit, peer, client, trace, requestId }: PermittedRequest,
 ) {
   const scheme = peer.secure ? 'https' : 'http';
+  const from = peer.address === SOCKET_PEER ? 'unknown' : peer.address;
   const chain = client.forwardedFor === '' ? '' : `${client.forwardedFor}, `;
   fields
     .add('X-Request-Id', requestId)
-    .add('X-Forwarded-For', `${chain}${peer.address}`)
+    .add('X-Forwarded-For', `${chain}${from}`)
     .add('X-Forwarded-Proto', client.proto || scheme);
   const asked = client.host || head.host;
   if (asked !== '') fields.add('X-Forwarded-Host', asked);

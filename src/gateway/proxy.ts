@@ -1,6 +1,7 @@
 import type { CallServices } from '../calls/port.ts';
 import type { Config } from '../config/schema.ts';
 import type { Deadlines } from '../deadlines.ts';
+import { socketPathOf } from '../http/socket-address.ts';
 import type { TicketKeys } from '../tls/ticket-keys.ts';
 import type { GateContext } from './context.ts';
 import type { Descriptors } from './descriptors.ts';
@@ -22,7 +23,7 @@ export function createProxy(
   { address, tls }: NonNullable<Config['listen']['proxy']>,
   { descriptors, ...parts }: ProxyParts,
 ): GateListener {
-  if (tls === null)
+  if (tls === null && socketPathOf(address.host) === null)
     gate.log.warn('the gate listens on plain HTTP: tokens can be read on their way here', {
       address,
     });

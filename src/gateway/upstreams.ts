@@ -3,6 +3,7 @@ import type { Config, UpstreamConfig } from '../config/schema.ts';
 import type { Deadlines } from '../deadlines.ts';
 import { type UpstreamFieldRules, upstreamFieldRules } from '../forwarding/field-rules.ts';
 import type { Upstream } from '../forwarding/upstream.ts';
+import { socketPathOf } from '../http/socket-address.ts';
 import { systemNames } from '../names/system.ts';
 import type { CheckResult } from '../ops/readiness.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -10,12 +11,7 @@ import type { AddressUse } from '../telemetry/sources.ts';
 import type { UpstreamMeter } from '../telemetry/upstream-meter.ts';
 import { clientContext, loadClientMaterial } from '../tls/client-material.ts';
 import type { DescriptorBudget } from '../upstream/descriptors.ts';
-import {
-  serviceOf,
-  socketPathOf,
-  type UpstreamAddress,
-  type UpstreamTls,
-} from '../upstream/dialer.ts';
+import { serviceOf, type UpstreamAddress, type UpstreamTls } from '../upstream/dialer.ts';
 import type { PlaceStates } from '../upstream/place-states.ts';
 import { UpstreamPool } from '../upstream/pool.ts';
 import type { UpstreamShares } from '../upstream/shares.ts';

@@ -2,6 +2,7 @@ import { BlockList, isIP } from 'node:net';
 import { parseHost } from './host.ts';
 import { isZonelessAddress, plainAddress } from './ip-address.ts';
 import type { Peer, RequestHead } from './request-head.ts';
+import { SOCKET_PEER } from './socket-address.ts';
 
 /**
  * Whose address a call is recorded under, and what is said about the way it came.
@@ -35,16 +36,19 @@ const MAX_CHAIN = 32;
 export class TrustedProxies {
   readonly #list = new BlockList();
   readonly #any: boolean;
+  readonly #hasSocket: boolean;
   readonly #from: ClientAddressField;
 
   /**
-   * @param networks addresses or CIDR ranges, already checked by the configuration
+   * @param networks addresses, CIDR ranges or `unix`, already checked by the configuration
    * @param from the field that these proxies set
    */
   constructor(networks: readonly string[], from: ClientAddressField = 'x-forwarded-for') {
     this.#from = from;
     this.#any = networks.length > 0;
+    this.#hasSocket = networks.includes(SOCKET_PEER);
     for (const network of networks) {
+      if (network === SOCKET_PEER) continue;
       const [address, prefix] = network.split('/');
       const family = isIP(address!) === 6 ? 'ipv6' : 'ipv4';
       if (prefix === undefined) this.#list.addAddress(address!, family);
@@ -55,7 +59,8 @@ export class TrustedProxies {
   includes(address: string): boolean {
     if (!this.#any) return false;
     const family = isIP(address);
-    return family !== 0 && this.#list.check(address, family === 6 ? 'ipv6' : 'ipv4');
+    if (family === 0) return this.#hasSocket && address === SOCKET_PEER;
+    return this.#list.check(address, family === 6 ? 'ipv6' : 'ipv4');
   }
 
   clientOf(head: RequestHead, peer: Peer): ClientAddress {
@@ -144,8 +149,9 @@ function elementOf(address: string | null, proto: string, host: string): string 
   return `for=${node}${scheme}${host === '' ? '' : `;host="${host}"`}`;
 }
 
-/** RFC 7239 §6: IPv6 in brackets, and quoted because of its colons. */
+/** RFC 7239 §6: IPv6 in brackets, and quoted because of its colons; no address is `unknown`. */
 export function forwardedNode(address: string): string {
+  if (address === SOCKET_PEER) return 'unknown';
   return address.includes(':') ? `"[${address}]"` : address;
 }
 

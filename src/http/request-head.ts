@@ -72,7 +72,10 @@ export interface ClientCertificate {
 
 /** Who is at the other end of a connection, as far as the transport knows. */
 export interface Peer {
-  /** IP address, without brackets or port; IPv4-mapped IPv6 is shown as IPv4. */
+  /**
+   * IP address, without brackets or port; IPv4-mapped IPv6 is shown as IPv4. `SOCKET_PEER`: it came
+   * by a socket file.
+   */
   readonly address: string;
   readonly port: number;
   readonly secure: boolean;

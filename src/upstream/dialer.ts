@@ -1,6 +1,7 @@
 import { connect as connectTcp, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Deadlines } from '../deadlines.ts';
+import { socketPathOf } from '../http/socket-address.ts';
 import { TCP_KEEP_ALIVE } from '../http1/keep-alive.ts';
 import { type ConnectionKeeper, UpstreamConnection } from './connection.ts';
 import type { UpstreamTimeouts } from './port.ts';
@@ -12,13 +13,7 @@ export interface UpstreamAddress {
   readonly port: number;
 }
 
-const UNIX = 'unix:';
 const SERVICE = 'srv:';
-
-/** The path of a socket in the file system; null: the address is of a network. */
-export function socketPathOf(host: string): string | null {
-  return host.startsWith(UNIX) ? host.slice(UNIX.length) : null;
-}
 
 /** The name of a service, whose servers SRV records tell (RFC 2782); null: it is none. */
 export function serviceOf(host: string): string | null {

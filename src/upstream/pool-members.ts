@@ -1,16 +1,11 @@
 import { isIP } from 'node:net';
 import type { Deadlines } from '../deadlines.ts';
 import { Fields } from '../http/fields.ts';
+import { socketPathOf } from '../http/socket-address.ts';
 import type { HealthChange } from './address-health.ts';
 import { AddressPool, type AddressPoolOptions } from './address-pool.ts';
 import type { ConnectionKeeper } from './connection.ts';
-import {
-  Dialer,
-  type ServiceTarget,
-  serviceOf,
-  socketPathOf,
-  type UpstreamAddress,
-} from './dialer.ts';
+import { Dialer, type ServiceTarget, serviceOf, type UpstreamAddress } from './dialer.ts';
 import { HealthProber } from './health-prober.ts';
 import { Http2PlacePool, openSingle } from './http2/place-pool.ts';
 import type { PlacePool } from './place-pool.ts';

@@ -5,6 +5,8 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 
 export interface RawClientOptions {
   readonly port: number;
+  /** Of a socket file, instead of the port. */
+  readonly path?: string;
   /** Default 127.0.0.1. */
   readonly host?: string;
   /** The address to come from; the loopback has sixteen million of them on Linux. */
@@ -44,8 +46,13 @@ const WAIT_LIMIT_MS = 30_000;
 
 /** Throws when the connection or its handshake fails. */
 export async function connectRaw(options: RawClientOptions): Promise<RawClient> {
-  const { host = '127.0.0.1', port, localAddress } = options;
-  const address = { host, port, ...(localAddress === undefined ? {} : { localAddress }) };
+  const { host = '127.0.0.1', port, path, localAddress } = options;
+  const address = {
+    host,
+    port,
+    ...(path === undefined ? {} : { path }),
+    ...(localAddress === undefined ? {} : { localAddress }),
+  };
   // Half-open: the test, not the socket, says when our direction ends. (TLS has no half-close.)
   const transport = connectTcp({ allowHalfOpen: true, noDelay: true, ...address });
   await once(transport, 'connect');

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { groupsOf, ipv4Behind } from '../../http/ip-address.ts';
+import { SOCKET_PEER } from '../../http/socket-address.ts';
 
 /** `audit.clientAddress`. */
 export type AddressForm = 'full' | 'truncated' | 'hashed';
@@ -35,6 +36,7 @@ export class ClientAddresses {
   }
 
   #hashed(address: string): string | null {
+    if (address === SOCKET_PEER) return address;
     const kept = this.#kept.get(address);
     if (kept !== undefined) return kept;
     const text = canonical(address);
@@ -49,10 +51,11 @@ export class ClientAddresses {
 
 /**
  * The /24 of an IPv4 address, also of one behind an IPv6 address, and the /48 of any other IPv6
- * address; null for what is no address. A network, as floods name them, counts as its first
- * address.
+ * address; null for what is no address, but for the word for a socket. A network, as floods name
+ * them, counts as its first address.
  */
 function truncated(text: string): string | null {
+  if (text === SOCKET_PEER) return text;
   const address = withoutPrefix(text);
   const ipv4 = dotted(address);
   if (ipv4 !== null) return `${ipv4.slice(0, ipv4.lastIndexOf('.'))}.0/24`;

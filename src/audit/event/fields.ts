@@ -82,7 +82,7 @@ export const FIELDS = {
   requestBytes: count().describe('Bytes of content, without framing.'),
   responseBytes: count().describe('Bytes of content, without framing.'),
   clientAddress: short().describe(
-    'An IP address; of what was counted, maybe a network. By `audit.clientAddress` its /24 or /48, or `hmac:` and 32 hex digits of an HMAC-SHA-256.',
+    'An IP address; `unix`: it came by a socket file, and nobody has said for whom. Of what was counted, maybe a network. By `audit.clientAddress` its /24 or /48, or `hmac:` and 32 hex digits of an HMAC-SHA-256.',
   ),
   userAgent: z.string().max(EVENT_LIMITS.userAgent),
   headers: z

@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { socketPathOf } from '../../http/socket-address.ts';
 import type { Report } from '../faults.ts';
 import { parseHostPort } from '../values.ts';
 import { group, has, type Raw, text } from './raw.ts';
@@ -19,8 +20,32 @@ export function checkListen(file: Raw, report: Report): void {
       'is missing: the admin listener speaks HTTPS only, and listen.proxy has no certificates to share',
     );
   if (has(listen, 'decision')) checkDecision(group(listen.decision), report);
+  for (const name of SOCKETS)
+    if (isSocket(group(listen[name]))) checkSocket(group(listen[name]), name, file, report);
   for (const name of Object.keys(DEFAULT_ADDRESS)) checkClients(group(listen[name]), name, report);
   checkAddresses(listen, report);
+}
+
+/** Listeners that take a socket of this machine. */
+const SOCKETS = ['proxy', 'decision'] as const;
+
+function isSocket(listener: Raw): boolean {
+  return socketPathOf(text(listener.address) ?? '') !== null;
+}
+
+/** Nobody is on the way to it; and the system deals no connections of one socket out. */
+function checkSocket(listener: Raw, name: string, file: Raw, report: Report): void {
+  if (has(listener, 'tls'))
+    report.fault(
+      ['listen', name, 'tls'],
+      'only with host:port: a socket of this machine is spoken to without TLS',
+    );
+  const { workers } = group(file.instance);
+  if (typeof workers === 'number' && workers > 1)
+    report.fault(
+      ['listen', name, 'address'],
+      `the ${workers} workers cannot share a socket: run one worker, or listen on host:port`,
+    );
 }
 
 /** What is asked of clients can be asked. */
@@ -51,7 +76,7 @@ function checkDecision(decision: Raw, report: Report): void {
       [...path, 'tls'],
       'is missing: beyond the loopback, questions bear tokens and need HTTPS (or say plaintext: true)',
     );
-  if (plaintext)
+  if (plaintext && !isSocket(decision))
     report.warning(
       [...path, 'plaintext'],
       'the decision endpoint listens without TLS: tokens are readable on the way to it',
@@ -74,7 +99,7 @@ function checkProxy(proxy: Raw, report: Report): void {
       [...path, 'tls'],
       'is missing: tokens need HTTPS (or say plaintext: true, where something else ends TLS)',
     );
-  if (plaintext) {
+  if (plaintext && !isSocket(proxy)) {
     report.warning(
       [...path, 'plaintext'],
       'the gate listens without TLS: tokens are readable on the way to it',
@@ -87,7 +112,14 @@ function checkAddresses(listen: Raw, report: Report): void {
   const taken = new Map<number, { readonly name: string; readonly host: string }>();
   for (const name of Object.keys(DEFAULT_ADDRESS)) {
     if (!has(listen, name)) continue;
-    const address = parseHostPort(text(group(listen[name]).address) ?? DEFAULT_ADDRESS[name]!);
+    const said = text(group(listen[name]).address) ?? DEFAULT_ADDRESS[name]!;
+    if (
+      name === 'decision' &&
+      isSocket(group(listen[name])) &&
+      said === group(listen.proxy).address
+    )
+      report.fault(['listen', name, 'address'], 'the socket is already taken by listen.proxy');
+    const address = parseHostPort(said);
     if (address === null || address.port === 0) continue;
     const other = taken.get(address.port);
     if (

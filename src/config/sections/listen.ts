@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { live } from '../reloading.ts';
-import { file, flag, listenAddress, network, orNull, whole } from '../values.ts';
+import { file, flag, listenAddress, orNull, peer, whole } from '../values.ts';
 
 const certificate = z.strictObject({
   certificateFile: file.describe('PEM file: the certificate, then its chain.'),
@@ -31,7 +31,7 @@ const serverTls = z.strictObject({
   ),
 });
 
-const networks = z.array(network).max(256, 'at most 256 entries').default([]);
+const peers = z.array(peer).max(256, 'at most 256 entries').default([]);
 
 const http2 = z
   .strictObject({
@@ -59,11 +59,12 @@ const proxy = z
   .strictObject({
     address: listenAddress(
       '0.0.0.0:8443',
-      'Where the gate listens, `host:port`; port 0 takes any free port.',
+      'Where the gate listens, `host:port`; port 0 takes any free port. Or a socket of this machine, `unix:/path`, without TLS: of mode 0660, for the user and the group of the gate.',
+      true,
     ),
     trustedProxies: live(
-      networks.describe(
-        'Addresses or ranges of proxies in front of the gate that say whose call it is, and by which scheme and for which host it came. Default: none.',
+      peers.describe(
+        'Addresses or ranges of proxies in front of the gate (`unix`: whoever connects by its socket) that say whose call it is, and by which scheme and for which host it came. Default: none.',
       ),
     ),
     clientAddressFrom: live(
@@ -77,8 +78,8 @@ const proxy = z
     proxyProtocol: z
       .strictObject({
         peers: live(
-          networks.describe(
-            'Addresses or ranges of balancers whose connections begin with the PROXY protocol, version 1 or 2, and are closed if they do not. The address that it conveys is the client. Default: none.',
+          peers.describe(
+            'Addresses or ranges of balancers (`unix`: whoever connects by the socket) whose connections begin with the PROXY protocol, version 1 or 2, and are closed if they do not. The address that it conveys is the client. Default: none.',
           ),
         ),
       })
@@ -128,11 +129,12 @@ const decision = z
   .strictObject({
     address: listenAddress(
       '127.0.0.1:9444',
-      'Where other proxies and programs ask whether a request may be made.',
+      'Where other proxies and programs ask whether a request may be made: `host:port`, or a socket of this machine, `unix:/path`.',
+      true,
     ),
     peers: live(
-      networks.describe(
-        'Addresses or ranges of those that may ask, and are believed whose request it is; all others are closed unread. Without one the endpoint is not opened.',
+      peers.describe(
+        'Addresses or ranges (`unix`: whoever connects by the socket) of those that may ask, and are believed whose request it is; all others are closed unread. Without one the endpoint is not opened.',
       ),
     ),
     tls: orNull(

@@ -1,6 +1,15 @@
 import * as z from 'zod';
 import { pathEnd } from '../../http/target.ts';
-import { file, flag, isHost, NAME_PATTERN, orNull, parseHostPort, whole } from '../values.ts';
+import {
+  file,
+  flag,
+  isHost,
+  NAME_PATTERN,
+  orNull,
+  parseHostPort,
+  SOCKET_ADDRESS,
+  whole,
+} from '../values.ts';
 import { upstreamAssertion } from './assertion.ts';
 import { headers } from './headers.ts';
 
@@ -17,9 +26,6 @@ export interface UpstreamAddress {
 
 const ADDRESS = /^(https?):\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?$/;
 
-/** An absolute path, as long as the system takes one (`sun_path` of unix(7)). */
-const UNIX = /^unix:\/[!-~]{1,106}$/;
-
 /** RFC 2782: `_service._protocol.name`. */
 const SERVICE = /^srv\+(https?):\/\/(_[A-Za-z0-9-]{1,62}\._tcp\.([A-Za-z0-9._-]+))$/;
 
@@ -28,7 +34,7 @@ const SERVICE = /^srv\+(https?):\/\/(_[A-Za-z0-9-]{1,62}\._tcp\.([A-Za-z0-9._-]+
  * `srv+http://_http._tcp.name`.
  */
 function parseAddress(text: string): UpstreamAddress | null {
-  if (UNIX.test(text)) return { secure: false, host: text, port: 0 };
+  if (SOCKET_ADDRESS.test(text)) return { secure: false, host: text, port: 0 };
   const service = SERVICE.exec(text);
   if (service !== null)
     return isHost(service[3]!)

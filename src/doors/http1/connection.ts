@@ -16,6 +16,7 @@ import type { HostCheck } from '../../tls/server-certificates.ts';
 import { BodyPace } from '../body-pace.ts';
 import type { Arrival, ConnectionHost, DoorConnection, Exchange } from '../connection.ts';
 import { Lingering } from '../lingering.ts';
+import { resetAndDestroy } from '../reset.ts';
 import { type RequestHandler, RequestReader } from './request-reader.ts';
 
 /** A token in the clear is noticed however it was presented. */
@@ -357,8 +358,8 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
   cut(): void {
     const call = this.#call;
     this.#call = null;
-    // A reset, with TLS too: the end of a connection must not look like the end of a response.
-    this.#transport.resetAndDestroy();
+    // With TLS too: the end of a connection must not look like the end of a response.
+    resetAndDestroy(this.#transport);
     this.#close();
     call?.onClientGone();
   }

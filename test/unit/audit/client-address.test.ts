@@ -70,3 +70,8 @@ it('keeps the key in a file that only its owner reads, and uses no other', () =>
   writeFileSync(file, 'short\n');
   expect(() => addressKeyIn(file)).toThrow(/holds no key of 32 bytes/);
 });
+
+it('says in every form that somebody came by a socket, where there is no address to hide', () => {
+  for (const form of ['full', 'truncated', 'hashed'] as const)
+    expect(new ClientAddresses(form).recorded('unix')).toBe('unix');
+});

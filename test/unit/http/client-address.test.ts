@@ -200,3 +200,22 @@ describe('how the client reached the proxies in front (RFC 7239 §5.3, §5.4)', 
       });
   });
 });
+
+describe('whoever connects by a socket', () => {
+  const head = parsed('GET / HTTP/1.1', 'Host: h', 'X-Forwarded-For: 198.51.100.1, unix');
+  const peer = { port: 0, secure: false, certificate: null } as const;
+
+  it('is believed where it is listed, and nothing that a field says is it', () => {
+    const listed = new TrustedProxies(['unix', '10.0.0.0/8']);
+    expect([listed.includes('unix'), listed.includes('10.1.2.3'), listed.includes('')]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    // The right-most entry is no address: nothing further left is believed.
+    expect(listed.clientOf(head, { ...peer, address: 'unix' }).address).toBe('unix');
+    const others = new TrustedProxies(['10.0.0.0/8', '::/0', '0.0.0.0/0']);
+    expect(others.includes('unix')).toBe(false);
+    expect(others.clientOf(head, { ...peer, address: '10.1.2.3' }).address).toBe('10.1.2.3');
+  });
+});
