@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { converse } from '../support/conversation.ts';
 import { readResponses, valuesOf } from '../support/http-bytes.ts';
 import { connectRaw } from '../support/raw-client.ts';
@@ -247,9 +247,15 @@ describe('Upgrade', () => {
     expect(answered.text).not.toContain('tunnelled');
   });
 
-  it('to HTTP/2 by its preface is refused', async () => {
-    const answered = await converseWith('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0');
-    expect([answered.statuses, answered.closed, linesSeen()]).toEqual([[505], true, []]);
+  it('to HTTP/2 by its preface is refused where that is switched off', async () => {
+    const { port, upstream, stop } = await startGuarded({
+      plaintext: true,
+      http2: { enabled: false },
+    });
+    onTestFinished(stop);
+    const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0');
+    const answered = await converse({ port }, [preface]);
+    expect([answered.statuses, answered.closed, upstream.requests]).toEqual([[505], true, []]);
   });
 });
 

@@ -47,6 +47,7 @@ export interface GuardedOptions {
   readonly upstream?: RawUpstreamOptions;
   readonly routes?: readonly RouteText[];
   readonly limits?: GatewayOptions['limits'];
+  readonly http2?: GatewayOptions['http2'];
 }
 
 const ANSWER_MS = 30_000;
@@ -58,6 +59,7 @@ export async function startGuarded(options: GuardedOptions = {}): Promise<Guarde
     plaintext: options.plaintext ?? false,
     ...(options.routes === undefined ? {} : { routes: options.routes }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.http2 === undefined ? {} : { http2: options.http2 }),
   });
   return {
     gate,

@@ -81,27 +81,38 @@ async function expectRecorded(gate: TestGateway): Promise<void> {
   expect(text).not.toContain('any-user');
 }
 
-it('challenges for Basic beside Bearer, on such routes alone', async (ctx) => {
-  requireOrSkip(ctx, 'curl');
-  const door = await startDoor({
-    tls: true,
-    gateway: {
-      routes: [
-        { ...BASIC, path: '/git/**' },
-        { ...ROUTE, name: 'other' },
-      ],
-    },
-  });
-  const curl = async (path: string, ...args: readonly string[]) =>
-    run('/tmp', 'curl', '-si', '--cacert', door.gate.caFile, `${door.gate.url}${path}`, ...args);
-  const asked = await curl('/git/x');
-  expect(asked).toMatch(/^WWW-Authenticate: Bearer realm="sallyport"\r$/m);
-  expect(asked).toMatch(/^WWW-Authenticate: Basic realm="sallyport", charset="UTF-8"\r$/m);
-  expect(await curl('/git/x', '--anyauth', '-u', `me:${door.gate.token}`)).toMatch(/ 200 OK\r\n/);
-  expect(await curl('/x')).not.toContain('Basic');
-  expect(await curl('/x', '-u', `me:${door.gate.token}`)).toMatch(/^HTTP\/1.1 401 /);
-  expect(door.upstream.bytes.toString()).not.toContain(door.gate.token);
-});
+it.for([
+  ['--http1.1', '1\\.1'],
+  ['--http2', '2'],
+] as const)(
+  'challenges for Basic beside Bearer, on such routes alone (%s)',
+  async ([http, version], ctx) => {
+    requireOrSkip(ctx, 'curl');
+    const door = await startDoor({
+      tls: true,
+      gateway: {
+        http2: { enabled: true },
+        routes: [
+          { ...BASIC, path: '/git/**' },
+          { ...ROUTE, name: 'other' },
+        ],
+      },
+    });
+    const curl = async (path: string, ...args: readonly string[]) => {
+      const words = ['-si', http, '--cacert', door.gate.caFile, `${door.gate.url}${path}`, ...args];
+      return run('/tmp', 'curl', ...words);
+    };
+    const ends = (status: number) => new RegExp(`^HTTP/${version} ${status} `, 'm');
+    const asked = await curl('/git/x');
+    expect(asked).toMatch(ends(401));
+    expect(asked).toMatch(/^WWW-Authenticate: Bearer realm="sallyport"\r$/im);
+    expect(asked).toMatch(/^WWW-Authenticate: Basic realm="sallyport", charset="UTF-8"\r$/im);
+    expect(await curl('/git/x', '--anyauth', '-u', `me:${door.gate.token}`)).toMatch(ends(200));
+    expect(await curl('/x')).not.toContain('Basic');
+    expect(await curl('/x', '-u', `me:${door.gate.token}`)).toMatch(ends(401));
+    expect(door.upstream.bytes.toString()).not.toContain(door.gate.token);
+  },
+);
 
 it('says that a token came with a line break, to the caller and in the record, and nothing of it', async () => {
   const door = await startDoor({ gateway: { routes: [BASIC] } });

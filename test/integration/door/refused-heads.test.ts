@@ -82,7 +82,7 @@ it.each([
   ['in the clear', false, 505],
   ['to a port of TLS', true, 403],
 ])('HTTP/2 with prior knowledge is named: %s', async (_, tls, status) => {
-  const door = await startDoor({ tls });
+  const door = await startDoor({ tls, gateway: { http2: { enabled: false } } });
   const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0';
   const { text } = await exchange({ port: door.gate.port, pieces: [preface] });
   expect(text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
