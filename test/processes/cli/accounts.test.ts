@@ -28,7 +28,7 @@ describe('accounts on the command line', () => {
       ...store,
     );
     await shell.prepare(async (admin) => {
-      for (const name of ['kept', 'brief', 'watched', 'taken'])
+      for (const name of ['kept', 'brief', 'watched', 'bound', 'taken'])
         await admin.createServiceAccount(owner, { name, role: 'viewer' });
       await admin.createServiceAccount(owner, {
         name: 'asker',
@@ -119,14 +119,14 @@ describe('accounts on the command line', () => {
     const { raw } = new X509Certificate(readFileSync(certificateFile));
     const thumbprint = hash('sha256', raw, 'base64url');
     const bind = (...words: string[]) =>
-      shell.run('account', 'bind', 'watched', ...words, ...store);
+      shell.run('account', 'bind', 'bound', ...words, ...store);
     expect((await bind('--certificate', certificateFile)).code).toBe(0);
-    const edit = ['account', 'edit', 'watched', '--allowed-network', '10.0.0.0/8,192.0.2.7'];
+    const edit = ['account', 'edit', 'bound', '--allowed-network', '10.0.0.0/8,192.0.2.7'];
     expect((await shell.run(...edit, ...store)).code).toBe(0);
-    expect(await shell.json('account', 'show', 'watched', ...store)).toMatchObject({
+    expect(await shell.json('account', 'show', 'bound', ...store)).toMatchObject({
       account: { boundTo: { thumbprint }, allowedNetworks: ['10.0.0.0/8', '192.0.2.7'] },
     });
-    const seen = await shell.run('account', 'show', 'watched', ...store);
+    const seen = await shell.run('account', 'show', 'bound', ...store);
     expect(seen.out).toContain(thumbprint);
     expect((await bind('--none', '--subject', 'CN=x')).code).toBe(2);
     expect((await bind('--certificate', join(shell.folder, 'sallyport.yaml'))).code).toBe(2);
