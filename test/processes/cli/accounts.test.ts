@@ -118,8 +118,7 @@ describe('accounts on the command line', () => {
     const { certificateFile } = await writeCertificate(shell.folder, 'ci', await newAuthority());
     const { raw } = new X509Certificate(readFileSync(certificateFile));
     const thumbprint = hash('sha256', raw, 'base64url');
-    const bind = (...words: string[]) =>
-      shell.run('account', 'bind', 'bound', ...words, ...store);
+    const bind = (...words: string[]) => shell.run('account', 'bind', 'bound', ...words, ...store);
     expect((await bind('--certificate', certificateFile)).code).toBe(0);
     const edit = ['account', 'edit', 'bound', '--allowed-network', '10.0.0.0/8,192.0.2.7'];
     expect((await shell.run(...edit, ...store)).code).toBe(0);
