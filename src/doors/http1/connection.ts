@@ -92,9 +92,12 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
   /** Also where the response has begun and could not say so. */
   drain(): void {
     this.#guarded(() => {
-      if (this.busy) this.#out.persistent = false;
-      if (this.#call !== null) this.#call.endTunnel();
-      else this.#closeGracefully();
+      if (!this.busy) {
+        this.#closeGracefully();
+        return;
+      }
+      this.#out.persistent = false;
+      this.#call?.endTunnel();
     });
   }
 

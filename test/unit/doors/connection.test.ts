@@ -347,6 +347,24 @@ describe('a gate that closes', () => {
     expect(scene.stage.phases()[1]).toBe('outcome permitted');
   });
 
+  it('serves a request whose head has begun, and closes after its response', async () => {
+    const scene = new Scene();
+    const head = scene.head('GET /all');
+    await scene.send(head.slice(0, -10));
+    scene.draining = true;
+    scene.connection.drain();
+    await settle();
+    expect(scene.ended).toBe(false);
+    await scene.send(head.slice(-10));
+    const { connection } = scene.stage;
+    connection.receiver!.onHead(responseHead());
+    connection.receiver!.onBody(Buffer.from('done'));
+    connection.ends();
+    const text = await scene.said();
+    expect(text).toContain('\r\nConnection: close\r\n');
+    expect([text.endsWith('done'), scene.ended]).toEqual([true, true]);
+  });
+
   it('cuts off what has not ended by then: with a refusal where nothing was said yet', async () => {
     const waiting = new Scene();
     await waiting.send(waiting.head('GET /all'));
