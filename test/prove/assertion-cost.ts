@@ -13,12 +13,11 @@ import { systemClock } from '../../src/clock.ts';
 import type { Permit } from '../../src/decision/verdict.ts';
 import { upstreamRequest } from '../../src/forwarding/request-fields.ts';
 import { addressOnly } from '../../src/http/client-address.ts';
-import type { RequestHead } from '../../src/http/request-head.ts';
 import { traceOf } from '../../src/http/trace.ts';
 import { requestHead } from '../../src/http1/head-writer.ts';
-import { parseRequestHead } from '../../src/http1/request-parser.ts';
-import { mixedRequests } from '../bench/mixed.ts';
 import { DECISION } from '../support/call-events.ts';
+import { quantile } from '../support/quantile.ts';
+import { variedHeads } from '../support/varied-heads.ts';
 import { account } from '../unit/account/samples.ts';
 import { route } from '../unit/decision/samples.ts';
 
@@ -26,11 +25,7 @@ const pairs = Number(process.argv[2] ?? 40);
 const CALLS = 4_000;
 const PEER = { address: '10.1.2.3', port: 1, secure: true };
 const UPSTREAM = { host: null, authority: 'up:80', gate: 'sallyport', rules: null };
-const HEADS = mixedRequests(
-  [{ id: 'a1B2c3D4e5F6', name: 'billing', token: 'token' }],
-  ({ token }) => `Bearer ${token}`,
-  '127.0.0.1',
-).map(headIn);
+const HEADS = variedHeads();
 const APPLICATIONS = ['CRM', 'Billing', 'Portal', 'Reports'];
 const wish = { audience: 'deployments', lifetimeMs: 60_000, bind: null };
 const assertions = new Assertions({
@@ -113,15 +108,4 @@ function cost(callers: readonly (Permit & Caller)[], source: Source): number {
   }
   const { user, system } = process.cpuUsage(began);
   return (user + system) / CALLS;
-}
-
-function headIn(request: string): RequestHead {
-  const head = parseRequestHead(request.slice(0, request.indexOf('\r\n\r\n') + 2), 8192);
-  if ('fault' in head) throw new Error(`not a request: ${head.detail}`);
-  return head;
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) * share)]!;
 }

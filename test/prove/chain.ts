@@ -9,6 +9,7 @@ import { CallEvents } from '../../src/audit/event/call-event.ts';
 import { type BatchingOutbox, createOutbox } from '../../src/audit/outbox/outbox.ts';
 import { systemClock } from '../../src/clock.ts';
 import { DECISION, decisionLine, OUTCOME, outcomeLine } from '../support/call-events.ts';
+import { quantile } from '../support/quantile.ts';
 
 const pairs = Number(process.argv[2] ?? 40);
 const EVENTS = 20_000;
@@ -61,9 +62,4 @@ function outboxOf(chained: boolean, batchEvents: number): BatchingOutbox {
     ...(chained ? { chain: NO_CHAIN } : {}),
     observer: { accepted() {}, lost() {}, unrecorded() {}, resent() {}, health() {}, fault() {} },
   });
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) * share)]!;
 }

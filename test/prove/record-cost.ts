@@ -7,15 +7,13 @@ import { EventBytes } from '../../src/audit/event/bytes.ts';
 import { CallEvents } from '../../src/audit/event/call-event.ts';
 import { type AddressForm, ClientAddresses } from '../../src/audit/event/client-address.ts';
 import { headersOf } from '../../src/audit/event/recorded-headers.ts';
-import type { RequestHead } from '../../src/http/request-head.ts';
-import { parseRequestHead } from '../../src/http1/request-parser.ts';
-import { mixedRequests } from '../bench/mixed.ts';
 import { DECISION } from '../support/call-events.ts';
+import { quantile } from '../support/quantile.ts';
+import { variedHeads } from '../support/varied-heads.ts';
 
 const pairs = Number(process.argv[2] ?? 40);
 const CALLS = 20_000;
-const CALLER = { id: 'a1B2c3D4e5F6', name: 'billing', token: 'token' };
-const HEADS = mixedRequests([CALLER], ({ token }) => `Bearer ${token}`, '127.0.0.1').map(headIn);
+const HEADS = variedHeads();
 const FIELDS = new Set(['accept', 'accept-encoding', 'content-type']);
 const NO_FIELDS: ReadonlySet<string> = new Set();
 const VERDICT = { ...DECISION, permitted: true as const, account: { account: DECISION.account! } };
@@ -90,15 +88,4 @@ function cost(write: (to: EventBytes, n: number) => void): number {
   }
   const { user, system } = process.cpuUsage(began);
   return (user + system) / CALLS;
-}
-
-function headIn(request: string): RequestHead {
-  const head = parseRequestHead(request.slice(0, request.indexOf('\r\n\r\n') + 2), 8192);
-  if ('fault' in head) throw new Error(`not a request: ${head.detail}`);
-  return head;
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) * share)]!;
 }
