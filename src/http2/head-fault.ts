@@ -9,7 +9,7 @@ export const HTTP2_DETAILS = [
   'a pseudo-header field is missing',
   'a field name is not in lower case',
   'a field of an HTTP/1.1 connection in HTTP/2',
-  'white space at the end of a field value',
+  'a field value begins or ends with white space',
   ':authority and Host differ',
   ':path is not in origin-form',
   'the content is longer or shorter than Content-Length says',

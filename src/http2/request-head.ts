@@ -23,6 +23,7 @@ const UPPER_CASE = /[A-Z]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
 const BLANK_ENDS = /^[ \t]|[ \t]$/;
+const WHITE_SPACE = 'a field value begins or ends with white space';
 /** RFC 9113 §8.2.2. `te` is looked at by itself. */
 const OF_CONNECTIONS: ReadonlySet<string> = new Set([
   'connection',
@@ -156,7 +157,7 @@ const COLON = 58;
 
 function notePseudo(name: string, value: string, seen: Seen): Http2HeadFault | null {
   if (CONTROL.test(value)) return malformed('control character in the head');
-  if (BLANK_ENDS.test(value)) return malformed('white space at the end of a field value');
+  if (BLANK_ENDS.test(value)) return malformed(WHITE_SPACE);
   if (name === ':method' && seen.method === null) seen.method = value;
   else if (name === ':protocol' && seen.protocol === null) seen.protocol = value;
   else if (name === ':scheme' && seen.scheme === null) seen.scheme = value;
@@ -166,14 +167,18 @@ function notePseudo(name: string, value: string, seen: Seen): Http2HeadFault | n
   return null;
 }
 
-/** RFC 9113 §8.2: what makes a request, or a response, malformed. */
+/**
+ * RFC 9113 §8.2: what makes a request, or a response, malformed. White space around the value of a
+ * request's field is refused as a request, in a response that is whole (§8.1.1 leaves that open):
+ * it is nothing else in HTTP/1.1, and whoever sends it, as of an empty variable, is to read why.
+ */
 export function fieldFault(name: string, value: string): Http2HeadFault | null {
   if (UPPER_CASE.test(name)) return malformed('a field name is not in lower case');
   if (!TOKEN.test(name)) return malformed('field name outside [A-Za-z0-9-]');
   if (CONTROL.test(value)) return malformed('control character in the head');
-  if (BLANK_ENDS.test(value)) return malformed('white space at the end of a field value');
-  const ofConnection = OF_CONNECTIONS.has(name) || (name === 'te' && value !== 'trailers');
-  return ofConnection ? malformed('a field of an HTTP/1.1 connection in HTTP/2') : null;
+  if (OF_CONNECTIONS.has(name) || (name === 'te' && value !== 'trailers'))
+    return malformed('a field of an HTTP/1.1 connection in HTTP/2');
+  return BLANK_ENDS.test(value) ? refused('request-malformed', WHITE_SPACE) : null;
 }
 
 function noteField(text: string, value: string, seen: Seen): Http2HeadFault | null {

@@ -56,7 +56,6 @@ const MALFORMED: readonly (readonly [string, readonly RawField[]])[] = [
   ['a line in a value', [['x-a', 'a\r\nX-Account-Id: root']]],
   ['a line feed in a value', [['x-a', 'a\nb']]],
   ['a NUL in a value', [['x-a', 'a\0b']]],
-  ['a space before a value', [['x-a', ' a']]],
   ['a line in a name', [['x-a: a\r\nx-b', '1']]],
   ['a space in a name', [['x a', '1']]],
   ['an upper-case name', [['X-A', '1']]],
@@ -99,6 +98,34 @@ describe('a request of HTTP/2 that is none', () => {
     const refused = decisions.filter(({ decision }) => decision === 'refusal');
     expect(refused).toHaveLength(MALFORMED.length);
     for (const { reason } of refused) expect(reason).toMatch(/^request-(malformed|ambiguous)$/);
+    client.close();
+  });
+
+  it('for white space around a value is refused in words; it is on record, and reaches nobody', async () => {
+    const door = await start();
+    const client = await connect(door);
+    const values = ['Bearer ', ` Bearer ${door.gate.token}`, `Bearer ${door.gate.token}\t`];
+    for (const [index, value] of values.entries()) {
+      const fields = fieldsOf({ path: `/bad/${index}` }, ['authorization', value]);
+      await client.send(headers(2 * index + 1, fields));
+    }
+    const ids = values.map((_, index) => 2 * index + 1);
+    const frames = await until(client, 'the responses', (all) =>
+      ids.every((id) => responsesIn(all).get(id)?.ended === true),
+    );
+    for (const id of ids) {
+      const { status, reset, content } = responsesIn(frames).get(id)!;
+      expect([status, reset]).toEqual([400, null]);
+      expect(JSON.parse(content)).toMatchObject({
+        reason: 'request-malformed',
+        detail: 'a field value begins or ends with white space',
+      });
+    }
+    expect(door.upstream.requests).toEqual([]);
+    const calls = (await door.events()).filter(({ type }) => type === 'call');
+    expect(calls.map(({ phase, reason }) => `${phase} ${reason}`)).toEqual(
+      values.map(() => 'decision request-malformed'),
+    );
     client.close();
   });
 
