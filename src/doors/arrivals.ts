@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
 
 /**
- * TCP connections that have not become ours yet: they wait for a first byte, or for the end of a
- * handshake. Bounded: past `max()`, the one that has waited longest goes. An honest client is done
- * within some round trips; whoever holds a place longer is the likeliest not to be one.
+ * TCP connections that have not become ours yet: they wait for a PROXY preface, or for the first
+ * byte or the end of a handshake of TLS. Bounded: past `max()`, the one that has waited longest
+ * goes. An honest client is done within some round trips; whoever holds a place longer is the
+ * likeliest not to be one.
  */
 export class Arrivals {
   readonly #max: () => number;

@@ -8,7 +8,7 @@ import type { ClientCertificate, Peer, RequestHead } from '../http/request-head.
 import { SOCKET_PEER, socketPathOf } from '../http/socket-address.ts';
 import { TCP_KEEP_ALIVE } from '../http1/keep-alive.ts';
 import type { ConveyedClient } from '../http1/proxy-protocol.ts';
-import { ERROR, type ErrorCode, PREFACE } from '../http2/frames.ts';
+import { ERROR, type ErrorCode } from '../http2/frames.ts';
 import type { SessionLimits } from '../http2/server-session.ts';
 import { type AddressLimit, Places, type PlacesOptions } from '../limits/places.ts';
 import { type HandshakeResult, TlsAcceptor } from '../tls/acceptor.ts';
@@ -21,6 +21,7 @@ import { Http1Connection } from './http1/connection.ts';
 import { Http2Connection, type Http2Host } from './http2/connection.ts';
 import { awaitPreface } from './preface-reader.ts';
 import { resetAndDestroy } from './reset.ts';
+import { SilentConnection } from './silent-connection.ts';
 import { listenOnFile } from './socket-file.ts';
 
 export interface ListenerOptions extends AddressLimit, Pick<PlacesOptions, 'full'> {
@@ -80,8 +81,6 @@ export interface Http2Options extends SessionLimits {
  */
 const HTTP1_ALONE = ['http/1.1', 'http/1.0'] as const;
 const WITH_HTTP2 = ['h2', ...HTTP1_ALONE] as const;
-/** So many of its first bytes tell HTTP/2 from every method of HTTP/1.1. */
-const TELLING_BYTES = 3;
 
 /** First byte of a TLS record that holds a handshake (RFC 8446 §5.1). */
 const TLS_HANDSHAKE = 22;
@@ -315,8 +314,20 @@ export class DoorListener implements Http2Host {
       this.#places.left(place);
       this.#placeOf.delete(socket);
     });
-    if (this.#tls !== null || this.#speaksHttp2) this.#awaitFirstByte(socket);
+    if (this.#tls !== null) this.#awaitFirstByte(socket);
+    else if (this.#speaksHttp2) this.#awaitWord(socket, place);
     else this.#adopt(this.#plain(socket, false), false);
+  }
+
+  /** What it speaks, a connection without TLS says by its first bytes. */
+  #awaitWord(socket: Socket, place: ClientPlace): void {
+    const silent = new SilentConnection(socket, this, (isHttp2) => {
+      this.#connections.delete(silent);
+      this.#guarded(socket, () => this.#adopt(this.#plain(socket, false), isHttp2));
+    });
+    this.#connections.add(silent);
+    place.connection = silent;
+    silent.listen();
   }
 
   #plain(socket: Socket, refusesPlaintext: boolean): Omit<Arrival, 'peer'> {
@@ -348,17 +359,13 @@ export class DoorListener implements Http2Host {
       return;
     }
     socket.unshift(first);
-    if (this.#tls !== null && first[0] === TLS_HANDSHAKE) {
+    if (first[0] === TLS_HANDSHAKE) {
       // `handshakeTimeout` is the next deadline.
-      this.#tls.accept(socket, first);
+      this.#tls!.accept(socket, first);
       return;
     }
     this.#arriving.gone(key, socket);
-    const isHttp2 =
-      this.#tls === null &&
-      first.length >= TELLING_BYTES &&
-      first.subarray(0, PREFACE.length).equals(PREFACE.subarray(0, first.length));
-    this.#adopt(this.#plain(socket, this.#tls !== null), isHttp2);
+    this.#adopt(this.#plain(socket, true), false);
   }
 
   open(client: CallClient, head: RequestHead | null): Exchange {

@@ -120,7 +120,7 @@ export function declareSources(registry: Registry, sources: Partial<MetricSource
   declareGauge(
     registry,
     'sallyport_client_connections',
-    'Connections of clients by what they do; arriving: no byte has come, or the handshake has not ended.',
+    'Connections of clients by what they do; arriving: a PROXY preface or a handshake is due.',
     'sum',
     (emit) => {
       const counts = sources.clientConnections?.();

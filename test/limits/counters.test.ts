@@ -1,13 +1,15 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { startGateway } from '../support/gateway.ts';
+import { type GatewayOptions, startGateway } from '../support/gateway.ts';
+import { fieldsOf, framesIn, greet, headers, responsesIn } from '../support/http2-frames.ts';
 import { connectRaw, type RawClient } from '../support/raw-client.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
 
-async function open() {
+async function open(more: Partial<GatewayOptions> = {}) {
   const upstream = await startRawUpstream();
   const gate = await startGateway({
     upstreams: { raw: { addresses: [upstream.url] } },
     limits: { connections: 100 },
+    ...more,
   });
   onTestFinished(async () => {
     await gate.stop();
@@ -56,6 +58,30 @@ it('counts connections that wait for too long among too many, and says so', asyn
   await expect.poll(counted, { timeout: 10_000 }).toBe(6);
   expect(await metric('sallyport_client_connections{state="arriving"}')).toBe(64);
   expect(told(/wait for the end of their handshake/)).toBe(6);
+});
+
+it('counts nobody as half-open who connects to a port without TLS ahead of a request', async () => {
+  const { gate, connect, metric, told } = await open({
+    plaintext: true,
+    http2: { enabled: true },
+  });
+  const clients = await connect(gate.port, 70);
+  const count = (state: string) => metric(`sallyport_client_connections{state="${state}"}`);
+  await expect.poll(() => count('idle'), { timeout: 10_000 }).toBe(70);
+  expect(await count('arriving')).toBe(0);
+  const [first, second, left] = clients as [RawClient, RawClient, RawClient];
+  const others = clients.slice(3);
+  await first.send('GET /public/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  expect((await first.waitForClose()).toString()).toMatch(/^HTTP\/1\.1 200 /);
+  await greet(second, headers(1, fieldsOf({ path: '/public/b' })));
+  await second.waitFor('200', (bytes) => responsesIn(framesIn(bytes)).get(1)?.status === 200);
+  left.reset();
+  await expect.poll(() => count('idle'), { timeout: 10_000 }).toBe(68);
+  expect(await metric('sallyport_limits_reached_total{limit="half_open"}')).toBe(0);
+  expect(told(/wait for the end of their handshake/)).toBe(0);
+  await gate.gateway.close();
+  await Promise.all(others.map((client) => client.waitForClose()));
+  expect(others.map(({ closed }) => closed)).toEqual(others.map(() => 'end'));
 });
 
 it('counts connections to the operations port beyond its places, and says so', async () => {
