@@ -136,10 +136,10 @@ const PROBES: Readonly<Record<string, Probe>> = {
     is: 'closed',
   },
   'listen.proxy.http2.enabled': {
-    after: { 'listen.proxy.http2': { enabled: true } },
+    after: { 'listen.proxy.http2': { enabled: false } },
     look: async (stage) => (await stage.http2()) !== null,
-    was: false,
-    is: true,
+    was: true,
+    is: false,
   },
   'listen.proxy.http2.maxConcurrentStreams': http2('maxConcurrentStreams', 'streams', 7, 8),
   'listen.proxy.http2.streamWindowBytes': http2('streamWindowBytes', 'streamWindow', 1e5, 2e5),

@@ -36,7 +36,7 @@ const peers = z.array(peer).max(256, 'at most 256 entries').default([]);
 const http2 = z
   .strictObject({
     enabled: flag(
-      false,
+      true,
       'Whether HTTP/2 is offered to clients: by ALPN over TLS, and to those that begin with it on a port with `plaintext: true`.',
     ),
     maxConcurrentStreams: whole(
