@@ -11,15 +11,15 @@ import type { ConveyedClient } from '../http1/proxy-protocol.ts';
 import { ERROR, type ErrorCode } from '../http2/frames.ts';
 import type { SessionLimits } from '../http2/server-session.ts';
 import { type AddressLimit, Places, type PlacesOptions } from '../limits/places.ts';
-import { type HandshakeResult, TlsAcceptor } from '../tls/acceptor.ts';
-import type { HostCheck, ServerCertificates } from '../tls/server-certificates.ts';
+import type { HandshakeResult } from '../tls/acceptor.ts';
+import type { HostCheck } from '../tls/server-certificates.ts';
 import type { TicketKeys } from '../tls/ticket-keys.ts';
-import { Arrivals } from './arrivals.ts';
 import { ClientPlace } from './client-place.ts';
 import type { Arrival, ConnectionLimits, DoorConnection, Exchange } from './connection.ts';
+import { HalfOpen, type HalfOpenHost, type ListenerTls } from './half-open.ts';
 import { Http1Connection } from './http1/connection.ts';
 import { Http2Connection, type Http2Host } from './http2/connection.ts';
-import { awaitPreface } from './preface-reader.ts';
+import { OpenConnections } from './open-connections.ts';
 import { resetAndDestroy } from './reset.ts';
 import { SilentConnection } from './silent-connection.ts';
 import { listenOnFile } from './socket-file.ts';
@@ -35,10 +35,7 @@ export interface ListenerOptions extends AddressLimit, Pick<PlacesOptions, 'full
    */
   readonly shared?: boolean;
   /** Null = plain HTTP, which the configuration only allows when it is said. */
-  readonly tls: {
-    readonly certificates: ServerCertificates;
-    readonly ticketKeys: TicketKeys;
-  } | null;
+  readonly tls: ListenerTls | null;
   /**
    * Whether connections from this address begin with the PROXY protocol: those that do not are
    * closed.
@@ -76,31 +73,8 @@ export interface Http2Options extends SessionLimits {
   readonly enabled: boolean;
 }
 
-/**
- * What TLS offers (RFC 7301); `http/1.0` for the health checks of balancers that ask for no more.
- */
-const HTTP1_ALONE = ['http/1.1', 'http/1.0'] as const;
-const WITH_HTTP2 = ['h2', ...HTTP1_ALONE] as const;
-
-/** First byte of a TLS record that holds a handshake (RFC 8446 §5.1). */
-const TLS_HANDSHAKE = 22;
-
-/**
- * Of all connections, one in so many may be half-open: strangers who never finish a handshake must
- * not take the places of those who have.
- */
-const HALF_OPEN_SHARE = 4;
-/**
- * So many may be, however few connections are allowed: all of a burst of honest clients are
- * half-open for a moment.
- */
-const MIN_HALF_OPEN = 64;
-
 /** Connections that the system keeps until they are accepted. */
 const BACKLOG = 1024;
-
-/** As long as a call may wait for its record, and its client for the last word. */
-const LAST_WORDS_MS = 1000;
 
 /**
  * The gate's own listener: accepts TCP connections, ends TLS, and gives each connection to the
@@ -110,12 +84,11 @@ const LAST_WORDS_MS = 1000;
  * The first byte tells TLS from plain HTTP, so that a client that speaks plain HTTP to the TLS port
  * is answered instead of dropped, and a token that it sent in the clear is noticed.
  */
-export class DoorListener implements Http2Host {
+export class DoorListener implements Http2Host, HalfOpenHost {
   readonly #options: ListenerOptions;
   readonly #tcp: Server;
-  readonly #tls: TlsAcceptor | null;
-  readonly #connections = new Set<DoorConnection>();
-  readonly #arriving: Arrivals;
+  readonly #halfOpen: HalfOpen;
+  readonly #connections = new OpenConnections();
   readonly #places: Places;
   /** By the TCP socket. */
   readonly #placeOf = new Map<Socket, ClientPlace>();
@@ -125,7 +98,6 @@ export class DoorListener implements Http2Host {
   #http2: Http2Options | null;
   draining = false;
   #closed = false;
-  #whenEmpty: (() => void) | null = null;
   /** Null: the listener is a port. */
   readonly #path: string | null;
 
@@ -142,10 +114,6 @@ export class DoorListener implements Http2Host {
     this.services = services;
     this.#limits = limits;
     this.deadlines = deadlines;
-    this.#arriving = new Arrivals(
-      () => Math.max(MIN_HALF_OPEN, Math.floor(options.maxConnections() / HALF_OPEN_SHARE)),
-      () => this.#onHalfOpen(),
-    );
     this.#places = new Places({
       total: () => options.maxConnections(),
       perAddress: () => options.perAddress(),
@@ -153,35 +121,23 @@ export class DoorListener implements Http2Host {
       full: (what) => options.full(what),
     });
     this.#tcp = createServer({ noDelay: true, ...TCP_KEEP_ALIVE }, (socket) =>
-      this.#guarded(socket, () => this.#onSocket(socket)),
+      this.guarded(socket, () => this.#onSocket(socket)),
     );
-    this.#tls = options.tls === null ? null : this.#createTls(options.tls);
+    this.#halfOpen = new HalfOpen(options.tls, this);
   }
 
-  #createTls(tls: NonNullable<ListenerOptions['tls']>): TlsAcceptor {
-    return new TlsAcceptor({
-      ...tls,
-      handshakeTimeoutMs: () => this.#limits.headTimeoutMs,
-      protocols: () => (this.#speaksHttp2 ? WITH_HTTP2 : HTTP1_ALONE),
-      secured: (socket, misdirects, certificate) =>
-        this.#guarded(socket, () => this.#onHandshake(socket, misdirects, certificate)),
-      unsecured: (result, code, { remoteAddress }) => {
-        this.#options.handshake(result);
-        // Who only closes, as health checks do, is counted and not told.
-        if (result === 'aborted') return;
-        const address = plainAddress(remoteAddress ?? '');
-        const clientAddress = this.services.recordedAddress(address) ?? undefined;
-        this.services.log.warn('a TLS handshake failed', { clientAddress, result, code });
-      },
-    });
+  // ── what half-open connections are told ──
+
+  maxConnections(): number {
+    return this.#options.maxConnections();
   }
 
-  #onHalfOpen(): void {
+  handshake(result: HandshakeResult): void {
+    this.#options.handshake(result);
+  }
+
+  halfOpen(): void {
     this.#options.halfOpen();
-    this.services.log.warn(
-      'as many connections as may wait for the end of their handshake do: the oldest is closed',
-      { connections: this.#arriving.size },
-    );
   }
 
   get limits(): ConnectionLimits {
@@ -192,7 +148,7 @@ export class DoorListener implements Http2Host {
   set limits(limits: ConnectionLimits) {
     const before = this.#limits;
     this.#limits = limits;
-    if (limits.headTimeoutMs !== before.headTimeoutMs) this.#tls?.refresh();
+    if (limits.headTimeoutMs !== before.headTimeoutMs) this.#halfOpen.refresh();
   }
 
   get http2Limits(): SessionLimits {
@@ -201,13 +157,13 @@ export class DoorListener implements Http2Host {
 
   /** Counts from the next connection on. */
   set http2(http2: Http2Options | null) {
-    const before = this.#speaksHttp2;
+    const before = this.speaksHttp2;
     // Handshakes that offered it may be under way: its limits stay.
     this.#http2 = http2 ?? this.#http2;
-    if (this.#speaksHttp2 !== before) this.#tls?.refresh();
+    if (this.speaksHttp2 !== before) this.#halfOpen.refresh();
   }
 
-  get #speaksHttp2(): boolean {
+  get speaksHttp2(): boolean {
     return this.#http2?.enabled === true;
   }
 
@@ -222,9 +178,7 @@ export class DoorListener implements Http2Host {
 
   /** Connections by what they do. Looks at each: for whoever asks now and then. */
   counts(): { arriving: number; idle: number; active: number } {
-    let active = 0;
-    for (const { busy } of this.#connections) if (busy) active += 1;
-    return { arriving: this.#arriving.size, idle: this.#connections.size - active, active };
+    return { arriving: this.#halfOpen.size, ...this.#connections.counts() };
   }
 
   /**
@@ -259,7 +213,7 @@ export class DoorListener implements Http2Host {
 
   /** From now on tickets are sealed with other keys. */
   setTicketKeys(keys: TicketKeys): void {
-    this.#tls?.setTicketKeys(keys);
+    this.#halfOpen.setTicketKeys(keys);
   }
 
   #onSocket(socket: Socket): void {
@@ -268,7 +222,7 @@ export class DoorListener implements Http2Host {
       resetAndDestroy(socket);
       return;
     }
-    if (this.#options.sendsPreface(address)) this.#awaitPreface(socket, address);
+    if (this.#options.sendsPreface(address)) this.#enterBehindPreface(socket, address);
     else this.#enter(socket, address, null);
   }
 
@@ -281,26 +235,10 @@ export class DoorListener implements Http2Host {
   }
 
   /** Of a balancer: whose place the connection takes is known when it has said so. */
-  #awaitPreface(socket: Socket, balancer: string): void {
-    const key = this.#arriving.add(socket);
-    const gone = () => this.#arriving.gone(key, socket);
-    socket.on('error', () => socket.destroy());
-    socket.once('close', gone);
-    awaitPreface(socket, {
-      deadlines: this.deadlines,
-      untilMs: this.deadlines.nowMs + this.limits.headTimeoutMs,
-      came: (client) => {
-        gone();
-        this.#guarded(socket, () => this.#enter(socket, client?.address ?? balancer, client));
-      },
-      failed: (detail) => {
-        this.services.log.warn(
-          'a connection from a peer in listen.proxy.proxyProtocol.peers has no valid PROXY preface: closed',
-          { peer: balancer, detail },
-        );
-        socket.destroy();
-      },
-    });
+  #enterBehindPreface(socket: Socket, balancer: string): void {
+    this.#halfOpen.awaitProxyPreface(socket, balancer, (client) =>
+      this.#enter(socket, client?.address ?? balancer, client),
+    );
   }
 
   #enter(socket: Socket, address: string, client: ConveyedClient | null): void {
@@ -314,8 +252,8 @@ export class DoorListener implements Http2Host {
       this.#places.left(place);
       this.#placeOf.delete(socket);
     });
-    if (this.#tls !== null) this.#awaitFirstByte(socket);
-    else if (this.#speaksHttp2) this.#awaitWord(socket, place);
+    if (this.#options.tls !== null) this.#halfOpen.awaitHandshake(socket);
+    else if (this.speaksHttp2) this.#awaitWord(socket, place);
     else this.#adopt(this.#plain(socket, false), false);
   }
 
@@ -323,7 +261,7 @@ export class DoorListener implements Http2Host {
   #awaitWord(socket: Socket, place: ClientPlace): void {
     const silent = new SilentConnection(socket, this, (isHttp2) => {
       this.#connections.delete(silent);
-      this.#guarded(socket, () => this.#adopt(this.#plain(socket, false), isHttp2));
+      this.guarded(socket, () => this.#adopt(this.#plain(socket, false), isHttp2));
     });
     this.#connections.add(silent);
     place.connection = silent;
@@ -334,37 +272,7 @@ export class DoorListener implements Http2Host {
     return { socket, transport: socket, refusesPlaintext, misdirects: null };
   }
 
-  #awaitFirstByte(socket: Socket): void {
-    const untilMs = this.deadlines.nowMs + this.limits.headTimeoutMs;
-    const deadline = this.deadlines.watch({ expired: () => socket.destroy() }, untilMs);
-    const key = this.#arriving.add(socket);
-    socket.on('error', () => socket.destroy());
-    socket.once('close', () => {
-      deadline.end();
-      this.#arriving.gone(key, socket);
-    });
-    const onReadable = () => {
-      deadline.end();
-      this.#guarded(socket, () => this.#onFirstByte(socket, key));
-    };
-    // Behind a preface it may be here already.
-    if (socket.readableLength > 0) onReadable();
-    else socket.once('readable', onReadable);
-  }
-
-  #onFirstByte(socket: Socket, key: string): void {
-    const first = socket.read() as Buffer | null;
-    if (first === null) {
-      socket.destroy();
-      return;
-    }
-    socket.unshift(first);
-    if (first[0] === TLS_HANDSHAKE) {
-      // `handshakeTimeout` is the next deadline.
-      this.#tls!.accept(socket, first);
-      return;
-    }
-    this.#arriving.gone(key, socket);
+  unsecured(socket: Socket): void {
     this.#adopt(this.#plain(socket, true), false);
   }
 
@@ -375,26 +283,20 @@ export class DoorListener implements Http2Host {
       : exchange(this.services, client, head);
   }
 
-  #onHandshake(
+  secured(
     socket: TLSSocket,
+    transport: Socket,
     check: HostCheck | null,
     certificate: ClientCertificate | null,
   ): void {
-    this.#options.handshake('completed');
     // Other doors are not asked for by the name that their certificate is for.
     const misdirects = this.#options.exchange === undefined ? check : null;
-    const transport = this.#arriving.takeBeneath(socket);
-    if (transport === null) socket.destroy();
-    else
-      this.#adopt(
-        { socket, transport, refusesPlaintext: false, misdirects },
-        socket.alpnProtocol === 'h2',
-        certificate,
-      );
+    const begun = { socket, transport, refusesPlaintext: false, misdirects };
+    this.#adopt(begun, socket.alpnProtocol === 'h2', certificate);
   }
 
   /** A fault of ours ends one connection, never the process. */
-  #guarded(socket: Socket, step: () => void): void {
+  guarded(socket: Socket, step: () => void): void {
     try {
       step();
     } catch (error) {
@@ -446,7 +348,6 @@ export class DoorListener implements Http2Host {
 
   closed(connection: DoorConnection): void {
     this.#connections.delete(connection);
-    this.#checkEmpty();
   }
 
   /**
@@ -456,7 +357,7 @@ export class DoorListener implements Http2Host {
    */
   announceEnd(): void {
     this.draining = true;
-    for (const connection of this.#connections) connection.announceEnd();
+    this.#connections.announceEnd();
   }
 
   /**
@@ -470,29 +371,7 @@ export class DoorListener implements Http2Host {
     this.draining = true;
     this.#closed = true;
     this.#tcp.close();
-    this.#tls?.close();
-    this.#arriving.destroy();
-    for (const connection of [...this.#connections]) connection.drain();
-    if (this.#connections.size > 0) await this.#emptied(deadlineMs);
-    const left = [...this.#connections];
-    const cut = left.filter((connection) => connection.busy).length;
-    for (const connection of left) connection.cutOff();
-    if (this.#connections.size > 0) await this.#emptied(LAST_WORDS_MS);
-    for (const connection of [...this.#connections]) connection.destroy();
-    return cut;
-  }
-
-  #emptied(deadlineMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, deadlineMs);
-      this.#whenEmpty = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
-  #checkEmpty(): void {
-    if (this.#connections.size === 0) this.#whenEmpty?.();
+    this.#halfOpen.close();
+    return this.#connections.drain(deadlineMs);
   }
 }

@@ -1,19 +1,21 @@
 import type { Socket } from 'node:net';
 import { CalmBudget, COST } from './calm-budget.ts';
+import { ContentPieces } from './content-pieces.ts';
 import { type FrameHandler, FrameReader } from './frame-reader.ts';
-import { FrameWriter } from './frame-writer.ts';
+import { shapeFault } from './frame-shape.ts';
+import type { FrameWriter } from './frame-writer.ts';
 import {
   ERROR,
   type ErrorCode,
   FIRST_WINDOW_BYTES,
   FLAG,
   FRAME,
-  MAX_FRAME_BYTES,
   MAX_WINDOW_BYTES,
   putHeader,
 } from './frames.ts';
 import { blockIn, HeaderBlock } from './header-block.ts';
 import { FieldSection, HpackDecoder } from './hpack-decoder.ts';
+import { Sending } from './sending.ts';
 import { type PeerSettings, peerSettings } from './settings.ts';
 import type { Http2Stream, StreamHost } from './stream.ts';
 
@@ -48,8 +50,6 @@ export interface SessionBounds {
    */
   readonly resets: number;
 }
-/** So much content goes on without waiting for the rest of its frame. */
-const GIVEN_BYTES = 64 * 1024;
 
 /**
  * One connection of HTTP/2 (RFC 9113), what is the same at both of its ends: frames in turn,
@@ -74,32 +74,25 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
   readonly #in = new FrameReader(this);
   readonly #decoder = new HpackDecoder();
   readonly #calm: CalmBudget;
-  /** Those that have something to send, or wait for the socket. */
-  readonly #waiting = new Set<Http2Stream>();
+  readonly #sending: Sending;
+  readonly #pieces = new ContentPieces();
 
   #sawSettings = false;
   #block: HeaderBlock | null = null;
   /** The stream whose DATA comes; null = nobody's. */
   #dataStream: Stream | null = null;
   #dataEnds = false;
-  /** It has given so much content, and its handler was not told that this is all for now. */
-  #giving: Http2Stream | null = null;
-  #givenBytes = 0;
-  #pieceEnds: NodeJS.Immediate | null = null;
   #receiveWindow: number;
   #uncredited = 0;
-  #sendWindow = FIRST_WINDOW_BYTES;
   /** Since the last PING from the other end. */
   #sentContent = false;
-  #reading = false;
-  #pumping = false;
-  #later: NodeJS.Immediate | null = null;
 
   constructor(socket: Socket, windows: ReceiveWindows, owner: SessionOwner, bounds: SessionBounds) {
     this.#owner = owner;
     this.#windows = windows;
     this.#bounds = bounds;
-    this.out = new FrameWriter(socket);
+    this.#sending = new Sending(socket);
+    this.out = this.#sending.out;
     this.#calm = new CalmBudget(owner.nowMs);
     this.#receiveWindow = windows.connectionWindowBytes;
   }
@@ -143,21 +136,20 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
 
   push(chunk: Buffer): void {
     if (this.ended) return;
-    this.#reading = true;
+    this.#sending.reading = true;
     try {
       const rest = this.afterPreface(chunk);
       if (rest.length > 0) this.#in.push(rest);
-      this.#afterContent();
+      this.#pieces.afterRead(this.#in.inContent);
     } finally {
-      this.#reading = false;
+      this.#sending.reading = false;
     }
     this.writeOut();
   }
 
   /** The socket takes bytes again. */
   onDrain(): void {
-    this.out.unblock();
-    this.#pump();
+    this.#sending.onDrain();
   }
 
   /** There is no connection any more. */
@@ -168,9 +160,8 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
   #end(): void {
     this.ended = true;
     this.#in.stop();
-    if (this.#later !== null) clearImmediate(this.#later);
-    this.#later = null;
-    this.#endPiece();
+    this.#sending.stop();
+    this.#pieces.end();
     for (const stream of [...this.streams.values()]) stream.gone(null);
   }
 
@@ -195,7 +186,7 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
 
   /** Nothing more can be sent for now: the other end takes no content of anybody. */
   get stalled(): boolean {
-    return this.out.blocked || this.#sendWindow <= 0;
+    return this.#sending.stalled;
   }
 
   /** Whether the other end reads what it asks for. */
@@ -211,8 +202,14 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
   }
 
   onFrame(type: number, flags: number, stream: number, payload: Buffer): void {
-    this.#endPiece(); // before a stream or all of them may end
+    this.#pieces.end(); // before a stream or all of them may end
     if (this.#isOutOfTurn(type, flags, stream)) return;
+    const fault = shapeFault(type, flags, stream, payload);
+    if (fault === null) this.#onValidFrame(type, flags, stream, payload);
+    else this.fail(fault.code, fault.what);
+  }
+
+  #onValidFrame(type: number, flags: number, stream: number, payload: Buffer): void {
     switch (type) {
       case FRAME.headers:
         this.#onHeaders(flags, stream, payload);
@@ -220,31 +217,23 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
       case FRAME.continuation:
         this.#onContinuation(flags, payload);
         return;
-      case FRAME.priority:
-        this.#onPriority(stream, payload);
-        return;
       case FRAME.rstStream:
         this.#onReset(stream, payload);
         return;
       case FRAME.settings:
-        this.#onSettings(flags, stream, payload);
+        if (this.spend(COST.control) && (flags & FLAG.ack) === 0) this.#takeSettings(payload);
         return;
       case FRAME.ping:
-        this.#onPing(flags, stream, payload);
+        this.#onPing(flags, payload);
         return;
       case FRAME.goaway:
-        if (stream !== 0) this.fail(ERROR.protocol, 'GOAWAY on a stream');
-        else if (payload.length < 8) this.fail(ERROR.frameSize, 'GOAWAY is too short');
-        else if (this.spend(COST.control))
+        if (this.spend(COST.control))
           this.onGoaway(payload.readUInt32BE(0) & MAX_WINDOW_BYTES, payload.readUInt32BE(4));
         return;
       case FRAME.windowUpdate:
         this.#onWindowUpdate(stream, payload);
         return;
-      case FRAME.pushPromise:
-        this.fail(ERROR.protocol, 'PUSH_PROMISE, which nobody asked for');
-        return;
-      default:
+      default: // PRIORITY too, which says nothing to us
         this.spend(COST.control);
     }
   }
@@ -344,26 +333,9 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
     if (this.#dataEnds) stream?.endData();
   }
 
-  #onPriority(stream: number, payload: Buffer): void {
-    if (stream === 0) this.fail(ERROR.protocol, 'PRIORITY of no stream');
-    else if (payload.length !== 5) this.fail(ERROR.frameSize, 'PRIORITY has another size');
-    else if ((payload.readUInt32BE(0) & 0x7fff_ffff) === stream)
-      this.fail(ERROR.protocol, 'a stream that depends on itself');
-    else this.spend(COST.control);
-  }
-
   #onReset(id: number, payload: Buffer): void {
-    if (id === 0 || this.isIdle(id)) this.fail(ERROR.protocol, 'RST_STREAM of no stream');
-    else if (payload.length !== 4) this.fail(ERROR.frameSize, 'RST_STREAM has another size');
+    if (this.isIdle(id)) this.fail(ERROR.protocol, 'RST_STREAM of no stream');
     else if (this.spend(COST.reset)) this.streams.get(id)?.gone(payload.readUInt32BE(0));
-  }
-
-  #onSettings(flags: number, stream: number, payload: Buffer): void {
-    const isAck = (flags & FLAG.ack) !== 0;
-    if (stream !== 0) this.fail(ERROR.protocol, 'SETTINGS on a stream');
-    else if (payload.length % 6 !== 0 || (isAck && payload.length > 0))
-      this.fail(ERROR.frameSize, 'SETTINGS have another size');
-    else if (this.spend(COST.control) && !isAck) this.#takeSettings(payload);
   }
 
   #takeSettings(payload: Buffer): void {
@@ -387,13 +359,11 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
       this.fail(ERROR.flowControl, 'a window past its limit');
       return;
     }
-    if (more > 0) this.#pump();
+    if (more > 0) this.#sending.pump();
   }
 
-  #onPing(flags: number, stream: number, payload: Buffer): void {
-    if (stream !== 0) this.fail(ERROR.protocol, 'PING on a stream');
-    else if (payload.length !== 8) this.fail(ERROR.frameSize, 'PING has another size');
-    else if ((flags & FLAG.ack) !== 0) this.onPong() || this.spend(COST.control);
+  #onPing(flags: number, payload: Buffer): void {
+    if ((flags & FLAG.ack) !== 0) this.onPong() || this.spend(COST.control);
     else if (this.#measures() || this.spend(COST.control)) this.#pong(payload);
   }
 
@@ -415,10 +385,6 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
   }
 
   #onWindowUpdate(id: number, payload: Buffer): void {
-    if (payload.length !== 4) {
-      this.fail(ERROR.frameSize, 'WINDOW_UPDATE has another size');
-      return;
-    }
     if (!this.spend(COST.windowUpdate)) return;
     const more = payload.readUInt32BE(0) & 0x7fff_ffff;
     if (id === 0) this.#widen(more);
@@ -428,24 +394,21 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
   }
 
   #widen(more: number): void {
-    this.#sendWindow += more;
     if (more === 0) this.fail(ERROR.protocol, 'WINDOW_UPDATE of nothing');
-    else if (this.#sendWindow > MAX_WINDOW_BYTES)
-      this.fail(ERROR.flowControl, 'a window past its limit');
-    else this.#pump();
+    else if (!this.#sending.widen(more)) this.fail(ERROR.flowControl, 'a window past its limit');
   }
 
   #widenStream(stream: Stream | undefined, more: number): void {
     if (stream === undefined) return;
     if (more === 0) this.abort(stream, ERROR.protocol);
     else if (!stream.widen(more)) this.abort(stream, ERROR.flowControl);
-    else if (this.#waiting.has(stream)) this.#pump();
+    else if (this.#sending.isWaiting(stream)) this.#sending.pump();
   }
 
   // ── what streams say ──
 
   sendable(wanted: number): number {
-    return this.out.blocked || this.ended ? 0 : Math.min(wanted, MAX_FRAME_BYTES, this.#sendWindow);
+    return this.ended ? 0 : this.#sending.sendable(wanted);
   }
 
   sendHead(stream: number, section: Buffer, end: boolean): void {
@@ -453,10 +416,9 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
   }
 
   sendData(stream: number, content: Buffer, end: boolean): void {
-    this.#sendWindow -= content.length;
     this.#calm.earn();
     this.#sentContent = true;
-    this.out.data(stream, content, end);
+    this.#sending.data(stream, content, end);
   }
 
   sendReset(stream: number, code: ErrorCode): void {
@@ -465,14 +427,14 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
     if (this.resetByUs.size > this.#bounds.resets)
       this.resetByUs.delete(this.resetByUs.values().next().value!);
     this.out.reset(stream, code);
-    this.#writeSoon();
+    this.#sending.writeSoon();
   }
 
   consumed(stream: number, bytes: number): void {
     if (this.ended) return;
     if (stream !== 0) {
       this.out.windowUpdate(stream, bytes);
-      this.#writeSoon();
+      this.#sending.writeSoon();
       return;
     }
     this.#uncredited += bytes;
@@ -480,81 +442,28 @@ export abstract class Http2Session<Stream extends Http2Stream> implements FrameH
     this.out.windowUpdate(0, this.#uncredited);
     this.#receiveWindow += this.#uncredited;
     this.#uncredited = 0;
-    this.#writeSoon();
+    this.#sending.writeSoon();
   }
 
   gave(stream: Http2Stream, bytes: number): void {
-    if (this.#giving !== stream) this.#endPiece();
-    this.#giving = stream;
-    this.#givenBytes += bytes;
-  }
-
-  /**
-   * What one read brought goes on at once; in the middle of a frame with what follows in the same
-   * turn of the loop, where most often the rest of it does: TLS cuts frames in two.
-   */
-  #afterContent(): void {
-    if (this.#giving === null) return;
-    if (this.#in.inContent && this.#givenBytes < GIVEN_BYTES)
-      this.#pieceEnds ??= setImmediate(() => this.#endPiece());
-    else this.#endPiece();
-  }
-
-  #endPiece(): void {
-    if (this.#giving === null) return;
-    if (this.#pieceEnds !== null) clearImmediate(this.#pieceEnds);
-    this.#pieceEnds = null;
-    const stream = this.#giving;
-    this.#giving = null;
-    this.#givenBytes = 0;
-    stream.pieceEnded();
+    this.#pieces.gave(stream, bytes);
   }
 
   waits(stream: Http2Stream): void {
-    this.#waiting.add(stream);
+    this.#sending.waits(stream);
   }
 
   closed(stream: Http2Stream): void {
     this.streams.delete(stream.id);
-    this.#waiting.delete(stream);
+    this.#sending.closed(stream);
     this.#owner.onStreamClosed();
   }
 
-  /** With other streams beside it, what one turn of the loop brings goes out in one write. */
   flush(): boolean {
-    if (this.#reading || this.#pumping) return !this.out.blocked;
-    if (this.streams.size > 1) this.#writeSoon();
-    else this.writeOut();
-    return !this.out.blocked;
-  }
-
-  #writeSoon(): void {
-    if (!this.#reading && !this.#pumping) this.#later ??= setImmediate(() => this.writeOut());
+    return this.#sending.flush(this.streams.size <= 1);
   }
 
   protected writeOut(): void {
-    if (this.#later !== null) clearImmediate(this.#later);
-    this.#later = null;
-    this.out.flush();
-  }
-
-  /** Streams that wait send a frame each, in turn, as long as anything can be sent. */
-  #pump(): void {
-    if (this.#pumping) return;
-    this.#pumping = true;
-    try {
-      for (let left = -1; left !== this.#sendWindow && this.#waiting.size > 0; ) {
-        left = this.#sendWindow;
-        for (const stream of [...this.#waiting]) {
-          if (this.out.blocked) break;
-          if (!stream.pump(1)) continue;
-          this.#waiting.delete(stream);
-          stream.pumped();
-        }
-      }
-    } finally {
-      this.#pumping = false;
-    }
-    if (!this.#reading) this.writeOut();
+    this.#sending.writeOut();
   }
 }
