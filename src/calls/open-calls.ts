@@ -1,6 +1,8 @@
 import type { Clock } from '../clock.ts';
 import type { Origin } from '../decision/origin.ts';
+import type { Route } from '../decision/route.ts';
 import { whyNoLonger } from '../decision/still-permitted.ts';
+import { keepsTunnel } from '../decision/tunnel-route.ts';
 import type { Permit } from '../decision/verdict.ts';
 import type { RefusalReason } from '../refusal.ts';
 import type { FeedEvent } from '../registry/port.ts';
@@ -116,6 +118,21 @@ export class OpenCalls {
   /** Everything was loaded anew, and nothing is cached. */
   reloaded(): void {
     this.#judge(null);
+  }
+
+  /**
+   * The configuration has other routes. Calls end by themselves, and finish by those that they were
+   * permitted by; tunnels may last for ever, and those end that would not be permitted as they
+   * were.
+   */
+  rerouted(routes: readonly Route[]): void {
+    const byName = new Map(routes.map((route) => [route.name, route]));
+    for (const call of [...this.#open]) {
+      const { route, upgrade } = call.permit;
+      if (upgrade === null || keepsTunnel(route, byName.get(route.name), upgrade)) continue;
+      this.remove(call);
+      call.shutOut('upgrade-refused');
+    }
   }
 
   /** Whether no call is in doubt. */

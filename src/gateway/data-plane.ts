@@ -68,6 +68,7 @@ export function createDataPlane(
     // Behind the upstreams, which its calls go to.
     ...(proxy === null ? [] : [proxy.prepareReload]),
     ...(decisions === null ? [] : [decisions.prepareReload]),
+    (next) => () => registry.openCalls.rerouted(next.routes),
   ] satisfies PrepareReload[];
   return { upstreams, proxy, decisions, accessLog, reloads };
 }

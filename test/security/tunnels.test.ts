@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/config/load.ts';
 import {
   type AuditEvent,
   type GatewayOptions,
@@ -377,6 +379,38 @@ describe('a tunnel', () => {
     await closed;
     expect(behind(client)).toEqual(Buffer.concat([message, closeFrame(1012)]));
     expect(upstream.connections[0]!.bytes.toString()).toBe('the last of the client');
+  });
+
+  const reroute = (gate: TestGateway, change: Readonly<Record<string, unknown>>) => {
+    const tree = JSON.parse(gate.text) as { routes: Readonly<Record<string, unknown>>[] };
+    const routes = tree.routes.map((route) => ({ ...route, ...change }));
+    const text = JSON.stringify({ ...tree, routes });
+    gate.gateway.reload(parseConfig(text, join(gate.dataDir, 'test.yaml')).config);
+  };
+
+  it.each([
+    ['its protocol away', { upgrade: ['x-bytes'] }],
+    ['the permission away that it was decided by', { permission: 'test:other' }],
+  ])('ends with code 1012 when a reload takes %s', async (_what, change) => {
+    const { gate, upstream } = await open(echo, {
+      routes: [
+        {
+          ...{ name: 'ws', path: '/ws/**', methods: ['GET'], upgrade: ['websocket'] },
+          ...{ application: 'any', permission: 'test:all', upstream: 'up' },
+        },
+      ],
+    });
+    const client = await tunnel(gate);
+    await client.send(frame('a'));
+    await client.waitFor('the echo', () => behind(client).length === 3);
+    reroute(gate, { headers: { remove: ['X-Debug'] } });
+    await client.send(frame('b'));
+    await client.waitFor('the echo', () => behind(client).length === 6);
+    reroute(gate, change);
+    await client.waitForClose();
+    expect(behind(client)).toEqual(Buffer.concat([frame('a'), frame('b'), closeFrame(1012)]));
+    await expect.poll(() => upstream.connections[0]!.closed, { timeout: 30_000 }).toBe(true);
+    expect(await outcomeOf(gate)).toMatchObject({ reason: 'upgrade-refused', status: 101 });
   });
 
   it('ends with code 1001 when both sides are silent', async () => {

@@ -7,6 +7,8 @@ const CLOSE_CODES: Partial<Record<RefusalReason, number>> = {
   'request-timeout': 1001,
   'internal-fault': 1011,
   draining: 1012,
+  // Its route has changed: whoever may is let in again.
+  'upgrade-refused': 1012,
   'registry-unavailable': 1013,
   'registry-foreign': 1013,
   'audit-unavailable': 1013,
