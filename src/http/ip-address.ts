@@ -6,7 +6,8 @@ import { isIP, isIPv4, isIPv6 } from 'node:net';
  * `::ffff:0:0/96` (RFC 4291 §2.5.5.2) is the same address: sockets of both families show it so, in
  * dots or in hex. `64:ff9b::/96` and `64:ff9b:1::/48` (NAT64, RFC 6052 §2.1, RFC 8215) and
  * `2002::/16` (6to4, RFC 3056) are other addresses behind which an IPv4 one stands: who has the
- * IPv4 address has all of these.
+ * IPv4 address has all of these, so they are counted as one client. Who has one of these need not
+ * have the IPv4 address, so nobody is let in by it.
  */
 
 const HEX_GROUPS = 8;

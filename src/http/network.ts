@@ -1,5 +1,5 @@
 import { BlockList, isIP, SocketAddress } from 'node:net';
-import { groupsOf, ipv4Behind, plainAddress } from './ip-address.ts';
+import { groupsOf, plainAddress } from './ip-address.ts';
 
 /** Networks of clients: addresses and ranges in CIDR form (RFC 4632, RFC 4291 §2.3). */
 
@@ -60,22 +60,21 @@ function firstOf(address: string, prefix: number): string {
 const compiled = new WeakMap<readonly string[], BlockList>();
 
 /**
- * Whether an address is in one of these networks (as `readNetwork` spells them). An IPv6 address
- * behind which an IPv4 one stands (mapped, NAT64, 6to4) is in the networks of both. What is no
- * address is in none.
+ * Whether an address is in one of these networks (as `readNetwork` spells them). A mapped address
+ * (`::ffff:0:0/96`) is the IPv4 address itself. Behind one of NAT64 or 6to4 another stands, and
+ * that counts for nothing here: whoever can set addresses in an IPv6 network can write any IPv4
+ * address into one. What is no address is in none.
  */
 export function isInNetworks(networks: readonly string[], address: string): boolean {
-  const family = isIP(address);
+  const plain = plainAddress(address);
+  const family = isIP(plain);
   if (family === 0) return false;
   let list = compiled.get(networks);
   if (list === undefined) {
     list = listOf(networks);
     compiled.set(networks, list);
   }
-  if (family === 4) return list.check(address, 'ipv4');
-  if (list.check(address, 'ipv6')) return true;
-  const ipv4 = ipv4Behind(address);
-  return ipv4 !== null && list.check(ipv4, 'ipv4');
+  return list.check(plain, family === 4 ? 'ipv4' : 'ipv6');
 }
 
 /** What cannot be read lets nobody in. */
