@@ -13,7 +13,8 @@ import type { ResponseFraming, ResponseHead } from '../http/response-head.ts';
 /** More than the busiest of responses; the size of the head bounds it, too. */
 const MAX_FIELDS = 500;
 const LENGTH_DIGITS = /^[0-9]{1,15}$/;
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
+/** Past 599 no status has a meaning (RFC 9110 §15), and clients take it for different ones. */
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
 const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 const NO_NAMES: readonly string[] = [];

@@ -11,7 +11,8 @@ import { fieldFault } from './request-head.ts';
 
 /** As of HTTP/1.1. */
 export const MAX_RESPONSE_FIELDS = 500;
-const STATUS = /^[1-9][0-9]{2}$/;
+/** As of HTTP/1.1. */
+const STATUS = /^[1-5][0-9]{2}$/;
 const LENGTH_DIGITS = /^[0-9]{1,15}$/;
 const NO_NAMES: readonly string[] = [];
 const NO_BODY: ResponseFraming = { kind: 'none' };

@@ -41,6 +41,8 @@ describe('a response head', () => {
     'HTTP/1.1 20',
     'HTTP/1.1 2000',
     'HTTP/1.1 099 x',
+    'HTTP/1.1 600 x',
+    'HTTP/1.1 999',
     'HTTP/1.1  200 OK',
     'HTTP/2.0 200 OK',
     'HTTP/1.2 200 OK',

@@ -224,6 +224,7 @@ describe('a request at which the upstream did not look', () => {
 const STATUS: RawField = [':status', '200'];
 const BROKEN: readonly (readonly [string, readonly Buffer[]])[] = [
   ['no status', [response(1, [['x-a', '1']], END_STREAM)]],
+  ['no status', [response(1, [[':status', '600']], END_STREAM)]],
   ['two of them', [response(1, [STATUS, STATUS], END_STREAM)]],
   ['a status that is no number', [response(1, [[':status', '2x0']], END_STREAM)]],
   ['101', [response(1, [[':status', '101']])]],
