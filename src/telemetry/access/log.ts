@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../log.ts';
 import { type AccessFacts, type AccessMeasure, combinedLine, jsonLine } from './line.ts';
-import { fileOutput, type Output, standardOutput } from './output.ts';
+import { fileOutput, NoFile, type Output, standardOutput } from './output.ts';
 
 /** One line for each call, beside the record and without its promises. */
 export interface AccessLog {
@@ -46,6 +46,10 @@ function outputTo(path: string | null): Output {
   try {
     return fileOutput(path);
   } catch (fault) {
+    if (fault instanceof NoFile)
+      throw new AccessLogFault(
+        `log.access.path: ${path} ${fault.message}: name a file, or leave the path out for standard output`,
+      );
     const { code = String(fault) } = fault as NodeJS.ErrnoException;
     throw new AccessLogFault(
       `log.access.path: ${path} cannot be opened for writing (${code}): make its folder, or let this user write there`,

@@ -1,4 +1,4 @@
-import { close, openSync, write } from 'node:fs';
+import { close, closeSync, constants, fstatSync, openSync, write } from 'node:fs';
 import { Socket } from 'node:net';
 import { isPipe } from '../standard-error.ts';
 
@@ -17,10 +17,46 @@ export interface Output {
   close(): void;
 }
 
-/** At the end of a file, which is made where there is none. Throws what the system says. */
-export function fileOutput(path: string): Output {
-  const open = () => openSync(path, 'a', MODE);
-  let descriptor = open();
+/** What it would be written to is no file: whoever is at its other end could hold us up. */
+export class NoFile extends Error {
+  override readonly name = 'NoFile';
+}
+
+const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = constants;
+
+/**
+ * Opens a file, or a device such as /dev/null, without ever waiting. Opening a pipe waits for its
+ * reader, and so would the whole process; and a write to it can wait in a thread for ever.
+ *
+ * @returns the descriptor. Throws `NoFile`, and what the system says
+ */
+function openFile(path: string): number {
+  const descriptor = openOrNoReader(path);
+  const stat = fstatSync(descriptor);
+  if (stat.isFile() || stat.isCharacterDevice()) return descriptor;
+  closeSync(descriptor);
+  throw new NoFile(NOT_ONE);
+}
+
+function openOrNoReader(path: string): number {
+  try {
+    return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, MODE);
+  } catch (fault) {
+    // Of a pipe that nobody reads, and of a socket.
+    if ((fault as NodeJS.ErrnoException).code === 'ENXIO') throw new NoFile(NOT_ONE);
+    throw fault;
+  }
+}
+
+const NOT_ONE = 'is a pipe or a socket, and no file';
+
+/**
+ * At the end of a file, which is made where there is none. Throws as `open` does.
+ *
+ * @param open makes a descriptor for it
+ */
+export function fileOutput(path: string, open: (path: string) => number = openFile): Output {
+  let descriptor = open(path);
   /** A write is under way. */
   let writes = false;
   /** To be closed behind it: then others get the number, such as a client's socket. */
@@ -48,7 +84,7 @@ export function fileOutput(path: string): Output {
       });
     },
     reopen() {
-      const next = open();
+      const next = open(path);
       leave();
       descriptor = next;
     },

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -174,6 +174,9 @@ it('goes on in a new file when the former one was moved, and loses no line', asy
   expect(statSync(path).mode & 0o007, 'for others to read').toBe(0);
   const nowhere = { ...options, path: join(folder, 'no', 'access.log') };
   expect(() => openAccessLog(nowhere)).toThrow(AccessLogFault);
+  const pipe = { ...options, path: join(folder, 'pipe') };
+  execFileSync('mkfifo', [pipe.path]);
+  expect(() => openAccessLog(pipe)).toThrow(/^log\.access\.path: .* is a pipe .*: name a file/);
   expect(() => openAccessLog(nowhere)).toThrow(/^log\.access\.path: .*\(ENOENT\): make its folder/);
 });
 

@@ -1,35 +1,45 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   closeSync,
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   readSync,
+  renameSync,
   rmSync,
 } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { fileOutput } from '../../../../src/telemetry/access/output.ts';
+import { fileOutput, NoFile } from '../../../../src/telemetry/access/output.ts';
 
 /** A pipe that has a name: a write of more than it holds ends when this test reads it. */
 function slowFile() {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-output-'));
   const path = join(folder, 'access.log');
   execFileSync('mkfifo', [path]);
-  const reader = openSync(path, 'r+');
+  let reader: number | null = openSync(path, 'r+');
+  const leave = () => {
+    if (reader !== null) closeSync(reader);
+    reader = null;
+  };
   onTestFinished(() => {
-    closeSync(reader);
+    leave();
     rmSync(folder, { recursive: true });
   });
   return {
     path,
+    leave,
+    output: () => fileOutput(path, () => openSync(path, 'a')),
     read(bytes: number) {
       const buffer = Buffer.alloc(64 * 1024);
       for (let left = bytes; left > 0; )
-        left -= readSync(reader, buffer, 0, Math.min(left, buffer.length), null);
+        left -= readSync(reader!, buffer, 0, Math.min(left, buffer.length), null);
     },
     /** Descriptors of it besides the reader. */
     open: () =>
@@ -46,8 +56,8 @@ function slowFile() {
 it.each(['opened anew', 'closed'])(
   'a file that is %s during a write keeps its descriptor until that has ended',
   async (how) => {
-    const { path, read, open } = slowFile();
-    const output = fileOutput(path);
+    const { path, read, open, output: begin } = slowFile();
+    const output = begin();
     const text = Buffer.alloc(1024 * 1024, 'x');
     const written = new Promise<Error | null>((resolve) => output.write(text, resolve));
     if (how === 'closed') output.close();
@@ -63,9 +73,42 @@ it.each(['opened anew', 'closed'])(
 );
 
 it('a file that was closed takes nothing more', async () => {
-  const { path } = slowFile();
-  const output = fileOutput(path);
+  const output = slowFile().output();
   output.close();
   const fault = await new Promise<Error | null>((resolve) => output.write(Buffer.of(1), resolve));
   expect(fault).not.toBeNull();
+});
+
+it.each([true, false])('is no pipe, which could wait for its reader (it has one: %s)', (isRead) => {
+  const { path, leave, open } = slowFile();
+  if (!isRead) leave();
+  expect(() => fileOutput(path)).toThrow(NoFile);
+  expect(open()).toBe(isRead ? 0 : -1);
+});
+
+it('is no socket, and may be a device', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-output-'));
+  const server = createServer().listen(join(folder, 'socket'));
+  onTestFinished(() => {
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  await once(server, 'listening');
+  expect(() => fileOutput(join(folder, 'socket'))).toThrow(NoFile);
+  const output = fileOutput('/dev/null');
+  expect(await new Promise((resolve) => output.write(Buffer.of(1), resolve))).toBeNull();
+  output.close();
+});
+
+it('goes on in the former file where a pipe has taken its name', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-output-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'access.log');
+  const output = fileOutput(path);
+  renameSync(path, `${path}.1`);
+  execFileSync('mkfifo', [path]);
+  expect(() => output.reopen()).toThrow(NoFile);
+  await new Promise((resolve) => output.write(Buffer.from('line\n'), resolve));
+  expect(readFileSync(`${path}.1`, 'utf8')).toBe('line\n');
+  output.close();
 });
