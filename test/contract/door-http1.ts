@@ -15,7 +15,7 @@ export function http1Door(tls: boolean): DoorUnderTest {
   return {
     name: `HTTP/1.1, ${tls ? 'TLS' : 'plain'}`,
     tls,
-    powers: { concurrent: false, expectations: true },
+    powers: { concurrent: false, expectations: true, forwards: true },
     asksForTrailers: [
       ['TE', 'deflate;q=0.5, trailers'],
       ['Connection', 'TE'],

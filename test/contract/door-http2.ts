@@ -23,7 +23,7 @@ export function http2Door(tls: boolean): DoorUnderTest {
   return {
     name: `HTTP/2, ${tls ? 'TLS' : 'plain'}`,
     tls,
-    powers: { concurrent: true, expectations: true },
+    powers: { concurrent: true, expectations: true, forwards: true },
     asksForTrailers: [['te', 'trailers']],
     departures: [
       ['resetting its stream', (_client, exchange) => (exchange as Http2Exchange).reset()],

@@ -59,6 +59,14 @@ export interface DoorClient {
   close(): void;
 }
 
+/** Where a gate is found. */
+export interface DoorPlace {
+  readonly port: number;
+  readonly caFile: string;
+  /** Of its decision endpoint, where it has one. */
+  readonly decisionPort?: number;
+}
+
 /** A door, by a client that speaks its protocol, with the powers that the protocol gives. */
 export interface DoorUnderTest {
   readonly name: string;
@@ -68,6 +76,8 @@ export interface DoorUnderTest {
     readonly concurrent: boolean;
     /** A request's body can wait until it is wanted (RFC 9110 §10.1.1). */
     readonly expectations: boolean;
+    /** What is permitted goes to an upstream; else whoever asks is told the verdict. */
+    readonly forwards: boolean;
   };
   /** What a request says whose client takes fields behind the content of a response. */
   readonly asksForTrailers: FieldList;
@@ -77,5 +87,5 @@ export interface DoorUnderTest {
     leave: (client: DoorClient, exchange: DoorExchange) => void,
   ])[];
   /** Rejects when the gate takes no connection. */
-  connect(gate: { readonly port: number; readonly caFile: string }): Promise<DoorClient>;
+  connect(gate: DoorPlace): Promise<DoorClient>;
 }

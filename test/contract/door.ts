@@ -25,6 +25,7 @@ import {
 import type {
   DoorClient,
   DoorExchange,
+  DoorPlace,
   DoorRequest,
   DoorResponse,
   DoorUnderTest,
@@ -35,6 +36,10 @@ import type {
 export function doorContract(under: DoorUnderTest): void {
   let door: Door;
   let clients: DoorClient[];
+  const { forwards } = under.powers;
+  const describeForwarding: Suite = forwards ? describe : () => {};
+  const describeAsking: Suite = forwards ? () => {} : describe;
+  const itForwarding: Suite = forwards ? it : () => {};
   /** What the upstream says to requests for a path; `for ID` where there is nothing. */
   let script: Map<string, readonly Step[]>;
 
@@ -56,13 +61,20 @@ export function doorContract(under: DoorUnderTest): void {
         routes: ROUTES,
         limits: { bodyBytes: BODY_BYTES },
         http2: { enabled: true },
+        ...(forwards ? {} : { decision: {} }),
         ...options.gateway,
       },
     });
   }
 
+  function place(): DoorPlace {
+    const { port, caFile, gateway } = door.gate;
+    const { decision } = gateway.addresses;
+    return { port, caFile, ...(decision === null ? {} : { decisionPort: decision.port }) };
+  }
+
   async function connect(): Promise<DoorClient> {
-    const client = await under.connect(door.gate);
+    const client = await under.connect(place());
     clients.push(client);
     return client;
   }
@@ -98,7 +110,7 @@ export function doorContract(under: DoorUnderTest): void {
       connections.some(({ bytes, closed }) => bytes.includes(path) && closed !== 'open'),
     );
 
-  describe(`a door (${under.name}) that lets a request through`, () => {
+  describeForwarding(`a door (${under.name}) that lets a request through`, () => {
     it('says who calls, and passes on no name of its own whatever the client says', async () => {
       await start();
       const theirs = RESERVED.map((name) => [name, 'forged'] as const);
@@ -133,6 +145,8 @@ export function doorContract(under: DoorUnderTest): void {
       await ask(await connect(), request('/limited'));
       door.upstream.clear();
       for (const [reason, status, target, changes, fields = {}] of REFUSED) {
+        // Of a body nothing is known to whoever asks.
+        if (!forwards && changes?.length !== undefined) continue;
         const client = await connect();
         const what = request(target, changes);
         const response = await ask(client, what, 'x'.repeat(Math.min(what.length ?? 0, 4)));
@@ -155,18 +169,21 @@ export function doorContract(under: DoorUnderTest): void {
       expect(door.upstream.requests).toEqual([]);
     });
 
-    it('breaks off a body that turns out too long, which its upstream never takes for whole', async () => {
-      await start();
-      const exchange = await (await connect()).begin(post('/app/long', null));
-      await exchange.send(Buffer.alloc(BODY_BYTES), 'x').catch(() => {});
-      expect((await exchange.response()).status).toBe(413);
-      await upstreamLetGo('/app/long');
-      expect(door.upstream.requests).toEqual([]);
-      expect(await recorded('/app/long')).toEqual(permitted('body-too-large'));
-    });
+    itForwarding(
+      'breaks off a body that turns out too long, which its upstream never takes for whole',
+      async () => {
+        await start();
+        const exchange = await (await connect()).begin(post('/app/long', null));
+        await exchange.send(Buffer.alloc(BODY_BYTES), 'x').catch(() => {});
+        expect((await exchange.response()).status).toBe(413);
+        await upstreamLetGo('/app/long');
+        expect(door.upstream.requests).toEqual([]);
+        expect(await recorded('/app/long')).toEqual(permitted('body-too-large'));
+      },
+    );
   });
 
-  describe(`fields behind the content (${under.name})`, () => {
+  describeForwarding(`fields behind the content (${under.name})`, () => {
     it('of a request arrive behind its body, without any that only the gate may say', async () => {
       await start();
       const theirs = [...RESERVED, 'Authorization', 'Cookie', 'Host', 'Content-Type', 'Range'];
@@ -198,7 +215,7 @@ export function doorContract(under: DoorUnderTest): void {
     });
   });
 
-  describe(`the body of a request (${under.name})`, () => {
+  describeForwarding(`the body of a request (${under.name})`, () => {
     it('arrives as it was sent, piece by piece, of a known length or not, and empty if it is', async () => {
       await start();
       const pieces = ['first', Buffer.from([0, 255, 13, 10]), 'x'.repeat(70_000), 'last'];
@@ -257,7 +274,7 @@ export function doorContract(under: DoorUnderTest): void {
     }
   });
 
-  describe(`the response of an upstream (${under.name})`, () => {
+  describeForwarding(`the response of an upstream (${under.name})`, () => {
     it('arrives as it was given, whatever its framing', async () => {
       await start();
       const client = await connect();
@@ -330,7 +347,7 @@ export function doorContract(under: DoorUnderTest): void {
     });
   });
 
-  describe(`a client (${under.name}) that leaves`, () => {
+  describeForwarding(`a client (${under.name}) that leaves`, () => {
     it.each(under.departures)(
       'by %s is let go of in every phase, and so on record',
       async (_how, leave) => {
@@ -358,7 +375,7 @@ export function doorContract(under: DoorUnderTest): void {
     );
   });
 
-  describe(`a token that is revoked (${under.name})`, () => {
+  describeForwarding(`a token that is revoked (${under.name})`, () => {
     const revoke = () => door.gate.administration.rotateToken(owner, { id: door.gate.account.id });
 
     it('in a response breaks it off', async () => {
@@ -387,7 +404,7 @@ export function doorContract(under: DoorUnderTest): void {
     });
   });
 
-  describe(`a gate that closes (${under.name})`, () => {
+  describeForwarding(`a gate that closes (${under.name})`, () => {
     it('ends what is idle, takes nothing new, and lets what is under way finish', async () => {
       const goOn = Promise.withResolvers<void>();
       await start();
@@ -409,7 +426,7 @@ export function doorContract(under: DoorUnderTest): void {
       const closed = door.close();
       await idle.ended();
       idle.close();
-      await expect(under.connect(door.gate)).rejects.toThrow();
+      await expect(under.connect(place())).rejects.toThrow();
       await upload.send('half');
       goOn.resolve();
       const whole = async (exchange: DoorExchange) => {
@@ -431,6 +448,41 @@ export function doorContract(under: DoorUnderTest): void {
     });
   });
 
+  describeAsking(`a door (${under.name}) that is asked`, () => {
+    const theirs = () => RESERVED.filter((name) => /^x-account/i.test(name));
+    const said = ({ fields }: DoorResponse) =>
+      Object.fromEntries(fields.filter(([name]) => name.startsWith('x-account-')));
+
+    it('says who calls, by no name that the caller has sent, and has one decision', async () => {
+      await start();
+      const fields = [
+        ...request('/').fields!,
+        ...theirs().map((name) => [name, 'forged'] as const),
+      ];
+      const response = await ask(await connect(), request('/app/who', { fields }));
+      const { id, name } = door.gate.account;
+      expect([response.status, response.whole]).toEqual([200, true]);
+      expect(said(response)).toMatchObject({ 'x-account-id': id, 'x-account-name': name });
+      expect(JSON.stringify(response.fields)).not.toContain('forged');
+      const nobody = await ask(await connect(), request('/public', { fields }));
+      expect(new Set(Object.values(said(nobody)))).toEqual(new Set(['']));
+      expect(await recorded('/app/who', 1)).toEqual(['decision permitted']);
+      expect(door.upstream.connections).toEqual([]);
+    });
+
+    it('ends what is idle when its gate closes, and takes nothing new', async () => {
+      await start();
+      const idle = await connect();
+      expect((await ask(idle, request('/app/idle'))).status).toBe(200);
+      expect(idle.usable).toBe(true);
+      const closed = door.close();
+      await idle.ended();
+      idle.close();
+      await expect(under.connect(place())).rejects.toThrow();
+      await closed;
+    });
+  });
+
   describe(`many requests on one connection (${under.name})`, () => {
     /** Of each kind: a body, none, a refusal, a response to HEAD. */
     const kinds = (number: number): DoorRequest => {
@@ -443,6 +495,7 @@ export function doorContract(under: DoorUnderTest): void {
       const id = fieldOf(response, 'x-request-id');
       const content = response.content.toString();
       if (number % 4 === 2) expect(JSON.parse(content).requestId).toBe(id);
+      else if (!forwards) expect(fieldOf(response, 'x-account-id')).toBe(door.gate.account.id);
       else expect(content).toBe(number % 4 === 3 ? '' : `for ${id} at /app/${number}`);
     };
     const one = async (client: DoorClient, number: number) => {
@@ -468,6 +521,9 @@ export function doorContract(under: DoorUnderTest): void {
     }
   });
 }
+
+/** What is only of doors that forward, or of those that are asked, is no test of the others. */
+type Suite = (what: string, holds: () => void | Promise<void>) => void;
 
 /** What is on record of a permit that ended so. */
 const permitted = (end: string) => ['decision permitted', `outcome ${end}`];

@@ -105,9 +105,11 @@ function decisionFaults(calls: readonly AuditEvent[]): string[] {
     const decisions = events.filter((event) => event.phase === 'decision');
     const outcomes = events.filter((event) => event.phase === 'outcome');
     const permitted = decisions[0]?.decision === 'permit';
+    // What comes of it, whoever asked knows.
+    const ends = permitted && decisions[0]?.door !== 'decision';
     if (decisions.length !== 1) faults.push(`${id}: ${decisions.length} decisions`);
     const superfluous = !permitted && outcomes[0]?.reason === decisions[0]?.reason;
-    if (outcomes.length > 1 || (permitted ? outcomes.length === 0 : superfluous && outcomes[0]))
+    if (outcomes.length > 1 || (ends ? outcomes.length === 0 : superfluous && outcomes[0]))
       faults.push(`${id}: ${outcomes.length} outcomes of a ${decisions[0]?.decision}`);
     for (const { requestBytes, responseBytes, durationMs } of outcomes) {
       if (
