@@ -34,7 +34,7 @@ export function requestFor(
     permit,
     peer,
     client: record.address,
-    trace: record.trace!,
+    trace: record.traceTo(permit.account !== null),
     requestId: record.id,
     assertion: record.assertion === null ? null : record.assertion.text,
     rules: upstream.fields === null ? null : rulesFor(upstream.fields, permit.route.name),

@@ -17,6 +17,7 @@ import type { TunnelPlaces } from '../limits/tunnels.ts';
 import type { RefusalReason } from '../refusal.ts';
 import type { AccessLog } from '../telemetry/access/log.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Tracer } from '../telemetry/traces/tracer.ts';
 import type { LastUses } from './last-uses.ts';
 import type { CallMeter } from './meter.ts';
 import type { OpenCalls } from './open-calls.ts';
@@ -60,6 +61,8 @@ export interface CallServices {
   readonly serverTiming: boolean;
   /** What a call without a trace gets. */
   readonly traces: NewTraces;
+  /** Chooses the calls of which spans are made; null: of none. */
+  readonly tracer: Tracer | null;
   readonly format: ResponseFormat;
   /** Name of this gate in `Via`; empty: it does not stand there. */
   readonly via: string;

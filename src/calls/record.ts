@@ -13,6 +13,7 @@ import { addressOnly, type ClientAddress } from '../http/client-address.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import { type Trace, traceOf } from '../http/trace.ts';
 import { type Reason, refusalKind } from '../refusal.ts';
+import type { SpanFacts } from '../telemetry/traces/span.ts';
 import type { DecisionWriter } from './admission.ts';
 import type { CallClient, CallServices } from './port.ts';
 
@@ -21,7 +22,9 @@ import type { CallClient, CallServices } from './port.ts';
  * outcome if it was permitted or answered otherwise than decided, one measurement. Times are
  * monotonic milliseconds; 0 = it has not happened.
  */
-export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFacts, EndFacts {
+export class CallRecord
+  implements OpenPermit, DecisionWriter<Verdict>, CallFacts, EndFacts, SpanFacts
+{
   readonly #services: CallServices;
   readonly #head: RequestHead | null;
   readonly #door: CallClient['door'];
@@ -29,7 +32,7 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
   readonly address: ClientAddress;
   /** Null when what came could not be read as a request. */
   readonly trace: Trace | null;
-  readonly #startedMs: number;
+  readonly startedMs: number;
   /** A token came in the clear. */
   exposed = false;
   /** When the request was given to the upstream's connection. */
@@ -71,9 +74,9 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
     this.#services = services;
     this.#head = head;
     this.#door = door;
-    this.#startedMs = services.clock.monotonicMs();
+    this.startedMs = services.clock.monotonicMs();
     this.id = services.nextRequestId();
-    this.trace = head === null ? null : traceOf(head, services.traces);
+    this.trace = head === null ? null : traceOfCall(services, head, peer);
     this.address =
       head === null ? addressOnly(peer.address) : services.trustedProxies.clientOf(head, peer);
     services.meter.callBegan();
@@ -127,7 +130,7 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
    * caller got something else than was decided on. Without a decision there is no outcome.
    */
   ended(verdict: Verdict, reason: Reason): void {
-    const durationMs = this.#services.clock.monotonicMs() - this.#startedMs;
+    const durationMs = this.#services.clock.monotonicMs() - this.startedMs;
     const decided = verdict.permitted ? 'permitted' : verdict.reason;
     if (this.#decided && (reason !== decided || (verdict.permitted && this.#isForwarded))) {
       if (verdict !== this.#verdict) this.#plain = null;
@@ -138,7 +141,7 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
       outbox.writeEnd(writeOutcome, this, verdict.account?.account.id ?? null);
       outbox.permits.remove(this);
     }
-    const { accessLog, meter } = this.#services;
+    const { accessLog, meter, tracer } = this.#services;
     const measure = {
       route: verdict.route,
       method: this.#head?.method ?? null,
@@ -153,11 +156,19 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
     };
     meter.callEnded(measure);
     if (accessLog !== null) accessLog.write(this, measure);
+    if (tracer !== null) tracer.ended(this, measure);
+  }
+
+  /** What the upstream is told of it. @param isKnown the caller is an account */
+  traceTo(isKnown: boolean): Trace {
+    const { tracer } = this.#services;
+    if (tracer !== null) tracer.forwarded(this.trace, isKnown);
+    return this.trace!;
   }
 
   /** Of a call that was forwarded: our part of it so far. */
   get overheadMs(): number {
-    return this.forwardedMs - this.#startedMs - this.#awaitedMs + this.#heldMs();
+    return this.forwardedMs - this.startedMs - this.#awaitedMs + this.#heldMs();
   }
 
   /** The upstream's part, until the head of its response; null: there is none. */
@@ -248,6 +259,14 @@ export class CallRecord implements OpenPermit, DecisionWriter<Verdict>, CallFact
     const { events, clock } = this.#services;
     events.outcome(to, seq, clock.wallMs(), this, this.#verdict!, this, this.#plain);
   }
+}
+
+function traceOfCall(
+  { tracer, traces }: CallServices,
+  head: RequestHead,
+  { secure }: CallClient['peer'],
+): Trace {
+  return tracer === null ? traceOf(head, traces) : tracer.begin(head, secure);
 }
 
 function writeDecision(to: EventBytes, seq: number, record: CallRecord): void {

@@ -11,14 +11,18 @@ import { fieldNameFault } from '../forwarding/field-rules.ts';
 import { CertificateFault, loadCertificate, readCertificates } from '../tls/certificate.ts';
 import { loadClientMaterial } from '../tls/client-material.ts';
 
-/** A configuration with the checks of all rooms: what `serve` would stumble over, `check` finds. */
-export function loadChecked(file: string): LoadedConfig {
-  return loadConfig(file, checked());
+/**
+ * A configuration with the checks of all rooms: what `serve` would stumble over, `check` finds.
+ *
+ * @param more checks beside those
+ */
+export function loadChecked(file: string, more: readonly ConfigCheck[] = []): LoadedConfig {
+  return loadConfig(file, { checks: [...CHECKS, ...more] });
 }
 
 /** For whoever loads more than once. */
 export function checked(): LoadOptions {
-  return { checks: [checkTies, checkFields, checkCertificates] };
+  return { checks: CHECKS };
 }
 
 const checkTies: ConfigCheck = (config, report) => {
@@ -81,6 +85,9 @@ const checkCertificates: ConfigCheck = (config, report) => {
   for (const { name, tls } of config.upstreams) {
     if (tls !== null) check(['upstreams', name, 'tls'], () => loadClientMaterial(tls, nowMs));
   }
+  const collectorCa = config.telemetry.otlp?.caFile ?? null;
+  if (collectorCa !== null)
+    check(['telemetry', 'otlp', 'caFile'], () => readCertificates(collectorCa));
   const { store, audit } = config;
   if (store.kind === 'redis' && store.tls !== null)
     check(['store', 'tls'], () => loadClientMaterial(store.tls, nowMs));
@@ -88,3 +95,5 @@ const checkCertificates: ConfigCheck = (config, report) => {
   if (auditTls !== null)
     check(['audit', 'store', 'tls'], () => loadClientMaterial(auditTls, nowMs));
 };
+
+const CHECKS: readonly ConfigCheck[] = [checkTies, checkFields, checkCertificates];

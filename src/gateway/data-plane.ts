@@ -10,6 +10,7 @@ import type { GateListener } from './gate-listener.ts';
 import { createProxy } from './proxy.ts';
 import { renewalsBy, renewsOnlyWith } from './renewals.ts';
 import { servicesOf } from './services.ts';
+import { openTraces } from './traces.ts';
 import { openUpstreams, type UpstreamSet } from './upstream-set.ts';
 
 /** What calls go through, from the proxy's port to the upstreams. */
@@ -52,6 +53,7 @@ export function createDataPlane(
     descriptors,
     renewToken,
     accessLog,
+    tracer: openTraces(gate),
   });
   const { listen } = gate.state.config;
   const parts = { descriptors, deadlines, ticketKeys, services };

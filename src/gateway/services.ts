@@ -6,6 +6,7 @@ import { TrustedProxies } from '../http/client-address.ts';
 import { BodyBudget } from '../limits/body-budget.ts';
 import { TunnelPlaces } from '../limits/tunnels.ts';
 import type { AccessLog } from '../telemetry/access/log.ts';
+import type { Tracer } from '../telemetry/traces/tracer.ts';
 import type { GateAssertions } from './assertions.ts';
 import { createCallMeter } from './call-meter.ts';
 import type { GateContext } from './context.ts';
@@ -31,6 +32,7 @@ export interface CallParts {
   readonly descriptors: Descriptors;
   readonly renewToken: RenewToken | null;
   readonly accessLog: AccessLog | null;
+  readonly tracer: Tracer | null;
 }
 
 /** What each call works with, made anew for each configuration. */
@@ -45,6 +47,7 @@ export function servicesOf(
     descriptors,
     renewToken,
     accessLog,
+    tracer,
   }: CallParts,
 ): () => CallServices {
   const heldBodies = new BodyBudget(HELD_BODIES_BYTES, () => state.config.limits.accountShare);
@@ -77,6 +80,7 @@ export function servicesOf(
       serverTiming: telemetry.serverTiming === 'authenticated',
       tunnels,
       traces: telemetry.traces,
+      tracer,
       trustedProxies: new TrustedProxies(
         listen.proxy?.trustedProxies ?? [],
         listen.proxy?.clientAddressFrom,

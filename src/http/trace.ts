@@ -70,12 +70,18 @@ function isTracestate(value: string): boolean {
   );
 }
 
-function newTrace(begin: NewTraces): Trace {
+/** One that begins here. */
+export function newTrace(begin: NewTraces): Trace {
   if (begin === 'none') return NO_TRACE;
   const id = randomHex();
   const traceId = id.slice(0, 32);
   const flags = begin === 'sampled' ? '01' : '00';
   return { traceparent: `00-${traceId}-${id.slice(32)}-${flags}`, tracestate: null, traceId };
+}
+
+/** 16 hex digits. */
+export function newSpanId(): string {
+  return randomHex().slice(32);
 }
 
 /** Random bytes are drawn in bulk: a call to the CSPRNG costs as much for 24 bytes as for 4 KiB. */

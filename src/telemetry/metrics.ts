@@ -22,6 +22,8 @@ export const AUDIT_OUTCOMES = [
   'replayed',
   'activity_lost',
 ] as const;
+/** `over_limit`: of calls whose callers had asked for spans, or were strangers, too often. */
+const SPAN_OUTCOMES = ['sent', 'dropped', 'rejected', 'over_limit'] as const;
 export const RELOAD_RESULTS = ['applied', 'refused'] as const;
 export const HANDSHAKE_RESULTS = ['completed', 'timeout', 'aborted', 'failed'] as const;
 /**
@@ -48,6 +50,7 @@ export interface Metrics {
   readonly accounts: TopAccounts;
   readonly audit: WordCounter<(typeof AUDIT_OUTCOMES)[number]>;
   readonly reloads: WordCounter<(typeof RELOAD_RESULTS)[number]>;
+  readonly spans: WordCounter<(typeof SPAN_OUTCOMES)[number]>;
   readonly handshakes: WordCounter<(typeof HANDSHAKE_RESULTS)[number]>;
   /** What was turned away, or closed for something else, because a limit was reached. */
   readonly limits: WordCounter<(typeof LIMITS)[number]>;
@@ -113,6 +116,13 @@ export function createMetrics({
       'Configuration reloads.',
       'result',
       RELOAD_RESULTS,
+    ),
+    spans: wordCounter(
+      registry,
+      'sallyport_trace_spans_total',
+      'Spans by what became of them; over_limit: none were made, because too many were asked for.',
+      'outcome',
+      SPAN_OUTCOMES,
     ),
     handshakes: wordCounter(
       registry,

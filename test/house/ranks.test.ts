@@ -53,7 +53,7 @@ const FENCES: Readonly<Record<string, RegExp>> = {
   commander: /^src\/cli\//,
   yaml: /^src\/(config|cli)\//,
   'openid-client': /^src\/console\/identity\//,
-  undici: /^src\/console\/identity\//,
+  undici: /^src\/(console\/identity|telemetry\/traces)\//,
 };
 
 const imports = importsOfSource();

@@ -702,6 +702,8 @@ const SHOWN: Readonly<Record<string, string>> = {
       [`audit.store.tls.${part}`, 'taken over by the same code as those of `store`'],
     ]),
   ),
+  'telemetry.otlp.ratio': 'test/processes/traces.test.ts',
+  'telemetry.otlp.askedPerSecond': 'test/processes/traces.test.ts',
   'identity.clientSecret': 'test/security/rotated-secret.test.ts',
   'identity.clientSecretFile': 'test/security/rotated-secret.test.ts',
   'routes.*.action': 'test/integration/door/renew-token.test.ts',

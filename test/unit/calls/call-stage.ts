@@ -271,6 +271,7 @@ export class CallStage {
       accessLog: null,
       serverTiming: options.serverTiming ?? false,
       traces: 'none',
+      tracer: null,
       format: { errors: 'problem', realm: 'sallyport', gate: 'sallyport' },
       via: '',
       clock: this.clock,

@@ -15,6 +15,9 @@ const ADMIN = { proxy: LISTEN.proxy, admin: { address: '127.0.0.1:2', tls: TLS }
 const DECISION = { address: '127.0.0.1:3', peers: ['10.0.0.1'] };
 const REDIS = { kind: 'redis', url: 'rediss://r', tls: {} };
 const SENTINELS = { kind: 'redis', sentinels: { name: 'm', addresses: ['s:1'] }, tls: {} };
+const otlp = (keys: Tree) => ({
+  telemetry: { otlp: { endpoint: 'http://127.0.0.1:4318/v1/traces', ...keys } },
+});
 const audit = (store: Tree) => ({ store: REDIS, audit: { store } });
 const variable = (name: string) => `\${${name}}`;
 const IDENTITY = {
@@ -80,6 +83,9 @@ const SAMPLES: Readonly<Record<string, readonly [base: Tree, value: unknown, bes
   'log.access.format': [{ log: { access: {} } }, 'combined'],
   'log.access.path': [{ log: { access: {} } }, 'access.log'],
   'log.access.sample': [{ log: { access: {} } }, 0.5],
+  'telemetry.otlp.endpoint': [otlp({}), 'http://127.0.0.1:4318/v1/other'],
+  'telemetry.otlp.caFile': [otlp({ caFile: 'a' }), 'b'],
+  'telemetry.otlp.serviceName': [otlp({}), 'other'],
   'console.enabled': [{}, false],
   'console.sessionHours': [{}, 2],
   'console.idleMinutes': [{}, 5],
