@@ -10,6 +10,7 @@ import { RegistryUnavailable } from '../registry/port.ts';
 import type { Finding } from '../store/redis-finding.ts';
 import { findOwnLinks } from './check-links.ts';
 import { type InspectorOptions, inspectRedis, showFinding } from './check-redis.ts';
+import { checkWritten } from './check-written.ts';
 import { EXIT, failureOf } from './exit.ts';
 import { loadChecked } from './load.ts';
 import { examples } from './options.ts';
@@ -50,7 +51,7 @@ export function addCheckCommand(program: Command): void {
 }
 
 async function runCheck(options: CheckOptions): Promise<void> {
-  const { config, warnings, file } = loadChecked(options.config);
+  const { config, warnings, file } = loadChecked(options.config, [checkWritten]);
   for (const warning of warnings) note(`warning: ${showFault(options.config, warning)}`);
   const undecided = undecidedRoutes(config);
   const { unreachable, findings } =

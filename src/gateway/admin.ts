@@ -10,6 +10,7 @@ import type { Config } from '../config/schema.ts';
 import type { Console } from '../console/console.ts';
 import type { GuessThrottle } from '../limits/guess-throttle.ts';
 import { MemberKeeper } from '../registry/receipts/member-keeper.ts';
+import type { AccessLog } from '../telemetry/access/log.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
 import { ServerCertificates } from '../tls/server-certificates.ts';
 import type { GateAssertions } from './assertions.ts';
@@ -41,6 +42,7 @@ export interface GatewayAdminParts {
   readonly assertions: GateAssertions;
   /** The console; null = the API alone. */
   readonly site: Console | null;
+  readonly accessLog: AccessLog | null;
 }
 
 /** Opens `listen.admin`. Throws `ListenFault`, `CertificateFault`. */
@@ -90,7 +92,7 @@ export async function openAdmin(
 
 function createApiParts(
   { addresses, clock, instance, log, nextRequestId, state }: GateContext,
-  { control, managed, registry, lookups, records, assertions }: GatewayAdminParts,
+  { control, managed, registry, lookups, records, assertions, accessLog }: GatewayAdminParts,
 ): ApiParts {
   const { audit, listen } = state.config;
   return {
@@ -104,6 +106,7 @@ function createApiParts(
       guarantee: audit.guarantee,
       nextRequestId,
       recordedAddress: addresses.recorded,
+      accessLog,
     }),
     streams: new OpenStreams(),
     idempotency: new IdempotencyKeys(clock),

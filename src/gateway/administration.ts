@@ -4,6 +4,7 @@ import { type OwnerSocket, openOwnerSocket } from '../admin/owner-socket.ts';
 import type { IdentityProvider } from '../console/identity/provider.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import type { Replica } from '../registry/replica/replica.ts';
+import type { AccessLog } from '../telemetry/access/log.ts';
 import type { GatewayAdmin } from './admin.ts';
 import type { PendingSecret } from './checks.ts';
 import { type GateContext, own, type PrepareReload } from './context.ts';
@@ -20,16 +21,20 @@ export interface GateAdministration {
   readonly prepareReload: PrepareReload;
 }
 
+export interface AdministrationParts {
+  /** Gets the secret at the identity provider, where there is one. */
+  readonly pending: PendingSecret[];
+  readonly accessLog: AccessLog | null;
+}
+
 /**
  * Opens what administers the registry; null: this process has no right to change it. Throws
  * `StoreInUse`, `SocketPathTooLong`, `ListenFault`, `CertificateFault`.
- *
- * @param pending gets the secret at the identity provider, where there is one
  */
 export async function openAdministration(
   gate: GateContext,
   core: GateCore,
-  pending: PendingSecret[],
+  parts: AdministrationParts,
 ): Promise<GateAdministration | null> {
   const { stores, registry, decision } = core;
   const { managed } = stores;
@@ -45,7 +50,7 @@ export async function openAdministration(
     onFault: (error) => gate.log.error('the record of calls could not be verified', { error }),
   });
   const socket = stores.isOwner ? await openSocket(gate, control) : null;
-  const opened = await openListener(gate, core, managed, control, pending);
+  const opened = await openListener(gate, core, managed, control, parts);
   return { control, socket, ...opened };
 }
 
@@ -82,7 +87,7 @@ async function openListener(
   { stores, registry, records, decision, assertions }: GateCore,
   managed: ManagedStores,
   control: Control,
-  pending: PendingSecret[],
+  { pending, accessLog }: AdministrationParts,
 ): Promise<Pick<GateAdministration, 'listener' | 'prepareReload'>> {
   const { admin } = gate.state.config.listen;
   if (admin === null) return { listener: null, prepareReload: () => () => undefined };
@@ -101,6 +106,7 @@ async function openListener(
     records,
     assertions,
     site,
+    accessLog,
   });
   return {
     listener,

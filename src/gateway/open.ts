@@ -62,7 +62,10 @@ export async function openGate(
   const proxyPort = (await plane.proxy?.listen()) ?? null;
   const decisionPort = (await plane.decisions?.listen()) ?? null;
   rights?.start();
-  const administration = await openAdministration(gate, core, pending);
+  const administration = await openAdministration(gate, core, {
+    pending,
+    accessLog: plane.accessLog,
+  });
   const held = [plane.proxy, plane.decisions, administration?.listener].map(
     (listener) => listener?.certificates,
   );

@@ -16,6 +16,8 @@ import {
 } from '../../calls/admission.ts';
 import type { Clock } from '../../clock.ts';
 import { REFUSALS, type Reason } from '../../refusal.ts';
+import type { AccessFacts, AccessMeasure } from '../../telemetry/access/line.ts';
+import type { AccessLog } from '../../telemetry/access/log.ts';
 
 export interface RecorderOptions extends AdmissionServices {
   readonly outbox: Outbox;
@@ -24,6 +26,8 @@ export interface RecorderOptions extends AdmissionServices {
   readonly nextRequestId: () => string;
   /** What the record says of a client's address; null = nothing. */
   readonly recordedAddress: (address: string) => string | null;
+  /** Has a line of each request, beside the record; null: there is none. */
+  readonly accessLog: AccessLog | null;
 }
 
 /** Whose request it is, as far as that is known. */
@@ -37,6 +41,14 @@ const AUDIT_AWAY = {
   reason: 'audit-unavailable',
   status: REFUSALS['audit-unavailable'].status,
 } as const;
+
+/** What is known of calls through the gate alone. */
+const UNMEASURED = {
+  route: null,
+  upstreamMs: null,
+  requestBytes: null,
+  responseBytes: null,
+} as const satisfies Partial<AccessMeasure>;
 
 export const NOBODY: Known = { actor: null, claimedAccountId: null, tokenId: null };
 
@@ -99,6 +111,8 @@ export class AdminCallRecord implements OpenPermit, DecisionWriter<AdminVerdict>
   #decided = false;
   /** What was let in is counted, or its outcome is written. */
   #over = false;
+  /** The access log has its line. */
+  #isLogged = false;
   place = -1;
   batch = -1;
   readonly traceId = null;
@@ -130,6 +144,13 @@ export class AdminCallRecord implements OpenPermit, DecisionWriter<AdminVerdict>
     this.#decided = true;
     this.#known = known;
     this.#permitted = reason === 'permitted';
+    const isRecorded = await this.#recorded(reason, status);
+    if (!isRecorded) this.#log(AUDIT_AWAY.status, AUDIT_AWAY.reason);
+    else if (!this.#permitted) this.#log(status, reason);
+    return isRecorded;
+  }
+
+  #recorded(reason: Reason, status: number | null): Promise<boolean> {
     return new Promise((resolve) => {
       const waiter: AcceptanceWaiter = {
         accepted: () => resolve(true),
@@ -177,11 +198,13 @@ export class AdminCallRecord implements OpenPermit, DecisionWriter<AdminVerdict>
   /** How a request that was let in ended. Told more than once, the first time counts. */
   ended(status: number, reason: Reason): void {
     if (this.#permitted) this.#end(status, reason);
+    this.#log(status, reason);
   }
 
   /** The caller has gone before there was a response. */
   left(): void {
     if (this.#permitted) this.#end(null, 'client-aborted');
+    this.#log(null, 'client-aborted');
   }
 
   #end(status: number | null, reason: Reason): void {
@@ -193,6 +216,37 @@ export class AdminCallRecord implements OpenPermit, DecisionWriter<AdminVerdict>
     const account = this.#known.actor?.id ?? null;
     outbox.recordEnd((seq) => adminCallEvent(instance, seq, facts), account);
     outbox.permits.remove(this);
+  }
+
+  /** One line, when it is over. @param status null: nothing was said */
+  #log(status: number | null, reason: Reason): void {
+    const { accessLog, clock } = this.#options;
+    if (accessLog === null || this.#isLogged) return;
+    this.#isLogged = true;
+    const durationMs = clock.monotonicMs() - this.#startedMs;
+    accessLog.write(this.#accessFacts(), {
+      ...UNMEASURED,
+      status: status ?? 0,
+      reason,
+      durationMs,
+      overheadMs: durationMs,
+      account: this.#known.actor?.name ?? null,
+    });
+  }
+
+  #accessFacts(): AccessFacts {
+    const { method, path } = askedFor(this.facts);
+    return {
+      id: this.id,
+      traceId: null,
+      clientAddress: this.#options.recordedAddress(this.facts.clientAddress),
+      method: method ?? null,
+      path: path ?? null,
+      door: 'admin',
+      version: null,
+      userAgent: this.facts.userAgent,
+      upstreamStatus: null,
+    };
   }
 
   #facts(reason: Reason, status: number | null): Omit<AdminCallFacts, 'phase' | 'durationMs'> {

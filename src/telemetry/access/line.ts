@@ -28,8 +28,9 @@ export interface AccessMeasure {
   readonly durationMs: number;
   readonly overheadMs: number;
   readonly upstreamMs: number | null;
-  readonly requestBytes: number;
-  readonly responseBytes: number;
+  /** Content; null: it was not counted. */
+  readonly requestBytes: number | null;
+  readonly responseBytes: number | null;
   readonly account: string | null;
 }
 
@@ -70,7 +71,7 @@ export const combinedLine: FormatAccess = (wallMs, facts, { account, status, res
     method === null ? '-' : `${quotable(method)} ${quotable(path)} ${HTTP[version ?? '1.1']}`;
   return (
     `${facts.clientAddress ?? '-'} - ${account ?? '-'} [${clfTime(wallMs)}] "${request}" ` +
-    `${status === 0 ? '-' : status} ${responseBytes} "-" "${quotable(userAgent)}"\n`
+    `${status === 0 ? '-' : status} ${responseBytes ?? '-'} "-" "${quotable(userAgent)}"\n`
   );
 };
 

@@ -5,8 +5,8 @@ import { withoutSecrets } from '../redact.ts';
 import type { CallTrace, SpanIds } from './call-trace.ts';
 
 /*
- * Spans as OTLP/JSON has them (opentelemetry-proto 1, `Span`), named by the semantic conventions for
- * HTTP. They hold no query, no account and no token: the request id leads to the record.
+ * Spans as OTLP/JSON has them (opentelemetry-proto 1, `Span`), named by the semantic conventions
+ * for HTTP. They hold no query, no account and no token: the request id leads to the record.
  */
 
 /** One call that has ended. Times are monotonic milliseconds. */

@@ -34,15 +34,23 @@ const ADA: Known = { ...NOBODY, actor };
 let log: Kept;
 let outbox: BatchingOutbox;
 let recorder: AdminRecorder;
+let lines: string[] = [];
 let id = 0;
 
 function start(limits = {}): void {
   log = new Kept();
+  lines = [];
   const health = () => {};
   const observer = { accepted() {}, unrecorded() {}, lost() {}, resent() {}, fault() {}, health };
   outbox = createOutbox({ log, instance: 'unit', clock: systemClock, observer, limits });
   recorder = new AdminRecorder({
     recordedAddress: (address) => address,
+    accessLog: {
+      write: ({ id, door, method, path }, { status, reason, account }) =>
+        void lines.push([id, door, method, path, status, reason, account].join(' ')),
+      reopen() {},
+      close: async () => {},
+    },
     outbox,
     floods: { folds: () => false },
     instance: 'unit',
@@ -128,4 +136,29 @@ it('puts a fault inside on record, before a verdict and after it', async () => {
     ['decision', 'permitted'],
     ['outcome', 'internal-fault'],
   ]);
+});
+
+it('has one line in the access log for each request, as it ended', async () => {
+  const line = (told: string) => `request-${id} admin POST /api/v1/roles ${told}`;
+  const permitted = begin();
+  await permitted.decided('permitted', ADA, null);
+  expect(lines).toEqual([]);
+  permitted.ended(201, 'permitted');
+  permitted.ended(500, 'internal-fault');
+  permitted.left();
+  expect(lines).toEqual([line('201 permitted ada')]);
+  const refused = begin();
+  await refused.decided('token-missing', NOBODY, 401);
+  refused.ended(401, 'token-missing');
+  expect(lines.slice(1)).toEqual([line('401 token-missing ')]);
+  const left = begin();
+  await left.decided('permitted', ADA, null);
+  left.left();
+  expect(lines.slice(2)).toEqual([line('0 client-aborted ada')]);
+});
+
+it('says in the access log that nothing was done where the record has no room', async () => {
+  start({ maxEvents: 0 });
+  expect(await begin().decided('permitted', ADA, null)).toBe(false);
+  expect(lines).toEqual([`request-${id} admin POST /api/v1/roles 503 audit-unavailable ada`]);
 });
