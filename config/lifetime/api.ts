@@ -1,7 +1,7 @@
 /**
  * The LifeTime Deployment API v2, and what of the Properties API pipelines call: every path with
  * its methods, and the permission that the gate asks for. `example.ts` makes
- * config/examples/lifetime.yaml of it.
+ * config/examples/lifetime/sallyport.yaml of it.
  */
 export interface Operation {
   /** Unique; the form with a slash at the end has `.slash` behind it. */

@@ -3,11 +3,13 @@ import { fileURLToPath } from 'node:url';
 import { GROUPS, type Operation } from './api.ts';
 
 /**
- * Writes config/examples/lifetime.yaml from the table of the API. Run as a script (`npm run
- * lifetime`) it writes the file; with `--check` it only says whether the file is up to date, and
- * with `--some` it prints it with `application: some` in the lists.
+ * Writes config/examples/lifetime/sallyport.yaml from the table of the API. Run as a script
+ * (`npm run lifetime`) it writes the file; with `--check` it only says whether the file is up to
+ * date, and with `--some` it prints it with `application: some` in the lists.
  */
-export const EXAMPLE_FILE = fileURLToPath(new URL('../examples/lifetime.yaml', import.meta.url));
+export const EXAMPLE_FILE = fileURLToPath(
+  new URL('../examples/lifetime/sallyport.yaml', import.meta.url),
+);
 
 const HEAD = readFileSync(new URL('head.yaml', import.meta.url), 'utf8');
 
@@ -61,7 +63,7 @@ function main(option: string | undefined): void {
   if (option === '--some') process.stdout.write(exampleText('some'));
   else if (option !== '--check') writeFileSync(EXAMPLE_FILE, exampleText());
   else if (readFileSync(EXAMPLE_FILE, 'utf8') !== exampleText()) {
-    console.error('config/examples/lifetime.yaml is out of date: run npm run lifetime');
+    console.error('config/examples/lifetime/sallyport.yaml is out of date: run npm run lifetime');
     process.exitCode = 1;
   }
 }

@@ -26,7 +26,7 @@ const PARTS = {
   'redis-cli': { package: 'redis-tools', rings: ['integration', 'engines', 'processes', 'fault'] },
   nginx: {
     package: 'nginx',
-    rings: ['integration', 'clients', 'upstreams', 'fault', 'world', 'bench'],
+    rings: ['integration', 'clients', 'upstreams', 'processes', 'fault', 'world', 'bench'],
   },
   curl: {
     package: 'curl',
@@ -38,7 +38,10 @@ const PARTS = {
     package: 'openssl',
     rings: ['unit', 'integration', 'engines', 'upstreams', 'processes', 'security', 'world'],
   },
-  python3: { package: 'python3', rings: ['integration', 'clients', 'engines', 'world'] },
+  python3: {
+    package: 'python3',
+    rings: ['integration', 'clients', 'engines', 'processes', 'world'],
+  },
   'python3-requests': { package: 'python3-requests', rings: ['integration', 'clients', 'world'] },
   'python3-jwt': { package: 'python3-jwt', rings: ['clients'] },
   go: { package: 'golang-go', rings: ['clients'] },
@@ -61,6 +64,8 @@ const PARTS = {
   haproxy: { package: 'haproxy', rings: ['integration', 'clients', 'processes', 'world', 'bench'] },
   ip: { package: 'iproute2', rings: ['world'] },
   caddy: { package: 'caddy', rings: ['clients', 'bench'] },
+  npm: { package: 'npm', rings: ['processes'] },
+  pip: { package: 'python3-pip', rings: ['processes'] },
 } as const;
 
 export type Part = keyof typeof PARTS;

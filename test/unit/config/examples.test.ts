@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -17,15 +17,15 @@ import { folder } from './samples.ts';
 const CONFIG = fileURLToPath(new URL('../../../config/', import.meta.url));
 const EXAMPLES = [
   'sallyport.yaml',
-  ...readdirSync(join(CONFIG, 'examples'))
-    .filter((name) => name.endsWith('.yaml'))
-    .map((name) => `examples/${name}`),
+  ...readdirSync(join(CONFIG, 'examples'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => `examples/${name}/sallyport.yaml`)
+    .filter((path) => existsSync(join(CONFIG, path))),
 ];
 const ENVIRONMENT = {
   POD_NAME: 'gate-0',
   REDIS_ADDRESS: 'redis.internal:6379',
   APPLICATION: 'crm',
-  REDIS_PASSWORD: 'x',
 };
 
 const checkTies: ConfigCheck = ({ routes }, report) => {
@@ -78,7 +78,7 @@ it('shows every available key in the commented example', () => {
 });
 
 it('answers LifeTime clients in their own way', () => {
-  const { config } = loadExample('examples/lifetime.yaml');
+  const { config } = loadExample('examples/lifetime/sallyport.yaml');
   expect(config.routes.every((route) => route.errors === 'lifetime' && route.caseInsensitive)).toBe(
     true,
   );
