@@ -16,18 +16,15 @@ export const checkWritten: ConfigCheck = ({ log }, report) => {
 function whyUnwritable(path: string): string | null {
   const help = 'make its folder, or let this user write there';
   try {
-    const { isThere, isFolder } = lookAt(path);
-    if (isFolder) return `${path} is a folder: name a file`;
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found?.isDirectory()) return `${path} is a folder: name a file`;
+    if (found?.isFIFO() || found?.isSocket())
+      return `${path} is a pipe or a socket: name a file, or leave the path out for standard output`;
     // The slash: a file is no folder.
-    accessSync(isThere ? path : `${dirname(path)}/`, constants.W_OK);
+    accessSync(found ? path : `${dirname(path)}/`, constants.W_OK);
     return null;
   } catch (fault) {
     const { code = String(fault) } = fault as NodeJS.ErrnoException;
     return `${path} cannot be opened for writing (${code}): ${help}`;
   }
-}
-
-function lookAt(path: string): { readonly isThere: boolean; readonly isFolder: boolean } {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return { isThere: found !== undefined, isFolder: found?.isDirectory() === true };
 }
