@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { countsOf, keysOf } from './reloading.ts';
 import { configSchema } from './schema.ts';
-import { UNAVAILABLE } from './unavailable.ts';
 
 /** As much of JSON Schema (draft 2020-12) as the configuration's schema uses. */
 export interface JsonSchema {
@@ -34,15 +33,17 @@ export function jsonSchema(): JsonSchema {
     for (const node of nodesAt(schema, key.split('.')))
       if (node.description !== undefined) node.description += ' Counts after a restart.';
   }
-  for (const { path, only } of UNAVAILABLE) {
-    const note =
-      only === undefined
-        ? 'Not available in this version.'
-        : `Only ${only} is available in this version.`;
-    for (const node of nodesAt(schema, path.split('.')))
-      node.description = `${note} ${node.description ?? ''}`;
-  }
-  return { ...schema, title: 'Sallyport configuration' };
+  return { ...withoutOurs(schema), title: 'Sallyport configuration' };
+}
+
+/** Without keys that the loader puts in, and that nobody may write: an editor must not offer them. */
+function withoutOurs(node: JsonSchema): JsonSchema {
+  return JSON.parse(JSON.stringify(node), (_key, value: JsonSchema | null) => {
+    const { properties } = value ?? {};
+    if (typeof properties !== 'object' || properties === null) return value;
+    const offered = Object.entries(properties).filter(([, child]) => child.ours !== true);
+    return { ...value, properties: Object.fromEntries(offered) };
+  }) as JsonSchema;
 }
 
 /**

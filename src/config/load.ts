@@ -8,7 +8,6 @@ import { checkRules } from './rules.ts';
 import { type Config, configSchema } from './schema.ts';
 import { reportIssues } from './schema-faults.ts';
 import { readTypedVariables } from './typed-variables.ts';
-import { checkAvailability } from './unavailable.ts';
 import { YamlSource } from './yaml-source.ts';
 
 /**
@@ -80,7 +79,6 @@ export function parseConfig(text: string, path: string, options: LoadOptions = {
     ]);
   const report = new Reporter(source);
   for (const fault of source.faults) report.fault(fault.path, fault.message, fault);
-  checkAvailability(source.value, report);
   const { value, contents } = resolveFiles(source.value, file, report);
   const files = [...new Set([...contents.values()].map((content) => content.file))];
   let parsed = configSchema.safeParse(value, PARSING);

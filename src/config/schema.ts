@@ -16,9 +16,6 @@ import { storeSection } from './sections/store.ts';
 import { telemetrySection } from './sections/telemetry.ts';
 import { upstreamsSection } from './sections/upstreams.ts';
 
-/** Names that are kept for later; unavailable.ts says so to whoever uses them. */
-const reserved = (doc: string) => restart(z.unknown().optional().describe(doc));
-
 /**
  * The whole configuration file: every key with its default, its bounds and a doc line. Strict at
  * every level: a key that is not here is a fault. Rules between keys are in rules.ts.
@@ -46,13 +43,12 @@ export const configSchema = z
     ),
     errors: live(errorsKey),
     accounts: apply(accountsSection),
-    tls: reserved('TLS settings shared by all listeners.'),
     log: restart(logSection),
     telemetry: live(telemetrySection),
     console: restart(consoleSection),
     identity: restart(identitySection),
   })
-  .transform(({ tls: _t, ...config }) => ({
+  .transform((config) => ({
     ...config,
     routes: config.routes.map((route) => ({ ...route, errors: route.errors ?? config.errors })),
   }));

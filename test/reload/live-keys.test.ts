@@ -2,7 +2,6 @@ import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { countsOf, keysOf } from '../../src/config/reloading.ts';
 import { configSchema } from '../../src/config/schema.ts';
-import { UNAVAILABLE } from '../../src/config/unavailable.ts';
 import { closeStage, type Http2Allowance, openStage, type Stage, type Tree } from './stage.ts';
 
 /** Of a key: what is configured before and after, and what is seen from outside. */
@@ -717,11 +716,8 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => closeStage(stage));
 
-const absent = UNAVAILABLE.map(({ path }) => path);
 const live = keysOf(configSchema).filter(
-  (key) =>
-    countsOf(configSchema, key.split('.')) === 'live' &&
-    !absent.some((path) => key === path || key.startsWith(`${path}.`)),
+  (key) => countsOf(configSchema, key.split('.')) === 'live',
 );
 
 it('has a look for every key that a reload is said to change', () => {

@@ -25,7 +25,7 @@ const fieldValue = z
         'File that holds the value; one final line break is not part of it.',
       ),
       // Put here by the loader; a rule refuses it in the file.
-      value: secret.optional().describe('Not to be written: use valueFile.'),
+      value: secret.optional().describe('Not to be written: use valueFile.').meta({ ours: true }),
       prefix: z
         .string()
         .max(64)

@@ -99,7 +99,17 @@ it('has a JSON schema that takes the examples and refuses what is unknown', () =
     expect([name, validate(value), validate.errors]).toEqual([name, true, null]);
   }
   expect(validate({ lisen: {} })).toBe(false);
+  expect(validate({ tls: {} })).toBe(false);
   expect(validate({ limits: { headBytes: 1 } })).toBe(false);
+});
+
+it('offers no key that nobody may write', () => {
+  const validate = new Ajv2020({ strictTypes: false }).compile(jsonSchema());
+  const field = (more: object) => ({ set: { 'X-Key': { valueFile: 'key', ...more } } });
+  const file = (more: object) => ({
+    upstreams: { api: { addresses: ['http://127.0.0.1:1'], headers: field(more) } },
+  });
+  expect([validate(file({})), validate(file({ value: 'x' }))]).toEqual([true, false]);
 });
 
 it('describes every key in the JSON schema', () => {
@@ -112,31 +122,23 @@ it('describes every key in the JSON schema', () => {
 
 function availableKeys(schema: JsonSchema): readonly string[] {
   const keys = new Set<string>();
-  visit(schema, '', (path, node, isAvailable) => {
+  visit(schema, '', (path) => {
     const key = path.split('.').at(-1)!;
-    if (isAvailable && key !== '*') keys.add(key);
-    return node;
+    if (key !== '*') keys.add(key);
   });
   return [...keys];
 }
 
-/** Visits every named key. What is below one that is not available is not available either. */
+/** Visits every named key. */
 function visit(
   node: JsonSchema,
   path: string,
-  see: (path: string, node: JsonSchema, isAvailable: boolean) => void,
-  above = true,
+  see: (path: string, node: JsonSchema) => void,
 ): void {
-  const isAvailable = above && !isUnavailable(node);
   for (const [key, child] of Object.entries(node.properties ?? {})) {
-    see(`${path}.${key}`, child, isAvailable && !isUnavailable(child));
-    visit(child, `${path}.${key}`, see, isAvailable);
+    see(`${path}.${key}`, child);
+    visit(child, `${path}.${key}`, see);
   }
   const below = [node.items, node.additionalProperties, ...(node.oneOf ?? [])];
-  for (const child of below)
-    if (typeof child === 'object') visit(child, `${path}.*`, see, isAvailable);
-}
-
-function isUnavailable({ description = '' }: JsonSchema): boolean {
-  return /^Not available|^Only false/.test(description);
+  for (const child of below) if (typeof child === 'object') visit(child, `${path}.*`, see);
 }

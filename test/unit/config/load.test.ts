@@ -412,13 +412,6 @@ it('warns of sentinels and cluster nodes that are reached in the clear, except o
   expect(warned('sentinels: { name: main, addresses: ["localhost:1"] }')).toEqual([]);
 });
 
-it.each(['tls: {}'])(
-  'says of what this version does not run that it is not available: %s',
-  (text) => {
-    expect(saidOf(text).join('\n')).toContain(': not available in this version');
-  },
-);
-
 it('lets an embedded store have one process only', () => {
   const workers = (store: string) => saidOf(`instance: { workers: 2 }\n${store}`).join('\n');
   expect(workers('store: { kind: embedded }')).toContain(
