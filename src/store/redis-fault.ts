@@ -10,7 +10,10 @@ import { StoreUnavailable } from './fault.ts';
 const CODES: Readonly<Record<string, readonly [why: StoreUnavailable['why'], words: string]>> = {
   NOAUTH: ['forbidden', 'it asks for a user and a password, and none is configured'],
   WRONGPASS: ['forbidden', 'user or password is wrong, or the user is switched off'],
-  NOPERM: ['forbidden', 'the configured user lacks a right (config/redis/users.acl lists them)'],
+  NOPERM: [
+    'forbidden',
+    'the configured user lacks a right (administration is done as `manager`; config/redis/users.acl lists the rights of both)',
+  ],
   DENIED: ['forbidden', 'protected mode lets nobody in from outside'],
   WRONGTYPE: ['damaged', 'a key holds something else than it should'],
   READONLY: [
@@ -35,6 +38,26 @@ const CODES: Readonly<Record<string, readonly [why: StoreUnavailable['why'], wor
   TRYAGAIN: ['refused', 'the keys are being moved between servers of the cluster'],
   CROSSSLOT: ['refused', 'the keys of one step are on different servers of the cluster'],
   UNBLOCKED: ['refused', 'this server has just become a replica'],
+};
+
+const UNKNOWN_CA =
+  'a CA that is not known here has signed its certificate: set tls.caFile of the store to that CA';
+const NO_TLS = 'what listens there does not speak TLS: use redis:// or its TLS port';
+
+/** What the system and TLS say of a connection that cannot be made, and what to do. */
+const CONNECTING: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ENOTFOUND: 'there is no such name',
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_CA,
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_CA,
+  UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_CA,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_CA,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_CA,
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    'its certificate is for other names: set tls.serverName of the store to one of them',
+  ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,
 };
 
 const CODE = /^[A-Z][A-Z0-9_]*(?= |$)/;
@@ -68,25 +91,36 @@ export function replyCode(fault: unknown): string | null {
  * `lastConnectFault` is why the connection is down, when that is known: it explains better than
  * "not writeable" why a command could not be sent. The original is not kept as `cause`: ioredis
  * hangs the command's arguments on its errors, HELLO's password among them.
+ *
+ * @param at the server that it is about, `host:port`; null: whoever is told knows it
  */
 export function classify(
   fault: unknown,
   lastConnectFault: StoreUnavailable | null = null,
+  at: string | null = null,
 ): StoreUnavailable {
   if (fault instanceof StoreUnavailable) return fault;
   const code = replyCode(fault);
   if (code !== null)
     return (
       redirection(fault) ??
-      new StoreUnavailable(CODES[code]?.[0] ?? 'refused', code, messageOf(code))
+      new StoreUnavailable(CODES[code]?.[0] ?? 'refused', code, atServer(at, messageOf(code)))
     );
   if (lastConnectFault !== null) return lastConnectFault;
   const system = systemCode(fault);
+  const why =
+    system === null
+      ? 'no answer in time or connection lost'
+      : [system, CONNECTING[system]].filter((part) => part !== undefined).join(': ');
   return new StoreUnavailable(
     'unreachable',
     system,
-    `Redis cannot be reached (${system ?? 'no answer in time or connection lost'})`,
+    atServer(at, `Redis cannot be reached (${why})`),
   );
+}
+
+function atServer(at: string | null, message: string): string {
+  return at === null ? message : `${at}: ${message}`;
 }
 
 function messageOf(code: string): string {

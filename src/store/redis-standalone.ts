@@ -86,7 +86,7 @@ export class StandaloneConnection implements RedisConnection, AccessMember {
     });
     // Without this listener an unreachable server would print to the console, or end the process.
     driver.on('error', (fault: unknown) => {
-      if (driver === this.#driver) this.#down(classify(fault));
+      if (driver === this.#driver) this.#down(classify(fault, null, this.label));
     });
     return driver;
   }
@@ -201,7 +201,7 @@ export class StandaloneConnection implements RedisConnection, AccessMember {
       meter?.answered(performance.now() - sentMs);
       return reply;
     } catch (fault) {
-      const told = classify(fault, this.connected ? null : this.#connectFault);
+      const told = classify(fault, this.connected ? null : this.#connectFault, this.label);
       // By its closing the connection says nothing of the server.
       if (told.why === 'unreachable' && !this.#closed) meter?.unanswered();
       throw told;
@@ -211,7 +211,11 @@ export class StandaloneConnection implements RedisConnection, AccessMember {
   #notConnected(): StoreUnavailable {
     return (
       this.#connectFault ??
-      new StoreUnavailable('unreachable', null, 'Redis cannot be reached (no connection in time)')
+      new StoreUnavailable(
+        'unreachable',
+        null,
+        `${this.label}: Redis cannot be reached (no connection in time)`,
+      )
     );
   }
 }

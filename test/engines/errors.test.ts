@@ -181,7 +181,9 @@ const FAULTS: readonly Fault[] = [
     name: 'no server',
     begin: ({ server }) => server.kill(),
     end: ({ server }) => server.restart(),
-    told: registry(/cannot be reached \(ECONNREFUSED\)/),
+    told: registry(
+      /127\.0\.0\.1:\d+: Redis cannot be reached \(ECONNREFUSED: nothing listens there\)/,
+    ),
   },
   {
     name: 'an account of the wrong type',
