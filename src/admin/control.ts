@@ -147,7 +147,7 @@ function knownRoutes(options: ControlOptions): RouteTable {
   if (table === null)
     throw new AdminError(
       'not-found',
-      'no routes are known here: name the configuration file with --config',
+      'no routes are known here: name the configuration file of the gate with --routes',
     );
   return table;
 }

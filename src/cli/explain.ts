@@ -18,6 +18,7 @@ export function addExplainCommand(program: Command): void {
   )
     .requiredOption('--account <name>', 'the account that calls')
     .option('--host <host>', 'the host that is called, where routes tell hosts apart')
+    .option('--routes <file>', 'the file whose routes count, where --config is another one')
     .option(
       '--variable <name=value>',
       'what stands in the body, where the route is decided by it (repeat, or use commas)',
@@ -57,6 +58,7 @@ export function addExplainCommand(program: Command): void {
     });
   examples(
     explain,
+    'sallyport explain --account ci-pipeline POST /deployments --config manage.yaml --routes sallyport.yaml',
     'sallyport explain --account ci-pipeline --variable app=CRM POST /deployments',
     'sallyport explain --account ci-pipeline POST /lifetimeapi/rest/v2/applications/CRM/deployments',
   );

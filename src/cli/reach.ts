@@ -21,6 +21,8 @@ export interface StoreOptions {
   readonly config?: string;
   readonly server?: string;
   readonly caFile?: string;
+  /** The file whose routes count, where `config` is another one: who may look accounts up. */
+  readonly routes?: string;
 }
 
 /** Something to ask, and who asks. */
@@ -49,12 +51,18 @@ export type Purpose = boolean | 'any';
 async function reach(options: StoreOptions, purpose: Purpose): Promise<Reached> {
   if (options.server !== undefined) return reachServer(options, options.server);
   if (options.caFile !== undefined) throw new UsageError('--ca-file is for --server');
-  const { config, hasRoutes } = configurationOf(options);
+  const config = configurationOf(options);
+  const routes = options.routes === undefined ? config.routes : routesOf(options.routes);
   const actor = storeOwner(userName(), 'command-line');
   if (config.store.kind === 'embedded') {
     const owner = await connectOwner(config.instance.dataDir);
-    if (owner !== null)
+    if (owner !== null) {
+      if (options.routes !== undefined) {
+        owner.close();
+        throw new UsageError('--routes is for a store: the gate that is running has its own');
+      }
       return { control: owner.control, actor, config, close: async () => owner.close() };
+    }
   }
   const stores = await openStores(config, {
     clock: systemClock,
@@ -62,7 +70,8 @@ async function reach(options: StoreOptions, purpose: Purpose): Promise<Reached> 
     any: purpose === 'any',
     note,
   });
-  const table = hasRoutes ? createRouteTable(config.routes) : null;
+  // A file for administration has none, and says nothing about calls.
+  const table = routes.length > 0 ? createRouteTable(routes) : null;
   const control = createControl({
     ...stores,
     clock: systemClock,
@@ -76,7 +85,12 @@ async function reach(options: StoreOptions, purpose: Purpose): Promise<Reached> 
  * The token comes by the environment alone: a command line can be read by every user of the
  * machine, and lands in histories.
  */
-async function reachServer({ config, caFile }: StoreOptions, server: string): Promise<Reached> {
+async function reachServer(
+  { config, caFile, routes }: StoreOptions,
+  server: string,
+): Promise<Reached> {
+  if (routes !== undefined)
+    throw new UsageError('--routes is for a store: the gate of --server has its own');
   if (config !== undefined)
     throw new UsageError(
       'either --config (the store itself) or --server (a running gate), not both',
@@ -131,19 +145,17 @@ export async function withReach<T>(
   }
 }
 
-function configurationOf(options: StoreOptions): {
-  readonly config: Config;
-  readonly hasRoutes: boolean;
-} {
-  if (options.config !== undefined)
-    return { config: loadChecked(options.config).config, hasRoutes: true };
-  if (existsSync(DEV_CONFIG)) return { config: loadChecked(DEV_CONFIG).config, hasRoutes: true };
-  if (existsSync(join(DEV_DATA_DIR, EMBEDDED_FILES.registry))) {
-    return {
-      config: parseConfig('store: { kind: embedded }\n', 'sallyport.yaml').config,
-      hasRoutes: false,
-    };
-  }
+function routesOf(file: string): Config['routes'] {
+  const { routes } = loadChecked(file).config;
+  if (routes.length === 0) throw new UsageError(`${file} has no routes`);
+  return routes;
+}
+
+function configurationOf(options: StoreOptions): Config {
+  if (options.config !== undefined) return loadChecked(options.config).config;
+  if (existsSync(DEV_CONFIG)) return loadChecked(DEV_CONFIG).config;
+  if (existsSync(join(DEV_DATA_DIR, EMBEDDED_FILES.registry)))
+    return parseConfig('store: { kind: embedded }\n', 'sallyport.yaml').config;
   throw new UsageError(
     `which store? There is no ./${DEV_DATA_DIR} here: name a configuration file with --config`,
   );

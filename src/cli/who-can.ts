@@ -19,6 +19,7 @@ export function addWhoCanCommand(program: Command): void {
     'which accounts would this call be let in of?',
   )
     .option('--host <host>', 'the host that is called, where routes tell hosts apart')
+    .option('--routes <file>', 'the file whose routes count, where --config is another one')
     .option(
       '--variable <name=value>',
       'what stands in the body, where the route is decided by it (repeat, or use commas)',
@@ -56,7 +57,7 @@ export function addWhoCanCommand(program: Command): void {
     });
   examples(
     who,
-    'sallyport who-can POST /environments/Production/deployments --config sallyport.yaml',
+    'sallyport who-can POST /environments/Production/deployments --config manage.yaml --routes sallyport.yaml',
     'sallyport who-can --variable app=CRM POST /deployments --server https://gate.example:9443',
   );
 }

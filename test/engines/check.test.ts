@@ -110,6 +110,38 @@ describe('check --connect', () => {
     }
   });
 
+  it('does not call in order what the configured user, or its password, cannot open', async () => {
+    for (const user of [{ username: 'ghost' }, { username: 'gate' }]) {
+      const passwordFile = shell.path('wrong.password');
+      shell.write('wrong.password', 'wrong\n');
+      shell.write('check.yaml', fileWith({ url: server.url, ...user, passwordFile }));
+      const said = await shell.run('check', '--config', 'check.yaml', '--connect');
+      expect(said.code).toBe(3);
+      expect(said.err).toContain(`127.0.0.1:${server.port}: Redis answered WRONGPASS`);
+      expect(said.out).not.toContain('in order');
+    }
+  });
+
+  it('says to whoever looks an account up as a gate who may, and whose routes count', async () => {
+    shell.write('gate.yaml', fileWith(gateOn(server)));
+    shell.write(
+      'manage.yaml',
+      JSON.stringify({ store: { kind: 'redis', url: server.url, ...users.manager } }),
+    );
+    const manage = ['--config', 'manage.yaml'];
+    await shell.json('registry', 'init', '--if-none', ...manage);
+    await shell.json('role', 'create', 'caller', '--permission', 'a:b', ...manage);
+    await shell.json('account', 'create', 'ci', '--role', 'caller', ...manage);
+    const question = ['explain', '--account', 'ci', 'GET', '/x'];
+    const asGate = await shell.run(...question, '--config', 'gate.yaml');
+    expect(asGate).toMatchObject({ code: 3, out: '' });
+    expect(asGate.err).toContain('administration is done as `manager`');
+    expect(await shell.json(...question, ...manage, '--routes', 'gate.yaml')).toMatchObject({
+      allowed: true,
+      route: 'all',
+    });
+  });
+
   const gateOn = (at: RedisServer) => ({ url: at.url, ...users.gate });
 
   it('has nothing to say against a Redis as it ships, seen by somebody who may see all', async () => {

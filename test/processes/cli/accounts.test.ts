@@ -267,6 +267,24 @@ describe('accounts on the command line', () => {
     expect(words.out).toContain('Billing belongs to team payments');
   });
 
+  it('takes the routes from another file than the one that may look accounts up', async () => {
+    const [head = '', routes = ''] = EMBEDDED.split(/(?=^upstreams:)/m);
+    shell.write('manage.yaml', head);
+    shell.write('routes.yaml', routes);
+    const question = ['--account', 'asker', 'GET', '/apps/Billing/x'];
+    const manage = ['--config', 'manage.yaml'];
+    const without = await shell.run('explain', ...question, ...manage);
+    expect(without).toMatchObject({ code: 1, out: '' });
+    expect(without.err).toContain('no routes are known here');
+    expect(without.err).toContain('--routes');
+    const beside = [...manage, '--routes', 'routes.yaml'];
+    expect(await shell.json('explain', ...question, ...beside)).toMatchObject({ allowed: true });
+    const who = await shell.json('who-can', 'GET', '/apps/Billing/x', ...beside);
+    expect(JSON.stringify(who)).toContain('asker');
+    const none = await shell.run('explain', ...question, ...manage, '--routes', 'manage.yaml');
+    expect(none).toMatchObject({ code: 2, err: expect.stringContaining('has no routes') });
+  });
+
   it('tells what was done to an account, and by whom', async () => {
     await shell.json('account', 'rotate', 'watched', '--yes', ...store);
     const lines = (await shell.run('activity', 'watched', '--json', ...store)).out
