@@ -11,7 +11,8 @@ import type { Finding } from '../store/redis-finding.ts';
 import { findOwnLinks } from './check-links.ts';
 import { type InspectorOptions, inspectRedis, showFinding } from './check-redis.ts';
 import { checkWritten } from './check-written.ts';
-import { EXIT, failureOf } from './exit.ts';
+import { failureOf } from './exit.ts';
+import { EXIT } from './exit-code.ts';
 import { loadChecked } from './load.ts';
 import { examples } from './options.ts';
 import { note, say, sayJson } from './terminal.ts';
@@ -46,7 +47,7 @@ export function addCheckCommand(program: Command): void {
     check,
     'sallyport check --config sallyport.yaml',
     'sallyport check --config sallyport.yaml --connect',
-    'sallyport check --config sallyport.yaml --connect --redis-user admin --redis-password-file admin.password',
+    'sallyport check --config sallyport.yaml --connect --redis-user inspector --redis-password-file inspector.password',
   );
 }
 

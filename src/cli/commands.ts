@@ -2,42 +2,133 @@ import type { Command } from 'commander';
 
 type Add = (program: Command) => void;
 
+interface Known {
+  /** The line of the program's help, as the command itself would have it. */
+  readonly term: string;
+  readonly summary: string;
+  readonly load: () => Promise<Add>;
+}
+
+const known = (term: string, summary: string, load: Known['load']): readonly [string, Known] => [
+  term.split(' ', 1)[0]!,
+  { term, summary, load },
+];
+
 /**
- * What adds the commands, by the word that a command line begins with; in the order in which help
- * shows them. Each is loaded when it is asked for: a gate that starts has no use for the
- * administration.
+ * The commands by the word that a command line begins with, in the order in which help shows them.
+ * What adds one is loaded when it is asked for: a gate that starts has no use for the
+ * administration, and help none for either.
  */
-const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
-  ['dev', async () => (await import('./dev.ts')).addDevCommand],
-  ['serve', async () => (await import('./serve.ts')).addServeCommand],
-  ['check', async () => (await import('./check.ts')).addCheckCommand],
-  ['account', async () => (await import('./account.ts')).addAccountCommands],
-  ['role', async () => (await import('./role.ts')).addRoleCommands],
-  ['team', async () => (await import('./team.ts')).addTeamCommands],
-  ['user', async () => (await import('./user.ts')).addUserCommands],
-  ['token', async () => (await import('./token.ts')).addTokenCommands],
-  ['activity', async () => (await import('./activity.ts')).addActivityCommands],
-  ['audit', async () => (await import('./audit.ts')).addAuditCommands],
-  ['apply', async () => (await import('./apply.ts')).addApplyCommand],
-  ['registry', async () => (await import('./registry.ts')).addRegistryCommands],
-  ['explain', async () => (await import('./explain.ts')).addExplainCommand],
-  ['who-can', async () => (await import('./who-can.ts')).addWhoCanCommand],
-  ['instances', async () => (await import('./instances.ts')).addInstancesCommand],
-  ['sample', async () => (await import('./sample.ts')).addSampleCommand],
-  ['healthcheck', async () => (await import('./healthcheck.ts')).addHealthcheckCommand],
-  ['completion', async () => (await import('./completion.ts')).addCompletionCommand],
+const COMMANDS: ReadonlyMap<string, Known> = new Map([
+  known(
+    'dev [options]',
+    'try it: a gate on this machine, with a sample service behind it and sample accounts',
+    async () => (await import('./dev.ts')).addDevCommand,
+  ),
+  known(
+    'serve [options]',
+    'run the gate',
+    async () => (await import('./serve.ts')).addServeCommand,
+  ),
+  known(
+    'check [options]',
+    'say everything that is wrong with a configuration file',
+    async () => (await import('./check.ts')).addCheckCommand,
+  ),
+  known(
+    'account',
+    'service accounts: the machines that are let in',
+    async () => (await import('./account.ts')).addAccountCommands,
+  ),
+  known(
+    'role',
+    'roles: named sets of permissions',
+    async () => (await import('./role.ts')).addRoleCommands,
+  ),
+  known(
+    'team',
+    'teams: applications, and who has which role on them',
+    async () => (await import('./team.ts')).addTeamCommands,
+  ),
+  known(
+    'user',
+    'users: people who administer; they are never let through the gate',
+    async () => (await import('./user.ts')).addUserCommands,
+  ),
+  known(
+    'token',
+    'tokens: hand in one that was found, renew your own',
+    async () => (await import('./token.ts')).addTokenCommands,
+  ),
+  known(
+    'activity [options] <name>',
+    'what an account did, and what was done to it',
+    async () => (await import('./activity.ts')).addActivityCommands,
+  ),
+  known(
+    'audit',
+    'the record of all calls and changes',
+    async () => (await import('./audit.ts')).addAuditCommands,
+  ),
+  known(
+    'apply [options]',
+    'make roles, teams and service accounts what a file declares',
+    async () => (await import('./apply.ts')).addApplyCommand,
+  ),
+  known(
+    'registry',
+    'the whole registry: begin one, move it to another store',
+    async () => (await import('./registry.ts')).addRegistryCommands,
+  ),
+  known(
+    'explain [options] <method> <path>',
+    'would this call be let in, and by which rule?',
+    async () => (await import('./explain.ts')).addExplainCommand,
+  ),
+  known(
+    'who-can [options] <method> <path>',
+    'which accounts would this call be let in of?',
+    async () => (await import('./who-can.ts')).addWhoCanCommand,
+  ),
+  known(
+    'instances [options]',
+    'the running gates: their leases, and how far each has come',
+    async () => (await import('./instances.ts')).addInstancesCommand,
+  ),
+  known(
+    'sample [options]',
+    'run the sample deployment service alone, without a gate (for trying things out)',
+    async () => (await import('./sample.ts')).addSampleCommand,
+  ),
+  known(
+    'healthcheck [options]',
+    'ask a running gate on this machine whether it is ready (for HEALTHCHECK)',
+    async () => (await import('./healthcheck.ts')).addHealthcheckCommand,
+  ),
+  known(
+    'completion <shell>',
+    'print a script that lets a shell complete commands and options',
+    async () => (await import('./completion.ts')).addCompletionCommand,
+  ),
 ]);
 
 /** Looks at all commands, and so needs them. */
 const LOOKS_AT_ALL = 'completion';
 
 /**
- * What a command line that begins with this word needs: the one command that it names, else all,
- * for help and for what is meant by a word that none has.
+ * What a command line needs: the one command that it names; else the terms of all, for help and
+ * for what is meant by a word that none has.
+ *
+ * @param words null: every command whole
  */
-export function commandsFor(word: string | undefined): Promise<readonly Add[]> {
-  const named = word === undefined || word === LOOKS_AT_ALL ? undefined : COMMANDS.get(word);
-  return Promise.all(
-    (named === undefined ? [...COMMANDS.values()] : [named]).map((load) => load()),
+export function commandsFor(words: readonly string[] | null): Promise<readonly Add[]> {
+  const [first, second] = (words ?? [LOOKS_AT_ALL]).filter((word) => !word.startsWith('-'));
+  const name = (first === 'help' ? second : first) ?? '';
+  if (name === LOOKS_AT_ALL) return Promise.all([...COMMANDS.values()].map(({ load }) => load()));
+  const named = COMMANDS.get(name);
+  if (first !== 'help' && named !== undefined) return Promise.all([named.load()]);
+  const each = [...COMMANDS].map(([word, { term, summary, load }]) =>
+    word === name ? load() : (program: Command) => void program.command(term).summary(summary),
   );
+  return Promise.all(each);
 }

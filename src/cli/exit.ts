@@ -9,13 +9,7 @@ import { RegistryUnavailable } from '../registry/port.ts';
 import { StoreInUse, StoreUnavailable } from '../store/fault.ts';
 import { AccessLogFault } from '../telemetry/access/log.ts';
 import { CertificateFault } from '../tls/certificate.ts';
-
-/**
- * What the shell is told. A registry that says no is 1; words or files that cannot be right are 2.
- */
-export const EXIT = { done: 0, refused: 1, usage: 2, unreachable: 3 } as const;
-
-export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+import { EXIT, type ExitCode } from './exit-code.ts';
 
 /** The command line, or a file that it names, cannot be right. */
 export class UsageError extends Error {

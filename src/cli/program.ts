@@ -1,7 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { commandsFor } from './commands.ts';
-import { EXIT, failureOf } from './exit.ts';
-import { note } from './terminal.ts';
+import { EXIT } from './exit-code.ts';
 import { version } from './version.ts';
 
 /**
@@ -14,21 +13,32 @@ export async function run(words: readonly string[]): Promise<number> {
   );
   process.exitCode = EXIT.done;
   try {
-    const program = await createProgram(words[0]);
+    const program = await createProgram(words);
     await program.parseAsync(words, { from: 'user' });
     return process.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    const failure = failureOf(error);
-    for (const line of failure.lines) note(`sallyport: ${line}`);
-    if (process.env.SALLYPORT_DEBUG === '1')
-      note(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    return failure.code;
+    return await told(error);
   }
 }
 
-/** @param word what the command line begins with: only the command that it names is loaded */
-export async function createProgram(word?: string): Promise<Command> {
+/** Every room has faults of its own: they are known once there is one. */
+async function told(error: unknown): Promise<number> {
+  const [{ failureOf }, { note }] = await Promise.all([
+    import('./exit.ts'),
+    import('./terminal.ts'),
+  ]);
+  const { code, lines } = failureOf(error);
+  for (const line of lines) note(`sallyport: ${line}`);
+  if (process.env.SALLYPORT_DEBUG === '1')
+    note(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return code;
+}
+
+/**
+ * @param words the command line: only the command that it names is loaded; null: every command is
+ */
+export async function createProgram(words: readonly string[] | null = null): Promise<Command> {
   const program = new Command('sallyport')
     .description(
       'The gate in front of your APIs that lets in the machines you know, and only those.',
@@ -43,7 +53,7 @@ export async function createProgram(word?: string): Promise<Command> {
       'after',
       '\nExit codes: 0 done, 1 refused or not found, 2 wrong usage or configuration, 3 store or server unreachable.',
     );
-  for (const add of await commandsFor(word)) add(program);
+  for (const add of await commandsFor(words)) add(program);
   inherit(program);
   return program;
 }

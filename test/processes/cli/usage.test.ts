@@ -99,7 +99,7 @@ describe('the words of the command line', () => {
   });
 
   it('shows an example in the help of every command', async () => {
-    const program = await createProgram();
+    const program = await createProgram(null);
     expect(
       commandsOf(program)
         .filter((command) => !helpOf(command).includes('\nExamples:\n  '))
