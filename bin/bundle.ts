@@ -3,19 +3,23 @@
  * files of dist/app. A gate that starts from them takes a third of the processor time
  * (docs/decisions/069-start-bundle.md). bin/sallyport runs them as long as no source is newer.
  *
- * `npm ci` does it by itself, with --if-possible: what keeps it from that (`--omit=dev`, a folder
- * that is not writable) is told, and the sources are run.
+ * Nothing needs it: without it the sources are run. The package, the image and the benchmark make it
+ * themselves.
  */
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { rolldown } from 'rolldown';
 
 const ROOT = join(import.meta.dirname, '..');
-const { values, positionals } = parseArgs({
-  options: { 'if-possible': { type: 'boolean' } },
-  allowPositionals: true,
-});
-const TARGET = resolve(positionals[0] ?? join(ROOT, 'dist/app'));
+const TARGET = resolve(process.argv[2] ?? join(ROOT, 'dist/app'));
 
 /** What is started, and what that starts in processes and threads of its own, by its name. */
 const ENTRIES = {
@@ -41,16 +45,9 @@ const LEAN = {
   },
 } as const;
 
-try {
-  await bundle();
-} catch (error) {
-  if (values['if-possible'] !== true) throw error;
-  const why = error instanceof Error ? error.message : String(error);
-  console.error(`sallyport: nothing is bundled, the sources are run: ${why}`);
-}
+await bundle();
 
 async function bundle(): Promise<void> {
-  const { rolldown } = await import('rolldown');
   // A source that is changed while it is read is newer than this.
   const began = new Date();
   const next = `${TARGET}.${process.pid}`;
@@ -60,8 +57,12 @@ async function bundle(): Promise<void> {
   await build.close();
   for (const folder of FOLDERS)
     cpSync(join(ROOT, folder), join(next, folder.split('/').at(-1)!), { recursive: true });
-  // Filled by those that start from it (src/main.ts).
+  // Filled by those that start from it (src/main.ts). A package holds no empty folder.
   mkdirSync(join(next, 'compiled'), { mode: 0o755 });
+  writeFileSync(
+    join(next, 'compiled/README'),
+    'What V8 has compiled of these files, for the next start.\n',
+  );
   utimesSync(join(next, 'main.js'), began, began);
   replace(next);
 }

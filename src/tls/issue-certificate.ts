@@ -1,5 +1,6 @@
 import type { webcrypto } from 'node:crypto';
 import type { Extension, JsonGeneralName } from '@peculiar/x509';
+import { CertificateFault } from './certificate.ts';
 
 /** A host that a certificate speaks for. */
 export type HostName = { readonly dns: string } | { readonly ip: string };
@@ -31,9 +32,21 @@ const NAME_CONSTRAINTS = '2.5.29.30';
 
 /**
  * What writing certificates takes, loaded when one is issued and never before: a gate with
- * certificates of its own has no use for it. Its decorators need `reflect-metadata` first.
+ * certificates of its own has no use for it, so these packages are optional. Its decorators need
+ * `reflect-metadata` first. Throws `CertificateFault` where they are not installed.
  */
 async function library() {
+  try {
+    return await loaded();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    const why =
+      'not installed, and without it no certificate can be issued (run: npm install --include=optional)';
+    throw new CertificateFault('the optional package @peculiar/x509', why, { cause: error });
+  }
+}
+
+async function loaded() {
   await import('reflect-metadata');
   const [x509, asn1X509, { AsnConvert }] = await Promise.all([
     import('@peculiar/x509'),

@@ -2,6 +2,8 @@
  * `npm run bench`: Sallyport beside what people would use instead, doing the same job. See
  * docs/PERFORMANCE.md for the method.
  */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { prepare } from '../support/system.ts';
 import { type Plan, planOf, USAGE } from './arguments.ts';
 import { measureLoad } from './compare.ts';
@@ -34,6 +36,8 @@ async function main(words: readonly string[]): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => process.exit(130));
   prepare(['bench']);
+  bundled(join(import.meta.dirname, '../..'));
+  if (plan.beside !== null) bundled(plan.beside);
   const results = await measureAll(plan);
   const about = machine();
   process.stdout.write(
@@ -41,6 +45,14 @@ async function main(words: readonly string[]): Promise<number> {
   );
   if (plan.write) writeDocument(results, about);
   return 0;
+}
+
+/** Gates are measured as they are installed: from the bundle. */
+function bundled(root: string): void {
+  execFileSync(join(root, 'bin/with-node'), [join(root, 'bin/bundle.ts')], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
 }
 
 async function measureAll(plan: Plan): Promise<Result[]> {

@@ -1,6 +1,6 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { createHmac, createPublicKey } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,8 @@ import { type Program, startProgram } from '../support/upstreams/upstream.ts';
  * The recipes of config/examples/assertion take what a real gate signs, and nothing else: each of
  * them is shown the same lines.
  */
-const RECIPES = join(import.meta.dirname, '..', '..', 'config', 'examples', 'assertion');
+const ROOT = join(import.meta.dirname, '..', '..');
+const RECIPES = join(ROOT, 'config', 'examples', 'assertion');
 const ROUTE = { methods: ['GET'], application: 'any', permission: 'test:all' } as const;
 const READY_MS = 30_000;
 
@@ -39,6 +40,7 @@ const CLAIMS = () => {
     iss: 'sallyport',
     aud: 'deployments',
     sub: 'somebody',
+    name: 'somebody',
     iat: now,
     nbf: now,
     exp: now + 60,
@@ -167,7 +169,13 @@ const RUN: readonly Recipe[] = [
   {
     name: 'verify.mjs',
     parts: [],
-    show: (all) => piped(process.execPath, [join(RECIPES, 'verify.mjs')], keySetUrl, all),
+    build: async () => installLibrary(),
+    show: (all) => piped(process.execPath, [join(home, 'verify.mjs')], keySetUrl, all),
+  },
+  {
+    name: 'verify-jose.mjs',
+    parts: [],
+    show: (all) => piped(process.execPath, [join(RECIPES, 'verify-jose.mjs')], keySetUrl, all),
   },
   {
     name: 'verify.py',
@@ -183,6 +191,21 @@ const RUN: readonly Recipe[] = [
   { name: 'nginx.conf', parts: ['nginx', 'nginx-js'], show: byNginx },
   ...envoy(process.env.ENVOY_BINARY),
 ];
+
+/** `sallyport/verify` as an installed package has it, beside the recipe. */
+function installLibrary(): void {
+  const installed = join(home, 'node_modules/sallyport');
+  cpSync(join(ROOT, 'package.json'), join(installed, 'package.json'));
+  const words = [
+    '--project',
+    'src/verify/tsconfig.json',
+    '--outDir',
+    join(installed, 'dist/verify'),
+  ];
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  execFileSync(process.execPath, [tsc, ...words], { cwd: ROOT });
+  cpSync(join(RECIPES, 'verify.mjs'), join(home, 'verify.mjs'));
+}
 
 async function buildGo(): Promise<void> {
   const words = ['build', '-o', join(home, 'verify'), join(RECIPES, 'verify.go')];

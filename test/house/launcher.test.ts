@@ -184,6 +184,43 @@ describe('bin/with-node', () => {
   });
 });
 
+describe('an installed package', () => {
+  beforeEach(() => {
+    mkdirSync(join(home, 'node_modules/.bin'), { recursive: true });
+    rmSync(join(house, 'src'), { recursive: true });
+    rmSync(join(house, 'node_modules'), { recursive: true });
+    mkdirSync(join(house, 'dist/app'), { recursive: true });
+    writeFileSync(join(house, 'dist/app/main.js'), '');
+    spawnSync('cp', ['-R', house, join(home, 'node_modules/sallyport')]);
+  });
+  const installed = (path = '') => run('node_modules/sallyport/bin/sallyport', ['x'], { path });
+  const main = () => join(home, 'node_modules/sallyport/dist/app/main.js');
+
+  it('runs on the Node that npm has put beside it, or on one of PATH where that is an old one', () => {
+    const beside = join(home, 'node_modules/.bin/node');
+    symlinkSync(join(fakeNode('beside', 'v26.1.0'), 'node'), beside);
+    expect(installed().stdout).toBe(`v26.1.0 runs ${main()} x\n`);
+    rmSync(beside);
+    symlinkSync(join(fakeNode('old', 'v22.22.0'), 'node'), beside);
+    expect(installed(fakeNode('good', 'v26.2.0')).stdout).toBe(`v26.2.0 runs ${main()} x\n`);
+  });
+
+  it('says how its Node is installed', () => {
+    const { status, stderr } = installed();
+    expect(status).toBe(2);
+    expect(stderr).toContain('npm install --include=optional');
+  });
+
+  it('takes no Node from a folder that npm has not made', () => {
+    mkdirSync(join(home, '.bin'));
+    symlinkSync(join(fakeNode('stray', 'v26.1.0'), 'node'), join(home, '.bin/node'));
+    rmSync(join(house, 'dist'), { recursive: true });
+    mkdirSync(join(house, 'dist/app'), { recursive: true });
+    writeFileSync(join(house, 'dist/app/main.js'), '');
+    expect(run(join(house, 'bin/sallyport'), []).status).toBe(2);
+  });
+});
+
 function lockNode(): void {
   symlinkSync(process.execPath, join(house, 'node_modules/.bin/node'));
 }

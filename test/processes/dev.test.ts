@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Shell } from '../support/shell.ts';
 import { requireOrSkip } from '../support/system.ts';
@@ -157,6 +158,24 @@ describe('sallyport dev', () => {
     expect(await stop('SIGTERM')).toBe(0);
     // Beside no gate the same command opens the store itself.
     expect((await shell.run('account', 'list')).out).toMatch(/^mine /m);
+  });
+
+  it('says which optional package is missing, and how to get it', () => {
+    const away = `import { registerHooks } from 'node:module';
+      registerHooks({ resolve(name, context, next) {
+        if (!/^(@peculiar|reflect-metadata)/.test(name)) return next(name, context);
+        throw Object.assign(new Error(name), { code: 'ERR_MODULE_NOT_FOUND' });
+      } });`;
+    const folder = mkdtempSync(join(shell.folder, 'without-'));
+    const words = ['dev', '--port', '0', '--admin-port', '0', '--ops-port', '0'];
+    const said = spawnSync(
+      process.execPath,
+      ['--import', `data:text/javascript,${encodeURIComponent(away)}`, shell.main, ...words],
+      { cwd: folder, env: shell.env, encoding: 'utf8', timeout: 50_000 },
+    );
+    expect(said).toMatchObject({ status: 2, stdout: '' });
+    expect(said.stderr).toMatch(/^sallyport: .*@peculiar\/x509.*npm install --include=optional/m);
+    expect(said.stderr).not.toMatch(/^\s+at /m);
   });
 
   it('names a port that is taken and says how to choose another', async () => {

@@ -1,4 +1,4 @@
-// Verifies X-Account-Assertion in Node, with the package jose.
+// Verifies X-Account-Assertion in Node, with the library that Sallyport brings.
 //
 //   KEYS=https://gate.internal:9443/.well-known/jwks.json ISSUER=sallyport AUDIENCE=deployments \
 //     node verify.mjs < LINES
@@ -7,36 +7,27 @@
 
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { AssertionRefused, createVerifier } from 'sallyport/verify';
 
 const { KEYS, ISSUER, AUDIENCE } = process.env;
 
-// Asked again for a key that is not known, every 30 s at most.
-const keys = createRemoteJWKSet(new URL(KEYS), { cacheMaxAge: 300_000, cooldownDuration: 30_000 });
+// Keeps the keys for five minutes; asks again for one that is not known, every 30 s at most.
+const verifier = createVerifier({ keys: KEYS, issuer: ISSUER, audience: AUDIENCE });
 
 /**
- * Who calls. Throws where nobody has vouched for it.
- *
- * @param method, uri of the request, without query, as the service got it
+ * Who calls: id, name, role, teams. Throws `AssertionRefused` where nobody has vouched for it (401),
+ * `KeysUnavailable` where that cannot be known now (503).
  */
-export async function callerOf(assertion, method, uri) {
-  const { payload } = await jwtVerify(assertion, keys, {
-    algorithms: ['ES256'],
-    issuer: ISSUER,
-    audience: AUDIENCE,
-    requiredClaims: ['sub', 'nbf', 'exp'],
-    clockTolerance: 5,
-  });
-  if (payload.htm !== undefined && payload.htm !== method) throw new Error('another method');
-  if (payload.htu !== undefined && payload.htu !== uri) throw new Error('another URI');
-  return payload;
+export function callerOf(assertion, method, uri) {
+  return verifier.verify(assertion, method === undefined ? undefined : { method, uri });
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   for await (const line of createInterface({ input: process.stdin })) {
     try {
-      console.log(JSON.stringify(await callerOf(...line.split(' '))));
+      console.log(JSON.stringify((await callerOf(...line.split(' '))).claims));
     } catch (error) {
+      if (!(error instanceof AssertionRefused)) throw error;
       console.log(`refused: ${error.message}`);
     }
   }

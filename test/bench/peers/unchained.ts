@@ -18,7 +18,7 @@ const EDITS = [
 
 /**
  * A copy of the bundle without the chain of audit events, which no configuration can switch off.
- * Throws when there is no bundle of this state of the sources.
+ * Throws when there is no bundle.
  *
  * @param folder an empty one
  * @returns its root

@@ -1,0 +1,21 @@
+/**
+ * `npm pack` runs it first (`prepack`): makes what the package holds and a clone does not. dist/app
+ * is the program (bin/bundle.ts), dist/verify the library for services, by `tsc` with its types.
+ */
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '..');
+
+rmSync(join(ROOT, 'dist/verify'), { recursive: true, force: true });
+run('bin/bundle.ts');
+run('node_modules/typescript/bin/tsc', '--project', 'src/verify/tsconfig.json');
+
+/** npm reads what is said on standard output: `npm pack --json`. */
+function run(script: string, ...words: string[]): void {
+  execFileSync(process.execPath, [join(ROOT, script), ...words], {
+    cwd: ROOT,
+    stdio: ['ignore', 2, 2],
+  });
+}
