@@ -2,9 +2,10 @@
 # Writes the ACL file for Redis to standard output: the template beside this script with the
 # passwords' SHA-256 and the key prefix filled in.
 # usage: GATE_PASSWORD_FILE=… MANAGER_PASSWORD_FILE=… [KEY_PREFIX=sallyport] \
-#        [REPLICA_PASSWORD_FILE=…] [SENTINEL_PASSWORD_FILE=…] make-users.sh > users.acl
-# With the last two there is also a user as whom replicas follow (masteruser), and one for sentinels
-# (sentinel auth-user).
+#        [INSPECTOR_PASSWORD_FILE=…] [REPLICA_PASSWORD_FILE=…] [SENTINEL_PASSWORD_FILE=…] \
+#        make-users.sh > users.acl
+# With the last three there is also a user who looks at how the server is set up (check --connect),
+# one as whom replicas follow (masteruser), and one for sentinels (sentinel auth-user).
 set -eu
 
 : "${GATE_PASSWORD_FILE:?is the file that holds the password of the user gate}"
@@ -28,6 +29,10 @@ gate=$(digest "$GATE_PASSWORD_FILE")
 manager=$(digest "$MANAGER_PASSWORD_FILE")
 sed -e "s/GATE_PASSWORD_SHA256/$gate/" -e "s/MANAGER_PASSWORD_SHA256/$manager/" -e "s/~sallyport:/~$prefix:/g" "$(dirname "$0")/users.acl"
 
+if [ -n "${INSPECTOR_PASSWORD_FILE:-}" ]; then
+  inspector=$(digest "$INSPECTOR_PASSWORD_FILE")
+  echo "user inspector reset on #$inspector +hello +auth +ping +select +client|setname +info +time +config|get +acl|getuser"
+fi
 if [ -n "${REPLICA_PASSWORD_FILE:-}" ]; then
   replica=$(digest "$REPLICA_PASSWORD_FILE")
   echo "user replica reset on #$replica +psync +replconf +ping"
