@@ -36,7 +36,9 @@ export function jsonSchema(): JsonSchema {
   return { ...withoutOurs(schema), title: 'Sallyport configuration' };
 }
 
-/** Without keys that the loader puts in, and that nobody may write: an editor must not offer them. */
+/**
+ * Without keys that the loader puts in, and that nobody may write: an editor must not offer them.
+ */
 function withoutOurs(node: JsonSchema): JsonSchema {
   return JSON.parse(JSON.stringify(node), (_key, value: JsonSchema | null) => {
     const { properties } = value ?? {};

@@ -24,7 +24,9 @@ export class AssertionRefused extends Error {
   }
 }
 
-/** Whether somebody vouches for the caller cannot be known now: respond with 503, never with 401. */
+/**
+ * Whether somebody vouches for the caller cannot be known now: respond with 503, never with 401.
+ */
 export class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable';
 }

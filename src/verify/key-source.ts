@@ -47,7 +47,9 @@ export class KeySource {
     }
   }
 
-  /** Throws `AssertionRefused` for a key that is not there, `KeysUnavailable` where that is unknown. */
+  /**
+   * Throws `AssertionRefused` for a key that is not there, `KeysUnavailable` where that is unknown.
+   */
   async find(kid: string): Promise<KeyObject> {
     const held = this.#current ?? (await this.#read(RETRY_MS));
     const key = held.keys.get(kid);

@@ -96,7 +96,9 @@ function told(blocks: readonly Block[], failed: readonly string[], skipped: numb
   return failed.length === 0 ? 0 : 1;
 }
 
-/** What git tracks here, with what `npm ci` fetches: the documents' own is then without a network. */
+/**
+ * What git tracks here, with what `npm ci` fetches: the documents' own is then without a network.
+ */
 function makeClone(clone: string, PATH: string): void {
   for (const file of projectFiles()) {
     mkdirSync(dirname(join(clone, file)), { recursive: true });
