@@ -18,4 +18,13 @@ export class Fields {
     for (let index = 0; index < list.length; index += 1) this.list.push(list[index]!);
     return this;
   }
+
+  /** All but those of one name, as fields of their own. @param lower its name in lower case */
+  without(lower: string): Fields {
+    const { list } = this;
+    const left = new Fields();
+    for (let index = 0; index < list.length; index += 2)
+      if (list[index]!.toLowerCase() !== lower) left.add(list[index]!, list[index + 1]!);
+    return left;
+  }
 }

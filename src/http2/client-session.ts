@@ -42,6 +42,8 @@ export class ClientSession extends Http2Session<ClientStream> {
   fault: string | null = null;
   /** Streams that the server takes at a time. */
   maxStreams = UNLIMITED;
+  /** It takes extended CONNECT (RFC 8441). */
+  takesTunnels = false;
 
   constructor(socket: Socket, windows: ReceiveWindows, owner: ClientSessionOwner) {
     super(socket, windows, owner, { fields: MAX_RESPONSE_FIELDS, resets: REMEMBERED_RESETS });
@@ -130,12 +132,15 @@ export class ClientSession extends Http2Session<ClientStream> {
     if (!this.ended) this.#owner.onGoaway();
   }
 
-  protected onPeerSettings({ maxConcurrentStreams, enablesPush }: PeerSettings): void {
-    if (enablesPush) {
+  protected onPeerSettings(settings: PeerSettings): void {
+    const { maxConcurrentStreams, enablesPush, takesConnect } = settings;
+    // RFC 8441 §3: what it takes once, it takes from then on.
+    if (enablesPush || (takesConnect === false && this.takesTunnels)) {
       this.fail(ERROR.protocol, 'SETTINGS with a value that is not valid');
       return;
     }
     if (maxConcurrentStreams !== null) this.maxStreams = maxConcurrentStreams;
+    if (takesConnect !== null) this.takesTunnels = takesConnect;
     if (this.#ready) return;
     this.#ready = true;
     this.#owner.onReady();

@@ -101,19 +101,23 @@ const METHOD_INDEX: ReadonlyMap<string, number> = new Map([
 ]);
 const SCHEME_INDEX = { http: 6, https: 7 } as const;
 
-/** A field section of a request, in memory of its own. */
+/**
+ * A field section of a request, in memory of its own. What asks for another protocol in HTTP/1.1 is
+ * extended CONNECT here, whose handshake has no key (RFC 8441 §4, §5).
+ */
 export function encodeRequest(
-  { method, target, host, fields, framing, takesTrailers }: OutgoingRequest,
+  { method, target, host, fields, framing, upgrade, takesTrailers }: OutgoingRequest,
   scheme: 'http' | 'https',
 ): Buffer {
   let at = 0;
   const index = METHOD_INDEX.get(method);
-  if (index === undefined) at = put(at, ':method', method);
+  if (upgrade !== null) at = put(put(at, ':method', 'CONNECT'), ':protocol', upgrade.protocol);
+  else if (index === undefined) at = put(at, ':method', method);
   else room[at++] = 0x80 | index;
   room[at++] = 0x80 | SCHEME_INDEX[scheme];
   at = put(at, ':authority', host);
   at = put(at, ':path', target);
-  at = putAll(at, fields);
+  at = putAll(at, upgrade === null ? fields : fields.without('sec-websocket-key'));
   if (framing.kind === 'length') at = put(at, 'content-length', String(framing.bytes));
   else if (framing.kind === 'none' && framing.declared) at = put(at, 'content-length', '0');
   if (takesTrailers) at = put(at, 'te', 'trailers');

@@ -8,6 +8,8 @@ export interface PeerSettings {
   readonly maxConcurrentStreams: number | null;
   /** It offers to push, or would take what is pushed. */
   readonly enablesPush: boolean;
+  /** Whether it takes extended CONNECT (RFC 8441 §3); null = as before. */
+  readonly takesConnect: boolean | null;
 }
 
 const LARGEST_FRAME_BYTES = 2 ** 24 - 1;
@@ -20,12 +22,17 @@ export function peerSettings(payload: Buffer): PeerSettings | { readonly fault: 
   let initialWindowBytes: number | null = null;
   let maxConcurrentStreams: number | null = null;
   let enablesPush = false;
+  let takesConnect: boolean | null = null;
   for (let at = 0; at < payload.length; at += 6) {
     const name = payload.readUInt16BE(at);
     const value = payload.readUInt32BE(at + 2);
     if (name === SETTING.enablePush) {
       if (value > 1) return { fault: ERROR.protocol };
       enablesPush = value === 1;
+    }
+    if (name === SETTING.enableConnectProtocol) {
+      if (value > 1) return { fault: ERROR.protocol };
+      takesConnect = value === 1;
     }
     if (name === SETTING.maxConcurrentStreams) maxConcurrentStreams = value;
     if (name === SETTING.initialWindowBytes) {
@@ -35,5 +42,5 @@ export function peerSettings(payload: Buffer): PeerSettings | { readonly fault: 
     if (name === SETTING.maxFrameBytes && (value < MAX_FRAME_BYTES || value > LARGEST_FRAME_BYTES))
       return { fault: ERROR.protocol };
   }
-  return { initialWindowBytes, maxConcurrentStreams, enablesPush };
+  return { initialWindowBytes, maxConcurrentStreams, enablesPush, takesConnect };
 }

@@ -135,8 +135,8 @@ function checkUpgrade(route: Raw, protocol: string | null, path: ConfigPath, rep
     report.fault(here, 'not on a public route: a tunnel is always of an account');
   else if (!has(route, 'action') && !list(route.methods).includes('GET'))
     report.fault(here, 'an upgrade is asked for with GET, which the route does not take');
-  if (protocol === 'h2' || protocol === 'h2c')
-    report.fault(here, `only to an upstream of HTTP/1.1, and this one is spoken to in ${protocol}`);
+  if ((protocol === 'h2' || protocol === 'h2c') && protocols.some((one) => one !== 'websocket'))
+    report.fault(here, `only websocket to an upstream that is spoken to in ${protocol} (RFC 8441)`);
   if (has(route, 'variables'))
     report.fault(
       here,

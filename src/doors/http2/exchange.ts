@@ -293,7 +293,7 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
   tunnel(_head: ResponseHead, fields: Fields): void {
     this.#tunnels = true;
     this.#pace = null;
-    this.#stream.head(200, withoutAccept(fields), null);
+    this.#stream.head(200, fields.without('sec-websocket-accept'), null);
     // A client may have ended its direction with its head.
     if (this.#stream.contentLeft) this.#stream.resume();
     else this.#call?.onRequestEnd(null);
@@ -367,14 +367,6 @@ export class Http2Exchange implements CallClient, StreamHandler, Watched {
     this.#stream.reset(ERROR.internal);
     this.#ended();
   }
-}
-
-function withoutAccept({ list }: Fields): Fields {
-  const fields = new Fields();
-  for (let index = 0; index < list.length; index += 2)
-    if (list[index]!.toLowerCase() !== 'sec-websocket-accept')
-      fields.add(list[index]!, list[index + 1]!);
-  return fields;
 }
 
 const NO_BODY: BodyFraming = { kind: 'none', declared: false };

@@ -174,6 +174,11 @@ export class Http2Connection implements ClientSessionOwner, Watched {
     );
   }
 
+  /** The upstream takes tunnels (RFC 8441). Only when it is ready. */
+  get takesTunnels(): boolean {
+    return this.#session!.takesTunnels;
+  }
+
   /** Only when it is ready. */
   open(rider: Rider, toHead: boolean): ClientStream {
     return this.#session!.begin(rider, toHead);

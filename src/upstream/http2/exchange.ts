@@ -12,6 +12,7 @@ import type {
   UpstreamTimeouts,
 } from '../port.ts';
 import type { Http2Connection, Rider } from './connection.ts';
+import { switchedHead } from './switched-head.ts';
 
 /** 1xx responses before the final one. More is a flood. */
 const MAX_INTERIM = 16;
@@ -19,6 +20,8 @@ const MAX_INTERIM = 16;
 const KEPT_BYTES = 64 * 1024;
 /** How often a request goes to another connection because one did not look at it. */
 const MAX_MOVES = 3;
+/** How long an upstream may take for what is left of a tunnel, and for its own end. */
+const FINISH_MS = 5000;
 
 /** The place that the exchange leads to. None of these may throw. */
 export interface Http2Place {
@@ -69,6 +72,10 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
   #headGiven = false;
   #paused = false;
   heldSinceMs = 0;
+  /** The upstream has agreed to another protocol: what comes and goes is a tunnel's. */
+  #switched = false;
+  /** Of a tunnel that only its upstream has not ended: told once it has. */
+  #finishing: (() => void) | null = null;
 
   constructor(place: Http2Place, connection: Http2Connection, deadlines: Deadlines) {
     this.#place = place;
@@ -135,14 +142,24 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
   /** Sends all that there is of the request. */
   #open(): void {
     const request = this.#request!;
+    if (request.upgrade !== null && !this.#connection.takesTunnels) {
+      this.#refuseTunnel();
+      return;
+    }
     const stream = this.#connection.open(this, request.method === 'HEAD');
     this.#stream = stream;
     this.#readsBefore = this.#connection.reads;
     stream.request(request, this.#connection.scheme);
     for (const content of this.#kept!) stream.content(content);
     this.#forgetMuch();
-    if (this.#ended) stream.end(this.#trailers);
+    if (this.#ended && request.upgrade === null) stream.end(this.#trailers);
     else this.#blocked = !stream.flush();
+  }
+
+  /** Nothing of it was sent, and its address is well. */
+  #refuseTunnel(): void {
+    const receiver = this.#end();
+    if (receiver !== null) lastWord(receiver, () => receiver.onFailure(NO_TUNNELS));
   }
 
   onReady(): void {
@@ -215,9 +232,23 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
       if (head.status >= 200) this.#onFinalHead(head.status);
       else if (this.#interim > MAX_INTERIM) this.#stream!.broken('unexpected interim answer');
       if (this.#over) return;
-      if (this.#holding) this.#hold(head);
-      else this.#give(head);
+      const given = this.#agrees(head.status) ? this.#switch(head) : head;
+      if (given === null) this.#stream!.broken('a tunnel that says how long its content is');
+      else if (this.#holding) this.#hold(given);
+      else this.#give(given);
     });
+  }
+
+  #agrees(status: number): boolean {
+    return this.#request!.upgrade !== null && status >= 200 && status < 300;
+  }
+
+  /** It owes nothing any more, and whatever follows is no fault of its address. */
+  #switch(head: ResponseHead): ResponseHead | null {
+    this.#switched = true;
+    this.#ended = false;
+    this.#watchSilence();
+    return switchedHead(head, this.#request!.upgrade!);
   }
 
   #onFinalHead(status: number): void {
@@ -234,7 +265,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
   }
 
   #give(head: ResponseHead): void {
-    if (head.status < 200) {
+    if (head.status < 200 && !this.#switched) {
       this.#receiver!.onInterim(head);
     } else {
       this.#headGiven = true;
@@ -247,7 +278,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
 
   onContent(content: Buffer): void {
     this.#guarded(() => {
-      if (!this.#over) this.#receiver!.onBody(content);
+      if (!this.#over) this.#receiver?.onBody(content);
     });
   }
 
@@ -261,7 +292,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
   }
 
   #flushReceiver(): void {
-    if (this.#over || this.#receiver!.flush()) return;
+    if (this.#over || this.#receiver === null || this.#receiver.flush()) return;
     this.#paused = true;
     this.#stream?.pause();
     this.#watchSilence();
@@ -302,7 +333,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
     this.#guarded(() => {
       this.#blocked = false;
       this.#watchSilence();
-      if (!this.#over && !this.#ended) this.#receiver!.onDrain();
+      if (!this.#over && !this.#ended) this.#receiver?.onDrain();
     });
   }
 
@@ -317,10 +348,20 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
     stream?.reset(ERROR.cancel);
   }
 
-  /** The configuration lets no tunnel lead to HTTP/2. */
   finish(over: () => void): void {
-    this.destroy();
-    over();
+    const stream = this.#stream;
+    if (this.#over || stream === null || !this.#switched) {
+      this.destroy();
+      over();
+      return;
+    }
+    this.#receiver = null;
+    this.#finishing = over;
+    this.#deadline.untilMs = this.#deadlines.nowMs + FINISH_MS;
+    this.#paused = false;
+    stream.end();
+    // What comes is dropped, until the upstream has said that it was all.
+    stream.resume();
   }
 
   expired(): void {
@@ -345,8 +386,15 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
    * Besides, a call on a stream may rest, but not for ever.
    */
   #watchSilence(): void {
-    if (this.#over) return;
+    if (this.#over || this.#finishing !== null) return;
     const { responseTimeoutMs, streamIdleTimeoutMs } = this.#place.timeouts;
+    if (this.#switched) {
+      const waits = this.#blocked && !this.#paused;
+      this.#deadline.untilMs = waits
+        ? this.#deadlines.nowMs + responseTimeoutMs
+        : Number.POSITIVE_INFINITY;
+      return;
+    }
     const waitsForUs = this.#paused || this.#held.length > 0 || this.#stream === null;
     const waitsMs = this.#owes && !this.#headCame ? responseTimeoutMs : streamIdleTimeoutMs;
     this.#deadline.untilMs = waitsForUs
@@ -358,7 +406,8 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
     if (this.#over) return;
     // Of a call that both sides let rest, the upstream is not at fault.
     const rests = failure.kind === 'timeout' && !this.#owes;
-    if (this.#receiver !== null && !rests) this.#place.failed(failure);
+    const faulty = this.#receiver !== null && !rests && !this.#switched;
+    if (faulty) this.#place.failed(failure);
     const receiver = this.#end();
     if (receiver !== null) lastWord(receiver, () => receiver.onFailure(failure));
   }
@@ -374,6 +423,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
     this.#place.over();
     const receiver = this.#receiver;
     this.#receiver = null;
+    this.#finishing?.();
     return receiver;
   }
 
@@ -393,6 +443,13 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
     receiver?.onFault(error);
   }
 }
+
+const NO_TUNNELS: UpstreamFailure = {
+  kind: 'broken',
+  detail: 'it takes no WebSocket over HTTP/2 (RFC 8441)',
+  neverSent: false,
+  staleConnection: false,
+};
 
 /** The exchange is over: what goes wrong in this step concerns the receiver alone. */
 function lastWord(receiver: ResponseReceiver, word: () => void): void {

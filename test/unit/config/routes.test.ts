@@ -82,12 +82,14 @@ it('lets a route be upgraded only with GET, for an account, and without a body t
   expect(saidOf(routeWith({ ...publicly, upgrade }))).toEqual([
     'routes[0].upgrade: not on a public route: a tunnel is always of an account',
   ]);
-  const overHttp2 = routeWith({ methods: '[GET]', upgrade }).replace(
-    'addresses:',
-    'protocol: h2c, addresses:',
-  );
-  expect(saidOf(overHttp2)).toEqual([
-    'routes[0].upgrade: only to an upstream of HTTP/1.1, and this one is spoken to in h2c',
+  const overHttp2 = (taken: string) =>
+    routeWith({ methods: '[GET]', upgrade: taken }).replace(
+      'addresses:',
+      'protocol: h2c, addresses:',
+    );
+  expect(saidOf(overHttp2('[websocket]'))).toEqual([]);
+  expect(saidOf(overHttp2('[websocket, x-bytes]'))).toEqual([
+    'routes[0].upgrade: only websocket to an upstream that is spoken to in h2c (RFC 8441)',
   ]);
   const variables = '{ app: { json: /app } }';
   expect(saidOf(routeWith({ methods: '[GET, POST]', upgrade, variables }))).toContainEqual(
