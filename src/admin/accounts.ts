@@ -1,21 +1,21 @@
-import type { Account, AccountKind, AccountStatus } from '../account/model.ts';
+import * as z from 'zod';
+import type { Account, AccountKind, AccountStatus, TeamMembership } from '../account/model.ts';
 import type { ChangeType } from '../audit/event/audit-event.ts';
 import type { RegistryStore } from '../registry/port.ts';
-import { type AdminActor, mustHave } from './actor.ts';
+import type { AdminActor } from './actor.ts';
 import { change, type Plan, reading } from './change.ts';
 import { type AdminContext, RECEIPT_WAIT, type Receipted } from './context.ts';
 import { judge } from './effect.ts';
-import { AdminError, notFound } from './error.ts';
-import { FIELD_LIMITS, Fields } from './fields.ts';
+import { AdminError, invalid, notFound } from './error.ts';
+import { Faults } from './faults.ts';
+import { parsed } from './input.ts';
 import { LEAVE_NONE, type LeaveNone, mayLeaveNone, someoneRemains } from './last-administrator.ts';
+import { FIELD_LIMITS } from './limits.ts';
+import { mustMean } from './meaning.ts';
 import { mustBeAt } from './named.ts';
 import { kindWord, Records } from './records.ts';
-import {
-  RESTRICTION_FIELDS,
-  type RestrictionInput,
-  readRestriction,
-  restricted,
-} from './restriction.ts';
+import { RESTRICTION_FIELDS, type RestrictionInput, restricted } from './restriction.ts';
+import { ACCOUNT_EDIT, GRANT, MEMBERSHIP, REF } from './schemas/inputs.ts';
 import { endingSessions } from './sign-outs.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
@@ -44,19 +44,14 @@ export interface AccountAnswer extends Receipted {
   readonly changed: boolean;
 }
 
-export const REF = ['name', 'id', 'kind', 'waitMs', 'version', LEAVE_NONE] as const;
-const KINDS = ['service', 'user'] as const;
-const STATUSES = ['active', 'inactive'] as const;
-
 /** The account, and when its tokens were last let in, as of some seconds ago. */
 export async function showAccount(
   context: AdminContext,
-  actor: AdminActor,
+  _actor: AdminActor,
   ref: AccountRef,
 ): Promise<AccountView> {
-  mustHave(actor, 'sallyport:registry:read');
   return reading(async () => {
-    const account = await findAccount(context, ref, new Fields(ref, REF));
+    const account = await findAccount(context, ref);
     const uses = account.kind === 'service' ? await context.store.uses(account.id) : [];
     return viewAccount(account, context.clock.wallMs(), uses);
   });
@@ -70,38 +65,46 @@ export interface AccountEdit extends RestrictionInput {
   readonly expiresAt?: string | null;
 }
 
-/** Changes what is named and leaves the rest. */
+/**
+ * Changes what is named and leaves the rest. A status that comes alone is an act of its own, and
+ * the record calls it by its name.
+ */
 export function editAccount(
   context: AdminContext,
   actor: AdminActor,
   input: AccountRef & AccountEdit,
 ): Promise<AccountAnswer> {
-  const fields = new Fields(input, [
-    ...REF,
-    'description',
-    'role',
-    'status',
-    'expiresAt',
-    ...RESTRICTION_FIELDS,
-  ]);
-  const status = fields.has('status') ? fields.oneOf('status', STATUSES, 'active') : null;
-  return changeAccount(context, actor, input, fields, 'account-changed', (account, records) => {
-    const role = fields.has('role') ? fields.name('role') : account.role;
-    if (fields.has('role')) records.expectRole(fields, 'role', role);
-    const restriction = readRestriction(fields, account);
-    for (const field of RESTRICTION_FIELDS)
-      if (account.kind === 'user' && restriction[field] !== undefined)
-        fields.fault(field, 'is for service accounts: users hold no token');
+  const { status } = input;
+  const named = EDITED.filter((field) => input[field] !== undefined);
+  if (status !== undefined && named.length === 1)
+    return status === 'active'
+      ? activateAccount(context, actor, input)
+      : deactivateAccount(context, actor, input);
+  return changeAccount(context, actor, input, 'account-changed', (account, records) => {
+    mustMean(ACCOUNT_EDIT, input, records, context.clock.wallMs());
+    mustTakeRestriction(account, input);
+    const { description, role, expiresAt } = input;
     return {
-      ...restricted(account, restriction),
-      role,
+      ...restricted(account, input),
+      role: role ?? account.role,
       status: status ?? account.status,
-      description: fields.has('description') ? fields.description() : account.description,
-      expiresAt: fields.has('expiresAt')
-        ? fields.expiry('expiresAt', context.clock.wallMs())
-        : account.expiresAt,
+      description: description ?? account.description,
+      expiresAt: expiresAt === undefined ? account.expiresAt : expiresAt,
     };
   });
+}
+
+const EDITED = Object.keys(ACCOUNT_EDIT) as readonly (keyof AccountEdit)[];
+
+function mustTakeRestriction({ kind }: Account, input: RestrictionInput): void {
+  const faults = new Faults();
+  for (const field of RESTRICTION_FIELDS) {
+    const said = input[field] ?? null;
+    const restricts = Array.isArray(said) ? said.length > 0 : said !== null;
+    if (kind === 'user' && restricts)
+      faults.add(field, 'is for service accounts: users hold no token');
+  }
+  faults.check();
 }
 
 export function activateAccount(
@@ -109,17 +112,10 @@ export function activateAccount(
   actor: AdminActor,
   ref: AccountRef,
 ): Promise<AccountAnswer> {
-  return changeAccount(
-    context,
-    actor,
-    ref,
-    new Fields(ref, REF),
-    'account-activated',
-    (account) => ({
-      ...account,
-      status: 'active',
-    }),
-  );
+  return changeAccount(context, actor, ref, 'account-activated', (account) => ({
+    ...account,
+    status: 'active',
+  }));
 }
 
 /**
@@ -132,18 +128,8 @@ export function deactivateAccount(
   actor: AdminActor,
   ref: AccountRef,
 ): Promise<AccountAnswer> {
-  return changeAccount(
-    context,
-    actor,
-    ref,
-    new Fields(ref, REF),
-    'account-deactivated',
-    (account) => ({
-      ...account,
-      status: 'inactive',
-    }),
-    { always: true },
-  );
+  const update = (account: Account): Account => ({ ...account, status: 'inactive' });
+  return changeAccount(context, actor, ref, 'account-deactivated', update, { always: true });
 }
 
 /** The name is free afterwards; the id is never used again. */
@@ -152,7 +138,7 @@ export function deleteAccount(
   actor: AdminActor,
   ref: AccountRef,
 ): Promise<AccountAnswer> {
-  return changeAccount(context, actor, ref, new Fields(ref, REF), 'account-deleted', () => null);
+  return changeAccount(context, actor, ref, 'account-deleted', () => null);
 }
 
 /** Joins a team, or changes the role in a team that the account is already in. */
@@ -161,16 +147,21 @@ export function joinTeam(
   actor: AdminActor,
   input: AccountRef & { readonly team: string; readonly role: string },
 ): Promise<AccountAnswer> {
-  const fields = new Fields(input, [...REF, 'team', 'role']);
-  const membership = { team: fields.name('team'), role: fields.name('role') };
-  return changeAccount(context, actor, input, fields, 'account-changed', (account, records) => {
-    records.expectTeam(fields, 'team', membership.team);
-    records.expectRole(fields, 'role', membership.role);
-    const teams = [...account.teams.filter(({ team }) => team !== membership.team), membership];
-    if (teams.length > FIELD_LIMITS.teamsPerAccount)
-      fields.fault('team', `an account may be in ${FIELD_LIMITS.teamsPerAccount} teams`);
-    return { ...account, teams: sorted(teams, ({ team }) => team) };
+  const { team, role } = input;
+  return changeAccount(context, actor, input, 'account-changed', (account, records) => {
+    mustMean(MEMBERSHIP, input, records, context.clock.wallMs());
+    return { ...account, teams: membershipOf(account.teams, { team, role }) };
   });
+}
+
+/** With this one in place of another in the same team. Throws `invalid` for one too many. */
+export function membershipOf(
+  teams: readonly TeamMembership[],
+  joined: TeamMembership,
+): readonly TeamMembership[] {
+  const all = [...teams.filter(({ team }) => team !== joined.team), joined];
+  mustFit('team', all.length, FIELD_LIMITS.teamsPerAccount, 'an account may be in', 'teams');
+  return sorted(all, ({ team }) => team);
 }
 
 export function leaveTeam(
@@ -178,9 +169,8 @@ export function leaveTeam(
   actor: AdminActor,
   input: AccountRef & { readonly team: string },
 ): Promise<AccountAnswer> {
-  const fields = new Fields(input, [...REF, 'team']);
-  const team = fields.name('team');
-  return changeAccount(context, actor, input, fields, 'account-changed', (account) => {
+  const { team } = input;
+  return changeAccount(context, actor, input, 'account-changed', (account) => {
     const teams = account.teams.filter((membership) => membership.team !== team);
     if (teams.length === account.teams.length)
       throw new AdminError('not-found', `${account.name} is not in the team ${team}`);
@@ -197,19 +187,19 @@ export function grantRole(
   actor: AdminActor,
   input: AccountRef & { readonly application: string; readonly role: string },
 ): Promise<AccountAnswer> {
-  const fields = new Fields(input, [...REF, 'application', 'role']);
-  const grant = { application: fields.name('application'), role: fields.name('role') };
-  return changeAccount(context, actor, input, fields, 'account-changed', (account, records) => {
-    records.expectRole(fields, 'role', grant.role);
-    const grants = [
-      ...account.grants.filter(({ application }) => application !== grant.application),
-      grant,
-    ];
-    if (grants.length > FIELD_LIMITS.grantsPerAccount) {
-      fields.fault('application', `an account may have ${FIELD_LIMITS.grantsPerAccount} grants`);
-    }
-    return { ...account, grants: sorted(grants, ({ application }) => application) };
+  const { application, role } = input;
+  return changeAccount(context, actor, input, 'account-changed', (account, records) => {
+    mustMean(GRANT, input, records, context.clock.wallMs());
+    const others = account.grants.filter((one) => one.application !== application);
+    const grants = [...others, { application, role }];
+    const most = FIELD_LIMITS.grantsPerAccount;
+    mustFit('application', grants.length, most, 'an account may have', 'grants');
+    return { ...account, grants: sorted(grants, (one) => one.application) };
   });
+}
+
+function mustFit(field: string, count: number, most: number, may: string, what: string): void {
+  if (count > most) throw invalid([{ field, message: `${may} ${most} ${what}` }]);
 }
 
 export function revokeGrant(
@@ -217,9 +207,8 @@ export function revokeGrant(
   actor: AdminActor,
   input: AccountRef & { readonly application: string },
 ): Promise<AccountAnswer> {
-  const fields = new Fields(input, [...REF, 'application']);
-  const application = fields.name('application');
-  return changeAccount(context, actor, input, fields, 'account-changed', (account) => {
+  const { application } = input;
+  return changeAccount(context, actor, input, 'account-changed', (account) => {
     const grants = account.grants.filter((grant) => grant.application !== application);
     if (grants.length === account.grants.length) {
       throw new AdminError(
@@ -231,26 +220,22 @@ export function revokeGrant(
   });
 }
 
-/** One change to one account. `update` notes faults in `fields`; null deletes. */
+/** One change to one account. `update` throws what is wrong with it; null deletes. */
 export function changeAccount(
   context: AdminContext,
   actor: AdminActor,
   ref: AccountRef,
-  fields: Fields,
   type: ChangeType,
   update: (account: Account, records: Records) => Account | null,
   { always = false }: { readonly always?: boolean } = {},
 ): Promise<AccountAnswer> {
-  mustHaveWrite(actor);
-  const waitMs = fields.integer('waitMs', RECEIPT_WAIT.defaultMs, 0, RECEIPT_WAIT.mostMs);
-  const seen = fields.version();
-  const leavesNone = mayLeaveNone(actor, fields.flag(LEAVE_NONE));
+  const { waitMs = RECEIPT_WAIT.defaultMs, version: seen = null } = ref;
+  const leavesNone = mayLeaveNone(actor, ref[LEAVE_NONE] === true);
   const plan = async (): Promise<Plan<AccountAnswer>> => {
-    const before = await findAccount(context, ref, fields);
+    const before = await findAccount(context, ref);
     mustBeAt(seen, before, kindWord(before));
     const records = await Records.read(context.store);
     const wanted = update(before, records);
-    fields.check();
     const updated = endingSessions(before, wanted, records);
     const effect = await judge(context, actor, records, {
       kind: 'account',
@@ -286,43 +271,49 @@ export function changeAccount(
   return change(context, actor, plan, waitMs);
 }
 
-export function mustHaveWrite(actor: AdminActor): void {
-  mustHave(actor, 'sallyport:registry:write');
-}
-
 /** The id behind a reference. An id is taken as it is: a deleted account still has a past. */
-export async function resolveAccountId(store: RegistryStore, ref: AccountRef): Promise<string> {
-  const fields = new Fields(ref, REF);
-  const key = fields.name(fields.has('id') ? 'id' : 'name');
-  fields.check();
-  if (ref.id !== undefined) return key;
-  const account = await store.accountByName(key);
-  if (account === null) throw notFound('account', key);
+export async function resolveAccountId(store: RegistryStore, given: AccountRef): Promise<string> {
+  const ref = parsed(REFERENCE, given);
+  const { id, name } = oneOf(ref);
+  if (id !== undefined) return id;
+  const account = await store.accountByName(name);
+  if (account === null) throw notFound('account', name);
   return account.id;
 }
 
-async function findAccount(
-  context: AdminContext,
-  ref: AccountRef,
-  fields: Fields,
-): Promise<Account> {
-  const byId = fields.has('id');
-  const key = byId ? fields.name('id') : fields.name('name');
-  if (byId && fields.has('name'))
-    fields.fault('id', 'name the account by name or by id, not by both');
-  const kind = ref.kind === undefined ? null : fields.oneOf('kind', KINDS, 'service');
-  fields.check();
-  const account = byId
-    ? (await context.store.account(key)).account
-    : await context.store.accountByName(key);
-  const word = kind === null ? 'account' : kindWord({ kind });
-  if (account === null) throw notFound(word, key);
-  if (kind !== null && account.kind !== kind) {
+const REFERENCE = z.strictObject(REF);
+
+type Key =
+  | { readonly id: string; readonly name?: undefined }
+  | { readonly id?: undefined; readonly name: string };
+
+/** By name or by id, one of them. */
+function oneOf({
+  id,
+  name,
+}: {
+  readonly id?: string | undefined;
+  readonly name?: string | undefined;
+}): Key {
+  if (id !== undefined && name !== undefined)
+    throw invalid([{ field: 'id', message: 'name the account by name or by id, not by both' }]);
+  if (id !== undefined) return { id };
+  if (name === undefined) throw invalid([{ field: 'name', message: 'is missing' }]);
+  return { name };
+}
+
+async function findAccount({ store }: AdminContext, ref: AccountRef): Promise<Account> {
+  const { id, name } = oneOf(ref);
+  const { kind } = ref;
+  const account =
+    id === undefined ? await store.accountByName(name) : (await store.account(id)).account;
+  const key = id ?? name;
+  if (account === null) throw notFound(kind === undefined ? 'account' : kindWord({ kind }), key);
+  if (kind !== undefined && account.kind !== kind)
     throw new AdminError(
       'not-found',
-      `there is no ${word} named ${JSON.stringify(key)}: that is a ${kindWord(account)}`,
+      `there is no ${kindWord({ kind })} named ${JSON.stringify(key)}: that is a ${kindWord(account)}`,
     );
-  }
   return account;
 }
 

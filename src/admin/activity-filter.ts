@@ -1,7 +1,8 @@
-import { BlockList, isIP } from 'node:net';
+import * as z from 'zod';
 import { readEvent, timeOf } from '../audit/event/read.ts';
-import { plainAddress } from '../http/ip-address.ts';
-import type { Fields } from './fields.ts';
+import { addressMatcher } from './event-address.ts';
+import { parsed } from './input.ts';
+import { FILTER } from './schemas/questions.ts';
 
 /** What narrows a log down. All that are given must hold. */
 export interface ActivityFilter {
@@ -30,15 +31,7 @@ export interface ActivityFilter {
 /** Fields that an event has by the same name. */
 const COMPARED = ['reason', 'phase', 'type', 'route', 'application', 'method', 'decision'] as const;
 
-export const FILTER_FIELDS = [
-  ...COMPARED,
-  'status',
-  'address',
-  'actor',
-  'requestId',
-  'since',
-  'until',
-] as const;
+const FILTERS = z.strictObject(FILTER);
 
 type Said = Partial<Record<string, unknown>>;
 type Question = (said: Said) => boolean;
@@ -47,21 +40,15 @@ type Question = (said: Said) => boolean;
 const ROUTINE = '"type":"chain-head"';
 
 /**
- * Reads the filter's fields and answers the question that they ask of an event.
+ * The question that a filter asks of an event. Throws `invalid` for what is no filter.
  *
  * @param everything also what is written for the proof alone
  */
-export function readFilter(fields: Fields, everything = false): (event: string) => boolean {
-  const questions = [
-    ...COMPARED.filter((name) => fields.has(name)).map((name) => compared(fields, name)),
-    ...(fields.has('status') ? [ofStatus(fields)] : []),
-    ...(fields.has('address') ? [ofAddress(fields)] : []),
-    ...(fields.has('actor') ? [ofActor(fields)] : []),
-    ...(fields.has('requestId') ? [ofRequest(fields)] : []),
-  ];
-  const since = fields.has('since') ? fields.moment('since') : null;
-  const until = fields.has('until') ? fields.moment('until') : null;
-  const showsAll = everything || fields.has('phase') || fields.has('type');
+export function readFilter(given: ActivityFilter, everything = false): (event: string) => boolean {
+  const filter = parsed(FILTERS, given);
+  const { since = null, until = null } = filter;
+  const questions = questionsOf(filter);
+  const showsAll = everything || filter.phase !== undefined || filter.type !== undefined;
   return (event) => {
     if (!showsAll && event.includes(ROUTINE)) return false;
     if (since !== null || until !== null) {
@@ -74,8 +61,24 @@ export function readFilter(fields: Fields, everything = false): (event: string) 
   };
 }
 
-function compared(fields: Fields, name: (typeof COMPARED)[number]): Question {
-  const value = fields.text(name, 128);
+function questionsOf(filter: z.output<typeof FILTERS>): readonly Question[] {
+  const { status, address, actor, requestId } = filter;
+  const questions = COMPARED.flatMap((name) => {
+    const value = filter[name];
+    return value === undefined ? [] : [compared(name, value)];
+  });
+  if (status !== undefined) questions.push(ofStatus(status));
+  if (address !== undefined) {
+    const matches = addressMatcher(address);
+    questions.push(({ clientAddress }) => matches(clientAddress));
+  }
+  if (actor !== undefined) questions.push(ofActor(actor));
+  if (requestId !== undefined)
+    questions.push((said) => said.requestId === requestId || said.id === requestId);
+  return questions;
+}
+
+function compared(name: (typeof COMPARED)[number], value: string): Question {
   return (said) => said[name] === value || (name === 'application' && isAbout(said, value));
 }
 
@@ -84,53 +87,18 @@ function isAbout({ applications }: Said, name: string): boolean {
   return Array.isArray(applications) && applications.includes(name);
 }
 
-function ofStatus(fields: Fields): Question {
-  const text = fields.text('status', 3);
-  if (!/^[1-5](?:\d\d|xx)$/.test(text)) fields.fault('status', 'must be like 404 or 4xx');
+function ofStatus(text: string): Question {
   const hundred = text.endsWith('xx') ? Number(text[0]) : null;
   return ({ status }) =>
     typeof status === 'number' &&
     (hundred === null ? status === Number(text) : Math.floor(status / 100) === hundred);
 }
 
-/**
- * However an address is written. What is kept instead of an address (its hash, a network) is
- * compared as text.
- */
-function ofAddress(fields: Fields): Question {
-  const asked = fields.text('address', 128);
-  const [address = '', bits, ...more] = asked.split('/');
-  const family = isIP(address);
-  const most = family === 4 ? 32 : 128;
-  const length = bits === undefined ? most : Number(bits);
-  const isNetwork = family !== 0 && more.length === 0 && /^\d{1,3}$/.test(bits ?? '0');
-  const list = new BlockList();
-  if (isNetwork && length <= most) list.addSubnet(address, length, familyName(family));
-  else if (asked.includes('/') || asked.includes('.') || asked.includes(':'))
-    fields.fault('address', 'must be an IP address, or a network such as 10.0.0.0/8');
-  return ({ clientAddress }) => {
-    if (typeof clientAddress !== 'string') return false;
-    const plain = plainAddress(clientAddress);
-    const said = isIP(plain);
-    return clientAddress === asked || (said !== 0 && list.check(plain, familyName(said)));
-  };
-}
-
-function familyName(family: number): 'ipv4' | 'ipv6' {
-  return family === 4 ? 'ipv4' : 'ipv6';
-}
-
-function ofActor(fields: Fields): Question {
-  const wanted = fields.text('actor', 128);
+function ofActor(wanted: string): Question {
   return ({ actor }) => {
     const { id, name } = Object(actor) as Said;
     return id === wanted || name === wanted;
   };
-}
-
-function ofRequest(fields: Fields): Question {
-  const wanted = fields.text('requestId', 128);
-  return (said) => said.requestId === wanted || said.id === wanted;
 }
 
 /** Whether an event belongs to an account: what it did, and what was done to it. */

@@ -1,14 +1,16 @@
+import * as z from 'zod';
 import { timeOf } from '../audit/event/read.ts';
 import { turn } from '../turns.ts';
 import type { AccountRef } from './accounts.ts';
 import { resolveAccountId } from './accounts.ts';
 import { type ActivityContext, type LogPage, logsOf } from './activity.ts';
-import { type ActivityFilter, concerns, FILTER_FIELDS, readFilter } from './activity-filter.ts';
+import { type ActivityFilter, concerns, readFilter } from './activity-filter.ts';
 import { type AdminActor, mustHave } from './actor.ts';
 import { reading } from './change.ts';
 import { invalid } from './error.ts';
-import { Fields } from './fields.ts';
+import { parsed } from './input.ts';
 import { checkCursor, lookUpRequest, SKEW_MS } from './request-lookup.ts';
+import { ACTIVITY_PAGE } from './schemas/questions.ts';
 
 /** `account: null` = everybody's. */
 export interface ActivityPageQuery extends ActivityFilter {
@@ -76,17 +78,15 @@ export async function pageActivity(
   return { items, next: over ? null : writeCursor(calls.place, changes.place, oldest) };
 }
 
+const QUERY = z.strictObject(ACTIVITY_PAGE);
+
 function readPageQuery(query: ActivityPageQuery) {
-  const fields = new Fields(query, ['account', 'cursor', 'limit', 'everything', ...FILTER_FIELDS]);
-  const limit = fields.integer('limit', 100, 1, 500);
-  const everything = fields.flag('everything');
-  const holds = readFilter(fields, everything);
-  const since = fields.has('since') ? fields.moment('since') : null;
-  const requestId = fields.has('requestId') ? fields.text('requestId', 128) : null;
-  const text = (query.cursor ?? null) === null ? null : fields.text('cursor', 512);
-  const cursor = text === null || requestId !== null ? null : readCursor(text, fields);
-  if (requestId !== null) checkCursor(text, fields);
-  fields.check();
+  const read = parsed(QUERY, query);
+  const { account: _, cursor: text = null, limit = 100, everything = false, ...filter } = read;
+  const { since = null, requestId = null } = filter;
+  const holds = readFilter(filter as ActivityFilter, everything);
+  if (requestId !== null) checkCursor(text);
+  const cursor = text === null || requestId !== null ? null : readCursor(text);
   return { limit, everything, holds, since, requestId, cursor };
 }
 
@@ -178,7 +178,7 @@ class Backwards {
 
 /** How far back the pages have come that end here: the time of their last event; null at first. */
 export function timeInCursor(cursor: string): string | null {
-  return readCursor(cursor, new Fields({}, [])).oldest;
+  return readCursor(cursor).oldest;
 }
 
 function writeCursor(calls: Place, changes: Place, oldest: string | null): string {
@@ -188,7 +188,7 @@ function writeCursor(calls: Place, changes: Place, oldest: string | null): strin
 /** As the stores give them out: numbers, with something between them. */
 const PLACE = /^(?:end|\d{1,15}(?:-\d{1,15})?(?:~\d{1,3})?)$/;
 
-function readCursor(text: string, fields: Fields): Cursor {
+function readCursor(text: string): Cursor {
   try {
     const places = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as unknown;
     if (Array.isArray(places) && places.length === 3) {
@@ -199,8 +199,7 @@ function readCursor(text: string, fields: Fields): Cursor {
   } catch {
     // Said below.
   }
-  fields.fault('cursor', 'is not one that was given out here');
-  return START;
+  throw invalid([{ field: 'cursor', message: 'is not one that was given out here' }]);
 }
 
 function isPlace(value: unknown): value is Place {

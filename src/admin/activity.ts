@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import * as z from 'zod';
 import { markOf, timeOf } from '../audit/event/read.ts';
 import { type AuditReader, AuditUnavailable, type EventPage } from '../audit/port.ts';
 import type { RegistryStore } from '../registry/port.ts';
@@ -7,7 +8,8 @@ import { type AccountRef, resolveAccountId } from './accounts.ts';
 import { type AdminActor, mustHave } from './actor.ts';
 import { reading } from './change.ts';
 import { AdminError } from './error.ts';
-import { Fields } from './fields.ts';
+import { parsed } from './input.ts';
+import { ACTIVITY } from './schemas/questions.ts';
 
 /** `account: null` = everybody's. */
 export interface ActivityQuery {
@@ -103,13 +105,9 @@ export async function* followActivity(
  */
 const OVERLAP_MS = 2_000;
 
-function resumption(fields: Fields): { readonly mark: string; readonly from: string } {
-  const mark = fields.text('after', 512);
+function resumption(mark: string): { readonly mark: string; readonly from: string } {
   const ms = Date.parse(mark.split('~', 1)[0] ?? '');
-  // Nothing was recorded before the epoch, and what lies before the first moment that there can be
-  // is no date.
-  if (!(ms >= 0)) fields.fault('after', 'is not the mark of an event');
-  return { mark, from: new Date(ms >= 0 ? Math.max(0, ms - OVERLAP_MS) : 0).toISOString() };
+  return { mark, from: new Date(Math.max(0, ms - OVERLAP_MS)).toISOString() };
 }
 
 function forgetOldest(seen: Set<string>): void {
@@ -119,12 +117,12 @@ function forgetOldest(seen: Set<string>): void {
   }
 }
 
+const QUERY = z.strictObject(ACTIVITY);
+
 async function readQuery(context: ActivityContext, actor: AdminActor, query: ActivityQuery) {
   mustHave(actor, 'sallyport:activity:read');
-  const fields = new Fields(query, ['account', 'limit', 'after']);
-  const limit = fields.integer('limit', 50, 1, 1000);
-  const after = fields.has('after') ? resumption(fields) : null;
-  fields.check();
+  const { limit = 50, after: mark } = parsed(QUERY, query);
+  const after = mark === undefined ? null : resumption(mark);
   const account =
     query.account === null
       ? null

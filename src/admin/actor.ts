@@ -2,7 +2,7 @@ import type { PermissionSet } from '../account/permission.ts';
 import { compilePermissions, exceeds, type OwnPermission } from '../account/permission.ts';
 import type { Actor } from '../audit/event/change-event.ts';
 import { AdminError } from './error.ts';
-import { printable } from './fields.ts';
+import { printable } from './faults.ts';
 
 /**
  * Who asks, and what they may do. Whoever can write the store itself is above permissions: no rule

@@ -1,85 +1,69 @@
-import * as accounts from './accounts.ts';
-import type { AdminActor } from './actor.ts';
-import { checkDeclaration } from './check-declaration.ts';
-import type { AdminContext, Bound, Nothing } from './context.ts';
-import { declareServiceAccount } from './declared-account.ts';
-import { exportRecords } from './export.ts';
-import * as foundToken from './found-token.ts';
-import { admitPerson } from './identity.ts';
-import { findRevived, importRecord, importRecords } from './import.ts';
-import * as list from './list-accounts.ts';
-import * as roles from './roles.ts';
-import * as serviceAccounts from './service-accounts.ts';
-import * as teams from './teams.ts';
-import * as users from './users.ts';
+import { type AdminActor, mustHave } from './actor.ts';
+import { reading } from './change.ts';
+import type { AdminContext, Bound } from './context.ts';
+import { AdminError, invalid } from './error.ts';
+import { readInput } from './input.ts';
+import { meaningFaults } from './meaning.ts';
+import { ACCOUNTS } from './operations/accounts.ts';
+import { DECLARATION, ROLES, TEAMS } from './operations/policy.ts';
+import type { Row } from './operations/row.ts';
+import { SERVICE_ACCOUNTS, TOKENS } from './operations/tokens.ts';
+import { TRANSFER } from './operations/transfer.ts';
+import { USERS } from './operations/users.ts';
+import { Records } from './records.ts';
 
 /**
- * Everything that can be done to the registry by people and pipelines. There is one set of these
- * functions; the command line, the owner's socket and the API only bring an actor and an input to
- * them. All take plain data, answer plain data, and throw `AdminError`.
+ * Everything that can be done to the registry by people and pipelines, a row each. The command
+ * line, the owner's socket, the console and the API only bring an actor and an input; who may, and
+ * whether the input will do, is looked at here, once for all of them.
  */
-const OPERATIONS = {
-  createServiceAccount: serviceAccounts.createServiceAccount,
-  rotateToken: serviceAccounts.rotateToken,
-  closeOverlap: serviceAccounts.closeOverlap,
-  renewToken: serviceAccounts.renewToken,
-  reportToken: foundToken.reportToken,
-
-  declareServiceAccount,
-  checkDeclaration,
-
-  createUser: users.createUser,
-  setPassword: users.setPassword,
-  changeOwnPassword: users.changeOwnPassword,
-  signOutEverywhere: users.signOutEverywhere,
-  admitPerson,
-
-  listAccounts: list.listAccounts,
-  showAccount: accounts.showAccount,
-  editAccount: accounts.editAccount,
-  activateAccount: accounts.activateAccount,
-  deactivateAccount: accounts.deactivateAccount,
-  deleteAccount: accounts.deleteAccount,
-  joinTeam: accounts.joinTeam,
-  leaveTeam: accounts.leaveTeam,
-  grantRole: accounts.grantRole,
-  revokeGrant: accounts.revokeGrant,
-
-  listRoles: (context: AdminContext, actor: AdminActor, _input: Nothing) =>
-    roles.listRoles(context, actor),
-  showRole: roles.showRole,
-  createRole: roles.createRole,
-  editRole: roles.editRole,
-  deleteRole: roles.deleteRole,
-
-  listTeams: (context: AdminContext, actor: AdminActor, _input: Nothing) =>
-    teams.listTeams(context, actor),
-  showTeam: teams.showTeam,
-  createTeam: teams.createTeam,
-  editTeam: teams.editTeam,
-  deleteTeam: teams.deleteTeam,
-
-  exportRecords,
-  findRevived,
-  importRecord,
-  importRecords,
+export const OPERATIONS = {
+  ...SERVICE_ACCOUNTS,
+  ...ACCOUNTS,
+  ...USERS,
+  ...ROLES,
+  ...TEAMS,
+  ...DECLARATION,
+  ...TRANSFER,
+  ...TOKENS,
 } as const;
 
 export type OperationName = keyof typeof OPERATIONS;
 
+/** Each operation without its context: what its callers see of it. */
 export type Administration = {
-  readonly [Name in OperationName]: Bound<(typeof OPERATIONS)[Name]>;
+  readonly [Name in OperationName]: Bound<(typeof OPERATIONS)[Name]['run']>;
 };
 
 export const OPERATION_NAMES = Object.keys(OPERATIONS) as readonly OperationName[];
 
 export function createAdministration(context: AdminContext): Administration {
-  // async: whatever is wrong is a rejection, never a throw. Object(): an input that is none, from a
-  // socket, lacks every field and says so.
+  // async: whatever is wrong is a rejection, never a throw.
   return administrationOf(
-    (name) => async (actor, input) =>
-      OPERATIONS[name](context, actor, Object(input ?? {}) as never),
+    (name) => async (actor, input) => perform(OPERATIONS[name], context, actor, input),
   );
+}
+
+async function perform(
+  { needs, input: schema, shape, run }: Row,
+  context: AdminContext,
+  actor: AdminActor,
+  given: unknown,
+): Promise<unknown> {
+  if (needs === 'store-owner') mustOwnStore(actor);
+  else if (needs !== 'its-own') mustHave(actor, needs);
+  // An input that is none, from a socket, lacks every field and says so.
+  const input = Object(given ?? {}) as object;
+  const { value, faults } = readInput(schema, input);
+  if (faults === undefined)
+    return run(context, actor, value as never, createAdministration as never);
+  const records = await reading(() => Records.read(context.store));
+  throw invalid([...faults, ...meaningFaults(shape, input, records, context.clock.wallMs())]);
+}
+
+function mustOwnStore(actor: AdminActor): void {
+  if (actor.permissions !== 'store-owner')
+    throw new AdminError('forbidden', 'only who has the rights of the store may do this');
 }
 
 /**

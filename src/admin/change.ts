@@ -105,7 +105,8 @@ function merged(commits: readonly Commit[]): Commit {
   };
 }
 
-async function receipt(
+/** Waits until a change that took something away is in force everywhere, `waitMs` at most. */
+export async function receipt(
   context: AdminContext,
   committed: Committed,
   waitMs: number,
@@ -127,7 +128,7 @@ async function receipt(
  * Whether anybody may do less after the change than before, or whether that cannot be told at a
  * glance: a role on one application replaces the others and can lower as well as raise.
  */
-function takesAway({ kind, before, after }: Edit): boolean {
+export function takesAway({ kind, before, after }: Edit): boolean {
   if (before === null) return false;
   if (kind === 'role')
     return (
@@ -175,7 +176,7 @@ export async function reading<T>(read: () => Promise<T>): Promise<T> {
  * A commit whose answer did not arrive may have happened: that must be said, because a token may
  * have been lost with the answer.
  */
-async function writing(store: RegistryStore, commit: Commit): Promise<CommitResult> {
+export async function writing(store: RegistryStore, commit: Commit): Promise<CommitResult> {
   try {
     return await store.commit(commit);
   } catch (error) {

@@ -37,7 +37,12 @@ export const RECEIPT_WAIT = { defaultMs: 5_000, mostMs: 600_000 } as const;
 
 /** A function of administration without its context: what its callers see of it. */
 export type Bound<
-  Operation extends (context: AdminContext, actor: AdminActor, input: never) => unknown,
+  Operation extends (
+    context: AdminContext,
+    actor: AdminActor,
+    input: never,
+    ...more: never[]
+  ) => unknown,
 > = (actor: AdminActor, input: Parameters<Operation>[2]) => ReturnType<Operation>;
 
 /** For operations without input. */

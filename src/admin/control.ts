@@ -1,9 +1,10 @@
+import * as z from 'zod';
 import { Policy } from '../account/policy.ts';
 import { compilePrincipal } from '../account/principal.ts';
 import type { AuditReader } from '../audit/port.ts';
 import { type Explanation, explain, type Question } from '../decision/explain.ts';
 import type { RouteTable } from '../decision/route-table.ts';
-import { isZonelessAddress, plainAddress } from '../http/ip-address.ts';
+import { plainAddress } from '../http/ip-address.ts';
 import type { ServedRegistry } from '../registry/served.ts';
 import { resolveAccountId } from './accounts.ts';
 import { type ActivityQuery, type Followed, followActivity, readActivity } from './activity.ts';
@@ -13,10 +14,11 @@ import { type Administration, createAdministration } from './administration.ts';
 import { reading } from './change.ts';
 import type { AdminContext, Nothing } from './context.ts';
 import { AdminError, notFound } from './error.ts';
-import { Fields } from './fields.ts';
+import { parsed } from './input.ts';
 import { type InstancesView, listInstances } from './instances.ts';
 import { createRegistryKeeper, type RegistryKeeper } from './registry-keeper.ts';
 import { type AuditReindexing, createReindexing } from './reindexing.ts';
+import { type CALL, EXPLAIN, WHO_CAN } from './schemas/questions.ts';
 import { type AuditVerifications, createVerifications } from './verifications.ts';
 import { type AnyonesCall, type WhoCanPage, whoCan } from './who-can.ts';
 
@@ -93,9 +95,8 @@ async function explainCall(
   question: CallQuestion,
 ): Promise<Explanation> {
   mustHave(actor, 'sallyport:registry:read');
-  const fields = new Fields(question, ['account', ...CALL_FIELDS]);
-  const name = fields.name('account');
-  const call = readCall(fields);
+  const { account: name, ...asked } = parsed(QUESTION, question);
+  const call = callOf(asked);
   const table = knownRoutes(options);
   const { account, roles, teams } = await reading(async () => {
     const id = await resolveAccountId(options.store, { name });
@@ -112,34 +113,22 @@ async function askWhoCan(
   question: AnyonesCall,
 ): Promise<WhoCanPage> {
   mustHave(actor, 'sallyport:registry:read');
-  const fields = new Fields(question, [...CALL_FIELDS, 'cursor']);
-  const cursor = fields.has('cursor') ? fields.text('cursor', 64) : null;
-  if (cursor !== null && !/^[0-9A-Za-z]{1,64}$/.test(cursor))
-    fields.fault('cursor', 'must be where a page ended');
-  const call = readCall(fields);
+  const { cursor = null, ...asked } = parsed(ANYBODYS, question);
   const { store, clock } = options;
-  return whoCan({ store, clock, table: knownRoutes(options) }, call, cursor);
+  return whoCan({ store, clock, table: knownRoutes(options) }, callOf(asked), cursor);
 }
 
-const CALL_FIELDS = ['method', 'path', 'host', 'variables', 'from'] as const;
+const QUESTION = z.strictObject(EXPLAIN);
+const ANYBODYS = z.strictObject(WHO_CAN);
 
-/** What a question about a call says of it. Throws for what could be none. */
-function readCall(fields: Fields): Omit<Question, 'account'> {
-  const method = fields.text('method', 64);
-  const path = fields.text('path', 8192);
-  const host = fields.has('host') ? fields.text('host', 255).toLowerCase() : 'localhost';
-  if (path !== '' && !/^\/[!-"$->@-~]*$/.test(path))
-    fields.fault(
-      'path',
-      'must begin with / and be without query, spaces and letters outside ASCII',
-    );
-  const variables = fields.has('variables') ? readVariables(fields.text('variables', 8192)) : [];
-  if (variables === null) fields.fault('variables', 'must be name=value, with commas in between');
-  const from = fields.has('from') ? fields.text('from', 64) : null;
-  if (from !== null && !isZonelessAddress(from)) fields.fault('from', 'must be an IP address');
-  fields.check();
-  const address = from === null ? null : plainAddress(from);
-  return { method, path, host, variables: variables ?? [], from: address };
+type AskedCall = z.output<z.ZodObject<typeof CALL>>;
+
+function callOf({ method, path, host, variables, from }: AskedCall): Omit<Question, 'account'> {
+  return {
+    ...{ method, path, host: host ?? 'localhost' },
+    variables: variables === undefined ? [] : variablesIn(variables),
+    from: from === undefined ? null : plainAddress(from),
+  };
 }
 
 function knownRoutes(options: ControlOptions): RouteTable {
@@ -152,10 +141,9 @@ function knownRoutes(options: ControlOptions): RouteTable {
   return table;
 }
 
-function readVariables(text: string): { name: string; value: string }[] | null {
-  const pairs = text.split(',').map((pair) => /^([^=]+)=(.*)$/.exec(pair));
-  const read = pairs.flatMap((pair) =>
-    pair === null ? [] : [{ name: pair[1]!, value: pair[2]! }],
-  );
-  return read.length === pairs.length ? read : null;
+function variablesIn(text: string): { name: string; value: string }[] {
+  return text.split(',').map((pair) => {
+    const [name = '', ...value] = pair.split('=');
+    return { name, value: value.join('=') };
+  });
 }

@@ -4,7 +4,7 @@ import { ADMINISTRATOR_ROLE, isBuiltInRole, NO_ROLE } from '../account/role.ts';
 import type { Config } from '../config/schema.ts';
 import { turn } from '../turns.ts';
 import type { Fault } from './error.ts';
-import { FIELD_LIMITS } from './fields.ts';
+import { FIELD_LIMITS } from './limits.ts';
 import type { RoleView } from './views.ts';
 
 /** What the registry holds of what a declaration speaks of. */

@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import type { AccountKind, Team } from '../account/model.ts';
 import { turn } from '../turns.ts';
 import type { showAccount } from './accounts.ts';
@@ -6,9 +7,10 @@ import type { Bound, Nothing } from './context.ts';
 import { type Declaration, declarationFaults } from './declaration-faults.ts';
 import type { declareServiceAccount } from './declared-account.ts';
 import { AdminError, invalid } from './error.ts';
-import { Fields } from './fields.ts';
-import { bindingWords, RESTRICTION_FIELDS, readRestriction } from './restriction.ts';
+import { readInput } from './input.ts';
+import { bindingWords } from './restriction.ts';
 import type { createRole, editRole, listRoles } from './roles.ts';
+import { restriction } from './schemas/words.ts';
 import type { createTeam, editTeam, listTeams } from './teams.ts';
 import type { AccountView, RoleView } from './views.ts';
 
@@ -283,15 +285,17 @@ function accountDifferences(
   ];
 }
 
+const RESTRICTION = z.strictObject(restriction);
+
 /** What cannot be read is refused when it is applied, and differs until then. */
 function restrictionDifferences(
   before: Pick<AccountView, 'allowedNetworks' | 'boundTo'>,
   wanted: Pick<Declaration['serviceAccounts'][number], 'allowedNetworks' | 'boundTo'>,
 ): readonly string[] {
   const { allowedNetworks: networks, boundTo: binding } = wanted;
-  const fields = new Fields({ allowedNetworks: networks, boundTo: binding }, RESTRICTION_FIELDS);
-  const read = readRestriction(fields);
-  const { allowedNetworks = [], boundTo = null } = read;
+  const { value } = readInput(RESTRICTION, { allowedNetworks: networks, boundTo: binding });
+  const allowedNetworks = value?.allowedNetworks ?? [];
+  const boundTo = value?.boundTo ?? null;
   return [
     ...difference('allowedNetworks', sorted(before.allowedNetworks), sorted(allowedNetworks)),
     ...difference('boundTo', bindingWords(before.boundTo) ?? '', bindingWords(boundTo) ?? ''),

@@ -1,21 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
 import { newAccountId } from '../account/id.ts';
 import type { Account, AccountStatus, Grant, TeamMembership } from '../account/model.ts';
-import { mustHaveWrite } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import { change } from './change.ts';
 import type { AdminContext, Receipted } from './context.ts';
 import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
-import { FIELD_LIMITS, Fields } from './fields.ts';
 import { someoneRemains } from './last-administrator.ts';
+import { mustMean } from './meaning.ts';
 import { Records } from './records.ts';
 import {
-  RESTRICTION_FIELDS,
+  type RESTRICTION_FIELDS,
   type RestrictionInput,
-  readRestriction,
+  restrictionIn,
   withoutRestriction,
 } from './restriction.ts';
+import { DECLARED_ACCOUNT } from './schemas/inputs.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
 /** A service account as it is to be, whole: what is left out is empty. */
@@ -56,11 +56,11 @@ export function declareServiceAccount(
   actor: AdminActor,
   input: DeclaredAccount,
 ): Promise<DeclaredAnswer> {
-  mustHaveWrite(actor);
   return change(context, actor, async () => {
     const nowMs = context.clock.wallMs();
     const records = await Records.read(context.store);
-    const wanted = readWanted(input, records);
+    mustMean(DECLARED_ACCOUNT, input, records, nowMs);
+    const wanted = wantedOf(input);
     const before = await context.store.accountByName(wanted.name);
     if (before !== null && before.kind !== 'service')
       throw new AdminError('name-taken', `${wanted.name} is a user, not a service account`);
@@ -96,63 +96,15 @@ export function declareServiceAccount(
   });
 }
 
-function readWanted(input: DeclaredAccount, records: Records): Wanted {
-  const fields = new Fields(input, [
-    'name',
-    'role',
-    'description',
-    'teams',
-    'grants',
-    'status',
-    'expiresAt',
-    ...RESTRICTION_FIELDS,
-  ]);
-  const role = fields.name('role');
-  const teams = fields.memberships('teams', FIELD_LIMITS.teamsPerAccount);
-  const grants = readGrants(input.grants ?? [], fields);
-  const wanted: Wanted = {
-    name: fields.name('name'),
-    description: fields.description(),
-    role,
+function wantedOf(input: DeclaredAccount): Wanted {
+  const { name, role, description = '', teams = [], grants = [] } = input;
+  const { status = 'active', expiresAt = null } = input;
+  return {
+    ...{ name, description, role, status, expiresAt },
     teams: [...teams].sort((a, b) => (a.team < b.team ? -1 : 1)),
     grants: [...grants].sort((a, b) => (a.application < b.application ? -1 : 1)),
-    status: fields.oneOf('status', ['active', 'inactive'] as const, 'active'),
-    // A declaration may outlive the moment: one that has passed is a state like any other.
-    expiresAt:
-      fields.has('expiresAt') && input.expiresAt !== null ? fields.moment('expiresAt') : null,
-    ...readRestriction(fields),
+    ...restrictionIn(input),
   };
-  records.expectRole(fields, 'role', role);
-  teams.forEach((membership, index) => {
-    records.expectTeam(fields, `teams[${index}].team`, membership.team);
-    records.expectRole(fields, `teams[${index}].role`, membership.role);
-  });
-  grants.forEach((grant, index) => {
-    records.expectRole(fields, `grants[${index}].role`, grant.role);
-  });
-  fields.check();
-  return wanted;
-}
-
-/** `[{ application, role }]`, each application once. */
-function readGrants(list: readonly unknown[], fields: Fields): readonly Grant[] {
-  if (list.length > FIELD_LIMITS.grantsPerAccount)
-    fields.fault(
-      'grants',
-      `has ${list.length} entries; ${FIELD_LIMITS.grantsPerAccount} are allowed`,
-    );
-  const grants = list.slice(0, FIELD_LIMITS.grantsPerAccount).map((item) => {
-    const grant = new Fields(item, ['application', 'role']);
-    const read = { application: grant.name('application'), role: grant.name('role') };
-    grant.check();
-    return read;
-  });
-  const applications = grants.map(({ application }) => application);
-  const twice = applications.find(
-    (application, index) => applications.indexOf(application) !== index,
-  );
-  if (twice !== undefined) fields.fault('grants', `names the application ${twice} more than once`);
-  return grants;
 }
 
 function created(wanted: Wanted, nowMs: number): Account {

@@ -3,8 +3,7 @@ import { changeAccount } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import { reading } from './change.ts';
 import type { AdminContext, Receipted } from './context.ts';
-import { AdminError } from './error.ts';
-import { Fields } from './fields.ts';
+import { AdminError, invalid } from './error.ts';
 import { retiring } from './service-accounts.ts';
 import type { AccountView } from './views.ts';
 
@@ -34,12 +33,11 @@ export async function reportToken(
   actor: AdminActor,
   input: FoundToken,
 ): Promise<TokenReport> {
-  const fields = new Fields(input, ['token', 'waitMs']);
-  const id = parseToken(fields.text('token', 256).trim());
-  if (fields.has('token') && id === null) fields.fault('token', 'is not a token of this kind');
-  fields.check();
-  const digest = tokenDigest(input.token.trim());
-  const known = id === null ? null : (await reading(() => context.store.account(id))).account;
+  const token = input.token.trim();
+  const id = parseToken(token);
+  if (id === null) throw invalid([{ field: 'token', message: 'is not a token of this kind' }]);
+  const digest = tokenDigest(token);
+  const known = (await reading(() => context.store.account(id))).account;
   if (known === null || known.kind !== 'service') return { revoked: false, account: null };
   const finder: AdminActor = { ...actor, permissions: 'store-owner' };
   const ref = { id: known.id, ...(input.waitMs === undefined ? {} : { waitMs: input.waitMs }) };
@@ -47,7 +45,6 @@ export async function reportToken(
     context,
     finder,
     ref,
-    fieldsOf(ref),
     'token-reported',
     (before) => {
       const live = before.token?.digest === digest;
@@ -72,8 +69,4 @@ export async function reportToken(
     account: ours ? account : null,
     ...(revocation === undefined ? {} : { revocation }),
   };
-}
-
-function fieldsOf(ref: object): Fields {
-  return new Fields(ref, ['id', 'waitMs']);
 }

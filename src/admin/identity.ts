@@ -5,8 +5,9 @@ import { change, type Plan, reading } from './change.ts';
 import type { AdminContext } from './context.ts';
 import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
-import { Fields } from './fields.ts';
+import { mustMean } from './meaning.ts';
 import { Records } from './records.ts';
+import { VOUCHED_PERSON } from './schemas/inputs.ts';
 import { endingSessions, signedOut } from './sign-outs.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
@@ -44,21 +45,11 @@ export const IDENTITY_ACTOR: AdminActor = {
 export async function admitPerson(
   context: AdminContext,
   actor: AdminActor,
-  input: VouchedPerson,
+  person: VouchedPerson,
 ): Promise<{ readonly account: AccountView }> {
-  if (actor.permissions !== 'store-owner')
-    throw new AdminError('forbidden', 'only the identity provider vouches for people');
-  const fields = new Fields(input, ['name', 'subject', 'role']);
-  const person = {
-    name: fields.name('name'),
-    subject: fields.text('subject', 768),
-    role: fields.name('role'),
-  };
-  fields.check();
   const plan = async (): Promise<Plan<{ readonly account: AccountView }>> => {
     const records = await Records.read(context.store);
-    records.expectRole(fields, 'role', person.role);
-    fields.check();
+    mustMean(VOUCHED_PERSON, person, records, context.clock.wallMs());
     const before = await context.store.accountByName(person.name);
     if (before !== null && !isTheirs(before, person)) {
       throw new AdminError(

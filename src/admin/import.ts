@@ -5,8 +5,7 @@ import { change, changeTogether, reading } from './change.ts';
 import type { AdminContext } from './context.ts';
 import type { Edit } from './edit.ts';
 import { judge } from './effect.ts';
-import { AdminError, type AdminErrorCode } from './error.ts';
-import { Fields } from './fields.ts';
+import { AdminError, type AdminErrorCode, invalid } from './error.ts';
 import { Records } from './records.ts';
 import {
   type Incoming,
@@ -23,7 +22,6 @@ import {
   importedTeam,
   incomingIn,
   isSame,
-  mustOwnStore,
   type TransferredRecord,
 } from './transferred.ts';
 
@@ -42,12 +40,7 @@ export function importRecord(
   actor: AdminActor,
   input: TransferredRecord & ReviveOption,
 ): Promise<{ readonly changed: boolean }> {
-  mustOwnStore(actor);
-  const fields = new Fields(input, ['kind', 'text', 'reviveRevoked']);
-  const kind = fields.oneOf('kind', ['account', 'role', 'team'] as const, 'account');
-  const text = fields.text('text', 4 * 1024 * 1024);
-  const revive = fields.has('reviveRevoked') && fields.flag('reviveRevoked');
-  fields.check();
+  const { kind, text, reviveRevoked: revive = false } = input;
   return change(context, actor, async () => {
     const { seq } = await context.store.snapshot();
     const found = await editFor(context, kind, text);
@@ -106,11 +99,11 @@ export interface RevivedRecord {
  */
 export async function findRevived(
   context: AdminContext,
-  actor: AdminActor,
+  _actor: AdminActor,
   input: { readonly records: readonly TransferredRecord[] },
 ): Promise<{ readonly revived: readonly RevivedRecord[] }> {
-  mustOwnStore(actor);
-  const records = listIn(input, ['records']);
+  const { records } = input;
+  mustFit(records);
   return reading(async () => {
     const named = records.flatMap((record, index) => {
       const incoming = incomingIn(record);
@@ -144,23 +137,20 @@ async function isThere(
   return (kind === 'role' ? records.roles : records.teams).has(record.name);
 }
 
-function listIn(
-  input: { readonly records: readonly TransferredRecord[] } & ReviveOption,
-  names: readonly string[],
-): readonly TransferredRecord[] {
-  const fields = new Fields(input, names);
-  const { records } = input;
-  if (!Array.isArray(records) || records.length > IMPORT_BATCH)
-    fields.fault('records', `must be a list of ${IMPORT_BATCH} records at most`);
-  if (fields.has('reviveRevoked')) fields.flag('reviveRevoked');
-  fields.check();
-  return records;
+function mustFit({ length }: readonly TransferredRecord[]): void {
+  if (length > IMPORT_BATCH)
+    throw invalid([
+      { field: 'records', message: `must be a list of ${IMPORT_BATCH} records at most` },
+    ]);
 }
 
 /** Records that are brought in by one request at most. */
-export const IMPORT_BATCH = 64;
-/** By one step of the store: what an embedded one does of it is one turn of the loop. */
-const IMPORTED_AT_ONCE = 16;
+export const IMPORT_BATCH = 256;
+/**
+ * By one step of the store. What a gate that keeps its own does of it is one turn of its loop; the
+ * command line alone has no calls to answer.
+ */
+const IMPORTED_AT_ONCE = { byGate: 16, alone: IMPORT_BATCH } as const;
 
 /**
  * The same for many records, in their order, in as few steps as can be. `changed`: how many were
@@ -171,13 +161,13 @@ export async function importRecords(
   actor: AdminActor,
   input: { readonly records: readonly TransferredRecord[] } & ReviveOption,
 ): Promise<ImportAnswer> {
-  mustOwnStore(actor);
-  const records = listIn(input, ['records', 'reviveRevoked']);
-  const reviveRevoked = input.reviveRevoked === true;
+  const { records, reviveRevoked = false } = input;
+  mustFit(records);
   const all = { done: 0, changed: 0 };
-  for (let from = 0; from < records.length; from += IMPORTED_AT_ONCE) {
+  const atOnce = context.instance === null ? IMPORTED_AT_ONCE.alone : IMPORTED_AT_ONCE.byGate;
+  for (let from = 0; from < records.length; from += atOnce) {
     await turn();
-    const slice = records.slice(from, from + IMPORTED_AT_ONCE);
+    const slice = records.slice(from, from + atOnce);
     const together = await importedTogether(context, actor, slice, reviveRevoked);
     const answer: ImportAnswer =
       together === null

@@ -6,6 +6,7 @@ import type { AdminContext } from './context.ts';
 import type { Reliance } from './edit.ts';
 import { AdminError } from './error.ts';
 import type { Records } from './records.ts';
+import { LEAVE_NONE } from './schemas/inputs.ts';
 
 /**
  * Somebody must remain who can give back what a change takes away: administration that nobody can
@@ -16,8 +17,7 @@ import type { Records } from './records.ts';
  * The identity provider is not asked: at each sign-in the configuration says anew who administers.
  */
 
-/** Field by which whoever owns the store says that nobody is to remain. */
-export const LEAVE_NONE = 'leaveNoAdministrator';
+export { LEAVE_NONE };
 
 export interface LeaveNone {
   readonly [LEAVE_NONE]?: boolean;

@@ -3,7 +3,6 @@ import { BadCursor } from '../registry/listing/cursor.ts';
 import { folded } from '../registry/listing/entry.ts';
 import {
   isListed,
-  LIST_SORTS,
   type ListedAccount,
   type ListPage,
   type ListQuery,
@@ -11,14 +10,14 @@ import {
   needsUses,
 } from '../registry/listing/query.ts';
 import { turn } from '../turns.ts';
-import { type AdminActor, mustHave } from './actor.ts';
+import type { AdminActor } from './actor.ts';
 import { reading } from './change.ts';
 import type { AdminContext } from './context.ts';
 import { invalid } from './error.ts';
-import { Fields } from './fields.ts';
+import { LIST_ORDERS } from './schemas/inputs.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
-export const LIST_ORDERS = ['ascending', 'descending'] as const;
+export { LIST_ORDERS };
 
 export interface AccountQuery {
   /**
@@ -65,38 +64,20 @@ export interface AccountViewPage {
   readonly damaged: readonly string[];
 }
 
-const KNOWN = [
-  'kind',
-  'cursor',
-  'limit',
-  'name',
-  'search',
-  'namePrefix',
-  'status',
-  'role',
-  'team',
-  'neverUsed',
-  'unusedForDays',
-  'expiringWithinDays',
-  'tokenOlderThanDays',
-  'sort',
-  'order',
-  'lastUsed',
-] as const;
-
 const DAY_MS = 86_400_000;
-const DAYS_MOST = 3650;
 
 export async function listAccounts(
   context: AdminContext,
-  actor: AdminActor,
+  _actor: AdminActor,
   input: AccountQuery,
 ): Promise<AccountViewPage> {
-  mustHave(actor, 'sallyport:registry:read');
   const nowMs = context.clock.wallMs();
-  const { name, query } = readQuery(input, nowMs);
+  const query = queryOf(input, nowMs);
+  const { name } = input;
   const page = await reading(() =>
-    name === null ? pageOf(context, query) : byName(context, name, query, input.kind !== undefined),
+    name === undefined
+      ? pageOf(context, query)
+      : byName(context, name, query, input.kind !== undefined),
   );
   await turn();
   return {
@@ -131,41 +112,31 @@ async function byName(
   return { items, total: items.length, next: null, previous: null, damaged: [] };
 }
 
-function readQuery(
-  input: AccountQuery,
-  nowMs: number,
-): { readonly name: string | null; readonly query: ListQuery } {
-  const fields = new Fields(input, KNOWN);
-  const nameIn = (field: string) => (fields.has(field) ? fields.name(field) : null);
-  const textIn = (field: string, most: number) =>
-    fields.has(field) ? fields.text(field, most) : null;
-  const daysIn = (field: string) =>
-    fields.has(field) ? fields.integer(field, 1, 1, DAYS_MOST) * DAY_MS : null;
-  const [unusedMs, expiringMs] = [daysIn('unusedForDays'), daysIn('expiringWithinDays')];
-  const olderMs = daysIn('tokenOlderThanDays');
-  const search = textIn('search', 200);
-  const name = nameIn('name');
-  const query: ListQuery = {
-    kind: fields.oneOf('kind', ['service', 'user'] as const, 'service'),
-    search: search === null ? null : search.trim(),
-    namePrefix: textIn('namePrefix', 64),
-    status: fields.has('status')
-      ? fields.oneOf('status', ['active', 'inactive', 'expired'] as const, 'active')
-      : null,
-    role: nameIn('role'),
-    team: nameIn('team'),
-    neverUsed: fields.flag('neverUsed'),
-    unusedSinceMs: unusedMs === null ? null : nowMs - unusedMs,
-    expiresUntilMs: expiringMs === null ? null : nowMs + expiringMs,
-    tokenIssuedUntilMs: olderMs === null ? null : nowMs - olderMs,
+function queryOf(input: AccountQuery, nowMs: number): ListQuery {
+  const ago = (days: number | undefined) => (days === undefined ? null : nowMs - days * DAY_MS);
+  const { expiringWithinDays: ahead, search } = input;
+  return {
+    kind: input.kind ?? 'service',
+    search: search === undefined ? null : trimmed(search),
+    namePrefix: input.namePrefix ?? null,
+    status: input.status ?? null,
+    role: input.role ?? null,
+    team: input.team ?? null,
+    neverUsed: input.neverUsed ?? false,
+    unusedSinceMs: ago(input.unusedForDays),
+    expiresUntilMs: ahead === undefined ? null : nowMs + ahead * DAY_MS,
+    tokenIssuedUntilMs: ago(input.tokenOlderThanDays),
     nowMs,
-    sort: fields.oneOf('sort', LIST_SORTS, 'name'),
-    descending: fields.oneOf('order', LIST_ORDERS, 'ascending') === 'descending',
-    cursor: (input.cursor ?? null) === null ? null : fields.text('cursor', 512),
-    limit: fields.integer('limit', 100, 1, 500),
-    withUses: fields.flag('lastUsed'),
+    sort: input.sort ?? 'name',
+    descending: input.order === 'descending',
+    cursor: input.cursor ?? null,
+    limit: input.limit ?? 100,
+    withUses: input.lastUsed ?? false,
   };
-  if (search !== null && folded(search.trim()) === '') fields.fault('search', 'must not be blank');
-  fields.check();
-  return { name, query };
+}
+
+function trimmed(search: string): string {
+  const words = search.trim();
+  if (folded(words) === '') throw invalid([{ field: 'search', message: 'must not be blank' }]);
+  return words;
 }

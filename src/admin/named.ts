@@ -1,8 +1,6 @@
 import type { Account, Role, Team } from '../account/model.ts';
-import { RECEIPT_WAIT } from './context.ts';
 import { AdminError } from './error.ts';
-import type { Fields } from './fields.ts';
-import { LEAVE_NONE, type LeaveNone } from './last-administrator.ts';
+import type { LeaveNone } from './last-administrator.ts';
 
 /** Which role or team, and how a change to it goes about. */
 export interface NamedRef extends LeaveNone {
@@ -10,18 +8,6 @@ export interface NamedRef extends LeaveNone {
   /** As in `AccountRef`. */
   readonly waitMs?: number;
   readonly version?: number;
-}
-
-export const NAMED = ['name', 'waitMs', 'version', LEAVE_NONE] as const;
-
-export function readNamed(fields: Fields): {
-  readonly waitMs: number;
-  readonly seen: number | null;
-} {
-  return {
-    waitMs: fields.integer('waitMs', RECEIPT_WAIT.defaultMs, 0, RECEIPT_WAIT.mostMs),
-    seen: fields.version(),
-  };
 }
 
 /** Throws `stale` when the actor has seen another version of the record than there is. */

@@ -2,11 +2,13 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Followed } from './activity.ts';
 import type { AdminActor } from './actor.ts';
-import { administrationOf } from './administration.ts';
+import { administrationOf, OPERATIONS, type OperationName } from './administration.ts';
 import type { Control } from './control.ts';
 import { AdminError } from './error.ts';
 import type { FollowItem, FollowObserver } from './follow-audit.ts';
 import type { Progress } from './one-run.ts';
+import type { Row } from './operations/row.ts';
+import type { ControlAnswer, ControlInput, ControlOperation } from './owner-operations.ts';
 import {
   fromWire,
   LineReader,
@@ -15,10 +17,6 @@ import {
   ownerSocketPath,
   PROTOCOL_VERSION,
 } from './owner-protocol.ts';
-import type { AdoptedRegistry, MadeRegistry } from './registry-keeper.ts';
-import type { AuditReindexed, ReindexState } from './reindexing.ts';
-import type { VerificationState } from './verifications.ts';
-import type { Verification } from './verify.ts';
 import type { AuditVerification } from './verify-audit.ts';
 
 /** A running owner's `Control`, reached through its socket. */
@@ -35,41 +33,43 @@ export async function connectOwner(dataDir: string): Promise<RemoteControl | nul
   const socket = await tryConnect(ownerSocketPath(dataDir));
   if (socket === null) return null;
   const conversation = new Conversation(socket);
-  const ask = (op: string, actor: AdminActor, input: unknown) => conversation.ask(op, actor, input);
+  const ask =
+    <Op extends ControlOperation>(op: Op, withinMs?: number) =>
+    (actor: AdminActor, input: ControlInput<Op>) =>
+      conversation.ask(op, actor, input ?? {}, withinMs) as ControlAnswer<Op>;
   const control: Control = {
-    administration: administrationOf((name) => (actor, input) => ask(name, actor, input)),
-    activity: (actor, query) => ask('activity', actor, query) as Promise<readonly string[]>,
-    activityPage: (actor, query) =>
-      ask('activityPage', actor, query) as ReturnType<Control['activityPage']>,
+    administration: administrationOf(
+      (name) => (actor, input) => conversation.ask(name, actor, input, patienceMs(name)),
+    ),
+    activity: ask('activity'),
+    activityPage: ask('activityPage'),
     follow: (actor, query, signal) => conversation.follow(actor, query, signal),
-    explain: (actor, question) => ask('explain', actor, question) as ReturnType<Control['explain']>,
-    whoCan: (actor, call) => ask('whoCan', actor, call) as ReturnType<Control['whoCan']>,
-    instances: (actor, input) => ask('instances', actor, input) as ReturnType<Control['instances']>,
+    explain: ask('explain'),
+    whoCan: ask('whoCan'),
+    instances: (actor) => ask('instances')(actor, undefined),
     verification: {
       run: (actor, input, progress) => conversation.verify(actor, input, progress),
-      start: (actor, input) => ask('startVerification', actor, input) as Promise<VerificationState>,
-      state: (actor) => ask('verificationState', actor, {}) as Promise<VerificationState>,
+      start: ask('startVerification'),
+      state: (actor) => ask('verificationState')(actor, undefined),
       follow: (...words) => conversation.followVerification(...words),
     },
     reindexing: {
-      run: (actor, input) => ask('reindexAudit', actor, input) as Promise<AuditReindexed>,
-      start: (actor, input) => ask('startReindex', actor, input) as Promise<ReindexState>,
-      state: (actor) => ask('reindexState', actor, {}) as Promise<ReindexState>,
+      run: (actor, input) => ask('reindexAudit')(actor, input),
+      start: ask('startReindex'),
+      state: (actor) => ask('reindexState')(actor, undefined),
     },
     registry: {
-      identify: (actor) => ask('registryIdentify', actor, {}) as Promise<string | null>,
-      init: (actor) => ask('registryInit', actor, {}) as Promise<MadeRegistry>,
-      adopt: (actor, input) => ask('registryAdopt', actor, input) as Promise<AdoptedRegistry>,
-      verify: (actor) =>
-        conversation.ask(
-          'registryVerify',
-          actor,
-          {},
-          OWNER_LIMITS.verifyMs,
-        ) as Promise<Verification>,
+      identify: (actor) => ask('registryIdentify')(actor, undefined),
+      init: (actor) => ask('registryInit')(actor, undefined),
+      adopt: ask('registryAdopt'),
+      verify: (actor) => ask('registryVerify', OWNER_LIMITS.verifyMs)(actor, undefined),
     },
   };
   return { control, close: () => socket.destroy() };
+}
+
+function patienceMs(name: OperationName): number {
+  return (OPERATIONS[name] as Row).isLong === true ? OWNER_LIMITS.verifyMs : OWNER_LIMITS.answerMs;
 }
 
 /** No file, or a file that nobody listens on: there is no owner. Everything else is a fault. */

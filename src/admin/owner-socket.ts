@@ -3,10 +3,10 @@ import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { StoreInUse } from '../store/fault.ts';
 import { storeOwner } from './actor.ts';
-import { OPERATION_NAMES } from './administration.ts';
 import type { Control } from './control.ts';
 import { AdminError } from './error.ts';
 import type { FollowItem, FollowObserver } from './follow-audit.ts';
+import { operationOf } from './owner-operations.ts';
 import {
   LineReader,
   LineTooLong,
@@ -161,27 +161,11 @@ class Session {
   }
 
   async #perform({ op, as, input }: OwnerRequest): Promise<unknown> {
-    const { control } = this.#options;
-    const actor = storeOwner(as, 'command-line');
     if (op === 'hello') return { version: PROTOCOL_VERSION };
-    if (op === 'activity') return control.activity(actor, input as never);
-    if (op === 'activityPage') return control.activityPage(actor, input as never);
-    if (op === 'instances') return control.instances(actor, {});
-    if (op === 'registryIdentify') return control.registry.identify(actor);
-    if (op === 'registryInit') return control.registry.init(actor);
-    if (op === 'registryAdopt') return control.registry.adopt(actor, input as never);
-    if (op === 'registryVerify') return control.registry.verify(actor);
-    if (op === 'startVerification') return control.verification.start(actor, input as never);
-    if (op === 'verificationState') return control.verification.state(actor);
-    if (op === 'startReindex') return control.reindexing.start(actor, input as never);
-    if (op === 'reindexState') return control.reindexing.state(actor);
-    if (op === 'reindexAudit') return control.reindexing.run(actor, input as never);
-    if (op === 'whoCan') return control.whoCan(actor, input as never);
-    if (op === 'explain') return control.explain(actor, input as never);
-    const operation = OPERATION_NAMES.find((name) => name === op);
-    if (operation === undefined)
+    const operation = operationOf(this.#options.control, op);
+    if (operation === null)
       throw new AdminError('invalid', 'the running gate does not know this operation');
-    return control.administration[operation](actor, input as never);
+    return operation(storeOwner(as, 'command-line'), input as never);
   }
 
   async #follow({ id, as, input }: OwnerRequest): Promise<void> {

@@ -1,9 +1,7 @@
 import type { Account, Role, Team } from '../account/model.ts';
-import { NO_ROLE } from '../account/role.ts';
 import type { PolicySnapshot, RegistryStore } from '../registry/port.ts';
 import { type Reliance, rolesOf } from './edit.ts';
 import { AdminError, notFound } from './error.ts';
-import type { Fields } from './fields.ts';
 
 /** Roles and teams at one moment: what a plan is made from. */
 export class Records {
@@ -37,19 +35,6 @@ export class Records {
     const team = this.teams.get(name);
     if (team === undefined) throw notFound('team', name);
     return team;
-  }
-
-  /** Notes a fault for a role that cannot be assigned. An empty name has its fault already. */
-  expectRole(fields: Fields, field: string, name: string): void {
-    if (name === '' || name === NO_ROLE || this.roles.has(name)) return;
-    const known = [NO_ROLE, ...this.roles.keys()];
-    const shown = known.slice(0, 10).join(', ') + (known.length > 10 ? ', …' : '');
-    fields.fault(field, `there is no role named ${JSON.stringify(name)}; there are ${shown}`);
-  }
-
-  expectTeam(fields: Fields, field: string, name: string): void {
-    if (name === '' || this.teams.has(name)) return;
-    fields.fault(field, `there is no team named ${JSON.stringify(name)}`);
   }
 
   /**

@@ -6,8 +6,7 @@ import type { RegistryStore } from '../registry/port.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
 import { REGISTRY_ID, type ServedRegistry } from '../registry/served.ts';
 import type { AdminActor } from './actor.ts';
-import { AdminError } from './error.ts';
-import { Fields } from './fields.ts';
+import { AdminError, invalid } from './error.ts';
 import { newRoles } from './folder-registry.ts';
 import { type Verification, verifyRegistry } from './verify.ts';
 
@@ -77,10 +76,9 @@ export function createRegistryKeeper(options: KeeperOptions): RegistryKeeper {
     },
     async adopt(actor, input) {
       mustOwnStore(actor);
-      const fields = new Fields(input, ['id']);
-      const id = fields.text('id', 64);
-      if (!REGISTRY_ID.test(id)) fields.fault('id', 'must be the id of a registry, a UUID');
-      fields.check();
+      const { id } = input;
+      if (typeof id !== 'string' || !REGISTRY_ID.test(id))
+        throw invalid([{ field: 'id', message: 'must be the id of a registry, a UUID' }]);
       const found = await holding();
       if (found !== id)
         throw new AdminError(

@@ -1,8 +1,10 @@
 import type { Account, Role, Team } from '../account/model.ts';
-import type { Commit, CommitResult } from '../registry/commit.ts';
+import type { Commit, CommitResult, RecordChange } from '../registry/commit.ts';
 import type { Assurance } from '../registry/members.ts';
 import type { PolicySnapshot, RegistryStore } from '../registry/port.ts';
 import type { Position } from '../registry/position.ts';
+import { takesAway } from './change.ts';
+import type { Edit } from './edit.ts';
 
 /** What the operations of a declaration, and the receipts of their changes, ask of a store. */
 type Used = Pick<
@@ -20,18 +22,31 @@ type Used = Pick<
   | 'forget'
 >;
 
+/** A change as it would be made. */
+export interface Rehearsed {
+  readonly commit: Commit;
+  /** Whether anybody may do less after it. */
+  readonly takesAway: boolean;
+}
+
 /**
  * The registry as it would be: reads answer what was committed here, else what the store below has,
  * and no change goes any further. So a row of changes is judged by the same rules as when it is
  * made, before any of it is made. Others' changes in between are not seen; anything but `Used` is
  * not there.
+ *
+ * @param made told each change that is committed here, in their order
  */
-export function rehearsalOf(store: RegistryStore): RegistryStore {
-  return new Rehearsal(store) as Used as RegistryStore;
+export function rehearsalOf(
+  store: RegistryStore,
+  made: (change: Rehearsed) => void = () => {},
+): RegistryStore {
+  return new Rehearsal(store, made) as Used as RegistryStore;
 }
 
 class Rehearsal implements Used {
   readonly #store: RegistryStore;
+  readonly #made: (change: Rehearsed) => void;
   #policy: PolicySnapshot | null = null;
   /** By id, and by name where there are such; of what was committed here. */
   readonly #accounts = new Map<string, Account | null>();
@@ -43,8 +58,9 @@ class Rehearsal implements Used {
   >();
   #seq = 0;
 
-  constructor(store: RegistryStore) {
+  constructor(store: RegistryStore, made: (change: Rehearsed) => void) {
     this.#store = store;
+    this.#made = made;
   }
 
   async snapshot(): Promise<PolicySnapshot> {
@@ -86,11 +102,14 @@ class Rehearsal implements Used {
     return this.#store.uses(account);
   }
 
-  async commit({ changes, claims, references }: Commit): Promise<CommitResult> {
+  async commit(commit: Commit): Promise<CommitResult> {
+    const { changes, claims, references } = commit;
     const { epoch, seq } = await this.snapshot();
     for (const { claim, owner } of claims.take)
       if (await this.#isAnothers(claim, owner))
         return { committed: false, conflict: 'claim', key: claim };
+    const edits = await Promise.all(changes.map((change) => this.#editOf(change)));
+    this.#made({ commit, takesAway: edits.some(takesAway) });
     this.#seq = Math.max(this.#seq, seq) + 1;
     for (const change of changes) {
       if (change.kind === 'account') this.#note(change.key, change.record);
@@ -99,6 +118,16 @@ class Rehearsal implements Used {
     for (const { target, user } of references.add) this.#moved(target, user, 'added', 'removed');
     for (const { target, user } of references.remove) this.#moved(target, user, 'removed', 'added');
     return { committed: true, seq: this.#seq, epoch, members: [], replicated: true };
+  }
+
+  async #editOf({ kind, key, record: after }: RecordChange): Promise<Edit> {
+    const { roles, teams } = await this.snapshot();
+    const named = ({ name }: { readonly name: string }) => name === key;
+    const before =
+      kind === 'account'
+        ? (await this.account(key)).account
+        : ((kind === 'role' ? roles.find(named) : teams.find(named)) ?? null);
+    return { kind, key, before, after } as Edit;
   }
 
   async #isAnothers(claim: string, owner: string): Promise<boolean> {

@@ -2,7 +2,7 @@ import { type ReadEvent, readEvent, timeOf } from '../audit/event/read.ts';
 import { quoted } from '../audit/event/text.ts';
 import { turn } from '../turns.ts';
 import { type ActivityContext, logsOf, readingLog } from './activity.ts';
-import type { Fields } from './fields.ts';
+import { invalid } from './error.ts';
 
 /**
  * Finds what was recorded of one request. A request id says nothing of its time, and an index would
@@ -135,7 +135,7 @@ function placeIn(cursor: string): Place | null {
   }
 }
 
-export function checkCursor(cursor: string | null, fields: Fields): void {
+export function checkCursor(cursor: string | null): void {
   if (cursor !== null && placeIn(cursor) === null)
-    fields.fault('cursor', 'is not one that was given out here');
+    throw invalid([{ field: 'cursor', message: 'is not one that was given out here' }]);
 }

@@ -1,14 +1,13 @@
 import type { Role } from '../account/model.ts';
 import { ADMINISTRATOR_ROLE, isBuiltInRole, NO_ROLE } from '../account/role.ts';
-import { mustHaveWrite } from './accounts.ts';
-import { type AdminActor, mustHave } from './actor.ts';
+import type { AdminActor } from './actor.ts';
 import { change, type Plan, reading, usersOf } from './change.ts';
-import type { AdminContext, Receipted } from './context.ts';
+import { type AdminContext, RECEIPT_WAIT, type Receipted } from './context.ts';
 import { judge } from './effect.ts';
-import { AdminError } from './error.ts';
-import { FIELD_LIMITS, Fields } from './fields.ts';
+import { AdminError, invalid } from './error.ts';
 import { LEAVE_NONE, mayLeaveNone, someoneRemainsWithout } from './last-administrator.ts';
-import { mustBeAt, NAMED, type NamedRef, readNamed } from './named.ts';
+import { FIELD_LIMITS } from './limits.ts';
+import { mustBeAt, type NamedRef } from './named.ts';
 import { mustHaveRoom, Records, settled } from './records.ts';
 import { type ListedRole, NONE_VIEW, type RoleView, viewRole } from './views.ts';
 
@@ -41,9 +40,8 @@ const USERS_SHOWN = 100;
 
 export async function listRoles(
   context: AdminContext,
-  actor: AdminActor,
+  _actor: AdminActor,
 ): Promise<readonly ListedRole[]> {
-  mustHave(actor, 'sallyport:registry:read');
   return reading(async () => {
     const { roles } = await Records.read(context.store);
     const sorted = [...roles.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -59,11 +57,9 @@ export async function listRoles(
  */
 export async function showRole(
   context: AdminContext,
-  actor: AdminActor,
-  input: { readonly name: string },
+  _actor: AdminActor,
+  { name }: { readonly name: string },
 ): Promise<ShownRole> {
-  mustHave(actor, 'sallyport:registry:read');
-  const name = nameOf(input);
   if (name === NO_ROLE) return { role: NONE_VIEW, usedBy: [], uses: null };
   return reading(async () => {
     const role = (await Records.read(context.store)).role(name);
@@ -81,12 +77,10 @@ export function createRole(
   actor: AdminActor,
   input: NewRole,
 ): Promise<RoleAnswer> {
-  const fields = new Fields(input, ['name', 'permissions', 'description']);
-  const name = fields.name('name');
-  const permissions = fields.permissions();
-  const description = fields.description();
-  if (isBuiltInRole(name)) fields.fault('name', `${name} is built in; choose another name`);
-  return changeRole(context, actor, name, fields, 'role-created', (before, records, at) => {
+  const { name, permissions, description = '' } = input;
+  if (isBuiltInRole(name))
+    throw invalid([{ field: 'name', message: `${name} is built in; choose another name` }]);
+  return changeRole(context, actor, { name }, 'role-created', (before, records, at) => {
     if (before !== null)
       throw new AdminError('name-taken', `there is a role named ${JSON.stringify(name)} already`);
     mustHaveRoom(records.roles.size, FIELD_LIMITS.roles, 'roles');
@@ -108,14 +102,11 @@ export function editRole(
   actor: AdminActor,
   input: RoleEdit,
 ): Promise<RoleAnswer> {
-  const fields = new Fields(input, [...NAMED, 'permissions', 'description']);
-  const name = fields.name('name');
+  const { name, permissions, description } = input;
   mustNotBeBuiltIn(name);
-  const permissions = fields.has('permissions') ? fields.permissions() : null;
-  const description = fields.has('description') ? fields.description() : null;
-  return changeRole(context, actor, name, fields, 'role-changed', (_before, records) => {
+  return changeRole(context, actor, input, 'role-changed', (_before, records) => {
     const role = records.role(name);
-    if (name === ADMINISTRATOR_ROLE && permissions !== null) throw administratorStays();
+    if (name === ADMINISTRATOR_ROLE && permissions !== undefined) throw administratorStays();
     return {
       ...role,
       description: description ?? role.description,
@@ -130,10 +121,9 @@ export function deleteRole(
   actor: AdminActor,
   input: NamedRef,
 ): Promise<RoleAnswer> {
-  const fields = new Fields(input, NAMED);
-  const name = fields.name('name');
+  const { name } = input;
   mustNotBeBuiltIn(name);
-  return changeRole(context, actor, name, fields, 'role-deleted', (_before, records) => {
+  return changeRole(context, actor, input, 'role-deleted', (_before, records) => {
     records.role(name);
     if (name === ADMINISTRATOR_ROLE) throw administratorStays();
     return null;
@@ -143,24 +133,19 @@ export function deleteRole(
 function changeRole(
   context: AdminContext,
   actor: AdminActor,
-  name: string,
-  fields: Fields,
+  { name, waitMs = RECEIPT_WAIT.defaultMs, version, ...how }: NamedRef,
   type: 'role-created' | 'role-changed' | 'role-deleted',
   update: (before: Role | null, records: Records, at: string) => Role | null,
 ): Promise<RoleAnswer> {
-  mustHaveWrite(actor);
-  const { waitMs, seen } = readNamed(fields);
-  const leavesNone = mayLeaveNone(actor, fields.flag(LEAVE_NONE));
+  const leavesNone = mayLeaveNone(actor, how[LEAVE_NONE] === true);
   const plan = async (): Promise<Plan<RoleAnswer>> => {
-    fields.check();
     const records = await Records.read(context.store);
     const before = records.roles.get(name) ?? null;
-    if (before !== null) mustBeAt(seen, before, 'role');
+    if (before !== null) mustBeAt(version ?? null, before, 'role');
     const at = new Date(context.clock.wallMs()).toISOString();
     const asked = update(before, records, at);
     // What is in doubt is decided by any change: also by one that leaves all as it counts now.
     const updated = asked === null ? null : settled(asked);
-    fields.check();
     const effect = await judge(context, actor, records, {
       kind: 'role',
       key: name,
@@ -186,13 +171,6 @@ function changeRole(
     };
   };
   return change(context, actor, plan, waitMs);
-}
-
-function nameOf(input: { readonly name: string }): string {
-  const fields = new Fields(input, ['name']);
-  const name = fields.name('name');
-  fields.check();
-  return name;
 }
 
 function mustNotBeBuiltIn(name: string): void {

@@ -7,21 +7,16 @@ import {
   type TeamMembership,
 } from '../account/model.ts';
 import { digestsEqual, NO_DIGEST, newToken, parseToken, tokenDigest } from '../account/token.ts';
-import {
-  type AccountAnswer,
-  type AccountRef,
-  changeAccount,
-  mustHaveWrite,
-  REF,
-} from './accounts.ts';
+import { type AccountAnswer, type AccountRef, changeAccount } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import { change } from './change.ts';
 import type { AdminContext, Receipted } from './context.ts';
 import { judge } from './effect.ts';
-import { AdminError } from './error.ts';
-import { FIELD_LIMITS, Fields } from './fields.ts';
+import { AdminError, invalid } from './error.ts';
+import { mustMean } from './meaning.ts';
 import { Records } from './records.ts';
-import { RESTRICTION_FIELDS, type RestrictionInput, readRestriction } from './restriction.ts';
+import { type RestrictionInput, restrictionIn } from './restriction.ts';
+import { NEW_SERVICE_ACCOUNT } from './schemas/inputs.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
 export interface NewServiceAccount extends RestrictionInput {
@@ -47,7 +42,6 @@ export function createServiceAccount(
   actor: AdminActor,
   input: NewServiceAccount,
 ): Promise<IssuedToken> {
-  mustHaveWrite(actor);
   return change(context, actor, async () => {
     const nowMs = context.clock.wallMs();
     const records = await Records.read(context.store);
@@ -74,20 +68,8 @@ function readNew(
   records: Records,
   nowMs: number,
 ): Omit<Account, 'id' | 'token'> {
-  const known = ['name', 'role', 'description', 'expiresAt', 'teams', ...RESTRICTION_FIELDS];
-  const fields = new Fields(input, known);
-  const name = fields.name('name');
-  const role = fields.name('role');
-  records.expectRole(fields, 'role', role);
-  const description = fields.description();
-  const expiresAt = fields.expiry('expiresAt', nowMs);
-  const restriction = readRestriction(fields);
-  const teams = fields.memberships('teams', FIELD_LIMITS.teamsPerAccount);
-  teams.forEach((membership, index) => {
-    records.expectTeam(fields, `teams[${index}].team`, membership.team);
-    records.expectRole(fields, `teams[${index}].role`, membership.role);
-  });
-  fields.check();
+  mustMean(NEW_SERVICE_ACCOUNT, input, records, nowMs);
+  const { name, role, description = '', expiresAt = null, teams = [] } = input;
   const at = isoOf(nowMs);
   return {
     version: 0,
@@ -101,14 +83,11 @@ function readNew(
     createdAt: at,
     updatedAt: at,
     expiresAt,
-    ...restriction,
+    ...restrictionIn(input),
     retired: [],
     password: null,
   };
 }
-
-/** An overlap is for handing a token over, not for having two: a week at most. */
-export const OVERLAP_MOST_MS = 7 * 86_400_000;
 
 export type Rotation = AccountRef & {
   /**
@@ -138,26 +117,18 @@ async function issue(
   type: 'token-rotated' | 'token-renewed',
   check: (account: Account) => void,
 ): Promise<IssuedToken> {
-  const fields = new Fields(input, [...REF, 'overlapMs']);
-  const overlapMs = fields.integer('overlapMs', 0, 0, OVERLAP_MOST_MS);
+  const { overlapMs = 0 } = input;
   let issued = '';
-  const { account, revocation } = await changeAccount(
-    context,
-    actor,
-    input,
-    fields,
-    type,
-    (before) => {
-      check(before);
-      issued = newToken(before.id);
-      const nowMs = context.clock.wallMs();
-      const token = { digest: tokenDigest(issued), createdAt: isoOf(nowMs) };
-      if (overlapMs === 0 || before.token === null)
-        return { ...before, token, ...retiring(before, [before.token, before.previous]) };
-      const previous = { ...before.token, validUntil: isoOf(nowMs + overlapMs) };
-      return { ...before, token, ...retiring(before, [before.previous]), previous };
-    },
-  );
+  const { account, revocation } = await changeAccount(context, actor, input, type, (before) => {
+    check(before);
+    issued = newToken(before.id);
+    const nowMs = context.clock.wallMs();
+    const token = { digest: tokenDigest(issued), createdAt: isoOf(nowMs) };
+    if (overlapMs === 0 || before.token === null)
+      return { ...before, token, ...retiring(before, [before.token, before.previous]) };
+    const previous = { ...before.token, validUntil: isoOf(nowMs + overlapMs) };
+    return { ...before, token, ...retiring(before, [before.previous]), previous };
+  });
   return { account, token: issued, ...(revocation === undefined ? {} : { revocation }) };
 }
 
@@ -179,13 +150,11 @@ export async function renewToken(
   actor: AdminActor,
   input: Renewal,
 ): Promise<IssuedToken> {
-  const fields = new Fields(input, ['token', 'overlapMs', 'waitMs']);
   const { token, ...how } = input;
-  const id = parseToken(fields.text('token', 256));
-  if (id === null) fields.fault('token', 'is not a token of this kind');
-  fields.check();
+  const id = parseToken(token);
+  if (id === null) throw invalid([{ field: 'token', message: 'is not a token of this kind' }]);
   const self: AdminActor = { ...actor, permissions: 'store-owner' };
-  return issue(context, self, { id: id ?? '', ...how }, 'token-renewed', (before) => {
+  return issue(context, self, { id, ...how }, 'token-renewed', (before) => {
     mustBeService(before);
     if (digestsEqual(before.token?.digest ?? NO_DIGEST, tokenDigest(token))) return;
     throw new AdminError(
@@ -201,7 +170,7 @@ export function closeOverlap(
   actor: AdminActor,
   ref: AccountRef,
 ): Promise<AccountAnswer> {
-  return changeAccount(context, actor, ref, new Fields(ref, REF), 'overlap-closed', (account) => {
+  return changeAccount(context, actor, ref, 'overlap-closed', (account) => {
     mustBeService(account);
     return (account.previous ?? null) === null
       ? account

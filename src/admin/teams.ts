@@ -1,13 +1,13 @@
 import type { Account, Team } from '../account/model.ts';
-import { mustHaveWrite } from './accounts.ts';
-import { type AdminActor, mustHave } from './actor.ts';
+import type { AdminActor } from './actor.ts';
 import { change, type Plan, reading } from './change.ts';
-import type { AdminContext, Receipted } from './context.ts';
+import { type AdminContext, RECEIPT_WAIT, type Receipted } from './context.ts';
 import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
-import { FIELD_LIMITS, Fields } from './fields.ts';
+import { Faults } from './faults.ts';
+import { FIELD_LIMITS } from './limits.ts';
 import { membersOf } from './members.ts';
-import { mustBeAt, NAMED, type NamedRef, readNamed } from './named.ts';
+import { mustBeAt, type NamedRef } from './named.ts';
 import { mustHaveRoom, Records, settled } from './records.ts';
 import { type ListedTeam, type TeamMember, type TeamView, viewTeam } from './views.ts';
 
@@ -35,9 +35,8 @@ const MEMBERS_MAX = 1000;
 
 export async function listTeams(
   context: AdminContext,
-  actor: AdminActor,
+  _actor: AdminActor,
 ): Promise<readonly ListedTeam[]> {
-  mustHave(actor, 'sallyport:registry:read');
   return reading(async () => {
     const { teams } = await Records.read(context.store);
     const sorted = [...teams.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -49,13 +48,9 @@ export async function listTeams(
 /** The team with its members, at most 1000. */
 export async function showTeam(
   context: AdminContext,
-  actor: AdminActor,
-  input: { readonly name: string },
+  _actor: AdminActor,
+  { name }: { readonly name: string },
 ): Promise<TeamView> {
-  mustHave(actor, 'sallyport:registry:read');
-  const fields = new Fields(input, ['name']);
-  const name = fields.name('name');
-  fields.check();
   return reading(async () => {
     const team = (await Records.read(context.store)).team(name);
     const [memberCount = 0] = await context.store.useCounts([`team:${name}`]);
@@ -74,11 +69,8 @@ export function createTeam(
   actor: AdminActor,
   input: NewTeam,
 ): Promise<TeamAnswer> {
-  const fields = new Fields(input, ['name', 'description', 'applications']);
-  const name = fields.name('name');
-  const applications = fields.names('applications', FIELD_LIMITS.applicationsPerTeam);
-  const description = fields.description();
-  return changeTeam(context, actor, name, fields, 'team-created', (before, records, at) => {
+  const { name, description = '', applications = [] } = input;
+  return changeTeam(context, actor, { name }, 'team-created', (before, records, at) => {
     if (before !== null)
       throw new AdminError('name-taken', `there is a team named ${JSON.stringify(name)} already`);
     mustHaveRoom(records.teams.size, FIELD_LIMITS.teams, 'teams');
@@ -100,21 +92,9 @@ export function editTeam(
   actor: AdminActor,
   input: TeamEdit,
 ): Promise<TeamAnswer> {
-  const fields = new Fields(input, [
-    ...NAMED,
-    'description',
-    'applications',
-    'addApplications',
-    'removeApplications',
-  ]);
-  const name = fields.name('name');
-  const list = fields.has('applications')
-    ? fields.names('applications', FIELD_LIMITS.applicationsPerTeam)
-    : null;
-  const added = fields.names('addApplications', FIELD_LIMITS.applicationsPerTeam);
-  const removed = fields.names('removeApplications', FIELD_LIMITS.applicationsPerTeam);
-  const description = fields.has('description') ? fields.description() : null;
-  return changeTeam(context, actor, name, fields, 'team-changed', (_before, records) => {
+  const { name, description, applications: list } = input;
+  const { addApplications: added = [], removeApplications: removed = [] } = input;
+  return changeTeam(context, actor, input, 'team-changed', (_before, records) => {
     const team = records.team(name);
     const base = list ?? team.applications;
     const missing = removed.filter((application) => !base.includes(application));
@@ -135,10 +115,8 @@ export function deleteTeam(
   actor: AdminActor,
   input: NamedRef,
 ): Promise<TeamAnswer> {
-  const fields = new Fields(input, NAMED);
-  const name = fields.name('name');
-  return changeTeam(context, actor, name, fields, 'team-deleted', (_before, records) => {
-    records.team(name);
+  return changeTeam(context, actor, input, 'team-deleted', (_before, records) => {
+    records.team(input.name);
     return null;
   });
 }
@@ -146,24 +124,19 @@ export function deleteTeam(
 function changeTeam(
   context: AdminContext,
   actor: AdminActor,
-  name: string,
-  fields: Fields,
+  { name, waitMs = RECEIPT_WAIT.defaultMs, version }: NamedRef,
   type: 'team-created' | 'team-changed' | 'team-deleted',
   update: (before: Team | null, records: Records, at: string) => Team | null,
 ): Promise<TeamAnswer> {
-  mustHaveWrite(actor);
-  const { waitMs, seen } = readNamed(fields);
   const plan = async (): Promise<Plan<TeamAnswer>> => {
-    fields.check();
     const records = await Records.read(context.store);
     const before = records.teams.get(name) ?? null;
-    if (before !== null) mustBeAt(seen, before, 'team');
+    if (before !== null) mustBeAt(version ?? null, before, 'team');
     const at = new Date(context.clock.wallMs()).toISOString();
     const asked = update(before, records, at);
     // What is in doubt is decided by any change: also by one that leaves the record as it is.
     const updated = asked === null ? null : settled(asked);
-    if (updated !== null) checkApplications(fields, updated, records);
-    fields.check();
+    if (updated !== null) checkApplications(updated, records);
     const effect = await judge(context, actor, records, {
       kind: 'team',
       key: name,
@@ -191,9 +164,10 @@ function changeTeam(
  * An application belongs to at most one team, and letter case does not make another application of
  * it.
  */
-function checkApplications(fields: Fields, team: Team, records: Records): void {
+function checkApplications(team: Team, records: Records): void {
+  const faults = new Faults();
   if (team.applications.length > FIELD_LIMITS.applicationsPerTeam) {
-    fields.fault('applications', `a team may own ${FIELD_LIMITS.applicationsPerTeam} applications`);
+    faults.add('applications', `a team may own ${FIELD_LIMITS.applicationsPerTeam} applications`);
   }
   const owners = new Map<string, string>();
   for (const other of records.teams.values()) {
@@ -206,7 +180,7 @@ function checkApplications(fields: Fields, team: Team, records: Records): void {
   for (const application of team.applications) {
     const folded = application.toLowerCase();
     if (own.has(folded))
-      fields.fault('applications', `${application} is named twice, with different letter case`);
+      faults.add('applications', `${application} is named twice, with different letter case`);
     own.add(folded);
     const owner = owners.get(folded);
     if (owner !== undefined) taken.push(`${application} (${owner})`);
@@ -216,6 +190,7 @@ function checkApplications(fields: Fields, team: Team, records: Records): void {
       'name-taken',
       `these applications already belong to another team: ${taken.join(', ')}`,
     );
+  faults.check();
 }
 
 export function asMember(

@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Account, Role, Team } from '../account/model.ts';
 import { decodeAccount, decodeRole, decodeTeam } from '../registry/codec.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
-import type { AdminActor } from './actor.ts';
 import type { Edit } from './edit.ts';
 import { AdminError } from './error.ts';
 import type { Incoming } from './revival.ts';
@@ -88,12 +87,4 @@ function keyIn(text: string, field: 'id' | 'name'): string {
   } catch {
     throw new AdminError('invalid', 'that is no record: it is not JSON');
   }
-}
-
-export function mustOwnStore(actor: AdminActor): void {
-  if (actor.permissions !== 'store-owner')
-    throw new AdminError(
-      'forbidden',
-      'only who has the rights of the store may take the registry out of it or bring one in',
-    );
 }

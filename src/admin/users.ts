@@ -1,12 +1,10 @@
 import { newAccountId } from '../account/id.ts';
 import type { Account } from '../account/model.ts';
-import { hashPassword, PasswordsBusy, passwordFault, verifyPassword } from '../account/password.ts';
+import { hashPassword, PasswordsBusy, verifyPassword } from '../account/password.ts';
 import {
   type AccountAnswer,
   type AccountRef,
   changeAccount,
-  mustHaveWrite,
-  REF,
   resolveAccountId,
 } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
@@ -14,8 +12,9 @@ import { change, reading } from './change.ts';
 import type { AdminContext } from './context.ts';
 import { judge } from './effect.ts';
 import { AdminError, invalid } from './error.ts';
-import { Fields } from './fields.ts';
+import { mustMean } from './meaning.ts';
 import { Records } from './records.ts';
+import { NEW_USER } from './schemas/inputs.ts';
 import { signedOut } from './sign-outs.ts';
 import { type AccountView, viewAccount } from './views.ts';
 
@@ -32,7 +31,6 @@ export async function createUser(
   actor: AdminActor,
   input: NewUser,
 ): Promise<{ readonly account: AccountView }> {
-  mustHaveWrite(actor);
   const nowMs = context.clock.wallMs();
   const unfinished = readNew(input, await reading(() => Records.read(context.store)), nowMs);
   const account: Account = {
@@ -54,14 +52,9 @@ export async function createUser(
 }
 
 function readNew(input: NewUser, records: Records, nowMs: number): Account {
-  const fields = new Fields(input, ['name', 'role', 'password', 'description', 'expiresAt']);
-  const name = fields.name('name');
-  const role = fields.name('role');
-  records.expectRole(fields, 'role', role);
-  const description = fields.description();
-  const expiresAt = fields.expiry('expiresAt', nowMs);
-  readPassword(fields, name);
-  fields.check();
+  mustMean(NEW_USER, input, records, nowMs);
+  const { name, role, password, description = '', expiresAt = null } = input;
+  mustNotBeName(password, name);
   const at = new Date(nowMs).toISOString();
   return {
     id: newAccountId(),
@@ -92,16 +85,14 @@ export async function setPassword(
   actor: AdminActor,
   input: AccountRef & { readonly password: string },
 ): Promise<AccountAnswer> {
-  mustHaveWrite(actor);
-  const fields = new Fields(input, [...REF, 'password']);
-  const password = readPassword(fields, typeof input.name === 'string' ? input.name : '');
-  fields.check();
+  const { password } = input;
+  if (input.name !== undefined) mustNotBeName(password, input.name);
   const current = await reading(() => currentVerifier(context, input));
   const verifier = await inTurn(() => hashPassword(password));
   if (current !== null && (await inTurn(() => verifyPassword(password, current)))) {
     throw invalid([{ field: 'password', message: 'is the current one; choose another' }]);
   }
-  return changeAccount(context, actor, input, fields, 'password-set', (account) => {
+  return changeAccount(context, actor, input, 'password-set', (account) => {
     mustTakePassword(account);
     return { ...account, password: verifier, ...signedOut(account) };
   });
@@ -118,9 +109,7 @@ export async function changeOwnPassword(
   input: { readonly current: string; readonly password: string },
 ): Promise<AccountAnswer> {
   const id = mustBePerson(actor);
-  const fields = new Fields(input, ['current', 'password']);
-  const current = fields.text('current', 1024);
-  fields.check();
+  const { current } = input;
   const verifier = await reading(() => currentVerifier(context, { id }));
   if (!(await inTurn(() => verifyPassword(current, verifier))))
     throw invalid([{ field: 'current', message: 'is not your current password' }]);
@@ -134,17 +123,10 @@ export async function signOutEverywhere(
   _input: object,
 ): Promise<AccountAnswer> {
   const ref = { id: mustBePerson(actor), kind: 'user' } as const;
-  return changeAccount(
-    context,
-    ofOneself(actor),
-    ref,
-    new Fields(ref, REF),
-    'sessions-ended',
-    (account) => ({
-      ...account,
-      ...signedOut(account),
-    }),
-  );
+  return changeAccount(context, ofOneself(actor), ref, 'sessions-ended', (account) => ({
+    ...account,
+    ...signedOut(account),
+  }));
 }
 
 function mustBePerson(actor: AdminActor): string {
@@ -179,15 +161,9 @@ function mustTakePassword({ kind, name, subject }: Account): void {
     );
 }
 
-function readPassword(fields: Fields, name: string): string {
-  const password = fields.text('password', 1024);
-  if (password === '') return password;
-  const fault = passwordFault(password);
-  if (fault !== null) fields.fault('password', fault);
-  if (/\p{Cc}/u.test(password)) fields.fault('password', 'holds a control character');
-  if (name !== '' && password.toLowerCase() === name.toLowerCase())
-    fields.fault('password', 'is the name');
-  return password;
+function mustNotBeName(password: string, name: string): void {
+  if (password.toLowerCase() === name.toLowerCase())
+    throw invalid([{ field: 'password', message: 'is the name' }]);
 }
 
 async function inTurn<T>(work: () => Promise<T>): Promise<T> {

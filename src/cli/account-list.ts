@@ -1,14 +1,15 @@
 import { type Command, Option } from 'commander';
 import type { AccountKind } from '../account/model.ts';
 import type { AccountQuery, AccountViewPage } from '../admin/list-accounts.ts';
+import { CSV_LISTS, csvLines } from '../admin/lists-csv.ts';
 import { bindingWords } from '../admin/restriction.ts';
 import type { AccountView, TokenView } from '../admin/views.ts';
 import { LIST_SORTS, type ListSort } from '../registry/listing/query.ts';
-import { type CommonOptions, count, examples, given, leaf } from './options.ts';
+import { type CommonOptions, count, examples, given, leaf, withCsv } from './options.ts';
 import { type Reached, withReach } from './reach.ts';
 import { details, note, sayJson, table } from './terminal.ts';
 
-interface ListOptions extends CommonOptions {
+export interface ListOptions extends CommonOptions {
   readonly search?: string;
   readonly status?: 'active' | 'inactive' | 'expired';
   readonly role?: string;
@@ -48,11 +49,30 @@ export function addListAndShow(parent: Command, kind: AccountKind): void {
 }
 
 function addList(parent: Command, kind: AccountKind, noun: string): void {
-  const list = leaf(
-    parent,
-    'list',
-    `list the ${noun}; with filters, those to which all of them apply`,
-  )
+  const summary = `list the ${noun}; with filters, those to which all of them apply`;
+  const list = withCsv(withFilters(leaf(parent, 'list', summary), kind))
+    .addOption(new Option('--sort <column>', 'default: name').choices(LIST_SORTS))
+    .option('--reverse', 'in descending order')
+    .option('--limit <number>', 'show so many at most; default: all', count(1, LIMIT_MOST))
+    .action((options: ListOptions) => runList(options, kind, noun));
+  if (kind === 'user') {
+    examples(list, 'sallyport user list --role administrator');
+    return;
+  }
+  list.option('--last-used', 'also say when each token was last let in');
+  examples(
+    list,
+    'sallyport account list --team payments --status active',
+    'sallyport account list --unused 90',
+    'sallyport account list --older-than 180 --sort tokenCreatedAt --limit 20',
+    'sallyport account list --expiring 14 --json | jq -r ".accounts[].name"',
+    'sallyport account list --csv > accounts.csv',
+  );
+}
+
+/** What narrows a list down. */
+export function withFilters(command: Command, kind: AccountKind): Command {
+  command
     .option('--search <text>', 'part of the name or the description, or the whole id')
     .option('--prefix <text>', 'how the name begins')
     .addOption(
@@ -64,16 +84,9 @@ function addList(parent: Command, kind: AccountKind, noun: string): void {
       '--expiring <days>',
       'expires within so many days, and has not yet',
       count(1, DAYS_MOST),
-    )
-    .addOption(new Option('--sort <column>', 'default: name').choices(LIST_SORTS))
-    .option('--reverse', 'in descending order')
-    .option('--limit <number>', 'show so many at most; default: all', count(1, LIMIT_MOST))
-    .action((options: ListOptions) => runList(options, kind, noun));
-  if (kind === 'user') {
-    examples(list, 'sallyport user list --role administrator');
-    return;
-  }
-  list
+    );
+  if (kind === 'user') return command;
+  return command
     .option('--never-used', 'its token has never been let in, as far as is known')
     .option(
       '--unused <days>',
@@ -84,15 +97,7 @@ function addList(parent: Command, kind: AccountKind, noun: string): void {
       '--older-than <days>',
       'its token was issued so many days ago or earlier',
       count(1, DAYS_MOST),
-    )
-    .option('--last-used', 'also say when each token was last let in');
-  examples(
-    list,
-    'sallyport account list --team payments --status active',
-    'sallyport account list --unused 90',
-    'sallyport account list --older-than 180 --sort tokenCreatedAt --limit 20',
-    'sallyport account list --expiring 14 --json | jq -r ".accounts[].name"',
-  );
+    );
 }
 
 async function runList(options: ListOptions, kind: AccountKind, noun: string): Promise<void> {
@@ -100,7 +105,7 @@ async function runList(options: ListOptions, kind: AccountKind, noun: string): P
   const query = { kind, ...filter, ...given('sort', sort), ...given('order', order) };
   const most = options.limit ?? Number.POSITIVE_INFINITY;
   await withReach(options, false, async (reached) => {
-    const printer = options.json === true ? jsonPrinter() : tablePrinter(options, sort);
+    const printer = printerFor(options, sort);
     let [shown, total] = [0, 0];
     const damaged = new Set<string>();
     for await (const page of pagesOf(reached, query, most)) {
@@ -112,7 +117,7 @@ async function runList(options: ListOptions, kind: AccountKind, noun: string): P
     printer.end();
     if (damaged.size > 0)
       note(`${damaged.size} records cannot be read: ${[...damaged].slice(0, 5).join(', ')}`);
-    if (shown === 0 && options.json !== true)
+    if (shown === 0 && options.json !== true && options.csv !== true)
       note(
         Object.keys(filter).length === 0 ? `there are no ${noun} yet` : `there are no such ${noun}`,
       );
@@ -121,7 +126,7 @@ async function runList(options: ListOptions, kind: AccountKind, noun: string): P
 }
 
 /** All of them, however many there are, or the first so many. */
-async function* pagesOf(
+export async function* pagesOf(
   { control, actor }: Reached,
   query: AccountQuery,
   most: number,
@@ -144,6 +149,22 @@ async function* pagesOf(
 interface Printer {
   page(accounts: readonly AccountView[]): void;
   end(): void;
+}
+
+function printerFor(options: ListOptions, sort: ListSort | undefined): Printer {
+  if (options.csv === true) return csvPrinter();
+  return options.json === true ? jsonPrinter() : tablePrinter(options, sort);
+}
+
+/** Page by page: of many accounts none are held in memory. */
+function csvPrinter(): Printer {
+  process.stdout.write(CSV_LISTS.accounts.header);
+  return {
+    page: (accounts) => {
+      process.stdout.write(csvLines('accounts', accounts));
+    },
+    end: () => {},
+  };
 }
 
 function jsonPrinter(): Printer {
@@ -187,7 +208,7 @@ function tablePrinter(options: ListOptions, sort: ListSort | undefined): Printer
   };
 }
 
-function filterOf({
+export function filterOf({
   search,
   status,
   role,

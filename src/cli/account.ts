@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { AccountKind, TeamMembership } from '../account/model.ts';
-import { OVERLAP_MOST_MS } from '../admin/service-accounts.ts';
+import { OVERLAP_MOST_MS } from '../admin/limits.ts';
 import { act, waiting } from './account-act.ts';
 import { addBind } from './account-bind.ts';
+import { addBulk } from './account-bulk.ts';
 import { addListAndShow } from './account-list.ts';
 import {
   type CommonOptions,
@@ -44,6 +45,7 @@ export function addAccountCommands(program: Command): void {
   addTeams(account, 'service');
   addGrants(account);
   addBind(account);
+  addBulk(account, 'service');
 }
 
 function addCreate(account: Command): void {

@@ -1,8 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { AccountRef } from '../admin/accounts.ts';
 import type { Followed } from '../admin/activity.ts';
-import { type ActivityFilter, FILTER_FIELDS, readFilter } from '../admin/activity-filter.ts';
-import { Fields } from '../admin/fields.ts';
+import { type ActivityFilter, readFilter } from '../admin/activity-filter.ts';
 import { formatEvent } from './event-line.ts';
 import { UsageError } from './exit.ts';
 import { type CommonOptions, count, examples, given, leaf, moment } from './options.ts';
@@ -131,7 +130,8 @@ async function follow(
   options: ReadOptions,
   show: (event: string) => void,
 ): Promise<void> {
-  const matches = matcherOf(options);
+  // The question that pages ask of an event, asked here of those that are followed.
+  const matches = readFilter(filterOf(options));
   const stop = new AbortController();
   const onSignal = () => stop.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
@@ -151,14 +151,6 @@ function showFollowed(
 ): void {
   if ('skipped' in item) note('more happened than can be shown; some events were left out here');
   else if (matches(item.event)) show(item.event);
-}
-
-/** The question that pages ask of an event, asked here of those that are followed. */
-function matcherOf(options: FilterOptions): (event: string) => boolean {
-  const fields = new Fields(filterOf(options), FILTER_FIELDS);
-  const matches = readFilter(fields);
-  fields.check();
-  return matches;
 }
 
 /** The account that options name, or everybody. */

@@ -1,9 +1,13 @@
 import type { Command } from 'commander';
+import type { AppliedDeclaration } from '../admin/apply-declaration.ts';
+import { type DeclaredChange, planOf } from '../admin/check-declaration.ts';
 import { planDeclaration, type Step } from '../admin/declaration.ts';
+import { AdminError } from '../admin/error.ts';
 import { UsageError } from './exit.ts';
 import { loadChecked } from './load.ts';
 import { examples, leaf } from './options.ts';
 import { type StoreOptions, withReach } from './reach.ts';
+import { noteReceipt } from './receipt.ts';
 import { confirm, note, say, sayJson, styled, visible } from './terminal.ts';
 
 interface ApplyOptions extends StoreOptions {
@@ -46,46 +50,53 @@ async function applyFile(options: ApplyOptions): Promise<void> {
   const isTold = options.server !== undefined || options.config !== undefined;
   const store = namesStore && !isTold ? { config: file } : options;
   await withReach(store, options.dryRun !== true, async ({ control, actor }) => {
-    const steps = await planDeclaration(control.administration, actor, accounts);
+    const { administration } = control;
+    const steps = await planDeclaration(administration, actor, accounts);
     if (options.server !== undefined && steps.some(({ kind }) => kind === 'service account'))
       throw new UsageError(
         'service accounts are not applied over --server: name the store with --config',
       );
     if (options.json !== true) show(steps);
-    const applied = options.dryRun !== true;
-    if (applied && steps.length > 0) {
-      await confirm(`Make ${counted(steps.length)}?`, options.yes);
-      await runAll(steps, options);
+    if (options.dryRun === true || steps.length === 0) {
+      if (options.json === true)
+        sayJson({ applied: options.dryRun !== true, changes: steps.map(shown) });
+      return;
     }
-    if (options.json === true) sayJson({ applied, changes: steps.map(shown) });
+    await confirm(`Make ${counted(steps.length)}?`, options.yes);
+    const { roles, teams, serviceAccounts } = accounts;
+    const answer = await administration.applyDeclaration(actor, {
+      ...{ roles, teams, ...(serviceAccounts.length === 0 ? {} : { serviceAccounts }) },
+      plan: planOf(steps),
+    });
+    report(answer, options);
   });
 }
 
-/** One after the other. A step that fails ends it, and what was and was not applied is said. */
-export async function runAll(
-  steps: readonly Step[],
+/** What was and was not applied; throws for the fault that ended it. */
+export function report(
+  { applied, notApplied, fault, revocation }: AppliedDeclaration,
   { json }: Pick<ApplyOptions, 'json'>,
-): Promise<void> {
-  for (const [done, step] of steps.entries()) {
-    try {
-      await step.run();
-    } catch (error) {
-      const [failed, ...rest] = steps.slice(done).map(shown);
-      const applied = steps.slice(0, done).map(shown);
-      if (json === true) sayJson({ applied: false, changes: applied, failed, notApplied: rest });
-      else sayInterrupted(steps, done);
-      throw error;
-    }
-  }
-  if (json !== true) note(`Done: ${counted(steps.length)}.`);
+): void {
+  if (json === true)
+    sayJson({
+      applied: fault === null,
+      changes: applied,
+      ...(fault === null ? {} : { notApplied }),
+    });
+  else if (fault === null) note(`Done: ${counted(applied.length)}.`);
+  else sayInterrupted(applied, notApplied);
+  noteReceipt(revocation);
+  if (fault !== null) throw new AdminError(fault.code, fault.message);
 }
 
-function sayInterrupted(steps: readonly Step[], done: number): void {
-  note(`Applied ${done} of ${counted(steps.length)}, then one failed:`);
-  for (const [index, { target }] of steps.entries()) {
-    const state = index < done ? 'applied' : index === done ? 'failed' : 'not applied';
-    note(`  ${target}: ${state}`);
-  }
+function sayInterrupted(
+  applied: readonly DeclaredChange[],
+  notApplied: readonly DeclaredChange[],
+): void {
+  const all = applied.length + notApplied.length;
+  note(`Applied ${applied.length} of ${counted(all)}, then it was stopped:`);
+  for (const { target } of applied) note(`  ${target}: applied`);
+  for (const { target } of notApplied) note(`  ${target}: not applied`);
   note('Apply the file again when the cause is mended: what is applied already stays as it is.');
 }
 

@@ -128,7 +128,13 @@ export function given<Name extends string, Value>(
   return value === undefined ? {} : ({ [name]: value } as { readonly [N in Name]?: Value });
 }
 
+/** For commands that list something. */
+export function withCsv(command: Command): Command {
+  return command.option('--csv', 'answer as a table for spreadsheets (RFC 4180)');
+}
+
 export interface CommonOptions extends StoreOptions {
+  readonly csv?: boolean;
   readonly wait?: number;
   readonly json?: boolean;
   readonly yes?: boolean;

@@ -2,10 +2,10 @@ import type { Command } from 'commander';
 import type { Receipted } from '../admin/context.ts';
 import { lastOne, taking } from './account.ts';
 import { waiting } from './account-act.ts';
-import { type CommonOptions, examples, given, group, leaf, several } from './options.ts';
+import { type CommonOptions, examples, given, group, leaf, several, withCsv } from './options.ts';
 import { withReach } from './reach.ts';
 import { noteReceipt } from './receipt.ts';
-import { confirm, details, say, sayJson, table } from './terminal.ts';
+import { confirm, details, say, sayCsv, sayJson, table } from './terminal.ts';
 
 interface RoleOptions extends CommonOptions {
   readonly permission?: readonly string[];
@@ -15,10 +15,12 @@ interface RoleOptions extends CommonOptions {
 export function addRoleCommands(program: Command): void {
   const role = group(program, 'role', 'roles: named sets of permissions');
   addChanges(role);
-  const list = leaf(role, 'list', 'list the roles').action(async (options: CommonOptions) => {
+  const list = withCsv(leaf(role, 'list', 'list the roles'));
+  list.action(async (options: CommonOptions) => {
     await withReach(options, false, async ({ control, actor }) => {
       const roles = await control.administration.listRoles(actor, {});
-      if (options.json === true) sayJson({ roles });
+      if (options.csv === true) sayCsv('roles', roles);
+      else if (options.json === true) sayJson({ roles });
       else
         table(
           ['NAME', 'USED BY', 'PERMISSIONS', 'DESCRIPTION'],

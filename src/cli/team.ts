@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { waiting } from './account-act.ts';
-import { type CommonOptions, examples, given, group, leaf, several } from './options.ts';
+import { type CommonOptions, examples, given, group, leaf, several, withCsv } from './options.ts';
 import { withReach } from './reach.ts';
 import { inDoubt, report } from './role.ts';
-import { confirm, details, note, sayJson, table } from './terminal.ts';
+import { confirm, details, note, sayCsv, sayJson, table } from './terminal.ts';
 
 interface TeamOptions extends CommonOptions {
   readonly application?: readonly string[];
@@ -15,10 +15,12 @@ interface TeamOptions extends CommonOptions {
 export function addTeamCommands(program: Command): void {
   const team = group(program, 'team', 'teams: applications, and who has which role on them');
   addChanges(team);
-  const list = leaf(team, 'list', 'list the teams').action(async (options: CommonOptions) => {
+  const list = withCsv(leaf(team, 'list', 'list the teams'));
+  list.action(async (options: CommonOptions) => {
     await withReach(options, false, async ({ control, actor }) => {
       const teams = await control.administration.listTeams(actor, {});
-      if (options.json === true) sayJson({ teams });
+      if (options.csv === true) sayCsv('teams', teams);
+      else if (options.json === true) sayJson({ teams });
       else if (teams.length === 0) note('there are no teams yet');
       else
         table(

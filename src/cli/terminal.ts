@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { styleText } from 'node:util';
+import { CSV_LISTS, type CsvListName, csvLines } from '../admin/lists-csv.ts';
 import { Refused, UsageError } from './exit.ts';
 
 /**
@@ -18,6 +19,11 @@ export function note(line: string): void {
 
 export function sayJson(value: unknown): void {
   say(JSON.stringify(value, null, 2));
+}
+
+/** A list as a table for spreadsheets. */
+export function sayCsv(list: CsvListName, items: readonly unknown[]): void {
+  process.stdout.write(CSV_LISTS[list].header + csvLines(list, items));
 }
 
 type Style = Parameters<typeof styleText>[0];

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { RECEIPT_WAIT } from '../admin/context.ts';
 import type { TokenReport } from '../admin/found-token.ts';
-import { OVERLAP_MOST_MS } from '../admin/service-accounts.ts';
+import { OVERLAP_MOST_MS } from '../admin/limits.ts';
 import { UsageError } from './exit.ts';
 import { type CommonOptions, duration, examples, given, group, leaf } from './options.ts';
 import { withReach } from './reach.ts';

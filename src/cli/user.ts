@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { randomCharacters } from '../account/alphabet.ts';
 import { addEdit, addStanding, addTeams } from './account.ts';
 import { waiting } from './account-act.ts';
+import { addBulk } from './account-bulk.ts';
 import { addListAndShow } from './account-list.ts';
 import { UsageError } from './exit.ts';
 import { type CommonOptions, examples, expiry, given, group, leaf } from './options.ts';
@@ -49,6 +50,7 @@ export function addUserCommands(program: Command): void {
   addStanding(user, 'user');
   addEdit(user, 'user');
   addTeams(user, 'user');
+  addBulk(user, 'user');
 }
 
 function addPassword(user: Command): void {

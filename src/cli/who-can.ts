@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { WhoCan } from '../admin/who-can.ts';
 import { withoutQuery } from './explain.ts';
-import { type CommonOptions, examples, given, leaf, several } from './options.ts';
+import { type CommonOptions, examples, given, leaf, several, withCsv } from './options.ts';
 import { withReach } from './reach.ts';
-import { note, sayJson, table } from './terminal.ts';
+import { note, sayCsv, sayJson, table } from './terminal.ts';
 
 interface WhoCanOptions extends CommonOptions {
   readonly host?: string;
@@ -13,10 +13,8 @@ interface WhoCanOptions extends CommonOptions {
 }
 
 export function addWhoCanCommand(program: Command): void {
-  const who = leaf(
-    program,
-    'who-can <method> <path>',
-    'which accounts would this call be let in of?',
+  const who = withCsv(
+    leaf(program, 'who-can <method> <path>', 'which accounts would this call be let in of?'),
   )
     .option('--host <host>', 'the host that is called, where routes tell hosts apart')
     .option('--routes <file>', 'the file whose routes count, where --config is another one')
@@ -51,6 +49,7 @@ export function addWhoCanCommand(program: Command): void {
         } while (cursor !== null && found.length < limit);
         const items = found.slice(0, limit);
         const more = cursor !== null || found.length > limit;
+        if (options.csv === true) return sayCsv('whoCan', items);
         if (options.json === true) return sayJson({ items, examined, more });
         show(items, examined, more);
       });

@@ -9,6 +9,8 @@ import { type ConsoleContext, type Env, guard, isOurs } from './guard.ts';
 import { html } from './html.ts';
 import { accountChangePages } from './pages/account-changes.ts';
 import { activityPages } from './pages/activity.ts';
+import { bulkPages } from './pages/bulk.ts';
+import { csvPages } from './pages/csv.ts';
 import { refusalPage } from './pages/door.ts';
 import { findPages } from './pages/find.ts';
 import { identityPages } from './pages/identity.ts';
@@ -56,6 +58,8 @@ export function createConsole(parts: ConsoleParts): Console {
   newTokenPages(app, parts);
   accountChangePages(app, parts);
   usersPages(app, parts);
+  bulkPages(app, parts);
+  csvPages(app, parts);
   rolesPages(app, parts);
   teamsPages(app, parts);
   activityPages(app, parts);

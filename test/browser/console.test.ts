@@ -194,6 +194,46 @@ describe('a person gives a machine its key', () => {
     expect(await call(token, '/echo')).toBe(401);
   });
 
+  it('changes many at a time after a preview, takes a list away and comes back to a filter', async () => {
+    for (const name of ['bulk-one', 'bulk-two', 'bulk-three'])
+      await test.administration.createServiceAccount(owner, { name, role: 'tester' });
+    await page.goto('/service-accounts?q=bulk-');
+    await page.getByLabel('Select bulk-one').check();
+    await page.getByLabel('Select bulk-two').check();
+    await page.getByLabel('With those selected').selectOption('Deactivate');
+    await page.getByRole('button', { name: 'Preview' }).click();
+    await page.getByText('everything: it is let in nowhere').first().waitFor();
+    expect(await inaccessible(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Change 2 service accounts' }).click();
+    await page.getByText('In force on the one running gate').waitFor();
+    await page.getByRole('link', { name: 'Back to the list' }).click();
+    await page.goto('/service-accounts?q=bulk-&show=inactive');
+    await page.getByText('2 service accounts').waitFor();
+    await page.getByRole('button', { name: 'Select all on this page' }).click();
+    await page.getByLabel('With those selected').selectOption('Put into a team…');
+    await page.getByRole('button', { name: 'Preview' }).click();
+    await page.getByLabel('Team', { exact: true }).selectOption('core');
+    await page.getByLabel('Role in the team').selectOption('tester');
+    await page.getByRole('button', { name: 'Preview' }).click();
+    await page.getByRole('button', { name: 'Change 2 service accounts' }).click();
+    await page.getByText('Changed 2 service accounts.').waitFor();
+    await page.goto('/service-accounts?q=bulk-&show=inactive');
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'CSV' }).click(),
+    ]);
+    const csv = readFileSync(await download.path(), 'utf8').split('\r\n');
+    expect(csv.slice(1).map((line) => line.split(',')[0])).toEqual(['bulk-one', 'bulk-two', '']);
+    await page.getByLabel('Save as').fill('Sleeping');
+    await page.getByRole('button', { name: 'Save this filter' }).click();
+    await page.goto('/service-accounts');
+    await page.getByRole('link', { name: 'Sleeping' }).click();
+    await page.getByText('2 service accounts').waitFor();
+    expect(await inaccessible(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Forget the filter Sleeping' }).click();
+    expect(await page.getByRole('link', { name: 'Sleeping' }).count()).toBe(0);
+  });
+
   it('sees the calls counted', async () => {
     // The gate writes what it has counted every few seconds.
     await vi.waitFor(

@@ -149,6 +149,9 @@ function named(tag: string, id: string, token: string): Record<string, readonly 
   const future = new Date(Date.now() + 86_400_000).toISOString();
   return {
     id: [id, id, id, '000000000000'],
+    ids: [id, id, '000000000000'],
+    leave: ['team-0', 'no-such-team'],
+    plan: [undefined],
     name: [`n-${tag}`, `m-${tag}`, 'team-0'],
     account: [`s-${tag}`, `s-${tag}`, 'nobody'],
     role: ['tester', 'tester', 'none', 'no-such-role'],

@@ -211,11 +211,7 @@ function ownedWorks({ control }: RemoteControl): Work {
         const wanted = serviceAccounts.filter(({ name }) => name.startsWith('declared'));
         const declared = { roles: [], teams: [], serviceAccounts };
         await planDeclaration(administration, owner, declared);
-        const steps = await planDeclaration(administration, owner, {
-          ...declared,
-          serviceAccounts: wanted,
-        });
-        for (const step of steps) await step.run();
+        await administration.applyDeclaration(owner, { ...declared, serviceAccounts: wanted });
       },
     ],
     ['the newest 1000 events', () => control.activity(owner, { account: null, limit: 1000 })],

@@ -1,13 +1,13 @@
-import * as z from 'zod';
-import { readFilter } from '../activity-filter.ts';
-import { Fields } from '../fields.ts';
+import { type ActivityFilter, readFilter } from '../activity-filter.ts';
+import { PAGE } from '../schemas/inputs.ts';
+import { queryOf } from '../schemas/parameters.ts';
+import { ACTIVITY, FILTER } from '../schemas/questions.ts';
+import { eventPage } from '../schemas/record-answers.ts';
+import { name } from '../schemas/words.ts';
 import { readQuery } from './input.ts';
 import { defined, type Operation } from './operation.ts';
 import { refusedBy } from './problem.ts';
 import type { ApiContext, ApiParts, Requests } from './requests.ts';
-import { activityFilter, pageQuery } from './schemas/parameters.ts';
-import { eventPage } from './schemas/record-answers.ts';
-import { name } from './schemas/words.ts';
 import { eventStream, type OpenStream } from './streams.ts';
 
 /**
@@ -24,20 +24,20 @@ export const STREAM: Operation = {
     'Server-sent events: `activity` with a record as data, `skipped` when more happened than can be shown, `interrupted` when the log cannot be read. `Last-Event-ID` goes on after an event; around a break one may come twice.',
   needs: 'sallyport:activity:read',
   params: null,
-  query: z.strictObject({
+  query: queryOf({
     account: name.optional(),
-    limit: pageQuery.limit.describe(
+    limit: PAGE.limit.describe(
       'So many of the newest events first, where nothing is gone on after (1 to 500, default 50).',
     ),
-    after: z.string().min(1).max(512).optional().describe('In place of Last-Event-ID.'),
-    ...activityFilter,
+    after: ACTIVITY.after.describe('In place of Last-Event-ID.'),
+    ...FILTER,
   }),
   body: null,
   answers: { 200: { description: 'A stream (text/event-stream).', schema: eventPage } },
   handle: () => Promise.reject(new Error('streams are answered by followRoute')),
 };
 
-interface StreamQuery {
+interface StreamQuery extends ActivityFilter {
   readonly limit?: number;
   readonly account?: string;
   readonly after?: string;
@@ -73,9 +73,7 @@ export async function followRoute(
     end: () => stop.abort(),
   };
   try {
-    const fields = new Fields(filter, Object.keys(activityFilter));
-    const matches = readFilter(fields);
-    fields.check();
+    const matches = readFilter(filter);
     const from = after ?? c.req.header('last-event-id');
     const input = {
       account: account === undefined ? null : { name: account },

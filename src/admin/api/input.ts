@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import type { Fault } from '../error.ts';
-import { printable } from '../fields.ts';
+import { printable } from '../faults.ts';
+import { readInput } from '../input.ts';
 import type { Operation } from './operation.ts';
 import type { Refused } from './problem.ts';
 
@@ -86,30 +87,8 @@ async function readText(request: Request, mostBytes: number): Promise<string | n
 }
 
 function parse(schema: z.ZodObject, value: unknown): Read<object> {
-  const result = schema.safeParse(value);
-  if (result.success) return { ok: true, value: result.data };
-  return invalid(result.error.issues.slice(0, FAULTS_MAX).flatMap(faultsOf));
-}
-
-const FAULTS_MAX = 20;
-
-function faultsOf(issue: z.core.$ZodIssue): readonly Fault[] {
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.slice(0, FAULTS_MAX).map((key) => ({
-      field: pathOf([...issue.path, printable(key)]),
-      message: 'is not a known field',
-    }));
-  }
-  return [{ field: pathOf(issue.path), message: issue.message }];
-}
-
-function pathOf(path: readonly PropertyKey[]): string {
-  const text = path.reduce<string>(
-    (so, key) =>
-      typeof key === 'number' ? `${so}[${key}]` : so === '' ? String(key) : `${so}.${String(key)}`,
-    '',
-  );
-  return text === '' ? 'input' : text;
+  const read = readInput(schema, value);
+  return read.faults === undefined ? { ok: true, value: read.value } : invalid(read.faults);
 }
 
 function invalid(faults: readonly Fault[]): { readonly ok: false; readonly refused: Refused } {

@@ -1,8 +1,9 @@
 import * as z from 'zod';
+import type { AnswerDoc } from '../operations/row.ts';
+import { problem } from '../schemas/record-answers.ts';
+import { components } from '../schemas/words.ts';
 import { STREAM } from './activity-stream.ts';
-import type { AnswerDoc, Operation } from './operation.ts';
-import { problem } from './schemas/record-answers.ts';
-import { components } from './schemas/words.ts';
+import type { Operation } from './operation.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -122,15 +123,25 @@ function bodyOf(schema: z.ZodType, required: boolean): Json {
 function responsesOf(operation: Operation): Json {
   const type = operation.id === STREAM.id ? 'text/event-stream' : JSON_TYPE;
   return Object.fromEntries(
-    Object.entries(operation.answers).map(([status, answer]) => [status, responseOf(answer, type)]),
+    Object.entries(operation.answers).map(([status, answer]) => [
+      status,
+      responseOf(answer, type, operation.csv !== undefined),
+    ]),
   );
 }
 
-function responseOf({ description, schema, etag }: AnswerDoc, type: string): Json {
+function responseOf(
+  { description, schema, etag }: AnswerDoc,
+  type: string,
+  isTable: boolean,
+): Json {
   return {
     description,
     ...(etag === true ? { headers: { ETag: { $ref: '#/components/headers/ETag' } } } : {}),
-    content: { [type]: { schema: type === JSON_TYPE ? ref(schema) : { type: 'string' } } },
+    content: {
+      [type]: { schema: type === JSON_TYPE ? ref(schema) : { type: 'string' } },
+      ...(isTable ? { 'text/csv': { schema: { type: 'string' } } } : {}),
+    },
   };
 }
 

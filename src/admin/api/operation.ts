@@ -3,8 +3,9 @@ import type { OwnPermission } from '../../account/permission.ts';
 import type { Principal } from '../../account/principal.ts';
 import type { Origin } from '../../decision/origin.ts';
 import type { AdminActor } from '../actor.ts';
-import type { Receipted } from '../context.ts';
 import type { Control } from '../control.ts';
+import type { CsvListName } from '../lists-csv.ts';
+import type { AnswerDoc, Method } from '../operations/row.ts';
 
 /** Who asks: the account whose token was shown, and what it may do here. */
 export interface Caller {
@@ -44,14 +45,6 @@ export interface OperationResult {
   readonly made?: string;
 }
 
-export interface AnswerDoc {
-  readonly description: string;
-  readonly schema: z.ZodType;
-  readonly etag?: true;
-}
-
-export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
-
 /** One operation: the row of the table that routes, checks, guards, answers and documents. */
 export interface Operation {
   readonly id: string;
@@ -82,6 +75,8 @@ export interface Operation {
     made: string,
   ) => Promise<OperationResult>;
   readonly answers: Readonly<Record<number, AnswerDoc>>;
+  /** A list, told as this table to who asks for `text/csv`. */
+  readonly csv?: CsvListName;
   readonly handle: (
     services: OperationServices,
     call: Call<never, never, never>,
@@ -117,15 +112,6 @@ export function operation<
   B extends z.ZodObject | null,
 >(row: Typed<P, Q, B>): Operation {
   return row as unknown as Operation;
-}
-
-/**
- * 200 when a change is in force everywhere, or took nothing away; 202 when it is made and not
- * everybody has confirmed it yet.
- */
-export function changed(made: Receipted, version?: number): OperationResult {
-  const status = made.revocation?.effective === false ? 202 : 200;
-  return { status, body: made, ...(version === undefined ? {} : { version }) };
 }
 
 /** `{ [name]: value }` for what is there. */

@@ -1,25 +1,40 @@
+import type { OperationName } from '../administration.ts';
+import { ACCOUNTS } from '../operations/accounts.ts';
+import { DECLARATION, ROLES, TEAMS } from '../operations/policy.ts';
+import { SERVICE_ACCOUNTS } from '../operations/tokens.ts';
+import { USERS } from '../operations/users.ts';
 import type { Operation } from './operation.ts';
-import { DECLARATION } from './operations/declaration.ts';
+import { foundToken } from './operations/found-token.ts';
 import { RECORDS } from './operations/records.ts';
 import { REINDEXING } from './operations/reindexing.ts';
-import { ROLES } from './operations/roles.ts';
-import { SERVICE_ACCOUNTS } from './operations/service-accounts.ts';
-import { TEAMS } from './operations/teams.ts';
-import { TOKENS } from './operations/tokens.ts';
-import { USERS } from './operations/users.ts';
 import { VERIFICATION } from './operations/verification.ts';
+import { routesOf } from './routes.ts';
 
-export { FOUND_TOKENS } from './operations/tokens.ts';
+const namesOf = (rows: object) => Object.keys(rows) as readonly OperationName[];
+
+/** The order of the documentation. */
+const TAGS = [
+  'Service Accounts',
+  'Users',
+  'Roles',
+  'Teams',
+  'Declaration',
+  'Activity',
+  'Instances',
+  'Explain',
+  'Tokens',
+];
+
+const ofAccounts = [ACCOUNTS, SERVICE_ACCOUNTS, USERS].flatMap(namesOf);
+const ofPolicy = [ROLES, TEAMS, DECLARATION].flatMap(namesOf);
 
 /** All that the API can, in the order of its documentation. */
 export const OPERATIONS: readonly Operation[] = [
-  ...SERVICE_ACCOUNTS,
-  ...USERS,
-  ...ROLES,
-  ...TEAMS,
-  ...DECLARATION,
+  ...routesOf([...ofAccounts, ...ofPolicy, 'renewToken']),
   ...RECORDS,
   ...VERIFICATION,
   ...REINDEXING,
-  ...TOKENS,
-];
+].sort((a, b) => TAGS.indexOf(a.tag) - TAGS.indexOf(b.tag));
+
+/** Served only where it is asked for. */
+export const FOUND_TOKENS: readonly Operation[] = routesOf(['reportToken']).map(foundToken);

@@ -19,7 +19,7 @@ import {
   NOBODY,
   recordOf,
 } from './recorder.ts';
-import { problemResponse, reasonOf, responseOf } from './responses.ts';
+import { csvResponse, problemResponse, reasonOf, responseOf, wantsCsv } from './responses.ts';
 import type { OpenStreams } from './streams.ts';
 import { bodyFaultOf, hasLeft } from './unfinished.ts';
 
@@ -72,7 +72,9 @@ export class Requests {
       return { reason: 'internal-fault' } as const;
     });
     const response =
-      'reason' in result ? this.#refused(c, record, result) : responseOf(record.id, result);
+      'reason' in result
+        ? this.#refused(c, record, result)
+        : answerOf(c, record.id, operation, result);
     if (hasLeft(c.env?.incoming)) record.left();
     else record.ended(response.status, 'reason' in result ? reasonOf(result) : 'permitted');
     return response;
@@ -277,6 +279,16 @@ export class Requests {
   refused(c: ApiContext, record: AdminCallRecord, refused: Refused): Response {
     return this.#refused(c, record, refused);
   }
+}
+
+function answerOf(
+  c: ApiContext,
+  requestId: string,
+  { csv }: Operation,
+  result: OperationResult,
+): Response {
+  const asTable = csv !== undefined && wantsCsv(c.req.header('accept') ?? null);
+  return asTable ? csvResponse(requestId, csv, result, c.req.url) : responseOf(requestId, result);
 }
 
 type Admitted = Extract<Admission, { admitted: true }>;

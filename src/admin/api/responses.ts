@@ -1,5 +1,6 @@
 import { withVisibleEscapes } from '../../audit/event/text.ts';
 import { type Reason, refusalKind } from '../../refusal.ts';
+import { CSV_LISTS, type CsvListName, csvLines } from '../lists-csv.ts';
 import type { OperationResult } from './operation.ts';
 import { isRefusal, type Problem, problemHeaders, problemOf, type Refused } from './problem.ts';
 
@@ -24,6 +25,40 @@ export function responseOf(
       ...(version === undefined ? {} : { etag: `"${version}"` }),
     },
   });
+}
+
+/** A list as a table; where the next page is, is said by a link (RFC 8288). */
+export function csvResponse(
+  requestId: string,
+  list: CsvListName,
+  { body }: OperationResult,
+  url: string,
+): Response {
+  const { items, next = null } = body as {
+    readonly items: readonly unknown[];
+    readonly next?: string | null;
+  };
+  return new Response(CSV_LISTS[list].header + csvLines(list, items), {
+    headers: {
+      'content-type': 'text/csv; charset=utf-8; header=present',
+      'x-request-id': requestId,
+      vary: 'accept',
+      ...(next === null ? {} : { link: `<${nextPage(url, next)}>; rel="next"` }),
+    },
+  });
+}
+
+function nextPage(url: string, cursor: string): string {
+  const { pathname, searchParams } = new URL(url);
+  searchParams.set('cursor', cursor);
+  return `${pathname}?${searchParams.toString()}`;
+}
+
+/**
+ * Whether somebody asks for a table rather than for JSON: a browser that takes anything does not.
+ */
+export function wantsCsv(accept: string | null): boolean {
+  return /^\s*text\/csv\s*(;|,|$)/i.test(accept ?? '');
 }
 
 /**

@@ -7,13 +7,12 @@ import { administrationOf } from '../administration.ts';
 import type { Control } from '../control.ts';
 import { AdminError } from '../error.ts';
 import type { InstancesView } from '../instances.ts';
-import { LEAVE_NONE } from '../last-administrator.ts';
 import type { AuditReindexed, AuditReindexInput } from '../reindexing.ts';
 import type { AuditVerification, AuditVerifyInput } from '../verify-audit.ts';
 import type { WhoCanPage } from '../who-can.ts';
 import { ApiClient, type ApiClientOptions } from './api-client.ts';
 import { serverEvents } from './event-source.ts';
-import { OPERATIONS_OVER_HTTP } from './server-operations.ts';
+import { askFor, refusedFromAfar } from './server-operations.ts';
 import { serverRun } from './server-run.ts';
 
 /**
@@ -28,16 +27,9 @@ export interface ServerControl {
 export function connectServer(options: ApiClientOptions): ServerControl {
   const client = new ApiClient(options);
   const control: Control = {
-    administration: administrationOf((name) => async (_actor, input) => {
-      const operation = OPERATIONS_OVER_HTTP[name];
-      if (operation === undefined) return refusedFromAfar();
-      if (LEAVE_NONE in Object(input))
-        throw new AdminError(
-          'invalid',
-          'only on the store itself may nobody be left who administers: name it with --config',
-        );
-      return operation(client, input as never);
-    }),
+    administration: administrationOf(
+      (name) => async (_actor, input) => askFor(client, name, Object(input ?? {}) as object),
+    ),
     activity: (_actor, query) => newestEvents(client, query),
     activityPage: (_actor, query) => eventPage(client, query),
     follow: (_actor, query, signal) => follow(client, query, signal),
@@ -67,13 +59,6 @@ export function connectServer(options: ApiClientOptions): ServerControl {
     },
   };
   return { control, close: () => client.close() };
-}
-
-async function refusedFromAfar(): Promise<never> {
-  throw new AdminError(
-    'invalid',
-    'this cannot be done over --server: name the store with --config',
-  );
 }
 
 type ActivityQuery = Parameters<Control['activity']>[1];

@@ -1,6 +1,6 @@
 import { type FlatEvent, flatEvent } from './flat-event.ts';
 
-type Cell = string | number | undefined | null;
+export type Cell = string | number | undefined | null;
 
 /** Columns, in their order. New ones come at the end: readers may go by position. */
 const COLUMNS: readonly (readonly [name: string, value: (event: FlatEvent) => Cell])[] = [
@@ -46,26 +46,31 @@ const COLUMNS: readonly (readonly [name: string, value: (event: FlatEvent) => Ce
   ['unreadable', ({ line }) => line],
 ];
 
+/**
+ * A text that a spreadsheet would take for a formula (CWE-1236) begins with an apostrophe, which a
+ * spreadsheet takes for "this is text". Numbers are ours, and stay numbers.
+ */
+const FORMULA = /^[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]/;
+
 /** Lines end as RFC 4180 has it. */
 const LINE_END = '\r\n';
 
-export const CSV_HEADER = `${COLUMNS.map(([name]) => name).join(',')}${LINE_END}`;
+export const CSV_HEADER = csvLine(COLUMNS.map(([name]) => name));
 
 export function csvRow(line: string): string {
   const event = flatEvent(line);
-  return `${COLUMNS.map(([, value]) => cell(value(event))).join(',')}${LINE_END}`;
+  return csvLine(COLUMNS.map(([, value]) => value(event)));
+}
+
+/** One line of a table. */
+export function csvLine(cells: readonly Cell[]): string {
+  return `${cells.map(cell).join(',')}${LINE_END}`;
 }
 
 /** Several in one cell, with spaces between them: none of them holds one. */
 function listed(several: readonly string[] | undefined, one: string | undefined): Cell {
   return several?.join(' ') ?? one;
 }
-
-/**
- * A text that a spreadsheet would take for a formula (CWE-1236) begins with an apostrophe, which a
- * spreadsheet takes for "this is text". Numbers are ours, and stay numbers.
- */
-const FORMULA = /^[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]/;
 
 function cell(value: Cell): string {
   if (value === undefined || value === null) return '';

@@ -89,7 +89,7 @@ export function listForm(
   return html`<form class="filters" method="get" action="${view.section}" role="search">${hidden}
 <div class="field wide">${search}</div>
 ${selectField({ name: 'show', label: 'Show', value: view.show, choices: filters })}
-<button>Search</button></form>${narrowedBy(view)}`;
+<button>Search</button></form><p class="saved small" data-saved-filters="${view.section}" hidden></p>${narrowedBy(view)}`;
 }
 
 function narrowedBy(view: ListView): Slot {
@@ -134,5 +134,6 @@ export function listPages(
     cursor === null
       ? ''
       : html`<a class="button small" rel="${rel}" href="${addressOf({ ...view, cursor })}">${words}</a>`;
-  return html`<div class="pages"><span>${countWords(total)} ${total === 1 ? one : many}</span><nav class="actions" aria-label="Pages">${step(previous, 'Previous page', 'prev')}${step(next, 'Next page', 'next')}</nav></div>`;
+  const csv = addressOf({ ...view, section: `/csv${view.section}`, cursor: null });
+  return html`<div class="pages"><span>${countWords(total)} ${total === 1 ? one : many}</span><a class="small" href="${csv}" download>CSV</a><nav class="actions" aria-label="Pages">${step(previous, 'Previous page', 'prev')}${step(next, 'Next page', 'next')}</nav></div>`;
 }

@@ -41,5 +41,6 @@ async function showInstances(c: ConsoleContext, parts: ConsoleParts): Promise<Re
 <p class="quiet small">The registry is at change ${seq}. An instance that cannot prove that it is up to date answers nothing once its lease is over.</p>`;
   const lead =
     'The gates that are running, and whether each has applied every change: what a revocation waits for.';
-  return show(c, { title: 'Instances', section: '/instances', lead }, content);
+  const actions = html`<a class="button" href="/csv/instances" download>CSV</a>`;
+  return show(c, { title: 'Instances', section: '/instances', lead, actions }, content);
 }

@@ -90,9 +90,7 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
       title: 'Roles',
       section: SECTION,
       lead: 'A role is a named set of permissions. An account has one by default, and may have others in teams and on single applications.',
-      ...(mayWrite
-        ? { actions: html`<a class="button primary" href="/new/role">New Role</a>` }
-        : {}),
+      actions: html`<a class="button" href="/csv/roles" download>CSV</a>${mayWrite ? html`<a class="button primary" href="/new/role">New Role</a>` : ''}`,
     },
     html`${doneNotice(c)}<section class="card">${await longTable('Roles', columns, roles, cellsOf)}</section>`,
   );

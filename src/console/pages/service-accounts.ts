@@ -1,4 +1,5 @@
 import type { Hono } from 'hono';
+import type { AccountKind } from '../../account/model.ts';
 import type { AccountQuery } from '../../admin/list-accounts.ts';
 import type { AccountView, RoleView } from '../../admin/views.ts';
 import { doneNotice, goOn, show } from '../answer.ts';
@@ -12,6 +13,7 @@ import {
   listView,
   sortedColumn,
 } from '../components/account-list.ts';
+import { bulkBar, selectBox } from '../components/bulk-bar.ts';
 import { faultSummary, formFields, selectField, textField } from '../components/form.ts';
 import { empty, statusBadge, table } from '../components/parts.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
@@ -51,19 +53,27 @@ const NARROWED: Readonly<Record<string, Partial<AccountQuery>>> = {
   'token-365': { tokenOlderThanDays: 365 },
 };
 
+/** What the filter of a list narrows it to. */
+export function narrowedBy(kind: AccountKind, { show: shown }: ListView): Partial<AccountQuery> {
+  if (kind === 'service') return Object.hasOwn(NARROWED, shown) ? NARROWED[shown]! : {};
+  const status = (['active', 'inactive', 'expired'] as const).find((one) => one === shown);
+  return status === undefined ? {} : { status };
+}
+
 async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const view = listView(c, SECTION);
-  const narrowed = Object.hasOwn(NARROWED, view.show) ? NARROWED[view.show] : {};
   const page = await parts.control.administration.listAccounts(c.var.visitor.actor, {
     ...listQueryOf(view),
     kind: 'service',
     lastUsed: true,
-    ...narrowed,
+    ...narrowedBy('service', view),
   });
   const { items, damaged } = page;
+  const mayWrite = c.var.visitor.may('sallyport:registry:write');
   const content = html`${doneNotice(c)}<section class="card"><div class="card-body">${listForm(view, FILTERS)}</div>
 ${damaged.length === 0 ? '' : html`<div class="card-body"><p class="fault">These accounts cannot be read: ${damaged.join(', ')}</p></div>`}
-${items.length === 0 ? nothing(c, isNarrowed(view)) : accountTable(view, items, parts.clock.wallMs())}
+${items.length === 0 ? nothing(c, isNarrowed(view)) : accountTable(view, items, parts.clock.wallMs(), mayWrite)}
+${mayWrite && items.length > 0 ? bulkBar(c.var.visitor, SECTION) : ''}
 ${page.total === 0 ? '' : listPages(view, page, ['service account', 'service accounts'])}
 </section>`;
   return show(
@@ -72,7 +82,7 @@ ${page.total === 0 ? '' : listPages(view, page, ['service account', 'service acc
       title: 'Service Accounts',
       section: SECTION,
       lead: 'Machines that may call the APIs behind the gate. Each has one token of its own.',
-      ...(c.var.visitor.may('sallyport:registry:write') ? { actions: newButton() } : {}),
+      ...(mayWrite ? { actions: newButton() } : {}),
     },
     content,
   );
@@ -96,7 +106,12 @@ function nothing(c: ConsoleContext, isNarrowed: boolean): Html {
   );
 }
 
-function accountTable(view: ListView, accounts: readonly AccountView[], nowMs: number): Html {
+function accountTable(
+  view: ListView,
+  accounts: readonly AccountView[],
+  nowMs: number,
+  mayWrite: boolean,
+): Html {
   const columns = [
     sortedColumn(view, 'Name', 'name'),
     sortedColumn(view, 'Status', 'status'),
@@ -109,14 +124,14 @@ function accountTable(view: ListView, accounts: readonly AccountView[], nowMs: n
   return table(
     'Service accounts',
     columns,
-    accounts.map((account) => accountRow(account, nowMs)),
+    accounts.map((account) => accountRow(account, nowMs, mayWrite)),
   );
 }
 
-function accountRow(account: AccountView, nowMs: number): readonly Slot[] {
+function accountRow(account: AccountView, nowMs: number, mayWrite: boolean): readonly Slot[] {
   const { name, description, role, teams, expiresAt, token } = account;
   return [
-    html`<a href="${SECTION}/${name}">${name}</a>${description === '' ? '' : html` <span class="small quiet">${description}</span>`}`,
+    html`${mayWrite ? selectBox(account) : ''}<a href="${SECTION}/${name}">${name}</a>${description === '' ? '' : html` <span class="small quiet">${description}</span>`}`,
     statusBadge(account),
     role,
     teams.length === 0

@@ -1,8 +1,8 @@
 import type { Hono } from 'hono';
 import { stream, streamSSE } from 'hono/streaming';
+import type { OwnPermission } from '../../account/permission.ts';
 import type { AccountRef } from '../../admin/accounts.ts';
 import { readFilter } from '../../admin/activity-filter.ts';
-import { Fields } from '../../admin/fields.ts';
 import { turn } from '../../turns.ts';
 import { nameIn } from '../answer.ts';
 import { attempt } from '../attempt.ts';
@@ -106,19 +106,20 @@ function follow(
 }
 
 /** As on a page that nothing narrows. */
-const shown = readFilter(new Fields({}, []));
+const shown = readFilter({});
 
 /**
  * `unknown`: the store is away. The stream ends then, too, and the browser comes back by itself;
  * but nobody is told that they are signed out.
  */
-async function standingNow(
+export async function standingNow(
   c: ConsoleContext,
   parts: ConsoleParts,
+  needs: OwnPermission = 'sallyport:activity:read',
 ): Promise<'stands' | 'over' | 'unknown'> {
   try {
     const visitor = await visitorOf(parts, c.var.visitor.sessionId, { touch: false });
-    return visitor?.may('sallyport:activity:read') === true ? 'stands' : 'over';
+    return visitor?.may(needs) === true ? 'stands' : 'over';
   } catch {
     return 'unknown';
   }

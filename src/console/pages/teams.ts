@@ -93,7 +93,12 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const lead = 'Who looks after which applications. An application belongs to at most one team.';
   return show(
     c,
-    { title: 'Teams', section: SECTION, lead, ...(mayWrite ? { actions: button } : {}) },
+    {
+      title: 'Teams',
+      section: SECTION,
+      lead,
+      actions: html`<a class="button" href="/csv/teams" download>CSV</a>${button}`,
+    },
     content,
   );
 }

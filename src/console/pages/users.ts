@@ -10,6 +10,7 @@ import {
   listView,
   sortedColumn,
 } from '../components/account-list.ts';
+import { bulkBar, selectBox } from '../components/bulk-bar.ts';
 import {
   buttonForm,
   faultSummary,
@@ -24,7 +25,7 @@ import { html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
 import { ago, moment, permissionsWords } from '../words.ts';
 import { expiryFrom } from './account-forms.ts';
-import { roleChoices } from './service-accounts.ts';
+import { narrowedBy, roleChoices } from './service-accounts.ts';
 
 const SECTION = '/users';
 const CRUMBS = [{ name: 'Users', path: SECTION }];
@@ -85,11 +86,10 @@ const FILTERS = [
 
 async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const view = listView(c, SECTION);
-  const status = FILTERS.map(({ value }) => value).find((one) => one === view.show) ?? '';
   const page = await parts.control.administration.listAccounts(c.var.visitor.actor, {
     ...listQueryOf(view),
     kind: 'user',
-    ...(status === '' ? {} : { status }),
+    ...narrowedBy('user', view),
   });
   const mayWrite = c.var.visitor.may('sallyport:registry:write');
   const nowMs = parts.clock.wallMs();
@@ -101,7 +101,7 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
     sortedColumn(view, 'Created', 'createdAt'),
   ];
   const rows = page.items.map((user): readonly Slot[] => [
-    html`<a href="${SECTION}/${user.name}">${user.name}</a>${user.description === '' ? '' : html` <span class="small quiet">${user.description}</span>`}`,
+    html`${mayWrite ? selectBox(user) : ''}<a href="${SECTION}/${user.name}">${user.name}</a>${user.description === '' ? '' : html` <span class="small quiet">${user.description}</span>`}`,
     statusBadge(user),
     user.role,
     ago(user.createdAt, nowMs),
@@ -116,6 +116,7 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const content = html`${doneNotice(c)}<section class="card"><div class="card-body">${listForm(view, FILTERS)}</div>
 ${page.damaged.length === 0 ? '' : html`<div class="card-body"><p class="fault">These accounts cannot be read: ${page.damaged.join(', ')}</p></div>`}
 ${page.items.length === 0 ? nothing : table('Users', columns, rows)}
+${mayWrite && page.items.length > 0 ? bulkBar(c.var.visitor, SECTION) : ''}
 ${page.total === 0 ? '' : listPages(view, page, ['user', 'users'])}</section>`;
   const lead =
     'People who sign in to this console. They hold no token, and the APIs behind the gate refuse them.';

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compilePermissions } from '../../../src/account/permission.ts';
+import { createAdministration } from '../../../src/admin/administration.ts';
 import { planDeclaration } from '../../../src/admin/declaration.ts';
 import type { Declaration } from '../../../src/admin/declaration-faults.ts';
 import { AdminError } from '../../../src/admin/error.ts';
@@ -95,7 +96,11 @@ describe('applications that change hands', () => {
     - { name: crm, applications: [ERP, Leads] }
     - { name: erp, applications: [CRM] }
 `);
-    for (const step of await planDeclaration(bench.admin, owner, wanted)) await step.run();
+    const { seq } = await bench.store.snapshot();
+    const { applied } = await bench.admin.applyDeclaration(owner, wanted);
+    expect(applied.length).toBeGreaterThan(2);
+    // One change: nobody sees an application without its team on the way.
+    expect((await bench.store.snapshot()).seq).toBe(seq + 1);
     const teams = await bench.admin.listTeams(owner, {});
     expect(teams.map(({ name, applications }) => [name, [...applications].sort()])).toEqual([
       ['crm', ['ERP', 'Leads']],
@@ -154,13 +159,98 @@ describe('a declaration that is refused on the way', () => {
     - { name: m1, role: growing, teams: [{ team: newest, role: growing }] }
     - { name: m2, role: growing, grants: [{ application: Newest, role: growing }] }
 `);
-    const steps = await planDeclaration(bench.admin, editor, wanted);
-    for (const { run } of steps) await run();
-    expect(steps.map(({ target }) => target)).toEqual([
+    const { applied } = await bench.admin.applyDeclaration(editor, wanted);
+    expect(applied.map(({ target }) => target)).toEqual([
       'role growing',
       'team newest',
       'service account m1',
       'service account m2',
     ]);
+  });
+});
+
+describe('a declaration that is applied', () => {
+  const MANY = 300;
+  const many = () =>
+    declared(
+      `  serviceAccounts: [${Array.from({ length: MANY }, (_, n) => `{ name: many-${n}, role: viewer }`).join(', ')}]`,
+    );
+  /** The registry with somebody else who acts before a step is stored. */
+  const beside = (act: (commits: number) => Promise<unknown>) => {
+    let commits = 0;
+    const store = new Proxy(bench.store, {
+      get: (target, name) => {
+        const value = Reflect.get(target, name) as unknown;
+        if (typeof value !== 'function') return value;
+        if (name !== 'commit') return value.bind(target) as unknown;
+        return async (...words: readonly unknown[]) => {
+          commits += 1;
+          await act(commits);
+          return Reflect.apply(value, target, words) as unknown;
+        };
+      },
+    });
+    return createAdministration({ store, clock: bench.clock, instance: null });
+  };
+
+  it('changes nothing where the plan that was looked at is another one by now', async () => {
+    const wanted = declared('  roles: [{ name: looked, permissions: ["apps:read"] }]');
+    const { plan } = await bench.admin.checkDeclaration(owner, wanted);
+    await bench.admin.createRole(owner, { name: 'looked', permissions: ['apps:write'] });
+    const refused = bench.admin.applyDeclaration(owner, { ...wanted, plan });
+    expect(await refusal(refused)).toMatchObject({ code: 'stale' });
+    const { plan: now } = await bench.admin.checkDeclaration(owner, wanted);
+    const { applied } = await bench.admin.applyDeclaration(owner, { ...wanted, plan: now });
+    expect(applied.map(({ what, target }) => [what, target])).toEqual([['change', 'role looked']]);
+  });
+
+  it('is planned anew where somebody else was faster, and ends as it is declared', async () => {
+    const wanted = declared(
+      '  serviceAccounts: [{ name: raced, role: viewer, description: ours }]',
+    );
+    const admin = beside(async (commits) => {
+      if (commits === 1)
+        await bench.admin.createServiceAccount(owner, { name: 'raced', role: 'none' });
+    });
+    const first = await admin.applyDeclaration(owner, wanted);
+    expect(first.applied).toMatchObject([{ what: 'change', target: 'service account raced' }]);
+    await bench.admin.editAccount(owner, { name: 'raced', role: 'none' });
+    const again = beside(async (commits) => {
+      if (commits === 1) await bench.admin.editAccount(owner, { name: 'raced', description: 'x' });
+    });
+    const { applied, fault } = await again.applyDeclaration(owner, wanted);
+    expect([applied.map(({ target }) => target), fault]).toEqual([['service account raced'], null]);
+    expect(await bench.admin.showAccount(owner, { name: 'raced' })).toMatchObject({
+      role: 'viewer',
+      description: 'ours',
+    });
+  });
+
+  it('says of more than one step what was and was not applied, and goes on at the next run', async () => {
+    const admin = beside(async (commits) => {
+      if (commits === 2)
+        await bench.admin.createUser(owner, {
+          name: `many-${MANY - 1}`,
+          role: 'none',
+          password: 'a long pass phrase 1',
+        });
+    });
+    const { applied, notApplied, fault } = await admin.applyDeclaration(owner, many());
+    expect([applied.length, notApplied.length]).toEqual([256, MANY - 256]);
+    expect(fault?.message).toContain(`many-${MANY - 1} is a user`);
+    await bench.admin.deleteAccount(owner, { name: `many-${MANY - 1}` });
+    const { seq } = await bench.store.snapshot();
+    const rest = await bench.admin.applyDeclaration(owner, many());
+    expect(rest.applied).toEqual(notApplied);
+    expect((await bench.store.snapshot()).seq).toBe(seq + 1);
+    expect((await bench.admin.applyDeclaration(owner, many())).applied).toEqual([]);
+  });
+
+  it('tells once that all it takes away is in force', async () => {
+    const less = declared(
+      '  serviceAccounts: [{ name: many-0, role: none }, { name: many-1, role: none }]',
+    );
+    const { revocation } = await bench.admin.applyDeclaration(owner, less);
+    expect(revocation).toMatchObject({ effective: true });
   });
 });

@@ -2,7 +2,6 @@ import { describe, expect, it, type TestContext } from 'vitest';
 import { compilePermissions } from '../../../src/account/permission.ts';
 import { type AdminActor, storeOwner } from '../../../src/admin/actor.ts';
 import type { Administration } from '../../../src/admin/administration.ts';
-import { planDeclaration } from '../../../src/admin/declaration.ts';
 import type { Declaration } from '../../../src/admin/declaration-faults.ts';
 import type { PolicyTombstone } from '../../../src/registry/tombstone.ts';
 import { type Bench, openBench, owner, refusal } from './stores.ts';
@@ -14,9 +13,7 @@ const editor: AdminActor = {
 };
 
 async function applyTo(admin: Administration, declared: Declaration): Promise<number> {
-  const steps = await planDeclaration(admin, owner, declared);
-  for (const step of steps) await step.run();
-  return steps.length;
+  return (await admin.applyDeclaration(owner, declared)).applied.length;
 }
 
 /** A role and a team of which an instance has seen less than the store holds. */

@@ -1,42 +1,40 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import type { Step } from '../../../src/admin/declaration.ts';
-import { runAll } from '../../../src/cli/apply.ts';
+import type { AppliedDeclaration } from '../../../src/admin/apply-declaration.ts';
+import { report } from '../../../src/cli/apply.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
-/** What a rehearsal cannot see: somebody else changes the registry in between. */
-const steps = ['role early', 'role beyond', 'team third'].map(
-  (target): Step => ({
-    what: 'create',
-    kind: 'role',
-    target,
-    differences: [],
-    run: async () => {
-      if (target === 'role beyond') throw new Error('taken meanwhile');
-    },
-  }),
-);
+/** A declaration of more than one step of the store, and somebody who was faster. */
+const [early, beyond, third] = ['role early', 'role beyond', 'team third'].map((target) => ({
+  what: 'create' as const,
+  target,
+  differences: [],
+}));
+const interrupted: AppliedDeclaration = {
+  applied: [early!],
+  notApplied: [beyond!, third!],
+  fault: { code: 'name-taken', message: 'taken meanwhile' },
+};
 
-it('says what was applied and what was not when a change fails on the way', async () => {
+it('says what was applied and what was not when it was stopped on the way', () => {
   const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-  await expect(runAll(steps, {})).rejects.toThrow('taken meanwhile');
+  expect(() => report(interrupted, {})).toThrow('taken meanwhile');
   const lines = said.mock.calls.map(([line]) => String(line).trim());
   expect(lines).toEqual([
-    'Applied 1 of 3 changes, then one failed:',
+    'Applied 1 of 3 changes, then it was stopped:',
     'role early: applied',
-    'role beyond: failed',
+    'role beyond: not applied',
     'team third: not applied',
     expect.stringContaining('Apply the file again'),
   ]);
 });
 
-it('says it as JSON to who asks for that', async () => {
+it('says it as JSON to who asks for that', () => {
   const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  await expect(runAll(steps, { json: true })).rejects.toThrow('taken meanwhile');
+  expect(() => report(interrupted, { json: true })).toThrow('taken meanwhile');
   expect(JSON.parse(String(said.mock.calls[0]?.[0]))).toMatchObject({
     applied: false,
     changes: [{ target: 'role early' }],
-    failed: { target: 'role beyond' },
-    notApplied: [{ target: 'team third' }],
+    notApplied: [{ target: 'role beyond' }, { target: 'team third' }],
   });
 });

@@ -2,9 +2,9 @@ import * as z from 'zod';
 import type { OwnPermission } from '../../../account/permission.ts';
 import type { AdminActor } from '../../actor.ts';
 import type { Control } from '../../control.ts';
+import { component } from '../../schemas/words.ts';
 import { type Operation, operation } from '../operation.ts';
 import { runState } from '../run-state.ts';
-import { component } from '../schemas/words.ts';
 
 /** Work in the background, one at a time, as `Control` offers it. */
 interface Run<Input> {

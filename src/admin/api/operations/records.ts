@@ -1,6 +1,13 @@
 import * as z from 'zod';
 import { readableEvent } from '../../../audit/event/read.ts';
 import type { AccountRef } from '../../accounts.ts';
+import type { CallQuestion } from '../../control.ts';
+import { PAGE } from '../../schemas/inputs.ts';
+import { queryOf } from '../../schemas/parameters.ts';
+import * as questions from '../../schemas/questions.ts';
+import * as recorded from '../../schemas/record-answers.ts';
+import * as words from '../../schemas/words.ts';
+import type { AnyonesCall } from '../../who-can.ts';
 import {
   type Caller,
   defined,
@@ -9,14 +16,11 @@ import {
   type OperationServices,
   operation,
 } from '../operation.ts';
-import * as parameters from '../schemas/parameters.ts';
-import * as recorded from '../schemas/record-answers.ts';
-import * as words from '../schemas/words.ts';
-import { ID } from './accounts.ts';
 
 /** What was recorded, what runs, and what would happen. */
 
-const activityQuery = { ...parameters.pageQuery, ...parameters.activityFilter };
+const activityQuery = { ...PAGE, ...questions.FILTER };
+const ID = z.strictObject({ id: words.accountId });
 
 type ActivityInput = z.output<z.ZodObject<typeof activityQuery>>;
 
@@ -43,7 +47,7 @@ const all = operation({
     'Of everybody, or of one account by name. `/activity/stream` (server-sent events) goes on from there.',
   needs: 'sallyport:activity:read',
   params: null,
-  query: z.strictObject({
+  query: queryOf({
     account: words.name.optional().describe('Name of an account.'),
     ...activityQuery,
   }),
@@ -63,7 +67,7 @@ const lines = operation({
     'For exports and proofs: each item is the text of one event, byte for byte, also of those that this version cannot read and those that `/activity` leaves out (`chain-head`). Of an account it is all that the record has of it.',
   needs: 'sallyport:activity:read',
   params: null,
-  query: z.strictObject({
+  query: queryOf({
     account: words.name.optional().describe('Name of an account.'),
     accountId: z.string().min(1).max(64).optional().describe('Of one that may be deleted.'),
     ...activityQuery,
@@ -87,7 +91,7 @@ const ofAccount = operation({
   description: 'Also of an account that was deleted.',
   needs: 'sallyport:activity:read',
   params: ID,
-  query: z.strictObject(activityQuery),
+  query: queryOf(activityQuery),
   body: null,
   answers: { 200: { description: 'One page.', schema: recorded.eventPage } },
   handle: (services, { caller, params, query }) => page(services, caller, { id: params.id }, query),
@@ -104,6 +108,7 @@ const instances = operation({
   query: null,
   body: null,
   answers: { 200: { description: 'All of them.', schema: recorded.instances } },
+  csv: 'instances',
   handle: async ({ control }, { caller }) => ({
     status: 200,
     body: await control.instances(caller.actor, {}),
@@ -118,13 +123,13 @@ const explain = operation({
   summary: 'Would this account be let in, and by which rule?',
   needs: 'sallyport:registry:read',
   params: null,
-  query: z.strictObject(parameters.explainQuery),
+  query: queryOf(questions.EXPLAIN),
   body: null,
   answers: { 200: { description: 'The decision, step by step.', schema: recorded.explanation } },
-  handle: async ({ control }, { caller, query: { account, ...call } }) => {
-    const question = { account, ...callOf(call) };
-    return { status: 200, body: await control.explain(caller.actor, question) };
-  },
+  handle: async ({ control }, { caller, query }) => ({
+    status: 200,
+    body: await control.explain(caller.actor, defined(query) as CallQuestion),
+  }),
 });
 
 const whoCan = operation({
@@ -137,19 +142,14 @@ const whoCan = operation({
     'As if each showed its live token. A page is of 200 accounts that were asked about, whether or not one of them would be let in. A call that would be refused whoever makes it is 422 `invalid`.',
   needs: 'sallyport:registry:read',
   params: null,
-  query: z.strictObject(parameters.whoCanQuery),
+  query: queryOf(questions.WHO_CAN),
   body: null,
   answers: { 200: { description: 'One page.', schema: recorded.whoCanPage } },
-  handle: async ({ control }, { caller, query: { cursor, ...call } }) => {
-    const question = { ...callOf(call), ...defined({ cursor }) };
-    return { status: 200, body: await control.whoCan(caller.actor, question) };
-  },
+  csv: 'whoCan',
+  handle: async ({ control }, { caller, query }) => ({
+    status: 200,
+    body: await control.whoCan(caller.actor, defined(query) as AnyonesCall),
+  }),
 });
-
-type CallInput = z.output<z.ZodObject<typeof parameters.callQuery>>;
-
-function callOf({ method, path, host, variables, from }: CallInput) {
-  return { method: method.toUpperCase(), path, ...defined({ host, variables, from }) };
-}
 
 export const RECORDS: readonly Operation[] = [all, lines, ofAccount, instances, explain, whoCan];

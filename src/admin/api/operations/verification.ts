@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { FINDING_KINDS } from '../../../audit/verify/finding.ts';
 import { trustFile } from '../../../audit/verify/keys.ts';
+import { component } from '../../schemas/words.ts';
 import type { Operation } from '../operation.ts';
-import { component } from '../schemas/words.ts';
 import { background } from './background.ts';
 
 /** The proof that the record of calls is whole, made by the gate that is asked. */

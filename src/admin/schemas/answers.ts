@@ -93,6 +93,21 @@ export const createdServiceAccount = component(
       .describe('Null when the request was a repetition: a token is told once.'),
   }),
 );
+export const bulkChange = component(
+  'BulkChange',
+  z.object({
+    items: z.array(
+      z.object({
+        id: z.string(),
+        name: z.string().nullable().describe('Null: there is no such account.'),
+        outcome: z.enum(['changed', 'unchanged', 'refused']),
+        why: z.string().nullable().describe('Why it is refused.'),
+        loses: z.array(z.string()).describe('What it may do no more, in words.'),
+      }),
+    ),
+    ...receipt,
+  }),
+);
 export const oneAccount = component('OneAccount', z.object({ account }));
 export const accountPage = component(
   'AccountPage',
@@ -194,4 +209,29 @@ export const changedTeam = component(
 export const teamPage = component(
   'TeamPage',
   z.object({ items: z.array(team.extend({ memberCount })), next: z.string().nullable() }),
+);
+
+export const checkedDeclaration = component(
+  'CheckedDeclaration',
+  z.object({
+    changes: z.array(z.string()).describe('What would be done, in this order.'),
+    plan: z.string().describe('Names the plan, for whoever has it made.'),
+  }),
+);
+const declaredChange = component(
+  'DeclaredChange',
+  z.object({
+    what: z.enum(['create', 'change']),
+    target: z.string().describe('Such as `role deployer`.'),
+    differences: z.array(z.string()).describe('One line each; empty for what is new.'),
+  }),
+);
+export const appliedDeclaration = component(
+  'AppliedDeclaration',
+  z.object({
+    applied: z.array(declaredChange),
+    notApplied: z.array(declaredChange).describe('The next run goes on with them.'),
+    fault: z.object({ code: z.string(), message: z.string() }).nullable(),
+    ...receipt,
+  }),
 );

@@ -1,0 +1,95 @@
+import { type Cell, csvLine } from '../audit/export/csv.ts';
+import type { InstancesView } from './instances.ts';
+import { bindingWords } from './restriction.ts';
+import type { AccountView, ListedRole, ListedTeam, TeamMember } from './views.ts';
+import type { WhoCan } from './who-can.ts';
+
+/** Every list as a table for spreadsheets: a header, then a line for each item (RFC 4180). */
+export interface CsvList<Item> {
+  readonly header: string;
+  line(item: Item): string;
+}
+
+type Columns<Item> = readonly (readonly [name: string, value: (item: Item) => Cell])[];
+
+function listOf<Item>(columns: Columns<Item>): CsvList<Item> {
+  return {
+    header: csvLine(columns.map(([name]) => name)),
+    line: (item) => csvLine(columns.map(([, value]) => value(item))),
+  };
+}
+
+/** New columns come at the end: readers may go by position. */
+export const CSV_LISTS = {
+  accounts: listOf<AccountView>([
+    ['name', ({ name }) => name],
+    ['id', ({ id }) => id],
+    ['kind', ({ kind }) => kind],
+    ['status', ({ status }) => status],
+    ['expired', ({ expired }) => String(expired)],
+    ['role', ({ role }) => role],
+    ['teams', ({ teams }) => teams.map(({ team, role }) => `${team}:${role}`).join(' ')],
+    [
+      'grants',
+      ({ grants }) => grants.map(({ application, role }) => `${application}:${role}`).join(' '),
+    ],
+    ['expiresAt', ({ expiresAt }) => expiresAt],
+    ['createdAt', ({ createdAt }) => createdAt],
+    ['updatedAt', ({ updatedAt }) => updatedAt],
+    ['tokenCreatedAt', ({ token }) => token?.createdAt],
+    ['tokenLastUsedAt', ({ token }) => token?.lastUsed?.at],
+    ['tokenLastUsedFrom', ({ token }) => token?.lastUsed?.address],
+    ['allowedNetworks', ({ allowedNetworks }) => allowedNetworks.join(' ')],
+    ['boundTo', ({ boundTo }) => bindingWords(boundTo)],
+    ['description', ({ description }) => description],
+  ]),
+  roles: listOf<ListedRole>([
+    ['name', ({ name }) => name],
+    ['usedBy', ({ uses }) => uses],
+    ['permissions', ({ permissions }) => permissions.join(' ')],
+    ['builtIn', ({ builtIn }) => String(builtIn)],
+    ['createdAt', ({ createdAt }) => createdAt],
+    ['updatedAt', ({ updatedAt }) => updatedAt],
+    ['description', ({ description }) => description],
+  ]),
+  teams: listOf<ListedTeam>([
+    ['name', ({ name }) => name],
+    ['members', ({ memberCount }) => memberCount],
+    ['applications', ({ applications }) => applications.join(' ')],
+    ['createdAt', ({ createdAt }) => createdAt],
+    ['updatedAt', ({ updatedAt }) => updatedAt],
+    ['description', ({ description }) => description],
+  ]),
+  members: listOf<TeamMember>([
+    ['account', ({ account }) => account],
+    ['id', ({ id }) => id],
+    ['kind', ({ kind }) => kind],
+    ['role', ({ role }) => role],
+  ]),
+  whoCan: listOf<WhoCan>([
+    ['account', ({ account }) => account],
+    ['permission', ({ permission }) => permission],
+    ['applications', ({ application, applications }) => application ?? applications.join(' ')],
+    ['role', ({ role }) => role],
+    ['rule', ({ rule }) => rule],
+    ['allowedNetworks', ({ allowedNetworks }) => allowedNetworks.join(' ')],
+    ['boundTo', ({ boundTo }) => bindingWords(boundTo)],
+  ]),
+  instances: listOf<InstancesView['items'][number]>([
+    ['instance', ({ instance }) => instance],
+    ['version', ({ version }) => version],
+    ['leaseMs', ({ leaseMs }) => leaseMs],
+    ['leaseRemainingMs', ({ leaseRemainingMs }) => leaseRemainingMs],
+    ['appliedSeq', ({ appliedSeq }) => appliedSeq],
+    ['lag', ({ lag }) => lag],
+    ['auditKey', ({ auditKey }) => auditKey],
+  ]),
+} as const;
+
+export type CsvListName = keyof typeof CSV_LISTS;
+
+/** The text of some items, without the header. */
+export function csvLines(list: CsvListName, items: readonly unknown[]): string {
+  const { line } = CSV_LISTS[list] as CsvList<unknown>;
+  return items.map((item) => line(item)).join('');
+}

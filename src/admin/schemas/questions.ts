@@ -1,0 +1,93 @@
+import * as z from 'zod';
+import { isZonelessAddress } from '../../http/ip-address.ts';
+import { isNetworkOrAddress } from '../event-address.ts';
+import { PAGE } from './inputs.ts';
+import * as words from './words.ts';
+
+/** What is asked of the record and of the rules. */
+
+const word = words.text(128).optional();
+
+/** What narrows a log down. All that are given must hold. */
+export const FILTER = {
+  reason: word,
+  phase: z.enum(['decision', 'outcome', 'change', 'sign-in', 'chain']).optional(),
+  type: word,
+  route: words.text(128).optional(),
+  application: words.text(128).optional(),
+  method: words.text(32).optional(),
+  decision: z.enum(['permit', 'refusal']).optional(),
+  status: z
+    .string()
+    .regex(/^[1-5](?:\d\d|xx)$/, 'must be like 404 or 4xx')
+    .optional()
+    .describe('What the caller was told: `404`, or all of a kind: `4xx`.'),
+  address: words
+    .text(128)
+    .refine(isNetworkOrAddress, 'must be an IP address, or a network such as 10.0.0.0/8')
+    .optional()
+    .describe('Of the client: an IP address, or a network such as `10.0.0.0/8`.'),
+  actor: word.describe('Who administered: name or id.'),
+  requestId: word.describe(
+    'One request: its decision, its outcome and the changes it made. The record is searched from its newest end, 200,000 events a page: `since` bounds it, `next` goes on.',
+  ),
+  since: words.pastOrFuture.optional().describe('ISO 8601 with zone.'),
+  until: words.pastOrFuture.optional().describe('ISO 8601 with zone.'),
+} as const;
+
+/** Whose log: null, everybody's. Read by whoever looks the account up. */
+const account = z.unknown();
+
+export const ACTIVITY = {
+  account,
+  limit: words.whole(1, 1000).optional(),
+  after: words
+    .text(512)
+    // Nothing was recorded before the epoch, and what lies before the first moment that there can
+    // be is no date.
+    .refine((mark) => Date.parse(mark.split('~', 1)[0] ?? '') >= 0, 'is not the mark of an event')
+    .optional(),
+} as const;
+
+export const ACTIVITY_PAGE = {
+  account,
+  ...PAGE,
+  everything: z.boolean().optional(),
+  ...FILTER,
+} as const;
+
+/** A call, whoever makes it. */
+export const CALL = {
+  method: words.text(64).overwrite((method) => method.toUpperCase()),
+  path: words
+    .text(8192)
+    .regex(
+      /^\/[!-"$->@-~]*$/,
+      'must begin with / and be without query, spaces and letters outside ASCII',
+    )
+    .describe('Without query.'),
+  host: words
+    .text(255)
+    .overwrite((host) => host.toLowerCase())
+    .optional(),
+  variables: words
+    .text(8192)
+    .regex(/^[^=,]+=[^,]*(?:,[^=,]+=[^,]*)*$/, 'must be name=value, with commas in between')
+    .optional()
+    .describe('What stands in the body, where a route is decided by it: `app=CRM,app=HR`.'),
+  from: words
+    .text(64)
+    .refine(isZonelessAddress, 'must be an IP address')
+    .optional()
+    .describe('The address of the client.'),
+} as const;
+
+export const EXPLAIN = { account: words.name, ...CALL } as const;
+export const WHO_CAN = {
+  ...CALL,
+  cursor: words
+    .text(64)
+    .regex(/^[0-9A-Za-z]{1,64}$/, 'must be where a page ended')
+    .optional()
+    .describe('`next` of the page before.'),
+} as const;

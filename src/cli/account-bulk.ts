@@ -1,0 +1,170 @@
+import type { Command } from 'commander';
+import type { AccountKind, TeamMembership } from '../account/model.ts';
+import type { BulkAnswer, BulkChange, BulkItem } from '../admin/bulk.ts';
+import { AdminError } from '../admin/error.ts';
+import { BULK_MOST } from '../admin/schemas/inputs.ts';
+import type { AccountView } from '../admin/views.ts';
+import { waiting } from './account-act.ts';
+import { filterOf, type ListOptions, pagesOf, withFilters } from './account-list.ts';
+import { examples, expiry, given, leaf, membership } from './options.ts';
+import { type Reached, withReach } from './reach.ts';
+import { noteReceipt } from './receipt.ts';
+import { confirm, note, sayJson, table } from './terminal.ts';
+
+interface BulkOptions extends ListOptions {
+  readonly deactivate?: boolean;
+  readonly activate?: boolean;
+  readonly setExpires?: string | null;
+  readonly setRole?: string;
+  readonly join?: readonly TeamMembership[];
+  readonly leave?: string;
+  readonly all?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** `account bulk` and `user bulk`: many at a time, with what each loses before it does. */
+export function addBulk(parent: Command, kind: AccountKind): void {
+  const bulk = waiting(
+    withFilters(leaf(parent, 'bulk [name...]', 'change many at a time, after a preview'), kind),
+  )
+    .option('--all', 'every one there is, where neither names nor filters are given')
+    .option('--deactivate', 'keep them out until they are activated again')
+    .option('--activate', 'let them in again')
+    .option('--set-expires <when>', 'when they stop working: 90d, 2030-01-31, never', expiry)
+    .option('--set-role <role>', 'their default role')
+    .option('--join <team:role>', 'put them into a team, in a role', membership)
+    .option('--leave <team>', 'take them out of a team')
+    .option('--dry-run', 'only show what each would lose')
+    .option('--yes', 'do not ask')
+    .action((names: readonly string[], options: BulkOptions, command: Command) =>
+      runBulk(names, options, kind, command),
+    );
+  bulk.description(
+    'change many at a time, after a preview.\nNames and filters say which, as in `list`. Shows first what each would lose. Who is refused stays\nas it is, with the reason; 256 at a time are changed in one step, or none of them.',
+  );
+  const word = parent.name();
+  examples(
+    bulk,
+    kind === 'service'
+      ? `sallyport ${word} bulk --unused 180 --deactivate --dry-run`
+      : `sallyport ${word} bulk alice bob --set-role viewer`,
+    `sallyport ${word} bulk --team payments --join platform:viewer --leave payments --yes`,
+  );
+}
+
+async function runBulk(
+  names: readonly string[],
+  options: BulkOptions,
+  kind: AccountKind,
+  command: Command,
+): Promise<void> {
+  const change = changeIn(options, command);
+  const { lastUsed: _, sort: __, order: ___, ...filter } = filterOf(options);
+  const narrows = Object.keys(filter).length > 0;
+  if (!narrows && names.length === 0 && options.all !== true)
+    command.error('error: say which: names, filters as in `list`, or --all');
+  await withReach(options, options.dryRun !== true, async (reached) => {
+    const accounts = await chosen(reached, names, { kind, ...filter }, narrows || options.all);
+    if (accounts.length === 0) return note('nobody is like that: nothing was changed');
+    const preview = await inParts(reached, accounts, kind, { ...change, preview: true });
+    const count = preview.items.filter(({ outcome }) => outcome === 'changed').length;
+    if (options.dryRun === true || count === 0) return show(options, preview, false);
+    if (options.json !== true) showItems(preview.items);
+    await confirm(`Change ${count} of ${accounts.length} accounts?`, options.yes);
+    const how = given('waitMs', options.wait);
+    show(options, await inParts(reached, accounts, kind, { ...change, ...how }), true);
+  });
+}
+
+function changeIn(options: BulkOptions, command: Command): BulkChange {
+  const { deactivate, activate, join = [] } = options;
+  if (deactivate === true && activate === true)
+    command.error('error: --deactivate and --activate: say one of them');
+  if (join.length > 1) command.error('error: --join can be said once');
+  const change = {
+    ...(deactivate === true ? { status: 'inactive' as const } : {}),
+    ...(activate === true ? { status: 'active' as const } : {}),
+    ...given('expiresAt', options.setExpires),
+    ...given('role', options.setRole),
+    ...given('join', join[0]),
+    ...given('leave', options.leave),
+  };
+  if (Object.keys(change).length === 0)
+    command.error(
+      'error: nothing to change: say --deactivate, --activate, --set-expires, --set-role, --join or --leave',
+    );
+  return change;
+}
+
+/** By name, and by filter; each once. */
+async function chosen(
+  reached: Reached,
+  names: readonly string[],
+  query: Parameters<typeof pagesOf>[1],
+  byFilter: boolean | undefined,
+): Promise<readonly AccountView[]> {
+  const { control, actor } = reached;
+  const found = new Map<string, AccountView>();
+  for (const name of names) {
+    const account = await control.administration.showAccount(actor, {
+      name,
+      ...given('kind', query.kind),
+    });
+    found.set(account.id, account);
+  }
+  if (byFilter === true)
+    for await (const { items } of pagesOf(reached, query, Number.POSITIVE_INFINITY))
+      for (const account of items) found.set(account.id, account);
+  return [...found.values()];
+}
+
+/** As many at a time as one step of the store takes; what was changed before a fault is told. */
+async function inParts(
+  { control, actor }: Reached,
+  accounts: readonly AccountView[],
+  kind: AccountKind,
+  change: BulkChange & { readonly preview?: boolean; readonly waitMs?: number },
+): Promise<BulkAnswer> {
+  const items: BulkItem[] = [];
+  let receipts: Omit<BulkAnswer, 'items'> = {};
+  for (let from = 0; from < accounts.length; from += BULK_MOST) {
+    const ids = accounts.slice(from, from + BULK_MOST).map(({ id }) => id);
+    const { items: some, ...how } = await control.administration
+      .changeAccounts(actor, { kind, ids, ...change })
+      .catch((error: unknown) => {
+        if (!(error instanceof AdminError) || from === 0) throw error;
+        throw new AdminError(error.code, `${error.message}; ${from} accounts were seen to before`);
+      });
+    items.push(...some);
+    receipts = { ...receipts, ...how };
+  }
+  return { items, ...receipts };
+}
+
+function show(options: BulkOptions, answer: BulkAnswer, applied: boolean): void {
+  const { items } = answer;
+  if (options.json === true) sayJson({ applied, ...answer });
+  else if (!applied) showItems(items);
+  const [changed, refused] = (['changed', 'refused'] as const).map(
+    (outcome) => items.filter((item) => item.outcome === outcome).length,
+  );
+  if (applied) {
+    note(
+      `Changed ${changed} of ${items.length} accounts${refused === 0 ? '' : `; ${refused} were refused`}.`,
+    );
+    for (const { name, id, outcome, why } of items)
+      if (outcome === 'refused') note(`  ${name ?? id}: ${why}`);
+  }
+  noteReceipt(answer.revocation);
+}
+
+function showItems(items: readonly BulkItem[]): void {
+  table(
+    ['NAME', 'OUTCOME', 'LOSES'],
+    items.map(({ id, name, outcome, why, loses }) => [
+      name ?? id,
+      outcome,
+      why ?? (loses.join('; ') || '-'),
+    ]),
+  );
+}
