@@ -48,20 +48,3 @@ export class SecretFile {
     rmSync(this.#temporary, { force: true });
   }
 }
-
-/**
- * A new file, readable by its owner alone. Never one that is there: what would be lost is not known
- * here.
- */
-export function createPrivateFile(file: string): number {
-  try {
-    return openSync(file, 'wx', 0o600);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    throw new UsageError(
-      code === 'EEXIST'
-        ? `${file} exists already: name a new file`
-        : `${file} cannot be written (${code})`,
-    );
-  }
-}

@@ -1,14 +1,15 @@
-import { closeSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Control } from '../admin/control.ts';
 import { AdminError } from '../admin/error.ts';
 import { IMPORT_BATCH, type RevivedRecord, wordsOf } from '../admin/import.ts';
-import type { TransferredRecord } from '../admin/transferred.ts';
+import type { TransferPage, TransferredRecord } from '../admin/transferred.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
 import { UsageError } from './exit.ts';
+import { ExportFile } from './export-file.ts';
 import { examples, leaf } from './options.ts';
+import { type ProgressBar, progressBar } from './progress.ts';
 import { type StoreOptions, withReach } from './reach.ts';
-import { createPrivateFile } from './secret-file.ts';
 import { confirm, note, sayJson, visible } from './terminal.ts';
 
 interface TransferOptions extends StoreOptions {
@@ -19,8 +20,8 @@ interface TransferOptions extends StoreOptions {
 
 /** First line of an exported file. A reader that does not know the number refuses the file. */
 const FORMAT = { format: 'sallyport-registry', version: 1 } as const;
-/** Below what a request to a running owner may hold. */
-const BATCH_BYTES = 512 * 1024;
+/** Far below what a request to a running owner may hold. */
+const BATCH_BYTES = 1024 * 1024;
 /** Records named one by one of those that would come back to life. */
 const NAMED = 50;
 /** How often a long import says how far it is. */
@@ -36,6 +37,10 @@ export function addTransferCommands(registry: Command): void {
     'write all accounts, roles and teams to a new file (mode 0600)',
   ).action(exportTo);
   examples(out, 'sallyport registry export registry.ndjson --config manage.yaml');
+  out.addHelpText(
+    'after',
+    '\nUntil it is whole the file is called <file>.part. The same command again goes on where it was\nbroken off, after the last whole record.',
+  );
   const into = leaf(registry, 'import <file>', 'bring the records of an exported file into a store')
     .option('--yes', 'do not ask')
     .option('--revive-revoked', 'bring back to life what was revoked since the file was written')
@@ -52,41 +57,60 @@ export function addTransferCommands(registry: Command): void {
 }
 
 async function exportTo(file: string, options: TransferOptions): Promise<void> {
+  const begin = { wanted: 'registry', since: null, until: null, startedMs: Date.now() };
   await withReach(options, false, async ({ control, actor }) => {
-    const target = createPrivateFile(file);
-    let count = 0;
+    const target = new ExportFile(file, false, begin);
+    const goesOn = target.state.events;
+    if (goesOn > 0) note(`Going on with ${file}.part after ${goesOn} records.`);
+    const progress = progressBar('records');
     try {
-      writeSync(target, `${JSON.stringify({ ...FORMAT, by: packageVersion() })}\n`);
-      let cursor: string | null = null;
-      do {
-        const page: { records: readonly TransferredRecord[]; next: string | null } =
-          await control.administration.exportRecords(actor, {
-            cursor,
-          });
-        for (const record of page.records) writeSync(target, `${JSON.stringify(record)}\n`);
-        count += page.records.length;
-        cursor = page.next;
-      } while (cursor !== null);
-      // The last line says that there is no more: a file that was cut short has none.
-      writeSync(target, `${JSON.stringify({ end: true, records: count })}\n`);
+      const { total } = await control.administration.listAccounts(actor, { limit: 1 });
+      while (!target.state.whole) {
+        const { cursor, bytes, events } = target.state;
+        const page = await control.administration.exportRecords(actor, { cursor });
+        target.add(textOf(page, bytes === 0, events), page.records.length, page.next);
+        progress.at(target.state.events, Math.max(total, target.state.events));
+      }
+      target.finish();
+    } catch (error) {
+      progress.end();
+      if (target.state.events > 0)
+        note(
+          `${file}.part holds ${target.state.events} records: the same command goes on with it.`,
+        );
+      else target.abandon();
+      throw error;
     } finally {
-      closeSync(target);
+      target.close();
     }
-    if (options.json === true) sayJson({ file, records: count });
+    progress.end();
+    const records = target.state.events;
+    if (options.json === true) sayJson({ file, records });
     else
       note(
-        `Wrote ${count} records to ${file}. It holds digests of tokens and passwords: keep it like the store.`,
+        `Wrote ${records} records to ${file}. It holds digests of tokens and passwords: keep it like the store.`,
       );
   });
+}
+
+/** The last line says that there is no more: a file that was cut short has none. */
+function textOf({ records, next }: TransferPage, isFirst: boolean, before: number): string {
+  const lines: object[] = [
+    ...(isFirst ? [{ ...FORMAT, by: packageVersion() }] : []),
+    ...records,
+    ...(next === null ? [{ end: true, records: before + records.length }] : []),
+  ];
+  return lines.map((line) => `${JSON.stringify(line)}\n`).join('');
 }
 
 async function importFrom(file: string, options: TransferOptions): Promise<void> {
   const records = readFile(file);
   const revive = options.reviveRevoked === true;
   await withReach(options, true, async ({ control, actor }) => {
-    const revived = await revivedIn(records, (batch) =>
+    const looked = progressBar('records looked at');
+    const revived = await revivedIn(records, looked, (batch) =>
       control.administration.findRevived(actor, { records: batch }),
-    );
+    ).finally(() => looked.end());
     nameRevived(revived);
     if (revived.length > 0 && !revive)
       throw new AdminError(
@@ -110,6 +134,7 @@ async function importFrom(file: string, options: TransferOptions): Promise<void>
       if (refusal !== null)
         throw stopped(progress, new AdminError(refusal.code, refusal.message), begin);
     }
+    progress.end();
     if (options.json === true)
       sayJson({ records: records.length, imported: progress.changed, revived: revived.length });
     else
@@ -122,6 +147,7 @@ async function importFrom(file: string, options: TransferOptions): Promise<void>
 /** With the index in the file's list. All is asked before anything is written. */
 async function revivedIn(
   records: readonly TransferredRecord[],
+  progress: ProgressBar,
   ask: (
     batch: readonly TransferredRecord[],
   ) => ReturnType<Control['administration']['findRevived']>,
@@ -131,6 +157,7 @@ async function revivedIn(
     const batch = batchFrom(records, begin);
     for (const one of (await ask(batch)).revived) all.push({ ...one, index: begin + one.index });
     begin += batch.length;
+    progress.at(begin, records.length);
   }
   return all;
 }
@@ -146,15 +173,17 @@ function nameRevived(revived: readonly RevivedRecord[]): void {
 function batchFrom(records: readonly TransferredRecord[], begin: number) {
   let end = begin;
   for (let bytes = 0; end < records.length && end - begin < IMPORT_BATCH; end += 1) {
-    bytes += Buffer.byteLength(JSON.stringify(records[end]));
+    // Quotes within the text take two bytes each.
+    bytes += 2 * (records[end]?.text?.length ?? 0);
     if (bytes > BATCH_BYTES && end > begin) break;
   }
   return records.slice(begin, end);
 }
 
-/** What a person sees of a long import, and how far it came when it stops. */
+/** What is seen of a long import, and how far it came when it stops. */
 class Progress {
   readonly #total: number;
+  readonly #bar = progressBar('records');
   readonly #beganMs = performance.now();
   #saidMs = performance.now();
   done = 0;
@@ -167,11 +196,18 @@ class Progress {
   add(done: number, changed: number): void {
     this.done += done;
     this.changed += changed;
+    this.#bar.at(this.done, this.#total);
     const nowMs = performance.now();
-    if (nowMs - this.#saidMs < PROGRESS_MS || this.done === this.#total) return;
+    // A bar on a terminal; a line now and then where nobody sees one.
+    const isQuiet = process.stderr.isTTY === true || nowMs - this.#saidMs < PROGRESS_MS;
+    if (isQuiet || this.done === this.#total) return;
     this.#saidMs = nowMs;
     const perSecond = Math.round((this.done * 1000) / (nowMs - this.#beganMs));
     note(`${this.reached} (${perSecond} a second)`);
+  }
+
+  end(): void {
+    this.#bar.end();
   }
 
   get reached(): string {
@@ -180,19 +216,20 @@ class Progress {
 }
 
 /** `at`: the index of the record that stands in the way; null: it was not about a record. */
-function stopped({ reached }: Progress, error: AdminError, at: number | null): AdminError {
+function stopped(progress: Progress, error: AdminError, at: number | null): AdminError {
+  progress.end();
   // The first line of the file is its head.
   const where = at === null ? '' : `line ${at + 2}: `;
   return new AdminError(
     error.code,
-    `${where}${error.message}; ${reached}, and the import goes on there when it is run again`,
+    `${where}${error.message}; ${progress.reached}, and the import goes on there when it is run again`,
     { cause: error },
   );
 }
 
 /** Everything is read and checked before anything is written. */
 function readFile(file: string): readonly TransferredRecord[] {
-  const lines = textOf(file)
+  const lines = contentOf(file)
     .split('\n')
     .filter((line) => line !== '')
     .map((line, index) => parsed(line, file, index + 1));
@@ -205,7 +242,7 @@ function readFile(file: string): readonly TransferredRecord[] {
   return rest as unknown as readonly TransferredRecord[];
 }
 
-function textOf(file: string): string {
+function contentOf(file: string): string {
   try {
     if (statSync(file).size > MAX_FILE_BYTES)
       throw new UsageError(`${file} is larger than ${MAX_FILE_BYTES} bytes`);
