@@ -36,7 +36,7 @@ export const logSection = z
     ),
     access: orNull(
       access,
-      'A line for each call that has ended, for tools that read such logs. It promises nothing: the record does.',
+      'A line for each call, and each request to the admin listener, that has ended, for tools that read such logs. It promises nothing: the record does.',
     ),
   })
   .prefault({})
