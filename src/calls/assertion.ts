@@ -1,5 +1,5 @@
 import type { Assertion, Bound, Caller } from '../assertion/assertions.ts';
-import type { Permit } from '../decision/verdict.ts';
+import type { Permit, Refusal, Verdict } from '../decision/verdict.ts';
 import { outgoingTarget } from '../forwarding/request-fields.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import type { CallClient, CallServices } from './port.ts';
@@ -25,6 +25,56 @@ export function assertionFor(
       : assertions.bound(upstream, permit, boundTo(services, permit, head, client, bind.scheme));
   return assertion ?? 'unavailable';
 }
+
+/** Where a call keeps what it was given. */
+interface Vouched {
+  assertion: Assertion | null;
+}
+
+/**
+ * A verdict with what tells the upstream who calls, kept in `record`. Without a key to sign it with
+ * nobody is let in.
+ */
+export function vouchedFor(
+  services: CallServices,
+  verdict: Verdict,
+  head: RequestHead | null,
+  client: CallClient,
+  record: Vouched,
+): Verdict {
+  if (!verdict.permitted) return verdict;
+  const assertion = assertionFor(services, verdict, head!, client);
+  if (assertion === 'unavailable') return { ...verdict, ...NOT_VOUCHED_FOR } as unknown as Refusal;
+  record.assertion = assertion;
+  return verdict;
+}
+
+/**
+ * Whether a permit can still be acted upon. The body, or the record, was waited for: what was
+ * signed before may be half its life old, and is then signed anew.
+ */
+export function isStillVouchedFor(
+  services: CallServices,
+  permit: Permit,
+  head: RequestHead,
+  client: CallClient,
+  record: Vouched,
+): boolean {
+  const { assertion } = record;
+  if (assertion === null || services.assertions?.isFresh(assertion) === true) return true;
+  const next = assertionFor(services, permit, head, client);
+  if (next === 'unavailable') return false;
+  record.assertion = next;
+  return true;
+}
+
+/** In place of a permit. */
+const NOT_VOUCHED_FOR = {
+  permitted: false,
+  reason: 'assertion-unavailable',
+  allow: [],
+  detail: null,
+} as const;
 
 /** A browser's preflight has none either. */
 function hasCaller(permit: Permit): permit is Permit & Caller {

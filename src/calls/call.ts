@@ -1,46 +1,26 @@
 import type { AcceptanceWaiter } from '../audit/port.ts';
 import type { Decision } from '../decision/decide.ts';
-import type { Origin } from '../decision/origin.ts';
-import {
-  type BodyWish,
-  NOTHING_FOUND,
-  type Permit,
-  type Refusal,
-  type Verdict,
-} from '../decision/verdict.ts';
-import { SERVER_METHODS, WHOLE_SERVER } from '../decision/whole-server.ts';
-import { addCorsOf, preflightFields } from '../forwarding/cors-fields.ts';
+import { type BodyWish, NOTHING_FOUND, type Permit, type Verdict } from '../decision/verdict.ts';
 import { Forward } from '../forwarding/forward.ts';
-import { interimFields } from '../forwarding/response-fields.ts';
-import { passedTrailers } from '../forwarding/trailer-fields.ts';
-import type { Fields } from '../http/fields.ts';
-import { maxForwards } from '../http/max-forwards.ts';
-import type { OwnResponse } from '../http/outgoing.ts';
-import type { ClientCertificate, RequestHead } from '../http/request-head.ts';
-import type { ResponseHead } from '../http/response-head.ts';
+import { certificateOf } from '../http/client-address.ts';
+import type { RequestHead } from '../http/request-head.ts';
 import type { Trailers } from '../http/trailers.ts';
-import type { Reason, RefusalReason } from '../refusal.ts';
-import type { ResponseReceiver, UpstreamFailure } from '../upstream/port.ts';
+import type { RefusalReason } from '../refusal.ts';
+import type { ResponseReceiver } from '../upstream/port.ts';
 import { recordDecision, type Standing } from './admission.ts';
-import { assertionFor } from './assertion.ts';
+import { isStillVouchedFor, vouchedFor } from './assertion.ts';
 import { HeldBody } from './held-body.ts';
-import type { OpenCall } from './open-calls.ts';
-import { optionsResponse, preflightResponse, refusalOf } from './own-response.ts';
-import {
-  addTiming,
-  finalFields,
-  requestFor,
-  requestTrailers,
-  withPublicLinks,
-} from './passed-on.ts';
-import type { CallClient, CallServices, VerdictWords } from './port.ts';
-import { CallRecord } from './record.ts';
+import { goesNoFurther, optionsTo, preflightTo } from './own-responses.ts';
+import { requestFor, requestTrailers } from './passed-on.ts';
+import type { VerdictWords } from './port.ts';
 import { exchangeToken, type Renewal, renewedResponse } from './renewal.ts';
-import { type CallState, type Gone, UPSTREAM_REASONS } from './state.ts';
+import { RespondingCall } from './responding-call.ts';
+import type { Gone } from './state.ts';
 import { Tunnel } from './tunnel/tunnel.ts';
 
 /**
- * One call, from its head to its last byte, in the order in which it happens:
+ * One call, in the order in which it happens: here from its head until an upstream has all of its
+ * request, in responding-call.ts the response on its way back, in ending-call.ts whatever ends it.
  *
  * ```
  *   deciding ──▶ recording ──────────▶ forwarding ──▶ responding ──▶ begun ──▶ ended
@@ -64,63 +44,22 @@ import { Tunnel } from './tunnel/tunnel.ts';
  * call is `begun` and becomes a tunnel: what either side sends is passed on as a body is, and
  * nothing of what the client has sent before.
  */
-export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
-  readonly #services: CallServices;
-  readonly #client: CallClient;
-  readonly #head: RequestHead | null;
-  readonly #record: CallRecord;
-
-  #state: CallState = 'deciding';
-  #verdict: Verdict | null = null;
-  /** The log has not said yet whether it has the decision. */
-  #awaitsRecord = false;
-  #forward: Forward | null = null;
-  /**
-   * A refusal that takes the place of the upstream's response, and waits for the record like it.
-   */
-  #replacement: RefusalReason | null = null;
-  /** The body decides: what is known until it is here. */
-  #wish: BodyWish | null = null;
-  /** The body by which was decided, until an upstream has responded. */
-  #held: HeldBody | null = null;
-  /** What the response's `Connection` names: not passed on behind its content either. */
-  #nominated: readonly string[] = NO_NAMES;
-  /** It becomes one once its upstream agrees, or is one. */
-  #tunnel: Tunnel | null = null;
-  /** Content that the door was given and that has not been given to the socket. */
-  #gatheredBytes = 0;
-  /** Monotonic clock, when the head came, until something was given to the client. */
-  #headMs: number | undefined;
-  /** Why nobody can be given a response any more. */
-  #gone: Gone | null = null;
-  /** The list's own (`OpenCalls`). */
-  place = -1;
-
-  /**
-   * @param head null when what came could not be read as a request: then only `refuse` may follow
-   */
-  constructor(services: CallServices, client: CallClient, head: RequestHead | null) {
-    this.#services = services;
-    this.#client = client;
-    this.#head = head;
-    this.#record = new CallRecord(services, head, client);
-  }
-
+export class Call extends RespondingCall implements AcceptanceWaiter, ResponseReceiver {
   // ── the verdict ──
 
   /** Decides and goes on from there. */
   begin(triesLeft = DECISION_TRIES): void {
-    this.#state = 'deciding';
-    const decision = this.#services.decider.decide(
-      this.#head!,
-      this.#client.peer,
-      this.#record.address.address,
-      this.#held?.bytes,
-      this.#certificate,
+    this.state = 'deciding';
+    const decision = this.services.decider.decide(
+      this.head!,
+      this.client.peer,
+      this.record.address.address,
+      this.held?.bytes,
+      certificateOf(this.client.peer, this.services.trustedProxies),
     );
     if (decision instanceof Promise) {
       decision.then(
-        (late) => this.#guarded(() => this.#decidedLate(late, triesLeft)),
+        (late) => this.guarded(() => this.#decidedLate(late, triesLeft)),
         (error: unknown) => this.onFault(error),
       );
     } else if (decision.permitted === null) {
@@ -135,9 +74,9 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
    * is about what was, and is reached again.
    */
   #decidedLate(decision: Decision, triesLeft: number): void {
-    if (this.#verdict !== null) return; // refused meanwhile, for another reason
+    if (this.verdict !== null) return; // refused meanwhile, for another reason
     if (decision.permitted === null) this.#collect(decision);
-    else if (!decision.permitted || this.#services.openCalls.stands(decision, this.origin))
+    else if (!decision.permitted || this.services.openCalls.stands(decision, this.origin))
       this.#judged(decision);
     else if (triesLeft > 0) this.begin(triesLeft - 1);
     else this.refuse('registry-unavailable');
@@ -145,16 +84,15 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
 
   /** The body decides. It is read once and kept, and whoever sends it slowly holds nothing else. */
   #collect(wish: BodyWish): void {
-    this.#wish = wish;
-    if (this.#gone !== null) {
-      this.#refuseIncomplete(this.#gone);
+    this.held = new HeldBody(this.services.heldBodies, wish);
+    if (this.gone !== null) {
+      this.#refuseIncomplete(this.gone);
       return;
     }
-    this.#held = new HeldBody(this.#services.heldBodies, wish.account, wish.limitBytes);
-    this.#state = 'collecting';
-    this.#record.bodyAwaited();
-    this.#client.awaitBody(this.#head!.expectsContinue);
-    this.#client.resumeBody();
+    this.state = 'collecting';
+    this.record.bodyAwaited();
+    this.client.awaitBody(this.head!.expectsContinue);
+    this.client.resumeBody();
   }
 
   /** Nobody will know what it was about. */
@@ -173,7 +111,7 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
     detail: string | null = null,
     allow: readonly string[] = NO_NAMES,
   ): void {
-    const found = this.#wish?.found ?? NOTHING_FOUND;
+    const found = this.held?.wish.found ?? NOTHING_FOUND;
     this.#judged({ ...found, permitted: false, reason, allow, detail });
   }
 
@@ -182,225 +120,117 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
    * @param detail what else was wrong with the request
    */
   refusePlaintext(exposedAccountId: string | null, detail: string | null = null): void {
-    this.#record.exposed = exposedAccountId !== null;
+    this.record.exposed = exposedAccountId !== null;
     const found = { ...NOTHING_FOUND, claimedAccountId: exposedAccountId };
     this.#judged({ ...found, permitted: false, reason: 'plaintext-refused', allow: [], detail });
   }
 
   #judged(reached: Verdict): void {
-    const verdict = this.#services.assertions === null ? reached : this.#vouchedFor(reached);
-    const collected = this.#state === 'collecting';
-    this.#state = 'recording';
-    this.#verdict = verdict;
+    const { services, head, client, record } = this;
+    const verdict =
+      services.assertions === null ? reached : vouchedFor(services, reached, head, client, record);
+    const collected = this.state === 'collecting';
+    this.state = 'recording';
+    this.verdict = verdict;
     // Of a body that still comes nothing is taken.
-    if (collected && this.#gone === null) this.#client.pauseBody();
+    if (collected && this.gone === null) client.pauseBody();
     // In the same turn in which it was reached: no change can come between the verdict and the list
     // of those whom changes concern.
     if (verdict.permitted && verdict.account !== null) this.#opened(verdict, verdict.account);
     const standing = this.#recorded(verdict);
     // Already ended, or told: then everything has happened. Or it waits in vain, and is told so
     // once this turn is over: nothing goes upstream for that.
-    if (this.#ended || standing === 'lost' || (standing === 'waits' && !this.#awaitsRecord)) return;
+    if (this.ended || standing === 'lost' || (standing === 'waits' && !this.awaitsRecord)) return;
     const forwards = verdict.permitted && verdict.preflight === null;
-    if (forwards && !(this.#awaitsRecord && verdict.unsafe)) this.#startForward(verdict);
-    else if (!this.#awaitsRecord) this.#proceed();
-  }
-
-  /** With what tells the upstream who calls. Without a key to sign it with nobody is let in. */
-  #vouchedFor(verdict: Verdict): Verdict {
-    if (!verdict.permitted) return verdict;
-    const assertion = assertionFor(this.#services, verdict, this.#head!, this.#client);
-    if (assertion === 'unavailable')
-      return { ...verdict, ...NOT_VOUCHED_FOR } as unknown as Refusal;
-    this.#record.assertion = assertion;
-    return verdict;
-  }
-
-  /** The body, or the record, was waited for: what was signed before may be half its life old. */
-  #isStillVouchedFor(permit: Permit, head: RequestHead): boolean {
-    const { assertion } = this.#record;
-    if (assertion === null || this.#services.assertions?.isFresh(assertion) === true) return true;
-    const next = assertionFor(this.#services, permit, head, this.#client);
-    if (next === 'unavailable') return false;
-    this.#record.assertion = next;
-    return true;
+    if (forwards && !(this.awaitsRecord && verdict.unsafe)) this.#startForward(verdict);
+    else if (!this.awaitsRecord) this.#proceed();
   }
 
   #recorded(verdict: Verdict): Standing {
     const bestEffort = verdict.route?.audit === 'best-effort';
     // Before it is recorded: the waiter may be told at once.
-    this.#awaitsRecord = this.#services.guarantee === 'acknowledged' && !bestEffort;
+    this.awaitsRecord = this.services.guarantee === 'acknowledged' && !bestEffort;
     try {
-      const standing = recordDecision(this.#services, this.#record, verdict, this, bestEffort);
-      if (standing === 'counted') this.#awaitsRecord = false;
+      const standing = recordDecision(this.services, this.record, verdict, this, bestEffort);
+      if (standing === 'counted') this.awaitsRecord = false;
       return standing;
     } catch (error) {
-      this.#awaitsRecord = false; // nobody will tell us about what could not be written down
+      this.awaitsRecord = false; // nobody will tell us about what could not be written down
       throw error;
     }
   }
 
   #opened(permit: Permit, account: NonNullable<Permit['account']>): void {
-    const { openCalls, uses, clock } = this.#services;
+    const { openCalls, uses, clock } = this.services;
     openCalls.add(this);
     uses.note(
       account.account.id,
       permit.tokenId ?? '',
       clock.wallMs(),
-      this.#record.clientAddress ?? '-',
+      this.record.clientAddress ?? '-',
     );
   }
 
   /** The log has the decision. */
   accepted(): void {
-    if (this.#ended) return;
-    this.#awaitsRecord = false;
-    this.#guarded(() => this.#proceed());
+    if (this.ended) return;
+    this.awaitsRecord = false;
+    this.guarded(() => this.#proceed());
   }
 
   /** The log could not take the decision in time: nothing is given out that was not recorded. */
   notAccepted(): void {
-    if (this.#ended) return;
+    if (this.ended) return;
     // as far as it will ever be: the refusal below must not wait for it
-    this.#awaitsRecord = false;
-    this.#guarded(() => {
-      this.#forward?.abort();
-      this.#respondRefusal('audit-unavailable');
+    this.awaitsRecord = false;
+    this.guarded(() => {
+      this.forward?.abort();
+      this.respondRefusal('audit-unavailable');
     });
   }
 
   /** What waited for the record goes on. */
   #proceed(): void {
-    const verdict = this.#verdict!;
-    if (!verdict.permitted) this.#respondRefusal(verdict.reason);
-    else if (this.#gone !== null) this.#end(this.#gone);
-    else if (this.#replacement !== null) this.#respondRefusal(this.#replacement);
+    const verdict = this.verdict!;
+    if (!verdict.permitted) this.respondRefusal(verdict.reason);
+    else if (this.gone !== null) this.end(this.gone);
+    else if (this.replacement !== null) this.respondRefusal(this.replacement);
     else if (verdict.preflight !== null) this.#respondPreflight(verdict, verdict.preflight);
-    else if (this.#forward !== null) this.#release(this.#forward);
-    else if (this.#covered()) this.#startForward(verdict);
+    else if (this.forward !== null) this.#release(this.forward);
+    else if (this.covered()) this.#startForward(verdict);
+  }
+
+  /** It says itself who may read it in a browser. */
+  #respondPreflight(permit: Permit, method: string): void {
+    const own = preflightTo(this.head!, permit, method, this.record.id);
+    this.respond(own, null, 'permitted');
   }
 
   #release(forward: Forward): void {
-    this.#record.heldSinceMs = forward.heldSinceMs;
+    this.record.heldSinceMs = forward.heldSinceMs;
     forward.release();
-  }
-
-  // ── what ends it before its time ──
-
-  /**
-   * A fault of ours. The client gets 500 if nothing was sent yet, a broken response otherwise.
-   * Never throws.
-   */
-  onFault(error: unknown): void {
-    this.#logFault(error);
-    if (this.#ended) return;
-    try {
-      this.#stop('internal-fault');
-    } catch (second) {
-      this.#logFault(second);
-      this.#lastWord(() => this.#end('internal-fault'));
-      this.#client.cut();
-    }
-  }
-
-  #logFault(error: unknown): void {
-    this.#services.log.error('a call failed inside the gate', {
-      requestId: this.#record.id,
-      error,
-    });
-  }
-
-  #guarded(step: () => void): void {
-    try {
-      step();
-    } catch (error) {
-      this.onFault(error);
-    }
-  }
-
-  get permit(): Permit {
-    return this.#verdict as Permit;
-  }
-
-  get origin(): Origin {
-    return { address: this.#record.address.address, certificate: this.#certificate };
-  }
-
-  /**
-   * Behind a trusted proxy the connection's is that of the proxy, and says nothing of the client.
-   */
-  get #certificate(): ClientCertificate | null {
-    const { certificate = null, address } = this.#client.peer;
-    if (certificate === null || this.#services.trustedProxies.includes(address)) return null;
-    return certificate;
-  }
-
-  get #ended(): boolean {
-    return this.#state === 'ended';
-  }
-
-  /**
-   * What was permitted is so no longer (the registry has changed), or has lasted too long (the gate
-   * closes).
-   */
-  shutOut(reason: RefusalReason): void {
-    if (this.#ended || this.#state === 'renewing') return;
-    this.#guarded(() => this.#stop(reason));
-  }
-
-  /** Nothing more goes to the upstream, and the caller gets a refusal as far as one is possible. */
-  #stop(reason: RefusalReason): void {
-    // Of a tunnel that only has to go elsewhere nothing is lost that its client has sent.
-    if (reason === 'draining' && this.#tunnel !== null) this.#forward?.finish();
-    else this.#forward?.abort();
-    if (this.#verdict === null) this.refuse(reason);
-    else this.#replaceResponse(reason);
-  }
-
-  /**
-   * Whether the call may go on: the lease under which it was permitted has not ended. Asked before
-   * anything is passed on; when it may not, the call has ended, as by a change.
-   *
-   * @param nowMs monotonic clock, where it was looked at in this turn of the loop
-   */
-  #covered(nowMs?: number): boolean {
-    if (this.#ended) return false;
-    const verdict = this.#verdict;
-    const bound = verdict?.permitted === true && verdict.account !== null;
-    if (!bound || this.#services.openCalls.covered(nowMs)) return true;
-    this.shutOut('registry-unavailable');
-    return false;
   }
 
   // ── what a permit is for ──
 
   #startForward(permit: Permit): void {
-    if (this.#gone !== null) {
-      this.#end(this.#gone);
+    if (this.gone !== null) {
+      this.end(this.gone);
       return;
     }
-    const head = this.#head!;
-    const { verdicts } = this.#client;
-    // What the gate itself responds to waits for the record, whatever the method.
-    if (verdicts !== null) {
-      if (!this.#awaitsRecord) this.#respondPermit(verdicts, permit, head);
-      return;
-    }
-    if (head.method === 'OPTIONS' && goesNoFurther(head)) {
-      if (!this.#awaitsRecord) this.#respondOptions(permit, head);
-      return;
-    }
-    if (permit.route.action !== null) {
-      if (!this.#awaitsRecord) this.#renewToken(permit, head);
+    const head = this.head!;
+    if (this.client.verdicts !== null || permit.route.action !== null || goesNoFurther(head)) {
+      // What the gate itself responds to waits for the record, whatever the method.
+      if (!this.awaitsRecord) this.#doHere(permit, head);
       return;
     }
     // No connection to the upstream before there is something to send on it: nobody takes one by
     // a body that does not come.
-    if (this.#state === 'awaiting-body') return;
-    const isToCome = head.framing.kind !== 'none' && this.#held === null;
+    if (this.state === 'awaiting-body') return;
+    const isToCome = head.framing.kind !== 'none' && this.held === null;
     if (isToCome && this.#waitsForBody(permit, head)) {
-      this.#state = 'awaiting-body';
-      this.#record.bodyAwaited();
+      this.state = 'awaiting-body';
+      this.record.bodyAwaited();
       return;
     }
     this.#forwardTo(permit, head);
@@ -411,40 +241,53 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
    * gRPC.
    */
   #waitsForBody({ route }: Permit, { expectsContinue }: RequestHead): boolean {
-    const streams = this.#services.upstreams.get(route.upstream)?.streams === true;
-    return (expectsContinue || !streams) && !this.#client.awaitBody(expectsContinue);
+    const streams = this.services.upstreams.get(route.upstream)?.streams === true;
+    return (expectsContinue || !streams) && !this.client.awaitBody(expectsContinue);
   }
 
   #forwardTo(permit: Permit, head: RequestHead): void {
-    const upstream = this.#services.upstreams.get(permit.route.upstream);
+    const upstream = this.services.upstreams.get(permit.route.upstream);
     if (upstream === undefined)
       throw new Error(`route ${permit.route.name} names an upstream that is not there`);
-    if (!this.#isStillVouchedFor(permit, head)) {
-      this.#replaceResponse('assertion-unavailable');
+    const { services, client, record } = this;
+    if (!isStillVouchedFor(services, permit, head, client, record)) {
+      this.replaceResponse('assertion-unavailable');
       return;
     }
-    const { peer } = this.#client;
-    const request = requestFor(upstream, permit, head, peer, this.#record, this.#services.via);
-    this.#record.forwardedMs = this.#services.clock.monotonicMs();
+    const request = requestFor(upstream, permit, head, client.peer, record, services.via);
+    record.forwardedMs = services.clock.monotonicMs();
     const account = permit.account?.account.id ?? null;
-    if (permit.upgrade !== null && !this.#takeTunnel(permit.upgrade, account!)) {
-      this.#replaceResponse('overloaded');
-      return;
+    if (permit.upgrade !== null) {
+      this.tunnel = Tunnel.of(permit.upgrade, services.tunnels, account!);
+      if (this.tunnel === null) {
+        this.replaceResponse('overloaded');
+        return;
+      }
     }
     const forward = new Forward(upstream, request, account, this);
-    this.#state = 'forwarding';
-    this.#forward = forward;
-    if (upstream.streams && head.framing.kind !== 'none' && this.#held === null)
-      this.#client.streams();
-    if (!forward.start(this.#awaitsRecord)) this.#replaceResponse('overloaded');
+    this.state = 'forwarding';
+    this.forward = forward;
+    if (upstream.streams && head.framing.kind !== 'none' && this.held === null) client.streams();
+    if (!forward.start(this.awaitsRecord)) this.replaceResponse('overloaded');
   }
 
-  /** @returns false when the account has as many as it may */
-  #takeTunnel(protocol: string, account: string): boolean {
-    const { tunnels } = this.#services;
-    if (!tunnels.take(account)) return false;
-    this.#tunnel = new Tunnel(protocol, tunnels, account);
-    return true;
+  /** What no upstream is asked for: a verdict, what may be done here, a token for another. */
+  #doHere(permit: Permit, head: RequestHead): void {
+    const { verdicts } = this.client;
+    if (verdicts !== null) this.#respondPermit(verdicts, permit, head);
+    else if (goesNoFurther(head))
+      this.respond(optionsTo(head, this.services, permit, this.record.id), permit, 'permitted');
+    else this.#renewToken(permit, head);
+  }
+
+  #respondPermit(verdicts: VerdictWords, permit: Permit, head: RequestHead): void {
+    const { services, client, record } = this;
+    if (!isStillVouchedFor(services, permit, head, client, record)) {
+      this.replaceResponse('assertion-unavailable');
+      return;
+    }
+    const text = record.assertion?.text ?? null;
+    this.respond(verdicts.permitted(permit, record.id, text), permit, 'permitted');
   }
 
   /**
@@ -453,98 +296,85 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
    * token which it was made with counts no more. A body is not read, and ends the connection.
    */
   #renewToken(permit: Permit, head: RequestHead): void {
-    const renewal = exchangeToken(this.#services.renewToken, permit, head);
-    this.#services.openCalls.remove(this);
-    this.#state = 'renewing';
+    const renewal = exchangeToken(this.services.renewToken, permit, head);
+    this.services.openCalls.remove(this);
+    this.state = 'renewing';
     renewal.then(
-      (done) => this.#guarded(() => this.#renewed(done, permit)),
+      (done) => this.guarded(() => this.#renewed(done, permit)),
       (error: unknown) => {
-        if (!this.#ended) this.#state = 'recording';
+        if (!this.ended) this.state = 'recording';
         this.onFault(error);
       },
     );
   }
 
   #renewed(renewal: Renewal, permit: Permit): void {
-    if (this.#ended) return;
-    this.#state = 'recording';
-    if (!renewal.renewed) this.#replaceResponse(renewal.reason);
-    else this.#respond(renewedResponse(renewal, this.#record.id, permit.rate), permit, 'permitted');
+    if (this.ended) return;
+    this.state = 'recording';
+    if (!renewal.renewed) this.replaceResponse(renewal.reason);
+    else this.respond(renewedResponse(renewal, this.record.id, permit.rate), permit, 'permitted');
   }
 
   // ── the request body, from the door ──
 
   /** Its first bytes are here, and were waited for. */
   onRequestBodyHere(): void {
-    if (this.#state !== 'awaiting-body') return;
-    this.#state = 'recording';
-    this.#record.bodyCame();
-    if (this.#replacement === null) this.#guarded(() => this.#startForward(this.permit));
+    if (this.state !== 'awaiting-body') return;
+    this.state = 'recording';
+    this.record.bodyCame();
+    if (this.replacement === null) this.guarded(() => this.#startForward(this.permit));
   }
 
   onRequestBody(content: Buffer): void {
-    if (!this.#covered()) return;
-    this.#record.requestBytes += content.length;
-    const { bodyBytes } = this.#services;
-    if (bodyBytes > 0 && this.#record.requestBytes > bodyBytes && this.#tunnel === null) {
-      this.#stop('body-too-large');
+    if (!this.covered()) return;
+    this.record.requestBytes += content.length;
+    const { bodyBytes } = this.services;
+    if (bodyBytes > 0 && this.record.requestBytes > bodyBytes && this.tunnel === null) {
+      this.stop('body-too-large');
       return;
     }
-    if (this.#state === 'collecting') {
-      const fault = this.#held!.push(content);
-      if (fault !== null) this.#stop(fault);
+    if (this.state === 'collecting') {
+      const fault = this.held!.push(content);
+      if (fault !== null) this.stop(fault);
     } else {
-      this.#forward?.sendBody(content);
+      this.forward?.sendBody(content);
     }
   }
 
   /** The end of what one read brought. */
   onRequestFlush(): void {
-    if (this.#forward?.flushBody() === false) this.#client.pauseBody();
+    if (this.forward?.flushBody() === false) this.client.pauseBody();
   }
 
   /** @param trailers fields behind the body, as received; null: none came */
   onRequestEnd(trailers: Trailers | null): void {
-    if (this.#tunnel !== null) {
-      this.#leaveTunnel(() => this.#client.end(null));
+    if (this.tunnel !== null) {
+      this.#leaveTunnel();
       return;
     }
-    if (this.#state !== 'collecting') {
+    if (this.state !== 'collecting') {
       this.#endBody(trailers);
       return;
     }
-    this.#held!.trailers = trailers;
-    this.#record.bodyCame();
-    this.#guarded(() => this.begin());
+    this.held!.trailers = trailers;
+    this.record.bodyCame();
+    this.guarded(() => this.begin());
   }
 
   #endBody(trailers: Trailers | null): void {
-    if (this.#forward === null) return;
-    this.#forward.endBody(trailers === null ? null : this.#passedOn(trailers));
-  }
-
-  #passedOn(trailers: Trailers): Fields | null {
-    const upstream = this.#services.upstreams.get(this.permit.route.upstream)!;
-    return requestTrailers(upstream, this.permit, this.#head!, trailers);
+    if (this.forward === null) return;
+    const { services, permit, head } = this;
+    const upstream = services.upstreams.get(permit.route.upstream)!;
+    this.forward.endBody(
+      trailers === null ? null : requestTrailers(upstream, permit, head!, trailers),
+    );
   }
 
   /** The client has ended its direction: what it has sent still reaches the upstream. */
-  #leaveTunnel(word: () => void): void {
-    if (this.#ended) return;
-    this.#forward!.finish();
-    this.#flushed(); // by the last word
-    this.#end('permitted');
-    this.#lastWord(word);
-  }
-
-  /**
-   * The gate will close. A tunnel has no end of its own that could be waited for: it ends where
-   * what its client was given does, or once that is so.
-   */
-  endTunnel(): void {
-    if (this.#tunnel === null) return;
-    this.#tunnel.draining = true;
-    if (this.#state === 'begun' && this.#tunnel.atBoundary) this.shutOut('draining');
+  #leaveTunnel(): void {
+    if (this.ended) return;
+    this.forward!.finish();
+    this.complete(null);
   }
 
   /**
@@ -552,7 +382,7 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
    * whole.
    */
   onRequestFailed(reason: 'request-malformed' | 'request-timeout'): void {
-    if (!this.#ended && this.#state !== 'renewing') this.#stop(reason);
+    if (!this.ended && this.state !== 'renewing') this.stop(reason);
   }
 
   /**
@@ -560,231 +390,45 @@ export class Call implements AcceptanceWaiter, ResponseReceiver, OpenCall {
    * recorded.
    */
   onClientGone(why: Gone = 'client-aborted'): void {
-    if (this.#ended) return;
-    this.#gone = why;
-    if (this.#tunnel !== null && this.#state === 'begun') this.#forward?.finish();
-    else this.#forward?.abort();
-    if (this.#state === 'collecting') {
-      this.#guarded(() => this.#refuseIncomplete(why));
+    if (this.ended) return;
+    this.gone = why;
+    if (this.tunnel !== null && this.state === 'begun') this.forward?.finish();
+    else this.forward?.abort();
+    if (this.state === 'collecting') {
+      this.guarded(() => this.#refuseIncomplete(why));
       return;
     }
     // Still being decided, or not yet on record: what is waited for ends the call.
-    if (this.#verdict === null || this.#awaitsRecord) return;
-    this.#end(why);
+    if (this.verdict === null || this.awaitsRecord) return;
+    this.end(why);
   }
 
   onClientDrain(): void {
-    this.#forward?.resume();
+    this.forward?.resume();
   }
-
-  // ── the response, from the upstream ──
 
   /** A connection takes the request's body. */
   onConnected(): void {
     // At every try: the same bytes.
-    if (this.#held !== null) {
-      this.#forward!.sendBody(this.#held.bytes);
-      this.#endBody(this.#held.trailers);
+    if (this.held !== null) {
+      this.forward!.sendBody(this.held.bytes);
+      this.#endBody(this.held.trailers);
       return;
     }
     // What came together goes on together: the head waits for the first bytes of its body, if they
     // are here.
-    const follows = this.#client.resumeBody();
-    if (!follows && !this.#ended) this.onRequestFlush();
+    const follows = this.client.resumeBody();
+    if (!follows && !this.ended) this.onRequestFlush();
   }
 
   /** It takes more of it; of a tunnel nothing before it has agreed to one. */
   onDrain(): void {
-    if (this.#tunnel !== null && this.#state === 'forwarding') return;
-    this.#client.resumeBody();
+    if (this.tunnel !== null && this.state === 'forwarding') return;
+    this.client.resumeBody();
   }
-
-  onInterim(head: ResponseHead): void {
-    // 100 was said by us, when the call was permitted (RFC 9110 §10.1.1).
-    if (!this.#covered() || head.status === 100) return;
-    const shown = this.#shown(head);
-    this.#client.interim(shown, interimFields(shown));
-  }
-
-  #shown(received: ResponseHead): ResponseHead {
-    const { address } = this.#record;
-    return withPublicLinks(received, this.permit.route, this.#head!, address, this.#client.peer);
-  }
-
-  onHead(received: ResponseHead): void {
-    // In HTTP/2 a client would take it for a tunnel (RFC 8441 §5).
-    const { status } = received;
-    if (this.#tunnel !== null && this.#head!.version === '2' && status >= 200 && status < 300) {
-      this.#stop('upstream-broken');
-      return;
-    }
-    this.#state = 'responding';
-    this.#nominated = received.nominated;
-    this.#dropBody();
-    this.#headMs = this.#record.answered(received.status);
-    const shown = this.#shown(received);
-    const { via, serverTiming } = this.#services;
-    const fields = finalFields(shown, this.permit, this.#head!, this.#record.id, via);
-    if (serverTiming && this.permit.account !== null) addTiming(fields, this.#record);
-    if (received.status === 101) this.#client.tunnel(shown, fields);
-    else this.#client.head(shown, fields);
-  }
-
-  onBody(content: Buffer): void {
-    this.#gatheredBytes += content.length;
-    if (this.#tunnel !== null) this.#tunnel.push(content);
-    this.#client.body(content);
-  }
-
-  flush(): boolean {
-    if (!this.#covered()) return true;
-    this.#headMs = undefined;
-    const more = this.#client.flush();
-    this.#flushed();
-    if (this.#tunnel?.draining === true) this.endTunnel();
-    return more;
-  }
-
-  /** What was gathered is the socket's: from now on the client has seen it, as far as we know. */
-  #flushed(): void {
-    if (this.#state === 'responding') this.#state = 'begun';
-    if (this.#state !== 'begun') return;
-    this.#record.given(this.#gatheredBytes);
-    this.#gatheredBytes = 0;
-    if (this.#tunnel !== null) this.#tunnel.flushed();
-  }
-
-  onEnd(trailers: Trailers | null): void {
-    if (!this.#covered(this.#headMs)) return;
-    const passed = trailers === null ? null : passedTrailers(trailers, this.#nominated, null);
-    this.#flushed(); // by the last word
-    this.#end('permitted');
-    this.#lastWord(() => this.#client.end(passed));
-  }
-
-  onFailure(failure: UpstreamFailure): void {
-    if (failure.kind === 'exhausted') {
-      this.#services.exhausted(failure.detail);
-    } else {
-      const upstream = this.#verdict?.route?.upstream;
-      this.#services.log.warn('upstream failed', {
-        requestId: this.#record.id,
-        upstream,
-        ...failure,
-      });
-    }
-    this.#replaceResponse(UPSTREAM_REASONS[failure.kind]);
-  }
-
-  // ── responses of our own ──
-
-  /**
-   * Our refusal in place of the upstream's response: as a whole one if nothing was given to the
-   * client's socket yet, as a broken one otherwise.
-   */
-  #replaceResponse(reason: RefusalReason): void {
-    if (this.#awaitsRecord) this.#replacement = reason;
-    else this.#respondRefusal(reason);
-  }
-
-  #respondRefusal(reason: RefusalReason): void {
-    const verdict = this.#verdict!;
-    if (this.#state === 'begun') {
-      const last = this.#record.status === 101 ? this.#tunnel!.lastWord(reason) : null;
-      this.#end(reason);
-      if (last === null) this.#client.cut();
-      else this.#lastWord(() => this.#client.lastBytes(last));
-    } else if (this.#gone !== null) {
-      this.#end(this.#gone);
-    } else {
-      const { format } = this.#services;
-      const { verdicts } = this.#client;
-      const own =
-        verdicts === null
-          ? refusalOf(verdict, reason, this.#record.id, format)
-          : verdicts.refused(verdict, reason, this.#record.id, format);
-      this.#respond(own, verdict, reason);
-    }
-  }
-
-  #respondPermit(verdicts: VerdictWords, permit: Permit, head: RequestHead): void {
-    if (!this.#isStillVouchedFor(permit, head)) {
-      this.#replaceResponse('assertion-unavailable');
-      return;
-    }
-    const text = this.#record.assertion?.text ?? null;
-    this.#respond(verdicts.permitted(permit, this.#record.id, text), permit, 'permitted');
-  }
-
-  /** RFC 9110 §7.6.2, §9.3.7: the gate is the last to be asked. */
-  #respondOptions(permit: Permit, head: RequestHead): void {
-    const allow =
-      permit.route === WHOLE_SERVER
-        ? SERVER_METHODS
-        : this.#services.decider.table.allowed(head.host, head.path);
-    this.#respond(optionsResponse(this.#record.id, allow, permit.rate), permit, 'permitted');
-  }
-
-  #respondPreflight({ route }: Permit, method: string): void {
-    const fields = preflightFields(route, this.#head!, method);
-    this.#respond(preflightResponse(this.#record.id, fields), null, 'permitted');
-  }
-
-  /** @param verdict says who may read it in a browser; null: it says so itself */
-  #respond(own: OwnResponse, verdict: Verdict | null, reason: Reason): void {
-    if (verdict !== null && this.#head !== null)
-      addCorsOf(own.fields, verdict.route, this.#head, this.#services.decider.table);
-    this.#record.status = own.status;
-    if (reason === 'permitted') this.#record.responseBytes = Buffer.byteLength(own.body);
-    this.#end(reason);
-    this.#lastWord(() => this.#client.own(own));
-  }
-
-  /** The call is over already; a client that cannot be told so must not wait for it. */
-  #lastWord(word: () => void): void {
-    try {
-      word();
-    } catch (error) {
-      this.#logFault(error);
-      this.#client.cut();
-    }
-  }
-
-  #dropBody(): void {
-    this.#held?.release();
-    this.#held = null;
-  }
-
-  /** The one end of every call. Whose end cannot be written down, its client is cut off. */
-  #end(reason: Reason): void {
-    if (this.#ended) return;
-    this.#state = 'ended';
-    this.#dropBody();
-    if (this.#tunnel !== null) this.#tunnel.close();
-    this.#services.openCalls.remove(this);
-    try {
-      this.#record.ended(this.#verdict!, reason);
-    } catch (error) {
-      this.#client.cut(); // whoever hears of an ended call's fault tells the client nothing
-      throw error;
-    }
-  }
-}
-
-/** Of OPTIONS: it is about the gate itself, or no server may pass it on any more. */
-function goesNoFurther({ path, names, values }: RequestHead): boolean {
-  return path === '*' || maxForwards(names, values) === 0;
 }
 
 const NO_NAMES: readonly string[] = [];
-
-/** In place of a permit. */
-const NOT_VOUCHED_FOR = {
-  permitted: false,
-  reason: 'assertion-unavailable',
-  allow: [],
-  detail: null,
-} as const;
 
 /** Of a body by which would have been decided. */
 const INCOMPLETE = 'the connection ended before the body did';

@@ -1,3 +1,4 @@
+import type { BodyWish } from '../decision/verdict.ts';
 import type { Trailers } from '../http/trailers.ts';
 import type { BodyBudget } from '../limits/body-budget.ts';
 
@@ -11,17 +12,16 @@ const NOTHING = Buffer.alloc(0);
  */
 export class HeldBody {
   readonly #budget: Pick<BodyBudget, 'take' | 'give'>;
-  readonly #account: string;
-  readonly #limitBytes: number;
+  /** Whose it is, its limit, and what was known of its request when it was asked for. */
+  readonly wish: BodyWish;
   #room = NOTHING;
   #length = 0;
   /** Fields behind it, as received; null: none came. */
   trailers: Trailers | null = null;
 
-  constructor(budget: Pick<BodyBudget, 'take' | 'give'>, account: string, limitBytes: number) {
+  constructor(budget: Pick<BodyBudget, 'take' | 'give'>, wish: BodyWish) {
     this.#budget = budget;
-    this.#account = account;
-    this.#limitBytes = limitBytes;
+    this.wish = wish;
   }
 
   /** What came so far. */
@@ -32,7 +32,7 @@ export class HeldBody {
   /** Copies: what a connection reads is used again. @returns why not */
   push(content: Buffer): 'body-too-large' | 'overloaded' | null {
     const length = this.#length + content.length;
-    if (length > this.#limitBytes) return 'body-too-large';
+    if (length > this.wish.limitBytes) return 'body-too-large';
     if (length > this.#room.length && !this.#grow(length)) return 'overloaded';
     content.copy(this.#room, this.#length);
     this.#length = length;
@@ -42,8 +42,8 @@ export class HeldBody {
   #grow(wanted: number): boolean {
     let size = Math.max(this.#room.length, FIRST_BYTES);
     while (size < wanted) size *= 2;
-    size = Math.min(size, this.#limitBytes);
-    if (!this.#budget.take(this.#account, size - this.#room.length)) return false;
+    size = Math.min(size, this.wish.limitBytes);
+    if (!this.#budget.take(this.wish.account, size - this.#room.length)) return false;
     // Of its own: a slice of a pool would keep all of the pool.
     const room = Buffer.allocUnsafeSlow(size);
     this.bytes.copy(room);
@@ -53,7 +53,7 @@ export class HeldBody {
 
   /** Nobody needs it any more. What was given to a socket stays there until it is sent. */
   release(): void {
-    if (this.#room.length > 0) this.#budget.give(this.#account, this.#room.length);
+    if (this.#room.length > 0) this.#budget.give(this.wish.account, this.#room.length);
     this.#room = NOTHING;
     this.#length = 0;
   }

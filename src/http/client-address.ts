@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { parseHost } from './host.ts';
 import { isZonelessAddress, plainAddress } from './ip-address.ts';
-import type { Peer, RequestHead } from './request-head.ts';
+import type { ClientCertificate, Peer, RequestHead } from './request-head.ts';
 import { SOCKET_PEER } from './socket-address.ts';
 
 /**
@@ -153,6 +153,14 @@ function elementOf(address: string | null, proto: string, host: string): string 
 export function forwardedNode(address: string): string {
   if (address === SOCKET_PEER) return 'unknown';
   return address.includes(':') ? `"[${address}]"` : address;
+}
+
+/** Behind a trusted proxy a connection's is that of the proxy, and says nothing of the client. */
+export function certificateOf(
+  { certificate = null, address }: Peer,
+  trusted: TrustedProxies,
+): ClientCertificate | null {
+  return certificate === null || trusted.includes(address) ? null : certificate;
 }
 
 function joined(head: RequestHead, name: string): string {

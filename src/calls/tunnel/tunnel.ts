@@ -33,8 +33,13 @@ export class Tunnel {
   /** It is to end where the next frame does. */
   draining = false;
 
+  /** @returns null when the account has as many as it may */
+  static of(protocol: string, places: TunnelPlaces, account: string): Tunnel | null {
+    return places.take(account) ? new Tunnel(protocol, places, account) : null;
+  }
+
   /** Only with a place, which `close` gives back. */
-  constructor(protocol: string, places: TunnelPlaces, account: string) {
+  private constructor(protocol: string, places: TunnelPlaces, account: string) {
     this.#frames = protocol === 'websocket' ? new FrameFollower() : null;
     this.#atBoundary = this.#frames !== null;
     this.#places = places;

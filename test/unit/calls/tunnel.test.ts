@@ -52,7 +52,7 @@ describe('whoever follows frames', () => {
 
 describe('a tunnel', () => {
   const places = new TunnelPlaces(() => 100);
-  const open = (protocol: string) => new Tunnel(protocol, places, 'a');
+  const open = (protocol: string) => Tunnel.of(protocol, places, 'a')!;
 
   it('judges by what its client was given, not by what waits for that', () => {
     const tunnel = open('websocket');

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type ClientAddressField, TrustedProxies } from '../../../src/http/client-address.ts';
+import {
+  type ClientAddressField,
+  certificateOf,
+  TrustedProxies,
+} from '../../../src/http/client-address.ts';
 import { parsed } from '../forwarding/samples.ts';
 
 const NETWORKS = ['10.0.0.0/8', '192.0.2.1', '2001:db8:1::/48'];
@@ -217,5 +221,23 @@ describe('whoever connects by a socket', () => {
     const others = new TrustedProxies(['10.0.0.0/8', '::/0', '0.0.0.0/0']);
     expect(others.includes('unix')).toBe(false);
     expect(others.clientOf(head, { ...peer, address: '10.1.2.3' }).address).toBe('10.1.2.3');
+  });
+});
+
+describe('whose certificate it is', () => {
+  const certificate = { thumbprint: 't', subject: null, validUntilMs: 1 };
+  const trusted = new TrustedProxies(NETWORKS);
+  const of = (address: string, own: typeof certificate | null) =>
+    certificateOf({ address, port: 1, secure: true, certificate: own }, trusted);
+
+  it('is the client’s on its own connection', () => {
+    expect(of('203.0.113.9', certificate)).toBe(certificate);
+    expect(of('203.0.113.9', null)).toBeNull();
+    const plain = { address: '203.0.113.9', port: 1, secure: false };
+    expect(certificateOf(plain, trusted)).toBeNull();
+  });
+
+  it('is nobody’s behind a trusted proxy, whose own it would be', () => {
+    expect(of('192.0.2.1', certificate)).toBeNull();
   });
 });

@@ -1,8 +1,13 @@
 import { expect, it } from 'vitest';
 import { HeldBody } from '../../../src/calls/held-body.ts';
+import { NOTHING_FOUND } from '../../../src/decision/verdict.ts';
 import { BodyBudget } from '../../../src/limits/body-budget.ts';
 
 const KIB = 1024;
+
+function wish(account: string, limitBytes: number) {
+  return { permitted: null, found: NOTHING_FOUND, account, limitBytes } as const;
+}
 
 it('bounds what all callers hold, and what one does', () => {
   const budget = new BodyBudget(100, () => 0.5);
@@ -26,7 +31,7 @@ it('follows a share that changes', () => {
 
 it('counts a held body by the memory that it takes, and gives all of it back', () => {
   const budget = new BodyBudget(64 * KIB, () => 1);
-  const body = new HeldBody(budget, 'a', 10_000);
+  const body = new HeldBody(budget, wish('a', 10_000));
   const sent = Buffer.from(Array.from({ length: 10_000 }, (_, index) => index % 256));
   for (let at = 0; at < sent.length; at += 7)
     expect(body.push(sent.subarray(at, at + 7))).toBe(null);
@@ -40,7 +45,10 @@ it('counts a held body by the memory that it takes, and gives all of it back', (
 
 it('refuses where there is no memory left, and takes none for it', () => {
   const budget = new BodyBudget(10 * KIB, () => 1);
-  const [one, other] = [new HeldBody(budget, 'a', 64 * KIB), new HeldBody(budget, 'b', 64 * KIB)];
+  const [one, other] = [
+    new HeldBody(budget, wish('a', 64 * KIB)),
+    new HeldBody(budget, wish('b', 64 * KIB)),
+  ];
   expect(one.push(Buffer.alloc(8 * KIB))).toBe(null);
   expect(other.push(Buffer.alloc(1))).toBe('overloaded');
   expect(one.push(Buffer.alloc(1))).toBe('overloaded');
@@ -50,7 +58,7 @@ it('refuses where there is no memory left, and takes none for it', () => {
 });
 
 it('keeps a copy: what was read into is used again', () => {
-  const body = new HeldBody(new BodyBudget(10 * KIB, () => 1), 'a', 100);
+  const body = new HeldBody(new BodyBudget(10 * KIB, () => 1), wish('a', 100));
   const read = Buffer.from('one');
   body.push(read);
   read.fill('x');
