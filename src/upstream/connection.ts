@@ -1,19 +1,20 @@
 import type { Socket } from 'node:net';
-import type { Deadline, Deadlines, Watched } from '../deadlines.ts';
+import type { Deadlines, Watched } from '../deadlines.ts';
 import type { Fields } from '../http/fields.ts';
 import type { OutgoingRequest } from '../http/outgoing.ts';
 import type { Trailers } from '../http/trailers.ts';
-import { Gather } from '../http1/gather.ts';
-import { CHUNK_END, chunkStart, lastChunk, requestHead } from '../http1/head-writer.ts';
 import { isOwnExhaustion } from './descriptors.ts';
 import { KeptReads } from './kept-reads.ts';
+import { lastWord } from './last-word.ts';
 import { LateFlush } from './late-flush.ts';
+import { Patience } from './patience.ts';
 import type {
   ResponseReceiver,
   UpstreamChannel,
   UpstreamFailure,
   UpstreamTimeouts,
 } from './port.ts';
+import { RequestWriter } from './request-writer.ts';
 import { type ReadConnection, ResponseReader } from './response-reader.ts';
 
 /**
@@ -21,9 +22,6 @@ import { type ReadConnection, ResponseReader } from './response-reader.ts';
  * full one there is nearly always more, already here.
  */
 const FULL_READ_BYTES = { connect: 64 * 1024, secureConnect: 16 * 1024 } as const;
-
-/** How long an upstream may take for what is left of a tunnel, and for its own end. */
-const FINISH_MS = 5000;
 
 /**
  * One connection to an upstream, for one exchange at a time.
@@ -36,33 +34,21 @@ const FINISH_MS = 5000;
 export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watched {
   readonly #socket: Socket;
   readonly #keeper: ConnectionKeeper;
-  readonly #deadlines: Deadlines;
-  readonly #timeouts: UpstreamTimeouts;
-  readonly #out: Gather;
+  readonly #out: RequestWriter;
   /** Whoever receives the response is known here. */
   readonly #in = new ResponseReader(this);
   readonly #kept = new KeptReads();
   readonly #flushes: LateFlush;
-  readonly #deadline: Deadline;
+  readonly #time: Patience;
   /** Monotonic milliseconds (of `Deadlines.nowMs`) since which it has been idle. */
   idleSinceMs = 0;
   /** Monotonic milliseconds from which on its keeper uses it for no further exchange. */
   servesUntilMs = Number.POSITIVE_INFINITY;
 
-  #connected = false;
   #closed = false;
   #served = 0;
-  #sendsChunks = false;
   /** The exchange under way is its last one. */
   #last = false;
-  /** The request is complete: the upstream owes a response. */
-  #requestSent = false;
-  /** The longest silence that is waited for now. */
-  #silenceMs = 0;
-  /** The upstream does not take what it is sent. */
-  #blocked = false;
-  /** The client does not take what the upstream sends. */
-  #paused = false;
   /** A byte of the response came. */
   #anyByte = false;
   /** What was HTTP is a tunnel of bytes. */
@@ -79,11 +65,9 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
   ) {
     this.#socket = socket;
     this.#keeper = keeper;
-    this.#deadlines = deadlines;
-    this.#timeouts = timeouts;
-    this.#out = new Gather(socket);
+    this.#out = new RequestWriter(socket);
     this.#flushes = new LateFlush(FULL_READ_BYTES[connectEvent], () => this.#flushReceiver());
-    this.#deadline = deadlines.watch(this, deadlines.nowMs + timeouts.connectTimeoutMs);
+    this.#time = new Patience(deadlines, timeouts, this);
     socket.once(connectEvent, () => this.#guarded(() => this.#onConnect()));
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('drain', () => this.#guarded(() => this.#onDrain()));
@@ -115,7 +99,7 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
   }
 
   get connected(): boolean {
-    return this.#connected;
+    return this.#time.connected;
   }
 
   /**
@@ -133,34 +117,26 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
   begin(receiver: ResponseReceiver, request: OutgoingRequest): void {
     this.#in.begin(receiver, request.method === 'HEAD', request.upgrade);
     this.#last = request.isLast;
-    this.#sendsChunks = request.framing.kind === 'chunked';
-    this.#out.text(requestHead(request));
-    this.#requestSent = false;
-    this.#silenceMs = this.#timeouts.responseTimeoutMs;
-    this.#blocked = false;
-    this.#paused = false;
+    this.#out.begin(request);
     this.#anyByte = false;
-    this.#watchSilence();
+    this.#time.begin();
   }
 
   /** Nobody uses it for now: it ends by itself after so long. */
   idle(timeoutMs: number): void {
-    this.idleSinceMs = this.#deadlines.nowMs;
-    this.#deadline.untilMs = this.#deadlines.nowMs + timeoutMs;
+    this.idleSinceMs = this.#time.idle(timeoutMs);
   }
 
   /** Content of the request's body; it goes out, framed, at the next `flush()`. */
   sendBody(content: Buffer): void {
-    if (this.#sendsChunks) this.#out.text(chunkStart(content.length));
-    this.#out.bytes(content);
-    if (this.#sendsChunks) this.#out.text(CHUNK_END);
+    this.#out.content(content);
   }
 
   /** @returns false when the upstream is slower than the client: wait for `onDrain` */
   flush(): boolean {
-    this.#blocked = !this.#out.flush();
-    this.#watchSilence();
-    return !this.#blocked;
+    const taken = this.#out.flush();
+    this.#time.sent(taken);
+    return taken;
   }
 
   /**
@@ -169,10 +145,8 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
    * @param trailers fields behind its content, dropped where the framing has no place for them
    */
   sendEnd(trailers: Fields | null = null): void {
-    if (this.#sendsChunks) this.#out.text(lastChunk(trailers));
-    this.#blocked = !this.#out.flush();
-    this.#requestSent = true;
-    this.#watchSilence();
+    this.#out.end(trailers);
+    this.#time.whole(this.#out.flush());
   }
 
   /** Keeps the response back: what arrives from now on waits until `release()`. */
@@ -197,17 +171,15 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
 
   /** The client is slower than the upstream. The upstream's time does not run meanwhile. */
   pause(): void {
-    this.#paused = true;
-    this.#watchSilence();
+    this.#time.pause(true);
   }
 
   resume(): void {
     if (this.#closed || this.#in.receiver === null || this.#kept.holding) return;
-    this.#paused = false;
-    this.#watchSilence();
+    this.#time.pause(false);
     const kept = this.#kept.take();
     if (kept !== null) this.#guarded(() => this.#read(kept));
-    if (!this.#paused && !this.#closed) this.#socket.resume();
+    if (!this.#time.paused && !this.#closed) this.#socket.resume();
   }
 
   /** Ends the connection without a word to the receiver. */
@@ -232,7 +204,7 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
     this.#kept.take();
     this.#finishing = over;
     this.#out.flush();
-    this.#deadline.untilMs = this.#deadlines.nowMs + FINISH_MS;
+    this.#time.finish();
     this.#socket.end();
     this.#socket.resume();
   }
@@ -240,40 +212,26 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
   expired(): void {
     this.#guarded(() => {
       if (this.#in.receiver === null) this.destroy();
-      else if (this.#connected) this.#fail('timeout', 'silent for too long');
+      else if (this.#time.connected) this.#fail('timeout', 'silent for too long');
       else this.#fail('unreachable', 'connecting took too long');
     });
   }
 
-  /**
-   * The upstream's time runs from now, as long as it is the upstream that everything waits for. A
-   * client that sends its body slowly has its own time, and an upload may take as long as it takes.
-   */
-  #watchSilence(): void {
-    if (!this.#connected) return;
-    const owes = (this.#requestSent || this.#blocked) && !this.#paused;
-    this.#deadline.untilMs = owes
-      ? this.#deadlines.nowMs + this.#silenceMs
-      : Number.POSITIVE_INFINITY;
-  }
-
   #onConnect(): void {
-    this.#connected = true;
-    this.#watchSilence();
+    this.#time.connects();
     this.#in.receiver?.onConnected();
   }
 
   #onDrain(): void {
-    this.#blocked = false;
-    this.#watchSilence();
+    this.#time.sent(true);
     this.#in.receiver?.onDrain();
   }
 
   #onData(chunk: Buffer): void {
     if (this.#finishing !== null) return;
     this.#anyByte = true;
-    if (this.#kept.holding && !this.#paused) this.pause();
-    if (this.#paused) {
+    if (this.#kept.holding && !this.#time.paused) this.pause();
+    if (this.#time.paused) {
       if (this.#kept.keep(chunk)) this.#socket.pause();
       return;
     }
@@ -291,7 +249,7 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
       this.destroy();
       return;
     }
-    this.#watchSilence();
+    this.#time.heard();
     this.#in.read(chunk);
     // A receiver that is done is flushed by its own end.
     if (this.#in.receiver !== null) this.#flushes.read(chunk.length);
@@ -308,17 +266,15 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
   onFinalHead(status: number): void {
     // A response before the end of the request: an upstream that does not read the rest of it would
     // take that for the next request.
-    if (!this.#requestSent || this.#socket.writableLength > 0) this.#last = true;
-    this.#silenceMs = this.#timeouts.streamIdleTimeoutMs;
-    this.#watchSilence();
+    if (!this.#time.requestSent || this.#socket.writableLength > 0) this.#last = true;
+    this.#time.headCame();
     this.#keeper.answered(status);
   }
 
   /** It owes nothing any more, and whatever follows is no fault of its address. */
   onSwitched(): void {
     this.#switched = true;
-    this.#requestSent = false;
-    this.#watchSilence();
+    this.#time.switched();
     this.#keeper.answered(101);
   }
 
@@ -334,7 +290,7 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
     if (bounded && !this.#last && this.#kept.ended === 'open') {
       // It may have been paused for this exchange; idle, it must hear that the upstream closes it,
       // or says more than it was asked.
-      this.#paused = false;
+      this.#time.paused = false;
       this.#socket.resume();
       this.#keeper.free(this);
     } else {
@@ -363,7 +319,7 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
   }
 
   #onError(detail: string): void {
-    if (this.#connected) this.#fail('broken', detail);
+    if (this.#time.connected) this.#fail('broken', detail);
     else this.#fail(isOwnExhaustion(detail) ? 'exhausted' : 'unreachable', detail);
   }
 
@@ -371,8 +327,13 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
     // What is held may be a whole response; it came before the connection failed.
     if (!this.#closed && this.#kept.keepFailure(detail)) return;
     const receiver = this.#in.end();
-    const staleConnection = this.#connected && this.#served > 0 && !this.#anyByte;
-    const failure: UpstreamFailure = { kind, detail, neverSent: !this.#connected, staleConnection };
+    const staleConnection = this.#time.connected && this.#served > 0 && !this.#anyByte;
+    const failure: UpstreamFailure = {
+      kind,
+      detail,
+      neverSent: !this.#time.connected,
+      staleConnection,
+    };
     if (receiver !== null && !this.#switched) this.#keeper.failed(failure);
     this.#close();
     if (receiver !== null) lastWord(receiver, () => receiver.onFailure(failure));
@@ -383,22 +344,10 @@ export class UpstreamConnection implements UpstreamChannel, ReadConnection, Watc
     this.#closed = true;
     this.#flushes.forget();
     this.#kept.take();
-    this.#deadline.end();
+    this.#time.end();
     this.#socket.destroy();
     this.#keeper.gone(this);
     this.#finishing?.();
-  }
-}
-
-/**
- * The exchange is over, and its connection closed or free for another one: what goes wrong in this
- * step concerns the receiver alone.
- */
-function lastWord(receiver: ResponseReceiver, word: () => void): void {
-  try {
-    word();
-  } catch (error) {
-    receiver.onFault(error);
   }
 }
 

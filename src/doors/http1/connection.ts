@@ -1,26 +1,22 @@
 import type { Socket } from 'node:net';
 import type { CallClient } from '../../calls/port.ts';
-import type { Deadline, Watched } from '../../deadlines.ts';
-import { readCredential } from '../../decision/credential.ts';
+import type { Watched } from '../../deadlines.ts';
 import type { Fields } from '../../http/fields.ts';
 import { hostName } from '../../http/host-name.ts';
 import type { OwnResponse } from '../../http/outgoing.ts';
 import type { Peer, RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import type { Trailers } from '../../http/trailers.ts';
-import type { WireFault } from '../../http1/head-detail.ts';
-import { brokenToken, foreignProtocol, type HeadDetail } from '../../http1/head-detail.ts';
+import type { HeadDetail, WireFault } from '../../http1/head-detail.ts';
 import { ResponseWriter } from '../../http1/response-writer.ts';
 import type { PlaceUse } from '../../limits/places.ts';
 import type { HostCheck } from '../../tls/server-certificates.ts';
-import { BodyPace } from '../body-pace.ts';
 import type { Arrival, ConnectionHost, DoorConnection, Exchange } from '../connection.ts';
 import { Lingering } from '../lingering.ts';
 import { resetAndDestroy } from '../reset.ts';
+import { ClientTime } from './client-time.ts';
+import { noteExposedToken, noteHeadFault } from './head-notes.ts';
 import { type RequestHandler, RequestReader } from './request-reader.ts';
-
-/** A token in the clear is noticed however it was presented. */
-const EVERY_SCHEME = { acceptBareToken: true, acceptBasic: true } as const;
 
 /**
  * One client connection of HTTP/1.1 (RFC 9112), one call at a time; pipelined requests wait.
@@ -41,11 +37,9 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
   readonly #misdirects: HostCheck | null;
   readonly #out: ResponseWriter;
   readonly #in: RequestReader;
-  readonly #deadline: Deadline;
+  readonly #time: ClientTime;
 
   #call: Exchange | null = null;
-  /** Of the body of the request under way; kept for the next one. */
-  #pace: BodyPace | null = null;
   /** The client does not take what it is sent. */
   #waitsForDrain = false;
   /** It has brought a whole request. */
@@ -67,7 +61,7 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
     this.#misdirects = misdirects;
     this.#out = new ResponseWriter(socket);
     this.#in = new RequestReader(socket, host.limits.headBytes, this);
-    this.#deadline = host.deadlines.watch(this, host.deadlines.nowMs + host.limits.headTimeoutMs);
+    this.#time = new ClientTime(host, this);
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('drain', () => this.#guarded(() => this.#onDrain()));
     socket.on('end', () => this.#guarded(() => this.#onEnd()));
@@ -140,22 +134,14 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
     return this.#host.limits.targetBytes;
   }
 
-  /** The time for a head runs from its first byte on, however slowly the others follow. */
   onHeadBegun(): void {
-    const limit = this.#host.deadlines.nowMs + this.#host.limits.headTimeoutMs;
-    this.#deadline.untilMs = Math.min(this.#deadline.untilMs, limit);
+    this.#time.headBegun();
   }
 
   onHeadFault(fault: WireFault, detail: HeadDetail | null, begun: Buffer): void {
-    const protocol = this.#served ? null : foreignProtocol(begun);
-    const said = protocol ?? (detail === null ? null : (brokenToken(begun, detail) ?? detail));
-    const { log, recordedAddress } = this.#host.services;
-    const clientAddress = recordedAddress(this.peer.address) ?? undefined;
-    const fields = { reason: fault, detail: said, clientAddress };
-    // Somebody has set up a client or a balancer in another way than this port.
-    if (protocol === null) log.debug('the head of a request was refused', fields);
-    else log.warn('a connection that begins with another protocol was refused', fields);
-    this.#refuseHead(fault, said);
+    const { services } = this.#host;
+    const isFirst = !this.#served;
+    this.#refuseHead(fault, noteHeadFault(services, this.peer, fault, detail, begun, isFirst));
   }
 
   #refuseHead(reason: WireFault | 'request-timeout', detail: HeadDetail | null): void {
@@ -172,30 +158,12 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
     this.#out.begin(head, head.keepAlive);
     const call = this.#host.open(this, head);
     this.#call = call;
-    if (this.#in.bodyLeft) {
-      this.#pace ??= new BodyPace();
-      this.#pace.begin(this.#host.limits);
-    }
+    if (this.#in.bodyLeft) this.#time.bodyBegins();
     this.#watchClient();
-    if (this.#refusesPlaintext) this.#refusePlaintext(call, head);
+    if (this.#refusesPlaintext)
+      call.refusePlaintext(noteExposedToken(this.#host.services, this.peer, head));
     else if (this.#misdirects?.(hostName(head.host)) === true) call.refuse('host-misdirected');
     else call.begin();
-  }
-
-  /**
-   * A token that was sent in the clear must be taken for stolen: whose it claims to be is recorded,
-   * and said in the log.
-   */
-  #refusePlaintext(call: Exchange, head: RequestHead): void {
-    const credential = readCredential(head.authorization, EVERY_SCHEME);
-    const exposed = credential.presented === 'token' ? credential.accountId : null;
-    if (exposed !== null) {
-      this.#host.services.log.warn('a token was sent over plain HTTP: rotate it', {
-        accountId: exposed,
-        clientAddress: this.#host.services.recordedAddress(this.peer.address) ?? undefined,
-      });
-    }
-    call.refusePlaintext(exposed);
   }
 
   onBodyHere(): void {
@@ -204,7 +172,7 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
   }
 
   onBody(content: Buffer): void {
-    if (!this.#tunnels) this.#pace!.came(content.length, this.#host.deadlines.nowMs);
+    if (!this.#tunnels) this.#time.bodyCame(content.length);
     this.#call?.onRequestBody(content);
   }
 
@@ -223,33 +191,12 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
     this.#call?.onRequestFailed('request-malformed');
   }
 
-  /**
-   * The client's time runs from now, as long as it is the client that everything waits for: for a
-   * request, for more of a body, or to take what it is sent.
-   */
+  /** The client's time runs from now, as long as it is the client that is waited for. */
   #watchClient(): void {
     if (this.#lingering !== null) return;
-    if (this.#tunnels) {
-      this.#watchTunnel();
-      return;
-    }
-    const { nowMs } = this.#host.deadlines;
     const { bodyWaits } = this.#in;
-    const waits = this.#call === null || bodyWaits || this.#waitsForDrain;
-    const untilMs = waits ? nowMs + this.#host.limits.idleTimeoutMs : Number.POSITIVE_INFINITY;
-    if (!bodyWaits) this.#pace?.pause(nowMs);
-    this.#deadline.untilMs = bodyWaits ? Math.min(untilMs, this.#pace!.wait(nowMs)) : untilMs;
-  }
-
-  /** Bytes in either direction begin its time anew; that of the upstream is not the client's. */
-  #watchTunnel(): void {
-    const { deadlines, limits } = this.#host;
-    const forMs = this.#waitsForDrain
-      ? limits.idleTimeoutMs
-      : this.#in.bodyWaits
-        ? limits.tunnelIdleMs
-        : Number.POSITIVE_INFINITY;
-    this.#deadline.untilMs = deadlines.nowMs + forMs;
+    if (this.#tunnels) this.#time.runTunnel(this.#waitsForDrain, bodyWaits);
+    else this.#time.run(this.#call === null || this.#waitsForDrain, bodyWaits);
   }
 
   // ── the call's view ──
@@ -399,7 +346,7 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
   #closeGracefully(): void {
     if (this.#lingering !== null || this.#closed) return;
     this.#in.stop();
-    this.#deadline.untilMs = Number.POSITIVE_INFINITY;
+    this.#time.stop();
     this.#lingering = new Lingering(
       this.#socket,
       this.#host.deadlines,
@@ -438,7 +385,7 @@ export class Http1Connection implements CallClient, DoorConnection, RequestHandl
     if (this.#closed) return;
     this.#closed = true;
     this.#in.stop();
-    this.#deadline.end();
+    this.#time.end();
     this.#socket.destroy();
     this.#host.closed(this);
   }

@@ -5,6 +5,7 @@ import type { ResponseHead } from '../../http/response-head.ts';
 import type { Trailers } from '../../http/trailers.ts';
 import type { ClientStream } from '../../http2/client-stream.ts';
 import { ERROR } from '../../http2/frames.ts';
+import { lastWord } from '../last-word.ts';
 import type {
   ResponseReceiver,
   UpstreamChannel,
@@ -12,12 +13,11 @@ import type {
   UpstreamTimeouts,
 } from '../port.ts';
 import type { Http2Connection, Rider } from './connection.ts';
+import { SentRequest } from './sent-request.ts';
 import { switchedHead } from './switched-head.ts';
 
 /** 1xx responses before the final one. More is a flood. */
 const MAX_INTERIM = 16;
-/** So much of a body is kept to be sent again where an upstream did not look at it. */
-const KEPT_BYTES = 64 * 1024;
 /** How often a request goes to another connection because one did not look at it. */
 const MAX_MOVES = 3;
 /** How long an upstream may take for what is left of a tunnel, and for its own end. */
@@ -49,19 +49,13 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
   #connection: Http2Connection;
   #stream: ClientStream | null = null;
   #receiver: ResponseReceiver | null = null;
-  #request: OutgoingRequest | null = null;
   #over = false;
   #moves = 0;
   /** `reads` of the connection when the request went out. */
   #readsBefore = 0;
 
   // ── what goes ──
-  /** All content so far, until it is too much or nobody needs it again. */
-  #kept: Buffer[] | null = [];
-  #keptBytes = 0;
-  #anyBody = false;
-  #ended = false;
-  #trailers: Fields | null = null;
+  readonly #sent = new SentRequest();
   #blocked = false;
 
   // ── what comes ──
@@ -97,27 +91,14 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
 
   begin(receiver: ResponseReceiver, request: OutgoingRequest): void {
     this.#receiver = receiver;
-    this.#request = request;
+    this.#sent.begin(request);
   }
 
   sendBody(content: Buffer): void {
     if (this.#over || content.length === 0) return;
-    this.#anyBody = true;
-    this.#keep(content);
+    this.#sent.content(content, this.#stream !== null);
     this.#stream?.content(content);
     this.#watchSilence();
-  }
-
-  #keep(content: Buffer): void {
-    if (this.#kept === null) return;
-    this.#kept.push(content);
-    this.#keptBytes += content.length;
-    // What has not been sent yet is here alone.
-    if (this.#stream !== null) this.#forgetMuch();
-  }
-
-  #forgetMuch(): void {
-    if (this.#keptBytes > KEPT_BYTES) this.#kept = null;
   }
 
   flush(): boolean {
@@ -131,8 +112,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
 
   sendEnd(trailers: Fields | null = null): void {
     if (this.#over) return;
-    this.#ended = true;
-    this.#trailers = trailers;
+    this.#sent.end(trailers);
     if (!this.connected) return;
     if (this.#stream === null) this.#open();
     else this.#stream.end(trailers);
@@ -141,19 +121,14 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
 
   /** Sends all that there is of the request. */
   #open(): void {
-    const request = this.#request!;
-    if (request.upgrade !== null && !this.#connection.takesTunnels) {
+    if (this.#sent.upgrade !== null && !this.#connection.takesTunnels) {
       this.#refuseTunnel();
       return;
     }
-    const stream = this.#connection.open(this, request.method === 'HEAD');
+    const stream = this.#connection.open(this, this.#sent.isHead);
     this.#stream = stream;
     this.#readsBefore = this.#connection.reads;
-    stream.request(request, this.#connection.scheme);
-    for (const content of this.#kept!) stream.content(content);
-    this.#forgetMuch();
-    if (this.#ended && request.upgrade === null) stream.end(this.#trailers);
-    else this.#blocked = !stream.flush();
+    this.#blocked = !this.#sent.sendOn(stream, this.#connection.scheme);
   }
 
   /** Nothing of it was sent, and its address is well. */
@@ -166,12 +141,12 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
     this.#guarded(() => {
       if (this.#receiver === null) return;
       const moved = this.#moves > 0;
-      if (moved || this.#ended) {
+      if (moved || this.#sent.ended) {
         this.#open();
         this.#watchSilence();
       }
       if (!moved) this.#receiver.onConnected();
-      else if (!this.#blocked && !this.#ended) this.#receiver.onDrain();
+      else if (!this.#blocked && !this.#sent.ended) this.#receiver.onDrain();
     });
   }
 
@@ -180,7 +155,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
   }
 
   onUnconnected(failure: UpstreamFailure): void {
-    this.#fail({ ...failure, neverSent: !this.#anyBody });
+    this.#fail({ ...failure, neverSent: !this.#sent.hasContent });
   }
 
   /** The upstream has not looked at it. */
@@ -189,7 +164,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
     this.#stream = null;
     const next = this.#mayMove ? this.#place.another(this.#connection) : null;
     if (next === null) {
-      const neverSent = !this.#anyBody;
+      const neverSent = !this.#sent.hasContent;
       this.#fail({ kind: 'broken', detail: why, neverSent, staleConnection: false });
       return;
     }
@@ -203,7 +178,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
   }
 
   get #mayMove(): boolean {
-    return this.#kept !== null && this.#moves < MAX_MOVES;
+    return this.#sent.isWhole && this.#moves < MAX_MOVES;
   }
 
   // ── the response ──
@@ -240,20 +215,20 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
   }
 
   #agrees(status: number): boolean {
-    return this.#request!.upgrade !== null && status >= 200 && status < 300;
+    return this.#sent.upgrade !== null && status >= 200 && status < 300;
   }
 
   /** It owes nothing any more, and whatever follows is no fault of its address. */
   #switch(head: ResponseHead): ResponseHead | null {
     this.#switched = true;
-    this.#ended = false;
+    this.#sent.ended = false;
     this.#watchSilence();
-    return switchedHead(head, this.#request!.upgrade!);
+    return switchedHead(head, this.#sent.upgrade!);
   }
 
   #onFinalHead(status: number): void {
     this.#headCame = true;
-    this.#kept = null;
+    this.#sent.forget();
     this.#connection.served += 1;
     this.#place.answered(status);
   }
@@ -333,7 +308,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
     this.#guarded(() => {
       this.#blocked = false;
       this.#watchSilence();
-      if (!this.#over && !this.#ended) this.#receiver?.onDrain();
+      if (!this.#over && !this.#sent.ended) this.#receiver?.onDrain();
     });
   }
 
@@ -378,7 +353,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
   }
 
   get #owes(): boolean {
-    return this.#ended || this.#blocked;
+    return this.#sent.ended || this.#blocked;
   }
 
   /**
@@ -416,7 +391,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
   #end(): ResponseReceiver | null {
     if (this.#over) return null;
     this.#over = true;
-    this.#kept = null;
+    this.#sent.forget();
     this.#held = [];
     this.#deadline.end();
     this.#connection.leave(this);
@@ -450,12 +425,3 @@ const NO_TUNNELS: UpstreamFailure = {
   neverSent: false,
   staleConnection: false,
 };
-
-/** The exchange is over: what goes wrong in this step concerns the receiver alone. */
-function lastWord(receiver: ResponseReceiver, word: () => void): void {
-  try {
-    word();
-  } catch (error) {
-    receiver.onFault(error);
-  }
-}

@@ -3,9 +3,9 @@ import { type Duplex, duplexPair } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Call } from '../../../src/calls/call.ts';
-import type { Deadlines, Watched } from '../../../src/deadlines.ts';
 import type { ConnectionHost } from '../../../src/doors/connection.ts';
 import { Http1Connection } from '../../../src/doors/http1/connection.ts';
+import { FakeDeadlines } from '../../support/fake-deadlines.ts';
 import { CallStage, type StageOptions } from '../calls/call-stage.ts';
 import { responseHead } from '../forwarding/fake-upstream.ts';
 
@@ -20,31 +20,6 @@ const LIMITS = {
   minBodyBytesPerSecond: 1,
   bodyGraceMs: 5_000,
 };
-
-/** Time that stands still until the test lets it go on. */
-class FakeDeadlines {
-  nowMs = 0;
-  readonly #watched = new Map<Watched, { untilMs: number; end(): void }>();
-
-  watch(watched: Watched, untilMs: number) {
-    const deadline = { untilMs, end: () => void this.#watched.delete(watched) };
-    this.#watched.set(watched, deadline);
-    return deadline;
-  }
-
-  pass(ms: number): void {
-    this.nowMs += ms;
-    for (const [watched, deadline] of [...this.#watched]) {
-      if (deadline.untilMs > this.nowMs) continue;
-      deadline.untilMs = Number.POSITIVE_INFINITY;
-      watched.expired();
-    }
-  }
-
-  get size(): number {
-    return this.#watched.size;
-  }
-}
 
 interface SceneOptions extends StageOptions {
   readonly refusesPlaintext?: boolean;
@@ -86,7 +61,7 @@ class Scene {
       services: this.stage.services,
       limits: LIMITS,
       open: (client, head) => new Call(this.stage.services, client, head),
-      deadlines: this.deadlines as unknown as Deadlines,
+      deadlines: this.deadlines.asDeadlines,
       get draining() {
         return scene.draining;
       },
