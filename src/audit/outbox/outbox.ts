@@ -1,11 +1,8 @@
 import type { Clock } from '../../clock.ts';
-import type { EventBatch } from '../batch.ts';
-import { ChainHash, NO_CHAIN } from '../chain/hash.ts';
-import type { EventBytes, WriteEvent } from '../event/bytes.ts';
-import type { PermitNotes } from '../permits/notes.ts';
+import type { WriteEvent } from '../event/bytes.ts';
 import { OpenPermits } from '../permits/open-permits.ts';
 import type { AcceptanceWaiter, AuditLog, Outbox, Taken } from '../port.ts';
-import { type EventLines, SpareLines } from './lines.ts';
+import { type Batch, Batches, writeMade } from './batches.ts';
 import {
   OUTBOX_LIMITS,
   type OutboxLimits,
@@ -17,25 +14,6 @@ import { Outage } from './outage.ts';
 import { Pace } from './pace.ts';
 import { SendTimer } from './send-timer.ts';
 import { createWaits, type Waits } from './waits.ts';
-
-const NO_NOTES: PermitNotes = { anew: false, text: '' };
-
-interface Batch {
-  readonly firstSeq: number;
-  readonly openedMs: number;
-  readonly lines: EventLines;
-  /** What is noted with it; null as long as events are added. */
-  notes: PermitNotes | null;
-  /** Those who wait for events of this batch. */
-  readonly waiting: Pending[];
-  /**
-   * As it was sent. From then on nothing is added: a resend must carry the same bytes under the
-   * same numbers.
-   */
-  sent: EventBatch | null;
-  /** The log has thrown: it may still read the bytes when a later try has been accepted. */
-  failed: boolean;
-}
 
 export interface BatchingOutbox extends Outbox {
   /** Events taken and not yet accepted. */
@@ -84,41 +62,24 @@ function tell(
   }
 }
 
-function writeMade(to: EventBytes, seq: number, make: (seq: number) => string): void {
-  to.json(make(seq));
-}
-
 class GroupCommitOutbox implements BatchingOutbox {
   readonly #log: AuditLog;
-  readonly #instance: string;
   readonly #clock: Clock;
   readonly #observer: OutboxObserver;
   readonly #limits: OutboxLimits;
   readonly #waits: Waits;
   readonly #pace: Pace;
-  readonly #spare = new SpareLines();
   readonly permits = new OpenPermits();
-  /** Oldest first; the head may be in flight. */
-  readonly #batches: Batch[] = [];
-  /** The last of them while it is being filled; null once it was sent. */
-  #tail: Batch | null = null;
-  #nextSeq = 1;
-  #pending = 0;
-  #bytes = 0;
+  readonly #batches: Batches;
   #inFlight = false;
   readonly #timer = new SendTimer(() => this.#send());
   readonly #outage: Outage;
   /** Closed: no more events. Over: no more ends either. */
   #state: 'open' | 'closed' | 'over' = 'open';
   #drained: (() => void) | null = null;
-  readonly #chain: ChainHash | null;
-  unsigned = 0;
-  #unsignedAtMost = Number.POSITIVE_INFINITY;
-  #onUnsigned: () => void = () => {};
 
   constructor(options: OutboxOptions) {
     this.#log = options.log;
-    this.#instance = options.instance;
     this.#clock = options.clock;
     this.#observer = options.observer;
     this.#limits = { ...OUTBOX_LIMITS, ...options.limits };
@@ -127,7 +88,8 @@ class GroupCommitOutbox implements BatchingOutbox {
     );
     this.#pace = new Pace(options.clock, this.#limits);
     this.#outage = new Outage(this.#limits);
-    this.#chain = options.chain === undefined ? null : new ChainHash(options.chain);
+    const { instance, clock, chain } = options;
+    this.#batches = new Batches(instance, clock, this.#limits, this.permits, chain);
     if (options.probe ?? true) this.#probe();
   }
 
@@ -136,7 +98,7 @@ class GroupCommitOutbox implements BatchingOutbox {
   }
 
   get pending(): number {
-    return this.#pending;
+    return this.#batches.events;
   }
 
   record(
@@ -166,7 +128,7 @@ class GroupCommitOutbox implements BatchingOutbox {
       }
       return 'no-room';
     }
-    const batch = this.#append(write, facts, account);
+    const batch = this.#batches.append(write, facts, account);
     const awaited = waiter !== null && this.#await(batch, waiter);
     this.#schedule(awaited);
     return waiter === null || awaited ? 'kept' : 'late';
@@ -177,7 +139,7 @@ class GroupCommitOutbox implements BatchingOutbox {
       this.#observer.lost(1);
       return;
     }
-    this.#append(write, facts, account);
+    this.#batches.append(write, facts, account);
     this.#schedule(false);
   }
 
@@ -186,26 +148,23 @@ class GroupCommitOutbox implements BatchingOutbox {
       this.#observer.lost(1);
       return;
     }
-    // What it carries stands for all events before it, so these are in batches that take no more.
-    if (this.#tail !== null && this.#tail.lines.count > 0) this.#begin(this.#nextSeq);
-    const chain = this.#chain?.value() ?? NO_CHAIN;
-    const batch = this.#filling();
-    this.#add(batch, writeMade, (seq: number) => make(seq, chain), null, null);
-    this.#chain?.linked();
-    this.unsigned = 0;
+    const batch = this.#batches.appendLink(make);
     this.#schedule(waiter !== null && this.#await(batch, waiter));
   }
 
   onUnsigned(events: number, call: () => void): void {
-    this.#unsignedAtMost = events;
-    this.#onUnsigned = call;
+    this.#batches.onUnsigned(events, call);
+  }
+
+  get unsigned(): number {
+    return this.#batches.unsigned;
   }
 
   get full(): boolean {
     return (
       this.#state !== 'open' ||
-      this.#pending >= this.#limits.maxEvents ||
-      this.#bytes >= this.#limits.maxBytes
+      this.#batches.events >= this.#limits.maxEvents ||
+      this.#batches.bytes >= this.#limits.maxBytes
     );
   }
 
@@ -230,17 +189,13 @@ class GroupCommitOutbox implements BatchingOutbox {
 
   async close(deadlineMs: number): Promise<number> {
     this.#state = 'closed';
-    if (this.#pending > 0) await this.#drain(deadlineMs);
+    if (this.pending > 0) await this.#drain(deadlineMs);
     this.#waits.close();
     this.#state = 'over';
     this.#timer.cancel();
-    const left = this.#pending;
+    // An answer that still comes finds nothing to tell.
+    const left = this.#batches.abandon();
     if (left > 0) this.#observer.lost(left);
-    // What is left is no longer ours: an answer that still comes finds nothing to tell.
-    this.#batches.length = 0;
-    this.#tail = null;
-    this.#pending = 0;
-    this.#bytes = 0;
     return left;
   }
 
@@ -249,7 +204,7 @@ class GroupCommitOutbox implements BatchingOutbox {
    * writable and ours.
    */
   #probe(): void {
-    this.#begin(this.#nextSeq);
+    this.#batches.begin();
     this.#send();
   }
 
@@ -267,95 +222,23 @@ class GroupCommitOutbox implements BatchingOutbox {
     });
   }
 
-  /** Answers the batch that is being filled. */
-  #filling(): Batch {
-    const tail = this.#tail;
-    return tail === null || this.#isFull(tail) ? this.#begin(this.#nextSeq) : tail;
-  }
-
-  #append<Facts>(write: WriteEvent<Facts>, facts: Facts, account: string | null): Batch {
-    const batch = this.#filling();
-    const chain = batch.lines.count === 0 ? this.#chainDue() : null;
-    this.#add(batch, write, facts, account, chain);
-    if (chain !== null) this.#chain?.linked();
-    return batch;
-  }
-
-  /** What the first event of a batch is to carry. */
-  #chainDue(): string | null {
-    if (this.unsigned >= this.#unsignedAtMost) setImmediate(this.#onUnsigned);
-    return this.#chain?.due() ?? null;
-  }
-
-  #add<Facts>(
-    batch: Batch,
-    write: WriteEvent<Facts>,
-    facts: Facts,
-    account: string | null,
-    chain: string | null,
-  ): void {
-    const seq = this.#nextSeq;
-    const before = batch.lines.size;
-    batch.lines.add(write, seq, facts, account, chain);
-    // The number is taken only once the event exists: a fault in `write` leaves no hole.
-    this.#nextSeq = seq + 1;
-    this.#bytes += batch.lines.size - before;
-    this.#pending++;
-    this.unsigned++;
-  }
-
-  #isFull({ lines }: Batch): boolean {
-    return lines.count >= this.#limits.batchEvents || lines.size >= this.#limits.batchBytes;
-  }
-
-  #begin(firstSeq: number): Batch {
-    if (this.#tail !== null) this.#seal(this.#tail);
-    const batch: Batch = {
-      firstSeq,
-      openedMs: this.#clock.monotonicMs(),
-      lines: this.#spare.take(),
-      waiting: [],
-      notes: null,
-      sent: null,
-      failed: false,
-    };
-    this.#batches.push(batch);
-    this.#tail = batch;
-    return batch;
-  }
-
-  /** Nothing is added to it any more: what is noted of permits is as of its last event. */
-  #seal(batch: Batch): PermitNotes {
-    if (batch.notes === null) {
-      // The store keeps notes with events alone: those of an empty batch go with the next one.
-      batch.notes = batch.lines.count === 0 ? NO_NOTES : this.permits.seal();
-      this.#chain?.add(batch.lines.written(), batch.lines.count);
-    }
-    if (this.#tail === batch) this.#tail = null;
-    return batch.notes;
-  }
-
   #schedule(awaited: boolean): void {
     // In flight: its end sends the next batch. In an outage: the resend timer is running.
     if (this.#inFlight || this.#outage.isOn || this.#timer.isSoon) return;
-    if (awaited || this.#batches.length > 1) {
+    if (awaited || this.#batches.count > 1) {
       const { restMs } = this.#pace;
-      if (restMs > 0 && this.#batches.length === 1) this.#timer.apart(restMs);
+      if (restMs > 0 && this.#batches.count === 1) this.#timer.apart(restMs);
       else this.#timer.soon();
     } else if (!this.#timer.isLater) this.#timer.later(this.#limits.lingerMs);
   }
 
   #send(): void {
-    const batch = this.#batches[0];
+    const batch = this.#batches.first;
     if (batch === undefined || this.#inFlight) return;
     this.#inFlight = true;
     const sentMs = this.#clock.monotonicMs();
     this.#pace.sent(sentMs);
-    batch.sent ??= {
-      ...batch.lines.batch(this.#instance, batch.firstSeq),
-      notes: this.#seal(batch),
-    };
-    this.#log.append(batch.sent).then(
+    this.#log.append(this.#batches.toSend(batch)).then(
       () => this.#onAccepted(batch, sentMs),
       (error: unknown) => this.#onFailed(batch, sentMs, error),
     );
@@ -363,13 +246,10 @@ class GroupCommitOutbox implements BatchingOutbox {
 
   #onAccepted(batch: Batch, sentMs: number): void {
     this.#inFlight = false;
-    if (this.#batches[0] !== batch) return; // closed meanwhile
-    this.#batches.shift();
-    const { count } = batch.lines;
-    this.#pending -= count;
-    this.#bytes -= batch.lines.size;
+    if (this.#batches.first !== batch) return; // closed meanwhile
+    const isRead = batch.failed || this.#log.holds?.(batch.sent!) === true;
+    const count = this.#batches.accepted(batch, isRead);
     if (this.#outage.end()) this.#observer.health(null);
-    if (!batch.failed && this.#log.holds?.(batch.sent!) !== true) this.#spare.giveBack(batch.lines);
     this.#observer.accepted(count, this.#clock.monotonicMs() - sentMs);
     for (const one of batch.waiting) {
       const { waiter } = one;
@@ -381,13 +261,13 @@ class GroupCommitOutbox implements BatchingOutbox {
 
   #sendNext(): void {
     if (this.#inFlight || this.#timer.isSoon) return;
-    const next = this.#batches[0];
+    const next = this.#batches.first;
     if (next === undefined) {
       this.#drained?.();
       return;
     }
     const dueMs = next.openedMs + this.#limits.lingerMs - this.#clock.monotonicMs();
-    if (dueMs <= 0 || this.#state !== 'open' || this.#batches.length > 1) this.#send();
+    if (dueMs <= 0 || this.#state !== 'open' || this.#batches.count > 1) this.#send();
     else if (next.waiting.some(({ waiter }) => waiter !== null)) {
       const { restMs } = this.#pace;
       if (restMs > 0) this.#timer.apart(restMs);
@@ -397,7 +277,7 @@ class GroupCommitOutbox implements BatchingOutbox {
 
   #onFailed(batch: Batch, sentMs: number, error: unknown): void {
     this.#inFlight = false;
-    if (this.#batches[0] !== batch) return; // closed meanwhile
+    if (this.#batches.first !== batch) return; // closed meanwhile
     batch.failed = true;
     this.permits.noteAnew(); // a store that comes back may have lost what was noted
     this.#timer.cancel();

@@ -1,5 +1,3 @@
-import { compilePermissions, type PermissionSet } from '../../account/permission.ts';
-import type { PolicyView } from '../../account/policy.ts';
 import { compilePrincipal } from '../../account/principal.ts';
 import type { Clock } from '../../clock.ts';
 import {
@@ -15,32 +13,25 @@ import { systemTiming, type Timing } from '../timing.ts';
 import type { Tombstone } from '../tombstone.ts';
 import type { Holdings, WarmSnapshot } from '../warm/snapshot.ts';
 import { warmAccounts } from '../warm/start.ts';
+import { AccountReads } from './account-reads.ts';
+import { Announced } from './announced.ts';
 import { Cover } from './cover.ts';
-import { ABSENT, Generation, UNAVAILABLE } from './generation.ts';
+import { Generation, UNAVAILABLE } from './generation.ts';
 import { Lease, momentOf } from './lease.ts';
 import type { LookupCounts, ReplicaObserver, ReplicaOptions, ReplicaStatus } from './options.ts';
 import type { Lookup, RegistryView } from './port.ts';
+import { PresentPolicy } from './present-policy.ts';
 import { Remembrance } from './remembrance.ts';
 import { backoffMs, RenewalPace } from './renewal-pace.ts';
 import {
   assertSameHistory,
   assertSameTombstones,
-  assertSameWay,
   GONE_ANOTHER_WAY,
   isLoss,
 } from './same-history.ts';
 
 const DEFAULTS = { maxNegatives: 10_000, maxLookups: 1_000 } as const;
 
-const NO_PERMISSIONS = compilePermissions([]);
-
-/**
- * How long the feed may take to bring what a renewal has announced, before it is fetched past the
- * feed.
- */
-const FEED_GRACE_MS = 50;
-/** In how many steps that time is waited for by a look-up. */
-const FEED_WAITS = 10;
 const RELOAD = { firstMs: 100, longestMs: 2_000 } as const;
 
 /**
@@ -48,14 +39,13 @@ const RELOAD = { firstMs: 100, longestMs: 2_000 } as const;
  *
  * `current` and a cached `lookup` are asked once per request: they allocate nothing and never wait.
  */
-export class Replica implements RegistryView, PolicyView {
+export class Replica extends PresentPolicy implements RegistryView {
   readonly counts: LookupCounts = { hit: 0, negative: 0, miss: 0, unavailable: 0 };
   readonly #options: ReplicaOptions;
   readonly #source: RegistrySource;
   readonly #clock: Clock;
   readonly #observer: ReplicaObserver;
   readonly #lease: Lease;
-  readonly #maxLookups: number;
   readonly #closed = new AbortController();
   readonly #firstAttempt = Promise.withResolvers<boolean>();
   readonly #timing: Timing;
@@ -63,7 +53,8 @@ export class Replica implements RegistryView, PolicyView {
   readonly #remembered: Remembrance;
   readonly #pace: RenewalPace;
   readonly #cover: Cover;
-  #generation: Generation | null = null;
+  readonly #announced: Announced;
+  readonly #reads: AccountReads;
   #warm: WarmSnapshot | null;
   #running: Promise<unknown> | null = null;
   #why = 'not started';
@@ -73,6 +64,7 @@ export class Replica implements RegistryView, PolicyView {
   #storeSeq = 0;
 
   constructor(options: ReplicaOptions) {
+    super();
     this.#options = options;
     this.#source = options.source;
     this.#clock = options.clock;
@@ -101,12 +93,26 @@ export class Replica implements RegistryView, PolicyView {
       settled: () => this.#observer.settled?.() ?? true,
       onFault: (fault) => this.#observer.onFault?.('acknowledge', asError(fault)),
     });
-    this.#maxLookups = options.maxLookups ?? DEFAULTS.maxLookups;
+    this.#announced = new Announced({
+      source: options.source,
+      timing: this.#timing,
+      isPresent: (generation) => this.generation === generation,
+      apply: (generation, events) => this.#apply(generation, events),
+    });
+    this.#reads = new AccountReads({
+      source: options.source,
+      announced: this.#announced,
+      remembered: this.#remembered,
+      counts: this.counts,
+      maxLookups: options.maxLookups ?? DEFAULTS.maxLookups,
+      isCurrent: (generation) => this.current && this.generation === generation,
+      failed: (generation, fault) => this.#readFailed(generation, fault),
+    });
   }
 
   /** Asked at every request, so that no stopped process or blocked loop can outlive its lease. */
   get current(): boolean {
-    if (this.#generation === null) return false;
+    if (this.generation === null) return false;
     if (this.#lease.valid(this.#clock)) return true;
     // A machine that was asleep need not wait for the next turn of the loop.
     this.#pace.wake();
@@ -128,7 +134,7 @@ export class Replica implements RegistryView, PolicyView {
   }
 
   cached(accountId: string): Lookup | null {
-    const generation = this.#generation;
+    const generation = this.generation;
     if (generation === null) return this.#unavailable();
     const account = generation.accounts.get(accountId);
     if (account !== undefined) {
@@ -145,40 +151,15 @@ export class Replica implements RegistryView, PolicyView {
 
   lookup(accountId: string): Lookup | Promise<Lookup> {
     const known = this.cached(accountId);
-    const generation = this.#generation;
+    const generation = this.generation;
     if (known !== null || generation === null) return known ?? this.#unavailable();
     this.counts.miss += 1;
-    return generation.pending.get(accountId)?.answer ?? this.#ask(generation, accountId);
-  }
-
-  roleAllows(role: string, permission: string): boolean {
-    return this.#generation?.policy.roleAllows(role, permission) ?? false;
-  }
-
-  /** A role's permissions as one compiled question; nothing is allowed while nothing is known. */
-  permissionsOf(role: string): PermissionSet {
-    return this.#generation?.policy.permissionsOf(role) ?? NO_PERMISSIONS;
-  }
-
-  ownerOf(application: string): string | null {
-    return this.#generation?.policy.ownerOf(application) ?? null;
-  }
-
-  ownedLike(folded: string): readonly string[] {
-    return this.#generation?.policy.ownedLike(folded) ?? [];
-  }
-
-  ownedApplications(): Iterable<string> {
-    return this.#generation?.policy.ownedApplications() ?? [];
-  }
-
-  applicationsOf(team: string): readonly string[] {
-    return this.#generation?.policy.applicationsOf(team) ?? [];
+    return this.#reads.of(generation, accountId);
   }
 
   status(): ReplicaStatus {
     const ready = this.current;
-    const generation = this.#generation;
+    const generation = this.generation;
     return {
       ready,
       why: ready ? null : this.#why,
@@ -200,12 +181,12 @@ export class Replica implements RegistryView, PolicyView {
 
   /** What was seen revoked, to be written down for the next start. */
   remembered() {
-    return this.#remembered.remembered(this.#generation);
+    return this.#remembered.remembered(this.generation);
   }
 
   /** What is cached, to be written down for the next start; null while nothing is known. */
   holdings(): Holdings | null {
-    return this.#generation?.holdings() ?? null;
+    return this.generation?.holdings() ?? null;
   }
 
   /**
@@ -223,7 +204,7 @@ export class Replica implements RegistryView, PolicyView {
    */
   async close(): Promise<void> {
     this.#closed.abort();
-    this.#drop(this.#generation, 'closed');
+    this.#drop(this.generation, 'closed');
     await this.#running;
     await this.#acks.close();
     try {
@@ -262,7 +243,7 @@ export class Replica implements RegistryView, PolicyView {
     if (this.#closed.signal.aborted) return false;
     this.#why = 'no lease yet';
     this.#storeSeq = generation.appliedSeq;
-    this.#generation = generation;
+    this.generation = generation;
     this.#lease.applied(generation.appliedSeq, generation.position.tip);
     this.#observer.onLoaded?.();
     this.#acks.applied(generation.position);
@@ -306,7 +287,7 @@ export class Replica implements RegistryView, PolicyView {
 
   #apply(generation: Generation, events: readonly FeedEvent[]): void {
     for (const event of events) {
-      if (this.#generation !== generation) return;
+      if (this.generation !== generation) return;
       if (event.seq <= generation.appliedSeq) continue;
       const noted = this.#remembered.note(event);
       if (!generation.apply(noted)) {
@@ -320,7 +301,7 @@ export class Replica implements RegistryView, PolicyView {
       }
       this.#cover.extend();
     }
-    if (this.#generation === generation) this.#acks.applied(generation.position);
+    if (this.generation === generation) this.#acks.applied(generation.position);
   }
 
   /** Renews until the generation ends. */
@@ -350,7 +331,7 @@ export class Replica implements RegistryView, PolicyView {
     const appliedWhenSent = generation.appliedSeq;
     const { instance, leaseMs, version = '' } = this.#options;
     const state = await this.#source.renew({ instance, leaseMs, version });
-    if (this.#generation !== generation) return;
+    if (this.generation !== generation) return;
     assertSameHistory(generation, state, appliedWhenSent);
     assertSameTombstones(generation, state);
     this.#storeSeq = Math.max(this.#storeSeq, state.seq);
@@ -358,68 +339,14 @@ export class Replica implements RegistryView, PolicyView {
       throw new FeedLost(GONE_ANOTHER_WAY, { forked: true });
     this.#cover.extend();
     this.#acks.refresh();
-    if (state.seq > generation.appliedSeq) await this.#catchUp(generation, state.seq);
+    if (state.seq > generation.appliedSeq) await this.#announced.catchUp(generation, state.seq);
     await this.#remembered.tell();
   }
 
-  /**
-   * Until what the store has announced is applied: as a rule the feed brings it within a
-   * millisecond.
-   */
-  async #meet(generation: Generation, seq: number): Promise<void> {
-    for (
-      let waits = 0;
-      waits < FEED_WAITS && this.#generation === generation && generation.appliedSeq < seq;
-      waits += 1
-    ) {
-      await this.#timing.sleep(FEED_GRACE_MS / FEED_WAITS, generation.ended.signal);
-    }
-    if (this.#generation === generation && generation.appliedSeq < seq)
-      await this.#catchUp(generation, seq);
-  }
-
-  /**
-   * The store is ahead of us. Usually the feed brings it within a millisecond; if it is dead
-   * without knowing it, we fetch past it.
-   */
-  async #catchUp(generation: Generation, seq: number): Promise<void> {
-    await this.#timing.sleep(FEED_GRACE_MS, generation.ended.signal);
-    while (this.#generation === generation && generation.appliedSeq < seq) {
-      const events = await this.#source.eventsAfter(generation.position);
-      if (events.length === 0)
-        throw new FeedLost('the feed does not hold what the store has announced');
-      this.#apply(generation, events);
-    }
-  }
-
-  #ask(generation: Generation, id: string): Lookup | Promise<Lookup> {
-    if (generation.pending.size >= this.#maxLookups) return this.#unavailable();
-    const answer = this.#read(generation, id).finally(() => generation.pending.delete(id));
-    generation.pending.set(id, { answer, newer: null });
-    return answer;
-  }
-
-  async #read(generation: Generation, id: string): Promise<Lookup> {
-    const appliedWhenSent = generation.appliedSeq;
-    try {
-      const read = await this.#source.account(id);
-      if (!this.current || this.#generation !== generation) return this.#unavailable();
-      assertSameHistory(generation, read, appliedWhenSent);
-      // A read that is ahead of the feed counts only once the feed has come to where it was made:
-      // numbers alone are used again after a failover.
-      if (read.seq > generation.appliedSeq) await this.#meet(generation, read.seq);
-      if (!this.current || this.#generation !== generation) return this.#unavailable();
-      assertSameWay(generation, read);
-      const account = read.account === null ? null : this.#remembered.against(read.account);
-      const found: Lookup =
-        account === null ? ABSENT : { found: 'account', account: compilePrincipal(account) };
-      return generation.learn(id, found, read.seq);
-    } catch (fault) {
-      this.#observer.onFault?.('lookup', asError(fault));
-      if (fault instanceof RegistryUnavailable && fault.why === 'foreign') this.#foreign = true;
-      if (isLoss(fault)) this.#drop(generation, (fault as Error).message);
-      return this.#unavailable();
-    }
+  #readFailed(generation: Generation, fault: unknown): void {
+    this.#observer.onFault?.('lookup', asError(fault));
+    if (fault instanceof RegistryUnavailable && fault.why === 'foreign') this.#foreign = true;
+    if (isLoss(fault)) this.#drop(generation, (fault as Error).message);
   }
 
   #unavailable(): Lookup {
@@ -428,8 +355,8 @@ export class Replica implements RegistryView, PolicyView {
   }
 
   #drop(generation: Generation | null, why: string): void {
-    if (generation === null || this.#generation !== generation) return;
-    this.#generation = null;
+    if (generation === null || this.generation !== generation) return;
+    this.generation = null;
     this.#remembered.leave(generation);
     this.#lease.clear();
     this.#acks.forget();
