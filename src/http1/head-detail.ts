@@ -1,3 +1,4 @@
+import { MORE_THAN_ONE } from '../http/single-fields.ts';
 import { beginsPreface } from './proxy-protocol.ts';
 
 /**
@@ -27,11 +28,7 @@ export const HEAD_DETAILS = [
   'too many fields',
   'no Host',
   'Host is not a host',
-  'more than one Host',
-  'more than one Authorization',
-  'more than one Content-Length',
-  'more than one Transfer-Encoding',
-  'more than one Expect',
+  ...MORE_THAN_ONE,
   'both Content-Length and Transfer-Encoding',
   'Transfer-Encoding in HTTP/1.0',
   'Transfer-Encoding is not a list of codings',

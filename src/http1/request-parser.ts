@@ -3,6 +3,7 @@ import { type FieldName, FRAMING_FIELD, requestFieldNames } from '../http/field-
 import { parseHost } from '../http/host.ts';
 import { maxForwards } from '../http/max-forwards.ts';
 import type { BodyFraming, RequestHead } from '../http/request-head.ts';
+import { noteSingle, type SingleFields } from '../http/single-fields.ts';
 import { pathEnd } from '../http/target.ts';
 import { takesTrailers } from '../http/trailers.ts';
 import type { HeadDetail, HeadFault, WireFault } from './head-detail.ts';
@@ -47,13 +48,8 @@ export function isHeadFault(result: RequestHead | HeadFault): result is HeadFaul
 /**
  * Collected while the fields are read; the checks that need more than one field come at the end.
  */
-interface Framing {
-  host: string | null;
-  authorization: string | null;
+interface Framing extends SingleFields {
   userAgent: string | null;
-  length: string | null;
-  coding: string | null;
-  expect: string | null;
   connection: string | null;
   /** Another protocol that the client wants on this connection. */
   upgrade: string | null;
@@ -198,31 +194,9 @@ function readFields(
   return null;
 }
 
-/** Fields that may stand only once: a second one is refused, never joined, never ignored. */
-function note(name: FieldName, value: string, seen: Framing): HeadFault | null {
-  switch (name.framing) {
-    case FRAMING_FIELD.host:
-      if (seen.host !== null) return fault('request-ambiguous', 'more than one Host');
-      seen.host = value;
-      return null;
-    case FRAMING_FIELD.authorization:
-      if (seen.authorization !== null)
-        return fault('request-ambiguous', 'more than one Authorization');
-      seen.authorization = value;
-      return null;
-    case FRAMING_FIELD.contentLength:
-      if (seen.length !== null) return fault('request-ambiguous', 'more than one Content-Length');
-      seen.length = value;
-      return null;
-    case FRAMING_FIELD.transferEncoding:
-      if (seen.coding !== null)
-        return fault('request-ambiguous', 'more than one Transfer-Encoding');
-      seen.coding = value;
-      return null;
-    case FRAMING_FIELD.expect:
-      if (seen.expect !== null) return fault('request-ambiguous', 'more than one Expect');
-      seen.expect = value;
-      return null;
+/** A field by which the head is judged as a whole. */
+function note({ framing }: FieldName, value: string, seen: Framing): HeadFault | null {
+  switch (framing) {
     case FRAMING_FIELD.userAgent:
       seen.userAgent ??= value;
       return null;
@@ -235,8 +209,10 @@ function note(name: FieldName, value: string, seen: Framing): HeadFault | null {
     case FRAMING_FIELD.te:
       seen.te = seen.te === null ? value : `${seen.te},${value}`;
       return null;
-    default:
-      return null;
+    default: {
+      const misuse = noteSingle(framing, value, seen);
+      return misuse === null ? null : fault('request-ambiguous', misuse);
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { type FieldName, FRAMING_FIELD, requestFieldNames } from '../http/field-
 import { parseHost } from '../http/host.ts';
 import { maxForwards } from '../http/max-forwards.ts';
 import type { BodyFraming, RequestHead } from '../http/request-head.ts';
+import { type MoreThanOne, noteSingle, type SingleFields } from '../http/single-fields.ts';
 import { pathEnd } from '../http/target.ts';
 import type { Trailers } from '../http/trailers.ts';
 import { type Http2HeadFault, malformed, refused } from './head-fault.ts';
@@ -44,7 +45,7 @@ export function isHttp2Fault(result: RequestHead | Http2HeadFault): result is Ht
 }
 
 /** What of a section is needed by itself. */
-class Seen {
+class Seen implements SingleFields {
   method: string | null = null;
   protocol: string | null = null;
   scheme: string | null = null;
@@ -54,6 +55,8 @@ class Seen {
   authorization: string | null = null;
   userAgent: string | null = null;
   length: string | null = null;
+  /** Never: a field of connections. */
+  coding: string | null = null;
   expect: string | null = null;
   te = false;
   /** Where the first crumb stands; -1 = nowhere. */
@@ -194,42 +197,35 @@ function noteField(text: string, value: string, seen: Seen): Http2HeadFault | nu
     }
     seen.cookie = seen.names.length;
   }
-  const misuse = name.framing === FRAMING_FIELD.none ? null : noteSingle(name, value, seen);
+  const misuse = name.framing === FRAMING_FIELD.none ? null : note(name, value, seen);
   if (misuse !== null) return misuse;
   seen.names.push(name);
   seen.values.push(value);
   return null;
 }
 
-/** Fields that may stand only once: a second one is refused, never joined, never ignored. */
-function noteSingle(name: FieldName, value: string, seen: Seen): Http2HeadFault | null {
-  switch (name.framing) {
-    case FRAMING_FIELD.host:
-      if (seen.host !== null) return malformed('more than one Host', 'request-ambiguous');
-      seen.host = value;
-      return null;
-    case FRAMING_FIELD.authorization:
-      if (seen.authorization !== null)
-        return refused('request-ambiguous', 'more than one Authorization');
-      seen.authorization = value;
-      return null;
-    case FRAMING_FIELD.contentLength:
-      if (seen.length !== null)
-        return malformed('more than one Content-Length', 'request-ambiguous');
-      seen.length = value;
-      return null;
-    case FRAMING_FIELD.expect:
-      if (seen.expect !== null) return refused('request-ambiguous', 'more than one Expect');
-      seen.expect = value;
-      return null;
+/** With a second one of these nobody can tell how to read the request (RFC 9113 §8.1.1, §8.3.1). */
+const MALFORMED_TWICE: ReadonlySet<MoreThanOne> = new Set([
+  'more than one Host',
+  'more than one Content-Length',
+]);
+
+/** A field by which the head is judged as a whole. */
+function note({ framing }: FieldName, value: string, seen: Seen): Http2HeadFault | null {
+  switch (framing) {
     case FRAMING_FIELD.te:
       seen.te = true; // it can say nothing else
       return null;
     case FRAMING_FIELD.userAgent:
       seen.userAgent ??= value;
       return null;
-    default:
-      return null;
+    default: {
+      const misuse = noteSingle(framing, value, seen);
+      if (misuse === null) return null;
+      return MALFORMED_TWICE.has(misuse)
+        ? malformed(misuse, 'request-ambiguous')
+        : refused('request-ambiguous', misuse);
+    }
   }
 }
 

@@ -21,8 +21,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the second Content-Length is ignored',
     kind: 'requests',
-    file: 'http1/request-parser.ts',
-    from: "if (seen.length !== null) return fault('request-ambiguous', 'more than one Content-Length');",
+    file: 'http/single-fields.ts',
+    from: "if (seen.length !== null) return 'more than one Content-Length';",
     to: 'if (seen.length !== null) return null;',
   },
   {
@@ -85,7 +85,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a connection is kept after an early answer',
     kind: 'responses',
     file: 'upstream/connection.ts',
-    from: 'if (!this.#requestSent || this.#socket.writableLength > 0) this.#last = true;',
+    from: 'if (!this.#time.requestSent || this.#socket.writableLength > 0) this.#last = true;',
     to: '',
   },
   {

@@ -81,14 +81,16 @@ describe('the list of phrases', () => {
   it('is used to its last one, each once', () => {
     expect(new Set(HEAD_DETAILS).size).toBe(HEAD_DETAILS.length);
     const files = [
+      'http/single-fields',
       'http1/head-detail',
       'http1/request-parser',
       'http1/head-reader',
       'doors/http1/request-reader',
     ];
-    const source = files.map((file) => readFileSync(`src/${file}.ts`, 'utf8')).join('');
-    const list = source.slice(0, source.indexOf('] as const'));
-    const uses = source.slice(list.length);
+    // What stands in a list is not used by that.
+    const uses = files
+      .map((file) => readFileSync(`src/${file}.ts`, 'utf8').replace(/ = \[[^\]]*\] as const;/, ''))
+      .join('');
     expect(HEAD_DETAILS.filter((detail) => !uses.includes(`'${detail}'`))).toEqual([]);
   });
 });
