@@ -1,5 +1,6 @@
-import type { OutgoingRequest } from '../http/outgoing.ts';
 import type { ResponseHead } from '../http/response-head.ts';
+import type { Trailers } from '../http/trailers.ts';
+import type { HealthQuestion, HealthVerdict } from './health-question.ts';
 import type {
   ResponseReceiver,
   UpstreamChannel,
@@ -10,14 +11,13 @@ import type {
 export interface ProbeOptions {
   /** A connection of its own, for one exchange. */
   readonly open: (timeouts: UpstreamTimeouts) => UpstreamChannel;
-  /** Without a body, and the only one of its connection. */
-  readonly request: OutgoingRequest;
+  readonly question: HealthQuestion;
   /**
    * From the end of one check to the beginning of the next, give or take a tenth: instances that
    * start together shall not ask together.
    */
   readonly intervalMs: number;
-  /** For a whole check, from the connection to the head of the response. */
+  /** For a whole check, from the connection to what decides of the response. */
   readonly timeoutMs: number;
   /** `passed` null: nothing was left here to check with. Must not throw. */
   readonly result: (passed: boolean | null, why: string) => void;
@@ -58,18 +58,24 @@ export class HealthProber {
   }
 }
 
-/** One question and the head of its response; the body is not waited for. */
+/** No reply to a check is longer. */
+const MAX_CONTENT_BYTES = 1024;
+
+/** One question, and as much of its response as decides. */
 class Probe implements ResponseReceiver {
+  readonly #question: HealthQuestion;
   readonly #channel: UpstreamChannel;
+  #content: Buffer = Buffer.alloc(0);
   readonly #timer: NodeJS.Timeout;
   readonly #done: (passed: boolean | null, why: string) => void;
   #settled = false;
 
   constructor(
-    { open, request, timeoutMs }: ProbeOptions,
+    { open, question, timeoutMs }: ProbeOptions,
     done: (passed: boolean | null, why: string) => void,
   ) {
     this.#done = done;
+    this.#question = question;
     this.#timer = setTimeout(() => this.#settle(false, 'no answer in time'), timeoutMs);
     this.#timer.unref();
     // Its own deadlines are the longer ones: the timer is for the whole.
@@ -78,7 +84,8 @@ class Probe implements ResponseReceiver {
       responseTimeoutMs: 2 * timeoutMs,
       streamIdleTimeoutMs: 2 * timeoutMs,
     });
-    this.#channel.begin(this, request);
+    this.#channel.begin(this, question.request);
+    if (question.content !== null) this.#channel.sendBody(question.content);
     this.#channel.sendEnd();
   }
 
@@ -94,9 +101,21 @@ class Probe implements ResponseReceiver {
     this.#done(passed, why);
   }
 
-  /** What does its work or sends elsewhere is well (RFC 9110 §15.3, §15.4). */
+  #judge(verdict: HealthVerdict | null): void {
+    if (verdict !== null) this.#settle(verdict.passed, verdict.why);
+  }
+
   onHead(head: ResponseHead): void {
-    this.#settle(head.status < 400, `status ${head.status}`);
+    this.#judge(this.#question.ofHead(head));
+  }
+
+  onBody(content: Buffer): void {
+    this.#content = Buffer.concat([this.#content, content]);
+    if (this.#content.length > MAX_CONTENT_BYTES) this.#settle(false, 'a reply that is too long');
+  }
+
+  onEnd(trailers: Trailers | null): void {
+    this.#judge(this.#question.ofWhole(this.#content, trailers));
   }
 
   onFailure({ kind, detail }: UpstreamFailure): void {
@@ -109,8 +128,6 @@ class Probe implements ResponseReceiver {
 
   onConnected(): void {}
   onInterim(): void {}
-  onBody(): void {}
-  onEnd(): void {}
   onDrain(): void {}
   flush(): boolean {
     return true;

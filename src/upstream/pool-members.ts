@@ -1,12 +1,12 @@
 import { isIP } from 'node:net';
 import type { Deadlines } from '../deadlines.ts';
-import { Fields } from '../http/fields.ts';
 import { socketPathOf } from '../http/socket-address.ts';
 import type { HealthChange } from './address-health.ts';
 import { AddressPool, type AddressPoolOptions } from './address-pool.ts';
 import type { ConnectionKeeper } from './connection.ts';
 import { Dialer, type ServiceTarget, serviceOf, type UpstreamAddress } from './dialer.ts';
 import { HealthProber } from './health-prober.ts';
+import { grpcQuestion, httpQuestion } from './health-question.ts';
 import { Http2PlacePool, openSingle } from './http2/place-pool.ts';
 import type { PlacePool } from './place-pool.ts';
 import type { HealthCheckOptions, PoolOptions } from './pool-options.ts';
@@ -248,10 +248,9 @@ function newProber(
   check: HealthCheckOptions,
   deadlines: Deadlines,
 ): HealthProber {
-  const fields = new Fields();
   const own = options.checkFields?.() ?? null;
-  if (own !== null) fields.addAll(own);
-  fields.add('User-Agent', 'sallyport-health-check');
+  const host = options.checkHost(address);
+  const { path, grpcService, timeoutMs } = check;
   const result = (passed: boolean | null, why: string) => {
     if (passed !== null) pool.health.checked(passed, why);
   };
@@ -260,18 +259,12 @@ function newProber(
       options.protocol === 'http1'
         ? dialer.open(PROBE, timeouts)
         : openSingle(dialer, timeouts, deadlines),
-    request: {
-      method: 'GET',
-      target: check.path,
-      host: options.checkHost(address),
-      fields,
-      framing: { kind: 'none', declared: false },
-      upgrade: null,
-      isLast: true,
-      takesTrailers: false,
-    },
+    question:
+      path === null
+        ? grpcQuestion(grpcService ?? '', timeoutMs, host, own)
+        : httpQuestion(path, host, own),
     intervalMs: check.intervalMs,
-    timeoutMs: check.timeoutMs,
+    timeoutMs,
     result,
   });
 }

@@ -7,8 +7,10 @@ import type { PlaceStates } from './place-states.ts';
 import type { UpstreamTimeouts } from './port.ts';
 
 export interface HealthCheckOptions {
-  /** Origin-form target. */
-  readonly path: string;
+  /** What is asked for by GET, in origin-form; null: the check is one of gRPC. */
+  readonly path: string | null;
+  /** The service that a server of gRPC is asked about; empty, the default: all of it. */
+  readonly grpcService?: string | null;
   readonly intervalMs: number;
   readonly timeoutMs: number;
   /** Checks in a row that must fail, or pass, for the verdict to change. */

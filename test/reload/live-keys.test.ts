@@ -705,6 +705,7 @@ const SHOWN: Readonly<Record<string, string>> = {
   'telemetry.otlp.askedPerSecond': 'test/processes/traces.test.ts',
   'identity.clientSecret': 'test/security/rotated-secret.test.ts',
   'identity.clientSecretFile': 'test/security/rotated-secret.test.ts',
+  'upstreams.*.healthCheck.grpcService': 'asked instead of `path`, and taken over with it',
   'routes.*.action': 'test/integration/door/renew-token.test.ts',
   'routes.*.upstreamChecksApplications': 'says which files are accepted, and nothing of a call',
   'routes.*.audit': 'read beside `errors`, from the same route, by each call',

@@ -10,11 +10,23 @@ export function checkUpstreams(file: Raw, source: YamlSource, report: Report): v
     const path = ['upstreams', name];
     checkHeaders(group(value), path, source, report);
     checkSchemes(group(value), path, report);
+    checkHealthCheck(group(value), path, report);
     const tls = group(group(value).tls);
     checkClientCertificate(tls, [...path, 'tls'], report);
     checkVerification(tls, [...path, 'tls'], report);
     if (!used.has(name)) report.warning(path, 'no route leads here');
   }
+}
+
+function checkHealthCheck(upstream: Raw, path: readonly string[], report: Report): void {
+  if ((upstream.healthCheck ?? null) === null) return;
+  const { path: byPath = null, grpcService = null } = group(upstream.healthCheck);
+  const byGrpc = grpcService !== null;
+  if (byGrpc === (byPath !== null))
+    report.fault([...path, 'healthCheck'], 'either path or grpcService says what is asked');
+  const protocol = text(upstream.protocol) ?? 'http1';
+  if (byGrpc && protocol === 'http1')
+    report.fault([...path, 'healthCheck', 'grpcService'], 'only with protocol h2 or h2c');
 }
 
 function isSecureService(address: string): boolean {

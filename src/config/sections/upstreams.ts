@@ -98,14 +98,20 @@ const ejection = z.strictObject({
 });
 
 const healthCheck = z.strictObject({
-  path: z
-    .string()
-    .max(2048)
-    .refine(
-      (text) => pathEnd(text) !== -1,
-      'expected a path that begins with / and is written in one way only',
-    )
-    .describe('What is asked for, by GET. Any status below 400 is healthy.'),
+  path: orNull(
+    z
+      .string()
+      .max(2048)
+      .refine(
+        (text) => pathEnd(text) !== -1,
+        'expected a path that begins with / and is written in one way only',
+      ),
+    'What is asked for, by GET. Any status below 400 is healthy. Either this or grpcService.',
+  ),
+  grpcService: orNull(
+    z.string().regex(/^[A-Za-z0-9._/-]{0,120}$/, 'expected the name of a service of gRPC'),
+    'The service that a server of gRPC is asked about by grpc.health.v1.Health/Check; empty: the server as a whole. SERVING is healthy. Needs protocol h2 or h2c.',
+  ),
   intervalMs: whole(
     { min: 100, max: 3_600_000, default: 10_000 },
     'Time between two checks of an address, in milliseconds.',

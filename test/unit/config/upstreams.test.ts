@@ -148,12 +148,27 @@ it('checks no health unless a path is given, and then has a bound for everything
   ).config.upstreams;
   expect(api?.healthCheck).toEqual({
     path: '/healthz?deep=no',
+    grpcService: null,
     intervalMs: 10_000,
     timeoutMs: 2000,
     unhealthyAfter: 3,
     healthyAfter: 2,
   });
   expect(saidOf(upstream('addresses: ["http://a"], healthCheck: {}'))).toHaveLength(1);
+});
+
+it('checks a server of gRPC by its own question, over HTTP/2 only', () => {
+  const grpc = (more: string, check = 'grpcService: ""') =>
+    saidOf(upstream(`addresses: ["http://a"], ${more} healthCheck: { ${check} }`));
+  expect(grpc('protocol: h2c,')).toEqual([]);
+  expect(grpc('protocol: h2c,', 'grpcService: shop.Orders')).toEqual([]);
+  expect(grpc('')).toEqual(['upstreams.api.healthCheck.grpcService: only with protocol h2 or h2c']);
+  expect(grpc('protocol: h2c,', 'grpcService: "a b"')).toEqual([
+    expect.stringMatching(/^upstreams\.api\.healthCheck\.grpcService: expected the name/),
+  ]);
+  expect(grpc('protocol: h2c,', 'grpcService: "", path: /well')).toEqual([
+    'upstreams.api.healthCheck: either path or grpcService says what is asked',
+  ]);
 });
 
 it.each(['""', 'healthz', '"/a b"', '"/a/../b"', '"/a#b"', '"http://a/"', '"/a\\r\\nX: y"'])(
