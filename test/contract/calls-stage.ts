@@ -2,6 +2,7 @@ import { createServer } from 'node:net';
 import { expect, vi } from 'vitest';
 import { type AuditEvent, owner, startGateway, type TestGateway } from '../support/gateway.ts';
 import { type MessageHead, valuesOf } from '../support/http-bytes.ts';
+import { startHttp2Bridge } from '../support/http2-bridge.ts';
 import { type RawUpstream, type Step, startRawUpstream } from '../support/raw-upstream.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { type CallCase, type Caller, NOBODYS, ROUTES, requestOf, type Under } from './calls.ts';
@@ -48,7 +49,12 @@ const WAIT = { timeout: 30_000, interval: 20 };
 /** A client without a body byte for so long has its request refused. */
 const LIMITS = { bodyBytes: BODY_BYTES, bodyGraceMs: 1500 };
 
-export async function startStage(): Promise<Stage> {
+export interface StageOptions {
+  /** What upstreams are spoken to by. */
+  readonly upstreams: 'http1' | 'http2';
+}
+
+export async function startStage({ upstreams: spoken }: StageOptions): Promise<Stage> {
   const redis = await startRedis();
   const scripts = new Map<string, (request: MessageHead) => readonly Step[]>();
   const answer = (request: MessageHead) =>
@@ -57,12 +63,19 @@ export async function startStage(): Promise<Stage> {
     startRawUpstream({ answer }),
     startRawUpstream({ answer, answerAt: 'head' }),
   ]);
+  const bridges =
+    spoken === 'http2'
+      ? await Promise.all([raw, early].map(({ port }) => startHttp2Bridge(port)))
+      : [];
+  const [rawAt = raw, earlyAt = early] = bridges;
+  const protocol = spoken === 'http2' ? { protocol: 'h2c' } : {};
   const options = {
     upstreams: {
-      raw: { addresses: [raw.url] },
-      early: { addresses: [early.url] },
-      dead: { addresses: [`http://127.0.0.1:${await closedPort()}`] },
-      slow: { addresses: [raw.url], responseTimeoutMs: 1000 },
+      raw: { addresses: [rawAt.url], ...protocol },
+      early: { addresses: [earlyAt.url], ...protocol },
+      dead: { addresses: [`http://127.0.0.1:${await closedPort()}`], ...protocol },
+      slow: { addresses: [rawAt.url], responseTimeoutMs: 1000, ...protocol },
+      tunnels: { addresses: [raw.url] },
     },
     routes: ROUTES,
     store: { url: redis.url },
@@ -95,6 +108,7 @@ export async function startStage(): Promise<Stage> {
     close: async () => void (await Promise.all(gates.map(({ gateway }) => gateway.close()))),
     stop: async () => {
       for (const gate of gates) await gate.stop();
+      for (const bridge of bridges) bridge.stop();
       for (const upstream of upstreams) await upstream.stop();
       await redis.stop();
     },
@@ -254,7 +268,15 @@ function shownResponse(response: DoorResponse, { varies }: CallCase) {
 }
 
 /** Fields to an upstream that say when, for which protocol, and through which of the gates. */
-const OF_THE_WAY = ['x-request-id', 'traceparent', 'user-agent', 'via', 'forwarded'];
+const OF_THE_WAY = [
+  'x-request-id',
+  'traceparent',
+  'user-agent',
+  'via',
+  'forwarded',
+  // HTTP/2 has none: it is made for the upstream.
+  'sec-websocket-key',
+];
 
 function shownUpstream(upstreams: readonly RawUpstream[], tag: string) {
   const all = upstreams.flatMap(({ requests }) => requests);

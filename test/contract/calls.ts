@@ -60,6 +60,10 @@ export interface CallCase {
   readonly varies?: true;
   /** How a question about it is decided, where otherwise; null: nobody can ask about it. */
   readonly asked?: string | null;
+  /** Another protocol that is asked for. */
+  readonly upgrade?: string;
+  /** Where it ends otherwise with an upstream of HTTP/2. */
+  readonly upstreams?: 'http1';
 }
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -110,6 +114,14 @@ export const ROUTES = [
   },
   { name: 'early', path: '/early/**', methods: ['POST'], ...KNOWN, upstream: 'early' },
   { name: 'dead', path: '/dead', methods: ['GET'], ...KNOWN, upstream: 'dead' },
+  {
+    name: 'chat',
+    path: '/chat',
+    methods: ['GET'],
+    ...KNOWN,
+    upgrade: ['websocket'],
+    upstream: 'tunnels',
+  },
   { name: 'slow', path: '/slow/**', methods: ['GET'], ...KNOWN, upstream: 'slow' },
 ];
 
@@ -638,6 +650,8 @@ const REFUSED: readonly CallCase[] = [
   },
   {
     what: 'a body that does not come',
+    // A stream of HTTP/2 may rest on its way to one.
+    upstreams: 'http1',
     method: 'POST',
     target: '/app/waits',
     body: ['part'],
@@ -650,6 +664,43 @@ const REFUSED: readonly CallCase[] = [
     ended: 'request-timeout',
     status: 408,
     saw: 'part',
+  },
+];
+
+const VERSION_13 = [['sec-websocket-version', '13']] as const;
+const CHAT = { target: '/chat', upgrade: 'websocket', fields: VERSION_13 } as const;
+
+const UPGRADES: readonly CallCase[] = [
+  { what: 'an upgrade without a token', ...CHAT, ...NONE, decided: 'token-missing', status: 401 },
+  {
+    what: 'an upgrade without permission',
+    ...CHAT,
+    target: '/denied',
+    decided: 'permission-denied',
+    status: 403,
+  },
+  {
+    what: 'an upgrade of another version',
+    ...CHAT,
+    fields: [['sec-websocket-version', '8']],
+    decided: 'upgrade-refused',
+    status: 400,
+    asked: null,
+  },
+  {
+    what: 'an upgrade with a token that was rotated',
+    ...CHAT,
+    as: 'rotated',
+    decided: 'token-revoked',
+    status: 401,
+  },
+  {
+    what: 'an upgrade that its upstream refuses',
+    ...CHAT,
+    upstream: once('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno'),
+    decided: 'permitted',
+    status: 403,
+    asked: null,
   },
 ];
 
@@ -736,7 +787,13 @@ const ENDS: readonly CallCase[] = [
   },
 ];
 
-export const CALLS: readonly CallCase[] = [...LET_IN, ...RESPONSES, ...REFUSED, ...ENDS];
+export const CALLS: readonly CallCase[] = [
+  ...LET_IN,
+  ...RESPONSES,
+  ...REFUSED,
+  ...UPGRADES,
+  ...ENDS,
+];
 
 /** Calls that are under way when something befalls their gate, and how they end by it. */
 export const underWay = (ended: string): readonly CallCase[] => [
@@ -768,7 +825,7 @@ export function authorization(token: string | null, { target }: CallCase): Field
 }
 
 export function requestOf(call: CallCase, token: string | null, tag: string): DoorRequest {
-  const { method = 'GET', target, authority, fields = [], body, expects } = call;
+  const { method = 'GET', target, authority, fields = [], body, expects, upgrade } = call;
   const all = (body ?? []).reduce((sum, piece) => sum + piece.length, 0);
   return {
     method,
@@ -777,6 +834,7 @@ export function requestOf(call: CallCase, token: string | null, tag: string): Do
     fields: [['user-agent', tag], ...authorization(token, call), ...fields],
     ...(body === undefined ? {} : { length: call.length === undefined ? all : call.length }),
     ...(expects === undefined ? {} : { expects }),
+    ...(upgrade === undefined ? {} : { upgrade }),
   };
 }
 

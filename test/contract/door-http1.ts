@@ -31,6 +31,9 @@ export function http1Door(tls: boolean): DoorUnderTest {
   };
 }
 
+/** Of RFC 6455 §1.3. */
+const KEY = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+
 /** How much has come, without putting it together anew with each packet. */
 class Arrivals {
   bytes = 0;
@@ -78,7 +81,7 @@ class Http1Client implements DoorClient {
   async begin(request: DoorRequest): Promise<DoorExchange> {
     const from = this.#last?.end ?? 0;
     this.#last = new Http1Exchange(this.raw, this.#arrivals, from, request);
-    const { method, target, fields = [], length, expects } = request;
+    const { method, target, fields = [], length, expects, upgrade } = request;
     const framing =
       length === undefined
         ? []
@@ -89,6 +92,7 @@ class Http1Client implements DoorClient {
       ...fields.map(([name, value]) => `${name}: ${value}`),
       ...framing,
       ...(expects ? ['Expect: 100-continue'] : []),
+      ...(upgrade === undefined ? [] : ['Connection: Upgrade', `Upgrade: ${upgrade}`, KEY]),
     ];
     await this.raw.send(`${lines.join('\r\n')}\r\n\r\n`);
     return this.#last;

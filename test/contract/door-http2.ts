@@ -72,9 +72,11 @@ class Http2Client implements DoorClient {
   }
 
   async begin(request: DoorRequest): Promise<DoorExchange> {
-    const { method, target, authority = 'api.test', fields = [], length, expects } = request;
+    const { target, authority = 'api.test', fields = [], length, expects, upgrade } = request;
     const heads = [
-      [':method', method],
+      // RFC 8441 §4.
+      [':method', upgrade === undefined ? request.method : 'CONNECT'],
+      ...(upgrade === undefined ? [] : [[':protocol', upgrade]]),
       [':scheme', 'https'],
       [':authority', authority],
       [':path', target],
@@ -84,7 +86,7 @@ class Http2Client implements DoorClient {
     ];
     const { trailers } = request;
     const stream = this.#session.request(heads.flat() as string[], {
-      endStream: length === undefined,
+      endStream: length === undefined && upgrade === undefined,
       waitForTrailers: trailers !== undefined,
     });
     if (trailers !== undefined)

@@ -15,6 +15,8 @@ export interface DoorRequest {
   readonly trailers?: FieldList;
   /** The body waits until the server says that it wants it. Only of doors with that power. */
   readonly expects?: boolean;
+  /** Another protocol that is asked for in its place. */
+  readonly upgrade?: string;
 }
 
 export interface DoorResponse {

@@ -64,6 +64,15 @@ it('keeps what no stream has been given, however much it is', () => {
   expect(sent.isWhole).toBe(false);
 });
 
+it('ends no stream that asks for a tunnel: that has its own end', () => {
+  const sent = new SentRequest();
+  sent.begin({ ...outgoing(), upgrade: { protocol: 'websocket', accept: null } });
+  sent.end(null);
+  const { told, stream: to } = stream();
+  sent.sendOn(to, 'http');
+  expect(told).toEqual(['GET', 'flush']);
+});
+
 it('is not sent again once it is forgotten', () => {
   const sent = begun();
   sent.forget();
