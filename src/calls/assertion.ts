@@ -9,7 +9,7 @@ import type { CallClient, CallServices } from './port.ts';
  * authenticated, or the gate itself does what was asked for. `unavailable`: there is no key to sign
  * it with, so the call must not go on.
  */
-export function assertionFor(
+function assertionFor(
   services: CallServices,
   permit: Permit,
   head: RequestHead,

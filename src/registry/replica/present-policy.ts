@@ -4,7 +4,9 @@ import type { Generation } from './generation.ts';
 
 const NO_PERMISSIONS = compilePermissions([]);
 
-/** Roles and teams as the present generation has them; nothing is allowed while nothing is known. */
+/**
+ * Roles and teams as the present generation has them; nothing is allowed while nothing is known.
+ */
 export abstract class PresentPolicy implements PolicyView {
   /** What is known; null: nothing. */
   protected generation: Generation | null = null;
