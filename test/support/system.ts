@@ -63,6 +63,8 @@ const PARTS = {
   'nginx-lua': { package: 'libnginx-mod-http-lua', rings: ['bench'] },
   haproxy: { package: 'haproxy', rings: ['integration', 'clients', 'processes', 'world', 'bench'] },
   ip: { package: 'iproute2', rings: ['world'] },
+  podman: { package: 'podman', rings: ['kubernetes'] },
+  catatonit: { package: 'catatonit', rings: ['kubernetes'] },
   caddy: { package: 'caddy', rings: ['clients', 'bench'] },
   npm: { package: 'npm', rings: ['processes'] },
   pip: { package: 'python3-pip', rings: ['processes'] },

@@ -16,26 +16,29 @@ export interface WorldAuthority {
 
 const HOUR_MS = 3_600_000;
 
-/** A CA for names below `world.test`. */
-export async function newWorldAuthority(subject: string): Promise<WorldAuthority> {
+/** A CA for some names and those below them. */
+export async function newWorldAuthority(
+  subject: string,
+  names: readonly string[] = ['world.test'],
+): Promise<WorldAuthority> {
   const dates = {
     notBefore: new Date(Date.now() - HOUR_MS),
     notAfter: new Date(Date.now() + 24 * HOUR_MS),
   };
   const issuer = { subject, ...(await newKeyPair(false)) };
-  const hosts = [{ dns: 'world.test' }];
+  const hosts = names.map((dns) => ({ dns }));
   const { publicKey } = issuer;
   const own = { ...dates, subject, publicKey, issuer, hosts, ca: true };
   return {
     pem: await issueCertificate({ ...own, purpose: 'server' }),
-    issue: async (names) => {
+    issue: async (hosts) => {
       const pair = await newKeyPair(true);
       const certificate = await issueCertificate({
         ...dates,
-        subject: names[0]!,
+        subject: hosts[0]!,
         publicKey: pair.publicKey,
         issuer,
-        hosts: names.map((dns) => ({ dns })),
+        hosts: hosts.map((dns) => ({ dns })),
         ca: false,
         purpose: 'server',
       });
