@@ -45,6 +45,8 @@ export class SpanExporter {
   #timer: NodeJS.Timeout | null = null;
   #failures = 0;
   #isClosed = false;
+  /** What is under way ends with the gate, and keeps no process alive. */
+  readonly #ended = new AbortController();
 
   constructor(options: ExporterOptions) {
     this.#options = options;
@@ -72,7 +74,8 @@ export class SpanExporter {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     if (this.#sending !== null || this.#waiting.length === 0) return;
-    this.#sending = this.#send(AbortSignal.timeout(POST_MS)).finally(() => {
+    const signal = AbortSignal.any([AbortSignal.timeout(POST_MS), this.#ended.signal]);
+    this.#sending = this.#send(signal).finally(() => {
       this.#sending = null;
       if (this.#waiting.length >= BATCH && this.#failures === 0 && !this.#isClosed) this.#begin();
       else if (this.#waiting.length > 0) this.#arm();
@@ -84,6 +87,7 @@ export class SpanExporter {
     const batch = this.#waiting.slice(0, BATCH);
     const { frame, post } = this.#options;
     const sent = await post(`${frame[0]}${batch.join(',')}${frame[1]}`, signal);
+    if (this.#ended.signal.aborted) return; // counted as dropped
     if (sent.kind !== 'away') this.#waiting.splice(0, batch.length);
     this.#tell(sent, batch.length);
   }
@@ -122,6 +126,7 @@ export class SpanExporter {
     const over = new Promise((resolve) => signal.addEventListener('abort', resolve));
     await Promise.race([this.#sending, over]);
     while (this.#waiting.length > 0 && !signal.aborted && (await this.#lastTry(signal)));
+    this.#ended.abort();
     const left = this.#waiting.length;
     if (left === 0) return;
     this.#waiting = [];

@@ -1,3 +1,4 @@
+import { createServer } from 'node:http';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { systemNames } from '../../../../src/names/system.ts';
 import { createLog } from '../../../../src/telemetry/log.ts';
@@ -5,6 +6,7 @@ import { SpanExporter } from '../../../../src/telemetry/traces/exporter.ts';
 import { frameOf, posting } from '../../../../src/telemetry/traces/otlp.ts';
 import { freePort } from '../../../support/free-port.ts';
 import { type Answer, startOtlpReceiver } from '../../../support/otlp-receiver.ts';
+import { listening } from '../../../support/plain-service.ts';
 
 const LIMIT = { timeout: 20_000, interval: 5 };
 const RESOURCE = { serviceName: 'gate', instance: 'gate-1', version: '1.0.0' };
@@ -107,4 +109,21 @@ it('gives up at its end, and says how many are lost', async () => {
   await exporter.close();
   expect(counts).toEqual({ sent: 0, dropped: 2, rejected: 0 });
   expect(said.at(-1)).toBe('spans could not be sent before the end');
+});
+
+it('leaves no request behind at its end, where a collector does not respond', async () => {
+  const asked = Promise.withResolvers<void>();
+  const left = Promise.withResolvers<void>();
+  const server = createServer((_request, response) => {
+    asked.resolve();
+    response.on('close', () => left.resolve());
+  });
+  const { address, stop } = await listening(server);
+  onTestFinished(() => stop());
+  const { exporter, counts } = exporterTo(`http://${address}/v1/traces`);
+  exporter.add([span(1)]);
+  await asked.promise;
+  await exporter.close();
+  await left.promise;
+  expect(counts.dropped).toBe(1);
 });
