@@ -13,6 +13,7 @@ import { type Edit, type Reliance, rolesOf } from './edit.ts';
 import type { Effect } from './effect.ts';
 import { AdminError } from './error.ts';
 import { RESTRICTION_FIELDS } from './restriction.ts';
+import { assertUnderstood } from './understood.ts';
 
 export interface Plan<T> {
   /** Null: everything already is as asked; nothing is written and nothing recorded. */
@@ -45,6 +46,7 @@ export async function change<T extends object>(
     if (planned.edit === null) return planned.answer(0);
     // What was planned may concern a thousand accounts, and to store it is one step.
     await turn();
+    await reading(() => assertUnderstood(context.store, [planned.edit!]));
     const sentMs = context.clock.monotonicMs();
     const result = await writing(context.store, commitFor(context, actor, planned, planned.edit));
     if (result.committed) {
@@ -71,6 +73,8 @@ export async function changeTogether(
   actor: Actor,
   plans: readonly (Pick<Plan<unknown>, 'type' | 'effect' | 'reliesOn'> & { readonly edit: Edit })[],
 ): Promise<'changed' | 'conflict'> {
+  const edits = plans.map(({ edit }) => edit);
+  await reading(() => assertUnderstood(context.store, edits));
   const commits = plans.map((plan) => commitFor(context, actor, plan, plan.edit));
   const result = await writing(context.store, merged(commits));
   return result.committed ? 'changed' : 'conflict';

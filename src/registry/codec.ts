@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Account, isName, isRestricted, type Role, type Team } from '../account/model.ts';
+import { type Account, isName, type Role, type Team } from '../account/model.ts';
 import type { RecordChange, RecordKind } from './commit.ts';
 import { type FeedEvent, RegistryUnavailable } from './port.ts';
 
@@ -10,11 +10,36 @@ import { type FeedEvent, RegistryUnavailable } from './port.ts';
  * restricts.
  */
 export const RECORD_SCHEMA = 1;
+/** The highest that a record which is read here may have. */
+export const NEWEST_RECORD_SCHEMA = 2;
+
 /**
- * Of an account with fields that restrict where it is let in: who knows the first schema alone
- * would let it in from anywhere, and refuses the record instead.
+ * Which schema a record has that has one of these fields. 1 is for a field that earlier versions
+ * may overlook, and lose when they change the record: both must let in less, and never more. A
+ * field that restricts, or that must not be lost, raises the number, and earlier versions refuse
+ * the record, for calls and for changes.
  */
-const RESTRICTED_SCHEMA = 2;
+const SCHEMA_OF_FIELD: Readonly<Record<LaterField, number>> = {
+  // Without it the former token of an overlap is refused before its time.
+  previous: 1,
+  // Sessions that remember another number are over.
+  signOuts: 1,
+  // Whoever signs in at the provider is nobody known.
+  subject: 1,
+  // What is remembered against the account goes on counting.
+  revived: 1,
+  allowedNetworks: 2,
+  boundTo: 2,
+};
+
+/** What may be absent, and is stored: so that nobody adds a field without a word here. */
+type LaterField = Exclude<
+  OptionalField<Account> | OptionalField<Role> | OptionalField<Team>,
+  'inDoubt'
+>;
+type OptionalField<T> = {
+  [Key in keyof T]-?: Record<never, never> extends Pick<T, Key> ? Key : never;
+}[keyof T];
 
 /**
  * No record that administration writes comes near. Longer ones are not even looked into: whoever
@@ -45,7 +70,7 @@ const SUBJECT_CHARACTERS_MAX = 768;
 
 const accountShape = z.object({
   ...common,
-  schema: z.union([z.literal(RECORD_SCHEMA), z.literal(RESTRICTED_SCHEMA)]),
+  schema: z.int().min(RECORD_SCHEMA).max(NEWEST_RECORD_SCHEMA),
   id: z.string().regex(/^[0-9A-Za-z]{12}$/),
   kind: z.enum(['service', 'user']),
   name,
@@ -81,11 +106,18 @@ const revived = z.int().min(0).exactOptional();
 const roleShape = z.object({ ...common, name, permissions: z.array(z.string()), revived });
 const teamShape = z.object({ ...common, name, applications: z.array(name), revived });
 
+/** Which readers can read a record: those that know this schema. */
+export function schemaOf(record: Account | Role | Team): number {
+  const present = Object.entries(SCHEMA_OF_FIELD).filter(
+    ([field]) => record[field as keyof typeof record] !== undefined,
+  );
+  return Math.max(RECORD_SCHEMA, ...present.map(([, needed]) => needed));
+}
+
 /** The text to be stored. The record's own version is not in it, nor what is in doubt. */
 export function encodeRecord(record: Account | Role | Team): string {
   const { version: _, inDoubt: __, ...rest } = record as Role;
-  const schema = isRestricted(record as Account) ? RESTRICTED_SCHEMA : RECORD_SCHEMA;
-  return `${UNVERSIONED},"schema":${schema},${JSON.stringify(rest).slice(1)}`;
+  return `${UNVERSIONED},"schema":${schemaOf(record)},${JSON.stringify(rest).slice(1)}`;
 }
 
 /** The same text with its version, as the Redis script makes it. */
@@ -116,8 +148,10 @@ function decode<T extends { schema: number }>(
   text: string,
   keyOf: (record: T) => string,
 ) {
-  const parsed = shape.safeParse(parseJson(text));
-  if (!parsed.success || keyOf(parsed.data) !== key) throw damaged(`${kind} ${key}`);
+  const value = parseJson(text);
+  const parsed = shape.safeParse(value);
+  if (!parsed.success) throw unreadable(`${kind} ${key}`, value);
+  if (keyOf(parsed.data) !== key) throw damaged(`${kind} ${key}`);
   const { schema: _, ...record } = parsed.data;
   return record;
 }
@@ -172,6 +206,15 @@ function decodeChange(label: string, text: string | null): RecordChange {
 /** `what` names the record, never its content. */
 export function damaged(what: string): RegistryUnavailable {
   return new RegistryUnavailable('damaged', `${what} cannot be read`);
+}
+
+/** Who reads the log must know whether to mend a record or to look for a newer version. */
+function unreadable(what: string, value: unknown): RegistryUnavailable {
+  const schema = Object(value).schema as unknown;
+  if (!Number.isSafeInteger(schema) || (schema as number) <= NEWEST_RECORD_SCHEMA)
+    return damaged(what);
+  const why = `${what} is written in schema ${schema}, which this version does not know`;
+  return new RegistryUnavailable('damaged', why);
 }
 
 function parseJson(text: string): unknown {

@@ -30,6 +30,8 @@ export interface InstanceStatus extends InstanceProgress {
    */
   readonly leaseRemainingMs: number;
   readonly version: string;
+  /** The highest schema of a record that it can read. */
+  readonly schema: number;
 }
 
 /**

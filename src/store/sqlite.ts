@@ -100,7 +100,7 @@ function migrate(database: DatabaseSync, path: string, migrations: readonly Migr
     throw new StoreUnavailable(
       'damaged',
       null,
-      `${path} is written in schema ${version}, which this version does not know`,
+      `${path} is written in schema ${version}, which this version does not know: start the version that wrote it, or put back the copy from before the upgrade`,
     );
   }
   for (const step of migrations.slice(version)) advance(database, path, step);

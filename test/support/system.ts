@@ -32,7 +32,7 @@ const PARTS = {
     package: 'curl',
     rings: ['integration', 'clients', 'processes', 'security', 'world', 'docker'],
   },
-  git: { package: 'git', rings: ['integration', 'world'] },
+  git: { package: 'git', rings: ['integration', 'processes', 'world'] },
   wget: { package: 'wget', rings: ['integration', 'clients', 'world'] },
   openssl: {
     package: 'openssl',

@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Account, Role, TokenUse } from '../../account/model.ts';
 import { turn } from '../../turns.ts';
-import { decodeAccount, decodeEvent, decodePage, encodeRecord, withVersion } from '../codec.ts';
+import {
+  decodeAccount,
+  decodeEvent,
+  decodePage,
+  encodeRecord,
+  NEWEST_RECORD_SCHEMA,
+  withVersion,
+} from '../codec.ts';
 import type { ChangeRecord, Commit, CommitResult } from '../commit.ts';
 import { EmbeddedListing } from '../listing/embedded/data.ts';
 import { EmbeddedLists } from '../listing/embedded/lists.ts';
@@ -207,6 +214,7 @@ class EmbeddedRegistry implements RegistryStore {
       instance,
       leaseMs,
       version,
+      schema: NEWEST_RECORD_SCHEMA,
       leaseRemainingMs: leaseMs,
       registered: true,
       renewal: this.#renewalOf(instance),

@@ -1,4 +1,5 @@
 import { LEASE_MS } from '../../config/sections/registry.ts';
+import { NEWEST_RECORD_SCHEMA, RECORD_SCHEMA } from '../codec.ts';
 import type { Committed } from '../commit.ts';
 import type { InstanceProgress, InstanceStatus, Member } from '../members.ts';
 import type { LeaseRequest } from '../port.ts';
@@ -34,10 +35,11 @@ export function renewalTtlMs(leaseMs: number, renewals: number): number {
 
 /**
  * What an instance says of itself when it joins. `notesUses`: it tells the lists of accounts whom
- * it has let in, which earlier versions do not.
+ * it has let in, which earlier versions do not. `schema`: the highest of a record that it can read;
+ * earlier versions, which do not say it, know the first alone.
  */
 export function aboutFrom({ leaseMs, version = '' }: LeaseRequest): string {
-  return JSON.stringify({ leaseMs, version, notesUses: true });
+  return JSON.stringify({ leaseMs, version, notesUses: true, schema: NEWEST_RECORD_SCHEMA });
 }
 
 /** Whether an instance tells the lists of accounts whom it has let in. */
@@ -48,22 +50,32 @@ export function notesUses(about: string): boolean {
 interface About {
   readonly leaseMs: number;
   readonly version: string;
+  readonly schema: number;
 }
 
 /**
  * A member that cannot be read stands in the way of no change, which is made by then: it is taken
  * for one with the longest lease that there can be, and waited for.
  */
-const UNREADABLE: About = { leaseMs: LEASE_MS.max, version: 'unreadable' };
+const UNREADABLE: About = {
+  leaseMs: LEASE_MS.max,
+  version: 'unreadable',
+  schema: NEWEST_RECORD_SCHEMA,
+};
 
 function readAbout(text: string): About {
   try {
-    const { leaseMs, version } = (JSON.parse(text) ?? {}) as {
+    const { leaseMs, version, schema } = (JSON.parse(text) ?? {}) as {
       leaseMs?: unknown;
       version?: unknown;
+      schema?: unknown;
     };
     if (typeof leaseMs === 'number' && leaseMs > 0 && leaseMs <= LEASE_MS.max)
-      return { leaseMs, version: typeof version === 'string' ? version : '' };
+      return {
+        leaseMs,
+        version: typeof version === 'string' ? version : '',
+        schema: typeof schema === 'number' ? schema : RECORD_SCHEMA,
+      };
   } catch {
     // Falls through to the one answer that there is.
   }

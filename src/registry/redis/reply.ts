@@ -19,7 +19,7 @@ export function positionFrom(reply: unknown): Position {
   if (schema !== String(RECORD_SCHEMA)) {
     throw new RegistryUnavailable(
       'damaged',
-      `the registry is written in schema ${schema}, which this version does not know`,
+      `the registry is written in schema ${schema}, which this version does not know: start the version that wrote it`,
     );
   }
   const position = { epoch: epoch ?? '', seq: Number(seq ?? Number.NaN), tip: tip ?? '' };

@@ -4,7 +4,7 @@ import { type FileHandle, link, open, readdir, rename, rm, stat } from 'node:fs/
 import { join } from 'node:path';
 import type { Account } from '../../account/model.ts';
 import { turn } from '../../turns.ts';
-import { RECORD_SCHEMA } from '../codec.ts';
+import { NEWEST_RECORD_SCHEMA } from '../codec.ts';
 import type { StoreState } from '../position.ts';
 
 /**
@@ -75,6 +75,10 @@ const UNFINISHED = { prefix: '.warm-', staleMs: 600_000 } as const;
 /** The first line of the sealed text; one account follows on each of the others. */
 interface Head {
   readonly program: string;
+  /**
+   * The highest that its writer knows: one that knows fewer fields must not overlook some, though
+   * it goes by the same number as a program.
+   */
   readonly schema: number;
   readonly savedMs: number;
   readonly at: StoreState;
@@ -147,7 +151,7 @@ async function writeSealed(
   const cipher = createCipheriv(CIPHER, key, nonce).setAAD(MAGIC);
   await file.appendFile(Buffer.concat([MAGIC, nonce]));
   const ids = holdings.ids.slice(-WARM_LIMITS.accounts);
-  let text = `${JSON.stringify({ program: options.program, schema: RECORD_SCHEMA, savedMs: options.nowMs, at: holdings.at })}\n`;
+  let text = `${JSON.stringify({ program: options.program, schema: NEWEST_RECORD_SCHEMA, savedMs: options.nowMs, at: holdings.at })}\n`;
   let bytes = 0;
   let accounts = 0;
   for (let begin = 0; begin <= ids.length && !holdings.dropped(); begin += SLICE) {
@@ -206,7 +210,7 @@ async function decoded(text: string, { program, nowMs }: WarmOptions): Promise<W
   const about = JSON.parse(head) as Head;
   if (about.program !== program)
     return { snapshot: null, why: `version ${about.program} of the program wrote it` };
-  if (about.schema !== RECORD_SCHEMA)
+  if (about.schema !== NEWEST_RECORD_SCHEMA)
     return { snapshot: null, why: `it is written in schema ${about.schema}` };
   const ageMs = nowMs - about.savedMs;
   // Written so that what is no number is too old.

@@ -17,6 +17,16 @@ describe('the record', () => {
     }
   });
 
+  it('of a newer version says so, and is refused as a damaged one', () => {
+    const text = withVersion(encodeRecord(account()), 3).replace('"schema":1', '"schema":3');
+    expect(() => decodeAccount('AAAAAAAAAAAA', text)).toThrow(
+      expect.objectContaining({
+        why: 'damaged',
+        message: 'account AAAAAAAAAAAA is written in schema 3, which this version does not know',
+      }),
+    );
+  });
+
   it('is damaged where it would let in more than it says', () => {
     const written = (changes: object) => withVersion(encodeRecord(account(changes as never)), 3);
     for (const wrong of [

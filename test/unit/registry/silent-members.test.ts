@@ -61,6 +61,7 @@ it('has the keeper forget who went without a goodbye, and nobody else', async ()
     leaseMs: LEASE_MS,
     leaseRemainingMs: 0,
     version: '',
+    schema: 2,
   });
   const keeper = new MemberKeeper(
     {

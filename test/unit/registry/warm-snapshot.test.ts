@@ -1,3 +1,4 @@
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import {
   chmodSync,
   mkdtempSync,
@@ -14,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Account } from '../../../src/account/model.ts';
+import { NEWEST_RECORD_SCHEMA, RECORD_SCHEMA } from '../../../src/registry/codec.ts';
 import type { StoreState } from '../../../src/registry/position.ts';
 import {
   type Holdings,
@@ -51,6 +53,19 @@ const [snapshotFile, keyFile] = [
   () => join(folder, 'warm.snapshot'),
   () => join(folder, 'warm.key'),
 ];
+
+/** What is in the snapshot, changed by who has its key: magic (16), nonce (12), text, tag (16). */
+function reseal(change: (text: string) => string): void {
+  const [key, file] = [readFileSync(keyFile()), readFileSync(snapshotFile())];
+  const [magic, nonce] = [file.subarray(0, 16), file.subarray(16, 28)];
+  const opened = createDecipheriv('aes-256-gcm', key, nonce)
+    .setAAD(magic)
+    .setAuthTag(file.subarray(-16));
+  const text = `${opened.update(file.subarray(28, -16), undefined, 'utf8')}${opened.final('utf8')}`;
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(magic);
+  const sealed = Buffer.concat([cipher.update(change(text), 'utf8'), cipher.final()]);
+  writeFileSync(snapshotFile(), Buffer.concat([magic, nonce, sealed, cipher.getAuthTag()]));
+}
 
 describe('a warm snapshot', () => {
   it('gives back the position and every account as it was, also over several slices', async () => {
@@ -179,6 +194,13 @@ describe('a warm snapshot that cannot be trusted', () => {
 
   it('is ignored by another version of the program', async () => {
     expect(await refused({ program: '1.0.1' })).toMatch(/version 1\.0\.0 of the program/);
+  });
+
+  it('is ignored by a version that knows fewer fields of accounts, or more', async () => {
+    const written = `"schema":${NEWEST_RECORD_SCHEMA}`;
+    reseal((text) => text.replace(written, `"schema":${RECORD_SCHEMA}`));
+    expect(await refused()).toBe(`it is written in schema ${RECORD_SCHEMA}`);
+    expect(NEWEST_RECORD_SCHEMA).toBeGreaterThan(RECORD_SCHEMA);
   });
 
   it('is ignored when it is older than a day, or from the future', async () => {
