@@ -246,7 +246,7 @@ function engineOrSkip(ctx: TestContext): string {
   const docker = findProgram('docker');
   if (docker === null || spawnSync(docker, ['info'], { timeout: 30_000 }).status !== 0)
     ctx.skip('no Docker engine answers');
-  const base = /^FROM (\S+)/m.exec(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'))?.[1] ?? '';
+  const base = /^ARG BASE=(\S+)/m.exec(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'))?.[1] ?? '';
   const there =
     spawnSync(docker, ['image', 'inspect', base]).status === 0 ||
     spawnSync(docker, ['pull', '--quiet', base]).status === 0;

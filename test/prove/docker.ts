@@ -2,21 +2,25 @@
  * `npm run prove -- docker`: builds the image, runs docker-compose.yml on a real Docker engine, and
  * looks at it from outside. Uses the engine of this machine if one answers; else, as root on a
  * Debian, starts one of its own, makes the base images that cannot be pulled, and clears everything
- * away again. The last line is `N passed, N failed, N skipped`. One to two minutes.
+ * away again. The last line is `N passed, N failed, N skipped`. Two to three minutes. The figures go
+ * to docs/IMAGE.md.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clearAlone, runsAlone } from '../support/docker/alone.ts';
 import { type BaseImages, baseImagesOf, pullAll, standIn } from '../support/docker/base-images.ts';
 import { CHECKS, type Tokens } from '../support/docker/checks.ts';
 import { Commands } from '../support/docker/commands.ts';
 import { type Engine, machinesEngine, startEngine } from '../support/docker/engine.ts';
-import { checkImage } from '../support/docker/image.ts';
+import { checkImage, type ImageFigures } from '../support/docker/image.ts';
 import { Stack } from '../support/docker/stack.ts';
+import { buildsTheSame } from '../support/docker/twice.ts';
 import { have, type Part, prepare } from '../support/system.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
+const DOCUMENT = join(ROOT, 'docs', 'IMAGE.md');
+const [BEGIN, END] = ['<!-- image: begin -->', '<!-- image: end -->'];
 const OWN_ENGINE: readonly Part[] = [
   'docker',
   'dockerd',
@@ -74,12 +78,22 @@ async function onEngine(engine: Engine, folder: string): Promise<void> {
     await step('docker build', () =>
       stack.docker('build', '--network', 'host', '--tag', stack.image, ROOT),
     );
-    await judge('the image holds what runs, and nothing else', async () =>
-      console.log(await checkImage(stack, bases.node)),
+    let image: ImageFigures | undefined;
+    let starts: readonly number[] = [];
+    let layers = 0;
+    await judge('the image holds what runs, and nothing else', async () => {
+      image = await checkImage(stack, bases.node);
+    });
+    await judge(
+      'alone, with a store in a volume and no shell, it runs as the Dockerfile says',
+      async () => {
+        starts = await runsAlone(stack, folder);
+      },
     );
-    await judge('alone, with a store in a volume, it runs as the Dockerfile says', () =>
-      runsAlone(stack, folder),
-    );
+    await judge('built again elsewhere, every layer is the same', async () => {
+      layers = await buildsTheSame(stack, ROOT, folder);
+    });
+    if (image !== undefined) write(figuresOf(image, starts, layers, bases.node));
     await step('docker-compose up', () => stack.compose('up', '--detach'));
     const tokens: Tokens = { deployer: '', viewer: '', administrator: '', password: '' };
     for (const [what, check] of CHECKS) await judge(what, () => check(stack, tokens));
@@ -91,6 +105,38 @@ async function onEngine(engine: Engine, folder: string): Promise<void> {
     await clearAlone(stack);
     await stack.clear();
   }
+}
+
+/** One line for each figure. */
+function figuresOf(
+  image: ImageFigures,
+  starts: readonly number[],
+  layers: number,
+  base: string,
+): readonly string[] {
+  const [least = Number.NaN, ...more] = starts.toSorted((a, b) => a - b);
+  const middle = [least, ...more][Math.floor(starts.length / 2)];
+  const day = new Date().toISOString().slice(0, 10);
+  const load = loadavg()[0]?.toFixed(1);
+  return [
+    `what is above the base: ${image.ours.toFixed(1)} MB (with it ${image.megabytes.toFixed(0)} MB; ${image.architecture})`,
+    `packages in its bill of materials: ${image.packages}`,
+    `layers that were the same in two builds: ${layers === 0 ? 'not all' : `${layers} of ${layers}`}`,
+    `from the start of the container to the first TLS handshake: least ${least} ms, middle ${middle} ms of ${starts.length}`,
+    `${day}, ${cpus().length} cores, load ${load}, on ${base}`,
+  ];
+}
+
+function write(lines: readonly string[]): void {
+  for (const line of lines) console.log(line);
+  const text = readFileSync(DOCUMENT, 'utf8');
+  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (begin === -1 || end < begin) throw new Error(`${DOCUMENT} has lost its marks ${BEGIN}`);
+  const list = lines.map((line) =>
+    `| ${line.replace(': ', ' | ')} |`.replace(/^(\| [^|]+) \|$/, '$1 | |'),
+  );
+  const table = ['| what | found |', '| --- | --- |', ...list].join('\n');
+  writeFileSync(DOCUMENT, `${text.slice(0, begin)}${BEGIN}\n${table}\n${text.slice(end)}`);
 }
 
 async function bringBases(bases: BaseImages, engine: Engine, folder: string): Promise<boolean> {

@@ -23,7 +23,7 @@ export function baseImagesOf(root: string): BaseImages {
     services: { redis: { image: string } };
   };
   return {
-    node: /^FROM (\S+)/m.exec(readFileSync(join(root, 'Dockerfile'), 'utf8'))?.[1] ?? '',
+    node: /^ARG BASE=(\S+)/m.exec(readFileSync(join(root, 'Dockerfile'), 'utf8'))?.[1] ?? '',
     redis: file.services.redis.image,
   };
 }

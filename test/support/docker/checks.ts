@@ -9,7 +9,7 @@ const READ = '/lifetimeapi/rest/v2/environments';
 const DEPLOY = '/lifetimeapi/rest/v2/deployments/';
 const FOLDERS_OF_SECRETS = '/run/sallyport';
 const FORBIDDEN =
-  '/intruder /app/src/main.ts /app/dist/app/main.js /etc/intruder /run/sallyport/gate/intruder';
+  '/intruder /app/bin/sallyport /app/dist/app/main.js /etc/intruder /run/sallyport/gate/intruder';
 const SERVICES = ['redis', 'sample', 'gate', 'console'];
 
 /** What the checks hand on to each other. Filled by `issueTokens`. */
