@@ -111,6 +111,7 @@ export class OpenCalls {
     const accounts = new Set(
       event.changes.flatMap(({ kind, key }) => (kind === 'account' ? [key] : [])),
     );
+    if (event.unreadable !== undefined) this.#shutOut(new Set(event.unreadable));
     const everyone = event.changes.some(({ kind }) => kind !== 'account');
     this.#judge(everyone ? null : accounts);
   }
@@ -167,6 +168,16 @@ export class OpenCalls {
       if (isOver || previousUntilMs > 0 || boundTo !== undefined) over.add(id);
     }
     if (over.size > 0) this.#judge(over);
+  }
+
+  /** Nobody can vouch for these accounts: what they have open ends before this returns. */
+  #shutOut(accounts: ReadonlySet<string>): void {
+    for (const call of [...this.#open]) {
+      const id = call.permit.account?.account.id;
+      if (id === undefined || !accounts.has(id)) continue;
+      this.remove(call);
+      call.shutOut('registry-unavailable');
+    }
   }
 
   /** @param accounts null = all */

@@ -176,17 +176,29 @@ export function decodePage<Row>(
 
 /**
  * Changes as a feed carries them: label (`account:ID`) and text, the empty text for what was
- * deleted.
+ * deleted. Accounts that cannot be read are named: one of them must not keep who follows the feed
+ * from all others. Throws `RegistryUnavailable` (`damaged`) for a role or a team.
  */
 export function decodeEvent(
   seq: number,
   changes: readonly (readonly [label: string, text: string])[],
 ): FeedEvent {
-  return {
-    seq,
-    changes: changes.map(([label, text]) => decodeChange(label, text === '' ? null : text)),
-  };
+  const read: RecordChange[] = [];
+  const unreadable: string[] = [];
+  for (const [label, text] of changes) {
+    try {
+      read.push(decodeChange(label, text === '' ? null : text));
+    } catch (fault) {
+      const isAccount = label.startsWith(ACCOUNT) && fault instanceof RegistryUnavailable;
+      if (!isAccount) throw fault;
+      unreadable.push(label.slice(ACCOUNT.length));
+    }
+  }
+  return { seq, changes: read, ...(unreadable.length === 0 ? {} : { unreadable }) };
 }
+
+/** What labels of accounts begin with. */
+const ACCOUNT = 'account:';
 
 function decodeChange(label: string, text: string | null): RecordChange {
   const colon = label.indexOf(':');

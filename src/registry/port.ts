@@ -25,6 +25,11 @@ import type { Tombstone } from './tombstone.ts';
 export interface FeedEvent {
   readonly seq: number;
   readonly changes: readonly RecordChange[];
+  /**
+   * Ids of accounts that it changes to what cannot be read, and that are not among `changes`.
+   * Nothing is known of them any more but what a look-up says. Absent: there are none.
+   */
+  readonly unreadable?: readonly string[];
   /** Tip of the position that this change was made on, and its own. */
   readonly prev?: string;
   readonly tip?: string;

@@ -72,6 +72,7 @@ export class Generation {
     if (event.seq <= seq) return true;
     if (event.seq !== seq + 1 || (tip !== undefined && event.prev !== tip)) return false;
     for (const change of event.changes) this.#applyChange(change, event.seq);
+    for (const id of event.unreadable ?? []) this.#forget(id, event.seq);
     this.trail.goTo(positionOf(this.epoch, event));
     return true;
   }
@@ -82,7 +83,8 @@ export class Generation {
    */
   learn(id: string, read: Lookup, asOfSeq: number): Lookup {
     const newer = this.pending.get(id)?.newer ?? null;
-    if (newer !== null && newer.seq > asOfSeq) return this.#keep(id, newer.answer, newer.seq);
+    if (newer !== null && newer.seq > asOfSeq)
+      return newer.answer === UNAVAILABLE ? UNAVAILABLE : this.#keep(id, newer.answer, newer.seq);
     return this.#keep(id, read, asOfSeq);
   }
 
@@ -128,6 +130,14 @@ export class Generation {
       record === null ? ABSENT : { found: 'account', account: compilePrincipal(record) };
     if (pending !== undefined) pending.newer = { seq, answer };
     if (asOfSeq !== undefined && asOfSeq < seq) this.#keep(key, answer, seq);
+  }
+
+  /** What it has become only the store can say, if anybody. */
+  #forget(id: string, seq: number): void {
+    const pending = this.pending.get(id);
+    if (pending !== undefined) pending.newer = { seq, answer: UNAVAILABLE };
+    this.accounts.delete(id);
+    this.negatives.delete(id);
   }
 
   #keep(id: string, answer: Lookup, asOfSeq: number): Lookup {

@@ -51,7 +51,8 @@ function changed(
   events: readonly FeedEvent[],
 ): ReadonlyMap<string, Account> {
   const held = new Map(accounts.map((account) => [account.id, account]));
-  for (const { changes } of events) {
+  for (const { changes, unreadable = [] } of events) {
+    for (const id of unreadable) held.delete(id);
     for (const change of changes) {
       if (change.kind !== 'account' || !held.has(change.key)) continue;
       if (change.record === null) held.delete(change.key);

@@ -63,6 +63,15 @@ const POLICY_CHANGE: FeedEvent = {
 };
 
 describe('a change to an account', () => {
+  it('that cannot be read ends what it has open, and leaves what others have', () => {
+    open('stream');
+    calls.changed({ seq: 2, changes: [], unreadable: ['BBBBBBBBBBBB'] });
+    expect(ended).toEqual([]);
+    calls.changed({ seq: 3, changes: [], unreadable: [ID] });
+    expect(ended).toEqual(['stream: registry-unavailable']);
+    expect([calls.size, calls.judged]).toEqual([0, true]);
+  });
+
   it.each([
     [
       'a rotation',

@@ -49,6 +49,12 @@ describe('the accounts of a snapshot', () => {
     expect(accounts?.get(idOf(1))?.token?.digest).toBe(digestOf(81));
   });
 
+  it('are left out where what they have become cannot be read', async () => {
+    const unreadable = { ...event(6, 3, null), unreadable: [idOf(1)] };
+    const { accounts } = await warmAccounts(feed([unreadable]), snapshot, at(6));
+    expect([...(accounts?.keys() ?? [])]).toEqual([idOf(2)]);
+  });
+
   it('do not come back once deleted, whatever the feed says later', async () => {
     const { accounts } = await warmAccounts(
       feed([event(6, 1, null), event(7, 1, digestOf(71))]),

@@ -202,7 +202,8 @@ export class RedisUpkeep {
   /** Null: the feed does not lead there from where the lists are. */
   async #missed(from: Position): Promise<readonly FeedEvent[] | null> {
     try {
-      return (await this.#options.eventsAfter(from)).slice(0, SLICE.changes);
+      const events = (await this.#options.eventsAfter(from)).slice(0, SLICE.changes);
+      return events.some(({ unreadable }) => unreadable !== undefined) ? null : events;
     } catch (fault) {
       const isUseless = fault instanceof RegistryUnavailable && fault.why === 'damaged';
       if (fault instanceof FeedLost || isUseless) return null;
