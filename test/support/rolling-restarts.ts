@@ -1,24 +1,19 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer as createHttpServer, get as httpGet } from 'node:http';
-import { Agent, request } from 'node:https';
+import { createServer as createHttpServer } from 'node:http';
+import { Agent } from 'node:https';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { storeOwner } from '../../src/admin/actor.ts';
-import { createAdministration } from '../../src/admin/administration.ts';
-import { systemClock } from '../../src/clock.ts';
-import { parseConfig } from '../../src/config/load.ts';
 import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
+import { createCaller } from './balanced/caller.ts';
+import { ended, type Gate, isReady, readyAgain, startGate, waitUntil } from './balanced/gate.ts';
+import { startHaproxy } from './balanced/haproxy.ts';
+import { keptCall } from './balanced/kept-call.ts';
 import { freePort } from './free-port.ts';
 import { startRedis } from './redis-server.ts';
-import { openWithRegistry } from './registry.ts';
-import { findProgram } from './system.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const GATES = 2;
 /** How clients come to a gate. */
 const WAYS = ['HAProxy, TCP', 'HAProxy, HTTP', 'endpoints', 'kept connections'] as const;
@@ -30,8 +25,6 @@ type Way = (typeof WAYS)[number];
 const CHECK_MS = 300;
 /** Far above what a balancer takes to notice, on a machine that stands still for a moment, too. */
 const LAME_DUCK_MS = 4000;
-const READY_MS = 60_000;
-const ASK_MS = 10_000;
 
 export interface RollingOptions {
   readonly calls: number;
@@ -48,13 +41,6 @@ export interface RollingResult {
   /** Exit codes of the gates that were stopped. */
   readonly codes: readonly (number | null)[];
   readonly seconds: number;
-}
-
-interface Gate {
-  readonly port: number;
-  readonly opsPort: number;
-  readonly file: string;
-  child: ChildProcess;
 }
 
 /**
@@ -129,14 +115,14 @@ async function setStage(folder: string, ends: (() => unknown)[]): Promise<Stage>
     writeFileSync(file, text);
     return file;
   });
-  const token = await createAccount(written[0]!);
+  const token = await createCaller(written[0]!);
   const gates = places.map(([port, opsPort], n) => {
     const file = written[n]!;
     return { port, opsPort, file, child: startGate(file) };
   });
   ends.push(() => Promise.all(gates.map(({ child }) => ended(child))));
   await Promise.all(gates.map((gate) => readyAgain(gate)));
-  const balancer = await startHaproxy(folder, gates, files.caFile);
+  const balancer = await startHaproxy(folder, gates, files, CHECK_MS);
   ends.push(balancer.stop);
   const endpoints = watchEndpoints(gates);
   ends.push(endpoints.stop);
@@ -156,115 +142,7 @@ async function setStage(folder: string, ends: (() => unknown)[]): Promise<Stage>
   };
 }
 
-async function createAccount(file: string): Promise<string> {
-  const { config } = parseConfig(readFileSync(file, 'utf8'), file);
-  const stores = await openWithRegistry(config);
-  try {
-    const administration = createAdministration({ ...stores, clock: systemClock, instance: null });
-    const owner = storeOwner('test', 'command-line');
-    const role = { name: 'tester', description: '', permissions: ['test:*'] };
-    await administration.createRole(owner, role);
-    const fields = { name: 'caller', description: '', role: 'tester' };
-    return (await administration.createServiceAccount(owner, fields)).token;
-  } finally {
-    await stores.close();
-  }
-}
-
-// ── gates ──
-
-function startGate(file: string): ChildProcess {
-  return spawn(process.execPath, [MAIN, 'serve', '--config', file], { stdio: 'ignore' });
-}
-
-async function ended(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode === null && child.signalCode === null) {
-    child.kill('SIGTERM');
-    await once(child, 'exit');
-  }
-  return child.exitCode;
-}
-
-async function readyAgain({ opsPort }: Gate): Promise<void> {
-  await waitUntil('a gate is ready', () => isReady(opsPort));
-}
-
-async function isReady(opsPort: number): Promise<boolean> {
-  return (await ask(opsPort, '/readyz')).status === 200;
-}
-
-/** On a connection of its own, as balancers ask; status 0 when there is no answer in time. */
-function ask(port: number, path: string): Promise<{ status: number; body: string }> {
-  return new Promise((resolve) => {
-    const none = () => resolve({ status: 0, body: '' });
-    const asked = httpGet({ host: '127.0.0.1', port, path, agent: false }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (text: string) => (body += text));
-      response.once('end', () => resolve({ status: response.statusCode ?? 0, body }));
-      response.once('error', none);
-    });
-    asked.setTimeout(ASK_MS, () => asked.destroy());
-    asked.once('error', none).once('close', none);
-  });
-}
-
-async function waitUntil(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (const endMs = performance.now() + READY_MS; !(await holds()); await sleep(50))
-    if (performance.now() > endMs) throw new Error(`waited in vain until ${what}`);
-}
-
-// ── balancers ──
-
-/** Its checks are what it sends by default (`OPTIONS / HTTP/1.0`), and what people configure. */
-async function startHaproxy(folder: string, gates: readonly Gate[], caFile: string) {
-  const [tcp, http, stats] = [await freePort(), await freePort(), await freePort()];
-  const servers = (words: string) =>
-    gates
-      .map(
-        ({ port, opsPort }, n) =>
-          `  server gate-${n} 127.0.0.1:${port} check port ${opsPort} ${words}`,
-      )
-      .join('\n');
-  const pem = join(folder, 'haproxy.pem');
-  const certificate = ['tls.crt', 'tls.key'].map((name) => readFileSync(join(folder, name)));
-  writeFileSync(pem, Buffer.concat(certificate), { mode: 0o600 });
-  const file = join(folder, 'haproxy.cfg');
-  writeFileSync(
-    file,
-    `defaults
-  timeout connect 10s
-  timeout check 10s
-  timeout client 60s
-  timeout server 60s
-  default-server inter ${CHECK_MS}ms fall 2 rise 2
-listen tcp
-  bind 127.0.0.1:${tcp}
-  mode tcp
-  balance roundrobin
-  option httpchk
-${servers('')}
-listen http
-  bind 127.0.0.1:${http} ssl crt ${pem} alpn http/1.1
-  mode http
-  balance roundrobin
-  option httpchk GET /readyz
-${servers(`ssl verify required ca-file ${caFile} sni str(localhost) no-check-ssl`)}
-listen stats
-  bind 127.0.0.1:${stats}
-  mode http
-  stats enable
-  stats uri /
-`,
-  );
-  const child = spawn(findProgram('haproxy')!, ['-db', '-f', file], { stdio: 'ignore' });
-  const up = async () => {
-    const { body } = await ask(stats, '/;csv');
-    const rows = body.split('\n').filter((row) => /^(tcp|http),gate-/.test(row));
-    return rows.length === 2 * GATES && rows.every((row) => row.includes(',UP,'));
-  };
-  await waitUntil('HAProxy has found the gates', up);
-  return { tcp, http, up, stop: () => ended(child) };
-}
+// ── ways to a gate ──
 
 /** The ready gates, as an endpoints controller publishes them: asked now and then, told later. */
 function watchEndpoints(gates: readonly Gate[]) {
@@ -316,7 +194,7 @@ async function restartUnderLoad(stage: Stage, options: RollingOptions): Promise<
       let port = stage.ports[way]();
       for (let count = n; !done; count += 1) {
         const method = count % 4 === 0 ? 'POST' : 'GET';
-        const outcome = await call(stage, port, method, agent);
+        const outcome = await keptCall(stage, port, method, agent);
         calls[way] += 1;
         if (outcome !== '200 done') failed.push(`${way}: ${method} ${outcome}`);
         await sleep(1 + (count % 5));
@@ -342,27 +220,4 @@ async function restartUnderLoad(stage: Stage, options: RollingOptions): Promise<
   }
   const seconds = (performance.now() - startedMs) / 1000;
   return { calls, failed, restarts: codes.length, codes, seconds };
-}
-
-/** One connection at a time for each caller, kept as long as the gate keeps it. */
-function call(stage: Stage, port: number, method: string, agent: Agent): Promise<string> {
-  const body = method === 'POST' ? 'content' : '';
-  const headers = {
-    authorization: `Bearer ${stage.token}`,
-    ...(body === '' ? {} : { 'content-length': body.length }),
-  };
-  return new Promise((resolve) => {
-    const asked = request(
-      { host: '127.0.0.1', servername: 'localhost', port, path: '/x', method, headers, agent },
-      (response) => {
-        let said = '';
-        response.setEncoding('utf8').on('data', (text: string) => (said += text));
-        response
-          .once('error', (fault) => resolve(fault.message))
-          .once('end', () => resolve(`${response.statusCode} ${said}`));
-      },
-    );
-    asked.once('error', (fault) => resolve(fault.message));
-    asked.end(body);
-  });
 }
