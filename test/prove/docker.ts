@@ -2,8 +2,8 @@
  * `npm run prove -- docker`: builds the image, runs docker-compose.yml on a real Docker engine, and
  * looks at it from outside. Uses the engine of this machine if one answers; else, as root on a
  * Debian, starts one of its own, makes the base images that cannot be pulled, and clears everything
- * away again. The last line is `N passed, N failed, N skipped`. Two to three minutes. The figures go
- * to docs/IMAGE.md.
+ * away again. The last line is `N passed, N failed, N skipped`. Two to three minutes. The figures
+ * go to docs/IMAGE.md.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
