@@ -250,7 +250,10 @@ describe('an account that is let in from some networks', () => {
     const through = (client: string, localAddress = '127.0.0.9') =>
       statusOf({ localAddress, headers: { 'x-forwarded-for': client } });
     expect(await through('192.0.2.7')).toBe(200);
-    expect(await through('64:ff9b::c000:207')).toBe(200);
+    expect(await through('::ffff:c000:207')).toBe(200);
+    // Another address, which whoever sets them in an IPv6 network can choose.
+    expect(await through('64:ff9b::c000:207')).toBe(401);
+    expect(await through('2002:c000:207::1')).toBe(401);
     expect(await through('2001:db8::7')).toBe(200);
     expect(await through('192.0.2.7, 203.0.113.9')).toBe(401);
     expect(await through('unknown')).toBe(401);
