@@ -103,7 +103,7 @@ function startSecure({ certificateFile, keyFile }: Record<'certificateFile' | 'k
   return listening(
     createServer(pair, ({ url, headers }, response) => {
       response.end(`deploy: ${url} by ${String(headers['x-account-name'])}\n`);
-    }) as unknown as Parameters<typeof listening>[0],
+    }),
   );
 }
 

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
-/** A server of HTTP on the loopback. */
+/** A server of HTTP, or of HTTPS, on the loopback. */
 export interface Listening {
   readonly port: number;
   /** `127.0.0.1:PORT`. */
@@ -10,7 +11,7 @@ export interface Listening {
   stop(): Promise<void>;
 }
 
-export async function listening(server: Server): Promise<Listening> {
+export async function listening(server: Server | SecureServer): Promise<Listening> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { systemNames } from '../../../../src/names/system.ts';
 import { createLog } from '../../../../src/telemetry/log.ts';
@@ -7,6 +9,7 @@ import { frameOf, posting } from '../../../../src/telemetry/traces/otlp.ts';
 import { freePort } from '../../../support/free-port.ts';
 import { type Answer, startOtlpReceiver } from '../../../support/otlp-receiver.ts';
 import { listening } from '../../../support/plain-service.ts';
+import { folder, newAuthority, writeCertificate } from '../../tls/samples.ts';
 
 const LIMIT = { timeout: 20_000, interval: 5 };
 const RESOURCE = { serviceName: 'gate', instance: 'gate-1', version: '1.0.0' };
@@ -126,4 +129,28 @@ it('leaves no request behind at its end, where a collector does not respond', as
   await exporter.close();
   await left.promise;
   expect(counts.dropped).toBe(1);
+});
+
+it('sends over TLS to a collector that the CA of the file vouches for, and to no other', async () => {
+  const authority = await newAuthority([{ dns: 'localhost' }]);
+  const { certificateFile, keyFile } = await writeCertificate(folder(), 'collector', authority, {
+    hosts: [{ dns: 'localhost' }],
+  });
+  const pair = { cert: readFileSync(certificateFile), key: readFileSync(keyFile) };
+  let taken = 0;
+  const server = createSecureServer(pair, (_request, response) => {
+    taken += 1;
+    response.end('{}');
+  });
+  const { port, stop } = await listening(server);
+  onTestFinished(() => stop());
+  const endpoint = `https://localhost:${port}/v1/traces`;
+  const send = (ca: string | null) =>
+    posting({ endpoint, ca, lookup: systemNames.lookup })('{}', AbortSignal.timeout(20_000));
+  expect(await send(authority.pem)).toMatchObject({ kind: 'sent' });
+  expect(await send(null)).toMatchObject({
+    kind: 'away',
+    why: expect.stringMatching(/CERT|VERIFY/),
+  });
+  expect(taken).toBe(1);
 });
