@@ -77,7 +77,7 @@ ${operation.requestBody === undefined ? '' : html`<p>Body: ${linkOf(operation.re
 <table><thead><tr><th>Status</th><th>Response</th></tr></thead><tbody>${Object.entries(
     operation.responses,
   )
-    .filter(([status]) => status !== 'default')
+    .filter(([status]) => status !== 'default' && status !== '4XX')
     .map(
       ([status, response]) =>
         html`<tr><td>${status}</td><td>${response.description} ${linkOf(response)}</td></tr>`,

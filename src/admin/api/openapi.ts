@@ -3,11 +3,27 @@ import type { AnswerDoc } from '../operations/row.ts';
 import { problem } from '../schemas/record-answers.ts';
 import { components } from '../schemas/words.ts';
 import { STREAM } from './activity-stream.ts';
+import { exampleOf, parameterExample } from './examples.ts';
 import type { Operation } from './operation.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
 const JSON_TYPE = 'application/json';
+const TEXT = { schema: { type: 'string' } };
+const PROBLEM = { $ref: '#/components/responses/Problem' };
+
+/** What the operations of a tag are about. */
+const TAGS: Readonly<Record<string, string>> = {
+  'Service Accounts': 'Machines that are let in, their tokens, and their grants on applications.',
+  Users: 'People who administer. They are never let through to the proxied APIs.',
+  Roles: 'Named sets of permissions.',
+  Teams: 'Who owns which applications, and the role of each member on them.',
+  Declaration: 'Roles and teams as a file declares them.',
+  Activity: 'The record of calls and changes, and the proof that it is whole.',
+  Instances: 'The running gates.',
+  Explain: 'Why a call would be let in or refused.',
+  Tokens: 'For whoever holds a token: to exchange it, or to hand it in.',
+};
 
 /**
  * The OpenAPI 3.1 document, made of the same rows and schemas by which requests are routed and
@@ -15,23 +31,29 @@ const JSON_TYPE = 'application/json';
  */
 export function openApiDocument(operations: readonly Operation[], version: string): Json {
   const paths: Record<string, Record<string, Json>> = {};
+  const schemas = componentSchemas();
   for (const operation of [...operations, STREAM]) {
-    paths[operation.path] = { ...paths[operation.path], [operation.method]: describe(operation) };
+    const row = describe(operation, schemas);
+    paths[operation.path] = { ...paths[operation.path], [operation.method]: row };
   }
   return {
     openapi: '3.1.0',
     info: {
       title: 'Sallyport admin API',
       version,
+      license: { name: 'MIT', identifier: 'MIT' },
       description:
         'Manages the accounts that the gate lets in. Every request shows the token of a service account whose default role holds the permission that the operation names. Nobody can create, change or delete what may do more than they may.',
     },
     servers: [{ url: '/api/v1' }],
     security: [{ token: [] }],
-    tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name })),
+    tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({
+      name,
+      description: TAGS[name],
+    })),
     paths,
     components: {
-      schemas: componentSchemas(),
+      schemas,
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: 'The token of a service account.' },
       },
@@ -48,7 +70,7 @@ export function openApiDocument(operations: readonly Operation[], version: strin
   };
 }
 
-function describe(operation: Operation): Json {
+function describe(operation: Operation, schemas: Json): Json {
   const { id, tag, summary, needs } = operation;
   const permission =
     needs === 'any'
@@ -68,8 +90,8 @@ function describe(operation: Operation): Json {
     parameters: parametersOf(operation),
     ...(operation.body === null
       ? {}
-      : { requestBody: bodyOf(operation.body, operation.bodyOptional !== true) }),
-    responses: { ...responsesOf(operation), default: { $ref: '#/components/responses/Problem' } },
+      : { requestBody: bodyOf(operation.body, operation.bodyOptional !== true, schemas) }),
+    responses: { ...responsesOf(operation, schemas), '4XX': PROBLEM, default: PROBLEM },
   };
 }
 
@@ -108,6 +130,7 @@ function fieldsOf(schema: z.ZodObject | null, where: 'path' | 'query'): readonly
       required: where === 'path' || required.includes(name),
       ...(description === undefined ? {} : { description }),
       schema: rest,
+      example: parameterExample(name, rest),
     };
   });
 }
@@ -116,33 +139,40 @@ function header(name: string, description: string): Json {
   return { name, in: 'header', required: false, description, schema: { type: 'string' } };
 }
 
-function bodyOf(schema: z.ZodType, required: boolean): Json {
-  return { required, content: { [JSON_TYPE]: { schema: ref(schema) } } };
+function bodyOf(schema: z.ZodType, required: boolean, schemas: Json): Json {
+  return { required, content: { [JSON_TYPE]: mediaOf(schema, schemas) } };
 }
 
-function responsesOf(operation: Operation): Json {
-  const type = operation.id === STREAM.id ? 'text/event-stream' : JSON_TYPE;
+function responsesOf(operation: Operation, schemas: Json): Json {
   return Object.fromEntries(
     Object.entries(operation.answers).map(([status, answer]) => [
       status,
-      responseOf(answer, type, operation.csv !== undefined),
+      responseOf(answer, contentOf(operation, answer, schemas)),
     ]),
   );
 }
 
-function responseOf(
-  { description, schema, etag }: AnswerDoc,
-  type: string,
-  isTable: boolean,
-): Json {
+function responseOf({ description, etag }: AnswerDoc, content: Json): Json {
   return {
     description,
     ...(etag === true ? { headers: { ETag: { $ref: '#/components/headers/ETag' } } } : {}),
-    content: {
-      [type]: { schema: type === JSON_TYPE ? ref(schema) : { type: 'string' } },
-      ...(isTable ? { 'text/csv': { schema: { type: 'string' } } } : {}),
-    },
+    content,
   };
+}
+
+/** By media type: a stream of events, or JSON, and CSV where that may be asked for. */
+function contentOf(operation: Operation, { schema }: AnswerDoc, schemas: Json): Json {
+  if (operation.id === STREAM.id) return { 'text/event-stream': TEXT };
+  return {
+    [JSON_TYPE]: mediaOf(schema, schemas),
+    ...(operation.csv === undefined ? {} : { 'text/csv': TEXT }),
+  };
+}
+
+/** A body, by its schema's name and with an example of it. */
+function mediaOf(schema: z.ZodType, schemas: Json): Json {
+  const reference = ref(schema);
+  return { schema: reference, example: exampleOf(reference, '', schemas) };
 }
 
 function ref(schema: z.ZodType): Json {
