@@ -128,7 +128,9 @@ function reaches(path: string, link: string): boolean {
 
 /** Headings as the anchors that GitHub makes of them. */
 function headingsOf(text: string): string[] {
-  const headings = [...withoutCode(text).matchAll(/^#{1,6} +(.+?) *$/gm)].map((match) => match[1]!);
+  const headings = [...withoutBlocks(text).matchAll(/^#{1,6} +(.+?) *$/gm)].map(
+    (match) => match[1]!,
+  );
   return headings.map((heading) =>
     heading
       .toLowerCase()
@@ -146,5 +148,9 @@ function scriptsNamedIn(text: string): string[] {
 }
 
 function withoutCode(text: string): string {
-  return text.replace(/^(```|~~~)[\s\S]*?^\1/gm, '').replace(/`[^`\n]*`/g, 'code');
+  return withoutBlocks(text).replace(/`[^`\n]*`/g, 'code');
+}
+
+function withoutBlocks(text: string): string {
+  return text.replace(/^(```|~~~)[\s\S]*?^\1/gm, '');
 }
