@@ -5,6 +5,7 @@ import { StoreUnavailable } from '../store/fault.ts';
 import { show, showRefusal } from './answer.ts';
 import { ASSETS } from './assets.ts';
 import { notice } from './components/parts.ts';
+import { documentationPages } from './documentation.ts';
 import { type ConsoleContext, type Env, guard, isOurs } from './guard.ts';
 import { html } from './html.ts';
 import { accountChangePages } from './pages/account-changes.ts';
@@ -49,6 +50,7 @@ export function createConsole(parts: ConsoleParts): Console {
       ? next()
       : c.body(asset.body, 200, { 'content-type': asset.type, 'cache-control': FOR_EVER });
   });
+  documentationPages(app, parts.documentation);
   signInPages(app, parts, throttle);
   identityPages(app, parts, throttle);
   overviewPages(app, parts);

@@ -37,6 +37,9 @@ const FORM_TYPE = 'application/x-www-form-urlencoded';
 /** Where a sign-in by the identity provider begins. */
 export const IDENTITY_PATH = '/sign-in/identity';
 
+/** Where the documentation is. It needs no session: nothing in it is secret. */
+export const DOCUMENTATION_PATH = '/docs';
+
 const OPEN_PATHS: readonly string[] = ['/sign-in', '/sign-out', IDENTITY_PATH, CALLBACK_PATH];
 
 /** Paths that belong to others on the same listener. */
@@ -63,13 +66,18 @@ export function guard(parts: ConsoleParts): MiddlewareHandler<Env> {
   };
 }
 
+function isDocumentation(path: string): boolean {
+  return path === DOCUMENTATION_PATH || path.startsWith(`${DOCUMENTATION_PATH}/`);
+}
+
 async function admit(
   parts: ConsoleParts,
   c: ConsoleContext,
   next: () => Promise<void>,
 ): Promise<Response | undefined> {
-  if (c.req.path.startsWith('/assets/')) return pass(next);
   const changes = c.req.method !== 'GET' && c.req.method !== 'HEAD';
+  if (c.req.path.startsWith('/assets/')) return pass(next);
+  if (isDocumentation(c.req.path) && !changes) return pass(next);
   if (changes) {
     const refusal = await readForm(c);
     if (refusal !== null) return refuse(c, ...refusal);
@@ -254,7 +262,9 @@ function secure(headers: Headers, nonce: string): void {
     "require-trusted-types-for 'script'",
     "trusted-types 'none'",
   ];
-  headers.set('content-security-policy', policy.join('; '));
+  // The documentation has a stricter one of its own.
+  if (!headers.has('content-security-policy'))
+    headers.set('content-security-policy', policy.join('; '));
   headers.set('x-frame-options', 'DENY');
   headers.set('x-content-type-options', 'nosniff');
   // `same-origin` and not less: with `no-referrer` browsers send `Origin: null` from our own forms.

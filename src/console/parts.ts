@@ -29,6 +29,8 @@ export interface ConsoleParts {
   readonly settings: ConsoleSettings;
   /** Sign-in by an identity provider; null or absent = by password alone. */
   readonly identity?: IdentityParts | null;
+  /** Folder of the built documentation; absent = where `npm run docs` writes it. */
+  readonly documentation?: string;
 }
 
 export interface ConsoleSettings {

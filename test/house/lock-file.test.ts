@@ -12,8 +12,8 @@ interface Locked {
 
 interface Manifest {
   readonly dependencies: Record<string, string>;
-  readonly devDependencies: Record<string, string>;
-  readonly optionalDependencies: Record<string, string>;
+  readonly devDependencies?: Record<string, string>;
+  readonly optionalDependencies?: Record<string, string>;
 }
 
 /**
@@ -23,11 +23,16 @@ interface Manifest {
  */
 const MAY_HAVE_SCRIPTS = ['node_modules/fsevents', 'node_modules/protobufjs'];
 
-const lock = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> };
-const manifest = JSON.parse(read('package.json')) as Manifest;
-const packages = Object.entries(lock.packages).filter(([path]) => path !== '');
+/** The project's, and that of what builds the documentation. */
+const FOLDERS = ['', 'docs/site/generator/'];
 
-describe('the lock file', () => {
+describe.each(FOLDERS)('the lock file in %s.', (folder) => {
+  const lock = JSON.parse(read(`${folder}package-lock.json`)) as {
+    packages: Record<string, Locked>;
+  };
+  const manifest = JSON.parse(read(`${folder}package.json`)) as Manifest;
+  const packages = Object.entries(lock.packages).filter(([path]) => path !== '');
+
   it('names no registry: whichever one is configured must deliver the same bytes', () => {
     expect(
       packages.filter(([, locked]) => locked.resolved !== undefined).map(([path]) => path),

@@ -111,6 +111,7 @@ it.each([
 it.each([
   ['GET /api/v1/openapi.json', 200],
   ['GET /api/v1/docs', 200],
+  ['GET /docs', 308],
   ['GET /sign-in', 200],
 ])('%s needs nobody, and is on record with its end', async (line, status) => {
   const before = (await gate.events()).length;

@@ -53,7 +53,13 @@ export interface TestConsole {
 }
 
 /** The console on an HTTPS server of its own, over an embedded store, without a gate. */
-export async function startConsole({ recordsSignIns = true } = {}): Promise<TestConsole> {
+export async function startConsole({
+  recordsSignIns = true,
+  documentation,
+}: {
+  readonly recordsSignIns?: boolean;
+  readonly documentation?: string;
+} = {}): Promise<TestConsole> {
   const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-console-'));
   const { certificateFile, keyFile } = await ensureLocalCertificate(dataDir, Date.now());
   const store = openEmbeddedRegistry(join(dataDir, 'registry.db'));
@@ -101,6 +107,7 @@ export async function startConsole({ recordsSignIns = true } = {}): Promise<Test
     clock,
     log: createLog({ format: 'json', level: 'debug', write: (line) => void log.push(line) }),
     settings: { sessionHours: 8, idleMinutes: 60 },
+    ...(documentation === undefined ? {} : { documentation }),
   });
   const tls = { cert: readFileSync(certificateFile), key: readFileSync(keyFile) };
   const server = createServer(tls, getRequestListener(app.fetch, { overrideGlobalObjects: false }));

@@ -64,6 +64,7 @@ export function page(frame: PageFrame, content: Slot): Html {
 <a class="brand" href="${homeOf(visitor)}">${mark()}Sallyport</a>
 <nav class="menu" aria-label="Main">
 ${group(null, TRAFFIC, frame)}${group('User Management', MANAGEMENT, frame)}${group(null, WATCHING, frame)}
+<div><ul><li><a href="/docs/">Documentation</a></li></ul></div>
 </nav>
 <div class="who">
 <p><span class="hidden">Signed in as </span><a href="/profile"${frame.section === '/profile' ? html` aria-current="page"` : ''}>${visitor.actor.name}</a><br class="quiet"><span class="quiet">${visitor.role}</span></p>
@@ -95,7 +96,7 @@ export function door(
     html`<div class="door"><main id="content"><div class="card"><div class="card-body">
 <p class="brand">${mark()}Sallyport</p>
 ${content}
-</div></div></main></div>`,
+</div></div></main><p class="door-foot"><a href="/docs/">Documentation</a></p></div>`,
   );
 }
 
