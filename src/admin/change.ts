@@ -46,7 +46,6 @@ export async function change<T extends object>(
     if (planned.edit === null) return planned.answer(0);
     // What was planned may concern a thousand accounts, and to store it is one step.
     await turn();
-    await reading(() => assertUnderstood(context.store, [planned.edit!]));
     const sentMs = context.clock.monotonicMs();
     const result = await writing(context.store, commitFor(context, actor, planned, planned.edit));
     if (result.committed) {
@@ -73,8 +72,6 @@ export async function changeTogether(
   actor: Actor,
   plans: readonly (Pick<Plan<unknown>, 'type' | 'effect' | 'reliesOn'> & { readonly edit: Edit })[],
 ): Promise<'changed' | 'conflict'> {
-  const edits = plans.map(({ edit }) => edit);
-  await reading(() => assertUnderstood(context.store, edits));
   const commits = plans.map((plan) => commitFor(context, actor, plan, plan.edit));
   const result = await writing(context.store, merged(commits));
   return result.committed ? 'changed' : 'conflict';
@@ -181,6 +178,7 @@ export async function reading<T>(read: () => Promise<T>): Promise<T> {
  * have been lost with the answer.
  */
 export async function writing(store: RegistryStore, commit: Commit): Promise<CommitResult> {
+  await reading(() => assertUnderstood(store, commit.changes));
   try {
     return await store.commit(commit);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { RECORD_SCHEMA, schemaOf } from '../registry/codec.ts';
+import type { RecordChange } from '../registry/commit.ts';
 import type { RegistryStore } from '../registry/port.ts';
-import type { Edit } from './edit.ts';
 import { AdminError } from './error.ts';
 
 /**
@@ -10,9 +10,9 @@ import { AdminError } from './error.ts';
  */
 export async function assertUnderstood(
   store: Pick<RegistryStore, 'instances'>,
-  edits: readonly Edit[],
+  changes: readonly RecordChange[],
 ): Promise<void> {
-  const schemas = edits.flatMap(({ after }) => (after === null ? [] : [schemaOf(after)]));
+  const schemas = changes.flatMap(({ record }) => (record === null ? [] : [schemaOf(record)]));
   const needed = Math.max(RECORD_SCHEMA, ...schemas);
   if (needed === RECORD_SCHEMA) return;
   const { items } = await store.instances();
