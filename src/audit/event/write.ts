@@ -15,7 +15,9 @@ export function eventJson(event: AuditEvent): string {
   const given = event as Readonly<Partial<Record<string, unknown>>>;
   const { account, actor, target } = given;
   const named: readonly unknown[] = [account, actor, target];
-  const ordered = Object.fromEntries(FIELD_NAMES.map((name) => [name, given[name]]));
+  // Most fields are those of other events.
+  const ordered: Record<string, unknown> = {};
+  for (const name of FIELD_NAMES) if (given[name] !== undefined) ordered[name] = given[name];
   const limitOf = (holder: unknown, name: string) => {
     if (holder !== ordered) return named.includes(holder) ? EVENT_LIMITS.short : INSIDE.text;
     return name === 'path' || name === 'userAgent' ? EVENT_LIMITS[name] : EVENT_LIMITS.short;

@@ -90,6 +90,7 @@ describe('completion by a shell', () => {
       '--server',
       '--ca-file',
       '--json',
+      '--csv',
       '--help',
     ]);
   });
