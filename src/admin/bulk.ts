@@ -113,7 +113,7 @@ async function rehearseOne(
   const name = before?.name ?? null;
   try {
     const { changed } = await changeOne(context, actor, input, id);
-    const { account: after } = await context.store.account(id);
+    const { account: after } = await reading(() => context.store.account(id));
     const loses = before === null ? [] : lossesOf(before, after, records, context.clock.wallMs());
     return { id, name, outcome: changed ? 'changed' : 'unchanged', why: null, loses };
   } catch (error) {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { compilePermissions } from '../../../src/account/permission.ts';
 import type { AdminActor } from '../../../src/admin/actor.ts';
+import { createAdministration } from '../../../src/admin/administration.ts';
+import { RegistryUnavailable } from '../../../src/registry/port.ts';
 import { type Bench, changesOf, openBench, owner, refusal, STORES } from './stores.ts';
 
 const manager: AdminActor = {
@@ -135,5 +137,27 @@ describe.each(STORES)('many accounts at a time over the %s store', (kind) => {
     expect(await refusal(admin.changeAccounts(owner, asked))).toMatchObject({ code: 'invalid' });
     const unknown = await refusal(admin.changeAccounts(owner, { ...asked, role: 'no-such-role' }));
     expect(unknown.faults).toMatchObject([{ field: 'role' }]);
+  });
+
+  it('is unavailable, and nothing is changed, where the store cannot be read on the way', async () => {
+    const { store, clock } = bench!;
+    const { seq } = await store.snapshot();
+    let reads = 0;
+    const failing = new Proxy(store, {
+      get: (target, name) => {
+        const value = Reflect.get(target, name) as unknown;
+        if (typeof value !== 'function') return value;
+        if (name !== 'account') return value.bind(target) as unknown;
+        return async (...words: readonly unknown[]) => {
+          reads += 1;
+          if (reads > 2) throw new RegistryUnavailable('unreachable', 'it is away');
+          return Reflect.apply(value, target, words) as unknown;
+        };
+      },
+    });
+    const admin = createAdministration({ store: failing, clock, instance: null });
+    const refused = admin.changeAccounts(owner, { kind: 'service', ids, status: 'inactive' });
+    expect(await refusal(refused)).toMatchObject({ code: 'unavailable' });
+    expect((await store.snapshot()).seq).toBe(seq);
   });
 });
