@@ -52,7 +52,7 @@ export async function restartGates(stage: SoakStage): Promise<readonly (number |
 }
 
 /** NaN where nobody says it. */
-export async function metric(opsPort: number, name: string): Promise<number> {
+async function metric(opsPort: number, name: string): Promise<number> {
   const { body } = await ask(opsPort, '/metrics');
   const line = body.split('\n').find((one) => one.startsWith(`${name} `));
   return Number(line?.split(' ').at(-1) ?? Number.NaN);
