@@ -16,8 +16,10 @@ interface Chapter {
   readonly document: string;
   /** Where its reader is; default: where the chapter before it has ended. */
   readonly from?: 'clone' | 'gate';
-  /** `npm start` goes on to its end, and not only to the next block. */
+  /** What `npm start` has opened goes on, and not only to the next block. */
   readonly keepsDev?: true;
+  /** What its reader has at hand. */
+  readonly given?: string;
 }
 
 /** In the order in which somebody needs them. */
@@ -25,11 +27,13 @@ const CHAPTERS: readonly Chapter[] = [
   { document: 'README.md', from: 'clone' },
   { document: 'docs/REDIS.md', from: 'gate' },
   { document: 'config/redis/README.md', from: 'clone' },
+  { document: 'docs/KUBERNETES.md', from: 'clone' },
 ];
 
 /** Blocks with such a line need what is not here. */
 const ELSEWHERE: readonly (readonly [line: RegExp, why: string])[] = [
-  [/^docker/m, 'a Docker engine: npm run prove -- docker'],
+  [/^docker/m, 'a Docker engine and a registry of images: npm run prove -- docker'],
+  [/^(kubectl|helm)/m, 'a cluster'],
 ];
 
 /** What must have been said by whatever was run: to curl, a refused call is no failure. */
@@ -84,7 +88,7 @@ async function follow(): Promise<number> {
   makeClone(join(folder, 'clone'), path);
   const skipped = blocks.filter((block) => whyElsewhere(block) !== null);
   for (const block of skipped) console.log(`skipped ${block.where}: ${whyElsewhere(block)}`);
-  const ran = await place(`${FRAME}${CHAPTERS.map(scriptOf).join('')}echo '@@ end'\n`);
+  const ran = await place(`${FRAME}${CHAPTERS.map(scriptOf).join('')}ended\necho '@@ end'\n`);
   const failed = [...faultsIn(blocks, ran), ...unread()];
   return told(blocks, failed, skipped.length);
 }
@@ -122,15 +126,15 @@ function whyElsewhere({ text }: Block): string | null {
   return ELSEWHERE.find(([line]) => line.test(text))?.[1] ?? null;
 }
 
-function scriptOf({ document, from, keepsDev }: Chapter): string {
-  const where = from === undefined ? '' : `cd "$${from}"\n`;
+function scriptOf({ document, from, keepsDev, given = '' }: Chapter): string {
+  const where = `${from === undefined ? '' : `cd "$${from}"\n`}${given}\n`;
   const blocks = blocksOf(document, read(document)).map((block) => {
     const file = fileOf(block);
     if (file !== null) return `cat > ${file} <<'@@'\n${block.text}@@\n`;
     if (block.language !== 'sh' || whyElsewhere(block) !== null) return '';
     return `${keepsDev === true ? '' : 'ended\n'}echo '@@ ${block.where}'\n${commandsIn(block)}`;
   });
-  return `${where}${blocks.join('')}ended\n`;
+  return where + blocks.join('');
 }
 
 function commandsIn({ text }: Block): string {
