@@ -3,13 +3,15 @@
  * is the program (bin/bundle.ts), dist/verify the library for services, by `tsc` with its types.
  */
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { licencesOf } from './materials.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
 rmSync(join(ROOT, 'dist/verify'), { recursive: true, force: true });
 run('bin/bundle.ts');
+writeFileSync(join(ROOT, 'dist/app/LICENSES-OF-OTHERS'), licencesOf(ROOT));
 run('node_modules/typescript/bin/tsc', '--project', 'src/verify/tsconfig.json');
 
 /** npm reads what is said on standard output: `npm pack --json`. */

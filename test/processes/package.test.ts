@@ -68,6 +68,7 @@ describe('the package', () => {
       'bin/with-node',
       'dist/app/main.js',
       'dist/app/compiled/README',
+      'dist/app/LICENSES-OF-OTHERS',
       'dist/verify/verify.js',
       'dist/verify/verify.d.ts',
       'config/redis/make-users.sh',

@@ -24,10 +24,17 @@ interface Chapter {
 
 /** In the order in which somebody needs them. */
 const CHAPTERS: readonly Chapter[] = [
+  { document: 'docs/QUICK-START.md', from: 'clone', keepsDev: true },
+  {
+    document: 'docs/TOKENS.md',
+    given: 'export PATH="$clone/bin:$PATH"; cp my.token leaked.txt',
+    keepsDev: true,
+  },
   { document: 'README.md', from: 'clone' },
   { document: 'docs/REDIS.md', from: 'gate' },
   { document: 'config/redis/README.md', from: 'clone' },
   { document: 'docs/KUBERNETES.md', from: 'clone' },
+  { document: 'docs/IMAGE.md' },
 ];
 
 /** Blocks with such a line need what is not here. */
