@@ -47,7 +47,7 @@ const ELSEWHERE: readonly (readonly [line: RegExp, why: string])[] = [
 const SAID: readonly (readonly [command: RegExp, said: RegExp])[] = [
   [/npm start/, /Ctrl-C ends it/],
   [/sallyport check .*--connect/, /sallyport\.yaml is in order/],
-  [/sallyport explain/, /^let in/m],
+  [/sallyport explain --account ci-pipeline/, /^let in/m],
   [/curl .*gate\.internal/s, /"account":"ci-pipeline"/],
   [/sallyport activity/, /\/applications\/CRM\/deployments/],
 ];
@@ -95,7 +95,9 @@ async function follow(): Promise<number> {
   makeClone(join(folder, 'clone'), path);
   const skipped = blocks.filter((block) => whyElsewhere(block) !== null);
   for (const block of skipped) console.log(`skipped ${block.where}: ${whyElsewhere(block)}`);
-  const ran = await place(`${FRAME}${CHAPTERS.map(scriptOf).join('')}ended\necho '@@ end'\n`);
+  const ran = await place(
+    `${FRAME}${CHAPTERS.map(scriptOf).join('')}ended\nprintf '\\n@@ end\\n'\n`,
+  );
   const failed = [...faultsIn(blocks, ran), ...unread()];
   return told(blocks, failed, skipped.length);
 }
@@ -139,7 +141,7 @@ function scriptOf({ document, from, keepsDev, given = '' }: Chapter): string {
     const file = fileOf(block);
     if (file !== null) return `cat > ${file} <<'@@'\n${block.text}@@\n`;
     if (block.language !== 'sh' || whyElsewhere(block) !== null) return '';
-    return `${keepsDev === true ? '' : 'ended\n'}echo '@@ ${block.where}'\n${commandsIn(block)}`;
+    return `${keepsDev === true ? '' : 'ended\n'}printf '\\n@@ %s\\n' '${block.where}'\n${commandsIn(block)}`;
   });
   return where + blocks.join('');
 }
