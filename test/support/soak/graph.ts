@@ -26,6 +26,7 @@ export function memoryGraph(samples: readonly Sample[]): string {
   );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="11">`,
+    '<title>Resident memory of two gates over the time of the soak, in MiB</title>',
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
     ...levels.map(
       (mib) =>
