@@ -13,7 +13,7 @@ import { type PodSpec, podOf } from './pods.ts';
 const ROOT = join(import.meta.dirname, '../../..');
 export const GATE = 'guarded-sallyport';
 export const APPLICATION = 'guarded-deployments';
-const REDIS = 'redis-redis';
+export const REDIS = 'redis-redis';
 
 /**
  * The pods of `examples/redis` and `examples/guarded`, run by podman, with volumes that are laid

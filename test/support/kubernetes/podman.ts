@@ -18,6 +18,17 @@ events_logger = "none"
 runtime = "runc"
 `;
 
+/** Of a container: what podman does not know, or (ports) opens on the machine as well. */
+const LEFT_OUT = [
+  'restartPolicy',
+  'startupProbe',
+  'livenessProbe',
+  'readinessProbe',
+  'lifecycle',
+  'resources',
+  'ports',
+];
+
 /** podman with storage and state in a folder of its own. */
 export class Podman {
   readonly #commands: Commands;
@@ -97,10 +108,7 @@ function playable(
   hosts: Readonly<Record<string, string>>,
 ) {
   const containers = containersOf(pod).map((container) => {
-    const left = ['restartPolicy', 'startupProbe', 'livenessProbe', 'readinessProbe', 'lifecycle'];
-    const kept = Object.entries(container).filter(
-      ([key]) => !left.includes(key) && key !== 'resources',
-    );
+    const kept = Object.entries(container).filter(([key]) => !LEFT_OUT.includes(key));
     return Object.fromEntries(kept);
   });
   const volumes = (pod.volumes ?? []).map((volume) => ({

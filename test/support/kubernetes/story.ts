@@ -6,7 +6,7 @@ import { connect } from 'node:tls';
 import { Commands } from '../docker/commands.ts';
 import { until } from '../docker/stack.ts';
 import type { Proof } from '../proof.ts';
-import { APPLICATION, GATE, type GuardedPod } from './guarded-pod.ts';
+import { APPLICATION, GATE, type GuardedPod, REDIS } from './guarded-pod.ts';
 
 const CALLS = 2000;
 
@@ -119,6 +119,23 @@ export async function story(scene: GuardedPod, proof: Proof): Promise<void> {
     assert.equal(await status('/lifetimeapi/rest/v2/environments'), 200);
     assert.match(await scene.manage('audit', 'verify'), /0 gaps, 0 edits/);
   });
+  await proof.judge(
+    'a gate that starts while Redis is away is alive, not ready, and lets nobody in',
+    async () => {
+      // Stopped, it would come back at another address: podman ends a pod with its last container.
+      await podman.run('pause', REDIS);
+      await podman.run('kill', '--signal', 'KILL', GATE);
+      await scene.ended(GATE);
+      await podman.run('start', GATE);
+      await until('it is alive', async () => (await scene.health('/livez')).status === 200);
+      assert.equal((await scene.health('/readyz')).status, 503);
+      // Its port is not open yet, or it says 503; never 401, and never 200.
+      assert([0, 503].includes(await status('/lifetimeapi/rest/v2/environments')));
+      await podman.run('unpause', REDIS);
+      await scene.ready();
+      assert.equal(await status('/lifetimeapi/rest/v2/environments'), 200);
+    },
+  );
   await proof.judge('at its end nothing is lost: the call under way, late calls, the record', () =>
     ends(scene, token),
   );
@@ -186,7 +203,7 @@ async function whileCalled(
     while (going) {
       const got = await once(scene, token).catch((fault: Error) => fault.message);
       calls += 1;
-      if (got !== 200) wrong.push(String(got));
+      if (got !== '200') wrong.push(got);
       await sleep(1);
     }
   };
@@ -200,7 +217,8 @@ async function whileCalled(
   return { calls, wrong };
 }
 
-function once(scene: GuardedPod, token: string): Promise<number> {
+/** The status of a call, and what was said with it where it was not let in. */
+function once(scene: GuardedPod, token: string): Promise<string> {
   return new Promise((resolve, reject) => {
     request({
       host: scene.address,
@@ -210,10 +228,16 @@ function once(scene: GuardedPod, token: string): Promise<number> {
       path: '/lifetimeapi/rest/v2/environments',
       headers: { host: 'deployments', authorization: `Bearer ${token}` },
       agent: false,
+      signal: AbortSignal.timeout(20_000),
     })
       .once('error', reject)
       .once('response', (response) => {
-        response.resume().once('end', () => resolve(response.statusCode ?? 0));
+        let body = '';
+        response.setEncoding('utf8').on('data', (text: string) => {
+          body += text;
+        });
+        const { statusCode } = response;
+        response.once('end', () => resolve(statusCode === 200 ? '200' : `${statusCode} ${body}`));
       })
       .end();
   });
@@ -233,11 +257,12 @@ function serialOf(scene: GuardedPod): Promise<string> {
 
 /** An upload that lasts longer than the application's preStop, and calls that come late. */
 async function ends(scene: GuardedPod, token: string): Promise<void> {
+  // Both are waited for below; a check that fails before must not leave them to nobody.
   const upload = slowUpload(scene, token, 8000);
+  upload.catch(() => {});
   await sleep(1000);
   const ending = scene.end();
-  // Waited for below; a check that fails before must not leave them to nobody.
-  for (const going of [upload, ending]) going.catch(() => {});
+  ending.catch(() => {});
   const late: string[] = [];
   for (let second = 2; second < 10; second += 2) {
     await sleep(2000);
