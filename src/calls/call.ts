@@ -1,5 +1,6 @@
 import type { AcceptanceWaiter } from '../audit/port.ts';
 import type { Decision } from '../decision/decide.ts';
+import { keepsTunnel } from '../decision/tunnel-route.ts';
 import { type BodyWish, NOTHING_FOUND, type Permit, type Verdict } from '../decision/verdict.ts';
 import { Forward } from '../forwarding/forward.ts';
 import { certificateOf } from '../http/client-address.ts';
@@ -70,16 +71,21 @@ export class Call extends RespondingCall implements AcceptanceWaiter, ResponseRe
   }
 
   /**
-   * The registry may have changed between the verdict and this turn of the loop: then the verdict
-   * is about what was, and is reached again.
+   * The registry may have changed between the verdict and this turn of the loop, and routes since
+   * the look-up began: then the verdict is about what was, and is reached again.
    */
   #decidedLate(decision: Decision, triesLeft: number): void {
     if (this.verdict !== null) return; // refused meanwhile, for another reason
     if (decision.permitted === null) this.#collect(decision);
-    else if (!decision.permitted || this.services.openCalls.stands(decision, this.origin))
-      this.#judged(decision);
+    else if (!decision.permitted || this.#stands(decision)) this.#judged(decision);
     else if (triesLeft > 0) this.begin(triesLeft - 1);
     else this.refuse('registry-unavailable');
+  }
+
+  /** Calls finish by the routes that they were matched by; tunnels have no end of their own. */
+  #stands(permit: Permit): boolean {
+    const { openCalls, decider } = this.services;
+    return openCalls.stands(permit, this.origin) && keepsTunnel(permit, this.head, decider.table);
   }
 
   /** The body decides. It is read once and kept, and whoever sends it slowly holds nothing else. */

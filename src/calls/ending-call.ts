@@ -21,7 +21,7 @@ import type { Tunnel } from './tunnel/tunnel.ts';
 export abstract class EndingCall implements OpenCall {
   protected readonly services: CallServices;
   protected readonly client: CallClient;
-  protected readonly head: RequestHead | null;
+  readonly head: RequestHead | null;
   protected readonly record: CallRecord;
 
   protected state: CallState = 'deciding';

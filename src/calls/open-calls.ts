@@ -1,9 +1,10 @@
 import type { Clock } from '../clock.ts';
 import type { Origin } from '../decision/origin.ts';
-import type { Route } from '../decision/route.ts';
+import type { RouteTable } from '../decision/route-table.ts';
 import { whyNoLonger } from '../decision/still-permitted.ts';
 import { keepsTunnel } from '../decision/tunnel-route.ts';
 import type { Permit } from '../decision/verdict.ts';
+import type { RequestHead } from '../http/request-head.ts';
 import type { RefusalReason } from '../refusal.ts';
 import type { FeedEvent } from '../registry/port.ts';
 import type { Lookup, RegistryView } from '../registry/replica/port.ts';
@@ -13,6 +14,8 @@ export interface OpenCall {
   readonly permit: Permit;
   /** From where the call came. Asked only when it is judged again. */
   readonly origin: Origin;
+  /** What was asked for. Null: what came could not be read as a request. */
+  readonly head: Pick<RequestHead, 'host' | 'path' | 'method'> | null;
   /** Where it stands in the list of open calls, which is the only one to set it; -1 = not there. */
   place: number;
   /**
@@ -126,11 +129,9 @@ export class OpenCalls {
    * permitted by; tunnels may last for ever, and those end that would not be permitted as they
    * were.
    */
-  rerouted(routes: readonly Route[]): void {
-    const byName = new Map(routes.map((route) => [route.name, route]));
+  rerouted(table: Pick<RouteTable, 'match'>): void {
     for (const call of [...this.#open]) {
-      const { route, upgrade } = call.permit;
-      if (upgrade === null || keepsTunnel(route, byName.get(route.name), upgrade)) continue;
+      if (keepsTunnel(call.permit, call.head, table)) continue;
       this.remove(call);
       call.shutOut('upgrade-refused');
     }

@@ -1,4 +1,5 @@
 import { Deadlines } from '../deadlines.ts';
+import { createRouteTable } from '../decision/route-table.ts';
 import { type AccessLog, openAccessLog } from '../telemetry/access/log.ts';
 import type { TicketKeys } from '../tls/ticket-keys.ts';
 import { adminContext } from './administration.ts';
@@ -70,7 +71,7 @@ export function createDataPlane(
     // Behind the upstreams, which its calls go to.
     ...(proxy === null ? [] : [proxy.prepareReload]),
     ...(decisions === null ? [] : [decisions.prepareReload]),
-    (next) => () => registry.openCalls.rerouted(next.routes),
+    (next) => () => registry.openCalls.rerouted(createRouteTable(next.routes)),
   ] satisfies PrepareReload[];
   return { upstreams, proxy, decisions, accessLog, reloads };
 }

@@ -381,17 +381,26 @@ describe('a tunnel', () => {
     expect(upstream.connections[0]!.bytes.toString()).toBe('the last of the client');
   });
 
-  const reroute = (gate: TestGateway, change: Readonly<Record<string, unknown>>) => {
+  type Change = Readonly<Record<string, unknown>>;
+  const reroute = (gate: TestGateway, change: Change, ...further: readonly Change[]) => {
     const tree = JSON.parse(gate.text) as { routes: Readonly<Record<string, unknown>>[] };
-    const routes = tree.routes.map((route) => ({ ...route, ...change }));
+    const changed = tree.routes.map((route) => ({ ...route, ...change }));
+    const routes = [...changed, ...further.map((route) => ({ ...tree.routes[0], ...route }))];
     const text = JSON.stringify({ ...tree, routes });
     gate.gateway.reload(parseConfig(text, join(gate.dataDir, 'test.yaml')).config);
   };
 
-  it.each([
+  it.each<[string, Change, ...Change[]]>([
     ['its protocol away', { upgrade: ['x-bytes'] }],
     ['the permission away that it was decided by', { permission: 'test:other' }],
-  ])('ends with code 1012 when a reload takes %s', async (_what, change) => {
+    [
+      'its path for a more specific route',
+      {},
+      { name: 'own', path: '/ws/x/**', permission: 'x:y' },
+    ],
+    ['its path for a route without tunnels', {}, { name: 'n', path: '/ws/x/**', upgrade: [] }],
+  ])('ends with code 1012 when a reload takes %s', async (_what, change, ...further) => {
+    path = `/ws/x/${names}`;
     const { gate, upstream } = await open(echo, {
       routes: [
         {
@@ -406,7 +415,7 @@ describe('a tunnel', () => {
     reroute(gate, { headers: { remove: ['X-Debug'] } });
     await client.send(frame('b'));
     await client.waitFor('the echo', () => behind(client).length === 6);
-    reroute(gate, change);
+    reroute(gate, change, ...further);
     await client.waitForClose();
     expect(behind(client)).toEqual(Buffer.concat([frame('a'), frame('b'), closeFrame(1012)]));
     await expect.poll(() => upstream.connections[0]!.closed, { timeout: 30_000 }).toBe(true);

@@ -616,6 +616,7 @@ class Run {
     const call: OpenCall = {
       permit,
       origin: { address: '', certificate: null },
+      head: null,
       place: -1,
       shutOut: () => void this.#streams.delete(stream),
     };

@@ -40,6 +40,7 @@ function open(
   calls.add({
     permit,
     origin,
+    head: null,
     place: -1,
     shutOut: (reason) => void ended.push(`${name}: ${reason}`),
   });
@@ -134,7 +135,13 @@ describe('a change to an account', () => {
       authorization: `Bearer ${token}`,
     });
     if (!permit.permitted) throw new Error(permit.reason);
-    calls.add({ permit, origin, place: -1, shutOut: (reason) => void ended.push(reason) });
+    calls.add({
+      permit,
+      origin,
+      head: null,
+      place: -1,
+      shutOut: (reason) => void ended.push(reason),
+    });
     change({ role: 'deployer', grants: [{ application: 'crm', role: 'viewer' }] });
     expect(ended).toEqual(['permission-denied']);
   });
@@ -201,6 +208,7 @@ describe('the list', () => {
   const callOf = (permit: Permit, shutOut: OpenCall['shutOut'] = () => {}): OpenCall => ({
     permit,
     origin,
+    head: null,
     place: -1,
     shutOut,
   });
