@@ -10,6 +10,7 @@ import { ExportFile } from './export-file.ts';
 import { Progress } from './export-progress.ts';
 import { examples, leaf } from './options.ts';
 import { type Reached, withReach } from './reach.ts';
+import { storePlace } from './store-place.ts';
 import { note, sayJson } from './terminal.ts';
 import { version } from './version.ts';
 
@@ -56,9 +57,10 @@ async function exportEvents(file: string, options: ExportOptions): Promise<void>
   const { since, until, ...filter } = filterOf(options);
   const account = accountOf(options);
   const { format, gzip = false } = options;
-  const wanted = JSON.stringify({ account, filter, format, gzip });
-  const begin = { wanted, since: since ?? null, until: until ?? null, startedMs };
   await withReach(options, false, async (reached) => {
+    const store = storePlace(options, reached.config);
+    const wanted = JSON.stringify({ store, account, filter, format, gzip });
+    const begin = { wanted, since: since ?? null, until: until ?? null, startedMs };
     const target = new ExportFile(file, gzip, begin);
     const goesOn = target.state.events;
     if (goesOn > 0) note(`Going on with ${file}.part after ${goesOn} events.`);

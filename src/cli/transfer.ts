@@ -10,6 +10,7 @@ import { ExportFile } from './export-file.ts';
 import { examples, leaf } from './options.ts';
 import { type ProgressBar, progressBar } from './progress.ts';
 import { type StoreOptions, withReach } from './reach.ts';
+import { storePlace } from './store-place.ts';
 import { confirm, note, sayJson, visible } from './terminal.ts';
 
 interface TransferOptions extends StoreOptions {
@@ -57,8 +58,11 @@ export function addTransferCommands(registry: Command): void {
 }
 
 async function exportTo(file: string, options: TransferOptions): Promise<void> {
-  const begin = { wanted: 'registry', since: null, until: null, startedMs: Date.now() };
-  await withReach(options, false, async ({ control, actor }) => {
+  const startedMs = Date.now();
+  await withReach(options, false, async ({ control, actor, config }) => {
+    // Records of two registries would be taken for one.
+    const wanted = JSON.stringify({ registry: storePlace(options, config) });
+    const begin = { wanted, since: null, until: null, startedMs };
     const target = new ExportFile(file, false, begin);
     const goesOn = target.state.events;
     if (goesOn > 0) note(`Going on with ${file}.part after ${goesOn} records.`);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TransferPage } from '../../../src/admin/transferred.ts';
 import { EMBEDDED, owner, Shell } from '../../support/shell.ts';
@@ -33,7 +33,8 @@ describe('an export of the registry that was broken off', () => {
     const counted = `${lines.slice(0, records.length + 1).join('\n')}\n`;
     const half = `${counted}${lines[records.length + 1]?.slice(0, 40)}`;
     writeFileSync(shell.path('again.ndjson.part'), half, { mode: 0o600 });
-    const note = { wanted: 'registry', since: null, until: null, startedMs: 1, whole: false };
+    const wanted = JSON.stringify({ registry: shell.path('store') });
+    const note = { wanted, since: null, until: null, startedMs: 1, whole: false };
     const state = {
       ...note,
       bytes: Buffer.byteLength(counted),
@@ -61,5 +62,21 @@ describe('an export of the registry that was broken off', () => {
     );
     const mixed = await shell.run('registry', 'export', 'other.ndjson', ...store);
     expect([mixed.code, mixed.err]).toEqual([2, expect.stringContaining('another export')]);
+  });
+
+  it('is not gone on with from another store', async () => {
+    cpSync(shell.path('store'), shell.path('copy'), { recursive: true });
+    shell.write('copy.yaml', EMBEDDED.replace('dataDir: ./store', 'dataDir: ./copy'));
+    // As the program writes it when it is broken off: begun from the store and nothing yet written.
+    const begun = (folder: string) => ({
+      ...{ wanted: JSON.stringify({ registry: shell.path(folder) }), since: null, until: null },
+      ...{ startedMs: 1, bytes: 0, events: 0, cursor: null, whole: false },
+    });
+    shell.write('two.ndjson.part', '');
+    shell.write('two.ndjson.part.json', JSON.stringify(begun('store')));
+    const other = await shell.run('registry', 'export', 'two.ndjson', '--config', 'copy.yaml');
+    expect([other.code, other.err]).toEqual([2, expect.stringContaining('another export')]);
+    const same = await shell.run('registry', 'export', 'two.ndjson', ...store);
+    expect(same.code).toBe(0);
   });
 });
