@@ -1,5 +1,5 @@
-# Sallyport as an image: Node, the bundle of the sources, licences and a bill of materials; nothing
-# that could be installed or compiled, and no shell is used. docs/IMAGE.md says how to build it for
+# Sallyport as an image: Node, the bundle of the sources, the documentation, licences and a bill of
+# materials; nothing that could be installed or compiled, and no shell is used. docs/IMAGE.md says how to build it for
 # two processors, so that others can build the same, and how to pin its base.
 #   docker build -t sallyport .
 #   docker run --read-only --tmpfs /tmp --cap-drop ALL --stop-timeout 40 -p 8443:8443 \

@@ -1,9 +1,9 @@
 /**
  * `bin/with-node bin/image.ts FOLDER`: puts into FOLDER what the image holds beside its base, as it
- * lies there: the bundle, the command line, the first step of docker-compose.yml, licences and a
- * bill of materials. The same sources give the same bytes, modes and times, wherever and whenever
- * it runs: every file is as old as SOURCE_DATE_EPOCH says (seconds since 1970; default 0), and the
- * umask of who builds does not count.
+ * lies there: the bundle, the command line, the documentation that the console serves, the first
+ * step of docker-compose.yml, licences and a bill of materials. The same sources give the same
+ * bytes, modes and times, wherever and whenever it runs: every file is as old as SOURCE_DATE_EPOCH
+ * says (seconds since 1970; default 0), and the umask of who builds does not count.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -47,6 +47,9 @@ async function fill(folder: string): Promise<void> {
   });
   // Of no use where nobody may write there.
   rmSync(join(app, 'dist/app/compiled'), { recursive: true, force: true });
+  execFileSync(process.execPath, [join(ROOT, 'docs/site/build.ts'), join(app, 'dist/docs')], {
+    stdio: 'inherit',
+  });
   await bundleFirstStep(join(app, 'config/docker'));
   for (const file of FILES) {
     mkdirSync(dirname(join(app, file)), { recursive: true });

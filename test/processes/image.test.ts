@@ -42,6 +42,7 @@ it('holds the same bytes, modes and times at every build, and no source and no l
   expect(layerOf(second)).toEqual(layer);
   expect(layer.filter((entry) => !entry.includes(' 86400000 '))).toEqual([]);
   expect(layer.filter((entry) => /node_modules|\.ts /.test(entry))).toEqual([]);
+  expect(layer.filter((entry) => entry.startsWith('app/dist/docs/index.html '))).toHaveLength(1);
   expect(new Set(layer.map((entry) => entry.split(' ')[1]))).toEqual(
     new Set(['40755', '100644', '100755', '120777']),
   );

@@ -69,6 +69,7 @@ describe('the package', () => {
       'dist/app/main.js',
       'dist/app/compiled/README',
       'dist/app/LICENSES-OF-OTHERS',
+      'dist/docs/index.html',
       'dist/verify/verify.js',
       'dist/verify/verify.d.ts',
       'config/redis/make-users.sh',
