@@ -21,6 +21,8 @@ export class SilentConnection implements DoorConnection, Watched {
   readonly #spoke: (isHttp2: boolean) => void;
   readonly #deadline: Deadline;
   #lingers = false;
+  /** What has come, and does not tell yet. */
+  #begun: Buffer | null = null;
 
   /** @param spoke its first bytes are here, and can be read from the socket. Told once at most */
   constructor(socket: Socket, host: ConnectionHost, spoke: (isHttp2: boolean) => void) {
@@ -43,9 +45,14 @@ export class SilentConnection implements DoorConnection, Watched {
   }
 
   readonly #onReadable = (): void => {
-    const first = this.#socket.read() as Buffer | null;
-    if (first === null) {
+    const read = this.#socket.read() as Buffer | null;
+    if (read === null) {
       this.destroy();
+      return;
+    }
+    const first = this.#begun === null ? read : Buffer.concat([this.#begun, read]);
+    if (first.length < TELLING_BYTES && isPrefix(first)) {
+      this.#begun = first;
       return;
     }
     this.#leave();
@@ -97,6 +104,11 @@ export class SilentConnection implements DoorConnection, Watched {
 }
 
 function beginsHttp2(first: Buffer): boolean {
+  return first.length >= TELLING_BYTES && isPrefix(first);
+}
+
+/** Whether it may be the beginning of a connection of HTTP/2 (RFC 9113 §3.4), and not more of it. */
+function isPrefix(first: Buffer): boolean {
   const told = Math.min(first.length, PREFACE.length);
-  return told >= TELLING_BYTES && first.subarray(0, told).equals(PREFACE.subarray(0, told));
+  return first.subarray(0, told).equals(PREFACE.subarray(0, told));
 }

@@ -1,6 +1,15 @@
+import { setTimeout } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { type GatewayOptions, startGateway } from '../support/gateway.ts';
-import { fieldsOf, framesIn, greet, headers, responsesIn } from '../support/http2-frames.ts';
+import {
+  fieldsOf,
+  framesIn,
+  greet,
+  headers,
+  PREFACE,
+  responsesIn,
+  settings,
+} from '../support/http2-frames.ts';
 import { connectRaw, type RawClient } from '../support/raw-client.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
 
@@ -91,3 +100,21 @@ it('counts connections to the operations port beyond its places, and says so', a
   await expect.poll(counted, { timeout: 10_000 }).toBeGreaterThanOrEqual(8);
   expect(told(/connections to listen\.ops as it may/)).toBeGreaterThanOrEqual(8);
 });
+
+it('waits for the bytes that tell HTTP/2 from HTTP/1.1, however they are cut', async () => {
+  const { gate, connect } = await open({ plaintext: true, http2: { enabled: true } });
+  const [second, first] = (await connect(gate.port, 2)) as [RawClient, RawClient];
+  for (const part of ['P', 'R', PREFACE.slice(2)]) await apart(second, part);
+  await second.send(Buffer.concat([settings(), headers(1, fieldsOf({ path: '/public/b' }))]));
+  await second.waitFor('200', (bytes) => responsesIn(framesIn(bytes)).get(1)?.status === 200);
+  for (const part of ['P', 'O', 'ST /public/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n'])
+    await apart(first, part);
+  await first.send('Content-Length: 0\r\n\r\n');
+  expect((await first.waitForClose()).toString()).toMatch(/^HTTP\/1\.1 \d{3} /);
+});
+
+/** In a segment of its own, most likely. */
+async function apart(client: RawClient, part: string): Promise<void> {
+  await client.send(part);
+  await setTimeout(20);
+}
