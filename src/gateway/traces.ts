@@ -12,7 +12,8 @@ export function openTraces(gate: GateContext): Tracer | null {
   const { otlp } = state.config.telemetry;
   if (otlp === null) return null;
   const { endpoint, caFile, serviceName } = otlp;
-  const { count } = metrics.spans;
+  const { requests, spans: counter } = metrics;
+  const { count } = counter;
   const spans = new SpanExporter({
     endpoint,
     frame: frameOf({ serviceName, instance, version: packageVersion() }),
@@ -29,6 +30,10 @@ export function openTraces(gate: GateContext): Tracer | null {
     newTraces: () => state.config.telemetry.traces,
     spans: own(gate, spans),
     count,
+    exemplar({ route, durationMs, overheadMs }, traceId, wallMs) {
+      const number = requests.route(route?.name ?? null);
+      requests.exemplify(number, durationMs, overheadMs, traceId, wallMs);
+    },
     clock,
   });
 }

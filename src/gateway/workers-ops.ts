@@ -1,8 +1,9 @@
 import { ClientAddresses } from '../audit/event/client-address.ts';
 import { assessReadiness, type Check, checkOf } from '../ops/readiness.ts';
 import { type OpsServer, startOps } from '../ops/server.ts';
-import { aggregatedText, TEXT_TYPE } from '../telemetry/aggregate.ts';
+import { aggregatedText } from '../telemetry/aggregate.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { TextFormat } from '../telemetry/text.ts';
 import { createWorkerMetrics } from '../telemetry/worker-metrics.ts';
 import { addressLimitOf } from './places.ts';
 import type { FormerCounts } from './workers-counts.ts';
@@ -27,10 +28,10 @@ export function startWorkersOps(
     serving: () => servingOf(slots),
     checks: () => assessReadiness(checks).checks,
   });
-  const text = async () => {
+  const text = async (format: TextFormat) => {
     await Promise.all(slots.map((slot) => slot.refreshSnapshot(METRICS_MS)));
     const snapshots = slots.map((slot) => slot.snapshot);
-    return aggregatedText([...snapshots, former.counts, await own.snapshot()]);
+    return aggregatedText([...snapshots, former.counts, await own.snapshot()], format);
   };
   // Hashed, it has no key: then nothing is said.
   const addresses = new ClientAddresses(state.loaded.config.audit.clientAddress);
@@ -40,7 +41,7 @@ export function startWorkersOps(
     reached: (limit) => own.limits.count(limit),
     recordedAddress: addresses.recorded,
     checks,
-    metrics: { contentType: TEXT_TYPE, text },
+    metrics: { text },
     log,
   });
 }

@@ -1,11 +1,12 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Log } from '../telemetry/log.ts';
+import { preferredFormat, TEXT_TYPES, type TextFormat } from '../telemetry/text.ts';
 import { turn } from '../turns.ts';
 import { assessReadiness, type Check } from './readiness.ts';
 
 export interface OpsParts {
   readonly checks: readonly Check[];
-  readonly metrics: { readonly contentType: string; text(): Promise<string> };
+  readonly metrics: { text(format: TextFormat): Promise<string> };
   readonly log: Log;
 }
 
@@ -29,18 +30,22 @@ interface OpsResponse {
   readonly body: string;
 }
 
-type Endpoint = (method: string) => OpsResponse | Promise<OpsResponse>;
+type Endpoint = (method: string, accept: string) => OpsResponse | Promise<OpsResponse>;
 
 /**
  * Liveness, readiness and metrics. Served without authentication, so nothing in them is secret.
  *
- * Plain `node:http`, and nothing of a request is read but its method and path: load balancers send
+ * Plain `node:http`, and nothing of a request is read but its method, its path and, for metrics,
+ * `Accept`: load balancers send
  * `OPTIONS / HTTP/1.0` (HAProxy), `GET / HTTP/1.0` without Host, or a Host that is no name. `/` and
  * `*`, to which balancers send checks without a path of their own, mean readiness. OPTIONS has the
  * status that GET would have.
  */
 export function createOpsHandler({ checks, metrics, log }: OpsParts): RequestListener {
-  const scrape = singleFlight(() => metrics.text());
+  const scrapes = {
+    plain: singleFlight(() => metrics.text('plain')),
+    openmetrics: singleFlight(() => metrics.text('openmetrics')),
+  };
   // Alive = the event loop turns. Stores that are away do not count: a restart would not bring them
   // back.
   const alive = (): OpsResponse => json(200, { alive: true });
@@ -55,13 +60,12 @@ export function createOpsHandler({ checks, metrics, log }: OpsParts): RequestLis
     ['*', ready],
     [
       '/metrics',
-      async (method: string) =>
+      async (method: string, accept: string) => {
+        const format = preferredFormat(accept);
         // OPTIONS has no body, and metrics are not free.
-        ({
-          status: 200,
-          type: metrics.contentType,
-          body: method === 'OPTIONS' ? '' : await scrape(),
-        }),
+        const body = method === 'OPTIONS' ? '' : await scrapes[format]();
+        return { status: 200, type: TEXT_TYPES[format], body };
+      },
     ],
   ]);
   return (request, response) => {
@@ -85,7 +89,7 @@ async function respondTo(
   const method = request.method ?? '';
   // RFC 9110 §15.5.6: a path that exists says which methods it allows.
   return METHODS.includes(method)
-    ? endpoint(method)
+    ? endpoint(method, request.headers.accept ?? '')
     : problem(405, 'The method is not allowed here');
 }
 

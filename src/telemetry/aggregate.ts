@@ -1,6 +1,7 @@
-import { AggregatorRegistry, Registry } from 'prom-client';
+import { AggregatorRegistry, type Registry } from 'prom-client';
 import { turn } from '../turns.ts';
-import { type MetricPiece, piecesOf, SAMPLES_AT_ONCE, textOf } from './text.ts';
+import type { Exemplar } from './series.ts';
+import { type MetricPiece, piecesOf, SAMPLES_AT_ONCE, type TextFormat, textOf } from './text.ts';
 import { busiestOf, TOP_ACCOUNTS } from './top-accounts.ts';
 
 /**
@@ -21,12 +22,13 @@ export async function aggregateSnapshots(
   return pieces;
 }
 
-/** The same in Prometheus text format, version 0.0.4. */
-export function aggregatedText(snapshots: readonly MetricsSnapshot[]): Promise<string> {
-  return textOf(aggregated(snapshots));
+/** The same as text. */
+export function aggregatedText(
+  snapshots: readonly MetricsSnapshot[],
+  format?: TextFormat,
+): Promise<string> {
+  return textOf(aggregated(snapshots), format);
 }
-
-export const TEXT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** What stays true of a process after its end: what it has counted. How it was doing does not. */
 export function countedIn(snapshot: MetricsSnapshot): MetricsSnapshot {
@@ -54,7 +56,7 @@ async function* aggregated(snapshots: readonly MetricsSnapshot[]): AsyncGenerato
       await turn();
       const registry = AggregatorRegistry.aggregate([share] as never);
       for (const piece of (await registry.getMetricsAsJSON()) as unknown as MetricsSnapshot)
-        yield piece.name === TOP_ACCOUNTS ? busiestOf(piece, pieces) : piece;
+        yield piece.name === TOP_ACCOUNTS ? busiestOf(piece, pieces) : exemplified(piece, share);
     }
   }
 }
@@ -84,6 +86,31 @@ async function shares(pieces: readonly MetricPiece[]): Promise<readonly MetricsS
 
 interface Labelled {
   readonly labels?: Readonly<Record<string, string | number>>;
+  /** Null: prom-client's own histograms have none. */
+  readonly exemplar?: Exemplar | null;
+}
+
+/** The latest exemplar of each bucket again: adding up leaves them out. */
+function exemplified(sum: MetricPiece, share: MetricsSnapshot): MetricPiece {
+  if (sum.type !== 'histogram') return sum;
+  const latest = new Map<string, Exemplar>();
+  for (const value of share.flatMap(({ values = [] }) => values) as Labelled[]) {
+    const { exemplar } = value;
+    if (exemplar === undefined || exemplar === null) continue;
+    const key = bucketOf(value);
+    if (exemplar.timestamp > (latest.get(key)?.timestamp ?? 0)) latest.set(key, exemplar);
+  }
+  if (latest.size === 0) return sum;
+  const values = (sum.values as readonly Labelled[]).map((value) => {
+    const exemplar = latest.get(bucketOf(value));
+    return exemplar === undefined ? value : { ...value, exemplar };
+  });
+  return { ...sum, values };
+}
+
+/** A sum and a count have no bound, and no exemplar. */
+function bucketOf(value: Labelled): string {
+  return `${seriesOf(value)}${value.labels?.le ?? ''}`;
 }
 
 /** Buckets of a histogram stay beside its sum. */

@@ -4,7 +4,7 @@ import { createRequestMeter, type RequestMeter } from './request-meter.ts';
 import { declareCounter, declareGauge, declareHistogram, Histogram } from './series.ts';
 import { declareSources, type MetricSources } from './sources.ts';
 import { createStoreMeters, type StoreMeters } from './store-meter.ts';
-import { type MetricPiece, piecesOf, textOf } from './text.ts';
+import { type MetricPiece, piecesOf, type TextFormat, textOf } from './text.ts';
 import { createTopAccounts, type TopAccounts } from './top-accounts.ts';
 import { createUpstreamMeter, type UpstreamMeter } from './upstream-meter.ts';
 
@@ -64,9 +64,7 @@ export interface Metrics {
   revocation(durationMs: number): void;
   /** Says where the figures come from, part by part as the parts come to life. */
   connect(sources: Partial<MetricSources>): void;
-  readonly contentType: string;
-  /** Prometheus text format, version 0.0.4. */
-  text(): Promise<string>;
+  text(format?: TextFormat): Promise<string>;
   /** The same as plain values, in pieces: for a supervisor that sums up its workers. */
   pieces(): AsyncIterable<MetricPiece>;
 }
@@ -142,8 +140,7 @@ export function createMetrics({
     loopDelay: (delayMs) => delays.observe(0, delayMs / 1000),
     revocation: (durationMs) => revocations.observe(0, durationMs / 1000),
     connect: (more) => void Object.assign(sources, more),
-    contentType: registry.contentType,
-    text: () => textOf(piecesOf(registry)),
+    text: (format) => textOf(piecesOf(registry), format),
     pieces: () => piecesOf(registry),
   };
   declareHistogram(

@@ -23,6 +23,18 @@ export interface RequestMeter {
     durationMs: number,
     overheadMs: number,
   ): void;
+  /**
+   * A trace that tells more of a finished request, which is counted apart.
+   *
+   * @param wallMs when it ended, in ms since 1970
+   */
+  exemplify(
+    route: number,
+    durationMs: number,
+    overheadMs: number,
+    traceId: string,
+    wallMs: number,
+  ): void;
   /** Content that a finished call has carried, in bytes. */
   bytes(request: number, response: number): void;
   /** Calls that have begun and not ended; the owner of the calls counts here. */
@@ -159,6 +171,10 @@ export function createRequestMeter(registry: Registry): RequestMeter {
       counted.cells[cell] = before + 1;
       durations.observe(route, durationMs / 1000);
       overhead.observe(0, overheadMs / 1000);
+    },
+    exemplify(route, durationMs, overheadMs, traceId, wallMs) {
+      durations.exemplify(route, durationMs / 1000, traceId, wallMs);
+      overhead.exemplify(0, overheadMs / 1000, traceId, wallMs);
     },
     totals: () => ({
       reasons: reasonsOf(counts),

@@ -6,6 +6,15 @@ interface Sample {
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
   readonly metricName?: string;
+  readonly exemplar?: Exemplar;
+}
+
+/** A measurement that stands for its bucket, with the trace that tells more. */
+export interface Exemplar {
+  readonly labelSet: { readonly trace_id: string };
+  readonly value: number;
+  /** Seconds since 1970. */
+  readonly timestamp: number;
 }
 
 export type Emit = (value: number, labels?: Readonly<Record<string, string | number>>) => void;
@@ -86,6 +95,8 @@ export class Histogram {
   readonly #labels: ((series: number) => Readonly<Record<string, string>>) | null;
   /** Per series: one cell per bound, one for what is above them all, one for the sum. */
   #cells: Float64Array;
+  /** By cell, the latest of each bucket: of calls with spans alone, for nobody finds others. */
+  readonly #exemplars = new Map<number, Exemplar>();
 
   /**
    * `bounds` in seconds, ascending. `labels` null: one series without labels, present from the
@@ -106,13 +117,28 @@ export class Histogram {
     if (!(seconds >= 0 && seconds < Number.POSITIVE_INFINITY)) return;
     const start = series * this.#width;
     if (start >= this.#cells.length) this.#grow(start + this.#width);
-    const bounds = this.#bounds;
-    let bucket = 0;
-    while (bucket < bounds.length && seconds > (bounds[bucket] as number)) bucket++;
+    const bucket = this.#bucketOf(seconds);
     const cells = this.#cells;
     cells[start + bucket] = (cells[start + bucket] as number) + 1;
     const sum = start + this.#width - 1;
     cells[sum] = (cells[sum] as number) + seconds;
+  }
+
+  /** Names the trace of a measurement that was observed. @param wallMs when, in ms since 1970 */
+  exemplify(series: number, seconds: number, traceId: string, wallMs: number): void {
+    if (!(seconds >= 0 && seconds < Number.POSITIVE_INFINITY)) return;
+    this.#exemplars.set(series * this.#width + this.#bucketOf(seconds), {
+      labelSet: { trace_id: traceId },
+      value: seconds,
+      timestamp: wallMs / 1000,
+    });
+  }
+
+  #bucketOf(seconds: number): number {
+    const bounds = this.#bounds;
+    let bucket = 0;
+    while (bucket < bounds.length && seconds > (bounds[bucket] as number)) bucket++;
+    return bucket;
   }
 
   /** Counts per bucket over all series, the last one for what is above all bounds. */
@@ -144,7 +170,13 @@ export class Histogram {
     for (let bucket = 0; bucket <= this.#bounds.length; bucket++) {
       count += this.#cells[start + bucket] as number;
       const le = bucket < this.#bounds.length ? (this.#bounds[bucket] as number) : '+Inf';
-      buckets.push({ labels: { ...labels, le }, value: count, metricName: `${name}_bucket` });
+      const exemplar = this.#exemplars.get(start + bucket);
+      buckets.push({
+        labels: { ...labels, le },
+        value: count,
+        metricName: `${name}_bucket`,
+        ...(exemplar === undefined ? {} : { exemplar }),
+      });
     }
     // A series that was never observed says nothing, unless it is the only one.
     if (count === 0 && this.#labels !== null) return;

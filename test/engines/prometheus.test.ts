@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { owner, startGateway, type TestGateway } from '../support/gateway.ts';
+import { type OtlpReceiver, startOtlpReceiver } from '../support/otlp-receiver.ts';
 import { expressionsOf, type Prometheus, startPrometheus } from '../support/prometheus.ts';
 import { OK, type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
 import { type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
@@ -40,6 +41,7 @@ let redis: RedisServer;
 let upstream: RawUpstream;
 let gate: TestGateway;
 let prometheus: Prometheus;
+let collector: OtlpReceiver;
 let going = true;
 let load: Promise<unknown> = Promise.resolve();
 
@@ -47,12 +49,13 @@ beforeAll(async () => {
   if (redisMissing() !== null || findProgram('prometheus') === null) return;
   redis = await startRedis();
   upstream = await startRawUpstream({ answer: ({ line }) => (line.includes('/hang') ? [] : OK) });
+  collector = await startOtlpReceiver();
   gate = await startGateway({
     upstreams: { api: { addresses: [upstream.url] } },
     store: { url: redis.url },
     admin: {},
     plaintext: true,
-    config: { telemetry: { topAccounts: 5 } },
+    config: { telemetry: { topAccounts: 5, otlp: { endpoint: collector.url, ratio: 0.5 } } },
   });
   prometheus = await startPrometheus(new URL(gate.opsUrl).host, RULES);
   load = calls();
@@ -63,6 +66,7 @@ afterAll(async () => {
   await load;
   await prometheus?.stop();
   await gate?.stop();
+  await collector?.stop();
   await upstream?.stop();
   await redis?.stop();
 });
@@ -101,6 +105,15 @@ it('answers every question of the dashboards and of the recording rules with dat
       if (values.some((value) => !Number.isNaN(value))) left.delete(expression);
     }
     expect([...left]).toEqual([]);
+  }, LIMIT);
+});
+
+it('leads from a bucket to a trace that the collector has', async (ctx) => {
+  requireOrSkip(ctx, 'redis-server', 'prometheus');
+  await vi.waitFor(async () => {
+    const named = await prometheus.exemplars('sallyport_request_duration_seconds_bucket');
+    const known = new Set(collector.spans.map(({ traceId }) => traceId));
+    expect(named.some((traceId) => known.has(traceId))).toBe(true);
   }, LIMIT);
 });
 

@@ -10,6 +10,8 @@ import { findProgram } from './system.ts';
 export interface Prometheus {
   /** What an instant query answers: the samples' values, `NaN` among them. Throws its errors. */
   query(expression: string): Promise<readonly number[]>;
+  /** Trace ids of the exemplars of the series that an expression names. */
+  exemplars(expression: string): Promise<readonly string[]>;
   stop(): Promise<void>;
 }
 
@@ -39,6 +41,7 @@ export async function startPrometheus(
       `--storage.tsdb.path=${join(folder, 'data')}`,
       `--web.listen-address=127.0.0.1:${port}`,
       '--log.level=warn',
+      '--enable-feature=exemplar-storage',
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
@@ -65,7 +68,11 @@ export async function startPrometheus(
     await stop();
     throw new Error(`Prometheus did not start: ${said}`);
   }
-  return { query: (expression) => query(base, expression), stop };
+  return {
+    query: (expression) => query(base, expression),
+    exemplars: (expression) => exemplars(base, expression),
+    stop,
+  };
 }
 
 async function query(base: string, expression: string): Promise<readonly number[]> {
@@ -79,6 +86,18 @@ async function query(base: string, expression: string): Promise<readonly number[
   };
   if (data === undefined) throw new Error(`${expression}: ${error}`);
   return data.result.map(({ value }) => Number(value[1]));
+}
+
+async function exemplars(base: string, expression: string): Promise<readonly string[]> {
+  const endS = Date.now() / 1000 + 60;
+  const body = new URLSearchParams({ query: expression, start: `${endS - 600}`, end: `${endS}` });
+  const response = await fetch(`${base}/api/v1/query_exemplars`, { method: 'POST', body });
+  const { error, data } = (await response.json()) as {
+    error?: string;
+    data?: readonly { exemplars: readonly { labels: { trace_id: string } }[] }[];
+  };
+  if (data === undefined) throw new Error(`${expression}: ${error}`);
+  return data.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.trace_id));
 }
 
 /** What the panels of a Grafana dashboard ask, with its variables filled in. */

@@ -20,6 +20,8 @@ export interface TracerOptions {
   newTraces(): NewTraces;
   readonly spans: { add(spans: readonly string[]): void };
   readonly count: Metrics['spans']['count'];
+  /** Told of each call of which spans are sent. @param wallMs when it ended */
+  readonly exemplar: (measure: SpanMeasure, traceId: string, wallMs: number) => void;
   readonly clock: Clock;
   /** From 0 to below 1. */
   readonly random?: () => number;
@@ -72,9 +74,14 @@ export class Tracer {
   ended(facts: SpanFacts, measure: SpanMeasure): void {
     const { trace } = facts;
     if (!(trace instanceof CallTrace) || trace.spans === null) return;
-    const { spans, count, clock } = this.#options;
+    const { spans, count, clock, exemplar } = this.#options;
     const isStranger = measure.account === null && measure.reason !== 'permitted';
-    if (isStranger && !this.#strangers.take()) count('over_limit');
-    else spans.add(spansOf(clock.wallMs(), facts, trace, trace.spans, measure));
+    if (isStranger && !this.#strangers.take()) {
+      count('over_limit');
+      return;
+    }
+    const wallMs = clock.wallMs();
+    spans.add(spansOf(wallMs, facts, trace, trace.spans, measure));
+    exemplar(measure, trace.traceId, wallMs);
   }
 }

@@ -168,6 +168,16 @@ describe('the operations listener', () => {
     expect(made).toBeLessThan(10);
   });
 
+  it('serves OpenMetrics to whoever asks for it', async () => {
+    const base = await start();
+    const accept = 'application/openmetrics-text;version=1.0.0,text/plain;q=0.5';
+    const answer = await fetch(`${base}/metrics`, { headers: { accept } });
+    expect(answer.headers.get('content-type')).toBe(
+      'application/openmetrics-text; version=1.0.0; charset=utf-8',
+    );
+    expect(await answer.text()).toMatch(/\n# EOF\n$/);
+  });
+
   it('tells a fault to the log and not to the caller', async () => {
     const text = () => Promise.reject(new Error('inner detail'));
     const base = await start([], { ...createMetrics({ processMetrics: false }), text });

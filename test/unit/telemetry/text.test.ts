@@ -5,7 +5,14 @@ import {
   aggregateSnapshots,
   snapshotOf,
 } from '../../../src/telemetry/aggregate.ts';
-import { piecesOf, SAMPLES_AT_ONCE, textOf } from '../../../src/telemetry/text.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import {
+  type MetricPiece,
+  piecesOf,
+  preferredFormat,
+  SAMPLES_AT_ONCE,
+  textOf,
+} from '../../../src/telemetry/text.ts';
 
 const SERIES = 5 * SAMPLES_AT_ONCE;
 
@@ -61,4 +68,51 @@ it('adds several processes up in pieces, as all at once', async () => {
   expect(text.match(/^# HELP times /gm)).toHaveLength(1);
   const twice = await aggregatedText([await aggregateSnapshots(snapshots)]);
   expect(linesOf(twice)).toEqual(linesOf(text));
+});
+
+const [FIRST, SECOND] = ['a'.repeat(32), 'b'.repeat(32)];
+
+/** What a process has counted: two calls, of the slower of which there is a trace. */
+async function countedBy(traceId: string, wallMs: number): Promise<readonly MetricPiece[]> {
+  const { requests, pieces } = createMetrics({ processMetrics: false });
+  const route = requests.route('deploy');
+  for (const durationMs of [2, 40]) requests.count(route, 0, 200, 'permitted', durationMs, 0.3);
+  requests.exemplify(route, 40, 0.3, traceId, wallMs);
+  const made: MetricPiece[] = [];
+  for await (const piece of pieces()) made.push(piece);
+  return made;
+}
+
+it('names in OpenMetrics the latest trace of each bucket, of all processes together', async () => {
+  const snapshots = [await countedBy(FIRST, 2000), await countedBy(SECOND, 1500)];
+  const text = await aggregatedText(snapshots, 'openmetrics');
+  const lines = text.split('\n');
+  expect(lines).toContain('# TYPE sallyport_requests counter');
+  expect(text).toContain(
+    '\nsallyport_requests_total{route="deploy",method="GET",status_class="2xx",reason="permitted"} 4\n',
+  );
+  const named = lines.filter((line) => line.includes(' # {'));
+  expect(named).toEqual([
+    `sallyport_request_duration_seconds_bucket{route="deploy",le="0.05"} 4 # {trace_id="${FIRST}"} 0.04 2`,
+    `sallyport_overhead_seconds_bucket{le="0.0005"} 4 # {trace_id="${FIRST}"} 0.0003 2`,
+  ]);
+  expect(lines.filter((line) => line === '')).toEqual(['']);
+  expect(text.endsWith('\n# EOF\n')).toBe(true);
+  expect(await aggregatedText(snapshots)).not.toMatch(/ # \{|# EOF/);
+});
+
+it.each([
+  ['', 'plain'],
+  ['*/*', 'plain'],
+  ['text/plain', 'plain'],
+  ['application/openmetrics-text; version=1.0.0', 'openmetrics'],
+  [
+    'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1',
+    'openmetrics',
+  ],
+  ['text/plain;version=0.0.4, application/openmetrics-text;q=0.5', 'plain'],
+  ['application/openmetrics-text;q=0', 'plain'],
+  ['application/openmetrics-text;q=x', 'plain'],
+])('gives whoever accepts %j the format %s', (accept, format) => {
+  expect(preferredFormat(accept)).toBe(format);
 });

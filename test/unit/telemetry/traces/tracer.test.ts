@@ -50,6 +50,7 @@ function stage(sampling: Partial<Sampling> = {}, draw = 0.5) {
   const state = { ratio: 0, askedPerSecond: 2, nowMs: 0, ...sampling };
   const made: Span[] = [];
   const counts: Record<string, number> = {};
+  const exemplars: string[] = [];
   const tracer = new Tracer({
     sampling: () => state,
     newTraces: () => 'unsampled',
@@ -57,6 +58,7 @@ function stage(sampling: Partial<Sampling> = {}, draw = 0.5) {
     count: (word, by = 1) => {
       counts[word] = (counts[word] ?? 0) + by;
     },
+    exemplar: ({ durationMs }, traceId) => void exemplars.push(`${durationMs} ${traceId}`),
     clock: { wallMs: () => Date.UTC(2026, 10, 1), monotonicMs: () => state.nowMs },
     random: () => draw,
   });
@@ -69,7 +71,7 @@ function stage(sampling: Partial<Sampling> = {}, draw = 0.5) {
     tracer.ended({ ...FACTS, trace }, { ...MEASURE, ...measure });
     return trace.traceparent!;
   };
-  return { state, made, counts, tracer, begin, call };
+  return { state, made, counts, exemplars, tracer, begin, call };
 }
 
 const flagOf = (traceparent: string) => traceparent.slice(53);
@@ -107,6 +109,14 @@ describe('the share of all calls', () => {
       tracer.ended({ ...FACTS, trace, forwardedMs: 0 }, MEASURE);
     }
     expect(made.map(({ traceId }) => traceId)).toEqual(['f'.repeat(32), `${'0'.repeat(31)}1`]);
+  });
+
+  it('is what metrics name traces of, and no other call', () => {
+    const { state, exemplars, call } = stage({ ratio: 0.6, askedPerSecond: 1 });
+    for (const durationMs of [1, 2]) call('00', { durationMs, account: null, reason: 'draining' });
+    state.ratio = 0;
+    call('00');
+    expect(exemplars).toEqual([`1 ${ID}`]);
   });
 
   it('keeps the other flags of the caller', () => {
