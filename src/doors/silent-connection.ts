@@ -107,7 +107,9 @@ function beginsHttp2(first: Buffer): boolean {
   return first.length >= TELLING_BYTES && isPrefix(first);
 }
 
-/** Whether it may be the beginning of a connection of HTTP/2 (RFC 9113 §3.4), and not more of it. */
+/**
+ * Whether it may be the beginning of a connection of HTTP/2 (RFC 9113 §3.4), and not more of it.
+ */
 function isPrefix(first: Buffer): boolean {
   const told = Math.min(first.length, PREFACE.length);
   return first.subarray(0, told).equals(PREFACE.subarray(0, told));
