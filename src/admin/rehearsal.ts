@@ -20,6 +20,7 @@ type Used = Pick<
   | 'assurance'
   | 'holds'
   | 'forget'
+  | 'instances'
 >;
 
 /** A change as it would be made. */
@@ -57,6 +58,7 @@ class Rehearsal implements Used {
     { readonly added: Set<string>; readonly removed: Set<string> }
   >();
   #seq = 0;
+  #instances: ReturnType<RegistryStore['instances']> | null = null;
 
   constructor(store: RegistryStore, made: (change: Rehearsed) => void) {
     this.#store = store;
@@ -100,6 +102,12 @@ class Rehearsal implements Used {
 
   uses(account: string): ReturnType<RegistryStore['uses']> {
     return this.#store.uses(account);
+  }
+
+  /** Asked once for all changes: who must be able to read what would be written. */
+  instances(): ReturnType<RegistryStore['instances']> {
+    this.#instances ??= this.#store.instances();
+    return this.#instances;
   }
 
   async commit(commit: Commit): Promise<CommitResult> {

@@ -117,6 +117,22 @@ describe.each(STORES)('many accounts at a time over the %s store', (kind) => {
     expect(await admin.showAccount(owner, { id: ids[2]! })).toMatchObject({ teams: [] });
   });
 
+  it('changes accounts that only some networks or certificates may use', async () => {
+    const { admin } = bench!;
+    const [first, second, third] = ids as readonly [string, string, string];
+    await admin.editAccount(owner, { id: first, allowedNetworks: ['10.0.0.0/8'] });
+    await admin.editAccount(owner, { id: second, boundTo: { subject: 'CN=board,O=Example' } });
+    const asked = { kind: 'service', ids: [first, second, third], status: 'inactive' } as const;
+    for (const preview of [true, false]) {
+      const { items } = await admin.changeAccounts(owner, { ...asked, preview });
+      expect(items.map(({ outcome }) => outcome)).toEqual(['changed', 'changed', 'changed']);
+    }
+    expect(await admin.showAccount(owner, { id: first })).toMatchObject({
+      status: 'inactive',
+      allowedNetworks: ['10.0.0.0/8'],
+    });
+  });
+
   it('lets nobody be the last administrator, also not one after the other', async () => {
     const { admin } = bench!;
     const made = await Promise.all(
