@@ -54,7 +54,7 @@ function roleFaults(roles: Declaration['roles'], present: Present): readonly Fau
 }
 
 function sameNames(before: RoleView, permissions: readonly string[]): boolean {
-  return [...before.permissions].sort().join(' ') === [...permissions].sort().join(' ');
+  return [...before.permissions].sort().join(' ') === [...new Set(permissions)].sort().join(' ');
 }
 
 function teamFaults(teams: Declaration['teams'], present: Present): readonly Fault[] {

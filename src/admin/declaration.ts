@@ -10,7 +10,7 @@ import { AdminError, invalid } from './error.ts';
 import { readInput } from './input.ts';
 import { bindingWords } from './restriction.ts';
 import type { createRole, editRole, listRoles } from './roles.ts';
-import { restriction } from './schemas/words.ts';
+import { inOneSpelling, restriction } from './schemas/words.ts';
 import type { createTeam, editTeam, listTeams } from './teams.ts';
 import type { AccountView, RoleView } from './views.ts';
 
@@ -249,7 +249,7 @@ function roleDifferences(
   wanted: Declaration['roles'][number],
 ): readonly string[] {
   return [
-    ...difference('description', before.description, wanted.description),
+    ...difference('description', before.description, inOneSpelling(wanted.description)),
     ...difference('permissions', sorted(before.permissions), sorted(wanted.permissions)),
     ...difference('in doubt', sorted(before.inDoubt ?? []), ''),
   ];
@@ -260,7 +260,7 @@ function teamDifferences(
   wanted: Declaration['teams'][number],
 ): readonly string[] {
   return [
-    ...difference('description', before.description, wanted.description),
+    ...difference('description', before.description, inOneSpelling(wanted.description)),
     ...difference('applications', sorted(before.applications), sorted(wanted.applications)),
     ...difference('in doubt', sorted(before.inDoubt ?? []), ''),
   ];
@@ -271,7 +271,7 @@ function accountDifferences(
   wanted: Declaration['serviceAccounts'][number],
 ): readonly string[] {
   return [
-    ...difference('description', before.description, wanted.description),
+    ...difference('description', before.description, inOneSpelling(wanted.description)),
     ...difference('role', before.role, wanted.role),
     ...difference('teams', memberships(before.teams), memberships(wanted.teams)),
     ...difference('grants', grants(before.grants), grants(wanted.grants)),
@@ -306,8 +306,9 @@ function difference(field: string, before: string, wanted: string): readonly str
   return before === wanted ? [] : [`${field}: ${before || '-'} → ${wanted || '-'}`];
 }
 
+/** Each once: what stands twice in a file is kept once. */
 function sorted(names: readonly string[]): string {
-  return [...names].sort().join(' ');
+  return [...new Set(names)].sort().join(' ');
 }
 
 function memberships(teams: readonly { readonly team: string; readonly role: string }[]): string {

@@ -55,10 +55,15 @@ export const accountId = z
   .string()
   .regex(/^[0-9A-Za-z]{12}$/, 'must be the 12 letters and digits of an account');
 
+/** A description as it is kept: what has been written once compares equal from then on. */
+export function inOneSpelling(text: string): string {
+  return text.normalize('NFC').trim();
+}
+
 export const description = z
   .string()
   .max(4 * FIELD_LIMITS.descriptionCharacters)
-  .overwrite((text) => text.normalize('NFC').trim())
+  .overwrite(inOneSpelling)
   .check(({ value, issues }) => {
     const fault = descriptionFault(value);
     if (fault !== null) issues.push({ code: 'custom', message: fault, input: '' });

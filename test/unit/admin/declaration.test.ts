@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compilePermissions } from '../../../src/account/permission.ts';
 import { createAdministration } from '../../../src/admin/administration.ts';
+import { planOf } from '../../../src/admin/check-declaration.ts';
 import { planDeclaration } from '../../../src/admin/declaration.ts';
 import type { Declaration } from '../../../src/admin/declaration-faults.ts';
 import { AdminError } from '../../../src/admin/error.ts';
@@ -107,6 +108,42 @@ describe('applications that change hands', () => {
       ['erp', ['CRM']],
     ]);
     expect(await planDeclaration(bench.admin, owner, wanted)).toEqual([]);
+  });
+});
+
+describe('a declaration in a spelling that is not how the registry keeps it', () => {
+  it.each([
+    ['spaces around', `  said \n`],
+    ['a decomposed accent', 'cafe\u0301'],
+  ])('differs no more once it is applied: %s', async (_, description) => {
+    const name = `spelled-${description.trim().length}`;
+    const permissions = ['apps:write', 'apps:read', 'apps:write'];
+    const wanted: Declaration = {
+      roles: [{ name, description, permissions }],
+      teams: [{ name, description, applications: [name, name] }],
+      serviceAccounts: declared(
+        `  serviceAccounts: [{ name: ${name}, role: viewer }]`,
+      ).serviceAccounts.map((account) => ({ ...account, description })),
+    };
+    const steps = await planDeclaration(bench.admin, owner, wanted);
+    const { applied } = await bench.admin.applyDeclaration(owner, {
+      ...wanted,
+      plan: planOf(steps),
+    });
+    expect(applied).toHaveLength(3);
+    expect(await planDeclaration(bench.admin, owner, wanted)).toEqual([]);
+  });
+
+  it('is planned alike by whoever reads the file and by whoever reads the request', async () => {
+    const wanted: Declaration = {
+      roles: [{ name: 'alike', description: 'new\n', permissions: ['apps:read', 'apps:read'] }],
+      teams: [],
+      serviceAccounts: [],
+    };
+    await bench.admin.createRole(owner, { name: 'alike', permissions: ['apps:write'] });
+    const plan = planOf(await planDeclaration(bench.admin, owner, wanted));
+    const { applied } = await bench.admin.applyDeclaration(owner, { ...wanted, plan });
+    expect(applied).toHaveLength(1);
   });
 });
 
