@@ -5,9 +5,6 @@ import type { PlaceUse } from '../limits/places.ts';
 import type { ConnectionHost, DoorConnection } from './connection.ts';
 import { Lingering } from './lingering.ts';
 
-/** So many of its first bytes tell HTTP/2 from every method of HTTP/1.1. */
-const TELLING_BYTES = 3;
-
 /**
  * A connection to a port without TLS that has sent nothing yet: its first bytes say whether it
  * speaks HTTP/2. Nothing is half-open about it, as nothing is due but a request: clients open
@@ -36,8 +33,8 @@ export class SilentConnection implements DoorConnection, Watched {
 
   /** Behind a PROXY preface its first bytes may be here already: then they are told at once. */
   listen(): void {
+    this.#socket.on('readable', this.#onReadable);
     if (this.#socket.readableLength > 0) this.#onReadable();
-    else this.#socket.on('readable', this.#onReadable);
   }
 
   get use(): PlaceUse {
@@ -51,13 +48,14 @@ export class SilentConnection implements DoorConnection, Watched {
       return;
     }
     const first = this.#begun === null ? read : Buffer.concat([this.#begun, read]);
-    if (first.length < TELLING_BYTES && isPrefix(first)) {
+    const isPreface = isPrefaceAsFar(first);
+    if (isPreface && first.length < PREFACE.length) {
       this.#begun = first;
       return;
     }
     this.#leave();
     this.#socket.unshift(first);
-    this.#spoke(beginsHttp2(first));
+    this.#spoke(isPreface);
   };
 
   readonly #onGone = (): void => {
@@ -103,14 +101,8 @@ export class SilentConnection implements DoorConnection, Watched {
   }
 }
 
-function beginsHttp2(first: Buffer): boolean {
-  return first.length >= TELLING_BYTES && isPrefix(first);
-}
-
-/**
- * Whether it may be the beginning of a connection of HTTP/2 (RFC 9113 §3.4), and not more of it.
- */
-function isPrefix(first: Buffer): boolean {
+/** Whether it is what every connection of HTTP/2 begins with (RFC 9113 §3.4), as far as it goes. */
+function isPrefaceAsFar(first: Buffer): boolean {
   const told = Math.min(first.length, PREFACE.length);
   return first.subarray(0, told).equals(PREFACE.subarray(0, told));
 }

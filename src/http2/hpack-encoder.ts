@@ -119,7 +119,9 @@ export function encodeRequest(
   at = put(at, ':path', target);
   at = putAll(at, upgrade === null ? fields : fields.without('sec-websocket-key'));
   if (framing.kind === 'length') at = put(at, 'content-length', String(framing.bytes));
-  else if (framing.kind === 'none' && framing.declared) at = put(at, 'content-length', '0');
+  else if (framing.kind === 'none' && framing.declared && upgrade === null)
+    // Of a tunnel, what follows would be more than none (RFC 9113 §8.1.1).
+    at = put(at, 'content-length', '0');
   if (takesTrailers) at = put(at, 'te', 'trailers');
   return Buffer.from(room.subarray(0, at));
 }

@@ -118,7 +118,7 @@ export function createMetrics({
     spans: wordCounter(
       registry,
       'sallyport_trace_spans_total',
-      'Spans by what became of them; over_limit: none were made, because too many were asked for.',
+      'Spans by what became of them; over_limit: none were made, because callers or strangers came too often.',
       'outcome',
       SPAN_OUTCOMES,
     ),

@@ -78,6 +78,8 @@ async function textOfOne(metric: object, format: TextFormat): Promise<string> {
 }
 
 const OPENMETRICS = /^application\/openmetrics-text$/i;
+/** Others that somebody may rank, as protobuf, are not to be had here. */
+const PLAIN = /^(?:text\/(?:plain|\*)|\*\/\*)$/i;
 
 /**
  * OpenMetrics for whoever names it and ranks nothing above it (RFC 9110 §12.5.1), as Prometheus
@@ -86,12 +88,12 @@ const OPENMETRICS = /^application\/openmetrics-text$/i;
  * @param accept the request's `Accept`
  */
 export function preferredFormat(accept: string): TextFormat {
-  let [named, others] = [0, 0];
+  let [named, plain] = [0, 0];
   for (const range of accept.split(',')) {
     const [type = '', ...parameters] = range.split(';').map((part) => part.trim());
     const weight = parameters.find((one) => /^q=/i.test(one))?.slice(2) ?? '1';
     if (OPENMETRICS.test(type)) named = Math.max(named, Number(weight));
-    else others = Math.max(others, Number(weight));
+    else if (PLAIN.test(type)) plain = Math.max(plain, Number(weight));
   }
-  return named > 0 && named >= others ? 'openmetrics' : 'plain';
+  return named > 0 && named >= plain ? 'openmetrics' : 'plain';
 }

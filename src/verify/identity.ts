@@ -33,6 +33,9 @@ export function readIdentity(headers: HeaderSource): Identity | null {
   const role = field('x-account-role') ?? '';
   const teams = field('x-account-teams') ?? '';
   const applications = field('x-account-applications');
+  const requestId = field('x-request-id');
+  // As node:http joins what came twice.
+  if (requestId?.includes(',')) throw new IdentityMalformed('X-Request-Id came more than once');
   if (id === '') {
     if (name !== '' || role !== '' || teams !== '' || (applications ?? '') !== '')
       throw new IdentityMalformed('there are fields of an account, and no X-Account-Id');
@@ -45,7 +48,7 @@ export function readIdentity(headers: HeaderSource): Identity | null {
     role: role === '' ? null : nameOf(role, 'X-Account-Role'),
     teams: namesOf(teams, 'X-Account-Teams'),
     applications: applications === null ? null : namesOf(applications, 'X-Account-Applications'),
-    requestId: field('x-request-id'),
+    requestId,
   };
 }
 

@@ -103,7 +103,7 @@ it('counts connections to the operations port beyond its places, and says so', a
 
 it('waits for the bytes that tell HTTP/2 from HTTP/1.1, however they are cut', async () => {
   const { gate, connect } = await open({ plaintext: true, http2: { enabled: true } });
-  const [second, first] = (await connect(gate.port, 2)) as [RawClient, RawClient];
+  const [second, first, like] = (await connect(gate.port, 3)) as [RawClient, RawClient, RawClient];
   for (const part of ['P', 'R', PREFACE.slice(2)]) await apart(second, part);
   await second.send(Buffer.concat([settings(), headers(1, fieldsOf({ path: '/public/b' }))]));
   await second.waitFor('200', (bytes) => responsesIn(framesIn(bytes)).get(1)?.status === 200);
@@ -111,6 +111,8 @@ it('waits for the bytes that tell HTTP/2 from HTTP/1.1, however they are cut', a
     await apart(first, part);
   await first.send('Content-Length: 0\r\n\r\n');
   expect((await first.waitForClose()).toString()).toMatch(/^HTTP\/1\.1 \d{3} /);
+  for (const part of [...'PRI * HTTP/1.1\r\n\r\n']) await like.send(part);
+  expect((await like.waitForClose()).toString()).toMatch(/^HTTP\/1\.1 400 /);
 });
 
 /** In a segment of its own, most likely. */

@@ -53,7 +53,11 @@ export function posting({ endpoint, ca, lookup }: Posting) {
         signal,
         dispatcher,
       });
-      return verdictOf(response.statusCode, await response.body.text());
+      const { statusCode, body: said } = response;
+      if (statusCode > 199 && statusCode < 300) return verdictOf(statusCode, await said.text());
+      // What it says about a refusal is not told, and may be longer than is read.
+      await said.text().catch(() => '');
+      return verdictOf(statusCode, '');
     };
   };
   return async (body: string, signal: AbortSignal): Promise<Sent> => {

@@ -144,6 +144,8 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
       if (moved || this.#sent.ended) {
         this.#open();
         this.#watchSilence();
+        // Its upstream takes no tunnels.
+        if (this.#over) return;
       }
       if (!moved) this.#receiver.onConnected();
       else if (!this.#blocked && !this.#sent.ended) this.#receiver.onDrain();

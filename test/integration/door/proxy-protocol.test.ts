@@ -47,7 +47,10 @@ describe('a listed balancer', () => {
     await door.talk([Buffer.concat([V2, Buffer.from(request('/two'))])]);
     await door.talk([...PREFACE, request('/three')]);
     await door.talk(['PROXY UNKNOWN\r\n', request('/four')]);
-    expect(cameFrom(door)).toEqual(['198.51.100.7', '198.51.100.8', '198.51.100.7', '127.0.0.1']);
+    const post = door.head('POST /five', 'Connection: close', 'Content-Length: 0');
+    await door.talk([`${PREFACE}P`, post.slice(1)]);
+    const first = '198.51.100.7';
+    expect(cameFrom(door)).toEqual([first, '198.51.100.8', first, '127.0.0.1', first]);
     const [decision] = await door.eventsOf('/two');
     expect(decision!.clientAddress).toBe('198.51.100.8');
   });

@@ -110,6 +110,10 @@ it.each([
     'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1',
     'openmetrics',
   ],
+  [
+    'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;q=0.6,application/openmetrics-text;q=0.5,text/plain;q=0.4',
+    'openmetrics',
+  ],
   ['text/plain;version=0.0.4, application/openmetrics-text;q=0.5', 'plain'],
   ['application/openmetrics-text;q=0', 'plain'],
   ['application/openmetrics-text;q=x', 'plain'],

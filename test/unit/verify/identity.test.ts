@@ -45,6 +45,7 @@ it.each<[string, Record<string, string | string[]>]>([
   ['an id that came twice', { ...FIELDS, 'x-account-id': ['a', 'b'] }],
   ['the same, joined', { ...FIELDS, 'x-account-id': 'a, b' }],
   ['the same, in two spellings', { ...FIELDS, 'X-Account-Id': 'b' }],
+  ['an id of the request that came twice', { ...FIELDS, 'x-request-id': 'a, b' }],
   ['a name that is none', { ...FIELDS, 'x-account-name': 'a b' }],
   ['no name', { ...FIELDS, 'x-account-name': '' }],
   ['teams with something between them', { ...FIELDS, 'x-account-teams': 'a, b' }],
