@@ -1,8 +1,8 @@
 # Sallyport as an image: Node, the bundle of the sources, the documentation, licences and a bill of
-# materials; nothing that could be installed or compiled, and no shell is used. docs/IMAGE.md says how to build it for
-# two processors, so that others can build the same, and how to pin its base.
+# materials; no sources and no libraries. docs/IMAGE.md says how to build it for two processors, so
+# that others can build the same, and how to pin its base.
 #   docker build -t sallyport .
-#   docker run --read-only --tmpfs /tmp --cap-drop ALL --stop-timeout 40 -p 8443:8443 \
+#   docker run --read-only --tmpfs /tmp --cap-drop ALL --stop-timeout 45 -p 8443:8443 \
 #     -v "$PWD/sallyport:/etc/sallyport:ro" -v sallyport-data:/var/lib/sallyport sallyport
 # The folder sallyport/ holds sallyport.yaml and what that names, readable by the user 10001; in it
 # are `instance: { dataDir: /var/lib/sallyport }`, `proxy: { address: "0.0.0.0:8443", … }` and

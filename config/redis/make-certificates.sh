@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes certificates for a trial, in the working folder: NAME.crt and NAME.key for each NAME, and the
-# CA that signs them, ca.pem with its ca.key, where there is none yet. They last 30 days. In
+# Makes certificates for a trial, in the working folder: NAME.crt and NAME.key for each NAME, and
+# the CA that signs them, ca.pem with its ca.key, where there is none yet. They last 30 days. In
 # production take those of your own CA.
 # usage: make-certificates.sh NAME...        needs openssl 3
 set -eu

@@ -46,6 +46,9 @@ beforeAll(() => {
   // Somebody's secrets, beside the examples.
   for (const name of ['gate.password', 'tls.key', 'ci.token'])
     writeFileSync(join(clone, 'config/redis', name), 'secret');
+  const kept = join(clone, 'config/examples/one-machine/data');
+  mkdirSync(kept, { recursive: true });
+  writeFileSync(join(kept, 'audit-key.pem'), 'secret');
   const [made] = JSON.parse(npm(clone, 'pack', '--json', '--pack-destination', home)) as [
     { filename: string; files: { path: string }[] },
   ];

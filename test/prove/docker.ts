@@ -35,6 +35,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
+/** What the image is made on: a name, or what stands for it. */
+let madeOn = '';
 await main();
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exitCode = counts.failed > 0 ? 1 : 0;
@@ -93,7 +95,7 @@ async function onEngine(engine: Engine, folder: string): Promise<void> {
     await judge('built again elsewhere, every layer is the same', async () => {
       layers = await buildsTheSame(stack, ROOT, folder);
     });
-    if (image !== undefined) write(figuresOf(image, starts, layers, bases.node));
+    if (image !== undefined) write(figuresOf(image, starts, layers, madeOn));
     await step('docker-compose up', () => stack.compose('up', '--detach'));
     const tokens: Tokens = { deployer: '', viewer: '', administrator: '', password: '' };
     for (const [what, check] of CHECKS) await judge(what, () => check(stack, tokens));
@@ -140,12 +142,14 @@ function write(lines: readonly string[]): void {
 }
 
 async function bringBases(bases: BaseImages, engine: Engine, folder: string): Promise<boolean> {
+  madeOn = bases.node;
   if (await pullAll(bases, engine.commands)) return true;
   if (engine.own) {
     console.log(
       `${bases.node} and ${bases.redis} cannot be pulled: stand-ins are made from Debian's packages`,
     );
     await standIn(bases, folder, engine.commands);
+    madeOn = `a stand-in for ${bases.node}`;
     return true;
   }
   console.log(

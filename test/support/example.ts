@@ -35,7 +35,7 @@ export class Example {
     const example = new Example();
     cpSync(join(EXAMPLES, name), example.folder, { recursive: true });
     for (const port of OWN_PORTS) example.#ports.set(port, await freePort());
-    for (const file of ['README.md', 'sallyport.yaml', 'manage.yaml', '.npmrc'])
+    for (const file of ['README.md', 'sallyport.yaml', 'manage.yaml', 'npmrc'])
       example.#replaceIn(join(example.folder, file), places);
     return example;
   }

@@ -99,6 +99,16 @@ describe('the Helm chart', () => {
     expect(() => rendered('--set', value)).toThrow(message);
   });
 
+  it('lets nobody in where a list of those who may come is empty', (ctx) => {
+    toolsOrSkip(ctx, 'helm');
+    const none = ['networkPolicy.metricsFrom=[]', 'decision.from=[]', 'decision.enabled=true'];
+    const objects = rendered(...none.flatMap((value) => ['--set-json', value]));
+    const { spec } = find(objects, 'NetworkPolicy', 'sallyport') as unknown as {
+      spec: { ingress: readonly object[] };
+    };
+    expect(spec.ingress).toEqual([{ ports: [{ port: 8443, protocol: 'TCP' }] }]);
+  });
+
   it('names its objects for the release, so that two fit into one namespace', (ctx) => {
     toolsOrSkip(ctx, 'helm');
     const names = (release: string) =>

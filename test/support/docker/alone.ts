@@ -47,7 +47,7 @@ export async function runsAlone(stack: Stack, folder: string): Promise<readonly 
     '--cap-drop',
     'ALL',
     '--stop-timeout',
-    '40',
+    '45',
     '-p',
     `127.0.0.1:${port}:8443`,
   ];

@@ -8,7 +8,7 @@
 
 {{- define "sallyport.selector" -}}
 app.kubernetes.io/name: sallyport
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: edge
 {{- end -}}
 
