@@ -37,8 +37,8 @@ type Endpoint = (method: string, accept: string) => OpsResponse | Promise<OpsRes
  *
  * Plain `node:http`, and nothing of a request is read but its method, its path and, for metrics,
  * `Accept`: load balancers send `OPTIONS / HTTP/1.0` (HAProxy), `GET / HTTP/1.0` without Host, or a
- * Host that is no name. `/` and `*`, to which balancers send checks without a path of their own, mean
- * readiness. OPTIONS has the status that GET would have.
+ * Host that is no name. `/` and `*`, to which balancers send checks without a path of their own,
+ * mean readiness. OPTIONS has the status that GET would have.
  */
 export function createOpsHandler({ checks, metrics, log }: OpsParts): RequestListener {
   const scrapes = {
