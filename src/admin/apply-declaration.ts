@@ -19,7 +19,10 @@ export interface ApplyInput extends DeclarationInput {
 
 export interface AppliedDeclaration extends Receipted {
   readonly applied: readonly DeclaredChange[];
-  /** Not made, because of the fault: the next run goes on with them. */
+  /**
+   * Not known to be made, because of the fault: the next run goes on with them. With `unavailable`
+   * the answer of the store may be lost, and the change made.
+   */
   readonly notApplied: readonly DeclaredChange[];
   readonly fault: { readonly code: AdminErrorCode; readonly message: string } | null;
 }

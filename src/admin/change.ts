@@ -12,6 +12,7 @@ import { type AdminContext, RECEIPT_WAIT, type Receipted } from './context.ts';
 import { type Edit, type Reliance, rolesOf } from './edit.ts';
 import type { Effect } from './effect.ts';
 import { AdminError } from './error.ts';
+import { joinedCommit } from './joined-commit.ts';
 import { RESTRICTION_FIELDS } from './restriction.ts';
 import { assertUnderstood } from './understood.ts';
 
@@ -65,45 +66,21 @@ export async function change<T extends object>(
 /**
  * Makes several changes in one step of the store: all of them or none. Answers `conflict` when what
  * they were planned from has changed, or a name is taken: whoever asked plans anew, or makes them
- * one by one to learn which. Not for changes that take something away: there is no receipt.
+ * one by one to learn which. No two of them may claim the same name. Not for changes that take
+ * something away: there is no receipt.
  */
 export async function changeTogether(
   context: AdminContext,
   actor: Actor,
   plans: readonly (Pick<Plan<unknown>, 'type' | 'effect' | 'reliesOn'> & { readonly edit: Edit })[],
 ): Promise<'changed' | 'conflict'> {
-  const commits = plans.map((plan) => commitFor(context, actor, plan, plan.edit));
-  const result = await writing(context.store, merged(commits));
-  return result.committed ? 'changed' : 'conflict';
-}
-
-function merged(commits: readonly Commit[]): Commit {
-  const [first, ...others] = commits;
+  const [first, ...others] = plans.map((plan) => commitFor(context, actor, plan, plan.edit));
   if (first === undefined) throw new TypeError('there is nothing to change');
-  const expects = new Map(
-    commits.flatMap((one) => one.expects).map((one) => [`${one.kind}:${one.key}`, one]),
+  const result = await writing(
+    context.store,
+    joinedCommit([first, ...others], () => undefined),
   );
-  // Where they differ, the earliest is no longer true.
-  const under = commits.flatMap(({ underTombstones }) => underTombstones ?? []);
-  return {
-    expects: [...expects.values()],
-    changes: commits.flatMap(({ changes }) => changes),
-    claims: {
-      take: commits.flatMap(({ claims }) => claims.take),
-      drop: commits.flatMap(({ claims }) => claims.drop),
-    },
-    references: {
-      add: commits.flatMap(({ references }) => references.add),
-      remove: commits.flatMap(({ references }) => references.remove),
-    },
-    activates: commits.flatMap(({ activates }) => activates ?? []),
-    revives: commits.flatMap(({ revives }) => revives ?? []),
-    users: commits.flatMap(({ users }) => users ?? []),
-    ...(under.length === 0 ? {} : { underTombstones: Math.min(...under) }),
-    unreferenced: commits.flatMap(({ unreferenced }) => unreferenced),
-    audit: first.audit,
-    moreAudit: others.map(({ audit }) => audit),
-  };
+  return result.committed ? 'changed' : 'conflict';
 }
 
 /** Waits until a change that took something away is in force everywhere, `waitMs` at most. */
@@ -176,8 +153,14 @@ export async function reading<T>(read: () => Promise<T>): Promise<T> {
 /**
  * A commit whose answer did not arrive may have happened: that must be said, because a token may
  * have been lost with the answer.
+ *
+ * @param unchanged what is said where it has not happened
  */
-export async function writing(store: RegistryStore, commit: Commit): Promise<CommitResult> {
+export async function writing(
+  store: RegistryStore,
+  commit: Commit,
+  unchanged = 'nothing was changed',
+): Promise<CommitResult> {
   await reading(() => assertUnderstood(store, commit.changes));
   try {
     return await store.commit(commit);
@@ -186,7 +169,7 @@ export async function writing(store: RegistryStore, commit: Commit): Promise<Com
     const outcome =
       error.why === 'unreachable'
         ? 'it is not known whether the change was made: look before you repeat it'
-        : 'nothing was changed';
+        : unchanged;
     throw new AdminError(
       'unavailable',
       `the registry cannot be written (${error.message}); ${outcome}`,

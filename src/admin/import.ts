@@ -1,7 +1,7 @@
 import { RegistryUnavailable } from '../registry/port.ts';
 import { turn } from '../turns.ts';
 import type { AdminActor } from './actor.ts';
-import { change, changeTogether, reading } from './change.ts';
+import { change, changeTogether, claimsOf, reading } from './change.ts';
 import type { AdminContext } from './context.ts';
 import type { Edit } from './edit.ts';
 import { judge } from './effect.ts';
@@ -216,9 +216,9 @@ async function importedTogether(
   reviveRevoked: boolean,
 ): Promise<number | null> {
   const accounts = inputs.flatMap((input) => accountIn(input) ?? []);
-  const distinct = (key: 'id' | 'name') => new Set(accounts.map((one) => one[key])).size;
-  if (accounts.length < inputs.length || distinct('id') + distinct('name') < 2 * inputs.length)
-    return null;
+  // Two that hold the same name, or are the same person, are judged one after the other.
+  const keys = accounts.flatMap((one) => [one.id, ...claimsOf({ kind: 'account' }, one)]);
+  if (accounts.length < inputs.length || new Set(keys).size < keys.length) return null;
   return reading(async () => {
     const records = await Records.read(context.store);
     const known = await Promise.all(accounts.map(({ id }) => context.store.account(id)));

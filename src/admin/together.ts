@@ -13,7 +13,7 @@ export interface Together {
 
 export interface Written<Step> extends Receipted {
   readonly applied: readonly Step[];
-  /** Not made, because of the fault. */
+  /** Not known to be made, because of the fault: with `unavailable` its answer may be lost. */
   readonly notApplied: readonly Step[];
   readonly fault: AdminError | null;
 }
@@ -82,7 +82,8 @@ class Run<Step extends Together> {
     const { store, clock } = this.#context;
     const commit = joinedCommit(commits, (key) => versions.get(key));
     const sentMs = clock.monotonicMs();
-    const result = await writing(store, commit);
+    const unchanged = this.applied.length > 0 ? 'the rest was not changed' : undefined;
+    const result = await writing(store, commit, unchanged);
     if (!result.committed) return false;
     for (const change of commit.changes) versions.set(keyOf(change), result.seq);
     // Whoever has applied this change has applied all before it.

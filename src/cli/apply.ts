@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { AppliedDeclaration } from '../admin/apply-declaration.ts';
 import { type DeclaredChange, planOf } from '../admin/check-declaration.ts';
 import { planDeclaration, type Step } from '../admin/declaration.ts';
-import { AdminError } from '../admin/error.ts';
+import { AdminError, type AdminErrorCode } from '../admin/error.ts';
 import { UsageError } from './exit.ts';
 import { loadChecked } from './load.ts';
 import { examples, leaf } from './options.ts';
@@ -84,7 +84,7 @@ export function report(
       ...(fault === null ? {} : { notApplied }),
     });
   else if (fault === null) note(`Done: ${counted(applied.length)}.`);
-  else sayInterrupted(applied, notApplied);
+  else sayInterrupted(applied, notApplied, fault.code);
   noteReceipt(revocation);
   if (fault !== null) throw new AdminError(fault.code, fault.message);
 }
@@ -92,11 +92,14 @@ export function report(
 function sayInterrupted(
   applied: readonly DeclaredChange[],
   notApplied: readonly DeclaredChange[],
+  code: AdminErrorCode,
 ): void {
+  // The answer of the store may be lost, and the change made.
+  const outcome = code === 'unavailable' ? 'not known to be applied' : 'not applied';
   const all = applied.length + notApplied.length;
   note(`Applied ${applied.length} of ${counted(all)}, then it was stopped:`);
   for (const { target } of applied) note(`  ${target}: applied`);
-  for (const { target } of notApplied) note(`  ${target}: not applied`);
+  for (const { target } of notApplied) note(`  ${target}: ${outcome}`);
   note('Apply the file again when the cause is mended: what is applied already stays as it is.');
 }
 

@@ -230,7 +230,11 @@ export const appliedDeclaration = component(
   'AppliedDeclaration',
   z.object({
     applied: z.array(declaredChange),
-    notApplied: z.array(declaredChange).describe('The next run goes on with them.'),
+    notApplied: z
+      .array(declaredChange)
+      .describe(
+        'Not known to be applied: where `fault` is `unavailable`, the answer of the store may be lost and the change made. The next run goes on with them.',
+      ),
     fault: z.object({ code: z.string(), message: z.string() }).nullable(),
     ...receipt,
   }),

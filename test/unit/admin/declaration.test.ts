@@ -6,6 +6,7 @@ import { planDeclaration } from '../../../src/admin/declaration.ts';
 import type { Declaration } from '../../../src/admin/declaration-faults.ts';
 import { AdminError } from '../../../src/admin/error.ts';
 import { parseConfig } from '../../../src/config/load.ts';
+import { RegistryUnavailable } from '../../../src/registry/port.ts';
 import { type Bench, openBench, owner, refusal } from './stores.ts';
 
 const editor = {
@@ -281,6 +282,17 @@ describe('a declaration that is applied', () => {
     expect(rest.applied).toEqual(notApplied);
     expect((await bench.store.snapshot()).seq).toBe(seq + 1);
     expect((await bench.admin.applyDeclaration(owner, many())).applied).toEqual([]);
+  });
+
+  it('says of a step that the store refuses that the rest was not changed', async () => {
+    const names = Array.from({ length: MANY }, (_, n) => `{ name: rest-${n}, role: viewer }`);
+    const admin = beside(async (commits) => {
+      if (commits === 2) throw new RegistryUnavailable('refused', 'it is read-only now');
+    });
+    const wanted = declared(`  serviceAccounts: [${names.join(', ')}]`);
+    const { applied, fault } = await admin.applyDeclaration(owner, wanted);
+    expect([applied.length, fault?.code]).toEqual([256, 'unavailable']);
+    expect(fault?.message).toMatch(/it is read-only now\); the rest was not changed$/);
   });
 
   it('tells once that all it takes away is in force', async () => {

@@ -6,6 +6,8 @@ import { change } from '../../../src/admin/change.ts';
 import { judge } from '../../../src/admin/effect.ts';
 import { IDENTITY_ACTOR } from '../../../src/admin/identity.ts';
 import { Records } from '../../../src/admin/records.ts';
+import { encodeRecord, withVersion } from '../../../src/registry/codec.ts';
+import { account } from '../account/samples.ts';
 import { type Bench, changesOf, openBench, owner, refusal, STORES } from './stores.ts';
 
 const ada = { name: 'ada', subject: 'https://login.test#1', role: 'administrator' };
@@ -56,6 +58,20 @@ describe.each(STORES)('people whom an identity provider vouches for, in the %s s
     expect(await refusal(admit({ ...ada, name: 'ci', subject: 'x#3' }))).toMatchObject({
       code: 'name-taken',
     });
+  });
+
+  it('are nobody else by an import either, also when both come at once', async () => {
+    const of = (n: number) => {
+      const name = `twin-${n}`;
+      const subject = 'https://login.test#twin';
+      return account({ id: `twinTwin000${n}`, name, kind: 'user', subject, role: 'none' });
+    };
+    const records = [1, 2].map((n) => ({
+      kind: 'account' as const,
+      text: withVersion(encodeRecord(of(n)), 1),
+    }));
+    const { done, refusal: why } = await bench!.admin.importRecords(owner, { records });
+    expect([done, why?.code]).toEqual([1, 'name-taken']);
   });
 
   it('have their name and their subject free again once the account is deleted', async () => {

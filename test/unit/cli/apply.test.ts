@@ -29,6 +29,15 @@ it('says what was applied and what was not when it was stopped on the way', () =
   ]);
 });
 
+it('claims of no change that it was not made where the answer of the store may be lost', () => {
+  const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const fault = { code: 'unavailable', message: 'it is not known' } as const;
+  expect(() => report({ ...interrupted, fault }, {})).toThrow('it is not known');
+  const lines = said.mock.calls.map(([line]) => String(line).trim());
+  expect(lines).toContain('role beyond: not known to be applied');
+  expect(lines).not.toContain('role beyond: not applied');
+});
+
 it('says it as JSON to who asks for that', () => {
   const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   expect(() => report(interrupted, { json: true })).toThrow('taken meanwhile');
