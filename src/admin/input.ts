@@ -67,7 +67,9 @@ function wordsOf(issue: z.core.$ZodRawIssue): string | undefined {
     case 'invalid_value':
       return `must be one of ${issue.values.map(String).join(', ')}`;
     case 'too_small':
-      return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}`;
+      if (issue.origin === 'string') return 'must not be empty';
+      if (issue.origin !== 'array') return `must be at least ${issue.minimum}`;
+      return `must have at least ${issue.minimum} ${Number(issue.minimum) === 1 ? 'entry' : 'entries'}`;
     case 'too_big':
       if (issue.origin === 'string') return `must be text of at most ${issue.maximum} characters`;
       if (issue.origin !== 'array') return `must be at most ${issue.maximum}`;

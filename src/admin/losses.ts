@@ -1,4 +1,4 @@
-import type { Account, Team } from '../account/model.ts';
+import type { Account } from '../account/model.ts';
 import { compilePermissions, exceeds } from '../account/permission.ts';
 import { compilePrincipal } from '../account/principal.ts';
 import type { Records } from './records.ts';
@@ -19,15 +19,15 @@ export function lossesOf(
 ): readonly string[] {
   if (!isLetIn(before, nowMs)) return [];
   if (after === null || !isLetIn(after, nowMs)) return ['everything: it is let in nowhere'];
+  const [old, now] = [compilePrincipal(before), compilePrincipal(after)];
   const lines = [
     ...ofRoles(before.role, after.role, records, 'by default'),
     ...applicationsOf(before, after, records).flatMap(([application, team]) => {
-      const [was, is] = [before, after].map((account) =>
-        compilePrincipal(account).effectiveRole(application, team),
-      );
+      const was = old.effectiveRole(application, team);
+      const is = now.effectiveRole(application, team);
       return was === before.role && is === after.role
         ? []
-        : ofRoles(was!, is!, records, `on ${application}`);
+        : ofRoles(was, is, records, `on ${application}`);
     }),
     ...ofExpiry(before, after),
   ];
@@ -53,22 +53,33 @@ function ofRoles(was: string, is: string, records: Records, where: string): read
 function applicationsOf(
   before: Account,
   after: Account,
-  { teams }: Records,
+  records: Records,
 ): readonly (readonly [application: string, team: string | null])[] {
-  const owners = new Map<string, string | null>();
+  const [known, owners] = [ownersIn(records), new Map<string, string | null>()];
   for (const { grants } of [before, after])
-    for (const { application } of grants) owners.set(application, ownerOf(application, teams));
+    for (const { application } of grants)
+      owners.set(application, known.get(application.toLowerCase()) ?? null);
   for (const { team } of [...before.teams, ...after.teams])
-    for (const application of teams.get(team)?.applications ?? []) owners.set(application, team);
+    for (const application of records.teams.get(team)?.applications ?? [])
+      owners.set(application, team);
   return [...owners];
 }
 
-function ownerOf(application: string, teams: ReadonlyMap<string, Team>): string | null {
-  const folded = application.toLowerCase();
-  const owner = [...teams.values()].find(({ applications }) =>
-    applications.some((one) => one.toLowerCase() === folded),
+const OWNERS = new WeakMap<Records, ReadonlyMap<string, string>>();
+
+/**
+ * Which team owns each application, by its name in lower case. Computed once: many accounts ask.
+ */
+function ownersIn(records: Records): ReadonlyMap<string, string> {
+  const known = OWNERS.get(records);
+  if (known !== undefined) return known;
+  const owners = new Map(
+    [...records.teams.values()].flatMap(({ name, applications }) =>
+      applications.map((application) => [application.toLowerCase(), name] as const),
+    ),
   );
-  return owner?.name ?? null;
+  OWNERS.set(records, owners);
+  return owners;
 }
 
 function ofExpiry(before: Account, after: Account): readonly string[] {

@@ -12,14 +12,23 @@ export async function assertUnderstood(
   store: Pick<RegistryStore, 'instances'>,
   changes: readonly RecordChange[],
 ): Promise<void> {
-  const schemas = changes.flatMap(({ record }) => (record === null ? [] : [schemaOf(record)]));
-  const needed = Math.max(RECORD_SCHEMA, ...schemas);
-  if (needed === RECORD_SCHEMA) return;
+  const records = changes.flatMap(({ record }) => record ?? []);
+  const beyond = records.filter((record) => schemaOf(record) > RECORD_SCHEMA);
+  if (beyond.length === 0) return;
+  const needed = Math.max(...beyond.map(schemaOf));
   const { items } = await store.instances();
   const earlier = items.filter(({ schema }) => schema < needed).map(({ instance }) => instance);
   if (earlier.length > 0)
     throw new AdminError(
       'conflict',
-      `gates of an earlier version could not read this account, and would let nobody in: upgrade ${earlier.join(', ')} first (one that was killed is forgotten some time after its lease)`,
+      `gates of an earlier version could not read ${namesOf(beyond)}, and would let nobody in: upgrade ${earlier.join(', ')} first (one that was killed is forgotten some time after its lease)`,
     );
+}
+
+const NAMED_MAX = 5;
+
+function namesOf(records: readonly { readonly name: string }[]): string {
+  const names = records.slice(0, NAMED_MAX).map(({ name }) => name);
+  const more = records.length - names.length;
+  return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

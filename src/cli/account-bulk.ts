@@ -65,14 +65,17 @@ async function runBulk(
     command.error('error: say which: names, filters as in `list`, or --all');
   await withReach(options, options.dryRun !== true, async (reached) => {
     const accounts = await chosen(reached, names, { kind, ...filter }, narrows || options.all);
-    if (accounts.length === 0) return note('nobody is like that: nothing was changed');
-    const preview = await inParts(reached, accounts, kind, { ...change, preview: true });
+    if (accounts.length === 0) {
+      if (options.json === true) sayJson({ applied: false, items: [] });
+      return note('nobody is like that: nothing was changed');
+    }
+    const preview = whole(await inParts(reached, accounts, kind, { ...change, preview: true }));
     const count = preview.items.filter(({ outcome }) => outcome === 'changed').length;
-    if (options.dryRun === true || count === 0) return show(options, preview, false);
+    if (options.dryRun === true || count === 0) return showPreview(options, preview);
     if (options.json !== true) showItems(preview.items);
     await confirm(`Change ${count} of ${accounts.length} accounts?`, options.yes);
     const how = given('waitMs', options.wait);
-    show(options, await inParts(reached, accounts, kind, { ...change, ...how }), true);
+    report(options, await inParts(reached, accounts, kind, { ...change, ...how }), accounts.length);
   });
 }
 
@@ -118,44 +121,66 @@ async function chosen(
   return [...found.values()];
 }
 
+/** What was seen to, and the fault that ended it. */
+export interface InParts {
+  readonly answer: BulkAnswer;
+  readonly fault: AdminError | null;
+}
+
+function whole({ answer, fault }: InParts): BulkAnswer {
+  if (fault !== null) throw fault;
+  return answer;
+}
+
 /** As many at a time as one step of the store takes; what was changed before a fault is told. */
 async function inParts(
   { control, actor }: Reached,
   accounts: readonly AccountView[],
   kind: AccountKind,
   change: BulkChange & { readonly preview?: boolean; readonly waitMs?: number },
-): Promise<BulkAnswer> {
+): Promise<InParts> {
   const items: BulkItem[] = [];
   let receipts: Omit<BulkAnswer, 'items'> = {};
   for (let from = 0; from < accounts.length; from += BULK_MOST) {
     const ids = accounts.slice(from, from + BULK_MOST).map(({ id }) => id);
-    const { items: some, ...how } = await control.administration
-      .changeAccounts(actor, { kind, ids, ...change })
-      .catch((error: unknown) => {
-        if (!(error instanceof AdminError) || from === 0) throw error;
-        throw new AdminError(error.code, `${error.message}; ${from} accounts were seen to before`);
-      });
-    items.push(...some);
-    receipts = { ...receipts, ...how };
+    try {
+      const input = { kind, ids, ...change };
+      const { items: some, ...how } = await control.administration.changeAccounts(actor, input);
+      items.push(...some);
+      receipts = { ...receipts, ...how };
+    } catch (error) {
+      if (!(error instanceof AdminError) || from === 0) throw error;
+      return { answer: { items, ...receipts }, fault: error };
+    }
   }
-  return { items, ...receipts };
+  return { answer: { items, ...receipts }, fault: null };
 }
 
-function show(options: BulkOptions, answer: BulkAnswer, applied: boolean): void {
+function showPreview(options: BulkOptions, preview: BulkAnswer): void {
+  if (options.json === true) sayJson({ applied: false, ...preview });
+  else showItems(preview.items);
+}
+
+/** What was changed, also before a fault; throws for that. */
+export function report(
+  { json }: Pick<BulkOptions, 'json'>,
+  { answer, fault }: InParts,
+  asked: number,
+): void {
   const { items } = answer;
-  if (options.json === true) sayJson({ applied, ...answer });
-  else if (!applied) showItems(items);
+  if (json === true) sayJson({ applied: fault === null, ...answer });
   const [changed, refused] = (['changed', 'refused'] as const).map(
     (outcome) => items.filter((item) => item.outcome === outcome).length,
   );
-  if (applied) {
-    note(
-      `Changed ${changed} of ${items.length} accounts${refused === 0 ? '' : `; ${refused} were refused`}.`,
-    );
-    for (const { name, id, outcome, why } of items)
-      if (outcome === 'refused') note(`  ${name ?? id}: ${why}`);
-  }
+  note(
+    `Changed ${changed} of ${asked} accounts${refused === 0 ? '' : `; ${refused} were refused`}.`,
+  );
+  for (const { name, id, outcome, why } of items)
+    if (outcome === 'refused') note(`  ${name ?? id}: ${why}`);
   noteReceipt(answer.revocation);
+  if (fault === null) return;
+  const said = `after ${items.length} of ${asked} accounts were seen to: ${fault.message}`;
+  throw new AdminError(fault.code, said, { cause: fault });
 }
 
 function showItems(items: readonly BulkItem[]): void {

@@ -281,7 +281,7 @@ export const DECLARATION = {
         tag: 'Declaration',
         summary: 'Make roles and teams what is declared here',
         description:
-          'All of it is judged before anything is changed, and 256 changes at a time are made in one step: what is no longer is applied whole or not at all. `fault` says why what is `notApplied` was not.',
+          'All of it is judged before anything is changed, and 256 changes at a time are made in one step: a declaration of no more than that is applied whole or not at all. `fault` says what ended a longer one.',
         without: ['serviceAccounts'],
         body: { name: 'AppliedDeclarationInput', bytes: DECLARATION_BYTES },
         answers: {

@@ -46,7 +46,7 @@
       try {
         const saved = JSON.parse(localStorage.getItem(key) ?? '[]');
         const isOurs = (one) =>
-          typeof one?.name === 'string' && /^\?[\w%&=.+:-]*$/.test(one?.query ?? '');
+          typeof one?.name === 'string' && /^\?[\w%&=.+:*-]*$/.test(one?.query ?? '');
         return Array.isArray(saved) ? saved.filter(isOurs).slice(0, 20) : [];
       } catch {
         return [];

@@ -28,6 +28,17 @@ it('writes no record that a gate which runs could not read, and names that gate'
   expect(commit).not.toHaveBeenCalled();
 });
 
+it('names those accounts of many that a gate could not read, five at most', async () => {
+  const changes = Array.from({ length: 8 }, (_, n) => {
+    const record = account({ name: `one-${n}`, ...(n === 0 ? {} : NARROW) });
+    return { kind: 'account', key: record.id, record } as const;
+  });
+  const commit = { changes } as unknown as Commit;
+  await expect(writing(storeWith(1).store, commit)).rejects.toThrow(
+    'could not read one-1, one-2, one-3, one-4, one-5 and 2 more, and would',
+  );
+});
+
 it('writes it when every gate can read it, and asks for nothing where each can', async () => {
   const present = storeWith(2);
   await writing(present.store, commitOf(NARROW));

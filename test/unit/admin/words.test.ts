@@ -39,6 +39,12 @@ describe('the words of an input', () => {
     expect(fault.length).toBeLessThan(300);
   });
 
+  it('say of a list that is too short how many entries it must have', () => {
+    const listed = (least: number) => ({ ids: z.array(z.string()).min(least) });
+    expect(faultsOf(listed(1), { ids: [] })).toEqual(['ids: must have at least 1 entry']);
+    expect(faultsOf(listed(2), { ids: [] })).toEqual(['ids: must have at least 2 entries']);
+  });
+
   it.each([null, 7, 'text', []])('take %j for no input at all', (input) => {
     expect(faultsOf({}, input)).toHaveLength(1);
   });
