@@ -1,4 +1,5 @@
 import { type Cell, csvLine } from '../audit/export/csv.ts';
+import { AdminError } from './error.ts';
 import type { InstancesView } from './instances.ts';
 import { bindingWords } from './restriction.ts';
 import type { AccountView, ListedRole, ListedTeam, TeamMember } from './views.ts';
@@ -92,4 +93,16 @@ export type CsvListName = keyof typeof CSV_LISTS;
 export function csvLines(list: CsvListName, items: readonly unknown[]): string {
   const { line } = CSV_LISTS[list] as CsvList<unknown>;
   return items.map((item) => line(item)).join('');
+}
+
+/**
+ * A table has no place to say that records are missing from it, and would look whole: where some
+ * cannot be read there is none. Throws `AdminError` (`unavailable`).
+ */
+export function mustBeWhole({ damaged = [] }: { readonly damaged?: readonly string[] }): void {
+  if (damaged.length > 0)
+    throw new AdminError(
+      'unavailable',
+      `these accounts cannot be read, and a table would not say so: ${damaged.join(', ')}`,
+    );
 }

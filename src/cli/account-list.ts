@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { AccountKind } from '../account/model.ts';
 import type { AccountQuery, AccountViewPage } from '../admin/list-accounts.ts';
-import { CSV_LISTS, csvLines } from '../admin/lists-csv.ts';
+import { CSV_LISTS, csvLines, mustBeWhole } from '../admin/lists-csv.ts';
 import { bindingWords } from '../admin/restriction.ts';
 import type { AccountView, TokenView } from '../admin/views.ts';
 import { LIST_SORTS, type ListSort } from '../registry/listing/query.ts';
@@ -102,13 +102,16 @@ export function withFilters(command: Command, kind: AccountKind): Command {
 
 async function runList(options: ListOptions, kind: AccountKind, noun: string): Promise<void> {
   const { sort, order, ...filter } = filterOf(options);
-  const query = { kind, ...filter, ...given('sort', sort), ...given('order', order) };
+  // Its columns are always there: an empty one would say that a token was never used.
+  const uses = options.csv === true && kind === 'service' ? { lastUsed: true } : {};
+  const query = { kind, ...filter, ...uses, ...given('sort', sort), ...given('order', order) };
   const most = options.limit ?? Number.POSITIVE_INFINITY;
   await withReach(options, false, async (reached) => {
     const printer = printerFor(options, sort);
     let [shown, total] = [0, 0];
     const damaged = new Set<string>();
     for await (const page of pagesOf(reached, query, most)) {
+      if (options.csv === true) mustBeWhole(page);
       for (const id of page.damaged) damaged.add(id);
       total = page.total;
       shown += page.items.length;

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { mustBeWhole } from '../admin/lists-csv.ts';
 import type { WhoCan } from '../admin/who-can.ts';
 import { withoutQuery } from './explain.ts';
 import { type CommonOptions, examples, given, leaf, several, withCsv } from './options.ts';
@@ -45,6 +46,7 @@ export function addWhoCanCommand(program: Command): void {
           found.push(...page.items);
           examined += page.examined;
           cursor = page.next;
+          if (options.csv === true) mustBeWhole(page);
           for (const id of page.damaged) note(`the record of account ${id} cannot be read`);
         } while (cursor !== null && found.length < limit);
         const items = found.slice(0, limit);

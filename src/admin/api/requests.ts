@@ -6,6 +6,7 @@ import { StoreUnavailable } from '../../store/fault.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { shownCertificate } from '../../tls/client-certificate.ts';
 import type { Control } from '../control.ts';
+import { mustBeWhole } from '../lists-csv.ts';
 import type { FoundTokens } from './found-tokens.ts';
 import type { Admission, ApiGuard } from './guard.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
@@ -171,7 +172,11 @@ export class Requests {
       version: version.value,
       signal: c.req.raw.signal,
     } as unknown as Call<never, never, never>;
-    if (operation.creates === undefined) return operation.handle(this.#services, call);
+    if (operation.creates === undefined) {
+      const result = await operation.handle(this.#services, call);
+      if (isTable(c, operation) && 'body' in result) mustBeWhole(Object(result.body));
+      return result;
+    }
     return this.#create(c, operation, call, body.text ?? '');
   }
 
@@ -284,11 +289,19 @@ export class Requests {
 function answerOf(
   c: ApiContext,
   requestId: string,
-  { csv }: Operation,
+  operation: Operation,
   result: OperationResult,
 ): Response {
-  const asTable = csv !== undefined && wantsCsv(c.req.header('accept') ?? null);
-  return asTable ? csvResponse(requestId, csv, result, c.req.url) : responseOf(requestId, result);
+  return isTable(c, operation)
+    ? csvResponse(requestId, operation.csv, result, c.req.url)
+    : responseOf(requestId, result);
+}
+
+function isTable(
+  c: ApiContext,
+  operation: Operation,
+): operation is Operation & Required<Pick<Operation, 'csv'>> {
+  return operation.csv !== undefined && wantsCsv(c.req.header('accept') ?? null);
 }
 
 type Admitted = Extract<Admission, { admitted: true }>;

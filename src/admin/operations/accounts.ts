@@ -63,7 +63,7 @@ export const ACCOUNTS = {
         tag: SERVICE.tag,
         summary: 'List service accounts',
         description:
-          'Filters narrow the list down together. `total` counts all to which they apply. Changes meanwhile move nobody to another page whose place in the order stays.',
+          'Filters narrow the list down together. `total` counts all to which they apply. Changes meanwhile move nobody to another page whose place in the order stays. A table (`text/csv`) says when tokens were last let in with `lastUsed=true` alone, and there is none where a record cannot be read.',
         fixed: { kind: 'service' },
         answers: { 200: { description: 'One page.', schema: answers.accountPage } },
         csv: 'accounts',

@@ -1,7 +1,7 @@
 import type { Hono } from 'hono';
 import { stream } from 'hono/streaming';
 import type { AccountKind } from '../../account/model.ts';
-import { CSV_LISTS, type CsvListName, csvLines } from '../../admin/lists-csv.ts';
+import { CSV_LISTS, type CsvListName, csvLines, mustBeWhole } from '../../admin/lists-csv.ts';
 import { turn } from '../../turns.ts';
 import { attempt } from '../attempt.ts';
 import { listQueryOf, listView } from '../components/account-list.ts';
@@ -45,6 +45,7 @@ export function csvPages(app: Hono<Env>, parts: ConsoleParts): void {
 interface Page {
   readonly items: readonly unknown[];
   readonly next: string | null;
+  readonly damaged?: readonly string[];
 }
 
 async function table(
@@ -53,9 +54,14 @@ async function table(
   list: CsvListName,
   read: (cursor: string | null) => Promise<Page>,
 ): Promise<Response> {
+  const wholePage = async (cursor: string | null) => {
+    const page = await read(cursor);
+    mustBeWhole(page);
+    return page;
+  };
   // The first page before the headers: what is wrong with the question is said on a page and not in
   // the file.
-  const first = await read(null);
+  const first = await wholePage(null);
   c.header('content-type', 'text/csv; charset=utf-8; header=present');
   c.header('content-disposition', `attachment; filename="sallyport-${list}.csv"`);
   if (c.req.method === 'HEAD') return c.body(null);
@@ -69,7 +75,7 @@ async function table(
       // Whoever reads slowly must not go on reading when they may no longer.
       if ((await standingNow(c, parts, 'sallyport:registry:read')) !== 'stands')
         throw new Error('the session of whoever took a list away has ended');
-      const further = await attempt(() => read(next));
+      const further = await attempt(() => wholePage(next));
       // Cut off rather than looking complete.
       if (!further.done) throw new Error('a list could not be read to its end');
       page = further.value;
