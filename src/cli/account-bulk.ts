@@ -179,7 +179,7 @@ export function report(
     if (outcome === 'refused') note(`  ${name ?? id}: ${why}`);
   noteReceipt(answer.revocation);
   if (fault === null) return;
-  const said = `after ${items.length} of ${asked} accounts were seen to: ${fault.message}`;
+  const said = `the other ${asked - items.length} accounts: ${fault.message}`;
   throw new AdminError(fault.code, said, { cause: fault });
 }
 

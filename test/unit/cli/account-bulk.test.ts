@@ -16,7 +16,7 @@ const interrupted = {
   },
   fault: new AdminError('unavailable', 'the registry cannot be written'),
 };
-const THROWN = 'after 2 of 300 accounts were seen to: the registry cannot be written';
+const THROWN = 'the other 298 accounts: the registry cannot be written';
 
 it('says what was changed before it was stopped on the way', () => {
   const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
