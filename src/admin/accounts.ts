@@ -1,10 +1,9 @@
 import * as z from 'zod';
 import type { Account, AccountKind, AccountStatus, TeamMembership } from '../account/model.ts';
 import type { ChangeType } from '../audit/event/audit-event.ts';
-import type { RegistryStore } from '../registry/port.ts';
 import type { AdminActor } from './actor.ts';
 import { change, type Plan, reading } from './change.ts';
-import { type AdminContext, RECEIPT_WAIT, type Receipted } from './context.ts';
+import { type ChangeContext, type ChangedStore, RECEIPT_WAIT, type Receipted } from './context.ts';
 import { judge } from './effect.ts';
 import { AdminError, invalid, notFound } from './error.ts';
 import { Faults } from './faults.ts';
@@ -46,7 +45,7 @@ export interface AccountAnswer extends Receipted {
 
 /** The account, and when its tokens were last let in, as of some seconds ago. */
 export async function showAccount(
-  context: AdminContext,
+  context: ChangeContext,
   _actor: AdminActor,
   ref: AccountRef,
 ): Promise<AccountView> {
@@ -70,7 +69,7 @@ export interface AccountEdit extends RestrictionInput {
  * the record calls it by its name.
  */
 export function editAccount(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   input: AccountRef & AccountEdit,
 ): Promise<AccountAnswer> {
@@ -108,7 +107,7 @@ function mustTakeRestriction({ kind }: Account, input: RestrictionInput): void {
 }
 
 export function activateAccount(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   ref: AccountRef,
 ): Promise<AccountAnswer> {
@@ -124,7 +123,7 @@ export function activateAccount(
  * has lost changes was told, and an instance that has cached it need not know of that.
  */
 export function deactivateAccount(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   ref: AccountRef,
 ): Promise<AccountAnswer> {
@@ -134,7 +133,7 @@ export function deactivateAccount(
 
 /** The name is free afterwards; the id is never used again. */
 export function deleteAccount(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   ref: AccountRef,
 ): Promise<AccountAnswer> {
@@ -143,7 +142,7 @@ export function deleteAccount(
 
 /** Joins a team, or changes the role in a team that the account is already in. */
 export function joinTeam(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   input: AccountRef & { readonly team: string; readonly role: string },
 ): Promise<AccountAnswer> {
@@ -165,7 +164,7 @@ export function membershipOf(
 }
 
 export function leaveTeam(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   input: AccountRef & { readonly team: string },
 ): Promise<AccountAnswer> {
@@ -183,7 +182,7 @@ export function leaveTeam(
  * role says there.
  */
 export function grantRole(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   input: AccountRef & { readonly application: string; readonly role: string },
 ): Promise<AccountAnswer> {
@@ -203,7 +202,7 @@ function mustFit(field: string, count: number, most: number, may: string, what: 
 }
 
 export function revokeGrant(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   input: AccountRef & { readonly application: string },
 ): Promise<AccountAnswer> {
@@ -222,7 +221,7 @@ export function revokeGrant(
 
 /** One change to one account. `update` throws what is wrong with it; null deletes. */
 export function changeAccount(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   ref: AccountRef,
   type: ChangeType,
@@ -272,7 +271,7 @@ export function changeAccount(
 }
 
 /** The id behind a reference. An id is taken as it is: a deleted account still has a past. */
-export async function resolveAccountId(store: RegistryStore, given: AccountRef): Promise<string> {
+export async function resolveAccountId(store: ChangedStore, given: AccountRef): Promise<string> {
   const ref = parsed(REFERENCE, given);
   const { id, name } = oneOf(ref);
   if (id !== undefined) return id;
@@ -302,7 +301,7 @@ function oneOf({
   return { name };
 }
 
-async function findAccount({ store }: AdminContext, ref: AccountRef): Promise<Account> {
+async function findAccount({ store }: ChangeContext, ref: AccountRef): Promise<Account> {
   const { id, name } = oneOf(ref);
   const { kind } = ref;
   const account =

@@ -3,7 +3,7 @@ import { turn } from '../turns.ts';
 import { changeAccount, membershipOf } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
 import { reading } from './change.ts';
-import { type AdminContext, RECEIPT_WAIT, type Receipted } from './context.ts';
+import { type ChangeContext, RECEIPT_WAIT, type Receipted } from './context.ts';
 import { AdminError, invalid } from './error.ts';
 import { lossesOf } from './losses.ts';
 import { mustMean } from './meaning.ts';
@@ -58,7 +58,7 @@ interface BulkStep {
  * others are changed in one step of the store, or none of them.
  */
 export async function changeAccounts(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   input: BulkInput,
 ): Promise<BulkAnswer> {
@@ -84,7 +84,7 @@ function mustChange(input: BulkInput): void {
 }
 
 async function rehearse(
-  { store, clock, instance }: AdminContext,
+  { store, clock, instance }: ChangeContext,
   actor: AdminActor,
   input: BulkInput,
 ): Promise<readonly BulkStep[]> {
@@ -103,7 +103,7 @@ async function rehearse(
 }
 
 async function rehearseOne(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   input: BulkInput,
   id: string,
@@ -122,7 +122,7 @@ async function rehearseOne(
   }
 }
 
-function changeOne(context: AdminContext, actor: AdminActor, input: BulkInput, id: string) {
+function changeOne(context: ChangeContext, actor: AdminActor, input: BulkInput, id: string) {
   const { kind, status } = input;
   const named = CHANGES.filter((field) => input[field] !== undefined);
   const alone = named.length === 1 && status !== undefined;

@@ -4,11 +4,11 @@ import { isBuiltInRole } from '../account/role.ts';
 import type { ChangeType } from '../audit/event/audit-event.ts';
 import { type Actor, changeEvent } from '../audit/event/change-event.ts';
 import type { Commit, CommitResult, Committed, RecordChange } from '../registry/commit.ts';
-import { type RegistryStore, RegistryUnavailable } from '../registry/port.ts';
+import { RegistryUnavailable } from '../registry/port.ts';
 import { awaitReceipt, type Revocation } from '../registry/receipts/receipt.ts';
 import { systemTiming, type Timing } from '../registry/timing.ts';
 import { turn } from '../turns.ts';
-import { type AdminContext, RECEIPT_WAIT, type Receipted } from './context.ts';
+import { type ChangeContext, type ChangedStore, RECEIPT_WAIT, type Receipted } from './context.ts';
 import { type Edit, type Reliance, rolesOf } from './edit.ts';
 import type { Effect } from './effect.ts';
 import { AdminError } from './error.ts';
@@ -36,7 +36,7 @@ const CHANGE_LIMITS = { attempts: 10, firstPauseMs: 5, longestPauseMs: 250 } as 
  * the feed entry and the audit event are one atomic step of the store.
  */
 export async function change<T extends object>(
-  context: AdminContext,
+  context: ChangeContext,
   actor: Actor,
   plan: () => Promise<Plan<T>>,
   waitMs: number = RECEIPT_WAIT.defaultMs,
@@ -70,7 +70,7 @@ export async function change<T extends object>(
  * something away: there is no receipt.
  */
 export async function changeTogether(
-  context: AdminContext,
+  context: ChangeContext,
   actor: Actor,
   plans: readonly (Pick<Plan<unknown>, 'type' | 'effect' | 'reliesOn'> & { readonly edit: Edit })[],
 ): Promise<'changed' | 'conflict'> {
@@ -85,7 +85,7 @@ export async function changeTogether(
 
 /** Waits until a change that took something away is in force everywhere, `waitMs` at most. */
 export async function receipt(
-  context: AdminContext,
+  context: ChangeContext,
   committed: Committed,
   waitMs: number,
   sentMs: number,
@@ -157,7 +157,7 @@ export async function reading<T>(read: () => Promise<T>): Promise<T> {
  * @param unchanged what is said where it has not happened
  */
 export async function writing(
-  store: RegistryStore,
+  store: ChangedStore,
   commit: Commit,
   unchanged = 'nothing was changed',
 ): Promise<CommitResult> {
@@ -187,7 +187,7 @@ async function pause(timing: Timing, attempt: number): Promise<void> {
 }
 
 function commitFor(
-  context: AdminContext,
+  context: ChangeContext,
   actor: Actor,
   plan: Pick<Plan<unknown>, 'type' | 'effect' | 'reliesOn'>,
   edit: Edit,
@@ -290,7 +290,7 @@ function difference(
 }
 
 async function refusalOf(
-  store: RegistryStore,
+  store: ChangedStore,
   result: Exclude<CommitResult, { committed: true } | { conflict: 'version' }>,
 ): Promise<AdminError> {
   const [kind = '', ...rest] = result.key.split(':');
@@ -311,7 +311,7 @@ async function refusalOf(
 const NAMED_USERS = 5;
 
 async function inUse(
-  store: RegistryStore,
+  store: ChangedStore,
   kind: string,
   name: string,
   count: number,
@@ -324,7 +324,7 @@ async function inUse(
 
 /** Names of the accounts that use a role or team (`role:deployer`), at most `limit`. */
 export async function usersOf(
-  store: RegistryStore,
+  store: ChangedStore,
   target: string,
   limit: number,
 ): Promise<readonly string[]> {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { turn } from '../turns.ts';
 import type { AdminActor } from './actor.ts';
-import type { AdminContext } from './context.ts';
+import type { AdminContext, ChangeContext } from './context.ts';
 import { type DeclaredBy, planSteps, type Step } from './declaration.ts';
 import type { Declaration } from './declaration-faults.ts';
 import { AdminError } from './error.ts';
@@ -29,7 +29,7 @@ interface Named {
 }
 
 /** The operations, on another store. */
-export type OperationsOn = (context: AdminContext) => DeclaredBy;
+export type OperationsOn = (context: ChangeContext) => DeclaredBy;
 
 /**
  * Makes all changes of a declaration on a rehearsal of the registry, by the operations that make

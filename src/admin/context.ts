@@ -5,9 +5,31 @@ import type { Timing } from '../registry/timing.ts';
 import type { Tombstone } from '../registry/tombstone.ts';
 import type { AdminActor } from './actor.ts';
 
+/** What changes of records, and the receipts of these, ask of a store: a rehearsal has no more. */
+export type ChangedStore = Pick<
+  RegistryStore,
+  | 'snapshot'
+  | 'account'
+  | 'accountByName'
+  | 'referencesTo'
+  | 'useCounts'
+  | 'uses'
+  | 'commit'
+  | 'progress'
+  | 'assurance'
+  | 'holds'
+  | 'forget'
+  | 'instances'
+>;
+
 /** What every administrative function works with. */
-export interface AdminContext {
+export interface AdminContext extends ChangeContext {
   readonly store: RegistryStore;
+}
+
+/** What those work with that can be rehearsed. */
+export interface ChangeContext {
+  readonly store: ChangedStore;
   readonly clock: Clock;
   /** Id of the instance that makes the changes; null for the command line without one. */
   readonly instance: string | null;

@@ -3,7 +3,7 @@ import type { AccountKind, Team } from '../account/model.ts';
 import { turn } from '../turns.ts';
 import type { showAccount } from './accounts.ts';
 import type { AdminActor } from './actor.ts';
-import type { Bound, Nothing } from './context.ts';
+import type { Bound, ChangeContext, Nothing } from './context.ts';
 import { type Declaration, declarationFaults } from './declaration-faults.ts';
 import type { declareServiceAccount } from './declared-account.ts';
 import { AdminError, invalid } from './error.ts';
@@ -47,16 +47,26 @@ export async function planDeclaration(
   return steps;
 }
 
+/** An operation that asks of a store no more than a rehearsal has. */
+type Rehearsable<
+  Operation extends (context: ChangeContext, actor: AdminActor, input: never) => unknown,
+> = Bound<Operation>;
+
+type RehearsableList<List extends (context: ChangeContext, actor: AdminActor) => unknown> = (
+  actor: AdminActor,
+  input: Nothing,
+) => ReturnType<List>;
+
 /** What a declaration is compared with, and made by. */
 export interface DeclaredBy {
-  listRoles(actor: AdminActor, input: Nothing): ReturnType<typeof listRoles>;
-  listTeams(actor: AdminActor, input: Nothing): ReturnType<typeof listTeams>;
-  readonly showAccount: Bound<typeof showAccount>;
-  readonly createRole: Bound<typeof createRole>;
-  readonly editRole: Bound<typeof editRole>;
-  readonly createTeam: Bound<typeof createTeam>;
-  readonly editTeam: Bound<typeof editTeam>;
-  readonly declareServiceAccount: Bound<typeof declareServiceAccount>;
+  readonly listRoles: RehearsableList<typeof listRoles>;
+  readonly listTeams: RehearsableList<typeof listTeams>;
+  readonly showAccount: Rehearsable<typeof showAccount>;
+  readonly createRole: Rehearsable<typeof createRole>;
+  readonly editRole: Rehearsable<typeof editRole>;
+  readonly createTeam: Rehearsable<typeof createTeam>;
+  readonly editTeam: Rehearsable<typeof editTeam>;
+  readonly declareServiceAccount: Rehearsable<typeof declareServiceAccount>;
 }
 
 /** The same without asking whether each step will be let pass. */

@@ -3,7 +3,7 @@ import { newAccountId } from '../account/id.ts';
 import type { Account, AccountStatus, Grant, TeamMembership } from '../account/model.ts';
 import type { AdminActor } from './actor.ts';
 import { change } from './change.ts';
-import type { AdminContext, Receipted } from './context.ts';
+import type { ChangeContext, Receipted } from './context.ts';
 import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
 import { someoneRemains } from './last-administrator.ts';
@@ -52,7 +52,7 @@ type Wanted = Pick<
  * `rotateToken` issues it to whoever will use it. An existing one keeps its token.
  */
 export function declareServiceAccount(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   input: DeclaredAccount,
 ): Promise<DeclaredAnswer> {

@@ -4,7 +4,7 @@ import { compilePrincipal } from '../account/principal.ts';
 import { turn } from '../turns.ts';
 import type { AdminActor } from './actor.ts';
 import { mustCover } from './actor.ts';
-import type { AdminContext } from './context.ts';
+import type { ChangeContext } from './context.ts';
 import { type Edit, type Reliance, rolesOf } from './edit.ts';
 import { AdminError } from './error.ts';
 import { membersOf } from './members.ts';
@@ -45,7 +45,7 @@ const JUDGED_AT_ONCE = 100;
  *   role, and either may be the stronger one.
  */
 export async function judge(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   records: Records,
   edit: Edit,
@@ -56,7 +56,7 @@ export async function judge(
 }
 
 async function judgeEdit(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   records: Records,
   edit: Edit,
@@ -88,7 +88,7 @@ function judgeAccount(
 }
 
 async function judgeTeam(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   records: Records,
   before: Team,

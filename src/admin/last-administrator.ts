@@ -2,7 +2,7 @@ import type { Account, AccountKind, Role } from '../account/model.ts';
 import { compilePermissions, exceeds } from '../account/permission.ts';
 import { turn } from '../turns.ts';
 import type { AdminActor } from './actor.ts';
-import type { AdminContext } from './context.ts';
+import type { ChangeContext } from './context.ts';
 import type { Reliance } from './edit.ts';
 import { AdminError } from './error.ts';
 import type { Records } from './records.ts';
@@ -43,7 +43,7 @@ export function mayLeaveNone(actor: AdminActor, said: boolean): boolean {
  * hold.
  */
 export async function someoneRemains(
-  context: AdminContext,
+  context: ChangeContext,
   records: Records,
   before: Account,
   after: Account | null,
@@ -62,7 +62,7 @@ export async function someoneRemains(
 
 /** The same for a role that is to allow less. */
 export async function someoneRemainsWithout(
-  context: AdminContext,
+  context: ChangeContext,
   records: Records,
   before: Role,
   after: Role | null,
@@ -110,7 +110,7 @@ interface Search {
 
 /** The one who remains, with their role, as they are now; null = nobody. */
 async function whoRemains(
-  context: AdminContext,
+  context: ChangeContext,
   records: Records,
   search: Search,
 ): Promise<readonly Reliance[] | null> {
@@ -131,7 +131,7 @@ async function whoRemains(
 }
 
 async function* administratorsBy(
-  { store }: AdminContext,
+  { store }: ChangeContext,
   role: Role,
   nowMs: number,
 ): AsyncGenerator<Account> {

@@ -1,6 +1,6 @@
 import type { Account } from '../account/model.ts';
-import type { RegistryStore } from '../registry/port.ts';
 import { turn } from '../turns.ts';
+import type { ChangedStore } from './context.ts';
 
 export interface Members {
   /** Every account that is noted as a user of the team; version 0 = it is gone. */
@@ -14,7 +14,7 @@ const AT_ONCE = 25;
 
 /** The members of a team, at most `limit`. */
 export async function membersOf(
-  store: RegistryStore,
+  store: ChangedStore,
   team: string,
   limit: number,
 ): Promise<Members> {

@@ -21,7 +21,7 @@ export class Records {
     this.tombstones = tombstones;
   }
 
-  static async read(store: RegistryStore): Promise<Records> {
+  static async read(store: Pick<RegistryStore, 'snapshot'>): Promise<Records> {
     return new Records(await store.snapshot());
   }
 

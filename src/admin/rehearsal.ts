@@ -1,27 +1,11 @@
 import type { Account, Role, Team } from '../account/model.ts';
 import type { Commit, CommitResult, RecordChange } from '../registry/commit.ts';
 import type { Assurance } from '../registry/members.ts';
-import type { PolicySnapshot, RegistryStore } from '../registry/port.ts';
+import type { PolicySnapshot } from '../registry/port.ts';
 import type { Position } from '../registry/position.ts';
 import { takesAway } from './change.ts';
+import type { ChangedStore } from './context.ts';
 import type { Edit } from './edit.ts';
-
-/** What the operations of a declaration, and the receipts of their changes, ask of a store. */
-type Used = Pick<
-  RegistryStore,
-  | 'snapshot'
-  | 'account'
-  | 'accountByName'
-  | 'referencesTo'
-  | 'useCounts'
-  | 'uses'
-  | 'commit'
-  | 'progress'
-  | 'assurance'
-  | 'holds'
-  | 'forget'
-  | 'instances'
->;
 
 /** A change as it would be made. */
 export interface Rehearsed {
@@ -33,20 +17,19 @@ export interface Rehearsed {
 /**
  * The registry as it would be: reads answer what was committed here, else what the store below has,
  * and no change goes any further. So a row of changes is judged by the same rules as when it is
- * made, before any of it is made. Others' changes in between are not seen; anything but `Used` is
- * not there.
+ * made, before any of it is made. Others' changes in between are not seen.
  *
  * @param made told each change that is committed here, in their order
  */
 export function rehearsalOf(
-  store: RegistryStore,
+  store: ChangedStore,
   made: (change: Rehearsed) => void = () => {},
-): RegistryStore {
-  return new Rehearsal(store, made) as Used as RegistryStore;
+): ChangedStore {
+  return new Rehearsal(store, made);
 }
 
-class Rehearsal implements Used {
-  readonly #store: RegistryStore;
+class Rehearsal implements ChangedStore {
+  readonly #store: ChangedStore;
   readonly #made: (change: Rehearsed) => void;
   #policy: PolicySnapshot | null = null;
   /** By id, and by name where there are such; of what was committed here. */
@@ -58,9 +41,9 @@ class Rehearsal implements Used {
     { readonly added: Set<string>; readonly removed: Set<string> }
   >();
   #seq = 0;
-  #instances: ReturnType<RegistryStore['instances']> | null = null;
+  #instances: ReturnType<ChangedStore['instances']> | null = null;
 
-  constructor(store: RegistryStore, made: (change: Rehearsed) => void) {
+  constructor(store: ChangedStore, made: (change: Rehearsed) => void) {
     this.#store = store;
     this.#made = made;
   }
@@ -100,12 +83,12 @@ class Rehearsal implements Used {
     });
   }
 
-  uses(account: string): ReturnType<RegistryStore['uses']> {
+  uses(account: string): ReturnType<ChangedStore['uses']> {
     return this.#store.uses(account);
   }
 
   /** Asked once for all changes: who must be able to read what would be written. */
-  instances(): ReturnType<RegistryStore['instances']> {
+  instances(): ReturnType<ChangedStore['instances']> {
     this.#instances ??= this.#store.instances();
     return this.#instances;
   }

@@ -2,7 +2,7 @@ import type { Role } from '../account/model.ts';
 import { ADMINISTRATOR_ROLE, isBuiltInRole, NO_ROLE } from '../account/role.ts';
 import type { AdminActor } from './actor.ts';
 import { change, type Plan, reading, usersOf } from './change.ts';
-import { type AdminContext, RECEIPT_WAIT, type Receipted } from './context.ts';
+import { type ChangeContext, RECEIPT_WAIT, type Receipted } from './context.ts';
 import { judge } from './effect.ts';
 import { AdminError, invalid } from './error.ts';
 import { LEAVE_NONE, mayLeaveNone, someoneRemainsWithout } from './last-administrator.ts';
@@ -39,7 +39,7 @@ export interface ShownRole {
 const USERS_SHOWN = 100;
 
 export async function listRoles(
-  context: AdminContext,
+  context: ChangeContext,
   _actor: AdminActor,
 ): Promise<readonly ListedRole[]> {
   return reading(async () => {
@@ -56,7 +56,7 @@ export async function listRoles(
  * most 100.
  */
 export async function showRole(
-  context: AdminContext,
+  context: ChangeContext,
   _actor: AdminActor,
   { name }: { readonly name: string },
 ): Promise<ShownRole> {
@@ -73,7 +73,7 @@ export async function showRole(
 }
 
 export function createRole(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   input: NewRole,
 ): Promise<RoleAnswer> {
@@ -98,7 +98,7 @@ export function createRole(
 
 /** Replaces what is named and leaves the rest. Takes effect for everybody who has the role. */
 export function editRole(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   input: RoleEdit,
 ): Promise<RoleAnswer> {
@@ -117,7 +117,7 @@ export function editRole(
 
 /** Refused with `in-use` while any account has the role. */
 export function deleteRole(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   input: NamedRef,
 ): Promise<RoleAnswer> {
@@ -131,7 +131,7 @@ export function deleteRole(
 }
 
 function changeRole(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   { name, waitMs = RECEIPT_WAIT.defaultMs, version, ...how }: NamedRef,
   type: 'role-created' | 'role-changed' | 'role-deleted',

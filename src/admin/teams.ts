@@ -1,7 +1,7 @@
 import type { Account, Team } from '../account/model.ts';
 import type { AdminActor } from './actor.ts';
 import { change, type Plan, reading } from './change.ts';
-import { type AdminContext, RECEIPT_WAIT, type Receipted } from './context.ts';
+import { type ChangeContext, RECEIPT_WAIT, type Receipted } from './context.ts';
 import { judge } from './effect.ts';
 import { AdminError } from './error.ts';
 import { Faults } from './faults.ts';
@@ -34,7 +34,7 @@ export interface TeamAnswer extends Receipted {
 const MEMBERS_MAX = 1000;
 
 export async function listTeams(
-  context: AdminContext,
+  context: ChangeContext,
   _actor: AdminActor,
 ): Promise<readonly ListedTeam[]> {
   return reading(async () => {
@@ -47,7 +47,7 @@ export async function listTeams(
 
 /** The team with its members, at most 1000. */
 export async function showTeam(
-  context: AdminContext,
+  context: ChangeContext,
   _actor: AdminActor,
   { name }: { readonly name: string },
 ): Promise<TeamView> {
@@ -65,7 +65,7 @@ export async function showTeam(
 }
 
 export function createTeam(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   input: NewTeam,
 ): Promise<TeamAnswer> {
@@ -88,7 +88,7 @@ export function createTeam(
 
 /** Replaces what is named and leaves the rest. */
 export function editTeam(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   input: TeamEdit,
 ): Promise<TeamAnswer> {
@@ -111,7 +111,7 @@ export function editTeam(
  * Refused with `in-use` while the team has members. Its applications belong to nobody afterwards.
  */
 export function deleteTeam(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   input: NamedRef,
 ): Promise<TeamAnswer> {
@@ -122,7 +122,7 @@ export function deleteTeam(
 }
 
 function changeTeam(
-  context: AdminContext,
+  context: ChangeContext,
   actor: AdminActor,
   { name, waitMs = RECEIPT_WAIT.defaultMs, version }: NamedRef,
   type: 'team-created' | 'team-changed' | 'team-deleted',

@@ -1,7 +1,7 @@
 import type { Commit } from '../registry/commit.ts';
 import { turn } from '../turns.ts';
 import { receipt, writing } from './change.ts';
-import type { AdminContext, Receipted } from './context.ts';
+import type { ChangeContext, Receipted } from './context.ts';
 import { AdminError } from './error.ts';
 import { joinedCommit, keyOf } from './joined-commit.ts';
 import type { Rehearsed } from './rehearsal.ts';
@@ -34,7 +34,7 @@ const ATTEMPTS = 10;
  * @param plan what is left to do, from what the store holds now; untouched: nothing of it was made
  */
 export async function writeTogether<Step extends Together>(
-  context: AdminContext,
+  context: ChangeContext,
   waitMs: number,
   plan: (isUntouched: boolean) => Promise<readonly Step[]>,
 ): Promise<Written<Step>> {
@@ -50,13 +50,13 @@ export async function writeTogether<Step extends Together>(
 }
 
 class Run<Step extends Together> {
-  readonly #context: AdminContext;
+  readonly #context: ChangeContext;
   readonly #waitMs: number;
   readonly applied: Step[] = [];
   #left: readonly Step[] = [];
   #revocation: Receipted = {};
 
-  constructor(context: AdminContext, waitMs: number) {
+  constructor(context: ChangeContext, waitMs: number) {
     this.#context = context;
     this.#waitMs = waitMs;
   }

@@ -1,6 +1,6 @@
 import { RECORD_SCHEMA, schemaOf } from '../registry/codec.ts';
 import type { RecordChange } from '../registry/commit.ts';
-import type { RegistryStore } from '../registry/port.ts';
+import type { ChangedStore } from './context.ts';
 import { AdminError } from './error.ts';
 
 /**
@@ -9,7 +9,7 @@ import { AdminError } from './error.ts';
  * `AdminError` (`conflict`).
  */
 export async function assertUnderstood(
-  store: Pick<RegistryStore, 'instances'>,
+  store: Pick<ChangedStore, 'instances'>,
   changes: readonly RecordChange[],
 ): Promise<void> {
   const records = changes.flatMap(({ record }) => record ?? []);
