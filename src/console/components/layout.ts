@@ -96,7 +96,7 @@ export function door(
     html`<div class="door"><main id="content"><div class="card"><div class="card-body">
 <p class="brand">${mark()}Sallyport</p>
 ${content}
-</div></div></main><p class="door-foot"><a href="/docs/">Documentation</a></p></div>`,
+</div></div></main><footer class="door-foot"><a href="/docs/">Documentation</a></footer></div>`,
   );
 }
 
