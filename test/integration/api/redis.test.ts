@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { registryKeys } from '../../../src/store/keys.ts';
+import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
 import { type ApiBench, openApi } from '../../support/api/api.ts';
 import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
 import { makeRedisUsers, type RedisUsers } from '../../support/redis-users.ts';
@@ -76,6 +78,44 @@ describe('the admin listener on Redis', () => {
       body: { token: 'nothing' },
     });
     expect(found.body).toMatchObject({ status: 503, reason: 'registry-unavailable' });
+  });
+});
+
+describe('a list of accounts of which one cannot be read', () => {
+  let redis: RedisServer;
+  let api: ApiBench;
+  let root: RedisConnection;
+
+  beforeAll(async () => {
+    if (missing !== null) return;
+    redis = await startRedis();
+    api = await openApi({ store: { url: redis.url } });
+    const nobody = { username: null, password: null, tls: null };
+    root = connectRedis({ url: redis.url, ...nobody, name: 'root' });
+  });
+  afterAll(async () => {
+    if (missing !== null) return;
+    await root.close();
+    await api.stop();
+    await redis.stop();
+  });
+
+  it('names it, and is no table, which would look whole', async (context) => {
+    if (missing !== null) return context.skip(missing);
+    const body = { name: 'broken', role: 'tester' };
+    const made = await api.call('POST', '/service-accounts', { body });
+    const { id } = (made.body as { account: { id: string } }).account;
+    const table = () =>
+      api.call('GET', '/service-accounts?lastUsed=true', { headers: { accept: 'text/csv' } });
+    expect((await table()).status).toBe(200);
+    await root.call('SET', registryKeys('sallyport').account(id), '{}');
+    const listed = await api.call('GET', '/service-accounts');
+    expect([listed.status, listed.body]).toMatchObject([200, { damaged: [id] }]);
+    expect((await table()).body).toMatchObject({
+      status: 503,
+      reason: 'unavailable',
+      detail: expect.stringContaining(`cannot be read, and a table would not say so: ${id}`),
+    });
   });
 });
 
