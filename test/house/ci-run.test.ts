@@ -27,9 +27,10 @@ it('adds up the suites, and runs only rings that have tests', () => {
   script('bin/with-node', 'echo "$2: 5 passed"; echo "5 passed, 0 failed, 1 skipped"');
   const { status, lines } = run();
   expect([status, lines.at(-1)]).toEqual([0, '15 passed, 0 failed, 3 skipped']);
-  expect(lines.slice(-4, -1).map((line) => line.trim().replace(/^\d+ s +/, ''))).toEqual([
+  expect(lines.slice(-5, -1).map((line) => line.trim().replace(/^\d+ s +/, ''))).toEqual([
     'install    exit code 0',
     'test       10 passed, 0 failed, 2 skipped',
+    'bundle     exit code 0',
     'corpus     5 passed, 0 failed, 1 skipped',
   ]);
 });
@@ -62,7 +63,7 @@ it('names every failed test of every suite at its end, with the first lines of i
     'bin/with-node',
     'echo "FAILED test/x.test.ts > $2"; echo "0 passed, 1 failed, 0 skipped"; exit 1',
   );
-  expect(run().lines.slice(-7, -4)).toEqual([
+  expect(run().lines.slice(-8, -5)).toEqual([
     'test FAILED test/unit/a.test.ts > is a',
     'test FAILED | Error: no',
     'corpus FAILED test/x.test.ts > corpus',
@@ -72,11 +73,22 @@ it('names every failed test of every suite at its end, with the first lines of i
 it('shows the end of a suite that failed without naming anything', () => {
   npm({ test: 'echo one; echo; echo two; exit 3' });
   script('bin/with-node', 'echo "1 passed, 0 failed, 0 skipped"');
-  expect(run().lines.slice(-7, -4)).toEqual([
+  expect(run().lines.slice(-8, -5)).toEqual([
     'test FAILED ended without counts (exit code 3)',
     'test FAILED | one',
     'test FAILED | two',
   ]);
+});
+
+it('fails for a bundle that cannot be made, and still runs the rest', () => {
+  script(
+    'tools/npm',
+    'case $* in\nrun*) echo "no such module"; exit 4 ;;\n*) echo "1 passed, 0 failed" ;;\nesac',
+  );
+  script('bin/with-node', 'echo "5 passed, 0 failed, 0 skipped"');
+  const { status, lines } = run();
+  expect(lines).toContain('bundle FAILED | no such module');
+  expect([status, lines.at(-1)]).toEqual([1, '6 passed, 1 failed, 0 skipped']);
 });
 
 it('keeps all that within forty lines, names before errors', () => {
@@ -110,7 +122,7 @@ it('gives the suites no input, and says that they run unattended', () => {
 });
 
 function npm({ ci = 'true', test }: { readonly ci?: string; readonly test: string }): void {
-  script('tools/npm', `if [ "$1" = ci ]; then\n${ci}\nelse\n${test}\nfi`);
+  script('tools/npm', `case $1 in\nci)\n${ci}\n;;\nrun) ;;\n*)\n${test}\n;;\nesac`);
 }
 
 function script(path: string, text: string): void {
