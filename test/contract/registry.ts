@@ -245,6 +245,19 @@ export function registryContract(backend: RegistryBackend): void {
           'claim',
         ],
         [
+          'two owners take the same name in it',
+          {
+            claims: {
+              take: [
+                { claim: 'name:twice', owner: 'account:one' },
+                { claim: 'name:twice', owner: 'account:other' },
+              ],
+              drop: [],
+            },
+          },
+          'claim',
+        ],
+        [
           'somebody has come to use what was judged by its users',
           { users: [{ target: 'role:viewer', count: 0 }] },
           'version',

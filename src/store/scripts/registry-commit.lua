@@ -118,9 +118,13 @@ end
 
 local dropped = {}
 for _, claim in ipairs(plan.drop) do dropped[claim] = true end
+local wanted = {}
 for _, taken in ipairs(plan.take) do
   local owner = redis.call('HGET', CLAIMS, taken.claim)
   if owner and owner ~= taken.owner and not dropped[taken.claim] then return { 'claim', taken.claim } end
+  -- Nor by two owners in one change.
+  if wanted[taken.claim] and wanted[taken.claim] ~= taken.owner then return { 'claim', taken.claim } end
+  wanted[taken.claim] = taken.owner
 end
 
 -- What the uses of a target will be once this change has removed and added its own.
