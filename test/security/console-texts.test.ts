@@ -90,7 +90,7 @@ beforeAll(async () => {
 afterAll(() => test.stop());
 
 const TAGS = new Set(
-  `a body br button caption code datalist dd details div dl dt fieldset form h1 h2 h3 head header html input label legend li line link main meta nav ol option
+  `a body br button caption code datalist dd details div dl dt fieldset footer form h1 h2 h3 head header html input label legend li line link main meta nav ol option
   output p path polyline rect script section select span strong summary svg table tbody td template text textarea th thead time title tr ul`.split(
     /\s+/,
   ),
