@@ -20,7 +20,9 @@ interface Lock {
 
 /** What CycloneDX says, as far as it is changed here (cyclonedx.org/docs/1.5/json). */
 interface Bill {
-  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly metadata: Readonly<Record<string, unknown>> & {
+    readonly component: Readonly<Record<string, unknown>>;
+  };
   readonly components: readonly { readonly 'bom-ref': string; readonly name: string }[];
   readonly dependencies: readonly {
     readonly ref: string;
@@ -74,10 +76,12 @@ export function billOf(root: string, seconds: number): string {
   const { components, dependencies, metadata, ...rest } = JSON.parse(text) as Bill;
   const used = new Set(materialsOf(root).map(({ name, version }) => `${name}@${version}`));
   const own = dependencies[0]?.ref;
+  // npm names the whole after the folder in which it lies.
+  const component = { ...metadata.component, name: own?.split('@')[0] };
   const said = {
     ...rest,
     serialNumber: '',
-    metadata: { ...metadata, timestamp: new Date(seconds * 1000).toISOString() },
+    metadata: { ...metadata, component, timestamp: new Date(seconds * 1000).toISOString() },
     components: components.filter((one) => used.has(one['bom-ref'])),
     dependencies: dependencies
       .filter(({ ref }) => ref === own || used.has(ref))
