@@ -6,6 +6,7 @@ import { readInput } from './input.ts';
 import { meaningFaults } from './meaning.ts';
 import { ACCOUNTS } from './operations/accounts.ts';
 import { DECLARATION, ROLES, TEAMS } from './operations/policy.ts';
+import { QUESTIONS } from './operations/questions.ts';
 import type { Row } from './operations/row.ts';
 import { SERVICE_ACCOUNTS, TOKENS } from './operations/tokens.ts';
 import { TRANSFER } from './operations/transfer.ts';
@@ -13,7 +14,7 @@ import { USERS } from './operations/users.ts';
 import { Records } from './records.ts';
 
 /**
- * Everything that can be done to the registry by people and pipelines, a row each. The command
+ * Everything that can be done to the registry, and asked of it, by people and pipelines, a row each. The command
  * line, the owner's socket, the console and the API only bring an actor and an input; who may, and
  * whether the input will do, is looked at here, once for all of them.
  */
@@ -26,6 +27,7 @@ export const OPERATIONS = {
   ...DECLARATION,
   ...TRANSFER,
   ...TOKENS,
+  ...QUESTIONS,
 } as const;
 
 export type OperationName = keyof typeof OPERATIONS;

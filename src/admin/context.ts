@@ -1,4 +1,6 @@
 import type { Clock } from '../clock.ts';
+import type { Route } from '../decision/route.ts';
+import type { PublishedReader } from '../published/port.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import type { Revocation } from '../registry/receipts/receipt.ts';
 import type { Timing } from '../registry/timing.ts';
@@ -25,6 +27,13 @@ export type ChangedStore = Pick<
 /** What every administrative function works with. */
 export interface AdminContext extends ChangeContext {
   readonly store: RegistryStore;
+  /**
+   * The routes in force, asked at each question because they change with a reload; null, none or
+   * absent: no configuration of a gate is known here.
+   */
+  readonly routes?: () => readonly Route[] | null;
+  /** Those that gates have published; absent: nobody publishes any here. */
+  readonly published?: PublishedReader;
 }
 
 /** What those work with that can be rehearsed. */

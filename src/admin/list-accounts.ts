@@ -71,14 +71,8 @@ export async function listAccounts(
   _actor: AdminActor,
   input: AccountQuery,
 ): Promise<AccountViewPage> {
+  const page = await accountsPage(context, input);
   const nowMs = context.clock.wallMs();
-  const query = queryOf(input, nowMs);
-  const { name } = input;
-  const page = await reading(() =>
-    name === undefined
-      ? pageOf(context, query)
-      : byName(context, name, query, input.kind !== undefined),
-  );
   await turn();
   return {
     ...page,
@@ -86,7 +80,21 @@ export async function listAccounts(
   };
 }
 
-async function pageOf({ store }: AdminContext, query: ListQuery): Promise<ListPage> {
+/** The same page, of the records themselves. Throws `AdminError`. */
+export async function accountsPage(
+  context: Pick<AdminContext, 'store' | 'clock'>,
+  input: AccountQuery,
+): Promise<ListPage> {
+  const query = queryOf(input, context.clock.wallMs());
+  const { name } = input;
+  return reading(() =>
+    name === undefined
+      ? pageOf(context, query)
+      : byName(context, name, query, input.kind !== undefined),
+  );
+}
+
+async function pageOf({ store }: Pick<AdminContext, 'store'>, query: ListQuery): Promise<ListPage> {
   try {
     return await store.list(query);
   } catch (error) {
@@ -97,7 +105,7 @@ async function pageOf({ store }: AdminContext, query: ListQuery): Promise<ListPa
 
 /** At most one, and no need of a list. */
 async function byName(
-  { store }: AdminContext,
+  { store }: Pick<AdminContext, 'store'>,
   name: string,
   query: ListQuery,
   isOfKind: boolean,

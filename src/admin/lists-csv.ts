@@ -1,4 +1,5 @@
 import { type Cell, csvLine } from '../audit/export/csv.ts';
+import type { MatrixCell, MatrixRow } from './access-matrix.ts';
 import { AdminError } from './error.ts';
 import type { InstancesView } from './instances.ts';
 import { bindingWords } from './restriction.ts';
@@ -18,6 +19,17 @@ function listOf<Item>(columns: Columns<Item>): CsvList<Item> {
     header: csvLine(columns.map(([name]) => name)),
     line: (item) => csvLine(columns.map(([, value]) => value(item))),
   };
+}
+
+type MatrixLine = MatrixCell & Pick<MatrixRow, 'account' | 'standing'>;
+
+/** Several lines for each item. */
+function linesOf<Item, Line>(
+  spread: (item: Item) => readonly Line[],
+  columns: Columns<Line>,
+): CsvList<Item> {
+  const { header, line } = listOf(columns);
+  return { header, line: (item) => spread(item).map(line).join('') };
 }
 
 /** New columns come at the end: readers may go by position. */
@@ -75,7 +87,20 @@ export const CSV_LISTS = {
     ['rule', ({ rule }) => rule],
     ['allowedNetworks', ({ allowedNetworks }) => allowedNetworks.join(' ')],
     ['boundTo', ({ boundTo }) => bindingWords(boundTo)],
+    ['team', ({ team }) => team],
   ]),
+  matrix: linesOf<MatrixRow, MatrixLine>(
+    ({ account, standing, cells }) => cells.map((cell) => ({ account, standing, ...cell })),
+    [
+      ['account', ({ account }) => account],
+      ['application', ({ application }) => application],
+      ['allowed', ({ allowed }) => String(allowed)],
+      ['role', ({ role }) => role],
+      ['rule', ({ rule }) => rule],
+      ['team', ({ team }) => team],
+      ['standing', ({ standing }) => standing],
+    ],
+  ),
   instances: listOf<InstancesView['items'][number]>([
     ['instance', ({ instance }) => instance],
     ['version', ({ version }) => version],

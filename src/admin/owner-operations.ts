@@ -19,10 +19,6 @@ const OF_CONTROL = {
   activityPage: (control: Control, actor: AdminActor, input: InputOf<Control['activityPage']>) =>
     control.activityPage(actor, input),
   instances: (control: Control, actor: AdminActor) => control.instances(actor, {}),
-  explain: (control: Control, actor: AdminActor, input: InputOf<Control['explain']>) =>
-    control.explain(actor, input),
-  whoCan: (control: Control, actor: AdminActor, input: InputOf<Control['whoCan']>) =>
-    control.whoCan(actor, input),
   registryIdentify: ({ registry }: Control, actor: AdminActor) => registry.identify(actor),
   registryInit: ({ registry }: Control, actor: AdminActor) => registry.init(actor),
   registryAdopt: ({ registry }: Control, actor: AdminActor, input: Run<'registry', 'adopt'>) =>

@@ -21,6 +21,8 @@ export interface OpenStores {
   readonly audit: AuditReader;
   /** What the data folder's gate has seen of an account. */
   readonly known?: NonNullable<AdminContext['known']>;
+  /** What running gates have published; absent: they publish to nobody but themselves. */
+  readonly published?: NonNullable<AdminContext['published']>;
   close(): Promise<void>;
 }
 
@@ -176,6 +178,7 @@ async function openRedis(
   // Loaded only where Redis is the store: the driver is half of what starting a command costs.
   const { connectRedis } = await import('../store/redis.ts');
   const { RedisRegistryStore } = await import('../registry/redis/registry.ts');
+  const { RedisPublished } = await import('../published/redis.ts');
   const { createRedisAuditReader } = await import('../audit/log/redis/reader.ts');
   const { unavailable } = await import('../audit/log/redis/log.ts');
   const { reindexActivity } = await import('../audit/log/redis/reindex.ts');
@@ -214,6 +217,7 @@ async function openRedis(
   return {
     store,
     served,
+    published: new RedisPublished(connection, redis.keyPrefix),
     audit: {
       activity: async (query) => (await reader()).activity(query),
       tail: async (query) => (await reader()).tail(query),

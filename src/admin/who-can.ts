@@ -1,24 +1,17 @@
 import { Policy } from '../account/policy.ts';
 import { compilePrincipal } from '../account/principal.ts';
-import type { Clock } from '../clock.ts';
-import { type Explanation, explain, type Question } from '../decision/explain.ts';
-import type { RouteTable } from '../decision/route-table.ts';
-import type { RegistryStore } from '../registry/port.ts';
+import { type Explanation, explain } from '../decision/explain.ts';
+import { createRouteTable } from '../decision/route-table.ts';
+import type { AdminActor } from './actor.ts';
 import { reading } from './change.ts';
+import type { AdminContext } from './context.ts';
 import { AdminError } from './error.ts';
+import { type AskedCall, questionOf } from './explain-call.ts';
+import { knownRoutes, type RoutesFrom } from './known-routes.ts';
 import type { AccountView } from './views.ts';
 
-/** A call, whoever makes it. */
-export interface AnyonesCall {
-  readonly method: string;
-  /** Without query. */
-  readonly path: string;
-  /** With or without port; default `localhost`. */
-  readonly host?: string;
-  /** What stands in the body, where a route is decided by it: `app=CRM,to=Production`. */
-  readonly variables?: string;
-  /** The client's address. */
-  readonly from?: string;
+/** A page of who may make a call. */
+export interface AnyonesCall extends AskedCall {
   /** Where the last page ended. */
   readonly cursor?: string;
 }
@@ -26,7 +19,7 @@ export interface AnyonesCall {
 /** An account that would be let in, and by which rule. */
 export type WhoCan = Pick<
   Explanation,
-  'permission' | 'application' | 'applications' | 'role' | 'rule'
+  'permission' | 'application' | 'applications' | 'role' | 'rule' | 'team'
 > & { readonly account: string } & Pick<AccountView, 'allowedNetworks' | 'boundTo'>;
 
 export interface WhoCanPage {
@@ -36,6 +29,7 @@ export interface WhoCanPage {
   /** Ids of accounts that cannot be read. */
   readonly damaged: readonly string[];
   readonly next: string | null;
+  readonly routes: RoutesFrom;
 }
 
 /** Accounts that are asked about in one answer: it bounds the work, however many there are. */
@@ -50,27 +44,29 @@ const ABOUT_THE_CALL: ReadonlySet<Explanation['reason']> = new Set([
 
 /** Answered by the functions that decide, account by account, as if each showed its live token. */
 export async function whoCan(
-  context: { readonly store: RegistryStore; readonly table: RouteTable; readonly clock: Clock },
-  call: Omit<Question, 'account'>,
-  cursor: string | null,
+  context: AdminContext,
+  _actor: AdminActor,
+  { cursor, ...call }: AnyonesCall,
 ): Promise<WhoCanPage> {
-  const { store, table, clock } = context;
+  const { store, clock } = context;
+  const { routes, from } = await knownRoutes(context, call.instance);
   const { page, roles, teams } = await reading(async () => ({
     ...(await store.snapshot()),
-    page: await store.accounts({ cursor, limit: EXAMINED_MAX }),
+    page: await store.accounts({ cursor: cursor ?? null, limit: EXAMINED_MAX }),
   }));
-  const policy = Policy.of(roles, teams);
+  const by = { table: createRouteTable(routes), policy: Policy.of(roles, teams), clock };
+  const asked = questionOf(call);
   const items = page.items.flatMap((account): readonly WhoCan[] => {
-    const question = { ...call, account: compilePrincipal(account) };
-    const answer = explain({ table, policy, clock }, question);
+    const answer = explain(by, { ...asked, account: compilePrincipal(account) });
     // The same for everybody: nobody's rights are in question.
     if (ABOUT_THE_CALL.has(answer.reason))
       throw new AdminError('invalid', answer.because.join(' '));
     if (!answer.allowed) return [];
-    const { permission, application, applications, role, rule } = answer;
+    const { permission, application, applications, role, rule, team } = answer;
     const { name, allowedNetworks = [], boundTo = null } = account;
-    const by = { permission, application, applications, role, rule };
-    return [{ account: name, ...by, allowedNetworks, boundTo }];
+    const rights = { permission, application, applications, role, rule, team };
+    return [{ account: name, ...rights, allowedNetworks, boundTo }];
   });
-  return { items, examined: page.items.length, damaged: page.damaged, next: page.next };
+  const { damaged, next } = page;
+  return { items, examined: page.items.length, damaged, next, routes: from };
 }

@@ -1,13 +1,15 @@
 import type { Command } from 'commander';
+import type { RoutesFrom } from '../admin/known-routes.ts';
 import { type CommonOptions, examples, given, leaf, several } from './options.ts';
 import { withReach } from './reach.ts';
-import { details, say, sayJson, styled, visible } from './terminal.ts';
+import { details, note, say, sayJson, styled, visible } from './terminal.ts';
 
 interface ExplainOptions extends CommonOptions {
   readonly account: string;
   readonly host?: string;
   readonly variable?: readonly string[];
   readonly from?: string;
+  readonly instance?: string;
 }
 
 export function addExplainCommand(program: Command): void {
@@ -25,6 +27,7 @@ export function addExplainCommand(program: Command): void {
       several,
     )
     .option('--from <address>', 'the address of the client')
+    .option('--instance <name>', 'by the routes that this instance has published')
     .action(async (method: string, path: string, options: ExplainOptions) => {
       await withReach(options, false, async ({ control, actor }) => {
         const question = {
@@ -34,8 +37,9 @@ export function addExplainCommand(program: Command): void {
           ...given('host', options.host),
           ...given('variables', options.variable?.join(',')),
           ...given('from', options.from),
+          ...given('instance', options.instance),
         };
-        const answer = await control.explain(actor, question);
+        const answer = await control.administration.explain(actor, question);
         if (options.json === true) return sayJson(answer);
         say(
           answer.allowed
@@ -54,6 +58,7 @@ export function addExplainCommand(program: Command): void {
               : `${answer.role}${answer.rule === null ? '' : ` (by ${answer.rule})`}`,
           ],
         ]);
+        noteRoutes(answer.routes);
       });
     });
   examples(
@@ -62,6 +67,20 @@ export function addExplainCommand(program: Command): void {
     'sallyport explain --account ci-pipeline --variable app=CRM POST /deployments',
     'sallyport explain --account ci-pipeline POST /lifetimeapi/rest/v2/applications/CRM/deployments',
   );
+}
+
+/**
+ * Whose routes an answer goes by, where they are those that a gate has published. An earlier
+ * version on the other side does not say.
+ */
+export function noteRoutes(routes: RoutesFrom | undefined): void {
+  if (routes === undefined || routes.instance === null) return;
+  const { instance, since, differing } = routes;
+  const others =
+    differing === 0
+      ? ''
+      : `; ${differing} other ${differing === 1 ? 'instance has' : 'instances have'} other routes (--instance)`;
+  note(`by the routes of ${instance}, in force there since ${since}${others}`);
 }
 
 /** The query plays no part in any decision; people paste it all the same. */

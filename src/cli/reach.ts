@@ -10,7 +10,6 @@ import { openStores } from '../admin/stores.ts';
 import { systemClock } from '../clock.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
-import { createRouteTable } from '../decision/route-table.ts';
 import { readCertificates } from '../tls/certificate.ts';
 import { UsageError } from './exit.ts';
 import { loadChecked } from './load.ts';
@@ -70,13 +69,12 @@ async function reach(options: StoreOptions, purpose: Purpose): Promise<Reached> 
     any: purpose === 'any',
     note,
   });
-  // A file for administration has none, and says nothing about calls.
-  const table = routes.length > 0 ? createRouteTable(routes) : null;
   const control = createControl({
     ...stores,
     clock: systemClock,
     instance: null,
-    routes: () => table,
+    // A file for administration has none, and says nothing about calls.
+    routes: () => routes,
   });
   return { control, actor, config, close: () => stores.close() };
 }

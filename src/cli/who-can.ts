@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import type { RoutesFrom } from '../admin/known-routes.ts';
 import { mustBeWhole } from '../admin/lists-csv.ts';
 import type { WhoCan } from '../admin/who-can.ts';
-import { withoutQuery } from './explain.ts';
+import { noteRoutes, withoutQuery } from './explain.ts';
 import { type CommonOptions, examples, given, leaf, several, withCsv } from './options.ts';
 import { withReach } from './reach.ts';
 import { note, sayCsv, sayJson, table } from './terminal.ts';
@@ -10,6 +11,7 @@ interface WhoCanOptions extends CommonOptions {
   readonly host?: string;
   readonly variable?: readonly string[];
   readonly from?: string;
+  readonly instance?: string;
   readonly limit: string;
 }
 
@@ -25,6 +27,7 @@ export function addWhoCanCommand(program: Command): void {
       several,
     )
     .option('--from <address>', 'the address of the client')
+    .option('--instance <name>', 'by the routes that this instance has published')
     .option('--limit <n>', 'the most accounts to name', '100')
     .action(async (method: string, path: string, options: WhoCanOptions, command: Command) => {
       const limit = Number(options.limit);
@@ -33,27 +36,31 @@ export function addWhoCanCommand(program: Command): void {
       await withReach(options, false, async ({ control, actor }) => {
         const found: WhoCan[] = [];
         let examined = 0;
+        let routes: RoutesFrom | undefined;
         let cursor: string | null = null;
         do {
-          const page = await control.whoCan(actor, {
+          const page = await control.administration.whoCan(actor, {
             method: method.toUpperCase(),
             path: withoutQuery(path),
             ...given('host', options.host),
             ...given('variables', options.variable?.join(',')),
             ...given('from', options.from),
+            ...given('instance', options.instance),
             ...(cursor === null ? {} : { cursor }),
           });
           found.push(...page.items);
           examined += page.examined;
           cursor = page.next;
+          ({ routes } = page);
           if (options.csv === true) mustBeWhole(page);
           for (const id of page.damaged) note(`the record of account ${id} cannot be read`);
         } while (cursor !== null && found.length < limit);
         const items = found.slice(0, limit);
         const more = cursor !== null || found.length > limit;
         if (options.csv === true) return sayCsv('whoCan', items);
-        if (options.json === true) return sayJson({ items, examined, more });
+        if (options.json === true) return sayJson({ items, examined, more, routes });
         show(items, examined, more);
+        noteRoutes(routes);
       });
     });
   examples(
@@ -73,6 +80,12 @@ function onlyWords({
   return [...from, ...beside].join(', ') || '-';
 }
 
+/** An earlier version on the other side does not say by which team. */
+function byWords(rule: WhoCan['rule'], team: string | null | undefined): string {
+  if (rule === null) return '-';
+  return rule === 'team' && team != null ? `team ${team}` : rule;
+}
+
 function show(items: readonly WhoCan[], examined: number, more: boolean): void {
   if (items.length === 0) {
     note(`none of ${examined} accounts would be let in`);
@@ -80,12 +93,12 @@ function show(items: readonly WhoCan[], examined: number, more: boolean): void {
   }
   table(
     ['ACCOUNT', 'PERMISSION', 'APPLICATION', 'ROLE', 'BY', 'ONLY'],
-    items.map(({ account, permission, application, applications, role, rule, ...only }) => [
+    items.map(({ account, permission, application, applications, role, rule, team, ...only }) => [
       account,
       permission ?? '-',
       application ?? (applications.join(' ') || '-'),
       role ?? '-',
-      rule ?? '-',
+      byWords(rule, team),
       onlyWords(only),
     ]),
   );

@@ -48,4 +48,6 @@ const NEXT_SECTIONS: readonly string[] = [
   'activity',
   'instances',
   'profile',
+  'who-can',
+  'try',
 ];

@@ -164,12 +164,16 @@ function refused(because: Because): Authorisation {
   };
 }
 
-function judgeOn(
+/** Whether the effective role on one application has the permission. */
+export function judgeOn(
   policy: PolicyView,
   account: Principal,
   application: string,
   permission: string,
-): Authorisation {
+): Authorisation & {
+  readonly role: string;
+  readonly because: Extract<Because, { kind: 'role' }>;
+} {
   const owner = policy.ownerOf(application);
   const { rule, role } = account.roleRule(application, owner);
   return {

@@ -26,6 +26,8 @@ export interface Explanation {
   readonly role: string | null;
   /** Which of the three rules named the role; null when none was asked. */
   readonly rule: RoleRule['rule'] | null;
+  /** The team by which it has the role; null when another rule named it. */
+  readonly team: string | null;
   /** One sentence per step, in the order of the decision. */
   readonly because: readonly string[];
 }
@@ -112,7 +114,7 @@ function unsaidWords({ name, bodyVariables }: Route, said: readonly Variable[]):
     `Route ${name} is decided by the body of a request.`,
     ...unsaid.map(
       (known) =>
-        `What stands at ${showJsonPointer(known.json)} is not known here: say it with --variable ${known.name}=VALUE, once for each value.`,
+        `What stands at ${showJsonPointer(known.json)} is not known here: say it as a variable, ${known.name}=VALUE, once for each value.`,
     ),
   ];
 }
@@ -135,7 +137,9 @@ function explainAuthorisation(
     application,
     applications: severalOf(authorisation),
     role,
-    rule: because.kind === 'role' ? because.rule : null,
+    ...(because.kind === 'role'
+      ? { rule: because.rule, team: because.team }
+      : { rule: null, team: null }),
     because: [
       `Route ${route.name} requires ${route.permission}${hereWords(route, authorisation)}.`,
       ...authorisationWords(authorisation, account),
@@ -265,30 +269,28 @@ function standingWords(
     : `${name} holds no token that counts.`;
 }
 
+/** No role was asked. */
+const NOBODY = {
+  permission: null,
+  application: null,
+  applications: [],
+  role: null,
+  rule: null,
+  team: null,
+} as const;
+
 function publicRoute(route: Route): Explanation {
   const because = [`Route ${route.name} is public: no token is read.`];
-  const nobody = { permission: null, application: null, applications: [], role: null, rule: null };
-  return { allowed: true, reason: 'permitted', route: route.name, ...nobody, because };
+  return { ...NOBODY, allowed: true, reason: 'permitted', route: route.name, because };
 }
 
 function ownAction(route: Route): Explanation {
   const because = [
     `On route ${route.name} the gate itself exchanges the token of the caller: whoever holds the live one may.`,
   ];
-  const nobody = { permission: null, application: null, applications: [], role: null, rule: null };
-  return { allowed: true, reason: 'permitted', route: route.name, ...nobody, because };
+  return { ...NOBODY, allowed: true, reason: 'permitted', route: route.name, because };
 }
 
 function refused(reason: RefusalReason, why: string): Explanation {
-  return {
-    allowed: false,
-    reason,
-    route: null,
-    permission: null,
-    application: null,
-    applications: [],
-    role: null,
-    rule: null,
-    because: [why],
-  };
+  return { ...NOBODY, allowed: false, reason, route: null, because: [why] };
 }

@@ -36,7 +36,7 @@ export async function openAdministration(
   core: GateCore,
   parts: AdministrationParts,
 ): Promise<GateAdministration | null> {
-  const { stores, registry, decision } = core;
+  const { stores, registry } = core;
   const { managed } = stores;
   if (managed === null) return null;
   const ending = new AbortController();
@@ -45,7 +45,8 @@ export async function openAdministration(
     ...adminContext(gate, registry.replica, managed.store),
     served: stores.served,
     audit: managed.audit,
-    routes: () => decision.decider.table,
+    routes: () => gate.state.config.routes,
+    published: stores.published,
     ending: ending.signal,
     onFault: (error) => gate.log.error('the record of calls could not be verified', { error }),
   });

@@ -7,6 +7,7 @@ import { type GateContext, own, type PrepareReload } from './context.ts';
 import { type GateCore, openCore } from './core.ts';
 import { createDataPlane, type DataPlane } from './data-plane.ts';
 import { metricSources, openOps, soonestExpiry } from './ops.ts';
+import { publishRoutes } from './published.ts';
 import { Rights } from './rights.ts';
 import { keepStats } from './stats.ts';
 import { watchProcess } from './watch.ts';
@@ -75,6 +76,7 @@ export async function openGate(
     ...plane.reloads,
     watched,
     ...(administration === null ? [] : [administration.prepareReload]),
+    publishRoutes(gate, core.stores.published),
   ];
   return { core, plane, administration, checks, reloads, proxyPort, decisionPort, opsAddress };
 }

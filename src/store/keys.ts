@@ -47,6 +47,10 @@ export interface RegistryKeys {
   readonly lists: readonly string[];
   /** Sorted set of `ACCOUNT TOKEN` by time: last uses that gates have noted for the lists. */
   readonly uses: string;
+  /** String with a time to live: which routes an instance has in force, and since when (JSON). */
+  routesOf(instance: string): string;
+  /** String with a time to live: the routes of one digest, for all instances that have them. */
+  routeTable(digest: string): string;
 }
 
 const LISTS = ['state', 'names', 'marks', 'times', 'texts', 'rows', 'numbers', 'free'] as const;
@@ -71,6 +75,8 @@ export function registryKeys(prefix: string): RegistryKeys {
     tombstones: `${base}:tombstones`,
     lists: LISTS.map((name) => `${base}:lists:${name}`),
     uses: `${base}:uses`,
+    routesOf: (instance) => `${base}:routes:of:${instance}`,
+    routeTable: (digest) => `${base}:routes:table:${digest}`,
   };
 }
 

@@ -102,6 +102,13 @@ const NEEDED: readonly Row[] = [
     'keep its figures for the console',
     `The console shows figures without those of this instance. ${RENEW}`,
   ],
+  [
+    'publishesRoutes',
+    'registry',
+    'note',
+    'publish its routes',
+    `A console or command apart from it cannot explain calls by them. ${RENEW}`,
+  ],
 ];
 
 /** What is to be said about the rights of the configured user. */

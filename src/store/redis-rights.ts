@@ -141,6 +141,12 @@ const NEEDED = {
     ['DEL', limitKeys(prefix).bucket(0, '-')],
     ['EVAL', NOTHING, 1, limitKeys(prefix).bucket(0, '-')],
   ],
+  /** May tell consoles and commands apart from it which routes it has in force. */
+  publishesRoutes: ({ registry }) => [
+    ['SET', registry.routesOf('check'), '1', 'PX', 1],
+    ['PEXPIRE', registry.routeTable('check'), WRONG],
+    ['DEL', registry.routesOf('check')],
+  ],
   /** May keep what it has counted, for the figures of the console. */
   keepsFigures: ({ prefix }) => [
     ['HSET', statsKey(prefix, 0), '-', '-', WRONG],

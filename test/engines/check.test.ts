@@ -430,6 +430,7 @@ describe('what is found in facts', () => {
     notesUses: true,
     sharesLimits: true,
     keepsFigures: true,
+    publishesRoutes: true,
     writesRegistry: false,
     leavesPrefix: false,
     administersServer: false,

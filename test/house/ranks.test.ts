@@ -11,7 +11,7 @@ const RANKS: readonly (readonly string[])[] = [
   ['http1', 'http2', 'config', 'telemetry', 'store', 'tls'],
   ['upstream', 'registry', 'audit', 'limits', 'stats', 'assertion'],
   ['decision'],
-  ['forwarding'],
+  ['forwarding', 'published'],
   ['calls'],
   ['doors', 'ops', 'admin', 'sample'],
   ['console'],

@@ -280,12 +280,13 @@ describe('an account that is let in from some networks', () => {
 it('who may do what, and what is on record, say from where', async () => {
   await restrict({ allowedNetworks: ['10.0.0.0/8'], boundTo: { subject: 'O=x, CN=ci' } });
   const question = { account: 'ci', method: 'GET', path: '/x' };
-  const from = (address: string) => gate.control.explain(owner, { ...question, from: address });
+  const from = (address: string) =>
+    gate.control.administration.explain(owner, { ...question, from: address });
   expect(await from('192.0.2.7')).toMatchObject({ allowed: false, reason: 'address-refused' });
   expect((await from('10.1.2.3')).because.join(' ')).toContain('client certificate of O=x,CN=ci');
-  const said = await gate.control.explain(owner, question);
+  const said = await gate.control.administration.explain(owner, question);
   expect(said.because.join(' ')).toContain('Only from 10.0.0.0/8');
-  const { items } = await gate.control.whoCan(owner, {
+  const { items } = await gate.control.administration.whoCan(owner, {
     method: 'GET',
     path: '/x',
     from: '192.0.2.7',

@@ -1,6 +1,7 @@
 import type { OperationName } from '../administration.ts';
 import { ACCOUNTS } from '../operations/accounts.ts';
 import { DECLARATION, ROLES, TEAMS } from '../operations/policy.ts';
+import { QUESTIONS } from '../operations/questions.ts';
 import { SERVICE_ACCOUNTS } from '../operations/tokens.ts';
 import { USERS } from '../operations/users.ts';
 import type { Operation } from './operation.ts';
@@ -32,6 +33,7 @@ const ofPolicy = [ROLES, TEAMS, DECLARATION].flatMap(namesOf);
 export const OPERATIONS: readonly Operation[] = [
   ...routesOf([...ofAccounts, ...ofPolicy, 'renewToken']),
   ...RECORDS,
+  ...routesOf(namesOf(QUESTIONS)),
   ...VERIFICATION,
   ...REINDEXING,
 ].sort((a, b) => TAGS.indexOf(a.tag) - TAGS.indexOf(b.tag));

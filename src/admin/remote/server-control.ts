@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withVisibleEscapes } from '../../audit/event/text.ts';
-import type { Explanation } from '../../decision/explain.ts';
 import type { Followed } from '../activity.ts';
 import type { ActivityPage } from '../activity-page.ts';
 import { administrationOf } from '../administration.ts';
@@ -9,7 +8,6 @@ import { AdminError } from '../error.ts';
 import type { InstancesView } from '../instances.ts';
 import type { AuditReindexed, AuditReindexInput } from '../reindexing.ts';
 import type { AuditVerification, AuditVerifyInput } from '../verify-audit.ts';
-import type { WhoCanPage } from '../who-can.ts';
 import { ApiClient, type ApiClientOptions } from './api-client.ts';
 import { serverEvents } from './event-source.ts';
 import { askFor, refusedFromAfar } from './server-operations.ts';
@@ -33,10 +31,6 @@ export function connectServer(options: ApiClientOptions): ServerControl {
     activity: (_actor, query) => newestEvents(client, query),
     activityPage: (_actor, query) => eventPage(client, query),
     follow: (_actor, query, signal) => follow(client, query, signal),
-    explain: (_actor, question) =>
-      client.ask<Explanation>({ method: 'GET', path: '/explain', query: { ...question } }),
-    whoCan: (_actor, call) =>
-      client.ask<WhoCanPage>({ method: 'GET', path: '/who-can', query: { ...call } }),
     instances: () => client.ask<InstancesView>({ method: 'GET', path: '/instances' }),
     verification: {
       ...serverRun<AuditVerifyInput, AuditVerification>(client, {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { isOwn, isPermission, PERMISSION_LENGTH_MAX } from '../../account/permission.ts';
 import { isZonelessAddress } from '../../http/ip-address.ts';
 import { isNetworkOrAddress } from '../event-address.ts';
 import { PAGE } from './inputs.ts';
@@ -56,8 +57,13 @@ export const ACTIVITY_PAGE = {
   ...FILTER,
 } as const;
 
+const instance = words
+  .text(128)
+  .regex(/^[A-Za-z0-9._-]+$/, 'must be the name of an instance')
+  .optional();
+
 /** A call, whoever makes it. */
-export const CALL = {
+const CALL = {
   method: words.text(64).overwrite((method) => method.toUpperCase()),
   path: words
     .text(8192)
@@ -80,6 +86,9 @@ export const CALL = {
     .refine(isZonelessAddress, 'must be an IP address')
     .optional()
     .describe('The address of the client.'),
+  instance: instance.describe(
+    'By the routes that this instance has published. Without it, by those of who answers, or by those that came into force last.',
+  ),
 } as const;
 
 export const EXPLAIN = { account: words.name, ...CALL } as const;
@@ -90,4 +99,29 @@ export const WHO_CAN = {
     .regex(/^[0-9A-Za-z]{1,64}$/, 'must be where a page ended')
     .optional()
     .describe('`next` of the page before.'),
+} as const;
+
+/** Who has one permission on which applications. */
+export const MATRIX = {
+  permission: words
+    .text(PERMISSION_LENGTH_MAX)
+    .refine(
+      (text) => isPermission(text) && !isOwn(text),
+      'must be one permission of a route, such as deployments:write, without *',
+    )
+    .describe('One permission as routes require it, without variables and `*`.'),
+  search: words
+    .text(200)
+    .refine((value) => value.trim() !== '', { error: 'must not be blank' })
+    .optional()
+    .describe('Of accounts: part of the name or the description, or the whole id.'),
+  application: words.name.optional().describe('Part of the name, whatever the letter case.'),
+  columns: words.whole(1, 50).optional().describe('Applications of one answer; default 12.'),
+  after: words.name.optional().describe('`nextAfter` of the answer with those before.'),
+  limit: words.whole(1, 200).optional().describe('Accounts of one answer; default 50.'),
+  cursor: words
+    .text(512)
+    .optional()
+    .describe('`next` or `previous` of another page of the same accounts.'),
+  instance: instance.describe('By whose published routes applications are found besides.'),
 } as const;

@@ -42,6 +42,72 @@ export const instances = component(
   }),
 );
 
+const rule = z.enum(['grant', 'team', 'default', 'in-doubt']);
+
+const routesFrom = component(
+  'RoutesFrom',
+  z.object({
+    instance: z.string().nullable().describe('Null: whoever answers has routes of its own.'),
+    since: z.string().nullable().describe('Since when they are in force there, ISO 8601.'),
+    toldAt: z.string().nullable().describe('When the instance said so last.'),
+    differing: z.int().describe('How many instances have published other ones.'),
+  }),
+  'By whose routes the question was answered.',
+);
+
+export const routeTables = component(
+  'RouteTables',
+  z.object({
+    own: z.boolean().describe('Whoever answers has routes of its own.'),
+    items: z.array(
+      z.object({
+        instance: z.string(),
+        routes: z.int(),
+        table: z
+          .string()
+          .nullable()
+          .describe(
+            'Instances with the same routes have the same one; null: too many to be published.',
+          ),
+        since: z.string().describe('Since when they are in force there, ISO 8601.'),
+        toldAt: z.string().describe('When the instance said so last.'),
+      }),
+    ),
+  }),
+);
+
+export const matrixPage = component(
+  'MatrixPage',
+  z.object({
+    permission: z.string(),
+    applications: z.array(z.string()).describe('In the order of the cells.'),
+    applicationsTotal: z.int(),
+    nextAfter: z.string().nullable().describe('`after` of the applications that follow.'),
+    items: z.array(
+      z.object({
+        account: z.string(),
+        standing: z
+          .enum(['account-inactive', 'token-expired'])
+          .nullable()
+          .describe('Why it is let in nowhere; null: it counts.'),
+        cells: z.array(
+          z.object({
+            application: z.string(),
+            allowed: z.boolean(),
+            role: z.string().describe('The effective role there.'),
+            rule,
+            team: z.string().nullable(),
+          }),
+        ),
+      }),
+    ),
+    total: z.int().describe('How many accounts there are on all pages.'),
+    damaged: z.array(z.string()).describe('Ids of accounts whose record cannot be read.'),
+    previous: z.string().nullable(),
+    next: z.string().nullable(),
+  }),
+);
+
 export const explanation = component(
   'Explanation',
   z.object({
@@ -52,8 +118,10 @@ export const explanation = component(
     application: z.string().nullable(),
     applications: z.array(z.string()).describe('Where the call is about several; each was judged.'),
     role: z.string().nullable(),
-    rule: z.enum(['grant', 'team', 'default', 'in-doubt']).nullable(),
+    rule: rule.nullable(),
+    team: z.string().nullable().describe('By which it has the role.'),
     because: z.array(z.string()),
+    routes: routesFrom,
   }),
 );
 
@@ -67,7 +135,8 @@ export const whoCanPage = component(
         application: z.string().nullable(),
         applications: z.array(z.string()),
         role: z.string().nullable(),
-        rule: z.enum(['grant', 'team', 'default', 'in-doubt']).nullable(),
+        rule: rule.nullable(),
+        team: z.string().nullable(),
         allowedNetworks: z.array(z.string()).describe('From where alone; empty: from anywhere.'),
         boundTo: binding.nullable().describe('Beside which client certificate alone.'),
       }),
@@ -75,6 +144,7 @@ export const whoCanPage = component(
     examined: z.int().describe('How many accounts were asked about for this page.'),
     damaged: z.array(z.string()).describe('Ids of accounts whose record cannot be read.'),
     next: z.string().nullable().describe('Of the next page; null: that was all.'),
+    routes: routesFrom,
   }),
   'A page may be empty and have a next one.',
 );

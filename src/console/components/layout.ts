@@ -40,6 +40,10 @@ const MANAGEMENT: readonly Entry[] = [
   { name: 'Roles', path: '/roles', needs: 'sallyport:registry:read' },
   { name: 'Teams', path: '/teams', needs: 'sallyport:registry:read' },
 ];
+const ASKING: readonly Entry[] = [
+  { name: 'Who Can', path: '/who-can', needs: 'sallyport:registry:read' },
+  { name: 'Try It', path: '/try', needs: 'sallyport:registry:read' },
+];
 const WATCHING: readonly Entry[] = [
   { name: 'Activity', path: '/activity', needs: 'sallyport:activity:read' },
   { name: 'Instances', path: '/instances', needs: 'sallyport:instances:read' },
@@ -48,8 +52,8 @@ const WATCHING: readonly Entry[] = [
 /** The first page that somebody may see. */
 export function homeOf(visitor: Visitor): string {
   return (
-    [...TRAFFIC, ...MANAGEMENT, ...WATCHING].find(({ needs }) => visitor.may(needs))?.path ??
-    '/profile'
+    [...TRAFFIC, ...MANAGEMENT, ...ASKING, ...WATCHING].find(({ needs }) => visitor.may(needs))
+      ?.path ?? '/profile'
   );
 }
 
@@ -63,7 +67,7 @@ export function page(frame: PageFrame, content: Slot): Html {
 <header class="side"><div class="side-inner">
 <a class="brand" href="${homeOf(visitor)}">${mark()}Sallyport</a>
 <nav class="menu" aria-label="Main">
-${group(null, TRAFFIC, frame)}${group('User Management', MANAGEMENT, frame)}${group(null, WATCHING, frame)}
+${group(null, TRAFFIC, frame)}${group('User Management', MANAGEMENT, frame)}${group('Access', ASKING, frame)}${group(null, WATCHING, frame)}
 <div><ul><li><a href="/docs/">Documentation</a></li></ul></div>
 </nav>
 <div class="who">

@@ -1,12 +1,15 @@
 import type { Hono } from 'hono';
 import { stream } from 'hono/streaming';
 import type { AccountKind } from '../../account/model.ts';
+import type { MatrixPage } from '../../admin/access-matrix.ts';
 import { CSV_LISTS, type CsvListName, csvLines, mustBeWhole } from '../../admin/lists-csv.ts';
 import { turn } from '../../turns.ts';
 import { attempt } from '../attempt.ts';
 import { listQueryOf, listView } from '../components/account-list.ts';
+import { callOf, callWords } from '../components/question.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import type { ConsoleParts } from '../parts.ts';
+import { matrixAsked, matrixQuestion } from './matrix.ts';
 import { narrowedBy } from './service-accounts.ts';
 import { standingNow } from './streams.ts';
 
@@ -40,6 +43,49 @@ export function csvPages(app: Hono<Env>, parts: ConsoleParts): void {
     '/csv/instances',
     whole('instances', async (c) => (await instances(c.var.visitor.actor, {})).items),
   );
+}
+
+/** Who would be let in with a call, and who has a permission where. */
+export function questionCsvPages(app: Hono<Env>, parts: ConsoleParts): void {
+  const { administration } = parts.control;
+  app.get('/csv/who-can', (c) => {
+    const call = callOf(callWords(c));
+    return table(c, parts, 'whoCan', (cursor) =>
+      administration.whoCan(c.var.visitor.actor, {
+        ...call,
+        ...(cursor === null ? {} : { cursor }),
+      }),
+    );
+  });
+  app.get('/csv/who-can/matrix', (c) => {
+    const { permission, search, application } = matrixAsked(c);
+    const narrowed = matrixQuestion({ permission, search, application, after: '', cursor: '' });
+    return table(c, parts, 'matrix', async (from) => {
+      const at = from === null ? {} : (JSON.parse(from) as MatrixPlace);
+      const size = { columns: 50, limit: 200 };
+      const page = await administration.accessMatrix(c.var.visitor.actor, {
+        ...narrowed,
+        ...size,
+        ...at,
+      });
+      return { ...page, next: placeAfter(at, page) };
+    });
+  });
+}
+
+/** Where a matrix goes on: first all applications of the same accounts, then other accounts. */
+interface MatrixPlace {
+  readonly cursor?: string;
+  readonly after?: string;
+}
+
+function placeAfter(
+  { cursor }: MatrixPlace,
+  { next, nextAfter }: Pick<MatrixPage, 'next' | 'nextAfter'>,
+): string | null {
+  const here = cursor === undefined ? {} : { cursor };
+  if (nextAfter !== null) return JSON.stringify({ ...here, after: nextAfter });
+  return next === null ? null : JSON.stringify({ cursor: next });
 }
 
 interface Page {

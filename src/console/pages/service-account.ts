@@ -132,7 +132,7 @@ ${mayWrite ? deleteCard(path) : ''}`;
       crumbs: [{ name: 'Service Accounts', path: SECTION }],
       badge: statusBadge(account),
       ...(account.description === '' ? {} : { lead: account.description }),
-      ...(mayWrite ? { actions: accountActions(c, account) } : {}),
+      actions: html`<a class="button" href="/try?account=${name}">Try It</a>${mayWrite ? accountActions(c, account) : ''}`,
       ...(c.req.method === 'POST' ? { replaceUrl: path } : {}),
     },
     content,

@@ -6,6 +6,7 @@ import { addressKeyIn } from '../../audit/log/embedded/address-key.ts';
 import { openEmbeddedAudit } from '../../audit/log/embedded/log.ts';
 import { EmbeddedSessions } from '../../console/embedded-sessions.ts';
 import { EmbeddedTries } from '../../limits/embedded-tries.ts';
+import { EmbeddedPublished } from '../../published/embedded.ts';
 import { EmbeddedStats } from '../../stats/embedded.ts';
 import { type GateContext, own } from '../context.ts';
 import type { GatewayStores } from './port.ts';
@@ -38,6 +39,7 @@ export async function openEmbeddedStores(gate: GateContext): Promise<GatewayStor
       sealingSecret: () => sealingSecretIn(dataDir),
     },
     stats,
+    published: new EmbeddedPublished(clock),
     secrets: null,
     auditSecrets: null,
   };

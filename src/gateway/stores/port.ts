@@ -2,6 +2,7 @@ import type { AuditLog, AuditReader } from '../../audit/port.ts';
 import type { SessionStore } from '../../console/sessions.ts';
 import type { QuotaStore } from '../../limits/quota-port.ts';
 import type { TryStore } from '../../limits/tries-port.ts';
+import type { PublishedStore } from '../../published/port.ts';
 import type { RegistrySource, RegistryStore } from '../../registry/port.ts';
 import type { ServedRegistry } from '../../registry/served.ts';
 import type { StatsStore } from '../../stats/port.ts';
@@ -38,6 +39,8 @@ export interface GatewayStores {
   readonly assertionKeys: AssertionStore;
   /** What was counted minute by minute. */
   readonly stats: StatsStore;
+  /** Where gates tell which routes they have in force. */
+  readonly published: PublishedStore;
   /** Null with the embedded store, which asks for none. */
   readonly secrets: StoreSecrets | null;
   /** Of a Redis that holds the audit alone; null where there is none. */

@@ -10,6 +10,7 @@ import type { RedisStoreConfig } from '../../config/schema.ts';
 import { RedisSessions } from '../../console/redis-sessions.ts';
 import { RedisQuotaStore } from '../../limits/redis.ts';
 import { RedisTries } from '../../limits/redis-tries.ts';
+import { RedisPublished } from '../../published/redis.ts';
 import { RedisRegistryStore } from '../../registry/redis/registry.ts';
 import { RedisRegistrySource } from '../../registry/redis/source.ts';
 import { ServedRegistry } from '../../registry/served.ts';
@@ -75,6 +76,7 @@ export function openRedisStores(gate: GateContext, store: RedisStoreConfig): Gat
       sealingSecret: () => config.assertion.sealingKey?.reveal() ?? null,
     },
     stats: new RedisStats(registry, keyPrefix),
+    published: new RedisPublished(registry, keyPrefix),
     secrets,
     auditSecrets: forAudit.secrets,
   };

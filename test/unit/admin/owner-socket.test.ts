@@ -14,7 +14,7 @@ import {
 import { type OwnerSocket, openOwnerSocket } from '../../../src/admin/owner-socket.ts';
 import { openEmbeddedAudit } from '../../../src/audit/log/embedded/log.ts';
 import type { AuditLog, AuditReader } from '../../../src/audit/port.ts';
-import { createRouteTable } from '../../../src/decision/route-table.ts';
+import type { Route } from '../../../src/decision/route.ts';
 import { ServedRegistry } from '../../../src/registry/served.ts';
 import { StoreInUse } from '../../../src/store/fault.ts';
 import { batchOf } from '../../support/audit-batch.ts';
@@ -50,7 +50,7 @@ describe('the socket of an owner', () => {
 
   function open(): Promise<OwnerSocket> {
     const { store, clock } = bench;
-    const table = createRouteTable([
+    const routes: readonly Route[] = [
       {
         name: 'read',
         host: '*',
@@ -79,10 +79,10 @@ describe('the socket of an owner', () => {
         action: null,
         rewriteOrigin: [],
       },
-    ]);
+    ];
     const served = new ServedRegistry({ folder, store: 'embedded', remembers: false });
     const parts = { store, served, audit, clock, instance: 'i-1' };
-    const control = createControl({ ...parts, routes: () => table });
+    const control = createControl({ ...parts, routes: () => routes });
     return openOwnerSocket({ dataDir: folder, control, onFault: (error) => faults.push(error) });
   }
 
@@ -125,8 +125,11 @@ describe('the socket of an owner', () => {
         role: number % 50 === 0 ? 'reader' : 'none',
       });
     const call = { method: 'GET', path: '/apps/CRM/x' };
-    const first = await remote.control.whoCan(owner, call);
-    const second = await remote.control.whoCan(owner, { ...call, cursor: first.next! });
+    const first = await remote.control.administration.whoCan(owner, call);
+    const second = await remote.control.administration.whoCan(owner, {
+      ...call,
+      cursor: first.next!,
+    });
     expect([first.examined + second.examined, second.next]).toEqual([210, null]);
     const items = [...first.items, ...second.items].sort((a, b) =>
       a.account < b.account ? -1 : 1,
@@ -143,7 +146,8 @@ describe('the socket of an owner', () => {
       application: 'CRM',
       rule: 'default',
     });
-    const asked = (changes: object) => remote.control.whoCan(owner, { ...call, ...changes });
+    const asked = (changes: object) =>
+      remote.control.administration.whoCan(owner, { ...call, ...changes });
     await expect(asked({ path: '/elsewhere' })).rejects.toThrow('No route matches /elsewhere');
     await expect(asked({ method: 'POST' })).rejects.toThrow('not POST');
     await expect(asked({ cursor: '(x' })).rejects.toThrow('cursor');
@@ -155,7 +159,7 @@ describe('the socket of an owner', () => {
     await administration.createRole(owner, { name: 'reader', permissions: ['apps:read'] });
     await administration.createServiceAccount(owner, { name: 'ci', role: 'none' });
     await administration.grantRole(owner, { name: 'ci', application: 'CRM', role: 'reader' });
-    const allowed = await remote.control.explain(owner, {
+    const allowed = await remote.control.administration.explain(owner, {
       account: 'ci',
       method: 'GET',
       path: '/apps/CRM/x',
@@ -167,7 +171,7 @@ describe('the socket of an owner', () => {
       role: 'reader',
       application: 'CRM',
     });
-    const refused = await remote.control.explain(owner, {
+    const refused = await remote.control.administration.explain(owner, {
       account: 'ci',
       method: 'GET',
       path: '/apps/Billing/x',
@@ -178,7 +182,11 @@ describe('the socket of an owner', () => {
       rule: 'default',
       role: 'none',
     });
-    const unknown = remote.control.explain(owner, { account: 'nobody', method: 'GET', path: '/' });
+    const unknown = remote.control.administration.explain(owner, {
+      account: 'nobody',
+      method: 'GET',
+      path: '/',
+    });
     expect(await refusal(unknown)).toMatchObject({ code: 'not-found' });
   });
 

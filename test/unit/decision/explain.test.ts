@@ -58,6 +58,7 @@ describe('an explanation', () => {
       applications: [],
       role: 'viewer',
       rule: 'grant',
+      team: null,
       because: [
         'Route deploy requires deployments:write.',
         'A grant gives billing-ci the role viewer on crm.',

@@ -1,13 +1,11 @@
 import * as z from 'zod';
 import { readableEvent } from '../../../audit/event/read.ts';
 import type { AccountRef } from '../../accounts.ts';
-import type { CallQuestion } from '../../control.ts';
 import { PAGE } from '../../schemas/inputs.ts';
 import { queryOf } from '../../schemas/parameters.ts';
 import * as questions from '../../schemas/questions.ts';
 import * as recorded from '../../schemas/record-answers.ts';
 import * as words from '../../schemas/words.ts';
-import type { AnyonesCall } from '../../who-can.ts';
 import {
   type Caller,
   defined,
@@ -115,41 +113,4 @@ const instances = operation({
   }),
 });
 
-const explain = operation({
-  id: 'explain',
-  method: 'get',
-  path: '/explain',
-  tag: 'Explain',
-  summary: 'Would this account be let in, and by which rule?',
-  needs: 'sallyport:registry:read',
-  params: null,
-  query: queryOf(questions.EXPLAIN),
-  body: null,
-  answers: { 200: { description: 'The decision, step by step.', schema: recorded.explanation } },
-  handle: async ({ control }, { caller, query }) => ({
-    status: 200,
-    body: await control.explain(caller.actor, defined(query) as CallQuestion),
-  }),
-});
-
-const whoCan = operation({
-  id: 'whoCan',
-  method: 'get',
-  path: '/who-can',
-  tag: 'Explain',
-  summary: 'Which accounts would this call be let in of?',
-  description:
-    'As if each showed its live token. A page is of 200 accounts that were asked about, whether or not one of them would be let in. A call that would be refused whoever makes it is 422 `invalid`.',
-  needs: 'sallyport:registry:read',
-  params: null,
-  query: queryOf(questions.WHO_CAN),
-  body: null,
-  answers: { 200: { description: 'One page.', schema: recorded.whoCanPage } },
-  csv: 'whoCan',
-  handle: async ({ control }, { caller, query }) => ({
-    status: 200,
-    body: await control.whoCan(caller.actor, defined(query) as AnyonesCall),
-  }),
-});
-
-export const RECORDS: readonly Operation[] = [all, lines, ofAccount, instances, explain, whoCan];
+export const RECORDS: readonly Operation[] = [all, lines, ofAccount, instances];
