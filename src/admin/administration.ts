@@ -14,9 +14,9 @@ import { USERS } from './operations/users.ts';
 import { Records } from './records.ts';
 
 /**
- * Everything that can be done to the registry, and asked of it, by people and pipelines, a row each. The command
- * line, the owner's socket, the console and the API only bring an actor and an input; who may, and
- * whether the input will do, is looked at here, once for all of them.
+ * Everything that can be done to the registry, and asked of it, by people and pipelines, a row
+ * each. The command line, the owner's socket, the console and the API only bring an actor and an
+ * input; who may, and whether the input will do, is looked at here, once for all of them.
  */
 export const OPERATIONS = {
   ...SERVICE_ACCOUNTS,

@@ -54,6 +54,8 @@ describe('who may what over the API', () => {
     ['GET', '/teams/crew', ['manager', 'reader']],
     ['GET', '/explain?account=a-strong&method=GET&path=/', ['manager', 'reader']],
     ['GET', '/who-can?method=GET&path=/', ['manager', 'reader']],
+    ['GET', '/who-can/matrix?permission=apps:read', ['manager', 'reader']],
+    ['GET', '/route-tables', ['manager', 'reader']],
     ['GET', '/activity', ['watcher']],
     ['GET', '/service-accounts/000000000000/activity', ['watcher']],
     ['HEAD', '/activity/stream', ['watcher']],
