@@ -1,37 +1,18 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  cpSync,
-  globSync,
-  lstatSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-} from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join, matchesGlob } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { ROOT, read } from '../house/tree.ts';
+import { copyContext } from '../support/docker/context.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'sallyport-image-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-/** What goes to the builder, as .dockerignore says: it holds no line that means anything else. */
+/** What the builder works with. */
 function contextOf(folder: string): string {
-  const lines = read('.dockerignore').split('\n');
-  const names = (pattern: string) =>
-    globSync(pattern, { cwd: ROOT, exclude: ['node_modules'] }).map(String);
-  const kept = lines.filter((line) => line.startsWith('!')).flatMap((line) => names(line.slice(1)));
-  const left = lines.filter((line) => line.startsWith('**/')).map((line) => line.slice(3));
-  expect(lines.filter((line) => !/^(#.*|\*|!.+|\*\*\/.+|)$/.test(line))).toEqual([]);
-  expect(kept.length).toBeGreaterThan(10);
-  for (const name of kept)
-    cpSync(join(ROOT, name), join(folder, name), {
-      recursive: true,
-      filter: (source) => !left.some((pattern) => matchesGlob(basename(source), pattern)),
-    });
+  copyContext(ROOT, folder);
   // As `npm ci` would put them there; where links cannot be made, they are copied.
   const libraries = ['-a', join(ROOT, 'node_modules'), folder];
   if (spawnSync('cp', ['-l', ...libraries]).status !== 0) execFileSync('cp', libraries);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
+import { copyContext } from './context.ts';
 import { layersOf } from './image.ts';
 import type { Stack } from './stack.ts';
 
@@ -11,7 +12,8 @@ import type { Stack } from './stack.ts';
 export async function buildsTheSame(stack: Stack, root: string, folder: string): Promise<number> {
   const copy = join(folder, 'elsewhere');
   mkdirSync(copy);
-  for (const path of namedIn(root)) cpSync(join(root, path), join(copy, path), { recursive: true });
+  copyContext(root, copy);
+  for (const name of ['Dockerfile', '.dockerignore']) cpSync(join(root, name), join(copy, name));
   const sometime = new Date('2001-02-03T04:05:06Z');
   for (const path of readdirSync(copy, { recursive: true }))
     utimesSync(join(copy, String(path)), sometime, sometime);
@@ -24,11 +26,4 @@ export async function buildsTheSame(stack: Stack, root: string, folder: string):
   } finally {
     await stack.forget('image', 'rm', '--force', again);
   }
-}
-
-/** What .dockerignore lets through, and the two files by which is built. */
-function namedIn(root: string): readonly string[] {
-  const lines = readFileSync(join(root, '.dockerignore'), 'utf8').split('\n');
-  const sent = lines.filter((line) => line.startsWith('!')).map((line) => line.slice(1));
-  return [...sent, 'Dockerfile', '.dockerignore'];
 }
