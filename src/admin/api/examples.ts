@@ -92,7 +92,7 @@ export function exampleOf(schema: Json, name: string, components: Json): unknown
     case 'null':
       return null;
     default:
-      return 'text';
+      return fits('1', target) && target.pattern !== undefined ? '1' : 'text';
   }
 }
 

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiBench, type ApiRequest, openApi } from '../../support/api/api.ts';
 
+/** Of an operation in the OpenAPI document. */
+interface Parameter {
+  readonly name: string;
+  readonly example: unknown;
+  readonly schema: { readonly pattern?: string };
+}
+
 describe('the API as a server of HTTP', () => {
   let api: ApiBench;
   beforeAll(async () => {
@@ -187,10 +194,22 @@ describe('the API as a server of HTTP', () => {
 
   it('documents itself without a token: an OpenAPI document and a page without script', async () => {
     const document = await api.call('GET', '/openapi.json', { token: null });
-    const { openapi, paths } = document.body as { openapi: string; paths: object };
+    const { openapi, paths } = document.body as {
+      openapi: string;
+      paths: Record<string, Record<string, { parameters?: readonly Parameter[] }>>;
+    };
     expect(openapi).toBe('3.1.0');
     expect(Object.keys(paths)).toContain('/service-accounts/{id}/token');
     expect(Object.keys(paths)).not.toContain('/tokens/found');
+    const parameters = Object.values(paths).flatMap((path) =>
+      Object.values(path).flatMap((operation) => operation.parameters ?? []),
+    );
+    expect(parameters.length).toBeGreaterThan(50);
+    for (const { name, example, schema } of parameters)
+      expect([name, example]).toEqual([
+        name,
+        schema.pattern === undefined ? example : expect.stringMatching(new RegExp(schema.pattern)),
+      ]);
     const page = await api.call('GET', '/docs', { token: null });
     expect(page.status).toBe(200);
     expect(page.text).toContain('/service-accounts/{id}/token');
